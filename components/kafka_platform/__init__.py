@@ -1,0 +1,1 @@
+"""Typed Pulumi components of an elastic, multi-tenant Kafka data platform."""

@@ -1,0 +1,267 @@
+"""What people declare: the values that settings, components and the provisioner share. No Pulumi.
+
+Every class checks itself when it is made and raises `ValueError` with one sentence that begins with the
+name of the field at fault (`partitions: 0 ...`), so that a caller can put its own path before it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from kafka_platform.names import check_label, check_pattern
+from kafka_platform.units import bytes_per_second, milliseconds, size_bytes
+
+MAX_PARTITIONS = 10_000
+"""Most partitions of one topic: beyond it the controller's metadata operations take minutes, and it is nearly always a typing error."""
+
+
+class Engine(Enum):
+    """Who runs the Kafka."""
+
+    EMBEDDED = "embedded"
+    """One StatefulSet of the official apache/kafka image, no operator: laptops, CI, the edge."""
+    EXTERNAL = "external"
+    """A Kafka that somebody else runs: only the connection."""
+
+
+class Cleanup(Enum):
+    """What happens to old records of a topic (Kafka's `cleanup.policy`)."""
+
+    DELETE = "delete"
+    """Records older than the retention are deleted."""
+    COMPACT = "compact"
+    """The newest record of each key is kept for ever."""
+    COMPACT_DELETE = "compact,delete"
+    """Compacted, and what is older than the retention is deleted too."""
+
+
+class Deletion(Enum):
+    """What happens to data whose declaration is removed."""
+
+    RETAIN = "retain"
+    """It is kept."""
+    ALLOW = "allow"
+    """It is deleted."""
+
+
+def _field(name: str, error: ValueError) -> ValueError:
+    return ValueError(f"{name}: {error}")
+
+
+# Topic fields that are typed, and the Kafka settings that therefore must not be in `config`.
+_TYPED_TOPIC_CONFIG = {
+    "retention.ms": "retention",
+    "retention.bytes": "retention_size",
+    "cleanup.policy": "cleanup",
+    "min.insync.replicas": "min_insync_replicas",
+    "max.message.bytes": "max_message_size",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topic:
+    """A topic. What is left out follows the cluster's defaults."""
+
+    partitions: int = 1
+    """How many partitions; can grow, never shrink. Default 1."""
+    replicas: int | None = None
+    """Copies of each record, at most the number of brokers; fixed once the topic exists. Default: the cluster's."""
+    min_insync_replicas: int | None = None
+    """Copies that must have a record before `acks=all` is answered; less than `replicas`. Default: the cluster's."""
+    retention: str | None = None
+    """How long records are kept, such as `7d`, or `forever`. Default: the cluster's."""
+    retention_size: str | None = None
+    """How many bytes each partition keeps, such as `10Gi`, or `unlimited`. Default: the cluster's (unlimited)."""
+    cleanup: Cleanup | None = None
+    """What happens to old records. Default: the cluster's (`delete`)."""
+    max_message_size: str | None = None
+    """Largest batch of records accepted, such as `1MiB`. Default: the cluster's (about 1 MiB)."""
+    config: Mapping[str, str] = field(default_factory=dict)
+    """Any other topic setting by Kafka's own name (https://kafka.apache.org/documentation/#topicconfigs)."""
+    deletion: Deletion = Deletion.RETAIN
+    """Whether records go when the declaration is removed. Default: they are kept."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.partitions <= MAX_PARTITIONS:
+            raise ValueError(f"partitions: {self.partitions} is out of range: use 1 to {MAX_PARTITIONS}")
+        if self.replicas is not None and not 1 <= self.replicas <= 32767:
+            raise ValueError(
+                f"replicas: {self.replicas} is out of range: use at least 1, and at most the number of brokers"
+            )
+        if self.min_insync_replicas is not None and self.min_insync_replicas < 1:
+            raise ValueError(f"min_insync_replicas: {self.min_insync_replicas} is out of range: use at least 1")
+        for name, parse in (
+            ("retention", milliseconds),
+            ("retention_size", size_bytes),
+            ("max_message_size", size_bytes),
+        ):
+            text = getattr(self, name)
+            if text is not None:
+                try:
+                    parse(text)
+                except ValueError as error:
+                    raise _field(name, error) from None
+        for key in self.config:
+            if key in _TYPED_TOPIC_CONFIG:
+                raise ValueError(f"config: {key!r} has a field of its own: write {_TYPED_TOPIC_CONFIG[key]}")
+
+    def kafka_config(self) -> dict[str, str]:
+        """The topic's settings by Kafka's names, sorted; what is left out is not there."""
+        config = dict(self.config)
+        if self.retention is not None:
+            config["retention.ms"] = str(milliseconds(self.retention))
+        if self.retention_size is not None:
+            config["retention.bytes"] = str(size_bytes(self.retention_size))
+        if self.cleanup is not None:
+            config["cleanup.policy"] = self.cleanup.value
+        if self.min_insync_replicas is not None:
+            config["min.insync.replicas"] = str(self.min_insync_replicas)
+        if self.max_message_size is not None:
+            config["max.message.bytes"] = str(size_bytes(self.max_message_size))
+        return dict(sorted(config.items()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quotas:
+    """Limits of a user. Kafka enforces them per broker: a user of three brokers can reach three times the rate."""
+
+    produce: str | None = None
+    """Bytes a second written to each broker, such as `20MB/s`. Default: no limit."""
+    consume: str | None = None
+    """Bytes a second read from each broker, such as `50MB/s`. Default: no limit."""
+    request_percentage: float | None = None
+    """Share of one broker's request threads in percent; 100 is one whole thread. Default: no limit."""
+    controller_mutations: float | None = None
+    """Topic and partition changes a second. Default: no limit."""
+
+    def __post_init__(self) -> None:
+        for name in ("produce", "consume"):
+            text = getattr(self, name)
+            if text is not None:
+                try:
+                    bytes_per_second(text)
+                except ValueError as error:
+                    raise _field(name, error) from None
+        for name in ("request_percentage", "controller_mutations"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ValueError(f"{name}: {value} is out of range: use more than 0, or leave it out for no limit")
+
+    def kafka_quotas(self) -> dict[str, float]:
+        """The quotas by Kafka's names; what is left out is not there."""
+        quotas: dict[str, float] = {}
+        if self.consume is not None:
+            quotas["consumer_byte_rate"] = bytes_per_second(self.consume)
+        if self.controller_mutations is not None:
+            quotas["controller_mutation_rate"] = self.controller_mutations
+        if self.produce is not None:
+            quotas["producer_byte_rate"] = bytes_per_second(self.produce)
+        if self.request_percentage is not None:
+            quotas["request_percentage"] = self.request_percentage
+        return quotas
+
+
+class AclResource(Enum):
+    """What an ACL is about."""
+
+    TOPIC = "topic"
+    GROUP = "group"
+    TRANSACTIONAL_ID = "transactionalId"
+    CLUSTER = "cluster"
+
+
+class Operation(Enum):
+    """What an ACL allows (org.apache.kafka.common.acl.AclOperation)."""
+
+    READ = "READ"
+    WRITE = "WRITE"
+    CREATE = "CREATE"
+    DELETE = "DELETE"
+    ALTER = "ALTER"
+    DESCRIBE = "DESCRIBE"
+    CLUSTER_ACTION = "CLUSTER_ACTION"
+    DESCRIBE_CONFIGS = "DESCRIBE_CONFIGS"
+    ALTER_CONFIGS = "ALTER_CONFIGS"
+    IDEMPOTENT_WRITE = "IDEMPOTENT_WRITE"
+    ALL = "ALL"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acl:
+    """Operations that a user may do on a resource. Whatever is not allowed is denied."""
+
+    resource: AclResource
+    """Kind of the resource."""
+    name: str
+    """Its name, or a prefix that ends in `*` (`orders-*`); `*` alone is every one. For the cluster: `kafka-cluster`."""
+    operations: Sequence[Operation]
+    """What is allowed; at least one."""
+
+    def __post_init__(self) -> None:
+        if not self.operations:
+            raise ValueError("operations: none are given: name at least one, such as READ")
+        try:
+            check_pattern(self.name)
+        except ValueError as error:
+            raise _field("name", error) from None
+        if self.resource is AclResource.CLUSTER and self.name != "kafka-cluster":
+            raise ValueError(f"name: {self.name!r} is not the cluster's name in ACLs: write kafka-cluster")
+
+
+@dataclass(frozen=True, kw_only=True)
+class User:
+    """A Kafka user with a generated SCRAM-SHA-512 password, delivered as the Secret `<user>-kafka`.
+
+    `writes`, `reads`, `groups` and `transactions` each take names, or prefixes that end in `*`.
+    """
+
+    writes: Sequence[str] = ()
+    """Topics it may write to."""
+    reads: Sequence[str] = ()
+    """Topics it may read from."""
+    groups: Sequence[str] = ()
+    """Consumer groups it may join."""
+    transactions: Sequence[str] = ()
+    """Transactional ids it may use."""
+    acls: Sequence[Acl] = ()
+    """What the four lists above cannot say."""
+    quotas: Quotas | None = None
+    """Limits. Default: none."""
+    namespace: str | None = None
+    """Namespace that its Secret is delivered to. Default: the cluster's."""
+    password_version: int = 1
+    """Raise it by one to have a new password made. Default 1."""
+
+    def __post_init__(self) -> None:
+        for name in ("writes", "reads", "groups", "transactions"):
+            for pattern in getattr(self, name):
+                try:
+                    check_pattern(pattern)
+                except ValueError as error:
+                    raise _field(name, error) from None
+        if self.namespace is not None:
+            try:
+                check_label(self.namespace, "namespace")
+            except ValueError as error:
+                raise _field("namespace", error) from None
+        if self.password_version < 1:
+            raise ValueError(f"password_version: {self.password_version} is out of range: use 1 or more")
+
+    def all_acls(self) -> list[Acl]:
+        """Everything the user may do, as ACLs with no resource named twice, in a stable order."""
+        wanted: dict[tuple[str, str], set[Operation]] = {}
+
+        def allow(resource: AclResource, names: Sequence[str], *operations: Operation) -> None:
+            for name in names:
+                wanted.setdefault((resource.value, name), set()).update(operations)
+
+        allow(AclResource.TOPIC, self.writes, Operation.WRITE, Operation.DESCRIBE)
+        allow(AclResource.TOPIC, self.reads, Operation.READ, Operation.DESCRIBE)
+        allow(AclResource.GROUP, self.groups, Operation.READ, Operation.DESCRIBE)
+        allow(AclResource.TRANSACTIONAL_ID, self.transactions, Operation.WRITE, Operation.DESCRIBE)
+        for acl in self.acls:
+            allow(acl.resource, [acl.name], *acl.operations)
+        return [
+            Acl(resource=AclResource(resource), name=name, operations=sorted(operations, key=lambda each: each.value))
+            for (resource, name), operations in sorted(wanted.items())
+        ]

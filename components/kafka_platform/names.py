@@ -1,0 +1,61 @@
+"""What Kafka and Kubernetes accept as a name. Pure functions, no Pulumi.
+
+Every check raises `ValueError` with one sentence that names the value and what to write instead.
+"""
+
+import re
+
+# org.apache.kafka.common.internals.Topic: LEGAL_CHARS and MAX_NAME_LENGTH
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+# RFC 1123 label and subdomain, as the API server checks them.
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+
+# The names Kafka and this platform use themselves.
+RESERVED_TOPIC_PREFIXES = ("__", "_kafka-platform")
+RESERVED_USERS = frozenset({"admin", "broker", "ANONYMOUS"})
+
+
+def check_topic(name: str) -> None:
+    """Raises unless `name` is a topic that a person may declare."""
+    if name in (".", "..") or not _TOPIC.fullmatch(name):
+        raise ValueError(f"{name!r} is not a Kafka topic name: use 1 to 249 of the characters a-z A-Z 0-9 . _ -")
+    for prefix in RESERVED_TOPIC_PREFIXES:
+        if name.startswith(prefix):
+            raise ValueError(
+                f"{name!r} begins with {prefix!r}, which is reserved for internal topics: choose another name"
+            )
+
+
+def check_label(name: str, what: str = "name") -> None:
+    """Raises unless `name` is an RFC 1123 label (namespaces, Services, StatefulSets)."""
+    if not _LABEL.fullmatch(name):
+        raise ValueError(
+            f"{name!r} is not a Kubernetes {what}: use 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit"
+        )
+
+
+def check_subdomain(name: str, what: str = "name") -> None:
+    """Raises unless `name` is an RFC 1123 subdomain (Secrets, StorageClasses, host names)."""
+    if len(name) > 253 or not _SUBDOMAIN.fullmatch(name):
+        raise ValueError(
+            f"{name!r} is not a Kubernetes {what}: use up to 253 of a-z, 0-9, - and ., beginning and ending with a letter or digit"
+        )
+
+
+def check_user(name: str) -> None:
+    """Raises unless `name` can be a Kafka user and the name of the Secret that holds its password."""
+    if name in RESERVED_USERS:
+        raise ValueError(f"{name!r} is a user of the platform itself: choose another name")
+    if len(name) > 200 or not _SUBDOMAIN.fullmatch(name):
+        raise ValueError(
+            f"{name!r} is not a user name: use up to 200 of a-z, 0-9, - and ., beginning and ending with a letter or digit"
+        )
+
+
+def check_pattern(pattern: str) -> None:
+    """Raises unless `pattern` is a topic, group or transaction name, or a prefix of one that ends in `*`."""
+    if not pattern or "*" in pattern.removesuffix("*") or any(character.isspace() for character in pattern):
+        raise ValueError(
+            f"{pattern!r} is not a name or prefix: write a name such as orders, or a prefix such as orders-*"
+        )

@@ -1,0 +1,82 @@
+"""Quantities as people write them: durations, sizes, rates. Pure functions, no Pulumi.
+
+Every parser raises `ValueError` with one sentence that names the value and what to write instead.
+"""
+
+import re
+from decimal import Decimal
+
+_DURATION = re.compile(r"(\d+)(ms|s|m|h|d)")
+_MILLISECONDS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)(B|kB|MB|GB|TB|Ki|Mi|Gi|Ti|Pi|KiB|MiB|GiB|TiB|PiB)?")
+_BYTES = {
+    "B": 1,
+    "kB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "Ki": 2**10,
+    "Mi": 2**20,
+    "Gi": 2**30,
+    "Ti": 2**40,
+    "Pi": 2**50,
+}
+
+# https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/ (without exponents)
+_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?")
+_QUANTITY_FACTORS = {
+    "": Decimal(1),
+    "m": Decimal("0.001"),
+    "k": Decimal(10**3),
+    "M": Decimal(10**6),
+    "G": Decimal(10**9),
+    "T": Decimal(10**12),
+    "P": Decimal(10**15),
+    "Ki": Decimal(2**10),
+    "Mi": Decimal(2**20),
+    "Gi": Decimal(2**30),
+    "Ti": Decimal(2**40),
+    "Pi": Decimal(2**50),
+}
+
+
+def milliseconds(text: str) -> int:
+    """A duration such as `500ms`, `10s`, `7d` or `1d12h` in milliseconds; `forever` is Kafka's -1."""
+    if text == "forever":
+        return -1
+    parts = _DURATION.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f"{text!r} is not a duration: write a number with ms, s, m, h or d, such as 10s, 7d or 1d12h")
+    return sum(int(number) * _MILLISECONDS[unit] for number, unit in parts)
+
+
+def size_bytes(text: str) -> int:
+    """A size such as `1MB` (10^6), `512Mi` or `1GiB` in bytes; `unlimited` is Kafka's -1."""
+    if text == "unlimited":
+        return -1
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a size: write a number with kB, MB, GB, TB, Ki, Mi, Gi or Ti, such as 512Mi")
+    unit = match[2] or "B"
+    return int(Decimal(match[1]) * _BYTES[unit if unit in _BYTES else unit.removesuffix("B")])
+
+
+def bytes_per_second(text: str) -> int:
+    """A rate such as `20MB/s` or `512KiB/s` in bytes per second."""
+    if not text.endswith("/s"):
+        raise ValueError(f"{text!r} is not a rate: write a size per second, such as 20MB/s")
+    rate = size_bytes(text.removesuffix("/s"))
+    if rate <= 0:
+        raise ValueError(f"{text!r} is not a rate: write more than nothing per second, such as 20MB/s")
+    return rate
+
+
+def quantity(text: str) -> Decimal:
+    """A Kubernetes quantity such as `500m`, `2`, `10Gi` as a number (cores, or bytes)."""
+    match = _QUANTITY.fullmatch(text)
+    if match is None:
+        raise ValueError(
+            f"{text!r} is not a Kubernetes quantity: write a number with m, k, M, G, T, Ki, Mi, Gi or Ti, such as 10Gi"
+        )
+    return Decimal(match[1]) * _QUANTITY_FACTORS[match[2] or ""]
