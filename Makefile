@@ -1,0 +1,57 @@
+# The two commands of the README are `make demo` and `make test`; `make help` lists the rest.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+STAMP := $(VENV)/.installed
+STACK ?= dev
+# Every recipe that talks to the cluster runs in the sandbox's environment (PATH, KUBECONFIG, state backend).
+ENV := eval "$$($(PYTHON) -m sandbox env)"
+PYTEST := $(ENV) && $(VENV)/bin/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test up down status check unit cluster e2e bench bench-preview bench-deploy bench-brokers stack-up
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): requirements.txt requirements-dev.txt components/pyproject.toml runtime/pyproject.toml
+	@$(PYTHON) -m sandbox.venv $(VENV)
+	@touch $@
+
+demo: $(STAMP) ## A Kubernetes, a Kafka deployed by `pulumi up`, and real records through it
+	@$(PYTHON) -m sandbox up
+	@$(ENV) && $(VENV)/bin/python -m sandbox.demo $(STACK)
+
+test: check ## Every test that this machine can run; says why the rest are skipped
+	@$(PYTHON) -m sandbox up
+	@$(PYTEST) tests/unit tests/cluster tests/e2e
+
+up: $(STAMP) ## Only the sandbox: Kubernetes, Pulumi and the images
+	@$(PYTHON) -m sandbox up
+
+down: ## Remove the sandbox and everything in it
+	@$(PYTHON) -m sandbox down
+
+status: ## What runs in the sandbox
+	@$(PYTHON) -m sandbox status
+
+check: $(STAMP) ## Formatting, lint, types, stack files
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/python -m infra check --all
+	@$(VENV)/bin/python -m infra schema --check
+
+unit: $(STAMP) ## Tests that need no cluster
+	@$(VENV)/bin/python -m pytest tests/unit
+
+cluster: up ## Tests against a real API server and engine
+	@$(PYTEST) tests/cluster
+
+e2e: up ## Tests with real pods and real records
+	@$(PYTEST) tests/e2e
+
+bench: bench-preview bench-deploy bench-brokers ## All benchmarks; each ends with one line of JSON
+
+bench-preview bench-deploy bench-brokers: up
+	@$(ENV) && $(VENV)/bin/python -m tests.bench.$(subst bench-,,$@)

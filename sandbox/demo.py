@@ -1,0 +1,196 @@
+"""`make demo` after the sandbox is up: deploys a stack by `pulumi up` and moves real records through it.
+
+Runs in the sandbox's environment (`python -m sandbox env`): `pulumi` and `kubectl` are on the PATH.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+LOG_FILES = ("/var/log/dpkg.log", "/var/log/dpkg.log.1", "/var/log/syslog", "/var/log/messages", "/var/log/install.log")
+"""Where a machine keeps real lines of its own; the first one that has any is taken."""
+MOST_LINES = 20_000
+TOPIC, WRITER, READER, GROUP = "logs", "log-writer", "log-reader", "demo"
+"""What stacks/Pulumi.dev.yaml declares for the demo."""
+READ_TIMEOUT_MS = 5_000
+"""The reader ends when nothing has come for this long."""
+
+Record = tuple[str, str]
+
+
+def say(what: str, text: str, seconds: float | None = None) -> None:
+    """One line of progress: who, what, and the minutes and seconds it took."""
+    took = "" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+    print(f"{what:<9} {text:<75} {took}".rstrip(), flush=True)
+
+
+def run(command: Sequence[str], *, stdin: str | None = None) -> str:
+    """The command's output; ends the demo with its error if it fails."""
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} failed:\n{(done.stdout + done.stderr).strip()}")
+    return done.stdout
+
+
+def deploy(stack: str) -> dict[str, Any]:
+    """`pulumi up` on the stack; its outputs."""
+    started = time.monotonic()
+    run(["pulumi", "stack", "select", "--create", stack])
+    up = subprocess.run(
+        ["pulumi", "up", "--yes", "--stack", stack, "--skip-preview", "--non-interactive"],
+        text=True,
+        stdout=subprocess.PIPE,
+    )
+    if up.returncode != 0:
+        raise SystemExit(up.stdout)
+    counts = [
+        line.split()
+        for line in up.stdout.splitlines()
+        if line.strip().endswith(("created", "updated", "unchanged", "replaced", "deleted"))
+    ]
+    summary = ", ".join(f"{words[-2]} {words[-1]}" for words in counts if len(words) >= 2 and words[-2].isdigit())
+    say("pulumi", f"{stack}: {summary or 'up'} (resources)", time.monotonic() - started)
+    outputs: dict[str, Any] = json.loads(run(["pulumi", "stack", "output", "--json", "--stack", stack]))
+    return outputs
+
+
+def real_lines() -> tuple[str, list[Record]]:
+    """Lines of the machine's own log with a key each: the package of a dpkg line, the program of a system log line."""
+    for path in map(Path, LOG_FILES):
+        if path.is_file() and (lines := path.read_text(errors="replace").splitlines()[:MOST_LINES]):
+            return path.name, [(_key(line), line.replace("\t", " ")) for line in lines if line.strip()]
+    lines = run(["dpkg-query", "--show", "--showformat", "${Package} ${Version} ${Status}\n"]).splitlines()
+    return "dpkg-query", [(_key(line), line) for line in lines]
+
+
+def _key(line: str) -> str:
+    words = line.split()
+    for word in words[2:]:
+        if ":" in word and not word[0].isdigit():  # dpkg: "2026-01-01 10:00:00 status installed bash:amd64 5.2"
+            return word.split(":")[0].split("[")[0]
+    return words[0]
+
+
+def client_pod(namespace: str, image: str, name: str, user: str) -> None:
+    """A pod with Kafka's own command-line tools and the credentials of one user, as an application would have them."""
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 0,
+            "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [
+                {
+                    "name": "kafka-tools",
+                    "image": image,
+                    "command": ["sleep", "3600"],
+                    "env": [{"name": "LOG_DIR", "value": "/tmp"}, {"name": "KAFKA_HEAP_OPTS", "value": "-Xmx256m"}],  # noqa: S108
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False,
+                        "readOnlyRootFilesystem": True,
+                        "capabilities": {"drop": ["ALL"]},
+                    },
+                    "volumeMounts": [
+                        {"name": "credentials", "mountPath": "/etc/kafka-client", "readOnly": True},
+                        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+                    ],
+                }
+            ],
+            "volumes": [
+                {"name": "credentials", "secret": {"secretName": f"{user}-kafka"}},
+                {"name": "tmp", "emptyDir": {}},
+            ],
+        },
+    }
+    run(["kubectl", "-n", namespace, "delete", "pod", name, "--ignore-not-found", "--now"])
+    run(["kubectl", "apply", "-f", "-"], stdin=json.dumps(manifest))
+
+
+def exec_tool(namespace: str, pod: str, *command: str, stdin: str | None = None) -> str:
+    """The output of one of Kafka's tools run in a client pod."""
+    return run(["kubectl", "-n", namespace, "exec", "-i", pod, "--", *command], stdin=stdin)
+
+
+def per_key(records: Sequence[Record]) -> dict[str, list[str]]:
+    """The values of each key in their order: all that Kafka promises."""
+    grouped: dict[str, list[str]] = defaultdict(list)
+    for key, value in records:
+        grouped[key].append(value)
+    return grouped
+
+
+def move_records(namespace: str, bootstrap: str, image: str) -> None:
+    """Writes the machine's log lines as one user, reads them back as another, and compares count and order per key."""
+    started = time.monotonic()
+    source, records = real_lines()
+    run_id = f"{time.time_ns():x}"
+    pods = {"demo-writer": WRITER, "demo-reader": READER}
+    for pod, user in pods.items():
+        client_pod(namespace, image, pod, user)
+    run(
+        ["kubectl", "-n", namespace, "wait", "--for=condition=Ready", "--timeout=120s", *(f"pod/{pod}" for pod in pods)]
+    )
+    connection = ["--bootstrap-server", bootstrap, "--topic", TOPIC]
+    exec_tool(
+        namespace,
+        "demo-writer",
+        "/opt/kafka/bin/kafka-console-producer.sh",
+        *connection,
+        "--command-config=/etc/kafka-client/client.properties",
+        "--command-property=acks=all",
+        "--reader-property=parse.key=true",
+        "--reader-property=parse.headers=true",
+        stdin="".join(f"run:{run_id}\t{key}\t{value}\n" for key, value in records),
+    )
+    output = exec_tool(
+        namespace,
+        "demo-reader",
+        "/opt/kafka/bin/kafka-console-consumer.sh",
+        *connection,
+        "--command-config=/etc/kafka-client/client.properties",
+        f"--group={GROUP}",
+        "--from-beginning",
+        f"--timeout-ms={READ_TIMEOUT_MS}",
+        "--formatter-property=print.key=true",
+        "--formatter-property=print.headers=true",
+    )
+    read = [
+        (key, value)
+        for run_of, key, value in (line.split("\t", 2) for line in output.splitlines() if line.count("\t") >= 2)
+        if run_of == f"run:{run_id}"
+    ]
+    wrong = [key for key, values in per_key(records).items() if per_key(read).get(key) != values]
+    if len(read) != len(records) or wrong:
+        raise SystemExit(
+            f"{len(records)} lines of {source} written, {len(read)} read back; keys that differ: {wrong[:5]}"
+        )
+    say(
+        "records",
+        f"{len(read):,} lines of {source} -> topic {TOPIC} -> group {GROUP}: all read, in order of their {len(per_key(read)):,} keys",
+        time.monotonic() - started,
+    )
+    run(["kubectl", "-n", namespace, "delete", "pod", *pods, "--now", "--wait=false"])
+
+
+def main() -> None:
+    """Deploys the stack named by the first argument (default `dev`) and shows that it works."""
+    stack = sys.argv[1] if len(sys.argv) > 1 else "dev"
+    outputs = deploy(stack)
+    namespace, bootstrap = outputs["namespace"], outputs["bootstrapServers"]
+    move_records(namespace, bootstrap, outputs["kafkaImage"])
+    say("kafka", f"{bootstrap} in the cluster; credentials in Secrets {WRITER}-kafka, {READER}-kafka")
+    say("next", 'eval "$(python3 -m sandbox env)"     use pulumi and kubectl in this shell')
+    say("", f"pulumi preview --stack {stack}          see that nothing changes")
+    say("", f"kubectl -n {namespace} get pods        look inside")
+    say("", "make down                          remove everything")
+
+
+if __name__ == "__main__":
+    main()
