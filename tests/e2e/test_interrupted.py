@@ -1,0 +1,67 @@
+"""`pulumi up` killed (SIGKILL) at ten moments between its start and its end: the next one converges each time."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import MakeStack
+from tests.harness import Stack, client_pod, eventually, in_pod, kubectl
+
+MOMENTS = 10
+PLATFORM: dict[str, Any] = {
+    "namespace": "e2e-interrupted",
+    "kafka": {"engine": "embedded", "nodes": 1, "storage": "1Gi", "deletion": "allow"},
+    "topics": {"orders": {"partitions": 3}},
+    "tenants": {"test": {"users": {"app": {"writes": ["orders"], "reads": ["orders"], "groups": ["g"]}}}},
+}
+
+
+@pytest.fixture(scope="module")
+def stack(make_stack: MakeStack) -> Stack:
+    return make_stack("interrupted", PLATFORM)
+
+
+@pytest.fixture(scope="module")
+def whole_seconds(stack: Stack) -> float:
+    """How long an uninterrupted `up` from nothing takes."""
+    started = time.monotonic()
+    stack.up()
+    took = time.monotonic() - started
+    clear(stack)
+    return took
+
+
+def clear(stack: Stack) -> None:
+    stack.destroy()
+    namespace = str(PLATFORM["namespace"])
+    kubectl("delete", "namespace", namespace, "--ignore-not-found")
+    eventually("the namespace is gone", lambda: not kubectl("get", "namespace", namespace, "--ignore-not-found"), 120)
+
+
+@pytest.mark.timeout(1500)
+def test_the_next_up_converges(stack: Stack, whole_seconds: float) -> None:
+    done_at_the_kill: list[int] = []
+    for moment in range(MOMENTS):
+        process = stack.start("up", "--yes", "--skip-preview")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(whole_seconds * (moment + 0.5) / MOMENTS)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        stack.run("cancel", "--yes")
+        done_at_the_kill.append(len(stack.resources()))
+        stack.up()
+        plan = json.loads(stack.preview("--json"))
+        assert {step["op"] for step in plan["steps"]} <= {"same", "read"}
+        client_pod("e2e-interrupted", "client", "app", programs=["access.py"])
+        assert (
+            in_pod("e2e-interrupted", "client", "python3", "/programs/access.py", "produce", "orders").strip() == "ok"
+        )
+        clear(stack)
+    print(f"\nresources in the state when killed: {done_at_the_kill}; a whole up takes {whole_seconds:.1f} s")
+    assert len(set(done_at_the_kill)) > 3, "the kills must hit different moments"

@@ -1,0 +1,199 @@
+"""What tests and benchmarks share: stacks driven by the ordinary `pulumi` command line, and `kubectl`.
+
+Everything runs in the environment of the sandbox (`make cluster`, `make e2e` set it), so that the same tests run
+against any cluster with the official CLI and plugins.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+CLIENTS = Path(__file__).parent / "clients"
+RUNTIME_IMAGE = "ghcr.io/kafka-platform/runtime:0.1.0"
+
+
+def why_no_cluster(*, nodes: bool) -> str | None:
+    """Why tests that need an API server (and nodes to run pods on) cannot run here; None when they can."""
+    if shutil.which("pulumi") is None or shutil.which("kubectl") is None:
+        return "pulumi and kubectl are not on the PATH: run `make up`, then eval the output of `python -m sandbox env`"
+    answer = subprocess.run(["kubectl", "get", "nodes", "-o", "json"], capture_output=True, text=True)
+    if answer.returncode != 0:
+        return f"no API server answers: {answer.stderr.strip().splitlines()[-1:]}"
+    if nodes and not json.loads(answer.stdout)["items"]:
+        return "the cluster has no node: pods cannot run on this machine (`python -m sandbox status` says why)"
+    return None
+
+
+def kubectl(*arguments: str, stdin: str | None = None, check: bool = True) -> str:
+    """The output of kubectl; raises with its error message unless told not to check."""
+    done = subprocess.run(["kubectl", *arguments], input=stdin, capture_output=True, text=True)
+    if check and done.returncode != 0:
+        raise AssertionError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def get(kind: str, name: str, namespace: str) -> dict[str, Any]:
+    """One object of the cluster."""
+    found: dict[str, Any] = json.loads(kubectl("-n", namespace, "get", kind, name, "-o", "json"))
+    return found
+
+
+def eventually(what: str, condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Waits until the condition holds; fails by its name after the time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds:.0f} s: {what}")
+        time.sleep(0.5)
+
+
+class Stack:
+    """A stack of this repository's program with a settings file and a state backend of its own, driven by `pulumi`."""
+
+    def __init__(self, name: str, folder: Path, platform: Mapping[str, Any]) -> None:
+        """`platform` is what stands under `kafka-platform:platform` in its stack file."""
+        self.name = name
+        self.file = folder / f"Pulumi.{name}.yaml"
+        self.backend = folder / "state"
+        self.backend.mkdir(parents=True, exist_ok=True)
+        self.environment = os.environ | {
+            "PULUMI_BACKEND_URL": f"file://{self.backend}",
+            "PULUMI_CONFIG_PASSPHRASE": "only for this test",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+        self.environment.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
+        self.write(platform)
+        self.run("stack", "init", name)
+
+    def write(self, platform: Mapping[str, Any]) -> None:
+        """Replaces the platform's settings in the stack file."""
+        self.platform = platform
+        content = yaml.safe_load(self.file.read_text()) if self.file.exists() else {}
+        content["config"] = {"kafka-platform:platform": platform}
+        self.file.write_text(yaml.safe_dump(content, sort_keys=False))
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line of `pulumi` for this stack."""
+        chosen = [] if arguments[:2] == ("stack", "init") else ["--stack", self.name]
+        config = ["--config-file", str(self.file)] if arguments[0] in {"up", "preview", "refresh", "destroy"} else []
+        return ["pulumi", *arguments, *chosen, *config, "--non-interactive", "--cwd", str(ROOT)]
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """A `pulumi` command in the background, in a process group of its own."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str, fails: bool = False) -> str:
+        """A `pulumi` command's output; asserts that it succeeds, or fails."""
+        done = subprocess.run(
+            self.command(*arguments), env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        assert (done.returncode != 0) == fails, f"{' '.join(self.command(*arguments))}:\n{done.stdout}"
+        return done.stdout
+
+    def up(self, *, fails: bool = False) -> str:
+        """`pulumi up`, its preview included."""
+        return self.run("up", "--yes", fails=fails)
+
+    def preview(self, *options: str, fails: bool = False) -> str:
+        """`pulumi preview`."""
+        return self.run("preview", *options, fails=fails)
+
+    def refresh(self) -> str:
+        """`pulumi refresh`."""
+        return self.run("refresh", "--yes")
+
+    def destroy(self) -> str:
+        """`pulumi destroy`."""
+        return self.run("destroy", "--yes")
+
+    def outputs(self) -> dict[str, Any]:
+        """What the stack exports."""
+        outputs: dict[str, Any] = json.loads(self.run("stack", "output", "--json"))
+        return outputs
+
+    def resources(self) -> list[dict[str, Any]]:
+        """The resources in the stack's state."""
+        state = json.loads(self.run("stack", "export"))
+        resources: list[dict[str, Any]] = state["deployment"].get("resources", [])
+        return resources
+
+
+def client_pod(
+    namespace: str,
+    name: str,
+    user: str,
+    *,
+    image: str = RUNTIME_IMAGE,
+    programs: Sequence[str] = (),
+    labels: Mapping[str, str] | None = None,
+) -> None:
+    """A pod with the credentials of a user as an application has them, and test programs of tests/clients in /programs.
+
+    Waits until it is ready; programs are then run in it by `in_pod`.
+    """
+    container: dict[str, Any] = {
+        "name": "client",
+        "image": image,
+        "command": ["sleep", "3600"],
+        "env": [{"name": "LOG_DIR", "value": "/tmp"}, {"name": "KAFKA_HEAP_OPTS", "value": "-Xmx256m"}],
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "credentials", "mountPath": "/etc/kafka-client", "readOnly": True},
+            {"name": "programs", "mountPath": "/programs", "readOnly": True},
+            {"name": "tmp", "mountPath": "/tmp"},
+        ],
+    }
+    objects = [
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": f"{name}-programs", "namespace": namespace},
+            "data": {program: (CLIENTS / program).read_text() for program in programs},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name, "namespace": namespace, "labels": dict(labels or {})},
+            "spec": {
+                "automountServiceAccountToken": False,
+                "terminationGracePeriodSeconds": 0,
+                "securityContext": {
+                    "runAsNonRoot": True,
+                    "runAsUser": 1000,
+                    "seccompProfile": {"type": "RuntimeDefault"},
+                },
+                "containers": [container],
+                "volumes": [
+                    {"name": "credentials", "secret": {"secretName": f"{user}-kafka"}},
+                    {"name": "programs", "configMap": {"name": f"{name}-programs"}},
+                    {"name": "tmp", "emptyDir": {}},
+                ],
+            },
+        },
+    ]
+    kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+    kubectl("-n", namespace, "wait", "--for=condition=Ready", "--timeout=120s", f"pod/{name}")
+
+
+def in_pod(namespace: str, pod: str, *command: str, stdin: str | None = None, check: bool = True) -> str:
+    """The output of a command run in a pod."""
+    return kubectl("-n", namespace, "exec", "-i", pod, "--", *command, stdin=stdin, check=check)
