@@ -1,0 +1,44 @@
+"""Lists the installed distributions as JSON: name, version, whether nothing requires it, its pulumi-plugin.json."""
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import re
+import sys
+
+
+def canonical(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def manifest(name):
+    try:
+        spec = importlib.util.find_spec(name.replace("-", "_"))
+    except (ImportError, ValueError):
+        return None
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        path = os.path.join(folder, "pulumi-plugin.json")
+        if os.path.isfile(path):
+            with open(path, encoding="utf-8") as file:
+                return json.load(file)
+    return None
+
+
+found, required = {}, set()
+for distribution in importlib.metadata.distributions():
+    name = distribution.metadata["Name"]
+    if not name or canonical(name) in found:
+        continue
+    requirements = distribution.requires or []
+    required.update(canonical(re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0]) for line in requirements)
+    # Only what knows Pulumi can carry a manifest; looking into the other packages would cost most of the time.
+    knows = any(canonical(line).startswith("pulumi") for line in requirements) or canonical(name).startswith("pulumi-")
+    found[canonical(name)] = {
+        "name": canonical(name),
+        "version": distribution.version,
+        "plugin": manifest(name) if knows else None,
+    }
+for key, entry in found.items():
+    entry["direct"] = key not in required
+json.dump(list(found.values()), sys.stdout)

@@ -1,0 +1,71 @@
+// Package serve starts a plugin's gRPC server the way the Pulumi engine expects it.
+package serve
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/util/rpcutil"
+	"google.golang.org/grpc"
+)
+
+// engineSilence is how long the engine may leave health checks unanswered before the plugin ends itself.
+const engineSilence = 5 * time.Minute
+
+// Options are the command line of a plugin. The engine passes its own address as the only argument.
+type Options struct {
+	// Engine is the engine's gRPC address, empty if somebody runs the plugin by hand and attaches the engine later.
+	Engine string
+	// Root is the directory of the plugin as the engine knows it, empty if it did not say.
+	Root string
+}
+
+// Parse reads the command line of a plugin.
+func Parse(args []string) (Options, error) {
+	var options Options
+	flags := flag.NewFlagSet("plugin", flag.ContinueOnError)
+	flags.StringVar(&options.Root, "root", "", "the directory of the plugin")
+	// The engine passes its logging and tracing flags on; the stand-ins take and ignore them.
+	flags.Bool("logtostderr", false, "ignored")
+	flags.Int("v", 0, "ignored")
+	flags.String("tracing", "", "ignored")
+	if err := flags.Parse(args); err != nil {
+		return options, err
+	}
+	if flags.NArg() > 0 {
+		options.Engine = flags.Arg(0)
+	}
+	return options, nil
+}
+
+// Run serves until the engine goes away or tells the plugin to stop. The port goes to standard output, where the
+// engine reads it. An interrupt is left to the engine, which tells its plugins by Cancel: the terminal sends it to
+// every process of the group, and a plugin that died at once would lose the state of what it is doing.
+func Run(engine string, register func(*grpc.Server) error) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	signal.Ignore(syscall.SIGINT)
+	cancel := make(chan bool)
+	go func() {
+		<-ctx.Done()
+		close(cancel)
+	}()
+	if engine != "" {
+		if err := rpcutil.Healthcheck(ctx, engine, engineSilence, stop); err != nil {
+			return fmt.Errorf("watching the engine at %s: %w", engine, err)
+		}
+	}
+	handle, err := rpcutil.ServeWithOptions(rpcutil.ServeOptions{Cancel: cancel, Init: register})
+	if err != nil {
+		return fmt.Errorf("starting the plugin's server: %w", err)
+	}
+	if _, err := fmt.Fprintln(os.Stdout, handle.Port); err != nil {
+		return err
+	}
+	return <-handle.Done
+}
