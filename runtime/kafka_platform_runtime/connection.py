@@ -1,0 +1,207 @@
+"""How to reach and log in to Kafka, from the KAFKA_* variables."""
+
+import dataclasses
+import logging
+import re
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from confluent_kafka import KafkaError
+
+from kafka_platform_runtime.failures import Refused
+
+E = TypeVar("E", bound=StrEnum)
+
+# Seconds: how long one request to a broker may take.
+REQUEST_TIMEOUT = 30.0
+
+# The libraries report what fails by exceptions and callbacks; their own log lines would repeat it without context.
+_SILENT = logging.getLogger("kafka_platform_runtime.libraries")
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
+
+
+class SecurityProtocol(StrEnum):
+    """Kafka's names for plain and TLS connections with and without a login."""
+
+    PLAINTEXT = "PLAINTEXT"
+    SSL = "SSL"
+    SASL_PLAINTEXT = "SASL_PLAINTEXT"
+    SASL_SSL = "SASL_SSL"
+
+    @property
+    def has_login(self) -> bool:
+        """Whether the client logs in."""
+        return self in {SecurityProtocol.SASL_PLAINTEXT, SecurityProtocol.SASL_SSL}
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self in {SecurityProtocol.SSL, SecurityProtocol.SASL_SSL}
+
+
+class SaslMechanism(StrEnum):
+    """The ways to log in that the programs know."""
+
+    SCRAM_SHA_512 = "SCRAM-SHA-512"
+    PLAIN = "PLAIN"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """Where Kafka listens and who logs in. The password is not part of its text form."""
+
+    bootstrap_servers: str
+    security_protocol: SecurityProtocol = SecurityProtocol.PLAINTEXT
+    mechanism: SaslMechanism | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_file: Path | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Connection":
+        """Read the KAFKA_* variables and the password's file.
+
+        Raises:
+            Refused: a variable is missing or has a value that is not known, or a file cannot be read.
+        """
+        faults: list[str] = []
+
+        def required(name: str) -> str:
+            value = environment.get(name, "").strip()
+            if not value:
+                faults.append(f"{name}: is not set")
+            return value
+
+        servers = required("KAFKA_BOOTSTRAP_SERVERS")
+        protocol = _choice(SecurityProtocol, environment, "KAFKA_SECURITY_PROTOCOL", "PLAINTEXT", faults)
+        mechanism: SaslMechanism | None = None
+        username: str | None = None
+        password: str | None = None
+        if protocol is not None and protocol.has_login:
+            mechanism = _choice(SaslMechanism, environment, "KAFKA_SASL_MECHANISM", "SCRAM-SHA-512", faults)
+            username = required("KAFKA_SASL_USERNAME")
+            path = required("KAFKA_SASL_PASSWORD_FILE")
+            if path:
+                password = read_password(Path(path), "KAFKA_SASL_PASSWORD_FILE", faults)
+        ca_file: Path | None = None
+        if environment.get("KAFKA_SSL_CA_FILE"):
+            ca_file = Path(environment["KAFKA_SSL_CA_FILE"])
+            if not ca_file.is_file():
+                faults.append(f"KAFKA_SSL_CA_FILE: {ca_file} is not a file: mount the CA certificate there")
+        if faults or protocol is None:
+            raise Refused(faults)
+        return cls(
+            bootstrap_servers=servers,
+            security_protocol=protocol,
+            mechanism=mechanism,
+            username=username,
+            password=password,
+            ca_file=ca_file,
+        )
+
+    def at(self, bootstrap_servers: str) -> "Connection":
+        """The same login at another address."""
+        return dataclasses.replace(self, bootstrap_servers=bootstrap_servers)
+
+    def as_user(self, username: str, password: str) -> "Connection":
+        """The same address with another login."""
+        return dataclasses.replace(self, username=username, password=password)
+
+    def confluent(self, **more: Any) -> dict[str, Any]:
+        """The settings of a confluent-kafka client; names in `more` have underscores for dots."""
+        settings: dict[str, Any] = {
+            "bootstrap.servers": self.bootstrap_servers,
+            "security.protocol": self.security_protocol.value,
+            "client.id": "kafka-platform",
+            "socket.timeout.ms": int(REQUEST_TIMEOUT * 1000),
+            "socket.connection.setup.timeout.ms": 5000,
+            "reconnect.backoff.ms": 250,
+            "reconnect.backoff.max.ms": 1000,
+            "log_level": 0,
+            "logger": _SILENT,
+        }
+        if self.security_protocol.has_login:
+            settings["sasl.mechanism"] = (self.mechanism or SaslMechanism.SCRAM_SHA_512).value
+            settings["sasl.username"] = self.username
+            settings["sasl.password"] = self.password
+        if self.security_protocol.has_tls and self.ca_file is not None:
+            settings["ssl.ca.location"] = str(self.ca_file)
+        settings.update({name.replace("_", "."): value for name, value in more.items()})
+        return settings
+
+    def kafka_python(self) -> dict[str, Any]:
+        """The settings of a kafka-python client."""
+        settings: dict[str, Any] = {
+            "bootstrap_servers": self.bootstrap_servers.split(","),
+            "security_protocol": self.security_protocol.value,
+            "client_id": "kafka-platform",
+            "request_timeout_ms": int(REQUEST_TIMEOUT * 1000),
+            "bootstrap_timeout_ms": int(REQUEST_TIMEOUT * 1000),
+        }
+        if self.security_protocol.has_login:
+            settings["sasl_mechanism"] = (self.mechanism or SaslMechanism.SCRAM_SHA_512).value
+            settings["sasl_plain_username"] = self.username
+            settings["sasl_plain_password"] = self.password
+        if self.security_protocol.has_tls and self.ca_file is not None:
+            settings["ssl_cafile"] = str(self.ca_file)
+        return settings
+
+
+def read_password(path: Path, name: str, faults: list[str]) -> str | None:
+    """The file's content without the line end; None, and a fault that names `name`, if there is none."""
+    try:
+        password = path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
+        faults.append(f"{name}: the password file {path} cannot be read: {reason}")
+        return None
+    if not password:
+        faults.append(f"{name}: the password file {path} is empty")
+        return None
+    return password
+
+
+class Complaints:
+    """Collects why a client cannot connect; to be given to it as `error_cb`."""
+
+    def __init__(self) -> None:
+        self._errors: deque[KafkaError] = deque(maxlen=50)
+
+    def __call__(self, error: KafkaError) -> None:
+        """Remember one error."""
+        self._errors.append(error)
+
+    def rejection(self) -> str | None:
+        """Why the login or TLS handshake failed, if it did."""
+        for error in reversed(self._errors):
+            if error.code() in {KafkaError._AUTHENTICATION, KafkaError._SSL}:
+                return tidy(error)
+        return None
+
+    def reason(self) -> str | None:
+        """The most recent reason, if there is one."""
+        for error in reversed(self._errors):
+            if error.code() != KafkaError._ALL_BROKERS_DOWN:
+                return tidy(error)
+        return None
+
+
+def tidy(error: KafkaError) -> str:
+    """The text of a connection error without librdkafka's notes on states and times."""
+    text = re.sub(r"\s*\(after \d+ms in state [A-Z_]+[^)]*\)", "", error.str())
+    text = re.sub(r"^(?:sasl_)?(?:plaintext|ssl)://([^/]+)/(?:bootstrap|\d+): ", r"\1: ", text)
+    return text.replace("ipv4#", "").replace("ipv6#", "").strip()
+
+
+def _choice(kinds: type[E], environment: Mapping[str, str], name: str, default: str, faults: list[str]) -> E | None:
+    value = environment.get(name) or default
+    try:
+        return kinds(value)
+    except ValueError:
+        faults.append(f"{name}: {value!r} is not known: use one of {', '.join(kinds)}")
+        return None

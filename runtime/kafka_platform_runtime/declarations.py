@@ -1,0 +1,344 @@
+"""What is to exist: the declared topics and users, parsed from one small JSON file each."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from kafka_platform_runtime.failures import Refused
+
+E = TypeVar("E", bound=StrEnum)
+
+LEDGER_TOPIC = "_kafka-platform-ledger"
+TOPIC_PREFIX = "topic."
+USER_PREFIX = "user."
+LONGEST_TOPIC_NAME = 249
+CLUSTER_RESOURCE_NAME = "kafka-cluster"
+
+
+class Resource(StrEnum):
+    """What an ACL protects."""
+
+    TOPIC = "topic"
+    GROUP = "group"
+    TRANSACTIONAL_ID = "transactionalId"
+    CLUSTER = "cluster"
+
+
+class Pattern(StrEnum):
+    """Whether an ACL's name is the whole name or its beginning."""
+
+    LITERAL = "literal"
+    PREFIXED = "prefixed"
+
+
+class Operation(StrEnum):
+    """What an ACL allows."""
+
+    ALL = "ALL"
+    READ = "READ"
+    WRITE = "WRITE"
+    CREATE = "CREATE"
+    DELETE = "DELETE"
+    ALTER = "ALTER"
+    DESCRIBE = "DESCRIBE"
+    CLUSTER_ACTION = "CLUSTER_ACTION"
+    DESCRIBE_CONFIGS = "DESCRIBE_CONFIGS"
+    ALTER_CONFIGS = "ALTER_CONFIGS"
+    IDEMPOTENT_WRITE = "IDEMPOTENT_WRITE"
+
+
+class Permission(StrEnum):
+    """Whether an ACL allows or denies; declared ones allow."""
+
+    ALLOW = "ALLOW"
+    DENY = "DENY"
+
+
+class Quota(StrEnum):
+    """Kafka's quotas of a user. Each holds per broker, for all clients of the user together."""
+
+    PRODUCER_BYTE_RATE = "producer_byte_rate"
+    CONSUMER_BYTE_RATE = "consumer_byte_rate"
+    REQUEST_PERCENTAGE = "request_percentage"
+    CONTROLLER_MUTATION_RATE = "controller_mutation_rate"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topic:
+    """A declared topic.
+
+    Args:
+        name: 1 to 249 of letters, digits, `.`, `_` and `-`.
+        partitions: how many; may grow, never shrink.
+        replicas: copies of each partition; cannot be changed.
+        config: topic settings in Kafka's names; what is not named here has the cluster's default.
+        deletion_allowed: delete the topic with its records when its declaration is gone; otherwise it is kept.
+    """
+
+    name: str
+    partitions: int
+    replicas: int
+    config: Mapping[str, str] = field(default_factory=dict)
+    deletion_allowed: bool = False
+
+    @property
+    def key(self) -> str:
+        """Its name among the declarations."""
+        return f"{TOPIC_PREFIX}{self.name}"
+
+    def value(self) -> dict[str, Any]:
+        """The declaration as it is written; what is empty is omitted."""
+        value: dict[str, Any] = {"partitions": self.partitions, "replicas": self.replicas}
+        if self.config:
+            value["config"] = dict(sorted(self.config.items()))
+        if self.deletion_allowed:
+            value["deletion"] = "allow"
+        return value
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Acl:
+    """One rule for one user: an operation on what a pattern matches."""
+
+    resource: Resource
+    name: str
+    pattern: Pattern
+    operation: Operation
+    permission: Permission = Permission.ALLOW
+    host: str = "*"
+
+
+@dataclass(frozen=True, kw_only=True)
+class User:
+    """A declared user, who logs in by SCRAM-SHA-512.
+
+    Args:
+        name: the name to log in with; the principal is `User:<name>`.
+        acls: all that the user may do; other rules of the same principal are removed.
+        password_version: the password is set again when this number changes.
+        quotas: limits per broker; other quotas of the same user are removed.
+    """
+
+    name: str
+    acls: frozenset[Acl] = frozenset()
+    password_version: int = 1
+    quotas: Mapping[Quota, float] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Its name among the declarations."""
+        return f"{USER_PREFIX}{self.name}"
+
+    def value(self) -> dict[str, Any]:
+        """The declaration as it is written; what is empty is omitted. There is no password in it."""
+        grouped: dict[tuple[Resource, str, Pattern], list[str]] = {}
+        for acl in sorted(self.acls):
+            grouped.setdefault((acl.resource, acl.name, acl.pattern), []).append(acl.operation.value)
+        value: dict[str, Any] = {}
+        if grouped:
+            value["acls"] = [
+                {"resource": resource.value, "name": name, "pattern": pattern.value, "operations": operations}
+                for (resource, name, pattern), operations in grouped.items()
+            ]
+        value["passwordVersion"] = self.password_version
+        if self.quotas:
+            value["quotas"] = {quota.value: self.quotas[quota] for quota in Quota if quota in self.quotas}
+        return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declarations:
+    """All that is declared, by name."""
+
+    topics: Mapping[str, Topic] = field(default_factory=dict)
+    users: Mapping[str, User] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.topics) + len(self.users)
+
+
+def read(folder: Path) -> Declarations:
+    """The declarations in a mounted folder.
+
+    Raises:
+        Refused: the folder cannot be read, or a declaration is not valid; all faults together.
+    """
+    try:
+        # A mounted ConfigMap has hidden folders for its atomic updates.
+        files = {
+            entry.name: entry.read_text(encoding="utf-8")
+            for entry in sorted(folder.iterdir())
+            if not entry.name.startswith("..") and entry.is_file()
+        }
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused([f"DECLARATIONS_DIR: {folder} cannot be read: {error}"]) from error
+    return parse(files)
+
+
+def parse(files: Mapping[str, str]) -> Declarations:
+    """The declarations in files' contents by file name.
+
+    Raises:
+        Refused: with all faults together.
+    """
+    faults: list[str] = []
+    topics: dict[str, Topic] = {}
+    users: dict[str, User] = {}
+    for file, text in sorted(files.items()):
+        try:
+            value = json.loads(text)
+        except ValueError as error:
+            faults.append(f"{file}: is not JSON: {error}")
+            continue
+        if not isinstance(value, dict):
+            faults.append(f"{file}: is not a JSON object")
+        elif file.startswith(TOPIC_PREFIX):
+            topic = parse_topic(file.removeprefix(TOPIC_PREFIX), value, faults)
+            if topic is not None:
+                topics[topic.name] = topic
+        elif file.startswith(USER_PREFIX):
+            user = parse_user(file.removeprefix(USER_PREFIX), value, faults)
+            if user is not None:
+                users[user.name] = user
+        else:
+            faults.append(f"{file}: is not a known kind of declaration: name it topic.<name> or user.<name>")
+    faults += _colliding(topics)
+    if faults:
+        raise Refused(faults)
+    return Declarations(topics=topics, users=users)
+
+
+def parse_topic(name: str, value: Mapping[str, Any], faults: list[str]) -> Topic | None:
+    """One topic; None, and faults, if it is not valid."""
+    look = _Reader(f"{TOPIC_PREFIX}{name}", value, faults)
+    if not re.fullmatch(r"[a-zA-Z0-9._-]{1,249}", name) or name in {".", ".."}:
+        look.fault("name", f"{name!r} is not a topic name: use up to 249 letters, digits, '.', '_' and '-'")
+    if name == LEDGER_TOPIC or name.startswith("__"):
+        look.fault("name", f"{name!r} is reserved: choose a name without leading underscores")
+    partitions = look.integer("partitions", least=1)
+    replicas = look.integer("replicas", least=1)
+    config = look.mapping("config")
+    for setting, content in config.items():
+        if not isinstance(content, str):
+            look.fault(f"config.{setting}", f"{json.dumps(content)} is not text: write {json.dumps(str(content))}")
+    deletion = value.get("deletion")
+    if deletion not in {None, "allow"}:
+        look.fault("deletion", f"{deletion!r} is not known: write 'allow', or omit it to keep the records")
+    look.only("partitions", "replicas", "config", "deletion")
+    if look.failed:
+        return None
+    return Topic(
+        name=name, partitions=partitions, replicas=replicas, config=dict(config), deletion_allowed=deletion == "allow"
+    )
+
+
+def parse_user(name: str, value: Mapping[str, Any], faults: list[str]) -> User | None:
+    """One user; None, and faults, if it is not valid."""
+    look = _Reader(f"{USER_PREFIX}{name}", value, faults)
+    if not re.fullmatch(r"[a-zA-Z0-9._-]+", name):
+        look.fault("name", f"{name!r} is not a user name: use letters, digits, '.', '_' and '-'")
+    acls: set[Acl] = set()
+    declared = value.get("acls", [])
+    if not isinstance(declared, list):
+        look.fault("acls", "is not a list")
+        declared = []
+    for index, item in enumerate(declared):
+        acls |= _parse_acl(f"acls[{index}]", item, look)
+    quotas: dict[Quota, float] = {}
+    for key, number in look.mapping("quotas").items():
+        quota = look.member(Quota, f"quotas.{key}", key)
+        if isinstance(number, bool) or not isinstance(number, int | float) or number <= 0:
+            look.fault(f"quotas.{key}", f"{json.dumps(number)} is not a number above 0")
+        elif quota is not None:
+            quotas[quota] = float(number) if not float(number).is_integer() else int(number)
+    version = look.integer("passwordVersion", least=0, default=1)
+    look.only("acls", "passwordVersion", "quotas")
+    if look.failed:
+        return None
+    return User(name=name, acls=frozenset(acls), password_version=version, quotas=quotas)
+
+
+def _parse_acl(path: str, item: object, look: "_Reader") -> set[Acl]:
+    if not isinstance(item, dict):
+        look.fault(path, "is not a JSON object")
+        return set()
+    resource = look.member(Resource, f"{path}.resource", item.get("resource"))
+    pattern = look.member(Pattern, f"{path}.pattern", item.get("pattern", Pattern.LITERAL.value))
+    name = item.get("name", CLUSTER_RESOURCE_NAME if resource is Resource.CLUSTER else None)
+    if not isinstance(name, str) or not name:
+        look.fault(f"{path}.name", f"{json.dumps(name)} is not a name: write the resource's name, or '*' for all")
+        name = ""
+    if resource is Resource.CLUSTER and name != CLUSTER_RESOURCE_NAME:
+        look.fault(f"{path}.name", f"{name!r} is not the cluster: write {CLUSTER_RESOURCE_NAME!r} or omit it")
+    operations = item.get("operations")
+    if not isinstance(operations, list) or not operations:
+        look.fault(f"{path}.operations", "is not a list of at least one operation")
+        operations = []
+    chosen = [look.member(Operation, f"{path}.operations", operation) for operation in operations]
+    for key in item.keys() - {"resource", "name", "pattern", "operations"}:
+        look.fault(f"{path}.{key}", "is not known: use resource, name, pattern, operations")
+    if resource is None or pattern is None:
+        return set()
+    return {
+        Acl(resource=resource, name=name, pattern=pattern, operation=operation)
+        for operation in chosen
+        if operation is not None
+    }
+
+
+def _colliding(topics: Mapping[str, Topic]) -> list[str]:
+    # Kafka names a topic's metrics with '_' for '.', and therefore refuses two topics that differ in nothing else.
+    seen: dict[str, str] = {}
+    faults = []
+    for name in topics:
+        other = seen.setdefault(name.replace(".", "_"), name)
+        if other != name:
+            faults.append(
+                f"{TOPIC_PREFIX}{name}: name: differs from topic {other!r} only by '.' and '_', which Kafka takes "
+                "for the same: choose another name"
+            )
+    return faults
+
+
+class _Reader:
+    """Takes fields out of a JSON object and notes what is wrong with them."""
+
+    def __init__(self, key: str, value: Mapping[str, Any], faults: list[str]) -> None:
+        self._key = key
+        self._value = value
+        self._faults = faults
+        self.failed = False
+
+    def fault(self, path: str, what: str) -> None:
+        self._faults.append(f"{self._key}: {path}: {what}")
+        self.failed = True
+
+    def integer(self, path: str, *, least: int, default: int | None = None) -> int:
+        value = self._value.get(path, default)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            self.fault(path, f"{json.dumps(value)} is not a whole number of at least {least}")
+            return least
+        return value
+
+    def mapping(self, path: str) -> Mapping[str, Any]:
+        value = self._value.get(path, {})
+        if not isinstance(value, dict):
+            self.fault(path, "is not a JSON object")
+            return {}
+        return value
+
+    def member(self, kinds: type[E], path: str, value: object) -> E | None:
+        if isinstance(value, str) and value in {kind.value for kind in kinds}:
+            return kinds(value)
+        self.fault(path, f"{json.dumps(value)} is not known: use one of {', '.join(kinds)}")
+        return None
+
+    def only(self, *names: str) -> None:
+        for key in sorted(self._value.keys() - set(names)):
+            self.fault(key, f"is not known: use {', '.join(names)}")

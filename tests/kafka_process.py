@@ -1,0 +1,363 @@
+"""A real Kafka on loopback, started by hand from a folder of jars: for tests of the runtime programs and for benchmarks.
+
+The nodes are configured as the embedded engine configures its pods (KRaft, SCRAM-SHA-512 for clients, PLAIN between the
+nodes, the standard authorizer with deny by default), without containers and without Kubernetes.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+JARS_VARIABLE = "KAFKA_JARS_DIR"
+ADMIN_USER = "admin"
+ADMIN_PASSWORD = "admin-of-the-test"
+BROKER_USER = "broker"
+BROKER_PASSWORD = "broker-of-the-test"
+CLUSTER_ID = "bG9jYWwta2Fma2EtdGVzdA"
+START_SECONDS = 90.0
+STOP_SECONDS = 30.0
+CONTROLLERS_OF_A_LARGE_CLUSTER = 3
+
+LOG4J = """\
+Configuration:
+  Appenders:
+    Console:
+      name: STDOUT
+      PatternLayout:
+        pattern: "%d %p %m (%c)%n"
+  Loggers:
+    Root:
+      level: INFO
+      AppenderRef:
+        - ref: STDOUT
+"""
+
+
+def find_jars() -> Path | None:
+    """The folder of Kafka's jars: KAFKA_JARS_DIR, or what the sandbox keeps in the user's cache; None if there is none."""
+    named = os.environ.get(JARS_VARIABLE)
+    if named:
+        return Path(named) if any(Path(named).glob("kafka_2.13-*.jar")) else None
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kafka-platform"
+    found = sorted(cache.glob("**/kafka_2.13-*.jar"), key=lambda jar: jar.stat().st_mtime)
+    return found[-1].parent if found else None
+
+
+def why_not() -> str | None:
+    """The reason why no Kafka can be started here, or None."""
+    if find_jars() is None:
+        return f"no Kafka jars: set {JARS_VARIABLE} to a folder with kafka_2.13-*.jar and its dependencies"
+    if java() is None:
+        return "no Java runtime: install openjdk-17-jre-headless or set JAVA_HOME"
+    return None
+
+
+def java() -> str | None:
+    """The java program of JAVA_HOME, or of PATH."""
+    home = os.environ.get("JAVA_HOME")
+    if home and (Path(home) / "bin" / "java").exists():
+        return str(Path(home) / "bin" / "java")
+    return shutil.which("java")
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nothing listens on at this moment."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+@dataclass(kw_only=True)
+class Node:
+    """One process: its id, ports, folder and, while it runs, the process."""
+
+    id: int
+    client_port: int
+    replication_port: int
+    controller_port: int
+    folder: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> Path:
+        """What the process prints."""
+        return self.folder / "kafka.log"
+
+    @property
+    def pid(self) -> int:
+        """The id of the running process.
+
+        Raises:
+            RuntimeError: the node does not run.
+        """
+        if self.process is None:
+            raise RuntimeError(f"node {self.id} does not run")
+        return self.process.pid
+
+
+@dataclass(kw_only=True)
+class LocalKafka:
+    """A loopback cluster of `nodes` nodes; a context manager that starts them and ends them by process id.
+
+    Args:
+        jars: folder of Kafka's jars.
+        folder: where configuration, logs and records go; removed at the end if it was made here.
+        nodes: number of nodes; as in the embedded engine the first three (or the only one) are controllers too.
+        heap: heap of each process, in the JVM's notation.
+        first_port: first of 3 x `nodes` consecutive ports; free ones are taken if it is None.
+        properties: further broker settings, which win over the ones made here.
+        jvm_options: further options of the JVM.
+    """
+
+    jars: Path
+    folder: Path | None = None
+    nodes: int = 1
+    heap: str = "512m"
+    first_port: int | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)
+    jvm_options: Sequence[str] = ()
+    members: list[Node] = field(default_factory=list, init=False)
+    _made_folder: bool = field(default=False, init=False)
+
+    def __enter__(self) -> "LocalKafka":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def root(self) -> Path:
+        """The folder of this cluster.
+
+        Raises:
+            RuntimeError: the cluster was not started.
+        """
+        if self.folder is None:
+            raise RuntimeError("the cluster was not started")
+        return self.folder
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """The clients' listener (SASL_PLAINTEXT, SCRAM-SHA-512) of every node."""
+        return ",".join(f"127.0.0.1:{node.client_port}" for node in self.members)
+
+    @property
+    def admin_password_file(self) -> Path:
+        """A file with the password of the user `admin`."""
+        return self.root / "admin-password"
+
+    @property
+    def broker_password_file(self) -> Path:
+        """A file with the password of the user `broker` of the replication listener."""
+        return self.root / "broker-password"
+
+    def client(self, user: str = ADMIN_USER, password: str = ADMIN_PASSWORD) -> dict[str, str]:
+        """The settings of a confluent-kafka client that logs in as `user`."""
+        return {
+            "bootstrap.servers": self.bootstrap_servers,
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "sasl.username": user,
+            "sasl.password": password,
+        }
+
+    def environment(self) -> dict[str, str]:
+        """The KAFKA_* variables of the runtime programs, as the user `admin`."""
+        return {
+            "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
+            "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+            "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+            "KAFKA_SASL_USERNAME": ADMIN_USER,
+            "KAFKA_SASL_PASSWORD_FILE": str(self.admin_password_file),
+        }
+
+    def start(self) -> None:
+        """Format the nodes' storage, start them and wait until every one of them is registered.
+
+        Raises:
+            RuntimeError: a node ended, or they are not all registered after 90 s; with the last lines of its log.
+        """
+        if self.folder is None:
+            self.folder = Path(tempfile.mkdtemp(prefix="kafka-"))
+            self._made_folder = True
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.admin_password_file.write_text(ADMIN_PASSWORD)
+        self.broker_password_file.write_text(BROKER_PASSWORD)
+        (self.root / "log4j2.yaml").write_text(LOG4J)
+        count = 3 * self.nodes
+        ports = free_ports(count) if self.first_port is None else list(range(self.first_port, self.first_port + count))
+        self.members = [
+            Node(
+                id=number,
+                client_port=ports[3 * number],
+                replication_port=ports[3 * number + 1],
+                controller_port=ports[3 * number + 2],
+                folder=self.root / f"node-{number}",
+            )
+            for number in range(self.nodes)
+        ]
+        try:
+            for node in self.members:
+                self._format(node)
+            for node in self.members:
+                self.start_node(node.id)
+            self.wait_until_registered(self.nodes)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End every node by its process id and remove the folder if it was made here."""
+        for node in self.members:
+            if node.process is not None:
+                node.process.terminate()
+        for node in self.members:
+            self._reap(node)
+        if self._made_folder and self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start_node(self, number: int) -> None:
+        """Start the process of one node (again)."""
+        node = self.members[number]
+        command = [java() or "java", f"-Xmx{self.heap}", f"-Xms{self.heap}", "-XX:+UseG1GC", *self.jvm_options]
+        command += [f"-Dlog4j2.configurationFile={self.root / 'log4j2.yaml'}", "-cp", f"{self.jars}/*"]
+        command += ["kafka.Kafka", str(node.folder / "server.properties")]
+        with node.log.open("ab") as log:
+            node.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=node.folder)
+
+    def stop_node(self, number: int) -> None:
+        """Let one node shut down in its own time."""
+        node = self.members[number]
+        if node.process is not None:
+            node.process.terminate()
+        self._reap(node)
+
+    def kill_node(self, number: int) -> None:
+        """End one node at once (SIGKILL)."""
+        node = self.members[number]
+        if node.process is not None:
+            node.process.kill()
+        self._reap(node)
+
+    def wait_until_registered(self, count: int, seconds: float = START_SECONDS) -> None:
+        """Wait until `count` brokers are in the cluster's metadata.
+
+        Raises:
+            RuntimeError: they are not after `seconds`, or a process ended meanwhile.
+        """
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for node in self.members:
+                if node.process is not None and node.process.poll() is not None:
+                    raise RuntimeError(f"node {node.id} ended:\n{self._tail(node)}")
+            if self._registered() >= count:
+                return
+            time.sleep(0.3)
+        raise RuntimeError(f"{count} brokers are not registered after {seconds:.0f} s:\n{self._tail(self.members[0])}")
+
+    def _registered(self) -> int:
+        admin = AdminClient({**self.client(), "log_level": 0, "socket.timeout.ms": 3000})
+        try:
+            return len(admin.list_topics(timeout=3).brokers)
+        except KafkaException:
+            return 0
+
+    def _reap(self, node: Node) -> None:
+        if node.process is None:
+            return
+        try:
+            node.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            node.process.kill()
+            node.process.wait()
+        node.process = None
+
+    def _tail(self, node: Node) -> str:
+        return "\n".join(node.log.read_text(errors="replace").splitlines()[-15:]) if node.log.exists() else ""
+
+    def _format(self, node: Node) -> None:
+        node.folder.mkdir(parents=True, exist_ok=True)
+        configuration = node.folder / "server.properties"
+        rendered = {**self._rendered(node), **self.properties}
+        configuration.write_text("".join(f"{key}={value}\n" for key, value in rendered.items()))
+        command = [java() or "java", "-Xmx128m", "-cp", f"{self.jars}/*", "kafka.tools.StorageTool", "format"]
+        command += ["--cluster-id", CLUSTER_ID, "--config", str(configuration), "--ignore-formatted"]
+        if node.id < self.controllers:
+            command += ["--add-scram", f"SCRAM-SHA-512=[name={ADMIN_USER},password={ADMIN_PASSWORD}]"]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=node.folder, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"storage of node {node.id} cannot be formatted:\n{done.stdout}{done.stderr}")
+
+    @property
+    def controllers(self) -> int:
+        """How many of the nodes are controllers too."""
+        return CONTROLLERS_OF_A_LARGE_CLUSTER if self.nodes >= CONTROLLERS_OF_A_LARGE_CLUSTER else 1
+
+    def _rendered(self, node: Node) -> dict[str, str]:
+        plain = (
+            "org.apache.kafka.common.security.plain.PlainLoginModule required "
+            f'username="{BROKER_USER}" password="{BROKER_PASSWORD}" user_{BROKER_USER}="{BROKER_PASSWORD}";'
+        )
+        controllers = self.members[: self.controllers]
+        is_controller = node in controllers
+        listeners = {"INTERNAL": node.client_port, "REPLICATION": node.replication_port}
+        bound = {**listeners, "CONTROLLER": node.controller_port} if is_controller else listeners
+        copies = str(min(3, self.nodes))
+        return {
+            "node.id": str(node.id),
+            "process.roles": "broker,controller" if is_controller else "broker",
+            "controller.quorum.voters": ",".join(f"{each.id}@127.0.0.1:{each.controller_port}" for each in controllers),
+            "listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in bound.items()),
+            "advertised.listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in listeners.items()),
+            "listener.security.protocol.map": (
+                "INTERNAL:SASL_PLAINTEXT,REPLICATION:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT"
+            ),
+            "inter.broker.listener.name": "REPLICATION",
+            "controller.listener.names": "CONTROLLER",
+            "sasl.mechanism.inter.broker.protocol": "PLAIN",
+            "sasl.mechanism.controller.protocol": "PLAIN",
+            "listener.name.internal.sasl.enabled.mechanisms": "SCRAM-SHA-512",
+            "listener.name.internal.scram-sha-512.sasl.jaas.config": (
+                "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+            ),
+            "listener.name.replication.sasl.enabled.mechanisms": "PLAIN",
+            "listener.name.replication.plain.sasl.jaas.config": plain,
+            "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
+            "listener.name.controller.plain.sasl.jaas.config": plain,
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": f"User:{ADMIN_USER};User:{BROKER_USER}",
+            "allow.everyone.if.no.acl.found": "false",
+            "auto.create.topics.enable": "false",
+            "log.dirs": str(node.folder / "data"),
+            "offsets.topic.replication.factor": copies,
+            "transaction.state.log.replication.factor": copies,
+            "transaction.state.log.min.isr": "1",
+            "share.coordinator.state.topic.replication.factor": copies,
+            "share.coordinator.state.topic.min.isr": "1",
+            "group.initial.rebalance.delay.ms": "0",
+        }
+
+
+@pytest.fixture(scope="module")
+def local_kafka() -> Iterator[LocalKafka]:
+    """One node with SCRAM users and the authorizer, for the tests of one module; skipped with the reason if impossible."""
+    reason = why_not()
+    jars = find_jars()
+    if reason is not None or jars is None:
+        pytest.skip(reason or "no Kafka jars")
+    with LocalKafka(jars=jars) as cluster:
+        yield cluster
