@@ -1,0 +1,52 @@
+"""What the benchmarks share: a command's time and memory, and one line of JSON at the end.
+
+Figures are compared side by side in one run, in alternation, by their medians: machines are noisy and differ.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What one run of a command took."""
+
+    seconds: float
+    megabytes: float
+    """Peak resident memory of the largest process of its tree."""
+
+
+def measured(command: Sequence[str], environment: Mapping[str, str]) -> Usage:
+    """Runs the command to its end; raises with its output if it fails."""
+    started = time.monotonic()
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert process.stdout is not None
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise SystemExit(f"{' '.join(command)}:\n{output.decode()}")
+    return Usage(seconds=time.monotonic() - started, megabytes=usage.ru_maxrss / 1024)
+
+
+def alternate(runs: int, *sides: Callable[[], Usage]) -> list[Usage]:
+    """The median of each side over `runs` rounds; the sides take turns, after one round that is not counted."""
+    rounds = [[side() for side in sides] for _ in range(runs + 1)][1:]
+    return [
+        Usage(
+            seconds=statistics.median(each[index].seconds for each in rounds),
+            megabytes=statistics.median(each[index].megabytes for each in rounds),
+        )
+        for index in range(len(sides))
+    ]
+
+
+def report(**figures: Any) -> None:
+    """The last line of a benchmark."""
+    print(json.dumps({key: round(value, 3) if isinstance(value, float) else value for key, value in figures.items()}))

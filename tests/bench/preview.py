@@ -1,0 +1,109 @@
+"""Time and memory of `pulumi preview` for a stack of 10 to 3,000 topics, next to a bare Pulumi program.
+
+The bare program registers as many ConfigMaps as our stack registers resources (`ratio`); a second one registers one
+ConfigMap a topic (`ratio_to_a_resource_per_topic`), as a program does that has no provisioner.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.bench.measure import Usage, alternate, measured, report
+from tests.harness import ROOT, Stack
+
+COUNTS = (10, 100, 1_000, 3_000)
+COMPARED_AT = 1_000
+RUNS = 3
+
+BARE_PROGRAM = """
+import os, pulumi
+from pulumi_kubernetes import Provider
+from pulumi_kubernetes.core.v1 import ConfigMap
+provider = Provider("cluster")
+for number in range(int(os.environ["BARE_COUNT"])):
+    ConfigMap(
+        f"bare-{number}",
+        metadata={"name": f"bare-{number}", "namespace": "default"},
+        data={"value": str(number)},
+        opts=pulumi.ResourceOptions(provider=provider),
+    )
+"""
+
+
+def platform(topics: int) -> dict[str, Any]:
+    """Settings with this many topics of different sizes."""
+    return {
+        "namespace": "bench-preview",
+        "kafka": {"engine": "embedded", "nodes": 3},
+        "topics": {
+            f"topic-{number:05}": {"partitions": 1 + number % 12, "retention": f"{1 + number % 30}d"}
+            for number in range(topics)
+        },
+    }
+
+
+class Bare:
+    """A Pulumi project of its own with the bare program."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self.folder = folder
+        folder.mkdir()
+        (folder / "__main__.py").write_text(BARE_PROGRAM)
+        virtualenv = ROOT / ".venv"
+        (folder / "Pulumi.yaml").write_text(
+            f"name: bare\nruntime:\n  name: python\n  options:\n    toolchain: pip\n    virtualenv: {virtualenv}\n"
+        )
+        (folder / "state").mkdir()
+        self.environment = os.environ | {
+            "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE": "bench",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "BARE_COUNT": str(count),
+        }
+        self.environment.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
+        measured(["pulumi", "stack", "init", "bare", "--cwd", str(folder), "--non-interactive"], self.environment)
+
+    def preview(self) -> Usage:
+        """One preview."""
+        command = ["pulumi", "preview", "--stack", "bare", "--cwd", str(self.folder), "--non-interactive"]
+        return measured(command, self.environment)
+
+
+def main() -> None:
+    """Prints a table and the line of JSON."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        stacks = {count: Stack(f"bench{count}", folder / str(count), platform(count)) for count in COUNTS}
+        sides = {
+            count: lambda stack=stack: measured(stack.command("preview"), stack.environment)
+            for count, stack in stacks.items()
+        }
+        registered = stacks[COUNTS[0]].preview("--json").count('"op": "create"')
+        same, per_topic = Bare(folder / "same", registered), Bare(folder / "topic", COMPARED_AT)
+        *ours, bare, bare_per_topic = alternate(RUNS, *sides.values(), same.preview, per_topic.preview)
+    by_count = dict(zip(COUNTS, ours, strict=True))
+    for count, usage in by_count.items():
+        print(f"{count:>6} topics: {usage.seconds:6.2f} s, {usage.megabytes:6.0f} MB")
+    print(
+        f"bare, {registered} resources: {bare.seconds:6.2f} s; bare, {COMPARED_AT} resources: {bare_per_topic.seconds:6.2f} s"
+    )
+    extra = {
+        count: (by_count[count].seconds - by_count[COUNTS[0]].seconds) / (count - COUNTS[0]) for count in COUNTS[2:]
+    }
+    report(
+        ratio=by_count[COMPARED_AT].seconds / bare.seconds,
+        ratio_to_a_resource_per_topic=by_count[COMPARED_AT].seconds / bare_per_topic.seconds,
+        n=COMPARED_AT,
+        resources=registered,
+        seconds={count: round(usage.seconds, 2) for count, usage in by_count.items()},
+        megabytes={count: round(usage.megabytes) for count, usage in by_count.items()},
+        milliseconds_per_topic={count: round(seconds * 1000, 3) for count, seconds in extra.items()},
+        bare_seconds=bare.seconds,
+        bare_seconds_per_topic_resources=bare_per_topic.seconds,
+        runs=RUNS,
+    )
+
+
+if __name__ == "__main__":
+    main()
