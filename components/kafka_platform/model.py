@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from kafka_platform.names import check_label, check_pattern
-from kafka_platform.units import bytes_per_second, milliseconds, size_bytes
+from kafka_platform.names import check_label, check_pattern, check_subdomain
+from kafka_platform.units import bytes_per_second, milliseconds, quantity, size_bytes
 
 MAX_PARTITIONS = 10_000
 """Most partitions of one topic: beyond it the controller's metadata operations take minutes, and it is nearly always a typing error."""
@@ -44,8 +44,205 @@ class Deletion(Enum):
     """It is deleted."""
 
 
+class SecurityProtocol(Enum):
+    """How a client talks to a listener (Kafka's `security.protocol`)."""
+
+    PLAINTEXT = "PLAINTEXT"
+    """Neither encrypted nor authenticated."""
+    SSL = "SSL"
+    """Encrypted."""
+    SASL_PLAINTEXT = "SASL_PLAINTEXT"
+    """Authenticated, not encrypted."""
+    SASL_SSL = "SASL_SSL"
+    """Authenticated and encrypted."""
+
+
+class SaslMechanism(Enum):
+    """How a client proves who it is (Kafka's `sasl.mechanism`)."""
+
+    SCRAM_SHA_512 = "SCRAM-SHA-512"
+    """A password that is never sent."""
+    PLAIN = "PLAIN"
+    """A password that is sent: only inside TLS."""
+
+
 def _field(name: str, error: ValueError) -> ValueError:
     return ValueError(f"{name}: {error}")
+
+
+# What --service-node-port-range of the API server is unless somebody changed it.
+_NODE_PORTS = range(30000, 32768)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodePorts:
+    """Clients outside Kubernetes reach node i at `<host>:<first_port + i>`, a port open on every machine of the cluster."""
+
+    host: str
+    """Host name or address that reaches any machine of the Kubernetes cluster."""
+    first_port: int
+    """Port of node 0, 30000 to 32767; the following ones belong to the next nodes."""
+
+    def __post_init__(self) -> None:
+        try:
+            check_subdomain(self.host, "host name")
+        except ValueError as error:
+            raise _field("host", error) from None
+        if self.first_port not in _NODE_PORTS:
+            raise ValueError(
+                f"first_port: {self.first_port} is out of range: use {_NODE_PORTS.start} to {_NODE_PORTS.stop - 1}"
+            )
+
+    def address(self, node: int) -> tuple[str, int]:
+        """Host and port that clients outside use for this node."""
+        return self.host, self.first_port + node
+
+    def check_nodes(self, nodes: int) -> None:
+        """Raises unless every one of `nodes` nodes gets a port of its own."""
+        if self.first_port + nodes - 1 not in _NODE_PORTS:
+            raise ValueError(
+                f"first_port: {self.first_port} leaves no port for node {nodes - 1}: use at most {_NODE_PORTS.stop - nodes}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadBalancers:
+    """Clients outside Kubernetes reach each node through a load balancer of its own, under a name that you keep in DNS."""
+
+    host: str
+    """Host name of each node; `{nodeId}` stands for its number, as in `broker-{nodeId}.kafka.example.com`."""
+    port: int = 9094
+    """Port of the load balancers. Default 9094."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """Annotations of the Services, for the cloud's load balancer controller. Default: none."""
+
+    def __post_init__(self) -> None:
+        try:
+            check_subdomain(self.host.replace("{nodeId}", "0"), "host name")
+        except ValueError as error:
+            raise _field("host", error) from None
+        if not 1 <= self.port <= 65535:
+            raise ValueError(f"port: {self.port} is out of range: use 1 to 65535")
+
+    def address(self, node: int) -> tuple[str, int]:
+        """Host and port that clients outside use for this node."""
+        return self.host.replace("{nodeId}", str(node)), self.port
+
+    def check_nodes(self, nodes: int) -> None:
+        """Raises unless every one of `nodes` nodes gets a name of its own."""
+        if nodes > 1 and "{nodeId}" not in self.host:
+            raise ValueError(
+                f"host: {self.host!r} is the same for all {nodes} nodes: put {{nodeId}} in it, as in broker-{{nodeId}}.example.com"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listeners:
+    """How clients reach an embedded cluster. All of them log in by SCRAM-SHA-512."""
+
+    certificate: str | None = None
+    """Secret (in the cluster's namespace) with `tls.crt`, `tls.key` (PKCS#8) and `ca.crt`: clients then use TLS. It must
+    be valid for `<name>.<namespace>.svc`, `*.<name>-nodes.<namespace>.svc` and the external hosts. Default: no TLS."""
+    node_ports: NodePorts | None = None
+    """Lets clients outside Kubernetes in by node ports. Default: nobody outside."""
+    load_balancers: LoadBalancers | None = None
+    """Lets clients outside Kubernetes in by load balancers. Default: nobody outside."""
+
+    def __post_init__(self) -> None:
+        if self.certificate is not None:
+            try:
+                check_subdomain(self.certificate, "Secret name")
+            except ValueError as error:
+                raise _field("certificate", error) from None
+        if self.node_ports is not None and self.load_balancers is not None:
+            raise ValueError("node_ports: load_balancers is given too: keep one of them")
+
+    @property
+    def external(self) -> NodePorts | LoadBalancers | None:
+        """The way in from outside, if there is one."""
+        return self.node_ports or self.load_balancers
+
+    def check_nodes(self, nodes: int) -> None:
+        """Raises unless every one of `nodes` nodes gets an external address of its own."""
+        if self.external is not None:
+            try:
+                self.external.check_nodes(nodes)
+            except ValueError as error:
+                raise _field("node_ports" if self.node_ports else "load_balancers", error) from None
+
+
+# A broker with less heap than this collects garbage all the time.
+_LEAST_MEMORY = 512 * 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What one Kafka node gets."""
+
+    cpu: str = "100m"
+    """Cores that are reserved. Default 100m: three nodes fit a laptop; more is used when it is free."""
+    cpu_limit: str | None = None
+    """Cores it may use at most. Default: what the machine has."""
+    memory: str = "1Gi"
+    """Memory that is reserved and may be used, at least 512Mi; half is the JVM's heap, the rest serves threads and buffers. Default 1Gi."""
+
+    def __post_init__(self) -> None:
+        for name in ("cpu", "cpu_limit", "memory"):
+            text = getattr(self, name)
+            if text is not None:
+                try:
+                    quantity(text)
+                except ValueError as error:
+                    raise _field(name, error) from None
+        if quantity(self.memory) < _LEAST_MEMORY:
+            raise ValueError(f"memory: {self.memory} is too little for a broker: use at least 512Mi")
+        if self.cpu_limit is not None and quantity(self.cpu_limit) < quantity(self.cpu):
+            raise ValueError(f"cpu_limit: {self.cpu_limit} is less than cpu ({self.cpu}): raise it or leave it out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Defaults:
+    """What topics get that do not say otherwise."""
+
+    replicas: int | None = None
+    """Copies of each record. Default: 1 on one node, 2 on two, otherwise 3."""
+    min_insync_replicas: int | None = None
+    """Copies that must have a record before `acks=all` is answered. Default: one less than `replicas`, at least 1."""
+    retention: str = "7d"
+    """How long records are kept, such as `7d`, or `forever`. Default 7d."""
+
+    def __post_init__(self) -> None:
+        for name in ("replicas", "min_insync_replicas"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name}: {value} is out of range: use at least 1")
+        try:
+            milliseconds(self.retention)
+        except ValueError as error:
+            raise _field("retention", error) from None
+
+    def replicas_on(self, nodes: int) -> int:
+        """Copies of each record on a cluster of `nodes` nodes. Raises if there are not as many nodes."""
+        replicas = self.replicas if self.replicas is not None else min(nodes, 3)
+        if replicas > nodes:
+            raise ValueError(f"replicas: {replicas} replicas on {nodes} nodes: use at most {nodes}, or add nodes")
+        return replicas
+
+    def min_insync_replicas_on(self, nodes: int) -> int:
+        """Copies that `acks=all` waits for. Raises if one node down would stop every writer."""
+        replicas = self.replicas_on(nodes)
+        least = self.min_insync_replicas if self.min_insync_replicas is not None else max(replicas - 1, 1)
+        check_min_insync(least, replicas)
+        return least
+
+
+def check_min_insync(least: int, replicas: int) -> None:
+    """Raises unless a topic with `replicas` copies stays writable when one broker is down (one copy alone never does)."""
+    if least > replicas or (least == replicas and replicas > 1):
+        raise ValueError(
+            f"min_insync_replicas: {least} of {replicas} replicas: one broker down would stop every writer: "
+            f"use {max(replicas - 1, 1)}"
+        )
 
 
 # Topic fields that are typed, and the Kafka settings that therefore must not be in `config`.
@@ -104,6 +301,8 @@ class Topic:
         for key in self.config:
             if key in _TYPED_TOPIC_CONFIG:
                 raise ValueError(f"config: {key!r} has a field of its own: write {_TYPED_TOPIC_CONFIG[key]}")
+        if self.min_insync_replicas is not None and self.replicas is not None:
+            check_min_insync(self.min_insync_replicas, self.replicas)
 
     def kafka_config(self) -> dict[str, str]:
         """The topic's settings by Kafka's names, sorted; what is left out is not there."""
