@@ -112,7 +112,7 @@ class Connection:
         """The same address with another login."""
         return dataclasses.replace(self, username=username, password=password)
 
-    def confluent(self, **more: Any) -> dict[str, Any]:
+    def confluent(self, complaints: "Complaints | None" = None, **more: Any) -> dict[str, Any]:
         """The settings of a confluent-kafka client; names in `more` have underscores for dots."""
         settings: dict[str, Any] = {
             "bootstrap.servers": self.bootstrap_servers,
@@ -124,6 +124,7 @@ class Connection:
             "reconnect.backoff.max.ms": 1000,
             "log_level": 0,
             "logger": _SILENT,
+            "error_cb": complaints or Complaints(),
         }
         if self.security_protocol.has_login:
             settings["sasl.mechanism"] = (self.mechanism or SaslMechanism.SCRAM_SHA_512).value

@@ -1,0 +1,235 @@
+"""Makes the changes of a plan, batch by batch; every batch is recorded in the ledger before the next one begins."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from confluent_kafka import KafkaError
+from confluent_kafka.admin import NewTopic
+
+from kafka_platform_runtime.cluster import Cluster
+from kafka_platform_runtime.failures import Refused, Rejected, Transient, is_rejected, is_transient, sentence
+from kafka_platform_runtime.ledger import Ledger
+from kafka_platform_runtime.plan import (
+    Change,
+    Plan,
+    TopicChange,
+    TopicRemoval,
+    UserChange,
+    UserRemoval,
+)
+from kafka_platform_runtime.quotas import QuotaChange
+from kafka_platform_runtime.report import Report
+
+C = TypeVar("C", TopicChange, UserChange, TopicRemoval, UserRemoval)
+
+# Kafka's controller writes at most 10,000 metadata records for one request.
+RECORDS_PER_BATCH = 4000
+
+# So many declarations a batch: an interruption leaves at most these applied but not recorded, which the next run mends.
+CHANGES_PER_BATCH = 250
+
+Outcome = Mapping[str, KafkaError | Exception | None]
+
+
+def batches(changes: Sequence[C]) -> Iterator[list[C]]:
+    """The changes in their order, in batches that the controller takes at once."""
+    batch: list[C] = []
+    weight = 0
+    for change in changes:
+        if batch and (len(batch) >= CHANGES_PER_BATCH or weight + change.weight > RECORDS_PER_BATCH):
+            yield batch
+            batch, weight = [], 0
+        batch.append(change)
+        weight += change.weight
+    if batch:
+        yield batch
+
+
+def validate(plan: Plan, cluster: Cluster) -> list[str]:
+    """What the cluster would refuse, asked without changing anything; one sentence each.
+
+    Raises:
+        Transient, Rejected: the cluster cannot be asked now.
+    """
+    refusals: list[str] = []
+
+    def note(outcome: Outcome, prefix: str) -> None:
+        for name, error in outcome.items():
+            if error is None:
+                continue
+            reason = _definite(error, f"{prefix}{name}", cluster)
+            if reason is not None:
+                refusals.append(f"{prefix}{name}: {reason}")
+
+    for batch in batches(plan.topics):
+        _topic_steps(batch, cluster, lambda outcome: note(outcome, "topic."), validate_only=True)
+    for users in batches(plan.users):
+        limits = [change for change in users if change.set_quotas]
+        if limits:
+            note(cluster.change_quotas(list(map(_quota_change, limits)), validate_only=True), "user.")
+    return refusals
+
+
+def apply(plan: Plan, cluster: Cluster, ledger: Ledger, passwords: Mapping[str, str], report: Report) -> None:
+    """Make the changes.
+
+    What the cluster refuses for one declaration is noted in the report and does not stop the others; removals are then
+    left for the next run.
+
+    Raises:
+        Transient, Rejected: the cluster does not answer any more; what was recorded until then stands.
+        Superseded: a newer run has begun.
+    """
+    for topics in batches(plan.topics):
+        ledger.check()
+        _finish(topics, _change_topics(topics, cluster), cluster, ledger, report)
+    for users in batches(plan.users):
+        ledger.check()
+        _finish(users, _change_users(users, cluster, passwords), cluster, ledger, report)
+    if report.failures:
+        return
+    for gone in batches(plan.removed_users):
+        ledger.check()
+        _finish(gone, _remove_users(gone, cluster), cluster, ledger, report)
+    for dropped in batches(plan.removed_topics):
+        ledger.check()
+        names = [change.name for change in dropped if change.delete and change.exists]
+        outcome: dict[str, Any] = {change.key: None for change in dropped}
+        if names:
+            outcome.update(_keyed(cluster.delete_topics(names), "topic."))
+        _finish(dropped, outcome, cluster, ledger, report)
+
+
+def _finish(batch: Sequence[Change], outcome: Outcome, cluster: Cluster, ledger: Ledger, report: Report) -> None:
+    """Record what was done, note what was refused, and then raise what is worth another try."""
+    done = [change for change in batch if outcome.get(change.key) is None]
+    ledger.record({change.key: _entry(change) for change in done})
+    for change in done:
+        report.applied(change)
+    postponed: Exception | None = None
+    for change in batch:
+        error = outcome.get(change.key)
+        if error is None:
+            continue
+        try:
+            reason = _definite(error, change.key, cluster)
+        except (Transient, Rejected) as later:
+            postponed = later
+            continue
+        report.failed(change.key, reason)
+    if postponed is not None:
+        raise postponed
+
+
+def _entry(change: Change) -> dict[str, Any] | None:
+    if isinstance(change, TopicChange):
+        return change.topic.value()
+    if isinstance(change, UserChange):
+        return change.user.value()
+    return None
+
+
+def _definite(error: KafkaError | Exception, key: str, cluster: Cluster) -> str:
+    """Why it is refused.
+
+    Raises:
+        Transient, Rejected: it is worth another try.
+    """
+    if isinstance(error, KafkaError):
+        text = sentence(error, username=cluster.connection.username)
+        if is_rejected(error):
+            raise Rejected(f"{key}: {text}")
+        if is_transient(error):
+            raise Transient(f"{key}: {text}")
+        return text
+    if isinstance(error, Refused):
+        return str(error)
+    if isinstance(error, Transient | Rejected):
+        raise type(error)(f"{key}: {error}")
+    return str(error)
+
+
+def _keyed(outcome: Outcome, prefix: str) -> dict[str, KafkaError | Exception | None]:
+    return {f"{prefix}{name}": error for name, error in outcome.items()}
+
+
+def _topic_steps(
+    batch: Iterable[TopicChange], cluster: Cluster, note: Callable[[Outcome], None], *, validate_only: bool
+) -> None:
+    changes = list(batch)
+    new = [_new_topic(change) for change in changes if change.create]
+    if new:
+        note(cluster.create_topics(new, validate_only=validate_only))
+    counts = {change.topic.name: change.partitions for change in changes if change.partitions is not None}
+    if counts:
+        note(cluster.add_partitions(counts, validate_only=validate_only))
+    configs = {
+        change.topic.name: (change.set_config, change.unset_config)
+        for change in changes
+        if change.set_config or change.unset_config
+    }
+    if configs:
+        note(cluster.alter_configs(configs, validate_only=validate_only))
+
+
+def _new_topic(change: TopicChange) -> NewTopic:
+    topic = change.topic
+    return NewTopic(topic.name, topic.partitions, topic.replicas, config=dict(topic.config))
+
+
+class _Outcome:
+    """Gathers the first error of every key over several steps."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self.errors: dict[str, KafkaError | Exception | None] = {}
+
+    def note(self, outcome: Outcome) -> None:
+        for name, error in outcome.items():
+            key = f"{self._prefix}{name}"
+            self.errors[key] = self.errors.get(key) or error
+
+    def sound(self, key: str) -> bool:
+        return self.errors.get(key) is None
+
+
+def _change_topics(batch: Sequence[TopicChange], cluster: Cluster) -> Outcome:
+    outcome = _Outcome("topic.")
+    _topic_steps(batch, cluster, outcome.note, validate_only=False)
+    return outcome.errors
+
+
+def _change_users(batch: Sequence[UserChange], cluster: Cluster, passwords: Mapping[str, str]) -> Outcome:
+    # The password comes last: whoever can log in already has the limits and rights that are declared.
+    outcome = _Outcome("user.")
+    limits = [_quota_change(change) for change in batch if change.set_quotas or change.unset_quotas]
+    if limits:
+        outcome.note(cluster.change_quotas(limits))
+    extra = {change.user.name: change.remove_acls for change in batch if change.remove_acls}
+    if extra:
+        outcome.note(cluster.remove_acls(extra))
+    missing = {change.user.name: change.add_acls for change in batch if change.add_acls}
+    if missing:
+        outcome.note(cluster.add_acls(missing))
+    names = [change.user.name for change in batch if change.set_password and outcome.sound(change.key)]
+    if names:
+        outcome.note(cluster.set_passwords({name: passwords[name] for name in names}))
+    return outcome.errors
+
+
+def _remove_users(batch: Sequence[UserRemoval], cluster: Cluster) -> Outcome:
+    outcome = _Outcome("user.")
+    names = [change.name for change in batch if change.has_password]
+    if names:
+        outcome.note(cluster.remove_passwords(names))
+    acls = {change.name: change.acls for change in batch if change.acls}
+    if acls:
+        outcome.note(cluster.remove_acls(acls))
+    limits = [QuotaChange(user=change.name, unset=change.quotas) for change in batch if change.quotas]
+    if limits:
+        outcome.note(cluster.change_quotas(limits))
+    return outcome.errors
+
+
+def _quota_change(change: UserChange) -> QuotaChange:
+    return QuotaChange(user=change.user.name, set=change.set_quotas, unset=change.unset_quotas)

@@ -1,0 +1,410 @@
+"""The administrator's view of one Kafka cluster: reads what is there and makes changes in batches."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    AlterConfigOpType,
+    ClusterMetadata,
+    ConfigEntry,
+    ConfigResource,
+    ConfigSource,
+    NewPartitions,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    TopicMetadata,
+    UserScramCredentialDeletion,
+    UserScramCredentialUpsertion,
+)
+
+from kafka_platform_runtime.connection import REQUEST_TIMEOUT, Complaints, Connection
+from kafka_platform_runtime.declarations import (
+    LEDGER_TOPIC,
+    Acl,
+    Declarations,
+    Operation,
+    Pattern,
+    Permission,
+    Resource,
+)
+from kafka_platform_runtime.failures import Refused, Rejected, Transient, raise_for
+from kafka_platform_runtime.ledger import LEDGER_CONFIG, LEDGER_REPLICAS
+from kafka_platform_runtime.plan import Actual, ActualTopic, Recorded
+from kafka_platform_runtime.quotas import QuotaChange, QuotaClient
+
+K = TypeVar("K")
+
+# Kafka's default is 4,096 and its limit 16,384. The passwords are long and random, so more rounds would protect nothing
+# more, while every login pays for them; 8,192 leaves a margin for passwords that somebody chose.
+SCRAM_ITERATIONS = 8192
+
+# Seconds in which the first answer has to come; after that the reason is told and it is tried again.
+CONNECT_TIMEOUT = 8.0
+
+# Topics in one DescribeConfigs request: each has some 35 settings in the answer.
+CONFIGS_PER_REQUEST = 500
+
+_RESOURCES = {
+    Resource.TOPIC: ResourceType.TOPIC,
+    Resource.GROUP: ResourceType.GROUP,
+    Resource.TRANSACTIONAL_ID: ResourceType.TRANSACTIONAL_ID,
+    # librdkafka's name for Kafka's resource type 4, which is the cluster where ACLs are concerned.
+    Resource.CLUSTER: ResourceType.BROKER,
+}
+_PATTERNS = {Pattern.LITERAL: ResourcePatternType.LITERAL, Pattern.PREFIXED: ResourcePatternType.PREFIXED}
+_ACTUAL_RESOURCES = {value: key for key, value in _RESOURCES.items()}
+_ACTUAL_PATTERNS = {value: key for key, value in _PATTERNS.items()}
+# The library gives the number of the source, not the member of the enumeration.
+_SET_ON_THE_TOPIC: tuple[object, ...] = (
+    ConfigSource.DYNAMIC_TOPIC_CONFIG,
+    ConfigSource.DYNAMIC_TOPIC_CONFIG.value,
+)
+_PRINCIPAL = "User:"
+
+
+class Cluster:
+    """One login of an administrator; a context manager."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._complaints = Complaints()
+        self._admin = AdminClient(connection.confluent(self._complaints))
+        self._quotas: QuotaClient | None = None
+
+    def __enter__(self) -> "Cluster":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._quotas is not None:
+            self._quotas.__exit__(None, None, None)
+
+    # Reading
+
+    def metadata(self, timeout: float = CONNECT_TIMEOUT) -> ClusterMetadata:
+        """Brokers and topics.
+
+        Raises:
+            Rejected: the login or TLS handshake failed.
+            Transient: no broker answers within `timeout` seconds.
+        """
+        try:
+            return self._admin.list_topics(timeout=timeout)
+        except KafkaException as error:
+            self._admin.poll(0)
+            rejection = self._complaints.rejection()
+            if rejection is not None:
+                raise Rejected(rejection) from error
+            reason = self._complaints.reason()
+            if reason is not None:
+                raise Transient(reason) from error
+            raise_for(error.args[0], self.connection.bootstrap_servers)
+            raise
+
+    def read(self, declared: Declarations, recorded: Recorded, metadata: ClusterMetadata) -> Actual:
+        """What the cluster has of what is declared or was applied last.
+
+        Raises:
+            Rejected, Transient, Refused: it cannot be read.
+        """
+        existing = {name: topic for name, topic in metadata.topics.items() if _exists(topic)}
+        configs = self._topic_configs([name for name in declared.topics if name in existing])
+        topics = {
+            name: ActualTopic(
+                partitions=len(topic.partitions),
+                # A reassignment under way adds replicas for a while: the fewest are the ones that are declared.
+                replicas=min(len(partition.replicas) for partition in topic.partitions.values()),
+                config=configs.get(name, {}),
+            )
+            for name, topic in existing.items()
+        }
+        names = {*declared.users, *(key.removeprefix("user.") for key in recorded.mine if key.startswith("user."))}
+        if not names:
+            return Actual(brokers=len(metadata.brokers), topics=topics)
+        return Actual(
+            brokers=len(metadata.brokers),
+            topics=topics,
+            passwords=self._scram_users(),
+            acls=self._acls(names),
+            quotas=self._user_quotas(names, needed=_have_quotas(declared, recorded)),
+        )
+
+    def _topic_configs(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
+        configs: dict[str, dict[str, str]] = {}
+        for start in range(0, len(names), CONFIGS_PER_REQUEST):
+            resources = [
+                ConfigResource(ResourceType.TOPIC, name) for name in names[start : start + CONFIGS_PER_REQUEST]
+            ]
+            futures = self._admin.describe_configs(resources, request_timeout=REQUEST_TIMEOUT)
+            for resource, future in futures.items():
+                entries: Mapping[str, ConfigEntry] = self._result(future, f"topic.{resource.name}: settings")
+                configs[str(resource.name)] = {
+                    entry.name: entry.value or "" for entry in entries.values() if entry.source in _SET_ON_THE_TOPIC
+                }
+        return configs
+
+    def _scram_users(self) -> frozenset[str]:
+        future: Any = self._admin.describe_user_scram_credentials(request_timeout=REQUEST_TIMEOUT)
+        described = self._result(future, "SCRAM credentials")
+        return frozenset(
+            name
+            for name, description in described.items()
+            if any(info.mechanism == ScramMechanism.SCRAM_SHA_512 for info in description.scram_credential_infos)
+        )
+
+    def _acls(self, names: Iterable[str]) -> dict[str, frozenset[Acl]]:
+        anything: Any = None
+        everything = AclBindingFilter(
+            ResourceType.ANY,
+            anything,
+            ResourcePatternType.ANY,
+            anything,
+            anything,
+            AclOperation.ANY,
+            AclPermissionType.ANY,
+        )
+        wanted = set(names)
+        found: dict[str, set[Acl]] = {}
+        for binding in self._result(self._admin.describe_acls(everything, request_timeout=REQUEST_TIMEOUT), "ACLs"):
+            name = binding.principal.removeprefix(_PRINCIPAL)
+            acl = _from_binding(binding)
+            if binding.principal.startswith(_PRINCIPAL) and name in wanted and acl is not None:
+                found.setdefault(name, set()).add(acl)
+        return {name: frozenset(acls) for name, acls in found.items()}
+
+    def _user_quotas(self, names: Iterable[str], *, needed: bool) -> dict[str, dict[str, float]]:
+        try:
+            found = self.quotas.read()
+        except Refused:
+            if needed:
+                raise
+            return {}  # a cluster that has no quotas, or shows them to nobody, is fine if none are wanted
+        return {name: found[name] for name in names if name in found}
+
+    @property
+    def quotas(self) -> QuotaClient:
+        """The second client, made when it is first needed."""
+        if self._quotas is None:
+            self._quotas = QuotaClient(self.connection)
+        return self._quotas
+
+    # The ledger's topic
+
+    def ensure_ledger(self, metadata: ClusterMetadata) -> None:
+        """Create the ledger topic if it is not there.
+
+        Raises:
+            Rejected, Transient, Refused: it cannot be created.
+        """
+        topic = metadata.topics.get(LEDGER_TOPIC)
+        subject = f"the ledger ({LEDGER_TOPIC})"
+        if topic is not None and _exists(topic):
+            entries = self._topic_configs([LEDGER_TOPIC])[LEDGER_TOPIC]
+            if entries.get("cleanup.policy") != LEDGER_CONFIG["cleanup.policy"]:
+                self._raise(self.alter_configs({LEDGER_TOPIC: (LEDGER_CONFIG, ())}), subject)
+            return
+        copies = min(LEDGER_REPLICAS, len(metadata.brokers))
+        new = NewTopic(LEDGER_TOPIC, 1, copies, config=dict(LEDGER_CONFIG))
+        errors = self._settle(self._admin.create_topics([new], request_timeout=REQUEST_TIMEOUT))
+        if not _is(errors[LEDGER_TOPIC], KafkaError.TOPIC_ALREADY_EXISTS):
+            self._raise(errors, subject)
+        self.wait_for(lambda seen: _is_led(seen.topics.get(LEDGER_TOPIC)), subject)
+
+    def wait_for(self, condition: Callable[[ClusterMetadata], bool], subject: str, timeout: float = 20.0) -> None:
+        """Wait until the metadata fulfils `condition`.
+
+        Raises:
+            Transient: it does not within `timeout` seconds.
+        """
+        until = time.monotonic() + timeout
+        pause = 0.02
+        while not condition(self.metadata()):
+            if time.monotonic() > until:
+                raise Transient(f"{subject}: is not visible on every broker after {timeout:.0f} s")
+            time.sleep(pause)
+            pause = min(0.5, pause * 2)
+
+    # Changing: each returns per name None, or why it was not done
+
+    def create_topics(self, topics: Iterable[NewTopic], *, validate_only: bool = False) -> dict[str, KafkaError | None]:
+        """Create topics, or only ask whether they could be."""
+        return self._settle(
+            self._admin.create_topics(
+                list(topics),
+                operation_timeout=REQUEST_TIMEOUT,
+                request_timeout=REQUEST_TIMEOUT,
+                validate_only=validate_only,
+            )
+        )
+
+    def add_partitions(self, counts: Mapping[str, int], *, validate_only: bool = False) -> dict[str, KafkaError | None]:
+        """Raise topics' numbers of partitions to the given totals."""
+        return self._settle(
+            self._admin.create_partitions(
+                [NewPartitions(name, total) for name, total in counts.items()],
+                operation_timeout=REQUEST_TIMEOUT,
+                request_timeout=REQUEST_TIMEOUT,
+                validate_only=validate_only,
+            )
+        )
+
+    def alter_configs(
+        self, changes: Mapping[str, tuple[Mapping[str, str], Iterable[str]]], *, validate_only: bool = False
+    ) -> dict[str, KafkaError | None]:
+        """Per topic, set some settings and return others to the cluster's default."""
+        resources = []
+        for name, (to_set, to_unset) in changes.items():
+            entries = [
+                ConfigEntry(setting, value, incremental_operation=AlterConfigOpType.SET)
+                for setting, value in to_set.items()
+            ]
+            entries += [
+                ConfigEntry(setting, None, incremental_operation=AlterConfigOpType.DELETE) for setting in to_unset
+            ]
+            resources.append(ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries))
+        futures = self._admin.incremental_alter_configs(
+            resources, request_timeout=REQUEST_TIMEOUT, validate_only=validate_only
+        )
+        return self._settle({str(resource.name): future for resource, future in futures.items()})
+
+    def delete_topics(self, names: Iterable[str]) -> dict[str, KafkaError | None]:
+        """Delete topics with their records; one that is gone already counts as done."""
+        errors = self._settle(
+            self._admin.delete_topics(list(names), operation_timeout=REQUEST_TIMEOUT, request_timeout=REQUEST_TIMEOUT)
+        )
+        return {name: None if _is(error, KafkaError.UNKNOWN_TOPIC_OR_PART) else error for name, error in errors.items()}
+
+    def set_passwords(self, passwords: Mapping[str, str]) -> dict[str, KafkaError | None]:
+        """Set SCRAM-SHA-512 credentials."""
+        info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, SCRAM_ITERATIONS)
+        return self._settle(
+            self._admin.alter_user_scram_credentials(
+                [UserScramCredentialUpsertion(name, info, password.encode()) for name, password in passwords.items()],
+                request_timeout=REQUEST_TIMEOUT,
+            )
+        )
+
+    def remove_passwords(self, names: Iterable[str]) -> dict[str, KafkaError | None]:
+        """Remove SCRAM-SHA-512 credentials."""
+        errors = self._settle(
+            self._admin.alter_user_scram_credentials(
+                [UserScramCredentialDeletion(name, ScramMechanism.SCRAM_SHA_512) for name in names],
+                request_timeout=REQUEST_TIMEOUT,
+            )
+        )
+        return {name: None if _is(error, KafkaError.RESOURCE_NOT_FOUND) else error for name, error in errors.items()}
+
+    def add_acls(self, acls: Mapping[str, Iterable[Acl]]) -> dict[str, KafkaError | None]:
+        """Add rules, by user."""
+        bindings = {_to_binding(name, acl): name for name, each in acls.items() for acl in each}
+        errors = self._settle(self._admin.create_acls(list(bindings), request_timeout=REQUEST_TIMEOUT))
+        return _by_user(bindings, errors)
+
+    def remove_acls(self, acls: Mapping[str, Iterable[Acl]]) -> dict[str, KafkaError | None]:
+        """Remove rules, by user."""
+        filters = {_to_filter(name, acl): name for name, each in acls.items() for acl in each}
+        errors = self._settle(self._admin.delete_acls(list(filters), request_timeout=REQUEST_TIMEOUT))
+        return _by_user(filters, errors)
+
+    def change_quotas(
+        self, changes: Sequence[QuotaChange], *, validate_only: bool = False
+    ) -> dict[str, Exception | None]:
+        """Set and lift quotas, by user."""
+        return self.quotas.change(list(changes), validate_only=validate_only)
+
+    def _settle(self, futures: Mapping[K, "Future[Any]"]) -> dict[K, KafkaError | None]:
+        errors: dict[K, KafkaError | None] = {}
+        for key, future in futures.items():
+            try:
+                future.result()
+                errors[key] = None
+            except KafkaException as error:
+                errors[key] = error.args[0]
+        return errors
+
+    def _result(self, future: "Future[Any]", subject: str) -> Any:
+        try:
+            return future.result()
+        except KafkaException as error:
+            raise_for(error.args[0], subject, username=self.connection.username)
+
+    def _raise(self, errors: Mapping[str, KafkaError | None], subject: str) -> None:
+        for error in errors.values():
+            if error is not None:
+                raise_for(error, subject, username=self.connection.username)
+
+
+def _have_quotas(declared: Declarations, recorded: Recorded) -> bool:
+    return any(user.quotas for user in declared.users.values()) or any(
+        "quotas" in value for value in recorded.mine.values()
+    )
+
+
+def _exists(topic: TopicMetadata) -> bool:
+    return bool(topic.partitions) and not _is(topic.error, KafkaError.UNKNOWN_TOPIC_OR_PART)
+
+
+def _is_led(topic: TopicMetadata | None) -> bool:
+    return topic is not None and bool(topic.partitions) and all(each.leader >= 0 for each in topic.partitions.values())
+
+
+def _is(error: KafkaError | None, code: int) -> bool:
+    return error is not None and error.code() == code
+
+
+def _from_binding(binding: AclBinding) -> Acl | None:
+    restype: Any = binding.restype
+    pattern: Any = binding.resource_pattern_type
+    operation: Any = binding.operation
+    permission: Any = binding.permission_type
+    if (
+        restype not in _ACTUAL_RESOURCES
+        or pattern not in _ACTUAL_PATTERNS
+        or operation.name not in Operation.__members__
+    ):
+        return None  # a kind that cannot be declared: not ours
+    return Acl(
+        resource=_ACTUAL_RESOURCES[restype],
+        name=binding.name,
+        pattern=_ACTUAL_PATTERNS[pattern],
+        operation=Operation(operation.name),
+        permission=Permission(permission.name),
+        host=binding.host,
+    )
+
+
+def _arguments(name: str, acl: Acl) -> tuple[Any, ...]:
+    return (
+        _RESOURCES[acl.resource],
+        acl.name,
+        _PATTERNS[acl.pattern],
+        f"{_PRINCIPAL}{name}",
+        acl.host,
+        AclOperation[acl.operation.value],
+        AclPermissionType[acl.permission.value],
+    )
+
+
+def _to_binding(name: str, acl: Acl) -> AclBinding:
+    return AclBinding(*_arguments(name, acl))
+
+
+def _to_filter(name: str, acl: Acl) -> AclBindingFilter:
+    return AclBindingFilter(*_arguments(name, acl))
+
+
+def _by_user(names: Mapping[K, str], errors: Mapping[K, KafkaError | None]) -> dict[str, KafkaError | None]:
+    by_user: dict[str, KafkaError | None] = {}
+    for each, name in names.items():
+        by_user[name] = by_user.get(name) or errors[each]
+    return by_user

@@ -1,0 +1,211 @@
+"""Tells Kubernetes whether the broker beside it may be counted on.
+
+Run as `python3 -m kafka_platform_runtime.health` with the KAFKA_* variables of `connection` (the broker's own listener) and:
+
+- NODE_ID: the broker's id.
+- HEALTH_PORT: where it listens (default 9600).
+- CHECK_SECONDS: how long an answer is good for (default 2).
+- ANSWER_SECONDS: how long the broker has to answer (default 3); the probe's timeout must be longer.
+
+`GET /readyz` answers 200 when the broker lets a client log in and answers it, is registered, and is in sync for every
+partition that it replicates; otherwise 503 and one line why. `GET /livez` answers 200 while the program runs.
+
+Every check logs in anew: a connection that is kept would go on to another broker when this one hangs, and would answer
+with what that one knows.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import FrameType
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, ClusterMetadata
+
+from kafka_platform_runtime.connection import Complaints, Connection
+from kafka_platform_runtime.failures import Refused, sentence
+
+DEFAULT_PORT = 9600
+DEFAULT_CHECK_SECONDS = 2.0
+DEFAULT_ANSWER_SECONDS = 3.0
+
+# A check of a cluster with very many partitions takes longer; its answer is then good for this many times as long, so
+# that checking takes at most a twentieth of one processor.
+COST_FACTOR = 20
+
+# Partitions named in an answer.
+NAMES_SHOWN = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """Whether the broker is ready, and one line why (not)."""
+
+    ready: bool
+    reason: str
+
+
+def judge(node: int, metadata: ClusterMetadata) -> Answer:
+    """The answer that the broker's own view of the cluster gives."""
+    if node not in metadata.brokers:
+        return Answer(ready=False, reason=f"broker {node} is not registered (it is starting, stopping or fenced)")
+    behind: list[str] = []
+    replicated = 0
+    for name, topic in sorted(metadata.topics.items()):
+        if topic.error is not None:
+            continue  # being created or deleted at this moment
+        for number, partition in sorted(topic.partitions.items()):
+            if node in partition.replicas:
+                replicated += 1
+                if node not in partition.isrs:
+                    behind.append(f"{name}-{number}")
+    if behind:
+        more = f" and {len(behind) - NAMES_SHOWN:,} more" if len(behind) > NAMES_SHOWN else ""
+        return Answer(
+            ready=False,
+            reason=f"broker {node} is not in sync for {len(behind):,} of {replicated:,} partitions: "
+            f"{', '.join(behind[:NAMES_SHOWN])}{more}",
+        )
+    return Answer(ready=True, reason=f"broker {node} is registered and in sync for {replicated:,} partitions")
+
+
+def ask(connection: Connection, node: int, seconds: float) -> Answer:
+    """Log in to the broker, ask for its view of the cluster, and judge it."""
+    complaints = Complaints()
+    client = AdminClient(connection.confluent(complaints))
+    try:
+        return judge(node, client.list_topics(timeout=seconds))
+    except KafkaException as error:
+        client.poll(0)
+        reason = complaints.rejection() or complaints.reason() or sentence(error.args[0])
+        return Answer(ready=False, reason=f"broker {node} does not answer: {reason}")
+
+
+class Check:
+    """Asks at most once per `check_seconds`; callers in between, and those who wait, share one answer.
+
+    Args:
+        ask: gives a new answer.
+        check_seconds: how long an answer is good for.
+        clock: seconds, for tests.
+    """
+
+    def __init__(
+        self, ask: Callable[[], Answer], check_seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._ask = ask
+        self._check_seconds = check_seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._answer: Answer | None = None
+        self._good_until = 0.0
+
+    def answer(self) -> Answer:
+        """The answer, at most as old as it is good for."""
+        with self._lock:
+            begun = self._clock()
+            if self._answer is None or begun >= self._good_until:
+                answer = self._ask()
+                # A broker that gets ready is told at once; only good news may wait.
+                cost = self._clock() - begun if answer.ready else 0.0
+                self._good_until = self._clock() + max(self._check_seconds, COST_FACTOR * cost)
+                self._tell(answer)
+                self._answer = answer
+            return self._answer
+
+    def _tell(self, answer: Answer) -> None:
+        if self._answer is None or self._answer.ready != answer.ready:
+            sys.stdout.write(f"{'ready' if answer.ready else 'not ready'}: {answer.reason}\n")
+            sys.stdout.flush()
+
+
+class Server(ThreadingHTTPServer):
+    """Serves /readyz and /livez."""
+
+    daemon_threads = True
+    check: Check
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Server
+    timeout = 10
+
+    def do_GET(self) -> None:
+        if self.path == "/livez":
+            self._send(200, "alive")
+        elif self.path == "/readyz":
+            answer = self.server.check.answer()
+            self._send(200 if answer.ready else 503, answer.reason)
+        else:
+            self._send(404, "ask for /readyz or /livez")
+
+    def _send(self, status: int, line: str) -> None:
+        body = f"{line}\n".encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "text/plain; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class' name
+        """Say nothing: probes come every few seconds."""
+
+
+def serve(environment: Mapping[str, str]) -> Server:
+    """A server that is bound and ready to `serve_forever`.
+
+    Raises:
+        Refused: a variable is missing or not a number.
+    """
+    faults: list[str] = []
+
+    def number(name: str, default: float | None) -> float:
+        value = environment.get(name) or ("" if default is None else str(default))
+        try:
+            return float(value)
+        except ValueError:
+            faults.append(f"{name}: {value!r} is not a number")
+            return 0.0
+
+    node = int(number("NODE_ID", None))
+    port = int(number("HEALTH_PORT", DEFAULT_PORT))
+    check_seconds = number("CHECK_SECONDS", DEFAULT_CHECK_SECONDS)
+    answer_seconds = number("ANSWER_SECONDS", DEFAULT_ANSWER_SECONDS)
+    if faults:
+        raise Refused(faults)
+
+    def ask_now() -> Answer:
+        try:
+            # Read anew each time: the password's file may be replaced while this runs.
+            return ask(Connection.from_environment(environment), node, answer_seconds)
+        except Refused as refusal:
+            return Answer(ready=False, reason=str(refusal))
+
+    server = Server(("", port), _Handler)
+    server.check = Check(ask_now, check_seconds)
+    return server
+
+
+def main() -> int:
+    """The program; see the module."""
+
+    def end(_: int, __: FrameType | None) -> None:
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        server = serve(os.environ)
+    except Refused as refusal:
+        sys.stderr.write("".join(f"{fault}\n" for fault in refusal.faults))
+        return 3
+    server.serve_forever()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

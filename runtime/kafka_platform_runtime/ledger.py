@@ -1,0 +1,184 @@
+"""The ledger: what was applied last, kept in a compacted topic of the cluster itself.
+
+Key `<owner>/topic.<name>` or `<owner>/user.<name>`, value the declaration, never a password. `<owner>/run` names the
+newest run of an owner, so that an older one that is still under way notices and stops.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
+
+from kafka_platform_runtime.connection import REQUEST_TIMEOUT, Connection
+from kafka_platform_runtime.declarations import LEDGER_TOPIC
+from kafka_platform_runtime.failures import Superseded, Transient, raise_for
+from kafka_platform_runtime.plan import Recorded
+
+LEDGER_REPLICAS = 3
+LEDGER_CONFIG = {"cleanup.policy": "compact"}
+_RUN = "run"
+_SUBJECT = f"the ledger ({LEDGER_TOPIC})"
+
+
+class Ledger:
+    """Reads the ledger topic, which must exist, and writes this owner's entries.
+
+    Args:
+        connection: an administrator's login.
+        owner: the scope of the entries; no `/` in it.
+        former_owners: whose entries count as this owner's, because it took their place.
+    """
+
+    def __init__(self, connection: Connection, owner: str, former_owners: Iterable[str] = ()) -> None:
+        self._owner = owner
+        self._owners = {owner, *former_owners}
+        self._run = uuid.uuid4().hex
+        self._claimed = False
+        self._entries: dict[str, Any] = {}
+        self._partition = TopicPartition(LEDGER_TOPIC, 0, OFFSET_BEGINNING)
+        self._next = 0
+        self._username = connection.username
+        self._consumer = Consumer(
+            connection.confluent(
+                group_id="kafka-platform-ledger",  # required by the library; never joined, no offsets are committed
+                enable_auto_commit=False,
+                enable_partition_eof=True,
+                auto_offset_reset="earliest",
+                isolation_level="read_uncommitted",
+                allow_auto_create_topics=False,
+            )
+        )
+        # One request in flight: entries stay in the order in which they were written, also when one is sent again.
+        self._producer = Producer(
+            connection.confluent(
+                acks="all",
+                max_in_flight_requests_per_connection=1,
+                message_timeout_ms=int(REQUEST_TIMEOUT * 1000),
+                linger_ms=5,
+            )
+        )
+        self._consumer.assign([self._partition])
+
+    def close(self) -> None:
+        """End the connections."""
+        self._consumer.close()
+
+    def read(self) -> Recorded:
+        """All entries up to the newest one.
+
+        Raises:
+            Transient: the partition has no leader, or the records do not arrive.
+        """
+        self._catch_up()
+        mine: dict[str, Mapping[str, Any]] = {}
+        others: dict[str, str] = {}
+        for full_key, value in self._entries.items():
+            owner, _, key = full_key.partition("/")
+            if key == _RUN or not isinstance(value, dict):
+                continue
+            if owner == self._owner:
+                mine[key] = value
+            elif owner in self._owners:
+                mine.setdefault(key, value)
+            else:
+                others[key] = owner
+        return Recorded(mine=mine, others=others)
+
+    def claim(self) -> None:
+        """Make this the owner's newest run."""
+        self._write({f"{self._owner}/{_RUN}": {"id": self._run, "startedAt": int(time.time())}})
+        self._claimed = True
+
+    def check(self) -> None:
+        """Make sure that this is still the owner's newest run.
+
+        Raises:
+            Superseded: another one has begun since.
+        """
+        self._catch_up()
+        newest = self._entries.get(f"{self._owner}/{_RUN}")
+        if self._claimed and isinstance(newest, dict) and newest.get("id") != self._run:
+            raise Superseded("a newer run of the same owner has begun and takes over")
+
+    def record(self, applied: Mapping[str, Mapping[str, Any] | None]) -> None:
+        """Write what was applied, by key; None removes an entry.
+
+        Raises:
+            Transient, Refused: not every entry could be written.
+        """
+        records: dict[str, Mapping[str, Any] | None] = {}
+        for key, value in applied.items():
+            records[f"{self._owner}/{key}"] = value
+            for former in self._owners - {self._owner}:
+                if f"{former}/{key}" in self._entries:
+                    records[f"{former}/{key}"] = None
+        self._write(records)
+
+    def _write(self, records: Mapping[str, Mapping[str, Any] | None]) -> None:
+        errors: list[KafkaError] = []
+
+        def delivered(error: KafkaError | None, _: Message) -> None:
+            if error is not None:
+                errors.append(error)
+
+        for key, value in records.items():
+            data = None if value is None else json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+            while True:
+                try:
+                    self._producer.produce(
+                        LEDGER_TOPIC, key=key.encode(), value=data, partition=0, on_delivery=delivered
+                    )
+                    break
+                except BufferError:
+                    self._producer.poll(0.5)
+            self._producer.poll(0)
+        left = self._producer.flush(REQUEST_TIMEOUT + 5)
+        if errors:
+            raise_for(errors[0], _SUBJECT, username=self._username)
+        if left:
+            raise Transient(f"{_SUBJECT}: {left} entries were not acknowledged in time")
+
+    def _catch_up(self) -> None:
+        until = time.monotonic() + REQUEST_TIMEOUT
+        try:
+            _, end = self._consumer.get_watermark_offsets(self._partition, timeout=REQUEST_TIMEOUT, cached=False)
+            # Compaction leaves gaps: the position, not the number of records, tells where the reading is.
+            while self._next < end:
+                for message in self._consumer.consume(1000, timeout=0.5):
+                    self._take(message)
+                if time.monotonic() > until:
+                    raise Transient(
+                        f"{_SUBJECT}: read up to {self._next:,} of {end:,} records in {REQUEST_TIMEOUT:.0f} s"
+                    )
+        except KafkaException as error:
+            raise_for(error.args[0], _SUBJECT, username=self._username)
+
+    def _take(self, message: Message) -> None:
+        error = message.error()
+        offset = message.offset() or 0
+        if error is not None:
+            if error.code() != KafkaError._PARTITION_EOF:
+                raise_for(error, _SUBJECT, username=self._username)
+            self._next = max(self._next, offset)
+            return
+        self._next = offset + 1
+        key = (message.key() or b"").decode(errors="replace")
+        value = message.value()
+        if value is None:
+            self._entries.pop(key, None)
+            return
+        try:
+            self._entries[key] = json.loads(value)
+        except ValueError:
+            self._entries.pop(key, None)

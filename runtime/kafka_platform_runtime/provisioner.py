@@ -1,0 +1,231 @@
+"""Applies the declared topics, users, ACLs and quotas to a Kafka cluster, and ends.
+
+Run as `python3 -m kafka_platform_runtime.provisioner` with the KAFKA_* variables of `connection` and:
+
+- DECLARATIONS_DIR: folder with a file per declaration (default /etc/kafka-platform/declarations).
+- PASSWORDS_DIR: folder with a file per user (default /etc/kafka-platform/passwords).
+- OWNER: scope of the ledger; declarations of other owners are never touched.
+- FORMER_OWNERS: comma-separated owners that this one took the place of (default none).
+- DEADLINE_SECONDS: how long it tries what may yet succeed (default 240).
+- TERMINATION_LOG: file for the last message (default /dev/termination-log).
+
+Exit code 0: all is as declared. 3: refused, another try cannot help. 1: ran out of time, another try may help.
+"""
+
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from confluent_kafka.admin import ClusterMetadata
+
+from kafka_platform_runtime.apply import apply, validate
+from kafka_platform_runtime.cluster import Cluster
+from kafka_platform_runtime.connection import Connection, SaslMechanism, read_password
+from kafka_platform_runtime.declarations import LEDGER_TOPIC, Declarations, read
+from kafka_platform_runtime.failures import Refused, Rejected, Superseded, Transient
+from kafka_platform_runtime.ledger import Ledger
+from kafka_platform_runtime.plan import Plan, TopicChange, TopicRemoval, UserChange, count, make_plan
+from kafka_platform_runtime.report import Report, leave
+from kafka_platform_runtime.visible import wait_until_visible
+
+DONE = 0
+NOT_NOW = 1
+REFUSED = 3
+
+DEFAULT_DEADLINE_SECONDS = 240.0
+
+# Seconds for which a failing login is tried again: the administrator's own credential may be a moment late.
+LOGIN_SECONDS = 30.0
+
+SHORTEST_PAUSE = 0.5
+LONGEST_PAUSE = 5.0
+
+
+class Ended(BaseException):
+    """The process was asked to end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The provisioner's own variables; see the module."""
+
+    declarations: Path
+    passwords: Path
+    owner: str
+    former_owners: tuple[str, ...] = ()
+    deadline_seconds: float = DEFAULT_DEADLINE_SECONDS
+    termination_log: Path = Path("/dev/termination-log")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Read the variables.
+
+        Raises:
+            Refused: OWNER is missing or has a slash, or DEADLINE_SECONDS is not a number above 0.
+        """
+        owner = environment.get("OWNER", "").strip()
+        faults = []
+        if not owner or "/" in owner:
+            faults.append(f"OWNER: {owner!r} is not a name: set it to the component's name, without '/'")
+        seconds = environment.get("DEADLINE_SECONDS") or str(DEFAULT_DEADLINE_SECONDS)
+        try:
+            deadline = float(seconds)
+        except ValueError:
+            deadline = 0.0
+        if not deadline > 0:
+            faults.append(f"DEADLINE_SECONDS: {seconds!r} is not a number of seconds above 0")
+        if faults:
+            raise Refused(faults)
+        former = (name.strip() for name in environment.get("FORMER_OWNERS", "").split(","))
+        return cls(
+            declarations=Path(environment.get("DECLARATIONS_DIR") or "/etc/kafka-platform/declarations"),
+            passwords=Path(environment.get("PASSWORDS_DIR") or "/etc/kafka-platform/passwords"),
+            owner=owner,
+            former_owners=tuple(name for name in former if name),
+            deadline_seconds=deadline,
+            termination_log=termination_log(environment),
+        )
+
+
+def termination_log(environment: Mapping[str, str]) -> Path:
+    """Where the last message goes."""
+    return Path(environment.get("TERMINATION_LOG") or "/dev/termination-log")
+
+
+def attempt(settings: Settings, connection: Connection, declared: Declarations, report: Report) -> None:
+    """Do all of it once, from reading what is there to making sure that every broker knows.
+
+    Raises:
+        Refused: nothing was changed, and another try cannot help.
+        Transient, Rejected: another try may help.
+        Superseded: a newer run of the same owner has begun.
+    """
+    with Cluster(connection) as cluster:
+        metadata = cluster.metadata()
+        _wait_for_brokers(declared, metadata)
+        cluster.ensure_ledger(metadata)
+        ledger = Ledger(connection, settings.owner, settings.former_owners)
+        try:
+            ledger.claim()
+            recorded = ledger.read()
+            plan = make_plan(
+                declared,
+                cluster.read(declared, recorded, metadata),
+                recorded,
+                reserved_users=[connection.username] if connection.username else [],
+            )
+            passwords, faults = _passwords(plan, settings.passwords)
+            if plan.refusals or faults:
+                raise Refused([*plan.refusals, *faults])
+            if plan.waits:
+                raise Transient("; ".join(plan.waits[:3]))
+            report.plan(plan.changes, plan.unchanged)
+            refusals = validate(plan, cluster)
+            if refusals:
+                raise Refused(refusals)
+            apply(plan, cluster, ledger, passwords, report)
+            _wait_for_brokers_to_follow(plan, cluster, passwords, report)
+        finally:
+            ledger.close()
+
+
+def _wait_for_brokers(declared: Declarations, metadata: ClusterMetadata) -> None:
+    """Before the ledger exists: it must not be made with fewer replicas than the topics because brokers still start."""
+    needed = max((topic.replicas for topic in declared.topics.values()), default=1)
+    if len(metadata.brokers) < (1 if LEDGER_TOPIC in metadata.topics else needed):
+        raise Transient(f"the topics need {count(needed, 'broker')}, {len(metadata.brokers)} registered")
+
+
+def _wait_for_brokers_to_follow(plan: Plan, cluster: Cluster, passwords: Mapping[str, str], report: Report) -> None:
+    done = [change for change in plan.changes if change.key not in report.failures]
+    partitions = {
+        change.topic.name: change.topic.partitions
+        for change in done
+        if isinstance(change, TopicChange) and (change.create or change.partitions is not None)
+    }
+    # Removals are left out of a run in which something failed.
+    deleted = [] if report.failures else [c.name for c in done if isinstance(c, TopicRemoval) and c.delete and c.exists]
+    changed = [change.user.name for change in done if isinstance(change, UserChange) and change.set_password]
+    login = None
+    if changed and cluster.connection.mechanism is SaslMechanism.SCRAM_SHA_512:
+        login = (changed[-1], passwords[changed[-1]])
+    if partitions or deleted or login:
+        wait_until_visible(cluster.connection, cluster.metadata(), partitions=partitions, deleted=deleted, login=login)
+
+
+def _passwords(plan: Plan, folder: Path) -> tuple[dict[str, str], list[str]]:
+    faults: list[str] = []
+    passwords = {}
+    for change in plan.users:
+        if change.set_password:
+            password = read_password(folder / change.user.name, change.key, faults)
+            if password is not None:
+                passwords[change.user.name] = password
+    return passwords, faults
+
+
+def run(environment: Mapping[str, str], report: Report) -> tuple[int, str]:
+    """Try until it is done, refused, or out of time; the exit code and the last message."""
+    try:
+        settings = Settings.from_environment(environment)
+        declared = read(settings.declarations)
+    except Refused as refusal:
+        return REFUSED, report.refused(refusal.faults)
+    until = time.monotonic() + settings.deadline_seconds
+    login_until: float | None = None
+    pause = SHORTEST_PAUSE
+    while True:
+        try:
+            attempt(settings, Connection.from_environment(environment), declared, report)
+        except Refused as refusal:
+            return REFUSED, report.refused(refusal.faults)
+        except Superseded as newer:
+            return REFUSED, report.refused([str(newer)])
+        except Rejected as rejection:
+            login_until = login_until or time.monotonic() + LOGIN_SECONDS
+            if time.monotonic() > min(until, login_until):
+                return REFUSED, report.refused([f"the login was refused for {LOGIN_SECONDS:.0f} s: {rejection}"])
+            reason = str(rejection)
+        except Transient as trouble:
+            login_until = None
+            reason = str(trouble)
+        else:
+            if report.failures:
+                return REFUSED, report.partial()
+            return DONE, report.success()
+        if time.monotonic() + pause > until:
+            return NOT_NOW, report.refused([f"not done after {settings.deadline_seconds:.0f} s: {reason}"])
+        report.say(f"trying again in {pause:.1f} s: {reason}")
+        time.sleep(pause)
+        pause = min(LONGEST_PAUSE, pause * 1.6)
+
+
+def main() -> int:
+    """The program; see the module."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        raise Ended(signal.Signals(number).name)
+
+    signal.signal(signal.SIGTERM, end)
+    report = Report()
+    try:
+        code, message = run(os.environ, report)
+    except Ended as ended:
+        code, message = NOT_NOW, report.refused([f"ended by {ended} before it was done"])
+    except Exception as error:  # the message must reach whoever waits for the Job, whatever happened
+        traceback.print_exc()
+        code, message = NOT_NOW, report.refused([f"unexpected {type(error).__name__}: {error}; see the log of the pod"])
+    leave(message, termination_log(os.environ))
+    for line in message.splitlines():
+        report.say(line)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
