@@ -43,13 +43,12 @@ func Parse(args []string) (Options, error) {
 	return options, nil
 }
 
-// Run serves until the engine goes away or tells the plugin to stop. The port goes to standard output, where the
-// engine reads it. An interrupt is left to the engine, which tells its plugins by Cancel: the terminal sends it to
-// every process of the group, and a plugin that died at once would lose the state of what it is doing.
+// Run serves until the engine goes away or interrupts the plugin, which is how it ends its plugins. The port goes to
+// standard output, where the engine reads it. Ctrl-C in a terminal does not reach a plugin: the engine starts it in a
+// process group of its own and tells it by Cancel.
 func Run(engine string, register func(*grpc.Server) error) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	signal.Ignore(syscall.SIGINT)
 	cancel := make(chan bool)
 	go func() {
 		<-ctx.Done()

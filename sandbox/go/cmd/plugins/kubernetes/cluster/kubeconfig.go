@@ -1,0 +1,53 @@
+package cluster
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+)
+
+// ParseKubeconfig reads a kubeconfig from its content or from the path of a file; "~/" is the home folder.
+func ParseKubeconfig(pathOrContent string) (*api.Config, error) {
+	content := []byte(pathOrContent)
+	path := pathOrContent
+	if rest, isHome := strings.CutPrefix(path, "~/"); isHome {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return nil, err
+		}
+		path = filepath.Join(home, rest)
+	}
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		if content, err = os.ReadFile(path); err != nil {
+			return nil, err
+		}
+	}
+	config, err := clientcmd.Load(content)
+	if err != nil {
+		return nil, fmt.Errorf("neither the content of a kubeconfig nor the path of one: %w", err)
+	}
+	return config, nil
+}
+
+// ActiveCluster is the cluster that a kubeconfig leads to, nil if it leads to none. Context and cluster override
+// what the kubeconfig says, unless empty.
+func ActiveCluster(config *api.Config, context, cluster string) *api.Cluster {
+	if config == nil {
+		return nil
+	}
+	if cluster == "" {
+		if context == "" {
+			context = config.CurrentContext
+		}
+		chosen := config.Contexts[context]
+		if chosen == nil {
+			return nil
+		}
+		cluster = chosen.Cluster
+	}
+	return config.Clusters[cluster]
+}
