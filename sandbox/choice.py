@@ -1,0 +1,56 @@
+"""Which kind of sandbox this machine gets."""
+
+import enum
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from sandbox.host import SandboxError
+from sandbox.instance import write
+
+
+class Mode(enum.Enum):
+    """How the sandbox is made."""
+
+    KIND = "kind"
+    """kind on Docker, with everything official."""
+    PACKAGES = "packages"
+    """Compiled and assembled from packages."""
+    OFF = "off"
+    """The user's own cluster and tools."""
+
+
+def docker_answers() -> bool:
+    """Whether a Docker daemon answers within five seconds."""
+    if shutil.which("docker") is None:
+        return False
+    try:
+        done = subprocess.run(["docker", "version"], capture_output=True, timeout=5, check=False)
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
+def choose(state: Path) -> Mode:
+    """SANDBOX, or what was chosen when this sandbox came up, or what this machine has.
+
+    Raises:
+        SandboxError: SANDBOX is none of the modes.
+    """
+    wanted = os.environ.get("SANDBOX", "")
+    if wanted:
+        try:
+            return Mode(wanted)
+        except ValueError:
+            raise SandboxError(f"SANDBOX: {wanted}: use {', '.join(mode.value for mode in Mode)}") from None
+    try:
+        return Mode((state / "mode").read_text())
+    except FileNotFoundError:
+        # kind itself can be had as a program or, with Go, as a module.
+        return Mode.KIND if docker_answers() and shutil.which("kind") else Mode.PACKAGES
+
+
+def remember(state: Path, mode: Mode) -> None:
+    """Writes down how this sandbox was made."""
+    write(state / "mode", mode.value)

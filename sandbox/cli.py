@@ -1,0 +1,122 @@
+"""The command line: `python -m sandbox up | down | status | env | logs`."""
+
+import argparse
+import os
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from sandbox import choice, environment, kind, packages
+from sandbox.choice import Mode
+from sandbox.host import SandboxError, lock
+from sandbox.instance import load, state_folder
+from sandbox.progress import say
+
+DESCRIPTION = """A local Kubernetes and Pulumi engine.
+
+SANDBOX=kind|packages|off chooses how (default: by what this machine has), SANDBOX_NODES how many nodes (3),
+SANDBOX_STATE where it keeps its files (.sandbox in the repository)."""
+WAITING = "waiting for another `up` or `down` of this sandbox"
+
+
+def _up(mode: Mode, state: Path) -> int:
+    if mode is Mode.OFF:
+        say("off: the cluster of your kubeconfig and the pulumi on your PATH")
+        return 0
+    with lock(state / "lock", WAITING):
+        choice.remember(state, mode)
+        if mode is Mode.KIND:
+            kind.up(state)
+        else:
+            packages.up(state)
+    say('eval "$(python -m sandbox env)" makes pulumi and kubectl mean this sandbox', topic="next")
+    return 0
+
+
+def _down(mode: Mode, state: Path) -> int:
+    if mode is Mode.OFF:
+        say("off: nothing of yours is removed")
+        return 0
+    if not state.exists():
+        say("nothing to remove")
+        return 0
+    with lock(state / "lock", WAITING):
+        if mode is Mode.KIND:
+            kind.down(state)
+        else:
+            packages.down(state)
+    return 0
+
+
+def _env(mode: Mode, state: Path) -> int:
+    kubeconfig: Path | None = None
+    if mode is Mode.PACKAGES:
+        instance = load(state)
+        kubeconfig = instance.kubeconfig if instance else None
+        if kubeconfig is None or not kubeconfig.exists():
+            raise SandboxError("no sandbox is up: `python -m sandbox up` first")
+    elif mode is Mode.KIND:
+        kubeconfig = kind.kubeconfig(state)
+    for name, value in environment.variables(state, kubeconfig, official=mode is not Mode.PACKAGES).items():
+        print(f"export {name}={shlex.quote(value)}")
+    return 0
+
+
+def _logs(mode: Mode, state: Path, component: str | None, follow: bool) -> int:
+    if mode is not Mode.PACKAGES:
+        raise SandboxError(f"SANDBOX={mode.value} keeps no logs here: use kubectl logs")
+    folder = state / "logs"
+    names = sorted(path.stem for path in folder.glob("*.log")) if folder.exists() else []
+    if component is None:
+        print("\n".join(names) if names else "no logs: no sandbox was started here")
+        return 0
+    if component not in names:
+        raise SandboxError(f"{component}: no such component: use one of {', '.join(names) or '(none was started)'}")
+    with (folder / f"{component}.log").open(errors="replace") as file:
+        while True:
+            text = file.read()
+            sys.stdout.write(text)
+            sys.stdout.flush()
+            if not follow:
+                return 0
+            if not text:
+                time.sleep(0.3)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs a command and returns its exit code: 0, 1 for a failure whose reason it printed, 130 when interrupted."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up", help="bring it up, or what of it is missing or changed")
+    commands.add_parser("down", help="remove it, and the Pulumi stacks that describe it")
+    commands.add_parser("status", help="say what runs; exit code 0 if all of it does")
+    commands.add_parser("env", help="print the environment in which pulumi and kubectl mean this sandbox")
+    logs = commands.add_parser("logs", help="list the components, or print what one wrote")
+    logs.add_argument("component", nargs="?")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on printing what it writes")
+    chosen = parser.parse_args(arguments)
+    state = state_folder()
+    try:
+        mode = choice.choose(state)
+        if chosen.command == "up":
+            return _up(mode, state)
+        if chosen.command == "down":
+            return _down(mode, state)
+        if chosen.command == "env":
+            return _env(mode, state)
+        if chosen.command == "logs":
+            return _logs(mode, state, chosen.component, chosen.follow)
+        return kind.status(state) if mode is Mode.KIND else packages.status(state)
+    except SandboxError as error:
+        print(f"sandbox: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nsandbox: interrupted: `up` goes on from here, `down` removes what there is", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

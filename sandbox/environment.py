@@ -1,0 +1,113 @@
+"""What a shell needs so that `pulumi` and `kubectl` mean this sandbox."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+from sandbox.host import SandboxError
+from sandbox.instance import REPOSITORY, state_folder, write
+
+STANDINS = ("kubernetes", "random")
+"""Providers for which the sandbox has a process of its own where the official plugin is not installed."""
+
+
+def official_plugin(provider: str, version: str) -> Path | None:
+    """The folder of an official plugin that `pulumi plugin install` put on this machine."""
+    home = Path(os.environ.get("SANDBOX_PULUMI_PLUGINS") or Path.home() / ".pulumi" / "plugins")
+    folder = home / f"resource-{provider}-v{version}"
+    return folder if (folder / f"pulumi-resource-{provider}").exists() else None
+
+
+def plugin_version(provider: str) -> str:
+    """The plugin's version that the Python SDK asks for: its own, as requirements.txt pins it.
+
+    Raises:
+        SandboxError: it is not pinned.
+    """
+    text = (REPOSITORY / "requirements.txt").read_text()
+    found = re.search(rf"^pulumi-{provider}==([\w.]+)", text, re.MULTILINE)
+    if found is None:
+        raise SandboxError(f"requirements.txt: pulumi-{provider}: not pinned: write pulumi-{provider}==VERSION")
+    return found.group(1)
+
+
+def official_cli() -> bool:
+    """Whether a complete Pulumi CLI is on PATH: the engine and, beside it, the Python language host."""
+    ours = str(state_folder())
+    found = [shutil.which(name) for name in ("pulumi", "pulumi-language-python")]
+    return all(each is not None and not each.startswith(ours) for each in found)
+
+
+def _link(link: Path, target: Path) -> None:
+    if link.is_symlink() and link.readlink() == target:
+        return
+    link.parent.mkdir(parents=True, exist_ok=True)
+    temporary = link.with_name(f".{link.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target)
+    temporary.rename(link)
+
+
+def prepare(state: Path, kube: Path | None, pulumi: Path | None, plugins: Path | None) -> None:
+    """Makes `bin` and PULUMI_HOME in the state folder from folders of compiled programs, as far as they are given."""
+    if kube:
+        _link(state / "bin" / "kubectl", kube / "kubectl")
+    if pulumi and not official_cli():
+        _link(state / "bin" / "pulumi", pulumi / "pulumi")
+    home = state / "pulumi"
+    for provider in STANDINS:
+        version = plugin_version(provider)
+        link = home / "plugins" / f"resource-{provider}-v{version}"
+        official = official_plugin(provider, version)
+        if official:
+            _link(link, official)
+        elif plugins:
+            # The engine looks for a folder, and for the program by its name in it.
+            if link.is_symlink():
+                link.unlink()
+            _link(link / f"pulumi-resource-{provider}", plugins / f"pulumi-resource-{provider}")
+    if plugins and not official_cli():
+        _link(state / "bin" / "pulumi-language-python", plugins / "pulumi-language-python")
+    (state / "state").mkdir(parents=True, exist_ok=True)
+    passphrase = state / "passphrase"
+    if not passphrase.exists():
+        write(passphrase, "sandbox\n", mode=0o600)
+
+
+def standins() -> list[str]:
+    """The parts of Pulumi that are stand-ins here, in the words of the line that says so."""
+    found = [provider for provider in STANDINS if official_plugin(provider, plugin_version(provider)) is None]
+    names = []
+    if found:
+        names.append(f"provider{'s' if len(found) > 1 else ''} {' and '.join(found)}")
+    if not official_cli():
+        names.append("the Python language host")
+    return names
+
+
+def variables(state: Path, kubeconfig: Path | None, *, official: bool) -> dict[str, str]:
+    """The environment of a shell for a sandbox in `state`.
+
+    Args:
+        state: the sandbox's folder.
+        kubeconfig: None where the user's own holds.
+        official: whether Pulumi is the user's own and finds its plugins by itself.
+    """
+    folders = [state / "bin", REPOSITORY / ".venv" / "bin"]
+    found = {
+        "PATH": os.pathsep.join([*(str(each) for each in folders if each.is_dir()), _path_without(folders)]),
+        "PULUMI_BACKEND_URL": f"file://{state / 'state'}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(state / "passphrase"),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+    }
+    if not official:
+        found["PULUMI_HOME"] = str(state / "pulumi")
+    if kubeconfig:
+        found["KUBECONFIG"] = str(kubeconfig)
+    return found
+
+
+def _path_without(folders: list[Path]) -> str:
+    ours = {str(each) for each in folders}
+    return os.pathsep.join(each for each in os.environ.get("PATH", "").split(os.pathsep) if each not in ours)

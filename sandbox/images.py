@@ -1,0 +1,424 @@
+"""The container images, assembled without a registry: layers as tar files, wrapped by hand as OCI images.
+
+Kafka comes from Maven Central, Java and Python from Debian, our own programs from runtime/, and the cluster's programs
+from what Go compiled. The images share one base layer.
+"""
+
+import hashlib
+import io
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox import pins
+from sandbox.build import BuildFolders, cached, digest_of, pip
+from sandbox.host import SandboxError, environment, logged, run, tail
+from sandbox.instance import REPOSITORY, write
+
+HERE = Path(__file__).resolve().parent / "images"
+RECIPE = "1"
+"""Counted up whenever this module makes other images from the same files."""
+
+USER = 1000
+"""Numeric, so that a pod with runAsNonRoot may use the image."""
+BASE_PACKAGES = ["openjdk-17-jre-headless", "python3", "ca-certificates"]
+DEBIAN_ARCHIVES = [
+    f"deb http://deb.debian.org/debian {pins.DEBIAN} main",
+    f"deb http://deb.debian.org/debian {pins.DEBIAN}-updates main",
+    f"deb http://deb.debian.org/debian-security {pins.DEBIAN}-security main",
+]
+PATH = "PATH=/opt/kafka/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SITE_PACKAGES = f"usr/local/lib/python{pins.PYTHON}/dist-packages"
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """A file of one or more images, ready for import."""
+
+    name: str
+    digest: str
+    """Changes whenever the images do."""
+    file: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """A layer of an image: an uncompressed tar file."""
+
+    file: Path
+
+    @property
+    def digest(self) -> str:
+        """Its sha256, kept beside it."""
+        return self.file.with_suffix(".sha256").read_text()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """Layers under a name, with what a container of it runs by default."""
+
+    name: str
+    layers: Sequence[Layer]
+    command: Sequence[str]
+    user: str = f"{USER}:{USER}"
+    env: Sequence[str] = (PATH,)
+    folder: str = "/"
+
+
+def architecture() -> str:
+    """This machine's architecture as images name it."""
+    machine = platform.machine()
+    if machine not in ARCHITECTURES:
+        raise SandboxError(
+            f"architecture {machine}: no images can be made for it: use one of {', '.join(ARCHITECTURES)}"
+        )
+    return ARCHITECTURES[machine]
+
+
+# Layers
+
+
+class _LayerWriter:
+    """Writes a layer that depends on nothing but its content: sorted, without times."""
+
+    def __init__(self, file: Path) -> None:
+        self._tar = tarfile.open(file, "w", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - closed in finish
+        self._folders: set[str] = set()
+
+    def _add(self, name: str, kind: bytes, *, mode: int, user: int, data: bytes = b"", link: str = "") -> None:
+        entry = tarfile.TarInfo(name)
+        entry.type, entry.mode, entry.uid, entry.gid, entry.linkname, entry.size = (
+            kind,
+            mode,
+            user,
+            user,
+            link,
+            len(data),
+        )
+        self._tar.addfile(entry, io.BytesIO(data))
+
+    def folder(self, name: str, *, user: int = 0) -> None:
+        """A folder and, owned by root, those above it."""
+        parts = Path(name).parts
+        for depth in range(1, len(parts) + 1):
+            part = "/".join(parts[:depth])
+            if part not in self._folders:
+                self._folders.add(part)
+                self._add(part, tarfile.DIRTYPE, mode=0o755, user=user if depth == len(parts) else 0)
+
+    def file(self, name: str, data: bytes, *, mode: int = 0o644, user: int = 0) -> None:
+        """A file and the folders above it."""
+        self.folder(str(Path(name).parent))
+        self._add(name, tarfile.REGTYPE, mode=mode, user=user, data=data)
+
+    def tree(self, name: str, source: Path) -> None:
+        """A folder with everything in it, links included."""
+        for path in sorted(source.rglob("*")):
+            target = f"{name}/{path.relative_to(source)}"
+            if path.is_symlink():
+                self._add(target, tarfile.SYMTYPE, mode=0o777, user=0, link=str(path.readlink()))
+            elif path.is_dir():
+                self.folder(target)
+            else:
+                self.file(target, path.read_bytes(), mode=0o755 if os.access(path, os.X_OK) else 0o644)
+
+    def finish(self) -> None:
+        """Ends the layer."""
+        self._tar.close()
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _seal(file: Path) -> Layer:
+    file.with_suffix(".sha256").write_text(_sha256(file))
+    return Layer(file=file)
+
+
+def base_layer(folders: BuildFolders) -> Layer:
+    """Debian with a Java and a Python, and the user that everything runs as."""
+    key = digest_of(RECIPE, architecture(), *BASE_PACKAGES, *DEBIAN_ARCHIVES)
+
+    def make(folder: Path) -> None:
+        user = f'echo "appuser:x:{USER}:{USER}::/home/appuser:/bin/bash" >> "$1/etc/passwd"'
+        group = f'echo "appuser:x:{USER}:" >> "$1/etc/group"'
+        home = f'install -d -o {USER} -g {USER} "$1/home/appuser"'
+        exclude = [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("doc", "locale")]
+        hooks = [f"--customize-hook={each}" for each in (user, group, home, 'rm -rf "$1"/var/log/* "$1"/var/cache/*')]
+        command = ["mmdebstrap", "--variant=minbase", f"--architectures={architecture()}", *exclude, *hooks]
+        command += [f"--include={','.join(BASE_PACKAGES)}", pins.DEBIAN, folder / "layer.tar", *DEBIAN_ARCHIVES]
+        logged(command, folders.logs / "base-image.log", env={"SOURCE_DATE_EPOCH": "0"})
+        _seal(folder / "layer.tar")
+
+    folder = cached(folders, f"base-{key}", make, doing=f"assembling Debian {pins.DEBIAN} with Java and Python")
+    return Layer(file=folder / "layer.tar")
+
+
+def tools(table: str) -> dict[str, tuple[str, str]]:
+    """The scripts of a table: name to class and default heap (empty where kafka-run-class.sh shall decide)."""
+    rows = [line.split(maxsplit=2) for line in table.splitlines() if line.strip() and not line.startswith("#")]
+    return {row[0]: (row[1], row[2].strip() if len(row) > 2 else "") for row in rows}
+
+
+def script(main_class: str, heap: str) -> str:
+    """A script that runs a class of Kafka's."""
+    lines = ["#!/bin/bash"]
+    if heap:
+        lines.append(f'export KAFKA_HEAP_OPTS="${{KAFKA_HEAP_OPTS:-{heap}}}"')
+    if main_class.startswith("org.apache.kafka.connect."):
+        default = '-Dlog4j2.configurationFile=$(dirname "$0")/../config/connect-log4j2.yaml'
+        lines.append(f'export KAFKA_LOG4J_OPTS="${{KAFKA_LOG4J_OPTS:-{default}}}"')
+    lines.append(f'exec "$(dirname "$0")/kafka-run-class.sh" {main_class} "$@"')
+    return "\n".join(lines) + "\n"
+
+
+def _check_classes(jars: Iterable[Path], classes: Iterable[str]) -> None:
+    known = {
+        name for jar in jars if "kafka" in jar.name or "connect" in jar.name for name in zipfile.ZipFile(jar).namelist()
+    }
+    missing = [each for each in classes if f"{each.replace('.', '/')}.class" not in known]
+    if missing:
+        raise SandboxError(
+            f"images/kafka/tools.txt: {', '.join(missing)}: not in Kafka {pins.KAFKA}'s jars: correct the class"
+        )
+
+
+def kafka_layer(folders: BuildFolders) -> Layer:
+    """/opt/kafka as the official image has it: scripts, jars, default settings."""
+    sources = sorted(path for path in (HERE / "kafka").rglob("*") if path.is_file())
+    key = digest_of(RECIPE, *(f"{path.relative_to(HERE)}\n{path.read_text()}" for path in sources))
+
+    def make(folder: Path) -> None:
+        jars = folder / "libs"
+        logged(
+            ["mvn", "--batch-mode", "--quiet", "--file", HERE / "kafka" / "pom.xml", "dependency:copy-dependencies",
+             "-DincludeScope=runtime", f"-DoutputDirectory={jars}"],
+            folders.logs / "kafka-image.log",
+        )  # fmt: skip
+        table = tools((HERE / "kafka" / "tools.txt").read_text())
+        found = sorted(jars.glob("*.jar"))
+        _check_classes(found, [main_class for main_class, _ in table.values()])
+        layer = _LayerWriter(folder / "layer.tar")
+        for part in (
+            "opt/kafka",
+            "opt/kafka/logs",
+            "var/lib/kafka",
+            "var/lib/kafka/data",
+            "mnt/shared/config",
+            "etc/kafka/secrets",
+        ):
+            layer.folder(part, user=USER)
+        for path in sorted((HERE / "kafka" / "config").iterdir()):
+            layer.file(f"opt/kafka/config/{path.name}", path.read_bytes(), user=USER)
+        scripts = {name: script(*row) for name, row in table.items()}
+        scripts |= {path.name: path.read_text() for path in (HERE / "kafka" / "bin").iterdir()}
+        layer.file("etc/kafka/docker/run", scripts.pop("docker-run.sh").encode(), mode=0o755)
+        for name, text in sorted(scripts.items()):
+            layer.file(f"opt/kafka/bin/{name}", text.encode(), mode=0o755)
+        for jar in found:
+            layer.file(f"opt/kafka/libs/{jar.name}", jar.read_bytes())
+        layer.finish()
+        shutil.rmtree(jars)
+        _seal(folder / "layer.tar")
+
+    folder = cached(folders, f"kafka-{key}", make, doing=f"fetching Kafka {pins.KAFKA}")
+    return Layer(file=folder / "layer.tar")
+
+
+def _runtime_sources() -> list[Path]:
+    root = REPOSITORY / "runtime"
+    skipped = {"__pycache__", "build", "dist", "tests"}
+    return sorted(
+        path
+        for path in root.rglob("*")
+        if path.is_file()
+        and not any(part in skipped or part.endswith(".egg-info") for part in path.relative_to(root).parts)
+    )
+
+
+def runtime_layer(folders: BuildFolders) -> Layer:
+    """Our own programs and the packages they need, where the base layer's Python finds them."""
+    root = REPOSITORY / "runtime"
+    sources = _runtime_sources()
+    key = digest_of(RECIPE, *(f"{path.relative_to(root)}\n{path.read_bytes()!r}" for path in sources))
+
+    def make(folder: Path) -> None:
+        log = folders.logs / "runtime-image.log"
+        # A copy, since a build leaves files beside the sources.
+        source, wheels, target = folder / "source", folder / "wheels", folder / "packages"
+        for path in sources:
+            copy = source / path.relative_to(root)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+        logged([*pip(folders), "wheel", "--no-deps", "--wheel-dir", wheels, source], log)
+        (wheel,) = wheels.glob("*.whl")
+        machine = platform.machine()
+        manylinux = [f"--platform=manylinux{tag}_{machine}" for tag in ("2014", "_2_17", "_2_28", "_2_34")]
+        logged(
+            [*pip(folders), "install", "--no-compile", "--only-binary=:all:", f"--python-version={pins.PYTHON}",
+             "--implementation=cp", *manylinux, "--target", target, wheel],
+            log,
+        )  # fmt: skip
+        if sys.version_info[:2] == tuple(map(int, pins.PYTHON.split("."))):
+            # The image's file system is read-only in a pod, so what is not compiled here is compiled at every start.
+            compiler = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode=unchecked-hash", "-s", target]
+            run([*compiler, "-p", f"/{SITE_PACKAGES}", target], check=False)
+        layer = _LayerWriter(folder / "layer.tar")
+        layer.tree(SITE_PACKAGES, target)
+        layer.finish()
+        for each in (source, wheels, target):
+            shutil.rmtree(each)
+        _seal(folder / "layer.tar")
+
+    folder = cached(folders, f"runtime-{key}", make, doing="assembling the runtime image")
+    return Layer(file=folder / "layer.tar")
+
+
+def _program_layer(folder: Path, binary: Path) -> Layer:
+    file = folder / f"{binary.name}.tar"
+    layer = _LayerWriter(file)
+    layer.file(binary.name, binary.read_bytes(), mode=0o755)
+    layer.finish()
+    return _seal(file)
+
+
+# Images
+
+
+def _blob(tar: tarfile.TarFile, content: bytes, written: set[str]) -> dict[str, object]:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest not in written:
+        written.add(digest)
+        entry = tarfile.TarInfo(f"blobs/sha256/{digest}")
+        entry.size = len(content)
+        tar.addfile(entry, io.BytesIO(content))
+    return {"digest": f"sha256:{digest}", "size": len(content)}
+
+
+def write_archive(file: Path, images: Sequence[Image], without: Sequence[Layer] = ()) -> None:
+    """Writes images as one OCI archive. Layers in `without` are named and not contained: the importer has them."""
+    written = {layer.digest for layer in without}
+    manifests = []
+    with tarfile.open(file, "w") as tar:
+        layout = b'{"imageLayoutVersion":"1.0.0"}'
+        entry = tarfile.TarInfo("oci-layout")
+        entry.size = len(layout)
+        tar.addfile(entry, io.BytesIO(layout))
+        for image in images:
+            layers = []
+            for layer in image.layers:
+                size = layer.file.stat().st_size
+                if layer.digest not in written:
+                    written.add(layer.digest)
+                    entry = tarfile.TarInfo(f"blobs/sha256/{layer.digest}")
+                    entry.size = size
+                    with layer.file.open("rb") as content:
+                        tar.addfile(entry, content)
+                kind = "application/vnd.oci.image.layer.v1.tar"
+                layers.append({"mediaType": kind, "digest": f"sha256:{layer.digest}", "size": size})
+            runs = {"User": image.user, "Env": list(image.env), "Cmd": list(image.command), "WorkingDir": image.folder}
+            rootfs = {"type": "layers", "diff_ids": [f"sha256:{layer.digest}" for layer in image.layers]}
+            config = {"architecture": architecture(), "os": "linux", "config": runs, "rootfs": rootfs}
+            kind = "application/vnd.oci.image.config.v1+json"
+            described = {"mediaType": kind, **_blob(tar, _json(config), written)}
+            kind = "application/vnd.oci.image.manifest.v1+json"
+            manifest = {"schemaVersion": 2, "mediaType": kind, "config": described, "layers": layers}
+            names = {
+                "io.containerd.image.name": image.name,
+                "org.opencontainers.image.ref.name": image.name.rpartition(":")[2],
+            }
+            system = {"architecture": architecture(), "os": "linux"}
+            manifests.append(
+                {"mediaType": kind, **_blob(tar, _json(manifest), written), "annotations": names, "platform": system}
+            )
+        index = _json({"schemaVersion": 2, "manifests": manifests})
+        entry = tarfile.TarInfo("index.json")
+        entry.size = len(index)
+        tar.addfile(entry, io.BytesIO(index))
+
+
+def _json(value: Mapping[str, object]) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def platform_template(folders: BuildFolders, programs: Path) -> tuple[Path, Archive]:
+    """A containerd root that has every image that is not ours, and the archive it was made from.
+
+    `programs` is the folder of what Go compiled. A node starts from a copy of the root, so that no image is unpacked twice.
+    """
+    base, kafka = base_layer(folders), kafka_layer(folders)
+    key = digest_of(RECIPE, base.digest, kafka.digest, programs.parent.name)
+
+    def make(folder: Path) -> None:
+        root = ("/",)
+        nobody = "65534:65534"
+        images = [
+            Image(name=pins.PAUSE_IMAGE, layers=[_program_layer(folder, programs / "pause")], command=["/pause"], user=nobody, env=root[:0]),
+            Image(name=pins.COREDNS_IMAGE, layers=[_program_layer(folder, programs / "coredns")], command=["/coredns"], user=nobody, env=root[:0]),
+            Image(name=pins.KAFKA_IMAGE, layers=[base, kafka], command=["/etc/kafka/docker/run"]),
+        ]  # fmt: skip
+        write_archive(folder / "images.tar", images)
+        for program in ("pause", "coredns"):
+            (folder / f"{program}.tar").unlink()
+        unpack(folder / "containerd", folder / "images.tar", folders.logs / "template.log")
+        write(folder / "images.json", json.dumps({"platform": key}))
+
+    folder = cached(folders, f"images-{key}", make, doing="unpacking the images")
+    return folder, Archive(name="platform", digest=key, file=folder / "images.tar")
+
+
+def runtime_archive(folders: BuildFolders) -> Archive | None:
+    """The image of our own programs, without the base layer that every node has; None if there is no runtime/."""
+    if not (REPOSITORY / "runtime" / "pyproject.toml").exists():
+        return None
+    base, ours = base_layer(folders), runtime_layer(folders)
+    key = digest_of(RECIPE, base.digest, ours.digest)
+
+    def make(folder: Path) -> None:
+        image = Image(
+            name=pins.RUNTIME_IMAGE, layers=[base, ours], command=["python3"], env=(PATH, "PYTHONUNBUFFERED=1")
+        )
+        write_archive(folder / "images.tar", [image], without=[base])
+
+    folder = cached(folders, f"runtime-image-{key}", make, doing="wrapping the runtime image")
+    return Archive(name="runtime", digest=key, file=folder / "images.tar")
+
+
+def unpack(root: Path, archive: Path, log: Path) -> None:
+    """Makes a containerd root that has an archive's images, unpacked, by a containerd that runs just for that."""
+    with tempfile.TemporaryDirectory() as scratch:
+        socket = Path(scratch) / "containerd.sock"
+        settings = Path(scratch) / "containerd.toml"
+        settings.write_text(
+            f'version = 2\nroot = "{root}"\nstate = "{scratch}/state"\n'
+            'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]\n'
+            f'[grpc]\n  address = "{socket}"\n'
+        )
+        # In a mount namespace of its own, so that nothing stays mounted whatever happens.
+        command = ["unshare", "--mount", "containerd", "--config", str(settings), "--log-level=warn"]
+        with log.open("w") as output:
+            containerd = subprocess.Popen(command, stdout=output, stderr=output, env=environment())
+            try:
+                deadline = time.monotonic() + 30
+                while not socket.exists():
+                    if containerd.poll() is not None or time.monotonic() > deadline:
+                        raise SandboxError(f"containerd does not start:\n{tail(log.read_text())}")
+                    time.sleep(0.05)
+                ctr = ["ctr", "--address", str(socket), "--namespace", "k8s.io", "images", "import", str(archive)]
+                run(ctr)
+            finally:
+                containerd.terminate()
+                containerd.wait()

@@ -1,0 +1,143 @@
+"""`packages`: the sandbox made of packages, on a machine without a container registry."""
+
+import os
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from sandbox import addons, api, build, certificates, control_plane, environment, host, images, network, nodes, remove
+from sandbox.host import SandboxError
+from sandbox.instance import Instance, Node, cache_folder, create, load
+from sandbox.pins import KUBERNETES
+from sandbox.processes import recorded
+from sandbox.progress import say, step
+
+DEFAULT_NODES = 3
+MOST_NODES = 32
+API_PORT = 6443
+
+
+def wanted_nodes() -> int | None:
+    """SANDBOX_NODES as a number, None where it is not set.
+
+    Raises:
+        SandboxError: it is no number that is possible.
+    """
+    text = os.environ.get("SANDBOX_NODES", "")
+    if not text:
+        return None
+    if not text.isdecimal() or int(text) > MOST_NODES:
+        raise SandboxError(f"SANDBOX_NODES: {text}: use a number from 0 (control plane alone) to {MOST_NODES}")
+    return int(text)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _instance(state: Path) -> Instance:
+    wanted = wanted_nodes()
+    found = load(state)
+    if found is None:
+        count = DEFAULT_NODES if wanted is None else wanted
+        reason = host.cannot_run_nodes(state) if count else None
+        if reason:
+            say(f"only the control plane: pods cannot run here: {reason}")
+            count = 0
+        return create(state, count, API_PORT if count else _free_port())
+    if wanted is not None and wanted != found.count:
+        raise SandboxError(
+            f"SANDBOX_NODES: {wanted}, and this sandbox has {found.count}: `down` it first to change that"
+        )
+    reason = host.cannot_run_nodes(state) if found.count else None
+    if reason:
+        raise SandboxError(f"{found.count} nodes were made here before, and now {reason}")
+    return found
+
+
+def _describe_standins() -> None:
+    names = environment.standins()
+    if names:
+        say(f"stand-ins, as the official ones are not installed: {', '.join(names)}")
+
+
+def up(state: Path) -> Instance:
+    """Brings the sandbox up, or what of it is missing."""
+    say("packages: Kubernetes and Pulumi compiled here, images assembled here (SANDBOX=kind|off chooses otherwise)")
+    _describe_standins()
+    instance = _instance(state)
+    folders = build.BuildFolders(cache=cache_folder(), logs=instance.logs)
+    instance.logs.mkdir(parents=True, exist_ok=True)
+    wanted = dict(host.CONTROL_PLANE_PACKAGES)
+    if instance.count:
+        wanted |= host.NODE_PACKAGES
+        wanted |= host.IMAGE_PACKAGES
+    host.install(wanted, instance.logs / "packages.log")
+    kube = build.binaries(folders, build.KUBERNETES)
+    pulumi = None if environment.official_cli() else build.binaries(folders, build.PULUMI)
+    plugins = (
+        build.binaries(folders, build.PLUGINS) if build.available(build.PLUGINS) and environment.standins() else None
+    )
+    environment.prepare(state, kube, pulumi, plugins)
+    archives: list[images.Archive] = []
+    if instance.count:
+        template, platform = images.platform_template(folders, kube)
+        archives = [each for each in (platform, images.runtime_archive(folders)) if each]
+    running = [node for node in instance.nodes if recorded(instance, node.name) is not None]
+    with step(f"starting Kubernetes {KUBERNETES}") as current:
+        hub = network.up(instance) if instance.count else 0
+        certificates.make(instance)
+        control_plane.start(instance, kube)
+        if instance.count:
+            with ThreadPoolExecutor(max_workers=instance.count) as pool:
+                list(pool.map(lambda node: nodes.prepare(instance, node, template), instance.nodes))
+        control_plane.wait(instance)
+        for node in instance.nodes:
+            nodes.start(instance, node, hub, kube)
+        if instance.count:
+            addons.apply(instance, kube / "kubectl")
+            with ThreadPoolExecutor(max_workers=instance.count) as pool:
+                refreshed = list(pool.map(lambda node: _images(instance, node, archives), instance.nodes))
+            nodes.wait(instance)
+            addons.wait(instance, kube / "kubectl")
+            if running and any(refreshed):
+                say("images changed: new pods use the new ones")
+        count = f", {instance.count} nodes ready" if instance.count else ", control plane only"
+        current.done = f"Kubernetes {KUBERNETES}{count}"
+    return instance
+
+
+def _images(instance: Instance, node: Node, archives: list[images.Archive]) -> bool:
+    nodes.wait_for_containerd(instance, node)
+    return nodes.import_images(instance, node, archives)
+
+
+def status(state: Path) -> int:
+    """Says what runs. Returns 0 if all of it does."""
+    instance = load(state)
+    if instance is None:
+        say("nothing runs: `up` starts it")
+        return 1
+    ready = api.ready(instance)
+    good = api.ready_nodes(instance) if ready else set()
+    say(f"API server {instance.server}: {'ready' if ready else 'not ready'}")
+    for node in instance.nodes:
+        pid = recorded(instance, node.name)
+        state_text = "Ready" if node.name in good else "not Ready" if pid else "not running"
+        say(f"{node.name} {node.address} {node.zone}: {state_text}" + (f", process {pid}" if pid else ""))
+    if not instance.count:
+        say("no nodes: pods cannot run")
+    say(f"logs in {instance.logs}")
+    return 0 if ready and len(good) == instance.count else 1
+
+
+def down(state: Path) -> None:
+    """Removes the sandbox: processes, network, cgroups, and its folder."""
+    instance = load(state)
+    with step("removing the sandbox", "removed, with the folder that held its Pulumi stacks") as current:
+        if instance is None and not state.exists():
+            current.done = "nothing to remove"
+        remove.everything(instance, state)
