@@ -16,6 +16,7 @@ with what that one knows.
 
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -92,15 +93,21 @@ class Check:
     Args:
         ask: gives a new answer.
         check_seconds: how long an answer is good for.
-        clock: seconds, for tests.
+        clock: seconds that pass.
+        work: seconds of processor time that this process has used.
     """
 
     def __init__(
-        self, ask: Callable[[], Answer], check_seconds: float, clock: Callable[[], float] = time.monotonic
+        self,
+        ask: Callable[[], Answer],
+        check_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        work: Callable[[], float] = time.process_time,
     ) -> None:
         self._ask = ask
         self._check_seconds = check_seconds
         self._clock = clock
+        self._work = work
         self._lock = threading.Lock()
         self._answer: Answer | None = None
         self._good_until = 0.0
@@ -108,11 +115,10 @@ class Check:
     def answer(self) -> Answer:
         """The answer, at most as old as it is good for."""
         with self._lock:
-            begun = self._clock()
-            if self._answer is None or begun >= self._good_until:
+            if self._answer is None or self._clock() >= self._good_until:
+                work = self._work()
                 answer = self._ask()
-                # A broker that gets ready is told at once; only good news may wait.
-                cost = self._clock() - begun if answer.ready else 0.0
+                cost = self._work() - work
                 self._good_until = self._clock() + max(self._check_seconds, COST_FACTOR * cost)
                 self._tell(answer)
                 self._answer = answer
@@ -125,10 +131,17 @@ class Check:
 
 
 class Server(ThreadingHTTPServer):
-    """Serves /readyz and /livez."""
+    """Serves /readyz and /livez, by IPv4 and IPv6: kubelet asks at the pod's address, whichever that is."""
 
+    address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
     daemon_threads = True
     check: Check
+
+    def server_bind(self) -> None:
+        """Accept IPv4 as well where the socket is an IPv6 one."""
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
 
 
 class _Handler(BaseHTTPRequestHandler):
