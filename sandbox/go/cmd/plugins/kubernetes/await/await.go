@@ -177,9 +177,15 @@ func Gone(
 		return err
 	}
 	defer report("")
-	for !view.deleted {
+	for shown := ""; ; {
 		seen := view.observation().Object
-		report("Waiting for " + seen.GetKind() + " to be deleted" + blockers(seen))
+		if view.deleted {
+			return nil
+		}
+		if line := "Waiting for " + seen.GetKind() + " to be deleted" + blockers(seen); line != shown {
+			report(line)
+			shown = line
+		}
 		select {
 		case <-limited.Done():
 			summary := fmt.Sprintf("Resource operation was cancelled for %q", object.GetName())
@@ -190,7 +196,6 @@ func Gone(
 		case <-view.changed:
 		}
 	}
-	return nil
 }
 
 // blockers names what keeps a deleted object alive.
