@@ -1,0 +1,34 @@
+"""The settings of one stack, parsed once into frozen objects; everything that is wrong with them is said at once.
+
+`parse` takes the object that Pulumi hands over, `read_stack` a stack file.
+"""
+
+from pathlib import Path
+
+from infra.settings import stackfile
+from infra.settings.faults import Fault, SettingsError
+from infra.settings.model import ExternalListener, Images, Kafka, Kubernetes, ListenerSettings, Settings, Tenant
+from infra.settings.parsing import parse
+
+__all__ = [
+    "ExternalListener",
+    "Fault",
+    "Images",
+    "Kafka",
+    "Kubernetes",
+    "ListenerSettings",
+    "Settings",
+    "SettingsError",
+    "Tenant",
+    "parse",
+    "read_stack",
+]
+
+
+def read_stack(file: Path) -> Settings:
+    """The settings in a `Pulumi.<stack>.yaml`.
+
+    Raises:
+        SettingsError: with every fault of the file.
+    """
+    return parse(stackfile.read(file))

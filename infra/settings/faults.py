@@ -1,0 +1,176 @@
+"""What is wrong with a stack file, in people's words: one line for each fault."""
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
+from typing import Any
+
+from kafka_platform import model
+
+Path = tuple[str | int, ...]
+"""Where something stands in a stack file, as keys and positions in lists."""
+
+_PLAIN_KEY = re.compile(r"[^\s.\[\]'\"]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One thing that is wrong."""
+
+    path: Path
+    """Where, below `kafka-platform:platform` (or in the whole file, for what stands outside of it)."""
+    message: str
+    """What is wrong and how to fix it: `what: fix`."""
+
+    def __str__(self) -> str:
+        return f"{show_path(self.path)}: {self.message}"
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be deployed; `faults` has all of them, in the order of the file."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = tuple(faults)
+
+
+def show_path(path: Path) -> str:
+    """A path as people write it: `kafka.nodes`, `acls[0].name`; names with dots in quotes."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += ("." if text else "") + (part if _PLAIN_KEY.fullmatch(part) else repr(part))
+    return text
+
+
+def show(value: object) -> str:
+    """A value as it stands in the file."""
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value) if isinstance(value, str) else str(value)
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """A fix for a word that is not known: the nearest known one, otherwise all (or how many there are)."""
+    words = list(known)
+    lower = {each.lower(): each for each in words}
+    near = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {lower[near[0]]!r}?"
+    if not words:
+        return "remove it"
+    shown = ", ".join(words[:20]) + (", ..." if len(words) > 20 else "")
+    return f"use one of {shown}" if len(words) > 1 else f"use {shown}"
+
+
+# Forms that a bare number or another text is most often meant to be, by the name of the key.
+FORMS = {
+    "retention": "a duration such as 7d",
+    "retentionSize": "a size such as 10Gi",
+    "maxMessageSize": "a size such as 1MiB",
+    "produce": "a rate such as 20MB/s",
+    "consume": "a rate such as 50MB/s",
+    "storage": "a quantity such as 10Gi",
+    "memory": "a quantity such as 1Gi",
+    "cpu": "a quantity such as '2' or 500m, in quotes if it is a bare number",
+    "cpuLimit": "a quantity such as '2' or 500m, in quotes if it is a bare number",
+    "version": "three numbers such as 4.3.1",
+}
+
+
+def explain(error: Any, known: Sequence[str]) -> tuple[Path, str, Path]:
+    """Path and message of one pydantic error, and the path of what has to be left out to look for further faults.
+
+    `known` are the keys that are known where the error is.
+    """
+    kind, path, value = error["type"], tuple(error["loc"]), error["input"]
+    key = path[-1] if path else ""
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
+        return path, f"unknown key: {suggest(str(key), known)}", path
+    if kind in ("missing", "missing_argument", "missing_keyword_only_argument"):
+        return path, f"missing: {_needed(str(key))}", path[:-1]
+    if kind == "value_error":
+        return _value_error(path, str(error["ctx"]["error"]))
+    if kind == "enum":
+        members = re.findall(r"'([^']*)'", error["ctx"]["expected"])
+        return path, f"{show(value)} is not known: {suggest(str(value), members)}", path
+    return path, _type_error(kind, str(key), value, known), path
+
+
+def _needed(key: str) -> str:
+    examples = {
+        "resource": "write what it is about: topic, group, transactionalId or cluster",
+        "name": "write a name such as orders, or a prefix such as orders-*",
+        "operations": "write a list such as [READ, DESCRIBE]",
+        "expose": "write nodePort or loadBalancer",
+        "host": "write the name by which clients reach the brokers",
+    }
+    return examples.get(key, "write a value for it")
+
+
+def _value_error(path: Path, text: str) -> tuple[Path, str, Path]:
+    # The value objects begin with the names of their fields: `min_insync_replicas: 3 of 3 ...`.
+    named = re.match(r"([a-z][a-z_]*)((?:\.[a-z_]+)*): (.*)", text, re.DOTALL)
+    if named is None or named[1] not in _FIELDS:
+        return path, _camel(text), path
+    inner = tuple(_camel(part) for part in (named[1] + named[2]).split("."))
+    return path + inner, _camel(named[3]), path + inner
+
+
+def _type_error(kind: str, key: str, value: Any, known: Sequence[str]) -> str:
+    what = show(value)
+    if kind.startswith(("int", "float")):
+        number = "a whole number" if kind.startswith("int") else "a number"
+        if isinstance(value, str) and re.fullmatch(r"-?\d+(\.\d+)?", value):
+            return f"{what} is text: write {number} without quotes"
+        return f"{what} is not {number}: write one such as 3"
+    if kind.startswith("bool"):
+        return f"{what} is not true or false: write true or false"
+    if kind.startswith("string"):
+        if isinstance(value, dict | list):
+            return f"{what} stands where a text belongs: write {FORMS.get(key, 'a single value')}"
+        kind_of = "true or false" if isinstance(value, bool) else "a number"
+        if key in FORMS and not isinstance(value, bool):
+            return f"{what} is a bare number: write {FORMS[key]}"
+        return f"{what} is {kind_of}, not text: put it in quotes, as in '{value}'"
+    if kind.startswith(("list", "tuple", "sequence", "iterable", "is_instance_of")):
+        return f"{what} is not a list: write {'[' + str(value) + ']' if isinstance(value, str | int) else 'a list such as [orders]'}"
+    if kind.startswith(("model", "dataclass", "dict", "mapping")):
+        such = f", such as {', '.join(known[:3])}" if known else ""
+        return f"{what} is not a mapping: write keys below it{such}"
+    return f"{what} cannot stand here: see the description of the key in docs/stack-file.md"
+
+
+def _snake_fields() -> frozenset[str]:
+    classes = [each for each in vars(model).values() if isinstance(each, type) and is_dataclass(each)]
+    return frozenset(field.name for each in classes for field in fields(each))
+
+
+_FIELDS = _snake_fields() | {"annotations", "port"}
+
+
+def _camel(text: str) -> str:
+    """The text with the components' field names as the stack file spells them; what is quoted stays."""
+
+    def spelled(match: re.Match[str]) -> str:
+        word = match[0]
+        if word not in _FIELDS:
+            return word
+        first, *rest = word.split("_")
+        return first + "".join(part.capitalize() for part in rest)
+
+    parts = re.split(r"('[^']*')", text)
+    return "".join(part if part.startswith("'") else re.sub(r"\b[a-z]+(?:_[a-z]+)+\b", spelled, part) for part in parts)
+
+
+def enum_values(kind: type[Enum]) -> list[str]:
+    """What can be written for an enum."""
+    return [str(each.value) for each in kind]

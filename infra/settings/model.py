@@ -1,0 +1,347 @@
+"""The settings of one stack: what may stand in its file, with defaults. Parsed once, then frozen.
+
+Topics, quotas, resources and defaults are the components' own value objects: they check themselves.
+What concerns several settings at once is checked in `relations`.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from enum import Enum
+
+from kafka_platform.broker import check_config
+from kafka_platform.model import (
+    Defaults,
+    Deletion,
+    Engine,
+    Listeners,
+    LoadBalancers,
+    NodePorts,
+    Quotas,
+    Resources,
+    SaslMechanism,
+    SecurityProtocol,
+    Topic,
+    User,
+)
+from kafka_platform.names import check_cluster_id, check_label, check_subdomain
+from kafka_platform.units import quantity
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic.alias_generators import to_camel
+
+LEAST_STORAGE = 2**30
+"""Bytes: Kafka preallocates index files and rolls segments of 1 GiB, less fills up at once."""
+LEAST_VERSION = (4, 0, 0)
+"""The first Kafka without ZooKeeper; older ones read other logging files."""
+
+_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(-[A-Za-z0-9.]+)?")
+_IMAGE = re.compile(r"[a-z0-9][A-Za-z0-9._:/-]*[A-Za-z0-9](@sha256:[0-9a-f]{64})?")
+_SERVERS = re.compile(r"[A-Za-z0-9._-]+:\d{1,5}(,[A-Za-z0-9._-]+:\d{1,5})*")
+_LABEL_KEY = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, alias_generator=to_camel, use_attribute_docstrings=True
+    )
+
+
+class Kubernetes(_Section):
+    """The Kubernetes cluster that everything is deployed to."""
+
+    context: str | None = None
+    """Context of the kubeconfig. Default: its current one."""
+    kubeconfig: str | None = None
+    """Path of the kubeconfig. Default: what KUBECONFIG names, otherwise ~/.kube/config."""
+
+    @field_validator("context", "kubeconfig")
+    @classmethod
+    def _not_empty(cls, value: str | None) -> str | None:
+        if value is not None and not value.strip():
+            raise ValueError("is empty: write a value, or remove the key")
+        return value
+
+
+class Images(_Section):
+    """Container images, for clusters that pull from a registry of their own."""
+
+    kafka: str | None = None
+    """Image with Kafka in /opt/kafka. Default: `docker.io/apache/kafka:<kafka.version>`."""
+    runtime: str | None = None
+    """Image of this platform's own programs. Default: the one of this release."""
+
+    @field_validator("kafka", "runtime")
+    @classmethod
+    def _image(cls, value: str | None) -> str | None:
+        if value is not None and not _IMAGE.fullmatch(value):
+            raise ValueError(
+                f"{value!r} is not an image: write registry/name:tag, such as registry.example.com/kafka:4.3.1"
+            )
+        return value
+
+
+class Expose(Enum):
+    """How clients outside Kubernetes reach the brokers."""
+
+    NODE_PORT = "nodePort"
+    """A port of every machine of the Kubernetes cluster for each broker."""
+    LOAD_BALANCER = "loadBalancer"
+    """A load balancer for each broker."""
+
+
+class ExternalListener(_Section):
+    """The way in for clients outside Kubernetes. They log in by SCRAM-SHA-512."""
+
+    expose: Expose
+    """`nodePort`: broker i listens on `port + i` of every machine of the cluster; `loadBalancer`: each broker has its own."""
+    host: str
+    """nodePort: a name or address that reaches the machines; loadBalancer: the name you keep in DNS for each broker,
+    `{nodeId}` stands for its number, as in `broker-{nodeId}.kafka.example.com`."""
+    port: int | None = None
+    """nodePort: the port of broker 0, 30000 to 32767, the following ones belong to the next brokers; loadBalancer:
+    the port of each. Default for loadBalancer: 9094."""
+    annotations: Mapping[str, str] = {}
+    """Annotations of the load balancers' Services, for the cloud's controller. Default: none."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "ExternalListener":
+        if self.expose is Expose.NODE_PORT:
+            if self.port is None:
+                raise ValueError("port: missing: write the port of broker 0, such as 30092")
+            if self.annotations:
+                raise ValueError(
+                    "annotations: only load balancers have them: remove the key, or expose by loadBalancer"
+                )
+        self.addresses()
+        return self
+
+    def addresses(self) -> NodePorts | LoadBalancers:
+        """The listener as the component takes it. Raises `ValueError` that names the field at fault."""
+        if self.expose is Expose.LOAD_BALANCER:
+            if self.port is None:
+                return LoadBalancers(host=self.host, annotations=self.annotations)
+            return LoadBalancers(host=self.host, port=self.port, annotations=self.annotations)
+        try:
+            return NodePorts(host=self.host, first_port=self.port or 0)
+        except ValueError as error:
+            raise ValueError(str(error).replace("first_port:", "port:", 1)) from None
+
+
+class ListenerSettings(_Section):
+    """How clients reach an embedded cluster."""
+
+    certificate: str | None = None
+    """Secret in the platform's namespace with `tls.crt`, `tls.key` and `ca.crt`: clients then use TLS. Default: no TLS."""
+    external: ExternalListener | None = None
+    """The way in for clients outside Kubernetes. Default: none."""
+
+    @field_validator("certificate")
+    @classmethod
+    def _secret(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_subdomain(value, "Secret name")
+        return value
+
+    def listeners(self) -> Listeners:
+        """The listeners as the component takes them."""
+        addresses = None if self.external is None else self.external.addresses()
+        return Listeners(
+            certificate=self.certificate,
+            node_ports=addresses if isinstance(addresses, NodePorts) else None,
+            load_balancers=addresses if isinstance(addresses, LoadBalancers) else None,
+        )
+
+
+class Kafka(_Section):
+    """The brokers."""
+
+    engine: Engine = Engine.EMBEDDED
+    """`embedded`: this platform runs them, as one StatefulSet. `external`: somebody else does. Default: embedded."""
+    version: str = "4.3.1"
+    """Embedded: Kafka's version. Default 4.3.1."""
+    nodes: int = 1
+    """Embedded: number of Kafka nodes, 1 or at least 3; three of them then vote on the metadata. Can grow (not from
+    1), never shrink. Default 1."""
+    storage: str = "10Gi"
+    """Embedded: volume of each node, at least 1Gi. Can grow where the storage class allows it, never shrink. Default 10Gi."""
+    storage_class: str | None = None
+    """Embedded: StorageClass of the volumes; fixed once they exist. Default: the Kubernetes cluster's default class."""
+    resources: Resources = Resources()
+    """Embedded: processor and memory of each node. Default: 100m and 1Gi."""
+    listeners: ListenerSettings = ListenerSettings()
+    """Embedded: how clients reach the brokers. Default: inside Kubernetes only, without TLS."""
+    defaults: Defaults = Defaults()
+    """Embedded: what topics get that do not say otherwise. Default: safe for the number of nodes."""
+    spread: str = "topology.kubernetes.io/zone"
+    """Embedded: label of the machines over whose values the nodes are spread, as far as possible. Default: the zones."""
+    config: Mapping[str, str] = {}
+    """Embedded: further broker settings by Kafka's own names (https://kafka.apache.org/documentation/#brokerconfigs)."""
+    client_namespaces: tuple[str, ...] = ()
+    """Embedded: namespaces whose pods may connect, besides the platform's own and the tenants'. Default: none."""
+    cluster_id: str | None = None
+    """Embedded: identity of the cluster, to take over volumes kept from an earlier one. Default: a new, random one."""
+    deletion: Deletion = Deletion.RETAIN
+    """Embedded: `allow` lets the volumes go with the cluster. Default: retain, they are kept."""
+    bootstrap_servers: str | None = None
+    """External: where clients connect first, `host:port`, several with commas. Needed."""
+    security_protocol: SecurityProtocol = SecurityProtocol.SASL_SSL
+    """External: how clients connect. Default SASL_SSL."""
+    sasl_mechanism: SaslMechanism | None = None
+    """External: how clients log in. Default SCRAM-SHA-512; with PLAINTEXT and SSL there is none."""
+    ca_secret: str | None = None
+    """External: Secret in the platform's namespace whose key `ca.crt` is the authority to trust. Default: the usual
+    public ones."""
+    admin_secret: str | None = None
+    """External: Secret in the platform's namespace with `username` and `password` of a user who may manage topics,
+    users, ACLs and quotas. Default: none, they are not managed from here."""
+
+    @field_validator("version")
+    @classmethod
+    def _version(cls, value: str) -> str:
+        match = _VERSION.fullmatch(value)
+        if match is None:
+            raise ValueError(f"{value!r} is not a version of Kafka: write three numbers, such as 4.3.1")
+        if tuple(int(match[part]) for part in (1, 2, 3)) < LEAST_VERSION:
+            raise ValueError(f"{value} is too old: use 4.0.0 or newer, such as 4.3.1")
+        return value
+
+    @field_validator("nodes")
+    @classmethod
+    def _nodes(cls, value: int) -> int:
+        if value < 1:
+            raise ValueError(f"{value} is out of range: use 1, or at least 3")
+        if value == 2:
+            raise ValueError("2 nodes have no majority when one is down, so they are no safer than one: use 1 or 3")
+        return value
+
+    @field_validator("storage")
+    @classmethod
+    def _storage(cls, value: str) -> str:
+        if quantity(value) < LEAST_STORAGE:
+            raise ValueError(f"{value} is too little, one segment of a log is 1Gi: use at least 1Gi")
+        return value
+
+    @field_validator("storage_class", "ca_secret", "admin_secret")
+    @classmethod
+    def _object_name(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_subdomain(value, "object name")
+        return value
+
+    @field_validator("spread")
+    @classmethod
+    def _spread(cls, value: str) -> str:
+        if not _LABEL_KEY.fullmatch(value):
+            raise ValueError(f"{value!r} is not a label of machines: write one such as topology.kubernetes.io/zone")
+        return value
+
+    @field_validator("config")
+    @classmethod
+    def _config(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        try:
+            check_config(value)
+        except ValueError as error:
+            raise ValueError(str(error).removeprefix("config: ")) from None
+        return value
+
+    @field_validator("client_namespaces")
+    @classmethod
+    def _namespaces(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for namespace in value:
+            check_label(namespace, "namespace")
+        return value
+
+    @field_validator("cluster_id")
+    @classmethod
+    def _cluster_id(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                check_cluster_id(value)
+            except ValueError as error:
+                raise ValueError(str(error).removeprefix("cluster_id: ")) from None
+        return value
+
+    @field_validator("bootstrap_servers")
+    @classmethod
+    def _servers(cls, value: str | None) -> str | None:
+        if value is not None and (
+            not _SERVERS.fullmatch(value)
+            or any(not 1 <= int(each.rsplit(":")[-1]) <= 65535 for each in value.split(","))
+        ):
+            raise ValueError(f"{value!r} is not host:port: write kafka.example.com:9092, several with commas")
+        return value
+
+    @property
+    def sasl(self) -> SaslMechanism | None:
+        """How clients of an external Kafka log in, with the default that follows from the protocol."""
+        if self.security_protocol in (SecurityProtocol.PLAINTEXT, SecurityProtocol.SSL):
+            return None
+        return self.sasl_mechanism or SaslMechanism.SCRAM_SHA_512
+
+
+class Tenant(_Section):
+    """A team: its users, where their credentials are delivered, and their limits."""
+
+    namespace: str | None = None
+    """Kubernetes namespace of the team's applications; the Secret `<user>-kafka` of each user is put there. Default:
+    the platform's."""
+    create_namespace: bool = False
+    """Whether the namespace is made (and removed) with the stack. Default: it exists already."""
+    users: Mapping[str, User] = {}
+    """Users by name: what each may do. Whatever is not allowed is denied."""
+    quotas: Quotas | None = None
+    """Limits of each user that has none of its own. Default: no limits."""
+
+    @field_validator("namespace")
+    @classmethod
+    def _namespace(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_label(value, "namespace")
+        return value
+
+
+class Settings(_Section):
+    """The platform of one stack: what stands under `kafka-platform:platform`."""
+
+    namespace: str = "streaming"
+    """Kubernetes namespace of the brokers and of what belongs to them. Default streaming."""
+    create_namespace: bool = True
+    """Whether the namespace is made (and removed) with the stack. Default true."""
+    kubernetes: Kubernetes = Kubernetes()
+    """The Kubernetes cluster. Default: the current context of your kubeconfig."""
+    images: Images = Images()
+    """Container images. Default: the public ones."""
+    kafka: Kafka = Kafka()
+    """The brokers. Default: one embedded node."""
+    topics: Mapping[str, Topic] = {}
+    """Topics by name. A topic that is taken out of the file keeps its records, unless it said `deletion: allow`."""
+    tenants: Mapping[str, Tenant] = {}
+    """Teams by name, with their users."""
+
+    @field_validator("namespace")
+    @classmethod
+    def _namespace(cls, value: str) -> str:
+        check_label(value, "namespace")
+        return value
+
+    @property
+    def users(self) -> Mapping[str, User]:
+        """All users by name, each with the namespace and, unless it has its own, the quotas of its tenant."""
+        return {
+            name: replace(user, namespace=tenant.namespace or self.namespace, quotas=user.quotas or tenant.quotas)
+            for tenant in self.tenants.values()
+            for name, user in tenant.users.items()
+        }
+
+    @property
+    def created_namespaces(self) -> tuple[str, ...]:
+        """Namespaces that are made with the stack, each once, the platform's first."""
+        own = [self.namespace] if self.create_namespace else []
+        tenants = [each.namespace for each in self.tenants.values() if each.create_namespace and each.namespace]
+        return tuple(dict.fromkeys(own + tenants))
+
+    @property
+    def client_namespaces(self) -> tuple[str, ...]:
+        """Namespaces, other than the platform's own, whose pods may connect to the brokers, sorted."""
+        tenants = {each.namespace for each in self.tenants.values() if each.namespace}
+        return tuple(sorted((tenants | set(self.kafka.client_namespaces)) - {self.namespace}))

@@ -1,0 +1,195 @@
+"""Plain data becomes `Settings`, or the list of everything that is wrong with it."""
+
+import copy
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from pydantic import ValidationError
+
+from infra.settings.faults import Fault, Path, SettingsError, explain, show
+from infra.settings.model import Settings
+from infra.settings.relations import Known, relations
+
+_ANY = "*"
+SECTIONS: frozenset[tuple[str, ...]] = frozenset(
+    {
+        (),
+        ("kubernetes",),
+        ("images",),
+        ("kafka",),
+        ("kafka", "resources"),
+        ("kafka", "listeners"),
+        ("kafka", "defaults"),
+        ("kafka", "config"),
+        ("topics",),
+        ("topics", _ANY),
+        ("topics", _ANY, "config"),
+        ("tenants",),
+        ("tenants", _ANY),
+        ("tenants", _ANY, "users"),
+        ("tenants", _ANY, "users", _ANY),
+    }
+)
+"""Mappings that may be left empty (`orders:` declares a topic with all defaults); `*` is any name."""
+FREE_TEXT: frozenset[tuple[str, ...]] = frozenset({("kafka", "config"), ("topics", _ANY, "config")})
+"""Mappings whose values may be written as numbers and as true or false; Kafka takes them as text."""
+
+
+def parse(raw: Any) -> Settings:
+    """The settings that `raw`, the object under `kafka-platform:platform`, describes.
+
+    Raises:
+        SettingsError: with every fault, in the order of the file.
+    """
+    faults: list[Fault] = []
+    pruned: set[Path] = set()
+    data = _plain(copy.deepcopy(raw), (), faults, pruned)
+    if not isinstance(data, dict):
+        raise SettingsError([Fault(path=("config", "kafka-platform:platform"), message=_not_mapping(data))])
+    settings = _validate(data, faults, pruned)
+    if settings is not None:
+        faults += relations(settings, Known(pruned))
+    if faults:
+        raise SettingsError(_in_order(raw, faults))
+    assert settings is not None  # noqa: S101  # no faults, so it was made
+    return settings
+
+
+def _not_mapping(value: Any) -> str:
+    return f"{show(value)} is not a mapping: write keys below it, such as kafka, topics and tenants"
+
+
+def _matches(path: Path, patterns: frozenset[tuple[str, ...]]) -> bool:
+    return any(
+        len(path) == len(pattern) and all(want in (_ANY, part) for part, want in zip(path, pattern, strict=True))
+        for pattern in patterns
+    )
+
+
+def _plain(value: Any, path: Path, faults: list[Fault], pruned: set[Path]) -> Any:
+    """The value without empty sections and, where Kafka takes text, with text; keys without a value are faults."""
+    if value is None and _matches(path, SECTIONS):
+        return {}
+    if isinstance(value, list):
+        return [_plain(each, (*path, index), faults, pruned) for index, each in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    made = {}
+    free = _matches(path, FREE_TEXT)
+    for key, each in value.items():
+        inner = (*path, str(key))
+        if each is None and not _matches(inner, SECTIONS):
+            faults.append(Fault(path=inner, message="has no value: write one, or remove the key"))
+            pruned.add(inner)
+        elif free and isinstance(each, bool | int | float):
+            made[str(key)] = _text(each)
+        else:
+            made[str(key)] = _plain(each, inner, faults, pruned)
+    return made
+
+
+def _text(value: bool | int | float) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _validate(data: dict[str, Any], faults: list[Fault], pruned: set[Path]) -> Settings | None:
+    """The settings without what is at fault: it is left out, one round after the other, until the rest is valid.
+
+    Value objects report one fault at a time, and what stands next to a fault of another kind is not looked at at all.
+    """
+    while True:
+        try:
+            return Settings.model_validate_json(json.dumps(data))
+        except ValidationError as error:
+            errors = error.errors(include_url=False)
+        removed = False
+        for each in errors:
+            path, message, remove = explain(each, known_keys(_container(each)))
+            if path not in pruned:
+                faults.append(Fault(path=path, message=message))
+            pruned.add(path)
+            removed |= _remove(data, remove) or _remove(data, tuple(each["loc"]))
+        if not removed:
+            return None
+
+
+def _container(error: Any) -> Path:
+    unknown = error["type"] in ("extra_forbidden", "unexpected_keyword_argument")
+    return tuple(error["loc"])[:-1] if unknown else tuple(error["loc"])
+
+
+def _remove(data: dict[str, Any], path: Path) -> bool:
+    """Takes out what stands at the path; of a list all of it, so that positions stay what they are in the file."""
+    here: Any = data
+    for depth, part in enumerate(path):
+        if isinstance(here, list) or (isinstance(here, dict) and isinstance(here.get(str(part)), list)):
+            path = path[: depth + 1] if isinstance(here, dict) else path[:depth]
+            break
+        if not isinstance(here, dict) or part not in here:
+            return False
+        here = here[str(part)]
+    if not path:
+        return False
+    here = data
+    for part in path[:-1]:
+        here = here[part]
+    if isinstance(here, dict):
+        return here.pop(str(path[-1]), _ANY) is not _ANY
+    return False
+
+
+@cache
+def _schema() -> Mapping[str, Any]:
+    return Settings.model_json_schema()
+
+
+def known_keys(path: Path) -> Sequence[str]:
+    """The keys that are known at a path; none where they are free."""
+    node: Mapping[str, Any] = _schema()
+    for part in path:
+        node = next(_below(node, part), {})
+    return [key for each in _alternatives(node) for key in each.get("properties", {})]
+
+
+def _below(node: Mapping[str, Any], part: str | int) -> Iterator[Mapping[str, Any]]:
+    for each in _alternatives(node):
+        if isinstance(part, int) and "items" in each:
+            yield each["items"]
+        elif part in each.get("properties", {}):
+            yield each["properties"][part]
+        elif isinstance(each.get("additionalProperties"), dict):
+            yield each["additionalProperties"]
+
+
+def _alternatives(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    if "$ref" in node:
+        node = _schema()["$defs"][node["$ref"].rpartition("/")[2]]
+    if "anyOf" in node:
+        for each in node["anyOf"]:
+            yield from _alternatives(each)
+    else:
+        yield node
+
+
+def _in_order(raw: Any, faults: Sequence[Fault]) -> list[Fault]:
+    """The faults in the order of the file, each once."""
+
+    def place(fault: Fault) -> list[int]:
+        places: list[int] = []
+        here = raw
+        for part in fault.path:
+            if isinstance(here, dict) and part in here:
+                places.append(list(here).index(part))
+                here = here[part]
+            elif isinstance(here, list) and isinstance(part, int) and part < len(here):
+                places.append(part)
+                here = here[part]
+            else:
+                break
+        return places
+
+    return sorted(dict.fromkeys(faults), key=place)

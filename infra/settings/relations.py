@@ -1,0 +1,408 @@
+"""What has to fit together in a stack's settings. Every check yields all the faults that it finds."""
+
+import difflib
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from kafka_platform.declarations import MAX_BYTES, declarations
+from kafka_platform.model import (
+    AclResource,
+    Cleanup,
+    Engine,
+    Operation,
+    SaslMechanism,
+    SecurityProtocol,
+    Topic,
+    User,
+    check_min_insync,
+)
+from kafka_platform.names import RESERVED_TOPIC_PREFIXES, check_label, check_topic, check_user
+from kafka_platform.units import quantity, size_bytes
+
+from infra.settings.faults import Fault, Path, suggest
+from infra.settings.model import ExternalListener, Settings, Tenant
+
+MAX_REPLICAS_PER_BROKER = 4_000
+"""Partitions times replicas on one broker: beyond it, starting and failing over take minutes
+(https://kafka.apache.org/documentation/#basic_ops and the vendors' sizing guides agree on this order)."""
+
+
+class Known:
+    """What is free of faults, so that something can be concluded from it."""
+
+    def __init__(self, faulty: Collection[Path]) -> None:
+        self._faulty = faulty
+
+    def __call__(self, *path: str) -> bool:
+        """Whether nothing at, above or below the path is at fault."""
+        return not any(path[: len(each)] == each[: len(path)] for each in self._faulty)
+
+    def names(self, section: str) -> list[str] | None:
+        """Names below a section that were left out for a fault; None if the section itself was."""
+        if (section,) in self._faulty:
+            return None
+        return [str(each[1]) for each in self._faulty if len(each) == 2 and each[0] == section]
+
+
+_COMMON = frozenset({"engine"})
+_EXTERNAL = frozenset({"bootstrap_servers", "security_protocol", "sasl_mechanism", "ca_secret", "admin_secret"})
+_ALWAYS_THERE = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
+"""Namespaces that every Kubernetes cluster has."""
+
+# org.apache.kafka.common.config.TopicConfig: only used to find typing errors, others pass.
+_TOPIC_CONFIGS = [
+    "cleanup.policy",
+    "compression.gzip.level",
+    "compression.lz4.level",
+    "compression.type",
+    "compression.zstd.level",
+    "delete.retention.ms",
+    "file.delete.delay.ms",
+    "flush.messages",
+    "flush.ms",
+    "follower.replication.throttled.replicas",
+    "index.interval.bytes",
+    "leader.replication.throttled.replicas",
+    "local.retention.bytes",
+    "local.retention.ms",
+    "max.compaction.lag.ms",
+    "max.message.bytes",
+    "message.timestamp.after.max.ms",
+    "message.timestamp.before.max.ms",
+    "message.timestamp.type",
+    "min.cleanable.dirty.ratio",
+    "min.compaction.lag.ms",
+    "min.insync.replicas",
+    "preallocate",
+    "remote.log.copy.disable",
+    "remote.log.delete.on.disable",
+    "remote.storage.enable",
+    "retention.bytes",
+    "retention.ms",
+    "segment.bytes",
+    "segment.index.bytes",
+    "segment.jitter.ms",
+    "segment.ms",
+    "unclean.leader.election.enable",
+]
+
+
+def relations(settings: Settings, known: Known) -> list[Fault]:
+    """Every fault between settings that are valid each for itself."""
+    return [
+        *_engine(settings, known),
+        *_external(settings, known),
+        *_brokers(settings, known),
+        *_topics(settings, known),
+        *_namespaces(settings),
+        *_users(settings, known),
+        *_size(settings),
+    ]
+
+
+def _engine(settings: Settings, known: Known) -> Iterator[Fault]:
+    if not known("kafka", "engine"):
+        return
+    kafka = settings.kafka
+    for name in sorted(kafka.model_fields_set - _COMMON):
+        if (name in _EXTERNAL) != (kafka.engine is Engine.EXTERNAL):
+            key = type(kafka).model_fields[name].alias or name
+            other = "external" if name in _EXTERNAL else "embedded"
+            yield Fault(
+                path=("kafka", key),
+                message=f"the engine is {kafka.engine.value}: remove the key, or write engine: {other}",
+            )
+
+
+def _external(settings: Settings, known: Known) -> Iterator[Fault]:
+    kafka = settings.kafka
+    if kafka.engine is not Engine.EXTERNAL:
+        return
+    if kafka.bootstrap_servers is None and known("kafka", "bootstrapServers"):
+        yield Fault(
+            path=("kafka", "bootstrapServers"),
+            message="missing: write where the Kafka is, as in kafka.example.com:9092",
+        )
+    if kafka.admin_secret is None and (settings.topics or settings.users) and known("kafka", "adminSecret"):
+        yield Fault(
+            path=("kafka", "adminSecret"),
+            message="missing, topics and users need an administrator: name the Secret with its username and password",
+        )
+    if kafka.sasl_mechanism is not None and kafka.sasl is None:
+        yield Fault(
+            path=("kafka", "saslMechanism"),
+            message=f"{kafka.security_protocol.value} has no login: remove the key, or use SASL_SSL as securityProtocol",
+        )
+    if kafka.sasl is SaslMechanism.PLAIN and kafka.security_protocol is SecurityProtocol.SASL_PLAINTEXT:
+        yield Fault(
+            path=("kafka", "saslMechanism"),
+            message="PLAIN sends the password in the clear without TLS: use SCRAM-SHA-512, or SASL_SSL as securityProtocol",
+        )
+
+
+def _brokers(settings: Settings, known: Known) -> Iterator[Fault]:
+    kafka, nodes = settings.kafka, settings.kafka.nodes
+    if kafka.engine is not Engine.EMBEDDED or not known("kafka", "nodes"):
+        return
+    listener = kafka.listeners.external
+    if listener is not None:
+        yield from _external_addresses(listener, nodes)
+    if not known("kafka", "defaults", "replicas"):
+        return
+    replicas = kafka.defaults.replicas
+    if replicas is not None and replicas > nodes:
+        yield Fault(path=("kafka", "defaults", "replicas"), message=_too_many(replicas, nodes))
+    else:
+        yield from _min_insync(
+            ("kafka", "defaults", "minInsyncReplicas"),
+            kafka.defaults.min_insync_replicas,
+            kafka.defaults.replicas_on(nodes),
+        )
+
+
+def _external_addresses(listener: ExternalListener, nodes: int) -> Iterator[Fault]:
+    try:
+        listener.addresses().check_nodes(nodes)
+    except ValueError as error:
+        field, _, message = str(error).partition(": ")
+        key = "port" if field == "first_port" else field
+        yield Fault(path=("kafka", "listeners", "external", key), message=message)
+
+
+def _too_many(replicas: int, nodes: int) -> str:
+    brokers = "1 broker" if nodes == 1 else f"{nodes} brokers"
+    return f"{replicas} replicas on {brokers}: use at most {nodes}, or add nodes to kafka.nodes"
+
+
+def _min_insync(path: tuple[str, ...], least: int | None, replicas: int) -> Iterator[Fault]:
+    if least is None:
+        return
+    try:
+        check_min_insync(least, replicas)
+    except ValueError as error:
+        yield Fault(path=path, message=str(error).partition(": ")[2])
+
+
+def _topics(settings: Settings, known: Known) -> Iterator[Fault]:
+    folded: dict[str, str] = {}
+    for name, topic in settings.topics.items():
+        try:
+            check_topic(name)
+        except ValueError as error:
+            yield Fault(path=("topics", name), message=str(error))
+        # Kafka names metrics with '_' for '.', and refuses two topics that differ in nothing else.
+        other = folded.setdefault(name.replace(".", "_"), name)
+        if other != name:
+            yield Fault(
+                path=("topics", name),
+                message=f"differs from {other!r} only by '.' and '_', which Kafka refuses: rename one",
+            )
+        yield from _topic_itself(name, topic)
+        if settings.kafka.engine is Engine.EMBEDDED:
+            yield from _typed_wrong(name, topic)
+            if known("kafka", "nodes") and known("kafka", "defaults", "replicas"):
+                yield from _topic_on_brokers(settings, name, topic, known)
+    if settings.kafka.engine is Engine.EMBEDDED and known("kafka", "nodes") and known("kafka", "defaults", "replicas"):
+        yield from _load(settings)
+
+
+def _topic_itself(name: str, topic: Topic) -> Iterator[Fault]:
+    if topic.cleanup is Cleanup.COMPACT:
+        for key, value in (("retention", topic.retention), ("retentionSize", topic.retention_size)):
+            if value is not None:
+                yield Fault(
+                    path=("topics", name, key),
+                    message="has no effect on a compacted topic: remove it, or write cleanup: compact,delete",
+                )
+
+
+def _typed_wrong(name: str, topic: Topic) -> Iterator[Fault]:
+    for key in topic.config:
+        near = difflib.get_close_matches(key, _TOPIC_CONFIGS, n=1, cutoff=0.85)
+        if near and key not in _TOPIC_CONFIGS:
+            yield Fault(
+                path=("topics", name, "config", key), message=f"unknown topic setting: did you mean {near[0]!r}?"
+            )
+
+
+def _topic_on_brokers(settings: Settings, name: str, topic: Topic, known: Known) -> Iterator[Fault]:
+    kafka, nodes = settings.kafka, settings.kafka.nodes
+    if topic.replicas is not None and topic.replicas > nodes:
+        yield Fault(path=("topics", name, "replicas"), message=_too_many(topic.replicas, nodes))
+        return
+    replicas = _replicas(settings, topic)
+    if known("topics", name, "replicas"):
+        if topic.replicas is None:
+            yield from _min_insync(("topics", name, "minInsyncReplicas"), topic.min_insync_replicas, replicas)
+        if (
+            topic.min_insync_replicas is None
+            and topic.replicas is not None
+            and replicas > 1
+            and known("topics", name, "minInsyncReplicas")
+            and known("kafka", "defaults", "minInsyncReplicas")
+        ):
+            least = kafka.defaults.min_insync_replicas or max(min(nodes, kafka.defaults.replicas or 3) - 1, 1)
+            if least >= replicas:
+                yield Fault(
+                    path=("topics", name, "replicas"),
+                    message=f"{replicas} replicas, and {least} have to be in sync by kafka.defaults: one broker down "
+                    f"would stop every writer: write minInsyncReplicas: {replicas - 1}, or more replicas",
+                )
+    if topic.retention_size is not None and known("kafka", "storage"):
+        kept = size_bytes(topic.retention_size) * topic.partitions * replicas // nodes
+        if kept > quantity(kafka.storage):
+            yield Fault(
+                path=("topics", name, "retentionSize"),
+                message=f"{topic.retention_size} in {topic.partitions} partitions, {replicas} copies, is "
+                f"{kept / 2**30:.0f}Gi on each broker, whose volume has {kafka.storage}: keep less, or raise kafka.storage",
+            )
+
+
+def _replicas(settings: Settings, topic: Topic) -> int:
+    nodes = settings.kafka.nodes
+    wanted = topic.replicas if topic.replicas is not None else settings.kafka.defaults.replicas or 3
+    return min(wanted, nodes)
+
+
+def _load(settings: Settings) -> Iterator[Fault]:
+    nodes = settings.kafka.nodes
+    load = sum(topic.partitions * _replicas(settings, topic) for topic in settings.topics.values()) // nodes
+    if load > MAX_REPLICAS_PER_BROKER:
+        yield Fault(
+            path=("topics",),
+            message=f"{load:,} partitions with their copies on each broker: use at most {MAX_REPLICAS_PER_BROKER:,}: fewer "
+            "partitions, or more nodes in kafka.nodes",
+        )
+
+
+def _namespaces(settings: Settings) -> Iterator[Fault]:
+    if settings.create_namespace and settings.namespace in _ALWAYS_THERE:
+        yield Fault(path=("namespace",), message=_is_there(settings.namespace))
+    for name, tenant in settings.tenants.items():
+        try:
+            check_label(name, "name")
+        except ValueError as error:
+            yield Fault(path=("tenants", name), message=str(error))
+        if not tenant.create_namespace:
+            continue
+        if tenant.namespace is None:
+            yield Fault(
+                path=("tenants", name, "createNamespace"),
+                message="the tenant has no namespace of its own: name it by namespace, or remove the key",
+            )
+        elif tenant.namespace in _ALWAYS_THERE:
+            yield Fault(path=("tenants", name, "namespace"), message=_is_there(tenant.namespace))
+        elif tenant.namespace == settings.namespace and not settings.create_namespace:
+            yield Fault(
+                path=("tenants", name, "createNamespace"),
+                message=f"{tenant.namespace!r} is the platform's namespace, which is not to be made: remove the key",
+            )
+
+
+def _is_there(namespace: str) -> str:
+    return f"{namespace!r} is in every Kubernetes cluster already: write createNamespace: false, or another name"
+
+
+def _users(settings: Settings, known: Known) -> Iterator[Fault]:
+    owners: dict[str, str] = {}
+    declared = _Declared(settings, known)
+    for tenant_name, tenant in settings.tenants.items():
+        for name, user in tenant.users.items():
+            path = ("tenants", tenant_name, "users", name)
+            try:
+                check_user(name)
+            except ValueError as error:
+                yield Fault(path=path, message=str(error))
+            owner = owners.setdefault(name, tenant_name)
+            if owner != tenant_name:
+                yield Fault(path=path, message=f"tenant {owner!r} has a user of that name too: rename one")
+            yield from _user(path, tenant, user)
+            if declared.complete:
+                yield from _rights_on_nothing(path, user, declared)
+
+
+def _user(path: tuple[str, ...], tenant: Tenant, user: User) -> Iterator[Fault]:
+    if user.namespace is not None:
+        yield Fault(
+            path=(*path, "namespace"),
+            message=f"unknown key: write namespace at the tenant, tenants.{path[1]}.namespace",
+        )
+    for key in ("writes", "reads", "groups", "transactions"):
+        yield from _twice((*path, key), getattr(user, key))
+    seen: set[tuple[AclResource, str]] = set()
+    for index, acl in enumerate(user.acls):
+        if (acl.resource, acl.name) in seen:
+            yield Fault(
+                path=(*path, "acls", index),
+                message=f"{acl.resource.value} {acl.name!r} stands in this list already: put the operations together",
+            )
+        seen.add((acl.resource, acl.name))
+        yield from _twice((*path, "acls", index, "operations"), [each.value for each in acl.operations])
+
+
+def _twice(path: tuple[str | int, ...], values: Iterable[str]) -> Iterator[Fault]:
+    for value, times in Counter(values).items():
+        if times > 1:
+            yield Fault(path=path, message=f"{value!r} stands there {times} times: keep one")
+
+
+class _Declared:
+    """Which topics there can be."""
+
+    def __init__(self, settings: Settings, known: Known) -> None:
+        faulty = known.names("topics")
+        self.complete = settings.kafka.engine is Engine.EMBEDDED and known("kafka", "engine") and faulty is not None
+        """Whether all topics are known: somebody else's Kafka has more."""
+        self.topics = [*settings.topics, *(faulty or [])]
+        self.creatable = [
+            acl.name
+            for user in settings.users.values()
+            for acl in user.acls
+            if acl.resource is AclResource.TOPIC and {Operation.CREATE, Operation.ALL} & set(acl.operations)
+        ]
+        """Names and prefixes of topics that applications may make themselves."""
+
+    def has(self, pattern: str) -> bool:
+        """Whether a topic is, or can come to be, what the name or prefix stands for."""
+        if pattern == "*" or pattern.startswith(RESERVED_TOPIC_PREFIXES):
+            return True
+        return any(_overlap(pattern, each) for each in (*self.topics, *self.creatable))
+
+
+def _overlap(one: str, other: str) -> bool:
+    if one.endswith("*") and other.endswith("*"):
+        return one[:-1].startswith(other[:-1]) or other[:-1].startswith(one[:-1])
+    if one.endswith("*"):
+        return other.startswith(one[:-1])
+    if other.endswith("*"):
+        return one.startswith(other[:-1])
+    return one == other
+
+
+def _rights_on_nothing(path: tuple[str, ...], user: User, declared: _Declared) -> Iterator[Fault]:
+    for key, patterns in (("writes", user.writes), ("reads", user.reads)):
+        for pattern in dict.fromkeys(patterns):
+            if not declared.has(pattern):
+                yield Fault(path=(*path, key), message=_no_topic(pattern, declared.topics))
+    for index, acl in enumerate(user.acls):
+        if acl.resource is AclResource.TOPIC and not declared.has(acl.name):
+            yield Fault(path=(*path, "acls", index, "name"), message=_no_topic(acl.name, declared.topics))
+
+
+def _no_topic(pattern: str, topics: Sequence[str]) -> str:
+    fix = suggest(pattern.removesuffix("*"), topics)
+    fix = fix if fix.startswith("did you") else "declare it under topics"
+    if pattern.endswith("*"):
+        return f"no topic begins with {pattern[:-1]!r}: {fix}"
+    return f"{pattern!r} is not a topic of this file: {fix}"
+
+
+def _size(settings: Settings) -> Iterator[Fault]:
+    try:
+        declarations(settings.topics, settings.users, settings.kafka.defaults.replicas)
+    except ValueError:
+        yield Fault(
+            path=("topics",),
+            message=f"{len(settings.topics):,} topics and {len(settings.users):,} users are more than one ConfigMap takes "
+            f"({MAX_BYTES:,} bytes): divide them among several stacks",
+        )
