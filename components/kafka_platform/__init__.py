@@ -1,1 +1,69 @@
 """Typed Pulumi components of an elastic, multi-tenant Kafka data platform."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from kafka_platform.model import (
+    Acl,
+    AclResource,
+    Cleanup,
+    Defaults,
+    Deletion,
+    Engine,
+    Listeners,
+    LoadBalancers,
+    NodePorts,
+    Operation,
+    Quotas,
+    Resources,
+    SaslMechanism,
+    SecurityProtocol,
+    Topic,
+    User,
+)
+
+if TYPE_CHECKING:
+    from kafka_platform.cluster import ExternalKafka, KafkaCluster, KafkaClusterArgs
+    from kafka_platform.connection import KafkaConnection
+    from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
+
+__all__ = [
+    "Acl",
+    "AclResource",
+    "Cleanup",
+    "Defaults",
+    "Deletion",
+    "Engine",
+    "ExternalKafka",
+    "KafkaCluster",
+    "KafkaClusterArgs",
+    "KafkaConnection",
+    "KafkaResources",
+    "KafkaResourcesArgs",
+    "Listeners",
+    "LoadBalancers",
+    "NodePorts",
+    "Operation",
+    "Quotas",
+    "Resources",
+    "SaslMechanism",
+    "SecurityProtocol",
+    "Topic",
+    "User",
+]
+
+# What needs Pulumi is imported when it is first used: checking a stack's file takes a fraction of the time without.
+_PULUMI = {
+    "ExternalKafka": "cluster",
+    "KafkaCluster": "cluster",
+    "KafkaClusterArgs": "cluster",
+    "KafkaConnection": "connection",
+    "KafkaResources": "resources",
+    "KafkaResourcesArgs": "resources",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PULUMI:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_PULUMI[name]}"), name)

@@ -10,6 +10,8 @@ _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 # RFC 1123 label and subdomain, as the API server checks them.
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+# org.apache.kafka.common.Uuid: 16 bytes in base64url without padding.
+_CLUSTER_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 
 # The names Kafka and this platform use themselves.
 RESERVED_TOPIC_PREFIXES = ("__", "_kafka-platform")
@@ -50,6 +52,21 @@ def check_user(name: str) -> None:
     if len(name) > 200 or not _SUBDOMAIN.fullmatch(name):
         raise ValueError(
             f"{name!r} is not a user name: use up to 200 of a-z, 0-9, - and ., beginning and ending with a letter or digit"
+        )
+
+
+def check_cluster(name: str) -> None:
+    """Raises unless `name` can be a Kafka cluster: the longest name made of it is a Service's, `<name>-external-<node>`."""
+    check_label(name, "name")
+    if len(name) > 40:
+        raise ValueError(f"{name!r} is too long for a cluster's name: use up to 40 characters")
+
+
+def check_cluster_id(cluster_id: str) -> None:
+    """Raises unless `cluster_id` is what Kafka calls a Uuid."""
+    if not _CLUSTER_ID.fullmatch(cluster_id):
+        raise ValueError(
+            f"cluster_id: {cluster_id!r} is not a Kafka cluster id: use the 22 characters of a-z A-Z 0-9 _ - that the cluster had"
         )
 
 

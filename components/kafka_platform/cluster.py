@@ -1,0 +1,300 @@
+"""A Kafka cluster, run here or by somebody else."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import pulumi
+from pulumi_kubernetes.apps.v1 import StatefulSet
+from pulumi_kubernetes.core.v1 import ConfigMap, PersistentVolumeClaimPatch, Secret, Service, ServiceAccount
+from pulumi_kubernetes.networking.v1 import NetworkPolicy
+from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
+from pulumi_random import RandomId, RandomPassword
+
+from kafka_platform import embedded, secrets
+from kafka_platform.args import Args
+from kafka_platform.broker import (
+    BrokerSettings,
+    bootstrap_servers,
+    broker_files,
+    check_config,
+    client_protocol,
+    external_bootstrap_servers,
+    files_hash,
+)
+from kafka_platform.connection import KafkaConnection
+from kafka_platform.embedded import EmbeddedSettings
+from kafka_platform.kubernetes import after, labels, place
+from kafka_platform.model import (
+    Defaults,
+    Deletion,
+    Engine,
+    Listeners,
+    Resources,
+    SaslMechanism,
+    SecurityProtocol,
+)
+from kafka_platform.names import check_cluster, check_cluster_id, check_label, check_subdomain
+from kafka_platform.units import quantity
+
+KAFKA_VERSION = "4.3.1"
+RUNTIME_IMAGE = "ghcr.io/kafka-platform/runtime:0.1.0"
+
+# Letters and digits only: the password stands in JAAS configurations and properties files, which have their own quoting.
+# 32 of them are 190 random bits.
+PASSWORD_LENGTH = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExternalKafka(Args):
+    """A Kafka that somebody else runs."""
+
+    bootstrap_servers: pulumi.Input[str]
+    """Where clients connect first: `host:port`, several with commas."""
+    security_protocol: SecurityProtocol = SecurityProtocol.SASL_SSL
+    """How clients connect. Default SASL_SSL."""
+    sasl_mechanism: SaslMechanism | None = SaslMechanism.SCRAM_SHA_512
+    """How clients log in. Default SCRAM-SHA-512."""
+    ca_secret: pulumi.Input[str] | None = None
+    """Secret (in the args' namespace) whose key `ca.crt` is the authority to trust. Default: the usual public ones."""
+    admin_secret: pulumi.Input[str] | None = None
+    """Secret (in the args' namespace) with the keys `username` and `password` of a user who may manage topics, users,
+    ACLs and quotas. Default: they cannot be managed from here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KafkaClusterArgs(Args):
+    """What a Kafka cluster shall be."""
+
+    namespace: pulumi.Input[str]
+    """Namespace of everything that the cluster consists of. It has to exist."""
+    engine: Engine = Engine.EMBEDDED
+    """Who runs the Kafka. Default: this platform does, `embedded`."""
+    external: ExternalKafka | None = None
+    """The Kafka that somebody else runs; needed by, and only by, the engine `external`."""
+    nodes: int = 1
+    """Number of Kafka nodes. From 3 on, three of them vote on the metadata. Can grow (not from below 3 to 3 or more),
+    never shrink. Default 1."""
+    version: str = KAFKA_VERSION
+    """Kafka's version. Default 4.3.1."""
+    image: str | None = None
+    """Image with Kafka in /opt/kafka. Default `docker.io/apache/kafka:<version>`."""
+    runtime_image: str = RUNTIME_IMAGE
+    """Image of this platform's own programs."""
+    storage: str = "10Gi"
+    """Volume of each node. Can grow where the storage class allows it, never shrink. Default 10Gi."""
+    storage_class: str | None = None
+    """StorageClass of the volumes; fixed once they exist. Default: the Kubernetes cluster's default class."""
+    resources: Resources = field(default_factory=Resources)
+    """Processor and memory of each node. Default: 100m and 1Gi."""
+    defaults: Defaults = field(default_factory=Defaults)
+    """What topics get that do not say otherwise. Default: safe for the number of nodes."""
+    listeners: Listeners = field(default_factory=Listeners)
+    """How clients reach the cluster. Default: inside Kubernetes only, without TLS."""
+    client_namespaces: Sequence[str] = ()
+    """Namespaces whose pods may connect, besides the cluster's own and those labelled `kafka-platform/access: <name>`."""
+    spread: str = "topology.kubernetes.io/zone"
+    """Label of the machines over whose values the nodes are spread, as far as possible. Default: the zones."""
+    config: Mapping[str, str] = field(default_factory=dict)
+    """Further broker settings by Kafka's own names (https://kafka.apache.org/documentation/#brokerconfigs)."""
+    cluster_id: str | None = None
+    """Identity of the cluster: takes over volumes that were kept from an earlier one. Default: a new, random one."""
+    deletion: Deletion = Deletion.RETAIN
+    """Whether the volumes go with the cluster. Default: they are kept."""
+
+    def __post_init__(self) -> None:
+        if self.engine is Engine.EXTERNAL:
+            if self.external is None:
+                raise ValueError(
+                    "external: missing: say where the Kafka is, as in ExternalKafka(bootstrap_servers=...)"
+                )
+            return
+        if self.external is not None:
+            raise ValueError(f"external: the engine is {self.engine.value}: write engine external, or leave it out")
+        if isinstance(self.namespace, str):
+            check_label(self.namespace, "namespace")
+        if self.nodes < 1:
+            raise ValueError(f"nodes: {self.nodes} is out of range: use at least 1")
+        try:
+            size = quantity(self.storage)
+        except ValueError as error:
+            raise ValueError(f"storage: {error}") from None
+        if size < 2**20:
+            raise ValueError(f"storage: {self.storage} is too little for a volume: use at least 1Gi")
+        if self.storage_class is not None:
+            check_subdomain(self.storage_class, "StorageClass name")
+        for namespace in self.client_namespaces:
+            check_label(namespace, "namespace")
+        if self.cluster_id is not None:
+            check_cluster_id(self.cluster_id)
+        try:
+            self.defaults.min_insync_replicas_on(self.nodes)
+        except ValueError as error:
+            raise ValueError(f"defaults.{error}") from None
+        try:
+            self.listeners.check_nodes(self.nodes)
+        except ValueError as error:
+            raise ValueError(f"listeners.{error}") from None
+        check_config(self.config)
+
+
+class KafkaCluster(pulumi.ComponentResource):
+    """A Kafka cluster and how to reach it.
+
+    The engine `embedded` runs it as one StatefulSet of Apache Kafka's own image in KRaft mode: SCRAM-SHA-512 logins,
+    everything denied that is not allowed, one node at a time restarted, and only while every copy is in sync.
+    """
+
+    connection: KafkaConnection
+    """How to reach the cluster; ready to use when the cluster is."""
+    cluster_id: pulumi.Output[str]
+    """Identity of the cluster; empty for a Kafka that somebody else runs."""
+
+    def __init__(self, name: str, args: KafkaClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """`name` is the name of the cluster, of its StatefulSet and of its bootstrap Service."""
+        super().__init__("kafka-platform:index:KafkaCluster", name, {}, opts)
+        self._name = name
+        self._args = KafkaClusterArgs.of(args)
+        check_cluster(name)
+        if self._args.external is not None:
+            self.cluster_id = pulumi.Output.from_input("")
+            self.connection = self._elsewhere(self._args.external)
+        else:
+            self.cluster_id = self._identity()
+            self.connection = self._embedded()
+        self.register_outputs({"clusterId": self.cluster_id, "bootstrapServers": self.connection.bootstrap_servers})
+
+    def _elsewhere(self, external: ExternalKafka) -> KafkaConnection:
+        return KafkaConnection(
+            cluster=self._name,
+            namespace=self._args.namespace,
+            bootstrap_servers=external.bootstrap_servers,
+            security_protocol=external.security_protocol.value,
+            sasl_mechanism=external.sasl_mechanism.value if external.sasl_mechanism else None,
+            ca_secret=external.ca_secret,
+            admin_secret=external.admin_secret,
+        )
+
+    def _identity(self) -> pulumi.Output[str]:
+        if self._args.cluster_id is not None:
+            return pulumi.Output.from_input(self._args.cluster_id)
+        # 16 bytes as 22 characters are what Kafka calls a Uuid.
+        return RandomId(f"{self._name}-id", byte_length=16, opts=pulumi.ResourceOptions(parent=self)).b64_url
+
+    def _embedded(self) -> KafkaConnection:
+        name, args = self._name, self._args
+        broker = BrokerSettings(
+            name=name, nodes=args.nodes, defaults=args.defaults, listeners=args.listeners, config=args.config
+        )
+        settings = EmbeddedSettings(
+            broker=broker,
+            namespace=args.namespace,
+            image=args.image or f"docker.io/apache/kafka:{args.version}",
+            runtime_image=args.runtime_image,
+            storage=args.storage,
+            storage_class=args.storage_class,
+            resources=args.resources,
+            spread=args.spread,
+            client_namespaces=args.client_namespaces,
+            deletion=args.deletion,
+        )
+        child = pulumi.ResourceOptions(parent=self)
+        namespace = pulumi.Output.from_input(args.namespace)
+        files = namespace.apply(lambda known: broker_files(broker, known))
+        connection = KafkaConnection(
+            cluster=name,
+            namespace=args.namespace,
+            bootstrap_servers=namespace.apply(lambda known: bootstrap_servers(broker, known)),
+            external_bootstrap_servers=external_bootstrap_servers(broker),
+            security_protocol=client_protocol(args.listeners),
+            sasl_mechanism=SaslMechanism.SCRAM_SHA_512.value,
+            ca_secret=args.listeners.certificate,
+            admin_secret=f"{name}-admin",
+            nodes=args.nodes,
+            replicas=args.defaults.replicas_on(args.nodes),
+            min_insync_replicas=args.defaults.min_insync_replicas_on(args.nodes),
+        )
+
+        admin, broker_login = self._credentials(connection)
+        config = place(ConfigMap, f"{name}-config", embedded.config_map(settings, files, self.cluster_id), child)
+        account = place(ServiceAccount, f"{name}-account", embedded.service_account(settings), child)
+        nodes_service = place(Service, f"{name}-nodes", embedded.nodes_service(settings), child)
+        policy = place(NetworkPolicy, f"{name}-network", embedded.network_policy(settings), child)
+        place(PodDisruptionBudget, f"{name}-disruption", embedded.pod_disruption_budget(settings), child)
+
+        keeps_data = pulumi.ResourceHook(
+            f"{name}-keeps-data", _refuse_loss, pulumi.ResourceHookOptions(on_dry_run=True)
+        )
+        nodes = place(
+            StatefulSet,
+            f"{name}-nodes",
+            embedded.stateful_set(settings, files.apply(files_hash)),
+            pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[admin, broker_login, config, account, nodes_service, policy],
+                hooks=pulumi.ResourceHookBinding(before_update=[keeps_data]),
+                # The API server takes no other template; what it would change is done by the claims' patches.
+                ignore_changes=["spec.volumeClaimTemplates"],
+            ),
+        )
+        for node in range(args.nodes):
+            place(
+                PersistentVolumeClaimPatch,
+                f"{name}-claim-{node}",
+                embedded.claim_patch(settings, node),
+                # Taking the patch back would shrink the claim, which the API server refuses.
+                pulumi.ResourceOptions(parent=self, depends_on=[nodes], retain_on_delete=True),
+            )
+        # The Service's address only counts once somebody answers there: Pulumi waits for its endpoints.
+        bootstrap = place(
+            Service,
+            f"{name}-bootstrap",
+            embedded.bootstrap_service(settings),
+            child,
+        )
+        if args.listeners.external is not None:
+            for node in range(args.nodes):
+                place(
+                    Service,
+                    f"{name}-external-{node}",
+                    embedded.external_service(settings, args.listeners.external, node),
+                    child,
+                )
+        ready = pulumi.Output.all(connection.bootstrap_servers, after(None, nodes, bootstrap))
+        return replace(connection, bootstrap_servers=ready.apply(lambda both: str(both[0])))
+
+    def _credentials(self, connection: KafkaConnection) -> tuple[Secret, Secret]:
+        """The administrator, and the login of the nodes among themselves."""
+        name = self._name
+        child = pulumi.ResourceOptions(parent=self)
+        own = labels(name, embedded.COMPONENT)
+        admin, broker = (
+            RandomPassword(f"{name}-{user}-password", length=PASSWORD_LENGTH, special=False, opts=child).result
+            for user in ("admin", "broker")
+        )
+        return (
+            place(
+                Secret,
+                f"{name}-admin",
+                secrets.credentials(f"{name}-admin", connection.namespace, own, "admin", admin, connection),
+                child,
+            ),
+            place(
+                Secret,
+                f"{name}-broker",
+                secrets.passwords(f"{name}-broker", connection.namespace, own, {"password": broker}),
+                child,
+            ),
+        )
+
+
+def _refuse_loss(change: pulumi.ResourceHookArgs) -> None:
+    if change.old_inputs is None or change.new_inputs is None:
+        return
+    old, new = (
+        {
+            "nodes": inputs["spec"]["replicas"],
+            "storage": inputs["metadata"]["annotations"][embedded.STORAGE_ANNOTATION],
+        }
+        for inputs in (change.old_inputs, change.new_inputs)
+    )
+    embedded.check_update(change.new_inputs["metadata"]["name"], old, new)

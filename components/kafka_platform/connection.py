@@ -1,0 +1,35 @@
+"""How to reach a Kafka: the data that crosses from the cluster to everything that uses it."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from kafka_platform.args import Args
+
+
+@dataclass(frozen=True, kw_only=True)
+class KafkaConnection(Args):
+    """What a client, a gateway or `KafkaResources` has to know of a Kafka. No secret is in it, only names of Secrets."""
+
+    cluster: pulumi.Input[str]
+    """The cluster's name, which is also the value of the label `kafka-platform/access` that lets a namespace in."""
+    namespace: pulumi.Input[str]
+    """Namespace of the Secrets named here, and where Jobs that manage the cluster run."""
+    bootstrap_servers: pulumi.Input[str]
+    """Where clients inside Kubernetes connect first: `host:port`, several with commas."""
+    external_bootstrap_servers: pulumi.Input[str] | None = None
+    """Where clients outside Kubernetes connect first. Default: they cannot."""
+    security_protocol: pulumi.Input[str]
+    """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
+    sasl_mechanism: pulumi.Input[str] | None = None
+    """SCRAM-SHA-512 or PLAIN. Default: no login."""
+    ca_secret: pulumi.Input[str] | None = None
+    """Secret whose key `ca.crt` is the authority to trust. Default: the usual public ones."""
+    admin_secret: pulumi.Input[str] | None = None
+    """Secret with the keys `username` and `password` of an administrator. Default: nobody can manage topics and users."""
+    nodes: pulumi.Input[int] | None = None
+    """Number of brokers, if it is known."""
+    replicas: pulumi.Input[int] | None = None
+    """Copies that a topic gets that does not say otherwise, if it is known."""
+    min_insync_replicas: pulumi.Input[int] | None = None
+    """Copies that `acks=all` waits for in a topic that does not say otherwise, if it is known."""

@@ -1,0 +1,432 @@
+"""The Kubernetes objects of an embedded Kafka cluster: one pure function renders each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+
+from kafka_platform.broker import (
+    CONTROLLER_PORT,
+    EXTERNAL_PORT,
+    INTERNAL_PORT,
+    REPLICATION_PORT,
+    BrokerSettings,
+    controllers,
+)
+from kafka_platform.kubernetes import (
+    Manifest,
+    container_security,
+    environment,
+    labels,
+    metadata,
+    pod_security,
+    selector,
+)
+from kafka_platform.model import Deletion, LoadBalancers, NodePorts, Resources
+from kafka_platform.units import quantity
+
+COMPONENT = "broker"
+HEALTH_PORT = 9600
+
+ACCESS_LABEL = "kafka-platform/access"
+"""A namespace with this label and the cluster's name as its value may connect."""
+
+STORAGE_ANNOTATION = "kafka-platform/storage"
+"""On the StatefulSet: what its claims asked for. The claims' template itself can never be changed."""
+
+# Half of the memory for the heap is Kafka's own advice for small brokers; above 6 GiB a broker gains more from page cache.
+_LARGEST_HEAP = 6 * 2**30
+
+# A broker that stops hands over every partition that it leads, which takes a second for some hundred of them.
+_TERMINATION_SECONDS = 120
+
+# After an unclean stop a broker reads its newest segments again; a full volume can take most of an hour.
+_STARTUP_SECONDS = 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddedSettings:
+    """What the objects of an embedded cluster follow from."""
+
+    broker: BrokerSettings
+    namespace: pulumi.Input[str]
+    image: str
+    runtime_image: str
+    storage: str
+    storage_class: str | None = None
+    resources: Resources = field(default_factory=Resources)
+    spread: str = "topology.kubernetes.io/zone"
+    client_namespaces: Sequence[str] = ()
+    deletion: Deletion = Deletion.RETAIN
+
+    @property
+    def name(self) -> str:
+        """The cluster's name."""
+        return self.broker.name
+
+
+def heap_megabytes(memory: str) -> int:
+    """The JVM's heap in MiB for a memory limit."""
+    return min(int(quantity(memory) / 2), _LARGEST_HEAP) // 2**20
+
+
+def service_account(settings: EmbeddedSettings) -> Manifest:
+    """Who the pods are to the API server: nobody, there is no token."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        "automountServiceAccountToken": False,
+    }
+
+
+def config_map(
+    settings: EmbeddedSettings, files: pulumi.Input[Mapping[str, str]], cluster_id: pulumi.Input[str]
+) -> Manifest:
+    """The files that the nodes start from."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata(f"{settings.name}-config", settings.namespace, labels(settings.name, COMPONENT)),
+        "data": pulumi.Output.all(files, cluster_id).apply(lambda both: {"cluster-id": both[1], **both[0]}),
+    }
+
+
+def nodes_service(settings: EmbeddedSettings) -> Manifest:
+    """Gives each node its name, also before it is ready: the nodes need each other to become ready."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(
+            f"{settings.name}-nodes",
+            settings.namespace,
+            labels(settings.name, COMPONENT),
+            # The StatefulSet needs this Service first; waiting for its pods here would never end.
+            {"pulumi.com/skipAwait": "true"},
+        ),
+        "spec": {
+            "clusterIP": "None",
+            "ports": [
+                _port("replication", REPLICATION_PORT),
+                _port("internal", INTERNAL_PORT),
+                _port("controller", CONTROLLER_PORT),
+            ],
+            "publishNotReadyAddresses": True,
+            "selector": selector(settings.name, COMPONENT),
+        },
+    }
+
+
+def bootstrap_service(settings: EmbeddedSettings) -> Manifest:
+    """Where clients inside Kubernetes connect first."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        "spec": {
+            "ports": [_port("internal", INTERNAL_PORT)],
+            "selector": selector(settings.name, COMPONENT),
+            "type": "ClusterIP",
+        },
+    }
+
+
+def external_service(settings: EmbeddedSettings, external: NodePorts | LoadBalancers, node: int) -> Manifest:
+    """Where clients outside Kubernetes reach one node, at the address that the node advertises."""
+    host, port = external.address(node)
+    entry = _port("external", EXTERNAL_PORT)
+    annotations: dict[str, str] = {}
+    if isinstance(external, NodePorts):
+        entry["nodePort"] = port
+    else:
+        entry["port"] = port
+        # external-dns, where it is installed, keeps the name in DNS.
+        annotations = {"external-dns.alpha.kubernetes.io/hostname": host, **external.annotations}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(
+            f"{settings.name}-external-{node}",
+            settings.namespace,
+            labels(settings.name, COMPONENT),
+            dict(sorted(annotations.items())),
+        ),
+        "spec": {
+            # A node that is not ready still answers for the partitions that only it has.
+            "publishNotReadyAddresses": True,
+            "ports": [entry],
+            "selector": {
+                **selector(settings.name, COMPONENT),
+                "statefulset.kubernetes.io/pod-name": f"{settings.name}-{node}",
+            },
+            "type": "NodePort" if isinstance(external, NodePorts) else "LoadBalancer",
+        },
+    }
+
+
+def pod_disruption_budget(settings: EmbeddedSettings) -> Manifest:
+    """One node at a time may be drained."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": selector(settings.name, COMPONENT)}},
+    }
+
+
+def network_policy(settings: EmbeddedSettings) -> Manifest:
+    """Nodes talk to each other; clients of this namespace and of the allowed ones reach the client listener."""
+    nodes = {"podSelector": {"matchLabels": selector(settings.name, COMPONENT)}}
+    clients: list[Manifest] = [
+        {"podSelector": {}},
+        {"namespaceSelector": {"matchLabels": {ACCESS_LABEL: settings.name}}},
+    ]
+    if settings.client_namespaces:
+        names = sorted(settings.client_namespaces)
+        expression = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": names}
+        clients.append({"namespaceSelector": {"matchExpressions": [expression]}})
+    ingress: list[Manifest] = [
+        {"from": [nodes], "ports": [_allowed(REPLICATION_PORT), _allowed(CONTROLLER_PORT)]},
+        {"from": clients, "ports": [_allowed(INTERNAL_PORT)]},
+    ]
+    if settings.broker.listeners.external is not None:
+        ingress.append({"ports": [_allowed(EXTERNAL_PORT)]})
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        "spec": {
+            "egress": [{"ports": [_allowed(53, "UDP"), _allowed(53)]}, {"to": [nodes]}],
+            "ingress": ingress,
+            "podSelector": {"matchLabels": selector(settings.name, COMPONENT)},
+            "policyTypes": ["Ingress", "Egress"],
+        },
+    }
+
+
+def stateful_set(settings: EmbeddedSettings, config_hash: pulumi.Input[str]) -> Manifest:
+    """The nodes, each with a volume of its own."""
+    own = selector(settings.name, COMPONENT)
+    spread = [_spread("kubernetes.io/hostname", own)]
+    if settings.spread != "kubernetes.io/hostname":
+        spread.append(_spread(settings.spread, own))
+    claim = {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": settings.storage}},
+    }
+    if settings.storage_class is not None:
+        claim["storageClassName"] = settings.storage_class
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": metadata(
+            settings.name,
+            settings.namespace,
+            labels(settings.name, COMPONENT),
+            {STORAGE_ANNOTATION: settings.storage},
+        ),
+        "spec": {
+            "persistentVolumeClaimRetentionPolicy": {
+                "whenDeleted": "Delete" if settings.deletion is Deletion.ALLOW else "Retain",
+                "whenScaled": "Retain",
+            },
+            # The controllers need each other to become ready, so all start at once.
+            "podManagementPolicy": "Parallel",
+            "replicas": settings.broker.nodes,
+            "selector": {"matchLabels": own},
+            "serviceName": f"{settings.name}-nodes",
+            "template": {
+                "metadata": {
+                    "annotations": {"kafka-platform/config": config_hash},
+                    "labels": labels(settings.name, COMPONENT),
+                },
+                "spec": {
+                    "affinity": {
+                        "podAntiAffinity": {
+                            "preferredDuringSchedulingIgnoredDuringExecution": [
+                                {
+                                    "podAffinityTerm": {
+                                        "labelSelector": {"matchLabels": own},
+                                        "topologyKey": "kubernetes.io/hostname",
+                                    },
+                                    "weight": 100,
+                                }
+                            ]
+                        }
+                    },
+                    "automountServiceAccountToken": False,
+                    "containers": [_kafka_container(settings), _health_container(settings)],
+                    "enableServiceLinks": False,
+                    "securityContext": pod_security(),
+                    "serviceAccountName": settings.name,
+                    "terminationGracePeriodSeconds": _TERMINATION_SECONDS,
+                    "topologySpreadConstraints": spread,
+                    "volumes": _volumes(settings),
+                },
+            },
+            "updateStrategy": {"type": "RollingUpdate"},
+            "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": claim}],
+        },
+    }
+
+
+def claim_patch(settings: EmbeddedSettings, node: int) -> Manifest:
+    """What a node's claim asks for: a StatefulSet makes claims, but never changes them."""
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {
+            "annotations": {"pulumi.com/patchForce": "true"},
+            "name": f"data-{settings.name}-{node}",
+            "namespace": settings.namespace,
+        },
+        "spec": {"resources": {"requests": {"storage": settings.storage}}},
+    }
+
+
+def check_update(name: str, old: Mapping[str, object], new: Mapping[str, object]) -> None:
+    """Raises for a change of the StatefulSet (`nodes` and `storage`, before and after) that would lose data."""
+    before, after = int(str(old["nodes"])), int(str(new["nodes"]))
+    if after < before:
+        raise ValueError(
+            f"cluster {name}: nodes: {before} -> {after}: the removed nodes hold records: "
+            f"keep {before} nodes, or move to a new cluster"
+        )
+    if controllers(after) != controllers(before):
+        raise ValueError(
+            f"cluster {name}: nodes: {before} -> {after}: the number of voting nodes would change from "
+            f"{controllers(before)} to {controllers(after)}, which it cannot on a running cluster: make a new cluster"
+        )
+    stored, asked = str(old["storage"]), str(new["storage"])
+    if quantity(asked) < quantity(stored):
+        raise ValueError(f"cluster {name}: storage: {stored} -> {asked}: volumes never shrink: use at least {stored}")
+
+
+def _kafka_container(settings: EmbeddedSettings) -> Manifest:
+    heap = heap_megabytes(settings.resources.memory)
+    limits = {"memory": settings.resources.memory}
+    if settings.resources.cpu_limit is not None:
+        limits["cpu"] = settings.resources.cpu_limit
+    ports = [
+        ("replication", REPLICATION_PORT),
+        ("internal", INTERNAL_PORT),
+        ("controller", CONTROLLER_PORT),
+    ] + ([("external", EXTERNAL_PORT)] if settings.broker.listeners.external is not None else [])
+    mounts = [
+        {"mountPath": "/etc/kafka-platform/config", "name": "config", "readOnly": True},
+        {"mountPath": "/etc/kafka-platform/credentials", "name": "credentials", "readOnly": True},
+        {"mountPath": "/run/kafka-platform", "name": "run"},
+        {"mountPath": "/tmp", "name": "tmp"},  # noqa: S108
+        {"mountPath": "/var/lib/kafka", "name": "data"},
+    ]
+    if settings.broker.listeners.certificate is not None:
+        mounts.append({"mountPath": "/etc/kafka-platform/certificate", "name": "certificate", "readOnly": True})
+    accepts = {"tcpSocket": {"port": REPLICATION_PORT}, "timeoutSeconds": 5}
+    return {
+        "command": ["/bin/sh", "/etc/kafka-platform/config/start.sh"],
+        "env": [
+            *environment(
+                {
+                    # Without this the start script adds a file for the garbage collector's log.
+                    "EXTRA_ARGS": "-name kafkaServer",
+                    "KAFKA_HEAP_OPTS": f"-Xms{heap}m -Xmx{heap}m",
+                    "KAFKA_LOG4J_OPTS": "-Dlog4j2.configurationFile=/etc/kafka-platform/config/log4j2.yaml",
+                    "LOG_DIR": "/tmp",  # noqa: S108
+                }
+            ),
+            _node_id(),
+        ],
+        "image": settings.image,
+        "livenessProbe": {**accepts, "failureThreshold": 6, "periodSeconds": 10},
+        "name": "kafka",
+        "ports": [{"containerPort": port, "name": name} for name, port in ports],
+        "readinessProbe": {
+            "failureThreshold": 3,
+            "httpGet": {"path": "/readyz", "port": HEALTH_PORT},
+            "periodSeconds": 5,
+            "timeoutSeconds": 5,
+        },
+        "resources": {
+            "limits": limits,
+            "requests": {"cpu": settings.resources.cpu, "memory": settings.resources.memory},
+        },
+        "securityContext": container_security(),
+        "startupProbe": {**accepts, "failureThreshold": _STARTUP_SECONDS // 2, "periodSeconds": 2},
+        "volumeMounts": mounts,
+    }
+
+
+def _health_container(settings: EmbeddedSettings) -> Manifest:
+    variables = {
+        "HEALTH_PORT": str(HEALTH_PORT),
+        "KAFKA_BOOTSTRAP_SERVERS": f"localhost:{REPLICATION_PORT}",
+        "KAFKA_SASL_MECHANISM": "PLAIN",
+        "KAFKA_SASL_PASSWORD_FILE": "/etc/kafka-platform/credentials/broker",
+        "KAFKA_SASL_USERNAME": "broker",
+        "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+    }
+    return {
+        "command": ["python3", "-m", "kafka_platform_runtime.health"],
+        "env": [*environment(variables), _node_id()],
+        "image": settings.runtime_image,
+        "livenessProbe": {
+            "failureThreshold": 3,
+            "httpGet": {"path": "/livez", "port": HEALTH_PORT},
+            "periodSeconds": 20,
+            "timeoutSeconds": 5,
+        },
+        "name": "health",
+        "ports": [{"containerPort": HEALTH_PORT, "name": "health"}],
+        "resources": {"limits": {"memory": "128Mi"}, "requests": {"cpu": "10m", "memory": "64Mi"}},
+        "securityContext": container_security(),
+        "volumeMounts": [
+            {"mountPath": "/etc/kafka-platform/credentials", "name": "broker-password", "readOnly": True},
+        ],
+    }
+
+
+def _volumes(settings: EmbeddedSettings) -> list[Manifest]:
+    broker_password = {
+        "items": [{"key": "password", "path": "broker"}],
+        "name": f"{settings.name}-broker",
+    }
+    admin_password = {
+        "items": [{"key": "password", "path": "admin"}],
+        "name": f"{settings.name}-admin",
+    }
+    volumes: list[Manifest] = [
+        {"configMap": {"name": f"{settings.name}-config"}, "name": "config"},
+        {"name": "credentials", "projected": {"sources": [{"secret": admin_password}, {"secret": broker_password}]}},
+        {
+            "name": "broker-password",
+            "secret": {"items": broker_password["items"], "secretName": broker_password["name"]},
+        },
+        # server.properties holds passwords: in memory only.
+        {"emptyDir": {"medium": "Memory", "sizeLimit": "4Mi"}, "name": "run"},
+        {"emptyDir": {"sizeLimit": "256Mi"}, "name": "tmp"},
+    ]
+    if settings.broker.listeners.certificate is not None:
+        volumes.append({"name": "certificate", "secret": {"secretName": settings.broker.listeners.certificate}})
+    return volumes
+
+
+def _node_id() -> Manifest:
+    field_path = "metadata.labels['apps.kubernetes.io/pod-index']"
+    return {"name": "NODE_ID", "valueFrom": {"fieldRef": {"fieldPath": field_path}}}
+
+
+def _spread(key: str, own: Mapping[str, str]) -> Manifest:
+    return {
+        "labelSelector": {"matchLabels": dict(own)},
+        "maxSkew": 1,
+        "topologyKey": key,
+        "whenUnsatisfiable": "ScheduleAnyway",
+    }
+
+
+def _port(name: str, port: int) -> Manifest:
+    return {"name": name, "port": port, "protocol": "TCP", "targetPort": port}
+
+
+def _allowed(port: int, protocol: str = "TCP") -> Manifest:
+    return {"port": port, "protocol": protocol}

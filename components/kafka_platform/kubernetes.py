@@ -1,0 +1,80 @@
+"""From a rendered object to a resource in the graph: the only place that hands manifests to pulumi_kubernetes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import pulumi
+
+Manifest = dict[str, Any]
+"""A Kubernetes object as the API server takes it; values may be Outputs."""
+
+_Resource = TypeVar("_Resource", bound=pulumi.CustomResource)
+_T = TypeVar("_T")
+
+
+def place(kind: type[_Resource], name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions) -> _Resource:
+    """The resource for a rendered object."""
+    fields = {_snake(key): value for key, value in manifest.items() if key not in ("apiVersion", "kind")}
+    return kind(name, opts=opts, **fields)
+
+
+def _snake(key: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in key)
+
+
+def after(value: _T, *resources: pulumi.Resource) -> "pulumi.Output[_T]":
+    """The value, known in previews too, for resources that must not be made before those given are ready."""
+    return pulumi.Output.all(*(resource.urn for resource in resources)).apply(lambda _: value)
+
+
+def labels(name: str, component: str) -> dict[str, str]:
+    """The labels of every object that belongs to the Kafka cluster `name`."""
+    return selector(name, component) | {"app.kubernetes.io/managed-by": "kafka-platform"}
+
+
+def selector(name: str, component: str) -> dict[str, str]:
+    """The labels that find the pods of one part of the Kafka cluster `name`."""
+    return {
+        "app.kubernetes.io/name": "kafka",
+        "app.kubernetes.io/instance": name,
+        "app.kubernetes.io/component": component,
+    }
+
+
+def metadata(
+    name: str,
+    namespace: pulumi.Input[str],
+    own_labels: Mapping[str, str],
+    annotations: Mapping[str, pulumi.Input[str]] | None = None,
+) -> Manifest:
+    """An object's metadata; without annotations if there are none."""
+    rendered: Manifest = {"name": name, "namespace": namespace, "labels": dict(own_labels)}
+    if annotations:
+        rendered["annotations"] = dict(annotations)
+    return rendered
+
+
+def container_security() -> Manifest:
+    """What every container of this platform may do: nothing but write to its volumes."""
+    return {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
+
+
+def pod_security() -> Manifest:
+    """How every pod of this platform runs: as the images' user 1000, never as root."""
+    return {
+        "fsGroup": 1000,
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "runAsGroup": 1000,
+        "runAsNonRoot": True,
+        "runAsUser": 1000,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def environment(variables: Mapping[str, str]) -> Sequence[Manifest]:
+    """A container's environment, in a stable order."""
+    return [{"name": name, "value": value} for name, value in sorted(variables.items())]

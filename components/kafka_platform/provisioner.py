@@ -1,0 +1,146 @@
+"""The Kubernetes objects that apply declarations to a Kafka: one pure function renders each."""
+
+from collections.abc import Mapping
+
+import pulumi
+
+from kafka_platform.connection import KafkaConnection
+from kafka_platform.kubernetes import (
+    Manifest,
+    container_security,
+    environment,
+    labels,
+    metadata,
+    pod_security,
+)
+
+COMPONENT = "provisioner"
+DECLARATIONS_ANNOTATION = "kafka-platform/declarations"
+
+# Seconds in which the program retries what passes by itself, such as brokers that do not answer yet.
+RETRY_SECONDS = 240
+# Seconds after which Kubernetes ends the Job: the above, with time to pull the image and to apply thousands of topics.
+DEADLINE_SECONDS = 540
+# How the program ends when a retry would change nothing.
+REFUSED = 3
+
+_CREDENTIALS = "/etc/kafka-platform/credentials"
+_CA = "/etc/kafka-platform/ca"
+
+
+def config_map(name: str, namespace: pulumi.Input[str], declarations: Mapping[str, str]) -> Manifest:
+    """One key for each topic and user, so that a preview names what changes."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata(f"{name}-declarations", namespace, labels(name, COMPONENT)),
+        "data": dict(declarations),
+    }
+
+
+def job(
+    name: str,
+    connection: KafkaConnection,
+    admin_secret: pulumi.Input[str],
+    image: str,
+    declarations_hash: str,
+) -> Manifest:
+    """Applies the declarations; another hash makes another Job."""
+    own = labels(name, COMPONENT)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            # A Job that failed is made again by the next `pulumi up`; it has no name, so that both may exist meanwhile.
+            "annotations": {"pulumi.com/replaceUnready": "true"},
+            "labels": own,
+            "namespace": connection.namespace,
+        },
+        "spec": {
+            "activeDeadlineSeconds": DEADLINE_SECONDS,
+            "backoffLimit": 2,
+            "podFailurePolicy": {
+                "rules": [
+                    {
+                        "action": "FailJob",
+                        "onExitCodes": {
+                            "containerName": "provisioner",
+                            "operator": "In",
+                            "values": [REFUSED],
+                        },
+                    }
+                ]
+            },
+            "template": {
+                "metadata": {"annotations": {DECLARATIONS_ANNOTATION: declarations_hash}, "labels": own},
+                "spec": {
+                    "automountServiceAccountToken": False,
+                    "containers": [
+                        {
+                            "command": ["python3", "-m", "kafka_platform_runtime.provisioner"],
+                            "env": _environment(name, connection, admin_secret),
+                            "image": image,
+                            "name": "provisioner",
+                            "resources": {
+                                "limits": {"memory": "512Mi"},
+                                "requests": {"cpu": "50m", "memory": "128Mi"},
+                            },
+                            "securityContext": container_security(),
+                            "volumeMounts": _mounts(connection),
+                        }
+                    ],
+                    "enableServiceLinks": False,
+                    "restartPolicy": "Never",
+                    "securityContext": pod_security(),
+                    "volumes": _volumes(name, connection, admin_secret),
+                },
+            },
+        },
+    }
+
+
+def _environment(name: str, connection: KafkaConnection, admin_secret: pulumi.Input[str]) -> list[Manifest]:
+    variables = {
+        "DEADLINE_SECONDS": str(RETRY_SECONDS),
+        "DECLARATIONS_DIR": "/etc/kafka-platform/declarations",
+        "KAFKA_SASL_PASSWORD_FILE": f"{_CREDENTIALS}/password",
+        "OWNER": name,
+        "PASSWORDS_DIR": "/etc/kafka-platform/passwords",
+    }
+    if connection.ca_secret is not None:
+        variables["KAFKA_SSL_CA_FILE"] = f"{_CA}/ca.crt"
+    rendered = list(environment(variables))
+    rendered.append({"name": "KAFKA_BOOTSTRAP_SERVERS", "value": connection.bootstrap_servers})
+    rendered.append({"name": "KAFKA_SECURITY_PROTOCOL", "value": connection.security_protocol})
+    if connection.sasl_mechanism is not None:
+        rendered.append({"name": "KAFKA_SASL_MECHANISM", "value": connection.sasl_mechanism})
+        username = {"secretKeyRef": {"key": "username", "name": admin_secret}}
+        rendered.append({"name": "KAFKA_SASL_USERNAME", "valueFrom": username})
+    return rendered
+
+
+def _mounts(connection: KafkaConnection) -> list[Manifest]:
+    mounts: list[Manifest] = [
+        {"mountPath": "/etc/kafka-platform/declarations", "name": "declarations", "readOnly": True},
+        {"mountPath": "/etc/kafka-platform/passwords", "name": "passwords", "readOnly": True},
+        {"mountPath": _CREDENTIALS, "name": "credentials", "readOnly": True},
+    ]
+    if connection.ca_secret is not None:
+        mounts.append({"mountPath": _CA, "name": "ca", "readOnly": True})
+    return mounts
+
+
+def _volumes(name: str, connection: KafkaConnection, admin_secret: pulumi.Input[str]) -> list[Manifest]:
+    volumes: list[Manifest] = [
+        {"configMap": {"name": f"{name}-declarations"}, "name": "declarations"},
+        # Without users there is no such Secret.
+        {"name": "passwords", "secret": {"optional": True, "secretName": f"{name}-passwords"}},
+        {
+            "name": "credentials",
+            "secret": {"items": [{"key": "password", "path": "password"}], "secretName": admin_secret},
+        },
+    ]
+    if connection.ca_secret is not None:
+        ca = {"items": [{"key": "ca.crt", "path": "ca.crt"}], "secretName": connection.ca_secret}
+        volumes.append({"name": "ca", "secret": ca})
+    return volumes
