@@ -1,0 +1,81 @@
+"""`python -m infra check` and `schema`: stack files checked without an engine or a cluster."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from kafka_platform.model import Engine
+
+from infra.settings import Settings, SettingsError, read_stack
+from infra.settings.schema import keys, schema
+from infra.settings.stackfile import stack_names
+
+ROOT = Path(__file__).resolve().parent.parent
+STACKS = ROOT / "stacks"
+SCHEMA_FILE = STACKS / "schema.json"
+DOCS_FILE = ROOT / "docs" / "stack-file.md"
+KEYS_HEADING = "## All keys\n"
+"""What follows in the documentation is made by `python -m infra schema`."""
+
+
+def check(stacks: Sequence[str], folder: Path = STACKS) -> int:
+    """Prints what is wrong with the stacks' files, or one line for each that is right; all of the folder if none is named.
+
+    Returns:
+        1 if anything is wrong, otherwise 0.
+    """
+    names = list(dict.fromkeys(stacks)) or stack_names(folder)
+    if not names:
+        print(f"{_shown(folder)}: no stack files: write Pulumi.<stack>.yaml")
+        return 1
+    return max([_check_one(folder / f"Pulumi.{name}.yaml") for name in names])
+
+
+def _check_one(file: Path) -> int:
+    try:
+        settings = read_stack(file)
+    except SettingsError as error:
+        count = len(error.faults)
+        print(f"{_shown(file)}: {_count(count, 'fault')}")
+        for fault in error.faults:
+            print(f"  {fault}")
+        return 1
+    print(f"{_shown(file)}: ok: {summary(settings)}")
+    return 0
+
+
+def summary(settings: Settings) -> str:
+    """The platform in a few words."""
+    kafka = settings.kafka
+    brokers = _count(kafka.nodes, "node") if kafka.engine is Engine.EMBEDDED else str(kafka.bootstrap_servers)
+    counts = (_count(len(settings.topics), "topic"), _count(len(settings.users), "user"))
+    return f"{kafka.engine.value} Kafka, {brokers}, {', '.join(counts)}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def write_schema(*, only_check: bool) -> int:
+    """Writes what follows from the model: the schema for editors and the list of keys; or says what is out of date.
+
+    Returns:
+        1 if it only checks and something is out of date, otherwise 0.
+    """
+    intro = DOCS_FILE.read_text(encoding="utf-8").partition(KEYS_HEADING)[0]
+    wanted = {
+        SCHEMA_FILE: json.dumps(schema(), indent=2, ensure_ascii=False) + "\n",
+        DOCS_FILE: f"{intro}{KEYS_HEADING}{keys()}\n",
+    }
+    stale = [file for file, text in wanted.items() if not file.exists() or file.read_text(encoding="utf-8") != text]
+    for file in stale:
+        if only_check:
+            print(f"{_shown(file)}: differs from the settings: run `python -m infra schema`")
+        else:
+            file.write_text(wanted[file], encoding="utf-8")
+            print(f"{_shown(file)}: written")
+    return 1 if only_check and stale else 0

@@ -1,0 +1,145 @@
+"""The JSON Schema of a whole stack file, for editors, and the table of its keys, for people."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from infra.settings.model import Settings
+from infra.settings.parsing import FREE_TEXT, SECTIONS
+from infra.settings.stackfile import KEY
+
+Schema = dict[str, Any]
+
+_DURATION = r"^(forever|(\d+(ms|s|m|h|d))+)$"
+_SIZE = r"^(unlimited|\d+(\.\d+)?(B|kB|MB|GB|TB|Ki|Mi|Gi|Ti|Pi|KiB|MiB|GiB|TiB|PiB)?)$"
+_RATE = r"^\d+(\.\d+)?(B|kB|MB|GB|TB|Ki|Mi|Gi|Ti|Pi|KiB|MiB|GiB|TiB|PiB)?/s$"
+_QUANTITY = r"^\d+(\.\d+)?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
+_NAMESPACE = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+
+# What the types cannot say. It only helps while typing: the classes themselves decide, and so does a test that the
+# examples here are accepted and that what is refused here is refused there.
+DETAILS: Mapping[tuple[str, str], Schema] = {
+    ("Acl", "operations"): {"minItems": 1},
+    ("Defaults", "replicas"): {"minimum": 1},
+    ("Defaults", "minInsyncReplicas"): {"minimum": 1},
+    ("Defaults", "retention"): {"pattern": _DURATION, "examples": ["7d", "forever"]},
+    ("ExternalListener", "port"): {"minimum": 1, "maximum": 65535, "examples": [30092]},
+    ("ExternalListener", "host"): {"examples": ["kafka.example.com", "broker-{nodeId}.kafka.example.com"]},
+    ("Kafka", "bootstrapServers"): {"examples": ["kafka.example.com:9092"]},
+    ("Kafka", "nodes"): {"minimum": 1, "not": {"const": 2}},
+    ("Kafka", "storage"): {"pattern": _QUANTITY, "examples": ["10Gi", "1Ti"]},
+    ("Kafka", "version"): {"pattern": r"^\d+\.\d+\.\d+(-[A-Za-z0-9.]+)?$", "examples": ["4.3.1"]},
+    ("Quotas", "consume"): {"pattern": _RATE, "examples": ["50MB/s"]},
+    ("Quotas", "controllerMutations"): {"exclusiveMinimum": 0},
+    ("Quotas", "produce"): {"pattern": _RATE, "examples": ["20MB/s"]},
+    ("Quotas", "requestPercentage"): {"exclusiveMinimum": 0},
+    ("Resources", "cpu"): {"pattern": _QUANTITY, "examples": ["500m", "2"]},
+    ("Resources", "cpuLimit"): {"pattern": _QUANTITY, "examples": ["2"]},
+    ("Resources", "memory"): {"pattern": _QUANTITY, "examples": ["1Gi"]},
+    ("Settings", "namespace"): {"pattern": _NAMESPACE},
+    ("Tenant", "namespace"): {"pattern": _NAMESPACE},
+    ("Topic", "maxMessageSize"): {"pattern": _SIZE, "examples": ["1MiB"]},
+    ("Topic", "minInsyncReplicas"): {"minimum": 1},
+    ("Topic", "partitions"): {"minimum": 1, "maximum": 10_000},
+    ("Topic", "replicas"): {"minimum": 1, "maximum": 32_767},
+    ("Topic", "retention"): {"pattern": _DURATION, "examples": ["7d", "forever"]},
+    ("Topic", "retentionSize"): {"pattern": _SIZE, "examples": ["10Gi"]},
+    ("User", "passwordVersion"): {"minimum": 1},
+}
+
+
+def schema() -> Schema:
+    """The schema of `Pulumi.<stack>.yaml`: our key is typed, Pulumi's own and other projects' are free."""
+    platform = _clean(Settings.model_json_schema())
+    definitions: dict[str, Schema] = platform.pop("$defs")
+    definitions["Settings"] = platform
+    # A user's Secret goes to its tenant's namespace.
+    del definitions["User"]["properties"]["namespace"]
+    for (name, key), details in DETAILS.items():
+        definitions[name]["properties"][key] |= details
+    for path in sorted(FREE_TEXT):
+        _at(definitions, path)["additionalProperties"] = {"type": ["string", "number", "boolean"]}
+    for path in sorted(SECTIONS, key=len, reverse=True):
+        _allow_nothing(definitions, path)
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Stack file of kafka-platform",
+        "type": "object",
+        "required": ["config"],
+        "properties": {
+            "config": {
+                "type": "object",
+                "description": "Configuration of the stack.",
+                "required": [KEY],
+                "properties": {KEY: {"$ref": "#/$defs/Settings"}},
+                "patternProperties": {f"^{KEY.partition(':')[0]}:(?!{KEY.partition(':')[2]}$)": False},
+            }
+        },
+        "$defs": dict(sorted(definitions.items())),
+    }
+
+
+def _clean(node: Any) -> Any:
+    """The schema without titles (they repeat the keys) and without null (a key without a value is a fault)."""
+    if isinstance(node, list):
+        return [_clean(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    if "anyOf" in node:
+        [only] = [each for each in node["anyOf"] if each != {"type": "null"}]
+        node = {key: value for key, value in node.items() if key != "anyOf"} | only
+    made: Schema = {}
+    for key, value in node.items():
+        if key == "properties":
+            made[key] = {name: _clean(each) for name, each in value.items()}
+        elif key == "description":
+            made[key] = " ".join(value.split())
+        elif not (key == "title" or (key == "default" and (value is None or isinstance(value, dict | list)))):
+            made[key] = _clean(value)
+    return made
+
+
+def _at(definitions: Mapping[str, Schema], path: tuple[str, ...]) -> Schema:
+    """The schema at a path of keys, `*` for any; not the definition that it refers to."""
+    node = definitions["Settings"]
+    for part in path:
+        node = _target(definitions, node)
+        node = node["additionalProperties"] if part == "*" else node["properties"][part]
+    return node
+
+
+def _target(definitions: Mapping[str, Schema], node: Schema) -> Schema:
+    return definitions[node["$ref"].rpartition("/")[2]] if "$ref" in node else node
+
+
+def _allow_nothing(definitions: Mapping[str, Schema], path: tuple[str, ...]) -> None:
+    """A section may be left empty: YAML's null is an object without keys."""
+    target = _target(definitions, _at(definitions, path))
+    target["type"] = ["object", "null"]
+
+
+def keys() -> str:
+    """All keys with their descriptions as Markdown."""
+    content = schema()
+    definitions = content["$defs"]
+    return "\n".join(_rows(definitions, definitions["Settings"], ""))
+
+
+def _rows(definitions: Mapping[str, Schema], node: Schema, prefix: str) -> Iterator[str]:
+    for name, each in node["properties"].items():
+        yield f"- `{prefix}{name}`{_values(definitions, each)}: {each.get('description', '')}"
+        inner, path = each, f"{prefix}{name}."
+        while "properties" not in _target(definitions, inner):
+            if isinstance(inner.get("additionalProperties"), dict):
+                inner, path = inner["additionalProperties"], f"{path}<name>."
+            elif isinstance(inner.get("items"), dict):
+                inner, path = inner["items"], f"{path.removesuffix('.')}[]."
+            else:
+                break
+        else:
+            yield from _rows(definitions, _target(definitions, inner), path)
+
+
+def _values(definitions: Mapping[str, Schema], node: Schema) -> str:
+    inner = node.get("items", node)
+    choices = _target(definitions, inner).get("enum") if isinstance(inner, dict) else None
+    return f" ({', '.join(choices)})" if choices else ""
