@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
@@ -19,6 +20,9 @@ import (
 
 // executor is the Python script of the Pulumi SDK that connects a program to the engine and runs it.
 const executor = "pulumi-language-python-exec"
+
+// cancelGrace is how long a program may take to end by itself after the deployment is cancelled.
+const cancelGrace = 3 * time.Second
 
 // Main runs the language host.
 func Main(args []string) error {
@@ -84,8 +88,9 @@ func (h *host) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.Plugin
 	return &pulumirpc.PluginInfo{Version: sdk.Version.String()}, nil
 }
 
-// Cancel interrupts the running program.
+// Cancel interrupts the running program, unless it ends by itself first: a program that waits for a resource ends
+// quietly when the engine gives that resource up.
 func (h *host) Cancel(context.Context, *emptypb.Empty) (*emptypb.Empty, error) {
-	h.cancel()
+	time.AfterFunc(cancelGrace, h.cancel)
 	return &emptypb.Empty{}, nil
 }

@@ -11,6 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
+// told are reasons of events that say again what the pods' and the Job's own status says, or that are part of starting.
+var told = []string{"BackOff", "BackoffLimitExceeded", "Failed", "FailedScheduling", "Unhealthy"}
+
 // starting are reasons of waiting that are no problem.
 var starting = []string{"", "ContainerCreating", "PodInitializing"}
 
@@ -131,8 +134,7 @@ func warnings(seen Observation, events []unstructured.Unstructured) []string {
 	known := map[string]bool{}
 	for _, event := range events {
 		reason := text(event.Object, "reason")
-		// Back-offs repeat what the container's status already tells, unhealthy probes are part of starting.
-		if !about[types.UID(text(event.Object, "involvedObject", "uid"))] || known[reason] || reason == "BackOff" || reason == "Unhealthy" {
+		if !about[types.UID(text(event.Object, "involvedObject", "uid"))] || known[reason] || slices.Contains(told, reason) {
 			continue
 		}
 		known[reason] = true
