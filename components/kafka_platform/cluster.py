@@ -59,6 +59,8 @@ class ExternalKafka(Args):
     admin_secret: pulumi.Input[str] | None = None
     """Secret (in the args' namespace) with the keys `username` and `password` of a user who may manage topics, users,
     ACLs and quotas. Default: they cannot be managed from here."""
+    replicas: int = 3
+    """Copies that a topic gets that does not say otherwise. Default 3."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +174,7 @@ class KafkaCluster(pulumi.ComponentResource):
             sasl_mechanism=external.sasl_mechanism.value if external.sasl_mechanism else None,
             ca_secret=external.ca_secret,
             admin_secret=external.admin_secret,
+            replicas=external.replicas,
         )
 
     def _identity(self) -> pulumi.Output[str]:

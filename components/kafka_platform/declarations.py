@@ -89,7 +89,7 @@ def check_topics(
             )
         replicas = topic.replicas if topic.replicas is not None else default_replicas
         if replicas is None:
-            continue
+            raise ValueError(f"topic {name}: replicas: missing, and the connection has no default: say how many copies")
         if nodes is not None and replicas > nodes:
             raise ValueError(
                 f"topic {name}: replicas: {replicas} replicas on {nodes} nodes: use at most {nodes}, or add nodes"

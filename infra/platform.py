@@ -1,0 +1,146 @@
+"""The composition: which components one environment consists of, and what they know of each other."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes
+from kafka_platform import Deletion, Engine, ExternalKafka, KafkaCluster, KafkaClusterArgs, KafkaResources
+from kafka_platform.cluster import RUNTIME_IMAGE
+from kafka_platform.kubernetes import after
+from kafka_platform.resources import KafkaResourcesArgs
+from pulumi_kubernetes.core.v1 import Namespace
+
+from infra.settings import Settings
+
+CLUSTER = "kafka"
+"""Name of the cluster in its namespace: bootstrap servers are `kafka.<namespace>.svc:9092`."""
+
+
+class Platform:
+    """Everything of one environment."""
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
+        """`environment` is where KUBECONFIG is looked up when the settings do not name a Kubernetes cluster.
+
+        Raises:
+            ValueError: neither says which Kubernetes cluster is meant.
+        """
+        self._settings = settings
+        _check_kubernetes(settings, environment)
+        # In place, not by replacement: pods mount these objects by name, and the preview shows the key that changes.
+        self._provider = pulumi_kubernetes.Provider(
+            "kubernetes",
+            kubeconfig=settings.kubernetes.kubeconfig,
+            context=settings.kubernetes.context,
+            enable_config_map_mutable=True,
+            enable_secret_mutable=True,
+        )
+        self._namespaces = self._make_namespaces()
+        self.cluster = self._cluster()
+        self.resources = self._resources()
+
+    def outputs(self) -> dict[str, Any]:
+        """What the stack exports. No secret is among it, only where they are."""
+        connection = self.cluster.connection
+        outputs: dict[str, Any] = {
+            "namespace": self._settings.namespace,
+            "bootstrapServers": connection.bootstrap_servers,
+            "securityProtocol": connection.security_protocol,
+        }
+        if connection.external_bootstrap_servers is not None:
+            outputs["externalBootstrapServers"] = connection.external_bootstrap_servers
+        if self._settings.kafka.engine is Engine.EMBEDDED:
+            outputs["clusterId"] = self.cluster.cluster_id
+        if self.resources is not None:
+            outputs["userSecrets"] = self.resources.user_secrets
+        return outputs
+
+    def _make_namespaces(self) -> list[Namespace]:
+        """The namespaces that belong to the stack."""
+        settings = self._settings
+        keeps = settings.kafka.engine is Engine.EMBEDDED and settings.kafka.deletion is Deletion.RETAIN
+        made: list[Namespace] = []
+        for name in settings.created_namespaces:
+            opts = pulumi.ResourceOptions(provider=self._provider)
+            if name == settings.namespace and keeps:
+                # The volumes are kept, so the namespace that they are in is too, and is found again by the next `up`.
+                adopting = pulumi_kubernetes.Provider(
+                    "kubernetes-adopting",
+                    kubeconfig=settings.kubernetes.kubeconfig,
+                    context=settings.kubernetes.context,
+                    upsert_existing_objects=True,
+                )
+                opts = pulumi.ResourceOptions(provider=adopting, retain_on_delete=True)
+            made.append(Namespace(f"namespace-{name}", metadata={"name": name}, opts=opts))
+        return made
+
+    def _cluster(self) -> KafkaCluster:
+        settings, kafka = self._settings, self._settings.kafka
+        opts = pulumi.ResourceOptions(provider=self._provider)
+        if kafka.engine is Engine.EXTERNAL:
+            return KafkaCluster(
+                CLUSTER,
+                KafkaClusterArgs(
+                    namespace=self._namespace(),
+                    engine=kafka.engine,
+                    external=ExternalKafka(
+                        bootstrap_servers=kafka.bootstrap_servers or "",
+                        security_protocol=kafka.security_protocol,
+                        sasl_mechanism=kafka.sasl,
+                        ca_secret=kafka.ca_secret,
+                        admin_secret=kafka.admin_secret,
+                    ),
+                ),
+                opts,
+            )
+        return KafkaCluster(
+            CLUSTER,
+            KafkaClusterArgs(
+                namespace=self._namespace(),
+                nodes=kafka.nodes,
+                version=kafka.version,
+                image=settings.images.kafka,
+                runtime_image=settings.images.runtime or RUNTIME_IMAGE,
+                storage=kafka.storage,
+                storage_class=kafka.storage_class,
+                resources=kafka.resources,
+                defaults=kafka.defaults,
+                listeners=kafka.listeners.listeners(),
+                client_namespaces=settings.client_namespaces,
+                spread=kafka.spread,
+                config=kafka.config,
+                cluster_id=kafka.cluster_id,
+                deletion=kafka.deletion,
+            ),
+            opts,
+        )
+
+    def _resources(self) -> KafkaResources | None:
+        settings = self._settings
+        if settings.kafka.engine is Engine.EXTERNAL and settings.kafka.admin_secret is None:
+            return None
+        return KafkaResources(
+            CLUSTER,
+            KafkaResourcesArgs(
+                connection=self.cluster.connection,
+                topics=settings.topics,
+                users=settings.users,
+                runtime_image=settings.images.runtime or RUNTIME_IMAGE,
+            ),
+            pulumi.ResourceOptions(provider=self._provider),
+        )
+
+    def _namespace(self) -> pulumi.Input[str]:
+        """The platform's namespace, once it and the tenants' exist: everything else comes after this name."""
+        return after(self._settings.namespace, *self._namespaces) if self._namespaces else self._settings.namespace
+
+
+def _check_kubernetes(settings: Settings, environment: Mapping[str, str]) -> None:
+    """Raises unless somebody said which Kubernetes cluster is meant: never whichever happens to be current."""
+    chosen = settings.kubernetes
+    if chosen.context is None and chosen.kubeconfig is None and not environment.get("KUBECONFIG"):
+        raise ValueError(
+            "kubernetes.context: missing, and KUBECONFIG is not set: say which cluster is meant, "
+            "as in context: kind-dev, or set KUBECONFIG"
+        )

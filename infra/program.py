@@ -1,0 +1,21 @@
+"""What `pulumi up` runs: reads the stack's configuration once, builds the platform, exports what people ask for."""
+
+import os
+
+import pulumi
+
+from infra.platform import Platform
+from infra.settings import SettingsError, parse
+
+
+def run() -> None:
+    """Build the stack that the engine asks for; faults of its file end it with one line each."""
+    try:
+        settings = parse(pulumi.Config().require_object("platform"))
+        platform = Platform(settings, os.environ)
+    except SettingsError as error:
+        raise pulumi.RunError("\n".join(["the stack's file cannot be deployed:", *str(error).splitlines()])) from None
+    except ValueError as error:
+        raise pulumi.RunError(str(error)) from None
+    for name, value in platform.outputs().items():
+        pulumi.export(name, value)
