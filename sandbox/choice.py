@@ -4,6 +4,7 @@ import enum
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from sandbox.host import SandboxError
@@ -47,8 +48,9 @@ def choose(state: Path) -> Mode:
     try:
         return Mode((state / "mode").read_text())
     except FileNotFoundError:
-        # kind itself can be had as a program or, with Go, as a module.
-        return Mode.KIND if docker_answers() and shutil.which("kind") else Mode.PACKAGES
+        # kind itself is a program of its own or, with Go, compiled from its module; other systems have no packages to build from.
+        possible = shutil.which("kind") or shutil.which("go") or sys.platform != "linux"
+        return Mode.KIND if possible and docker_answers() else Mode.PACKAGES
 
 
 def remember(state: Path, mode: Mode) -> None:

@@ -113,7 +113,7 @@ def start(instance: Instance, binaries: Path) -> None:
     if recorded(instance, NAME) is not None:
         if not changed(instance, NAME, services):
             return
-        stop(instance)
+        stop(instance, keep=True)
     etcd = instance.state / "etcd"
     etcd.mkdir(mode=0o700, parents=True, exist_ok=True)
     for socket in ("client", "peer"):
@@ -138,6 +138,7 @@ def wait(instance: Instance) -> None:
         time.sleep(0.2)
 
 
-def stop(instance: Instance) -> None:
-    """Ends the control plane."""
-    end(instance, NAME, signals=((signal.SIGTERM, 45), (signal.SIGKILL, 5)))
+def stop(instance: Instance, *, keep: bool) -> None:
+    """Ends the control plane; in good order if what it holds is to be kept."""
+    gently = ((signal.SIGTERM, 45.0),) if keep else ()
+    end(instance, NAME, signals=(*gently, (signal.SIGINT, 10.0), (signal.SIGKILL, 5.0)))

@@ -1,11 +1,14 @@
 """The machine underneath: running its programs, installing its packages, asking what it permits."""
 
 import contextlib
+import ctypes
 import fcntl
 import functools
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +22,10 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Debian keeps `ip`, `iptables` and `runc` in sbin, which a user's PATH may lack."""
 
 
+Command = list[str | Path]
+"""A program and its arguments."""
+
+
 class SandboxError(Exception):
     """Something that the user has to know; its text is complete and is shown without a traceback."""
 
@@ -27,6 +34,18 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """This process's environment with the system's folders on PATH, and `extra` on top."""
     path = os.environ.get("PATH", "")
     return {**os.environ, "PATH": f"{path}:{SYSTEM_PATH}", **(extra or {})}
+
+
+PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent() -> None:
+    """In a child, before it becomes the program: asks to be ended when this process is, even by SIGKILL."""
+    if sys.platform == "linux":
+        _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+_LIBC = ctypes.CDLL(None)
 
 
 def tail(text: str, lines: int = LOG_TAIL) -> str:
@@ -50,7 +69,14 @@ def run(
     arguments = [str(each) for each in command]
     try:
         done = subprocess.run(
-            arguments, env=environment(env), cwd=cwd, input=stdin, text=True, capture_output=True, check=False
+            arguments,
+            env=environment(env),
+            cwd=cwd,
+            input=stdin,
+            text=True,
+            capture_output=True,
+            check=False,
+            preexec_fn=end_with_parent,
         )
     except FileNotFoundError as error:
         raise SandboxError(f"{arguments[0]}: not found: install it and run this again") from error
@@ -80,6 +106,7 @@ def logged(
                 stdout=output,
                 stderr=output,
                 check=False,
+                preexec_fn=end_with_parent,
             ).returncode
         except FileNotFoundError as error:
             raise SandboxError(f"{arguments[0]}: not found: install it and run this again") from error

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from sandbox import pins
 from sandbox.build import BuildFolders, cached, digest_of, pip
-from sandbox.host import SandboxError, environment, logged, run, tail
+from sandbox.host import Command, SandboxError, end_with_parent, environment, logged, run, tail
 from sandbox.instance import REPOSITORY, write
 
 HERE = Path(__file__).resolve().parent / "images"
@@ -158,7 +158,7 @@ def base_layer(folders: BuildFolders) -> Layer:
         home = f'install -d -o {USER} -g {USER} "$1/home/appuser"'
         exclude = [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("doc", "locale")]
         hooks = [f"--customize-hook={each}" for each in (user, group, home, 'rm -rf "$1"/var/log/* "$1"/var/cache/*')]
-        command = ["mmdebstrap", "--variant=minbase", f"--architectures={architecture()}", *exclude, *hooks]
+        command: Command = ["mmdebstrap", "--variant=minbase", f"--architectures={architecture()}", *exclude, *hooks]
         command += [f"--include={','.join(BASE_PACKAGES)}", pins.DEBIAN, folder / "layer.tar", *DEBIAN_ARCHIVES]
         logged(command, folders.logs / "base-image.log", env={"SOURCE_DATE_EPOCH": "0"})
         _seal(folder / "layer.tar")
@@ -274,7 +274,15 @@ def runtime_layer(folders: BuildFolders) -> Layer:
         )  # fmt: skip
         if sys.version_info[:2] == tuple(map(int, pins.PYTHON.split("."))):
             # The image's file system is read-only in a pod, so what is not compiled here is compiled at every start.
-            compiler = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode=unchecked-hash", "-s", target]
+            compiler: Command = [
+                sys.executable,
+                "-m",
+                "compileall",
+                "-q",
+                "--invalidation-mode=unchecked-hash",
+                "-s",
+                target,
+            ]
             run([*compiler, "-p", f"/{SITE_PACKAGES}", target], check=False)
         layer = _LayerWriter(folder / "layer.tar")
         layer.tree(SITE_PACKAGES, target)
@@ -389,7 +397,11 @@ def runtime_archive(folders: BuildFolders) -> Archive | None:
 
     def make(folder: Path) -> None:
         image = Image(
-            name=pins.RUNTIME_IMAGE, layers=[base, ours], command=["python3"], env=(PATH, "PYTHONUNBUFFERED=1")
+            name=pins.RUNTIME_IMAGE,
+            layers=[base, ours],
+            # As runtime/Dockerfile says.
+            command=["python3", "-m", "kafka_platform_runtime.provisioner"],
+            env=(PATH, "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1"),
         )
         write_archive(folder / "images.tar", [image], without=[base])
 
@@ -410,7 +422,9 @@ def unpack(root: Path, archive: Path, log: Path) -> None:
         # In a mount namespace of its own, so that nothing stays mounted whatever happens.
         command = ["unshare", "--mount", "containerd", "--config", str(settings), "--log-level=warn"]
         with log.open("w") as output:
-            containerd = subprocess.Popen(command, stdout=output, stderr=output, env=environment())
+            containerd = subprocess.Popen(
+                command, stdout=output, stderr=output, env=environment(), preexec_fn=end_with_parent
+            )
             try:
                 deadline = time.monotonic() + 30
                 while not socket.exists():

@@ -25,6 +25,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "kafka-platform"
 
 
+def short_name(state: Path) -> str:
+    """What tells the sandbox in this folder from others on the machine."""
+    return hashlib.sha256(str(state).encode()).hexdigest()[:8]
+
+
 def write(path: Path, text: str, mode: int = 0o644) -> Path:
     """Writes a file so that after an interruption either the old or the new text is there."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +71,7 @@ class Instance:
     @property
     def id(self) -> str:
         """Short name of this sandbox among others on the machine."""
-        return hashlib.sha256(str(self.state).encode()).hexdigest()[:8]
+        return short_name(self.state)
 
     @property
     def link(self) -> str:

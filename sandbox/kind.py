@@ -4,16 +4,49 @@ import json
 import shutil
 from pathlib import Path
 
-from sandbox.host import SandboxError, logged, run
-from sandbox.instance import REPOSITORY, write
-from sandbox.pins import KIND, KIND_NODE_IMAGE, KUBERNETES, RUNTIME_IMAGE
+from sandbox.certificates import NAME
+from sandbox.host import Command, SandboxError, logged, run
+from sandbox.instance import REPOSITORY, short_name, write
+from sandbox.pins import KIND, KIND_KUBERNETES, KIND_NODE_IMAGE, RUNTIME_IMAGE
 from sandbox.progress import say, step
 
-CLUSTER = "kafka-platform-sandbox"
+NODES = 3
+NEEDED = {
+    "docker": "https://docs.docker.com/get-docker",
+    "kubectl": "https://kubernetes.io/docs/tasks/tools",
+    "pulumi": "https://www.pulumi.com/docs/install",
+}
+
+
+def _cluster(state: Path) -> str:
+    return f"kafka-platform-{short_name(state)}"
+
+
+def _kind(state: Path) -> Path:
+    """kind: the one on PATH, or the pinned module compiled into the sandbox's folder."""
+    found = shutil.which("kind")
+    if found:
+        return Path(found)
+    ours = state / "bin" / "kind"
+    if not ours.exists():
+        if shutil.which("go") is None:
+            raise SandboxError(
+                "kind: not found, and no Go to compile it: install it from https://kind.sigs.k8s.io,"
+                " or use SANDBOX=packages on Debian or Ubuntu"
+            )
+        with step(f"compiling kind {KIND}", f"kind {KIND} compiled"):
+            ours.parent.mkdir(parents=True, exist_ok=True)
+            log = state / "logs" / "kind.log"
+            logged(["go", "install", f"sigs.k8s.io/kind@v{KIND}"], log, env={"GOBIN": str(ours.parent)})
+    return ours
+
+
+def _clusters(state: Path) -> list[str]:
+    return run([_kind(state), "get", "clusters"]).split()
 
 
 def kubeconfig(state: Path) -> Path:
-    """The administrator's kubeconfig, with the context renamed to the cluster's name.
+    """The administrator's kubeconfig.
 
     Raises:
         SandboxError: no cluster is up.
@@ -24,45 +57,53 @@ def kubeconfig(state: Path) -> Path:
     return file
 
 
-def _clusters() -> list[str]:
-    return run(["kind", "get", "clusters"]).split()
+def renamed(text: str) -> str:
+    """A kubeconfig of one cluster with that cluster, its user and its context under the sandbox's name."""
+    found = json.loads(text)
+    for kind in ("clusters", "contexts", "users"):
+        found[kind][0]["name"] = NAME
+    found["contexts"][0]["context"] |= {"cluster": NAME, "user": NAME}
+    found["current-context"] = NAME
+    return json.dumps(found, indent=1)
 
 
 def up(state: Path) -> None:
     """Makes the cluster if there is none, and loads the runtime image into it."""
-    for program, where in (
-        ("docker", "https://docs.docker.com/get-docker"),
-        ("kind", f"https://kind.sigs.k8s.io (v{KIND} is tried)"),
-        ("kubectl", "https://kubernetes.io/docs/tasks/tools"),
-        ("pulumi", "https://www.pulumi.com/docs/install"),
-    ):
+    for program, where in NEEDED.items():
         if shutil.which(program) is None:
             raise SandboxError(
                 f"{program}: not found: install it from {where}, or use SANDBOX=packages on Debian or Ubuntu"
             )
-    say("kind: everything official (SANDBOX=packages|off chooses otherwise)")
-    log = state / "logs" / "kind.log"
-    zones = [{"role": "worker", "labels": {"topology.kubernetes.io/zone": f"zone-{n}"}} for n in (1, 2, 3)]
-    cluster = {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": [{"role": "control-plane"}, *zones]}
+    say("kind: Docker, kind and Pulumi, all official (SANDBOX=packages|off chooses otherwise)")
+    (state / "state").mkdir(parents=True, exist_ok=True)
+    if not (state / "passphrase").exists():
+        write(state / "passphrase", "sandbox\n", mode=0o600)
+    log, name, kind = state / "logs" / "kind.log", _cluster(state), _kind(state)
+    workers = [{"role": "worker", "labels": {"topology.kubernetes.io/zone": f"zone-{n + 1}"}} for n in range(NODES)]
+    cluster = {
+        "kind": "Cluster",
+        "apiVersion": "kind.x-k8s.io/v1alpha4",
+        "nodes": [{"role": "control-plane"}, *workers],
+    }
     settings = write(state / "kind.yaml", json.dumps(cluster))
-    file = state / "kubeconfig"
-    with step(f"starting Kubernetes {KUBERNETES} in Docker", f"Kubernetes {KUBERNETES}, 3 nodes ready"):
-        if CLUSTER not in _clusters():
-            logged(
-                ["kind", "create", "cluster", "--name", CLUSTER, "--image", KIND_NODE_IMAGE, "--config", settings,
-                 "--kubeconfig", file, "--wait", "5m"],
-                log,
-            )  # fmt: skip
-            run(["kubectl", "--kubeconfig", file, "config", "rename-context", f"kind-{CLUSTER}", CLUSTER])
+    exported = state / "kind.kubeconfig"
+    with step(f"starting Kubernetes {KIND_KUBERNETES}", f"Kubernetes {KIND_KUBERNETES}, {NODES} nodes ready"):
+        if name not in _clusters(state):
+            create: Command = [kind, "create", "cluster", "--name", name, "--image", KIND_NODE_IMAGE]
+            logged([*create, "--config", settings, "--kubeconfig", exported, "--wait", "5m"], log)
+        logged([kind, "export", "kubeconfig", "--name", name, "--kubeconfig", exported], log)
+        text = run(["kubectl", "--kubeconfig", exported, "config", "view", "--raw", "--output=json"])
+        file = write(state / "kubeconfig", renamed(text), mode=0o600)
+        run(["kubectl", "--kubeconfig", file, "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=5m"])
     if (REPOSITORY / "runtime" / "Dockerfile").exists():
         with step("building the runtime image", "runtime image"):
             logged(["docker", "build", "--tag", RUNTIME_IMAGE, REPOSITORY / "runtime"], log)
-            logged(["kind", "load", "docker-image", RUNTIME_IMAGE, "--name", CLUSTER], log)
+            logged([kind, "load", "docker-image", RUNTIME_IMAGE, "--name", name], log)
 
 
 def status(state: Path) -> int:
     """Says what runs. Returns 0 if the nodes do."""
-    if CLUSTER not in _clusters():
+    if _cluster(state) not in _clusters(state):
         say("nothing runs: `up` starts it")
         return 1
     print(run(["kubectl", "--kubeconfig", kubeconfig(state), "get", "nodes"]), end="")
@@ -72,5 +113,5 @@ def status(state: Path) -> int:
 def down(state: Path) -> None:
     """Removes the cluster and the state folder."""
     with step("removing the cluster", "removed, with the folder that held its Pulumi stacks"):
-        run(["kind", "delete", "cluster", "--name", CLUSTER])
+        run([_kind(state), "delete", "cluster", "--name", _cluster(state)])
         shutil.rmtree(state, ignore_errors=True)

@@ -49,6 +49,11 @@ def up(instance: Instance) -> int:
     return hub.pid
 
 
+def joined(pid: int) -> bool:
+    """Whether a running node is still connected; it is not after its hub was lost."""
+    return "eth0:" in Path(f"/proc/{pid}/net/dev").read_text()
+
+
 def join(instance: Instance, hub: int, node: Node, pid: int) -> None:
     """Connects a node's network namespace to the hub and sets its addresses and routes."""
     _batch(

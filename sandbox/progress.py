@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-WIDTH = 84
-"""Column at which the times end."""
+WIDTH = 75
+"""Of the text between the topic and the time."""
 
 
 def clock(seconds: float) -> str:
@@ -17,8 +17,7 @@ def clock(seconds: float) -> str:
 
 def line(text: str, seconds: float | None = None, topic: str = "sandbox") -> str:
     """One line of progress: the topic, what happened, and how long it took."""
-    left = f"{topic:<9} {text}"
-    return left if seconds is None else f"{left:<{WIDTH - 6}} {clock(seconds):>5}"
+    return f"{topic:<9} {text:<{WIDTH}} {'' if seconds is None else clock(seconds)}".rstrip()
 
 
 def say(text: str, seconds: float | None = None, topic: str = "sandbox") -> None:

@@ -18,7 +18,7 @@ def everything(instance: Instance | None, state: Path) -> None:
     """
     if instance is not None:
         # The control plane first: otherwise it watches its nodes vanish.
-        control_plane.stop(instance)
+        control_plane.stop(instance, keep=False)
         for node in instance.nodes:
             nodes.stop(instance, node)
         if instance.count:

@@ -75,22 +75,26 @@ def _reap(services: list[Service]) -> None:
                 service.ended(status)
 
 
-def _stop(services: list[Service]) -> None:
-    """Ends the services, the last started first: what depends on another goes before it."""
+def _stop(services: list[Service], patience: float) -> None:
+    """Ends the services, the last started first: what depends on another goes before it.
+
+    A service that takes longer than `patience` seconds is killed; with 0 all are.
+    """
     for service in reversed(services):
         if service.pid is None:
             continue
-        os.kill(service.pid, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS
+        os.kill(service.pid, signal.SIGTERM if patience else signal.SIGKILL)
+        deadline = time.monotonic() + patience
         while service.pid is not None and time.monotonic() < deadline:
             signal.sigtimedwait({signal.SIGCHLD}, 0.1)
             _reap(services)
         if service.pid is not None:
             os.kill(service.pid, signal.SIGKILL)
+            os.waitpid(service.pid, 0)
 
 
 def main(spec_file: str) -> int:
-    """Runs what the file says until SIGTERM."""
+    """Runs what the file says until SIGTERM, which lets the services end one by one, or SIGINT, which kills them."""
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     spec = json.loads(Path(spec_file).read_text())
     logs = Path(spec["logs"])
@@ -114,7 +118,7 @@ def main(spec_file: str) -> int:
         # Every start that is due later is looked at again after a second at most.
         received = signal.sigtimedwait(WATCHED, 0.25 if any(each.pid is None for each in services) else 60)
         if received is not None and received.si_signo in (signal.SIGTERM, signal.SIGINT):
-            _stop(services)
+            _stop(services, STOP_SECONDS if received.si_signo == signal.SIGTERM else 0)
             return 0
         _reap(services)
 
