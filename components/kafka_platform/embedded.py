@@ -314,7 +314,7 @@ def _kafka_container(settings: EmbeddedSettings) -> Manifest:
     ] + ([("external", EXTERNAL_PORT)] if settings.broker.listeners.external is not None else [])
     mounts = [
         {"mountPath": "/etc/kafka-platform/config", "name": "config", "readOnly": True},
-        {"mountPath": "/etc/kafka-platform/credentials", "name": "credentials", "readOnly": True},
+        {"mountPath": "/etc/kafka-platform/credentials", "name": "broker-credentials", "readOnly": True},
         {"mountPath": "/run/kafka-platform", "name": "run"},
         {"mountPath": "/tmp", "name": "tmp"},  # noqa: S108
         {"mountPath": "/var/lib/kafka", "name": "data"},
@@ -358,6 +358,7 @@ def _kafka_container(settings: EmbeddedSettings) -> Manifest:
 
 def _health_container(settings: EmbeddedSettings) -> Manifest:
     variables = {
+        "ADMIN_PASSWORD_FILE": "/etc/kafka-platform/credentials/admin",
         "HEALTH_PORT": str(HEALTH_PORT),
         "KAFKA_BOOTSTRAP_SERVERS": f"localhost:{REPLICATION_PORT}",
         "KAFKA_SASL_MECHANISM": "PLAIN",
@@ -380,7 +381,7 @@ def _health_container(settings: EmbeddedSettings) -> Manifest:
         "resources": {"limits": {"memory": "128Mi"}, "requests": {"cpu": "10m", "memory": "64Mi"}},
         "securityContext": container_security(),
         "volumeMounts": [
-            {"mountPath": "/etc/kafka-platform/credentials", "name": "broker-password", "readOnly": True},
+            {"mountPath": "/etc/kafka-platform/credentials", "name": "all-credentials", "readOnly": True},
         ],
     }
 
@@ -396,10 +397,11 @@ def _volumes(settings: EmbeddedSettings) -> list[Manifest]:
     }
     volumes: list[Manifest] = [
         {"configMap": {"name": f"{settings.name}-config"}, "name": "config"},
-        {"name": "credentials", "projected": {"sources": [{"secret": admin_password}, {"secret": broker_password}]}},
+        # The broker knows the password of the nodes; that of the administrator, only the program beside it.
+        {"name": "broker-credentials", "projected": {"sources": [{"secret": broker_password}]}},
         {
-            "name": "broker-password",
-            "secret": {"items": broker_password["items"], "secretName": broker_password["name"]},
+            "name": "all-credentials",
+            "projected": {"sources": [{"secret": admin_password}, {"secret": broker_password}]},
         },
         # server.properties holds passwords: in memory only.
         {"emptyDir": {"medium": "Memory", "sizeLimit": "4Mi"}, "name": "run"},

@@ -6,6 +6,10 @@ Run as `python3 -m kafka_platform_runtime.health` with the KAFKA_* variables of 
 - HEALTH_PORT: where it listens (default 9600).
 - CHECK_SECONDS: how long an answer is good for (default 2).
 - ANSWER_SECONDS: how long the broker has to answer (default 3); the probe's timeout must be longer.
+- ADMIN_PASSWORD_FILE: the password that the SCRAM user `admin` shall have. Default: it is left alone.
+
+Whoever is told that a broker is ready can log in as `admin`: the password is set before the first such answer, also on
+volumes that were kept from an earlier deployment with another one.
 
 `GET /readyz` answers 200 when the broker lets a client log in and answers it, is registered, and is in sync for every
 partition that it replicates; otherwise 503 and one line why. `GET /livez` answers 200 while the program runs.
@@ -23,10 +27,17 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import FrameType
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, ClusterMetadata
+from confluent_kafka.admin import (
+    AdminClient,
+    ClusterMetadata,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
 
 from kafka_platform_runtime.connection import Complaints, Connection
 from kafka_platform_runtime.failures import Refused, sentence
@@ -85,6 +96,40 @@ def ask(connection: Connection, node: int, seconds: float) -> Answer:
         client.poll(0)
         reason = complaints.rejection() or complaints.reason() or sentence(error.args[0])
         return Answer(ready=False, reason=f"broker {node} does not answer: {reason}")
+
+
+class Administrator:
+    """Sees to it that the SCRAM user `admin` has the password of a file.
+
+    Args:
+        file: where the password is; None leaves the user alone.
+    """
+
+    NAME = "admin"
+    # The password is long and random: more rounds would protect nothing more.
+    ITERATIONS = 4096
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._set: str | None = None
+
+    def ensure(self, connection: Connection, seconds: float) -> str | None:
+        """Set the password unless this was done already; one line why it could not be, otherwise None."""
+        if self._file is None:
+            return None
+        try:
+            password = self._file.read_text(encoding="utf-8").strip()
+            if password != self._set:
+                info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, self.ITERATIONS)
+                change = UserScramCredentialUpsertion(self.NAME, info, password.encode())
+                client = AdminClient(connection.confluent(Complaints()))
+                client.alter_user_scram_credentials([change], request_timeout=seconds)[self.NAME].result()
+                self._set = password
+        except OSError as error:
+            return f"the password of {self.NAME} cannot be read: {error.strerror}"
+        except KafkaException as error:
+            return f"the password of {self.NAME} cannot be set: {sentence(error.args[0])}"
+        return None
 
 
 class Check:
@@ -192,10 +237,16 @@ def serve(environment: Mapping[str, str]) -> Server:
     if faults:
         raise Refused(faults)
 
+    admin_file = environment.get("ADMIN_PASSWORD_FILE")
+    administrator = Administrator(Path(admin_file) if admin_file else None)
+
     def ask_now() -> Answer:
         try:
             # Read anew each time: the password's file may be replaced while this runs.
-            return ask(Connection.from_environment(environment), node, answer_seconds)
+            connection = Connection.from_environment(environment)
+            answer = ask(connection, node, answer_seconds)
+            fault = administrator.ensure(connection, answer_seconds) if answer.ready else None
+            return answer if fault is None else Answer(ready=False, reason=f"broker {node}: {fault}")
         except Refused as refusal:
             return Answer(ready=False, reason=str(refusal))
 

@@ -47,11 +47,10 @@ if [ -e "$data/meta.properties" ]; then
     if [ "$formatted_as" != "$cluster_id" ]; then
         fail "this volume belongs to cluster $formatted_as, not $cluster_id: it was kept from an earlier deployment; move its claim away or delete it, and the node starts empty"
     fi
-else
-    printf '%s\n' format "--config=$run/server.properties" "--cluster-id=$cluster_id" --ignore-formatted \
-        "--add-scram=SCRAM-SHA-512=[name=admin,password=$(cat "$credentials/admin")]" >"$run/format"
-    "$home/bin/kafka-storage.sh" "@$run/format"
-    rm "$run/format"
+elif ! "$home/bin/kafka-storage.sh" format --config "$run/server.properties" "--cluster-id=$cluster_id" \
+    --ignore-formatted >"$run/format.log" 2>&1; then
+    cat "$run/format.log" >&2
+    fail "the volume cannot be formatted: $(tail -n 1 "$run/format.log")"
 fi
 
 exec "$home/bin/kafka-server-start.sh" "$run/server.properties"
