@@ -8,7 +8,7 @@ from kafka_platform.model import Engine
 
 from infra.settings import Settings, SettingsError, read_stack
 from infra.settings.schema import keys, schema
-from infra.settings.stackfile import stack_names
+from infra.settings.stackfile import is_blank, stack_names
 
 ROOT = Path(__file__).resolve().parent.parent
 STACKS = ROOT / "stacks"
@@ -24,14 +24,18 @@ def check(stacks: Sequence[str], folder: Path = STACKS) -> int:
     Returns:
         1 if anything is wrong, otherwise 0.
     """
-    names = list(dict.fromkeys(stacks)) or stack_names(folder)
+    named = list(dict.fromkeys(stacks))
+    names = named or stack_names(folder)
     if not names:
         print(f"{_shown(folder)}: no stack files: write Pulumi.<stack>.yaml")
         return 1
-    return max([_check_one(folder / f"Pulumi.{name}.yaml") for name in names])
+    return max(_check_one(folder / f"Pulumi.{name}.yaml", named=bool(named)) for name in names)
 
 
-def _check_one(file: Path) -> int:
+def _check_one(file: Path, *, named: bool) -> int:
+    if not named and is_blank(file):
+        print(f"{_shown(file)}: no settings yet, only what `pulumi stack init` writes")
+        return 0
     try:
         settings = read_stack(file)
     except SettingsError as error:

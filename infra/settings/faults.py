@@ -2,9 +2,8 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from enum import Enum
 from typing import Any
 
 from kafka_platform import model
@@ -23,9 +22,11 @@ class Fault:
     """Where, below `kafka-platform:platform` (or in the whole file, for what stands outside of it)."""
     message: str
     """What is wrong and how to fix it: `what: fix`."""
+    place: str | None = None
+    """Where instead of a path, if the file cannot be read so far: `line 7`."""
 
     def __str__(self) -> str:
-        return f"{show_path(self.path)}: {self.message}"
+        return f"{self.place or show_path(self.path)}: {self.message}"
 
 
 class SettingsError(ValueError):
@@ -86,21 +87,26 @@ FORMS = {
 }
 
 
-def explain(error: Any, known: Sequence[str]) -> tuple[Path, str, Path]:
+def explain(error: Any, known: Sequence[str], elsewhere: Mapping[str, str]) -> tuple[Path, str, Path]:
     """Path and message of one pydantic error, and the path of what has to be left out to look for further faults.
 
-    `known` are the keys that are known where the error is.
+    `known` are the keys that are known where the error is, `elsewhere` has the one full path of keys known elsewhere.
     """
     kind, path, value = error["type"], tuple(error["loc"]), error["input"]
     key = path[-1] if path else ""
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        return path, f"unknown key: {suggest(str(key), known)}", path
+        fix = suggest(str(key), known)
+        if str(key) in elsewhere:
+            fix = f"did you mean {elsewhere[str(key)]}?"
+        return path, f"unknown key: {fix}", path
     if kind in ("missing", "missing_argument", "missing_keyword_only_argument"):
         return path, f"missing: {_needed(str(key))}", path[:-1]
     if kind == "value_error":
         return _value_error(path, str(error["ctx"]["error"]))
     if kind == "enum":
         members = re.findall(r"'([^']*)'", error["ctx"]["expected"])
+        if isinstance(value, dict | list):
+            return path, f"{show(value)} stands where one word belongs: use one of {', '.join(members)}", path
         return path, f"{show(value)} is not known: {suggest(str(value), members)}", path
     return path, _type_error(kind, str(key), value, known), path
 
@@ -117,6 +123,12 @@ def _needed(key: str) -> str:
 
 
 def _value_error(path: Path, text: str) -> tuple[Path, str, Path]:
+    own = re.match(r"(?:config: )?'([^']+)' (cannot be set here|has a field of its own): (.*)", text)
+    if own is not None:
+        inner: tuple[str, ...] = (own[1],) if path[-1:] == ("config",) else ("config", own[1])
+        is_fix = own[3].startswith(("write ", "declare "))
+        message = f"{own[2]}: {own[3]}" if is_fix else f"{own[2]}, {own[3]}: remove the key"
+        return path + inner, _camel(message), path + inner
     # The value objects begin with the names of their fields: `min_insync_replicas: 3 of 3 ...`.
     named = re.match(r"([a-z][a-z_]*)((?:\.[a-z_]+)*): (.*)", text, re.DOTALL)
     if named is None or named[1] not in _FIELDS:
@@ -137,15 +149,15 @@ def _type_error(kind: str, key: str, value: Any, known: Sequence[str]) -> str:
     if kind.startswith("string"):
         if isinstance(value, dict | list):
             return f"{what} stands where a text belongs: write {FORMS.get(key, 'a single value')}"
-        kind_of = "true or false" if isinstance(value, bool) else "a number"
-        if key in FORMS and not isinstance(value, bool):
-            return f"{what} is a bare number: write {FORMS[key]}"
-        return f"{what} is {kind_of}, not text: put it in quotes, as in '{value}'"
+        if key in FORMS:
+            return f"{what} is {'not text' if isinstance(value, bool) else 'a bare number'}: write {FORMS[key]}"
+        return f"{what} is not text: put it in quotes, as in '{what}'"
     if kind.startswith(("list", "tuple", "sequence", "iterable", "is_instance_of")):
         return f"{what} is not a list: write {'[' + str(value) + ']' if isinstance(value, str | int) else 'a list such as [orders]'}"
     if kind.startswith(("model", "dataclass", "dict", "mapping")):
-        such = f", such as {', '.join(known[:3])}" if known else ""
-        return f"{what} is not a mapping: write keys below it{such}"
+        if known:
+            return f"{what} is not a mapping: write keys below it, such as {', '.join(known[:3])}"
+        return f"{what} is not a mapping: write names below it, each followed by a colon"
     return f"{what} cannot stand here: see the description of the key in docs/stack-file.md"
 
 
@@ -169,8 +181,3 @@ def _camel(text: str) -> str:
 
     parts = re.split(r"('[^']*')", text)
     return "".join(part if part.startswith("'") else re.sub(r"\b[a-z]+(?:_[a-z]+)+\b", spelled, part) for part in parts)
-
-
-def enum_values(kind: type[Enum]) -> list[str]:
-    """What can be written for an enum."""
-    return [str(each.value) for each in kind]

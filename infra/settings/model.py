@@ -50,9 +50,9 @@ class Kubernetes(_Section):
     """The Kubernetes cluster that everything is deployed to."""
 
     context: str | None = None
-    """Context of the kubeconfig. Default: its current one."""
+    """Context of the kubeconfig. Default: the current one of the file that `kubeconfig` or KUBECONFIG names."""
     kubeconfig: str | None = None
-    """Path of the kubeconfig. Default: what KUBECONFIG names, otherwise ~/.kube/config."""
+    """Path of the kubeconfig. Default: what KUBECONFIG names, or ~/.kube/config if a context is given."""
 
     @field_validator("context", "kubeconfig")
     @classmethod
@@ -308,7 +308,7 @@ class Settings(_Section):
     create_namespace: bool = True
     """Whether the namespace is made (and removed) with the stack. Default true."""
     kubernetes: Kubernetes = Kubernetes()
-    """The Kubernetes cluster. Default: the current context of your kubeconfig."""
+    """The Kubernetes cluster. Needed unless KUBECONFIG is set."""
     images: Images = Images()
     """Container images. Default: the public ones."""
     kafka: Kafka = Kafka()

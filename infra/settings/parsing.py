@@ -108,7 +108,7 @@ def _validate(data: dict[str, Any], faults: list[Fault], pruned: set[Path]) -> S
             errors = error.errors(include_url=False)
         removed = False
         for each in errors:
-            path, message, remove = explain(each, known_keys(_container(each)))
+            path, message, remove = explain(each, known_keys(_container(each)), _fixed_keys())
             if path not in pruned:
                 faults.append(Fault(path=path, message=message))
             pruned.add(path)
@@ -153,6 +153,20 @@ def known_keys(path: Path) -> Sequence[str]:
     for part in path:
         node = next(_below(node, part), {})
     return [key for each in _alternatives(node) for key in each.get("properties", {})]
+
+
+@cache
+def _fixed_keys() -> Mapping[str, str]:
+    """The full path of each key that stands at one place only, and below no name that people choose."""
+    found: dict[str, list[str]] = {}
+
+    def walk(path: Path) -> None:
+        for key in known_keys(path):
+            found.setdefault(key, []).append(".".join((*map(str, path), key)))
+            walk((*path, key))
+
+    walk(())
+    return {key: paths[0] for key, paths in found.items() if len(paths) == 1}
 
 
 def _below(node: Mapping[str, Any], part: str | int) -> Iterator[Mapping[str, Any]]:

@@ -22,9 +22,9 @@ from kafka_platform.units import quantity, size_bytes
 from infra.settings.faults import Fault, Path, suggest
 from infra.settings.model import ExternalListener, Settings, Tenant
 
-MAX_REPLICAS_PER_BROKER = 4_000
-"""Partitions times replicas on one broker: beyond it, starting and failing over take minutes
-(https://kafka.apache.org/documentation/#basic_ops and the vendors' sizing guides agree on this order)."""
+MAX_REPLICAS_PER_BROKER = 30_000
+"""Partitions times replicas on one broker: each maps two index files into memory, and Linux gives a process 65,530
+mappings (vm.max_map_count)."""
 
 
 class Known:

@@ -1,6 +1,8 @@
 """Reads `Pulumi.<stack>.yaml` as Pulumi does (YAML 1.2), and says where it is not YAML."""
 
+import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,12 @@ class _Loader(yaml.SafeLoader):
     """YAML 1.2 scalars (`on`, `no`, 2026-01-01 and 1:30 are text) and no key twice."""
 
 
+_PLAIN_TAGS = ("null", "bool", "int", "float", "seq", "str")
+_Loader.yaml_constructors = {
+    tag: made
+    for tag, made in yaml.SafeLoader.yaml_constructors.items()
+    if tag is None or tag.rpartition(":")[2] in _PLAIN_TAGS
+}
 _Loader.yaml_implicit_resolvers = {}
 for _tag, _expression, _first in (
     ("null", r"~|null|Null|NULL|", "~nN\0"),
@@ -55,7 +63,11 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
 def _at(mark: Any, what: str, fix: str) -> SettingsError:
-    return SettingsError([Fault(path=(f"line {mark.line + 1}",), message=f"{what}: {fix}")])
+    return _unreadable(f"line {mark.line + 1}", f"{what}: {fix}")
+
+
+def _unreadable(place: str, message: str) -> SettingsError:
+    return SettingsError([Fault(path=(), place=place, message=message)])
 
 
 def read(file: Path) -> Any:
@@ -69,11 +81,11 @@ def read(file: Path) -> Any:
     except FileNotFoundError:
         name = file.name.removeprefix("Pulumi.").removesuffix(".yaml")
         fix = suggest(name, stack_names(file.parent)) if stack_names(file.parent) else f"write {file.name}"
-        raise SettingsError([Fault(path=(f"stack {name}",), message=f"has no file {file.name}: {fix}")]) from None
+        raise _unreadable(f"stack {name}", f"has no file {file.name}: {fix}") from None
     except UnicodeDecodeError:
-        raise SettingsError(
-            [Fault(path=("line 1",), message="the file is not text in UTF-8: save it as such")]
-        ) from None
+        raise _unreadable("file", "is not text in UTF-8: save it as such") from None
+    except OSError as error:
+        raise _unreadable("file", f"cannot be read, {error.strerror}: give the name of a stack") from None
     return select(parse_yaml(text))
 
 
@@ -82,38 +94,68 @@ def stack_names(folder: Path) -> list[str]:
     return sorted(each.name.removeprefix("Pulumi.").removesuffix(".yaml") for each in folder.glob("Pulumi.*.yaml"))
 
 
+def is_blank(file: Path) -> bool:
+    """Whether the file has only what Pulumi itself writes when a stack is made, and its settings are still to come."""
+    try:
+        content = parse_yaml(file.read_text(encoding="utf-8"))
+    except (SettingsError, OSError, UnicodeDecodeError):
+        return False
+    return isinstance(content, dict) and bool(content) and set(content) <= set(PULUMI_KEYS) - {"config"}
+
+
 def parse_yaml(text: str) -> Any:
     """The text's content. Raises `SettingsError` with the line that is not YAML."""
     try:
         # A subclass of the safe loader.
-        return yaml.load(text, _Loader)  # noqa: S506
+        content = yaml.load(text, _Loader)  # noqa: S506
+        json.dumps(content)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        if mark is None:
-            raise SettingsError([Fault(path=("file",), message=f"is not YAML: {error.problem}")]) from None
-        line = text.splitlines()[mark.line] if mark.line < len(text.splitlines()) else ""
-        if "\t" in line[: len(line) - len(line.lstrip())] or "'\\t'" in str(error.problem):
-            raise _at(mark, "a tab stands in the indentation", "write spaces") from None
-        raise _at(mark, f"is not YAML: {error.problem}", _yaml_fix(str(error.problem), line)) from None
+        raise _not_yaml(error, text.splitlines()) from None
     except yaml.reader.ReaderError as error:
         character = f"U+{error.character:04X}" if isinstance(error.character, int) else repr(error.character)
-        raise SettingsError(
-            [Fault(path=("file",), message=f"has the unprintable character {character}: remove it")]
-        ) from None
+        raise _unreadable("file", f"has the unprintable character {character}: remove it") from None
+    except RecursionError:
+        raise _unreadable("file", "a part of it contains itself, or is nested too deep: write it out plainly") from None
+    except ValueError as error:
+        if isinstance(error, SettingsError):
+            raise
+        raise _unreadable("file", "a part of it contains itself: write it out plainly") from None
+    return content
 
 
-def _yaml_fix(problem: str, line: str) -> str:
-    if "mapping values are not allowed" in problem:
-        return "put text that has ': ' in it in quotes, or check the indentation"
-    if "expected ',' or" in problem or "expected the node content" in problem:
-        return "close every { and [ that is opened, with commas between the parts"
-    if "block end" in problem or "could not find expected ':'" in problem:
-        return "put keys of the same level below each other, each followed by ': '"
-    if "undefined alias" in problem:
-        return "define it as &name before it is used as *name"
-    if "cannot start any token" in problem or "end of stream" in problem:
-        return "put the text in quotes, and close them"
-    return f"check the text near {line.strip()[:40]!r}"
+def _not_yaml(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> SettingsError:
+    problem = str(error.problem)
+    mark = error.problem_mark or error.context_mark
+    if mark is None:
+        return _unreadable("file", f"is not YAML, {problem}: check its indentation and quotes")
+    if error.context_mark is not None and ("end of stream" in problem or "stream end" in problem):
+        mark = error.context_mark
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    if "\t" in line[: len(line) - len(line.lstrip())] or "'\\t'" in problem:
+        return _at(mark, "a tab stands in the indentation", "write spaces")
+    for part, what, fix in _YAML_PROBLEMS:
+        if part in problem:
+            return _at(mark, what, fix)
+    return _at(mark, f"is not YAML, {problem}", f"check the text near {line.strip()[:40]!r}")
+
+
+_YAML_PROBLEMS = (
+    (
+        "mapping values are not allowed",
+        "a second ': ' stands in the line",
+        "put text with ': ' in quotes, or indent keys alike",
+    ),
+    ("expected ',' or", "a { or [ is not closed", "close it, with commas between its parts"),
+    ("expected the node content", "a { or [ is not closed", "close it, with commas between its parts"),
+    ("expected <block end>", "the indentation does not fit", "put keys of the same level below each other"),
+    ("could not find expected ':'", "a key has no ': ' after it", "write `key: value`"),
+    ("end of stream", "a quote is not closed", "close it"),
+    ("undefined alias", "the name after * is not defined", "define it as &name before it is used as *name"),
+    ("cannot start any token", "text begins with a character that has a meaning in YAML", "put the text in quotes"),
+    ("constructor for the tag", "a value has a !tag", "write a plain value"),
+    ("another document", "a second document begins", "keep one, without ---"),
+)
+"""Part of what the YAML reader says, what that means, and how to fix it."""
 
 
 def select(content: Any) -> Any:

@@ -1,0 +1,741 @@
+"""Broken stack files, and the one line that each is answered with."""
+
+PLATFORM: list[tuple[str, str]] = [
+    ("kafka: {nodez: 3}", "kafka.nodez: unknown key: did you mean 'nodes'?"),
+    ("kafak: {nodes: 3}", "kafak: unknown key: did you mean 'kafka'?"),
+    ("topics: {orders: {partition: 3}}", "topics.orders.partition: unknown key: did you mean 'partitions'?"),
+    (
+        "topics: {orders: {min_insync_replicas: 1}}",
+        "topics.orders.min_insync_replicas: unknown key: did you mean 'minInsyncReplicas'?",
+    ),
+    (
+        "topics: {orders: {colour: red}}",
+        "topics.orders.colour: unknown key: use one of partitions, replicas, minInsyncReplicas, retention, retentionSize, cleanup, maxMessageSize, config, deletion",
+    ),
+    ("tenants: {shop: {user: {app: {}}}}", "tenants.shop.user: unknown key: did you mean 'users'?"),
+    (
+        "tenants: {shop: {users: {app: {write: []}}}}",
+        "tenants.shop.users.app.write: unknown key: did you mean 'writes'?",
+    ),
+    (
+        "tenants: {shop: {quotas: {produces: 1MB/s}}}",
+        "tenants.shop.quotas.produces: unknown key: did you mean 'produce'?",
+    ),
+    (
+        "kafka: {listeners: {externel: {expose: nodePort, host: a, port: 30092}}}",
+        "kafka.listeners.externel: unknown key: did you mean 'external'?",
+    ),
+    ("kafka: {resources: {mem: 1Gi}}", "kafka.resources.mem: unknown key: did you mean 'memory'?"),
+    ("kubernetes: {ctx: prod}", "kubernetes.ctx: unknown key: did you mean 'context'?"),
+    ("images: {broker: apache/kafka}", "images.broker: unknown key: use one of kafka, runtime"),
+    (
+        "gateway: {pods: 3}",
+        "gateway: unknown key: use one of namespace, createNamespace, kubernetes, images, kafka, topics, tenants",
+    ),
+    (
+        "workers: {fraud: {image: a}}",
+        "workers: unknown key: use one of namespace, createNamespace, kubernetes, images, kafka, topics, tenants",
+    ),
+    (
+        "tenants: {shop: {users: {app: {namespace: shop}}}}",
+        "tenants.shop.users.app.namespace: unknown key: write namespace at the tenant, tenants.shop.namespace",
+    ),
+    ("kafka: {nodes: three}", "kafka.nodes: 'three' is not a whole number: write one such as 3"),
+    ("kafka: {nodes: '3'}", "kafka.nodes: '3' is text: write a whole number without quotes"),
+    ("kafka: {nodes: 1.5}", "kafka.nodes: 1.5 is not a whole number: write one such as 3"),
+    ("kafka: {nodes: true}", "kafka.nodes: true is not a whole number: write one such as 3"),
+    ("kafka: {nodes: [3]}", "kafka.nodes: a list is not a whole number: write one such as 3"),
+    ("kafka: {version: 4.3}", "kafka.version: 4.3 is a bare number: write three numbers such as 4.3.1"),
+    ("kafka: {storage: 10}", "kafka.storage: 10 is a bare number: write a quantity such as 10Gi"),
+    ("kafka: 3", "kafka: 3 is not a mapping: write keys below it, such as engine, version, nodes"),
+    ("kafka: [nodes, 3]", "kafka: a list is not a mapping: write keys below it, such as engine, version, nodes"),
+    (
+        """\
+kafka:
+  nodes:
+""",
+        "kafka.nodes: has no value: write one, or remove the key",
+    ),
+    ("topics: [orders, customers]", "topics: a list is not a mapping: write names below it, each followed by a colon"),
+    ("topics: orders", "topics: 'orders' is not a mapping: write names below it, each followed by a colon"),
+    (
+        "topics: {orders: 24}",
+        "topics.orders: 24 is not a mapping: write keys below it, such as partitions, replicas, minInsyncReplicas",
+    ),
+    ("topics: {orders: {retention: 7}}", "topics.orders.retention: 7 is a bare number: write a duration such as 7d"),
+    ("topics: {orders: {retention: true}}", "topics.orders.retention: true is not text: write a duration such as 7d"),
+    (
+        "topics: {orders: {cleanup: compacted}}",
+        "topics.orders.cleanup: 'compacted' is not known: did you mean 'compact'?",
+    ),
+    (
+        "topics: {orders: {cleanup: [compact, delete]}}",
+        "topics.orders.cleanup: a list stands where one word belongs: use one of delete, compact, compact,delete",
+    ),
+    (
+        "topics: {orders: {config: {segment.bytes: [1]}}}",
+        "topics.orders.config.'segment.bytes': a list stands where a text belongs: write a single value",
+    ),
+    (
+        "topics: {orders: {config: {segment.bytes: }}}",
+        "topics.orders.config.'segment.bytes': has no value: write one, or remove the key",
+    ),
+    ("createNamespace: yes", "createNamespace: 'yes' is not true or false: write true or false"),
+    (
+        """\
+topics: {orders: {}}
+tenants: {shop: {users: {app: {writes: orders}}}}
+""",
+        "tenants.shop.users.app.writes: 'orders' is not a list: write [orders]",
+    ),
+    (
+        """\
+topics: {orders: {}}
+tenants: {shop: {users: {app: {writes: [1]}}}}
+""",
+        "tenants.shop.users.app.writes[0]: 1 is not text: put it in quotes, as in '1'",
+    ),
+    (
+        "tenants: {shop: {quotas: {produce: 20}}}",
+        "tenants.shop.quotas.produce: 20 is a bare number: write a rate such as 20MB/s",
+    ),
+    (
+        "tenants: {shop: {quotas: {requestPercentage: half}}}",
+        "tenants.shop.quotas.requestPercentage: 'half' is not a number: write one such as 3",
+    ),
+    ("kafka: {engine: strimzi}", "kafka.engine: 'strimzi' is not known: use one of embedded, external"),
+    ("kafka: {engine: embeded}", "kafka.engine: 'embeded' is not known: did you mean 'embedded'?"),
+    ("kafka: {nodes: 0}", "kafka.nodes: 0 is out of range: use 1, or at least 3"),
+    (
+        "kafka: {nodes: 2}",
+        "kafka.nodes: 2 nodes have no majority when one is down, so they are no safer than one: use 1 or 3",
+    ),
+    ("kafka: {nodes: -3}", "kafka.nodes: -3 is out of range: use 1, or at least 3"),
+    (
+        "kafka: {version: latest}",
+        "kafka.version: 'latest' is not a version of Kafka: write three numbers, such as 4.3.1",
+    ),
+    ("kafka: {version: 3.9.0}", "kafka.version: 3.9.0 is too old: use 4.0.0 or newer, such as 4.3.1"),
+    (
+        "kafka: {storage: 10GB}",
+        "kafka.storage: '10GB' is not a Kubernetes quantity: write a number with m, k, M, G, T, Ki, Mi, Gi or Ti, such as 10Gi",
+    ),
+    ("kafka: {storage: 500Mi}", "kafka.storage: 500Mi is too little, one segment of a log is 1Gi: use at least 1Gi"),
+    (
+        "kafka: {storageClass: Fast_SSD}",
+        "kafka.storageClass: 'Fast_SSD' is not a Kubernetes object name: use up to 253 of a-z, 0-9, - and ., beginning and ending with a letter or digit",
+    ),
+    (
+        "kafka: {resources: {memory: 256Mi}}",
+        "kafka.resources.memory: 256Mi is too little for a broker: use at least 512Mi",
+    ),
+    (
+        "kafka: {resources: {memory: 1 GB}}",
+        "kafka.resources.memory: '1 GB' is not a Kubernetes quantity: write a number with m, k, M, G, T, Ki, Mi, Gi or Ti, such as 10Gi",
+    ),
+    (
+        "kafka: {resources: {cpu: '2', cpuLimit: '1'}}",
+        "kafka.resources.cpuLimit: 1 is less than cpu (2): raise it or leave it out",
+    ),
+    (
+        "kafka: {spread: 'by zone'}",
+        "kafka.spread: 'by zone' is not a label of machines: write one such as topology.kubernetes.io/zone",
+    ),
+    (
+        "kafka: {clusterId: abc}",
+        "kafka.clusterId: 'abc' is not a Kafka cluster id: use the 22 characters of a-z A-Z 0-9 _ - that the cluster had",
+    ),
+    (
+        "kafka: {config: {log.dirs: /data}}",
+        "kafka.config.'log.dirs': cannot be set here, it is the volume: remove the key",
+    ),
+    (
+        "kafka: {config: {min.insync.replicas: 2}}",
+        "kafka.config.'min.insync.replicas': cannot be set here: write defaults.minInsyncReplicas",
+    ),
+    (
+        "kafka: {clientNamespaces: [Shop]}",
+        "kafka.clientNamespaces: 'Shop' is not a Kubernetes namespace: use 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit",
+    ),
+    ("kafka: {deletion: yes}", "kafka.deletion: 'yes' is not known: use one of retain, allow"),
+    (
+        "images: {kafka: 'apache kafka'}",
+        "images.kafka: 'apache kafka' is not an image: write registry/name:tag, such as registry.example.com/kafka:4.3.1",
+    ),
+    ("kubernetes: {context: ''}", "kubernetes.context: is empty: write a value, or remove the key"),
+    (
+        "namespace: Streaming",
+        "namespace: 'Streaming' is not a Kubernetes namespace: use 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit",
+    ),
+    (
+        "namespace: kube-system",
+        "namespace: 'kube-system' is in every Kubernetes cluster already: write createNamespace: false, or another name",
+    ),
+    ("topics: {orders: {partitions: 0}}", "topics.orders.partitions: 0 is out of range: use 1 to 10000"),
+    ("topics: {orders: {partitions: 20000}}", "topics.orders.partitions: 20000 is out of range: use 1 to 10000"),
+    (
+        "topics: {orders: {retention: 7 days}}",
+        "topics.orders.retention: '7 days' is not a duration: write a number with ms, s, m, h or d, such as 10s, 7d or 1d12h",
+    ),
+    ("topics: {orders: {retention: -1}}", "topics.orders.retention: -1 is a bare number: write a duration such as 7d"),
+    (
+        "topics: {orders: {retentionSize: 10 Gi}}",
+        "topics.orders.retentionSize: '10 Gi' is not a size: write a number with kB, MB, GB, TB, Ki, Mi, Gi or Ti, such as 512Mi",
+    ),
+    (
+        "topics: {orders: {maxMessageSize: big}}",
+        "topics.orders.maxMessageSize: 'big' is not a size: write a number with kB, MB, GB, TB, Ki, Mi, Gi or Ti, such as 512Mi",
+    ),
+    (
+        "topics: {orders: {config: {retention.ms: 1000}}}",
+        "topics.orders.config.'retention.ms': has a field of its own: write retention",
+    ),
+    (
+        "topics: {orders: {config: {segment.byte: 1000000}}}",
+        "topics.orders.config.'segment.byte': unknown topic setting: did you mean 'segment.bytes'?",
+    ),
+    (
+        "topics: {'orders new': {}}",
+        "topics.'orders new': 'orders new' is not a Kafka topic name: use 1 to 249 of the characters a-z A-Z 0-9 . _ -",
+    ),
+    (
+        "topics: {__consumer_offsets: {}}",
+        "topics.__consumer_offsets: '__consumer_offsets' begins with '__', which is reserved for internal topics: choose another name",
+    ),
+    (
+        "topics: {_kafka-platform-ledger: {}}",
+        "topics._kafka-platform-ledger: '_kafka-platform-ledger' begins with '_kafka-platform', which is reserved for internal topics: choose another name",
+    ),
+    (
+        "topics: {a.b: {}, a_b: {}}",
+        "topics.a_b: differs from 'a.b' only by '.' and '_', which Kafka refuses: rename one",
+    ),
+    (
+        "topics: {customers: {cleanup: compact, retention: 7d}}",
+        "topics.customers.retention: has no effect on a compacted topic: remove it, or write cleanup: compact,delete",
+    ),
+    (
+        "topics: {orders: {replicas: 3}}",
+        "topics.orders.replicas: 3 replicas on 1 broker: use at most 1, or add nodes to kafka.nodes",
+    ),
+    (
+        """\
+kafka: {nodes: 3}
+topics: {orders: {replicas: 5}}
+""",
+        "topics.orders.replicas: 5 replicas on 3 brokers: use at most 3, or add nodes to kafka.nodes",
+    ),
+    (
+        "kafka: {nodes: 3, defaults: {replicas: 4}}",
+        "kafka.defaults.replicas: 4 replicas on 3 brokers: use at most 3, or add nodes to kafka.nodes",
+    ),
+    (
+        "kafka: {nodes: 3, defaults: {replicas: 3, minInsyncReplicas: 3}}",
+        "kafka.defaults.minInsyncReplicas: 3 of 3 replicas: one broker down would stop every writer: use 2",
+    ),
+    (
+        "kafka: {nodes: 3, defaults: {minInsyncReplicas: 3}}",
+        "kafka.defaults.minInsyncReplicas: 3 of 3 replicas: one broker down would stop every writer: use 2",
+    ),
+    (
+        "kafka: {nodes: 3, defaults: {minInsyncReplicas: 0}}",
+        "kafka.defaults.minInsyncReplicas: 0 is out of range: use at least 1",
+    ),
+    (
+        "kafka: {nodes: 3, defaults: {retention: week}}",
+        "kafka.defaults.retention: 'week' is not a duration: write a number with ms, s, m, h or d, such as 10s, 7d or 1d12h",
+    ),
+    (
+        """\
+kafka: {nodes: 3}
+topics: {orders: {replicas: 3, minInsyncReplicas: 3}}
+""",
+        "topics.orders.minInsyncReplicas: 3 of 3 replicas: one broker down would stop every writer: use 2",
+    ),
+    (
+        """\
+kafka: {nodes: 3}
+topics: {orders: {minInsyncReplicas: 3}}
+""",
+        "topics.orders.minInsyncReplicas: 3 of 3 replicas: one broker down would stop every writer: use 2",
+    ),
+    (
+        """\
+kafka: {nodes: 3}
+topics: {orders: {replicas: 2}}
+""",
+        "topics.orders.replicas: 2 replicas, and 2 have to be in sync by kafka.defaults: one broker down would stop every writer: write minInsyncReplicas: 1, or more replicas",
+    ),
+    (
+        """\
+kafka: {nodes: 3, storage: 10Gi}
+topics: {orders: {partitions: 6, retentionSize: 2Gi}}
+""",
+        "topics.orders.retentionSize: 2Gi in 6 partitions, 3 copies, is 12Gi on each broker, whose volume has 10Gi: keep less, or raise kafka.storage",
+    ),
+    (
+        "topics: {a: {partitions: 10000}, b: {partitions: 10000}, c: {partitions: 10000}, d: {partitions: 10000}}",
+        "topics: 40,000 partitions with their copies on each broker: use at most 30,000: fewer partitions, or more nodes in kafka.nodes",
+    ),
+    (
+        "kafka: {listeners: {external: {expose: nodePort, host: a.example.com}}}",
+        "kafka.listeners.external.port: missing: write the port of broker 0, such as 30092",
+    ),
+    (
+        "kafka: {listeners: {external: {expose: nodePort, host: a.example.com, port: 9094}}}",
+        "kafka.listeners.external.port: 9094 is out of range: use 30000 to 32767",
+    ),
+    (
+        "kafka: {nodes: 3, listeners: {external: {expose: nodePort, host: a.example.com, port: 32766}}}",
+        "kafka.listeners.external.port: 32766 leaves no port for node 2: use at most 32765",
+    ),
+    (
+        "kafka: {listeners: {external: {expose: nodePort, host: 'a b', port: 30092}}}",
+        "kafka.listeners.external.host: 'a b' is not a Kubernetes host name: use up to 253 of a-z, 0-9, - and ., beginning and ending with a letter or digit",
+    ),
+    (
+        "kafka: {listeners: {external: {expose: nodePort, host: a.example.com, port: 30092, annotations: {a: b}}}}",
+        "kafka.listeners.external.annotations: only load balancers have them: remove the key, or expose by loadBalancer",
+    ),
+    (
+        "kafka: {listeners: {external: {expose: ingress, host: a.example.com}}}",
+        "kafka.listeners.external.expose: 'ingress' is not known: use one of nodePort, loadBalancer",
+    ),
+    (
+        "kafka: {listeners: {external: {host: a.example.com}}}",
+        "kafka.listeners.external.expose: missing: write nodePort or loadBalancer",
+    ),
+    (
+        "kafka: {listeners: {external: {expose: loadBalancer}}}",
+        "kafka.listeners.external.host: missing: write the name by which clients reach the brokers",
+    ),
+    (
+        "kafka: {nodes: 3, listeners: {external: {expose: loadBalancer, host: kafka.example.com}}}",
+        "kafka.listeners.external.host: 'kafka.example.com' is the same for all 3 nodes: put {nodeId} in it, as in broker-{nodeId}.example.com",
+    ),
+    (
+        "kafka: {listeners: {external: {expose: loadBalancer, host: kafka.example.com, port: 70000}}}",
+        "kafka.listeners.external.port: 70000 is out of range: use 1 to 65535",
+    ),
+    (
+        "kafka: {listeners: {certificate: Kafka TLS}}",
+        "kafka.listeners.certificate: 'Kafka TLS' is not a Kubernetes Secret name: use up to 253 of a-z, 0-9, - and ., beginning and ending with a letter or digit",
+    ),
+    (
+        "kafka: {bootstrapServers: 'a:9092'}",
+        "kafka.bootstrapServers: the engine is embedded: remove the key, or write engine: external",
+    ),
+    (
+        "kafka: {engine: external}",
+        "kafka.bootstrapServers: missing: write where the Kafka is, as in kafka.example.com:9092",
+    ),
+    (
+        "kafka: {engine: external, bootstrapServers: kafka.example.com}",
+        "kafka.bootstrapServers: 'kafka.example.com' is not host:port: write kafka.example.com:9092, several with commas",
+    ),
+    (
+        "kafka: {engine: external, bootstrapServers: 'kafka.example.com:90920'}",
+        "kafka.bootstrapServers: 'kafka.example.com:90920' is not host:port: write kafka.example.com:9092, several with commas",
+    ),
+    (
+        "kafka: {engine: external, bootstrapServers: 'a:9092', nodes: 3}",
+        "kafka.nodes: the engine is external: remove the key, or write engine: embedded",
+    ),
+    (
+        """\
+kafka: {engine: external, bootstrapServers: 'a:9092'}
+topics: {orders: {}}
+""",
+        "kafka.adminSecret: missing, topics and users need an administrator: name the Secret with its username and password",
+    ),
+    (
+        "kafka: {engine: external, bootstrapServers: 'a:9092', securityProtocol: SSL, saslMechanism: PLAIN}",
+        "kafka.saslMechanism: SSL has no login: remove the key, or use SASL_SSL as securityProtocol",
+    ),
+    (
+        "kafka: {engine: external, bootstrapServers: 'a:9092', securityProtocol: SASL_PLAINTEXT, saslMechanism: PLAIN}",
+        "kafka.saslMechanism: PLAIN sends the password in the clear without TLS: use SCRAM-SHA-512, or SASL_SSL as securityProtocol",
+    ),
+    (
+        "kafka: {engine: external, bootstrapServers: 'a:9092', saslMechanism: SCRAM-SHA-256}",
+        "kafka.saslMechanism: 'SCRAM-SHA-256' is not known: did you mean 'SCRAM-SHA-512'?",
+    ),
+    (
+        "kafka: {engine: external, bootstrapServers: 'a:9092', securityProtocol: TLS}",
+        "kafka.securityProtocol: 'TLS' is not known: use one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL",
+    ),
+    (
+        """\
+topics: {orders: {}}
+tenants: {shop: {users: {app: {reads: [ordrs]}}}}
+""",
+        "tenants.shop.users.app.reads: 'ordrs' is not a topic of this file: did you mean 'orders'?",
+    ),
+    (
+        "tenants: {shop: {users: {app: {reads: [events]}}}}",
+        "tenants.shop.users.app.reads: 'events' is not a topic of this file: declare it under topics",
+    ),
+    (
+        """\
+topics: {orders: {}}
+tenants: {shop: {users: {app: {writes: [shipments-*]}}}}
+""",
+        "tenants.shop.users.app.writes: no topic begins with 'shipments-': declare it under topics",
+    ),
+    (
+        """\
+topics: {orders: {}}
+tenants: {shop: {users: {app: {reads: [orders, orders]}}}}
+""",
+        "tenants.shop.users.app.reads: 'orders' stands there 2 times: keep one",
+    ),
+    (
+        """\
+topics: {orders: {}}
+tenants: {shop: {users: {app: {reads: [o*s]}}}}
+""",
+        "tenants.shop.users.app.reads: 'o*s' is not a name or prefix: write a name such as orders, or a prefix such as orders-*",
+    ),
+    (
+        """\
+topics: {orders: {}}
+tenants: {shop: {users: {app: {groups: ['']}}}}
+""",
+        "tenants.shop.users.app.groups: '' is not a name or prefix: write a name such as orders, or a prefix such as orders-*",
+    ),
+    (
+        "tenants: {shop: {users: {app: {}}}, bank: {users: {app: {}}}}",
+        "tenants.bank.users.app: tenant 'shop' has a user of that name too: rename one",
+    ),
+    (
+        "tenants: {shop: {users: {admin: {}}}}",
+        "tenants.shop.users.admin: 'admin' is a user of the platform itself: choose another name",
+    ),
+    (
+        "tenants: {shop: {users: {Order_API: {}}}}",
+        "tenants.shop.users.Order_API: 'Order_API' is not a user name: use up to 200 of a-z, 0-9, - and ., beginning and ending with a letter or digit",
+    ),
+    (
+        "tenants: {Shop: {}}",
+        "tenants.Shop: 'Shop' is not a Kubernetes name: use 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit",
+    ),
+    (
+        "tenants: {shop: {namespace: my_shop}}",
+        "tenants.shop.namespace: 'my_shop' is not a Kubernetes namespace: use 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit",
+    ),
+    (
+        "tenants: {shop: {createNamespace: true}}",
+        "tenants.shop.createNamespace: the tenant has no namespace of its own: name it by namespace, or remove the key",
+    ),
+    (
+        "tenants: {shop: {namespace: default, createNamespace: true}}",
+        "tenants.shop.namespace: 'default' is in every Kubernetes cluster already: write createNamespace: false, or another name",
+    ),
+    (
+        """\
+createNamespace: false
+tenants: {shop: {namespace: streaming, createNamespace: true}}
+""",
+        "tenants.shop.createNamespace: 'streaming' is the platform's namespace, which is not to be made: remove the key",
+    ),
+    (
+        "tenants: {shop: {quotas: {produce: 20MB}}}",
+        "tenants.shop.quotas.produce: '20MB' is not a rate: write a size per second, such as 20MB/s",
+    ),
+    (
+        "tenants: {shop: {quotas: {consume: fast/s}}}",
+        "tenants.shop.quotas.consume: 'fast' is not a size: write a number with kB, MB, GB, TB, Ki, Mi, Gi or Ti, such as 512Mi",
+    ),
+    (
+        "tenants: {shop: {quotas: {produce: 0MB/s}}}",
+        "tenants.shop.quotas.produce: '0MB/s' is not a rate: write more than nothing per second, such as 20MB/s",
+    ),
+    (
+        "tenants: {shop: {quotas: {requestPercentage: 0}}}",
+        "tenants.shop.quotas.requestPercentage: 0.0 is out of range: use more than 0, or leave it out for no limit",
+    ),
+    (
+        "tenants: {shop: {users: {app: {passwordVersion: 0}}}}",
+        "tenants.shop.users.app.passwordVersion: 0 is out of range: use 1 or more",
+    ),
+    (
+        """\
+topics: {orders: {}}
+tenants: {shop: {users: {app: {acls: [{resource: topic, name: orders, operations: []}]}}}}
+""",
+        "tenants.shop.users.app.acls[0].operations: none are given: name at least one, such as READ",
+    ),
+    (
+        """\
+topics: {orders: {}}
+tenants: {shop: {users: {app: {acls: [{resource: topic, name: orders}]}}}}
+""",
+        "tenants.shop.users.app.acls[0].operations: missing: write a list such as [READ, DESCRIBE]",
+    ),
+    (
+        """\
+topics: {orders: {}}
+tenants: {shop: {users: {app: {acls: [{resource: queue, name: orders, operations: [READ]}]}}}}
+""",
+        "tenants.shop.users.app.acls[0].resource: 'queue' is not known: use one of topic, group, transactionalId, cluster",
+    ),
+    (
+        """\
+topics: {orders: {}}
+tenants: {shop: {users: {app: {acls: [{resource: topic, name: orders, operations: [read]}]}}}}
+""",
+        "tenants.shop.users.app.acls[0].operations[0]: 'read' is not known: did you mean 'READ'?",
+    ),
+    (
+        """\
+topics: {orders: {}}
+tenants: {shop: {users: {app: {acls: [{resource: topic, name: order, operations: [READ]}]}}}}
+""",
+        "tenants.shop.users.app.acls[0].name: 'order' is not a topic of this file: did you mean 'orders'?",
+    ),
+    (
+        "tenants: {shop: {users: {app: {acls: [{resource: cluster, name: kafka, operations: [DESCRIBE]}]}}}}",
+        "tenants.shop.users.app.acls[0].name: 'kafka' is not the cluster's name in ACLs: write kafka-cluster",
+    ),
+    (
+        """\
+tenants:
+  shop:
+    users:
+      app:
+        acls:
+          - {resource: group, name: a, operations: [READ]}
+          - {resource: group, name: a, operations: [DESCRIBE]}
+""",
+        "tenants.shop.users.app.acls[1]: group 'a' stands in this list already: put the operations together",
+    ),
+    (
+        "tenants: {shop: {users: {app: {acls: [{resource: group, name: a, operations: [READ, READ]}]}}}}",
+        "tenants.shop.users.app.acls[0].operations: 'READ' stands there 2 times: keep one",
+    ),
+    (
+        "- kafka",
+        "config.kafka-platform:platform: a list is not a mapping: write keys below it, such as kafka, topics and tenants",
+    ),
+    (
+        "production",
+        "config.kafka-platform:platform: 'production' is not a mapping: write keys below it, such as kafka, topics and tenants",
+    ),
+    ("kafka: {nodes: 3, retention: 7d}", "kafka.retention: unknown key: did you mean kafka.defaults.retention?"),
+    ("nodes: 3", "nodes: unknown key: did you mean kafka.nodes?"),
+    ("certificate: kafka-tls", "certificate: unknown key: did you mean kafka.listeners.certificate?"),
+    (
+        "kafka: {config: {compression.type: zstd, super.users: 'User:me'}}",
+        "kafka.config.'super.users': cannot be set here, they are the platform's own users: remove the key",
+    ),
+    (
+        "topics: {orders: {partitions: 99999999999999999999}}",
+        "topics.orders.partitions: 99999999999999999999 is out of range: use 1 to 10000",
+    ),
+    (
+        "topics: {orders: {retention: 2026-01-01}}",
+        "topics.orders.retention: '2026-01-01' is not a duration: write a number with ms, s, m, h or d, such as 10s, 7d or 1d12h",
+    ),
+    ("tenants: [shop]", "tenants: a list is not a mapping: write names below it, each followed by a colon"),
+    (
+        "tenants: {shop: {users: [app]}}",
+        "tenants.shop.users: a list is not a mapping: write names below it, each followed by a colon",
+    ),
+    (
+        "kafka: {engine: [embedded]}",
+        "kafka.engine: a list stands where one word belongs: use one of embedded, external",
+    ),
+    ('topics: {"": {}}', "topics.'': '' is not a Kafka topic name: use 1 to 249 of the characters a-z A-Z 0-9 . _ -"),
+    (
+        "topics: {..: {}}",
+        "topics.'..': '..' is not a Kafka topic name: use 1 to 249 of the characters a-z A-Z 0-9 . _ -",
+    ),
+]
+"""What stands below `config: kafka-platform:platform:`."""
+
+FILES: list[tuple[str, str]] = [
+    ("", "config: missing, the file is empty: write `config:` and `kafka-platform:platform:` below it"),
+    (
+        "# only a comment\n",
+        "config: missing, the file is empty: write `config:` and `kafka-platform:platform:` below it",
+    ),
+    ("- a\n", "config: missing, the file is a list: write `config:` and `kafka-platform:platform:` below it"),
+    ("kafka-platform:platform: {}\n", "config: missing: write `config:` and `kafka-platform:platform:` below it"),
+    ("config:\n", "config: missing: write `config:` and `kafka-platform:platform:` below it"),
+    ("config: 3\n", "config: missing: write `config:` and `kafka-platform:platform:` below it"),
+    (
+        """\
+cofnig:
+  kafka-platform:platform: {}
+""",
+        "cofnig: unknown key: did you mean 'config'?",
+    ),
+    (
+        """\
+config:
+  aws:region: eu-west-1
+""",
+        "config.kafka-platform:platform: missing: write `kafka-platform:platform:` below `config:`",
+    ),
+    (
+        """\
+config:
+  kafka-platform:platfrom: {}
+""",
+        "config.kafka-platform:platfrom: unknown key: did you mean 'kafka-platform:platform'?",
+    ),
+    (
+        """\
+config:
+  kafka-platform:platform: {}
+  kafka-platform:topics: {}
+""",
+        "config.kafka-platform:topics: unknown key: did you mean 'kafka-platform:platform'?",
+    ),
+    (
+        """\
+config:
+  kafka_platform:platform: {}
+""",
+        "config.kafka_platform:platform: unknown key: did you mean 'kafka-platform:platform'?",
+    ),
+    ("config:\n  kafka-platform:platform:\n\ttopics: {}\n", "line 3: a tab stands in the indentation: write spaces"),
+    (
+        """\
+config:
+  kafka-platform:platform:
+    topics: {orders: {partitions: 3}
+""",
+        "line 3: a { or [ is not closed: close it, with commas between its parts",
+    ),
+    (
+        """\
+config:
+  kafka-platform:platform:
+    topics:
+      orders: {}
+      orders: {partitions: 3}
+""",
+        "line 5: 'orders' stands here and on line 4: keep one of them",
+    ),
+    (
+        """\
+config:
+  kafka-platform:platform:
+    kafka: nodes: 3
+""",
+        "line 3: a second ': ' stands in the line: put text with ': ' in quotes, or indent keys alike",
+    ),
+    (
+        """\
+config:
+  kafka-platform:platform:
+    kafka:
+      nodes: 3
+     storage: 1Gi
+""",
+        "line 5: the indentation does not fit: put keys of the same level below each other",
+    ),
+    (
+        """\
+config:
+  kafka-platform:platform:
+    kafka:
+      version: '4.3.1
+""",
+        "line 4: a quote is not closed: close it",
+    ),
+    (
+        """\
+config:
+  kafka-platform:platform:
+    topics: *all
+""",
+        "line 3: the name after * is not defined: define it as &name before it is used as *name",
+    ),
+    (
+        """\
+config:
+  kafka-platform:platform:
+    topics: {? [a, b] : {}}
+""",
+        "line 3: a key is not a single word: write `key: value`",
+    ),
+    (
+        """\
+config:
+  kafka-platform:platform:
+    namespace: @streaming
+""",
+        "line 3: text begins with a character that has a meaning in YAML: put the text in quotes",
+    ),
+    (
+        """\
+config:
+  kafka-platform:platform: &a
+    topics: *a
+""",
+        "file: a part of it contains itself: write it out plainly",
+    ),
+    (
+        """\
+config:
+  kafka-platform:platform: {}
+---
+config: {}
+""",
+        "line 3: a second document begins: keep one, without ---",
+    ),
+    (
+        """\
+config:
+  kafka-platform:platform:
+    namespace: !!python/name:os.system
+""",
+        "line 3: a value has a !tag: write a plain value",
+    ),
+    (
+        'config:\n  kafka-platform:platform:\n    namespace: "a\\x00b"\n',
+        "namespace: 'a\\x00b' is not a Kubernetes namespace: use 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit",
+    ),
+    (
+        "config:\n  kafka-platform:platform:\n    namespace: a\x07b\n",
+        "file: has the unprintable character U+0007: remove it",
+    ),
+    (
+        """\
+encryptionsalt: v1:abc
+config:
+  kafka-platform:platform:
+    nodes: 3
+""",
+        "nodes: unknown key: did you mean kafka.nodes?",
+    ),
+    (
+        """\
+config:
+  kafka-platform:platform:
+    kafka:
+      nodes 3
+      storage: 1Gi
+""",
+        "line 5: a second ': ' stands in the line: put text with ': ' in quotes, or indent keys alike",
+    ),
+    (
+        """\
+config:
+  kafka-platform:platform:
+    namespace: !!binary aGVsbG8=
+""",
+        "line 3: a value has a !tag: write a plain value",
+    ),
+    (
+        """\
+config:
+  kafka-platform:platform:
+    topics: {orders: [1, 2}
+""",
+        "line 3: a { or [ is not closed: close it, with commas between its parts",
+    ),
+]
+"""Whole files."""

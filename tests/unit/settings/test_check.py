@@ -1,0 +1,110 @@
+"""`python -m infra check`: what it prints, its exit codes, its speed."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from infra.__main__ import main
+from infra.check import ROOT, check
+
+GOOD = "config:\n  kafka-platform:platform: {topics: {orders: {}}}\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "Pulumi.dev.yaml").write_text(GOOD)
+    (tmp_path / "Pulumi.prod.yaml").write_text(
+        "config:\n  kafka-platform:platform:\n    kafka: {nodes: 3, nodez: 3}\n    topics: {orders: {replicas: 5}}\n"
+    )
+    (tmp_path / "Pulumi.odd.yaml").write_text("config:\n\ta: 1\n")
+    return tmp_path
+
+
+def test_faults(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(["prod"], folder) == 1
+    assert capsys.readouterr().out == (
+        f"{folder}/Pulumi.prod.yaml: 2 faults\n"
+        "  kafka.nodez: unknown key: did you mean 'nodes'?\n"
+        "  topics.orders.replicas: 5 replicas on 3 brokers: use at most 3, or add nodes to kafka.nodes\n"
+    )
+
+
+def test_all_are_checked_and_one_fault_is_enough(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check([], folder) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{folder}/Pulumi.dev.yaml: ok: embedded Kafka, 1 node, 1 topic, 0 users"
+    assert lines[1:3] == [
+        f"{folder}/Pulumi.odd.yaml: 1 fault",
+        "  line 2: a tab stands in the indentation: write spaces",
+    ]
+    assert lines[3] == f"{folder}/Pulumi.prod.yaml: 2 faults"
+
+
+def test_a_stack_that_is_not_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(["prd", "dev"], folder) == 1
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        f"{folder}/Pulumi.prd.yaml: 1 fault",
+        "  stack prd: has no file Pulumi.prd.yaml: did you mean 'prod'?",
+    ]
+
+
+def test_no_stacks_at_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check([], tmp_path) == 1
+    assert capsys.readouterr().out == f"{tmp_path}: no stack files: write Pulumi.<stack>.yaml\n"
+
+
+def test_files_that_are_no_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "Pulumi.latin.yaml").write_bytes(b"config: {a: \xff}\n")
+    (tmp_path / "Pulumi.dir.yaml").mkdir()
+    assert check([], tmp_path) == 1
+    assert capsys.readouterr().out.splitlines()[1::2] == [
+        "  file: cannot be read, Is a directory: give the name of a stack",
+        "  file: is not text in UTF-8: save it as such",
+    ]
+
+
+@pytest.mark.parametrize("arguments", [[], ["chek"], ["check", "dev", "--all"], ["check", "--fast"]])
+def test_usage(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+
+
+def test_the_shipped_stacks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "dev", "ci"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "stacks/Pulumi.dev.yaml: ok: embedded Kafka, 1 node, 3 topics, 2 users",
+        "stacks/Pulumi.ci.yaml: ok: embedded Kafka, 3 nodes, 3 topics, 3 users",
+    ]
+
+
+def test_a_stack_without_settings_yet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "Pulumi.new.yaml").write_text("encryptionsalt: v1:abc\n")
+    assert check([], tmp_path) == 0
+    assert (
+        capsys.readouterr().out
+        == f"{tmp_path}/Pulumi.new.yaml: no settings yet, only what `pulumi stack init` writes\n"
+    )
+    assert check(["new"], tmp_path) == 1
+
+
+def test_it_needs_neither_engine_nor_cluster_and_is_quick() -> None:
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "infra", "check", "dev", "ci"],
+        cwd=ROOT,
+        env={"PATH": "/nonexistent"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert time.monotonic() - started < 2
+
+
+def test_it_does_not_load_pulumi() -> None:
+    """That alone would take longer than everything else."""
+    code = "import sys, infra.__main__; sys.exit('pulumi' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

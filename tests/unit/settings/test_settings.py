@@ -1,0 +1,202 @@
+"""What a right stack file means."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+import yaml
+from kafka_platform import KafkaClusterArgs
+from kafka_platform.cluster import KAFKA_VERSION
+from kafka_platform.model import (
+    Acl,
+    AclResource,
+    Cleanup,
+    Deletion,
+    Engine,
+    LoadBalancers,
+    NodePorts,
+    Operation,
+    Quotas,
+)
+from pydantic import ValidationError
+
+from infra.settings import Settings, SettingsError, parse
+from infra.settings.stackfile import parse_yaml, select
+
+
+def platform(text: str) -> Settings:
+    return parse(yaml.safe_load(text))
+
+
+def test_nothing_is_a_platform_with_one_broker() -> None:
+    empties: list[Any] = [None, {}]
+    for empty in empties:
+        settings = parse(empty)
+        assert settings.namespace == "streaming"
+        assert settings.create_namespace
+        assert settings.kafka.engine is Engine.EMBEDDED
+        assert settings.kafka.nodes == 1
+        assert settings.topics == {}
+        assert settings.users == {}
+
+
+def test_defaults_are_those_of_the_component() -> None:
+    kafka = parse({}).kafka
+    component = KafkaClusterArgs(namespace="streaming")
+    assert kafka.version == KAFKA_VERSION
+    for name in ("nodes", "storage", "storage_class", "resources", "defaults", "spread", "deletion", "cluster_id"):
+        assert getattr(kafka, name) == getattr(component, name), name
+    assert kafka.listeners.listeners() == component.listeners
+
+
+def test_a_whole_platform() -> None:
+    settings = platform(
+        """
+        namespace: kafka
+        kafka:
+          nodes: 3
+          storage: 1Ti
+          resources: {cpu: "2", memory: 8Gi}
+          listeners: {certificate: kafka-tls, external: {expose: nodePort, host: a.example.com, port: 30092}}
+          defaults: {replicas: 3, minInsyncReplicas: 2, retention: 7d}
+          config: {num.io.threads: 16, log.cleaner.enable: true, log.cleaner.min.cleanable.ratio: 0.5}
+          clientNamespaces: [tools, payments]
+          deletion: allow
+        topics:
+          orders: {partitions: 24, retention: 30d, config: {segment.bytes: 1000000}}
+          customers: {cleanup: "compact,delete", deletion: allow}
+          clicks:
+        tenants:
+          payments:
+            namespace: payments
+            createNamespace: true
+            quotas: {produce: 20MB/s}
+            users:
+              payment-api:
+                writes: [orders]
+                reads: [cust*]
+                acls: [{resource: group, name: p-*, operations: [DELETE]}]
+              reporting: {reads: ["*"], quotas: {consume: 1MB/s}, passwordVersion: 2}
+          own: {users: {ops: }}
+        """
+    )
+    assert settings.kafka.listeners.listeners().external == NodePorts(host="a.example.com", first_port=30092)
+    assert settings.kafka.config == {
+        "num.io.threads": "16",
+        "log.cleaner.enable": "true",
+        "log.cleaner.min.cleanable.ratio": "0.5",
+    }
+    assert settings.topics["orders"].kafka_config() == {
+        "retention.ms": str(30 * 86_400_000),
+        "segment.bytes": "1000000",
+    }
+    assert settings.topics["customers"].cleanup is Cleanup.COMPACT_DELETE
+    assert settings.topics["customers"].deletion is Deletion.ALLOW
+    assert settings.topics["clicks"].partitions == 1
+    users = settings.users
+    assert list(users) == ["payment-api", "reporting", "ops"]
+    assert [users[name].namespace for name in users] == ["payments", "payments", "kafka"]
+    assert [users[name].quotas for name in users] == [Quotas(produce="20MB/s"), Quotas(consume="1MB/s"), None]
+    assert list(users["payment-api"].acls) == [
+        Acl(resource=AclResource.GROUP, name="p-*", operations=[Operation.DELETE])
+    ]
+    assert settings.created_namespaces == ("kafka", "payments")
+    assert settings.client_namespaces == ("payments", "tools")
+
+
+def test_load_balancers() -> None:
+    settings = platform(
+        """
+        kafka:
+          nodes: 3
+          listeners: {external: {expose: loadBalancer, host: "b{nodeId}.example.com", annotations: {a: b}}}
+        """
+    )
+    assert settings.kafka.listeners.listeners().external == LoadBalancers(
+        host="b{nodeId}.example.com", port=9094, annotations={"a": "b"}
+    )
+
+
+def test_an_external_kafka() -> None:
+    settings = platform(
+        """
+        kafka: {engine: external, bootstrapServers: "a:9092,b:9092", adminSecret: admin}
+        topics: {orders: {replicas: 5, minInsyncReplicas: 2, config: {confluent.tier.enable: true}}}
+        tenants: {shop: {users: {app: {reads: [declared-elsewhere], writes: [others-*]}}}}
+        """
+    )
+    assert settings.kafka.sasl is not None
+    assert settings.topics["orders"].replicas == 5
+    assert platform("kafka: {engine: external, bootstrapServers: 'a:9092', securityProtocol: SSL}").kafka.sasl is None
+
+
+@pytest.mark.parametrize(
+    "rights",
+    [
+        "reads: ['*']",
+        "reads: [orders]",
+        "reads: [ord*, orders]",
+        "reads: [__consumer_offsets]",
+        # It may create what begins with streams-.
+        "writes: [streams-a, streams-b-*], acls: [{resource: topic, name: streams-*, operations: [CREATE]}]",
+    ],
+)
+def test_rights_on_topics_that_are_there_or_can_be(rights: str) -> None:
+    platform(f"topics: {{orders: {{}}}}\ntenants: {{shop: {{users: {{app: {{{rights}}}}}}}}}")
+
+
+@pytest.mark.parametrize("least", ["1", "2"])
+def test_one_replica_needs_no_other_in_sync(least: str) -> None:
+    platform(f"kafka: {{nodes: 3, defaults: {{minInsyncReplicas: {least}}}}}\ntopics: {{scratch: {{replicas: 1}}}}")
+
+
+def test_everything_is_frozen() -> None:
+    settings = platform("topics: {orders: {}}")
+    with pytest.raises(ValidationError):
+        settings.namespace = "other"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        settings.topics["orders"].partitions = 2  # type: ignore[misc]
+
+
+def test_the_object_that_was_given_stays_as_it_is() -> None:
+    raw: dict[str, Any] = {"kafka": {"nodez": 1}, "topics": {"orders": None}}
+    with pytest.raises(SettingsError):
+        parse(raw)
+    assert raw == {"kafka": {"nodez": 1}, "topics": {"orders": None}}
+
+
+def test_what_pulumi_and_others_keep_in_the_file_passes() -> None:
+    text = """\
+secretsprovider: awskms://alias/x
+encryptedkey: abc
+encryptionsalt: v1:abc
+environment: [dev]
+config:
+  aws:region: eu-west-1
+  other:thing: {a: 1}
+  kafka-platform:platform: {namespace: a}
+"""
+    assert parse(select(parse_yaml(text))).namespace == "a"
+
+
+def test_yaml_is_read_as_pulumi_does() -> None:
+    text = "{a: yes, b: 2026-01-01, c: 1:30, d: 017, e: 1.5, f: ~, 5: x, on: y, g: &n {x: 1}, h: {<<: *n, y: 2}}"
+    assert parse_yaml(text) == {
+        "a": "yes",
+        "b": "2026-01-01",
+        "c": "1:30",
+        "d": "017",
+        "e": 1.5,
+        "f": None,
+        "5": "x",
+        "on": "y",
+        "g": {"x": 1},
+        "h": {"x": 1, "y": 2},
+    }
+
+
+def test_three_thousand_topics_are_parsed_at_once() -> None:
+    settings = parse(
+        {"kafka": {"nodes": 3}, "topics": {f"topic-{n:05}": {"partitions": 1 + n % 12} for n in range(3000)}}
+    )
+    assert len(settings.topics) == 3000
