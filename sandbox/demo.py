@@ -184,7 +184,8 @@ def main() -> None:
     stack = sys.argv[1] if len(sys.argv) > 1 else "dev"
     outputs = deploy(stack)
     namespace, bootstrap = outputs["namespace"], outputs["bootstrapServers"]
-    move_records(namespace, bootstrap, outputs["kafkaImage"])
+    image = "jsonpath={.spec.template.spec.containers[?(@.name=='kafka')].image}"
+    move_records(namespace, bootstrap, run(["kubectl", "-n", namespace, "get", "statefulset", "kafka", "-o", image]))
     say("kafka", f"{bootstrap} in the cluster; credentials in Secrets {WRITER}-kafka, {READER}-kafka")
     say("next", 'eval "$(python3 -m sandbox env)"     use pulumi and kubectl in this shell')
     say("", f"pulumi preview --stack {stack}          see that nothing changes")
