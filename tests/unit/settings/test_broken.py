@@ -35,10 +35,8 @@ def test_one_clear_line(text: str, line: str) -> None:
 
 @pytest.mark.parametrize("line", sorted({line for _, line in ALL}))
 def test_a_line_says_where_what_and_how_to_fix_it(line: str) -> None:
-    where, what, fix = line.split(": ", 2) if line.count(": ") >= 2 else (*line.split(": "), "", "")[:3]
-    assert where, line
-    assert what, line
-    assert fix, line
+    where, what, fix = line.split(": ", 2)
+    assert all((where.strip(), what.strip(), fix.strip()))
     assert "\n" not in line
     # Nothing of the tools behind it: Python's and pydantic's words, snake_case names of fields.
     assert not re.search(r"(?i)pydantic|\binput\b|value error|dataclass|NoneType|Enum|instance|extra_|\bdict\b", line)

@@ -1,0 +1,111 @@
+"""Thousands of files that somebody got wrong at random: each is answered in full, or can be deployed as it is."""
+
+import copy
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from kafka_platform import ExternalKafka, KafkaClusterArgs, KafkaConnection, KafkaResourcesArgs
+from kafka_platform.declarations import declarations
+from kafka_platform.model import Engine
+
+from infra.check import STACKS
+from infra.settings import Settings, SettingsError, parse
+from infra.settings.stackfile import read
+
+VALUES: list[Any] = [
+    None, True, False, 0, 1, 2, 3, -1, 7.5, 10**20, "", "orders", "a b", "7d", "10Gi", "20MB/s", "*", "yes", "4.3.1",
+    "compact", "allow", "external", "UPPER", "x" * 300, "é", [], ["orders"], ["nope"], [1], [[]], {}, {"a": 1}, {"": None},
+]  # fmt: skip
+KEYS = ["nodez", "nodes", "replicas", "Topics", "min_insync_replicas", "", "a.b", "orders", "retention", "é", "x" * 300]
+
+
+def containers(node: Any) -> Iterator[dict[str, Any] | list[Any]]:
+    if isinstance(node, dict | list):
+        yield node
+        for each in node.values() if isinstance(node, dict) else node:
+            yield from containers(each)
+
+
+def mutated(platform: dict[str, Any], chance: random.Random) -> dict[str, Any]:
+    made = copy.deepcopy(platform)
+    for _ in range(chance.randint(1, 4)):
+        place = chance.choice([each for each in containers(made) if each] or [made])
+        value = copy.deepcopy(chance.choice(VALUES))
+        if isinstance(place, list):
+            place[chance.randrange(len(place))] = value
+            continue
+        key = chance.choice(list(place)) if place else "kafka"
+        action = chance.randrange(4)
+        if action == 0:
+            place.pop(key, None)
+        elif action == 1:
+            place[key] = value
+        elif action == 2:
+            place[chance.choice(KEYS)] = place.pop(key, None)
+        else:
+            place[chance.choice(KEYS)] = value
+    return made
+
+
+def deploy(settings: Settings) -> None:
+    """What the program hands to the components, which check it again."""
+    kafka = settings.kafka
+    if kafka.engine is Engine.EXTERNAL:
+        KafkaClusterArgs(
+            namespace=settings.namespace,
+            engine=kafka.engine,
+            external=ExternalKafka(bootstrap_servers=kafka.bootstrap_servers or ""),
+        )
+    else:
+        KafkaClusterArgs(
+            namespace=settings.namespace,
+            nodes=kafka.nodes,
+            version=kafka.version,
+            storage=kafka.storage,
+            storage_class=kafka.storage_class,
+            resources=kafka.resources,
+            defaults=kafka.defaults,
+            listeners=kafka.listeners.listeners(),
+            client_namespaces=settings.client_namespaces,
+            spread=kafka.spread,
+            config=kafka.config,
+            cluster_id=kafka.cluster_id,
+        )
+        connection = KafkaConnection(
+            cluster="kafka",
+            namespace=settings.namespace,
+            bootstrap_servers="kafka:9092",
+            security_protocol="SASL_PLAINTEXT",
+            admin_secret="kafka-admin",
+            nodes=kafka.nodes,
+            replicas=kafka.defaults.replicas_on(kafka.nodes),
+            min_insync_replicas=kafka.defaults.min_insync_replicas_on(kafka.nodes),
+        )
+        KafkaResourcesArgs(connection=connection, topics=settings.topics, users=settings.users)
+    declarations(settings.topics, settings.users, kafka.defaults.replicas)
+
+
+def answered(content: dict[str, Any]) -> tuple[Settings | None, list[str]]:
+    try:
+        return parse(content), []
+    except SettingsError as error:
+        return None, [str(fault) for fault in error.faults]
+
+
+@pytest.mark.parametrize("stack", ["dev", "ci"])
+@pytest.mark.parametrize("seed", range(10))
+def test_mutations(stack: str, seed: int) -> None:
+    platform = read(STACKS / f"Pulumi.{stack}.yaml")
+    chance = random.Random(f"{stack}{seed}")
+    for _ in range(100):
+        content = mutated(platform, chance)
+        settings, lines = answered(content)
+        for line in lines:
+            assert line.count(": ") >= 2, (line, content)
+            assert "\n" not in line, content
+        if settings is None:
+            assert lines, content
+        else:
+            deploy(settings)
