@@ -165,7 +165,7 @@ class LocalKafka:
         """A file with the password of the user `broker` of the replication listener."""
         return self.root / "broker-password"
 
-    def client(self, user: str = ADMIN_USER, password: str = ADMIN_PASSWORD) -> dict[str, str]:
+    def client(self, user: str = ADMIN_USER, password: str = ADMIN_PASSWORD) -> dict[str, str | int | float | bool]:
         """The settings of a confluent-kafka client that logs in as `user`."""
         return {
             "bootstrap.servers": self.bootstrap_servers,

@@ -93,7 +93,7 @@ class TopicChange:
             parts.append(f"partitions {self.partitions_before} -> {self.partitions}")
         parts += [f"{name}={value}" for name, value in sorted(self.set_config.items())]
         parts += [f"{name} back to the cluster's default" for name in self.unset_config]
-        return ", ".join(parts) or "was as declared already, now recorded"
+        return ", ".join(parts) or "as declared already, now recorded"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +142,7 @@ class UserChange:
             parts.append(f"{count(len(self.remove_acls), 'ACL')} removed")
         parts += [f"{name}={value:,.10g}" for name, value in self.set_quotas.items()]
         parts += [f"{name} without limit" for name in self.unset_quotas]
-        return ", ".join(parts) or "was as declared already, now recorded"
+        return ", ".join(parts) or "as declared already, now recorded"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,603 @@
+"""The provisioner and the health sidecar against a real Kafka."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourcePatternType,
+    ResourceType,
+)
+from kafka_platform_runtime import health, provisioner
+from kafka_platform_runtime.connection import Connection
+from kafka_platform_runtime.declarations import LEDGER_TOPIC
+from kafka_platform_runtime.ledger import Ledger
+from kafka_platform_runtime.quotas import QuotaClient
+from kafka_platform_runtime.report import Report
+
+from tests.kafka_process import ADMIN_USER, BROKER_USER, LocalKafka, find_jars, local_kafka, why_not
+
+__all__ = ["local_kafka"]
+
+READER = [
+    {"resource": "topic", "name": "orders", "pattern": "prefixed", "operations": ["DESCRIBE", "READ"]},
+    {"resource": "group", "name": "billing", "pattern": "literal", "operations": ["READ"]},
+]
+WRITER = [{"resource": "topic", "name": "orders", "pattern": "literal", "operations": ["DESCRIBE", "WRITE"]}]
+PASSWORD = "correct-horse-battery"
+
+
+@dataclass
+class Bench:
+    """One owner's declarations and what a run of the provisioner answers."""
+
+    kafka: LocalKafka
+    folder: Path
+    owner: str
+    files: dict[str, Any] = field(default_factory=dict)
+    passwords: dict[str, str] = field(default_factory=dict)
+    more: dict[str, str] = field(default_factory=dict)
+
+    def environment(self) -> dict[str, str]:
+        declarations = self.folder / "declarations"
+        passwords = self.folder / "passwords"
+        for folder, contents in (
+            (declarations, {name: json.dumps(value) for name, value in self.files.items()}),
+            (passwords, self.passwords),
+        ):
+            folder.mkdir(parents=True, exist_ok=True)
+            for old in folder.iterdir():
+                old.unlink()
+            for name, text in contents.items():
+                (folder / name).write_text(text)
+        return {
+            **self.kafka.environment(),
+            "OWNER": self.owner,
+            "DECLARATIONS_DIR": str(declarations),
+            "PASSWORDS_DIR": str(passwords),
+            "TERMINATION_LOG": str(self.folder / "termination-log"),
+            "DEADLINE_SECONDS": "60",
+            **self.more,
+        }
+
+    def run(self) -> tuple[int, str]:
+        return provisioner.run(self.environment(), Report())
+
+    def apply(self) -> str:
+        code, message = self.run()
+        assert code == provisioner.DONE, message
+        return message
+
+    @cached_property
+    def admin(self) -> AdminClient:
+        return AdminClient(self.kafka.client())
+
+    @property
+    def topics(self) -> set[str]:
+        return set(self.admin.list_topics(timeout=10).topics)
+
+    @property
+    def ledger(self) -> dict[str, Any]:
+        ledger = Ledger(self.connection, self.owner)
+        try:
+            return dict(ledger.read().mine)
+        finally:
+            ledger.close()
+
+    @property
+    def connection(self) -> Connection:
+        return Connection.from_environment(self.kafka.environment())
+
+    def configs(self, topic: str) -> dict[str, str | None]:
+        resource = ConfigResource(ResourceType.TOPIC, topic)
+        entries = self.admin.describe_configs([resource])[resource].result()
+        return {name: entry.value for name, entry in entries.items()}
+
+    def alter(self, topic: str, name: str, value: str) -> None:
+        entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+        self.admin.incremental_alter_configs([resource])[resource].result()
+
+    def acls(self, user: str) -> set[tuple[str, str, str]]:
+        nothing: Any = None
+        every = AclBindingFilter(
+            ResourceType.ANY,
+            nothing,
+            ResourcePatternType.ANY,
+            f"User:{user}",
+            nothing,
+            AclOperation.ANY,
+            AclPermissionType.ANY,
+        )
+        found: list[Any] = self.admin.describe_acls(every).result()
+        return {(acl.restype.name, acl.name, acl.operation.name) for acl in found}
+
+    def quotas(self, user: str) -> dict[str, float]:
+        with QuotaClient(self.connection) as client:
+            return client.read().get(user, {})
+
+    def can_log_in(self, user: str, password: str, seconds: float = 2) -> bool:
+        client = AdminClient(self.connection.as_user(user, password).confluent())
+        try:
+            client.list_topics(timeout=seconds)
+        except KafkaException:
+            return False
+        return True
+
+    def write(self, user: str, password: str, topic: str) -> KafkaError | None:
+        outcome: list[KafkaError | None] = []
+        producer = Producer({**self.kafka.client(user, password), "message.timeout.ms": 5000, "log_level": 0})
+        producer.produce(topic, b"hello", key=b"key", on_delivery=lambda error, _: outcome.append(error))
+        producer.flush(10)
+        return outcome[0]
+
+
+@pytest.fixture
+def bench(local_kafka: LocalKafka, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    made = Bench(kafka=local_kafka, folder=tmp_path, owner=request.node.name.replace("/", "-"))
+    yield made
+    made.files = {name: {**value, "deletion": "allow"} for name, value in made.files.items() if "partitions" in value}
+    made.passwords = {}
+    made.more = {}
+    made.run()
+    made.files = {}
+    made.run()
+
+
+def topic(partitions: int = 2, replicas: int = 1, **more: Any) -> dict[str, Any]:
+    return {"partitions": partitions, "replicas": replicas, **more}
+
+
+def test_applies_all_kinds_and_then_has_nothing_to_do(bench: Bench) -> None:
+    bench.files = {
+        "topic.orders": topic(6, config={"retention.ms": "3600000", "cleanup.policy": "compact, delete"}),
+        "topic.orders.late": topic(),
+        "user.writer": {"acls": WRITER, "quotas": {"producer_byte_rate": 1_000_000, "request_percentage": 12.5}},
+        "user.reader": {"acls": READER, "passwordVersion": 3},
+    }
+    bench.passwords = {"writer": PASSWORD, "reader": "another-" + PASSWORD}
+    assert re.match(r"2 topics created, 2 users created; 0 unchanged; [\d.]+ s$", bench.apply())
+    # Right afterwards, without a pause: everything must be there for whoever starts now.
+    assert bench.write("writer", PASSWORD, "orders") is None
+    described = bench.admin.list_topics(timeout=10).topics
+    assert len(described["orders"].partitions) == 6
+    assert bench.configs("orders")["retention.ms"] == "3600000"
+    assert bench.acls("reader") == {
+        ("TOPIC", "orders", "DESCRIBE"),
+        ("TOPIC", "orders", "READ"),
+        ("GROUP", "billing", "READ"),
+    }
+    assert bench.quotas("writer") == {"producer_byte_rate": 1_000_000.0, "request_percentage": 12.5}
+    denied = bench.write("reader", "another-" + PASSWORD, "orders")
+    assert denied is not None
+    assert denied.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    consumer = Consumer(
+        {
+            **bench.kafka.client("reader", "another-" + PASSWORD),
+            "group.id": "billing",
+            "auto.offset.reset": "earliest",
+            "log_level": 0,
+        }
+    )
+    consumer.subscribe(["orders"])
+    received = consumer.poll(30)
+    consumer.close()
+    assert received is not None
+    assert received.value() == b"hello"
+    assert bench.apply() == "nothing to change: 4 declarations in place"
+
+
+def test_repairs_what_was_changed_by_hand(bench: Bench) -> None:
+    bench.files = {
+        "topic.orders": topic(config={"retention.ms": "1000"}),
+        "user.writer": {"acls": WRITER, "quotas": {"producer_byte_rate": 5}},
+    }
+    bench.passwords = {"writer": PASSWORD}
+    bench.apply()
+    bench.alter("orders", "retention.ms", "2000")
+    bench.alter("orders", "segment.ms", "60000")  # nobody declared it: it stays
+    extra = AclBinding(
+        ResourceType.TOPIC,
+        "payments",
+        ResourcePatternType.LITERAL,
+        "User:writer",
+        "10.0.0.1",
+        AclOperation.READ,
+        AclPermissionType.ALLOW,
+    )
+    bench.admin.create_acls([extra])[extra].result()
+    stranger = AclBinding(
+        ResourceType.TOPIC,
+        "payments",
+        ResourcePatternType.LITERAL,
+        "User:somebody-else",
+        "*",
+        AclOperation.READ,
+        AclPermissionType.ALLOW,
+    )
+    bench.admin.create_acls([stranger])[stranger].result()
+    message = bench.apply()
+    assert message.startswith("1 topic changed, 1 user changed; 0 unchanged")
+    assert bench.configs("orders")["retention.ms"] == "1000"
+    assert bench.configs("orders")["segment.ms"] == "60000"
+    assert bench.acls("writer") == {("TOPIC", "orders", "DESCRIBE"), ("TOPIC", "orders", "WRITE")}
+    assert bench.acls("somebody-else") == {("TOPIC", "payments", "READ")}
+
+
+def test_a_setting_that_is_not_declared_any_more_goes_back_to_the_default(bench: Bench) -> None:
+    bench.files = {"topic.orders": topic(config={"retention.ms": "1000", "segment.ms": "60000"})}
+    bench.apply()
+    bench.files = {"topic.orders": topic(config={"segment.ms": "60000"})}
+    assert bench.apply().startswith("1 topic changed")
+    assert bench.configs("orders")["retention.ms"] == "604800000"
+    assert bench.apply() == "nothing to change: 1 declaration in place"
+
+
+def test_quotas_and_acls_that_are_not_declared_any_more_go(bench: Bench) -> None:
+    bench.files = {"user.writer": {"acls": WRITER, "quotas": {"producer_byte_rate": 5, "consumer_byte_rate": 6}}}
+    bench.passwords = {"writer": PASSWORD}
+    bench.apply()
+    bench.files = {"user.writer": {"quotas": {"consumer_byte_rate": 7}}}
+    bench.apply()
+    assert bench.quotas("writer") == {"consumer_byte_rate": 7.0}
+    assert bench.acls("writer") == set()
+    assert bench.can_log_in("writer", PASSWORD)
+
+
+def test_adds_partitions_and_refuses_to_remove_them_without_touching_anything(bench: Bench) -> None:
+    bench.files = {"topic.orders": topic(2)}
+    bench.apply()
+    bench.files = {"topic.orders": topic(5)}
+    assert bench.apply().startswith("1 topic changed")
+    assert len(bench.admin.list_topics(timeout=10).topics["orders"].partitions) == 5
+    bench.files = {"topic.orders": topic(3), "topic.innocent": topic(), "user.writer": {"acls": WRITER}}
+    bench.passwords = {"writer": PASSWORD}
+    code, message = bench.run()
+    assert code == provisioner.REFUSED
+    assert message.splitlines() == [
+        "topic.orders: partitions: 3 is fewer than the 5 it has, and Kafka never removes partitions: declare 5 or more, "
+        "or declare a new topic",
+        "nothing was applied",
+    ]
+    assert "innocent" not in bench.topics
+    assert not bench.can_log_in("writer", PASSWORD, seconds=1)
+    bench.files = {"topic.orders": topic(5)}
+
+
+def test_settings_that_kafka_refuses_are_found_before_anything_is_applied(bench: Bench) -> None:
+    bench.files = {"topic.orders": topic()}
+    bench.apply()
+    bench.files = {
+        "topic.orders": topic(config={"retention.ms": "soon"}),
+        "topic.fresh": topic(config={"retention.mss": "1"}),
+        "topic.innocent": topic(),
+        "user.writer": {"acls": WRITER},
+    }
+    code, message = bench.run()
+    assert code == provisioner.REFUSED
+    assert "user.writer: the password file" in message
+    bench.passwords = {"writer": PASSWORD}
+    code, message = bench.run()
+    assert code == provisioner.REFUSED
+    assert "topic.fresh: Unknown topic config name: retention.mss" in message
+    assert "topic.orders: Invalid value soon for configuration retention.ms" in message
+    assert message.splitlines()[-2:] == [
+        "nothing was applied",
+        "not tried: topic.fresh, topic.innocent, topic.orders, user.writer",
+    ]
+    assert "innocent" not in bench.topics
+    bench.files = {"topic.orders": topic()}
+
+
+def test_a_change_of_the_replication_factor_is_refused(bench: Bench) -> None:
+    bench.files = {"topic.orders": topic()}
+    bench.apply()
+    bench.files = {"topic.orders": topic(replicas=2)}
+    code, message = bench.run()
+    assert code == provisioner.REFUSED
+    assert message.startswith("topic.orders: replicas: 2 differs from the 1 it has")
+    bench.files = {"topic.orders": topic()}
+
+
+def test_a_topic_keeps_its_records_unless_deletion_is_allowed(bench: Bench) -> None:
+    bench.files = {
+        "topic.kept": topic(),
+        "topic.dropped": topic(deletion="allow"),
+        "user.writer": {"acls": [{"resource": "topic", "name": "*", "operations": ["WRITE", "DESCRIBE"]}]},
+    }
+    bench.passwords = {"writer": PASSWORD}
+    bench.apply()
+    assert bench.write("writer", PASSWORD, "kept") is None
+    bench.files = {}
+    message = bench.apply()
+    assert message.startswith(
+        "1 topic deleted with their records, 1 user removed, 1 topic not declared any more, kept with records: kept;"
+    )
+    assert "kept" in bench.topics
+    assert "dropped" not in bench.topics
+    assert bench.ledger == {}
+    consumer = Consumer({**bench.kafka.client(), "group.id": "any", "auto.offset.reset": "earliest"})
+    consumer.subscribe(["kept"])
+    received = consumer.poll(30)
+    consumer.close()
+    assert received is not None
+    assert received.value() == b"hello"
+    # Declared again, it is taken up as it is.
+    bench.files = {"topic.kept": topic()}
+    assert bench.apply().startswith("1 topic changed")
+
+
+def test_a_user_who_is_not_declared_any_more_has_nothing_left(bench: Bench) -> None:
+    bench.files = {"topic.orders": topic(), "user.writer": {"acls": WRITER, "quotas": {"producer_byte_rate": 5}}}
+    bench.passwords = {"writer": PASSWORD}
+    bench.apply()
+    assert bench.can_log_in("writer", PASSWORD)
+    bench.files = {"topic.orders": topic()}
+    assert bench.apply().startswith("1 user removed; 1 unchanged")
+    assert not bench.can_log_in("writer", PASSWORD)
+    assert bench.acls("writer") == set()
+    assert bench.quotas("writer") == {}
+
+
+def test_the_password_is_set_again_only_when_its_version_changes(bench: Bench) -> None:
+    bench.files = {"user.writer": {"passwordVersion": 1}}
+    bench.passwords = {"writer": PASSWORD}
+    bench.apply()
+    bench.passwords = {"writer": "the-next-one"}
+    assert bench.apply() == "nothing to change: 1 declaration in place"
+    assert bench.can_log_in("writer", PASSWORD)
+    bench.files = {"user.writer": {"passwordVersion": 2}}
+    assert bench.apply().startswith("1 user changed")
+    assert bench.can_log_in("writer", "the-next-one")
+    assert not bench.can_log_in("writer", PASSWORD)
+
+
+def test_no_password_is_told_to_anybody(bench: Bench, capfd: pytest.CaptureFixture[str]) -> None:
+    bench.files = {"user.writer": {"acls": WRITER}, "topic.bad": topic(config={"nope": "1"})}
+    bench.passwords = {"writer": PASSWORD}
+    _, refused = bench.run()
+    del bench.files["topic.bad"]
+    said = refused + bench.apply() + "".join(capfd.readouterr()) + json.dumps(bench.ledger)
+    assert "user.writer" in said
+    assert PASSWORD not in said
+
+
+def test_what_another_owner_declares_is_not_touched(bench: Bench) -> None:
+    bench.files = {"topic.orders": topic(deletion="allow"), "user.writer": {}}
+    bench.passwords = {"writer": PASSWORD}
+    bench.apply()
+    other = Bench(kafka=bench.kafka, folder=bench.folder / "other", owner="somebody")
+    assert other.apply() == "nothing to change: 0 declarations in place"
+    other.files = {"topic.orders": topic()}
+    code, message = other.run()
+    assert code == provisioner.REFUSED
+    assert message.startswith(f"topic.orders: is declared by {bench.owner!r} already")
+    # Unless that one is gone for good: then its place is taken, and what it alone had declared goes.
+    other.more = {"FORMER_OWNERS": bench.owner}
+    assert other.apply().startswith("1 topic changed, 1 user removed")
+    assert bench.ledger == {}
+    other.files = {}
+    other.apply()
+
+
+def test_the_administrator_cannot_be_declared(bench: Bench) -> None:
+    bench.files = {f"user.{ADMIN_USER}": {}}
+    bench.passwords = {ADMIN_USER: PASSWORD}
+    code, message = bench.run()
+    assert code == provisioner.REFUSED
+    assert message.startswith("user.admin: name: 'admin' administers this cluster")
+    bench.files = {}
+
+
+def test_too_few_brokers_is_waited_for_and_then_told(bench: Bench) -> None:
+    bench.files = {"topic.orders": topic(replicas=3)}
+    bench.more = {"DEADLINE_SECONDS": "3"}
+    code, message = bench.run()
+    assert code == provisioner.NOT_NOW
+    assert "3 need as many brokers, 1 broker registered" in message or "3 brokers, 1 registered" in message
+    bench.files = {}
+
+
+def test_a_wrong_administrators_password_is_told_soon(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provisioner, "LOGIN_SECONDS", 1.0)
+    monkeypatch.setattr("kafka_platform_runtime.cluster.CONNECT_TIMEOUT", 2.0)
+    wrong = bench.folder / "wrong"
+    wrong.write_text("not-the-password")
+    bench.more = {"KAFKA_SASL_PASSWORD_FILE": str(wrong)}
+    code, message = bench.run()
+    assert code == provisioner.REFUSED
+    assert "Authentication failed" in message
+    assert "not-the-password" not in message
+
+
+def test_no_broker_is_transient(bench: Bench) -> None:
+    bench.more = {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "DEADLINE_SECONDS": "2"}
+    code, message = bench.run()
+    assert code == provisioner.NOT_NOW
+    assert "127.0.0.1:1: Connect to 127.0.0.1:1 failed: Connection refused" in message
+
+
+def test_someone_who_may_not_administer_is_refused(bench: Bench) -> None:
+    bench.files = {"user.writer": {"acls": WRITER}, "topic.orders": topic()}
+    bench.passwords = {"writer": PASSWORD}
+    bench.apply()
+    before = bench.more
+    bench.more = {
+        "KAFKA_SASL_USERNAME": "writer",
+        "KAFKA_SASL_PASSWORD_FILE": str(bench.folder / "passwords" / "writer"),
+        "DEADLINE_SECONDS": "5",
+    }
+    code, message = bench.run()
+    bench.more = before
+    assert code == provisioner.REFUSED
+    assert "user 'writer' may not do this" in message
+
+
+def test_an_older_run_stops_when_a_newer_one_begins(bench: Bench) -> None:
+    bench.files = {"topic.orders": topic()}
+    bench.apply()
+    older = Ledger(bench.connection, bench.owner)
+    older.claim()
+    older.check()
+    bench.apply()
+    with pytest.raises(Exception, match="a newer run of the same owner has begun"):
+        older.check()
+    older.close()
+
+
+def test_killed_at_any_moment_the_next_run_completes(bench: Bench) -> None:
+    bench.files = {f"topic.many-{number}": topic(1, deletion="allow") for number in range(600)}
+    environment = {**os.environ, **bench.environment()}
+    command = [sys.executable, "-m", "kafka_platform_runtime.provisioner"]
+    for seconds in (0.6, 1.0, 1.5, 2.2):
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    bench.apply()
+    assert len([name for name in bench.topics if name.startswith("many-")]) == 600
+    assert len(bench.ledger) == 600
+
+
+def test_asked_to_end_it_tells_what_it_has_done(bench: Bench) -> None:
+    bench.files = {"topic.orders": topic(replicas=3)}
+    environment = {**os.environ, **bench.environment()}
+    command = [sys.executable, "-m", "kafka_platform_runtime.provisioner"]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert "trying again" in process.stdout.readline()
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == provisioner.NOT_NOW
+    message = (bench.folder / "termination-log").read_text()
+    assert message == "ended by SIGTERM before it was done\nnothing was applied"
+    bench.files = {}
+
+
+def test_a_thousand_topics_take_seconds(bench: Bench) -> None:
+    bench.files = {f"topic.many-{number}": topic(1, deletion="allow") for number in range(1000)}
+    begun = time.monotonic()
+    assert bench.apply().startswith("1,000 topics created")
+    created = time.monotonic() - begun
+    begun = time.monotonic()
+    assert bench.apply() == "nothing to change: 1,000 declarations in place"
+    unchanged = time.monotonic() - begun
+    print(f"1,000 topics: created in {created:.1f} s, found unchanged in {unchanged:.1f} s")
+    assert created < 60
+    assert unchanged < 20
+
+
+def test_the_ledger_is_compacted_and_not_for_users(bench: Bench) -> None:
+    bench.files = {"user.writer": {"acls": WRITER}}
+    bench.passwords = {"writer": PASSWORD}
+    bench.apply()
+    assert bench.configs(LEDGER_TOPIC)["cleanup.policy"] == "compact"
+    denied = bench.write("writer", PASSWORD, LEDGER_TOPIC)
+    assert denied is not None
+    assert denied.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+
+
+def broker_connection(kafka: LocalKafka, node: int) -> Connection:
+    return Connection.from_environment(
+        {
+            "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{kafka.members[node].replication_port}",
+            "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+            "KAFKA_SASL_MECHANISM": "PLAIN",
+            "KAFKA_SASL_USERNAME": BROKER_USER,
+            "KAFKA_SASL_PASSWORD_FILE": str(kafka.broker_password_file),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def three_nodes() -> Iterator[LocalKafka]:
+    jars = find_jars()
+    reason = why_not()
+    if jars is None or reason is not None:
+        pytest.skip(reason or "no Kafka jars")
+    with LocalKafka(jars=jars, nodes=3, heap="384m", properties={"replica.lag.time.max.ms": "3000"}) as kafka:
+        yield kafka
+
+
+def test_on_three_nodes_topics_are_replicated_and_every_broker_knows_them(
+    three_nodes: LocalKafka, tmp_path: Path
+) -> None:
+    bench = Bench(kafka=three_nodes, folder=tmp_path, owner="three")
+    bench.files = {"topic.orders": topic(6, 3, config={"min.insync.replicas": "2"}), "user.writer": {"acls": WRITER}}
+    bench.passwords = {"writer": PASSWORD}
+    bench.apply()
+    for node in three_nodes.members:
+        admin = AdminClient({**three_nodes.client(), "bootstrap.servers": f"127.0.0.1:{node.client_port}"})
+        found = admin.list_topics(timeout=10).topics
+        assert [len(partition.replicas) for partition in found["orders"].partitions.values()] == [3] * 6
+        assert len(found[LEDGER_TOPIC].partitions[0].replicas) == 3
+    assert bench.write("writer", PASSWORD, "orders") is None
+
+
+def test_a_broker_is_ready_only_while_it_answers_and_is_in_sync(three_nodes: LocalKafka) -> None:
+    connections = [broker_connection(three_nodes, node) for node in range(3)]
+    assert [health.ask(connection, node, 3).ready for node, connection in enumerate(connections)] == [True] * 3
+    assert not health.ask(connections[0], 7, 3).ready
+
+    hung = three_nodes.members[2].pid
+    os.kill(hung, signal.SIGSTOP)
+    try:
+        begun = time.monotonic()
+        answer = health.ask(connections[2], 2, 3)
+        assert not answer.ready
+        assert time.monotonic() - begun < 5
+        # The others keep answering, and notice that it fell behind.
+        assert health.ask(connections[0], 0, 3).ready
+        until = time.monotonic() + 60
+        while health.ask(connections[0], 2, 3).ready and time.monotonic() < until:
+            time.sleep(0.5)
+        assert not health.ask(connections[0], 2, 3).ready
+    finally:
+        os.kill(hung, signal.SIGCONT)
+
+    three_nodes.kill_node(2)
+    answer = health.ask(connections[2], 2, 3)
+    assert not answer.ready
+    assert "does not answer" in answer.reason
+    assert "Connection refused" in answer.reason
+    three_nodes.start_node(2)
+    until = time.monotonic() + 90
+    while not (answer := health.ask(connections[2], 2, 3)).ready and time.monotonic() < until:
+        time.sleep(0.5)
+    assert answer.ready, answer.reason
+
+
+def test_brokers_that_come_late_are_waited_for(three_nodes: LocalKafka, tmp_path: Path) -> None:
+    bench = Bench(kafka=three_nodes, folder=tmp_path, owner="late")
+    three_nodes.stop_node(2)
+    until = time.monotonic() + 60
+    while len(bench.admin.list_topics(timeout=10).brokers) == 3 and time.monotonic() < until:
+        time.sleep(0.3)
+    bench.files = {"topic.late": topic(3, 3)}
+    timer = threading.Timer(3, three_nodes.start_node, [2])
+    timer.start()
+    try:
+        assert bench.apply().startswith("1 topic created")
+    finally:
+        timer.join()
+    three_nodes.wait_until_registered(3)
