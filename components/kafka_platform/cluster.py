@@ -224,9 +224,9 @@ class KafkaCluster(pulumi.ComponentResource):
         policy = place(NetworkPolicy, f"{name}-network", embedded.network_policy(settings), child)
         place(PodDisruptionBudget, f"{name}-disruption", embedded.pod_disruption_budget(settings), child)
 
-        keeps_data = pulumi.ResourceHook(
-            f"{name}-keeps-data", _refuse_loss, pulumi.ResourceHookOptions(on_dry_run=True)
-        )
+        in_previews = pulumi.ResourceHookOptions(on_dry_run=True)
+        no_fewer_nodes = pulumi.ResourceHook(f"{name}-no-fewer-nodes", _refuse_fewer_nodes, in_previews)
+        no_smaller_volumes = pulumi.ResourceHook(f"{name}-no-smaller-volumes", _refuse_smaller_volumes, in_previews)
         nodes = place(
             StatefulSet,
             f"{name}-nodes",
@@ -234,7 +234,7 @@ class KafkaCluster(pulumi.ComponentResource):
             pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[admin, broker_login, config, account, nodes_service, policy],
-                hooks=pulumi.ResourceHookBinding(before_update=[keeps_data]),
+                hooks=pulumi.ResourceHookBinding(before_update=[no_fewer_nodes]),
                 # The API server takes no other template; what it would change is done by the claims' patches.
                 ignore_changes=["spec.volumeClaimTemplates"],
             ),
@@ -244,10 +244,14 @@ class KafkaCluster(pulumi.ComponentResource):
                 PersistentVolumeClaimPatch,
                 f"{name}-claim-{node}",
                 embedded.claim_patch(settings, node),
-                # Taking the patch back would shrink the claim, which the API server refuses.
-                pulumi.ResourceOptions(parent=self, depends_on=[nodes], retain_on_delete=True),
+                pulumi.ResourceOptions(
+                    parent=self,
+                    depends_on=[nodes],
+                    hooks=pulumi.ResourceHookBinding(before_update=[no_smaller_volumes]),
+                    # Taking the patch back would shrink the claim, which the API server refuses.
+                    retain_on_delete=True,
+                ),
             )
-        # The Service's address only counts once somebody answers there: Pulumi waits for its endpoints.
         bootstrap = place(
             Service,
             f"{name}-bootstrap",
@@ -262,8 +266,13 @@ class KafkaCluster(pulumi.ComponentResource):
                     embedded.external_service(settings, args.listeners.external, node),
                     child,
                 )
-        ready = pulumi.Output.all(connection.bootstrap_servers, after(None, nodes, bootstrap))
-        return replace(connection, bootstrap_servers=ready.apply(lambda both: str(both[0])))
+        # Whatever uses these two values waits until the cluster answers.
+        ready = pulumi.Output.all(args.namespace, connection.bootstrap_servers, after(None, nodes, bootstrap))
+        return replace(
+            connection,
+            namespace=ready.apply(lambda values: str(values[0])),
+            bootstrap_servers=ready.apply(lambda values: str(values[1])),
+        )
 
     def _credentials(self, connection: KafkaConnection) -> tuple[Secret, Secret]:
         """The administrator, and the login of the nodes among themselves."""
@@ -290,14 +299,16 @@ class KafkaCluster(pulumi.ComponentResource):
         )
 
 
-def _refuse_loss(change: pulumi.ResourceHookArgs) -> None:
-    if change.old_inputs is None or change.new_inputs is None:
-        return
-    old, new = (
-        {
-            "nodes": inputs["spec"]["replicas"],
-            "storage": inputs["metadata"]["annotations"][embedded.STORAGE_ANNOTATION],
-        }
-        for inputs in (change.old_inputs, change.new_inputs)
-    )
-    embedded.check_update(change.new_inputs["metadata"]["name"], old, new)
+def _refuse_fewer_nodes(change: pulumi.ResourceHookArgs) -> None:
+    if change.old_inputs is not None and change.new_inputs is not None:
+        # Numbers come back from the engine as floats.
+        before, after_ = (int(inputs["spec"]["replicas"]) for inputs in (change.old_inputs, change.new_inputs))
+        embedded.check_nodes(change.new_inputs["metadata"]["name"], before, after_)
+
+
+def _refuse_smaller_volumes(change: pulumi.ResourceHookArgs) -> None:
+    if change.old_inputs is not None and change.new_inputs is not None:
+        before, after_ = (
+            inputs["spec"]["resources"]["requests"]["storage"] for inputs in (change.old_inputs, change.new_inputs)
+        )
+        embedded.check_storage(change.new_inputs["metadata"]["name"], before, after_)

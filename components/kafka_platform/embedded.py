@@ -31,9 +31,6 @@ HEALTH_PORT = 9600
 ACCESS_LABEL = "kafka-platform/access"
 """A namespace with this label and the cluster's name as its value may connect."""
 
-STORAGE_ANNOTATION = "kafka-platform/storage"
-"""On the StatefulSet: what its claims asked for. The claims' template itself can never be changed."""
-
 # Half of the memory for the heap is Kafka's own advice for small brokers; above 6 GiB a broker gains more from page cache.
 _LARGEST_HEAP = 6 * 2**30
 
@@ -219,12 +216,7 @@ def stateful_set(settings: EmbeddedSettings, config_hash: pulumi.Input[str]) -> 
     return {
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
-        "metadata": metadata(
-            settings.name,
-            settings.namespace,
-            labels(settings.name, COMPONENT),
-            {STORAGE_ANNOTATION: settings.storage},
-        ),
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
         "spec": {
             "persistentVolumeClaimRetentionPolicy": {
                 "whenDeleted": "Delete" if settings.deletion is Deletion.ALLOW else "Retain",
@@ -284,9 +276,8 @@ def claim_patch(settings: EmbeddedSettings, node: int) -> Manifest:
     }
 
 
-def check_update(name: str, old: Mapping[str, object], new: Mapping[str, object]) -> None:
-    """Raises for a change of the StatefulSet (`nodes` and `storage`, before and after) that would lose data."""
-    before, after = int(str(old["nodes"])), int(str(new["nodes"]))
+def check_nodes(name: str, before: int, after: int) -> None:
+    """Raises for a number of nodes that the cluster cannot go to without losing records."""
     if after < before:
         raise ValueError(
             f"cluster {name}: nodes: {before} -> {after}: the removed nodes hold records: "
@@ -297,9 +288,12 @@ def check_update(name: str, old: Mapping[str, object], new: Mapping[str, object]
             f"cluster {name}: nodes: {before} -> {after}: the number of voting nodes would change from "
             f"{controllers(before)} to {controllers(after)}, which it cannot on a running cluster: make a new cluster"
         )
-    stored, asked = str(old["storage"]), str(new["storage"])
-    if quantity(asked) < quantity(stored):
-        raise ValueError(f"cluster {name}: storage: {stored} -> {asked}: volumes never shrink: use at least {stored}")
+
+
+def check_storage(claim: str, before: str, after: str) -> None:
+    """Raises for a volume that would shrink."""
+    if quantity(after) < quantity(before):
+        raise ValueError(f"volume {claim}: storage: {before} -> {after}: volumes never shrink: use at least {before}")
 
 
 def _kafka_container(settings: EmbeddedSettings) -> Manifest:
