@@ -120,6 +120,8 @@ class LocalKafka:
         first_port: first of 3 x `nodes` consecutive ports; free ones are taken if it is None.
         properties: further broker settings, which win over the ones made here.
         jvm_options: further options of the JVM.
+        ca_file: certificate of the authority that signed `keystore_file`; clients then connect by TLS.
+        keystore_file: private key and certificate of the brokers in PEM, with 127.0.0.1 among its names.
     """
 
     jars: Path
@@ -129,6 +131,8 @@ class LocalKafka:
     first_port: int | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
     jvm_options: Sequence[str] = ()
+    ca_file: Path | None = None
+    keystore_file: Path | None = None
     members: list[Node] = field(default_factory=list, init=False)
     _made_folder: bool = field(default=False, init=False)
 
@@ -156,6 +160,11 @@ class LocalKafka:
         return ",".join(f"127.0.0.1:{node.client_port}" for node in self.members)
 
     @property
+    def client_protocol(self) -> str:
+        """How clients connect."""
+        return "SASL_PLAINTEXT" if self.keystore_file is None else "SASL_SSL"
+
+    @property
     def admin_password_file(self) -> Path:
         """A file with the password of the user `admin`."""
         return self.root / "admin-password"
@@ -167,19 +176,23 @@ class LocalKafka:
 
     def client(self, user: str = ADMIN_USER, password: str = ADMIN_PASSWORD) -> dict[str, str | int | float | bool]:
         """The settings of a confluent-kafka client that logs in as `user`."""
-        return {
+        settings: dict[str, str | int | float | bool] = {
             "bootstrap.servers": self.bootstrap_servers,
-            "security.protocol": "SASL_PLAINTEXT",
+            "security.protocol": self.client_protocol,
             "sasl.mechanism": "SCRAM-SHA-512",
             "sasl.username": user,
             "sasl.password": password,
         }
+        if self.ca_file is not None:
+            settings["ssl.ca.location"] = str(self.ca_file)
+        return settings
 
     def environment(self) -> dict[str, str]:
         """The KAFKA_* variables of the runtime programs, as the user `admin`."""
         return {
             "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
-            "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+            "KAFKA_SECURITY_PROTOCOL": self.client_protocol,
+            "KAFKA_SSL_CA_FILE": str(self.ca_file or ""),
             "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
             "KAFKA_SASL_USERNAME": ADMIN_USER,
             "KAFKA_SASL_PASSWORD_FILE": str(self.admin_password_file),
@@ -317,14 +330,16 @@ class LocalKafka:
         listeners = {"INTERNAL": node.client_port, "REPLICATION": node.replication_port}
         bound = {**listeners, "CONTROLLER": node.controller_port} if is_controller else listeners
         copies = str(min(3, self.nodes))
+        tls = {} if self.keystore_file is None else _tls(self.keystore_file)
         return {
+            **tls,
             "node.id": str(node.id),
             "process.roles": "broker,controller" if is_controller else "broker",
             "controller.quorum.voters": ",".join(f"{each.id}@127.0.0.1:{each.controller_port}" for each in controllers),
             "listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in bound.items()),
             "advertised.listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in listeners.items()),
             "listener.security.protocol.map": (
-                "INTERNAL:SASL_PLAINTEXT,REPLICATION:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT"
+                f"INTERNAL:{self.client_protocol},REPLICATION:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT"
             ),
             "inter.broker.listener.name": "REPLICATION",
             "controller.listener.names": "CONTROLLER",
@@ -350,6 +365,13 @@ class LocalKafka:
             "share.coordinator.state.topic.min.isr": "1",
             "group.initial.rebalance.delay.ms": "0",
         }
+
+
+def _tls(keystore: Path) -> dict[str, str]:
+    return {
+        "listener.name.internal.ssl.keystore.type": "PEM",
+        "listener.name.internal.ssl.keystore.location": str(keystore),
+    }
 
 
 @pytest.fixture(scope="module")

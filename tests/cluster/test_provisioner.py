@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -515,6 +516,51 @@ def test_the_ledger_is_compacted_and_not_for_users(bench: Bench) -> None:
     denied = bench.write("writer", PASSWORD, LEDGER_TOPIC)
     assert denied is not None
     assert denied.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+
+
+def make_certificates(folder: Path) -> tuple[Path, Path]:
+    """A CA's certificate, and a PEM file of a key and a certificate for 127.0.0.1 that it signed."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl: install it to make certificates")
+
+    def openssl(*arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=ca")
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "node.key", "-out", "node.csr", "-subj", "/CN=node")
+    openssl(
+        *("x509", "-req", "-in", "node.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial"),
+        *("-extfile", "names", "-out", "node.crt"),
+    )
+    keystore = folder / "node.pem"
+    keystore.write_text((folder / "node.key").read_text() + (folder / "node.crt").read_text())
+    return folder / "ca.crt", keystore
+
+
+def test_all_of_it_works_by_tls_and_a_foreign_authority_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jars = find_jars()
+    reason = why_not()
+    if jars is None or reason is not None:
+        pytest.skip(reason or "no Kafka jars")
+    ca_file, keystore = make_certificates(tmp_path)
+    with LocalKafka(jars=jars, ca_file=ca_file, keystore_file=keystore) as kafka:
+        bench = Bench(kafka=kafka, folder=tmp_path / "bench", owner="tls")
+        bench.files = {"topic.orders": topic(), "user.writer": {"acls": WRITER, "quotas": {"producer_byte_rate": 5000}}}
+        bench.passwords = {"writer": PASSWORD}
+        assert bench.apply().startswith("1 topic created, 1 user created")
+        assert bench.quotas("writer") == {"producer_byte_rate": 5000.0}
+        assert bench.write("writer", PASSWORD, "orders") is None
+        monkeypatch.setattr(provisioner, "LOGIN_SECONDS", 1.0)
+        monkeypatch.setattr("kafka_platform_runtime.cluster.CONNECT_TIMEOUT", 2.0)
+        foreign = tmp_path / "foreign"
+        foreign.mkdir()
+        bench.more = {"KAFKA_SSL_CA_FILE": str(make_certificates(foreign)[0])}
+        code, message = bench.run()
+        assert code == provisioner.REFUSED
+        assert "certificate verify failed" in message
 
 
 def broker_connection(kafka: LocalKafka, node: int) -> Connection:
