@@ -68,10 +68,13 @@ class Stack:
             "PULUMI_BACKEND_URL": f"file://{self.backend}",
             "PULUMI_CONFIG_PASSPHRASE": "only for this test",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
         }
         self.environment.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
         self.write(platform)
         self.run("stack", "init", name)
+        # `stack init` knows no --config-file; the state has the same salt.
+        (ROOT / "stacks" / self.file.name).unlink(missing_ok=True)
 
     def write(self, platform: Mapping[str, Any]) -> None:
         """Replaces the platform's settings in the stack file."""

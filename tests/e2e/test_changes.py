@@ -51,20 +51,20 @@ def test_an_unchanged_stack_shows_no_change(stack: Stack) -> None:
 
 
 def test_refresh_finds_what_was_changed_by_hand(stack: Stack) -> None:
-    kubectl("-n", NAMESPACE, "label", "service", "kafka", "by-hand=yes")
+    """It is put back only by an explicit word: somebody had a reason to change it."""
     kubectl(
-        "-n",
-        NAMESPACE,
-        "patch",
-        "service",
-        "kafka",
-        "--type=json",
-        '-p=[{"op":"replace","path":"/spec/ports/0/port","value":9999}]',
+        "-n", NAMESPACE, "patch", "poddisruptionbudget", "kafka", "--type=merge", '-p={"spec":{"maxUnavailable":0}}'
     )
     changed = stack.run("preview", "--refresh", "--diff")
-    assert "9999" in changed
+    assert "maxUnavailable" in changed
+    conflict = stack.run("up", "--yes", "--refresh", fails=True)
+    assert "kubectl-patch" in conflict
+    assert ".spec.maxUnavailable" in conflict
+    stack.environment["PULUMI_K8S_ENABLE_PATCH_FORCE"] = "true"
     stack.run("up", "--yes", "--refresh")
-    assert kubectl("-n", NAMESPACE, "get", "service", "kafka", "-o", "jsonpath={.spec.ports[0].port}") == "9092"
+    del stack.environment["PULUMI_K8S_ENABLE_PATCH_FORCE"]
+    path = "jsonpath={.spec.maxUnavailable}"
+    assert kubectl("-n", NAMESPACE, "get", "poddisruptionbudget", "kafka", "-o", path) == "1"
     assert steps(stack) == {}
 
 
