@@ -196,6 +196,10 @@ def binaries(folders: BuildFolders, group: Group) -> Path:
             (target / name).symlink_to(program)
 
     folder = cached(
-        folders, f"{group.name}-{key}", make, doing=f"compiling {group.what}", done=f"{group.what} compiled"
+        folders,
+        f"{group.name}-{key}",
+        make,
+        doing=f"compiling {group.what} (minutes, once)",
+        done=f"{group.what} compiled",
     )
     return folder / "bin"

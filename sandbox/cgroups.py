@@ -15,6 +15,10 @@ SYSTEM = "system"
 """The cgroup of the node's own programs; its pods are beside it."""
 
 
+NEEDED = ("cpu", "memory", "pids")
+"""Controllers that kubelet does not start without."""
+
+
 def unified() -> bool:
     """Whether the machine has cgroup version 2 alone."""
     return (MOUNT / "cgroup.controllers").exists()
@@ -23,11 +27,23 @@ def unified() -> bool:
 def _hierarchies() -> list[Path]:
     if unified():
         return [MOUNT]
-    # cpu and cpuacct may be names of one hierarchy; the `unified` one of a hybrid has no controllers.
-    folders = {
-        path.resolve() for path in MOUNT.iterdir() if (path / "cgroup.procs").exists() and path.name != "unified"
-    }
+    # cpu and cpuacct may be names of one hierarchy. The `unified` one of a hybrid has no controllers, but runc uses it too.
+    folders = {path.resolve() for path in MOUNT.iterdir() if (path / "cgroup.procs").exists()}
     return sorted(folders)
+
+
+def cannot_delegate() -> str | None:
+    """Why cgroups cannot be limited for nodes here, with the fix; None if they can. Version 1 always can."""
+    if not unified():
+        return None
+    _delegate(MOUNT)
+    missing = set(NEEDED) - set((MOUNT / "cgroup.subtree_control").read_text().split())
+    if not missing:
+        return None
+    return (
+        f"nodes need the cgroup controllers {', '.join(sorted(missing))} at {MOUNT}, which do not let themselves be"
+        " enabled: in a container, move its processes into a cgroup below that first, or use a machine of its own"
+    )
 
 
 def _folders(instance: Instance) -> list[Path]:

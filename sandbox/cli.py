@@ -59,7 +59,12 @@ def _env(mode: Mode, state: Path) -> int:
             raise SandboxError("no sandbox is up: `python -m sandbox up` first")
     elif mode is Mode.KIND:
         kubeconfig = kind.kubeconfig(state)
-    for name, value in environment.variables(state, kubeconfig, official=mode is not Mode.PACKAGES).items():
+    wanted = environment.variables(state, kubeconfig, official=mode is not Mode.PACKAGES)
+    if mode is Mode.OFF:
+        # A user's own tools come with settings of their own; what is not set gets the default of a local backend.
+        environment.prepare_backend(state)
+        wanted = {name: value for name, value in wanted.items() if name == "PATH" or name not in os.environ}
+    for name, value in wanted.items():
         print(f"export {name}={shlex.quote(value)}")
     return 0
 

@@ -49,6 +49,14 @@ def _link(link: Path, target: Path) -> None:
     temporary.rename(link)
 
 
+def prepare_backend(state: Path) -> None:
+    """Makes the folder that keeps Pulumi's state and the passphrase of its secrets."""
+    (state / "state").mkdir(parents=True, exist_ok=True)
+    passphrase = state / "passphrase"
+    if not passphrase.exists():
+        write(passphrase, "sandbox\n", mode=0o600)
+
+
 def prepare(state: Path, kube: Path | None, pulumi: Path | None, plugins: Path | None) -> None:
     """Makes `bin` and PULUMI_HOME in the state folder from folders of compiled programs, as far as they are given."""
     if kube:
@@ -69,10 +77,7 @@ def prepare(state: Path, kube: Path | None, pulumi: Path | None, plugins: Path |
             _link(link / f"pulumi-resource-{provider}", plugins / f"pulumi-resource-{provider}")
     if plugins and not official_cli():
         _link(state / "bin" / "pulumi-language-python", plugins / "pulumi-language-python")
-    (state / "state").mkdir(parents=True, exist_ok=True)
-    passphrase = state / "passphrase"
-    if not passphrase.exists():
-        write(passphrase, "sandbox\n", mode=0o600)
+    prepare_backend(state)
 
 
 def standins() -> list[str]:

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+from sandbox import environment
 from sandbox.certificates import NAME
 from sandbox.host import Command, SandboxError, logged, run
 from sandbox.instance import REPOSITORY, short_name, write
@@ -75,9 +76,7 @@ def up(state: Path) -> None:
                 f"{program}: not found: install it from {where}, or use SANDBOX=packages on Debian or Ubuntu"
             )
     say("kind: Docker, kind and Pulumi, all official (SANDBOX=packages|off chooses otherwise)")
-    (state / "state").mkdir(parents=True, exist_ok=True)
-    if not (state / "passphrase").exists():
-        write(state / "passphrase", "sandbox\n", mode=0o600)
+    environment.prepare_backend(state)
     log, name, kind = state / "logs" / "kind.log", _cluster(state), _kind(state)
     workers = [{"role": "worker", "labels": {"topology.kubernetes.io/zone": f"zone-{n + 1}"}} for n in range(NODES)]
     cluster = {

@@ -6,7 +6,20 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from sandbox import addons, api, build, certificates, control_plane, environment, host, images, network, nodes, remove
+from sandbox import (
+    addons,
+    api,
+    build,
+    certificates,
+    cgroups,
+    control_plane,
+    environment,
+    host,
+    images,
+    network,
+    nodes,
+    remove,
+)
 from sandbox.host import SandboxError
 from sandbox.instance import Instance, Node, cache_folder, create, load
 from sandbox.pins import KUBERNETES
@@ -16,6 +29,8 @@ from sandbox.progress import say, step
 DEFAULT_NODES = 3
 MOST_NODES = 32
 API_PORT = 6443
+LONGEST_PATH = 90
+"""Of the state folder: a socket's path has 107 characters at most, and etcd's stands below."""
 
 
 def wanted_nodes() -> int | None:
@@ -39,12 +54,21 @@ def _free_port() -> int:
         return port
 
 
+def _cannot_run_nodes(state: Path) -> str | None:
+    return host.cannot_run_nodes(state) or cgroups.cannot_delegate()
+
+
 def _instance(state: Path) -> Instance:
     wanted = wanted_nodes()
     found = load(state)
     if found is None:
+        if len(str(state)) > LONGEST_PATH:
+            raise SandboxError(
+                f"SANDBOX_STATE: {state} has {len(str(state))} characters, and sockets in it must stay short:"
+                f" use a folder of at most {LONGEST_PATH}"
+            )
         count = DEFAULT_NODES if wanted is None else wanted
-        reason = host.cannot_run_nodes(state) if count else None
+        reason = _cannot_run_nodes(state) if count else None
         if reason:
             say(f"only the control plane: pods cannot run here: {reason}")
             count = 0
@@ -53,7 +77,7 @@ def _instance(state: Path) -> Instance:
         raise SandboxError(
             f"SANDBOX_NODES: {wanted}, and this sandbox has {found.count}: `down` it first to change that"
         )
-    reason = host.cannot_run_nodes(state) if found.count else None
+    reason = _cannot_run_nodes(state) if found.count else None
     if reason:
         raise SandboxError(f"{found.count} nodes were made here before, and now {reason}")
     return found
