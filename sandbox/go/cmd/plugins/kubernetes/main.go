@@ -28,11 +28,11 @@ func Main(args []string) error {
 	if err != nil {
 		return err
 	}
-	provider, err := newProvider(options.Engine)
-	if err != nil {
-		return err
-	}
-	return serve.Run(options.Engine, func(server *grpc.Server) error {
+	return serve.Run(options.Engine, func(ctx context.Context, server *grpc.Server) error {
+		provider, err := newProvider(ctx, options.Engine)
+		if err != nil {
+			return err
+		}
 		pulumirpc.RegisterResourceProviderServer(server, provider)
 		return nil
 	})
@@ -55,8 +55,8 @@ type provider struct {
 	unreachable string
 }
 
-func newProvider(engine string) (*provider, error) {
-	ctx, cancel := context.WithCancel(context.Background())
+func newProvider(parent context.Context, engine string) (*provider, error) {
+	ctx, cancel := context.WithCancel(parent)
 	p := &provider{ctx: ctx, cancel: cancel}
 	if engine != "" {
 		if err := p.attach(engine); err != nil {

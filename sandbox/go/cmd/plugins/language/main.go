@@ -34,8 +34,8 @@ func Main(args []string) error {
 	if err != nil {
 		return err
 	}
-	return serve.Run(options.Engine, func(server *grpc.Server) error {
-		pulumirpc.RegisterLanguageRuntimeServer(server, newHost(script, options.Engine))
+	return serve.Run(options.Engine, func(ctx context.Context, server *grpc.Server) error {
+		pulumirpc.RegisterLanguageRuntimeServer(server, newHost(ctx, script, options.Engine))
 		return nil
 	})
 }
@@ -70,8 +70,8 @@ type host struct {
 	cancel   context.CancelFunc
 }
 
-func newHost(executor, engine string) *host {
-	ctx, cancel := context.WithCancel(context.Background())
+func newHost(parent context.Context, executor, engine string) *host {
+	ctx, cancel := context.WithCancel(parent)
 	return &host{executor: executor, engine: engine, ctx: ctx, cancel: cancel}
 }
 
@@ -88,7 +88,7 @@ func (h *host) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.Plugin
 	return &pulumirpc.PluginInfo{Version: sdk.Version.String()}, nil
 }
 
-// Cancel interrupts the running program, unless it ends by itself first: a program that waits for a resource ends
+// Cancel ends the running program, unless it ends by itself first: a program that waits for a resource ends
 // quietly when the engine gives that resource up.
 func (h *host) Cancel(context.Context, *emptypb.Empty) (*emptypb.Empty, error) {
 	time.AfterFunc(cancelGrace, h.cancel)

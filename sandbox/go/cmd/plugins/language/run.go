@@ -22,8 +22,8 @@ import (
 const (
 	// bailed is the exit code by which the executor says that it has shown the error itself.
 	bailed = 32
-	// interruptGrace is how long an interrupted program may take to end before it is killed.
-	interruptGrace = 5 * time.Second
+	// endGrace is how long a terminated program may take to end before it is killed.
+	endGrace = 2 * time.Second
 )
 
 func (h *host) connect() (pulumirpc.EngineClient, io.Closer, error) {
@@ -70,13 +70,12 @@ func (h *host) Run(ctx context.Context, req *pulumirpc.RunRequest) (*pulumirpc.R
 	if err != nil {
 		return nil, err
 	}
-	command.Cancel = func() error {
-		if err := command.Process.Signal(os.Interrupt); err != nil {
-			return command.Process.Kill()
-		}
-		return nil
-	}
-	command.WaitDelay = interruptGrace
+	// The engine interrupts the process group of a plugin that it needs no longer; in a group of its own the program
+	// gets to know by this host alone. It is terminated instead of interrupted, because Python would answer an
+	// interrupt with a traceback of the SDK, and wait for calls that nobody answers any more.
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	command.WaitDelay = endGrace
 	command.Stdout, command.Stderr = os.Stdout, os.Stderr
 	if command.Env == nil {
 		command.Env = os.Environ()

@@ -24,7 +24,7 @@ func Main(args []string) error {
 	if err != nil {
 		return err
 	}
-	return serve.Run(options.Engine, func(server *grpc.Server) error {
+	return serve.Run(options.Engine, func(_ context.Context, server *grpc.Server) error {
 		pulumirpc.RegisterResourceProviderServer(server, &provider{})
 		return nil
 	})

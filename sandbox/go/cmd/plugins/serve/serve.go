@@ -46,7 +46,9 @@ func Parse(args []string) (Options, error) {
 // Run serves until the engine goes away or interrupts the plugin, which is how it ends its plugins. The port goes to
 // standard output, where the engine reads it. Ctrl-C in a terminal does not reach a plugin: the engine starts it in a
 // process group of its own and tells it by Cancel.
-func Run(engine string, register func(*grpc.Server) error) error {
+//
+// The context that register gets ends when the plugin is to end.
+func Run(engine string, register func(context.Context, *grpc.Server) error) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	cancel := make(chan bool)
@@ -59,7 +61,10 @@ func Run(engine string, register func(*grpc.Server) error) error {
 			return fmt.Errorf("watching the engine at %s: %w", engine, err)
 		}
 	}
-	handle, err := rpcutil.ServeWithOptions(rpcutil.ServeOptions{Cancel: cancel, Init: register})
+	handle, err := rpcutil.ServeWithOptions(rpcutil.ServeOptions{
+		Cancel: cancel,
+		Init:   func(server *grpc.Server) error { return register(ctx, server) },
+	})
 	if err != nil {
 		return fmt.Errorf("starting the plugin's server: %w", err)
 	}
