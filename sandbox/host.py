@@ -119,14 +119,18 @@ def logged(
 @contextlib.contextmanager
 def lock(path: Path, waiting: str) -> Iterator[None]:
     """Holds a lock file; says `waiting` if somebody else holds it. The lock ends with the process."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(waiting)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say(waiting)
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
+                yield
+                return
+        # Whoever held it removed it, with the folder that it was for: the file that is there now counts.
 
 
 # Debian package that a program on PATH (or a file, where it starts with /) comes from.

@@ -141,7 +141,8 @@ class Instance:
         return self.state / "nodes" / node
 
 
-def _used_networks() -> list[ipaddress.IPv4Network]:
+def used_networks() -> list[ipaddress.IPv4Network]:
+    """The networks that this machine has routes to."""
     routes = json.loads(run(["ip", "-json", "-4", "route", "show", "table", "all"]) or "[]")
     destinations = [route["dst"] for route in routes if route["dst"] != "default" and route.get("type") != "broadcast"]
     return [ipaddress.IPv4Network(each, strict=False) for each in destinations]
@@ -174,7 +175,7 @@ def load(state: Path) -> Instance | None:
 def create(state: Path, count: int, port: int) -> Instance:
     """Chooses the addresses of a new sandbox and writes them down."""
     preferred = int(hashlib.sha256(str(state).encode()).hexdigest(), 16)
-    subnet = choose_subnet(preferred % len(SUBNETS), _used_networks() if count else [])
+    subnet = choose_subnet(preferred % len(SUBNETS), used_networks() if count else [])
     instance = Instance(state=state, subnet=subnet, count=count, port=port)
     fields = {name: value for name, value in asdict(instance).items() if name != "state"}
     write(state / "instance.json", json.dumps(fields))

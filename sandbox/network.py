@@ -4,12 +4,13 @@ The bridge (the hub) is not on the machine itself, so that the machine's firewal
 and nothing of the network outlives the hub's process.
 """
 
+import ipaddress
 import os
 import time
 from pathlib import Path
 
 from sandbox.host import SandboxError, run
-from sandbox.instance import Instance, Node
+from sandbox.instance import Instance, Node, used_networks
 from sandbox.processes import Supervisor, recorded
 
 HUB = "hub"
@@ -31,6 +32,9 @@ def up(instance: Instance) -> int:
     if pid is not None:
         return pid
     remove_link(instance)
+    mine = ipaddress.IPv4Network(f"10.{instance.subnet}.0.0/16")
+    if any(mine.overlaps(each) for each in used_networks()):
+        raise SandboxError(f"network {mine}: in use on this machine by now: `down`, then `up` chooses another")
     hub = Supervisor(instance, HUB, unshare=["--net"])
     _batch(hub.pid, ["link add pods type bridge", "link set lo up", "link set pods up"])
     _batch(

@@ -107,12 +107,12 @@ def _setup(instance: Instance, node: Node) -> list[list[str]]:
     folder = instance.folder(node.name)
     return [
         ["mount", "-t", "proc", "proc", "/proc"],
-        ["hostname", node.name],
+        ["sh", "-c", f"echo {node.name} > /proc/sys/kernel/hostname"],
         *(
             ["mount", "--bind", str(folder / "kernel" / name.replace("/", ".")), f"/proc/sys/{name}"]
             for name in KERNEL_SETTINGS
         ),
-        ["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"],
+        ["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"],
         ["mount", "--bind", str(folder / "var"), "/var"],
         ["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"],
         ["mkdir", "-p", "/run/lock", "/run/containerd"],

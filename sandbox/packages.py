@@ -72,15 +72,25 @@ def _instance(state: Path) -> Instance:
         if reason:
             say(f"only the control plane: pods cannot run here: {reason}")
             count = 0
+        _install(state, count)
         return create(state, count, API_PORT if count else _free_port())
-    if wanted is not None and wanted != found.count:
-        raise SandboxError(
-            f"SANDBOX_NODES: {wanted}, and this sandbox has {found.count}: `down` it first to change that"
-        )
-    reason = _cannot_run_nodes(state) if found.count else None
-    if reason:
+    count = DEFAULT_NODES if wanted is None else wanted
+    reason = _cannot_run_nodes(state) if count or found.count else None
+    if reason and found.count:
         raise SandboxError(f"{found.count} nodes were made here before, and now {reason}")
+    if reason:
+        say(f"only the control plane: pods cannot run here: {reason}")
+    elif count != found.count and (wanted is not None or not found.count):
+        raise SandboxError(
+            f"this sandbox has {found.count} nodes, not {count}: `down` it first, or SANDBOX_NODES={found.count}"
+        )
+    _install(state, found.count)
     return found
+
+
+def _install(state: Path, count: int) -> None:
+    wanted = host.CONTROL_PLANE_PACKAGES | (host.NODE_PACKAGES | host.IMAGE_PACKAGES if count else {})
+    host.install(wanted, state / "logs" / "packages.log")
 
 
 def _describe_standins() -> None:
@@ -96,11 +106,6 @@ def up(state: Path) -> Instance:
     instance = _instance(state)
     folders = build.BuildFolders(cache=cache_folder(), logs=instance.logs)
     instance.logs.mkdir(parents=True, exist_ok=True)
-    wanted = dict(host.CONTROL_PLANE_PACKAGES)
-    if instance.count:
-        wanted |= host.NODE_PACKAGES
-        wanted |= host.IMAGE_PACKAGES
-    host.install(wanted, instance.logs / "packages.log")
     kube = build.binaries(folders, build.KUBERNETES)
     pulumi = None if environment.official_cli() else build.binaries(folders, build.PULUMI)
     plugins = (
