@@ -5,7 +5,7 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Any, Self, TypeVar, get_args, get_origin
+from typing import Any, Self, TypeVar, cast, get_args, get_origin
 
 import pulumi
 
@@ -23,7 +23,7 @@ class Args:
             TypeError: the mapping has a key that the class does not have, or lacks one that it needs.
             ValueError: a value is not acceptable.
         """
-        return value if isinstance(value, cls) else build(cls, typing.cast(Mapping[str, Any], value))
+        return value if isinstance(value, cls) else build(cls, cast(Mapping[str, Any], value))
 
     def get(self, name: str, default: Any = None) -> Any:
         """The field of that name: how Pulumi's component host reads an output."""
@@ -32,7 +32,7 @@ class Args:
 
 def build(cls: type[_T], value: Mapping[str, Any]) -> _T:
     """An object of the dataclass `cls` from a mapping by field names."""
-    hints = typing.get_type_hints(cls)
+    hints = {each.name: each.type for each in dataclasses.fields(cast(Any, cls))}
     unknown = value.keys() - hints.keys()
     if unknown:
         raise TypeError(f"{cls.__name__}: {sorted(unknown)[0]}: unknown: use {', '.join(sorted(hints))}")

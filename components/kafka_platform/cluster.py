@@ -23,7 +23,7 @@ from kafka_platform.broker import (
 )
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.embedded import EmbeddedSettings
-from kafka_platform.kubernetes import after, labels, place
+from kafka_platform.kubernetes import after, labels, place, refuse
 from kafka_platform.model import (
     Defaults,
     Deletion,
@@ -224,9 +224,7 @@ class KafkaCluster(pulumi.ComponentResource):
         policy = place(NetworkPolicy, f"{name}-network", embedded.network_policy(settings), child)
         place(PodDisruptionBudget, f"{name}-disruption", embedded.pod_disruption_budget(settings), child)
 
-        in_previews = pulumi.ResourceHookOptions(on_dry_run=True)
-        no_fewer_nodes = pulumi.ResourceHook(f"{name}-no-fewer-nodes", _refuse_fewer_nodes, in_previews)
-        no_smaller_volumes = pulumi.ResourceHook(f"{name}-no-smaller-volumes", _refuse_smaller_volumes, in_previews)
+        no_smaller_volumes = refuse(f"{name}-no-smaller-volumes", _refuse_smaller_volumes)
         nodes = place(
             StatefulSet,
             f"{name}-nodes",
@@ -234,7 +232,7 @@ class KafkaCluster(pulumi.ComponentResource):
             pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[admin, broker_login, config, account, nodes_service, policy],
-                hooks=pulumi.ResourceHookBinding(before_update=[no_fewer_nodes]),
+                hooks=refuse(f"{name}-no-fewer-nodes", _refuse_fewer_nodes),
                 # The API server takes no other template; what it would change is done by the claims' patches.
                 ignore_changes=["spec.volumeClaimTemplates"],
             ),
@@ -247,7 +245,7 @@ class KafkaCluster(pulumi.ComponentResource):
                 pulumi.ResourceOptions(
                     parent=self,
                     depends_on=[nodes],
-                    hooks=pulumi.ResourceHookBinding(before_update=[no_smaller_volumes]),
+                    hooks=no_smaller_volumes,
                     # Taking the patch back would shrink the claim, which the API server refuses.
                     retain_on_delete=True,
                 ),

@@ -1,9 +1,11 @@
 """From a rendered object to a resource in the graph: the only place that hands manifests to pulumi_kubernetes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import pulumi
+from pulumi.runtime.mocks import MockMonitor
+from pulumi.runtime.settings import get_monitor
 
 Manifest = dict[str, Any]
 """A Kubernetes object as the API server takes it; values may be Outputs."""
@@ -25,6 +27,14 @@ def _snake(key: str) -> str:
 def after(value: _T, *resources: pulumi.Resource) -> "pulumi.Output[_T]":
     """The value, known in previews too, for resources that must not be made before those given are ready."""
     return pulumi.Output.all(*(resource.urn for resource in resources)).apply(lambda _: value)
+
+
+def refuse(name: str, check: Callable[[pulumi.ResourceHookArgs], None]) -> pulumi.ResourceHookBinding | None:
+    """Lets `check` raise for an update that must not be made, in previews already. `name` is unique in a program."""
+    if isinstance(get_monitor(), MockMonitor):
+        return None  # Pulumi's mocks know no hooks, and the unit tests of other repositories shall not stumble over it
+    hook = pulumi.ResourceHook(name, check, pulumi.ResourceHookOptions(on_dry_run=True))
+    return pulumi.ResourceHookBinding(before_update=[hook])
 
 
 def labels(name: str, component: str) -> dict[str, str]:

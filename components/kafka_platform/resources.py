@@ -13,7 +13,7 @@ from kafka_platform.args import Args
 from kafka_platform.cluster import PASSWORD_LENGTH, RUNTIME_IMAGE
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.declarations import check_topics, check_update, check_users, declarations, declarations_hash
-from kafka_platform.kubernetes import labels, place
+from kafka_platform.kubernetes import labels, place, refuse
 from kafka_platform.model import Topic, User
 from kafka_platform.names import check_cluster
 
@@ -68,14 +68,11 @@ class KafkaResources(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
 
         rendered = declarations(self._args.topics, self._args.users, _plain(connection.replicas))
-        only_grow = pulumi.ResourceHook(
-            f"{name}-only-grow", _refuse_shrinking, pulumi.ResourceHookOptions(on_dry_run=True)
-        )
         declared = place(
             ConfigMap,
             f"{name}-declarations",
             provisioner.config_map(name, connection.namespace, rendered),
-            pulumi.ResourceOptions(parent=self, hooks=pulumi.ResourceHookBinding(before_update=[only_grow])),
+            pulumi.ResourceOptions(parent=self, hooks=refuse(f"{name}-only-grow", _refuse_shrinking)),
         )
         delivered = self._users(connection)
         assert connection.admin_secret is not None  # noqa: S101  # the args refuse it

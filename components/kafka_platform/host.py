@@ -1,0 +1,76 @@
+"""The components for programs in other languages, over Pulumi's component host."""
+
+import dataclasses
+import json
+import sys
+from enum import Enum
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import pulumi
+from pulumi.provider import main
+from pulumi.provider.experimental.analyzer import PropertyDefinition
+from pulumi.provider.experimental.component import ComponentProvider
+from pulumi.provider.experimental.schema import generate_schema
+
+from kafka_platform.cluster import KafkaCluster, KafkaClusterArgs
+from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
+
+PACKAGE = "kafka-platform"
+
+_COMPONENTS: dict[type[pulumi.ComponentResource], type] = {
+    KafkaCluster: KafkaClusterArgs,
+    KafkaResources: KafkaResourcesArgs,
+}
+
+
+class Host(ComponentProvider):
+    """Pulumi's component host, which two things escape: fields with a default are optional, and lists may hold enums."""
+
+    def __init__(self) -> None:
+        super().__init__(list(_COMPONENTS), PACKAGE, version=_version())
+        for component, args in _COMPONENTS.items():
+            _default_means_optional(args, self._component_defs[component.__name__].inputs)
+        for definition in self._type_defs.values():
+            if dataclasses.is_dataclass(definition.python_type):
+                _default_means_optional(definition.python_type, definition.properties)
+        schema = generate_schema(PACKAGE, _version(), None, self._component_defs, self._type_defs, self._dependencies)
+        self.schema = json.dumps(schema.to_json())
+
+    def map_input_properties(
+        self, inputs: Any, properties: Any, mapping: Any, component_name: str, property_path: str
+    ) -> Any:
+        """As the base class, but the members of enums in lists arrive as they were written."""
+        mapped: Any = super().map_input_properties(inputs, properties, mapping, component_name, property_path)
+        for name, definition in properties.items():
+            if definition.items and definition.items.ref and isinstance(inputs, dict) and inputs.get(name):
+                of = self.get_type_definition(definition.items)
+                if of is not None and issubclass(of.python_type, Enum):
+                    mapped[mapping[name]] = [of.python_type(each) for each in inputs[name]]
+        return mapped
+
+
+def serve() -> None:
+    """Serve the components until the engine ends this process."""
+    main(Host(), sys.argv[1:])
+
+
+def _default_means_optional(of: type, properties: dict[str, PropertyDefinition]) -> None:
+    fields = {field.name: field for field in dataclasses.fields(of)}
+    names = {_camel(name): field for name, field in fields.items()}
+    for name, definition in properties.items():
+        field = names[name]
+        if field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING:
+            definition.optional = True
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def _version() -> str:
+    try:
+        return version(PACKAGE)
+    except PackageNotFoundError:
+        return "0.0.0"

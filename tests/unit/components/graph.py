@@ -1,0 +1,55 @@
+"""Runs a program against Pulumi's mocks and shows the resources that it registered."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi.runtime import mocks
+from pulumi.runtime.settings import SETTINGS
+from pulumi.runtime.stack import run_pulumi_func
+from pulumi.runtime.sync_await import _sync_await
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A resource as the engine gets it."""
+
+    urn: str
+    name: str
+    inputs: dict[str, Any]
+
+
+class _Mocks(mocks.Mocks):
+    """Answers every resource with its inputs, and generated ones with a recognisable value."""
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        outputs = dict(args.inputs)
+        if args.typ == "random:index/randomPassword:RandomPassword":
+            outputs["result"] = f"password-of-{args.name}"
+        if args.typ == "random:index/randomId:RandomId":
+            outputs["b64Url"] = "AAAAAAAAAAAAAAAAAAAAAA"
+        return f"{args.name}-id", outputs
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        return {}, None
+
+
+def run(program: Callable[[], Any]) -> dict[str, Registered]:
+    """The resources that the program registers, by `<kind> <name>`. Raises what the program raises."""
+    monitor = mocks.MockMonitor(_Mocks())
+    mocks.set_mocks(_Mocks(), project="project", stack="stack", preview=False, monitor=monitor)
+    SETTINGS.rpc_manager.clear()
+    SETTINGS.outputs.clear()
+    _sync_await(run_pulumi_func(lambda: program() and None))
+    found: dict[str, Registered] = {}
+    for resource in monitor.get_registered_resources().values():
+        _, _, types, name = resource.urn.removeprefix("urn:pulumi:").split("::")
+        kind = types.split("$")[-1].split(":")[-1]
+        found[f"{kind} {name}"] = Registered(urn=resource.urn, name=name, inputs=resource.state)
+    return found
+
+
+def value(output: Any) -> Any:
+    """The value of an Output."""
+    return _sync_await(pulumi.Output.from_input(output).future())

@@ -1,0 +1,172 @@
+"""The files that an embedded node starts from."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from kafka_platform.broker import (
+    BrokerSettings,
+    broker_files,
+    check_config,
+    cluster_properties,
+    controllers,
+    external_bootstrap_servers,
+    files_hash,
+    node_properties,
+)
+from kafka_platform.model import Defaults, Listeners, LoadBalancers, NodePorts
+
+NAMESPACE = "streaming"
+
+
+def settings(nodes: int = 3, **changes: object) -> BrokerSettings:
+    return BrokerSettings(name="events", nodes=nodes, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("nodes", "expected"), [(1, 1), (2, 1), (3, 3), (4, 3), (9, 3)])
+def test_controllers(nodes: int, expected: int) -> None:
+    assert controllers(nodes) == expected
+
+
+@pytest.mark.parametrize(("nodes", "replicas", "least"), [(1, "1", "1"), (2, "2", "1"), (3, "3", "2"), (7, "3", "2")])
+def test_defaults_are_safe_for_the_number_of_nodes(nodes: int, replicas: str, least: str) -> None:
+    properties = cluster_properties(settings(nodes), NAMESPACE)
+    for key in ("default.replication.factor", "offsets.topic.replication.factor"):
+        assert properties[key] == replicas
+    assert properties["transaction.state.log.replication.factor"] == replicas
+    assert properties["min.insync.replicas"] == least
+
+
+def test_access_is_denied_by_default() -> None:
+    properties = cluster_properties(settings(), NAMESPACE)
+    assert properties["allow.everyone.if.no.acl.found"] == "false"
+    assert properties["auto.create.topics.enable"] == "false"
+    assert properties["super.users"] == "User:admin;User:broker"
+
+
+def test_a_node_advertises_its_own_name() -> None:
+    assert node_properties(settings(), NAMESPACE, 1) == {
+        "advertised.listeners": "REPLICATION://events-1.events-nodes.streaming.svc:9091,"
+        "INTERNAL://events-1.events-nodes.streaming.svc:9092",
+        "listeners": "REPLICATION://:9091,INTERNAL://:9092,CONTROLLER://:9093",
+        "node.id": "1",
+        "process.roles": "broker,controller",
+    }
+
+
+def test_a_fourth_node_is_only_a_broker() -> None:
+    properties = node_properties(settings(4), NAMESPACE, 3)
+    assert properties["process.roles"] == "broker"
+    assert "CONTROLLER" not in properties["listeners"]
+
+
+@pytest.mark.parametrize(
+    ("listeners", "addresses"),
+    [
+        (Listeners(node_ports=NodePorts(host="10.0.0.1", first_port=30092)), "10.0.0.1:30092,10.0.0.1:30093"),
+        (
+            Listeners(load_balancers=LoadBalancers(host="b-{nodeId}.example.com")),
+            "b-0.example.com:9094,b-1.example.com:9094",
+        ),
+    ],
+)
+def test_external_clients_are_told_addresses_that_exist(listeners: Listeners, addresses: str) -> None:
+    two = settings(2, listeners=listeners)
+    assert external_bootstrap_servers(two) == addresses
+    advertised = node_properties(two, NAMESPACE, 1)["advertised.listeners"]
+    assert advertised.endswith(f",EXTERNAL://{addresses.split(',')[1]}")
+
+
+def test_a_certificate_turns_on_tls_for_clients_only() -> None:
+    properties = cluster_properties(settings(listeners=Listeners(certificate="kafka-tls")), NAMESPACE)
+    protocols = properties["listener.security.protocol.map"]
+    assert protocols == "CONTROLLER:SASL_PLAINTEXT,REPLICATION:SASL_PLAINTEXT,INTERNAL:SASL_SSL"
+    assert properties["ssl.keystore.type"] == "PEM"
+
+
+def test_own_settings_are_added() -> None:
+    assert cluster_properties(settings(config={"num.io.threads": "4"}), NAMESPACE)["num.io.threads"] == "4"
+
+
+@pytest.mark.parametrize("key", ["listeners", "log.dirs", "super.users", "ssl.keystore.location", "node.id"])
+def test_settings_that_follow_from_others_are_refused(key: str) -> None:
+    with pytest.raises(ValueError, match=f"config: '{key}' cannot be set here: "):
+        check_config({key: "x"})
+
+
+def test_min_insync_replicas_that_stop_writers_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"min_insync_replicas: 3 of 3 replicas: .*: use 2"):
+        cluster_properties(settings(defaults=Defaults(min_insync_replicas=3)), NAMESPACE)
+
+
+def test_the_hash_changes_with_the_settings_but_not_with_further_nodes() -> None:
+    three = files_hash(broker_files(settings(3), NAMESPACE))
+    assert files_hash(broker_files(settings(3), NAMESPACE)) == three
+    assert files_hash(broker_files(settings(5), NAMESPACE)) == three
+    assert files_hash(broker_files(settings(3, config={"num.io.threads": "4"}), NAMESPACE)) != three
+
+
+class TestStartScript:
+    """The script itself, with Kafka's own programs replaced by ones that tell how they were called."""
+
+    @pytest.fixture
+    def pod(self, tmp_path: Path) -> Path:
+        files = broker_files(settings(), NAMESPACE) | {"cluster-id": "-AAAAAAAAAAAAAAAAAAAAA"}
+        for name, text in files.items():
+            (tmp_path / "config").mkdir(exist_ok=True)
+            (tmp_path / "config" / name).write_text(text)
+        (tmp_path / "credentials").mkdir()
+        (tmp_path / "credentials" / "broker").write_text("s3cret")
+        (tmp_path / "kafka" / "bin").mkdir(parents=True)
+        for program in ("kafka-storage.sh", "kafka-server-start.sh"):
+            fake = tmp_path / "kafka" / "bin" / program
+            fake.write_text(f'#!/bin/sh\necho "{program} $*" >>"{tmp_path}/calls"\n')
+            fake.chmod(0o755)
+        return tmp_path
+
+    def start(self, pod: Path) -> "subprocess.CompletedProcess[str]":
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "NODE_ID": "2",
+            "KAFKA_HOME": f"{pod}/kafka",
+            "CONFIG_DIR": f"{pod}/config",
+            "CREDENTIALS_DIR": f"{pod}/credentials",
+            "CERTIFICATE_DIR": f"{pod}/certificate",
+            "DATA_DIR": f"{pod}/data",
+            "RUN_DIR": f"{pod}/run",
+            "TERMINATION_LOG": f"{pod}/termination-log",
+        }
+        script = ["/bin/sh", f"{pod}/config/start.sh"]
+        return subprocess.run(script, env=environment, capture_output=True, text=True)
+
+    def test_an_empty_volume_is_formatted_once(self, pod: Path) -> None:
+        assert self.start(pod).returncode == 0
+        calls = (pod / "calls").read_text().splitlines()
+        assert calls[0].startswith("kafka-storage.sh format ")
+        assert "--cluster-id=-AAAAAAAAAAAAAAAAAAAAA" in calls[0]
+        assert calls[1] == f"kafka-server-start.sh {pod}/run/server.properties"
+        (pod / "data" / "meta.properties").write_text("version=1\ncluster.id=-AAAAAAAAAAAAAAAAAAAAA\n")
+        assert self.start(pod).returncode == 0
+        assert (pod / "calls").read_text().splitlines()[2:] == [calls[1]]
+
+    def test_the_password_is_in_the_properties_and_in_no_argument(self, pod: Path) -> None:
+        done = self.start(pod)
+        properties = (pod / "run" / "server.properties").read_text()
+        assert "listener.name.replication.plain.sasl.jaas.config=" in properties
+        assert 'username="broker" password="s3cret" user_broker="s3cret";' in properties
+        assert "node.id=2\n" in properties
+        assert "s3cret" not in (pod / "calls").read_text() + done.stdout + done.stderr
+        assert (pod / "run" / "server.properties").stat().st_mode & 0o077 == 0
+
+    def test_a_volume_of_another_cluster_is_refused(self, pod: Path) -> None:
+        (pod / "data").mkdir()
+        (pod / "data" / "meta.properties").write_text("cluster.id=BBBBBBBBBBBBBBBBBBBBBB\n")
+        assert self.start(pod).returncode == 1
+        assert "belongs to cluster BBBBBBBBBBBBBBBBBBBBBB" in (pod / "termination-log").read_text()
+        assert not (pod / "calls").exists()
+
+    def test_a_key_in_another_form_is_refused(self, pod: Path) -> None:
+        (pod / "certificate").mkdir()
+        (pod / "certificate" / "tls.key").write_text("-----BEGIN RSA PRIVATE KEY-----\n")
+        assert self.start(pod).returncode == 1
+        assert "PKCS#8" in (pod / "termination-log").read_text()

@@ -1,0 +1,265 @@
+"""KafkaCluster: what it renders, the graph that it makes, what it refuses."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from kafka_platform import (
+    Defaults,
+    Deletion,
+    Engine,
+    ExternalKafka,
+    KafkaCluster,
+    KafkaClusterArgs,
+    Listeners,
+    LoadBalancers,
+    NodePorts,
+    Resources,
+)
+from kafka_platform.broker import BrokerSettings
+from kafka_platform.embedded import (
+    EmbeddedSettings,
+    check_nodes,
+    check_storage,
+    external_service,
+    heap_megabytes,
+    network_policy,
+    pod_disruption_budget,
+    stateful_set,
+)
+
+from tests.unit.components.graph import run, value
+
+
+def settings(nodes: int = 3, listeners: Listeners | None = None, **changes: Any) -> EmbeddedSettings:
+    return EmbeddedSettings(
+        broker=BrokerSettings(name="events", nodes=nodes, listeners=listeners or Listeners()),
+        namespace="streaming",
+        image="kafka:1",
+        runtime_image="runtime:1",
+        storage="10Gi",
+        **changes,
+    )
+
+
+def containers(manifest: dict[str, Any]) -> dict[str, Any]:
+    return {each["name"]: each for each in manifest["spec"]["template"]["spec"]["containers"]}
+
+
+class TestRender:
+    def test_nodes_roll_one_after_the_other_and_start_together(self) -> None:
+        spec = stateful_set(settings(), "hash")["spec"]
+        assert spec["updateStrategy"] == {"type": "RollingUpdate"}
+        assert spec["podManagementPolicy"] == "Parallel"
+        assert spec["replicas"] == 3
+        assert pod_disruption_budget(settings())["spec"]["maxUnavailable"] == 1
+
+    def test_a_node_is_ready_when_its_copies_are_in_sync(self) -> None:
+        kafka = containers(stateful_set(settings(), "hash"))["kafka"]
+        assert kafka["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": 9600}
+        assert kafka["livenessProbe"]["tcpSocket"] == kafka["startupProbe"]["tcpSocket"] == {"port": 9091}
+
+    @pytest.mark.parametrize("name", ["kafka", "health"])
+    def test_containers_have_no_rights(self, name: str) -> None:
+        manifest = stateful_set(settings(), "hash")
+        assert containers(manifest)[name]["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        }
+        pod = manifest["spec"]["template"]["spec"]
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["automountServiceAccountToken"] is False
+
+    def test_no_password_is_in_the_environment(self) -> None:
+        for container in containers(stateful_set(settings(), "hash")).values():
+            assert not [each for each in container["env"] if "secretKeyRef" in each.get("valueFrom", {})]
+
+    def test_nodes_are_spread_over_machines_and_zones(self) -> None:
+        pod = stateful_set(settings(), "hash")["spec"]["template"]["spec"]
+        keys = [each["topologyKey"] for each in pod["topologySpreadConstraints"]]
+        assert keys == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+        assert {each["whenUnsatisfiable"] for each in pod["topologySpreadConstraints"]} == {"ScheduleAnyway"}
+
+    @pytest.mark.parametrize(("deletion", "expected"), [(Deletion.RETAIN, "Retain"), (Deletion.ALLOW, "Delete")])
+    def test_volumes_are_kept_unless_deletion_is_allowed(self, deletion: Deletion, expected: str) -> None:
+        spec = stateful_set(settings(deletion=deletion), "hash")["spec"]
+        assert spec["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": expected, "whenScaled": "Retain"}
+
+    @pytest.mark.parametrize(("memory", "heap"), [("1Gi", 512), ("2Gi", 1024), ("64Gi", 6144), ("512Mi", 256)])
+    def test_heap(self, memory: str, heap: int) -> None:
+        assert heap_megabytes(memory) == heap
+
+    def test_what_is_left_out_is_not_rendered(self) -> None:
+        manifest = stateful_set(settings(), "hash")
+        assert "storageClassName" not in manifest["spec"]["volumeClaimTemplates"][0]["spec"]
+        assert "cpu" not in containers(manifest)["kafka"]["resources"]["limits"]
+        full = stateful_set(settings(storage_class="fast", resources=Resources(cpu_limit="2")), "hash")
+        assert full["spec"]["volumeClaimTemplates"][0]["spec"]["storageClassName"] == "fast"
+        assert containers(full)["kafka"]["resources"]["limits"]["cpu"] == "2"
+
+    def test_only_nodes_reach_the_replication_and_controller_listeners(self) -> None:
+        ingress = network_policy(settings())["spec"]["ingress"]
+        by_port = {port["port"]: rule.get("from") for rule in ingress for port in rule["ports"]}
+        own = {"app.kubernetes.io/name": "kafka", "app.kubernetes.io/instance": "events"}
+        own["app.kubernetes.io/component"] = "broker"
+        assert by_port[9091] == by_port[9093] == [{"podSelector": {"matchLabels": own}}]
+        assert set(by_port) == {9091, 9092, 9093}
+
+    def test_clients_of_allowed_namespaces_reach_the_client_listener(self) -> None:
+        rule = network_policy(settings(client_namespaces=["b", "a"]))["spec"]["ingress"][1]
+        assert rule["from"] == [
+            {"podSelector": {}},
+            {"namespaceSelector": {"matchLabels": {"kafka-platform/access": "events"}}},
+            {
+                "namespaceSelector": {
+                    "matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["a", "b"]}]
+                }
+            },
+        ]
+
+    def test_the_external_listener_is_open_to_everybody(self) -> None:
+        external = Listeners(node_ports=NodePorts(host="h", first_port=30092))
+        assert network_policy(settings(listeners=external))["spec"]["ingress"][2] == {
+            "ports": [{"port": 9094, "protocol": "TCP"}]
+        }
+
+    def test_node_ports_are_those_that_the_nodes_advertise(self) -> None:
+        spec = external_service(settings(), NodePorts(host="h", first_port=30092), 2)["spec"]
+        assert spec["type"] == "NodePort"
+        assert spec["ports"][0]["nodePort"] == 30094
+        assert spec["selector"]["statefulset.kubernetes.io/pod-name"] == "events-2"
+
+    def test_load_balancers_listen_on_the_port_that_the_nodes_advertise(self) -> None:
+        balancers = LoadBalancers(host="b-{nodeId}.example.com", port=443, annotations={"a": "b"})
+        manifest = external_service(settings(), balancers, 1)
+        assert manifest["spec"]["ports"][0] == {"name": "external", "port": 443, "protocol": "TCP", "targetPort": 9094}
+        assert manifest["metadata"]["annotations"]["external-dns.alpha.kubernetes.io/hostname"] == "b-1.example.com"
+
+
+class TestGraph:
+    def test_children(self) -> None:
+        found = run(lambda: KafkaCluster("events", KafkaClusterArgs(namespace="streaming", nodes=3)))
+        assert sorted(found) == [
+            "ConfigMap events-config",
+            "KafkaCluster events",
+            "NetworkPolicy events-network",
+            "PersistentVolumeClaimPatch events-claim-0",
+            "PersistentVolumeClaimPatch events-claim-1",
+            "PersistentVolumeClaimPatch events-claim-2",
+            "PodDisruptionBudget events-disruption",
+            "RandomId events-id",
+            "RandomPassword events-admin-password",
+            "RandomPassword events-broker-password",
+            "Secret events-admin",
+            "Secret events-broker",
+            "Service events-bootstrap",
+            "Service events-nodes",
+            "ServiceAccount events-account",
+            "StatefulSet events-nodes",
+        ]
+        children = [each for name, each in found.items() if name != "KafkaCluster events"]
+        assert all("kafka-platform:index:KafkaCluster$" in each.urn for each in children)
+        files = found["ConfigMap events-config"].inputs["data"]
+        assert files["cluster-id"] == "A" * 22
+        assert sorted(files) == [
+            "cluster-id",
+            "cluster.properties",
+            "log4j2.yaml",
+            "node-0.properties",
+            "node-1.properties",
+            "node-2.properties",
+            "start.sh",
+        ]
+
+    def test_an_external_cluster_has_no_children(self) -> None:
+        args = KafkaClusterArgs(
+            namespace="streaming", engine=Engine.EXTERNAL, external=ExternalKafka(bootstrap_servers="kafka:9093")
+        )
+        made: list[KafkaCluster] = []
+        assert list(run(lambda: made.append(KafkaCluster("events", args)))) == ["KafkaCluster events"]
+        connection = made[0].connection
+        assert connection.bootstrap_servers == "kafka:9093"
+        assert connection.security_protocol == "SASL_SSL"
+        assert connection.admin_secret is None
+
+    def test_the_connection_of_an_embedded_cluster(self) -> None:
+        made: list[KafkaCluster] = []
+        run(lambda: made.append(KafkaCluster("events", KafkaClusterArgs(namespace="streaming", nodes=3))))
+        connection = made[0].connection
+        assert value(connection.bootstrap_servers) == "events.streaming.svc:9092"
+        assert connection.security_protocol == "SASL_PLAINTEXT"
+        assert connection.admin_secret == "events-admin"
+        assert (connection.nodes, connection.replicas, connection.min_insync_replicas) == (3, 3, 2)
+
+    def test_a_given_identity_is_used(self) -> None:
+        identity = "ocpv-nBw7wfF-vcAgYIjjg"
+        args = KafkaClusterArgs(namespace="streaming", cluster_id=identity)
+        found = run(lambda: KafkaCluster("events", args))
+        assert "RandomId events-id" not in found
+        assert found["ConfigMap events-config"].inputs["data"]["cluster-id"] == identity
+
+
+MISUSES: list[tuple[Callable[[], object], str]] = [
+    (lambda: KafkaClusterArgs(namespace="Streaming"), "'Streaming' is not a Kubernetes namespace"),
+    (lambda: KafkaClusterArgs(namespace="s", nodes=0), "nodes: 0 is out of range: use at least 1"),
+    (lambda: KafkaClusterArgs(namespace="s", storage="lots"), "storage: 'lots' is not a Kubernetes quantity"),
+    (lambda: KafkaClusterArgs(namespace="s", storage="10"), "storage: 10 is too little for a volume"),
+    (lambda: KafkaClusterArgs(namespace="s", cluster_id="short"), "cluster_id: 'short' is not a Kafka cluster id"),
+    (lambda: KafkaClusterArgs(namespace="s", config={"node.id": "1"}), "config: 'node.id' cannot be set here"),
+    (
+        lambda: KafkaClusterArgs(namespace="s", defaults=Defaults(replicas=2)),
+        "defaults.replicas: 2 replicas on 1 nodes: use at most 1, or add nodes",
+    ),
+    (
+        lambda: KafkaClusterArgs(
+            namespace="s", nodes=3, listeners=Listeners(load_balancers=LoadBalancers(host="b.example.com"))
+        ),
+        "listeners.load_balancers: host: 'b.example.com' is the same for all 3 nodes: put {nodeId} in it",
+    ),
+    (
+        lambda: KafkaClusterArgs(
+            namespace="s", nodes=3, listeners=Listeners(node_ports=NodePorts(host="h", first_port=32767))
+        ),
+        "listeners.node_ports: first_port: 32767 leaves no port for node 2: use at most 32765",
+    ),
+    (lambda: KafkaClusterArgs(namespace="s", engine=Engine.EXTERNAL), "external: missing"),
+    (
+        lambda: KafkaClusterArgs(namespace="s", external=ExternalKafka(bootstrap_servers="k:1")),
+        "external: the engine is embedded",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), MISUSES)
+def test_misuse_is_refused(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError) as refusal:  # noqa: PT011  # the message is compared below
+        make()
+    assert str(refusal.value).startswith(message)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["Events", "a" * 41, "events.prod"])
+def test_a_name_that_cannot_be_a_service_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="name"):
+        run(lambda: KafkaCluster(name, KafkaClusterArgs(namespace="streaming")))
+
+
+class TestChanges:
+    @pytest.mark.parametrize(("before", "after"), [(1, 1), (1, 2), (3, 5), (5, 7)])
+    def test_nodes_may_be_added(self, before: int, after: int) -> None:
+        check_nodes("events", before, after)
+
+    def test_nodes_are_not_removed(self) -> None:
+        with pytest.raises(ValueError, match="cluster events: nodes: 5 -> 3: the removed nodes hold records"):
+            check_nodes("events", 5, 3)
+
+    def test_voters_do_not_change(self) -> None:
+        with pytest.raises(ValueError, match="nodes: 1 -> 3: the number of voting nodes would change from 1 to 3"):
+            check_nodes("events", 1, 3)
+
+    def test_volumes_grow_and_do_not_shrink(self) -> None:
+        check_storage("data-events-0", "1024Mi", "1Gi")
+        check_storage("data-events-0", "1Gi", "2Gi")
+        with pytest.raises(ValueError, match="volume data-events-0: storage: 2Gi -> 1Gi: volumes never shrink"):
+            check_storage("data-events-0", "2Gi", "1Gi")

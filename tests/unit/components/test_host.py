@@ -1,0 +1,70 @@
+"""The component package for other languages: its schema, and how plain mappings become the args."""
+
+import json
+from typing import Any
+
+import pytest
+from kafka_platform import AclResource, Cleanup, KafkaClusterArgs, KafkaConnection, KafkaResourcesArgs, Operation
+from kafka_platform.host import Host
+
+
+@pytest.fixture(scope="module")
+def host() -> Host:
+    return Host()
+
+
+@pytest.fixture(scope="module")
+def schema(host: Host) -> dict[str, Any]:
+    assert host.schema is not None
+    parsed: dict[str, Any] = json.loads(host.schema)
+    return parsed
+
+
+def test_every_component_is_in_the_package(schema: dict[str, Any]) -> None:
+    assert set(schema["resources"]) == {"kafka-platform:index:KafkaCluster", "kafka-platform:index:KafkaResources"}
+
+
+def test_what_has_a_default_is_optional(schema: dict[str, Any]) -> None:
+    assert schema["resources"]["kafka-platform:index:KafkaCluster"]["requiredInputs"] == ["namespace"]
+    assert "required" not in schema["types"]["kafka-platform:index:Topic"]
+
+
+def test_every_input_is_described(schema: dict[str, Any]) -> None:
+    for component in schema["resources"].values():
+        assert all(each.get("description") for each in component["inputProperties"].values())
+
+
+def test_mappings_become_the_args(host: Host) -> None:
+    sent = {
+        "connection": {
+            "cluster": "events",
+            "namespace": "streaming",
+            "bootstrapServers": "b:9092",
+            "securityProtocol": "SASL_SSL",
+            "adminSecret": "admin",
+            "nodes": 3.0,
+            "replicas": 3.0,
+        },
+        "topics": {"orders": {"partitions": 24.0, "cleanup": "compact", "minInsyncReplicas": 2.0}},
+        "users": {"app": {"acls": [{"resource": "topic", "name": "x", "operations": ["READ"]}]}},
+    }
+    mapped: Any = host.map_inputs(sent, host._component_defs["KafkaResources"])
+    args = KafkaResourcesArgs.of(mapped)
+    assert isinstance(args.connection, KafkaConnection)
+    assert args.connection.nodes == 3
+    assert args.topics["orders"].partitions == 24
+    assert isinstance(args.topics["orders"].partitions, int)
+    assert args.topics["orders"].cleanup is Cleanup.COMPACT
+    acl = args.users["app"].acls[0]
+    assert acl.resource is AclResource.TOPIC
+    assert list(acl.operations) == [Operation.READ]
+
+
+def test_an_unknown_key_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"KafkaClusterArgs: nodez: unknown: use .*nodes"):
+        KafkaClusterArgs.of({"namespace": "streaming", "nodez": 3})
+
+
+def test_args_pass_unchanged() -> None:
+    args = KafkaClusterArgs(namespace="streaming")
+    assert KafkaClusterArgs.of(args) is args

@@ -1,0 +1,196 @@
+"""KafkaResources: what it renders, the graph that it makes, what it refuses."""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from kafka_platform import Cleanup, Deletion, KafkaConnection, KafkaResources, KafkaResourcesArgs, Quotas, Topic, User
+from kafka_platform.declarations import check_update, declarations, declarations_hash
+from kafka_platform.provisioner import job
+from kafka_platform.secrets import client_files
+
+from tests.unit.components.graph import run
+
+CONNECTION = KafkaConnection(
+    cluster="events",
+    namespace="streaming",
+    bootstrap_servers="events.streaming.svc:9092",
+    security_protocol="SASL_PLAINTEXT",
+    sasl_mechanism="SCRAM-SHA-512",
+    admin_secret="events-admin",
+    nodes=3,
+    replicas=3,
+    min_insync_replicas=2,
+)
+
+
+def args(topics: Mapping[str, Topic] | None = None, users: Mapping[str, User] | None = None) -> KafkaResourcesArgs:
+    return KafkaResourcesArgs(connection=CONNECTION, topics=topics or {}, users=users or {})
+
+
+class TestRender:
+    def test_a_topic(self) -> None:
+        topic = Topic(partitions=24, retention="30d", cleanup=Cleanup.COMPACT_DELETE, deletion=Deletion.ALLOW)
+        assert declarations({"orders": topic}, {}, 3) == {
+            "topic.orders": '{"partitions":24,"replicas":3,"config":{"cleanup.policy":"compact,delete",'
+            '"retention.ms":"2592000000"},"deletion":"allow"}'
+        }
+
+    def test_what_is_left_out_is_not_rendered(self) -> None:
+        rendered = declarations({"orders": Topic()}, {"app": User()}, 1)
+        assert rendered == {
+            "topic.orders": '{"partitions":1,"replicas":1}',
+            "user.app": '{"passwordVersion":1}',
+        }
+
+    def test_a_user(self) -> None:
+        user = User(writes=["orders"], reads=["*"], groups=["app-*"], quotas=Quotas(produce="20MB/s"))
+        assert json.loads(declarations({}, {"app": user})["user.app"]) == {
+            "acls": [
+                {"resource": "group", "name": "app-", "pattern": "prefixed", "operations": ["DESCRIBE", "READ"]},
+                {"resource": "topic", "name": "*", "pattern": "literal", "operations": ["DESCRIBE", "READ"]},
+                {"resource": "topic", "name": "orders", "pattern": "literal", "operations": ["DESCRIBE", "WRITE"]},
+            ],
+            "passwordVersion": 1,
+            "quotas": {"producer_byte_rate": 20000000},
+        }
+
+    def test_the_order_of_declaration_does_not_matter(self) -> None:
+        one, two = Topic(partitions=1), Topic(partitions=2)
+        there = declarations({"a": one, "b": two}, {})
+        back = declarations({"b": two, "a": one}, {})
+        assert list(there) == list(back) == ["topic.a", "topic.b"]
+        assert declarations_hash(there) == declarations_hash(back)
+
+    def test_a_refusal_of_the_job_is_final(self) -> None:
+        spec = job("events", CONNECTION, "events-admin", "runtime:1", "hash")["spec"]
+        rule = spec["podFailurePolicy"]["rules"][0]
+        assert rule["action"] == "FailJob"
+        assert rule["onExitCodes"]["values"] == [3]
+        assert spec["template"]["spec"]["restartPolicy"] == "Never"
+        assert "ttlSecondsAfterFinished" not in spec
+
+    def test_the_job_has_no_name_and_runs_again_when_declarations_change(self) -> None:
+        manifest = job("events", CONNECTION, "events-admin", "runtime:1", "hash")
+        assert "name" not in manifest["metadata"]
+        assert manifest["metadata"]["annotations"] == {"pulumi.com/replaceUnready": "true"}
+        assert manifest["spec"]["template"]["metadata"]["annotations"] == {"kafka-platform/declarations": "hash"}
+
+    def test_the_authority_is_mounted_when_there_is_one(self) -> None:
+        manifest = job("events", replace(CONNECTION, ca_secret="ca"), "events-admin", "runtime:1", "hash")
+        pod = manifest["spec"]["template"]["spec"]
+        assert {"name": "KAFKA_SSL_CA_FILE", "value": "/etc/kafka-platform/ca/ca.crt"} in pod["containers"][0]["env"]
+        assert pod["volumes"][-1]["secret"]["secretName"] == "ca"
+
+    def test_client_properties_are_complete(self) -> None:
+        files = client_files(
+            username="app",
+            password="pw",
+            bootstrap_servers="b:9092",
+            security_protocol="SASL_SSL",
+            sasl_mechanism="SCRAM-SHA-512",
+            has_ca=True,
+        )
+        assert files["client.properties"].splitlines() == [
+            "bootstrap.servers=b:9092",
+            "security.protocol=SASL_SSL",
+            "sasl.mechanism=SCRAM-SHA-512",
+            "sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required "
+            'username="app" password="pw";',
+            "ssl.truststore.type=PEM",
+            "ssl.truststore.location=/etc/kafka-platform/ca/ca.crt",
+        ]
+
+
+class TestGraph:
+    def test_children(self) -> None:
+        wanted = args({"orders": Topic()}, {"app": User(namespace="payments"), "web": User()})
+        found = run(lambda: KafkaResources("events", wanted))
+        assert sorted(found) == [
+            "ConfigMap events-declarations",
+            "Job events-provision",
+            "KafkaResources events",
+            "RandomPassword events-app-password",
+            "RandomPassword events-web-password",
+            "Secret events-app-kafka",
+            "Secret events-passwords",
+            "Secret events-web-kafka",
+        ]
+        delivered = found["Secret events-app-kafka"].inputs
+        assert delivered["metadata"]["namespace"] == "payments"
+        assert delivered["metadata"]["name"] == "app-kafka"
+        # A secret reaches the engine as a wrapper around its value.
+        assert sorted(delivered["data"]["value"]) == [
+            "bootstrap-servers",
+            "client.properties",
+            "password",
+            "sasl-mechanism",
+            "security-protocol",
+            "username",
+        ]
+        password = base64.b64decode(delivered["data"]["value"]["password"]).decode()
+        assert password == "password-of-events-app-password"
+        assert sorted(found["Secret events-passwords"].inputs["data"]["value"]) == ["app", "web"]
+        assert found["RandomPassword events-app-password"].inputs["keepers"] == {"version": "1"}
+
+    def test_without_users_there_are_no_passwords(self) -> None:
+        assert "Secret events-passwords" not in run(lambda: KafkaResources("events", args({"orders": Topic()})))
+
+
+@pytest.mark.parametrize(
+    ("topics", "users", "message"),
+    [
+        (
+            {"orders": Topic(replicas=5)},
+            {},
+            "topic orders: replicas: 5 replicas on 3 nodes: use at most 3, or add nodes",
+        ),
+        (
+            {"orders": Topic(min_insync_replicas=3)},
+            {},
+            "topic orders: min_insync_replicas: 3 of 3 replicas: one broker down would stop every writer: use 2",
+        ),
+        ({"or ders": Topic()}, {}, "'or ders' is not a Kafka topic name"),
+        ({"__orders": Topic()}, {}, "'__orders' begins with '__', which is reserved"),
+        ({"a.b": Topic(), "a_b": Topic()}, {}, "topic a_b: differs from topic a.b only by '.' and '_'"),
+        ({}, {"admin": User()}, "'admin' is a user of the platform itself"),
+        ({}, {"App": User()}, "'App' is not a user name"),
+    ],
+)
+def test_misuse_is_refused(topics: dict[str, Topic], users: dict[str, User], message: str) -> None:
+    with pytest.raises(ValueError) as refusal:  # noqa: PT011  # the message is compared below
+        args(topics, users)
+    assert str(refusal.value).startswith(message)
+
+
+def test_an_administrator_is_needed() -> None:
+    with pytest.raises(ValueError, match="connection: admin_secret is missing"):
+        KafkaResourcesArgs(connection=replace(CONNECTION, admin_secret=None))
+
+
+def test_too_many_declarations_for_one_config_map_are_refused() -> None:
+    topics = {f"topic-{number:05}": Topic(config={"segment.ms": "1" * 20}) for number in range(15_000)}
+    with pytest.raises(ValueError, match=r"15000 topics and 0 users are [\d,]+ bytes .* 900,000: divide them"):
+        declarations(topics, {})
+
+
+class TestChanges:
+    def test_partitions_grow(self) -> None:
+        check_update(
+            declarations({"orders": Topic(partitions=3)}, {}), declarations({"orders": Topic(partitions=4)}, {})
+        )
+
+    def test_partitions_never_shrink(self) -> None:
+        before = declarations({"orders": Topic(partitions=24), "a": Topic(partitions=2)}, {})
+        after = declarations({"orders": Topic(partitions=12), "a": Topic()}, {})
+        with pytest.raises(ValueError, match=r"topic a: 2 partitions -> 1: .*; topic orders: 24 partitions -> 12: "):
+            check_update(before, after)
+
+    def test_replicas_are_fixed(self) -> None:
+        with pytest.raises(ValueError, match="topic orders: 3 replicas -> 2: fixed once the topic exists"):
+            check_update(declarations({"orders": Topic()}, {}, 3), declarations({"orders": Topic()}, {}, 2))
+
+    def test_topics_come_and_go(self) -> None:
+        check_update(declarations({"a": Topic(partitions=9)}, {}), declarations({"b": Topic()}, {}))

@@ -1,0 +1,126 @@
+"""Laws of the repository, read from the syntax trees of the components and of the program."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPONENTS = sorted((ROOT / "components" / "kafka_platform").glob("**/*.py"))
+SOURCES = [*COMPONENTS, *sorted((ROOT / "infra").glob("**/*.py"))]
+TOKEN = re.compile(r"kafka-platform:index:[A-Z][A-Za-z]+")
+
+
+def tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"), str(file))
+
+
+def name(node: ast.expr) -> str:
+    """A dotted name, as written."""
+    return ast.unparse(node)
+
+
+def components() -> Iterator[tuple[Path, ast.ClassDef]]:
+    for file in COMPONENTS:
+        for node in ast.walk(tree(file)):
+            if isinstance(node, ast.ClassDef) and any(name(base).endswith("ComponentResource") for base in node.bases):
+                yield file, node
+
+
+CLASSES = [pytest.param(file, node, id=node.name) for file, node in components()]
+
+
+def calls(node: ast.AST, function: str) -> list[ast.Call]:
+    return [each for each in ast.walk(node) if isinstance(each, ast.Call) and name(each.func) == function]
+
+
+def constructor(node: ast.ClassDef) -> ast.FunctionDef:
+    return next(each for each in node.body if isinstance(each, ast.FunctionDef) and each.name == "__init__")
+
+
+def test_there_are_components() -> None:
+    assert {node.name for _, node in components()} >= {"KafkaCluster", "KafkaResources"}
+
+
+@pytest.mark.parametrize(("file", "node"), CLASSES)
+class TestComponents:
+    def test_takes_a_name_args_and_options(self, file: Path, node: ast.ClassDef) -> None:
+        arguments = [each.arg for each in constructor(node).args.args]
+        assert arguments == ["self", "name", "args", "opts"], f"{file}: {node.name}"
+
+    def test_registers_its_outputs_last(self, file: Path, node: ast.ClassDef) -> None:
+        last = constructor(node).body[-1]
+        assert isinstance(last, ast.Expr), f"{file}: {node.name}"
+        assert isinstance(last.value, ast.Call)
+        assert name(last.value.func) == "self.register_outputs"
+
+    def test_has_a_token_of_the_one_shape(self, file: Path, node: ast.ClassDef) -> None:
+        token = calls(constructor(node), "super().__init__")[0].args[0]
+        text = str(ast.literal_eval(token))
+        assert TOKEN.fullmatch(text), f"{file}: {text}"
+        assert text.endswith(f":{node.name}")
+
+    def test_passes_its_own_options_to_nobody_else(self, file: Path, node: ast.ClassDef) -> None:
+        uses = [each for each in ast.walk(constructor(node)) if isinstance(each, ast.Name) and each.id == "opts"]
+        assert len(uses) == 1, f"{file}: {node.name}: opts is for super().__init__ alone"
+
+
+def options(function: ast.FunctionDef) -> Iterator[tuple[ast.Call, ast.expr | None]]:
+    """The resources that a function makes, with the options that each gets."""
+    for call in ast.walk(function):
+        if not isinstance(call, ast.Call):
+            continue
+        if name(call.func) == "place":
+            yield call, call.args[3]
+        elif name(call.func).startswith("Random"):
+            yield call, next((each.value for each in call.keywords if each.arg == "opts"), None)
+
+
+@pytest.mark.parametrize(("file", "node"), CLASSES)
+def test_every_child_has_the_component_as_its_parent(file: Path, node: ast.ClassDef) -> None:
+    found = 0
+    for function in (each for each in ast.walk(node) if isinstance(each, ast.FunctionDef)):
+        assigned = {name(each.targets[0]): each.value for each in ast.walk(function) if isinstance(each, ast.Assign)}
+        for call, given in options(function):
+            assert given is not None, f"{file}:{call.lineno}: no options"
+            text = name(given)
+            for variable in re.findall(r"\bchild\b", text):
+                text += name(assigned[variable])
+            assert "parent=self" in text, f"{file}:{call.lineno}: {text}"
+            found += 1
+    assert found, f"{file}: {node.name} makes nothing"
+
+
+@pytest.mark.parametrize("file", COMPONENTS, ids=lambda file: file.name)
+def test_components_read_no_surroundings(file: Path) -> None:
+    forbidden = {"pulumi.Config", "os.environ", "os.getenv", "pulumi.get_stack", "pulumi.get_project"}
+    used = {name(node) for node in ast.walk(tree(file)) if isinstance(node, ast.Attribute)}
+    assert not used & forbidden, f"{file}: give it to the component as an argument"
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_no_resource_is_made_inside_apply(file: Path) -> None:
+    makers = re.compile(r"\bplace\(|\bRandom[A-Z]\w+\(|\bNamespace\(|\bProvider\(|\bKafka(Cluster|Resources)\(")
+    for node in ast.walk(tree(file)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "apply":
+            for argument in node.args:
+                assert not makers.search(ast.unparse(argument)), f"{file}:{node.lineno}"
+
+
+@pytest.mark.parametrize("file", COMPONENTS, ids=lambda file: file.name)
+def test_annotations_are_evaluated(file: Path) -> None:
+    """The component host reads annotations, which must be types and not texts."""
+    for node in ast.walk(tree(file)):
+        assert not (isinstance(node, ast.ImportFrom) and node.module == "__future__"), f"{file}:{node.lineno}"
+
+
+def test_the_configuration_is_read_once() -> None:
+    readers = [
+        file
+        for file in SOURCES
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.Attribute) and name(node) == "pulumi.Config"
+    ]
+    assert [file.relative_to(ROOT).as_posix() for file in readers] == ["infra/program.py"]

@@ -1,0 +1,88 @@
+"""The composition of one environment, from its settings to what it exports."""
+
+import re
+from typing import Any
+
+import pytest
+
+from infra.platform import Platform
+from infra.settings import parse
+from tests.unit.components.graph import run, value
+
+KUBECONFIG = {"KUBECONFIG": "/home/somebody/.kube/config"}
+EMBEDDED: dict[str, Any] = {
+    "namespace": "streaming",
+    "kafka": {"engine": "embedded", "nodes": 3},
+    "topics": {"orders": {"partitions": 24}},
+    "tenants": {
+        "payments": {"namespace": "payments", "createNamespace": True, "users": {"api": {"writes": ["orders"]}}}
+    },
+}
+EXTERNAL: dict[str, Any] = {"kafka": {"engine": "external", "bootstrapServers": "kafka.example.com:9093"}}
+
+
+def build(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The registered resources, and the exported values."""
+    made: list[Platform] = []
+    found = run(lambda: made.append(Platform(parse(settings), KUBECONFIG)))
+    return found, {name: value(each) for name, each in made[0].outputs().items()}
+
+
+def test_an_embedded_platform() -> None:
+    found, exported = build(EMBEDDED)
+    assert {"KafkaCluster kafka", "KafkaResources kafka", "Namespace namespace-streaming"} <= found.keys()
+    assert found["Secret kafka-api-kafka"].inputs["metadata"]["namespace"] == "payments"
+    assert exported == {
+        "namespace": "streaming",
+        "bootstrapServers": "kafka.streaming.svc:9092",
+        "securityProtocol": "SASL_PLAINTEXT",
+        "clusterId": "A" * 22,
+        "userSecrets": {"api": "payments/api-kafka"},
+    }
+
+
+def test_no_secret_is_exported() -> None:
+    _, exported = build(EMBEDDED)
+    assert "password" not in str(exported)
+
+
+def test_the_tenants_may_connect() -> None:
+    found, _ = build(EMBEDDED)
+    rules = found["NetworkPolicy kafka-network"].inputs["spec"]["ingress"]
+    assert "payments" in str(rules)
+
+
+def test_the_namespace_is_kept_with_the_volumes() -> None:
+    kept, _ = build(EMBEDDED)
+    assert "kubernetes kubernetes-adopting" in kept
+    gone, _ = build({**EMBEDDED, "kafka": {"deletion": "allow"}})
+    assert "kubernetes kubernetes-adopting" not in gone
+
+
+def test_config_maps_and_secrets_change_in_place() -> None:
+    found, _ = build(EMBEDDED)
+    provider = found["kubernetes kubernetes"].inputs
+    assert str(provider["enableConfigMapMutable"]).lower() == "true"
+    assert str(provider["enableSecretMutable"]).lower() == "true"
+
+
+def test_an_external_platform_without_an_administrator_is_a_connection_only() -> None:
+    found, exported = build(EXTERNAL)
+    assert not [each for each in found if each.startswith(("StatefulSet", "Job", "KafkaResources"))]
+    assert exported == {
+        "namespace": "streaming",
+        "bootstrapServers": "kafka.example.com:9093",
+        "securityProtocol": "SASL_SSL",
+    }
+
+
+def test_an_external_platform_with_an_administrator_has_topics() -> None:
+    external = {"kafka": {**EXTERNAL["kafka"], "adminSecret": "msk"}, "topics": {"orders": {}}}
+    found, _ = build(external)
+    assert found["ConfigMap kafka-declarations"].inputs["data"] == {"topic.orders": '{"partitions":1,"replicas":3}'}
+
+
+def test_nobody_deploys_to_whichever_cluster_is_current() -> None:
+    with pytest.raises(ValueError, match=re.escape("kubernetes.context: missing, and KUBECONFIG is not set")):
+        run(lambda: Platform(parse(EMBEDDED), {}))
+    run(lambda: Platform(parse({**EMBEDDED, "kubernetes": {"context": "kind-dev"}}), {}))
