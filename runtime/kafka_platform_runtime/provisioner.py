@@ -5,6 +5,8 @@ Run as `python3 -m kafka_platform_runtime.provisioner` with the KAFKA_* variable
 - DECLARATIONS_DIR: folder with a file per declaration (default /etc/kafka-platform/declarations).
 - PASSWORDS_DIR: folder with a file per user (default /etc/kafka-platform/passwords).
 - OWNER: scope of the ledger; declarations of other owners are never touched.
+- RESERVED_USERS: comma-separated names of super users, who must not be declared (default admin,broker); whoever logs
+  in here never may.
 - FORMER_OWNERS: comma-separated owners that this one took the place of (default none).
 - DEADLINE_SECONDS: how long it tries what may yet succeed (default 240).
 - TERMINATION_LOG: file for the last message (default /dev/termination-log).
@@ -40,6 +42,9 @@ REFUSED = 3
 
 DEFAULT_DEADLINE_SECONDS = 240.0
 
+# The super users of the embedded engine: declaring one would hand its rights to whoever gets the password.
+DEFAULT_RESERVED_USERS = ("admin", "broker")
+
 # Seconds for which a failing login is tried again: the administrator's own credential may be a moment late.
 LOGIN_SECONDS = 30.0
 
@@ -59,6 +64,7 @@ class Settings:
     passwords: Path
     owner: str
     former_owners: tuple[str, ...] = ()
+    reserved_users: tuple[str, ...] = DEFAULT_RESERVED_USERS
     deadline_seconds: float = DEFAULT_DEADLINE_SECONDS
     termination_log: Path = Path("/dev/termination-log")
 
@@ -82,15 +88,19 @@ class Settings:
             faults.append(f"DEADLINE_SECONDS: {seconds!r} is not a number of seconds above 0")
         if faults:
             raise Refused(faults)
-        former = (name.strip() for name in environment.get("FORMER_OWNERS", "").split(","))
         return cls(
             declarations=Path(environment.get("DECLARATIONS_DIR") or "/etc/kafka-platform/declarations"),
             passwords=Path(environment.get("PASSWORDS_DIR") or "/etc/kafka-platform/passwords"),
             owner=owner,
-            former_owners=tuple(name for name in former if name),
+            former_owners=_names(environment.get("FORMER_OWNERS", "")),
+            reserved_users=_names(environment.get("RESERVED_USERS", ",".join(DEFAULT_RESERVED_USERS))),
             deadline_seconds=deadline,
             termination_log=termination_log(environment),
         )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in map(str.strip, text.split(",")) if name)
 
 
 def termination_log(environment: Mapping[str, str]) -> Path:
@@ -118,7 +128,7 @@ def attempt(settings: Settings, connection: Connection, declared: Declarations, 
                 declared,
                 cluster.read(declared, recorded, metadata),
                 recorded,
-                reserved_users=[connection.username] if connection.username else [],
+                reserved_users=[*settings.reserved_users, *([connection.username] if connection.username else [])],
             )
             passwords, faults = _passwords(plan, settings.passwords)
             if plan.refusals or faults:

@@ -401,12 +401,16 @@ def test_what_another_owner_declares_is_not_touched(bench: Bench) -> None:
     other.apply()
 
 
-def test_the_administrator_cannot_be_declared(bench: Bench) -> None:
-    bench.files = {f"user.{ADMIN_USER}": {}}
-    bench.passwords = {ADMIN_USER: PASSWORD}
+def test_the_administrators_cannot_be_declared(bench: Bench) -> None:
+    bench.files = {f"user.{ADMIN_USER}": {}, f"user.{BROKER_USER}": {}}
+    bench.passwords = {ADMIN_USER: PASSWORD, BROKER_USER: PASSWORD}
     code, message = bench.run()
     assert code == provisioner.REFUSED
-    assert message.startswith("user.admin: name: 'admin' administers this cluster")
+    assert message.splitlines() == [
+        "user.admin: name: 'admin' administers this cluster: choose another name",
+        "user.broker: name: 'broker' administers this cluster: choose another name",
+        "nothing was applied",
+    ]
     bench.files = {}
 
 
@@ -421,7 +425,6 @@ def test_too_few_brokers_is_waited_for_and_then_told(bench: Bench) -> None:
 
 def test_a_wrong_administrators_password_is_told_soon(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provisioner, "LOGIN_SECONDS", 1.0)
-    monkeypatch.setattr("kafka_platform_runtime.cluster.CONNECT_TIMEOUT", 2.0)
     wrong = bench.folder / "wrong"
     wrong.write_text("not-the-password")
     bench.more = {"KAFKA_SASL_PASSWORD_FILE": str(wrong)}
@@ -554,7 +557,6 @@ def test_all_of_it_works_by_tls_and_a_foreign_authority_is_told(
         assert bench.quotas("writer") == {"producer_byte_rate": 5000.0}
         assert bench.write("writer", PASSWORD, "orders") is None
         monkeypatch.setattr(provisioner, "LOGIN_SECONDS", 1.0)
-        monkeypatch.setattr("kafka_platform_runtime.cluster.CONNECT_TIMEOUT", 2.0)
         foreign = tmp_path / "foreign"
         foreign.mkdir()
         bench.more = {"KAFKA_SSL_CA_FILE": str(make_certificates(foreign)[0])}
