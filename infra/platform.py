@@ -35,6 +35,9 @@ class Platform:
             context=settings.kubernetes.context,
             enable_config_map_mutable=True,
             enable_secret_mutable=True,
+            # What an interrupted `up` made without noting it, and what was kept on purpose, is taken up again. Objects of
+            # somebody else are safe: server-side apply refuses fields that another manager owns.
+            upsert_existing_objects=True,
         )
         self._namespaces = self._make_namespaces()
         self.cluster = self._cluster()
@@ -62,16 +65,11 @@ class Platform:
         keeps = settings.kafka.engine is Engine.EMBEDDED and settings.kafka.deletion is Deletion.RETAIN
         made: list[Namespace] = []
         for name in settings.created_namespaces:
-            opts = pulumi.ResourceOptions(provider=self._provider)
-            if name == settings.namespace and keeps:
-                # The volumes are kept, so the namespace that they are in is too, and is found again by the next `up`.
-                adopting = pulumi_kubernetes.Provider(
-                    "kubernetes-adopting",
-                    kubeconfig=settings.kubernetes.kubeconfig,
-                    context=settings.kubernetes.context,
-                    upsert_existing_objects=True,
-                )
-                opts = pulumi.ResourceOptions(provider=adopting, retain_on_delete=True)
+            opts = pulumi.ResourceOptions(
+                provider=self._provider,
+                # The volumes are kept, so the namespace that they are in is too.
+                retain_on_delete=keeps and name == settings.namespace,
+            )
             made.append(Namespace(f"namespace-{name}", metadata={"name": name}, opts=opts))
         return made
 

@@ -173,10 +173,11 @@ def render_properties(properties: Mapping[str, str]) -> str:
     return "".join(f"{key}={value}\n" for key, value in properties.items())
 
 
-def broker_files(settings: BrokerSettings, namespace: str) -> dict[str, str]:
+def broker_files(settings: BrokerSettings, namespace: str, cluster_id: str) -> dict[str, str]:
     """Everything that a node starts from, by file name."""
     scripts = files("kafka_platform") / "scripts"
     rendered = {
+        "cluster-id": cluster_id,
         "cluster.properties": render_properties(cluster_properties(settings, namespace)),
         "log4j2.yaml": (scripts / "log4j2.yaml").read_text(encoding="utf-8"),
         "start.sh": (scripts / "start.sh").read_text(encoding="utf-8"),
@@ -189,6 +190,6 @@ def broker_files(settings: BrokerSettings, namespace: str) -> dict[str, str]:
 def files_hash(rendered: Mapping[str, str]) -> str:
     """Changes when running nodes have to restart: not when only further nodes are added."""
     digest = hashlib.sha256()
-    for name in ("cluster.properties", "log4j2.yaml", "node-0.properties", "start.sh"):
+    for name in ("cluster-id", "cluster.properties", "log4j2.yaml", "node-0.properties", "start.sh"):
         digest.update(rendered[name].encode() + b"\0")
     return digest.hexdigest()[:16]

@@ -202,7 +202,9 @@ class KafkaCluster(pulumi.ComponentResource):
         )
         child = pulumi.ResourceOptions(parent=self)
         namespace = pulumi.Output.from_input(args.namespace)
-        files = namespace.apply(lambda known: broker_files(broker, known))
+        files = pulumi.Output.all(namespace, self.cluster_id).apply(
+            lambda known: broker_files(broker, namespace=known[0], cluster_id=known[1])
+        )
         connection = KafkaConnection(
             cluster=name,
             namespace=args.namespace,
@@ -218,7 +220,7 @@ class KafkaCluster(pulumi.ComponentResource):
         )
 
         admin, broker_login = self._credentials(connection)
-        config = place(ConfigMap, f"{name}-config", embedded.config_map(settings, files, self.cluster_id), child)
+        config = place(ConfigMap, f"{name}-config", embedded.config_map(settings, files), child)
         account = place(ServiceAccount, f"{name}-account", embedded.service_account(settings), child)
         nodes_service = place(Service, f"{name}-nodes", embedded.nodes_service(settings), child)
         policy = place(NetworkPolicy, f"{name}-network", embedded.network_policy(settings), child)

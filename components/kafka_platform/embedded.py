@@ -77,15 +77,13 @@ def service_account(settings: EmbeddedSettings) -> Manifest:
     }
 
 
-def config_map(
-    settings: EmbeddedSettings, files: pulumi.Input[Mapping[str, str]], cluster_id: pulumi.Input[str]
-) -> Manifest:
+def config_map(settings: EmbeddedSettings, files: pulumi.Input[Mapping[str, str]]) -> Manifest:
     """The files that the nodes start from."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": metadata(f"{settings.name}-config", settings.namespace, labels(settings.name, COMPONENT)),
-        "data": pulumi.Output.all(files, cluster_id).apply(lambda both: {"cluster-id": both[1], **both[0]}),
+        "data": files,
     }
 
 

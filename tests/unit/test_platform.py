@@ -52,18 +52,16 @@ def test_the_tenants_may_connect() -> None:
     assert "payments" in str(rules)
 
 
-def test_the_namespace_is_kept_with_the_volumes() -> None:
-    kept, _ = build(EMBEDDED)
-    assert "kubernetes kubernetes-adopting" in kept
-    gone, _ = build({**EMBEDDED, "kafka": {"deletion": "allow"}})
-    assert "kubernetes kubernetes-adopting" not in gone
-
-
 def test_config_maps_and_secrets_change_in_place() -> None:
     found, _ = build(EMBEDDED)
     provider = found["kubernetes kubernetes"].inputs
     assert str(provider["enableConfigMapMutable"]).lower() == "true"
     assert str(provider["enableSecretMutable"]).lower() == "true"
+
+
+def test_an_interrupted_deployment_can_be_continued() -> None:
+    found, _ = build(EMBEDDED)
+    assert str(found["kubernetes kubernetes"].inputs["upsertExistingObjects"]).lower() == "true"
 
 
 def test_an_external_platform_without_an_administrator_is_a_connection_only() -> None:

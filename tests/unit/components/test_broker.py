@@ -17,6 +17,7 @@ from kafka_platform.broker import (
 from kafka_platform.model import Defaults, Listeners, LoadBalancers, NodePorts
 
 NAMESPACE = "streaming"
+ID = "AAAAAAAAAAAAAAAAAAAAAA"
 
 
 def settings(nodes: int = 3, **changes: object) -> BrokerSettings:
@@ -100,10 +101,10 @@ def test_min_insync_replicas_that_stop_writers_are_refused() -> None:
 
 
 def test_the_hash_changes_with_the_settings_but_not_with_further_nodes() -> None:
-    three = files_hash(broker_files(settings(3), NAMESPACE))
-    assert files_hash(broker_files(settings(3), NAMESPACE)) == three
-    assert files_hash(broker_files(settings(5), NAMESPACE)) == three
-    assert files_hash(broker_files(settings(3, config={"num.io.threads": "4"}), NAMESPACE)) != three
+    three = files_hash(broker_files(settings(3), NAMESPACE, ID))
+    assert files_hash(broker_files(settings(3), NAMESPACE, ID)) == three
+    assert files_hash(broker_files(settings(5), NAMESPACE, ID)) == three
+    assert files_hash(broker_files(settings(3, config={"num.io.threads": "4"}), NAMESPACE, ID)) != three
 
 
 class TestStartScript:
@@ -111,7 +112,7 @@ class TestStartScript:
 
     @pytest.fixture
     def pod(self, tmp_path: Path) -> Path:
-        files = broker_files(settings(), NAMESPACE) | {"cluster-id": "-AAAAAAAAAAAAAAAAAAAAA"}
+        files = broker_files(settings(), NAMESPACE, "-AAAAAAAAAAAAAAAAAAAAA")
         for name, text in files.items():
             (tmp_path / "config").mkdir(exist_ok=True)
             (tmp_path / "config" / name).write_text(text)
