@@ -254,7 +254,19 @@ def import_images(instance: Instance, node: Node, archives: Sequence[Archive]) -
     wanted = [archive for archive in archives if have.get(archive.name) != archive.digest]
     pid = recorded(instance, node.name)
     for archive in wanted:
-        ctr = ["nsenter", "--target", str(pid), "--mount", "--", "ctr", "--address", SOCKET, "--namespace", "k8s.io"]
+        ctr = [
+            "nsenter",
+            "--target",
+            str(pid),
+            "--mount",
+            "--root",
+            "--",
+            "ctr",
+            "--address",
+            SOCKET,
+            "--namespace",
+            "k8s.io",
+        ]
         run([*ctr, "images", "import", archive.file])
         have[archive.name] = archive.digest
         write(instance.folder(node.name) / "images.json", json.dumps(have, indent=1))
