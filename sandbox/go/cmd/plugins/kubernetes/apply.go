@@ -19,8 +19,8 @@ import (
 	"kafka-platform.dev/sandbox/cmd/plugins/kubernetes/object"
 )
 
-// creationManager owns the fields of an object that has only been created; the first update hands them over to the
-// resource's own manager.
+// creationManager owns the fields of an object that has just been created: only applying can name the resource's own
+// manager, but only creating can tell that the object exists already.
 const creationManager = "pulumi-kubernetes"
 
 // handedOver are managers whose fields an update takes over: earlier ways in which this object's inputs were sent.
@@ -87,17 +87,42 @@ func takeOver(
 	return client.Patch(ctx, live.GetName(), types.JSONPatchType, patch, metav1.PatchOptions{})
 }
 
-// forced tells whether an apply overrides other managers. A preview has to where the real run would take over first.
-func (p *provider) forced(inputs, live *unstructured.Unstructured, preview bool) bool {
-	if p.settings.patchForce || object.IsTrue(inputs, object.PatchForce) || len(live.GetManagedFields()) == 0 {
-		return true
+// ownRetries is how often own looks at the object again when somebody else has changed it at the same moment.
+const ownRetries = 3
+
+// own makes the resource's manager the owner of an object that has just been created, so that a preview of the first
+// change is as exact as any other. If that fails, the first update does it.
+func own(
+	ctx context.Context, client dynamic.ResourceInterface, created *unstructured.Unstructured, manager string,
+) *unstructured.Unstructured {
+	for range ownRetries {
+		owned, err := takeOver(ctx, client, created, manager)
+		if err == nil {
+			return owned
+		}
+		latest, getErr := client.Get(ctx, created.GetName(), metav1.GetOptions{})
+		if !apierrors.IsConflict(err) || getErr != nil || latest.GetUID() != created.GetUID() {
+			break
+		}
+		created = latest
 	}
+	return created
+}
+
+// pendingTakeOver tells whether an update will take fields over from earlier managers of the same inputs.
+func pendingTakeOver(live *unstructured.Unstructured) bool {
 	for _, entry := range live.GetManagedFields() {
-		if preview && entry.Operation == metav1.ManagedFieldsOperationUpdate && entry.Subresource == "" && handedOver.Has(entry.Manager) {
+		if entry.Operation == metav1.ManagedFieldsOperationUpdate && entry.Subresource == "" && handedOver.Has(entry.Manager) {
 			return true
 		}
 	}
 	return false
+}
+
+// forced tells whether an apply overrides other managers. A preview has to where the real run would take over first.
+func (p *provider) forced(inputs, live *unstructured.Unstructured, preview bool) bool {
+	return p.settings.patchForce || object.IsTrue(inputs, object.PatchForce) || len(live.GetManagedFields()) == 0 ||
+		preview && pendingTakeOver(live)
 }
 
 // keepIgnored adapts inputs to ignoreChanges: an ignored field that somebody else owns is left to them, any other
