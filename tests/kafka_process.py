@@ -4,10 +4,12 @@ The nodes are configured as the embedded engine configures its pods (KRaft, SCRA
 nodes, the standard authorizer with deny by default), without containers and without Kubernetes.
 """
 
+import contextlib
 import os
 import shutil
 import socket
 import subprocess
+import tarfile
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -50,8 +52,23 @@ def find_jars() -> Path | None:
     if named:
         return Path(named) if any(Path(named).glob("kafka_2.13-*.jar")) else None
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kafka-platform"
-    found = sorted(cache.glob("**/kafka_2.13-*.jar"), key=lambda jar: jar.stat().st_mtime)
-    return found[-1].parent if found else None
+    layers = sorted(cache.glob("kafka-*/layer.tar"), key=lambda layer: layer.stat().st_mtime)
+    return _unpacked(layers[-1]) if layers else None
+
+
+def _unpacked(layer: Path) -> Path:
+    """The jars of the sandbox's Kafka image, unpacked beside its layer once."""
+    folder = layer.with_name("libs")
+    if not folder.exists():
+        with tempfile.TemporaryDirectory(dir=layer.parent) as name, tarfile.open(layer) as archive:
+            for member in archive.getmembers():
+                if member.name.startswith("opt/kafka/libs/") and member.isfile():
+                    member.name = Path(member.name).name
+                    archive.extract(member, name, filter="data")
+            with contextlib.suppress(OSError):  # another process was quicker
+                Path(name).rename(folder)
+                Path(name).mkdir()
+    return folder
 
 
 def why_not() -> str | None:

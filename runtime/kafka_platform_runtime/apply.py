@@ -9,7 +9,9 @@ from confluent_kafka.admin import NewTopic
 from kafka_platform_runtime.cluster import Cluster
 from kafka_platform_runtime.failures import Refused, Rejected, Transient, is_rejected, is_transient, sentence
 from kafka_platform_runtime.ledger import Ledger
+from kafka_platform_runtime.passwords import fingerprint
 from kafka_platform_runtime.plan import (
+    FINGERPRINT,
     Change,
     Plan,
     TopicChange,
@@ -82,28 +84,35 @@ def apply(plan: Plan, cluster: Cluster, ledger: Ledger, passwords: Mapping[str, 
     """
     for topics in batches(plan.topics):
         ledger.check()
-        _finish(topics, _change_topics(topics, cluster), cluster, ledger, report)
+        _finish(topics, _change_topics(topics, cluster), cluster, ledger, report, passwords)
     for users in batches(plan.users):
         ledger.check()
-        _finish(users, _change_users(users, cluster, passwords), cluster, ledger, report)
+        _finish(users, _change_users(users, cluster, passwords), cluster, ledger, report, passwords)
     if report.failures:
         return
     for gone in batches(plan.removed_users):
         ledger.check()
-        _finish(gone, _remove_users(gone, cluster), cluster, ledger, report)
+        _finish(gone, _remove_users(gone, cluster), cluster, ledger, report, passwords)
     for dropped in batches(plan.removed_topics):
         ledger.check()
         names = [change.name for change in dropped if change.delete and change.exists]
         outcome: dict[str, Any] = {change.key: None for change in dropped}
         if names:
             outcome.update(_keyed(cluster.delete_topics(names), "topic."))
-        _finish(dropped, outcome, cluster, ledger, report)
+        _finish(dropped, outcome, cluster, ledger, report, passwords)
 
 
-def _finish(batch: Sequence[Change], outcome: Outcome, cluster: Cluster, ledger: Ledger, report: Report) -> None:
+def _finish(
+    batch: Sequence[Change],
+    outcome: Outcome,
+    cluster: Cluster,
+    ledger: Ledger,
+    report: Report,
+    passwords: Mapping[str, str],
+) -> None:
     """Record what was done, note what was refused, and then raise what is worth another try."""
     done = [change for change in batch if outcome.get(change.key) is None]
-    ledger.record({change.key: _entry(change) for change in done})
+    ledger.record({change.key: _entry(change, passwords) for change in done})
     for change in done:
         report.applied(change)
     postponed: Exception | None = None
@@ -121,11 +130,12 @@ def _finish(batch: Sequence[Change], outcome: Outcome, cluster: Cluster, ledger:
         raise postponed
 
 
-def _entry(change: Change) -> dict[str, Any] | None:
+def _entry(change: Change, passwords: Mapping[str, str]) -> dict[str, Any] | None:
     if isinstance(change, TopicChange):
         return change.topic.value()
     if isinstance(change, UserChange):
-        return change.user.value()
+        kept = fingerprint(passwords[change.user.name]) if change.set_password else change.fingerprint
+        return change.user.value() | ({FINGERPRINT: kept} if kept else {})
     return None
 
 

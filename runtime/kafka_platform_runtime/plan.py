@@ -1,6 +1,6 @@
 """What has to be done: a pure function of what is declared, what is there and what was applied last."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,9 @@ from kafka_platform_runtime.declarations import (
     Topic,
     User,
 )
+
+FINGERPRINT = "passwordFingerprint"
+"""What the ledger keeps of a user besides its declaration; see `passwords`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +101,11 @@ class TopicChange:
 
 @dataclass(frozen=True, kw_only=True)
 class UserChange:
-    """What one declared user needs."""
+    """What one declared user needs; `fingerprint` is the ledger's, of the password that it has so far."""
 
     user: User
     set_password: bool = False
+    fingerprint: str | None = None
     add_acls: frozenset[Acl] = frozenset()
     remove_acls: frozenset[Acl] = frozenset()
     set_quotas: Mapping[str, float] = field(default_factory=dict)
@@ -222,7 +226,12 @@ class Plan:
 
 
 def make_plan(
-    declared: Declarations, actual: Actual, recorded: Recorded, *, reserved_users: Iterable[str] = ()
+    declared: Declarations,
+    actual: Actual,
+    recorded: Recorded,
+    *,
+    reserved_users: Iterable[str] = (),
+    other_passwords: Collection[str] = (),
 ) -> Plan:
     """What to do so that the cluster is as declared.
 
@@ -231,6 +240,7 @@ def make_plan(
         actual: what is.
         recorded: what this and other owners applied last.
         reserved_users: names that must not be declared, such as the one this program logs in with.
+        other_passwords: users whose password is not the one that was set last, though its version is the same.
     """
     refusals: list[str] = []
     waits: list[str] = []
@@ -247,7 +257,10 @@ def make_plan(
         change = _plan_topic(topic, actual, recorded, refusals, waits)
         if change is not None:
             topics.append(change)
-    users = [_plan_user(user, actual, recorded) for user in sorted(declared.users.values(), key=lambda each: each.name)]
+    users = [
+        _plan_user(user, actual, recorded, other_password=user.name in other_passwords)
+        for user in sorted(declared.users.values(), key=lambda each: each.name)
+    ]
     removed_users = []
     removed_topics = []
     for key, last in sorted(recorded.mine.items()):
@@ -324,14 +337,17 @@ def _plan_topic(
     )
 
 
-def _plan_user(user: User, actual: Actual, recorded: Recorded) -> UserChange:
-    last = recorded.mine.get(user.key)
+def _plan_user(user: User, actual: Actual, recorded: Recorded, *, other_password: bool) -> UserChange:
+    last = dict(recorded.mine.get(user.key, {}))
+    fingerprint = last.pop(FINGERPRINT, None)
     there = actual.acls.get(user.name, frozenset())
     limits = actual.quotas.get(user.name, {})
     wanted = {quota.value: float(user.quotas[quota]) for quota in Quota if quota in user.quotas}
     return UserChange(
         user=user,
-        set_password=last is None
+        fingerprint=fingerprint,
+        set_password=other_password
+        or not last
         or last.get("passwordVersion", 1) != user.password_version
         or user.name not in actual.passwords,
         add_acls=user.acls - there,

@@ -32,7 +32,17 @@ from kafka_platform_runtime.connection import Connection, SaslMechanism, read_pa
 from kafka_platform_runtime.declarations import LEDGER_TOPIC, Declarations, read
 from kafka_platform_runtime.failures import Refused, Rejected, Superseded, Transient
 from kafka_platform_runtime.ledger import Ledger
-from kafka_platform_runtime.plan import Plan, TopicChange, TopicRemoval, UserChange, count, make_plan
+from kafka_platform_runtime.passwords import matches
+from kafka_platform_runtime.plan import (
+    FINGERPRINT,
+    Plan,
+    Recorded,
+    TopicChange,
+    TopicRemoval,
+    UserChange,
+    count,
+    make_plan,
+)
 from kafka_platform_runtime.report import Report, leave
 from kafka_platform_runtime.visible import wait_until_visible
 
@@ -129,6 +139,7 @@ def attempt(settings: Settings, connection: Connection, declared: Declarations, 
                 cluster.read(declared, recorded, metadata),
                 recorded,
                 reserved_users=[*settings.reserved_users, *([connection.username] if connection.username else [])],
+                other_passwords=_other_passwords(declared, recorded, settings.passwords),
             )
             passwords, faults = _passwords(plan, settings.passwords)
             if plan.refusals or faults:
@@ -167,6 +178,17 @@ def _wait_for_brokers_to_follow(plan: Plan, cluster: Cluster, passwords: Mapping
         login = (changed[-1], passwords[changed[-1]])
     if partitions or deleted or login:
         wait_until_visible(cluster.connection, cluster.metadata(), partitions=partitions, deleted=deleted, login=login)
+
+
+def _other_passwords(declared: Declarations, recorded: Recorded, folder: Path) -> set[str]:
+    """Users whose password is not the one that was set last: the stack was destroyed and made again over kept volumes."""
+    found = set()
+    for user in declared.users.values():
+        kept = recorded.mine.get(user.key, {}).get(FINGERPRINT)
+        password = read_password(folder / user.name, user.key, []) if kept else None
+        if password is not None and not matches(password, str(kept)):
+            found.add(user.name)
+    return found
 
 
 def _passwords(plan: Plan, folder: Path) -> tuple[dict[str, str], list[str]]:

@@ -6,11 +6,11 @@ python3 access.py [--password TEXT] produce TOPIC | consume TOPIC GROUP | commit
 import sys
 from pathlib import Path
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 CREDENTIALS = Path("/etc/kafka-client")
-SECONDS = 15
+SECONDS = 8
 
 
 def main() -> None:
@@ -61,14 +61,16 @@ def consume(connection: dict, topic: str, group: str) -> str:
 
 
 def commit(connection: dict, topic: str, group: str) -> str:
-    consumer = Consumer(connection | {"group.id": group, "enable.auto.commit": False})
-    result = consumer.commit(offsets=[TopicPartition(topic, 0, 0)], asynchronous=False)
-    error = result[0].error
+    admin = AdminClient(connection)
+    offsets = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, 0, 0)])
+    answered = admin.alter_consumer_group_offsets([offsets])[group].result(SECONDS)
+    error = answered.topic_partitions[0].error
     return "ok" if error is None else error.name()
 
 
 def create(connection: dict, topic: str) -> str:
-    AdminClient(connection).create_topics([NewTopic(topic, 1, 1)])[topic].result(SECONDS)
+    admin = AdminClient(connection)
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(SECONDS)
     return "ok"
 
 

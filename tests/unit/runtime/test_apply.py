@@ -6,7 +6,8 @@ from confluent_kafka import KafkaError
 from kafka_platform_runtime.apply import CHANGES_PER_BATCH, apply, validate
 from kafka_platform_runtime.declarations import Topic, User
 from kafka_platform_runtime.failures import Superseded, Transient
-from kafka_platform_runtime.plan import Plan, TopicChange, TopicRemoval, UserChange, UserRemoval
+from kafka_platform_runtime.passwords import matches
+from kafka_platform_runtime.plan import FINGERPRINT, Plan, TopicChange, TopicRemoval, UserChange, UserRemoval
 from kafka_platform_runtime.report import Report
 
 
@@ -89,6 +90,8 @@ def test_everything_is_made_and_recorded_in_order() -> None:
     run(PLAN, cluster, ledger)
     assert cluster.done == ["create a", "create b", "create c", "password u", "no-password v", "delete d"]
     topic = {"partitions": 1, "replicas": 1}
+    kept = ledger.entries["user.u"].pop(FINGERPRINT)
+    assert matches("secret", kept)
     assert ledger.entries == {
         "topic.a": topic,
         "topic.b": topic,

@@ -14,7 +14,17 @@ from kafka_platform_runtime.declarations import (
     Topic,
     User,
 )
-from kafka_platform_runtime.plan import Actual, ActualTopic, Plan, Recorded, TopicChange, make_plan, same_setting
+from kafka_platform_runtime.passwords import fingerprint, matches
+from kafka_platform_runtime.plan import (
+    FINGERPRINT,
+    Actual,
+    ActualTopic,
+    Plan,
+    Recorded,
+    TopicChange,
+    make_plan,
+    same_setting,
+)
 
 READ = Acl(resource=Resource.TOPIC, name="orders", pattern=Pattern.LITERAL, operation=Operation.READ)
 WRITE = Acl(resource=Resource.TOPIC, name="orders", pattern=Pattern.LITERAL, operation=Operation.WRITE)
@@ -195,3 +205,24 @@ def test_batches_keep_the_order_and_stay_below_what_the_controller_takes() -> No
         assert sum(change.weight for change in batch) <= RECORDS_PER_BATCH
     huge = TopicChange(topic=Topic(name="t", partitions=9000, replicas=3), create=True)
     assert list(batches([huge])) == [[huge]]
+
+
+def test_another_password_of_the_same_version_is_set() -> None:
+    plan = make_plan(declared(ORDERS, ALICE), IN_PLACE, recorded(ORDERS, ALICE), other_passwords={ALICE.name})
+    (change,) = plan.users
+    assert change.set_password
+
+
+def test_the_fingerprint_in_the_ledger_is_no_difference() -> None:
+    kept = fingerprint("secret")
+    before = recorded(ORDERS, ALICE)
+    before = Recorded(mine={**before.mine, ALICE.key: {**before.mine[ALICE.key], FINGERPRINT: kept}})
+    assert make_plan(declared(ORDERS, ALICE), IN_PLACE, before).changes == ()
+
+
+def test_a_fingerprint_knows_its_password_and_does_not_tell_it() -> None:
+    kept = fingerprint("secret")
+    assert matches("secret", kept)
+    assert not matches("another", kept)
+    assert "secret" not in kept
+    assert kept != fingerprint("secret"), "every fingerprint has a salt of its own"
