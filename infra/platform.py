@@ -35,10 +35,9 @@ class Platform:
             context=settings.kubernetes.context,
             enable_config_map_mutable=True,
             enable_secret_mutable=True,
-            # What an interrupted `up` made without noting it, and what was kept on purpose, is taken up again; what was
-            # changed by hand goes back to what the file says.
+            # What an interrupted `up` made without noting it, and what was kept on purpose, is taken up again. Objects of
+            # somebody else are safe: server-side apply refuses fields that another manager owns.
             upsert_existing_objects=True,
-            enable_patch_force=True,
         )
         self._namespaces = self._make_namespaces()
         self.cluster = self._cluster()
