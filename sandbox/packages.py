@@ -93,16 +93,15 @@ def _install(state: Path, count: int) -> None:
     host.install(wanted, state / "logs" / "packages.log")
 
 
-def _describe_standins() -> None:
+def _chosen() -> str:
     names = environment.standins()
-    if names:
-        say(f"stand-ins, as the official ones are not installed: {', '.join(names)}")
+    with_standins = f", with stand-ins for {', '.join(names)}" if names else ""
+    return f"made from packages{with_standins}"
 
 
 def up(state: Path) -> Instance:
     """Brings the sandbox up, or what of it is missing."""
-    say("packages: Kubernetes and Pulumi compiled here, images assembled here (SANDBOX=kind|off chooses otherwise)")
-    _describe_standins()
+    say(_chosen())
     instance = _instance(state)
     folders = build.BuildFolders(cache=cache_folder(), logs=instance.logs)
     instance.logs.mkdir(parents=True, exist_ok=True)
