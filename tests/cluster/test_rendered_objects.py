@@ -1,0 +1,127 @@
+"""Every object that the components render, as a real API server takes it: by a dry run, nothing is made."""
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from kafka_platform import embedded, provisioner, secrets
+from kafka_platform.broker import BrokerSettings, broker_files, files_hash
+from kafka_platform.connection import KafkaConnection
+from kafka_platform.declarations import declarations, declarations_hash
+from kafka_platform.embedded import EmbeddedSettings
+from kafka_platform.model import Deletion, Listeners, LoadBalancers, NodePorts, Resources, Topic, User
+
+NAMESPACE = "rendered-objects"
+ID = "A" * 22
+
+VARIANTS = {
+    "one-node": BrokerSettings(name="events", nodes=1),
+    "node-ports": BrokerSettings(
+        name="events",
+        nodes=3,
+        listeners=Listeners(certificate="kafka-tls", node_ports=NodePorts(host="kafka.example.com", first_port=31892)),
+    ),
+    "load-balancers": BrokerSettings(
+        name="events",
+        nodes=4,
+        listeners=Listeners(load_balancers=LoadBalancers(host="b-{nodeId}.example.com", annotations={"a": "b"})),
+    ),
+}
+
+
+def rendered(broker: BrokerSettings) -> Iterator[dict[str, Any]]:
+    """All objects of a cluster and of what is declared in it."""
+    settings = EmbeddedSettings(
+        broker=broker,
+        namespace=NAMESPACE,
+        image="docker.io/apache/kafka:4.3.1",
+        runtime_image="ghcr.io/kafka-platform/runtime:0.1.0",
+        storage="10Gi",
+        storage_class="fast",
+        resources=Resources(cpu_limit="2"),
+        client_namespaces=["payments"],
+        deletion=Deletion.ALLOW,
+    )
+    files = broker_files(broker, NAMESPACE, ID)
+    yield embedded.service_account(settings)
+    yield embedded.config_map(settings, files)
+    yield embedded.nodes_service(settings)
+    yield embedded.bootstrap_service(settings)
+    yield embedded.pod_disruption_budget(settings)
+    yield embedded.network_policy(settings)
+    yield embedded.stateful_set(settings, files_hash(files))
+    if broker.listeners.external is not None:
+        for node in range(broker.nodes):
+            yield embedded.external_service(settings, broker.listeners.external, node)
+
+    connection = KafkaConnection(
+        cluster="events",
+        namespace=NAMESPACE,
+        bootstrap_servers="events:9092",
+        security_protocol="SASL_SSL",
+        sasl_mechanism="SCRAM-SHA-512",
+        ca_secret=broker.listeners.certificate,
+    )
+    declared = declarations({"orders": Topic(partitions=3)}, {"app": User(writes=["orders"])}, 3)
+    yield provisioner.config_map("events", NAMESPACE, declared)
+    job = provisioner.job("events", connection, "events-admin", "runtime:1", declarations_hash(declared))
+    # Pulumi gives it a name.
+    yield {**job, "metadata": {**job["metadata"], "name": "events-provision-1"}}
+    login = secrets.client_files(
+        username="app",
+        password="secret",
+        bootstrap_servers="events:9092",
+        security_protocol="SASL_SSL",
+        sasl_mechanism="SCRAM-SHA-512",
+        has_ca=True,
+    )
+    yield {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "app-kafka", "namespace": NAMESPACE},
+        "type": "Opaque",
+        "data": secrets.encode(login),
+    }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _namespace(environment: Mapping[str, str]) -> Iterator[None]:
+    subprocess.run(["kubectl", "create", "namespace", NAMESPACE], env=environment, check=False, capture_output=True)
+    yield
+    delete = ["kubectl", "delete", "namespace", NAMESPACE, "--wait=false"]
+    subprocess.run(delete, env=environment, check=False, capture_output=True)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_api_server_takes_every_object(variant: str, environment: Mapping[str, str]) -> None:
+    objects = list(rendered(VARIANTS[variant]))
+    done = subprocess.run(
+        ["kubectl", "apply", "--server-side", "--dry-run=server", "--validate=strict", "-o", "json", "-f", "-"],
+        input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}),
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr, f"warnings: {done.stderr}"
+    assert len(json.loads(done.stdout)["items"]) == len(objects)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_no_pod_breaks_the_restricted_security_standard(variant: str, environment: Mapping[str, str]) -> None:
+    """Kubernetes' own admission judges the pods as it would in a namespace that enforces the standard."""
+    labels = ["pod-security.kubernetes.io/warn=restricted", "pod-security.kubernetes.io/warn-version=latest"]
+    label = ["kubectl", "label", "--overwrite", "namespace", NAMESPACE, *labels]
+    subprocess.run(label, env=environment, check=True, capture_output=True)
+    pods = [each for each in rendered(VARIANTS[variant]) if each["kind"] in ("StatefulSet", "Job")]
+    done = subprocess.run(
+        ["kubectl", "apply", "--server-side", "--dry-run=server", "-f", "-"],
+        input=json.dumps({"apiVersion": "v1", "kind": "List", "items": pods}),
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "would violate PodSecurity" not in done.stderr
