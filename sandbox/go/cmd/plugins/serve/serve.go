@@ -21,16 +21,14 @@ const engineSilence = 5 * time.Minute
 type Options struct {
 	// Engine is the engine's gRPC address, empty if somebody runs the plugin by hand and attaches the engine later.
 	Engine string
-	// Root is the directory of the plugin as the engine knows it, empty if it did not say.
-	Root string
 }
 
 // Parse reads the command line of a plugin.
 func Parse(args []string) (Options, error) {
 	var options Options
 	flags := flag.NewFlagSet("plugin", flag.ContinueOnError)
-	flags.StringVar(&options.Root, "root", "", "the directory of the plugin")
-	// The engine passes its logging and tracing flags on; the stand-ins take and ignore them.
+	// The engine passes its own flags for logging and tracing, and the folder of the plugin; they change nothing here.
+	flags.String("root", "", "ignored")
 	flags.Bool("logtostderr", false, "ignored")
 	flags.Int("v", 0, "ignored")
 	flags.String("tracing", "", "ignored")

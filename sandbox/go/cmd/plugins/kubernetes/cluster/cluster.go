@@ -24,9 +24,8 @@ const rediscovery = 2 * time.Second
 
 // Cluster is one API server.
 type Cluster struct {
-	client    dynamic.Interface
-	discovery discovery.CachedDiscoveryInterface
-	mapper    *restmapper.DeferredDiscoveryRESTMapper
+	client dynamic.Interface
+	mapper *restmapper.DeferredDiscoveryRESTMapper
 
 	lock      sync.Mutex
 	refreshed time.Time
@@ -49,10 +48,8 @@ func Connect(ctx context.Context, config *rest.Config) (*Cluster, error) {
 	if err := finder.RESTClient().Get().AbsPath("/version").Do(ctx).Error(); err != nil {
 		return nil, err
 	}
-	cached := memory.NewMemCacheClient(finder)
-	return &Cluster{
-		client: client, discovery: cached, mapper: restmapper.NewDeferredDiscoveryRESTMapper(cached), refreshed: time.Now(),
-	}, nil
+	mapper := restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(finder))
+	return &Cluster{client: client, mapper: mapper, refreshed: time.Now()}, nil
 }
 
 // Refresh forgets which kinds the API server has, so that the next question looks again.
