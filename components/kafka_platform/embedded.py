@@ -214,7 +214,14 @@ def stateful_set(settings: EmbeddedSettings, config_hash: pulumi.Input[str]) -> 
     return {
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        "metadata": metadata(
+            settings.name,
+            settings.namespace,
+            labels(settings.name, COMPONENT),
+            # The API server completes the claims' template as a whole: to take up a StatefulSet that an interrupted
+            # deployment made looks like a conflict with whoever completed it.
+            {"pulumi.com/patchForce": "true"},
+        ),
         "spec": {
             "persistentVolumeClaimRetentionPolicy": {
                 "whenDeleted": "Delete" if settings.deletion is Deletion.ALLOW else "Retain",
