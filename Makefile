@@ -24,10 +24,11 @@ demo: $(STAMP) ## A Kubernetes, a Kafka deployed by `pulumi up`, and real record
 
 test: check ## Every test that this machine can run; says why the rest are skipped
 	@$(PYTHON) -m sandbox up
-	@$(PYTEST) tests/unit tests/cluster tests/e2e
+	@$(PYTEST) --numprocesses 3 --dist loadfile tests/unit tests/cluster tests/e2e
 
 up: $(STAMP) ## Only the sandbox: Kubernetes, Pulumi and the images
 	@$(PYTHON) -m sandbox up
+	@echo 'next      eval "$$(python3 -m sandbox env)"     use pulumi and kubectl in this shell'
 
 down: ## Remove the sandbox and everything in it
 	@$(PYTHON) -m sandbox down

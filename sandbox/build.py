@@ -43,6 +43,8 @@ class Group:
     """What -ldflags set."""
     links: tuple[str, Sequence[str]] = ("", ())
     """A program and the other names it runs under."""
+    files: Sequence[tuple[str, str]] = ()
+    """Module and path of what is taken along as it is."""
 
 
 KUBERNETES = Group(
@@ -66,6 +68,7 @@ PLUGINS = Group(
     what="stand-in providers and language host",
     packages=[("plugins", "./cmd/plugins")],
     links=("plugins", ["pulumi-resource-kubernetes", "pulumi-resource-random", "pulumi-language-python"]),
+    files=[("github.com/pulumi/pulumi/sdk/v3", "python/cmd/pulumi-language-python-exec")],
 )
 
 
@@ -180,7 +183,7 @@ def available(group: Group) -> bool:
 def binaries(folders: BuildFolders, group: Group) -> Path:
     """The folder with a group's programs, compiled if they are not in the cache."""
     texts = [f"{path.relative_to(SOURCE)}\n{path.read_text()}" for path in _sources(group)]
-    key = digest_of(group.variables, *texts)
+    key = digest_of(group.variables, *(path for _, path in group.files), *texts)
 
     def make(folder: Path) -> None:
         target = folder / "bin"
@@ -191,6 +194,18 @@ def binaries(folders: BuildFolders, group: Group) -> Path:
             command: Command = [compiler, "build", "-trimpath", f"-ldflags=-s -w {group.variables}"]
             command += ["-o", target / program, package]
             logged(command, folders.logs / f"build-{group.name}.log", env=flags, cwd=SOURCE)
+        for module, path in group.files:
+            listed = subprocess.run(
+                [compiler, "list", "-m", "-f", "{{.Dir}}", module],
+                env=environment(flags),
+                cwd=SOURCE,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            copied = target / Path(path).name
+            copied.write_bytes((Path(listed.stdout.strip()) / path).read_bytes())
+            copied.chmod(0o755)
         program, names = group.links
         for name in names:
             (target / name).symlink_to(program)

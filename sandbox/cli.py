@@ -31,7 +31,6 @@ def _up(mode: Mode, state: Path) -> int:
             kind.up(state)
         else:
             packages.up(state)
-    say('eval "$(python -m sandbox env)" makes pulumi and kubectl mean this sandbox', topic="next")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,10 @@ from sandbox.instance import REPOSITORY, state_folder, write
 
 STANDINS = ("kubernetes", "random")
 """Providers for which the sandbox has a process of its own where the official plugin is not installed."""
+
+
+SANDBOX_STACKS = ("dev", "ci")
+"""Stacks whose files hold no encrypted values: .gitattributes keeps their salt out of commits."""
 
 
 def official_plugin(provider: str, version: str) -> Path | None:
@@ -54,7 +59,27 @@ def prepare_backend(state: Path) -> None:
     (state / "state").mkdir(parents=True, exist_ok=True)
     passphrase = state / "passphrase"
     if not passphrase.exists():
-        write(passphrase, "sandbox\n", mode=0o600)
+        write(passphrase, f"{secrets.token_urlsafe(32)}\n", mode=0o600)
+        for name in SANDBOX_STACKS:  # the salt that an earlier sandbox left there belongs to its passphrase
+            file = REPOSITORY / "stacks" / f"Pulumi.{name}.yaml"
+            text = file.read_text()
+            without = re.sub(r"^encryptionsalt: .*\n", "", text, flags=re.MULTILINE)
+            if without != text:
+                write(file, without)
+
+
+def _place(target: Path, source: Path) -> None:
+    """Puts a program into `bin` as a file of its own: the engine looks for the language host beside its real path."""
+    if target.exists() and not target.is_symlink() and target.samefile(source):
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    try:
+        temporary.hardlink_to(source.resolve())
+    except OSError:  # another file system
+        shutil.copy2(source, temporary)
+    temporary.rename(target)
 
 
 def prepare(state: Path, kube: Path | None, pulumi: Path | None, plugins: Path | None) -> None:
@@ -62,7 +87,7 @@ def prepare(state: Path, kube: Path | None, pulumi: Path | None, plugins: Path |
     if kube:
         _link(state / "bin" / "kubectl", kube / "kubectl")
     if pulumi and not official_cli():
-        _link(state / "bin" / "pulumi", pulumi / "pulumi")
+        _place(state / "bin" / "pulumi", pulumi / "pulumi")
     home = state / "pulumi"
     for provider in STANDINS:
         version = plugin_version(provider)
@@ -77,6 +102,7 @@ def prepare(state: Path, kube: Path | None, pulumi: Path | None, plugins: Path |
             _link(link / f"pulumi-resource-{provider}", plugins / f"pulumi-resource-{provider}")
     if plugins and not official_cli():
         _link(state / "bin" / "pulumi-language-python", plugins / "pulumi-language-python")
+        _link(state / "bin" / "pulumi-language-python-exec", plugins / "pulumi-language-python-exec")
     prepare_backend(state)
 
 
@@ -104,6 +130,8 @@ def variables(state: Path, kubeconfig: Path | None, *, official: bool) -> dict[s
         "PATH": os.pathsep.join([*(str(each) for each in folders if each.is_dir()), _path_without(folders)]),
         "PULUMI_BACKEND_URL": f"file://{state / 'state'}",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(state / "passphrase"),
+        # A stack file without a salt is no reason for another one: the state has it.
+        "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
     }
     if not official:
