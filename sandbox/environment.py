@@ -60,7 +60,8 @@ def prepare_backend(state: Path) -> None:
     passphrase = state / "passphrase"
     if not passphrase.exists():
         write(passphrase, f"{secrets.token_urlsafe(32)}\n", mode=0o600)
-        for name in SANDBOX_STACKS:  # the salt that an earlier sandbox left there belongs to its passphrase
+        # The salt that an earlier sandbox of this clone left in a stack file belongs to that one's passphrase.
+        for name in SANDBOX_STACKS if state == REPOSITORY / ".sandbox" else ():
             file = REPOSITORY / "stacks" / f"Pulumi.{name}.yaml"
             text = file.read_text()
             without = re.sub(r"^encryptionsalt: .*\n", "", text, flags=re.MULTILINE)

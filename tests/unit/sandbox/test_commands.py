@@ -123,6 +123,8 @@ def test_standins_are_linked_only_where_the_official_plugin_is_missing(
     monkeypatch.setenv("SANDBOX_PULUMI_PLUGINS", str(official.parent))
     monkeypatch.setenv("PATH", "/nowhere")
     compiled = tmp_path / "compiled"
+    compiled.mkdir()
+    (compiled / "pulumi").touch()
     for _ in range(2):  # it can be repeated
         environment.prepare(state, compiled, compiled, compiled)
     plugins = state / "pulumi" / "plugins"
