@@ -3,29 +3,32 @@
 import importlib.metadata
 import importlib.util
 import json
-import os
 import re
 import sys
+from pathlib import Path
+from typing import Any
 
 
-def canonical(name):
+def canonical(name: str) -> str:
+    """The one way of writing a distribution's name (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def manifest(name):
+def manifest(name: str) -> Any:
+    """What the package of that name says of the plugin it needs; None if it has no such file."""
     try:
         spec = importlib.util.find_spec(name.replace("-", "_"))
     except (ImportError, ValueError):
         return None
     for folder in (spec.submodule_search_locations or []) if spec else []:
-        path = os.path.join(folder, "pulumi-plugin.json")
-        if os.path.isfile(path):
-            with open(path, encoding="utf-8") as file:
-                return json.load(file)
+        path = Path(folder, "pulumi-plugin.json")
+        if path.is_file():
+            return json.loads(path.read_text(encoding="utf-8"))
     return None
 
 
-found, required = {}, set()
+found: dict[str, dict[str, Any]] = {}
+required: set[str] = set()
 for distribution in importlib.metadata.distributions():
     name = distribution.metadata["Name"]
     if not name or canonical(name) in found:

@@ -1,0 +1,32 @@
+"""The Go sources of the sandbox: their form, and the unit tests of the plugins."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sandbox.build import SOURCE, BuildFolders, go
+from sandbox.instance import cache_folder, state_folder
+
+
+@pytest.fixture(scope="module")
+def compiler() -> Path:
+    return go(BuildFolders(cache=cache_folder(), logs=state_folder() / "logs"))
+
+
+def test_the_sources_are_formatted(compiler: Path) -> None:
+    listed = subprocess.run(
+        [compiler.with_name("gofmt"), "-l", "cmd"], cwd=SOURCE, capture_output=True, text=True, check=True
+    )
+    assert listed.stdout == "", "run gofmt -w sandbox/go/cmd"
+
+
+@pytest.mark.timeout(900)
+def test_the_plugins(compiler: Path) -> None:
+    environment = os.environ | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+    command = [compiler, "test", "-trimpath", "./cmd/plugins/..."]
+    done = subprocess.run(
+        command, cwd=SOURCE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert done.returncode == 0, done.stdout
