@@ -17,7 +17,7 @@ def compiler() -> Path:
 
 def test_the_sources_are_formatted(compiler: Path) -> None:
     listed = subprocess.run(
-        [compiler.with_name("gofmt"), "-l", "cmd"], cwd=SOURCE, capture_output=True, text=True, check=True
+        [str(compiler.with_name("gofmt")), "-l", "cmd"], cwd=SOURCE, capture_output=True, text=True, check=True
     )
     assert listed.stdout == "", "run gofmt -w sandbox/go/cmd"
 
@@ -25,7 +25,7 @@ def test_the_sources_are_formatted(compiler: Path) -> None:
 @pytest.mark.timeout(900)
 def test_the_plugins(compiler: Path) -> None:
     environment = os.environ | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
-    command = [compiler, "test", "-trimpath", "./cmd/plugins/..."]
+    command = [str(compiler), "test", "-trimpath", "./cmd/plugins/..."]
     done = subprocess.run(
         command, cwd=SOURCE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
