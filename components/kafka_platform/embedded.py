@@ -351,6 +351,8 @@ def _kafka_container(settings: EmbeddedSettings) -> Manifest:
         },
         "securityContext": container_security(),
         "startupProbe": {**accepts, "failureThreshold": _STARTUP_SECONDS // 2, "periodSeconds": 2},
+        # A setting that Kafka refuses is only told in its log.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": mounts,
     }
 
