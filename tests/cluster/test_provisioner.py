@@ -360,14 +360,14 @@ def test_a_user_who_is_not_declared_any_more_has_nothing_left(bench: Bench) -> N
     assert bench.quotas("writer") == {}
 
 
-def test_the_password_is_set_again_only_when_its_version_changes(bench: Bench) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_another_password_is_set_whether_its_version_changes_or_not(bench: Bench, version: int) -> None:
     bench.files = {"user.writer": {"passwordVersion": 1}}
     bench.passwords = {"writer": PASSWORD}
     bench.apply()
-    bench.passwords = {"writer": "the-next-one"}
     assert bench.apply() == "nothing to change: 1 declaration in place"
-    assert bench.can_log_in("writer", PASSWORD)
-    bench.files = {"user.writer": {"passwordVersion": 2}}
+    bench.files = {"user.writer": {"passwordVersion": version}}
+    bench.passwords = {"writer": "the-next-one"}
     assert bench.apply().startswith("1 user changed")
     assert bench.can_log_in("writer", "the-next-one")
     assert not bench.can_log_in("writer", PASSWORD)

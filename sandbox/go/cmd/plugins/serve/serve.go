@@ -15,7 +15,7 @@ import (
 )
 
 // engineSilence is how long the engine may leave health checks unanswered before the plugin ends itself.
-const engineSilence = 5 * time.Minute
+const engineSilence = 30 * time.Second
 
 // Options are the command line of a plugin. The engine passes its own address as the only argument.
 type Options struct {
