@@ -3,7 +3,6 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
-STACK ?= dev
 # Every recipe that talks to the cluster runs in the sandbox's environment (PATH, KUBECONFIG, state backend).
 ENV := eval "$$($(PYTHON) -m sandbox env)"
 PYTEST := $(ENV) && $(VENV)/bin/python -m pytest
@@ -20,7 +19,7 @@ $(STAMP): requirements.txt requirements-dev.txt components/pyproject.toml runtim
 
 demo: $(STAMP) ## A Kubernetes, a Kafka deployed by `pulumi up`, and real records through it
 	@$(PYTHON) -m sandbox up
-	@$(ENV) && $(VENV)/bin/python -m sandbox.demo $(STACK)
+	@$(ENV) && $(VENV)/bin/python -m sandbox.demo
 
 test: check ## Every test that this machine can run; says why the rest are skipped
 	@$(PYTHON) -m sandbox up

@@ -1,11 +1,11 @@
-"""`make demo` after the sandbox is up: deploys a stack by `pulumi up` and moves real records through it.
+"""`make demo` after the sandbox is up: deploys the dev stack by `pulumi up` and moves real records through it.
 
 Runs in the sandbox's environment (`python -m sandbox env`): `pulumi` and `kubectl` are on the PATH.
 """
 
 import json
+import re
 import subprocess
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from typing import Any
 LOG_FILES = ("/var/log/dpkg.log", "/var/log/dpkg.log.1", "/var/log/syslog", "/var/log/messages", "/var/log/install.log")
 """Where a machine keeps real lines of its own; the first one that has any is taken."""
 MOST_LINES = 20_000
+STACK = "dev"
 TOPIC, WRITER, READER, GROUP = "logs", "log-writer", "log-reader", "demo"
 """What stacks/Pulumi.dev.yaml declares for the demo."""
 READ_TIMEOUT_MS = 5_000
@@ -37,25 +38,22 @@ def run(command: Sequence[str], *, stdin: str | None = None) -> str:
     return done.stdout
 
 
-def deploy(stack: str) -> dict[str, Any]:
+def deploy() -> dict[str, Any]:
     """`pulumi up` on the stack; its outputs."""
     started = time.monotonic()
-    run(["pulumi", "stack", "select", "--create", stack])
+    run(["pulumi", "stack", "select", "--create", STACK])
     up = subprocess.run(
-        ["pulumi", "up", "--yes", "--stack", stack, "--skip-preview", "--non-interactive"],
+        ["pulumi", "up", "--yes", "--stack", STACK, "--skip-preview", "--non-interactive"],
         text=True,
         stdout=subprocess.PIPE,
     )
     if up.returncode != 0:
         raise SystemExit(up.stdout)
-    counts = [
-        line.split()
-        for line in up.stdout.splitlines()
-        if line.strip().endswith(("created", "updated", "unchanged", "replaced", "deleted"))
-    ]
-    summary = ", ".join(f"{words[-2]} {words[-1]}" for words in counts if len(words) >= 2 and words[-2].isdigit())
-    say("pulumi", f"{stack}: {summary or 'up'} (resources)", time.monotonic() - started)
-    outputs: dict[str, Any] = json.loads(run(["pulumi", "stack", "output", "--json", "--stack", stack]))
+    # "    + 26 created": a sign, a number and what was done
+    counts = re.findall(r"^\s+\W*(\d+) (created|updated|replaced|deleted|unchanged)$", up.stdout, re.MULTILINE)
+    summary = ", ".join(f"{number} resources {done}" for number, done in counts)
+    say("pulumi", f"{STACK}: {summary}", time.monotonic() - started)
+    outputs: dict[str, Any] = json.loads(run(["pulumi", "stack", "output", "--json", "--stack", STACK]))
     return outputs
 
 
@@ -180,15 +178,14 @@ def move_records(namespace: str, bootstrap: str, image: str) -> None:
 
 
 def main() -> None:
-    """Deploys the stack named by the first argument (default `dev`) and shows that it works."""
-    stack = sys.argv[1] if len(sys.argv) > 1 else "dev"
-    outputs = deploy(stack)
+    """Deploys the stack and shows that it works."""
+    outputs = deploy()
     namespace, bootstrap = outputs["namespace"], outputs["bootstrapServers"]
     image = "jsonpath={.spec.template.spec.containers[?(@.name=='kafka')].image}"
     move_records(namespace, bootstrap, run(["kubectl", "-n", namespace, "get", "statefulset", "kafka", "-o", image]))
     say("kafka", f"{bootstrap} in the cluster; credentials in Secrets {WRITER}-kafka, {READER}-kafka")
     say("next", 'eval "$(python3 -m sandbox env)"     use pulumi and kubectl in this shell')
-    say("", f"pulumi preview --stack {stack}          see that nothing changes")
+    say("", f"pulumi preview --stack {STACK}          see that nothing changes")
     say("", f"kubectl -n {namespace} get pods        look inside")
     say("", "make down                          remove everything")
 
