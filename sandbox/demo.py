@@ -5,6 +5,7 @@ Runs in the sandbox's environment (`python -m sandbox env`): `pulumi` and `kubec
 
 import json
 import re
+import shutil
 import subprocess
 import time
 from collections import defaultdict
@@ -53,8 +54,19 @@ def deploy() -> dict[str, Any]:
     counts = re.findall(r"^\s+\W*(\d+) (created|updated|replaced|deleted|unchanged)$", up.stdout, re.MULTILINE)
     summary = ", ".join(f"{number} resources {done}" for number, done in counts)
     say("pulumi", f"{STACK}: {summary}", time.monotonic() - started)
+    _refresh_git()
     outputs: dict[str, Any] = json.loads(run(["pulumi", "stack", "output", "--json", "--stack", STACK]))
     return outputs
+
+
+def _refresh_git() -> None:
+    """Pulumi has put its salt into the stack file, which .gitattributes keeps out of commits; git looks only at the size."""
+    file = f"stacks/Pulumi.{STACK}.yaml"
+    if (
+        Path(".git").exists()
+        and not subprocess.run(["git", "diff", "--exit-code", "--", file], capture_output=True).stdout
+    ):
+        subprocess.run(["git", "add", "--", file], check=True)
 
 
 def real_lines() -> tuple[str, list[Record]]:
