@@ -5,7 +5,6 @@ Runs in the sandbox's environment (`python -m sandbox env`): `pulumi` and `kubec
 
 import json
 import re
-import shutil
 import subprocess
 import time
 from collections import defaultdict

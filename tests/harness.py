@@ -17,6 +17,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENTS = Path(__file__).parent / "clients"
+MOST_TOPICS = 1_000
+"""More do not fit into a stack file."""
 RUNTIME_IMAGE = "ghcr.io/kafka-platform/runtime:0.1.0"
 
 
@@ -77,8 +79,13 @@ class Stack:
         (ROOT / "stacks" / self.file.name).unlink(missing_ok=True)
 
     def write(self, platform: Mapping[str, Any]) -> None:
-        """Replaces the platform's settings in the stack file."""
+        """Replaces the platform's settings in the stack file; many topics go into a file of their own."""
         self.platform = platform
+        topics = platform.get("topics", {})
+        if len(topics) > MOST_TOPICS:
+            file = self.file.with_name(f"{self.name}-topics.yaml")
+            file.write_text(yaml.safe_dump(topics, sort_keys=False))
+            platform = {**platform, "topics": {}, "topicFiles": [str(file)]}
         content = yaml.safe_load(self.file.read_text()) if self.file.exists() else {}
         content["config"] = {"kafka-platform:platform": platform}
         self.file.write_text(yaml.safe_dump(content, sort_keys=False))

@@ -31,4 +31,4 @@ def read_stack(file: Path) -> Settings:
     Raises:
         SettingsError: with every fault of the file.
     """
-    return parse(stackfile.read(file))
+    return parse(stackfile.read(file), file.parent)

@@ -315,6 +315,9 @@ class Settings(_Section):
     """The brokers. Default: one embedded node."""
     topics: Mapping[str, Topic] = {}
     """Topics by name. A topic that is taken out of the file keeps its records, unless it said `deletion: allow`."""
+    topic_files: tuple[str, ...] = ()
+    """Further files with topics by name, seen from the stack file's folder: for more topics than a stack file can hold
+    (Linux takes at most 128 KiB of settings), or one file per team. Default: none."""
     tenants: Mapping[str, Tenant] = {}
     """Teams by name, with their users."""
 

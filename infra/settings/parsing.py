@@ -4,13 +4,18 @@ import copy
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from pathlib import Path as Folder
 from typing import Any
 
 from pydantic import ValidationError
 
+from infra.settings import stackfile
 from infra.settings.faults import Fault, Path, SettingsError, explain, show
 from infra.settings.model import Settings
 from infra.settings.relations import Known, relations
+
+STACKS = Folder(__file__).resolve().parents[2] / "stacks"
+"""Where Pulumi.yaml says that the stack files are."""
 
 _ANY = "*"
 SECTIONS: frozenset[tuple[str, ...]] = frozenset(
@@ -37,15 +42,22 @@ FREE_TEXT: frozenset[tuple[str, ...]] = frozenset({("kafka", "config"), ("topics
 """Mappings whose values may be written as numbers and as true or false; Kafka takes them as text."""
 
 
-def parse(raw: Any) -> Settings:
+def parse(raw: Any, folder: Folder = STACKS) -> Settings:
     """The settings that `raw`, the object under `kafka-platform:platform`, describes.
+
+    Args:
+        raw: plain data.
+        folder: where the stack file is, and from where the files that it names are seen.
 
     Raises:
         SettingsError: with every fault, in the order of the file.
     """
     faults: list[Fault] = []
     pruned: set[Path] = set()
-    data = _plain(copy.deepcopy(raw), (), faults, pruned)
+    data = copy.deepcopy(raw)
+    if isinstance(data, dict):
+        _add_topic_files(data, folder, faults)
+    data = _plain(data, (), faults, pruned)
     if not isinstance(data, dict):
         raise SettingsError([Fault(path=("config", "kafka-platform:platform"), message=_not_mapping(data))])
     settings = _validate(data, faults, pruned)
@@ -55,6 +67,37 @@ def parse(raw: Any) -> Settings:
         raise SettingsError(_in_order(raw, faults))
     assert settings is not None  # noqa: S101  # no faults, so it was made
     return settings
+
+
+def _add_topic_files(data: dict[str, Any], folder: Folder, faults: list[Fault]) -> None:
+    """Puts the topics of the files in `topicFiles` beside those of the stack file."""
+    names, topics = data.get("topicFiles"), data.get("topics") or {}
+    if not isinstance(names, list) or not isinstance(topics, dict):
+        return
+    merged = dict(topics)
+    for index, name in enumerate(names):
+        if not isinstance(name, str):
+            continue  # the model says so
+        place: Path = ("topicFiles", index)
+        try:
+            found = stackfile.parse_yaml((folder / name).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+            faults.append(Fault(path=place, message=f"{name!r} cannot be read, {reason}: name a file in {folder.name}"))
+            continue
+        except SettingsError as error:
+            faults += [Fault(path=place, message=f"{name!r}, {fault}") for fault in error.faults]
+            continue
+        if not isinstance(found, dict):
+            what = "empty" if found is None else show(found)
+            faults.append(Fault(path=place, message=f"{name!r} is {what}: write topics by name, such as orders: {{}}"))
+            continue
+        for topic in found.keys() & merged.keys():
+            faults.append(
+                Fault(path=place, message=f"{name!r} declares topic {topic!r} a second time: keep one of them")
+            )
+        merged = found | merged
+    data["topics"] = merged
 
 
 def _not_mapping(value: Any) -> str:

@@ -13,6 +13,9 @@ from infra.settings.faults import Fault, SettingsError, show, suggest
 PROJECT = "kafka-platform"
 KEY = f"{PROJECT}:platform"
 """The one configuration key of the program."""
+MOST_BYTES = 128 * 1024 - 1024
+"""Pulumi hands the whole configuration to a Python program as one environment variable, and Linux takes 128 KiB for one
+(MAX_ARG_STRLEN); beyond that `pulumi up` ends with "argument list too long". A little is left for other keys."""
 # https://www.pulumi.com/docs/iac/concepts/projects/stack-settings-file/
 PULUMI_KEYS = ("config", "environment", "secretsprovider", "encryptedkey", "encryptionsalt")
 
@@ -86,7 +89,12 @@ def read(file: Path) -> Any:
         raise _unreadable("file", "is not text in UTF-8: save it as such") from None
     except OSError as error:
         raise _unreadable("file", f"cannot be read, {error.strerror}: give the name of a stack") from None
-    return select(parse_yaml(text))
+    settings = select(parse_yaml(text))
+    size = len(json.dumps({KEY: json.dumps(settings)}))
+    if size > MOST_BYTES:
+        message = f"{size:,} bytes of settings are more than the {MOST_BYTES:,} that Pulumi can hand over on Linux"
+        raise SettingsError([Fault(path=("topics",), message=f"{message}: move topics to files that topicFiles names")])
+    return settings
 
 
 def stack_names(folder: Path) -> list[str]:

@@ -30,11 +30,11 @@ PLATFORM: list[tuple[str, str]] = [
     ("images: {broker: apache/kafka}", "images.broker: unknown key: use one of kafka, runtime"),
     (
         "gateway: {pods: 3}",
-        "gateway: unknown key: use one of namespace, createNamespace, kubernetes, images, kafka, topics, tenants",
+        "gateway: unknown key: use one of namespace, createNamespace, kubernetes, images, kafka, topics, topicFiles, tenants",
     ),
     (
         "workers: {fraud: {image: a}}",
-        "workers: unknown key: use one of namespace, createNamespace, kubernetes, images, kafka, topics, tenants",
+        "workers: unknown key: use one of namespace, createNamespace, kubernetes, images, kafka, topics, topicFiles, tenants",
     ),
     (
         "tenants: {shop: {users: {app: {namespace: shop}}}}",
