@@ -161,9 +161,8 @@ def main() -> None:
                 jvm_options=["-server", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35"],
             )
             with by_hand:
-                AdminClient(dict(by_hand.client())).create_topics([NewTopic("bench", PARTITIONS, 3)])["bench"].result(
-                    30
-                )
+                admin = AdminClient(dict(by_hand.client()))
+                admin.create_topics([NewTopic("bench", PARTITIONS, 3)])["bench"].result(30)
                 login = "org.apache.kafka.common.security.scram.ScramLoginModule required"
                 config = folder / "client.properties"
                 config.write_text(

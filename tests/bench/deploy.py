@@ -1,7 +1,8 @@
 """`pulumi up` to the first record on a warm sandbox, next to `kubectl apply` of the same objects.
 
 The objects are those that the deployed stack recorded; both sides start from nothing and end when a client pod with the
-credentials of a user has had a record acknowledged.
+credentials of a user, made as soon as these are there, has had a record acknowledged. `kubectl apply` ends at once and
+tells nothing; `pulumi up` ends when all is ready, and when that is, is reported too.
 """
 
 import json
@@ -9,6 +10,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,9 @@ PLATFORM: dict[str, Any] = {
 
 
 def first_record() -> None:
-    """Ends when a record was acknowledged; the pod may be there before its user is."""
+    """Ends when a record was acknowledged; the pod is made as soon as the user's credentials are there."""
+    secret = ("-n", NAMESPACE, "get", "secret", "app-kafka", "--ignore-not-found", "-o", "name")
+    eventually("the credentials are there", lambda: bool(kubectl(*secret, check=False)), 240)
     client_pod(NAMESPACE, "client", "app", programs=["access.py"])
 
     def acknowledged() -> bool:
@@ -44,12 +48,15 @@ def clear(stack: Stack) -> None:
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
 
 
-def timed(deploy: Callable[[], object]) -> float:
-    """Seconds from nothing to the first record."""
+def timed(deploy: Callable[[], object]) -> tuple[float, float]:
+    """Seconds from nothing to the first record, and to the end of the command and the first record."""
     started = time.monotonic()
-    deploy()
-    first_record()
-    return time.monotonic() - started
+    with ThreadPoolExecutor(1) as pool:
+        deployed = pool.submit(deploy)
+        first_record()
+        first = time.monotonic() - started
+        deployed.result()
+    return first, time.monotonic() - started
 
 
 def manifests(stack: Stack) -> list[dict[str, Any]]:
@@ -91,10 +98,18 @@ def main() -> None:
             clear(stack)
             by_kubectl.append(timed(lambda: kubectl("apply", "--server-side", "-f", "-", stdin=objects)))
             kubectl("delete", "namespace", NAMESPACE)
-    ours, theirs = statistics.median(by_pulumi), statistics.median(by_kubectl)
-    print(f"pulumi up to the first record:     {', '.join(f'{each:.1f}' for each in by_pulumi)} s")
-    print(f"kubectl apply to the first record: {', '.join(f'{each:.1f}' for each in by_kubectl)} s")
-    report(ratio=ours / theirs, pulumi_seconds=ours, kubectl_seconds=theirs, n=RUNS)
+    medians = [[statistics.median(each) for each in zip(*side, strict=True)] for side in (by_pulumi, by_kubectl)]
+    (ours, ours_whole), (theirs, theirs_whole) = medians
+    for name, side in (("pulumi up", by_pulumi), ("kubectl apply", by_kubectl)):
+        print(f"{name:<14} first record after {', '.join(f'{first:.1f}' for first, _ in side)} s")
+    report(
+        ratio=ours / theirs,
+        pulumi_seconds=ours,
+        kubectl_seconds=theirs,
+        ratio_with_the_end_of_the_command=ours_whole / theirs_whole,
+        pulumi_seconds_with_the_end_of_the_command=ours_whole,
+        n=RUNS,
+    )
 
 
 if __name__ == "__main__":
