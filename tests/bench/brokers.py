@@ -136,7 +136,11 @@ def consumed_per_second(tool: Tool, bootstrap: str, config: str) -> float:
             "60000",
         ],
     )
-    header, values = (line.split(", ") for line in output.splitlines()[-2:])
+    lines = [[word.strip() for word in line.split(",")] for line in output.splitlines()]
+    header = next((line for line in lines if line[0] == "start.time"), None)
+    values = next((line for line in lines if re.match(r"\d{4}-\d\d-\d\d", line[0])), None)
+    if header is None or values is None:
+        raise SystemExit(f"kafka-consumer-perf-test printed no figures:\n{output}")
     return float(values[header.index("fetch.nMsg.sec")])
 
 
@@ -163,6 +167,7 @@ def main() -> None:
             with by_hand:
                 admin = AdminClient(dict(by_hand.client()))
                 admin.create_topics([NewTopic("bench", PARTITIONS, 3)])["bench"].result(30)
+                del admin
                 login = "org.apache.kafka.common.security.scram.ScramLoginModule required"
                 config = folder / "client.properties"
                 config.write_text(
