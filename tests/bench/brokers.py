@@ -138,7 +138,7 @@ def consumed_per_second(tool: Tool, bootstrap: str, config: str) -> float:
     )
     lines = [[word.strip() for word in line.split(",")] for line in output.splitlines()]
     header = next((line for line in lines if line[0] == "start.time"), None)
-    values = next((line for line in lines if re.match(r"\d{4}-\d\d-\d\d", line[0])), None)
+    values = next((line for line in lines if line != header and len(line) == len(header or ())), None)
     if header is None or values is None:
         raise SystemExit(f"kafka-consumer-perf-test printed no figures:\n{output}")
     return float(values[header.index("fetch.nMsg.sec")])
