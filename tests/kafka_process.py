@@ -6,6 +6,7 @@ nodes, the standard authorizer with deny by default), without containers and wit
 
 import contextlib
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -13,7 +14,6 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,7 +27,7 @@ ADMIN_PASSWORD = "admin-of-the-test"
 BROKER_USER = "broker"
 BROKER_PASSWORD = "broker-of-the-test"
 CLUSTER_ID = "bG9jYWwta2Fma2EtdGVzdA"
-START_SECONDS = 90.0
+START_SECONDS = 240.0
 STOP_SECONDS = 30.0
 CONTROLLERS_OF_A_LARGE_CLUSTER = 3
 
@@ -88,13 +88,20 @@ def java() -> str | None:
     return shutil.which("java")
 
 
+PORTS = range(20_000, 30_000)
+"""Below the ephemeral ones, which other processes are given at any moment, also between the look and the start."""
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nothing listens on at this moment."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """Ports of loopback that nothing listens on."""
+    found: list[int] = []
+    for port in random.sample(PORTS, len(PORTS)):
+        with socket.socket() as each, contextlib.suppress(OSError):
+            each.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise RuntimeError(f"fewer than {count} of the ports {PORTS.start} to {PORTS.stop - 1} are free")
 
 
 @dataclass(kw_only=True)
