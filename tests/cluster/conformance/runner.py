@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,6 +15,8 @@ from typing import Any
 from tests.cluster.conformance.model import Resource, filled
 
 PROGRAM = Path(__file__).parent / "program"
+
+KIND_SECONDS = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,10 +87,19 @@ class Stack:
         self.kubectl("delete", "namespace", self.namespace, "--wait=false")
 
     def kubectl(self, *arguments: str) -> str:
-        """The output of a kubectl command in the stack's namespace, which must succeed."""
-        done = subprocess.run(
-            ["kubectl", "-n", self.namespace, *arguments], env=self.environment, capture_output=True, text=True
-        )
+        """The output of a kubectl command in the stack's namespace, which must succeed.
+
+        A kind that was made a moment ago may not be served yet, although its definition is established.
+        """
+        until = time.monotonic() + KIND_SECONDS
+        while True:
+            done = subprocess.run(
+                ["kubectl", "-n", self.namespace, *arguments], env=self.environment, capture_output=True, text=True
+            )
+            unknown_kind = "could not find the requested resource" in done.stderr
+            if not unknown_kind or time.monotonic() > until:
+                break
+            time.sleep(0.2)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
