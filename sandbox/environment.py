@@ -139,6 +139,8 @@ def variables(state: Path, kubeconfig: Path | None, *, official: bool) -> dict[s
         found["PULUMI_HOME"] = str(state / "pulumi")
     if kubeconfig:
         found["KUBECONFIG"] = str(kubeconfig)
+        # kubectl remembers for hours which kinds an address serves; the next sandbox may have the same address.
+        found["KUBECACHEDIR"] = str(state / "kube-cache")
     return found
 
 

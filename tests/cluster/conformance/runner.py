@@ -74,6 +74,7 @@ class Stack:
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DEBUG_COMMANDS": "true",
             "CONFORMANCE_PROGRAM": str(self.listing),
+            "KUBECACHEDIR": str(self.folder / "kube-cache"),
         }
         self.environment.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
         self.declare({})
