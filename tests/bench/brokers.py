@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka.admin import AdminClient, NewTopic
+from kafka_platform.secrets import client_files
 
 from tests.bench.measure import report
 from tests.harness import Stack, client_pod, get, in_pod
-from tests.kafka_process import ADMIN_PASSWORD, LocalKafka, find_jars, java
+from tests.kafka_process import ADMIN_PASSWORD, ADMIN_USER, LocalKafka, find_jars, java
 
 NAMESPACE = "bench-brokers"
 RECORDS, RECORD_BYTES, PARTITIONS, RUNS = 1_000_000, 100, 12, 5
@@ -168,12 +169,16 @@ def main() -> None:
                 admin = AdminClient(dict(by_hand.client()))
                 admin.create_topics([NewTopic("bench", PARTITIONS, 3)])["bench"].result(30)
                 del admin
-                login = "org.apache.kafka.common.security.scram.ScramLoginModule required"
                 config = folder / "client.properties"
-                config.write_text(
-                    "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=SCRAM-SHA-512\n"
-                    f'sasl.jaas.config={login} username="admin" password="{ADMIN_PASSWORD}";\n'
+                files = client_files(
+                    username=ADMIN_USER,
+                    password=ADMIN_PASSWORD,
+                    bootstrap_servers=by_hand.bootstrap_servers,
+                    security_protocol="SASL_PLAINTEXT",
+                    sasl_mechanism="SCRAM-SHA-512",
+                    has_ca=False,
                 )
+                config.write_text(files["client.properties"])
                 sides: dict[str, tuple[Tool, str, str]] = {
                     "deployed": (in_the_cluster, bootstrap, "/etc/kafka-client/client.properties"),
                     "by hand": (on_this_machine(jars, by_hand.root), by_hand.bootstrap_servers, str(config)),
