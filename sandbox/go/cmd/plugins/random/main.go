@@ -5,11 +5,13 @@ package random
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/emptypb"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"kafka-platform.dev/sandbox/cmd/plugins/properties"
 	"kafka-platform.dev/sandbox/cmd/plugins/serve"
@@ -88,13 +90,29 @@ func find(urn string) (kind, error) {
 	return found, nil
 }
 
+// read takes from a request what it is about: the kind of resource, its inputs, and its state if it has one already.
+func read(urn string, news, olds *structpb.Struct) (found kind, inputs, state resource.PropertyMap, err error) {
+	if found, err = find(urn); err != nil {
+		return kind{}, nil, nil, err
+	}
+	if inputs, err = properties.Read("inputs", news); err != nil {
+		return kind{}, nil, nil, err
+	}
+	if state, err = properties.Read("state", olds); err != nil {
+		return kind{}, nil, nil, err
+	}
+	return found, inputs, state, nil
+}
+
+// write makes the state ready for a response, its secrets hidden.
+func (k kind) write(state resource.PropertyMap) (*structpb.Struct, error) {
+	k.hide(state)
+	return properties.Write("state", state)
+}
+
 // Check refuses inputs that no value can satisfy.
 func (*provider) Check(_ context.Context, req *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
-	found, err := find(req.GetUrn())
-	if err != nil {
-		return nil, err
-	}
-	inputs, err := properties.Read("inputs", req.GetNews())
+	found, inputs, _, err := read(req.GetUrn(), req.GetNews(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -114,15 +132,7 @@ func (*provider) Check(_ context.Context, req *pulumirpc.CheckRequest) (*pulumir
 
 // Diff compares inputs: every change asks for a new value, so it replaces the resource.
 func (*provider) Diff(_ context.Context, req *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
-	found, err := find(req.GetUrn())
-	if err != nil {
-		return nil, err
-	}
-	state, err := properties.Read("state", req.GetOlds())
-	if err != nil {
-		return nil, err
-	}
-	inputs, err := properties.Read("inputs", req.GetNews())
+	found, inputs, state, err := read(req.GetUrn(), req.GetNews(), req.GetOlds())
 	if err != nil {
 		return nil, err
 	}
@@ -131,11 +141,7 @@ func (*provider) Diff(_ context.Context, req *pulumirpc.DiffRequest) (*pulumirpc
 
 // Create draws a value.
 func (*provider) Create(_ context.Context, req *pulumirpc.CreateRequest) (*pulumirpc.CreateResponse, error) {
-	found, err := find(req.GetUrn())
-	if err != nil {
-		return nil, err
-	}
-	inputs, err := properties.Read("inputs", req.GetProperties())
+	found, inputs, _, err := read(req.GetUrn(), req.GetProperties(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -150,13 +156,10 @@ func (*provider) Create(_ context.Context, req *pulumirpc.CreateRequest) (*pulum
 		if err != nil {
 			return nil, err
 		}
-		for name, value := range outputs {
-			state[name] = value
-		}
+		maps.Copy(state, outputs)
 		id = drawn
 	}
-	found.hide(state)
-	message, err := properties.Write("state", state)
+	message, err := found.write(state)
 	if err != nil {
 		return nil, err
 	}
@@ -165,23 +168,12 @@ func (*provider) Create(_ context.Context, req *pulumirpc.CreateRequest) (*pulum
 
 // Update takes over inputs whose change does not matter to the value.
 func (*provider) Update(_ context.Context, req *pulumirpc.UpdateRequest) (*pulumirpc.UpdateResponse, error) {
-	found, err := find(req.GetUrn())
+	found, inputs, state, err := read(req.GetUrn(), req.GetNews(), req.GetOlds())
 	if err != nil {
 		return nil, err
 	}
-	state, err := properties.Read("state", req.GetOlds())
-	if err != nil {
-		return nil, err
-	}
-	inputs, err := properties.Read("inputs", req.GetNews())
-	if err != nil {
-		return nil, err
-	}
-	for name, value := range found.withDefaults(inputs) {
-		state[name] = value
-	}
-	found.hide(state)
-	message, err := properties.Write("state", state)
+	maps.Copy(state, found.withDefaults(inputs))
+	message, err := found.write(state)
 	if err != nil {
 		return nil, err
 	}
@@ -205,11 +197,8 @@ func (*provider) Read(_ context.Context, req *pulumirpc.ReadRequest) (*pulumirpc
 		return nil, fmt.Errorf("importing %s: %w", resource.URN(req.GetUrn()).Name(), err)
 	}
 	state := found.withDefaults(inputs)
-	for name, value := range outputs {
-		state[name] = value
-	}
-	found.hide(state)
-	stateMessage, err := properties.Write("state", state)
+	maps.Copy(state, outputs)
+	stateMessage, err := found.write(state)
 	if err != nil {
 		return nil, err
 	}
