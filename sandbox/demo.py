@@ -5,6 +5,7 @@ Runs in the sandbox's environment (`python -m sandbox env`): `pulumi` and `kubec
 
 import json
 import re
+import shutil
 import subprocess
 import time
 from collections import defaultdict
@@ -63,6 +64,7 @@ def _refresh_git() -> None:
     file = f"stacks/Pulumi.{STACK}.yaml"
     if (
         Path(".git").exists()
+        and shutil.which("git")
         and not subprocess.run(["git", "diff", "--exit-code", "--", file], capture_output=True).stdout
     ):
         subprocess.run(["git", "add", "--", file], check=True)
