@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sandbox.client import CREDENTIALS, client_pod
+
 LOG_FILES = ("/var/log/dpkg.log", "/var/log/dpkg.log.1", "/var/log/syslog", "/var/log/messages", "/var/log/install.log")
 """Where a machine keeps real lines of its own; the first one that has any is taken."""
 MOST_LINES = 20_000
@@ -87,41 +89,10 @@ def _key(line: str) -> str:
     return words[0]
 
 
-def client_pod(namespace: str, image: str, name: str, user: str) -> None:
+def start_client(namespace: str, image: str, name: str, user: str) -> None:
     """A pod with Kafka's own command-line tools and the credentials of one user, as an application would have them."""
-    manifest = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {
-            "automountServiceAccountToken": False,
-            "terminationGracePeriodSeconds": 0,
-            "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [
-                {
-                    "name": "kafka-tools",
-                    "image": image,
-                    "command": ["sleep", "3600"],
-                    "env": [{"name": "LOG_DIR", "value": "/tmp"}, {"name": "KAFKA_HEAP_OPTS", "value": "-Xmx256m"}],  # noqa: S108
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "readOnlyRootFilesystem": True,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
-                    "volumeMounts": [
-                        {"name": "credentials", "mountPath": "/etc/kafka-client", "readOnly": True},
-                        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
-                    ],
-                }
-            ],
-            "volumes": [
-                {"name": "credentials", "secret": {"secretName": f"{user}-kafka"}},
-                {"name": "tmp", "emptyDir": {}},
-            ],
-        },
-    }
     run(["kubectl", "-n", namespace, "delete", "pod", name, "--ignore-not-found", "--now"])
-    run(["kubectl", "apply", "-f", "-"], stdin=json.dumps(manifest))
+    run(["kubectl", "apply", "-f", "-"], stdin=json.dumps(client_pod(namespace, name, user, image)))
 
 
 def exec_tool(namespace: str, pod: str, *command: str, stdin: str | None = None) -> str:
@@ -144,7 +115,7 @@ def move_records(namespace: str, bootstrap: str, image: str) -> None:
     run_id = f"{time.time_ns():x}"
     pods = {"demo-writer": WRITER, "demo-reader": READER}
     for pod, user in pods.items():
-        client_pod(namespace, image, pod, user)
+        start_client(namespace, image, pod, user)
     run(
         ["kubectl", "-n", namespace, "wait", "--for=condition=Ready", "--timeout=120s", *(f"pod/{pod}" for pod in pods)]
     )
@@ -154,7 +125,7 @@ def move_records(namespace: str, bootstrap: str, image: str) -> None:
         "demo-writer",
         "/opt/kafka/bin/kafka-console-producer.sh",
         *connection,
-        "--command-config=/etc/kafka-client/client.properties",
+        f"--command-config={CREDENTIALS}/client.properties",
         "--command-property=acks=all",
         "--reader-property=parse.key=true",
         "--reader-property=parse.headers=true",
@@ -165,7 +136,7 @@ def move_records(namespace: str, bootstrap: str, image: str) -> None:
         "demo-reader",
         "/opt/kafka/bin/kafka-console-consumer.sh",
         *connection,
-        "--command-config=/etc/kafka-client/client.properties",
+        f"--command-config={CREDENTIALS}/client.properties",
         f"--group={GROUP}",
         "--from-beginning",
         f"--timeout-ms={READ_TIMEOUT_MS}",

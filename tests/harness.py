@@ -15,11 +15,13 @@ from typing import Any
 
 import yaml
 
+from sandbox import client
+from sandbox.pins import RUNTIME_IMAGE
+
 ROOT = Path(__file__).resolve().parent.parent
 CLIENTS = Path(__file__).parent / "clients"
 MOST_TOPICS = 1_000
 """More do not fit into a stack file."""
-RUNTIME_IMAGE = "ghcr.io/kafka-platform/runtime:0.1.0"
 
 
 def why_no_cluster(*, nodes: bool) -> str | None:
@@ -156,22 +158,6 @@ def client_pod(
 
     Waits until it is ready; programs are then run in it by `in_pod`.
     """
-    container: dict[str, Any] = {
-        "name": "client",
-        "image": image,
-        "command": ["sleep", "3600"],
-        "env": [{"name": "LOG_DIR", "value": "/tmp"}, {"name": "KAFKA_HEAP_OPTS", "value": "-Xmx256m"}],
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "volumeMounts": [
-            {"name": "credentials", "mountPath": "/etc/kafka-client", "readOnly": True},
-            {"name": "programs", "mountPath": "/programs", "readOnly": True},
-            {"name": "tmp", "mountPath": "/tmp"},
-        ],
-    }
     objects = [
         {
             "apiVersion": "v1",
@@ -179,26 +165,7 @@ def client_pod(
             "metadata": {"name": f"{name}-programs", "namespace": namespace},
             "data": {program: (CLIENTS / program).read_text() for program in programs},
         },
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": name, "namespace": namespace, "labels": dict(labels or {})},
-            "spec": {
-                "automountServiceAccountToken": False,
-                "terminationGracePeriodSeconds": 0,
-                "securityContext": {
-                    "runAsNonRoot": True,
-                    "runAsUser": 1000,
-                    "seccompProfile": {"type": "RuntimeDefault"},
-                },
-                "containers": [container],
-                "volumes": [
-                    {"name": "credentials", "secret": {"secretName": f"{user}-kafka"}},
-                    {"name": "programs", "configMap": {"name": f"{name}-programs"}},
-                    {"name": "tmp", "emptyDir": {}},
-                ],
-            },
-        },
+        client.client_pod(namespace, name, user, image, programs=f"{name}-programs", labels=labels),
     ]
     kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
     kubectl("-n", namespace, "wait", "--for=condition=Ready", "--timeout=120s", f"pod/{name}")

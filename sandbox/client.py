@@ -1,0 +1,61 @@
+"""The pod from which the demo, the tests and the benchmarks use Kafka as an application does."""
+
+from collections.abc import Mapping
+from typing import Any
+
+CREDENTIALS = "/etc/kafka-client"
+PROGRAMS = "/programs"
+SECONDS = 3600
+"""How long the pod stays if nobody removes it."""
+
+
+def client_pod(
+    namespace: str,
+    name: str,
+    user: str,
+    image: str,
+    *,
+    programs: str | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """A pod that waits for commands, with the Secret of one user in /etc/kafka-client, as restricted as a pod can be.
+
+    `programs` names a ConfigMap whose files are to be in /programs.
+    """
+    mounts = [
+        {"name": "credentials", "mountPath": CREDENTIALS, "readOnly": True},
+        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - in the pod
+    ]
+    volumes: list[dict[str, Any]] = [
+        {"name": "credentials", "secret": {"secretName": f"{user}-kafka"}},
+        {"name": "tmp", "emptyDir": {}},
+    ]
+    if programs is not None:
+        mounts.append({"name": "programs", "mountPath": PROGRAMS, "readOnly": True})
+        volumes.append({"name": "programs", "configMap": {"name": programs}})
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "labels": dict(labels or {})},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 0,
+            "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [
+                {
+                    "name": "client",
+                    "image": image,
+                    "command": ["sleep", str(SECONDS)],
+                    # For Kafka's own tools, where the image has them.
+                    "env": [{"name": "LOG_DIR", "value": "/tmp"}, {"name": "KAFKA_HEAP_OPTS", "value": "-Xmx256m"}],  # noqa: S108
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False,
+                        "readOnlyRootFilesystem": True,
+                        "capabilities": {"drop": ["ALL"]},
+                    },
+                    "volumeMounts": mounts,
+                }
+            ],
+            "volumes": volumes,
+        },
+    }
