@@ -9,7 +9,6 @@ from confluent_kafka.admin import NewTopic
 from kafka_platform_runtime.cluster import Cluster
 from kafka_platform_runtime.failures import Refused, Rejected, Transient, is_rejected, is_transient, sentence
 from kafka_platform_runtime.ledger import Ledger
-from kafka_platform_runtime.passwords import fingerprint
 from kafka_platform_runtime.plan import (
     FINGERPRINT,
     Change,
@@ -78,41 +77,41 @@ def apply(plan: Plan, cluster: Cluster, ledger: Ledger, passwords: Mapping[str, 
     What the cluster refuses for one declaration is noted in the report and does not stop the others; removals are then
     left for the next run.
 
+    Args:
+        plan: what to do.
+        cluster: where.
+        ledger: where it is recorded.
+        passwords: of every user whose password is to be set, by name.
+        report: where it is told.
+
     Raises:
         Transient, Rejected: the cluster does not answer any more; what was recorded until then stands.
         Superseded: a newer run has begun.
     """
     for topics in batches(plan.topics):
         ledger.check()
-        _finish(topics, _change_topics(topics, cluster), cluster, ledger, report, passwords)
+        _finish(topics, _change_topics(topics, cluster), cluster, ledger, report)
     for users in batches(plan.users):
         ledger.check()
-        _finish(users, _change_users(users, cluster, passwords), cluster, ledger, report, passwords)
+        _finish(users, _change_users(users, cluster, passwords), cluster, ledger, report)
     if report.failures:
         return
     for gone in batches(plan.removed_users):
         ledger.check()
-        _finish(gone, _remove_users(gone, cluster), cluster, ledger, report, passwords)
+        _finish(gone, _remove_users(gone, cluster), cluster, ledger, report)
     for dropped in batches(plan.removed_topics):
         ledger.check()
         names = [change.name for change in dropped if change.delete and change.exists]
         outcome: dict[str, Any] = {change.key: None for change in dropped}
         if names:
             outcome.update(_keyed(cluster.delete_topics(names), "topic."))
-        _finish(dropped, outcome, cluster, ledger, report, passwords)
+        _finish(dropped, outcome, cluster, ledger, report)
 
 
-def _finish(
-    batch: Sequence[Change],
-    outcome: Outcome,
-    cluster: Cluster,
-    ledger: Ledger,
-    report: Report,
-    passwords: Mapping[str, str],
-) -> None:
+def _finish(batch: Sequence[Change], outcome: Outcome, cluster: Cluster, ledger: Ledger, report: Report) -> None:
     """Record what was done, note what was refused, and then raise what is worth another try."""
     done = [change for change in batch if outcome.get(change.key) is None]
-    ledger.record({change.key: _entry(change, passwords) for change in done})
+    ledger.record({change.key: _entry(change) for change in done})
     for change in done:
         report.applied(change)
     postponed: Exception | None = None
@@ -130,12 +129,11 @@ def _finish(
         raise postponed
 
 
-def _entry(change: Change, passwords: Mapping[str, str]) -> dict[str, Any] | None:
+def _entry(change: Change) -> dict[str, Any] | None:
     if isinstance(change, TopicChange):
         return change.topic.value()
     if isinstance(change, UserChange):
-        kept = fingerprint(passwords[change.user.name]) if change.set_password else change.fingerprint
-        return change.user.value() | ({FINGERPRINT: kept} if kept else {})
+        return change.user.value() | ({FINGERPRINT: change.fingerprint} if change.fingerprint else {})
     return None
 
 

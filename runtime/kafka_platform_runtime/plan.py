@@ -1,6 +1,6 @@
-"""What has to be done: a pure function of what is declared, what is there and what was applied last."""
+"""What has to be done: a function of what is declared, what is there and what was applied last, pure but for new salts."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from kafka_platform_runtime.declarations import (
     Topic,
     User,
 )
+from kafka_platform_runtime.passwords import fingerprint, matches
 
 FINGERPRINT = "passwordFingerprint"
 """What the ledger keeps of a user besides its declaration; see `passwords`."""
@@ -101,7 +102,7 @@ class TopicChange:
 
 @dataclass(frozen=True, kw_only=True)
 class UserChange:
-    """What one declared user needs; `fingerprint` is the ledger's, of the password that it has so far."""
+    """What one declared user needs; `fingerprint` is what the ledger is to keep of the password."""
 
     user: User
     set_password: bool = False
@@ -231,7 +232,7 @@ def make_plan(
     recorded: Recorded,
     *,
     reserved_users: Iterable[str] = (),
-    other_passwords: Collection[str] = (),
+    passwords: Mapping[str, str] | None = None,
 ) -> Plan:
     """What to do so that the cluster is as declared.
 
@@ -240,7 +241,8 @@ def make_plan(
         actual: what is.
         recorded: what this and other owners applied last.
         reserved_users: names that must not be declared, such as the one this program logs in with.
-        other_passwords: users whose password is not the one that was set last, though its version is the same.
+        passwords: by user, as far as they can be read. One that is not the one that was set last is set again although
+            its version is the same: the stack was destroyed and made again over kept volumes.
     """
     refusals: list[str] = []
     waits: list[str] = []
@@ -258,7 +260,7 @@ def make_plan(
         if change is not None:
             topics.append(change)
     users = [
-        _plan_user(user, actual, recorded, other_password=user.name in other_passwords)
+        _plan_user(user, actual, recorded, (passwords or {}).get(user.name))
         for user in sorted(declared.users.values(), key=lambda each: each.name)
     ]
     removed_users = []
@@ -337,19 +339,22 @@ def _plan_topic(
     )
 
 
-def _plan_user(user: User, actual: Actual, recorded: Recorded, *, other_password: bool) -> UserChange:
+def _plan_user(user: User, actual: Actual, recorded: Recorded, password: str | None) -> UserChange:
     last = dict(recorded.mine.get(user.key, {}))
-    fingerprint = last.pop(FINGERPRINT, None)
+    kept = last.pop(FINGERPRINT, None)
     there = actual.acls.get(user.name, frozenset())
     limits = actual.quotas.get(user.name, {})
     wanted = {quota.value: float(user.quotas[quota]) for quota in Quota if quota in user.quotas}
+    set_password = (
+        not last
+        or last.get("passwordVersion", 1) != user.password_version
+        or user.name not in actual.passwords
+        or (kept is not None and password is not None and not matches(password, kept))
+    )
     return UserChange(
         user=user,
-        fingerprint=fingerprint,
-        set_password=other_password
-        or not last
-        or last.get("passwordVersion", 1) != user.password_version
-        or user.name not in actual.passwords,
+        set_password=set_password,
+        fingerprint=fingerprint(password) if set_password and password is not None else kept,
         add_acls=user.acls - there,
         remove_acls=there - user.acls,
         set_quotas={name: value for name, value in wanted.items() if limits.get(name) != value},

@@ -32,17 +32,7 @@ from kafka_platform_runtime.connection import Connection, SaslMechanism, read_pa
 from kafka_platform_runtime.declarations import LEDGER_TOPIC, Declarations, read
 from kafka_platform_runtime.failures import Refused, Rejected, Superseded, Transient
 from kafka_platform_runtime.ledger import Ledger
-from kafka_platform_runtime.passwords import matches
-from kafka_platform_runtime.plan import (
-    FINGERPRINT,
-    Plan,
-    Recorded,
-    TopicChange,
-    TopicRemoval,
-    UserChange,
-    count,
-    make_plan,
-)
+from kafka_platform_runtime.plan import Plan, TopicChange, TopicRemoval, UserChange, count, make_plan
 from kafka_platform_runtime.report import Report, leave
 from kafka_platform_runtime.visible import wait_until_visible
 
@@ -134,14 +124,15 @@ def attempt(settings: Settings, connection: Connection, declared: Declarations, 
         try:
             ledger.claim()
             recorded = ledger.read()
+            passwords, unreadable = _passwords(declared, settings.passwords)
             plan = make_plan(
                 declared,
                 cluster.read(declared, recorded, metadata),
                 recorded,
                 reserved_users=[*settings.reserved_users, *([connection.username] if connection.username else [])],
-                other_passwords=_other_passwords(declared, recorded, settings.passwords),
+                passwords=passwords,
             )
-            passwords, faults = _passwords(plan, settings.passwords)
+            faults = [unreadable[each.key] for each in plan.users if each.set_password and each.key in unreadable]
             if plan.refusals or faults:
                 raise Refused([*plan.refusals, *faults])
             if plan.waits:
@@ -180,26 +171,18 @@ def _wait_for_brokers_to_follow(plan: Plan, cluster: Cluster, passwords: Mapping
         wait_until_visible(cluster.connection, cluster.metadata(), partitions=partitions, deleted=deleted, login=login)
 
 
-def _other_passwords(declared: Declarations, recorded: Recorded, folder: Path) -> set[str]:
-    """Users whose password is not the one that was set last: the stack was destroyed and made again over kept volumes."""
-    found = set()
+def _passwords(declared: Declarations, folder: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """The users' passwords by name, and by key why one cannot be read, which matters only where it has to be set."""
+    passwords: dict[str, str] = {}
+    unreadable: dict[str, str] = {}
     for user in declared.users.values():
-        kept = recorded.mine.get(user.key, {}).get(FINGERPRINT)
-        password = read_password(folder / user.name, user.key, []) if kept else None
-        if password is not None and not matches(password, str(kept)):
-            found.add(user.name)
-    return found
-
-
-def _passwords(plan: Plan, folder: Path) -> tuple[dict[str, str], list[str]]:
-    faults: list[str] = []
-    passwords = {}
-    for change in plan.users:
-        if change.set_password:
-            password = read_password(folder / change.user.name, change.key, faults)
-            if password is not None:
-                passwords[change.user.name] = password
-    return passwords, faults
+        faults: list[str] = []
+        password = read_password(folder / user.name, user.key, faults)
+        if password is None:
+            unreadable[user.key] = faults[0]
+        else:
+            passwords[user.name] = password
+    return passwords, unreadable
 
 
 def run(environment: Mapping[str, str], report: Report) -> tuple[int, str]:

@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -48,6 +49,14 @@ def declared(*things: Topic | User) -> Declarations:
 
 def recorded(*things: Topic | User, others: Mapping[str, str] | None = None) -> Recorded:
     return Recorded(mine={thing.key: thing.value() for thing in things}, others=others or {})
+
+
+def fingerprinted(password: str, *things: Topic | User) -> Recorded:
+    """The same with the fingerprint of a password for every user."""
+    before = recorded(*things)
+    kept = {FINGERPRINT: fingerprint(password)}
+    users = {thing.key for thing in things if isinstance(thing, User)}
+    return Recorded(mine={key: {**value, **(kept if key in users else {})} for key, value in before.mine.items()})
 
 
 def actual(
@@ -208,16 +217,23 @@ def test_batches_keep_the_order_and_stay_below_what_the_controller_takes() -> No
 
 
 def test_another_password_of_the_same_version_is_set() -> None:
-    plan = make_plan(declared(ORDERS, ALICE), IN_PLACE, recorded(ORDERS, ALICE), other_passwords={ALICE.name})
-    (change,) = plan.users
+    before = fingerprinted("secret", ORDERS, ALICE)
+    (change,) = make_plan(declared(ORDERS, ALICE), IN_PLACE, before, passwords={"alice": "another"}).users
     assert change.set_password
+    assert matches("another", str(change.fingerprint))
+
+
+def test_the_same_password_keeps_its_fingerprint() -> None:
+    before = fingerprinted("secret", ALICE)
+    assert make_plan(declared(ALICE), IN_PLACE, before, passwords={"alice": "secret"}).changes == ()
+    changed = replace(ALICE, quotas={})
+    (change,) = make_plan(declared(changed), IN_PLACE, before, passwords={"alice": "secret"}).users
+    assert not change.set_password
+    assert change.fingerprint == before.mine[ALICE.key][FINGERPRINT]
 
 
 def test_the_fingerprint_in_the_ledger_is_no_difference() -> None:
-    kept = fingerprint("secret")
-    before = recorded(ORDERS, ALICE)
-    before = Recorded(mine={**before.mine, ALICE.key: {**before.mine[ALICE.key], FINGERPRINT: kept}})
-    assert make_plan(declared(ORDERS, ALICE), IN_PLACE, before).changes == ()
+    assert make_plan(declared(ORDERS, ALICE), IN_PLACE, fingerprinted("secret", ORDERS, ALICE)).changes == ()
 
 
 def test_a_fingerprint_knows_its_password_and_does_not_tell_it() -> None:
