@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from confluent_kafka import (
-    OFFSET_BEGINNING,
     Consumer,
     KafkaError,
     KafkaException,
@@ -27,6 +26,9 @@ from kafka_platform_runtime.plan import Recorded
 
 LEDGER_REPLICAS = 3
 LEDGER_CONFIG = {"cleanup.policy": "compact"}
+# A broker answers a connection's requests in order: asking for the end of the topic waits for the fetch before it.
+FETCH_WAIT_MS = 20
+
 _RUN = "run"
 _SUBJECT = f"the ledger ({LEDGER_TOPIC})"
 
@@ -46,8 +48,8 @@ class Ledger:
         self._run = uuid.uuid4().hex
         self._claimed = False
         self._entries: dict[str, Any] = {}
-        self._partition = TopicPartition(LEDGER_TOPIC, 0, OFFSET_BEGINNING)
-        self._next = 0
+        self._partition = TopicPartition(LEDGER_TOPIC, 0)
+        self._next: int | None = None
         self._username = connection.username
         self._consumer = Consumer(
             connection.confluent(
@@ -57,6 +59,7 @@ class Ledger:
                 auto_offset_reset="earliest",
                 isolation_level="read_uncommitted",
                 allow_auto_create_topics=False,
+                fetch_wait_max_ms=FETCH_WAIT_MS,
             )
         )
         # One request in flight: entries stay in the order in which they were written, also when one is sent again.
@@ -68,7 +71,6 @@ class Ledger:
                 linger_ms=5,
             )
         )
-        self._consumer.assign([self._partition])
 
     def close(self) -> None:
         """End the connections."""
@@ -152,11 +154,18 @@ class Ledger:
     def _catch_up(self) -> None:
         until = time.monotonic() + REQUEST_TIMEOUT
         try:
-            _, end = self._consumer.get_watermark_offsets(self._partition, timeout=REQUEST_TIMEOUT, cached=False)
+            start, end = self._consumer.get_watermark_offsets(self._partition, timeout=REQUEST_TIMEOUT, cached=False)
+            if self._next is None:
+                # Not earlier, and by number: told to begin without a known leader, the library waits half a second.
+                self._consumer.assign([TopicPartition(LEDGER_TOPIC, 0, start)])
+                self._next = start
             # Compaction leaves gaps: the position, not the number of records, tells where the reading is.
             while self._next < end:
-                for message in self._consumer.consume(1000, timeout=0.5):
-                    self._take(message)
+                # `consume` waits out its time unless it gets as many as it is asked for: only the first one is waited for.
+                first = self._consumer.poll(0.5)
+                if first is not None:
+                    for message in (first, *self._consumer.consume(1000, timeout=0)):
+                        self._take(message)
                 if time.monotonic() > until:
                     raise Transient(
                         f"{_SUBJECT}: read up to {self._next:,} of {end:,} records in {REQUEST_TIMEOUT:.0f} s"
@@ -170,7 +179,7 @@ class Ledger:
         if error is not None:
             if error.code() != KafkaError._PARTITION_EOF:
                 raise_for(error, _SUBJECT, username=self._username)
-            self._next = max(self._next, offset)
+            self._next = max(self._next or 0, offset)
             return
         self._next = offset + 1
         key = (message.key() or b"").decode(errors="replace")
