@@ -54,4 +54,4 @@ e2e: up ## Tests with real pods and real records
 bench: bench-preview bench-deploy bench-brokers ## All benchmarks; each ends with one line of JSON
 
 bench-preview bench-deploy bench-brokers: up
-	@$(ENV) && $(VENV)/bin/python -m tests.bench.$(subst bench-,,$@)
+	@$(ENV) && exec $(VENV)/bin/python -m tests.bench.$(subst bench-,,$@)

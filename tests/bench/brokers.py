@@ -5,18 +5,20 @@ performance tools write to and read from a topic of three replicas with `acks=al
 machine here.
 """
 
+import contextlib
 import re
 import statistics
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from confluent_kafka.admin import AdminClient, NewTopic
 from kafka_platform.secrets import client_files
 
-from tests.bench.measure import report
+from sandbox.pins import KAFKA_IMAGE
+from tests.bench.measure import ending_properly, report
 from tests.harness import Stack, client_pod, get, in_pod
 from tests.kafka_process import ADMIN_PASSWORD, ADMIN_USER, LocalKafka, find_jars, java
 
@@ -28,7 +30,6 @@ PLATFORM: dict[str, Any] = {
     "topics": {"bench": {"partitions": PARTITIONS, "deletion": "allow"}},
     "tenants": {"bench": {"users": {"app": {"writes": ["bench"], "reads": ["bench"], "groups": ["*"]}}}},
 }
-KAFKA_IMAGE = "docker.io/apache/kafka:4.3.1"
 # Names and places of the nodes differ; everything else is taken over.
 OWN_ADDRESSES = (
     "advertised.listeners",
@@ -145,54 +146,71 @@ def consumed_per_second(tool: Tool, bootstrap: str, config: str) -> float:
     return float(values[header.index("fetch.nMsg.sec")])
 
 
+@contextlib.contextmanager
+def deployed(stack: Stack) -> Iterator[None]:
+    """The stack is up, and is destroyed at the end."""
+    try:
+        stack.up()
+        yield
+    except BaseException:
+        stack.run("cancel", "--yes")  # a command that was killed has left its lock
+        raise
+    finally:
+        stack.destroy()
+
+
+def rounds(jars: Path, folder: Path) -> dict[tuple[str, str], list[float]]:
+    """Records a second of every round, by what was done and on which side."""
+    client_pod(NAMESPACE, "client", "app", image=KAFKA_IMAGE)
+    bootstrap = in_pod(NAMESPACE, "client", "cat", "/etc/kafka-client/bootstrap-servers")
+    by_hand = LocalKafka(
+        jars=jars,
+        folder=folder / "by-hand",
+        nodes=3,
+        heap=heap("kafka-0"),
+        properties=settings("kafka-0"),
+        jvm_options=["-server", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35"],
+    )
+    figures: dict[tuple[str, str], list[float]] = {}
+    with by_hand:
+        admin = AdminClient(dict(by_hand.client()))
+        admin.create_topics([NewTopic("bench", PARTITIONS, 3)])["bench"].result(30)
+        del admin
+        config = folder / "client.properties"
+        files = client_files(
+            username=ADMIN_USER,
+            password=ADMIN_PASSWORD,
+            bootstrap_servers=by_hand.bootstrap_servers,
+            security_protocol="SASL_PLAINTEXT",
+            sasl_mechanism="SCRAM-SHA-512",
+            has_ca=False,
+        )
+        config.write_text(files["client.properties"])
+        sides: dict[str, tuple[Tool, str, str]] = {
+            "deployed": (in_the_cluster, bootstrap, "/etc/kafka-client/client.properties"),
+            "by hand": (on_this_machine(jars, by_hand.root), by_hand.bootstrap_servers, str(config)),
+        }
+        for round_number in range(RUNS + 1):
+            for side, arguments in sides.items():
+                for what, measure in (("produce", produced_per_second), ("consume", consumed_per_second)):
+                    rate = measure(*arguments)
+                    if round_number:  # the first round warms the brokers up
+                        figures.setdefault((what, side), []).append(rate)
+                        print(f"{what:<8} {side:<9} {rate:>10,.0f} records/s")
+    return figures
+
+
 def main() -> None:
     """Prints every round and the line of JSON."""
     jars = find_jars()
     if jars is None:
         raise SystemExit("no Kafka jars in the sandbox's cache: run `make up` first")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        stack = Stack("benchbrokers", folder, PLATFORM)
-        try:
-            stack.up()
-            client_pod(NAMESPACE, "client", "app", image=KAFKA_IMAGE)
-            bootstrap = in_pod(NAMESPACE, "client", "cat", "/etc/kafka-client/bootstrap-servers")
-            by_hand = LocalKafka(
-                jars=jars,
-                folder=folder / "by-hand",
-                nodes=3,
-                heap=heap("kafka-0"),
-                properties=settings("kafka-0"),
-                jvm_options=["-server", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35"],
-            )
-            with by_hand:
-                admin = AdminClient(dict(by_hand.client()))
-                admin.create_topics([NewTopic("bench", PARTITIONS, 3)])["bench"].result(30)
-                del admin
-                config = folder / "client.properties"
-                files = client_files(
-                    username=ADMIN_USER,
-                    password=ADMIN_PASSWORD,
-                    bootstrap_servers=by_hand.bootstrap_servers,
-                    security_protocol="SASL_PLAINTEXT",
-                    sasl_mechanism="SCRAM-SHA-512",
-                    has_ca=False,
-                )
-                config.write_text(files["client.properties"])
-                sides: dict[str, tuple[Tool, str, str]] = {
-                    "deployed": (in_the_cluster, bootstrap, "/etc/kafka-client/client.properties"),
-                    "by hand": (on_this_machine(jars, by_hand.root), by_hand.bootstrap_servers, str(config)),
-                }
-                figures: dict[tuple[str, str], list[float]] = {}
-                for round_number in range(RUNS + 1):
-                    for side, arguments in sides.items():
-                        for what, measure in (("produce", produced_per_second), ("consume", consumed_per_second)):
-                            rate = measure(*arguments)
-                            if round_number:  # the first round warms the brokers up
-                                figures.setdefault((what, side), []).append(rate)
-                                print(f"{what:<8} {side:<9} {rate:>10,.0f} records/s")
-        finally:
-            stack.destroy()
+    with (
+        ending_properly(),
+        tempfile.TemporaryDirectory() as name,
+        deployed(Stack("benchbrokers", Path(name), PLATFORM)),
+    ):
+        figures = rounds(jars, Path(name))
     medians = {key: statistics.median(rates) for key, rates in figures.items()}
     produce = medians["produce", "deployed"] / medians["produce", "by hand"]
     consume = medians["consume", "deployed"] / medians["consume", "by hand"]

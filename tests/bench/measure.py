@@ -3,13 +3,16 @@
 Figures are compared side by side in one run, in alternation, by their medians: machines are noisy and differ.
 """
 
+import contextlib
 import json
 import os
+import signal
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 
@@ -45,6 +48,26 @@ def alternate(runs: int, *sides: Callable[[], Usage]) -> list[Usage]:
         )
         for index in range(len(sides))
     ]
+
+
+@contextlib.contextmanager
+def ending_properly() -> Iterator[None]:
+    """SIGTERM raises SystemExit here, as Ctrl-C raises KeyboardInterrupt, so that what was started is ended.
+
+    Further signals do not interrupt that.
+    """
+
+    def end(number: int, _: FrameType | None) -> None:
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    before = {each: signal.signal(each, end) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def report(**figures: Any) -> None:
