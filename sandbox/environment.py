@@ -118,6 +118,15 @@ def standins() -> list[str]:
     return names
 
 
+def backend_url(folder: Path) -> str:
+    """Pulumi's backend for states in a folder.
+
+    Every file of it is replaced as a whole. Its attributes would lie beside it in files that are not, and a stack whose
+    command was killed meanwhile could not be read any more (`failed to load checkpoint: EOF`); so there are none.
+    """
+    return f"file://{folder}?metadata=skip"
+
+
 def variables(state: Path, kubeconfig: Path | None, *, official: bool) -> dict[str, str]:
     """The environment of a shell for a sandbox in `state`.
 
@@ -129,7 +138,7 @@ def variables(state: Path, kubeconfig: Path | None, *, official: bool) -> dict[s
     folders = [state / "bin", REPOSITORY / ".venv" / "bin"]
     found = {
         "PATH": os.pathsep.join([*(str(each) for each in folders if each.is_dir()), _path_without(folders)]),
-        "PULUMI_BACKEND_URL": f"file://{state / 'state'}",
+        "PULUMI_BACKEND_URL": backend_url(state / "state"),
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(state / "passphrase"),
         # A stack file without a salt is no reason for another one: the state has it.
         "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from sandbox import client
+from sandbox import client, environment
 from sandbox.pins import RUNTIME_IMAGE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,7 +69,7 @@ class Stack:
         self.backend = folder / "state"
         self.backend.mkdir(parents=True, exist_ok=True)
         self.environment = os.environ | {
-            "PULUMI_BACKEND_URL": f"file://{self.backend}",
+            "PULUMI_BACKEND_URL": environment.backend_url(self.backend),
             "PULUMI_CONFIG_PASSPHRASE": "only for this test",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from sandbox.environment import backend_url
 from tests.bench.measure import Usage, alternate, measured, report
 from tests.harness import ROOT, Stack
 
@@ -56,7 +57,7 @@ class Bare:
         )
         (folder / "state").mkdir()
         self.environment = os.environ | {
-            "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
+            "PULUMI_BACKEND_URL": backend_url(folder / "state"),
             "PULUMI_CONFIG_PASSPHRASE": "bench",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "BARE_COUNT": str(count),

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sandbox.environment import backend_url
 from tests.cluster.conformance.model import Resource, filled
 
 PROGRAM = Path(__file__).parent / "program"
@@ -69,7 +70,7 @@ class Stack:
         self.listing = self.folder / "program.json"
         self.environment = {
             **environment,
-            "PULUMI_BACKEND_URL": f"file://{state}",
+            "PULUMI_BACKEND_URL": backend_url(state),
             "PULUMI_CONFIG_PASSPHRASE": "only for this test",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DEBUG_COMMANDS": "true",

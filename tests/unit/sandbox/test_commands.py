@@ -63,7 +63,7 @@ def test_off_keeps_the_users_backend(
     monkeypatch.setenv("SANDBOX", "off")
     monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
     assert main(["env"]) == 0
-    assert f"PULUMI_BACKEND_URL=file://{state}/state" in capsys.readouterr().out
+    assert f"PULUMI_BACKEND_URL='file://{state}/state?metadata=skip'" in capsys.readouterr().out
     assert (state / "state").is_dir()
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://mine")
     assert main(["env"]) == 0
