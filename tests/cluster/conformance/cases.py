@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.cluster.conformance.kinds import (
+    NEVER_READY,
     config_map,
     deployment,
     job,
@@ -430,7 +431,7 @@ REFUSALS = [
     ),
     Refusal(
         name="crashes",
-        resource=pod("echo why it died > /dev/termination-log; exit 7", Options(timeout="8s")),
+        resource=pod("echo why it died > /dev/termination-log; exit 7", Options(timeout="8s"), container=NEVER_READY),
         says=["why it died"],
         exists=True,
         pods=True,
@@ -451,7 +452,7 @@ REFUSALS = [
                     "replicas": 1,
                     "serviceName": "none",
                     "selector": {"matchLabels": {"app": "n"}},
-                    "template": template({"app": "n"}, "exit 9"),
+                    "template": template({"app": "n"}, "exit 9", **NEVER_READY),
                 }
             },
             options=Options(timeout="6s"),

@@ -35,6 +35,10 @@ def secret(provider: Provider = Provider.PLAIN, **properties: Any) -> Resource:
     return resource("core/v1:Secret", properties, provider)
 
 
+NEVER_READY: Properties = {"readinessProbe": {"exec": {"command": ["false"]}}}
+"""For a container that ends soon: without a probe it is ready until then, and may be seen so."""
+
+
 def template(
     labels: Properties, command: str = "sleep 1000", *, image: str = IMAGE, **container: Any
 ) -> dict[str, Any]:
