@@ -1,0 +1,31 @@
+"""Runs the gateway: `python3 -m kafka_platform_runtime.gateway`.
+
+The KAFKA_* variables say where Kafka listens (no user: every caller logs in as himself), GATEWAY_SETTINGS names the file
+of settings, POD_NAME this pod. Exit code 0: told to end. 3: refused, because a variable or setting is wrong.
+"""
+
+import logging
+import os
+import sys
+
+from kafka_platform_runtime.failures import Refused
+from kafka_platform_runtime.gateway import server, settings
+
+
+def main() -> int:
+    """Read what the gateway is told and serve."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    try:
+        kafka = settings.Kafka.from_environment(os.environ)
+        chosen = settings.read(os.environ)
+    except Refused as refusal:
+        for fault in refusal.faults:
+            print(fault, file=sys.stderr)
+        return 3
+    server.run(kafka, chosen, settings.pod_name(os.environ))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,342 @@
+"""Requests, answers and routes: the thin layer between the ASGI server and what the gateway does."""
+
+import asyncio
+import json
+import time
+import urllib.parse
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from kafka_platform_runtime.gateway.errors import GatewayError, Header, malformed, overloaded, too_large
+
+if TYPE_CHECKING:
+    from kafka_platform_runtime.gateway.identity import Caller
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+V2 = "application/vnd.kafka.v2+json"
+
+
+class Gone(Exception):  # noqa: N818 - not an error: somebody left
+    """The caller closed the connection before the answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """An answer whose body is known."""
+
+    status: int = HTTPStatus.OK
+    body: bytes = b""
+    content_type: str = V2
+    headers: Sequence[Header] = ()
+
+
+class Budget:
+    """Bytes of bodies held in memory at a time.
+
+    Args:
+        limit: the most bytes.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+
+    def take(self, count: int) -> None:
+        """Reserve `count` bytes.
+
+        Raises:
+            GatewayError: they are not there.
+        """
+        if self.used + count > self.limit:
+            raise overloaded("The gateway holds as many bytes as it may: try again in a moment.")
+        self.used += count
+
+    def give(self, count: int) -> None:
+        """Give back what was taken."""
+        self.used -= count
+
+
+class Request:
+    """One request: what was asked for, by whom, and how to answer it piece by piece."""
+
+    __slots__ = (
+        "_query",
+        "authorization",
+        "caller",
+        "content_length",
+        "content_type",
+        "held",
+        "receive",
+        "scope",
+        "send",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.send = send
+        self.caller: Caller
+        self.content_type = b""
+        self.content_length: int | None = None
+        self.authorization: bytes | None = None
+        self.held = 0
+        self._query: dict[str, str] | None = None
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                self.authorization = value
+            elif name == b"content-type":
+                self.content_type = value
+            elif name == b"content-length":
+                self.content_length = int(value)
+
+    @property
+    def method(self) -> str:
+        """GET, POST, ...; WEBSOCKET for the opening of a WebSocket."""
+        method: str = self.scope.get("method", "WEBSOCKET")
+        return method
+
+    @property
+    def path(self) -> str:
+        """The path, as it was sent."""
+        raw: bytes = self.scope["raw_path"]
+        return raw.decode("latin-1")
+
+    def header(self, name: str) -> str | None:
+        """The first header of this name (lower case)."""
+        wanted = name.encode()
+        for key, value in self.scope["headers"]:
+            if key == wanted:
+                text: str = value.decode("latin-1")
+                return text
+        return None
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The parameters behind the question mark.
+
+        Raises:
+            GatewayError: one of them is there twice, or is not UTF-8.
+        """
+        if self._query is None:
+            try:
+                pairs = urllib.parse.parse_qsl(
+                    self.scope["query_string"].decode("ascii"),
+                    keep_blank_values=True,
+                    errors="strict",
+                    max_num_fields=50,
+                )
+            except ValueError:
+                raise malformed("The query cannot be read: at most 50 parameters, percent-encoded UTF-8.") from None
+            self._query = dict(pairs)
+            if len(self._query) != len(pairs):
+                raise malformed("The query names a parameter twice.")
+        return self._query
+
+    def known(self, *names: str) -> None:
+        """Refuse parameters of other names.
+
+        Raises:
+            GatewayError: there is one; the message has the names that are known.
+        """
+        for name in self.query:
+            if name not in names:
+                raise malformed(f"Unknown parameter {name[:50]!r}: use {', '.join(names) or 'none'}.")
+
+    def integer(self, name: str, default: int, *, least: int = 0, most: int = 2**63 - 1) -> int:
+        """A whole number of the query.
+
+        Raises:
+            GatewayError: it is none, or out of bounds.
+        """
+        text = self.query.get(name)
+        if text is None:
+            return default
+        try:
+            value = int(text) if len(text) < 25 and text.isascii() else None
+        except ValueError:
+            value = None
+        if value is None or not least <= value <= most:
+            raise malformed(f"{name}={text[:50]}: must be a whole number from {least} to {most}.")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """Whether a parameter is `true`; absent is `false`.
+
+        Raises:
+            GatewayError: it is neither.
+        """
+        text = self.query.get(name, "false").lower()
+        if text not in {"true", "false"}:
+            raise malformed(f"{name}={text[:50]}: must be true or false.")
+        return text == "true"
+
+    async def body(self, limit: int, budget: Budget, seconds: float) -> bytes:
+        """The whole body; its bytes count in the budget until the request is answered.
+
+        Raises:
+            GatewayError: it is larger than `limit`, the budget is used up, or it takes longer than `seconds`.
+            Gone: the caller left.
+        """
+        length = self.content_length
+        if length is not None:
+            if length > limit:
+                raise too_large(f"The body has {length} bytes: at most {limit} are taken.")
+            budget.take(length)
+            self.held += length
+        message = await self.receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        first: bytes = message["body"]
+        if not message["more_body"]:
+            if length is None:
+                self._hold(len(first), limit, budget)
+            return first
+        if length is None:
+            self._hold(len(first), limit, budget)
+        parts = [first]
+        try:
+            async with asyncio.timeout(seconds):
+                while message["more_body"]:
+                    message = await self.receive()
+                    if message["type"] == "http.disconnect":
+                        raise Gone
+                    part: bytes = message["body"]
+                    if length is None:
+                        self._hold(len(part), limit, budget)
+                    parts.append(part)
+        except TimeoutError:
+            raise GatewayError(
+                HTTPStatus.REQUEST_TIMEOUT,
+                40801,
+                f"The body did not arrive within {seconds:g} s.",
+                [("connection", "close")],
+            ) from None
+        return b"".join(parts)
+
+    def _hold(self, count: int, limit: int, budget: Budget) -> None:
+        if self.held + count > limit:
+            raise too_large(f"The body has more than {limit} bytes.")
+        budget.take(count)
+        self.held += count
+
+    async def begin(self, content_type: str, headers: Iterable[Header] = ()) -> None:
+        """Begin an answer of unknown length; its pieces follow by `piece`."""
+        await self.send(
+            {
+                "type": "http.response.start",
+                "status": HTTPStatus.OK,
+                "headers": [
+                    (b"content-type", content_type.encode()),
+                    *((name.encode(), value.encode()) for name, value in headers),
+                ],
+            }
+        )
+
+    async def piece(self, data: bytes) -> None:
+        """Send a piece; returns when the connection can take more (a slow reader waits for itself alone)."""
+        await self.send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def end(self) -> None:
+        """End the answer that was begun."""
+        await self.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def gone(self) -> None:
+        """Return when the caller has closed the connection."""
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+
+
+Handler = Callable[..., Awaitable[Response | None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """A method and a path, and who answers.
+
+    Args:
+        method: GET, POST, ..., or WEBSOCKET.
+        path: template; `{...}` stands for one segment, handed to the handler in order.
+        handler: coroutine function of the request and the segments; it returns None when it has answered itself.
+        name: label in the metrics.
+        public: whether no credentials are needed (`request.caller` is not set then).
+        long: whether the answer is a stream: it does not count as a request in flight.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    name: str
+    public: bool = False
+    long: bool = False
+
+
+class Router:
+    """Finds the route of a request."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._by_length: dict[int, list[tuple[tuple[str | None, ...], dict[str, Route]]]] = {}
+        for route in routes:
+            pattern = tuple(None if part.startswith("{") else part for part in route.path.split("/"))
+            same_length = self._by_length.setdefault(len(pattern), [])
+            methods = next((methods for known, methods in same_length if known == pattern), None)
+            if methods is None:
+                methods = {}
+                same_length.append((pattern, methods))
+                # Literal segments win over `{...}`.
+                same_length.sort(key=lambda each: [part is None for part in each[0]])
+            methods[route.method] = route
+
+    def find(self, method: str, path: str) -> tuple[Route, list[str]]:
+        """The route and the decoded segments of the path that its template leaves open.
+
+        Raises:
+            GatewayError: there is none (404), or not with this method (405), or a segment is not UTF-8 (400).
+        """
+        parts = path.split("/")
+        allowed: Mapping[str, Route] | None = None
+        for pattern, methods in self._by_length.get(len(parts), ()):
+            if all(want is None or want == have for want, have in zip(pattern, parts, strict=True)):
+                route = methods.get(method)
+                if route is None and method == "HEAD":
+                    route = methods.get("GET")
+                if route is not None:
+                    return route, [
+                        have if "%" not in have else _decoded(have)
+                        for want, have in zip(pattern, parts, strict=True)
+                        if want is None
+                    ]
+                allowed = allowed or methods
+        if allowed is not None:
+            names = ", ".join(sorted(name for name in allowed if name != "WEBSOCKET"))
+            raise GatewayError(HTTPStatus.METHOD_NOT_ALLOWED, 40501, f"Use {names} here.", [("allow", names)])
+        raise GatewayError(HTTPStatus.NOT_FOUND, 40400, "There is nothing at this path: see /openapi.json.")
+
+
+def _decoded(segment: str) -> str:
+    try:
+        return urllib.parse.unquote(segment, errors="strict")
+    except UnicodeDecodeError:
+        raise malformed("The path is not percent-encoded UTF-8.") from None
+
+
+def error_response(error: GatewayError, **more: Any) -> Response:
+    """The answer that says what went wrong."""
+    body = json.dumps({"error_code": error.code, "message": error.message, **more}).encode()
+    return Response(status=error.status, body=body, headers=error.headers)
+
+
+def encoded_headers(response: Response) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer as ASGI wants them."""
+    headers = [(b"content-type", response.content_type.encode()), (b"content-length", b"%d" % len(response.body))]
+    headers.extend((name.encode(), value.encode()) for name, value in response.headers)
+    return headers
+
+
+def now() -> float:
+    """Seconds of the clock that never goes back."""
+    return time.monotonic()

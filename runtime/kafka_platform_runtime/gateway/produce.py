@@ -1,0 +1,455 @@
+"""Writes: records of a request go to Kafka together, and the answer waits until each of them is acknowledged."""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import msgspec
+from confluent_kafka import KafkaError, KafkaException
+from msgspec import Meta, Raw
+
+from kafka_platform_runtime.gateway import errors
+from kafka_platform_runtime.gateway.errors import GatewayError, malformed, too_large, unprocessable
+from kafka_platform_runtime.gateway.http import Request, Response, Route
+from kafka_platform_runtime.gateway.identity import Caller
+
+if TYPE_CHECKING:
+    from kafka_platform_runtime.gateway.server import Gateway
+
+POLL_SECONDS = 0.001
+"""Pause between two looks for acknowledgements. Shorter ones cost more than they gain; the event loop counts in ms."""
+KEPT_BATCHES = 512
+LONGEST_KEPT_BATCH = 1000
+"""Batches are used again; larger ones are not worth their memory."""
+ANY_PARTITION = -1
+NULL = b"null"
+NO_KEY = Raw(NULL)
+
+R = TypeVar("R")
+
+Offset = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Timestamp = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
+class RecordHeader(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A header of a record; the value in base64."""
+
+    key: str
+    value: str | None = None
+
+
+class _Record(msgspec.Struct, gc=False, forbid_unknown_fields=True, kw_only=True):
+    partition: Offset | None = None
+    timestamp: Timestamp | None = None
+    headers: list[RecordHeader] | None = None
+
+
+class JsonRecord(_Record):
+    """Key and value are JSON."""
+
+    value: Raw
+    key: Raw = NO_KEY
+
+
+class TextRecord(_Record):
+    """Key and value are text; binary ones are base64."""
+
+    value: str | None
+    key: str | None = None
+
+
+class JsonRecords(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """The body of a write in the json format."""
+
+    records: list[JsonRecord]
+
+
+class TextRecords(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """The body of a write in the text and binary formats."""
+
+    records: list[TextRecord]
+
+
+class Written(msgspec.Struct, gc=False):
+    """A record that Kafka has acknowledged."""
+
+    partition: int
+    offset: int
+
+
+class Failed(msgspec.Struct, gc=False):
+    """A record that was not written, or of which that is unknown."""
+
+    error_code: int
+    error: str
+
+
+class Answer(msgspec.Struct, gc=False, omit_defaults=True):
+    """An entry per record, in their order."""
+
+    offsets: list[Written | Failed | None]
+    error_code: int = 0
+    message: str = ""
+
+
+class _Batch:
+    """The records of one request on their way. Its callbacks, one per place, are made once and used again."""
+
+    __slots__ = ("callbacks", "done", "failures", "left", "results")
+
+    def __init__(self) -> None:
+        self.callbacks: list[Callable[[KafkaError | None, Any], None]] = []
+        self.results: list[Written | Failed | None] = []
+        self.left = 0
+        self.failures: list[KafkaError] = []
+        self.done: Callable[[], None]
+
+    def begin(self, size: int, done: Callable[[], None]) -> None:
+        """Make ready for `size` records; `done` is called once, after the last of them."""
+        for index in range(len(self.callbacks), size):
+            self.callbacks.append(self._callback(index))
+        self.results = [None] * size
+        self.left = size
+        self.failures = []
+        self.done = done
+
+    def _callback(self, index: int) -> Callable[[KafkaError | None, Any], None]:
+        def delivered(error: KafkaError | None, message: Any) -> None:
+            if error is None:
+                self.results[index] = Written(message.partition(), message.offset())
+                self.left -= 1
+                if not self.left:
+                    self.done()
+            else:
+                self.fail(index, error)
+
+        return delivered
+
+    def fail(self, index: int, error: KafkaError) -> None:
+        """Note that a record was not acknowledged."""
+        reason = errors.from_kafka(error, f"Record {index}")
+        self.results[index] = Failed(reason.code, reason.message)
+        self.failures.append(error)
+        self.left -= 1
+        if not self.left:
+            self.done()
+
+
+class _Poller:
+    """Looks for acknowledgements while somebody waits for any, in the event loop's own thread."""
+
+    def __init__(self) -> None:
+        self._callers: set[Caller] = set()
+        self._scheduled = False
+
+    def watch(self, caller: Caller) -> None:
+        """Somebody waits for this caller's producer."""
+        caller.awaited += 1
+        self._callers.add(caller)
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
+
+    def _poll(self) -> None:
+        for caller in tuple(self._callers):
+            caller.turn += 1
+            caller.producer.poll(0)
+            if not caller.awaited:
+                self._callers.discard(caller)
+        self._scheduled = bool(self._callers)
+        if self._scheduled:
+            asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
+
+
+class Writes:
+    """The routes that write.
+
+    Args:
+        gateway: settings, callers and metrics.
+    """
+
+    def __init__(self, gateway: "Gateway") -> None:
+        self._gateway = gateway
+        self._limits = gateway.settings.limits
+        self._poller = _Poller()
+        self._free: list[_Batch] = []
+        self._json = msgspec.json.Decoder(JsonRecords)
+        self._text = msgspec.json.Decoder(TextRecords)
+        self._encode = msgspec.json.Encoder().encode
+        self._formats = {
+            b"application/vnd.kafka.json.v2+json": self._write_json,
+            b"application/json": self._write_json,
+            b"application/vnd.kafka.binary.v2+json": self._write_binary,
+            b"application/vnd.kafka.text.v2+json": self._write_text,
+        }
+
+    def routes(self) -> list[Route]:
+        """What this class answers."""
+        return [
+            Route(method="POST", path="/topics/{topic}", handler=self.write, name="write"),
+            Route(method="POST", path="/topics/{topic}/partitions/{partition}", handler=self.write, name="write"),
+        ]
+
+    async def write(self, request: Request, topic: str, partition_text: str | None = None) -> Response:
+        """Write the records of the body; answered when Kafka has acknowledged them, or at once with `async=true`.
+
+        Raises:
+            GatewayError: nothing of the request was written.
+        """
+        caller = request.caller
+        send_only = False
+        if request.scope["query_string"]:
+            request.known("async")
+            send_only = request.flag("async")
+        writer = self._formats.get(request.content_type) or self._formats.get(_media_type(request.content_type))
+        if writer is None:
+            raise GatewayError(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                41501,
+                "Set Content-Type to application/vnd.kafka.json.v2+json, application/vnd.kafka.binary.v2+json "
+                "or application/vnd.kafka.text.v2+json.",
+            )
+        caller.refuse_if_throttled()
+        if caller.awaited >= self._limits.requests_per_caller:
+            raise errors.too_many(f"User {caller.username} has {caller.awaited} writes under way, as many as allowed.")
+        body = await request.body(self._limits.body_bytes, self._gateway.budget, self._limits.timeout_seconds)
+        known = caller.topics.get(topic)
+        if known is None or known.until < self._gateway.time():
+            known = await self._gateway.topic(caller, topic)
+        partition = None if partition_text is None else self._partition(topic, partition_text, known.partitions)
+        loop = asyncio.get_running_loop()
+        batch = self._free.pop() if self._free else _Batch()
+        acknowledged: asyncio.Future[None] = loop.create_future()
+
+        def done() -> None:
+            caller.awaited -= 1
+            if not acknowledged.done():
+                acknowledged.set_result(None)
+
+        # Records without a key and a partition go to one partition until the next pause, as Kafka's own clients do.
+        sticky = known.available[caller.turn % len(known.available)]
+        count = writer(caller, batch, done, topic, body, partition, sticky, known.partitions)
+        if send_only:
+            acknowledged.add_done_callback(lambda _: self._finish(caller, topic, batch))
+            return Response(status=HTTPStatus.ACCEPTED, body=b"{}")
+        await acknowledged
+        results, failures = batch.results, batch.failures
+        self._finish(caller, topic, batch)
+        if not failures:
+            return Response(body=self._encode(Answer(results)))
+        return self._failed(results, failures, count)
+
+    def _finish(self, caller: Caller, topic: str, batch: _Batch) -> None:
+        self._gateway.metrics.written(len(batch.results) - len(batch.failures), len(batch.failures))
+        for error in batch.failures:
+            if errors.is_unknown_topic(error) or error.code() == KafkaError._UNKNOWN_PARTITION:
+                caller.topics.pop(topic, None)
+        if len(self._free) < KEPT_BATCHES and len(batch.callbacks) <= LONGEST_KEPT_BATCH:
+            self._free.append(batch)
+
+    def _failed(self, results: list[Written | Failed | None], failures: Sequence[KafkaError], count: int) -> Response:
+        """200 if some records were written and the fate of the others is known; otherwise the status of the failure."""
+        reasons = [errors.from_kafka(error, "The records") for error in failures]
+        unknown = next((each for each in reasons if each.status == HTTPStatus.GATEWAY_TIMEOUT), None)
+        alike = len(failures) == count and len({each.code for each in reasons}) == 1
+        reason = unknown or (reasons[0] if alike else None)
+        if reason is None:
+            return Response(body=self._encode(Answer(results)))
+        body = self._encode(Answer(results, error_code=reason.code, message=reason.message))
+        return Response(status=reason.status, body=body, headers=reason.headers)
+
+    def _partition(self, topic: str, text: str, partitions: int) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) <= 10):
+            raise malformed(f"Partition {text[:50]!r} is not a number.")
+        number = int(text)
+        if number >= partitions:
+            raise errors.no_partition(topic, number)
+        return number
+
+    def _checked(self, records: Sequence[_Record], partition: int | None) -> int:
+        count = len(records)
+        if not count:
+            raise unprocessable("records: is empty: send at least one record.")
+        if count > self._limits.records:
+            raise too_large(f"The request has {count} records: at most {self._limits.records} are taken.")
+        if partition is not None and any(record.partition is not None for record in records):
+            raise unprocessable("records: partition stands in the path already: leave it out of the records.")
+        return count
+
+    def _write_json(
+        self,
+        caller: Caller,
+        batch: _Batch,
+        done: Callable[[], None],
+        topic: str,
+        body: bytes,
+        partition: int | None,
+        sticky: int,
+        partitions: int,
+    ) -> int:
+        # Values are passed on as they are: that they are UTF-8 is not seen by the decoder, which leaves them closed.
+        if not body.isascii():
+            try:
+                body.decode()
+            except UnicodeDecodeError:
+                raise malformed("The body is not UTF-8.") from None
+        records = _decoded(self._json, body).records
+        count = self._checked(records, partition)
+        rows = _json_rows(records, nulls=NULL in body, headers=b'"headers"' in body)
+        _send(caller, batch, done, topic, count, rows, partition, sticky, partitions, self._poller)
+        return count
+
+    def _write_text(
+        self,
+        caller: Caller,
+        batch: _Batch,
+        done: Callable[[], None],
+        topic: str,
+        body: bytes,
+        partition: int | None,
+        sticky: int,
+        partitions: int,
+    ) -> int:
+        records = _decoded(self._text, body).records
+        count = self._checked(records, partition)
+        rows = [
+            (
+                None if record.value is None else record.value.encode(),
+                None if record.key is None else record.key.encode(),
+                record.partition,
+                record.timestamp,
+                _headers(record.headers, index),
+            )
+            for index, record in enumerate(records)
+        ]
+        _send(caller, batch, done, topic, count, rows, partition, sticky, partitions, self._poller)
+        return count
+
+    def _write_binary(
+        self,
+        caller: Caller,
+        batch: _Batch,
+        done: Callable[[], None],
+        topic: str,
+        body: bytes,
+        partition: int | None,
+        sticky: int,
+        partitions: int,
+    ) -> int:
+        records = _decoded(self._text, body).records
+        count = self._checked(records, partition)
+        rows = [
+            (
+                _base64(record.value, index, "value"),
+                _base64(record.key, index, "key"),
+                record.partition,
+                record.timestamp,
+                _headers(record.headers, index),
+            )
+            for index, record in enumerate(records)
+        ]
+        _send(caller, batch, done, topic, count, rows, partition, sticky, partitions, self._poller)
+        return count
+
+
+Row = tuple[Any, Any, int | None, int | None, list[tuple[str, str | bytes | None]] | None]
+
+
+def _json_rows(records: Sequence[JsonRecord], *, nulls: bool, headers: bool) -> Sequence[Row]:
+    if not nulls and not headers:
+        return [
+            (
+                record.value,
+                None if record.key is NO_KEY else _compact(record.key),
+                record.partition,
+                record.timestamp,
+                None,
+            )
+            for record in records
+        ]
+    return [
+        (
+            None if bytes(record.value) == NULL else record.value,
+            None if bytes(record.key) == NULL else _compact(record.key),
+            record.partition,
+            record.timestamp,
+            _headers(record.headers, index),
+        )
+        for index, record in enumerate(records)
+    ]
+
+
+def _compact(key: Raw) -> bytes:
+    """The key without white space: equal keys go to the same partition however they were written."""
+    text = bytes(key)
+    return msgspec.json.format(text, indent=-1) if text[0] in b"{[" else text
+
+
+def _send(
+    caller: Caller,
+    batch: _Batch,
+    done: Callable[[], None],
+    topic: str,
+    count: int,
+    rows: Sequence[Row],
+    partition: int | None,
+    sticky: int,
+    partitions: int,
+    poller: _Poller,
+) -> None:
+    """Hand the records to the producer; from here on each of them has its own fate."""
+    batch.begin(count, done)
+    poller.watch(caller)
+    produce = caller.producer.produce
+    for index, ((value, key, wanted, timestamp, headers), delivered) in enumerate(
+        zip(rows, batch.callbacks, strict=False)
+    ):
+        place = partition
+        if place is None:
+            place = wanted if wanted is not None else sticky if key is None else ANY_PARTITION
+        try:
+            if place >= partitions:
+                raise KafkaException(KafkaError(KafkaError._UNKNOWN_PARTITION))
+            if timestamp is None and headers is None:
+                produce(topic, value, key, place, delivered)
+            else:
+                produce(
+                    topic, value, key, place, on_delivery=delivered, timestamp=timestamp or 0, headers=headers or []
+                )
+        except KafkaException as failure:
+            batch.fail(index, failure.args[0])
+        except BufferError:
+            batch.fail(index, KafkaError(KafkaError._QUEUE_FULL))
+
+
+def _media_type(header: bytes) -> bytes:
+    return header.partition(b";")[0].strip().lower()
+
+
+def _decoded(decoder: "msgspec.json.Decoder[R]", body: bytes) -> R:
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise unprocessable(f"{error}.") from None
+    except msgspec.DecodeError as error:
+        raise malformed(f"The body is not JSON: {error}.") from None
+    except (RecursionError, UnicodeDecodeError):
+        raise malformed("The body is not JSON: nested too deeply, or not UTF-8.") from None
+
+
+def _base64(text: str | None, index: int, name: str) -> bytes | None:
+    if text is None:
+        return None
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise unprocessable(f"records[{index}].{name}: is not base64.") from None
+
+
+def _headers(headers: list[RecordHeader] | None, index: int) -> list[tuple[str, str | bytes | None]] | None:
+    if not headers:
+        return None
+    return [(header.key, _base64(header.value, index, f"headers.{header.key[:50]}")) for header in headers]

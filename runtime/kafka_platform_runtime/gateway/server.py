@@ -1,0 +1,437 @@
+"""The gateway as a whole: from a request to its answer, and from start to end."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+import ssl
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import prometheus_client
+import uvicorn
+import uvloop
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from kafka_platform_runtime.gateway.errors import GatewayError, malformed, overloaded, too_many
+from kafka_platform_runtime.gateway.health import KafkaProbe
+from kafka_platform_runtime.gateway.http import (
+    Budget,
+    Gone,
+    Receive,
+    Request,
+    Response,
+    Route,
+    Router,
+    Scope,
+    Send,
+    encoded_headers,
+    error_response,
+    now,
+)
+from kafka_platform_runtime.gateway.identity import Caller, Callers, Topic
+from kafka_platform_runtime.gateway.metrics import Metrics
+from kafka_platform_runtime.gateway.produce import Writes
+from kafka_platform_runtime.gateway.settings import Kafka, Settings, Tls
+
+LOG = logging.getLogger("gateway")
+
+THREADS = 32
+"""For logins and questions about topics; records are not handled there."""
+HEAD_SECONDS = 10.0
+"""How long the head of a request may take to arrive."""
+HEAD_BYTES = 32 * 1024
+"""Size of a request's line and headers together."""
+HEAD_FIELDS = 100
+IDLE_CONNECTION_SECONDS = 75
+BACKLOG = 2048
+LEFT = 499
+"""Counted, never sent: the caller was gone before the answer."""
+
+
+class Part(Protocol):
+    """A part of the gateway with routes of its own."""
+
+    def routes(self) -> list[Route]:
+        """What it answers."""
+
+    async def close(self) -> None:
+        """End what is under way; called once, after the last request."""
+
+
+class Gateway:
+    """The ASGI application.
+
+    Args:
+        kafka: where Kafka listens.
+        settings: the file.
+        pod: this pod's name, for instances that live in it.
+    """
+
+    def __init__(self, kafka: Kafka, settings: Settings, pod: str) -> None:
+        self.kafka = kafka
+        self.settings = settings
+        self.pod = pod
+        self.metrics = Metrics()
+        self.budget = Budget(settings.limits.bytes)
+        self.executor = ThreadPoolExecutor(THREADS, thread_name_prefix="kafka")
+        self.callers = Callers(kafka, settings, self.executor)
+        self.probe = KafkaProbe(kafka)
+        self.in_flight = 0
+        self.ending = asyncio.Event()
+        """Set when the program is told to end: streams say goodbye, so that their readers come back elsewhere."""
+        self.not_ready: str | None = None
+        self.certificates: _Certificates | None = None
+        self.parts: list[Part] = _parts(self)
+        own = [
+            Route(method="GET", path="/healthz", handler=self._healthz, name="healthz", public=True),
+            Route(method="GET", path="/readyz", handler=self._readyz, name="readyz", public=True),
+        ]
+        routes = [*own, *Writes(self).routes(), *(route for part in self.parts for route in part.routes())]
+        self._router = Router(routes)
+        self.metrics.limits(msgspec.structs.asdict(settings.limits))
+        self.metrics.gauge("gateway_requests_in_flight", "Requests in flight.", lambda: self.in_flight)
+        self.metrics.gauge("gateway_streams", "Open streams.", lambda: self.callers.streams)
+        self.metrics.gauge("gateway_consumers", "Kafka consumers.", lambda: self.callers.consumers)
+        self.metrics.gauge("gateway_callers", "Callers with open connections to Kafka.", lambda: len(self.callers))
+        self.metrics.gauge("gateway_bytes", "Bodies held in memory, in bytes.", lambda: self.budget.used)
+
+    time = staticmethod(now)
+
+    async def topic(self, caller: Caller, name: str) -> Topic:
+        """What is known of a topic.
+
+        Raises:
+            GatewayError: there is no such topic, or this caller may not see it.
+        """
+        if not _is_topic_name(name):
+            raise GatewayError(
+                HTTPStatus.NOT_FOUND, 40401, "No topic has this name: letters, digits, '.', '_' and '-', at most 249."
+            )
+        return await caller.topic(name, self.executor, self.settings.limits.timeout_seconds)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        begun = time.perf_counter()
+        request = Request(scope, receive, send)
+        name, long, status = "none", False, 0
+        response: Response | None = None
+        try:
+            route, segments = self._router.find(request.method, request.path)
+            name, long = route.name, route.long
+            with self._admitted(request, route) if route.public else await self._identified(request, route):
+                response = await route.handler(request, *segments)
+        except GatewayError as error:
+            response = error_response(error)
+            if scope["type"] == "websocket":
+                await _refuse_websocket(send, response)
+                status, response = response.status, None
+        except Gone:
+            status = LEFT
+        except Exception as error:
+            LOG.error("%s %s: %s", request.method, name, _whereabouts(error))
+            response = error_response(GatewayError(500, 50001, "The gateway has a fault: it was written to its log."))
+        finally:
+            if request.held:
+                self.budget.give(request.held)
+        if response is not None:
+            status = response.status
+            headers = encoded_headers(response)
+            if self.settings.cors:
+                headers.extend(self._cors(request))
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": response.body})
+        self.metrics.answered(name, status or 200, None if long else time.perf_counter() - begun)
+
+    async def _identified(self, request: Request, route: Route) -> contextlib.AbstractContextManager[None]:
+        request.caller = await self.callers.identify(request.authorization)
+        return self._admitted(request, route)
+
+    @contextlib.contextmanager
+    def _admitted(self, request: Request, route: Route) -> Iterator[None]:
+        """Count the request while it is in flight."""
+        limits = self.settings.limits
+        if route.public or route.long:
+            yield
+            return
+        caller = request.caller
+        if caller.requests >= limits.requests_per_caller:
+            raise too_many(f"User {caller.username} has {caller.requests} requests in flight, as many as allowed.")
+        if self.in_flight >= limits.requests:
+            raise overloaded("The gateway has as many requests in flight as it may: try again in a moment.")
+        caller.requests += 1
+        self.in_flight += 1
+        try:
+            yield
+        finally:
+            caller.requests -= 1
+            self.in_flight -= 1
+
+    def _cors(self, request: Request) -> Iterable[tuple[bytes, bytes]]:
+        origin = request.header("origin")
+        if origin is None or not ("*" in self.settings.cors or origin in self.settings.cors):
+            return ()
+        return (
+            (b"access-control-allow-origin", origin.encode("latin-1")),
+            (b"vary", b"origin"),
+            (b"access-control-allow-methods", b"GET, POST, DELETE, OPTIONS"),
+            (b"access-control-allow-headers", b"authorization, content-type, accept, last-event-id"),
+            (b"access-control-max-age", b"600"),
+        )
+
+    async def _healthz(self, request: Request) -> Response:
+        return Response(body=b"ok\n", content_type="text/plain")
+
+    async def _readyz(self, request: Request) -> Response:
+        reason = self.not_ready or self.probe.reason
+        if reason is None:
+            return Response(body=b"ok\n", content_type="text/plain")
+        return Response(status=503, body=f"{reason}\n".encode(), content_type="text/plain")
+
+    async def maintain(self) -> None:
+        """What is due once a second, until cancelled."""
+        while True:
+            await asyncio.sleep(1)
+            self.callers.maintain()
+            if self.certificates is not None:
+                self.certificates.refresh()
+
+    async def close(self) -> None:
+        """End what is under way."""
+        for part in self.parts:
+            await part.close()
+        await asyncio.get_running_loop().run_in_executor(
+            self.executor, self.callers.close, self.settings.limits.timeout_seconds
+        )
+
+
+def _parts(gateway: Gateway) -> list[Part]:
+    return []
+
+
+_TOPIC_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+
+
+def _is_topic_name(name: str) -> bool:
+    return 0 < len(name) <= 249 and name not in {".", ".."} and _TOPIC_CHARACTERS.issuperset(name)
+
+
+def _whereabouts(error: BaseException) -> str:
+    """Kind and place of a fault, without its message, which could have data of the caller."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = "" if place is None else f" at {Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno}"
+    return f"{type(error).__name__}{where}"
+
+
+async def _refuse_websocket(send: Send, response: Response) -> None:
+    await send(
+        {"type": "websocket.http.response.start", "status": response.status, "headers": encoded_headers(response)}
+    )
+    await send({"type": "websocket.http.response.body", "body": response.body})
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 with bounds on the head of a request, of which it has none: size, number of fields, time."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._head_bytes = 0
+        self._in_head = True
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._fault: GatewayError | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A caller connects: the first head has its time."""
+        super().connection_made(transport)
+        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """A caller is gone."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of the caller; in a head they count even before the header that they belong to is complete."""
+        if self._in_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
+            self._fault = _head_too_large()
+            self.send_400_response("")
+
+    def on_message_begin(self) -> None:
+        """The first byte of a head."""
+        super().on_message_begin()
+        if not self._in_head:
+            self._in_head = True
+            self._head_bytes = 0
+            self._head_timer = self.loop.call_later(HEAD_SECONDS, self._late)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header."""
+        if len(self.headers) >= HEAD_FIELDS:
+            self._fault = _head_too_large()
+            raise self._fault
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The head is here."""
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES:
+            self._fault = _head_too_large()
+            raise self._fault
+        self._in_head = False
+        self._stop_timer()
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Say why the request is not taken, as every other error is said, and close the connection."""
+        response = error_response(self._fault or malformed("The request is not HTTP/1.1."))
+        head = [f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}".encode(), b"connection: close"]
+        head += [name + b": " + value for name, value in encoded_headers(response)]
+        self.transport.write(b"\r\n".join([*head, b"", response.body]))
+        self.transport.close()
+
+    def _late(self) -> None:
+        if not self.transport.is_closing():
+            if self._head_bytes:
+                self._fault = GatewayError(
+                    HTTPStatus.REQUEST_TIMEOUT,
+                    40801,
+                    f"The head of the request did not arrive within {HEAD_SECONDS:g} s.",
+                )
+                self.send_400_response("")
+            else:
+                self.transport.close()
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+
+def _head_too_large() -> GatewayError:
+    return GatewayError(
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        43101,
+        f"The head of the request is too large: at most {HEAD_BYTES} bytes and {HEAD_FIELDS} fields are taken.",
+    )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server without its signal handlers: the program has its own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+
+class _Certificates:
+    """The TLS files, read again when they change; connections that are open keep what they have."""
+
+    def __init__(self, tls: Tls, context: ssl.SSLContext) -> None:
+        self._tls = tls
+        self._context = context
+        self._seen = self._state()
+
+    def _state(self) -> list[tuple[int, int]]:
+        files = [self._tls.certificate, self._tls.key, *filter(None, [self._tls.client_authority])]
+        return [(status.st_mtime_ns, status.st_ino) for status in (Path(file).stat() for file in files)]
+
+    def refresh(self) -> None:
+        """Read the files again if they are others."""
+        try:
+            state = self._state()
+            if state != self._seen:
+                # A pair that does not fit is refused here and the former one stays in use.
+                ssl.create_default_context().load_cert_chain(self._tls.certificate, self._tls.key)
+                self._context.load_cert_chain(self._tls.certificate, self._tls.key)
+                if self._tls.client_authority is not None:
+                    self._context.load_verify_locations(self._tls.client_authority)
+                LOG.info("The TLS certificate was read again.")
+        except (OSError, ssl.SSLError) as error:
+            LOG.error("The TLS certificate cannot be read, the former one stays in use: %s", error)
+            return
+        self._seen = state
+
+
+async def serve(gateway: Gateway) -> None:
+    """Answer requests until SIGTERM or SIGINT; what was accepted by then is finished."""
+    settings = gateway.settings
+    limits = settings.limits
+    tls = settings.tls
+    config = uvicorn.Config(
+        gateway,
+        host="0.0.0.0",  # noqa: S104 - a pod's address is not known before
+        port=settings.port,
+        http=BoundedProtocol,
+        ws="websockets-sansio",
+        ws_max_size=64 * 1024,
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=IDLE_CONNECTION_SECONDS,
+        timeout_graceful_shutdown=int(limits.timeout_seconds) + 5,
+        ssl_certfile=tls.certificate if tls else None,
+        ssl_keyfile=tls.key if tls else None,
+        ssl_ca_certs=tls.client_authority if tls else None,
+        ssl_cert_reqs=ssl.CERT_REQUIRED if tls and tls.client_authority else ssl.CERT_NONE,
+    )
+    config.load()
+    if tls is not None and config.ssl is not None:
+        config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
+        gateway.certificates = _Certificates(tls, config.ssl)
+    server = _Server(config)
+
+    async def drain() -> None:
+        gateway.not_ready = "The gateway is ending."
+        await asyncio.sleep(limits.drain_seconds)
+        gateway.ending.set()
+        server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    tasks = [loop.create_task(gateway.maintain()), loop.create_task(gateway.probe.run())]
+
+    def end() -> None:
+        if len(tasks) == 2:
+            LOG.info("Ending: new requests are taken for %g s more.", limits.drain_seconds)
+            tasks.append(loop.create_task(drain()))
+
+    for order in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(order, end)
+    metrics, _ = prometheus_client.start_http_server(settings.metrics_port, registry=gateway.metrics.registry)
+    # What is there now stays for good: the collector need not look at it, and what requests leave behind has no cycles.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
+    LOG.info("Listening on port %d, metrics on port %d.", settings.port, settings.metrics_port)
+    try:
+        await server.serve()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await gateway.close()
+        metrics.shutdown()
+    LOG.info("Ended.")
+
+
+def run(kafka: Kafka, settings: Settings, pod: str) -> None:
+    """Make the gateway and serve."""
+
+    async def main() -> None:
+        await serve(Gateway(kafka, settings, pod))
+
+    # Threads that serve Kafka's callbacks must not hold the event loop up for Python's usual 5 ms.
+    sys.setswitchinterval(0.001)
+    uvloop.run(main())

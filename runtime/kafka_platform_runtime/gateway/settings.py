@@ -1,0 +1,186 @@
+"""What the gateway is told: the file of settings, checked once."""
+
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from kafka_platform_runtime.connection import SaslMechanism, SecurityProtocol
+from kafka_platform_runtime.failures import Refused
+
+DEFAULT_FILE = Path("/etc/kafka-platform/gateway.json")
+
+Count = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """A part of the file: unknown keys and wrong types are faults."""
+
+
+class Tls(Part, frozen=True):
+    """Serve HTTPS. The files are read again when they change."""
+
+    certificate: str
+    """Path of the certificate chain in PEM."""
+    key: str
+    """Path of the private key in PEM."""
+    client_authority: str | None = None
+    """Path of the authority that must have signed the caller's certificate; None: callers need no certificate."""
+
+
+class Anonymous(Part, frozen=True):
+    """The Kafka user that callers without credentials are."""
+
+    username: str
+    password_file: str
+    """Path of a file with the password."""
+
+
+class Limits(Part, frozen=True):
+    """Bounds of what callers may use. Beyond them a request is answered with 413, 429 or 503, never queued."""
+
+    body_bytes: Count = 1024 * 1024
+    """Size of a request's body (413). Kafka itself refuses records beyond `message.max.bytes`, 1 MiB by default."""
+    records: Count = 10_000
+    """Records of one request (413)."""
+    requests_per_caller: Count = 256
+    """Requests in flight of one caller (429)."""
+    requests: Count = 2048
+    """Requests in flight of all callers (503)."""
+    bytes: Count = 256 * 1024 * 1024
+    """Bodies held in memory at a time, of all callers (503)."""
+    streams_per_caller: Count = 1000
+    """Open streams of one caller (429)."""
+    streams: Count = 5000
+    """Open streams of all callers (503)."""
+    consumers_per_caller: Count = 64
+    """Kafka consumers of one caller: consumer instances, streams of a group, reads that catch up (429)."""
+    consumers: Count = 512
+    """Kafka consumers of all callers (503)."""
+    callers: Count = 256
+    """Callers with open connections to Kafka; idle ones make room (503 if none is idle)."""
+    timeout_seconds: Seconds = 30.0
+    """How long Kafka may take to acknowledge (504), and a caller to send its body (408)."""
+    consumer_idle_seconds: Seconds = 300.0
+    """After this time without a request a consumer instance is deleted."""
+    heartbeat_seconds: Seconds = 15.0
+    """Pause after which an idle stream says that it is alive."""
+    drain_seconds: Annotated[float, Meta(ge=0)] = 5.0
+    """How long new requests are still taken after the order to end, until load balancers have noticed."""
+
+
+class Settings(Part, frozen=True):
+    """The whole file."""
+
+    port: Port = 8080
+    metrics_port: Port = 9404
+    tls: Tls | None = None
+    bearer: bool = False
+    """Whether `Authorization: Bearer` goes to Kafka as OAUTHBEARER."""
+    anonymous: Anonymous | None = None
+    recheck_seconds: Seconds = 60.0
+    """How long a login counts until it is tried again: a changed password takes effect after at most this."""
+    limits: Limits = Limits()
+    cors: tuple[str, ...] = ()
+    """Origins whose pages may call, such as `https://shop.example.com`; `*` for all."""
+    peers: str | None = None
+    """Domain of the pods of this gateway (headless service); None: there are no others."""
+
+
+class Kafka(msgspec.Struct, frozen=True, kw_only=True):
+    """Where Kafka listens; who logs in is up to the caller."""
+
+    bootstrap_servers: str
+    security_protocol: SecurityProtocol
+    mechanism: SaslMechanism
+    ca_file: str | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Kafka":
+        """Read the KAFKA_* variables.
+
+        Raises:
+            Refused: a variable is missing or has an unknown value.
+        """
+        faults = []
+        servers = environment.get("KAFKA_BOOTSTRAP_SERVERS", "").strip()
+        if not servers:
+            faults.append("KAFKA_BOOTSTRAP_SERVERS: is not set")
+        protocol = environment.get("KAFKA_SECURITY_PROTOCOL") or SecurityProtocol.PLAINTEXT
+        if protocol not in set(SecurityProtocol):
+            faults.append(f"KAFKA_SECURITY_PROTOCOL: {protocol!r} is not known: use {', '.join(SecurityProtocol)}")
+        mechanism = environment.get("KAFKA_SASL_MECHANISM") or SaslMechanism.SCRAM_SHA_512
+        if mechanism not in set(SaslMechanism):
+            faults.append(f"KAFKA_SASL_MECHANISM: {mechanism!r} is not known: use {', '.join(SaslMechanism)}")
+        ca_file = environment.get("KAFKA_SSL_CA_FILE") or None
+        if ca_file is not None and not Path(ca_file).is_file():
+            faults.append(f"KAFKA_SSL_CA_FILE: {ca_file} is not a file: mount the CA certificate there")
+        if faults:
+            raise Refused(faults)
+        return cls(
+            bootstrap_servers=servers,
+            security_protocol=SecurityProtocol(protocol),
+            mechanism=SaslMechanism(mechanism),
+            ca_file=ca_file,
+        )
+
+    def client(self) -> dict[str, Any]:
+        """The settings of a confluent-kafka client, without a login."""
+        settings: dict[str, Any] = {
+            "bootstrap.servers": self.bootstrap_servers,
+            "security.protocol": self.security_protocol.value,
+            "client.id": "kafka-platform-gateway",
+            # What fails is told to the caller; librdkafka's own lines would repeat it with names of users.
+            "log_level": 0,
+            "socket.connection.setup.timeout.ms": 5000,
+            "reconnect.backoff.ms": 100,
+            "reconnect.backoff.max.ms": 1000,
+            # A connection that is idle for longer is closed by the broker at an inconvenient moment.
+            "connections.max.idle.ms": 240_000,
+        }
+        if self.security_protocol.has_tls and self.ca_file is not None:
+            settings["ssl.ca.location"] = self.ca_file
+        return settings
+
+
+def read(environment: Mapping[str, str]) -> Settings:
+    """Read the file that GATEWAY_SETTINGS names (default /etc/kafka-platform/gateway.json; absent: all defaults).
+
+    Raises:
+        Refused: the file cannot be read, or a key or value in it is wrong; the message names it.
+    """
+    named = environment.get("GATEWAY_SETTINGS")
+    path = Path(named) if named else DEFAULT_FILE
+    try:
+        settings = msgspec.json.decode(path.read_bytes(), type=Settings)
+    except FileNotFoundError:
+        if named is None:
+            return Settings()
+        raise Refused([f"GATEWAY_SETTINGS: {path} does not exist: mount the file there"]) from None
+    except (OSError, msgspec.DecodeError) as error:
+        raise Refused([f"{path}: {error}"]) from None
+    files = {}
+    if settings.tls is not None:
+        files = {"tls.certificate": settings.tls.certificate, "tls.key": settings.tls.key}
+        if settings.tls.client_authority is not None:
+            files["tls.clientAuthority"] = settings.tls.client_authority
+    if settings.anonymous is not None:
+        files["anonymous.passwordFile"] = settings.anonymous.password_file
+    faults = [
+        f"{path}: {key}: {file} is not a file: mount it there"
+        for key, file in files.items()
+        if not Path(file).is_file()
+    ]
+    if faults:
+        raise Refused(faults)
+    return settings
+
+
+def pod_name(environment: Mapping[str, str]) -> str:
+    """This pod's name; the host's where there is no pod."""
+    return environment.get("POD_NAME") or socket.gethostname()
