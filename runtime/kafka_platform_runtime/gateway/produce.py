@@ -27,6 +27,8 @@ LONGEST_KEPT_BATCH = 1000
 ANY_PARTITION = -1
 NULL = b"null"
 NO_KEY = Raw(NULL)
+BEYOND_VALUES = (b'"key"', b'"headers"', b'"partition"', b'"timestamp"', b"null", b"\\u")
+"""A body with none of these has records that are values alone (an escaped name is a name too)."""
 
 R = TypeVar("R")
 
@@ -298,8 +300,11 @@ class Writes:
                 raise malformed("The body is not UTF-8.") from None
         records = _decoded(self._json, body).records
         count = self._checked(records, partition)
-        rows = _json_rows(records, nulls=NULL in body, headers=b'"headers"' in body)
-        _send(caller, batch, done, topic, count, rows, partition, sticky, partitions, self._poller)
+        if not any(name in body for name in BEYOND_VALUES):
+            _send_values(caller, batch, done, topic, records, sticky if partition is None else partition, self._poller)
+        else:
+            rows = _json_rows(records)
+            _send(caller, batch, done, topic, count, rows, partition, sticky, partitions, self._poller)
         return count
 
     def _write_text(
@@ -358,22 +363,11 @@ class Writes:
 Row = tuple[Any, Any, int | None, int | None, list[tuple[str, str | bytes | None]] | None]
 
 
-def _json_rows(records: Sequence[JsonRecord], *, nulls: bool, headers: bool) -> Sequence[Row]:
-    if not nulls and not headers:
-        return [
-            (
-                record.value,
-                None if record.key is NO_KEY else _compact(record.key),
-                record.partition,
-                record.timestamp,
-                None,
-            )
-            for record in records
-        ]
+def _json_rows(records: Sequence[JsonRecord]) -> Sequence[Row]:
     return [
         (
             None if bytes(record.value) == NULL else record.value,
-            None if bytes(record.key) == NULL else _compact(record.key),
+            None if record.key is NO_KEY or bytes(record.key) == NULL else _compact(record.key),
             record.partition,
             record.timestamp,
             _headers(record.headers, index),
@@ -386,6 +380,28 @@ def _compact(key: Raw) -> bytes:
     """The key without white space: equal keys go to the same partition however they were written."""
     text = bytes(key)
     return msgspec.json.format(text, indent=-1) if text[0] in b"{[" else text
+
+
+def _send_values(
+    caller: Caller,
+    batch: _Batch,
+    done: Callable[[], None],
+    topic: str,
+    records: Sequence[JsonRecord],
+    partition: int,
+    poller: _Poller,
+) -> None:
+    """As `_send`, for records that are values and nothing else: the way that most records take, in half the time."""
+    batch.begin(len(records), done)
+    poller.watch(caller)
+    produce = caller.producer.produce
+    for record, delivered in zip(records, batch.callbacks, strict=False):
+        try:
+            produce(topic, record.value, None, partition, delivered)
+        except KafkaException as failure:
+            delivered(failure.args[0], None)
+        except BufferError:
+            delivered(KafkaError(KafkaError._QUEUE_FULL), None)
 
 
 def _send(
@@ -404,9 +420,7 @@ def _send(
     batch.begin(count, done)
     poller.watch(caller)
     produce = caller.producer.produce
-    for index, ((value, key, wanted, timestamp, headers), delivered) in enumerate(
-        zip(rows, batch.callbacks, strict=False)
-    ):
+    for (value, key, wanted, timestamp, headers), delivered in zip(rows, batch.callbacks, strict=False):
         place = partition
         if place is None:
             place = wanted if wanted is not None else sticky if key is None else ANY_PARTITION
@@ -420,9 +434,9 @@ def _send(
                     topic, value, key, place, on_delivery=delivered, timestamp=timestamp or 0, headers=headers or []
                 )
         except KafkaException as failure:
-            batch.fail(index, failure.args[0])
+            delivered(failure.args[0], None)
         except BufferError:
-            batch.fail(index, KafkaError(KafkaError._QUEUE_FULL))
+            delivered(KafkaError(KafkaError._QUEUE_FULL), None)
 
 
 def _media_type(header: bytes) -> bytes:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import resource
 import signal
 import ssl
 import sys
@@ -123,11 +124,16 @@ class Gateway:
         request = Request(scope, receive, send)
         name, long, status = "none", False, 0
         response: Response | None = None
+        admitted: Caller | None = None
         try:
             route, segments = self._router.find(request.method, request.path)
             name, long = route.name, route.long
-            with self._admitted(request, route) if route.public else await self._identified(request, route):
-                response = await route.handler(request, *segments)
+            if not route.public:
+                caller = request.caller = await self.callers.identify(request.authorization)
+                if not long:
+                    self._admit(caller)
+                    admitted = caller
+            response = await route.handler(request, *segments)
         except GatewayError as error:
             response = error_response(error)
             if scope["type"] == "websocket":
@@ -141,6 +147,9 @@ class Gateway:
         finally:
             if request.held:
                 self.budget.give(request.held)
+            if admitted is not None:
+                admitted.requests -= 1
+                self.in_flight -= 1
         if response is not None:
             status = response.status
             headers = encoded_headers(response)
@@ -150,29 +159,19 @@ class Gateway:
             await send({"type": "http.response.body", "body": response.body})
         self.metrics.answered(name, status or 200, None if long else time.perf_counter() - begun)
 
-    async def _identified(self, request: Request, route: Route) -> contextlib.AbstractContextManager[None]:
-        request.caller = await self.callers.identify(request.authorization)
-        return self._admitted(request, route)
+    def _admit(self, caller: Caller) -> None:
+        """Count a request of this caller in flight.
 
-    @contextlib.contextmanager
-    def _admitted(self, request: Request, route: Route) -> Iterator[None]:
-        """Count the request while it is in flight."""
+        Raises:
+            GatewayError: there are as many as there may be.
+        """
         limits = self.settings.limits
-        if route.public or route.long:
-            yield
-            return
-        caller = request.caller
         if caller.requests >= limits.requests_per_caller:
             raise too_many(f"User {caller.username} has {caller.requests} requests in flight, as many as allowed.")
         if self.in_flight >= limits.requests:
             raise overloaded("The gateway has as many requests in flight as it may: try again in a moment.")
         caller.requests += 1
         self.in_flight += 1
-        try:
-            yield
-        finally:
-            caller.requests -= 1
-            self.in_flight -= 1
 
     def _cors(self, request: Request) -> Iterable[tuple[bytes, bytes]]:
         origin = request.header("origin")
@@ -380,6 +379,8 @@ async def serve(gateway: Gateway) -> None:
         access_log=False,
         log_config=None,
         server_header=False,
+        date_header=False,
+        proxy_headers=False,
         backlog=BACKLOG,
         timeout_keep_alive=IDLE_CONNECTION_SECONDS,
         timeout_graceful_shutdown=int(limits.timeout_seconds) + 5,
@@ -432,6 +433,9 @@ def run(kafka: Kafka, settings: Settings, pod: str) -> None:
     async def main() -> None:
         await serve(Gateway(kafka, settings, pod))
 
+    # A file for each connection: the usual 1024 are too few for streams.
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     # Threads that serve Kafka's callbacks must not hold the event loop up for Python's usual 5 ms.
     sys.setswitchinterval(0.001)
     uvloop.run(main())
