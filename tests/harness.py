@@ -4,6 +4,7 @@ Everything runs in the environment of the sandbox (`make cluster`, `make e2e` se
 against any cluster with the official CLI and plugins.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from sandbox import client, environment
@@ -174,3 +176,13 @@ def client_pod(
 def in_pod(namespace: str, pod: str, *command: str, stdin: str | None = None, check: bool = True) -> str:
     """The output of a command run in a pod."""
     return kubectl("-n", namespace, "exec", "-i", pod, "--", *command, stdin=stdin, check=check)
+
+
+def process_of(namespace: str, pod: str, program: bytes) -> int:
+    """The process id, as this machine sees it, of a program in a pod: its cgroup carries the pod's uid."""
+    uid = get("pod", pod, namespace)["metadata"]["uid"]
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if program in (folder / "cmdline").read_bytes() and uid in (folder / "cgroup").read_text():
+                return int(folder.name)
+    pytest.skip("the processes of pods are not visible from here: this is another machine's cluster")

@@ -6,12 +6,11 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import MakeStack
-from tests.harness import Stack, client_pod, eventually, get, in_pod, kubectl
+from tests.harness import Stack, client_pod, eventually, get, in_pod, kubectl, process_of
 
 NAMESPACE = "e2e-durability"
 PLATFORM = {
@@ -32,18 +31,6 @@ def stack(make_stack: MakeStack) -> Stack:
 def all_ready() -> bool:
     status = get("statefulset", "kafka", NAMESPACE)["status"]
     return bool(status.get("readyReplicas") == 3 and status.get("updatedReplicas") == 3)
-
-
-def broker_process(pod: str) -> int:
-    """The process id, as the machine sees it, of the broker in a pod: its cgroup carries the pod's uid."""
-    uid = get("pod", pod, NAMESPACE)["metadata"]["uid"]
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if b"kafka.Kafka" in (folder / "cmdline").read_bytes() and uid in (folder / "cgroup").read_text():
-                return int(folder.name)
-        except OSError:
-            continue
-    pytest.skip("the brokers' processes are not visible from here: this is another machine's cluster")
 
 
 def restarts(pod: str) -> int:
@@ -77,7 +64,7 @@ def test_nothing_acknowledged_is_lost(stack: Stack, record_property: Callable[[s
         eventually("another kafka-0", lambda: pod_uid("kafka-0") not in (uid, None), 180)
         eventually("all brokers ready after the deletion", all_ready, 180)
 
-        os.kill(broker_process("kafka-1"), signal.SIGKILL)
+        os.kill(process_of(NAMESPACE, "kafka-1", b"kafka.Kafka"), signal.SIGKILL)
         eventually("kafka-1 restarted", lambda: restarts("kafka-1") == 1, 120)
         eventually("all brokers ready after the SIGKILL", all_ready, 180)
 
