@@ -3,6 +3,17 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from kafka_platform.gateway_model import (
+    Exposure,
+    GatewayApiExposure,
+    HttpGatewayLimits,
+    HttpGatewayPods,
+    HttpGatewayResources,
+    HttpGatewayTls,
+    IngressExposure,
+    LoadBalancerExposure,
+    NodePortExposure,
+)
 from kafka_platform.model import (
     Acl,
     AclResource,
@@ -25,6 +36,7 @@ from kafka_platform.model import (
 if TYPE_CHECKING:
     from kafka_platform.cluster import ExternalKafka, KafkaCluster, KafkaClusterArgs
     from kafka_platform.connection import KafkaConnection
+    from kafka_platform.gateway import HttpGateway, HttpGatewayArgs
     from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
 
 __all__ = [
@@ -34,14 +46,25 @@ __all__ = [
     "Defaults",
     "Deletion",
     "Engine",
+    "Exposure",
     "ExternalKafka",
+    "GatewayApiExposure",
+    "HttpGateway",
+    "HttpGatewayArgs",
+    "HttpGatewayLimits",
+    "HttpGatewayPods",
+    "HttpGatewayResources",
+    "HttpGatewayTls",
+    "IngressExposure",
     "KafkaCluster",
     "KafkaClusterArgs",
     "KafkaConnection",
     "KafkaResources",
     "KafkaResourcesArgs",
     "Listeners",
+    "LoadBalancerExposure",
     "LoadBalancers",
+    "NodePortExposure",
     "NodePorts",
     "Operation",
     "Quotas",
@@ -55,6 +78,8 @@ __all__ = [
 # What needs Pulumi is imported when it is first used: checking a stack's file takes a fraction of the time without.
 _PULUMI = {
     "ExternalKafka": "cluster",
+    "HttpGateway": "gateway",
+    "HttpGatewayArgs": "gateway",
     "KafkaCluster": "cluster",
     "KafkaClusterArgs": "cluster",
     "KafkaConnection": "connection",

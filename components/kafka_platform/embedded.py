@@ -15,12 +15,16 @@ from kafka_platform.broker import (
 )
 from kafka_platform.kubernetes import (
     Manifest,
+    allowed_port,
     container_security,
     environment,
     labels,
     metadata,
     pod_security,
+    prefer_other_machines,
     selector,
+    service_port,
+    spread_over,
 )
 from kafka_platform.model import Deletion, LoadBalancers, NodePorts, Resources
 from kafka_platform.units import quantity
@@ -102,9 +106,9 @@ def nodes_service(settings: EmbeddedSettings) -> Manifest:
         "spec": {
             "clusterIP": "None",
             "ports": [
-                _port("replication", REPLICATION_PORT),
-                _port("internal", INTERNAL_PORT),
-                _port("controller", CONTROLLER_PORT),
+                service_port("replication", REPLICATION_PORT),
+                service_port("internal", INTERNAL_PORT),
+                service_port("controller", CONTROLLER_PORT),
             ],
             "publishNotReadyAddresses": True,
             "selector": selector(settings.name, COMPONENT),
@@ -119,7 +123,7 @@ def bootstrap_service(settings: EmbeddedSettings) -> Manifest:
         "kind": "Service",
         "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
         "spec": {
-            "ports": [_port("internal", INTERNAL_PORT)],
+            "ports": [service_port("internal", INTERNAL_PORT)],
             "selector": selector(settings.name, COMPONENT),
             "type": "ClusterIP",
         },
@@ -129,7 +133,7 @@ def bootstrap_service(settings: EmbeddedSettings) -> Manifest:
 def external_service(settings: EmbeddedSettings, external: NodePorts | LoadBalancers, node: int) -> Manifest:
     """Where clients outside Kubernetes reach one node, at the address that the node advertises."""
     host, port = external.address(node)
-    entry = _port("external", EXTERNAL_PORT)
+    entry = service_port("external", EXTERNAL_PORT)
     annotations: dict[str, str] = {}
     if isinstance(external, NodePorts):
         entry["nodePort"] = port
@@ -181,17 +185,17 @@ def network_policy(settings: EmbeddedSettings) -> Manifest:
         expression = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": names}
         clients.append({"namespaceSelector": {"matchExpressions": [expression]}})
     ingress: list[Manifest] = [
-        {"from": [nodes], "ports": [_allowed(REPLICATION_PORT), _allowed(CONTROLLER_PORT)]},
-        {"from": clients, "ports": [_allowed(INTERNAL_PORT)]},
+        {"from": [nodes], "ports": [allowed_port(REPLICATION_PORT), allowed_port(CONTROLLER_PORT)]},
+        {"from": clients, "ports": [allowed_port(INTERNAL_PORT)]},
     ]
     if settings.broker.listeners.external is not None:
-        ingress.append({"ports": [_allowed(EXTERNAL_PORT)]})
+        ingress.append({"ports": [allowed_port(EXTERNAL_PORT)]})
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
         "spec": {
-            "egress": [{"ports": [_allowed(53, "UDP"), _allowed(53)]}, {"to": [nodes]}],
+            "egress": [{"ports": [allowed_port(53, "UDP"), allowed_port(53)]}, {"to": [nodes]}],
             "ingress": ingress,
             "podSelector": {"matchLabels": selector(settings.name, COMPONENT)},
             "policyTypes": ["Ingress", "Egress"],
@@ -202,9 +206,6 @@ def network_policy(settings: EmbeddedSettings) -> Manifest:
 def stateful_set(settings: EmbeddedSettings, config_hash: pulumi.Input[str]) -> Manifest:
     """The nodes, each with a volume of its own."""
     own = selector(settings.name, COMPONENT)
-    spread = [_spread("kubernetes.io/hostname", own)]
-    if settings.spread != "kubernetes.io/hostname":
-        spread.append(_spread(settings.spread, own))
     claim = {
         "accessModes": ["ReadWriteOnce"],
         "resources": {"requests": {"storage": settings.storage}},
@@ -238,26 +239,14 @@ def stateful_set(settings: EmbeddedSettings, config_hash: pulumi.Input[str]) -> 
                     "labels": labels(settings.name, COMPONENT),
                 },
                 "spec": {
-                    "affinity": {
-                        "podAntiAffinity": {
-                            "preferredDuringSchedulingIgnoredDuringExecution": [
-                                {
-                                    "podAffinityTerm": {
-                                        "labelSelector": {"matchLabels": own},
-                                        "topologyKey": "kubernetes.io/hostname",
-                                    },
-                                    "weight": 100,
-                                }
-                            ]
-                        }
-                    },
+                    "affinity": prefer_other_machines(own),
                     "automountServiceAccountToken": False,
                     "containers": [_kafka_container(settings), _health_container(settings)],
                     "enableServiceLinks": False,
                     "securityContext": pod_security(),
                     "serviceAccountName": settings.name,
                     "terminationGracePeriodSeconds": _TERMINATION_SECONDS,
-                    "topologySpreadConstraints": spread,
+                    "topologySpreadConstraints": spread_over(settings.spread, own),
                     "volumes": _volumes(settings),
                 },
             },
@@ -416,20 +405,3 @@ def _volumes(settings: EmbeddedSettings) -> list[Manifest]:
 def _node_id() -> Manifest:
     field_path = "metadata.labels['apps.kubernetes.io/pod-index']"
     return {"name": "NODE_ID", "valueFrom": {"fieldRef": {"fieldPath": field_path}}}
-
-
-def _spread(key: str, own: Mapping[str, str]) -> Manifest:
-    return {
-        "labelSelector": {"matchLabels": dict(own)},
-        "maxSkew": 1,
-        "topologyKey": key,
-        "whenUnsatisfiable": "ScheduleAnyway",
-    }
-
-
-def _port(name: str, port: int) -> Manifest:
-    return {"name": name, "port": port, "protocol": "TCP", "targetPort": port}
-
-
-def _allowed(port: int, protocol: str = "TCP") -> Manifest:
-    return {"port": port, "protocol": protocol}

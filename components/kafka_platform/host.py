@@ -14,11 +14,13 @@ from pulumi.provider.experimental.component import ComponentProvider
 from pulumi.provider.experimental.schema import generate_schema
 
 from kafka_platform.cluster import KafkaCluster, KafkaClusterArgs
+from kafka_platform.gateway import HttpGateway, HttpGatewayArgs
 from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
 
 PACKAGE = "kafka-platform"
 
 _COMPONENTS: dict[type[pulumi.ComponentResource], type] = {
+    HttpGateway: HttpGatewayArgs,
     KafkaCluster: KafkaClusterArgs,
     KafkaResources: KafkaResourcesArgs,
 }

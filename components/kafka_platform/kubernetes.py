@@ -6,9 +6,12 @@ from typing import Any, TypeVar
 import pulumi
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.settings import get_monitor
+from pulumi_kubernetes.apiextensions import CustomResource
 
 Manifest = dict[str, Any]
 """A Kubernetes object as the API server takes it; values may be Outputs."""
+
+_MACHINE = "kubernetes.io/hostname"
 
 _Resource = TypeVar("_Resource", bound=pulumi.CustomResource)
 _T = TypeVar("_T")
@@ -16,7 +19,8 @@ _T = TypeVar("_T")
 
 def place(kind: type[_Resource], name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions) -> _Resource:
     """The resource for a rendered object."""
-    fields = {_snake(key): value for key, value in manifest.items() if key not in ("apiVersion", "kind")}
+    known = () if issubclass(kind, CustomResource) else ("apiVersion", "kind")
+    fields = {_snake(key): value for key, value in manifest.items() if key not in known}
     return kind(name, opts=opts, **fields)
 
 
@@ -88,3 +92,36 @@ def pod_security() -> Manifest:
 def environment(variables: Mapping[str, str]) -> Sequence[Manifest]:
     """A container's environment, in a stable order."""
     return [{"name": name, "value": value} for name, value in sorted(variables.items())]
+
+
+def prefer_other_machines(own: Mapping[str, str]) -> Manifest:
+    """The affinity of pods that would rather not share a machine with one of their own."""
+    term = {"labelSelector": {"matchLabels": dict(own)}, "topologyKey": _MACHINE}
+    return {
+        "podAntiAffinity": {
+            "preferredDuringSchedulingIgnoredDuringExecution": [{"podAffinityTerm": term, "weight": 100}]
+        }
+    }
+
+
+def spread_over(label: str, own: Mapping[str, str]) -> list[Manifest]:
+    """The constraints of pods that are spread over machines and over the values of a label, as far as possible."""
+    return [
+        {
+            "labelSelector": {"matchLabels": dict(own)},
+            "maxSkew": 1,
+            "topologyKey": key,
+            "whenUnsatisfiable": "ScheduleAnyway",
+        }
+        for key in dict.fromkeys((_MACHINE, label))
+    ]
+
+
+def service_port(name: str, port: int, target: int | None = None) -> Manifest:
+    """A port of a Service; the pods' is the same unless `target` says another."""
+    return {"name": name, "port": port, "protocol": "TCP", "targetPort": port if target is None else target}
+
+
+def allowed_port(port: int, protocol: str = "TCP") -> Manifest:
+    """A port in a network policy."""
+    return {"port": port, "protocol": protocol}

@@ -71,7 +71,7 @@ def _field(name: str, error: ValueError) -> ValueError:
 
 
 # What --service-node-port-range of the API server is unless somebody changed it.
-_NODE_PORTS = range(30000, 32768)
+NODE_PORTS = range(30000, 32768)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,9 +88,9 @@ class NodePorts:
             check_subdomain(self.host, "host name")
         except ValueError as error:
             raise _field("host", error) from None
-        if self.first_port not in _NODE_PORTS:
+        if self.first_port not in NODE_PORTS:
             raise ValueError(
-                f"first_port: {self.first_port} is out of range: use {_NODE_PORTS.start} to {_NODE_PORTS.stop - 1}"
+                f"first_port: {self.first_port} is out of range: use {NODE_PORTS.start} to {NODE_PORTS.stop - 1}"
             )
 
     def address(self, node: int) -> tuple[str, int]:
@@ -99,9 +99,9 @@ class NodePorts:
 
     def check_nodes(self, nodes: int) -> None:
         """Raises unless every one of `nodes` nodes gets a port of its own."""
-        if self.first_port + nodes - 1 not in _NODE_PORTS:
+        if self.first_port + nodes - 1 not in NODE_PORTS:
             raise ValueError(
-                f"first_port: {self.first_port} leaves no port for node {nodes - 1}: use at most {_NODE_PORTS.stop - nodes}"
+                f"first_port: {self.first_port} leaves no port for node {nodes - 1}: use at most {NODE_PORTS.stop - nodes}"
             )
 
 

@@ -62,6 +62,20 @@ def check_cluster(name: str) -> None:
         raise ValueError(f"{name!r} is too long for a cluster's name: use up to 40 characters")
 
 
+def check_gateway_name(name: str) -> None:
+    """Raises unless `name` can be a gateway: it is a Service's, and its pods carry it in a label with a hash."""
+    check_label(name, "name")
+    if name[0].isdigit():
+        raise ValueError(f"{name!r} is not a Service's name: begin it with a letter")
+    if len(name) > 50:
+        raise ValueError(f"{name!r} is too long for a gateway's name: use up to 50 characters")
+
+
+def user_secret(user: str) -> str:
+    """Name of the Secret with a user's credentials."""
+    return f"{user}-kafka"
+
+
 def check_cluster_id(cluster_id: str) -> None:
     """Raises unless `cluster_id` is what Kafka calls a Uuid."""
     if not _CLUSTER_ID.fullmatch(cluster_id):

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import pulumi
 
+from kafka_platform.client_pods import ca_mounts, ca_volumes, connection_environment
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.kubernetes import (
     Manifest,
     container_security,
-    environment,
     labels,
     metadata,
     pod_security,
@@ -25,7 +25,6 @@ DEADLINE_SECONDS = 540
 REFUSED = 3
 
 _CREDENTIALS = "/etc/kafka-platform/credentials"
-_CA = "/etc/kafka-platform/ca"
 
 
 def config_map(name: str, namespace: pulumi.Input[str], declarations: Mapping[str, str]) -> Manifest:
@@ -107,31 +106,24 @@ def _environment(name: str, connection: KafkaConnection, admin_secret: pulumi.In
         "OWNER": name,
         "PASSWORDS_DIR": "/etc/kafka-platform/passwords",
     }
-    if connection.ca_secret is not None:
-        variables["KAFKA_SSL_CA_FILE"] = f"{_CA}/ca.crt"
-    rendered = list(environment(variables))
-    rendered.append({"name": "KAFKA_BOOTSTRAP_SERVERS", "value": connection.bootstrap_servers})
-    rendered.append({"name": "KAFKA_SECURITY_PROTOCOL", "value": connection.security_protocol})
+    rendered = connection_environment(connection, variables)
     if connection.sasl_mechanism is not None:
-        rendered.append({"name": "KAFKA_SASL_MECHANISM", "value": connection.sasl_mechanism})
         username = {"secretKeyRef": {"key": "username", "name": admin_secret}}
         rendered.append({"name": "KAFKA_SASL_USERNAME", "valueFrom": username})
     return rendered
 
 
 def _mounts(connection: KafkaConnection) -> list[Manifest]:
-    mounts: list[Manifest] = [
+    return [
         {"mountPath": "/etc/kafka-platform/declarations", "name": "declarations", "readOnly": True},
         {"mountPath": "/etc/kafka-platform/passwords", "name": "passwords", "readOnly": True},
         {"mountPath": _CREDENTIALS, "name": "credentials", "readOnly": True},
+        *ca_mounts(connection),
     ]
-    if connection.ca_secret is not None:
-        mounts.append({"mountPath": _CA, "name": "ca", "readOnly": True})
-    return mounts
 
 
 def _volumes(name: str, connection: KafkaConnection, admin_secret: pulumi.Input[str]) -> list[Manifest]:
-    volumes: list[Manifest] = [
+    return [
         {"configMap": {"name": f"{name}-declarations"}, "name": "declarations"},
         # Without users there is no such Secret.
         {"name": "passwords", "secret": {"optional": True, "secretName": f"{name}-passwords"}},
@@ -139,8 +131,5 @@ def _volumes(name: str, connection: KafkaConnection, admin_secret: pulumi.Input[
             "name": "credentials",
             "secret": {"items": [{"key": "password", "path": "password"}], "secretName": admin_secret},
         },
+        *ca_volumes(connection),
     ]
-    if connection.ca_secret is not None:
-        ca = {"items": [{"key": "ca.crt", "path": "ca.crt"}], "secretName": connection.ca_secret}
-        volumes.append({"name": "ca", "secret": ca})
-    return volumes

@@ -15,7 +15,7 @@ from kafka_platform.connection import KafkaConnection
 from kafka_platform.declarations import check_topics, check_update, check_users, declarations, declarations_hash
 from kafka_platform.kubernetes import labels, place, refuse
 from kafka_platform.model import Topic, User
-from kafka_platform.names import check_cluster
+from kafka_platform.names import check_cluster, user_secret
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +86,7 @@ class KafkaResources(pulumi.ComponentResource):
         )
         self.user_secrets = pulumi.Output.all(
             **{
-                user: pulumi.Output.concat(self._namespace(user), "/", _secret_name(user))
+                user: pulumi.Output.concat(self._namespace(user), "/", user_secret(user))
                 for user in sorted(self._args.users)
             }
         )
@@ -106,7 +106,7 @@ class KafkaResources(pulumi.ComponentResource):
                 opts=child,
             ).result
             generated[name] = password
-            manifest = secrets.credentials(_secret_name(name), self._namespace(name), own, name, password, connection)
+            manifest = secrets.credentials(user_secret(name), self._namespace(name), own, name, password, connection)
             delivered.append(place(Secret, f"{self._name}-{name}-kafka", manifest, child))
         if generated:
             manifest = secrets.passwords(f"{self._name}-passwords", connection.namespace, own, generated)
@@ -115,10 +115,6 @@ class KafkaResources(pulumi.ComponentResource):
 
     def _namespace(self, user: str) -> pulumi.Input[str]:
         return self._args.users[user].namespace or self._args.connection.namespace
-
-
-def _secret_name(user: str) -> str:
-    return f"{user}-kafka"
 
 
 def _plain(value: pulumi.Input[int] | None) -> int | None:

@@ -41,7 +41,7 @@ def constructor(node: ast.ClassDef) -> ast.FunctionDef:
 
 
 def test_there_are_components() -> None:
-    assert {node.name for _, node in components()} >= {"KafkaCluster", "KafkaResources"}
+    assert {node.name for _, node in components()} >= {"HttpGateway", "KafkaCluster", "KafkaResources"}
 
 
 @pytest.mark.parametrize(("file", "node"), CLASSES)
@@ -102,7 +102,9 @@ def test_components_read_no_surroundings(file: Path) -> None:
 
 @pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_no_resource_is_made_inside_apply(file: Path) -> None:
-    makers = re.compile(r"\bplace\(|\bRandom[A-Z]\w+\(|\bNamespace\(|\bProvider\(|\bKafka(Cluster|Resources)\(")
+    makers = re.compile(
+        r"\bplace\(|\bRandom[A-Z]\w+\(|\bNamespace\(|\bProvider\(|\bKafka(Cluster|Resources)\(|\bHttpGateway\("
+    )
     for node in ast.walk(tree(file)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "apply":
             for argument in node.args:

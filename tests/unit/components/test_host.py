@@ -4,7 +4,18 @@ import json
 from typing import Any
 
 import pytest
-from kafka_platform import AclResource, Cleanup, KafkaClusterArgs, KafkaConnection, KafkaResourcesArgs, Operation
+from kafka_platform import (
+    AclResource,
+    Cleanup,
+    HttpGatewayArgs,
+    HttpGatewayLimits,
+    HttpGatewayPods,
+    KafkaClusterArgs,
+    KafkaConnection,
+    KafkaResourcesArgs,
+    LoadBalancerExposure,
+    Operation,
+)
 from kafka_platform.host import Host
 
 
@@ -21,7 +32,11 @@ def schema(host: Host) -> dict[str, Any]:
 
 
 def test_every_component_is_in_the_package(schema: dict[str, Any]) -> None:
-    assert set(schema["resources"]) == {"kafka-platform:index:KafkaCluster", "kafka-platform:index:KafkaResources"}
+    assert set(schema["resources"]) == {
+        "kafka-platform:index:HttpGateway",
+        "kafka-platform:index:KafkaCluster",
+        "kafka-platform:index:KafkaResources",
+    }
 
 
 def test_what_has_a_default_is_optional(schema: dict[str, Any]) -> None:
@@ -58,6 +73,28 @@ def test_mappings_become_the_args(host: Host) -> None:
     acl = args.users["app"].acls[0]
     assert acl.resource is AclResource.TOPIC
     assert list(acl.operations) == [Operation.READ]
+
+
+def test_a_gateway_of_another_language(host: Host) -> None:
+    sent = {
+        "connection": {
+            "cluster": "events",
+            "namespace": "streaming",
+            "bootstrapServers": "b:9092",
+            "securityProtocol": "SASL_SSL",
+        },
+        "pods": {"min": 2.0, "max": 20.0},
+        "limits": {"requestsPerCaller": 10.0},
+        "expose": {"loadBalancer": {"port": 8443.0, "sourceRanges": ["10.0.0.0/8"]}},
+        "brokerPorts": [9093.0],
+    }
+    mapped: Any = host.map_inputs(sent, host._component_defs["HttpGateway"])
+    args = HttpGatewayArgs.of(mapped)
+    assert args.pods == HttpGatewayPods(min=2, max=20)
+    assert isinstance(args.pods.max, int)
+    assert args.limits == HttpGatewayLimits(requests_per_caller=10)
+    assert args.expose.load_balancer == LoadBalancerExposure(port=8443, source_ranges=("10.0.0.0/8",))
+    assert [type(port) for port in args.broker_ports] == [int]
 
 
 def test_an_unknown_key_is_refused() -> None:

@@ -1,0 +1,34 @@
+"""What a pod needs to reach a Kafka, besides a login: variables of our programs and the authority to trust."""
+
+from collections.abc import Mapping
+
+from kafka_platform.connection import KafkaConnection
+from kafka_platform.kubernetes import Manifest, environment
+
+_CA = "/etc/kafka-platform/ca"
+
+
+def connection_environment(connection: KafkaConnection, own: Mapping[str, str]) -> list[Manifest]:
+    """A container's environment: its own variables, then the KAFKA_* ones."""
+    variables = dict(own)
+    if connection.ca_secret is not None:
+        variables["KAFKA_SSL_CA_FILE"] = f"{_CA}/ca.crt"
+    rendered = list(environment(variables))
+    rendered.append({"name": "KAFKA_BOOTSTRAP_SERVERS", "value": connection.bootstrap_servers})
+    rendered.append({"name": "KAFKA_SECURITY_PROTOCOL", "value": connection.security_protocol})
+    if connection.sasl_mechanism is not None:
+        rendered.append({"name": "KAFKA_SASL_MECHANISM", "value": connection.sasl_mechanism})
+    return rendered
+
+
+def ca_mounts(connection: KafkaConnection) -> list[Manifest]:
+    """The mount of the authority, if the connection names one."""
+    return [{"mountPath": _CA, "name": "ca", "readOnly": True}] if connection.ca_secret is not None else []
+
+
+def ca_volumes(connection: KafkaConnection) -> list[Manifest]:
+    """The volume of the authority, if the connection names one."""
+    if connection.ca_secret is None:
+        return []
+    ca = {"items": [{"key": "ca.crt", "path": "ca.crt"}], "secretName": connection.ca_secret}
+    return [{"name": "ca", "secret": ca}]

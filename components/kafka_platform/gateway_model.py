@@ -1,0 +1,393 @@
+"""What people say about an HTTP gateway: its size, its bounds, and how callers reach it. No Pulumi.
+
+Every class checks itself when it is made and raises `ValueError` with one sentence that begins with the name of the
+field at fault, as those in `model` do. What concerns several of them is checked by `check_gateway`.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kafka_platform.model import NODE_PORTS
+from kafka_platform.names import check_label, check_subdomain
+from kafka_platform.units import milliseconds, quantity, size_bytes
+
+MOST_PODS = 200
+"""Most pods of one gateway: each has connections of its own to every broker for every caller."""
+BODIES_SHARE = 2
+"""Bodies may take one part in so many of a pod's memory: what becomes of them while they are handled takes as much."""
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
+
+
+def checked(name: str, check: Callable[..., object], *arguments: object) -> None:
+    """Calls `check`; what it raises begins with the name of the field."""
+    try:
+        check(*arguments)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpGatewayPods:
+    """How many pods there are. With `max` above `min` a HorizontalPodAutoscaler decides."""
+
+    min: int = 2
+    """Fewest pods. Default 2: one of them may be restarted while the other answers."""
+    max: int | None = None
+    """Most pods. Default: as `min`, a fixed number."""
+    cpu_percent: int = 70
+    """With `max`: a pod is added when the pods use more than this share of their reserved cores, in percent. Needs
+    Kubernetes' metrics-server. Default 70."""
+    requests_in_flight: int | None = None
+    """With `max`: a pod is added when there are more requests in flight than this for each pod. Needs an adapter that
+    serves `gateway_requests_in_flight` as a pods' metric. Default: only the cores decide."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.min <= MOST_PODS:
+            raise ValueError(f"min: {self.min} is out of range: use 1 to {MOST_PODS}")
+        if self.max is not None and not self.min <= self.max <= MOST_PODS:
+            raise ValueError(f"max: {self.max} is out of range: use {self.min} (min) to {MOST_PODS}")
+        if not 1 <= self.cpu_percent <= 100:
+            raise ValueError(f"cpu_percent: {self.cpu_percent} is out of range: use 1 to 100")
+        if self.requests_in_flight is not None:
+            if self.requests_in_flight < 1:
+                raise ValueError(f"requests_in_flight: {self.requests_in_flight} is out of range: use at least 1")
+            if not self.scales:
+                raise ValueError("requests_in_flight: the number of pods is fixed: write max too, or leave this out")
+
+    @property
+    def scales(self) -> bool:
+        """Whether an autoscaler decides on the number."""
+        return self.max is not None and self.max > self.min
+
+
+# Interpreter, libraries and a few callers' connections to Kafka take some 100 MiB.
+_LEAST_MEMORY = 256 * 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpGatewayResources:
+    """What one pod of a gateway gets."""
+
+    cpu: str = "500m"
+    """Cores that are reserved; a pod uses little more than one. Default 500m."""
+    cpu_limit: str | None = None
+    """Cores it may use at most. Default: what the machine has."""
+    memory: str = "1Gi"
+    """Memory that is reserved and may be used, at least 256Mi and twice `limits.bodies`. Default 1Gi."""
+
+    def __post_init__(self) -> None:
+        for name in ("cpu", "cpu_limit", "memory"):
+            text = getattr(self, name)
+            if text is not None:
+                checked(name, quantity, text)
+        if quantity(self.memory) < _LEAST_MEMORY:
+            raise ValueError(f"memory: {self.memory} is too little for a gateway: use at least 256Mi")
+        if self.cpu_limit is not None and quantity(self.cpu_limit) < quantity(self.cpu):
+            raise ValueError(f"cpu_limit: {self.cpu_limit} is less than cpu ({self.cpu}): raise it or leave it out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpGatewayLimits:
+    """Bounds of what callers may use of one pod. Beyond them a request is refused at once, never queued."""
+
+    body: str = "1Mi"
+    """Largest body of a request (413). Default 1Mi, as Kafka takes no larger batch unless told to."""
+    records: int = 10_000
+    """Most records of one request (413). Default 10000."""
+    requests_per_caller: int = 256
+    """Requests in flight of one caller (429). Default 256."""
+    requests: int = 2048
+    """Requests in flight of all callers (503). Default 2048."""
+    bodies: str = "256Mi"
+    """Bodies held in memory at a time, of all callers (503). Default 256Mi."""
+    streams_per_caller: int = 1000
+    """Open streams of one caller (429). Default 1000."""
+    streams: int = 5000
+    """Open streams of all callers (503). Default 5000."""
+    consumers_per_caller: int = 64
+    """Kafka consumers of one caller: consumer instances, and streams of a group (429). Default 64."""
+    consumers: int = 512
+    """Kafka consumers of all callers (503). Default 512."""
+    callers: int = 256
+    """Callers with connections to Kafka; idle ones make room for others (503 if none is idle). Default 256."""
+    timeout: str = "30s"
+    """How long Kafka may take to acknowledge, and a caller to send a request (504, 408). Default 30s."""
+    consumer_idle: str = "5m"
+    """A consumer instance that nobody used for so long is deleted. Default 5m."""
+    heartbeat: str = "15s"
+    """Pause after which an idle stream says that it is alive. Default 15s."""
+    drain: str = "5s"
+    """How long a pod that is to end still takes new requests, until everybody knows. Default 5s."""
+
+    def __post_init__(self) -> None:
+        for name in (
+            "records",
+            "requests_per_caller",
+            "requests",
+            "streams_per_caller",
+            "streams",
+            "consumers_per_caller",
+            "consumers",
+            "callers",
+        ):
+            count = getattr(self, name)
+            if count < 1:
+                raise ValueError(f"{name}: {count} is out of range: use at least 1")
+        for name in ("body", "bodies"):
+            text = getattr(self, name)
+            checked(name, size_bytes, text)
+            if size_bytes(text) < 1:
+                raise ValueError(f"{name}: {text!r} is no bound: write a size such as {_DEFAULT[name]}")
+        for name in ("timeout", "consumer_idle", "heartbeat", "drain"):
+            check_seconds(name, getattr(self, name), _DEFAULT[name], least=0 if name == "drain" else 1)
+        if size_bytes(self.bodies) < size_bytes(self.body):
+            raise ValueError(f"bodies: {self.bodies} is less than one body ({self.body}): raise it")
+        for name in ("requests", "streams", "consumers"):
+            one, every = getattr(self, f"{name}_per_caller"), getattr(self, name)
+            if one > every:
+                raise ValueError(f"{name}_per_caller: {one} is more than all callers together have ({every}): use less")
+
+    def settings(self) -> dict[str, int | float]:
+        """The bounds by the program's names and in its units."""
+        return {
+            "bodyBytes": size_bytes(self.body),
+            "records": self.records,
+            "requestsPerCaller": self.requests_per_caller,
+            "requests": self.requests,
+            "bytes": size_bytes(self.bodies),
+            "streamsPerCaller": self.streams_per_caller,
+            "streams": self.streams,
+            "consumersPerCaller": self.consumers_per_caller,
+            "consumers": self.consumers,
+            "callers": self.callers,
+            "timeoutSeconds": seconds(self.timeout),
+            "consumerIdleSeconds": seconds(self.consumer_idle),
+            "heartbeatSeconds": seconds(self.heartbeat),
+            "drainSeconds": seconds(self.drain),
+        }
+
+
+_DEFAULT = {
+    "body": "1Mi",
+    "bodies": "256Mi",
+    "timeout": "30s",
+    "consumer_idle": "5m",
+    "heartbeat": "15s",
+    "drain": "5s",
+}
+
+
+def seconds(text: str) -> int | float:
+    """A duration in seconds, whole ones as an integer."""
+    value = milliseconds(text) / 1000
+    return int(value) if value.is_integer() else value
+
+
+def check_seconds(name: str, text: str, example: str, *, least: int = 1) -> None:
+    """Raises unless `text` is a duration that ends, of at least `least` milliseconds."""
+    checked(name, milliseconds, text)
+    if milliseconds(text) < least:
+        raise ValueError(f"{name}: {text!r} is not a time to wait: write a duration such as {example}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpGatewayTls:
+    """TLS that ends at the pods. The files are read again when the Secrets change."""
+
+    certificate: str
+    """Secret of the type kubernetes.io/tls (in the gateway's namespace). It must be valid for `<name>.<namespace>.svc`,
+    `*.<name>-pods.<namespace>.svc` and the names by which callers outside come."""
+    client_authority: str | None = None
+    """Secret whose key `ca.crt` is the authority that callers' certificates must be signed by; they are then needed
+    besides a login. Default: callers need no certificate."""
+
+    def __post_init__(self) -> None:
+        for name in ("certificate", "client_authority"):
+            secret = getattr(self, name)
+            if secret is not None:
+                checked(name, check_subdomain, secret, "Secret name")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodePortExposure:
+    """A port that is open on every machine of the Kubernetes cluster."""
+
+    port: int
+    """The port, 30000 to 32767."""
+
+    def __post_init__(self) -> None:
+        if self.port not in NODE_PORTS:
+            raise ValueError(f"port: {self.port} is out of range: use {NODE_PORTS.start} to {NODE_PORTS.stop - 1}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadBalancerExposure:
+    """A load balancer of the cloud, which passes connections on as they are."""
+
+    port: int | None = None
+    """Its port. Default: 443 with TLS at the pods, otherwise 80."""
+    host: str | None = None
+    """Name that external-dns, where it is installed, keeps in DNS for it. Default: none."""
+    source_ranges: Sequence[str] = ()
+    """Networks that callers may come from, such as `203.0.113.0/24`. Default: everywhere."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """Annotations of the Service, for the cloud's load balancer controller. Default: none."""
+
+    def __post_init__(self) -> None:
+        if self.port is not None and not 1 <= self.port <= 65535:
+            raise ValueError(f"port: {self.port} is out of range: use 1 to 65535")
+        if self.host is not None:
+            checked("host", check_subdomain, self.host, "host name")
+        for network in self.source_ranges:
+            try:
+                ipaddress.ip_network(network)
+            except ValueError:
+                raise ValueError(
+                    f"source_ranges: {network!r} is not a network: write one such as 203.0.113.0/24"
+                ) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayApiExposure:
+    """A route of the Gateway API: through a Gateway of its own, or through one that is there already."""
+
+    host: str
+    """Name by which callers come, such as `data.example.com`."""
+    gateway_class: str | None = None
+    """GatewayClass of a Gateway of its own, which ends TLS. Needs `certificate`."""
+    certificate: str | None = None
+    """Secret of the type kubernetes.io/tls (in the gateway's namespace), valid for `host`, for a Gateway of its own."""
+    gateway: str | None = None
+    """Gateway that is there already, as `name` or `namespace/name`; it has to allow routes of this namespace."""
+    listener: str | None = None
+    """Name of the listener of that Gateway. Default: every one whose host fits."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """Annotations of the Gateway of its own, for its controller and for cert-manager. Default: none."""
+
+    def __post_init__(self) -> None:
+        checked("host", check_subdomain, self.host, "host name")
+        if (self.gateway_class is None) == (self.gateway is None):
+            what = "gateway is given too: keep one of them" if self.gateway else "missing: write one, or gateway"
+            raise ValueError(f"gateway_class: {what}")
+        if self.gateway_class is not None:
+            checked("gateway_class", check_subdomain, self.gateway_class, "GatewayClass name")
+            _check_certificate(self.certificate)
+            if self.listener is not None:
+                raise ValueError("listener: a Gateway of its own has one only: remove it, or name a gateway")
+        if self.gateway is not None:
+            checked("gateway", _check_reference, self.gateway)
+            for field_name in ("certificate", "annotations"):
+                if getattr(self, field_name):
+                    raise ValueError(f"{field_name}: the Gateway that is there has its own: remove it")
+            if self.listener is not None:
+                checked("listener", check_subdomain, self.listener, "listener name")
+
+    @property
+    def gateway_name(self) -> tuple[str | None, str]:
+        """Namespace, if it is another one, and name of the Gateway that is there already."""
+        namespace, _, name = (self.gateway or "").rpartition("/")
+        return namespace or None, name
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngressExposure:
+    """An Ingress, which ends TLS."""
+
+    host: str
+    """Name by which callers come, such as `data.example.com`."""
+    ingress_class: str
+    """IngressClass of the controller, such as `nginx`."""
+    certificate: str | None = None
+    """Secret of the type kubernetes.io/tls (in the gateway's namespace), valid for `host`. Default: the controller's."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """Annotations of the Ingress, for its controller and for cert-manager. Default: none."""
+
+    def __post_init__(self) -> None:
+        checked("host", check_subdomain, self.host, "host name")
+        checked("ingress_class", check_subdomain, self.ingress_class, "IngressClass name")
+        if self.certificate is not None:
+            _check_certificate(self.certificate)
+
+
+def _check_certificate(certificate: str | None) -> None:
+    if certificate is None:
+        raise ValueError("certificate: missing, passwords would pass in the clear: name a Secret of kubernetes.io/tls")
+    checked("certificate", check_subdomain, certificate, "Secret name")
+
+
+def _check_reference(reference: str) -> None:
+    namespace, slash, name = reference.rpartition("/")
+    if slash:
+        check_label(namespace, "namespace")
+    check_subdomain(name, "Gateway name")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exposure:
+    """How callers outside Kubernetes reach a gateway: in one of these ways. Default: they do not."""
+
+    node_port: NodePortExposure | None = None
+    """By a port of every machine."""
+    load_balancer: LoadBalancerExposure | None = None
+    """By a load balancer of the cloud."""
+    gateway_api: GatewayApiExposure | None = None
+    """By a route of the Gateway API."""
+    ingress: IngressExposure | None = None
+    """By an Ingress."""
+
+    def __post_init__(self) -> None:
+        given = [name for name in _WAYS if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{given[0]}: {given[1]} is given too: keep one of them")
+
+
+_WAYS = ("node_port", "load_balancer", "gateway_api", "ingress")
+
+
+def check_gateway(
+    *,
+    pods: HttpGatewayPods,
+    resources: HttpGatewayResources,
+    limits: HttpGatewayLimits,
+    tls: HttpGatewayTls | None,
+    expose: Exposure,
+    client_namespaces: Sequence[str],
+) -> None:
+    """Raises unless the parts of a gateway fit together."""
+    if size_bytes(limits.bodies) * BODIES_SHARE > quantity(resources.memory):
+        raise ValueError(
+            f"limits.bodies: {limits.bodies} of bodies need twice as much memory, and there is {resources.memory}: "
+            "use less, or raise resources.memory"
+        )
+    if pods.requests_in_flight is not None and pods.requests_in_flight >= limits.requests:
+        raise ValueError(
+            f"pods.requests_in_flight: a pod takes at most {limits.requests} requests (limits.requests): "
+            f"use less than that, so that pods are added before callers are refused"
+        )
+    if tls is not None and (expose.gateway_api or expose.ingress):
+        raise ValueError(
+            "tls: what exposes the gateway ends TLS and speaks plain HTTP with the pods: remove tls, or expose it by a "
+            "node port or load balancer"
+        )
+    if client_namespaces and (expose.node_port or expose.load_balancer):
+        raise ValueError(
+            "client_namespaces: callers outside Kubernetes come from no namespace: remove it, or do not expose the "
+            "gateway by a node port or load balancer"
+        )
+
+
+def check_origins(origins: Sequence[str]) -> None:
+    """Raises unless each is an origin as browsers send it, or `*`."""
+    for origin in origins:
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            raise ValueError(f"{origin!r} is not an origin: write one such as https://shop.example.com, or '*'")
+
+
+def check_ports(ports: Sequence[int]) -> None:
+    """Raises unless each is a TCP port."""
+    for port in ports:
+        if not 1 <= port <= 65535:
+            raise ValueError(f"{port} is out of range: use 1 to 65535")

@@ -1,0 +1,469 @@
+"""HttpGateway: what it renders, the graph that it makes, what it refuses."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from kafka_platform import (
+    Exposure,
+    GatewayApiExposure,
+    HttpGateway,
+    HttpGatewayArgs,
+    HttpGatewayLimits,
+    HttpGatewayPods,
+    HttpGatewayResources,
+    HttpGatewayTls,
+    IngressExposure,
+    KafkaConnection,
+    LoadBalancerExposure,
+    NodePortExposure,
+)
+from kafka_platform.gateway_objects import (
+    GatewaySettings,
+    autoscaler,
+    config_map,
+    gateway,
+    gateway_json,
+    http_route,
+    ingress,
+    kafka_ports,
+    load_balancer_service,
+    network_policy,
+    node_port_service,
+    pod_disruption_budget,
+    pods_service,
+    service,
+    stateful_set,
+    text_hash,
+)
+from kafka_platform_runtime.gateway import settings as program
+
+from tests.unit.components.graph import Registered, run, value
+
+CONNECTION = KafkaConnection(
+    cluster="events",
+    namespace="streaming",
+    bootstrap_servers="events.streaming.svc:9092",
+    security_protocol="SASL_PLAINTEXT",
+    sasl_mechanism="SCRAM-SHA-512",
+)
+TLS = HttpGatewayTls(certificate="data-tls", client_authority="callers")
+OWN = {
+    "app.kubernetes.io/name": "kafka",
+    "app.kubernetes.io/instance": "data",
+    "app.kubernetes.io/component": "gateway",
+}
+
+
+def settings(**changes: Any) -> GatewaySettings:
+    given: dict[str, Any] = {
+        "name": "data",
+        "namespace": "streaming",
+        "connection": CONNECTION,
+        "image": "runtime:1",
+    }
+    return GatewaySettings(**(given | changes))
+
+
+def pod(**changes: Any) -> dict[str, Any]:
+    spec: dict[str, Any] = stateful_set(settings(**changes), "hash")["spec"]["template"]["spec"]
+    return spec
+
+
+def container(**changes: Any) -> dict[str, Any]:
+    only: dict[str, Any]
+    [only] = pod(**changes)["containers"]
+    return only
+
+
+class TestPods:
+    def test_a_fixed_number(self) -> None:
+        spec = stateful_set(settings(pods=HttpGatewayPods(min=3)), "hash")["spec"]
+        assert spec["replicas"] == 3
+        assert spec["podManagementPolicy"] == "Parallel"
+        assert spec["updateStrategy"] == {"type": "RollingUpdate"}
+        assert stateful_set(settings(pods=HttpGatewayPods(min=3, max=3)), "hash")["spec"]["replicas"] == 3
+        assert pod_disruption_budget(settings())["spec"] == {"maxUnavailable": 1, "selector": {"matchLabels": OWN}}
+
+    def test_an_autoscaler_owns_the_number(self) -> None:
+        scaled = settings(pods=HttpGatewayPods(min=2, max=20, requests_in_flight=100))
+        assert "replicas" not in stateful_set(scaled, "hash")["spec"]
+        spec = autoscaler(scaled)["spec"]
+        assert (spec["minReplicas"], spec["maxReplicas"]) == (2, 20)
+        assert spec["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "data"}
+        assert spec["metrics"] == [
+            {
+                "resource": {"name": "cpu", "target": {"averageUtilization": 70, "type": "Utilization"}},
+                "type": "Resource",
+            },
+            {
+                "pods": {
+                    "metric": {"name": "gateway_requests_in_flight"},
+                    "target": {"averageValue": "100", "type": "AverageValue"},
+                },
+                "type": "Pods",
+            },
+        ]
+        assert len(autoscaler(settings(pods=HttpGatewayPods(max=3)))["spec"]["metrics"]) == 1
+
+    def test_they_have_no_rights(self) -> None:
+        assert container()["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        }
+        assert pod()["securityContext"]["runAsUser"] == 1000
+        assert pod()["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert pod()["automountServiceAccountToken"] is False
+
+    def test_they_run_the_program(self) -> None:
+        assert container()["command"] == ["python3", "-m", "kafka_platform_runtime.gateway"]
+        assert container()["env"] == [
+            {"name": "GATEWAY_SETTINGS", "value": "/etc/kafka-platform/config/gateway.json"},
+            {"name": "KAFKA_BOOTSTRAP_SERVERS", "value": "events.streaming.svc:9092"},
+            {"name": "KAFKA_SECURITY_PROTOCOL", "value": "SASL_PLAINTEXT"},
+            {"name": "KAFKA_SASL_MECHANISM", "value": "SCRAM-SHA-512"},
+            {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+        ]
+
+    def test_they_hold_no_credentials(self) -> None:
+        assert "secretKeyRef" not in json.dumps(pod())
+        assert [each["name"] for each in pod()["volumes"]] == ["config", "tmp"]
+
+    def test_they_are_spread(self) -> None:
+        keys = [each["topologyKey"] for each in pod()["topologySpreadConstraints"]]
+        assert keys == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+        assert len(pod(spread="kubernetes.io/hostname")["topologySpreadConstraints"]) == 1
+
+    @pytest.mark.parametrize(
+        ("changes", "seconds"), [({}, 45), ({"timeout": "1m", "drain": "0s"}, 70), ({"drain": "500ms"}, 41)]
+    )
+    def test_they_have_the_time_to_finish(self, changes: dict[str, str], seconds: int) -> None:
+        assert pod(limits=HttpGatewayLimits(**changes))["terminationGracePeriodSeconds"] == seconds  # type: ignore[arg-type]
+
+    def test_a_changed_setting_rolls_them(self) -> None:
+        before, after = (text_hash(gateway_json(settings(bearer=bearer), "streaming")) for bearer in (False, True))
+        assert before != after
+        template = stateful_set(settings(), before)["spec"]["template"]
+        assert template["metadata"]["annotations"] == {"kafka-platform/config": before}
+
+    def test_probes(self) -> None:
+        plain = container()
+        assert plain["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": 8080}
+        assert (
+            plain["livenessProbe"]["httpGet"] == plain["startupProbe"]["httpGet"] == {"path": "/healthz", "port": 8080}
+        )
+        secured = container(tls=HttpGatewayTls(certificate="data-tls"))
+        assert secured["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": 8080, "scheme": "HTTPS"}
+
+    def test_probes_need_no_certificate_of_a_caller(self) -> None:
+        assert container(tls=TLS)["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": 9404}
+
+    def test_resources(self) -> None:
+        assert container()["resources"] == {
+            "limits": {"memory": "1Gi"},
+            "requests": {"cpu": "500m", "memory": "1Gi"},
+        }
+        assert container(resources=HttpGatewayResources(cpu_limit="2"))["resources"]["limits"]["cpu"] == "2"
+
+
+class TestFiles:
+    def test_the_program_takes_its_settings(self) -> None:
+        text = gateway_json(settings(), "streaming")
+        read = msgspec.json.decode(text, type=program.Settings)
+        assert read == program.Settings(peers="data-pods.streaming.svc")
+        assert list(config_map(settings(), text)["data"]) == ["gateway.json"]
+
+    def test_the_program_takes_every_setting(self) -> None:
+        limits = HttpGatewayLimits(body="2Mi", records=5, bodies="64Mi", callers=7, heartbeat="1500ms", drain="0s")
+        full = settings(tls=TLS, anonymous="web", bearer=True, recheck="2m", cors=["*"], limits=limits)
+        read = msgspec.json.decode(gateway_json(full, "streaming"), type=program.Settings)
+        assert read.tls == program.Tls(
+            certificate="/etc/kafka-platform/tls/tls.crt",
+            key="/etc/kafka-platform/tls/tls.key",
+            client_authority="/etc/kafka-platform/client-authority/ca.crt",
+        )
+        assert read.anonymous == program.Anonymous(
+            username="web", password_file="/etc/kafka-platform/anonymous/password"
+        )
+        assert (read.bearer, read.recheck_seconds, read.cors) == (True, 120, ("*",))
+        assert read.limits == program.Limits(
+            body_bytes=2 * 2**20, records=5, bytes=64 * 2**20, callers=7, heartbeat_seconds=1.5, drain_seconds=0
+        )
+
+    def test_every_file_that_is_named_is_mounted(self) -> None:
+        from dataclasses import replace
+
+        changes: dict[str, Any] = {
+            "tls": TLS,
+            "anonymous": "web",
+            "connection": replace(CONNECTION, ca_secret="kafka-tls"),
+        }
+        text = gateway_json(settings(**changes), "streaming") + json.dumps(container(**changes)["env"])
+        mounted = {each["mountPath"]: each["name"] for each in container(**changes)["volumeMounts"]}
+        volumes = {each["name"]: each for each in pod(**changes)["volumes"]}
+        assert mounted.pop("/tmp") == "tmp"
+        files = {
+            "/etc/kafka-platform/config/gateway.json": "data-config",
+            "/etc/kafka-platform/tls/tls.crt": "data-tls",
+            "/etc/kafka-platform/tls/tls.key": "data-tls",
+            "/etc/kafka-platform/client-authority/ca.crt": "callers",
+            "/etc/kafka-platform/anonymous/password": "web-kafka",
+            "/etc/kafka-platform/ca/ca.crt": "kafka-tls",
+        }
+        for file, source in files.items():
+            assert file in text
+            folder, _, key = file.rpartition("/")
+            volume = volumes[mounted[folder]]
+            if source == "data-config":
+                assert volume["configMap"] == {"name": source}
+            else:
+                assert volume["secret"]["secretName"] == source
+                assert {"key": key, "path": key} in volume["secret"]["items"]
+        assert set(mounted) == {file.rpartition("/")[0] for file in files}
+
+
+class TestNetwork:
+    def test_services(self) -> None:
+        assert service(settings())["spec"]["ports"] == [
+            {"name": "http", "port": 80, "protocol": "TCP", "targetPort": 8080}
+        ]
+        assert service(settings(tls=TLS))["spec"]["ports"][0]["port"] == 443
+        headless = pods_service(settings())["spec"]
+        assert headless["clusterIP"] == "None"
+        assert headless["publishNotReadyAddresses"] is True
+        assert stateful_set(settings(), "hash")["spec"]["serviceName"] == pods_service(settings())["metadata"]["name"]
+
+    def test_everybody_may_call_unless_told(self) -> None:
+        everybody, metrics = network_policy(settings(), [])["spec"]["ingress"]
+        assert everybody == {"ports": [{"port": 8080, "protocol": "TCP"}]}
+        assert metrics == {"from": [{"namespaceSelector": {}}], "ports": [{"port": 9404, "protocol": "TCP"}]}
+        some, _ = network_policy(settings(client_namespaces=["web", "shop"]), [])["spec"]["ingress"]
+        names = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["shop", "web"]}
+        assert some["from"] == [{"podSelector": {}}, {"namespaceSelector": {"matchExpressions": [names]}}]
+        _, metrics = network_policy(settings(metrics_namespaces=["monitoring"]), [])["spec"]["ingress"]
+        assert "monitoring" in str(metrics["from"])
+
+    def test_it_reaches_kafka_names_and_its_peers(self) -> None:
+        ports = kafka_ports(settings(broker_ports=[9096, 9094]), "a:9092, b:9094")
+        assert ports == [{"port": port, "protocol": "TCP"} for port in (9092, 9094, 9096)]
+        names, kafka, peers = network_policy(settings(), ports)["spec"]["egress"]
+        assert names == {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
+        assert kafka == {"ports": ports}
+        assert peers == {"ports": [{"port": 8080, "protocol": "TCP"}], "to": [{"podSelector": {"matchLabels": OWN}}]}
+
+
+class TestExposure:
+    def test_a_node_port(self) -> None:
+        spec = node_port_service(settings(), NodePortExposure(port=30080))["spec"]
+        assert spec["type"] == "NodePort"
+        assert spec["ports"] == [{"name": "http", "nodePort": 30080, "port": 80, "protocol": "TCP", "targetPort": 8080}]
+
+    def test_a_load_balancer(self) -> None:
+        exposure = LoadBalancerExposure(host="data.example.com", source_ranges=["10.0.0.0/8"], annotations={"a": "b"})
+        manifest = load_balancer_service(settings(tls=TLS), exposure)
+        assert manifest["metadata"]["annotations"] == {
+            "a": "b",
+            "external-dns.alpha.kubernetes.io/hostname": "data.example.com",
+        }
+        assert manifest["spec"]["loadBalancerSourceRanges"] == ["10.0.0.0/8"]
+        assert manifest["spec"]["ports"][0]["port"] == 443
+        plain = load_balancer_service(settings(), LoadBalancerExposure())
+        assert "annotations" not in plain["metadata"]
+        assert "loadBalancerSourceRanges" not in plain["spec"]
+
+    def test_a_gateway_of_its_own(self) -> None:
+        exposure = GatewayApiExposure(host="data.example.com", gateway_class="envoy", certificate="data-tls")
+        own = gateway(settings(), exposure)
+        assert own["metadata"]["annotations"] == {"pulumi.com/waitFor": "condition=Programmed"}
+        [listener] = own["spec"]["listeners"]
+        assert listener["hostname"] == "data.example.com"
+        assert listener["tls"]["certificateRefs"] == [{"group": "", "kind": "Secret", "name": "data-tls"}]
+        route = http_route(settings(), exposure)["spec"]
+        assert route["hostnames"] == ["data.example.com"]
+        assert route["parentRefs"] == [
+            {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": own["metadata"]["name"]}
+        ]
+        [rule] = route["rules"]
+        assert rule["backendRefs"][0] | {"name": "data", "port": 80} == rule["backendRefs"][0]
+        assert rule["timeouts"] == {"request": "0s"}
+
+    def test_a_gateway_that_is_there(self) -> None:
+        exposure = GatewayApiExposure(host="data.example.com", gateway="infra/public", listener="https")
+        [parent] = http_route(settings(), exposure)["spec"]["parentRefs"]
+        assert (parent["namespace"], parent["name"], parent["sectionName"]) == ("infra", "public", "https")
+        [parent] = http_route(settings(), GatewayApiExposure(host="a.b", gateway="public"))["spec"]["parentRefs"]
+        assert "namespace" not in parent
+
+    def test_an_ingress(self) -> None:
+        exposure = IngressExposure(host="data.example.com", ingress_class="nginx", certificate="data-tls")
+        spec = ingress(settings(), exposure)["spec"]
+        assert spec["ingressClassName"] == "nginx"
+        assert spec["tls"] == [{"hosts": ["data.example.com"], "secretName": "data-tls"}]
+        [path] = spec["rules"][0]["http"]["paths"]
+        assert path["backend"] == {"service": {"name": "data", "port": {"number": 80}}}
+        default = ingress(settings(), IngressExposure(host="data.example.com", ingress_class="nginx"))
+        assert default["spec"]["tls"] == [{"hosts": ["data.example.com"]}]
+
+
+def make(expose: Exposure | None = None, **changes: Any) -> tuple[dict[str, Registered], HttpGateway]:
+    made: list[HttpGateway] = []
+    args = HttpGatewayArgs(connection=CONNECTION, expose=expose or Exposure(), **changes)
+    found = run(lambda: made.append(HttpGateway("data", args)))
+    return found, made[0]
+
+
+CHILDREN = [
+    "ConfigMap data-config",
+    "HttpGateway data",
+    "NetworkPolicy data-network",
+    "PodDisruptionBudget data-disruption",
+    "Service data-pods",
+    "Service data-service",
+    "StatefulSet data-pods",
+]
+
+
+class TestGraph:
+    def test_children(self) -> None:
+        found, made = make()
+        assert sorted(found) == CHILDREN
+        assert all("kafka-platform:index:HttpGateway$" in each.urn for each in found.values() if each.name != "data")
+        assert value(made.url) == "http://data.streaming.svc"
+        assert value(made.service) == "data"
+        assert value(made.namespace) == "streaming"
+        file = found["ConfigMap data-config"].inputs["data"]["gateway.json"]
+        template = found["StatefulSet data-pods"].inputs["spec"]["template"]
+        assert template["metadata"]["annotations"]["kafka-platform/config"] == text_hash(file)
+        egress = found["NetworkPolicy data-network"].inputs["spec"]["egress"]
+        assert egress[1] == {"ports": [{"port": 9092, "protocol": "TCP"}]}
+
+    def test_in_a_namespace_of_its_own(self) -> None:
+        found, made = make(namespace="edge", tls=HttpGatewayTls(certificate="data-tls"))
+        namespaces = {each.inputs["metadata"]["namespace"] for each in found.values() if "metadata" in each.inputs}
+        assert namespaces == {"edge"}
+        assert value(made.url) == "https://data.edge.svc"
+        assert '"data-pods.edge.svc"' in found["ConfigMap data-config"].inputs["data"]["gateway.json"]
+
+    @pytest.mark.parametrize(
+        ("expose", "more"),
+        [
+            (Exposure(node_port=NodePortExposure(port=30080)), ["Service data-external"]),
+            (Exposure(load_balancer=LoadBalancerExposure()), ["Service data-external"]),
+            (Exposure(ingress=IngressExposure(host="a.b", ingress_class="nginx")), ["Ingress data-ingress"]),
+            (Exposure(gateway_api=GatewayApiExposure(host="a.b", gateway="x")), ["HTTPRoute data-route"]),
+            (
+                Exposure(gateway_api=GatewayApiExposure(host="a.b", gateway_class="x", certificate="y")),
+                ["Gateway data-gateway", "HTTPRoute data-route"],
+            ),
+        ],
+        ids=lambda value: str(value)[:40],
+    )
+    def test_the_way_in(self, expose: Exposure, more: list[str]) -> None:
+        found, _ = make(expose)
+        assert sorted(found) == sorted([*CHILDREN, *more])
+
+    def test_scaling(self) -> None:
+        found, _ = make(pods=HttpGatewayPods(min=2, max=20))
+        assert sorted(found) == sorted([*CHILDREN, "HorizontalPodAutoscaler data-autoscaler"])
+        assert "replicas" not in found["StatefulSet data-pods"].inputs["spec"]
+
+
+def args(**changes: Any) -> HttpGatewayArgs:
+    return HttpGatewayArgs(connection=CONNECTION, **changes)
+
+
+MISUSES: list[tuple[Callable[[], object], str]] = [
+    (lambda: HttpGatewayPods(min=0), "min: 0 is out of range: use 1 to 200"),
+    (lambda: HttpGatewayPods(min=3, max=2), "max: 2 is out of range: use 3 (min) to 200"),
+    (lambda: HttpGatewayPods(max=4, cpu_percent=0), "cpu_percent: 0 is out of range: use 1 to 100"),
+    (lambda: HttpGatewayPods(requests_in_flight=9), "requests_in_flight: the number of pods is fixed: write max too"),
+    (lambda: HttpGatewayPods(max=3, requests_in_flight=0), "requests_in_flight: 0 is out of range: use at least 1"),
+    (lambda: HttpGatewayResources(memory="64Mi"), "memory: 64Mi is too little for a gateway: use at least 256Mi"),
+    (lambda: HttpGatewayResources(cpu="lots"), "cpu: 'lots' is not a Kubernetes quantity: write"),
+    (lambda: HttpGatewayResources(cpu="2", cpu_limit="1"), "cpu_limit: 1 is less than cpu (2): raise it"),
+    (lambda: HttpGatewayLimits(requests=0), "requests: 0 is out of range: use at least 1"),
+    (lambda: HttpGatewayLimits(body="unlimited"), "body: 'unlimited' is no bound: write a size such as 1Mi"),
+    (lambda: HttpGatewayLimits(body="big"), "body: 'big' is not a size: write"),
+    (lambda: HttpGatewayLimits(body="1Gi"), "bodies: 256Mi is less than one body (1Gi): raise it"),
+    (lambda: HttpGatewayLimits(timeout="forever"), "timeout: 'forever' is not a time to wait: write a duration such"),
+    (lambda: HttpGatewayLimits(heartbeat="0s"), "heartbeat: '0s' is not a time to wait: write a duration such as 15s"),
+    (
+        lambda: HttpGatewayLimits(streams=10),
+        "streams_per_caller: 1000 is more than all callers together have (10): use less",
+    ),
+    (lambda: HttpGatewayTls(certificate="Data TLS"), "certificate: 'Data TLS' is not a Kubernetes Secret name: use"),
+    (lambda: NodePortExposure(port=80), "port: 80 is out of range: use 30000 to 32767"),
+    (lambda: LoadBalancerExposure(port=0), "port: 0 is out of range: use 1 to 65535"),
+    (lambda: LoadBalancerExposure(source_ranges=["10.0.0.1/8"]), "source_ranges: '10.0.0.1/8' is not a network: write"),
+    (lambda: GatewayApiExposure(host="a b", gateway="x"), "host: 'a b' is not a Kubernetes host name: use"),
+    (lambda: GatewayApiExposure(host="a.b"), "gateway_class: missing: write one, or gateway"),
+    (
+        lambda: GatewayApiExposure(host="a.b", gateway="x", gateway_class="y"),
+        "gateway_class: gateway is given too: keep one of them",
+    ),
+    (lambda: GatewayApiExposure(host="a.b", gateway_class="x"), "certificate: missing, passwords would pass in the"),
+    (
+        lambda: GatewayApiExposure(host="a.b", gateway="x", certificate="y"),
+        "certificate: the Gateway that is there has its own: remove it",
+    ),
+    (
+        lambda: GatewayApiExposure(host="a.b", gateway_class="x", certificate="y", listener="z"),
+        "listener: a Gateway of its own has one only: remove it, or name a gateway",
+    ),
+    (lambda: GatewayApiExposure(host="a.b", gateway="A/b"), "gateway: 'A' is not a Kubernetes namespace: use"),
+    (lambda: IngressExposure(host="a.b", ingress_class="N"), "ingress_class: 'N' is not a Kubernetes IngressClass"),
+    (
+        lambda: Exposure(node_port=NodePortExposure(port=30080), load_balancer=LoadBalancerExposure()),
+        "node_port: load_balancer is given too: keep one of them",
+    ),
+    (lambda: args(namespace="Edge"), "namespace: 'Edge' is not a Kubernetes namespace: use"),
+    (lambda: args(anonymous="admin"), "anonymous: 'admin' is a user of the platform itself: choose another name"),
+    (lambda: args(recheck="0s"), "recheck: '0s' is not a time to wait: write a duration such as 60s"),
+    (lambda: args(cors=["shop.example.com"]), "cors: 'shop.example.com' is not an origin: write one such as https://"),
+    (lambda: args(broker_ports=[0]), "broker_ports: 0 is out of range: use 1 to 65535"),
+    (lambda: args(client_namespaces=["A"]), "client_namespaces: 'A' is not a Kubernetes namespace: use"),
+    (
+        lambda: args(limits=HttpGatewayLimits(bodies="768Mi")),
+        "limits.bodies: 768Mi of bodies need twice as much memory, and there is 1Gi: use less",
+    ),
+    (
+        lambda: args(pods=HttpGatewayPods(max=4, requests_in_flight=2048)),
+        "pods.requests_in_flight: a pod takes at most 2048 requests (limits.requests): use less",
+    ),
+    (
+        lambda: args(
+            tls=TLS, expose=Exposure(gateway_api=GatewayApiExposure(host="a.b", gateway_class="x", certificate="y"))
+        ),
+        "tls: what exposes the gateway ends TLS and speaks plain HTTP with the pods: remove tls",
+    ),
+    (
+        lambda: args(client_namespaces=["web"], expose=Exposure(node_port=NodePortExposure(port=30080))),
+        "client_namespaces: callers outside Kubernetes come from no namespace: remove it",
+    ),
+]
+
+
+@pytest.mark.parametrize(("misuse", "message"), MISUSES, ids=[message[:40] for _, message in MISUSES])
+def test_misuse_is_refused(misuse: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError) as refusal:  # noqa: PT011  # the message is compared below
+        misuse()
+    assert str(refusal.value).startswith(message)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["Data", "a" * 51, "data.api", "1data"])
+def test_a_name_that_cannot_be_a_service_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="name"):
+        run(lambda: HttpGateway(name, args()))
+
+
+def test_the_name_of_the_kafka_is_refused() -> None:
+    with pytest.raises(ValueError, match="name: 'events' is the Kafka's too, and so would be their Services'"):
+        run(lambda: HttpGateway("events", args()))
+
+
+def test_defaults_are_those_of_the_program() -> None:
+    assert msgspec.convert(HttpGatewayLimits().settings(), program.Limits) == program.Limits()
