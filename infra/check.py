@@ -52,7 +52,9 @@ def summary(settings: Settings) -> str:
     """The platform in a few words."""
     kafka = settings.kafka
     brokers = _count(kafka.nodes, "node") if kafka.engine is Engine.EMBEDDED else str(kafka.bootstrap_servers)
-    counts = (_count(len(settings.topics), "topic"), _count(len(settings.users), "user"))
+    counts = [_count(len(settings.topics), "topic"), _count(len(settings.users), "user")]
+    if settings.gateway is not None:
+        counts.append("HTTP gateway")
     return f"{kafka.engine.value} Kafka, {brokers}, {', '.join(counts)}"
 
 

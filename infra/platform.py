@@ -5,16 +5,27 @@ from typing import Any
 
 import pulumi
 import pulumi_kubernetes
-from kafka_platform import Deletion, Engine, ExternalKafka, KafkaCluster, KafkaClusterArgs, KafkaResources
+from kafka_platform import (
+    Deletion,
+    Engine,
+    ExternalKafka,
+    HttpGateway,
+    HttpGatewayArgs,
+    KafkaCluster,
+    KafkaClusterArgs,
+    KafkaResources,
+)
 from kafka_platform.cluster import RUNTIME_IMAGE
 from kafka_platform.kubernetes import after
 from kafka_platform.resources import KafkaResourcesArgs
 from pulumi_kubernetes.core.v1 import Namespace
 
-from infra.settings import Settings
+from infra.settings import Gateway, Settings
 
 CLUSTER = "kafka"
 """Name of the cluster in its namespace: bootstrap servers are `kafka.<namespace>.svc:9092`."""
+GATEWAY = "gateway"
+"""Name of the HTTP gateway in its namespace: `http://gateway.<namespace>.svc`."""
 
 
 class Platform:
@@ -42,6 +53,7 @@ class Platform:
         self._namespaces = self._make_namespaces()
         self.cluster = self._cluster()
         self.resources = self._resources()
+        self.gateway = None if settings.gateway is None else self._gateway(settings.gateway)
 
     def outputs(self) -> dict[str, Any]:
         """What the stack exports. No secret is among it, only where they are."""
@@ -57,6 +69,8 @@ class Platform:
             outputs["clusterId"] = self.cluster.cluster_id
         if self.resources is not None:
             outputs["userSecrets"] = self.resources.user_secrets
+        if self.gateway is not None:
+            outputs["gatewayUrl"] = self.gateway.url
         return outputs
 
     def _make_namespaces(self) -> list[Namespace]:
@@ -127,6 +141,32 @@ class Platform:
                 runtime_image=settings.images.runtime or RUNTIME_IMAGE,
             ),
             pulumi.ResourceOptions(provider=self._provider),
+        )
+
+    def _gateway(self, gateway: Gateway) -> HttpGateway:
+        settings = self._settings
+        # The password of the user that callers without credentials are.
+        waits_for = [self.resources] if gateway.anonymous is not None and self.resources is not None else []
+        return HttpGateway(
+            GATEWAY,
+            HttpGatewayArgs(
+                connection=self.cluster.connection,
+                pods=gateway.pods,
+                resources=gateway.resources,
+                expose=gateway.exposure(),
+                tls=gateway.tls,
+                limits=gateway.limits,
+                anonymous=gateway.anonymous,
+                bearer=gateway.bearer,
+                recheck=gateway.recheck,
+                cors=gateway.cors,
+                client_namespaces=gateway.client_namespaces,
+                metrics_namespaces=gateway.metrics_namespaces,
+                broker_ports=gateway.broker_ports,
+                spread=settings.kafka.spread,
+                runtime_image=settings.images.runtime or RUNTIME_IMAGE,
+            ),
+            pulumi.ResourceOptions(provider=self._provider, depends_on=waits_for),
         )
 
     def _namespace(self) -> pulumi.Input[str]:

@@ -7,12 +7,24 @@ from pathlib import Path
 
 from infra.settings import stackfile
 from infra.settings.faults import Fault, SettingsError
-from infra.settings.model import ExternalListener, Images, Kafka, Kubernetes, ListenerSettings, Settings, Tenant
+from infra.settings.model import (
+    ExternalListener,
+    Gateway,
+    GatewayExposure,
+    Images,
+    Kafka,
+    Kubernetes,
+    ListenerSettings,
+    Settings,
+    Tenant,
+)
 from infra.settings.parsing import parse
 
 __all__ = [
     "ExternalListener",
     "Fault",
+    "Gateway",
+    "GatewayExposure",
     "Images",
     "Kafka",
     "Kubernetes",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
-from kafka_platform import model
+from kafka_platform import gateway_model, model
 
 Path = tuple[str | int, ...]
 """Where something stands in a stack file, as keys and positions in lists."""
@@ -84,13 +84,20 @@ FORMS = {
     "cpu": "a quantity such as '2' or 500m, in quotes if it is a bare number",
     "cpuLimit": "a quantity such as '2' or 500m, in quotes if it is a bare number",
     "version": "three numbers such as 4.3.1",
+    "body": "a size such as 1Mi",
+    "bodies": "a size such as 256Mi",
+    "timeout": "a duration such as 30s",
+    "consumerIdle": "a duration such as 5m",
+    "heartbeat": "a duration such as 15s",
+    "drain": "a duration such as 5s",
+    "recheck": "a duration such as 60s",
 }
 
 
 def explain(error: Any, known: Sequence[str], elsewhere: Mapping[str, str]) -> tuple[Path, str, Path]:
     """Path and message of one pydantic error, and the path of what has to be left out to look for further faults.
 
-    `known` are the keys that are known where the error is, `elsewhere` has the one full path of keys known elsewhere.
+    `known` are the keys that are known where the error is, `elsewhere` has the full paths of keys known elsewhere.
     """
     kind, path, value = error["type"], tuple(error["loc"]), error["input"]
     key = path[-1] if path else ""
@@ -118,6 +125,7 @@ def _needed(key: str) -> str:
         "operations": "write a list such as [READ, DESCRIBE]",
         "expose": "write nodePort or loadBalancer",
         "host": "write the name by which clients reach the brokers",
+        "certificate": "write the name of a Secret",
     }
     return examples.get(key, "write a value for it")
 
@@ -162,11 +170,14 @@ def _type_error(kind: str, key: str, value: Any, known: Sequence[str]) -> str:
 
 
 def _snake_fields() -> frozenset[str]:
-    classes = [each for each in vars(model).values() if isinstance(each, type) and is_dataclass(each)]
+    values = [*vars(model).values(), *vars(gateway_model).values()]
+    classes = [each for each in values if isinstance(each, type) and is_dataclass(each)]
     return frozenset(field.name for each in classes for field in fields(each))
 
 
-_FIELDS = _snake_fields() | {"annotations", "port"}
+# The fields of sections whose checks see several of them.
+_SECTION_FIELDS = {"client_namespaces", "limits", "pods", "resources", "tls"}
+_FIELDS = _snake_fields() | {"annotations", "port"} | _SECTION_FIELDS
 
 
 def _camel(text: str) -> str:

@@ -35,11 +35,19 @@ SECTIONS: frozenset[tuple[str, ...]] = frozenset(
         ("tenants", _ANY),
         ("tenants", _ANY, "users"),
         ("tenants", _ANY, "users", _ANY),
+        ("gateway",),
+        ("gateway", "pods"),
+        ("gateway", "resources"),
+        ("gateway", "limits"),
+        ("gateway", "expose", "loadBalancer"),
     }
 )
 """Mappings that may be left empty (`orders:` declares a topic with all defaults); `*` is any name."""
 FREE_TEXT: frozenset[tuple[str, ...]] = frozenset({("kafka", "config"), ("topics", _ANY, "config")})
 """Mappings whose values may be written as numbers and as true or false; Kafka takes them as text."""
+
+_FEW = 3
+"""More places of a key are no help to somebody who has put it at a wrong one."""
 
 
 def parse(raw: Any, folder: Folder = STACKS) -> Settings:
@@ -200,7 +208,7 @@ def known_keys(path: Path) -> Sequence[str]:
 
 @cache
 def _fixed_keys() -> Mapping[str, str]:
-    """The full path of each key that stands at one place only, and below no name that people choose."""
+    """The full paths, as people say them, of each key that stands at few places, and below no name that people choose."""
     found: dict[str, list[str]] = {}
 
     def walk(path: Path) -> None:
@@ -209,7 +217,11 @@ def _fixed_keys() -> Mapping[str, str]:
             walk((*path, key))
 
     walk(())
-    return {key: paths[0] for key, paths in found.items() if len(paths) == 1}
+    return {key: _or(paths) for key, paths in found.items() if len(paths) <= _FEW}
+
+
+def _or(words: Sequence[str]) -> str:
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _below(node: Mapping[str, Any], part: str | int) -> Iterator[Mapping[str, Any]]:

@@ -5,10 +5,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from kafka_platform.declarations import MAX_BYTES, declarations
+from kafka_platform.gateway_model import Exposure
 from kafka_platform.model import (
     AclResource,
     Cleanup,
     Engine,
+    NodePorts,
     Operation,
     SaslMechanism,
     SecurityProtocol,
@@ -20,7 +22,7 @@ from kafka_platform.names import RESERVED_TOPIC_PREFIXES, check_label, check_top
 from kafka_platform.units import quantity, size_bytes
 
 from infra.settings.faults import Fault, Path, suggest
-from infra.settings.model import ExternalListener, Settings, Tenant
+from infra.settings.model import ExternalListener, Gateway, Settings, Tenant
 
 MAX_REPLICAS_PER_BROKER = 30_000
 """Partitions times replicas on one broker: each maps two index files into memory, and Linux gives a process 65,530
@@ -96,6 +98,7 @@ def relations(settings: Settings, known: Known) -> list[Fault]:
         *_topics(settings, known),
         *_namespaces(settings),
         *_users(settings, known),
+        *_gateway(settings, known),
         *_size(settings),
     ]
 
@@ -395,6 +398,61 @@ def _no_topic(pattern: str, topics: Sequence[str]) -> str:
     if pattern.endswith("*"):
         return f"no topic begins with {pattern[:-1]!r}: {fix}"
     return f"{pattern!r} is not a topic of this file: {fix}"
+
+
+def _gateway(settings: Settings, known: Known) -> Iterator[Fault]:
+    gateway = settings.gateway
+    if gateway is None or not known("kafka", "engine"):
+        return
+    embedded = settings.kafka.engine is Engine.EMBEDDED
+    if gateway.bearer and embedded:
+        yield Fault(
+            path=("gateway", "bearer"),
+            message="an embedded Kafka knows no tokens: remove the key, or write engine: external",
+        )
+    if gateway.broker_ports and embedded:
+        yield Fault(
+            path=("gateway", "brokerPorts"),
+            message="the ports of an embedded Kafka are known: remove the key, or write engine: external",
+        )
+    if gateway.expose is not None and known("gateway", "expose") and gateway.exposure() == Exposure():
+        yield Fault(
+            path=("gateway", "expose"),
+            message="no way in is given: write nodePort, loadBalancer, gatewayClass, gateway or ingressClass",
+        )
+    yield from _anonymous(settings, gateway, known)
+    yield from _taken_port(settings, gateway, known)
+
+
+def _anonymous(settings: Settings, gateway: Gateway, known: Known) -> Iterator[Fault]:
+    name = gateway.anonymous
+    declared_here = settings.kafka.engine is Engine.EMBEDDED or settings.kafka.admin_secret is not None
+    if name is None or not declared_here or not known("tenants"):
+        return
+    user = settings.users.get(name)
+    if user is None:
+        fix = suggest(name, settings.users) if settings.users else "declare it under tenants"
+        yield Fault(path=("gateway", "anonymous"), message=f"{name!r} is not a user of this file: {fix}")
+    elif user.namespace != settings.namespace:
+        yield Fault(
+            path=("gateway", "anonymous"),
+            message=f"the Secret of {name!r} is delivered to namespace {user.namespace!r}, and the gateway is in "
+            f"{settings.namespace!r}: use a user of a tenant without a namespace",
+        )
+
+
+def _taken_port(settings: Settings, gateway: Gateway, known: Known) -> Iterator[Fault]:
+    port, kafka = gateway.exposure().node_port, settings.kafka
+    listener = kafka.listeners.external
+    if port is None or listener is None or kafka.engine is not Engine.EMBEDDED or not known("kafka", "nodes"):
+        return
+    addresses = listener.addresses()
+    if isinstance(addresses, NodePorts) and 0 <= port.port - addresses.first_port < kafka.nodes:
+        yield Fault(
+            path=("gateway", "expose", "nodePort"),
+            message=f"{port.port} is the port of broker {port.port - addresses.first_port}, "
+            f"by kafka.listeners.external: use another one",
+        )
 
 
 def _size(settings: Settings) -> Iterator[Fault]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from kafka_platform import ExternalKafka, KafkaClusterArgs, KafkaConnection, KafkaResourcesArgs
+from kafka_platform import ExternalKafka, HttpGatewayArgs, KafkaClusterArgs, KafkaConnection, KafkaResourcesArgs
 from kafka_platform.declarations import declarations
 from kafka_platform.model import Engine
 
@@ -84,6 +84,20 @@ def deploy(settings: Settings) -> None:
             min_insync_replicas=kafka.defaults.min_insync_replicas_on(kafka.nodes),
         )
         KafkaResourcesArgs(connection=connection, topics=settings.topics, users=settings.users)
+        if settings.gateway is not None:
+            gateway = settings.gateway
+            HttpGatewayArgs(
+                connection=connection,
+                pods=gateway.pods,
+                resources=gateway.resources,
+                expose=gateway.exposure(),
+                tls=gateway.tls,
+                limits=gateway.limits,
+                anonymous=gateway.anonymous,
+                recheck=gateway.recheck,
+                cors=gateway.cors,
+                client_namespaces=gateway.client_namespaces,
+            )
     declarations(settings.topics, settings.users, kafka.defaults.replicas)
 
 

@@ -62,6 +62,9 @@ RIGHT = [
     "tenants: {t: {users: {u: , v: {acls: [{resource: cluster, name: kafka-cluster, operations: [ALL]}]}}}}",
     "kafka: {nodes: 3, storage: 1.5Ti, defaults: {retention: forever}, config: {num.io.threads: 8}}",
     "topics: {a: {retention: 1d12h, retentionSize: unlimited, maxMessageSize: 2MiB}}",
+    "gateway:",
+    "gateway: {pods: , resources: , limits: , expose: {loadBalancer: }}",
+    "gateway: {pods: {min: 2, max: 20, requestsInFlight: 64}, expose: {gateway: infra/public, host: a.example.com}}",
 ]
 
 

@@ -5,7 +5,19 @@ from typing import Any
 
 import pytest
 import yaml
-from kafka_platform import KafkaClusterArgs
+from kafka_platform import (
+    Exposure,
+    GatewayApiExposure,
+    HttpGatewayArgs,
+    HttpGatewayLimits,
+    HttpGatewayPods,
+    HttpGatewayTls,
+    IngressExposure,
+    KafkaClusterArgs,
+    KafkaConnection,
+    LoadBalancerExposure,
+    NodePortExposure,
+)
 from kafka_platform.cluster import KAFKA_VERSION
 from kafka_platform.model import (
     Acl,
@@ -115,6 +127,71 @@ def test_load_balancers() -> None:
     assert settings.kafka.listeners.listeners().external == LoadBalancers(
         host="b{nodeId}.example.com", port=9094, annotations={"a": "b"}
     )
+
+
+def test_there_is_no_gateway_unless_asked_for() -> None:
+    assert parse({}).gateway is None
+    gateway = platform("gateway:").gateway
+    assert gateway is not None
+    component = HttpGatewayArgs(
+        connection=KafkaConnection(cluster="kafka", namespace="s", bootstrap_servers="k:9092", security_protocol="SSL")
+    )
+    for field in dataclasses.fields(component):
+        if hasattr(gateway, field.name) and field.name != "expose":
+            assert getattr(gateway, field.name) == getattr(component, field.name), field.name
+    assert gateway.exposure() == component.expose
+
+
+def test_a_whole_gateway() -> None:
+    settings = platform(
+        """
+        tenants: {web: {users: {web: }}}
+        gateway:
+          pods: {min: 2, max: 20, cpuPercent: 60, requestsInFlight: 100}
+          resources: {cpu: "1", cpuLimit: "2", memory: 2Gi}
+          tls: {certificate: data-tls, clientAuthority: callers}
+          limits: {body: 4Mi, requestsPerCaller: 64, consumerIdle: 1m, drain: 10s}
+          expose: {loadBalancer: {host: data.example.com, port: 8443, sourceRanges: [10.0.0.0/8]}}
+          anonymous: web
+          recheck: 5m
+          cors: [https://shop.example.com]
+          metricsNamespaces: [monitoring]
+        """
+    )
+    gateway = settings.gateway
+    assert gateway is not None
+    assert gateway.pods == HttpGatewayPods(min=2, max=20, cpu_percent=60, requests_in_flight=100)
+    assert gateway.tls == HttpGatewayTls(certificate="data-tls", client_authority="callers")
+    assert gateway.limits == HttpGatewayLimits(body="4Mi", requests_per_caller=64, consumer_idle="1m", drain="10s")
+    assert gateway.exposure().load_balancer == LoadBalancerExposure(
+        host="data.example.com", port=8443, source_ranges=["10.0.0.0/8"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "exposure"),
+    [
+        ("nodePort: 30080", Exposure(node_port=NodePortExposure(port=30080))),
+        (
+            "gatewayClass: envoy, host: data.example.com, certificate: data-tls",
+            Exposure(
+                gateway_api=GatewayApiExposure(host="data.example.com", gateway_class="envoy", certificate="data-tls")
+            ),
+        ),
+        (
+            "gateway: infra/public, listener: https, host: data.example.com",
+            Exposure(gateway_api=GatewayApiExposure(host="data.example.com", gateway="infra/public", listener="https")),
+        ),
+        (
+            "ingressClass: nginx, host: data.example.com, annotations: {a: b}",
+            Exposure(ingress=IngressExposure(host="data.example.com", ingress_class="nginx", annotations={"a": "b"})),
+        ),
+    ],
+)
+def test_ways_in(text: str, exposure: Exposure) -> None:
+    gateway = platform(f"gateway: {{expose: {{{text}}}}}").gateway
+    assert gateway is not None
+    assert gateway.exposure() == exposure
 
 
 def test_an_external_kafka() -> None:
