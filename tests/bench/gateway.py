@@ -19,11 +19,25 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
+from kafka_platform_runtime.connection import Connection as RuntimeConnection
+from kafka_platform_runtime.quotas import QuotaChange, QuotaClient
 
 from sandbox.host import install
 from tests.bench.measure import ending_properly, report
@@ -43,6 +57,9 @@ IDLE_CONNECTIONS = 1000
 REPLICAS = 3
 TOPIC = "bench"
 AUTHORIZATION = "Basic " + base64.b64encode(f"{ADMIN_USER}:{ADMIN_PASSWORD}".encode()).decode()
+THROTTLED, THROTTLED_PASSWORD, QUOTA = "throttled", "password-of-the-throttled", 500_000.0
+"""A tenant who may write half a megabyte a second and tries to write more over so many connections."""
+THROTTLED_CONNECTIONS = 8
 ENVIRONMENT = {**os.environ, "KAFKA_PASSWORD": ADMIN_PASSWORD, "PYTHONPATH": str(Path.cwd())}
 LIMITS = {"drainSeconds": 0, "streamsPerCaller": 2 * IDLE_STREAMS}
 
@@ -155,16 +172,24 @@ class Connection:
 
     def write(self, request: bytes) -> None:
         """Send a request and read its answer, which has to be 200."""
+        status, _ = self.answer(request)
+        if status != 200:
+            raise SystemExit(f"a write was answered with {status}")
+
+    def answer(self, request: bytes) -> tuple[int, float]:
+        """Send a request and read its answer: the status, and the seconds after which to come again."""
         self.socket.sendall(request)
         answer = b""
         while b"\r\n\r\n" not in answer:
             answer += self.socket.recv(65536)
         head, _, rest = answer.partition(b"\r\n\r\n")
         found = re.search(rb"content-length: (\d+)", head)
-        if not head.startswith(b"HTTP/1.1 200") or found is None:
+        if found is None:
             raise SystemExit(answer.decode())
         while len(rest) < int(found[1]):
             rest += self.socket.recv(65536)
+        later = re.search(rb"retry-after: (\d+)", head)
+        return int(head.split(b" ", 2)[1]), float(later[1]) if later else 0.0
 
     def begin(self, path: str) -> None:
         """Ask for a stream and read the head of its answer."""
@@ -179,10 +204,15 @@ class Connection:
             raise SystemExit(answer.decode())
 
 
-def request(records: int) -> bytes:
+def authorization(user: str, password: str) -> str:
+    """The header of a caller."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def request(records: int, caller: str | None = None) -> bytes:
     """A write as it goes over the wire."""
     text = body(records)
-    head = f"POST /topics/{TOPIC} HTTP/1.1\r\nhost: gateway\r\nauthorization: {AUTHORIZATION}\r\n"
+    head = f"POST /topics/{TOPIC} HTTP/1.1\r\nhost: gateway\r\nauthorization: {caller or AUTHORIZATION}\r\n"
     head += f"content-type: application/vnd.kafka.json.v2+json\r\ncontent-length: {len(text)}\r\n\r\n"
     return (head + text).encode()
 
@@ -213,6 +243,40 @@ def lone(server: Server) -> dict[str, float]:
         load.join()
     taken.sort()
     return {"p50_ms": taken[len(taken) // 2] * 1000, "p99_ms": taken[len(taken) * 99 // 100] * 1000}
+
+
+@contextlib.contextmanager
+def throttled(server: Server) -> Iterator[None]:
+    """Another tenant writes more than his quota allows and comes again when he is told to."""
+    ended = threading.Event()
+    answers: Counter[int] = Counter()
+    write = request(BATCH, authorization(THROTTLED, THROTTLED_PASSWORD))
+
+    def insist() -> None:
+        connection = Connection(server.port)
+        while not ended.is_set():
+            status, later = connection.answer(write)
+            answers[status] += 1
+            ended.wait(later)
+
+    threads = [threading.Thread(target=insist) for _ in range(THROTTLED_CONNECTIONS)]
+    for thread in threads:
+        thread.start()
+    try:
+        time.sleep(2)
+        yield
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+    if not answers[429] or set(answers) - {200, 429}:
+        raise SystemExit(f"the throttled tenant got {dict(answers)}: 200 and 429 were expected")
+
+
+def lone_beside_throttled(server: Server) -> dict[str, float]:
+    """As `lone`, while another tenant is throttled."""
+    with throttled(server):
+        return lone(server)
 
 
 def streamed_per_second(server: Server, records: int, batch: int) -> float:
@@ -291,7 +355,15 @@ def kafka_with_topic(folder: Path) -> Iterator[LocalKafka]:
     with LocalKafka(jars=jars, folder=folder / "kafka", heap="1g") as kafka:
         admin = AdminClient(dict(kafka.client()))
         admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1, config=retention)])[TOPIC].result(30)
+        credential = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
+        change = UserScramCredentialUpsertion(THROTTLED, credential, THROTTLED_PASSWORD.encode())
+        admin.alter_user_scram_credentials([change])[THROTTLED].result(30)
+        anybody = (ResourcePatternType.LITERAL, f"User:{THROTTLED}", "*", AclOperation.WRITE, AclPermissionType.ALLOW)
+        for done in admin.create_acls([AclBinding(ResourceType.TOPIC, TOPIC, *anybody)]).values():
+            done.result(30)
         del admin
+        with QuotaClient(RuntimeConnection.from_environment(kafka.environment())) as quotas:
+            quotas.change([QuotaChange(user=THROTTLED, set={"producer_byte_rate": QUOTA})])
         yield kafka
 
 
@@ -318,6 +390,7 @@ def main() -> None:
                     {
                         "native, lone write, p99 ms": lambda: native(kafka, "lone", LONE_SAMPLES)["p99_ms"],
                         "gateway, lone write, p99 ms": lambda: lone(server)["p99_ms"],
+                        "beside a throttled tenant, p99 ms": lambda: lone_beside_throttled(server)["p99_ms"],
                     }
                 )
             with gateway(kafka, folder) as server:
@@ -339,6 +412,7 @@ def main() -> None:
         stream_one_by_one_ratio=reads["stream one by one, records/s"] / reads["native consumer, records/s"],
         single_per_second=writes["gateway, single writes/s"],
         p99_added_ms=late["gateway, lone write, p99 ms"] - late["native, lone write, p99 ms"],
+        isolation_ratio=late["beside a throttled tenant, p99 ms"] / late["gateway, lone write, p99 ms"],
         naive_ratio=writes["gateway, records/s"] / writes["naive gateway, records/s"],
         naive_single_ratio=writes["gateway, single writes/s"] / writes["naive gateway, single writes/s"],
         **{re.sub(r"\W+", "_", name): figure for name, figure in {**writes, **reads, **late}.items()},

@@ -5,7 +5,7 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.001
 """Pause between two looks for acknowledgements. Shorter ones cost more than they gain; the event loop counts in ms."""
+POLLS_BETWEEN_CHECKS = 100
+"""Records that could not even be handed over are noticed then, should nothing else happen."""
 KEPT_BATCHES = 512
 LONGEST_KEPT_BATCH = 1000
 """Batches are used again; larger ones are not worth their memory."""
@@ -63,6 +65,18 @@ class TextRecord(_Record):
     key: str | None = None
 
 
+class Value(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A JSON record that is a value and nothing else."""
+
+    value: Raw
+
+
+class Values(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """The body of a write of such records."""
+
+    records: list[Value]
+
+
 class JsonRecords(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """The body of a write in the json format."""
 
@@ -92,76 +106,103 @@ class Failed(msgspec.Struct, gc=False):
 class Answer(msgspec.Struct, gc=False, omit_defaults=True):
     """An entry per record, in their order."""
 
-    offsets: list[Written | Failed | None]
+    offsets: Sequence[Written | Failed]
     error_code: int = 0
     message: str = ""
 
 
-class _Batch:
-    """The records of one request on their way. Its callbacks, one per place, are made once and used again."""
+Delivered = Callable[[KafkaError | None, Any], None]
 
-    __slots__ = ("callbacks", "done", "failures", "left", "results")
+
+class _Batch:
+    """The records of one request on their way.
+
+    Kafka's answers come one by one in any order, each to the callback of its record. The callbacks are made once, do as
+    little as can be, and are used again by the next request: they are most of what a record costs here.
+    """
+
+    __slots__ = ("done", "offsets", "places", "results", "size")
 
     def __init__(self) -> None:
-        self.callbacks: list[Callable[[KafkaError | None, Any], None]] = []
-        self.results: list[Written | Failed | None] = []
-        self.left = 0
-        self.failures: list[KafkaError] = []
-        self.done: Callable[[], None]
+        self.results: list[Any] = []
+        """For each record None, then its offset, or where it was written, or why it was not."""
+        self.offsets: list[Delivered] = []
+        """Callbacks that note the offset alone, for records whose partition is known."""
+        self.places: list[Delivered] = []
+        """Callbacks that note the partition too."""
+        self.size = 0
+        self.done: asyncio.Future[None]
 
-    def begin(self, size: int, done: Callable[[], None]) -> None:
-        """Make ready for `size` records; `done` is called once, after the last of them."""
-        for index in range(len(self.callbacks), size):
-            self.callbacks.append(self._callback(index))
-        self.results = [None] * size
-        self.left = size
-        self.failures = []
-        self.done = done
+    def begin(self, size: int) -> None:
+        """Make ready for `size` records."""
+        for index in range(len(self.offsets), size):
+            self.results.append(None)
+            self.offsets.append(_noting_offset(self.results, index))
+            self.places.append(_noting_place(self.results, index))
+        self.results[:size] = [None] * size
+        self.size = size
+        self.done = asyncio.get_running_loop().create_future()
 
-    def _callback(self, index: int) -> Callable[[KafkaError | None, Any], None]:
-        def delivered(error: KafkaError | None, message: Any) -> None:
-            if error is None:
-                self.results[index] = Written(message.partition(), message.offset())
-                self.left -= 1
-                if not self.left:
-                    self.done()
-            else:
-                self.fail(index, error)
+    def is_complete(self) -> bool:
+        """Whether the fate of every record is known."""
+        return self.results[self.size - 1] is not None and None not in self.results[: self.size]
 
-        return delivered
 
-    def fail(self, index: int, error: KafkaError) -> None:
-        """Note that a record was not acknowledged."""
-        reason = errors.from_kafka(error, f"Record {index}")
-        self.results[index] = Failed(reason.code, reason.message)
-        self.failures.append(error)
-        self.left -= 1
-        if not self.left:
-            self.done()
+def _noting_offset(results: list[Any], index: int) -> Delivered:
+    def delivered(error: KafkaError | None, message: Any) -> None:
+        results[index] = message.offset() if error is None else error
+
+    return delivered
+
+
+def _noting_place(results: list[Any], index: int) -> Delivered:
+    def delivered(error: KafkaError | None, message: Any) -> None:
+        results[index] = Written(message.partition(), message.offset()) if error is None else error
+
+    return delivered
+
+
+class Target(NamedTuple):
+    """Where the records of a request go."""
+
+    partition: int | None
+    """What the path says."""
+    sticky: int
+    """For records without a key."""
+    partitions: int
 
 
 class _Poller:
     """Looks for acknowledgements while somebody waits for any, in the event loop's own thread."""
 
     def __init__(self) -> None:
-        self._callers: set[Caller] = set()
+        self._waiting: dict[Caller, list[_Batch]] = {}
         self._scheduled = False
 
-    def watch(self, caller: Caller) -> None:
-        """Somebody waits for this caller's producer."""
+    def watch(self, caller: Caller, batch: _Batch) -> None:
+        """A batch was handed to this caller's producer: resolve its future when all of it is answered."""
         caller.awaited += 1
-        self._callers.add(caller)
+        self._waiting.setdefault(caller, []).append(batch)
         if not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
 
     def _poll(self) -> None:
-        for caller in tuple(self._callers):
+        for caller, batches in list(self._waiting.items()):
             caller.turn += 1
-            caller.producer.poll(0)
-            if not caller.awaited:
-                self._callers.discard(caller)
-        self._scheduled = bool(self._callers)
+            if caller.producer.poll(0) or caller.turn % POLLS_BETWEEN_CHECKS == 0:
+                left = []
+                for batch in batches:
+                    if not batch.is_complete():
+                        left.append(batch)
+                    elif not batch.done.done():
+                        batch.done.set_result(None)
+                caller.awaited -= len(batches) - len(left)
+                if left:
+                    self._waiting[caller] = left
+                else:
+                    del self._waiting[caller]
+        self._scheduled = bool(self._waiting)
         if self._scheduled:
             asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
 
@@ -178,6 +219,7 @@ class Writes:
         self._limits = gateway.settings.limits
         self._poller = _Poller()
         self._free: list[_Batch] = []
+        self._values = msgspec.json.Decoder(Values)
         self._json = msgspec.json.Decoder(JsonRecords)
         self._text = msgspec.json.Decoder(TextRecords)
         self._encode = msgspec.json.Encoder().encode
@@ -222,45 +264,50 @@ class Writes:
         if known is None or known.until < self._gateway.time():
             known = await self._gateway.topic(caller, topic)
         partition = None if partition_text is None else self._partition(topic, partition_text, known.partitions)
-        loop = asyncio.get_running_loop()
         batch = self._free.pop() if self._free else _Batch()
-        acknowledged: asyncio.Future[None] = loop.create_future()
-
-        def done() -> None:
-            caller.awaited -= 1
-            if not acknowledged.done():
-                acknowledged.set_result(None)
-
         # Records without a key and a partition go to one partition until the next pause, as Kafka's own clients do.
         sticky = known.available[caller.turn % len(known.available)]
-        count = writer(caller, batch, done, topic, body, partition, sticky, known.partitions)
+        place = writer(caller, batch, topic, body, Target(partition, sticky, known.partitions))
+        self._poller.watch(caller, batch)
         if send_only:
-            acknowledged.add_done_callback(lambda _: self._finish(caller, topic, batch))
+            batch.done.add_done_callback(lambda _: self._answer(caller, topic, batch, place))
             return Response(status=HTTPStatus.ACCEPTED, body=b"{}")
-        await acknowledged
-        results, failures = batch.results, batch.failures
-        self._finish(caller, topic, batch)
-        if not failures:
-            return Response(body=self._encode(Answer(results)))
-        return self._failed(results, failures, count)
+        await batch.done
+        return self._answer(caller, topic, batch, place)
 
-    def _finish(self, caller: Caller, topic: str, batch: _Batch) -> None:
-        self._gateway.metrics.written(len(batch.results) - len(batch.failures), len(batch.failures))
-        for error in batch.failures:
+    def _answer(self, caller: Caller, topic: str, batch: _Batch, place: int | None) -> Response:
+        """What became of the records; the batch is free again after it."""
+        results = batch.results[: batch.size]
+        if batch.size <= LONGEST_KEPT_BATCH and len(self._free) < KEPT_BATCHES:
+            self._free.append(batch)
+        failures = [each for each in results if type(each) is KafkaError]
+        self._gateway.metrics.written(len(results) - len(failures), len(failures))
+        if not failures:
+            if place is None:
+                return Response(body=self._encode(Answer(results)))
+            text = f'}},{{"partition":{place},"offset":'.join(map(repr, results))
+            return Response(body=f'{{"offsets":[{{"partition":{place},"offset":{text}}}]}}'.encode())
+        for error in failures:
             if errors.is_unknown_topic(error) or error.code() == KafkaError._UNKNOWN_PARTITION:
                 caller.topics.pop(topic, None)
-        if len(self._free) < KEPT_BATCHES and len(batch.callbacks) <= LONGEST_KEPT_BATCH:
-            self._free.append(batch)
+        entries: list[Written | Failed] = []
+        for index, each in enumerate(results):
+            if type(each) is KafkaError:
+                reason = errors.from_kafka(each, f"Record {index}")
+                entries.append(Failed(reason.code, reason.message))
+            else:
+                entries.append(Written(place, each) if place is not None else each)
+        return self._failed(entries, failures)
 
-    def _failed(self, results: list[Written | Failed | None], failures: Sequence[KafkaError], count: int) -> Response:
+    def _failed(self, entries: Sequence[Written | Failed], failures: Sequence[KafkaError]) -> Response:
         """200 if some records were written and the fate of the others is known; otherwise the status of the failure."""
         reasons = [errors.from_kafka(error, "The records") for error in failures]
         unknown = next((each for each in reasons if each.status == HTTPStatus.GATEWAY_TIMEOUT), None)
-        alike = len(failures) == count and len({each.code for each in reasons}) == 1
+        alike = len(failures) == len(entries) and len({each.code for each in reasons}) == 1
         reason = unknown or (reasons[0] if alike else None)
         if reason is None:
-            return Response(body=self._encode(Answer(results)))
-        body = self._encode(Answer(results, error_code=reason.code, message=reason.message))
+            return Response(body=self._encode(Answer(entries)))
+        body = self._encode(Answer(entries, error_code=reason.code, message=reason.message))
         return Response(status=reason.status, body=body, headers=reason.headers)
 
     def _partition(self, topic: str, text: str, partitions: int) -> int:
@@ -271,56 +318,49 @@ class Writes:
             raise errors.no_partition(topic, number)
         return number
 
-    def _checked(self, records: Sequence[_Record], partition: int | None) -> int:
-        count = len(records)
+    def _check(self, records: Sequence[_Record], target: Target) -> None:
+        self._check_count(len(records))
+        if target.partition is not None and any(record.partition is not None for record in records):
+            raise unprocessable("records: partition stands in the path already: leave it out of the records.")
+
+    def _check_count(self, count: int) -> None:
         if not count:
             raise unprocessable("records: is empty: send at least one record.")
         if count > self._limits.records:
             raise too_large(f"The request has {count} records: at most {self._limits.records} are taken.")
-        if partition is not None and any(record.partition is not None for record in records):
-            raise unprocessable("records: partition stands in the path already: leave it out of the records.")
-        return count
 
-    def _write_json(
-        self,
-        caller: Caller,
-        batch: _Batch,
-        done: Callable[[], None],
-        topic: str,
-        body: bytes,
-        partition: int | None,
-        sticky: int,
-        partitions: int,
-    ) -> int:
+    def _write_json(self, caller: Caller, batch: _Batch, topic: str, body: bytes, target: Target) -> int | None:
         # Values are passed on as they are: that they are UTF-8 is not seen by the decoder, which leaves them closed.
         if not body.isascii():
             try:
                 body.decode()
             except UnicodeDecodeError:
                 raise malformed("The body is not UTF-8.") from None
-        records = _decoded(self._json, body).records
-        count = self._checked(records, partition)
         if not any(name in body for name in BEYOND_VALUES):
-            _send_values(caller, batch, done, topic, records, sticky if partition is None else partition, self._poller)
-        else:
-            rows = _json_rows(records)
-            _send(caller, batch, done, topic, count, rows, partition, sticky, partitions, self._poller)
-        return count
+            values = _decoded(self._values, body).records
+            self._check_count(len(values))
+            place = target.sticky if target.partition is None else target.partition
+            _send_values(caller, batch, topic, values, place)
+            return place
+        records = _decoded(self._json, body).records
+        self._check(records, target)
+        rows: list[Row] = [
+            (
+                None if bytes(record.value) == NULL else record.value,
+                None if record.key is NO_KEY or bytes(record.key) == NULL else _compact(record.key),
+                record.partition,
+                record.timestamp,
+                _headers(record.headers, index),
+            )
+            for index, record in enumerate(records)
+        ]
+        _send(caller, batch, topic, rows, target)
+        return None
 
-    def _write_text(
-        self,
-        caller: Caller,
-        batch: _Batch,
-        done: Callable[[], None],
-        topic: str,
-        body: bytes,
-        partition: int | None,
-        sticky: int,
-        partitions: int,
-    ) -> int:
+    def _write_text(self, caller: Caller, batch: _Batch, topic: str, body: bytes, target: Target) -> None:
         records = _decoded(self._text, body).records
-        count = self._checked(records, partition)
-        rows = [
+        self._check(records, target)
+        rows: list[Row] = [
             (
                 None if record.value is None else record.value.encode(),
                 None if record.key is None else record.key.encode(),
@@ -330,23 +370,12 @@ class Writes:
             )
             for index, record in enumerate(records)
         ]
-        _send(caller, batch, done, topic, count, rows, partition, sticky, partitions, self._poller)
-        return count
+        _send(caller, batch, topic, rows, target)
 
-    def _write_binary(
-        self,
-        caller: Caller,
-        batch: _Batch,
-        done: Callable[[], None],
-        topic: str,
-        body: bytes,
-        partition: int | None,
-        sticky: int,
-        partitions: int,
-    ) -> int:
+    def _write_binary(self, caller: Caller, batch: _Batch, topic: str, body: bytes, target: Target) -> None:
         records = _decoded(self._text, body).records
-        count = self._checked(records, partition)
-        rows = [
+        self._check(records, target)
+        rows: list[Row] = [
             (
                 _base64(record.value, index, "value"),
                 _base64(record.key, index, "key"),
@@ -356,24 +385,10 @@ class Writes:
             )
             for index, record in enumerate(records)
         ]
-        _send(caller, batch, done, topic, count, rows, partition, sticky, partitions, self._poller)
-        return count
+        _send(caller, batch, topic, rows, target)
 
 
 Row = tuple[Any, Any, int | None, int | None, list[tuple[str, str | bytes | None]] | None]
-
-
-def _json_rows(records: Sequence[JsonRecord]) -> Sequence[Row]:
-    return [
-        (
-            None if bytes(record.value) == NULL else record.value,
-            None if record.key is NO_KEY or bytes(record.key) == NULL else _compact(record.key),
-            record.partition,
-            record.timestamp,
-            _headers(record.headers, index),
-        )
-        for index, record in enumerate(records)
-    ]
 
 
 def _compact(key: Raw) -> bytes:
@@ -382,20 +397,11 @@ def _compact(key: Raw) -> bytes:
     return msgspec.json.format(text, indent=-1) if text[0] in b"{[" else text
 
 
-def _send_values(
-    caller: Caller,
-    batch: _Batch,
-    done: Callable[[], None],
-    topic: str,
-    records: Sequence[JsonRecord],
-    partition: int,
-    poller: _Poller,
-) -> None:
+def _send_values(caller: Caller, batch: _Batch, topic: str, records: Sequence[Value], partition: int) -> None:
     """As `_send`, for records that are values and nothing else: the way that most records take, in half the time."""
-    batch.begin(len(records), done)
-    poller.watch(caller)
+    batch.begin(len(records))
     produce = caller.producer.produce
-    for record, delivered in zip(records, batch.callbacks, strict=False):
+    for record, delivered in zip(records, batch.offsets, strict=False):
         try:
             produce(topic, record.value, None, partition, delivered)
         except KafkaException as failure:
@@ -404,28 +410,16 @@ def _send_values(
             delivered(KafkaError(KafkaError._QUEUE_FULL), None)
 
 
-def _send(
-    caller: Caller,
-    batch: _Batch,
-    done: Callable[[], None],
-    topic: str,
-    count: int,
-    rows: Sequence[Row],
-    partition: int | None,
-    sticky: int,
-    partitions: int,
-    poller: _Poller,
-) -> None:
+def _send(caller: Caller, batch: _Batch, topic: str, rows: Sequence[Row], target: Target) -> None:
     """Hand the records to the producer; from here on each of them has its own fate."""
-    batch.begin(count, done)
-    poller.watch(caller)
+    batch.begin(len(rows))
     produce = caller.producer.produce
-    for (value, key, wanted, timestamp, headers), delivered in zip(rows, batch.callbacks, strict=False):
-        place = partition
+    for (value, key, wanted, timestamp, headers), delivered in zip(rows, batch.places, strict=False):
+        place = target.partition
         if place is None:
-            place = wanted if wanted is not None else sticky if key is None else ANY_PARTITION
+            place = wanted if wanted is not None else target.sticky if key is None else ANY_PARTITION
         try:
-            if place >= partitions:
+            if place >= target.partitions:
                 raise KafkaException(KafkaError(KafkaError._UNKNOWN_PARTITION))
             if timestamp is None and headers is None:
                 produce(topic, value, key, place, delivered)
