@@ -1,0 +1,145 @@
+"""Every object of an HTTP gateway, as a real API server takes it: by a dry run, nothing is made."""
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from kafka_platform import gateway_objects
+from kafka_platform.connection import KafkaConnection
+from kafka_platform.gateway_model import (
+    Exposure,
+    GatewayApiExposure,
+    HttpGatewayPods,
+    HttpGatewayResources,
+    HttpGatewayTls,
+    IngressExposure,
+    LoadBalancerExposure,
+    NodePortExposure,
+)
+from kafka_platform.gateway_objects import GatewaySettings
+
+from tests import gateway_api
+
+NAMESPACE = "gateway-objects"
+
+EXPOSURES = {
+    "inside": Exposure(),
+    "node-port": Exposure(node_port=NodePortExposure(port=31880)),
+    "load-balancer": Exposure(
+        load_balancer=LoadBalancerExposure(
+            port=8443,
+            host="data.example.com",
+            source_ranges=["203.0.113.0/24", "2001:db8::/32"],
+            annotations={"a": "b"},
+        )
+    ),
+    "gateway-class": Exposure(
+        gateway_api=GatewayApiExposure(
+            host="data.example.com", gateway_class="envoy", certificate="data-tls", annotations={"a": "b"}
+        )
+    ),
+    "gateway": Exposure(
+        gateway_api=GatewayApiExposure(host="data.example.com", gateway="infra/public", listener="https")
+    ),
+    "ingress": Exposure(
+        ingress=IngressExposure(
+            host="data.example.com", ingress_class="nginx", certificate="data-tls", annotations={"a": "b"}
+        )
+    ),
+    "ingress-default": Exposure(ingress=IngressExposure(host="data.example.com", ingress_class="nginx")),
+}
+
+
+def rendered(expose: Exposure, *, full: bool) -> Iterator[dict[str, Any]]:
+    """All objects; `full` is with everything that is optional."""
+    settings = GatewaySettings(
+        name="data",
+        namespace=NAMESPACE,
+        connection=KafkaConnection(
+            cluster="events",
+            namespace=NAMESPACE,
+            bootstrap_servers="events:9092",
+            security_protocol="SASL_SSL" if full else "SASL_PLAINTEXT",
+            sasl_mechanism="SCRAM-SHA-512",
+            ca_secret="kafka-tls" if full else None,
+        ),
+        image="ghcr.io/kafka-platform/runtime:0.1.0",
+        pods=HttpGatewayPods(max=20, requests_in_flight=100) if full else HttpGatewayPods(),
+        resources=HttpGatewayResources(cpu_limit="2"),
+        tls=HttpGatewayTls(certificate="data-tls", client_authority="callers") if full else None,
+        anonymous="web" if full else None,
+        client_namespaces=["shop"] if full else (),
+        metrics_namespaces=["monitoring"] if full else (),
+        broker_ports=[9094] if full else (),
+    )
+    content = gateway_objects.gateway_json(settings, NAMESPACE)
+    yield gateway_objects.config_map(settings, content)
+    yield gateway_objects.service(settings)
+    yield gateway_objects.pods_service(settings)
+    yield gateway_objects.pod_disruption_budget(settings)
+    yield gateway_objects.network_policy(settings, gateway_objects.kafka_ports(settings, "events:9092"))
+    yield gateway_objects.stateful_set(settings, gateway_objects.text_hash(content))
+    if full:
+        yield gateway_objects.autoscaler(settings)
+    if expose.node_port is not None:
+        yield gateway_objects.node_port_service(settings, expose.node_port)
+    if expose.load_balancer is not None:
+        yield gateway_objects.load_balancer_service(settings, expose.load_balancer)
+    if expose.gateway_api is not None:
+        if expose.gateway_api.gateway_class is not None:
+            yield gateway_objects.gateway(settings, expose.gateway_api)
+        yield gateway_objects.http_route(settings, expose.gateway_api)
+    if expose.ingress is not None:
+        yield gateway_objects.ingress(settings, expose.ingress)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _namespace(environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    subprocess.run(["kubectl", "create", "namespace", NAMESPACE], env=environment, check=False, capture_output=True)
+    with gateway_api.installed(tmp_path_factory.mktemp("gateway-api"), environment):
+        yield
+    delete = ["kubectl", "delete", "namespace", NAMESPACE, "--wait=false"]
+    subprocess.run(delete, env=environment, check=False, capture_output=True)
+
+
+def dry_run(objects: list[dict[str, Any]], environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["kubectl", "apply", "--server-side", "--dry-run=server", "--validate=strict", "-o", "json", "-f", "-"],
+        input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}),
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["plain", "full"])
+@pytest.mark.parametrize("variant", EXPOSURES)
+def test_the_api_server_takes_every_object(variant: str, full: bool, environment: Mapping[str, str]) -> None:
+    objects = list(rendered(EXPOSURES[variant], full=full))
+    done = dry_run(objects, environment)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr, f"warnings: {done.stderr}"
+    taken = json.loads(done.stdout)["items"]
+    assert [each["kind"] for each in taken] == [each["kind"] for each in objects]
+
+
+def test_the_api_server_would_say_what_is_wrong_with_a_route(environment: Mapping[str, str]) -> None:
+    """The definitions are those of the Gateway API, with its rules, and not something that takes everything."""
+    *_, route = rendered(EXPOSURES["gateway"], full=False)
+    route["spec"]["rules"][0]["timeouts"]["request"] = "forever"
+    refused = dry_run([route], environment)
+    assert refused.returncode != 0
+    assert "spec.rules[0].timeouts.request" in refused.stderr
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["plain", "full"])
+def test_no_pod_breaks_the_restricted_security_standard(full: bool, environment: Mapping[str, str]) -> None:
+    labels = ["pod-security.kubernetes.io/warn=restricted", "pod-security.kubernetes.io/warn-version=latest"]
+    label = ["kubectl", "label", "--overwrite", "namespace", NAMESPACE, *labels]
+    subprocess.run(label, env=environment, check=True, capture_output=True)
+    pods = [each for each in rendered(Exposure(), full=full) if each["kind"] == "StatefulSet"]
+    done = dry_run(pods, environment)
+    assert done.returncode == 0, done.stderr
+    assert "would violate PodSecurity" not in done.stderr
