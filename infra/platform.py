@@ -70,7 +70,7 @@ class Platform:
         if self.resources is not None:
             outputs["userSecrets"] = self.resources.user_secrets
         if self.gateway is not None:
-            outputs["gatewayUrl"] = self.gateway.url
+            outputs["gateway"] = {"url": self.gateway.url, "service": self.gateway.service}
         return outputs
 
     def _make_namespaces(self) -> list[Namespace]:

@@ -43,15 +43,17 @@ def test_an_embedded_platform() -> None:
 
 def test_a_gateway() -> None:
     found, exported = build({**EMBEDDED, "gateway": {"pods": {"min": 3}, "expose": {"nodePort": 30080}}})
-    assert exported["gatewayUrl"] == "http://gateway.streaming.svc"
+    assert {name: value(each) for name, each in exported["gateway"].items()} == {
+        "url": "http://gateway.streaming.svc",
+        "service": "gateway",
+    }
     assert found["StatefulSet gateway-pods"].inputs["spec"]["replicas"] == 3
     assert found["Service gateway-external"].inputs["spec"]["ports"][0]["nodePort"] == 30080
     assert found["ConfigMap gateway-config"].inputs["metadata"]["namespace"] == "streaming"
 
 
 def test_a_gateway_of_an_external_kafka() -> None:
-    found, exported = build({**EXTERNAL, "gateway": {"bearer": True, "brokerPorts": [9094]}})
-    assert exported["gatewayUrl"] == "http://gateway.streaming.svc"
+    found, _ = build({**EXTERNAL, "gateway": {"bearer": True, "brokerPorts": [9094]}})
     egress = found["NetworkPolicy gateway-network"].inputs["spec"]["egress"][1]
     assert [each["port"] for each in egress["ports"]] == [9093, 9094]
 
