@@ -21,6 +21,7 @@ import uvicorn
 import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from kafka_platform_runtime.gateway.consumers import Consumers
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, overloaded, too_many
 from kafka_platform_runtime.gateway.health import KafkaProbe
 from kafka_platform_runtime.gateway.http import (
@@ -212,7 +213,7 @@ class Gateway:
 
 
 def _parts(gateway: Gateway) -> list[Part]:
-    return []
+    return [Consumers(gateway)]
 
 
 _TOPIC_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
