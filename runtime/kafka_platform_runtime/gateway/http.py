@@ -19,6 +19,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 V2 = "application/vnd.kafka.v2+json"
+PATHS_KEPT = 1000
 
 
 class Gone(Exception):  # noqa: N818 - not an error: somebody left
@@ -279,6 +280,8 @@ class Router:
     """Finds the route of a request."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
+        self._found: dict[tuple[str, str], tuple[Route, list[str]]] = {}
+        """The paths of late; most callers come again and again to the same ones."""
         self._by_length: dict[int, list[tuple[tuple[str | None, ...], dict[str, Route]]]] = {}
         for route in routes:
             pattern = tuple(None if part.startswith("{") else part for part in route.path.split("/"))
@@ -297,6 +300,16 @@ class Router:
         Raises:
             GatewayError: there is none (404), or not with this method (405), or a segment is not UTF-8 (400).
         """
+        known = self._found.get((method, path))
+        if known is not None:
+            return known
+        found = self._look(method, path)
+        if len(self._found) >= PATHS_KEPT:
+            self._found.clear()
+        self._found[method, path] = found
+        return found
+
+    def _look(self, method: str, path: str) -> tuple[Route, list[str]]:
         parts = path.split("/")
         allowed: Mapping[str, Route] | None = None
         for pattern, methods in self._by_length.get(len(parts), ()):
@@ -332,8 +345,10 @@ def error_response(error: GatewayError, **more: Any) -> Response:
 
 def encoded_headers(response: Response) -> list[tuple[bytes, bytes]]:
     """The headers of an answer as ASGI wants them."""
-    headers = [(b"content-type", response.content_type.encode()), (b"content-length", b"%d" % len(response.body))]
-    headers.extend((name.encode(), value.encode()) for name, value in response.headers)
+    kind = b"application/vnd.kafka.v2+json" if response.content_type is V2 else response.content_type.encode()
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(response.body))]
+    if response.headers:
+        headers.extend((name.encode(), value.encode()) for name, value in response.headers)
     return headers
 
 

@@ -61,7 +61,7 @@ class Caller:
         self.producer: Producer
         self.topics: dict[str, Topic] = {}
         self.turn = 0
-        """Counts the pauses between batches: records without a key go to one partition until the next."""
+        """Counts the looks for acknowledgements: records without a key go to another partition every few of them."""
         self.awaited = 0
         """Requests that wait for Kafka's acknowledgement."""
         self.requests = 0
@@ -149,6 +149,7 @@ class Callers:
 
     def __init__(self, kafka: Kafka, settings: Settings, executor: ThreadPoolExecutor) -> None:
         self._kafka = kafka
+        self._has_login = kafka.security_protocol.has_login
         self._settings = settings
         self._executor = executor
         self._known: dict[bytes | None, Caller] = {}
@@ -171,7 +172,7 @@ class Callers:
         Raises:
             GatewayError: 401 without or with wrong credentials, 503 if Kafka cannot be asked.
         """
-        if not self._kafka.security_protocol.has_login:
+        if not self._has_login:
             authorization = None
         caller = self._known.get(authorization)
         if caller is not None and caller.valid_until > (moment := now()):
@@ -271,8 +272,7 @@ class Callers:
 
     def _credentials(self, authorization: bytes | None) -> tuple[str, dict[str, Any]]:
         client = self._kafka.client()
-        protocol = self._kafka.security_protocol
-        if not protocol.has_login:
+        if not self._has_login:
             return "anonymous", client
         if authorization is None:
             anonymous = self._settings.anonymous

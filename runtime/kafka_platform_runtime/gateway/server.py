@@ -9,7 +9,7 @@ import signal
 import ssl
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
@@ -19,7 +19,7 @@ import msgspec
 import prometheus_client
 import uvicorn
 import uvloop
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from kafka_platform_runtime.gateway.consumers import Consumers
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, overloaded, too_many
@@ -91,6 +91,8 @@ class Gateway:
         """Set when the program is told to end: streams say goodbye, so that their readers come back elsewhere."""
         self.not_ready: str | None = None
         self.certificates: _Certificates | None = None
+        self.connections: Collection[object] = ()
+        """Of HTTP; set by the server."""
         self.parts: list[Part] = _parts(self)
         own = [
             Route(method="GET", path="/healthz", handler=self._healthz, name="healthz", public=True),
@@ -200,6 +202,10 @@ class Gateway:
         while True:
             await asyncio.sleep(1)
             self.callers.maintain()
+            moment = now()
+            for connection in list(self.connections):
+                if isinstance(connection, BoundedProtocol):
+                    connection.refuse_if_late(moment)
             if self.certificates is not None:
                 self.certificates.refresh()
 
@@ -239,58 +245,91 @@ async def _refuse_websocket(send: Send, response: Response) -> None:
     await send({"type": "websocket.http.response.body", "body": response.body})
 
 
+class OneWrite(RequestResponseCycle):
+    """uvicorn's answer, written at once where all of it is known: a system call for the head alone costs a tenth."""
+
+    _start: Mapping[str, Any] | None = None
+
+    async def send(self, message: Any) -> None:
+        """Keep the head until the body comes."""
+        start = self._start
+        if start is None:
+            if message["type"] == "http.response.start" and not self.response_started:
+                self._start = message
+            else:
+                await super().send(message)
+            return
+        self._start = None
+        if message.get("more_body") or self.flow.write_paused or self.scope["method"] == "HEAD":
+            await super().send(start)  # type: ignore[arg-type]
+            await super().send(message)
+            return
+        if self.disconnected:
+            return
+        content = [STATUS_LINE[start["status"]]]
+        for name, value in start["headers"]:
+            if name == b"connection":  # only ever to close it
+                self.keep_alive = False
+                continue
+            content += (name, b": ", value, b"\r\n")
+        content += (b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n", message["body"])
+        self.response_started = self.response_complete = True
+        self.waiting_for_100_continue = False
+        self.transport.write(b"".join(content))
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 with bounds on the head of a request, of which it has none: size, number of fields, time."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._head_bytes = 0
-        self._in_head = True
-        self._head_timer: asyncio.TimerHandle | None = None
+        self._head_since: float | None = now()
+        """Since when a head is expected or under way; None while there is none."""
         self._fault: GatewayError | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A caller connects: the first head has its time."""
-        super().connection_made(transport)
-        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._late)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """A caller is gone."""
-        self._stop_timer()
-        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the caller; in a head they count even before the header that they belong to is complete."""
-        if self._in_head:
+        if self._head_since is not None:
             self._head_bytes += len(data)
         super().data_received(data)
-        if self._in_head and self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
-            self._fault = _head_too_large()
-            self.send_400_response("")
+        if self._head_since is not None and self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
+            self._refuse(_head_too_large())
 
     def on_message_begin(self) -> None:
         """The first byte of a head."""
         super().on_message_begin()
-        if not self._in_head:
-            self._in_head = True
+        if self._head_since is None:
+            self._head_since = now()
             self._head_bytes = 0
-            self._head_timer = self.loop.call_later(HEAD_SECONDS, self._late)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header."""
-        if len(self.headers) >= HEAD_FIELDS:
-            self._fault = _head_too_large()
-            raise self._fault
-        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head is here."""
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES:
+        if len(self.headers) > HEAD_FIELDS or (
+            # What has arrived may be the body too, so that only now its size is known.
+            self._head_bytes > HEAD_BYTES
+            and len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES
+        ):
             self._fault = _head_too_large()
             raise self._fault
-        self._in_head = False
-        self._stop_timer()
+        self._head_since = None
         super().on_headers_complete()
+        if not self.parser.should_upgrade():
+            self.cycle.__class__ = OneWrite
+
+    def refuse_if_late(self, moment: float) -> None:
+        """Close the connection if the head of a request takes too long; to be called from time to time."""
+        if self._head_since is None or self._head_since + HEAD_SECONDS > moment or self.transport.is_closing():
+            return
+        if self._head_bytes:
+            late = f"The head of the request did not arrive within {HEAD_SECONDS:g} s."
+            self._refuse(GatewayError(HTTPStatus.REQUEST_TIMEOUT, 40801, late))
+        else:
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         """Say why the request is not taken, as every other error is said, and close the connection."""
@@ -300,22 +339,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.write(b"\r\n".join([*head, b"", response.body]))
         self.transport.close()
 
-    def _late(self) -> None:
-        if not self.transport.is_closing():
-            if self._head_bytes:
-                self._fault = GatewayError(
-                    HTTPStatus.REQUEST_TIMEOUT,
-                    40801,
-                    f"The head of the request did not arrive within {HEAD_SECONDS:g} s.",
-                )
-                self.send_400_response("")
-            else:
-                self.transport.close()
-
-    def _stop_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def _refuse(self, fault: GatewayError) -> None:
+        self._fault = fault
+        self.send_400_response("")
 
 
 def _head_too_large() -> GatewayError:
@@ -395,6 +421,7 @@ async def serve(gateway: Gateway) -> None:
         config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
         gateway.certificates = _Certificates(tls, config.ssl)
     server = _Server(config)
+    gateway.connections = server.server_state.connections
 
     async def drain() -> None:
         gateway.not_ready = "The gateway is ending."
