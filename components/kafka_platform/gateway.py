@@ -159,7 +159,12 @@ class HttpGateway(pulumi.ComponentResource):
             StatefulSet,
             f"{name}-pods",
             gateway_objects.stateful_set(settings, content.apply(gateway_objects.text_hash)),
-            pulumi.ResourceOptions(parent=self, depends_on=[config, pods_service, policy]),
+            pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[config, pods_service, policy],
+                # The autoscaler's, from the first time that it decides on.
+                ignore_changes=["spec.replicas"] if settings.pods.scales else [],
+            ),
         )
         if settings.pods.scales:
             place(

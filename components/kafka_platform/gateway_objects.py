@@ -242,8 +242,11 @@ def autoscaler(settings: GatewaySettings) -> Manifest:
 
 def stateful_set(settings: GatewaySettings, config_hash: pulumi.Input[str]) -> Manifest:
     """The pods. None of them keeps anything; the set gives them names by which they find each other."""
-    spec: Manifest = {
+    spec = {
         "podManagementPolicy": "Parallel",
+        # Where an autoscaler decides, what is begun with: without it the API server begins with one pod, and goes back
+        # to one when a fixed number is taken away, until the autoscaler has looked.
+        "replicas": settings.pods.min,
         "selector": {"matchLabels": settings.own},
         "serviceName": f"{settings.name}-pods",
         "template": {
@@ -264,13 +267,17 @@ def stateful_set(settings: GatewaySettings, config_hash: pulumi.Input[str]) -> M
         },
         "updateStrategy": {"type": "RollingUpdate"},
     }
-    if not settings.pods.scales:
-        spec["replicas"] = settings.pods.min
     return {
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-        "spec": dict(sorted(spec.items())),
+        "metadata": metadata(
+            settings.name,
+            settings.namespace,
+            labels(settings.name, COMPONENT),
+            # A fixed number is taken back from the autoscaler that there was before.
+            None if settings.pods.scales else {"pulumi.com/patchForce": "true"},
+        ),
+        "spec": spec,
     }
 
 

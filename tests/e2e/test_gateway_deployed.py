@@ -201,17 +201,18 @@ def test_a_rolling_update_under_load_loses_nothing(
 
 
 def test_an_autoscaler_takes_the_number_over(stack: Stack, settings: dict[str, Any]) -> None:
-    settings["gateway"]["pods"] = {"min": 2, "max": 4}
+    settings["gateway"]["pods"] = {"min": 4, "max": 5}
     settings["gateway"]["limits"] = {"drain": "1s"}
     stack.write(settings)
     stack.up()
+    # Not one pod, as Kubernetes has it where nobody gives a number.
+    assert get("statefulset", "gateway", NAMESPACE)["spec"]["replicas"] >= 3
     eventually(
-        "two pods, as the autoscaler says without metrics",
-        lambda: get("statefulset", "gateway", NAMESPACE)["status"].get("readyReplicas") == 2,
+        "four pods, as the autoscaler says even without metrics",
+        lambda: get("statefulset", "gateway", NAMESPACE)["status"].get("readyReplicas") == 4,
         120,
     )
-    assert get("horizontalpodautoscaler", "gateway", NAMESPACE)["spec"]["maxReplicas"] == 4
-    kubectl("-n", NAMESPACE, "scale", "statefulset", "gateway", "--replicas=3")
+    assert get("horizontalpodautoscaler", "gateway", NAMESPACE)["spec"]["maxReplicas"] == 5
     assert steps(stack) == {}, "what the autoscaler decides is no difference"
 
 

@@ -18,6 +18,20 @@ class Registered:
     urn: str
     name: str
     inputs: dict[str, Any]
+    ignored: list[str]
+    """Properties whose changes are ignored."""
+
+
+class _Monitor(mocks.MockMonitor):
+    """Remembers what the mocks of Pulumi do not."""
+
+    def __init__(self) -> None:
+        super().__init__(_Mocks())
+        self.ignored: dict[str, list[str]] = {}
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
+        self.ignored[self.make_urn(request.parent, request.type, request.name)] = list(request.ignoreChanges)
+        return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
 
 class _Mocks(mocks.Mocks):
@@ -37,7 +51,7 @@ class _Mocks(mocks.Mocks):
 
 def run(program: Callable[[], Any]) -> dict[str, Registered]:
     """The resources that the program registers, by `<kind> <name>`. Raises what the program raises."""
-    monitor = mocks.MockMonitor(_Mocks())
+    monitor = _Monitor()
     mocks.set_mocks(_Mocks(), project="project", stack="stack", preview=False, monitor=monitor)
     SETTINGS.rpc_manager.clear()
     SETTINGS.outputs.clear()
@@ -46,7 +60,9 @@ def run(program: Callable[[], Any]) -> dict[str, Registered]:
     for resource in monitor.get_registered_resources().values():
         _, _, types, name = resource.urn.removeprefix("urn:pulumi:").split("::")
         kind = types.split("$")[-1].split(":")[-1]
-        found[f"{kind} {name}"] = Registered(urn=resource.urn, name=name, inputs=resource.state)
+        found[f"{kind} {name}"] = Registered(
+            urn=resource.urn, name=name, inputs=resource.state, ignored=monitor.ignored[resource.urn]
+        )
     return found
 
 
