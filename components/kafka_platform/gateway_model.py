@@ -198,11 +198,12 @@ class HttpGatewayTls:
     """TLS that ends at the pods. The files are read again when the Secrets change."""
 
     certificate: str
-    """Secret of the type kubernetes.io/tls (in the gateway's namespace). It must be valid for `<name>.<namespace>.svc`,
-    `*.<name>-pods.<namespace>.svc` and the names by which callers outside come."""
+    """Secret of the type kubernetes.io/tls (in the gateway's namespace), valid for `<name>.<namespace>.svc` and the names
+    by which callers outside come."""
     client_authority: str | None = None
     """Secret whose key `ca.crt` is the authority that callers' certificates must be signed by; they are then needed
-    besides a login. Default: callers need no certificate."""
+    besides a login. Pods call each other with `certificate`, so it must be signed by that authority too and be good for
+    clients. Default: callers need no certificate."""
 
     def __post_init__(self) -> None:
         for name in ("certificate", "client_authority"):
