@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import pytest
 from confluent_kafka import KafkaException
@@ -160,7 +161,7 @@ class LocalKafka:
     members: list[Node] = field(default_factory=list, init=False)
     _made_folder: bool = field(default=False, init=False)
 
-    def __enter__(self) -> "LocalKafka":
+    def __enter__(self) -> Self:
         self.start()
         return self
 

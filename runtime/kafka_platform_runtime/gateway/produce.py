@@ -112,6 +112,12 @@ class Answer(msgspec.Struct, gc=False, omit_defaults=True):
     message: str = ""
 
 
+class Unwritten(NamedTuple):
+    """Why a record was not acknowledged. A KafkaError alone cannot be compared with None: it raises TypeError."""
+
+    error: KafkaError
+
+
 Delivered = Callable[[KafkaError | None, Any], None]
 
 
@@ -151,14 +157,14 @@ class _Batch:
 
 def _noting_offset(results: list[Any], index: int) -> Delivered:
     def delivered(error: KafkaError | None, message: Any) -> None:
-        results[index] = message.offset() if error is None else error
+        results[index] = message.offset() if error is None else Unwritten(error)
 
     return delivered
 
 
 def _noting_place(results: list[Any], index: int) -> Delivered:
     def delivered(error: KafkaError | None, message: Any) -> None:
-        results[index] = Written(message.partition(), message.offset()) if error is None else error
+        results[index] = Written(message.partition(), message.offset()) if error is None else Unwritten(error)
 
     return delivered
 
@@ -189,23 +195,29 @@ class _Poller:
             asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
 
     def _poll(self) -> None:
-        for caller, batches in list(self._waiting.items()):
-            caller.turn += 1
-            if caller.producer.poll(0) or caller.turn % POLLS_BETWEEN_CHECKS == 0:
-                left = []
-                for batch in batches:
-                    if not batch.is_complete():
-                        left.append(batch)
-                    elif not batch.done.done():
-                        batch.done.set_result(None)
-                caller.awaited -= len(batches) - len(left)
-                if left:
-                    self._waiting[caller] = left
-                else:
-                    del self._waiting[caller]
-        self._scheduled = bool(self._waiting)
-        if self._scheduled:
-            asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
+        try:
+            for caller, batches in list(self._waiting.items()):
+                caller.turn += 1
+                if caller.producer.poll(0) or caller.turn % POLLS_BETWEEN_CHECKS == 0:
+                    self._check(caller, batches)
+        finally:
+            # Whatever happens, those who wait are not forgotten.
+            self._scheduled = bool(self._waiting)
+            if self._scheduled:
+                asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
+
+    def _check(self, caller: Caller, batches: Sequence[_Batch]) -> None:
+        left = []
+        for batch in batches:
+            if not batch.is_complete():
+                left.append(batch)
+            elif not batch.done.done():
+                batch.done.set_result(None)
+        caller.awaited -= len(batches) - len(left)
+        if left:
+            self._waiting[caller] = left
+        else:
+            del self._waiting[caller]
 
 
 class Writes:
@@ -285,7 +297,7 @@ class Writes:
         results = batch.results[: batch.size]
         if batch.size <= LONGEST_KEPT_BATCH and len(self._free) < KEPT_BATCHES:
             self._free.append(batch)
-        failures = [each for each in results if type(each) is KafkaError]
+        failures = [each.error for each in results if type(each) is Unwritten]
         self._gateway.metrics.written(len(results) - len(failures), len(failures))
         if not failures:
             if place is None:
@@ -297,8 +309,8 @@ class Writes:
                 caller.topics.pop(topic, None)
         entries: list[Written | Failed] = []
         for index, each in enumerate(results):
-            if type(each) is KafkaError:
-                reason = errors.from_kafka(each, f"Record {index}")
+            if type(each) is Unwritten:
+                reason = errors.from_kafka(each.error, f"Record {index}")
                 entries.append(Failed(reason.code, reason.message))
             else:
                 entries.append(Written(place, each) if place is not None else each)
