@@ -196,9 +196,13 @@ class Kafka(LocalKafka):
         return AdminClient(dict(self.client()))
 
     def make_topic(self, name: str, partitions: int = 1, **config: str) -> str:
-        """Create a topic; names in `config` have underscores for dots."""
+        """Create a topic and wait until the broker knows it; names in `config` have underscores for dots."""
         settings = {key.replace("_", "."): value for key, value in config.items()}
         self.admin.create_topics([NewTopic(name, partitions, 1, config=settings)])[name].result(30)
+        until = time.monotonic() + START_SECONDS
+        while self.admin.list_topics(name, timeout=10).topics[name].error is not None:
+            assert time.monotonic() < until, f"the broker does not know topic {name}"
+            time.sleep(0.05)
         return name
 
     def make_user(self, user: str, secret: str | None = None) -> None:
