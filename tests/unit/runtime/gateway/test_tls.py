@@ -1,0 +1,123 @@
+"""HTTPS: certificates that change while the gateway runs, and callers who need one."""
+
+import json
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.unit.runtime.gateway.conftest import RED, Kafka, StartGateway, authorization
+
+pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl: install it")
+
+
+def openssl(*arguments: str) -> None:
+    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+
+
+class Authority:
+    """Signs certificates for 127.0.0.1."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.certificate = folder / "ca.crt"
+        self._key = folder / "ca.key"
+        new = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+        openssl(*new, "-subj", "/CN=authority", "-keyout", str(self._key), "-out", str(self.certificate))
+
+    def sign(self, name: str, certificate: Path, key: Path) -> None:
+        """Write a certificate and its key, each put in place at once."""
+        request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
+        extensions.write_text("subjectAltName=IP:127.0.0.1\n")
+        made_key, made = self.folder / f"{name}.key", self.folder / f"{name}.crt"
+        new = ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        openssl(*new, "-subj", f"/CN={name}", "-keyout", str(made_key), "-out", str(request))
+        sign = ["x509", "-req", "-in", str(request), "-CA", str(self.certificate), "-CAkey", str(self._key)]
+        openssl(*sign, "-CAcreateserial", "-days", "1", "-extfile", str(extensions), "-out", str(made))
+        made_key.rename(key)
+        made.rename(certificate)
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    folder = tmp_path / "authority"
+    folder.mkdir()
+    return Authority(folder)
+
+
+def connect(port: int, authority: Authority, own: tuple[Path, Path] | None = None) -> ssl.SSLSocket:
+    context = ssl.create_default_context(cafile=str(authority.certificate))
+    if own is not None:
+        context.load_cert_chain(*map(str, own))
+    return context.wrap_socket(socket.create_connection(("127.0.0.1", port), 10), server_hostname="127.0.0.1")
+
+
+def subject(connection: ssl.SSLSocket) -> str:
+    certificate = connection.getpeercert()
+    assert certificate is not None
+    return str(dict(pair for part in certificate["subject"] for pair in part)["commonName"])  # type: ignore[misc]
+
+
+def write(connection: ssl.SSLSocket, topic: str) -> int:
+    """The status of a write on this connection; 0 if it is refused."""
+    body = json.dumps({"records": [{"value": 1}]})
+    head = f"POST /topics/{topic} HTTP/1.1\r\nhost: gateway\r\nauthorization: {authorization(RED)}\r\n"
+    head += f"content-type: application/vnd.kafka.json.v2+json\r\ncontent-length: {len(body)}\r\n\r\n"
+    try:
+        connection.sendall((head + body).encode())
+        answer = connection.recv(65536)
+    except OSError:
+        answer = b""
+    return int(answer.split(b" ")[1]) if answer else 0
+
+
+def test_a_new_certificate_is_served_without_a_restart(
+    kafka: Kafka, start_gateway: StartGateway, authority: Authority, tmp_path: Path
+) -> None:
+    topic = kafka.make_topic("red-tls")
+    certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
+    authority.sign("first", certificate, key)
+    gateway = start_gateway({"tls": {"certificate": str(certificate), "key": str(key)}})
+    old = connect(gateway.port, authority)
+    assert subject(old) == "first"
+    assert write(old, topic) == 200
+
+    authority.sign("second", certificate, key)
+    until = time.monotonic() + 15
+    while subject(connect(gateway.port, authority)) != "second":
+        assert time.monotonic() < until, "the new certificate is not served"
+        time.sleep(0.3)
+    assert write(old, topic) == 200, "a connection that was open must go on"
+
+    certificate.write_text("this is no certificate")
+    time.sleep(2.5)
+    assert subject(connect(gateway.port, authority)) == "second"
+    assert write(connect(gateway.port, authority), topic) == 200
+    assert "the former one stays in use" in gateway.log.read_text()
+
+
+def test_callers_who_need_a_certificate(
+    kafka: Kafka, start_gateway: StartGateway, authority: Authority, tmp_path: Path
+) -> None:
+    topic = kafka.make_topic("red-mutual")
+    certificate, key, own, own_key = (tmp_path / name for name in ("tls.crt", "tls.key", "own.crt", "own.key"))
+    authority.sign("server", certificate, key)
+    authority.sign("caller", own, own_key)
+    tls = {"certificate": str(certificate), "key": str(key), "clientAuthority": str(authority.certificate)}
+    gateway = start_gateway({"tls": tls})
+    assert write(connect(gateway.port, authority, (own, own_key)), topic) == 200
+    assert write(connect(gateway.port, authority), topic) == 0
+
+
+def test_a_plain_request_to_the_https_port(start_gateway: StartGateway, authority: Authority, tmp_path: Path) -> None:
+    certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
+    authority.sign("server", certificate, key)
+    gateway = start_gateway({"tls": {"certificate": str(certificate), "key": str(key)}})
+    with socket.create_connection(("127.0.0.1", gateway.port), 10) as plain:
+        plain.sendall(b"GET /healthz HTTP/1.1\r\nhost: gateway\r\n\r\n")
+        assert b"200" not in plain.recv(1000)
+    assert subject(connect(gateway.port, authority)) == "server"
