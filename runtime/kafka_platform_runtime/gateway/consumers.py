@@ -456,18 +456,18 @@ class Consumers:
         wanted = _decoded(request, body, _POSITIONS)
         positions = [(each.topic, each.partition, each.offset) for each in wanted.offsets]
         moments = [(each.topic, each.partition, _milliseconds(each.timestamp)) for each in wanted.timestamps]
-        if moments:
-            await self._require(request, [moment[:2] for moment in moments])
-            seconds = self._limits.timeout_seconds
-            positions += await instance.run(lambda: instance.offsets_for(moments, seconds))
         await instance.run(lambda: instance.seek(positions))
+        if moments:
+            await instance.run(lambda: instance.seek_to(moments, self._limits.timeout_seconds))
         return _done()
 
     def _seek_to(self, end: int) -> Operation:
         async def seek(request: Request, body: bytes, instance: Instance) -> Response:
             request.known()
             wanted = _decoded(request, body, _PLACES).partitions
-            await instance.run(lambda: instance.seek([(each.topic, each.partition, end) for each in wanted]))
+            places = dict.fromkeys((each.topic, each.partition) for each in wanted)
+            moments = [(*place, end) for place in places]
+            await instance.run(lambda: instance.seek_to(moments, self._limits.timeout_seconds))
             return _done()
 
         return seek

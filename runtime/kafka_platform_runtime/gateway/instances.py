@@ -672,24 +672,43 @@ class Instance:
         return [(each.topic, each.partition, each.offset, each.metadata or "") for each in found if each.offset >= 0]
 
     def seek(self, positions: Sequence[tuple[str, int, int]]) -> None:
-        """Go on reading at these offsets; OFFSET_BEGINNING and OFFSET_END are the ends.
+        """Go on reading at these offsets.
 
         Raises:
             GatewayError: a partition is not this instance's; none is moved then.
         """
+        self._require_own((topic, partition) for topic, partition, _ in positions)
+        self._confirm()
+        self._awake()
+        for position in positions:
+            self._move(TopicPartition(*position))
+            self._forget([position[:2]])
+
+    def seek_to(self, moments: Sequence[tuple[str, int, int]], seconds: float) -> None:
+        """Go on reading at the first record of each partition that is not older than the moment, in ms.
+
+        OFFSET_BEGINNING and OFFSET_END are moments too. What they are is asked for here: librdkafka would ask later, half
+        a second if it was on its way elsewhere, and records that came meanwhile would be missed.
+
+        Raises:
+            GatewayError: a partition is not this instance's, or Kafka did not tell.
+        """
+        self._require_own((topic, partition) for topic, partition, _ in moments)
+        found = self._offsets_for(moments, seconds)
+        missing = [(topic, partition, OFFSET_END) for topic, partition, offset in found if offset < 0]
+        if missing:
+            found = [each for each in found if each[2] >= 0] + self._offsets_for(missing, seconds)
+        self.seek(found)
+
+    def _require_own(self, places: Iterable[Place]) -> None:
         own = set(self.assignment())
-        for topic, partition, _ in positions:
+        for topic, partition in places:
             if (topic, partition) not in own:
                 raise GatewayError(
                     HTTPStatus.NOT_FOUND,
                     40402,
                     f"No current assignment for partition {topic}-{partition}: read once, so that the group assigns it.",
                 )
-        self._confirm()
-        self._awake()
-        for position in positions:
-            self._move(TopicPartition(*position))
-            self._forget([position[:2]])
 
     def _move(self, position: TopicPartition) -> None:
         until = now() + SEEK_SECONDS
@@ -703,17 +722,14 @@ class Instance:
             else:
                 return
 
-    def offsets_for(self, moments: Sequence[tuple[str, int, int]], seconds: float) -> list[tuple[str, int, int]]:
-        """The first offset of each partition whose record is not older than the moment (ms); its end if there is none.
-
-        Raises:
-            GatewayError: Kafka did not tell.
-        """
+    def _offsets_for(self, moments: Sequence[tuple[str, int, int]], seconds: float) -> list[tuple[str, int, int]]:
+        if not moments:
+            return []
         found = self._consumer.offsets_for_times([TopicPartition(*each) for each in moments], timeout=seconds)
         for each in found:
             if each.error is not None:
                 raise self._failed(each.error, f"Partition {each.partition} of topic {each.topic}")
-        return [(each.topic, each.partition, each.offset if each.offset >= 0 else OFFSET_END) for each in found]
+        return [(each.topic, each.partition, each.offset) for each in found]
 
 
 def _size(message: Any) -> int:
