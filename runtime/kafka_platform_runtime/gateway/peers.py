@@ -23,7 +23,7 @@ from yarl import URL
 
 from kafka_platform_runtime.gateway.errors import GatewayError, Header, overloaded, retry_after
 from kafka_platform_runtime.gateway.http import Gone, Request, Response, now
-from kafka_platform_runtime.gateway.settings import Tls
+from kafka_platform_runtime.gateway.settings import Tls, listed_peers
 
 if TYPE_CHECKING:
     from kafka_platform_runtime.gateway.server import Gateway
@@ -84,21 +84,15 @@ class Peers:
 
     Args:
         gateway: this pod's name, its settings, and the budget of bytes.
-
-    Raises:
-        ValueError: the setting `peers` cannot be understood.
     """
 
     def __init__(self, gateway: "Gateway") -> None:
         self._gateway = gateway
         self._pod = gateway.pod
-        self._domain: str | None = None
-        self._listed: Mapping[str, Address] = {}
         peers = gateway.settings.peers
-        if peers is not None and "=" in peers:
-            self._listed = dict(map(_listed, peers.split(",")))
-        else:
-            self._domain = peers
+        listed = {} if peers is None else listed_peers(peers)
+        self._listed = {pod: Address(host=host, port=port) for pod, (host, port) in listed.items()}
+        self._domain = None if listed else peers
         self._client: aiohttp.ClientSession | None = None
         self._trust: tuple[int, ssl.SSLContext] | None = None
         self._silent_since: dict[str, float] = {}
@@ -291,7 +285,7 @@ class Peers:
         return Address(host=f"{pod}.{self._domain}", port=self._gateway.settings.port)
 
     def _url(self, address: Address, target: str) -> URL:
-        host = f"[{address.host}]" if ":" in address.host else address.host
+        host = f"[{address.host}]" if ":" in address.host and not address.host.startswith("[") else address.host
         scheme = "http" if self._gateway.settings.tls is None else "https"
         return URL(f"{scheme}://{host}:{address.port}{target}", encoded=True)
 
@@ -338,14 +332,6 @@ def _trust(tls: Tls) -> ssl.SSLContext:
         # Then callers need a certificate, and pods are callers.
         context.load_cert_chain(tls.certificate, tls.key)
     return context
-
-
-def _listed(entry: str) -> tuple[str, Address]:
-    pod, equals, address = entry.strip().partition("=")
-    host, colon, port = address.rpartition(":")
-    if not (pod and equals and host and colon and port.isdecimal()):
-        raise ValueError(f"peers: {entry.strip()!r} is not of the form pod=host:port")
-    return pod, Address(host=host.strip("[]"), port=int(port))
 
 
 def _is_absence(failure: Exception) -> bool:

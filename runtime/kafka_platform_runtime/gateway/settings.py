@@ -1,5 +1,6 @@
 """What the gateway is told: the file of settings, checked once."""
 
+import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -89,7 +90,8 @@ class Settings(Part, frozen=True):
     cors: tuple[str, ...] = ()
     """Origins whose pages may call, such as `https://shop.example.com`; `*` for all."""
     peers: str | None = None
-    """Domain of the pods of this gateway (headless service); None: there are no others."""
+    """Domain of the pods of this gateway (headless service), or, without Kubernetes, all of them as a list such as
+    `gateway-0=10.0.0.1:8080,gateway-1=10.0.0.2:8080`; None: there are no others."""
 
 
 class Kafka(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,9 +178,33 @@ def read(environment: Mapping[str, str]) -> Settings:
         for key, file in files.items()
         if not Path(file).is_file()
     ]
+    if settings.peers is not None:
+        try:
+            listed_peers(settings.peers)
+        except ValueError as fault:
+            faults.append(f"{path}: peers: {fault}")
     if faults:
         raise Refused(faults)
     return settings
+
+
+def listed_peers(peers: str) -> dict[str, tuple[str, int]]:
+    """Host and port of each pod of a list; empty if it is a domain.
+
+    Raises:
+        ValueError: it is neither; the message names the entry.
+    """
+    if "=" not in peers:
+        if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", peers):
+            raise ValueError(f"{peers!r} is neither a domain nor a list of pod=host:port")
+        return {}
+    listed = {}
+    for entry in peers.split(","):
+        found = re.fullmatch(r"\s*([A-Za-z0-9][A-Za-z0-9.-]*)=([A-Za-z0-9.-]+|\[[0-9a-f:]+\]):([0-9]{1,5})\s*", entry)
+        if found is None:
+            raise ValueError(f"{entry.strip()!r} is not of the form pod=host:port")
+        listed[found[1]] = (found[2], int(found[3]))
+    return listed
 
 
 def pod_name(environment: Mapping[str, str]) -> str:
