@@ -347,6 +347,8 @@ def encoded_headers(response: Response) -> list[tuple[bytes, bytes]]:
     """The headers of an answer as ASGI wants them."""
     kind = b"application/vnd.kafka.v2+json" if response.content_type is V2 else response.content_type.encode()
     headers = [(b"content-type", kind), (b"content-length", b"%d" % len(response.body))]
+    if response.status == HTTPStatus.NO_CONTENT:
+        headers = []
     if response.headers:
         headers.extend((name.encode(), value.encode()) for name, value in response.headers)
     return headers

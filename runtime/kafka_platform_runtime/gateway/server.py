@@ -9,7 +9,7 @@ import signal
 import ssl
 import sys
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
@@ -39,6 +39,7 @@ from kafka_platform_runtime.gateway.http import (
     now,
 )
 from kafka_platform_runtime.gateway.identity import Caller, Callers, Topic
+from kafka_platform_runtime.gateway.metadata import Metadata
 from kafka_platform_runtime.gateway.metrics import Metrics
 from kafka_platform_runtime.gateway.produce import Writes
 from kafka_platform_runtime.gateway.settings import Kafka, Settings, Tls
@@ -54,6 +55,12 @@ HEAD_BYTES = 32 * 1024
 HEAD_FIELDS = 100
 IDLE_CONNECTION_SECONDS = 75
 BACKLOG = 2048
+PREFLIGHT = [
+    (b"access-control-allow-methods", b"GET, POST, DELETE"),
+    (b"access-control-allow-headers", b"authorization, content-type, accept, last-event-id"),
+    (b"access-control-max-age", b"600"),
+]
+EXPOSED = [(b"access-control-expose-headers", b"retry-after")]
 LEFT = 499
 """Counted, never sent: the caller was gone before the answer."""
 
@@ -98,8 +105,10 @@ class Gateway:
             Route(method="GET", path="/healthz", handler=self._healthz, name="healthz", public=True),
             Route(method="GET", path="/readyz", handler=self._readyz, name="readyz", public=True),
         ]
-        routes = [*own, *Writes(self).routes(), *(route for part in self.parts for route in part.routes())]
-        self._router = Router(routes)
+        self.routes = [*own, *Writes(self).routes(), *(route for part in self.parts for route in part.routes())]
+        self._router = Router(self.routes)
+        preflight = Route(method="OPTIONS", path="*", handler=self._allow, name="preflight", public=True)
+        self._preflight: tuple[Route, list[str]] = (preflight, [])
         self.metrics.limits(msgspec.structs.asdict(settings.limits))
         self.metrics.gauge("gateway_requests_in_flight", "Requests in flight.", lambda: self.in_flight)
         self.metrics.gauge("gateway_streams", "Open streams.", lambda: self.callers.streams)
@@ -128,8 +137,13 @@ class Gateway:
         name, long, status = "none", False, 0
         response: Response | None = None
         admitted: Caller | None = None
+        if self.settings.cors:
+            send = request.send = self._allowing(request, send)
         try:
-            route, segments = self._router.find(request.method, request.path)
+            if self.settings.cors and request.method == "OPTIONS" and request.header("access-control-request-method"):
+                route, segments = self._preflight
+            else:
+                route, segments = self._router.find(request.method, request.path)
             name, long = route.name, route.long
             if not route.public:
                 caller = request.caller = await self.callers.identify(request.authorization)
@@ -155,10 +169,7 @@ class Gateway:
                 self.in_flight -= 1
         if response is not None:
             status = response.status
-            headers = encoded_headers(response)
-            if self.settings.cors:
-                headers.extend(self._cors(request))
-            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.start", "status": status, "headers": encoded_headers(response)})
             await send({"type": "http.response.body", "body": response.body})
         self.metrics.answered(name, status or 200, None if long else time.perf_counter() - begun)
 
@@ -176,17 +187,24 @@ class Gateway:
         caller.requests += 1
         self.in_flight += 1
 
-    def _cors(self, request: Request) -> Iterable[tuple[bytes, bytes]]:
+    def _allowing(self, request: Request, send: Send) -> Send:
+        """As `send`, and tells the browser of a page from elsewhere whether it may have the answer."""
         origin = request.header("origin")
-        if origin is None or not ("*" in self.settings.cors or origin in self.settings.cors):
-            return ()
-        return (
-            (b"access-control-allow-origin", origin.encode("latin-1")),
-            (b"vary", b"origin"),
-            (b"access-control-allow-methods", b"GET, POST, DELETE, OPTIONS"),
-            (b"access-control-allow-headers", b"authorization, content-type, accept, last-event-id"),
-            (b"access-control-max-age", b"600"),
-        )
+        headers: list[tuple[bytes, bytes]] = [(b"vary", b"origin")]
+        if origin is not None and ("*" in self.settings.cors or origin in self.settings.cors):
+            headers.append((b"access-control-allow-origin", origin.encode("latin-1")))
+            headers += PREFLIGHT if request.method == "OPTIONS" else EXPOSED
+
+        async def allowing(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *headers]
+            await send(message)
+
+        return allowing
+
+    async def _allow(self, request: Request) -> Response:
+        """A browser asks whether a page from elsewhere may send a request; the headers of the answer say it."""
+        return Response(status=HTTPStatus.NO_CONTENT)
 
     async def _healthz(self, request: Request) -> Response:
         return Response(body=b"ok\n", content_type="text/plain")
@@ -219,7 +237,7 @@ class Gateway:
 
 
 def _parts(gateway: Gateway) -> list[Part]:
-    return [Consumers(gateway)]
+    return [Consumers(gateway), Metadata(gateway)]
 
 
 _TOPIC_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")

@@ -1,0 +1,373 @@
+"""What can be asked about topics and brokers, and what the gateway says of itself."""
+
+import asyncio
+import contextlib
+import re
+from base64 import b64encode
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from hashlib import sha256
+from http import HTTPStatus
+from importlib.resources import files
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
+from msgspec import Meta
+
+import kafka_platform_runtime
+from kafka_platform_runtime.gateway import errors
+from kafka_platform_runtime.gateway.errors import GatewayError, malformed, unprocessable
+from kafka_platform_runtime.gateway.http import Request, Response, Route, now
+from kafka_platform_runtime.gateway.identity import Caller
+from kafka_platform_runtime.gateway.openapi import document
+
+if TYPE_CHECKING:
+    from kafka_platform_runtime.gateway.server import Gateway
+
+IDLE_SECONDS = 30.0
+"""After so long without a question a caller's administration client is closed; a new one logs in within some 50 ms."""
+TICK_SECONDS = 5.0
+MOST_PARTITIONS = 10_000
+"""Of a topic that is made over HTTP: a slip of the finger must not hurt the cluster."""
+INTERNAL_TOPICS = frozenset({"__consumer_offsets", "__transaction_state", "__share_group_state"})
+"""Kafka's own; nothing in them can be read as records."""
+EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+
+
+class Creation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /admin/topics."""
+
+    topic_name: str
+    partitions_count: Annotated[int, Meta(ge=1, le=MOST_PARTITIONS)] | None = None
+    replication_factor: Annotated[int, Meta(ge=1, le=2**15 - 1)] | None = None
+
+
+class _Admin:
+    """An administration client and when it was last used."""
+
+    def __init__(self, client: AdminClient) -> None:
+        self.client = client
+        self.used_at = now()
+        self.users = 0
+
+
+class _Admins:
+    """The administration clients of the callers who have asked lately.
+
+    Args:
+        executor: threads for what blocks.
+    """
+
+    def __init__(self, executor: ThreadPoolExecutor) -> None:
+        self._executor = executor
+        self._known: dict[Caller, _Admin] = {}
+        self._maintenance: asyncio.Task[None] | None = None
+
+    @contextlib.asynccontextmanager
+    async def of(self, caller: Caller) -> AsyncIterator[AdminClient]:
+        """This caller's client; it stays open meanwhile."""
+        loop = asyncio.get_running_loop()
+        if caller not in self._known:
+            made = await loop.run_in_executor(self._executor, lambda: _Admin(AdminClient(caller.client())))
+            if self._known.setdefault(caller, made) is not made:  # another request was quicker
+                self._dispose(made)
+        admin = self._known[caller]
+        if self._maintenance is None:
+            self._maintenance = loop.create_task(self._maintain())
+        admin.users += 1
+        try:
+            yield admin.client
+        finally:
+            admin.users -= 1
+            admin.used_at = now()
+
+    async def _maintain(self) -> None:
+        """Serve the clients' callbacks and close those that nobody uses, until none is left."""
+        while self._known:
+            await asyncio.sleep(TICK_SECONDS)
+            for caller, admin in list(self._known.items()):
+                admin.client.poll(0)
+                if not admin.users and admin.used_at + IDLE_SECONDS <= now():
+                    del self._known[caller]
+                    self._dispose(admin)
+        self._maintenance = None
+
+    def _dispose(self, admin: _Admin) -> None:
+        def close() -> None:
+            del admin.client  # the last reference: librdkafka ends its threads here, which takes a moment
+
+        self._executor.submit(close)
+
+    def close(self) -> None:
+        """Forget them all."""
+        if self._maintenance is not None:
+            self._maintenance.cancel()
+        for admin in self._known.values():
+            self._dispose(admin)
+        self._known.clear()
+
+
+class Metadata:
+    """The routes about topics and brokers, the human page and the description of the interface.
+
+    Args:
+        gateway: settings, callers.
+    """
+
+    def __init__(self, gateway: "Gateway") -> None:
+        self._gateway = gateway
+        self._limits = gateway.settings.limits
+        self._admins = _Admins(gateway.executor)
+        self._openapi = Response(body=msgspec.json.encode(document()), content_type="application/json")
+        self._information = Response(
+            body=msgspec.json.encode({"bridge_version": kafka_platform_runtime.__version__}),
+            content_type="application/json",
+            headers=[("vary", "accept")],
+        )
+        self._page = _page()
+
+    def routes(self) -> list[Route]:
+        """What this class answers."""
+        topic = "/topics/{topic}"
+        partition = f"{topic}/partitions/{{partition}}"
+        return [
+            Route(method="GET", path="/", handler=self._root, name="root", public=True),
+            Route(method="GET", path="/openapi.json", handler=self._description, name="openapi", public=True),
+            Route(method="GET", path="/openapi", handler=self._description, name="openapi", public=True),
+            Route(method="GET", path="/brokers", handler=self._brokers, name="brokers"),
+            Route(method="GET", path="/topics", handler=self._topics, name="topics"),
+            Route(method="GET", path=topic, handler=self._topic, name="topic"),
+            Route(method="GET", path=f"{topic}/partitions", handler=self._partitions, name="partitions"),
+            Route(method="GET", path=partition, handler=self._partition, name="partition"),
+            Route(method="GET", path=f"{partition}/offsets", handler=self._offsets, name="offsets"),
+            Route(method="POST", path="/admin/topics", handler=self._create, name="topic_create"),
+        ]
+
+    async def close(self) -> None:
+        """Close the clients."""
+        self._admins.close()
+
+    async def _root(self, request: Request) -> Response:
+        """The human page for browsers, the version for everybody else."""
+        return self._page if "text/html" in (request.header("accept") or "") else self._information
+
+    async def _description(self, request: Request) -> Response:
+        return self._openapi
+
+    async def _topics(self, request: Request) -> Response:
+        request.known()
+        found = await self._overview(request.caller)
+        return _json(sorted(found.topics.keys() - INTERNAL_TOPICS))
+
+    async def _brokers(self, request: Request) -> Response:
+        request.known()
+        found = await self._overview(request.caller)
+        return _json({"brokers": sorted(found.brokers)})
+
+    async def _topic(self, request: Request, topic: str) -> Response:
+        request.known()
+        await self._gateway.topic(request.caller, topic)
+        partitions, configs = await asyncio.gather(
+            self._described(request.caller, topic), self._configs(request.caller, topic)
+        )
+        return _json({"name": topic, "configs": configs, "partitions": partitions})
+
+    async def _partitions(self, request: Request, topic: str) -> Response:
+        request.known()
+        await self._gateway.topic(request.caller, topic)
+        return _json(await self._described(request.caller, topic))
+
+    async def _partition(self, request: Request, topic: str, partition: str) -> Response:
+        request.known()
+        number = await self._number(request.caller, topic, partition)
+        for each in await self._described(request.caller, topic):
+            if each["partition"] == number:
+                return _json(each)
+        raise errors.no_partition(topic, number)
+
+    async def _offsets(self, request: Request, topic: str, partition: str) -> Response:
+        request.known()
+        number = await self._number(request.caller, topic, partition)
+        place = TopicPartition(topic, number)
+        first, end = await asyncio.gather(*(self._offset(request.caller, place, which) for which in (EARLIEST, LATEST)))
+        return _json({"beginning_offset": first, "end_offset": end})
+
+    async def _create(self, request: Request) -> Response:
+        """Make a topic, if an ACL allows this user to."""
+        request.known()
+        body = await request.body(self._limits.body_bytes, self._gateway.budget, self._limits.timeout_seconds)
+        wanted = _decoded(request, body)
+        name = wanted.topic_name
+        if not name or "\0" in name:
+            raise unprocessable("topic_name: must be letters, digits, '.', '_' and '-', at most 249.")
+        topic = NewTopic(name, wanted.partitions_count or -1, wanted.replication_factor or -1)
+        await self._answer(
+            request.caller,
+            f"Topic {name[:250]}",
+            lambda client: client.create_topics([topic], request_timeout=self._seconds)[name],
+            refused=_not_made,
+        )
+        return Response(status=HTTPStatus.CREATED, body=b"{}")
+
+    @property
+    def _seconds(self) -> float:
+        return self._limits.timeout_seconds
+
+    async def _number(self, caller: Caller, topic: str, partition: str) -> int:
+        """The partition of a path; the topic and it exist.
+
+        Raises:
+            GatewayError: one of them does not.
+        """
+        known = await self._gateway.topic(caller, topic)
+        if not (partition.isascii() and partition.isdigit() and len(partition) <= 10):
+            raise malformed(f"Partition {partition[:50]!r} is not a number.")
+        if int(partition) >= known.partitions:
+            raise errors.no_partition(topic, int(partition))
+        return int(partition)
+
+    async def _overview(self, caller: Caller) -> Any:
+        """Brokers and topics, those that this user may describe."""
+        loop = asyncio.get_running_loop()
+        async with self._admins.of(caller) as client:
+            try:
+                return await loop.run_in_executor(
+                    self._gateway.executor, lambda: client.list_topics(timeout=self._seconds)
+                )
+            except KafkaException as failure:
+                raise _not_answered(failure.args[0], "The topics") from None
+
+    async def _described(self, caller: Caller, topic: str) -> list[dict[str, Any]]:
+        """The partitions of a topic, as the dialect has them."""
+        found = await self._answer(
+            caller,
+            f"Topic {topic}",
+            lambda client: client.describe_topics(TopicCollection([topic]), request_timeout=self._seconds)[topic],
+        )
+        return [_partition(each) for each in sorted(found.partitions, key=lambda each: int(each.id))]
+
+    async def _offset(self, caller: Caller, place: TopicPartition, which: OffsetSpec) -> int:
+        subject = f"Partition {place.partition} of topic {place.topic}"
+        found = await self._answer(
+            caller,
+            subject,
+            lambda client: client.list_offsets({place: which}, request_timeout=self._seconds)[place],
+        )
+        return int(found.offset)
+
+    async def _configs(self, caller: Caller, topic: str) -> dict[str, str | None]:
+        """The settings of a topic; none of them if this user may not describe them."""
+        resource = ConfigResource(ResourceType.TOPIC, topic)
+        try:
+            found = await self._answer(
+                caller,
+                f"Topic {topic}",
+                lambda client: client.describe_configs([resource], request_timeout=self._seconds)[resource],
+            )
+        except GatewayError as error:
+            if error.status == HTTPStatus.FORBIDDEN:
+                return {}
+            raise
+        return {name: found[name].value for name in sorted(found)}
+
+    async def _answer(
+        self,
+        caller: Caller,
+        subject: str,
+        question: Callable[[AdminClient], "Future[Any]"],
+        *,
+        refused: "Refusal | None" = None,
+    ) -> Any:
+        """Ask what Kafka answers later; nobody blocks meanwhile."""
+        async with self._admins.of(caller) as client:
+            try:
+                return await asyncio.wrap_future(question(client))
+            except KafkaException as failure:
+                raise (refused or _not_answered)(failure.args[0], subject) from None
+
+
+Refusal = Callable[[KafkaError, str], GatewayError]
+
+
+def _not_answered(error: KafkaError, subject: str) -> GatewayError:
+    refusal = errors.from_kafka(error, subject)
+    if refusal.status == HTTPStatus.GATEWAY_TIMEOUT:
+        return errors.timed_out(f"{subject}: Kafka did not answer in time.")
+    return refusal
+
+
+_UNFIT = frozenset(
+    {
+        KafkaError.INVALID_PARTITIONS,
+        KafkaError.INVALID_REPLICATION_FACTOR,
+        KafkaError.INVALID_REQUEST,
+        KafkaError.POLICY_VIOLATION,
+        KafkaError.TOPIC_EXCEPTION,
+    }
+)
+
+
+def _not_made(error: KafkaError, subject: str) -> GatewayError:
+    if error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+        return GatewayError(HTTPStatus.CONFLICT, 40904, f"{subject}: exists already.")
+    if error.code() in _UNFIT:
+        return unprocessable(f"{subject}: {' '.join(error.str().split()).rstrip('.')}.")
+    return errors.from_kafka(error, subject)
+
+
+def _partition(found: Any) -> dict[str, Any]:
+    leader = -1 if found.leader is None else found.leader.id
+    in_sync = {node.id for node in found.isr}
+    return {
+        "partition": found.id,
+        "leader": leader,
+        "replicas": [
+            {"broker": node.id, "leader": node.id == leader, "in_sync": node.id in in_sync} for node in found.replicas
+        ],
+    }
+
+
+_CREATION = msgspec.json.Decoder(Creation)
+
+
+def _decoded(request: Request, body: bytes) -> Creation:
+    kind = request.content_type.partition(b";")[0].strip().lower()
+    if kind != b"application/json" and not (kind.startswith(b"application/vnd.kafka.") and kind.endswith(b"+json")):
+        raise GatewayError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, 41501, "Set Content-Type to application/vnd.kafka.json.v2+json."
+        )
+    try:
+        return _CREATION.decode(body)
+    except msgspec.ValidationError as error:
+        raise unprocessable(f"{error}.") from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise malformed("The body is not JSON.") from None
+
+
+def _json(content: Any) -> Response:
+    return Response(body=msgspec.json.encode(content))
+
+
+def _page() -> Response:
+    """The human page. Its policy lets nothing run or be shown but what stands in it, by digest."""
+    text = files(__package__).joinpath("page.html").read_bytes()
+
+    def digests(element: bytes) -> str:
+        found = re.findall(b"<%b>(.*?)</%b>" % (element, element), text, re.DOTALL)
+        return " ".join(f"'sha256-{b64encode(sha256(each).digest()).decode()}'" for each in found)
+
+    policy = (
+        f"default-src 'none'; script-src {digests(b'script')}; style-src {digests(b'style')}; img-src data:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    headers = [
+        ("content-security-policy", policy),
+        ("cache-control", "no-cache"),
+        ("referrer-policy", "no-referrer"),
+        ("vary", "accept"),
+        ("x-content-type-options", "nosniff"),
+    ]
+    return Response(body=text, content_type="text/html; charset=utf-8", headers=headers)
