@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
 
 from kafka_platform_runtime.gateway.errors import GatewayError
 
@@ -35,7 +36,11 @@ class Format(StrEnum):
             if self is Format.BINARY:
                 return base64.b64encode(value).decode()
             try:
-                return value.decode() if self is Format.TEXT else msgspec.json.decode(value)
+                if self is Format.TEXT:
+                    return value.decode()
+                # As it was written: large numbers and the order of keys stay what they are.
+                msgspec.json.decode(value)
+                return msgspec.Raw(value)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 raise GatewayError(
                     HTTPStatus.NOT_ACCEPTABLE,
@@ -50,6 +55,14 @@ class Format(StrEnum):
             "value": decoded(message.value()),
             "partition": message.partition(),
             "offset": message.offset(),
-            "timestamp": message.timestamp()[1],
         }
+        kind, timestamp = message.timestamp()
+        if kind != TIMESTAMP_NOT_AVAILABLE:
+            record["timestamp"] = timestamp
+        headers = message.headers()
+        if headers:
+            record["headers"] = [
+                {"key": key, "value": None if value is None else base64.b64encode(value).decode()}
+                for key, value in headers
+            ]
         return msgspec.json.encode(record)

@@ -414,6 +414,9 @@ class Consumers:
 
     async def _records(self, request: Request, body: bytes, instance: Instance) -> Response:
         request.known("timeout", "max_bytes")
+        if request.method != "GET":
+            # A HEAD would take the records and not hand them out.
+            raise GatewayError(HTTPStatus.METHOD_NOT_ALLOWED, 40501, "Use GET here.", [("allow", "GET")])
         _require_accepted(request, instance.options.format)
         most_seconds = instance.options.wait_seconds or self._limits.timeout_seconds
         default = instance.options.wait_seconds or WAIT_SECONDS

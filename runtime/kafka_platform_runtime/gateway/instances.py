@@ -384,7 +384,7 @@ class Instance:
                 taken = await loop.run_in_executor(self._thread, self._take, most_bytes, max(wait, 0.0), is_first)
                 is_first = False
                 if gone.done():
-                    if taken is not None:
+                    if taken is not None and not self.closed:
                         await loop.run_in_executor(self._thread, taken.put_back)
                     raise Gone
                 if taken is not None:

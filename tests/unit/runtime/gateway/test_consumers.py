@@ -112,6 +112,34 @@ def test_a_record_that_does_not_fit_is_told_after_those_before_it(pod: Pod, topi
     assert [each["value"] for each in consumer.read_until(1)] == [2]
 
 
+def test_records_are_handed_out_as_they_were_written(pod: Pod, topic: str, group: str) -> None:
+    value = b'{"b": 12345678901234567890123, "a": 1.10}'
+    header = [{"key": "k", "value": base64.b64encode(b"v").decode()}, {"key": "n", "value": None}]
+    record = {
+        "key": base64.b64encode(b"1").decode(),
+        "value": base64.b64encode(value).decode(),
+        "headers": header,
+        "timestamp": 1234567890123,
+        "partition": 1,
+    }
+    assert pod.call("POST", f"/topics/{topic}", {"records": [record]}, content_type=BINARY).status == 200
+    consumer = Consumer.make(pod, group).subscribe(topic)
+    (read,) = consumer.read_until(1)
+    assert read == {
+        "topic": topic,
+        "key": 1,
+        "value": json.loads(value),
+        "partition": 1,
+        "offset": 0,
+        "timestamp": 1234567890123,
+        "headers": header,
+    }
+    consumer.done("POST", "/positions/beginning", {"partitions": [{"topic": topic, "partition": 1}]})
+    assert consumer.call("HEAD", "/records").status == 405
+    assert len(consumer.read_until(1)) == 1
+    consumer.done("DELETE")
+
+
 def test_names_of_instances(pod: Pod, group: str) -> None:
     consumer = Consumer.make(pod, group, "one")
     answer = pod.call("POST", f"/consumers/{group}", {"name": "one"})
