@@ -31,6 +31,7 @@ IDLE_SECONDS = 30.0
 TICK_SECONDS = 5.0
 MOST_PARTITIONS = 10_000
 """Of a topic that is made over HTTP: a slip of the finger must not hurt the cluster."""
+LONGEST_TOPIC = 249
 INTERNAL_TOPICS = frozenset({"__consumer_offsets", "__transaction_state", "__share_group_state"})
 """Kafka's own; nothing in them can be read as records."""
 EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
@@ -201,12 +202,12 @@ class Metadata:
         body = await request.body(self._limits.body_bytes, self._gateway.budget, self._limits.timeout_seconds)
         wanted = _decoded(request, body)
         name = wanted.topic_name
-        if not name or "\0" in name:
+        if not 0 < len(name) <= LONGEST_TOPIC or "\0" in name:
             raise unprocessable("topic_name: must be letters, digits, '.', '_' and '-', at most 249.")
         topic = NewTopic(name, wanted.partitions_count or -1, wanted.replication_factor or -1)
         await self._answer(
             request.caller,
-            f"Topic {name[:250]}",
+            f"Topic {name}",
             lambda client: client.create_topics([topic], request_timeout=self._seconds)[name],
             refused=_not_made,
         )

@@ -223,7 +223,7 @@ class Gateway:
             moment = now()
             for connection in list(self.connections):
                 if isinstance(connection, BoundedProtocol):
-                    connection.refuse_if_late(moment)
+                    connection.refuse_if_late(moment, self.settings.limits.timeout_seconds)
             if self.certificates is not None:
                 self.certificates.refresh()
 
@@ -301,21 +301,30 @@ class OneWrite(RequestResponseCycle):
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 with bounds on the head of a request, of which it has none: size, number of fields, time."""
+    """uvicorn's HTTP/1.1 with bounds of which it has none: size, fields and time of a head, and of what frames a body."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._head_bytes = 0
         self._head_since: float | None = now()
         """Since when a head is expected or under way; None while there is none."""
+        self._body_since: float | None = None
+        """Since when a body is under way; None while there is none."""
+        self._framing_bytes = 0
+        """Since the last piece of the body: sizes and extensions of chunks, trailers."""
         self._fault: GatewayError | None = None
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the caller; in a head they count even before the header that they belong to is complete."""
         if self._head_since is not None:
             self._head_bytes += len(data)
+        else:
+            self._framing_bytes += len(data)
         super().data_received(data)
-        if self._head_since is not None and self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
+        if self._head_since is not None:
+            if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
+                self._refuse(_head_too_large())
+        elif self._framing_bytes > HEAD_BYTES and self._body_since is not None and not self.transport.is_closing():
             self._refuse(_head_too_large())
 
     def on_message_begin(self) -> None:
@@ -336,12 +345,32 @@ class BoundedProtocol(HttpToolsProtocol):
             raise self._fault
         self._head_since = None
         super().on_headers_complete()
+        self._body_since = now()
+        self._framing_bytes = 0
         if not self.parser.should_upgrade():
             self.cycle.__class__ = OneWrite
 
-    def refuse_if_late(self, moment: float) -> None:
-        """Close the connection if the head of a request takes too long; to be called from time to time."""
-        if self._head_since is None or self._head_since + HEAD_SECONDS > moment or self.transport.is_closing():
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self._framing_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The body is here, and what followed it."""
+        self._body_since = None
+        super().on_message_complete()
+
+    def refuse_if_late(self, moment: float, body_seconds: float) -> None:
+        """Close the connection if the head or body of a request takes too long; to be called from time to time."""
+        if self.transport.is_closing():
+            return
+        if self._body_since is not None:
+            is_streaming = self.cycle.response_started and not self.cycle.response_complete
+            if self._body_since + body_seconds <= moment and not is_streaming:
+                late = f"The body did not arrive within {body_seconds:g} s."
+                self._refuse(GatewayError(HTTPStatus.REQUEST_TIMEOUT, 40801, late))
+            return
+        if self._head_since is None or self._head_since + HEAD_SECONDS > moment:
             return
         if self._head_bytes:
             late = f"The head of the request did not arrive within {HEAD_SECONDS:g} s."
@@ -351,6 +380,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Say why the request is not taken, as every other error is said, and close the connection."""
+        if self.pipeline or (self._body_since is not None and self.cycle.response_started):
+            # Another answer is under way, or this request has one already.
+            self.transport.close()
+            return
         response = error_response(self._fault or malformed("The request is not HTTP/1.1."))
         head = [f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}".encode(), b"connection: close"]
         head += [name + b": " + value for name, value in encoded_headers(response)]
