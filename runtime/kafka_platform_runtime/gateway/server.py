@@ -15,6 +15,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Protocol
 
+import httptools
 import msgspec
 import prometheus_client
 import uvicorn
@@ -42,6 +43,7 @@ from kafka_platform_runtime.gateway.identity import Caller, Callers, Topic
 from kafka_platform_runtime.gateway.metadata import Metadata
 from kafka_platform_runtime.gateway.metrics import Metrics
 from kafka_platform_runtime.gateway.produce import Writes
+from kafka_platform_runtime.gateway.reads import Reads
 from kafka_platform_runtime.gateway.settings import Kafka, Settings, Tls
 
 LOG = logging.getLogger("gateway")
@@ -60,6 +62,8 @@ PREFLIGHT = [
     (b"access-control-allow-headers", b"authorization, content-type, accept, last-event-id"),
     (b"access-control-max-age", b"600"),
 ]
+OF_UPGRADE = frozenset({b"upgrade", b"http2-settings"})
+"""Fields, and words of the field Connection, by which a caller offers another protocol."""
 EXPOSED = [(b"access-control-expose-headers", b"retry-after")]
 LEFT = 499
 """Counted, never sent: the caller was gone before the answer."""
@@ -237,7 +241,7 @@ class Gateway:
 
 
 def _parts(gateway: Gateway) -> list[Part]:
-    return [Consumers(gateway), Metadata(gateway)]
+    return [Consumers(gateway), Metadata(gateway), Reads(gateway)]
 
 
 _TOPIC_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
@@ -313,6 +317,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._framing_bytes = 0
         """Since the last piece of the body: sizes and extensions of chunks, trailers."""
         self._fault: GatewayError | None = None
+        self._offers_upgrade = False
+        """The request that has just been read offers to go on in another protocol, which nobody speaks here."""
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the caller; in a head they count even before the header that they belong to is complete."""
@@ -320,12 +326,43 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
         else:
             self._framing_bytes += len(data)
-        super().data_received(data)
+        self._feed(data)
         if self._head_since is not None:
             if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
                 self._refuse(_head_too_large())
         elif self._framing_bytes > HEAD_BYTES and self._body_since is not None and not self.transport.is_closing():
             self._refuse(_head_too_large())
+
+    def _feed(self, data: bytes) -> None:
+        """As uvicorn's `data_received`, which loses the body where it knows nothing of what the caller would upgrade to."""
+        self._unset_keepalive_if_required()
+        while data:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                if self._should_upgrade():
+                    self.handle_websocket_upgrade()
+                    return
+                data = self._head_without_upgrade() + data[upgrade.args[0] :] if self._offers_upgrade else b""
+            except httptools.HttpParserError:
+                self.send_400_response("")
+                return
+
+    def _head_without_upgrade(self) -> bytes:
+        """The head just read, without the caller's wish to speak HTTP/2, which Java's client has with each request."""
+        self._offers_upgrade = False
+        version = self.parser.get_http_version().encode()
+        head = [self.parser.get_method(), b" ", self.url, b" HTTP/", version, b"\r\n"]
+        for name, value in self.headers:
+            if name == b"connection":
+                wishes = [wish.strip() for wish in value.split(b",")]
+                value = b", ".join(wish for wish in wishes if wish.lower() not in OF_UPGRADE)
+            if name not in OF_UPGRADE and (name != b"connection" or value):
+                head += [name, b": ", value, b"\r\n"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+        return b"".join([*head, b"\r\n"])
 
     def on_message_begin(self) -> None:
         """The first byte of a head."""
@@ -343,6 +380,9 @@ class BoundedProtocol(HttpToolsProtocol):
         ):
             self._fault = _head_too_large()
             raise self._fault
+        if self.parser.should_upgrade() and not self._should_upgrade() and self.parser.get_method() != b"CONNECT":
+            self._offers_upgrade = True
+            return
         self._head_since = None
         super().on_headers_complete()
         self._body_since = now()
@@ -357,6 +397,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The body is here, and what followed it."""
+        if self._offers_upgrade:
+            return
         self._body_since = None
         super().on_message_complete()
 
