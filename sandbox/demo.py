@@ -3,17 +3,21 @@
 Runs in the sandbox's environment (`python -m sandbox env`): `pulumi` and `kubectl` are on the PATH.
 """
 
+import contextlib
 import json
 import re
 import shutil
+import socket
 import subprocess
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from sandbox import host
 from sandbox.client import CREDENTIALS, client_pod
+from sandbox.instance import state_folder
 
 LOG_FILES = ("/var/log/dpkg.log", "/var/log/dpkg.log.1", "/var/log/syslog", "/var/log/messages", "/var/log/install.log")
 """Where a machine keeps real lines of its own; the first one that has any is taken."""
@@ -21,6 +25,11 @@ MOST_LINES = 20_000
 STACK = "dev"
 TOPIC, WRITER, READER, GROUP = "logs", "log-writer", "log-reader", "demo"
 """What stacks/Pulumi.dev.yaml declares for the demo."""
+GATEWAY = "gateway"
+"""The Service of the HTTP gateway in the same stack."""
+GATEWAY_PORT = 8080
+"""Where the gateway is reached from here, unless somebody else has the port."""
+JSON = "application/vnd.kafka.json.v2+json"
 READ_TIMEOUT_MS = 5_000
 """The reader ends when nothing has come for this long."""
 
@@ -161,12 +170,68 @@ def move_records(namespace: str, bootstrap: str, image: str) -> None:
     run(["kubectl", "-n", namespace, "delete", "pod", *pods, "--now", "--wait=false"])
 
 
+def through_gateway(namespace: str) -> None:
+    """Writes a record over HTTP as one user, reads it back as another, and prints the commands that did it."""
+    started = time.monotonic()
+    host.install({"curl": "curl"}, state_folder() / "logs" / "packages.log")
+    port = _free_port(GATEWAY_PORT)
+    forward = f"kubectl -n {namespace} port-forward service/{GATEWAY} {port}:80"
+    define = f"password() {{ kubectl -n {namespace} get secret $1-kafka -o go-template='{{{{.data.password|base64decode}}}}'; }}"
+    url = f"http://localhost:{port}/topics/{TOPIC}"
+    write = (
+        f'curl -sSu "{WRITER}:$(password {WRITER})" {url} -H "Content-Type: {JSON}"'
+        ' -d \'{"records":[{"key":"curl","value":{"hello":"world"}}]}\''
+    )
+    with _running(forward.split(), "Forwarding from"):
+        answer = json.loads(run(["bash", "-c", f"{define}\n{write}"]))
+        if "offsets" not in answer:
+            raise SystemExit(f"{write} was answered with:\n{answer}")
+        [written] = answer["offsets"]
+        records = f"{url}/partitions/{written['partition']}/records?offset={written['offset']}"
+        read = f'curl -sSu "{READER}:$(password {READER})" "{records}" -H "Accept: {JSON}"'
+        found = json.loads(run(["bash", "-c", f"{define}\n{read}"]))
+    wanted = {"offset": written["offset"], "key": "curl", "value": {"hello": "world"}}
+    if not isinstance(found, list) or not found or found[0] | wanted != found[0]:
+        raise SystemExit(f"{wanted} was written over HTTP, and {read} was answered with:\n{found}")
+    where = f"topic {TOPIC}, partition {written['partition']}, offset {written['offset']}"
+    say(GATEWAY, f"a record written and read by HTTP: {where}; do it again by", time.monotonic() - started)
+    for command in (f"{forward} &", define, write, read):
+        print(f"{'':<9} {command}")
+
+
+def _free_port(wanted: int) -> int:
+    """The port if nobody listens there, otherwise one that is free."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            free: int = probe.getsockname()[1]
+            return free
+    raise SystemExit("no port is free on 127.0.0.1")
+
+
+@contextlib.contextmanager
+def _running(command: Sequence[str], sign: str) -> Iterator[None]:
+    """The command runs; the block begins when a line of its output has the sign."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            assert process.stdout is not None  # noqa: S101 - it is a pipe
+            if not any(sign in line for line in process.stdout):
+                raise SystemExit(f"{' '.join(command)} failed")
+            yield
+        finally:
+            process.terminate()
+
+
 def main() -> None:
     """Deploys the stack and shows that it works."""
     outputs = deploy()
     namespace, bootstrap = outputs["namespace"], outputs["bootstrapServers"]
     image = "jsonpath={.spec.template.spec.containers[?(@.name=='kafka')].image}"
     move_records(namespace, bootstrap, run(["kubectl", "-n", namespace, "get", "statefulset", "kafka", "-o", image]))
+    through_gateway(namespace)
     say("kafka", f"{bootstrap} in the cluster; credentials in Secrets {WRITER}-kafka, {READER}-kafka")
     say("next", 'eval "$(python3 -m sandbox env)"     use pulumi and kubectl in this shell')
     say("", f"pulumi preview --stack {STACK}          see that nothing changes")
