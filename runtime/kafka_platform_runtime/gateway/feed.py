@@ -1,0 +1,211 @@
+"""The newest records of a topic, read once for all streams of a caller that are at its end."""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import KafkaError, TopicPartition
+
+from kafka_platform_runtime.gateway import errors
+from kafka_platform_runtime.gateway.errors import GatewayError
+from kafka_platform_runtime.gateway.http import now
+from kafka_platform_runtime.gateway.identity import Caller
+from kafka_platform_runtime.gateway.readers import Message, Positions, Reader, is_end
+
+if TYPE_CHECKING:
+    from kafka_platform_runtime.gateway.reads import Reads
+
+KEPT_BYTES = 4 * 1024 * 1024
+"""Newest records of a topic that are kept: who falls behind further reads from Kafka again, alone."""
+CHUNK_BYTES = 256 * 1024
+RECORD_OVERHEAD = 200
+"""Bytes that a record takes beside its key and value, about."""
+AT_A_TIME = 500
+BEGIN_SECONDS = 15.0
+"""How long Kafka may take to let the first read happen."""
+REFRESH_SECONDS = 10.0
+"""Pause between two looks for new partitions."""
+LINGER_SECONDS = 10.0
+"""How long a feed goes on when its last stream has left."""
+
+
+class Chunk:
+    """Records that came together, where they begin and end, and how they look in each format."""
+
+    __slots__ = ("begin", "end", "messages", "rendered", "size")
+
+    def __init__(self, messages: Sequence[Message], begin: Positions, end: Positions, size: int) -> None:
+        self.messages = messages
+        self.begin = begin
+        self.end = end
+        self.size = size
+        self.rendered: dict[object, Any] = {}
+
+
+class Feed:
+    """The end of a topic as one caller may read it.
+
+    Args:
+        reads: whose feed it is.
+        caller: who reads.
+        topic: what is read.
+        reader: a consumer of its own.
+    """
+
+    def __init__(self, reads: "Reads", caller: Caller, topic: str, reader: Reader) -> None:
+        self._reads = reads
+        self.caller = caller
+        self.topic = topic
+        self._reader = reader
+        self.base: Positions = {}
+        """Where the oldest chunk that is kept begins."""
+        self.positions: Positions = {}
+        """Where the newest ends."""
+        self.chunks: deque[Chunk] = deque()
+        self.first = 0
+        """Number of the oldest chunk; they are counted without end."""
+        self._kept = 0
+        self.failure: GatewayError | None = None
+        self._awake: set[Callable[[], None]] = set()
+        self.left_at = now()
+        self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._run())
+
+    @property
+    def used(self) -> bool:
+        """Whether a stream listens."""
+        return bool(self._awake)
+
+    async def ready(self) -> None:
+        """Return when Kafka has let the first read happen.
+
+        Raises:
+            GatewayError: it does not.
+        """
+        await asyncio.shield(self._ready)
+
+    @contextlib.contextmanager
+    def listening(self, wake: Callable[[], None]) -> Iterator[None]:
+        """Have `wake` called after each change."""
+        self._awake.add(wake)
+        try:
+            yield
+        finally:
+            self._awake.discard(wake)
+            self.left_at = now()
+
+    def has(self, positions: Mapping[int, int]) -> bool:
+        """Whether everything from these positions on is kept here."""
+        return all(positions.get(partition, 0) >= offset for partition, offset in self.base.items())
+
+    async def close(self) -> None:
+        """End it."""
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        await self._reader.close()
+
+    async def _run(self) -> None:
+        try:
+            await self._begin()
+            looked = now()
+            while True:
+                messages = await self._reader.consume(AT_A_TIME, 1.0)
+                self._take(messages)
+                if now() > looked + REFRESH_SECONDS:
+                    looked = now()
+                    await self._add_partitions()
+        except GatewayError as error:
+            self._fail(error)
+        except Exception as error:
+            self._fail(GatewayError(500, 50001, "The gateway has a fault: it was written to its log."))
+            raise error
+
+    async def _begin(self) -> None:
+        partitions = (await self._reads.gateway.topic(self.caller, self.topic)).partitions
+        bounds = await self._reader.bounds(self.topic, partitions)
+        self.positions = {partition: end for partition, (_, end) in bounds.items()}
+        self.base = dict(self.positions)
+        await self._reader.assign(self.topic, dict(self.positions))
+        # Whether this caller may read is only known by a read: it ends with records, with "there are none", or is denied.
+        until = now() + BEGIN_SECONDS
+        while not self._ready.done():
+            messages = await self._reader.consume(AT_A_TIME, 1.0)
+            if messages:
+                self._take(messages)
+                if not self._ready.done():
+                    self._ready.set_result(None)
+            elif now() > until:
+                raise errors.timed_out(f"Topic {self.topic}: Kafka did not answer in time.")
+
+    def _take(self, messages: Sequence[Message]) -> None:
+        records = []
+        ends: Positions = {}
+        for message in messages:
+            error = message.error()
+            if error is None:
+                records.append(message)
+                ends[message.partition()] = message.offset() + 1
+            elif is_end(error):
+                ends[message.partition()] = max(message.offset(), ends.get(message.partition(), 0))
+            else:
+                self._judge(error)
+        end = {partition: max(offset, ends.get(partition, 0)) for partition, offset in self.positions.items()}
+        if records:
+            self._keep(records, end)
+            while self._kept > KEPT_BYTES and len(self.chunks) > 1:
+                oldest = self.chunks.popleft()
+                self.first += 1
+                self._kept -= oldest.size
+                self.base = self.chunks[0].begin
+        elif not self.chunks:
+            self.base = end
+        self.positions = end
+        if records:
+            self._wake()
+
+    def _keep(self, records: Sequence[Message], end: Positions) -> None:
+        """Chunks that are made ready, and held for readers who are slow, one at a time: so they are small."""
+        begin, first, size = self.positions, 0, 0
+        for number, record in enumerate(records, 1):
+            size += RECORD_OVERHEAD + len(record)
+            last = number == len(records)
+            if size >= CHUNK_BYTES or last:
+                part = records[first:number]
+                reached = end
+                if not last:
+                    reached = {**begin, **{each.partition(): each.offset() + 1 for each in part}}
+                self.chunks.append(Chunk(part, begin, reached, size))
+                self._kept += size
+                begin, first, size = reached, number, 0
+
+    def _judge(self, error: KafkaError) -> None:
+        """End the feed if the error stays; the connection's ups and downs are librdkafka's own affair."""
+        reason = errors.from_kafka(error, f"Topic {self.topic}")
+        if reason.status in {401, 403, 404} or error.code() == KafkaError._AUTO_OFFSET_RESET:
+            raise reason
+
+    async def _add_partitions(self) -> None:
+        self.caller.topics.pop(self.topic, None)
+        count = (await self._reads.gateway.topic(self.caller, self.topic)).partitions
+        new = [number for number in range(count) if number not in self.positions]
+        if new:
+            # From their beginning: what was written before they were noticed counts too.
+            self.positions = {**self.positions, **dict.fromkeys(new, 0)}
+            self.base = {**self.base, **dict.fromkeys(new, 0)}
+            added = [TopicPartition(self.topic, number, 0) for number in new]
+            await self._reader.call(lambda consumer: consumer.incremental_assign(added))
+
+    def _fail(self, error: GatewayError) -> None:
+        self.failure = error
+        if not self._ready.done():
+            self._ready.set_exception(error)
+            self._ready.exception()  # it may be that nobody waits
+        self._reads.drop(self)
+        self._wake()
+
+    def _wake(self) -> None:
+        for wake in list(self._awake):
+            wake()

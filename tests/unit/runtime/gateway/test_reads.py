@@ -1,0 +1,386 @@
+"""Reads by offset and by cursor, and streams that break and resume."""
+
+import concurrent.futures
+import contextlib
+import http.client
+import itertools
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import NewPartitions
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+from tests.kafka_process import ADMIN_USER
+from tests.unit.runtime.gateway.conftest import BINARY, BLUE, RED, TEXT, Kafka, Program, StartGateway, authorization
+
+_names = itertools.count()
+
+
+def new_topic(kafka: Kafka, partitions: int = 1, **config: str) -> str:
+    return kafka.make_topic(f"red-reads-{next(_names)}", partitions, **config)
+
+
+def write(kafka: Kafka, topic: str, values: list[bytes | None], partition: int = -1) -> None:
+    """Write by Kafka's own protocol; with partition -1 in turn to all partitions."""
+    producer = Producer({**kafka.client(), "linger.ms": 5})
+    count = len(producer.list_topics(topic, 10).topics[topic].partitions)
+    for number, value in enumerate(values):
+        producer.produce(topic, value, partition=number % count if partition < 0 else partition)
+    assert producer.flush(30) == 0
+
+
+def numbers(first: int, last: int) -> list[bytes | None]:
+    return [str(number).encode() for number in range(first, last)]
+
+
+class Stream:
+    """A stream of events as a program reads it."""
+
+    def __init__(
+        self, gateway: Program, topic: str, query: str = "", *, user: str = RED, last_id: str | None = None
+    ) -> None:
+        self._connection = http.client.HTTPConnection(gateway.address, gateway.port, timeout=20)
+        headers = {"authorization": authorization(user), "accept": "text/event-stream"}
+        if last_id is not None:
+            headers["last-event-id"] = last_id
+        self._connection.request("GET", f"/topics/{topic}/stream{query}", headers=headers)
+        self.answer = self._connection.getresponse()
+        self.last_id = last_id
+
+    def __enter__(self) -> "Stream":
+        assert self.answer.status == 200, self.answer.read()
+        assert self.answer.headers["content-type"] == "text/event-stream"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            if self._connection.sock is not None:
+                self._connection.sock.shutdown(socket.SHUT_RDWR)
+        self._connection.close()
+        self.answer.close()
+
+    def events(self) -> Iterator[dict[str, str]]:
+        """Events until the stream ends; comments under the name of the empty string."""
+        event: dict[str, str] = {}
+        for line in self.answer:
+            name, _, value = line.decode().rstrip("\n").partition(": ")
+            if name or value:
+                event[name] = value
+            elif event:
+                yield event
+                event = {}
+
+    def records(self, count: int) -> list[dict[str, Any]]:
+        """The next records."""
+        found: list[dict[str, Any]] = []
+        for event in self.events():
+            assert event.get("event", "message") == "message", event
+            if "data" in event:
+                data = json.loads(event["data"])
+                found.extend(data if isinstance(data, list) else [data])
+                self.last_id = event["id"]
+                if len(found) >= count:
+                    break
+        return found
+
+
+def by_partition(records: list[dict[str, Any]]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for each in records:
+        found.setdefault(each["partition"], []).append(each["offset"])
+    return found
+
+
+class TestByOffset:
+    def test_records_of_a_partition(self, kafka: Kafka, gateway: Program) -> None:
+        topic = new_topic(kafka)
+        write(kafka, topic, numbers(0, 50))
+        reply = gateway.ask("GET", f"/topics/{topic}/partitions/0/records?offset=20&timeout=2000", user=RED)
+        assert reply.status == 200
+        assert reply.headers["content-type"] == "application/vnd.kafka.json.v2+json"
+        assert [(each["offset"], each["value"]) for each in reply.json()] == [(n, n) for n in range(20, 50)]
+        assert gateway.ask("GET", f"/topics/{topic}/partitions/0/records?offset=50&timeout=300").json() == []
+
+    def test_bytes_and_counts_are_bounded(self, kafka: Kafka, gateway: Program) -> None:
+        topic = new_topic(kafka)
+        write(kafka, topic, [b'"' + b"x" * 98 + b'"'] * 30)
+        path = f"/topics/{topic}/partitions/0/records?offset=0"
+        assert len(gateway.ask("GET", f"{path}&max_bytes=1000").json()) == 10
+        assert len(gateway.ask("GET", f"{path}&max_bytes=1").json()) == 1
+        assert len(gateway.ask("GET", f"{path}&max_records=7").json()) == 7
+
+    def test_formats(self, kafka: Kafka, gateway: Program) -> None:
+        topic = new_topic(kafka)
+        write(kafka, topic, ["grün".encode(), None])
+        path = f"/topics/{topic}/partitions/0/records"
+        text, binary = (gateway.ask("GET", path, headers={"accept": kind}).json() for kind in (TEXT, BINARY))
+        assert [each["value"] for each in text] == ["grün", None]
+        assert [each["value"] for each in binary] == ["Z3LDvG4=", None]
+        refused = gateway.ask("GET", path)
+        assert refused.status == 406
+        assert "Offset 0 of partition 0" in refused.json()["message"]
+
+    @pytest.mark.parametrize(
+        ("query", "status", "code"),
+        [
+            ("offset=4", 416, 41601),
+            ("offset=-1", 400, 40001),
+            ("offset=x", 400, 40001),
+            ("ofset=1", 400, 40001),
+            ("timeout=99999999", 400, 40001),
+        ],
+    )
+    def test_wrong_parameters(self, kafka: Kafka, gateway: Program, query: str, status: int, code: int) -> None:
+        topic = new_topic(kafka)
+        write(kafka, topic, numbers(0, 3))
+        reply = gateway.ask("GET", f"/topics/{topic}/partitions/0/records?{query}")
+        assert (reply.status, reply.json()["error_code"]) == (status, code)
+
+    def test_who_may_not(self, kafka: Kafka, gateway: Program) -> None:
+        topic = new_topic(kafka)
+        for path in ("partitions/0/records", "records", "stream", "stream?from=earliest", "stream?group=blue-g"):
+            reply = gateway.ask("GET", f"/topics/{topic}/{path}", user=BLUE)
+            assert (reply.status, reply.json()["error_code"]) == (403, 40301), path
+        for path in ("partitions/0/records", "records", "stream"):
+            assert gateway.ask("GET", f"/topics/red-missing/{path}").status == 404
+        assert gateway.ask("GET", f"/topics/{topic}/partitions/1/records").json()["error_code"] == 40402
+        reply = gateway.ask("GET", f"/topics/{topic}/stream?group=blue-group", user=RED)
+        assert (reply.status, reply.json()["error_code"]) == (403, 40301)
+
+
+class TestByCursor:
+    def test_pages_have_everything_once(self, kafka: Kafka, gateway: Program) -> None:
+        topic = new_topic(kafka, 3)
+        write(kafka, topic, numbers(0, 100))
+        start, found = "earliest", []
+        while True:
+            page = gateway.ask("GET", f"/topics/{topic}/records?from={start}&max_records=17&timeout=300").json()
+            if not page["records"]:
+                break
+            found.extend(page["records"])
+            start = page["cursor"]
+        assert sorted(each["value"] for each in found) == list(range(100))
+        assert all(offsets == sorted(offsets) for offsets in by_partition(found).values())
+        write(kafka, topic, numbers(100, 103))
+        page = gateway.ask("GET", f"/topics/{topic}/records?from={start}&timeout=5000").json()
+        assert sorted(each["value"] for each in page["records"]) == [100, 101, 102]
+
+    def test_from_a_time(self, kafka: Kafka, gateway: Program) -> None:
+        topic = new_topic(kafka, 2)
+        write(kafka, topic, numbers(0, 10))
+        time.sleep(0.05)
+        moment = int(time.time() * 1000)
+        time.sleep(0.05)
+        write(kafka, topic, numbers(10, 14))
+        page = gateway.ask("GET", f"/topics/{topic}/records?from={moment}&timeout=2000").json()
+        assert sorted(each["value"] for each in page["records"]) == [10, 11, 12, 13]
+        assert (
+            gateway.ask("GET", f"/topics/{topic}/records?from=2999-01-01T00:00:00Z&timeout=300").json()["records"] == []
+        )
+
+    @pytest.mark.parametrize("start", ["yesterday", "0:", "0:1,0:2", "x:1", "7:0", "0:99"])
+    def test_wrong_starts(self, kafka: Kafka, gateway: Program, start: str) -> None:
+        topic = new_topic(kafka)
+        for path in ("records", "stream"):
+            assert gateway.ask("GET", f"/topics/{topic}/{path}?from={start}").status in {400, 404, 416}, path
+
+
+class TestStream:
+    def test_old_and_new_records_come_one_by_one(self, kafka: Kafka, gateway: Program) -> None:
+        topic = new_topic(kafka, 3)
+        write(kafka, topic, numbers(0, 30))
+        with Stream(gateway, topic, "?from=earliest") as stream:
+            old = stream.records(30)
+            write(kafka, topic, numbers(30, 60))
+            new = stream.records(30)
+        assert sorted(each["value"] for each in old + new) == list(range(60))
+        assert all(offsets == list(range(20)) for offsets in by_partition(old + new).values())
+
+    def test_latest_begins_at_the_end(self, kafka: Kafka, gateway: Program) -> None:
+        topic = new_topic(kafka)
+        write(kafka, topic, numbers(0, 5))
+        with Stream(gateway, topic) as first, Stream(gateway, topic, "?batch=10") as second:
+            write(kafka, topic, numbers(5, 8))
+            assert [each["value"] for each in first.records(3)] == [5, 6, 7]
+            assert [each["value"] for each in second.records(3)] == [5, 6, 7]
+
+    def test_each_record_once_over_many_breaks_while_records_are_written(self, kafka: Kafka, gateway: Program) -> None:
+        topic = new_topic(kafka, 4)
+        total = 12_000
+        ended = threading.Event()
+
+        def keep_writing() -> None:
+            for start in range(0, total, 400):
+                write(kafka, topic, numbers(start, start + 400))
+            ended.set()
+
+        found: list[dict[str, Any]] = []
+        last_id = None
+        with concurrent.futures.ThreadPoolExecutor(1) as threads:
+            threads.submit(keep_writing)
+            for turn in itertools.count():
+                batch = ("", "&batch=7", "&batch=500")[turn % 3]
+                with Stream(gateway, topic, f"?from=earliest{batch}", last_id=last_id) as stream:
+                    found.extend(stream.records(min(371, total - len(found))))
+                    last_id = stream.last_id
+                if len(found) >= total:
+                    break
+        assert ended.wait(30)
+        assert len(found) == total
+        assert sorted(each["value"] for each in found) == list(range(total))
+        assert all(offsets == list(range(len(offsets))) for offsets in by_partition(found).values())
+
+    def test_what_is_gone_is_said(self, kafka: Kafka, gateway: Program) -> None:
+        topic = new_topic(kafka)
+        write(kafka, topic, numbers(0, 10))
+        for done in kafka.admin.delete_records([TopicPartition(topic, 0, 6)]).values():
+            done.result(30)
+        with Stream(gateway, topic, last_id="0:2") as stream:
+            events = stream.events()
+            event = next(each for each in events if "event" in each)
+            assert event["event"] == "gap"
+            assert json.loads(event["data"]) == {"partition": 0, "from": 2, "to": 6}
+            assert json.loads(next(events)["data"])["value"] == 6
+
+    def test_a_record_that_does_not_fit_does_not_end_the_stream(self, kafka: Kafka, gateway: Program) -> None:
+        topic = new_topic(kafka)
+        write(kafka, topic, [b"1", b"not json", b'{"a":\n 2}', b"\xff", None])
+        with Stream(gateway, topic, "?from=earliest") as stream:
+            found = stream.records(5)
+        assert [each["value"] for each in found] == [1, "bm90IGpzb24=", {"a": 2}, "/w==", None]
+        assert [each.get("format") for each in found] == [None, "binary", None, "binary", None]
+
+    def test_a_new_partition_is_read_from_its_beginning(self, kafka: Kafka, gateway: Program) -> None:
+        topic = new_topic(kafka)
+        with Stream(gateway, topic) as stream:
+            kafka.admin.create_partitions([NewPartitions(topic, 2)])[topic].result(30)
+            time.sleep(1)
+            write(kafka, topic, numbers(0, 5), partition=1)
+            stream._connection.sock.settimeout(60)
+            assert [each["value"] for each in stream.records(5)] == list(range(5))
+
+    def test_a_heartbeat_on_an_idle_stream(self, kafka: Kafka, gateway: Program) -> None:
+        with Stream(gateway, new_topic(kafka), "?heartbeat=1") as stream:
+            events = stream.events()
+            assert next(events) == {"retry": "1000"}
+            assert next(events) == {"": "alive"}
+
+    def test_a_slow_reader_hurts_nobody(self, kafka: Kafka, start_gateway: StartGateway) -> None:
+        gateway = start_gateway()
+        topic = new_topic(kafka)
+        value = b'"' + b"x" * 10_000 + b'"'
+        write(kafka, topic, [b"0"])
+        slow = [Stream(gateway, topic, "?from=earliest") for _ in range(5)]
+        before = gateway.megabytes
+        with Stream(gateway, topic, "?from=latest") as quick:
+            for _ in range(10):
+                write(kafka, topic, [value] * 1000)
+                assert len(quick.records(1000)) == 1000
+        assert gateway.megabytes < before + 120, "a hundred megabytes went by five readers who take none"
+        for each in slow:
+            each.__exit__()
+
+    def test_streams_end_politely(self, kafka: Kafka, start_gateway: StartGateway) -> None:
+        gateway = start_gateway()
+        topic = new_topic(kafka)
+        with Stream(gateway, topic) as stream:
+            threading.Timer(1, gateway.stop).start()
+            assert [event for event in stream.events() if "event" in event] == []
+        assert gateway.process.wait(30) == 0
+
+    def test_streams_are_bounded(self, kafka: Kafka, start_gateway: StartGateway) -> None:
+        gateway = start_gateway({"limits": {"streamsPerCaller": 2}})
+        topic = new_topic(kafka)
+        with Stream(gateway, topic), Stream(gateway, topic):
+            assert gateway.ask("GET", f"/topics/{topic}/stream", user=RED).status == 429
+        until = time.monotonic() + 10
+        while gateway.metric("gateway_streams"):
+            assert time.monotonic() < until, "streams whose readers left are still counted"
+            time.sleep(0.1)
+
+
+class TestGroup:
+    def test_two_streams_share_the_records(self, kafka: Kafka, gateway: Program) -> None:
+        topic = new_topic(kafka, 4)
+        found: list[dict[str, Any]] = []
+        with Stream(gateway, topic, "?group=red-share") as first, Stream(gateway, topic, "?group=red-share") as second:
+            time.sleep(5)  # until the group has found its balance
+            with concurrent.futures.ThreadPoolExecutor(2) as threads:
+                write(kafka, topic, numbers(0, 400))
+                shares = [each.result() for each in [threads.submit(one.records, 200) for one in (first, second)]]
+        assert all(shares)
+        found = [record for share in shares for record in share]
+        assert sorted(each["value"] for each in found) == list(range(400))
+
+    def test_goes_on_where_it_was_left(self, kafka: Kafka, gateway: Program) -> None:
+        topic = new_topic(kafka)
+        write(kafka, topic, numbers(0, 10))
+        with Stream(gateway, topic, "?group=red-resume") as stream:
+            assert [each["value"] for each in stream.records(10)] == list(range(10))
+            time.sleep(2)  # commits come once a second
+        write(kafka, topic, numbers(10, 20))
+        with Stream(gateway, topic, "?group=red-resume") as stream:
+            assert [each["value"] for each in stream.records(10)] == list(range(10, 20))
+
+
+class TestWebSocket:
+    @staticmethod
+    def open(gateway: Program, topic: str, query: str = "", user: str = RED) -> Any:
+        headers: Mapping[str, str] = {"authorization": authorization(user)}
+        return connect(f"ws://127.0.0.1:{gateway.port}/topics/{topic}/stream{query}", additional_headers=headers)
+
+    def test_records_and_cursor(self, kafka: Kafka, gateway: Program) -> None:
+        topic = new_topic(kafka, 2)
+        write(kafka, topic, numbers(0, 20))
+        found: list[dict[str, Any]] = []
+        cursor = ""
+        with self.open(gateway, topic, "?from=earliest") as socket:
+            while len(found) < 20:
+                frame = json.loads(socket.recv(20))
+                found += frame["records"]
+                cursor = frame["cursor"]
+        write(kafka, topic, numbers(20, 24))
+        with self.open(gateway, topic, f"?from={cursor}") as socket:
+            while len(found) < 24:
+                found += json.loads(socket.recv(20))["records"]
+        assert sorted(each["value"] for each in found) == list(range(24))
+
+    def test_who_may_not(self, kafka: Kafka, gateway: Program) -> None:
+        with pytest.raises(InvalidStatus) as denied:
+            self.open(gateway, new_topic(kafka), user=BLUE)
+        assert denied.value.response.status_code == 403
+        assert json.loads(denied.value.response.body)["error_code"] == 40301
+
+    def test_the_end_is_said(self, kafka: Kafka, start_gateway: StartGateway) -> None:
+        gateway = start_gateway()
+        with self.open(gateway, new_topic(kafka)) as socket:
+            threading.Timer(1, gateway.stop).start()
+            with pytest.raises(ConnectionClosed) as closed:
+                socket.recv(20)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code in {1001, 1012}
+        assert gateway.process.wait(30) == 0
+
+
+def test_many_idle_streams_take_little_memory(kafka: Kafka, start_gateway: StartGateway) -> None:
+    count = 500
+    gateway = start_gateway({"limits": {"streamsPerCaller": count}})
+    topic = new_topic(kafka)
+    with Stream(gateway, topic, user=ADMIN_USER):
+        time.sleep(1)
+    before = gateway.megabytes
+    with contextlib.ExitStack() as stack:
+        streams = [stack.enter_context(Stream(gateway, topic, user=ADMIN_USER)) for _ in range(count)]
+        used = gateway.megabytes - before
+        print(f"{count} idle streams: {used:.1f} MB")
+        assert used < 300 * count / 2000
+        assert gateway.metric("gateway_consumers") <= 2
+        write(kafka, topic, [b"1"])
+        assert all(each.records(1)[0]["value"] == 1 for each in streams)
