@@ -39,6 +39,7 @@ ERRORS: Mapping[int, Mapping[int, str]] = {
         41501: "Set Content-Type to application/vnd.kafka.json.v2+json, application/vnd.kafka.binary.v2+json "
         "or application/vnd.kafka.text.v2+json."
     },
+    416: {41601: "Offset 99 is out of range: partition 0 of topic orders has 10 to 50."},
     422: {42201: "Object missing required field `value` - at `$.records[0]`."},
     429: {42901: "Kafka throttles user shop: over the quota."},
     431: {43101: "The head of the request is too large: at most 32768 bytes and 100 fields are taken."},
@@ -65,6 +66,7 @@ MEANINGS = {
     409: "It exists already, or contradicts what was said before.",
     413: "The body, or the number of records, is over the gateway's limit, or a record over the topic's.",
     415: "The body has a content type that is not known here.",
+    416: "There is no record at this offset, and it is not the next either.",
     422: "The body can be read, and is not what is asked for.",
     429: "This user has to wait: over a limit of the gateway or a quota of Kafka; Retry-After says how long.",
     431: "The head of the request is too large.",
@@ -147,7 +149,18 @@ def _read_record(content: Json) -> Json:
             "timestamp": {"type": "integer", "format": "int64", "description": "Milliseconds since 1970."},
             "headers": HEADERS,
         },
-        ["topic", "key", "value", "partition", "offset", "timestamp"],
+        ["topic", "key", "value", "partition", "offset"],
+    )
+
+
+def _merged(records: str) -> Json:
+    return _object(
+        {
+            "records": schema(records),
+            "cursor": {"type": "string", "description": "Where to go on: `from` of the next read, or `Last-Event-ID`."},
+            "gaps": schema("Gaps"),
+        },
+        ["records", "cursor"],
     )
 
 
@@ -182,6 +195,13 @@ SCHEMAS: Json = {
     "ReadJsonRecords": _list(_read_record({})),
     "ReadBinaryRecords": _list(_read_record(BASE64_OR_NULL)),
     "ReadTextRecords": _list(_read_record(TEXT_OR_NULL)),
+    "Gaps": _list(
+        _object({"partition": INTEGER, "from": LONG, "to": LONG}, ["partition", "from", "to"]),
+        description="Offsets from where the cursor stood to where there are records: Kafka has deleted those between.",
+    ),
+    "MergedJsonRecords": _merged("ReadJsonRecords"),
+    "MergedBinaryRecords": _merged("ReadBinaryRecords"),
+    "MergedTextRecords": _merged("ReadTextRecords"),
     "Names": _list(STRING),
     "Brokers": _object({"brokers": _list(INTEGER)}, ["brokers"]),
     "Replica": _object(
@@ -626,6 +646,7 @@ def _paths() -> Json:
                 body=WRITE_BODY,
             ),
         },
+        **_reads(),
         f"{partition}/offsets": {
             "get": _operation(
                 "offsets",
@@ -636,6 +657,117 @@ def _paths() -> Json:
             )
         },
         **_consumers(),
+    }
+
+
+FROM = "earliest, latest, a cursor such as `0:5,1:9`, milliseconds since 1970 or an ISO 8601 time."
+MAX_RECORDS = _query(
+    "max_records",
+    "How many records to answer with.",
+    {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 500},
+)
+EVENTS = (
+    "retry: 1000\n\n"
+    'id: 0:5,1:10\ndata: {"partition":1,"offset":9,"timestamp":1788000000000,"key":"order-17","value":{"count":2}}\n\n'
+    ": alive\n\n"
+)
+
+
+def _reads() -> Json:
+    topic = "/topics/{topic}"
+    merged = {"records": READ, "cursor": "0:5,1:9,2:101"}
+    return {
+        f"{topic}/records": {
+            "get": _operation(
+                "read",
+                "Reads",
+                "Read records of all partitions, and go on later by the cursor",
+                {
+                    "200": {
+                        "description": "What is there, or what has come in time; in order within each partition.",
+                        "content": {
+                            **_content(RECORD_TYPES["json"], "MergedJsonRecords", {"response": merged}),
+                            **_content(
+                                RECORD_TYPES["binary"],
+                                "MergedBinaryRecords",
+                                {"response": {**merged, "records": READ_BINARY}},
+                            ),
+                            **_content(
+                                RECORD_TYPES["text"],
+                                "MergedTextRecords",
+                                {"response": {**merged, "records": READ_TEXT}},
+                            ),
+                        },
+                    }
+                },
+                (*OF_A_TOPIC, 406, 416),
+                parameters=[
+                    _query("from", f"Where to begin: {FROM}", {"type": "string", "default": "earliest"}),
+                    TIMEOUT,
+                    MAX_BYTES,
+                    MAX_RECORDS,
+                ],
+            )
+        },
+        f"{topic}/partitions/{{partition}}/records": {
+            "get": _operation(
+                "readPartition",
+                "Reads",
+                "Read records of one partition from an offset on",
+                {"200": _answer_records("What is there, or what has come in time.")},
+                (*OF_A_TOPIC, 406, 416),
+                parameters=[
+                    _query("offset", "Of the first record.", {**LONG, "default": 0}),
+                    TIMEOUT,
+                    MAX_BYTES,
+                    MAX_RECORDS,
+                ],
+            )
+        },
+        f"{topic}/stream": {
+            "get": _operation(
+                "stream",
+                "Reads",
+                "Records as they come, as Server-Sent Events or by WebSocket",
+                {
+                    "200": {
+                        "description": (
+                            "An event for each record, or with `batch` for several; its id is the cursor behind it. `gap`: Kafka "
+                            "has deleted records that would have been next. `error`: the stream ends for the reason in it."
+                        ),
+                        "content": {"text/event-stream": {"schema": STRING, "example": EVENTS}},
+                    },
+                    "101": {
+                        "description": (
+                            'With `Upgrade: websocket`: frames `{"records":[...],"cursor":"..."}`, `{"gap":...}`, '
+                            '`{"error":...}` and `{"alive":true}`.'
+                        )
+                    },
+                },
+                (*OF_A_TOPIC, 406, 416),
+                description=(
+                    "Come back with the id of the last event that arrived, and each record comes exactly once. With `group` the "
+                    "readers of the group share the partitions, and what was delivered is committed."
+                ),
+                parameters=[
+                    _query("from", f"Where to begin: {FROM}", {"type": "string", "default": "latest"}),
+                    _query("group", "Consumer group to read as.", STRING),
+                    _query(
+                        "batch", "Records in an event, as an array.", {"type": "integer", "minimum": 1, "default": 1}
+                    ),
+                    _query("format", "Of keys and values.", {"enum": ["json", "binary", "text"], "default": "json"}),
+                    _query(
+                        "heartbeat", "Seconds between signs of life.", {"type": "integer", "minimum": 1, "maximum": 300}
+                    ),
+                    {
+                        "name": "Last-Event-ID",
+                        "in": "header",
+                        "description": "Id of the last event that arrived; wins over `from`.",
+                        "schema": STRING,
+                    },
+                ],
+            )
+        },
     }
 
 
