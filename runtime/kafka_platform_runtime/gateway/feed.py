@@ -12,7 +12,7 @@ from kafka_platform_runtime.gateway import errors
 from kafka_platform_runtime.gateway.errors import GatewayError
 from kafka_platform_runtime.gateway.http import now
 from kafka_platform_runtime.gateway.identity import Caller
-from kafka_platform_runtime.gateway.readers import Message, Positions, Reader, is_end
+from kafka_platform_runtime.gateway.readers import Message, Positions, Reader, Taken
 
 if TYPE_CHECKING:
     from kafka_platform_runtime.gateway.reads import Reads
@@ -112,8 +112,7 @@ class Feed:
             await self._begin()
             looked = now()
             while True:
-                messages = await self._reader.consume(AT_A_TIME, 1.0)
-                self._take(messages)
+                self._take(await self._reader.consume(AT_A_TIME, 1.0))
                 if now() > looked + REFRESH_SECONDS:
                     looked = now()
                     await self._add_partitions()
@@ -132,26 +131,21 @@ class Feed:
         # Whether this caller may read is only known by a read: it ends with records, with "there are none", or is denied.
         until = now() + BEGIN_SECONDS
         while not self._ready.done():
-            messages = await self._reader.consume(AT_A_TIME, 1.0)
-            if messages:
-                self._take(messages)
+            taken = await self._reader.consume(AT_A_TIME, 1.0)
+            if taken:
+                self._take(taken)
                 if not self._ready.done():
                     self._ready.set_result(None)
             elif now() > until:
                 raise errors.timed_out(f"Topic {self.topic}: Kafka did not answer in time.")
 
-    def _take(self, messages: Sequence[Message]) -> None:
-        records = []
-        ends: Positions = {}
-        for message in messages:
-            error = message.error()
-            if error is None:
-                records.append(message)
-                ends[message.partition()] = message.offset() + 1
-            elif is_end(error):
-                ends[message.partition()] = max(message.offset(), ends.get(message.partition(), 0))
-            else:
-                self._judge(error)
+    def _take(self, taken: Taken) -> None:
+        for error in taken.errors:
+            self._judge(error)
+        records = taken.records
+        ends = {each.partition(): each.offset() + 1 for each in records}
+        for partition, offset in taken.ends.items():
+            ends[partition] = max(offset, ends.get(partition, 0))
         end = {partition: max(offset, ends.get(partition, 0)) for partition, offset in self.positions.items()}
         if records:
             self._keep(records, end)

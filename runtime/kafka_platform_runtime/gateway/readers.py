@@ -61,14 +61,32 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 19
 
 
-def is_end(error: KafkaError) -> bool:
-    """Whether it says that there is no further record at the moment."""
-    return bool(error.code() == KafkaError._PARTITION_EOF)
+class Taken:
+    """What a consumer handed out: records, ends of partitions and errors."""
 
+    __slots__ = ("ends", "errors", "records")
 
-def _is_about_the_group(error: KafkaError | None) -> bool:
-    """The client looks for the coordinator of its group even if nothing is done in it, for which no leave is needed."""
-    return error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED
+    def __init__(self, records: list[Message]) -> None:
+        self.records = records
+        self.ends: Positions = {}
+        """For partitions without a further record at the moment: the offset that the next will have."""
+        self.errors: list[KafkaError] = []
+
+    def add(self, others: list[Message]) -> None:
+        """Sort what is no record.
+
+        The client looks for the coordinator of its group even if nothing is done in the group, for which no leave is
+        needed: that this is denied means nothing.
+        """
+        for message in others:
+            error = message.error()
+            if error.code() == KafkaError._PARTITION_EOF:
+                self.ends[message.partition()] = message.offset()
+            elif error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
+                self.errors.append(error)
+
+    def __bool__(self) -> bool:
+        return bool(self.records or self.ends or self.errors)
 
 
 class Reader:
@@ -152,11 +170,16 @@ class Reader:
             lambda consumer: consumer.assign([TopicPartition(topic, *position) for position in positions.items()])
         )
 
-    async def consume(self, count: int, seconds: float) -> list[Message]:
+    async def consume(self, count: int, seconds: float) -> "Taken":
         """Records and ends of partitions, as soon as there are any, or none after `seconds`."""
 
-        def take(consumer: Consumer) -> list[Message]:
-            return [each for each in consumer.consume(count, seconds) if not _is_about_the_group(each.error())]
+        def take(consumer: Consumer) -> Taken:
+            messages = consumer.consume(count, seconds)
+            records = [each for each in messages if each.error() is None]
+            taken = Taken(records)
+            if len(records) < len(messages):
+                taken.add([each for each in messages if each.error() is not None])
+            return taken
 
         return await self.call(take)
 

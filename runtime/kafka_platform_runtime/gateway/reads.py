@@ -26,7 +26,6 @@ from kafka_platform_runtime.gateway.readers import (
     Reader,
     Readers,
     checked,
-    is_end,
     out_of_range,
     parse,
     text_of,
@@ -175,20 +174,15 @@ class Reads:
                 break
             if now() >= until + ANSWER_SECONDS:
                 raise errors.timed_out(f"Topic {topic}: Kafka did not answer in time.")
-            for message in await reader.consume(most - len(collected), SLICE_SECONDS):
-                error = message.error()
-                if error is None:
-                    ended.discard(message.partition())
-                    size += len(message.value() or b"") + len(message.key() or b"")
-                    if size > most_bytes and collected:
-                        return collected
-                    collected.append(message)
-                elif is_end(error):
-                    ended.add(message.partition())
-                else:
-                    reason = errors.from_kafka(error, f"Topic {topic}")
-                    if reason.status in {401, 403, 404}:
-                        raise reason
+            taken = await reader.consume(most - len(collected), SLICE_SECONDS)
+            _judge(taken.errors, f"Topic {topic}")
+            for record in taken.records:
+                size += len(record) + len(record.key() or b"")
+                if size > most_bytes and collected:
+                    return collected
+                collected.append(record)
+                ended.discard(record.partition())
+            ended.update(taken.ends)
         return collected
 
     # Streams
@@ -364,24 +358,13 @@ class Reads:
             while not listener.stopped and not feed.has(positions):
                 if feed.failure is not None:
                     raise feed.failure
-                records = []
-                ends: Positions = {}
-                for message in await reader.consume(STREAMED_AT_A_TIME, 1.0):
-                    error = message.error()
-                    if error is None:
-                        records.append(message)
-                    elif is_end(error):
-                        ends[message.partition()] = message.offset()
-                    elif error.code() == KafkaError._AUTO_OFFSET_RESET:
-                        return  # deleted while it was read: look at the bounds again
-                    else:
-                        reason = errors.from_kafka(error, f"Topic {topic}")
-                        if reason.status in {401, 403, 404}:
-                            raise reason
-                if records:
-                    await _in_pieces(records, positions, out, listener)
-                    self.gateway.metrics.read(len(records))
-                for partition, offset in ends.items():
+                taken = await reader.consume(STREAMED_AT_A_TIME, 1.0)
+                if any(error.code() == KafkaError._AUTO_OFFSET_RESET for error in taken.errors):
+                    return  # deleted while it was read: look at the bounds again
+                _judge(taken.errors, f"Topic {topic}")
+                await _in_pieces(taken.records, positions, out, listener)
+                self.gateway.metrics.read(len(taken.records))
+                for partition, offset in taken.ends.items():
                     # Behind the last record there may be marks of transactions, which nobody is handed.
                     positions[partition] = max(positions[partition], offset)
 
@@ -560,24 +543,11 @@ class _Member:
         if self._consumer is None:
             self._consumer = Consumer(self._settings)
             self._consumer.subscribe([self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke)
-        records = []
-        for message in self._consumer.consume(STREAMED_AT_A_TIME, SLICE_SECONDS):
-            error = message.error()
-            if error is None:
-                records.append(message)
-            else:
-                self._judge(error)
+        messages = self._consumer.consume(STREAMED_AT_A_TIME, SLICE_SECONDS)
+        _judge([error for each in messages if (error := each.error()) is not None], f"Group {self._group}")
         if self._pending and now() > self._committed_at + COMMIT_SECONDS:
             self._commit()
-        return records
-
-    def _judge(self, error: KafkaError) -> None:
-        subject = (
-            f"Group {self._group}" if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED else f"Topic {self._topic}"
-        )
-        reason = errors.from_kafka(error, subject)
-        if reason.status in {401, 403, 404}:
-            raise reason
+        return [each for each in messages if each.error() is None]
 
     async def delivered(self, records: Sequence[Message]) -> None:
         """These were handed out: to be committed soon."""
@@ -620,14 +590,26 @@ class _Member:
 
 async def _in_pieces(records: Sequence[Message], positions: Positions, out: _Out, listener: _Listener) -> None:
     """Send records, made ready a piece at a time; a stream that was stopped gets no more."""
-    begin, size = 0, 0
-    for number, record in enumerate(records, 1):
-        size += RECORD_OVERHEAD + len(record)
-        if size >= PIECE_BYTES or number == len(records):
-            if listener.stopped:
-                return
-            await out.send(records[begin:number], positions, None)
-            begin, size = number, 0
+    if not records:
+        return
+    average = RECORD_OVERHEAD + sum(map(len, records)) // len(records)
+    count = max(1, PIECE_BYTES // average)
+    for begin in range(0, len(records), count):
+        if listener.stopped:
+            return
+        await out.send(records[begin : begin + count], positions, None)
+
+
+def _judge(found: Sequence[KafkaError], subject: str) -> None:
+    """Give up if an error stays; the ups and downs of connections are librdkafka's own affair.
+
+    Raises:
+        GatewayError: the read is denied, or what is read does not exist any more.
+    """
+    for error in found:
+        reason = errors.from_kafka(error, subject)
+        if reason.status in {401, 403, 404}:
+            raise reason
 
 
 class _Begin:
