@@ -310,7 +310,8 @@ class Router:
         return found
 
     def _look(self, method: str, path: str) -> tuple[Route, list[str]]:
-        parts = path.split("/")
+        # Clients of the dialect write `/consumers/{group}/` too.
+        parts = (path[:-1] if len(path) > 1 and path.endswith("/") else path).split("/")
         allowed: Mapping[str, Route] | None = None
         for pattern, methods in self._by_length.get(len(parts), ()):
             if all(want is None or want == have for want, have in zip(pattern, parts, strict=True)):
