@@ -16,6 +16,8 @@ def main() -> int:
     """Read what the gateway is told and serve."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    # It says so of each WebSocket that was refused, although the refusal was sent.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: "without completing handshake" not in record.msg)
     try:
         kafka = settings.Kafka.from_environment(os.environ)
         chosen = settings.read(os.environ)

@@ -47,6 +47,9 @@ _OTHER_FORMATS = frozenset({"avro", "jsonschema", "protobuf"})
 B = TypeVar("B", bound="_Body")
 PartitionNumber = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 OffsetNumber = Annotated[int, Meta(ge=0, le=2**63 - 2)]
+TopicName = Annotated[str, Meta(max_length=249)]
+Remark = Annotated[str, Meta(max_length=4096, pattern=r"^[^\0]*$")]
+"""With a committed offset; brokers take 4096 bytes, and librdkafka's protocol is garbage beyond 32767."""
 
 
 class _Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,7 +89,7 @@ class Subscription(_Body, frozen=True):
 class Place(_Body, frozen=True):
     """A partition."""
 
-    topic: str
+    topic: TopicName
     partition: PartitionNumber
 
 
@@ -99,10 +102,10 @@ class Places(_Body, frozen=True):
 class Offset(_Body, frozen=True):
     """An offset of a partition."""
 
-    topic: str
+    topic: TopicName
     partition: PartitionNumber
     offset: OffsetNumber
-    metadata: str | None = None
+    metadata: Remark | None = None
 
 
 class Offsets(_Body, frozen=True):
@@ -114,11 +117,11 @@ class Offsets(_Body, frozen=True):
 class Moment(_Body, frozen=True):
     """A time in a partition."""
 
-    topic: str
+    topic: TopicName
     partition: PartitionNumber
     timestamp: OffsetNumber | str
     """Milliseconds, or in ISO 8601."""
-    metadata: str | None = None
+    metadata: Remark | None = None
 
 
 class Positions(_Body, frozen=True):

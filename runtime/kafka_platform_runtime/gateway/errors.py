@@ -127,6 +127,8 @@ def from_kafka(error: KafkaError, what: str) -> GatewayError:
         return GatewayError(HTTPStatus.NOT_FOUND, 40402, f"{what}: no such partition.")
     if code in _REJECTED:
         return unauthorized(f"{what}: Kafka does not accept these credentials.")
+    if code == KafkaError.OFFSET_METADATA_TOO_LARGE:
+        return unprocessable(f"{what}: {text}.")
     if code in _TOO_LARGE:
         return too_large(f"{what}: larger than the topic's max.message.bytes allows.")
     if code in _UNKNOWN_FATE:

@@ -29,7 +29,6 @@ ERRORS: Mapping[int, Mapping[int, str]] = {
     },
     408: {40801: "The body did not arrive within 30 s."},
     409: {
-        40901: "Another read of consumer instance c1 is under way.",
         40902: "Consumer instance c1 exists already in group shop: choose another name or delete it.",
         40903: "Subscribe either to topics or to a topic_pattern.",
         40904: "Topic orders: exists already.",

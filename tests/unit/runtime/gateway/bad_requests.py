@@ -475,7 +475,7 @@ def lines(dice: random.Random) -> Iterator[Case]:
 def targets(dice: random.Random) -> Iterator[Case]:
     """Paths and queries."""
     for path in (
-        "//topics", "/topics/", "/topics//", f"/topics/{TOPIC}/", "/topics/..", "/topics/%2e%2e", "/topics/../healthz",
+        "//topics", "/topics//", f"/topics/{TOPIC}//", "/topics/..", "/topics/%2e%2e", "/topics/../healthz",
         "/topics/..%2f..%2fetc%2fpasswd", "/topics/a/../../etc/passwd", "/topics/a%2fb", "/topics/%00", "/topics/a%00b",
         "/topics/%ff", "/topics/%c0%ae", "/topics/%", "/topics/%zz", "/topics/%u0041", "/topics/ä", "/topics/%20", "/topics/a b",
         "/topics/" + "a" * 250, "/topics/" + "%61" * 250, "/topics/a;b=c", "/topics/a:b", "/topics/*", "/topics/..;/", "/\\topics",
@@ -491,7 +491,7 @@ def targets(dice: random.Random) -> Iterator[Case]:
                 pieces=[head(method, path, "content-length: 0")],
                 statuses=frozenset({400, 403, 404, 405, 415, 422}),
             )
-    for number in ("-1", "x", "1.5", "99", "2147483648", "9" * 40, "%31%00", "+1", "0x0", "٣", "1e1", " "):
+    for number in ("-1", "x", "1.5", "99", "2147483648", "9" * 40, "%31%00", "+1", "0x0", "٣", "1e1", "%20"):
         path = f"/topics/{TOPIC}/partitions/{number}"
         yield Case(name=f"write to partition {number!r}", pieces=whole(VALID, target=path), statuses=NOWHERE)
         for end in ("", "/offsets"):
@@ -575,10 +575,76 @@ def consumers(dice: random.Random) -> Iterator[Case]:
         for body in (b"", b"{", b"[]", b'{"x":1}', b"\xff", b"null", b"[" * 10_000):
             pieces = whole(body, target=f"/consumers/red-bad/instances/absent/{path}", kind=V2)
             yield Case(name=f"{path} {body[:20]!r} of nothing", pieces=pieces, statuses=EITHER | {404, 415})
+    commits: list[Any] = [
+        {"metadata": "x" * 5000},
+        {"metadata": "x" * 40_000},
+        {"metadata": "\x00"},
+        {"topic": "x" * 40_000},
+    ]
+    for value in commits:
+        place = {"topic": TOPIC, "partition": 0, "offset": 0, **value}
+        pieces = whole(
+            json.dumps({"offsets": [place]}).encode(), target="/consumers/red-bad/instances/there/offsets", kind=V2
+        )
+        yield Case(name=f"commit {str(value)[:60]}", pieces=pieces, statuses=EITHER)
     for value in (None, [], {}, {"topic_name": 1}, {"topic_name": "a b"}, {"topic_name": "red-x", "partitions_count": -1}, {"x": 1},
                   {"topic_name": "red-x", "partitions_count": 10**9}, {"topic_name": "x" * 100_000}, {"topic_name": "\x00"}):  # fmt: skip
         pieces = whole(json.dumps(value).encode(), target="/admin/topics")
         yield Case(name=f"topic of {str(value)[:60]!r}", pieces=pieces, statuses=EITHER | {403})
+
+
+def reads(dice: random.Random) -> Iterator[Case]:
+    """Queries and headers of reads and streams."""
+    queries = {
+        f"/topics/{TOPIC}/records": ["from=", "from=x", "from=0:", "from=:0", "from=0:-1", "from=0:0,0:0", "from=0:0,,", "from=9:0"],
+        f"/topics/{TOPIC}/partitions/0/records": ["offset=-1", "offset=x", "offset=1.5", "offset=" + "9" * 30, "offset=9223372036854775807"],
+        f"/topics/{TOPIC}/stream": ["from=x", "from=9:0", "group=", "group=" + "g" * 300, "group=red&from=0:0", "batch=0", "format=xml",
+                                    "heartbeat=0", "heartbeat=9999", "batch=x"],
+    }  # fmt: skip
+    common = [
+        "x=1",
+        "timeout=-1",
+        "timeout=x",
+        "timeout=1e9",
+        "timeout=999999999",
+        "max_bytes=0",
+        "max_bytes=-1",
+        "max_records=0",
+        "%ff=1",
+    ]
+    for path, own in queries.items():
+        for query in [*own, *([] if path.endswith("stream") else common)]:
+            # Somewhere behind the end is 416, as a partition that is not there is 404.
+            statuses = frozenset({400, 404, 416})
+            yield Case(name=f"{path}?{query[:60]}", pieces=[head("GET", f"{path}?{query}")], statuses=statuses)
+        for accept in ("text/html", "image/png", "application/vnd.kafka.avro.v2+json", "x", "a" * 3000):
+            pieces = [head("GET", path, f"accept: {accept}")]
+            yield Case(name=f"{path} as {accept[:40]}", pieces=pieces, statuses=frozenset({406}))
+    for cursor in (
+        "x",
+        "0",
+        "0:x",
+        "9:9",
+        "-1:0",
+        "0:-1",
+        "0:" + "9" * 40,
+        "0:1;0:2",
+        "\t0:1 ",
+        "0:0," * 2000,
+        "0:9223372036854775806",
+    ):
+        pieces = [head("GET", f"/topics/{TOPIC}/stream", f"last-event-id: {cursor}")]
+        yield Case(name=f"goes on at {cursor[:40]!r}", pieces=pieces, statuses=frozenset({400, 404, 416}))
+    for known in (True, False):
+        for path in ("/topics/blue-x/stream", "/topics/red-absent/stream", f"/topics/{TOPIC}/stream?x=1", "/nothing"):
+            fields = (
+                "upgrade: websocket",
+                "connection: upgrade",
+                "sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==",
+                "sec-websocket-version: 13",
+            )
+            pieces = [head("GET", path, *fields, kind=None, known=known)]
+            yield Case(name=f"WebSocket at {path}, {known}", pieces=pieces, statuses=frozenset({400, 401, 403, 404}))
 
 
 def pipelined(dice: random.Random) -> Iterator[Case]:
@@ -593,7 +659,7 @@ def pipelined(dice: random.Random) -> Iterator[Case]:
 
 KINDS: tuple[Callable[[random.Random], Iterator[Case]], ...] = (
     broken_json, encodings, wrong_types, too_much, truncated, slow, framing, lines, targets, content_types, credentials, consumers,
-    pipelined,
+    reads, pipelined,
 )  # fmt: skip
 
 

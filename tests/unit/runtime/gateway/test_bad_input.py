@@ -168,6 +168,9 @@ def test_bad_requests(kafka: Kafka, gateway: Program, record_property: Callable[
     for name in (TOPIC, SMUGGLED, "red-good"):
         kafka.make_topic(name)
     assert gateway.ask("POST", "/topics/red-good", {"records": [{"value": 1}]}, user=RED).status == 200
+    assert gateway.ask("POST", "/consumers/red-bad", {"name": "there"}, user=RED).status == 200
+    assigned = {"partitions": [{"topic": TOPIC, "partition": 0}]}
+    assert gateway.ask("POST", "/consumers/red-bad/instances/there/assignments", assigned, user=RED).status == 204
     cases = generate(SEED)
     assert len(cases) >= 1000
     before = gateway.megabytes
@@ -193,9 +196,11 @@ def test_bad_requests(kafka: Kafka, gateway: Program, record_property: Callable[
     assert witness.slowest < GOOD_SECONDS
     assert peak < MOST_MEGABYTES
     assert end_of(kafka, SMUGGLED) == 0
-    for _ in range(100):
+    assert gateway.ask("DELETE", "/consumers/red-bad/instances/there", user=RED).status == 204
+    for _ in range(600):  # readers at rest count as consumers for half a minute
         held = {
-            name: gateway.metric(name) for name in ("gateway_requests_in_flight", "gateway_bytes", "gateway_consumers")
+            name: gateway.metric(name)
+            for name in ("gateway_requests_in_flight", "gateway_bytes", "gateway_streams", "gateway_consumers")
         }
         if not any(held.values()):
             break

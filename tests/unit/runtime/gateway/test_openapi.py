@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -71,6 +72,13 @@ def test_there_are_examples() -> None:
 @pytest.mark.parametrize(("place", "schema", "example"), EXAMPLES, ids=[each[0] for each in EXAMPLES])
 def test_examples_are_what_the_schemas_say(place: str, schema: dict[str, Any], example: Any) -> None:
     jsonschema.Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(example)
+
+
+def test_it_has_every_code_that_is_given() -> None:
+    folder = Path(openapi.__file__).parent
+    sources = [file.read_text() for file in sorted(folder.glob("*.py")) if file.name != "openapi.py"]
+    given = {int(code) for source in sources for code in re.findall(r"\b[45]\d\d0\d\b", source)}
+    assert given == {code for codes in openapi.ERRORS.values() for code in codes}
 
 
 def test_every_error_begins_with_its_status() -> None:
