@@ -32,10 +32,10 @@ def credential(name: str) -> str:
 
 
 def session(timeout: float | None) -> aiohttp.ClientSession:
-    auth = aiohttp.BasicAuth(credential("username"), credential("password"))
+    login = {"authorization": aiohttp.encode_basic_auth(credential("username"), credential("password"))}
     # A connection for each request: what sits behind the address may have changed, and nothing must stick to one pod.
     connector = aiohttp.TCPConnector(force_close=True, limit=0)
-    return aiohttp.ClientSession(auth=auth, connector=connector, timeout=aiohttp.ClientTimeout(total=timeout))
+    return aiohttp.ClientSession(headers=login, connector=connector, timeout=aiohttp.ClientTimeout(total=timeout))
 
 
 async def write(url: str, topic: str, seconds: float) -> None:
