@@ -96,6 +96,8 @@ PORTS = range(20_000, 30_000)
 def free_ports(count: int) -> list[int]:
     """Ports of loopback that nothing listens on."""
     found: list[int] = []
+    if not count:
+        return found
     for port in random.sample(PORTS, len(PORTS)):
         with socket.socket() as each, contextlib.suppress(OSError):
             each.bind(("127.0.0.1", port))

@@ -1,9 +1,13 @@
-"""What the gateway counts, for Prometheus."""
+"""What the gateway counts, for Prometheus, and the port on which that and its health are told."""
 
+import threading
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -98,3 +102,52 @@ class Metrics(Collector):
         for name, bound_value in self._limits.items():
             limits.add_metric([name], bound_value)
         yield limits
+
+
+class _Quiet(WSGIRequestHandler):
+    """Without a line on the log for each request."""
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+        """Say nothing."""
+
+
+class _Threaded(ThreadingMixIn, WSGIServer):
+    """A thread for each request, so that one who dawdles holds up nobody."""
+
+    daemon_threads = True
+
+
+def serve(port: int, metrics: Metrics, not_ready: Callable[[], str | None]) -> Callable[[], None]:
+    """Answer /metrics, /healthz and /readyz on a port of their own, in plain HTTP and in threads of their own.
+
+    Args:
+        port: on all addresses.
+        metrics: what is counted.
+        not_ready: why the gateway is not ready, or None.
+
+    Returns:
+        Ends it.
+    """
+    counted = make_wsgi_app(metrics.registry)
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path == "/metrics":
+            told: Iterable[bytes] = counted(environ, start_response)
+            return told
+        reason = not_ready() if path == "/readyz" else None
+        known = path in {"/healthz", "/readyz"}
+        start_response(
+            "404 Not Found" if not known else "503 Service Unavailable" if reason else "200 OK",
+            [("content-type", "text/plain")],
+        )
+        return [f"{reason or 'ok'}\n".encode() if known else b"Ask for /metrics, /healthz or /readyz.\n"]
+
+    server = make_server("", port, answer, _Threaded, handler_class=_Quiet)
+    threading.Thread(target=server.serve_forever, daemon=True, name="metrics").start()
+
+    def end() -> None:
+        server.shutdown()
+        server.server_close()
+
+    return end

@@ -17,7 +17,6 @@ from typing import Any, Protocol
 
 import httptools
 import msgspec
-import prometheus_client
 import uvicorn
 import uvloop
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -42,6 +41,7 @@ from kafka_platform_runtime.gateway.http import (
 from kafka_platform_runtime.gateway.identity import Caller, Callers, Topic
 from kafka_platform_runtime.gateway.metadata import Metadata
 from kafka_platform_runtime.gateway.metrics import Metrics
+from kafka_platform_runtime.gateway.metrics import serve as serve_metrics
 from kafka_platform_runtime.gateway.produce import Writes
 from kafka_platform_runtime.gateway.reads import Reads
 from kafka_platform_runtime.gateway.settings import Kafka, Settings, Tls
@@ -214,10 +214,14 @@ class Gateway:
         return Response(body=b"ok\n", content_type="text/plain")
 
     async def _readyz(self, request: Request) -> Response:
-        reason = self.not_ready or self.probe.reason
+        reason = self.why_not_ready()
         if reason is None:
             return Response(body=b"ok\n", content_type="text/plain")
         return Response(status=503, body=f"{reason}\n".encode(), content_type="text/plain")
+
+    def why_not_ready(self) -> str | None:
+        """Why no load balancer should send anything here; None if it may."""
+        return self.not_ready or self.probe.reason
 
     async def maintain(self) -> None:
         """What is due once a second, until cancelled."""
@@ -532,7 +536,7 @@ async def serve(gateway: Gateway) -> None:
 
     for order in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(order, end)
-    metrics, _ = prometheus_client.start_http_server(settings.metrics_port, registry=gateway.metrics.registry)
+    end_metrics = serve_metrics(settings.metrics_port, gateway.metrics, gateway.why_not_ready)
     # What is there now stays for good: the collector need not look at it, and what requests leave behind has no cycles.
     gc.collect()
     gc.freeze()
@@ -544,7 +548,7 @@ async def serve(gateway: Gateway) -> None:
         for task in tasks:
             task.cancel()
         await gateway.close()
-        metrics.shutdown()
+        end_metrics()
     LOG.info("Ended.")
 
 

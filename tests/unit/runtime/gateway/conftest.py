@@ -168,14 +168,19 @@ class Program:
         finally:
             connection.close()
 
-    def metric(self, name: str) -> float:
-        """The sum of a metric over its labels; 0 if it is not there."""
+    def beside(self, path: str) -> tuple[int, str]:
+        """Status and body of what the port of the metrics answers."""
         connection = http.client.HTTPConnection(self.address, self.metrics_port, timeout=10)
         try:
-            connection.request("GET", "/metrics")
-            lines = connection.getresponse().read().decode().splitlines()
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
         finally:
             connection.close()
+
+    def metric(self, name: str) -> float:
+        """The sum of a metric over its labels; 0 if it is not there."""
+        lines = self.beside("/metrics")[1].splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.split("{")[0].split(" ")[0] == name)
 
     @property

@@ -205,7 +205,15 @@ def test_not_ready_without_kafka(kafka: Kafka, start_gateway: StartGateway) -> N
     reply = gateway.ask("GET", "/readyz", user=None)
     assert reply.status == 503
     assert b"127.0.0.1:1" in reply.body
+    assert gateway.beside("/healthz") == (200, "ok\n")
+    assert gateway.beside("/readyz") == (503, reply.body.decode())
     assert gateway.ask("POST", "/topics/red", {"records": [{"value": 1}]}).status == 503
+
+
+def test_the_port_of_the_metrics_tells_the_health_too(gateway: Program) -> None:
+    assert gateway.beside("/readyz") == (200, "ok\n")
+    assert gateway.beside("/metrics")[0] == 200
+    assert gateway.beside("/topics")[0] == 404
 
 
 @pytest.mark.parametrize(
