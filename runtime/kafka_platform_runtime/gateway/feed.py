@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,13 +13,19 @@ from kafka_platform_runtime.gateway import errors
 from kafka_platform_runtime.gateway.errors import GatewayError
 from kafka_platform_runtime.gateway.http import now
 from kafka_platform_runtime.gateway.identity import Caller
-from kafka_platform_runtime.gateway.readers import Message, Positions, Reader, Taken
+from kafka_platform_runtime.gateway.readers import LASTING, Message, Positions, Reader, Taken
 
 if TYPE_CHECKING:
     from kafka_platform_runtime.gateway.reads import Reads
 
+LOG = logging.getLogger("gateway")
+
 KEPT_BYTES = 4 * 1024 * 1024
 """Newest records of a topic that are kept: who falls behind further reads from Kafka again, alone."""
+KEPT_IN_ALL = 64 * 1024 * 1024
+"""The same for all feeds together; each keeps one chunk all the same."""
+KEPT_RENDERINGS = 4
+"""Forms of a chunk that are kept; streams that want yet another one make it for themselves."""
 CHUNK_BYTES = 256 * 1024
 RECORD_OVERHEAD = 200
 """Bytes that a record takes beside its key and value, about."""
@@ -27,6 +34,8 @@ BEGIN_SECONDS = 15.0
 """How long Kafka may take to let the first read happen."""
 REFRESH_SECONDS = 10.0
 """Pause between two looks for new partitions."""
+MISSED_LOOKS = 2
+"""A topic that was there counts as deleted after so many looks: a broker that has just begun knows none at first."""
 LINGER_SECONDS = 10.0
 """How long a feed goes on when its last stream has left."""
 
@@ -34,14 +43,14 @@ LINGER_SECONDS = 10.0
 class Chunk:
     """Records that came together, where they begin and end, and how they look in each format."""
 
-    __slots__ = ("begin", "end", "messages", "rendered", "size")
+    __slots__ = ("begin", "end", "messages", "renderings", "size")
 
     def __init__(self, messages: Sequence[Message], begin: Positions, end: Positions, size: int) -> None:
         self.messages = messages
         self.begin = begin
         self.end = end
         self.size = size
-        self.rendered: dict[object, Any] = {}
+        self.renderings: dict[object, Any] = {}
 
 
 class Feed:
@@ -66,17 +75,20 @@ class Feed:
         self.chunks: deque[Chunk] = deque()
         self.first = 0
         """Number of the oldest chunk; they are counted without end."""
-        self._kept = 0
+        self.kept = 0
+        """Bytes of records and of how they look."""
         self.failure: GatewayError | None = None
         self._awake: set[Callable[[], None]] = set()
         self.left_at = now()
+        self._waiting = 0
+        self._missed = 0
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run())
 
     @property
     def used(self) -> bool:
-        """Whether a stream listens."""
-        return bool(self._awake)
+        """Whether a stream listens, or is about to."""
+        return bool(self._awake or self._waiting)
 
     async def ready(self) -> None:
         """Return when Kafka has let the first read happen.
@@ -84,7 +96,12 @@ class Feed:
         Raises:
             GatewayError: it does not.
         """
-        await asyncio.shield(self._ready)
+        self._waiting += 1
+        try:
+            await asyncio.shield(self._ready)
+        finally:
+            self._waiting -= 1
+            self.left_at = now()
 
     @contextlib.contextmanager
     def listening(self, wake: Callable[[], None]) -> Iterator[None]:
@@ -96,15 +113,32 @@ class Feed:
             self._awake.discard(wake)
             self.left_at = now()
 
-    def has(self, positions: Mapping[int, int]) -> bool:
-        """Whether everything from these positions on is kept here."""
-        return all(positions.get(partition, 0) >= offset for partition, offset in self.base.items())
+    def has(self, positions: Mapping[int, int], only: frozenset[int] | None = None) -> bool:
+        """Whether everything from these positions on is kept here; `only` are the partitions that matter."""
+        return all(
+            positions.get(partition, 0) >= offset
+            for partition, offset in self.base.items()
+            if only is None or partition in only
+        )
+
+    def rendering(self, chunk: Chunk, form: object, make: Callable[[], Any]) -> Any:
+        """How a chunk that is kept looks in a form: made once for all streams that want it."""
+        known = chunk.renderings.get(form)
+        if known is None:
+            known = make()
+            if len(chunk.renderings) < KEPT_RENDERINGS:
+                chunk.renderings[form] = known
+                chunk.size += len(known)
+                self.kept += len(known)
+        return known
 
     async def close(self) -> None:
         """End it."""
         self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await asyncio.wait({self._task})
+        if not self._ready.done():
+            self._ready.set_exception(errors.overloaded("The gateway is ending: come back."))
+            self._ready.exception()  # it may be that nobody waits
         await self._reader.close()
 
     async def _run(self) -> None:
@@ -119,12 +153,12 @@ class Feed:
         except GatewayError as error:
             self._fail(error)
         except Exception as error:
+            LOG.error("Feed: %s", type(error).__name__)
             self._fail(GatewayError(500, 50001, "The gateway has a fault: it was written to its log."))
-            raise error
 
     async def _begin(self) -> None:
         partitions = (await self._reads.gateway.topic(self.caller, self.topic)).partitions
-        bounds = await self._reader.bounds(self.topic, partitions)
+        bounds = await self._reader.bounds(self.topic, range(partitions))
         self.positions = {partition: end for partition, (_, end) in bounds.items()}
         self.base = dict(self.positions)
         await self._reader.assign(self.topic, dict(self.positions))
@@ -149,10 +183,11 @@ class Feed:
         end = {partition: max(offset, ends.get(partition, 0)) for partition, offset in self.positions.items()}
         if records:
             self._keep(records, end)
-            while self._kept > KEPT_BYTES and len(self.chunks) > 1:
+            most = min(KEPT_BYTES, KEPT_IN_ALL // self._reads.feeds)
+            while self.kept > most and len(self.chunks) > 1:
                 oldest = self.chunks.popleft()
                 self.first += 1
-                self._kept -= oldest.size
+                self.kept -= oldest.size
                 self.base = self.chunks[0].begin
         elif not self.chunks:
             self.base = end
@@ -172,25 +207,38 @@ class Feed:
                 if not last:
                     reached = {**begin, **{each.partition(): each.offset() + 1 for each in part}}
                 self.chunks.append(Chunk(part, begin, reached, size))
-                self._kept += size
+                self.kept += size
                 begin, first, size = reached, number, 0
 
     def _judge(self, error: KafkaError) -> None:
         """End the feed if the error stays; the connection's ups and downs are librdkafka's own affair."""
         reason = errors.from_kafka(error, f"Topic {self.topic}")
-        if reason.status in {401, 403, 404} or error.code() == KafkaError._AUTO_OFFSET_RESET:
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:
+            raise GatewayError(
+                416, 41601, f"Topic {self.topic}: its records were deleted or began anew: read it from the beginning."
+            )
+        if reason.status in LASTING:
             raise reason
 
     async def _add_partitions(self) -> None:
+        if (dismissal := self._reads.dismissal(self.caller)) is not None:
+            raise dismissal
         self.caller.topics.pop(self.topic, None)
-        count = (await self._reads.gateway.topic(self.caller, self.topic)).partitions
-        new = [number for number in range(count) if number not in self.positions]
+        try:
+            count = (await self._reads.gateway.topic(self.caller, self.topic)).partitions
+        except GatewayError as error:
+            self._missed += error.status == 404
+            if error.status in {401, 403} or self._missed >= MISSED_LOOKS:
+                raise
+            return  # Kafka cannot say it at the moment
+        self._missed = 0
+        new = dict.fromkeys((number for number in range(count) if number not in self.positions), 0)
         if new:
             # From their beginning: what was written before they were noticed counts too.
-            self.positions = {**self.positions, **dict.fromkeys(new, 0)}
-            self.base = {**self.base, **dict.fromkeys(new, 0)}
             added = [TopicPartition(self.topic, number, 0) for number in new]
             await self._reader.call(lambda consumer: consumer.incremental_assign(added))
+            self.positions = {**self.positions, **new}
+            self.base = {**self.base, **new}
 
     def _fail(self, error: GatewayError) -> None:
         self.failure = error

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,6 +30,14 @@ ASK_SECONDS = 10.0
 WAIT_MILLISECONDS = 100
 """How long a broker may wait for a record before it answers that there is none: for so long a reader that is given
 other positions still waits for its former ones."""
+FEED_WAIT_MILLISECONDS = 500
+"""The same for the reader of a feed, which keeps its positions: a broker that has nothing is asked twice a second."""
+LOOK_SECONDS = 0.1
+"""Pause between two looks for a free reader."""
+LASTING = frozenset({401, 403, 404})
+"""Statuses of errors that stay; the ups and downs of connections are librdkafka's own affair."""
+HARMLESS = frozenset({400, 403, 404, 406, 416, 429, 503})
+"""Statuses of errors after which a reader is as good as before."""
 BUFFER_KILOBYTES = 2048
 """Records that are fetched ahead: what a stream costs whose reader is slow."""
 NO_GROUP = "kafka-platform-gateway"
@@ -95,9 +104,10 @@ class Reader:
     Args:
         caller: who reads.
         release: gives the consumer back to the count of consumers.
+        wait_milliseconds: how long a broker may wait for a record.
     """
 
-    def __init__(self, caller: Caller, release: Callable[[], None]) -> None:
+    def __init__(self, caller: Caller, release: Callable[[], None], wait_milliseconds: int = WAIT_MILLISECONDS) -> None:
         self.caller = caller
         self._release = release
         self._settings = caller.client(
@@ -107,7 +117,7 @@ class Reader:
             enable_partition_eof=True,
             auto_offset_reset="error",
             isolation_level="read_committed",
-            fetch_wait_max_ms=WAIT_MILLISECONDS,
+            fetch_wait_max_ms=wait_milliseconds,
             fetch_queue_backoff_ms=1,
             fetch_error_backoff_ms=100,
             queued_max_messages_kbytes=BUFFER_KILOBYTES,
@@ -137,22 +147,23 @@ class Reader:
                 raise timed_out("Kafka did not answer in time.") from None
             raise errors.from_kafka(error, "Kafka") from None
 
-    async def bounds(self, topic: str, partitions: int) -> dict[int, tuple[int, int]]:
-        """The first offset of each partition, and that of the next record to be written."""
+    async def bounds(self, topic: str, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """The first offset of these partitions, and that of the next record to be written."""
+        numbers = sorted(partitions)
 
         def ask(consumer: Consumer) -> dict[int, tuple[int, int]]:
             return {
                 number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=ASK_SECONDS)
-                for number in range(partitions)
+                for number in numbers
             }
 
         return await self.call(ask)
 
-    async def at(self, topic: str, partitions: int, milliseconds: int) -> Positions:
-        """The first record of each partition that is not older; the end where there is none."""
+    async def at(self, topic: str, partitions: Iterable[int], milliseconds: int) -> Positions:
+        """The first record of these partitions that is not older; the end where there is none."""
+        wanted = [TopicPartition(topic, number, milliseconds) for number in sorted(partitions)]
 
         def ask(consumer: Consumer) -> Positions:
-            wanted = [TopicPartition(topic, number, milliseconds) for number in range(partitions)]
             found = consumer.offsets_for_times(wanted, timeout=ASK_SECONDS)
             ends = {}
             for each in found:
@@ -205,43 +216,140 @@ class Readers:
     def __init__(self, gateway: "Gateway") -> None:
         self._gateway = gateway
         self._idle: dict[Caller, list[Reader]] = {}
+        self._waiting: Counter[Caller] = Counter()
 
-    def new(self, caller: Caller) -> Reader:
-        """A reader that is not shared.
+    def of_feed(self, caller: Caller) -> Reader:
+        """A reader that is not shared and keeps its positions.
 
         Raises:
             GatewayError: there are as many consumers as there may be.
         """
-        return Reader(caller, self._gateway.callers.claim_consumer(caller))
+        return Reader(caller, self._gateway.callers.claim_consumer(caller), FEED_WAIT_MILLISECONDS)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody waits for a reader: who reads much takes turns with him."""
+        return bool(self._waiting)
 
     @contextlib.asynccontextmanager
-    async def borrow(self, caller: Caller) -> AsyncIterator[Reader]:
+    async def borrow(
+        self,
+        caller: Caller,
+        patience: float = 0.0,
+        meanwhile: Callable[[], Awaitable[None]] | None = None,
+        given_up: Callable[[], bool] = lambda: False,
+    ) -> AsyncIterator[Reader]:
         """A reader for a while.
 
+        Args:
+            caller: who reads.
+            patience: seconds to wait for one while there are as many consumers as there may be.
+            meanwhile: called again and again while waiting.
+            given_up: whether nobody wants it any more.
+
         Raises:
-            GatewayError: there are as many consumers as there may be.
+            GatewayError: there still are.
         """
-        idle = self._idle.get(caller)
-        reader = idle.pop() if idle else self.new(caller)
+        reader = await self._one(caller, patience, meanwhile, given_up)
         try:
             yield reader
-            await reader.call(lambda consumer: consumer.unassign())
+        except GatewayError as error:
+            if error.status not in HARMLESS:
+                await _closed(reader)
+                raise
+            await self._rest(reader)
+            raise
         except BaseException:
             # What it does at the moment is unknown.
-            await asyncio.shield(asyncio.ensure_future(reader.close()))
+            await _closed(reader)
             raise
-        reader.used_at = now()
-        self._idle.setdefault(caller, []).append(reader)
+        await self._rest(reader)
 
     async def expire(self, before: float) -> None:
         """Close what nobody has used since."""
         for caller, readers in list(self._idle.items()):
-            self._idle[caller] = [each for each in readers if each.used_at > before]
-            if not self._idle[caller]:
+            kept = [each for each in readers if each.used_at > before]
+            if kept:
+                self._idle[caller] = kept
+            else:
                 del self._idle[caller]
             for reader in readers:
                 if reader.used_at <= before:
                     await reader.close()
+
+    async def _one(
+        self,
+        caller: Caller,
+        patience: float,
+        meanwhile: Callable[[], Awaitable[None]] | None,
+        given_up: Callable[[], bool],
+    ) -> Reader:
+        until = now() + patience
+        with self._counted_as_waiting(caller) if patience else contextlib.nullcontext():
+            while True:
+                idle = self._idle.get(caller)
+                if idle:
+                    return idle.pop()
+                try:
+                    return Reader(caller, self._gateway.callers.claim_consumer(caller))
+                except GatewayError as error:
+                    if error.status == HTTPStatus.SERVICE_UNAVAILABLE and await self._close_an_idle_one():
+                        continue
+                    if now() >= until or given_up():
+                        raise
+                if meanwhile is not None:
+                    await meanwhile()
+                await asyncio.sleep(LOOK_SECONDS)
+
+    @contextlib.contextmanager
+    def _counted_as_waiting(self, caller: Caller) -> Iterator[None]:
+        self._waiting[caller] += 1
+        try:
+            yield
+        finally:
+            self._waiting[caller] -= 1
+            if not self._waiting[caller]:
+                del self._waiting[caller]
+
+    async def _rest(self, reader: Reader) -> None:
+        if self._waiting and reader.caller not in self._waiting:
+            # The others have a use for its place among the consumers.
+            await _closed(reader)
+            return
+        try:
+            await reader.call(lambda consumer: consumer.unassign())
+        except GatewayError:
+            await _closed(reader)
+            return
+        reader.used_at = now()
+        self._idle.setdefault(reader.caller, []).append(reader)
+
+    async def _close_an_idle_one(self) -> bool:
+        for caller, readers in self._idle.items():
+            if readers:
+                reader = readers.pop(0)
+                if not readers:
+                    del self._idle[caller]
+                await _closed(reader)
+                return True
+        return False
+
+
+async def _closed(reader: Reader) -> None:
+    """Close a reader even if who wants it is cancelled meanwhile."""
+    await asyncio.shield(asyncio.ensure_future(reader.close()))
+
+
+def judge(found: Sequence[KafkaError], subject: Callable[[KafkaError], str]) -> None:
+    """Give up if an error stays; `subject` begins the sentence about it, such as `Topic orders`.
+
+    Raises:
+        GatewayError: the read is denied, or what is read does not exist any more.
+    """
+    for error in found:
+        reason = errors.from_kafka(error, subject(error))
+        if reason.status in LASTING:
+            raise reason
 
 
 def checked(topic: str, positions: Positions, bounds: Mapping[int, tuple[int, int]]) -> Positions:

@@ -3,22 +3,23 @@
 import asyncio
 import contextlib
 import json
+import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError
 
-from kafka_platform_runtime.gateway import errors, render
+from kafka_platform_runtime.gateway import errors
 from kafka_platform_runtime.gateway._formats import Format
-from kafka_platform_runtime.gateway.errors import GatewayError, malformed
-from kafka_platform_runtime.gateway.feed import LINGER_SECONDS, RECORD_OVERHEAD, Feed
-from kafka_platform_runtime.gateway.http import Request, Response, Route, now
+from kafka_platform_runtime.gateway.errors import GatewayError, malformed, unauthorized
+from kafka_platform_runtime.gateway.feed import LINGER_SECONDS, RECORD_OVERHEAD, Chunk, Feed
+from kafka_platform_runtime.gateway.http import Gone, Request, Response, Route, now
 from kafka_platform_runtime.gateway.identity import Caller
+from kafka_platform_runtime.gateway.members import Member
+from kafka_platform_runtime.gateway.outlets import SSE, Events, Frames, Outlet
 from kafka_platform_runtime.gateway.readers import (
-    BUFFER_KILOBYTES,
     IDLE_SECONDS,
     NO_GROUP,
     Message,
@@ -26,6 +27,7 @@ from kafka_platform_runtime.gateway.readers import (
     Reader,
     Readers,
     checked,
+    judge,
     out_of_range,
     parse,
     text_of,
@@ -33,6 +35,8 @@ from kafka_platform_runtime.gateway.readers import (
 
 if TYPE_CHECKING:
     from kafka_platform_runtime.gateway.server import Gateway
+
+LOG = logging.getLogger("gateway")
 
 DEFAULT_BYTES = 1024 * 1024
 DEFAULT_RECORDS = 500
@@ -45,18 +49,18 @@ ANSWER_SECONDS = 10.0
 STREAMED_AT_A_TIME = 1000
 PIECE_BYTES = 256 * 1024
 """Records that are made ready for a reader at a time: more are not held in memory for one who is slow."""
-RETRY_MILLISECONDS = 1000
-"""What browsers are told to wait before they come back."""
-COMMIT_SECONDS = 1.0
-"""Pause between two commits of a group's stream."""
-JOIN_SECONDS = 20.0
-"""How long joining a group may take before the stream begins all the same."""
-POLL_INTERVAL_MILLISECONDS = 600_000
-"""A reader of a group that takes nothing for so long loses its partitions to others."""
-SSE = "text/event-stream"
-GOING_AWAY = 1001
-CLOSE_CODES = {401: 3000, 403: 3003, 404: 4404, 503: 1013}
-"""WebSocket close codes for the statuses of errors; 1011 for others."""
+STALL_SECONDS = 1.0
+"""A stream whose reader takes nothing for so long gives its consumer back until he does."""
+TURN_SECONDS = 1.0
+"""For so long a stream that is behind keeps its consumer while others wait for one."""
+BEGIN_PATIENCE_SECONDS = 10.0
+"""How long a stream waits for a consumer before it begins (429 or 503)."""
+PATIENCE_SECONDS = 60.0
+"""How long a stream that is behind waits for one before it ends with that error."""
+SWEEP_SECONDS = 2.0
+"""Pause between two looks for callers whose credentials do not count any more, and for what nobody uses."""
+MOST_PARTITIONS = 1000
+"""That a stream may name."""
 
 
 class Reads:
@@ -71,9 +75,20 @@ class Reads:
         self._limits = gateway.settings.limits
         self._readers = Readers(gateway)
         self._feeds: dict[tuple[Caller, str], Feed] = {}
-        self._stops: set[Callable[[], None]] = set()
+        self._streams: set[_Stream] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._closing: set[asyncio.Task[None]] = set()
+        gateway.metrics.gauge("gateway_feeds", "Topics read for streams at their end.", lambda: len(self._feeds))
+        gateway.metrics.gauge(
+            "gateway_feed_bytes",
+            "Newest records kept for streams, in bytes.",
+            lambda: sum(feed.kept for feed in list(self._feeds.values())),
+        )
+
+    @property
+    def feeds(self) -> int:
+        """How many share the memory for the newest records."""
+        return max(1, len(self._feeds))
 
     def routes(self) -> list[Route]:
         """What this class answers."""
@@ -97,12 +112,26 @@ class Reads:
         for feed in list(self._feeds.values()):
             await feed.close()
         await self._readers.expire(now() + 1)
+        if self._closing:
+            await asyncio.wait(self._closing)
 
     def drop(self, feed: Feed) -> None:
         """A feed has failed: the next stream begins another."""
         if self._feeds.get((feed.caller, feed.topic)) is feed:
             del self._feeds[feed.caller, feed.topic]
         self._close_later(feed.close())
+
+    def dismissal(self, caller: Caller) -> GatewayError | None:
+        """Why nothing more is handed to this caller, who was let in; None if he may go on.
+
+        A caller who has a stream is only forgotten when Kafka does not accept his credentials any more, or when his
+        connections are made anew.
+        """
+        if caller in set(self.gateway.callers):
+            return None
+        if caller.broken:
+            return errors.overloaded("The connection to Kafka is made anew: come back.")
+        return unauthorized("Kafka does not accept these credentials any more.", bearer=False)
 
     # Reads that end
 
@@ -118,10 +147,10 @@ class Reads:
         if partition >= count:
             raise errors.no_partition(topic, partition)
         async with self._readers.borrow(caller) as reader:
-            bounds = (await reader.bounds(topic, count))[partition]
+            bounds = (await reader.bounds(topic, [partition]))[partition]
             if not bounds[0] <= offset <= bounds[1]:
                 raise out_of_range(topic, partition, offset, bounds)
-            messages = await self._collect(reader, topic, {partition: offset}, seconds, most, most_bytes)
+            messages = await self._collect(request, reader, topic, {partition: offset}, seconds, most, most_bytes)
         return Response(body=b"[" + self._rendered(messages, form) + b"]", content_type=form.media_type)
 
     async def _records(self, request: Request, topic: str) -> Response:
@@ -132,12 +161,10 @@ class Reads:
         caller.refuse_if_throttled()
         count = (await self.gateway.topic(caller, topic)).partitions
         async with self._readers.borrow(caller) as reader:
-            begin = await _begin(reader, topic, count, request.query.get("from", "earliest"), None)
-            positions = dict(begin.positions)
-            messages = await self._collect(reader, topic, positions, seconds, most, most_bytes)
+            begin = await _begin(reader, topic, range(count), request.query.get("from", "earliest"))
+            positions = begin.positions
+            messages = await self._collect(request, reader, topic, positions, seconds, most, most_bytes)
         text = self._rendered(messages, form)
-        for message in messages:
-            positions[message.partition()] = message.offset() + 1
         gaps = f',"gaps":{json.dumps(begin.gaps)}' if begin.gaps else ""
         body = b'{"records":[' + text + f'],"cursor":"{text_of(positions)}"{gaps}}}'.encode()
         return Response(body=body, content_type=form.media_type)
@@ -154,14 +181,21 @@ class Reads:
         return text
 
     async def _collect(
-        self, reader: Reader, topic: str, positions: Positions, seconds: float, most: int, most_bytes: int
+        self,
+        request: Request,
+        reader: Reader,
+        topic: str,
+        positions: Positions,
+        seconds: float,
+        most: int,
+        most_bytes: int,
     ) -> list[Message]:
-        """Records from the positions on: what is there, or what comes within the time; at least one if there is any.
+        """Records from the positions on, which are moved: what is there, or what comes within the time; one at least.
 
         Raises:
-            GatewayError: Kafka denies it, or does not say in time what is there.
+            GatewayError: Kafka denies it, or does not say in time what is there; the gateway holds too much.
         """
-        await reader.assign(topic, positions)
+        await reader.assign(topic, dict(positions))
         until = now() + seconds
         collected: list[Message] = []
         size = 0
@@ -175,236 +209,215 @@ class Reads:
             if now() >= until + ANSWER_SECONDS:
                 raise errors.timed_out(f"Topic {topic}: Kafka did not answer in time.")
             taken = await reader.consume(most - len(collected), SLICE_SECONDS)
-            _judge(taken.errors, f"Topic {topic}")
+            judge(taken.errors, lambda _: f"Topic {topic}")
             for record in taken.records:
-                size += len(record) + len(record.key() or b"")
+                # As it is read, and as it will be handed out.
+                length = len(record) + len(record.key() or b"")
+                size += length
                 if size > most_bytes and collected:
                     return collected
+                self.gateway.budget.take(2 * length)
+                request.held += 2 * length
                 collected.append(record)
+                positions[record.partition()] = record.offset() + 1
                 ended.discard(record.partition())
+            for partition, end in taken.ends.items():
+                # Behind the last record there may be marks of transactions, which nobody is handed.
+                positions[partition] = max(positions[partition], end)
             ended.update(taken.ends)
         return collected
 
     # Streams
 
-    async def _events(self, request: Request, topic: str) -> None:
-        request.known("from", "group", "batch", "format", "heartbeat")
+    async def _events(self, request: Request, topic: str) -> Response | None:
+        request.known("from", "partitions", "group", "batch", "format", "heartbeat")
         batch = request.integer("batch", 1, least=1, most=MOST_RECORDS)
-        form = _format(request, request.query.get("format"))
-        begun = False
-
-        async def begin() -> None:
-            nonlocal begun
-            begun = True
-            await request.begin(SSE, [("cache-control", "no-store"), ("x-accel-buffering", "no")])
-            await request.piece(f"retry: {RETRY_MILLISECONDS}\n\n".encode())
-
-        async def send(messages: Sequence[Message], positions: Positions, rendered: dict[object, Any] | None) -> None:
-            known = None if rendered is None else rendered.get((SSE, form, batch))
-            if known is None:
-                known = render.sse(messages, positions, form, batch)
-                if rendered is not None:
-                    rendered[SSE, form, batch] = known
-            await request.piece(known)
-
-        async def tell(event: str, data: Mapping[str, Any]) -> None:
-            await request.piece(f"event: {event}\ndata: {json.dumps(data)}\n\n".encode())
-
-        async def alive() -> None:
-            await request.piece(b": alive\n\n")
-
-        try:
-            await self._stream(
-                request, topic, form, _Out(begin=begin, send=send, tell=tell, alive=alive, gone=request.gone())
-            )
-        except GatewayError as error:
-            if not begun:
-                raise
-            await tell("error", {"error_code": error.code, "message": error.message})
-        await request.end()
+        outlet = Events(request, _format(request, request.query.get("format")), self._heartbeat(request), batch)
+        if request.method == "HEAD":
+            await self.gateway.topic(request.caller, topic)
+            return Response(content_type=SSE)
+        await self._serve(request, topic, outlet)
+        return None
 
     async def _socket(self, request: Request, topic: str) -> None:
-        request.known("from", "group", "format", "heartbeat")
-        form = _format(request, request.query.get("format"))
-        begun = False
-
-        async def begin() -> None:
-            nonlocal begun
-            begun = True
-            await request.send({"type": "websocket.accept"})
-
-        async def text(data: str) -> None:
-            await request.send({"type": "websocket.send", "text": data})
-
-        async def send(messages: Sequence[Message], positions: Positions, rendered: dict[object, Any] | None) -> None:
-            known = None if rendered is None else rendered.get(("frame", form))
-            if known is None:
-                known = render.frame(messages, positions, form)
-                if rendered is not None:
-                    rendered["frame", form] = known
-            await text(known)
-
-        async def tell(event: str, data: Mapping[str, Any]) -> None:
-            await text(json.dumps({event: data}))
-
-        async def alive() -> None:
-            await text('{"alive":true}')
-
-        async def gone() -> None:
-            while (await request.receive())["type"] != "websocket.disconnect":
-                pass
-
+        request.known("from", "partitions", "group", "format", "heartbeat")
+        outlet = Frames(request, _format(request, request.query.get("format")), self._heartbeat(request))
         await request.receive()  # websocket.connect
-        code, reason = GOING_AWAY, "The gateway is ending: come back."
-        try:
-            await self._stream(request, topic, form, _Out(begin=begin, send=send, tell=tell, alive=alive, gone=gone()))
-        except GatewayError as error:
-            if not begun:
-                raise
-            await tell("error", {"error_code": error.code, "message": error.message})
-            code, reason = CLOSE_CODES.get(error.status, 1011), error.message[:100]
-        await request.send({"type": "websocket.close", "code": code, "reason": reason})
+        await self._serve(request, topic, outlet)
 
-    async def _stream(self, request: Request, topic: str, form: Format, out: "_Out") -> None:
+    def _heartbeat(self, request: Request) -> float:
+        default = max(1, round(self._limits.heartbeat_seconds))
+        return float(request.integer("heartbeat", default, least=1, most=max(300, default)))
+
+    async def _serve(self, request: Request, topic: str, outlet: Outlet) -> None:
         caller = request.caller
-        self._start()
-        heartbeat = float(request.integer("heartbeat", int(self._limits.heartbeat_seconds), least=1, most=300))
-        listener = _Listener()
-        leaving = asyncio.ensure_future(out.gone)
-        leaving.add_done_callback(lambda _: listener.stop())
-        self._stops.add(listener.stop)
-        if self.gateway.ending.is_set():
-            listener.stop()
+        stream = _Stream(caller, topic, outlet, _chosen(request.query.get("partitions")))
+        group, start = request.query.get("group"), request.query.get("from")
+        failure: GatewayError | None = None
         try:
-            with self.gateway.callers.stream(caller):
-                group = request.query.get("group")
+            with self.gateway.callers.stream(caller), self._open(stream):
                 if group is not None:
-                    await self._group(caller, topic, group, request.query.get("from"), out, listener, heartbeat)
+                    await self._share(stream, group, start)
                 else:
-                    start = request.query.get("from", "latest")
-                    await self._follow(caller, topic, start, request.header("last-event-id"), out, listener, heartbeat)
+                    await self._follow(stream, start or "latest", request.header("last-event-id") or None)
+                failure = stream.failure
+        except GatewayError as error:
+            if not outlet.begun:
+                raise
+            failure = error
+        if not outlet.begun:
+            if failure is not None:
+                raise failure
+            if not self.gateway.ending.is_set():
+                raise Gone
+            raise errors.overloaded("The gateway is ending: come back.")
+        await outlet.end(failure)
+
+    @contextlib.contextmanager
+    def _open(self, stream: "_Stream") -> Iterator[None]:
+        """Know of a stream: that its reader has left, or that it has to end."""
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(self._end()), asyncio.create_task(self._sweep())]
+        leaving = asyncio.ensure_future(stream.outlet.gone())
+        leaving.add_done_callback(lambda _: stream.stop())
+        self._streams.add(stream)
+        if self.gateway.ending.is_set():
+            stream.stop()
+        try:
+            yield
         finally:
-            self._stops.discard(listener.stop)
+            self._streams.discard(stream)
             leaving.cancel()
 
-    async def _follow(
-        self,
-        caller: Caller,
-        topic: str,
-        start: str,
-        last_id: str | None,
-        out: "_Out",
-        listener: "_Listener",
-        heartbeat: float,
-    ) -> None:
+    async def _follow(self, stream: "_Stream", start: str, last_id: str | None) -> None:
+        caller, topic, outlet = stream.caller, stream.topic, stream.outlet
         feed = await self._feed(caller, topic)
-        with feed.listening(listener.wake):
-            positions = dict(feed.positions)
+        with feed.listening(stream.wake):
+            if stream.only is not None:
+                for partition in stream.only:
+                    if partition not in feed.positions:
+                        raise errors.no_partition(topic, partition)
             gaps: list[dict[str, int]] = []
+            positions = {number: end for number, end in feed.positions.items() if stream.wants(number)}
             if last_id or start != "latest":
-                async with self._readers.borrow(caller) as reader:
-                    begin = await _begin(reader, topic, len(positions), start, last_id or None)
+                async with self._readers.borrow(caller, BEGIN_PATIENCE_SECONDS) as reader:
+                    begin = await _begin(reader, topic, list(feed.positions), last_id or start, only=stream.only)
                 positions, gaps = begin.positions, begin.gaps
-            await out.begin()
+            stream.positions = positions
+            await outlet.begin(positions)
             for gap in gaps:
-                await out.tell("gap", gap)
-            while not listener.stopped:
-                if not feed.has(positions):
-                    await self._catch_up(caller, topic, positions, feed, out, listener)
-                elif not await self._step(positions, feed, out, listener):
+                await outlet.tell("gap", gap, positions)
+            while not stream.stopped:
+                if not feed.has(positions, stream.only):
+                    await self._catch_up(stream, feed)
+                elif not await self._step(stream, feed):
                     if feed.failure is not None:
                         raise feed.failure
-                    if not await listener.wait(heartbeat):
-                        await out.alive()
+                    await stream.wait()
 
-    async def _step(self, positions: Positions, feed: Feed, out: "_Out", listener: "_Listener") -> bool:
-        """Send what the feed has beyond the positions, as far as it goes without a pause; whether that was anything."""
+    async def _step(self, stream: "_Stream", feed: Feed) -> bool:
+        """Send what the feed has beyond the stream, as far as it goes without a pause; whether that was anything."""
         sent = False
-        number = max(listener.next_chunk, feed.first)
-        while not listener.stopped and feed.first <= number < feed.first + len(feed.chunks):
+        positions, outlet = stream.positions, stream.outlet
+        number = max(stream.next_chunk, feed.first)
+        while not stream.stopped and feed.first <= number < feed.first + len(feed.chunks):
             chunk = feed.chunks[number - feed.first]
             number += 1
-            listener.next_chunk = number
-            if positions == chunk.begin:
-                # In step with the feed, as most are: the same bytes for all of them.
-                await out.send(chunk.messages, dict(positions), chunk.rendered)
-                count = len(chunk.messages)
+            stream.next_chunk = number
+            records = _of(chunk, stream.only)
+            if stream.in_step(chunk):
+                # As most are: the same bytes for all of them.
+                if records:
+                    await outlet.write(_shared(feed, chunk, records, stream))
             else:
-                new = [each for each in chunk.messages if each.offset() >= positions.get(each.partition(), 0)]
-                await _in_pieces(new, positions, out, listener)
-                count = len(new)
+                records = [each for each in records if each.offset() >= positions.get(each.partition(), 0)]
+                await _in_pieces(records, stream)
             for partition, offset in chunk.end.items():
-                if offset > positions.get(partition, 0):
+                if stream.wants(partition) and offset > positions.get(partition, -1):
                     positions[partition] = offset
-            if count:
+            if records:
                 sent = True
-                self.gateway.metrics.read(count)
+                self.gateway.metrics.read(len(records))
         return sent
 
-    async def _catch_up(
-        self, caller: Caller, topic: str, positions: Positions, feed: Feed, out: "_Out", listener: "_Listener"
-    ) -> None:
-        """Read alone from the positions on, until the feed has what comes next."""
-        listener.next_chunk = 0
-        async with self._readers.borrow(caller) as reader:
-            bounds = await reader.bounds(topic, len(feed.positions))
-            for partition, (low, _) in bounds.items():
-                have = positions.setdefault(partition, 0)
-                if have < low:
-                    # Kafka has deleted it meanwhile: said, and never silently left out. New topics begin at 0.
-                    await out.tell("gap", {"partition": partition, "from": have, "to": low})
-                    positions[partition] = low
-            await reader.assign(topic, dict(positions))
-            while not listener.stopped and not feed.has(positions):
-                if feed.failure is not None:
-                    raise feed.failure
-                taken = await reader.consume(STREAMED_AT_A_TIME, 1.0)
-                if any(error.code() == KafkaError._AUTO_OFFSET_RESET for error in taken.errors):
-                    return  # deleted while it was read: look at the bounds again
-                _judge(taken.errors, f"Topic {topic}")
-                await _in_pieces(taken.records, positions, out, listener)
-                self.gateway.metrics.read(len(taken.records))
-                for partition, offset in taken.ends.items():
-                    # Behind the last record there may be marks of transactions, which nobody is handed.
-                    positions[partition] = max(positions[partition], offset)
+    async def _catch_up(self, stream: "_Stream", feed: Feed) -> None:
+        """Read alone for a while, or until the feed has what comes next."""
+        stream.next_chunk = 0
+        topic, positions = stream.topic, stream.positions
+        sending: asyncio.Future[None] | None = None
+        try:
+            async with self._readers.borrow(
+                stream.caller, PATIENCE_SECONDS, stream.outlet.write_alive, lambda: stream.stopped
+            ) as reader:
+                await self._look_for_gaps(stream, feed, reader)
+                await reader.assign(topic, dict(positions))
+                since = now()
+                while not stream.stopped and not feed.has(positions, stream.only):
+                    if feed.failure is not None:
+                        raise feed.failure
+                    taken = await reader.consume(STREAMED_AT_A_TIME, 1.0)
+                    if any(error.code() == KafkaError._AUTO_OFFSET_RESET for error in taken.errors):
+                        return  # deleted while it was read: look at the bounds again
+                    judge(taken.errors, lambda _: f"Topic {topic}")
+                    if taken.records:
+                        self.gateway.metrics.read(len(taken.records))
+                        sending = asyncio.ensure_future(_in_pieces(taken.records, stream))
+                        await asyncio.wait({sending}, timeout=STALL_SECONDS)
+                        if not sending.done():
+                            break
+                        sending.result()
+                    else:
+                        await stream.outlet.write_alive()
+                    for partition, offset in taken.ends.items():
+                        # Behind the last record there may be marks of transactions, which nobody is handed.
+                        positions[partition] = max(positions[partition], offset)
+                    if self._readers.wanted and now() > since + TURN_SECONDS:
+                        break
+            if sending is not None:
+                await sending
+        finally:
+            if sending is not None:
+                sending.cancel()
 
-    async def _group(
-        self,
-        caller: Caller,
-        topic: str,
-        group: str,
-        start: str | None,
-        out: "_Out",
-        listener: "_Listener",
-        heartbeat: float,
-    ) -> None:
+    async def _look_for_gaps(self, stream: "_Stream", feed: Feed, reader: Reader) -> None:
+        """Say what Kafka has deleted that would have been next, which is never silently left out."""
+        wanted = [number for number in feed.positions if stream.wants(number)]
+        for partition, bounds in (await reader.bounds(stream.topic, wanted)).items():
+            have = stream.positions.setdefault(partition, 0)  # a partition that was added
+            if have < bounds[0]:
+                stream.positions[partition] = bounds[0]
+                gap = {"partition": partition, "from": have, "to": bounds[0]}
+                await stream.outlet.tell("gap", gap, stream.positions)
+            elif have > bounds[1]:
+                raise out_of_range(stream.topic, partition, have, bounds)
+
+    async def _share(self, stream: "_Stream", group: str, start: str | None) -> None:
+        """Read as a member of a group and commit what was handed out."""
         if not 0 < len(group) <= 249 or group == NO_GROUP:
             raise malformed(f"group={group[:50]}: is no name of a consumer group.")
         if start not in {None, "earliest", "latest"}:
             raise malformed("from: a group's own offsets say where it goes on: use earliest or latest for a new one.")
-        await self.gateway.topic(caller, topic)
-        release = self.gateway.callers.claim_consumer(caller)
-        member = _Member(caller, topic, group, start or "earliest")
+        if stream.only is not None:
+            raise malformed("partitions: the members of a group share them out: leave partitions or group away.")
+        await self.gateway.topic(stream.caller, stream.topic)
+        release = self.gateway.callers.claim_consumer(stream.caller)
+        member = Member(stream.caller, stream.topic, group, start or "earliest")
         try:
             await member.join()
-            await out.begin()
-            silent_since = now()
-            while not listener.stopped:
+            await stream.outlet.begin({})
+            while not stream.stopped:
                 records = await member.take()
-                if records:
-                    positions: Positions = {}
-                    await _in_pieces(records, positions, out, listener)
-                    self.gateway.metrics.read(len(records))
-                    if not listener.stopped:
-                        # Only what a caller who was still there has been handed counts as delivered.
-                        await member.delivered(records)
-                    silent_since = now()
-                elif now() > silent_since + heartbeat:
-                    await out.alive()
-                    silent_since = now()
+                if not records:
+                    await stream.outlet.write_alive()
+                    continue
+                stream.positions = {}
+                await _in_pieces(records, stream)
+                self.gateway.metrics.read(len(records))
+                if not stream.stopped:
+                    # Only what a reader who was still there has been handed counts as delivered.
+                    member.delivered(records)
         finally:
-            await asyncio.shield(asyncio.ensure_future(member.leave()))
-            release()
+            await asyncio.shield(asyncio.ensure_future(_left(member, release)))
 
     async def _feed(self, caller: Caller, topic: str) -> Feed:
         feed = self._feeds.get((caller, topic))
@@ -413,28 +426,31 @@ class Reads:
             # Somebody else may have begun one meanwhile.
             feed = self._feeds.get((caller, topic))
         if feed is None:
-            feed = Feed(self, caller, topic, self._readers.new(caller))
+            feed = Feed(self, caller, topic, self._readers.of_feed(caller))
             self._feeds[caller, topic] = feed
         await feed.ready()
         return feed
 
-    def _start(self) -> None:
-        if not self._tasks:
-            self._tasks = [asyncio.create_task(self._end()), asyncio.create_task(self._sweep())]
-
     async def _end(self) -> None:
         await self.gateway.ending.wait()
-        for stop in list(self._stops):
-            stop()
+        for stream in list(self._streams):
+            stream.stop()
 
     async def _sweep(self) -> None:
         while True:
-            await asyncio.sleep(5)
-            await self._readers.expire(now() - IDLE_SECONDS)
-            for key, feed in list(self._feeds.items()):
-                if not feed.used and feed.left_at < now() - LINGER_SECONDS:
-                    del self._feeds[key]
-                    await feed.close()
+            await asyncio.sleep(SWEEP_SECONDS)
+            try:
+                for stream in list(self._streams):
+                    dismissal = self.dismissal(stream.caller)
+                    if dismissal is not None:
+                        stream.fail(dismissal)
+                await self._readers.expire(now() - IDLE_SECONDS)
+                for key, feed in list(self._feeds.items()):
+                    if not feed.used and feed.left_at < now() - LINGER_SECONDS:
+                        del self._feeds[key]
+                        self._close_later(feed.close())
+            except Exception as error:
+                LOG.error("Sweep: %s", type(error).__name__)
 
     def _close_later(self, closing: Awaitable[None]) -> None:
         async def close() -> None:
@@ -446,36 +462,48 @@ class Reads:
         task.add_done_callback(self._closing.discard)
 
 
-class _Out:
-    """Where a stream goes: Server-Sent Events or a WebSocket."""
+class _Stream:
+    """A stream: where it stands, and what it waits for.
 
-    __slots__ = ("alive", "begin", "gone", "send", "tell")
+    Args:
+        caller: who reads.
+        topic: what is read.
+        outlet: where it goes.
+        only: the partitions that are wanted; None for all.
+    """
 
-    def __init__(
-        self,
-        *,
-        begin: Callable[[], Awaitable[None]],
-        send: Callable[[Sequence[Message], Positions, dict[object, Any] | None], Awaitable[None]],
-        tell: Callable[[str, Mapping[str, Any]], Awaitable[None]],
-        alive: Callable[[], Awaitable[None]],
-        gone: Awaitable[None],
-    ) -> None:
-        self.begin = begin
-        self.send = send
-        self.tell = tell
-        self.alive = alive
-        self.gone = gone
+    __slots__ = (
+        "_event",
+        "caller",
+        "failure",
+        "next_chunk",
+        "only",
+        "outlet",
+        "positions",
+        "stopped",
+        "topic",
+    )
 
-
-class _Listener:
-    """A stream that waits for records, or for its end."""
-
-    __slots__ = ("_event", "next_chunk", "stopped")
-
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-        self.stopped = False
+    def __init__(self, caller: Caller, topic: str, outlet: Outlet, only: frozenset[int] | None) -> None:
+        self.caller = caller
+        self.topic = topic
+        self.outlet = outlet
+        self.only = only
+        self.positions: Positions = {}
         self.next_chunk = 0
+        self.stopped = False
+        self.failure: GatewayError | None = None
+        self._event = asyncio.Event()
+
+    def wants(self, partition: int) -> bool:
+        """Whether records of this partition are handed out."""
+        return self.only is None or partition in self.only
+
+    def in_step(self, chunk: Chunk) -> bool:
+        """Whether the next record of the stream is the first of the chunk, in each partition that is wanted."""
+        if self.only is None:
+            return self.positions == chunk.begin
+        return all(self.positions.get(partition) == chunk.begin.get(partition) for partition in self.only)
 
     def wake(self) -> None:
         """There may be something new."""
@@ -486,130 +514,57 @@ class _Listener:
         self.stopped = True
         self._event.set()
 
-    async def wait(self, seconds: float) -> bool:
-        """Wait for a call; whether there was one in time."""
+    def fail(self, error: GatewayError) -> None:
+        """End for a reason."""
+        self.failure = error
+        self.stop()
+
+    async def wait(self) -> None:
+        """Wait for a call, or say that the stream is alive when there was none for a while."""
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(max(0.01, self.outlet.seconds_until_heartbeat)):
                 await self._event.wait()
         except TimeoutError:
-            return False
+            await self.outlet.write_alive()
+            return
         self._event.clear()
-        return True
 
 
-class _Member:
-    """A member of a consumer group, for one stream, in a thread of its own."""
-
-    def __init__(self, caller: Caller, topic: str, group: str, start: str) -> None:
-        self._topic = topic
-        self._group = group
-        self._settings = caller.client(
-            group_id=group,
-            auto_offset_reset=start,
-            enable_auto_commit=False,
-            enable_auto_offset_store=False,
-            max_poll_interval_ms=POLL_INTERVAL_MILLISECONDS,
-            isolation_level="read_committed",
-            fetch_queue_backoff_ms=5,
-            queued_max_messages_kbytes=BUFFER_KILOBYTES,
-            fetch_max_bytes=BUFFER_KILOBYTES * 1024,
-            partition_assignment_strategy="cooperative-sticky",
-        )
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="member")
-        self._consumer: Consumer | None = None
-        self._joined = False
-        self._pending: Positions = {}
-        self._committed_at = now()
-        self._first: list[Message] = []
-
-    async def join(self) -> None:
-        """Become a member.
-
-        Raises:
-            GatewayError: this caller may not read the topic or use the group.
-        """
-        until = now() + JOIN_SECONDS
-        while not self._joined and not self._first and now() < until:
-            self._first = await self.take()
-
-    async def take(self) -> list[Message]:
-        """The next records, or none after a moment."""
-        if self._first:
-            first, self._first = self._first, []
-            return first
-        return await self._run(self._take)
-
-    def _take(self) -> list[Message]:
-        if self._consumer is None:
-            self._consumer = Consumer(self._settings)
-            self._consumer.subscribe([self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke)
-        messages = self._consumer.consume(STREAMED_AT_A_TIME, SLICE_SECONDS)
-        _judge([error for each in messages if (error := each.error()) is not None], f"Group {self._group}")
-        if self._pending and now() > self._committed_at + COMMIT_SECONDS:
-            self._commit()
-        return [each for each in messages if each.error() is None]
-
-    async def delivered(self, records: Sequence[Message]) -> None:
-        """These were handed out: to be committed soon."""
-        for record in records:
-            self._pending[record.partition()] = record.offset() + 1
-
-    async def leave(self) -> None:
-        """Commit what was handed out and leave the group."""
-
-        def end() -> None:
-            if self._consumer is not None:
-                with contextlib.suppress(KafkaException):
-                    self._commit()
-                self._consumer.close()
-
-        await asyncio.get_running_loop().run_in_executor(self._thread, end)
-        self._thread.shutdown(wait=False)
-
-    def _on_assign(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
-        self._joined = True
-
-    def _on_revoke(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
-        # Everything that was taken has been handed out: nothing is taken before that.
-        with contextlib.suppress(KafkaException):
-            self._commit()
-
-    def _commit(self) -> None:
-        self._committed_at = now()
-        if self._pending and self._consumer is not None:
-            offsets = [TopicPartition(self._topic, *position) for position in self._pending.items()]
-            self._pending = {}
-            self._consumer.commit(offsets=offsets, asynchronous=False)
-
-    async def _run(self, action: Callable[[], list[Message]]) -> list[Message]:
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, action)
-        except KafkaException as failure:
-            raise errors.from_kafka(failure.args[0], f"Group {self._group}") from None
+def _of(chunk: Chunk, only: frozenset[int] | None) -> Sequence[Message]:
+    if only is None:
+        return chunk.messages
+    return [each for each in chunk.messages if each.partition() in only]
 
 
-async def _in_pieces(records: Sequence[Message], positions: Positions, out: _Out, listener: _Listener) -> None:
+def _shared(feed: Feed, chunk: Chunk, records: Sequence[Message], stream: _Stream) -> object:
+    """What a chunk looks like for streams that are in step with the feed."""
+    return feed.rendering(
+        chunk,
+        (stream.outlet.form, stream.only),
+        lambda: stream.outlet.rendered(records, dict(stream.positions)),
+    )
+
+
+async def _left(member: Member, release: Callable[[], None]) -> None:
+    try:
+        await member.leave()
+    except GatewayError:
+        pass  # the group finds out by itself
+    finally:
+        release()
+
+
+async def _in_pieces(records: Sequence[Message], stream: _Stream) -> None:
     """Send records, made ready a piece at a time; a stream that was stopped gets no more."""
     if not records:
         return
     average = RECORD_OVERHEAD + sum(map(len, records)) // len(records)
     count = max(1, PIECE_BYTES // average)
+    outlet, positions = stream.outlet, stream.positions
     for begin in range(0, len(records), count):
-        if listener.stopped:
+        if stream.stopped:
             return
-        await out.send(records[begin : begin + count], positions, None)
-
-
-def _judge(found: Sequence[KafkaError], subject: str) -> None:
-    """Give up if an error stays; the ups and downs of connections are librdkafka's own affair.
-
-    Raises:
-        GatewayError: the read is denied, or what is read does not exist any more.
-    """
-    for error in found:
-        reason = errors.from_kafka(error, subject)
-        if reason.status in {401, 403, 404}:
-            raise reason
+        await outlet.write(outlet.rendered(records[begin : begin + count], positions))
 
 
 class _Begin:
@@ -622,15 +577,19 @@ class _Begin:
         self.gaps = gaps
 
 
-async def _begin(reader: Reader, topic: str, partitions: int, start: str, last_id: str | None) -> _Begin:
-    """The positions that `from` or a cursor mean."""
-    cursor = (
-        last_id if last_id is not None else start if re.fullmatch(r"[0-9]+:.*", start) and "T" not in start else None
-    )
-    bounds = await reader.bounds(topic, partitions)
-    if cursor is not None:
-        wanted = parse(cursor)
-        positions = checked(topic, wanted, bounds)
+async def _begin(
+    reader: Reader, topic: str, partitions: Sequence[int], start: str, *, only: frozenset[int] | None = None
+) -> _Begin:
+    """The positions that `from` or the id of an event mean; `only` are the partitions that are wanted."""
+    wanted = [number for number in partitions if only is None or number in only]
+    if re.fullmatch(r"[0-9]+:.*", start) and "T" not in start:
+        cursor = parse(start)
+        for partition in cursor:
+            if partition not in partitions:
+                raise errors.no_partition(topic, partition)
+        bounds = await reader.bounds(topic, wanted)
+        named = {partition: offset for partition, offset in cursor.items() if partition in bounds}
+        positions = checked(topic, named, bounds)
         gaps = []
         for partition, offset in positions.items():
             low = bounds[partition][0]
@@ -638,11 +597,11 @@ async def _begin(reader: Reader, topic: str, partitions: int, start: str, last_i
                 gaps.append({"partition": partition, "from": offset, "to": low})
                 positions[partition] = low
         return _Begin(positions, gaps)
-    if start == "earliest":
-        return _Begin({partition: low for partition, (low, _) in bounds.items()}, [])
-    if start == "latest":
-        return _Begin({partition: high for partition, (_, high) in bounds.items()}, [])
-    return _Begin(await reader.at(topic, partitions, _milliseconds(start)), [])
+    if start in {"earliest", "latest"}:
+        side = 0 if start == "earliest" else 1
+        bounds = await reader.bounds(topic, wanted)
+        return _Begin({partition: each[side] for partition, each in bounds.items()}, [])
+    return _Begin(await reader.at(topic, wanted, _milliseconds(start)), [])
 
 
 def _milliseconds(text: str) -> int:
@@ -656,6 +615,16 @@ def _milliseconds(text: str) -> int:
             f"from={text[:50]}: use earliest, latest, a cursor such as 0:5,1:9, milliseconds since 1970 or an ISO 8601 time."
         ) from None
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _chosen(text: str | None) -> frozenset[int] | None:
+    """The partitions that `partitions=0,2` names; None for all."""
+    if text is None:
+        return None
+    parts = text.split(",")
+    if len(parts) > MOST_PARTITIONS or not all(part.isascii() and part.isdigit() and len(part) <= 10 for part in parts):
+        raise malformed(f"partitions={text[:50]}: use numbers such as 0,2, at most {MOST_PARTITIONS}.")
+    return frozenset(map(int, parts))
 
 
 def _partition(text: str) -> int:
