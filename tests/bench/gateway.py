@@ -45,7 +45,7 @@ from tests.bench.native_client import BATCH, MODERATE_PAUSE, RECORD
 from tests.kafka_process import ADMIN_PASSWORD, ADMIN_USER, LocalKafka, find_jars, free_ports
 
 SERVER_CORE, LOAD_CORE = "0", "1"
-RUNS = 5
+RUNS = 3
 SECONDS = 5
 WINDOW = 64
 """Connections of the load, and batches under way of the native producer."""
@@ -377,7 +377,9 @@ def main() -> None:
         folder = Path(name)
         install({"wrk": "wrk", "taskset": "util-linux"}, folder / "packages.log")
         with kafka_with_topic(folder) as kafka:
-            native(kafka, "produce", 2 * SECONDS, WINDOW)  # warms the broker up and fills the topic
+            written = 0.0
+            while written < STREAMED:  # warms the broker up, too
+                written += SECONDS * native(kafka, "produce", SECONDS, WINDOW)["per_second"]
             with gateway(kafka, folder) as server:
                 reads = in_turn(
                     {
