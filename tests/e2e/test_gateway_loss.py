@@ -15,9 +15,9 @@ from tests.e2e.conftest import MakeStack
 from tests.harness import Stack, client_pod, eventually, get, in_pod, kubectl, process_of
 
 NAMESPACE = "e2e-gateway-loss"
-SECONDS = 90
+SECONDS = 60
 """How long the writers write; the first and last ten of them undisturbed."""
-DISTURBANCES = 8
+DISTURBANCES = 6
 SEED = 20_261_121
 PLATFORM: dict[str, Any] = {
     "namespace": NAMESPACE,
