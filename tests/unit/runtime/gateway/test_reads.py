@@ -21,6 +21,7 @@ from tests.kafka_process import ADMIN_USER
 from tests.unit.runtime.gateway.conftest import BINARY, BLUE, RED, TEXT, Kafka, Program, StartGateway, authorization
 
 _names = itertools.count()
+RECORDS_SECONDS = 60
 
 
 def new_topic(kafka: Kafka, partitions: int = 1, **config: str) -> str:
@@ -78,9 +79,11 @@ class Stream:
                 event = {}
 
     def records(self, count: int) -> list[dict[str, Any]]:
-        """The next records."""
+        """The next records; heartbeats do not keep a wait for those that never come alive."""
         found: list[dict[str, Any]] = []
+        until = time.monotonic() + RECORDS_SECONDS
         for event in self.events():
+            assert time.monotonic() < until, f"{len(found)} of {count} records came"
             assert event.get("event", "message") == "message", event
             if "data" in event:
                 data = json.loads(event["data"])
