@@ -72,6 +72,18 @@ class Creation(_Body, frozen=True):
     isolation_level: str | None = msgspec.field(default=None, name="isolation.level")
 
 
+class _Making:
+    """An instance that is about to be made, while the other pods are asked whether they have or make it."""
+
+    __slots__ = ("gave_way", "is_decided")
+
+    def __init__(self) -> None:
+        self.is_decided = False
+        """All pods were asked and none had it: it is made here, whoever asks."""
+        self.gave_way = False
+        """Another pod was told that it may make it: here it must not be made."""
+
+
 class Created(msgspec.Struct, frozen=True):
     """The answer to it."""
 
@@ -147,6 +159,7 @@ class Consumers:
         self._peers = Peers(gateway)
         # None: about to be made.
         self._instances: dict[tuple[str, str], Instance | None] = {}
+        self._making: dict[tuple[str, str], _Making] = {}
         self._maintenance: asyncio.Task[None] | None = None
         self._endings: set[asyncio.Task[None]] = set()
 
@@ -213,14 +226,17 @@ class Consumers:
         return await self._peers.forward(request, body, home, group, name)
 
     def _give_way(self, request: Request, group: str, name: str) -> None:
-        """Two pods are about to make the same instance: the one whose name comes first goes on.
+        """Two pods are about to make the same instance: the one that has asked all others, or whose name comes first, goes on.
 
         Raises:
             GatewayError: this one does.
         """
-        other = request.header(HOP) or ""
-        if request.header(CREATING) and (group, name) in self._instances and self._gateway.pod < other:
+        made = self._making.get((group, name))
+        if made is None or not request.header(CREATING):
+            return
+        if made.is_decided or self._gateway.pod < (request.header(HOP) or ""):
             raise GatewayError(HTTPStatus.FORBIDDEN, 40301, "It is being made here.", [(POD, self._gateway.pod)])
+        made.gave_way = True
 
     async def _here(self, operation: Operation, request: Request, body: bytes, instance: Instance) -> Response:
         if instance.owner != _owner(request):
@@ -260,10 +276,14 @@ class Consumers:
             raise _exists(group, name)
         release = self._gateway.callers.claim_consumer(request.caller)
         self._instances[key] = None
+        made = self._making[key] = _Making()
         instance: Instance | None = None
         try:
-            if chosen and self._peers.any and await self._peers.locate(request, group, name, creating=True):
-                raise _exists(group, name)
+            if chosen and self._peers.any:
+                home = await self._peers.locate(request, group, name, creating=True)
+                if home is not None or made.gave_way:
+                    raise _exists(group, name)
+            made.is_decided = True
             instance = Instance(
                 group=group,
                 name=name,
@@ -281,6 +301,8 @@ class Consumers:
             else:
                 self._end(instance)
             raise
+        finally:
+            del self._making[key]
         self._instances[key] = instance
         if self._maintenance is None:
             self._maintenance = asyncio.create_task(self._maintain())
