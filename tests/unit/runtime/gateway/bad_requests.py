@@ -622,7 +622,6 @@ def reads(dice: random.Random) -> Iterator[Case]:
             yield Case(name=f"{path} as {accept[:40]}", pieces=pieces, statuses=frozenset({406}))
     for cursor in (
         "x",
-        "0",
         "0:x",
         "9:9",
         "-1:0",
