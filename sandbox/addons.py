@@ -1,8 +1,9 @@
-"""What every cluster needs besides nodes: names (CoreDNS) and volumes (a default StorageClass)."""
+"""What every cluster needs besides nodes: names (CoreDNS), volumes (a default StorageClass), and KEDA's kinds."""
 
 import hashlib
 import string
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from sandbox import api
@@ -14,12 +15,13 @@ MANIFESTS = Path(__file__).with_name("manifests")
 READY_SECONDS = 90
 
 
-def apply(instance: Instance, kubectl: Path) -> None:
-    """Applies the manifests if they are not what was applied last."""
-    texts = [file.read_text() for file in sorted(MANIFESTS.glob("*.yaml"))]
-    text = string.Template("---\n".join(texts)).substitute(
-        DNS=instance.dns, IMAGE=COREDNS_IMAGE, REPLICAS=min(2, instance.count)
-    )
+def apply(instance: Instance, kubectl: Path, others: Sequence[Path]) -> None:
+    """Applies the manifests and the `others` if they are not what was applied last; without nodes only the others."""
+    texts = [file.read_text() for file in others]
+    for file in sorted(MANIFESTS.glob("*.yaml")) if instance.count else []:
+        ours = string.Template(file.read_text())
+        texts.append(ours.substitute(DNS=instance.dns, IMAGE=COREDNS_IMAGE, REPLICAS=min(2, instance.count)))
+    text = "---\n".join(reversed(texts))
     digest = hashlib.sha256(text.encode()).hexdigest()
     applied = instance.state / "run" / "addons.sha256"
     if applied.exists() and applied.read_text() == digest:
@@ -37,13 +39,17 @@ def apply(instance: Instance, kubectl: Path) -> None:
 
 
 def wait(instance: Instance, kubectl: Path) -> None:
-    """Waits until names are answered.
+    """Waits until KEDA's kinds are served and, where there are nodes, names are answered.
 
     Raises:
         SandboxError: they are not, in READY_SECONDS; with what the cluster says about it.
     """
     deadline = time.monotonic() + READY_SECONDS
-    while not api.deployment_ready(instance, "kube-system", "coredns"):
+    while not api.serves(instance, "/apis/keda.sh/v1alpha1"):
+        if time.monotonic() > deadline:
+            raise SandboxError(f"KEDA's kinds are not served after {READY_SECONDS} s")
+        time.sleep(0.2)
+    while instance.count and not api.deployment_ready(instance, "kube-system", "coredns"):
         if time.monotonic() > deadline:
             command: Command = [kubectl, "--kubeconfig", instance.kubeconfig, "--namespace=kube-system"]
             events = run([*command, "get", "pods,events"], check=False)

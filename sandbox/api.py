@@ -34,12 +34,18 @@ def get(instance: Instance, path: str, seconds: float = 5) -> str:
     return body
 
 
-def ready(instance: Instance) -> bool:
-    """Whether the API server answers and says that it is ready."""
+def serves(instance: Instance, path: str) -> bool:
+    """Whether a GET succeeds."""
     try:
-        return get(instance, "/readyz") == "ok"
+        get(instance, path)
     except (OSError, SandboxError):
         return False
+    return True
+
+
+def ready(instance: Instance) -> bool:
+    """Whether the API server answers and says that it is ready."""
+    return serves(instance, "/readyz")
 
 
 def ready_nodes(instance: Instance, since: Mapping[str, float] | None = None) -> set[str]:

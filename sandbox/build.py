@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox import pins
-from sandbox.host import Command, SandboxError, environment, is_root, lock, logged
+from sandbox.host import Command, SandboxError, environment, is_root, lock, logged, run
 from sandbox.progress import step
 
 SOURCE = Path(__file__).resolve().parent / "go"
@@ -45,6 +46,13 @@ class Group:
     """A program and the other names it runs under."""
     files: Sequence[tuple[str, str]] = ()
     """Module and path of what is taken along as it is."""
+    modules: str = SOURCE.name
+    """The folder beside this file whose go.mod and go.sum pin the modules."""
+
+    @property
+    def source(self) -> Path:
+        """Where its sources and its go.mod are."""
+        return SOURCE.with_name(self.modules)
 
 
 KUBERNETES = Group(
@@ -69,6 +77,21 @@ PLUGINS = Group(
     packages=[("plugins", "./cmd/plugins")],
     links=("plugins", ["pulumi-resource-kubernetes", "pulumi-resource-random", "pulumi-language-python"]),
     files=[("github.com/pulumi/pulumi/sdk/v3", "python/cmd/pulumi-language-python-exec")],
+)
+# Its own modules: KEDA asks for other versions of Kubernetes' libraries than Kubernetes itself.
+KEDA = Group(
+    name="keda",
+    what=f"KEDA {pins.KEDA} and metrics-server {pins.METRICS_SERVER}",
+    packages=[
+        ("keda", "github.com/kedacore/keda/v2/cmd/operator"),
+        ("keda-adapter", "github.com/kedacore/keda/v2/cmd/adapter"),
+        ("keda-admission-webhooks", "github.com/kedacore/keda/v2/cmd/webhooks"),
+        ("metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server"),
+    ],
+    # The second is where metrics-server's own Makefile writes its version.
+    variables=f"-X github.com/kedacore/keda/v2/version.Version={pins.KEDA}"
+    f" -X k8s.io/client-go/pkg/version.gitVersion=v{pins.METRICS_SERVER}",
+    modules="go-keda",
 )
 
 
@@ -112,16 +135,16 @@ def _version(text: str) -> tuple[int, ...]:
     return tuple(int(each) for each in text.split("."))
 
 
-def needed_go() -> str:
-    """The Go version that go/go.mod asks for."""
-    found = re.search(r"^go ([\d.]+)$", (SOURCE / "go.mod").read_text(), re.MULTILINE)
+def needed_go(source: Path) -> str:
+    """The Go version that a folder's go.mod asks for."""
+    found = re.search(r"^go ([\d.]+)$", (source / "go.mod").read_text(), re.MULTILINE)
     if found is None:
-        raise SandboxError(f"{SOURCE / 'go.mod'}: no line `go VERSION`: add it")
+        raise SandboxError(f"{source / 'go.mod'}: no line `go VERSION`: add it")
     return found.group(1)
 
 
-def go(folders: BuildFolders) -> Path:
-    """A Go that is new enough: the one on PATH, or PyPI's in the cache."""
+def go(folders: BuildFolders, source: Path) -> Path:
+    """A Go that is new enough for a folder's go.mod: the one on PATH, or PyPI's in the cache."""
     installed = shutil.which("go")
     if installed:
         answer = subprocess.run(
@@ -132,7 +155,7 @@ def go(folders: BuildFolders) -> Path:
             check=False,
         )
         version = re.match(r"go([\d.]+)", answer.stdout)
-        if version and _version(version.group(1)) >= _version(needed_go()):
+        if version and _version(version.group(1)) >= _version(needed_go(source)):
             return Path(installed)
 
     def make(folder: Path) -> None:
@@ -166,45 +189,51 @@ def pip(folders: BuildFolders) -> Command:
 
 
 def _sources(group: Group) -> list[Path]:
-    files = [SOURCE / "go.mod", SOURCE / "go.sum"]
+    files = [group.source / "go.mod", group.source / "go.sum"]
     for _, package in group.packages:
         if package.startswith("./"):
             files += [
-                path for path in (SOURCE / package).rglob("*") if path.is_file() and not path.name.endswith("_test.go")
+                path
+                for path in (group.source / package).rglob("*")
+                if path.is_file() and not path.name.endswith("_test.go")
             ]
     return sorted(files)
 
 
 def available(group: Group) -> bool:
     """Whether the sources of a group are in this repository."""
-    return all((SOURCE / package).is_dir() for _, package in group.packages if package.startswith("./"))
+    return all((group.source / package).is_dir() for _, package in group.packages if package.startswith("./"))
+
+
+COMPILING = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly", "GOWORK": "off"}
+
+
+def module_folder(compiler: Path, source: Path, module: str) -> Path:
+    """Where Go keeps the files of a module, as pinned in a folder's go.mod and checked by its go.sum; fetched if need be.
+
+    Raises:
+        SandboxError: it cannot be fetched.
+    """
+    described = run([compiler, "mod", "download", "-json", module], env=COMPILING, cwd=source)
+    return Path(json.loads(described)["Dir"])
 
 
 def binaries(folders: BuildFolders, group: Group) -> Path:
     """The folder with a group's programs, compiled if they are not in the cache."""
-    texts = [f"{path.relative_to(SOURCE)}\n{path.read_text()}" for path in _sources(group)]
+    texts = [f"{path.relative_to(group.source)}\n{path.read_text()}" for path in _sources(group)]
     key = digest_of(group.variables, *(path for _, path in group.files), *texts)
 
     def make(folder: Path) -> None:
         target = folder / "bin"
         target.mkdir()
-        compiler = go(folders)
-        flags = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly", "GOWORK": "off"}
+        compiler = go(folders, group.source)
         for program, package in group.packages:
             command: Command = [compiler, "build", "-trimpath", f"-ldflags=-s -w {group.variables}"]
             command += ["-o", target / program, package]
-            logged(command, folders.logs / f"build-{group.name}.log", env=flags, cwd=SOURCE)
+            logged(command, folders.logs / f"build-{group.name}.log", env=COMPILING, cwd=group.source)
         for module, path in group.files:
-            listed = subprocess.run(
-                [compiler, "list", "-m", "-f", "{{.Dir}}", module],
-                env=environment(flags),
-                cwd=SOURCE,
-                capture_output=True,
-                text=True,
-                check=True,
-            )
             copied = target / Path(path).name
-            copied.write_bytes((Path(listed.stdout.strip()) / path).read_bytes())
+            copied.write_bytes((module_folder(compiler, group.source, module) / path).read_bytes())
             copied.chmod(0o755)
         program, names = group.links
         for name in names:

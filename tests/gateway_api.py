@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from sandbox.build import BuildFolders, go
+from sandbox.build import SOURCE, BuildFolders, go
 from sandbox.host import SandboxError
 from sandbox.instance import cache_folder, state_folder
 
@@ -23,7 +23,7 @@ def definitions(folder: Path) -> list[Path]:
         RuntimeError: they cannot be had, with the reason.
     """
     try:
-        compiler = go(BuildFolders(cache=cache_folder(), logs=state_folder() / "logs"))
+        compiler = go(BuildFolders(cache=cache_folder(), logs=state_folder() / "logs"), SOURCE)
     except SandboxError as error:
         raise RuntimeError(str(error)) from None
     (folder / "go.mod").write_text("module none\n")

