@@ -1,4 +1,4 @@
-"""The command line: `python -m sandbox up | down | status | env | logs`."""
+"""The command line: `python -m sandbox up | down | status | env | logs | image`."""
 
 import argparse
 import os
@@ -89,6 +89,16 @@ def _logs(mode: Mode, state: Path, component: str | None, follow: bool) -> int:
                 time.sleep(0.3)
 
 
+def _image(mode: Mode, state: Path, tag: str, folder: Path) -> int:
+    if mode is Mode.OFF:
+        raise SandboxError(
+            f"SANDBOX=off: your cluster pulls its images: docker build --tag {tag} {folder}, then docker push"
+        )
+    with lock(state / "lock", WAITING):
+        (kind if mode is Mode.KIND else packages).add_image(state, tag, folder)
+    return 0
+
+
 def main(arguments: Sequence[str]) -> int:
     """Runs a command and returns its exit code: 0, 1 for a failure whose reason it printed, 130 when interrupted."""
     parser = argparse.ArgumentParser(
@@ -102,6 +112,9 @@ def main(arguments: Sequence[str]) -> int:
     logs = commands.add_parser("logs", help="list the components, or print what one wrote")
     logs.add_argument("component", nargs="?")
     logs.add_argument("-f", "--follow", action="store_true", help="go on printing what it writes")
+    image = commands.add_parser("image", help="make the image of an application and give it to the nodes")
+    image.add_argument("-t", "--tag", required=True, help="its name, such as alerts:1")
+    image.add_argument("folder", type=Path, help="where the application and its Dockerfile are")
     chosen = parser.parse_args(arguments)
     state = state_folder()
     try:
@@ -114,6 +127,8 @@ def main(arguments: Sequence[str]) -> int:
             return _env(mode, state)
         if chosen.command == "logs":
             return _logs(mode, state, chosen.component, chosen.follow)
+        if chosen.command == "image":
+            return _image(mode, state, chosen.tag, chosen.folder)
         return kind.status(state) if mode is Mode.KIND else packages.status(state)
     except SandboxError as error:
         print(f"sandbox: {error}", file=sys.stderr)

@@ -89,7 +89,7 @@ def architecture() -> str:
 # Layers
 
 
-class _LayerWriter:
+class LayerWriter:
     """Writes a layer that depends on nothing but its content: sorted, without times."""
 
     def __init__(self, file: Path) -> None:
@@ -143,7 +143,8 @@ def _sha256(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _seal(file: Path) -> Layer:
+def seal(file: Path) -> Layer:
+    """A finished layer, with its digest beside it."""
     file.with_suffix(".sha256").write_text(_sha256(file))
     return Layer(file=file)
 
@@ -161,7 +162,7 @@ def base_layer(folders: BuildFolders) -> Layer:
         command: Command = ["mmdebstrap", "--variant=minbase", f"--architectures={architecture()}", *exclude, *hooks]
         command += [f"--include={','.join(BASE_PACKAGES)}", pins.DEBIAN, folder / "layer.tar", *DEBIAN_ARCHIVES]
         logged(command, folders.logs / "base-image.log", env={"SOURCE_DATE_EPOCH": "0"})
-        _seal(folder / "layer.tar")
+        seal(folder / "layer.tar")
 
     folder = cached(folders, f"base-{key}", make, doing=f"assembling Debian {pins.DEBIAN} with Java and Python")
     return Layer(file=folder / "layer.tar")
@@ -211,7 +212,7 @@ def kafka_layer(folders: BuildFolders) -> Layer:
         table = tools((HERE / "kafka" / "tools.txt").read_text())
         found = sorted(jars.glob("*.jar"))
         _check_classes(found, [main_class for main_class, _ in table.values()])
-        layer = _LayerWriter(folder / "layer.tar")
+        layer = LayerWriter(folder / "layer.tar")
         for part in (
             "opt/kafka",
             "opt/kafka/logs",
@@ -232,10 +233,25 @@ def kafka_layer(folders: BuildFolders) -> Layer:
             layer.file(f"opt/kafka/libs/{jar.name}", jar.read_bytes())
         layer.finish()
         shutil.rmtree(jars)
-        _seal(folder / "layer.tar")
+        seal(folder / "layer.tar")
 
     folder = cached(folders, f"kafka-{key}", make, doing=f"fetching Kafka {pins.KAFKA}")
     return Layer(file=folder / "layer.tar")
+
+
+def install_packages(folders: BuildFolders, target: Path, log: Path, *what: str | Path) -> None:
+    """Installs Python packages, as pip's arguments name them, for the base layer's Python into a folder."""
+    machine = platform.machine()
+    manylinux = [f"--platform=manylinux{tag}_{machine}" for tag in ("2014", "_2_17", "_2_28", "_2_34")]
+    logged(
+        [*pip(folders), "install", "--no-compile", "--only-binary=:all:", f"--python-version={pins.PYTHON}",
+         "--implementation=cp", *manylinux, "--target", target, *what],
+        log,
+    )  # fmt: skip
+    if sys.version_info[:2] == tuple(map(int, pins.PYTHON.split("."))):
+        # The image's file system is read-only in a pod, so what is not compiled here is compiled at every start.
+        compiler: Command = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode=unchecked-hash"]
+        run([*compiler, "-s", target, "-p", f"/{SITE_PACKAGES}", target], check=False)
 
 
 def _runtime_sources() -> list[Path]:
@@ -265,31 +281,13 @@ def runtime_layer(folders: BuildFolders) -> Layer:
             shutil.copyfile(path, copy)
         logged([*pip(folders), "wheel", "--no-deps", "--wheel-dir", wheels, source], log)
         (wheel,) = wheels.glob("*.whl")
-        machine = platform.machine()
-        manylinux = [f"--platform=manylinux{tag}_{machine}" for tag in ("2014", "_2_17", "_2_28", "_2_34")]
-        logged(
-            [*pip(folders), "install", "--no-compile", "--only-binary=:all:", f"--python-version={pins.PYTHON}",
-             "--implementation=cp", *manylinux, "--target", target, wheel],
-            log,
-        )  # fmt: skip
-        if sys.version_info[:2] == tuple(map(int, pins.PYTHON.split("."))):
-            # The image's file system is read-only in a pod, so what is not compiled here is compiled at every start.
-            compiler: Command = [
-                sys.executable,
-                "-m",
-                "compileall",
-                "-q",
-                "--invalidation-mode=unchecked-hash",
-                "-s",
-                target,
-            ]
-            run([*compiler, "-p", f"/{SITE_PACKAGES}", target], check=False)
-        layer = _LayerWriter(folder / "layer.tar")
+        install_packages(folders, target, log, wheel)
+        layer = LayerWriter(folder / "layer.tar")
         layer.tree(SITE_PACKAGES, target)
         layer.finish()
         for each in (source, wheels, target):
             shutil.rmtree(each)
-        _seal(folder / "layer.tar")
+        seal(folder / "layer.tar")
 
     folder = cached(folders, f"runtime-{key}", make, doing="assembling the runtime image")
     return Layer(file=folder / "layer.tar")
@@ -297,10 +295,10 @@ def runtime_layer(folders: BuildFolders) -> Layer:
 
 def _program_layer(folder: Path, binary: Path) -> Layer:
     file = folder / f"{binary.name}.tar"
-    layer = _LayerWriter(file)
+    layer = LayerWriter(file)
     layer.file(binary.name, binary.read_bytes(), mode=0o755)
     layer.finish()
-    return _seal(file)
+    return seal(file)
 
 
 # Images

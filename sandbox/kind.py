@@ -96,8 +96,14 @@ def up(state: Path) -> None:
         run(["kubectl", "--kubeconfig", file, "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=5m"])
     if (REPOSITORY / "runtime" / "Dockerfile").exists():
         with step("building the runtime image", "runtime image"):
-            logged(["docker", "build", "--tag", RUNTIME_IMAGE, REPOSITORY / "runtime"], log)
-            logged([kind, "load", "docker-image", RUNTIME_IMAGE, "--name", name], log)
+            add_image(state, RUNTIME_IMAGE, REPOSITORY / "runtime")
+
+
+def add_image(state: Path, tag: str, folder: Path) -> None:
+    """Builds the image of the application in a folder and loads it into the nodes."""
+    log = state / "logs" / "kind.log"
+    logged(["docker", "build", "--tag", tag, folder], log)
+    logged([_kind(state), "load", "docker-image", tag, "--name", _cluster(state)], log)
 
 
 def status(state: Path) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from sandbox import (
     addons,
     api,
+    applications,
     autoscaling,
     build,
     certificates,
@@ -144,6 +145,22 @@ def up(state: Path) -> Instance:
 def _images(instance: Instance, node: Node, archives: list[images.Archive]) -> bool:
     nodes.wait_for_containerd(instance, node)
     return nodes.import_images(instance, node, archives)
+
+
+def add_image(state: Path, tag: str, folder: Path) -> None:
+    """Makes the image of the application in a folder and gives it to every node.
+
+    Raises:
+        SandboxError: no node runs, or the image cannot be made.
+    """
+    instance = load(state)
+    running = [node for node in instance.nodes if recorded(instance, node.name)] if instance else []
+    if instance is None or not running:
+        raise SandboxError("no node runs that could use an image: `python -m sandbox up` first")
+    archive = applications.archive(build.BuildFolders(cache=cache_folder(), logs=instance.logs), folder, tag)
+    with ThreadPoolExecutor(max_workers=len(running)) as pool:
+        changed = list(pool.map(lambda node: _images(instance, node, [archive]), running))
+    say(f"{archive.name}: {'imported: new pods use it' if any(changed) else 'the nodes have it already'}")
 
 
 def status(state: Path) -> int:

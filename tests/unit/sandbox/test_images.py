@@ -10,16 +10,16 @@ import pytest
 
 from sandbox import images
 from sandbox.host import SandboxError
-from sandbox.images import HERE, Image, Layer, _LayerWriter, _seal, script, tools, write_archive
+from sandbox.images import HERE, Image, Layer, LayerWriter, script, seal, tools, write_archive
 
 
 def layer(folder: Path, name: str = "layer", data: bytes = b"x") -> Layer:
     folder.mkdir(parents=True, exist_ok=True)
-    writer = _LayerWriter(folder / f"{name}.tar")
+    writer = LayerWriter(folder / f"{name}.tar")
     writer.file("opt/thing/file", data, mode=0o755)
     writer.folder("opt/mine", user=1000)
     writer.finish()
-    return _seal(folder / f"{name}.tar")
+    return seal(folder / f"{name}.tar")
 
 
 def blobs(archive: Path) -> dict[str, bytes]:

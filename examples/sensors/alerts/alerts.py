@@ -1,0 +1,247 @@
+"""Alerts: reads temperatures and writes an alert, by the device's key, for each one that is out of range.
+
+Nothing is lost: a reading is committed when it is dealt with and its alert is acknowledged, not before. What was done
+and not yet committed when a pod died is done again, so an alert may come twice; `reading` in it says of which reading it
+is, so that whoever must not act twice can tell.
+"""
+
+import json
+import logging
+import math
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+COMMIT_SECONDS = 1.0
+"""How much work is done again at most when a pod dies."""
+MOST_WAITING = 10_000
+"""Alerts that may be on their way to Kafka at a time."""
+REPORT_SECONDS = 10.0
+ACKNOWLEDGE_SECONDS = 20.0
+"""How long Kafka has to take alerts before the program gives up and is started again."""
+
+LATER = {KafkaError.REBALANCE_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID}
+"""While the group changes a commit may be refused; the client then says which partitions are still ours."""
+
+log = logging.getLogger("alerts")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the program's variables say."""
+
+    kafka: Mapping[str, str]
+    """librdkafka's settings: where Kafka is, who logs in, the group."""
+    group: str
+    readings: str
+    """The topic that is read."""
+    alerts: str
+    """The topic that is written."""
+    least: float = -10.0
+    """Degrees Celsius: what is colder is an alert."""
+    most: float = 60.0
+    """Degrees Celsius: what is hotter is an alert."""
+    work: float = 0.0
+    """Seconds that each reading takes, in place of the work of a real service."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Reads the variables.
+
+        Raises:
+            ValueError: one is missing or has a value that is not possible; names it.
+        """
+        found = cls(
+            kafka=kafka_settings(environment),
+            group=required(environment, "KAFKA_GROUP_ID"),
+            readings=required(environment, "READINGS_TOPIC"),
+            alerts=required(environment, "ALERTS_TOPIC"),
+            least=number(environment, "LEAST_CELSIUS", cls.least),
+            most=number(environment, "MOST_CELSIUS", cls.most),
+            work=number(environment, "WORK_MS", 0) / 1000,
+        )
+        if found.least >= found.most:
+            raise ValueError(f"LEAST_CELSIUS: {found.least} is not below MOST_CELSIUS, {found.most}: lower it")
+        if found.work < 0:
+            raise ValueError(f"WORK_MS: {found.work * 1000}: use a number of milliseconds, 0 or more")
+        return found
+
+
+def required(environment: Mapping[str, str], name: str) -> str:
+    """A variable that must be set."""
+    value = environment.get(name, "").strip()
+    if not value:
+        raise ValueError(f"{name}: is not set")
+    return value
+
+
+def number(environment: Mapping[str, str], name: str, default: float) -> float:
+    """A variable that is a finite number."""
+    text = environment.get(name) or str(default)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"{name}: {text!r}: use a number")
+    return value
+
+
+def kafka_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """The librdkafka settings that the platform mounts: one `name=value` a line."""
+    file = required(environment, "KAFKA_LIBRDKAFKA_CONFIG")
+    lines = (line.strip() for line in Path(file).read_text().splitlines())
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def judge(value: bytes | None, settings: Settings) -> dict[str, Any] | None:
+    """What is wrong with a reading; None if nothing is.
+
+    What cannot be read is an alert too: somebody has to look at it, and it must not hold up what comes after it.
+    """
+    try:
+        celsius = json.loads(value or b"")["celsius"]
+        if not isinstance(celsius, int | float) or isinstance(celsius, bool) or not math.isfinite(celsius):
+            raise TypeError(celsius)
+    except (ValueError, TypeError, KeyError):
+        return {"problem": "unreadable"}
+    if celsius > settings.most:
+        return {"problem": "hot", "celsius": celsius, "limit": settings.most}
+    if celsius < settings.least:
+        return {"problem": "cold", "celsius": celsius, "limit": settings.least}
+    return None
+
+
+@dataclass(kw_only=True)
+class Alerts:
+    """Reads, judges, writes, commits."""
+
+    settings: Settings
+    stop: threading.Event = field(default_factory=threading.Event)
+    read: int = 0
+    alerted: int = 0
+    _done: dict[tuple[str, int], int] = field(default_factory=dict)
+    """Topic and partition -> the offset to go on from."""
+    _refused: KafkaError | None = None
+
+    def run(self) -> None:
+        """Works until it is stopped, then commits and leaves the group.
+
+        Raises:
+            KafkaException: Kafka refuses what the program needs, or does not take its alerts. What is not committed is
+                read again by whoever comes next.
+        """
+        own = {"client.id": "sensors-alerts", "partition.assignment.strategy": "cooperative-sticky"}
+        own |= {"auto.offset.reset": "earliest", "group.id": self.settings.group}
+        self._consumer = Consumer({**own, **self.settings.kafka, "enable.auto.commit": False})
+        acknowledged = {"acks": "all", "enable.idempotence": True, "partitioner": "murmur2_random"}
+        self._producer = Producer({**_without_group(self.settings.kafka), **acknowledged})
+        self._consumer.subscribe([self.settings.readings], on_revoke=self._revoked, on_lost=self._lost)
+        commit = report = time.monotonic()
+        try:
+            while not self.stop.is_set():
+                message = self._consumer.poll(0.5)
+                if message is not None:
+                    self._work(message)
+                now = time.monotonic()
+                if now >= commit:
+                    self._commit()
+                    commit = now + COMMIT_SECONDS
+                if now >= report:
+                    log.info("%d readings read, %d alerts written", self.read, self.alerted)
+                    report = now + REPORT_SECONDS
+        except BaseException:
+            self._done.clear()  # nothing more may be committed
+            raise
+        finally:
+            # Asks _revoked to commit, and leaves the group: the others go on at once, not after the session's time.
+            self._consumer.close()
+        log.info("%d readings read, %d alerts written; stopped, the group is left", self.read, self.alerted)
+
+    def _work(self, message: Message) -> None:
+        error = message.error()
+        if error is not None:
+            if error.retriable():
+                log.warning("%s", error)
+                return
+            raise KafkaException(error)
+        topic, partition, offset = str(message.topic()), int(message.partition() or 0), int(message.offset() or 0)
+        alert = judge(message.value(), self.settings)
+        if self.settings.work:
+            time.sleep(self.settings.work)
+        if alert is not None:
+            self.alerted += 1
+            value = json.dumps({**alert, "reading": f"{topic}/{partition}/{offset}"})
+            self._producer.produce(self.settings.alerts, key=message.key(), value=value, on_delivery=self._delivered)
+            self._producer.poll(0)
+            log.info("%s: %s", (message.key() or b"?").decode(errors="replace"), value)
+        self.read += 1
+        self._done[topic, partition] = offset + 1
+        if len(self._producer) >= MOST_WAITING:
+            self._commit()
+
+    def _commit(self) -> None:
+        """Commits what is done, once its alerts are acknowledged."""
+        if not self._done:
+            return
+        waiting = self._producer.flush(ACKNOWLEDGE_SECONDS)
+        if self._refused is not None or waiting:
+            raise KafkaException(self._refused or KafkaError(KafkaError._TIMED_OUT, "alerts are not acknowledged"))
+        offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in self._done.items()]
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            if error.args[0].code() not in LATER:
+                raise
+            log.warning("not committed now: %s", error.args[0])
+        else:
+            self._done.clear()
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        self._refused = error or self._refused
+
+    def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Another member is to read these partitions: it begins where we have committed."""
+        self._commit()
+        self._lost(consumer, partitions)
+
+    def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Another member reads them already: what we did and did not commit is done again there."""
+        for each in partitions:
+            self._done.pop((each.topic, each.partition), None)
+
+
+def _without_group(kafka: Mapping[str, str]) -> dict[str, str]:
+    """The settings as a producer takes them, which knows no groups."""
+    groups = ("group.", "auto.offset.reset", "partition.assignment.strategy", "session.timeout.ms", "max.poll.")
+    return {name: value for name, value in kafka.items() if not name.startswith(groups)}
+
+
+def main() -> int:
+    """Runs the program. Returns its exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    try:
+        alerts = Alerts(settings=Settings.from_environment(os.environ))
+    except (ValueError, OSError) as error:
+        log.error("%s", error)
+        return 1
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: alerts.stop.set())
+    try:
+        alerts.run()
+    except KafkaException as error:
+        log.error("%s", error.args[0])
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,214 @@
+"""Images of applications, made without Docker from a folder with a Dockerfile.
+
+A Dockerfile is not run: what its last stage says about files, variables, user and command is taken over, and the two
+things that a small service needs done are done here: `pip install --requirement FILE` for the image's Python, and
+`go build` of the module in the folder for a program that is copied from another stage. Anything else is refused.
+"""
+
+import fnmatch
+import json
+import os
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox.build import BuildFolders, cached, digest_of, go
+from sandbox.host import Command, SandboxError, logged
+from sandbox.images import (
+    PATH,
+    RECIPE,
+    SITE_PACKAGES,
+    Archive,
+    Image,
+    LayerWriter,
+    architecture,
+    base_layer,
+    install_packages,
+    seal,
+    write_archive,
+)
+from sandbox.pins import PYTHON
+
+PYTHON_BASES = f"python:{PYTHON}*"
+EMPTY_BASES = ("scratch", "gcr.io/distroless/static*")
+SKIPPED = {"__pycache__", ".git", ".venv", "build", "dist"}
+_TAG = re.compile(r"(?P<name>[a-z0-9][a-z0-9._/:-]*?):(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127})")
+
+
+@dataclass(kw_only=True)
+class Recipe:
+    """What the last stage of a Dockerfile says."""
+
+    base: str = ""
+    folder: str = "/"
+    env: list[str] = field(default_factory=list)
+    user: str = "0:0"
+    command: list[str] = field(default_factory=list)
+    copies: list[tuple[str, str]] = field(default_factory=list)
+    """Pattern of files in the folder, and where they go."""
+    requirements: str | None = None
+    """File that names the Python packages."""
+    program: str | None = None
+    """Where the compiled Go program goes."""
+
+    @property
+    def is_python(self) -> bool:
+        """Whether it stands on a Python."""
+        return fnmatch.fnmatch(self.base, PYTHON_BASES)
+
+
+def full_name(tag: str) -> str:
+    """An image's name as a node knows it: with its registry.
+
+    Raises:
+        SandboxError: it is not one, or has no tag that says which.
+    """
+    found = _TAG.fullmatch(tag)
+    if found is None or found["tag"] == "latest":
+        raise SandboxError(
+            f"{tag}: a node pulls what has no tag of its own: write name:tag, such as {Path(tag).name.partition(':')[0] or 'app'}:1"
+        )
+    registry, slash, _ = tag.partition("/")
+    if slash and ("." in registry or ":" in registry or registry == "localhost"):
+        return tag
+    return f"docker.io/{tag}" if slash else f"docker.io/library/{tag}"
+
+
+def read(dockerfile: str) -> Recipe:
+    """Understands a Dockerfile.
+
+    Raises:
+        SandboxError: it asks for what can be had with Docker alone; names the line.
+    """
+    recipe = Recipe()
+    text = re.sub(r"^\s*#.*\n?", "", dockerfile, flags=re.MULTILINE)
+    for line in re.sub(r"\\\s*\n", " ", text).splitlines():
+        word, _, rest = line.strip().partition(" ")
+        match word.upper():
+            case "":
+                pass
+            case "FROM":
+                recipe = Recipe(base=rest.split()[0])
+            case "WORKDIR":
+                recipe.folder = rest.strip()
+            case "ENV" if all("=" in each for each in shlex.split(rest)):
+                recipe.env += shlex.split(rest)
+            case "USER" if re.fullmatch(r"\d+(:\d+)?", rest.strip()):
+                recipe.user = rest.strip()
+            case "CMD" | "ENTRYPOINT" if rest.lstrip().startswith("["):
+                words = json.loads(rest)
+                recipe.command = words if word.upper() == "ENTRYPOINT" else [*recipe.command, *words]
+            case "COPY":
+                _copy(recipe, rest.split(), line)
+            case "RUN" if found := re.search(r"pip install .*(?:-r|--requirement)[ =](\S+)\s*$", rest):
+                recipe.requirements = found[1]
+            case "RUN" if recipe.base.startswith("golang:"):
+                pass  # the stage that compiles
+            case "EXPOSE" | "LABEL" | "STOPSIGNAL":
+                pass
+            case _:
+                raise _cannot(line)
+    if not recipe.is_python and not any(fnmatch.fnmatch(recipe.base, each) for each in EMPTY_BASES):
+        known = f"{PYTHON_BASES}, or for Go {' or '.join(EMPTY_BASES)}"
+        raise SandboxError(
+            f"Dockerfile: FROM {recipe.base}: without Docker an image stands on {known}: use one of these, or SANDBOX=kind"
+        )
+    if not recipe.command:
+        raise SandboxError('Dockerfile: no command: write one as a list, such as CMD ["python3", "app.py"]')
+    return recipe
+
+
+def _copy(recipe: Recipe, words: list[str], line: str) -> None:
+    if words[0].startswith("--from=") and len(words) == 3:
+        recipe.program = words[2]
+    elif words[0].startswith("--") or len(words) < 2:
+        raise _cannot(line)
+    else:
+        target = words[-1] if words[-1].startswith("/") else f"{recipe.folder}/{words[-1]}"
+        recipe.copies += [(source, target) for source in words[:-1]]
+
+
+def _cannot(line: str) -> SandboxError:
+    return SandboxError(f"Dockerfile: {line.strip()}: cannot be done without Docker: leave it out, or use SANDBOX=kind")
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    found = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {str(name): path for name, path in found.items() if not SKIPPED.intersection(name.parts)}
+
+
+def archive(folders: BuildFolders, folder: Path, tag: str) -> Archive:
+    """The image of the application in a folder, ready for import into nodes.
+
+    Raises:
+        SandboxError: the folder has no Dockerfile that can be understood, or its program does not compile.
+    """
+    name = full_name(tag)
+    files = _files(folder)
+    if "Dockerfile" not in files:
+        raise SandboxError(f"{folder}: has no Dockerfile: name the folder of an application")
+    recipe = read(files["Dockerfile"].read_text())
+    base = [base_layer(folders)] if recipe.is_python else []
+    contents = [f"{path}\n{file.read_bytes()!r}" for path, file in files.items()]
+    key = digest_of(RECIPE, "1", name, architecture(), *(each.digest for each in base), *contents)
+
+    def make(target: Path) -> None:
+        log = folders.logs / "applications.log"
+        layer = LayerWriter(target / "layer.tar")
+        layer.folder(recipe.folder)
+        if recipe.requirements:
+            packages = target / "packages"
+            install_packages(folders, packages, log, "--requirement", folder / recipe.requirements)
+            layer.tree(SITE_PACKAGES, packages)
+        if recipe.program:
+            flags = {
+                "CGO_ENABLED": "0",
+                "GOTOOLCHAIN": "local",
+                "GOFLAGS": "-mod=readonly -buildvcs=false",
+                "GOWORK": "off",
+            }
+            command: Command = [
+                go(folders, folder),
+                "build",
+                "-trimpath",
+                "-ldflags=-s -w",
+                "-o",
+                target / "program",
+                ".",
+            ]
+            logged(command, log, env=flags, cwd=folder)
+            layer.file(recipe.program.lstrip("/"), (target / "program").read_bytes(), mode=0o755)
+        for source, where in recipe.copies:
+            copied = _copied(files, source, where)
+            if not copied:
+                raise SandboxError(f"Dockerfile: COPY {source}: no such file in {folder}: correct the name")
+            for path, file in copied.items():
+                layer.file(path, file.read_bytes())
+        layer.finish()
+        image = Image(
+            name=name,
+            layers=[*base, seal(target / "layer.tar")],
+            command=recipe.command,
+            user=recipe.user,
+            env=[PATH, *recipe.env],
+            folder=recipe.folder,
+        )
+        write_archive(target / "images.tar", [image], without=base)
+
+    made = cached(folders, f"application-{key}", make, doing=f"making image {tag}")
+    return Archive(name=name, digest=key, file=made / "images.tar")
+
+
+def _copied(files: Mapping[str, Path], source: str, target: str) -> dict[str, Path]:
+    """Where COPY puts which files: what is in a folder goes into the target, a file under its name into a folder."""
+    source = source.removeprefix("./").rstrip("/")
+    copied = {}
+    for name, file in files.items():
+        if source in ("", ".") or name.startswith(f"{source}/"):
+            inner = name if source in ("", ".") else name.removeprefix(f"{source}/")
+            copied[f"{target}/{inner}"] = file
+        elif fnmatch.fnmatch(name, source) and name.count("/") == source.count("/"):
+            copied[f"{target}/{file.name}" if target.endswith(("/", ".")) else target] = file
+    return {os.path.normpath(name).lstrip("/"): file for name, file in copied.items()}
