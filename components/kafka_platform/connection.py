@@ -1,10 +1,12 @@
 """How to reach a Kafka: the data that crosses from the cluster to everything that uses it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 
 from kafka_platform.args import Args
+from kafka_platform.model import Engine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,12 +21,17 @@ class KafkaConnection(Args):
     """Where clients inside Kubernetes connect first: `host:port`, several with commas."""
     external_bootstrap_servers: pulumi.Input[str] | None = None
     """Where clients outside Kubernetes connect first. Default: they cannot."""
+    certificate_bootstrap_servers: pulumi.Input[str] | None = None
+    """Where clients that log in by certificates connect first. Default: they cannot."""
     security_protocol: pulumi.Input[str]
     """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
     sasl_mechanism: pulumi.Input[str] | None = None
     """SCRAM-SHA-512 or PLAIN. Default: no login."""
     ca_secret: pulumi.Input[str] | None = None
     """Secret whose key `ca.crt` is the authority to trust. Default: the usual public ones."""
+    authority: pulumi.Input[str] | None = None
+    """The certificates to trust themselves, delivered with users' credentials to where `ca_secret` is not. Default: they
+    are not delivered."""
     admin_secret: pulumi.Input[str] | None = None
     """Secret with the keys `username` and `password` of an administrator. Default: nobody can manage topics and users."""
     nodes: pulumi.Input[int] | None = None
@@ -33,3 +40,8 @@ class KafkaConnection(Args):
     """Copies that a topic gets that does not say otherwise, if it is known."""
     min_insync_replicas: pulumi.Input[int] | None = None
     """Copies that `acks=all` waits for in a topic that does not say otherwise, if it is known."""
+    engine: Engine | None = None
+    """Who runs it, where topics and users are declared otherwise than by a Job: `strimzi`, by its custom resources.
+    Default: by a Job."""
+    scalable_pools: Sequence[str] = ()
+    """Pools of brokers whose number of nodes an autoscaler owns, and whose records move along. Default: none."""

@@ -16,6 +16,7 @@ from kafka_platform.broker import (
 from kafka_platform.kubernetes import (
     Manifest,
     allowed_port,
+    client_peers,
     container_security,
     environment,
     labels,
@@ -31,9 +32,6 @@ from kafka_platform.units import quantity
 
 COMPONENT = "broker"
 HEALTH_PORT = 9600
-
-ACCESS_LABEL = "kafka-platform/access"
-"""A namespace with this label and the cluster's name as its value may connect."""
 
 # Half of the memory for the heap is Kafka's own advice for small brokers; above 6 GiB a broker gains more from page cache.
 _LARGEST_HEAP = 6 * 2**30
@@ -176,14 +174,7 @@ def pod_disruption_budget(settings: EmbeddedSettings) -> Manifest:
 def network_policy(settings: EmbeddedSettings) -> Manifest:
     """Nodes talk to each other; clients of this namespace and of the allowed ones reach the client listener."""
     nodes = {"podSelector": {"matchLabels": selector(settings.name, COMPONENT)}}
-    clients: list[Manifest] = [
-        {"podSelector": {}},
-        {"namespaceSelector": {"matchLabels": {ACCESS_LABEL: settings.name}}},
-    ]
-    if settings.client_namespaces:
-        names = sorted(settings.client_namespaces)
-        expression = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": names}
-        clients.append({"namespaceSelector": {"matchExpressions": [expression]}})
+    clients = client_peers(settings.name, settings.client_namespaces)
     ingress: list[Manifest] = [
         {"from": [nodes], "ports": [allowed_port(REPLICATION_PORT), allowed_port(CONTROLLER_PORT)]},
         {"from": clients, "ports": [allowed_port(INTERNAL_PORT)]},

@@ -6,15 +6,40 @@ from typing import Any, TypeVar
 import pulumi
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.settings import get_monitor
+from pulumi_kubernetes import _utilities
 from pulumi_kubernetes.apiextensions import CustomResource
 
 Manifest = dict[str, Any]
 """A Kubernetes object as the API server takes it; values may be Outputs."""
 
+ACCESS_LABEL = "kafka-platform/access"
+"""A namespace with this label and the cluster's name as its value may connect."""
+
 _MACHINE = "kubernetes.io/hostname"
 
 _Resource = TypeVar("_Resource", bound=pulumi.CustomResource)
 _T = TypeVar("_T")
+
+
+class WatchedResource(CustomResource):
+    """A custom resource whose status can be asked for: that of pulumi_kubernetes knows its spec alone."""
+
+    status: pulumi.Output[Any]
+    """What its operator says of it; None in the preview of a new one."""
+
+    def __init__(  # as its base class has them
+        self,
+        resource_name: str,
+        api_version: str,
+        kind: str,
+        spec: Any = None,
+        metadata: Any = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        properties = {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec, "status": None}
+        # The version chooses the plugin: the same one as for all other objects.
+        opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(version=_utilities.get_version()))  # type: ignore[no-untyped-call]
+        pulumi.CustomResource.__init__(self, f"kubernetes:{api_version}:{kind}", resource_name, properties, opts)
 
 
 def place(kind: type[_Resource], name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions) -> _Resource:
@@ -58,7 +83,7 @@ def selector(name: str, component: str) -> dict[str, str]:
 def metadata(
     name: str,
     namespace: pulumi.Input[str],
-    own_labels: Mapping[str, str],
+    own_labels: Mapping[str, pulumi.Input[str]],
     annotations: Mapping[str, pulumi.Input[str]] | None = None,
 ) -> Manifest:
     """An object's metadata; without annotations if there are none."""
@@ -125,3 +150,15 @@ def service_port(name: str, port: int, target: int | None = None) -> Manifest:
 def allowed_port(port: int, protocol: str = "TCP") -> Manifest:
     """A port in a network policy."""
     return {"port": port, "protocol": protocol}
+
+
+def client_peers(cluster: str, namespaces: Sequence[str]) -> list[Manifest]:
+    """Who may connect to a Kafka, in a network policy: its own namespace, those with its label, and those named."""
+    peers: list[Manifest] = [
+        {"podSelector": {}},
+        {"namespaceSelector": {"matchLabels": {ACCESS_LABEL: cluster}}},
+    ]
+    if namespaces:
+        expression = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": sorted(namespaces)}
+        peers.append({"namespaceSelector": {"matchExpressions": [expression]}})
+    return peers

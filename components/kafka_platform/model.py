@@ -20,6 +20,8 @@ class Engine(Enum):
 
     EMBEDDED = "embedded"
     """One StatefulSet of the official apache/kafka image, no operator: laptops, CI, the edge."""
+    STRIMZI = "strimzi"
+    """Strimzi's operator, by its custom resources: production."""
     EXTERNAL = "external"
     """A Kafka that somebody else runs: only the connection."""
 
@@ -407,9 +409,18 @@ class Acl:
             raise ValueError(f"name: {self.name!r} is not the cluster's name in ACLs: write kafka-cluster")
 
 
+class Login(Enum):
+    """How a user proves who it is."""
+
+    SCRAM = "scram"
+    """By a generated SCRAM-SHA-512 password."""
+    MTLS = "mtls"
+    """By a certificate that the cluster's operator makes and renews; only where Strimzi runs the Kafka."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class User:
-    """A Kafka user with a generated SCRAM-SHA-512 password, delivered as the Secret `<user>-kafka`.
+    """A Kafka user with generated credentials, delivered as the Secret `<user>-kafka`.
 
     `writes`, `reads`, `groups` and `transactions` each take names, or prefixes that end in `*`.
     """
@@ -430,6 +441,8 @@ class User:
     """Namespace that its Secret is delivered to. Default: the cluster's."""
     password_version: int = 1
     """Raise it by one to have a new password made. Default 1."""
+    auth: Login = Login.SCRAM
+    """How it proves who it is. Default: by a password."""
 
     def __post_init__(self) -> None:
         for name in ("writes", "reads", "groups", "transactions"):

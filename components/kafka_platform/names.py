@@ -37,9 +37,14 @@ def check_label(name: str, what: str = "name") -> None:
         )
 
 
+def is_subdomain(name: str) -> bool:
+    """Whether `name` is an RFC 1123 subdomain."""
+    return len(name) <= 253 and _SUBDOMAIN.fullmatch(name) is not None
+
+
 def check_subdomain(name: str, what: str = "name") -> None:
     """Raises unless `name` is an RFC 1123 subdomain (Secrets, StorageClasses, host names)."""
-    if len(name) > 253 or not _SUBDOMAIN.fullmatch(name):
+    if not is_subdomain(name):
         raise ValueError(
             f"{name!r} is not a Kubernetes {what}: use up to 253 of a-z, 0-9, - and ., beginning and ending with a letter or digit"
         )

@@ -4,18 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.batch.v1 import Job
 from pulumi_kubernetes.core.v1 import ConfigMap, Secret
 from pulumi_random import RandomPassword
 
-from kafka_platform import provisioner, secrets
+from kafka_platform import provisioner, secrets, strimzi_resources
 from kafka_platform.args import Args
 from kafka_platform.cluster import PASSWORD_LENGTH, RUNTIME_IMAGE
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.declarations import check_topics, check_update, check_users, declarations, declarations_hash
 from kafka_platform.kubernetes import labels, place, refuse
-from kafka_platform.model import Topic, User
+from kafka_platform.model import Deletion, Engine, Login, Topic, User
 from kafka_platform.names import check_cluster, user_secret
+from kafka_platform.strimzi_resources import check_strimzi_users
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +35,9 @@ class KafkaResourcesArgs(Args):
 
     def __post_init__(self) -> None:
         connection = self.connection if isinstance(self.connection, KafkaConnection) else None
+        by_strimzi = connection is not None and connection.engine is Engine.STRIMZI
         if connection is not None:
-            if connection.admin_secret is None:
+            if connection.admin_secret is None and not by_strimzi:
                 raise ValueError(
                     "connection: admin_secret is missing: topics and users need the credentials of an administrator: "
                     "name their Secret in ExternalKafka(admin_secret=...)"
@@ -46,13 +49,23 @@ class KafkaResourcesArgs(Args):
                 _plain(connection.min_insync_replicas),
             )
         check_users(self.users)
+        if by_strimzi:
+            check_strimzi_users(self.users)
+        for name, user in sorted(self.users.items()):
+            if user.auth is Login.MTLS and (connection is None or connection.certificate_bootstrap_servers is None):
+                why = (
+                    "no listener takes certificates: " if by_strimzi else "only Strimzi makes certificates for users: "
+                )
+                fix = "write internal.certificates" if by_strimzi else "write auth scram"
+                raise ValueError(f"user {name}: auth: {why}{fix}")
 
 
 class KafkaResources(pulumi.ComponentResource):
-    """Topics, users, ACLs and quotas, applied by one Job that runs when any of them changes.
+    """Topics, users, ACLs and quotas: by one Job that runs when any of them changes, or by Strimzi's custom resources.
 
     Each user gets a generated SCRAM-SHA-512 password, delivered in the Secret `<user>-kafka` of the user's namespace
-    with the keys `username`, `password`, `bootstrap-servers`, `security-protocol`, `sasl-mechanism`, `client.properties`.
+    with the keys `username`, `password`, `bootstrap-servers`, `security-protocol`, `sasl-mechanism`, `client.properties`
+    and, where Strimzi runs the Kafka, `ca.crt`. A user with a certificate finds `user.crt`, `user.key` and `ca.crt` there.
     """
 
     user_secrets: pulumi.Output[Mapping[str, str]]
@@ -65,8 +78,21 @@ class KafkaResources(pulumi.ComponentResource):
         self._args = KafkaResourcesArgs.of(args)
         check_cluster(name)
         connection = self._args.connection
-        child = pulumi.ResourceOptions(parent=self)
+        if connection.engine is Engine.STRIMZI:
+            self._by_strimzi(connection)
+        else:
+            self._by_job(connection)
+        self.user_secrets = pulumi.Output.all(
+            **{
+                user: pulumi.Output.concat(self._namespace(user), "/", user_secret(user))
+                for user in sorted(self._args.users)
+            }
+        )
+        self.register_outputs({"userSecrets": self.user_secrets})
 
+    def _by_job(self, connection: KafkaConnection) -> None:
+        name = self._name
+        child = pulumi.ResourceOptions(parent=self)
         rendered = declarations(self._args.topics, self._args.users, _plain(connection.replicas))
         declared = place(
             ConfigMap,
@@ -74,7 +100,13 @@ class KafkaResources(pulumi.ComponentResource):
             provisioner.config_map(name, connection.namespace, rendered),
             pulumi.ResourceOptions(parent=self, hooks=refuse(f"{name}-only-grow", _refuse_shrinking)),
         )
-        delivered = self._users(connection)
+        generated = self._passwords()
+        delivered = [
+            self._deliver(user, password, connection, pulumi.ResourceOptions(parent=self))
+            for user, password in generated.items()
+        ]
+        if generated:
+            delivered.append(self._all_passwords(generated, connection))
         assert connection.admin_secret is not None  # noqa: S101  # the args refuse it
         place(
             Job,
@@ -84,34 +116,78 @@ class KafkaResources(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[declared, *delivered])),
         )
-        self.user_secrets = pulumi.Output.all(
-            **{
-                user: pulumi.Output.concat(self._namespace(user), "/", user_secret(user))
-                for user in sorted(self._args.users)
-            }
-        )
-        self.register_outputs({"userSecrets": self.user_secrets})
 
-    def _users(self, connection: KafkaConnection) -> list[Secret]:
-        child = pulumi.ResourceOptions(parent=self)
-        own = labels(self._name, provisioner.COMPONENT)
-        generated: dict[str, pulumi.Input[str]] = {}
-        delivered: list[Secret] = []
-        for name, user in sorted(self._args.users.items()):
-            password = RandomPassword(
+    def _by_strimzi(self, connection: KafkaConnection) -> None:
+        """One custom resource for each, so that a change is one line of a preview; all of them after the Kafka."""
+        name, args = self._name, self._args
+        only_grow = refuse(f"{name}-topics-only-grow", _refuse_shrinking_topic)
+        for topic_name, topic in sorted(args.topics.items()):
+            manifest = strimzi_resources.topic(name, connection, topic_name, topic, _plain(connection.replicas))
+            place(
+                CustomResource,
+                f"{name}-topic-{topic_name}",
+                manifest,
+                pulumi.ResourceOptions(
+                    parent=self,
+                    hooks=only_grow,
+                    # Strimzi deletes the records with the object.
+                    retain_on_delete=topic.deletion is Deletion.RETAIN,
+                ),
+            )
+        generated = self._passwords()
+        passwords = [self._all_passwords(generated, connection)] if generated else []
+        for user_name, user in sorted(args.users.items()):
+            made = place(
+                CustomResource,
+                f"{name}-user-{user_name}",
+                strimzi_resources.user(name, connection, user_name, user, f"{name}-passwords"),
+                pulumi.ResourceOptions(parent=self, depends_on=passwords if user.auth is Login.SCRAM else []),
+            )
+            # Delivered when the cluster knows it: applications that have it can log in.
+            ready = pulumi.ResourceOptions(parent=self, depends_on=[made])
+            if user.auth is Login.SCRAM:
+                self._deliver(user_name, generated[user_name], connection, ready)
+            else:
+                self._deliver_certificate(user_name, made, connection)
+
+    def _passwords(self) -> dict[str, pulumi.Input[str]]:
+        """A password for each user who has one."""
+        return {
+            name: RandomPassword(
                 f"{self._name}-{name}-password",
                 length=PASSWORD_LENGTH,
                 special=False,
                 keepers={"version": str(user.password_version)},
-                opts=child,
+                opts=pulumi.ResourceOptions(parent=self),
             ).result
-            generated[name] = password
-            manifest = secrets.credentials(user_secret(name), self._namespace(name), own, name, password, connection)
-            delivered.append(place(Secret, f"{self._name}-{name}-kafka", manifest, child))
-        if generated:
-            manifest = secrets.passwords(f"{self._name}-passwords", connection.namespace, own, generated)
-            delivered.append(place(Secret, f"{self._name}-passwords", manifest, child))
-        return delivered
+            for name, user in sorted(self._args.users.items())
+            if user.auth is Login.SCRAM
+        }
+
+    def _all_passwords(self, generated: Mapping[str, pulumi.Input[str]], connection: KafkaConnection) -> Secret:
+        """Where whoever makes the users reads their passwords."""
+        own = labels(self._name, provisioner.COMPONENT)
+        manifest = secrets.passwords(f"{self._name}-passwords", connection.namespace, own, generated)
+        return place(Secret, f"{self._name}-passwords", manifest, pulumi.ResourceOptions(parent=self))
+
+    def _deliver(
+        self, user: str, password: pulumi.Input[str], connection: KafkaConnection, ready: pulumi.ResourceOptions
+    ) -> Secret:
+        """A user's credentials, in the user's namespace."""
+        child = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(parent=self), ready)
+        own = labels(self._name, provisioner.COMPONENT)
+        manifest = secrets.credentials(user_secret(user), self._namespace(user), own, user, password, connection)
+        return place(Secret, f"{self._name}-{user}-kafka", manifest, child)
+
+    def _deliver_certificate(self, user: str, made: CustomResource, connection: KafkaConnection) -> Secret:
+        """What the operator made for a user, in the user's namespace."""
+        child = pulumi.ResourceOptions(parent=self, depends_on=[made])
+        # The operator's Secret is called as the user, `<namespace>/<name>`, which is what Pulumi knows objects by; and
+        # knows only of those that are there, so that the preview of a new user does not look for it.
+        found = Secret.get(f"{self._name}-{user}-certificate", made.id, child)
+        own = labels(self._name, provisioner.COMPONENT)
+        manifest = secrets.certificate(user_secret(user), self._namespace(user), own, user, found.data, connection)
+        return place(Secret, f"{self._name}-{user}-kafka", manifest, child)
 
     def _namespace(self, user: str) -> pulumi.Input[str]:
         return self._args.users[user].namespace or self._args.connection.namespace
@@ -124,3 +200,10 @@ def _plain(value: pulumi.Input[int] | None) -> int | None:
 def _refuse_shrinking(change: pulumi.ResourceHookArgs) -> None:
     old, new = ((inputs or {}).get("data") or {} for inputs in (change.old_inputs, change.new_inputs))
     check_update(old, new)
+
+
+def _refuse_shrinking_topic(change: pulumi.ResourceHookArgs) -> None:
+    if change.old_inputs is not None and change.new_inputs is not None:
+        before, wanted = change.old_inputs["spec"], change.new_inputs["spec"]
+        topic = wanted.get("topicName") or change.new_inputs["metadata"]["name"]
+        strimzi_resources.check_topic_update(str(topic), before, wanted)

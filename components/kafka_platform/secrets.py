@@ -11,6 +11,9 @@ from kafka_platform.kubernetes import Manifest, metadata
 CA_FILE = "/etc/kafka-platform/ca/ca.crt"
 """Where client.properties expects the authority to trust; mount the connection's `ca_secret` there."""
 
+USER_FOLDER = "/etc/kafka-platform/user"
+"""Where client.properties of a user with a certificate expects its Secret."""
+
 _LOGIN_MODULES = {
     "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
     "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
@@ -28,13 +31,15 @@ def credentials(
     """Everything that a client needs to log in, for every kind of client."""
     data = pulumi.Output.all(
         password=password,
+        authority=connection.authority,
         bootstrap_servers=connection.bootstrap_servers,
         security_protocol=connection.security_protocol,
         sasl_mechanism=connection.sasl_mechanism,
         ca_secret=connection.ca_secret,
     ).apply(
         lambda values: encode(
-            client_files(
+            _with_authority(values["authority"])
+            | client_files(
                 username=username,
                 password=str(values["password"]),
                 bootstrap_servers=str(values["bootstrap_servers"]),
@@ -45,6 +50,67 @@ def credentials(
         )
     )
     return _secret(name, namespace, labels, data)
+
+
+def certificate(
+    name: str,
+    namespace: pulumi.Input[str],
+    labels: Mapping[str, str],
+    username: str,
+    made: pulumi.Input[Mapping[str, str]],
+    connection: KafkaConnection,
+) -> Manifest:
+    """Everything that a client with a certificate needs; `made` is the data of the Secret that the cluster's operator made."""
+    data = pulumi.Output.all(
+        made=made, authority=connection.authority, bootstrap_servers=connection.certificate_bootstrap_servers
+    ).apply(
+        lambda values: encode(
+            _with_authority(values["authority"])
+            | certificate_files(
+                username=username,
+                certificate=_decoded(values["made"], "user.crt"),
+                key=_decoded(values["made"], "user.key"),
+                bootstrap_servers=str(values["bootstrap_servers"]),
+            )
+        )
+    )
+    return _secret(name, namespace, labels, data)
+
+
+def certificate_files(*, username: str, certificate: str, key: str, bootstrap_servers: str) -> dict[str, str]:
+    """The keys of the Secret of a user with a certificate; mount it at /etc/kafka-platform/user for client.properties."""
+    properties = {
+        "bootstrap.servers": bootstrap_servers,
+        "security.protocol": "SSL",
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": f"{USER_FOLDER}/user.pem",
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": CA_FILE,
+    }
+    return {
+        "bootstrap-servers": bootstrap_servers,
+        "client.properties": "".join(f"{key}={value}\n" for key, value in properties.items()),
+        "security-protocol": "SSL",
+        "user.crt": certificate,
+        "user.key": key,
+        # Java reads the key and the certificate from one file.
+        "user.pem": f"{key.rstrip()}\n{certificate}",
+        "username": username,
+    }
+
+
+def authorities(data: Mapping[str, str] | None) -> str:
+    """All certificates of an authority's Secret in one text: while one is replaced by another there are two."""
+    found = data or {}
+    return "".join(f"{_decoded(found, key).rstrip()}\n" for key in sorted(found) if key.endswith(".crt"))
+
+
+def _with_authority(authority: str | None) -> dict[str, str]:
+    return {} if authority is None else {"ca.crt": authority}
+
+
+def _decoded(data: Mapping[str, str] | None, key: str) -> str:
+    return base64.b64decode((data or {}).get(key, "")).decode()
 
 
 def passwords(

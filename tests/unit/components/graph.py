@@ -20,8 +20,6 @@ class Registered:
     inputs: dict[str, Any]
     ignored: list[str]
     """Properties whose changes are ignored."""
-    retained: bool
-    """Whether it stays in the cluster when it is taken out of the program."""
 
 
 class _Monitor(mocks.MockMonitor):
@@ -30,11 +28,9 @@ class _Monitor(mocks.MockMonitor):
     def __init__(self) -> None:
         super().__init__(_Mocks())
         self.ignored: dict[str, list[str]] = {}
-        self.retained: dict[str, bool] = {}
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
-        urn = self.make_urn(request.parent, request.type, request.name)
-        self.ignored[urn], self.retained[urn] = list(request.ignoreChanges), request.retainOnDelete
+        self.ignored[self.make_urn(request.parent, request.type, request.name)] = list(request.ignoreChanges)
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
 
@@ -47,6 +43,8 @@ class _Mocks(mocks.Mocks):
             outputs["result"] = f"password-of-{args.name}"
         if args.typ == "random:index/randomId:RandomId":
             outputs["b64Url"] = "AAAAAAAAAAAAAAAAAAAAAA"
+        if args.typ == "kubernetes:kafka.strimzi.io/v1:Kafka":
+            outputs["status"] = {"clusterId": "BBBBBBBBBBBBBBBBBBBBBB"}
         return f"{args.name}-id", outputs
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
@@ -65,11 +63,7 @@ def run(program: Callable[[], Any]) -> dict[str, Registered]:
         _, _, types, name = resource.urn.removeprefix("urn:pulumi:").split("::")
         kind = types.split("$")[-1].split(":")[-1]
         found[f"{kind} {name}"] = Registered(
-            urn=resource.urn,
-            name=name,
-            inputs=resource.state,
-            ignored=monitor.ignored[resource.urn],
-            retained=monitor.retained[resource.urn],
+            urn=resource.urn, name=name, inputs=resource.state, ignored=monitor.ignored.get(resource.urn, [])
         )
     return found
 

@@ -1,0 +1,518 @@
+"""The custom resources of a Kafka that Strimzi runs: one pure function renders each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from importlib.resources import files
+
+import pulumi
+
+from kafka_platform.embedded import heap_megabytes
+from kafka_platform.kubernetes import Manifest, client_peers, container_security, labels, metadata, spread_over
+from kafka_platform.model import Defaults, Deletion, Resources
+from kafka_platform.strimzi_model import (
+    Authentication,
+    Balance,
+    BrokerAccess,
+    CustomAuthentication,
+    InternalListener,
+    Metrics,
+    Pool,
+    StrimziKafka,
+    percent,
+)
+from kafka_platform.units import bytes_per_second, milliseconds
+
+API = "kafka.strimzi.io/v1"
+CLUSTER_LABEL = "strimzi.io/cluster"
+COMPONENT = "broker"
+INTERNAL_PORT = 9092
+CERTIFICATES_PORT = 9093
+
+READY = "condition=Ready"
+"""What `pulumi up` waits for. Never on a KafkaNodePool, whose status appears only with its Kafka's, nor on a template."""
+READY_SECONDS = 1800
+"""How long: a cluster on new machines has to pull images, get volumes and elect controllers; a rolling change takes minutes a node."""
+
+# Strimzi gives each new node the first free number of these, so that brokers are called 0, 1, 2... however many
+# controllers there are, and stay so when some are added. Kafka keeps numbers from 1000 on for itself.
+_BROKER_IDS = "[0-899]"
+_CONTROLLER_IDS = "[900-999]"
+
+_TERMINATION_SECONDS = 120
+"""A broker that stops hands over every partition that it leads, which takes a second for some hundred of them."""
+
+_EXTERNAL_DNS = "external-dns.alpha.kubernetes.io/hostname"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrimziSettings:
+    """What the objects of a cluster follow from."""
+
+    name: str
+    namespace: pulumi.Input[str]
+    version: str
+    strimzi: StrimziKafka
+    image: str | None = None
+    defaults: Defaults = field(default_factory=Defaults)
+    config: Mapping[str, str] = field(default_factory=dict)
+    client_namespaces: Sequence[str] = ()
+    deletion: Deletion = Deletion.RETAIN
+
+
+def bootstrap_service(name: str) -> str:
+    """Service where clients inside Kubernetes connect first."""
+    return f"{name}-kafka-bootstrap"
+
+
+def ca_secret(name: str) -> str:
+    """Secret whose key `ca.crt` is the authority of the brokers' certificates."""
+    return f"{name}-cluster-ca-cert"
+
+
+def security_protocol(listener: InternalListener) -> str:
+    """The security protocol of the listener inside Kubernetes."""
+    if listener.auth is Authentication.MTLS or (listener.custom is not None and not listener.custom.sasl):
+        return "SSL" if listener.tls else "PLAINTEXT"
+    return "SASL_SSL" if listener.tls else "SASL_PLAINTEXT"
+
+
+def sasl_mechanism(listener: InternalListener) -> str | None:
+    """How clients inside Kubernetes log in, as far as it is a mechanism that this platform knows."""
+    return "SCRAM-SHA-512" if listener.auth is Authentication.SCRAM else None
+
+
+def certificate_bootstrap_servers(settings: StrimziSettings, namespace: str) -> str | None:
+    """Where clients with certificates connect first, inside Kubernetes if they can."""
+    listeners = settings.strimzi.listeners
+    service = f"{bootstrap_service(settings.name)}.{namespace}.svc"
+    if listeners.internal.auth is Authentication.MTLS:
+        return f"{service}:{INTERNAL_PORT}"
+    if listeners.internal.certificates:
+        return f"{service}:{CERTIFICATES_PORT}"
+    if listeners.external is not None and listeners.external.auth is Authentication.MTLS:
+        return listeners.external.bootstrap_servers
+    return None
+
+
+def own_labels(name: str, component: str) -> dict[str, str]:
+    """The labels of what belongs to the cluster, Strimzi's own included."""
+    return labels(name, component) | {CLUSTER_LABEL: name}
+
+
+def wait_annotations(seconds: int) -> dict[str, str]:
+    """What makes `pulumi up` wait until Strimzi has done what an object says."""
+    return {"pulumi.com/timeoutSeconds": str(seconds), "pulumi.com/waitFor": READY}
+
+
+def node_pool(settings: StrimziSettings, name: str, pool: Pool) -> Manifest:
+    """Nodes of one kind."""
+    return {
+        "apiVersion": API,
+        "kind": "KafkaNodePool",
+        "metadata": metadata(
+            name,
+            settings.namespace,
+            own_labels(settings.name, COMPONENT),
+            {"strimzi.io/next-node-ids": _BROKER_IDS if pool.holds_records else _CONTROLLER_IDS},
+        ),
+        "spec": {
+            "jvmOptions": _jvm(pool),
+            "replicas": pool.nodes,
+            "resources": resources(pool.resources),
+            "roles": sorted((role.value for role in pool.roles), reverse=True),
+            # Always a list, even of one: a single claim could never become several.
+            "storage": {"type": "jbod", "volumes": _volumes(settings, pool)},
+            "template": _pool_template(settings, name, pool),
+        },
+    }
+
+
+def _volumes(settings: StrimziSettings, pool: Pool) -> list[Manifest]:
+    volumes: list[Manifest] = []
+    for number, volume in enumerate(pool.all_volumes):
+        rendered: Manifest = {
+            "deleteClaim": settings.deletion is Deletion.ALLOW,
+            "id": number,
+            "size": volume.size,
+            "type": "persistent-claim",
+        }
+        storage_class = volume.storage_class or pool.storage_class
+        if storage_class is not None:
+            rendered["class"] = storage_class
+        if number == 0:
+            rendered["kraftMetadata"] = "shared"
+        volumes.append(rendered)
+    return volumes
+
+
+def _jvm(pool: Pool) -> Manifest:
+    heap = pool.jvm.heap or f"{heap_megabytes(pool.resources.memory)}m"
+    rendered: Manifest = {"-Xms": heap, "-Xmx": heap}
+    if pool.jvm.options:
+        rendered["-XX"] = dict(sorted(pool.jvm.options.items()))
+    return rendered
+
+
+def resources(wanted: Resources) -> Manifest:
+    """What a container gets."""
+    limits = {"memory": wanted.memory}
+    if wanted.cpu_limit is not None:
+        limits["cpu"] = wanted.cpu_limit
+    return {"limits": limits, "requests": {"cpu": wanted.cpu, "memory": wanted.memory}}
+
+
+def _security() -> Manifest:
+    """What a container of Strimzi's may do. Its images write to their own file system, and say who they run as."""
+    security = container_security() | {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    del security["readOnlyRootFilesystem"]
+    return security
+
+
+def _pool_template(settings: StrimziSettings, name: str, pool: Pool) -> Manifest:
+    own = {CLUSTER_LABEL: settings.name, "strimzi.io/pool-name": name}
+    pod: Manifest = {
+        "terminationGracePeriodSeconds": _TERMINATION_SECONDS,
+        "topologySpreadConstraints": spread_over(pool.spread, own),
+    }
+    if pool.priority_class is not None:
+        pod["priorityClassName"] = pool.priority_class
+    if pool.tolerations:
+        pod["tolerations"] = [
+            {
+                "key": each.key,
+                "operator": "Exists" if each.value is None else "Equal",
+                **({} if each.value is None else {"value": each.value}),
+                **({} if each.effect is None else {"effect": each.effect.value}),
+            }
+            for each in pool.tolerations
+        ]
+    if pool.node_labels:
+        terms = [{"key": key, "operator": "In", "values": [value]} for key, value in sorted(pool.node_labels.items())]
+        pod["affinity"] = {
+            "nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": terms}]}
+            }
+        }
+    container: Manifest = {"securityContext": _security()}
+    secrets = _mounted_secrets(settings.strimzi) if pool.holds_records else []
+    if secrets:
+        pod["volumes"] = [{"name": secret, "secret": {"secretName": secret}} for secret in secrets]
+        container["volumeMounts"] = [{"mountPath": f"/mnt/{secret}", "name": secret} for secret in secrets]
+    return {"initContainer": {"securityContext": _security()}, "kafkaContainer": container, "pod": pod}
+
+
+def _mounted_secrets(strimzi: StrimziKafka) -> list[str]:
+    ways = [strimzi.listeners.internal.custom]
+    if strimzi.listeners.external is not None:
+        ways.append(strimzi.listeners.external.custom)
+    return list(dict.fromkeys(secret for way in ways if way is not None for secret in way.secrets))
+
+
+def kafka(settings: StrimziSettings) -> Manifest:
+    """The cluster."""
+    strimzi = settings.strimzi
+    spec: Manifest = {"kafka": _brokers(settings), "entityOperator": _entity_operator()}
+    for key in ("clientsCa", "clusterCa"):
+        spec[key] = {
+            "generateCertificateAuthority": not strimzi.authorities.given,
+            "renewalDays": strimzi.authorities.renewal_days,
+            "validityDays": strimzi.authorities.validity_days,
+        }
+    balance = strimzi.effective_balance
+    if balance is not None:
+        spec["cruiseControl"] = _cruise_control(settings.name, balance)
+    if strimzi.exporter:
+        spec["kafkaExporter"] = {
+            "groupRegex": ".*",
+            "resources": {"limits": {"memory": "256Mi"}, "requests": {"cpu": "50m", "memory": "128Mi"}},
+            "template": {"container": {"securityContext": _security()}},
+            "topicRegex": ".*",
+        }
+    if strimzi.maintenance:
+        spec["maintenanceTimeWindows"] = list(strimzi.maintenance)
+    return {
+        "apiVersion": API,
+        "kind": "Kafka",
+        "metadata": metadata(
+            settings.name, settings.namespace, labels(settings.name, COMPONENT), wait_annotations(READY_SECONDS)
+        ),
+        "spec": spec,
+    }
+
+
+def _brokers(settings: StrimziSettings) -> Manifest:
+    strimzi = settings.strimzi
+    spec: Manifest = {
+        "authorization": {"type": "simple"},
+        "config": broker_config(settings),
+        "listeners": _listeners(settings),
+        # Nobody moves a node but the Drain Cleaner, which asks Strimzi; without it, a drain takes one node at a time.
+        "template": {"podDisruptionBudget": {"maxUnavailable": 0 if strimzi.drain_cleaner else 1}},
+        "version": settings.version,
+    }
+    if settings.image is not None:
+        spec["image"] = settings.image
+    if strimzi.super_users:
+        spec["authorization"]["superUsers"] = list(strimzi.super_users)
+    if strimzi.rack is not None:
+        spec["rack"] = {"topologyKey": strimzi.rack}
+    if strimzi.metrics is Metrics.REPORTER:
+        spec["metricsConfig"] = {"type": "strimziMetricsReporter"}
+    if strimzi.metrics is Metrics.JMX:
+        reference = {"configMapKeyRef": {"key": "jmx.yaml", "name": f"{settings.name}-metrics"}}
+        spec["metricsConfig"] = {"type": "jmxPrometheusExporter", "valueFrom": reference}
+    if strimzi.quotas is not None:
+        spec["quotas"] = _quotas(strimzi)
+    if strimzi.tiered_storage is not None:
+        tiered = strimzi.tiered_storage
+        spec["tieredStorage"] = {
+            "remoteStorageManager": {
+                "className": tiered.class_name,
+                "classPath": tiered.class_path,
+                "config": dict(sorted(tiered.config.items())),
+            },
+            "type": "custom",
+        }
+    return spec
+
+
+def broker_config(settings: StrimziSettings) -> dict[str, str]:
+    """The brokers' settings, besides those that Strimzi decides on."""
+    brokers = settings.strimzi.brokers
+    replicas = settings.defaults.replicas_on(brokers)
+    least = settings.defaults.min_insync_replicas_on(brokers)
+    config = {
+        # Topics that appear by themselves would race with the declared ones.
+        "auto.create.topics.enable": "false",
+        "default.replication.factor": str(replicas),
+        "log.retention.ms": str(milliseconds(settings.defaults.retention)),
+        "min.insync.replicas": str(least),
+        "offsets.topic.replication.factor": str(replicas),
+        "share.coordinator.state.topic.min.isr": str(least),
+        "share.coordinator.state.topic.replication.factor": str(replicas),
+        "transaction.state.log.min.isr": str(least),
+        "transaction.state.log.replication.factor": str(replicas),
+        "unclean.leader.election.enable": "false",
+    }
+    if settings.strimzi.rack is not None:
+        config["replica.selector.class"] = "org.apache.kafka.common.replica.RackAwareReplicaSelector"
+    return dict(sorted((config | dict(settings.config)).items()))
+
+
+def _quotas(strimzi: StrimziKafka) -> Manifest:
+    quotas = strimzi.quotas
+    assert quotas is not None  # noqa: S101  # asked before
+    rendered: Manifest = {"type": "strimzi"}
+    if quotas.produce is not None:
+        rendered["producerByteRate"] = bytes_per_second(quotas.produce)
+    if quotas.consume is not None:
+        rendered["consumerByteRate"] = bytes_per_second(quotas.consume)
+    if quotas.least_free is not None:
+        rendered["minAvailableRatioPerVolume"] = float(Decimal(percent(quotas.least_free)) / 100)
+    if quotas.except_users:
+        rendered["excludedPrincipals"] = [f"User:{user}" for user in quotas.except_users]
+    return rendered
+
+
+def _listeners(settings: StrimziSettings) -> list[Manifest]:
+    listeners = settings.strimzi.listeners
+    peers = client_peers(settings.name, settings.client_namespaces)
+    internal = listeners.internal
+    rendered: list[Manifest] = [
+        {
+            "authentication": _authentication(internal.auth, internal.custom),
+            "name": "internal",
+            "networkPolicyPeers": peers,
+            "port": INTERNAL_PORT,
+            "tls": internal.tls,
+            "type": "internal",
+        }
+    ]
+    if internal.certificates:
+        rendered.append(
+            {
+                "authentication": {"type": "tls"},
+                "name": "certs",
+                "networkPolicyPeers": peers,
+                "port": CERTIFICATES_PORT,
+                "tls": True,
+                "type": "internal",
+            }
+        )
+    if listeners.external is not None:
+        rendered.append(_external(settings.name, listeners.external))
+    return rendered
+
+
+def _authentication(auth: Authentication, custom: CustomAuthentication | None) -> Manifest:
+    if custom is not None:
+        return {"listenerConfig": dict(sorted(custom.config.items())), "sasl": custom.sasl, "type": "custom"}
+    return {"type": "tls" if auth is Authentication.MTLS else "scram-sha-512"}
+
+
+def _external(name: str, access: BrokerAccess) -> Manifest:
+    kind, configuration = _way_in(name, access)
+    if access.certificate is not None:
+        configuration["brokerCertChainAndKey"] = {
+            "certificate": "tls.crt",
+            "key": "tls.key",
+            "secretName": access.certificate,
+        }
+    return {
+        "authentication": _authentication(access.auth, access.custom),
+        "configuration": configuration,
+        "name": "external",
+        "port": access.port,
+        "tls": True,
+        "type": kind,
+    }
+
+
+def _way_in(name: str, access: BrokerAccess) -> tuple[str, Manifest]:
+    if access.node_ports is not None:
+        ports = access.node_ports
+        return "nodeport", {
+            # The host is in the brokers' certificates then: the addresses of machines never are.
+            "advertisedHostTemplate": ports.host,
+            "bootstrap": {"alternativeNames": [ports.host], "nodePort": ports.port},
+        }
+    if access.load_balancers is not None:
+        balancers = access.load_balancers
+        common = dict(balancers.annotations)
+        configuration: Manifest = {
+            "advertisedHostTemplate": balancers.host,
+            "advertisedPortTemplate": str(access.port),
+            "bootstrap": {
+                "alternativeNames": [balancers.bootstrap_host],
+                "annotations": dict(sorted(({_EXTERNAL_DNS: balancers.bootstrap_host} | common).items())),
+            },
+            "perBrokerAnnotationsTemplate": dict(sorted(({_EXTERNAL_DNS: balancers.host} | common).items())),
+        }
+        if balancers.load_balancer_class is not None:
+            configuration["class"] = balancers.load_balancer_class
+        if balancers.source_ranges:
+            configuration["loadBalancerSourceRanges"] = list(balancers.source_ranges)
+        return "loadbalancer", configuration
+    if access.tls_routes is not None:
+        routes = access.tls_routes
+        namespace, _, gateway = (routes.gateway or "").rpartition("/")
+        parent: Manifest = {
+            "group": "gateway.networking.k8s.io",
+            "kind": "Gateway",
+            "name": gateway or gateway_name(name),
+        }
+        if namespace:
+            parent["namespace"] = namespace
+        return "tlsroute", {
+            "advertisedHostTemplate": routes.host,
+            "advertisedPortTemplate": str(routes.port),
+            "bootstrap": {"host": routes.bootstrap_host},
+            "hostTemplate": routes.host,
+            "parentRefs": [parent],
+        }
+    ingresses = access.ingresses
+    assert ingresses is not None  # noqa: S101  # exactly one is given
+    bootstrap: Manifest = {"host": ingresses.bootstrap_host}
+    rendered: Manifest = {"bootstrap": bootstrap, "class": ingresses.ingress_class, "hostTemplate": ingresses.host}
+    if ingresses.annotations:
+        annotations = dict(sorted(ingresses.annotations.items()))
+        bootstrap["annotations"] = annotations
+        rendered["perBrokerAnnotationsTemplate"] = annotations
+    return "ingress", rendered
+
+
+def gateway_name(name: str) -> str:
+    """The Gateway that is made for a cluster's routes."""
+    return f"{name}-brokers"
+
+
+def gateway(settings: StrimziSettings, gateway_class: str, port: int) -> Manifest:
+    """A Gateway of its own, which passes TLS on to the brokers as it is."""
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": metadata(
+            gateway_name(settings.name),
+            settings.namespace,
+            labels(settings.name, COMPONENT),
+            {"pulumi.com/waitFor": "condition=Programmed"},
+        ),
+        "spec": {
+            "gatewayClassName": gateway_class,
+            "listeners": [
+                {
+                    "allowedRoutes": {
+                        "kinds": [{"group": "gateway.networking.k8s.io", "kind": "TLSRoute"}],
+                        "namespaces": {"from": "Same"},
+                    },
+                    "name": "kafka",
+                    "port": port,
+                    "protocol": "TLS",
+                    "tls": {"mode": "Passthrough"},
+                }
+            ],
+        },
+    }
+
+
+def _entity_operator() -> Manifest:
+    container: Manifest = {"securityContext": _security()}
+    # A topic that is kept when its stack goes must not keep its namespace from going, with nobody left to end it.
+    without_finalizers: Manifest = {**container, "env": [{"name": "STRIMZI_USE_FINALIZERS", "value": "false"}]}
+    requests = {"limits": {"memory": "512Mi"}, "requests": {"cpu": "100m", "memory": "512Mi"}}
+    return {
+        "template": {"topicOperatorContainer": without_finalizers, "userOperatorContainer": container},
+        "topicOperator": {"resources": requests},
+        "userOperator": {"resources": requests},
+    }
+
+
+def template_name(name: str) -> str:
+    """The template of the rebalances that follow when brokers come and go."""
+    return f"{name}-rebalance"
+
+
+def _cruise_control(name: str, balance: Balance) -> Manifest:
+    template = {"name": template_name(name)}
+    spec: Manifest = {
+        "autoRebalance": [
+            {"mode": "add-brokers", "template": template},
+            {"mode": "remove-brokers", "template": template},
+        ],
+        "resources": resources(balance.resources),
+        "template": {"cruiseControlContainer": {"securityContext": _security()}},
+    }
+    if balance.network is not None:
+        rate = f"{bytes_per_second(balance.network)}B/s"
+        spec["brokerCapacity"] = {"inboundNetwork": rate, "outboundNetwork": rate}
+    return spec
+
+
+def rebalance_template(settings: StrimziSettings, balance: Balance) -> Manifest:
+    """How records move when brokers come and go."""
+    spec: Manifest = {"replicationThrottle": bytes_per_second(balance.throttle)}
+    if balance.goals:
+        spec["goals"] = list(balance.goals)
+    return {
+        "apiVersion": API,
+        "kind": "KafkaRebalance",
+        "metadata": metadata(
+            template_name(settings.name),
+            settings.namespace,
+            labels(settings.name, "balance"),
+            {"strimzi.io/rebalance-template": "true"},
+        ),
+        "spec": spec,
+    }
+
+
+def metrics_config_map(settings: StrimziSettings) -> Manifest:
+    """The rules of the JMX exporter."""
+    rules = files("kafka_platform") / "scripts" / "jmx.yaml"
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata(f"{settings.name}-metrics", settings.namespace, labels(settings.name, COMPONENT)),
+        "data": {"jmx.yaml": rules.read_text(encoding="utf-8")},
+    }

@@ -1,0 +1,91 @@
+"""Every object of a Kafka that Strimzi runs, as a real API server takes it, by Strimzi's own definitions: nothing is made."""
+
+import copy
+import json
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from sandbox.host import SandboxError
+from tests import gateway_api, strimzi_api
+from tests.strimzi_cases import CLUSTERS, declared, rendered
+
+NAMESPACE = "strimzi-objects"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _namespace(environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    try:
+        strimzi_api.install(environment)
+    except SandboxError as error:
+        pytest.skip(f"the API server does not serve Strimzi's kinds: {error}")
+    subprocess.run(["kubectl", "create", "namespace", NAMESPACE], env=environment, check=False, capture_output=True)
+    with gateway_api.installed(tmp_path_factory.mktemp("gateway-api"), environment):
+        yield
+    delete = ["kubectl", "delete", "namespace", NAMESPACE, "--wait=false"]
+    subprocess.run(delete, env=environment, check=False, capture_output=True)
+
+
+def dry_run(objects: list[dict[str, Any]], environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+    """What the API server says to the objects, unknown fields being an error."""
+    return subprocess.run(
+        ["kubectl", "apply", "--server-side", "--dry-run=server", "--validate=strict", "-o", "json", "-f", "-"],
+        input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}),
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("variant", CLUSTERS)
+def test_the_api_server_takes_every_cluster(variant: str, environment: Mapping[str, str]) -> None:
+    objects = list(rendered(CLUSTERS[variant], NAMESPACE))
+    done = dry_run(objects, environment)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr, f"warnings: {done.stderr}"
+    taken = json.loads(done.stdout)["items"]
+    # Nothing was pruned: what was said is what would be kept.
+    assert [each["spec"] if "spec" in each else each["data"] for each in taken] == [
+        each["spec"] if "spec" in each else each["data"] for each in objects
+    ]
+
+
+def test_the_api_server_takes_every_topic_and_user(environment: Mapping[str, str]) -> None:
+    objects = list(declared(NAMESPACE))
+    done = dry_run(objects, environment)
+    assert done.returncode == 0, done.stderr
+    assert [each["spec"] for each in json.loads(done.stdout)["items"]] == [each["spec"] for each in objects]
+
+
+def _no_values(kafka: dict[str, Any]) -> None:
+    kafka["spec"]["kafka"]["metricsConfig"] = {"type": "jmxPrometheusExporter"}
+
+
+def _old_login(kafka: dict[str, Any]) -> None:
+    kafka["spec"]["kafka"]["listeners"][0]["authentication"]["type"] = "oauth"
+
+
+def _unknown(kafka: dict[str, Any]) -> None:
+    kafka["spec"]["kafka"]["replicas"] = 3
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        # A rule in CEL, not only a schema.
+        (_no_values, "valueFrom property is required"),
+        (_old_login, "spec.kafka.listeners[0].authentication.type"),
+        (_unknown, 'unknown field "replicas" in io.strimzi.kafka.v1.Kafka.spec.kafka'),
+    ],
+)
+def test_the_api_server_would_say_what_is_wrong(
+    change: Callable[[dict[str, Any]], None], reason: str, environment: Mapping[str, str]
+) -> None:
+    """The definitions are Strimzi's, with their rules, and not something that takes everything."""
+    *_, kafka = copy.deepcopy(list(rendered(CLUSTERS["pools"], NAMESPACE)))
+    change(kafka)
+    refused = dry_run([kafka], environment)
+    assert refused.returncode != 0
+    assert reason in refused.stderr

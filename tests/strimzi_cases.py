@@ -1,0 +1,221 @@
+"""Clusters of Strimzi with everything that they can have, rendered: what a real API server then judges."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from kafka_platform import (
+    Acl,
+    AclResource,
+    Authentication,
+    Authorities,
+    Balance,
+    BrokerAccess,
+    BrokerIngresses,
+    BrokerLoadBalancers,
+    BrokerNodePorts,
+    BrokerTlsRoutes,
+    Cleanup,
+    ClusterQuotas,
+    CustomAuthentication,
+    Defaults,
+    Deletion,
+    InternalListener,
+    Jvm,
+    KafkaConnection,
+    Login,
+    Metrics,
+    Operation,
+    Pool,
+    Quotas,
+    Resources,
+    Role,
+    StrimziKafka,
+    StrimziListeners,
+    TieredStorage,
+    Toleration,
+    TolerationEffect,
+    Topic,
+    User,
+    Volume,
+)
+from kafka_platform import strimzi_objects as objects
+from kafka_platform.model import Engine
+from kafka_platform.strimzi_objects import StrimziSettings
+from kafka_platform.strimzi_resources import topic, user
+
+CONTROLLERS = Pool(roles=[Role.CONTROLLER], nodes=3, storage="20Gi")
+BROKERS = Pool(roles=[Role.BROKER], nodes=3, storage="1Ti", storage_class="fast")
+POOLS = {"controllers": CONTROLLERS, "brokers": BROKERS}
+OAUTH = CustomAuthentication(
+    config={"sasl.enabled.mechanisms": "OAUTHBEARER", "oauthbearer.connections.max.reauth.ms": "3600000"},
+    secrets=["oauth-client"],
+)
+HOST = "broker-{nodeId}.kafka.example.com"
+
+
+def external(**access: Any) -> StrimziListeners:
+    return StrimziListeners(external=BrokerAccess(**access))
+
+
+CLUSTERS: dict[str, StrimziKafka] = {
+    "one-node": StrimziKafka(pools={"all": Pool(roles=[Role.BROKER, Role.CONTROLLER], nodes=1, storage="10Gi")}),
+    "pools": StrimziKafka(pools=POOLS),
+    "everything": StrimziKafka(
+        pools={
+            "controllers": CONTROLLERS,
+            "brokers": Pool(
+                roles=[Role.BROKER],
+                nodes=6,
+                volumes=[Volume(size="1Ti"), Volume(size="2Ti", storage_class="slow")],
+                storage_class="fast",
+                resources=Resources(cpu="4", cpu_limit="8", memory="32Gi"),
+                jvm=Jvm(heap="6g", options={"MaxGCPauseMillis": "20"}),
+                tolerations=[
+                    Toleration(key="dedicated", value="kafka", effect=TolerationEffect.NO_SCHEDULE),
+                    Toleration(key="spot"),
+                ],
+                node_labels={"disk": "nvme"},
+                priority_class="data",
+                autoscaled=True,
+            ),
+        },
+        listeners=StrimziListeners(
+            internal=InternalListener(certificates=True),
+            external=BrokerAccess(
+                auth=Authentication.MTLS,
+                certificate="kafka-public",
+                load_balancers=BrokerLoadBalancers(
+                    host=HOST,
+                    load_balancer_class="internal",
+                    source_ranges=["203.0.113.0/24"],
+                    annotations={"a": "b"},
+                ),
+            ),
+        ),
+        rack="topology.kubernetes.io/zone",
+        balance=Balance(network="125MB/s", goals=["RackAwareGoal", "ReplicaCapacityGoal", "DiskCapacityGoal"]),
+        authorities=Authorities(given=True, validity_days=90, renewal_days=20),
+        quotas=ClusterQuotas(produce="100MB/s", consume="200MB/s", least_free="5%", except_users=["mirror"]),
+        tiered_storage=TieredStorage(
+            class_name="io.aiven.kafka.tieredstorage.RemoteStorageManager",
+            class_path="/opt/kafka/plugins/tiered/*",
+            config={"chunk.size": "4194304"},
+        ),
+        metrics=Metrics.JMX,
+        exporter=True,
+        maintenance=["* * 1-4 ? * SUN *"],
+        drain_cleaner=True,
+        super_users=["operator", "CN=operator"],
+    ),
+    "node-ports": StrimziKafka(
+        pools=POOLS, listeners=external(node_ports=BrokerNodePorts(host="kafka.example.com", port=31094))
+    ),
+    "load-balancers": StrimziKafka(
+        pools=POOLS, listeners=external(load_balancers=BrokerLoadBalancers(host=HOST, bootstrap="kafka.example.com"))
+    ),
+    "tls-routes": StrimziKafka(
+        pools=POOLS, listeners=external(tls_routes=BrokerTlsRoutes(host=HOST, gateway="infra/public"))
+    ),
+    "tls-routes-of-its-own": StrimziKafka(
+        pools=POOLS, listeners=external(tls_routes=BrokerTlsRoutes(host=HOST, gateway_class="envoy"))
+    ),
+    "ingresses": StrimziKafka(
+        pools=POOLS,
+        listeners=external(ingresses=BrokerIngresses(host=HOST, ingress_class="nginx", annotations={"a": "b"})),
+    ),
+    "custom-login": StrimziKafka(
+        pools=POOLS,
+        listeners=StrimziListeners(internal=InternalListener(auth=Authentication.CUSTOM, custom=OAUTH)),
+        metrics=Metrics.OFF,
+        unbalanced=True,
+    ),
+    "plain": StrimziKafka(pools=POOLS, listeners=StrimziListeners(internal=InternalListener(tls=False))),
+    "certificates": StrimziKafka(
+        pools=POOLS, listeners=StrimziListeners(internal=InternalListener(auth=Authentication.MTLS))
+    ),
+}
+
+
+def settings(strimzi: StrimziKafka, namespace: str = "streaming", **changes: Any) -> StrimziSettings:
+    return StrimziSettings(name="events", namespace=namespace, version="4.3.1", strimzi=strimzi, **changes)
+
+
+def rendered(strimzi: StrimziKafka, namespace: str = "streaming") -> Iterator[dict[str, Any]]:
+    """All objects of a cluster."""
+    every = settings(
+        strimzi,
+        namespace,
+        image="registry.example.com/kafka:1",
+        defaults=Defaults(retention="3d"),
+        config={"num.network.threads": "6"},
+        client_namespaces=["payments"],
+        deletion=Deletion.ALLOW,
+    )
+    for name, pool in strimzi.pools.items():
+        yield objects.node_pool(every, name, pool)
+    if strimzi.effective_balance is not None:
+        yield objects.rebalance_template(every, strimzi.effective_balance)
+    if strimzi.metrics is Metrics.JMX:
+        yield objects.metrics_config_map(every)
+    if strimzi.listeners.external is not None and strimzi.listeners.external.tls_routes is not None:
+        routes = strimzi.listeners.external.tls_routes
+        if routes.gateway_class is not None:
+            yield objects.gateway(every, routes.gateway_class, routes.port)
+    yield objects.kafka(every)
+
+
+def connection(namespace: str = "streaming") -> KafkaConnection:
+    return KafkaConnection(
+        cluster="events",
+        namespace=namespace,
+        bootstrap_servers="events-kafka-bootstrap.streaming.svc:9092",
+        certificate_bootstrap_servers="events-kafka-bootstrap.streaming.svc:9093",
+        security_protocol="SASL_SSL",
+        sasl_mechanism="SCRAM-SHA-512",
+        ca_secret="events-cluster-ca-cert",
+        authority="-----BEGIN CERTIFICATE-----\n",
+        nodes=3,
+        replicas=3,
+        min_insync_replicas=2,
+        engine=Engine.STRIMZI,
+    )
+
+
+TOPICS: dict[str, Topic] = {
+    "orders": Topic(partitions=24, retention="30d", retention_size="10Gi", max_message_size="1MiB"),
+    "Orders_V1": Topic(cleanup=Cleanup.COMPACT, min_insync_replicas=2, config={"segment.ms": "60000"}),
+    "a.b.c": Topic(replicas=2, min_insync_replicas=1),
+    "_": Topic(),
+    "x" * 249: Topic(deletion=Deletion.ALLOW),
+}
+USERS: dict[str, User] = {
+    "nobody": User(),
+    "api": User(
+        writes=["orders", "Orders_*"],
+        reads=["*"],
+        groups=["api-*"],
+        transactions=["api-*"],
+        acls=[
+            Acl(resource=AclResource.CLUSTER, name="kafka-cluster", operations=[Operation.DESCRIBE]),
+            Acl(resource=AclResource.TOPIC, name="orders", operations=[Operation.ALTER_CONFIGS]),
+        ],
+        quotas=Quotas(produce="20MB/s", consume="50MB/s", request_percentage=50, controller_mutations=0.5),
+        password_version=3,
+    ),
+    "mirror": User(auth=Login.MTLS, reads=["*"]),
+    "everything": User(
+        acls=[
+            Acl(resource=resource, name="kafka-cluster" if resource is AclResource.CLUSTER else "*", operations=[each])
+            for resource, each in zip([AclResource.CLUSTER, AclResource.TOPIC] * 6, Operation, strict=False)
+        ]
+    ),
+}
+
+
+def declared(namespace: str = "streaming") -> Iterator[dict[str, Any]]:
+    """The objects of topics and users."""
+    to = connection(namespace)
+    for name, each in TOPICS.items():
+        yield topic("events", to, name, each, 3)
+    for name, one in USERS.items():
+        yield user("events", to, name, one, "events-passwords")
