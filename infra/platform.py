@@ -14,6 +14,8 @@ from kafka_platform import (
     KafkaCluster,
     KafkaClusterArgs,
     KafkaResources,
+    KedaOperator,
+    KedaOperatorArgs,
 )
 from kafka_platform.cluster import RUNTIME_IMAGE
 from kafka_platform.kubernetes import after
@@ -26,6 +28,9 @@ CLUSTER = "kafka"
 """Name of the cluster in its namespace: bootstrap servers are `kafka.<namespace>.svc:9092`."""
 GATEWAY = "gateway"
 """Name of the HTTP gateway in its namespace: `http://gateway.<namespace>.svc`."""
+
+KEDA = "keda"
+"""Name of KEDA among the resources of a stack."""
 
 
 class Platform:
@@ -51,6 +56,7 @@ class Platform:
             upsert_existing_objects=True,
         )
         self._namespaces = self._make_namespaces()
+        self.keda = self._keda()
         self.cluster = self._cluster()
         self.resources = self._resources()
         self.gateway = None if settings.gateway is None else self._gateway(settings.gateway)
@@ -86,6 +92,26 @@ class Platform:
             )
             made.append(Namespace(f"namespace-{name}", metadata={"name": name}, opts=opts))
         return made
+
+    def _keda(self) -> KedaOperator | None:
+        """KEDA, if it belongs to the stack: what it scales has to depend on it."""
+        keda = self._settings.keda
+        if keda is None or not keda.install:
+            return None
+        # It may be in a namespace that the stack makes.
+        opts = pulumi.ResourceOptions(provider=self._provider, depends_on=self._namespaces)
+        return KedaOperator(
+            KEDA,
+            KedaOperatorArgs(
+                namespace=keda.namespace,
+                create_namespace=keda.create_namespace,
+                version=keda.version,
+                replicas=keda.replicas,
+                registry=keda.registry,
+                values=keda.values,
+            ),
+            opts,
+        )
 
     def _cluster(self) -> KafkaCluster:
         settings, kafka = self._settings, self._settings.kafka

@@ -22,6 +22,8 @@ from sandbox.pins import RUNTIME_IMAGE
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENTS = Path(__file__).parent / "clients"
+KEDA_SECONDS = 300
+"""How long KEDA may take from its installation until it is ready: its certificates are made first."""
 MOST_TOPICS = 1_000
 """More do not fit into a stack file."""
 
@@ -35,6 +37,22 @@ def why_no_cluster(*, nodes: bool) -> str | None:
         return f"no API server answers: {answer.stderr.strip().splitlines()[-1:]}"
     if nodes and not json.loads(answer.stdout)["items"]:
         return "the cluster has no node: pods cannot run on this machine (`python -m sandbox status` says why)"
+    return None
+
+
+def why_no_keda() -> str | None:
+    """Why tests that scale workloads by KEDA cannot run here; None when they can, after waiting for a KEDA that starts.
+
+    Raises:
+        AssertionError: KEDA is there and does not become ready.
+    """
+    service = "jsonpath={.spec.service.namespace}"
+    namespace = kubectl("get", "apiservice", "v1beta1.external.metrics.k8s.io", "-o", service, check=False)
+    if not namespace:
+        return "no KEDA serves the cluster's external metrics: `python -m sandbox up` brings one"
+    ready = ("wait", f"--timeout={KEDA_SECONDS}s", "--for=condition=Available")
+    kubectl("-n", namespace, *ready, "deployment", "--all")
+    kubectl(*ready, "apiservice", "v1beta1.external.metrics.k8s.io")
     return None
 
 

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from kafka_platform.cluster import ExternalKafka, KafkaCluster, KafkaClusterArgs
     from kafka_platform.connection import KafkaConnection
     from kafka_platform.gateway import HttpGateway, HttpGatewayArgs
+    from kafka_platform.keda_operator import KedaOperator, KedaOperatorArgs
     from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
 
 __all__ = [
@@ -97,6 +98,8 @@ __all__ = [
     "KafkaConnection",
     "KafkaResources",
     "KafkaResourcesArgs",
+    "KedaOperator",
+    "KedaOperatorArgs",
     "Listeners",
     "LoadBalancerExposure",
     "LoadBalancers",
@@ -131,6 +134,8 @@ _PULUMI = {
     "KafkaConnection": "connection",
     "KafkaResources": "resources",
     "KafkaResourcesArgs": "resources",
+    "KedaOperator": "keda_operator",
+    "KedaOperatorArgs": "keda_operator",
 }
 
 

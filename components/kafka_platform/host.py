@@ -15,6 +15,7 @@ from pulumi.provider.experimental.schema import generate_schema
 
 from kafka_platform.cluster import KafkaCluster, KafkaClusterArgs
 from kafka_platform.gateway import HttpGateway, HttpGatewayArgs
+from kafka_platform.keda_operator import KedaOperator, KedaOperatorArgs
 from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
 
 PACKAGE = "kafka-platform"
@@ -23,6 +24,7 @@ _COMPONENTS: dict[type[pulumi.ComponentResource], type] = {
     HttpGateway: HttpGatewayArgs,
     KafkaCluster: KafkaClusterArgs,
     KafkaResources: KafkaResourcesArgs,
+    KedaOperator: KedaOperatorArgs,
 }
 
 

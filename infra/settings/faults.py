@@ -176,7 +176,16 @@ def _snake_fields() -> frozenset[str]:
 
 
 # The fields of sections whose checks see several of them.
-_SECTION_FIELDS = {"client_namespaces", "limits", "pods", "resources", "tls"}
+_SECTION_FIELDS = {
+    "client_namespaces",
+    "limits",
+    "pods",
+    "registry",
+    "resources",
+    "tls",
+    "values",
+    "version",
+}
 _FIELDS = _snake_fields() | {"annotations", "port"} | _SECTION_FIELDS
 
 

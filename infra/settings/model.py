@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from enum import Enum
+from typing import Any
 
 from kafka_platform.broker import check_config
 from kafka_platform.gateway_model import (
@@ -25,6 +26,7 @@ from kafka_platform.gateway_model import (
     check_ports,
     check_seconds,
 )
+from kafka_platform.keda_model import VERSION, check_keda
 from kafka_platform.model import (
     Defaults,
     Deletion,
@@ -482,6 +484,36 @@ class Gateway(_Section):
         return Exposure() if self.expose is None else self.expose.exposure()
 
 
+class Keda(_Section):
+    """KEDA, which scales programs by measured load. Its pods may connect to the brokers, to measure lag."""
+
+    install: bool = False
+    """Whether it is installed with the stack. Default: the Kubernetes cluster has it already."""
+    namespace: str = "keda"
+    """Namespace of KEDA. Default keda."""
+    create_namespace: bool = True
+    """With install: whether the namespace is made (and removed) with the stack. Default true."""
+    version: str = VERSION
+    """With install: version of KEDA and of its Helm chart, 2.17.0 or newer. Default: the one of this release."""
+    replicas: int = 2
+    """With install: pods of each of its three parts; one works, the others take over. Default 2."""
+    registry: str | None = None
+    """With install: registry of the images `kedacore/keda` and its companions. Default: ghcr.io."""
+    values: Mapping[str, Any] = {}
+    """With install: further values of the Helm chart. Default: none."""
+
+    @field_validator("namespace")
+    @classmethod
+    def _namespace(cls, value: str) -> str:
+        check_label(value, "namespace")
+        return value
+
+    @model_validator(mode="after")
+    def _check(self) -> "Keda":
+        check_keda(version=self.version, replicas=self.replicas, registry=self.registry, values=self.values)
+        return self
+
+
 class Settings(_Section):
     """The platform of one stack: what stands under `kafka-platform:platform`."""
 
@@ -504,6 +536,8 @@ class Settings(_Section):
     """Teams by name, with their users."""
     gateway: Gateway | None = None
     """The HTTP gateway; may be left empty. Default: there is none."""
+    keda: Keda | None = None
+    """KEDA; may be left empty, where the Kubernetes cluster has it. Default: nothing is scaled by it."""
 
     @field_validator("namespace")
     @classmethod
@@ -531,4 +565,5 @@ class Settings(_Section):
     def client_namespaces(self) -> tuple[str, ...]:
         """Namespaces, other than the platform's own, whose pods may connect to the brokers, sorted."""
         tenants = {each.namespace for each in self.tenants.values() if each.namespace}
-        return tuple(sorted((tenants | set(self.kafka.client_namespaces)) - {self.namespace}))
+        scalers = set() if self.keda is None else {self.keda.namespace}
+        return tuple(sorted((tenants | scalers | set(self.kafka.client_namespaces)) - {self.namespace}))

@@ -40,6 +40,7 @@ SECTIONS: frozenset[tuple[str, ...]] = frozenset(
         ("gateway", "resources"),
         ("gateway", "limits"),
         ("gateway", "expose", "loadBalancer"),
+        ("keda",),
     }
 )
 """Mappings that may be left empty (`orders:` declares a topic with all defaults); `*` is any name."""

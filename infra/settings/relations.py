@@ -99,6 +99,7 @@ def relations(settings: Settings, known: Known) -> list[Fault]:
         *_namespaces(settings),
         *_users(settings, known),
         *_gateway(settings, known),
+        *_keda(settings, known),
         *_size(settings),
     ]
 
@@ -452,6 +453,27 @@ def _taken_port(settings: Settings, gateway: Gateway, known: Known) -> Iterator[
             path=("gateway", "expose", "nodePort"),
             message=f"{port.port} is the port of broker {port.port - addresses.first_port}, "
             f"by kafka.listeners.external: use another one",
+        )
+
+
+def _keda(settings: Settings, known: Known) -> Iterator[Fault]:
+    keda = settings.keda
+    if keda is None or not known("keda", "install"):
+        return
+    if not keda.install:
+        for name in sorted(keda.model_fields_set - {"install", "namespace"}):
+            key = type(keda).model_fields[name].alias or name
+            yield Fault(
+                path=("keda", key), message="KEDA is in the cluster already: remove the key, or write install: true"
+            )
+    elif not keda.create_namespace:
+        return
+    elif keda.namespace in _ALWAYS_THERE:
+        yield Fault(path=("keda", "namespace"), message=_is_there(keda.namespace))
+    elif keda.namespace in settings.created_namespaces:
+        yield Fault(
+            path=("keda", "namespace"),
+            message=f"{keda.namespace!r} is made by this file already: write createNamespace: false, or another name",
         )
 
 

@@ -74,7 +74,7 @@ def options(function: ast.FunctionDef) -> Iterator[tuple[ast.Call, ast.expr | No
             continue
         if name(call.func) == "place":
             yield call, call.args[3]
-        elif name(call.func).startswith("Random"):
+        elif name(call.func).startswith("Random") or name(call.func) in ("Chart", "ConfigFile"):
             yield call, next((each.value for each in call.keywords if each.arg == "opts"), None)
 
 
@@ -103,7 +103,8 @@ def test_components_read_no_surroundings(file: Path) -> None:
 @pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_no_resource_is_made_inside_apply(file: Path) -> None:
     makers = re.compile(
-        r"\bplace\(|\bRandom[A-Z]\w+\(|\bNamespace\(|\bProvider\(|\bKafka(Cluster|Resources)\(|\bHttpGateway\("
+        r"\bplace\(|\bRandom[A-Z]\w+\(|\b(Namespace|Provider|Chart|ConfigFile)\("
+        r"|\bKafka(Cluster|Resources)\(|\b(HttpGateway|KedaOperator)\("
     )
     for node in ast.walk(tree(file)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "apply":

@@ -52,6 +52,20 @@ def test_a_gateway() -> None:
     assert found["ConfigMap gateway-config"].inputs["metadata"]["namespace"] == "streaming"
 
 
+def test_a_keda_of_the_cluster_may_measure_lag() -> None:
+    found, _ = build({**EMBEDDED, "keda": {"namespace": "scaling"}})
+    assert "KedaOperator keda" not in found
+    assert "scaling" in str(found["NetworkPolicy kafka-network"].inputs["spec"]["ingress"])
+    assert "keda" not in str(build(EMBEDDED)[0]["NetworkPolicy kafka-network"].inputs)
+
+
+def test_a_keda_of_the_stack() -> None:
+    found, _ = build({**EMBEDDED, "keda": {"install": True, "replicas": 1, "values": {"logging": {"a": 1}}}})
+    assert found["Chart keda-chart"].inputs["values"]["logging"] == {"a": 1}
+    assert found["Chart keda-chart"].inputs["values"]["operator"] == {"replicaCount": 1}
+    assert found["Namespace keda-namespace"].inputs["metadata"] == {"name": "keda"}
+
+
 def test_a_gateway_of_an_external_kafka() -> None:
     found, _ = build({**EXTERNAL, "gateway": {"bearer": True, "brokerPorts": [9094]}})
     egress = found["NetworkPolicy gateway-network"].inputs["spec"]["egress"][1]

@@ -20,6 +20,8 @@ class Registered:
     inputs: dict[str, Any]
     ignored: list[str]
     """Properties whose changes are ignored."""
+    retained: bool
+    """Whether it stays in the cluster when it is taken out of the program."""
 
 
 class _Monitor(mocks.MockMonitor):
@@ -28,9 +30,11 @@ class _Monitor(mocks.MockMonitor):
     def __init__(self) -> None:
         super().__init__(_Mocks())
         self.ignored: dict[str, list[str]] = {}
+        self.retained: dict[str, bool] = {}
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
-        self.ignored[self.make_urn(request.parent, request.type, request.name)] = list(request.ignoreChanges)
+        urn = self.make_urn(request.parent, request.type, request.name)
+        self.ignored[urn], self.retained[urn] = list(request.ignoreChanges), request.retainOnDelete
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
 
@@ -63,7 +67,12 @@ def run(program: Callable[[], Any]) -> dict[str, Registered]:
         _, _, types, name = resource.urn.removeprefix("urn:pulumi:").split("::")
         kind = types.split("$")[-1].split(":")[-1]
         found[f"{kind} {name}"] = Registered(
-            urn=resource.urn, name=name, inputs=resource.state, ignored=monitor.ignored.get(resource.urn, [])
+            urn=resource.urn,
+            name=name,
+            inputs=resource.state,
+            # What is only read has none of these.
+            ignored=monitor.ignored.get(resource.urn, []),
+            retained=monitor.retained.get(resource.urn, False),
         )
     return found
 

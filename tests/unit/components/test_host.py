@@ -36,6 +36,7 @@ def test_every_component_is_in_the_package(schema: dict[str, Any]) -> None:
         "kafka-platform:index:HttpGateway",
         "kafka-platform:index:KafkaCluster",
         "kafka-platform:index:KafkaResources",
+        "kafka-platform:index:KedaOperator",
     }
 
 

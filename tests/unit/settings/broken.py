@@ -28,10 +28,33 @@ PLATFORM: list[tuple[str, str]] = [
     ("kafka: {resources: {mem: 1Gi}}", "kafka.resources.mem: unknown key: did you mean 'memory'?"),
     ("kubernetes: {ctx: prod}", "kubernetes.ctx: unknown key: did you mean 'context'?"),
     ("images: {broker: apache/kafka}", "images.broker: unknown key: use one of kafka, runtime"),
+    ("keda: true", "keda: true is not a mapping: write keys below it, such as install, namespace, createNamespace"),
+    ("keda: {instal: true}", "keda.instal: unknown key: did you mean 'install'?"),
+    (
+        "keda: {install: true, version: 2.16.1}",
+        "keda.version: 2.16.1 is too old: use 2.17.0 or newer, such as 2.20.2",
+    ),
+    ("keda: {install: true, replicas: 9}", "keda.replicas: 9 is out of range: use 1 to 5"),
+    (
+        "keda: {install: true, values: {crds: {install: true}}}",
+        "keda.values: crds: the chart would delete every ScaledObject when it goes: remove the key, the definitions are kept",
+    ),
+    (
+        "keda: {replicas: 1}",
+        "keda.replicas: KEDA is in the cluster already: remove the key, or write install: true",
+    ),
+    (
+        "keda: {install: true, namespace: kube-system}",
+        "keda.namespace: 'kube-system' is in every Kubernetes cluster already: write createNamespace: false, or another name",
+    ),
+    (
+        "keda: {install: true, namespace: streaming}",
+        "keda.namespace: 'streaming' is made by this file already: write createNamespace: false, or another name",
+    ),
     ("gateway: {pods: 3}", "gateway.pods: 3 is not a mapping: write keys below it, such as min, max, cpuPercent"),
     ("gatway: {pods: {min: 3}}", "gatway: unknown key: did you mean 'gateway'?"),
     ("gateway: true", "gateway: true is not a mapping: write keys below it, such as pods, resources, expose"),
-    ("gateway: {replicas: 3}", "gateway.replicas: unknown key: did you mean kafka.defaults.replicas?"),
+    ("gateway: {replicas: 3}", "gateway.replicas: unknown key: did you mean kafka.defaults.replicas or keda.replicas?"),
     ("gateway: {pods: {minimum: 3}}", "gateway.pods.minimum: unknown key: did you mean 'min'?"),
     ("gateway: {pods: {min: 0}}", "gateway.pods.min: 0 is out of range: use 1 to 200"),
     ("gateway: {pods: {min: 4, max: 2}}", "gateway.pods.max: 2 is out of range: use 4 (min) to 200"),
@@ -173,7 +196,7 @@ gateway: {anonymous: web}
     ),
     (
         "workers: {fraud: {image: a}}",
-        "workers: unknown key: use one of namespace, createNamespace, kubernetes, images, kafka, topics, topicFiles, tenants, gateway",
+        "workers: unknown key: use one of namespace, createNamespace, kubernetes, images, kafka, topics, topicFiles, tenants, gateway, keda",
     ),
     (
         "tenants: {shop: {users: {app: {namespace: shop}}}}",

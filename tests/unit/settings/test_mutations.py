@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from kafka_platform import ExternalKafka, HttpGatewayArgs, KafkaClusterArgs, KafkaConnection, KafkaResourcesArgs
+from kafka_platform import (
+    ExternalKafka,
+    HttpGatewayArgs,
+    KafkaClusterArgs,
+    KafkaConnection,
+    KafkaResourcesArgs,
+    KedaOperatorArgs,
+)
 from kafka_platform.declarations import declarations
 from kafka_platform.model import Engine
 
@@ -84,6 +91,15 @@ def deploy(settings: Settings) -> None:
             min_insync_replicas=kafka.defaults.min_insync_replicas_on(kafka.nodes),
         )
         KafkaResourcesArgs(connection=connection, topics=settings.topics, users=settings.users)
+        if settings.keda is not None and settings.keda.install:
+            keda = settings.keda
+            KedaOperatorArgs(
+                namespace=keda.namespace,
+                version=keda.version,
+                replicas=keda.replicas,
+                registry=keda.registry,
+                values=keda.values,
+            )
         if settings.gateway is not None:
             gateway = settings.gateway
             HttpGatewayArgs(
