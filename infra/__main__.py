@@ -3,8 +3,11 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from infra.check import check, write_schema
+from infra.review import command as reviewing
+from infra.review.report import MOST_CHARACTERS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,7 +19,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     checking.add_argument("--all", action="store_true", help="all stacks")
     writing = commands.add_parser("schema", help="write stacks/schema.json and the keys in docs/stack-file.md")
     writing.add_argument("--check", action="store_true", help="write nothing, exit with 1 if they are out of date")
+    looking = commands.add_parser(
+        "review",
+        help="say what a change means, as Markdown: data at risk, access, capacity, the rest",
+        epilog="exit codes: 0 nothing needs a second look; 3 something does; 4 something changes and --expect-no-changes "
+        "was given; 1 the preview failed; 2 wrong usage",
+    )
+    looking.add_argument("stack", metavar="STACK")
+    source = looking.add_mutually_exclusive_group()
+    source.add_argument(
+        "--against", metavar="REF", help="compare with a git ref, without engine, cluster and deployed state"
+    )
+    source.add_argument(
+        "--preview", metavar="FILE", type=Path, help="what `pulumi preview --json` printed; - is standard input"
+    )
+    looking.add_argument(
+        "--limit",
+        type=int,
+        default=MOST_CHARACTERS,
+        help="bytes that the review may have; default: %(default)s",
+    )
+    looking.add_argument("--expect-no-changes", action="store_true", help="exit with 4 if anything would change")
     chosen = parser.parse_args(arguments)
+    if chosen.command == "review":
+        return reviewing.run(
+            chosen.stack,
+            against=chosen.against,
+            preview=chosen.preview,
+            limit=chosen.limit,
+            expect_no_changes=chosen.expect_no_changes,
+        )
     if chosen.command == "schema":
         return write_schema(only_check=chosen.check)
     if chosen.all and chosen.stacks:

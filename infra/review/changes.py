@@ -1,0 +1,235 @@
+"""What a preview would do: `pulumi preview --json`, or two sets of rendered resources, as a list of changes.
+
+Secrets end here: whatever the engine masked stays masked, the content of Kubernetes Secrets is dropped without being
+looked at, and of the resources' outputs (generated passwords are among them) nothing is read.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+Object = Mapping[str, Any]
+"""The inputs of a resource."""
+
+SECRET = "[secret]"  # noqa: S105
+"""What the engine writes in the place of a secret (github.com/pulumi/pulumi/pkg/v3/backend/display, json.go)."""
+UNKNOWN = frozenset(
+    {
+        "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
+        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
+        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
+        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
+        "030794c1-ac77-496b-92df-f27374a8bd58",
+        "e48ece36-62e2-4504-bad9-02848725956a",
+    }
+)
+"""What stands for values that are not known before the deployment (sdk/go/common/resource/plugin, rpc.go)."""
+
+
+class Operation(Enum):
+    """What happens to a resource."""
+
+    SAME = "same"
+    CREATE = "created"
+    IMPORT = "imported"
+    UPDATE = "updated"
+    REPLACE = "replaced"
+    DELETE = "deleted"
+
+
+_OPERATIONS = {
+    "same": Operation.SAME,
+    "create": Operation.CREATE,
+    "import": Operation.IMPORT,
+    "import-replacement": Operation.REPLACE,
+    "update": Operation.UPDATE,
+    "replace": Operation.REPLACE,
+    "create-replacement": Operation.REPLACE,
+    "delete-replaced": Operation.REPLACE,
+    "delete": Operation.DELETE,
+}
+"""The engine's steps (sdk/go/common/apitype, OpType). Those that only read, refresh or forget are no changes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What happens to one resource."""
+
+    operation: Operation
+    urn: str
+    before: Object | None = None
+    """Its inputs until now; None if it is new."""
+    after: Object | None = None
+    """Its inputs from now on; None if it goes."""
+    retained: bool = False
+    """Whether what it stands for is kept when it goes (`retainOnDelete`)."""
+    protected: bool = False
+    """Whether the engine refuses to delete it (`protect`)."""
+    reasons: tuple[str, ...] = ()
+    """Properties because of which it is replaced."""
+
+    @property
+    def type(self) -> str:
+        """Its type token, such as `kubernetes:apps/v1:StatefulSet`."""
+        return self.urn.split("::")[2].rpartition("$")[2]
+
+    @property
+    def kind(self) -> str:
+        """The last part of its type, such as `StatefulSet`."""
+        return self.type.rpartition(":")[2]
+
+    @property
+    def component(self) -> bool:
+        """Whether it only groups other resources."""
+        return not self.type.startswith(("kubernetes:", "random:", "pulumi:providers:"))
+
+    @property
+    def resource_name(self) -> str:
+        """Its name in the program."""
+        return self.urn.split("::", 3)[3]
+
+    @property
+    def shown(self) -> Object:
+        """Its inputs after the change, or those that it had."""
+        return self.after if self.after is not None else self.before or {}
+
+    @property
+    def name(self) -> str:
+        """The name of the Kubernetes object, or that of the resource if the engine makes up the object's."""
+        name = text(self.shown, "metadata", "name") or self.resource_name
+        return self.resource_name if _made_up(name, self.resource_name) else name
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of the Kubernetes object; empty if it has none."""
+        return text(self.shown, "metadata", "namespace")
+
+    @property
+    def part(self) -> str:
+        """Which part of a platform the Kubernetes object belongs to, by its label `app.kubernetes.io/component`."""
+        return text(self.shown, "metadata", "labels", "app.kubernetes.io/component")
+
+
+def _made_up(name: str, resource_name: str) -> bool:
+    return re.fullmatch(re.escape(resource_name) + "-[0-9a-f]{8}", name) is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """All changes, those that change nothing included."""
+
+    changes: tuple[Change, ...]
+    errors: tuple[str, ...] = field(default=())
+    """What the engine reports as errors."""
+
+
+def known(value: object) -> bool:
+    """Whether the value is neither secret nor still unknown."""
+    return not isinstance(value, str) or (value != SECRET and value not in UNKNOWN)
+
+
+def at(value: Any, *path: str) -> Any:
+    """What stands at the path of keys; None if nothing known does."""
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value if known(value) else None
+
+
+def mapping(value: Any, *path: str) -> Mapping[str, Any]:
+    """The mapping at the path of keys; empty if there is none."""
+    found = at(value, *path)
+    return found if isinstance(found, Mapping) else {}
+
+
+def items(value: Any, *path: str) -> list[Any]:
+    """The list at the path of keys; empty if there is none."""
+    found = at(value, *path)
+    return list(found) if isinstance(found, list | tuple) else []
+
+
+def text(value: Any, *path: str) -> str:
+    """The text at the path of keys; empty if there is none."""
+    found = at(value, *path)
+    return found if isinstance(found, str) else ""
+
+
+def number(value: Any, *path: str) -> int | None:
+    """The whole number at the path of keys (the engine's numbers are floats)."""
+    found = at(value, *path)
+    if isinstance(found, str) and found.lstrip("-").isdigit():
+        return int(found)
+    return int(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+
+
+def read(preview: Mapping[str, Any]) -> Preview:
+    """The changes in what `pulumi preview --json` printed.
+
+    Raises:
+        ValueError: it is not that.
+    """
+    steps = preview.get("steps", [])
+    if not isinstance(steps, list) or ("steps" not in preview and "diagnostics" not in preview):
+        raise ValueError("the file has no `steps`: write it by `pulumi preview --json`")
+    by_urn: dict[str, Change] = {}
+    for step in steps:
+        operation = _OPERATIONS.get(step["op"])
+        if operation is None:
+            continue
+        before, after = step.get("oldState") or {}, step.get("newState") or {}
+        change = Change(
+            operation=operation,
+            urn=step["urn"],
+            before=_inputs(before) if before else None,
+            after=_inputs(after) if after and operation is not Operation.DELETE else None,
+            retained=bool(before.get("retainOnDelete")),
+            protected=bool(before.get("protect")),
+            reasons=tuple(step.get("replaceReasons") or ()),
+        )
+        # A replacement is several steps; the one that has both states says most.
+        other = by_urn.get(change.urn)
+        if other is None or (other.before is None or other.after is None):
+            by_urn[change.urn] = change
+    errors = [
+        str(each.get("message", "")).strip().removeprefix("error: ")
+        for each in preview.get("diagnostics") or []
+        if each.get("severity") == "error"
+    ]
+    return Preview(changes=tuple(by_urn.values()), errors=tuple(each for each in errors if each))
+
+
+def compare(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]) -> Preview:
+    """The changes between two sets of rendered resources: what a provider replaces is not known here, it is an update.
+
+    Each resource has the keys `urn`, `inputs`, `retain` and `protect`.
+    """
+    old, new = ({str(each["urn"]): each for each in side} for side in (before, after))
+    return Preview(changes=tuple(_compared(old, new)))
+
+
+def _compared(old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[str, Any]]) -> Iterator[Change]:
+    for urn in dict.fromkeys([*new, *old]):
+        was, is_ = old.get(urn), new.get(urn)
+        if was is None or is_ is None:
+            operation = Operation.CREATE if was is None else Operation.DELETE
+        else:
+            operation = Operation.SAME if was["inputs"] == is_["inputs"] else Operation.UPDATE
+        yield Change(
+            operation=operation,
+            urn=urn,
+            before=None if was is None else _inputs(was),
+            after=None if is_ is None else _inputs(is_),
+            retained=bool((was or {}).get("retain")),
+            protected=bool((was or {}).get("protect")),
+        )
+
+
+def _inputs(state: Mapping[str, Any]) -> Object:
+    """The inputs without the content of Secrets."""
+    inputs = state.get("inputs")
+    if not isinstance(inputs, Mapping):
+        return {}
+    if inputs.get("kind") == "Secret":
+        return {key: value for key, value in inputs.items() if key not in ("data", "stringData")}
+    return inputs
