@@ -12,7 +12,7 @@ from kafka_platform_runtime.gateway import errors
 from kafka_platform_runtime.gateway.errors import GatewayError
 from kafka_platform_runtime.gateway.http import now
 from kafka_platform_runtime.gateway.identity import Caller
-from kafka_platform_runtime.gateway.readers import BUFFER_KILOBYTES, LASTING, Message, Positions, judge
+from kafka_platform_runtime.gateway.readers import BUFFER_KILOBYTES, LASTING, Message, Positions, consume, judge
 
 T = TypeVar("T")
 
@@ -108,7 +108,7 @@ class Member:
         if now() > self._committed_at + COMMIT_SECONDS:
             self._commit()
         self._revoked.clear()
-        messages = self._consumer.consume(AT_A_TIME, SLICE_SECONDS)
+        messages = consume(self._consumer, AT_A_TIME, SLICE_SECONDS)
         judge([error for each in messages if (error := each.error()) is not None], self._subject)
         # What was taken from here while it was fetched is handed out by another member.
         return [each for each in messages if each.error() is None and each.partition() not in self._revoked]

@@ -70,6 +70,15 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 19
 
 
+def consume(consumer: Consumer, count: int, seconds: float) -> list[Message]:
+    """What is there as soon as there is anything, at most `count`; nothing after `seconds`.
+
+    `Consumer.consume` alone waits until it has `count` messages or the time is over.
+    """
+    first = consumer.poll(seconds)
+    return [] if first is None else [first, *consumer.consume(count - 1, 0)] if count > 1 else [first]
+
+
 class Taken:
     """What a consumer handed out: records, ends of partitions and errors."""
 
@@ -185,7 +194,7 @@ class Reader:
         """Records and ends of partitions, as soon as there are any, or none after `seconds`."""
 
         def take(consumer: Consumer) -> Taken:
-            messages = consumer.consume(count, seconds)
+            messages = consume(consumer, count, seconds)
             records = [each for each in messages if each.error() is None]
             taken = Taken(records)
             if len(records) < len(messages):
