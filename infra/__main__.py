@@ -1,4 +1,4 @@
-"""`python -m infra`: what can be said about the stacks without an engine or a cluster."""
+"""`python -m infra`: what can be said about the stacks without an engine; all but `probe` without a cluster too."""
 
 import argparse
 import sys
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infra.check import check, write_schema
+from infra.probe import probe
 from infra.review import command as reviewing
 from infra.review.report import MOST_CHARACTERS
 
@@ -40,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="bytes that the review may have; default: %(default)s",
     )
     looking.add_argument("--expect-no-changes", action="store_true", help="exit with 4 if anything would change")
+    probing = commands.add_parser("probe", help="send records through a platform that runs, and say how long they took")
+    probing.add_argument("stack", metavar="STACK", help="name of a stack with probe: in its file")
     chosen = parser.parse_args(arguments)
     if chosen.command == "review":
         return reviewing.run(
@@ -51,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     if chosen.command == "schema":
         return write_schema(only_check=chosen.check)
+    if chosen.command == "probe":
+        return probe(chosen.stack)
     if chosen.all and chosen.stacks:
         parser.error("name stacks or say --all, not both")
     return check(chosen.stacks)

@@ -55,6 +55,8 @@ def summary(settings: Settings) -> str:
     counts = [_count(len(settings.topics), "topic"), _count(len(settings.users), "user")]
     if settings.gateway is not None:
         counts.append("HTTP gateway")
+    if settings.probe is not None:
+        counts.append("latency probe")
     return f"{kafka.engine.value} Kafka, {brokers}, {', '.join(counts)}"
 
 

@@ -1,5 +1,6 @@
 """The composition: which components one environment consists of, and what they know of each other."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,13 +17,18 @@ from kafka_platform import (
     KafkaResources,
     KedaOperator,
     KedaOperatorArgs,
+    LatencyProbe,
+    LatencyProbeArgs,
+    latency_probe_topic,
+    latency_probe_user,
 )
 from kafka_platform.cluster import RUNTIME_IMAGE
 from kafka_platform.kubernetes import after
+from kafka_platform.probe_model import LATENCY_PROBE
 from kafka_platform.resources import KafkaResourcesArgs
 from pulumi_kubernetes.core.v1 import Namespace
 
-from infra.settings import Gateway, Settings
+from infra.settings import Gateway, Probe, Settings
 
 CLUSTER = "kafka"
 """Name of the cluster in its namespace: bootstrap servers are `kafka.<namespace>.svc:9092`."""
@@ -60,6 +66,7 @@ class Platform:
         self.cluster = self._cluster()
         self.resources = self._resources()
         self.gateway = None if settings.gateway is None else self._gateway(settings.gateway)
+        self.probe = None if settings.probe is None else self._probe(settings.probe)
 
     def outputs(self) -> dict[str, Any]:
         """What the stack exports. No secret is among it, only where they are."""
@@ -77,6 +84,8 @@ class Platform:
             outputs["userSecrets"] = self.resources.user_secrets
         if self.gateway is not None:
             outputs["gateway"] = {"url": self.gateway.url, "service": self.gateway.service}
+        if self.probe is not None:
+            outputs["probe"] = {"metricsUrl": self.probe.metrics_url}
         return outputs
 
     def _make_namespaces(self) -> list[Namespace]:
@@ -158,12 +167,16 @@ class Platform:
         settings = self._settings
         if settings.kafka.engine is Engine.EXTERNAL and settings.kafka.admin_secret is None:
             return None
+        topics, users = dict(settings.topics), dict(settings.users)
+        if settings.probe is not None:
+            topics[LATENCY_PROBE] = latency_probe_topic(settings.probe_partitions)
+            users[LATENCY_PROBE] = latency_probe_user(LATENCY_PROBE, settings.namespace)
         return KafkaResources(
             CLUSTER,
             KafkaResourcesArgs(
                 connection=self.cluster.connection,
-                topics=settings.topics,
-                users=settings.users,
+                topics=topics,
+                users=users,
                 runtime_image=settings.images.runtime or RUNTIME_IMAGE,
             ),
             pulumi.ResourceOptions(provider=self._provider),
@@ -195,9 +208,40 @@ class Platform:
             pulumi.ResourceOptions(provider=self._provider, depends_on=waits_for),
         )
 
+    def _probe(self, probe: Probe) -> LatencyProbe:
+        settings = self._settings
+        return LatencyProbe(
+            LATENCY_PROBE,
+            LatencyProbeArgs(
+                connection=self.cluster.connection,
+                gateway_url=self.gateway.url if self.gateway is not None and settings.probe_uses_gateway else None,
+                gateway_ca_secret=probe.gateway_authority,
+                interval=probe.interval,
+                lost_after=probe.lost_after,
+                gate=probe.gate,
+                gate_probes=probe.gate_probes,
+                gate_deadline=probe.gate_deadline,
+                gate_version=_version_of(settings),
+                resources=probe.resources,
+                metrics_namespaces=probe.metrics_namespaces,
+                broker_ports=probe.broker_ports,
+                runtime_image=settings.images.runtime or RUNTIME_IMAGE,
+            ),
+            # Its topic, its user and that user's password.
+            pulumi.ResourceOptions(
+                provider=self._provider, depends_on=[] if self.resources is None else [self.resources]
+            ),
+        )
+
     def _namespace(self) -> pulumi.Input[str]:
         """The platform's namespace, once it and the tenants' exist: everything else comes after this name."""
         return after(self._settings.namespace, *self._namespaces) if self._namespaces else self._settings.namespace
+
+
+def _version_of(settings: Settings) -> str:
+    """Changes with everything that records pass on their way."""
+    parts = settings.model_dump_json(include={"kafka", "gateway", "images"})
+    return hashlib.sha256(parts.encode()).hexdigest()
 
 
 def _check_kubernetes(settings: Settings, environment: Mapping[str, str]) -> None:

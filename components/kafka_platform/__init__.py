@@ -33,6 +33,7 @@ from kafka_platform.model import (
     Topic,
     User,
 )
+from kafka_platform.probe_model import LatencyProbeResources, latency_probe_topic, latency_probe_user
 from kafka_platform.strimzi_model import (
     Authentication,
     Authorities,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from kafka_platform.connection import KafkaConnection
     from kafka_platform.gateway import HttpGateway, HttpGatewayArgs
     from kafka_platform.keda_operator import KedaOperator, KedaOperatorArgs
+    from kafka_platform.probe import LatencyProbe, LatencyProbeArgs
     from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
 
 __all__ = [
@@ -100,6 +102,9 @@ __all__ = [
     "KafkaResourcesArgs",
     "KedaOperator",
     "KedaOperatorArgs",
+    "LatencyProbe",
+    "LatencyProbeArgs",
+    "LatencyProbeResources",
     "Listeners",
     "LoadBalancerExposure",
     "LoadBalancers",
@@ -122,6 +127,8 @@ __all__ = [
     "Topic",
     "User",
     "Volume",
+    "latency_probe_topic",
+    "latency_probe_user",
 ]
 
 # What needs Pulumi is imported when it is first used: checking a stack's file takes a fraction of the time without.
@@ -136,6 +143,8 @@ _PULUMI = {
     "KafkaResourcesArgs": "resources",
     "KedaOperator": "keda_operator",
     "KedaOperatorArgs": "keda_operator",
+    "LatencyProbe": "probe",
+    "LatencyProbeArgs": "probe",
 }
 
 

@@ -16,6 +16,7 @@ from pulumi.provider.experimental.schema import generate_schema
 from kafka_platform.cluster import KafkaCluster, KafkaClusterArgs
 from kafka_platform.gateway import HttpGateway, HttpGatewayArgs
 from kafka_platform.keda_operator import KedaOperator, KedaOperatorArgs
+from kafka_platform.probe import LatencyProbe, LatencyProbeArgs
 from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
 
 PACKAGE = "kafka-platform"
@@ -25,6 +26,7 @@ _COMPONENTS: dict[type[pulumi.ComponentResource], type] = {
     KafkaCluster: KafkaClusterArgs,
     KafkaResources: KafkaResourcesArgs,
     KedaOperator: KedaOperatorArgs,
+    LatencyProbe: LatencyProbeArgs,
 }
 
 

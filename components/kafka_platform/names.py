@@ -69,11 +69,16 @@ def check_cluster(name: str) -> None:
 
 def check_gateway_name(name: str) -> None:
     """Raises unless `name` can be a gateway: it is a Service's, and its pods carry it in a label with a hash."""
+    check_service_name(name, "gateway")
+
+
+def check_service_name(name: str, what: str) -> None:
+    """Raises unless `name` can be that of a workload and its Service, with a hash behind it in names and labels of pods."""
     check_label(name, "name")
     if name[0].isdigit():
         raise ValueError(f"{name!r} is not a Service's name: begin it with a letter")
     if len(name) > 50:
-        raise ValueError(f"{name!r} is too long for a gateway's name: use up to 50 characters")
+        raise ValueError(f"{name!r} is too long for a {what}'s name: use up to 50 characters")
 
 
 def user_secret(user: str) -> str:

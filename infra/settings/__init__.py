@@ -15,6 +15,7 @@ from infra.settings.model import (
     Kafka,
     Kubernetes,
     ListenerSettings,
+    Probe,
     Settings,
     Tenant,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "Kafka",
     "Kubernetes",
     "ListenerSettings",
+    "Probe",
     "Settings",
     "SettingsError",
     "Tenant",

@@ -91,6 +91,9 @@ FORMS = {
     "heartbeat": "a duration such as 15s",
     "drain": "a duration such as 5s",
     "recheck": "a duration such as 60s",
+    "interval": "a duration such as 1s",
+    "lostAfter": "a duration such as 30s",
+    "gateDeadline": "a duration such as 2m",
 }
 
 
@@ -178,7 +181,11 @@ def _snake_fields() -> frozenset[str]:
 # The fields of sections whose checks see several of them.
 _SECTION_FIELDS = {
     "client_namespaces",
+    "gate_deadline",
+    "gate_probes",
+    "interval",
     "limits",
+    "lost_after",
     "pods",
     "registry",
     "resources",

@@ -28,6 +28,7 @@ from kafka_platform.gateway_model import (
 )
 from kafka_platform.keda_model import VERSION, check_keda
 from kafka_platform.model import (
+    MAX_PARTITIONS,
     Defaults,
     Deletion,
     Engine,
@@ -42,6 +43,7 @@ from kafka_platform.model import (
     User,
 )
 from kafka_platform.names import check_cluster_id, check_label, check_subdomain, check_user
+from kafka_platform.probe_model import LatencyProbeResources, check_gate, check_probe
 from kafka_platform.units import quantity
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 from pydantic.alias_generators import to_camel
@@ -514,6 +516,69 @@ class Keda(_Section):
         return self
 
 
+class Probe(_Section):
+    """The latency probe: small records of its own, written and read all the time, and what became of them as metrics."""
+
+    interval: str = "1s"
+    """Pause between two probes to a partition, by Kafka's protocol and by HTTP each. Default 1s."""
+    lost_after: str = "30s"
+    """Time in which a written probe has to be read, 1s to 5m, until it counts as lost if its reader has read on. Default 30s."""
+    partitions: int | None = None
+    """Partitions of its topic; can grow, never shrink. Default: the number of Kafka nodes, so that each leads one;
+    external: 3."""
+    gateway: bool = True
+    """Whether probes are written and read through the HTTP gateway too, if there is one. Default true."""
+    gateway_authority: str | None = None
+    """With `gateway.tls`: Secret in the platform's namespace whose key `ca.crt` is the authority of the gateway's
+    certificate. Default: the usual public ones."""
+    gate: bool = False
+    """Whether `pulumi up` fails unless probes come along every path, after each change of Kafka, the gateway or the
+    probe. Default false."""
+    gate_probes: int = 20
+    """Probes that the gate sends to each partition along every path, 1 to 1000. Default 20."""
+    gate_deadline: str = "2m"
+    """How long the gate may take, 1s to 1h. Default 2m."""
+    resources: LatencyProbeResources = LatencyProbeResources()
+    """Processor and memory of the pod. Default: 50m and 192Mi."""
+    metrics_namespaces: tuple[str, ...] = ()
+    """Namespaces whose pods may read the metrics. Default: all."""
+    broker_ports: tuple[int, ...] = ()
+    """External Kafka: ports of the brokers that are not among those of bootstrapServers. Default: there are none."""
+
+    @field_validator("partitions")
+    @classmethod
+    def _partitions(cls, value: int | None) -> int | None:
+        if value is not None and not 1 <= value <= MAX_PARTITIONS:
+            raise ValueError(f"{value} is out of range: use 1 to {MAX_PARTITIONS}")
+        return value
+
+    @field_validator("gateway_authority")
+    @classmethod
+    def _secret(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_subdomain(value, "Secret name")
+        return value
+
+    @field_validator("metrics_namespaces")
+    @classmethod
+    def _namespaces(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for namespace in value:
+            check_label(namespace, "namespace")
+        return value
+
+    @field_validator("broker_ports")
+    @classmethod
+    def _ports(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        check_ports(value)
+        return value
+
+    @model_validator(mode="after")
+    def _check(self) -> "Probe":
+        check_probe(interval=self.interval, lost_after=self.lost_after, partitions=self.partitions, ways=1)
+        check_gate(self.gate_probes, self.gate_deadline)
+        return self
+
+
 class Settings(_Section):
     """The platform of one stack: what stands under `kafka-platform:platform`."""
 
@@ -538,6 +603,8 @@ class Settings(_Section):
     """The HTTP gateway; may be left empty. Default: there is none."""
     keda: Keda | None = None
     """KEDA; may be left empty, where the Kubernetes cluster has it. Default: nothing is scaled by it."""
+    probe: Probe | None = None
+    """The latency probe; may be left empty. Default: there is none."""
 
     @field_validator("namespace")
     @classmethod
@@ -553,6 +620,18 @@ class Settings(_Section):
             for tenant in self.tenants.values()
             for name, user in tenant.users.items()
         }
+
+    @property
+    def probe_partitions(self) -> int:
+        """Partitions of the probe's topic."""
+        if self.probe is not None and self.probe.partitions is not None:
+            return self.probe.partitions
+        return self.kafka.nodes if self.kafka.engine is Engine.EMBEDDED else 3
+
+    @property
+    def probe_uses_gateway(self) -> bool:
+        """Whether probes go through the gateway too."""
+        return self.probe is not None and self.probe.gateway and self.gateway is not None
 
     @property
     def created_namespaces(self) -> tuple[str, ...]:

@@ -41,6 +41,8 @@ SECTIONS: frozenset[tuple[str, ...]] = frozenset(
         ("gateway", "limits"),
         ("gateway", "expose", "loadBalancer"),
         ("keda",),
+        ("probe",),
+        ("probe", "resources"),
     }
 )
 """Mappings that may be left empty (`orders:` declares a topic with all defaults); `*` is any name."""

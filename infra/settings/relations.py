@@ -19,6 +19,7 @@ from kafka_platform.model import (
     check_min_insync,
 )
 from kafka_platform.names import RESERVED_TOPIC_PREFIXES, check_label, check_topic, check_user
+from kafka_platform.probe_model import LATENCY_PROBE, check_probe
 from kafka_platform.units import quantity, size_bytes
 
 from infra.settings.faults import Fault, Path, suggest
@@ -100,6 +101,7 @@ def relations(settings: Settings, known: Known) -> list[Fault]:
         *_users(settings, known),
         *_gateway(settings, known),
         *_keda(settings, known),
+        *_probe(settings, known),
         *_size(settings),
     ]
 
@@ -474,6 +476,57 @@ def _keda(settings: Settings, known: Known) -> Iterator[Fault]:
         yield Fault(
             path=("keda", "namespace"),
             message=f"{keda.namespace!r} is made by this file already: write createNamespace: false, or another name",
+        )
+
+
+def _probe(settings: Settings, known: Known) -> Iterator[Fault]:
+    probe = settings.probe
+    if probe is None or not known("kafka", "engine"):
+        return
+    embedded = settings.kafka.engine is Engine.EMBEDDED
+    if not embedded and settings.kafka.admin_secret is None and known("kafka", "adminSecret"):
+        yield Fault(
+            path=("probe",),
+            message="it needs a topic and a user, which an administrator makes: name his Secret in kafka.adminSecret, "
+            "or remove the key",
+        )
+    if probe.broker_ports and embedded:
+        yield Fault(
+            path=("probe", "brokerPorts"),
+            message="the ports of an embedded Kafka are known: remove the key, or write engine: external",
+        )
+    yield from _probe_and_gateway(settings, known)
+    if LATENCY_PROBE in settings.topics:
+        yield Fault(path=("topics", LATENCY_PROBE), message="is the topic of the probe: rename it, or remove probe")
+    for name, tenant in settings.tenants.items():
+        if LATENCY_PROBE in tenant.users:
+            path = ("tenants", name, "users", LATENCY_PROBE)
+            yield Fault(path=path, message="is the user of the probe: rename it, or remove probe")
+    if known("kafka", "nodes") and known("probe", "interval") and known("probe", "partitions"):
+        ways = 2 if settings.probe_uses_gateway else 1
+        try:
+            check_probe(
+                interval=probe.interval, lost_after=probe.lost_after, partitions=settings.probe_partitions, ways=ways
+            )
+        except ValueError as error:
+            yield Fault(path=("probe", "interval"), message=str(error).partition(": ")[2])
+
+
+def _probe_and_gateway(settings: Settings, known: Known) -> Iterator[Fault]:
+    probe, gateway = settings.probe, settings.gateway
+    if probe is None or not known("gateway"):
+        return
+    tls = None if gateway is None or not probe.gateway else gateway.tls
+    if probe.gateway_authority is not None and tls is None:
+        yield Fault(
+            path=("probe", "gatewayAuthority"),
+            message="the probe speaks with no gateway by TLS: remove the key, or write gateway.tls",
+        )
+    if tls is not None and tls.client_authority is not None:
+        yield Fault(
+            path=("probe", "gateway"),
+            message="callers of the gateway need a certificate (gateway.tls.clientAuthority), and the probe has none: "
+            "write gateway: false",
         )
 
 

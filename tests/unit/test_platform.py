@@ -1,5 +1,6 @@
 """The composition of one environment, from its settings to what it exports."""
 
+import json
 import re
 from typing import Any
 
@@ -64,6 +65,42 @@ def test_a_keda_of_the_stack() -> None:
     assert found["Chart keda-chart"].inputs["values"]["logging"] == {"a": 1}
     assert found["Chart keda-chart"].inputs["values"]["operator"] == {"replicaCount": 1}
     assert found["Namespace keda-namespace"].inputs["metadata"] == {"name": "keda"}
+
+
+def test_a_probe() -> None:
+    found, exported = build({**EMBEDDED, "gateway": {}, "probe": {"gate": True}})
+    assert value(exported["probe"]["metricsUrl"]) == "http://latency-probe.streaming.svc:9404/metrics"
+    declared = found["ConfigMap kafka-declarations"].inputs["data"]
+    assert json.loads(declared["topic.latency-probe"]) == {
+        "partitions": 3,
+        "replicas": 3,
+        "config": {"retention.ms": "3600000", "segment.ms": "600000"},
+        "deletion": "allow",
+    }
+    [allowed] = json.loads(declared["user.latency-probe"])["acls"]
+    assert (allowed["name"], allowed["operations"]) == ("latency-probe", ["DESCRIBE", "READ", "WRITE"])
+    assert found["Secret kafka-latency-probe-kafka"].inputs["metadata"]["namespace"] == "streaming"
+    [container] = found["Deployment latency-probe-pod"].inputs["spec"]["template"]["spec"]["containers"]
+    assert {"name": "PROBE_GATEWAY_URL", "value": "http://gateway.streaming.svc"} in container["env"]
+
+
+def test_the_gate_runs_again_when_what_records_pass_has_changed() -> None:
+    def version(settings: dict[str, Any]) -> str:
+        found, _ = build({**settings, "probe": {"gate": True}})
+        template = found["Job latency-probe-gate"].inputs["spec"]["template"]["metadata"]
+        return str(template["annotations"]["kafka-platform/gate-version"])
+
+    same = version(EMBEDDED)
+    assert same == version({**EMBEDDED, "topics": {"orders": {"partitions": 48}}})
+    assert same != version({**EMBEDDED, "kafka": {**EMBEDDED["kafka"], "resources": {"memory": "2Gi"}}})
+    assert same != version({**EMBEDDED, "gateway": {}})
+
+
+def test_a_probe_without_the_gateway() -> None:
+    found, _ = build({**EMBEDDED, "gateway": {}, "probe": {"gateway": False, "partitions": 6}})
+    assert "PROBE_GATEWAY_URL" not in str(found["Deployment latency-probe-pod"].inputs)
+    assert '"partitions":6' in found["ConfigMap kafka-declarations"].inputs["data"]["topic.latency-probe"]
+    assert "Job latency-probe-gate" not in found
 
 
 def test_a_gateway_of_an_external_kafka() -> None:

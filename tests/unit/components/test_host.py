@@ -37,6 +37,7 @@ def test_every_component_is_in_the_package(schema: dict[str, Any]) -> None:
         "kafka-platform:index:KafkaCluster",
         "kafka-platform:index:KafkaResources",
         "kafka-platform:index:KedaOperator",
+        "kafka-platform:index:LatencyProbe",
     }
 
 

@@ -77,7 +77,7 @@ def test_the_shipped_stacks(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "dev", "ci"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "stacks/Pulumi.dev.yaml: ok: embedded Kafka, 1 node, 3 topics, 2 users, HTTP gateway",
-        "stacks/Pulumi.ci.yaml: ok: embedded Kafka, 3 nodes, 3 topics, 3 users, HTTP gateway",
+        "stacks/Pulumi.ci.yaml: ok: embedded Kafka, 3 nodes, 3 topics, 3 users, HTTP gateway, latency probe",
     ]
 
 

@@ -63,6 +63,8 @@ RIGHT = [
     "kafka: {nodes: 3, storage: 1.5Ti, defaults: {retention: forever}, config: {num.io.threads: 8}}",
     "topics: {a: {retention: 1d12h, retentionSize: unlimited, maxMessageSize: 2MiB}}",
     "gateway:",
+    "probe:",
+    "probe: {interval: 250ms, lostAfter: 1m, partitions: 6, gate: true, gateway: false, resources: }",
     "gateway: {pods: , resources: , limits: , expose: {loadBalancer: }}",
     "gateway: {pods: {min: 2, max: 20, requestsInFlight: 64}, expose: {gateway: infra/public, host: a.example.com}}",
 ]

@@ -1,0 +1,144 @@
+"""Probes that are sent through the platform all the time, and a gate that a deployment has to pass."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+from pulumi_kubernetes.apps.v1 import Deployment
+from pulumi_kubernetes.batch.v1 import Job
+from pulumi_kubernetes.core.v1 import Service
+from pulumi_kubernetes.networking.v1 import NetworkPolicy
+
+from kafka_platform import probe_objects
+from kafka_platform.args import Args
+from kafka_platform.cluster import RUNTIME_IMAGE
+from kafka_platform.connection import KafkaConnection
+from kafka_platform.gateway_model import check_ports, checked
+from kafka_platform.gateway_objects import METRICS_PORT
+from kafka_platform.kubernetes import place
+from kafka_platform.names import check_label, check_service_name, check_subdomain, check_topic, check_user
+from kafka_platform.probe_model import (
+    LATENCY_PROBE,
+    LatencyProbeResources,
+    check_gate,
+    check_namespaces,
+    check_probe,
+)
+from kafka_platform.probe_objects import ProbeSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatencyProbeArgs(Args):
+    """What a latency probe shall be."""
+
+    connection: KafkaConnection
+    """The Kafka, as its `KafkaCluster` tells."""
+    topic: str = LATENCY_PROBE
+    """Topic for this probe alone, which exists: declare it as `latency_probe_topic(partitions)` in a `KafkaResources`.
+    Default `latency-probe`."""
+    user: str = LATENCY_PROBE
+    """Kafka user, whose Secret `<user>-kafka` is in the probe's namespace: declare it as `latency_probe_user(topic)`.
+    Default `latency-probe`."""
+    namespace: pulumi.Input[str] | None = None
+    """Namespace of the probe, which the Kafka has to let in. Default: the connection's, which it does."""
+    gateway_url: pulumi.Input[str] | None = None
+    """URL of an HTTP gateway in front of the same Kafka, such as the `url` of an `HttpGateway`: probes are written and
+    read through it too. Default: by Kafka's protocol only."""
+    gateway_ca_secret: pulumi.Input[str] | None = None
+    """Secret whose key `ca.crt` is the authority of the gateway's certificate. Default: the usual public ones."""
+    interval: str = "1s"
+    """Pause between two probes to a partition, for each way to write. Default 1s."""
+    lost_after: str = "30s"
+    """Time in which a written probe has to be read, 1s to 5m, until it counts as lost if its reader has read on. Default 30s."""
+    gate: bool = False
+    """Whether a Job sends probes along every path and fails, and `pulumi up` with it, unless all of them come. Default: no."""
+    gate_probes: int = 20
+    """Probes that the gate sends to each partition along every path, 1 to 1000. Default 20."""
+    gate_deadline: str = "2m"
+    """How long the gate may take, from its start, 1s to 1h. Default 2m."""
+    gate_version: str = ""
+    """The gate runs again whenever this changes (and whenever the probe does). Default: only then."""
+    resources: LatencyProbeResources = field(default_factory=LatencyProbeResources)
+    """Processor and memory of the pod. Default: 50m and 192Mi."""
+    metrics_namespaces: Sequence[str] = ()
+    """Namespaces whose pods may read the metrics. Default: all."""
+    broker_ports: Sequence[int] = ()
+    """Ports of the brokers that are not among those of the bootstrap servers. Default: there are none."""
+    runtime_image: str = RUNTIME_IMAGE
+    """Image of this platform's own programs."""
+
+    def __post_init__(self) -> None:
+        checked("topic", check_topic, self.topic)
+        checked("user", check_user, self.user)
+        if isinstance(self.namespace, str):
+            checked("namespace", check_label, self.namespace, "namespace")
+        if isinstance(self.gateway_url, str) and not self.gateway_url.startswith(("http://", "https://")):
+            raise ValueError(
+                f"gateway_url: {self.gateway_url!r} is not a URL: write one such as http://gateway.streaming.svc"
+            )
+        if isinstance(self.gateway_ca_secret, str):
+            checked("gateway_ca_secret", check_subdomain, self.gateway_ca_secret, "Secret name")
+        if self.gateway_ca_secret is not None and self.gateway_url is None:
+            raise ValueError("gateway_ca_secret: there is no gateway: write gateway_url too, or leave this out")
+        check_probe(
+            interval=self.interval,
+            lost_after=self.lost_after,
+            partitions=None,
+            ways=1 if self.gateway_url is None else 2,
+        )
+        check_gate(self.gate_probes, self.gate_deadline)
+        check_namespaces("metrics_namespaces", self.metrics_namespaces)
+        checked("broker_ports", check_ports, self.broker_ports)
+
+
+class LatencyProbe(pulumi.ComponentResource):
+    """Sends small records of its own through the platform all the time, and tells Prometheus what became of them.
+
+    They are written and read by Kafka's protocol and, where there is one, through an HTTP gateway: how long each of these
+    paths takes, and whether any record was lost, duplicated or out of order.
+    """
+
+    metrics_url: pulumi.Output[str]
+    """Where Prometheus reads the metrics."""
+
+    def __init__(self, name: str, args: LatencyProbeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """`name` is the name of the Deployment and of the Service."""
+        super().__init__("kafka-platform:index:LatencyProbe", name, {}, opts)
+        self._args = LatencyProbeArgs.of(args)
+        check_service_name(name, "probe")
+        connection = self._args.connection
+        settings = ProbeSettings(
+            name=name,
+            namespace=connection.namespace if self._args.namespace is None else self._args.namespace,
+            connection=connection,
+            image=self._args.runtime_image,
+            topic=self._args.topic,
+            user=self._args.user,
+            gateway_url=self._args.gateway_url,
+            gateway_ca_secret=self._args.gateway_ca_secret,
+            interval=self._args.interval,
+            lost_after=self._args.lost_after,
+            gate_probes=self._args.gate_probes,
+            gate_deadline=self._args.gate_deadline,
+            gate_version=self._args.gate_version,
+            resources=self._args.resources,
+            metrics_namespaces=self._args.metrics_namespaces,
+            broker_ports=self._args.broker_ports,
+        )
+        child = pulumi.ResourceOptions(parent=self)
+        ports = pulumi.Output.all(connection.bootstrap_servers, settings.gateway_url).apply(
+            lambda known: probe_objects.egress_ports(
+                settings, str(known[0]), None if known[1] is None else str(known[1])
+            )
+        )
+        policy = place(NetworkPolicy, f"{name}-network", probe_objects.network_policy(settings, ports), child)
+        place(Service, f"{name}-service", probe_objects.service(settings), child)
+        pod = probe_objects.deployment(settings)
+        place(Deployment, f"{name}-pod", pod, pulumi.ResourceOptions(parent=self, depends_on=[policy]))
+        if self._args.gate:
+            gate = probe_objects.gate_job(settings)
+            place(Job, f"{name}-gate", gate, pulumi.ResourceOptions(parent=self, depends_on=[policy]))
+        self.metrics_url = pulumi.Output.from_input(settings.namespace).apply(
+            lambda known: f"http://{name}.{known}.svc:{METRICS_PORT}/metrics"
+        )
+        self.register_outputs({"metricsUrl": self.metrics_url})

@@ -1,0 +1,266 @@
+"""The Kubernetes objects of a latency probe: one pure function renders each."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import pulumi
+
+from kafka_platform.client_pods import ca_mounts, ca_volumes, connection_environment
+from kafka_platform.connection import KafkaConnection
+from kafka_platform.gateway_model import seconds
+from kafka_platform.gateway_objects import HTTP_PORT, METRICS_PORT, ports_of
+from kafka_platform.kubernetes import (
+    Manifest,
+    allowed_port,
+    container_security,
+    labels,
+    metadata,
+    pod_security,
+    selector,
+    service_port,
+)
+from kafka_platform.names import user_secret
+from kafka_platform.probe_model import LatencyProbeResources
+
+COMPONENT = "latency-probe"
+GATE = "latency-gate"
+VERSION_ANNOTATION = "kafka-platform/gate-version"
+
+# What the gate's deadline does not count: pulling the image, and ending.
+_START_SECONDS = 180
+# How the gate ends when a try of Kubernetes' own would change nothing: it has tried for as long as it may.
+_FAILED, _REFUSED = 1, 3
+# The program flushes for 5 s and closes its connections.
+_TERMINATION_SECONDS = 20
+
+_CREDENTIALS = "/etc/kafka-platform/credentials"
+_GATEWAY_CA = "/etc/kafka-platform/gateway-ca"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeSettings:
+    """What the objects of a probe follow from."""
+
+    name: str
+    namespace: pulumi.Input[str]
+    connection: KafkaConnection
+    image: str
+    topic: str
+    user: str
+    gateway_url: pulumi.Input[str] | None = None
+    gateway_ca_secret: pulumi.Input[str] | None = None
+    interval: str = "1s"
+    lost_after: str = "30s"
+    gate_probes: int = 20
+    gate_deadline: str = "2m"
+    gate_version: str = ""
+    resources: LatencyProbeResources = field(default_factory=LatencyProbeResources)
+    metrics_namespaces: Sequence[str] = ()
+    broker_ports: Sequence[int] = ()
+
+    @property
+    def own(self) -> dict[str, str]:
+        """The labels that find the pod."""
+        return selector(self.name, COMPONENT)
+
+
+def deployment(settings: ProbeSettings) -> Manifest:
+    """The pod that sends probes all the time."""
+    container = _container(settings) | {
+        "livenessProbe": _asked("/healthz") | {"failureThreshold": 3, "periodSeconds": 20},
+        "ports": [{"containerPort": METRICS_PORT, "name": "metrics"}],
+        "readinessProbe": _asked("/readyz") | {"failureThreshold": 1, "periodSeconds": 5},
+        "startupProbe": _asked("/healthz") | {"failureThreshold": 60, "periodSeconds": 2},
+        # A variable that the program refuses is told in its log.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata(
+            settings.name,
+            settings.namespace,
+            labels(settings.name, COMPONENT),
+            # It is ready while all paths are well. It observes, and never holds up a deployment: the gate does.
+            {"pulumi.com/skipAwait": "true"},
+        ),
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": settings.own},
+            "template": {
+                "metadata": {"labels": labels(settings.name, COMPONENT)},
+                "spec": _pod(settings, container),
+            },
+        },
+    }
+
+
+def service(settings: ProbeSettings) -> Manifest:
+    """Where metrics are collected, above all while the probe is not ready."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(
+            settings.name,
+            settings.namespace,
+            labels(settings.name, COMPONENT),
+            {"pulumi.com/skipAwait": "true"},
+        ),
+        "spec": {
+            "ports": [service_port("metrics", METRICS_PORT)],
+            "publishNotReadyAddresses": True,
+            "selector": settings.own,
+            "type": "ClusterIP",
+        },
+    }
+
+
+def gate_job(settings: ProbeSettings) -> Manifest:
+    """Sends a fixed number of probes, and fails unless all of them come; another version makes another Job."""
+    own = labels(settings.name, GATE)
+    deadline = math.ceil(seconds(settings.gate_deadline))
+    container = _container(
+        settings, "--once", PROBE_COUNT=str(settings.gate_probes), PROBE_DEADLINE_SECONDS=str(deadline)
+    )
+    template: Manifest = {"labels": own}
+    if settings.gate_version:
+        template["annotations"] = {VERSION_ANNOTATION: settings.gate_version}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            # A gate that failed is made again by the next `pulumi up`; it has no name, so that both may exist meanwhile.
+            "annotations": {"pulumi.com/replaceUnready": "true"},
+            "labels": own,
+            "namespace": settings.namespace,
+        },
+        "spec": {
+            "activeDeadlineSeconds": deadline + _START_SECONDS,
+            "backoffLimit": 2,
+            "podFailurePolicy": {
+                "rules": [
+                    {
+                        "action": "FailJob",
+                        "onExitCodes": {"containerName": "probe", "operator": "In", "values": [_FAILED, _REFUSED]},
+                    }
+                ]
+            },
+            "template": {
+                "metadata": template,
+                "spec": _pod(settings, container) | {"restartPolicy": "Never"},
+            },
+        },
+    }
+
+
+def network_policy(settings: ProbeSettings, ports: pulumi.Input[Sequence[Manifest]]) -> Manifest:
+    """Whoever collects metrics reaches the pod; it and the gate reach Kafka and the gateway."""
+    collecting: Manifest = {"namespaceSelector": {}}
+    if settings.metrics_namespaces:
+        expression = {
+            "key": "kubernetes.io/metadata.name",
+            "operator": "In",
+            "values": sorted(settings.metrics_namespaces),
+        }
+        collecting = {"namespaceSelector": {"matchExpressions": [expression]}}
+    both = {"key": "app.kubernetes.io/component", "operator": "In", "values": sorted([COMPONENT, GATE])}
+    instance = {key: value for key, value in settings.own.items() if key != both["key"]}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        "spec": {
+            "egress": [{"ports": [allowed_port(53, "UDP"), allowed_port(53)]}, {"ports": ports}],
+            "ingress": [{"from": [collecting], "ports": [allowed_port(METRICS_PORT)]}],
+            "podSelector": {"matchExpressions": [both], "matchLabels": instance},
+            "policyTypes": ["Ingress", "Egress"],
+        },
+    }
+
+
+def egress_ports(settings: ProbeSettings, bootstrap_servers: str, gateway_url: str | None) -> list[Manifest]:
+    """The ports by which the probe reaches the brokers and the gateway.
+
+    Network policies see the port of a Service's pods, which is 8080 for this platform's gateway.
+    """
+    ports = {*ports_of(bootstrap_servers), *settings.broker_ports}
+    if gateway_url is not None:
+        parts = urlsplit(gateway_url)
+        ports |= {parts.port or (443 if parts.scheme == "https" else 80), HTTP_PORT}
+    return [allowed_port(port) for port in sorted(ports)]
+
+
+def _pod(settings: ProbeSettings, container: Manifest) -> Manifest:
+    return {
+        "automountServiceAccountToken": False,
+        "containers": [container],
+        "enableServiceLinks": False,
+        "securityContext": pod_security(),
+        "terminationGracePeriodSeconds": _TERMINATION_SECONDS,
+        "volumes": _volumes(settings),
+    }
+
+
+def _container(settings: ProbeSettings, *arguments: str, **more: str) -> Manifest:
+    limits = {"memory": settings.resources.memory}
+    if settings.resources.cpu_limit is not None:
+        limits["cpu"] = settings.resources.cpu_limit
+    return {
+        "command": ["python3", "-m", "kafka_platform_runtime.probe", *arguments],
+        "env": _environment(settings, more),
+        "image": settings.image,
+        "name": "probe",
+        "resources": {
+            "limits": limits,
+            "requests": {"cpu": settings.resources.cpu, "memory": settings.resources.memory},
+        },
+        "securityContext": container_security(),
+        "volumeMounts": _mounts(settings),
+    }
+
+
+def _environment(settings: ProbeSettings, more: dict[str, str]) -> list[Manifest]:
+    variables = {
+        "PROBE_INTERVAL_SECONDS": str(seconds(settings.interval)),
+        "PROBE_LOST_AFTER_SECONDS": str(seconds(settings.lost_after)),
+        "PROBE_PORT": str(METRICS_PORT),
+        "PROBE_TOPIC": settings.topic,
+        **more,
+    }
+    if settings.connection.sasl_mechanism is not None:
+        variables["KAFKA_SASL_USERNAME"] = settings.user
+        variables["KAFKA_SASL_PASSWORD_FILE"] = f"{_CREDENTIALS}/password"
+    if settings.gateway_ca_secret is not None:
+        variables["PROBE_GATEWAY_CA_FILE"] = f"{_GATEWAY_CA}/ca.crt"
+    rendered = connection_environment(settings.connection, variables)
+    if settings.gateway_url is not None:
+        rendered.append({"name": "PROBE_GATEWAY_URL", "value": settings.gateway_url})
+    return rendered
+
+
+def _asked(path: str) -> Manifest:
+    return {"httpGet": {"path": path, "port": METRICS_PORT}, "timeoutSeconds": 5}
+
+
+def _mounts(settings: ProbeSettings) -> list[Manifest]:
+    mounts: list[Manifest] = []
+    if settings.connection.sasl_mechanism is not None:
+        mounts.append({"mountPath": _CREDENTIALS, "name": "credentials", "readOnly": True})
+    if settings.gateway_ca_secret is not None:
+        mounts.append({"mountPath": _GATEWAY_CA, "name": "gateway-ca", "readOnly": True})
+    return [*mounts, *ca_mounts(settings.connection)]
+
+
+def _volumes(settings: ProbeSettings) -> list[Manifest]:
+    volumes: list[Manifest] = []
+    if settings.connection.sasl_mechanism is not None:
+        volumes.append(_secret_volume("credentials", user_secret(settings.user), "password"))
+    if settings.gateway_ca_secret is not None:
+        volumes.append(_secret_volume("gateway-ca", settings.gateway_ca_secret, "ca.crt"))
+    return [*volumes, *ca_volumes(settings.connection)]
+
+
+def _secret_volume(name: str, secret: pulumi.Input[str], key: str) -> Manifest:
+    return {"name": name, "secret": {"items": [{"key": key, "path": key}], "secretName": secret}}

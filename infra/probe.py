@@ -1,0 +1,45 @@
+"""`python -m infra probe`: records through a platform that runs, timed and counted, by way of the Kubernetes API alone."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from kafka_platform.probe_model import LATENCY_PROBE
+
+from infra.check import STACKS
+from infra.settings import Settings, SettingsError, read_stack
+
+PROGRAM = ("python3", "-m", "kafka_platform_runtime.probe", "--once", "--table")
+
+
+def probe(stack: str, folder: Path = STACKS, environment: Mapping[str, str] = os.environ) -> int:
+    """Runs the probe once in the pod of the stack's latency probe and prints a table of the paths.
+
+    Returns:
+        0 if every record came, otherwise the exit code of kubectl or of the probe.
+    """
+    file = folder / f"Pulumi.{stack}.yaml"
+    try:
+        settings = read_stack(file)
+    except SettingsError as error:
+        print(f"{file.name}: {error.faults[0]}")
+        return 1
+    if settings.probe is None:
+        print(f"{file.name}: probe: missing, so there is no pod that could send any: write probe: {{}} and deploy it")
+        return 1
+    try:
+        return subprocess.run(command(settings), env=dict(environment), check=False).returncode
+    except FileNotFoundError:
+        print("kubectl is not on the PATH: install it")
+        return 1
+
+
+def command(settings: Settings) -> list[str]:
+    """What is run."""
+    chosen = []
+    if settings.kubernetes.kubeconfig is not None:
+        chosen += ["--kubeconfig", str(Path(settings.kubernetes.kubeconfig).expanduser())]
+    if settings.kubernetes.context is not None:
+        chosen += ["--context", settings.kubernetes.context]
+    return ["kubectl", *chosen, "-n", settings.namespace, "exec", f"deployment/{LATENCY_PROBE}", "--", *PROGRAM]

@@ -1,0 +1,80 @@
+"""Measures how long records take through the platform, and whether any get lost, by records of its own.
+
+Run as `python3 -m kafka_platform_runtime.probe` with the KAFKA_* variables of `connection` and:
+
+- PROBE_TOPIC: a topic for the probe alone; it writes to all of its partitions. The user needs WRITE and READ on it, no group.
+- PROBE_GATEWAY_URL: of an HTTP gateway; probes then are written and read through it too. Default: none.
+- PROBE_GATEWAY_CA_FILE: authority that signed its certificate (default: the usual public ones).
+- PROBE_INTERVAL_SECONDS: pause between two probes to a partition, for each way to write (default 1).
+- PROBE_LOST_AFTER_SECONDS: how long a written probe may take until it counts as lost, if its reader has read on (default 30).
+- PROBE_PORT: of /metrics, /healthz and /readyz (default 9404).
+
+With `--once` it sends PROBE_COUNT probes (default 20) to each partition along every path, ends within PROBE_DEADLINE_SECONDS
+(default 120), prints one line and leaves it at TERMINATION_LOG (default /dev/termination-log). With `--table`, for people, it
+prints a table too and leaves nothing.
+
+Exit code 0: told to end, or all probes came. 1: the deadline passed or a probe was lost, duplicated or out of order; another
+try may help. 3: a variable is missing or wrong.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from kafka_platform_runtime.connection import Connection
+from kafka_platform_runtime.failures import Refused
+from kafka_platform_runtime.probe.gate import Verdict, gate
+from kafka_platform_runtime.probe.program import Log, canary
+from kafka_platform_runtime.probe.settings import Settings
+from kafka_platform_runtime.report import leave
+
+DONE = 0
+FAILED = 1
+REFUSED = 3
+
+
+async def _run(settings: Settings, connection: Connection, *, once: bool) -> Verdict | str:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    log = Log()
+    if once:
+        return await gate(settings, connection, stop, log)
+    file = os.environ.get("KAFKA_SASL_PASSWORD_FILE")
+    reason = await canary(settings, connection, Path(file) if file else None, stop, log)
+    log(f"ended: {reason}")
+    return reason
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The program; see the module."""
+    parser = argparse.ArgumentParser(prog="python3 -m kafka_platform_runtime.probe")
+    parser.add_argument("--once", action="store_true", help="send a fixed number of probes and say what came of them")
+    parser.add_argument("--table", action="store_true", help="with --once: print a table too, and leave no message")
+    chosen = parser.parse_args(arguments)
+    log = Path(os.environ.get("TERMINATION_LOG") or "/dev/termination-log")
+    try:
+        settings = Settings.from_environment(os.environ)
+        result = asyncio.run(_run(settings, Connection.from_environment(os.environ), once=chosen.once))
+    except Refused as refusal:
+        message = "; ".join(refusal.faults)
+        leave(message, log)
+        print(message, file=sys.stderr)
+        return REFUSED
+    if isinstance(result, str):
+        return DONE
+    if chosen.table:
+        print("\n\n".join([result.table, result.line] if result.table else [result.line]))
+    else:
+        leave(result.line, log)
+        print(result.line)
+    return DONE if result.passed else FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

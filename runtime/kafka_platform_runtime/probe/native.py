@@ -1,0 +1,172 @@
+"""Writes and reads probes by Kafka's own protocol."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from kafka_platform_runtime.connection import Complaints, Connection
+from kafka_platform_runtime.failures import Transient, is_rejected, sentence
+from kafka_platform_runtime.probe.tally import Mark, Tally, Way
+
+ASK_SECONDS = 5.0
+"""How long one question to the brokers may take."""
+WRITE_SECONDS = 60.0
+"""How long a write is tried again: a broker that is replaced, its volume included, is back by then."""
+POLL_SECONDS = 0.2
+FLUSH_SECONDS = 5.0
+LONGEST_QUEUE = 20_000
+"""Probes that wait for a broker: what the highest rate sends in WRITE_SECONDS, and more."""
+
+
+class Native:
+    """A producer and a consumer, each with a thread that serves it.
+
+    Args:
+        connection: where Kafka listens, and who logs in.
+        topic: of the probes.
+        say: is told what fails, in one line.
+    """
+
+    def __init__(self, connection: Connection, topic: str, say: Callable[[str], None]) -> None:
+        self._topic = topic
+        self._say = say
+        self._complaints = Complaints()
+        self.failure: str | None = None
+        """Why the producer can never write again; None while it can."""
+        self.errors = 0
+        """Errors that the consumer was told."""
+        self._producer = Producer(
+            connection.confluent(
+                self._complaints,
+                acks="all",
+                enable_idempotence=True,
+                linger_ms=0,
+                message_timeout_ms=int(WRITE_SECONDS * 1000),
+                queue_buffering_max_messages=LONGEST_QUEUE,
+                topic_metadata_refresh_interval_ms=30_000,
+            )
+        )
+        self._consumer = Consumer(
+            connection.confluent(
+                self._complaints,
+                # Partitions are assigned, without a group; librdkafka asks for a name all the same.
+                group_id="no-group",
+                enable_auto_commit=False,
+                enable_auto_offset_store=False,
+                # Where a topic began anew, or records are gone, whatever is left.
+                auto_offset_reset="earliest",
+                isolation_level="read_committed",
+                fetch_wait_max_ms=500,
+                fetch_queue_backoff_ms=1,
+                fetch_error_backoff_ms=100,
+                queued_max_messages_kbytes=1024,
+                fetch_max_bytes=1024 * 1024,
+                allow_auto_create_topics=False,
+            )
+        )
+        self._ended = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def partitions(self) -> int:
+        """How many partitions the topic has.
+
+        Raises:
+            Transient: nobody answers, the login is refused, or the topic is not there (yet) for this user.
+        """
+        try:
+            found = self._producer.list_topics(self._topic, timeout=ASK_SECONDS).topics[self._topic]
+        except KafkaException as failure:
+            self._producer.poll(0)
+            reason = self._complaints.rejection() or self._complaints.reason() or sentence(failure.args[0])
+            raise Transient(f"Kafka does not answer: {reason}") from None
+        if found.error is not None or not found.partitions:
+            reason = _reason(found.error) if found.error is not None else "it has no partition"
+            raise Transient(f"topic {self._topic}: {reason}")
+        return len(found.partitions)
+
+    def ends(self, partitions: int) -> dict[int, int]:
+        """Offset of the next record of each partition.
+
+        Raises:
+            Transient: a partition cannot tell.
+        """
+        found = {}
+        for number in range(partitions):
+            try:
+                place = TopicPartition(self._topic, number)
+                found[number] = self._consumer.get_watermark_offsets(place, timeout=ASK_SECONDS)[1]
+            except KafkaException as failure:
+                raise Transient(f"topic {self._topic}, partition {number}: {_reason(failure.args[0])}") from None
+        return found
+
+    def start(self, tally: Tally, ends: Mapping[int, int]) -> None:
+        """Read from these offsets on."""
+        self._consumer.assign([TopicPartition(self._topic, *place) for place in ends.items()])
+        for name, work in (("native-acknowledgements", self._serve), ("native-reader", lambda: self._read(tally))):
+            thread = threading.Thread(target=work, name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def write(self, tally: Tally, partition: int) -> None:
+        """Send the next probe to a partition; its fate is told to the tally."""
+        mark = tally.send(Way.NATIVE, partition, time.monotonic())
+
+        def delivered(error: KafkaError | None, message: Message) -> None:
+            if error is None:
+                tally.acknowledge(Way.NATIVE, partition, mark.number, message.offset() or 0, time.monotonic())
+                return
+            tally.fail(Way.NATIVE, partition, mark.number)
+            self._say(f"native: a probe was not acknowledged: {_reason(error)}")
+            if error.fatal():
+                self.failure = _reason(error)
+
+        try:
+            self._producer.produce(self._topic, mark.record(), partition=partition, on_delivery=delivered)
+        except (BufferError, KafkaException) as failure:
+            tally.fail(Way.NATIVE, partition, mark.number)
+            self._say(f"native: a probe cannot be sent: {failure}")
+
+    def close(self) -> None:
+        """Give what was sent a moment to be acknowledged, and end the connections."""
+        self._producer.flush(FLUSH_SECONDS)
+        self._ended.set()
+        for thread in self._threads:
+            thread.join(FLUSH_SECONDS)
+        self._consumer.close()
+
+    def _serve(self) -> None:
+        while not self._ended.is_set():
+            self._producer.poll(POLL_SECONDS)
+
+    def _read(self, tally: Tally) -> None:
+        while not self._ended.is_set():
+            message = self._consumer.poll(POLL_SECONDS)
+            now = time.monotonic()
+            if message is None:
+                continue
+            error = message.error()
+            if error is None:
+                tally.read(Way.NATIVE, message.partition() or 0, message.offset() or 0, _mark(message.value()), now)
+            # The client looks for the coordinator of its group even if nothing is done in the group: that this is
+            # denied means nothing.
+            elif error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
+                self.errors += 1
+                self._say(f"native: the reader was told: {_reason(error)}")
+
+
+def _mark(value: bytes | None) -> Mark | None:
+    try:
+        return Mark.of(json.loads(value or b"null"))
+    except ValueError:
+        return None
+
+
+def _reason(error: KafkaError) -> str:
+    if is_rejected(error):
+        return f"the login was refused: {sentence(error)}"
+    if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+        return "this user may not use the topic: it needs WRITE and READ on it"
+    return sentence(error)

@@ -1,0 +1,228 @@
+"""Sends probes along every path, as long as it is told to."""
+
+import asyncio
+import contextlib
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path as File
+from typing import Any
+
+from kafka_platform_runtime.connection import Connection
+from kafka_platform_runtime.failures import Transient
+from kafka_platform_runtime.probe import metrics
+from kafka_platform_runtime.probe.native import Native
+from kafka_platform_runtime.probe.settings import Settings
+from kafka_platform_runtime.probe.tally import Path, Tally, Way
+from kafka_platform_runtime.probe.web import Web
+
+REMEMBERED_SECONDS = 600.0
+"""How long a probe is remembered. The topic keeps records for longer (an hour, as the platform declares it), so that what
+a reader missed in this time is there for it, and no probe is taken for lost because it had become old."""
+JUDGE_SECONDS = 1.0
+WATCH_SECONDS = 30.0
+"""How often it is looked whether the topic and the password are still those that the program began with."""
+REPEAT_SECONDS = 60.0
+"""How long a line is not said again."""
+PAUSE_SECONDS = 1.0
+MOST_BEHIND_SECONDS = 40.0
+"""Writes by HTTP to a partition wait for each other. What is due meanwhile is sent late, and its latency counts from when it
+was due; what would be later than this is left out."""
+
+
+class Log:
+    """Lines with the seconds since the beginning; what is said again and again is said once a minute."""
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+        self._said: dict[str, float] = {}
+        self.last: dict[str, str] = {}
+        """The last line about each subject, which is what stands before its first colon."""
+
+    def __call__(self, line: str) -> None:
+        """Say it."""
+        now = time.monotonic()
+        self.last[line.partition(":")[0]] = line
+        if now - self._said.get(line, -REPEAT_SECONDS) < REPEAT_SECONDS:
+            return
+        self._said = {each: at for each, at in self._said.items() if now - at < REPEAT_SECONDS} | {line: now}
+        sys.stdout.write(f"{now - self._begun:8.1f}s  {line}\n")
+        sys.stdout.flush()
+
+
+class Prober:
+    """The connections, and the tasks that send probes.
+
+    Args:
+        settings: what it is told.
+        connection: where Kafka listens, and who logs in.
+        log: where it tells what fails.
+    """
+
+    def __init__(self, settings: Settings, connection: Connection, log: Log) -> None:
+        self.settings = settings
+        self.log = log
+        self.native = Native(connection, settings.topic, log)
+        self.web: Web | None = None
+        if settings.gateway is not None:
+            self.web = Web(settings.gateway, settings.gateway_ca, connection, settings.topic, log)
+        self.ways = [Way.NATIVE] if self.web is None else [Way.NATIVE, Way.HTTP]
+        self.readers: dict[Way, Callable[[], int]] = {Way.NATIVE: lambda: self.native.errors}
+        """How often reading was interrupted, by way."""
+        if (web := self.web) is not None:
+            self.readers[Way.HTTP] = lambda: web.errors
+        self.partitions = 0
+
+    async def begin(self, observe: Callable[[Path, float, int, int], None], remembered: float) -> Tally:
+        """Wait until the topic is there, and make the tally.
+
+        Raises:
+            Refused: the topic has too many partitions for the interval.
+        """
+        while True:
+            try:
+                self.partitions = await asyncio.to_thread(self.native.partitions)
+                self.settings.check_rate(self.partitions)
+                self._ends = await asyncio.to_thread(self.native.ends, self.partitions)
+            except Transient as trouble:
+                self.log(f"begin: {trouble}")
+                await asyncio.sleep(PAUSE_SECONDS)
+            else:
+                break
+        return Tally(
+            run=uuid.uuid4().hex,
+            writers=self.ways,
+            readers=self.ways,
+            partitions=self.partitions,
+            lost_after=self.settings.lost_after,
+            remembered=remembered,
+            observe=observe,
+        )
+
+    @contextlib.asynccontextmanager
+    async def reading(self, tally: Tally) -> AsyncIterator[None]:
+        """Readers of every way, and the judge."""
+        self.native.start(tally, self._ends)
+        tasks = [asyncio.create_task(self._judge(tally))]
+        if self.web is not None:
+            tasks.append(asyncio.create_task(self.web.read(tally, self._ends)))
+        try:
+            yield
+        finally:
+            await end(tasks)
+
+    async def send(self, tally: Tally, interval: float, count: int | None = None) -> None:
+        """Send probes by every way to every partition, so many to each or until cancelled."""
+        begin = time.monotonic()
+        writers = []
+        for number in range(self.partitions):
+            # Not all at once: the load is even, and so is what a path's neighbours do to it.
+            due = begin + interval * number / self.partitions
+            writers.append(self._send_native(tally, number, due, interval, count))
+            if self.web is not None:
+                writers.append(self._send_http(self.web, tally, number, due + interval / 2, interval, count))
+        async with asyncio.TaskGroup() as group:
+            for writer in writers:
+                group.create_task(writer)
+
+    async def close(self) -> None:
+        """End the connections."""
+        if self.web is not None:
+            await self.web.close()
+        await asyncio.to_thread(self.native.close)
+
+    async def _send_native(self, tally: Tally, partition: int, due: float, interval: float, count: int | None) -> None:
+        sent = 0
+        while count is None or sent < count:
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            self.native.write(tally, partition)
+            sent += 1
+            due = max(due + interval, time.monotonic())
+
+    async def _send_http(
+        self, gateway: Web, tally: Tally, partition: int, due: float, interval: float, count: int | None
+    ) -> None:
+        sent = 0
+        while count is None or sent < count:
+            now = time.monotonic()
+            if due > now:
+                await asyncio.sleep(due - now)
+                due = time.monotonic()
+            await gateway.write(tally, partition, due)
+            sent += 1
+            due = max(due + interval, time.monotonic() - MOST_BEHIND_SECONDS)
+
+    async def _judge(self, tally: Tally) -> None:
+        while True:
+            await asyncio.sleep(JUDGE_SECONDS)
+            tally.judge(time.monotonic())
+
+
+async def end(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancel what still runs; raises what failed before."""
+    for task in tasks:
+        task.cancel()
+    done = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in done:
+        if isinstance(result, Exception):
+            raise result
+
+
+async def canary(
+    settings: Settings, connection: Connection, password_file: File | None, stop: asyncio.Event, log: Log
+) -> str:
+    """Send probes and tell of them until `stop` is set, or what it began with has changed; the reason why it ended.
+
+    Raises:
+        Refused: the topic has too many partitions for the interval.
+    """
+    prober = Prober(settings, connection, log)
+    counted = metrics.Metrics(prober.readers)
+    tally: Tally | None = None
+
+    def not_ready() -> str | None:
+        if tally is None:
+            return log.last.get("begin", "has not begun yet")
+        return tally.silent(time.monotonic())
+
+    server = await metrics.serve(settings.port, counted, not_ready)
+    try:
+        beginning = asyncio.create_task(
+            prober.begin(lambda path, seconds, *_: counted.observe(path, seconds), REMEMBERED_SECONDS)
+        )
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({beginning, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not beginning.done():
+            beginning.cancel()
+            return "told to end"
+        tally = await beginning
+        counted.of(tally)
+        paths = ", ".join(f"{write}->{read}" for write, read in tally.paths)
+        log(f"begun: {paths}; topic {settings.topic}, {prober.partitions} partitions, every {settings.interval:g} s")
+        async with prober.reading(tally):
+            sending = asyncio.create_task(prober.send(tally, settings.interval))
+            watching = asyncio.create_task(_changed(prober, password_file, connection.password))
+            done, _ = await asyncio.wait({sending, watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            reason = await watching if watching in done else "told to end"
+            await end([sending, watching])
+        return reason
+    finally:
+        await server.cleanup()
+        await prober.close()
+
+
+async def _changed(prober: Prober, password_file: File | None, password: str | None) -> str:
+    """Return when something is not what it was at the beginning: then begin anew."""
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        if prober.native.failure is not None:
+            return f"the producer cannot go on: {prober.native.failure}"
+        if password_file is not None:
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                if password_file.read_text(encoding="utf-8").rstrip("\r\n") != password:
+                    return "the password has changed"
+        with contextlib.suppress(Transient):
+            partitions = await asyncio.to_thread(prober.native.partitions)
+            if partitions != prober.partitions:
+                return f"the topic has {partitions} partitions, and had {prober.partitions}"

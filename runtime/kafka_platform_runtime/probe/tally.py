@@ -1,0 +1,252 @@
+"""What became of each probe: the rules by which probes count as read, lost, duplicated or out of order. No clock, no I/O.
+
+A path is a way to write and a way to read, such as http->native. For each way to write and each partition the probes are
+numbered, and the next one is sent only when its order after the one before is promised. What counts, for each path:
+
+- written: Kafka acknowledged it. A probe without an acknowledgement is a write error; it may have been written all the same,
+  is never counted as lost or out of order, and is measured if it comes.
+- read: the reader was given it for the first time.
+- lost: written, not read within `lost_after` seconds of its acknowledgement, and the reader has read on past it: it was given
+  a later probe, or was told that the records there are gone. A reader that cannot read (brokers or gateway are away) has not
+  read on, so that its probes wait for it and none is lost by that.
+- found: was counted as lost and came after all.
+- duplicated: the reader was given it once more.
+- out of order: written, and the reader was given a later one of the same writer and partition before it.
+- undecided: written, and after `remembered` seconds neither read nor passed. It is forgotten then, which bounds the memory.
+"""
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+
+
+class Way(StrEnum):
+    """How a probe is written or read."""
+
+    NATIVE = "native"
+    """Kafka's own protocol."""
+    HTTP = "http"
+    """The gateway."""
+
+
+class Kind(StrEnum):
+    """What is counted for each path; WRITTEN and WRITE_ERROR for each way to write."""
+
+    WRITTEN = "written"
+    WRITE_ERROR = "write_error"
+    READ = "read"
+    LOST = "lost"
+    FOUND = "found"
+    DUPLICATED = "duplicated"
+    OUT_OF_ORDER = "out_of_order"
+    UNDECIDED = "undecided"
+
+
+Path = tuple[Way, Way]
+"""How it is written, how it is read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """What a probe's record says."""
+
+    run: str
+    """Which run of which program sent it; records of others are ignored."""
+    write: Way
+    number: int
+    """Its place among the probes of this way to write and this partition, from 0."""
+    sent: int
+    """Nanoseconds of the monotonic clock of the program that sent it: only that program can compare them."""
+
+    def record(self) -> bytes:
+        """The record's value."""
+        content = {"run": self.run, "write": self.write.value, "number": self.number, "sent": self.sent}
+        return json.dumps(content, separators=(",", ":")).encode()
+
+    @classmethod
+    def of(cls, content: object) -> "Mark | None":
+        """What a decoded record says; None if it is no probe's."""
+        match content:
+            case {"run": str(run), "write": str(write), "number": int(number), "sent": int(sent)} if write in set(Way):
+                return cls(run=run, write=Way(write), number=number, sent=sent)
+        return None
+
+
+class _Fate(Enum):
+    WAITING = 1
+    READ = 2
+    LOST = 3
+
+
+@dataclass(kw_only=True, slots=True)
+class _Probe:
+    sent: float
+    fates: dict[Way, _Fate]
+    acknowledged: float | None = None
+    offset: int = -1
+    failed: bool = False
+    overtaken: list[Way] = field(default_factory=list)
+
+
+class _Sequence:
+    """The probes of one way to write and one partition, oldest first."""
+
+    def __init__(self) -> None:
+        self.probes: dict[int, _Probe] = {}
+        self.next = 0
+        self.highest: dict[Way, int] = {}
+
+
+class Tally:
+    """Keeps the probes of one run. Threads may call it at the same time.
+
+    Args:
+        run: what tells its records from others.
+        writers: ways to write.
+        readers: ways to read.
+        partitions: of the topic.
+        lost_after: seconds after the acknowledgement in which a probe has to be read.
+        remembered: seconds for which a probe is remembered after it was sent; longer than an unanswered write takes.
+        observe: is told each latency in seconds, with the path, partition and number of the probe.
+    """
+
+    def __init__(
+        self,
+        *,
+        run: str,
+        writers: Sequence[Way],
+        readers: Sequence[Way],
+        partitions: int,
+        lost_after: float,
+        remembered: float,
+        observe: Callable[[Path, float, int, int], None],
+    ) -> None:
+        self.run = run
+        self.paths: list[Path] = [(write, read) for write in writers for read in readers]
+        self.counts: Counter[tuple[Kind, Way, Way | None]] = Counter()
+        self.last_read: dict[Path, float] = {}
+        """When a probe came last."""
+        self._readers = tuple(readers)
+        self._lost_after = lost_after
+        self._remembered = remembered
+        self._observe = observe
+        self._sequences = {(write, number): _Sequence() for write in writers for number in range(partitions)}
+        self._positions: dict[tuple[Way, int], int] = {}
+        self._lock = threading.Lock()
+
+    def send(self, write: Way, partition: int, now: float) -> Mark:
+        """The next probe, which is about to be sent. `now` is when it is (or should have been), in monotonic seconds."""
+        with self._lock:
+            sequence = self._sequences[write, partition]
+            number = sequence.next
+            sequence.next += 1
+            fates = dict.fromkeys(self._readers, _Fate.WAITING)
+            sequence.probes[number] = _Probe(sent=now, fates=fates)
+        return Mark(run=self.run, write=write, number=number, sent=round(now * 1e9))
+
+    def acknowledge(self, write: Way, partition: int, number: int, offset: int, now: float) -> None:
+        """Kafka has the probe, at this offset."""
+        with self._lock:
+            self.counts[Kind.WRITTEN, write, None] += 1
+            probe = self._sequences[write, partition].probes.get(number)
+            if probe is not None:
+                probe.acknowledged, probe.offset = now, offset
+                for read in probe.overtaken:
+                    self.counts[Kind.OUT_OF_ORDER, write, read] += 1
+
+    def fail(self, write: Way, partition: int, number: int) -> None:
+        """There is no acknowledgement, and will be none: nobody knows whether Kafka has the probe."""
+        with self._lock:
+            self.counts[Kind.WRITE_ERROR, write, None] += 1
+            probe = self._sequences[write, partition].probes.get(number)
+            if probe is not None:
+                probe.failed = True
+
+    def read(self, read: Way, partition: int, offset: int, mark: Mark | None, now: float) -> None:
+        """A reader was given a record at `now`; `mark` is None if it is no probe's."""
+        with self._lock:
+            self._positions[read, partition] = offset + 1
+            if mark is None or mark.run != self.run or (mark.write, partition) not in self._sequences:
+                return
+            write, number = mark.write, mark.number
+            sequence = self._sequences[write, partition]
+            probe = sequence.probes.get(number)
+            highest = sequence.highest.get(read, -1)
+            sequence.highest[read] = max(highest, number)
+            if probe is None:
+                return  # forgotten
+            if probe.fates[read] is _Fate.READ:
+                self.counts[Kind.DUPLICATED, write, read] += 1
+                return
+            if probe.fates[read] is _Fate.LOST:
+                self.counts[Kind.FOUND, write, read] += 1
+            probe.fates[read] = _Fate.READ
+            self.counts[Kind.READ, write, read] += 1
+            self.last_read[write, read] = now
+            if number < highest and not probe.failed:
+                if probe.acknowledged is None:
+                    probe.overtaken.append(read)  # counted when it turns out to have been written
+                else:
+                    self.counts[Kind.OUT_OF_ORDER, write, read] += 1
+            self._observe((write, read), now - mark.sent / 1e9, partition, number)
+
+    def passed(self, read: Way, partition: int, position: int) -> None:
+        """A reader was told that there is nothing before this offset that it has not been given."""
+        with self._lock:
+            self._positions[read, partition] = position
+
+    def judge(self, now: float) -> None:
+        """Count what is lost by now, and forget what is old."""
+        with self._lock:
+            for (write, partition), sequence in self._sequences.items():
+                for number, probe in list(sequence.probes.items()):
+                    for read, fate in probe.fates.items():
+                        if fate is _Fate.WAITING and self._is_lost(sequence, read, partition, number, probe, now):
+                            probe.fates[read] = _Fate.LOST
+                            self.counts[Kind.LOST, write, read] += 1
+                    if now - probe.sent >= self._remembered:
+                        del sequence.probes[number]
+                        if probe.acknowledged is not None:
+                            for read, fate in probe.fates.items():
+                                self.counts[Kind.UNDECIDED, write, read] += fate is _Fate.WAITING
+
+    def _is_lost(self, sequence: _Sequence, read: Way, partition: int, number: int, probe: _Probe, now: float) -> bool:
+        if probe.acknowledged is None or now - probe.acknowledged < self._lost_after:
+            return False
+        return self._positions.get((read, partition), -1) > probe.offset or sequence.highest.get(read, -1) > number
+
+    def waiting(self) -> Iterator[tuple[Path, int, float]]:
+        """For each path: probes that are written and not read yet, and when the oldest of them was acknowledged."""
+        with self._lock:
+            found: dict[Path, list[float]] = {path: [] for path in self.paths}
+            for (write, _), sequence in self._sequences.items():
+                for probe in sequence.probes.values():
+                    if probe.acknowledged is not None:
+                        for read, fate in probe.fates.items():
+                            if fate is _Fate.WAITING:
+                                found[write, read].append(probe.acknowledged)
+        for path, times in found.items():
+            yield path, len(times), min(times, default=0.0)
+
+    def unsettled(self) -> bool:
+        """Whether there are probes whose writing has not ended, or which are written and neither read nor lost."""
+        with self._lock:
+            return any(
+                not probe.failed and (probe.acknowledged is None or _Fate.WAITING in probe.fates.values())
+                for sequence in self._sequences.values()
+                for probe in sequence.probes.values()
+            )
+
+    def silent(self, now: float) -> str | None:
+        """Which paths have brought no probe for `lost_after` seconds, in one line; None if all did."""
+        told = []
+        for write, read in self.paths:
+            last = self.last_read.get((write, read))
+            if last is None:
+                told.append(f"{write}->{read} has brought no probe yet")
+            elif now - last > self._lost_after:
+                told.append(f"{write}->{read} has brought no probe for {now - last:.0f} s")
+        return "; ".join(told) or None

@@ -1,0 +1,163 @@
+"""Writes and reads probes through the HTTP gateway."""
+
+import asyncio
+import json
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from kafka_platform_runtime.connection import Connection
+from kafka_platform_runtime.probe.tally import Mark, Tally, Way
+
+JSON = "application/vnd.kafka.json.v2+json"
+WRITE_SECONDS = 40.0
+"""How long a write may take: the gateway itself answers after 30 s at most, unless its `limits.timeout` says otherwise."""
+HEARTBEAT_SECONDS = 5
+"""How long an idle stream may be silent."""
+SILENT_SECONDS = 20.0
+"""After this long without a heartbeat the stream is dead, whatever TCP says."""
+SHORTEST_PAUSE = 0.2
+LONGEST_PAUSE = 2.0
+GONE = 416
+"""The records at the cursor were deleted, or the topic began anew."""
+
+
+class Web:
+    """Speaks with the gateway as the Kafka user of the connection.
+
+    Args:
+        url: of the gateway.
+        authority: file with the authority that signed its certificate; None: the usual public ones.
+        connection: who logs in.
+        topic: of the probes.
+        say: is told what fails, in one line.
+    """
+
+    def __init__(
+        self, url: str, authority: Path | None, connection: Connection, topic: str, say: Callable[[str], None]
+    ) -> None:
+        self._url = f"{url}/topics/{topic}"
+        self._say = say
+        self.errors = 0
+        """How often the stream ended or could not be opened."""
+        self.reading = False
+        """Whether the stream is open."""
+        headers = {}
+        if connection.username is not None:
+            headers["Authorization"] = aiohttp.BasicAuth(
+                connection.username, connection.password or "", "utf-8"
+            ).encode()
+        tls = ssl.create_default_context(cafile=authority) if authority is not None else True
+        self._session = aiohttp.ClientSession(
+            headers=headers, connector=aiohttp.TCPConnector(ssl=tls, limit=0), read_bufsize=2**20
+        )
+
+    async def write(self, tally: Tally, partition: int, due: float) -> None:
+        """Send the next probe to a partition and wait for its fate, which is told to the tally."""
+        mark = tally.send(Way.HTTP, partition, due)
+        body = b'{"records":[{"value":%b,"partition":%d}]}' % (mark.record(), partition)
+        try:
+            async with self._session.post(
+                self._url,
+                data=body,
+                headers={"Content-Type": JSON},
+                timeout=aiohttp.ClientTimeout(total=WRITE_SECONDS),
+            ) as answer:
+                content = await answer.json(content_type=None)
+                now = time.monotonic()
+                entry = _entry(content)
+                if answer.status == 200 and "offset" in entry:
+                    tally.acknowledge(Way.HTTP, partition, mark.number, int(entry["offset"]), now)
+                    return
+                reason = f"{answer.status}: {entry.get('error') or entry.get('message') or 'no reason'}"
+        except (aiohttp.ClientError, TimeoutError, ValueError) as failure:
+            reason = _told(failure)
+        tally.fail(Way.HTTP, partition, mark.number)
+        self._say(f"http: a probe was not acknowledged: {reason}")
+
+    async def read(self, tally: Tally, ends: Mapping[int, int]) -> None:
+        """Read from these offsets on, until cancelled; where the stream broke it is taken up again."""
+        cursor = ",".join(f"{partition}:{offset}" for partition, offset in sorted(ends.items()))
+        pause = SHORTEST_PAUSE
+        while True:
+            reason = "the gateway ended it"
+            try:
+                async for kind, at, data in self._events(cursor):
+                    pause = SHORTEST_PAUSE
+                    if kind == "error":
+                        reason = f"{data.get('error_code')}: {data.get('message')}"
+                        if str(data.get("error_code")).startswith(str(GONE)):
+                            at = "earliest"
+                    elif kind == "gap":
+                        tally.passed(Way.HTTP, int(data["partition"]), int(data["to"]))
+                    elif kind == "records":
+                        value = None if data.get("format") == "binary" else Mark.of(data.get("value"))
+                        tally.read(Way.HTTP, int(data["partition"]), int(data["offset"]), value, time.monotonic())
+                    cursor = at or cursor
+            except _Refused as refused:
+                reason = str(refused)
+                cursor = "earliest" if refused.status == GONE else cursor
+            except (aiohttp.ClientError, TimeoutError, ValueError, KeyError) as failure:
+                reason = _told(failure)
+            self.reading = False
+            self.errors += 1
+            self._say(f"http: the stream ended: {reason}")
+            await asyncio.sleep(pause)
+            pause = min(LONGEST_PAUSE, pause * 2)
+
+    async def close(self) -> None:
+        """End the connections."""
+        await self._session.close()
+
+    async def _events(self, cursor: str) -> AsyncIterator[tuple[str, str | None, dict[str, Any]]]:
+        """Type, id and data of each Server-Sent Event."""
+        async with self._session.get(
+            f"{self._url}/stream",
+            params={"from": cursor, "format": "json", "heartbeat": str(HEARTBEAT_SECONDS)},
+            headers={"Accept": "text/event-stream"},
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=SILENT_SECONDS),
+        ) as answer:
+            if answer.status != 200:
+                entry = _entry(await answer.json(content_type=None))
+                raise _Refused(answer.status, f"{answer.status}: {entry.get('message', 'no reason')}")
+            self.reading = True
+            kind, at, data = "records", None, ""
+            async for raw in answer.content:
+                line = raw.decode().rstrip("\r\n")
+                name, _, value = line.partition(":")
+                value = value.removeprefix(" ")
+                if not line:
+                    if data:
+                        yield kind, at, json.loads(data)
+                    elif at is not None:
+                        yield "cursor", at, {}
+                    kind, at, data = "records", None, ""
+                elif name == "event":
+                    kind = value
+                elif name == "id":
+                    at = value
+                elif name == "data":
+                    data += value
+
+
+class _Refused(Exception):  # noqa: N818 - an answer, not a malfunction
+    def __init__(self, status: int, text: str) -> None:
+        self.status = status
+        super().__init__(text)
+
+
+def _entry(content: Any) -> dict[str, Any]:
+    """The only record's entry in an answer, or the answer itself where it is an error."""
+    entries = content.get("offsets") if isinstance(content, dict) else None
+    found = entries[0] if isinstance(entries, list) and entries else content
+    return found if isinstance(found, dict) else {}
+
+
+def _told(failure: BaseException) -> str:
+    if isinstance(failure, TimeoutError):
+        return "no answer in time"
+    return str(failure) or type(failure).__name__

@@ -1,0 +1,75 @@
+"""Every object of a latency probe, as a real API server takes it: by a dry run, nothing is made."""
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from kafka_platform import probe_objects
+from kafka_platform.connection import KafkaConnection
+from kafka_platform.probe_model import LatencyProbeResources
+from kafka_platform.probe_objects import ProbeSettings
+
+NAMESPACE = "probe-objects"
+
+
+def rendered(*, full: bool) -> list[dict[str, Any]]:
+    """All objects; `full` is with everything that is optional."""
+    settings = ProbeSettings(
+        name="canary",
+        namespace=NAMESPACE,
+        connection=KafkaConnection(
+            cluster="events",
+            namespace=NAMESPACE,
+            bootstrap_servers="events:9092",
+            security_protocol="SASL_SSL" if full else "SASL_PLAINTEXT",
+            sasl_mechanism="SCRAM-SHA-512",
+            ca_secret="kafka-tls" if full else None,
+        ),
+        image="ghcr.io/kafka-platform/runtime:0.1.0",
+        topic="latency-probe",
+        user="latency-probe",
+        gateway_url="https://gateway" if full else None,
+        gateway_ca_secret="data-ca" if full else None,
+        gate_version="1" if full else "",
+        resources=LatencyProbeResources(cpu_limit="1") if full else LatencyProbeResources(),
+        metrics_namespaces=["monitoring"] if full else (),
+        broker_ports=[9094] if full else (),
+    )
+    ports = probe_objects.egress_ports(settings, "events:9092", "https://gateway" if full else None)
+    gate = probe_objects.gate_job(settings)
+    gate["metadata"]["name"] = "gate"  # Pulumi's to give
+    return [
+        probe_objects.network_policy(settings, ports),
+        probe_objects.service(settings),
+        probe_objects.deployment(settings),
+        gate,
+    ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _namespace(environment: Mapping[str, str]) -> Iterator[None]:
+    subprocess.run(["kubectl", "create", "namespace", NAMESPACE], env=environment, check=False, capture_output=True)
+    labels = ["pod-security.kubernetes.io/warn=restricted", "pod-security.kubernetes.io/warn-version=latest"]
+    label = ["kubectl", "label", "--overwrite", "namespace", NAMESPACE, *labels]
+    subprocess.run(label, env=environment, check=True, capture_output=True)
+    yield
+    delete = ["kubectl", "delete", "namespace", NAMESPACE, "--wait=false"]
+    subprocess.run(delete, env=environment, check=False, capture_output=True)
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["plain", "full"])
+def test_the_api_server_takes_every_object_without_a_warning(full: bool, environment: Mapping[str, str]) -> None:
+    objects = rendered(full=full)
+    done = subprocess.run(
+        ["kubectl", "apply", "--server-side", "--dry-run=server", "--validate=strict", "-o", "json", "-f", "-"],
+        input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}),
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    # Neither about fields nor about the restricted Pod Security Standard.
+    assert not done.stderr, f"warnings: {done.stderr}"
+    assert [each["kind"] for each in json.loads(done.stdout)["items"]] == [each["kind"] for each in objects]
