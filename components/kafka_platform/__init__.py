@@ -34,6 +34,7 @@ from kafka_platform.model import (
     User,
 )
 from kafka_platform.probe_model import LatencyProbeResources, latency_probe_topic, latency_probe_user
+from kafka_platform.scaling_model import Commit, CpuScale, CronScale, OffsetReset, PrometheusScale, Scale
 from kafka_platform.strimzi_model import (
     Authentication,
     Authorities,
@@ -57,6 +58,15 @@ from kafka_platform.strimzi_model import (
     TolerationEffect,
     Volume,
 )
+from kafka_platform.worker_model import (
+    Assignment,
+    Egress,
+    PartitionBy,
+    Partitioning,
+    WorkerProbe,
+    WorkerProbes,
+    WorkerResources,
+)
 
 if TYPE_CHECKING:
     from kafka_platform.cluster import ExternalKafka, KafkaCluster, KafkaClusterArgs
@@ -65,10 +75,13 @@ if TYPE_CHECKING:
     from kafka_platform.keda_operator import KedaOperator, KedaOperatorArgs
     from kafka_platform.probe import LatencyProbe, LatencyProbeArgs
     from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
+    from kafka_platform.scaler import Scaler, ScalerArgs
+    from kafka_platform.worker import StreamWorker, StreamWorkerArgs
 
 __all__ = [
     "Acl",
     "AclResource",
+    "Assignment",
     "Authentication",
     "Authorities",
     "Balance",
@@ -79,9 +92,13 @@ __all__ = [
     "BrokerTlsRoutes",
     "Cleanup",
     "ClusterQuotas",
+    "Commit",
+    "CpuScale",
+    "CronScale",
     "CustomAuthentication",
     "Defaults",
     "Deletion",
+    "Egress",
     "Engine",
     "Exposure",
     "ExternalKafka",
@@ -112,13 +129,22 @@ __all__ = [
     "Metrics",
     "NodePortExposure",
     "NodePorts",
+    "OffsetReset",
     "Operation",
+    "PartitionBy",
+    "Partitioning",
     "Pool",
+    "PrometheusScale",
     "Quotas",
     "Resources",
     "Role",
     "SaslMechanism",
+    "Scale",
+    "Scaler",
+    "ScalerArgs",
     "SecurityProtocol",
+    "StreamWorker",
+    "StreamWorkerArgs",
     "StrimziKafka",
     "StrimziListeners",
     "TieredStorage",
@@ -127,6 +153,9 @@ __all__ = [
     "Topic",
     "User",
     "Volume",
+    "WorkerProbe",
+    "WorkerProbes",
+    "WorkerResources",
     "latency_probe_topic",
     "latency_probe_user",
 ]
@@ -145,6 +174,10 @@ _PULUMI = {
     "KedaOperatorArgs": "keda_operator",
     "LatencyProbe": "probe",
     "LatencyProbeArgs": "probe",
+    "Scaler": "scaler",
+    "ScalerArgs": "scaler",
+    "StreamWorker": "worker",
+    "StreamWorkerArgs": "worker",
 }
 
 

@@ -1,9 +1,11 @@
 """What a pod needs to reach a Kafka, besides a login: variables of our programs and the authority to trust."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.kubernetes import Manifest, environment
+from kafka_platform.names import user_secret
 
 _CA = "/etc/kafka-platform/ca"
 
@@ -32,3 +34,10 @@ def ca_volumes(connection: KafkaConnection) -> list[Manifest]:
         return []
     ca = {"items": [{"key": "ca.crt", "path": "ca.crt"}], "secretName": connection.ca_secret}
     return [{"name": "ca", "secret": ca}]
+
+
+def with_authority_of(connection: KafkaConnection, user: str | None) -> KafkaConnection:
+    """The connection, with the authority from the user's own Secret if it is delivered with it, as it is by Strimzi."""
+    if connection.authority is None or user is None:
+        return connection
+    return replace(connection, ca_secret=user_secret(user))

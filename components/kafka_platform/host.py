@@ -18,6 +18,8 @@ from kafka_platform.gateway import HttpGateway, HttpGatewayArgs
 from kafka_platform.keda_operator import KedaOperator, KedaOperatorArgs
 from kafka_platform.probe import LatencyProbe, LatencyProbeArgs
 from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
+from kafka_platform.scaler import Scaler, ScalerArgs
+from kafka_platform.worker import StreamWorker, StreamWorkerArgs
 
 PACKAGE = "kafka-platform"
 
@@ -27,6 +29,8 @@ _COMPONENTS: dict[type[pulumi.ComponentResource], type] = {
     KafkaResources: KafkaResourcesArgs,
     KedaOperator: KedaOperatorArgs,
     LatencyProbe: LatencyProbeArgs,
+    Scaler: ScalerArgs,
+    StreamWorker: StreamWorkerArgs,
 }
 
 

@@ -53,7 +53,7 @@ def _snake(key: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in key)
 
 
-def after(value: _T, *resources: pulumi.Resource) -> "pulumi.Output[_T]":
+def after(value: "pulumi.Input[_T]", *resources: pulumi.Resource) -> "pulumi.Output[_T]":
     """The value, known in previews too, for resources that must not be made before those given are ready."""
     return pulumi.Output.all(*(resource.urn for resource in resources)).apply(lambda _: value)
 

@@ -81,6 +81,16 @@ def check_service_name(name: str, what: str) -> None:
         raise ValueError(f"{name!r} is too long for a {what}'s name: use up to 50 characters")
 
 
+def check_workload(name: str, what: str, longest: int = 33) -> None:
+    """Raises unless `name` can be a worker or a scaler: it is a Service's and a Kafka user's, and part of longer names."""
+    check_label(name, "name")
+    if name[0].isdigit():
+        raise ValueError(f"{name!r} is not a Service's name: begin it with a letter")
+    check_user(name)
+    if len(name) > longest:
+        raise ValueError(f"{name!r} is too long for a {what}'s name: use up to {longest} characters")
+
+
 def user_secret(user: str) -> str:
     """Name of the Secret with a user's credentials."""
     return f"{user}-kafka"

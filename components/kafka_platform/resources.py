@@ -30,6 +30,8 @@ class KafkaResourcesArgs(Args):
     """Topics by name. One that is taken out keeps its records, unless it said `deletion: allow`."""
     users: Mapping[str, User] = field(default_factory=dict)
     """Users by name, with what they may do. One that is taken out can no longer log in."""
+    user_namespace: pulumi.Input[str] | None = None
+    """Namespace that the Secrets of users without one are delivered to. Default: the connection's."""
     runtime_image: str = RUNTIME_IMAGE
     """Image of this platform's own programs."""
 
@@ -64,8 +66,8 @@ class KafkaResources(pulumi.ComponentResource):
     """Topics, users, ACLs and quotas: by one Job that runs when any of them changes, or by Strimzi's custom resources.
 
     Each user gets a generated SCRAM-SHA-512 password, delivered in the Secret `<user>-kafka` of the user's namespace
-    with the keys `username`, `password`, `bootstrap-servers`, `security-protocol`, `sasl-mechanism`, `client.properties`
-    and, where Strimzi runs the Kafka, `ca.crt`. A user with a certificate finds `user.crt`, `user.key` and `ca.crt` there.
+    with the keys `username`, `password`, `bootstrap-servers`, `security-protocol`, `sasl-mechanism`, `client.properties`,
+    `librdkafka.conf` and, where Strimzi runs the Kafka, `ca.crt`. A user with a certificate finds `user.crt`, `user.key` and `ca.crt` there.
     """
 
     user_secrets: pulumi.Output[Mapping[str, str]]
@@ -190,7 +192,8 @@ class KafkaResources(pulumi.ComponentResource):
         return place(Secret, f"{self._name}-{user}-kafka", manifest, child)
 
     def _namespace(self, user: str) -> pulumi.Input[str]:
-        return self._args.users[user].namespace or self._args.connection.namespace
+        default = self._args.connection.namespace if self._args.user_namespace is None else self._args.user_namespace
+        return self._args.users[user].namespace or default
 
 
 def _plain(value: pulumi.Input[int] | None) -> int | None:

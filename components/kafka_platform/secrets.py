@@ -14,7 +14,7 @@ CA_FILE = "/etc/kafka-platform/ca/ca.crt"
 USER_FOLDER = "/etc/kafka-platform/user"
 """Where client.properties of a user with a certificate expects its Secret."""
 
-_LOGIN_MODULES = {
+LOGIN_MODULES = {
     "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
     "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
 }
@@ -89,7 +89,7 @@ def certificate_files(*, username: str, certificate: str, key: str, bootstrap_se
     }
     return {
         "bootstrap-servers": bootstrap_servers,
-        "client.properties": "".join(f"{key}={value}\n" for key, value in properties.items()),
+        "client.properties": _lines(properties),
         "security-protocol": "SSL",
         "user.crt": certificate,
         "user.key": key,
@@ -132,23 +132,36 @@ def client_files(
     sasl_mechanism: str,
     has_ca: bool,
 ) -> dict[str, str]:
-    """The keys of a user's Secret; `client.properties` is what Java clients and Kafka's own tools read."""
+    """The keys of a user's Secret: `client.properties` is for Java and Kafka's tools, `librdkafka.conf` for librdkafka and kcat."""
     properties = {
         "bootstrap.servers": bootstrap_servers,
         "security.protocol": security_protocol,
         "sasl.mechanism": sasl_mechanism,
-        "sasl.jaas.config": f'{_LOGIN_MODULES[sasl_mechanism]} required username="{username}" password="{password}";',
+        "sasl.jaas.config": f'{LOGIN_MODULES[sasl_mechanism]} required username="{username}" password="{password}";',
+    }
+    librdkafka = {
+        "bootstrap.servers": bootstrap_servers,
+        "security.protocol": security_protocol,
+        "sasl.mechanism": sasl_mechanism,
+        "sasl.username": username,
+        "sasl.password": password,
     }
     if has_ca:
         properties |= {"ssl.truststore.type": "PEM", "ssl.truststore.location": CA_FILE}
+        librdkafka["ssl.ca.location"] = CA_FILE
     return {
         "bootstrap-servers": bootstrap_servers,
-        "client.properties": "".join(f"{key}={value}\n" for key, value in properties.items()),
+        "client.properties": _lines(properties),
+        "librdkafka.conf": _lines(librdkafka),
         "password": password,
         "sasl-mechanism": sasl_mechanism,
         "security-protocol": security_protocol,
         "username": username,
     }
+
+
+def _lines(options: Mapping[str, str]) -> str:
+    return "".join(f"{key}={value}\n" for key, value in options.items())
 
 
 def encode(data: Mapping[str, str]) -> dict[str, str]:

@@ -41,7 +41,13 @@ def constructor(node: ast.ClassDef) -> ast.FunctionDef:
 
 
 def test_there_are_components() -> None:
-    assert {node.name for _, node in components()} >= {"HttpGateway", "KafkaCluster", "KafkaResources"}
+    assert {node.name for _, node in components()} >= {
+        "HttpGateway",
+        "KafkaCluster",
+        "KafkaResources",
+        "Scaler",
+        "StreamWorker",
+    }
 
 
 @pytest.mark.parametrize(("file", "node"), CLASSES)
@@ -104,7 +110,7 @@ def test_components_read_no_surroundings(file: Path) -> None:
 def test_no_resource_is_made_inside_apply(file: Path) -> None:
     makers = re.compile(
         r"\bplace\(|\bRandom[A-Z]\w+\(|\b(Namespace|Provider|Chart|ConfigFile)\("
-        r"|\bKafka(Cluster|Resources)\(|\b(HttpGateway|KedaOperator)\("
+        r"|\bKafka(Cluster|Resources)\(|\b(HttpGateway|KedaOperator|Scaler|StreamWorker)\("
     )
     for node in ast.walk(tree(file)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "apply":

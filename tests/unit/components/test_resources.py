@@ -102,6 +102,14 @@ class TestRender:
             "ssl.truststore.type=PEM",
             "ssl.truststore.location=/etc/kafka-platform/ca/ca.crt",
         ]
+        assert files["librdkafka.conf"].splitlines() == [
+            "bootstrap.servers=b:9092",
+            "security.protocol=SASL_SSL",
+            "sasl.mechanism=SCRAM-SHA-512",
+            "sasl.username=app",
+            "sasl.password=pw",
+            "ssl.ca.location=/etc/kafka-platform/ca/ca.crt",
+        ]
 
 
 class TestGraph:
@@ -125,6 +133,7 @@ class TestGraph:
         assert sorted(delivered["data"]["value"]) == [
             "bootstrap-servers",
             "client.properties",
+            "librdkafka.conf",
             "password",
             "sasl-mechanism",
             "security-protocol",

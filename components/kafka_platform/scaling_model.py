@@ -1,0 +1,388 @@
+"""What people say about scaling: by what a number of pods is decided, and within which limits. No Pulumi.
+
+Every class checks itself when it is made and raises `ValueError` with one sentence that begins with the name of the
+field at fault, as those in `model` do. What concerns the worker that is scaled too is checked by `check_scale`.
+What KEDA does with each of these numbers was read in `pkg/scalers/kafka_scaler.go`, `pkg/scaling/executor` and
+`pkg/fallback` of KEDA 2.20.2.
+"""
+
+import math
+import re
+import zoneinfo
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from kafka_platform.gateway_model import checked
+from kafka_platform.model import Acl, AclResource, Operation, User
+from kafka_platform.names import check_subdomain
+from kafka_platform.units import milliseconds
+
+MOST_PODS = 1000
+"""Most pods of one workload: beyond it a number is nearly always a typing error."""
+SCALE_DOWN_PERIOD_SECONDS = 60
+"""One pod goes in this time: each that goes makes the group share out its partitions anew, and what is handled takes as
+long as that. Many at once, or one right after the other, are a rebalance storm (kedacore/keda#1556, #5096, #7092)."""
+SCALE_UP_PERIOD_SECONDS = 15
+"""How often the horizontal pod autoscaler looks (`--horizontal-pod-autoscaler-sync-period`): all pods that are missing
+come at once, which is one rebalance and not several."""
+LONGEST_STABILIZATION = 3600
+"""Seconds: what the horizontal pod autoscaler takes at most."""
+
+_CRON = re.compile(r"[0-9A-Za-z*/,?-]+( [0-9A-Za-z*/,?-]+){4}")
+_SERVER = re.compile(r"https?://[^\s/]+(/\S*)?")
+
+
+class OffsetReset(Enum):
+    """Where a group begins in a partition of which it has committed nothing (`auto.offset.reset`)."""
+
+    EARLIEST = "earliest"
+    """At the oldest record: nothing is left out."""
+    LATEST = "latest"
+    """At what comes from now on: whatever came before, and while nobody had the partition yet, is left out."""
+
+
+class Commit(Enum):
+    """Who commits a group's offsets."""
+
+    MANUAL = "manual"
+    """The program (or its framework, as Spring and Kafka Streams do), when a record is dealt with: nothing is lost when a
+    pod dies, the last records are done again."""
+    AUTO = "auto"
+    """The client library, every few seconds. librdkafka commits what the program has got, dealt with or not: what a pod
+    that dies had in hand is lost, unless the program sets `enable.auto.offset.store=false` and stores offsets itself."""
+    NEVER = "never"
+    """Nobody: the program keeps its offsets elsewhere, or reads everything each time. There is no lag then."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CpuScale:
+    """A pod is added when the pods use more of their reserved cores. Needs metrics-server. Cannot scale to zero."""
+
+    percent: int = 70
+    """Share of `resources.cpu` in percent. Default 70: a new pod is there before the others are full."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.percent <= 1000:
+            raise ValueError(f"percent: {self.percent} is out of range: use 1 to 1000, such as 70")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrometheusScale:
+    """As many pods as a query's value asks for."""
+
+    server: str
+    """Address of the Prometheus, such as `http://prometheus.monitoring.svc:9090`."""
+    query: str
+    """PromQL with one value, such as `sum(rate(orders_received_total[1m]))`."""
+    per_pod: float
+    """How much of that value one pod handles."""
+    activation: float = 0
+    """With `min: 0`: what the value must be above for the first pod. Default 0."""
+    bearer_secret: str | None = None
+    """Secret (in the workload's namespace) whose key `token` opens the Prometheus. Default: it asks for none."""
+
+    def __post_init__(self) -> None:
+        if not _SERVER.fullmatch(self.server):
+            raise ValueError(f"server: {self.server!r} is not an address: write http://prometheus.monitoring.svc:9090")
+        if not self.query.strip():
+            raise ValueError("query: is empty: write PromQL with one value, such as sum(rate(orders_total[1m]))")
+        if not (math.isfinite(self.per_pod) and self.per_pod > 0):
+            raise ValueError(f"per_pod: {self.per_pod} is out of range: use more than 0")
+        if not (math.isfinite(self.activation) and self.activation >= 0):
+            raise ValueError(f"activation: {self.activation} is out of range: use 0 or more")
+        if self.bearer_secret is not None:
+            checked("bearer_secret", check_subdomain, self.bearer_secret, "Secret name")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CronScale:
+    """At least so many pods between two times of the day, week or year."""
+
+    start: str
+    """When it begins, as cron's five fields: `0 7 * * 1-5`."""
+    end: str
+    """When it ends: `0 19 * * 1-5`."""
+    pods: int
+    """How many pods, at least 1."""
+    timezone: str = "UTC"
+    """Whose time is meant, such as `Europe/Zurich`. Default UTC."""
+
+    def __post_init__(self) -> None:
+        for name in ("start", "end"):
+            text = getattr(self, name)
+            if not _CRON.fullmatch(text):
+                raise ValueError(f"{name}: {text!r} is not a time of cron: write five fields, such as '0 7 * * 1-5'")
+        if self.start == self.end:
+            raise ValueError(f"end: {self.end!r} is the start too: write when it ends")
+        if not 1 <= self.pods <= MOST_PODS:
+            raise ValueError(f"pods: {self.pods} is out of range: use 1 to {MOST_PODS}")
+        try:
+            zoneinfo.ZoneInfo(self.timezone)
+        except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+            raise ValueError(f"timezone: {self.timezone!r} is not known: write one such as Europe/Zurich") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """By what the number of pods is decided, and within which limits; of several, the one that asks for most pods decides.
+
+    By lag: there shall be so many pods that what waits is handled within the delay that is acceptable. State
+    `records_per_second_per_pod` and `acceptable_delay`, or their product as `lag_threshold`.
+    """
+
+    min: int = 1
+    """Fewest pods. Default 1. With 0 there is none while nothing waits; the first record then waits for `polling` and for
+    a pod to start."""
+    max: int | None = None
+    """Most pods. Default: as many as there are partitions to read; more would have nothing to do."""
+    records_per_second_per_pod: float | None = None
+    """By lag: records that one pod handles in a second. Measure it: this is a decision about the hardware."""
+    acceptable_delay: str | None = None
+    """By lag: how long a record may wait, such as `10s`. This is a decision about the service."""
+    lag_threshold: int | None = None
+    """By lag: records that may wait for each pod. Default: the product of the two."""
+    activation_lag: int = 0
+    """With `min: 0`: the first pod starts when more records wait than this. Default 0. A topic written in transactions
+    counts a record for each partition that nobody ever reads (the transaction's end): give it as many as it has
+    partitions, otherwise it never goes to zero. That many real records may then wait too."""
+    cpu: CpuScale | None = None
+    """By cores. Default: they do not decide."""
+    prometheus: PrometheusScale | None = None
+    """By a query. Default: none decides."""
+    cron: Sequence[CronScale] = ()
+    """By the time of day. Default: it does not decide."""
+    even: bool = False
+    """By lag: only numbers of pods by which each topic's partitions can be divided, so that all pods get the same share.
+    Default: any number."""
+    only_lagging_partitions: bool = False
+    """By lag: no more pods than there are partitions where something waits, which helps where few keys have most records;
+    the partitions of a pod are not known beforehand, so it may be slower. Default: up to all partitions."""
+    allow_idle: bool = False
+    """By lag: more pods than there are partitions; they wait as spares and take over at once. Default: refused."""
+    ignore_stuck: bool = False
+    """By lag: a partition whose offset does not move between two looks does not ask for pods, as when one record cannot
+    be handled. It still keeps the last pod from going to zero. A pod that commits less often than KEDA looks counts as
+    stuck, so it is off by default."""
+    polling: str = "10s"
+    """How often KEDA looks whether the first pod is needed (with more than that, the autoscaler looks every 15 s). Default
+    10s, less than KEDA's 30s: it is what the first record waits for, and costs three small requests to Kafka."""
+    cooldown: str = "300s"
+    """With `min: 0`: how long nothing must wait before the last pod goes. Default 300s, as KEDA: a pod's start and two
+    rebalances cost more than a few minutes of one idle pod."""
+    stabilization: str = "300s"
+    """How long fewer pods must have been enough before one goes. Default 300s: lag is back at zero as soon as there are
+    enough pods, and without a pause they would go, be missed and come again, with a rebalance each time."""
+    scale_down_period: str = f"{SCALE_DOWN_PERIOD_SECONDS}s"
+    """In this time one pod goes, not more. Default 60s: each that goes makes the group share out its partitions."""
+    fallback: int | None = None
+    """Pods that there are at least after three failures to look, as when brokers are away; if there are more at that
+    time, they stay. At least 1: with 0 KEDA took a failure for an idle group and ended all pods (kedacore/keda#4098).
+    Default: `min`, or 1."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min <= MOST_PODS:
+            raise ValueError(f"min: {self.min} is out of range: use 0 to {MOST_PODS}")
+        least = max(self.min, 1)
+        if self.max is not None and not least <= self.max <= MOST_PODS:
+            floor = f"{least} (min)" if self.min else "1"
+            raise ValueError(f"max: {self.max} is out of range: use {floor} to {MOST_PODS}")
+        self._check_lag()
+        if not (self.by_lag or self.cpu or self.prometheus or self.cron):
+            raise ValueError(
+                "records_per_second_per_pod: missing, nothing decides on the number of pods: write it with "
+                "acceptable_delay, or write cpu, prometheus or cron"
+            )
+        if self.min == 0 and not (self.by_lag or self.prometheus or self.cron):
+            raise ValueError("min: 0 pods use no cores, so cores never ask for the first one: use at least 1")
+        for name, least_seconds, most_seconds in (
+            ("polling", 1, 3600),
+            ("cooldown", 0, 86_400),
+            ("stabilization", 0, LONGEST_STABILIZATION),
+            ("scale_down_period", 1, 1800),
+        ):
+            _check_seconds(name, getattr(self, name), least_seconds, most_seconds)
+        for index, each in enumerate(self.cron):
+            if self.max is not None and each.pods > self.max:
+                raise ValueError(f"cron: entry {index} wants {each.pods} pods, and max is {self.max}: use at most that")
+        if self.fallback is not None:
+            if not 1 <= self.fallback <= MOST_PODS:
+                raise ValueError(
+                    f"fallback: {self.fallback} is out of range: use at least 1, so that no failure ends all pods"
+                )
+            if self.max is not None and self.fallback > self.max:
+                raise ValueError(f"fallback: {self.fallback} is more than max ({self.max}): use at most that")
+            if not (self.by_lag or self.prometheus):
+                raise ValueError("fallback: cores and times of day cannot fail to be looked at: remove it")
+
+    def _check_lag(self) -> None:
+        rate, delay = self.records_per_second_per_pod, self.acceptable_delay
+        if rate is not None and not (math.isfinite(rate) and rate > 0):
+            raise ValueError(f"records_per_second_per_pod: {rate} is out of range: use more than 0")
+        if delay is not None:
+            checked("acceptable_delay", milliseconds, delay)
+            if milliseconds(delay) < 1:
+                raise ValueError(f"acceptable_delay: {delay!r} is not a time to wait: write a duration such as 10s")
+        if self.lag_threshold is not None:
+            if self.lag_threshold < 1:
+                raise ValueError(f"lag_threshold: {self.lag_threshold} is out of range: use at least 1")
+            if rate is not None or delay is not None:
+                raise ValueError(
+                    "lag_threshold: is what records_per_second_per_pod and acceptable_delay give: keep it, or those two"
+                )
+        elif (rate is None) != (delay is None):
+            missing, example = ("acceptable_delay", "10s") if delay is None else ("records_per_second_per_pod", "400")
+            raise ValueError(f"{missing}: missing: write it too, such as {example}")
+        if not self.by_lag:
+            for name in ("activation_lag", "even", "only_lagging_partitions", "allow_idle", "ignore_stuck"):
+                if getattr(self, name):
+                    raise ValueError(f"{name}: lag does not decide here: remove it, or write acceptable_delay")
+            return
+        if self.activation_lag < 0:
+            raise ValueError(f"activation_lag: {self.activation_lag} is out of range: use 0 or more")
+        if self.activation_lag and self.min > 0:
+            raise ValueError(f"activation_lag: there are always {self.min} pods (min): write min 0, or remove it")
+        if self.only_lagging_partitions and self.allow_idle:
+            raise ValueError(
+                "only_lagging_partitions: fewer pods than partitions, and with allow_idle more: keep one of them"
+            )
+        if self.only_lagging_partitions and self.even:
+            raise ValueError(
+                "only_lagging_partitions: its numbers of pods do not divide the partitions, as even wants: keep one of them"
+            )
+        if self.even and self.allow_idle:
+            raise ValueError("even: spare pods have no share that could be the same: keep even, or allow_idle")
+
+    @property
+    def by_lag(self) -> bool:
+        """Whether lag decides, alone or with others."""
+        return self.lag_threshold is not None or self.records_per_second_per_pod is not None
+
+    @property
+    def records_per_pod(self) -> int:
+        """Records that may wait for each pod; only if lag decides."""
+        if self.lag_threshold is not None:
+            return self.lag_threshold
+        assert self.records_per_second_per_pod is not None  # noqa: S101  # one of the two is there
+        assert self.acceptable_delay is not None  # noqa: S101
+        return max(1, math.floor(self.records_per_second_per_pod * milliseconds(self.acceptable_delay) / 1000))
+
+    @property
+    def fallback_pods(self) -> int | None:
+        """Pods while KEDA cannot look; None if nothing that is looked at can fail."""
+        if not (self.by_lag or self.prometheus):
+            return None
+        return self.fallback if self.fallback is not None else max(self.min, 1)
+
+
+def _check_seconds(name: str, text: str, least: int, most: int) -> None:
+    checked(name, milliseconds, text)
+    if not least * 1000 <= milliseconds(text) <= most * 1000 or milliseconds(text) % 1000:
+        raise ValueError(f"{name}: {text!r} is out of range: use whole seconds, {least}s to {most}s")
+
+
+def seconds(text: str) -> int:
+    """A duration of `Scale` in seconds."""
+    return milliseconds(text) // 1000
+
+
+def useful_pods(partitions: Mapping[str, int], *, per_topic: bool) -> int:
+    """How many pods of one group get something to read.
+
+    `per_topic` is for the assignment by ranges, which gives the first partitions of all topics to the same pods.
+    """
+    return max(partitions.values()) if per_topic else sum(partitions.values())
+
+
+def check_scale(
+    scale: Scale,
+    *,
+    topics: Sequence[str],
+    partitions: Mapping[str, int],
+    group: str | None,
+    offset_reset: OffsetReset,
+    commit: Commit,
+    per_topic: bool = False,
+) -> int:
+    """Raises unless the scaling fits what is scaled.
+
+    Args:
+        scale: what is wanted.
+        topics: what the group reads.
+        partitions: how many partitions each of them has; empty if that is not known here.
+        group: the consumer group, if there is one.
+        offset_reset: where the group begins.
+        commit: who commits.
+        per_topic: whether partitions are assigned topic by topic (`range`).
+
+    Returns:
+        The most pods that there may be: what was said, or as many as are useful.
+    """
+    for topic in topics:
+        if partitions and topic not in partitions:
+            raise ValueError(f"partitions: topic {topic!r} is missing: say how many it has, or correct its name")
+    known = {topic: partitions[topic] for topic in topics} if partitions else {}
+    if scale.by_lag:
+        if not topics:
+            raise ValueError(
+                "scale: lag is what waits in topics that are read, and none is: name them, or scale by cpu"
+            )
+        if not group:
+            raise ValueError("scale: lag is counted for a consumer group: name the group")
+        if commit is Commit.NEVER:
+            zero = "so it would never go to zero" if scale.min == 0 else "so there would always be max pods"
+            raise ValueError(
+                f"scale: lag is counted from what the group commits, and it never commits, {zero}: commit, or scale by cpu"
+            )
+        for topic in topics:
+            if "*" in topic:
+                raise ValueError(f"scale: {topic!r} is not one topic, and lag is counted for each: name the topics")
+        if (
+            scale.min == 0
+            and offset_reset is OffsetReset.LATEST
+            and known
+            and scale.activation_lag >= max(known.values())
+        ):
+            raise ValueError(
+                f"scale.activation_lag: a group that has committed nothing counts one record for each partition, so with "
+                f"offset_reset latest and activation_lag {scale.activation_lag} no pod would ever start: use less than "
+                f"{max(known.values())}, or offset_reset earliest"
+            )
+    if known and not scale.allow_idle:
+        limit, there = useful_pods(known, per_topic=per_topic), _partitions(known, per_topic=per_topic)
+        wanted = [("max", scale.max), ("min", scale.min), ("fallback", scale.fallback)]
+        wanted += [(f"cron: entry {index}", each.pods) for index, each in enumerate(scale.cron)]
+        for name, value in wanted:
+            if value is not None and value > limit:
+                raise ValueError(
+                    f"scale.{name}: {value} pods, and {there} to read: the others would have nothing to do: use at most "
+                    f"{limit}, or more partitions"
+                )
+    if scale.max is not None:
+        return scale.max
+    if not known:
+        raise ValueError("scale.max: missing, and the topics' partitions are not known: write it, or partitions")
+    return max(useful_pods(known, per_topic=per_topic), scale.min, scale.fallback or 1)
+
+
+def _partitions(partitions: Mapping[str, int], *, per_topic: bool) -> str:
+    count = useful_pods(partitions, per_topic=per_topic)
+    are = "there is 1 partition" if count == 1 else f"there are {count} partitions"
+    return f"{are} in the largest topic" if per_topic and len(partitions) > 1 else are
+
+
+def scaler_user(*, topics: Sequence[str], group: str, namespace: str | None = None) -> User:
+    """The Kafka user that KEDA looks with: it may see the topics' and the group's offsets, and read no record."""
+    describe = [Operation.DESCRIBE]
+    return User(
+        acls=[
+            *(Acl(resource=AclResource.TOPIC, name=topic, operations=describe) for topic in topics),
+            Acl(resource=AclResource.GROUP, name=group, operations=describe),
+        ],
+        namespace=namespace,
+    )
+
+
+def scaler_user_name(name: str) -> str:
+    """The scaler's user of the worker `name`."""
+    return f"{name}-scaler"

@@ -1,0 +1,181 @@
+"""The Kubernetes objects that scale a workload: one pure function renders each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from kafka_platform.connection import KafkaConnection
+from kafka_platform.kubernetes import Manifest, labels, metadata
+from kafka_platform.names import user_secret
+from kafka_platform.scaling_model import (
+    SCALE_UP_PERIOD_SECONDS,
+    OffsetReset,
+    PrometheusScale,
+    Scale,
+    seconds,
+)
+
+COMPONENT = "scaler"
+KEDA_API = "keda.sh/v1alpha1"
+FAILURES = 3
+"""Failed looks in a row until the fallback: one broker that restarts is none."""
+READY_SECONDS = 180
+"""How long KEDA may take to see its user and the group."""
+
+# KEDA's names for Kafka's mechanisms.
+_SASL = {"SCRAM-SHA-512": "scram_sha512", "SCRAM-SHA-256": "scram_sha256", "PLAIN": "plaintext"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScalerSettings:
+    """What the objects of a scaler follow from."""
+
+    name: str
+    namespace: pulumi.Input[str]
+    connection: KafkaConnection
+    scale: Scale
+    max: int
+    target: pulumi.Input[str]
+    target_kind: str = "Deployment"
+    topics: Sequence[str] = ()
+    group: str | None = None
+    offset_reset: OffsetReset = OffsetReset.EARLIEST
+    user: str | None = None
+
+    @property
+    def logs_in(self) -> bool:
+        """Whether KEDA needs a user of Kafka, or an authority to trust."""
+        connection = self.connection
+        return self.scale.by_lag and (self.user is not None or connection.ca_secret is not None)
+
+
+def scaled_object(settings: ScalerSettings) -> Manifest:
+    """Tells KEDA by what and how far the workload is scaled; KEDA makes a HorizontalPodAutoscaler of it."""
+    scale = settings.scale
+    spec: Manifest = {
+        "advanced": {"horizontalPodAutoscalerConfig": {"behavior": _behavior(settings)}},
+        "maxReplicaCount": settings.max,
+        "minReplicaCount": scale.min,
+        "pollingInterval": seconds(scale.polling),
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": settings.target_kind, "name": settings.target},
+        "triggers": _triggers(settings),
+    }
+    if scale.min == 0:
+        spec["cooldownPeriod"] = seconds(scale.cooldown)
+    if scale.fallback_pods is not None:
+        spec["fallback"] = {
+            "behavior": "currentReplicasIfHigher",
+            "failureThreshold": FAILURES,
+            "replicas": scale.fallback_pods,
+        }
+    # Without it `up` would end well although KEDA is not running or cannot log in.
+    waits = {"pulumi.com/timeoutSeconds": str(READY_SECONDS), "pulumi.com/waitFor": "condition=Ready"}
+    return {
+        "apiVersion": KEDA_API,
+        "kind": "ScaledObject",
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT), waits),
+        "spec": dict(sorted(spec.items())),
+    }
+
+
+def trigger_authentication(settings: ScalerSettings) -> Manifest:
+    """The login of KEDA at Kafka: from the Secret of a user that may only see offsets."""
+    references: list[Manifest] = []
+    if settings.user is not None:
+        secret = user_secret(settings.user)
+        references += [{"key": key, "name": secret, "parameter": key} for key in ("username", "password")]
+    if settings.connection.ca_secret is not None:
+        references.append({"key": "ca.crt", "name": settings.connection.ca_secret, "parameter": "ca"})
+    return _authentication(settings, settings.name, references)
+
+
+def prometheus_authentication(settings: ScalerSettings, prometheus: PrometheusScale) -> Manifest:
+    """The login of KEDA at Prometheus."""
+    reference = {"key": "token", "name": prometheus.bearer_secret, "parameter": "bearerToken"}
+    return _authentication(settings, f"{settings.name}-prometheus", [reference])
+
+
+def _authentication(settings: ScalerSettings, name: str, references: Sequence[Manifest]) -> Manifest:
+    return {
+        "apiVersion": KEDA_API,
+        "kind": "TriggerAuthentication",
+        "metadata": metadata(name, settings.namespace, labels(settings.name, COMPONENT)),
+        "spec": {"secretTargetRef": list(references)},
+    }
+
+
+def _behavior(settings: ScalerSettings) -> Manifest:
+    scale = settings.scale
+    one = {"periodSeconds": seconds(scale.scale_down_period), "type": "Pods", "value": 1}
+    missing = {"periodSeconds": SCALE_UP_PERIOD_SECONDS, "type": "Pods", "value": settings.max}
+    return {
+        "scaleDown": {"policies": [one], "stabilizationWindowSeconds": seconds(scale.stabilization)},
+        "scaleUp": {"policies": [missing], "stabilizationWindowSeconds": 0},
+    }
+
+
+def _triggers(settings: ScalerSettings) -> list[Manifest]:
+    scale = settings.scale
+    # Each topic its own: without a topic KEDA looks at whatever the group has committed, which is nothing at first.
+    triggers = [_lag_trigger(settings, topic) for topic in settings.topics] if scale.by_lag else []
+    if scale.cpu is not None:
+        triggers.append({"metadata": {"value": str(scale.cpu.percent)}, "metricType": "Utilization", "type": "cpu"})
+    if scale.prometheus is not None:
+        triggers.append(_prometheus_trigger(settings, scale.prometheus))
+    for each in scale.cron:
+        times = {"desiredReplicas": str(each.pods), "end": each.end, "start": each.start, "timezone": each.timezone}
+        triggers.append({"metadata": times, "type": "cron"})
+    return triggers
+
+
+def _lag_trigger(settings: ScalerSettings, topic: str) -> Manifest:
+    scale, connection = settings.scale, settings.connection
+    protocol = pulumi.Output.from_input(connection.security_protocol)
+    content: Manifest = {
+        "activationLagThreshold": str(scale.activation_lag),
+        "allowIdleConsumers": _text(scale.allow_idle),
+        "bootstrapServers": connection.bootstrap_servers,
+        "consumerGroup": settings.group,
+        "ensureEvenDistributionOfPartitions": _text(scale.even),
+        "excludePersistentLag": _text(scale.ignore_stuck),
+        "lagThreshold": str(scale.records_per_pod),
+        "limitToPartitionsWithLag": _text(scale.only_lagging_partitions),
+        "offsetResetPolicy": settings.offset_reset.value,
+        # A group that has committed nothing must get its first pod: with true it would stay at zero for ever.
+        "scaleToZeroOnInvalidOffset": "false",
+        "tls": protocol.apply(lambda known: "enable" if known.endswith("SSL") else "disable"),
+        "topic": topic,
+    }
+    if settings.user is not None and connection.sasl_mechanism is not None:
+        content["sasl"] = pulumi.Output.from_input(connection.sasl_mechanism).apply(keda_sasl)
+    trigger: Manifest = {"metadata": dict(sorted(content.items())), "metricType": "AverageValue", "type": "kafka"}
+    if settings.logs_in:
+        trigger["authenticationRef"] = {"name": settings.name}
+    return dict(sorted(trigger.items()))
+
+
+def _prometheus_trigger(settings: ScalerSettings, prometheus: PrometheusScale) -> Manifest:
+    content = {
+        "activationThreshold": f"{prometheus.activation:g}",
+        # A query without a value is a fault and not an idle service.
+        "ignoreNullValues": "false",
+        "query": prometheus.query,
+        "serverAddress": prometheus.server,
+        "threshold": f"{prometheus.per_pod:g}",
+    }
+    trigger: Manifest = {"metadata": content, "metricType": "AverageValue", "type": "prometheus"}
+    if prometheus.bearer_secret is not None:
+        content["authModes"] = "bearer"
+        trigger["authenticationRef"] = {"name": f"{settings.name}-prometheus"}
+        trigger["metadata"] = dict(sorted(content.items()))
+    return dict(sorted(trigger.items()))
+
+
+def keda_sasl(mechanism: str) -> str:
+    """KEDA's name of a mechanism."""
+    return _SASL[mechanism]
+
+
+def _text(value: bool) -> str:
+    return str(value).lower()

@@ -1,0 +1,313 @@
+"""The Kubernetes objects of a worker: one pure function renders each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+
+from kafka_platform.client_pods import ca_mounts, ca_volumes, connection_environment
+from kafka_platform.connection import KafkaConnection
+from kafka_platform.gateway_objects import ports_of
+from kafka_platform.kubernetes import (
+    Manifest,
+    allowed_port,
+    container_security,
+    labels,
+    metadata,
+    pod_security,
+    prefer_other_machines,
+    selector,
+    service_port,
+    spread_over,
+)
+from kafka_platform.names import user_secret
+from kafka_platform.scaling_model import OffsetReset, Scale, seconds
+from kafka_platform.worker_clients import CLIENT, CREDENTIALS
+from kafka_platform.worker_model import Egress, WorkerProbe, WorkerProbes, WorkerResources
+
+COMPONENT = "worker"
+SECRETS = "/etc/secrets"
+"""Where the Secrets of `secret_files` are mounted, each in a folder of its name."""
+
+DRAIN_SECONDS = 5
+"""A pod with ports goes on for so long before it is told to end: until then Services still send to it."""
+SETTLE_SECONDS = 5
+"""A new pod counts as there after this: the group has shared out its partitions before the next pods are replaced."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSettings:
+    """What the objects of a worker follow from."""
+
+    name: str
+    namespace: pulumi.Input[str]
+    connection: KafkaConnection
+    image: str
+    command: Sequence[str] = ()
+    args: Sequence[str] = ()
+    environment: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    reads: Sequence[str] = ()
+    writes: Sequence[str] = ()
+    group: str | None = None
+    transactional_prefix: str | None = None
+    offset_reset: OffsetReset = OffsetReset.EARLIEST
+    user: str | None = None
+    password_version: int = 1
+    replicas: int = 1
+    scale: Scale | None = None
+    resources: WorkerResources = field(default_factory=WorkerResources)
+    probes: WorkerProbes = field(default_factory=WorkerProbes)
+    ports: Mapping[str, int] = field(default_factory=dict)
+    client_namespaces: Sequence[str] = ()
+    egress: Sequence[Egress] = ()
+    broker_ports: Sequence[int] = ()
+    scratch: Mapping[str, str] = field(default_factory=dict)
+    secret_files: Sequence[str] = ()
+    pull_secrets: Sequence[str] = ()
+    run_as: int = 1000
+    spread: str = "topology.kubernetes.io/zone"
+    termination: str = "60s"
+    stop_command: Sequence[str] = ()
+
+    @property
+    def own(self) -> dict[str, str]:
+        """The labels that find the pods."""
+        return selector(self.name, COMPONENT)
+
+    @property
+    def grace_seconds(self) -> int:
+        """How long a pod may take to end, draining included."""
+        drain = DRAIN_SECONDS if self.ports and not self.stop_command else 0
+        return seconds(self.termination) + drain
+
+
+def config_map(settings: WorkerSettings, files: pulumi.Input[Mapping[str, str]]) -> Manifest:
+    """The clients' configuration files."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata(f"{settings.name}-client", settings.namespace, labels(settings.name, COMPONENT)),
+        "data": files,
+    }
+
+
+def service(settings: WorkerSettings) -> Manifest:
+    """Leads others to the pods' ports."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(
+            settings.name,
+            settings.namespace,
+            labels(settings.name, COMPONENT),
+            # A worker may have no pods, for a time or for good.
+            {"pulumi.com/skipAwait": "true"},
+        ),
+        "spec": {
+            "ports": [service_port(name, port) for name, port in sorted(settings.ports.items())],
+            "selector": settings.own,
+            "type": "ClusterIP",
+        },
+    }
+
+
+def pod_disruption_budget(settings: WorkerSettings) -> Manifest:
+    """One pod at a time may be drained: the group shares out its partitions once for each."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": settings.own}},
+    }
+
+
+def network_policy(settings: WorkerSettings, kafka_ports: pulumi.Input[Sequence[Manifest]]) -> Manifest:
+    """The program reaches names, Kafka, and what it said; its ports are reached by those who may."""
+    ingress: list[Manifest] = []
+    if settings.ports:
+        calling: Manifest = {"ports": [allowed_port(port) for port in sorted(settings.ports.values())]}
+        if settings.client_namespaces:
+            calling = {"from": [{"podSelector": {}}, _namespaces(settings.client_namespaces)], **calling}
+        ingress.append(calling)
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        "spec": {
+            "egress": [
+                {"ports": [allowed_port(53, "UDP"), allowed_port(53)]},
+                {"ports": kafka_ports},
+                *(_egress(each) for each in settings.egress),
+            ],
+            "ingress": ingress,
+            "podSelector": {"matchLabels": settings.own},
+            "policyTypes": ["Ingress", "Egress"],
+        },
+    }
+
+
+def kafka_ports(settings: WorkerSettings, bootstrap_servers: str) -> list[Manifest]:
+    """The ports by which the program reaches the brokers, wherever they are."""
+    return [allowed_port(port) for port in sorted({*ports_of(bootstrap_servers), *settings.broker_ports})]
+
+
+def deployment(settings: WorkerSettings, config_hash: pulumi.Input[str]) -> Manifest:
+    """The pods."""
+    annotations: dict[str, pulumi.Input[str]] = {"kafka-platform/config": config_hash}
+    if settings.user is not None:
+        # Another password is another Secret content, which running clients do not look at.
+        annotations["kafka-platform/password-version"] = str(settings.password_version)
+    pod: Manifest = {
+        "affinity": prefer_other_machines(settings.own),
+        "automountServiceAccountToken": False,
+        "containers": [_container(settings)],
+        "enableServiceLinks": False,
+        "securityContext": {
+            **pod_security(),
+            "fsGroup": settings.run_as,
+            "runAsGroup": settings.run_as,
+            "runAsUser": settings.run_as,
+        },
+        "terminationGracePeriodSeconds": settings.grace_seconds,
+        "topologySpreadConstraints": spread_over(settings.spread, settings.own),
+        "volumes": _volumes(settings),
+    }
+    if settings.pull_secrets:
+        pod["imagePullSecrets"] = [{"name": name} for name in settings.pull_secrets]
+    spec: Manifest = {
+        "minReadySeconds": SETTLE_SECONDS,
+        "selector": {"matchLabels": settings.own},
+        # A quarter at a time, each gone when its successor is there: few and short rebalances, and nobody is missing.
+        "strategy": {"rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0}, "type": "RollingUpdate"},
+        "template": {
+            "metadata": {"annotations": annotations, "labels": labels(settings.name, COMPONENT)},
+            "spec": dict(sorted(pod.items())),
+        },
+    }
+    if settings.scale is None:
+        spec["replicas"] = settings.replicas
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata(
+            settings.name,
+            settings.namespace,
+            labels(settings.name, COMPONENT),
+            # A fixed number is taken back from the autoscaler that there was before.
+            {"pulumi.com/patchForce": "true"} if settings.scale is None else None,
+        ),
+        "spec": dict(sorted(spec.items())),
+    }
+
+
+def _container(settings: WorkerSettings) -> Manifest:
+    limits = {"memory": settings.resources.memory}
+    if settings.resources.cpu_limit is not None:
+        limits["cpu"] = settings.resources.cpu_limit
+    container: Manifest = {
+        "env": _environment(settings),
+        "image": settings.image,
+        "name": COMPONENT,
+        "resources": {
+            "limits": limits,
+            "requests": {"cpu": settings.resources.cpu, "memory": settings.resources.memory},
+        },
+        "securityContext": container_security(),
+        # Why a program ended is told in its log.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": _mounts(settings),
+    }
+    if settings.command:
+        container["command"] = list(settings.command)
+    if settings.args:
+        container["args"] = list(settings.args)
+    if settings.ports:
+        container["ports"] = [{"containerPort": port, "name": name} for name, port in sorted(settings.ports.items())]
+    if settings.stop_command:
+        container["lifecycle"] = {"preStop": {"exec": {"command": list(settings.stop_command)}}}
+    elif settings.ports:
+        container["lifecycle"] = {"preStop": {"sleep": {"seconds": DRAIN_SECONDS}}}
+    probes = {
+        "livenessProbe": settings.probes.liveness,
+        "readinessProbe": settings.probes.readiness,
+        "startupProbe": settings.probes.startup,
+    }
+    container |= {name: _probe(probe) for name, probe in probes.items() if probe is not None}
+    return dict(sorted(container.items()))
+
+
+def _probe(probe: WorkerProbe) -> Manifest:
+    asked: Manifest = (
+        {"httpGet": {"path": probe.path, "port": probe.port}}
+        if probe.path is not None
+        else {"exec": {"command": list(probe.command)}}
+    )
+    return {**asked, "failureThreshold": probe.failures, "periodSeconds": seconds(probe.period), "timeoutSeconds": 5}
+
+
+def _environment(settings: WorkerSettings) -> list[Manifest]:
+    variables = {"SPRING_CONFIG_ADDITIONAL_LOCATION": f"file:{CLIENT}/application.properties"}
+    login = CLIENT
+    if settings.user is not None:
+        login = CREDENTIALS
+        variables |= {
+            "KAFKA_CLIENT_PROPERTIES": f"{CREDENTIALS}/client.properties",
+            "KAFKA_SASL_PASSWORD_FILE": f"{CREDENTIALS}/password",
+            "KAFKA_SASL_USERNAME": settings.user,
+        }
+    variables["KAFKA_LIBRDKAFKA_CONFIG"] = f"{login}/librdkafka.conf"
+    if settings.reads:
+        variables |= {
+            "KAFKA_AUTO_OFFSET_RESET": settings.offset_reset.value,
+            "KAFKA_CONSUMER_PROPERTIES": f"{CLIENT}/consumer.properties",
+            "KAFKA_GROUP_ID": settings.group or settings.name,
+            "KAFKA_LIBRDKAFKA_CONSUMER_CONFIG": f"{CLIENT}/librdkafka-consumer.conf",
+            "KAFKA_READ_TOPICS": ",".join(settings.reads),
+        }
+    if settings.writes:
+        variables |= {
+            "KAFKA_LIBRDKAFKA_PRODUCER_CONFIG": f"{CLIENT}/librdkafka-producer.conf",
+            "KAFKA_PRODUCER_PROPERTIES": f"{CLIENT}/producer.properties",
+            "KAFKA_WRITE_TOPICS": ",".join(settings.writes),
+        }
+        if settings.transactional_prefix is not None:
+            variables["KAFKA_TRANSACTIONAL_ID_PREFIX"] = settings.transactional_prefix
+    pod_name = {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+    own = [{"name": name, "value": value} for name, value in sorted(settings.environment.items())]
+    return [*connection_environment(settings.connection, variables), pod_name, *own]
+
+
+def _mounts(settings: WorkerSettings) -> list[Manifest]:
+    mounts: list[Manifest] = [{"mountPath": CLIENT, "name": "client", "readOnly": True}]
+    if settings.user is not None:
+        mounts.append({"mountPath": CREDENTIALS, "name": "credentials", "readOnly": True})
+    for index, secret in enumerate(settings.secret_files):
+        mounts.append({"mountPath": f"{SECRETS}/{secret}", "name": f"secret-{index}", "readOnly": True})
+    for index, path in enumerate(settings.scratch):
+        mounts.append({"mountPath": path, "name": f"scratch-{index}"})
+    return [*mounts, *ca_mounts(settings.connection)]
+
+
+def _volumes(settings: WorkerSettings) -> list[Manifest]:
+    volumes: list[Manifest] = [{"configMap": {"name": f"{settings.name}-client"}, "name": "client"}]
+    if settings.user is not None:
+        volumes.append({"name": "credentials", "secret": {"secretName": user_secret(settings.user)}})
+    for index, secret in enumerate(settings.secret_files):
+        volumes.append({"name": f"secret-{index}", "secret": {"secretName": secret}})
+    for index, size in enumerate(settings.scratch.values()):
+        volumes.append({"emptyDir": {"sizeLimit": size}, "name": f"scratch-{index}"})
+    return [*volumes, *ca_volumes(settings.connection)]
+
+
+def _egress(egress: Egress) -> Manifest:
+    rule: Manifest = {"ports": [allowed_port(port) for port in egress.ports]}
+    if egress.namespace is not None:
+        rule["to"] = [_namespaces([egress.namespace])]
+    if egress.network is not None:
+        rule["to"] = [{"ipBlock": {"cidr": egress.network}}]
+    return rule
+
+
+def _namespaces(names: Sequence[str]) -> Manifest:
+    expression = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": sorted(names)}
+    return {"namespaceSelector": {"matchExpressions": [expression]}}

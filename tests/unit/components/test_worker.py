@@ -1,0 +1,526 @@
+"""StreamWorker: what it renders, the graph that it makes, what it refuses."""
+
+import json
+from typing import Any
+
+import pytest
+from kafka_platform import (
+    Assignment,
+    Commit,
+    Egress,
+    KafkaConnection,
+    OffsetReset,
+    PartitionBy,
+    Partitioning,
+    Scale,
+    StreamWorker,
+    StreamWorkerArgs,
+    WorkerProbe,
+    WorkerProbes,
+    WorkerResources,
+)
+from kafka_platform.worker_clients import ClientSettings, client_files
+from kafka_platform.worker_objects import (
+    WorkerSettings,
+    deployment,
+    kafka_ports,
+    network_policy,
+    pod_disruption_budget,
+    service,
+)
+
+from tests.unit.components.graph import Registered, run, value
+
+CONNECTION = KafkaConnection(
+    cluster="events",
+    namespace="streaming",
+    bootstrap_servers="events.streaming.svc:9092",
+    security_protocol="SASL_PLAINTEXT",
+    sasl_mechanism="SCRAM-SHA-512",
+    admin_secret="events-admin",
+    nodes=3,
+    replicas=3,
+)
+BY_LAG = Scale(records_per_second_per_pod=400, acceptable_delay="10s")
+OWN = {
+    "app.kubernetes.io/name": "kafka",
+    "app.kubernetes.io/instance": "fraud",
+    "app.kubernetes.io/component": "worker",
+}
+
+
+def settings(**changes: Any) -> WorkerSettings:
+    given: dict[str, Any] = {
+        "name": "fraud",
+        "namespace": "shop",
+        "connection": CONNECTION,
+        "image": "fraud:1",
+        "reads": ["orders"],
+        "group": "fraud",
+        "user": "fraud",
+        "scratch": {"/tmp": "64Mi"},
+    }
+    return WorkerSettings(**(given | changes))
+
+
+def spec(**changes: Any) -> dict[str, Any]:
+    found: dict[str, Any] = deployment(settings(**changes), "hash")["spec"]
+    return found
+
+
+def pod(**changes: Any) -> dict[str, Any]:
+    found: dict[str, Any] = spec(**changes)["template"]["spec"]
+    return found
+
+
+def container(**changes: Any) -> dict[str, Any]:
+    only: dict[str, Any]
+    [only] = pod(**changes)["containers"]
+    return only
+
+
+def variables(**changes: Any) -> dict[str, Any]:
+    return {each["name"]: each.get("value", each.get("valueFrom")) for each in container(**changes)["env"]}
+
+
+class TestPods:
+    def test_a_fixed_number(self) -> None:
+        assert spec(replicas=3)["replicas"] == 3
+        force = {"pulumi.com/patchForce": "true"}
+        assert deployment(settings(), "hash")["metadata"]["annotations"] == force
+
+    def test_a_scaled_one_says_no_number(self) -> None:
+        assert "replicas" not in spec(scale=BY_LAG)
+        assert "annotations" not in deployment(settings(scale=BY_LAG), "hash")["metadata"]
+
+    def test_they_are_replaced_a_quarter_at_a_time_and_never_missing(self) -> None:
+        assert spec()["strategy"] == {
+            "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0},
+            "type": "RollingUpdate",
+        }
+        assert spec()["minReadySeconds"] == 5
+        assert pod_disruption_budget(settings())["spec"] == {"maxUnavailable": 1, "selector": {"matchLabels": OWN}}
+
+    def test_they_have_no_rights(self) -> None:
+        assert container()["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        }
+        assert pod()["securityContext"]["runAsNonRoot"] is True
+        assert pod()["automountServiceAccountToken"] is False
+        other = pod(run_as=1001)["securityContext"]
+        assert (other["runAsUser"], other["runAsGroup"], other["fsGroup"]) == (1001, 1001, 1001)
+
+    def test_the_variables_of_a_consumer(self) -> None:
+        assert variables() == {
+            "KAFKA_AUTO_OFFSET_RESET": "earliest",
+            "KAFKA_BOOTSTRAP_SERVERS": "events.streaming.svc:9092",
+            "KAFKA_CLIENT_PROPERTIES": "/etc/kafka-platform/credentials/client.properties",
+            "KAFKA_CONSUMER_PROPERTIES": "/etc/kafka-platform/client/consumer.properties",
+            "KAFKA_GROUP_ID": "fraud",
+            "KAFKA_LIBRDKAFKA_CONFIG": "/etc/kafka-platform/credentials/librdkafka.conf",
+            "KAFKA_LIBRDKAFKA_CONSUMER_CONFIG": "/etc/kafka-platform/client/librdkafka-consumer.conf",
+            "KAFKA_READ_TOPICS": "orders",
+            "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+            "KAFKA_SASL_PASSWORD_FILE": "/etc/kafka-platform/credentials/password",
+            "KAFKA_SASL_USERNAME": "fraud",
+            "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+            "POD_NAME": {"fieldRef": {"fieldPath": "metadata.name"}},
+            "SPRING_CONFIG_ADDITIONAL_LOCATION": "file:/etc/kafka-platform/client/application.properties",
+        }
+
+    def test_the_variables_of_a_producer(self) -> None:
+        found = variables(reads=(), group=None, writes=["a", "b"], transactional_prefix="fraud-")
+        assert found["KAFKA_WRITE_TOPICS"] == "a,b"
+        assert found["KAFKA_TRANSACTIONAL_ID_PREFIX"] == "fraud-"
+        assert found["KAFKA_PRODUCER_PROPERTIES"] == "/etc/kafka-platform/client/producer.properties"
+        assert found.keys().isdisjoint({"KAFKA_GROUP_ID", "KAFKA_READ_TOPICS", "KAFKA_CONSUMER_PROPERTIES"})
+
+    def test_own_variables_come_last(self) -> None:
+        assert container(environment={"B": "2", "A": "1"})["env"][-2:] == [
+            {"name": "A", "value": "1"},
+            {"name": "B", "value": "2"},
+        ]
+
+    def test_credentials_are_files_and_nothing_else(self) -> None:
+        assert "secretKeyRef" not in json.dumps(pod())
+        mounts = {each["name"]: each["mountPath"] for each in container()["volumeMounts"]}
+        assert mounts == {
+            "client": "/etc/kafka-platform/client",
+            "credentials": "/etc/kafka-platform/credentials",
+            "scratch-0": "/tmp",
+        }
+        assert {"name": "credentials", "secret": {"secretName": "fraud-kafka"}} in pod()["volumes"]
+
+    def test_without_logins_there_are_none(self) -> None:
+        found = variables(user=None)
+        assert found["KAFKA_LIBRDKAFKA_CONFIG"] == "/etc/kafka-platform/client/librdkafka.conf"
+        assert "KAFKA_SASL_USERNAME" not in found
+        assert [each["name"] for each in pod(user=None)["volumes"]] == ["client", "scratch-0"]
+
+    def test_the_authority_and_other_secrets_are_mounted(self) -> None:
+        connection = KafkaConnection(
+            cluster="events",
+            namespace="streaming",
+            bootstrap_servers="events:9092",
+            security_protocol="SASL_SSL",
+            sasl_mechanism="SCRAM-SHA-512",
+            ca_secret="kafka-tls",
+        )
+        changes = {"connection": connection, "secret_files": ["db-login"], "pull_secrets": ["registry"]}
+        mounts = {each["name"]: each["mountPath"] for each in container(**changes)["volumeMounts"]}
+        assert mounts["ca"] == "/etc/kafka-platform/ca"
+        assert mounts["secret-0"] == "/etc/secrets/db-login"
+        assert variables(**changes)["KAFKA_SSL_CA_FILE"] == "/etc/kafka-platform/ca/ca.crt"
+        assert pod(**changes)["imagePullSecrets"] == [{"name": "registry"}]
+
+    def test_they_have_time_to_commit(self) -> None:
+        assert pod()["terminationGracePeriodSeconds"] == 60
+        assert "lifecycle" not in container()
+        served = {"ports": {"http": 8080}, "termination": "90s"}
+        assert pod(**served)["terminationGracePeriodSeconds"] == 95
+        assert container(**served)["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}}
+        told = container(**served, stop_command=["/app/leave", "--now"])["lifecycle"]
+        assert told == {"preStop": {"exec": {"command": ["/app/leave", "--now"]}}}
+        assert pod(**served, stop_command=["/app/leave"])["terminationGracePeriodSeconds"] == 90
+
+    def test_probes(self) -> None:
+        probes = WorkerProbes(
+            startup=WorkerProbe(command=["test", "-e", "/tmp/ready"], period="1s", failures=60),
+            liveness=WorkerProbe(path="/healthz", port=8080),
+        )
+        assert container(probes=probes)["startupProbe"] == {
+            "exec": {"command": ["test", "-e", "/tmp/ready"]},
+            "failureThreshold": 60,
+            "periodSeconds": 1,
+            "timeoutSeconds": 5,
+        }
+        assert container(probes=probes)["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": 8080}
+        assert "readinessProbe" not in container(probes=probes)
+
+    def test_resources(self) -> None:
+        given = WorkerResources(cpu="250m", cpu_limit="1", memory="1Gi")
+        assert container(resources=given)["resources"] == {
+            "limits": {"cpu": "1", "memory": "1Gi"},
+            "requests": {"cpu": "250m", "memory": "1Gi"},
+        }
+
+    def test_another_password_replaces_them(self) -> None:
+        annotations = spec(password_version=2)["template"]["metadata"]["annotations"]
+        assert annotations["kafka-platform/password-version"] == "2"
+
+
+class TestNetwork:
+    def rules(self, **changes: Any) -> dict[str, Any]:
+        given = settings(**changes)
+        found: dict[str, Any] = network_policy(given, kafka_ports(given, "a:9092,b:9093"))["spec"]
+        return found
+
+    def test_only_names_and_kafka(self) -> None:
+        rules = self.rules()
+        assert rules["ingress"] == []
+        assert [[each["port"] for each in rule["ports"]] for rule in rules["egress"]] == [[53, 53], [9092, 9093]]
+        assert rules["policyTypes"] == ["Ingress", "Egress"]
+
+    def test_what_it_says_it_needs(self) -> None:
+        egress = [Egress(ports=[5432], namespace="db"), Egress(ports=[443], network="10.0.0.0/8"), Egress(ports=[80])]
+        database, network, anywhere = self.rules(egress=egress)["egress"][2:]
+        assert database["to"][0]["namespaceSelector"]["matchExpressions"][0]["values"] == ["db"]
+        assert network["to"] == [{"ipBlock": {"cidr": "10.0.0.0/8"}}]
+        assert "to" not in anywhere
+
+    def test_its_ports(self) -> None:
+        [everybody] = self.rules(ports={"http": 8080})["ingress"]
+        assert everybody == {"ports": [{"port": 8080, "protocol": "TCP"}]}
+        [some] = self.rules(ports={"http": 8080}, client_namespaces=["web"])["ingress"]
+        assert some["from"][0] == {"podSelector": {}}
+        assert service(settings(ports={"http": 8080}))["spec"]["ports"] == [
+            {"name": "http", "port": 8080, "protocol": "TCP", "targetPort": 8080}
+        ]
+
+
+def files(**changes: Any) -> dict[str, dict[str, str]]:
+    """Options by file."""
+    given: dict[str, Any] = {
+        "bootstrap_servers": "events:9092",
+        "security_protocol": "SASL_PLAINTEXT",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "user": "fraud",
+        "reads": ["orders"],
+        "writes": ["alerts"],
+        "group": "fraud",
+    }
+    rendered = client_files(ClientSettings(**(given | changes)))
+    return {name: dict(line.split("=", 1) for line in text.splitlines()) for name, text in rendered.items()}
+
+
+class TestClientFiles:
+    def test_a_java_client_needs_one_file(self) -> None:
+        assert files()["consumer.properties"] == {
+            "auto.offset.reset": "earliest",
+            "bootstrap.servers": "events:9092",
+            "config.providers": "file",
+            "config.providers.file.class": "org.apache.kafka.common.config.provider.FileConfigProvider",
+            "enable.auto.commit": "false",
+            "group.id": "fraud",
+            "isolation.level": "read_committed",
+            "partition.assignment.strategy": "org.apache.kafka.clients.consumer.CooperativeStickyAssignor",
+            "sasl.jaas.config": "${file:/etc/kafka-platform/credentials/client.properties:sasl.jaas.config}",
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "security.protocol": "SASL_PLAINTEXT",
+        }
+
+    def test_librdkafka(self) -> None:
+        assert files()["librdkafka-consumer.conf"] == {
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": "false",
+            "group.id": "fraud",
+            "isolation.level": "read_committed",
+            "partition.assignment.strategy": "cooperative-sticky",
+        }
+        assert files()["librdkafka-producer.conf"] == {
+            "acks": "all",
+            "enable.idempotence": "true",
+            "partitioner": "murmur2_random",
+        }
+
+    def test_spring(self) -> None:
+        found = files(transactional_prefix="fraud-")["application.properties"]
+        assert found["spring.config.import"] == "configtree:/etc/kafka-platform/"
+        assert found["spring.kafka.properties.sasl.jaas.config"] == (
+            "org.apache.kafka.common.security.scram.ScramLoginModule required "
+            'username="${credentials.username}" password="${credentials.password}";'
+        )
+        assert found["spring.kafka.consumer.group-id"] == "fraud"
+        assert found["spring.kafka.producer.acks"] == "all"
+        assert found["spring.kafka.producer.transaction-id-prefix"] == "fraud-${HOSTNAME}-"
+
+    def test_a_kafka_without_logins(self) -> None:
+        found = files(security_protocol="SSL", sasl_mechanism=None, has_ca=True)
+        assert found["librdkafka.conf"] == {
+            "bootstrap.servers": "events:9092",
+            "security.protocol": "SSL",
+            "ssl.ca.location": "/etc/kafka-platform/ca/ca.crt",
+        }
+        assert "sasl.jaas.config" not in found["consumer.properties"]
+        assert found["consumer.properties"]["ssl.truststore.type"] == "PEM"
+        assert "spring.config.import" not in found["application.properties"]
+
+    def test_there_are_only_those_that_are_needed(self) -> None:
+        assert set(files(writes=())) == {"application.properties", "consumer.properties", "librdkafka-consumer.conf"}
+        assert set(files(reads=())) == {"application.properties", "producer.properties", "librdkafka-producer.conf"}
+
+    @pytest.mark.parametrize(
+        ("partitioning", "java", "librdkafka"),
+        [
+            (Partitioning(), {}, {"partitioner": "murmur2_random"}),
+            (
+                Partitioning(by=PartitionBy.ROUND_ROBIN),
+                {"partitioner.class": "org.apache.kafka.clients.producer.RoundRobinPartitioner"},
+                {"partitioner": "random", "sticky.partitioning.linger.ms": "0"},
+            ),
+            (
+                Partitioning(by=PartitionBy.STICKY),
+                {"partitioner.ignore.keys": "true"},
+                {"partitioner": "random"},
+            ),
+            (
+                Partitioning(by=PartitionBy.CUSTOM, java="com.example.ByRegion", librdkafka="fnv1a_random"),
+                {"partitioner.class": "com.example.ByRegion"},
+                {"partitioner": "fnv1a_random"},
+            ),
+        ],
+    )
+    def test_partitioning(self, partitioning: Partitioning, java: dict[str, str], librdkafka: dict[str, str]) -> None:
+        names = ("partitioner", "partitioner.class", "partitioner.ignore.keys", "sticky.partitioning.linger.ms")
+        found = files(partitioning=partitioning)
+        assert {key: found["producer.properties"][key] for key in names if key in found["producer.properties"]} == java
+        options = found["librdkafka-producer.conf"]
+        assert {key: options[key] for key in names if key in options} == librdkafka
+
+    @pytest.mark.parametrize(
+        ("assignment", "java", "librdkafka"),
+        [
+            (Assignment.RANGE, "org.apache.kafka.clients.consumer.RangeAssignor", "range"),
+            (Assignment.ROUND_ROBIN, "org.apache.kafka.clients.consumer.RoundRobinAssignor", "roundrobin"),
+        ],
+    )
+    def test_assignment(self, assignment: Assignment, java: str, librdkafka: str) -> None:
+        found = files(assignment=assignment)
+        assert found["consumer.properties"]["partition.assignment.strategy"] == java
+        assert found["librdkafka-consumer.conf"]["partition.assignment.strategy"] == librdkafka
+
+    def test_the_protocol_of_the_brokers(self) -> None:
+        found = files(assignment=Assignment.CONSUMER)
+        for file in ("consumer.properties", "librdkafka-consumer.conf"):
+            assert found[file]["group.protocol"] == "consumer"
+            assert "partition.assignment.strategy" not in found[file]
+        assert found["application.properties"]["spring.kafka.consumer.properties.group.protocol"] == "consumer"
+
+    def test_other_options(self) -> None:
+        found = files(
+            commit=Commit.AUTO,
+            offset_reset=OffsetReset.LATEST,
+            consumer_config={"max.poll.interval.ms": "600000"},
+            producer_config={"compression.type": "zstd"},
+        )
+        assert found["librdkafka-consumer.conf"]["enable.auto.commit"] == "true"
+        assert found["consumer.properties"]["auto.offset.reset"] == "latest"
+        assert found["consumer.properties"]["max.poll.interval.ms"] == "600000"
+        assert found["producer.properties"]["compression.type"] == "zstd"
+
+
+def args(**changes: Any) -> StreamWorkerArgs:
+    given: dict[str, Any] = {"connection": CONNECTION, "image": "fraud:1", "reads": ["orders"]}
+    return StreamWorkerArgs(**(given | changes))
+
+
+def graph(given: StreamWorkerArgs) -> dict[str, Registered]:
+    return run(lambda: StreamWorker("fraud", given))
+
+
+class TestGraph:
+    def test_it_makes_its_users_in_one_job(self) -> None:
+        found = graph(args(writes=["alerts"], partitions={"orders": 24}, scale=BY_LAG, namespace="shop"))
+        assert found["KafkaResources fraud-access"].urn.count("StreamWorker") == 1
+        assert [each for each in found if each.startswith("Job ")] == ["Job fraud-access-provision"]
+        declared = found["ConfigMap fraud-access-declarations"].inputs
+        assert declared["metadata"]["namespace"] == "streaming"
+        rights = {
+            (acl["resource"], acl["name"], tuple(acl["operations"]))
+            for acl in json.loads(declared["data"]["user.fraud"])["acls"]
+        }
+        assert rights == {
+            ("group", "fraud", ("DESCRIBE", "READ")),
+            ("topic", "alerts", ("DESCRIBE", "WRITE")),
+            ("topic", "orders", ("DESCRIBE", "READ")),
+        }
+        keda = json.loads(declared["data"]["user.fraud-scaler"])["acls"]
+        assert [(acl["resource"], acl["name"], acl["operations"]) for acl in keda] == [
+            ("group", "fraud", ["DESCRIBE"]),
+            ("topic", "orders", ["DESCRIBE"]),
+        ]
+        assert found["Secret fraud-access-fraud-kafka"].inputs["metadata"]["namespace"] == "shop"
+        assert found["Secret fraud-access-fraud-scaler-kafka"].inputs["metadata"]["namespace"] == "shop"
+
+    def test_transactions(self) -> None:
+        declared = graph(args(writes=["alerts"], transactional=True))["ConfigMap fraud-access-declarations"].inputs
+        acls = json.loads(declared["data"]["user.fraud"])["acls"]
+        [acl] = [each for each in acls if each["resource"] == "transactionalId"]
+        assert (acl["name"], acl["pattern"]) == ("fraud-", "prefixed")
+
+    def test_users_that_are_there_are_used(self) -> None:
+        found = graph(args(partitions={"orders": 24}, scale=BY_LAG, user="payments", scaler_user="keda"))
+        assert not [each for each in found if each.startswith(("KafkaResources", "Job", "RandomPassword"))]
+        [worker] = found["Deployment fraud-pods"].inputs["spec"]["template"]["spec"]["containers"]
+        assert {"name": "KAFKA_SASL_USERNAME", "value": "payments"} in worker["env"]
+        references = found["TriggerAuthentication fraud-scaler-login"].inputs["spec"]["secretTargetRef"]
+        assert {each["name"] for each in references} == {"keda-kafka"}
+
+    def test_the_scaler_takes_everything_from_the_worker(self) -> None:
+        found = graph(args(partitions={"orders": 24}, scale=BY_LAG, offset_reset=OffsetReset.LATEST, group="team-a"))
+        spec = found["ScaledObject fraud-scaler-scaled"].inputs["spec"]
+        assert spec["scaleTargetRef"]["name"] == "fraud"
+        assert spec["maxReplicaCount"] == 24
+        assert spec["triggers"][0]["metadata"]["offsetResetPolicy"] == "latest"
+        assert spec["triggers"][0]["metadata"]["consumerGroup"] == "team-a"
+        assert "replicas" not in found["Deployment fraud-pods"].inputs["spec"]
+
+    def test_a_fixed_worker_has_no_scaler(self) -> None:
+        found = graph(args(replicas=2))
+        assert not [each for each in found if each.startswith(("Scaler", "ScaledObject"))]
+        assert found["Deployment fraud-pods"].inputs["spec"]["replicas"] == 2
+
+    def test_a_kafka_without_logins_has_no_users(self) -> None:
+        connection = KafkaConnection(
+            cluster="events", namespace="streaming", bootstrap_servers="events:9092", security_protocol="PLAINTEXT"
+        )
+        found = graph(args(connection=connection, partitions={"orders": 2}, scale=BY_LAG))
+        assert not [each for each in found if each.startswith(("KafkaResources", "TriggerAuthentication"))]
+        [trigger] = found["ScaledObject fraud-scaler-scaled"].inputs["spec"]["triggers"]
+        assert "authenticationRef" not in trigger
+        assert "sasl" not in trigger["metadata"]
+
+    def test_the_outputs(self) -> None:
+        made: list[StreamWorker] = []
+        run(lambda: made.append(StreamWorker("fraud", args(namespace="shop"))))
+        [worker] = made
+        outputs = [worker.deployment, worker.namespace, worker.user, worker.group]
+        assert [value(each) for each in outputs] == ["fraud", "shop", "fraud", "fraud"]
+
+    def test_a_port_has_a_service(self) -> None:
+        assert "Service fraud-service" in graph(args(ports={"http": 8080}))
+        assert not [each for each in graph(args()) if each.startswith("Service ")]
+
+
+MISUSE: list[tuple[dict[str, Any], str]] = [
+    ({"image": " "}, "image: is empty: write registry/name:tag"),
+    ({"reads": []}, "reads: missing, and writes too: name the topics that the worker reads or writes"),
+    ({"reads": ["orders", "orders"]}, "reads: 'orders' stands there twice: keep one"),
+    ({"reads": ["or ders"]}, "reads: 'or ders' is not a Kafka topic name"),
+    ({"reads": ["orders-*"]}, "reads: 'orders-*' is not a Kafka topic name"),
+    ({"writes": ["__secret"]}, "writes: '__secret' begins with '__'"),
+    ({"reads": [], "writes": ["a"], "group": "x"}, "group: the worker reads no topic"),
+    ({"group": "a b"}, "group: 'a b' is not a consumer group"),
+    ({"transactional": True}, "transactional: the worker writes no topic"),
+    ({"partitioning": Partitioning()}, "partitioning: the worker writes no topic"),
+    ({"producer_config": {"linger.ms": "5"}}, "producer_config: the worker writes no topic"),
+    ({"consumer_config": {"group.id": "x"}}, "consumer_config: group.id: has a field of its own: write group"),
+    (
+        {"consumer_config": {"auto.offset.reset": "latest"}},
+        "consumer_config: auto.offset.reset: has a field of its own: write offset_reset",
+    ),
+    (
+        {"consumer_config": {"sasl.password": "x"}},
+        "consumer_config: sasl.password: comes from the connection and the user's Secret: remove it",
+    ),
+    (
+        {"writes": ["a"], "producer_config": {"partitioner": "random"}},
+        "producer_config: partitioner: has a field of its own: write partitioning",
+    ),
+    (
+        {"assignment": Assignment.CONSUMER, "consumer_config": {"session.timeout.ms": "45000"}},
+        "consumer_config: session.timeout.ms: the brokers decide on it in the protocol consumer",
+    ),
+    ({"environment": {"KAFKA_HOST": "x"}}, "environment: KAFKA_HOST: the platform sets the KAFKA_ variables"),
+    (
+        {"environment": {"DB_PASSWORD": "x"}},
+        "environment: DB_PASSWORD: a secret does not belong into a variable: name its Secret in secret_files",
+    ),
+    ({"environment": {"a-b": "x"}}, "environment: 'a-b' is not a variable"),
+    ({"ports": {"HTTP": 80}}, "ports: 'HTTP' is not the name of a port"),
+    ({"ports": {"a": 8080, "b": 8080}}, "ports: b: 8080 is a already: use another one"),
+    ({"client_namespaces": ["web"]}, "client_namespaces: the worker has no ports"),
+    ({"scratch": {"data": "1Gi"}}, "scratch: 'data' is not a folder"),
+    ({"scratch": {"/etc/kafka-platform/x": "1Gi"}}, "scratch: '/etc/kafka-platform/x' is the platform's"),
+    ({"termination": "forever"}, "termination: 'forever' is out of range"),
+    ({"run_as": 0}, "run_as: 0 is root"),
+    ({"replicas": 2, "scale": BY_LAG}, "replicas: scale decides on the number of pods: remove it, or scale"),
+    ({"scaler_user": "keda"}, "scaler_user: lag does not decide on the number of pods: remove it"),
+    # What scaling must fit: the rest is in test_scaler.py.
+    ({"reads": [], "writes": ["a"], "scale": BY_LAG}, "scale: lag is what waits in topics that are read, and none is"),
+    ({"scale": BY_LAG}, "scale.max: missing, and the topics' partitions are not known: write it, or partitions"),
+    ({"scale": BY_LAG, "partitions": {"order": 4}}, "partitions: topic 'orders' is missing"),
+    (
+        {"scale": BY_LAG, "partitions": {"orders": 4}, "commit": Commit.NEVER},
+        "scale: lag is counted from what the group commits, and it never commits",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), MISUSE)
+def test_misuse(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the message is compared below
+        args(**changes)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("Fraud", "'Fraud' is not a Kubernetes name"), ("1st", "begin it with a letter"), ("a" * 34, "up to 33")],
+)
+def test_names(name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        run(lambda: StreamWorker(name, args()))
