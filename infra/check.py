@@ -6,9 +6,11 @@ from pathlib import Path
 
 from kafka_platform.model import Engine
 
+from infra.policies import violations
 from infra.settings import Settings, SettingsError, read_stack
 from infra.settings.schema import keys, schema
 from infra.settings.stackfile import is_blank, stack_names
+from policies.rules import Level
 
 ROOT = Path(__file__).resolve().parent.parent
 STACKS = ROOT / "stacks"
@@ -44,8 +46,16 @@ def _check_one(file: Path, *, named: bool) -> int:
         for fault in error.faults:
             print(f"  {fault}")
         return 1
-    print(f"{_shown(file)}: ok: {summary(settings)}")
-    return 0
+    broken = violations(settings)
+    mandatory = [each for each in broken if each.level is Level.MANDATORY]
+    if mandatory:
+        violated = _count(len(mandatory), "violation")
+        print(f"{_shown(file)}: {violated} of the policies for {settings.environment.value}")
+    else:
+        print(f"{_shown(file)}: ok: {summary(settings)}")
+    for each in broken:
+        print(f"  {each}")
+    return 1 if mandatory else 0
 
 
 def summary(settings: Settings) -> str:

@@ -99,6 +99,19 @@ def declared(changes: Sequence[Change]) -> tuple[Declared, Declared]:
     return before, after
 
 
+def declarations_in(kind: str, inputs: Mapping[str, Any]) -> tuple[Mapping[str, Topic], Mapping[str, User]]:
+    """The topics and users by name that one resource declares, if it declares any."""
+    side = Declared()
+    name = text(inputs, "metadata", "name")
+    if kind == "KafkaTopic":
+        return {text(inputs, "spec", "topicName") or name: _custom_topic(inputs, retained=False)}, {}
+    if kind == "KafkaUser":
+        return {}, {name: _custom_user(inputs)}
+    if kind == "ConfigMap" and text(inputs, "metadata", "labels", "app.kubernetes.io/component") == "provisioner":
+        _read_declarations(side, "", mapping(inputs, "data"))
+    return {key[1]: each for key, each in side.topics.items()}, {key[1]: each for key, each in side.users.items()}
+
+
 def _read_declarations(side: Declared, owner: str, data: Mapping[str, Any]) -> None:
     for key, value in data.items():
         part, _, name = key.partition(".")

@@ -8,6 +8,7 @@ from pathlib import Path
 from infra.settings import stackfile
 from infra.settings.faults import Fault, SettingsError
 from infra.settings.model import (
+    Environment,
     ExternalListener,
     Gateway,
     GatewayExposure,
@@ -22,6 +23,7 @@ from infra.settings.model import (
 from infra.settings.parsing import parse
 
 __all__ = [
+    "Environment",
     "ExternalListener",
     "Fault",
     "Gateway",

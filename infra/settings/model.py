@@ -65,6 +65,17 @@ class _Section(BaseModel):
     )
 
 
+class Environment(Enum):
+    """What a stack is for, which decides how strict the policies are."""
+
+    DEV = "dev"
+    """For trying things out: policies advise."""
+    STAGING = "staging"
+    """Like production, without its data: most policies are mandatory."""
+    PROD = "prod"
+    """With data that must not be lost: all policies are mandatory."""
+
+
 class Kubernetes(_Section):
     """The Kubernetes cluster that everything is deployed to."""
 
@@ -582,6 +593,8 @@ class Probe(_Section):
 class Settings(_Section):
     """The platform of one stack: what stands under `kafka-platform:platform`."""
 
+    environment: Environment = Environment.DEV
+    """What the stack is for: how strict the policies are (docs/policies.md). Default: dev, they advise."""
     namespace: str = "streaming"
     """Kubernetes namespace of the brokers and of what belongs to them. Default streaming."""
     create_namespace: bool = True

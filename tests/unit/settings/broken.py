@@ -247,7 +247,7 @@ gateway: {anonymous: web}
     ),
     (
         "workers: {fraud: {image: a}}",
-        "workers: unknown key: use one of namespace, createNamespace, kubernetes, images, kafka, topics, topicFiles, tenants, gateway, keda, probe",
+        "workers: unknown key: use one of environment, namespace, createNamespace, kubernetes, images, kafka, topics, topicFiles, tenants, gateway, keda, probe",
     ),
     (
         "tenants: {shop: {users: {app: {namespace: shop}}}}",

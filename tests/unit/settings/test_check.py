@@ -78,6 +78,10 @@ def test_the_shipped_stacks(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.splitlines() == [
         "stacks/Pulumi.dev.yaml: ok: embedded Kafka, 1 node, 3 topics, 2 users, HTTP gateway",
         "stacks/Pulumi.ci.yaml: ok: embedded Kafka, 3 nodes, 3 topics, 3 users, HTTP gateway, latency probe",
+        "  advice: kafka.listeners.external: records leave the cluster readable: name a certificate in kafka.listeners "
+        "(external-tls)",
+        "  advice: Service gateway-external: port http has no TLS, and passwords come in by it: write gateway.tls "
+        "(external-tls)",
     ]
 
 

@@ -1,0 +1,97 @@
+"""The rules that a stack file alone can be judged by: what it renders without an engine, as resources."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from kafka_platform.broker import BrokerSettings, cluster_properties, render_properties
+from kafka_platform.declarations import declarations
+from kafka_platform.model import Deletion, Engine
+
+from infra.settings import Gateway, Settings
+from policies.rules import CONNECTION, RULES, Level, Resource, Rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Violation:
+    """A rule that a stack breaks."""
+
+    rule: Rule
+    level: Level
+    message: str
+
+    def __str__(self) -> str:
+        advice = "" if self.level is Level.MANDATORY else "advice: "
+        return f"{advice}{self.message} ({self.rule.name})"
+
+
+def violations(settings: Settings) -> list[Violation]:
+    """What the stack breaks, each once, the mandatory first."""
+    resources = list(_resources(settings))
+    found: dict[str, Violation] = {}
+    for rule in RULES:
+        level = rule.level(settings.environment)
+        if level is Level.OFF:
+            continue
+        for _, message in rule.check(resources):
+            violation = Violation(rule=rule, level=level, message=message)
+            found.setdefault(str(violation), violation)
+    return sorted(found.values(), key=lambda each: each.level is not Level.MANDATORY)
+
+
+def _resources(settings: Settings) -> Iterator[Resource]:
+    kafka = settings.kafka
+    embedded = kafka.engine is Engine.EMBEDDED
+    replicas = kafka.defaults.replicas_on(kafka.nodes) if embedded else kafka.defaults.replicas
+    yield _config_map("declarations", "provisioner", declarations(settings.topics, settings.users, replicas))
+    if kafka.engine is Engine.EXTERNAL:
+        properties = {"securityProtocol": kafka.security_protocol.value}
+        yield Resource(type=f"kafka-platform:index:{CONNECTION}", properties=properties, name="kafka")
+    if embedded:
+        broker = BrokerSettings(
+            name="kafka",
+            nodes=kafka.nodes,
+            defaults=kafka.defaults,
+            listeners=kafka.listeners.listeners(),
+            config=kafka.config,
+        )
+        content = render_properties(cluster_properties(broker, settings.namespace))
+        yield _config_map("config", "broker", {"cluster.properties": content})
+        requests = {"cpu": kafka.resources.cpu, "memory": kafka.resources.memory}
+        yield _workload(
+            "brokers", settings.images.kafka, requests, "Delete" if kafka.deletion is Deletion.ALLOW else "Retain"
+        )
+    # What they request is rendered in any case.
+    yield _workload("runtime", settings.images.runtime, {"cpu": "50m", "memory": "128Mi"}, "Retain")
+    if settings.gateway is not None:
+        yield from _way_in(settings.gateway)
+
+
+def _way_in(gateway: Gateway) -> Iterator[Resource]:
+    """The gateway's Service for callers outside; the other ways in always have TLS."""
+    exposure = gateway.exposure()
+    if exposure.node_port is None and exposure.load_balancer is None:
+        return
+    spec = {
+        "type": "LoadBalancer" if exposure.node_port is None else "NodePort",
+        "ports": [{"name": "http" if gateway.tls is None else "https"}],
+    }
+    yield Resource(
+        type="kubernetes:core/v1:Service", properties={"metadata": {"name": "gateway-external"}, "spec": spec}
+    )
+
+
+def _config_map(name: str, part: str, data: dict[str, str]) -> Resource:
+    metadata = {"name": f"kafka-{name}", "labels": {"app.kubernetes.io/component": part}}
+    return Resource(type="kubernetes:core/v1:ConfigMap", properties={"metadata": metadata, "data": data})
+
+
+def _workload(name: str, image: str | None, requests: dict[str, str], when_deleted: str) -> Resource:
+    container: dict[str, Any] = {"name": name, "image": image or "", "resources": {"requests": requests}}
+    spec = {
+        "persistentVolumeClaimRetentionPolicy": {"whenDeleted": when_deleted},
+        "template": {"spec": {"containers": [container]}},
+    }
+    return Resource(
+        type="kubernetes:apps/v1:StatefulSet", properties={"metadata": {"name": name}, "spec": spec}, name=name
+    )

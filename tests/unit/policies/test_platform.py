@@ -1,0 +1,29 @@
+"""What the program renders keeps to the rules that stack files do not decide on."""
+
+from typing import Any
+
+import pytest
+
+from infra.platform import Platform
+from infra.settings import parse
+from policies.rules import RULES, Resource
+from tests.unit.components.graph import run
+from tests.unit.settings.test_policies import GOOD
+
+KUBECONFIG = {"KUBECONFIG": "/home/somebody/.kube/config"}
+EXPOSED = {"tls": {"certificate": "gateway-tls"}, "pods": {"min": 2, "max": 6}, "expose": {"nodePort": 30080}}
+
+
+@pytest.mark.parametrize("gateway", [{}, EXPOSED, {"expose": {"ingressClass": "nginx", "host": "a.example.com"}}])
+def test_a_production_platform_breaks_no_rule(gateway: dict[str, Any]) -> None:
+    found = run(lambda: Platform(parse(GOOD | {"gateway": gateway}), KUBECONFIG))
+    resources = [
+        Resource(
+            type=each.urn.split("::")[2].rpartition("$")[2],
+            properties=each.inputs,
+            name=each.name,
+            ignored=each.ignored,
+        )
+        for each in found.values()
+    ]
+    assert [message for rule in RULES for _, message in rule.check(resources)] == []
