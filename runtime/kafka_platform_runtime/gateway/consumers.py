@@ -15,8 +15,8 @@ import msgspec
 from msgspec import Meta
 
 from kafka_platform_runtime.gateway import errors
-from kafka_platform_runtime.gateway._formats import Format
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, unprocessable
+from kafka_platform_runtime.gateway.formats import Format
 from kafka_platform_runtime.gateway.http import Request, Response, Route, now
 from kafka_platform_runtime.gateway.instances import OFFSET_BEGINNING, OFFSET_END, Instance, Options, conflict
 from kafka_platform_runtime.gateway.peers import CREATING, HOP, POD, TARGET, Peers, is_no_instance, no_instance

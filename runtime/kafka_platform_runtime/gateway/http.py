@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from kafka_platform_runtime.gateway.errors import GatewayError, Header, malformed, overloaded, too_large
 
 if TYPE_CHECKING:
@@ -26,11 +28,10 @@ class Gone(Exception):  # noqa: N818 - not an error: somebody left
     """The caller closed the connection before the answer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
+class Response(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An answer whose body is known."""
 
-    status: int = HTTPStatus.OK
+    status: int = 200
     body: bytes = b""
     content_type: str = V2
     headers: Sequence[Header] = ()
@@ -355,6 +356,5 @@ def encoded_headers(response: Response) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-def now() -> float:
-    """Seconds of the clock that never goes back."""
-    return time.monotonic()
+now = time.monotonic
+"""Seconds of the clock that never goes back."""

@@ -166,6 +166,14 @@ class Callers:
     def __len__(self) -> int:
         return len(self._known)
 
+    def known(self, authorization: bytes | None) -> Caller | None:
+        """The caller who sent this Authorization header, if he is logged in to Kafka."""
+        caller = self._known.get(authorization if self._has_login else None)
+        if caller is None or caller.valid_until <= (moment := now()):
+            return None
+        caller.used_at = moment
+        return caller
+
     async def identify(self, authorization: bytes | None) -> Caller:
         """The caller who sent this Authorization header, logged in to Kafka.
 
@@ -174,9 +182,8 @@ class Callers:
         """
         if not self._has_login:
             authorization = None
-        caller = self._known.get(authorization)
-        if caller is not None and caller.valid_until > (moment := now()):
-            caller.used_at = moment
+        caller = self.known(authorization)
+        if caller is not None:
             return caller
         refused = self._refused.get(authorization)
         if refused is not None:

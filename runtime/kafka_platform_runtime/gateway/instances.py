@@ -22,8 +22,8 @@ from confluent_kafka import (
 )
 
 from kafka_platform_runtime.gateway import errors
-from kafka_platform_runtime.gateway._formats import Format
 from kafka_platform_runtime.gateway.errors import GatewayError, overloaded, retry_after, too_many, unprocessable
+from kafka_platform_runtime.gateway.formats import Format
 from kafka_platform_runtime.gateway.http import Gone, now
 from kafka_platform_runtime.gateway.identity import Caller
 from kafka_platform_runtime.gateway.peers import no_instance

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kafka_platform_runtime.gateway import render
-from kafka_platform_runtime.gateway._formats import Format
 from kafka_platform_runtime.gateway.errors import GatewayError
+from kafka_platform_runtime.gateway.formats import Format
 from kafka_platform_runtime.gateway.http import Gone, Request, now
 from kafka_platform_runtime.gateway.readers import Message, Positions, text_of
 

@@ -14,8 +14,8 @@ from msgspec import Meta, Raw
 
 from kafka_platform_runtime.gateway import errors
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, too_large, unprocessable
-from kafka_platform_runtime.gateway.http import Request, Response, Route
-from kafka_platform_runtime.gateway.identity import Caller
+from kafka_platform_runtime.gateway.http import Request, Response, Route, now
+from kafka_platform_runtime.gateway.identity import Caller, Topic
 
 if TYPE_CHECKING:
     from kafka_platform_runtime.gateway.server import Gateway
@@ -32,6 +32,7 @@ LONGEST_KEPT_BATCH = 1000
 ANY_PARTITION = -1
 NULL = b"null"
 NO_KEY = Raw(NULL)
+NO_VALUE = Raw(NULL)
 
 R = TypeVar("R")
 
@@ -119,6 +120,8 @@ class Unwritten(NamedTuple):
 
 
 Delivered = Callable[[KafkaError | None, Any], None]
+Ended = Callable[[Callable[[], Response]], None]
+"""Is told that the fate of every record is known, and given what makes the answer."""
 
 
 class _Batch:
@@ -128,9 +131,11 @@ class _Batch:
     little as can be, and are used again by the next request: they are most of what a record costs here.
     """
 
-    __slots__ = ("done", "offsets", "places", "results", "size")
+    __slots__ = ("ended", "failures", "offsets", "places", "results", "size")
 
     def __init__(self) -> None:
+        self.failures: list[KafkaError] = []
+        """Of records that were not written, in no order."""
         self.results: list[Any] = []
         """For each record None, then its offset, or where it was written, or why it was not."""
         self.offsets: list[Delivered] = []
@@ -138,33 +143,43 @@ class _Batch:
         self.places: list[Delivered] = []
         """Callbacks that note the partition too."""
         self.size = 0
-        self.done: asyncio.Future[None]
+        self.ended: Callable[[], None]
+        """Called when the fate of every record is known."""
 
     def begin(self, size: int) -> None:
         """Make ready for `size` records."""
         for index in range(len(self.offsets), size):
             self.results.append(None)
-            self.offsets.append(_noting_offset(self.results, index))
-            self.places.append(_noting_place(self.results, index))
+            self.offsets.append(_noting_offset(self, index))
+            self.places.append(_noting_place(self, index))
         self.results[:size] = [None] * size
+        self.failures.clear()
         self.size = size
-        self.done = asyncio.get_running_loop().create_future()
+
+    def failed(self, error: KafkaError) -> Unwritten:
+        """Note that a record was not written."""
+        self.failures.append(error)
+        return Unwritten(error)
 
     def is_complete(self) -> bool:
         """Whether the fate of every record is known."""
         return self.results[self.size - 1] is not None and None not in self.results[: self.size]
 
 
-def _noting_offset(results: list[Any], index: int) -> Delivered:
+def _noting_offset(batch: _Batch, index: int) -> Delivered:
+    results = batch.results
+
     def delivered(error: KafkaError | None, message: Any) -> None:
-        results[index] = message.offset() if error is None else Unwritten(error)
+        results[index] = message.offset() if error is None else batch.failed(error)
 
     return delivered
 
 
-def _noting_place(results: list[Any], index: int) -> Delivered:
+def _noting_place(batch: _Batch, index: int) -> Delivered:
+    results = batch.results
+
     def delivered(error: KafkaError | None, message: Any) -> None:
-        results[index] = Written(message.partition(), message.offset()) if error is None else Unwritten(error)
+        results[index] = Written(message.partition(), message.offset()) if error is None else batch.failed(error)
 
     return delivered
 
@@ -187,7 +202,7 @@ class _Poller:
         self._scheduled = False
 
     def watch(self, caller: Caller, batch: _Batch) -> None:
-        """A batch was handed to this caller's producer: resolve its future when all of it is answered."""
+        """A batch was handed to this caller's producer: say so when all of it is answered."""
         caller.awaited += 1
         self._waiting.setdefault(caller, []).append(batch)
         if not self._scheduled:
@@ -207,17 +222,17 @@ class _Poller:
                 asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
 
     def _check(self, caller: Caller, batches: Sequence[_Batch]) -> None:
-        left = []
+        left: list[_Batch] = []
+        complete: list[_Batch] = []
         for batch in batches:
-            if not batch.is_complete():
-                left.append(batch)
-            elif not batch.done.done():
-                batch.done.set_result(None)
-        caller.awaited -= len(batches) - len(left)
+            (complete if batch.is_complete() else left).append(batch)
+        caller.awaited -= len(complete)
         if left:
             self._waiting[caller] = left
         else:
             del self._waiting[caller]
+        for batch in complete:
+            batch.ended()
 
 
 class Writes:
@@ -277,33 +292,78 @@ class Writes:
         if known is None or known.until < self._gateway.time():
             known = await self._gateway.topic(caller, topic)
         partition = None if partition_text is None else self._partition(topic, partition_text, known.partitions)
+        done = asyncio.get_running_loop().create_future()
+
+        def ended(make: Callable[[], Response]) -> None:
+            response = make()
+            if not done.done():
+                done.set_result(response)
+
+        try:
+            self._hand_over(writer, caller, topic, known, partition, body, ended)
+        except msgspec.ValidationError as error:
+            raise unprocessable(f"{error}.") from None
+        return Response(status=HTTPStatus.ACCEPTED, body=b"{}") if send_only else await done
+
+    def begin(self, caller: Caller, topic: str, content_type: bytes, body: bytes, ended: Ended) -> bool:
+        """Write records to a topic without waiting for anything.
+
+        Returns:
+            Whether they were handed over; `ended` is called later then. If not, `write` knows the reason.
+        """
+        writer = self._formats.get(content_type)
+        known = caller.topics.get(topic)
+        moment = now()
+        if (
+            writer is None
+            or known is None
+            or known.until < moment
+            or caller.throttled_until > moment
+            or caller.awaited >= self._limits.requests_per_caller
+        ):
+            return False
+        try:
+            self._hand_over(writer, caller, topic, known, None, body, ended)
+        except (GatewayError, msgspec.ValidationError):
+            return False
+        return True
+
+    def _hand_over(
+        self,
+        writer: "Writer",
+        caller: Caller,
+        topic: str,
+        known: Topic,
+        partition: int | None,
+        body: bytes,
+        ended: Ended,
+    ) -> None:
+        """Give the records to Kafka's client and see to it that `ended` is called with their answer.
+
+        Raises:
+            GatewayError: the body is at fault, none of its records was handed over.
+            msgspec.ValidationError: the same.
+        """
         batch = self._free.pop() if self._free else _Batch()
         # Records without a key and a partition go to one partition for a while, as Kafka's own clients let them: batches
         # are larger then.
         sticky = known.available[caller.turn // STICKY_POLLS % len(known.available)]
-        try:
-            place = writer(caller, batch, topic, body, Target(partition, sticky, known.partitions))
-        except msgspec.ValidationError as error:
-            raise unprocessable(f"{error}.") from None
+        place = writer(caller, batch, topic, body, Target(partition, sticky, known.partitions))
+        batch.ended = lambda: ended(lambda: self._answer(caller, topic, batch, place))
         self._poller.watch(caller, batch)
-        if send_only:
-            batch.done.add_done_callback(lambda _: self._answer(caller, topic, batch, place))
-            return Response(status=HTTPStatus.ACCEPTED, body=b"{}")
-        await batch.done
-        return self._answer(caller, topic, batch, place)
 
     def _answer(self, caller: Caller, topic: str, batch: _Batch, place: int | None) -> Response:
         """What became of the records; the batch is free again after it."""
-        results = batch.results[: batch.size]
+        results, failures = batch.results[: batch.size], batch.failures[:]
         if batch.size <= LONGEST_KEPT_BATCH and len(self._free) < KEPT_BATCHES:
             self._free.append(batch)
-        failures = [each.error for each in results if type(each) is Unwritten]
         self._gateway.metrics.written(len(results) - len(failures), len(failures))
         if not failures:
             if place is None:
                 return Response(body=self._encode(Answer(results)))
-            text = f'}},{{"partition":{place},"offset":'.join(map(repr, results))
-            return Response(body=f'{{"offsets":[{{"partition":{place},"offset":{text}}}]}}'.encode())
+            # Numbers with commas between them become entries with commas between them.
+            text = self._encode(results)[1:-1].replace(b",", b'},{"partition":%d,"offset":' % place)
+            return Response(body=b'{"offsets":[{"partition":%d,"offset":%b}]}' % (place, text))
         for error in failures:
             if errors.is_unknown_topic(error) or error.code() == KafkaError._UNKNOWN_PARTITION:
                 caller.topics.pop(topic, None)
@@ -354,11 +414,10 @@ class Writes:
             except UnicodeDecodeError:
                 raise malformed("The body is not UTF-8.") from None
         values = None
-        if body.rfind(NULL) < 0:  # half the time of `in`
-            # Most records are values and nothing else; the first that is more ends this look at once.
-            with contextlib.suppress(msgspec.ValidationError):
-                values = _decoded(self._values, body).records
-        if values is not None:
+        # Most records are values and nothing else; the first that is more ends this look at once.
+        with contextlib.suppress(msgspec.ValidationError):
+            values = [record.value for record in _decoded(self._values, body).records]
+        if values is not None and NO_VALUE not in values:
             self._check_count(len(values))
             place = target.sticky if target.partition is None else target.partition
             _send_values(caller, batch, topic, values, place)
@@ -409,6 +468,7 @@ class Writes:
         _send(caller, batch, topic, rows, target)
 
 
+Writer = Callable[[Caller, _Batch, str, bytes, Target], int | None]
 Row = tuple[Any, Any, int | None, int | None, list[tuple[str, str | bytes | None]] | None]
 
 
@@ -418,13 +478,13 @@ def _compact(key: Raw) -> bytes:
     return msgspec.json.format(text, indent=-1) if text[0] in b"{[" else text
 
 
-def _send_values(caller: Caller, batch: _Batch, topic: str, records: Sequence[Value], partition: int) -> None:
+def _send_values(caller: Caller, batch: _Batch, topic: str, values: Sequence[Raw], partition: int) -> None:
     """As `_send`, for records that are values and nothing else: the way that most records take, in half the time."""
-    batch.begin(len(records))
+    batch.begin(len(values))
     produce = caller.producer.produce
-    for record, delivered in zip(records, batch.offsets, strict=False):
+    for value, delivered in zip(values, batch.offsets, strict=False):
         try:
-            produce(topic, record.value, None, partition, delivered)
+            produce(topic, value, None, partition, delivered)
         except KafkaException as failure:
             delivered(failure.args[0], None)
         except BufferError:

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Message as KafkaMessage
 
 from kafka_platform_runtime.gateway import errors
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, timed_out
@@ -195,10 +196,10 @@ class Reader:
 
         def take(consumer: Consumer) -> Taken:
             messages = consume(consumer, count, seconds)
-            records = [each for each in messages if each.error() is None]
-            taken = Taken(records)
-            if len(records) < len(messages):
-                taken.add([each for each in messages if each.error() is not None])
+            if not any(map(KafkaMessage.error, messages)):
+                return Taken(messages)
+            taken = Taken([each for each in messages if each.error() is None])
+            taken.add([each for each in messages if each.error() is not None])
             return taken
 
         return await self.call(take)

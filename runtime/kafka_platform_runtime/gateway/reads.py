@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from confluent_kafka import KafkaError
 
 from kafka_platform_runtime.gateway import errors
-from kafka_platform_runtime.gateway._formats import Format
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, unauthorized
 from kafka_platform_runtime.gateway.feed import LINGER_SECONDS, RECORD_OVERHEAD, Chunk, Feed
+from kafka_platform_runtime.gateway.formats import Format
 from kafka_platform_runtime.gateway.http import Gone, Request, Response, Route, now
 from kafka_platform_runtime.gateway.identity import Caller
 from kafka_platform_runtime.gateway.members import Member
@@ -46,7 +46,10 @@ SLICE_SECONDS = 0.25
 """How long a read holds its thread at a time, so that somebody who left is noticed."""
 ANSWER_SECONDS = 10.0
 """How long Kafka may take to say what is there."""
-STREAMED_AT_A_TIME = 1000
+STREAMED_AT_FIRST = 100
+STREAMED_AT_MOST = 4000
+STREAMED_BYTES = 1024 * 1024
+"""Records that a stream that is behind takes at a time: few at first, then as many as have about so many bytes."""
 PIECE_BYTES = 256 * 1024
 """Records that are made ready for a reader at a time: more are not held in memory for one who is slow."""
 STALL_SECONDS = 1.0
@@ -351,16 +354,17 @@ class Reads:
             ) as reader:
                 await self._look_for_gaps(stream, feed, reader)
                 await reader.assign(topic, dict(positions))
-                since = now()
+                since, count = now(), STREAMED_AT_FIRST
                 while not stream.stopped and not feed.has(positions, stream.only):
                     if feed.failure is not None:
                         raise feed.failure
-                    taken = await reader.consume(STREAMED_AT_A_TIME, 1.0)
+                    taken = await reader.consume(count, 1.0)
                     if any(error.code() == KafkaError._AUTO_OFFSET_RESET for error in taken.errors):
                         return  # deleted while it was read: look at the bounds again
                     judge(taken.errors, lambda _: f"Topic {topic}")
                     if taken.records:
                         self.gateway.metrics.read(len(taken.records))
+                        count = max(1, min(STREAMED_AT_MOST, STREAMED_BYTES // _average_size(taken.records)))
                         sending = asyncio.ensure_future(_in_pieces(taken.records, stream))
                         await asyncio.wait({sending}, timeout=STALL_SECONDS)
                         if not sending.done():
@@ -554,12 +558,16 @@ async def _left(member: Member, release: Callable[[], None]) -> None:
         release()
 
 
+def _average_size(records: Sequence[Message]) -> int:
+    """Bytes of memory that one of them takes, about."""
+    return RECORD_OVERHEAD + sum(map(len, records)) // len(records)
+
+
 async def _in_pieces(records: Sequence[Message], stream: _Stream) -> None:
     """Send records, made ready a piece at a time; a stream that was stopped gets no more."""
     if not records:
         return
-    average = RECORD_OVERHEAD + sum(map(len, records)) // len(records)
-    count = max(1, PIECE_BYTES // average)
+    count = max(1, PIECE_BYTES // _average_size(records))
     outlet, positions = stream.outlet, stream.positions
     for begin in range(0, len(records), count):
         if stream.stopped:

@@ -1,30 +1,39 @@
-"""How streams hand out records: as events of Server-Sent Events, or as frames of a WebSocket."""
+"""How streams hand out records: as events of Server-Sent Events, or as frames of a WebSocket.
 
-import base64
-from collections.abc import Callable, Sequence
+A stream hands out hundreds of thousands of records a second, so that what is done for each of them counts: records are
+looked at column by column, by functions that are not written in Python.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, groupby, repeat
+from operator import itemgetter
 from typing import Any
 
 import msgspec
+from confluent_kafka import Message
 from msgspec import Raw
 
-from kafka_platform_runtime.gateway._formats import Format
+from kafka_platform_runtime.gateway.formats import Format
 from kafka_platform_runtime.gateway.readers import Positions, text_of
 
 NULL = Raw(b"null")
 _encoder = msgspec.json.Encoder()
 _encode = _encoder.encode
-_check_json = msgspec.json.Decoder(Raw).decode
+_raw_decoder = msgspec.json.Decoder(Raw)
+_check_json = _raw_decoder.decode
+_check_lines = _raw_decoder.decode_lines
+_milliseconds = itemgetter(1)
 
 
 class Header(msgspec.Struct, gc=False):
     """A header of a record; the value in base64."""
 
     key: str
-    value: Raw
+    value: bytes | None
 
 
 class Record(msgspec.Struct, gc=False, omit_defaults=True):
-    """A record as it is handed out.
+    """A record as it is handed out; bytes are in base64.
 
     One that does not fit the format is handed out in base64 and says so: `"format":"binary"`. A stream that ended there
     would end there again and again.
@@ -33,130 +42,167 @@ class Record(msgspec.Struct, gc=False, omit_defaults=True):
     partition: int
     offset: int
     timestamp: int
-    key: Raw
-    value: Raw
+    key: Raw | str | bytes | None
+    value: Raw | str | bytes | None
     format: str = ""
     headers: list[Header] | None = None
 
 
-def _json(value: bytes | None) -> Raw:
-    if value is None:
+def _json(content: bytes | None) -> Raw:
+    """JSON as it was written, on one line.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if content is None:
         return NULL
-    _check_json(value)
-    return Raw(value)
+    content.decode()
+    _check_json(content)
+    # Line ends between the parts of a JSON document mean nothing; in an event they would end the line.
+    return Raw(content.replace(b"\r", b" ").replace(b"\n", b" "))
 
 
-def _text(value: bytes | None) -> Raw:
-    return NULL if value is None else Raw(_encode(value.decode()))
+def _text(content: bytes | None) -> str | None:
+    return None if content is None else content.decode()
 
 
-def _binary(value: bytes | None) -> Raw:
-    return NULL if value is None else Raw(b'"' + base64.b64encode(value) + b'"')
+def _binary(content: bytes | None) -> bytes | None:
+    return content
 
 
-_VALUES: dict[Format, Callable[[bytes | None], Raw]] = {
+_CONTENT: dict[Format, Callable[[bytes | None], Any]] = {
     Format.JSON: _json,
     Format.TEXT: _text,
     Format.BINARY: _binary,
 }
 
 
-def _record(message: Any, value_of: Callable[[bytes | None], Raw]) -> Record:
-    form = ""
+def _all_json(contents: Sequence[bytes | None]) -> Iterable[Raw]:
+    """As `_json` of each of them.
+
+    Raises:
+        ValueError: one is none, or has line ends.
+    """
+    if contents[0] is None and contents.count(None) == len(contents):
+        return repeat(NULL)
     try:
-        key, value = value_of(message.key()), value_of(message.value())
+        lines = b"\n".join(contents)  # type: ignore[arg-type]
+        ends = b"".join(contents)  # type: ignore[arg-type]
+    except TypeError:
+        present = [b"null" if content is None else content for content in contents]
+        lines, ends = b"\n".join(present), b"".join(present)
+    if b"\n" in ends or b"\r" in ends:
+        raise ValueError
+    if not lines.isascii():
+        lines.decode()
+    found: list[Raw] = _check_lines(lines)
+    if len(found) != len(contents):  # an empty line is none
+        raise ValueError
+    return found
+
+
+def _all(contents: Sequence[bytes | None], form: Format) -> Iterable[Any]:
+    if form is Format.JSON:
+        return _all_json(contents)
+    if form is Format.TEXT:
+        return list(map(_text, contents))
+    return contents
+
+
+def _record(message: Any, form: Format) -> Record:
+    shape = ""
+    content_of = _CONTENT[form]
+    try:
+        key, value = content_of(message.key()), content_of(message.value())
     except (ValueError, RecursionError):
-        key, value, form = _binary(message.key()), _binary(message.value()), "binary"
-    headers = message.headers()
-    return Record(
-        message.partition(),
-        message.offset(),
-        message.timestamp()[1],
-        key,
-        value,
-        form,
-        [Header(name, _binary(content)) for name, content in headers] if headers else None,
-    )
+        key, value, shape = message.key(), message.value(), "binary"
+    headers = _headers(message.headers())
+    return Record(message.partition(), message.offset(), message.timestamp()[1], key, value, shape, headers)
 
 
-def _strict_utf8(value: bytes | None) -> Raw:
-    if value is not None:
-        value.decode()
-    return _json(value)
+def _headers(headers: Any) -> list[Header] | None:
+    return [Header(name, content) for name, content in headers] if headers else None
 
 
-def _lines(records: Sequence[Record]) -> bytes:
-    """The records, one on a line."""
-    text = _encoder.encode_lines(records)
-    if text.count(b"\n") != len(records) or b"\r" in text:
-        # Line ends between the parts of a JSON document mean nothing; in an event they would end the line.
-        parts = [_encode(record).replace(b"\r", b" ").replace(b"\n", b" ") for record in records]
-        text = b"\n".join([*parts, b""])
-    return text
+class _Columns:
+    """Records, as they are handed out, and where they stand."""
 
+    __slots__ = ("offsets", "partitions", "records")
 
-def _rendered(messages: Sequence[Any], form: Format) -> bytes:
-    """The records as JSON, one on a line."""
-    value_of = _VALUES[form]
-    text = _lines([_record(message, value_of) for message in messages])
-    if form is Format.JSON and not text.isascii():
-        # JSON is looked at without its strings being read: whether they are UTF-8 is seen for all of them at once.
+    def __init__(self, messages: Sequence[Message], form: Format) -> None:
+        self.partitions: list[int] = list(map(Message.partition, messages))  # type: ignore[arg-type]
+        self.offsets: list[int] = list(map(Message.offset, messages))  # type: ignore[arg-type]
         try:
-            text.decode()
-        except UnicodeDecodeError:
-            text = _lines([_record(message, _strict_utf8) for message in messages])
-    return text
+            columns = (
+                self.partitions,
+                self.offsets,
+                map(_milliseconds, map(Message.timestamp, messages)),
+                _all(list(map(Message.key, messages)), form),
+                _all(list(map(Message.value, messages)), form),
+            )
+        except (ValueError, RecursionError):
+            # One of them does not fit, or has line ends.
+            self.records = [_record(message, form) for message in messages]
+            return
+        headers = list(map(Message.headers, messages))
+        if headers.count(None) == len(headers):
+            self.records = list(map(Record, *columns))
+        else:
+            self.records = list(map(Record, *columns, repeat(""), map(_headers, headers)))
+
+    def move(self, positions: Positions) -> None:
+        """Move the positions behind the records."""
+        partition = self.partitions[0]
+        if self.partitions.count(partition) == len(self.partitions):  # as is usual where there are many
+            positions[partition] = self.offsets[-1] + 1
+            return
+        for partition, offset in dict(zip(self.partitions, self.offsets, strict=True)).items():
+            positions[partition] = offset + 1
 
 
 def sse(messages: Sequence[Any], positions: Positions, form: Format, batch: int) -> bytes:
     """Events for these records; moves the positions behind them.
 
     Args:
-        messages: records of Kafka, without errors.
+        messages: records of Kafka, without errors; at least one.
         positions: where the stream stands before the first of them.
         form: of keys and values.
         batch: records in an event; the id of an event is the cursor behind its last record.
     """
     if batch == 1:
-        return _one_by_one(messages, positions, form)
-    events = []
+        return _one_by_one(_Columns(messages, form), positions)
+    events: list[bytes] = []
     for start in range(0, len(messages), batch):
-        part = messages[start : start + batch]
-        records = _rendered(part, form)[:-1].replace(b"\n", b",")
-        _move(positions, part)
-        events.append(b"id: %b\ndata: [%b]\n\n" % (text_of(positions).encode(), records))
+        columns = _Columns(messages[start : start + batch], form)
+        columns.move(positions)
+        events += (b"id: ", text_of(positions).encode(), b"\ndata: ", _encode(columns.records), b"\n\n")
     return b"".join(events)
 
 
 def frame(messages: Sequence[Any], positions: Positions, form: Format) -> str:
     """The text of a WebSocket's frame with these records; moves the positions behind them."""
-    records = _rendered(messages, form)[:-1].replace(b"\n", b",")
-    _move(positions, messages)
-    return (b'{"records":[%b],"cursor":"%b"}' % (records, text_of(positions).encode())).decode()
+    columns = _Columns(messages, form)
+    columns.move(positions)
+    return f'{{"records":{_encode(columns.records).decode()},"cursor":"{text_of(positions)}"}}'
 
 
-def _move(positions: Positions, messages: Sequence[Any]) -> None:
-    last = dict(zip([each.partition() for each in messages], [each.offset() for each in messages], strict=True))
-    for partition, offset in last.items():
-        positions[partition] = offset + 1
-
-
-def _one_by_one(messages: Sequence[Any], positions: Positions, form: Format) -> bytes:
+def _one_by_one(columns: _Columns, positions: Positions) -> bytes:
     # The cursor behind a record differs from the one before in one number, as long as the partition stays the same: what
     # stands before and behind that number is made once.
-    lines = _rendered(messages, form).split(b"\n")
-    events = []
-    current = -1
-    template = b""
-    for message, line in zip(messages, lines, strict=False):
-        partition, following = message.partition(), message.offset() + 1
-        if partition != current:
-            current = partition
-            lower = text_of({number: offset for number, offset in positions.items() if number < partition})
-            higher = text_of({number: offset for number, offset in positions.items() if number > partition})
-            before = f"{lower}," if lower else ""
-            behind = f",{higher}" if higher else ""
-            template = f"id: {before}{partition}:%d{behind}\ndata: %b\n\n".encode()
-        positions[partition] = following
-        events.append(template % (following, line))
+    lines = _encoder.encode_lines(columns.records).split(b"\n")
+    following = _encoder.encode_lines([offset + 1 for offset in columns.offsets]).split(b"\n")
+    events: list[bytes] = []
+    begin = 0
+    for partition, run in groupby(columns.partitions):
+        end = begin + len(list(run))
+        lower = text_of({number: offset for number, offset in positions.items() if number < partition})
+        higher = text_of({number: offset for number, offset in positions.items() if number > partition})
+        before = f"id: {lower}{',' if lower else ''}{partition}:".encode()
+        behind = f"{',' if higher else ''}{higher}\ndata: ".encode()
+        parts = zip(
+            repeat(before), following[begin:end], repeat(behind), lines[begin:end], repeat(b"\n\n"), strict=False
+        )
+        events += chain.from_iterable(parts)
+        positions[partition] = columns.offsets[end - 1] + 1
+        begin = end
     return b"".join(events)

@@ -9,20 +9,18 @@ import signal
 import ssl
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Protocol
 
-import httptools
 import msgspec
 import uvicorn
 import uvloop
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from kafka_platform_runtime.gateway.consumers import Consumers
-from kafka_platform_runtime.gateway.errors import GatewayError, malformed, overloaded, too_many
+from kafka_platform_runtime.gateway.errors import GatewayError, overloaded, too_many
 from kafka_platform_runtime.gateway.health import KafkaProbe
 from kafka_platform_runtime.gateway.http import (
     Budget,
@@ -43,6 +41,7 @@ from kafka_platform_runtime.gateway.metadata import Metadata
 from kafka_platform_runtime.gateway.metrics import Metrics
 from kafka_platform_runtime.gateway.metrics import serve as serve_metrics
 from kafka_platform_runtime.gateway.produce import Writes
+from kafka_platform_runtime.gateway.protocol import BoundedProtocol
 from kafka_platform_runtime.gateway.reads import Reads
 from kafka_platform_runtime.gateway.settings import Kafka, Settings, Tls
 
@@ -50,20 +49,12 @@ LOG = logging.getLogger("gateway")
 
 THREADS = 32
 """For logins and questions about topics; records are not handled there."""
-HEAD_SECONDS = 10.0
-"""How long the head of a request may take to arrive."""
-HEAD_BYTES = 32 * 1024
-"""Size of a request's line and headers together."""
-HEAD_FIELDS = 100
-IDLE_CONNECTION_SECONDS = 75
 BACKLOG = 2048
 PREFLIGHT = [
     (b"access-control-allow-methods", b"GET, POST, DELETE"),
     (b"access-control-allow-headers", b"authorization, content-type, accept, last-event-id"),
     (b"access-control-max-age", b"600"),
 ]
-OF_UPGRADE = frozenset({b"upgrade", b"http2-settings"})
-"""Fields, and words of the field Connection, by which a caller offers another protocol."""
 EXPOSED = [(b"access-control-expose-headers", b"retry-after")]
 LEFT = 499
 """Counted, never sent: the caller was gone before the answer."""
@@ -109,7 +100,8 @@ class Gateway:
             Route(method="GET", path="/healthz", handler=self._healthz, name="healthz", public=True),
             Route(method="GET", path="/readyz", handler=self._readyz, name="readyz", public=True),
         ]
-        self.routes = [*own, *Writes(self).routes(), *(route for part in self.parts for route in part.routes())]
+        self._writes = Writes(self)
+        self.routes = [*own, *self._writes.routes(), *(route for part in self.parts for route in part.routes())]
         self._router = Router(self.routes)
         preflight = Route(method="OPTIONS", path="*", handler=self._allow, name="preflight", public=True)
         self._preflight: tuple[Route, list[str]] = (preflight, [])
@@ -163,8 +155,7 @@ class Gateway:
         except Gone:
             status = LEFT
         except Exception as error:
-            LOG.error("%s %s: %s", request.method, name, _whereabouts(error))
-            response = error_response(GatewayError(500, 50001, "The gateway has a fault: it was written to its log."))
+            response = self._faulty(request.method, name, error)
         finally:
             if request.held:
                 self.budget.give(request.held)
@@ -176,6 +167,65 @@ class Gateway:
             await send({"type": "http.response.start", "status": status, "headers": encoded_headers(response)})
             await send({"type": "http.response.body", "body": response.body})
         self.metrics.answered(name, status or 200, None if long else time.perf_counter() - begun)
+
+    def direct(
+        self,
+        *,
+        authorization: bytes | None,
+        content_type: bytes,
+        topic: str,
+        body: bytes,
+        since: float,
+        answer: Callable[[Response], None],
+    ) -> bool:
+        """Begin a write for which nothing is missing: a caller and a topic that are known, room, and a sound body.
+
+        Args:
+            authorization: header of the request, as the others.
+            content_type: of the body.
+            topic: as it stands in the path.
+            body: all of it.
+            since: when the head was there, by `now`.
+            answer: called once, later, with the answer.
+
+        Returns:
+            Whether it was begun. If not, nothing has happened: `__call__` knows why and says it.
+        """
+        caller = self.callers.known(authorization)
+        limits = self.settings.limits
+        size = len(body)
+        if (
+            caller is None
+            or self.settings.cors
+            or caller.requests >= limits.requests_per_caller
+            or self.in_flight >= limits.requests
+            or size > limits.body_bytes
+            or self.budget.used + size > self.budget.limit
+        ):
+            return False
+
+        def ended(make: Callable[[], Response]) -> None:
+            caller.requests -= 1
+            self.in_flight -= 1
+            self.budget.give(size)
+            try:
+                response = make()
+            except Exception as error:
+                response = self._faulty("POST", "write", error)
+            answer(response)
+            self.metrics.answered("write", response.status, now() - since)
+
+        if not self._writes.begin(caller, topic, content_type, body, ended):
+            return False
+        caller.requests += 1
+        self.in_flight += 1
+        self.budget.take(size)
+        return True
+
+    def _faulty(self, method: str, name: str, error: Exception) -> Response:
+        """What is answered when this program is at fault."""
+        LOG.error("%s %s: %s", method, name, _whereabouts(error))
+        return error_response(GatewayError(500, 50001, "The gateway has a fault: it was written to its log."))
 
     def _admit(self, caller: Caller) -> None:
         """Count a request of this caller in flight.
@@ -271,184 +321,6 @@ async def _refuse_websocket(send: Send, response: Response) -> None:
     await send({"type": "websocket.http.response.body", "body": response.body})
 
 
-class OneWrite(RequestResponseCycle):
-    """uvicorn's answer, written at once where all of it is known: a system call for the head alone costs a tenth."""
-
-    _start: Mapping[str, Any] | None = None
-
-    async def send(self, message: Any) -> None:
-        """Keep the head until the body comes."""
-        start = self._start
-        if start is None:
-            if message["type"] == "http.response.start" and not self.response_started:
-                self._start = message
-            else:
-                await super().send(message)
-            return
-        self._start = None
-        if message.get("more_body") or self.flow.write_paused or self.scope["method"] == "HEAD":
-            await super().send(start)  # type: ignore[arg-type]
-            await super().send(message)
-            return
-        if self.disconnected:
-            return
-        content = [STATUS_LINE[start["status"]]]
-        for name, value in start["headers"]:
-            if name == b"connection":  # only ever to close it
-                self.keep_alive = False
-                continue
-            content += (name, b": ", value, b"\r\n")
-        content += (b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n", message["body"])
-        self.response_started = self.response_complete = True
-        self.waiting_for_100_continue = False
-        self.transport.write(b"".join(content))
-        self.message_event.set()
-        if not self.keep_alive:
-            self.transport.close()
-        self.on_response()
-
-
-class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 with bounds of which it has none: size, fields and time of a head, and of what frames a body."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._head_bytes = 0
-        self._head_since: float | None = now()
-        """Since when a head is expected or under way; None while there is none."""
-        self._body_since: float | None = None
-        """Since when a body is under way; None while there is none."""
-        self._framing_bytes = 0
-        """Since the last piece of the body: sizes and extensions of chunks, trailers."""
-        self._fault: GatewayError | None = None
-        self._offers_upgrade = False
-        """The request that has just been read offers to go on in another protocol, which nobody speaks here."""
-
-    def data_received(self, data: bytes) -> None:
-        """Bytes of the caller; in a head they count even before the header that they belong to is complete."""
-        if self._head_since is not None:
-            self._head_bytes += len(data)
-        else:
-            self._framing_bytes += len(data)
-        self._feed(data)
-        if self._head_since is not None:
-            if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
-                self._refuse(_head_too_large())
-        elif self._framing_bytes > HEAD_BYTES and self._body_since is not None and not self.transport.is_closing():
-            self._refuse(_head_too_large())
-
-    def _feed(self, data: bytes) -> None:
-        """As uvicorn's `data_received`, which loses the body where it knows nothing of what the caller would upgrade to."""
-        self._unset_keepalive_if_required()
-        while data:
-            try:
-                self.parser.feed_data(data)
-                return
-            except httptools.HttpParserUpgrade as upgrade:
-                if self._should_upgrade():
-                    self.handle_websocket_upgrade()
-                    return
-                data = self._head_without_upgrade() + data[upgrade.args[0] :] if self._offers_upgrade else b""
-            except httptools.HttpParserError:
-                self.send_400_response("")
-                return
-
-    def _head_without_upgrade(self) -> bytes:
-        """The head just read, without the caller's wish to speak HTTP/2, which Java's client has with each request."""
-        self._offers_upgrade = False
-        version = self.parser.get_http_version().encode()
-        head = [self.parser.get_method(), b" ", self.url, b" HTTP/", version, b"\r\n"]
-        for name, value in self.headers:
-            if name == b"connection":
-                wishes = [wish.strip() for wish in value.split(b",")]
-                value = b", ".join(wish for wish in wishes if wish.lower() not in OF_UPGRADE)
-            if name not in OF_UPGRADE and (name != b"connection" or value):
-                head += [name, b": ", value, b"\r\n"]
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
-        return b"".join([*head, b"\r\n"])
-
-    def on_message_begin(self) -> None:
-        """The first byte of a head."""
-        super().on_message_begin()
-        if self._head_since is None:
-            self._head_since = now()
-            self._head_bytes = 0
-
-    def on_headers_complete(self) -> None:
-        """The head is here."""
-        if len(self.headers) > HEAD_FIELDS or (
-            # What has arrived may be the body too, so that only now its size is known.
-            self._head_bytes > HEAD_BYTES
-            and len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES
-        ):
-            self._fault = _head_too_large()
-            raise self._fault
-        if self.parser.should_upgrade() and not self._should_upgrade() and self.parser.get_method() != b"CONNECT":
-            self._offers_upgrade = True
-            return
-        self._head_since = None
-        super().on_headers_complete()
-        self._body_since = now()
-        self._framing_bytes = 0
-        if not self.parser.should_upgrade():
-            self.cycle.__class__ = OneWrite
-
-    def on_body(self, body: bytes) -> None:
-        """A piece of the body."""
-        self._framing_bytes = 0
-        super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        """The body is here, and what followed it."""
-        if self._offers_upgrade:
-            return
-        self._body_since = None
-        super().on_message_complete()
-
-    def refuse_if_late(self, moment: float, body_seconds: float) -> None:
-        """Close the connection if the head or body of a request takes too long; to be called from time to time."""
-        if self.transport.is_closing():
-            return
-        if self._body_since is not None:
-            is_streaming = self.cycle.response_started and not self.cycle.response_complete
-            if self._body_since + body_seconds <= moment and not is_streaming:
-                late = f"The body did not arrive within {body_seconds:g} s."
-                self._refuse(GatewayError(HTTPStatus.REQUEST_TIMEOUT, 40801, late))
-            return
-        if self._head_since is None or self._head_since + HEAD_SECONDS > moment:
-            return
-        if self._head_bytes:
-            late = f"The head of the request did not arrive within {HEAD_SECONDS:g} s."
-            self._refuse(GatewayError(HTTPStatus.REQUEST_TIMEOUT, 40801, late))
-        else:
-            self.transport.close()
-
-    def send_400_response(self, msg: str) -> None:
-        """Say why the request is not taken, as every other error is said, and close the connection."""
-        if self.pipeline or (self._body_since is not None and self.cycle.response_started):
-            # Another answer is under way, or this request has one already.
-            self.transport.close()
-            return
-        response = error_response(self._fault or malformed("The request is not HTTP/1.1."))
-        head = [f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}".encode(), b"connection: close"]
-        head += [name + b": " + value for name, value in encoded_headers(response)]
-        self.transport.write(b"\r\n".join([*head, b"", response.body]))
-        self.transport.close()
-
-    def _refuse(self, fault: GatewayError) -> None:
-        self._fault = fault
-        self.send_400_response("")
-
-
-def _head_too_large() -> GatewayError:
-    return GatewayError(
-        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-        43101,
-        f"The head of the request is too large: at most {HEAD_BYTES} bytes and {HEAD_FIELDS} fields are taken.",
-    )
-
-
 class _Server(uvicorn.Server):
     """uvicorn's server without its signal handlers: the program has its own."""
 
@@ -506,7 +378,6 @@ async def serve(gateway: Gateway) -> None:
         date_header=False,
         proxy_headers=False,
         backlog=BACKLOG,
-        timeout_keep_alive=IDLE_CONNECTION_SECONDS,
         timeout_graceful_shutdown=int(limits.timeout_seconds) + 5,
         ssl_certfile=tls.certificate if tls else None,
         ssl_keyfile=tls.key if tls else None,
