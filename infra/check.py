@@ -61,7 +61,9 @@ def _check_one(file: Path, *, named: bool) -> int:
 def summary(settings: Settings) -> str:
     """The platform in a few words."""
     kafka = settings.kafka
-    brokers = _count(kafka.nodes, "node") if kafka.engine is Engine.EMBEDDED else str(kafka.bootstrap_servers)
+    brokers = str(kafka.bootstrap_servers)
+    if kafka.engine is not Engine.EXTERNAL:
+        brokers = _count(kafka.brokers, "node" if kafka.engine is Engine.EMBEDDED else "broker")
     counts = [_count(len(settings.topics), "topic"), _count(len(settings.users), "user")]
     if settings.gateway is not None:
         counts.append("HTTP gateway")

@@ -78,7 +78,9 @@ class Platform:
         }
         if connection.external_bootstrap_servers is not None:
             outputs["externalBootstrapServers"] = connection.external_bootstrap_servers
-        if self._settings.kafka.engine is Engine.EMBEDDED:
+        if connection.certificate_bootstrap_servers is not None:
+            outputs["certificateBootstrapServers"] = connection.certificate_bootstrap_servers
+        if self._settings.kafka.engine is not Engine.EXTERNAL:
             outputs["clusterId"] = self.cluster.cluster_id
         if self.resources is not None:
             outputs["userSecrets"] = self.resources.user_secrets
@@ -91,7 +93,7 @@ class Platform:
     def _make_namespaces(self) -> list[Namespace]:
         """The namespaces that belong to the stack."""
         settings = self._settings
-        keeps = settings.kafka.engine is Engine.EMBEDDED and settings.kafka.deletion is Deletion.RETAIN
+        keeps = settings.kafka.engine is not Engine.EXTERNAL and settings.kafka.deletion is Deletion.RETAIN
         made: list[Namespace] = []
         for name in settings.created_namespaces:
             opts = pulumi.ResourceOptions(
@@ -124,7 +126,23 @@ class Platform:
 
     def _cluster(self) -> KafkaCluster:
         settings, kafka = self._settings, self._settings.kafka
-        opts = pulumi.ResourceOptions(provider=self._provider)
+        opts = pulumi.ResourceOptions(provider=self._provider, protect=kafka.protect)
+        if kafka.engine is Engine.STRIMZI:
+            return KafkaCluster(
+                CLUSTER,
+                KafkaClusterArgs(
+                    namespace=self._namespace(),
+                    engine=kafka.engine,
+                    strimzi=kafka.strimzi(),
+                    version=kafka.version,
+                    image=settings.images.kafka,
+                    defaults=kafka.defaults,
+                    client_namespaces=settings.client_namespaces,
+                    config=kafka.config,
+                    deletion=kafka.deletion,
+                ),
+                opts,
+            )
         if kafka.engine is Engine.EXTERNAL:
             return KafkaCluster(
                 CLUSTER,

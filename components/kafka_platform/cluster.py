@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
-from functools import partial
 from typing import Any
 
 import pulumi
@@ -403,7 +402,10 @@ class KafkaCluster(pulumi.ComponentResource):
 
     def _pool(self, settings: StrimziSettings, name: str, pool: Pool) -> CustomResource:
         balanced = settings.strimzi.effective_balance is not None
-        check = partial(_refuse_pool, self._name, votes=pool.votes, balanced=balanced)
+
+        def check(change: pulumi.ResourceHookArgs) -> None:
+            _refuse_pool(self._name, change, votes=pool.votes, balanced=balanced)
+
         return place(
             CustomResource,
             f"{self._name}-pool-{name}",

@@ -17,6 +17,9 @@ _CLUSTER_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 RESERVED_TOPIC_PREFIXES = ("__", "_kafka-platform")
 RESERVED_USERS = frozenset({"admin", "broker", "ANONYMOUS"})
 
+LONGEST_CERTIFICATE_NAME = 64
+"""A certificate's common name has 64 characters at most (X.520)."""
+
 
 def check_topic(name: str) -> None:
     """Raises unless `name` is a topic that a person may declare."""

@@ -105,9 +105,7 @@ def check_strimzi_config(config: Mapping[str, str]) -> None:
         if key in _OWNED:
             raise ValueError(f"config: {key!r} cannot be set here: {_OWNED[key]}")
         if key.startswith(_FORBIDDEN_PREFIXES) and key not in _ALLOWED:
-            raise ValueError(
-                f"config: {key!r} cannot be set here: Strimzi decides on it and would leave it out: remove it"
-            )
+            raise ValueError(f"config: {key!r} cannot be set here: Strimzi decides on it and would leave it out")
 
 
 def percent(text: str) -> int:
@@ -586,8 +584,6 @@ class ClusterQuotas:
                 checked(name, bytes_per_second, getattr(self, name))
         if self.least_free is not None:
             checked("least_free", percent, self.least_free)
-        if self.produce is None and self.consume is None and self.least_free is None:
-            raise ValueError("produce: no limit is given: write produce, consume or least_free")
 
 
 @dataclass(frozen=True, kw_only=True)

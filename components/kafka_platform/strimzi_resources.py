@@ -9,14 +9,12 @@ import pulumi
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.kubernetes import Manifest, labels, metadata
 from kafka_platform.model import Acl, AclResource, Login, Operation, Topic, User
-from kafka_platform.names import is_subdomain
+from kafka_platform.names import LONGEST_CERTIFICATE_NAME, is_subdomain
 from kafka_platform.strimzi_objects import API, CLUSTER_LABEL, wait_annotations
 
 COMPONENT = "resources"
 TOPIC_SECONDS = 300
 """How long `pulumi up` waits for a topic or user: the operators look at each at least every two minutes."""
-LONGEST_CERTIFICATE_NAME = 64
-"""A certificate's common name has 64 characters at most (X.520)."""
 
 # io.strimzi.api.kafka.model.user.acl.AclOperation
 _OPERATIONS = {

@@ -2,11 +2,11 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
-from kafka_platform import gateway_model, model
+from kafka_platform import gateway_model, model, strimzi_model
 
 Path = tuple[str | int, ...]
 """Where something stands in a stack file, as keys and positions in lists."""
@@ -72,6 +72,23 @@ def suggest(word: str, known: Iterable[str]) -> str:
     return f"use one of {shown}" if len(words) > 1 else f"use {shown}"
 
 
+class Known:
+    """What is free of faults, so that something can be concluded from it."""
+
+    def __init__(self, faulty: Collection[Path]) -> None:
+        self._faulty = faulty
+
+    def __call__(self, *path: str) -> bool:
+        """Whether nothing at, above or below the path is at fault."""
+        return not any(path[: len(each)] == each[: len(path)] for each in self._faulty)
+
+    def names(self, section: str) -> list[str] | None:
+        """Names below a section that were left out for a fault; None if the section itself was."""
+        if (section,) in self._faulty:
+            return None
+        return [str(each[1]) for each in self._faulty if len(each) == 2 and each[0] == section]
+
+
 # Forms that a bare number or another text is most often meant to be, by the name of the key.
 FORMS = {
     "retention": "a duration such as 7d",
@@ -94,6 +111,11 @@ FORMS = {
     "interval": "a duration such as 1s",
     "lostAfter": "a duration such as 30s",
     "gateDeadline": "a duration such as 2m",
+    "size": "a quantity such as 1Ti",
+    "heap": "a heap such as 4g",
+    "throttle": "a rate such as 50MB/s",
+    "network": "a rate such as 125MB/s",
+    "leastFree": "a share such as 5%",
 }
 
 
@@ -173,7 +195,7 @@ def _type_error(kind: str, key: str, value: Any, known: Sequence[str]) -> str:
 
 
 def _snake_fields() -> frozenset[str]:
-    values = [*vars(model).values(), *vars(gateway_model).values()]
+    values = [*vars(model).values(), *vars(gateway_model).values(), *vars(strimzi_model).values()]
     classes = [each for each in values if isinstance(each, type) and is_dataclass(each)]
     return frozenset(field.name for each in classes for field in fields(each))
 

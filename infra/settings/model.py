@@ -44,8 +44,29 @@ from kafka_platform.model import (
 )
 from kafka_platform.names import check_cluster_id, check_label, check_subdomain, check_user
 from kafka_platform.probe_model import LatencyProbeResources, check_gate, check_probe
+from kafka_platform.strimzi_model import (
+    KAFKA_VERSIONS,
+    STRIMZI_VERSION,
+    Authentication,
+    Authorities,
+    Balance,
+    BrokerAccess,
+    BrokerIngresses,
+    BrokerLoadBalancers,
+    BrokerNodePorts,
+    BrokerTlsRoutes,
+    ClusterQuotas,
+    CustomAuthentication,
+    InternalListener,
+    Metrics,
+    Pool,
+    StrimziKafka,
+    StrimziListeners,
+    TieredStorage,
+    check_strimzi_config,
+)
 from kafka_platform.units import quantity
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 LEAST_STORAGE = 2**30
@@ -117,37 +138,67 @@ class Expose(Enum):
     """A port of every machine of the Kubernetes cluster for each broker."""
     LOAD_BALANCER = "loadBalancer"
     """A load balancer for each broker."""
+    TLS_ROUTE = "tlsRoute"
+    """Routes of the Gateway API; with Strimzi."""
+    INGRESS = "ingress"
+    """Ingresses that pass TLS on; with Strimzi."""
 
 
 class ExternalListener(_Section):
-    """The way in for clients outside Kubernetes. They log in by SCRAM-SHA-512."""
+    """The way in for clients outside Kubernetes: everything that the chosen one needs, and nothing else."""
 
     expose: Expose
-    """`nodePort`: broker i listens on `port + i` of every machine of the cluster; `loadBalancer`: each broker has its own."""
+    """`nodePort`: a port of every machine of the cluster for each broker; `loadBalancer`: each broker has its own;
+    with Strimzi also `tlsRoute`: a Gateway of the Gateway API passes TLS on; `ingress`: an Ingress controller does."""
     host: str
-    """nodePort: a name or address that reaches the machines; loadBalancer: the name you keep in DNS for each broker,
+    """nodePort: a name or address that reaches the machines; otherwise the name you keep in DNS for each broker,
     `{nodeId}` stands for its number, as in `broker-{nodeId}.kafka.example.com`."""
     port: int | None = None
-    """nodePort: the port of broker 0, 30000 to 32767, the following ones belong to the next brokers; loadBalancer:
-    the port of each. Default for loadBalancer: 9094."""
+    """nodePort: the port of broker 0 (Strimzi: of the first connection), 30000 to 32767, the following ones belong to the
+    next brokers; loadBalancer: the port of each, default 9094; tlsRoute: that of the Gateway, default 443."""
     annotations: Mapping[str, str] = {}
-    """Annotations of the load balancers' Services, for the cloud's controller. Default: none."""
+    """Annotations of the load balancers' Services, or the Ingresses, for their controller. Default: none."""
+    bootstrap: str | None = None
+    """Strimzi: name for the first connection. Default: `host` with `bootstrap` for `{nodeId}`."""
+    auth: Authentication | None = None
+    """Strimzi: how clients log in. Default: scram."""
+    custom: CustomAuthentication | None = None
+    """Strimzi: the way of your own to log in, with `auth: custom`."""
+    certificate: str | None = None
+    """Strimzi: Secret of the type kubernetes.io/tls in the platform's namespace, valid for all the names, that brokers show
+    outside. Default: one by the cluster's own authority."""
+    load_balancer_class: str | None = None
+    """Strimzi, loadBalancer: class of the load balancers. Default: the Kubernetes cluster's."""
+    source_ranges: tuple[str, ...] = ()
+    """Strimzi, loadBalancer: networks that clients may come from, such as 203.0.113.0/24. Default: everywhere."""
+    gateway_class: str | None = None
+    """Strimzi, tlsRoute: GatewayClass of a Gateway that is made."""
+    gateway: str | None = None
+    """Strimzi, tlsRoute: Gateway that is there already, as `name` or `namespace/name`."""
+    ingress_class: str | None = None
+    """Strimzi, ingress: IngressClass of the controller. Needed."""
 
     @model_validator(mode="after")
     def _check(self) -> "ExternalListener":
-        if self.expose is Expose.NODE_PORT:
-            if self.port is None:
-                raise ValueError("port: missing: write the port of broker 0, such as 30092")
-            if self.annotations:
-                raise ValueError(
-                    "annotations: only load balancers have them: remove the key, or expose by loadBalancer"
-                )
-        self.addresses()
+        if self.expose is Expose.NODE_PORT and self.port is None:
+            raise ValueError("port: missing: write the port of broker 0, such as 30092")
+        if self.annotations and self.expose is Expose.NODE_PORT:
+            raise ValueError("annotations: only load balancers have them: remove the key, or expose by loadBalancer")
+        for name, ways in _WAYS.items():
+            if self.expose not in ways and getattr(self, name):
+                owners = " or ".join(way.value for way in ways)
+                raise ValueError(f"{name}: does not go with {self.expose.value}: remove the key, or expose by {owners}")
+        if self.expose is Expose.INGRESS and self.ingress_class is None:
+            raise ValueError("ingress_class: missing: write the class of the controller, such as nginx")
+        if self.expose in (Expose.NODE_PORT, Expose.LOAD_BALANCER):
+            self.addresses()
+        else:
+            self.access()
         return self
 
     def addresses(self) -> NodePorts | LoadBalancers:
-        """The listener as the component takes it. Raises `ValueError` that names the field at fault."""
-        if self.expose is Expose.LOAD_BALANCER:
+        """The listener as an embedded cluster takes it. Raises `ValueError` that names the field at fault."""
+        if self.expose is not Expose.NODE_PORT:
             if self.port is None:
                 return LoadBalancers(host=self.host, annotations=self.annotations)
             return LoadBalancers(host=self.host, port=self.port, annotations=self.annotations)
@@ -156,12 +207,66 @@ class ExternalListener(_Section):
         except ValueError as error:
             raise ValueError(str(error).replace("first_port:", "port:", 1)) from None
 
+    def access(self) -> BrokerAccess:
+        """The listener as Strimzi takes it. Raises `ValueError` that names the field at fault."""
+        return BrokerAccess(
+            auth=self.auth or Authentication.SCRAM,
+            custom=self.custom,
+            certificate=self.certificate,
+            port=self.port if self.port is not None and self.expose is Expose.LOAD_BALANCER else 9094,
+            node_ports=BrokerNodePorts(host=self.host, port=self.port or 0)
+            if self.expose is Expose.NODE_PORT
+            else None,
+            load_balancers=BrokerLoadBalancers(
+                host=self.host,
+                bootstrap=self.bootstrap,
+                load_balancer_class=self.load_balancer_class,
+                source_ranges=self.source_ranges,
+                annotations=self.annotations,
+            )
+            if self.expose is Expose.LOAD_BALANCER
+            else None,
+            tls_routes=BrokerTlsRoutes(
+                host=self.host,
+                bootstrap=self.bootstrap,
+                gateway_class=self.gateway_class,
+                gateway=self.gateway,
+                port=443 if self.port is None else self.port,
+            )
+            if self.expose is Expose.TLS_ROUTE
+            else None,
+            ingresses=BrokerIngresses(
+                host=self.host,
+                bootstrap=self.bootstrap,
+                ingress_class=self.ingress_class or "",
+                annotations=self.annotations,
+            )
+            if self.expose is Expose.INGRESS
+            else None,
+        )
+
+
+_WAYS: Mapping[str, tuple[Expose, ...]] = {
+    "port": (Expose.NODE_PORT, Expose.LOAD_BALANCER, Expose.TLS_ROUTE),
+    "annotations": (Expose.LOAD_BALANCER, Expose.INGRESS),
+    "bootstrap": (Expose.LOAD_BALANCER, Expose.TLS_ROUTE, Expose.INGRESS),
+    "load_balancer_class": (Expose.LOAD_BALANCER,),
+    "source_ranges": (Expose.LOAD_BALANCER,),
+    "gateway_class": (Expose.TLS_ROUTE,),
+    "gateway": (Expose.TLS_ROUTE,),
+    "ingress_class": (Expose.INGRESS,),
+}
+"""The keys that go with some of the ways in only."""
+
 
 class ListenerSettings(_Section):
-    """How clients reach an embedded cluster."""
+    """How clients reach the brokers."""
 
     certificate: str | None = None
-    """Secret in the platform's namespace with `tls.crt`, `tls.key` and `ca.crt`: clients then use TLS. Default: no TLS."""
+    """Embedded: Secret in the platform's namespace with `tls.crt`, `tls.key` and `ca.crt`: clients then use TLS. Default:
+    no TLS."""
+    internal: InternalListener | None = None
+    """Strimzi: the way in for clients inside Kubernetes. Default: by TLS and SCRAM passwords."""
     external: ExternalListener | None = None
     """The way in for clients outside Kubernetes. Default: none."""
 
@@ -173,7 +278,7 @@ class ListenerSettings(_Section):
         return value
 
     def listeners(self) -> Listeners:
-        """The listeners as the component takes them."""
+        """The listeners as an embedded cluster takes them."""
         addresses = None if self.external is None else self.external.addresses()
         return Listeners(
             certificate=self.certificate,
@@ -181,14 +286,22 @@ class ListenerSettings(_Section):
             load_balancers=addresses if isinstance(addresses, LoadBalancers) else None,
         )
 
+    def of_strimzi(self) -> StrimziListeners:
+        """The listeners as Strimzi takes them."""
+        return StrimziListeners(
+            internal=self.internal or InternalListener(),
+            external=None if self.external is None else self.external.access(),
+        )
+
 
 class Kafka(_Section):
     """The brokers."""
 
     engine: Engine = Engine.EMBEDDED
-    """`embedded`: this platform runs them, as one StatefulSet. `external`: somebody else does. Default: embedded."""
+    """`embedded`: this platform runs them, as one StatefulSet. `strimzi`: Strimzi's operator does. `external`: somebody
+    else does. Default: embedded."""
     version: str = "4.3.1"
-    """Embedded: Kafka's version. Default 4.3.1."""
+    """Embedded and Strimzi: Kafka's version. Default 4.3.1."""
     nodes: int = 1
     """Embedded: number of Kafka nodes, 1 or at least 3; three of them then vote on the metadata. Can grow (not from
     1), never shrink. Default 1."""
@@ -199,19 +312,48 @@ class Kafka(_Section):
     resources: Resources = Resources()
     """Embedded: processor and memory of each node. Default: 100m and 1Gi."""
     listeners: ListenerSettings = ListenerSettings()
-    """Embedded: how clients reach the brokers. Default: inside Kubernetes only, without TLS."""
+    """Embedded and Strimzi: how clients reach the brokers. Default: inside Kubernetes only; embedded without TLS, Strimzi with."""
     defaults: Defaults = Defaults()
-    """Embedded: what topics get that do not say otherwise. Default: safe for the number of nodes."""
+    """Embedded and Strimzi: what topics get that do not say otherwise. Default: safe for the number of nodes."""
     spread: str = "topology.kubernetes.io/zone"
     """Embedded: label of the machines over whose values the nodes are spread, as far as possible. Default: the zones."""
     config: Mapping[str, str] = {}
-    """Embedded: further broker settings by Kafka's own names (https://kafka.apache.org/documentation/#brokerconfigs)."""
+    """Embedded and Strimzi: further broker settings by Kafka's own names (https://kafka.apache.org/documentation/#brokerconfigs)."""
     client_namespaces: tuple[str, ...] = ()
-    """Embedded: namespaces whose pods may connect, besides the platform's own and the tenants'. Default: none."""
+    """Embedded and Strimzi: namespaces whose pods may connect, besides the platform's own and the tenants'. Default: none."""
     cluster_id: str | None = None
     """Embedded: identity of the cluster, to take over volumes kept from an earlier one. Default: a new, random one."""
     deletion: Deletion = Deletion.RETAIN
-    """Embedded: `allow` lets the volumes go with the cluster. Default: retain, they are kept."""
+    """Embedded and Strimzi: `allow` lets the volumes go with the cluster. Default: retain, they are kept."""
+    protect: bool = False
+    """Embedded and Strimzi: whether Pulumi refuses to remove or replace anything of the cluster. Default false."""
+    pools: Mapping[str, Pool] = {}
+    """Strimzi: the nodes, by the name of their pool. Some vote on the metadata, some hold records. Needed."""
+    rack: str | None = None
+    """Strimzi: label of the machines whose value is a broker's rack: copies of a record go to different ones, consumers
+    read from the nearest. Every machine needs it. Default: brokers know no racks."""
+    balance: Balance | None = None
+    """Strimzi: Cruise Control, which moves records when brokers come and go. Default: there is one where pools can scale."""
+    unbalanced: bool = False
+    """Strimzi: whether records stay where they are when brokers are added; none can be removed then. Default false."""
+    authorities: Authorities = Authorities()
+    """Strimzi: the certificate authorities. Default: Strimzi makes and renews them."""
+    quotas: ClusterQuotas | None = None
+    """Strimzi: what all clients of a broker together may use. Default: no limits."""
+    tiered_storage: TieredStorage | None = None
+    """Strimzi: where old records go, by a plugin that is in the image. Default: they stay on the volumes."""
+    metrics: Metrics = Metrics.REPORTER
+    """Strimzi: how nodes show their metrics. Default: by Strimzi's Metrics Reporter."""
+    exporter: bool = False
+    """Strimzi: whether Kafka Exporter shows the lag of consumer groups. Default false."""
+    maintenance: tuple[str, ...] = ()
+    """Strimzi: when certificates may be made anew, which restarts nodes: cron expressions such as `* * 1-4 ? * SUN *`
+    (UTC). Default: whenever it is due."""
+    drain_cleaner: bool = False
+    """Strimzi: whether its Drain Cleaner is in the Kubernetes cluster; it then moves nodes off drained machines. Default
+    false: one node at a time may go."""
+    super_users: tuple[str, ...] = ()
+    """Strimzi: users who may do everything. Default: none."""
     bootstrap_servers: str | None = None
     """External: where clients connect first, `host:port`, several with commas. Needed."""
     security_protocol: SecurityProtocol = SecurityProtocol.SASL_SSL
@@ -225,21 +367,18 @@ class Kafka(_Section):
     """External: Secret in the platform's namespace with `username` and `password` of a user who may manage topics,
     users, ACLs and quotas. Default: none, they are not managed from here."""
 
-    @field_validator("engine")
-    @classmethod
-    def _engine(cls, value: Engine) -> Engine:
-        if value is Engine.STRIMZI:
-            raise ValueError("'strimzi' is for programs that import the components: use one of embedded, external")
-        return value
-
     @field_validator("version")
     @classmethod
-    def _version(cls, value: str) -> str:
+    def _version(cls, value: str, info: ValidationInfo) -> str:
         match = _VERSION.fullmatch(value)
         if match is None:
             raise ValueError(f"{value!r} is not a version of Kafka: write three numbers, such as 4.3.1")
         if tuple(int(match[part]) for part in (1, 2, 3)) < LEAST_VERSION:
             raise ValueError(f"{value} is too old: use 4.0.0 or newer, such as 4.3.1")
+        if info.data.get("engine") is Engine.STRIMZI and value not in KAFKA_VERSIONS:
+            raise ValueError(
+                f"Strimzi {STRIMZI_VERSION} does not run Kafka {value}: use one of {', '.join(KAFKA_VERSIONS)}"
+            )
         return value
 
     @field_validator("nodes")
@@ -274,9 +413,10 @@ class Kafka(_Section):
 
     @field_validator("config")
     @classmethod
-    def _config(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+    def _config(cls, value: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
+        check = check_strimzi_config if info.data.get("engine") is Engine.STRIMZI else check_config
         try:
-            check_config(value)
+            check(value)
         except ValueError as error:
             raise ValueError(str(error).removeprefix("config: ")) from None
         return value
@@ -307,6 +447,31 @@ class Kafka(_Section):
         ):
             raise ValueError(f"{value!r} is not host:port: write kafka.example.com:9092, several with commas")
         return value
+
+    @property
+    def brokers(self) -> int:
+        """How many nodes hold records, where they are run from here."""
+        if self.engine is Engine.STRIMZI:
+            return sum(pool.nodes for pool in self.pools.values() if pool.holds_records)
+        return self.nodes
+
+    def strimzi(self) -> StrimziKafka:
+        """The cluster as Strimzi takes it. Raises `ValueError` that names the field at fault."""
+        return StrimziKafka(
+            pools=self.pools,
+            listeners=self.listeners.of_strimzi(),
+            rack=self.rack,
+            balance=self.balance,
+            unbalanced=self.unbalanced,
+            authorities=self.authorities,
+            quotas=self.quotas,
+            tiered_storage=self.tiered_storage,
+            metrics=self.metrics,
+            exporter=self.exporter,
+            maintenance=self.maintenance,
+            drain_cleaner=self.drain_cleaner,
+            super_users=self.super_users,
+        )
 
     @property
     def sasl(self) -> SaslMechanism | None:

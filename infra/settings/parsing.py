@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from infra.settings import stackfile
-from infra.settings.faults import Fault, Path, SettingsError, explain, show
+from infra.settings.faults import Fault, Known, Path, SettingsError, explain, show
 from infra.settings.model import Settings
-from infra.settings.relations import Known, relations
+from infra.settings.relations import relations
 
 STACKS = Folder(__file__).resolve().parents[2] / "stacks"
 """Where Pulumi.yaml says that the stack files are."""
@@ -28,6 +28,9 @@ SECTIONS: frozenset[tuple[str, ...]] = frozenset(
         ("kafka", "listeners"),
         ("kafka", "defaults"),
         ("kafka", "config"),
+        ("kafka", "pools"),
+        ("kafka", "listeners", "internal"),
+        ("kafka", "balance"),
         ("topics",),
         ("topics", _ANY),
         ("topics", _ANY, "config"),
@@ -46,10 +49,19 @@ SECTIONS: frozenset[tuple[str, ...]] = frozenset(
     }
 )
 """Mappings that may be left empty (`orders:` declares a topic with all defaults); `*` is any name."""
-FREE_TEXT: frozenset[tuple[str, ...]] = frozenset({("kafka", "config"), ("topics", _ANY, "config")})
+FREE_TEXT: frozenset[tuple[str, ...]] = frozenset(
+    {
+        ("kafka", "config"),
+        ("kafka", "pools", _ANY, "jvm", "options"),
+        ("kafka", "tieredStorage", "config"),
+        ("kafka", "listeners", "internal", "custom", "config"),
+        ("kafka", "listeners", "external", "custom", "config"),
+        ("topics", _ANY, "config"),
+    }
+)
 """Mappings whose values may be written as numbers and as true or false; Kafka takes them as text."""
 
-_FEW = 3
+_FEW = 4
 """More places of a key are no help to somebody who has put it at a wrong one."""
 
 
@@ -163,7 +175,9 @@ def _validate(data: dict[str, Any], faults: list[Fault], pruned: set[Path]) -> S
         removed = False
         for each in errors:
             path, message, remove = explain(each, known_keys(_container(each)), _fixed_keys())
-            if path not in pruned:
+            # What is missing only because it was left out for a fault in it is no second fault.
+            left_out = each["type"].startswith("missing") and any(one[: len(path)] == path for one in pruned)
+            if path not in pruned and not left_out:
                 faults.append(Fault(path=path, message=message))
             pruned.add(path)
             removed |= _remove(data, remove) or _remove(data, tuple(each["loc"]))

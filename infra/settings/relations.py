@@ -2,7 +2,7 @@
 
 import difflib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from kafka_platform.declarations import MAX_BYTES, declarations
 from kafka_platform.gateway_model import Exposure
@@ -22,33 +22,19 @@ from kafka_platform.names import RESERVED_TOPIC_PREFIXES, check_label, check_top
 from kafka_platform.probe_model import LATENCY_PROBE, check_probe
 from kafka_platform.units import quantity, size_bytes
 
-from infra.settings.faults import Fault, Path, suggest
-from infra.settings.model import ExternalListener, Gateway, Settings, Tenant
+from infra.settings.faults import Fault, Known, suggest
+from infra.settings.model import Expose, ExternalListener, Gateway, Settings, Tenant
+from infra.settings.strimzi import SHARED, STRIMZI, pool_of_brokers, strimzi
 
 MAX_REPLICAS_PER_BROKER = 30_000
 """Partitions times replicas on one broker: each maps two index files into memory, and Linux gives a process 65,530
 mappings (vm.max_map_count)."""
 
 
-class Known:
-    """What is free of faults, so that something can be concluded from it."""
-
-    def __init__(self, faulty: Collection[Path]) -> None:
-        self._faulty = faulty
-
-    def __call__(self, *path: str) -> bool:
-        """Whether nothing at, above or below the path is at fault."""
-        return not any(path[: len(each)] == each[: len(path)] for each in self._faulty)
-
-    def names(self, section: str) -> list[str] | None:
-        """Names below a section that were left out for a fault; None if the section itself was."""
-        if (section,) in self._faulty:
-            return None
-        return [str(each[1]) for each in self._faulty if len(each) == 2 and each[0] == section]
-
-
 _COMMON = frozenset({"engine"})
 _EXTERNAL = frozenset({"bootstrap_servers", "security_protocol", "sasl_mechanism", "ca_secret", "admin_secret"})
+_PLAIN_WAYS = (Expose.NODE_PORT, Expose.LOAD_BALANCER)
+"""The ways in that an embedded Kafka knows."""
 _ALWAYS_THERE = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
 """Namespaces that every Kubernetes cluster has."""
 
@@ -95,6 +81,7 @@ def relations(settings: Settings, known: Known) -> list[Fault]:
     return [
         *_engine(settings, known),
         *_external(settings, known),
+        *strimzi(settings, known),
         *_brokers(settings, known),
         *_topics(settings, known),
         *_namespaces(settings),
@@ -111,13 +98,23 @@ def _engine(settings: Settings, known: Known) -> Iterator[Fault]:
         return
     kafka = settings.kafka
     for name in sorted(kafka.model_fields_set - _COMMON):
-        if (name in _EXTERNAL) != (kafka.engine is Engine.EXTERNAL):
+        engines = _engines(name)
+        if kafka.engine not in engines:
             key = type(kafka).model_fields[name].alias or name
-            other = "external" if name in _EXTERNAL else "embedded"
+            other = engines[0].value
             yield Fault(
                 path=("kafka", key),
                 message=f"the engine is {kafka.engine.value}: remove the key, or write engine: {other}",
             )
+
+
+def _engines(name: str) -> Sequence[Engine]:
+    """The engines that know a key of `kafka`."""
+    if name in _EXTERNAL:
+        return [Engine.EXTERNAL]
+    if name in STRIMZI:
+        return [Engine.STRIMZI]
+    return [Engine.EMBEDDED, Engine.STRIMZI] if name in SHARED else [Engine.EMBEDDED]
 
 
 def _external(settings: Settings, known: Known) -> Iterator[Fault]:
@@ -146,18 +143,26 @@ def _external(settings: Settings, known: Known) -> Iterator[Fault]:
         )
 
 
+def _counted(settings: Settings, known: Known) -> bool:
+    """Whether it is known how many brokers there are."""
+    kafka = settings.kafka
+    if kafka.engine is Engine.STRIMZI:
+        return known("kafka", "pools") and kafka.brokers > 0
+    return kafka.engine is Engine.EMBEDDED and known("kafka", "nodes")
+
+
 def _brokers(settings: Settings, known: Known) -> Iterator[Fault]:
-    kafka, nodes = settings.kafka, settings.kafka.nodes
-    if kafka.engine is not Engine.EMBEDDED or not known("kafka", "nodes"):
+    kafka, nodes = settings.kafka, settings.kafka.brokers
+    if not _counted(settings, known):
         return
     listener = kafka.listeners.external
-    if listener is not None:
+    if listener is not None and kafka.engine is Engine.EMBEDDED and listener.expose in _PLAIN_WAYS:
         yield from _external_addresses(listener, nodes)
     if not known("kafka", "defaults", "replicas"):
         return
     replicas = kafka.defaults.replicas
     if replicas is not None and replicas > nodes:
-        yield Fault(path=("kafka", "defaults", "replicas"), message=_too_many(replicas, nodes))
+        yield Fault(path=("kafka", "defaults", "replicas"), message=_too_many(replicas, settings))
     else:
         yield from _min_insync(
             ("kafka", "defaults", "minInsyncReplicas"),
@@ -175,9 +180,14 @@ def _external_addresses(listener: ExternalListener, nodes: int) -> Iterator[Faul
         yield Fault(path=("kafka", "listeners", "external", key), message=message)
 
 
-def _too_many(replicas: int, nodes: int) -> str:
+def _too_many(replicas: int, settings: Settings) -> str:
+    nodes = settings.kafka.brokers
     brokers = "1 broker" if nodes == 1 else f"{nodes} brokers"
-    return f"{replicas} replicas on {brokers}: use at most {nodes}, or add nodes to kafka.nodes"
+    return f"{replicas} replicas on {brokers}: use at most {nodes}, or add nodes to {_nodes_key(settings)}"
+
+
+def _nodes_key(settings: Settings) -> str:
+    return pool_of_brokers(settings.kafka) if settings.kafka.engine is Engine.STRIMZI else "kafka.nodes"
 
 
 def _min_insync(path: tuple[str, ...], least: int | None, replicas: int) -> Iterator[Fault]:
@@ -204,11 +214,11 @@ def _topics(settings: Settings, known: Known) -> Iterator[Fault]:
                 message=f"differs from {other!r} only by '.' and '_', which Kafka refuses: rename one",
             )
         yield from _topic_itself(name, topic)
-        if settings.kafka.engine is Engine.EMBEDDED:
+        if settings.kafka.engine is not Engine.EXTERNAL:
             yield from _typed_wrong(name, topic)
-            if known("kafka", "nodes") and known("kafka", "defaults", "replicas"):
+            if _counted(settings, known) and known("kafka", "defaults", "replicas"):
                 yield from _topic_on_brokers(settings, name, topic, known)
-    if settings.kafka.engine is Engine.EMBEDDED and known("kafka", "nodes") and known("kafka", "defaults", "replicas"):
+    if _counted(settings, known) and known("kafka", "defaults", "replicas"):
         yield from _load(settings)
 
 
@@ -232,9 +242,9 @@ def _typed_wrong(name: str, topic: Topic) -> Iterator[Fault]:
 
 
 def _topic_on_brokers(settings: Settings, name: str, topic: Topic, known: Known) -> Iterator[Fault]:
-    kafka, nodes = settings.kafka, settings.kafka.nodes
+    kafka, nodes = settings.kafka, settings.kafka.brokers
     if topic.replicas is not None and topic.replicas > nodes:
-        yield Fault(path=("topics", name, "replicas"), message=_too_many(topic.replicas, nodes))
+        yield Fault(path=("topics", name, "replicas"), message=_too_many(topic.replicas, settings))
         return
     replicas = _replicas(settings, topic)
     if known("topics", name, "replicas"):
@@ -256,28 +266,49 @@ def _topic_on_brokers(settings: Settings, name: str, topic: Topic, known: Known)
                 )
     if topic.retention_size is not None and known("kafka", "storage"):
         kept = size_bytes(topic.retention_size) * topic.partitions * replicas // nodes
-        if kept > quantity(kafka.storage):
+        room, where = _room(settings)
+        if kept > room:
             yield Fault(
                 path=("topics", name, "retentionSize"),
                 message=f"{topic.retention_size} in {topic.partitions} partitions, {replicas} copies, is "
-                f"{kept / 2**30:.0f}Gi on each broker, whose volume has {kafka.storage}: keep less, or raise kafka.storage",
+                f"{kept / 2**30:.0f}Gi on each broker, whose volume has {_shown(settings)}: keep less, or raise {where}",
             )
 
 
+def _room(settings: Settings) -> tuple[int, str]:
+    """Bytes on the volumes of the smallest broker, and the key that says so."""
+    kafka = settings.kafka
+    if kafka.engine is not Engine.STRIMZI:
+        return int(quantity(kafka.storage)), "kafka.storage"
+    rooms = {
+        f"kafka.pools.{name}": sum(int(quantity(volume.size)) for volume in pool.all_volumes)
+        for name, pool in kafka.pools.items()
+        if pool.holds_records
+    }
+    where = min(rooms, key=lambda name: rooms[name])
+    return rooms[where], where
+
+
+def _shown(settings: Settings) -> str:
+    if settings.kafka.engine is not Engine.STRIMZI:
+        return settings.kafka.storage
+    return f"{_room(settings)[0] / 2**30:.0f}Gi"
+
+
 def _replicas(settings: Settings, topic: Topic) -> int:
-    nodes = settings.kafka.nodes
+    nodes = settings.kafka.brokers
     wanted = topic.replicas if topic.replicas is not None else settings.kafka.defaults.replicas or 3
     return min(wanted, nodes)
 
 
 def _load(settings: Settings) -> Iterator[Fault]:
-    nodes = settings.kafka.nodes
+    nodes = settings.kafka.brokers
     load = sum(topic.partitions * _replicas(settings, topic) for topic in settings.topics.values()) // nodes
     if load > MAX_REPLICAS_PER_BROKER:
         yield Fault(
             path=("topics",),
             message=f"{load:,} partitions with their copies on each broker: use at most {MAX_REPLICAS_PER_BROKER:,}: fewer "
-            "partitions, or more nodes in kafka.nodes",
+            f"partitions, or more nodes in {_nodes_key(settings)}",
         )
 
 
@@ -357,7 +388,7 @@ class _Declared:
 
     def __init__(self, settings: Settings, known: Known) -> None:
         faulty = known.names("topics")
-        self.complete = settings.kafka.engine is Engine.EMBEDDED and known("kafka", "engine") and faulty is not None
+        self.complete = settings.kafka.engine is not Engine.EXTERNAL and known("kafka", "engine") and faulty is not None
         """Whether all topics are known: somebody else's Kafka has more."""
         self.topics = [*settings.topics, *(faulty or [])]
         self.creatable = [
@@ -408,15 +439,22 @@ def _gateway(settings: Settings, known: Known) -> Iterator[Fault]:
     if gateway is None or not known("kafka", "engine"):
         return
     embedded = settings.kafka.engine is Engine.EMBEDDED
+    kafka_of = "an embedded" if embedded else "this"
+    internal = settings.kafka.listeners.internal
     if gateway.bearer and embedded:
         yield Fault(
             path=("gateway", "bearer"),
             message="an embedded Kafka knows no tokens: remove the key, or write engine: external",
         )
-    if gateway.broker_ports and embedded:
+    if gateway.bearer and settings.kafka.engine is Engine.STRIMZI and (internal is None or internal.custom is None):
+        yield Fault(
+            path=("gateway", "bearer"),
+            message="the brokers know no tokens: remove the key, or write kafka.listeners.internal with auth: custom",
+        )
+    if gateway.broker_ports and settings.kafka.engine is not Engine.EXTERNAL:
         yield Fault(
             path=("gateway", "brokerPorts"),
-            message="the ports of an embedded Kafka are known: remove the key, or write engine: external",
+            message=f"the ports of {kafka_of} Kafka are known: remove the key, or write engine: external",
         )
     if gateway.expose is not None and known("gateway", "expose") and gateway.exposure() == Exposure():
         yield Fault(
@@ -429,7 +467,7 @@ def _gateway(settings: Settings, known: Known) -> Iterator[Fault]:
 
 def _anonymous(settings: Settings, gateway: Gateway, known: Known) -> Iterator[Fault]:
     name = gateway.anonymous
-    declared_here = settings.kafka.engine is Engine.EMBEDDED or settings.kafka.admin_secret is not None
+    declared_here = settings.kafka.engine is not Engine.EXTERNAL or settings.kafka.admin_secret is not None
     if name is None or not declared_here or not known("tenants"):
         return
     user = settings.users.get(name)
@@ -447,7 +485,16 @@ def _anonymous(settings: Settings, gateway: Gateway, known: Known) -> Iterator[F
 def _taken_port(settings: Settings, gateway: Gateway, known: Known) -> Iterator[Fault]:
     port, kafka = gateway.exposure().node_port, settings.kafka
     listener = kafka.listeners.external
-    if port is None or listener is None or kafka.engine is not Engine.EMBEDDED or not known("kafka", "nodes"):
+    if port is None or listener is None or not _counted(settings, known):
+        return
+    if kafka.engine is Engine.STRIMZI:
+        if listener.expose is Expose.NODE_PORT and listener.port == port.port:
+            yield Fault(
+                path=("gateway", "expose", "nodePort"),
+                message=f"{port.port} is that of the brokers, by kafka.listeners.external: use another one",
+            )
+        return
+    if listener.expose not in _PLAIN_WAYS:
         return
     addresses = listener.addresses()
     if isinstance(addresses, NodePorts) and 0 <= port.port - addresses.first_port < kafka.nodes:
@@ -531,6 +578,8 @@ def _probe_and_gateway(settings: Settings, known: Known) -> Iterator[Fault]:
 
 
 def _size(settings: Settings) -> Iterator[Fault]:
+    if settings.kafka.engine is Engine.STRIMZI:
+        return  # each topic is an object of its own
     try:
         declarations(settings.topics, settings.users, settings.kafka.defaults.replicas)
     except ValueError:

@@ -63,6 +63,16 @@ DETAILS: Mapping[tuple[str, str], Schema] = {
     ("Probe", "interval"): {"pattern": _DURATION, "examples": ["1s"]},
     ("Probe", "lostAfter"): {"pattern": _DURATION, "examples": ["30s"]},
     ("Probe", "partitions"): {"minimum": 1, "maximum": 10_000},
+    ("Balance", "network"): {"pattern": _RATE, "examples": ["125MB/s"]},
+    ("Balance", "throttle"): {"pattern": _RATE, "examples": ["50MB/s"]},
+    ("ClusterQuotas", "consume"): {"pattern": _RATE, "examples": ["200MB/s"]},
+    ("ClusterQuotas", "leastFree"): {"pattern": r"^[1-9]\d?%$", "examples": ["5%"]},
+    ("ClusterQuotas", "produce"): {"pattern": _RATE, "examples": ["100MB/s"]},
+    ("Jvm", "heap"): {"pattern": r"^[0-9]+[mMgG]$", "examples": ["4g"]},
+    ("Pool", "nodes"): {"minimum": 1, "examples": [3]},
+    ("Pool", "roles"): {"minItems": 1, "uniqueItems": True},
+    ("Pool", "storage"): {"pattern": _QUANTITY, "examples": ["100Gi", "1Ti"]},
+    ("Volume", "size"): {"pattern": _QUANTITY, "examples": ["1Ti"]},
     ("Quotas", "consume"): {"pattern": _RATE, "examples": ["50MB/s"]},
     ("Quotas", "controllerMutations"): {"exclusiveMinimum": 0},
     ("Quotas", "produce"): {"pattern": _RATE, "examples": ["20MB/s"]},
@@ -89,6 +99,8 @@ def schema() -> Schema:
     definitions["Settings"] = platform
     # A user's Secret goes to its tenant's namespace.
     del definitions["User"]["properties"]["namespace"]
+    # It follows from what scales the pool.
+    del definitions["Pool"]["properties"]["autoscaled"]
     for (name, key), details in DETAILS.items():
         definitions[name]["properties"][key] |= details
     for path in sorted(FREE_TEXT):

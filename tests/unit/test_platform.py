@@ -109,6 +109,55 @@ def test_a_gateway_of_an_external_kafka() -> None:
     assert [each["port"] for each in egress["ports"]] == [9093, 9094]
 
 
+STRIMZI: dict[str, Any] = {
+    "kafka": {
+        "engine": "strimzi",
+        "protect": True,
+        "pools": {
+            "controllers": {"roles": ["controller"], "nodes": 3, "storage": "20Gi"},
+            "brokers": {"roles": ["broker"], "nodes": 3, "storage": "1Ti"},
+        },
+        "listeners": {
+            "internal": {"certificates": True},
+            "external": {"expose": "loadBalancer", "host": "broker-{nodeId}.kafka.example.com", "auth": "mtls"},
+        },
+    },
+    "topics": {"orders": {"partitions": 24}},
+    "tenants": {
+        "payments": {"namespace": "payments", "users": {"api": {"writes": ["orders"]}, "dwh": {"auth": "mtls"}}}
+    },
+    "gateway": {},
+}
+
+
+def test_a_platform_with_strimzi() -> None:
+    found, exported = build(STRIMZI)
+    assert {"Kafka kafka-kafka", "KafkaNodePool kafka-pool-brokers", "KafkaTopic kafka-topic-orders"} <= found.keys()
+    assert not [each for each in found if each.startswith("Job")]
+    gateway = exported.pop("gateway")
+    assert exported == {
+        "namespace": "streaming",
+        "bootstrapServers": "kafka-kafka-bootstrap.streaming.svc:9092",
+        "securityProtocol": "SASL_SSL",
+        "externalBootstrapServers": "broker-bootstrap.kafka.example.com:9094",
+        "certificateBootstrapServers": "kafka-kafka-bootstrap.streaming.svc:9093",
+        "clusterId": "B" * 22,
+        "userSecrets": {"api": "payments/api-kafka", "dwh": "payments/dwh-kafka"},
+    }
+    assert value(gateway["service"]) == "gateway"
+    # It trusts the authority that Strimzi made.
+    pod = found["StatefulSet gateway-pods"].inputs["spec"]["template"]["spec"]
+    assert "kafka-cluster-ca-cert" in str(pod["volumes"])
+    assert "payments" in str(found["Kafka kafka-kafka"].inputs["spec"]["kafka"]["listeners"])
+
+
+def test_what_is_protected() -> None:
+    found, _ = build(STRIMZI)
+    protected = {name for name, each in found.items() if each.protected}
+    assert {"Kafka kafka-kafka", "KafkaNodePool kafka-pool-brokers"} <= protected
+    assert not [name for name in protected if name.startswith(("KafkaUser", "StatefulSet"))]
+
+
 def test_no_secret_is_exported() -> None:
     _, exported = build(EMBEDDED)
     assert "password" not in str(exported)

@@ -22,6 +22,8 @@ class Registered:
     """Properties whose changes are ignored."""
     retained: bool
     """Whether it stays in the cluster when it is taken out of the program."""
+    protected: bool
+    """Whether the engine refuses to delete it."""
 
 
 class _Monitor(mocks.MockMonitor):
@@ -31,10 +33,12 @@ class _Monitor(mocks.MockMonitor):
         super().__init__(_Mocks())
         self.ignored: dict[str, list[str]] = {}
         self.retained: dict[str, bool] = {}
+        self.protected: dict[str, bool] = {}
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
         urn = self.make_urn(request.parent, request.type, request.name)
         self.ignored[urn], self.retained[urn] = list(request.ignoreChanges), request.retainOnDelete
+        self.protected[urn] = request.protect
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
 
@@ -73,6 +77,7 @@ def run(program: Callable[[], Any]) -> dict[str, Registered]:
             # What is only read has none of these.
             ignored=monitor.ignored.get(resource.urn, []),
             retained=monitor.retained.get(resource.urn, False),
+            protected=monitor.protected.get(resource.urn, False),
         )
     return found
 

@@ -6,11 +6,22 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from kafka_platform import Cleanup, Deletion, KafkaConnection, KafkaResources, KafkaResourcesArgs, Quotas, Topic, User
+from kafka_platform import (
+    Cleanup,
+    Deletion,
+    KafkaConnection,
+    KafkaResources,
+    KafkaResourcesArgs,
+    Login,
+    Quotas,
+    Topic,
+    User,
+)
 from kafka_platform.declarations import check_update, declarations, declarations_hash
 from kafka_platform.provisioner import job
 from kafka_platform.secrets import client_files
 
+from tests.strimzi_cases import connection as strimzi_connection
 from tests.unit.components.graph import run
 
 CONNECTION = KafkaConnection(
@@ -144,6 +155,36 @@ class TestGraph:
         assert sorted(found["Secret events-passwords"].inputs["data"]["value"]) == ["app", "web"]
         assert found["RandomPassword events-app-password"].inputs["keepers"] == {"version": "1"}
 
+    def test_children_where_strimzi_runs_the_kafka(self) -> None:
+        topics = {"orders": Topic(), "Old": Topic(deletion=Deletion.ALLOW)}
+        users = {"app": User(namespace="payments"), "cdc": User(auth=Login.MTLS)}
+        wanted = KafkaResourcesArgs(connection=strimzi_connection(), topics=topics, users=users)
+        found = run(lambda: KafkaResources("events", wanted))
+        assert sorted(found) == [
+            "KafkaResources events",
+            "KafkaTopic events-topic-Old",
+            "KafkaTopic events-topic-orders",
+            "KafkaUser events-user-app",
+            "KafkaUser events-user-cdc",
+            "RandomPassword events-app-password",
+            "Secret events-app-kafka",
+            "Secret events-cdc-certificate",
+            "Secret events-cdc-kafka",
+            "Secret events-passwords",
+        ]
+        # The records go with the object.
+        assert found["KafkaTopic events-topic-orders"].retained
+        assert not found["KafkaTopic events-topic-Old"].retained
+        by_job = run(lambda: KafkaResources("events", args({}, {"app": User()})))["Secret events-app-kafka"].inputs
+        delivered = found["Secret events-app-kafka"].inputs
+        assert delivered["metadata"]["namespace"] == "payments"
+        # The same keys as elsewhere, and whom to trust: the authority's own Secret is in another namespace.
+        assert sorted(delivered["data"]["value"]) == sorted([*by_job["data"]["value"], "ca.crt"])
+        certificate = found["Secret events-cdc-kafka"].inputs["data"]["value"]
+        assert {"ca.crt", "user.crt", "user.key", "bootstrap-servers", "client.properties"} <= certificate.keys()
+        servers = base64.b64decode(certificate["bootstrap-servers"]).decode()
+        assert servers == "events-kafka-bootstrap.streaming.svc:9093"
+
     def test_without_users_there_are_no_passwords(self) -> None:
         assert "Secret events-passwords" not in run(lambda: KafkaResources("events", args({"orders": Topic()})))
 
@@ -172,6 +213,36 @@ def test_misuse_is_refused(topics: dict[str, Topic], users: dict[str, User], mes
     with pytest.raises(ValueError) as refusal:  # noqa: PT011  # the message is compared below
         args(topics, users)
     assert str(refusal.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("connection", "user", "message"),
+    [
+        (
+            CONNECTION,
+            User(auth=Login.MTLS),
+            "user app: auth: only Strimzi makes certificates for users: write auth scram",
+        ),
+        (
+            replace(strimzi_connection(), certificate_bootstrap_servers=None),
+            User(auth=Login.MTLS),
+            "user app: auth: no listener takes certificates: write internal.certificates",
+        ),
+        (
+            strimzi_connection(),
+            User(quotas=Quotas(request_percentage=0.5)),
+            "user app: quotas.request_percentage: 0.5: Strimzi takes whole percents: use 1",
+        ),
+    ],
+)
+def test_a_user_that_cannot_be_made_is_refused(connection: KafkaConnection, user: User, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        KafkaResourcesArgs(connection=connection, users={"app": user})
+
+
+def test_a_name_that_no_certificate_takes_is_refused() -> None:
+    with pytest.raises(ValueError, match="a name in a certificate has at most 64 characters"):
+        KafkaResourcesArgs(connection=strimzi_connection(), users={"a" * 65: User(auth=Login.MTLS)})
 
 
 def test_an_administrator_is_needed() -> None:

@@ -376,7 +376,6 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
     (lambda: external(port=443, node_ports=BrokerNodePorts(host="h", port=31000)), "port: 443 is out of range: use 9"),
     (lambda: Authorities(validity_days=30), "renewal_days: 30 is out of range: use 1 to 29"),
     (lambda: Balance(throttle="fast"), "throttle: 'fast' is not a rate"),
-    (lambda: ClusterQuotas(), "produce: no limit is given"),
     (lambda: ClusterQuotas(least_free="0.05"), "least_free: '0.05' is not a share: write 1% to 99%"),
     (lambda: TieredStorage(class_name="x", class_path="/x", config={}), "class_name: 'x' is not a Java class"),
 ]

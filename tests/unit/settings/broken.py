@@ -1,5 +1,155 @@
 """Broken stack files, and the one line that each is answered with."""
 
+_POOLS = (
+    "controllers: {roles: [controller], nodes: 3, storage: 20Gi}, brokers: {roles: [broker], nodes: 3, storage: 100Gi}"
+)
+
+
+def _strimzi(keys: str = "", pools: str = _POOLS) -> str:
+    return f"kafka: {{engine: strimzi, pools: {{{pools}}}{keys}}}"
+
+
+def _outside(keys: str) -> str:
+    return _strimzi(f", listeners: {{external: {{{keys}}}}}")
+
+
+_STRIMZI: list[tuple[str, str]] = [
+    (
+        "kafka: {engine: strimzi}",
+        "kafka.pools: missing: write pools such as all: {roles: [controller, broker], nodes: 3, storage: 100Gi}",
+    ),
+    (_strimzi(", nodes: 3"), "kafka.nodes: the engine is strimzi: remove the key, or write engine: embedded"),
+    ("kafka: {rack: zone}", "kafka.rack: the engine is embedded: remove the key, or write engine: strimzi"),
+    (
+        "kafka: {engine: external, bootstrapServers: 'a:9092', version: 4.3.1}",
+        "kafka.version: the engine is external: remove the key, or write engine: embedded",
+    ),
+    (
+        _strimzi(", version: 4.1.0"),
+        "kafka.version: Strimzi 1.2.0 does not run Kafka 4.1.0: use one of 4.2.0, 4.2.1, 4.3.0, 4.3.1",
+    ),
+    (
+        _strimzi(", config: {ssl.truststore.location: /x}"),
+        "kafka.config.'ssl.truststore.location': cannot be set here, Strimzi decides on it and would leave it out: remove the key",
+    ),
+    (
+        _strimzi(pools="brokers: {roles: [broker], nodes: 3, storage: 1Ti}"),
+        "kafka.pools: no node votes on the metadata: write a pool with the role controller",
+    ),
+    (
+        _strimzi(pools="all: {roles: [broker, controller], nodes: 4, storage: 1Ti}"),
+        "kafka.pools: 4 controllers are no safer than 3, a majority has to be up: use an odd number",
+    ),
+    (
+        _strimzi(pools="all: {roles: [broker, kontroller], nodes: 3, storage: 1Ti}"),
+        "kafka.pools.all.roles[1]: 'kontroller' is not known: did you mean 'controller'?",
+    ),
+    (
+        _strimzi(pools="all: {roles: [broker, controller], nodes: 3}"),
+        "kafka.pools.all.storage: missing: write a size such as 100Gi",
+    ),
+    (
+        _strimzi(pools="all: {roles: [broker, controller], nodes: 3, storage: 10Mi}"),
+        "kafka.pools.all.storage: 10Mi is too little, one segment of a log is 1Gi: use at least 1Gi",
+    ),
+    (
+        _strimzi(pools=f"{_POOLS}, more: {{roles: [broker], nodes: 3, storage: 1Ti, autoscaled: true}}"),
+        "kafka.pools.more.autoscaled: unknown key: write kafka.scaling with the pool's name",
+    ),
+    (
+        _strimzi(", defaults: {replicas: 5}"),
+        "kafka.defaults.replicas: 5 replicas on 3 brokers: use at most 3, or add nodes to kafka.pools.brokers",
+    ),
+    (
+        _strimzi(", defaults: {minInsyncReplicas: 3}"),
+        "kafka.defaults.minInsyncReplicas: 3 of 3 replicas: one broker down would stop every writer: use 2",
+    ),
+    (
+        _strimzi() + "\ntopics: {orders: {replicas: 5}}",
+        "topics.orders.replicas: 5 replicas on 3 brokers: use at most 3, or add nodes to kafka.pools.brokers",
+    ),
+    (
+        _strimzi() + "\ntopics: {orders: {partitions: 100, retentionSize: 10Gi}}",
+        "topics.orders.retentionSize: 10Gi in 100 partitions, 3 copies, is 1000Gi on each broker, whose volume has 100Gi: "
+        "keep less, or raise kafka.pools.brokers",
+    ),
+    (
+        _outside("expose: loadBalancer, host: kafka.example.com"),
+        "kafka.listeners.external.host: 'kafka.example.com' is the same for all brokers: put {nodeId} in it, as in "
+        "broker-{nodeId}.kafka.example.com",
+    ),
+    (
+        _outside("expose: tlsRoute, host: 'broker-{nodeId}.example.com'"),
+        "kafka.listeners.external.gatewayClass: missing: write one, or gateway",
+    ),
+    (
+        _outside("expose: ingress, host: 'broker-{nodeId}.example.com'"),
+        "kafka.listeners.external.ingressClass: missing: write the class of the controller, such as nginx",
+    ),
+    (
+        _outside("expose: loadBalancer, host: 'b-{nodeId}.example.com', gatewayClass: envoy"),
+        "kafka.listeners.external.gatewayClass: does not go with loadBalancer: remove the key, or expose by tlsRoute",
+    ),
+    (
+        _outside("expose: loadBalancer, host: 'b-{nodeId}.example.com', port: 9404"),
+        "kafka.listeners.external.port: 9404 is that of the metrics: use another one, such as 9094",
+    ),
+    (
+        _strimzi(", listeners: {certificate: x}"),
+        "kafka.listeners.certificate: Strimzi makes the brokers' certificates: remove the key; one for clients outside "
+        "stands at external",
+    ),
+    (
+        _strimzi(", listeners: {internal: {auth: mtls, tls: false}}"),
+        "kafka.listeners.internal.tls: a login by certificate is part of TLS: write tls true, or auth scram",
+    ),
+    (
+        "kafka: {listeners: {internal: {tls: true}}}",
+        "kafka.listeners.internal: the engine is embedded: remove the key, or write engine: strimzi",
+    ),
+    (
+        "kafka: {nodes: 3, listeners: {external: {expose: loadBalancer, host: 'b-{nodeId}.x.com', auth: mtls}}}",
+        "kafka.listeners.external.auth: the engine is embedded: remove the key, or write engine: strimzi",
+    ),
+    (
+        _strimzi(", quotas: {leastFree: 5}"),
+        "kafka.quotas.leastFree: 5 is a bare number: write a share such as 5%",
+    ),
+    (
+        _strimzi(", balance: {throttle: 50}"),
+        "kafka.balance.throttle: 50 is a bare number: write a rate such as 50MB/s",
+    ),
+    (
+        _strimzi(", maintenance: ['* * 1']"),
+        "kafka.maintenance: '* * 1' is not a time window: write six or seven parts, such as '* * 1-4 ? * SUN *'",
+    ),
+    (
+        "tenants: {shop: {users: {app: {auth: mtls}}}}",
+        "tenants.shop.users.app.auth: no listener takes certificates: use scram, or engine: strimzi",
+    ),
+    (
+        _strimzi() + "\ntenants: {shop: {users: {app: {auth: mtls}}}}",
+        "tenants.shop.users.app.auth: no listener takes certificates: write kafka.listeners.internal.certificates: true",
+    ),
+    (
+        _strimzi() + "\ntenants: {shop: {quotas: {requestPercentage: 0.5}, users: {app: {}}}}",
+        "tenants.shop.quotas.requestPercentage: 0.5: Strimzi takes whole percents: use 1",
+    ),
+    (
+        _strimzi(", listeners: {internal: {auth: mtls}}") + "\ngateway: {}",
+        "kafka.listeners.internal.auth: the gateway logs in with the passwords of its callers: use scram, and certificates: "
+        "true for others",
+    ),
+    (
+        _strimzi() + "\ngateway: {bearer: true}",
+        "gateway.bearer: the brokers know no tokens: remove the key, or write kafka.listeners.internal with auth: custom",
+    ),
+    (
+        _outside("expose: nodePort, host: h, port: 30080") + "\ngateway: {expose: {nodePort: 30080}}",
+        "gateway.expose.nodePort: 30080 is that of the brokers, by kafka.listeners.external: use another one",
+    ),
+]
+
 PLATFORM: list[tuple[str, str]] = [
     ("kafka: {nodez: 3}", "kafka.nodez: unknown key: did you mean 'nodes'?"),
     ("kafak: {nodes: 3}", "kafak: unknown key: did you mean 'kafka'?"),
@@ -316,10 +466,7 @@ tenants: {shop: {users: {app: {writes: [1]}}}}
         "tenants: {shop: {quotas: {requestPercentage: half}}}",
         "tenants.shop.quotas.requestPercentage: 'half' is not a number: write one such as 3",
     ),
-    (
-        "kafka: {engine: strimzi}",
-        "kafka.engine: 'strimzi' is for programs that import the components: use one of embedded, external",
-    ),
+    *_STRIMZI,
     ("kafka: {engine: embeded}", "kafka.engine: 'embeded' is not known: did you mean 'embedded'?"),
     ("kafka: {nodes: 0}", "kafka.nodes: 0 is out of range: use 1, or at least 3"),
     (
@@ -514,8 +661,8 @@ topics: {orders: {partitions: 6, retentionSize: 2Gi}}
         "kafka.listeners.external.annotations: only load balancers have them: remove the key, or expose by loadBalancer",
     ),
     (
-        "kafka: {listeners: {external: {expose: ingress, host: a.example.com}}}",
-        "kafka.listeners.external.expose: 'ingress' is not known: use one of nodePort, loadBalancer",
+        "kafka: {listeners: {external: {expose: dns, host: a.example.com}}}",
+        "kafka.listeners.external.expose: 'dns' is not known: use one of nodePort, loadBalancer, tlsRoute, ingress",
     ),
     (
         "kafka: {listeners: {external: {host: a.example.com}}}",
@@ -741,7 +888,7 @@ tenants:
     ("nodes: 3", "nodes: unknown key: did you mean kafka.nodes?"),
     (
         "certificate: kafka-tls",
-        "certificate: unknown key: did you mean kafka.listeners.certificate, gateway.expose.certificate or gateway.tls.certificate?",
+        "certificate: unknown key: did you mean kafka.listeners.certificate, kafka.listeners.external.certificate, gateway.expose.certificate or gateway.tls.certificate?",
     ),
     (
         "kafka: {config: {compression.type: zstd, super.users: 'User:me'}}",

@@ -13,9 +13,12 @@ from kafka_platform import (
     KafkaConnection,
     KafkaResourcesArgs,
     KedaOperatorArgs,
+    strimzi_resources,
 )
+from kafka_platform import strimzi_objects as objects
 from kafka_platform.declarations import declarations
 from kafka_platform.model import Engine
+from kafka_platform.strimzi_objects import StrimziSettings, certificate_bootstrap_servers
 
 from infra.check import STACKS
 from infra.settings import Settings, SettingsError, parse
@@ -56,6 +59,47 @@ def mutated(platform: dict[str, Any], chance: random.Random) -> dict[str, Any]:
     return made
 
 
+def deploy_strimzi(settings: Settings) -> None:
+    kafka = settings.kafka
+    args = KafkaClusterArgs(
+        namespace=settings.namespace,
+        engine=kafka.engine,
+        strimzi=kafka.strimzi(),
+        version=kafka.version,
+        defaults=kafka.defaults,
+        client_namespaces=settings.client_namespaces,
+        config=kafka.config,
+    )
+    assert args.strimzi is not None
+    rendered = StrimziSettings(
+        name="kafka",
+        namespace=settings.namespace,
+        version=args.version,
+        strimzi=args.strimzi,
+        defaults=args.defaults,
+        config=args.config,
+    )
+    connection = KafkaConnection(
+        cluster="kafka",
+        namespace=settings.namespace,
+        bootstrap_servers="kafka:9092",
+        certificate_bootstrap_servers=certificate_bootstrap_servers(rendered, settings.namespace),
+        security_protocol="SASL_SSL",
+        nodes=kafka.brokers,
+        replicas=kafka.defaults.replicas_on(kafka.brokers),
+        min_insync_replicas=kafka.defaults.min_insync_replicas_on(kafka.brokers),
+        engine=kafka.engine,
+    )
+    KafkaResourcesArgs(connection=connection, topics=settings.topics, users=settings.users)
+    objects.kafka(rendered)
+    for name, pool in args.strimzi.pools.items():
+        objects.node_pool(rendered, name, pool)
+    for name, topic in settings.topics.items():
+        strimzi_resources.topic("kafka", connection, name, topic, 3)
+    for name, user in settings.users.items():
+        strimzi_resources.user("kafka", connection, name, user, "kafka-passwords")
+
+
 def deploy(settings: Settings) -> None:
     """What the program hands to the components, which check it again."""
     kafka = settings.kafka
@@ -65,6 +109,8 @@ def deploy(settings: Settings) -> None:
             engine=kafka.engine,
             external=ExternalKafka(bootstrap_servers=kafka.bootstrap_servers or ""),
         )
+    elif kafka.engine is Engine.STRIMZI:
+        deploy_strimzi(settings)
     else:
         KafkaClusterArgs(
             namespace=settings.namespace,
@@ -114,7 +160,8 @@ def deploy(settings: Settings) -> None:
                 cors=gateway.cors,
                 client_namespaces=gateway.client_namespaces,
             )
-    declarations(settings.topics, settings.users, kafka.defaults.replicas)
+    if kafka.engine is not Engine.STRIMZI:
+        declarations(settings.topics, settings.users, kafka.defaults.replicas)
 
 
 def answered(content: dict[str, Any]) -> tuple[Settings | None, list[str]]:
@@ -124,7 +171,7 @@ def answered(content: dict[str, Any]) -> tuple[Settings | None, list[str]]:
         return None, [str(fault) for fault in error.faults]
 
 
-@pytest.mark.parametrize("stack", ["dev", "ci"])
+@pytest.mark.parametrize("stack", ["dev", "ci", "prod"])
 @pytest.mark.parametrize("seed", range(10))
 def test_mutations(stack: str, seed: int) -> None:
     platform = read(STACKS / f"Pulumi.{stack}.yaml")

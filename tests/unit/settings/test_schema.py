@@ -13,7 +13,7 @@ from infra.settings.schema import DETAILS, schema
 from infra.settings.stackfile import KEY, PULUMI_KEYS, parse_yaml, select
 from tests.unit.settings.broken import PLATFORM
 
-SHIPPED = [STACKS / "Pulumi.dev.yaml", STACKS / "Pulumi.ci.yaml"]
+SHIPPED = [STACKS / f"Pulumi.{stack}.yaml" for stack in ("dev", "ci", "staging", "prod")]
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,191 @@
+"""What has to fit together in the settings of a Kafka that Strimzi runs, besides what holds for every Kafka."""
+
+import re
+from collections.abc import Iterator
+
+from kafka_platform.model import Engine, Login
+from kafka_platform.names import LONGEST_CERTIFICATE_NAME
+from kafka_platform.strimzi_model import Authentication
+
+from infra.settings.faults import Fault, Known, suggest
+from infra.settings.model import Expose, ExternalListener, Kafka, Settings
+
+STRIMZI = frozenset(
+    {
+        "pools",
+        "rack",
+        "balance",
+        "unbalanced",
+        "authorities",
+        "quotas",
+        "tiered_storage",
+        "metrics",
+        "exporter",
+        "maintenance",
+        "drain_cleaner",
+        "super_users",
+    }
+)
+"""Keys of `kafka` that only Strimzi knows."""
+SHARED = frozenset({"version", "listeners", "defaults", "config", "client_namespaces", "deletion", "protect"})
+"""Keys of `kafka` that both Strimzi and an embedded Kafka know."""
+
+_LISTENER_KEYS = {
+    "bootstrap",
+    "auth",
+    "custom",
+    "certificate",
+    "load_balancer_class",
+    "source_ranges",
+    "gateway_class",
+    "gateway",
+    "ingress_class",
+}
+
+
+def strimzi(settings: Settings, known: Known) -> Iterator[Fault]:
+    """Every fault of a Kafka that Strimzi runs, and what only Strimzi can do elsewhere."""
+    kafka = settings.kafka
+    if not known("kafka", "engine"):
+        return
+    listeners = list(_listeners(kafka))
+    yield from listeners
+    yield from _users(settings)
+    if kafka.engine is not Engine.STRIMZI:
+        return
+    for name, pool in kafka.pools.items():
+        if pool.autoscaled:
+            yield Fault(
+                path=("kafka", "pools", name, "autoscaled"),
+                message="unknown key: write kafka.scaling with the pool's name",
+            )
+    if not known("kafka", "pools"):
+        return
+    if not kafka.pools:
+        yield Fault(
+            path=("kafka", "pools"),
+            message="missing: write pools such as all: {roles: [controller, broker], nodes: 3, storage: 100Gi}",
+        )
+        return
+    yield from _gateway(settings)
+    if listeners:
+        return
+    try:
+        kafka.strimzi()
+    except ValueError as error:
+        field, _, message = str(error).partition(": ")
+        yield Fault(path=("kafka", _camel(field)), message=_spelled(message))
+
+
+def _camel(field: str) -> str:
+    first, *rest = field.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def _spelled(message: str) -> str:
+    return re.sub(r"\b[a-z]+(?:_[a-z]+)+\b", lambda found: _camel(found[0]), message)
+
+
+def _listeners(kafka: Kafka) -> Iterator[Fault]:
+    listeners, strimzi_runs = kafka.listeners, kafka.engine is Engine.STRIMZI
+    path = ("kafka", "listeners")
+    if strimzi_runs and listeners.certificate is not None:
+        yield Fault(
+            path=(*path, "certificate"),
+            message="Strimzi makes the brokers' certificates: remove the key; one for clients outside stands at external",
+        )
+    if kafka.engine is not Engine.EMBEDDED:
+        if strimzi_runs and listeners.external is not None:
+            yield from _access(listeners.external)
+        return
+    if listeners.internal is not None:
+        yield Fault(path=(*path, "internal"), message=_only_strimzi())
+    external = listeners.external
+    if external is None:
+        return
+    for name in sorted(_LISTENER_KEYS & external.model_fields_set):
+        yield Fault(path=(*path, "external", _camel(name)), message=_only_strimzi())
+    if external.expose in (Expose.TLS_ROUTE, Expose.INGRESS):
+        yield Fault(
+            path=(*path, "external", "expose"),
+            message=f"an embedded Kafka knows no {external.expose.value}: use nodePort or loadBalancer, or engine: strimzi",
+        )
+
+
+def _only_strimzi() -> str:
+    return "the engine is embedded: remove the key, or write engine: strimzi"
+
+
+def _access(external: ExternalListener) -> Iterator[Fault]:
+    try:
+        external.access()
+    except ValueError as error:
+        field, _, message = str(error).partition(": ")
+        yield Fault(path=("kafka", "listeners", "external", _camel(field)), message=_spelled(message))
+
+
+def _users(settings: Settings) -> Iterator[Fault]:
+    kafka = settings.kafka
+    by_strimzi = kafka.engine is Engine.STRIMZI
+    internal, external = kafka.listeners.internal, kafka.listeners.external
+    takes_certificates = by_strimzi and (
+        (internal is not None and (internal.certificates or internal.auth is Authentication.MTLS))
+        or (external is not None and external.auth is Authentication.MTLS)
+    )
+    for tenant_name, tenant in settings.tenants.items():
+        for name, user in tenant.users.items():
+            path = ("tenants", tenant_name, "users", name)
+            if user.auth is Login.MTLS and not takes_certificates:
+                fix = (
+                    "write kafka.listeners.internal.certificates: true"
+                    if by_strimzi
+                    else "use scram, or engine: strimzi"
+                )
+                yield Fault(path=(*path, "auth"), message=f"no listener takes certificates: {fix}")
+            elif user.auth is Login.MTLS and len(name) > LONGEST_CERTIFICATE_NAME:
+                yield Fault(
+                    path=path,
+                    message=f"a name in a certificate has at most {LONGEST_CERTIFICATE_NAME} characters: use a shorter one",
+                )
+            percentage = user.quotas.request_percentage if user.quotas is not None else None
+            if by_strimzi and percentage is not None and percentage != int(percentage):
+                yield Fault(
+                    path=(*path, "quotas", "requestPercentage"),
+                    message=f"{percentage}: Strimzi takes whole percents: use {int(percentage) + 1}",
+                )
+        if by_strimzi and tenant.quotas is not None and tenant.quotas.request_percentage is not None:
+            percentage = tenant.quotas.request_percentage
+            if percentage != int(percentage):
+                yield Fault(
+                    path=("tenants", tenant_name, "quotas", "requestPercentage"),
+                    message=f"{percentage}: Strimzi takes whole percents: use {int(percentage) + 1}",
+                )
+
+
+def _gateway(settings: Settings) -> Iterator[Fault]:
+    gateway = settings.gateway
+    internal = settings.kafka.listeners.internal
+    if gateway is None:
+        return
+    if internal is not None and internal.auth is Authentication.MTLS:
+        yield Fault(
+            path=("kafka", "listeners", "internal", "auth"),
+            message="the gateway logs in with the passwords of its callers: use scram, and certificates: true for others",
+        )
+    user = settings.users.get(gateway.anonymous) if gateway.anonymous is not None else None
+    if user is not None and user.auth is Login.MTLS:
+        yield Fault(
+            path=("gateway", "anonymous"),
+            message=f"{gateway.anonymous!r} has a certificate, and the gateway needs a password: use a user with auth: scram",
+        )
+
+
+def pool_of_brokers(kafka: Kafka) -> str:
+    """Where brokers are added, as people write it."""
+    names = [name for name, pool in kafka.pools.items() if pool.holds_records]
+    return f"kafka.pools.{names[0]}" if names else "kafka.pools"
+
+
+def known_pools(kafka: Kafka, word: str) -> str:
+    """A fix for the name of a pool that is not there."""
+    return suggest(word, kafka.pools)
