@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka_platform.broker import BrokerSettings, cluster_properties, render_properties
-from kafka_platform.declarations import declarations
+from kafka_platform.declarations import topic_declaration, user_declaration
 from kafka_platform.model import Deletion, Engine
+from kafka_platform.strimzi_model import broker_config
 
-from infra.settings import Gateway, Settings
+from infra.settings import Gateway, Kafka, Settings
 from policies.rules import CONNECTION, RULES, Level, Resource, Rule
 
 
@@ -42,9 +43,15 @@ def violations(settings: Settings) -> list[Violation]:
 def _resources(settings: Settings) -> Iterator[Resource]:
     kafka = settings.kafka
     embedded = kafka.engine is Engine.EMBEDDED
-    replicas = kafka.defaults.replicas_on(kafka.nodes) if embedded else kafka.defaults.replicas
-    yield _config_map("declarations", "provisioner", declarations(settings.topics, settings.users, replicas))
-    if kafka.engine is Engine.EXTERNAL:
+    external = kafka.engine is Engine.EXTERNAL
+    replicas = kafka.defaults.replicas if external else kafka.defaults.replicas_on(kafka.brokers)
+    # With Strimzi they are custom resources, however many; what they declare is the same.
+    declared = {f"topic.{name}": topic_declaration(each, replicas) for name, each in settings.topics.items()}
+    declared |= {f"user.{name}": user_declaration(each) for name, each in settings.users.items()}
+    yield _config_map("declarations", "provisioner", declared)
+    if kafka.engine is Engine.STRIMZI:
+        yield from _strimzi(kafka)
+    if external:
         properties = {"securityProtocol": kafka.security_protocol.value}
         yield Resource(type=f"kafka-platform:index:{CONNECTION}", properties=properties, name="kafka")
     if embedded:
@@ -65,6 +72,29 @@ def _resources(settings: Settings) -> Iterator[Resource]:
     yield _workload("runtime", settings.images.runtime, {"cpu": "50m", "memory": "128Mi"}, "Retain")
     if settings.gateway is not None:
         yield from _way_in(settings.gateway)
+
+
+def _strimzi(kafka: Kafka) -> Iterator[Resource]:
+    """The custom resources, as far as there are rules for them."""
+    listeners = kafka.listeners.of_strimzi()
+    rendered = [{"name": "internal", "type": "internal", "tls": listeners.internal.tls}]
+    if listeners.external is not None:
+        rendered.append({"name": "external", "type": "external", "tls": True})
+    config = broker_config(kafka.strimzi(), kafka.defaults, kafka.config)
+    yield _custom("Kafka", "kafka", {"kafka": {"config": config, "listeners": rendered}})
+    for name, pool in kafka.pools.items():
+        volumes = [
+            {"deleteClaim": kafka.deletion is Deletion.ALLOW, "type": "persistent-claim"} for _ in pool.all_volumes
+        ]
+        requests = {"cpu": pool.resources.cpu, "memory": pool.resources.memory}
+        spec = {"resources": {"requests": requests}, "storage": {"type": "jbod", "volumes": volumes}}
+        yield _custom("KafkaNodePool", name, spec)
+
+
+def _custom(kind: str, name: str, spec: dict[str, Any]) -> Resource:
+    return Resource(
+        type=f"kubernetes:kafka.strimzi.io/v1:{kind}", properties={"metadata": {"name": name}, "spec": spec}, name=name
+    )
 
 
 def _way_in(gateway: Gateway) -> Iterator[Resource]:

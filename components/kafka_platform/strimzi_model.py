@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from kafka_platform.gateway_model import checked
-from kafka_platform.model import NODE_PORTS, Resources
+from kafka_platform.model import NODE_PORTS, Defaults, Resources
 from kafka_platform.names import check_label, check_subdomain
-from kafka_platform.units import bytes_per_second, quantity, size_bytes
+from kafka_platform.units import bytes_per_second, milliseconds, quantity
 
 STRIMZI_VERSION = "1.2.0"
 """The release of Strimzi whose custom resources these are."""
@@ -704,6 +704,28 @@ class StrimziKafka:
         return sorted(name for name, pool in self.pools.items() if pool.autoscaled)
 
 
+def broker_config(strimzi: StrimziKafka, defaults: Defaults, own: Mapping[str, str]) -> dict[str, str]:
+    """The brokers' settings, besides those that Strimzi decides on."""
+    replicas = defaults.replicas_on(strimzi.brokers)
+    least = defaults.min_insync_replicas_on(strimzi.brokers)
+    config = {
+        # Topics that appear by themselves would race with the declared ones.
+        "auto.create.topics.enable": "false",
+        "default.replication.factor": str(replicas),
+        "log.retention.ms": str(milliseconds(defaults.retention)),
+        "min.insync.replicas": str(least),
+        "offsets.topic.replication.factor": str(replicas),
+        "share.coordinator.state.topic.min.isr": str(least),
+        "share.coordinator.state.topic.replication.factor": str(replicas),
+        "transaction.state.log.min.isr": str(least),
+        "transaction.state.log.replication.factor": str(replicas),
+        "unclean.leader.election.enable": "false",
+    }
+    if strimzi.rack is not None:
+        config["replica.selector.class"] = "org.apache.kafka.common.replica.RackAwareReplicaSelector"
+    return dict(sorted((config | dict(own)).items()))
+
+
 def check_scaling_step(cluster: str, pool: str, before: int, after: int, *, votes: bool, balanced: bool) -> None:
     """Raises for a number of nodes that a pool cannot go to."""
     where = f"cluster {cluster}: pools.{pool}.nodes: {before} -> {after}"
@@ -734,8 +756,3 @@ def check_volumes(
                 f"{where}.volumes[{number}]: class {old.get('class')} -> {new.get('class')}: a volume keeps its class: "
                 "make a new pool with the other class, and move there"
             )
-
-
-def whole_bytes(text: str) -> int:
-    """Bytes a second as the whole number that Strimzi takes."""
-    return size_bytes(text.removesuffix("/s"))

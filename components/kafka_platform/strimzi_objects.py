@@ -19,9 +19,10 @@ from kafka_platform.strimzi_model import (
     Metrics,
     Pool,
     StrimziKafka,
+    broker_config,
     percent,
 )
-from kafka_platform.units import bytes_per_second, milliseconds
+from kafka_platform.units import bytes_per_second
 
 API = "kafka.strimzi.io/v1"
 CLUSTER_LABEL = "strimzi.io/cluster"
@@ -245,7 +246,7 @@ def _brokers(settings: StrimziSettings) -> Manifest:
     strimzi = settings.strimzi
     spec: Manifest = {
         "authorization": {"type": "simple"},
-        "config": broker_config(settings),
+        "config": broker_config(strimzi, settings.defaults, settings.config),
         "listeners": _listeners(settings),
         # Nobody moves a node but the Drain Cleaner, which asks Strimzi; without it, a drain takes one node at a time.
         "template": {"podDisruptionBudget": {"maxUnavailable": 0 if strimzi.drain_cleaner else 1}},
@@ -275,29 +276,6 @@ def _brokers(settings: StrimziSettings) -> Manifest:
             "type": "custom",
         }
     return spec
-
-
-def broker_config(settings: StrimziSettings) -> dict[str, str]:
-    """The brokers' settings, besides those that Strimzi decides on."""
-    brokers = settings.strimzi.brokers
-    replicas = settings.defaults.replicas_on(brokers)
-    least = settings.defaults.min_insync_replicas_on(brokers)
-    config = {
-        # Topics that appear by themselves would race with the declared ones.
-        "auto.create.topics.enable": "false",
-        "default.replication.factor": str(replicas),
-        "log.retention.ms": str(milliseconds(settings.defaults.retention)),
-        "min.insync.replicas": str(least),
-        "offsets.topic.replication.factor": str(replicas),
-        "share.coordinator.state.topic.min.isr": str(least),
-        "share.coordinator.state.topic.replication.factor": str(replicas),
-        "transaction.state.log.min.isr": str(least),
-        "transaction.state.log.replication.factor": str(replicas),
-        "unclean.leader.election.enable": "false",
-    }
-    if settings.strimzi.rack is not None:
-        config["replica.selector.class"] = "org.apache.kafka.common.replica.RackAwareReplicaSelector"
-    return dict(sorted((config | dict(settings.config)).items()))
 
 
 def _quotas(strimzi: StrimziKafka) -> Manifest:

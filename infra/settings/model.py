@@ -804,7 +804,7 @@ class Settings(_Section):
         """Partitions of the probe's topic."""
         if self.probe is not None and self.probe.partitions is not None:
             return self.probe.partitions
-        return self.kafka.nodes if self.kafka.engine is Engine.EMBEDDED else 3
+        return 3 if self.kafka.engine is Engine.EXTERNAL else self.kafka.brokers
 
     @property
     def probe_uses_gateway(self) -> bool:

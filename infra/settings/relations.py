@@ -530,14 +530,14 @@ def _probe(settings: Settings, known: Known) -> Iterator[Fault]:
     probe = settings.probe
     if probe is None or not known("kafka", "engine"):
         return
-    embedded = settings.kafka.engine is Engine.EMBEDDED
-    if not embedded and settings.kafka.admin_secret is None and known("kafka", "adminSecret"):
+    here = settings.kafka.engine is not Engine.EXTERNAL
+    if not here and settings.kafka.admin_secret is None and known("kafka", "adminSecret"):
         yield Fault(
             path=("probe",),
             message="it needs a topic and a user, which an administrator makes: name his Secret in kafka.adminSecret, "
             "or remove the key",
         )
-    if probe.broker_ports and embedded:
+    if probe.broker_ports and here:
         yield Fault(
             path=("probe", "brokerPorts"),
             message="the ports of an embedded Kafka are known: remove the key, or write engine: external",
@@ -549,7 +549,12 @@ def _probe(settings: Settings, known: Known) -> Iterator[Fault]:
         if LATENCY_PROBE in tenant.users:
             path = ("tenants", name, "users", LATENCY_PROBE)
             yield Fault(path=path, message="is the user of the probe: rename it, or remove probe")
-    if known("kafka", "nodes") and known("probe", "interval") and known("probe", "partitions"):
+    if (
+        known("kafka", "nodes")
+        and known("kafka", "pools")
+        and known("probe", "interval")
+        and known("probe", "partitions")
+    ):
         ways = 2 if settings.probe_uses_gateway else 1
         try:
             check_probe(
