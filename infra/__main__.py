@@ -1,10 +1,13 @@
 """`python -m infra`: what can be said about the stacks without an engine; all but `probe` without a cluster too."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from infra import delivery
+from infra.affected import AffectedError, affected, changed_files, stack_files
 from infra.check import check, write_schema
 from infra.probe import probe
 from infra.review import command as reviewing
@@ -43,7 +46,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     looking.add_argument("--expect-no-changes", action="store_true", help="exit with 4 if anything would change")
     probing = commands.add_parser("probe", help="send records through a platform that runs, and say how long they took")
     probing.add_argument("stack", metavar="STACK", help="name of a stack with probe: in its file")
+    concerning = commands.add_parser(
+        "affected", help="print the stacks that the commits since a git ref concern, as JSON"
+    )
+    concerning.add_argument("--base", metavar="REF", help="the git ref; default: none, all stacks")
+    delivering = commands.add_parser("ci", help="what CI does with one stack: docs/ci.md")
+    delivering.add_argument("action", choices=["review", "apply", "drift"])
+    delivering.add_argument("stack", metavar="STACK")
+    delivering.add_argument("--base", metavar="REF", help="review: the git ref that the change will be merged to")
+    delivering.add_argument(
+        "--out", metavar="FOLDER", type=Path, default=Path("reviews"), help="review: default %(default)s"
+    )
     chosen = parser.parse_args(arguments)
+    if chosen.command == "affected":
+        try:
+            stacks = stack_files()
+            # GitHub writes zeros for what was before the first push of a branch.
+            everything = chosen.base is None or not chosen.base.strip("0")
+            print(json.dumps(sorted(stacks) if everything else affected(changed_files(chosen.base), stacks)))
+        except AffectedError as error:
+            print(error, file=sys.stderr)
+            return 1
+        return 0
+    if chosen.command == "ci":
+        if chosen.action == "review":
+            if chosen.base is None:
+                parser.error("review: --base is missing: name the git ref that the change will be merged to")
+            return delivery.review(chosen.stack, chosen.base, chosen.out)
+        return delivery.apply(chosen.stack) if chosen.action == "apply" else delivery.drift(chosen.stack)
     if chosen.command == "review":
         return reviewing.run(
             chosen.stack,
