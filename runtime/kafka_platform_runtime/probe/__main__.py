@@ -22,6 +22,7 @@ import asyncio
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -66,6 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         leave(message, log)
         print(message, file=sys.stderr)
         return REFUSED
+    except Exception as error:  # the message must reach whoever waits for the Job, whatever happened
+        traceback.print_exc()
+        leave(f"unexpected {type(error).__name__}: {error}; see the log of the pod", log)
+        return FAILED
     if isinstance(result, str):
         return DONE
     if chosen.table:

@@ -11,7 +11,8 @@ from kafka_platform_runtime.probe.program import Log, Prober, end
 from kafka_platform_runtime.probe.settings import Settings
 from kafka_platform_runtime.probe.tally import Kind, Path, Tally, Way
 
-INTERVAL_SECONDS = 0.05
+INTERVAL_SECONDS = 0.2
+"""Of the probes to a partition; long enough for a write through the gateway to be answered before the next one is due."""
 MOST_PROBES_A_SECOND = 100.0
 """With many partitions the interval is longer."""
 WARM_UP_SECONDS = 0.25

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from kafka_platform_runtime.connection import Complaints, Connection
 from kafka_platform_runtime.failures import Transient, is_rejected, sentence
@@ -56,8 +56,8 @@ class Native:
                 group_id="no-group",
                 enable_auto_commit=False,
                 enable_auto_offset_store=False,
-                # Where a topic began anew, or records are gone, whatever is left.
-                auto_offset_reset="earliest",
+                # The oldest record, but not without a word (see `_read`).
+                auto_offset_reset="error",
                 isolation_level="read_committed",
                 fetch_wait_max_ms=500,
                 fetch_queue_backoff_ms=1,
@@ -147,14 +147,21 @@ class Native:
             now = time.monotonic()
             if message is None:
                 continue
-            error = message.error()
+            error, partition, offset = message.error(), message.partition() or 0, message.offset() or 0
             if error is None:
-                tally.read(Way.NATIVE, message.partition() or 0, message.offset() or 0, _mark(message.value()), now)
+                tally.read(Way.NATIVE, partition, offset, _mark(message.value()), now)
+                continue
             # The client looks for the coordinator of its group even if nothing is done in the group: that this is
             # denied means nothing.
-            elif error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
-                self.errors += 1
-                self._say(f"native: the reader was told: {_reason(error)}")
+            if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+                continue
+            self.errors += 1
+            self._say(f"native: the reader was told: {_reason(error)}")
+            if error.code() == KafkaError._AUTO_OFFSET_RESET:
+                # The topic began anew, or records are gone: go on with what is left.
+                tally.rewind(Way.NATIVE, partition)
+                self._consumer.incremental_unassign([TopicPartition(self._topic, partition)])
+                self._consumer.incremental_assign([TopicPartition(self._topic, partition, OFFSET_BEGINNING)])
 
 
 def _mark(value: bytes | None) -> Mark | None:

@@ -101,14 +101,14 @@ class Prober:
         )
 
     @contextlib.asynccontextmanager
-    async def reading(self, tally: Tally) -> AsyncIterator[None]:
-        """Readers of every way, and the judge."""
+    async def reading(self, tally: Tally) -> AsyncIterator[Sequence[asyncio.Task[None]]]:
+        """Readers of every way, and the judge; none of the tasks ends by itself unless it fails."""
         self.native.start(tally, self._ends)
         tasks = [asyncio.create_task(self._judge(tally))]
         if self.web is not None:
             tasks.append(asyncio.create_task(self.web.read(tally, self._ends)))
         try:
-            yield
+            yield tasks
         finally:
             await end(tasks)
 
@@ -200,10 +200,10 @@ async def canary(
         counted.of(tally)
         paths = ", ".join(f"{write}->{read}" for write, read in tally.paths)
         log(f"begun: {paths}; topic {settings.topic}, {prober.partitions} partitions, every {settings.interval:g} s")
-        async with prober.reading(tally):
+        async with prober.reading(tally) as reading:
             sending = asyncio.create_task(prober.send(tally, settings.interval))
             watching = asyncio.create_task(_changed(prober, password_file, connection.password))
-            done, _ = await asyncio.wait({sending, watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({sending, watching, stopping, *reading}, return_when=asyncio.FIRST_COMPLETED)
             reason = await watching if watching in done else "told to end"
             await end([sending, watching])
         return reason

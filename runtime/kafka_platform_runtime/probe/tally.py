@@ -10,7 +10,8 @@ numbered, and the next one is sent only when its order after the one before is p
   a later probe, or was told that the records there are gone. A reader that cannot read (brokers or gateway are away) has not
   read on, so that its probes wait for it and none is lost by that.
 - found: was counted as lost and came after all.
-- duplicated: the reader was given it once more.
+- duplicated: the reader was given it once more. Where a reader has to begin again at the oldest record (its place is gone,
+  because the log was cut off there), the same records come again, and that is none.
 - out of order: written, and the reader was given a later one of the same writer and partition before it.
 - undecided: written, and after `remembered` seconds neither read nor passed. It is forgotten then, which bounds the memory.
 """
@@ -135,6 +136,7 @@ class Tally:
         self._observe = observe
         self._sequences = {(write, number): _Sequence() for write in writers for number in range(partitions)}
         self._positions: dict[tuple[Way, int], int] = {}
+        self._rewound: dict[tuple[Way, int], int] = {}
         self._lock = threading.Lock()
 
     def send(self, write: Way, partition: int, now: float) -> Mark:
@@ -179,6 +181,8 @@ class Tally:
             if probe is None:
                 return  # forgotten
             if probe.fates[read] is _Fate.READ:
+                if offset == probe.offset and offset < self._rewound.get((read, partition), 0):
+                    return
                 self.counts[Kind.DUPLICATED, write, read] += 1
                 return
             if probe.fates[read] is _Fate.LOST:
@@ -197,6 +201,11 @@ class Tally:
         """A reader was told that there is nothing before this offset that it has not been given."""
         with self._lock:
             self._positions[read, partition] = position
+
+    def rewind(self, read: Way, partition: int) -> None:
+        """A reader begins again at the oldest record of a partition."""
+        with self._lock:
+            self._rewound[read, partition] = self._positions.get((read, partition), 0)
 
     def judge(self, now: float) -> None:
         """Count what is lost by now, and forget what is old."""

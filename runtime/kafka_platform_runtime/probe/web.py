@@ -4,7 +4,7 @@ import asyncio
 import json
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ class Web:
                     if kind == "error":
                         reason = f"{data.get('error_code')}: {data.get('message')}"
                         if str(data.get("error_code")).startswith(str(GONE)):
-                            at = "earliest"
+                            at = self._rewind(tally, ends)
                     elif kind == "gap":
                         tally.passed(Way.HTTP, int(data["partition"]), int(data["to"]))
                     elif kind == "records":
@@ -100,7 +100,7 @@ class Web:
                     cursor = at or cursor
             except _Refused as refused:
                 reason = str(refused)
-                cursor = "earliest" if refused.status == GONE else cursor
+                cursor = self._rewind(tally, ends) if refused.status == GONE else cursor
             except (aiohttp.ClientError, TimeoutError, ValueError, KeyError) as failure:
                 reason = _told(failure)
             self.reading = False
@@ -108,6 +108,11 @@ class Web:
             self._say(f"http: the stream ended: {reason}")
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE, pause * 2)
+
+    def _rewind(self, tally: Tally, partitions: Iterable[int]) -> str:
+        for partition in partitions:
+            tally.rewind(Way.HTTP, partition)
+        return "earliest"
 
     async def close(self) -> None:
         """End the connections."""

@@ -34,21 +34,18 @@ def kafka() -> Iterator[Kafka]:
     with Kafka(jars=jars) as cluster:
         cluster.make_topic(TOPIC, PARTITIONS)
         cluster.make_user(USER)
-        rules = [
-            AclBinding(
-                ResourceType.TOPIC,
-                TOPIC,
-                ResourcePatternType.LITERAL,
-                f"User:{USER}",
-                "*",
-                each,
-                AclPermissionType.ALLOW,
-            )
-            for each in (AclOperation.READ, AclOperation.WRITE, AclOperation.DESCRIBE)
-        ]
-        for done in cluster.admin.create_acls(rules).values():
-            done.result(30)
+        allow(cluster, TOPIC)
         yield cluster
+
+
+def allow(cluster: Kafka, topic: str) -> None:
+    """Give the user the rights that a probe has."""
+    user = f"User:{USER}"
+    for each in (AclOperation.READ, AclOperation.WRITE, AclOperation.DESCRIBE):
+        rule = AclBinding(
+            ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, user, "*", each, AclPermissionType.ALLOW
+        )
+        cluster.admin.create_acls([rule])[rule].result(30)
 
 
 @pytest.fixture(scope="module")
@@ -248,6 +245,21 @@ class TestCanary:
             quiet(probe)
         finally:
             gateway.kill()
+
+    def test_a_topic_that_begins_anew(self, kafka: Kafka, gateway: Program, start: Callable[..., Probe]) -> None:
+        """Offsets begin at 0 again, and readers are somewhere else."""
+        topic = f"{TOPIC}-anew"
+        allow(kafka, topic)
+        kafka.make_topic(topic, PARTITIONS)
+        probe = start(url(gateway), PROBE_TOPIC=topic)
+        eventually("it is ready", lambda: probe.get("/readyz")[0] == 200, probe)
+        quiet(probe)
+        kafka.admin.delete_topics([topic])[topic].result(30)
+        time.sleep(3)
+        kafka.make_topic(topic, PARTITIONS)
+        eventually("it is ready again", lambda: probe.get("/readyz")[0] == 200, probe, 120)
+        quiet(probe)
+        assert probe.faults() | {"lost": 0} == dict.fromkeys(KINDS, 0)
 
     def test_a_new_password_makes_it_begin_anew(
         self, kafka: Kafka, start: Callable[..., Probe], monkeypatch: pytest.MonkeyPatch

@@ -156,6 +156,22 @@ class TestDuplicates:
         assert run.counts() == {"read": 1, "duplicated": 1}
         assert len(run.observed) == 1
 
+    def test_a_reader_that_has_to_begin_again(self) -> None:
+        """Its place is gone: what is left comes again, and what was cut off is lost."""
+        run = Run()
+        marks = [run.write(offset) for offset in range(5)]
+        for offset, mark in enumerate(marks[:4]):
+            run.read(mark, offset)
+        run.tally.rewind(NATIVE, 0)
+        for offset, mark in enumerate(marks[:3]):
+            run.read(mark, offset)
+        assert run.counts() == {"read": 4}
+        run.read(marks[0], 3)  # the same probe in another record
+        assert run.counts() == {"read": 4, "duplicated": 1}
+        run.read(run.write(4), 4)
+        run.pass_time(LOST_AFTER)
+        assert run.counts() == {"read": 5, "duplicated": 1, "lost": 1}
+
 
 class TestOrder:
     def test_a_later_one_came_first(self) -> None:
