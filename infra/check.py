@@ -65,6 +65,8 @@ def summary(settings: Settings) -> str:
     if kafka.engine is not Engine.EXTERNAL:
         brokers = _count(kafka.brokers, "node" if kafka.engine is Engine.EMBEDDED else "broker")
     counts = [_count(len(settings.topics), "topic"), _count(len(settings.users), "user")]
+    if settings.workers:
+        counts.append(_count(len(settings.workers), "worker"))
     if settings.gateway is not None:
         counts.append("HTTP gateway")
     if settings.probe is not None:

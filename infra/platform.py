@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pulumi
@@ -14,11 +15,14 @@ from kafka_platform import (
     HttpGatewayArgs,
     KafkaCluster,
     KafkaClusterArgs,
+    KafkaConnection,
     KafkaResources,
     KedaOperator,
     KedaOperatorArgs,
     LatencyProbe,
     LatencyProbeArgs,
+    StreamWorker,
+    StreamWorkerArgs,
     latency_probe_topic,
     latency_probe_user,
 )
@@ -26,9 +30,10 @@ from kafka_platform.cluster import RUNTIME_IMAGE
 from kafka_platform.kubernetes import after
 from kafka_platform.probe_model import LATENCY_PROBE
 from kafka_platform.resources import KafkaResourcesArgs
+from kafka_platform.scaling_model import scaler_user_name
 from pulumi_kubernetes.core.v1 import Namespace
 
-from infra.settings import Gateway, Probe, Settings
+from infra.settings import Gateway, Probe, Settings, Worker
 
 CLUSTER = "kafka"
 """Name of the cluster in its namespace: bootstrap servers are `kafka.<namespace>.svc:9092`."""
@@ -67,6 +72,7 @@ class Platform:
         self.resources = self._resources()
         self.gateway = None if settings.gateway is None else self._gateway(settings.gateway)
         self.probe = None if settings.probe is None else self._probe(settings.probe)
+        self.workers = {name: self._worker(name, worker) for name, worker in sorted(settings.workers.items())}
 
     def outputs(self) -> dict[str, Any]:
         """What the stack exports. No secret is among it, only where they are."""
@@ -88,6 +94,16 @@ class Platform:
             outputs["gateway"] = {"url": self.gateway.url, "service": self.gateway.service}
         if self.probe is not None:
             outputs["probe"] = {"metricsUrl": self.probe.metrics_url}
+        if self.workers:
+            outputs["workers"] = {
+                name: {
+                    "namespace": each.namespace,
+                    "deployment": each.deployment,
+                    "user": each.user,
+                    "group": each.group,
+                }
+                for name, each in self.workers.items()
+            }
         return outputs
 
     def _make_namespaces(self) -> list[Namespace]:
@@ -185,7 +201,7 @@ class Platform:
         settings = self._settings
         if settings.kafka.engine is Engine.EXTERNAL and settings.kafka.admin_secret is None:
             return None
-        topics, users = dict(settings.topics), dict(settings.users)
+        topics, users = dict(settings.topics), {**settings.users, **settings.worker_users}
         if settings.probe is not None:
             topics[LATENCY_PROBE] = latency_probe_topic(settings.probe_partitions)
             users[LATENCY_PROBE] = latency_probe_user(LATENCY_PROBE, settings.namespace)
@@ -251,6 +267,19 @@ class Platform:
             ),
         )
 
+    def _worker(self, name: str, worker: Worker) -> StreamWorker:
+        settings, connection = self._settings, self.cluster.connection
+        # After its users are there; and after KEDA if it is scaled.
+        ready = [] if self.resources is None else [self.resources]
+        scaler = [self.keda] if self.keda is not None and worker.scale is not None else []
+        args = worker_args(
+            settings,
+            name,
+            replace(connection, bootstrap_servers=after(connection.bootstrap_servers, *ready)),
+            after(settings.namespace_of(worker.tenant), *self._namespaces, *scaler),
+        )
+        return StreamWorker(name, args, pulumi.ResourceOptions(provider=self._provider))
+
     def _namespace(self) -> pulumi.Input[str]:
         """The platform's namespace, once it and the tenants' exist: everything else comes after this name."""
         return after(self._settings.namespace, *self._namespaces) if self._namespaces else self._settings.namespace
@@ -260,6 +289,51 @@ def _version_of(settings: Settings) -> str:
     """Changes with everything that records pass on their way."""
     parts = settings.model_dump_json(include={"kafka", "gateway", "images"})
     return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def worker_args(
+    settings: Settings, name: str, connection: KafkaConnection, namespace: pulumi.Input[str]
+) -> StreamWorkerArgs:
+    """What the worker of that name is. Its users are made with all others, by one Job."""
+    worker = settings.workers[name]
+    return StreamWorkerArgs(
+        connection=connection,
+        image=worker.image,
+        command=worker.command,
+        args=worker.args,
+        environment=worker.environment,
+        namespace=namespace,
+        reads=worker.reads,
+        writes=worker.writes,
+        group=worker.group,
+        partitions=settings.partitions_of(worker.reads),
+        scale=worker.scale,
+        replicas=worker.replicas,
+        partitioning=worker.partitioning,
+        assignment=worker.assignment,
+        offset_reset=worker.offset_reset,
+        commit=worker.commit,
+        transactional=worker.transactional,
+        consumer_config=worker.consumer_config,
+        producer_config=worker.producer_config,
+        acls=worker.acls,
+        user=worker.user or name,
+        scaler_user=worker.scaler_user or (scaler_user_name(name) if worker.scales_by_lag else None),
+        password_version=worker.password_version,
+        resources=worker.resources,
+        probes=worker.probes,
+        ports=worker.ports,
+        client_namespaces=worker.client_namespaces,
+        egress=worker.egress,
+        broker_ports=worker.broker_ports,
+        scratch=worker.scratch,
+        secret_files=worker.secret_files,
+        pull_secrets=worker.pull_secrets,
+        run_as=worker.run_as,
+        spread=settings.kafka.spread,
+        termination=worker.termination,
+        stop_command=worker.stop_command,
+    )
 
 
 def _check_kubernetes(settings: Settings, environment: Mapping[str, str]) -> None:

@@ -21,7 +21,7 @@ from kafka_platform.model import Acl, User
 from kafka_platform.names import check_label, check_user, check_workload
 from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
 from kafka_platform.scaler import Scaler, ScalerArgs
-from kafka_platform.scaling_model import Commit, OffsetReset, Scale, scaler_user, scaler_user_name
+from kafka_platform.scaling_model import Commit, OffsetReset, Scale, check_scale, scaler_user, scaler_user_name
 from kafka_platform.worker_clients import ClientSettings, client_files
 from kafka_platform.worker_model import (
     Assignment,
@@ -29,6 +29,7 @@ from kafka_platform.worker_model import (
     Partitioning,
     WorkerProbes,
     WorkerResources,
+    check_purpose,
     check_worker,
     transactional_prefix,
     worker_user,
@@ -132,8 +133,6 @@ class StreamWorkerArgs(Args):
                 checked(name, check_user, getattr(self, name))
         for namespace in self.client_namespaces:
             checked("client_namespaces", check_label, namespace, "namespace")
-        if self.client_namespaces and not self.ports:
-            raise ValueError("client_namespaces: the worker has no ports: name them, or remove this")
         checked("broker_ports", check_ports, self.broker_ports)
         if self.run_as < 1:
             raise ValueError(f"run_as: {self.run_as} is root: use another id, such as 1000")
@@ -141,31 +140,36 @@ class StreamWorkerArgs(Args):
             raise ValueError(f"password_version: {self.password_version} is out of range: use 1 or more")
         if self.scaler_user is not None and (self.scale is None or not self.scale.by_lag):
             raise ValueError("scaler_user: lag does not decide on the number of pods: remove it")
-        self.most_pods()
-
-    def most_pods(self) -> int | None:
-        """The most pods that there may be; None if the number is fixed. Raises `ValueError` if parts do not fit together."""
-        return check_worker(
+        check_purpose(self.reads, self.writes)
+        check_worker(
             reads=self.reads,
             writes=self.writes,
             group=self.group,
             transactional=self.transactional,
-            partitions=self.partitions,
             scale=self.scale,
             replicas=self.replicas,
             assignment=self.assignment,
-            offset_reset=self.offset_reset,
-            commit=self.commit,
             partitioning=self.partitioning,
             consumer_config=self.consumer_config,
             producer_config=self.producer_config,
             environment=self.environment,
             ports=self.ports,
+            client_namespaces=self.client_namespaces,
             scratch=self.scratch,
             secret_files=self.secret_files,
             termination=self.termination,
             stop_command=self.stop_command,
         )
+        if self.scale is not None:
+            check_scale(
+                self.scale,
+                topics=self.reads,
+                partitions=self.partitions,
+                group=(self.group or "its own") if self.reads else None,
+                offset_reset=self.offset_reset,
+                commit=self.commit,
+                per_topic=self.assignment is Assignment.RANGE,
+            )
 
 
 class StreamWorker(pulumi.ComponentResource):
@@ -241,14 +245,15 @@ class StreamWorker(pulumi.ComponentResource):
         name, args = self._name, self._args
         users: dict[str, User] = {}
         if args.user is None:
-            user = worker_user(
+            users[name] = worker_user(
+                name,
                 reads=args.reads,
                 writes=args.writes,
                 group=group,
-                transactions=[f"{transactional_prefix(name)}*"] if args.transactional else (),
+                transactional=args.transactional,
                 acls=args.acls,
+                password_version=args.password_version,
             )
-            users[name] = replace(user, password_version=args.password_version)
         if args.scale is not None and args.scale.by_lag and args.scaler_user is None:
             users[scaler_user_name(name)] = scaler_user(topics=args.reads, group=group or "")
         if not users:

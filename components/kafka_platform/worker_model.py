@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from kafka_platform.gateway_model import checked
-from kafka_platform.model import Acl, Quotas, User
+from kafka_platform.model import Acl, User
 from kafka_platform.names import check_label, check_subdomain, check_topic
-from kafka_platform.scaling_model import Commit, OffsetReset, Scale, check_scale
+from kafka_platform.scaling_model import MOST_PODS, Scale
 from kafka_platform.units import milliseconds, quantity
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -197,7 +197,7 @@ class Egress:
     """Somewhere else that a worker's pods may connect to."""
 
     ports: Sequence[int]
-    """TCP ports."""
+    """TCP ports, such as 5432."""
     namespace: str | None = None
     """Namespace whose pods are meant. Default: anywhere."""
     network: str | None = None
@@ -222,49 +222,46 @@ class Egress:
                 ) from None
 
 
+def check_purpose(reads: Sequence[str], writes: Sequence[str]) -> None:
+    """Raises unless a worker has to do with Kafka."""
+    if not reads and not writes:
+        raise ValueError("reads: missing, and writes too: name the topics that the worker reads or writes")
+
+
 def check_worker(
     *,
     reads: Sequence[str],
     writes: Sequence[str],
     group: str | None,
     transactional: bool,
-    partitions: Mapping[str, int],
     scale: Scale | None,
     replicas: int | None,
     assignment: Assignment,
-    offset_reset: OffsetReset,
-    commit: Commit,
     partitioning: Partitioning | None,
     consumer_config: Mapping[str, str],
     producer_config: Mapping[str, str],
     environment: Mapping[str, object],
     ports: Mapping[str, int],
+    client_namespaces: Sequence[str],
     scratch: Mapping[str, str],
     secret_files: Sequence[str],
     termination: str,
     stop_command: Sequence[str],
-    name: str | None = None,
-) -> int | None:
-    """Raises unless the parts of a worker fit together.
-
-    Returns:
-        The most pods that there may be; None if the number is fixed.
-    """
-    if not reads and not writes:
-        raise ValueError("reads: missing, and writes too: name the topics that the worker reads or writes")
+) -> None:
+    """Raises unless the parts of a worker fit together; `check_scale` says whether scaling fits the topics."""
     for field, topics in (("reads", reads), ("writes", writes)):
         for topic in topics:
             checked(field, check_topic, topic)
         for topic in topics:
             if list(topics).count(topic) > 1:
                 raise ValueError(f"{field}: {topic!r} stands there twice: keep one")
-    if not reads:
+    if not reads and writes:
         for field, given in (("group", group is not None), ("consumer_config", bool(consumer_config))):
             if given:
                 raise ValueError(f"{field}: the worker reads no topic: name one in reads, or remove it")
     if group is not None and (not group or any(character.isspace() or character == "*" for character in group)):
         raise ValueError(f"group: {group!r} is not a consumer group: write a name such as fraud-check")
-    if not writes:
+    if not writes and reads:
         given_too = (
             ("partitioning", partitioning is not None),
             ("transactional", transactional),
@@ -274,22 +271,13 @@ def check_worker(
             if given:
                 raise ValueError(f"{field}: the worker writes no topic: name one in writes, or remove it")
     _check_clients(assignment, consumer_config, producer_config)
+    if client_namespaces and not ports:
+        raise ValueError("client_namespaces: the worker has no ports: name them, or remove this")
     _check_pods(environment, ports, scratch, secret_files, termination, stop_command)
-    if scale is None:
-        if replicas is not None and not 0 <= replicas <= 1000:
-            raise ValueError(f"replicas: {replicas} is out of range: use 0 to 1000")
-        return None
-    if replicas is not None:
+    if scale is not None and replicas is not None:
         raise ValueError("replicas: scale decides on the number of pods: remove it, or scale")
-    return check_scale(
-        scale,
-        topics=reads,
-        partitions=partitions,
-        group=(group or name or "its own") if reads else None,
-        offset_reset=offset_reset,
-        commit=commit,
-        per_topic=assignment is Assignment.RANGE,
-    )
+    if replicas is not None and not 0 <= replicas <= MOST_PODS:
+        raise ValueError(f"replicas: {replicas} is out of range: use 0 to {MOST_PODS}")
 
 
 def _check_clients(
@@ -350,28 +338,27 @@ def _check_pods(
         raise ValueError("stop_command: has an empty part: write the program and its arguments")
 
 
+def transactional_prefix(name: str) -> str:
+    """With what the transactional ids of the worker `name` begin; each pod adds its own name."""
+    return f"{name}-"
+
+
 def worker_user(
+    name: str,
     *,
     reads: Sequence[str],
     writes: Sequence[str],
     group: str | None,
-    transactions: Sequence[str] = (),
-    acls: Sequence[Acl] = (),
-    quotas: Quotas | None = None,
-    namespace: str | None = None,
+    transactional: bool,
+    acls: Sequence[Acl],
+    password_version: int,
 ) -> User:
-    """The Kafka user of a worker: what it reads and writes, its group and its transactions, nothing else."""
+    """The Kafka user of the worker `name`: what it reads and writes, its group and its transactions, nothing else."""
     return User(
         reads=tuple(reads),
         writes=tuple(writes),
         groups=(group,) if group is not None else (),
-        transactions=tuple(transactions),
+        transactions=(f"{transactional_prefix(name)}*",) if transactional else (),
         acls=tuple(acls),
-        quotas=quotas,
-        namespace=namespace,
+        password_version=password_version,
     )
-
-
-def transactional_prefix(name: str) -> str:
-    """With what the transactional ids of the worker `name` begin; each pod adds its own name."""
-    return f"{name}-"

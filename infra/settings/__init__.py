@@ -19,6 +19,7 @@ from infra.settings.model import (
     Probe,
     Settings,
     Tenant,
+    Worker,
 )
 from infra.settings.parsing import parse
 
@@ -36,6 +37,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Tenant",
+    "Worker",
     "parse",
     "read_stack",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
-from kafka_platform import gateway_model, model, strimzi_model
+from kafka_platform import gateway_model, model, scaling_model, strimzi_model, worker_model
 
 Path = tuple[str | int, ...]
 """Where something stands in a stack file, as keys and positions in lists."""
@@ -107,6 +107,13 @@ FORMS = {
     "consumerIdle": "a duration such as 5m",
     "heartbeat": "a duration such as 15s",
     "drain": "a duration such as 5s",
+    "acceptableDelay": "a duration such as 10s",
+    "cooldown": "a duration such as 300s",
+    "period": "a duration such as 10s",
+    "polling": "a duration such as 10s",
+    "scaleDownPeriod": "a duration such as 60s",
+    "stabilization": "a duration such as 300s",
+    "termination": "a duration such as 60s",
     "recheck": "a duration such as 60s",
     "interval": "a duration such as 1s",
     "lostAfter": "a duration such as 30s",
@@ -151,6 +158,8 @@ def _needed(key: str) -> str:
         "expose": "write nodePort or loadBalancer",
         "host": "write the name by which clients reach the brokers",
         "certificate": "write the name of a Secret",
+        "image": "write registry/name:tag",
+        "tenant": "write the tenant that it belongs to",
     }
     return examples.get(key, "write a value for it")
 
@@ -195,7 +204,8 @@ def _type_error(kind: str, key: str, value: Any, known: Sequence[str]) -> str:
 
 
 def _snake_fields() -> frozenset[str]:
-    values = [*vars(model).values(), *vars(gateway_model).values(), *vars(strimzi_model).values()]
+    modules = (model, gateway_model, scaling_model, strimzi_model, worker_model)
+    values = [each for module in modules for each in vars(module).values()]
     classes = [each for each in values if isinstance(each, type) and is_dataclass(each)]
     return frozenset(field.name for each in classes for field in fields(each))
 
@@ -203,15 +213,27 @@ def _snake_fields() -> frozenset[str]:
 # The fields of sections whose checks see several of them.
 _SECTION_FIELDS = {
     "client_namespaces",
+    "consumer_config",
+    "environment",
     "gate_deadline",
     "gate_probes",
+    "group",
     "interval",
     "limits",
     "lost_after",
+    "offset_reset",
+    "partitioning",
     "pods",
+    "ports",
+    "producer_config",
     "registry",
     "resources",
+    "scratch",
+    "secret_files",
+    "stop_command",
+    "termination",
     "tls",
+    "transactional",
     "values",
     "version",
 }

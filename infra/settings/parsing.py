@@ -46,6 +46,10 @@ SECTIONS: frozenset[tuple[str, ...]] = frozenset(
         ("keda",),
         ("probe",),
         ("probe", "resources"),
+        ("workers",),
+        ("workers", _ANY, "resources"),
+        ("workers", _ANY, "environment"),
+        ("workers", _ANY, "scale", "cpu"),
     }
 )
 """Mappings that may be left empty (`orders:` declares a topic with all defaults); `*` is any name."""
@@ -57,6 +61,9 @@ FREE_TEXT: frozenset[tuple[str, ...]] = frozenset(
         ("kafka", "listeners", "internal", "custom", "config"),
         ("kafka", "listeners", "external", "custom", "config"),
         ("topics", _ANY, "config"),
+        ("workers", _ANY, "environment"),
+        ("workers", _ANY, "consumerConfig"),
+        ("workers", _ANY, "producerConfig"),
     }
 )
 """Mappings whose values may be written as numbers and as true or false; Kafka takes them as text."""

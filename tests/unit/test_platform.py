@@ -201,3 +201,66 @@ def test_nobody_deploys_to_whichever_cluster_is_current() -> None:
     with pytest.raises(ValueError, match=re.escape("kubernetes.context: missing, and KUBECONFIG is not set")):
         run(lambda: Platform(parse(EMBEDDED), {}))
     run(lambda: Platform(parse({**EMBEDDED, "kubernetes": {"context": "kind-dev"}}), {}))
+
+
+WORKERS: dict[str, Any] = {
+    **EMBEDDED,
+    "topics": {"orders": {"partitions": 24}, "alerts": {}},
+    "keda": None,
+    "workers": {
+        "fraud-check": {
+            "image": "ghcr.io/acme/fraud-check:1.8.2",
+            "tenant": "payments",
+            "reads": ["orders"],
+            "writes": ["alerts"],
+            "scale": {"recordsPerSecondPerPod": 400, "acceptableDelay": "10s"},
+        },
+        "reports": {"image": "reports:1", "tenant": "payments", "reads": ["orders"], "replicas": 2},
+    },
+}
+
+
+class TestWorkers:
+    def test_all_users_are_made_by_one_job(self) -> None:
+        found, exported = build(WORKERS)
+        assert [each for each in found if each.startswith("Job ")] == ["Job kafka-provision"]
+        declared = found["ConfigMap kafka-declarations"].inputs["data"]
+        users = {"user.api", "user.fraud-check", "user.fraud-check-scaler", "user.reports"}
+        assert {each for each in declared if each.startswith("user.")} == users
+        assert exported["userSecrets"]["fraud-check-scaler"] == "payments/fraud-check-scaler-kafka"
+
+    def test_they_run_in_their_tenants_namespace(self) -> None:
+        found, exported = build(WORKERS)
+        assert found["Deployment fraud-check-pods"].inputs["metadata"]["namespace"] == "payments"
+        assert found["ScaledObject fraud-check-scaler-scaled"].inputs["metadata"]["namespace"] == "payments"
+        assert found["Deployment reports-pods"].inputs["spec"]["replicas"] == 2
+        assert {key: value(each) for key, each in exported["workers"]["fraud-check"].items()} == {
+            "namespace": "payments",
+            "deployment": "fraud-check",
+            "user": "fraud-check",
+            "group": "fraud-check",
+        }
+
+    def test_as_many_pods_as_partitions(self) -> None:
+        found, _ = build(WORKERS)
+        assert found["ScaledObject fraud-check-scaler-scaled"].inputs["spec"]["maxReplicaCount"] == 24
+
+    def test_the_quotas_of_the_tenant_hold(self) -> None:
+        quotas = {
+            **WORKERS,
+            "tenants": {"payments": {**EMBEDDED["tenants"]["payments"], "quotas": {"consume": "1MB/s"}}},
+        }
+        found, _ = build(quotas)
+        declared = found["ConfigMap kafka-declarations"].inputs["data"]
+        assert '"consumer_byte_rate":1000000' in declared["user.fraud-check"]
+        assert "consumer_byte_rate" not in declared["user.fraud-check-scaler"]
+
+    def test_a_user_of_the_file(self) -> None:
+        tenants = {"payments": {"namespace": "payments", "users": {"api": {"reads": ["orders"], "groups": ["team-*"]}}}}
+        worker = {"image": "a:1", "tenant": "payments", "reads": ["orders"], "user": "api", "group": "team-a"}
+        found, _ = build({**WORKERS, "tenants": tenants, "workers": {"reports": worker}})
+        declared = found["ConfigMap kafka-declarations"].inputs["data"]
+        assert {each for each in declared if each.startswith("user.")} == {"user.api"}
+        assert {"name": "credentials", "secret": {"secretName": "api-kafka"}} in found[
+            "Deployment reports-pods"
+        ].inputs["spec"]["template"]["spec"]["volumes"]

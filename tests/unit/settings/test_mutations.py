@@ -21,6 +21,7 @@ from kafka_platform.model import Engine
 from kafka_platform.strimzi_objects import StrimziSettings, certificate_bootstrap_servers
 
 from infra.check import STACKS
+from infra.platform import worker_args
 from infra.settings import Settings, SettingsError, parse
 from infra.settings.stackfile import read
 
@@ -160,6 +161,9 @@ def deploy(settings: Settings) -> None:
                 cors=gateway.cors,
                 client_namespaces=gateway.client_namespaces,
             )
+        for name, worker in settings.workers.items():
+            worker_args(settings, name, connection, settings.namespace_of(worker.tenant))
+        KafkaResourcesArgs(connection=connection, users=settings.worker_users)
     if kafka.engine is not Engine.STRIMZI:
         declarations(settings.topics, settings.users, kafka.defaults.replicas)
 
@@ -171,10 +175,49 @@ def answered(content: dict[str, Any]) -> tuple[Settings | None, list[str]]:
         return None, [str(fault) for fault in error.faults]
 
 
-@pytest.mark.parametrize("stack", ["dev", "ci", "prod"])
+WORKERS: dict[str, Any] = {
+    "keda": {},
+    "workers": {
+        "fraud-check": {
+            "image": "ghcr.io/acme/fraud-check:1.8.2",
+            "tenant": "shop",
+            "reads": ["orders", "customers"],
+            "writes": ["metrics"],
+            "scale": {
+                "min": 0,
+                "max": 6,
+                "recordsPerSecondPerPod": 400,
+                "acceptableDelay": "10s",
+                "cpu": {"percent": 80},
+                "cron": [{"start": "0 7 * * *", "end": "0 19 * * *", "pods": 2}],
+            },
+            "partitioning": {"by": "roundRobin"},
+            "assignment": "range",
+            "offsetReset": "latest",
+            "environment": {"LEVEL": "info"},
+            "consumerConfig": {"max.poll.interval.ms": 600000},
+            "probes": {"liveness": {"path": "/healthz", "port": 8080}},
+            "ports": {"http": 8080},
+            "egress": [{"ports": [5432], "namespace": "db"}],
+        },
+        "reports": {
+            "image": "reports:1",
+            "tenant": "monitoring",
+            "reads": ["metrics"],
+            "user": "metrics-reader",
+            "group": "monitoring-reports",
+            "replicas": 2,
+            "scratch": {"/tmp": "1Gi"},
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("stack", ["dev", "ci", "prod", "workers"])
 @pytest.mark.parametrize("seed", range(10))
 def test_mutations(stack: str, seed: int) -> None:
-    platform = read(STACKS / f"Pulumi.{stack}.yaml")
+    file = "ci" if stack == "workers" else stack
+    platform = read(STACKS / f"Pulumi.{file}.yaml") | (WORKERS if stack == "workers" else {})
     chance = random.Random(f"{stack}{seed}")
     for _ in range(100):
         content = mutated(platform, chance)
