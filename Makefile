@@ -18,7 +18,7 @@ $(STAMP): requirements.txt requirements-dev.txt policies/requirements.txt compon
 	@touch $@
 
 demo: $(STAMP) ## A Kubernetes, a Kafka deployed by `pulumi up`, and real records through it
-	@$(PYTHON) -m sandbox up
+	@$(PYTHON) -m sandbox up --without-keda
 	@$(ENV) && $(VENV)/bin/python -m sandbox.demo
 
 test: check ## Every test that this machine can run; says why the rest are skipped

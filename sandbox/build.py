@@ -78,20 +78,26 @@ PLUGINS = Group(
     links=("plugins", ["pulumi-resource-kubernetes", "pulumi-resource-random", "pulumi-language-python"]),
     files=[("github.com/pulumi/pulumi/sdk/v3", "python/cmd/pulumi-language-python-exec")],
 )
-# Its own modules: KEDA asks for other versions of Kubernetes' libraries than Kubernetes itself.
+# Modules of their own: KEDA asks for other versions of Kubernetes' libraries than Kubernetes itself, and metrics-server
+# would have everything compiled again whenever its own change.
 KEDA = Group(
     name="keda",
-    what=f"KEDA {pins.KEDA} and metrics-server {pins.METRICS_SERVER}",
+    what=f"KEDA {pins.KEDA}",
     packages=[
         ("keda", "github.com/kedacore/keda/v2/cmd/operator"),
         ("keda-adapter", "github.com/kedacore/keda/v2/cmd/adapter"),
         ("keda-admission-webhooks", "github.com/kedacore/keda/v2/cmd/webhooks"),
-        ("metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server"),
     ],
-    # The second is where metrics-server's own Makefile writes its version.
-    variables=f"-X github.com/kedacore/keda/v2/version.Version={pins.KEDA}"
-    f" -X k8s.io/client-go/pkg/version.gitVersion=v{pins.METRICS_SERVER}",
+    variables=f"-X github.com/kedacore/keda/v2/version.Version={pins.KEDA}",
     modules="go-keda",
+)
+METRICS_SERVER = Group(
+    name="metrics-server",
+    what=f"metrics-server {pins.METRICS_SERVER}",
+    packages=[("metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server")],
+    # Where its own Makefile writes the version.
+    variables=f"-X k8s.io/client-go/pkg/version.gitVersion=v{pins.METRICS_SERVER}",
+    modules="go-metrics-server",
 )
 
 

@@ -21,16 +21,16 @@ SANDBOX_STATE where it keeps its files (.sandbox in the repository)."""
 WAITING = "waiting for another `up` or `down` of this sandbox"
 
 
-def _up(mode: Mode, state: Path) -> int:
+def _up(mode: Mode, state: Path, *, keda: bool) -> int:
     if mode is Mode.OFF:
         say("off: the cluster of your kubeconfig and the pulumi on your PATH")
         return 0
     with lock(state / "lock", WAITING):
         choice.remember(state, mode)
         if mode is Mode.KIND:
-            kind.up(state)
+            kind.up(state, keda=keda)
         else:
-            packages.up(state)
+            packages.up(state, keda=keda)
     return 0
 
 
@@ -105,7 +105,8 @@ def main(arguments: Sequence[str]) -> int:
         prog="python -m sandbox", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("up", help="bring it up, or what of it is missing or changed")
+    up = commands.add_parser("up", help="bring it up, or what of it is missing or changed")
+    up.add_argument("--without-keda", action="store_true", help="save the time to compile KEDA where nothing needs it")
     commands.add_parser("down", help="remove it, and the Pulumi stacks that describe it")
     commands.add_parser("status", help="say what runs; exit code 0 if all of it does")
     commands.add_parser("env", help="print the environment in which pulumi and kubectl mean this sandbox")
@@ -120,7 +121,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         mode = choice.choose(state)
         if chosen.command == "up":
-            return _up(mode, state)
+            return _up(mode, state, keda=not chosen.without_keda)
         if chosen.command == "down":
             return _down(mode, state)
         if chosen.command == "env":

@@ -48,6 +48,28 @@ def end_with_parent() -> None:
 _LIBC = ctypes.CDLL(None)
 
 
+def check_watchers(wanted: int) -> None:
+    """Checks that programs of this user can watch `wanted` more sets of files.
+
+    Raises:
+        SandboxError: the kernel's limit for all programs of a user is reached before, by other sandboxes for instance.
+    """
+    opened: list[int] = []
+    try:
+        while len(opened) < wanted:
+            watcher = int(_LIBC.inotify_init1(os.O_CLOEXEC))
+            if watcher < 0:
+                limit = Path("/proc/sys/fs/inotify/max_user_instances").read_text().strip()
+                raise SandboxError(
+                    f"file watchers: {wanted} are needed, and only {len(opened)} of this user's {limit} are free: bring another"
+                    " sandbox down, or run `sysctl fs.inotify.max_user_instances=1024`"
+                )
+            opened.append(watcher)
+    finally:
+        for watcher in opened:
+            os.close(watcher)
+
+
 def tail(text: str, lines: int = LOG_TAIL) -> str:
     """The last lines of a text, indented."""
     return "\n".join(f"  {each}" for each in text.rstrip().splitlines()[-lines:])

@@ -70,7 +70,8 @@ class Image:
 
     name: str
     layers: Sequence[Layer]
-    command: Sequence[str]
+    command: Sequence[str] = ()
+    entrypoint: Sequence[str] = ()
     user: str = f"{USER}:{USER}"
     env: Sequence[str] = (PATH,)
     folder: str = "/"
@@ -335,7 +336,13 @@ def write_archive(file: Path, images: Sequence[Image], without: Sequence[Layer] 
                         tar.addfile(entry, content)
                 kind = "application/vnd.oci.image.layer.v1.tar"
                 layers.append({"mediaType": kind, "digest": f"sha256:{layer.digest}", "size": size})
-            runs = {"User": image.user, "Env": list(image.env), "Cmd": list(image.command), "WorkingDir": image.folder}
+            runs = {
+                "User": image.user,
+                "Env": list(image.env),
+                "Entrypoint": list(image.entrypoint),
+                "Cmd": list(image.command),
+                "WorkingDir": image.folder,
+            }
             rootfs = {"type": "layers", "diff_ids": [f"sha256:{layer.digest}" for layer in image.layers]}
             config = {"architecture": architecture(), "os": "linux", "config": runs, "rootfs": rootfs}
             kind = "application/vnd.oci.image.config.v1+json"
@@ -360,11 +367,8 @@ def _json(value: Mapping[str, object]) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
-def platform_template(folders: BuildFolders, programs: Path) -> tuple[Path, Archive]:
-    """A containerd root that has every image that is not ours, and the archive it was made from.
-
-    `programs` is the folder of what Go compiled. A node starts from a copy of the root, so that no image is unpacked twice.
-    """
+def platform_archive(folders: BuildFolders, programs: Path) -> Archive:
+    """The images that every sandbox has: Kafka and the cluster's own; `programs` is the folder of what Go compiled."""
     base, kafka = base_layer(folders), kafka_layer(folders)
     key = digest_of(RECIPE, base.digest, kafka.digest, programs.parent.name)
 
@@ -379,11 +383,52 @@ def platform_template(folders: BuildFolders, programs: Path) -> tuple[Path, Arch
         write_archive(folder / "images.tar", images)
         for program in ("pause", "coredns"):
             (folder / f"{program}.tar").unlink()
-        unpack(folder / "containerd", folder / "images.tar", folders.logs / "template.log")
-        write(folder / "images.json", json.dumps({"platform": key}))
 
-    folder = cached(folders, f"images-{key}", make, doing="unpacking the images")
-    return folder, Archive(name="platform", digest=key, file=folder / "images.tar")
+    folder = cached(folders, f"platform-image-{key}", make, doing="wrapping the images")
+    return Archive(name="platform", digest=key, file=folder / "images.tar")
+
+
+def autoscaling_archive(folders: BuildFolders, keda: Path, metrics_server: Path) -> Archive:
+    """The images of KEDA and metrics-server, from the folders of what Go compiled; without the base layer.
+
+    They stand on the base layer for its time zones and certificate authorities, which the official images have too.
+    """
+    base = base_layer(folders)
+    key = digest_of(RECIPE, base.digest, keda.parent.name, metrics_server.parent.name)
+    names = {
+        keda / "keda": pins.KEDA_IMAGE,
+        keda / "keda-adapter": pins.KEDA_ADAPTER_IMAGE,
+        keda / "keda-admission-webhooks": pins.KEDA_WEBHOOKS_IMAGE,
+        metrics_server / "metrics-server": pins.METRICS_SERVER_IMAGE,
+    }
+
+    def make(folder: Path) -> None:
+        images = [
+            Image(
+                name=name,
+                layers=[base, _program_layer(folder, program)],
+                entrypoint=[f"/{program.name}"],
+                user="65532:65532",
+            )
+            for program, name in names.items()
+        ]
+        write_archive(folder / "images.tar", images, without=[base])
+        for program in names:
+            (folder / f"{program.name}.tar").unlink()
+
+    folder = cached(folders, f"autoscaling-image-{key}", make, doing="wrapping the images of KEDA")
+    return Archive(name="autoscaling", digest=key, file=folder / "images.tar")
+
+
+def containerd_template(folders: BuildFolders, archives: Sequence[Archive]) -> Path:
+    """A folder with a containerd root that has the archives' images: a node starts from a copy, so none is unpacked twice."""
+    key = digest_of(RECIPE, *(archive.digest for archive in archives))
+
+    def make(folder: Path) -> None:
+        unpack(folder / "containerd", [archive.file for archive in archives], folders.logs / "template.log")
+        write(folder / "images.json", json.dumps({archive.name: archive.digest for archive in archives}))
+
+    return cached(folders, f"images-{key}", make, doing="unpacking the images")
 
 
 def runtime_archive(folders: BuildFolders) -> Archive | None:
@@ -407,8 +452,8 @@ def runtime_archive(folders: BuildFolders) -> Archive | None:
     return Archive(name="runtime", digest=key, file=folder / "images.tar")
 
 
-def unpack(root: Path, archive: Path, log: Path) -> None:
-    """Makes a containerd root that has an archive's images, unpacked, by a containerd that runs just for that."""
+def unpack(root: Path, archives: Sequence[Path], log: Path) -> None:
+    """Makes a containerd root that has the archives' images, unpacked, by a containerd that runs just for that."""
     with tempfile.TemporaryDirectory() as scratch:
         socket = Path(scratch) / "containerd.sock"
         settings = Path(scratch) / "containerd.toml"
@@ -429,8 +474,8 @@ def unpack(root: Path, archive: Path, log: Path) -> None:
                     if containerd.poll() is not None or time.monotonic() > deadline:
                         raise SandboxError(f"containerd does not start:\n{tail(log.read_text())}")
                     time.sleep(0.05)
-                ctr = ["ctr", "--address", str(socket), "--namespace", "k8s.io", "images", "import", str(archive)]
-                run(ctr)
+                for archive in archives:
+                    run(["ctr", "--address", str(socket), "--namespace", "k8s.io", "images", "import", str(archive)])
             finally:
                 containerd.terminate()
                 containerd.wait()

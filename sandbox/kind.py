@@ -8,7 +8,7 @@ from sandbox import environment
 from sandbox.certificates import NAME
 from sandbox.host import Command, SandboxError, logged, run
 from sandbox.instance import REPOSITORY, short_name, write
-from sandbox.pins import KIND, KIND_KUBERNETES, KIND_NODE_IMAGE, RUNTIME_IMAGE
+from sandbox.pins import KEDA, KIND, KIND_KUBERNETES, KIND_NODE_IMAGE, METRICS_SERVER, RUNTIME_IMAGE
 from sandbox.progress import say, step
 
 NODES = 3
@@ -17,6 +17,10 @@ NEEDED = {
     "kubectl": "https://kubernetes.io/docs/tasks/tools",
     "pulumi": "https://www.pulumi.com/docs/install",
 }
+KEDA_RELEASE = f"https://github.com/kedacore/keda/releases/download/v{KEDA}/keda-{KEDA}.yaml"
+METRICS_SERVER_RELEASE = (
+    f"https://github.com/kubernetes-sigs/metrics-server/releases/download/v{METRICS_SERVER}/components.yaml"
+)
 
 
 def _cluster(state: Path) -> str:
@@ -68,8 +72,19 @@ def renamed(text: str) -> str:
     return json.dumps(found, indent=1)
 
 
-def up(state: Path) -> None:
-    """Makes the cluster if there is none, and loads the runtime image into it."""
+def _autoscaling(kubectl: Command) -> None:
+    """Installs KEDA and metrics-server by their official release manifests."""
+    for manifest in (KEDA_RELEASE, METRICS_SERVER_RELEASE):
+        run([*kubectl, "apply", "--server-side", "--force-conflicts", f"--filename={manifest}"])
+    # The kubelets of kind sign their certificates themselves.
+    insecure = {"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": "--kubelet-insecure-tls"}
+    deployment: Command = ["deployment/metrics-server", "--namespace=kube-system"]
+    if insecure["value"] not in run([*kubectl, "get", *deployment, "--output=json"]):
+        run([*kubectl, "patch", *deployment, "--type=json", f"--patch={json.dumps([insecure])}"])
+
+
+def up(state: Path, *, keda: bool = True) -> None:
+    """Makes the cluster if there is none, gives it `keda`, and loads the runtime image into it."""
     for program, where in NEEDED.items():
         if shutil.which(program) is None:
             raise SandboxError(
@@ -94,6 +109,9 @@ def up(state: Path) -> None:
         text = run(["kubectl", "--kubeconfig", exported, "config", "view", "--raw", "--output=json"])
         file = write(state / "kubeconfig", renamed(text), mode=0o600)
         run(["kubectl", "--kubeconfig", file, "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=5m"])
+    if keda:
+        with step(f"installing KEDA {KEDA}", f"KEDA {KEDA}"):
+            _autoscaling(["kubectl", "--kubeconfig", file])
     if (REPOSITORY / "runtime" / "Dockerfile").exists():
         with step("building the runtime image", "runtime image"):
             add_image(state, RUNTIME_IMAGE, REPOSITORY / "runtime")

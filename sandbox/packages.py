@@ -24,13 +24,17 @@ from sandbox import (
 )
 from sandbox.host import SandboxError
 from sandbox.instance import Instance, Node, cache_folder, create, load
-from sandbox.pins import KUBERNETES
+from sandbox.pins import KEDA, KUBERNETES
 from sandbox.processes import recorded
 from sandbox.progress import say, step
 
 DEFAULT_NODES = 3
 MOST_NODES = 32
 API_PORT = 6443
+CONTROL_PLANE_WATCHERS = 11
+"""inotify instances of the API server (6) and the controller manager (5), as counted in /proc/*/fd."""
+NODE_WATCHERS = 7
+"""Of a kubelet (6) and a containerd (1). Without its own a containerd takes no pods."""
 LONGEST_PATH = 90
 """Of the state folder: a socket's path has 107 characters at most, and etcd's stands below."""
 
@@ -101,8 +105,8 @@ def _chosen() -> str:
     return f"made from packages{with_standins}"
 
 
-def up(state: Path) -> Instance:
-    """Brings the sandbox up, or what of it is missing."""
+def up(state: Path, *, keda: bool = True) -> Instance:
+    """Brings the sandbox up, or what of it is missing; without `keda` a KEDA that is there already stays."""
     say(_chosen())
     instance = _instance(state)
     folders = build.BuildFolders(cache=cache_folder(), logs=instance.logs)
@@ -114,11 +118,18 @@ def up(state: Path) -> Instance:
     )
     environment.prepare(state, kube, pulumi, plugins)
     manifests = autoscaling.manifests(folders, kube / "kubectl")
+    keda = instance.count > 0 and (keda or autoscaling.installed(state))
     archives: list[images.Archive] = []
     if instance.count:
-        template, platform = images.platform_template(folders, kube)
-        archives = [each for each in (platform, images.runtime_archive(folders)) if each]
+        archives = [images.platform_archive(folders, kube)]
+        if keda:
+            compiled = [build.binaries(folders, group) for group in (build.KEDA, build.METRICS_SERVER)]
+            archives.append(images.autoscaling_archive(folders, *compiled))
+        template = images.containerd_template(folders, archives)
+        archives += [each for each in [images.runtime_archive(folders)] if each]
     running = [node for node in instance.nodes if recorded(instance, node.name) is not None]
+    if instance.count and not running:
+        host.check_watchers(CONTROL_PLANE_WATCHERS + NODE_WATCHERS * instance.count)
     with step(f"starting Kubernetes {KUBERNETES}") as current:
         hub = network.up(instance) if instance.count else 0
         certificates.make(instance)
@@ -129,7 +140,10 @@ def up(state: Path) -> Instance:
         control_plane.wait(instance)
         began = time.time()
         started = {node.name: began for node in instance.nodes if nodes.start(instance, node, hub, kube)}
-        addons.apply(instance, kube / "kubectl", [manifests / autoscaling.KINDS])
+        others = manifests / (autoscaling.EVERYTHING if keda else autoscaling.KINDS)
+        addons.apply(instance, kube / "kubectl", [others])
+        if keda:
+            autoscaling.remember(state)
         if instance.count:
             with ThreadPoolExecutor(max_workers=instance.count) as pool:
                 refreshed = list(pool.map(lambda node: _images(instance, node, archives), instance.nodes))
@@ -179,6 +193,8 @@ def status(state: Path) -> int:
         say(f"{node.name} {node.address} {node.zone}: {condition}" + (f", process {pid}" if pid else ""))
     if not instance.count:
         say("no nodes: pods cannot run")
+    elif autoscaling.installed(state):
+        say(f"KEDA {KEDA}: {'ready' if ready and autoscaling.ready(instance) else 'not ready yet'}")
     say(f"logs in {instance.logs}")
     return 0 if ready and len(good) == instance.count else 1
 

@@ -1,11 +1,11 @@
-"""The versions that the sandbox is made of. What Go compiles is pinned in go/go.mod and go-keda/go.mod, Kafka's jars in images/kafka/pom.xml."""
+"""The versions that the sandbox is made of. What Go compiles is pinned in go*/go.mod, Kafka's jars in images/kafka/pom.xml."""
 
 KUBERNETES = "1.34.2"
 PULUMI = "3.255.0"
 KAFKA = "4.3.1"
 COREDNS = "1.13.1"
 KEDA = "2.20.2"
-METRICS_SERVER = "0.9.0"
+METRICS_SERVER = "0.8.0"
 DEBIAN = "bookworm"
 """The release that the images are made of: its Java is 17 and its Python 3.11."""
 PYTHON = "3.11"

@@ -84,7 +84,8 @@ def test_the_modules_file_names_the_pinned_versions() -> None:
     assert f"k8s.io/kubernetes v{pins.KUBERNETES}\n" in text
     assert f"github.com/pulumi/pulumi/pkg/v3 v{pins.PULUMI}" in text
     assert f"github.com/coredns/coredns v{pins.COREDNS}\n" in text
-    autoscaling = (build.KEDA.source / "go.mod").read_text()
-    assert f"github.com/kedacore/keda/v2 v{pins.KEDA} " in autoscaling
-    assert f"sigs.k8s.io/metrics-server v{pins.METRICS_SERVER} " in autoscaling
+    assert f"github.com/kedacore/keda/v2 v{pins.KEDA} " in (build.KEDA.source / "go.mod").read_text()
+    text = (build.METRICS_SERVER.source / "go.mod").read_text()
+    assert f"sigs.k8s.io/metrics-server v{pins.METRICS_SERVER} " in text
+    assert f"k8s.io/apiserver => k8s.io/apiserver v0.{pins.KUBERNETES.partition('.')[2]}\n" in text
     assert f"<kafka>{pins.KAFKA}</kafka>" in (build.SOURCE.parent / "images" / "kafka" / "pom.xml").read_text()

@@ -36,6 +36,18 @@ def test_the_users_choice_goes_before_the_machines(state: Path, monkeypatch: pyt
     assert choice.choose(state) is Mode.OFF
 
 
+def test_too_few_file_watchers_are_said_before_anything_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    host.check_watchers(1)
+
+    class Full:
+        def inotify_init1(self, flags: int) -> int:
+            return -1
+
+    monkeypatch.setattr(host, "_LIBC", Full())
+    with pytest.raises(SandboxError, match=r"file watchers: 32 are needed, and only 0 of this user's .* are free"):
+        host.check_watchers(32)
+
+
 def test_without_docker_it_is_packages(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "docker_answers", lambda: False)
     assert choice.choose(state) is Mode.PACKAGES

@@ -43,7 +43,7 @@ def test_an_archive_is_an_oci_layout_whose_digests_hold(tmp_path: Path) -> None:
     write_archive(
         tmp_path / "images.tar",
         [
-            Image(name="registry.k8s.io/one:1", layers=[base], command=["/one"], user="65534:65534"),
+            Image(name="registry.k8s.io/one:1", layers=[base], entrypoint=["/one"], user="65534:65534"),
             Image(name="docker.io/library/two:2", layers=[base, top], command=["/two"]),
         ],
     )
@@ -54,6 +54,9 @@ def test_an_archive_is_an_oci_layout_whose_digests_hold(tmp_path: Path) -> None:
     index: dict[str, Any] = json.loads(content["index.json"])
     names = [each["annotations"]["io.containerd.image.name"] for each in index["manifests"]]
     assert names == ["registry.k8s.io/one:1", "docker.io/library/two:2"]
+    first = json.loads(content[f"blobs/sha256/{index['manifests'][0]['digest'].removeprefix('sha256:')}"])
+    runs = json.loads(content[f"blobs/sha256/{first['config']['digest'].removeprefix('sha256:')}"])["config"]
+    assert (runs["Entrypoint"], runs["Cmd"]) == (["/one"], [])  # a pod may give arguments alone
     manifest = json.loads(content[f"blobs/sha256/{index['manifests'][1]['digest'].removeprefix('sha256:')}"])
     config = json.loads(content[f"blobs/sha256/{manifest['config']['digest'].removeprefix('sha256:')}"])
     assert config["rootfs"]["diff_ids"] == [f"sha256:{base.digest}", f"sha256:{top.digest}"]

@@ -1,0 +1,214 @@
+"""KEDA as the cluster runs it: a real lag scales a Deployment from nothing and back, and metrics-server one by its cores."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from sandbox.pins import RUNTIME_IMAGE
+from tests.e2e.conftest import MakeStack
+from tests.harness import Stack, client_pod, eventually, get, in_pod, kubectl, why_no_keda
+
+NAMESPACE = "e2e-keda"
+READER = "reader"
+"""Deployment, ScaledObject and consumer group."""
+RECORDS = 1200
+MOST = 4
+PLATFORM: dict[str, Any] = {
+    "namespace": NAMESPACE,
+    "kafka": {"engine": "embedded", "nodes": 1, "storage": "1Gi"},
+    "keda": {},
+    "topics": {"readings": {"partitions": MOST}},
+    "tenants": {
+        "readers": {
+            "users": {
+                "app": {"writes": ["readings"], "reads": ["readings"], "groups": [READER]},
+                "scaler": {
+                    "acls": [
+                        {"resource": "topic", "name": "readings", "operations": ["DESCRIBE"]},
+                        {"resource": "group", "name": READER, "operations": ["DESCRIBE"]},
+                    ]
+                },
+            }
+        }
+    },
+}
+
+
+def deployment(name: str, command: list[str], **container: Any) -> dict[str, Any]:
+    """A Deployment of one container that may use Kafka as `app` does; it starts with no pods."""
+    volumes = [
+        {"name": "credentials", "secret": {"secretName": "app-kafka"}},
+        {"name": "programs", "configMap": {"name": "client-programs"}},
+    ]
+    mounts = [
+        {"name": "credentials", "mountPath": "/etc/kafka-client", "readOnly": True},
+        {"name": "programs", "mountPath": "/programs", "readOnly": True},
+    ]
+    pod = {
+        "terminationGracePeriodSeconds": 20,
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 1000},
+        "containers": [
+            {"name": "main", "image": RUNTIME_IMAGE, "command": command, "volumeMounts": mounts, **container}
+        ],
+        "volumes": volumes,
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": {"app": name}},
+            "template": {"metadata": {"labels": {"app": name}}, "spec": pod},
+        },
+    }
+
+
+def scaled_object(name: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": "ScaledObject",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {
+            "scaleTargetRef": {"name": READER},
+            "pollingInterval": 2,
+            "cooldownPeriod": 5,
+            "minReplicaCount": 0,
+            "maxReplicaCount": MOST,
+            "advanced": {
+                "horizontalPodAutoscalerConfig": {"behavior": {"scaleDown": {"stabilizationWindowSeconds": 0}}}
+            },
+            "triggers": [
+                {
+                    "type": "kafka",
+                    "metadata": {
+                        "bootstrapServers": f"kafka.{NAMESPACE}.svc:9092",
+                        "consumerGroup": READER,
+                        "topic": "readings",
+                        "lagThreshold": "50",
+                        "offsetResetPolicy": "earliest",
+                        "sasl": "scram_sha512",
+                    },
+                    "authenticationRef": {"name": "scaler"},
+                }
+            ],
+        },
+    }
+
+
+AUTHENTICATION = {
+    "apiVersion": "keda.sh/v1alpha1",
+    "kind": "TriggerAuthentication",
+    "metadata": {"name": "scaler", "namespace": NAMESPACE},
+    "spec": {
+        "secretTargetRef": [
+            {"parameter": each, "name": "scaler-kafka", "key": each} for each in ("username", "password")
+        ]
+    },
+}
+
+
+def apply(*objects: Mapping[str, Any], check: bool = True) -> str:
+    items = {"apiVersion": "v1", "kind": "List", "items": objects}
+    return kubectl("apply", "-f", "-", stdin=json.dumps(items), check=check)
+
+
+def pods() -> int:
+    """How many pods the reader has."""
+    ready: int = get("deployment", READER, NAMESPACE)["status"].get("readyReplicas", 0)
+    return ready
+
+
+def committed() -> int:
+    return int(in_pod(NAMESPACE, "client", "python3", "/programs/slow_reader.py", "committed", "readings", READER))
+
+
+@pytest.fixture(scope="module")
+def stack(make_stack: MakeStack) -> Iterator[Stack]:
+    reason = why_no_keda()
+    if reason is not None:
+        pytest.skip(reason)
+    stack = make_stack("keda", PLATFORM)
+    stack.up()
+    client_pod(NAMESPACE, "client", "app", programs=["slow_reader.py", "ledger.py"])
+    yield stack
+    # While KEDA is there to take its finalizer away.
+    kubectl("-n", NAMESPACE, "delete", "scaledobjects", "--all", "--ignore-not-found")
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("stack")
+def test_lag_scales_from_nothing_and_back() -> None:
+    read = ["python3", "/programs/slow_reader.py", "read", "readings", READER, "50"]
+    apply(deployment(READER, read), AUTHENTICATION, scaled_object(READER))
+    kubectl("-n", NAMESPACE, "wait", "--for=condition=Ready", "--timeout=120s", f"scaledobject/{READER}")
+    assert pods() == 0, "nothing is to be read, and a pod runs"
+
+    in_pod(NAMESPACE, "client", "python3", "-c", WRITE, str(RECORDS))
+    eventually(f"{MOST} pods read", lambda: pods() == MOST, 240)
+    autoscaler = get("hpa", f"keda-hpa-{READER}", NAMESPACE)["status"]
+    assert autoscaler["currentMetrics"][0]["external"]["metric"]["name"] == "s0-kafka-readings"
+
+    eventually("all records are read", lambda: committed() == RECORDS, 240)
+    eventually("no pod is left", lambda: pods() == 0, 240)
+    assert committed() == RECORDS
+
+    # A ScaledObject for the same Deployment: KEDA's webhook judges it, by certificates that KEDA made.
+    done = in_cluster_refusal(scaled_object("second"))
+    assert f"'{READER}'" in done
+    assert "already managed" in done
+
+
+WRITE = """
+import sys; sys.path.insert(0, "/programs")
+import ledger
+from confluent_kafka import Producer
+producer = Producer(ledger.connection() | {"enable.idempotence": True, "acks": "all"})
+for number in range(int(sys.argv[1])):
+    producer.produce("readings", b"%d" % number, str(number))
+assert producer.flush(60) == 0
+"""
+
+
+def in_cluster_refusal(item: Mapping[str, Any]) -> str:
+    """What the API server answers to an object that it must not take."""
+    with pytest.raises(AssertionError) as caught:
+        apply(item)
+    return str(caught.value)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("stack")
+def test_cores_scale_by_metrics_server() -> None:
+    busy = deployment(
+        "busy",
+        ["sh", "-c", "while :; do :; done"],
+        resources={"requests": {"cpu": "20m"}, "limits": {"cpu": "40m"}},
+    )
+    busy["spec"]["replicas"] = 1
+    metric = {
+        "type": "Resource",
+        "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}},
+    }
+    autoscaler = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "busy", "namespace": NAMESPACE},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "busy"},
+            "minReplicas": 1,
+            "maxReplicas": 2,
+            "metrics": [metric],
+        },
+    }
+    apply(busy, autoscaler)
+
+    def scaled() -> bool:
+        status = get("hpa", "busy", NAMESPACE).get("status", {})
+        seen = [each["resource"]["current"].get("averageUtilization") for each in status.get("currentMetrics") or []]
+        return bool(seen and seen[0]) and status["desiredReplicas"] == 2
+
+    eventually("the autoscaler sees the cores and adds a pod", scaled, 300)
+    kubectl("-n", NAMESPACE, "delete", "deployment,hpa", "busy")
