@@ -64,9 +64,13 @@ class Change:
     after: Object | None = None
     """Its inputs from now on; None if it goes."""
     retained: bool = False
-    """Whether what it stands for is kept when it goes (`retainOnDelete`)."""
+    """Whether what it stands for is kept when it goes (`retainOnDelete`), as of before the change."""
+    retained_after: bool = False
+    """The same as of after the change."""
     protected: bool = False
-    """Whether the engine refuses to delete it (`protect`)."""
+    """Whether the engine refuses to delete it (`protect`), as of before the change."""
+    protected_after: bool = False
+    """The same as of after the change."""
     reasons: tuple[str, ...] = ()
     """Properties because of which it is replaced."""
 
@@ -184,7 +188,9 @@ def read(preview: Mapping[str, Any]) -> Preview:
             before=_inputs(before) if before else None,
             after=_inputs(after) if after and operation is not Operation.DELETE else None,
             retained=bool(before.get("retainOnDelete")),
+            retained_after=bool(after.get("retainOnDelete")),
             protected=bool(before.get("protect")),
+            protected_after=bool(after.get("protect")),
             reasons=tuple(step.get("replaceReasons") or ()),
         )
         # A replacement is several steps; the one that has both states says most.
@@ -196,7 +202,7 @@ def read(preview: Mapping[str, Any]) -> Preview:
         for each in preview.get("diagnostics") or []
         if each.get("severity") == "error"
     ]
-    return Preview(changes=tuple(by_urn.values()), errors=tuple(each for each in errors if each))
+    return Preview(changes=_in_order(by_urn.values()), errors=tuple(each for each in errors if each))
 
 
 def compare(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]) -> Preview:
@@ -205,7 +211,17 @@ def compare(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, An
     Each resource has the keys `urn`, `inputs`, `retain` and `protect`.
     """
     old, new = ({str(each["urn"]): each for each in side} for side in (before, after))
-    return Preview(changes=tuple(_compared(old, new)))
+    return Preview(changes=_in_order(_compared(old, new)))
+
+
+def _in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """By type and name, `node-2` before `node-10`: the engine's order differs from run to run."""
+
+    def key(change: Change) -> tuple[str, list[tuple[int, str]]]:
+        parts = re.findall(r"\d+|\D+", change.resource_name)
+        return change.type, [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+
+    return tuple(sorted(changes, key=key))
 
 
 def _compared(old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[str, Any]]) -> Iterator[Change]:
@@ -221,7 +237,9 @@ def _compared(old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[st
             before=None if was is None else _inputs(was),
             after=None if is_ is None else _inputs(is_),
             retained=bool((was or {}).get("retain")),
+            retained_after=bool((is_ or {}).get("retain")),
             protected=bool((was or {}).get("protect")),
+            protected_after=bool((is_ or {}).get("protect")),
         )
 
 

@@ -80,7 +80,7 @@ def declared(changes: Sequence[Change]) -> tuple[Declared, Declared]:
     """What is declared before and after."""
     before, after = Declared(), Declared()
     for change in changes:
-        if change.operation is Operation.SAME:
+        if change.operation is Operation.SAME and change.retained == change.retained_after:
             continue
         if is_declarations(change) and change.operation is not Operation.DELETE:
             owner = f"{change.namespace}/{change.name}"
@@ -88,12 +88,15 @@ def declared(changes: Sequence[Change]) -> tuple[Declared, Declared]:
             _read_declarations(after, owner, mapping(change.after, "data"))
         elif change.kind in ("KafkaTopic", "KafkaUser") and change.operation is not Operation.REPLACE:
             owner = f"{change.namespace}/{text(change.shown, 'metadata', 'labels', 'strimzi.io/cluster')}"
-            for side, inputs in ((before, change.before), (after, change.after)):
+            for side, inputs, retained in (
+                (before, change.before, change.retained),
+                (after, change.after, change.retained_after),
+            ):
                 if inputs is None:
                     continue
                 if change.kind == "KafkaTopic":
                     name = text(inputs, "spec", "topicName") or change.name
-                    side.topics[owner, name] = _custom_topic(inputs, retained=change.retained)
+                    side.topics[owner, name] = _custom_topic(inputs, retained=retained)
                 else:
                     side.users[owner, change.name] = _custom_user(inputs)
     return before, after

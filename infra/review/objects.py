@@ -38,7 +38,10 @@ def findings(changes: Sequence[Change]) -> Iterator[Finding]:
     """What is to be said about changed objects; topics and users of Kafka are not among it."""
     context = _Context(changes)
     for change in changes:
-        if change.operation is Operation.SAME or change.component:
+        if change.component:
+            continue
+        yield from _guards(change)
+        if change.operation is Operation.SAME:
             continue
         said = list(_RULES.get(change.kind, _nothing)(change, context))
         yield from said
@@ -95,6 +98,16 @@ def _nothing(_: Change, __: _Context) -> Iterator[Finding]:
 
 
 # ---- what every kind has in common
+
+
+def _guards(change: Change) -> Iterator[Finding]:
+    """What keeps a resource or its object from going, if it is taken away; a topic's is said of the topic."""
+    if change.before is None or change.after is None:
+        return
+    if change.protected and not change.protected_after:
+        yield _say(change, Section.DATA, "is no longer protected: the next change may delete it", look=True)
+    if change.retained and not change.retained_after and change.kind not in ("KafkaTopic", "KafkaUser"):
+        yield _say(change, Section.DATA, "is no longer kept when its resource goes", look=True)
 
 
 def _rest(change: Change, context: _Context) -> Iterator[Finding]:
@@ -370,6 +383,9 @@ def _capacity(change: Change, context: _Context, what: str) -> Iterator[Finding]
         each = " for each pod" if new.pods is None else ""
         prefix = f"{new.pods} new: " if change.operation is Operation.CREATE and new.pods else ""
         yield _say(change, Section.CAPACITY, f"{prefix}{', '.join(parts)}{each}", what=what)
+    if change.kind == "KafkaNodePool" and change.operation is Operation.UPDATE and new.storage > old.storage:
+        sizes = f"volumes {storage(old.storage)} -> {storage(new.storage)} for each"
+        yield _say(change, Section.CAPACITY, sizes, what=what)
     shrinks = change.kind == "KafkaNodePool" and change.operation is Operation.UPDATE and new.storage < old.storage
     if shrinks:
         sizes = f"{storage(old.storage)} -> {storage(new.storage)} for each: volumes never shrink, and removed ones hold records"

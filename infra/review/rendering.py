@@ -56,6 +56,8 @@ def main(checkout: Path, stack: str, settings: str) -> list[dict[str, Any]]:
     _sync_await(run_pulumi_func(run))
     made = []
     for resource in monitor.get_registered_resources().values():
+        if resource.urn not in monitor.options:
+            continue  # only read
         retain, protect = monitor.options[resource.urn]
         made.append({"urn": resource.urn, "inputs": resource.state, "retain": retain, "protect": protect})
     return made

@@ -107,6 +107,8 @@ def _foot(found: Review) -> str:
         if found.operations[operation]
     ]
     basis = f" {found.basis}" if found.basis else ""
+    if found.errors:
+        return f"<sub>What is said above is only as far as the preview came.{basis}</sub>"
     return f"<sub>Resources: {', '.join(counts) or 'none'}.{basis}</sub>"
 
 

@@ -251,6 +251,20 @@ def test_users(engine: Any, case: str) -> None:
     assert said(engine("user", before, after)) == lines
 
 
+def test_topics_that_the_engine_keeps() -> None:
+    """How this platform keeps a KafkaTopic: its resource goes and the object stays."""
+    kept = made("it", {"partitions": 1, "replicas": 3})
+    assert said(change("KafkaTopic", None, kept, retained_after=True)) == {
+        "Capacity": ["topic `it`: new: 1 partition, 3 replicas"]
+    }
+    assert said(change("KafkaTopic", kept, None, retained=True)) == {
+        "Data at risk": ["topic `it`: no longer declared; it stays in Kafka with its records"]
+    }
+    assert said(change("KafkaTopic", kept, kept, retained=True)) == {
+        "Data at risk": ["! topic `it`: deletion is allowed: removing it later deletes its records"]
+    }
+
+
 def test_a_new_password() -> None:
     found = said(embedded("user", {"passwordVersion": 1}, {"passwordVersion": 2}))
     assert found == {"Access": ["user `it`: gets a new password: its applications have to read it again"]}

@@ -135,6 +135,12 @@ CASES: dict[str, tuple[str, Any, Any, dict[str, list[str]]]] = {
             "Capacity": ["brokers `brokers`: -3Ti storage"],
         },
     ),
+    "larger volumes in a pool": (
+        "KafkaNodePool",
+        pool(size="1Ti"),
+        pool(size="2Ti"),
+        {"Capacity": ["brokers `brokers`: +3Ti storage", "brokers `brokers`: volumes 1Ti -> 2Ti for each"]},
+    ),
     "a pool removed with its volumes": (
         "KafkaNodePool",
         pool(keeps=False),
@@ -388,3 +394,26 @@ def test_a_policy_that_goes_with_its_pods_opens_nothing() -> None:
     pods = made("gateway", {"replicas": 1}, metadata=labelled)
     closed = made("gateway", {"ingress": []}, metadata=labelled)
     assert "Access" not in said(change("StatefulSet", pods, None), change("NetworkPolicy", closed, None))
+
+
+@pytest.mark.parametrize("operation", [Operation.SAME, Operation.UPDATE])
+def test_what_is_no_longer_guarded(operation: Operation) -> None:
+    kept = made("brokers", {"roles": ["broker"]})
+    lost = change("KafkaNodePool", kept, kept, operation=operation, protected=True, retained=True)
+    assert said(lost) == {
+        "Data at risk": [
+            "! KafkaNodePool `brokers`: is no longer protected: the next change may delete it",
+            "! KafkaNodePool `brokers`: is no longer kept when its resource goes",
+        ]
+    }
+    guarded = change(
+        "KafkaNodePool",
+        kept,
+        kept,
+        operation=operation,
+        protected=True,
+        protected_after=True,
+        retained=True,
+        retained_after=True,
+    )
+    assert said(guarded) == {}

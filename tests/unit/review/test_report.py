@@ -158,3 +158,14 @@ def test_rendered_sides() -> None:
     assert "no changes" in markdown(review("prod", compare(side, side)))
     assert "deleted with everything" in markdown(review("prod", compare(side, [])))
     assert "Namespace `shop`: created" in markdown(review("prod", compare([], side)))
+
+
+def test_the_order_of_the_engine_does_not_matter() -> None:
+    steps = [
+        step("kubernetes:core/v1:Service", f"node-{number}", "create", None, made(f"node-{number}"))
+        for number in (10, 2, 1)
+    ]
+    steps += [step("kubernetes:core/v1:Namespace", "shop", "create", None, made("shop"))]
+    shown = markdown(review("prod", read({"steps": steps})))
+    assert shown == markdown(review("prod", read({"steps": steps[::-1]})))
+    assert "- Services (3) `node-1`, `node-2`, `node-10`: created" in shown
