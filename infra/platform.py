@@ -8,6 +8,8 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes
 from kafka_platform import (
+    BrokerScaler,
+    BrokerScalerArgs,
     Deletion,
     Engine,
     ExternalKafka,
@@ -69,6 +71,7 @@ class Platform:
         self._namespaces = self._make_namespaces()
         self.keda = self._keda()
         self.cluster = self._cluster()
+        self.broker_scaler = self._broker_scaler()
         self.resources = self._resources()
         self.gateway = None if settings.gateway is None else self._gateway(settings.gateway)
         self.probe = None if settings.probe is None else self._probe(settings.probe)
@@ -88,6 +91,8 @@ class Platform:
             outputs["certificateBootstrapServers"] = connection.certificate_bootstrap_servers
         if self._settings.kafka.engine is not Engine.EXTERNAL:
             outputs["clusterId"] = self.cluster.cluster_id
+        if self.broker_scaler is not None:
+            outputs["brokerDrift"] = self.broker_scaler.drift
         if self.resources is not None:
             outputs["userSecrets"] = self.resources.user_secrets
         if self.gateway is not None:
@@ -195,6 +200,17 @@ class Platform:
                 deletion=kafka.deletion,
             ),
             opts,
+        )
+
+    def _broker_scaler(self) -> BrokerScaler | None:
+        scaling = self._settings.kafka.scaling
+        if scaling is None:
+            return None
+        brokers = self._settings.kafka.strimzi().pools[scaling.pool]
+        return BrokerScaler(
+            f"{CLUSTER}-{scaling.pool}",
+            BrokerScalerArgs(connection=self.cluster.connection, brokers=brokers, scaling=scaling),
+            pulumi.ResourceOptions(provider=self._provider, depends_on=[self.keda] if self.keda is not None else []),
         )
 
     def _resources(self) -> KafkaResources | None:

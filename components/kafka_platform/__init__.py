@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from kafka_platform.broker_scaling import BrokerScaling
 from kafka_platform.gateway_model import (
     Exposure,
     GatewayApiExposure,
@@ -69,6 +70,7 @@ from kafka_platform.worker_model import (
 )
 
 if TYPE_CHECKING:
+    from kafka_platform.broker_scaler import BrokerScaler, BrokerScalerArgs
     from kafka_platform.cluster import ExternalKafka, KafkaCluster, KafkaClusterArgs
     from kafka_platform.connection import KafkaConnection
     from kafka_platform.gateway import HttpGateway, HttpGatewayArgs
@@ -89,6 +91,9 @@ __all__ = [
     "BrokerIngresses",
     "BrokerLoadBalancers",
     "BrokerNodePorts",
+    "BrokerScaler",
+    "BrokerScalerArgs",
+    "BrokerScaling",
     "BrokerTlsRoutes",
     "Cleanup",
     "ClusterQuotas",
@@ -162,6 +167,8 @@ __all__ = [
 
 # What needs Pulumi is imported when it is first used: checking a stack's file takes a fraction of the time without.
 _PULUMI = {
+    "BrokerScaler": "broker_scaler",
+    "BrokerScalerArgs": "broker_scaler",
     "ExternalKafka": "cluster",
     "HttpGateway": "gateway",
     "HttpGatewayArgs": "gateway",

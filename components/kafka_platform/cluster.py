@@ -350,9 +350,8 @@ class KafkaCluster(pulumi.ComponentResource):
             deletion=args.deletion,
         )
         child = pulumi.ResourceOptions(parent=self)
-        first: list[pulumi.Resource] = [
-            self._pool(settings, each, pool) for each, pool in sorted(strimzi.pools.items())
-        ]
+        pools = {each: self._pool(settings, each, pool) for each, pool in sorted(strimzi.pools.items())}
+        first: list[pulumi.Resource] = [*pools.values()]
         balance = strimzi.effective_balance
         if balance is not None:
             manifest = strimzi_objects.rebalance_template(settings, balance)
@@ -396,7 +395,7 @@ class KafkaCluster(pulumi.ComponentResource):
             replicas=args.defaults.replicas_on(strimzi.brokers),
             min_insync_replicas=args.defaults.min_insync_replicas_on(strimzi.brokers),
             engine=Engine.STRIMZI,
-            scalable_pools=strimzi.autoscaled_pools,
+            scalable_pools={each: pools[each].id for each in strimzi.autoscaled_pools},
         )
         return kafka.status.apply(lambda known: str((known or {}).get("clusterId") or "")), connection
 

@@ -1,7 +1,7 @@
 """How to reach a Kafka: the data that crosses from the cluster to everything that uses it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pulumi
 
@@ -43,5 +43,6 @@ class KafkaConnection(Args):
     engine: Engine | None = None
     """Who runs it, where topics and users are declared otherwise than by a Job: `strimzi`, by its custom resources.
     Default: by a Job."""
-    scalable_pools: Sequence[str] = ()
-    """Pools of brokers whose number of nodes an autoscaler owns, and whose records move along. Default: none."""
+    scalable_pools: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """Pools of brokers whose number of nodes an autoscaler owns, and whose records move along: `<namespace>/<name>` by
+    name, known once the pool is there. Default: none."""

@@ -13,6 +13,7 @@ from pulumi.provider.experimental.analyzer import PropertyDefinition
 from pulumi.provider.experimental.component import ComponentProvider
 from pulumi.provider.experimental.schema import generate_schema
 
+from kafka_platform.broker_scaler import BrokerScaler, BrokerScalerArgs
 from kafka_platform.cluster import KafkaCluster, KafkaClusterArgs
 from kafka_platform.gateway import HttpGateway, HttpGatewayArgs
 from kafka_platform.keda_operator import KedaOperator, KedaOperatorArgs
@@ -24,6 +25,7 @@ from kafka_platform.worker import StreamWorker, StreamWorkerArgs
 PACKAGE = "kafka-platform"
 
 _COMPONENTS: dict[type[pulumi.ComponentResource], type] = {
+    BrokerScaler: BrokerScalerArgs,
     HttpGateway: HttpGatewayArgs,
     KafkaCluster: KafkaClusterArgs,
     KafkaResources: KafkaResourcesArgs,

@@ -24,6 +24,8 @@ _T = TypeVar("_T")
 class WatchedResource(CustomResource):
     """A custom resource whose status can be asked for: that of pulumi_kubernetes knows its spec alone."""
 
+    spec: pulumi.Output[Any]
+    """What it should be."""
     status: pulumi.Output[Any]
     """What its operator says of it; None in the preview of a new one."""
 

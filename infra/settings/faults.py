@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
-from kafka_platform import gateway_model, model, scaling_model, strimzi_model, worker_model
+from kafka_platform import broker_scaling, gateway_model, model, scaling_model, strimzi_model, worker_model
 
 Path = tuple[str | int, ...]
 """Where something stands in a stack file, as keys and positions in lists."""
@@ -123,6 +123,9 @@ FORMS = {
     "throttle": "a rate such as 50MB/s",
     "network": "a rate such as 125MB/s",
     "leastFree": "a share such as 5%",
+    "diskAbove": "a share such as 70%",
+    "cpuAbove": "a share such as 80%",
+    "networkAbove": "a rate such as 80MB/s",
 }
 
 
@@ -204,7 +207,7 @@ def _type_error(kind: str, key: str, value: Any, known: Sequence[str]) -> str:
 
 
 def _snake_fields() -> frozenset[str]:
-    modules = (model, gateway_model, scaling_model, strimzi_model, worker_model)
+    modules = (broker_scaling, model, gateway_model, scaling_model, strimzi_model, worker_model)
     values = [each for module in modules for each in vars(module).values()]
     classes = [each for each in values if isinstance(each, type) and is_dataclass(each)]
     return frozenset(field.name for each in classes for field in fields(each))

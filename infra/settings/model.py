@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any
 
 from kafka_platform.broker import check_config
+from kafka_platform.broker_scaling import BrokerScaling
 from kafka_platform.gateway_model import (
     Exposure,
     GatewayApiExposure,
@@ -365,6 +366,8 @@ class Kafka(_Section):
     false: one node at a time may go."""
     super_users: tuple[str, ...] = ()
     """Strimzi: users who may do everything. Default: none."""
+    scaling: BrokerScaling | None = None
+    """Strimzi: a pool of brokers that KEDA scales by load. Default: the number of brokers is fixed."""
     bootstrap_servers: str | None = None
     """External: where clients connect first, `host:port`, several with commas. Needed."""
     security_protocol: SecurityProtocol = SecurityProtocol.SASL_SSL
@@ -469,7 +472,10 @@ class Kafka(_Section):
     def strimzi(self) -> StrimziKafka:
         """The cluster as Strimzi takes it. Raises `ValueError` that names the field at fault."""
         return StrimziKafka(
-            pools=self.pools,
+            pools={
+                name: replace(pool, autoscaled=True) if self.scaling is not None and self.scaling.pool == name else pool
+                for name, pool in self.pools.items()
+            },
             listeners=self.listeners.of_strimzi(),
             rack=self.rack,
             balance=self.balance,

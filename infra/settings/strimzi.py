@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from kafka_platform.broker_scaling import check_broker_scaling
 from kafka_platform.model import Engine, Login
 from kafka_platform.names import LONGEST_CERTIFICATE_NAME
 from kafka_platform.strimzi_model import Authentication
@@ -24,6 +25,7 @@ STRIMZI = frozenset(
         "maintenance",
         "drain_cleaner",
         "super_users",
+        "scaling",
     }
 )
 """Keys of `kafka` that only Strimzi knows."""
@@ -68,7 +70,9 @@ def strimzi(settings: Settings, known: Known) -> Iterator[Fault]:
         )
         return
     yield from _gateway(settings)
-    if listeners:
+    scaling = list(_scaling(settings, known))
+    yield from scaling
+    if listeners or scaling:
         return
     try:
         kafka.strimzi()
@@ -180,12 +184,39 @@ def _gateway(settings: Settings) -> Iterator[Fault]:
         )
 
 
+def _scaling(settings: Settings, known: Known) -> Iterator[Fault]:
+    kafka, scaling = settings.kafka, settings.kafka.scaling
+    path = ("kafka", "scaling")
+    if scaling is None:
+        return
+    pool = kafka.pools.get(scaling.pool)
+    if pool is None:
+        message = f"{scaling.pool!r} is not a pool of this file: {suggest(scaling.pool, kafka.pools)}"
+        yield Fault(path=(*path, "pool"), message=message)
+        return
+    try:
+        check_broker_scaling(scaling, pool)
+    except ValueError as error:
+        field, _, message = str(error).partition(": ")
+        yield Fault(path=(*path, field), message=message)
+    if kafka.unbalanced:
+        yield Fault(
+            path=path,
+            message="records would never move to the brokers that are added: remove the key, or kafka.unbalanced",
+        )
+    if known("kafka", "defaults") and kafka.defaults.replicas is not None and scaling.min < kafka.defaults.replicas:
+        yield Fault(
+            path=(*path, "min"),
+            message=f"{scaling.min} brokers cannot hold {kafka.defaults.replicas} copies of a record: "
+            f"use at least {kafka.defaults.replicas}",
+        )
+    if settings.keda is None and known("keda"):
+        yield Fault(
+            path=path, message="KEDA scales the brokers: write keda: {} if it is in the cluster, or install: true"
+        )
+
+
 def pool_of_brokers(kafka: Kafka) -> str:
     """Where brokers are added, as people write it."""
     names = [name for name, pool in kafka.pools.items() if pool.holds_records]
     return f"kafka.pools.{names[0]}" if names else "kafka.pools"
-
-
-def known_pools(kafka: Kafka, word: str) -> str:
-    """A fix for the name of a pool that is not there."""
-    return suggest(word, kafka.pools)

@@ -4,13 +4,16 @@ import copy
 import json
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from kafka_platform import BrokerScaling
+from kafka_platform.broker_scaler import render_triggers, scaled_object
 
 from sandbox.host import SandboxError
 from tests import gateway_api, strimzi_api
-from tests.strimzi_cases import CLUSTERS, declared, rendered
+from tests.strimzi_cases import BROKERS, CLUSTERS, declared, rendered
 
 NAMESPACE = "strimzi-objects"
 
@@ -57,6 +60,19 @@ def test_the_api_server_takes_every_topic_and_user(environment: Mapping[str, str
     done = dry_run(objects, environment)
     assert done.returncode == 0, done.stderr
     assert [each["spec"] for each in json.loads(done.stdout)["items"]] == [each["spec"] for each in objects]
+
+
+def test_the_api_server_takes_a_scaler(environment: Mapping[str, str]) -> None:
+    served = ["kubectl", "get", "--raw", "/apis/keda.sh/v1alpha1"]
+    if subprocess.run(served, env=environment, capture_output=True).returncode != 0:
+        pytest.skip("the API server does not serve KEDA's kinds: install KEDA")
+    scaling = BrokerScaling(
+        pool="brokers", max=12, disk_above="70%", network_above="80MB/s", cpu_above="80%", scale_in=True
+    )
+    for each in (scaling, replace(scaling, scale_in=False)):
+        triggers = render_triggers(each, BROKERS, "events", NAMESPACE)
+        done = dry_run([scaled_object("events-brokers", NAMESPACE, each, triggers)], environment)
+        assert done.returncode == 0, done.stderr
 
 
 def _no_values(kafka: dict[str, Any]) -> None:

@@ -33,6 +33,7 @@ def schema(host: Host) -> dict[str, Any]:
 
 def test_every_component_is_in_the_package(schema: dict[str, Any]) -> None:
     assert set(schema["resources"]) == {
+        "kafka-platform:index:BrokerScaler",
         "kafka-platform:index:HttpGateway",
         "kafka-platform:index:KafkaCluster",
         "kafka-platform:index:KafkaResources",

@@ -264,7 +264,7 @@ class TestGraph:
         assert (connection.security_protocol, connection.sasl_mechanism) == ("SASL_SSL", "SCRAM-SHA-512")
         assert connection.ca_secret == "events-cluster-ca-cert"
         assert (connection.nodes, connection.replicas, connection.min_insync_replicas) == (6, 3, 2)
-        assert connection.scalable_pools == ["brokers"]
+        assert list(connection.scalable_pools) == ["brokers"]
 
     @pytest.mark.parametrize(
         ("variant", "outside"),

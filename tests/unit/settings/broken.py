@@ -112,6 +112,39 @@ _STRIMZI: list[tuple[str, str]] = [
         "kafka.listeners.external.auth: the engine is embedded: remove the key, or write engine: strimzi",
     ),
     (
+        _strimzi(", scaling: {pool: broker, max: 9, diskAbove: 70%}") + "\nkeda: {}",
+        "kafka.scaling.pool: 'broker' is not a pool of this file: did you mean 'brokers'?",
+    ),
+    (
+        _strimzi(", scaling: {pool: controllers, max: 9, diskAbove: 70%}") + "\nkeda: {}",
+        "kafka.scaling.pool: 'controllers' has nodes that vote on the metadata, which do not come and go: use a pool of "
+        "brokers alone",
+    ),
+    (
+        _strimzi(", scaling: {pool: brokers, min: 4, max: 9, diskAbove: 70%}") + "\nkeda: {}",
+        "kafka.scaling.pool: 'brokers' begins with 3 nodes, which is not between min (4) and max (9): change one of them",
+    ),
+    (
+        _strimzi(", scaling: {pool: brokers, max: 3, diskAbove: 70%}") + "\nkeda: {}",
+        "kafka.scaling.max: 3 is out of range: use 4 to 900",
+    ),
+    (
+        _strimzi(", scaling: {pool: brokers, max: 9}") + "\nkeda: {}",
+        "kafka.scaling.diskAbove: nothing says when to scale: write diskAbove, networkAbove or cpuAbove",
+    ),
+    (
+        _strimzi(", scaling: {pool: brokers, max: 9, diskAbove: 120%}") + "\nkeda: {}",
+        "kafka.scaling.diskAbove: '120%' is not a share: write 1% to 99%, such as 70%",
+    ),
+    (
+        _strimzi(", unbalanced: true, scaling: {pool: brokers, max: 9, diskAbove: 70%}") + "\nkeda: {}",
+        "kafka.scaling: records would never move to the brokers that are added: remove the key, or kafka.unbalanced",
+    ),
+    (
+        _strimzi(", scaling: {pool: brokers, max: 9, diskAbove: 70%}"),
+        "kafka.scaling: KEDA scales the brokers: write keda: {} if it is in the cluster, or install: true",
+    ),
+    (
         _strimzi(", quotas: {leastFree: 5}"),
         "kafka.quotas.leastFree: 5 is a bare number: write a share such as 5%",
     ),

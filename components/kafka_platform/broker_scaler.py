@@ -1,0 +1,155 @@
+"""Brokers by load: KEDA scales a pool of a Kafka that Strimzi runs, and Cruise Control moves the records."""
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+
+from kafka_platform.args import Args
+from kafka_platform.broker_scaling import (
+    LASTING_SECONDS,
+    QUIET_SECONDS,
+    STEP_SECONDS,
+    BrokerScaling,
+    check_broker_scaling,
+    drift,
+    measures,
+)
+from kafka_platform.connection import KafkaConnection
+from kafka_platform.kubernetes import Manifest, WatchedResource, labels, metadata, place
+from kafka_platform.names import check_workload
+from kafka_platform.scaling_objects import KEDA_API, READY_SECONDS
+from kafka_platform.strimzi_model import Pool
+from kafka_platform.strimzi_objects import API
+
+COMPONENT = "broker-scaler"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrokerScalerArgs(Args):
+    """Which brokers shall be scaled, and by what."""
+
+    connection: KafkaConnection
+    """The Kafka, as its `KafkaCluster` tells. The pool is one that it leaves to an autoscaler (`autoscaled`)."""
+    brokers: Pool
+    """The pool, as the cluster's args have it."""
+    scaling: BrokerScaling
+    """By what, and within which limits."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.connection, KafkaConnection):
+            return  # of another language, and not yet built
+        if self.scaling.pool not in self.connection.scalable_pools:
+            raise ValueError(
+                f"scaling.pool: {self.scaling.pool!r} is not left to an autoscaler, or its records would not move to new "
+                "brokers: write autoscaled at the pool, and leave unbalanced out"
+            )
+        try:
+            check_broker_scaling(self.scaling, self.brokers)
+        except ValueError as error:
+            raise ValueError(f"scaling.{error}") from None
+        replicas = self.connection.replicas
+        if isinstance(replicas, int) and self.scaling.min < replicas:
+            raise ValueError(
+                f"scaling.min: {self.scaling.min} brokers cannot hold {replicas} copies of a record: use at least {replicas}"
+            )
+
+
+class BrokerScaler(pulumi.ComponentResource):
+    """Scales a pool of brokers by KEDA, which has to be installed, in slow steps.
+
+    It changes the number of nodes that the pool should have. Strimzi starts brokers and lets Cruise Control move records
+    to them; before brokers go it has their records moved away, and keeps those that still have some.
+    """
+
+    scaled_object: pulumi.Output[str]
+    """Name of the ScaledObject."""
+    drift: pulumi.Output[str]
+    """What is to be known when the pool has another number of brokers than it should, also as a warning; else empty."""
+
+    def __init__(self, name: str, args: BrokerScalerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """`name` is the name of the ScaledObject; the autoscaler is `keda-hpa-<name>`."""
+        super().__init__("kafka-platform:index:BrokerScaler", name, {}, opts)
+        given = BrokerScalerArgs.of(args)
+        check_workload(name, "scaler", 40)
+        connection, scaling = given.connection, given.scaling
+        known = pulumi.Output.all(connection.cluster, connection.namespace)
+        triggers = known.apply(lambda found: render_triggers(scaling, given.brokers, str(found[0]), str(found[1])))
+        place(
+            CustomResource,
+            f"{name}-scaled",
+            scaled_object(name, connection.namespace, scaling, triggers),
+            pulumi.ResourceOptions(parent=self),
+        )
+        # Only read: what the autoscaler asked for, and what Strimzi has made of it.
+        pool = WatchedResource(
+            f"{name}-pool",
+            api_version=API,
+            kind="KafkaNodePool",
+            opts=pulumi.ResourceOptions(parent=self, id=connection.scalable_pools[scaling.pool]),
+        )
+        self.scaled_object = pulumi.Output.from_input(name)
+        self.drift = pulumi.Output.all(pool.spec, pool.status).apply(
+            lambda found: self._warn(
+                drift(
+                    scaling.pool,
+                    int((found[0] or {}).get("replicas", 0)),
+                    int(found[1]["replicas"]) if "replicas" in (found[1] or {}) else None,
+                )
+            )
+        )
+        self.register_outputs({"scaledObject": self.scaled_object, "drift": self.drift})
+
+    def _warn(self, message: str) -> str:
+        if message:
+            pulumi.log.warn(message, self)
+        return message
+
+
+def render_triggers(scaling: BrokerScaling, pool: Pool, cluster: str, namespace: str) -> list[Manifest]:
+    """What KEDA asks Prometheus. The value is the brokers' mean, so that a limit passed by half asks for half as many more."""
+    return [
+        {
+            "metadata": {
+                # A query without a value is a fault, and not an idle cluster.
+                "ignoreNullValues": "false",
+                "query": measure.query,
+                "serverAddress": scaling.prometheus,
+                "threshold": str(measure.limit),
+            },
+            "metricType": "Value",
+            "type": "prometheus",
+        }
+        for measure in measures(scaling, pool, cluster, namespace)
+    ]
+
+
+def scaled_object(
+    name: str, namespace: pulumi.Input[str], scaling: BrokerScaling, triggers: pulumi.Input[list[Manifest]]
+) -> Manifest:
+    """Tells KEDA by what and how far the pool is scaled. Without an answer of Prometheus the number stays as it is."""
+    one = {"periodSeconds": STEP_SECONDS, "type": "Pods", "value": 1}
+    down: Manifest = {"policies": [one], "stabilizationWindowSeconds": QUIET_SECONDS}
+    if not scaling.scale_in:
+        down = {"selectPolicy": "Disabled"}
+    waits = {"pulumi.com/timeoutSeconds": str(READY_SECONDS), "pulumi.com/waitFor": "condition=Ready"}
+    return {
+        "apiVersion": KEDA_API,
+        "kind": "ScaledObject",
+        "metadata": metadata(name, namespace, labels(name, COMPONENT), waits),
+        "spec": {
+            "advanced": {
+                "horizontalPodAutoscalerConfig": {
+                    "behavior": {
+                        "scaleDown": down,
+                        "scaleUp": {"policies": [one], "stabilizationWindowSeconds": LASTING_SECONDS},
+                    }
+                }
+            },
+            "maxReplicaCount": scaling.max,
+            "minReplicaCount": scaling.min,
+            "pollingInterval": 60,
+            "scaleTargetRef": {"apiVersion": API, "kind": "KafkaNodePool", "name": scaling.pool},
+            "triggers": triggers,
+        },
+    }
