@@ -25,8 +25,6 @@ from kafka_platform import (
     LatencyProbeArgs,
     StreamWorker,
     StreamWorkerArgs,
-    latency_probe_topic,
-    latency_probe_user,
 )
 from kafka_platform.cluster import RUNTIME_IMAGE
 from kafka_platform.kubernetes import after
@@ -217,16 +215,12 @@ class Platform:
         settings = self._settings
         if settings.kafka.engine is Engine.EXTERNAL and settings.kafka.admin_secret is None:
             return None
-        topics, users = dict(settings.topics), {**settings.users, **settings.worker_users}
-        if settings.probe is not None:
-            topics[LATENCY_PROBE] = latency_probe_topic(settings.probe_partitions)
-            users[LATENCY_PROBE] = latency_probe_user(LATENCY_PROBE, settings.namespace)
         return KafkaResources(
             CLUSTER,
             KafkaResourcesArgs(
                 connection=self.cluster.connection,
-                topics=topics,
-                users=users,
+                topics=settings.all_topics,
+                users=settings.all_users,
                 runtime_image=settings.images.runtime or RUNTIME_IMAGE,
             ),
             pulumi.ResourceOptions(provider=self._provider),

@@ -46,8 +46,8 @@ def _resources(settings: Settings) -> Iterator[Resource]:
     external = kafka.engine is Engine.EXTERNAL
     replicas = kafka.defaults.replicas if external else kafka.defaults.replicas_on(kafka.brokers)
     # With Strimzi they are custom resources, however many; what they declare is the same.
-    declared = {f"topic.{name}": topic_declaration(each, replicas) for name, each in settings.topics.items()}
-    declared |= {f"user.{name}": user_declaration(each) for name, each in settings.users.items()}
+    declared = {f"topic.{name}": topic_declaration(each, replicas) for name, each in settings.all_topics.items()}
+    declared |= {f"user.{name}": user_declaration(each) for name, each in settings.all_users.items()}
     yield _config_map("declarations", "provisioner", declared)
     if kafka.engine is Engine.STRIMZI:
         yield from _strimzi(kafka)

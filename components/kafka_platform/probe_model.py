@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kafka_platform.gateway_model import checked, seconds
-from kafka_platform.model import Deletion, Topic, User
+from kafka_platform.model import Quotas, Topic, User
 from kafka_platform.names import check_label
 from kafka_platform.units import milliseconds, quantity
 
@@ -16,6 +16,8 @@ SEGMENT_MILLISECONDS = 600_000
 """Kafka deletes whole segments, so that an hour is at most an hour and ten minutes."""
 MOST_PROBES_A_SECOND = 200
 """Of all partitions and ways to write together; the program refuses more. A probe measures a load and is none."""
+QUOTAS = Quotas(produce="1MB/s", consume="10MB/s")
+"""What the highest rate writes, some 60 kB/s, many times over; readers that come back catch up with ten minutes of it."""
 
 _LEAST_INTERVAL = 10
 _LONGEST_LOST_AFTER = 300_000
@@ -25,18 +27,13 @@ _LEAST_MEMORY = 128 * 2**20
 
 
 def latency_probe_topic(partitions: int) -> Topic:
-    """The topic of a probe: records are kept for an hour, and go when the topic is no longer declared."""
-    return Topic(
-        partitions=partitions,
-        retention=RETENTION,
-        config={"segment.ms": str(SEGMENT_MILLISECONDS)},
-        deletion=Deletion.ALLOW,
-    )
+    """The topic of a probe: records are kept for an hour."""
+    return Topic(partitions=partitions, retention=RETENTION, config={"segment.ms": str(SEGMENT_MILLISECONDS)})
 
 
 def latency_probe_user(topic: str, namespace: str | None = None) -> User:
-    """The user of a probe: it may write and read the topic, and nothing else; it is in no group."""
-    return User(writes=[topic], reads=[topic], namespace=namespace)
+    """The user of a probe: it may write and read the topic within its quotas, and nothing else; it is in no group."""
+    return User(writes=[topic], reads=[topic], quotas=QUOTAS, namespace=namespace)
 
 
 @dataclass(frozen=True, kw_only=True)

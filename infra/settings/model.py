@@ -45,7 +45,14 @@ from kafka_platform.model import (
     User,
 )
 from kafka_platform.names import check_cluster_id, check_label, check_subdomain, check_user
-from kafka_platform.probe_model import LatencyProbeResources, check_gate, check_probe
+from kafka_platform.probe_model import (
+    LATENCY_PROBE,
+    LatencyProbeResources,
+    check_gate,
+    check_probe,
+    latency_probe_topic,
+    latency_probe_user,
+)
 from kafka_platform.scaling_model import Commit, OffsetReset, Scale, scaler_user, scaler_user_name
 from kafka_platform.strimzi_model import (
     KAFKA_VERSIONS,
@@ -717,8 +724,8 @@ class Probe(_Section):
     lost_after: str = "30s"
     """Time in which a written probe has to be read, 1s to 5m, until it counts as lost if its reader has read on. Default 30s."""
     partitions: int | None = None
-    """Partitions of its topic; can grow, never shrink. Default: the number of Kafka nodes, so that each leads one;
-    external: 3."""
+    """Partitions of its topic; can grow, never shrink: where brokers are to be taken away, write the number here. Default:
+    the number of brokers, so that each leads one; external: 3."""
     gateway: bool = True
     """Whether probes are written and read through the HTTP gateway too, if there is one. Default true."""
     gateway_authority: str | None = None
@@ -1004,6 +1011,21 @@ class Settings(_Section):
         if not all(topic in self.topics for topic in topics):
             return {}
         return {topic: self.topics[topic].partitions for topic in topics}
+
+    @property
+    def all_topics(self) -> Mapping[str, Topic]:
+        """Topics by name with that of the probe."""
+        if self.probe is None:
+            return self.topics
+        return {**self.topics, LATENCY_PROBE: latency_probe_topic(self.probe_partitions)}
+
+    @property
+    def all_users(self) -> Mapping[str, User]:
+        """Users by name with those of the workers and of the probe."""
+        users = {**self.users, **self.worker_users}
+        if self.probe is not None:
+            users[LATENCY_PROBE] = latency_probe_user(LATENCY_PROBE, self.namespace)
+        return users
 
     @property
     def probe_partitions(self) -> int:

@@ -308,7 +308,7 @@ def _replicas(settings: Settings, topic: Topic) -> int:
 
 def _load(settings: Settings) -> Iterator[Fault]:
     nodes = settings.kafka.brokers
-    load = sum(topic.partitions * _replicas(settings, topic) for topic in settings.topics.values()) // nodes
+    load = sum(topic.partitions * _replicas(settings, topic) for topic in settings.all_topics.values()) // nodes
     if load > MAX_REPLICAS_PER_BROKER:
         yield Fault(
             path=("topics",),
@@ -728,11 +728,11 @@ def _size(settings: Settings) -> Iterator[Fault]:
     if settings.kafka.engine is Engine.STRIMZI:
         return  # each topic is an object of its own
     try:
-        users = {**settings.users, **settings.worker_users}
+        users = settings.all_users
     except ValueError:
         return  # a worker's name is at fault, which is said already
     try:
-        declarations(settings.topics, users, settings.kafka.defaults.replicas)
+        declarations(settings.all_topics, users, settings.kafka.defaults.replicas)
     except ValueError:
         yield Fault(
             path=("topics",),

@@ -75,7 +75,6 @@ def test_a_probe() -> None:
         "partitions": 3,
         "replicas": 3,
         "config": {"retention.ms": "3600000", "segment.ms": "600000"},
-        "deletion": "allow",
     }
     [allowed] = json.loads(declared["user.latency-probe"])["acls"]
     assert (allowed["name"], allowed["operations"]) == ("latency-probe", ["DESCRIBE", "READ", "WRITE"])

@@ -16,7 +16,7 @@ EXPOSED = {"tls": {"certificate": "gateway-tls"}, "pods": {"min": 2, "max": 6}, 
 
 @pytest.mark.parametrize("gateway", [{}, EXPOSED, {"expose": {"ingressClass": "nginx", "host": "a.example.com"}}])
 def test_a_production_platform_breaks_no_rule(gateway: dict[str, Any]) -> None:
-    found = run(lambda: Platform(parse(GOOD | {"gateway": gateway}), KUBECONFIG))
+    found = run(lambda: Platform(parse(GOOD | {"gateway": gateway, "probe": {"gate": True}}), KUBECONFIG))
     resources = [
         Resource(
             type=each.urn.split("::")[2].rpartition("$")[2],

@@ -29,6 +29,10 @@ def test_a_production_stack_that_keeps_to_them() -> None:
     assert broken() == []
 
 
+def test_a_probe_keeps_to_them() -> None:
+    assert broken(probe={"gate": True}) == []
+
+
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
