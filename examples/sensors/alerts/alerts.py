@@ -38,9 +38,10 @@ log = logging.getLogger("alerts")
 class Settings:
     """What the program's variables say."""
 
-    kafka: Mapping[str, str]
-    """librdkafka's settings: where Kafka is, who logs in, the group."""
-    group: str
+    consumer: Mapping[str, str]
+    """librdkafka's settings for reading: the connection, the group, how it shares out partitions."""
+    producer: Mapping[str, str]
+    """librdkafka's settings for writing."""
     readings: str
     """The topic that is read."""
     alerts: str
@@ -60,10 +61,10 @@ class Settings:
             ValueError: one is missing or has a value that is not possible; names it.
         """
         found = cls(
-            kafka=kafka_settings(environment),
-            group=required(environment, "KAFKA_GROUP_ID"),
-            readings=required(environment, "READINGS_TOPIC"),
-            alerts=required(environment, "ALERTS_TOPIC"),
+            consumer=kafka_settings(environment, "KAFKA_LIBRDKAFKA_CONSUMER_CONFIG"),
+            producer=kafka_settings(environment, "KAFKA_LIBRDKAFKA_PRODUCER_CONFIG"),
+            readings=required(environment, "KAFKA_READ_TOPICS"),
+            alerts=required(environment, "KAFKA_WRITE_TOPICS"),
             least=number(environment, "LEAST_CELSIUS", cls.least),
             most=number(environment, "MOST_CELSIUS", cls.most),
             work=number(environment, "WORK_MS", 0) / 1000,
@@ -95,10 +96,10 @@ def number(environment: Mapping[str, str], name: str, default: float) -> float:
     return value
 
 
-def kafka_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """The librdkafka settings that the platform mounts: one `name=value` a line."""
-    file = required(environment, "KAFKA_LIBRDKAFKA_CONFIG")
-    lines = (line.strip() for line in Path(file).read_text().splitlines())
+def kafka_settings(environment: Mapping[str, str], role: str) -> dict[str, str]:
+    """The librdkafka settings that the platform mounts: how to connect and log in, then those of a role."""
+    files = [required(environment, name) for name in ("KAFKA_LIBRDKAFKA_CONFIG", role)]
+    lines = [line.strip() for file in files for line in Path(file).read_text().splitlines()]
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
@@ -139,11 +140,9 @@ class Alerts:
             KafkaException: Kafka refuses what the program needs, or does not take its alerts. What is not committed is
                 read again by whoever comes next.
         """
-        own = {"client.id": "sensors-alerts", "partition.assignment.strategy": "cooperative-sticky"}
-        own |= {"auto.offset.reset": "earliest", "group.id": self.settings.group}
-        self._consumer = Consumer({**own, **self.settings.kafka, "enable.auto.commit": False})
-        acknowledged = {"acks": "all", "enable.idempotence": True, "partitioner": "murmur2_random"}
-        self._producer = Producer({**_without_group(self.settings.kafka), **acknowledged})
+        # The platform's settings say cooperative-sticky, acks=all, idempotent, and to commit by hand, as is done here.
+        self._consumer = Consumer({"client.id": "sensors-alerts", **self.settings.consumer})
+        self._producer = Producer({"client.id": "sensors-alerts", **self.settings.producer})
         self._consumer.subscribe([self.settings.readings], on_revoke=self._revoked, on_lost=self._lost)
         commit = report = time.monotonic()
         try:
@@ -217,12 +216,6 @@ class Alerts:
         """Another member reads them already: what we did and did not commit is done again there."""
         for each in partitions:
             self._done.pop((each.topic, each.partition), None)
-
-
-def _without_group(kafka: Mapping[str, str]) -> dict[str, str]:
-    """The settings as a producer takes them, which knows no groups."""
-    groups = ("group.", "auto.offset.reset", "partition.assignment.strategy", "session.timeout.ms", "max.poll.")
-    return {name: value for name, value in kafka.items() if not name.startswith(groups)}
 
 
 def main() -> int:

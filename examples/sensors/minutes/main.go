@@ -32,11 +32,12 @@ type settings struct {
 
 func settingsFrom(variable func(string) string) (settings, error) {
 	chosen := settings{window: time.Minute}
-	for name, field := range map[string]*string{
-		"READINGS_TOPIC": &chosen.readings, "MINUTES_TOPIC": &chosen.minutes, "KAFKA_GROUP_ID": &chosen.group,
-	} {
-		if *field = variable(name); *field == "" {
-			return chosen, fmt.Errorf("%s: is not set", name)
+	for _, each := range []struct {
+		name  string
+		value *string
+	}{{"KAFKA_READ_TOPICS", &chosen.readings}, {"KAFKA_WRITE_TOPICS", &chosen.minutes}, {"KAFKA_GROUP_ID", &chosen.group}} {
+		if *each.value = variable(each.name); *each.value == "" {
+			return chosen, fmt.Errorf("%s: is not set", each.name)
 		}
 	}
 	if text := variable("WINDOW"); text != "" {

@@ -125,12 +125,12 @@ func TestWhatIsNoReadingIsCountedAndCommitted(t *testing.T) {
 }
 
 func TestSettingsAreCheckedBeforeAnythingStarts(t *testing.T) {
-	given := map[string]string{"READINGS_TOPIC": "r", "MINUTES_TOPIC": "m", "KAFKA_GROUP_ID": "g", "WINDOW": "10s"}
+	given := map[string]string{"KAFKA_READ_TOPICS": "r", "KAFKA_WRITE_TOPICS": "m", "KAFKA_GROUP_ID": "g", "WINDOW": "10s"}
 	chosen, err := settingsFrom(func(name string) string { return given[name] })
 	if err != nil || chosen.window != 10*time.Second || chosen.group != "g" {
 		t.Fatalf("%+v, %v", chosen, err)
 	}
-	for name, value := range map[string]string{"READINGS_TOPIC": "", "KAFKA_GROUP_ID": "", "WINDOW": "soon"} {
+	for name, value := range map[string]string{"KAFKA_READ_TOPICS": "", "KAFKA_GROUP_ID": "", "WINDOW": "soon"} {
 		_, err := settingsFrom(func(asked string) string {
 			if asked == name {
 				return value

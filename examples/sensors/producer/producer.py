@@ -33,7 +33,7 @@ class Settings:
     """What the program's variables say."""
 
     kafka: Mapping[str, str]
-    """librdkafka's settings: where Kafka is and who logs in."""
+    """librdkafka's settings."""
     topic: str
     devices: int = 20
     rate: float = 50.0
@@ -53,7 +53,7 @@ class Settings:
         count = environment.get("READINGS_COUNT")
         return cls(
             kafka=kafka_settings(environment),
-            topic=required(environment, "READINGS_TOPIC"),
+            topic=required(environment, "KAFKA_WRITE_TOPICS"),
             devices=int(number(environment, "DEVICES", cls.devices)),
             rate=number(environment, "READINGS_PER_SECOND", cls.rate),
             hot_every=int(number(environment, "HOT_EVERY", cls.hot_every)),
@@ -82,9 +82,9 @@ def number(environment: Mapping[str, str], name: str, default: float) -> float:
 
 
 def kafka_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """The librdkafka settings that the platform mounts: one `name=value` a line."""
-    file = required(environment, "KAFKA_LIBRDKAFKA_CONFIG")
-    lines = (line.strip() for line in Path(file).read_text().splitlines())
+    """The librdkafka settings that the platform mounts: how to connect and log in, then how to write."""
+    files = [required(environment, name) for name in ("KAFKA_LIBRDKAFKA_CONFIG", "KAFKA_LIBRDKAFKA_PRODUCER_CONFIG")]
+    lines = [line.strip() for file in files for line in Path(file).read_text().splitlines()]
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
@@ -142,10 +142,8 @@ class Sensors:
     def run(self) -> int:
         """Writes until it is stopped or has written its count. Returns how many readings Kafka refused or did not acknowledge."""
         settings = self.settings
-        # The same way from key to partition as Java clients, Go clients and the HTTP gateway have; librdkafka's own differs.
-        own = {"client.id": "sensors-producer", "partitioner": "murmur2_random"}
-        acknowledged = {"acks": "all", "enable.idempotence": True, "linger.ms": 20}
-        producer = Producer({**own, **settings.kafka, **acknowledged})
+        # The platform's settings say acks=all, idempotent, and partitions by the key as Java has them.
+        producer = Producer({"client.id": "sensors-producer", "linger.ms": 20, **settings.kafka})
         devices = fleet(settings.devices, int(time.time()))
         pace, begun, sent = Pace(settings.rate), time.monotonic(), 0
         report = begun + REPORT_SECONDS

@@ -20,14 +20,19 @@ SENSORS = ROOT / "examples" / "sensors"
 
 @pytest.fixture
 def variables(tmp_path: Path) -> dict[str, str]:
-    file = tmp_path / "librdkafka.conf"
-    file.write_text("# who we are\nbootstrap.servers=kafka:9092\nsasl.password=a=b\n\n")
-    topics = {"READINGS_TOPIC": "readings", "ALERTS_TOPIC": "alerts"}
-    return {"KAFKA_LIBRDKAFKA_CONFIG": str(file), "KAFKA_GROUP_ID": "sensors-alerts", **topics}
+    contents = {
+        "KAFKA_LIBRDKAFKA_CONFIG": "# who we are\nbootstrap.servers=kafka:9092\nsasl.password=a=b\n\n",
+        "KAFKA_LIBRDKAFKA_CONSUMER_CONFIG": "group.id=sensors-alerts\n",
+        "KAFKA_LIBRDKAFKA_PRODUCER_CONFIG": "acks=all\n",
+    }
+    for name, text in contents.items():
+        (tmp_path / name).write_text(text)
+    files = {name: str(tmp_path / name) for name in contents}
+    return {**files, "KAFKA_READ_TOPICS": "readings", "KAFKA_WRITE_TOPICS": "alerts"}
 
 
 def judged(value: Any, **limits: float) -> dict[str, Any] | None:
-    settings = alerts.Settings(kafka={}, group="g", readings="r", alerts="a", **limits)
+    settings = alerts.Settings(consumer={}, producer={}, readings="r", alerts="a", **limits)
     return alerts.judge(value if isinstance(value, bytes) else json.dumps(value).encode(), settings)
 
 
@@ -51,22 +56,24 @@ def test_what_is_no_reading_is_an_alert_and_holds_nothing_up(value: Any) -> None
 
 def test_variables_have_defaults(variables: dict[str, str]) -> None:
     reader = alerts.Settings.from_environment({**variables, "WORK_MS": "5", "MOST_CELSIUS": "80"})
-    assert (reader.work, reader.most, reader.least, reader.group) == (0.005, 80, -10, "sensors-alerts")
+    assert (reader.work, reader.most, reader.least, reader.alerts) == (0.005, 80, -10, "alerts")
     writer = producer.Settings.from_environment({**variables, "READINGS_PER_SECOND": "0.5", "READINGS_COUNT": "10"})
     assert (writer.rate, writer.count, writer.devices) == (0.5, 10, 20)
-    assert writer.kafka == reader.kafka == {"bootstrap.servers": "kafka:9092", "sasl.password": "a=b"}
+    connection = {"bootstrap.servers": "kafka:9092", "sasl.password": "a=b"}
+    assert writer.kafka == reader.producer == {**connection, "acks": "all"}
+    assert reader.consumer == {**connection, "group.id": "sensors-alerts"}
     assert producer.Settings.from_environment(variables).count is None
 
 
 @pytest.mark.parametrize(
     ("program", "name", "value"),
     [
-        (alerts, "KAFKA_GROUP_ID", ""),
-        (alerts, "ALERTS_TOPIC", " "),
+        (alerts, "KAFKA_LIBRDKAFKA_CONSUMER_CONFIG", ""),
+        (alerts, "KAFKA_WRITE_TOPICS", " "),
         (alerts, "MOST_CELSIUS", "warm"),
         (alerts, "LEAST_CELSIUS", "60"),
         (alerts, "WORK_MS", "-1"),
-        (producer, "READINGS_TOPIC", ""),
+        (producer, "KAFKA_WRITE_TOPICS", ""),
         (producer, "READINGS_PER_SECOND", "0"),
         (producer, "DEVICES", "inf"),
         (producer, "READINGS_COUNT", "-1"),
