@@ -25,6 +25,13 @@ import (
 // How long a minute stays open after its end in a partition where nothing comes any more: what is on its way arrives.
 const grace = 2 * time.Second
 
+const (
+	// How long Kafka has to take minutes before the program gives up and is started again.
+	acknowledge = 20 * time.Second
+	// While the group changes the client does not commit, and after a member died that takes its session's time (45 s).
+	commit = 2 * time.Minute
+)
+
 type settings struct {
 	readings, minutes, group string
 	window                   time.Duration
@@ -129,8 +136,6 @@ func (a *aggregator) write(ctx context.Context, finished []*Finished) error {
 	if len(finished) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
 	var records []*kgo.Record
 	offsets := map[string]map[int32]kgo.EpochOffset{}
 	for _, each := range finished {
@@ -146,7 +151,9 @@ func (a *aggregator) write(ctx context.Context, finished []*Finished) error {
 		}
 		offsets[each.Topic][each.Partition] = kgo.EpochOffset{Epoch: -1, Offset: each.Commit}
 	}
-	if err := a.client.ProduceSync(ctx, records...).FirstErr(); err != nil {
+	producing, cancel := context.WithTimeout(ctx, acknowledge)
+	defer cancel()
+	if err := a.client.ProduceSync(producing, records...).FirstErr(); err != nil {
 		return fmt.Errorf("cannot write %s: %w", a.minutes, err)
 	}
 	if err := a.commit(ctx, offsets); err != nil {
@@ -159,6 +166,8 @@ func (a *aggregator) write(ctx context.Context, finished []*Finished) error {
 
 // commit commits offsets whatever else goes on in the group.
 func (a *aggregator) commit(ctx context.Context, offsets map[string]map[int32]kgo.EpochOffset) error {
+	ctx, cancel := context.WithTimeout(ctx, commit)
+	defer cancel()
 	var failed error
 	a.client.CommitOffsetsSync(ctx, offsets, func(
 		_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error,

@@ -38,8 +38,8 @@ class Settings:
     devices: int = 20
     rate: float = 50.0
     """Readings per second, of all devices together."""
-    hot_every: int = 200
-    """One reading in so many is far too hot."""
+    hot_every: int = 199
+    """One reading in so many is far too hot. Not a multiple of the devices, so that each has its turn."""
     count: int | None = None
     """Ends after so many readings. Default: goes on until it is told to stop."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from examples.sensors.alerts import alerts
 from examples.sensors.producer import producer
@@ -108,6 +109,29 @@ def test_the_images_client_is_the_tested_one(program: str) -> None:
     runtime = tomllib.loads((ROOT / "runtime" / "pyproject.toml").read_text())
     [wanted] = [each for each in runtime["project"]["dependencies"] if each.startswith("confluent-kafka==")]
     assert (SENSORS / program / "requirements.txt").read_text().strip() == wanted
+
+
+def test_the_stack_is_the_dev_stack_with_sensors() -> None:
+    """`pulumi up --stack dev` with and without --config-file adds and removes the sensors, and changes nothing else."""
+    key = "kafka-platform:platform"
+    dev, sensors = (
+        yaml.safe_load(file.read_text())["config"][key]
+        for file in (ROOT / "stacks" / "Pulumi.dev.yaml", SENSORS / "stack.yaml")
+    )
+    loaded = parse(sensors)
+    for worker in loaded.workers:
+        program = worker.removeprefix("sensors-")
+        assert loaded.workers[worker].image == f"{worker}:1"
+        assert (SENSORS / program / "Dockerfile").exists()
+        sensors["workers"].pop(worker)
+    for topic in ("readings", "alerts", "minutes"):
+        # Equal keys are in the same partition of each.
+        assert loaded.topics[topic].partitions == 6
+        sensors["topics"].pop(topic)
+    sensors["tenants"].pop("sensors")
+    for part in ("keda", "workers"):
+        assert not sensors.pop(part)
+    assert sensors == dev
 
 
 @pytest.mark.timeout(900)
