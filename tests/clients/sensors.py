@@ -7,6 +7,7 @@ Runs in a pod with the credentials of a user in /etc/kafka-client.
 
 import json
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -29,9 +30,10 @@ def read(topic: str) -> list:
     ends = {each.partition: consumer.get_watermark_offsets(each, 30)[1] for each in partitions}
     consumer.assign([each for each in partitions if ends[each.partition]])
     found = []
+    until = time.monotonic() + 60
     while len(found) < sum(ends.values()):
-        messages = consumer.consume(10_000, 30)
-        if not messages:
+        messages = consumer.consume(10_000, 0.5)
+        if time.monotonic() > until:
             raise SystemExit(f"{topic}: {len(found)} of {sum(ends.values())} records come")
         found += [each for each in messages if each.offset() < ends[each.partition()]]
     consumer.close()

@@ -12,6 +12,7 @@ import yaml
 
 from examples.sensors.alerts import alerts
 from examples.sensors.producer import producer
+from infra.settings.parsing import parse
 from sandbox.build import BuildFolders, go
 from sandbox.instance import cache_folder, state_folder
 

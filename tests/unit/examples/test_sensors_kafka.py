@@ -137,8 +137,10 @@ class Stream:
         ends = self.ends(of, consumer)
         consumer.assign([TopicPartition(self.topic(of), each, 0) for each, end in ends.items() if end])
         found: list[Message] = []
+        until = time.monotonic() + PATIENCE
         while len(found) < sum(ends.values()):
-            found += consumer.consume(1000, PATIENCE)
+            assert time.monotonic() < until, f"{len(found)} of {sum(ends.values())} {of} are read"
+            found += consumer.consume(1000, 0.3)
         consumer.close()
         return found
 
@@ -314,9 +316,8 @@ def test_what_cannot_be_read_holds_nothing_up(stream: Stream) -> None:
     assert [json.loads(each.value() or b"")["problem"] for each in stream.read("alerts")] == ["unreadable", "hot"]
 
 
-@pytest.mark.parametrize("program", ["alerts", "minutes"])
-def test_a_reader_that_may_not_read_says_so_and_ends(program: str, stream: Stream) -> None:
-    reader = stream.start(program, KAFKA_READ_TOPICS="nobody-made-this")
+def test_a_reader_without_its_topic_says_so_and_ends(stream: Stream) -> None:
+    reader = stream.start("alerts", KAFKA_READ_TOPICS="nobody-made-this")
     output = reader.wait(1)
     assert "nobody-made-this" in output
 
