@@ -2,12 +2,14 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from infra.__main__ import main
 from infra.affected import affected, stack_files
+from infra.check import ROOT
 
 STACKS: dict[str, list[str]] = {
     "dev": [],
@@ -86,3 +88,12 @@ def test_since_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     assert main(["affected", "--base=--output=x"]) == 1
     assert capsys.readouterr().err.startswith("--base --output=x: ")
     assert not (tmp_path / "x").exists()
+
+
+def test_everything_that_the_program_is_made_of_concerns_every_stack() -> None:
+    """So that a new module of it is not forgotten."""
+    code = "import sys, infra.program; print(*(m.__file__ for n, m in sys.modules.items() if n.partition('.')[0] in ('infra', 'kafka_platform')))"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    files = {Path(each).relative_to(ROOT).as_posix() for each in loaded.stdout.split()} - {"infra/__init__.py"}
+    assert "infra/program.py" in files
+    assert [file for file in sorted(files) if affected([file], STACKS) != sorted(STACKS)] == []
