@@ -3,10 +3,12 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ SECOND_LOOK = 3
 """Something needs a second look."""
 CHANGES = 4
 """Nothing needs a second look, but something would change, and it was asked that nothing does."""
+_START = re.compile(r"^\{", re.MULTILINE)
+"""Where the preview begins: warnings may stand before it."""
 
 
 class ReviewError(Exception):
@@ -54,7 +58,7 @@ def run(
             found = against_ref(stack, against)
             basis = f"Compared with `{against}` as rendered, without looking at what is deployed."
         else:
-            found = _parse(_pulumi(stack) if preview is None else _file(preview))
+            found = _pulumi(stack) if preview is None else _parse(_file(preview))
     except ReviewError as error:
         print(f"review of {stack}: {error}", file=sys.stderr)
         return FAILED
@@ -74,7 +78,7 @@ def _file(path: Path) -> str:
         raise ReviewError(f"{path} cannot be read, {error}: give what `pulumi preview --json` printed") from None
 
 
-def _pulumi(stack: str) -> str:
+def _pulumi(stack: str) -> Preview:
     # What stays the same tells the brokers' defaults, and what can be reached from outside already.
     command = ["pulumi", "preview", "--json", "--show-sames", "--non-interactive", "--stack", stack, "--cwd", str(ROOT)]
     try:
@@ -83,16 +87,19 @@ def _pulumi(stack: str) -> str:
         raise ReviewError(
             "pulumi is not on the PATH: install it, or give --preview what `pulumi preview --json` printed, or --against"
         ) from None
-    if done.returncode != 0 and "{" not in done.stdout:
+    if done.returncode != 0 and _START.search(done.stdout) is None:
+        print(done.stdout.strip(), file=sys.stderr)
         raise ReviewError("`pulumi preview` failed: its output above says why")
-    return done.stdout
+    found = _parse(done.stdout)
+    if done.returncode != 0 and not found.errors:
+        return replace(found, errors=(f"pulumi preview ended with the code {done.returncode}",))
+    return found
 
 
 def _parse(text: str) -> Preview:
-    # Warnings may stand before the object.
-    start = text.find("{")
+    start = _START.search(text)
     try:
-        content: Any = json.loads(text[start:]) if start >= 0 else None
+        content: Any = json.loads(text[start.start() :]) if start is not None else None
         if not isinstance(content, dict):
             raise ValueError("it is no JSON object")
         return read(content)

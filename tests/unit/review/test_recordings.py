@@ -29,7 +29,7 @@ def test_the_review_of_a_recording(case: str) -> None:
 )
 def test_the_exit_code(case: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "preview.json"
-    file.write_text("warning: a line before the object\n" + json.dumps(recorded(case)))
+    file.write_text("warning: a line before the {object}\n" + json.dumps(recorded(case)))
     assert main(["review", STACK, "--preview", str(file)]) == code
     assert capsys.readouterr().out == expected(case).read_text(encoding="utf-8")
 

@@ -169,3 +169,35 @@ def test_the_order_of_the_engine_does_not_matter() -> None:
     shown = markdown(review("prod", read({"steps": steps})))
     assert shown == markdown(review("prod", read({"steps": steps[::-1]})))
     assert "- Services (3) `node-1`, `node-2`, `node-10`: created" in shown
+
+
+def fake_pulumi(folder: Path, output: str, code: int) -> None:
+    """A `pulumi` on the PATH that answers as told."""
+    (folder / "output").write_text(output)
+    program = folder / "pulumi"
+    program.write_text(f'#!/bin/sh\necho "$@" > {folder}/arguments\ncat {folder}/output\nexit {code}\n')
+    program.chmod(0o755)
+
+
+def test_the_preview_is_made_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    fake_pulumi(tmp_path, json.dumps(big(3)), 0)
+    assert main(["review", "prod"]) == 3
+    assert (
+        (tmp_path / "arguments").read_text().startswith("preview --json --show-sames --non-interactive --stack prod ")
+    )
+    fake_pulumi(tmp_path, json.dumps({"steps": []}), 255)
+    assert main(["review", "prod"]) == 1
+    assert "pulumi preview ended with the code 255" in capsys.readouterr().out
+    fake_pulumi(tmp_path, "error: no stack named 'prod' found", 255)
+    assert main(["review", "prod"]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "error: no stack named 'prod' found",
+        "review of prod: `pulumi preview` failed: its output above says why",
+    ]
+    (tmp_path / "pulumi").unlink()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["review", "prod"]) == 1
+    assert "pulumi is not on the PATH" in capsys.readouterr().err
