@@ -1,6 +1,6 @@
 """The Kubernetes objects that scale a workload: one pure function renders each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -131,7 +131,6 @@ def _triggers(settings: ScalerSettings) -> list[Manifest]:
 
 def _lag_trigger(settings: ScalerSettings, topic: str) -> Manifest:
     scale, connection = settings.scale, settings.connection
-    protocol = pulumi.Output.from_input(connection.security_protocol)
     content: Manifest = {
         "activationLagThreshold": str(scale.activation_lag),
         "allowIdleConsumers": _text(scale.allow_idle),
@@ -144,11 +143,11 @@ def _lag_trigger(settings: ScalerSettings, topic: str) -> Manifest:
         "offsetResetPolicy": settings.offset_reset.value,
         # A group that has committed nothing must get its first pod: with true it would stay at zero for ever.
         "scaleToZeroOnInvalidOffset": "false",
-        "tls": protocol.apply(lambda known: "enable" if known.endswith("SSL") else "disable"),
+        "tls": _from(connection.security_protocol, lambda known: "enable" if known.endswith("SSL") else "disable"),
         "topic": topic,
     }
     if settings.user is not None and connection.sasl_mechanism is not None:
-        content["sasl"] = pulumi.Output.from_input(connection.sasl_mechanism).apply(keda_sasl)
+        content["sasl"] = _from(connection.sasl_mechanism, lambda known: _SASL[known])
     trigger: Manifest = {"metadata": dict(sorted(content.items())), "metricType": "AverageValue", "type": "kafka"}
     if settings.logs_in:
         trigger["authenticationRef"] = {"name": settings.name}
@@ -172,9 +171,9 @@ def _prometheus_trigger(settings: ScalerSettings, prometheus: PrometheusScale) -
     return dict(sorted(trigger.items()))
 
 
-def keda_sasl(mechanism: str) -> str:
-    """KEDA's name of a mechanism."""
-    return _SASL[mechanism]
+def _from(value: pulumi.Input[str], what: Callable[[str], str]) -> pulumi.Input[str]:
+    """What follows from a value, at once if it is known."""
+    return what(value) if isinstance(value, str) else pulumi.Output.all(value).apply(lambda known: what(known[0]))
 
 
 def _text(value: bool) -> str:

@@ -23,6 +23,30 @@ _PATH = re.compile(r"(/[A-Za-z0-9._-]+)+")
 # Somebody's password in a variable is shown by `kubectl describe`, in crash reports and to every child process.
 _SECRET = re.compile(r"(^|_)(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|CREDENTIALS?)$")
 
+VARIABLES = frozenset(
+    {
+        "KAFKA_AUTO_OFFSET_RESET",
+        "KAFKA_BOOTSTRAP_SERVERS",
+        "KAFKA_CLIENT_PROPERTIES",
+        "KAFKA_CONSUMER_PROPERTIES",
+        "KAFKA_GROUP_ID",
+        "KAFKA_LIBRDKAFKA_CONFIG",
+        "KAFKA_LIBRDKAFKA_CONSUMER_CONFIG",
+        "KAFKA_LIBRDKAFKA_PRODUCER_CONFIG",
+        "KAFKA_PRODUCER_PROPERTIES",
+        "KAFKA_READ_TOPICS",
+        "KAFKA_SASL_MECHANISM",
+        "KAFKA_SASL_PASSWORD_FILE",
+        "KAFKA_SASL_USERNAME",
+        "KAFKA_SECURITY_PROTOCOL",
+        "KAFKA_SSL_CA_FILE",
+        "KAFKA_TRANSACTIONAL_ID_PREFIX",
+        "KAFKA_WRITE_TOPICS",
+        "POD_NAME",
+        "SPRING_CONFIG_ADDITIONAL_LOCATION",
+    }
+)
+"""What the platform sets in a worker's pods."""
 PLATFORM_FOLDER = "/etc/kafka-platform"
 """Where the platform mounts what a client needs."""
 LONGEST_TERMINATION = 3600
@@ -309,8 +333,8 @@ def _check_pods(
     for key in environment:
         if not _VARIABLE.fullmatch(key):
             raise ValueError(f"environment: {key!r} is not a variable: use letters, digits and _")
-        if key.startswith("KAFKA_"):
-            raise ValueError(f"environment: {key}: the platform sets the KAFKA_ variables: use another name")
+        if key in VARIABLES:
+            raise ValueError(f"environment: {key}: is set by the platform: use another name")
         if _SECRET.search(key.upper()):
             raise ValueError(
                 f"environment: {key}: a secret does not belong into a variable: name its Secret in secret_files"

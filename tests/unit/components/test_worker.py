@@ -1,6 +1,7 @@
 """StreamWorker: what it renders, the graph that it makes, what it refuses."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from kafka_platform import (
     WorkerResources,
 )
 from kafka_platform.worker_clients import ClientSettings, client_files
+from kafka_platform.worker_model import VARIABLES
 from kafka_platform.worker_objects import (
     WorkerSettings,
     deployment,
@@ -136,6 +138,10 @@ class TestPods:
         assert found["KAFKA_TRANSACTIONAL_ID_PREFIX"] == "fraud-"
         assert found["KAFKA_PRODUCER_PROPERTIES"] == "/etc/kafka-platform/client/producer.properties"
         assert found.keys().isdisjoint({"KAFKA_GROUP_ID", "KAFKA_READ_TOPICS", "KAFKA_CONSUMER_PROPERTIES"})
+
+    def test_every_variable_of_the_platform_is_known_as_such(self) -> None:
+        both = variables(writes=["a"], transactional_prefix="fraud-", connection=replace(CONNECTION, ca_secret="ca"))
+        assert both.keys() == VARIABLES
 
     def test_own_variables_come_last(self) -> None:
         assert container(environment={"B": "2", "A": "1"})["env"][-2:] == [
@@ -483,7 +489,7 @@ MISUSE: list[tuple[dict[str, Any], str]] = [
         {"assignment": Assignment.CONSUMER, "consumer_config": {"session.timeout.ms": "45000"}},
         "consumer_config: session.timeout.ms: the brokers decide on it in the protocol consumer",
     ),
-    ({"environment": {"KAFKA_HOST": "x"}}, "environment: KAFKA_HOST: the platform sets the KAFKA_ variables"),
+    ({"environment": {"KAFKA_GROUP_ID": "x"}}, "environment: KAFKA_GROUP_ID: is set by the platform: use another name"),
     (
         {"environment": {"DB_PASSWORD": "x"}},
         "environment: DB_PASSWORD: a secret does not belong into a variable: name its Secret in secret_files",

@@ -1,0 +1,194 @@
+"""Every object of a worker and of its scaler, as a real API server takes it: by a dry run, nothing is made."""
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from kafka_platform import (
+    CpuScale,
+    CronScale,
+    Egress,
+    KafkaConnection,
+    OffsetReset,
+    PrometheusScale,
+    Scale,
+    WorkerProbe,
+    WorkerProbes,
+    WorkerResources,
+    scaling_objects,
+    worker_objects,
+)
+from kafka_platform.scaling_objects import ScalerSettings
+from kafka_platform.worker_objects import WorkerSettings
+
+NAMESPACE = "worker-objects"
+PROMETHEUS = PrometheusScale(server="http://prometheus:9090", query="sum(waiting)", per_pod=0.5, bearer_secret="token")
+SCALES = {
+    "lag": Scale(records_per_second_per_pod=400, acceptable_delay="10s"),
+    "zero": Scale(lag_threshold=100, min=0, activation_lag=3, cooldown="60s"),
+    "shares": Scale(lag_threshold=100, even=True, ignore_stuck=True),
+    "lagging": Scale(lag_threshold=100, only_lagging_partitions=True),
+    "idle": Scale(lag_threshold=100, allow_idle=True, max=40),
+    "cores": Scale(cpu=CpuScale(), max=4),
+    "query": Scale(prometheus=PROMETHEUS, min=0, max=4),
+    "all": Scale(
+        lag_threshold=100,
+        cpu=CpuScale(percent=60),
+        prometheus=PROMETHEUS,
+        cron=[CronScale(start="0 7 * * 1-5", end="0 19 * * 1-5", pods=4, timezone="Europe/Zurich")],
+        fallback=3,
+    ),
+}
+
+
+def connection(*, full: bool) -> KafkaConnection:
+    return KafkaConnection(
+        cluster="events",
+        namespace=NAMESPACE,
+        bootstrap_servers="events:9092",
+        security_protocol="SASL_SSL" if full else "SASL_PLAINTEXT",
+        sasl_mechanism="SCRAM-SHA-512",
+        ca_secret="kafka-tls" if full else None,
+    )
+
+
+def worker(*, full: bool) -> Iterator[dict[str, Any]]:
+    """All objects of a worker; `full` is with everything that is optional."""
+    optional: dict[str, Any] = {
+        "command": ["/app/run"],
+        "args": ["--all"],
+        "environment": {"LEVEL": "info"},
+        "writes": ["alerts"],
+        "transactional_prefix": "fraud-",
+        "scale": SCALES["lag"],
+        "resources": WorkerResources(cpu_limit="1"),
+        "probes": WorkerProbes(
+            startup=WorkerProbe(command=["test", "-e", "/tmp/ready"], period="1s", failures=60),
+            readiness=WorkerProbe(path="/ready", port=8080),
+            liveness=WorkerProbe(path="/healthz", port=8080),
+        ),
+        "ports": {"http": 8080, "metrics": 9404},
+        "client_namespaces": ["web"],
+        "egress": [Egress(ports=[5432], namespace="db"), Egress(ports=[443], network="10.0.0.0/8"), Egress(ports=[80])],
+        "broker_ports": [9094],
+        "scratch": {"/tmp": "64Mi", "/var/cache/app": "1Gi"},
+        "secret_files": ["db-login"],
+        "pull_secrets": ["registry"],
+        "run_as": 10_001,
+    }
+    settings = WorkerSettings(
+        name="fraud",
+        namespace=NAMESPACE,
+        connection=connection(full=full),
+        image="ghcr.io/acme/fraud-check:1.8.2",
+        reads=["orders"],
+        group="fraud",
+        user="fraud",
+        **(optional if full else {}),
+    )
+    yield worker_objects.config_map(settings, {"consumer.properties": "a=b\n"})
+    yield worker_objects.pod_disruption_budget(settings)
+    yield worker_objects.network_policy(settings, worker_objects.kafka_ports(settings, "events:9092"))
+    yield worker_objects.deployment(settings, "hash")
+    if full:
+        yield worker_objects.service(settings)
+
+
+def scaler(scale: Scale, *, full: bool) -> Iterator[dict[str, Any]]:
+    """All objects of a scaler."""
+    settings = ScalerSettings(
+        name="fraud-scaler",
+        namespace=NAMESPACE,
+        connection=connection(full=full),
+        scale=scale,
+        max=scale.max or 12,
+        target="fraud",
+        topics=["orders", "customers"],
+        group="fraud",
+        offset_reset=OffsetReset.LATEST,
+        user="fraud-scaler" if scale.by_lag else None,
+    )
+    if settings.logs_in:
+        yield scaling_objects.trigger_authentication(settings)
+    if scale.prometheus is not None:
+        yield scaling_objects.prometheus_authentication(settings, scale.prometheus)
+    yield scaling_objects.scaled_object(settings)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _namespace(environment: Mapping[str, str]) -> Iterator[None]:
+    subprocess.run(["kubectl", "create", "namespace", NAMESPACE], env=environment, check=False, capture_output=True)
+    yield
+    delete = ["kubectl", "delete", "namespace", NAMESPACE, "--wait=false"]
+    subprocess.run(delete, env=environment, check=False, capture_output=True)
+
+
+@pytest.fixture
+def keda(environment: Mapping[str, str]) -> None:
+    asked = ["kubectl", "get", "--raw", "/apis/keda.sh/v1alpha1"]
+    if subprocess.run(asked, env=environment, capture_output=True).returncode != 0:
+        pytest.skip("the API server does not serve KEDA's kinds: install KEDA")
+
+
+def dry_run(objects: list[dict[str, Any]], environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["kubectl", "apply", "--server-side", "--dry-run=server", "--validate=strict", "-o", "json", "-f", "-"],
+        input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}),
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["plain", "full"])
+def test_the_api_server_takes_a_worker(full: bool, environment: Mapping[str, str]) -> None:
+    objects = list(worker(full=full))
+    done = dry_run(objects, environment)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr, f"warnings: {done.stderr}"
+    taken = {each["kind"]: each for each in json.loads(done.stdout)["items"]}
+    assert set(taken) == {each["kind"] for each in objects}
+    sent = next(each for each in objects if each["kind"] == "Deployment")["spec"]["template"]["spec"]
+    kept = taken["Deployment"]["spec"]["template"]["spec"]
+    # A field that the API server does not know would be gone.
+    assert kept["containers"][0].get("lifecycle") == sent["containers"][0].get("lifecycle")
+    assert sent.keys() <= kept.keys()
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["plain", "full"])
+def test_no_pod_breaks_the_restricted_security_standard(full: bool, environment: Mapping[str, str]) -> None:
+    labels = ["pod-security.kubernetes.io/warn=restricted", "pod-security.kubernetes.io/warn-version=latest"]
+    label = ["kubectl", "label", "--overwrite", "namespace", NAMESPACE, *labels]
+    subprocess.run(label, env=environment, check=True, capture_output=True)
+    pods = [each for each in worker(full=full) if each["kind"] == "Deployment"]
+    done = dry_run(pods, environment)
+    assert done.returncode == 0, done.stderr
+    assert "would violate PodSecurity" not in done.stderr
+
+
+@pytest.mark.usefixtures("keda")
+@pytest.mark.parametrize("full", [False, True], ids=["plain", "full"])
+@pytest.mark.parametrize("name", SCALES)
+def test_the_api_server_takes_a_scaler(name: str, full: bool, environment: Mapping[str, str]) -> None:
+    objects = list(scaler(SCALES[name], full=full))
+    done = dry_run(objects, environment)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr, f"warnings: {done.stderr}"
+    found = json.loads(done.stdout)
+    *_, taken = found.get("items", [found])
+    sent = objects[-1]["spec"]
+    assert taken["spec"].keys() >= sent.keys()
+    assert taken["spec"]["triggers"] == sent["triggers"]
+    assert taken["spec"].get("fallback") == sent.get("fallback")
+
+
+@pytest.mark.usefixtures("keda")
+def test_the_api_server_would_say_what_is_wrong(environment: Mapping[str, str]) -> None:
+    """The definitions are KEDA's, with its rules, and not something that takes everything."""
+    *_, scaled = scaler(SCALES["lag"], full=False)
+    scaled["spec"]["minReplicaCount"] = 100
+    refused = dry_run([scaled], environment)
+    assert refused.returncode != 0
+    assert "minReplicaCount must be less than or equal to maxReplicaCount" in refused.stderr
