@@ -1,6 +1,6 @@
 """KEDA and metrics-server: where the horizontal pod autoscaler gets its numbers, installed by their own manifests.
 
-They become ready in the background, about a minute after the nodes: KEDA first makes its certificates.
+They become ready in the background, some seconds after the nodes: KEDA first makes its certificates.
 """
 
 import string
