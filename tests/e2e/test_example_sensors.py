@@ -17,9 +17,12 @@ from tests.harness import ROOT, Stack, client_pod, eventually, get, in_pod, kube
 
 SENSORS = ROOT / "examples" / "sensors"
 NAMESPACE, APPLICATIONS = "e2e-sensors", "e2e-sensors-apps"
-RATE = 200
+RATE = 100
 SECONDS = 10
 """How long readings flow before and after each disturbance."""
+
+
+pytestmark = pytest.mark.timeout(1500)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,7 @@ def stack(make_stack: MakeStack) -> Stack:
     workers["sensors-minutes"] |= {"replicas": 2, "environment": {"WINDOW": "2s"}}
     del workers["sensors-alerts"]["scale"]
     workers["sensors-alerts"] |= {"replicas": 2}
-    workers["sensors-alerts"]["environment"] |= {"WORK_MS": "2"}
+    workers["sensors-alerts"]["environment"] |= {"WORK_MS": "1"}
     for worker in workers.values():
         tag = worker["image"]
         image = [
