@@ -191,11 +191,15 @@ class Reader:
             lambda consumer: consumer.assign([TopicPartition(topic, *position) for position in positions.items()])
         )
 
-    async def consume(self, count: int, seconds: float) -> "Taken":
-        """Records and ends of partitions, as soon as there are any, or none after `seconds`."""
+    async def consume(self, count: int, seconds: float, *, patient: bool = False) -> "Taken":
+        """Records and ends of partitions, as soon as there are any, or none after `seconds`.
+
+        `patient` waits for `count` of them until the time is over: then it is also known whether Kafka throttles the caller,
+        which it says right behind the records.
+        """
 
         def take(consumer: Consumer) -> Taken:
-            messages = consume(consumer, count, seconds)
+            messages = consumer.consume(count, seconds) if patient else consume(consumer, count, seconds)
             if not any(map(KafkaMessage.error, messages)):
                 return Taken(messages)
             taken = Taken([each for each in messages if each.error() is None])

@@ -211,7 +211,7 @@ class Reads:
                 break
             if now() >= until + ANSWER_SECONDS:
                 raise errors.timed_out(f"Topic {topic}: Kafka did not answer in time.")
-            taken = await reader.consume(most - len(collected), SLICE_SECONDS)
+            taken = await reader.consume(most - len(collected), SLICE_SECONDS, patient=True)
             judge(taken.errors, lambda _: f"Topic {topic}")
             for record in taken.records:
                 # As it is read, and as it will be handed out.
