@@ -23,12 +23,18 @@ def main() -> None:
     connection = {
         "bootstrap.servers": values["bootstrap-servers"],
         "security.protocol": values["security-protocol"],
-        "sasl.mechanism": values["sasl-mechanism"],
-        "sasl.username": values["username"],
-        "sasl.password": values["password"],
         "socket.timeout.ms": 10_000,
         "error_cb": lambda error: errors.append(error.name()) if error.code() == KafkaError._AUTHENTICATION else None,
     }
+    if "password" in values:
+        connection |= {
+            "sasl.mechanism": values["sasl-mechanism"],
+            "sasl.username": values["username"],
+            "sasl.password": values["password"],
+        }
+    # The authority to trust, and the certificate to log in with, where there are such.
+    files = {"ca.crt": "ssl.ca.location", "user.crt": "ssl.certificate.location", "user.key": "ssl.key.location"}
+    connection |= {setting: str(CREDENTIALS / name) for name, setting in files.items() if name in values}
     action, *rest = arguments
     try:
         result = {"produce": produce, "consume": consume, "commit": commit, "create": create, "topics": topics}[action](

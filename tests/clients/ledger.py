@@ -24,9 +24,18 @@ def connection() -> dict[str, object]:
     def read(name: str) -> str:
         return (CREDENTIALS / name).read_text().strip()
 
-    return {
+    found: dict[str, object] = {
         "bootstrap.servers": read("bootstrap-servers"),
         "security.protocol": read("security-protocol"),
+    }
+    if (CREDENTIALS / "ca.crt").exists():
+        found["ssl.ca.location"] = str(CREDENTIALS / "ca.crt")
+    if (CREDENTIALS / "user.crt").exists():
+        return found | {
+            "ssl.certificate.location": str(CREDENTIALS / "user.crt"),
+            "ssl.key.location": str(CREDENTIALS / "user.key"),
+        }
+    return found | {
         "sasl.mechanism": read("sasl-mechanism"),
         "sasl.username": read("username"),
         "sasl.password": read("password"),

@@ -1,0 +1,193 @@
+"""A Kafka that a real operator of Strimzi runs: skipped, with the reason, in clusters that have none.
+
+`STRIMZI_KAFKA_IMAGE` names the image of the brokers where the operator's own cannot be had. Where the operator has no
+Cruise Control, STRIMZI_BALANCE=false leaves it out: brokers that are added then get no records until there are new topics.
+"""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests import strimzi_api
+from tests.e2e.conftest import MakeStack
+from tests.harness import Stack, client_pod, eventually, get, in_pod, kubectl
+
+NAMESPACE = "e2e-strimzi"
+TENANT = "e2e-strimzi-shop"
+BALANCE = os.environ.get("STRIMZI_BALANCE", "true") == "true"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _operator() -> None:
+    if not strimzi_api.operator_watches(os.environ):
+        pytest.skip(
+            "no operator of Strimzi runs in this cluster (a Deployment with the label app=strimzi that is ready)"
+        )
+
+
+def platform(**kafka: Any) -> dict[str, Any]:
+    small = {"cpu": "100m", "memory": "768Mi"}
+    image = os.environ.get("STRIMZI_KAFKA_IMAGE")
+    settings: dict[str, Any] = {
+        "namespace": NAMESPACE,
+        "kafka": {
+            "engine": "strimzi",
+            "pools": {
+                "controllers": {"roles": ["controller"], "nodes": 1, "storage": "1Gi", "resources": small},
+                "brokers": {"roles": ["broker"], "nodes": 3, "storage": "2Gi", "resources": small},
+            },
+            "listeners": {"internal": {"certificates": True}},
+            "deletion": "allow",
+            **({} if BALANCE else {"unbalanced": True}),
+            **kafka,
+        },
+        "topics": {
+            "orders": {"partitions": 6, "deletion": "allow"},
+            "Ledger_V1": {"partitions": 12, "deletion": "allow"},
+            "secret-plans": {"deletion": "allow"},
+        },
+        "tenants": {
+            "shop": {
+                "namespace": TENANT,
+                "createNamespace": True,
+                "users": {
+                    "password-app": {"writes": ["orders"], "reads": ["orders"], "groups": ["shop-*"]},
+                    "certificate-app": {
+                        "auth": "mtls",
+                        "writes": ["orders"],
+                        "reads": ["orders"],
+                        "groups": ["shop-*"],
+                    },
+                    "writer": {"writes": ["Ledger_*"], "reads": ["Ledger_*"], "groups": ["unused"]},
+                },
+            }
+        },
+    }
+    return settings if image is None else {**settings, "images": {"kafka": image}}
+
+
+@pytest.fixture(scope="module")
+def stack(make_stack: MakeStack, record_testsuite_property: Callable[[str, object], None]) -> Stack:
+    made = make_stack("strimzi", platform())
+    began = time.monotonic()
+    made.up()
+    record_testsuite_property("up_seconds", round(time.monotonic() - began, 1))
+    for user in ("password-app", "certificate-app"):
+        client_pod(TENANT, user, user, programs=["access.py"])
+    return made
+
+
+def answer(user: str, *command: str) -> str:
+    return in_pod(TENANT, user, "python3", "/programs/access.py", *command).strip()
+
+
+def pods() -> dict[str, str]:
+    """The nodes' pods by name, with the identity of each."""
+    found = json.loads(kubectl("-n", NAMESPACE, "get", "pods", "-l", "strimzi.io/cluster=kafka", "-o", "json"))["items"]
+    nodes = [each for each in found if "strimzi.io/pool-name" in each["metadata"]["labels"]]
+    return {each["metadata"]["name"]: each["metadata"]["uid"] for each in nodes}
+
+
+def config(topic: str) -> dict[str, Any]:
+    spec: dict[str, Any] = get("kafkatopic", topic, NAMESPACE)["spec"].get("config", {})
+    return spec
+
+
+@pytest.mark.usefixtures("stack")
+class TestAccess:
+    @pytest.mark.parametrize("user", ["password-app", "certificate-app"])
+    def test_who_may_writes_and_reads(self, user: str) -> None:
+        assert answer(user, "produce", "orders") == "ok"
+        assert answer(user, "consume", "orders", f"shop-{user}") == "ok"
+
+    @pytest.mark.parametrize("user", ["password-app", "certificate-app"])
+    def test_who_may_not_is_denied(self, user: str) -> None:
+        assert answer(user, "produce", "secret-plans") == "TOPIC_AUTHORIZATION_FAILED"
+        assert answer(user, "consume", "orders", "others") == "GROUP_AUTHORIZATION_FAILED"
+
+    def test_a_wrong_password_is_denied(self) -> None:
+        assert answer("password-app", "--password", "wrong", "produce", "orders") == "_AUTHENTICATION"
+
+    def test_the_identity_is_exported(self, stack: Stack) -> None:
+        assert stack.outputs()["clusterId"] == get("kafka", "kafka", NAMESPACE)["status"]["clusterId"]
+
+    def test_an_unchanged_stack_shows_nothing(self, stack: Stack) -> None:
+        stack.preview("--expect-no-changes")
+
+
+def test_a_topic_changes(stack: Stack) -> None:
+    changed = platform()
+    changed["topics"]["orders"] = {"partitions": 9, "retention": "1d", "deletion": "allow"}
+    stack.write(changed)
+    stack.up()
+    found = get("kafkatopic", "orders", NAMESPACE)
+    assert found["spec"]["partitions"] == 9
+    assert config("orders")["retention.ms"] == "86400000"
+    assert any(each["type"] == "Ready" and each["status"] == "True" for each in found["status"]["conditions"])
+    assert answer("password-app", "produce", "orders") == "ok"
+
+
+def test_nothing_is_lost_while_every_broker_restarts(
+    stack: Stack, record_property: Callable[[str, object], None]
+) -> None:
+    """A setting that brokers only read when they start."""
+    client_pod(TENANT, "ledger", "writer", programs=["ledger.py"])
+    before = pods()
+    command = ["kubectl", "-n", TENANT, "exec", "ledger", "--", "python3", "/programs/ledger.py"]
+    with subprocess.Popen([*command, "write", "Ledger_V1", "900"], stdout=subprocess.PIPE, text=True) as writer:
+        time.sleep(5)
+        stack.write(platform(config={"num.io.threads": "9"}))
+        stack.up()
+        eventually(
+            "all brokers restarted",
+            lambda: all(uid != before[name] for name, uid in pods().items() if "-brokers-" in name),
+            600,
+        )
+        in_pod(TENANT, "ledger", "touch", "/tmp/stop")
+        written = json.loads(writer.communicate(timeout=400)[0])
+    record_property("written", written)
+    assert written["failed"] == {}
+    assert written["unfinished"] == 0
+    assert written["sent"] == written["acknowledged"] > 1000
+    read = json.loads(in_pod(TENANT, "ledger", "python3", "/programs/ledger.py", "verify", "Ledger_V1"))
+    record_property("read", read)
+    assert (read["lost"], read["duplicated"], read["out_of_order"]) == (0, 0, 0)
+
+
+def test_a_pool_grows(stack: Stack) -> None:
+    larger = platform(config={"num.io.threads": "9"})
+    larger["kafka"]["pools"]["brokers"]["nodes"] = 4
+    stack.write(larger)
+    stack.up()
+    assert "kafka-brokers-3" in pods()
+    eventually("four brokers are there", lambda: get("kafkanodepool", "brokers", NAMESPACE)["status"]["replicas"] == 4)
+
+
+def test_a_new_password_counts_and_the_old_one_does_not(stack: Stack) -> None:
+    old = in_pod(TENANT, "password-app", "cat", "/etc/kafka-client/password")
+    changed = json.loads(json.dumps(stack.platform))
+    changed["tenants"]["shop"]["users"]["password-app"]["passwordVersion"] = 2
+    stack.write(changed)
+    stack.up()
+    eventually(
+        "the new password is in the pod",
+        lambda: in_pod(TENANT, "password-app", "cat", "/etc/kafka-client/password") != old,
+        120,
+    )
+    assert answer("password-app", "produce", "orders") == "ok"
+    assert answer("password-app", "--password", old, "produce", "orders") == "_AUTHENTICATION"
+
+
+def test_everything_goes(stack: Stack) -> None:
+    began = time.monotonic()
+    stack.destroy()
+    assert time.monotonic() - began < 300
+    eventually("no pod is left", lambda: not pods(), 120)
+    eventually(
+        "nothing wedges the namespace", lambda: not kubectl("get", "namespace", NAMESPACE, "--ignore-not-found"), 120
+    )
