@@ -70,6 +70,9 @@ def _resources(settings: Settings) -> Iterator[Resource]:
         )
     # What they request is rendered in any case.
     yield _workload("runtime", settings.images.runtime, {"cpu": "50m", "memory": "128Mi"}, "Retain")
+    for name, worker in settings.workers.items():
+        requests = {"cpu": worker.resources.cpu, "memory": worker.resources.memory}
+        yield _workload(name, worker.image, requests, "Retain", kind="Deployment")
     if settings.gateway is not None:
         yield from _way_in(settings.gateway)
 
@@ -116,12 +119,12 @@ def _config_map(name: str, part: str, data: dict[str, str]) -> Resource:
     return Resource(type="kubernetes:core/v1:ConfigMap", properties={"metadata": metadata, "data": data})
 
 
-def _workload(name: str, image: str | None, requests: dict[str, str], when_deleted: str) -> Resource:
+def _workload(
+    name: str, image: str | None, requests: dict[str, str], when_deleted: str, kind: str = "StatefulSet"
+) -> Resource:
     container: dict[str, Any] = {"name": name, "image": image or "", "resources": {"requests": requests}}
     spec = {
         "persistentVolumeClaimRetentionPolicy": {"whenDeleted": when_deleted},
         "template": {"spec": {"containers": [container]}},
     }
-    return Resource(
-        type="kubernetes:apps/v1:StatefulSet", properties={"metadata": {"name": name}, "spec": spec}, name=name
-    )
+    return Resource(type=f"kubernetes:apps/v1:{kind}", properties={"metadata": {"name": name}, "spec": spec}, name=name)

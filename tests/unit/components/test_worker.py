@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from confluent_kafka import Consumer, KafkaException, Producer
 from kafka_platform import (
     Assignment,
     Commit,
@@ -21,7 +22,7 @@ from kafka_platform import (
     WorkerResources,
 )
 from kafka_platform.worker_clients import ClientSettings, client_files
-from kafka_platform.worker_model import VARIABLES
+from kafka_platform.worker_model import LIBRDKAFKA_PARTITIONERS, VARIABLES
 from kafka_platform.worker_objects import (
     WorkerSettings,
     deployment,
@@ -43,6 +44,13 @@ CONNECTION = KafkaConnection(
     nodes=3,
     replicas=3,
 )
+LOGIN = {
+    "bootstrap.servers": "localhost:1",
+    "security.protocol": "SASL_PLAINTEXT",
+    "sasl.mechanism": "SCRAM-SHA-512",
+    "sasl.username": "fraud",
+    "sasl.password": "x",
+}
 BY_LAG = Scale(records_per_second_per_pod=400, acceptable_delay="10s")
 OWN = {
     "app.kubernetes.io/name": "kafka",
@@ -363,6 +371,27 @@ class TestClientFiles:
             assert found[file]["group.protocol"] == "consumer"
             assert "partition.assignment.strategy" not in found[file]
         assert found["application.properties"]["spring.kafka.consumer.properties.group.protocol"] == "consumer"
+
+    @pytest.mark.parametrize("assignment", Assignment)
+    def test_librdkafka_takes_the_options_of_a_consumer(self, assignment: Assignment) -> None:
+        found = files(assignment=assignment, consumer_config={"max.poll.interval.ms": "600000"})
+        Consumer(LOGIN | found["librdkafka-consumer.conf"]).close()
+
+    def test_librdkafka_refuses_what_is_the_brokers(self) -> None:
+        """What is refused here is refused there, too: it is no rule of our own."""
+        for option in ("partition.assignment.strategy", "session.timeout.ms", "heartbeat.interval.ms"):
+            value = "range" if option.startswith("partition") else "10000"
+            with pytest.raises(KafkaException):
+                Consumer(LOGIN | files(assignment=Assignment.CONSUMER)["librdkafka-consumer.conf"] | {option: value})
+
+    @pytest.mark.parametrize("by", [each for each in PartitionBy if each is not PartitionBy.CUSTOM])
+    def test_librdkafka_takes_the_options_of_a_producer(self, by: PartitionBy) -> None:
+        Producer(LOGIN | files(partitioning=Partitioning(by=by))["librdkafka-producer.conf"])
+
+    @pytest.mark.parametrize("name", LIBRDKAFKA_PARTITIONERS)
+    def test_librdkafka_has_these_partitioners(self, name: str) -> None:
+        given = Partitioning(by=PartitionBy.CUSTOM, librdkafka=name)
+        Producer(LOGIN | files(partitioning=given)["librdkafka-producer.conf"])
 
     def test_other_options(self) -> None:
         found = files(

@@ -11,12 +11,19 @@ from tests.unit.components.graph import run
 from tests.unit.settings.test_policies import GOOD
 
 KUBECONFIG = {"KUBECONFIG": "/home/somebody/.kube/config"}
+WORKER: dict[str, Any] = {
+    "image": "ghcr.io/acme/fraud-check:1.8.2",
+    "tenant": "shop",
+    "reads": ["orders"],
+    "scale": {"recordsPerSecondPerPod": 400, "acceptableDelay": "10s"},
+}
 EXPOSED = {"tls": {"certificate": "gateway-tls"}, "pods": {"min": 2, "max": 6}, "expose": {"nodePort": 30080}}
 
 
 @pytest.mark.parametrize("gateway", [{}, EXPOSED, {"expose": {"ingressClass": "nginx", "host": "a.example.com"}}])
 def test_a_production_platform_breaks_no_rule(gateway: dict[str, Any]) -> None:
-    found = run(lambda: Platform(parse(GOOD | {"gateway": gateway, "probe": {"gate": True}}), KUBECONFIG))
+    others = {"gateway": gateway, "probe": {"gate": True}, "keda": {}, "workers": {"fraud-check": WORKER}}
+    found = run(lambda: Platform(parse(GOOD | others), KUBECONFIG))
     resources = [
         Resource(
             type=each.urn.split("::")[2].rpartition("$")[2],

@@ -33,9 +33,19 @@ def test_a_probe_keeps_to_them() -> None:
     assert broken(probe={"gate": True}) == []
 
 
+def test_a_worker_keeps_to_them() -> None:
+    worker = {"image": "fraud-check:1.8.2", "tenant": "shop", "reads": ["orders"]}
+    assert broken(workers={"fraud-check": worker}) == []
+
+
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
+        (
+            {"workers": {"fraud-check": {"image": "acme/fraud-check", "tenant": "shop", "reads": ["orders"]}}},
+            "Deployment fraud-check: image acme/fraud-check may be another one tomorrow: write a version or a digest "
+            "(pinned-images)",
+        ),
         (
             {"kafka": {"nodes": 3}},
             "listener INTERNAL: SASL_PLAINTEXT sends records readable: name a certificate in kafka.listeners "
