@@ -15,7 +15,7 @@ from kafka_platform.gateway_model import checked
 from kafka_platform.kubernetes import after, place
 from kafka_platform.names import check_label, check_subdomain, check_topic, check_user, check_workload
 from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
-from kafka_platform.scaling_model import Commit, OffsetReset, Scale, check_scale, scaler_user
+from kafka_platform.scaling_model import Commit, OffsetReset, Scale, check_scale, scaler_user, scaler_user_name
 from kafka_platform.scaling_objects import ScalerSettings
 
 
@@ -50,7 +50,7 @@ class ScalerArgs(Args):
     largest topic has partitions. Default: all partitions together."""
     user: str | None = None
     """Kafka user for KEDA that is there already, with its Secret `<user>-kafka` in the namespace; it needs Describe on the
-    topics and the group. Default: one of its own is made, `<name>`."""
+    topics and the group. Default: one of its own is made, `<name>-scaler`."""
     runtime_image: str = RUNTIME_IMAGE
     """Image of this platform's own programs."""
 
@@ -93,7 +93,7 @@ class Scaler(pulumi.ComponentResource):
     """Most pods that there will be."""
 
     def __init__(self, name: str, args: ScalerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        """`name` is the name of the ScaledObject and of its user; the autoscaler is `keda-hpa-<name>`."""
+        """`name` is the name of the ScaledObject; the autoscaler is `keda-hpa-<name>`."""
         super().__init__("kafka-platform:index:Scaler", name, {}, opts)
         given = ScalerArgs.of(args)
         check_workload(name, "scaler", 33 if given.user is None else 40)
@@ -102,7 +102,7 @@ class Scaler(pulumi.ComponentResource):
         logs_in = given.scale.by_lag and connection.sasl_mechanism is not None
         if logs_in and given.user is None:
             connection = self._with_user(name, given, namespace)
-        user = (given.user or name) if logs_in else None
+        user = (given.user or scaler_user_name(name)) if logs_in else None
         most = given.most_pods()
         self._place(
             ScalerSettings(
@@ -129,7 +129,7 @@ class Scaler(pulumi.ComponentResource):
             f"{name}-access",
             KafkaResourcesArgs(
                 connection=args.connection,
-                users={name: scaler_user(topics=args.topics, group=args.group or "")},
+                users={scaler_user_name(name): scaler_user(topics=args.topics, group=args.group or "")},
                 user_namespace=namespace,
                 runtime_image=args.runtime_image,
             ),

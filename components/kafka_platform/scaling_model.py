@@ -384,5 +384,5 @@ def scaler_user(*, topics: Sequence[str], group: str, namespace: str | None = No
 
 
 def scaler_user_name(name: str) -> str:
-    """The scaler's user of the worker `name`."""
+    """The user that KEDA looks with at the lag of the workload `name`."""
     return f"{name}-scaler"

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from kafka_platform import (
     AclResource,
+    Assignment,
     Cleanup,
+    CronScale,
     HttpGatewayArgs,
     HttpGatewayLimits,
     HttpGatewayPods,
@@ -14,7 +16,13 @@ from kafka_platform import (
     KafkaConnection,
     KafkaResourcesArgs,
     LoadBalancerExposure,
+    OffsetReset,
     Operation,
+    PartitionBy,
+    Partitioning,
+    Scale,
+    StreamWorkerArgs,
+    WorkerProbe,
 )
 from kafka_platform.host import Host
 
@@ -100,6 +108,42 @@ def test_a_gateway_of_another_language(host: Host) -> None:
     assert args.limits == HttpGatewayLimits(requests_per_caller=10)
     assert args.expose.load_balancer == LoadBalancerExposure(port=8443, source_ranges=("10.0.0.0/8",))
     assert [type(port) for port in args.broker_ports] == [int]
+
+
+def test_a_worker_of_another_language(host: Host) -> None:
+    sent = {
+        "connection": {
+            "cluster": "events",
+            "namespace": "streaming",
+            "bootstrapServers": "b:9092",
+            "securityProtocol": "SASL_SSL",
+        },
+        "image": "fraud-check:1.8.2",
+        "reads": ["orders"],
+        "writes": ["alerts"],
+        "partitions": {"orders": 24.0},
+        "scale": {
+            "recordsPerSecondPerPod": 400.0,
+            "acceptableDelay": "10s",
+            "max": 12.0,
+            "cron": [{"start": "0 7 * * *", "end": "0 19 * * *", "pods": 2.0}],
+        },
+        "partitioning": {"by": "roundRobin"},
+        "assignment": "consumer",
+        "offsetReset": "latest",
+        "ports": {"http": 8080.0},
+        "egress": [{"ports": [5432.0], "namespace": "db"}],
+        "probes": {"liveness": {"path": "/healthz", "port": 8080.0}},
+    }
+    mapped: Any = host.map_inputs(sent, host._component_defs["StreamWorker"])
+    args = StreamWorkerArgs.of(mapped)
+    cron = CronScale(start="0 7 * * *", end="0 19 * * *", pods=2)
+    assert args.scale == Scale(records_per_second_per_pod=400, acceptable_delay="10s", max=12, cron=(cron,))
+    assert (type(args.scale.max), type(args.ports["http"]), type(args.egress[0].ports[0])) == (int, int, int)
+    assert args.partitioning == Partitioning(by=PartitionBy.ROUND_ROBIN)
+    assert (args.assignment, args.offset_reset) == (Assignment.CONSUMER, OffsetReset.LATEST)
+    assert args.scratch == {"/tmp": "64Mi"}
+    assert args.probes.liveness == WorkerProbe(path="/healthz", port=8080)
 
 
 def test_an_unknown_key_is_refused() -> None:

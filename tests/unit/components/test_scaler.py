@@ -1,5 +1,6 @@
 """Scaler: what it renders, the graph that it makes, what it refuses."""
 
+import json
 from typing import Any
 
 import pytest
@@ -182,8 +183,9 @@ class TestGraph:
     def test_a_workload_of_somebody_else(self) -> None:
         found = graph(args(target="reader", namespace="shop"))
         assert found["ScaledObject orders-scaled"].inputs["metadata"]["namespace"] == "shop"
-        assert found["Secret orders-access-orders-kafka"].inputs["metadata"]["namespace"] == "shop"
-        assert '"operations":["READ"' not in found["ConfigMap orders-access-declarations"].inputs["data"]["user.orders"]
+        assert found["Secret orders-access-orders-scaler-kafka"].inputs["metadata"]["namespace"] == "shop"
+        declared = found["ConfigMap orders-access-declarations"].inputs["data"]["user.orders-scaler"]
+        assert {each["operations"][0] for each in json.loads(declared)["acls"]} == {"DESCRIBE"}
         assert not [each for each in found if each.startswith("Deployment")]
 
     def test_a_user_that_is_there(self) -> None:
