@@ -25,6 +25,8 @@ from kafka_platform import (
     LatencyProbeArgs,
     StreamWorker,
     StreamWorkerArgs,
+    StrimziOperator,
+    StrimziOperatorArgs,
 )
 from kafka_platform.cluster import RUNTIME_IMAGE
 from kafka_platform.kubernetes import after
@@ -40,6 +42,8 @@ CLUSTER = "kafka"
 GATEWAY = "gateway"
 """Name of the HTTP gateway in its namespace: `http://gateway.<namespace>.svc`."""
 
+STRIMZI = "strimzi"
+"""Name of Strimzi's operator among the resources of a stack."""
 KEDA = "keda"
 """Name of KEDA among the resources of a stack."""
 
@@ -68,6 +72,7 @@ class Platform:
         )
         self._namespaces = self._make_namespaces()
         self.keda = self._keda()
+        self.strimzi = self._strimzi_operator()
         self.cluster = self._cluster()
         self.broker_scaler = self._broker_scaler()
         self.resources = self._resources()
@@ -143,9 +148,30 @@ class Platform:
             opts,
         )
 
+    def _strimzi_operator(self) -> StrimziOperator | None:
+        """Strimzi's operator, if it belongs to the stack: the Kafka has to depend on it."""
+        operator = self._settings.strimzi
+        if operator is None or not operator.install:
+            return None
+        # It may be in a namespace that the stack makes, and watches some.
+        opts = pulumi.ResourceOptions(provider=self._provider, depends_on=self._namespaces)
+        return StrimziOperator(
+            STRIMZI,
+            StrimziOperatorArgs(
+                namespace=operator.namespace,
+                create_namespace=operator.create_namespace,
+                watch_namespaces=operator.watch_namespaces,
+                replicas=operator.replicas,
+                registry=operator.registry,
+                values=operator.values,
+            ),
+            opts,
+        )
+
     def _cluster(self) -> KafkaCluster:
         settings, kafka = self._settings, self._settings.kafka
-        opts = pulumi.ResourceOptions(provider=self._provider, protect=kafka.protect)
+        operator = [] if self.strimzi is None else [self.strimzi]
+        opts = pulumi.ResourceOptions(provider=self._provider, protect=kafka.protect, depends_on=operator)
         if kafka.engine is Engine.STRIMZI:
             return KafkaCluster(
                 CLUSTER,

@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from kafka_platform.probe import LatencyProbe, LatencyProbeArgs
     from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
     from kafka_platform.scaler import Scaler, ScalerArgs
+    from kafka_platform.strimzi_operator import StrimziOperator, StrimziOperatorArgs
     from kafka_platform.worker import StreamWorker, StreamWorkerArgs
 
 __all__ = [
@@ -152,6 +153,8 @@ __all__ = [
     "StreamWorkerArgs",
     "StrimziKafka",
     "StrimziListeners",
+    "StrimziOperator",
+    "StrimziOperatorArgs",
     "TieredStorage",
     "Toleration",
     "TolerationEffect",
@@ -167,6 +170,8 @@ __all__ = [
 
 # What needs Pulumi is imported when it is first used: checking a stack's file takes a fraction of the time without.
 _PULUMI = {
+    "StrimziOperator": "strimzi_operator",
+    "StrimziOperatorArgs": "strimzi_operator",
     "BrokerScaler": "broker_scaler",
     "BrokerScalerArgs": "broker_scaler",
     "ExternalKafka": "cluster",

@@ -20,6 +20,7 @@ from kafka_platform.keda_operator import KedaOperator, KedaOperatorArgs
 from kafka_platform.probe import LatencyProbe, LatencyProbeArgs
 from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
 from kafka_platform.scaler import Scaler, ScalerArgs
+from kafka_platform.strimzi_operator import StrimziOperator, StrimziOperatorArgs
 from kafka_platform.worker import StreamWorker, StreamWorkerArgs
 
 PACKAGE = "kafka-platform"
@@ -33,6 +34,7 @@ _COMPONENTS: dict[type[pulumi.ComponentResource], type] = {
     LatencyProbe: LatencyProbeArgs,
     Scaler: ScalerArgs,
     StreamWorker: StreamWorkerArgs,
+    StrimziOperator: StrimziOperatorArgs,
 }
 
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from kafka_platform.charts import check_registry, merged
+
 VERSION = "2.20.2"
 """The KEDA that this release is tested with; its Helm chart carries the same number."""
 LEAST_VERSION = (2, 17, 0)
@@ -15,7 +17,6 @@ MOST_REPLICAS = 5
 """One pod of each part works and the others wait: more of them only cost."""
 
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
-_REGISTRY = re.compile(r"[a-z0-9][A-Za-z0-9._:/-]*[A-Za-z0-9]")
 
 
 def check_keda(*, version: str, replicas: int, registry: str | None, values: Mapping[str, Any]) -> None:
@@ -28,8 +29,7 @@ def check_keda(*, version: str, replicas: int, registry: str | None, values: Map
         raise ValueError(f"version: {version} is too old: use {least} or newer, such as {VERSION}")
     if not 1 <= replicas <= MOST_REPLICAS:
         raise ValueError(f"replicas: {replicas} is out of range: use 1 to {MOST_REPLICAS}")
-    if registry is not None and not _REGISTRY.fullmatch(registry):
-        raise ValueError(f"registry: {registry!r} is not a registry: write one such as registry.example.com")
+    check_registry(registry)
     if "crds" in values:
         raise ValueError(
             "values: crds: the chart would delete every ScaledObject when it goes: remove the key, the definitions are kept"
@@ -50,12 +50,4 @@ def chart_values(*, replicas: int, registry: str | None, values: Mapping[str, An
         ours["podDisruptionBudget"] = dict.fromkeys(("operator", "metricServer", "webhooks"), budget)
     if registry is not None:
         ours["global"] = {"image": {"registry": registry}}
-    return _merged(ours, values)
-
-
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        merged[key] = _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
-    return merged
+    return merged(ours, values)

@@ -54,6 +54,7 @@ from kafka_platform.probe_model import (
     latency_probe_user,
 )
 from kafka_platform.scaling_model import Commit, OffsetReset, Scale, scaler_user, scaler_user_name
+from kafka_platform.strimzi_chart import check_strimzi_chart
 from kafka_platform.strimzi_model import (
     KAFKA_VERSIONS,
     STRIMZI_VERSION,
@@ -942,6 +943,43 @@ class Worker(_Section):
         return made
 
 
+class StrimziInstallation(_Section):
+    """Strimzi's operator, in the version whose custom resources this platform writes."""
+
+    install: bool = False
+    """Whether it is installed with the stack. Default: the Kubernetes cluster has it already."""
+    namespace: str = "strimzi"
+    """With install: namespace of the operator. Default strimzi."""
+    create_namespace: bool = True
+    """With install: whether the namespace is made (and removed) with the stack. Default true."""
+    watch_namespaces: tuple[str, ...] = ()
+    """With install: namespaces whose Kafkas it runs. Default: all."""
+    replicas: int = 2
+    """With install: pods of the operator; one works, the others take over. Default 2."""
+    registry: str | None = None
+    """With install: registry of the images `strimzi/operator` and its companions. Default: quay.io."""
+    values: Mapping[str, Any] = {}
+    """With install: further values of the Helm chart. Default: none."""
+
+    @field_validator("namespace")
+    @classmethod
+    def _namespace(cls, value: str) -> str:
+        check_label(value, "namespace")
+        return value
+
+    @field_validator("watch_namespaces")
+    @classmethod
+    def _namespaces(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for namespace in value:
+            check_label(namespace, "namespace")
+        return value
+
+    @model_validator(mode="after")
+    def _check(self) -> "StrimziInstallation":
+        check_strimzi_chart(replicas=self.replicas, registry=self.registry)
+        return self
+
+
 class Settings(_Section):
     """The platform of one stack: what stands under `kafka-platform:platform`."""
 
@@ -966,6 +1004,8 @@ class Settings(_Section):
     """Teams by name, with their users."""
     gateway: Gateway | None = None
     """The HTTP gateway; may be left empty. Default: there is none."""
+    strimzi: StrimziInstallation | None = None
+    """Strimzi's operator, for `kafka.engine: strimzi`. Default: the Kubernetes cluster has it."""
     keda: Keda | None = None
     """KEDA; may be left empty, where the Kubernetes cluster has it. Default: nothing is scaled by it."""
     probe: Probe | None = None

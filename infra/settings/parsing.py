@@ -44,6 +44,7 @@ SECTIONS: frozenset[tuple[str, ...]] = frozenset(
         ("gateway", "limits"),
         ("gateway", "expose", "loadBalancer"),
         ("keda",),
+        ("strimzi",),
         ("probe",),
         ("probe", "resources"),
         ("workers",),

@@ -49,6 +49,7 @@ def test_every_component_is_in_the_package(schema: dict[str, Any]) -> None:
         "kafka-platform:index:LatencyProbe",
         "kafka-platform:index:Scaler",
         "kafka-platform:index:StreamWorker",
+        "kafka-platform:index:StrimziOperator",
     }
 
 

@@ -144,6 +144,23 @@ _STRIMZI: list[tuple[str, str]] = [
         _strimzi(", scaling: {pool: brokers, max: 9, diskAbove: 70%}"),
         "kafka.scaling: KEDA scales the brokers: write keda: {} if it is in the cluster, or install: true",
     ),
+    ("strimzi: {install: true}", "strimzi: the engine is embedded: remove the key, or write kafka.engine: strimzi"),
+    (
+        _strimzi() + "\nstrimzi: {replicas: 3}",
+        "strimzi.replicas: the operator is in the cluster already: remove the key, or write install: true",
+    ),
+    (
+        _strimzi() + "\nstrimzi: {install: true, replicas: 9}",
+        "strimzi.replicas: 9 is out of range: use 1 to 5",
+    ),
+    (
+        _strimzi() + "\nstrimzi: {install: true, watchNamespaces: [other]}",
+        "strimzi.watchNamespaces: 'streaming' is not among them, and the Kafka is there: add it, or remove the key",
+    ),
+    (
+        _strimzi() + "\nstrimzi: {install: true, namespace: streaming}",
+        "strimzi.namespace: 'streaming' is made by this file already: write createNamespace: false, or another name",
+    ),
     (
         _strimzi(", quotas: {leastFree: 5}"),
         "kafka.quotas.leastFree: 5 is a bare number: write a share such as 5%",
@@ -288,7 +305,10 @@ PLATFORM: list[tuple[str, str]] = [
     ("gateway: {pods: 3}", "gateway.pods: 3 is not a mapping: write keys below it, such as min, max, cpuPercent"),
     ("gatway: {pods: {min: 3}}", "gatway: unknown key: did you mean 'gateway'?"),
     ("gateway: true", "gateway: true is not a mapping: write keys below it, such as pods, resources, expose"),
-    ("gateway: {replicas: 3}", "gateway.replicas: unknown key: did you mean kafka.defaults.replicas or keda.replicas?"),
+    (
+        "gateway: {replicas: 3}",
+        "gateway.replicas: unknown key: did you mean kafka.defaults.replicas, strimzi.replicas or keda.replicas?",
+    ),
     ("gateway: {pods: {minimum: 3}}", "gateway.pods.minimum: unknown key: did you mean 'min'?"),
     ("gateway: {pods: {min: 0}}", "gateway.pods.min: 0 is out of range: use 1 to 200"),
     ("gateway: {pods: {min: 4, max: 2}}", "gateway.pods.max: 2 is out of range: use 4 (min) to 200"),
@@ -470,7 +490,7 @@ gateway: {anonymous: web}
     ),
     (
         "services: {fraud: {image: a}}",
-        "services: unknown key: use one of environment, namespace, createNamespace, kubernetes, images, kafka, topics, topicFiles, tenants, gateway, keda, probe, workers",
+        "services: unknown key: use one of environment, namespace, createNamespace, kubernetes, images, kafka, topics, topicFiles, tenants, gateway, strimzi, keda, probe, workers",
     ),
     (
         "tenants: {shop: {users: {app: {namespace: shop}}}}",
