@@ -9,7 +9,7 @@ import pulumi
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.kubernetes import Manifest, labels, metadata
 from kafka_platform.model import Acl, AclResource, Login, Operation, Topic, User
-from kafka_platform.names import LONGEST_CERTIFICATE_NAME, is_subdomain
+from kafka_platform.names import LONGEST_CERTIFICATE_NAME, is_subdomain, user_secret
 from kafka_platform.strimzi_objects import API, CLUSTER_LABEL, wait_annotations
 
 COMPONENT = "resources"
@@ -127,6 +127,11 @@ def _quotas(declared: User) -> Manifest:
 def check_strimzi_users(users: Mapping[str, User]) -> None:
     """Raises for a user that Strimzi cannot make."""
     for name, declared in sorted(users.items()):
+        # Strimzi keeps each user's credentials in a Secret that is called as the user.
+        if user_secret(name) in users:
+            raise ValueError(
+                f"user {user_secret(name)}: its Secret is called as the one that user {name} is given: rename one of them"
+            )
         if declared.auth is Login.MTLS and len(name) > LONGEST_CERTIFICATE_NAME:
             raise ValueError(
                 f"user {name}: auth: a name in a certificate has at most {LONGEST_CERTIFICATE_NAME} characters: use a shorter one"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from kafka_platform.broker_scaling import check_broker_scaling
 from kafka_platform.model import Engine, Login
-from kafka_platform.names import LONGEST_CERTIFICATE_NAME
+from kafka_platform.names import LONGEST_CERTIFICATE_NAME, user_secret
 from kafka_platform.strimzi_model import Authentication
 
 from infra.settings.faults import Fault, Known, suggest
@@ -140,6 +140,12 @@ def _users(settings: Settings) -> Iterator[Fault]:
     for tenant_name, tenant in settings.tenants.items():
         for name, user in tenant.users.items():
             path = ("tenants", tenant_name, "users", name)
+            if by_strimzi and user_secret(name) in settings.users:
+                other = user_secret(name)
+                message = (
+                    f"Strimzi keeps the credentials of user {other!r} in the Secret that this one is given: rename one"
+                )
+                yield Fault(path=path, message=message)
             if user.auth is Login.MTLS and not takes_certificates:
                 fix = (
                     "write kafka.listeners.internal.certificates: true"

@@ -150,6 +150,22 @@ def test_a_platform_with_strimzi() -> None:
     assert "payments" in str(found["Kafka kafka-kafka"].inputs["spec"]["kafka"]["listeners"])
 
 
+def test_workers_and_the_probe_trust_the_authority_of_strimzi() -> None:
+    worker = {
+        "image": "registry.example.com/fraud:1.0",
+        "tenant": "payments",
+        "reads": ["orders"],
+        "scale": {"recordsPerSecondPerPod": 400, "acceptableDelay": "10s", "max": 6},
+    }
+    found, _ = build({**STRIMZI, "keda": {}, "probe": {}, "workers": {"fraud": worker}})
+    assert {"KafkaUser kafka-user-fraud", "KafkaUser kafka-user-latency-probe"} <= found.keys()
+    # KEDA and the worker are in the tenant's namespace, where the authority comes with the user's credentials.
+    login = found["TriggerAuthentication fraud-scaler-login"].inputs
+    assert login["metadata"]["namespace"] == "payments"
+    assert {"key": "ca.crt", "name": "fraud-scaler-kafka", "parameter": "ca"} in login["spec"]["secretTargetRef"]
+    assert "ca.crt" in found["Secret kafka-fraud-kafka"].inputs["data"]["value"]
+
+
 def test_what_is_protected() -> None:
     found, _ = build(STRIMZI)
     protected = {name for name, each in found.items() if each.protected}

@@ -240,6 +240,11 @@ def test_a_user_that_cannot_be_made_is_refused(connection: KafkaConnection, user
         KafkaResourcesArgs(connection=connection, users={"app": user})
 
 
+def test_two_users_do_not_share_a_secret() -> None:
+    with pytest.raises(ValueError, match="user app-kafka: its Secret is called as the one that user app is given"):
+        KafkaResourcesArgs(connection=strimzi_connection(), users={"app": User(), "app-kafka": User()})
+
+
 def test_a_name_that_no_certificate_takes_is_refused() -> None:
     with pytest.raises(ValueError, match="a name in a certificate has at most 64 characters"):
         KafkaResourcesArgs(connection=strimzi_connection(), users={"a" * 65: User(auth=Login.MTLS)})

@@ -182,6 +182,11 @@ _STRIMZI: list[tuple[str, str]] = [
         "tenants.shop.users.app.auth: no listener takes certificates: write kafka.listeners.internal.certificates: true",
     ),
     (
+        _strimzi() + "\ntenants: {shop: {users: {app: {}, app-kafka: {}}}}",
+        "tenants.shop.users.app: Strimzi keeps the credentials of user 'app-kafka' in the Secret that this one is given: "
+        "rename one",
+    ),
+    (
         _strimzi() + "\ntenants: {shop: {quotas: {requestPercentage: 0.5}, users: {app: {}}}}",
         "tenants.shop.quotas.requestPercentage: 0.5: Strimzi takes whole percents: use 1",
     ),
