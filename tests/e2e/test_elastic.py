@@ -1,0 +1,95 @@
+"""A worker from zero to many pods and back, under a burst, new versions, a drained node and a Kafka that is away."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.e2e.conftest import MakeStack
+from tests.elastic import DRIVER, Watch, drive, platform, replicas, report, topics_of
+from tests.harness import Stack, client_pod, eventually, kubectl, why_no_keda
+
+NAMESPACE = "e2e-elastic"
+WORKER = "sorter"
+READINGS = topics_of(WORKER)[0]
+BURST = 20_000
+MOST = 6
+AWAY_SECONDS = 45
+"""How long Kafka is away: longer than the cooldown and than three failed looks."""
+SCALE = {
+    "min": 0,
+    "max": MOST,
+    "recordsPerSecondPerPod": 190,
+    "acceptableDelay": "5s",
+    # Much shorter than the defaults, so that all of it is seen in a few minutes.
+    "polling": "2s",
+    "cooldown": "20s",
+    "stabilization": "10s",
+    "scaleDownPeriod": "5s",
+}
+SELECTOR = f"app.kubernetes.io/component=worker,app.kubernetes.io/instance={WORKER}"
+
+
+@pytest.fixture(scope="module")
+def stack(make_stack: MakeStack) -> Stack:
+    reason = why_no_keda()
+    if reason is not None:
+        pytest.skip(reason)
+    stack = make_stack("e2e-elastic", platform(NAMESPACE, {WORKER: {"scale": SCALE}}))
+    stack.up()
+    client_pod(NAMESPACE, DRIVER, DRIVER, programs=["elastic.py"])
+    return stack
+
+
+def test_a_burst_from_zero_and_back(stack: Stack) -> None:
+    assert replicas(NAMESPACE, WORKER) == (0, 0), "nothing waits, and there are pods"
+    with Watch(NAMESPACE, WORKER) as watch:
+        burst = drive(NAMESPACE, "burst", READINGS, "0", str(BURST))
+        found = report(NAMESPACE, WORKER, burst, 180)
+        eventually("no pod is left when nothing waits", lambda: replicas(NAMESPACE, WORKER) == (0, 0), 180)
+    assert burst["acknowledged"] == BURST
+    assert (found["lost"], found["out_of_order"]) == (0, 0), found
+    assert found["duplicated"] < BURST // 100, found
+    assert watch.most == MOST, [there for _, _, there in watch.seen]
+    stack.preview("--expect-no-changes")
+
+
+@pytest.mark.usefixtures("stack")
+def test_new_versions_and_a_drained_node_lose_nothing() -> None:
+    with ThreadPoolExecutor(1) as threads:
+        writing = threads.submit(drive, NAMESPACE, "write", READINGS, str(BURST), "400:75")
+        eventually("pods come", lambda: replicas(NAMESPACE, WORKER)[1] >= 2, 60)
+        kubectl("-n", NAMESPACE, "rollout", "restart", f"deployment/{WORKER}")
+        kubectl("-n", NAMESPACE, "rollout", "status", f"deployment/{WORKER}", "--timeout=120s")
+        pods = ("-n", NAMESPACE, "get", "pods", f"--selector={SELECTOR}")
+        node = kubectl(*pods, "-o", "jsonpath={.items[*].spec.nodeName}").split()[0]
+        try:
+            kubectl("drain", node, f"--pod-selector={SELECTOR}", "--delete-emptydir-data", "--timeout=120s")
+            written = writing.result()
+        finally:
+            kubectl("uncordon", node)
+    found = report(NAMESPACE, WORKER, written, 120)
+    assert (found["lost"], found["out_of_order"]) == (0, 0), found
+    assert found["duplicated"] < found["dealt_with"] // 100, found
+    # Each pod that comes or goes makes the group share out once, and a pod that comes with others not even that.
+    assert found["assignments_of_a_pod"] <= 2 * (MOST + 2), found
+
+
+@pytest.mark.usefixtures("stack")
+def test_pods_stay_while_kafka_is_away() -> None:
+    first = BURST + 100_000
+    with ThreadPoolExecutor(1) as threads:
+        writing = threads.submit(drive, NAMESPACE, "write", READINGS, str(first), "400:25")
+        eventually("pods come", lambda: replicas(NAMESPACE, WORKER)[1] >= 2, 60)
+        written = writing.result()
+    before = replicas(NAMESPACE, WORKER)[0]
+    assert before >= 1
+    with Watch(NAMESPACE, WORKER) as watch:
+        kubectl("-n", NAMESPACE, "scale", "statefulset/kafka", "--replicas=0")
+        time.sleep(AWAY_SECONDS)
+        fewest = min(wanted for _, wanted, _ in watch.seen)
+        kubectl("-n", NAMESPACE, "scale", "statefulset/kafka", "--replicas=1")
+    assert fewest >= 1, [wanted for _, wanted, _ in watch.seen]
+    found = report(NAMESPACE, WORKER, written, 180)
+    assert (found["lost"], found["out_of_order"]) == (0, 0), found
+    eventually("no pod is left when nothing waits", lambda: replicas(NAMESPACE, WORKER) == (0, 0), 180)
