@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 CREDENTIALS = Path("/etc/kafka-client")
 KEYS = 1200
@@ -32,6 +32,8 @@ DEALT_WITH = struct.Struct("!qdd")
 ASSIGNED = b"assigned"
 """Key of the records that tell of a rebalance; those of others are numbers."""
 PADDING = b"." * 84
+NOT_OURS = {KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS}
+"""What Kafka answers to a commit of a member that others take for gone, or that has to join again first."""
 
 
 def options(*variables: str) -> dict[str, Any]:
@@ -69,7 +71,7 @@ class Worker:
         """Until the pod is told to end."""
         signal.signal(signal.SIGTERM, self.end)
         topics = os.environ["KAFKA_READ_TOPICS"].split(",")
-        self.consumer.subscribe(topics, on_assign=self.assigned, on_revoke=lambda *_: self.commit())
+        self.consumer.subscribe(topics, on_assign=self.assigned, on_revoke=lambda *_: self.commit(), on_lost=self.lost)
         committed = time.monotonic()
         while not self.ended:
             message = self.consumer.poll(0.2)
@@ -103,8 +105,18 @@ class Worker:
         if self.producer.flush(30):
             raise SystemExit("what was dealt with could not be written: not committed, another pod does it again")
         offsets = [TopicPartition(*place, offset) for place, offset in self.dealt_with.items()]
+        try:
+            self.consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as failure:
+            if failure.args[0].code() in NOT_OURS:
+                self.dealt_with = {}  # whoever has the partitions now does it again
+            return  # otherwise Kafka is away for a moment: with the next ones
         self.dealt_with = {}
-        self.consumer.commit(offsets=offsets, asynchronous=False)
+
+    def lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        """Somebody else has these partitions already: what was dealt with is not ours to commit."""
+        for each in partitions:
+            self.dealt_with.pop((each.topic, each.partition), None)
 
 
 class Writer:
