@@ -23,8 +23,8 @@ from tests.harness import ROOT, Stack, client_pod, kubectl, why_no_keda
 
 NAMESPACE = "bench-elastic"
 RATE, FACTOR = 120, 4
-PHASE_SECONDS = 100
-SETTLED_SECONDS = 50
+PHASE_SECONDS = 70
+SETTLED_SECONDS = 35
 """So long after a step in the load the pods are what they shall be."""
 MOST = 6
 PER_POD = 160

@@ -102,6 +102,17 @@ _UNKNOWN_FATE = frozenset(
     }
 )
 _TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
+UNTIL_BETTER = frozenset(
+    {
+        KafkaError._WAIT_COORD,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.REBALANCE_IN_PROGRESS,
+    }
+)
+"""What passes by itself; librdkafka does not say so of them (`retriable`)."""
+_AWAY = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._QUEUE_FULL})
 _REJECTED = frozenset({KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED})
 
 
@@ -137,6 +148,6 @@ def from_kafka(error: KafkaError, what: str) -> GatewayError:
         return unauthorized(f"{what}: not sent, because Kafka does not accept these credentials any more.")
     if code == KafkaError.THROTTLING_QUOTA_EXCEEDED:
         return too_many(f"{what}: over this user's quota.")
-    if error.retriable() or code in {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._QUEUE_FULL}:
+    if error.retriable() or code in _AWAY or code in UNTIL_BETTER:
         return GatewayError(HTTPStatus.SERVICE_UNAVAILABLE, 50003, f"{what}: {text}: try again.", [retry_after(1)])
     return GatewayError(HTTPStatus.INTERNAL_SERVER_ERROR, 50002, f"{what}: {text}.")

@@ -69,6 +69,7 @@ class Request:
     __slots__ = (
         "_query",
         "authorization",
+        "begun",
         "caller",
         "content_length",
         "content_type",
@@ -83,6 +84,8 @@ class Request:
         self.receive = receive
         self.send = send
         self.caller: Caller
+        self.begun = False
+        """Whether an answer of unknown length was begun: nothing else can be answered then."""
         self.content_type = b""
         self.content_length: int | None = None
         self.authorization: bytes | None = None
@@ -228,6 +231,7 @@ class Request:
 
     async def begin(self, content_type: str, headers: Iterable[Header] = ()) -> None:
         """Begin an answer of unknown length; its pieces follow by `piece`."""
+        self.begun = True
         await self.send(
             {
                 "type": "http.response.start",

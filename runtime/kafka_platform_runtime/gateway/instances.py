@@ -69,15 +69,6 @@ _LONGEST_PATTERN = 500
 _TAKEN_OVER = frozenset(
     {KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_INSTANCE_ID, KafkaError._STATE}
 )
-_UNTIL_BETTER = frozenset(
-    {
-        KafkaError._WAIT_COORD,
-        KafkaError.NOT_COORDINATOR,
-        KafkaError.COORDINATOR_NOT_AVAILABLE,
-        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-        KafkaError.REBALANCE_IN_PROGRESS,
-    }
-)
 _DENIED = frozenset({KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.TOPIC_AUTHORIZATION_FAILED})
 
 
@@ -202,7 +193,7 @@ class Instance:
                 f"{self._subject}: the group has given its partitions to others meanwhile: nothing was committed, and what "
                 "was not committed is delivered again."
             )
-        if error.code() in _UNTIL_BETTER:
+        if error.code() in errors.UNTIL_BETTER:
             return GatewayError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 50003,

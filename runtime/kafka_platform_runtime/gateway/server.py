@@ -156,6 +156,8 @@ class Gateway:
             status = LEFT
         except Exception as error:
             response = self._faulty(request.method, name, error)
+            if request.begun:  # the server closes the connection of an answer that is not ended
+                status, response = response.status, None
         finally:
             if request.held:
                 self.budget.give(request.held)
