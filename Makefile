@@ -8,7 +8,7 @@ ENV := eval "$$($(PYTHON) -m sandbox env)"
 PYTEST := $(ENV) && $(VENV)/bin/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test up down status check unit cluster e2e bench bench-preview bench-deploy bench-brokers bench-gateway
+.PHONY: help demo test up down status check unit cluster e2e bench bench-preview bench-deploy bench-brokers bench-gateway bench-elastic
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,7 +51,7 @@ cluster: up ## Tests against a real API server and engine
 e2e: up ## Tests with real pods and real records
 	@$(PYTEST) tests/e2e
 
-bench: bench-preview bench-deploy bench-brokers bench-gateway ## All benchmarks; each ends with one line of JSON
+bench: bench-preview bench-deploy bench-brokers bench-gateway bench-elastic ## All benchmarks; each ends with one line of JSON
 
-bench-preview bench-deploy bench-brokers bench-gateway: up
+bench-preview bench-deploy bench-brokers bench-gateway bench-elastic: up
 	@$(ENV) && exec $(VENV)/bin/python -m tests.bench.$(subst bench-,,$@)
