@@ -3,8 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 from sandbox.build import SOURCE, BuildFolders, go
@@ -42,22 +41,18 @@ def definitions(folder: Path) -> list[Path]:
     return [standard / f"gateway.networking.k8s.io_{kind}.yaml" for kind in KINDS]
 
 
-@contextmanager
-def installed(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
-    """The cluster serves the kinds of the Gateway API; those that were not there before are removed afterwards."""
+def install(folder: Path, environment: Mapping[str, str]) -> None:
+    """The cluster serves the kinds of the Gateway API from now on; they stay, as several tests may use them at the same time.
+
+    Raises:
+        RuntimeError: the definitions cannot be had, with the reason.
+    """
 
     def kubectl(*arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(["kubectl", *arguments], env=environment, check=check, capture_output=True, text=True)
 
     names = [f"customresourcedefinition/{kind}.gateway.networking.k8s.io" for kind in KINDS]
-    if kubectl("get", *names, check=False).returncode == 0:
-        yield
-        return
-    files = definitions(folder)
-    # By the server: the definitions are too large for the annotation that would be kept otherwise.
-    kubectl("apply", "--server-side", *(f"--filename={file}" for file in files))
-    try:
-        kubectl("wait", "--for=condition=Established", "--timeout=60s", *names)
-        yield
-    finally:
-        kubectl("delete", "--ignore-not-found", *names)
+    if kubectl("get", *names, check=False).returncode != 0:
+        # By the server: the definitions are too large for the annotation that would be kept otherwise.
+        kubectl("apply", "--server-side", *(f"--filename={file}" for file in definitions(folder)))
+    kubectl("wait", "--for=condition=Established", "--timeout=60s", *names)

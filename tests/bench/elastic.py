@@ -32,7 +32,7 @@ PER_POD = 160
 BURST = 200_000
 PATIENCE_SECONDS = 900
 LIMITS: dict[str, Any] = {"min": 1, "max": MOST}
-BY_LAG: dict[str, Any] = {"recordsPerSecondPerPod": PER_POD, "acceptableDelay": "2s"}
+BY_LAG: dict[str, Any] = {"recordsPerSecondPerPod": PER_POD, "acceptableDelay": "8s"}
 WORKERS: dict[str, dict[str, Any]] = {
     "by-lag": {"scale": {**LIMITS, **BY_LAG}},
     "fixed": {"replicas": MOST},

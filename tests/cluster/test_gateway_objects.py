@@ -98,8 +98,8 @@ def rendered(expose: Exposure, *, full: bool) -> Iterator[dict[str, Any]]:
 @pytest.fixture(scope="module", autouse=True)
 def _namespace(environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     subprocess.run(["kubectl", "create", "namespace", NAMESPACE], env=environment, check=False, capture_output=True)
-    with gateway_api.installed(tmp_path_factory.mktemp("gateway-api"), environment):
-        yield
+    gateway_api.install(tmp_path_factory.mktemp("gateway-api"), environment)
+    yield
     delete = ["kubectl", "delete", "namespace", NAMESPACE, "--wait=false"]
     subprocess.run(delete, env=environment, check=False, capture_output=True)
 

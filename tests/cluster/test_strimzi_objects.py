@@ -25,8 +25,8 @@ def _namespace(environment: Mapping[str, str], tmp_path_factory: pytest.TempPath
     except SandboxError as error:
         pytest.skip(f"the API server does not serve Strimzi's kinds: {error}")
     subprocess.run(["kubectl", "create", "namespace", NAMESPACE], env=environment, check=False, capture_output=True)
-    with gateway_api.installed(tmp_path_factory.mktemp("gateway-api"), environment):
-        yield
+    gateway_api.install(tmp_path_factory.mktemp("gateway-api"), environment)
+    yield
     delete = ["kubectl", "delete", "namespace", NAMESPACE, "--wait=false"]
     subprocess.run(delete, env=environment, check=False, capture_output=True)
 

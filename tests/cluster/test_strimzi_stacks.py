@@ -3,7 +3,7 @@
 import json
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,12 @@ SHIPPED = ["staging", "prod"]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _kinds(environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _kinds(environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> None:
     try:
         strimzi_api.install(environment)
     except SandboxError as error:
         pytest.skip(f"the API server does not serve Strimzi's kinds: {error}")
-    with gateway_api.installed(tmp_path_factory.mktemp("gateway-api"), environment):
-        yield
+    gateway_api.install(tmp_path_factory.mktemp("gateway-api"), environment)
 
 
 def in_namespaces_of_its_own(platform: dict[str, Any], prefix: str) -> dict[str, Any]:

@@ -264,36 +264,36 @@ def test_routes_of_the_gateway_api(stack: Stack, settings: dict[str, Any], tmp_p
     """No controller is here to serve them: its word that a Gateway is programmed is said by hand."""
     del settings["gateway"]["tls"]
     host = "data.example.com"
-    with gateway_api.installed(tmp_path, os.environ):
-        settings["gateway"]["expose"] = {"gateway": "infra/public", "host": host}
-        stack.write(settings)
-        stack.up()
-        route = get("httproute", "gateway", NAMESPACE)["spec"]
-        assert route["parentRefs"][0] | {"namespace": "infra", "name": "public"} == route["parentRefs"][0]
-        assert not kubectl("-n", NAMESPACE, "get", "service", "gateway-external", "--ignore-not-found")
-        assert steps(stack) == {}
+    gateway_api.install(tmp_path, os.environ)
+    settings["gateway"]["expose"] = {"gateway": "infra/public", "host": host}
+    stack.write(settings)
+    stack.up()
+    route = get("httproute", "gateway", NAMESPACE)["spec"]
+    assert route["parentRefs"][0] | {"namespace": "infra", "name": "public"} == route["parentRefs"][0]
+    assert not kubectl("-n", NAMESPACE, "get", "service", "gateway-external", "--ignore-not-found")
+    assert steps(stack) == {}
 
-        settings["gateway"]["expose"] = {"gatewayClass": "nobody", "host": host, "certificate": "data-tls"}
-        stack.write(settings)
-        up = stack.start("up", "--yes")
-        found = ["-n", NAMESPACE, "get", "gateway.gateway.networking.k8s.io", "gateway", "--ignore-not-found"]
-        eventually("the Gateway", lambda: bool(kubectl(*found)), 60)
-        assert up.poll() is None, "it waits for the Gateway"
-        programmed = {
-            "type": "Programmed", "status": "True", "reason": "Programmed", "message": "",
-            "lastTransitionTime": "2026-01-01T00:00:00Z", "observedGeneration": 1,
-        }  # fmt: skip
-        patch = json.dumps({"status": {"conditions": [programmed]}})
-        named = ["gateway.gateway.networking.k8s.io", "gateway", "--subresource=status", "--type=merge", "-p", patch]
-        kubectl("-n", NAMESPACE, "patch", *named)
-        output, _ = up.communicate(timeout=120)
-        assert up.returncode == 0, output
-        assert steps(stack) == {}
+    settings["gateway"]["expose"] = {"gatewayClass": "nobody", "host": host, "certificate": "data-tls"}
+    stack.write(settings)
+    up = stack.start("up", "--yes")
+    found = ["-n", NAMESPACE, "get", "gateway.gateway.networking.k8s.io", "gateway", "--ignore-not-found"]
+    eventually("the Gateway", lambda: bool(kubectl(*found)), 60)
+    assert up.poll() is None, "it waits for the Gateway"
+    programmed = {
+        "type": "Programmed", "status": "True", "reason": "Programmed", "message": "",
+        "lastTransitionTime": "2026-01-01T00:00:00Z", "observedGeneration": 1,
+    }  # fmt: skip
+    patch = json.dumps({"status": {"conditions": [programmed]}})
+    named = ["gateway.gateway.networking.k8s.io", "gateway", "--subresource=status", "--type=merge", "-p", patch]
+    kubectl("-n", NAMESPACE, "patch", *named)
+    output, _ = up.communicate(timeout=120)
+    assert up.returncode == 0, output
+    assert steps(stack) == {}
 
-        settings["gateway"]["expose"] = {"nodePort": NODE_PORT}
-        stack.write(settings)
-        stack.up()
-        assert not kubectl(*found)
+    settings["gateway"]["expose"] = {"nodePort": NODE_PORT}
+    stack.write(settings)
+    stack.up()
+    assert not kubectl(*found)
 
 
 def test_without_a_gateway(stack: Stack, settings: dict[str, Any]) -> None:
