@@ -148,7 +148,6 @@ def scaled_object(
             },
             "maxReplicaCount": scaling.max,
             "minReplicaCount": scaling.min,
-            "pollingInterval": 60,
             "scaleTargetRef": {"apiVersion": API, "kind": "KafkaNodePool", "name": scaling.pool},
             "triggers": triggers,
         },

@@ -57,12 +57,12 @@ def scaled_object(settings: ScalerSettings) -> Manifest:
         "advanced": {"horizontalPodAutoscalerConfig": {"behavior": _behavior(settings)}},
         "maxReplicaCount": settings.max,
         "minReplicaCount": scale.min,
-        "pollingInterval": seconds(scale.polling),
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": settings.target_kind, "name": settings.target},
         "triggers": _triggers(settings),
     }
-    if scale.min == 0:
+    if scale.min == 0:  # KEDA's own look matters for the first and the last pod only, and it warns where it does not
         spec["cooldownPeriod"] = seconds(scale.cooldown)
+        spec["pollingInterval"] = seconds(scale.polling)
     if scale.fallback_pods is not None:
         spec["fallback"] = {
             "behavior": "currentReplicasIfHigher",

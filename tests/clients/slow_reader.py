@@ -6,12 +6,13 @@
 Runs in a pod with the credentials of a user in /etc/kafka-client.
 """
 
+import contextlib
 import signal
 import sys
 import time
 from pathlib import Path
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 CREDENTIALS = Path("/etc/kafka-client")
 
@@ -44,7 +45,9 @@ def read(topic: str, group: str, milliseconds: int) -> None:
         message = client.poll(0.5)
         if message is not None and message.error() is None:
             time.sleep(milliseconds / 1000)
-            client.commit(message, asynchronous=False)
+            # Refused while the group shares out its partitions: whoever has this one then reads the record again.
+            with contextlib.suppress(KafkaException):
+                client.commit(message, asynchronous=False)
     client.close()
 
 
