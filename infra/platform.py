@@ -10,7 +10,11 @@ import pulumi_kubernetes
 from kafka_platform import (
     BrokerScaler,
     BrokerScalerArgs,
+    CertManager,
+    CertManagerArgs,
     Deletion,
+    DrainCleaner,
+    DrainCleanerArgs,
     Engine,
     ExternalKafka,
     HttpGateway,
@@ -23,6 +27,8 @@ from kafka_platform import (
     KedaOperatorArgs,
     LatencyProbe,
     LatencyProbeArgs,
+    PrometheusStack,
+    PrometheusStackArgs,
     StreamWorker,
     StreamWorkerArgs,
     StrimziOperator,
@@ -36,12 +42,19 @@ from kafka_platform.scaling_model import scaler_user_name
 from pulumi_kubernetes.core.v1 import Namespace
 
 from infra.settings import Gateway, Probe, Settings, Worker
+from infra.settings.operators import Operator
 
 CLUSTER = "kafka"
 """Name of the cluster in its namespace: bootstrap servers are `kafka.<namespace>.svc:9092`."""
 GATEWAY = "gateway"
 """Name of the HTTP gateway in its namespace: `http://gateway.<namespace>.svc`."""
 
+CERT_MANAGER = "cert-manager"
+"""Name of cert-manager among the resources of a stack."""
+PROMETHEUS = "prometheus"
+"""Name of Prometheus among the resources of a stack."""
+DRAIN_CLEANER = "drain-cleaner"
+"""Name of Strimzi's Drain Cleaner among the resources of a stack."""
 STRIMZI = "strimzi"
 """Name of Strimzi's operator among the resources of a stack."""
 KEDA = "keda"
@@ -71,8 +84,11 @@ class Platform:
             upsert_existing_objects=True,
         )
         self._namespaces = self._make_namespaces()
+        self.cert_manager = self._cert_manager()
+        self.prometheus = self._prometheus()
         self.keda = self._keda()
         self.strimzi = self._strimzi_operator()
+        self.drain_cleaner = self._drain_cleaner()
         self.cluster = self._cluster()
         self.broker_scaler = self._broker_scaler()
         self.resources = self._resources()
@@ -128,45 +144,54 @@ class Platform:
             made.append(Namespace(f"namespace-{name}", metadata={"name": name}, opts=opts))
         return made
 
+    def _operator(self, *needed: pulumi.Resource | None) -> pulumi.ResourceOptions:
+        """For an operator: it may be in a namespace that the stack makes, and needs what else is given."""
+        before = [*self._namespaces, *(each for each in needed if each is not None)]
+        return pulumi.ResourceOptions(provider=self._provider, depends_on=before)
+
+    def _cert_manager(self) -> CertManager | None:
+        """cert-manager, if it belongs to the stack."""
+        operator = self._settings.cert_manager
+        if operator is None or not operator.install:
+            return None
+        args = CertManagerArgs(**_common(operator), version=operator.version)
+        return CertManager(CERT_MANAGER, args, self._operator())
+
+    def _prometheus(self) -> PrometheusStack | None:
+        """Prometheus, if it belongs to the stack: what it reads has to depend on it."""
+        operator = self._settings.prometheus
+        if operator is None or not operator.install:
+            return None
+        args = PrometheusStackArgs(
+            **_common(operator),
+            retention=operator.retention,
+            storage=operator.storage,
+            storage_class=operator.storage_class,
+        )
+        return PrometheusStack(PROMETHEUS, args, self._operator())
+
     def _keda(self) -> KedaOperator | None:
         """KEDA, if it belongs to the stack: what it scales has to depend on it."""
-        keda = self._settings.keda
-        if keda is None or not keda.install:
+        operator = self._settings.keda
+        if operator is None or not operator.install:
             return None
-        # It may be in a namespace that the stack makes.
-        opts = pulumi.ResourceOptions(provider=self._provider, depends_on=self._namespaces)
-        return KedaOperator(
-            KEDA,
-            KedaOperatorArgs(
-                namespace=keda.namespace,
-                create_namespace=keda.create_namespace,
-                version=keda.version,
-                replicas=keda.replicas,
-                registry=keda.registry,
-                values=keda.values,
-            ),
-            opts,
-        )
+        return KedaOperator(KEDA, KedaOperatorArgs(**_common(operator), version=operator.version), self._operator())
 
     def _strimzi_operator(self) -> StrimziOperator | None:
         """Strimzi's operator, if it belongs to the stack: the Kafka has to depend on it."""
         operator = self._settings.strimzi
         if operator is None or not operator.install:
             return None
-        # It may be in a namespace that the stack makes, and watches some.
-        opts = pulumi.ResourceOptions(provider=self._provider, depends_on=self._namespaces)
-        return StrimziOperator(
-            STRIMZI,
-            StrimziOperatorArgs(
-                namespace=operator.namespace,
-                create_namespace=operator.create_namespace,
-                watch_namespaces=operator.watch_namespaces,
-                replicas=operator.replicas,
-                registry=operator.registry,
-                values=operator.values,
-            ),
-            opts,
-        )
+        args = StrimziOperatorArgs(**_common(operator), watch_namespaces=operator.watch_namespaces)
+        return StrimziOperator(STRIMZI, args, self._operator())
+
+    def _drain_cleaner(self) -> DrainCleaner | None:
+        """Strimzi's Drain Cleaner, if it belongs to the stack; its certificate is cert-manager's."""
+        operator = self._settings.drain_cleaner
+        if operator is None or not operator.install:
+            return None
+        args = DrainCleanerArgs(**_common(operator), version=operator.version)
+        return DrainCleaner(DRAIN_CLEANER, args, self._operator(self.cert_manager))
 
     def _cluster(self) -> KafkaCluster:
         settings, kafka = self._settings, self._settings.kafka
@@ -319,6 +344,17 @@ class Platform:
     def _namespace(self) -> pulumi.Input[str]:
         """The platform's namespace, once it and the tenants' exist: everything else comes after this name."""
         return after(self._settings.namespace, *self._namespaces) if self._namespaces else self._settings.namespace
+
+
+def _common(operator: Operator) -> dict[str, Any]:
+    """What all operators are told."""
+    return {
+        "namespace": operator.namespace,
+        "create_namespace": operator.create_namespace,
+        "replicas": operator.replicas,
+        "registry": operator.registry,
+        "values": operator.values,
+    }
 
 
 def _version_of(settings: Settings) -> str:

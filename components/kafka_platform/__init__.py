@@ -71,11 +71,14 @@ from kafka_platform.worker_model import (
 
 if TYPE_CHECKING:
     from kafka_platform.broker_scaler import BrokerScaler, BrokerScalerArgs
+    from kafka_platform.cert_manager import CertManager, CertManagerArgs
     from kafka_platform.cluster import ExternalKafka, KafkaCluster, KafkaClusterArgs
     from kafka_platform.connection import KafkaConnection
+    from kafka_platform.drain_cleaner import DrainCleaner, DrainCleanerArgs
     from kafka_platform.gateway import HttpGateway, HttpGatewayArgs
     from kafka_platform.keda_operator import KedaOperator, KedaOperatorArgs
     from kafka_platform.probe import LatencyProbe, LatencyProbeArgs
+    from kafka_platform.prometheus_stack import PrometheusStack, PrometheusStackArgs
     from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
     from kafka_platform.scaler import Scaler, ScalerArgs
     from kafka_platform.strimzi_operator import StrimziOperator, StrimziOperatorArgs
@@ -96,6 +99,8 @@ __all__ = [
     "BrokerScalerArgs",
     "BrokerScaling",
     "BrokerTlsRoutes",
+    "CertManager",
+    "CertManagerArgs",
     "Cleanup",
     "ClusterQuotas",
     "Commit",
@@ -104,6 +109,8 @@ __all__ = [
     "CustomAuthentication",
     "Defaults",
     "Deletion",
+    "DrainCleaner",
+    "DrainCleanerArgs",
     "Egress",
     "Engine",
     "Exposure",
@@ -141,6 +148,8 @@ __all__ = [
     "Partitioning",
     "Pool",
     "PrometheusScale",
+    "PrometheusStack",
+    "PrometheusStackArgs",
     "Quotas",
     "Resources",
     "Role",
@@ -174,6 +183,12 @@ _PULUMI = {
     "StrimziOperatorArgs": "strimzi_operator",
     "BrokerScaler": "broker_scaler",
     "BrokerScalerArgs": "broker_scaler",
+    "CertManager": "cert_manager",
+    "CertManagerArgs": "cert_manager",
+    "DrainCleaner": "drain_cleaner",
+    "DrainCleanerArgs": "drain_cleaner",
+    "PrometheusStack": "prometheus_stack",
+    "PrometheusStackArgs": "prometheus_stack",
     "ExternalKafka": "cluster",
     "HttpGateway": "gateway",
     "HttpGatewayArgs": "gateway",

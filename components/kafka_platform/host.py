@@ -9,15 +9,18 @@ from typing import Any
 
 import pulumi
 from pulumi.provider import main
-from pulumi.provider.experimental.analyzer import PropertyDefinition
+from pulumi.provider.experimental.analyzer import Analyzer, PropertyDefinition
 from pulumi.provider.experimental.component import ComponentProvider
 from pulumi.provider.experimental.schema import generate_schema
 
 from kafka_platform.broker_scaler import BrokerScaler, BrokerScalerArgs
+from kafka_platform.cert_manager import CertManager, CertManagerArgs
 from kafka_platform.cluster import KafkaCluster, KafkaClusterArgs
+from kafka_platform.drain_cleaner import DrainCleaner, DrainCleanerArgs
 from kafka_platform.gateway import HttpGateway, HttpGatewayArgs
 from kafka_platform.keda_operator import KedaOperator, KedaOperatorArgs
 from kafka_platform.probe import LatencyProbe, LatencyProbeArgs
+from kafka_platform.prometheus_stack import PrometheusStack, PrometheusStackArgs
 from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
 from kafka_platform.scaler import Scaler, ScalerArgs
 from kafka_platform.strimzi_operator import StrimziOperator, StrimziOperatorArgs
@@ -27,11 +30,14 @@ PACKAGE = "kafka-platform"
 
 _COMPONENTS: dict[type[pulumi.ComponentResource], type] = {
     BrokerScaler: BrokerScalerArgs,
+    CertManager: CertManagerArgs,
+    DrainCleaner: DrainCleanerArgs,
     HttpGateway: HttpGatewayArgs,
     KafkaCluster: KafkaClusterArgs,
     KafkaResources: KafkaResourcesArgs,
     KedaOperator: KedaOperatorArgs,
     LatencyProbe: LatencyProbeArgs,
+    PrometheusStack: PrometheusStackArgs,
     Scaler: ScalerArgs,
     StreamWorker: StreamWorkerArgs,
     StrimziOperator: StrimziOperatorArgs,
@@ -39,15 +45,18 @@ _COMPONENTS: dict[type[pulumi.ComponentResource], type] = {
 
 
 class Host(ComponentProvider):
-    """Pulumi's component host, which two things escape: fields with a default are optional, and lists may hold enums."""
+    """Pulumi's component host, which three things escape.
+
+    Fields with a default are optional, those of a base class are described there, and lists may hold enums.
+    """
 
     def __init__(self) -> None:
         super().__init__(list(_COMPONENTS), PACKAGE, version=_version())
         for component, args in _COMPONENTS.items():
-            _default_means_optional(args, self._component_defs[component.__name__].inputs)
+            _complete(args, self._component_defs[component.__name__].inputs)
         for definition in self._type_defs.values():
             if dataclasses.is_dataclass(definition.python_type):
-                _default_means_optional(definition.python_type, definition.properties)
+                _complete(definition.python_type, definition.properties)
         schema = generate_schema(PACKAGE, _version(), None, self._component_defs, self._type_defs, self._dependencies)
         self.schema = json.dumps(schema.to_json())
 
@@ -69,13 +78,17 @@ def serve() -> None:
     main(Host(), sys.argv[1:])
 
 
-def _default_means_optional(of: type, properties: dict[str, PropertyDefinition]) -> None:
+def _complete(of: type, properties: dict[str, PropertyDefinition]) -> None:
+    docs = Analyzer(PACKAGE)
     fields = {field.name: field for field in dataclasses.fields(of)}
     names = {_camel(name): field for name, field in fields.items()}
     for name, definition in properties.items():
         field = names[name]
         if field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING:
             definition.optional = True
+        if not definition.description:
+            found = (docs.get_docstring(base, field.name) for base in of.__mro__ if dataclasses.is_dataclass(base))
+            definition.description = next((text for text in found if text), None)
 
 
 def _camel(name: str) -> str:

@@ -1,10 +1,9 @@
 """What a KEDA may be, and the values that its Helm chart is given."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from kafka_platform.charts import check_registry, merged
+from kafka_platform.charts import check_chart, check_version, definitions_kept, merged
 
 VERSION = "2.20.2"
 """The KEDA that this release is tested with; its Helm chart carries the same number."""
@@ -13,27 +12,12 @@ LEAST_VERSION = (2, 17, 0)
 REPOSITORY = "https://kedacore.github.io/charts"
 DEFINITIONS = "https://github.com/kedacore/keda/releases/download/v{version}/keda-{version}-crds.yaml"
 """Where each release has the definitions of its kinds."""
-MOST_REPLICAS = 5
-"""One pod of each part works and the others wait: more of them only cost."""
-
-_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
 def check_keda(*, version: str, replicas: int, registry: str | None, values: Mapping[str, Any]) -> None:
     """Raises ValueError, which names the field, the value and the fix, for what cannot be installed."""
-    match = _VERSION.fullmatch(version)
-    if match is None:
-        raise ValueError(f"version: {version!r} is not a version of KEDA: write three numbers, such as {VERSION}")
-    if tuple(map(int, match.groups())) < LEAST_VERSION:
-        least = ".".join(map(str, LEAST_VERSION))
-        raise ValueError(f"version: {version} is too old: use {least} or newer, such as {VERSION}")
-    if not 1 <= replicas <= MOST_REPLICAS:
-        raise ValueError(f"replicas: {replicas} is out of range: use 1 to {MOST_REPLICAS}")
-    check_registry(registry)
-    if "crds" in values:
-        raise ValueError(
-            "values: crds: the chart would delete every ScaledObject when it goes: remove the key, the definitions are kept"
-        )
+    check_version(version, "KEDA", VERSION, LEAST_VERSION)
+    check_chart(replicas=replicas, registry=registry, values=values, owned=definitions_kept("ScaledObject"))
 
 
 def chart_values(*, replicas: int, registry: str | None, values: Mapping[str, Any]) -> dict[str, Any]:

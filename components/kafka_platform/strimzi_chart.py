@@ -3,22 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kafka_platform.charts import check_registry, merged
+from kafka_platform.charts import merged
 
 CHART = "oci://quay.io/strimzi-helm/strimzi-kafka-operator"
 DEFINITIONS = (
     "https://github.com/strimzi/strimzi-kafka-operator/releases/download/{version}/strimzi-crds-{version}.yaml"
 )
 """Where each release has the definitions of its kinds."""
-MOST_REPLICAS = 5
-"""One pod works and the others wait: more of them only cost."""
-
-
-def check_strimzi_chart(*, replicas: int, registry: str | None) -> None:
-    """Raises ValueError, which names the field, the value and the fix, for what cannot be installed."""
-    if not 1 <= replicas <= MOST_REPLICAS:
-        raise ValueError(f"replicas: {replicas} is out of range: use 1 to {MOST_REPLICAS}")
-    check_registry(registry)
 
 
 def strimzi_chart_values(

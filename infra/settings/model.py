@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
-from typing import Any
 
 from kafka_platform.broker import check_config
 from kafka_platform.broker_scaling import BrokerScaling
@@ -27,7 +26,6 @@ from kafka_platform.gateway_model import (
     check_ports,
     check_seconds,
 )
-from kafka_platform.keda_model import VERSION, check_keda
 from kafka_platform.model import (
     MAX_PARTITIONS,
     Acl,
@@ -54,7 +52,6 @@ from kafka_platform.probe_model import (
     latency_probe_user,
 )
 from kafka_platform.scaling_model import Commit, OffsetReset, Scale, scaler_user, scaler_user_name
-from kafka_platform.strimzi_chart import check_strimzi_chart
 from kafka_platform.strimzi_model import (
     KAFKA_VERSIONS,
     STRIMZI_VERSION,
@@ -86,8 +83,17 @@ from kafka_platform.worker_model import (
     check_worker,
     worker_user,
 )
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 from pydantic.alias_generators import to_camel
+
+from infra.settings.operators import (
+    CertManagerInstallation,
+    DrainCleanerInstallation,
+    Keda,
+    Prometheus,
+    StrimziInstallation,
+)
+from infra.settings.section import Section
 
 LEAST_STORAGE = 2**30
 """Bytes: Kafka preallocates index files and rolls segments of 1 GiB, less fills up at once."""
@@ -98,12 +104,6 @@ _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(-[A-Za-z0-9.]+)?")
 _IMAGE = re.compile(r"[a-z0-9][A-Za-z0-9._:/-]*[A-Za-z0-9](@sha256:[0-9a-f]{64})?")
 _SERVERS = re.compile(r"[A-Za-z0-9._-]+:\d{1,5}(,[A-Za-z0-9._-]+:\d{1,5})*")
 _LABEL_KEY = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, alias_generator=to_camel, use_attribute_docstrings=True
-    )
 
 
 class Environment(Enum):
@@ -117,7 +117,7 @@ class Environment(Enum):
     """With data that must not be lost: all policies are mandatory."""
 
 
-class Kubernetes(_Section):
+class Kubernetes(Section):
     """The Kubernetes cluster that everything is deployed to."""
 
     context: str | None = None
@@ -133,7 +133,7 @@ class Kubernetes(_Section):
         return value
 
 
-class Images(_Section):
+class Images(Section):
     """Container images, for clusters that pull from a registry of their own."""
 
     kafka: str | None = None
@@ -164,7 +164,7 @@ class Expose(Enum):
     """Ingresses that pass TLS on; with Strimzi."""
 
 
-class ExternalListener(_Section):
+class ExternalListener(Section):
     """The way in for clients outside Kubernetes: everything that the chosen one needs, and nothing else."""
 
     expose: Expose
@@ -279,7 +279,7 @@ _WAYS: Mapping[str, tuple[Expose, ...]] = {
 """The keys that go with some of the ways in only."""
 
 
-class ListenerSettings(_Section):
+class ListenerSettings(Section):
     """How clients reach the brokers."""
 
     certificate: str | None = None
@@ -314,7 +314,7 @@ class ListenerSettings(_Section):
         )
 
 
-class Kafka(_Section):
+class Kafka(Section):
     """The brokers."""
 
     engine: Engine = Engine.EMBEDDED
@@ -506,7 +506,7 @@ class Kafka(_Section):
         return self.sasl_mechanism or SaslMechanism.SCRAM_SHA_512
 
 
-class Tenant(_Section):
+class Tenant(Section):
     """A team: its users, where their credentials are delivered, and their limits."""
 
     namespace: str | None = None
@@ -527,7 +527,7 @@ class Tenant(_Section):
         return value
 
 
-class GatewayExposure(_Section):
+class GatewayExposure(Section):
     """How callers outside Kubernetes reach the HTTP gateway: nodePort, loadBalancer, gatewayClass, gateway or ingressClass."""
 
     node_port: int | None = None
@@ -605,7 +605,7 @@ _FITTING: Mapping[str, tuple[str, ...]] = {
 """The ways in, each with the keys that go with it."""
 
 
-class Gateway(_Section):
+class Gateway(Section):
     """The HTTP gateway: programs in any language write and read by HTTP, each with its own Kafka user and password."""
 
     pods: HttpGatewayPods = HttpGatewayPods()
@@ -687,37 +687,7 @@ class Gateway(_Section):
         return Exposure() if self.expose is None else self.expose.exposure()
 
 
-class Keda(_Section):
-    """KEDA, which scales programs by measured load. Its pods may connect to the brokers, to measure lag."""
-
-    install: bool = False
-    """Whether it is installed with the stack. Default: the Kubernetes cluster has it already."""
-    namespace: str = "keda"
-    """Namespace of KEDA. Default keda."""
-    create_namespace: bool = True
-    """With install: whether the namespace is made (and removed) with the stack. Default true."""
-    version: str = VERSION
-    """With install: version of KEDA and of its Helm chart, 2.17.0 or newer. Default: the one of this release."""
-    replicas: int = 2
-    """With install: pods of each of its three parts; one works, the others take over. Default 2."""
-    registry: str | None = None
-    """With install: registry of the images `kedacore/keda` and its companions. Default: ghcr.io."""
-    values: Mapping[str, Any] = {}
-    """With install: further values of the Helm chart. Default: none."""
-
-    @field_validator("namespace")
-    @classmethod
-    def _namespace(cls, value: str) -> str:
-        check_label(value, "namespace")
-        return value
-
-    @model_validator(mode="after")
-    def _check(self) -> "Keda":
-        check_keda(version=self.version, replicas=self.replicas, registry=self.registry, values=self.values)
-        return self
-
-
-class Probe(_Section):
+class Probe(Section):
     """The latency probe: small records of its own, written and read all the time, and what became of them as metrics."""
 
     interval: str = "1s"
@@ -780,7 +750,7 @@ class Probe(_Section):
         return self
 
 
-class Worker(_Section):
+class Worker(Section):
     """A team's service that reads from Kafka, writes to it, or both. It runs in its tenant's namespace."""
 
     image: str
@@ -943,44 +913,7 @@ class Worker(_Section):
         return made
 
 
-class StrimziInstallation(_Section):
-    """Strimzi's operator, in the version whose custom resources this platform writes."""
-
-    install: bool = False
-    """Whether it is installed with the stack. Default: the Kubernetes cluster has it already."""
-    namespace: str = "strimzi"
-    """With install: namespace of the operator. Default strimzi."""
-    create_namespace: bool = True
-    """With install: whether the namespace is made (and removed) with the stack. Default true."""
-    watch_namespaces: tuple[str, ...] = ()
-    """With install: namespaces whose Kafkas it runs. Default: all."""
-    replicas: int = 2
-    """With install: pods of the operator; one works, the others take over. Default 2."""
-    registry: str | None = None
-    """With install: registry of the images `strimzi/operator` and its companions. Default: quay.io."""
-    values: Mapping[str, Any] = {}
-    """With install: further values of the Helm chart. Default: none."""
-
-    @field_validator("namespace")
-    @classmethod
-    def _namespace(cls, value: str) -> str:
-        check_label(value, "namespace")
-        return value
-
-    @field_validator("watch_namespaces")
-    @classmethod
-    def _namespaces(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for namespace in value:
-            check_label(namespace, "namespace")
-        return value
-
-    @model_validator(mode="after")
-    def _check(self) -> "StrimziInstallation":
-        check_strimzi_chart(replicas=self.replicas, registry=self.registry)
-        return self
-
-
-class Settings(_Section):
+class Settings(Section):
     """The platform of one stack: what stands under `kafka-platform:platform`."""
 
     environment: Environment = Environment.DEV
@@ -1006,6 +939,12 @@ class Settings(_Section):
     """The HTTP gateway; may be left empty. Default: there is none."""
     strimzi: StrimziInstallation | None = None
     """Strimzi's operator, for `kafka.engine: strimzi`. Default: the Kubernetes cluster has it."""
+    drain_cleaner: DrainCleanerInstallation | None = None
+    """Strimzi's Drain Cleaner, for `kafka.drainCleaner: true`. Default: the Kubernetes cluster has it."""
+    cert_manager: CertManagerInstallation | None = None
+    """cert-manager; may be left empty, where the Kubernetes cluster has it. Default: nothing needs it."""
+    prometheus: Prometheus | None = None
+    """Prometheus and its operator; may be left empty, where the Kubernetes cluster has them. Default: there is none."""
     keda: Keda | None = None
     """KEDA; may be left empty, where the Kubernetes cluster has it. Default: nothing is scaled by it."""
     probe: Probe | None = None

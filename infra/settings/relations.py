@@ -27,6 +27,7 @@ from kafka_platform.worker_model import Assignment
 from pydantic.alias_generators import to_camel
 
 from infra.settings.faults import Fault, Known, Path, suggest
+from infra.settings.installations import installations, is_there
 from infra.settings.model import Expose, ExternalListener, Gateway, Settings, Tenant, Worker
 from infra.settings.strimzi import SHARED, STRIMZI, pool_of_brokers, strimzi
 
@@ -39,8 +40,6 @@ _COMMON = frozenset({"engine"})
 _EXTERNAL = frozenset({"bootstrap_servers", "security_protocol", "sasl_mechanism", "ca_secret", "admin_secret"})
 _PLAIN_WAYS = (Expose.NODE_PORT, Expose.LOAD_BALANCER)
 """The ways in that an embedded Kafka knows."""
-_ALWAYS_THERE = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
-"""Namespaces that every Kubernetes cluster has."""
 
 # org.apache.kafka.common.config.TopicConfig: only used to find typing errors, others pass.
 _TOPIC_CONFIGS = [
@@ -91,7 +90,7 @@ def relations(settings: Settings, known: Known) -> list[Fault]:
         *_namespaces(settings),
         *_users(settings, known),
         *_gateway(settings, known),
-        *_keda(settings, known),
+        *installations(settings, known),
         *_probe(settings, known),
         *_workers(settings, known),
         *_size(settings),
@@ -318,8 +317,9 @@ def _load(settings: Settings) -> Iterator[Fault]:
 
 
 def _namespaces(settings: Settings) -> Iterator[Fault]:
-    if settings.create_namespace and settings.namespace in _ALWAYS_THERE:
-        yield Fault(path=("namespace",), message=_is_there(settings.namespace))
+    reserved = is_there(settings.namespace)
+    if settings.create_namespace and reserved is not None:
+        yield Fault(path=("namespace",), message=reserved)
     for name, tenant in settings.tenants.items():
         try:
             check_label(name, "name")
@@ -332,17 +332,13 @@ def _namespaces(settings: Settings) -> Iterator[Fault]:
                 path=("tenants", name, "createNamespace"),
                 message="the tenant has no namespace of its own: name it by namespace, or remove the key",
             )
-        elif tenant.namespace in _ALWAYS_THERE:
-            yield Fault(path=("tenants", name, "namespace"), message=_is_there(tenant.namespace))
+        elif (reserved := is_there(tenant.namespace)) is not None:
+            yield Fault(path=("tenants", name, "namespace"), message=reserved)
         elif tenant.namespace == settings.namespace and not settings.create_namespace:
             yield Fault(
                 path=("tenants", name, "createNamespace"),
                 message=f"{tenant.namespace!r} is the platform's namespace, which is not to be made: remove the key",
             )
-
-
-def _is_there(namespace: str) -> str:
-    return f"{namespace!r} is in every Kubernetes cluster already: write createNamespace: false, or another name"
 
 
 def _users(settings: Settings, known: Known) -> Iterator[Fault]:
@@ -507,27 +503,6 @@ def _taken_port(settings: Settings, gateway: Gateway, known: Known) -> Iterator[
             path=("gateway", "expose", "nodePort"),
             message=f"{port.port} is the port of broker {port.port - addresses.first_port}, "
             f"by kafka.listeners.external: use another one",
-        )
-
-
-def _keda(settings: Settings, known: Known) -> Iterator[Fault]:
-    keda = settings.keda
-    if keda is None or not known("keda", "install"):
-        return
-    if not keda.install:
-        for name in sorted(keda.model_fields_set - {"install", "namespace"}):
-            key = type(keda).model_fields[name].alias or name
-            yield Fault(
-                path=("keda", key), message="KEDA is in the cluster already: remove the key, or write install: true"
-            )
-    elif not keda.create_namespace:
-        return
-    elif keda.namespace in _ALWAYS_THERE:
-        yield Fault(path=("keda", "namespace"), message=_is_there(keda.namespace))
-    elif keda.namespace in settings.created_namespaces:
-        yield Fault(
-            path=("keda", "namespace"),
-            message=f"{keda.namespace!r} is made by this file already: write createNamespace: false, or another name",
         )
 
 

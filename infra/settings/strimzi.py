@@ -53,7 +53,6 @@ def strimzi(settings: Settings, known: Known) -> Iterator[Fault]:
     listeners = list(_listeners(kafka))
     yield from listeners
     yield from _users(settings)
-    yield from _installation(settings, known)
     if kafka.engine is not Engine.STRIMZI:
         return
     for name, pool in kafka.pools.items():
@@ -188,31 +187,6 @@ def _gateway(settings: Settings) -> Iterator[Fault]:
         yield Fault(
             path=("gateway", "anonymous"),
             message=f"{gateway.anonymous!r} has a certificate, and the gateway needs a password: use a user with auth: scram",
-        )
-
-
-def _installation(settings: Settings, known: Known) -> Iterator[Fault]:
-    operator = settings.strimzi
-    if operator is None or not known("strimzi"):
-        return
-    if settings.kafka.engine is not Engine.STRIMZI:
-        message = f"the engine is {settings.kafka.engine.value}: remove the key, or write kafka.engine: strimzi"
-        yield Fault(path=("strimzi",), message=message)
-        return
-    if not operator.install:
-        for name in sorted(operator.model_fields_set - {"install"}):
-            message = "the operator is in the cluster already: remove the key, or write install: true"
-            yield Fault(path=("strimzi", _camel(name)), message=message)
-        return
-    if operator.create_namespace and operator.namespace in settings.created_namespaces:
-        yield Fault(
-            path=("strimzi", "namespace"),
-            message=f"{operator.namespace!r} is made by this file already: write createNamespace: false, or another name",
-        )
-    if operator.watch_namespaces and settings.namespace not in (operator.namespace, *operator.watch_namespaces):
-        yield Fault(
-            path=("strimzi", "watchNamespaces"),
-            message=f"{settings.namespace!r} is not among them, and the Kafka is there: add it, or remove the key",
         )
 
 

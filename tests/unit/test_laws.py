@@ -80,6 +80,8 @@ def options(function: ast.FunctionDef) -> Iterator[tuple[ast.Call, ast.expr | No
             continue
         if name(call.func) == "place":
             yield call, call.args[3]
+        elif name(call.func) == "installed":
+            yield call, call.args[0]
         elif name(call.func).startswith("Random") or name(call.func) in ("Chart", "ConfigFile"):
             yield call, next((each.value for each in call.keywords if each.arg == "opts"), None)
 
@@ -94,7 +96,8 @@ def test_every_child_has_the_component_as_its_parent(file: Path, node: ast.Class
             text = name(given)
             for variable in re.findall(r"\bchild\b", text):
                 text += name(assigned[variable])
-            assert "parent=self" in text, f"{file}:{call.lineno}: {text}"
+            # `installed` takes the parent itself.
+            assert "parent=self" in text or text == "self", f"{file}:{call.lineno}: {text}"
             found += 1
     assert found, f"{file}: {node.name} makes nothing"
 
@@ -110,7 +113,7 @@ def test_components_read_no_surroundings(file: Path) -> None:
 def test_no_resource_is_made_inside_apply(file: Path) -> None:
     makers = re.compile(
         r"\bplace\(|\bRandom[A-Z]\w+\(|\b(Namespace|Provider|Chart|ConfigFile)\("
-        r"|\bKafka(Cluster|Resources)\(|\b(HttpGateway|KedaOperator|Scaler|StreamWorker)\("
+        r"|\bKafka(Cluster|Resources)\(|\b(HttpGateway|KedaOperator|Scaler|StreamWorker|installed)\("
     )
     for node in ast.walk(tree(file)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "apply":

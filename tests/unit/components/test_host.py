@@ -42,11 +42,14 @@ def schema(host: Host) -> dict[str, Any]:
 def test_every_component_is_in_the_package(schema: dict[str, Any]) -> None:
     assert set(schema["resources"]) == {
         "kafka-platform:index:BrokerScaler",
+        "kafka-platform:index:CertManager",
+        "kafka-platform:index:DrainCleaner",
         "kafka-platform:index:HttpGateway",
         "kafka-platform:index:KafkaCluster",
         "kafka-platform:index:KafkaResources",
         "kafka-platform:index:KedaOperator",
         "kafka-platform:index:LatencyProbe",
+        "kafka-platform:index:PrometheusStack",
         "kafka-platform:index:Scaler",
         "kafka-platform:index:StreamWorker",
         "kafka-platform:index:StrimziOperator",

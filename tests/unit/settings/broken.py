@@ -233,6 +233,45 @@ PLATFORM: list[tuple[str, str]] = [
     ("kafka: {resources: {mem: 1Gi}}", "kafka.resources.mem: unknown key: did you mean 'memory'?"),
     ("kubernetes: {ctx: prod}", "kubernetes.ctx: unknown key: did you mean 'context'?"),
     ("images: {broker: apache/kafka}", "images.broker: unknown key: use one of kafka, runtime"),
+    ("certManager: {instal: true}", "certManager.instal: unknown key: did you mean 'install'?"),
+    (
+        "certManager: {replicas: 1}",
+        "certManager.replicas: cert-manager is in the cluster already: remove the key, or write install: true",
+    ),
+    (
+        "certManager: {install: true, version: '1.19'}",
+        "certManager.version: '1.19' is not a version of cert-manager: write three numbers, such as 1.21.1",
+    ),
+    (
+        "{certManager: {install: true, namespace: system}, prometheus: {install: true, namespace: system}}",
+        "prometheus.namespace: 'system' is made for certManager already: write createNamespace: false, or another name",
+    ),
+    (
+        "prometheus: {install: true, retention: 1h}",
+        "prometheus.retention: '1h' is not a time that Prometheus keeps metrics for: use 2h or more, such as 10d",
+    ),
+    (
+        "prometheus: {install: true, values: {crds: {enabled: true}}}",
+        "prometheus.values: crds: the chart would delete every monitor and rule when it goes: remove the key, the definitions are kept",
+    ),
+    (
+        "drainCleaner: {install: true}",
+        "drainCleaner: the engine is embedded: remove the key, or write kafka.engine: strimzi",
+    ),
+    (
+        _strimzi() + "\ndrainCleaner: {install: true}\ncertManager: {}",
+        "drainCleaner: the Kafka does not reckon with it, and lets machines be drained without it: write kafka.drainCleaner: true",
+    ),
+    (
+        _strimzi(", drainCleaner: true") + "\ndrainCleaner: {install: true}",
+        "drainCleaner: its webhook needs a certificate: write certManager: {} if it is in the cluster, or install: true",
+    ),
+    (
+        _strimzi(", scaling: {pool: brokers, max: 9, diskAbove: 70%}")
+        + "\nkeda: {}\nprometheus: {install: true, namespace: metrics}",
+        "kafka.scaling.prometheus: http://prometheus-operated.monitoring.svc:9090 is not the Prometheus of this file: "
+        "write http://prometheus-operated.metrics.svc:9090",
+    ),
     ("keda: true", "keda: true is not a mapping: write keys below it, such as install, namespace, createNamespace"),
     ("keda: {instal: true}", "keda.instal: unknown key: did you mean 'install'?"),
     (
@@ -312,7 +351,7 @@ PLATFORM: list[tuple[str, str]] = [
     ("gateway: true", "gateway: true is not a mapping: write keys below it, such as pods, resources, expose"),
     (
         "gateway: {replicas: 3}",
-        "gateway.replicas: unknown key: did you mean kafka.defaults.replicas, strimzi.replicas or keda.replicas?",
+        "gateway.replicas: unknown key: use one of pods, resources, expose, tls, limits, anonymous, bearer, recheck, cors, clientNamespaces, metricsNamespaces, brokerPorts",
     ),
     ("gateway: {pods: {minimum: 3}}", "gateway.pods.minimum: unknown key: did you mean 'min'?"),
     ("gateway: {pods: {min: 0}}", "gateway.pods.min: 0 is out of range: use 1 to 200"),
@@ -495,7 +534,7 @@ gateway: {anonymous: web}
     ),
     (
         "services: {fraud: {image: a}}",
-        "services: unknown key: use one of environment, namespace, createNamespace, kubernetes, images, kafka, topics, topicFiles, tenants, gateway, strimzi, keda, probe, workers",
+        "services: unknown key: use one of environment, namespace, createNamespace, kubernetes, images, kafka, topics, topicFiles, tenants, gateway, strimzi, drainCleaner, certManager, prometheus, keda, probe, workers",
     ),
     (
         "tenants: {shop: {users: {app: {namespace: shop}}}}",
@@ -982,7 +1021,10 @@ tenants:
         "production",
         "config.kafka-platform:platform: 'production' is not a mapping: write keys below it, such as kafka, topics and tenants",
     ),
-    ("kafka: {nodes: 3, retention: 7d}", "kafka.retention: unknown key: did you mean kafka.defaults.retention?"),
+    (
+        "kafka: {nodes: 3, retention: 7d}",
+        "kafka.retention: unknown key: did you mean kafka.defaults.retention or prometheus.retention?",
+    ),
     ("nodes: 3", "nodes: unknown key: did you mean kafka.nodes?"),
     (
         "certificate: kafka-tls",

@@ -2,17 +2,21 @@
 
 import copy
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from kafka_platform import (
+    CertManagerArgs,
+    DrainCleanerArgs,
     ExternalKafka,
     HttpGatewayArgs,
     KafkaClusterArgs,
     KafkaConnection,
     KafkaResourcesArgs,
     KedaOperatorArgs,
+    PrometheusStackArgs,
+    StrimziOperatorArgs,
     strimzi_resources,
 )
 from kafka_platform import strimzi_objects as objects
@@ -29,6 +33,13 @@ VALUES: list[Any] = [
     None, True, False, 0, 1, 2, 3, -1, 7.5, 10**20, "", "orders", "a b", "7d", "10Gi", "20MB/s", "*", "yes", "4.3.1",
     "compact", "allow", "external", "UPPER", "x" * 300, "é", [], ["orders"], ["nope"], [1], [[]], {}, {"a": 1}, {"": None},
 ]  # fmt: skip
+OPERATORS: dict[str, Callable[..., Any]] = {
+    "cert_manager": CertManagerArgs,
+    "drain_cleaner": DrainCleanerArgs,
+    "keda": KedaOperatorArgs,
+    "prometheus": PrometheusStackArgs,
+    "strimzi": StrimziOperatorArgs,
+}
 KEYS = ["nodez", "nodes", "replicas", "Topics", "min_insync_replicas", "", "a.b", "orders", "retention", "é", "x" * 300]
 
 
@@ -101,8 +112,16 @@ def deploy_strimzi(settings: Settings) -> None:
         strimzi_resources.user("kafka", connection, name, user, "kafka-passwords")
 
 
+def deploy_operators(settings: Settings) -> None:
+    for section, kind in OPERATORS.items():
+        operator = getattr(settings, section)
+        if operator is not None and operator.install:
+            kind(**operator.model_dump(exclude={"install"}))
+
+
 def deploy(settings: Settings) -> None:
     """What the program hands to the components, which check it again."""
+    deploy_operators(settings)
     kafka = settings.kafka
     if kafka.engine is Engine.EXTERNAL:
         KafkaClusterArgs(
@@ -138,15 +157,6 @@ def deploy(settings: Settings) -> None:
             min_insync_replicas=kafka.defaults.min_insync_replicas_on(kafka.nodes),
         )
         KafkaResourcesArgs(connection=connection, topics=settings.topics, users=settings.users)
-        if settings.keda is not None and settings.keda.install:
-            keda = settings.keda
-            KedaOperatorArgs(
-                namespace=keda.namespace,
-                version=keda.version,
-                replicas=keda.replicas,
-                registry=keda.registry,
-                values=keda.values,
-            )
         if settings.gateway is not None:
             gateway = settings.gateway
             HttpGatewayArgs(
@@ -213,11 +223,21 @@ WORKERS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("stack", ["dev", "ci", "prod", "workers"])
+INSTALLED: dict[str, Any] = {
+    "strimzi": {"install": True, "watchNamespaces": ["streaming"]},
+    "drainCleaner": {"install": True, "version": "1.6.0"},
+    "certManager": {"install": True, "values": {"webhook": {"hostNetwork": True}}},
+    "prometheus": {"install": True, "retention": "30d", "storage": "100Gi", "storageClass": "fast"},
+    "keda": {"install": True, "registry": "registry.example.com", "replicas": 3},
+}
+EXTENDED = {"workers": ("ci", WORKERS), "operators": ("prod", INSTALLED)}
+
+
+@pytest.mark.parametrize("stack", ["dev", "ci", "prod", "workers", "operators"])
 @pytest.mark.parametrize("seed", range(10))
 def test_mutations(stack: str, seed: int) -> None:
-    file = "ci" if stack == "workers" else stack
-    platform = read(STACKS / f"Pulumi.{file}.yaml") | (WORKERS if stack == "workers" else {})
+    file, more = EXTENDED.get(stack, (stack, {}))
+    platform = read(STACKS / f"Pulumi.{file}.yaml") | more
     chance = random.Random(f"{stack}{seed}")
     for _ in range(100):
         content = mutated(platform, chance)

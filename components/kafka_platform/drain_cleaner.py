@@ -1,0 +1,54 @@
+"""Strimzi's Drain Cleaner, which lets Strimzi move Kafka's nodes off machines that are drained."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from kafka_platform.drain_cleaner_chart import (
+    CHART,
+    DRAIN_CLEANER_VERSION,
+    check_drain_cleaner,
+    drain_cleaner_values,
+)
+from kafka_platform.operators import OperatorArgs, OperatorChart, installed
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrainCleanerArgs(OperatorArgs):
+    """How the Drain Cleaner shall be installed. A Kubernetes cluster takes one: its webhook is for the whole cluster."""
+
+    namespace: str = "strimzi-drain-cleaner"
+    """Namespace of the Drain Cleaner. Default strimzi-drain-cleaner."""
+    version: str = DRAIN_CLEANER_VERSION
+    """Version of the Drain Cleaner and of its Helm chart, 1.5.0 or newer. Default: the one of this release."""
+    registry: str | None = None
+    """Registry that has the image `strimzi/drain-cleaner`. Default: quay.io."""
+    chart: str = CHART
+    """The Helm chart. Default: the official one."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_drain_cleaner(version=self.version, replicas=self.replicas, registry=self.registry, values=self.values)
+
+
+class DrainCleaner(pulumi.ComponentResource):
+    """Strimzi's Drain Cleaner by its official Helm chart.
+
+    Whoever drains a machine asks Kubernetes to evict its pods. The Drain Cleaner answers for those of Kafka: no, but
+    Strimzi restarts the node elsewhere, one at a time and only while every record has enough copies in sync. Clusters
+    say `drain_cleaner`, so that nobody else may take a node away. The certificate of its webhook is cert-manager's.
+    """
+
+    namespace: pulumi.Output[str]
+    """Namespace of the Drain Cleaner, once it is ready."""
+
+    def __init__(self, name: str, args: DrainCleanerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """`name` is the prefix of its children's names. cert-manager has to be there: say so by `depends_on`."""
+        super().__init__("kafka-platform:index:DrainCleaner", name, {}, opts)
+        given = DrainCleanerArgs.of(args)
+        values = drain_cleaner_values(
+            namespace=given.namespace, replicas=given.replicas, registry=given.registry, values=given.values
+        )
+        chart = OperatorChart(release="strimzi-drain-cleaner", chart=given.chart, version=given.version, values=values)
+        self.namespace = installed(self, name, given, chart)
+        self.register_outputs({"namespace": self.namespace})

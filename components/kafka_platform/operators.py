@@ -1,0 +1,82 @@
+"""Operators by their official Helm charts: what the components that install them have in common."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+from pulumi_kubernetes.core.v1 import Namespace
+from pulumi_kubernetes.helm.v4 import Chart, RepositoryOptsArgs
+from pulumi_kubernetes.yaml.v2 import ConfigFile
+
+from kafka_platform.args import Args
+from kafka_platform.gateway_model import checked
+from kafka_platform.kubernetes import after, place
+from kafka_platform.names import check_label
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorArgs(Args):
+    """What all operators are told."""
+
+    namespace: str
+    """Namespace of the operator."""
+    create_namespace: bool = True
+    """Whether the namespace is made (and removed) with it. Default true."""
+    replicas: int = 2
+    """Pods of each of its parts: one works, the others take over when its machine goes. Default 2."""
+    registry: str | None = None
+    """Registry that has the operator's images under their usual names. Default: the official one."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """Further values of the Helm chart, on top of those that follow from the fields above. Default: none."""
+
+    def __post_init__(self) -> None:
+        checked("namespace", check_label, self.namespace, "namespace")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorChart:
+    """The Helm chart of an operator, and where the definitions of its kinds are."""
+
+    release: str
+    """Name of the release, which the names of its objects begin with."""
+    chart: str
+    version: str
+    values: Mapping[str, Any]
+    repository: str | None = None
+    """Helm repository of the chart; none if `chart` is an address."""
+    definitions: str | None = None
+    """File or URL; none if the operator has no kinds of its own."""
+
+
+def installed(
+    parent: pulumi.ComponentResource,
+    name: str,
+    args: OperatorArgs,
+    chart: OperatorChart,
+    needed: Sequence[pulumi.Resource] = (),
+) -> pulumi.Output[str]:
+    """Install an operator, with the definitions of its kinds apart, as children of `parent`: its namespace, once it is ready.
+
+    The definitions stay when the component goes: with a definition Kubernetes deletes all objects of its kind. They are
+    also upgraded before the chart, whose folder `crds` Helm itself never upgrades.
+    """
+    child = pulumi.ResourceOptions(parent=parent)
+    before = list(needed)
+    if chart.definitions is not None:
+        kept = pulumi.ResourceOptions(parent=parent, retain_on_delete=True)
+        before.append(ConfigFile(f"{name}-definitions", file=chart.definitions, opts=kept))
+    if args.create_namespace:
+        before.append(place(Namespace, f"{name}-namespace", {"metadata": {"name": args.namespace}}, child))
+    release = Chart(
+        f"{name}-chart",
+        name=chart.release,
+        chart=chart.chart,
+        version=chart.version,
+        namespace=args.namespace,
+        repository_opts=None if chart.repository is None else RepositoryOptsArgs(repo=chart.repository),
+        skip_crds=True,
+        values=dict(chart.values),
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=before),
+    )
+    return after(args.namespace, release)

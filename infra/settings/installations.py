@@ -1,0 +1,120 @@
+"""What has to fit together where operators are installed with a stack, or found in the Kubernetes cluster."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from kafka_platform.model import Engine
+
+from infra.settings.faults import Fault, Known
+from infra.settings.model import Settings
+from infra.settings.operators import Operator
+
+_ALWAYS_THERE = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
+"""Namespaces that every Kubernetes cluster has."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kind:
+    name: str
+    """What it is called in a message."""
+    without_install: frozenset[str] = frozenset()
+    """What may be said of one that the Kubernetes cluster has."""
+
+
+_KINDS: Mapping[str, _Kind] = {
+    "strimzi": _Kind(name="the operator"),
+    "drain_cleaner": _Kind(name="the Drain Cleaner"),
+    "cert_manager": _Kind(name="cert-manager"),
+    "prometheus": _Kind(name="Prometheus"),
+    "keda": _Kind(name="KEDA", without_install=frozenset({"namespace"})),
+}
+
+
+def is_there(namespace: str) -> str | None:
+    """What is wrong with making a namespace of that name, if every Kubernetes cluster has it."""
+    if namespace not in _ALWAYS_THERE:
+        return None
+    return f"{namespace!r} is in every Kubernetes cluster already: write createNamespace: false, or another name"
+
+
+def installations(settings: Settings, known: Known) -> Iterator[Fault]:
+    """Every fault of what is installed with the stack."""
+    made = dict.fromkeys(settings.created_namespaces, "by this file")
+    for field, kind in _KINDS.items():
+        operator: Operator | None = getattr(settings, field)
+        key = str(Settings.model_fields[field].alias)
+        if operator is None or not known(key, "install"):
+            continue
+        if operator.install:
+            yield from _namespace(key, operator, made)
+            continue
+        for name in sorted(operator.model_fields_set - {"install"} - kind.without_install):
+            alias = type(operator).model_fields[name].alias or name
+            message = f"{kind.name} is in the cluster already: remove the key, or write install: true"
+            yield Fault(path=(key, alias), message=message)
+    yield from _strimzi(settings, known)
+    yield from _drain_cleaner(settings, known)
+    yield from _prometheus(settings, known)
+
+
+def _namespace(key: str, operator: Operator, made: dict[str, str]) -> Iterator[Fault]:
+    if not operator.create_namespace:
+        return
+    reserved = is_there(operator.namespace)
+    if reserved is not None:
+        yield Fault(path=(key, "namespace"), message=reserved)
+    elif operator.namespace in made:
+        message = f"{operator.namespace!r} is made {made[operator.namespace]} already: write createNamespace: false, or another name"
+        yield Fault(path=(key, "namespace"), message=message)
+    made.setdefault(operator.namespace, f"for {key}")
+
+
+def _strimzi(settings: Settings, known: Known) -> Iterator[Fault]:
+    operator = settings.strimzi
+    if operator is None or not known("strimzi") or not known("kafka", "engine"):
+        return
+    if settings.kafka.engine is not Engine.STRIMZI:
+        yield Fault(path=("strimzi",), message=_other_engine(settings))
+    elif (
+        operator.install
+        and operator.watch_namespaces
+        and settings.namespace not in (operator.namespace, *operator.watch_namespaces)
+    ):
+        yield Fault(
+            path=("strimzi", "watchNamespaces"),
+            message=f"{settings.namespace!r} is not among them, and the Kafka is there: add it, or remove the key",
+        )
+
+
+def _other_engine(settings: Settings) -> str:
+    return f"the engine is {settings.kafka.engine.value}: remove the key, or write kafka.engine: strimzi"
+
+
+def _drain_cleaner(settings: Settings, known: Known) -> Iterator[Fault]:
+    cleaner = settings.drain_cleaner
+    if cleaner is None or not known("drainCleaner") or not known("kafka"):
+        return
+    if settings.kafka.engine is not Engine.STRIMZI:
+        yield Fault(path=("drainCleaner",), message=_other_engine(settings))
+    elif not settings.kafka.drain_cleaner:
+        message = (
+            "the Kafka does not reckon with it, and lets machines be drained without it: write kafka.drainCleaner: true"
+        )
+        yield Fault(path=("drainCleaner",), message=message)
+    elif cleaner.install and settings.cert_manager is None and known("certManager"):
+        yield Fault(
+            path=("drainCleaner",),
+            message="its webhook needs a certificate: write certManager: {} if it is in the cluster, or install: true",
+        )
+
+
+def _prometheus(settings: Settings, known: Known) -> Iterator[Fault]:
+    prometheus, scaling = settings.prometheus, settings.kafka.scaling
+    if prometheus is None or scaling is None or not known("prometheus") or not known("kafka"):
+        return
+    usual = type(scaling).prometheus
+    if prometheus.install and scaling.prometheus == usual and f".{prometheus.namespace}.svc" not in usual:
+        yield Fault(
+            path=("kafka", "scaling", "prometheus"),
+            message=f"{usual} is not the Prometheus of this file: write http://prometheus-operated.{prometheus.namespace}.svc:9090",
+        )

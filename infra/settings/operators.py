@@ -1,0 +1,125 @@
+"""The settings of the operators that a stack needs: installed with it, or found in the Kubernetes cluster."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from kafka_platform.cert_manager_chart import CERT_MANAGER_VERSION, check_cert_manager
+from kafka_platform.charts import check_chart
+from kafka_platform.drain_cleaner_chart import DRAIN_CLEANER_VERSION, check_drain_cleaner
+from kafka_platform.keda_model import VERSION, check_keda
+from kafka_platform.names import check_label
+from kafka_platform.prometheus_chart import check_prometheus_stack
+from pydantic import field_validator, model_validator
+
+from infra.settings.section import Section
+
+
+class Operator(Section):
+    """An operator by its official Helm chart, or one that the Kubernetes cluster has already."""
+
+    install: bool = False
+    """Whether it is installed with the stack. Default: the Kubernetes cluster has it already."""
+    namespace: str
+    """Its namespace."""
+    create_namespace: bool = True
+    """With install: whether the namespace is made (and removed) with the stack. Default true."""
+    replicas: int = 2
+    """With install: pods of each of its parts; one works, the others take over. Default 2."""
+    registry: str | None = None
+    """With install: registry that has its images under their usual names. Default: the official one."""
+    values: Mapping[str, Any] = {}
+    """With install: further values of the Helm chart. Default: none."""
+
+    @field_validator("namespace")
+    @classmethod
+    def _namespace(cls, value: str) -> str:
+        check_label(value, "namespace")
+        return value
+
+
+class StrimziInstallation(Operator):
+    """Strimzi's operator, in the version whose custom resources this platform writes."""
+
+    namespace: str = "strimzi"
+    """With install: namespace of the operator. Default strimzi."""
+    watch_namespaces: tuple[str, ...] = ()
+    """With install: namespaces whose Kafkas it runs. Default: all."""
+
+    @field_validator("watch_namespaces")
+    @classmethod
+    def _namespaces(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for namespace in value:
+            check_label(namespace, "namespace")
+        return value
+
+    @model_validator(mode="after")
+    def _check(self) -> "StrimziInstallation":
+        check_chart(replicas=self.replicas, registry=self.registry, values=self.values)
+        return self
+
+
+class DrainCleanerInstallation(Operator):
+    """Strimzi's Drain Cleaner, for `kafka.drainCleaner`. The certificate of its webhook needs `certManager`."""
+
+    namespace: str = "strimzi-drain-cleaner"
+    """With install: namespace of the Drain Cleaner. Default strimzi-drain-cleaner."""
+    version: str = DRAIN_CLEANER_VERSION
+    """With install: version of the Drain Cleaner and of its Helm chart, 1.5.0 or newer. Default: the one of this release."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "DrainCleanerInstallation":
+        check_drain_cleaner(version=self.version, replicas=self.replicas, registry=self.registry, values=self.values)
+        return self
+
+
+class CertManagerInstallation(Operator):
+    """cert-manager, which makes and renews the certificates of webhooks and of what is exposed."""
+
+    namespace: str = "cert-manager"
+    """With install: namespace of cert-manager. Default cert-manager."""
+    version: str = CERT_MANAGER_VERSION
+    """With install: version of cert-manager and of its Helm chart, 1.20.0 or newer. Default: the one of this release."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "CertManagerInstallation":
+        check_cert_manager(version=self.version, replicas=self.replicas, registry=self.registry, values=self.values)
+        return self
+
+
+class Keda(Operator):
+    """KEDA, which scales programs by measured load. Its pods may connect to the brokers, to measure lag."""
+
+    namespace: str = "keda"
+    """Namespace of KEDA. Default keda."""
+    version: str = VERSION
+    """With install: version of KEDA and of its Helm chart, 2.17.0 or newer. Default: the one of this release."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "Keda":
+        check_keda(version=self.version, replicas=self.replicas, registry=self.registry, values=self.values)
+        return self
+
+
+class Prometheus(Operator):
+    """Prometheus and its operator."""
+
+    namespace: str = "monitoring"
+    """Namespace of Prometheus. Default monitoring."""
+    retention: str = "10d"
+    """With install: how long metrics are kept, at least 2h. Default 10d; less where the volume is too small for them."""
+    storage: str = "50Gi"
+    """With install: volume of each Prometheus. Default 50Gi."""
+    storage_class: str | None = None
+    """With install: StorageClass of the volumes. Default: the Kubernetes cluster's default class."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "Prometheus":
+        check_prometheus_stack(
+            replicas=self.replicas,
+            registry=self.registry,
+            retention=self.retention,
+            storage=self.storage,
+            storage_class=self.storage_class,
+            values=self.values,
+        )
+        return self
