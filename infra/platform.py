@@ -27,6 +27,9 @@ from kafka_platform import (
     KedaOperatorArgs,
     LatencyProbe,
     LatencyProbeArgs,
+    Metrics,
+    Monitoring,
+    MonitoringArgs,
     PrometheusStack,
     PrometheusStackArgs,
     StreamWorker,
@@ -95,6 +98,29 @@ class Platform:
         self.gateway = None if settings.gateway is None else self._gateway(settings.gateway)
         self.probe = None if settings.probe is None else self._probe(settings.probe)
         self.workers = {name: self._worker(name, worker) for name, worker in sorted(settings.workers.items())}
+        self.monitoring = self._monitoring()
+
+    def _monitoring(self) -> Monitoring | None:
+        """What Prometheus reads, if there is one."""
+        settings, prometheus = self._settings, self._settings.prometheus
+        if prometheus is None:
+            return None
+        kafka, certificates = settings.kafka, settings.cert_manager
+        args = MonitoringArgs(
+            connection=self.cluster.connection,
+            engine=kafka.engine,
+            nodes=kafka.metrics is not Metrics.OFF,
+            exporter=kafka.exporter,
+            renewal_days=kafka.authorities.renewal_days,
+            gateways=[] if self.gateway is None else [GATEWAY],
+            probes=[] if self.probe is None else [LATENCY_PROBE],
+            workers={name: self.workers[name].namespace for name in settings.watched_workers},
+            cert_manager=None if certificates is None else certificates.namespace,
+            alerts=prometheus.alerts,
+            labels=prometheus.labels,
+        )
+        needed = [] if self.prometheus is None else [self.prometheus]
+        return Monitoring(CLUSTER, args, pulumi.ResourceOptions(provider=self._provider, depends_on=needed))
 
     def outputs(self) -> dict[str, Any]:
         """What the stack exports. No secret is among it, only where they are."""

@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from kafka_platform.drain_cleaner import DrainCleaner, DrainCleanerArgs
     from kafka_platform.gateway import HttpGateway, HttpGatewayArgs
     from kafka_platform.keda_operator import KedaOperator, KedaOperatorArgs
+    from kafka_platform.monitoring import Monitoring, MonitoringArgs
     from kafka_platform.probe import LatencyProbe, LatencyProbeArgs
     from kafka_platform.prometheus_stack import PrometheusStack, PrometheusStackArgs
     from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
@@ -140,6 +141,8 @@ __all__ = [
     "LoadBalancers",
     "Login",
     "Metrics",
+    "Monitoring",
+    "MonitoringArgs",
     "NodePortExposure",
     "NodePorts",
     "OffsetReset",
@@ -200,6 +203,8 @@ _PULUMI = {
     "KedaOperator": "keda_operator",
     "KedaOperatorArgs": "keda_operator",
     "LatencyProbe": "probe",
+    "Monitoring": "monitoring",
+    "MonitoringArgs": "monitoring",
     "LatencyProbeArgs": "probe",
     "Scaler": "scaler",
     "ScalerArgs": "scaler",

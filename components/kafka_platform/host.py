@@ -19,6 +19,7 @@ from kafka_platform.cluster import KafkaCluster, KafkaClusterArgs
 from kafka_platform.drain_cleaner import DrainCleaner, DrainCleanerArgs
 from kafka_platform.gateway import HttpGateway, HttpGatewayArgs
 from kafka_platform.keda_operator import KedaOperator, KedaOperatorArgs
+from kafka_platform.monitoring import Monitoring, MonitoringArgs
 from kafka_platform.probe import LatencyProbe, LatencyProbeArgs
 from kafka_platform.prometheus_stack import PrometheusStack, PrometheusStackArgs
 from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
@@ -37,6 +38,7 @@ _COMPONENTS: dict[type[pulumi.ComponentResource], type] = {
     KafkaResources: KafkaResourcesArgs,
     KedaOperator: KedaOperatorArgs,
     LatencyProbe: LatencyProbeArgs,
+    Monitoring: MonitoringArgs,
     PrometheusStack: PrometheusStackArgs,
     Scaler: ScalerArgs,
     StreamWorker: StreamWorkerArgs,

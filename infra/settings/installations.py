@@ -1,13 +1,13 @@
 """What has to fit together where operators are installed with a stack, or found in the Kubernetes cluster."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kafka_platform.model import Engine
 
-from infra.settings.faults import Fault, Known
+from infra.settings.faults import Fault, Known, Path
 from infra.settings.model import Settings
-from infra.settings.operators import Operator
+from infra.settings.operators import Operator, Prometheus
 
 _ALWAYS_THERE = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
 """Namespaces that every Kubernetes cluster has."""
@@ -24,8 +24,8 @@ class _Kind:
 _KINDS: Mapping[str, _Kind] = {
     "strimzi": _Kind(name="the operator"),
     "drain_cleaner": _Kind(name="the Drain Cleaner"),
-    "cert_manager": _Kind(name="cert-manager"),
-    "prometheus": _Kind(name="Prometheus"),
+    "cert_manager": _Kind(name="cert-manager", without_install=frozenset({"namespace"})),
+    "prometheus": _Kind(name="Prometheus", without_install=frozenset({"namespace", "alerts", "labels"})),
     "keda": _Kind(name="KEDA", without_install=frozenset({"namespace"})),
 }
 
@@ -109,8 +109,29 @@ def _drain_cleaner(settings: Settings, known: Known) -> Iterator[Fault]:
 
 
 def _prometheus(settings: Settings, known: Known) -> Iterator[Fault]:
-    prometheus, scaling = settings.prometheus, settings.kafka.scaling
-    if prometheus is None or scaling is None or not known("prometheus") or not known("kafka"):
+    prometheus = settings.prometheus
+    if prometheus is None or not known("prometheus"):
+        return
+    own = settings.namespace
+    watched: list[tuple[Path, str, Sequence[str]]] = []
+    if settings.gateway is not None and known("gateway"):
+        watched.append((("gateway", "metricsNamespaces"), own, settings.gateway.metrics_namespaces))
+    if settings.probe is not None and known("probe"):
+        watched.append((("probe", "metricsNamespaces"), own, settings.probe.metrics_namespaces))
+    for name in settings.watched_workers:
+        worker = settings.workers[name]
+        home = settings.namespace_of(worker.tenant)
+        watched.append((("workers", name, "clientNamespaces"), home, worker.client_namespaces))
+    for path, home, allowed in watched:
+        if allowed and prometheus.namespace not in (home, *allowed):
+            message = f"Prometheus may not connect: add {prometheus.namespace!r}, or remove the key"
+            yield Fault(path=path, message=message)
+    yield from _scaling(settings, known, prometheus)
+
+
+def _scaling(settings: Settings, known: Known, prometheus: Prometheus) -> Iterator[Fault]:
+    scaling = settings.kafka.scaling
+    if scaling is None or not known("kafka"):
         return
     usual = type(scaling).prometheus
     if prometheus.install and scaling.prometheus == usual and f".{prometheus.namespace}.svc" not in usual:

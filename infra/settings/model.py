@@ -1007,6 +1007,11 @@ class Settings(Section):
         return users
 
     @property
+    def watched_workers(self) -> tuple[str, ...]:
+        """Workers whose metrics Prometheus reads: those with a port of that name, sorted."""
+        return tuple(sorted(name for name, worker in self.workers.items() if "metrics" in worker.ports))
+
+    @property
     def probe_partitions(self) -> int:
         """Partitions of the probe's topic."""
         if self.probe is not None and self.probe.partitions is not None:

@@ -101,10 +101,14 @@ class Keda(Operator):
 
 
 class Prometheus(Operator):
-    """Prometheus and its operator."""
+    """Prometheus and its operator: what the platform shows is read, and alerts tell of what is wrong."""
 
     namespace: str = "monitoring"
     """Namespace of Prometheus. Default monitoring."""
+    alerts: bool = True
+    """Whether there are alert rules. Default true."""
+    labels: Mapping[str, str] = {}
+    """Labels of the monitors and rules, for a Prometheus that reads only those that have them. Default: none."""
     retention: str = "10d"
     """With install: how long metrics are kept, at least 2h. Default 10d; less where the volume is too small for them."""
     storage: str = "50Gi"

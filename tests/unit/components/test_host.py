@@ -49,6 +49,7 @@ def test_every_component_is_in_the_package(schema: dict[str, Any]) -> None:
         "kafka-platform:index:KafkaResources",
         "kafka-platform:index:KedaOperator",
         "kafka-platform:index:LatencyProbe",
+        "kafka-platform:index:Monitoring",
         "kafka-platform:index:PrometheusStack",
         "kafka-platform:index:Scaler",
         "kafka-platform:index:StreamWorker",

@@ -1,0 +1,284 @@
+"""What somebody has to be woken or told for: the alert rules of a platform. Pure functions, no Pulumi.
+
+Every rule names the state that it tells of by the labels of our own monitors (`kafka_cluster`, `gateway`, `probe`), never by
+the names of pods, which have the name of their pool in them. How long a state has to last is as long as it comes and goes
+by itself while nothing is wrong, as when nodes are restarted one after another.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+CLUSTER_LABEL = "kafka_cluster"
+"""Label of the metrics of nodes: the Kafka's name."""
+GATEWAY_LABEL = "gateway"
+"""Label of the metrics of a gateway: its name."""
+PROBE_LABEL = "probe"
+"""Label of the metrics of a probe: its name."""
+
+_DAY = 86_400
+
+
+class Severity(Enum):
+    """Whom an alert is for."""
+
+    CRITICAL = "critical"
+    """Records are lost or nobody can write: now."""
+    WARNING = "warning"
+    """It becomes critical if nobody looks: this week."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alert:
+    """A state that should not be."""
+
+    name: str
+    expression: str
+    """PromQL; every series in its answer is an alert."""
+    lasting: str
+    """How long it is so before anybody is told."""
+    severity: Severity
+    summary: str
+    """What is so. `{{ $labels.x }}` and `{{ $value }}` are filled in by Prometheus."""
+    description: str
+    """What it means, and what to look at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """What of a platform shows metrics."""
+
+    cluster: str
+    """The Kafka's name."""
+    namespace: str
+    """Its namespace; the gateway and the probe are there too."""
+    claims: str | None = None
+    """Regular expression of the nodes' volume claims. Default: somebody else's volumes."""
+    nodes: bool = False
+    """Whether the nodes show metrics by Strimzi's names."""
+    exporter: bool = False
+    """Whether Kafka Exporter shows the lag of groups."""
+    renewal_days: int | None = None
+    """How many days before its end Strimzi renews a certificate authority. Default: Strimzi makes none."""
+    gateways: Sequence[str] = ()
+    probes: Sequence[str] = ()
+    certificates: bool = False
+    """Whether cert-manager shows the certificates of the namespace."""
+
+
+def alerts(watched: Watched) -> list[Alert]:
+    """Every alert about what is watched."""
+    return [
+        *_nodes(watched),
+        *_volumes(watched),
+        *_groups(watched),
+        *_certificates(watched),
+        *(alert for name in watched.gateways for alert in _gateway(watched, name)),
+        *(alert for name in watched.probes for alert in _probe(watched, name)),
+    ]
+
+
+def _own(watched: Watched, label: str, name: str) -> str:
+    return f'namespace="{watched.namespace}",{label}="{name}"'
+
+
+def _nodes(watched: Watched) -> Iterator[Alert]:
+    if not watched.nodes:
+        return
+    own = _own(watched, CLUSTER_LABEL, watched.cluster)
+    yield Alert(
+        name="KafkaPartitionsOffline",
+        expression=f"max(kafka_controller_kafkacontroller_offlinepartitionscount{{{own}}}) > 0",
+        lasting="1m",
+        severity=Severity.CRITICAL,
+        summary="{{ $value }} partitions have no leader: nobody can write to them or read from them.",
+        description="All brokers with a copy that was in sync are gone. Bring one of them back; another copy lacks records.",
+    )
+    yield Alert(
+        name="KafkaPartitionsUnderMinIsr",
+        expression=f"sum(kafka_server_replicamanager_underminisrpartitioncount{{{own}}}) > 0",
+        lasting="2m",
+        severity=Severity.CRITICAL,
+        summary="{{ $value }} partitions have fewer copies in sync than they must: writes with acks=all fail.",
+        description="Several brokers are gone or lag behind at once. Look which, and at their disks and network.",
+    )
+    yield Alert(
+        name="KafkaPartitionsUnderReplicated",
+        expression=f"sum by (pod) (kafka_server_replicamanager_underreplicatedpartitions{{{own}}}) > 0",
+        # A restarted broker with full volumes needs minutes to catch up; meanwhile each of the others says so.
+        lasting="15m",
+        severity=Severity.WARNING,
+        summary="{{ $value }} partitions led by {{ $labels.pod }} lack copies that are in sync.",
+        description="A broker is gone or cannot keep up: the next one that goes may take the last copy along.",
+    )
+    yield Alert(
+        name="KafkaNoActiveController",
+        # Of nodes that are all gone nothing is heard: that is no controller, too.
+        expression=f"(sum(kafka_controller_kafkacontroller_activecontrollercount{{{own}}}) or vector(0)) != 1",
+        # An election takes seconds, but the old and the new one may both be seen until each has been read once more.
+        lasting="3m",
+        severity=Severity.CRITICAL,
+        summary="{{ $value }} nodes say that they are the active controller, and it has to be one.",
+        description="Without one no leader is elected and no topic made. Is a majority of the controllers up, and do they reach one another?",
+    )
+
+
+def _volumes(watched: Watched) -> Iterator[Alert]:
+    if watched.claims is None:
+        return
+    own = f'namespace="{watched.namespace}",persistentvolumeclaim=~"{watched.claims}"'
+    free = f"kubelet_volume_stats_available_bytes{{{own}}} / kubelet_volume_stats_capacity_bytes{{{own}}}"
+    yield Alert(
+        name="KafkaVolumeFillsUp",
+        # Volumes that are half empty are left alone: what a new topic writes in its first hours goes on for no day.
+        expression=f"predict_linear(kubelet_volume_stats_available_bytes{{{own}}}[6h], {_DAY}) < 0 and {free} < 0.4",
+        lasting="1h",
+        severity=Severity.WARNING,
+        summary="The volume {{ $labels.persistentvolumeclaim }} will be full within a day if it goes on like this.",
+        description="A full volume stops its broker. Give the pool more storage or brokers, or topics a shorter retention.",
+    )
+    yield Alert(
+        name="KafkaVolumeAlmostFull",
+        expression=f"{free} < 0.1",
+        lasting="5m",
+        severity=Severity.CRITICAL,
+        summary="The volume {{ $labels.persistentvolumeclaim }} has {{ $value | humanizePercentage }} free.",
+        description="A full volume stops its broker, and freeing it by hand costs records. Grow the volume now.",
+    )
+
+
+def _groups(watched: Watched) -> Iterator[Alert]:
+    if not watched.exporter:
+        return
+    own = _own(watched, CLUSTER_LABEL, watched.cluster)
+    lag = f"sum by (consumergroup, topic) (kafka_consumergroup_lag{{{own}}})"
+    yield Alert(
+        name="KafkaConsumerLagGrows",
+        # A limit on the lag itself would be another one for every group. One that catches up within half an hour is well.
+        expression=f"deriv({lag}[30m:1m]) > 0 and min_over_time({lag}[30m:1m]) > 0",
+        lasting="30m",
+        severity=Severity.WARNING,
+        summary="The group {{ $labels.consumergroup }} falls behind in {{ $labels.topic }}, by {{ $value | humanize }} records a second.",
+        description="More is written than the group reads, for an hour. Is a member stuck, or is it time for more of them?",
+    )
+
+
+def _certificates(watched: Watched) -> Iterator[Alert]:
+    if watched.renewal_days is not None:
+        own = f'resource_namespace="{watched.namespace}",cluster="{watched.cluster}"'
+        # A maintenance window comes once a week or more often: what was not renewed in the next one never will be.
+        days = max(watched.renewal_days - 8, watched.renewal_days / 2)
+        yield Alert(
+            name="KafkaCertificateExpires",
+            expression=f"min by (type) (strimzi_certificate_expiration_timestamp_ms{{{own}}}) / 1000 - time() < {days * _DAY:.0f}",
+            lasting="1h",
+            severity=Severity.WARNING,
+            summary="The authority {{ $labels.type }} ends in {{ $value | humanizeDuration }} and was not renewed.",
+            description="When it ends nobody can connect. Does Strimzi's operator run, and is there a maintenance window? An authority of "
+            "your own you renew yourself; clients have to trust the new one before.",
+        )
+    if watched.certificates:
+        own = f'namespace="{watched.namespace}"'
+        yield Alert(
+            name="CertificateExpires",
+            # cert-manager renews after two thirds of the time, a month before the end of the usual three.
+            expression=f"certmanager_certificate_expiration_timestamp_seconds{{{own}}} - time() < {14 * _DAY}",
+            lasting="1h",
+            severity=Severity.WARNING,
+            summary="The certificate {{ $labels.name }} ends in {{ $value | humanizeDuration }} and was not renewed.",
+            description="When it ends callers are refused. `kubectl describe certificate` says why cert-manager cannot renew it.",
+        )
+
+
+def _gateway(watched: Watched, name: str) -> Iterator[Alert]:
+    own = _own(watched, GATEWAY_LABEL, name)
+    failed = f'gateway_requests_total{{{own},status=~"5.."}}'
+    yield Alert(
+        name="HttpGatewayFails",
+        # Of a few requests a night one that fails is a large share.
+        expression=f"sum(rate({failed}[5m])) / sum(rate(gateway_requests_total{{{own}}}[5m])) > 0.05 "
+        f"and sum(increase({failed}[5m])) > 5",
+        lasting="5m",
+        severity=Severity.CRITICAL,
+        summary="{{ $value | humanizePercentage }} of the requests to the gateway fail by its own fault.",
+        description="Answers from 500 on: it does not reach the brokers, or is overrun. Its log names the reason of each.",
+    )
+    yield Alert(
+        name="HttpGatewayGone",
+        expression=f"absent(up{{{own}}} == 1)",
+        lasting="5m",
+        severity=Severity.CRITICAL,
+        summary="No pod of the gateway shows metrics.",
+        description="All of them are gone, or Prometheus may not reach them (gateway.metricsNamespaces).",
+    )
+
+
+def _probe(watched: Watched, name: str) -> Iterator[Alert]:
+    own = _own(watched, PROBE_LABEL, name)
+    by_path = "sum by (write, read)"
+    yield Alert(
+        name="KafkaRecordsLost",
+        expression=f"{by_path} (increase(kafka_probe_lost_total{{{own}}}[10m])) > 0",
+        lasting="0m",
+        severity=Severity.CRITICAL,
+        summary="Records that Kafka had acknowledged were not read ({{ $labels.write }} to {{ $labels.read }}).",
+        description="What happens to probes happens to everybody's records. Was there an unclean election, or a topic made anew?",
+    )
+    yield Alert(
+        name="KafkaRecordsOutOfOrderOrDuplicated",
+        expression=f"{by_path} (increase(kafka_probe_out_of_order_total{{{own}}}[10m]) + "
+        f"increase(kafka_probe_duplicated_total{{{own}}}[10m])) > 0",
+        lasting="0m",
+        severity=Severity.WARNING,
+        summary="Records came twice or in another order than they were written ({{ $labels.write }} to {{ $labels.read }}).",
+        description="Idempotent writers and cursors exclude it: look at what happened to the brokers and the gateway at that time.",
+    )
+    yield Alert(
+        name="KafkaPathBroken",
+        expression=f"max by (write, read) (kafka_probe_oldest_unread_seconds{{{own}}}) > 60",
+        lasting="1m",
+        severity=Severity.CRITICAL,
+        summary="Nothing comes through from {{ $labels.write }} to {{ $labels.read }} since {{ $value | humanizeDuration }}.",
+        description="Records are written and nobody gets them. Look at the partition's leader, and at the gateway if it is `http`.",
+    )
+    yield Alert(
+        name="KafkaWritesFail",
+        expression=f"sum by (write) (rate(kafka_probe_write_errors_total{{{own}}}[5m])) > 0.1",
+        lasting="2m",
+        severity=Severity.CRITICAL,
+        summary="Probes cannot be written ({{ $labels.write }}): {{ $value | humanize }} a second.",
+        description="Others cannot write either. Are enough copies in sync, and do the brokers answer?",
+    )
+    yield Alert(
+        name="KafkaPathSlow",
+        expression=f"histogram_quantile(0.99, sum by (write, read, le) (rate(kafka_probe_latency_seconds_bucket{{{own}}}[5m]))) > 0.5",
+        lasting="5m",
+        severity=Severity.WARNING,
+        summary="One record in a hundred takes {{ $value | humanizeDuration }} from {{ $labels.write }} to {{ $labels.read }}.",
+        description="Usual are milliseconds: look at disks, quotas and the load of the brokers.",
+    )
+    yield Alert(
+        name="KafkaProbeGone",
+        expression=f"absent(sum(kafka_probe_written_total{{{own}}}))",
+        lasting="5m",
+        severity=Severity.WARNING,
+        summary="Nothing is heard of the probe.",
+        description="Its pod is gone, or Prometheus may not reach it (probe.metricsNamespaces): nobody would notice a loss.",
+    )
+
+
+def rule_groups(watched: Watched) -> list[dict[str, Any]]:
+    """The alerts as Prometheus reads them."""
+    known: Mapping[str, str] = {CLUSTER_LABEL: watched.cluster, "namespace": watched.namespace}
+    rules = [
+        {
+            "alert": alert.name,
+            "annotations": {"description": alert.description, "summary": alert.summary},
+            "expr": alert.expression,
+            "for": alert.lasting,
+            "labels": {**known, "severity": alert.severity.value},
+        }
+        for alert in alerts(watched)
+    ]
+    return [{"name": f"{watched.namespace}-{watched.cluster}", "rules": rules}] if rules else []

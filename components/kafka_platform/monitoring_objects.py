@@ -1,0 +1,138 @@
+"""The objects by which the Prometheus operator watches a platform: one pure function renders each.
+
+The types are written by hand and few: of the hundreds of fields of a PodMonitor six are used here. A real API server with
+the operator's own definitions judges what is rendered (tests/cluster/test_monitoring_objects.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pulumi
+
+from kafka_platform.alerts import CLUSTER_LABEL, GATEWAY_LABEL, PROBE_LABEL, Watched, rule_groups
+from kafka_platform.kubernetes import Manifest, labels, metadata, selector
+
+API = "monitoring.coreos.com/v1"
+COMPONENT = "monitoring"
+
+_STRIMZI_PORT = "tcp-prometheus"
+"""Strimzi's name of port 9404, of nodes and of Kafka Exporter."""
+METRICS_PORT_NAME = "metrics"
+"""Our own programs' name of the port with metrics, and what a worker calls it that wants to be read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PodMonitor:
+    """Whose metrics Prometheus reads."""
+
+    name: str
+    namespace: pulumi.Input[str]
+    pods: Mapping[str, pulumi.Input[str]]
+    """The labels that find the pods."""
+    port: str
+    """Name of the container's port."""
+    of: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """Labels that its metrics get: what they are of."""
+    copied: Mapping[str, str] = field(default_factory=dict)
+    """Labels that its metrics get from labels of the pods: by the name of the new one."""
+    pods_in: pulumi.Input[str] | None = None
+    """Namespace of the pods. Default: that of the monitor."""
+    anywhere: bool = False
+    """Whether the pods may be in any namespace."""
+    trusted: bool = False
+    """Whether labels that the metrics have already are kept: those that say of which object a metric is."""
+
+
+def pod_monitor(monitor: PodMonitor, own: Mapping[str, str]) -> Manifest:
+    """Lets Prometheus read pods; `own` are further labels of the monitor."""
+    relabelings: list[Manifest] = [
+        {"replacement": value, "targetLabel": label} for label, value in sorted(monitor.of.items())
+    ]
+    for label, source in sorted(monitor.copied.items()):
+        relabelings.append({"sourceLabels": [f"__meta_kubernetes_pod_label_{source}"], "targetLabel": label})
+    endpoint: Manifest = {"port": monitor.port}
+    if monitor.trusted:
+        endpoint["honorLabels"] = True
+    if relabelings:
+        endpoint["relabelings"] = relabelings
+    spec: Manifest = {"podMetricsEndpoints": [endpoint], "selector": {"matchLabels": dict(monitor.pods)}}
+    if monitor.anywhere:
+        spec["namespaceSelector"] = {"any": True}
+    elif monitor.pods_in is not None:
+        spec["namespaceSelector"] = {"matchNames": [monitor.pods_in]}
+    return {
+        "apiVersion": API,
+        "kind": "PodMonitor",
+        "metadata": metadata(monitor.name, monitor.namespace, labels(monitor.name, COMPONENT) | dict(own)),
+        "spec": spec,
+    }
+
+
+def of_nodes(cluster: pulumi.Input[str], name: str, namespace: pulumi.Input[str]) -> PodMonitor:
+    """The nodes of a Kafka that Strimzi runs, and its Kafka Exporter."""
+    return PodMonitor(
+        name=f"{name}-nodes",
+        namespace=namespace,
+        pods={"strimzi.io/cluster": cluster, "strimzi.io/kind": "Kafka"},
+        port=_STRIMZI_PORT,
+        of={CLUSTER_LABEL: cluster},
+        copied={"pool": "strimzi_io_pool_name"},
+    )
+
+
+def of_strimzi(name: str, namespace: pulumi.Input[str]) -> PodMonitor:
+    """Strimzi's operator, wherever it is: it knows when certificates end."""
+    return PodMonitor(
+        name=f"{name}-operator",
+        namespace=namespace,
+        pods={"strimzi.io/kind": "cluster-operator"},
+        port="http",
+        anywhere=True,
+    )
+
+
+def of_cert_manager(name: str, namespace: pulumi.Input[str], pods_in: str) -> PodMonitor:
+    """cert-manager's controller, which knows when certificates end."""
+    return PodMonitor(
+        name=f"{name}-certificates",
+        namespace=namespace,
+        pods={"app.kubernetes.io/component": "controller", "app.kubernetes.io/name": "cert-manager"},
+        port="http-metrics",
+        pods_in=pods_in,
+        # They have the namespace of the certificate, which that of the pod would hide.
+        trusted=True,
+    )
+
+
+def of_gateway(gateway: str, namespace: pulumi.Input[str]) -> PodMonitor:
+    """The pods of an HTTP gateway."""
+    return _of_program(gateway, namespace, "gateway", {GATEWAY_LABEL: gateway})
+
+
+def of_probe(probe: str, namespace: pulumi.Input[str]) -> PodMonitor:
+    """The pod of a latency probe."""
+    return _of_program(probe, namespace, "latency-probe", {PROBE_LABEL: probe})
+
+
+def of_worker(worker: str, namespace: pulumi.Input[str]) -> PodMonitor:
+    """The pods of a worker with a port called `metrics`."""
+    return _of_program(worker, namespace, "worker", {"worker": worker})
+
+
+def _of_program(
+    name: str, namespace: pulumi.Input[str], component: str, of: Mapping[str, pulumi.Input[str]]
+) -> PodMonitor:
+    pods: Mapping[str, pulumi.Input[str]] = {**selector(name, component)}
+    return PodMonitor(name=name, namespace=namespace, pods=pods, port=METRICS_PORT_NAME, of=of)
+
+
+def prometheus_rule(
+    name: str, namespace: pulumi.Input[str], own: Mapping[str, str], watched: pulumi.Output[Watched]
+) -> Manifest:
+    """The alerts."""
+    return {
+        "apiVersion": API,
+        "kind": "PrometheusRule",
+        "metadata": metadata(name, namespace, labels(name, COMPONENT) | dict(own)),
+        "spec": {"groups": watched.apply(rule_groups)},
+    }

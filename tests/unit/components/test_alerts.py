@@ -1,0 +1,306 @@
+"""The alert rules, judged by Prometheus itself: each one fires when it should, and is quiet when it should."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka_platform.alerts import Watched, alerts, rule_groups
+
+from tests.promtool import promtool
+
+EVERYTHING = Watched(
+    cluster="kafka",
+    namespace="streaming",
+    claims="data-[0-9]+-kafka-.+-[0-9]+",
+    nodes=True,
+    exporter=True,
+    renewal_days=30,
+    gateways=["gateway"],
+    probes=["latency-probe"],
+    certificates=True,
+)
+RULES = {alert.name: alert for alert in alerts(EVERYTHING)}
+DAY = 86_400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What is measured, minute by minute, and what comes of it."""
+
+    alert: str
+    measured: Mapping[str, str]
+    """Values by series, in promtool's notation."""
+    at: str
+    """When somebody looks."""
+    summary: str | None = None
+    """What they are told. None: nothing."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Of the alert, besides those that all have."""
+
+
+def node(metric: str, pod: str = "kafka-brokers-0", namespace: str = "streaming") -> str:
+    return f'{metric}{{namespace="{namespace}",kafka_cluster="kafka",pod="{pod}"}}'
+
+
+def controllers(first: str, second: str) -> dict[str, str]:
+    name = "kafka_controller_kafkacontroller_activecontrollercount"
+    return {node(name, "kafka-controllers-900"): first, node(name, "kafka-controllers-901"): second}
+
+
+def volume(available: str, claim: str = "data-0-kafka-brokers-0") -> dict[str, str]:
+    of = f'{{namespace="streaming",persistentvolumeclaim="{claim}"}}'
+    return {
+        f"kubelet_volume_stats_available_bytes{of}": available,
+        f"kubelet_volume_stats_capacity_bytes{of}": "1000x500",
+    }
+
+
+def lag(*partitions: str) -> dict[str, str]:
+    return {
+        f'kafka_consumergroup_lag{{namespace="streaming",kafka_cluster="kafka",consumergroup="shop",topic="orders",partition="{number}"}}': values
+        for number, values in enumerate(partitions)
+    }
+
+
+def authority(milliseconds: int) -> dict[str, str]:
+    of = 'resource_namespace="streaming",cluster="kafka",type="cluster-ca"'
+    return {f"strimzi_certificate_expiration_timestamp_ms{{{of}}}": f"{milliseconds}x200"}
+
+
+def certificate(seconds: int, namespace: str = "streaming") -> dict[str, str]:
+    of = f'namespace="{namespace}",name="data-tls"'
+    return {f"certmanager_certificate_expiration_timestamp_seconds{{{of}}}": f"{seconds}x200"}
+
+
+def requests(well: str, failed: str) -> dict[str, str]:
+    of = 'namespace="streaming",gateway="gateway",route="write"'
+    return {
+        f'gateway_requests_total{{{of},status="200"}}': well,
+        f'gateway_requests_total{{{of},status="503"}}': failed,
+    }
+
+
+def probe(metric: str, values: str, **more: str) -> dict[str, str]:
+    given = {"namespace": "streaming", "probe": "latency-probe", "write": "native", "read": "http"} | more
+    of = ",".join(f'{key}="{each}"' for key, each in given.items() if each)
+    return {f"{metric}{{{of}}}": values}
+
+
+PATH = {"write": "native", "read": "http"}
+OFFLINE = "kafka_controller_kafkacontroller_offlinepartitionscount"
+UNDER_REPLICATED = "kafka_server_replicamanager_underreplicatedpartitions"
+UNDER_MIN_ISR = "kafka_server_replicamanager_underminisrpartitioncount"
+UP = 'up{namespace="streaming",gateway="gateway",pod="gateway-0"}'
+GONE = "No pod of the gateway shows metrics."
+NO_CONTROLLER = "0 nodes say that they are the active controller, and it has to be one."
+
+CASES = [
+    Case(
+        alert="KafkaPartitionsOffline",
+        measured={node(OFFLINE): "0x5 3x20"},
+        at="8m",
+        summary="3 partitions have no leader: nobody can write to them or read from them.",
+    ),
+    Case(alert="KafkaPartitionsOffline", measured={node(OFFLINE): "0x5 3 0x20"}, at="8m"),
+    Case(alert="KafkaPartitionsOffline", measured={node(OFFLINE, namespace="other"): "3x20"}, at="8m"),
+    Case(
+        alert="KafkaPartitionsUnderMinIsr",
+        measured={node(UNDER_MIN_ISR): "2x20", node(UNDER_MIN_ISR, "kafka-brokers-1"): "4x20"},
+        at="3m",
+        summary="6 partitions have fewer copies in sync than they must: writes with acks=all fail.",
+    ),
+    Case(alert="KafkaPartitionsUnderMinIsr", measured={node(UNDER_MIN_ISR): "0x20"}, at="10m"),
+    Case(
+        alert="KafkaPartitionsUnderReplicated",
+        measured={node(UNDER_REPLICATED): "7x30", node(UNDER_REPLICATED, "kafka-brokers-1"): "0x30"},
+        at="16m",
+        summary="7 partitions led by kafka-brokers-0 lack copies that are in sync.",
+        labels={"pod": "kafka-brokers-0"},
+    ),
+    # Every broker is restarted in its turn, and each of them takes ten minutes.
+    Case(alert="KafkaPartitionsUnderReplicated", measured={node(UNDER_REPLICATED): "0x2 7x9 0 9x9 0x9"}, at="24m"),
+    Case(alert="KafkaNoActiveController", measured=controllers("0x20", "0x20"), at="4m", summary=NO_CONTROLLER),
+    # Nothing at all is heard of them.
+    Case(alert="KafkaNoActiveController", measured={}, at="4m", summary=NO_CONTROLLER),
+    Case(alert="KafkaNoActiveController", measured=controllers("1x20", "0x20"), at="10m"),
+    Case(alert="KafkaNoActiveController", measured=controllers("1x5 1 0x20", "0x5 1 1x20"), at="10m"),
+    Case(
+        alert="KafkaVolumeFillsUp",
+        measured=volume("390-0.5x430"),
+        at="7h",
+        summary="The volume data-0-kafka-brokers-0 will be full within a day if it goes on like this.",
+        labels={"persistentvolumeclaim": "data-0-kafka-brokers-0"},
+    ),
+    # A new topic is filled, and there is room; or it goes on for a month.
+    Case(alert="KafkaVolumeFillsUp", measured=volume("900-0.9x430"), at="7h"),
+    Case(alert="KafkaVolumeFillsUp", measured=volume("300-0.01x430"), at="7h"),
+    Case(
+        alert="KafkaVolumeAlmostFull",
+        measured=volume("50x20"),
+        at="6m",
+        summary="The volume data-0-kafka-brokers-0 has 5% free.",
+        labels={"persistentvolumeclaim": "data-0-kafka-brokers-0"},
+    ),
+    Case(alert="KafkaVolumeAlmostFull", measured=volume("150x20"), at="6m"),
+    Case(alert="KafkaVolumeAlmostFull", measured=volume("50x20", claim="data-0-other-brokers-0"), at="6m"),
+    Case(
+        alert="KafkaConsumerLagGrows",
+        measured=lag("10+60x120", "10+60x120"),
+        at="100m",
+        summary="The group shop falls behind in orders, by 2 records a second.",
+        labels={"consumergroup": "shop", "topic": "orders"},
+    ),
+    # It catches up every quarter of an hour; or the markers of transactions are left, for ever.
+    Case(alert="KafkaConsumerLagGrows", measured=lag(" ".join(["0+60x14"] * 8)), at="100m"),
+    Case(alert="KafkaConsumerLagGrows", measured=lag("1x120", "1x120"), at="100m"),
+    Case(
+        alert="KafkaCertificateExpires",
+        measured=authority(10 * DAY * 1000),
+        at="2h",
+        summary="The authority cluster-ca ends in 9d 22h 0m 0s and was not renewed.",
+        labels={"type": "cluster-ca"},
+    ),
+    # It is time, and the next maintenance window comes on Sunday.
+    Case(alert="KafkaCertificateExpires", measured=authority(26 * DAY * 1000), at="2h"),
+    Case(
+        alert="CertificateExpires",
+        measured=certificate(5 * DAY),
+        at="2h",
+        summary="The certificate data-tls ends in 4d 22h 0m 0s and was not renewed.",
+        labels={"name": "data-tls"},
+    ),
+    Case(alert="CertificateExpires", measured=certificate(20 * DAY), at="2h"),
+    Case(alert="CertificateExpires", measured=certificate(5 * DAY, namespace="other"), at="2h"),
+    Case(
+        alert="HttpGatewayFails",
+        measured=requests("0+540x30", "0+60x30"),
+        at="15m",
+        summary="10% of the requests to the gateway fail by its own fault.",
+    ),
+    Case(alert="HttpGatewayFails", measured=requests("0+540x30", "0+6x30"), at="15m"),
+    # One of three at night.
+    Case(alert="HttpGatewayFails", measured=requests("0x5 2x20", "0x5 1x20"), at="8m"),
+    Case(alert="HttpGatewayGone", measured={UP: "1x5 0x20"}, at="12m", summary=GONE),
+    Case(alert="HttpGatewayGone", measured={}, at="6m", summary=GONE),
+    Case(alert="HttpGatewayGone", measured={UP: "1x30"}, at="12m"),
+    Case(
+        alert="KafkaRecordsLost",
+        measured=probe("kafka_probe_lost_total", "0x5 2x20"),
+        at="8m",
+        summary="Records that Kafka had acknowledged were not read (native to http).",
+        labels=PATH,
+    ),
+    Case(alert="KafkaRecordsLost", measured=probe("kafka_probe_lost_total", "2x30"), at="20m"),
+    Case(
+        alert="KafkaRecordsOutOfOrderOrDuplicated",
+        measured=probe("kafka_probe_out_of_order_total", "0x30") | probe("kafka_probe_duplicated_total", "0x5 1x20"),
+        at="8m",
+        summary="Records came twice or in another order than they were written (native to http).",
+        labels=PATH,
+    ),
+    Case(
+        alert="KafkaRecordsOutOfOrderOrDuplicated",
+        measured=probe("kafka_probe_out_of_order_total", "0x30") | probe("kafka_probe_duplicated_total", "0x30"),
+        at="8m",
+    ),
+    Case(
+        alert="KafkaPathBroken",
+        measured=probe("kafka_probe_oldest_unread_seconds", "0x3 60+60x20"),
+        at="6m",
+        summary="Nothing comes through from native to http since 3m 0s.",
+        labels=PATH,
+    ),
+    Case(alert="KafkaPathBroken", measured=probe("kafka_probe_oldest_unread_seconds", "0x3 90 0x20"), at="6m"),
+    Case(
+        alert="KafkaWritesFail",
+        measured=probe("kafka_probe_write_errors_total", "0+60x30", read=""),
+        at="10m",
+        summary="Probes cannot be written (native): 1 a second.",
+        labels={"write": "native"},
+    ),
+    Case(alert="KafkaWritesFail", measured=probe("kafka_probe_write_errors_total", "0x5 3x30", read=""), at="10m"),
+    Case(
+        alert="KafkaPathSlow",
+        measured=probe("kafka_probe_latency_seconds_bucket", "0+0x30", le="1")
+        | probe("kafka_probe_latency_seconds_bucket", "0+60x30", le="2")
+        | probe("kafka_probe_latency_seconds_bucket", "0+60x30", le="+Inf"),
+        at="15m",
+        summary="One record in a hundred takes 1.99s from native to http.",
+        labels=PATH,
+    ),
+    Case(
+        alert="KafkaPathSlow",
+        measured=probe("kafka_probe_latency_seconds_bucket", "0+60x30", le="0.01")
+        | probe("kafka_probe_latency_seconds_bucket", "0+60x30", le="+Inf"),
+        at="15m",
+    ),
+    Case(alert="KafkaProbeGone", measured={}, at="6m", summary="Nothing is heard of the probe."),
+    Case(alert="KafkaProbeGone", measured=probe("kafka_probe_written_total", "0+1x30", read=""), at="6m"),
+]
+
+
+def as_test(case: Case) -> dict[str, Any]:
+    """The case as promtool reads it."""
+    expected: list[dict[str, Any]] = []
+    if case.summary is not None:
+        rule = RULES[case.alert]
+        labels = {"kafka_cluster": "kafka", "namespace": "streaming", "severity": rule.severity.value, **case.labels}
+        annotations = {"description": rule.description, "summary": case.summary}
+        expected.append({"exp_annotations": annotations, "exp_labels": labels})
+    return {
+        "alert_rule_test": [{"alertname": case.alert, "eval_time": case.at, "exp_alerts": expected}],
+        "input_series": [{"series": series, "values": values} for series, values in case.measured.items()],
+        "interval": "1m",
+    }
+
+
+@pytest.fixture(scope="module")
+def tool() -> str:
+    try:
+        return promtool()
+    except RuntimeError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    file = tmp_path / "rules.yml"
+    file.write_text(json.dumps({"groups": rule_groups(EVERYTHING)}))
+    return file
+
+
+def judged(*command: str | Path) -> str:
+    done = subprocess.run(command, capture_output=True, text=True)
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def test_prometheus_takes_every_rule(tool: str, rules: Path) -> None:
+    assert judged(tool, "check", "rules", "--lint=all", "--lint-fatal", rules) == ""
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case.alert}-{'fires' if case.summary else 'quiet'}" for case in CASES])
+def test_it_says_what_it_should(case: Case, tool: str, rules: Path) -> None:
+    tests = rules.with_name("tests.yml")
+    content = {"evaluation_interval": "1m", "rule_files": [rules.name], "tests": [as_test(case)]}
+    tests.write_text(json.dumps(content))
+    assert judged(tool, "test", "rules", tests) == ""
+
+
+def test_every_alert_is_seen_both_ways() -> None:
+    for told in (True, False):
+        assert {case.alert for case in CASES if (case.summary is not None) is told} == set(RULES)
+
+
+def test_nothing_is_said_of_what_is_not_there() -> None:
+    assert rule_groups(Watched(cluster="kafka", namespace="streaming")) == []
+    only = {alert.name for alert in alerts(Watched(cluster="kafka", namespace="streaming", claims="data-kafka-[0-9]+"))}
+    assert only == {"KafkaVolumeFillsUp", "KafkaVolumeAlmostFull"}
+
+
+def test_a_short_renewal_is_waited_for_too() -> None:
+    watched = Watched(cluster="kafka", namespace="streaming", renewal_days=4)
+    assert alerts(watched)[0].expression.endswith(f"< {2 * DAY}")

@@ -1,0 +1,168 @@
+"""Monitoring: what it renders, the graph that it makes, and its place in a stack."""
+
+from typing import Any
+
+import pytest
+from kafka_platform import KafkaConnection, Monitoring, MonitoringArgs
+from kafka_platform.model import Engine
+from kafka_platform.monitoring_objects import of_cert_manager, of_gateway, of_nodes, of_worker, pod_monitor
+
+from infra.platform import Platform
+from infra.settings import SettingsError, parse
+from tests.unit.components.graph import Registered, run, value
+from tests.unit.test_platform import EMBEDDED, KUBECONFIG, STRIMZI
+
+CONNECTION = KafkaConnection(
+    cluster="events", namespace="streaming", bootstrap_servers="b:9092", security_protocol="SASL_SSL"
+)
+
+
+def test_metrics_of_nodes_say_which_kafka_and_pool_they_are_of() -> None:
+    rendered = pod_monitor(of_nodes("events", "kafka", "streaming"), {"release": "prometheus"})
+    assert rendered["metadata"]["labels"]["release"] == "prometheus"
+    assert rendered["spec"] == {
+        "podMetricsEndpoints": [
+            {
+                "port": "tcp-prometheus",
+                "relabelings": [
+                    {"replacement": "events", "targetLabel": "kafka_cluster"},
+                    {"sourceLabels": ["__meta_kubernetes_pod_label_strimzi_io_pool_name"], "targetLabel": "pool"},
+                ],
+            }
+        ],
+        "selector": {"matchLabels": {"strimzi.io/cluster": "events", "strimzi.io/kind": "Kafka"}},
+    }
+
+
+def test_certificates_keep_their_own_namespace() -> None:
+    spec = pod_monitor(of_cert_manager("kafka", "streaming", "pki"), {})["spec"]
+    assert spec["namespaceSelector"] == {"matchNames": ["pki"]}
+    assert spec["podMetricsEndpoints"] == [{"honorLabels": True, "port": "http-metrics"}]
+
+
+@pytest.mark.parametrize(("kind", "chart"), [(of_gateway, "HttpGateway"), (of_worker, "StreamWorker")])
+def test_our_programs_are_found_by_their_own_labels(kind: Any, chart: str) -> None:
+    pods = pod_monitor(kind("shop", "streaming"), {})["spec"]["selector"]["matchLabels"]
+    assert pods["app.kubernetes.io/instance"] == "shop", chart
+
+
+def test_the_graph() -> None:
+    made: list[Monitoring] = []
+    args = MonitoringArgs(
+        connection=CONNECTION,
+        engine=Engine.STRIMZI,
+        exporter=True,
+        gateways=["gateway"],
+        probes=["latency-probe"],
+        workers={"fraud": "shop"},
+        cert_manager="cert-manager",
+    )
+    found = run(lambda: made.append(Monitoring("kafka", args)))
+    assert set(found) - {"Stack project-stack", "Monitoring kafka"} == {
+        "PodMonitor kafka-nodes",
+        "PodMonitor kafka-operator",
+        "PodMonitor kafka-certificates",
+        "PodMonitor kafka-gateway-gateway",
+        "PodMonitor kafka-probe-latency-probe",
+        "PodMonitor kafka-worker-fraud",
+        "PrometheusRule kafka-alerts",
+    }
+    assert found["PodMonitor kafka-worker-fraud"].inputs["metadata"]["namespace"] == "shop"
+    rules = found["PrometheusRule kafka-alerts"].inputs["spec"]["groups"][0]["rules"]
+    assert {rule["labels"]["kafka_cluster"] for rule in rules} == {"events"}
+    assert "KafkaConsumerLagGrows" in {rule["alert"] for rule in rules}
+    assert all("Monitoring$" in each.urn for name, each in found.items() if name.startswith("Po"))
+    assert value(made[0].monitors) == [
+        "kafka-nodes",
+        "kafka-operator",
+        "kafka-certificates",
+        "gateway",
+        "latency-probe",
+        "fraud",
+    ]
+
+
+def test_a_kafka_of_somebody_else_has_none_of_its_own() -> None:
+    args = MonitoringArgs(connection=CONNECTION, engine=Engine.EXTERNAL, probes=["latency-probe"])
+    found = run(lambda: Monitoring("kafka", args) and None)
+    assert {name for name in found if name.startswith("PodMonitor")} == {"PodMonitor kafka-probe-latency-probe"}
+    rules = found["PrometheusRule kafka-alerts"].inputs["spec"]["groups"][0]["rules"]
+    assert not [rule["alert"] for rule in rules if "Volume" in rule["alert"] or "Controller" in rule["alert"]]
+
+
+def test_a_name_is_a_name() -> None:
+    with pytest.raises(ValueError, match="'Kafka' is not a Kubernetes name"):
+        run(lambda: Monitoring("Kafka", MonitoringArgs(connection=CONNECTION, engine=Engine.EXTERNAL)) and None)
+
+
+def stack(platform: dict[str, Any], **more: Any) -> dict[str, Registered]:
+    return run(lambda: Platform(parse({**platform, **more}), KUBECONFIG) and None)
+
+
+def test_it_comes_with_prometheus() -> None:
+    assert "Monitoring kafka" not in stack(STRIMZI)
+    found = stack(
+        STRIMZI, prometheus={"labels": {"release": "kps"}}, certManager={"namespace": "pki"}, gateway={}, probe={}
+    )
+    monitors = {name for name in found if name.startswith("PodMonitor")}
+    assert monitors == {
+        "PodMonitor kafka-nodes",
+        "PodMonitor kafka-operator",
+        "PodMonitor kafka-certificates",
+        "PodMonitor kafka-gateway-gateway",
+        "PodMonitor kafka-probe-latency-probe",
+    }
+    assert all(found[each].inputs["metadata"]["labels"]["release"] == "kps" for each in monitors)
+    spec = found["PodMonitor kafka-certificates"].inputs["spec"]
+    assert spec["namespaceSelector"] == {"matchNames": ["pki"]}
+
+
+def test_its_pods_are_those_of_the_programs() -> None:
+    tenants = {"shop": {"namespace": "shop"}}
+    worker = {"image": "ghcr.io/acme/fraud:1", "tenant": "shop", "reads": ["orders"], "ports": {"metrics": 9000}}
+    topics = {"orders": {"partitions": 3}}
+    found = stack(
+        EMBEDDED, prometheus={}, gateway={}, probe={}, topics=topics, tenants=tenants, workers={"fraud": worker}
+    )
+    programs = [
+        each.inputs
+        for name, each in found.items()
+        if name.split()[0] in ("StatefulSet", "Deployment") and "kafka-nodes" not in name
+    ]
+    for monitor in ("gateway-gateway", "probe-latency-probe", "worker-fraud"):
+        spec = found[f"PodMonitor kafka-{monitor}"].inputs["spec"]
+        wanted = spec["selector"]["matchLabels"].items()
+        fitting = [each for each in programs if wanted <= each["spec"]["template"]["metadata"]["labels"].items()]
+        assert len(fitting) == 1, monitor
+        ports = [
+            port["name"] for each in fitting[0]["spec"]["template"]["spec"]["containers"] for port in each["ports"]
+        ]
+        assert spec["podMetricsEndpoints"][0]["port"] in ports
+
+
+def test_alerts_may_be_somebody_elses() -> None:
+    found = stack(EMBEDDED, prometheus={"alerts": False}, gateway={})
+    assert "PrometheusRule kafka-alerts" not in found
+    assert "PodMonitor kafka-gateway-gateway" in found
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        (
+            {"gateway": {"metricsNamespaces": ["ops"]}},
+            "gateway.metricsNamespaces: Prometheus may not connect: add 'monitoring', or remove the key",
+        ),
+        (
+            {"probe": {"metricsNamespaces": ["ops"]}},
+            "probe.metricsNamespaces: Prometheus may not connect: add 'monitoring', or remove the key",
+        ),
+    ],
+)
+def test_prometheus_has_to_be_let_in(more: dict[str, Any], line: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse({**EMBEDDED, "prometheus": {}, **more})
+    assert [str(fault) for fault in caught.value.faults] == [line]
+    for allowed in (["monitoring"], []):
+        section = next(iter(more))
+        parse({**EMBEDDED, "prometheus": {}, section: {"metricsNamespaces": allowed}})
