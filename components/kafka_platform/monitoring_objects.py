@@ -45,11 +45,13 @@ class PodMonitor:
 
 def pod_monitor(monitor: PodMonitor, own: Mapping[str, str]) -> Manifest:
     """Lets Prometheus read pods; `own` are further labels of the monitor."""
+    # `action` is what the API server would fill in; said here, it is no difference later.
     relabelings: list[Manifest] = [
-        {"replacement": value, "targetLabel": label} for label, value in sorted(monitor.of.items())
+        {"action": "replace", "replacement": value, "targetLabel": label} for label, value in sorted(monitor.of.items())
     ]
     for label, source in sorted(monitor.copied.items()):
-        relabelings.append({"sourceLabels": [f"__meta_kubernetes_pod_label_{source}"], "targetLabel": label})
+        found = f"__meta_kubernetes_pod_label_{source}"
+        relabelings.append({"action": "replace", "sourceLabels": [found], "targetLabel": label})
     endpoint: Manifest = {"port": monitor.port}
     if monitor.trusted:
         endpoint["honorLabels"] = True

@@ -20,7 +20,7 @@ from kafka_platform.gateway_model import (
 )
 from kafka_platform.gateway_objects import GatewaySettings
 
-from tests import gateway_api
+from tests.gateway_api import GATEWAY_API
 
 NAMESPACE = "gateway-objects"
 
@@ -98,7 +98,7 @@ def rendered(expose: Exposure, *, full: bool) -> Iterator[dict[str, Any]]:
 @pytest.fixture(scope="module", autouse=True)
 def _namespace(environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     subprocess.run(["kubectl", "create", "namespace", NAMESPACE], env=environment, check=False, capture_output=True)
-    gateway_api.install(tmp_path_factory.mktemp("gateway-api"), environment)
+    GATEWAY_API.install(tmp_path_factory.mktemp("gateway-api"), environment)
     yield
     delete = ["kubectl", "delete", "namespace", NAMESPACE, "--wait=false"]
     subprocess.run(delete, env=environment, check=False, capture_output=True)

@@ -12,7 +12,8 @@ from kafka_platform import BrokerScaling
 from kafka_platform.broker_scaler import render_triggers, scaled_object
 
 from sandbox.host import SandboxError
-from tests import gateway_api, strimzi_api
+from tests import strimzi_api
+from tests.gateway_api import GATEWAY_API
 from tests.strimzi_cases import BROKERS, CLUSTERS, declared, rendered
 
 NAMESPACE = "strimzi-objects"
@@ -25,7 +26,7 @@ def _namespace(environment: Mapping[str, str], tmp_path_factory: pytest.TempPath
     except SandboxError as error:
         pytest.skip(f"the API server does not serve Strimzi's kinds: {error}")
     subprocess.run(["kubectl", "create", "namespace", NAMESPACE], env=environment, check=False, capture_output=True)
-    gateway_api.install(tmp_path_factory.mktemp("gateway-api"), environment)
+    GATEWAY_API.install(tmp_path_factory.mktemp("gateway-api"), environment)
     yield
     delete = ["kubectl", "delete", "namespace", NAMESPACE, "--wait=false"]
     subprocess.run(delete, env=environment, check=False, capture_output=True)

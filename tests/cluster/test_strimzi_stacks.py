@@ -14,9 +14,11 @@ from infra.platform import Platform
 from infra.settings import parse
 from infra.settings.stackfile import read
 from sandbox.host import SandboxError
-from tests import gateway_api, strimzi_api
+from tests import strimzi_api
 from tests.cluster.test_strimzi_objects import dry_run
+from tests.gateway_api import GATEWAY_API
 from tests.harness import Stack
+from tests.prometheus_api import PROMETHEUS_API
 from tests.unit.components.graph import run
 
 SHIPPED = ["staging", "prod"]
@@ -28,7 +30,8 @@ def _kinds(environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFact
         strimzi_api.install(environment)
     except SandboxError as error:
         pytest.skip(f"the API server does not serve Strimzi's kinds: {error}")
-    gateway_api.install(tmp_path_factory.mktemp("gateway-api"), environment)
+    GATEWAY_API.install(tmp_path_factory.mktemp("gateway-api"), environment)
+    PROMETHEUS_API.install(tmp_path_factory.mktemp("prometheus-api"), environment)
 
 
 def in_namespaces_of_its_own(platform: dict[str, Any], prefix: str) -> dict[str, Any]:
@@ -62,7 +65,15 @@ def test_the_api_server_takes_every_object(stack: str, environment: Mapping[str,
         each["metadata"].setdefault("name", "named-by-pulumi")
     namespaces = [each for each in objects if each["kind"] == "Namespace"]
     others = [each for each in objects if each["kind"] not in ("Namespace",) and each["metadata"].get("namespace")]
-    assert {each["kind"] for each in others} >= {"Kafka", "KafkaNodePool", "KafkaTopic", "KafkaUser", "KafkaRebalance"}
+    assert {each["kind"] for each in others} >= {
+        "Kafka",
+        "KafkaNodePool",
+        "KafkaRebalance",
+        "KafkaTopic",
+        "KafkaUser",
+        "PodMonitor",
+        "PrometheusRule",
+    }
     apply = ["kubectl", "apply", "-f", "-"]
     made = json.dumps({"apiVersion": "v1", "kind": "List", "items": namespaces})
     subprocess.run(apply, input=made, env=environment, check=True, capture_output=True, text=True)

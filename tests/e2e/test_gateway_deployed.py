@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests import gateway_api
 from tests.e2e.conftest import MakeStack
+from tests.gateway_api import GATEWAY_API
 from tests.harness import Stack, client_pod, eventually, get, in_pod, kubectl
 
 NAMESPACE = "e2e-gateway"
@@ -264,7 +264,7 @@ def test_routes_of_the_gateway_api(stack: Stack, settings: dict[str, Any], tmp_p
     """No controller is here to serve them: its word that a Gateway is programmed is said by hand."""
     del settings["gateway"]["tls"]
     host = "data.example.com"
-    gateway_api.install(tmp_path, os.environ)
+    GATEWAY_API.install(tmp_path, os.environ)
     settings["gateway"]["expose"] = {"gateway": "infra/public", "host": host}
     stack.write(settings)
     stack.up()

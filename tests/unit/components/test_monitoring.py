@@ -25,8 +25,12 @@ def test_metrics_of_nodes_say_which_kafka_and_pool_they_are_of() -> None:
             {
                 "port": "tcp-prometheus",
                 "relabelings": [
-                    {"replacement": "events", "targetLabel": "kafka_cluster"},
-                    {"sourceLabels": ["__meta_kubernetes_pod_label_strimzi_io_pool_name"], "targetLabel": "pool"},
+                    {"action": "replace", "replacement": "events", "targetLabel": "kafka_cluster"},
+                    {
+                        "action": "replace",
+                        "sourceLabels": ["__meta_kubernetes_pod_label_strimzi_io_pool_name"],
+                        "targetLabel": "pool",
+                    },
                 ],
             }
         ],

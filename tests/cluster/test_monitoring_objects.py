@@ -1,0 +1,82 @@
+"""Every monitor and rule, as a real API server takes it by the Prometheus operator's own definitions: nothing is made."""
+
+import copy
+import json
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from kafka_platform import KafkaConnection, Monitoring, MonitoringArgs
+from kafka_platform.model import Engine
+
+from tests.cluster.test_strimzi_objects import dry_run
+from tests.prometheus_api import PROMETHEUS_API
+from tests.unit.components.graph import run
+
+NAMESPACE = "monitoring-objects"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _namespace(environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    try:
+        PROMETHEUS_API.install(tmp_path_factory.mktemp("prometheus-api"), environment)
+    except RuntimeError as error:
+        pytest.skip(f"the API server does not serve the Prometheus operator's kinds: {error}")
+    subprocess.run(["kubectl", "create", "namespace", NAMESPACE], env=environment, check=False, capture_output=True)
+    yield
+    delete = ["kubectl", "delete", "namespace", NAMESPACE, "--wait=false"]
+    subprocess.run(delete, env=environment, check=False, capture_output=True)
+
+
+def rendered(engine: Engine) -> list[dict[str, Any]]:
+    """All objects, with everything that is optional."""
+    connection = KafkaConnection(
+        cluster="events", namespace=NAMESPACE, bootstrap_servers="events:9092", security_protocol="SASL_SSL"
+    )
+    args = MonitoringArgs(
+        connection=connection,
+        engine=engine,
+        exporter=True,
+        gateways=["data"],
+        probes=["canary"],
+        workers={"fraud": NAMESPACE},
+        cert_manager="cert-manager",
+        labels={"release": "prometheus"},
+    )
+    found = run(lambda: Monitoring("kafka", args) and None)
+    return [each.inputs for each in found.values() if "apiVersion" in each.inputs]
+
+
+@pytest.mark.parametrize("engine", Engine)
+def test_the_api_server_takes_every_object(engine: Engine, environment: Mapping[str, str]) -> None:
+    objects = rendered(engine)
+    assert {each["kind"] for each in objects} == {"PodMonitor", "PrometheusRule"}
+    done = dry_run(objects, environment)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr, f"warnings: {done.stderr}"
+    # Nothing was pruned: what was said is what would be kept.
+    assert [each["spec"] for each in json.loads(done.stdout)["items"]] == [each["spec"] for each in objects]
+
+
+def _no_selector(monitor: dict[str, Any], rule: dict[str, Any]) -> None:
+    del monitor["spec"]["selector"]
+
+
+def _unknown_field(monitor: dict[str, Any], rule: dict[str, Any]) -> None:
+    monitor["spec"]["podMetricsEndpoints"][0]["prt"] = "metrics"
+
+
+def _no_time(monitor: dict[str, Any], rule: dict[str, Any]) -> None:
+    rule["spec"]["groups"][0]["rules"][0]["for"] = "soon"
+
+
+@pytest.mark.parametrize("spoil", [_no_selector, _unknown_field, _no_time])
+def test_the_judge_is_awake(
+    spoil: Callable[[dict[str, Any], dict[str, Any]], None], environment: Mapping[str, str]
+) -> None:
+    objects = copy.deepcopy(rendered(Engine.STRIMZI))
+    monitor = next(each for each in objects if each["kind"] == "PodMonitor")
+    rule = next(each for each in objects if each["kind"] == "PrometheusRule")
+    spoil(monitor, rule)
+    assert dry_run(objects, environment).returncode != 0

@@ -1,0 +1,16 @@
+"""The Prometheus operator's own definitions of its kinds, of the version that PrometheusStack installs."""
+
+from kafka_platform.prometheus_chart import PROMETHEUS_OPERATOR_VERSION
+
+from tests.go_kinds import Kinds
+
+_GROUP = "monitoring.coreos.com"
+
+PROMETHEUS_API = Kinds(
+    module=f"github.com/prometheus-operator/prometheus-operator@v{PROMETHEUS_OPERATOR_VERSION}",
+    checksum="h1:4Juk8v93RdG1DSGD/mGp+SeQKPmnlLIj2iq3blLZgFY=",
+    files={
+        f"{kind}.{_GROUP}": f"example/prometheus-operator-crd/{_GROUP}_{kind}.yaml"
+        for kind in ("podmonitors", "prometheusrules")
+    },
+)
