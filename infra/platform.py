@@ -112,6 +112,7 @@ class Platform:
             nodes=kafka.metrics is not Metrics.OFF,
             exporter=kafka.exporter,
             renewal_days=kafka.authorities.renewal_days,
+            authorities_given=kafka.authorities.given,
             gateways=[] if self.gateway is None else [GATEWAY],
             probes=[] if self.probe is None else [LATENCY_PROBE],
             workers={name: self.workers[name].namespace for name in settings.watched_workers},

@@ -50,6 +50,12 @@ OAUTH = CustomAuthentication(
     config={"sasl.enabled.mechanisms": "OAUTHBEARER", "oauthbearer.connections.max.reauth.ms": "3600000"},
     secrets=["oauth-client"],
 )
+MIXED = CustomAuthentication(
+    config={
+        "sasl.enabled.mechanisms": "OAUTHBEARER, SCRAM-SHA-512",
+        "scram-sha-512.sasl.jaas.config": "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+    }
+)
 HOST = "broker-{nodeId}.kafka.example.com"
 
 
@@ -129,6 +135,12 @@ CLUSTERS: dict[str, StrimziKafka] = {
         metrics=Metrics.OFF,
         unbalanced=True,
     ),
+    "custom-and-passwords": StrimziKafka(
+        pools=POOLS,
+        listeners=StrimziListeners(internal=InternalListener(auth=Authentication.CUSTOM, custom=MIXED)),
+        metrics=Metrics.OFF,
+        unbalanced=True,
+    ),
     "plain": StrimziKafka(pools=POOLS, listeners=StrimziListeners(internal=InternalListener(tls=False))),
     "certificates": StrimziKafka(
         pools=POOLS, listeners=StrimziListeners(internal=InternalListener(auth=Authentication.MTLS))
@@ -190,6 +202,7 @@ TOPICS: dict[str, Topic] = {
 }
 USERS: dict[str, User] = {
     "nobody": User(),
+    "by-token": User(reads=["orders"], auth=Login.CUSTOM),
     "api": User(
         writes=["orders", "Orders_*"],
         reads=["*"],

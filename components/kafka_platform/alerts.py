@@ -60,7 +60,9 @@ class Watched:
     exporter: bool = False
     """Whether Kafka Exporter shows the lag of groups."""
     renewal_days: int | None = None
-    """How many days before its end Strimzi renews a certificate authority. Default: Strimzi makes none."""
+    """How many days before its end a certificate authority is renewed. Default: none is Strimzi's to watch."""
+    authorities_given: bool = False
+    """Whether somebody renews the authorities by hand."""
     gateways: Sequence[str] = ()
     probes: Sequence[str] = ()
     certificates: bool = False
@@ -167,8 +169,10 @@ def _groups(watched: Watched) -> Iterator[Alert]:
 def _certificates(watched: Watched) -> Iterator[Alert]:
     if watched.renewal_days is not None:
         own = f'resource_namespace="{watched.namespace}",cluster="{watched.cluster}"'
-        # A maintenance window comes once a week or more often: what was not renewed in the next one never will be.
-        days = max(watched.renewal_days - 8, watched.renewal_days / 2)
+        days: float = watched.renewal_days
+        if not watched.authorities_given:
+            # A maintenance window comes once a week or more often: what was not renewed in the next one never will be.
+            days = max(days - 8, days / 2)
         yield Alert(
             name="KafkaCertificateExpires",
             expression=f"min by (type) (strimzi_certificate_expiration_timestamp_ms{{{own}}}) / 1000 - time() < {days * _DAY:.0f}",

@@ -416,6 +416,9 @@ class Login(Enum):
     """By a generated SCRAM-SHA-512 password."""
     MTLS = "mtls"
     """By a certificate that the cluster's operator makes and renews; only where Strimzi runs the Kafka."""
+    CUSTOM = "custom"
+    """In the way of its own that a listener has, such as a token: it gets rights and limits here, and no credentials; only where
+    Strimzi runs the Kafka."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,6 +29,8 @@ class MonitoringArgs(Args):
     """Strimzi: whether there is a Kafka Exporter. Default false."""
     renewal_days: int = 30
     """Strimzi: how many days before their end certificate authorities are renewed. Default 30."""
+    authorities_given: bool = False
+    """Strimzi: whether they are yours, and somebody has to be told to renew them. Default: Strimzi renews them."""
     gateways: Sequence[str] = ()
     """Names of the HTTP gateways in the connection's namespace. Default: none."""
     probes: Sequence[str] = ()
@@ -94,6 +96,7 @@ def watched_of(args: MonitoringArgs, cluster: str, namespace: str) -> Watched:
         nodes=strimzi and args.nodes,
         exporter=strimzi and args.exporter,
         renewal_days=args.renewal_days if strimzi else None,
+        authorities_given=args.authorities_given,
         gateways=sorted(args.gateways),
         probes=sorted(args.probes),
         certificates=args.cert_manager is not None,

@@ -54,6 +54,10 @@ class KafkaResourcesArgs(Args):
         if by_strimzi:
             check_strimzi_users(self.users)
         for name, user in sorted(self.users.items()):
+            if user.auth is Login.CUSTOM and connection is not None and not by_strimzi:
+                raise ValueError(
+                    f"user {name}: auth: only listeners of Strimzi have a way of their own: write auth scram"
+                )
             if user.auth is Login.MTLS and (connection is None or connection.certificate_bootstrap_servers is None):
                 why = (
                     "no listener takes certificates: " if by_strimzi else "only Strimzi makes certificates for users: "
@@ -67,7 +71,8 @@ class KafkaResources(pulumi.ComponentResource):
 
     Each user gets a generated SCRAM-SHA-512 password, delivered in the Secret `<user>-kafka` of the user's namespace
     with the keys `username`, `password`, `bootstrap-servers`, `security-protocol`, `sasl-mechanism`, `client.properties`,
-    `librdkafka.conf` and, where Strimzi runs the Kafka, `ca.crt`. A user with a certificate finds `user.crt`, `user.key` and `ca.crt` there.
+    `librdkafka.conf` and, where Strimzi runs the Kafka, `ca.crt`. A user with a certificate finds `user.crt`, `user.key` and `ca.crt` there; one who
+    logs in in a listener's own way gets none.
     """
 
     user_secrets: pulumi.Output[Mapping[str, str]]
@@ -87,7 +92,8 @@ class KafkaResources(pulumi.ComponentResource):
         self.user_secrets = pulumi.Output.all(
             **{
                 user: pulumi.Output.concat(self._namespace(user), "/", user_secret(user))
-                for user in sorted(self._args.users)
+                for user, declared in sorted(self._args.users.items())
+                if declared.auth is not Login.CUSTOM
             }
         )
         self.register_outputs({"userSecrets": self.user_secrets})
@@ -149,7 +155,7 @@ class KafkaResources(pulumi.ComponentResource):
             ready = pulumi.ResourceOptions(parent=self, depends_on=[made])
             if user.auth is Login.SCRAM:
                 self._deliver(user_name, generated[user_name], connection, ready)
-            else:
+            elif user.auth is Login.MTLS:
                 self._deliver_certificate(user_name, made, connection)
 
     def _passwords(self) -> dict[str, pulumi.Input[str]]:

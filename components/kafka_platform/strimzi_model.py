@@ -13,6 +13,7 @@ import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import Enum
 
 from kafka_platform.gateway_model import checked
@@ -25,8 +26,12 @@ STRIMZI_VERSION = "1.2.0"
 KAFKA_VERSIONS = ("4.2.0", "4.2.1", "4.3.0", "4.3.1")
 """The versions of Kafka that this release of Strimzi runs."""
 
+SCRAM = "SCRAM-SHA-512"
+"""Kafka's name of the way in which generated passwords are used."""
 MOST_CONTROLLERS = 7
 """More voters make every change of the metadata slower and none of them safer."""
+MOST_HEAP = Decimal("0.8")
+"""Share of a node's memory: the rest is Java's own, for threads, code and buffers, and Kubernetes ends a pod that takes more."""
 LEAST_PORT, MOST_PORT = 9092, 65535
 """Ports that Strimzi leaves to listeners."""
 TAKEN_PORTS = {9092: "the internal listener", 9093: "the listener for certificates", 9404: "the metrics", 9999: "JMX"}
@@ -180,6 +185,13 @@ class Jvm:
         if self.heap is not None and not _HEAP.fullmatch(self.heap):
             raise ValueError(f"heap: {self.heap!r} is not a heap of Java: write a number with m or g, such as 4g")
 
+    @property
+    def heap_megabytes(self) -> int:
+        """The heap, if one is given; otherwise 0."""
+        if self.heap is None:
+            return 0
+        return int(self.heap[:-1]) * (1024 if self.heap[-1] in "gG" else 1)
+
 
 class TolerationEffect(Enum):
     """What a taint does to pods that do not tolerate it."""
@@ -254,6 +266,13 @@ class Pool:
             raise ValueError(
                 f"spread: {self.spread!r} is not a label of machines: write one such as topology.kubernetes.io/zone"
             )
+        if self.jvm.heap is not None:
+            most = int(quantity(self.resources.memory) * MOST_HEAP / 2**20)
+            if self.jvm.heap_megabytes > most:
+                raise ValueError(
+                    f"jvm: heap {self.jvm.heap} does not fit into {self.resources.memory}, of which Java itself needs a part: "
+                    f"use at most {most}m"
+                )
         if self.autoscaled and not self.scales:
             raise ValueError(
                 "autoscaled: only pools of brokers alone scale: take the controllers into a pool of their own"
@@ -292,6 +311,12 @@ class CustomAuthentication:
     secrets: Sequence[str] = ()
     """Secrets (in the cluster's namespace) that the brokers read at /mnt/<name>. Default: none."""
 
+    @property
+    def takes_passwords(self) -> bool:
+        """Whether SCRAM passwords are taken beside it."""
+        mechanisms = self.config.get("sasl.enabled.mechanisms", "")
+        return self.sasl and SCRAM in (each.strip() for each in mechanisms.split(","))
+
     def __post_init__(self) -> None:
         if not self.config:
             raise ValueError(
@@ -314,6 +339,11 @@ class InternalListener:
     certificates: bool = False
     """Whether clients with certificates have a listener of their own too, on port 9093. Default false."""
 
+    @property
+    def takes_passwords(self) -> bool:
+        """Whether clients may log in by SCRAM passwords."""
+        return _takes_passwords(self.auth, self.custom)
+
     def __post_init__(self) -> None:
         _check_auth(self.auth, self.custom)
         if self.auth is Authentication.MTLS and not self.tls:
@@ -328,6 +358,10 @@ def _check_auth(auth: Authentication, custom: CustomAuthentication | None) -> No
             "missing: write the listener's settings" if custom is None else f"auth is {auth.value}: write auth custom"
         )
         raise ValueError(f"custom: {what}")
+
+
+def _takes_passwords(auth: Authentication, custom: CustomAuthentication | None) -> bool:
+    return auth is Authentication.SCRAM or (custom is not None and custom.takes_passwords)
 
 
 def _check_host(host: str) -> None:
@@ -350,6 +384,11 @@ def _check_bootstrap(host: str, bootstrap: str | None) -> None:
     checked("host", _check_node_hosts, host)
     if bootstrap is not None:
         checked("bootstrap", check_subdomain, bootstrap, "host name")
+        broker = re.escape(host).replace(re.escape("{nodeId}"), "[0-9]+")
+        if re.fullmatch(broker, bootstrap):
+            raise ValueError(
+                f"bootstrap: {bootstrap!r} is the name of a broker: use another one, such as {_bootstrap(host, None)}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -500,6 +539,11 @@ class BrokerAccess:
             raise ValueError(f"port: {self.port} is that of {TAKEN_PORTS[self.port]}: use another one, such as 9094")
         if self.certificate is not None:
             checked("certificate", check_subdomain, self.certificate, "Secret name")
+
+    @property
+    def takes_passwords(self) -> bool:
+        """Whether clients may log in by SCRAM passwords."""
+        return _takes_passwords(self.auth, self.custom)
 
     @property
     def bootstrap_servers(self) -> str:

@@ -11,6 +11,7 @@ from kafka_platform.embedded import heap_megabytes
 from kafka_platform.kubernetes import Manifest, client_peers, container_security, labels, metadata, spread_over
 from kafka_platform.model import Defaults, Deletion, Resources
 from kafka_platform.strimzi_model import (
+    SCRAM,
     Authentication,
     Balance,
     BrokerAccess,
@@ -80,7 +81,7 @@ def security_protocol(listener: InternalListener) -> str:
 
 def sasl_mechanism(listener: InternalListener) -> str | None:
     """How clients inside Kubernetes log in, as far as it is a mechanism that this platform knows."""
-    return "SCRAM-SHA-512" if listener.auth is Authentication.SCRAM else None
+    return SCRAM if listener.takes_passwords else None
 
 
 def certificate_bootstrap_servers(settings: StrimziSettings, namespace: str) -> str | None:

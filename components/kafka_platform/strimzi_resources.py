@@ -68,10 +68,13 @@ def topic(
 
 def user(owner: str, connection: KafkaConnection, name: str, declared: User, passwords_secret: str) -> Manifest:
     """A user that `owner`, a KafkaResources, declares: its rights and limits. Its password is the entry of its name in the Secret."""
-    spec: Manifest = {"authentication": {"type": "tls"}}
+    spec: Manifest = {}
+    if declared.auth is Login.MTLS:
+        spec["authentication"] = {"type": "tls"}
     if declared.auth is Login.SCRAM:
         reference = {"key": name, "name": passwords_secret}
         spec["authentication"] = {"password": {"valueFrom": {"secretKeyRef": reference}}, "type": "scram-sha-512"}
+    # Without `authentication` Strimzi makes no credentials, and gives rights and limits to whoever is called so.
     acls = declared.all_acls()
     if acls:
         spec["authorization"] = {"acls": [_acl(acl) for acl in acls], "type": "simple"}

@@ -198,6 +198,13 @@ class ExternalListener(Section):
     ingress_class: str | None = None
     """Strimzi, ingress: IngressClass of the controller. Needed."""
 
+    @property
+    def takes_passwords(self) -> bool:
+        """Whether clients may log in by SCRAM passwords."""
+        if self.custom is not None:
+            return self.custom.takes_passwords
+        return self.auth in (None, Authentication.SCRAM)
+
     @model_validator(mode="after")
     def _check(self) -> "ExternalListener":
         if self.expose is Expose.NODE_PORT and self.port is None:

@@ -652,7 +652,7 @@ def _worker_user(settings: Settings, path: Path, name: str, worker: Worker, grou
             f"{namespace!r}: use a user of tenant {worker.tenant!r}",
         )
     if user.auth is not Login.SCRAM:
-        yield Fault(path=path, message=f"{name!r} has a certificate, and workers log in by passwords: use another user")
+        yield Fault(path=path, message=f"{name!r} has no password, and workers log in by one: use another user")
     needed = [(AclResource.TOPIC, topic, Operation.READ) for topic in worker.reads]
     needed += [(AclResource.GROUP, group, Operation.READ)] if worker.reads else []
     needed += [(AclResource.TOPIC, topic, Operation.WRITE) for topic in worker.writes]

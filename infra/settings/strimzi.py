@@ -53,6 +53,7 @@ def strimzi(settings: Settings, known: Known) -> Iterator[Fault]:
     listeners = list(_listeners(kafka))
     yield from listeners
     yield from _users(settings)
+    yield from _programs(settings, known)
     if kafka.engine is not Engine.STRIMZI:
         return
     for name, pool in kafka.pools.items():
@@ -136,6 +137,13 @@ def _users(settings: Settings) -> Iterator[Fault]:
         (internal is not None and (internal.certificates or internal.auth is Authentication.MTLS))
         or (external is not None and external.auth is Authentication.MTLS)
     )
+    takes_passwords = (
+        not by_strimzi
+        or internal is None
+        or internal.takes_passwords
+        or (external is not None and external.takes_passwords)
+    )
+    takes_custom = by_strimzi and any(each is not None and each.custom is not None for each in (internal, external))
     for tenant_name, tenant in settings.tenants.items():
         for name, user in tenant.users.items():
             path = ("tenants", tenant_name, "users", name)
@@ -145,6 +153,14 @@ def _users(settings: Settings) -> Iterator[Fault]:
                     f"Strimzi keeps the credentials of user {other!r} in the Secret that this one is given: rename one"
                 )
                 yield Fault(path=path, message=message)
+            if user.auth is Login.SCRAM and not takes_passwords:
+                message = (
+                    "no listener takes passwords: write auth: mtls or custom, or kafka.listeners.internal.auth: scram"
+                )
+                yield Fault(path=(*path, "auth"), message=message)
+            if user.auth is Login.CUSTOM and not takes_custom:
+                fix = "write kafka.listeners.internal.auth: custom" if by_strimzi else "use scram, or engine: strimzi"
+                yield Fault(path=(*path, "auth"), message=f"no listener has a way of its own to log in: {fix}")
             if user.auth is Login.MTLS and not takes_certificates:
                 fix = (
                     "write kafka.listeners.internal.certificates: true"
@@ -172,6 +188,30 @@ def _users(settings: Settings) -> Iterator[Fault]:
                 )
 
 
+def _programs(settings: Settings, known: Known) -> Iterator[Fault]:
+    """Programs of the platform, and workers, are inside Kubernetes and log in by passwords."""
+    internal = settings.kafka.listeners.internal
+    if (
+        settings.kafka.engine is not Engine.STRIMZI
+        or internal is None
+        or internal.takes_passwords
+        or not known("kafka")
+    ):
+        return
+    fix = "use scram, or let custom's sasl.enabled.mechanisms have SCRAM-SHA-512 too"
+    programs = {
+        "the probe logs in": settings.probe is not None,
+        "workers log in": bool(settings.workers),
+        "the gateway's callers without bearer tokens log in": settings.gateway is not None
+        and not settings.gateway.bearer
+        and internal.auth is Authentication.CUSTOM,
+    }
+    for who, there in programs.items():
+        if there:
+            message = f"{who} by passwords, which {internal.auth.value} does not take: {fix}"
+            yield Fault(path=("kafka", "listeners", "internal", "auth"), message=message)
+
+
 def _gateway(settings: Settings) -> Iterator[Fault]:
     gateway = settings.gateway
     internal = settings.kafka.listeners.internal
@@ -183,10 +223,10 @@ def _gateway(settings: Settings) -> Iterator[Fault]:
             message="the gateway logs in with the passwords of its callers: use scram, and certificates: true for others",
         )
     user = settings.users.get(gateway.anonymous) if gateway.anonymous is not None else None
-    if user is not None and user.auth is Login.MTLS:
+    if user is not None and user.auth is not Login.SCRAM:
         yield Fault(
             path=("gateway", "anonymous"),
-            message=f"{gateway.anonymous!r} has a certificate, and the gateway needs a password: use a user with auth: scram",
+            message=f"{gateway.anonymous!r} has no password, and the gateway needs one: use a user with auth: scram",
         )
 
 

@@ -304,3 +304,8 @@ def test_nothing_is_said_of_what_is_not_there() -> None:
 def test_a_short_renewal_is_waited_for_too() -> None:
     watched = Watched(cluster="kafka", namespace="streaming", renewal_days=4)
     assert alerts(watched)[0].expression.endswith(f"< {2 * DAY}")
+
+
+def test_an_authority_of_your_own_is_told_of_when_it_is_time() -> None:
+    watched = Watched(cluster="kafka", namespace="streaming", renewal_days=30, authorities_given=True)
+    assert alerts(watched)[0].expression.endswith(f"< {30 * DAY}")

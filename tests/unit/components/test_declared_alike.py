@@ -182,6 +182,11 @@ class TestByStrimzi:
         manifest = strimzi_user("events", connection(), "app", User(auth=Login.MTLS), "events-passwords")
         assert manifest["spec"]["authentication"] == {"type": "tls"}
 
+    def test_who_logs_in_by_other_means_gets_rights_alone(self) -> None:
+        rendered = strimzi_user("kafka", connection(), "app", User(reads=["orders"], auth=Login.CUSTOM), "x")
+        assert "authentication" not in rendered["spec"]
+        assert rendered["spec"]["authorization"]["acls"]
+
     def test_pulumi_waits_for_each(self) -> None:
         for manifest in (
             strimzi_topic("events", connection(), "orders", Topic(), 3),

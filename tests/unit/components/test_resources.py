@@ -157,7 +157,11 @@ class TestGraph:
 
     def test_children_where_strimzi_runs_the_kafka(self) -> None:
         topics = {"orders": Topic(), "Old": Topic(deletion=Deletion.ALLOW)}
-        users = {"app": User(namespace="payments"), "cdc": User(auth=Login.MTLS)}
+        users = {
+            "app": User(namespace="payments"),
+            "cdc": User(auth=Login.MTLS),
+            "job": User(reads=["orders"], auth=Login.CUSTOM),
+        }
         wanted = KafkaResourcesArgs(connection=strimzi_connection(), topics=topics, users=users)
         found = run(lambda: KafkaResources("events", wanted))
         assert sorted(found) == [
@@ -166,6 +170,8 @@ class TestGraph:
             "KafkaTopic events-topic-orders",
             "KafkaUser events-user-app",
             "KafkaUser events-user-cdc",
+            # It has its rights, and no credentials.
+            "KafkaUser events-user-job",
             "RandomPassword events-app-password",
             "Secret events-app-kafka",
             "Secret events-cdc-certificate",

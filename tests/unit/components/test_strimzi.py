@@ -25,6 +25,7 @@ from kafka_platform import (
     KafkaClusterArgs,
     Listeners,
     Pool,
+    Resources,
     Role,
     StrimziKafka,
     StrimziListeners,
@@ -285,6 +286,7 @@ class TestGraph:
             ("plain", "SASL_PLAINTEXT", "SCRAM-SHA-512", None),
             ("certificates", "SSL", None, "events-cluster-ca-cert"),
             ("custom-login", "SASL_SSL", None, "events-cluster-ca-cert"),
+            ("custom-and-passwords", "SASL_SSL", "SCRAM-SHA-512", "events-cluster-ca-cert"),
         ],
     )
     def test_how_clients_inside_connect(
@@ -346,6 +348,10 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
     (lambda: pool(spread="a b"), "spread: 'a b' is not a label of machines"),
     (lambda: pool(roles=[Role.CONTROLLER], autoscaled=True), "autoscaled: only pools of brokers alone scale"),
     (lambda: Jvm(heap="4Gi"), "heap: '4Gi' is not a heap of Java"),
+    (
+        lambda: pool(jvm=Jvm(heap="4g"), resources=Resources(cpu="1", memory="4Gi")),
+        "jvm: heap 4g does not fit into 4Gi, of which Java itself needs a part: use at most 3276m",
+    ),
     (lambda: Toleration(key=""), "key: '' is not the key of a taint"),
     (lambda: InternalListener(auth=Authentication.MTLS, tls=False), "tls: a login by certificate is part of TLS"),
     (lambda: InternalListener(auth=Authentication.MTLS, certificates=True), "certificates: clients log in by cert"),
@@ -364,6 +370,10 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
         "node_ports: load_balancers is given too: keep one of them",
     ),
     (lambda: BrokerLoadBalancers(host="kafka.example.com"), "host: 'kafka.example.com' is the same for all brokers"),
+    (
+        lambda: BrokerLoadBalancers(host=HOST, bootstrap="broker-12.kafka.example.com"),
+        "bootstrap: 'broker-12.kafka.example.com' is the name of a broker: use another one, such as broker-bootstrap.kafka",
+    ),
     (lambda: BrokerNodePorts(host="h", port=9094), "port: 9094 is out of range: use 30000 to 32767"),
     (lambda: BrokerNodePorts(host="_", port=31000), "host: '_' is not a Kubernetes host name"),
     (lambda: BrokerTlsRoutes(host=HOST), "gateway_class: missing: write one, or gateway"),

@@ -9,6 +9,9 @@ def _strimzi(keys: str = "", pools: str = _POOLS) -> str:
     return f"kafka: {{engine: strimzi, pools: {{{pools}}}{keys}}}"
 
 
+_OAUTH = "{auth: custom, custom: {config: {sasl.enabled.mechanisms: OAUTHBEARER}}}"
+
+
 def _outside(keys: str) -> str:
     return _strimzi(f", listeners: {{external: {{{keys}}}}}")
 
@@ -143,6 +146,34 @@ _STRIMZI: list[tuple[str, str]] = [
     (
         _strimzi(", scaling: {pool: brokers, max: 9, diskAbove: 70%}"),
         "kafka.scaling: KEDA scales the brokers: write keda: {} if it is in the cluster, or install: true",
+    ),
+    *(
+        (
+            _strimzi(f", listeners: {{internal: {_OAUTH}}}") + f"\n{section}",
+            f"kafka.listeners.internal.auth: {who} by passwords, which custom does not take: use scram, or let custom's "
+            "sasl.enabled.mechanisms have SCRAM-SHA-512 too",
+        )
+        for section, who in (
+            ("probe: {}", "the probe logs in"),
+            ("gateway: {}", "the gateway's callers without bearer tokens log in"),
+            (
+                "topics: {a: {partitions: 1}}\ntenants: {t: {namespace: t}}\n"
+                "workers: {w: {image: 'a/b:1', tenant: t, reads: [a]}}",
+                "workers log in",
+            ),
+        )
+    ),
+    (
+        _strimzi(", listeners: {internal: {auth: mtls}}") + "\ntenants: {shop: {users: {api: {}}}}",
+        "tenants.shop.users.api.auth: no listener takes passwords: write auth: mtls or custom, or kafka.listeners.internal.auth: scram",
+    ),
+    (
+        _strimzi() + "\ntenants: {shop: {users: {api: {auth: custom}}}}",
+        "tenants.shop.users.api.auth: no listener has a way of its own to log in: write kafka.listeners.internal.auth: custom",
+    ),
+    (
+        "tenants: {shop: {users: {api: {auth: custom}}}}",
+        "tenants.shop.users.api.auth: no listener has a way of its own to log in: use scram, or engine: strimzi",
     ),
     ("strimzi: {install: true}", "strimzi: the engine is embedded: remove the key, or write kafka.engine: strimzi"),
     (
