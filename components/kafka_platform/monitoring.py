@@ -10,9 +10,10 @@ from kafka_platform import monitoring_objects as objects
 from kafka_platform.alerts import Watched
 from kafka_platform.args import Args
 from kafka_platform.connection import KafkaConnection
+from kafka_platform.gateway_model import checked
 from kafka_platform.kubernetes import place
 from kafka_platform.model import Engine
-from kafka_platform.names import check_service_name
+from kafka_platform.names import check_object_labels, check_service_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,9 @@ class MonitoringArgs(Args):
     labels: Mapping[str, str] = field(default_factory=dict)
     """Labels of the monitors and rules, for a Prometheus that reads only those that have them. Default: none besides the
     platform's own."""
+
+    def __post_init__(self) -> None:
+        checked("labels", check_object_labels, self.labels)
 
 
 class Monitoring(pulumi.ComponentResource):

@@ -4,12 +4,15 @@ Every check raises `ValueError` with one sentence that names the value and what 
 """
 
 import re
+from collections.abc import Mapping
 
 # org.apache.kafka.common.internals.Topic: LEGAL_CHARS and MAX_NAME_LENGTH
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 # RFC 1123 label and subdomain, as the API server checks them.
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+_OBJECT_LABEL = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
 # org.apache.kafka.common.Uuid: 16 bytes in base64url without padding.
 _CLUSTER_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 
@@ -51,6 +54,15 @@ def check_subdomain(name: str, what: str = "name") -> None:
         raise ValueError(
             f"{name!r} is not a Kubernetes {what}: use up to 253 of a-z, 0-9, - and ., beginning and ending with a letter or digit"
         )
+
+
+def check_object_labels(labels: Mapping[str, str]) -> None:
+    """Raises unless an object of Kubernetes may have these labels."""
+    for key, value in sorted(labels.items()):
+        if not _OBJECT_LABEL.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
+            raise ValueError(
+                f"{key!r}: {value!r} is not a label: use up to 63 of a-z A-Z 0-9 . _ - for each, as in release: prometheus"
+            )
 
 
 def check_user(name: str) -> None:

@@ -7,7 +7,7 @@ from kafka_platform.cert_manager_chart import CERT_MANAGER_VERSION, check_cert_m
 from kafka_platform.charts import check_chart
 from kafka_platform.drain_cleaner_chart import DRAIN_CLEANER_VERSION, check_drain_cleaner
 from kafka_platform.keda_model import VERSION, check_keda
-from kafka_platform.names import check_label
+from kafka_platform.names import check_label, check_object_labels
 from kafka_platform.prometheus_chart import check_prometheus_stack
 from pydantic import field_validator, model_validator
 
@@ -115,6 +115,12 @@ class Prometheus(Operator):
     """With install: volume of each Prometheus. Default 50Gi."""
     storage_class: str | None = None
     """With install: StorageClass of the volumes. Default: the Kubernetes cluster's default class."""
+
+    @field_validator("labels")
+    @classmethod
+    def _labels(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        check_object_labels(value)
+        return value
 
     @model_validator(mode="after")
     def _check(self) -> "Prometheus":

@@ -99,6 +99,11 @@ def test_a_name_is_a_name() -> None:
         run(lambda: Monitoring("Kafka", MonitoringArgs(connection=CONNECTION, engine=Engine.EXTERNAL)) and None)
 
 
+def test_a_label_is_a_label() -> None:
+    with pytest.raises(ValueError, match="^labels: 'a b': 'c' is not a label"):
+        MonitoringArgs(connection=CONNECTION, engine=Engine.EXTERNAL, labels={"a b": "c"})
+
+
 def stack(platform: dict[str, Any], **more: Any) -> dict[str, Registered]:
     return run(lambda: Platform(parse({**platform, **more}), KUBECONFIG) and None)
 

@@ -278,6 +278,10 @@ PLATFORM: list[tuple[str, str]] = [
         "prometheus.namespace: 'system' is made for certManager already: write createNamespace: false, or another name",
     ),
     (
+        "prometheus: {labels: {release: a b}}",
+        "prometheus.labels: 'release': 'a b' is not a label: use up to 63 of a-z A-Z 0-9 . _ - for each, as in release: prometheus",
+    ),
+    (
         "prometheus: {install: true, retention: 1h}",
         "prometheus.retention: '1h' is not a time that Prometheus keeps metrics for: use 2h or more, such as 10d",
     ),

@@ -116,7 +116,8 @@ def deploy_operators(settings: Settings) -> None:
     for section, kind in OPERATORS.items():
         operator = getattr(settings, section)
         if operator is not None and operator.install:
-            kind(**operator.model_dump(exclude={"install"}))
+            # The last two are told to Monitoring.
+            kind(**operator.model_dump(exclude={"install", "alerts", "labels"}))
 
 
 def deploy(settings: Settings) -> None:
