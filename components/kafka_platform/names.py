@@ -56,10 +56,15 @@ def check_subdomain(name: str, what: str = "name") -> None:
         )
 
 
+def is_label_key(text: str) -> bool:
+    """Whether a label, or a taint, may have this key."""
+    return _OBJECT_LABEL.fullmatch(text) is not None
+
+
 def check_object_labels(labels: Mapping[str, str]) -> None:
     """Raises unless an object of Kubernetes may have these labels."""
     for key, value in sorted(labels.items()):
-        if not _OBJECT_LABEL.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
+        if not is_label_key(key) or not _LABEL_VALUE.fullmatch(value):
             raise ValueError(
                 f"{key!r}: {value!r} is not a label: use up to 63 of a-z A-Z 0-9 . _ - for each, as in release: prometheus"
             )

@@ -18,7 +18,7 @@ from enum import Enum
 
 from kafka_platform.gateway_model import checked
 from kafka_platform.model import NODE_PORTS, Defaults, Resources
-from kafka_platform.names import check_label, check_subdomain
+from kafka_platform.names import check_label, check_subdomain, is_label_key
 from kafka_platform.units import bytes_per_second, milliseconds, quantity
 
 STRIMZI_VERSION = "1.2.0"
@@ -98,7 +98,6 @@ _OWNED = {
     "transaction.state.log.replication.factor": "write defaults.replicas",
 }
 
-_LABEL_KEY = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _HEAP = re.compile(r"[0-9]+[mMgG]")
 _PERCENT = re.compile(r"(\d{1,2})%")
 _JAVA_CLASS = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)+")
@@ -213,7 +212,7 @@ class Toleration:
     """Its effect. Default: any."""
 
     def __post_init__(self) -> None:
-        if not _LABEL_KEY.fullmatch(self.key):
+        if not is_label_key(self.key):
             raise ValueError(f"key: {self.key!r} is not the key of a taint: write one such as dedicated")
 
 
@@ -262,7 +261,7 @@ class Pool:
         for name in ("storage_class", "priority_class"):
             if getattr(self, name) is not None:
                 checked(name, check_subdomain, getattr(self, name), "object name")
-        if not _LABEL_KEY.fullmatch(self.spread):
+        if not is_label_key(self.spread):
             raise ValueError(
                 f"spread: {self.spread!r} is not a label of machines: write one such as topology.kubernetes.io/zone"
             )
@@ -684,7 +683,7 @@ class StrimziKafka:
 
     def __post_init__(self) -> None:
         self._check_pools()
-        if self.rack is not None and not _LABEL_KEY.fullmatch(self.rack):
+        if self.rack is not None and not is_label_key(self.rack):
             raise ValueError(
                 f"rack: {self.rack!r} is not a label of machines: write one such as topology.kubernetes.io/zone"
             )

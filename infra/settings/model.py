@@ -42,7 +42,7 @@ from kafka_platform.model import (
     Topic,
     User,
 )
-from kafka_platform.names import check_cluster_id, check_label, check_subdomain, check_user
+from kafka_platform.names import check_cluster_id, check_label, check_subdomain, check_user, is_label_key
 from kafka_platform.probe_model import (
     LATENCY_PROBE,
     LatencyProbeResources,
@@ -103,7 +103,6 @@ LEAST_VERSION = (4, 0, 0)
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(-[A-Za-z0-9.]+)?")
 _IMAGE = re.compile(r"[a-z0-9][A-Za-z0-9._:/-]*[A-Za-z0-9](@sha256:[0-9a-f]{64})?")
 _SERVERS = re.compile(r"[A-Za-z0-9._-]+:\d{1,5}(,[A-Za-z0-9._-]+:\d{1,5})*")
-_LABEL_KEY = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 
 
 class Environment(Enum):
@@ -436,7 +435,7 @@ class Kafka(Section):
     @field_validator("spread")
     @classmethod
     def _spread(cls, value: str) -> str:
-        if not _LABEL_KEY.fullmatch(value):
+        if not is_label_key(value):
             raise ValueError(f"{value!r} is not a label of machines: write one such as topology.kubernetes.io/zone")
         return value
 

@@ -100,7 +100,7 @@ def test_a_name_is_a_name() -> None:
 
 
 def test_a_label_is_a_label() -> None:
-    with pytest.raises(ValueError, match="^labels: 'a b': 'c' is not a label"):
+    with pytest.raises(ValueError, match=r"^labels: 'a b': 'c' is not a label"):
         MonitoringArgs(connection=CONNECTION, engine=Engine.EXTERNAL, labels={"a b": "c"})
 
 
