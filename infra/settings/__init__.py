@@ -7,21 +7,13 @@ from pathlib import Path
 
 from infra.settings import stackfile
 from infra.settings.faults import Fault, SettingsError
-from infra.settings.model import (
-    Environment,
-    ExternalListener,
-    Gateway,
-    GatewayExposure,
-    Images,
-    Kafka,
-    Kubernetes,
-    ListenerSettings,
-    Probe,
-    Settings,
-    Tenant,
-    Worker,
-)
+from infra.settings.gateway import Gateway, GatewayExposure
+from infra.settings.kafka import Kafka
+from infra.settings.listeners import ExternalListener, ListenerSettings
+from infra.settings.model import Environment, Images, Kubernetes, Settings, Tenant
 from infra.settings.parsing import parse
+from infra.settings.probe import Probe
+from infra.settings.worker import Worker
 
 __all__ = [
     "Environment",

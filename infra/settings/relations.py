@@ -27,9 +27,12 @@ from kafka_platform.worker_model import Assignment
 from pydantic.alias_generators import to_camel
 
 from infra.settings.faults import Fault, Known, Path, suggest
+from infra.settings.gateway import Gateway
 from infra.settings.installations import installations, is_there
-from infra.settings.model import Expose, ExternalListener, Gateway, Settings, Tenant, Worker
+from infra.settings.listeners import Expose, ExternalListener
+from infra.settings.model import Settings, Tenant
 from infra.settings.strimzi import SHARED, STRIMZI, pool_of_brokers, strimzi
+from infra.settings.worker import Worker
 
 MAX_REPLICAS_PER_BROKER = 30_000
 """Partitions times replicas on one broker: each maps two index files into memory, and Linux gives a process 65,530

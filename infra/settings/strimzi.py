@@ -9,7 +9,9 @@ from kafka_platform.names import LONGEST_CERTIFICATE_NAME, user_secret
 from kafka_platform.strimzi_model import Authentication
 
 from infra.settings.faults import Fault, Known, suggest
-from infra.settings.model import Expose, ExternalListener, Kafka, Settings
+from infra.settings.kafka import Kafka
+from infra.settings.listeners import Expose, ExternalListener
+from infra.settings.model import Settings
 
 STRIMZI = frozenset(
     {

@@ -1,0 +1,191 @@
+"""The settings of the ways in to the brokers: what may stand under `kafka.listeners`."""
+
+from collections.abc import Mapping
+from enum import Enum
+
+from kafka_platform.model import Listeners, LoadBalancers, NodePorts
+from kafka_platform.names import check_subdomain
+from kafka_platform.strimzi_model import (
+    Authentication,
+    BrokerAccess,
+    BrokerIngresses,
+    BrokerLoadBalancers,
+    BrokerNodePorts,
+    BrokerTlsRoutes,
+    CustomAuthentication,
+    InternalListener,
+    StrimziListeners,
+)
+from pydantic import field_validator, model_validator
+
+from infra.settings.section import Section
+
+
+class Expose(Enum):
+    """How clients outside Kubernetes reach the brokers."""
+
+    NODE_PORT = "nodePort"
+    """A port of every machine of the Kubernetes cluster for each broker."""
+    LOAD_BALANCER = "loadBalancer"
+    """A load balancer for each broker."""
+    TLS_ROUTE = "tlsRoute"
+    """Routes of the Gateway API; with Strimzi."""
+    INGRESS = "ingress"
+    """Ingresses that pass TLS on; with Strimzi."""
+
+
+class ExternalListener(Section):
+    """The way in for clients outside Kubernetes: everything that the chosen one needs, and nothing else."""
+
+    expose: Expose
+    """`nodePort`: a port of every machine of the cluster for each broker; `loadBalancer`: each broker has its own;
+    with Strimzi also `tlsRoute`: a Gateway of the Gateway API passes TLS on; `ingress`: an Ingress controller does."""
+    host: str
+    """nodePort: a name or address that reaches the machines; otherwise the name you keep in DNS for each broker,
+    `{nodeId}` stands for its number, as in `broker-{nodeId}.kafka.example.com`."""
+    port: int | None = None
+    """nodePort: the port of broker 0 (Strimzi: of the first connection), 30000 to 32767, the following ones belong to the
+    next brokers; loadBalancer: the port of each, default 9094; tlsRoute: that of the Gateway, default 443."""
+    annotations: Mapping[str, str] = {}
+    """Annotations of the load balancers' Services, or the Ingresses, for their controller. Default: none."""
+    bootstrap: str | None = None
+    """Strimzi: name for the first connection. Default: `host` with `bootstrap` for `{nodeId}`."""
+    auth: Authentication | None = None
+    """Strimzi: how clients log in. Default: scram."""
+    custom: CustomAuthentication | None = None
+    """Strimzi: the way of your own to log in, with `auth: custom`."""
+    certificate: str | None = None
+    """Strimzi: Secret of the type kubernetes.io/tls in the platform's namespace, valid for all the names, that brokers show
+    outside. Default: one by the cluster's own authority."""
+    load_balancer_class: str | None = None
+    """Strimzi, loadBalancer: class of the load balancers. Default: the Kubernetes cluster's."""
+    source_ranges: tuple[str, ...] = ()
+    """Strimzi, loadBalancer: networks that clients may come from, such as 203.0.113.0/24. Default: everywhere."""
+    gateway_class: str | None = None
+    """Strimzi, tlsRoute: GatewayClass of a Gateway that is made."""
+    gateway: str | None = None
+    """Strimzi, tlsRoute: Gateway that is there already, as `name` or `namespace/name`."""
+    ingress_class: str | None = None
+    """Strimzi, ingress: IngressClass of the controller. Needed."""
+
+    @property
+    def takes_passwords(self) -> bool:
+        """Whether clients may log in by SCRAM passwords."""
+        if self.custom is not None:
+            return self.custom.takes_passwords
+        return self.auth in (None, Authentication.SCRAM)
+
+    @model_validator(mode="after")
+    def _check(self) -> "ExternalListener":
+        if self.expose is Expose.NODE_PORT and self.port is None:
+            raise ValueError("port: missing: write the port of broker 0, such as 30092")
+        if self.annotations and self.expose is Expose.NODE_PORT:
+            raise ValueError("annotations: only load balancers have them: remove the key, or expose by loadBalancer")
+        for name, ways in _WAYS.items():
+            if self.expose not in ways and getattr(self, name):
+                owners = " or ".join(way.value for way in ways)
+                raise ValueError(f"{name}: does not go with {self.expose.value}: remove the key, or expose by {owners}")
+        if self.expose is Expose.INGRESS and self.ingress_class is None:
+            raise ValueError("ingress_class: missing: write the class of the controller, such as nginx")
+        if self.expose in (Expose.NODE_PORT, Expose.LOAD_BALANCER):
+            self.addresses()
+        else:
+            self.access()
+        return self
+
+    def addresses(self) -> NodePorts | LoadBalancers:
+        """The listener as an embedded cluster takes it. Raises `ValueError` that names the field at fault."""
+        if self.expose is not Expose.NODE_PORT:
+            if self.port is None:
+                return LoadBalancers(host=self.host, annotations=self.annotations)
+            return LoadBalancers(host=self.host, port=self.port, annotations=self.annotations)
+        try:
+            return NodePorts(host=self.host, first_port=self.port or 0)
+        except ValueError as error:
+            raise ValueError(str(error).replace("first_port:", "port:", 1)) from None
+
+    def access(self) -> BrokerAccess:
+        """The listener as Strimzi takes it. Raises `ValueError` that names the field at fault."""
+        return BrokerAccess(
+            auth=self.auth or Authentication.SCRAM,
+            custom=self.custom,
+            certificate=self.certificate,
+            port=self.port if self.port is not None and self.expose is Expose.LOAD_BALANCER else 9094,
+            node_ports=BrokerNodePorts(host=self.host, port=self.port or 0)
+            if self.expose is Expose.NODE_PORT
+            else None,
+            load_balancers=BrokerLoadBalancers(
+                host=self.host,
+                bootstrap=self.bootstrap,
+                load_balancer_class=self.load_balancer_class,
+                source_ranges=self.source_ranges,
+                annotations=self.annotations,
+            )
+            if self.expose is Expose.LOAD_BALANCER
+            else None,
+            tls_routes=BrokerTlsRoutes(
+                host=self.host,
+                bootstrap=self.bootstrap,
+                gateway_class=self.gateway_class,
+                gateway=self.gateway,
+                port=443 if self.port is None else self.port,
+            )
+            if self.expose is Expose.TLS_ROUTE
+            else None,
+            ingresses=BrokerIngresses(
+                host=self.host,
+                bootstrap=self.bootstrap,
+                ingress_class=self.ingress_class or "",
+                annotations=self.annotations,
+            )
+            if self.expose is Expose.INGRESS
+            else None,
+        )
+
+
+_WAYS: Mapping[str, tuple[Expose, ...]] = {
+    "port": (Expose.NODE_PORT, Expose.LOAD_BALANCER, Expose.TLS_ROUTE),
+    "annotations": (Expose.LOAD_BALANCER, Expose.INGRESS),
+    "bootstrap": (Expose.LOAD_BALANCER, Expose.TLS_ROUTE, Expose.INGRESS),
+    "load_balancer_class": (Expose.LOAD_BALANCER,),
+    "source_ranges": (Expose.LOAD_BALANCER,),
+    "gateway_class": (Expose.TLS_ROUTE,),
+    "gateway": (Expose.TLS_ROUTE,),
+    "ingress_class": (Expose.INGRESS,),
+}
+"""The keys that go with some of the ways in only."""
+
+
+class ListenerSettings(Section):
+    """How clients reach the brokers."""
+
+    certificate: str | None = None
+    """Embedded: Secret in the platform's namespace with `tls.crt`, `tls.key` and `ca.crt`: clients then use TLS. Default:
+    no TLS."""
+    internal: InternalListener | None = None
+    """Strimzi: the way in for clients inside Kubernetes. Default: by TLS and SCRAM passwords."""
+    external: ExternalListener | None = None
+    """The way in for clients outside Kubernetes. Default: none."""
+
+    @field_validator("certificate")
+    @classmethod
+    def _secret(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_subdomain(value, "Secret name")
+        return value
+
+    def listeners(self) -> Listeners:
+        """The listeners as an embedded cluster takes them."""
+        addresses = None if self.external is None else self.external.addresses()
+        return Listeners(
+            certificate=self.certificate,
+            node_ports=addresses if isinstance(addresses, NodePorts) else None,
+            load_balancers=addresses if isinstance(addresses, LoadBalancers) else None,
+        )
+
+    def of_strimzi(self) -> StrimziListeners:
+        """The listeners as Strimzi takes them."""
+        return StrimziListeners(
+            internal=self.internal or InternalListener(),
+            external=None if self.external is None else self.external.access(),
+        )

@@ -1,0 +1,72 @@
+"""The settings of the latency probe: what may stand under `probe`."""
+
+from kafka_platform.gateway_model import check_ports
+from kafka_platform.model import MAX_PARTITIONS
+from kafka_platform.names import check_label, check_subdomain
+from kafka_platform.probe_model import LatencyProbeResources, check_gate, check_probe
+from pydantic import field_validator, model_validator
+
+from infra.settings.section import Section
+
+
+class Probe(Section):
+    """The latency probe: small records of its own, written and read all the time, and what became of them as metrics."""
+
+    interval: str = "1s"
+    """Pause between two probes to a partition, by Kafka's protocol and by HTTP each. Default 1s."""
+    lost_after: str = "30s"
+    """Time in which a written probe has to be read, 1s to 5m, until it counts as lost if its reader has read on. Default 30s."""
+    partitions: int | None = None
+    """Partitions of its topic; can grow, never shrink: where brokers are to be taken away, write the number here. Default:
+    the number of brokers, so that each leads one; external: 3."""
+    gateway: bool = True
+    """Whether probes are written and read through the HTTP gateway too, if there is one. Default true."""
+    gateway_authority: str | None = None
+    """With `gateway.tls`: Secret in the platform's namespace whose key `ca.crt` is the authority of the gateway's
+    certificate. Default: the usual public ones."""
+    gate: bool = False
+    """Whether `pulumi up` fails unless probes come along every path, after each change of Kafka, the gateway or the
+    probe. Default false."""
+    gate_probes: int = 20
+    """Probes that the gate sends to each partition along every path, 1 to 1000. Default 20."""
+    gate_deadline: str = "2m"
+    """How long the gate may take, 1s to 1h. Default 2m."""
+    resources: LatencyProbeResources = LatencyProbeResources()
+    """Processor and memory of the pod. Default: 50m and 192Mi."""
+    metrics_namespaces: tuple[str, ...] = ()
+    """Namespaces whose pods may read the metrics. Default: all."""
+    broker_ports: tuple[int, ...] = ()
+    """External Kafka: ports of the brokers that are not among those of bootstrapServers. Default: there are none."""
+
+    @field_validator("partitions")
+    @classmethod
+    def _partitions(cls, value: int | None) -> int | None:
+        if value is not None and not 1 <= value <= MAX_PARTITIONS:
+            raise ValueError(f"{value} is out of range: use 1 to {MAX_PARTITIONS}")
+        return value
+
+    @field_validator("gateway_authority")
+    @classmethod
+    def _secret(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_subdomain(value, "Secret name")
+        return value
+
+    @field_validator("metrics_namespaces")
+    @classmethod
+    def _namespaces(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for namespace in value:
+            check_label(namespace, "namespace")
+        return value
+
+    @field_validator("broker_ports")
+    @classmethod
+    def _ports(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        check_ports(value)
+        return value
+
+    @model_validator(mode="after")
+    def _check(self) -> "Probe":
+        check_probe(interval=self.interval, lost_after=self.lost_after, partitions=self.partitions, ways=1)
+        check_gate(self.gate_probes, self.gate_deadline)
+        return self
