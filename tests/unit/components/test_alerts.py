@@ -1,6 +1,7 @@
 """The alert rules, judged by Prometheus itself: each one fires when it should, and is quiet when it should."""
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,10 @@ from typing import Any
 
 import pytest
 from kafka_platform.alerts import Watched, alerts, rule_groups
+from kafka_platform_runtime.gateway.metrics import Metrics as GatewayMetrics
+from kafka_platform_runtime.probe.metrics import Metrics as ProbeMetrics
+from kafka_platform_runtime.probe.tally import Tally, Way
+from prometheus_client import CollectorRegistry, generate_latest
 
 from tests.promtool import promtool
 
@@ -299,6 +304,31 @@ def test_nothing_is_said_of_what_is_not_there() -> None:
     assert rule_groups(Watched(cluster="kafka", namespace="streaming")) == []
     only = {alert.name for alert in alerts(Watched(cluster="kafka", namespace="streaming", claims="data-kafka-[0-9]+"))}
     assert only == {"KafkaVolumeFillsUp", "KafkaVolumeAlmostFull"}
+
+
+def shown(registry: CollectorRegistry) -> set[str]:
+    """Names of the metrics, as they are told."""
+    lines = generate_latest(registry).decode().splitlines()
+    return {line.partition("{")[0].partition(" ")[0] for line in lines if not line.startswith("#")}
+
+
+def test_the_gateway_and_the_probe_show_what_is_asked_for() -> None:
+    gateway = GatewayMetrics()
+    gateway.answered("write", 200, 0.1)
+    ways = [Way.NATIVE]
+    tally = Tally(
+        run="mine", writers=ways, readers=ways, partitions=1, lost_after=30, remembered=600, observe=lambda *_: None
+    )
+    probe = ProbeMetrics({})
+    probe.of(tally)
+    known = shown(gateway.registry) | shown(probe.registry)
+    asked = {
+        name
+        for alert in alerts(EVERYTHING)
+        for name in re.findall(r"\b(?:gateway|kafka_probe)_[a-z_]+(?=\{)", alert.expression)
+    }
+    assert "gateway_requests_total" in asked
+    assert asked <= known
 
 
 def test_a_short_renewal_is_waited_for_too() -> None:
