@@ -84,6 +84,8 @@ class Stack:
 
     def __init__(self, name: str, folder: Path, platform: Mapping[str, Any]) -> None:
         """`platform` is what stands under `kafka-platform:platform` in its stack file."""
+        shipped = ROOT / "stacks" / f"Pulumi.{name}.yaml"
+        assert not shipped.exists(), f"{name}: the repository has a stack of this name, whose file would be lost"
         self.name = name
         self.file = folder / f"Pulumi.{name}.yaml"
         self.backend = folder / "state"
@@ -98,7 +100,7 @@ class Stack:
         self.write(platform)
         self.run("stack", "init", name)
         # `stack init` knows no --config-file; the state has the same salt.
-        (ROOT / "stacks" / self.file.name).unlink(missing_ok=True)
+        shipped.unlink(missing_ok=True)
 
     def write(self, platform: Mapping[str, Any]) -> None:
         """Replaces the platform's settings in the stack file; many topics go into a file of their own."""

@@ -157,6 +157,10 @@ def test_without_a_probe(stack: Stack) -> None:
     del platform["probe"]
     stack.write(platform)
     stack.up()
-    left = kubectl("-n", NAMESPACE, "get", "all,networkpolicy,secret", "-l", f"app.kubernetes.io/instance={NAME}")
-    assert NAME not in left
+    chosen = ("-l", f"app.kubernetes.io/instance={NAME}")
+    eventually(
+        "nothing of the probe is left",
+        lambda: NAME not in kubectl("-n", NAMESPACE, "get", "all,networkpolicy,secret", *chosen),
+        30,
+    )
     assert "probe" not in stack.outputs()
