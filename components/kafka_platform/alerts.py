@@ -161,7 +161,7 @@ def _groups(watched: Watched) -> Iterator[Alert]:
         expression=f"deriv({lag}[30m:1m]) > 0 and min_over_time({lag}[30m:1m]) > 0",
         lasting="30m",
         severity=Severity.WARNING,
-        summary="The group {{ $labels.consumergroup }} falls behind in {{ $labels.topic }}, by {{ $value | humanize }} records a second.",
+        summary='The group {{ $labels.consumergroup }} falls behind in {{ $labels.topic }}, by {{ printf "%.1f" $value }} records a second.',
         description="More is written than the group reads, for an hour. Is a member stuck, or is it time for more of them?",
     )
 
@@ -251,7 +251,7 @@ def _probe(watched: Watched, name: str) -> Iterator[Alert]:
         expression=f"sum by (write) (rate(kafka_probe_write_errors_total{{{own}}}[5m])) > 0.1",
         lasting="2m",
         severity=Severity.CRITICAL,
-        summary="Probes cannot be written ({{ $labels.write }}): {{ $value | humanize }} a second.",
+        summary='Probes cannot be written ({{ $labels.write }}): {{ printf "%.1f" $value }} a second.',
         description="Others cannot write either. Are enough copies in sync, and do the brokers answer?",
     )
     yield Alert(

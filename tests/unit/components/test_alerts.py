@@ -156,7 +156,7 @@ CASES = [
         alert="KafkaConsumerLagGrows",
         measured=lag("10+60x120", "10+60x120"),
         at="100m",
-        summary="The group shop falls behind in orders, by 2 records a second.",
+        summary="The group shop falls behind in orders, by 2.0 records a second.",
         labels={"consumergroup": "shop", "topic": "orders"},
     ),
     # It catches up every quarter of an hour; or the markers of transactions are left, for ever.
@@ -224,7 +224,7 @@ CASES = [
         alert="KafkaWritesFail",
         measured=probe("kafka_probe_write_errors_total", "0+60x30", read=""),
         at="10m",
-        summary="Probes cannot be written (native): 1 a second.",
+        summary="Probes cannot be written (native): 1.0 a second.",
         labels={"write": "native"},
     ),
     Case(alert="KafkaWritesFail", measured=probe("kafka_probe_write_errors_total", "0x5 3x30", read=""), at="10m"),
