@@ -1,10 +1,13 @@
-"""KEDA as the cluster runs it: a real lag scales a Deployment from nothing and back, and metrics-server one by its cores."""
+"""KEDA as the cluster runs it: a real lag scales a Deployment from nothing and back, the time and the cores another."""
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from kafka_platform import CpuScale, CronScale, KafkaConnection, Scale
+from kafka_platform.scaling_objects import ScalerSettings
+from kafka_platform.scaling_objects import scaled_object as rendered
 
 from sandbox.pins import RUNTIME_IMAGE
 from tests.e2e.conftest import MakeStack
@@ -181,35 +184,40 @@ def in_cluster_refusal(item: Mapping[str, Any]) -> str:
 
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("stack")
-def test_cores_scale_by_metrics_server() -> None:
+def test_the_time_and_the_cores_scale_what_others_deployed() -> None:
     busy = deployment(
         "busy",
         ["sh", "-c", "while :; do :; done"],
         resources={"requests": {"cpu": "20m"}, "limits": {"cpu": "40m"}},
     )
     busy["spec"]["replicas"] = 1
-    metric = {
-        "type": "Resource",
-        "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}},
-    }
-    autoscaler = {
-        "apiVersion": "autoscaling/v2",
-        "kind": "HorizontalPodAutoscaler",
-        "metadata": {"name": "busy", "namespace": NAMESPACE},
-        "spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "busy"},
-            "minReplicas": 1,
-            "maxReplicas": 2,
-            "metrics": [metric],
-        },
-    }
-    apply(busy, autoscaler)
+    scale = Scale(
+        min=1,
+        max=3,
+        cpu=CpuScale(percent=50),
+        cron=[CronScale(start="0 0 1 1 *", end="59 23 31 12 *", pods=2)],
+    )
+    connection = KafkaConnection(
+        cluster="kafka",
+        namespace=NAMESPACE,
+        bootstrap_servers=f"kafka.{NAMESPACE}.svc:9092",
+        security_protocol="SASL_PLAINTEXT",
+    )
+    scaler = ScalerSettings(name="busy", namespace=NAMESPACE, connection=connection, scale=scale, max=3, target="busy")
+    apply(busy, rendered(scaler))
+    eventually("the time of the year asks for two", lambda: wanted() >= 2, 120)
 
-    def scaled() -> bool:
-        status = get("hpa", "busy", NAMESPACE).get("status", {})
+    def by_cores() -> bool:
         # What is not known yet stands there without a resource.
-        seen = [each["resource"]["current"] for each in status.get("currentMetrics") or [] if "resource" in each]
-        return any(each.get("averageUtilization", 0) > 50 for each in seen) and status["desiredReplicas"] == 2
+        metrics = get("hpa", "keda-hpa-busy", NAMESPACE)["status"].get("currentMetrics") or []
+        seen = [each["resource"]["current"] for each in metrics if "resource" in each]
+        return any(each.get("averageUtilization", 0) > 50 for each in seen) and wanted() == 3
 
-    eventually("the autoscaler sees the cores and adds a pod", scaled, 300)
-    kubectl("-n", NAMESPACE, "delete", "deployment,hpa", "busy")
+    eventually("the cores ask for a third", by_cores, 300)
+    kubectl("-n", NAMESPACE, "delete", "scaledobject,deployment", "busy")
+
+
+def wanted() -> int:
+    """How many pods the busy Deployment shall have."""
+    number: int = get("deployment", "busy", NAMESPACE)["spec"]["replicas"]
+    return number
