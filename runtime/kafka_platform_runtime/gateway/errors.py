@@ -37,11 +37,9 @@ def unprocessable(message: str) -> GatewayError:
     return GatewayError(HTTPStatus.UNPROCESSABLE_ENTITY, 42201, message)
 
 
-def unauthorized(message: str, *, bearer: bool = False) -> GatewayError:
+def unauthorized(message: str) -> GatewayError:
     """No credentials, or wrong ones."""
     challenge = [("www-authenticate", 'Basic realm="kafka", charset="UTF-8"')]
-    if bearer:
-        challenge.append(("www-authenticate", 'Bearer realm="kafka"'))
     return GatewayError(HTTPStatus.UNAUTHORIZED, 40101, message, challenge)
 
 

@@ -5,6 +5,7 @@ import base64
 import binascii
 import contextlib
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -284,9 +285,7 @@ class Callers:
         if authorization is None:
             anonymous = self._settings.anonymous
             if anonymous is None:
-                raise unauthorized(
-                    "Credentials are needed: a Kafka user and password by HTTP Basic.", bearer=self._settings.bearer
-                )
+                raise unauthorized("Credentials are needed: a Kafka user and password by HTTP Basic.")
             password = Path(anonymous.password_file).read_text(encoding="utf-8").rstrip("\r\n")
             return anonymous.username, {**client, **self._password(anonymous.username, password)}
         kind, _, credentials = authorization.partition(b" ")
@@ -302,16 +301,19 @@ class Callers:
         if kind.lower() == b"bearer" and self._settings.bearer:
             token = credentials.strip().decode("latin-1")
             if not token or not token.isascii() or not token.isprintable():
-                raise unauthorized("The bearer token is empty or not plain text.", bearer=True)
+                raise unauthorized("The bearer token is empty or not plain text.")
             claims = _claims(token)
-            expiry = float(claims.get("exp") or time.time() + TOKEN_SECONDS)
+            said = claims.get("exp")
+            expiry = time.time() + TOKEN_SECONDS
+            if isinstance(said, int | float) and math.isfinite(said):
+                expiry = float(said)
             return str(claims.get("sub") or "bearer"), {
                 **client,
                 "sasl.mechanism": "OAUTHBEARER",
                 "oauth_cb": lambda _: (token, expiry),
             }
         use = "Basic or Bearer" if self._settings.bearer else "Basic"
-        raise unauthorized(f"Unknown kind of credentials: use {use}.", bearer=self._settings.bearer)
+        raise unauthorized(f"Unknown kind of credentials: use {use}.")
 
     def _password(self, username: str, password: str) -> dict[str, Any]:
         return {"sasl.mechanism": self._kafka.mechanism.value, "sasl.username": username, "sasl.password": password}

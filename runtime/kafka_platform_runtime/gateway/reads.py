@@ -134,7 +134,7 @@ class Reads:
             return None
         if caller.broken:
             return errors.overloaded("The connection to Kafka is made anew: come back.")
-        return unauthorized("Kafka does not accept these credentials any more.", bearer=False)
+        return unauthorized("Kafka does not accept these credentials any more.")
 
     # Reads that end
 

@@ -55,6 +55,7 @@ PREFLIGHT = [
     (b"access-control-allow-headers", b"authorization, content-type, accept, last-event-id"),
     (b"access-control-max-age", b"600"),
 ]
+BEARER = ("www-authenticate", 'Bearer realm="kafka"')
 EXPOSED = [(b"access-control-expose-headers", b"retry-after")]
 LEFT = 499
 """Counted, never sent: the caller was gone before the answer."""
@@ -149,6 +150,8 @@ class Gateway:
             response = await route.handler(request, *segments)
         except GatewayError as error:
             response = error_response(error)
+            if error.status == HTTPStatus.UNAUTHORIZED and self.settings.bearer:
+                response = msgspec.structs.replace(response, headers=(*response.headers, BEARER))
             if scope["type"] == "websocket":
                 await _refuse_websocket(send, response)
                 status, response = response.status, None
