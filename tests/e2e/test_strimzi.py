@@ -7,12 +7,14 @@ Cruise Control, STRIMZI_BALANCE=false leaves it out: brokers that are added then
 import copy
 import json
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from kafka_platform.alerts import Watched, alerts
 
 from tests import strimzi_api
 from tests.e2e.conftest import MakeStack
@@ -134,6 +136,32 @@ class TestAccess:
 
     def test_an_unchanged_stack_shows_nothing(self, stack: Stack) -> None:
         stack.preview("--expect-no-changes")
+
+
+@pytest.mark.usefixtures("stack")
+def test_the_metrics_that_alerts_ask_for_are_shown() -> None:
+    """An alert about a metric that nobody shows never comes."""
+    watched = Watched(cluster="kafka", namespace=NAMESPACE, nodes=True, renewal_days=30)
+    expressions = [alert.expression for alert in alerts(watched)]
+    asked = {name for each in expressions for name in re.findall(r"\b(?:kafka|strimzi)_\w+(?=\{)", each)}
+    assert {
+        "kafka_server_replicamanager_underminisrpartitioncount",
+        "strimzi_certificate_expiration_timestamp_ms",
+    } < asked
+
+    operator = (
+        "-l",
+        "strimzi.io/kind=cluster-operator",
+        "-o",
+        "jsonpath={.items[0].metadata.namespace}/{.items[0].metadata.name}",
+    )
+    namespace, _, pod = kubectl("get", "pods", "--all-namespaces", *operator).partition("/")
+    sources = [(NAMESPACE, name, 9404) for name in pods()] + [(namespace, pod, 8080)]
+    shown = [in_pod(where, name, "curl", "--silent", f"localhost:{port}/metrics") for where, name, port in sources]
+    missing = {name for name in asked if not any(re.search(rf"^{name}[ {{]", each, re.MULTILINE) for each in shown)}
+    assert not missing
+    ends = re.findall(r"^strimzi_certificate_expiration_timestamp_ms\{(.*)\}", shown[-1], re.MULTILINE)
+    assert any(f'resource_namespace="{NAMESPACE}"' in each and 'cluster="kafka"' in each for each in ends)
 
 
 def test_a_topic_changes(stack: Stack) -> None:
