@@ -2,8 +2,8 @@
 
 The bare program registers as many ConfigMaps as our stack registers resources (`ratio`); a second one registers one
 ConfigMap a topic (`ratio_to_a_resource_per_topic`), as a program does that has no provisioner. Then the same for a Kafka of
-Strimzi with 1,000 and 3,000 topics and 100 tenants, next to bare programs that register as many custom resources
-(`strimzi_ratio`).
+Strimzi with 1,000 and 3,000 topics and 100 tenants, next to bare programs that register as many custom resources in the
+same namespace, which is not there yet (`strimzi_ratio`).
 """
 
 import functools
@@ -46,7 +46,7 @@ for number in range(int(os.environ["BARE_COUNT"])):
         f"bare-{number}",
         api_version="kafka.strimzi.io/v1",
         kind="KafkaTopic",
-        metadata={"name": f"bare-{number}", "namespace": "default", "labels": {"strimzi.io/cluster": "kafka"}},
+        metadata={"name": f"bare-{number}", "namespace": "bench-preview", "labels": {"strimzi.io/cluster": "kafka"}},
         spec={"partitions": 1 + number % 12, "replicas": 3, "config": {"retention.ms": str(86400000 * (1 + number % 30))}},
         opts=pulumi.ResourceOptions(provider=provider),
     )
