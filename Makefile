@@ -23,7 +23,7 @@ demo: $(STAMP) ## A Kubernetes, a Kafka deployed by `pulumi up`, and real record
 
 test: check ## Every test that this machine can run; says why the rest are skipped
 	@$(PYTHON) -m sandbox up
-	@$(PYTEST) --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/e2e tests/cluster tests/unit
+	@$(PYTEST) --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/e2e tests/cluster tests/unit
 
 up: $(STAMP) ## Only the sandbox: Kubernetes, Pulumi and the images
 	@$(PYTHON) -m sandbox up

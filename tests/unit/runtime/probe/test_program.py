@@ -240,8 +240,9 @@ class TestCanary:
                 done.result(30)
             gateway = Program(kafka, folder, settings).wait()
             eventually("the loss is seen", lambda: probe.counts("lost")["native", "http"] >= missed, probe)
-            assert probe.counts("lost")["native", "native"] == 0
-            assert probe.counts("lost")["http", "native"] == 0
+            # A probe that is written just before the deletion is gone for its quick reader too.
+            assert probe.counts("lost")["native", "native"] <= PARTITIONS
+            assert probe.counts("lost")["http", "native"] <= PARTITIONS
             quiet(probe)
         finally:
             gateway.kill()
