@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,12 +52,17 @@ class Kinds:
         Raises:
             RuntimeError: the definitions cannot be had, with the reason.
         """
+        serve(list(self.files), lambda: self.definitions(folder), environment)
 
-        def kubectl(*arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
-            return subprocess.run(["kubectl", *arguments], env=environment, check=check, capture_output=True, text=True)
 
-        names = [f"customresourcedefinition/{name}" for name in self.files]
-        if kubectl("get", *names, check=False).returncode != 0:
-            # By the server: the definitions are too large for the annotation that would be kept otherwise.
-            kubectl("apply", "--server-side", *(f"--filename={file}" for file in self.definitions(folder)))
-        kubectl("wait", "--for=condition=Established", "--timeout=60s", *names)
+def serve(kinds: Sequence[str], definitions: Callable[[], Sequence[Path]], environment: Mapping[str, str]) -> None:
+    """The cluster serves these kinds (`topics.example.com`) from now on, by definitions that are asked for only if need be."""
+
+    def kubectl(*arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(["kubectl", *arguments], env=environment, check=check, capture_output=True, text=True)
+
+    names = [f"customresourcedefinition/{kind}" for kind in kinds]
+    if kubectl("get", *names, check=False).returncode != 0:
+        # By the server: the definitions are too large for the annotation that would be kept otherwise.
+        kubectl("apply", "--server-side", *(f"--filename={file}" for file in definitions()))
+    kubectl("wait", "--for=condition=Established", "--timeout=60s", *names)

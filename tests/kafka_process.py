@@ -72,13 +72,14 @@ def _unpacked(layer: Path) -> Path:
     return folder
 
 
-def why_not() -> str | None:
-    """The reason why no Kafka can be started here, or None."""
-    if find_jars() is None:
-        return f"no Kafka jars: set {JARS_VARIABLE} to a folder with kafka_2.13-*.jar and its dependencies"
+def needed_jars() -> Path:
+    """The folder of Kafka's jars; the test is skipped, with the reason, where no Kafka can be started."""
+    jars = find_jars()
+    if jars is None:
+        pytest.skip(f"no Kafka jars: set {JARS_VARIABLE} to a folder with kafka_2.13-*.jar and its dependencies")
     if java() is None:
-        return "no Java runtime: install openjdk-17-jre-headless or set JAVA_HOME"
-    return None
+        pytest.skip("no Java runtime: install openjdk-17-jre-headless or set JAVA_HOME")
+    return jars
 
 
 def java() -> str | None:
@@ -404,9 +405,5 @@ def _tls(keystore: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def local_kafka() -> Iterator[LocalKafka]:
     """One node with SCRAM users and the authorizer, for the tests of one module; skipped with the reason if impossible."""
-    reason = why_not()
-    jars = find_jars()
-    if reason is not None or jars is None:
-        pytest.skip(reason or "no Kafka jars")
-    with LocalKafka(jars=jars) as cluster:
+    with LocalKafka(jars=needed_jars()) as cluster:
         yield cluster

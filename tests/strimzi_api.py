@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from sandbox.build import BuildFolders
 from sandbox.instance import cache_folder, state_folder
 from sandbox.strimzi import KINDS, definitions
+from tests.go_kinds import serve
 
-NAMES = [f"customresourcedefinition/{plural}.kafka.strimzi.io" for plural in KINDS.values()]
+NAMES = [f"{plural}.kafka.strimzi.io" for plural in KINDS.values()]
 
 
 def install(environment: Mapping[str, str]) -> None:
@@ -17,15 +18,8 @@ def install(environment: Mapping[str, str]) -> None:
     Raises:
         SandboxError: the definitions cannot be made, with the reason.
     """
-
-    def kubectl(*arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(["kubectl", *arguments], env=environment, check=check, capture_output=True, text=True)
-
-    if kubectl("get", *NAMES, check=False).returncode != 0:
-        files = definitions(BuildFolders(cache=cache_folder(), logs=state_folder() / "logs"))
-        # By the server: the definitions are too large for the annotation that would be kept otherwise.
-        kubectl("apply", "--server-side", *(f"--filename={file}" for file in files))
-    kubectl("wait", "--for=condition=Established", "--timeout=60s", *NAMES)
+    folders = BuildFolders(cache=cache_folder(), logs=state_folder() / "logs")
+    serve(NAMES, lambda: definitions(folders), environment)
 
 
 def operator_watches(environment: Mapping[str, str]) -> bool:

@@ -14,14 +14,12 @@ from kafka_platform.gateway_model import (
     NodePortExposure,
     check_gateway,
     check_origins,
-    check_ports,
     check_seconds,
 )
-from kafka_platform.names import check_label, check_user
 from pydantic import field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
-from infra.settings.section import Section
+from infra.settings.section import NamespaceNames, Ports, Section, UserName
 
 
 class GatewayExposure(Section):
@@ -112,7 +110,7 @@ class Gateway(Section):
     """TLS that ends at the pods. Default: none; what exposes the gateway can end it too."""
     limits: HttpGatewayLimits = HttpGatewayLimits()
     """Bounds of what callers may use of each pod. Beyond them a request is refused, never queued."""
-    anonymous: str | None = None
+    anonymous: UserName | None = None
     """User of this file (of a tenant without a namespace of its own) that callers without credentials are. Default:
     they are refused."""
     bearer: bool = False
@@ -121,20 +119,13 @@ class Gateway(Section):
     """How long a login counts: a changed password takes effect after at most this. Default 60s."""
     cors: tuple[str, ...] = ()
     """Origins whose pages may call, such as https://shop.example.com, or `'*'` for all. Default: none."""
-    client_namespaces: tuple[str, ...] = ()
+    client_namespaces: NamespaceNames = ()
     """Namespaces, besides the platform's own, whose pods may call; that of the Ingress or Gateway controller has to be
     among them. Default: everybody may who reaches the gateway."""
-    metrics_namespaces: tuple[str, ...] = ()
+    metrics_namespaces: NamespaceNames = ()
     """Namespaces whose pods may read the gateway's metrics. Default: all."""
-    broker_ports: tuple[int, ...] = ()
+    broker_ports: Ports = ()
     """External Kafka: ports of the brokers that are not among those of bootstrapServers. Default: there are none."""
-
-    @field_validator("anonymous")
-    @classmethod
-    def _user(cls, value: str | None) -> str | None:
-        if value is not None:
-            check_user(value)
-        return value
 
     @field_validator("recheck")
     @classmethod
@@ -149,19 +140,6 @@ class Gateway(Section):
     @classmethod
     def _cors(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         check_origins(value)
-        return value
-
-    @field_validator("client_namespaces", "metrics_namespaces")
-    @classmethod
-    def _namespaces(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for namespace in value:
-            check_label(namespace, "namespace")
-        return value
-
-    @field_validator("broker_ports")
-    @classmethod
-    def _ports(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        check_ports(value)
         return value
 
     @model_validator(mode="after")

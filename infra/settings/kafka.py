@@ -7,7 +7,7 @@ from dataclasses import replace
 from kafka_platform.broker import check_config
 from kafka_platform.broker_scaling import BrokerScaling
 from kafka_platform.model import Defaults, Deletion, Engine, Resources, SaslMechanism, SecurityProtocol
-from kafka_platform.names import check_cluster_id, check_label, check_subdomain, is_label_key
+from kafka_platform.names import check_cluster_id, check_subdomain, is_label_key
 from kafka_platform.strimzi_model import (
     KAFKA_VERSIONS,
     STRIMZI_VERSION,
@@ -24,7 +24,7 @@ from kafka_platform.units import quantity
 from pydantic import ValidationInfo, field_validator
 
 from infra.settings.listeners import ListenerSettings
-from infra.settings.section import Section
+from infra.settings.section import NamespaceNames, Section
 
 LEAST_STORAGE = 2**30
 """Bytes: Kafka preallocates index files and rolls segments of 1 GiB, less fills up at once."""
@@ -60,7 +60,7 @@ class Kafka(Section):
     """Embedded: label of the machines over whose values the nodes are spread, as far as possible. Default: the zones."""
     config: Mapping[str, str] = {}
     """Embedded and Strimzi: further broker settings by Kafka's own names (https://kafka.apache.org/documentation/#brokerconfigs)."""
-    client_namespaces: tuple[str, ...] = ()
+    client_namespaces: NamespaceNames = ()
     """Embedded and Strimzi: namespaces whose pods may connect, besides the platform's own and the tenants'. Default: none."""
     cluster_id: str | None = None
     """Embedded: identity of the cluster, to take over volumes kept from an earlier one. Default: a new, random one."""
@@ -162,13 +162,6 @@ class Kafka(Section):
             check(value)
         except ValueError as error:
             raise ValueError(str(error).removeprefix("config: ")) from None
-        return value
-
-    @field_validator("client_namespaces")
-    @classmethod
-    def _namespaces(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for namespace in value:
-            check_label(namespace, "namespace")
         return value
 
     @field_validator("cluster_id")

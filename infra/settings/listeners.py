@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from enum import Enum
 
 from kafka_platform.model import Listeners, LoadBalancers, NodePorts
-from kafka_platform.names import check_subdomain
 from kafka_platform.strimzi_model import (
     Authentication,
     BrokerAccess,
@@ -16,9 +15,9 @@ from kafka_platform.strimzi_model import (
     InternalListener,
     StrimziListeners,
 )
-from pydantic import field_validator, model_validator
+from pydantic import model_validator
 
-from infra.settings.section import Section
+from infra.settings.section import SecretName, Section
 
 
 class Expose(Enum):
@@ -159,20 +158,13 @@ _WAYS: Mapping[str, tuple[Expose, ...]] = {
 class ListenerSettings(Section):
     """How clients reach the brokers."""
 
-    certificate: str | None = None
+    certificate: SecretName | None = None
     """Embedded: Secret in the platform's namespace with `tls.crt`, `tls.key` and `ca.crt`: clients then use TLS. Default:
     no TLS."""
     internal: InternalListener | None = None
     """Strimzi: the way in for clients inside Kubernetes. Default: by TLS and SCRAM passwords."""
     external: ExternalListener | None = None
     """The way in for clients outside Kubernetes. Default: none."""
-
-    @field_validator("certificate")
-    @classmethod
-    def _secret(cls, value: str | None) -> str | None:
-        if value is not None:
-            check_subdomain(value, "Secret name")
-        return value
 
     def listeners(self) -> Listeners:
         """The listeners as an embedded cluster takes them."""

@@ -9,7 +9,6 @@ from dataclasses import replace
 from enum import Enum
 
 from kafka_platform.model import Engine, Quotas, Topic, User
-from kafka_platform.names import check_label
 from kafka_platform.probe_model import LATENCY_PROBE, latency_probe_topic, latency_probe_user
 from pydantic import field_validator
 
@@ -23,7 +22,7 @@ from infra.settings.operators import (
     StrimziInstallation,
 )
 from infra.settings.probe import Probe
-from infra.settings.section import IMAGE, Section
+from infra.settings.section import IMAGE, NamespaceName, Section
 from infra.settings.worker import Worker
 
 
@@ -75,7 +74,7 @@ class Images(Section):
 class Tenant(Section):
     """A team: its users, where their credentials are delivered, and their limits."""
 
-    namespace: str | None = None
+    namespace: NamespaceName | None = None
     """Kubernetes namespace of the team's applications; the Secret `<user>-kafka` of each user is put there. Default:
     the platform's."""
     create_namespace: bool = False
@@ -85,20 +84,13 @@ class Tenant(Section):
     quotas: Quotas | None = None
     """Limits of each user that has none of its own. Default: no limits."""
 
-    @field_validator("namespace")
-    @classmethod
-    def _namespace(cls, value: str | None) -> str | None:
-        if value is not None:
-            check_label(value, "namespace")
-        return value
-
 
 class Settings(Section):
     """The platform of one stack: what stands under `kafka-platform:platform`."""
 
     environment: Environment = Environment.DEV
     """What the stack is for: how strict the policies are (docs/policies.md). Default: dev, they advise."""
-    namespace: str = "streaming"
+    namespace: NamespaceName = "streaming"
     """Kubernetes namespace of the brokers and of what belongs to them. Default streaming."""
     create_namespace: bool = True
     """Whether the namespace is made (and removed) with the stack. Default true."""
@@ -131,12 +123,6 @@ class Settings(Section):
     """The latency probe; may be left empty. Default: there is none."""
     workers: Mapping[str, Worker] = {}
     """Teams' services by name, each with a Kafka user of its own and as many pods as its load asks for."""
-
-    @field_validator("namespace")
-    @classmethod
-    def _namespace(cls, value: str) -> str:
-        check_label(value, "namespace")
-        return value
 
     @property
     def users(self) -> Mapping[str, User]:

@@ -7,11 +7,11 @@ from kafka_platform.cert_manager_chart import CERT_MANAGER_VERSION, check_cert_m
 from kafka_platform.charts import check_chart
 from kafka_platform.drain_cleaner_chart import DRAIN_CLEANER_VERSION, check_drain_cleaner
 from kafka_platform.keda_model import VERSION, check_keda
-from kafka_platform.names import check_label, check_object_labels
+from kafka_platform.names import check_object_labels
 from kafka_platform.prometheus_chart import check_prometheus_stack
 from pydantic import field_validator, model_validator
 
-from infra.settings.section import Section
+from infra.settings.section import NamespaceName, NamespaceNames, Section
 
 
 class Operator(Section):
@@ -19,7 +19,7 @@ class Operator(Section):
 
     install: bool = False
     """Whether it is installed with the stack. Default: the Kubernetes cluster has it already."""
-    namespace: str
+    namespace: NamespaceName
     """Its namespace."""
     create_namespace: bool = True
     """With install: whether the namespace is made (and removed) with the stack. Default true."""
@@ -30,27 +30,14 @@ class Operator(Section):
     values: Mapping[str, Any] = {}
     """With install: further values of the Helm chart. Default: none."""
 
-    @field_validator("namespace")
-    @classmethod
-    def _namespace(cls, value: str) -> str:
-        check_label(value, "namespace")
-        return value
-
 
 class StrimziInstallation(Operator):
     """Strimzi's operator, in the version whose custom resources this platform writes."""
 
-    namespace: str = "strimzi"
+    namespace: NamespaceName = "strimzi"
     """With install: namespace of the operator. Default strimzi."""
-    watch_namespaces: tuple[str, ...] = ()
+    watch_namespaces: NamespaceNames = ()
     """With install: namespaces whose Kafkas it runs. Default: all."""
-
-    @field_validator("watch_namespaces")
-    @classmethod
-    def _namespaces(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for namespace in value:
-            check_label(namespace, "namespace")
-        return value
 
     @model_validator(mode="after")
     def _check(self) -> "StrimziInstallation":
@@ -61,7 +48,7 @@ class StrimziInstallation(Operator):
 class DrainCleanerInstallation(Operator):
     """Strimzi's Drain Cleaner, for `kafka.drainCleaner`. The certificate of its webhook needs `certManager`."""
 
-    namespace: str = "strimzi-drain-cleaner"
+    namespace: NamespaceName = "strimzi-drain-cleaner"
     """With install: namespace of the Drain Cleaner. Default strimzi-drain-cleaner."""
     version: str = DRAIN_CLEANER_VERSION
     """With install: version of the Drain Cleaner and of its Helm chart, 1.5.0 or newer. Default: the one of this release."""
@@ -75,7 +62,7 @@ class DrainCleanerInstallation(Operator):
 class CertManagerInstallation(Operator):
     """cert-manager, which makes and renews the certificates of webhooks and of what is exposed."""
 
-    namespace: str = "cert-manager"
+    namespace: NamespaceName = "cert-manager"
     """With install: namespace of cert-manager. Default cert-manager."""
     version: str = CERT_MANAGER_VERSION
     """With install: version of cert-manager and of its Helm chart, 1.20.0 or newer. Default: the one of this release."""
@@ -89,7 +76,7 @@ class CertManagerInstallation(Operator):
 class Keda(Operator):
     """KEDA, which scales programs by measured load. Its pods may connect to the brokers, to measure lag."""
 
-    namespace: str = "keda"
+    namespace: NamespaceName = "keda"
     """Namespace of KEDA. Default keda."""
     version: str = VERSION
     """With install: version of KEDA and of its Helm chart, 2.17.0 or newer. Default: the one of this release."""
@@ -103,7 +90,7 @@ class Keda(Operator):
 class Prometheus(Operator):
     """Prometheus and its operator: what the platform shows is read, and alerts tell of what is wrong."""
 
-    namespace: str = "monitoring"
+    namespace: NamespaceName = "monitoring"
     """Namespace of Prometheus. Default monitoring."""
     alerts: bool = True
     """Whether there are alert rules. Default true."""

@@ -1,12 +1,10 @@
 """The settings of the latency probe: what may stand under `probe`."""
 
-from kafka_platform.gateway_model import check_ports
 from kafka_platform.model import MAX_PARTITIONS
-from kafka_platform.names import check_label, check_subdomain
 from kafka_platform.probe_model import LatencyProbeResources, check_gate, check_probe
 from pydantic import field_validator, model_validator
 
-from infra.settings.section import Section
+from infra.settings.section import NamespaceNames, Ports, SecretName, Section
 
 
 class Probe(Section):
@@ -21,7 +19,7 @@ class Probe(Section):
     the number of brokers, so that each leads one; external: 3."""
     gateway: bool = True
     """Whether probes are written and read through the HTTP gateway too, if there is one. Default true."""
-    gateway_authority: str | None = None
+    gateway_authority: SecretName | None = None
     """With `gateway.tls`: Secret in the platform's namespace whose key `ca.crt` is the authority of the gateway's
     certificate. Default: the usual public ones."""
     gate: bool = False
@@ -33,9 +31,9 @@ class Probe(Section):
     """How long the gate may take, 1s to 1h. Default 2m."""
     resources: LatencyProbeResources = LatencyProbeResources()
     """Processor and memory of the pod. Default: 50m and 192Mi."""
-    metrics_namespaces: tuple[str, ...] = ()
+    metrics_namespaces: NamespaceNames = ()
     """Namespaces whose pods may read the metrics. Default: all."""
-    broker_ports: tuple[int, ...] = ()
+    broker_ports: Ports = ()
     """External Kafka: ports of the brokers that are not among those of bootstrapServers. Default: there are none."""
 
     @field_validator("partitions")
@@ -43,26 +41,6 @@ class Probe(Section):
     def _partitions(cls, value: int | None) -> int | None:
         if value is not None and not 1 <= value <= MAX_PARTITIONS:
             raise ValueError(f"{value} is out of range: use 1 to {MAX_PARTITIONS}")
-        return value
-
-    @field_validator("gateway_authority")
-    @classmethod
-    def _secret(cls, value: str | None) -> str | None:
-        if value is not None:
-            check_subdomain(value, "Secret name")
-        return value
-
-    @field_validator("metrics_namespaces")
-    @classmethod
-    def _namespaces(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for namespace in value:
-            check_label(namespace, "namespace")
-        return value
-
-    @field_validator("broker_ports")
-    @classmethod
-    def _ports(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        check_ports(value)
         return value
 
     @model_validator(mode="after")

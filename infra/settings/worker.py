@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from kafka_platform.gateway_model import check_ports
 from kafka_platform.model import Acl, Quotas, User
-from kafka_platform.names import check_label, check_subdomain, check_user
+from kafka_platform.names import check_subdomain
 from kafka_platform.scaling_model import Commit, OffsetReset, Scale, scaler_user, scaler_user_name
 from kafka_platform.worker_model import (
     Assignment,
@@ -18,7 +17,7 @@ from kafka_platform.worker_model import (
 )
 from pydantic import field_validator, model_validator
 
-from infra.settings.section import IMAGE, Section
+from infra.settings.section import IMAGE, NamespaceNames, Ports, Section, UserName
 
 
 class Worker(Section):
@@ -60,10 +59,10 @@ class Worker(Section):
     """Further options of the producer by the client library's own names, such as compression.type."""
     acls: tuple[Acl, ...] = ()
     """What its user may do beyond reading, writing and its group. Default: nothing."""
-    user: str | None = None
+    user: UserName | None = None
     """User of this file (external Kafka: any) that it logs in as, with its Secret `<user>-kafka` in the namespace. Default:
     one of its own is made, `<name>`, which may do what is declared here and nothing else."""
-    scaler_user: str | None = None
+    scaler_user: UserName | None = None
     """The same for the user that KEDA looks at the lag with. Default: one of its own is made, `<name>-scaler`."""
     password_version: int = 1
     """Another number gives its own user a new password, and restarts the pods with it. Default 1."""
@@ -73,11 +72,11 @@ class Worker(Section):
     """How Kubernetes sees that a pod is well. Default: while its program runs."""
     ports: Mapping[str, int] = {}
     """Ports of the program by name, such as http; a Service of the worker's name leads to them. Default: none."""
-    client_namespaces: tuple[str, ...] = ()
+    client_namespaces: NamespaceNames = ()
     """Namespaces, besides its own, whose pods may connect to `ports`. Default: everybody may who reaches them."""
     egress: tuple[Egress, ...] = ()
     """What its pods connect to besides names and Kafka, such as a database. Default: nothing."""
-    broker_ports: tuple[int, ...] = ()
+    broker_ports: Ports = ()
     """External Kafka: ports of the brokers that are not among those of bootstrapServers. Default: there are none."""
     scratch: Mapping[str, str] = {"/tmp": "64Mi"}  # noqa: S108 - in the pod
     """Folders that the program may write to, with their sizes; the rest is read-only. Default: /tmp with 64Mi."""
@@ -102,31 +101,11 @@ class Worker(Section):
             )
         return value
 
-    @field_validator("user", "scaler_user")
-    @classmethod
-    def _user(cls, value: str | None) -> str | None:
-        if value is not None:
-            check_user(value)
-        return value
-
-    @field_validator("client_namespaces")
-    @classmethod
-    def _namespaces(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for namespace in value:
-            check_label(namespace, "namespace")
-        return value
-
     @field_validator("pull_secrets")
     @classmethod
     def _secrets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for secret in value:
             check_subdomain(secret, "Secret name")
-        return value
-
-    @field_validator("broker_ports")
-    @classmethod
-    def _ports(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        check_ports(value)
         return value
 
     @field_validator("run_as", "password_version")

@@ -36,7 +36,7 @@ from kafka_platform_runtime.ledger import Ledger
 from kafka_platform_runtime.quotas import QuotaClient
 from kafka_platform_runtime.report import Report
 
-from tests.kafka_process import ADMIN_USER, BROKER_USER, LocalKafka, find_jars, local_kafka, why_not
+from tests.kafka_process import ADMIN_USER, BROKER_USER, LocalKafka, local_kafka, needed_jars
 
 __all__ = ["local_kafka"]
 
@@ -564,10 +564,7 @@ def make_certificates(folder: Path) -> tuple[Path, Path]:
 def test_all_of_it_works_by_tls_and_a_foreign_authority_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jars = find_jars()
-    reason = why_not()
-    if jars is None or reason is not None:
-        pytest.skip(reason or "no Kafka jars")
+    jars = needed_jars()
     ca_file, keystore = make_certificates(tmp_path)
     with LocalKafka(jars=jars, ca_file=ca_file, keystore_file=keystore) as kafka:
         bench = Bench(kafka=kafka, folder=tmp_path / "bench", owner="tls")
@@ -599,11 +596,7 @@ def broker_connection(kafka: LocalKafka, node: int) -> Connection:
 
 @pytest.fixture(scope="module")
 def three_nodes() -> Iterator[LocalKafka]:
-    jars = find_jars()
-    reason = why_not()
-    if jars is None or reason is not None:
-        pytest.skip(reason or "no Kafka jars")
-    with LocalKafka(jars=jars, nodes=3, heap="384m", properties={"replica.lag.time.max.ms": "3000"}) as kafka:
+    with LocalKafka(jars=needed_jars(), nodes=3, heap="384m", properties={"replica.lag.time.max.ms": "3000"}) as kafka:
         yield kafka
 
 

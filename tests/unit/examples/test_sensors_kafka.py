@@ -20,7 +20,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from sandbox.build import BuildFolders, go
 from sandbox.instance import REPOSITORY, cache_folder, state_folder
-from tests.kafka_process import LocalKafka, find_jars, why_not
+from tests.kafka_process import LocalKafka, needed_jars
 
 SENSORS = REPOSITORY / "examples" / "sensors"
 PARTITIONS = 6
@@ -34,12 +34,7 @@ pytestmark = pytest.mark.timeout(900)
 
 @pytest.fixture(scope="module")
 def kafka() -> Iterator[LocalKafka]:
-    reason = why_not()
-    if reason is not None:
-        pytest.skip(reason)
-    jars = find_jars()
-    assert jars is not None
-    with LocalKafka(jars=jars, properties={"group.initial.rebalance.delay.ms": "0"}) as started:
+    with LocalKafka(jars=needed_jars(), properties={"group.initial.rebalance.delay.ms": "0"}) as started:
         yield started
 
 

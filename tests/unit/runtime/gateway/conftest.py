@@ -30,7 +30,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from tests.kafka_process import ADMIN_PASSWORD, ADMIN_USER, LocalKafka, find_jars, free_ports, why_not
+from tests.kafka_process import ADMIN_PASSWORD, ADMIN_USER, LocalKafka, free_ports, needed_jars
 
 JSON = "application/vnd.kafka.json.v2+json"
 BINARY = "application/vnd.kafka.binary.v2+json"
@@ -235,11 +235,7 @@ class Kafka(LocalKafka):
 @pytest.fixture(scope="module")
 def kafka() -> Iterator[Kafka]:
     """One node with the users `red` and `blue`; the tests of a module share it. Skipped with the reason if impossible."""
-    reason = why_not()
-    jars = find_jars()
-    if reason is not None or jars is None:
-        pytest.skip(reason or "no Kafka jars")
-    with Kafka(jars=jars) as cluster:
+    with Kafka(jars=needed_jars()) as cluster:
         for user in (RED, BLUE):
             cluster.make_user(user)
             cluster.allow(user, user)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.kafka_process import find_jars, why_not
+from tests.kafka_process import needed_jars
 from tests.unit.runtime.gateway.conftest import BLUE, RED, Kafka, Program, Reply, StartGateway
 
 OAUTH = "listener.name.internal.oauthbearer.sasl"
@@ -25,11 +25,7 @@ PROPERTIES = {
 
 @pytest.fixture(scope="module")
 def kafka() -> Iterator[Kafka]:
-    reason = why_not()
-    jars = find_jars()
-    if reason is not None or jars is None:
-        pytest.skip(reason or "no Kafka jars")
-    with Kafka(jars=jars, properties=PROPERTIES) as cluster:
+    with Kafka(jars=needed_jars(), properties=PROPERTIES) as cluster:
         for user in (RED, BLUE):
             cluster.make_user(user)
             cluster.allow(user, user)

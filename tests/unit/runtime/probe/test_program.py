@@ -16,7 +16,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
 
-from tests.kafka_process import find_jars, free_ports, why_not
+from tests.kafka_process import free_ports, needed_jars
 from tests.unit.runtime.gateway.conftest import Kafka, Program, password
 
 USER = TOPIC = "latency-probe"
@@ -28,10 +28,7 @@ KINDS = ("lost", "found", "duplicated", "out_of_order", "undecided")
 @pytest.fixture(scope="module")
 def kafka() -> Iterator[Kafka]:
     """A node with a topic for probes, and a user with the rights that a probe has."""
-    reason, jars = why_not(), find_jars()
-    if reason is not None or jars is None:
-        pytest.skip(reason or "no Kafka jars")
-    with Kafka(jars=jars) as cluster:
+    with Kafka(jars=needed_jars()) as cluster:
         cluster.make_topic(TOPIC, PARTITIONS)
         cluster.make_user(USER)
         allow(cluster, TOPIC)
