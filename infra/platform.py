@@ -38,11 +38,10 @@ from kafka_platform import (
     StrimziOperatorArgs,
 )
 from kafka_platform.cluster import RUNTIME_IMAGE
-from kafka_platform.kubernetes import after
+from kafka_platform.kubernetes import KubernetesObject, after, namespace, place
 from kafka_platform.probe_model import LATENCY_PROBE
 from kafka_platform.resources import KafkaResourcesArgs
 from kafka_platform.scaling_model import scaler_user_name
-from pulumi_kubernetes.core.v1 import Namespace
 
 from infra.settings import Gateway, Probe, Settings, Worker
 from infra.settings.operators import Operator
@@ -157,18 +156,18 @@ class Platform:
             }
         return outputs
 
-    def _make_namespaces(self) -> list[Namespace]:
+    def _make_namespaces(self) -> list[KubernetesObject]:
         """The namespaces that belong to the stack."""
         settings = self._settings
         keeps = settings.kafka.engine is not Engine.EXTERNAL and settings.kafka.deletion is Deletion.RETAIN
-        made: list[Namespace] = []
+        made: list[KubernetesObject] = []
         for name in settings.created_namespaces:
             opts = pulumi.ResourceOptions(
                 provider=self._provider,
                 # The volumes are kept, so the namespace that they are in is too.
                 retain_on_delete=keeps and name == settings.namespace,
             )
-            made.append(Namespace(f"namespace-{name}", metadata={"name": name}, opts=opts))
+            made.append(place(f"namespace-{name}", namespace(name), opts))
         return made
 
     def _operator(self, *needed: pulumi.Resource | None) -> pulumi.ResourceOptions:

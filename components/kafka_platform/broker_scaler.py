@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_kubernetes.apiextensions import CustomResource
 
 from kafka_platform.args import Args
 from kafka_platform.broker_scaling import (
@@ -16,7 +15,7 @@ from kafka_platform.broker_scaling import (
     measures,
 )
 from kafka_platform.connection import KafkaConnection
-from kafka_platform.kubernetes import Manifest, WatchedResource, labels, metadata, place
+from kafka_platform.kubernetes import Manifest, find, labels, metadata, place
 from kafka_platform.names import check_workload
 from kafka_platform.scaling_objects import KEDA_API, READY_SECONDS
 from kafka_platform.strimzi_model import Pool
@@ -76,17 +75,17 @@ class BrokerScaler(pulumi.ComponentResource):
         known = pulumi.Output.all(connection.cluster, connection.namespace)
         triggers = known.apply(lambda found: render_triggers(scaling, given.brokers, str(found[0]), str(found[1])))
         place(
-            CustomResource,
             f"{name}-scaled",
             scaled_object(name, connection.namespace, scaling, triggers),
             pulumi.ResourceOptions(parent=self),
         )
         # Only read: what the autoscaler asked for, and what Strimzi has made of it.
-        pool = WatchedResource(
+        pool = find(
             f"{name}-pool",
-            api_version=API,
-            kind="KafkaNodePool",
-            opts=pulumi.ResourceOptions(parent=self, id=connection.scalable_pools[scaling.pool]),
+            API,
+            "KafkaNodePool",
+            connection.scalable_pools[scaling.pool],
+            pulumi.ResourceOptions(parent=self),
         )
         self.scaled_object = pulumi.Output.from_input(name)
         self.drift = pulumi.Output.all(pool.spec, pool.status).apply(

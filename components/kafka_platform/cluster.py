@@ -5,11 +5,6 @@ from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any
 
 import pulumi
-from pulumi_kubernetes.apiextensions import CustomResource
-from pulumi_kubernetes.apps.v1 import StatefulSet
-from pulumi_kubernetes.core.v1 import ConfigMap, PersistentVolumeClaimPatch, Secret, Service, ServiceAccount
-from pulumi_kubernetes.networking.v1 import NetworkPolicy
-from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 from pulumi_random import RandomId, RandomPassword
 
 from kafka_platform import embedded, secrets, strimzi_objects
@@ -25,7 +20,7 @@ from kafka_platform.broker import (
 )
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.embedded import EmbeddedSettings
-from kafka_platform.kubernetes import WatchedResource, after, labels, place, refuse
+from kafka_platform.kubernetes import KubernetesObject, after, find, labels, patch, place, refuse
 from kafka_platform.model import (
     Defaults,
     Deletion,
@@ -281,15 +276,14 @@ class KafkaCluster(pulumi.ComponentResource):
         )
 
         admin, broker_login = self._credentials(connection)
-        config = place(ConfigMap, f"{name}-config", embedded.config_map(settings, files), child)
-        account = place(ServiceAccount, f"{name}-account", embedded.service_account(settings), child)
-        nodes_service = place(Service, f"{name}-nodes", embedded.nodes_service(settings), child)
-        policy = place(NetworkPolicy, f"{name}-network", embedded.network_policy(settings), child)
-        place(PodDisruptionBudget, f"{name}-disruption", embedded.pod_disruption_budget(settings), child)
+        config = place(f"{name}-config", embedded.config_map(settings, files), child)
+        account = place(f"{name}-account", embedded.service_account(settings), child)
+        nodes_service = place(f"{name}-nodes", embedded.nodes_service(settings), child)
+        policy = place(f"{name}-network", embedded.network_policy(settings), child)
+        place(f"{name}-disruption", embedded.pod_disruption_budget(settings), child)
 
         no_smaller_volumes = refuse(f"{name}-no-smaller-volumes", _refuse_smaller_volumes)
         nodes = place(
-            StatefulSet,
             f"{name}-nodes",
             embedded.stateful_set(settings, files.apply(files_hash)),
             pulumi.ResourceOptions(
@@ -301,8 +295,7 @@ class KafkaCluster(pulumi.ComponentResource):
             ),
         )
         for node in range(args.nodes):
-            place(
-                PersistentVolumeClaimPatch,
+            patch(
                 f"{name}-claim-{node}",
                 embedded.claim_patch(settings, node),
                 pulumi.ResourceOptions(
@@ -314,7 +307,6 @@ class KafkaCluster(pulumi.ComponentResource):
                 ),
             )
         bootstrap = place(
-            Service,
             f"{name}-bootstrap",
             embedded.bootstrap_service(settings),
             child,
@@ -322,7 +314,6 @@ class KafkaCluster(pulumi.ComponentResource):
         if args.listeners.external is not None:
             for node in range(args.nodes):
                 place(
-                    Service,
                     f"{name}-external-{node}",
                     embedded.external_service(settings, args.listeners.external, node),
                     child,
@@ -355,16 +346,15 @@ class KafkaCluster(pulumi.ComponentResource):
         balance = strimzi.effective_balance
         if balance is not None:
             manifest = strimzi_objects.rebalance_template(settings, balance)
-            first.append(place(CustomResource, f"{name}-rebalance", manifest, child))
+            first.append(place(f"{name}-rebalance", manifest, child))
         if strimzi.metrics is Metrics.JMX:
-            first.append(place(ConfigMap, f"{name}-metrics", strimzi_objects.metrics_config_map(settings), child))
+            first.append(place(f"{name}-metrics", strimzi_objects.metrics_config_map(settings), child))
         external = strimzi.listeners.external
         if external is not None and external.tls_routes is not None and external.tls_routes.gateway_class is not None:
             routes = external.tls_routes
             manifest = strimzi_objects.gateway(settings, external.tls_routes.gateway_class, routes.port)
-            first.append(place(CustomResource, f"{name}-gateway", manifest, child))
+            first.append(place(f"{name}-gateway", manifest, child))
         kafka = place(
-            WatchedResource,
             f"{name}-kafka",
             strimzi_objects.kafka(settings),
             pulumi.ResourceOptions(parent=self, depends_on=first),
@@ -372,7 +362,7 @@ class KafkaCluster(pulumi.ComponentResource):
         authority: pulumi.Output[str] | None = None
         if strimzi.listeners.internal.tls or strimzi.listeners.external is not None:
             # Pulumi knows an object as `<namespace>/<name>`, and only one that is there: a first preview looks for nothing.
-            secret = Secret.get(f"{name}-authority", kafka.id.apply(strimzi_objects.ca_secret), child)
+            secret = find(f"{name}-authority", "v1", "Secret", kafka.id.apply(strimzi_objects.ca_secret), child)
             authority = secret.data.apply(secrets.authorities)
         # Whatever uses these two values waits until the cluster answers.
         ready = pulumi.Output.all(args.namespace, after(None, kafka)).apply(lambda values: str(values[0]))
@@ -399,14 +389,13 @@ class KafkaCluster(pulumi.ComponentResource):
         )
         return kafka.status.apply(lambda known: str((known or {}).get("clusterId") or "")), connection
 
-    def _pool(self, settings: StrimziSettings, name: str, pool: Pool) -> CustomResource:
+    def _pool(self, settings: StrimziSettings, name: str, pool: Pool) -> KubernetesObject:
         balanced = settings.strimzi.effective_balance is not None
 
         def check(change: pulumi.ResourceHookArgs) -> None:
             _refuse_pool(self._name, change, votes=pool.votes, balanced=balanced)
 
         return place(
-            CustomResource,
             f"{self._name}-pool-{name}",
             strimzi_objects.node_pool(settings, name, pool),
             pulumi.ResourceOptions(
@@ -417,7 +406,7 @@ class KafkaCluster(pulumi.ComponentResource):
             ),
         )
 
-    def _credentials(self, connection: KafkaConnection) -> tuple[Secret, Secret]:
+    def _credentials(self, connection: KafkaConnection) -> tuple[KubernetesObject, KubernetesObject]:
         """The administrator, and the login of the nodes among themselves."""
         name = self._name
         child = pulumi.ResourceOptions(parent=self)
@@ -428,13 +417,11 @@ class KafkaCluster(pulumi.ComponentResource):
         )
         return (
             place(
-                Secret,
                 f"{name}-admin",
                 secrets.credentials(f"{name}-admin", connection.namespace, own, "admin", admin, connection),
                 child,
             ),
             place(
-                Secret,
                 f"{name}-broker",
                 secrets.passwords(f"{name}-broker", connection.namespace, own, {"password": broker}),
                 child,

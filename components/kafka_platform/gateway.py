@@ -4,12 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pulumi
-from pulumi_kubernetes.apiextensions import CustomResource
-from pulumi_kubernetes.apps.v1 import StatefulSet
-from pulumi_kubernetes.autoscaling.v2 import HorizontalPodAutoscaler
-from pulumi_kubernetes.core.v1 import ConfigMap, Service
-from pulumi_kubernetes.networking.v1 import Ingress, NetworkPolicy
-from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from kafka_platform import gateway_objects
 from kafka_platform.args import Args
@@ -28,7 +22,7 @@ from kafka_platform.gateway_model import (
     checked,
 )
 from kafka_platform.gateway_objects import GatewaySettings
-from kafka_platform.kubernetes import after, place
+from kafka_platform.kubernetes import KubernetesObject, after, place
 from kafka_platform.names import check_gateway_name, check_label, check_user
 
 
@@ -143,7 +137,9 @@ class HttpGateway(pulumi.ComponentResource):
         self.namespace = namespace
         self.register_outputs({"url": self.url, "service": self.service, "namespace": self.namespace})
 
-    def _pods(self, settings: GatewaySettings, namespace: pulumi.Output[str]) -> tuple[StatefulSet, Service]:
+    def _pods(
+        self, settings: GatewaySettings, namespace: pulumi.Output[str]
+    ) -> tuple[KubernetesObject, KubernetesObject]:
         """Everything inside Kubernetes."""
         name = self._name
         child = pulumi.ResourceOptions(parent=self)
@@ -151,12 +147,11 @@ class HttpGateway(pulumi.ComponentResource):
         ports = pulumi.Output.from_input(settings.connection.bootstrap_servers).apply(
             lambda known: gateway_objects.kafka_ports(settings, known)
         )
-        config = place(ConfigMap, f"{name}-config", gateway_objects.config_map(settings, content), child)
-        pods_service = place(Service, f"{name}-pods", gateway_objects.pods_service(settings), child)
-        policy = place(NetworkPolicy, f"{name}-network", gateway_objects.network_policy(settings, ports), child)
-        place(PodDisruptionBudget, f"{name}-disruption", gateway_objects.pod_disruption_budget(settings), child)
+        config = place(f"{name}-config", gateway_objects.config_map(settings, content), child)
+        pods_service = place(f"{name}-pods", gateway_objects.pods_service(settings), child)
+        policy = place(f"{name}-network", gateway_objects.network_policy(settings, ports), child)
+        place(f"{name}-disruption", gateway_objects.pod_disruption_budget(settings), child)
         pods = place(
-            StatefulSet,
             f"{name}-pods",
             gateway_objects.stateful_set(settings, content.apply(gateway_objects.text_hash)),
             pulumi.ResourceOptions(
@@ -168,27 +163,26 @@ class HttpGateway(pulumi.ComponentResource):
         )
         if settings.pods.scales:
             place(
-                HorizontalPodAutoscaler,
                 f"{name}-autoscaler",
                 gateway_objects.autoscaler(settings),
                 pulumi.ResourceOptions(parent=self, depends_on=[pods]),
             )
-        return pods, place(Service, f"{name}-service", gateway_objects.service(settings), child)
+        return pods, place(f"{name}-service", gateway_objects.service(settings), child)
 
-    def _expose(self, settings: GatewaySettings, service: Service) -> None:
+    def _expose(self, settings: GatewaySettings, service: KubernetesObject) -> None:
         """The way in from outside, if there is one."""
         name, expose = self._name, self._args.expose
         child = pulumi.ResourceOptions(parent=self, depends_on=[service])
         if expose.node_port is not None:
             manifest = gateway_objects.node_port_service(settings, expose.node_port)
-            place(Service, f"{name}-external", manifest, child)
+            place(f"{name}-external", manifest, child)
         if expose.load_balancer is not None:
             manifest = gateway_objects.load_balancer_service(settings, expose.load_balancer)
-            place(Service, f"{name}-external", manifest, child)
+            place(f"{name}-external", manifest, child)
         if expose.gateway_api is not None:
             if expose.gateway_api.gateway_class is not None:
                 manifest = gateway_objects.gateway(settings, expose.gateway_api)
-                place(CustomResource, f"{name}-gateway", manifest, child)
-            place(CustomResource, f"{name}-route", gateway_objects.http_route(settings, expose.gateway_api), child)
+                place(f"{name}-gateway", manifest, child)
+            place(f"{name}-route", gateway_objects.http_route(settings, expose.gateway_api), child)
         if expose.ingress is not None:
-            place(Ingress, f"{name}-ingress", gateway_objects.ingress(settings, expose.ingress), child)
+            place(f"{name}-ingress", gateway_objects.ingress(settings, expose.ingress), child)

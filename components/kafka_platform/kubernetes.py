@@ -7,7 +7,6 @@ import pulumi
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.settings import get_monitor
 from pulumi_kubernetes import _utilities
-from pulumi_kubernetes.apiextensions import CustomResource
 
 Manifest = dict[str, Any]
 """A Kubernetes object as the API server takes it; values may be Outputs."""
@@ -17,42 +16,70 @@ ACCESS_LABEL = "kafka-platform/access"
 
 _MACHINE = "kubernetes.io/hostname"
 
-_Resource = TypeVar("_Resource", bound=pulumi.CustomResource)
 _T = TypeVar("_T")
 
 
-class WatchedResource(CustomResource):
-    """A custom resource whose status can be asked for: that of pulumi_kubernetes knows its spec alone."""
+class KubernetesObject(pulumi.CustomResource):
+    """An object in the cluster, of whatever kind its manifest says.
 
+    The classes of pulumi_kubernetes say the same to the engine. They are not used because a program that imports those
+    of the core alone needs more than a second and 90 MB for it before it begins; the manifests here are checked against
+    the schemas of a real API server instead.
+    """
+
+    metadata: pulumi.Output[Any]
+    """Its name, labels and annotations."""
     spec: pulumi.Output[Any]
-    """What it should be."""
+    """What it should be; None for kinds that have none."""
     status: pulumi.Output[Any]
-    """What its operator says of it; None in the preview of a new one."""
+    """What the cluster or an operator says of it; None in the preview of a new one."""
+    data: pulumi.Output[Any]
+    """What a Secret (as base64, secret) or ConfigMap has in it; None for other kinds."""
 
-    def __init__(  # as its base class has them
+    def __init__(
         self,
-        resource_name: str,
+        name: str,
         api_version: str,
         kind: str,
-        spec: Any = None,
-        metadata: Any = None,
+        fields: Mapping[str, Any],
         opts: pulumi.ResourceOptions | None = None,
+        *,
+        suffix: str = "",
     ) -> None:
-        properties = {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec, "status": None}
+        """`fields` are those of its manifest; `suffix` makes the type of a patch of its kind's."""
+        known: Manifest = {**dict.fromkeys(("metadata", "spec", "status", "data")), **fields}
+        hidden: list[str] = []
+        if (api_version, kind) == ("v1", "Secret"):
+            hidden = ["data", "stringData"]
+            known |= {key: pulumi.Output.secret(known[key]) for key in hidden if known.get(key) is not None}
         # The version chooses the plugin: the same one as for all other objects.
-        opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(version=_utilities.get_version()))  # type: ignore[no-untyped-call]
-        pulumi.CustomResource.__init__(self, f"kubernetes:{api_version}:{kind}", resource_name, properties, opts)
+        version = _utilities.get_version()  # type: ignore[no-untyped-call]
+        own = pulumi.ResourceOptions(version=version, additional_secret_outputs=hidden)
+        group = "core/v1" if api_version == "v1" else api_version
+        super().__init__(f"kubernetes:{group}:{kind}{suffix}", name, known, pulumi.ResourceOptions.merge(opts, own))
 
 
-def place(kind: type[_Resource], name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions) -> _Resource:
+def place(name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions) -> KubernetesObject:
     """The resource for a rendered object."""
-    known = () if issubclass(kind, CustomResource) else ("apiVersion", "kind")
-    fields = {_snake(key): value for key, value in manifest.items() if key not in known}
-    return kind(name, opts=opts, **fields)
+    return KubernetesObject(name, manifest["apiVersion"], manifest["kind"], manifest, opts)
 
 
-def _snake(key: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in key)
+def patch(name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions) -> KubernetesObject:
+    """The resource for those fields of somebody else's object that the manifest has."""
+    return KubernetesObject(name, manifest["apiVersion"], manifest["kind"], manifest, opts, suffix="Patch")
+
+
+def find(
+    name: str,
+    api_version: str,
+    kind: str,
+    known_as: pulumi.Input[str],
+    opts: pulumi.ResourceOptions,
+) -> KubernetesObject:
+    """An object that somebody else makes, looked up by its id, `<namespace>/<name>`."""
+    return KubernetesObject(
+        name, api_version, kind, {}, pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=known_as))
+    )
 
 
 def after(value: "pulumi.Input[_T]", *resources: pulumi.Resource) -> "pulumi.Output[_T]":
@@ -80,6 +107,11 @@ def selector(name: str, component: str) -> dict[str, str]:
         "app.kubernetes.io/instance": name,
         "app.kubernetes.io/component": component,
     }
+
+
+def namespace(name: str) -> Manifest:
+    """A namespace."""
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
 def metadata(

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
-from pulumi_kubernetes.apiextensions import CustomResource
 
 from kafka_platform import monitoring_objects as objects
 from kafka_platform.alerts import Watched
@@ -78,13 +77,11 @@ class Monitoring(pulumi.ComponentResource):
         monitors |= {f"worker-{each}": objects.of_worker(each, where) for each, where in sorted(given.workers.items())}
         child = pulumi.ResourceOptions(parent=self)
         for key, monitor in monitors.items():
-            place(CustomResource, f"{name}-{key}", objects.pod_monitor(monitor, given.labels), child)
+            place(f"{name}-{key}", objects.pod_monitor(monitor, given.labels), child)
         if given.alerts:
             known = pulumi.Output.all(given.connection.cluster, namespace)
             watched = known.apply(lambda found: watched_of(given, str(found[0]), str(found[1])))
-            place(
-                CustomResource, f"{name}-alerts", objects.prometheus_rule(name, namespace, given.labels, watched), child
-            )
+            place(f"{name}-alerts", objects.prometheus_rule(name, namespace, given.labels, watched), child)
         self.monitors = pulumi.Output.from_input([each.name for each in monitors.values()])
         self.register_outputs({"monitors": self.monitors})
 

@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
-from pulumi_kubernetes.core.v1 import Namespace
 from pulumi_kubernetes.helm.v4 import Chart, RepositoryOptsArgs
 from pulumi_kubernetes.yaml.v2 import ConfigFile
 
 from kafka_platform.args import Args
 from kafka_platform.gateway_model import checked
-from kafka_platform.kubernetes import after, place
+from kafka_platform.kubernetes import after, namespace, place
 from kafka_platform.names import check_label
 
 
@@ -67,7 +66,7 @@ def installed(
         kept = pulumi.ResourceOptions(parent=parent, retain_on_delete=True)
         before.append(ConfigFile(f"{name}-definitions", file=chart.definitions, opts=kept))
     if args.create_namespace:
-        before.append(place(Namespace, f"{name}-namespace", {"metadata": {"name": args.namespace}}, child))
+        before.append(place(f"{name}-namespace", namespace(args.namespace), child))
     release = Chart(
         f"{name}-chart",
         name=chart.release,

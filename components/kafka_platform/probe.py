@@ -4,10 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import Deployment
-from pulumi_kubernetes.batch.v1 import Job
-from pulumi_kubernetes.core.v1 import Service
-from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from kafka_platform import probe_objects
 from kafka_platform.args import Args
@@ -131,13 +127,13 @@ class LatencyProbe(pulumi.ComponentResource):
                 settings, str(known[0]), None if known[1] is None else str(known[1])
             )
         )
-        policy = place(NetworkPolicy, f"{name}-network", probe_objects.network_policy(settings, ports), child)
-        place(Service, f"{name}-service", probe_objects.service(settings), child)
+        policy = place(f"{name}-network", probe_objects.network_policy(settings, ports), child)
+        place(f"{name}-service", probe_objects.service(settings), child)
         pod = probe_objects.deployment(settings)
-        place(Deployment, f"{name}-pod", pod, pulumi.ResourceOptions(parent=self, depends_on=[policy]))
+        place(f"{name}-pod", pod, pulumi.ResourceOptions(parent=self, depends_on=[policy]))
         if self._args.gate:
             gate = probe_objects.gate_job(settings)
-            place(Job, f"{name}-gate", gate, pulumi.ResourceOptions(parent=self, depends_on=[policy]))
+            place(f"{name}-gate", gate, pulumi.ResourceOptions(parent=self, depends_on=[policy]))
         self.metrics_url = pulumi.Output.from_input(settings.namespace).apply(
             lambda known: f"http://{name}.{known}.svc:{METRICS_PORT}/metrics"
         )

@@ -4,9 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pulumi
-from pulumi_kubernetes.apiextensions import CustomResource
-from pulumi_kubernetes.batch.v1 import Job
-from pulumi_kubernetes.core.v1 import ConfigMap, Secret
 from pulumi_random import RandomPassword
 
 from kafka_platform import provisioner, secrets, strimzi_resources
@@ -14,7 +11,7 @@ from kafka_platform.args import Args
 from kafka_platform.cluster import PASSWORD_LENGTH, RUNTIME_IMAGE
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.declarations import check_topics, check_update, check_users, declarations, declarations_hash
-from kafka_platform.kubernetes import labels, place, refuse
+from kafka_platform.kubernetes import KubernetesObject, find, labels, place, refuse
 from kafka_platform.model import Deletion, Engine, Login, Topic, User
 from kafka_platform.names import check_cluster, user_secret
 from kafka_platform.strimzi_resources import check_strimzi_users
@@ -103,7 +100,6 @@ class KafkaResources(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         rendered = declarations(self._args.topics, self._args.users, _plain(connection.replicas))
         declared = place(
-            ConfigMap,
             f"{name}-declarations",
             provisioner.config_map(name, connection.namespace, rendered),
             pulumi.ResourceOptions(parent=self, hooks=refuse(f"{name}-only-grow", _refuse_shrinking)),
@@ -117,7 +113,6 @@ class KafkaResources(pulumi.ComponentResource):
             delivered.append(self._all_passwords(generated, connection))
         assert connection.admin_secret is not None  # noqa: S101  # the args refuse it
         place(
-            Job,
             f"{name}-provision",
             provisioner.job(
                 name, connection, connection.admin_secret, self._args.runtime_image, declarations_hash(rendered)
@@ -132,7 +127,6 @@ class KafkaResources(pulumi.ComponentResource):
         for topic_name, topic in sorted(args.topics.items()):
             manifest = strimzi_resources.topic(name, connection, topic_name, topic, _plain(connection.replicas))
             place(
-                CustomResource,
                 f"{name}-topic-{topic_name}",
                 manifest,
                 pulumi.ResourceOptions(
@@ -146,7 +140,6 @@ class KafkaResources(pulumi.ComponentResource):
         passwords = [self._all_passwords(generated, connection)] if generated else []
         for user_name, user in sorted(args.users.items()):
             made = place(
-                CustomResource,
                 f"{name}-user-{user_name}",
                 strimzi_resources.user(name, connection, user_name, user, f"{name}-passwords"),
                 pulumi.ResourceOptions(parent=self, depends_on=passwords if user.auth is Login.SCRAM else []),
@@ -172,30 +165,32 @@ class KafkaResources(pulumi.ComponentResource):
             if user.auth is Login.SCRAM
         }
 
-    def _all_passwords(self, generated: Mapping[str, pulumi.Input[str]], connection: KafkaConnection) -> Secret:
+    def _all_passwords(
+        self, generated: Mapping[str, pulumi.Input[str]], connection: KafkaConnection
+    ) -> KubernetesObject:
         """Where whoever makes the users reads their passwords."""
         own = labels(self._name, provisioner.COMPONENT)
         manifest = secrets.passwords(f"{self._name}-passwords", connection.namespace, own, generated)
-        return place(Secret, f"{self._name}-passwords", manifest, pulumi.ResourceOptions(parent=self))
+        return place(f"{self._name}-passwords", manifest, pulumi.ResourceOptions(parent=self))
 
     def _deliver(
         self, user: str, password: pulumi.Input[str], connection: KafkaConnection, ready: pulumi.ResourceOptions
-    ) -> Secret:
+    ) -> KubernetesObject:
         """A user's credentials, in the user's namespace."""
         child = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(parent=self), ready)
         own = labels(self._name, provisioner.COMPONENT)
         manifest = secrets.credentials(user_secret(user), self._namespace(user), own, user, password, connection)
-        return place(Secret, f"{self._name}-{user}-kafka", manifest, child)
+        return place(f"{self._name}-{user}-kafka", manifest, child)
 
-    def _deliver_certificate(self, user: str, made: CustomResource, connection: KafkaConnection) -> Secret:
+    def _deliver_certificate(self, user: str, made: KubernetesObject, connection: KafkaConnection) -> KubernetesObject:
         """What the operator made for a user, in the user's namespace."""
         child = pulumi.ResourceOptions(parent=self, depends_on=[made])
         # The operator's Secret is called as the user, `<namespace>/<name>`, which is what Pulumi knows objects by; and
         # knows only of those that are there, so that the preview of a new user does not look for it.
-        found = Secret.get(f"{self._name}-{user}-certificate", made.id, child)
+        found = find(f"{self._name}-{user}-certificate", "v1", "Secret", made.id, child)
         own = labels(self._name, provisioner.COMPONENT)
         manifest = secrets.certificate(user_secret(user), self._namespace(user), own, user, found.data, connection)
-        return place(Secret, f"{self._name}-{user}-kafka", manifest, child)
+        return place(f"{self._name}-{user}-kafka", manifest, child)
 
     def _namespace(self, user: str) -> pulumi.Input[str]:
         default = self._args.connection.namespace if self._args.user_namespace is None else self._args.user_namespace

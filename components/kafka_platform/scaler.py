@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pulumi
-from pulumi_kubernetes.apiextensions import CustomResource
 
 from kafka_platform import scaling_objects
 from kafka_platform.args import Args
@@ -142,13 +141,12 @@ class Scaler(pulumi.ComponentResource):
         logins = []
         if settings.logs_in:
             manifest = scaling_objects.trigger_authentication(settings)
-            logins.append(place(CustomResource, f"{settings.name}-login", manifest, child))
+            logins.append(place(f"{settings.name}-login", manifest, child))
         prometheus = settings.scale.prometheus
         if prometheus is not None and prometheus.bearer_secret is not None:
             manifest = scaling_objects.prometheus_authentication(settings, prometheus)
-            logins.append(place(CustomResource, f"{settings.name}-prometheus", manifest, child))
+            logins.append(place(f"{settings.name}-prometheus", manifest, child))
         place(
-            CustomResource,
             f"{settings.name}-scaled",
             scaling_objects.scaled_object(settings),
             pulumi.ResourceOptions(parent=self, depends_on=logins),

@@ -4,10 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import Deployment
-from pulumi_kubernetes.core.v1 import ConfigMap, Service
-from pulumi_kubernetes.networking.v1 import NetworkPolicy
-from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from kafka_platform import worker_objects
 from kafka_platform.args import Args
@@ -16,7 +12,7 @@ from kafka_platform.cluster import RUNTIME_IMAGE
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.gateway_model import check_ports, checked
 from kafka_platform.gateway_objects import text_hash
-from kafka_platform.kubernetes import after, place
+from kafka_platform.kubernetes import KubernetesObject, after, place
 from kafka_platform.model import Acl, User
 from kafka_platform.names import check_label, check_user, check_workload
 from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
@@ -267,7 +263,7 @@ class StreamWorker(pulumi.ComponentResource):
         )
         return replace(args.connection, bootstrap_servers=after(args.connection.bootstrap_servers, made))
 
-    def _pods(self, settings: WorkerSettings) -> Deployment:
+    def _pods(self, settings: WorkerSettings) -> KubernetesObject:
         name, args, connection = self._name, self._args, settings.connection
         child = pulumi.ResourceOptions(parent=self)
         files = pulumi.Output.all(
@@ -296,19 +292,20 @@ class StreamWorker(pulumi.ComponentResource):
         ports = pulumi.Output.from_input(connection.bootstrap_servers).apply(
             lambda known: worker_objects.kafka_ports(settings, known)
         )
-        config = place(ConfigMap, f"{name}-client", worker_objects.config_map(settings, files), child)
-        policy = place(NetworkPolicy, f"{name}-network", worker_objects.network_policy(settings, ports), child)
-        place(PodDisruptionBudget, f"{name}-disruption", worker_objects.pod_disruption_budget(settings), child)
+        config = place(f"{name}-client", worker_objects.config_map(settings, files), child)
+        policy = place(f"{name}-network", worker_objects.network_policy(settings, ports), child)
+        place(f"{name}-disruption", worker_objects.pod_disruption_budget(settings), child)
         if settings.ports:
-            place(Service, f"{name}-service", worker_objects.service(settings), child)
+            place(f"{name}-service", worker_objects.service(settings), child)
         return place(
-            Deployment,
             f"{name}-pods",
             worker_objects.deployment(settings, files.apply(lambda known: text_hash("".join(known.values())))),
             pulumi.ResourceOptions(parent=self, depends_on=[config, policy]),
         )
 
-    def _scale(self, scale: Scale, settings: WorkerSettings, connection: KafkaConnection, pods: Deployment) -> None:
+    def _scale(
+        self, scale: Scale, settings: WorkerSettings, connection: KafkaConnection, pods: KubernetesObject
+    ) -> None:
         args = self._args
         Scaler(
             scaler_user_name(self._name),
