@@ -240,6 +240,33 @@ def kafka_layer(folders: BuildFolders) -> Layer:
     return Layer(file=folder / "layer.tar")
 
 
+def classes_layer(folders: BuildFolders, base: Layer, kafka: Layer) -> Layer:
+    """Archives of the classes that Kafka loads at its start, made by the Java and from the jars of these layers."""
+    program = HERE / "kafka" / "share-classes.sh"
+    key = digest_of(RECIPE, base.digest, kafka.digest, program.read_text())
+
+    def make(folder: Path) -> None:
+        root = folder / "root"
+        root.mkdir()
+        for each in (base, kafka):
+            with tarfile.open(each.file) as content:
+                content.extractall(root, filter="fully_trusted")  # noqa: S202 - our own layers
+        shutil.copy(program, root)
+        # Apart from this machine's network and processes: its ports may be taken, and nothing stays behind.
+        command: Command = ["unshare", "--net", "--pid", "--fork", f"--mount-proc={root / 'proc'}", "sh", "-c"]
+        command += [f'ip link set lo up && exec chroot "$0" bash /{program.name}', root]
+        logged(command, folders.logs / "kafka-image.log")
+        layer = LayerWriter(folder / "layer.tar")
+        for archive in sorted((root / "opt/kafka").glob("*.jsa")):
+            layer.file(f"opt/kafka/{archive.name}", archive.read_bytes())
+        layer.finish()
+        shutil.rmtree(root)
+        seal(folder / "layer.tar")
+
+    folder = cached(folders, f"classes-{key}", make, doing="archiving the classes that Kafka loads")
+    return Layer(file=folder / "layer.tar")
+
+
 def install_packages(folders: BuildFolders, target: Path, log: Path, *what: str | Path) -> None:
     """Installs Python packages, as pip's arguments name them, for the base layer's Python into a folder."""
     machine = platform.machine()
@@ -370,7 +397,8 @@ def _json(value: Mapping[str, object]) -> bytes:
 def platform_archive(folders: BuildFolders, programs: Path) -> Archive:
     """The images that every sandbox has: Kafka and the cluster's own; `programs` is the folder of what Go compiled."""
     base, kafka = base_layer(folders), kafka_layer(folders)
-    key = digest_of(RECIPE, base.digest, kafka.digest, programs.parent.name)
+    classes = classes_layer(folders, base, kafka)
+    key = digest_of(RECIPE, base.digest, kafka.digest, classes.digest, programs.parent.name)
 
     def make(folder: Path) -> None:
         root = ("/",)
@@ -378,7 +406,7 @@ def platform_archive(folders: BuildFolders, programs: Path) -> Archive:
         images = [
             Image(name=pins.PAUSE_IMAGE, layers=[_program_layer(folder, programs / "pause")], command=["/pause"], user=nobody, env=root[:0]),
             Image(name=pins.COREDNS_IMAGE, layers=[_program_layer(folder, programs / "coredns")], command=["/coredns"], user=nobody, env=root[:0]),
-            Image(name=pins.KAFKA_IMAGE, layers=[base, kafka], command=["/etc/kafka/docker/run"]),
+            Image(name=pins.KAFKA_IMAGE, layers=[base, kafka, classes], command=["/etc/kafka/docker/run"]),
         ]  # fmt: skip
         write_archive(folder / "images.tar", images)
         for program in ("pause", "coredns"):

@@ -12,6 +12,11 @@ data=${DATA_DIR:-/var/lib/kafka/data}
 run=${RUN_DIR:-/run/kafka-platform}
 termination_log=${TERMINATION_LOG:-/dev/termination-log}
 
+# The official image has archives of the classes that are loaded at the start; with one it takes half the processor time.
+shared() {
+    if [ -e "$home/$1" ]; then echo "${KAFKA_OPTS:-} -XX:SharedArchiveFile=$home/$1"; else echo "${KAFKA_OPTS:-}"; fi
+}
+
 fail() {
     echo "$1" >&2
     echo "$1" >"$termination_log" || true
@@ -47,10 +52,12 @@ if [ -e "$data/meta.properties" ]; then
     if [ "$formatted_as" != "$cluster_id" ]; then
         fail "this volume belongs to cluster $formatted_as, not $cluster_id: it was kept from an earlier deployment; move its claim away or delete it, and the node starts empty"
     fi
-elif ! "$home/bin/kafka-storage.sh" format --config "$run/server.properties" "--cluster-id=$cluster_id" \
+elif ! KAFKA_OPTS=$(shared storage.jsa) "$home/bin/kafka-storage.sh" format --config "$run/server.properties" "--cluster-id=$cluster_id" \
     --ignore-formatted >"$run/format.log" 2>&1; then
     cat "$run/format.log" >&2
     fail "the volume cannot be formatted: $(tail -n 1 "$run/format.log")"
 fi
 
+KAFKA_OPTS=$(shared kafka.jsa)
+export KAFKA_OPTS
 exec "$home/bin/kafka-server-start.sh" "$run/server.properties"

@@ -121,7 +121,9 @@ class TestStartScript:
         (tmp_path / "kafka" / "bin").mkdir(parents=True)
         for program in ("kafka-storage.sh", "kafka-server-start.sh"):
             fake = tmp_path / "kafka" / "bin" / program
-            fake.write_text(f'#!/bin/sh\necho "{program} $*" >>"{tmp_path}/calls"\n')
+            fake.write_text(
+                f'#!/bin/sh\necho "{program} $*" >>"{tmp_path}/calls"\necho "$KAFKA_OPTS" >>"{tmp_path}/options"\n'
+            )
             fake.chmod(0o755)
         return tmp_path
 
@@ -149,6 +151,15 @@ class TestStartScript:
         (pod / "data" / "meta.properties").write_text("version=1\ncluster.id=-AAAAAAAAAAAAAAAAAAAAA\n")
         assert self.start(pod).returncode == 0
         assert (pod / "calls").read_text().splitlines()[2:] == [calls[1]]
+
+    def test_archives_of_classes_are_used_where_the_image_has_them(self, pod: Path) -> None:
+        self.start(pod)
+        for name in ("storage.jsa", "kafka.jsa"):
+            (pod / "kafka" / name).touch()
+        self.start(pod)
+        assert [line.strip() for line in (pod / "options").read_text().splitlines()] == ["", ""] + [
+            f"-XX:SharedArchiveFile={pod}/kafka/{name}" for name in ("storage.jsa", "kafka.jsa")
+        ]
 
     def test_the_password_is_in_the_properties_and_in_no_argument(self, pod: Path) -> None:
         done = self.start(pod)

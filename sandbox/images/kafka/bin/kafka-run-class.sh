@@ -35,7 +35,9 @@ KAFKA_LOG4J_OPTS="-Dkafka.logs.dir=$LOG_DIR $KAFKA_LOG4J_OPTS"
 if [ -n "$log_gc" ] && [ -z "$KAFKA_GC_LOG_OPTS" ]; then
   KAFKA_GC_LOG_OPTS="-Xlog:gc*:file=$LOG_DIR/$name-gc.log:time,tags:filecount=10,filesize=100M"
 fi
-classpath=${CLASSPATH:+$CLASSPATH:}$home/libs/*
+# In the order of their names, not of the folder: an archive of classes (-XX:SharedArchiveFile) is only good for one order.
+jars=$(IFS=: ; set -- "$home"/libs/*.jar; echo "$*")
+classpath=${CLASSPATH:+$CLASSPATH:}$jars
 
 # The option variables hold several words each.
 # shellcheck disable=SC2086
