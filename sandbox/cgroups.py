@@ -1,4 +1,7 @@
-"""The cgroups of a sandbox's nodes: /kafka-platform/<sandbox>/<node>, in every hierarchy that the machine has."""
+"""The cgroups of a sandbox: /kafka-platform/<sandbox>/<node>, in every hierarchy that the machine has.
+
+Its control plane has one beside those of the nodes.
+"""
 
 import contextlib
 import os
@@ -13,7 +16,12 @@ MOUNT = Path("/sys/fs/cgroup")
 OURS = "kafka-platform"
 SYSTEM = "system"
 """The cgroup of the node's own programs; its pods are beside it."""
+WEIGHT = 8
+"""Share of the processors that all sandboxes have together when there are too few, beside a process outside, which has 1.
 
+A group has 1 as well unless it says more: three nodes with everything on them would get no more than one test beside them,
+and brokers that answer too late are taken out of service.
+"""
 
 NEEDED = ("cpu", "memory", "pids")
 """Controllers that kubelet does not start without."""
@@ -71,15 +79,23 @@ def _delegate(folder: Path) -> None:
             (folder / "cgroup.subtree_control").write_text(f"+{controller}")
 
 
-def enter(instance: Instance, node: Node, pid: int) -> None:
-    """Makes a node's cgroups and moves its process 1 into them."""
+def _weigh(folder: Path) -> None:
+    for name, alone in (("cpu.shares", 1024), ("cpu.weight", 100)):
+        if (folder / name).exists():
+            (folder / name).write_text(str(WEIGHT * alone))
+
+
+def enter(instance: Instance, pid: int, *parts: str) -> None:
+    """Makes the cgroup of a part of the sandbox, such as a node's SYSTEM, and moves a process into it."""
     for hierarchy in _hierarchies():
         folder = hierarchy
-        for part in (OURS, instance.id, node.name, SYSTEM):
+        for part in (OURS, instance.id, *parts):
             if unified():
                 _delegate(folder)
             folder = folder / part
             _make(folder)
+            if part in {OURS, instance.id}:
+                _weigh(folder)
         (folder / "cgroup.procs").write_text(str(pid))
 
 

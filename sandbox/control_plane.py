@@ -4,7 +4,7 @@ import signal
 import time
 from pathlib import Path
 
-from sandbox import api
+from sandbox import api, cgroups
 from sandbox.host import SandboxError, tail
 from sandbox.instance import Instance
 from sandbox.processes import Service, Supervisor, changed, end, recorded
@@ -119,7 +119,10 @@ def start(instance: Instance, binaries: Path) -> None:
     for socket in ("client", "peer"):
         (etcd / socket).unlink(missing_ok=True)
     # Both are one program of 140 MB: collecting garbage less often is worth a few megabytes.
-    Supervisor(instance, NAME, services=services, env={"GOGC": "200"}).go()
+    supervisor = Supervisor(instance, NAME, services=services, env={"GOGC": "200"})
+    if instance.count:
+        cgroups.enter(instance, supervisor.pid, NAME)
+    supervisor.go()
 
 
 def wait(instance: Instance) -> None:

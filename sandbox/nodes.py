@@ -215,7 +215,7 @@ def start(instance: Instance, node: Node, hub: int, binaries: Path) -> bool:
         env={"GOGC": "200"},
     )
     network.join(instance, hub, node, supervisor.pid)
-    cgroups.enter(instance, node, supervisor.pid)
+    cgroups.enter(instance, supervisor.pid, node.name, cgroups.SYSTEM)
     supervisor.go()
     return True
 
