@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.pins import RUNTIME_IMAGE
-from tests.harness import CLIENTS, in_pod, kubectl
+from tests.harness import CLIENTS, PATIENCE, in_pod, kubectl
 
 PARTITIONS = 12
 TAKES_MS = 5
@@ -64,8 +64,8 @@ def drive(namespace: str, *arguments: str) -> dict[str, Any]:
 
 
 def report(namespace: str, worker: str, written: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-    """What became of the records of a worker, once all of them are dealt with, or the time is over."""
-    until = time.monotonic() + seconds
+    """What became of the records of a worker, once all of them are dealt with, or PATIENCE times the time is over."""
+    until = time.monotonic() + PATIENCE * seconds
     arguments = [str(each) for each in (written["begun"], *written["bounds"])]
     while True:
         found = drive(namespace, "report", topics_of(worker)[1], *arguments)

@@ -65,4 +65,4 @@ def serve(kinds: Sequence[str], definitions: Callable[[], Sequence[Path]], envir
     if kubectl("get", *names, check=False).returncode != 0:
         # By the server: the definitions are too large for the annotation that would be kept otherwise.
         kubectl("apply", "--server-side", *(f"--filename={file}" for file in definitions()))
-    kubectl("wait", "--for=condition=Established", "--timeout=60s", *names)
+    kubectl("wait", "--for=condition=Established", "--timeout=300s", *names)

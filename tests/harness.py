@@ -22,6 +22,8 @@ from sandbox.pins import RUNTIME_IMAGE
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENTS = Path(__file__).parent / "clients"
+PATIENCE = 3
+"""How many times as long as on an idle machine something may take before a test gives up waiting for it."""
 KEDA_SECONDS = 300
 """How long KEDA may take from its installation until it is ready: its certificates are made first."""
 MOST_TOPICS = 1_000
@@ -71,11 +73,11 @@ def get(kind: str, name: str, namespace: str) -> dict[str, Any]:
 
 
 def eventually(what: str, condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Waits until the condition holds; fails by its name after the time."""
-    end = time.monotonic() + seconds
+    """Waits until the condition holds; fails by its name after PATIENCE times the time."""
+    end = time.monotonic() + PATIENCE * seconds
     while not condition():
         if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds:.0f} s: {what}")
+            raise AssertionError(f"not within {PATIENCE * seconds:.0f} s: {what}")
         time.sleep(0.5)
 
 
@@ -190,7 +192,7 @@ def client_pod(
         client.client_pod(namespace, name, user, image, programs=f"{name}-programs", labels=labels),
     ]
     kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
-    kubectl("-n", namespace, "wait", "--for=condition=Ready", "--timeout=120s", f"pod/{name}")
+    kubectl("-n", namespace, "wait", "--for=condition=Ready", "--timeout=300s", f"pod/{name}")
 
 
 def in_pod(namespace: str, pod: str, *command: str, stdin: str | None = None, check: bool = True) -> str:

@@ -319,8 +319,9 @@ def _kafka_container(settings: EmbeddedSettings) -> Manifest:
         "livenessProbe": {**accepts, "failureThreshold": 6, "periodSeconds": 10},
         "name": "kafka",
         "ports": [{"containerPort": port, "name": name} for name, port in ports],
+        # Half a minute, as Strimzi has it: a slow broker is better than none, and clients find one that hangs by themselves.
         "readinessProbe": {
-            "failureThreshold": 3,
+            "failureThreshold": 6,
             "httpGet": {"path": "/readyz", "port": HEALTH_PORT},
             "periodSeconds": 5,
             "timeoutSeconds": 5,

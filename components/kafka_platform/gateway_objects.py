@@ -429,7 +429,7 @@ def _container(settings: GatewaySettings) -> Manifest:
             {"containerPort": HTTP_PORT, "name": settings.scheme},
             {"containerPort": METRICS_PORT, "name": "metrics"},
         ],
-        "readinessProbe": {**_probe(settings, "/readyz"), "failureThreshold": 2, "periodSeconds": 5},
+        "readinessProbe": {**_probe(settings, "/readyz"), "failureThreshold": 3, "periodSeconds": 5},
         "resources": {
             "limits": limits,
             "requests": {"cpu": settings.resources.cpu, "memory": settings.resources.memory},

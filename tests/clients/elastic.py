@@ -193,7 +193,7 @@ def report(topic: str, since: float, *bounds: int) -> None:
     """What the worker wrote, from the beginning until nothing more is there."""
     consumer = Consumer(client(group_id="none", enable_auto_commit=False, enable_partition_eof=True))
     partitions = [
-        TopicPartition(topic, number, 0) for number in consumer.list_topics(topic, 30).topics[topic].partitions
+        TopicPartition(topic, number, 0) for number in consumer.list_topics(topic, 120).topics[topic].partitions
     ]
     consumer.assign(partitions)
     latency: dict[int, float] = {}

@@ -196,7 +196,7 @@ def before(sandbox: Sandbox) -> Machine:
 def test_nothing_is_left_of_a_sandbox_that_was_used(before: Machine, sandbox: Sandbox) -> None:
     sandbox("up")
     sandbox.kubectl("apply", "-f", "-", stdin="\n---\n".join(json.dumps(each) for each in (WORKLOAD, SERVICE)))
-    sandbox.kubectl("rollout", "status", "statefulset/writer", "--timeout=120s")
+    sandbox.kubectl("rollout", "status", "statefulset/writer", "--timeout=300s")
     started = sandbox.started()
     # etcd, API server, managers, two nodes with their three programs, shims, pods: this test sees what it looks for.
     assert len(started) > 20

@@ -40,23 +40,9 @@ def restarts(pod: str) -> int:
 
 def test_nothing_acknowledged_is_lost(stack: Stack, record_property: Callable[[str, object], None]) -> None:
     client_pod(NAMESPACE, "ledger", "writer", programs=["ledger.py"])
-    with subprocess.Popen(
-        [
-            "kubectl",
-            "-n",
-            NAMESPACE,
-            "exec",
-            "ledger",
-            "--",
-            "python3",
-            "/programs/ledger.py",
-            "write",
-            "ledger",
-            "300",
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as writer:
+    program = ("python3", "/programs/ledger.py")
+    command = ["kubectl", "-n", NAMESPACE, "exec", "ledger", "--", *program, "write", "ledger", "540"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
         time.sleep(5)
 
         uid = get("pod", "kafka-0", NAMESPACE)["metadata"]["uid"]
@@ -78,7 +64,7 @@ def test_nothing_acknowledged_is_lost(stack: Stack, record_property: Callable[[s
         assert writer.poll() is None, "the writer must still be writing after the last disturbance"
         in_pod(NAMESPACE, "ledger", "touch", "/tmp/stop")
         written = json.loads(writer.communicate(timeout=360)[0])
-    read = json.loads(in_pod(NAMESPACE, "ledger", "python3", "/programs/ledger.py", "verify", "ledger"))
+    read = json.loads(in_pod(NAMESPACE, "ledger", *program, "verify", "ledger"))
     print(f"\nwritten: {written}\nread:    {read}")
     record_property("written", written)
     record_property("read", read)

@@ -60,11 +60,11 @@ def test_new_versions_and_a_drained_node_lose_nothing() -> None:
         writing = threads.submit(drive, NAMESPACE, "write", READINGS, str(BURST), "400:75")
         eventually("pods come", lambda: replicas(NAMESPACE, WORKER)[1] >= 2, 60)
         kubectl("-n", NAMESPACE, "rollout", "restart", f"deployment/{WORKER}")
-        kubectl("-n", NAMESPACE, "rollout", "status", f"deployment/{WORKER}", "--timeout=120s")
+        kubectl("-n", NAMESPACE, "rollout", "status", f"deployment/{WORKER}", "--timeout=300s")
         pods = ("-n", NAMESPACE, "get", "pods", f"--selector={SELECTOR}")
         node = kubectl(*pods, "-o", "jsonpath={.items[*].spec.nodeName}").split()[0]
         try:
-            kubectl("drain", node, f"--pod-selector={SELECTOR}", "--delete-emptydir-data", "--timeout=120s")
+            kubectl("drain", node, f"--pod-selector={SELECTOR}", "--delete-emptydir-data", "--timeout=300s")
             written = writing.result()
         finally:
             kubectl("uncordon", node)

@@ -22,7 +22,7 @@ SECONDS = 10
 """How long readings flow before and after each disturbance."""
 
 
-pytestmark = pytest.mark.timeout(1500)
+pytestmark = pytest.mark.timeout(2400)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_nothing_is_lost_while_pods_come_and_go(stack: Stack, record_property: C
     for reader in readers:
         kubectl("-n", APPLICATIONS, "rollout", "restart", f"deployment/{reader}")
     for reader in readers:
-        kubectl("-n", APPLICATIONS, "rollout", "status", f"deployment/{reader}", "--timeout=180s")
+        kubectl("-n", APPLICATIONS, "rollout", "status", f"deployment/{reader}", "--timeout=300s")
     time.sleep(SECONDS)
     after_restart = compared()
     for reader in readers:

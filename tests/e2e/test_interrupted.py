@@ -1,24 +1,27 @@
 """`pulumi up` killed (SIGKILL) at ten moments between its start and its end: the next one converges each time."""
 
+import contextlib
+import itertools
 import json
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import MakeStack
-from tests.harness import Stack, client_pod, eventually, in_pod, kubectl
+from tests.harness import Stack, client_pod, in_pod, kubectl
 
 MOMENTS = 10
 LATEST = 0.85
 """Share of a whole `up` after which the last one is killed: not every one takes equally long."""
-NAMESPACES = ("e2e-interrupted-1", "e2e-interrupted-2")
-"""Stacks that take turns with the moments at the same time: most of it is waiting."""
+AT_A_TIME = 2
+"""Stacks that are worked on at the same time: most of it is waiting."""
 
 
 def platform(namespace: str) -> dict[str, Any]:
@@ -30,25 +33,14 @@ def platform(namespace: str) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="module")
-def stacks(make_stack: MakeStack) -> list[Stack]:
-    return [make_stack(namespace.removeprefix("e2e-"), platform(namespace)) for namespace in NAMESPACES]
-
-
-def clear(stack: Stack) -> None:
-    stack.destroy()
-    namespace = str(stack.platform["namespace"])
-    kubectl("delete", "namespace", namespace, "--ignore-not-found")
-    eventually("the namespace is gone", lambda: not kubectl("get", "namespace", namespace, "--ignore-not-found"), 120)
-
-
-def seconds_of_a_whole_up(stack: Stack) -> float:
-    """How long an uninterrupted `up` from nothing takes."""
-    started = time.monotonic()
-    stack.up()
-    took = time.monotonic() - started
-    clear(stack)
-    return took
+@contextlib.contextmanager
+def new_stack(folder: Path, name: str) -> Iterator[Stack]:
+    """A stack that nothing is deployed of yet; its namespace, and all that is in it, goes at the end, unwaited for."""
+    stack = Stack(name, folder / name, platform(f"e2e-{name}"))
+    try:
+        yield stack
+    finally:
+        kubectl("delete", "namespace", f"e2e-{name}", "--ignore-not-found", "--wait=false")
 
 
 def kill_after(stack: Stack, seconds: float) -> bool:
@@ -63,34 +55,42 @@ def kill_after(stack: Stack, seconds: float) -> bool:
     return process.returncode != 0
 
 
-def kill_at(stack: Stack, moments: Sequence[int]) -> list[int]:
-    """Kills an `up` at each of these moments, and looks what the next one makes of it.
-
-    Returns how many resources were in the state at each kill.
-    """
+def look_after_a_kill(stack: Stack) -> int:
+    """What the next `up` makes of a stack; returns how many resources were in its state."""
+    stack.run("cancel", "--yes")
+    done = len(stack.resources())
+    stack.run("up", "--yes", "--skip-preview")
+    plan = json.loads(stack.preview("--json"))
+    assert {step["op"] for step in plan["steps"]} <= {"same", "read"}
     namespace = str(stack.platform["namespace"])
+    client_pod(namespace, "client", "app", programs=["access.py"])
+    assert in_pod(namespace, "client", "python3", "/programs/access.py", "produce", "orders").strip() == "ok"
+    return done
+
+
+def kill_at(folder: Path, turn: int) -> list[int]:
+    """Kills an `up` at each moment of this turn; returns how many resources were in the state at each."""
+    names = (f"interrupted-{turn}-{number}" for number in itertools.count())
+    with new_stack(folder, next(names)) as stack:
+        started = time.monotonic()
+        stack.up()
+        whole_seconds = time.monotonic() - started
     done_at_the_kill: list[int] = []
-    whole_seconds = seconds_of_a_whole_up(stack)
-    for moment in moments:
-        while not kill_after(stack, whole_seconds * (moment + 0.5) / MOMENTS * LATEST):
-            whole_seconds *= 0.8  # it was quicker this time, and has ended by itself
-            clear(stack)
-        stack.run("cancel", "--yes")
-        done_at_the_kill.append(len(stack.resources()))
-        stack.run("up", "--yes", "--skip-preview")
-        plan = json.loads(stack.preview("--json"))
-        assert {step["op"] for step in plan["steps"]} <= {"same", "read"}
-        client_pod(namespace, "client", "app", programs=["access.py"])
-        assert in_pod(namespace, "client", "python3", "/programs/access.py", "produce", "orders").strip() == "ok"
-        clear(stack)
+    moments = list(range(turn, MOMENTS, AT_A_TIME))
+    while moments:
+        with new_stack(folder, next(names)) as stack:
+            if kill_after(stack, whole_seconds * (moments[0] + 0.5) / MOMENTS * LATEST):
+                done_at_the_kill.append(look_after_a_kill(stack))
+                del moments[0]
+            else:
+                whole_seconds *= 0.8  # it was quicker this time, and has ended by itself
     print(f"\nresources in the state when killed: {done_at_the_kill}; a whole up takes {whole_seconds:.1f} s")
     return done_at_the_kill
 
 
-@pytest.mark.timeout(1500)
-def test_the_next_up_converges(stacks: list[Stack]) -> None:
-    turns = [range(number, MOMENTS, len(stacks)) for number in range(len(stacks))]
-    with ThreadPoolExecutor(len(stacks)) as threads:
-        done = [each for all_of_one in threads.map(kill_at, stacks, turns) for each in all_of_one]
+@pytest.mark.timeout(2400)
+def test_the_next_up_converges(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(AT_A_TIME) as threads:
+        done = [each for of_one in threads.map(partial(kill_at, tmp_path), range(AT_A_TIME)) for each in of_one]
     # Most of the time goes by while the brokers start, with the same number of resources done.
     assert len(set(done)) >= 2, "the kills must hit the beginning and the middle"

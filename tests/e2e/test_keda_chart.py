@@ -17,7 +17,7 @@ def _needed() -> None:
         pytest.skip("the cluster has a KEDA already, and takes one only")
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_it_becomes_ready_is_quiet_and_leaves_its_definitions(make_stack: MakeStack) -> None:
     stack = make_stack(
         "keda-chart",

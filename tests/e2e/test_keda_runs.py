@@ -141,12 +141,12 @@ def stack(make_stack: MakeStack) -> Iterator[Stack]:
     kubectl("-n", NAMESPACE, "delete", "scaledobjects", "--all", "--ignore-not-found")
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 @pytest.mark.usefixtures("stack")
 def test_lag_scales_from_nothing_and_back() -> None:
     read = ["python3", "/programs/slow_reader.py", "read", "readings", READER, "50"]
     apply(deployment(READER, read), AUTHENTICATION, scaled_object(READER))
-    kubectl("-n", NAMESPACE, "wait", "--for=condition=Ready", "--timeout=120s", f"scaledobject/{READER}")
+    kubectl("-n", NAMESPACE, "wait", "--for=condition=Ready", "--timeout=300s", f"scaledobject/{READER}")
     assert pods() == 0, "nothing is to be read, and a pod runs"
 
     in_pod(NAMESPACE, "client", "python3", "-c", WRITE, str(RECORDS))
@@ -182,7 +182,7 @@ def in_cluster_refusal(item: Mapping[str, Any]) -> str:
     return str(caught.value)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.usefixtures("stack")
 def test_the_time_and_the_cores_scale_what_others_deployed() -> None:
     busy = deployment(

@@ -21,7 +21,7 @@ def _needed() -> None:
             pytest.skip(f"the cluster has {definition} already, and takes one of its operator only")
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_they_become_ready_are_quiet_and_leave_their_definitions(make_stack: MakeStack) -> None:
     stack = make_stack(
         "operator-charts",

@@ -114,7 +114,7 @@ def test_a_killed_broker_loses_nothing(stack: Stack) -> None:
     before = of_paths(scrape(), "kafka_probe_read_total")
     kubectl("-n", NAMESPACE, "delete", "pod", "kafka-1", "--grace-period=0", "--force")
     time.sleep(15)
-    kubectl("-n", NAMESPACE, "wait", "--for=condition=Ready", "--timeout=180s", "pod/kafka-1")
+    kubectl("-n", NAMESPACE, "wait", "--for=condition=Ready", "--timeout=300s", "pod/kafka-1")
 
     def goes_on() -> bool:
         now = of_paths(scrape(), "kafka_probe_read_total")
@@ -147,7 +147,7 @@ def test_a_gate_that_does_not_open_says_why(stack: Stack) -> None:
     finally:
         kubectl("-n", NAMESPACE, "scale", "statefulset", "gateway", "--replicas=1")
     assert re.search(r"not ready: 15 s are over: .*native->http has brought no probe yet", output), output
-    kubectl("-n", NAMESPACE, "rollout", "status", "statefulset/gateway", "--timeout=120s")
+    kubectl("-n", NAMESPACE, "rollout", "status", "statefulset/gateway", "--timeout=300s")
     stack.up()
     assert any("passed: " in str(pod["status"]) for pod in gates())
 

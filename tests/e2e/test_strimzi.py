@@ -22,7 +22,7 @@ from tests.harness import Stack, client_pod, eventually, get, in_pod, kubectl
 
 NAMESPACE = "e2e-strimzi"
 TENANT = "e2e-strimzi-shop"
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = pytest.mark.timeout(2400)
 BALANCE = os.environ.get("STRIMZI_BALANCE", "true") == "true"
 
 

@@ -323,7 +323,7 @@ class TestScaled:
                 time.sleep(1)
         finally:
             kubectl("-n", NAMESPACE, "scale", "statefulset/kafka", "--replicas=1")
-            kubectl("-n", NAMESPACE, "wait", "--for=condition=Ready", "--timeout=180s", "pod/kafka-0")
+            kubectl("-n", NAMESPACE, "wait", "--for=condition=Ready", "--timeout=300s", "pod/kafka-0")
         wanted = set(range(20_000, 24_000))
         eventually("all are copied", lambda: wanted <= {each for _, _, each in read("burst-done")}, 300)
         eventually("no pods again", lambda: replicas() == 0, 300)

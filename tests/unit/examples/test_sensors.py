@@ -135,7 +135,7 @@ def test_the_stack_is_the_dev_stack_with_sensors() -> None:
     assert sensors == dev
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_the_aggregator() -> None:
     compiler = go(BuildFolders(cache=cache_folder(), logs=state_folder() / "logs"), SENSORS / "minutes")
     environment = os.environ | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}

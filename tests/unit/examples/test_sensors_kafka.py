@@ -29,7 +29,7 @@ PROGRAMS = {
     "alerts": [sys.executable, str(SENSORS / "alerts" / "alerts.py")],
 }
 PATIENCE = 180.0
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(2400)
 
 
 @pytest.fixture(scope="module")

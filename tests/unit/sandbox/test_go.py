@@ -22,7 +22,7 @@ def test_the_sources_are_formatted(compiler: Path) -> None:
     assert listed.stdout == "", "run gofmt -w sandbox/go/cmd"
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_the_plugins(compiler: Path) -> None:
     environment = os.environ | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
     command = [str(compiler), "test", "-trimpath", "./cmd/plugins/..."]

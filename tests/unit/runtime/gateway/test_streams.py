@@ -35,7 +35,7 @@ def new_topic(kafka: Kafka, partitions: int = 1, prefix: str = "red", **config: 
     return kafka.make_topic(f"{prefix}-streams-{next(_names)}", partitions, **config)
 
 
-def eventually(what: str, condition: Callable[[], object], seconds: float = 20) -> None:
+def eventually(what: str, condition: Callable[[], object], seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, f"not within {seconds:g} s: {what}"
@@ -99,7 +99,8 @@ def test_a_record_is_handed_out_when_it_comes(kafka: Kafka, gateway: Program) ->
             producer.poll(0)
             stream.records(1)
             took.append(time.monotonic() - began)
-    assert sorted(took)[len(took) // 2] < 0.5, took
+    # If it waited, all of them would take the second; a busy machine makes many of them slow, but not all.
+    assert sorted(took)[len(took) // 4] < 0.5, took
 
 
 class TestWhereItBegins:
