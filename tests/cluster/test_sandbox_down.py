@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import choice
+from sandbox.cgroups import WEIGHT
 from sandbox.choice import Mode
 from sandbox.host import cannot_run_nodes, environment
 from sandbox.instance import REPOSITORY, short_name
@@ -203,6 +204,10 @@ def test_nothing_is_left_of_a_sandbox_that_was_used(before: Machine, sandbox: Sa
     during = machine()
     assert during.links - before.links == {f"kp{Sandbox.name}"}
     assert during.cgroups
+    # A group weighs as much as one process unless it says more; `cpu.weight` is version 2's.
+    weights = [Path(group) / name for group in during.cgroups for name in ("cpu.shares", "cpu.weight")]
+    found = {int(each.read_text()) for each in weights if each.exists()}
+    assert found in ({WEIGHT * 1024}, {WEIGHT * 100})
     # While it runs, too, it keeps its hands off what belongs to the whole machine.
     assert during.mounts == before.mounts
     assert during.firewall == before.firewall

@@ -55,8 +55,9 @@ PREFLIGHT = [
     (b"access-control-allow-headers", b"authorization, content-type, accept, last-event-id"),
     (b"access-control-max-age", b"600"),
 ]
-BEARER = ("www-authenticate", 'Bearer realm="kafka"')
 EXPOSED = [(b"access-control-expose-headers", b"retry-after")]
+BEARER = ("www-authenticate", 'Bearer realm="kafka"')
+"""The other way to log in, where tokens are taken: a 401 names each (RFC 9110, 11.6.1)."""
 LEFT = 499
 """Counted, never sent: the caller was gone before the answer."""
 
