@@ -311,23 +311,6 @@ class TestScaled:
                 seen.add(number)
         assert len(newest) == 40
 
-    def test_a_broker_that_is_away_ends_no_pod(self, scaled: Stack) -> None:
-        """KEDA cannot look and does not take that for an idle group: the times after which pods go pass, and all stay."""
-        write("burst", 20_000, 4000)
-        eventually("as many pods as partitions", lambda: replicas() == PARTITIONS, 120)
-        kubectl("-n", NAMESPACE, "scale", "statefulset/kafka", "--replicas=0")
-        try:
-            end = time.monotonic() + 60
-            while time.monotonic() < end:
-                assert replicas() == PARTITIONS
-                time.sleep(1)
-        finally:
-            kubectl("-n", NAMESPACE, "scale", "statefulset/kafka", "--replicas=1")
-            kubectl("-n", NAMESPACE, "wait", "--for=condition=Ready", "--timeout=300s", "pod/kafka-0")
-        wanted = set(range(20_000, 24_000))
-        eventually("all are copied", lambda: wanted <= {each for _, _, each in read("burst-done")}, 300)
-        eventually("no pods again", lambda: replicas() == 0, 300)
-
     def test_pulumi_leaves_the_number_alone(self, scaled: Stack) -> None:
         assert steps(scaled) == {}
         kubectl("-n", SHOP, "annotate", "scaledobject", "burst-scaler", "autoscaling.keda.sh/paused-replicas=3")
