@@ -38,6 +38,7 @@ def restarts(pod: str) -> int:
     return int(next(each["restartCount"] for each in statuses if each["name"] == "kafka"))
 
 
+@pytest.mark.alone
 def test_nothing_acknowledged_is_lost(stack: Stack, record_property: Callable[[str, object], None]) -> None:
     client_pod(NAMESPACE, "ledger", "writer", programs=["ledger.py"])
     program = ("python3", "/programs/ledger.py")

@@ -63,6 +63,7 @@ def disturb(chance: random.Random) -> str:
     return f"{pod} {how}"
 
 
+@pytest.mark.alone
 def test_what_was_answered_with_an_offset_is_there(
     stack: Stack, record_property: Callable[[str, object], None]
 ) -> None:
