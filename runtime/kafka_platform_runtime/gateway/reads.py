@@ -50,6 +50,8 @@ STREAMED_AT_FIRST = 100
 STREAMED_AT_MOST = 4000
 STREAMED_BYTES = 1024 * 1024
 """Records that a stream that is behind takes at a time: few at first, then as many as have about so many bytes."""
+SAMPLED = 64
+"""Records whose size is looked at, of those that came together; what is held in all is bounded by the reader's buffer."""
 PIECE_BYTES = 256 * 1024
 """Records that are made ready for a reader at a time: more are not held in memory for one who is slow."""
 STALL_SECONDS = 1.0
@@ -559,8 +561,9 @@ async def _left(member: Member, release: Callable[[], None]) -> None:
 
 
 def _average_size(records: Sequence[Message]) -> int:
-    """Bytes of memory that one of them takes, about."""
-    return RECORD_OVERHEAD + sum(map(len, records)) // len(records)
+    """Bytes of memory that one of them takes, about: as few of them as SAMPLED show it."""
+    sample = records[:: len(records) // SAMPLED + 1]
+    return RECORD_OVERHEAD + sum(map(len, sample)) // len(sample)
 
 
 async def _in_pieces(records: Sequence[Message], stream: _Stream) -> None:

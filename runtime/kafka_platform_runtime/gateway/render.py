@@ -87,11 +87,9 @@ def _all_json(contents: Sequence[bytes | None]) -> Iterable[Raw]:
         return repeat(NULL)
     try:
         lines = b"\n".join(contents)  # type: ignore[arg-type]
-        ends = b"".join(contents)  # type: ignore[arg-type]
     except TypeError:
-        present = [b"null" if content is None else content for content in contents]
-        lines, ends = b"\n".join(present), b"".join(present)
-    if b"\n" in ends or b"\r" in ends:
+        lines = b"\n".join([b"null" if content is None else content for content in contents])
+    if lines.count(b"\n") >= len(contents) or b"\r" in lines:
         raise ValueError
     if not lines.isascii():
         lines.decode()
