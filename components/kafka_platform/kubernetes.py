@@ -23,7 +23,7 @@ class KubernetesObject(pulumi.CustomResource):
     """An object in the cluster, of whatever kind its manifest says.
 
     The classes of pulumi_kubernetes say the same to the engine. They are not used because a program that imports those
-    of the core alone needs more than a second and 90 MB for it before it begins; the manifests here are checked against
+    of the core alone needs more than a second and 75 MB for it before it begins; manifests are checked against
     the schemas of a real API server instead.
     """
 

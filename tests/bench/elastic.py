@@ -98,12 +98,11 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
 
 def draw(file: Path, curves: Mapping[str, Sequence[tuple[float, int, int]]], begun: Mapping[str, float]) -> None:
     """The number of pods over the time since the load began."""
-    figure, axes = pyplot.subplots(figsize=(8, 3))
+    figure, axes = pyplot.subplots(figsize=(8, 3), layout="constrained")
     for name, seen in curves.items():
         axes.step([at - begun[name] for at, _, _ in seen], [there for _, _, there in seen], where="post", label=name)
     axes.set(xlabel="seconds", ylabel="pods", ylim=(0, None))
-    axes.legend()
-    figure.tight_layout()
+    figure.legend(loc="outside right upper")  # beside the curves, which it would cover
     figure.savefig(file, metadata={"Date": None})
 
 
