@@ -16,7 +16,7 @@ MOUNT = Path("/sys/fs/cgroup")
 OURS = "kafka-platform"
 SYSTEM = "system"
 """The cgroup of the node's own programs; its pods are beside it."""
-WEIGHT = 8
+WEIGHT = 4
 """Share of the processors that all sandboxes have together when there are too few, beside a process outside, which has 1.
 
 A group has 1 as well unless it says more: three nodes with everything on them would get no more than one test beside them,
