@@ -242,7 +242,7 @@ def kafka_layer(folders: BuildFolders) -> Layer:
 
 def classes_layer(folders: BuildFolders, base: Layer, kafka: Layer) -> Layer:
     """Archives of the classes that Kafka loads at its start, made by the Java and from the jars of these layers."""
-    program = HERE / "kafka" / "share-classes.sh"
+    program = HERE / "share-classes.sh"
     key = digest_of(RECIPE, base.digest, kafka.digest, program.read_text())
 
     def make(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""From a rendered object to a resource in the graph: the only place that hands manifests to pulumi_kubernetes."""
+"""From a rendered object to a resource in the graph: the only place that hands manifests to the provider of Kubernetes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar

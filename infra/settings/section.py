@@ -19,7 +19,7 @@ def _namespace(value: str) -> str:
 
 def _namespaces(value: tuple[str, ...]) -> tuple[str, ...]:
     for namespace in value:
-        check_label(namespace, "namespace")
+        _namespace(namespace)
     return value
 
 
