@@ -1,5 +1,7 @@
 """The Pulumi program: hands over to infra, which reads the settings and builds the platform."""
 
-from infra.program import run
+import pulumi
 
-run()
+from infra.program import program
+
+pulumi.run(program)

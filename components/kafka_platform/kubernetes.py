@@ -27,14 +27,23 @@ class KubernetesObject(pulumi.CustomResource):
     the schemas of a real API server instead.
     """
 
-    metadata: pulumi.Output[Any]
-    """Its name, labels and annotations."""
-    spec: pulumi.Output[Any]
-    """What it should be; None for kinds that have none."""
-    status: pulumi.Output[Any]
-    """What the cluster or an operator says of it; None in the preview of a new one."""
-    data: pulumi.Output[Any]
-    """What a Secret (as base64, secret) or ConfigMap has in it; None for other kinds."""
+    @property
+    @pulumi.getter
+    def spec(self) -> pulumi.Output[Any]:
+        """What it should be, where its manifest says it."""
+        return pulumi.get(self, "spec")  # type: ignore[no-any-return]
+
+    @property
+    @pulumi.getter
+    def status(self) -> pulumi.Output[Any]:
+        """What the cluster or an operator says of it; None in the preview of a new one."""
+        return pulumi.get(self, "status")  # type: ignore[no-any-return]
+
+    @property
+    @pulumi.getter
+    def data(self) -> pulumi.Output[Any]:
+        """What is in a Secret (as base64, secret) or ConfigMap."""
+        return pulumi.get(self, "data")  # type: ignore[no-any-return]
 
     def __init__(
         self,
@@ -47,7 +56,7 @@ class KubernetesObject(pulumi.CustomResource):
         suffix: str = "",
     ) -> None:
         """`fields` are those of its manifest; `suffix` makes the type of a patch of its kind's."""
-        known: Manifest = {**dict.fromkeys(("metadata", "spec", "status", "data")), **fields}
+        known: Manifest = {"status": None, **fields}
         hidden: list[str] = []
         if (api_version, kind) == ("v1", "Secret"):
             hidden = ["data", "stringData"]
@@ -78,7 +87,11 @@ def find(
 ) -> KubernetesObject:
     """An object that somebody else makes, looked up by its id, `<namespace>/<name>`."""
     return KubernetesObject(
-        name, api_version, kind, {}, pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=known_as))
+        name,
+        api_version,
+        kind,
+        dict.fromkeys(("spec", "data")),
+        pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=known_as)),
     )
 
 

@@ -5,6 +5,7 @@ by its path, with the modules of the checkout that it is told, so that it serves
 nothing of this package.
 """
 
+import asyncio
 import json
 import os
 import sys
@@ -53,7 +54,12 @@ def main(checkout: Path, stack: str, settings: str) -> list[dict[str, Any]]:
 
     from infra.program import run
 
-    _sync_await(run_pulumi_func(run))
+    async def program() -> None:
+        run()
+        # As infra.program.program, which earlier commits do not have.
+        await asyncio.sleep(0)
+
+    _sync_await(run_pulumi_func(program))
     made = []
     for resource in monitor.get_registered_resources().values():
         if resource.urn not in monitor.options:
