@@ -267,19 +267,27 @@ def classes_layer(folders: BuildFolders, base: Layer, kafka: Layer) -> Layer:
     return Layer(file=folder / "layer.tar")
 
 
+_PLATFORMS = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34", "linux")
+
+
 def install_packages(folders: BuildFolders, target: Path, log: Path, *what: str | Path) -> None:
     """Installs Python packages, as pip's arguments name them, for the base layer's Python into a folder."""
     machine = platform.machine()
-    manylinux = [f"--platform=manylinux{tag}_{machine}" for tag in ("2014", "_2_17", "_2_28", "_2_34")]
+    # The last one is what our own program calls itself, as it was compiled here.
+    manylinux = [f"--platform={each}_{machine}" for each in _PLATFORMS]
     logged(
         [*pip(folders), "install", "--no-compile", "--only-binary=:all:", f"--python-version={pins.PYTHON}",
          "--implementation=cp", *manylinux, "--target", target, *what],
         log,
     )  # fmt: skip
-    if sys.version_info[:2] == tuple(map(int, pins.PYTHON.split("."))):
+    if _is_python_of_images():
         # The image's file system is read-only in a pod, so what is not compiled here is compiled at every start.
         compiler: Command = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode=unchecked-hash"]
         run([*compiler, "-s", target, "-p", f"/{SITE_PACKAGES}", target], check=False)
+
+
+def _is_python_of_images() -> bool:
+    return sys.version_info[:2] == tuple(map(int, pins.PYTHON.split(".")))
 
 
 def _runtime_sources() -> list[Path]:
@@ -289,6 +297,7 @@ def _runtime_sources() -> list[Path]:
         path
         for path in root.rglob("*")
         if path.is_file()
+        and path.suffix != ".so"
         and not any(part in skipped or part.endswith(".egg-info") for part in path.relative_to(root).parts)
     )
 
@@ -297,7 +306,8 @@ def runtime_layer(folders: BuildFolders) -> Layer:
     """Our own programs and the packages they need, where the base layer's Python finds them."""
     root = REPOSITORY / "runtime"
     sources = _runtime_sources()
-    key = digest_of(RECIPE, *(f"{path.relative_to(root)}\n{path.read_bytes()!r}" for path in sources))
+    contents = (f"{path.relative_to(root)}\n{path.read_bytes()!r}" for path in sources)
+    key = digest_of(RECIPE, str(_is_python_of_images()), *contents)
 
     def make(folder: Path) -> None:
         log = folders.logs / "runtime-image.log"
@@ -307,7 +317,9 @@ def runtime_layer(folders: BuildFolders) -> Layer:
             copy = source / path.relative_to(root)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
-        logged([*pip(folders), "wheel", "--no-deps", "--wheel-dir", wheels, source], log)
+        # What is compiled by another Python is of no use to this one.
+        how = {} if _is_python_of_images() else {"KAFKA_PLATFORM_NO_EXTENSIONS": "1"}
+        logged([*pip(folders), "wheel", "--no-deps", "--wheel-dir", wheels, source], log, env=how)
         (wheel,) = wheels.glob("*.whl")
         install_packages(folders, target, log, wheel)
         layer = LayerWriter(folder / "layer.tar")

@@ -1,7 +1,8 @@
 """How streams hand out records: as events of Server-Sent Events, or as frames of a WebSocket.
 
 A stream hands out hundreds of thousands of records a second, so that what is done for each of them counts: records are
-looked at column by column, by functions that are not written in Python.
+looked at column by column, by functions that are not written in Python. The usual case is done by compiled code of our
+own, where that could be built.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -15,6 +16,14 @@ from msgspec import Raw
 
 from kafka_platform_runtime.gateway.formats import Format
 from kafka_platform_runtime.gateway.readers import Positions, text_of
+
+try:
+    from kafka_platform_runtime.gateway._records import records as _compiled
+except ImportError:
+    COMPILED = False
+else:
+    COMPILED = True
+"""Whether the usual case takes a third of the time."""
 
 NULL = Raw(b"null")
 _encoder = msgspec.json.Encoder()
@@ -171,17 +180,25 @@ def sse(messages: Sequence[Any], positions: Positions, form: Format, batch: int)
         return _one_by_one(_Columns(messages, form), positions)
     events: list[bytes] = []
     for start in range(0, len(messages), batch):
-        columns = _Columns(messages[start : start + batch], form)
-        columns.move(positions)
-        events += (b"id: ", text_of(positions).encode(), b"\ndata: ", _encode(columns.records), b"\n\n")
+        records = _array(messages[start : start + batch], positions, form)
+        events += (b"id: ", text_of(positions).encode(), b"\ndata: ", records, b"\n\n")
     return b"".join(events)
 
 
 def frame(messages: Sequence[Any], positions: Positions, form: Format) -> str:
     """The text of a WebSocket's frame with these records; moves the positions behind them."""
+    records = _array(messages, positions, form).decode()
+    return f'{{"records":{records},"cursor":"{text_of(positions)}"}}'
+
+
+def _array(messages: Sequence[Any], positions: Positions, form: Format) -> bytes:
+    if COMPILED and form is Format.JSON:
+        done = _compiled(messages, positions)
+        if done is not None:
+            return done
     columns = _Columns(messages, form)
     columns.move(positions)
-    return f'{{"records":{_encode(columns.records).decode()},"cursor":"{text_of(positions)}"}}'
+    return _encode(columns.records)
 
 
 def _one_by_one(columns: _Columns, positions: Positions) -> bytes:

@@ -43,6 +43,7 @@ from kafka_platform_runtime.gateway.metrics import serve as serve_metrics
 from kafka_platform_runtime.gateway.produce import Writes
 from kafka_platform_runtime.gateway.protocol import BoundedProtocol
 from kafka_platform_runtime.gateway.reads import Reads
+from kafka_platform_runtime.gateway.render import COMPILED
 from kafka_platform_runtime.gateway.settings import Kafka, Settings, Tls
 
 LOG = logging.getLogger("gateway")
@@ -418,6 +419,8 @@ async def serve(gateway: Gateway) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
+    if not COMPILED:
+        LOG.warning("The part that is compiled is missing: streams of JSON take twice the processor time.")
     LOG.info("Listening on port %d, metrics on port %d.", settings.port, settings.metrics_port)
     try:
         await server.serve()

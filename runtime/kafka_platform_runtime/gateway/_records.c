@@ -1,0 +1,294 @@
+/* Records of a stream as JSON, for the usual case: no headers, keys and values that are JSON in ASCII on one line.
+ *
+ * render.py makes the same in Python, for every case, in nearly three times the time. What is not understood here is left
+ * to it: this code may refuse what is right, never take what is wrong (tests/unit/runtime/gateway/test_render.py).
+ */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+enum {
+    DEEPEST = 64,      /* objects and arrays within each other */
+    BESIDE = 160,      /* bytes of a record beside its key and value, at most: three names, three numbers, signs */
+    EXPECTED = 256,    /* bytes of a record that room is made for at first */
+    LONGEST_NUMBER = 20
+};
+
+typedef const unsigned char *Text;
+
+/* What comes: one JSON document. Each function returns where it ends, or NULL where there is none. */
+
+static Text plain(Text at, Text end) {
+    /* Eight bytes at a time; the bits that are left are exact for the first byte that is no plain one, which is enough. */
+    const uint64_t ones = 0x0101010101010101ULL, high = 0x8080808080808080ULL;
+    while (end - at >= 8) {
+        uint64_t word;
+        memcpy(&word, at, sizeof word);
+        uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
+        uint64_t special = ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash);
+        if ((special | (word - ones * ' ') | word) & high) break;
+        at += 8;
+    }
+    while (at < end && *at >= ' ' && *at < 0x80 && *at != '"' && *at != '\\') at++;
+    return at;
+}
+
+static Text string(Text at, Text end) {
+    for (;;) {
+        at = plain(at, end);
+        if (at == end) return NULL;
+        if (*at == '"') return at + 1;
+        if (*at != '\\' || end - at < 2 || memchr("\"\\/bfnrt", at[1], 8) == NULL) return NULL;
+        at += 2;
+    }
+}
+
+static Text digits(Text at, Text end) {
+    Text begin = at;
+    while (at < end && *at >= '0' && *at <= '9') at++;
+    return at == begin ? NULL : at;
+}
+
+static Text number(Text at, Text end) {
+    if (*at == '-') at++;
+    if (at < end && *at == '0') at++;
+    else if ((at = digits(at, end)) == NULL) return NULL;
+    if (at < end && *at == '.' && (at = digits(at + 1, end)) == NULL) return NULL;
+    if (at < end && (*at == 'e' || *at == 'E')) {
+        at++;
+        if (at < end && (*at == '+' || *at == '-')) at++;
+        if ((at = digits(at, end)) == NULL) return NULL;
+    }
+    return at;
+}
+
+static Text word(Text at, Text end, const char *expected, size_t length) {
+    return (size_t)(end - at) >= length && memcmp(at, expected, length) == 0 ? at + length : NULL;
+}
+
+static Text blanks(Text at, Text end) {
+    while (at < end && (*at == ' ' || *at == '\t')) at++;
+    return at;
+}
+
+static bool is_json(Text at, Text end) {
+    unsigned char closing[DEEPEST];
+    int depth = 0;
+    for (;;) {
+        /* A value, or the beginning of one. */
+        at = blanks(at, end);
+        if (at == end) return false;
+        if (*at == '{' || *at == '[') {
+            if (depth == DEEPEST) return false;
+            closing[depth] = *at == '{' ? '}' : ']';
+            at = blanks(at + 1, end);
+            if (at < end && *at == closing[depth]) at++;
+            else if (closing[depth++] == '}') goto name;
+            else continue;
+        } else if (*at == '"') at = string(at + 1, end);
+        else if (*at == 't') at = word(at, end, "true", 4);
+        else if (*at == 'f') at = word(at, end, "false", 5);
+        else if (*at == 'n') at = word(at, end, "null", 4);
+        else at = number(at, end);
+        if (at == NULL) return false;
+        /* What stands behind a value. */
+        for (;;) {
+            at = blanks(at, end);
+            if (depth == 0) return at == end;
+            if (at == end) return false;
+            if (*at != closing[depth - 1]) break;
+            at++;
+            depth--;
+        }
+        if (*at++ != ',') return false;
+        if (closing[depth - 1] == ']') continue;
+    name:
+        at = blanks(at, end);
+        if (at == end || *at != '"' || (at = string(at + 1, end)) == NULL) return false;
+        at = blanks(at, end);
+        if (at == end || *at++ != ':') return false;
+    }
+}
+
+/* What goes. */
+
+typedef struct {
+    char *start, *at, *end;
+} Buffer;
+
+static int reserve(Buffer *buffer, size_t more) {
+    if ((size_t)(buffer->end - buffer->at) >= more) return 0;
+    size_t used = (size_t)(buffer->at - buffer->start), size = 2 * (size_t)(buffer->end - buffer->start);
+    if (size < used + more) size = used + more;
+    char *start = PyMem_Realloc(buffer->start, size);
+    if (start == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    *buffer = (Buffer){start, start + used, start + size};
+    return 0;
+}
+
+static void put(Buffer *buffer, const char *text, size_t length) {
+    memcpy(buffer->at, text, length);
+    buffer->at += length;
+}
+
+#define PUT(buffer, text) put(buffer, text, sizeof(text) - 1)
+
+static void put_number(Buffer *buffer, long long value) {
+    char text[LONGEST_NUMBER];
+    size_t place = sizeof text;
+    unsigned long long rest = value < 0 ? 0ULL - (unsigned long long)value : (unsigned long long)value;
+    do text[--place] = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (value < 0) text[--place] = '-';
+    put(buffer, text + place, sizeof text - place);
+}
+
+/* Kafka's messages: their methods without arguments are called as the functions that they are. */
+
+static PyTypeObject *Message;
+static PyCFunction partition_of, offset_of, timestamp_of, key_of, value_of, headers_of;
+
+enum { FAILED = -1, LEFT = 0, DONE = 1 }; /* LEFT to render.py */
+
+static int get_number(PyObject *found, long long *into) {
+    if (found == NULL) return FAILED;
+    *into = PyLong_AsLongLong(found);
+    Py_DECREF(found);
+    return *into == -1 && PyErr_Occurred() ? FAILED : DONE;
+}
+
+static int put_content(Buffer *buffer, PyObject *content) {
+    if (content == NULL) return FAILED;
+    int done = LEFT;
+    if (content == Py_None) {
+        PUT(buffer, "null");
+        done = DONE;
+    } else if (PyBytes_CheckExact(content)) {
+        Text begin = (Text)PyBytes_AS_STRING(content), end = begin + PyBytes_GET_SIZE(content);
+        if (is_json(begin, end)) {
+            begin = blanks(begin, end);
+            while (end[-1] == ' ' || end[-1] == '\t') end--;
+            size_t length = (size_t)(end - begin);
+            done = reserve(buffer, length + BESIDE) ? FAILED : DONE;
+            if (done == DONE) put(buffer, (const char *)begin, length);
+        }
+    }
+    Py_DECREF(content);
+    return done;
+}
+
+static int put_record(Buffer *buffer, PyObject *message, long long *partition, long long *offset) {
+    if (Py_TYPE(message) != Message) return LEFT;
+    PyObject *headers = headers_of(message, NULL);
+    if (headers == NULL) return FAILED;
+    bool has_none = headers == Py_None;
+    Py_DECREF(headers);
+    if (!has_none) return LEFT;
+    PyObject *timestamp = timestamp_of(message, NULL);
+    if (timestamp == NULL) return FAILED;
+    long long milliseconds;
+    int known = get_number(PySequence_GetItem(timestamp, 1), &milliseconds);
+    Py_DECREF(timestamp);
+    if (known == FAILED || get_number(partition_of(message, NULL), partition) == FAILED ||
+        get_number(offset_of(message, NULL), offset) == FAILED || reserve(buffer, BESIDE))
+        return FAILED;
+    PUT(buffer, "{\"partition\":");
+    put_number(buffer, *partition);
+    PUT(buffer, ",\"offset\":");
+    put_number(buffer, *offset);
+    PUT(buffer, ",\"timestamp\":");
+    put_number(buffer, milliseconds);
+    PUT(buffer, ",\"key\":");
+    int done = put_content(buffer, key_of(message, NULL));
+    if (done != DONE) return done;
+    PUT(buffer, ",\"value\":");
+    done = put_content(buffer, value_of(message, NULL));
+    if (done == DONE) PUT(buffer, "}");
+    return done;
+}
+
+static int set_position(PyObject *positions, long long partition, long long position) {
+    PyObject *key = PyLong_FromLongLong(partition), *value = PyLong_FromLongLong(position);
+    int result = key == NULL || value == NULL ? -1 : PyDict_SetItem(positions, key, value);
+    Py_XDECREF(key);
+    Py_XDECREF(value);
+    return result;
+}
+
+static PyObject *render(PyObject *const *messages, Py_ssize_t count, PyObject *positions, Buffer *buffer) {
+    long long partition = -1, offset = -1, before = -1, position = -1;
+    if (reserve(buffer, (size_t)count * EXPECTED + BESIDE)) return NULL;
+    PUT(buffer, "[");
+    for (Py_ssize_t index = 0; index < count; index++) {
+        if (index > 0) PUT(buffer, ",");
+        int done = put_record(buffer, messages[index], &partition, &offset);
+        if (done == FAILED) return NULL;
+        if (done == LEFT) Py_RETURN_NONE;
+        if (index > 0 && partition != before && set_position(positions, before, position)) return NULL;
+        before = partition;
+        position = offset + 1;
+    }
+    if (count > 0 && set_position(positions, before, position)) return NULL;
+    PUT(buffer, "]");
+    return PyBytes_FromStringAndSize(buffer->start, buffer->at - buffer->start);
+}
+
+static PyObject *records(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
+    (void)module;
+    if (count != 2 || !PyDict_Check(arguments[1])) {
+        PyErr_SetString(PyExc_TypeError, "records() takes messages and a dict of positions");
+        return NULL;
+    }
+    PyObject *messages = PySequence_Fast(arguments[0], "records() takes a sequence of messages");
+    if (messages == NULL) return NULL;
+    /* The positions move together or not at all. */
+    PyObject *reached = PyDict_New(), *result = NULL;
+    if (reached != NULL) {
+        Buffer buffer = {0};
+        result = render(PySequence_Fast_ITEMS(messages), PySequence_Fast_GET_SIZE(messages), reached, &buffer);
+        PyMem_Free(buffer.start);
+        if (result != NULL && result != Py_None && PyDict_Update(arguments[1], reached)) Py_CLEAR(result);
+    }
+    Py_XDECREF(reached);
+    Py_DECREF(messages);
+    return result;
+}
+
+static PyCFunction method(const char *name) {
+    PyObject *found = PyObject_GetAttrString((PyObject *)Message, name);
+    if (found == NULL) return NULL;
+    PyCFunction function = NULL;
+    if (Py_IS_TYPE(found, &PyMethodDescr_Type)) {
+        PyMethodDef *definition = ((PyMethodDescrObject *)found)->d_method;
+        if (definition->ml_flags == METH_NOARGS) function = definition->ml_meth;
+    }
+    Py_DECREF(found); /* the type keeps it */
+    if (function == NULL) PyErr_Format(PyExc_ImportError, "confluent_kafka.Message.%s is no function of C", name);
+    return function;
+}
+
+static PyMethodDef functions[] = {
+    {"records", (PyCFunction)(void (*)(void))records, METH_FASTCALL, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    .m_base = PyModuleDef_HEAD_INIT, .m_name = "_records", .m_size = -1, .m_methods = functions};
+
+PyMODINIT_FUNC PyInit__records(void) {
+    PyObject *kafka = PyImport_ImportModule("confluent_kafka");
+    if (kafka == NULL) return NULL;
+    Message = (PyTypeObject *)PyObject_GetAttrString(kafka, "Message");
+    Py_DECREF(kafka);
+    if (Message == NULL) return NULL;
+    if (!(partition_of = method("partition")) || !(offset_of = method("offset")) || !(key_of = method("key")) ||
+        !(timestamp_of = method("timestamp")) || !(value_of = method("value")) || !(headers_of = method("headers")))
+        return NULL;
+    return PyModule_Create(&definition);
+}

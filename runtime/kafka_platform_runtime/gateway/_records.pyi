@@ -1,0 +1,15 @@
+from collections.abc import Sequence
+
+from confluent_kafka import Message
+
+def records(messages: Sequence[Message], positions: dict[int, int]) -> bytes | None:
+    """The records as a JSON array, as render.py makes it; moves the positions behind them.
+
+    Args:
+        messages: Kafka's own messages, without errors.
+        positions: of a stream; left alone if the answer is None.
+
+    Returns:
+        None if there is one that is not of the usual case: it has headers, or a key or value that is no JSON in ASCII on
+        one line as far as is understood here.
+    """
