@@ -183,25 +183,29 @@ static int put_content(Buffer *buffer, PyObject *content) {
     return done;
 }
 
-static int put_record(Buffer *buffer, PyObject *message, long long *partition, long long *offset) {
+/* Fills in what is asked of a message first. */
+static int look(PyObject *message, long long *partition, long long *offset) {
     if (Py_TYPE(message) != Message) return LEFT;
     PyObject *headers = headers_of(message, NULL);
     if (headers == NULL) return FAILED;
     bool has_none = headers == Py_None;
     Py_DECREF(headers);
     if (!has_none) return LEFT;
+    if (get_number(partition_of(message, NULL), partition) == FAILED) return FAILED;
+    return get_number(offset_of(message, NULL), offset);
+}
+
+static int put_record(Buffer *buffer, PyObject *message, long long partition, long long offset) {
     PyObject *timestamp = timestamp_of(message, NULL);
     if (timestamp == NULL) return FAILED;
     long long milliseconds;
     int known = get_number(PySequence_GetItem(timestamp, 1), &milliseconds);
     Py_DECREF(timestamp);
-    if (known == FAILED || get_number(partition_of(message, NULL), partition) == FAILED ||
-        get_number(offset_of(message, NULL), offset) == FAILED || reserve(buffer, BESIDE))
-        return FAILED;
+    if (known == FAILED || reserve(buffer, BESIDE)) return FAILED;
     PUT(buffer, "{\"partition\":");
-    put_number(buffer, *partition);
+    put_number(buffer, partition);
     PUT(buffer, ",\"offset\":");
-    put_number(buffer, *offset);
+    put_number(buffer, offset);
     PUT(buffer, ",\"timestamp\":");
     put_number(buffer, milliseconds);
     PUT(buffer, ",\"key\":");
@@ -213,6 +217,13 @@ static int put_record(Buffer *buffer, PyObject *message, long long *partition, l
     return done;
 }
 
+static int put_bytes(Buffer *buffer, PyObject *text) {
+    size_t length = (size_t)PyBytes_GET_SIZE(text);
+    if (reserve(buffer, length + BESIDE)) return FAILED;
+    put(buffer, PyBytes_AS_STRING(text), length);
+    return DONE;
+}
+
 static int set_position(PyObject *positions, long long partition, long long position) {
     PyObject *key = PyLong_FromLongLong(partition), *value = PyLong_FromLongLong(position);
     int result = key == NULL || value == NULL ? -1 : PyDict_SetItem(positions, key, value);
@@ -221,43 +232,86 @@ static int set_position(PyObject *positions, long long partition, long long posi
     return result;
 }
 
-static PyObject *render(PyObject *const *messages, Py_ssize_t count, PyObject *positions, Buffer *buffer) {
-    long long partition = -1, offset = -1, before = -1, position = -1;
-    if (reserve(buffer, (size_t)count * EXPECTED + BESIDE)) return NULL;
-    PUT(buffer, "[");
-    for (Py_ssize_t index = 0; index < count; index++) {
-        if (index > 0) PUT(buffer, ",");
-        int done = put_record(buffer, messages[index], &partition, &offset);
-        if (done == FAILED) return NULL;
-        if (done == LEFT) Py_RETURN_NONE;
-        if (index > 0 && partition != before && set_position(positions, before, position)) return NULL;
-        before = partition;
-        position = offset + 1;
-    }
-    if (count > 0 && set_position(positions, before, position)) return NULL;
-    PUT(buffer, "]");
-    return PyBytes_FromStringAndSize(buffer->start, buffer->at - buffer->start);
+/* What stands around the position in the ids of a partition's events. */
+static PyObject *ask(PyObject *around, PyObject *positions, long long partition) {
+    PyObject *texts = PyObject_CallFunction(around, "OL", positions, partition);
+    if (texts == NULL) return NULL;
+    if (PyTuple_Check(texts) && PyTuple_GET_SIZE(texts) == 2 && PyBytes_Check(PyTuple_GET_ITEM(texts, 0)) &&
+        PyBytes_Check(PyTuple_GET_ITEM(texts, 1)))
+        return texts;
+    Py_DECREF(texts);
+    PyErr_SetString(PyExc_TypeError, "around() returns two bytes objects");
+    return NULL;
 }
 
-static PyObject *records(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
-    (void)module;
-    if (count != 2 || !PyDict_Check(arguments[1])) {
-        PyErr_SetString(PyExc_TypeError, "records() takes messages and a dict of positions");
-        return NULL;
+static int put_all(Buffer *buffer, PyObject *const *messages, Py_ssize_t count, PyObject *positions, PyObject *around) {
+    long long partition = -1, offset = -1, before = -1, position = -1;
+    PyObject *texts = NULL;
+    int done = reserve(buffer, (size_t)count * EXPECTED + BESIDE) ? FAILED : DONE;
+    if (done == DONE && around == NULL) PUT(buffer, "[");
+    for (Py_ssize_t index = 0; index < count && done == DONE; index++) {
+        done = look(messages[index], &partition, &offset);
+        if (done != DONE) break;
+        if (index == 0 || partition != before) {
+            if (index > 0 && set_position(positions, before, position)) done = FAILED;
+            if (around != NULL && done == DONE) {
+                Py_XSETREF(texts, ask(around, positions, partition));
+                if (texts == NULL) done = FAILED;
+            }
+            if (done != DONE) break;
+        }
+        before = partition;
+        position = offset + 1;
+        if (around != NULL) {
+            done = put_bytes(buffer, PyTuple_GET_ITEM(texts, 0));
+            if (done == DONE) {
+                put_number(buffer, position);
+                done = put_bytes(buffer, PyTuple_GET_ITEM(texts, 1));
+            }
+        } else if (index > 0) PUT(buffer, ",");
+        if (done == DONE) done = put_record(buffer, messages[index], partition, offset);
+        if (done == DONE && around != NULL) PUT(buffer, "\n\n");
     }
-    PyObject *messages = PySequence_Fast(arguments[0], "records() takes a sequence of messages");
+    if (done == DONE && count > 0 && set_position(positions, before, position)) done = FAILED;
+    if (done == DONE && around == NULL) PUT(buffer, "]");
+    Py_XDECREF(texts);
+    return done;
+}
+
+static PyObject *render(PyObject *messages, PyObject *positions, PyObject *around) {
+    PyObject *reached = PyDict_Copy(positions), *result = NULL;
+    if (reached == NULL) return NULL;
+    Buffer buffer = {0};
+    int done = put_all(&buffer, PySequence_Fast_ITEMS(messages), PySequence_Fast_GET_SIZE(messages), reached, around);
+    if (done == LEFT) result = Py_NewRef(Py_None);
+    /* The positions move together, when nothing can go wrong any more. */
+    if (done == DONE) result = PyBytes_FromStringAndSize(buffer.start, buffer.at - buffer.start);
+    if (done == DONE && result != NULL && PyDict_Update(positions, reached)) Py_CLEAR(result);
+    PyMem_Free(buffer.start);
+    Py_DECREF(reached);
+    return result;
+}
+
+static PyObject *of(const char *function, PyObject *const *arguments, PyObject *around) {
+    if (!PyDict_Check(arguments[1]))
+        return PyErr_Format(PyExc_TypeError, "%s() takes positions as a dict", function);
+    PyObject *messages = PySequence_Fast(arguments[0], "messages come as a sequence");
     if (messages == NULL) return NULL;
-    /* The positions move together or not at all. */
-    PyObject *reached = PyDict_New(), *result = NULL;
-    if (reached != NULL) {
-        Buffer buffer = {0};
-        result = render(PySequence_Fast_ITEMS(messages), PySequence_Fast_GET_SIZE(messages), reached, &buffer);
-        PyMem_Free(buffer.start);
-        if (result != NULL && result != Py_None && PyDict_Update(arguments[1], reached)) Py_CLEAR(result);
-    }
-    Py_XDECREF(reached);
+    PyObject *result = render(messages, arguments[1], around);
     Py_DECREF(messages);
     return result;
+}
+
+static PyObject *array(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
+    (void)module;
+    if (count != 2) return PyErr_Format(PyExc_TypeError, "array() takes messages and positions");
+    return of("array", arguments, NULL);
+}
+
+static PyObject *events(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
+    (void)module;
+    if (count != 3) return PyErr_Format(PyExc_TypeError, "events() takes messages, positions and a function");
+    return of("events", arguments, arguments[2]);
 }
 
 static PyCFunction method(const char *name) {
@@ -274,7 +328,8 @@ static PyCFunction method(const char *name) {
 }
 
 static PyMethodDef functions[] = {
-    {"records", (PyCFunction)(void (*)(void))records, METH_FASTCALL, NULL},
+    {"array", (PyCFunction)(void (*)(void))array, METH_FASTCALL, NULL},
+    {"events", (PyCFunction)(void (*)(void))events, METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -18,7 +18,7 @@ from kafka_platform_runtime.gateway.formats import Format
 from kafka_platform_runtime.gateway.readers import Positions, text_of
 
 try:
-    from kafka_platform_runtime.gateway._records import records as _compiled
+    from kafka_platform_runtime.gateway import _records
 except ImportError:
     COMPILED = False
 else:
@@ -177,7 +177,7 @@ def sse(messages: Sequence[Any], positions: Positions, form: Format, batch: int)
         batch: records in an event; the id of an event is the cursor behind its last record.
     """
     if batch == 1:
-        return _one_by_one(_Columns(messages, form), positions)
+        return _one_by_one(messages, positions, form)
     events: list[bytes] = []
     for start in range(0, len(messages), batch):
         records = _array(messages[start : start + batch], positions, form)
@@ -193,7 +193,7 @@ def frame(messages: Sequence[Any], positions: Positions, form: Format) -> str:
 
 def _array(messages: Sequence[Any], positions: Positions, form: Format) -> bytes:
     if COMPILED and form is Format.JSON:
-        done = _compiled(messages, positions)
+        done = _records.array(messages, positions)
         if done is not None:
             return done
     columns = _Columns(messages, form)
@@ -201,19 +201,19 @@ def _array(messages: Sequence[Any], positions: Positions, form: Format) -> bytes
     return _encode(columns.records)
 
 
-def _one_by_one(columns: _Columns, positions: Positions) -> bytes:
-    # The cursor behind a record differs from the one before in one number, as long as the partition stays the same: what
-    # stands before and behind that number is made once.
+def _one_by_one(messages: Sequence[Any], positions: Positions, form: Format) -> bytes:
+    if COMPILED and form is Format.JSON:
+        done = _records.events(messages, positions, _around)
+        if done is not None:
+            return done
+    columns = _Columns(messages, form)
     lines = _encoder.encode_lines(columns.records).split(b"\n")
     following = _encoder.encode_lines([offset + 1 for offset in columns.offsets]).split(b"\n")
     events: list[bytes] = []
     begin = 0
     for partition, run in groupby(columns.partitions):
         end = begin + len(list(run))
-        lower = text_of({number: offset for number, offset in positions.items() if number < partition})
-        higher = text_of({number: offset for number, offset in positions.items() if number > partition})
-        before = f"id: {lower}{',' if lower else ''}{partition}:".encode()
-        behind = f"{',' if higher else ''}{higher}\ndata: ".encode()
+        before, behind = _around(positions, partition)
         parts = zip(
             repeat(before), following[begin:end], repeat(behind), lines[begin:end], repeat(b"\n\n"), strict=False
         )
@@ -221,3 +221,14 @@ def _one_by_one(columns: _Columns, positions: Positions) -> bytes:
         positions[partition] = columns.offsets[end - 1] + 1
         begin = end
     return b"".join(events)
+
+
+def _around(positions: Positions, partition: int) -> tuple[bytes, bytes]:
+    # The cursor behind a record differs from the one before in one number, as long as the partition stays the same: what
+    # stands before and behind that number is made once.
+    lower = text_of({number: offset for number, offset in positions.items() if number < partition})
+    higher = text_of({number: offset for number, offset in positions.items() if number > partition})
+    return (
+        f"id: {lower}{',' if lower else ''}{partition}:".encode(),
+        f"{',' if higher else ''}{higher}\ndata: ".encode(),
+    )

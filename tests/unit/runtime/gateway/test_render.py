@@ -14,7 +14,7 @@ from kafka_platform_runtime.gateway import render
 from kafka_platform_runtime.gateway.formats import Format
 
 if render.COMPILED:
-    from kafka_platform_runtime.gateway._records import records
+    from kafka_platform_runtime.gateway._records import array, events
 
 compiled = pytest.mark.skipif(not render.COMPILED, reason="there was no compiler when runtime/ was installed")
 SIMPLE = [
@@ -55,9 +55,9 @@ def message(value: bytes | None, offset: int = 7, **others: Any) -> Message:
     return Message(**{"topic": "t", "partition": 3, "offset": offset, "value": value, "timestamp": (1, 9), **others})
 
 
-def in_python(messages: list[Message], positions: dict[int, int], monkeypatch: pytest.MonkeyPatch) -> bytes:
+@pytest.fixture
+def in_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(render, "COMPILED", False)
-    return render.frame(messages, positions, Format.JSON).encode()
 
 
 def test_it_is_compiled_where_there_is_a_compiler() -> None:
@@ -72,7 +72,7 @@ def test_it_is_compiled_where_there_is_a_compiler() -> None:
 def test_the_usual_case(value: bytes) -> None:
     positions = {3: 1, 4: 2}
     expected = b'[{"partition":3,"offset":7,"timestamp":9,"key":null,"value":' + value.strip() + b"}]"
-    assert records([message(value)], positions) == expected
+    assert array([message(value)], positions) == expected
     assert positions == {3: 8, 4: 2}
 
 
@@ -80,27 +80,27 @@ def test_the_usual_case(value: bytes) -> None:
 @pytest.mark.parametrize("value", LEFT_TO_PYTHON + WRONG)
 def test_what_it_leaves(value: bytes) -> None:
     positions = {3: 1}
-    assert records([message(b"{}"), message(value, 8)], positions) is None
-    assert records([message(b"{}"), message(b"{}", 8, key=value)], positions) is None
+    assert array([message(b"{}"), message(value, 8)], positions) is None
+    assert array([message(b"{}"), message(b"{}", 8, key=value)], positions) is None
     assert positions == {3: 1}
 
 
 @compiled
 def test_headers_and_what_is_no_message_are_left() -> None:
     positions: dict[int, int] = {}
-    assert records([message(b"1", headers=[("a", b"b")])], positions) is None
-    assert records([object()], positions) is None  # type: ignore[list-item]
+    assert array([message(b"1", headers=[("a", b"b")])], positions) is None
+    assert array([object()], positions) is None  # type: ignore[list-item]
     assert positions == {}
-    with pytest.raises(TypeError, match="a sequence of messages"):
-        records(1, positions)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="a dict of positions"):
-        records([], ())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="come as a sequence"):
+        array(1, positions)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="positions as a dict"):
+        array([], ())  # type: ignore[arg-type]
 
 
 @compiled
 def test_nothing_is_made_of_nothing() -> None:
     positions = {0: 1}
-    assert records((), positions) == b"[]"
+    assert array((), positions) == b"[]"
     assert positions == {0: 1}
 
 
@@ -114,7 +114,7 @@ def test_keys_tombstones_numbers_and_partitions() -> None:
         message(b"3", 9, partition=0),
     ]
     positions = {1: 0}
-    done = records(messages, positions)
+    done = array(messages, positions)
     assert done is not None
     decoded = msgspec.json.decode(done)
     assert [each["offset"] for each in decoded] == [2**62, 0, 1, 5, 9]
@@ -125,7 +125,8 @@ def test_keys_tombstones_numbers_and_partitions() -> None:
 
 
 @compiled
-def test_it_makes_the_same_as_python(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("in_python")
+def test_it_makes_the_same_as_python() -> None:
     """20,000 documents, most of them damaged: whatever is taken is the same JSON, and is JSON for others too."""
     chance = random.Random(20)
     taken = 0
@@ -136,15 +137,46 @@ def test_it_makes_the_same_as_python(monkeypatch: pytest.MonkeyPatch) -> None:
         value = bytes(document)
         messages = [message(b"{}", 6), message(value, 7)]
         positions, expected = {3: 0}, {3: 0}
-        done = records(messages, positions)
+        done = array(messages, positions)
         if done is None:
             continue
         taken += 1
         json.loads(value)
-        body = in_python(messages, expected, monkeypatch)
+        body = render.frame(messages, expected, Format.JSON).encode()
         assert b'{"records":' + done + b',"cursor":"3:8"}' == body
         assert positions == expected
     assert 8_000 < taken < 18_000
+
+
+@compiled
+@pytest.mark.usefixtures("in_python")
+def test_events_are_those_of_python() -> None:
+    chance = random.Random(21)
+    for count in (0, 1, 2, 3, 50, 500):
+        places: dict[int, int] = {4: 17, 900: 0}
+        messages = []
+        for _ in range(count):
+            partition = chance.choice((0, 1, 1, 1, 4, 12))
+            places[partition] = places.get(partition, 0) + chance.randrange(1, 3)
+            messages.append(message(_document(chance), places[partition], partition=partition))
+        positions, expected = {4: 17, 900: 0}, {4: 17, 900: 0}
+        done = events(messages, positions, render._around)
+        assert done == (render.sse(messages, expected, Format.JSON, 1) if count else b"")
+        assert positions == expected
+
+
+@compiled
+def test_events_are_made_whole_or_not_at_all() -> None:
+    messages = [message(b"1"), message(b"2", 0, partition=4), message(b"{", 1, partition=4)]
+    positions = {3: 0}
+    assert events(messages, positions, render._around) is None
+    with pytest.raises(ZeroDivisionError):
+        events(messages, positions, lambda _, number: (b"", b"x" * (1 // (4 - number))))
+    with pytest.raises(TypeError, match="two bytes objects"):
+        events(messages, positions, lambda *_: ("a", "b"))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="events\\(\\) takes"):
+        events(messages, positions)  # type: ignore[call-arg]
+    assert positions == {3: 0}
 
 
 def _document(chance: random.Random, depth: int = 0) -> bytes:
