@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kafka_platform.charts import check_chart, check_version, merged
+from kafka_platform.kubernetes import container_security
 
 DRAIN_CLEANER_VERSION = "1.6.0"
 """The Drain Cleaner of this release; its Helm chart carries the same number."""
@@ -30,11 +31,7 @@ def drain_cleaner_values(
         "replicaCount": replicas,
         # What the chart suggests and leaves out, with as much again for Java.
         "resources": {"limits": {"memory": "256Mi"}, "requests": {"cpu": "100m", "memory": "128Mi"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
+        "securityContext": container_security(),
         "topologySpreadConstraints": [
             {
                 "labelSelector": {"matchLabels": {"app": "strimzi-drain-cleaner"}},

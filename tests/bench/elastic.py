@@ -10,8 +10,7 @@ Ends with one line of JSON and draws what happened into docs/elastic.svg and doc
 """
 
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from matplotlib import pyplot
 from tests.bench.measure import ending_properly, report
 from tests.elastic import DRIVER, PARTITIONS, Watch, drive, platform, replicas, topics_of
 from tests.elastic import report as results
-from tests.harness import ROOT, Stack, client_pod, kubectl, why_no_keda
+from tests.harness import ROOT, Stack, client_pod, eventually, kubectl, why_no_keda
 
 NAMESPACE = "bench-elastic"
 RATE, FACTOR = 120, 4
@@ -32,7 +31,8 @@ MOST = 6
 PER_POD = 160
 """Records that a pod handles in a second, with a sixth of its time to spare: 5 ms each, and its commits."""
 BURST = 200_000
-PATIENCE_SECONDS = 900
+PATIENCE_SECONDS = 300
+"""Before tests.harness.PATIENCE."""
 LIMITS: dict[str, Any] = {"min": 1, "max": MOST}
 BY_LAG: dict[str, Any] = {"recordsPerSecondPerPod": PER_POD, "acceptableDelay": "8s"}
 WORKERS: dict[str, dict[str, Any]] = {
@@ -69,11 +69,11 @@ def stepped(worker: str) -> dict[str, Any]:
 def burst() -> dict[str, Any]:
     """What a burst does to a worker without pods."""
     worker = "burst"
-    wait_for(lambda: replicas(NAMESPACE, worker) == (0, 0), "no pod at the beginning")
+    eventually("no pod at the beginning", lambda: replicas(NAMESPACE, worker) == (0, 0), PATIENCE_SECONDS)
     with Watch(NAMESPACE, worker) as watch:
         written = drive(NAMESPACE, "burst", topics_of(worker)[0], "0", str(BURST))
         found = results(NAMESPACE, worker, written, PATIENCE_SECONDS)
-        wait_for(lambda: replicas(NAMESPACE, worker) == (0, 0), "no pod at the end")
+        eventually("no pod at the end", lambda: replicas(NAMESPACE, worker) == (0, 0), PATIENCE_SECONDS)
     figures = {
         **found,
         "seconds_to_first": found["first"] - written["begun"],
@@ -85,15 +85,6 @@ def burst() -> dict[str, Any]:
     shown = {key: value for key, value in figures.items() if key not in {"seen", "phases", "first", "last", "begun"}}
     print(f"{worker:<10} {shown}", flush=True)
     return figures
-
-
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    """Return when it holds; raises SystemExit if it does not in time."""
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        if time.monotonic() > until:
-            raise SystemExit(f"not within {PATIENCE_SECONDS} s: {what}")
-        time.sleep(1)
 
 
 def draw(file: Path, curves: Mapping[str, Sequence[tuple[float, int, int]]], begun: Mapping[str, float]) -> None:
