@@ -12,8 +12,9 @@ from infra.settings import SettingsError, parse
 async def program() -> None:
     """`run`, for `pulumi.run`.
 
-    The SDK waits for registrations that have begun one after the other, but for those that have not by looking at all
-    of them each time that one of them ends, which with 1,000 topics is a sixth of a preview: the pause lets them begin.
+    The SDK waits for registrations that have begun one after the other, and then for outputs by looking at all of them
+    each time that one of them has come (pulumi#22411). When a program returns none has begun, and there are thousands of
+    outputs: with 1,000 topics that is a sixth of a preview. The pause lets the registrations begin.
     """
     run()
     await asyncio.sleep(0)
