@@ -1,7 +1,6 @@
 """Every object of an HTTP gateway, as a real API server takes it: by a dry run, nothing is made."""
 
 import json
-import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,6 +19,7 @@ from kafka_platform.gateway_model import (
 )
 from kafka_platform.gateway_objects import GatewaySettings
 
+from tests.cluster.objects import dry_run, own_namespace, warn_of_pods
 from tests.gateway_api import GATEWAY_API
 
 NAMESPACE = "gateway-objects"
@@ -97,21 +97,9 @@ def rendered(expose: Exposure, *, full: bool) -> Iterator[dict[str, Any]]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _namespace(environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    subprocess.run(["kubectl", "create", "namespace", NAMESPACE], env=environment, check=False, capture_output=True)
-    GATEWAY_API.install(tmp_path_factory.mktemp("gateway-api"), environment)
-    yield
-    delete = ["kubectl", "delete", "namespace", NAMESPACE, "--wait=false"]
-    subprocess.run(delete, env=environment, check=False, capture_output=True)
-
-
-def dry_run(objects: list[dict[str, Any]], environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        ["kubectl", "apply", "--server-side", "--dry-run=server", "--validate=strict", "-o", "json", "-f", "-"],
-        input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}),
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
+    with own_namespace(NAMESPACE, environment):
+        GATEWAY_API.install(tmp_path_factory.mktemp("gateway-api"), environment)
+        yield
 
 
 @pytest.mark.parametrize("full", [False, True], ids=["plain", "full"])
@@ -136,9 +124,7 @@ def test_the_api_server_would_say_what_is_wrong_with_a_route(environment: Mappin
 
 @pytest.mark.parametrize("full", [False, True], ids=["plain", "full"])
 def test_no_pod_breaks_the_restricted_security_standard(full: bool, environment: Mapping[str, str]) -> None:
-    labels = ["pod-security.kubernetes.io/warn=restricted", "pod-security.kubernetes.io/warn-version=latest"]
-    label = ["kubectl", "label", "--overwrite", "namespace", NAMESPACE, *labels]
-    subprocess.run(label, env=environment, check=True, capture_output=True)
+    warn_of_pods(NAMESPACE, environment)
     pods = [each for each in rendered(Exposure(), full=full) if each["kind"] == "StatefulSet"]
     done = dry_run(pods, environment)
     assert done.returncode == 0, done.stderr

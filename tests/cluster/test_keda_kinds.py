@@ -1,11 +1,12 @@
 """KEDA's kinds as the API server judges them: by a dry run, nothing is made."""
 
-import json
 import subprocess
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+
+from tests.cluster.objects import dry_run
 
 SCALED_OBJECT: dict[str, Any] = {
     "apiVersion": "keda.sh/v1alpha1",
@@ -32,12 +33,6 @@ TRIGGER_AUTHENTICATION: dict[str, Any] = {
 }
 
 
-def tried(item: Mapping[str, Any], environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
-    """What the API server says to an object, unknown fields being an error."""
-    command = ["kubectl", "apply", "--server-side", "--dry-run=server", "--validate=strict", "--filename=-"]
-    return subprocess.run(command, input=json.dumps(item), env=environment, capture_output=True, text=True)
-
-
 @pytest.fixture(scope="module", autouse=True)
 def kinds(environment: Mapping[str, str]) -> None:
     answer = subprocess.run(
@@ -49,7 +44,7 @@ def kinds(environment: Mapping[str, str]) -> None:
 
 @pytest.mark.parametrize("item", [SCALED_OBJECT, TRIGGER_AUTHENTICATION], ids=lambda item: str(item["kind"]))
 def test_a_good_object_is_taken(item: Mapping[str, Any], environment: Mapping[str, str]) -> None:
-    done = tried(item, environment)
+    done = dry_run([item], environment)
     assert done.returncode == 0, done.stderr
 
 
@@ -64,6 +59,6 @@ def test_a_good_object_is_taken(item: Mapping[str, Any], environment: Mapping[st
 def test_a_wrong_object_is_refused_by_its_field(
     change: Mapping[str, Any], reason: str, environment: Mapping[str, str]
 ) -> None:
-    done = tried({**SCALED_OBJECT, "spec": {**SCALED_OBJECT["spec"], **change}}, environment)
+    done = dry_run([{**SCALED_OBJECT, "spec": {**SCALED_OBJECT["spec"], **change}}], environment)
     assert done.returncode != 0
     assert reason in done.stderr

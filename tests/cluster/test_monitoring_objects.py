@@ -2,7 +2,6 @@
 
 import copy
 import json
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from kafka_platform import KafkaConnection, Monitoring, MonitoringArgs
 from kafka_platform.model import Engine
 
-from tests.cluster.test_strimzi_objects import dry_run
+from tests.cluster.objects import dry_run, own_namespace
 from tests.prometheus_api import PROMETHEUS_API
 from tests.unit.components.graph import run
 
@@ -23,10 +22,8 @@ def _namespace(environment: Mapping[str, str], tmp_path_factory: pytest.TempPath
         PROMETHEUS_API.install(tmp_path_factory.mktemp("prometheus-api"), environment)
     except RuntimeError as error:
         pytest.skip(f"the API server does not serve the Prometheus operator's kinds: {error}")
-    subprocess.run(["kubectl", "create", "namespace", NAMESPACE], env=environment, check=False, capture_output=True)
-    yield
-    delete = ["kubectl", "delete", "namespace", NAMESPACE, "--wait=false"]
-    subprocess.run(delete, env=environment, check=False, capture_output=True)
+    with own_namespace(NAMESPACE, environment):
+        yield
 
 
 def rendered(engine: Engine) -> list[dict[str, Any]]:

@@ -1,7 +1,6 @@
 """Every object of a latency probe, as a real API server takes it: by a dry run, nothing is made."""
 
 import json
-import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,6 +9,8 @@ from kafka_platform import probe_objects
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.probe_model import LatencyProbeResources
 from kafka_platform.probe_objects import ProbeSettings
+
+from tests.cluster.objects import dry_run, own_namespace, warn_of_pods
 
 NAMESPACE = "probe-objects"
 
@@ -50,25 +51,15 @@ def rendered(*, full: bool) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _namespace(environment: Mapping[str, str]) -> Iterator[None]:
-    subprocess.run(["kubectl", "create", "namespace", NAMESPACE], env=environment, check=False, capture_output=True)
-    labels = ["pod-security.kubernetes.io/warn=restricted", "pod-security.kubernetes.io/warn-version=latest"]
-    label = ["kubectl", "label", "--overwrite", "namespace", NAMESPACE, *labels]
-    subprocess.run(label, env=environment, check=True, capture_output=True)
-    yield
-    delete = ["kubectl", "delete", "namespace", NAMESPACE, "--wait=false"]
-    subprocess.run(delete, env=environment, check=False, capture_output=True)
+    with own_namespace(NAMESPACE, environment):
+        warn_of_pods(NAMESPACE, environment)
+        yield
 
 
 @pytest.mark.parametrize("full", [False, True], ids=["plain", "full"])
 def test_the_api_server_takes_every_object_without_a_warning(full: bool, environment: Mapping[str, str]) -> None:
     objects = rendered(full=full)
-    done = subprocess.run(
-        ["kubectl", "apply", "--server-side", "--dry-run=server", "--validate=strict", "-o", "json", "-f", "-"],
-        input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}),
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
+    done = dry_run(objects, environment)
     assert done.returncode == 0, done.stderr
     # Neither about fields nor about the restricted Pod Security Standard.
     assert not done.stderr, f"warnings: {done.stderr}"

@@ -1,7 +1,6 @@
 """Every object that the components render, as a real API server takes it: by a dry run, nothing is made."""
 
 import json
-import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,6 +11,8 @@ from kafka_platform.connection import KafkaConnection
 from kafka_platform.declarations import declarations, declarations_hash
 from kafka_platform.embedded import EmbeddedSettings
 from kafka_platform.model import Deletion, Listeners, LoadBalancers, NodePorts, Resources, Topic, User
+
+from tests.cluster.objects import dry_run, own_namespace, warn_of_pods
 
 NAMESPACE = "rendered-objects"
 ID = "A" * 22
@@ -88,22 +89,14 @@ def rendered(broker: BrokerSettings) -> Iterator[dict[str, Any]]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _namespace(environment: Mapping[str, str]) -> Iterator[None]:
-    subprocess.run(["kubectl", "create", "namespace", NAMESPACE], env=environment, check=False, capture_output=True)
-    yield
-    delete = ["kubectl", "delete", "namespace", NAMESPACE, "--wait=false"]
-    subprocess.run(delete, env=environment, check=False, capture_output=True)
+    with own_namespace(NAMESPACE, environment):
+        yield
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_api_server_takes_every_object(variant: str, environment: Mapping[str, str]) -> None:
     objects = list(rendered(VARIANTS[variant]))
-    done = subprocess.run(
-        ["kubectl", "apply", "--server-side", "--dry-run=server", "--validate=strict", "-o", "json", "-f", "-"],
-        input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}),
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
+    done = dry_run(objects, environment)
     assert done.returncode == 0, done.stderr
     assert not done.stderr, f"warnings: {done.stderr}"
     assert len(json.loads(done.stdout)["items"]) == len(objects)
@@ -112,16 +105,8 @@ def test_the_api_server_takes_every_object(variant: str, environment: Mapping[st
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_no_pod_breaks_the_restricted_security_standard(variant: str, environment: Mapping[str, str]) -> None:
     """Kubernetes' own admission judges the pods as it would in a namespace that enforces the standard."""
-    labels = ["pod-security.kubernetes.io/warn=restricted", "pod-security.kubernetes.io/warn-version=latest"]
-    label = ["kubectl", "label", "--overwrite", "namespace", NAMESPACE, *labels]
-    subprocess.run(label, env=environment, check=True, capture_output=True)
+    warn_of_pods(NAMESPACE, environment)
     pods = [each for each in rendered(VARIANTS[variant]) if each["kind"] in ("StatefulSet", "Job")]
-    done = subprocess.run(
-        ["kubectl", "apply", "--server-side", "--dry-run=server", "-f", "-"],
-        input=json.dumps({"apiVersion": "v1", "kind": "List", "items": pods}),
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
+    done = dry_run(pods, environment)
     assert done.returncode == 0, done.stderr
     assert "would violate PodSecurity" not in done.stderr

@@ -13,6 +13,7 @@ from kafka_platform.broker_scaler import render_triggers, scaled_object
 
 from sandbox.host import SandboxError
 from tests import strimzi_api
+from tests.cluster.objects import dry_run, own_namespace
 from tests.gateway_api import GATEWAY_API
 from tests.strimzi_cases import BROKERS, CLUSTERS, declared, rendered
 
@@ -25,22 +26,9 @@ def _namespace(environment: Mapping[str, str], tmp_path_factory: pytest.TempPath
         strimzi_api.install(environment)
     except SandboxError as error:
         pytest.skip(f"the API server does not serve Strimzi's kinds: {error}")
-    subprocess.run(["kubectl", "create", "namespace", NAMESPACE], env=environment, check=False, capture_output=True)
-    GATEWAY_API.install(tmp_path_factory.mktemp("gateway-api"), environment)
-    yield
-    delete = ["kubectl", "delete", "namespace", NAMESPACE, "--wait=false"]
-    subprocess.run(delete, env=environment, check=False, capture_output=True)
-
-
-def dry_run(objects: list[dict[str, Any]], environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
-    """What the API server says to the objects, unknown fields being an error."""
-    return subprocess.run(
-        ["kubectl", "apply", "--server-side", "--dry-run=server", "--validate=strict", "-o", "json", "-f", "-"],
-        input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}),
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
+    with own_namespace(NAMESPACE, environment):
+        GATEWAY_API.install(tmp_path_factory.mktemp("gateway-api"), environment)
+        yield
 
 
 @pytest.mark.parametrize("variant", CLUSTERS)

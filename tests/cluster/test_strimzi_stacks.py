@@ -15,7 +15,7 @@ from infra.settings import parse
 from infra.settings.stackfile import read
 from sandbox.host import SandboxError
 from tests import strimzi_api
-from tests.cluster.test_strimzi_objects import dry_run
+from tests.cluster.objects import dry_run
 from tests.gateway_api import GATEWAY_API
 from tests.harness import Stack
 from tests.prometheus_api import PROMETHEUS_API

@@ -23,6 +23,8 @@ from kafka_platform import (
 from kafka_platform.scaling_objects import ScalerSettings
 from kafka_platform.worker_objects import WorkerSettings
 
+from tests.cluster.objects import dry_run, own_namespace, warn_of_pods
+
 NAMESPACE = "worker-objects"
 PROMETHEUS = PrometheusScale(server="http://prometheus:9090", query="sum(waiting)", per_pod=0.5, bearer_secret="token")
 SCALES = {
@@ -119,10 +121,8 @@ def scaler(scale: Scale, *, full: bool) -> Iterator[dict[str, Any]]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _namespace(environment: Mapping[str, str]) -> Iterator[None]:
-    subprocess.run(["kubectl", "create", "namespace", NAMESPACE], env=environment, check=False, capture_output=True)
-    yield
-    delete = ["kubectl", "delete", "namespace", NAMESPACE, "--wait=false"]
-    subprocess.run(delete, env=environment, check=False, capture_output=True)
+    with own_namespace(NAMESPACE, environment):
+        yield
 
 
 @pytest.fixture
@@ -130,16 +130,6 @@ def keda(environment: Mapping[str, str]) -> None:
     asked = ["kubectl", "get", "--raw", "/apis/keda.sh/v1alpha1"]
     if subprocess.run(asked, env=environment, capture_output=True).returncode != 0:
         pytest.skip("the API server does not serve KEDA's kinds: install KEDA")
-
-
-def dry_run(objects: list[dict[str, Any]], environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        ["kubectl", "apply", "--server-side", "--dry-run=server", "--validate=strict", "-o", "json", "-f", "-"],
-        input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}),
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
 
 
 @pytest.mark.parametrize("full", [False, True], ids=["plain", "full"])
@@ -159,9 +149,7 @@ def test_the_api_server_takes_a_worker(full: bool, environment: Mapping[str, str
 
 @pytest.mark.parametrize("full", [False, True], ids=["plain", "full"])
 def test_no_pod_breaks_the_restricted_security_standard(full: bool, environment: Mapping[str, str]) -> None:
-    labels = ["pod-security.kubernetes.io/warn=restricted", "pod-security.kubernetes.io/warn-version=latest"]
-    label = ["kubectl", "label", "--overwrite", "namespace", NAMESPACE, *labels]
-    subprocess.run(label, env=environment, check=True, capture_output=True)
+    warn_of_pods(NAMESPACE, environment)
     pods = [each for each in worker(full=full) if each["kind"] == "Deployment"]
     done = dry_run(pods, environment)
     assert done.returncode == 0, done.stderr

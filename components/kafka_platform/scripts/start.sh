@@ -1,6 +1,6 @@
 #!/bin/sh
-# Renders this node's server.properties into memory, formats an empty volume once, and becomes the broker.
-# NODE_ID comes from the pod's index; the *_DIR variables are for running it outside a pod.
+# Renders this node's server.properties into memory, formats an empty volume once, and runs the broker.
+# NODE_ID comes from the pod's index; the *_DIR variables and those behind them are for running it outside a pod.
 set -eu
 umask 077
 
@@ -11,6 +11,7 @@ certificate=${CERTIFICATE_DIR:-/etc/kafka-platform/certificate}
 data=${DATA_DIR:-/var/lib/kafka/data}
 run=${RUN_DIR:-/run/kafka-platform}
 termination_log=${TERMINATION_LOG:-/dev/termination-log}
+alone_seconds=${ALONE_SECONDS:-10}
 
 # The official image has archives of the classes that are loaded at the start; with one it takes half the processor time.
 shared() {
@@ -60,4 +61,39 @@ fi
 
 KAFKA_OPTS=$(shared kafka.jsa)
 export KAFKA_OPTS
-exec "$home/bin/kafka-server-start.sh" "$run/server.properties"
+"$home/bin/kafka-server-start.sh" "$run/server.properties" &
+kafka=$!
+ending=
+trap 'ending=yes; kill -TERM "$kafka" 2>/dev/null || true' TERM INT
+
+# Whether so many of the controllers' pods are no more that the others cannot decide on anything. The API server's name shows
+# that names can be looked up at all.
+quorum_is_gone() {
+    known=0
+    all=0
+    for voter in $(sed -n 's/^controller\.quorum\.voters=//p' "$run/server.properties" | tr ',' ' '); do
+        host=${voter#*@}
+        all=$((all + 1))
+        if getent hosts "${host%:*}" >/dev/null 2>&1; then known=$((known + 1)); fi
+    done
+    [ $((2 * known)) -le "$all" ] && getent hosts kubernetes.default.svc >/dev/null 2>&1
+}
+
+code=0
+wait "$kafka" || code=$?
+if [ -n "$ending" ]; then
+    # A broker that is told to end asks the controllers to move its leaders away, for five minutes if need be. Where all
+    # nodes are taken away at once it can happen that nobody is left who could answer.
+    alone=0
+    while kill -0 "$kafka" 2>/dev/null; do
+        sleep 1
+        if quorum_is_gone; then alone=$((alone + 1)); else alone=0; fi
+        if [ "$alone" -ge "$alone_seconds" ]; then
+            echo "most controllers are gone for $alone_seconds s: nobody is left who could let this broker go, it is ended"
+            kill -KILL "$kafka" 2>/dev/null || true
+        fi
+    done
+    code=0
+    wait "$kafka" || code=$?
+fi
+exit "$code"

@@ -1,6 +1,8 @@
 """The files that an embedded node starts from."""
 
+import contextlib
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,12 @@ from kafka_platform.broker import (
     controllers,
     external_bootstrap_servers,
     files_hash,
+    node_host,
     node_properties,
 )
 from kafka_platform.model import Defaults, Listeners, LoadBalancers, NodePorts
+
+from tests.harness import eventually
 
 NAMESPACE = "streaming"
 ID = "AAAAAAAAAAAAAAAAAAAAAA"
@@ -127,9 +132,10 @@ class TestStartScript:
             fake.chmod(0o755)
         return tmp_path
 
-    def start(self, pod: Path) -> "subprocess.CompletedProcess[str]":
+    def command(self, pod: Path) -> tuple[list[str], dict[str, str]]:
         environment = {
-            "PATH": "/usr/bin:/bin",
+            "PATH": f"{pod}/bin:/usr/bin:/bin",
+            "ALONE_SECONDS": "2",
             "NODE_ID": "2",
             "KAFKA_HOME": f"{pod}/kafka",
             "CONFIG_DIR": f"{pod}/config",
@@ -139,8 +145,27 @@ class TestStartScript:
             "RUN_DIR": f"{pod}/run",
             "TERMINATION_LOG": f"{pod}/termination-log",
         }
-        script = ["/bin/sh", f"{pod}/config/start.sh"]
-        return subprocess.run(script, env=environment, capture_output=True, text=True)
+        return ["/bin/sh", f"{pod}/config/start.sh"], environment
+
+    def start(self, pod: Path) -> "subprocess.CompletedProcess[str]":
+        command, environment = self.command(pod)
+        return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+    @contextlib.contextmanager
+    def running(self, pod: Path, broker: str) -> Iterator["subprocess.Popen[str]"]:
+        """The script with a broker that is this program; the names that are known are those of the folder `names`."""
+        for name, text in {"kafka/bin/kafka-server-start.sh": broker, "bin/getent": f'[ -e "{pod}/names/$2" ]'}.items():
+            (pod / name).parent.mkdir(exist_ok=True)
+            (pod / name).write_text(f"#!/bin/sh\n{text}\n")
+            (pod / name).chmod(0o755)
+        (pod / "names").mkdir()
+        for node in range(3):
+            (pod / "names" / node_host(settings(), NAMESPACE, node)).touch()
+        (pod / "names" / "kubernetes.default.svc").touch()
+        command, environment = self.command(pod)
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+            eventually("the broker runs", (pod / "started").exists, 20)
+            yield process
 
     def test_an_empty_volume_is_formatted_once(self, pod: Path) -> None:
         assert self.start(pod).returncode == 0
@@ -182,3 +207,32 @@ class TestStartScript:
         (pod / "certificate" / "tls.key").write_text("-----BEGIN RSA PRIVATE KEY-----\n")
         assert self.start(pod).returncode == 1
         assert "PKCS#8" in (pod / "termination-log").read_text()
+
+    def test_the_broker_is_told_to_end_and_its_exit_code_is_told(self, pod: Path) -> None:
+        broker = f"trap 'echo ended; exit 143' TERM; touch {pod}/started; while :; do sleep 0.1; done"
+        with self.running(pod, broker) as process:
+            process.terminate()
+            assert process.communicate(timeout=60)[0] == "ended\n"
+        assert process.returncode == 143
+
+    def test_a_broker_that_ends_by_itself(self, pod: Path) -> None:
+        with self.running(pod, f"touch {pod}/started; exit 7") as process:
+            assert process.wait(60) == 7
+
+    def test_a_broker_is_waited_for_as_long_as_there_are_controllers(self, pod: Path) -> None:
+        broker = f"trap '' TERM; touch {pod}/started; while :; do sleep 0.1; done"
+        with self.running(pod, broker) as process:
+            process.terminate()
+            others = [pod / "names" / node_host(settings(), NAMESPACE, node) for node in (0, 1)]
+            others[0].unlink()
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(5)
+            # Not even the API server's name is known: that says nothing of the controllers.
+            (pod / "names" / "kubernetes.default.svc").unlink()
+            others[1].unlink()
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(5)
+            (pod / "names" / "kubernetes.default.svc").touch()
+            output, _ = process.communicate(timeout=60)
+        assert process.returncode == 137
+        assert output == "most controllers are gone for 2 s: nobody is left who could let this broker go, it is ended\n"
