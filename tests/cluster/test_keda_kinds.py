@@ -51,8 +51,8 @@ def test_a_good_object_is_taken(item: Mapping[str, Any], environment: Mapping[st
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"minReplicas": 0}, ".spec.minReplicas"),
-        ({"triggers": None}, "spec.triggers"),
+        ({"minReplicas": 0}, "minReplicas"),
+        ({"triggers": None}, "triggers"),
         ({"fallback": {"failureThreshold": 3, "replicas": 2, "behavior": "sometimes"}}, "spec.fallback.behavior"),
     ],
 )
