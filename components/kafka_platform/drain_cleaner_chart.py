@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from kafka_platform.charts import check_chart, check_version, merged
-from kafka_platform.kubernetes import container_security
 
 DRAIN_CLEANER_VERSION = "1.6.0"
 """The Drain Cleaner of this release; its Helm chart carries the same number."""
@@ -31,7 +30,12 @@ def drain_cleaner_values(
         "replicaCount": replicas,
         # What the chart suggests and leaves out, with as much again for Java.
         "resources": {"limits": {"memory": "256Mi"}, "requests": {"cpu": "100m", "memory": "128Mi"}},
-        "securityContext": container_security(),
+        # As kubernetes.container_security, which would load Pulumi: the checks of settings do without it.
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
         "topologySpreadConstraints": [
             {
                 "labelSelector": {"matchLabels": {"app": "strimzi-drain-cleaner"}},

@@ -91,6 +91,7 @@ if [ -n "$ending" ]; then
         if [ "$alone" -ge "$alone_seconds" ]; then
             echo "most controllers are gone for $alone_seconds s: nobody is left who could let this broker go, it is ended"
             kill -KILL "$kafka" 2>/dev/null || true
+            break
         fi
     done
     code=0
