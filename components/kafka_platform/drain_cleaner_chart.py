@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kafka_platform.charts import check_chart, check_version, merged
+from kafka_platform.pods import MACHINE, container_security, spread_over
 
 DRAIN_CLEANER_VERSION = "1.6.0"
 """The Drain Cleaner of this release; its Helm chart carries the same number."""
@@ -30,20 +31,8 @@ def drain_cleaner_values(
         "replicaCount": replicas,
         # What the chart suggests and leaves out, with as much again for Java.
         "resources": {"limits": {"memory": "256Mi"}, "requests": {"cpu": "100m", "memory": "128Mi"}},
-        # As kubernetes.container_security, which would load Pulumi: the checks of settings do without it.
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
-        "topologySpreadConstraints": [
-            {
-                "labelSelector": {"matchLabels": {"app": "strimzi-drain-cleaner"}},
-                "maxSkew": 1,
-                "topologyKey": "kubernetes.io/hostname",
-                "whenUnsatisfiable": "ScheduleAnyway",
-            }
-        ],
+        "securityContext": container_security(),
+        "topologySpreadConstraints": spread_over(MACHINE, {"app": "strimzi-drain-cleaner"}),
     }
     if replicas > 1:
         # It answers while the machine under one of its own pods is drained.

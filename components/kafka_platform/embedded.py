@@ -17,17 +17,14 @@ from kafka_platform.kubernetes import (
     Manifest,
     allowed_port,
     client_peers,
-    container_security,
     environment,
     labels,
     metadata,
-    pod_security,
-    prefer_other_machines,
     selector,
     service_port,
-    spread_over,
 )
 from kafka_platform.model import Deletion, LoadBalancers, NodePorts, Resources
+from kafka_platform.pods import container_security, pod_security, prefer_other_machines, spread_over
 from kafka_platform.units import quantity
 
 COMPONENT = "broker"

@@ -23,19 +23,9 @@ from kafka_platform.gateway_model import (
     NodePortExposure,
     seconds,
 )
-from kafka_platform.kubernetes import (
-    Manifest,
-    allowed_port,
-    container_security,
-    labels,
-    metadata,
-    pod_security,
-    prefer_other_machines,
-    selector,
-    service_port,
-    spread_over,
-)
+from kafka_platform.kubernetes import Manifest, allowed_port, labels, metadata, selector, service_port
 from kafka_platform.names import user_secret
+from kafka_platform.pods import container_security, pod_security, prefer_other_machines, spread_over
 
 COMPONENT = "gateway"
 HTTP_PORT = 8080

@@ -14,8 +14,6 @@ Manifest = dict[str, Any]
 ACCESS_LABEL = "kafka-platform/access"
 """A namespace with this label and the cluster's name as its value may connect."""
 
-_MACHINE = "kubernetes.io/hostname"
-
 _T = TypeVar("_T")
 
 
@@ -140,53 +138,9 @@ def metadata(
     return rendered
 
 
-def container_security() -> Manifest:
-    """What every container of this platform may do: nothing but write to its volumes."""
-    return {
-        "allowPrivilegeEscalation": False,
-        "capabilities": {"drop": ["ALL"]},
-        "readOnlyRootFilesystem": True,
-    }
-
-
-def pod_security() -> Manifest:
-    """How every pod of this platform runs: as the images' user 1000, never as root."""
-    return {
-        "fsGroup": 1000,
-        "fsGroupChangePolicy": "OnRootMismatch",
-        "runAsGroup": 1000,
-        "runAsNonRoot": True,
-        "runAsUser": 1000,
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
-
-
 def environment(variables: Mapping[str, str]) -> Sequence[Manifest]:
     """A container's environment, in a stable order."""
     return [{"name": name, "value": value} for name, value in sorted(variables.items())]
-
-
-def prefer_other_machines(own: Mapping[str, str]) -> Manifest:
-    """The affinity of pods that would rather not share a machine with one of their own."""
-    term = {"labelSelector": {"matchLabels": dict(own)}, "topologyKey": _MACHINE}
-    return {
-        "podAntiAffinity": {
-            "preferredDuringSchedulingIgnoredDuringExecution": [{"podAffinityTerm": term, "weight": 100}]
-        }
-    }
-
-
-def spread_over(label: str, own: Mapping[str, str]) -> list[Manifest]:
-    """The constraints of pods that are spread over machines and over the values of a label, as far as possible."""
-    return [
-        {
-            "labelSelector": {"matchLabels": dict(own)},
-            "maxSkew": 1,
-            "topologyKey": key,
-            "whenUnsatisfiable": "ScheduleAnyway",
-        }
-        for key in dict.fromkeys((_MACHINE, label))
-    ]
 
 
 def service_port(name: str, port: int, target: int | None = None) -> Manifest:

@@ -11,17 +11,9 @@ from kafka_platform.client_pods import ca_mounts, ca_volumes, connection_environ
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.gateway_model import seconds
 from kafka_platform.gateway_objects import HTTP_PORT, METRICS_PORT, ports_of
-from kafka_platform.kubernetes import (
-    Manifest,
-    allowed_port,
-    container_security,
-    labels,
-    metadata,
-    pod_security,
-    selector,
-    service_port,
-)
+from kafka_platform.kubernetes import Manifest, allowed_port, labels, metadata, selector, service_port
 from kafka_platform.names import user_secret
+from kafka_platform.pods import container_security, pod_security
 from kafka_platform.probe_model import LatencyProbeResources
 
 COMPONENT = "latency-probe"

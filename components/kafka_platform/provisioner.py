@@ -6,13 +6,8 @@ import pulumi
 
 from kafka_platform.client_pods import ca_mounts, ca_volumes, connection_environment
 from kafka_platform.connection import KafkaConnection
-from kafka_platform.kubernetes import (
-    Manifest,
-    container_security,
-    labels,
-    metadata,
-    pod_security,
-)
+from kafka_platform.kubernetes import Manifest, labels, metadata
+from kafka_platform.pods import container_security, pod_security
 
 COMPONENT = "provisioner"
 DECLARATIONS_ANNOTATION = "kafka-platform/declarations"

@@ -8,8 +8,9 @@ from importlib.resources import files
 import pulumi
 
 from kafka_platform.embedded import heap_megabytes
-from kafka_platform.kubernetes import Manifest, client_peers, container_security, labels, metadata, spread_over
+from kafka_platform.kubernetes import Manifest, client_peers, labels, metadata
 from kafka_platform.model import Defaults, Deletion, Resources
+from kafka_platform.pods import container_security, spread_over
 from kafka_platform.strimzi_model import (
     SCRAM,
     Authentication,

@@ -8,19 +8,9 @@ import pulumi
 from kafka_platform.client_pods import ca_mounts, ca_volumes, connection_environment
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.gateway_objects import ports_of
-from kafka_platform.kubernetes import (
-    Manifest,
-    allowed_port,
-    container_security,
-    labels,
-    metadata,
-    pod_security,
-    prefer_other_machines,
-    selector,
-    service_port,
-    spread_over,
-)
+from kafka_platform.kubernetes import Manifest, allowed_port, labels, metadata, selector, service_port
 from kafka_platform.names import user_secret
+from kafka_platform.pods import container_security, pod_security, prefer_other_machines, spread_over
 from kafka_platform.scaling_model import OffsetReset, Scale, seconds
 from kafka_platform.worker_clients import CLIENT, CREDENTIALS
 from kafka_platform.worker_model import Egress, WorkerProbe, WorkerProbes, WorkerResources

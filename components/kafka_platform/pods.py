@@ -1,0 +1,54 @@
+"""What all pods of this platform have in common: what they may do, and where they run.
+
+Without Pulumi, which the checks of settings do not load: they render the charts' values too.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+MACHINE = "kubernetes.io/hostname"
+"""The label that tells machines apart."""
+
+
+def container_security() -> dict[str, Any]:
+    """What every container of this platform may do: nothing but write to its volumes."""
+    return {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
+
+
+def pod_security() -> dict[str, Any]:
+    """How every pod of this platform runs: as the images' user 1000, never as root."""
+    return {
+        "fsGroup": 1000,
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "runAsGroup": 1000,
+        "runAsNonRoot": True,
+        "runAsUser": 1000,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def prefer_other_machines(own: Mapping[str, str]) -> dict[str, Any]:
+    """The affinity of pods that would rather not share a machine with one of their own."""
+    term = {"labelSelector": {"matchLabels": dict(own)}, "topologyKey": MACHINE}
+    return {
+        "podAntiAffinity": {
+            "preferredDuringSchedulingIgnoredDuringExecution": [{"podAffinityTerm": term, "weight": 100}]
+        }
+    }
+
+
+def spread_over(label: str, own: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The constraints of pods that are spread over machines and over the values of a label, as far as possible."""
+    return [
+        {
+            "labelSelector": {"matchLabels": dict(own)},
+            "maxSkew": 1,
+            "topologyKey": key,
+            "whenUnsatisfiable": "ScheduleAnyway",
+        }
+        for key in dict.fromkeys((MACHINE, label))
+    ]
