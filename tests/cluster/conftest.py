@@ -23,6 +23,14 @@ def environment() -> Mapping[str, str]:
 
 
 @pytest.fixture(scope="session")
+def keda(environment: Mapping[str, str]) -> None:
+    """Skips with the reason where KEDA's kinds are not served."""
+    asked = ["kubectl", "get", "--raw", "/apis/keda.sh/v1alpha1"]
+    if subprocess.run(asked, env=environment, capture_output=True).returncode != 0:
+        pytest.skip("the API server does not serve KEDA's kinds: install KEDA")
+
+
+@pytest.fixture(scope="session")
 def nodes(environment: Mapping[str, str]) -> int:
     """How many nodes are ready; skips with the reason where there are none."""
     answer = subprocess.run(["kubectl", "get", "nodes", "-o", "json"], env=environment, capture_output=True, text=True)

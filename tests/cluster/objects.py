@@ -26,7 +26,10 @@ def warn_of_pods(namespace: str, environment: Mapping[str, str]) -> None:
 
 
 def dry_run(objects: Sequence[Mapping[str, Any]], environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
-    """What the API server says to the objects, unknown fields being an error; nothing is made."""
+    """What the API server says to the objects, unknown fields being an error; nothing is made.
+
+    In a List it is kubectl that tells of unknown and missing fields, by the API server's schemas and in words of its own.
+    """
     return subprocess.run(
         ["kubectl", "apply", "--server-side", "--dry-run=server", "--validate=strict", "-o", "json", "-f", "-"],
         input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}),

@@ -7,7 +7,6 @@ makes the Secrets that the operator would make. What Kafka does then is tried by
 import base64
 import json
 import re
-import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -105,16 +104,13 @@ class Operator(threading.Thread):
 
 
 @pytest.fixture(scope="module")
-def operator(environment: Mapping[str, str]) -> Iterator[Operator]:
+def operator(environment: Mapping[str, str], keda: None) -> Iterator[Operator]:
     if strimzi_api.operator_watches(environment):
         pytest.skip("an operator of Strimzi runs in this cluster, and plays its part itself: tests/e2e/test_strimzi.py")
     try:
         strimzi_api.install(environment)
     except SandboxError as error:
         pytest.skip(f"the API server does not serve Strimzi's kinds: {error}")
-    served = ["kubectl", "get", "--raw", "/apis/keda.sh/v1alpha1"]
-    if subprocess.run(served, env=environment, capture_output=True).returncode != 0:
-        pytest.skip("the API server does not serve KEDA's kinds: install KEDA")
     playing = Operator(NAMESPACE)
     playing.start()
     yield playing

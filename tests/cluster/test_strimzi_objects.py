@@ -2,7 +2,6 @@
 
 import copy
 import json
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -51,10 +50,8 @@ def test_the_api_server_takes_every_topic_and_user(environment: Mapping[str, str
     assert [each["spec"] for each in json.loads(done.stdout)["items"]] == [each["spec"] for each in objects]
 
 
+@pytest.mark.usefixtures("keda")
 def test_the_api_server_takes_a_scaler(environment: Mapping[str, str]) -> None:
-    served = ["kubectl", "get", "--raw", "/apis/keda.sh/v1alpha1"]
-    if subprocess.run(served, env=environment, capture_output=True).returncode != 0:
-        pytest.skip("the API server does not serve KEDA's kinds: install KEDA")
     scaling = BrokerScaling(
         pool="brokers", max=12, disk_above="70%", network_above="80MB/s", cpu_above="80%", scale_in=True
     )

@@ -1,7 +1,6 @@
 """Every object of a worker and of its scaler, as a real API server takes it: by a dry run, nothing is made."""
 
 import json
-import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -123,13 +122,6 @@ def scaler(scale: Scale, *, full: bool) -> Iterator[dict[str, Any]]:
 def _namespace(environment: Mapping[str, str]) -> Iterator[None]:
     with own_namespace(NAMESPACE, environment):
         yield
-
-
-@pytest.fixture
-def keda(environment: Mapping[str, str]) -> None:
-    asked = ["kubectl", "get", "--raw", "/apis/keda.sh/v1alpha1"]
-    if subprocess.run(asked, env=environment, capture_output=True).returncode != 0:
-        pytest.skip("the API server does not serve KEDA's kinds: install KEDA")
 
 
 @pytest.mark.parametrize("full", [False, True], ids=["plain", "full"])

@@ -1,6 +1,8 @@
 """The files that an embedded node starts from."""
 
 import contextlib
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -125,12 +127,13 @@ class TestStartScript:
         (tmp_path / "credentials" / "broker").write_text("s3cret")
         (tmp_path / "kafka" / "bin").mkdir(parents=True)
         for program in ("kafka-storage.sh", "kafka-server-start.sh"):
-            fake = tmp_path / "kafka" / "bin" / program
-            fake.write_text(
-                f'#!/bin/sh\necho "{program} $*" >>"{tmp_path}/calls"\necho "$KAFKA_OPTS" >>"{tmp_path}/options"\n'
-            )
-            fake.chmod(0o755)
+            text = f'echo "{program} $*" >>"{tmp_path}/calls"\necho "$KAFKA_OPTS" >>"{tmp_path}/options"'
+            self.fake(tmp_path / "kafka" / "bin" / program, text)
         return tmp_path
+
+    def fake(self, program: Path, text: str) -> None:
+        program.write_text(f"#!/bin/sh\n{text}\n")
+        program.chmod(0o755)
 
     def command(self, pod: Path) -> tuple[list[str], dict[str, str]]:
         environment = {
@@ -154,18 +157,23 @@ class TestStartScript:
     @contextlib.contextmanager
     def running(self, pod: Path, broker: str) -> Iterator["subprocess.Popen[str]"]:
         """The script with a broker that is this program; the names that are known are those of the folder `names`."""
-        for name, text in {"kafka/bin/kafka-server-start.sh": broker, "bin/getent": f'[ -e "{pod}/names/$2" ]'}.items():
-            (pod / name).parent.mkdir(exist_ok=True)
-            (pod / name).write_text(f"#!/bin/sh\n{text}\n")
-            (pod / name).chmod(0o755)
+        self.fake(pod / "kafka" / "bin" / "kafka-server-start.sh", broker)
+        (pod / "bin").mkdir()
+        self.fake(pod / "bin" / "getent", f'[ -e "{pod}/names/$2" ]')
         (pod / "names").mkdir()
         for node in range(3):
             (pod / "names" / node_host(settings(), NAMESPACE, node)).touch()
         (pod / "names" / "kubernetes.default.svc").touch()
         command, environment = self.command(pod)
-        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-            eventually("the broker runs", (pod / "started").exists, 20)
-            yield process
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+        ) as process:
+            try:
+                eventually("the broker runs", (pod / "started").exists, 20)
+                yield process
+            finally:
+                with contextlib.suppress(ProcessLookupError):  # as it is when the test went well
+                    os.killpg(process.pid, signal.SIGKILL)
 
     def test_an_empty_volume_is_formatted_once(self, pod: Path) -> None:
         assert self.start(pod).returncode == 0
