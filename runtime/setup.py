@@ -4,11 +4,11 @@ import os
 
 from setuptools import Extension, setup  # type: ignore[import-untyped]
 
-GATEWAY = "kafka_platform_runtime/gateway"
+RECORDS = Extension(
+    "kafka_platform_runtime.gateway._records", ["kafka_platform_runtime/gateway/_records.c"], optional=True
+)
 
 setup(
     # Without a compiler, or with KAFKA_PLATFORM_NO_EXTENSIONS=1, the gateway does the same in Python.
-    ext_modules=[]
-    if os.environ.get("KAFKA_PLATFORM_NO_EXTENSIONS")
-    else [Extension(f"{GATEWAY}/_records".replace("/", "."), [f"{GATEWAY}/_records.c"], optional=True)]
+    ext_modules=[] if os.environ.get("KAFKA_PLATFORM_NO_EXTENSIONS") else [RECORDS]
 )

@@ -267,17 +267,15 @@ def classes_layer(folders: BuildFolders, base: Layer, kafka: Layer) -> Layer:
     return Layer(file=folder / "layer.tar")
 
 
-_PLATFORMS = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34", "linux")
-
-
 def install_packages(folders: BuildFolders, target: Path, log: Path, *what: str | Path) -> None:
     """Installs Python packages, as pip's arguments name them, for the base layer's Python into a folder."""
     machine = platform.machine()
     # The last one is what our own program calls itself, as it was compiled here.
-    manylinux = [f"--platform={each}_{machine}" for each in _PLATFORMS]
+    names = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34", "linux")
+    platforms = [f"--platform={name}_{machine}" for name in names]
     logged(
         [*pip(folders), "install", "--no-compile", "--only-binary=:all:", f"--python-version={pins.PYTHON}",
-         "--implementation=cp", *manylinux, "--target", target, *what],
+         "--implementation=cp", *platforms, "--target", target, *what],
         log,
     )  # fmt: skip
     if _is_python_of_images():
