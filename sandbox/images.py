@@ -32,11 +32,6 @@ RECIPE = "1"
 USER = 1000
 """Numeric, so that a pod with runAsNonRoot may use the image."""
 BASE_PACKAGES = ["openjdk-17-jre-headless", "python3", "ca-certificates"]
-DEBIAN_ARCHIVES = [
-    f"deb http://deb.debian.org/debian {pins.DEBIAN} main",
-    f"deb http://deb.debian.org/debian {pins.DEBIAN}-updates main",
-    f"deb http://deb.debian.org/debian-security {pins.DEBIAN}-security main",
-]
 PATH = "PATH=/opt/kafka/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SITE_PACKAGES = f"usr/local/lib/python{pins.PYTHON}/dist-packages"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -150,9 +145,22 @@ def seal(file: Path) -> Layer:
     return Layer(file=file)
 
 
+def debian_archives() -> list[str]:
+    """The archives of the images' Debian release, as lines of a sources.list, where this machine's apt has them from.
+
+    Empty on a machine of another release: mmdebstrap then uses Debian's own archives.
+    """
+    fields = "deb $(REPO_URI) $(CODENAME) $(COMPONENT)"
+    releases = {f"{pins.DEBIAN}{suffix}" for suffix in ("", "-updates", "-security")}
+    origin = ["Created-By: Packages", "Origin: Debian"]
+    listed = run(["apt-get", "indextargets", "--format", fields, *origin], check=False).splitlines()
+    found = sorted({line for line in listed if line.split()[2] in releases and line.split()[3] == "main"})
+    return found if any(line.split()[2] == pins.DEBIAN for line in found) else []
+
+
 def base_layer(folders: BuildFolders) -> Layer:
     """Debian with a Java and a Python, and the user that everything runs as."""
-    key = digest_of(RECIPE, architecture(), *BASE_PACKAGES, *DEBIAN_ARCHIVES)
+    key = digest_of(RECIPE, architecture(), pins.DEBIAN, *BASE_PACKAGES)
 
     def make(folder: Path) -> None:
         user = f'echo "appuser:x:{USER}:{USER}::/home/appuser:/bin/bash" >> "$1/etc/passwd"'
@@ -161,7 +169,7 @@ def base_layer(folders: BuildFolders) -> Layer:
         exclude = [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("doc", "locale")]
         hooks = [f"--customize-hook={each}" for each in (user, group, home, 'rm -rf "$1"/var/log/* "$1"/var/cache/*')]
         command: Command = ["mmdebstrap", "--variant=minbase", f"--architectures={architecture()}", *exclude, *hooks]
-        command += [f"--include={','.join(BASE_PACKAGES)}", pins.DEBIAN, folder / "layer.tar", *DEBIAN_ARCHIVES]
+        command += [f"--include={','.join(BASE_PACKAGES)}", pins.DEBIAN, folder / "layer.tar", *debian_archives()]
         logged(command, folders.logs / "base-image.log", env={"SOURCE_DATE_EPOCH": "0"})
         seal(folder / "layer.tar")
 

@@ -150,3 +150,33 @@ def test_the_configuration_is_read_once() -> None:
         if isinstance(node, ast.Attribute) and name(node) == "pulumi.Config"
     ]
     assert [file.relative_to(ROOT).as_posix() for file in readers] == ["infra/program.py"]
+
+
+REGISTRIES = [
+    ".".join(parts)
+    for parts in (
+        ("deb", "debian", "org"),
+        ("archive", "ubuntu", "com"),
+        ("pypi", "org"),
+        ("files", "pythonhosted", "org"),
+        ("proxy", "golang", "org"),
+        ("sum", "golang", "org"),
+        ("registry", "npmjs", "org"),
+        ("maven", "org"),
+        ("repo", "maven", "apache", "org"),
+        ("crates", "io"),
+    )
+]
+"""Hosts of package registries, written so that this file does not name them."""
+
+
+def test_no_package_registry_is_named() -> None:
+    """The clients of the registries know where they are: a machine may be set up to use mirrors."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    named = {
+        f"{file}: {host}"
+        for file in filter(None, listed.split("\0"))
+        for host in REGISTRIES
+        if re.search(rb"(?<![\w-])" + re.escape(host.encode()), (ROOT / file).read_bytes())
+    }
+    assert not named

@@ -129,3 +129,30 @@ def test_the_server_script_honours_what_the_official_one_does(tmp_path: Path) ->
 def test_a_script_for_a_class_that_is_gone_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SandboxError, match=r"org\.example\.Gone"):
         images._check_classes([], ["org.example.Gone"])
+
+
+@pytest.mark.parametrize(
+    ("listed", "expected"),
+    [
+        (
+            [
+                "deb http://mirror.example.com/debian/ bookworm main",
+                "deb http://mirror.example.com/debian/ bookworm contrib",
+                "deb http://mirror.example.com/debian-security/ bookworm-security main",
+                "deb http://mirror.example.com/debian/ bookworm-backports main",
+                "deb http://mirror.example.com/debian/ bookworm main",
+            ],
+            [
+                "deb http://mirror.example.com/debian-security/ bookworm-security main",
+                "deb http://mirror.example.com/debian/ bookworm main",
+            ],
+        ),
+        (["deb http://mirror.example.com/debian/ trixie main"], []),
+        ([], []),
+    ],
+)
+def test_images_come_from_where_this_machines_apt_has_their_release(
+    monkeypatch: pytest.MonkeyPatch, listed: list[str], expected: list[str]
+) -> None:
+    monkeypatch.setattr(images, "run", lambda *_, **__: "\n".join(listed))
+    assert images.debian_archives() == expected
