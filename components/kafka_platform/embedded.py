@@ -250,7 +250,8 @@ def claim_patch(settings: EmbeddedSettings, node: int) -> Manifest:
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": {
-            "annotations": {"pulumi.com/patchForce": "true"},
+            # The official plugin waits until a claim that is new to it is Pending; the node's pod uses this one already.
+            "annotations": {"pulumi.com/patchForce": "true", "pulumi.com/skipAwait": "true"},
             "name": f"data-{settings.name}-{node}",
             "namespace": settings.namespace,
         },

@@ -9,6 +9,13 @@ from typing import Any
 MACHINE = "kubernetes.io/hostname"
 """The label that tells machines apart."""
 
+RUN_ONCE: Mapping[str, Any] = {
+    "backoffLimit": 0,
+    "podFailurePolicy": {"rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]},
+}
+"""For the `spec` of a Job whose program itself tries again what may yet succeed: a failure is final, unless the pod was
+evicted. The official Kubernetes plugin notices only Jobs that are beyond their limit of failures or their deadline."""
+
 
 def container_security() -> dict[str, Any]:
     """What every container of this platform may do: nothing but write to its volumes."""

@@ -13,7 +13,7 @@ from kafka_platform.gateway_model import seconds
 from kafka_platform.gateway_objects import HTTP_PORT, METRICS_PORT, ports_of
 from kafka_platform.kubernetes import Manifest, allowed_port, labels, metadata, selector, service_port
 from kafka_platform.names import user_secret
-from kafka_platform.pods import container_security, pod_security
+from kafka_platform.pods import RUN_ONCE, container_security, pod_security
 from kafka_platform.probe_model import LatencyProbeResources
 
 COMPONENT = "latency-probe"
@@ -22,8 +22,6 @@ VERSION_ANNOTATION = "kafka-platform/gate-version"
 
 # What the gate's deadline does not count: pulling the image, and ending.
 _START_SECONDS = 180
-# How the gate ends when a try of Kubernetes' own would change nothing: it has tried for as long as it may.
-_FAILED, _REFUSED = 1, 3
 # The program flushes for 5 s and closes its connections.
 _TERMINATION_SECONDS = 20
 
@@ -130,15 +128,7 @@ def gate_job(settings: ProbeSettings) -> Manifest:
         },
         "spec": {
             "activeDeadlineSeconds": deadline + _START_SECONDS,
-            "backoffLimit": 2,
-            "podFailurePolicy": {
-                "rules": [
-                    {
-                        "action": "FailJob",
-                        "onExitCodes": {"containerName": "probe", "operator": "In", "values": [_FAILED, _REFUSED]},
-                    }
-                ]
-            },
+            **RUN_ONCE,
             "template": {
                 "metadata": template,
                 "spec": _pod(settings, container) | {"restartPolicy": "Never"},

@@ -7,7 +7,7 @@ import pulumi
 from kafka_platform.client_pods import ca_mounts, ca_volumes, connection_environment
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.kubernetes import Manifest, labels, metadata
-from kafka_platform.pods import container_security, pod_security
+from kafka_platform.pods import RUN_ONCE, container_security, pod_security
 
 COMPONENT = "provisioner"
 DECLARATIONS_ANNOTATION = "kafka-platform/declarations"
@@ -16,8 +16,6 @@ DECLARATIONS_ANNOTATION = "kafka-platform/declarations"
 RETRY_SECONDS = 240
 # Seconds after which Kubernetes ends the Job: the above, with time to pull the image and to apply thousands of topics.
 DEADLINE_SECONDS = 540
-# How the program ends when a retry would change nothing.
-REFUSED = 3
 
 _CREDENTIALS = "/etc/kafka-platform/credentials"
 
@@ -52,19 +50,7 @@ def job(
         },
         "spec": {
             "activeDeadlineSeconds": DEADLINE_SECONDS,
-            "backoffLimit": 2,
-            "podFailurePolicy": {
-                "rules": [
-                    {
-                        "action": "FailJob",
-                        "onExitCodes": {
-                            "containerName": "provisioner",
-                            "operator": "In",
-                            "values": [REFUSED],
-                        },
-                    }
-                ]
-            },
+            **RUN_ONCE,
             "template": {
                 "metadata": {"annotations": {DECLARATIONS_ANNOTATION: declarations_hash}, "labels": own},
                 "spec": {

@@ -133,7 +133,7 @@ class TestGate:
         assert spec["activeDeadlineSeconds"] > told.deadline
         assert spec["template"]["spec"]["restartPolicy"] == "Never"
         assert spec["template"]["metadata"]["annotations"] == {"kafka-platform/gate-version": "v2"}
-        assert spec["podFailurePolicy"]["rules"][0]["onExitCodes"]["values"] == [1, 3]
+        assert spec["backoffLimit"] == 0
         assert "annotations" not in gate_job(settings())["spec"]["template"]["metadata"]
 
     def test_it_is_not_behind_the_service(self) -> None:

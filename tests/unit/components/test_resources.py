@@ -75,11 +75,10 @@ class TestRender:
         assert list(there) == list(back) == ["topic.a", "topic.b"]
         assert declarations_hash(there) == declarations_hash(back)
 
-    def test_a_refusal_of_the_job_is_final(self) -> None:
+    def test_a_refusal_of_the_job_ends_it_for_a_reason_that_every_provider_knows(self) -> None:
         spec = job("events", CONNECTION, "events-admin", "runtime:1", "hash")["spec"]
-        rule = spec["podFailurePolicy"]["rules"][0]
-        assert rule["action"] == "FailJob"
-        assert rule["onExitCodes"]["values"] == [3]
+        assert spec["backoffLimit"] == 0
+        assert {rule["action"] for rule in spec["podFailurePolicy"]["rules"]} == {"Ignore"}
         assert spec["template"]["spec"]["restartPolicy"] == "Never"
         assert "ttlSecondsAfterFinished" not in spec
 

@@ -82,7 +82,7 @@ func (p *provider) Create(_ context.Context, req *pulumirpc.CreateRequest) (*pul
 		message, err := properties.Write("state", checkpoint.Properties(news))
 		return &pulumirpc.CreateResponse{Properties: message}, err
 	}
-	ready, err := p.await(req.GetUrn(), inputs, created, req.GetTimeout())
+	ready, err := p.await(req.GetUrn(), inputs, created, true, req.GetTimeout())
 	checkpoint.Live = ready
 	message, writeErr := properties.Write("state", checkpoint.Properties(news))
 	if writeErr != nil {
@@ -149,7 +149,7 @@ func (p *provider) createOnce(
 // await waits until an object is ready: by the program's own conditions if it states any, otherwise by its kind's
 // rule. It returns the last version of the object that was seen.
 func (p *provider) await(
-	urn string, inputs, live *unstructured.Unstructured, timeout float64,
+	urn string, inputs, live *unstructured.Unstructured, creating bool, timeout float64,
 ) (*unstructured.Unstructured, error) {
 	if object.IsTrue(inputs, object.SkipAwait) {
 		return live, nil
@@ -165,7 +165,7 @@ func (p *provider) await(
 	if rule.Timeout > 0 && limit == object.DefaultTimeout {
 		limit = rule.Timeout
 	}
-	return await.Ready(p.ctx, p.cluster, live, rule, limit, p.reporter(urn))
+	return await.Ready(p.ctx, p.cluster, live, rule, creating, limit, p.reporter(urn))
 }
 
 // unfinished is the error of an operation that left an object behind: the engine keeps its state and tries again

@@ -58,7 +58,7 @@ func (p *provider) Update(_ context.Context, req *pulumirpc.UpdateRequest) (*pul
 	}
 	var waitErr error
 	if !req.GetPreview() {
-		checkpoint.Live, waitErr = p.await(req.GetUrn(), inputs, checkpoint.Live, req.GetTimeout())
+		checkpoint.Live, waitErr = p.await(req.GetUrn(), inputs, checkpoint.Live, false, req.GetTimeout())
 	}
 	message, err := properties.Write("state", checkpoint.Properties(news))
 	if err != nil {

@@ -45,6 +45,8 @@ type Observation struct {
 	Related map[string][]*unstructured.Unstructured
 	// Quiet is how long nothing of this has changed.
 	Quiet time.Duration
+	// Creating tells that the object, or a patch of it, is new to the stack.
+	Creating bool
 }
 
 // Error says that an object did not become what it should. The object exists, so its state must be kept.
@@ -67,9 +69,10 @@ type Reporter func(message string)
 // Ready waits until an object satisfies a rule, and returns its then current version. It ends early with an Error
 // when the rule says that the object has failed, at the timeout, and when the context is cancelled.
 func Ready(
-	ctx context.Context, target *cluster.Cluster, object *unstructured.Unstructured, rule Rule, timeout time.Duration, report Reporter,
+	ctx context.Context, target *cluster.Cluster, object *unstructured.Unstructured, rule Rule, creating bool, timeout time.Duration,
+	report Reporter,
 ) (*unstructured.Unstructured, error) {
-	if rule.Evaluate == nil || rule.Evaluate(Observation{Object: object}).Ready {
+	if rule.Evaluate == nil || rule.relations == nil && rule.Evaluate(Observation{Object: object, Creating: creating}).Ready {
 		return object, nil
 	}
 	limited, cancel := context.WithTimeout(ctx, timeout)
@@ -85,6 +88,7 @@ func Ready(
 	var warnings []string
 	for ticks := 0; ; {
 		seen := view.observation()
+		seen.Creating = creating
 		status := rule.Evaluate(seen)
 		switch {
 		case view.deleted:

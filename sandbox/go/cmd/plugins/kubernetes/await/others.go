@@ -16,19 +16,26 @@ func claim(seen Observation) Status {
 	status := Status{Progress: "Waiting for the claim to be bound"}
 	switch text(object, "status", "phase") {
 	case "Bound":
-		status.Ready = true
+		// As the official plugin has it: a claim that is new to the stack must be Pending where its class waits for a
+		// pod, so that one which a pod uses already is waited for in vain, unless it has the annotation skipAwait.
+		status.Ready = !seen.Creating || !waitsForPod(seen)
 	case "Lost":
 		status.Failed = "The claim has lost its volume"
 	case "Pending":
 		// Such a claim is bound when the first pod uses it, which may only be made after it.
-		for _, class := range seen.Related[storageClassKind.Kind] {
-			if class.GetName() == text(object, "spec", "storageClassName") &&
-				text(class.Object, "volumeBindingMode") == "WaitForFirstConsumer" {
-				status.Ready = true
-			}
-		}
+		status.Ready = waitsForPod(seen)
 	}
 	return status
+}
+
+// waitsForPod tells whether a claim's class binds it when the first pod uses it.
+func waitsForPod(seen Observation) bool {
+	for _, class := range seen.Related[storageClassKind.Kind] {
+		if class.GetName() == text(seen.Object.Object, "spec", "storageClassName") {
+			return text(class.Object, "volumeBindingMode") == "WaitForFirstConsumer"
+		}
+	}
+	return false
 }
 
 func quota(seen Observation) Status {

@@ -31,12 +31,13 @@ const (
 
 func TestRules(t *testing.T) {
 	cases := map[string]struct {
-		object  string
-		related map[string][]string
-		quiet   time.Duration
-		ready   bool
-		failed  string
-		problem string
+		object   string
+		related  map[string][]string
+		quiet    time.Duration
+		creating bool
+		ready    bool
+		failed   string
+		problem  string
 	}{
 		"deployment ready": {
 			object: "{apiVersion: apps/v1, kind: Deployment, " + owner + ", spec: {replicas: 2}, status: {observedGeneration: 2, replicas: 2, updatedReplicas: 2, availableReplicas: 2}}",
@@ -73,10 +74,13 @@ func TestRules(t *testing.T) {
 			ready:  true,
 		},
 		"job failed": {
-			object:  "{apiVersion: batch/v1, kind: Job, " + owner + ", status: {conditions: [{type: Failed, status: \"True\", reason: PodFailurePolicy, message: m}]}}",
+			object:  "{apiVersion: batch/v1, kind: Job, " + owner + ", status: {conditions: [{type: Failed, status: \"True\", reason: BackoffLimitExceeded, message: m}]}}",
 			related: map[string][]string{"Pod": {failedPod}},
-			failed:  "PodFailurePolicy: m",
+			failed:  "BackoffLimitExceeded: m",
 			problem: "Pod p: container c: exited with code 3: why",
+		},
+		"job failed for a reason that the official plugin does not know": {
+			object: "{apiVersion: batch/v1, kind: Job, " + owner + ", status: {conditions: [{type: Failed, status: \"True\", reason: PodFailurePolicy, message: m}]}}",
 		},
 		"job suspended": {object: "{apiVersion: batch/v1, kind: Job, " + owner + ", spec: {suspend: true}}", ready: true},
 		"pod unschedulable": {
@@ -114,11 +118,21 @@ func TestRules(t *testing.T) {
 			object:  "{apiVersion: v1, kind: PersistentVolumeClaim, " + owner + ", spec: {storageClassName: s}, status: {phase: Pending}}",
 			related: map[string][]string{"StorageClass": {"{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {name: s}, volumeBindingMode: Immediate}"}},
 		},
+		"claim that a pod uses, new to the stack": {
+			object:   "{apiVersion: v1, kind: PersistentVolumeClaim, " + owner + ", spec: {storageClassName: s}, status: {phase: Bound}}",
+			related:  map[string][]string{"StorageClass": {"{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {name: s}, volumeBindingMode: WaitForFirstConsumer}"}},
+			creating: true,
+		},
+		"claim that a pod uses": {
+			object:  "{apiVersion: v1, kind: PersistentVolumeClaim, " + owner + ", spec: {storageClassName: s}, status: {phase: Bound}}",
+			related: map[string][]string{"StorageClass": {"{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {name: s}, volumeBindingMode: WaitForFirstConsumer}"}},
+			ready:   true,
+		},
 		"ordinary secret": {object: "{apiVersion: v1, kind: Secret, " + owner + "}", ready: true},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			seen := Observation{Object: parseObject(t, c.object), Related: map[string][]*unstructured.Unstructured{}, Quiet: c.quiet}
+			seen := Observation{Object: parseObject(t, c.object), Related: map[string][]*unstructured.Unstructured{}, Quiet: c.quiet, Creating: c.creating}
 			for kind, texts := range c.related {
 				for _, text := range texts {
 					seen.Related[kind] = append(seen.Related[kind], parseObject(t, text))

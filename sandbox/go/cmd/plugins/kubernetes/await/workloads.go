@@ -2,6 +2,7 @@ package await
 
 import (
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
@@ -162,6 +163,10 @@ func replicationController(seen Observation) Status {
 	}
 }
 
+// finalReasons are those for which the official plugin takes a Job as failed (provider/pkg/await/checker/job/check.go,
+// 4.34): whatever failed for another one, such as PodFailurePolicy, is waited for until the timeout.
+var finalReasons = []string{"BackoffLimitExceeded", "DeadlineExceeded"}
+
 func job(seen Observation) Status {
 	object := seen.Object.Object
 	if flag(object, "spec", "suspend") {
@@ -177,7 +182,8 @@ func job(seen Observation) Status {
 			number(object, 0, "status", "active"), number(object, 0, "status", "failed")),
 		Problems: podProblems(pods),
 	}
-	if failed, found := findCondition(seen.Object, "Failed"); found && failed.status == "True" {
+	failed, found := findCondition(seen.Object, "Failed")
+	if found && failed.status == "True" && slices.Contains(finalReasons, failed.reason) {
 		status.Failed = failed.reason + ": " + failed.message
 	}
 	return status
