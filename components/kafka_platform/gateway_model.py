@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kafka_platform.free_maps import check_annotations
 from kafka_platform.model import NODE_PORTS
 from kafka_platform.names import check_label, check_subdomain
 from kafka_platform.units import milliseconds, quantity, size_bytes
@@ -242,6 +243,7 @@ class LoadBalancerExposure:
             raise ValueError(f"port: {self.port} is out of range: use 1 to 65535")
         if self.host is not None:
             checked("host", check_subdomain, self.host, "host name")
+        checked("annotations", check_annotations, self.annotations)
         for network in self.source_ranges:
             try:
                 ipaddress.ip_network(network)
@@ -270,6 +272,7 @@ class GatewayApiExposure:
 
     def __post_init__(self) -> None:
         checked("host", check_subdomain, self.host, "host name")
+        checked("annotations", check_annotations, self.annotations)
         if (self.gateway_class is None) == (self.gateway is None):
             what = "gateway is given too: keep one of them" if self.gateway else "missing: write one, or gateway"
             raise ValueError(f"gateway_class: {what}")
@@ -309,6 +312,7 @@ class IngressExposure:
     def __post_init__(self) -> None:
         checked("host", check_subdomain, self.host, "host name")
         checked("ingress_class", check_subdomain, self.ingress_class, "IngressClass name")
+        checked("annotations", check_annotations, self.annotations)
         if self.certificate is not None:
             _check_certificate(self.certificate)
 

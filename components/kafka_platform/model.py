@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from kafka_platform.free_maps import check_annotations, check_settings
 from kafka_platform.names import check_label, check_pattern, check_subdomain
 from kafka_platform.units import bytes_per_second, milliseconds, quantity, size_bytes
 
@@ -125,6 +126,10 @@ class LoadBalancers:
             raise _field("host", error) from None
         if not 1 <= self.port <= 65535:
             raise ValueError(f"port: {self.port} is out of range: use 1 to 65535")
+        try:
+            check_annotations(self.annotations)
+        except ValueError as error:
+            raise _field("annotations", error) from None
 
     def address(self, node: int) -> tuple[str, int]:
         """Host and port that clients outside use for this node."""
@@ -300,6 +305,10 @@ class Topic:
                     parse(text)
                 except ValueError as error:
                     raise _field(name, error) from None
+        try:
+            check_settings(self.config)
+        except ValueError as error:
+            raise _field("config", error) from None
         for key in self.config:
             if key in _TYPED_TOPIC_CONFIG:
                 raise ValueError(f"config: {key!r} has a field of its own: write {_TYPED_TOPIC_CONFIG[key]}")

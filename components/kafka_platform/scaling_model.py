@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from kafka_platform.free_maps import check_lines, check_text
 from kafka_platform.gateway_model import checked
 from kafka_platform.model import Acl, AclResource, Operation, User
 from kafka_platform.names import check_subdomain
@@ -87,6 +88,8 @@ class PrometheusScale:
             raise ValueError(f"server: {self.server!r} is not an address: write http://prometheus.monitoring.svc:9090")
         if not self.query.strip():
             raise ValueError("query: is empty: write PromQL with one value, such as sum(rate(orders_total[1m]))")
+        checked("query", check_lines, self.query, "PromQL")
+        checked("server", check_text, self.server, "an address")
         if not (math.isfinite(self.per_pod) and self.per_pod > 0):
             raise ValueError(f"per_pod: {self.per_pod} is out of range: use more than 0")
         if not (math.isfinite(self.activation) and self.activation >= 0):

@@ -155,6 +155,7 @@ class StreamWorkerArgs(Args):
             secret_files=self.secret_files,
             termination=self.termination,
             stop_command=self.stop_command,
+            command=(*self.command, *self.args),
         )
         if self.scale is not None:
             check_scale(

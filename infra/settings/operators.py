@@ -6,8 +6,8 @@ from typing import Any
 from kafka_platform.cert_manager_chart import CERT_MANAGER_VERSION, check_cert_manager
 from kafka_platform.charts import check_chart
 from kafka_platform.drain_cleaner_chart import DRAIN_CLEANER_VERSION, check_drain_cleaner
+from kafka_platform.free_maps import check_labels
 from kafka_platform.keda_model import VERSION, check_keda
-from kafka_platform.names import check_object_labels
 from kafka_platform.prometheus_chart import check_prometheus_stack
 from pydantic import field_validator, model_validator
 
@@ -106,7 +106,7 @@ class Prometheus(Operator):
     @field_validator("labels")
     @classmethod
     def _labels(cls, value: Mapping[str, str]) -> Mapping[str, str]:
-        check_object_labels(value)
+        check_labels(value)
         return value
 
     @model_validator(mode="after")

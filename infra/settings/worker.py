@@ -135,6 +135,7 @@ class Worker(Section):
             secret_files=self.secret_files,
             termination=self.termination,
             stop_command=self.stop_command,
+            command=(*self.command, *self.args),
         )
         return self
 

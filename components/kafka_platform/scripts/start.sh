@@ -27,6 +27,9 @@ fail() {
 mkdir -p "$data" "$run"
 cluster_id=$(cat "$config/cluster-id")
 broker_password=$(cat "$credentials/broker")
+case $broker_password in
+    '' | *[!A-Za-z0-9_-]*) fail "the password of the nodes has other characters than letters and digits: restore its Secret by pulumi up --refresh" ;;
+esac
 
 # printf is a builtin of the shell: no password is ever an argument of a process.
 {
