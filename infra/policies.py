@@ -85,7 +85,10 @@ def _strimzi(kafka: Kafka) -> Iterator[Resource]:
     if listeners.external is not None:
         rendered.append({"name": "external", "type": "external", "tls": True})
     config = broker_config(kafka.strimzi(), kafka.defaults, kafka.config)
-    yield _custom("Kafka", "kafka", {"kafka": {"config": config, "listeners": rendered}})
+    authorization = {"type": "simple", "superUsers": list(kafka.super_users)}
+    yield _custom(
+        "Kafka", "kafka", {"kafka": {"authorization": authorization, "config": config, "listeners": rendered}}
+    )
     for name, pool in kafka.pools.items():
         volumes = [
             {"deleteClaim": kafka.deletion is Deletion.ALLOW, "type": "persistent-claim"} for _ in pool.all_volumes

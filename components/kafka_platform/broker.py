@@ -65,13 +65,20 @@ def check_config(config: Mapping[str, str]) -> None:
     except ValueError as error:
         raise ValueError(f"config: {error}") from None
     for key in sorted(config):
-        # Kafka heeds the case of names; nobody who writes another one means something else.
-        name = key.lower()
-        reason = _OWNED.get(name) or next(
-            (why for prefix, why in _OWNED_PREFIXES.items() if name.startswith(prefix)), None
-        )
+        reason = _owner(key)
         if reason is not None:
             raise ValueError(f"config: {key!r} cannot be set here: {reason}")
+
+
+def _owner(key: str) -> str | None:
+    # Kafka heeds the case of names; nobody who writes another one means something else.
+    name = key.lower()
+    return _OWNED.get(name) or next((why for prefix, why in _OWNED_PREFIXES.items() if name.startswith(prefix)), None)
+
+
+def is_owned(key: str) -> bool:
+    """Whether a broker setting is decided by the cluster's other args, so that nobody can set it."""
+    return _owner(key) is not None
 
 
 def controllers(nodes: int) -> int:
