@@ -20,7 +20,8 @@ from kafka_platform.free_maps import check_annotations, check_jvm_options, check
 from kafka_platform.gateway_model import checked
 from kafka_platform.model import NODE_PORTS, Defaults, Resources
 from kafka_platform.names import LONGEST_NAME, check_label, check_object_labels, check_subdomain, is_label_key
-from kafka_platform.units import bytes_per_second, milliseconds, quantity
+from kafka_platform.ranges import check_ranges, within
+from kafka_platform.units import LONGEST_DAYS, bytes_per_second, milliseconds, quantity, volume
 
 STRIMZI_VERSION = "1.2.0"
 """The release of Strimzi whose custom resources these are."""
@@ -33,6 +34,8 @@ MOST_CONTROLLERS = 7
 """More voters make every change of the metadata slower and none of them safer."""
 MOST_HEAP = Decimal("0.8")
 """Share of a node's memory: the rest is Java's own, for threads, code and buffers, and Kubernetes ends a pod that takes more."""
+MOST_NODES = 900
+"""Nodes of one Kafka: as many numbers as brokers can have."""
 LEAST_PORT, MOST_PORT = 9092, 65535
 """Ports that Strimzi leaves to listeners."""
 TAKEN_PORTS = {9092: "the internal listener", 9093: "the listener for certificates", 9404: "the metrics", 9999: "JMX"}
@@ -103,7 +106,7 @@ _OWNED = {
 _GOAL = re.compile(r"[A-Za-z][A-Za-z0-9.$]*")
 _PRINCIPAL = re.compile(r"[^;\s]+")
 _CRON_FIELD = re.compile(r"[0-9A-Za-z*?/,#-]+")
-_HEAP = re.compile(r"[0-9]+[mMgG]")
+_HEAP = re.compile(r"[0-9]{1,8}[mMgG]")
 _PERCENT = re.compile(r"(\d{1,2})%")
 _JAVA_CLASS = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)+")
 
@@ -180,7 +183,7 @@ class Volume:
 
 
 def _check_volume(size: str) -> None:
-    if quantity(size) < 2**30:
+    if volume(size) < 2**30:
         raise ValueError(f"{size} is too little, one segment of a log is 1Gi: use at least 1Gi")
 
 
@@ -238,7 +241,7 @@ class Pool:
 
     roles: Sequence[Role]
     """What its nodes do: `controller`, `broker`, or both."""
-    nodes: int
+    nodes: int = within(1, MOST_NODES)
     """How many there are. Brokers can be added, and removed where the cluster moves their records; controllers stay."""
     storage: str | None = None
     """The one volume of each node, such as `1Ti`; can grow where the storage class allows it, never shrink. Needed
@@ -267,8 +270,7 @@ class Pool:
             raise ValueError("roles: none are given: write [broker], [controller] or both")
         if len(set(self.roles)) != len(self.roles):
             raise ValueError("roles: one stands there twice: keep one")
-        if self.nodes < 1:
-            raise ValueError(f"nodes: {self.nodes} is out of range: use at least 1")
+        check_ranges(self)
         if (self.storage is None) == (not self.volumes):
             what = "volumes are given too: keep one of them" if self.volumes else "missing: write a size such as 100Gi"
             raise ValueError(f"storage: {what}")
@@ -602,14 +604,13 @@ class Authorities:
     given: bool = False
     """Whether they are yours: the Secrets `<name>-cluster-ca`, `<name>-cluster-ca-cert`, `<name>-clients-ca` and
     `<name>-clients-ca-cert` are there then, as Strimzi describes them. Default: Strimzi makes and renews them."""
-    validity_days: int = 365
+    validity_days: int = within(2, LONGEST_DAYS, default=365)
     """How long a certificate is valid. Default 365."""
-    renewal_days: int = 30
+    renewal_days: int = within(1, LONGEST_DAYS - 1, default=30)
     """How many days before its end a certificate is made anew. Default 30."""
 
     def __post_init__(self) -> None:
-        if self.validity_days < 2:
-            raise ValueError(f"validity_days: {self.validity_days} is out of range: use at least 2")
+        check_ranges(self)
         if not 1 <= self.renewal_days < self.validity_days:
             raise ValueError(
                 f"renewal_days: {self.renewal_days} is out of range: use 1 to {self.validity_days - 1}, "
@@ -751,6 +752,8 @@ class StrimziKafka:
                 raise ValueError(f"pools: {name!r} is too long for a pool's name: use up to 20 characters")
         if not self.brokers:
             raise ValueError("pools: no node holds records: write a pool with the role broker")
+        if self.brokers > MOST_NODES:
+            raise ValueError(f"pools: {self.brokers} brokers are out of range: use up to {MOST_NODES}")
         if not self.controllers:
             raise ValueError("pools: no node votes on the metadata: write a pool with the role controller")
         if self.controllers % 2 == 0:

@@ -14,8 +14,9 @@ from kafka_platform.free_maps import check_lines, check_settings, check_text, ch
 from kafka_platform.gateway_model import checked
 from kafka_platform.model import Acl, User
 from kafka_platform.names import check_group, check_label, check_subdomain, check_topic
+from kafka_platform.ranges import check_ranges, within
 from kafka_platform.scaling_model import MOST_PODS, Scale
-from kafka_platform.units import milliseconds, quantity
+from kafka_platform.units import cores, memory, milliseconds, quantity, volume
 
 _JAVA_CLASS = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)+")
 _PORT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?")
@@ -50,6 +51,8 @@ VARIABLES = frozenset(
 PLATFORM_FOLDER = "/etc/kafka-platform"
 """Where the platform mounts what a client needs."""
 LONGEST_TERMINATION = 3600
+MOST_USER = 2**31 - 1
+"""User ids of Linux, as Kubernetes takes them."""
 
 
 class PartitionBy(Enum):
@@ -175,7 +178,7 @@ class WorkerResources:
         for name in ("cpu", "cpu_limit", "memory"):
             text = getattr(self, name)
             if text is not None:
-                checked(name, quantity, text)
+                checked(name, memory if name == "memory" else cores, text)
         if quantity(self.memory) < 2**24:
             raise ValueError(f"memory: {self.memory} is too little for a program: use at least 16Mi")
         if self.cpu_limit is not None and quantity(self.cpu_limit) < quantity(self.cpu):
@@ -188,13 +191,13 @@ class WorkerProbe:
 
     path: str | None = None
     """Path that is answered by 200, such as `/healthz`, on `port`."""
-    port: int | None = None
+    port: int | None = within(1, 65535, default=None)
     """Port of the path."""
     command: Sequence[str] = ()
     """Command in the container that ends with 0."""
     period: str = "10s"
     """How often it is asked. Default 10s."""
-    failures: int = 3
+    failures: int = within(1, 1000, default=3)
     """Failures in a row that count. Default 3."""
 
     def __post_init__(self) -> None:
@@ -217,8 +220,7 @@ class WorkerProbe:
         checked("period", milliseconds, self.period)
         if not 1000 <= milliseconds(self.period) <= 3_600_000 or milliseconds(self.period) % 1000:
             raise ValueError(f"period: {self.period!r} is out of range: use whole seconds, 1s to 1h")
-        if not 1 <= self.failures <= 1000:
-            raise ValueError(f"failures: {self.failures} is out of range: use 1 to 1000")
+        check_ranges(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -375,7 +377,7 @@ def _check_pods(
             raise ValueError(f"scratch: {path!r} is not a folder: write one such as /tmp")
         if path == PLATFORM_FOLDER or path.startswith(f"{PLATFORM_FOLDER}/"):
             raise ValueError(f"scratch: {path!r} is the platform's: use another folder")
-        checked("scratch", quantity, size)
+        checked("scratch", volume, size)
     for secret in secret_files:
         checked("secret_files", check_subdomain, secret, "Secret name")
     checked("termination", milliseconds, termination)

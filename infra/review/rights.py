@@ -92,7 +92,7 @@ def powers(rights: Iterable[Right]) -> list[str]:
 
 
 def shared_transactions(rights: Mapping[str, Iterable[Right]]) -> list[tuple[str, str, str, str]]:
-    """Pairs of users who may write with the same transactional ids, and so end each other's producers.
+    """Users who may write with the transactional ids of another, and so end its producers: each with one other user.
 
     Returns:
         User, name or prefix, the other user, the other's name or prefix.
@@ -103,14 +103,18 @@ def shared_transactions(rights: Mapping[str, Iterable[Right]]) -> list[tuple[str
         for right in set(of)
         if right.resource == "transactionalId" and right.operation in ("WRITE", "ALL") and not right.denied
     )
-    found: dict[tuple[str, str], tuple[str, str, str, str]] = {}
+    found: dict[str, tuple[str, str, str, str]] = {}
     # Sorted, whatever a prefix covers follows it: the prefixes that are still open lie in a stack.
     above: list[tuple[str, str, str]] = []
     for plain, name, user in prefixes:
         while above and not plain.startswith(above[-1][0]):
             above.pop()
-        for _, other_name, other in above:
-            if other != user and (other_name.endswith("*") or other_name == name):
-                found.setdefault((other, user), (other, other_name, user, name))
-        above.append((plain, name, user))
+        covering = next(
+            (each for each in reversed(above) if each[2] != user and (each[1].endswith("*") or each[1] == name)), None
+        )
+        if covering is not None:
+            found.setdefault(user, (covering[2], covering[1], user, name))
+        # Of those with the same name one is enough to compare with.
+        if not above or above[-1][:2] != (plain, name):
+            above.append((plain, name, user))
     return list(found.values())
