@@ -4,6 +4,7 @@ The volumes are file systems in memory that a pod mounts on a node, so that they
 """
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -20,18 +21,23 @@ NAMESPACE = "fullvol"
 HOST = "fullvol-host"
 CLASS = "fullvol"
 FOLDER = "/var/fullvol"
-SMALL, LARGE = "80m", "400m"
+SMALL, LARGE, LARGEST = "80m", "160m", "400m"
 NODES = range(3)
 WRITE_SECONDS = 900
 DOCS = Path(__file__).parents[2] / "docs" / "operations.md"
 PROGRAM = ("python3", "/programs/ledger.py")
 BROKERS = "app.kubernetes.io/instance=kafka,app.kubernetes.io/component=broker"
+TOPICS = ("first", "second", "short")
+# Compressed, the records of the test would fill nothing.
+LEDGER: dict[str, Any] = {"partitions": 3, "config": {"compression.type": "uncompressed", "segment.bytes": 4_194_304}}
+SHORT = LEDGER | {"retention": "60s", "config": {**LEDGER["config"], "file.delete.delay.ms": 1000}}
+QUICK = {"log.retention.check.interval.ms": 10_000}
+"""How often brokers look for records that have expired; by default every five minutes."""
 PLATFORM: dict[str, Any] = {
     "namespace": NAMESPACE,
-    "kafka": {"nodes": 3, "storage": "1Gi", "storageClass": CLASS, "deletion": "allow"},
-    # Compressed, the records of the test would fill nothing.
-    "topics": {"ledger": {"partitions": 3, "config": {"compression.type": "uncompressed", "segment.bytes": 4194304}}},
-    "tenants": {"test": {"users": {"writer": {"writes": ["ledger"], "reads": ["ledger"], "groups": ["unused"]}}}},
+    "kafka": {"nodes": 3, "storage": "1Gi", "storageClass": CLASS, "deletion": "allow", "config": QUICK},
+    "topics": {"first": LEDGER, "second": LEDGER, "short": SHORT},
+    "tenants": {"test": {"users": {"writer": {"writes": list(TOPICS), "reads": list(TOPICS), "groups": ["unused"]}}}},
 }
 
 
@@ -151,22 +157,24 @@ def full() -> list[int]:
     return [node for node in NODES if message(node).startswith("the volume is full: ")]
 
 
-def filled(writer: "subprocess.Popen[str]") -> dict[str, Any]:
-    """Lets the writer fill the volumes until a majority of the brokers stays down; what it was told to be written."""
-    eventually("two brokers say that their volumes are full", lambda: len(full()) > 1, 300)
-    in_pod(NAMESPACE, "ledger", "touch", "/tmp/stop")
-    return {}
-
-
-def start_writer() -> "subprocess.Popen[str]":
+def start_writer(topic: str) -> "subprocess.Popen[str]":
     in_pod(NAMESPACE, "ledger", "rm", "-f", "/tmp/stop")
-    command = ["kubectl", "-n", NAMESPACE, "exec", "ledger", "--", *PROGRAM, "write", "ledger", str(WRITE_SECONDS)]
+    command = ["kubectl", "-n", NAMESPACE, "exec", "ledger", "--", *PROGRAM, "write", topic, str(WRITE_SECONDS)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def verify(writer: "subprocess.Popen[str]") -> None:
-    written = json.loads(writer.communicate(timeout=600)[0])
-    read = json.loads(in_pod(NAMESPACE, "ledger", *PROGRAM, "verify", "ledger"))
+def stop_writer() -> None:
+    in_pod(NAMESPACE, "ledger", "touch", "/tmp/stop")
+
+
+def fill_until_a_majority_is_down() -> None:
+    eventually("two brokers say that their volumes are full", lambda: len(full()) > 1, 300)
+    stop_writer()
+
+
+def verify(writer: "subprocess.Popen[str]", topic: str) -> None:
+    written = json.loads(writer.communicate(timeout=900)[0])
+    read = json.loads(in_pod(NAMESPACE, "ledger", *PROGRAM, "verify", topic))
     print(f"\nwritten: {written}\nread:    {read}")
     assert written["acknowledged"] > 50_000
     assert (read["lost"], read["duplicated"], read["unread_partitions"]) == (0, 0, 0)
@@ -179,13 +187,42 @@ def blocks() -> list[str]:
 
 
 @pytest.mark.alone
+def test_brokers_whose_records_expire_come_back_by_themselves(stack: Stack, volumes: Volumes) -> None:
+    """What is kept of a volume lets a broker start; retention then makes room."""
+    with start_writer("short") as writer:
+        eventually("a broker says that its volume is full", lambda: bool(full()), 300)
+        stop_writer()
+        eventually("all brokers are ready", all_ready, 300)
+        eventually("retention has made room", lambda: all(volumes.free(name) > 40_000 for name in volumes.names), 300)
+        json.loads(writer.communicate(timeout=900)[0])
+
+
+@pytest.mark.alone
 def test_brokers_whose_volumes_grow_lose_nothing(stack: Stack, volumes: Volumes) -> None:
-    with start_writer() as writer:
-        filled(writer)
+    with start_writer("first") as writer:
+        fill_until_a_majority_is_down()
         stack.write(PLATFORM | {"kafka": {**PLATFORM["kafka"], "storage": "2Gi"}})
         stack.up()
         for node in NODES:
             volumes.grow(f"fullvol-{node}", LARGE)
         subprocess.run(["bash", "-eu", "-c", blocks()[0].replace("-n streaming", f"-n {NAMESPACE}")], check=True)
         eventually("all brokers are ready", all_ready, 300)
-        verify(writer)
+        verify(writer, "first")
+
+
+@pytest.mark.alone
+def test_brokers_whose_volumes_are_copied_to_larger_ones_lose_nothing(stack: Stack, volumes: Volumes) -> None:
+    for node in NODES:
+        volumes.make(f"fullvol-large-{node}", LARGEST, "4Gi")
+    with start_writer("second") as writer:
+        fill_until_a_majority_is_down()
+        variables = {"NAMESPACE": NAMESPACE, "NODES": "3", "SIZE": "4Gi", "CLASS": CLASS}
+        subprocess.run(["bash", "-eu", "-c", blocks()[1]], env=os.environ | variables, check=True)
+        eventually("all brokers are ready", all_ready, 300)
+        verify(writer, "second")
+    assert {get("pvc", f"data-kafka-{node}", NAMESPACE)["spec"]["volumeName"] for node in NODES} == {
+        f"fullvol-large-{node}" for node in NODES
+    }
+    stack.write(PLATFORM | {"kafka": {**PLATFORM["kafka"], "storage": "4Gi"}})
+    stack.up()
+    assert all_ready()
