@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from infra.check import ROOT, STACKS
 from infra.settings import SettingsError
-from infra.settings.stackfile import KEY, parse_yaml
+from infra.settings.stackfile import KEY, parse_yaml, read_text
 
 _STACK_FILE = re.compile(r"stacks/Pulumi\.([A-Za-z0-9][A-Za-z0-9._-]*)\.yaml")
 """What Pulumi takes as the name of a stack; others are no stack files."""
@@ -61,7 +61,7 @@ def stack_files(folder: Path | None = None) -> dict[str, list[str]]:
 
 def _topic_files(file: Path) -> list[str]:
     try:
-        content = parse_yaml(file.read_text(encoding="utf-8"))
+        content = parse_yaml(read_text(file))
         named = content["config"][KEY]["topicFiles"]
     except (OSError, UnicodeDecodeError, SettingsError, KeyError, TypeError):
         return []  # there are none, or `check` says what is wrong with the file

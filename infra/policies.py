@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kafka_platform.broker import BrokerSettings, cluster_properties, render_properties
+from kafka_platform.broker import BrokerSettings, cluster_properties
 from kafka_platform.declarations import topic_declaration, user_declaration
 from kafka_platform.model import Deletion, Engine
+from kafka_platform.properties import java_properties
 from kafka_platform.strimzi_model import broker_config
 
 from infra.settings import Gateway, Kafka, Settings
@@ -62,7 +63,7 @@ def _resources(settings: Settings) -> Iterator[Resource]:
             listeners=kafka.listeners.listeners(),
             config=kafka.config,
         )
-        content = render_properties(cluster_properties(broker, settings.namespace))
+        content = java_properties(cluster_properties(broker, settings.namespace))
         yield _config_map("config", "broker", {"cluster.properties": content})
         requests = {"cpu": kafka.resources.cpu, "memory": kafka.resources.memory}
         yield _workload(
@@ -84,7 +85,10 @@ def _strimzi(kafka: Kafka) -> Iterator[Resource]:
     if listeners.external is not None:
         rendered.append({"name": "external", "type": "external", "tls": True})
     config = broker_config(kafka.strimzi(), kafka.defaults, kafka.config)
-    yield _custom("Kafka", "kafka", {"kafka": {"config": config, "listeners": rendered}})
+    authorization = {"type": "simple", "superUsers": list(kafka.super_users)}
+    yield _custom(
+        "Kafka", "kafka", {"kafka": {"authorization": authorization, "config": config, "listeners": rendered}}
+    )
     for name, pool in kafka.pools.items():
         volumes = [
             {"deleteClaim": kafka.deletion is Deletion.ALLOW, "type": "persistent-claim"} for _ in pool.all_volumes

@@ -12,6 +12,7 @@ from typing import Any
 
 from infra.review.changes import at, items, known, mapping, text
 from infra.review.kafka import RETENTION, RETENTION_SIZE, Topic, User, broker_settings, declarations_in, topic_defaults
+from infra.review.rights import powers, shared_transactions
 from infra.settings.model import Environment
 
 
@@ -158,8 +159,31 @@ def _replication(resource: Resource) -> Iterator[str]:
 
 def _wildcards(resource: Resource) -> Iterator[str]:
     for name, user in _users(resource).items():
-        for kind in sorted({each.resource for each in user.rights if each.name == "*" and not each.denied}):
-            yield f"user {name}: may use every {kind}: name them, or write a prefix such as {name}-*"
+        found = {(each.resource, each.name) for each in user.rights if each.any_name}
+        for kind, pattern in sorted(found):
+            which = f"every {kind}" if pattern == "*" else f"every {kind} that begins with {pattern[:-1]!r}"
+            yield f"user {name}: may use {which}: name them, or write a prefix such as {name}-*"
+
+
+def _administrators(resource: Resource) -> Iterator[str]:
+    for name, user in _users(resource).items():
+        for power in powers(user.rights):
+            yield f"user {name}: {power}: leave it to the platform, which does so by what is declared"
+    if resource.kind == "Kafka":
+        for name in map(str, items(resource.properties, "spec", "kafka", "authorization", "superUsers")):
+            yield f"user {name}: may do everything: leave kafka.superUsers out, and give it the rights that it needs"
+
+
+def _own_transactions(resources: Sequence[Resource]) -> Iterator[tuple[Resource, str]]:
+    owners = {name: (each, user) for each in resources for name, user in _users(each).items()}
+    rights = {name: user.rights for name, (_, user) in owners.items()}
+    for user, name, other, other_name in shared_transactions(rights):
+        yield (
+            owners[user][0],
+            f"users {user} and {other}: both may use transactional ids of {other_name}"
+            + (f" (by {name})" if name != other_name else "")
+            + f", and would end each other's producers: write a prefix of its own for each, such as {other}-*",
+        )
 
 
 def _quotas(resource: Resource) -> Iterator[str]:
@@ -344,6 +368,23 @@ RULES: tuple[Rule, ...] = (
         staging=_MANDATORY,
         prod=_MANDATORY,
         check=_each(_wildcards),
+    ),
+    Rule(
+        name="no-administrator-rights",
+        reason="Who may change rights, settings or internal topics may do everything, whatever else its declaration says.",
+        dev=_ADVISORY,
+        staging=_MANDATORY,
+        prod=_MANDATORY,
+        check=_each(_administrators),
+    ),
+    Rule(
+        name="own-transactions",
+        reason="Kafka ends a producer when another one begins with its transactional id: two users with the same ids stop each other.",
+        dev=_ADVISORY,
+        staging=_ADVISORY,
+        prod=_MANDATORY,
+        check=_own_transactions,
+        together=True,
     ),
     Rule(
         name="tenant-quotas",

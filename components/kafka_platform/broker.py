@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 
+from kafka_platform.free_maps import check_settings
 from kafka_platform.model import Defaults, Listeners
+from kafka_platform.properties import java_properties
 from kafka_platform.units import milliseconds
 
 REPLICATION_PORT = 9091
@@ -44,16 +46,39 @@ _OWNED = {
     "transaction.state.log.min.isr": "write defaults.min_insync_replicas",
     "transaction.state.log.replication.factor": "write defaults.replicas",
 }
-_OWNED_PREFIXES = ("listener.", "sasl.", "security.inter.broker", "ssl.")
+_OWNED_PREFIXES = {
+    "authorizer.": "it is always Kafka's standard authorizer",
+    "config.providers": "it would read files and classes into settings that everybody may see",
+    "delegation.token.": "tokens would be a second way to log in, and their key would stand readable in a ConfigMap",
+    "listener.": "write listeners",
+    "principal.builder.": "a client is always the user that it logs in as",
+    "sasl.": "write listeners",
+    "security.": "write listeners",
+    "ssl.": "write listeners",
+}
 
 
 def check_config(config: Mapping[str, str]) -> None:
-    """Raises for a broker setting that the cluster's other args decide."""
+    """Raises for what is no broker setting, and for one that the cluster's other args decide."""
+    try:
+        check_settings(config)
+    except ValueError as error:
+        raise ValueError(f"config: {error}") from None
     for key in sorted(config):
-        if key in _OWNED:
-            raise ValueError(f"config: {key!r} cannot be set here: {_OWNED[key]}")
-        if key.startswith(_OWNED_PREFIXES):
-            raise ValueError(f"config: {key!r} cannot be set here: write listeners")
+        reason = _owner(key)
+        if reason is not None:
+            raise ValueError(f"config: {key!r} cannot be set here: {reason}")
+
+
+def _owner(key: str) -> str | None:
+    # Kafka heeds the case of names; nobody who writes another one means something else.
+    name = key.lower()
+    return _OWNED.get(name) or next((why for prefix, why in _OWNED_PREFIXES.items() if name.startswith(prefix)), None)
+
+
+def is_owned(key: str) -> bool:
+    """Whether a broker setting is decided by the cluster's other args, so that nobody can set it."""
+    return _owner(key) is not None
 
 
 def controllers(nodes: int) -> int:
@@ -70,6 +95,9 @@ class BrokerSettings:
     defaults: Defaults = field(default_factory=Defaults)
     listeners: Listeners = field(default_factory=Listeners)
     config: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_config(self.config)
 
 
 def node_host(settings: BrokerSettings, namespace: str, node: int) -> str:
@@ -168,22 +196,17 @@ def node_properties(settings: BrokerSettings, namespace: str, node: int) -> dict
     }
 
 
-def render_properties(properties: Mapping[str, str]) -> str:
-    """A Java properties file."""
-    return "".join(f"{key}={value}\n" for key, value in properties.items())
-
-
 def broker_files(settings: BrokerSettings, namespace: str, cluster_id: str) -> dict[str, str]:
     """Everything that a node starts from, by file name."""
     scripts = files("kafka_platform") / "scripts"
     rendered = {
         "cluster-id": cluster_id,
-        "cluster.properties": render_properties(cluster_properties(settings, namespace)),
+        "cluster.properties": java_properties(cluster_properties(settings, namespace)),
         "log4j2.yaml": (scripts / "log4j2.yaml").read_text(encoding="utf-8"),
         "start.sh": (scripts / "start.sh").read_text(encoding="utf-8"),
     }
     for node in range(settings.nodes):
-        rendered[f"node-{node}.properties"] = render_properties(node_properties(settings, namespace, node))
+        rendered[f"node-{node}.properties"] = java_properties(node_properties(settings, namespace, node))
     return rendered
 
 

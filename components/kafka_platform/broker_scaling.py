@@ -9,11 +9,10 @@ from dataclasses import dataclass
 
 from kafka_platform.gateway_model import checked
 from kafka_platform.names import check_label
-from kafka_platform.strimzi_model import Pool, percent
+from kafka_platform.strimzi_model import MOST_NODES, Pool, percent
 from kafka_platform.units import bytes_per_second, quantity
 
-MOST_BROKERS = 900
-"""As many numbers as brokers can have."""
+MOST_BROKERS = MOST_NODES
 LEAST_BROKERS = 3
 """Three copies of each record are on as many brokers."""
 STEP_SECONDS = 1800

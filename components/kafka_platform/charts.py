@@ -4,6 +4,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from kafka_platform.free_maps import check_values
+from kafka_platform.gateway_model import checked
+
 MOST_REPLICAS = 5
 """One pod of each part works and the others wait: more of them only cost."""
 
@@ -20,6 +23,7 @@ def check_chart(
     """
     if not 1 <= replicas <= MOST_REPLICAS:
         raise ValueError(f"replicas: {replicas} is out of range: use 1 to {MOST_REPLICAS}")
+    checked("values", check_values, values)
     if registry is not None and not _REGISTRY.fullmatch(registry):
         raise ValueError(f"registry: {registry!r} is not a registry: write one such as registry.example.com")
     for key, reason in (owned or {}).items():

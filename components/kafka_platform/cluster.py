@@ -31,8 +31,10 @@ from kafka_platform.model import (
     SecurityProtocol,
 )
 from kafka_platform.names import check_cluster, check_cluster_id, check_label, check_subdomain
+from kafka_platform.ranges import check_range
 from kafka_platform.strimzi_model import (
     KAFKA_VERSIONS,
+    MOST_NODES,
     STRIMZI_VERSION,
     Metrics,
     Pool,
@@ -42,7 +44,7 @@ from kafka_platform.strimzi_model import (
     check_volumes,
 )
 from kafka_platform.strimzi_objects import StrimziSettings
-from kafka_platform.units import quantity
+from kafka_platform.units import volume
 
 KAFKA_VERSION = "4.3.1"
 RUNTIME_IMAGE = "ghcr.io/kafka-platform/runtime:0.1.0"
@@ -169,10 +171,9 @@ class KafkaClusterArgs(Args):
         check_strimzi_config(self.config)
 
     def _check_embedded(self) -> None:
-        if self.nodes < 1:
-            raise ValueError(f"nodes: {self.nodes} is out of range: use at least 1")
+        check_range("nodes", self.nodes, 1, MOST_NODES)
         try:
-            size = quantity(self.storage)
+            size = volume(self.storage)
         except ValueError as error:
             raise ValueError(f"storage: {error}") from None
         if size < 2**20:

@@ -9,12 +9,16 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kafka_platform.free_maps import check_annotations
 from kafka_platform.model import NODE_PORTS
 from kafka_platform.names import check_label, check_subdomain
-from kafka_platform.units import milliseconds, quantity, size_bytes
+from kafka_platform.ranges import check_range
+from kafka_platform.units import cores, memory, milliseconds, quantity, size_bytes
 
 MOST_PODS = 200
 """Most pods of one gateway: each has connections of its own to every broker for every caller."""
+MOST_COUNT = 1_000_000
+"""Most of anything that a limit counts: beyond it a number bounds nothing in one pod."""
 BODIES_SHARE = 2
 """Bodies may take one part in so many of a pod's memory: what becomes of them while they are handled takes as much."""
 
@@ -52,8 +56,7 @@ class HttpGatewayPods:
         if not 1 <= self.cpu_percent <= 100:
             raise ValueError(f"cpu_percent: {self.cpu_percent} is out of range: use 1 to 100")
         if self.requests_in_flight is not None:
-            if self.requests_in_flight < 1:
-                raise ValueError(f"requests_in_flight: {self.requests_in_flight} is out of range: use at least 1")
+            check_range("requests_in_flight", self.requests_in_flight, 1, MOST_COUNT)
             if not self.scales:
                 raise ValueError("requests_in_flight: the number of pods is fixed: write max too, or leave this out")
 
@@ -82,7 +85,7 @@ class HttpGatewayResources:
         for name in ("cpu", "cpu_limit", "memory"):
             text = getattr(self, name)
             if text is not None:
-                checked(name, quantity, text)
+                checked(name, memory if name == "memory" else cores, text)
         if quantity(self.memory) < _LEAST_MEMORY:
             raise ValueError(f"memory: {self.memory} is too little for a gateway: use at least 256Mi")
         if self.cpu_limit is not None and quantity(self.cpu_limit) < quantity(self.cpu):
@@ -134,8 +137,7 @@ class HttpGatewayLimits:
             "callers",
         ):
             count = getattr(self, name)
-            if count < 1:
-                raise ValueError(f"{name}: {count} is out of range: use at least 1")
+            check_range(name, count, 1, MOST_COUNT)
         for name in ("body", "bodies"):
             text = getattr(self, name)
             checked(name, size_bytes, text)
@@ -242,6 +244,7 @@ class LoadBalancerExposure:
             raise ValueError(f"port: {self.port} is out of range: use 1 to 65535")
         if self.host is not None:
             checked("host", check_subdomain, self.host, "host name")
+        checked("annotations", check_annotations, self.annotations)
         for network in self.source_ranges:
             try:
                 ipaddress.ip_network(network)
@@ -270,6 +273,7 @@ class GatewayApiExposure:
 
     def __post_init__(self) -> None:
         checked("host", check_subdomain, self.host, "host name")
+        checked("annotations", check_annotations, self.annotations)
         if (self.gateway_class is None) == (self.gateway is None):
             what = "gateway is given too: keep one of them" if self.gateway else "missing: write one, or gateway"
             raise ValueError(f"gateway_class: {what}")
@@ -309,6 +313,7 @@ class IngressExposure:
     def __post_init__(self) -> None:
         checked("host", check_subdomain, self.host, "host name")
         checked("ingress_class", check_subdomain, self.ingress_class, "IngressClass name")
+        checked("annotations", check_annotations, self.annotations)
         if self.certificate is not None:
             _check_certificate(self.certificate)
 

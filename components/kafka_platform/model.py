@@ -8,11 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from kafka_platform.free_maps import check_annotations, check_settings
 from kafka_platform.names import check_label, check_pattern, check_subdomain
-from kafka_platform.units import bytes_per_second, milliseconds, quantity, size_bytes
+from kafka_platform.ranges import MOST_REPLICAS, MOST_VERSIONS, check_ranges, within
+from kafka_platform.units import bytes_per_second, cores, memory, milliseconds, quantity, size_bytes
 
 MAX_PARTITIONS = 10_000
 """Most partitions of one topic: beyond it the controller's metadata operations take minutes, and it is nearly always a typing error."""
+
+
+MAX_MESSAGE_BYTES = 2**31 - 1
+"""Bytes of a batch: Kafka counts them in 32 bits."""
 
 
 class Engine(Enum):
@@ -125,6 +131,10 @@ class LoadBalancers:
             raise _field("host", error) from None
         if not 1 <= self.port <= 65535:
             raise ValueError(f"port: {self.port} is out of range: use 1 to 65535")
+        try:
+            check_annotations(self.annotations)
+        except ValueError as error:
+            raise _field("annotations", error) from None
 
     def address(self, node: int) -> tuple[str, int]:
         """Host and port that clients outside use for this node."""
@@ -193,7 +203,7 @@ class Resources:
             text = getattr(self, name)
             if text is not None:
                 try:
-                    quantity(text)
+                    (memory if name == "memory" else cores)(text)
                 except ValueError as error:
                     raise _field(name, error) from None
         if quantity(self.memory) < _LEAST_MEMORY:
@@ -206,18 +216,15 @@ class Resources:
 class Defaults:
     """What topics get that do not say otherwise."""
 
-    replicas: int | None = None
+    replicas: int | None = within(1, MOST_REPLICAS, default=None)
     """Copies of each record. Default: 1 on one node, 2 on two, otherwise 3."""
-    min_insync_replicas: int | None = None
+    min_insync_replicas: int | None = within(1, MOST_REPLICAS, default=None)
     """Copies that must have a record before `acks=all` is answered. Default: one less than `replicas`, at least 1."""
     retention: str = "7d"
     """How long records are kept, such as `7d`, or `forever`. Default 7d."""
 
     def __post_init__(self) -> None:
-        for name in ("replicas", "min_insync_replicas"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name}: {value} is out of range: use at least 1")
+        check_ranges(self)
         try:
             milliseconds(self.retention)
         except ValueError as error:
@@ -261,11 +268,11 @@ _TYPED_TOPIC_CONFIG = {
 class Topic:
     """A topic. What is left out follows the cluster's defaults."""
 
-    partitions: int = 1
+    partitions: int = within(1, MAX_PARTITIONS, default=1)
     """How many partitions; can grow, never shrink. Default 1."""
     replicas: int | None = None
     """Copies of each record, at most the number of brokers; fixed once the topic exists. Default: the cluster's."""
-    min_insync_replicas: int | None = None
+    min_insync_replicas: int | None = within(1, MOST_REPLICAS, default=None)
     """Copies that must have a record before `acks=all` is answered; less than `replicas`. Default: the cluster's."""
     retention: str | None = None
     """How long records are kept, such as `7d`, or `forever`. Default: the cluster's."""
@@ -281,14 +288,11 @@ class Topic:
     """Whether records go when the declaration is removed. Default: they are kept."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.partitions <= MAX_PARTITIONS:
-            raise ValueError(f"partitions: {self.partitions} is out of range: use 1 to {MAX_PARTITIONS}")
-        if self.replicas is not None and not 1 <= self.replicas <= 32767:
+        check_ranges(self)
+        if self.replicas is not None and not 1 <= self.replicas <= MOST_REPLICAS:
             raise ValueError(
                 f"replicas: {self.replicas} is out of range: use at least 1, and at most the number of brokers"
             )
-        if self.min_insync_replicas is not None and self.min_insync_replicas < 1:
-            raise ValueError(f"min_insync_replicas: {self.min_insync_replicas} is out of range: use at least 1")
         for name, parse in (
             ("retention", milliseconds),
             ("retention_size", size_bytes),
@@ -300,6 +304,12 @@ class Topic:
                     parse(text)
                 except ValueError as error:
                     raise _field(name, error) from None
+        if self.max_message_size is not None and not 0 <= size_bytes(self.max_message_size) <= MAX_MESSAGE_BYTES:
+            raise ValueError(f"max_message_size: {self.max_message_size!r} is out of range: use up to 2047Mi")
+        try:
+            check_settings(self.config)
+        except ValueError as error:
+            raise _field("config", error) from None
         for key in self.config:
             if key in _TYPED_TOPIC_CONFIG:
                 raise ValueError(f"config: {key!r} has a field of its own: write {_TYPED_TOPIC_CONFIG[key]}")
@@ -330,9 +340,9 @@ class Quotas:
     """Bytes a second written to each broker, such as `20MB/s`. Default: no limit."""
     consume: str | None = None
     """Bytes a second read from each broker, such as `50MB/s`. Default: no limit."""
-    request_percentage: float | None = None
+    request_percentage: float | None = within(0.01, 100_000, default=None)
     """Share of one broker's request threads in percent; 100 is one whole thread. Default: no limit."""
-    controller_mutations: float | None = None
+    controller_mutations: float | None = within(0.01, 1_000_000, default=None)
     """Topic and partition changes a second. Default: no limit."""
 
     def __post_init__(self) -> None:
@@ -343,10 +353,7 @@ class Quotas:
                     bytes_per_second(text)
                 except ValueError as error:
                     raise _field(name, error) from None
-        for name in ("request_percentage", "controller_mutations"):
-            value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise ValueError(f"{name}: {value} is out of range: use more than 0, or leave it out for no limit")
+        check_ranges(self)
 
     def kafka_quotas(self) -> dict[str, float]:
         """The quotas by Kafka's names; what is left out is not there."""
@@ -442,7 +449,7 @@ class User:
     """Limits. Default: none."""
     namespace: str | None = None
     """Namespace that its Secret is delivered to. Default: the cluster's."""
-    password_version: int = 1
+    password_version: int = within(1, MOST_VERSIONS, default=1)
     """Raise it by one to have a new password made. Default 1."""
     auth: Login = Login.SCRAM
     """How it proves who it is. Default: by a password."""
@@ -459,8 +466,7 @@ class User:
                 check_label(self.namespace, "namespace")
             except ValueError as error:
                 raise _field("namespace", error) from None
-        if self.password_version < 1:
-            raise ValueError(f"password_version: {self.password_version} is out of range: use 1 or more")
+        check_ranges(self)
 
     def all_acls(self) -> list[Acl]:
         """Everything the user may do, as ACLs with no resource named twice, in a stable order."""

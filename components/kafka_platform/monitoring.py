@@ -9,10 +9,11 @@ from kafka_platform import monitoring_objects as objects
 from kafka_platform.alerts import Watched
 from kafka_platform.args import Args
 from kafka_platform.connection import KafkaConnection
+from kafka_platform.free_maps import check_labels
 from kafka_platform.gateway_model import checked
 from kafka_platform.kubernetes import place
 from kafka_platform.model import Engine
-from kafka_platform.names import check_object_labels, check_service_name
+from kafka_platform.names import check_service_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,7 @@ class MonitoringArgs(Args):
     platform's own."""
 
     def __post_init__(self) -> None:
-        checked("labels", check_object_labels, self.labels)
+        checked("labels", check_labels, self.labels)
 
 
 class Monitoring(pulumi.ComponentResource):

@@ -11,7 +11,7 @@ _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 # RFC 1123 label and subdomain, as the API server checks them.
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
-_OBJECT_LABEL = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_OBJECT_LABEL = re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
 # org.apache.kafka.common.Uuid: 16 bytes in base64url without padding.
 _CLUSTER_ID = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -20,6 +20,8 @@ _CLUSTER_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 RESERVED_TOPIC_PREFIXES = ("__", "_kafka-platform")
 RESERVED_USERS = frozenset({"admin", "broker", "ANONYMOUS"})
 
+LONGEST_NAME = 249
+"""Characters of the name of a topic (Kafka's bound), of a group or of a transactional id (this platform's)."""
 LONGEST_CERTIFICATE_NAME = 64
 """A certificate's common name has 64 characters at most (X.520)."""
 
@@ -126,7 +128,22 @@ def check_cluster_id(cluster_id: str) -> None:
 
 def check_pattern(pattern: str) -> None:
     """Raises unless `pattern` is a topic, group or transaction name, or a prefix of one that ends in `*`."""
-    if not pattern or "*" in pattern.removesuffix("*") or any(character.isspace() for character in pattern):
+    if not pattern or "*" in pattern.removesuffix("*") or not _is_name(pattern):
         raise ValueError(
             f"{pattern!r} is not a name or prefix: write a name such as orders, or a prefix such as orders-*"
         )
+    if len(pattern) > LONGEST_NAME:
+        raise ValueError(f"{pattern[:60] + '...'!r} has {len(pattern):,} characters: use up to {LONGEST_NAME}")
+
+
+def check_group(group: str) -> None:
+    """Raises unless `group` is the name of a consumer group."""
+    if not group or "*" in group or not _is_name(group):
+        raise ValueError(f"{group!r} is not a consumer group: write a name such as fraud-check")
+    if len(group) > LONGEST_NAME:
+        raise ValueError(f"{group[:60] + '...'!r} has {len(group):,} characters: use up to {LONGEST_NAME}")
+
+
+def _is_name(text: str) -> bool:
+    """Whether it has only printable characters and no blanks."""
+    return text.isprintable() and not any(character.isspace() for character in text)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from kafka_platform.gateway_model import checked, seconds
 from kafka_platform.model import Quotas, Topic, User
 from kafka_platform.names import check_label
-from kafka_platform.units import milliseconds, quantity
+from kafka_platform.units import cores, memory, milliseconds, quantity
 
 LATENCY_PROBE = "latency-probe"
 """Name of its topic and user, and of its Deployment in a stack."""
@@ -51,7 +51,7 @@ class LatencyProbeResources:
         for name in ("cpu", "cpu_limit", "memory"):
             text = getattr(self, name)
             if text is not None:
-                checked(name, quantity, text)
+                checked(name, memory if name == "memory" else cores, text)
         if quantity(self.memory) < _LEAST_MEMORY:
             raise ValueError(f"memory: {self.memory} is too little for a probe: use at least 128Mi")
         if self.cpu_limit is not None and quantity(self.cpu_limit) < quantity(self.cpu):

@@ -6,7 +6,7 @@ from typing import Any
 from kafka_platform.charts import check_chart, definitions_kept, merged
 from kafka_platform.gateway_model import checked
 from kafka_platform.names import check_subdomain
-from kafka_platform.units import milliseconds, quantity
+from kafka_platform.units import milliseconds, quantity, volume
 
 PROMETHEUS_STACK_VERSION = "88.5.3"
 """The Helm chart of this release."""
@@ -47,7 +47,7 @@ def _check_retention(retention: str) -> None:
 
 
 def _check_storage(storage: str) -> None:
-    if quantity(storage) < 2**30:
+    if volume(storage) < 2**30:
         raise ValueError(f"{storage} is too little for metrics: use at least 1Gi, such as 50Gi")
 
 

@@ -13,11 +13,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from kafka_platform.free_maps import check_lines, check_text
 from kafka_platform.gateway_model import checked
 from kafka_platform.model import Acl, AclResource, Operation, User
 from kafka_platform.names import check_subdomain
+from kafka_platform.ranges import check_ranges, within
 from kafka_platform.units import milliseconds
 
+MOST_NUMBER = 1_000_000_000_000
+"""Records, or whatever a query counts: more than any group lags behind."""
+LEAST_NUMBER = 0.000001
 MOST_PODS = 1000
 """Most pods of one workload: beyond it a number is nearly always a typing error."""
 SCALE_DOWN_PERIOD_SECONDS = 60
@@ -75,9 +80,9 @@ class PrometheusScale:
     """Address of the Prometheus, such as `http://prometheus.monitoring.svc:9090`."""
     query: str
     """PromQL with one value, such as `sum(rate(orders_received_total[1m]))`."""
-    per_pod: float
+    per_pod: float = within(LEAST_NUMBER, MOST_NUMBER)
     """How much of that value one pod handles."""
-    activation: float = 0
+    activation: float = within(0, MOST_NUMBER, default=0)
     """With `min: 0`: what the value must be above for the first pod. Default 0."""
     bearer_secret: str | None = None
     """Secret (in the workload's namespace) whose key `token` opens the Prometheus. Default: it asks for none."""
@@ -87,10 +92,9 @@ class PrometheusScale:
             raise ValueError(f"server: {self.server!r} is not an address: write http://prometheus.monitoring.svc:9090")
         if not self.query.strip():
             raise ValueError("query: is empty: write PromQL with one value, such as sum(rate(orders_total[1m]))")
-        if not (math.isfinite(self.per_pod) and self.per_pod > 0):
-            raise ValueError(f"per_pod: {self.per_pod} is out of range: use more than 0")
-        if not (math.isfinite(self.activation) and self.activation >= 0):
-            raise ValueError(f"activation: {self.activation} is out of range: use 0 or more")
+        checked("query", check_lines, self.query, "PromQL")
+        checked("server", check_text, self.server, "an address")
+        check_ranges(self)
         if self.bearer_secret is not None:
             checked("bearer_secret", check_subdomain, self.bearer_secret, "Secret name")
 
@@ -136,13 +140,13 @@ class Scale:
     a pod to start."""
     max: int | None = None
     """Most pods. Default: as many as there are partitions to read; more would have nothing to do."""
-    records_per_second_per_pod: float | None = None
+    records_per_second_per_pod: float | None = within(LEAST_NUMBER, MOST_NUMBER, default=None)
     """By lag: records that one pod handles in a second. Measure it: this is a decision about the hardware."""
     acceptable_delay: str | None = None
     """By lag: how long a record may wait, such as `10s`. This is a decision about the service."""
-    lag_threshold: int | None = None
+    lag_threshold: int | None = within(1, MOST_NUMBER, default=None)
     """By lag: records that may wait for each pod. Default: the product of the two."""
-    activation_lag: int = 0
+    activation_lag: int = within(0, MOST_NUMBER, default=0)
     """With `min: 0`: the first pod starts when more records wait than this. Default 0. A topic written in transactions
     counts a record for each partition that nobody ever reads (the transaction's end): give it as many as it has
     partitions, otherwise it never goes to zero. That many real records may then wait too."""
@@ -181,6 +185,7 @@ class Scale:
     Default: `min`, or 1."""
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         if not 0 <= self.min <= MOST_PODS:
             raise ValueError(f"min: {self.min} is out of range: use 0 to {MOST_PODS}")
         least = max(self.min, 1)
@@ -217,15 +222,11 @@ class Scale:
 
     def _check_lag(self) -> None:
         rate, delay = self.records_per_second_per_pod, self.acceptable_delay
-        if rate is not None and not (math.isfinite(rate) and rate > 0):
-            raise ValueError(f"records_per_second_per_pod: {rate} is out of range: use more than 0")
         if delay is not None:
             checked("acceptable_delay", milliseconds, delay)
             if milliseconds(delay) < 1:
                 raise ValueError(f"acceptable_delay: {delay!r} is not a time to wait: write a duration such as 10s")
         if self.lag_threshold is not None:
-            if self.lag_threshold < 1:
-                raise ValueError(f"lag_threshold: {self.lag_threshold} is out of range: use at least 1")
             if rate is not None or delay is not None:
                 raise ValueError(
                     "lag_threshold: is what records_per_second_per_pod and acceptable_delay give: keep it, or those two"
@@ -238,8 +239,6 @@ class Scale:
                 if getattr(self, name):
                     raise ValueError(f"{name}: lag does not decide here: remove it, or write acceptable_delay")
             return
-        if self.activation_lag < 0:
-            raise ValueError(f"activation_lag: {self.activation_lag} is out of range: use 0 or more")
         if self.activation_lag and self.min > 0:
             raise ValueError(f"activation_lag: there are always {self.min} pods (min): write min 0, or remove it")
         if self.only_lagging_partitions and self.allow_idle:

@@ -7,6 +7,7 @@ import pulumi
 
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.kubernetes import Manifest, metadata
+from kafka_platform.properties import jaas_text, java_properties, option_lines
 
 CA_FILE = "/etc/kafka-platform/ca/ca.crt"
 """Where client.properties expects the authority to trust; mount the connection's `ca_secret` there."""
@@ -89,7 +90,7 @@ def certificate_files(*, username: str, certificate: str, key: str, bootstrap_se
     }
     return {
         "bootstrap-servers": bootstrap_servers,
-        "client.properties": _lines(properties),
+        "client.properties": java_properties(properties),
         "security-protocol": "SSL",
         "user.crt": certificate,
         "user.key": key,
@@ -137,7 +138,8 @@ def client_files(
         "bootstrap.servers": bootstrap_servers,
         "security.protocol": security_protocol,
         "sasl.mechanism": sasl_mechanism,
-        "sasl.jaas.config": f'{LOGIN_MODULES[sasl_mechanism]} required username="{username}" password="{password}";',
+        "sasl.jaas.config": f"{LOGIN_MODULES[sasl_mechanism]} required username={jaas_text(username)} "
+        f"password={jaas_text(password)};",
     }
     librdkafka = {
         "bootstrap.servers": bootstrap_servers,
@@ -151,17 +153,13 @@ def client_files(
         librdkafka["ssl.ca.location"] = CA_FILE
     return {
         "bootstrap-servers": bootstrap_servers,
-        "client.properties": _lines(properties),
-        "librdkafka.conf": _lines(librdkafka),
+        "client.properties": java_properties(properties),
+        "librdkafka.conf": option_lines(librdkafka),
         "password": password,
         "sasl-mechanism": sasl_mechanism,
         "security-protocol": security_protocol,
         "username": username,
     }
-
-
-def _lines(options: Mapping[str, str]) -> str:
-    return "".join(f"{key}={value}\n" for key, value in options.items())
 
 
 def encode(data: Mapping[str, str]) -> dict[str, str]:

@@ -16,10 +16,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 
+from kafka_platform.free_maps import check_annotations, check_jvm_options, check_settings, check_text
 from kafka_platform.gateway_model import checked
 from kafka_platform.model import NODE_PORTS, Defaults, Resources
-from kafka_platform.names import check_label, check_subdomain, is_label_key
-from kafka_platform.units import bytes_per_second, milliseconds, quantity
+from kafka_platform.names import LONGEST_NAME, check_label, check_object_labels, check_subdomain, is_label_key
+from kafka_platform.ranges import check_ranges, within
+from kafka_platform.units import LONGEST_DAYS, bytes_per_second, milliseconds, quantity, volume
 
 STRIMZI_VERSION = "1.2.0"
 """The release of Strimzi whose custom resources these are."""
@@ -32,6 +34,8 @@ MOST_CONTROLLERS = 7
 """More voters make every change of the metadata slower and none of them safer."""
 MOST_HEAP = Decimal("0.8")
 """Share of a node's memory: the rest is Java's own, for threads, code and buffers, and Kubernetes ends a pod that takes more."""
+MOST_NODES = 900
+"""Nodes of one Kafka: as many numbers as brokers can have."""
 LEAST_PORT, MOST_PORT = 9092, 65535
 """Ports that Strimzi leaves to listeners."""
 TAKEN_PORTS = {9092: "the internal listener", 9093: "the listener for certificates", 9404: "the metrics", 9999: "JMX"}
@@ -86,6 +90,7 @@ _OWNED = {
     "allow.everyone.if.no.acl.found": "access is denied by default: declare users' rights in KafkaResources",
     "auto.create.topics.enable": "topics that appear by themselves race with the declared ones: declare them in KafkaResources",
     "default.replication.factor": "write defaults.replicas",
+    "early.start.listeners": "write listeners",
     "log.retention.hours": "write defaults.retention",
     "log.retention.minutes": "write defaults.retention",
     "log.retention.ms": "write defaults.retention",
@@ -98,17 +103,21 @@ _OWNED = {
     "transaction.state.log.replication.factor": "write defaults.replicas",
 }
 
-_HEAP = re.compile(r"[0-9]+[mMgG]")
+_GOAL = re.compile(r"[A-Za-z][A-Za-z0-9.$]*")
+_PRINCIPAL = re.compile(r"[^;\s]+")
+_CRON_FIELD = re.compile(r"[0-9A-Za-z*?/,#-]+")
+_HEAP = re.compile(r"[0-9]{1,8}[mMgG]")
 _PERCENT = re.compile(r"(\d{1,2})%")
 _JAVA_CLASS = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)+")
 
 
 def check_strimzi_config(config: Mapping[str, str]) -> None:
     """Raises for a broker setting that the cluster's other args decide, or that Strimzi would leave out."""
+    checked("config", check_settings, config)
     for key in sorted(config):
-        if key in _OWNED:
-            raise ValueError(f"config: {key!r} cannot be set here: {_OWNED[key]}")
-        if key.startswith(_FORBIDDEN_PREFIXES) and key not in _ALLOWED:
+        if key.lower() in _OWNED:
+            raise ValueError(f"config: {key!r} cannot be set here: {_OWNED[key.lower()]}")
+        if key.lower().startswith(_FORBIDDEN_PREFIXES) and key not in _ALLOWED:
             raise ValueError(f"config: {key!r} cannot be set here: Strimzi decides on it and would leave it out")
 
 
@@ -118,6 +127,13 @@ def percent(text: str) -> int:
     if match is None or not int(match[1]):
         raise ValueError(f"{text!r} is not a share: write 1% to 99%, such as 70%")
     return int(match[1])
+
+
+def check_principal(name: str) -> None:
+    """Raises unless `name` is one user, or `CN=<name>`: brokers take a list of users with semicolons."""
+    check_text(name, "a user", LONGEST_NAME)
+    if not _PRINCIPAL.fullmatch(name) or name in ("*", "ANONYMOUS"):
+        raise ValueError(f"{name!r} is not a user: write one name, or CN=<name> for one with a certificate")
 
 
 class Role(Enum):
@@ -167,7 +183,7 @@ class Volume:
 
 
 def _check_volume(size: str) -> None:
-    if quantity(size) < 2**30:
+    if volume(size) < 2**30:
         raise ValueError(f"{size} is too little, one segment of a log is 1Gi: use at least 1Gi")
 
 
@@ -183,6 +199,7 @@ class Jvm:
     def __post_init__(self) -> None:
         if self.heap is not None and not _HEAP.fullmatch(self.heap):
             raise ValueError(f"heap: {self.heap!r} is not a heap of Java: write a number with m or g, such as 4g")
+        checked("options", check_jvm_options, self.options)
 
     @property
     def heap_megabytes(self) -> int:
@@ -214,6 +231,8 @@ class Toleration:
     def __post_init__(self) -> None:
         if not is_label_key(self.key):
             raise ValueError(f"key: {self.key!r} is not the key of a taint: write one such as dedicated")
+        if self.value is not None:
+            checked("value", check_object_labels, {self.key: self.value})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,7 +241,7 @@ class Pool:
 
     roles: Sequence[Role]
     """What its nodes do: `controller`, `broker`, or both."""
-    nodes: int
+    nodes: int = within(1, MOST_NODES)
     """How many there are. Brokers can be added, and removed where the cluster moves their records; controllers stay."""
     storage: str | None = None
     """The one volume of each node, such as `1Ti`; can grow where the storage class allows it, never shrink. Needed
@@ -251,8 +270,7 @@ class Pool:
             raise ValueError("roles: none are given: write [broker], [controller] or both")
         if len(set(self.roles)) != len(self.roles):
             raise ValueError("roles: one stands there twice: keep one")
-        if self.nodes < 1:
-            raise ValueError(f"nodes: {self.nodes} is out of range: use at least 1")
+        check_ranges(self)
         if (self.storage is None) == (not self.volumes):
             what = "volumes are given too: keep one of them" if self.volumes else "missing: write a size such as 100Gi"
             raise ValueError(f"storage: {what}")
@@ -265,6 +283,7 @@ class Pool:
             raise ValueError(
                 f"spread: {self.spread!r} is not a label of machines: write one such as topology.kubernetes.io/zone"
             )
+        checked("node_labels", check_object_labels, self.node_labels)
         if self.jvm.heap is not None:
             most = int(quantity(self.resources.memory) * MOST_HEAP / 2**20)
             if self.jvm.heap_megabytes > most:
@@ -321,6 +340,15 @@ class CustomAuthentication:
             raise ValueError(
                 "config: nothing is given: write the settings of the listener, such as sasl.enabled.mechanisms"
             )
+        checked("config", check_settings, self.config)
+        for key in sorted(self.config):
+            # io.strimzi.api.kafka.model.kafka.listener.KafkaListenerAuthenticationCustom
+            if key.lower().startswith("ssl.keystore."):
+                raise ValueError(f"config: {key!r} cannot be set here: Strimzi decides on it and would leave it out")
+            if key.lower().startswith("listener.name."):
+                raise ValueError(
+                    f"config: {key!r} cannot be set here: write it without the listener's name, which is put before it"
+                )
         for secret in self.secrets:
             checked("secrets", check_label, secret, "Secret name")
 
@@ -427,6 +455,7 @@ class BrokerLoadBalancers:
 
     def __post_init__(self) -> None:
         _check_bootstrap(self.host, self.bootstrap)
+        checked("annotations", check_annotations, self.annotations)
         for network in self.source_ranges:
             try:
                 ipaddress.ip_network(network)
@@ -493,6 +522,7 @@ class BrokerIngresses:
     def __post_init__(self) -> None:
         _check_bootstrap(self.host, self.bootstrap)
         checked("ingress_class", check_subdomain, self.ingress_class, "IngressClass name")
+        checked("annotations", check_annotations, self.annotations)
 
     @property
     def bootstrap_host(self) -> str:
@@ -574,14 +604,13 @@ class Authorities:
     given: bool = False
     """Whether they are yours: the Secrets `<name>-cluster-ca`, `<name>-cluster-ca-cert`, `<name>-clients-ca` and
     `<name>-clients-ca-cert` are there then, as Strimzi describes them. Default: Strimzi makes and renews them."""
-    validity_days: int = 365
+    validity_days: int = within(2, LONGEST_DAYS, default=365)
     """How long a certificate is valid. Default 365."""
-    renewal_days: int = 30
+    renewal_days: int = within(1, LONGEST_DAYS - 1, default=30)
     """How many days before its end a certificate is made anew. Default 30."""
 
     def __post_init__(self) -> None:
-        if self.validity_days < 2:
-            raise ValueError(f"validity_days: {self.validity_days} is out of range: use at least 2")
+        check_ranges(self)
         if not 1 <= self.renewal_days < self.validity_days:
             raise ValueError(
                 f"renewal_days: {self.renewal_days} is out of range: use 1 to {self.validity_days - 1}, "
@@ -606,6 +635,9 @@ class Balance:
         for name in ("throttle", "network"):
             if getattr(self, name) is not None:
                 checked(name, bytes_per_second, getattr(self, name))
+        for goal in self.goals:
+            if not _GOAL.fullmatch(goal):
+                raise ValueError(f"goals: {goal!r} is not a goal of Cruise Control: write one such as RackAwareGoal")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -627,6 +659,8 @@ class ClusterQuotas:
                 checked(name, bytes_per_second, getattr(self, name))
         if self.least_free is not None:
             checked("least_free", percent, self.least_free)
+        for user in self.except_users:
+            checked("except_users", check_principal, user)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -645,6 +679,8 @@ class TieredStorage:
             raise ValueError(f"class_name: {self.class_name!r} is not a Java class: write it with its package")
         if not self.class_path.startswith("/"):
             raise ValueError(f"class_path: {self.class_path!r} is not a path in the image: begin it with /")
+        checked("class_path", check_text, self.class_path, "a path")
+        checked("config", check_settings, self.config)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -700,10 +736,14 @@ class StrimziKafka:
             raise ValueError("balance: there is nothing to balance between one broker: remove it, or add brokers")
         for window in self.maintenance:
             # org.quartz.CronExpression: seconds to days of the week, and perhaps years
-            if len(window.split()) not in (6, 7):
+            parts = window.split(" ")
+            if len(parts) not in (6, 7) or not all(map(_CRON_FIELD.fullmatch, parts)):
                 raise ValueError(
                     f"maintenance: {window!r} is not a time window: write six or seven parts, such as '* * 1-4 ? * SUN *'"
                 )
+
+        for user in self.super_users:
+            checked("super_users", check_principal, user)
 
     def _check_pools(self) -> None:
         for name in sorted(self.pools):
@@ -712,6 +752,8 @@ class StrimziKafka:
                 raise ValueError(f"pools: {name!r} is too long for a pool's name: use up to 20 characters")
         if not self.brokers:
             raise ValueError("pools: no node holds records: write a pool with the role broker")
+        if self.brokers > MOST_NODES:
+            raise ValueError(f"pools: {self.brokers} brokers are out of range: use up to {MOST_NODES}")
         if not self.controllers:
             raise ValueError("pools: no node votes on the metadata: write a pool with the role controller")
         if self.controllers % 2 == 0:

@@ -6,10 +6,23 @@ Every parser raises `ValueError` with one sentence that names the value and what
 import re
 from decimal import Decimal
 
-_DURATION = re.compile(r"(\d+)(ms|s|m|h|d)")
+LONGEST_DAYS = 36_500
+"""Days of a duration: a hundred years, so that sums of durations stay far below Kafka's 64 bits of milliseconds."""
+LARGEST = 2**60
+"""Bytes of a size, or a second of a rate (1024Pi): sums of them stay below 64 bits."""
+MOST_CORES = 1024
+LARGEST_MEMORY = 2**46
+"""Bytes of one pod's memory (64Ti): more than any machine has."""
+LARGEST_VOLUME = 2**50
+"""Bytes of one volume (1024Ti): more than any cloud offers."""
+
+LONGEST_TEXT = 40
+"""Characters of a quantity that a message shows."""
+
+_DURATION = re.compile(r"(\d{1,15})(ms|s|m|h|d)")
 _MILLISECONDS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)(B|kB|MB|GB|TB|Ki|Mi|Gi|Ti|Pi|KiB|MiB|GiB|TiB|PiB)?")
+_SIZE = re.compile(r"(\d{1,19}(?:\.\d{1,9})?)(B|kB|MB|GB|TB|Ki|Mi|Gi|Ti|Pi|KiB|MiB|GiB|TiB|PiB)?")
 _BYTES = {
     "B": 1,
     "kB": 10**3,
@@ -24,7 +37,7 @@ _BYTES = {
 }
 
 # https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/ (without exponents)
-_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?")
+_QUANTITY = re.compile(r"(\d{1,19}(?:\.\d{1,9})?)(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?")
 _QUANTITY_FACTORS = {
     "": Decimal(1),
     "m": Decimal("0.001"),
@@ -41,25 +54,39 @@ _QUANTITY_FACTORS = {
 }
 
 
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}..."
+
+
 def milliseconds(text: str) -> int:
     """A duration such as `500ms`, `10s`, `7d` or `1d12h` in milliseconds; `forever` is Kafka's -1."""
     if text == "forever":
         return -1
+    if re.fullmatch(r"(\d+(ms|s|m|h|d))+", text) and re.search(r"\d{16}", text):
+        raise ValueError(f"{_short(text)!r} is out of range: use up to {LONGEST_DAYS}d")
     parts = _DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f"{text!r} is not a duration: write a number with ms, s, m, h or d, such as 10s, 7d or 1d12h")
-    return sum(int(number) * _MILLISECONDS[unit] for number, unit in parts)
+    made = sum(int(number) * _MILLISECONDS[unit] for number, unit in parts)
+    if made > LONGEST_DAYS * _MILLISECONDS["d"]:
+        raise ValueError(f"{text!r} is out of range: use up to {LONGEST_DAYS}d")
+    return made
 
 
 def size_bytes(text: str) -> int:
     """A size such as `1MB` (10^6), `512Mi` or `1GiB` in bytes; `unlimited` is Kafka's -1."""
     if text == "unlimited":
         return -1
+    if re.fullmatch(r"\d{20,}.*", text):
+        raise ValueError(f"{_short(text)!r} is out of range: use up to 1024Pi")
     match = _SIZE.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not a size: write a number with kB, MB, GB, TB, Ki, Mi, Gi or Ti, such as 512Mi")
     unit = match[2] or "B"
-    return int(Decimal(match[1]) * _BYTES[unit if unit in _BYTES else unit.removesuffix("B")])
+    made = int(Decimal(match[1]) * _BYTES[unit if unit in _BYTES else unit.removesuffix("B")])
+    if made > LARGEST:
+        raise ValueError(f"{text!r} is out of range: use up to 1024Pi")
+    return made
 
 
 def bytes_per_second(text: str) -> int:
@@ -74,9 +101,38 @@ def bytes_per_second(text: str) -> int:
 
 def quantity(text: str) -> Decimal:
     """A Kubernetes quantity such as `500m`, `2`, `10Gi` as a number (cores, or bytes)."""
+    if re.fullmatch(r"\d{20,}.*", text):
+        raise ValueError(f"{_short(text)!r} is out of range: use up to 1024Pi")
     match = _QUANTITY.fullmatch(text)
     if match is None:
         raise ValueError(
             f"{text!r} is not a Kubernetes quantity: write a number with m, k, M, G, T, Ki, Mi, Gi or Ti, such as 10Gi"
         )
-    return Decimal(match[1]) * _QUANTITY_FACTORS[match[2] or ""]
+    made = Decimal(match[1]) * _QUANTITY_FACTORS[match[2] or ""]
+    if made > LARGEST:
+        raise ValueError(f"{text!r} is out of range: use up to 1024Pi")
+    return made
+
+
+def cores(text: str) -> Decimal:
+    """A number of cores, such as `500m` or `2`."""
+    made = quantity(text)
+    if not 0 < made <= MOST_CORES:
+        raise ValueError(f"{text!r} is out of range: use 1m to {MOST_CORES}")
+    return made
+
+
+def memory(text: str) -> Decimal:
+    """The memory of a pod, such as `1Gi`, in bytes."""
+    made = quantity(text)
+    if made > LARGEST_MEMORY:
+        raise ValueError(f"{text!r} is out of range: use up to 64Ti")
+    return made
+
+
+def volume(text: str) -> Decimal:
+    """The size of a volume, such as `100Gi`, in bytes."""
+    made = quantity(text)
+    if made > LARGEST_VOLUME:
+        raise ValueError(f"{text!r} is out of range: use up to 1024Ti")
+    return made

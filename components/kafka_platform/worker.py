@@ -15,11 +15,13 @@ from kafka_platform.gateway_objects import text_hash
 from kafka_platform.kubernetes import KubernetesObject, after, place
 from kafka_platform.model import Acl, User
 from kafka_platform.names import check_label, check_user, check_workload
+from kafka_platform.ranges import MOST_VERSIONS, check_ranges, within
 from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
 from kafka_platform.scaler import Scaler, ScalerArgs
 from kafka_platform.scaling_model import Commit, OffsetReset, Scale, check_scale, scaler_user, scaler_user_name
 from kafka_platform.worker_clients import ClientSettings, client_files
 from kafka_platform.worker_model import (
+    MOST_USER,
     Assignment,
     Egress,
     Partitioning,
@@ -85,7 +87,7 @@ class StreamWorkerArgs(Args):
     `<name>`, which may do what is declared here and nothing else."""
     scaler_user: str | None = None
     """The same for the user that KEDA looks at the lag with. Default: one of its own is made, `<name>-scaler`."""
-    password_version: int = 1
+    password_version: int = within(1, MOST_VERSIONS, default=1)
     """Another number restarts the pods with the password that its user then has; its own user gets a new one. Default 1."""
     resources: WorkerResources = field(default_factory=WorkerResources)
     """Processor and memory of each pod. Default: 100m and 256Mi."""
@@ -106,7 +108,7 @@ class StreamWorkerArgs(Args):
     """Secrets of the namespace that are mounted at /etc/secrets/<name>. Default: none."""
     pull_secrets: Sequence[str] = ()
     """Secrets of the namespace with logins for the image's registry. Default: none."""
-    run_as: int = 1000
+    run_as: int = within(1, MOST_USER, default=1000)
     """User and group id of the program, not 0. Default 1000."""
     spread: str = "topology.kubernetes.io/zone"
     """Label of the machines over whose values the pods are spread, as far as possible. Default: the zones."""
@@ -130,10 +132,7 @@ class StreamWorkerArgs(Args):
         for namespace in self.client_namespaces:
             checked("client_namespaces", check_label, namespace, "namespace")
         checked("broker_ports", check_ports, self.broker_ports)
-        if self.run_as < 1:
-            raise ValueError(f"run_as: {self.run_as} is root: use another id, such as 1000")
-        if self.password_version < 1:
-            raise ValueError(f"password_version: {self.password_version} is out of range: use 1 or more")
+        check_ranges(self)
         if self.scaler_user is not None and (self.scale is None or not self.scale.by_lag):
             raise ValueError("scaler_user: lag does not decide on the number of pods: remove it")
         check_purpose(self.reads, self.writes)
@@ -155,6 +154,7 @@ class StreamWorkerArgs(Args):
             secret_files=self.secret_files,
             termination=self.termination,
             stop_command=self.stop_command,
+            command=(*self.command, *self.args),
         )
         if self.scale is not None:
             check_scale(

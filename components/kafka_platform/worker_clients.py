@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kafka_platform.properties import java_properties, option_lines
 from kafka_platform.scaling_model import Commit, OffsetReset
 from kafka_platform.secrets import CA_FILE, LOGIN_MODULES
 from kafka_platform.worker_model import JAVA_ASSIGNORS, PLATFORM_FOLDER, Assignment, PartitionBy, Partitioning
@@ -42,15 +43,15 @@ class ClientSettings:
 
 def client_files(settings: ClientSettings) -> dict[str, str]:
     """All files by name: those of a worker that only reads have no producer in them, and the other way round."""
-    files: dict[str, str] = {"application.properties": _lines(spring(settings))}
+    files: dict[str, str] = {"application.properties": java_properties(_sorted(spring(settings)))}
     if settings.reads:
-        files["consumer.properties"] = _lines(java_connection(settings) | java_consumer(settings))
-        files["librdkafka-consumer.conf"] = _lines(librdkafka_consumer(settings))
+        files["consumer.properties"] = java_properties(_sorted(java_connection(settings) | java_consumer(settings)))
+        files["librdkafka-consumer.conf"] = option_lines(_sorted(librdkafka_consumer(settings)))
     if settings.writes:
-        files["librdkafka-producer.conf"] = _lines(librdkafka_producer(settings))
-        files["producer.properties"] = _lines(java_connection(settings) | java_producer(settings))
+        files["librdkafka-producer.conf"] = option_lines(_sorted(librdkafka_producer(settings)))
+        files["producer.properties"] = java_properties(_sorted(java_connection(settings) | java_producer(settings)))
     if not settings.logs_in:
-        files["librdkafka.conf"] = _lines(librdkafka_connection(settings))
+        files["librdkafka.conf"] = option_lines(_sorted(librdkafka_connection(settings)))
     return dict(sorted(files.items()))
 
 
@@ -183,5 +184,5 @@ def _producer() -> dict[str, str]:
     return {"acks": "all", "enable.idempotence": "true"}
 
 
-def _lines(options: Mapping[str, str]) -> str:
-    return "".join(f"{key}={value}\n" for key, value in sorted(options.items()))
+def _sorted(options: Mapping[str, str]) -> dict[str, str]:
+    return dict(sorted(options.items()))

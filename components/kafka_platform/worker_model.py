@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from kafka_platform.free_maps import check_lines, check_settings, check_text, check_variables
 from kafka_platform.gateway_model import checked
 from kafka_platform.model import Acl, User
-from kafka_platform.names import check_label, check_subdomain, check_topic
+from kafka_platform.names import check_group, check_label, check_subdomain, check_topic
+from kafka_platform.ranges import check_ranges, within
 from kafka_platform.scaling_model import MOST_PODS, Scale
-from kafka_platform.units import milliseconds, quantity
+from kafka_platform.units import cores, memory, milliseconds, quantity, volume
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _JAVA_CLASS = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)+")
 _PORT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?")
 _PATH = re.compile(r"(/[A-Za-z0-9._-]+)+")
@@ -50,6 +51,8 @@ VARIABLES = frozenset(
 PLATFORM_FOLDER = "/etc/kafka-platform"
 """Where the platform mounts what a client needs."""
 LONGEST_TERMINATION = 3600
+MOST_USER = 2**31 - 1
+"""User ids of Linux, as Kubernetes takes them."""
 
 
 class PartitionBy(Enum):
@@ -143,7 +146,21 @@ _TYPED_PRODUCER = {
     "partitioner.ignore.keys": "partitioning",
     "transactional.id": "transactional",
 }
-_CONNECTION = ("sasl.", "ssl.", "security.", "bootstrap.", "metadata.broker.list", "config.providers")
+_CONNECTION = (
+    "bootstrap.",
+    "config.providers",
+    "enable.sasl.",
+    "enable.ssl.",
+    "https.ca.",
+    "metadata.broker.list",
+    "sasl.",
+    "security.",
+    "ssl.",
+)
+_REFUSED = {
+    "group.instance.id": "all pods would be the same member: set it in the program, from POD_NAME",
+    "plugin.library.paths": "it loads code into the client: put the code into the image and let the program load it",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +178,7 @@ class WorkerResources:
         for name in ("cpu", "cpu_limit", "memory"):
             text = getattr(self, name)
             if text is not None:
-                checked(name, quantity, text)
+                checked(name, memory if name == "memory" else cores, text)
         if quantity(self.memory) < 2**24:
             raise ValueError(f"memory: {self.memory} is too little for a program: use at least 16Mi")
         if self.cpu_limit is not None and quantity(self.cpu_limit) < quantity(self.cpu):
@@ -174,13 +191,13 @@ class WorkerProbe:
 
     path: str | None = None
     """Path that is answered by 200, such as `/healthz`, on `port`."""
-    port: int | None = None
+    port: int | None = within(1, 65535, default=None)
     """Port of the path."""
     command: Sequence[str] = ()
     """Command in the container that ends with 0."""
     period: str = "10s"
     """How often it is asked. Default 10s."""
-    failures: int = 3
+    failures: int = within(1, 1000, default=3)
     """Failures in a row that count. Default 3."""
 
     def __post_init__(self) -> None:
@@ -190,8 +207,12 @@ class WorkerProbe:
                 if self.path is None
                 else "path: command is given too: keep one of them"
             )
-        if self.path is not None and not self.path.startswith("/"):
-            raise ValueError(f"path: {self.path!r} is not a path: begin it with /")
+        if self.path is not None:
+            if not self.path.startswith("/"):
+                raise ValueError(f"path: {self.path!r} is not a path: begin it with /")
+            checked("path", check_text, self.path, "a path")
+        for part in self.command:
+            checked("command", check_lines, part, "an argument")
         if self.path is not None and (self.port is None or not 1 <= self.port <= 65535):
             raise ValueError("port: missing or out of range: write the port of the path, 1 to 65535")
         if self.path is None and self.port is not None:
@@ -199,8 +220,7 @@ class WorkerProbe:
         checked("period", milliseconds, self.period)
         if not 1000 <= milliseconds(self.period) <= 3_600_000 or milliseconds(self.period) % 1000:
             raise ValueError(f"period: {self.period!r} is out of range: use whole seconds, 1s to 1h")
-        if not 1 <= self.failures <= 1000:
-            raise ValueError(f"failures: {self.failures} is out of range: use 1 to 1000")
+        check_ranges(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,6 +291,7 @@ def check_worker(
     secret_files: Sequence[str],
     termination: str,
     stop_command: Sequence[str],
+    command: Sequence[str] = (),
 ) -> None:
     """Raises unless the parts of a worker fit together; `check_scale` says whether scaling fits the topics."""
     for field, topics in (("reads", reads), ("writes", writes)):
@@ -283,8 +304,8 @@ def check_worker(
         for field, given in (("group", group is not None), ("consumer_config", bool(consumer_config))):
             if given:
                 raise ValueError(f"{field}: the worker reads no topic: name one in reads, or remove it")
-    if group is not None and (not group or any(character.isspace() or character == "*" for character in group)):
-        raise ValueError(f"group: {group!r} is not a consumer group: write a name such as fraud-check")
+    if group is not None:
+        checked("group", check_group, group)
     if not writes and reads:
         given_too = (
             ("partitioning", partitioning is not None),
@@ -295,6 +316,8 @@ def check_worker(
             if given:
                 raise ValueError(f"{field}: the worker writes no topic: name one in writes, or remove it")
     _check_clients(assignment, consumer_config, producer_config)
+    for part in command:
+        checked("command", check_lines, part, "an argument")
     if client_namespaces and not ports:
         raise ValueError("client_namespaces: the worker has no ports: name them, or remove this")
     _check_pods(environment, ports, scratch, secret_files, termination, stop_command)
@@ -311,6 +334,7 @@ def _check_clients(
         ("consumer_config", consumer_config, _TYPED_CONSUMER),
         ("producer_config", producer_config, _TYPED_PRODUCER),
     ):
+        checked(field, check_settings, config)
         for key in config:
             if field == "consumer_config" and assignment is Assignment.CONSUMER and key in _NOT_WITH_CONSUMER:
                 raise ValueError(
@@ -318,8 +342,10 @@ def _check_clients(
                 )
             if key in typed:
                 raise ValueError(f"{field}: {key}: has a field of its own: write {typed[key]}")
-            if key.startswith(_CONNECTION):
+            if key.lower().startswith(_CONNECTION):
                 raise ValueError(f"{field}: {key}: comes from the connection and the user's Secret: remove it")
+            if key in _REFUSED:
+                raise ValueError(f"{field}: {key}: {_REFUSED[key]}")
 
 
 def _check_pods(
@@ -330,9 +356,8 @@ def _check_pods(
     termination: str,
     stop_command: Sequence[str],
 ) -> None:
+    checked("environment", check_variables, environment)
     for key in environment:
-        if not _VARIABLE.fullmatch(key):
-            raise ValueError(f"environment: {key!r} is not a variable: use letters, digits and _")
         if key in VARIABLES:
             raise ValueError(f"environment: {key}: is set by the platform: use another name")
         if _SECRET.search(key.upper()):
@@ -352,7 +377,7 @@ def _check_pods(
             raise ValueError(f"scratch: {path!r} is not a folder: write one such as /tmp")
         if path == PLATFORM_FOLDER or path.startswith(f"{PLATFORM_FOLDER}/"):
             raise ValueError(f"scratch: {path!r} is the platform's: use another folder")
-        checked("scratch", quantity, size)
+        checked("scratch", volume, size)
     for secret in secret_files:
         checked("secret_files", check_subdomain, secret, "Secret name")
     checked("termination", milliseconds, termination)
@@ -360,6 +385,8 @@ def _check_pods(
         raise ValueError(f"termination: {termination!r} is out of range: use whole seconds, 1s to 1h")
     if any(not part for part in stop_command):
         raise ValueError("stop_command: has an empty part: write the program and its arguments")
+    for part in stop_command:
+        checked("stop_command", check_lines, part, "an argument")
 
 
 def transactional_prefix(name: str) -> str:

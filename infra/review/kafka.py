@@ -10,18 +10,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import javaproperties
+from kafka_platform.doors import broker_door, client_door
+
 from infra.review.changes import Change, Operation, at, items, mapping, number, text
 from infra.review.findings import Finding, Section
 from infra.review.quantities import code, duration, names, size
+from infra.review.rights import Right, powers
 
 RETENTION = "retention.ms"
 RETENTION_SIZE = "retention.bytes"
 _KNOWN_CONFIG = frozenset({RETENTION, RETENTION_SIZE, "cleanup.policy", "min.insync.replicas"})
 _UNCLEAN = "unclean.leader.election.enable"
 _SENSITIVE = re.compile(r"password|secret|token|credential|jaas|\.key\b|keystore\.(key|certificate)", re.IGNORECASE)
-_TOO_MUCH = frozenset({"ALL", "ALTER", "ALTER_CONFIGS", "CLUSTER_ACTION", "CREATE", "DELETE"})
-"""Operations that change more than records."""
-_HARMLESS_ON_CLUSTER = frozenset({"DESCRIBE", "DESCRIBE_CONFIGS", "IDEMPOTENT_WRITE"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,25 +34,6 @@ class Topic:
     config: Mapping[str, str] = field(default_factory=dict)
     deletable: bool = False
     """Whether its records go when its declaration does."""
-
-
-@dataclass(frozen=True, order=True)
-class Right:
-    """One operation on what a name or prefix matches."""
-
-    resource: str
-    name: str
-    operation: str
-    denied: bool = False
-
-    @property
-    def wide(self) -> bool:
-        """Whether it needs a second look: every name, or more than reading and writing."""
-        if self.denied:
-            return False
-        if self.resource == "cluster":
-            return self.operation not in _HARMLESS_ON_CLUSTER
-        return self.name == "*" or self.operation in _TOO_MUCH
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -396,6 +378,8 @@ def user_findings(before: Declared, after: Declared) -> Iterator[Finding]:
             yield _user(name, f"new: {'may ' + allowed(gained) if gained else 'may do nothing yet'}", look=wide)
         elif gained:
             yield _user(name, f"may now {allowed(gained)}", look=wide or any(each.denied for each in lost))
+        for power in powers(gained):
+            yield _user(name, power, look=True)
         if lost:
             yield _user(name, f"may no longer {allowed(lost)}", look=any(each.denied for each in lost))
         if was is not None and was.password_version != is_.password_version:
@@ -455,17 +439,14 @@ _BROKER_NAMES = {
     "log.cleanup.policy": "cleanup.policy",
 }
 """Broker settings that are the defaults of topic settings with another name."""
-_OPENING = {
-    "allow.everyone.if.no.acl.found": "who may do what without an ACL",
-    "authorizer.class.name": "who decides about rights",
-    "listener.security.protocol.map": "how clients connect",
-    "super.users": "who may do everything",
-}
 
 
 def properties(content: str) -> dict[str, str]:
-    """The settings in a Java properties file as this platform writes them."""
-    return dict(line.split("=", 1) for line in content.splitlines() if "=" in line)
+    """The settings in a file of Java properties, as Kafka reads it. A file that it could not read has none."""
+    try:
+        return javaproperties.loads(content)
+    except javaproperties.InvalidUEscapeError:
+        return {}
 
 
 def broker_settings(inputs: Mapping[str, Any] | None) -> dict[str, str] | None:
@@ -490,15 +471,43 @@ def broker_findings(name: str, was: Mapping[str, str], is_: Mapping[str, str]) -
     as_topic = {RETENTION, RETENTION_SIZE, "cleanup.policy", "min.insync.replicas", "default.replication.factor"}
     old, new = topic_defaults(was), topic_defaults(is_)
     for key in sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key)):
-        if key in _OPENING and not _SENSITIVE.search(key):
-            yield Finding(
-                section=Section.ACCESS,
-                what="brokers",
-                subject=name,
-                text=f"{_OPENING[key]}: {setting(key, old.get(key), new.get(key))}",
-                look=True,
-            )
+        opens = broker_door(key, old.get(key)) or broker_door(key, new.get(key))
+        if opens is not None:
+            yield _door("brokers", name, opens, setting(key, old.get(key), new.get(key)))
             continue
         one = {key: old[key]} if key in old else {}, {key: new[key]} if key in new else {}
         what = "default of topics in" if key in as_topic else "brokers"
         yield from config_findings(what, name, *one)
+
+
+def opened_by(name: str, settings: Mapping[str, str]) -> Iterator[Finding]:
+    """What settings of new brokers open."""
+    for key, value in sorted(settings.items()):
+        opens = broker_door(key, value)
+        if opens is not None:
+            yield _door("brokers", name, opens, setting(key, None, value))
+
+
+def _door(what: str, name: str, opens: str, shown: str) -> Finding:
+    return Finding(section=Section.ACCESS, what=what, subject=name, text=f"{opens}: {shown}", look=True)
+
+
+# ---- clients
+
+
+def client_findings(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Finding]:
+    """What changed options of a worker's clients open; both sides are the data of its ConfigMap."""
+    seen: set[str] = set()
+    for file in sorted(key for key in after if key.endswith((".properties", ".conf"))):
+        was, is_ = (properties(text(side, file)) for side in (before, after))
+        for key in sorted(is_):
+            opens = client_door(key, is_[key])
+            # Java's file, librdkafka's and Spring's have the same options.
+            if (
+                opens is not None
+                and was.get(key) != is_[key]
+                and not file.startswith("application")
+                and key not in seen
+            ):
+                seen.add(key)
+                yield _door("worker", name, opens, setting(key, was.get(key), is_[key]))

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from kafka_platform.broker import is_owned
+
 from infra.review.changes import Change, Object, Operation, at, items, known, mapping, number, text
 from infra.review.findings import Finding, Section
-from infra.review.kafka import broker_findings, broker_settings, is_declarations
+from infra.review.kafka import broker_findings, broker_settings, client_findings, is_declarations, opened_by
 from infra.review.quantities import amount, code, cores, names, storage
 
 _ACCESS_LABEL = "kafka-platform/access"
@@ -635,6 +637,13 @@ def _config_map(change: Change, _: _Context) -> Iterator[Finding]:
     old, new = broker_settings(change.before), broker_settings(change.after)
     if old is not None and new is not None:
         yield from broker_findings(change.name.removesuffix("-config"), old, new)
+    elif new is not None:
+        # What only the platform itself can set is not worth a look.
+        own = {key: value for key, value in new.items() if not is_owned(key)}
+        yield from opened_by(change.name.removesuffix("-config"), own)
+    if change.part == "worker":
+        files = [mapping(side, "data") for side in (change.before, change.after)]
+        yield from client_findings(change.name.removesuffix("-client"), *files)
     addresses = [text(side, "data", "node-0.properties") for side in (change.before, change.after)]
     if all(addresses) and addresses[0] != addresses[1]:
         yield _say(
@@ -682,6 +691,15 @@ def _gateway_settings(change: Change) -> Iterator[Finding]:
 
 def _kafka(change: Change, context: _Context) -> Iterator[Finding]:
     yield from _stateful(change, context)
+    if change.operation is Operation.CREATE:
+        yield from opened_by(change.name, broker_settings(change.after) or {})
+        for listener in items(change.after, "spec", "kafka", "listeners"):
+            if text(listener, "authentication", "type") == "custom":
+                shown = f"listener {code(text(listener, 'name'))} is new: {_listener(listener)}"
+                yield _say(change, Section.ACCESS, shown, look=True)
+        supers = items(change.after, "spec", "kafka", "authorization", "superUsers")
+        if supers:
+            yield _say(change, Section.ACCESS, f"{names(map(str, supers), 20)} may do everything", look=True)
     if change.operation is not Operation.UPDATE:
         return
     yield from broker_findings(change.name, broker_settings(change.before) or {}, broker_settings(change.after) or {})
@@ -699,7 +717,9 @@ def _kafka(change: Change, context: _Context) -> Iterator[Finding]:
             )
         elif name not in old or old[name] != new[name]:
             outside = text(new[name], "type") not in ("internal", "cluster-ip", "")
-            weaker = at(new[name], "tls") is not True or not mapping(new[name], "authentication")
+            way = mapping(new[name], "authentication")
+            # A way to log in of one's own decides on who somebody is.
+            weaker = at(new[name], "tls") is not True or not way or text(way, "type") == "custom"
             word = "is new" if name not in old else "changes"
             yield _say(
                 change, Section.ACCESS, f"listener {code(name)} {word}: {_listener(new[name])}", look=outside or weaker

@@ -4,6 +4,8 @@ import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from kafka_platform import broker_scaling, gateway_model, model, scaling_model, strimzi_model, worker_model
@@ -61,26 +63,47 @@ def show(value: object) -> str:
 
 def suggest(word: str, known: Iterable[str]) -> str:
     """A fix for a word that is not known: the nearest known one, otherwise all (or how many there are)."""
-    words = list(known)
-    lower = {each.lower(): each for each in words}
-    near = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {lower[near[0]]!r}?"
+    words = tuple(known)
+    near = _nearest(word.lower(), words)
+    if near is not None:
+        return f"did you mean {near!r}?"
     if not words:
         return "remove it"
     shown = ", ".join(words[:20]) + (", ..." if len(words) > 20 else "")
     return f"use one of {shown}" if len(words) > 1 else f"use {shown}"
 
 
+MOST_COMPARED = 500
+"""Words among which the nearest is looked for: beyond it thousands of faults would take minutes."""
+
+
+@lru_cache(maxsize=4)
+def _lower(words: tuple[str, ...]) -> dict[str, str]:
+    return {each.lower(): each for each in words}
+
+
+def _nearest(word: str, words: tuple[str, ...]) -> str | None:
+    """The one of the words that is most like the word, if any is."""
+    lower = _lower(words)
+    if word in lower:
+        return lower[word]
+    if len(lower) > MOST_COMPARED:
+        # Most typing errors are behind the first letter.
+        lower = {each: lower[each] for each in lower if each[:3] == word[:3]}
+    compared = islice(lower, MOST_COMPARED)
+    return next((lower[each] for each in difflib.get_close_matches(word, compared, n=1, cutoff=0.6)), None)
+
+
 class Known:
     """What is free of faults, so that something can be concluded from it."""
 
     def __init__(self, faulty: Collection[Path]) -> None:
-        self._faulty = faulty
+        self._faulty = frozenset(faulty)
+        self._above = frozenset(each[:depth] for each in self._faulty for depth in range(len(each)))
 
     def __call__(self, *path: str) -> bool:
         """Whether nothing at, above or below the path is at fault."""
-        return not any(path[: len(each)] == each[: len(path)] for each in self._faulty)
+        return path not in self._above and not any(path[:depth] in self._faulty for depth in range(len(path) + 1))
 
     def names(self, section: str) -> list[str] | None:
         """Names below a section that were left out for a fault; None if the section itself was."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Annotated
 
 from kafka_platform.broker import check_config
 from kafka_platform.broker_scaling import BrokerScaling
@@ -10,6 +11,7 @@ from kafka_platform.model import Defaults, Deletion, Engine, Resources, SaslMech
 from kafka_platform.names import check_cluster_id, check_subdomain, is_label_key
 from kafka_platform.strimzi_model import (
     KAFKA_VERSIONS,
+    MOST_NODES,
     STRIMZI_VERSION,
     Authorities,
     Balance,
@@ -20,11 +22,11 @@ from kafka_platform.strimzi_model import (
     TieredStorage,
     check_strimzi_config,
 )
-from kafka_platform.units import quantity
+from kafka_platform.units import volume
 from pydantic import ValidationInfo, field_validator
 
 from infra.settings.listeners import ListenerSettings
-from infra.settings.section import NamespaceNames, Section
+from infra.settings.section import NamespaceNames, Range, Section
 
 LEAST_STORAGE = 2**30
 """Bytes: Kafka preallocates index files and rolls segments of 1 GiB, less fills up at once."""
@@ -43,7 +45,7 @@ class Kafka(Section):
     else does. Default: embedded."""
     version: str = "4.3.1"
     """Embedded and Strimzi: Kafka's version. Default 4.3.1."""
-    nodes: int = 1
+    nodes: Annotated[int, Range(1, MOST_NODES)] = 1
     """Embedded: number of Kafka nodes, 1 or at least 3; three of them then vote on the metadata. Can grow (not from
     1), never shrink. Default 1."""
     storage: str = "10Gi"
@@ -127,8 +129,6 @@ class Kafka(Section):
     @field_validator("nodes")
     @classmethod
     def _nodes(cls, value: int) -> int:
-        if value < 1:
-            raise ValueError(f"{value} is out of range: use 1, or at least 3")
         if value == 2:
             raise ValueError("2 nodes have no majority when one is down, so they are no safer than one: use 1 or 3")
         return value
@@ -136,7 +136,7 @@ class Kafka(Section):
     @field_validator("storage")
     @classmethod
     def _storage(cls, value: str) -> str:
-        if quantity(value) < LEAST_STORAGE:
+        if volume(value) < LEAST_STORAGE:
             raise ValueError(f"{value} is too little, one segment of a log is 1Gi: use at least 1Gi")
         return value
 

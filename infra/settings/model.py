@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 
+from kafka_platform.free_maps import check_text
 from kafka_platform.model import Engine, Quotas, Topic, User
 from kafka_platform.probe_model import LATENCY_PROBE, latency_probe_topic, latency_probe_user
 from pydantic import field_validator
@@ -50,6 +51,8 @@ class Kubernetes(Section):
     def _not_empty(cls, value: str | None) -> str | None:
         if value is not None and not value.strip():
             raise ValueError("is empty: write a value, or remove the key")
+        if value is not None:
+            check_text(value, "a name")
         return value
 
 

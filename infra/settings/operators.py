@@ -1,17 +1,17 @@
 """The settings of the operators that a stack needs: installed with it, or found in the Kubernetes cluster."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from kafka_platform.cert_manager_chart import CERT_MANAGER_VERSION, check_cert_manager
-from kafka_platform.charts import check_chart
+from kafka_platform.charts import MOST_REPLICAS, check_chart
 from kafka_platform.drain_cleaner_chart import DRAIN_CLEANER_VERSION, check_drain_cleaner
+from kafka_platform.free_maps import check_labels
 from kafka_platform.keda_model import VERSION, check_keda
-from kafka_platform.names import check_object_labels
 from kafka_platform.prometheus_chart import check_prometheus_stack
 from pydantic import field_validator, model_validator
 
-from infra.settings.section import NamespaceName, NamespaceNames, Section
+from infra.settings.section import NamespaceName, NamespaceNames, Range, Section
 
 
 class Operator(Section):
@@ -23,7 +23,7 @@ class Operator(Section):
     """Its namespace."""
     create_namespace: bool = True
     """With install: whether the namespace is made (and removed) with the stack. Default true."""
-    replicas: int = 2
+    replicas: Annotated[int, Range(1, MOST_REPLICAS)] = 2
     """With install: pods of each of its parts; one works, the others take over. Default 2."""
     registry: str | None = None
     """With install: registry that has its images under their usual names. Default: the official one."""
@@ -106,7 +106,7 @@ class Prometheus(Operator):
     @field_validator("labels")
     @classmethod
     def _labels(cls, value: Mapping[str, str]) -> Mapping[str, str]:
-        check_object_labels(value)
+        check_labels(value)
         return value
 
     @model_validator(mode="after")

@@ -108,13 +108,19 @@ def _add_topic_files(data: dict[str, Any], folder: Folder, faults: list[Fault]) 
     names, topics = data.get("topicFiles"), data.get("topics") or {}
     if not isinstance(names, list) or not isinstance(topics, dict):
         return
-    merged = dict(topics)
+    merged, left = dict(topics), stackfile.MOST_TOPIC_BYTES
     for index, name in enumerate(names):
         if not isinstance(name, str):
             continue  # the model says so
         place: Path = ("topicFiles", index)
         try:
-            found = stackfile.parse_yaml((folder / name).read_text(encoding="utf-8"))
+            text = stackfile.read_text(folder / name)
+            left -= len(text.encode())
+            if left < 0:
+                message = f"the files up to {name!r} have more than {stackfile.MOST_TOPIC_BYTES:,} bytes: declare fewer topics"
+                faults.append(Fault(path=place, message=message))
+                break
+            found = stackfile.parse_yaml(text)
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
             faults.append(Fault(path=place, message=f"{name!r} cannot be read, {reason}: name a file in {folder.name}"))
@@ -274,13 +280,19 @@ def _alternatives(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _in_order(raw: Any, faults: Sequence[Fault]) -> list[Fault]:
     """The faults in the order of the file, each once."""
+    numbered: dict[int, dict[Any, int]] = {}
+
+    def number(here: dict[Any, Any], key: Any) -> int:
+        if id(here) not in numbered:
+            numbered[id(here)] = {each: at for at, each in enumerate(here)}
+        return numbered[id(here)][key]
 
     def place(fault: Fault) -> list[int]:
         places: list[int] = []
         here = raw
         for part in fault.path:
             if isinstance(here, dict) and part in here:
-                places.append(list(here).index(part))
+                places.append(number(here, part))
                 here = here[part]
             elif isinstance(here, list) and isinstance(part, int) and part < len(here):
                 places.append(part)

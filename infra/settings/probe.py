@@ -1,10 +1,12 @@
 """The settings of the latency probe: what may stand under `probe`."""
 
+from typing import Annotated
+
 from kafka_platform.model import MAX_PARTITIONS
 from kafka_platform.probe_model import LatencyProbeResources, check_gate, check_probe
-from pydantic import field_validator, model_validator
+from pydantic import model_validator
 
-from infra.settings.section import NamespaceNames, Ports, SecretName, Section
+from infra.settings.section import NamespaceNames, Ports, Range, SecretName, Section
 
 
 class Probe(Section):
@@ -14,7 +16,7 @@ class Probe(Section):
     """Pause between two probes to a partition, by Kafka's protocol and by HTTP each. Default 1s."""
     lost_after: str = "30s"
     """Time in which a written probe has to be read, 1s to 5m, until it counts as lost if its reader has read on. Default 30s."""
-    partitions: int | None = None
+    partitions: Annotated[int, Range(1, MAX_PARTITIONS)] | None = None
     """Partitions of its topic; can grow, never shrink: where brokers are to be taken away, write the number here. Default:
     the number of brokers, so that each leads one; external: 3."""
     gateway: bool = True
@@ -35,13 +37,6 @@ class Probe(Section):
     """Namespaces whose pods may read the metrics. Default: all."""
     broker_ports: Ports = ()
     """External Kafka: ports of the brokers that are not among those of bootstrapServers. Default: there are none."""
-
-    @field_validator("partitions")
-    @classmethod
-    def _partitions(cls, value: int | None) -> int | None:
-        if value is not None and not 1 <= value <= MAX_PARTITIONS:
-            raise ValueError(f"{value} is out of range: use 1 to {MAX_PARTITIONS}")
-        return value
 
     @model_validator(mode="after")
     def _check(self) -> "Probe":

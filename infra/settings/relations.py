@@ -1,8 +1,10 @@
 """What has to fit together in a stack's settings. Every check yields all the faults that it finds."""
 
 import difflib
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from kafka_platform.declarations import MAX_BYTES, declarations
 from kafka_platform.gateway_model import Exposure
@@ -34,6 +36,8 @@ from infra.settings.model import Settings, Tenant
 from infra.settings.strimzi import SHARED, STRIMZI, pool_of_brokers, strimzi
 from infra.settings.worker import Worker
 
+MAX_PARTITIONS_OF_ALL = 1_000_000
+"""Partitions of all topics: half of what Kafka's own tests of KRaft go to."""
 MAX_REPLICAS_PER_BROKER = 30_000
 """Partitions times replicas on one broker: each maps two index files into memory, and Linux gives a process 65,530
 mappings (vm.max_map_count)."""
@@ -45,7 +49,7 @@ _PLAIN_WAYS = (Expose.NODE_PORT, Expose.LOAD_BALANCER)
 """The ways in that an embedded Kafka knows."""
 
 # org.apache.kafka.common.config.TopicConfig: only used to find typing errors, others pass.
-_TOPIC_CONFIGS = [
+_TOPIC_CONFIGS = {
     "cleanup.policy",
     "compression.gzip.level",
     "compression.lz4.level",
@@ -79,7 +83,7 @@ _TOPIC_CONFIGS = [
     "segment.jitter.ms",
     "segment.ms",
     "unclean.leader.election.enable",
-]
+}
 
 
 def relations(settings: Settings, known: Known) -> list[Fault]:
@@ -90,6 +94,7 @@ def relations(settings: Settings, known: Known) -> list[Fault]:
         *strimzi(settings, known),
         *_brokers(settings, known),
         *_topics(settings, known),
+        *_partitions(settings),
         *_namespaces(settings),
         *_users(settings, known),
         *_gateway(settings, known),
@@ -229,6 +234,13 @@ def _topics(settings: Settings, known: Known) -> Iterator[Fault]:
         yield from _load(settings)
 
 
+def _partitions(settings: Settings) -> Iterator[Fault]:
+    total = sum(topic.partitions for topic in settings.topics.values())
+    if total > MAX_PARTITIONS_OF_ALL:
+        message = f"{total:,} partitions altogether are out of range: use at most {MAX_PARTITIONS_OF_ALL:,}"
+        yield Fault(path=("topics",), message=message)
+
+
 def _topic_itself(name: str, topic: Topic) -> Iterator[Fault]:
     if topic.cleanup is Cleanup.COMPACT:
         for key, value in (("retention", topic.retention), ("retentionSize", topic.retention_size)):
@@ -239,10 +251,15 @@ def _topic_itself(name: str, topic: Topic) -> Iterator[Fault]:
                 )
 
 
+@lru_cache(maxsize=1024)
+def _nearest_topic_config(key: str) -> Sequence[str]:
+    return difflib.get_close_matches(key, sorted(_TOPIC_CONFIGS), n=1, cutoff=0.85)
+
+
 def _typed_wrong(name: str, topic: Topic) -> Iterator[Fault]:
-    for key in topic.config:
-        near = difflib.get_close_matches(key, _TOPIC_CONFIGS, n=1, cutoff=0.85)
-        if near and key not in _TOPIC_CONFIGS:
+    for key in topic.config.keys() - _TOPIC_CONFIGS:
+        near = _nearest_topic_config(key)
+        if near:
             yield Fault(
                 path=("topics", name, "config", key), message=f"unknown topic setting: did you mean {near[0]!r}?"
             )
@@ -402,12 +419,19 @@ class _Declared:
             if acl.resource is AclResource.TOPIC and {Operation.CREATE, Operation.ALL} & set(acl.operations)
         ]
         """Names and prefixes of topics that applications may make themselves."""
+        self._sorted = sorted(self.topics)
+        self._names = frozenset(self.topics)
 
     def has(self, pattern: str) -> bool:
         """Whether a topic is, or can come to be, what the name or prefix stands for."""
         if pattern == "*" or pattern.startswith(RESERVED_TOPIC_PREFIXES):
             return True
-        return any(_overlap(pattern, each) for each in (*self.topics, *self.creatable))
+        if pattern.endswith("*"):
+            place = bisect_left(self._sorted, pattern[:-1])
+            found = self._sorted[place : place + 1]
+        else:
+            found = [pattern] if pattern in self._names else []
+        return any(_overlap(pattern, each) for each in (*found, *self.creatable))
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -1,7 +1,13 @@
 """The JSON Schema of a whole stack file, for editors, and the table of its keys, for people."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass
 from typing import Any
+
+from kafka_platform import model, scaling_model, strimzi_model, worker_model
+from kafka_platform.gateway_model import MOST_COUNT
+from kafka_platform.ranges import ranges
+from pydantic.alias_generators import to_camel
 
 from infra.settings.model import Settings
 from infra.settings.parsing import FREE_TEXT, SECTIONS
@@ -9,10 +15,10 @@ from infra.settings.stackfile import KEY
 
 Schema = dict[str, Any]
 
-_DURATION = r"^(forever|(\d+(ms|s|m|h|d))+)$"
-_SIZE = r"^(unlimited|\d+(\.\d+)?(B|kB|MB|GB|TB|Ki|Mi|Gi|Ti|Pi|KiB|MiB|GiB|TiB|PiB)?)$"
-_RATE = r"^\d+(\.\d+)?(B|kB|MB|GB|TB|Ki|Mi|Gi|Ti|Pi|KiB|MiB|GiB|TiB|PiB)?/s$"
-_QUANTITY = r"^\d+(\.\d+)?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
+_DURATION = r"^(forever|(\d{1,15}(ms|s|m|h|d))+)$"
+_SIZE = r"^(unlimited|\d{1,19}(\.\d{1,9})?(B|kB|MB|GB|TB|Ki|Mi|Gi|Ti|Pi|KiB|MiB|GiB|TiB|PiB)?)$"
+_RATE = r"^\d{1,19}(\.\d{1,9})?(B|kB|MB|GB|TB|Ki|Mi|Gi|Ti|Pi|KiB|MiB|GiB|TiB|PiB)?/s$"
+_QUANTITY = r"^\d{1,19}(\.\d{1,9})?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
 _NAMESPACE = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 
 # What the types cannot say. It only helps while typing: the classes themselves decide, and so does a test that the
@@ -24,8 +30,7 @@ DETAILS: Mapping[tuple[str, str], Schema] = {
     ("CronScale", "pods"): {"minimum": 1, "maximum": 1000},
     ("CronScale", "start"): {"examples": ["0 7 * * 1-5"]},
     ("CronScale", "timezone"): {"examples": ["Europe/Zurich"]},
-    ("Defaults", "replicas"): {"minimum": 1},
-    ("Defaults", "minInsyncReplicas"): {"minimum": 1},
+    ("Egress", "ports"): {"items": {"type": "integer", "minimum": 1, "maximum": 65535}},
     ("Defaults", "retention"): {"pattern": _DURATION, "examples": ["7d", "forever"]},
     ("ExternalListener", "port"): {"minimum": 1, "maximum": 65535, "examples": [30092]},
     ("ExternalListener", "host"): {"examples": ["kafka.example.com", "broker-{nodeId}.kafka.example.com"]},
@@ -35,27 +40,27 @@ DETAILS: Mapping[tuple[str, str], Schema] = {
     ("GatewayExposure", "nodePort"): {"minimum": 30_000, "maximum": 32_767, "examples": [30080]},
     ("HttpGatewayLimits", "bodies"): {"pattern": _SIZE, "examples": ["256Mi"]},
     ("HttpGatewayLimits", "body"): {"pattern": _SIZE, "examples": ["1Mi"]},
-    ("HttpGatewayLimits", "callers"): {"minimum": 1},
+    ("HttpGatewayLimits", "callers"): {"minimum": 1, "maximum": MOST_COUNT},
     ("HttpGatewayLimits", "consumerIdle"): {"pattern": _DURATION, "examples": ["5m"]},
-    ("HttpGatewayLimits", "consumers"): {"minimum": 1},
-    ("HttpGatewayLimits", "consumersPerCaller"): {"minimum": 1},
+    ("HttpGatewayLimits", "consumers"): {"minimum": 1, "maximum": MOST_COUNT},
+    ("HttpGatewayLimits", "consumersPerCaller"): {"minimum": 1, "maximum": MOST_COUNT},
     ("HttpGatewayLimits", "drain"): {"pattern": _DURATION, "examples": ["5s"]},
     ("HttpGatewayLimits", "heartbeat"): {"pattern": _DURATION, "examples": ["15s"]},
-    ("HttpGatewayLimits", "records"): {"minimum": 1},
-    ("HttpGatewayLimits", "requests"): {"minimum": 1},
-    ("HttpGatewayLimits", "requestsPerCaller"): {"minimum": 1},
-    ("HttpGatewayLimits", "streams"): {"minimum": 1},
-    ("HttpGatewayLimits", "streamsPerCaller"): {"minimum": 1},
+    ("HttpGatewayLimits", "records"): {"minimum": 1, "maximum": MOST_COUNT},
+    ("HttpGatewayLimits", "requests"): {"minimum": 1, "maximum": MOST_COUNT},
+    ("HttpGatewayLimits", "requestsPerCaller"): {"minimum": 1, "maximum": MOST_COUNT},
+    ("HttpGatewayLimits", "streams"): {"minimum": 1, "maximum": MOST_COUNT},
+    ("HttpGatewayLimits", "streamsPerCaller"): {"minimum": 1, "maximum": MOST_COUNT},
     ("HttpGatewayLimits", "timeout"): {"pattern": _DURATION, "examples": ["30s"]},
     ("HttpGatewayPods", "cpuPercent"): {"minimum": 1, "maximum": 100},
     ("HttpGatewayPods", "max"): {"minimum": 1, "maximum": 200},
     ("HttpGatewayPods", "min"): {"minimum": 1, "maximum": 200},
-    ("HttpGatewayPods", "requestsInFlight"): {"minimum": 1},
+    ("HttpGatewayPods", "requestsInFlight"): {"minimum": 1, "maximum": MOST_COUNT},
     ("HttpGatewayResources", "cpu"): {"pattern": _QUANTITY, "examples": ["500m", "2"]},
     ("HttpGatewayResources", "cpuLimit"): {"pattern": _QUANTITY, "examples": ["2"]},
     ("HttpGatewayResources", "memory"): {"pattern": _QUANTITY, "examples": ["1Gi"]},
     ("Kafka", "bootstrapServers"): {"examples": ["kafka.example.com:9092"]},
-    ("Kafka", "nodes"): {"minimum": 1, "not": {"const": 2}},
+    ("Kafka", "nodes"): {"not": {"const": 2}},
     ("Kafka", "storage"): {"pattern": _QUANTITY, "examples": ["10Gi", "1Ti"]},
     ("Kafka", "version"): {"pattern": r"^\d+\.\d+\.\d+(-[A-Za-z0-9.]+)?$", "examples": ["4.3.1"]},
     ("LatencyProbeResources", "cpu"): {"pattern": _QUANTITY, "examples": ["50m"]},
@@ -67,7 +72,6 @@ DETAILS: Mapping[tuple[str, str], Schema] = {
     ("Probe", "gateProbes"): {"minimum": 1, "maximum": 1000},
     ("Probe", "interval"): {"pattern": _DURATION, "examples": ["1s"]},
     ("Probe", "lostAfter"): {"pattern": _DURATION, "examples": ["30s"]},
-    ("Probe", "partitions"): {"minimum": 1, "maximum": 10_000},
     ("Balance", "network"): {"pattern": _RATE, "examples": ["125MB/s"]},
     ("Balance", "throttle"): {"pattern": _RATE, "examples": ["50MB/s"]},
     ("BrokerScaling", "cpuAbove"): {"pattern": r"^[1-9]\d?%$", "examples": ["80%"]},
@@ -78,44 +82,32 @@ DETAILS: Mapping[tuple[str, str], Schema] = {
     ("ClusterQuotas", "consume"): {"pattern": _RATE, "examples": ["200MB/s"]},
     ("ClusterQuotas", "leastFree"): {"pattern": r"^[1-9]\d?%$", "examples": ["5%"]},
     ("ClusterQuotas", "produce"): {"pattern": _RATE, "examples": ["100MB/s"]},
-    ("Jvm", "heap"): {"pattern": r"^[0-9]+[mMgG]$", "examples": ["4g"]},
-    ("Pool", "nodes"): {"minimum": 1, "examples": [3]},
+    ("Jvm", "heap"): {"pattern": r"^[0-9]{1,8}[mMgG]$", "examples": ["4g"]},
+    ("Pool", "nodes"): {"examples": [3]},
     ("Pool", "roles"): {"minItems": 1, "uniqueItems": True},
     ("Pool", "storage"): {"pattern": _QUANTITY, "examples": ["100Gi", "1Ti"]},
     ("Volume", "size"): {"pattern": _QUANTITY, "examples": ["1Ti"]},
     ("Quotas", "consume"): {"pattern": _RATE, "examples": ["50MB/s"]},
-    ("Quotas", "controllerMutations"): {"exclusiveMinimum": 0},
     ("Quotas", "produce"): {"pattern": _RATE, "examples": ["20MB/s"]},
-    ("Quotas", "requestPercentage"): {"exclusiveMinimum": 0},
     ("Resources", "cpu"): {"pattern": _QUANTITY, "examples": ["500m", "2"]},
     ("Resources", "cpuLimit"): {"pattern": _QUANTITY, "examples": ["2"]},
     ("Resources", "memory"): {"pattern": _QUANTITY, "examples": ["1Gi"]},
     ("Scale", "acceptableDelay"): {"pattern": _DURATION, "examples": ["10s"]},
-    ("Scale", "activationLag"): {"minimum": 0},
     ("Scale", "cooldown"): {"pattern": _DURATION, "examples": ["300s"]},
-    ("Scale", "fallback"): {"minimum": 1},
-    ("Scale", "lagThreshold"): {"minimum": 1},
+    ("Scale", "fallback"): {"minimum": 1, "maximum": 1000},
     ("Scale", "max"): {"minimum": 1, "maximum": 1000},
     ("Scale", "min"): {"minimum": 0, "maximum": 1000},
     ("Scale", "polling"): {"pattern": _DURATION, "examples": ["10s"]},
-    ("Scale", "recordsPerSecondPerPod"): {"exclusiveMinimum": 0},
     ("Scale", "scaleDownPeriod"): {"pattern": _DURATION, "examples": ["60s"]},
     ("Scale", "stabilization"): {"pattern": _DURATION, "examples": ["300s"]},
     ("Settings", "namespace"): {"pattern": _NAMESPACE},
     ("Tenant", "namespace"): {"pattern": _NAMESPACE},
     ("Topic", "maxMessageSize"): {"pattern": _SIZE, "examples": ["1MiB"]},
-    ("Topic", "minInsyncReplicas"): {"minimum": 1},
-    ("Topic", "partitions"): {"minimum": 1, "maximum": 10_000},
     ("Topic", "replicas"): {"minimum": 1, "maximum": 32_767},
     ("Topic", "retention"): {"pattern": _DURATION, "examples": ["7d", "forever"]},
     ("Topic", "retentionSize"): {"pattern": _SIZE, "examples": ["10Gi"]},
-    ("User", "passwordVersion"): {"minimum": 1},
     ("Worker", "image"): {"examples": ["ghcr.io/acme/fraud-check:1.8.2"]},
-    ("Worker", "passwordVersion"): {"minimum": 1},
-    ("Worker", "replicas"): {"minimum": 0, "maximum": 1000},
-    ("Worker", "runAs"): {"minimum": 1},
     ("Worker", "termination"): {"pattern": _DURATION, "examples": ["60s"]},
-    ("WorkerProbe", "failures"): {"minimum": 1},
     ("WorkerProbe", "period"): {"pattern": _DURATION, "examples": ["10s"]},
     ("WorkerResources", "cpu"): {"pattern": _QUANTITY, "examples": ["500m", "2"]},
     ("WorkerResources", "cpuLimit"): {"pattern": _QUANTITY, "examples": ["2"]},
@@ -134,6 +126,9 @@ def schema() -> Schema:
     del definitions["Pool"]["properties"]["autoscaled"]
     for (name, key), details in DETAILS.items():
         definitions[name]["properties"][key] |= details
+    for kind in _declared():
+        for key, (least, most) in ranges(kind).items():
+            definitions[kind.__name__]["properties"][to_camel(key)] |= {"minimum": least, "maximum": most}
     for path in sorted(FREE_TEXT):
         _at(definitions, path)["additionalProperties"] = {"type": ["string", "number", "boolean"]}
     for path in sorted(SECTIONS, key=len, reverse=True):
@@ -154,6 +149,14 @@ def schema() -> Schema:
         },
         "$defs": dict(sorted(definitions.items())),
     }
+
+
+def _declared() -> Iterator[type]:
+    """The classes of the components that stand in stack files."""
+    for module in (model, scaling_model, strimzi_model, worker_model):
+        yield from (
+            each for each in vars(module).values() if isinstance(each, type) and is_dataclass(each) and ranges(each)
+        )
 
 
 def _clean(node: Any) -> Any:

@@ -1,12 +1,15 @@
 """The base of everything that may stand in a stack's file."""
 
 import re
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from kafka_platform.gateway_model import check_ports
 from kafka_platform.names import check_label, check_subdomain, check_user
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 IMAGE = re.compile(r"[a-z0-9][A-Za-z0-9._:/-]*[A-Za-z0-9](@sha256:[0-9a-f]{64})?")
 """The name of a container image."""
@@ -46,8 +49,29 @@ UserName = Annotated[str, AfterValidator(_user)]
 """The name of a Kafka user."""
 SecretName = Annotated[str, AfterValidator(_secret)]
 """The name of a Secret."""
-Ports = Annotated[tuple[int, ...], AfterValidator(_ports)]
+Port = Annotated[int, WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 65535})]
+"""A port in a list, whose checks name the list."""
+Ports = Annotated[tuple[Port, ...], AfterValidator(_ports)]
 """Ports of a pod's connections. A fault is one of the whole list."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """The range of a number in a section: checked, and in the schema."""
+
+    least: int
+    most: int
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(schema) | {"minimum": self.least, "maximum": self.most}
+
+    def _checked(self, value: int) -> int:
+        if not self.least <= value <= self.most:
+            raise ValueError(f"{value} is out of range: use {self.least} to {self.most}")
+        return value
 
 
 class Section(BaseModel):

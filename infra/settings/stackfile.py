@@ -1,6 +1,7 @@
 """Reads `Pulumi.<stack>.yaml` as Pulumi does (YAML 1.2), and says where it is not YAML."""
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,12 +17,43 @@ KEY = f"{PROJECT}:platform"
 MOST_BYTES = 128 * 1024 - 1024
 """Pulumi hands the whole configuration to a Python program as one environment variable, and Linux takes 128 KiB for one
 (MAX_ARG_STRLEN); beyond that `pulumi up` ends with "argument list too long". A little is left for other keys."""
+MOST_FILE_BYTES = 1024 * 1024
+"""A stack file, or a file of topics, comments included: eight times what Pulumi hands over, and more topics than fit into
+one ConfigMap. The YAML reader takes seconds for as much."""
+MOST_TOPIC_BYTES = 2 * 1024 * 1024
+"""All files of topics together."""
+MOST_NODES = 120_000
+"""Keys and values of one file, as ten thousand topics with five settings each have; those that aliases repeat counted each time: a file of aliases of aliases is short, and what it
+stands for has no end."""
+MOST_DIGITS = 40
+"""Digits of a number: more than any field takes, which says so itself; of thousands Python makes no number."""
 # https://www.pulumi.com/docs/iac/concepts/projects/stack-settings-file/
 PULUMI_KEYS = ("config", "environment", "secretsprovider", "encryptedkey", "encryptionsalt")
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2 scalars (`on`, `no`, 2026-01-01 and 1:30 are text) and no key twice."""
+    """YAML 1.2 scalars (`on`, `no`, 2026-01-01 and 1:30 are text) and no key twice; it counts before it makes anything."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._count = 0
+        self._sizes: dict[int, int] = {}
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """The next node. Raises `SettingsError` when there are too many, those that aliases stand for included."""
+        is_alias, before = self.check_event(yaml.AliasEvent), self._count
+        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+        node = super().compose_node(parent, index)
+        # A node that is not finished yet contains itself, which is said later.
+        self._count += self._sizes.get(id(node), 1) if is_alias else 1
+        if self._count > MOST_NODES:
+            what = "aliases (*name) repeat" if self._sizes and is_alias else "the file has"
+            raise _at(
+                mark, f"{what} more than {MOST_NODES:,} keys and values", "write fewer, or several files of topics"
+            )
+        if not is_alias:
+            self._sizes[id(node)] = self._count - before
+        return node
 
 
 _PLAIN_TAGS = ("null", "bool", "int", "float", "seq", "str")
@@ -65,6 +97,20 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> Any:
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
+def _number(loader: _Loader, node: yaml.ScalarNode) -> int | float:
+    digits = sum(each.isdigit() for each in node.value)
+    if digits > MOST_DIGITS:
+        raise _at(node.start_mark, f"a number with {digits:,} digits", f"use up to {MOST_DIGITS}")
+    made = int(node.value) if node.tag.endswith(":int") else float(node.value)
+    if not math.isfinite(made):
+        raise _at(node.start_mark, f"{node.value} is too large for a number", "use a smaller one")
+    return made
+
+
+for _tag in ("int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _number)
+
+
 def _at(mark: Any, what: str, fix: str) -> SettingsError:
     return _unreadable(f"line {mark.line + 1}", f"{what}: {fix}")
 
@@ -80,7 +126,7 @@ def read(file: Path) -> Any:
         SettingsError: there is no such file, it is not YAML, or it does not have the key.
     """
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_text(file)
     except FileNotFoundError:
         name = file.name.removeprefix("Pulumi.").removesuffix(".yaml")
         fix = suggest(name, stack_names(file.parent)) if stack_names(file.parent) else f"write {file.name}"
@@ -97,6 +143,28 @@ def read(file: Path) -> Any:
     return settings
 
 
+def read_text(file: Path) -> str:
+    """The text of a file of settings.
+
+    Raises:
+        OSError: there is no such file, or it cannot be read.
+        SettingsError: it is too large, or no file that ends.
+        UnicodeDecodeError: it is not text in UTF-8.
+    """
+    # A device or a pipe may never end: nothing is opened that is no file.
+    if file.exists() and not file.is_file() and not file.is_dir():
+        raise _unreadable("file", "is not an ordinary file: name one that is")
+    with file.open("rb") as opened:
+        content = opened.read(MOST_FILE_BYTES + 1)
+        if len(content) > MOST_FILE_BYTES:
+            size = max(file.stat().st_size, len(content))
+            raise _unreadable(
+                "file",
+                f"has {size:,} bytes: write up to {MOST_FILE_BYTES:,}, and more topics in files that topicFiles names",
+            )
+    return content.decode("utf-8")
+
+
 def stack_names(folder: Path) -> list[str]:
     """The stacks that have a file in the folder, sorted."""
     return sorted(each.name.removeprefix("Pulumi.").removesuffix(".yaml") for each in folder.glob("Pulumi.*.yaml"))
@@ -105,7 +173,7 @@ def stack_names(folder: Path) -> list[str]:
 def is_blank(file: Path) -> bool:
     """Whether the file has only what Pulumi itself writes when a stack is made, and its settings are still to come."""
     try:
-        content = parse_yaml(file.read_text(encoding="utf-8"))
+        content = parse_yaml(read_text(file))
     except (SettingsError, OSError, UnicodeDecodeError):
         return False
     return isinstance(content, dict) and bool(content) and set(content) <= set(PULUMI_KEYS) - {"config"}

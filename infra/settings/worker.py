@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Annotated
 
 from kafka_platform.model import Acl, Quotas, User
 from kafka_platform.names import check_subdomain
-from kafka_platform.scaling_model import Commit, OffsetReset, Scale, scaler_user, scaler_user_name
+from kafka_platform.ranges import MOST_VERSIONS
+from kafka_platform.scaling_model import MOST_PODS, Commit, OffsetReset, Scale, scaler_user, scaler_user_name
 from kafka_platform.worker_model import (
+    MOST_USER,
     Assignment,
     Egress,
     Partitioning,
@@ -17,7 +20,7 @@ from kafka_platform.worker_model import (
 )
 from pydantic import field_validator, model_validator
 
-from infra.settings.section import IMAGE, NamespaceNames, Ports, Section, UserName
+from infra.settings.section import IMAGE, NamespaceNames, Port, Ports, Range, Section, UserName
 
 
 class Worker(Section):
@@ -35,7 +38,7 @@ class Worker(Section):
     """Its consumer group. Default: the worker's name."""
     scale: Scale | None = None
     """By what the number of pods is decided; needs `keda`. Default: it is fixed, `replicas`."""
-    replicas: int | None = None
+    replicas: Annotated[int, Range(0, MOST_PODS)] | None = None
     """Fixed number of pods. Default: 1."""
     command: tuple[str, ...] = ()
     """Program and arguments in place of the image's entry point. Default: the image's."""
@@ -64,13 +67,13 @@ class Worker(Section):
     one of its own is made, `<name>`, which may do what is declared here and nothing else."""
     scaler_user: UserName | None = None
     """The same for the user that KEDA looks at the lag with. Default: one of its own is made, `<name>-scaler`."""
-    password_version: int = 1
+    password_version: Annotated[int, Range(1, MOST_VERSIONS)] = 1
     """Another number gives its own user a new password, and restarts the pods with it. Default 1."""
     resources: WorkerResources = WorkerResources()
     """Processor and memory of each pod. Default: 100m and 256Mi."""
     probes: WorkerProbes = WorkerProbes()
     """How Kubernetes sees that a pod is well. Default: while its program runs."""
-    ports: Mapping[str, int] = {}
+    ports: Mapping[str, Port] = {}
     """Ports of the program by name, such as http; a Service of the worker's name leads to them. Default: none."""
     client_namespaces: NamespaceNames = ()
     """Namespaces, besides its own, whose pods may connect to `ports`. Default: everybody may who reaches them."""
@@ -84,7 +87,7 @@ class Worker(Section):
     """Secrets of the namespace that are mounted at /etc/secrets/<name>. Default: none."""
     pull_secrets: tuple[str, ...] = ()
     """Secrets of the namespace with logins for the image's registry. Default: none."""
-    run_as: int = 1000
+    run_as: Annotated[int, Range(1, MOST_USER)] = 1000
     """User and group id of the program, not 0. Default 1000."""
     termination: str = "60s"
     """How long a pod may take to finish what it has in hand, commit and leave the group when it is told to end. Default 60s."""
@@ -108,13 +111,6 @@ class Worker(Section):
             check_subdomain(secret, "Secret name")
         return value
 
-    @field_validator("run_as", "password_version")
-    @classmethod
-    def _positive(cls, value: int) -> int:
-        if value < 1:
-            raise ValueError(f"{value} is out of range: use 1 or more")
-        return value
-
     @model_validator(mode="after")
     def _check(self) -> "Worker":
         check_worker(
@@ -135,6 +131,7 @@ class Worker(Section):
             secret_files=self.secret_files,
             termination=self.termination,
             stop_command=self.stop_command,
+            command=(*self.command, *self.args),
         )
         return self
 

@@ -12,6 +12,7 @@ data=${DATA_DIR:-/var/lib/kafka/data}
 run=${RUN_DIR:-/run/kafka-platform}
 termination_log=${TERMINATION_LOG:-/dev/termination-log}
 alone_seconds=${ALONE_SECONDS:-10}
+reserve_kib=${RESERVE_KIB:-65536}
 
 # The official image has archives of the classes that are loaded at the start; with one it takes half the processor time.
 shared() {
@@ -27,6 +28,9 @@ fail() {
 mkdir -p "$data" "$run"
 cluster_id=$(cat "$config/cluster-id")
 broker_password=$(cat "$credentials/broker")
+case $broker_password in
+    '' | *[!A-Za-z0-9_-]*) fail "the password of the nodes has other characters than letters and digits: restore its Secret by pulumi up --refresh" ;;
+esac
 
 # printf is a builtin of the shell: no password is ever an argument of a process.
 {
@@ -48,10 +52,28 @@ if [ -e "$certificate/tls.key" ]; then
     cat "$certificate/tls.key" "$certificate/tls.crt" >"$run/keystore.pem"
 fi
 
+# A broker on a full volume cannot start, and so cannot delete what its retention lets go. Some of each volume is kept for that
+# moment: it is freed when less than that is left, and taken again by a later start when there is room.
+reserve=$(dirname "$data")/reserve
+set -- $(df -kP "$data" | tail -n 1)
+kept=$(($2 / 16))
+if [ "$kept" -gt "$reserve_kib" ]; then kept=$reserve_kib; fi
+if [ -e "$reserve" ] && [ "$4" -lt "$kept" ]; then
+    rm -f "$reserve"
+    echo "the volume is full: the $kept KiB that were kept for this moment are freed; give it more room, or its topics a shorter retention"
+elif [ ! -e "$reserve" ] && [ "$4" -gt $((4 * kept)) ]; then
+    # What an interrupted start has left is written again.
+    if fallocate -l "${kept}K" "$reserve.new" 2>/dev/null || dd if=/dev/zero of="$reserve.new" bs=1024 count="$kept" 2>/dev/null; then
+        mv "$reserve.new" "$reserve"
+    else
+        rm -f "$reserve.new"
+    fi
+fi
+
 if [ -e "$data/meta.properties" ]; then
     formatted_as=$(sed -n 's/^cluster\.id=//p' "$data/meta.properties")
     if [ "$formatted_as" != "$cluster_id" ]; then
-        fail "this volume belongs to cluster $formatted_as, not $cluster_id: it was kept from an earlier deployment; move its claim away or delete it, and the node starts empty"
+        fail "this volume belongs to cluster $formatted_as, not $cluster_id: it was kept from an earlier deployment: set kafka.clusterId: $formatted_as in the stack file (cluster_id of the component) to take over its records. To begin without them, use another namespace, which leaves them as they are"
     fi
 elif ! KAFKA_OPTS=$(shared storage.jsa) "$home/bin/kafka-storage.sh" format --config "$run/server.properties" "--cluster-id=$cluster_id" \
     --ignore-formatted >"$run/format.log" 2>&1; then
@@ -96,5 +118,9 @@ if [ -n "$ending" ]; then
     done
     code=0
     wait "$kafka" || code=$?
+fi
+set -- $(df -kP "$data" | tail -n 1)
+if [ -z "$ending" ] && [ "$code" -ne 0 ] && [ "$4" -lt $((kept / 4)) ]; then
+    fail "the volume is full: raise kafka.storage where the storage class lets volumes grow; docs/operations.md (A volume is full) says what helps elsewhere, without losing records"
 fi
 exit "$code"

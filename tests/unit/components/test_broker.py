@@ -139,6 +139,7 @@ class TestStartScript:
         environment = {
             "PATH": f"{pod}/bin:/usr/bin:/bin",
             "ALONE_SECONDS": "2",
+            "RESERVE_KIB": "64",
             "NODE_ID": "2",
             "KAFKA_HOME": f"{pod}/kafka",
             "CONFIG_DIR": f"{pod}/config",
@@ -207,8 +208,58 @@ class TestStartScript:
         (pod / "data").mkdir()
         (pod / "data" / "meta.properties").write_text("cluster.id=BBBBBBBBBBBBBBBBBBBBBB\n")
         assert self.start(pod).returncode == 1
-        assert "belongs to cluster BBBBBBBBBBBBBBBBBBBBBB" in (pod / "termination-log").read_text()
+        message = (pod / "termination-log").read_text()
+        assert "belongs to cluster BBBBBBBBBBBBBBBBBBBBBB" in message
+        assert "set kafka.clusterId: BBBBBBBBBBBBBBBBBBBBBB " in message
+        assert "delete" not in message
         assert not (pod / "calls").exists()
+
+    @pytest.mark.parametrize("password", ["", 'a"b', "a\nb", "a b", "a;b", "a\\"])
+    def test_a_password_of_the_nodes_that_would_be_read_as_something_else_is_refused(
+        self, pod: Path, password: str
+    ) -> None:
+        (pod / "credentials" / "broker").write_text(password)
+        assert self.start(pod).returncode == 1
+        assert "has other characters than letters and digits" in (pod / "termination-log").read_text()
+        assert not (pod / "calls").exists()
+
+    def room(self, pod: Path, free_kib: int) -> None:
+        """What is free of the volume, whose size is 16 MiB, as the script sees it."""
+        (pod / "bin").mkdir(exist_ok=True)
+        text = f'echo "Filesystem 1024-blocks Used Available Capacity Mounted on"; echo "x 16384 0 {free_kib} 0% /y"'
+        self.fake(pod / "bin" / "df", text)
+
+    def test_some_of_the_volume_is_kept_until_it_is_full(self, pod: Path) -> None:
+        self.room(pod, 16384)
+        assert self.start(pod).returncode == 0
+        assert (pod / "reserve").stat().st_size == 64 * 1024
+        self.room(pod, 64)
+        assert self.start(pod).returncode == 0
+        assert (pod / "reserve").exists()
+        self.room(pod, 63)
+        done = self.start(pod)
+        assert done.returncode == 0
+        assert done.stdout.startswith("the volume is full: the 64 KiB that were kept for this moment are freed; ")
+        assert not (pod / "reserve").exists()
+        self.room(pod, 256)
+        assert self.start(pod).returncode == 0
+        assert not (pod / "reserve").exists(), "there is not enough room to keep some again"
+        self.room(pod, 257)
+        assert self.start(pod).returncode == 0
+        assert (pod / "reserve").exists()
+
+    def test_nothing_is_kept_of_a_volume_that_lets_nothing_be_written(self, pod: Path) -> None:
+        self.room(pod, 16384)
+        for program in ("fallocate", "dd"):
+            self.fake(pod / "bin" / program, "exit 1")
+        assert self.start(pod).returncode == 0
+        assert not list(pod.glob("reserve*"))
+
+    def test_a_broker_that_ends_on_a_full_volume_says_so_and_what_helps(self, pod: Path) -> None:
+        self.room(pod, 10)
+        self.fake(pod / "kafka" / "bin" / "kafka-server-start.sh", "exit 1")
+        assert self.start(pod).returncode == 1
+        assert (pod / "termination-log").read_text().startswith("the volume is full: raise kafka.storage ")
 
     def test_a_key_in_another_form_is_refused(self, pod: Path) -> None:
         (pod / "certificate").mkdir()

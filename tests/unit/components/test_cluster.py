@@ -202,7 +202,7 @@ class TestGraph:
 
 MISUSES: list[tuple[Callable[[], object], str]] = [
     (lambda: KafkaClusterArgs(namespace="Streaming"), "'Streaming' is not a Kubernetes namespace"),
-    (lambda: KafkaClusterArgs(namespace="s", nodes=0), "nodes: 0 is out of range: use at least 1"),
+    (lambda: KafkaClusterArgs(namespace="s", nodes=0), "nodes: 0 is out of range: use 1 to 900"),
     (lambda: KafkaClusterArgs(namespace="s", storage="lots"), "storage: 'lots' is not a Kubernetes quantity"),
     (lambda: KafkaClusterArgs(namespace="s", storage="10"), "storage: 10 is too little for a volume"),
     (lambda: KafkaClusterArgs(namespace="s", cluster_id="short"), "cluster_id: 'short' is not a Kafka cluster id"),

@@ -341,7 +341,7 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
     ),
     (lambda: pool(roles=[]), "roles: none are given"),
     (lambda: pool(roles=[Role.BROKER, Role.BROKER]), "roles: one stands there twice"),
-    (lambda: pool(nodes=0), "nodes: 0 is out of range: use at least 1"),
+    (lambda: pool(nodes=0), "nodes: 0 is out of range: use 1 to 900"),
     (lambda: pool(storage=None), "storage: missing: write a size such as 100Gi"),
     (lambda: pool(volumes=[Volume(size="1Ti")]), "storage: volumes are given too: keep one of them"),
     (lambda: pool(storage="10Mi"), "storage: 10Mi is too little, one segment of a log is 1Gi"),

@@ -530,7 +530,7 @@ MISUSE: list[tuple[dict[str, Any], str]] = [
     ({"scratch": {"data": "1Gi"}}, "scratch: 'data' is not a folder"),
     ({"scratch": {"/etc/kafka-platform/x": "1Gi"}}, "scratch: '/etc/kafka-platform/x' is the platform's"),
     ({"termination": "forever"}, "termination: 'forever' is out of range"),
-    ({"run_as": 0}, "run_as: 0 is root"),
+    ({"run_as": 0}, "run_as: 0 is out of range: use 1 to"),
     ({"replicas": 2, "scale": BY_LAG}, "replicas: scale decides on the number of pods: remove it, or scale"),
     ({"scaler_user": "keda"}, "scaler_user: lag does not decide on the number of pods: remove it"),
     # What scaling must fit: the rest is in test_scaler.py.

@@ -40,6 +40,13 @@ def acl(name: str, *operations: str, resource: str = "topic") -> dict[str, Any]:
     return {"resource": resource, "name": name, "pattern": "literal", "operations": list(operations)}
 
 
+CLUSTER = acl("kafka-cluster", resource="cluster")
+
+
+def writes_as(prefix: str) -> dict[str, Any]:
+    return {"acls": [acl(prefix, "WRITE", "DESCRIBE", resource="transactionalId") | {"pattern": "prefixed"}]}
+
+
 def kafka_acl(name: str, *operations: str) -> dict[str, Any]:
     resource = {"type": "topic", "name": name, "patternType": "literal"}
     acls = [{"resource": resource, "operations": list(operations)}]
@@ -113,8 +120,90 @@ CASES: dict[str, tuple[list[list[Resource]], dict[str, list[Resource]]]] = {
             "user app: may use every group: name them, or write a prefix such as app-*": [
                 declared(user_app={"acls": [acl("", "READ", resource="group") | {"pattern": "prefixed"}]})
             ],
+            "user app: may use every topic that begins with 's': name them, or write a prefix such as app-*": [
+                declared(user_app={"acls": [acl("s", "READ") | {"pattern": "prefixed"}]})
+            ],
+            "user app: may use every transactionalId: name them, or write a prefix such as app-*": [
+                declared(user_app={"acls": [acl("*", "WRITE", resource="transactionalId")]})
+            ],
             "user it: may use every topic: name them, or write a prefix such as it-*": [
                 made("KafkaUser", kafka_acl("*", "Read"))
+            ],
+        },
+    ),
+    "no-administrator-rights": (
+        [
+            [declared(user_app={"acls": [acl("kafka-cluster", each, resource="cluster")]})]
+            for each in ("DESCRIBE", "DESCRIBE_CONFIGS", "IDEMPOTENT_WRITE")
+        ]
+        + [
+            [declared(user_app={"acls": [acl("orders", "ALL")]})],
+            [declared(user_app={"acls": [acl("__consumer_offsets", "DESCRIBE")]})],
+            [made("Kafka", {"kafka": {"authorization": {"type": "simple"}}})],
+        ],
+        {
+            f"user app: {power}: leave it to the platform, which does so by what is declared": [
+                declared(user_app={"acls": [entry]})
+            ]
+            for power, entry in {
+                "may do everything on the cluster, so also give itself every other right": CLUSTER
+                | {"operations": ["ALL"]},
+                "may change everybody's rights and passwords": CLUSTER | {"operations": ["ALTER"]},
+                "may change the brokers' settings and everybody's quotas": CLUSTER | {"operations": ["ALTER_CONFIGS"]},
+                "may act as a broker, so read every record": CLUSTER | {"operations": ["CLUSTER_ACTION"]},
+                "may make topics of every name": CLUSTER | {"operations": ["CREATE"]},
+                "may DELETE on the cluster": CLUSTER | {"operations": ["DELETE"]},
+                "may FUTURE on the cluster": CLUSTER | {"operations": ["FUTURE"]},
+                "may read internal topics": acl("__consumer_offsets", "READ"),
+                "may write to internal topics": acl("_kafka-platform-ledger", "WRITE"),
+                "may do everything with internal topics": acl("__c", "ALL") | {"pattern": "prefixed"},
+                "may use tokens by which others log in": acl("any", "DESCRIBE", resource="delegationToken"),
+                "may make or see tokens of other users": acl("User:shop", "CREATE_TOKENS", resource="user"),
+                "may READ on future": acl("any", "READ", resource="future"),
+            }.items()
+        }
+        | {
+            "user it: may do everything on the cluster, so also give itself every other right: leave it to the platform, which does so by what is "
+            "declared": [
+                made(
+                    "KafkaUser",
+                    {"authorization": {"acls": [{"resource": {"type": "cluster"}, "operations": ["All"]}]}},
+                )
+            ],
+            # Without operations Strimzi allows all.
+            "user it: may change the brokers' settings and everybody's quotas: leave it to the platform, which does so by what is "
+            "declared": [
+                made(
+                    "KafkaUser",
+                    {"authorization": {"acls": [{"resource": {"type": "cluster"}, "operation": "AlterConfigs"}]}},
+                )
+            ],
+            "user root: may do everything: leave kafka.superUsers out, and give it the rights that it needs": [
+                made("Kafka", {"kafka": {"authorization": {"type": "simple", "superUsers": ["root"]}}})
+            ],
+        },
+    ),
+    "own-transactions": (
+        [
+            [declared(user_a=writes_as("a-"), user_b=writes_as("b-"))],
+            [declared(user_a={"acls": [acl("a-", "DESCRIBE", resource="transactionalId")]}, user_b=writes_as("a-"))],
+            [
+                declared(
+                    user_a={"acls": [acl("pay", "WRITE", resource="transactionalId")]}, user_b=writes_as("payments")
+                )
+            ],
+        ],
+        {
+            "users a and b: both may use transactional ids of shop-b-* (by shop-*), and would end each other's producers: "
+            "write a prefix of its own for each, such as b-*": [
+                declared(user_a=writes_as("shop-"), user_b=writes_as("shop-b-"))
+            ],
+            "users a and b: both may use transactional ids of pay, and would end each other's producers: write a prefix of "
+            "its own for each, such as b-*": [
+                declared(
+                    user_a={"acls": [acl("pay", "WRITE", resource="transactionalId")]},
+                    user_b={"acls": [acl("pay", "ALL", resource="transactionalId")]},
+                )
             ],
         },
     ),

@@ -236,7 +236,118 @@ _STRIMZI: list[tuple[str, str]] = [
     ),
 ]
 
+_ABSURD: list[tuple[str, str]] = [
+    (
+        r"kafka: {nodes: 1000000000000}",
+        "kafka.nodes: 1000000000000 is out of range: use 1 to 900",
+    ),
+    (
+        r"kafka: {storage: 1000000000000000000000000000000}",
+        "kafka.storage: 1000000000000000000000000000000 is a bare number: write a quantity such as 10Gi",
+    ),
+    (
+        r"kafka: {storage: '1000000000000000000000000000000'}",
+        "kafka.storage: '1000000000000000000000000000000' is out of range: use up to 1024Pi",
+    ),
+    (
+        r"kafka: {storage: 2000Ti}",
+        "kafka.storage: '2000Ti' is out of range: use up to 1024Ti",
+    ),
+    (
+        r"kafka: {resources: {cpu: 5000000k}}",
+        "kafka.resources.cpu: '5000000k' is out of range: use 1m to 1024",
+    ),
+    (
+        r"kafka: {resources: {memory: 1Pi}}",
+        "kafka.resources.memory: '1Pi' is out of range: use up to 64Ti",
+    ),
+    (
+        r"topics: {orders: {retention: 99999999999999999999d}}",
+        "topics.orders.retention: '99999999999999999999d' is out of range: use up to 36500d",
+    ),
+    (
+        r"topics: {orders: {retention: 36501d}}",
+        "topics.orders.retention: '36501d' is out of range: use up to 36500d",
+    ),
+    (
+        r"topics: {orders: {retentionSize: 2000Pi}}",
+        "topics.orders.retentionSize: '2000Pi' is out of range: use up to 1024Pi",
+    ),
+    (
+        r"topics: {orders: {maxMessageSize: 2Gi}}",
+        "topics.orders.maxMessageSize: '2Gi' is out of range: use up to 2047Mi",
+    ),
+    (
+        r"topics: {orders: {maxMessageSize: unlimited}}",
+        "topics.orders.maxMessageSize: 'unlimited' is out of range: use up to 2047Mi",
+    ),
+    (
+        r"tenants: {shop: {quotas: {produce: 99999999999999999999999999999999GB/s}}}",
+        "tenants.shop.quotas.produce: '99999999999999999999999999999999GB' is out of range: use up to 1024Pi",
+    ),
+    (
+        r"tenants: {shop: {quotas: {requestPercentage: 100001}}}",
+        "tenants.shop.quotas.requestPercentage: 100001.0 is out of range: use 0.01 to 100000",
+    ),
+    (
+        r"tenants: {shop: {quotas: {controllerMutations: 1e30}}}",
+        "tenants.shop.quotas.controllerMutations: 1e+30 is out of range: use 0.01 to 1000000",
+    ),
+    (
+        r'tenants: {shop: {users: {app: {groups: ["a\0b"]}}}}',
+        "tenants.shop.users.app.groups: 'a\\x00b' is not a name or prefix: write a name such as orders, or a prefix such as orders-*",
+    ),
+    (
+        "tenants: {shop: {users: {app: {groups: [" + "g" * 300 + "]}}}}",
+        f"tenants.shop.users.app.groups: '{'g' * 60}...' has 300 characters: use up to 249",
+    ),
+    (
+        r"tenants: {shop: {users: {app: {passwordVersion: 100000000000000000000}}}}",
+        "tenants.shop.users.app.passwordVersion: 100000000000000000000 is out of range: use 1 to 1000000",
+    ),
+    (
+        'kafka: {engine: external, bootstrapServers: "a:9092", adminSecret: x}\ntopics: {'
+        + ", ".join(f"t{number}: {{partitions: 10000, replicas: 3}}" for number in range(101))
+        + "}",
+        "topics: 1,010,000 partitions altogether are out of range: use at most 1,000,000",
+    ),
+    (
+        r'kafka: {config: {"super.users ": "User:red"}}',
+        "kafka.config: 'super.users ' is not the name of a setting: use letters, digits, '.', '_' and '-', such as num.io.threads",
+    ),
+    (
+        r'kafka: {config: {"\\u0073uper.users": "User:red"}}',
+        "kafka.config: '\\\\u0073uper.users' is not the name of a setting: use letters, digits, '.', '_' and '-', such as num.io.threads",
+    ),
+    (
+        r'kafka: {config: {log.segment.bytes: "900000\nallow.everyone.if.no.acl.found=true"}}',
+        "kafka.config: log.segment.bytes: '900000\\nallow.everyone.if.no.acl.found=true' is not one line of printable characters, as a setting has to be: remove line breaks and control characters",
+    ),
+    (
+        r'kafka: {config: {Super.Users: "User:red"}}',
+        "kafka.config.'Super.Users': cannot be set here, they are the platform's own users: remove the key",
+    ),
+    (
+        r"kafka: {config: {config.providers: file}}",
+        "kafka.config.'config.providers': cannot be set here, it would read files and classes into settings that everybody may see: remove the key",
+    ),
+    (
+        r"kafka: {config: {principal.builder.class: x.Y}}",
+        "kafka.config.'principal.builder.class': cannot be set here, a client is always the user that it logs in as: remove the key",
+    ),
+    (
+        r'topics: {orders: {config: {"segment.bytes ": 1}}}',
+        "topics.orders.config: 'segment.bytes ' is not the name of a setting: use letters, digits, '.', '_' and '-', such as num.io.threads",
+    ),
+    (
+        r'kubernetes: {context: "a\u202eb"}',
+        "kubernetes.context: 'a\\u202eb' is not one line of printable characters, as a name has to be: remove line breaks and control characters",
+    ),
+]
+"""Numbers beyond every range, names that are none, and settings that get round a refusal."""
+
 PLATFORM: list[tuple[str, str]] = [
+    *_ABSURD,
     ("kafka: {nodez: 3}", "kafka.nodez: unknown key: did you mean 'nodes'?"),
     ("kafak: {nodes: 3}", "kafak: unknown key: did you mean 'kafka'?"),
     ("topics: {orders: {partition: 3}}", "topics.orders.partition: unknown key: did you mean 'partitions'?"),
@@ -422,7 +533,7 @@ PLATFORM: list[tuple[str, str]] = [
         "gateway: {limits: {consumerIdle: forever}}",
         "gateway.limits.consumerIdle: 'forever' is not a time to wait: write a duration such as 5m",
     ),
-    ("gateway: {limits: {records: 0}}", "gateway.limits.records: 0 is out of range: use at least 1"),
+    ("gateway: {limits: {records: 0}}", "gateway.limits.records: 0 is out of range: use 1 to 1000000"),
     (
         "gateway: {limits: {requests: 100}}",
         "gateway.limits.requestsPerCaller: 256 is more than all callers together have (100): use less",
@@ -640,12 +751,12 @@ tenants: {shop: {users: {app: {writes: [1]}}}}
     ),
     *_STRIMZI,
     ("kafka: {engine: embeded}", "kafka.engine: 'embeded' is not known: did you mean 'embedded'?"),
-    ("kafka: {nodes: 0}", "kafka.nodes: 0 is out of range: use 1, or at least 3"),
+    ("kafka: {nodes: 0}", "kafka.nodes: 0 is out of range: use 1 to 900"),
     (
         "kafka: {nodes: 2}",
         "kafka.nodes: 2 nodes have no majority when one is down, so they are no safer than one: use 1 or 3",
     ),
-    ("kafka: {nodes: -3}", "kafka.nodes: -3 is out of range: use 1, or at least 3"),
+    ("kafka: {nodes: -3}", "kafka.nodes: -3 is out of range: use 1 to 900"),
     (
         "kafka: {version: latest}",
         "kafka.version: 'latest' is not a version of Kafka: write three numbers, such as 4.3.1",
@@ -774,7 +885,7 @@ topics: {orders: {replicas: 5}}
     ),
     (
         "kafka: {nodes: 3, defaults: {minInsyncReplicas: 0}}",
-        "kafka.defaults.minInsyncReplicas: 0 is out of range: use at least 1",
+        "kafka.defaults.minInsyncReplicas: 0 is out of range: use 1 to 32767",
     ),
     (
         "kafka: {nodes: 3, defaults: {retention: week}}",
@@ -987,11 +1098,11 @@ tenants: {shop: {namespace: streaming, createNamespace: true}}
     ),
     (
         "tenants: {shop: {quotas: {requestPercentage: 0}}}",
-        "tenants.shop.quotas.requestPercentage: 0.0 is out of range: use more than 0, or leave it out for no limit",
+        "tenants.shop.quotas.requestPercentage: 0.0 is out of range: use 0.01 to 100000",
     ),
     (
         "tenants: {shop: {users: {app: {passwordVersion: 0}}}}",
-        "tenants.shop.users.app.passwordVersion: 0 is out of range: use 1 or more",
+        "tenants.shop.users.app.passwordVersion: 0 is out of range: use 1 to 1000000",
     ),
     (
         """\

@@ -1,0 +1,228 @@
+"""Brokers on volumes that are full to the last byte, and every way out that docs/operations.md shows: no record is lost.
+
+The volumes are file systems in memory that a pod mounts on a node, so that they are small, fill up and can grow.
+"""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.pins import RUNTIME_IMAGE
+from tests.e2e.conftest import MakeStack
+from tests.harness import Stack, client_pod, eventually, get, in_pod, kubectl
+
+NAMESPACE = "fullvol"
+HOST = "fullvol-host"
+CLASS = "fullvol"
+FOLDER = "/var/fullvol"
+SMALL, LARGE, LARGEST = "80m", "160m", "400m"
+NODES = range(3)
+WRITE_SECONDS = 900
+DOCS = Path(__file__).parents[2] / "docs" / "operations.md"
+PROGRAM = ("python3", "/programs/ledger.py")
+BROKERS = "app.kubernetes.io/instance=kafka,app.kubernetes.io/component=broker"
+TOPICS = ("first", "second", "short")
+# Compressed, the records of the test would fill nothing.
+LEDGER: dict[str, Any] = {"partitions": 3, "config": {"compression.type": "uncompressed", "segment.bytes": 4_194_304}}
+SHORT = LEDGER | {"retention": "60s", "config": {**LEDGER["config"], "file.delete.delay.ms": 1000}}
+QUICK = {"log.retention.check.interval.ms": 10_000}
+"""How often brokers look for records that have expired; by default every five minutes."""
+PLATFORM: dict[str, Any] = {
+    "namespace": NAMESPACE,
+    "kafka": {"nodes": 3, "storage": "1Gi", "storageClass": CLASS, "deletion": "allow", "config": QUICK},
+    "topics": {"first": LEDGER, "second": LEDGER, "short": SHORT},
+    "tenants": {"test": {"users": {"writer": {"writes": list(TOPICS), "reads": list(TOPICS), "groups": ["unused"]}}}},
+}
+
+
+class Volumes:
+    """The node's file systems in memory, by name."""
+
+    def __init__(self) -> None:
+        self.node = json.loads(kubectl("get", "nodes", "-o", "json"))["items"][0]["metadata"]["name"]
+        folder = {"name": "host", "hostPath": {"path": FOLDER, "type": "DirectoryOrCreate"}}
+        container = {
+            "name": "mount",
+            "image": RUNTIME_IMAGE,
+            "command": ["sleep", "7200"],
+            "securityContext": {"privileged": True, "runAsUser": 0, "runAsNonRoot": False},
+            "volumeMounts": [{"name": "host", "mountPath": "/host", "mountPropagation": "Bidirectional"}],
+        }
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "mount", "namespace": HOST},
+            "spec": {
+                "nodeName": self.node,
+                "terminationGracePeriodSeconds": 1,
+                "containers": [container],
+                "volumes": [folder],
+            },
+        }
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOST}}
+        storage_class = {
+            "apiVersion": "storage.k8s.io/v1",
+            "kind": "StorageClass",
+            "metadata": {"name": CLASS},
+            "provisioner": "kubernetes.io/no-provisioner",
+            "volumeBindingMode": "WaitForFirstConsumer",
+            "allowVolumeExpansion": True,
+        }
+        self._apply(namespace, storage_class, pod)
+        kubectl("-n", HOST, "wait", "--for=condition=Ready", "--timeout=300s", "pod/mount")
+        self.names: list[str] = []
+
+    def _apply(self, *objects: dict[str, Any]) -> None:
+        kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+
+    def make(self, name: str, size: str, capacity: str) -> None:
+        """A file system, and the volume of Kubernetes that is said to have that capacity."""
+        self.names.append(name)
+        in_pod(HOST, "mount", "mkdir", "-p", f"/host/{name}")
+        in_pod(HOST, "mount", "mount", "-t", "tmpfs", "-o", f"size={size},mode=0777", "tmpfs", f"/host/{name}")
+        term = {"key": "kubernetes.io/hostname", "operator": "In", "values": [self.node]}
+        self._apply(
+            {
+                "apiVersion": "v1",
+                "kind": "PersistentVolume",
+                "metadata": {"name": name},
+                "spec": {
+                    "accessModes": ["ReadWriteOnce"],
+                    "capacity": {"storage": capacity},
+                    "storageClassName": CLASS,
+                    "persistentVolumeReclaimPolicy": "Retain",
+                    "hostPath": {"path": f"{FOLDER}/{name}"},
+                    "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [term]}]}},
+                },
+            }
+        )
+
+    def grow(self, name: str, size: str) -> None:
+        """Gives a file system more room, as a cloud does with a volume."""
+        in_pod(HOST, "mount", "mount", "-o", f"remount,size={size}", f"/host/{name}")
+
+    def free(self, name: str) -> int:
+        """Kibibytes."""
+        return int(in_pod(HOST, "mount", "df", "-kP", f"/host/{name}").splitlines()[-1].split()[3])
+
+    def remove(self) -> None:
+        """Gives the memory back."""
+        for name in self.names:
+            kubectl("delete", "pv", name, "--ignore-not-found", "--wait=false", check=False)
+            in_pod(HOST, "mount", "umount", "-l", f"/host/{name}", check=False)
+        kubectl("delete", "storageclass", CLASS, "--ignore-not-found")
+        kubectl("delete", "namespace", HOST, "--ignore-not-found", "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def volumes() -> Iterator[Volumes]:
+    made = Volumes()
+    try:
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture(scope="module")
+def stack(volumes: Volumes, make_stack: MakeStack) -> Stack:
+    for node in NODES:
+        volumes.make(f"fullvol-{node}", SMALL, "1Gi")
+    stack = make_stack("fullvol", PLATFORM)
+    stack.up()
+    client_pod(NAMESPACE, "ledger", "writer", programs=["ledger.py"])
+    return stack
+
+
+def message(node: int) -> str:
+    """What the broker said when it ended last."""
+    pod = json.loads(kubectl("-n", NAMESPACE, "get", "pod", f"kafka-{node}", "-o", "json", check=False) or "{}")
+    for each in pod.get("status", {}).get("containerStatuses", []):
+        if each["name"] == "kafka":
+            ended = each["state"].get("terminated") or each.get("lastState", {}).get("terminated") or {}
+            return str(ended.get("message", ""))
+    return ""
+
+
+def all_ready() -> bool:
+    return bool(get("statefulset", "kafka", NAMESPACE)["status"].get("readyReplicas") == len(NODES))
+
+
+def full() -> list[int]:
+    return [node for node in NODES if message(node).startswith("the volume is full: ")]
+
+
+def start_writer(topic: str) -> "subprocess.Popen[str]":
+    in_pod(NAMESPACE, "ledger", "rm", "-f", "/tmp/stop")
+    command = ["kubectl", "-n", NAMESPACE, "exec", "ledger", "--", *PROGRAM, "write", topic, str(WRITE_SECONDS)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def stop_writer() -> None:
+    in_pod(NAMESPACE, "ledger", "touch", "/tmp/stop")
+
+
+def fill_until_a_majority_is_down() -> None:
+    eventually("two brokers say that their volumes are full", lambda: len(full()) > 1, 300)
+    stop_writer()
+
+
+def verify(writer: "subprocess.Popen[str]", topic: str) -> None:
+    written = json.loads(writer.communicate(timeout=900)[0])
+    read = json.loads(in_pod(NAMESPACE, "ledger", *PROGRAM, "verify", topic))
+    print(f"\nwritten: {written}\nread:    {read}")
+    assert written["acknowledged"] > 50_000
+    assert (read["lost"], read["duplicated"], read["unread_partitions"]) == (0, 0, 0)
+
+
+def blocks() -> list[str]:
+    """The commands that the documentation shows for full volumes."""
+    section = DOCS.read_text(encoding="utf-8").partition("## A volume is full\n")[2].partition("\n## ")[0]
+    return re.findall(r"```bash\n(.*?)```", section, re.DOTALL)
+
+
+@pytest.mark.alone
+def test_brokers_whose_records_expire_come_back_by_themselves(stack: Stack, volumes: Volumes) -> None:
+    """What is kept of a volume lets a broker start; retention then makes room."""
+    with start_writer("short") as writer:
+        eventually("a broker says that its volume is full", lambda: bool(full()), 300)
+        stop_writer()
+        eventually("all brokers are ready", all_ready, 300)
+        eventually("retention has made room", lambda: all(volumes.free(name) > 40_000 for name in volumes.names), 300)
+        json.loads(writer.communicate(timeout=900)[0])
+
+
+@pytest.mark.alone
+def test_brokers_whose_volumes_grow_lose_nothing(stack: Stack, volumes: Volumes) -> None:
+    with start_writer("first") as writer:
+        fill_until_a_majority_is_down()
+        stack.write(PLATFORM | {"kafka": {**PLATFORM["kafka"], "storage": "2Gi"}})
+        stack.up()
+        for node in NODES:
+            volumes.grow(f"fullvol-{node}", LARGE)
+        subprocess.run(["bash", "-eu", "-c", blocks()[0].replace("-n streaming", f"-n {NAMESPACE}")], check=True)
+        eventually("all brokers are ready", all_ready, 300)
+        verify(writer, "first")
+
+
+@pytest.mark.alone
+def test_brokers_whose_volumes_are_copied_to_larger_ones_lose_nothing(stack: Stack, volumes: Volumes) -> None:
+    for node in NODES:
+        volumes.make(f"fullvol-large-{node}", LARGEST, "4Gi")
+    with start_writer("second") as writer:
+        fill_until_a_majority_is_down()
+        variables = {"NAMESPACE": NAMESPACE, "NODES": "3", "SIZE": "4Gi", "CLASS": CLASS}
+        subprocess.run(["bash", "-eu", "-c", blocks()[1]], env=os.environ | variables, check=True)
+        eventually("all brokers are ready", all_ready, 300)
+        verify(writer, "second")
+    assert {get("pvc", f"data-kafka-{node}", NAMESPACE)["spec"]["volumeName"] for node in NODES} == {
+        f"fullvol-large-{node}" for node in NODES
+    }
+    stack.write(PLATFORM | {"kafka": {**PLATFORM["kafka"], "storage": "4Gi"}})
+    stack.up()
+    assert all_ready()

@@ -1,0 +1,168 @@
+"""Files that are too large, or stand for more than they are, end in one line; and every number has a range."""
+
+import copy
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from infra.check import STACKS, check
+from infra.settings import SettingsError, parse
+from infra.settings.schema import schema
+from infra.settings.stackfile import KEY, MOST_FILE_BYTES, MOST_NODES, parse_yaml, read
+from tests.unit.settings.test_mutations import INSTALLED, WORKERS
+
+SCHEMA = schema()
+VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
+HEAD = f"config:\n  {KEY}:\n"
+
+
+def aliases(levels: int) -> str:
+    lines = [f"    a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, levels)]
+    return f"{HEAD}    a0: &a0 [{', '.join('x' * 9)}]\n" + "".join(lines)
+
+
+MERGES = f"{HEAD}    a0: &a0 {{k0: 1}}\n" + "".join(
+    f"    a{at}: &a{at} {{<<: [*a{at - 1}, *a{at - 1}], k{at}: 1}}\n" for at in range(1, 30)
+)
+FILES = {
+    "aliases of aliases": (
+        aliases(10),
+        f"line 8: aliases (*name) repeat more than {MOST_NODES:,} keys and values: write fewer, or several files of topics",
+    ),
+    "merges of merges": (
+        MERGES,
+        f"line 16: aliases (*name) repeat more than {MOST_NODES:,} keys and values: write fewer, or several files of topics",
+    ),
+    "300,000 topics": (
+        HEAD + "    topics:\n" + "".join(f"      topic-{number}: {{}}\n" for number in range(300_000)),
+        f"file: has 6,788,937 bytes: write up to {MOST_FILE_BYTES:,}, and more topics in files that topicFiles names",
+    ),
+    "10 MB": (
+        f"{HEAD}    namespace: {'x' * 10_000_000}\n",
+        f"file: has 10,000,051 bytes: write up to {MOST_FILE_BYTES:,}, and more topics in files that topicFiles names",
+    ),
+    "many short ones": (
+        f"{HEAD}    topicFiles: [{'a,' * MOST_NODES}]\n",
+        f"line 3: the file has more than {MOST_NODES:,} keys and values: write fewer, or several files of topics",
+    ),
+    "a number of 5000 digits": (
+        f"{HEAD}    kafka: {{nodes: {'9' * 5000}}}\n",
+        "line 3: a number with 5,000 digits: use up to 40",
+    ),
+    "an endless number": (
+        f"{HEAD}    tenants: {{t: {{quotas: {{requestPercentage: 1e999}}}}}}\n",
+        "line 3: 1e999 is too large for a number: use a smaller one",
+    ),
+    "itself": ("config: &a {x: *a}\n", "file: a part of it contains itself: write it out plainly"),
+    "much depth": (
+        "a: " + "[" * 500_000,
+        "file: a part of it contains itself, or is nested too deep: write it out plainly",
+    ),
+}
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_is_too_much_is_answered_by_one_line(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content, line = FILES[name]
+    file = tmp_path / "Pulumi.much.yaml"
+    file.write_text(content)
+    assert check(["much"], tmp_path) == 1
+    assert capsys.readouterr().out.splitlines() == [f"{file}: 1 fault", f"  {line}"]
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("name", ["aliases of aliases", "300,000 topics", "10 MB", "a number of 5000 digits"])
+def test_so_is_a_file_of_topics(name: str, tmp_path: Path) -> None:
+    content, line = FILES[name]
+    (tmp_path / "more.yaml").write_text(content)
+    with pytest.raises(SettingsError) as caught:
+        parse({"topicFiles": ["more.yaml"]}, tmp_path)
+    assert [str(fault) for fault in caught.value.faults] == [f"topicFiles[0]: 'more.yaml', {line}"]
+
+
+def test_many_files_of_topics_are_bounded_together(tmp_path: Path) -> None:
+    (tmp_path / "more.yaml").write_text("#" * (MOST_FILE_BYTES - 1) + "\n")
+    with pytest.raises(
+        SettingsError, match=r"topicFiles\[2\]: the files up to 'more.yaml' have more than 2,097,152 bytes: "
+    ):
+        parse({"topicFiles": ["more.yaml"] * 1000}, tmp_path)
+
+
+def test_what_never_ends_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", "/dev/zero"):
+        with pytest.raises(SettingsError, match="is not an ordinary file: name one that is"):
+            parse({"topicFiles": [name]}, tmp_path)
+
+
+def test_aliases_that_repeat_little_are_allowed() -> None:
+    assert parse_yaml("a: &a {b: 1}\nc: [*a, *a]\nd: {<<: *a, e: 2}\n") == {
+        "a": {"b": 1},
+        "c": [{"b": 1}, {"b": 1}],
+        "d": {"b": 1, "e": 2},
+    }
+
+
+@pytest.mark.timeout(120)
+def test_thousands_of_faults_are_still_told() -> None:
+    topics = {f"topic-{number}": {"partitons": 1} for number in range(2000)}
+    readers = [f"nothing-{number}" for number in range(2000)]
+    with pytest.raises(SettingsError) as caught:
+        parse({"topics": topics, "tenants": {"t": {"users": {"u": {"reads": readers}}}}})
+    assert len(caught.value.faults) == 4000
+
+
+def numbers(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for each in (node, node.get("items"), node.get("additionalProperties")):
+        if isinstance(each, dict) and each.get("type") in ("integer", "number"):
+            yield each
+
+
+@pytest.mark.parametrize("name", sorted(SCHEMA["$defs"]))
+def test_every_number_has_a_range_in_the_schema(name: str) -> None:
+    for key, node in SCHEMA["$defs"][name].get("properties", {}).items():
+        for each in numbers(node):
+            assert {"minimum", "maximum"} <= each.keys(), f"{name}.{key}"
+
+
+def leaves(node: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    for key, each in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        if isinstance(each, int | float) and not isinstance(each, bool):
+            yield (*path, key)
+        yield from leaves(each, (*path, key))
+
+
+BASES = {
+    "ci": read(STACKS / "Pulumi.ci.yaml") | WORKERS,
+    "prod": read(STACKS / "Pulumi.prod.yaml") | INSTALLED,
+    "staging": read(STACKS / "Pulumi.staging.yaml"),
+}
+FREE = ("config", "consumerConfig", "producerConfig", "environment", "values", "options")
+PLACES = [
+    (base, path)
+    for base, content in BASES.items()
+    for path in leaves(content)
+    if not any(each in FREE for each in path)
+]
+
+
+@pytest.mark.parametrize(("base", "path"), PLACES, ids=[f"{base}:{'.'.join(map(str, path))}" for base, path in PLACES])
+@pytest.mark.parametrize("value", [10**12 + 1, 10**30, -1], ids=["large", "absurd", "negative"])
+def test_a_number_beyond_its_range_is_refused_by_the_settings_and_by_the_schema(
+    base: str, path: tuple[str | int, ...], value: int
+) -> None:
+    content = copy.deepcopy(BASES[base])
+    here = content
+    for part in path[:-1]:
+        here = here[part]
+    here[path[-1]] = value
+    with pytest.raises(SettingsError):
+        parse(content)
+    assert not VALIDATOR.is_valid({"config": {KEY: content}})
