@@ -324,7 +324,7 @@ PLATFORM: list[tuple[str, str]] = [
     ),
     (
         "keda: {install: true, namespace: kube-system}",
-        "keda.namespace: 'kube-system' is in every Kubernetes cluster already: write createNamespace: false, or another name",
+        "keda.namespace: 'kube-system' is of Kubernetes itself, which is never made: write createNamespace: false, or another name",
     ),
     (
         "keda: {install: true, namespace: streaming}",
@@ -569,7 +569,7 @@ gateway: {anonymous: web}
     ),
     (
         "services: {fraud: {image: a}}",
-        "services: unknown key: use one of environment, namespace, createNamespace, kubernetes, images, kafka, topics, topicFiles, tenants, gateway, strimzi, drainCleaner, certManager, prometheus, keda, probe, workers",
+        "services: unknown key: use one of environment, namespace, createNamespace, kubernetes, adopt, images, kafka, topics, topicFiles, tenants, gateway, strimzi, drainCleaner, certManager, prometheus, keda, probe, workers",
     ),
     (
         "tenants: {shop: {users: {app: {namespace: shop}}}}",
@@ -704,7 +704,7 @@ tenants: {shop: {users: {app: {writes: [1]}}}}
     ),
     (
         "namespace: kube-system",
-        "namespace: 'kube-system' is in every Kubernetes cluster already: write createNamespace: false, or another name",
+        "namespace: 'kube-system' is of Kubernetes itself, whose programs may read all Secrets in it: choose another namespace",
     ),
     ("topics: {orders: {partitions: 0}}", "topics.orders.partitions: 0 is out of range: use 1 to 10000"),
     ("topics: {orders: {partitions: 20000}}", "topics.orders.partitions: 20000 is out of range: use 1 to 10000"),
