@@ -1,4 +1,4 @@
-"""Asks the API server of a stack's Kubernetes cluster which objects there are, for `kafka_platform.ownership`."""
+"""Asks the API server of a stack's Kubernetes cluster which objects there are, for `kafka_platform.refusals`."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
-from kafka_platform.ownership import ClusterError, ObjectId
+from kafka_platform.refusals import ClusterError, ObjectId
 
 THREADS = 8
 """Requests at a time. They have threads of their own: those of the event loop wait for registrations, which wait for them."""
@@ -38,8 +38,8 @@ class ApiServer:
         self._seen: dict[tuple[str, ...], asyncio.Task[Any]] = {}
 
     async def find(self, wanted: ObjectId, *, fresh: bool) -> Mapping[str, Any] | None:
-        """The metadata of an object, as `kafka_platform.ownership.Cluster` says."""
-        served = await self._served(wanted.api_version, wanted.kind)
+        """The metadata of an object, as `kafka_platform.refusals.Cluster` says."""
+        served = await self._served(wanted.api_version, wanted.kind, fresh=fresh)
         if served is None:
             return None
         if fresh or wanted.namespace is None or not served["namespaced"]:
@@ -67,7 +67,7 @@ class ApiServer:
 
     async def _list(self, api_version: str, kind: str, namespace: str) -> Mapping[str, Mapping[str, Any]]:
         async def ask() -> Mapping[str, Mapping[str, Any]]:
-            served = await self._served(api_version, kind)
+            served = await self._served(api_version, kind, fresh=False)
             found: dict[str, Mapping[str, Any]] = {}
             query = {"limit": str(PAGE)}
             while served is not None:
@@ -85,7 +85,7 @@ class ApiServer:
         listed: Mapping[str, Mapping[str, Any]] = await self._once(("list", api_version, kind, namespace), ask)
         return listed
 
-    async def _served(self, api_version: str, kind: str) -> Mapping[str, Any] | None:
+    async def _served(self, api_version: str, kind: str, *, fresh: bool) -> Mapping[str, Any] | None:
         """What the API server says of a kind; None if it does not serve it, so that there can be no object of it."""
 
         async def ask() -> Any:
@@ -97,9 +97,9 @@ class ApiServer:
 
         key = ("kinds", api_version)
         served = await self._once(key, ask)
-        if kind not in served:
-            # It may come in this very run, with its definition.
-            del self._seen[key]
+        if kind not in served and fresh:
+            # It may come in this very deployment, with its definition.
+            self._seen.pop(key, None)
         return served.get(kind)  # type: ignore[no-any-return]
 
     async def _connection(self) -> "_Connection":

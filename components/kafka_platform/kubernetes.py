@@ -111,13 +111,9 @@ def hooks_work() -> bool:
     return not isinstance(get_monitor(), MockMonitor)
 
 
-MANAGER = {"app.kubernetes.io/managed-by": "kafka-platform"}
-"""The label of whatever this platform makes."""
-
-
 def labels(name: str, component: str) -> dict[str, str]:
     """The labels of every object that belongs to the Kafka cluster `name`."""
-    return selector(name, component) | MANAGER
+    return selector(name, component) | {"app.kubernetes.io/managed-by": "kafka-platform"}
 
 
 def selector(name: str, component: str) -> dict[str, str]:
