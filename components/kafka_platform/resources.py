@@ -49,7 +49,7 @@ class KafkaResourcesArgs(Args):
             )
         check_users(self.users)
         if by_strimzi:
-            check_strimzi_users(self.users)
+            check_strimzi_users(connection.cluster, self.users)
         for name, user in sorted(self.users.items()):
             if user.auth is Login.CUSTOM and connection is not None and not by_strimzi:
                 raise ValueError(

@@ -213,6 +213,11 @@ _STRIMZI: list[tuple[str, str]] = [
         "tenants.shop.users.app.auth: no listener takes certificates: write kafka.listeners.internal.certificates: true",
     ),
     (
+        _strimzi() + "\ntenants: {shop: {users: {kafka-passwords: {}}}}",
+        "tenants.shop.users.kafka-passwords: Strimzi keeps the credentials in a Secret of that name, and those that begin "
+        "with kafka- are the cluster's own: choose another name",
+    ),
+    (
         _strimzi() + "\ntenants: {shop: {users: {app: {}, app-kafka: {}}}}",
         "tenants.shop.users.app: Strimzi keeps the credentials of user 'app-kafka' in the Secret that this one is given: "
         "rename one",
@@ -961,6 +966,44 @@ tenants: {shop: {users: {app: {groups: ['']}}}}
     (
         "tenants: {shop: {createNamespace: true}}",
         "tenants.shop.createNamespace: the tenant has no namespace of its own: name it by namespace, or remove the key",
+    ),
+    (
+        "tenants: {shop: {namespace: kube-system}}",
+        "tenants.shop.namespace: 'kube-system' is of Kubernetes itself, whose programs may read all Secrets in it: choose another namespace",
+    ),
+    (
+        "tenants: {shop: {namespace: kube-anything, createNamespace: true}}",
+        "tenants.shop.namespace: 'kube-anything' is of Kubernetes itself, whose programs may read all Secrets in it: choose another namespace",
+    ),
+    (
+        "{namespace: kube-public, createNamespace: false}",
+        "namespace: 'kube-public' is of Kubernetes itself, whose programs may read all Secrets in it: choose another namespace",
+    ),
+    (
+        "namespace: default",
+        "namespace: 'default' is in every Kubernetes cluster already: write createNamespace: false, or another name",
+    ),
+    (
+        "adopt: [streaming]",
+        "adopt: 'streaming' is not an object: write Kind/name, or Kind/namespace/name for one in a namespace, such as "
+        "Namespace/streaming or Secret/streaming/api-kafka",
+    ),
+    (
+        "adopt: [ConfigMap/streaming/*]",
+        "adopt: 'ConfigMap/streaming/*' is not an object: write Kind/name, or Kind/namespace/name for one in a namespace, "
+        "such as Namespace/streaming or Secret/streaming/api-kafka",
+    ),
+    (
+        "adopt: [Namespace/streamin]",
+        "adopt: Namespace/streamin: this file does not make that namespace: did you mean 'streaming'?",
+    ),
+    (
+        "{createNamespace: false, adopt: [Namespace/streaming]}",
+        "adopt: Namespace/streaming: this file does not make that namespace: remove it",
+    ),
+    (
+        "adopt: [Namespace/streaming, Namespace/streaming]",
+        "adopt: 'Namespace/streaming' stands there 2 times: keep one",
     ),
     (
         "tenants: {shop: {namespace: default, createNamespace: true}}",
