@@ -39,10 +39,12 @@ from kafka_platform import (
 )
 from kafka_platform.cluster import RUNTIME_IMAGE
 from kafka_platform.kubernetes import KubernetesObject, after, namespace, place
+from kafka_platform.ownership import own
 from kafka_platform.probe_model import LATENCY_PROBE
 from kafka_platform.resources import KafkaResourcesArgs
 from kafka_platform.scaling_model import scaler_user_name
 
+from infra.api_server import ApiServer
 from infra.settings import Gateway, Probe, Settings, Worker
 from infra.settings.operators import Operator
 
@@ -74,6 +76,7 @@ class Platform:
         """
         self._settings = settings
         _check_kubernetes(settings, environment)
+        own(stack_mark(), ApiServer(settings.kubernetes.kubeconfig, settings.kubernetes.context), settings.adopt)
         # In place, not by replacement: pods mount these objects by name, and the preview shows the key that changes.
         self._provider = pulumi_kubernetes.Provider(
             "kubernetes",
@@ -81,8 +84,8 @@ class Platform:
             context=settings.kubernetes.context,
             enable_config_map_mutable=True,
             enable_secret_mutable=True,
-            # What an interrupted `up` made without noting it, and what was kept on purpose, is taken up again. Objects of
-            # somebody else are safe: server-side apply refuses fields that another manager owns.
+            # What an interrupted `up` made without noting it, and what was kept on purpose, is taken up again. What this
+            # stack did not make is refused by `own`: server-side apply alone takes over whatever has no contested field.
             upsert_existing_objects=True,
         )
         self._namespaces = self._make_namespaces()
@@ -370,6 +373,11 @@ class Platform:
     def _namespace(self) -> pulumi.Input[str]:
         """The platform's namespace, once it and the tenants' exist: everything else comes after this name."""
         return after(self._settings.namespace, *self._namespaces) if self._namespaces else self._settings.namespace
+
+
+def stack_mark() -> str:
+    """Who this stack is, as Pulumi writes it in full: `<organization>/<project>/<stack>`."""
+    return f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
 
 
 def _common(operator: Operator) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from kafka_platform.broker import BrokerSettings, cluster_properties
 from kafka_platform.declarations import topic_declaration, user_declaration
+from kafka_platform.marks import ADOPTED
 from kafka_platform.model import Deletion, Engine
 from kafka_platform.properties import java_properties
 from kafka_platform.strimzi_model import broker_config
@@ -76,6 +77,10 @@ def _resources(settings: Settings) -> Iterator[Resource]:
         yield _workload(name, worker.image, requests, "Retain", kind="Deployment")
     if settings.gateway is not None:
         yield from _way_in(settings.gateway)
+    for each in settings.adopt:
+        kind, name = each.partition("/")[0], each.rpartition("/")[2]
+        metadata = {"name": name, "annotations": {ADOPTED: "true"}}
+        yield Resource(type=f"kubernetes:adopted:{kind}", properties={"metadata": metadata})
 
 
 def _strimzi(kafka: Kafka) -> Iterator[Resource]:

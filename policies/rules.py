@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from kafka_platform.marks import ADOPTED
+
 from infra.review.changes import at, items, known, mapping, text
 from infra.review.kafka import RETENTION, RETENTION_SIZE, Topic, User, broker_settings, declarations_in, topic_defaults
 from infra.review.rights import powers, shared_transactions
@@ -337,6 +339,11 @@ def _bounded_retention(resource: Resource) -> Iterator[str]:
         yield "kafka.defaults.retention: forever fills every volume: write a duration"
 
 
+def _taken_over(resource: Resource) -> Iterator[str]:
+    if text(resource.properties, "metadata", "annotations", ADOPTED):
+        yield f"{resource.shown}: is taken over if it exists, whoever made it (adopt)"
+
+
 def _compacts(config: Mapping[str, str]) -> bool:
     return "compact" in config.get("cleanup.policy", "")
 
@@ -450,5 +457,13 @@ RULES: tuple[Rule, ...] = (
         staging=_ADVISORY,
         prod=_MANDATORY,
         check=_each(_bounded_retention),
+    ),
+    Rule(
+        name="nothing-taken-over",
+        reason="What exists was made by somebody, who may count on it as it is, or remove it.",
+        dev=_OFF,
+        staging=_ADVISORY,
+        prod=_ADVISORY,
+        check=_each(_taken_over),
     ),
 )

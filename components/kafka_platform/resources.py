@@ -49,7 +49,7 @@ class KafkaResourcesArgs(Args):
             )
         check_users(self.users)
         if by_strimzi:
-            check_strimzi_users(self.users)
+            check_strimzi_users(connection.cluster, self.users)
         for name, user in sorted(self.users.items()):
             if user.auth is Login.CUSTOM and connection is not None and not by_strimzi:
                 raise ValueError(
@@ -193,8 +193,10 @@ class KafkaResources(pulumi.ComponentResource):
         return place(f"{self._name}-{user}-kafka", manifest, child)
 
     def _namespace(self, user: str) -> pulumi.Input[str]:
-        default = self._args.connection.namespace if self._args.user_namespace is None else self._args.user_namespace
-        return self._args.users[user].namespace or default
+        """Where a user's Secret goes, known once the namespaces are there: none goes into one that was refused."""
+        platform = self._args.connection.namespace
+        given = self._args.users[user].namespace or self._args.user_namespace
+        return platform if given is None else pulumi.Output.all(platform, given).apply(lambda known: str(known[1]))
 
 
 def _plain(value: pulumi.Input[int] | None) -> int | None:

@@ -127,9 +127,14 @@ def _quotas(declared: User) -> Manifest:
     return dict(sorted(rendered.items()))
 
 
-def check_strimzi_users(users: Mapping[str, User]) -> None:
-    """Raises for a user that Strimzi cannot make."""
+def check_strimzi_users(cluster: object, users: Mapping[str, User]) -> None:
+    """Raises for a user that Strimzi cannot make in the cluster of that name, as far as the name is known."""
     for name, declared in sorted(users.items()):
+        if isinstance(cluster, str) and name.startswith(f"{cluster}-"):
+            raise ValueError(
+                f"user {name}: Strimzi keeps the credentials in a Secret of that name, and those that begin with {cluster}- "
+                "are the cluster's own: choose another name"
+            )
         # Strimzi keeps each user's credentials in a Secret that is called as the user.
         if user_secret(name) in users:
             raise ValueError(

@@ -9,6 +9,7 @@ from typing import Any
 
 from kafka_platform.broker import is_owned
 
+from infra.review import ownership
 from infra.review.changes import Change, Object, Operation, at, items, known, mapping, number, text
 from infra.review.findings import Finding, Section
 from infra.review.kafka import broker_findings, broker_settings, client_findings, is_declarations, opened_by
@@ -43,7 +44,8 @@ def findings(changes: Sequence[Change]) -> Iterator[Finding]:
         if change.component:
             continue
         yield from _guards(change)
-        if change.operation is Operation.SAME:
+        yield from ownership.findings(change)
+        if change.operation is Operation.SAME or ownership.only_marks(change, _changed(change)):
             continue
         said = list(_RULES.get(change.kind, _nothing)(change, context))
         yield from said
@@ -182,7 +184,9 @@ def _differences(old: Any, new: Any, path: tuple[str, ...], found: list[str]) ->
 
 def _handled(change: Change, path: str) -> bool:
     """Whether a rule says what a change at this path means, or it only follows from another."""
-    return any(re.match(pattern, path) for pattern in (*_FOLLOWS, *_HANDLED.get(change.kind, ())))
+    return ownership.is_mark(path) or any(
+        re.match(pattern, path) for pattern in (*_FOLLOWS, *_HANDLED.get(change.kind, ()))
+    )
 
 
 _POD = r"spec\.template\."

@@ -9,8 +9,8 @@ from infra.settings.faults import Fault, Known, Path
 from infra.settings.model import Settings
 from infra.settings.operators import Operator, Prometheus
 
-_ALWAYS_THERE = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
-"""Namespaces that every Kubernetes cluster has."""
+_OF_KUBERNETES = "kube-"
+"""What the names of Kubernetes' own namespaces begin with; it keeps the prefix to itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +31,31 @@ _KINDS: Mapping[str, _Kind] = {
 
 
 def is_there(namespace: str) -> str | None:
-    """What is wrong with making a namespace of that name, if every Kubernetes cluster has it."""
-    if namespace not in _ALWAYS_THERE:
+    """What is wrong with making a namespace of that name, if it is one of Kubernetes itself."""
+    if namespace == "default":
+        return f"{namespace!r} is in every Kubernetes cluster already: write createNamespace: false, or another name"
+    if namespace.startswith(_OF_KUBERNETES):
+        return (
+            f"{namespace!r} is of Kubernetes itself, which is never made: write createNamespace: false, or another name"
+        )
+    return None
+
+
+def is_of_kubernetes(namespace: str) -> str | None:
+    """What is wrong with a platform or a team in a namespace of that name, if it is one of Kubernetes' own programs."""
+    if not namespace.startswith(_OF_KUBERNETES):
         return None
-    return f"{namespace!r} is in every Kubernetes cluster already: write createNamespace: false, or another name"
+    return f"{namespace!r} is of Kubernetes itself, whose programs may read all Secrets in it: choose another namespace"
+
+
+OPERATORS = tuple(str(Settings.model_fields[field].alias) for field in _KINDS)
+"""The keys of what can be installed with a stack."""
+
+
+def operator_namespaces(settings: Settings) -> list[str]:
+    """The namespaces that are made for what is installed with the stack."""
+    found: list[Operator | None] = [getattr(settings, field) for field in _KINDS]
+    return [each.namespace for each in found if each is not None and each.install and each.create_namespace]
 
 
 def installations(settings: Settings, known: Known) -> Iterator[Fault]:

@@ -23,7 +23,7 @@ from infra.settings.operators import (
     StrimziInstallation,
 )
 from infra.settings.probe import Probe
-from infra.settings.section import IMAGE, NamespaceName, Section
+from infra.settings.section import IMAGE, AdoptedObjects, NamespaceName, Section
 from infra.settings.worker import Worker
 
 
@@ -99,6 +99,9 @@ class Settings(Section):
     """Whether the namespace is made (and removed) with the stack. Default true."""
     kubernetes: Kubernetes = Kubernetes()
     """The Kubernetes cluster. Needed unless KUBECONFIG is set."""
+    adopt: AdoptedObjects = ()
+    """Objects that exist and that the stack may take over, as `Namespace/streaming` or `Secret/streaming/api-kafka`. They
+    are kept when the stack goes. Default: none, an object that the stack did not make is refused."""
     images: Images = Images()
     """Container images. Default: the public ones."""
     kafka: Kafka = Kafka()

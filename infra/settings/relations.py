@@ -30,7 +30,7 @@ from pydantic.alias_generators import to_camel
 
 from infra.settings.faults import Fault, Known, Path, suggest
 from infra.settings.gateway import Gateway
-from infra.settings.installations import installations, is_there
+from infra.settings.installations import OPERATORS, installations, is_of_kubernetes, is_there, operator_namespaces
 from infra.settings.listeners import Expose, ExternalListener
 from infra.settings.model import Settings, Tenant
 from infra.settings.strimzi import SHARED, STRIMZI, pool_of_brokers, strimzi
@@ -95,7 +95,7 @@ def relations(settings: Settings, known: Known) -> list[Fault]:
         *_brokers(settings, known),
         *_topics(settings, known),
         *_partitions(settings),
-        *_namespaces(settings),
+        *_namespaces(settings, known),
         *_users(settings, known),
         *_gateway(settings, known),
         *installations(settings, known),
@@ -336,15 +336,20 @@ def _load(settings: Settings) -> Iterator[Fault]:
         )
 
 
-def _namespaces(settings: Settings) -> Iterator[Fault]:
-    reserved = is_there(settings.namespace)
-    if settings.create_namespace and reserved is not None:
+def _namespaces(settings: Settings, known: Known) -> Iterator[Fault]:
+    reserved = is_of_kubernetes(settings.namespace) or (
+        is_there(settings.namespace) if settings.create_namespace else None
+    )
+    if reserved is not None:
         yield Fault(path=("namespace",), message=reserved)
     for name, tenant in settings.tenants.items():
         try:
             check_label(name, "name")
         except ValueError as error:
             yield Fault(path=("tenants", name), message=str(error))
+        if tenant.namespace is not None and (reserved := is_of_kubernetes(tenant.namespace)) is not None:
+            yield Fault(path=("tenants", name, "namespace"), message=reserved)
+            continue
         if not tenant.create_namespace:
             continue
         if tenant.namespace is None:
@@ -359,6 +364,19 @@ def _namespaces(settings: Settings) -> Iterator[Fault]:
                 path=("tenants", name, "createNamespace"),
                 message=f"{tenant.namespace!r} is the platform's namespace, which is not to be made: remove the key",
             )
+    yield from _adopted(settings, known)
+
+
+def _adopted(settings: Settings, known: Known) -> Iterator[Fault]:
+    yield from _twice(("adopt",), settings.adopt)
+    if not known("adopt") or not all(known(key) for key in ("tenants", "namespace", "createNamespace", *OPERATORS)):
+        return
+    made = [*settings.created_namespaces, *operator_namespaces(settings)]
+    for each in settings.adopt:
+        kind, _, name = each.partition("/")
+        if kind == "Namespace" and name not in made:
+            fix = suggest(name, made) if made else "remove it"
+            yield Fault(path=("adopt",), message=f"{each}: this file does not make that namespace: {fix}")
 
 
 def _users(settings: Settings, known: Known) -> Iterator[Fault]:

@@ -36,6 +36,19 @@ def _secret(value: str) -> str:
     return value
 
 
+_OBJECT = re.compile(r"[A-Z][A-Za-z0-9]*(/[a-z0-9-]{1,63})?/[A-Za-z0-9][A-Za-z0-9.:_-]{0,252}")
+
+
+def _objects(value: tuple[str, ...]) -> tuple[str, ...]:
+    for each in value:
+        if not _OBJECT.fullmatch(each):
+            raise ValueError(
+                f"{each!r} is not an object: write Kind/name, or Kind/namespace/name for one in a namespace, "
+                "such as Namespace/streaming or Secret/streaming/api-kafka"
+            )
+    return value
+
+
 def _ports(value: tuple[int, ...]) -> tuple[int, ...]:
     check_ports(value)
     return value
@@ -49,6 +62,8 @@ UserName = Annotated[str, AfterValidator(_user)]
 """The name of a Kafka user."""
 SecretName = Annotated[str, AfterValidator(_secret)]
 """The name of a Secret."""
+AdoptedObjects = Annotated[tuple[str, ...], AfterValidator(_objects)]
+"""Objects of the Kubernetes cluster, as `Kind/name` or `Kind/namespace/name`. A fault is one of the whole list."""
 Port = Annotated[int, WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 65535})]
 """A port in a list, whose checks name the list."""
 Ports = Annotated[tuple[Port, ...], AfterValidator(_ports)]

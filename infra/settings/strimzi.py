@@ -13,6 +13,9 @@ from infra.settings.kafka import Kafka
 from infra.settings.listeners import Expose, ExternalListener
 from infra.settings.model import Settings
 
+_OWN_SECRETS = "kafka-"
+"""What the names of the Secrets of the cluster `kafka` begin with, such as kafka-passwords and kafka-cluster-ca."""
+
 STRIMZI = frozenset(
     {
         "pools",
@@ -149,6 +152,12 @@ def _users(settings: Settings) -> Iterator[Fault]:
     for tenant_name, tenant in settings.tenants.items():
         for name, user in tenant.users.items():
             path = ("tenants", tenant_name, "users", name)
+            if by_strimzi and name.startswith(_OWN_SECRETS):
+                message = (
+                    "Strimzi keeps the credentials in a Secret of that name, and those that begin with "
+                    f"{_OWN_SECRETS} are the cluster's own: choose another name"
+                )
+                yield Fault(path=path, message=message)
             if by_strimzi and user_secret(name) in settings.users:
                 other = user_secret(name)
                 message = (

@@ -64,7 +64,7 @@ def test_a_keda_of_the_stack() -> None:
     found, _ = build({**EMBEDDED, "keda": {"install": True, "replicas": 1, "values": {"logging": {"a": 1}}}})
     assert found["Chart keda-chart"].inputs["values"]["logging"] == {"a": 1}
     assert found["Chart keda-chart"].inputs["values"]["operator"] == {"replicaCount": 1}
-    assert found["Namespace keda-namespace"].inputs["metadata"] == {"name": "keda"}
+    assert found["Namespace keda-namespace"].inputs["metadata"]["name"] == "keda"
 
 
 def test_a_probe() -> None:

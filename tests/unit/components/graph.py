@@ -6,7 +6,7 @@ from typing import Any
 
 import pulumi
 from pulumi.runtime import mocks
-from pulumi.runtime.settings import SETTINGS
+from pulumi.runtime.settings import ROOT, SETTINGS
 from pulumi.runtime.stack import run_pulumi_func
 from pulumi.runtime.sync_await import _sync_await
 
@@ -61,6 +61,7 @@ class _Mocks(mocks.Mocks):
 
 def run(program: Callable[[], Any]) -> dict[str, Registered]:
     """The resources that the program registers, by `<kind> <name>`. Raises what the program raises."""
+    ROOT.set(None)  # with what earlier programs registered for all resources
     monitor = _Monitor()
     mocks.set_mocks(_Mocks(), project="project", stack="stack", preview=False, monitor=monitor)
     SETTINGS.rpc_manager.clear()

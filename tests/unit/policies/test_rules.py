@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka_platform.marks import ADOPTED, MARK
 
 from infra.settings import Environment
 from policies.rules import RULES, Level, Resource
@@ -370,6 +371,14 @@ CASES: dict[str, tuple[list[list[Resource]], dict[str, list[Resource]]]] = {
             ],
         },
     ),
+    "nothing-taken-over": (
+        [[made("Namespace", metadata={"annotations": {MARK: "organization/kafka-platform/prod"}})]],
+        {
+            "Namespace it: is taken over if it exists, whoever made it (adopt)": [
+                made("Namespace", metadata={"annotations": {ADOPTED: "true"}})
+            ],
+        },
+    ),
 }
 
 
@@ -407,10 +416,10 @@ def test_values_that_are_not_known_are_no_violation() -> None:
 
 
 def test_levels() -> None:
-    """Nothing stops a deployment of dev, everything one of prod."""
+    """Nothing stops a deployment of dev, and everything one of prod but what its file has to say explicitly."""
     for rule in RULES:
         assert rule.level(Environment.DEV) is not Level.MANDATORY
-        assert rule.level(Environment.PROD) is Level.MANDATORY
+        assert rule.level(Environment.PROD) is Level.MANDATORY or rule.name == "nothing-taken-over"
         assert rule.level(Environment.STAGING) is not Level.OFF
     assert BY_NAME["encrypted-listeners"].level(Environment.DEV) is Level.OFF
     assert BY_NAME["replicated-data"].level(Environment.STAGING) is Level.ADVISORY

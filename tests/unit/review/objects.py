@@ -7,6 +7,7 @@ from infra.review.changes import Change, Operation, Preview
 from infra.review.report import markdown, review
 
 _TOKENS = {
+    "ClusterRole": "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole",
     "ConfigMap": "kubernetes:core/v1:ConfigMap",
     "CustomResourceDefinition": "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition",
     "Gateway": "kubernetes:gateway.networking.k8s.io/v1:Gateway",

@@ -213,6 +213,11 @@ _STRIMZI: list[tuple[str, str]] = [
         "tenants.shop.users.app.auth: no listener takes certificates: write kafka.listeners.internal.certificates: true",
     ),
     (
+        _strimzi() + "\ntenants: {shop: {users: {kafka-passwords: {}}}}",
+        "tenants.shop.users.kafka-passwords: Strimzi keeps the credentials in a Secret of that name, and those that begin "
+        "with kafka- are the cluster's own: choose another name",
+    ),
+    (
         _strimzi() + "\ntenants: {shop: {users: {app: {}, app-kafka: {}}}}",
         "tenants.shop.users.app: Strimzi keeps the credentials of user 'app-kafka' in the Secret that this one is given: "
         "rename one",
@@ -435,7 +440,7 @@ PLATFORM: list[tuple[str, str]] = [
     ),
     (
         "keda: {install: true, namespace: kube-system}",
-        "keda.namespace: 'kube-system' is in every Kubernetes cluster already: write createNamespace: false, or another name",
+        "keda.namespace: 'kube-system' is of Kubernetes itself, which is never made: write createNamespace: false, or another name",
     ),
     (
         "keda: {install: true, namespace: streaming}",
@@ -680,7 +685,7 @@ gateway: {anonymous: web}
     ),
     (
         "services: {fraud: {image: a}}",
-        "services: unknown key: use one of environment, namespace, createNamespace, kubernetes, images, kafka, topics, topicFiles, tenants, gateway, strimzi, drainCleaner, certManager, prometheus, keda, probe, workers",
+        "services: unknown key: use one of environment, namespace, createNamespace, kubernetes, adopt, images, kafka, topics, topicFiles, tenants, gateway, strimzi, drainCleaner, certManager, prometheus, keda, probe, workers",
     ),
     (
         "tenants: {shop: {users: {app: {namespace: shop}}}}",
@@ -815,7 +820,7 @@ tenants: {shop: {users: {app: {writes: [1]}}}}
     ),
     (
         "namespace: kube-system",
-        "namespace: 'kube-system' is in every Kubernetes cluster already: write createNamespace: false, or another name",
+        "namespace: 'kube-system' is of Kubernetes itself, whose programs may read all Secrets in it: choose another namespace",
     ),
     ("topics: {orders: {partitions: 0}}", "topics.orders.partitions: 0 is out of range: use 1 to 10000"),
     ("topics: {orders: {partitions: 20000}}", "topics.orders.partitions: 20000 is out of range: use 1 to 10000"),
@@ -1072,6 +1077,44 @@ tenants: {shop: {users: {app: {groups: ['']}}}}
     (
         "tenants: {shop: {createNamespace: true}}",
         "tenants.shop.createNamespace: the tenant has no namespace of its own: name it by namespace, or remove the key",
+    ),
+    (
+        "tenants: {shop: {namespace: kube-system}}",
+        "tenants.shop.namespace: 'kube-system' is of Kubernetes itself, whose programs may read all Secrets in it: choose another namespace",
+    ),
+    (
+        "tenants: {shop: {namespace: kube-anything, createNamespace: true}}",
+        "tenants.shop.namespace: 'kube-anything' is of Kubernetes itself, whose programs may read all Secrets in it: choose another namespace",
+    ),
+    (
+        "{namespace: kube-public, createNamespace: false}",
+        "namespace: 'kube-public' is of Kubernetes itself, whose programs may read all Secrets in it: choose another namespace",
+    ),
+    (
+        "namespace: default",
+        "namespace: 'default' is in every Kubernetes cluster already: write createNamespace: false, or another name",
+    ),
+    (
+        "adopt: [streaming]",
+        "adopt: 'streaming' is not an object: write Kind/name, or Kind/namespace/name for one in a namespace, such as "
+        "Namespace/streaming or Secret/streaming/api-kafka",
+    ),
+    (
+        "adopt: [ConfigMap/streaming/*]",
+        "adopt: 'ConfigMap/streaming/*' is not an object: write Kind/name, or Kind/namespace/name for one in a namespace, "
+        "such as Namespace/streaming or Secret/streaming/api-kafka",
+    ),
+    (
+        "adopt: [Namespace/streamin]",
+        "adopt: Namespace/streamin: this file does not make that namespace: did you mean 'streaming'?",
+    ),
+    (
+        "{createNamespace: false, adopt: [Namespace/streaming]}",
+        "adopt: Namespace/streaming: this file does not make that namespace: remove it",
+    ),
+    (
+        "adopt: [Namespace/streaming, Namespace/streaming]",
+        "adopt: 'Namespace/streaming' stands there 2 times: keep one",
     ),
     (
         "tenants: {shop: {namespace: default, createNamespace: true}}",

@@ -1,0 +1,196 @@
+"""Asks the API server of a stack's Kubernetes cluster which objects there are, for `kafka_platform.refusals`."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+from kafka_platform.refusals import ClusterError, ObjectId
+
+THREADS = 8
+"""Requests at a time. They have threads of their own: those of the event loop wait for registrations, which wait for them."""
+SECONDS = (5.0, 30.0)
+"""How long a connection and an answer may take."""
+PAGE = 500
+"""Objects in one answer, as kubectl asks for."""
+_METADATA = "as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
+
+_T = TypeVar("_T")
+
+
+class ApiServer:
+    """The API server that the provider deploys to, by the same kubeconfig and context.
+
+    Nothing is loaded and nobody is asked before the first question: a stack in which nothing is new asks none.
+    Requests and answers are bounded by THREADS and PAGE; what a preview has seen is kept until the program ends.
+    """
+
+    def __init__(self, kubeconfig: str | None, context: str | None) -> None:
+        """`kubeconfig` is a path or what stands in such a file; by default KUBECONFIG or ~/.kube/config."""
+        self._kubeconfig = kubeconfig
+        self._context = context
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api-server")
+        self._seen: dict[tuple[str, ...], asyncio.Task[Any]] = {}
+
+    async def find(self, wanted: ObjectId, *, fresh: bool) -> Mapping[str, Any] | None:
+        """The metadata of an object, as `kafka_platform.refusals.Cluster` says."""
+        served = await self._served(wanted.api_version, wanted.kind, fresh=fresh)
+        if served is None:
+            return None
+        if fresh or wanted.namespace is None or not served["namespaced"]:
+            return await self._get(wanted, served)
+        # A preview asks for many objects of a kind: one question for all of them.
+        try:
+            listed = await self._list(wanted.api_version, wanted.kind, wanted.namespace)
+        except _NotAllowedError:
+            return await self._get(wanted, served)
+        return listed.get(wanted.name)
+
+    async def find_all(
+        self, api_version: str, kind: str, namespace: str, *, fresh: bool
+    ) -> Sequence[Mapping[str, Any]]:
+        """The metadata of all objects of a kind in a namespace."""
+        if fresh:
+            self._seen.pop(("list", api_version, kind, namespace), None)
+        return list((await self._list(api_version, kind, namespace)).values())
+
+    async def _get(self, wanted: ObjectId, served: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        namespace = (wanted.namespace or (await self._connection()).namespace) if served["namespaced"] else None
+        path = f"{_path(wanted.api_version, served, namespace)}/{quote(wanted.name)}"
+        found = await self._ask(str(wanted), path, _METADATA.format(""))
+        return None if found is None else found["metadata"]
+
+    async def _list(self, api_version: str, kind: str, namespace: str) -> Mapping[str, Mapping[str, Any]]:
+        async def ask() -> Mapping[str, Mapping[str, Any]]:
+            served = await self._served(api_version, kind, fresh=False)
+            found: dict[str, Mapping[str, Any]] = {}
+            query = {"limit": str(PAGE)}
+            while served is not None:
+                path = f"{_path(api_version, served, namespace)}?{urlencode(query)}"
+                page = await self._ask(f"{kind} in {namespace}", path, _METADATA.format("List"))
+                if page is None:
+                    break
+                found |= {each["metadata"]["name"]: each["metadata"] for each in page["items"] or []}
+                following = page["metadata"].get("continue")
+                if not following:
+                    break
+                query["continue"] = following
+            return found
+
+        listed: Mapping[str, Mapping[str, Any]] = await self._once(("list", api_version, kind, namespace), ask)
+        return listed
+
+    async def _served(self, api_version: str, kind: str, *, fresh: bool) -> Mapping[str, Any] | None:
+        """What the API server says of a kind; None if it does not serve it, so that there can be no object of it."""
+
+        async def ask() -> Any:
+            root = "/api" if "/" not in api_version else "/apis"
+            found = await self._ask(f"kinds of {api_version}", f"{root}/{api_version}", None)
+            # Those with a slash are parts of an object.
+            kinds = [] if found is None else found["resources"]
+            return {each["kind"]: each for each in kinds if "/" not in each["name"]}
+
+        key = ("kinds", api_version)
+        served = await self._once(key, ask)
+        if kind not in served and fresh:
+            # It may come in this very deployment, with its definition.
+            self._seen.pop(key, None)
+        return served.get(kind)  # type: ignore[no-any-return]
+
+    async def _connection(self) -> "_Connection":
+        async def connect() -> "_Connection":
+            return await self._in_thread(partial(_Connection, self._kubeconfig, self._context))
+
+        connection: _Connection = await self._once(("connection",), connect)
+        return connection
+
+    async def _once(self, key: tuple[str, ...], ask: Callable[[], Any]) -> Any:
+        """The answer to a question that is asked once, however many want to know."""
+        if key not in self._seen:
+            self._seen[key] = asyncio.ensure_future(ask())
+        return await asyncio.shield(self._seen[key])
+
+    async def _in_thread(self, function: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+
+    async def _ask(self, what: str, path: str, form: str | None) -> Any:
+        connection = await self._connection()
+        return await self._in_thread(partial(connection.get, what, path, form))
+
+
+class _NotAllowedError(ClusterError):
+    """The credentials do not allow the question."""
+
+
+class _Connection:
+    """HTTP connections to the API server."""
+
+    def __init__(self, kubeconfig: str | None, context: str | None) -> None:
+        # Only here: it takes a quarter of a second to load.
+        import yaml
+        from kubernetes import config
+
+        try:
+            if kubeconfig is None or "\n" not in kubeconfig:
+                path = None if kubeconfig is None else str(Path(kubeconfig).expanduser())
+                contexts, current = config.list_kube_config_contexts(path)
+                self._client = config.new_client_from_config(path, context, persist_config=False)
+            else:
+                content = yaml.safe_load(kubeconfig)
+                contexts, current = content.get("contexts") or [], {"name": content.get("current-context")}
+                self._client = config.new_client_from_config_dict(content, context, persist_config=False)
+        except Exception as error:  # its library raises many kinds, of files, YAML and programs that get credentials
+            raise ClusterError(f"the kubeconfig cannot be used: {error}") from error
+        chosen = context or current["name"]
+        named: Mapping[str, Any] = next((each["context"] for each in contexts if each["name"] == chosen), {})
+        self.namespace = str(named.get("namespace") or "default")
+        """The namespace of objects that name none."""
+
+    def get(self, what: str, path: str, form: str | None) -> Any:
+        """What the API server answers; None if there is no such thing.
+
+        Raises:
+            ClusterError: it answers anything else, or not at all.
+        """
+        from kubernetes.client import ApiException
+        from urllib3.exceptions import HTTPError
+
+        accepted = "application/json" if form is None else f"application/json;{form}, application/json"
+        headers = {"Accept": accepted, "User-Agent": "kafka-platform"}
+        try:
+            self._client.update_params_for_auth(headers, [], ["BearerToken"], path, "GET", None)
+            url = self._client.configuration.host + path
+            answer = self._client.call_api("GET", url, header_params=headers, _request_timeout=SECONDS)
+            body = answer.read()
+        except (HTTPError, ApiException, OSError) as error:
+            raise ClusterError(_unknown(what, str(error))) from error
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return None
+        if answer.status == HTTPStatus.OK:
+            return json.loads(body)
+        reason = f"{answer.status} {_message(body)}"
+        if answer.status == HTTPStatus.FORBIDDEN:
+            raise _NotAllowedError(_unknown(what, reason))
+        raise ClusterError(_unknown(what, reason))
+
+
+def _message(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, KeyError, TypeError):
+        return body[:200].decode(errors="replace")
+
+
+def _unknown(what: str, reason: str) -> str:
+    return f"the API server does not say whether {what} exists, and whose it is: {reason}: nothing is made unseen"
+
+
+def _path(api_version: str, served: Mapping[str, Any], namespace: str | None) -> str:
+    root = "/api" if "/" not in api_version else "/apis"
+    within = f"/namespaces/{quote(namespace)}" if namespace is not None and served["namespaced"] else ""
+    return f"{root}/{api_version}{within}/{served['name']}"
