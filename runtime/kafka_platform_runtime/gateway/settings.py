@@ -53,6 +53,8 @@ class Limits(Part, frozen=True):
     """Requests in flight of one caller (429)."""
     requests: Count = 2048
     """Requests in flight of all callers (503)."""
+    connections: Count = 6000
+    """Connections of all callers, a quarter of them at most without a login (the oldest make room, or 503)."""
     bytes: Count = 256 * 1024 * 1024
     """Bodies held in memory at a time, of all callers (503)."""
     streams_per_caller: Count = 1000
