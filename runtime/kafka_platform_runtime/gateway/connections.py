@@ -267,7 +267,8 @@ class Connections:
             self._full_until = now() + FULL_SECONDS
             return False
         # All of them are looked at, so that it must not be done for each newcomer.
-        for _, _, connection in sorted(max(idle.values(), key=lambda each: len(each)))[: 1 + self._limit // 100]:
+        crowd = max(idle.values(), key=len)
+        for _, _, connection in sorted(crowd)[: 1 + self._limit // 100]:
             self._end(connection)
         return True
 

@@ -20,6 +20,8 @@ PIPELINED = 256
 """Requests of a connection that wait for the answers to those before them."""
 PIPELINED_BYTES = 4096
 """What each of them takes beside its body, about."""
+FED_BYTES = 32 * 1024
+"""So much is looked at before requests that wait are counted again: each of 30 bytes becomes a hundred times as much."""
 SINGLE = frozenset(
     {
         b"authorization",
@@ -169,6 +171,9 @@ class BoundedProtocol(HttpToolsProtocol, Accepted):
         """When the last head was there."""
         self._held = 0
         """Bytes of the caller's that are here and of which no handler knows yet."""
+        self._unread = b""
+        """What has come and was not looked at yet."""
+        self._is_socket = False
         self._in_hand = 0
         """Bytes of records that a stream is about to write."""
         self._open: Connections = self.config.app.open  # type: ignore[union-attr]
@@ -205,15 +210,15 @@ class BoundedProtocol(HttpToolsProtocol, Accepted):
 
     def recount(self) -> None:
         """Count what is held after it has changed."""
-        cycle, held = self.cycle, 0
+        cycle, held = self.cycle, len(self._unread)
         if self._head_since is not None:
-            held = self._head_bytes
+            held += self._head_bytes
         if self._direct_body:
             held += len(self._direct_body)
         if type(cycle) is OneWrite:
-            held += 0 if self.pipeline else len(cycle.body)
-            if self.pipeline:
-                held += sum(PIPELINED_BYTES + len(each.body) for each, _ in self.pipeline)
+            # The last of those that wait is `cycle`.
+            waiting = [each for each, _ in self.pipeline] or [cycle]
+            held += PIPELINED_BYTES * len(self.pipeline) + sum(len(each.body) for each in waiting)
         if held != self._held:
             self._held = held
             self._open.read(self, held)
@@ -247,7 +252,28 @@ class BoundedProtocol(HttpToolsProtocol, Accepted):
             self.transport.close()
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of the caller; in a head they count even before the header that they belong to is complete."""
+        """Bytes of the caller."""
+        if self._unread or len(data) > FED_BYTES:
+            self._unread += data
+            self._feed_unread()
+        else:
+            self._feed(data)
+
+    def _feed_unread(self) -> None:
+        """Look at what has come, unless too many requests wait for their answers already."""
+        data, self._unread = self._unread, b""
+        for begin in range(0, len(data), FED_BYTES):
+            if self.transport.is_closing() or self._is_socket:
+                return
+            if len(self.pipeline) >= PIPELINED:
+                self._unread = data[begin:]
+                self.flow.pause_reading()
+                self.recount()
+                return
+            self._feed(data[begin : begin + FED_BYTES])
+
+    def _feed(self, data: bytes) -> None:
+        """Look at bytes; in a head they count even before the header that they belong to is complete."""
         if self._head_since is not None:
             self._head_bytes += len(data)
         else:
@@ -286,6 +312,7 @@ class BoundedProtocol(HttpToolsProtocol, Accepted):
 
     def handle_websocket_upgrade(self) -> None:
         """Go on as a WebSocket."""
+        self._is_socket = True
         self.connections.discard(self)
         head = [b"GET ", self.url, b" HTTP/1.1\r\n"]
         for name, value in self.headers:
@@ -428,9 +455,6 @@ class BoundedProtocol(HttpToolsProtocol, Accepted):
             return
         self.cycle.__class__ = OneWrite
         self.scope["connection"] = self  # type: ignore[typeddict-unknown-key]
-        if len(self.pipeline) > PIPELINED:
-            self._fault = malformed(f"More than {PIPELINED} requests wait for their answers on this connection.")
-            raise self._fault
         if self.is_stranger:
             # The handler reads on when it knows who it is.
             self.flow.pause_reading()
@@ -494,11 +518,14 @@ class BoundedProtocol(HttpToolsProtocol, Accepted):
         """An answer is written: as uvicorn's, without a timer for each."""
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
         else:
             self._idle_since = now()
+        if not self._unread:
+            self.flow.resume_reading()
+        elif len(self.pipeline) < PIPELINED // 2:
+            self.loop.call_soon(self._feed_unread)
 
     def send_400_response(self, msg: str) -> None:
         """Say why the request is not taken, as every other error is said, and close the connection."""
