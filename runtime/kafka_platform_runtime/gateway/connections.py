@@ -1,8 +1,9 @@
 """Connections: how many there may be, what they may hold, and how long each state of theirs may last.
 
 Everything a connection holds counts before somebody is logged in on it ("a stranger", owned by its address) and after
-("known", owned by the user). Where a bound is reached, whoever holds most pays: the oldest connection of that owner ends,
-so that an attacker displaces himself and not others.
+("known", owned by the user). Where a bound is reached, whoever holds most pays: of the owner with the most bytes the
+connection with the most ends, of the address with the most connections the oldest, so that attackers displace themselves
+and not others.
 
 | State | What happens | Deadline |
 | --- | --- | --- |
@@ -138,7 +139,7 @@ class Pot:
         self._add(connection.owner, count)
         while self.used > self.limit:
             owner = max(self._owners, key=self._owners.__getitem__)
-            victim = next(each for each in self._held if each.owner == owner)
+            victim = max((each for each in self._held if each.owner == owner), key=self._held.__getitem__)
             self.hold(victim, 0)
             victim.transport.abort()
             if victim is connection:

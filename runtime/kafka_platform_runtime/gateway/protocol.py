@@ -16,12 +16,13 @@ from kafka_platform_runtime.gateway.http import V2, Response, encoded_headers, e
 HEAD_BYTES = 32 * 1024
 """Size of a request's line and headers together."""
 HEAD_FIELDS = 100
-PIPELINED = 256
+PIPELINED = 64
 """Requests of a connection that wait for the answers to those before them."""
 PIPELINED_BYTES = 4096
 """What each of them takes beside its body, about."""
-FED_BYTES = 32 * 1024
-"""So much is looked at before requests that wait are counted again: each of 30 bytes becomes a hundred times as much."""
+FED_BYTES = 4096
+"""So much, or the rest of a body, is looked at before requests that wait are counted again: 30 bytes become a hundred times
+as many."""
 SINGLE = frozenset(
     {
         b"authorization",
@@ -113,6 +114,7 @@ class OneWrite(RequestResponseCycle):
         if self.flow.write_paused:
             await self.flow.drain()
         self.response_complete = True
+        self.body.clear()  # what came of it without being asked for
         self.message_event.set()
         if not self.keep_alive:
             self.transport.close()
@@ -163,6 +165,8 @@ class BoundedProtocol(HttpToolsProtocol, Accepted):
         self._direct: Direct = self.config.app.direct  # type: ignore[union-attr]
         self._direct_body: bytes | None = None
         """What has arrived of the body of a request that may go the direct way; None if it does not."""
+        self._direct_length = 0
+        """How long it will be."""
         self._authorization: bytes | None = None
         self._content_type = b""
         self._idle_since: float | None = None
@@ -189,8 +193,11 @@ class BoundedProtocol(HttpToolsProtocol, Accepted):
     def connection_lost(self, exc: Exception | None) -> None:
         """It has ended."""
         super().connection_lost(exc)
-        self.pipeline.clear()
         self._open.remove(self)
+        # Those who are at work have what they need; without these cycles all of it is freed at once.
+        self.pipeline.clear()
+        self.cycle = self.scope = None  # type: ignore[assignment]
+        self.headers, self._unread, self._direct_body = [], b"", None
 
     def pause_writing(self) -> None:
         """The caller does not take what is written."""
@@ -262,15 +269,17 @@ class BoundedProtocol(HttpToolsProtocol, Accepted):
     def _feed_unread(self) -> None:
         """Look at what has come, unless too many requests wait for their answers already."""
         data, self._unread = self._unread, b""
-        for begin in range(0, len(data), FED_BYTES):
-            if self.transport.is_closing() or self._is_socket:
-                return
+        begin = 0
+        while begin < len(data) and not self.transport.is_closing() and not self._is_socket:
             if len(self.pipeline) >= PIPELINED:
                 self._unread = data[begin:]
                 self.flow.pause_reading()
                 self.recount()
                 return
-            self._feed(data[begin : begin + FED_BYTES])
+            rest = 0 if self._direct_body is None else self._direct_length - len(self._direct_body)
+            end = begin + max(FED_BYTES, rest)
+            self._feed(data[begin:end])
+            begin = end
 
     def _feed(self, data: bytes) -> None:
         """Look at bytes; in a head they count even before the header that they belong to is complete."""
@@ -437,6 +446,7 @@ class BoundedProtocol(HttpToolsProtocol, Accepted):
             return False
         if self.cycle is not None and not self.cycle.response_complete:
             return False
+        self._direct_length = length
         if self.is_stranger:
             caller = self._known(self._authorization)
             if caller is None:

@@ -156,7 +156,7 @@ class Reads:
             if not bounds[0] <= offset <= bounds[1]:
                 raise out_of_range(topic, partition, offset, bounds)
             messages = await self._collect(request, reader, topic, {partition: offset}, seconds, most, most_bytes)
-        return Response(body=b"[" + self._rendered(messages, form) + b"]", content_type=form.media_type)
+        return Response(body=self._rendered(request, messages, form, b"[", b"]"), content_type=form.media_type)
 
     async def _records(self, request: Request, topic: str) -> Response:
         request.known("from", "timeout", "max_bytes", "max_records")
@@ -169,9 +169,9 @@ class Reads:
             begin = await _begin(reader, topic, range(count), request.query.get("from", "earliest"))
             positions = begin.positions
             messages = await self._collect(request, reader, topic, positions, seconds, most, most_bytes)
-        text = self._rendered(messages, form)
         gaps = f',"gaps":{json.dumps(begin.gaps)}' if begin.gaps else ""
-        body = b'{"records":[' + text + f'],"cursor":"{text_of(positions)}"{gaps}}}'.encode()
+        end = f'],"cursor":"{text_of(positions)}"{gaps}}}'.encode()
+        body = self._rendered(request, messages, form, b'{"records":[', end)
         return Response(body=body, content_type=form.media_type)
 
     def _bounds(self, request: Request) -> tuple[float, int, int]:
@@ -180,10 +180,23 @@ class Reads:
         most = request.integer("max_records", DEFAULT_RECORDS, least=1, most=MOST_RECORDS)
         return wait / 1000, most, request.integer("max_bytes", DEFAULT_BYTES, least=1, most=64 * DEFAULT_BYTES)
 
-    def _rendered(self, messages: Sequence[Message], form: Format) -> bytes:
-        text = b",".join([form.record(message) for message in messages])
+    def _rendered(self, request: Request, messages: Sequence[Message], form: Format, begin: bytes, end: bytes) -> bytes:
+        """The answer with these records, which may be six times as large as they are.
+
+        Raises:
+            GatewayError: it holds more bytes than there are.
+        """
+        parts = [begin]
+        for message in messages:
+            part = form.record(message)
+            # Once here, and once in the answer.
+            request.hold(2 * len(part), self.gateway.budget)
+            parts += (part, b",")
+        if messages:
+            parts.pop()
+        parts.append(end)
         self.gateway.metrics.read(len(messages))
-        return text
+        return b"".join(parts)
 
     async def _collect(
         self,
@@ -221,8 +234,7 @@ class Reads:
                 size += length
                 if size > most_bytes and collected:
                     return collected
-                self.gateway.budget.take(2 * length)
-                request.held += 2 * length
+                request.hold(length + RECORD_OVERHEAD, self.gateway.budget)
                 collected.append(record)
                 positions[record.partition()] = record.offset() + 1
                 ended.discard(record.partition())
@@ -570,12 +582,14 @@ async def _in_pieces(records: Sequence[Message], stream: _Stream) -> None:
     """Send records, made ready a piece at a time; a stream that was stopped gets no more."""
     if not records:
         return
-    count = max(1, PIECE_BYTES // _average_size(records))
+    size = _average_size(records)
+    count = max(1, PIECE_BYTES // size)
     outlet, positions = stream.outlet, stream.positions
-    for begin in range(0, len(records), count):
-        if stream.stopped:
-            return
-        await outlet.write(outlet.rendered(records[begin : begin + count], positions))
+    with outlet.holding(size * len(records)):
+        for begin in range(0, len(records), count):
+            if stream.stopped:
+                return
+            await outlet.write(outlet.rendered(records[begin : begin + count], positions))
 
 
 class _Begin:

@@ -20,6 +20,7 @@ import msgspec
 import uvicorn
 import uvloop
 
+from kafka_platform_runtime.gateway import browsers
 from kafka_platform_runtime.gateway.connections import Connections, Door
 from kafka_platform_runtime.gateway.consumers import Consumers
 from kafka_platform_runtime.gateway.errors import GatewayError, overloaded, too_many
@@ -145,6 +146,7 @@ class Gateway:
                 route, segments = self._router.find(request.method, request.path)
             name, long = route.name, route.long
             if not route.public:
+                browsers.judge(request, self.settings.cors)
                 caller = request.caller = await self.callers.identify(request.authorization)
                 self.open.identified(scope["connection"], caller.username)
                 if not long:
@@ -172,7 +174,7 @@ class Gateway:
                 await send({"type": "http.response.body", "body": response.body})
         finally:
             if request.held:
-                self.budget.give(request.held)
+                self.budget.give(request.held, request.caller)
             if admitted is not None:
                 admitted.requests -= 1
                 self.in_flight -= 1
@@ -210,14 +212,14 @@ class Gateway:
             or caller.requests >= limits.requests_per_caller
             or self.in_flight >= limits.requests
             or size > limits.body_bytes
-            or self.budget.used + size > self.budget.limit
+            or not self.budget.has(size, caller)
         ):
             return False
 
         def ended(make: Callable[[], Response]) -> None:
             caller.requests -= 1
             self.in_flight -= 1
-            self.budget.give(size)
+            self.budget.give(size, caller)
             try:
                 response = make()
             except Exception as error:
@@ -229,7 +231,7 @@ class Gateway:
             return False
         caller.requests += 1
         self.in_flight += 1
-        self.budget.take(size)
+        self.budget.take(size, caller)
         return True
 
     def _faulty(self, method: str, name: str, error: Exception) -> Response:
@@ -255,7 +257,7 @@ class Gateway:
         """As `send`, and tells the browser of a page from elsewhere whether it may have the answer."""
         origin = request.header("origin")
         headers: list[tuple[bytes, bytes]] = [(b"vary", b"origin")]
-        if origin is not None and ("*" in self.settings.cors or origin in self.settings.cors):
+        if origin is not None and browsers.allows(self.settings.cors, origin):
             headers.append((b"access-control-allow-origin", origin.encode("latin-1")))
             headers += PREFLIGHT if request.method == "OPTIONS" else EXPOSED
 
