@@ -116,10 +116,12 @@ class Pot:
 
     Args:
         limit: the most bytes.
+        end: ends a connection.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, end: Callable[[Connection], None]) -> None:
         self.limit = limit
+        self._end = end
         self.used = 0
         self._held: dict[Connection, int] = {}
         self._owners: Counter[str] = Counter()
@@ -141,7 +143,7 @@ class Pot:
             owner = max(self._owners, key=self._owners.__getitem__)
             victim = max((each for each in self._held if each.owner == owner), key=self._held.__getitem__)
             self.hold(victim, 0)
-            victim.transport.abort()
+            self._end(victim)
             if victim is connection:
                 break
         return before
@@ -178,11 +180,11 @@ class Connections:
         self._full_until = 0.0
         self._marks: dict[Connection, tuple[State, float, int]] = {}
         """For those that are closing or blocked: since when, and how much was unwritten then."""
-        self._strange = Pot(STRANGERS_BYTES)
-        self._ahead = Pot(AHEAD_BYTES)
-        self.written = Pot(WRITTEN_BYTES)
-        self.refused = 0
-        """Connections that were refused or ended to make room."""
+        self._strange = Pot(STRANGERS_BYTES, self._end)
+        self._ahead = Pot(AHEAD_BYTES, self._end)
+        self.written = Pot(WRITTEN_BYTES, self._end)
+        self.ended = 0
+        """Connections that were refused, or ended because they held too much or did not go on."""
 
     def __len__(self) -> int:
         return len(self._all)
@@ -249,7 +251,7 @@ class Connections:
         self._end(next(iter(crowd)))
 
     def _end(self, connection: Connection) -> None:
-        self.refused += 1
+        self.ended += 1
         self.remove(connection)
         connection.transport.abort()
 
@@ -280,7 +282,7 @@ class Connections:
         for connection in list(self._all):
             if connection.transport.is_closing():
                 if moment >= self._mark(connection, State.CLOSING, moment)[1] + CLOSE_SECONDS:
-                    connection.transport.abort()
+                    self._end(connection)
                 continue
             state, since = connection.state()
             if state is State.BLOCKED:
@@ -289,11 +291,12 @@ class Connections:
                 if left + PROGRESS_BYTES <= unwritten or left > unwritten:
                     self._marks[connection] = state, moment, left
                 elif moment >= since + self._body_seconds:
-                    connection.transport.abort()
+                    self._end(connection)
                 continue
             self._marks.pop(connection, None)
             seconds = self._seconds(state)
             if seconds is not None and moment >= since + seconds:
+                self.ended += state is not State.IDLE
                 connection.too_late(state, seconds)
 
     def _mark(self, connection: Connection, state: State, moment: float) -> tuple[State, float, int]:
@@ -403,7 +406,7 @@ class Door:
                 continue  # it was gone before it was accepted
             accepted.setblocking(False)
             if not self._connections.has_room():
-                self._connections.refused += 1
+                self._connections.ended += 1
                 if self._context is None:
                     with contextlib.suppress(OSError):
                         accepted.send(REFUSAL)

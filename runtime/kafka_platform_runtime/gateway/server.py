@@ -114,6 +114,12 @@ class Gateway:
         self.metrics.gauge("gateway_streams", "Open streams.", lambda: self.callers.streams)
         self.metrics.gauge("gateway_consumers", "Kafka consumers.", lambda: self.callers.consumers)
         self.metrics.gauge("gateway_callers", "Callers with open connections to Kafka.", lambda: len(self.callers))
+        self.metrics.gauge("gateway_connections", "Open connections of HTTP.", lambda: len(self.open))
+        self.metrics.gauge(
+            "gateway_connections_ended",
+            "Connections refused or ended since the start, because there were too many, or they held too much or did not go on.",
+            lambda: self.open.ended,
+        )
         self.metrics.gauge("gateway_bytes", "Bodies held in memory, in bytes.", lambda: self.budget.used)
 
     time = staticmethod(now)
