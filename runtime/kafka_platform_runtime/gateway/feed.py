@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError, TopicPartition
 
-from kafka_platform_runtime.gateway import errors
+from kafka_platform_runtime.gateway import errors, unpacking
 from kafka_platform_runtime.gateway.errors import GatewayError
 from kafka_platform_runtime.gateway.http import now
 from kafka_platform_runtime.gateway.identity import Caller
@@ -80,6 +80,7 @@ class Feed:
         self.failure: GatewayError | None = None
         self._awake: set[Callable[[], None]] = set()
         self.left_at = now()
+        self._since = unpacking.state()
         self._waiting = 0
         self._missed = 0
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -194,6 +195,7 @@ class Feed:
         self.positions = end
         if records:
             self._wake()
+        taken.judge(self.topic, self.positions, self._since)
 
     def _keep(self, records: Sequence[Message], end: Positions) -> None:
         """Chunks that are made ready, and held for readers who are slow, one at a time: so they are small."""

@@ -8,11 +8,20 @@ from typing import TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from kafka_platform_runtime.gateway import errors
+from kafka_platform_runtime.gateway import errors, unpacking
 from kafka_platform_runtime.gateway.errors import GatewayError
 from kafka_platform_runtime.gateway.http import now
 from kafka_platform_runtime.gateway.identity import Caller
-from kafka_platform_runtime.gateway.readers import BUFFER_KILOBYTES, LASTING, Message, Positions, consume, judge
+from kafka_platform_runtime.gateway.readers import (
+    BUFFER_KILOBYTES,
+    FETCH_BYTES,
+    LASTING,
+    UNREADABLE,
+    Message,
+    Positions,
+    consume,
+    judge,
+)
 
 T = TypeVar("T")
 
@@ -49,12 +58,15 @@ class Member:
             isolation_level="read_committed",
             fetch_queue_backoff_ms=5,
             queued_max_messages_kbytes=BUFFER_KILOBYTES,
-            fetch_max_bytes=BUFFER_KILOBYTES * 1024,
+            message_max_bytes=FETCH_BYTES,  # may not be larger than the next
+            fetch_max_bytes=FETCH_BYTES,
+            receive_message_max_bytes=unpacking.BATCH_BYTES,
             partition_assignment_strategy="cooperative-sticky",
         )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="member")
         self._consumer: Consumer | None = None
         self._joined = False
+        self._since = unpacking.state()
         self._pending: Positions = {}
         """Handed out and not yet committed."""
         self._revoked: set[int] = set()
@@ -109,9 +121,19 @@ class Member:
             self._commit()
         self._revoked.clear()
         messages = consume(self._consumer, AT_A_TIME, SLICE_SECONDS)
+        for each in messages:
+            if each.error() is not None and each.error().code() in UNREADABLE:
+                raise self._unreadable(self._consumer, each.partition())
         judge([error for each in messages if (error := each.error()) is not None], self._subject)
         # What was taken from here while it was fetched is handed out by another member.
         return [each for each in messages if each.error() is None and each.partition() not in self._revoked]
+
+    def _unreadable(self, consumer: Consumer, partition: int) -> GatewayError:
+        place = [TopicPartition(self._topic, partition)]
+        [at] = consumer.position(place)
+        if at.offset < 0:  # nothing was read since it became a member
+            [at] = consumer.committed(place, timeout=COMMIT_SECONDS)
+        return unpacking.refusal(self._topic, partition, max(0, at.offset), self._since)
 
     def _subject(self, error: KafkaError) -> str:
         of_group = error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED

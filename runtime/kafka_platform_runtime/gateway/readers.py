@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as KafkaMessage
 
-from kafka_platform_runtime.gateway import errors
+from kafka_platform_runtime.gateway import errors, unpacking
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, timed_out
 from kafka_platform_runtime.gateway.http import now
 from kafka_platform_runtime.gateway.identity import Caller
@@ -37,10 +37,18 @@ LOOK_SECONDS = 0.1
 """Pause between two looks for a free reader."""
 LASTING = frozenset({401, 403, 404})
 """Statuses of errors that stay; the ups and downs of connections are librdkafka's own affair."""
+UNREADABLE = frozenset({KafkaError._BAD_COMPRESSION, KafkaError._BAD_MSG})
+"""A batch that cannot be unpacked."""
+UNREAD_SECONDS = 3.0
+"""A batch that comes to nothing for so long, while one was refused, is taken for that one: for some codecs librdkafka does not
+say so."""
 HARMLESS = frozenset({400, 403, 404, 406, 416, 429, 503})
 """Statuses of errors after which a reader is as good as before."""
 BUFFER_KILOBYTES = 2048
 """Records that are fetched ahead: what a stream costs whose reader is slow."""
+FETCH_BYTES = 128 * 1024
+"""What a broker is asked for at a time; it sends a larger batch all the same. Many small batches that unpack to a thousand
+times as much take no more than BATCH_BYTES four times that way."""
 NO_GROUP = "kafka-platform-gateway"
 """librdkafka wants a name; nothing is ever committed under it and no ACL is needed for it."""
 
@@ -83,13 +91,15 @@ def consume(consumer: Consumer, count: int, seconds: float) -> list[Message]:
 class Taken:
     """What a consumer handed out: records, ends of partitions and errors."""
 
-    __slots__ = ("ends", "errors", "records")
+    __slots__ = ("ends", "errors", "records", "unreadable")
 
     def __init__(self, records: list[Message]) -> None:
         self.records = records
         self.ends: Positions = {}
         """For partitions without a further record at the moment: the offset that the next will have."""
         self.errors: list[KafkaError] = []
+        self.unreadable: set[int] = set()
+        """Partitions whose next batch cannot be unpacked."""
 
     def add(self, others: list[Message]) -> None:
         """Sort what is no record.
@@ -101,11 +111,22 @@ class Taken:
             error = message.error()
             if error.code() == KafkaError._PARTITION_EOF:
                 self.ends[message.partition()] = message.offset()
+            elif error.code() in UNREADABLE:
+                self.unreadable.add(message.partition())
             elif error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
                 self.errors.append(error)
 
     def __bool__(self) -> bool:
-        return bool(self.records or self.ends or self.errors)
+        return bool(self.records or self.ends or self.errors or self.unreadable)
+
+    def judge(self, topic: str, positions: Mapping[int, int], since: unpacking.State) -> None:
+        """Give up where nothing more can be read; called when the records that were taken are handed out.
+
+        Raises:
+            GatewayError: the next batch of a partition cannot be unpacked.
+        """
+        for partition in sorted(self.unreadable):
+            raise unpacking.refusal(topic, partition, positions.get(partition, 0), since)
 
 
 class Reader:
@@ -131,7 +152,9 @@ class Reader:
             fetch_queue_backoff_ms=1,
             fetch_error_backoff_ms=100,
             queued_max_messages_kbytes=BUFFER_KILOBYTES,
-            fetch_max_bytes=BUFFER_KILOBYTES * 1024,
+            message_max_bytes=FETCH_BYTES,  # may not be larger than the next
+            fetch_max_bytes=FETCH_BYTES,
+            receive_message_max_bytes=unpacking.BATCH_BYTES,
         )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="reader")
         self._consumer: Consumer | None = None

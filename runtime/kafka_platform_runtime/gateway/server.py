@@ -20,7 +20,7 @@ import msgspec
 import uvicorn
 import uvloop
 
-from kafka_platform_runtime.gateway import browsers
+from kafka_platform_runtime.gateway import browsers, unpacking
 from kafka_platform_runtime.gateway.connections import Connections, Door
 from kafka_platform_runtime.gateway.consumers import Consumers
 from kafka_platform_runtime.gateway.errors import GatewayError, overloaded, too_many
@@ -438,6 +438,8 @@ async def serve(gateway: Gateway) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
+    if not unpacking.bound():
+        LOG.warning("The part that bounds what batches unpack to is missing: one batch may take all memory.")
     if not COMPILED:
         LOG.warning("The part that is compiled is missing: streams of JSON take half as much processor time again.")
     LOG.info("Listening on port %d, metrics on port %d.", settings.port, settings.metrics_port)
