@@ -31,6 +31,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from kafka_platform_runtime.gateway.http import now
+from kafka_platform_runtime.gateway.settings import Limits
 
 LOG = logging.getLogger("gateway")
 
@@ -48,12 +49,6 @@ PROGRESS_BYTES = 64 * 1024
 VANISHED_SECONDS = 30
 STRANGERS_SHARE = 4
 """Strangers may have one in so many of all connections: the others are kept for those who are logged in."""
-STRANGERS_BYTES = 16 * 1024 * 1024
-"""Heads, and pieces of bodies that came with them, of all strangers together."""
-AHEAD_BYTES = 32 * 1024 * 1024
-"""The same of all who are logged in: what no handler knows of yet, which counts in `limits.bytes` after that."""
-WRITTEN_BYTES = 64 * 1024 * 1024
-"""What was written and not yet taken, and records in hand of streams whose readers are slow, of all connections."""
 ACCEPTED_AT_A_TIME = 64
 BACKLOG = 2048
 FULL_SECONDS = 0.1
@@ -166,23 +161,22 @@ class Connections:
     """All connections of the server's port, from the moment they are accepted.
 
     Args:
-        limit: the most of them.
-        body_seconds: `limits.timeoutSeconds`.
+        limits: how many, and what they may hold.
     """
 
-    def __init__(self, limit: int, body_seconds: float) -> None:
-        self._limit = limit
-        self._body_seconds = body_seconds
-        self._most_strangers = max(1, limit // STRANGERS_SHARE)
+    def __init__(self, limits: Limits) -> None:
+        self._limit = limits.connections
+        self._body_seconds = limits.timeout_seconds
+        self._most_strangers = max(1, self._limit // STRANGERS_SHARE)
         self._strangers: dict[str, dict[Connection, None]] = {}
         self._all: dict[Connection, None] = {}
         self._stranger_count = 0
         self._full_until = 0.0
         self._marks: dict[Connection, tuple[State, float, int]] = {}
         """For those that are closing or blocked: since when, and how much was unwritten then."""
-        self._strange = Pot(STRANGERS_BYTES, self._end)
-        self._ahead = Pot(AHEAD_BYTES, self._end)
-        self.written = Pot(WRITTEN_BYTES, self._end)
+        self._strange = Pot(limits.stranger_bytes, self._end)
+        self._ahead = Pot(limits.ahead_bytes, self._end)
+        self.written = Pot(limits.written_bytes, self._end)
         self.ended = 0
         """Connections that were refused, or ended because they held too much or did not go on."""
 

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("gateway")
 
 KEPT_BYTES = 4 * 1024 * 1024
-"""Newest records of a topic that are kept: who falls behind further reads from Kafka again, alone."""
-KEPT_IN_ALL = 64 * 1024 * 1024
-"""The same for all feeds together; each keeps one chunk all the same."""
+"""Newest records of a topic that are kept: who falls behind further reads from Kafka again, alone. Less if
+there are many feeds; each keeps one chunk all the same."""
 KEPT_RENDERINGS = 4
 """Forms of a chunk that are kept; streams that want yet another one make it for themselves."""
 CHUNK_BYTES = 256 * 1024
@@ -184,7 +183,7 @@ class Feed:
         end = {partition: max(offset, ends.get(partition, 0)) for partition, offset in self.positions.items()}
         if records:
             self._keep(records, end)
-            most = min(KEPT_BYTES, KEPT_IN_ALL // self._reads.feeds)
+            most = min(KEPT_BYTES, self._reads.feed_bytes)
             while self.kept > most and len(self.chunks) > 1:
                 oldest = self.chunks.popleft()
                 self.first += 1

@@ -13,15 +13,15 @@ from kafka_platform_runtime.gateway.errors import GatewayError
 from kafka_platform_runtime.gateway.http import now
 from kafka_platform_runtime.gateway.identity import Caller
 from kafka_platform_runtime.gateway.readers import (
-    BUFFER_KILOBYTES,
-    FETCH_BYTES,
     LASTING,
     UNREADABLE,
     Message,
     Positions,
+    bounds_of_consumers,
     consume,
     judge,
 )
+from kafka_platform_runtime.gateway.settings import Limits
 
 T = TypeVar("T")
 
@@ -41,12 +41,13 @@ class Member:
 
     Args:
         caller: who reads.
+        limits: of the gateway.
         topic: what is read.
         group: the group, whose offsets say where it goes on.
         start: `earliest` or `latest`, for partitions where the group has not been.
     """
 
-    def __init__(self, caller: Caller, topic: str, group: str, start: str) -> None:
+    def __init__(self, caller: Caller, limits: Limits, topic: str, group: str, start: str) -> None:
         self._topic = topic
         self._group = group
         self._settings = caller.client(
@@ -57,10 +58,7 @@ class Member:
             max_poll_interval_ms=POLL_INTERVAL_MILLISECONDS,
             isolation_level="read_committed",
             fetch_queue_backoff_ms=5,
-            queued_max_messages_kbytes=BUFFER_KILOBYTES,
-            message_max_bytes=FETCH_BYTES,  # may not be larger than the next
-            fetch_max_bytes=FETCH_BYTES,
-            receive_message_max_bytes=unpacking.BATCH_BYTES,
+            **bounds_of_consumers(limits),
             partition_assignment_strategy="cooperative-sticky",
         )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="member")

@@ -15,6 +15,7 @@ from kafka_platform_runtime.gateway import errors, unpacking
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, timed_out
 from kafka_platform_runtime.gateway.http import now
 from kafka_platform_runtime.gateway.identity import Caller
+from kafka_platform_runtime.gateway.settings import Limits
 
 if TYPE_CHECKING:
     from kafka_platform_runtime.gateway.server import Gateway
@@ -44,11 +45,8 @@ UNREAD_SECONDS = 3.0
 say so."""
 HARMLESS = frozenset({400, 403, 404, 406, 416, 429, 503})
 """Statuses of errors after which a reader is as good as before."""
-BUFFER_KILOBYTES = 2048
-"""Records that are fetched ahead: what a stream costs whose reader is slow."""
 FETCH_BYTES = 128 * 1024
-"""What a broker is asked for at a time; it sends a larger batch all the same. Many small batches that unpack to a thousand
-times as much take no more than BATCH_BYTES four times that way."""
+"""What a broker is asked for at a time; it sends a batch that is larger all the same."""
 NO_GROUP = "kafka-platform-gateway"
 """librdkafka wants a name; nothing is ever committed under it and no ACL is needed for it."""
 
@@ -86,6 +84,17 @@ def consume(consumer: Consumer, count: int, seconds: float) -> list[Message]:
     """
     first = consumer.poll(seconds)
     return [] if first is None else [first, *consumer.consume(count - 1, 0)] if count > 1 else [first]
+
+
+def bounds_of_consumers(limits: Limits) -> dict[str, int]:
+    """Settings of a Kafka consumer (with underscores for dots) by which its memory is bounded."""
+    return {
+        "queued_max_messages_kbytes": limits.queue_bytes // 1024,
+        "message_max_bytes": FETCH_BYTES,  # may not be larger than the next
+        "fetch_max_bytes": FETCH_BYTES,
+        # What zstd may unpack to, too.
+        "receive_message_max_bytes": limits.batch_bytes,
+    }
 
 
 class Taken:
@@ -134,11 +143,18 @@ class Reader:
 
     Args:
         caller: who reads.
+        limits: of the gateway.
         release: gives the consumer back to the count of consumers.
         wait_milliseconds: how long a broker may wait for a record.
     """
 
-    def __init__(self, caller: Caller, release: Callable[[], None], wait_milliseconds: int = WAIT_MILLISECONDS) -> None:
+    def __init__(
+        self,
+        caller: Caller,
+        limits: Limits,
+        release: Callable[[], None],
+        wait_milliseconds: int = WAIT_MILLISECONDS,
+    ) -> None:
         self.caller = caller
         self._release = release
         self._settings = caller.client(
@@ -151,10 +167,7 @@ class Reader:
             fetch_wait_max_ms=wait_milliseconds,
             fetch_queue_backoff_ms=1,
             fetch_error_backoff_ms=100,
-            queued_max_messages_kbytes=BUFFER_KILOBYTES,
-            message_max_bytes=FETCH_BYTES,  # may not be larger than the next
-            fetch_max_bytes=FETCH_BYTES,
-            receive_message_max_bytes=unpacking.BATCH_BYTES,
+            **bounds_of_consumers(limits),
         )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="reader")
         self._consumer: Consumer | None = None
@@ -252,6 +265,7 @@ class Readers:
 
     def __init__(self, gateway: "Gateway") -> None:
         self._gateway = gateway
+        self._limits = gateway.settings.limits
         self._idle: dict[Caller, list[Reader]] = {}
         self._waiting: Counter[Caller] = Counter()
 
@@ -261,7 +275,7 @@ class Readers:
         Raises:
             GatewayError: there are as many consumers as there may be.
         """
-        return Reader(caller, self._gateway.callers.claim_consumer(caller), FEED_WAIT_MILLISECONDS)
+        return Reader(caller, self._limits, self._gateway.callers.claim_consumer(caller), FEED_WAIT_MILLISECONDS)
 
     @property
     def wanted(self) -> bool:
@@ -328,7 +342,7 @@ class Readers:
                 if idle:
                     return idle.pop()
                 try:
-                    return Reader(caller, self._gateway.callers.claim_consumer(caller))
+                    return Reader(caller, self._limits, self._gateway.callers.claim_consumer(caller))
                 except GatewayError as error:
                     if error.status == HTTPStatus.SERVICE_UNAVAILABLE and await self._close_an_idle_one():
                         continue

@@ -92,9 +92,9 @@ class Reads:
         )
 
     @property
-    def feeds(self) -> int:
-        """How many share the memory for the newest records."""
-        return max(1, len(self._feeds))
+    def feed_bytes(self) -> int:
+        """Newest records that each feed may keep."""
+        return self._limits.feed_bytes // max(1, len(self._feeds))
 
     def routes(self) -> list[Route]:
         """What this class answers."""
@@ -430,7 +430,7 @@ class Reads:
             raise malformed("partitions: the members of a group share them out: leave partitions or group away.")
         await self.gateway.topic(stream.caller, stream.topic)
         release = self.gateway.callers.claim_consumer(stream.caller)
-        member = Member(stream.caller, stream.topic, group, start or "earliest")
+        member = Member(stream.caller, self._limits, stream.topic, group, start or "earliest")
         try:
             await member.join()
             await stream.outlet.begin({})

@@ -98,7 +98,7 @@ class Gateway:
         """Set when the program is told to end: streams say goodbye, so that their readers come back elsewhere."""
         self.not_ready: str | None = None
         self.certificates: _Certificates | None = None
-        self.open = Connections(settings.limits.connections, settings.limits.timeout_seconds)
+        self.open = Connections(settings.limits)
         self.parts: list[Part] = _parts(self)
         own = [
             Route(method="GET", path="/healthz", handler=self._healthz, name="healthz", public=True),
@@ -438,7 +438,7 @@ async def serve(gateway: Gateway) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
-    if not unpacking.bound():
+    if not unpacking.bound(limits.batch_bytes, limits.unpacked_bytes):
         LOG.warning("The part that bounds what batches unpack to is missing: one batch may take all memory.")
     if not COMPILED:
         LOG.warning("The part that is compiled is missing: streams of JSON take half as much processor time again.")

@@ -21,15 +21,12 @@ except ImportError:
 
 LOG = logging.getLogger("gateway")
 
-BATCH_BYTES = 32 * 1024 * 1024
-"""What one batch may unpack to: 32 times what Kafka takes of one by default. Beyond that a read is refused (413)."""
-ALL_BYTES = 96 * 1024 * 1024
-"""The same for all batches that are in memory at a time; a further one waits for its room."""
 WAIT_MILLISECONDS = 3000
-"""How long; then it is refused, and its reader is told to come again."""
+"""How long a batch waits for the room that others have; then it is refused, and its reader is told to come again."""
 LEARNED_BYTES = 8 * 1024 * 1024
 LEARN_SECONDS = 10.0
 FAILS_NEXT, POISONS = 1, 2
+_batch_bytes = 0
 _WAYS = {
     "gzip": (100_000, FAILS_NEXT, 0),
     "zstd": (100_000, FAILS_NEXT, 0),
@@ -46,7 +43,7 @@ class State(NamedTuple):
     used: int
     """Bytes unpacked at the moment."""
     too_large: int
-    """Batches refused because they unpack to more than BATCH_BYTES."""
+    """Batches refused because they unpack to more than one may."""
     no_room: int
     """Batches refused because others had not gone in time."""
 
@@ -64,17 +61,23 @@ def refusal(topic: str, partition: int, offset: int, since: State) -> GatewayErr
     return GatewayError(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         41302,
-        f"{where} cannot be unpacked: its batch is damaged, or has more than {BATCH_BYTES // 2**20} MiB. "
+        f"{where} cannot be unpacked: its batch is damaged, or has more than {_batch_bytes // 2**20} MiB. "
         f"What follows can be read from offset {offset + 1} on.",
     )
 
 
-def bound(batch: int = BATCH_BYTES, everything: int = ALL_BYTES) -> bool:
-    """Bound what is unpacked from now on, in all clients; blocks for some tenths of a second.
+def bound(batch: int, everything: int) -> bool:
+    """Bound what is unpacked from now on, in all clients; called once, blocks for some tenths of a second.
+
+    Args:
+        batch: bytes of one batch.
+        everything: bytes of all that are in memory at a time.
 
     Returns:
         Whether it is bounded: not without the compiled part, nor with a librdkafka that cannot be led through it.
     """
+    global _batch_bytes
+    _batch_bytes = batch
     if _unpacking is None or not _unpacking.install():
         return False
     try:

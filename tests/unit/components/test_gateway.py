@@ -471,4 +471,4 @@ def test_the_name_of_the_kafka_is_refused() -> None:
 
 
 def test_defaults_are_those_of_the_program() -> None:
-    assert msgspec.convert(HttpGatewayLimits().settings(), program.Limits) == program.Limits()
+    assert msgspec.convert(HttpGatewayLimits().settings("1Gi"), program.Limits) == program.Limits()

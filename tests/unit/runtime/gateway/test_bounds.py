@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from kafka_platform_runtime.gateway.connections import HEAD_SECONDS, Connections, State
+from kafka_platform_runtime.gateway.settings import Limits
 
 from tests import attacks
 from tests.unit.runtime.gateway.conftest import RED, Kafka, Program, StartGateway, password
@@ -251,7 +252,7 @@ def test_pages_that_the_settings_name_may_call(start_gateway: StartGateway) -> N
 def test_every_state_of_a_connection_has_a_deadline() -> None:
     unbounded = {State.STREAMING}
     for state in State:
-        connections = Connections(10, 30)
+        connections = Connections(Limits())
         transport = FakeTransport(state is State.CLOSING)
         one = FakeConnection(transport, state)
         connections.add(one)
