@@ -90,7 +90,8 @@ class Member:
         if self._first:
             first, self._first = self._first, []
             return first
-        return await self._run(self._take)
+        async with unpacking.turn(SLICE_SECONDS) as wait:
+            return await self._run(lambda: self._take(wait))
 
     def delivered(self, records: Sequence[Message]) -> None:
         """These were handed out: to be committed soon."""
@@ -111,14 +112,14 @@ class Member:
         finally:
             self._thread.shutdown(wait=False)
 
-    def _take(self) -> list[Message]:
+    def _take(self, wait: float) -> list[Message]:
         if self._consumer is None:
             self._consumer = Consumer(self._settings)
             self._consumer.subscribe([self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke)
         if now() > self._committed_at + COMMIT_SECONDS:
             self._commit()
         self._revoked.clear()
-        messages = consume(self._consumer, AT_A_TIME, SLICE_SECONDS)
+        messages = consume(self._consumer, AT_A_TIME, wait)
         for each in messages:
             if each.error() is not None and each.error().code() in UNREADABLE:
                 raise self._unreadable(self._consumer, each.partition())

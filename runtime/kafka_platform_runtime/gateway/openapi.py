@@ -38,7 +38,7 @@ ERRORS: Mapping[int, Mapping[int, str]] = {
     },
     413: {
         41301: "The body has 2097152 bytes: at most 1048576 are taken.",
-        41302: "Offset 7 of partition 0 of topic orders cannot be unpacked: its batch is damaged, or has more than 32 MiB. "
+        41302: "Offset 7 of partition 0 of topic orders cannot be unpacked: its batch is damaged, or has more than 16 MiB. "
         "What follows can be read from offset 8 on.",
     },
     415: {

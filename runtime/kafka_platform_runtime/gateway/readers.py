@@ -47,6 +47,8 @@ HARMLESS = frozenset({400, 403, 404, 406, 416, 429, 503})
 """Statuses of errors after which a reader is as good as before."""
 FETCH_BYTES = 128 * 1024
 """What a broker is asked for at a time; it sends a batch that is larger all the same."""
+RECEIVED_BYTES = 32 * 1024 * 1024
+"""The largest batch that can be read, as it is stored: Kafka takes 1 MiB by default, and `max.message.bytes` may be more."""
 NO_GROUP = "kafka-platform-gateway"
 """librdkafka wants a name; nothing is ever committed under it and no ACL is needed for it."""
 
@@ -92,8 +94,7 @@ def bounds_of_consumers(limits: Limits) -> dict[str, int]:
         "queued_max_messages_kbytes": limits.queue_bytes // 1024,
         "message_max_bytes": FETCH_BYTES,  # may not be larger than the next
         "fetch_max_bytes": FETCH_BYTES,
-        # What zstd may unpack to, too.
-        "receive_message_max_bytes": limits.batch_bytes,
+        "receive_message_max_bytes": RECEIVED_BYTES,
     }
 
 
@@ -234,15 +235,16 @@ class Reader:
         which it says right behind the records.
         """
 
-        def take(consumer: Consumer) -> Taken:
-            messages = consumer.consume(count, seconds) if patient else consume(consumer, count, seconds)
+        def take(consumer: Consumer, wait: float) -> Taken:
+            messages = consumer.consume(count, wait) if patient else consume(consumer, count, wait)
             if not any(map(KafkaMessage.error, messages)):
                 return Taken(messages)
             taken = Taken([each for each in messages if each.error() is None])
             taken.add([each for each in messages if each.error() is not None])
             return taken
 
-        return await self.call(take)
+        async with unpacking.turn(seconds) as wait:
+            return await self.call(lambda consumer: take(consumer, wait))
 
     async def close(self) -> None:
         """End the consumer and its thread."""

@@ -115,7 +115,7 @@ class Limits(Part, frozen=True):
     @property
     def batch_bytes(self) -> int:
         """What one batch may unpack to (413)."""
-        return self.memory_bytes // 32
+        return self.memory_bytes // 64
 
     @property
     def queue_bytes(self) -> int:

@@ -4,9 +4,12 @@ The bound is kept inside librdkafka's own allocations (_unpacking.c). The places
 version to version; they are learned at the start, from batches that go through librdkafka's own stand-in for a cluster.
 """
 
+import asyncio
+import contextlib
 import logging
 import time
 import uuid
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -25,8 +28,13 @@ WAIT_MILLISECONDS = 3000
 """How long a batch waits for the room that others have; then it is refused, and its reader is told to come again."""
 LEARNED_BYTES = 8 * 1024 * 1024
 LEARN_SECONDS = 10.0
+TAKERS = 4
+HURRIED_SECONDS = 0.05
+MUCH_SHARE = 8
 FAILS_NEXT, POISONS = 1, 2
 _batch_bytes = 0
+_much = 0
+_takers = asyncio.Semaphore(TAKERS)
 _WAYS = {
     "gzip": (100_000, FAILS_NEXT, 0),
     "zstd": (100_000, FAILS_NEXT, 0),
@@ -53,6 +61,20 @@ def state() -> State:
     return State(0, 0, 0) if _unpacking is None else State(*_unpacking.state())
 
 
+@contextlib.asynccontextmanager
+async def turn(seconds: float) -> AsyncIterator[float]:
+    """Take records, as is done everywhere, within these seconds.
+
+    The client copies a record before anybody can count it. While one part in MUCH_SHARE of what may be unpacked is, only TAKERS
+    take records at a time, and each of them waits for HURRIED_SECONDS at most.
+    """
+    if state().used <= _much:
+        yield seconds
+    else:
+        async with _takers:
+            yield min(seconds, HURRIED_SECONDS)
+
+
 def refusal(topic: str, partition: int, offset: int, since: State) -> GatewayError:
     """Why the record at this offset cannot be read; `since` is the state when the read began."""
     where = f"Offset {offset} of partition {partition} of topic {topic}"
@@ -76,8 +98,8 @@ def bound(batch: int, everything: int) -> bool:
     Returns:
         Whether it is bounded: not without the compiled part, nor with a librdkafka that cannot be led through it.
     """
-    global _batch_bytes
-    _batch_bytes = batch
+    global _batch_bytes, _much
+    _batch_bytes, _much = batch, everything // MUCH_SHARE
     if _unpacking is None or not _unpacking.install():
         return False
     try:

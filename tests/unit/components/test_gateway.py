@@ -501,5 +501,5 @@ def test_all_bounds_together_fit_into_the_memory(memory: str, limits: HttpGatewa
 
 
 def test_defaults_do_not_fit_into_the_least_memory_and_the_message_says_what_takes_it() -> None:
-    with pytest.raises(ValueError, match="less than what a pod may take at its limits.*limits.consumers up to"):
+    with pytest.raises(ValueError, match=r"less than what a pod may take at its limits.*limits.consumers up to"):
         args(resources=HttpGatewayResources(memory="256Mi"))

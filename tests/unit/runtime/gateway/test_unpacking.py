@@ -16,11 +16,12 @@ from kafka_platform_runtime.gateway.settings import Limits
 from tests.unit.runtime.gateway.conftest import BINARY, RED, Kafka, Program, StartGateway
 from tests.unit.runtime.gateway.test_reads import Stream
 
-LIMITS = Limits()
+POD_BYTES = 256 * 2**20
+LIMITS = Limits(memory_bytes=POD_BYTES)
 BOMB_BYTES = 200 * 2**20
-SMALLER_BOMB_BYTES = LIMITS.batch_bytes - 2**20
+SMALLER_BOMB_BYTES = LIMITS.batch_bytes - 2**18
 """One that is let through."""
-MOST_MEGABYTES = 256
+MOST_MEGABYTES = POD_BYTES / 2**20
 CODECS = ("gzip", "lz4", "snappy", "zstd")
 
 
@@ -59,7 +60,7 @@ class Sampler(threading.Thread):
 
 @pytest.fixture
 def gateway(start_gateway: StartGateway) -> Iterator[Program]:
-    program = start_gateway()
+    program = start_gateway({"limits": {"memoryBytes": POD_BYTES, "bytes": 24 * 2**20, "consumers": 32}})
     sampler = Sampler(program)
     sampler.start()
     yield program
@@ -109,7 +110,7 @@ def test_many_readers_of_huge_records_at_once(kafka: Kafka, gateway: Program, co
     topic = kafka.make_topic(f"red-bombs-{codec}", max_message_bytes=str(20 * 2**20))
     write(kafka, topic, codec, *[SMALLER_BOMB_BYTES] * 4)
     with ThreadPoolExecutor(16) as pool:
-        statuses = list(pool.map(lambda number: records(gateway, topic, number % 4, max_bytes=1)[0], range(32)))
+        statuses = list(pool.map(lambda number: records(gateway, topic, number % 4, max_bytes=1)[0], range(64)))
     assert set(statuses) <= {200, 413, 429, 503, 504}
 
 
