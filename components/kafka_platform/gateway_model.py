@@ -8,6 +8,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from kafka_platform.free_maps import check_annotations
 from kafka_platform.model import NODE_PORTS
@@ -19,8 +20,20 @@ MOST_PODS = 200
 """Most pods of one gateway: each has connections of its own to every broker for every caller."""
 MOST_COUNT = 1_000_000
 """Most of anything that a limit counts: beyond it a number bounds nothing in one pod."""
-BODIES_SHARE = 2
-"""Bodies may take one part in so many of a pod's memory: what becomes of them while they are handled takes as much."""
+_MIB = 2**20
+_BASE_BYTES = 64 * _MIB
+"""Interpreter, libraries and the program."""
+_CALLER_BYTES = 820 * 1024
+"""A caller's connections to Kafka: client, threads and buffers."""
+_CONSUMER_BYTES = 650 * 1024
+"""A Kafka consumer, beside the records that it fetches ahead."""
+_QUEUE_BYTES = (256 * 1024, 2 * _MIB)
+"""The least and the most that it fetches ahead: an eighth of the memory is shared out."""
+_STREAM_BYTES = 18 * 1024
+_CONNECTION_BYTES = 6 * 1024
+_SHARES = Fraction(1, 64) + Fraction(1, 32) + Fraction(1, 16) + Fraction(1, 16) + Fraction(3, 32)
+"""Of the memory: what strangers hold, what is read ahead, what is written and not taken, newest records of topics, and what
+batches unpack to. The program has the same numbers (`Limits` in its settings)."""
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 
@@ -79,7 +92,7 @@ class HttpGatewayResources:
     cpu_limit: str | None = None
     """Cores it may use at most. Default: what the machine has."""
     memory: str = "1Gi"
-    """Memory that is reserved and may be used, at least 256Mi and twice `limits.bodies`. Default 1Gi."""
+    """Memory that is reserved and may be used, at least 256Mi, and as much as all `limits` together may take. Default 1Gi."""
 
     def __post_init__(self) -> None:
         for name in ("cpu", "cpu_limit", "memory"):
@@ -104,18 +117,21 @@ class HttpGatewayLimits:
     """Requests in flight of one caller (429). Default 256."""
     requests: int = 2048
     """Requests in flight of all callers (503). Default 2048."""
-    bodies: str = "256Mi"
-    """Bodies held in memory at a time, of all callers (503). Default 256Mi."""
+    bodies: str = "128Mi"
+    """Requests and answers held in memory at a time, of all callers (503); one caller may hold half (429). Default 128Mi."""
     streams_per_caller: int = 1000
     """Open streams of one caller (429). Default 1000."""
     streams: int = 5000
     """Open streams of all callers (503). Default 5000."""
     consumers_per_caller: int = 64
     """Kafka consumers of one caller: consumer instances, and streams of a group (429). Default 64."""
-    consumers: int = 512
-    """Kafka consumers of all callers (503). Default 512."""
-    callers: int = 256
-    """Callers with connections to Kafka; idle ones make room for others (503 if none is idle). Default 256."""
+    consumers: int = 256
+    """Kafka consumers of all callers (503). Default 256."""
+    callers: int = 128
+    """Callers with connections to Kafka; idle ones make room for others (503 if none is idle). Default 128."""
+    connections: int = 6000
+    """Connections of all callers, a quarter of them at most without a login; the oldest of those, and idle ones, make room for
+    others (503 if there are none). Default 6000."""
     timeout: str = "30s"
     """How long Kafka may take to acknowledge, and a caller to send a request (504, 408). Default 30s."""
     consumer_idle: str = "5m"
@@ -135,6 +151,7 @@ class HttpGatewayLimits:
             "consumers_per_caller",
             "consumers",
             "callers",
+            "connections",
         ):
             count = getattr(self, name)
             check_range(name, count, 1, MOST_COUNT)
@@ -145,16 +162,19 @@ class HttpGatewayLimits:
                 raise ValueError(f"{name}: {text!r} is no bound: write a size such as {_DEFAULT[name]}")
         for name in ("timeout", "consumer_idle", "heartbeat", "drain"):
             check_seconds(name, getattr(self, name), _DEFAULT[name], least=0 if name == "drain" else 1)
-        if size_bytes(self.bodies) < size_bytes(self.body):
-            raise ValueError(f"bodies: {self.bodies} is less than one body ({self.body}): raise it")
+        if size_bytes(self.bodies) < 2 * size_bytes(self.body):
+            raise ValueError(
+                f"bodies: {self.bodies} is less than two bodies ({self.body} each), and one caller may hold half: raise it"
+            )
         for name in ("requests", "streams", "consumers"):
             one, every = getattr(self, f"{name}_per_caller"), getattr(self, name)
             if one > every:
                 raise ValueError(f"{name}_per_caller: {one} is more than all callers together have ({every}): use less")
 
-    def settings(self) -> dict[str, int | float]:
-        """The bounds by the program's names and in its units."""
+    def settings(self, memory: str) -> dict[str, int | float]:
+        """The bounds of a pod with this memory by the program's names and in its units."""
         return {
+            "memoryBytes": int(quantity(memory)),
             "bodyBytes": size_bytes(self.body),
             "records": self.records,
             "requestsPerCaller": self.requests_per_caller,
@@ -165,6 +185,7 @@ class HttpGatewayLimits:
             "consumersPerCaller": self.consumers_per_caller,
             "consumers": self.consumers,
             "callers": self.callers,
+            "connections": self.connections,
             "timeoutSeconds": seconds(self.timeout),
             "consumerIdleSeconds": seconds(self.consumer_idle),
             "heartbeatSeconds": seconds(self.heartbeat),
@@ -174,7 +195,7 @@ class HttpGatewayLimits:
 
 _DEFAULT = {
     "body": "1Mi",
-    "bodies": "256Mi",
+    "bodies": "128Mi",
     "timeout": "30s",
     "consumer_idle": "5m",
     "heartbeat": "15s",
@@ -353,6 +374,21 @@ class Exposure:
 _WAYS = ("node_port", "load_balancer", "gateway_api", "ingress")
 
 
+def memory_needed(limits: HttpGatewayLimits, memory: int) -> dict[str, int]:
+    """What a pod with `memory` bytes takes at most, in bytes, by what takes it: all of its bounds together."""
+    least, most = _QUEUE_BYTES
+    queue = max(least, min(most, memory // 8 // limits.consumers))
+    return {
+        "the program": _BASE_BYTES,
+        "limits.callers": limits.callers * _CALLER_BYTES,
+        "limits.consumers": limits.consumers * (_CONSUMER_BYTES + queue),
+        "limits.streams": limits.streams * _STREAM_BYTES,
+        "limits.connections": limits.connections * _CONNECTION_BYTES,
+        "limits.bodies": int(size_bytes(limits.bodies)),
+        "shares of the memory": int(memory * _SHARES),
+    }
+
+
 def check_gateway(
     *,
     pods: HttpGatewayPods,
@@ -363,10 +399,14 @@ def check_gateway(
     client_namespaces: Sequence[str],
 ) -> None:
     """Raises unless the parts of a gateway fit together."""
-    if size_bytes(limits.bodies) * BODIES_SHARE > quantity(resources.memory):
+    memory = int(quantity(resources.memory))
+    needed = memory_needed(limits, memory)
+    if sum(needed.values()) > memory:
+        largest = sorted((name for name in needed if name.startswith("limits.")), key=needed.__getitem__)[-3:]
+        parts = ", ".join(f"{name} up to {needed[name] // _MIB}Mi" for name in reversed(largest))
         raise ValueError(
-            f"limits.bodies: {limits.bodies} of bodies need twice as much memory, and there is {resources.memory}: "
-            "use less, or raise resources.memory"
+            f"resources.memory: {resources.memory} is less than what a pod may take at its limits, "
+            f"{sum(needed.values()) // _MIB}Mi ({parts}): raise it, or lower these"
         )
     if pods.requests_in_flight is not None and pods.requests_in_flight >= limits.requests:
         raise ValueError(

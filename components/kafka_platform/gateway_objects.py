@@ -97,7 +97,7 @@ def gateway_json(settings: GatewaySettings, namespace: str) -> str:
         "bearer": settings.bearer,
         "anonymous": None,
         "recheckSeconds": seconds(settings.recheck),
-        "limits": settings.limits.settings(),
+        "limits": settings.limits.settings(settings.resources.memory),
         "cors": list(settings.cors),
         "peers": f"{settings.name}-pods.{namespace}.svc",
     }

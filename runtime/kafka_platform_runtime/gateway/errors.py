@@ -138,6 +138,12 @@ def from_kafka(error: KafkaError, what: str) -> GatewayError:
         return unauthorized(f"{what}: Kafka does not accept these credentials.")
     if code == KafkaError.OFFSET_METADATA_TOO_LARGE:
         return unprocessable(f"{what}: {text}.")
+    if code == KafkaError._BAD_COMPRESSION:
+        return GatewayError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            41302,
+            f"{what}: the next batch cannot be unpacked, or is too large then.",
+        )
     if code in _TOO_LARGE:
         return too_large(f"{what}: larger than the topic's max.message.bytes allows.")
     if code in _UNKNOWN_FATE:

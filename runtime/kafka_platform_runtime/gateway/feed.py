@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError, TopicPartition
 
-from kafka_platform_runtime.gateway import errors
+from kafka_platform_runtime.gateway import errors, unpacking
 from kafka_platform_runtime.gateway.errors import GatewayError
 from kafka_platform_runtime.gateway.http import now
 from kafka_platform_runtime.gateway.identity import Caller
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("gateway")
 
 KEPT_BYTES = 4 * 1024 * 1024
-"""Newest records of a topic that are kept: who falls behind further reads from Kafka again, alone."""
-KEPT_IN_ALL = 64 * 1024 * 1024
-"""The same for all feeds together; each keeps one chunk all the same."""
+"""Newest records of a topic that are kept: who falls behind further reads from Kafka again, alone. Less if
+there are many feeds; each keeps one chunk all the same."""
 KEPT_RENDERINGS = 4
 """Forms of a chunk that are kept; streams that want yet another one make it for themselves."""
 CHUNK_BYTES = 256 * 1024
@@ -80,6 +79,7 @@ class Feed:
         self.failure: GatewayError | None = None
         self._awake: set[Callable[[], None]] = set()
         self.left_at = now()
+        self._since = unpacking.state()
         self._waiting = 0
         self._missed = 0
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -183,7 +183,7 @@ class Feed:
         end = {partition: max(offset, ends.get(partition, 0)) for partition, offset in self.positions.items()}
         if records:
             self._keep(records, end)
-            most = min(KEPT_BYTES, KEPT_IN_ALL // self._reads.feeds)
+            most = min(KEPT_BYTES, self._reads.feed_bytes)
             while self.kept > most and len(self.chunks) > 1:
                 oldest = self.chunks.popleft()
                 self.first += 1
@@ -194,6 +194,7 @@ class Feed:
         self.positions = end
         if records:
             self._wake()
+        taken.judge(self.topic, self.positions, self._since)
 
     def _keep(self, records: Sequence[Message], end: Positions) -> None:
         """Chunks that are made ready, and held for readers who are slow, one at a time: so they are small."""

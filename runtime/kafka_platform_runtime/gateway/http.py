@@ -7,11 +7,11 @@ import urllib.parse
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from kafka_platform_runtime.gateway.errors import GatewayError, Header, malformed, overloaded, too_large
+from kafka_platform_runtime.gateway.errors import GatewayError, Header, malformed, overloaded, too_large, too_many
 
 if TYPE_CHECKING:
     from kafka_platform_runtime.gateway.identity import Caller
@@ -37,8 +37,15 @@ class Response(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     headers: Sequence[Header] = ()
 
 
+class Holder(Protocol):
+    """Who takes bytes of a budget."""
+
+    held: int
+    """How many of them."""
+
+
 class Budget:
-    """Bytes of bodies held in memory at a time.
+    """Bytes of requests and answers held in memory at a time. One caller may hold half of them, so that others go on.
 
     Args:
         limit: the most bytes.
@@ -47,20 +54,29 @@ class Budget:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
+        self._of_one = limit // 2
 
-    def take(self, count: int) -> None:
+    def has(self, count: int, holder: Holder) -> bool:
+        """Whether `count` bytes are there for this holder."""
+        return self.used + count <= self.limit and holder.held + count <= self._of_one
+
+    def take(self, count: int, holder: Holder) -> None:
         """Reserve `count` bytes.
 
         Raises:
             GatewayError: they are not there.
         """
+        if holder.held + count > self._of_one:
+            raise too_many("This user's requests and answers hold as many bytes as they may: try again in a moment.")
         if self.used + count > self.limit:
             raise overloaded("The gateway holds as many bytes as it may: try again in a moment.")
         self.used += count
+        holder.held += count
 
-    def give(self, count: int) -> None:
+    def give(self, count: int, holder: Holder) -> None:
         """Give back what was taken."""
         self.used -= count
+        holder.held -= count
 
 
 class Request:
@@ -191,8 +207,7 @@ class Request:
         if length is not None:
             if length > limit:
                 raise too_large(f"The body has {length} bytes: at most {limit} are taken.")
-            budget.take(length)
-            self.held += length
+            self.hold(length, budget)
         message = await self.receive()
         if message["type"] == "http.disconnect":
             raise Gone
@@ -226,7 +241,15 @@ class Request:
     def _hold(self, count: int, limit: int, budget: Budget) -> None:
         if self.held + count > limit:
             raise too_large(f"The body has more than {limit} bytes.")
-        budget.take(count)
+        self.hold(count, budget)
+
+    def hold(self, count: int, budget: Budget) -> None:
+        """Count bytes that are held until the answer is written.
+
+        Raises:
+            GatewayError: there are too many.
+        """
+        budget.take(count, self.caller)
         self.held += count
 
     async def begin(self, content_type: str, headers: Iterable[Header] = ()) -> None:

@@ -66,6 +66,8 @@ class Caller:
         self.awaited = 0
         """Requests that wait for Kafka's acknowledgement."""
         self.requests = 0
+        self.held = 0
+        """Bytes of the gateway's budget."""
         self.streams = 0
         self.consumers = 0
         self.throttled_until = 0.0

@@ -8,11 +8,20 @@ from typing import TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from kafka_platform_runtime.gateway import errors
+from kafka_platform_runtime.gateway import errors, unpacking
 from kafka_platform_runtime.gateway.errors import GatewayError
 from kafka_platform_runtime.gateway.http import now
 from kafka_platform_runtime.gateway.identity import Caller
-from kafka_platform_runtime.gateway.readers import BUFFER_KILOBYTES, LASTING, Message, Positions, consume, judge
+from kafka_platform_runtime.gateway.readers import (
+    LASTING,
+    UNREADABLE,
+    Message,
+    Positions,
+    bounds_of_consumers,
+    consume,
+    judge,
+)
+from kafka_platform_runtime.gateway.settings import Limits
 
 T = TypeVar("T")
 
@@ -32,12 +41,13 @@ class Member:
 
     Args:
         caller: who reads.
+        limits: of the gateway.
         topic: what is read.
         group: the group, whose offsets say where it goes on.
         start: `earliest` or `latest`, for partitions where the group has not been.
     """
 
-    def __init__(self, caller: Caller, topic: str, group: str, start: str) -> None:
+    def __init__(self, caller: Caller, limits: Limits, topic: str, group: str, start: str) -> None:
         self._topic = topic
         self._group = group
         self._settings = caller.client(
@@ -48,13 +58,13 @@ class Member:
             max_poll_interval_ms=POLL_INTERVAL_MILLISECONDS,
             isolation_level="read_committed",
             fetch_queue_backoff_ms=5,
-            queued_max_messages_kbytes=BUFFER_KILOBYTES,
-            fetch_max_bytes=BUFFER_KILOBYTES * 1024,
+            **bounds_of_consumers(limits),
             partition_assignment_strategy="cooperative-sticky",
         )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="member")
         self._consumer: Consumer | None = None
         self._joined = False
+        self._since = unpacking.state()
         self._pending: Positions = {}
         """Handed out and not yet committed."""
         self._revoked: set[int] = set()
@@ -80,7 +90,8 @@ class Member:
         if self._first:
             first, self._first = self._first, []
             return first
-        return await self._run(self._take)
+        async with unpacking.turn(SLICE_SECONDS) as wait:
+            return await self._run(lambda: self._take(wait))
 
     def delivered(self, records: Sequence[Message]) -> None:
         """These were handed out: to be committed soon."""
@@ -101,17 +112,27 @@ class Member:
         finally:
             self._thread.shutdown(wait=False)
 
-    def _take(self) -> list[Message]:
+    def _take(self, wait: float) -> list[Message]:
         if self._consumer is None:
             self._consumer = Consumer(self._settings)
             self._consumer.subscribe([self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke)
         if now() > self._committed_at + COMMIT_SECONDS:
             self._commit()
         self._revoked.clear()
-        messages = consume(self._consumer, AT_A_TIME, SLICE_SECONDS)
+        messages = consume(self._consumer, AT_A_TIME, wait)
+        for each in messages:
+            if each.error() is not None and each.error().code() in UNREADABLE:
+                raise self._unreadable(self._consumer, each.partition())
         judge([error for each in messages if (error := each.error()) is not None], self._subject)
         # What was taken from here while it was fetched is handed out by another member.
         return [each for each in messages if each.error() is None and each.partition() not in self._revoked]
+
+    def _unreadable(self, consumer: Consumer, partition: int) -> GatewayError:
+        place = [TopicPartition(self._topic, partition)]
+        [at] = consumer.position(place)
+        if at.offset < 0:  # nothing was read since it became a member
+            [at] = consumer.committed(place, timeout=COMMIT_SECONDS)
+        return unpacking.refusal(self._topic, partition, max(0, at.offset), self._since)
 
     def _subject(self, error: KafkaError) -> str:
         of_group = error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED

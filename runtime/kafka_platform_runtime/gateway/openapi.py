@@ -15,7 +15,10 @@ ERRORS: Mapping[int, Mapping[int, str]] = {
         40001: "The body is not JSON: JSON is malformed: invalid character (byte 12).",
     },
     401: {40101: "Kafka does not accept these credentials."},
-    403: {40301: "Topic orders: this user may not do this on the topic: an ACL must allow it."},
+    403: {
+        40301: "Topic orders: this user may not do this on the topic: an ACL must allow it.",
+        40302: "A page of origin https://shop.example may not call this gateway: cors must name its origin.",
+    },
     404: {
         40400: "There is nothing at this path: see /openapi.json.",
         40401: "Topic orders does not exist.",
@@ -33,12 +36,17 @@ ERRORS: Mapping[int, Mapping[int, str]] = {
         40903: "Subscribe either to topics or to a topic_pattern.",
         40904: "Topic orders: exists already.",
     },
-    413: {41301: "The body has 2097152 bytes: at most 1048576 are taken."},
+    413: {
+        41301: "The body has 2097152 bytes: at most 1048576 are taken.",
+        41302: "Offset 7 of partition 0 of topic orders cannot be unpacked: its batch is damaged, or has more than 16 MiB. "
+        "What follows can be read from offset 8 on.",
+    },
     415: {
         41501: "Set Content-Type to application/vnd.kafka.json.v2+json, application/vnd.kafka.binary.v2+json "
         "or application/vnd.kafka.text.v2+json."
     },
     416: {41601: "Offset 99 is out of range: partition 0 of topic orders has 10 to 50."},
+    417: {41701: "Expect 100-continue, or nothing."},
     422: {42201: "Object missing required field `value` - at `$.records[0]`."},
     429: {42901: "Kafka throttles user shop: over the quota."},
     431: {43101: "The head of the request is too large: at most 32768 bytes and 100 fields are taken."},
@@ -57,15 +65,16 @@ ERRORS: Mapping[int, Mapping[int, str]] = {
 MEANINGS = {
     400: "The request cannot be understood.",
     401: "No credentials, or Kafka does not accept them.",
-    403: "Kafka's ACLs do not allow it.",
+    403: "Kafka's ACLs do not allow it, or a browser asks for a page of another site.",
     404: "There is no such path, topic, partition or consumer instance.",
     405: "Not with this method; the header Allow has those that are taken.",
     406: "The records cannot be given in the format that was asked for.",
     408: "The request arrived too slowly.",
     409: "It exists already, or contradicts what was said before.",
-    413: "The body, or the number of records, is over the gateway's limit, or a record over the topic's.",
+    413: "The body, the number of records or what they unpack to is over the gateway's limit, or a record over the topic's.",
     415: "The body has a content type that is not known here.",
     416: "There is no record at this offset, and it is not the next either.",
+    417: "The request expects what nobody here does.",
     422: "The body can be read, and is not what is asked for.",
     429: "This user has to wait: over a limit of the gateway or a quota of Kafka; Retry-After says how long.",
     431: "The head of the request is too large.",
@@ -74,7 +83,7 @@ MEANINGS = {
     504: "Kafka did not answer in time: unknown whether it was done.",
 }
 
-OF_EVERY_PATH = (400, 405, 431)
+OF_EVERY_PATH = (400, 405, 417, 431)
 OF_A_CALLER = (401, 429, 503)
 OF_A_TOPIC = (403, 404, 500, 504)
 OF_A_BODY = (408, 413, 415, 422)

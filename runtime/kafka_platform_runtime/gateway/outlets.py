@@ -1,8 +1,9 @@
 """Where streams go: Server-Sent Events and WebSockets."""
 
+import contextlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kafka_platform_runtime.gateway import render
@@ -57,6 +58,16 @@ class Outlet(ABC):
         self._said_at = now()
         await self._write(rendered)
         self._said_at = now()
+
+    @contextlib.contextmanager
+    def holding(self, size: int) -> Iterator[None]:
+        """Count records that are to be written: a reader who is slow makes them stay."""
+        connection = self._request.scope["connection"]
+        connection.holds(size)
+        try:
+            yield
+        finally:
+            connection.holds(0)
 
     async def write_alive(self) -> None:
         """Say that the stream is alive, if nothing was said lately."""

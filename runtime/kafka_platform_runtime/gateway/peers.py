@@ -148,8 +148,7 @@ class Peers:
                 ),
             ) as answer:
                 length = answer.content_length or 0
-                self._gateway.budget.take(length)
-                request.held += length
+                request.hold(length, self._gateway.budget)
                 content = await answer.read()
                 self._silent_since.pop(pod, None)
                 returned: list[Header] = [(each, answer.headers[each]) for each in _RETURNED if each in answer.headers]

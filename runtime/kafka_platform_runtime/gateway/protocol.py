@@ -1,26 +1,53 @@
 """HTTP/1.1 as the gateway speaks it: uvicorn's, with bounds, and with a shorter way for the writes that most callers send."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Protocol
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from kafka_platform_runtime.gateway.connections import Accepted, Connections, State
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed
 from kafka_platform_runtime.gateway.http import V2, Response, encoded_headers, error_response, now
 
-HEAD_SECONDS = 10.0
-"""How long the head of a request may take to arrive."""
 HEAD_BYTES = 32 * 1024
 """Size of a request's line and headers together."""
 HEAD_FIELDS = 100
-IDLE_CONNECTION_SECONDS = 75.0
+PIPELINED = 64
+"""Requests of a connection that wait for the answers to those before them."""
+PIPELINED_BYTES = 4096
+"""What each of them takes beside its body, about."""
+FED_BYTES = 4096
+"""So much, or the rest of a body, is looked at before requests that wait are counted again: 30 bytes become a hundred times
+as many."""
+SINGLE = frozenset(
+    {
+        b"authorization",
+        b"content-length",
+        b"content-type",
+        b"expect",
+        b"host",
+        b"last-event-id",
+        b"origin",
+        b"sec-fetch-dest",
+        b"sec-fetch-mode",
+        b"sec-fetch-site",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+"""Fields that mean something here and must not mean two things; those of SINGLE_PREFIX too."""
+SINGLE_PREFIX = b"x-gateway-"
 DIRECT_BYTES = 64 * 1024
 """The largest body that goes the direct way: as much as is read ahead of any other request, too."""
 TOPICS = b"/topics/"
 WRITTEN = b"HTTP/1.1 200 OK\r\ncontent-type: " + V2.encode() + b"\r\ncontent-length: %d\r\n\r\n%b"
 """The answer to a write of which all records were acknowledged."""
+UNUSUAL = frozenset({b"expect", b"origin", b"sec-fetch-site"})
+"""Fields of requests that do not go the direct way: there is more to be judged."""
 OF_UPGRADE = frozenset({b"upgrade", b"http2-settings"})
 """Fields, and words of the field Connection, by which a caller offers another protocol."""
 
@@ -57,7 +84,10 @@ class DirectCycle:
 
 
 class OneWrite(RequestResponseCycle):
-    """uvicorn's answer, written at once where all of it is known: a system call for the head alone costs a tenth."""
+    """uvicorn's answer, written at once where all of it is known: a system call for the head alone costs a tenth.
+
+    It returns when the reader has taken the answer, so that what it holds counts until then.
+    """
 
     _start: Mapping[str, Any] | None = None
 
@@ -78,13 +108,24 @@ class OneWrite(RequestResponseCycle):
         if self.disconnected:
             return
         content, self.keep_alive = _whole(start["status"], start["headers"], message["body"], self.keep_alive)
-        self.response_started = self.response_complete = True
+        self.response_started = True
         self.waiting_for_100_continue = False
         self.transport.write(content)
+        if self.flow.write_paused:
+            await self.flow.drain()
+        self.response_complete = True
+        self.body.clear()  # what came of it without being asked for
         self.message_event.set()
         if not self.keep_alive:
             self.transport.close()
         self.on_response()
+
+    async def receive(self) -> Any:
+        """What has come of the body; it is the handler's from here on."""
+        message = await super().receive()
+        connection: BoundedProtocol = self.scope["connection"]  # type: ignore[typeddict-item]
+        connection.recount()
+        return message
 
 
 def _whole(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes, keep_alive: bool) -> tuple[bytes, bool]:
@@ -99,8 +140,10 @@ def _whole(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes, kee
     return b"".join(content), keep_alive
 
 
-class BoundedProtocol(HttpToolsProtocol):
+class BoundedProtocol(HttpToolsProtocol, Accepted):
     """uvicorn's HTTP/1.1 with bounds of which it has none: size, fields and time of a head, and of what frames a body.
+
+    Nothing of a body is read ahead on a connection on which nobody was logged in yet, and one piece on others.
 
     A write whose caller and topic are known, and whose body is small, goes the direct way: no task, no scope and no
     timer are made for it, which cost as much as all of its hundred records. Whatever is unusual about a request sends it
@@ -122,13 +165,124 @@ class BoundedProtocol(HttpToolsProtocol):
         self._direct: Direct = self.config.app.direct  # type: ignore[union-attr]
         self._direct_body: bytes | None = None
         """What has arrived of the body of a request that may go the direct way; None if it does not."""
+        self._direct_length = 0
+        """How long it will be."""
         self._authorization: bytes | None = None
         self._content_type = b""
         self._idle_since: float | None = None
         """Since when nothing is under way; None while something is."""
+        self._asked_at = 0.0
+        """When the last head was there."""
+        self._held = 0
+        """Bytes of the caller's that are here and of which no handler knows yet."""
+        self._unread = b""
+        """What has come and was not looked at yet."""
+        self._is_socket = False
+        self._in_hand = 0
+        """Bytes of records that a stream is about to write."""
+        self._open: Connections = self.config.app.open  # type: ignore[union-attr]
+        self._known: Callable[[bytes | None], Any] = self.config.app.callers.known  # type: ignore[union-attr]
+        self.owner = ""
+        self.is_stranger = True
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """It was accepted, and TLS agreed on."""
+        super().connection_made(transport)
+        self._open.replace(self.handshake, self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It has ended."""
+        super().connection_lost(exc)
+        self._open.remove(self)
+        # Those who are at work have what they need; without these cycles all of it is freed at once.
+        self.pipeline.clear()
+        self.cycle = self.scope = None  # type: ignore[assignment]
+        self.headers, self._unread, self._direct_body = [], b"", None
+
+    def pause_writing(self) -> None:
+        """The caller does not take what is written."""
+        super().pause_writing()
+        self._open.written.hold(self, self._in_hand + self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """He does again."""
+        super().resume_writing()
+        self._open.written.hold(self, self._in_hand)
+
+    def holds(self, count: int) -> None:
+        """So many bytes of records are about to be written."""
+        self._in_hand = count
+        waiting = self.transport.get_write_buffer_size() if self.flow.write_paused else 0
+        self._open.written.hold(self, count + waiting)
+
+    def recount(self) -> None:
+        """Count what is held after it has changed."""
+        cycle, held = self.cycle, len(self._unread)
+        if self._head_since is not None:
+            held += self._head_bytes
+        if self._direct_body:
+            held += len(self._direct_body)
+        if type(cycle) is OneWrite:
+            # The last of those that wait is `cycle`.
+            waiting = [each for each, _ in self.pipeline] or [cycle]
+            held += PIPELINED_BYTES * len(self.pipeline) + sum(len(each.body) for each in waiting)
+        if held != self._held:
+            self._held = held
+            self._open.read(self, held)
+
+    def state(self) -> tuple[State, float]:
+        """What it does, and since when."""
+        cycle = self.cycle
+        if self.flow.write_paused:
+            return State.BLOCKED, 0.0
+        if self._body_since is not None:
+            if self._direct_body is None and cycle.response_started and not cycle.response_complete:
+                return State.STREAMING, 0.0
+            return State.BODY, self._body_since
+        if self._head_since is not None:
+            return State.HEAD, self._head_since
+        if self._idle_since is not None:
+            return State.IDLE, self._idle_since
+        if cycle is not None and cycle.response_started and not cycle.response_complete:
+            return State.STREAMING, 0.0
+        return State.ANSWERING, self._asked_at
+
+    def too_late(self, state: State, seconds: float) -> None:
+        """A deadline is over."""
+        if state is State.BODY or (state is State.HEAD and self._head_bytes):
+            what = "body" if state is State.BODY else "head of the request"
+            late = f"The {what} did not arrive within {seconds:g} s."
+            self._refuse(GatewayError(HTTPStatus.REQUEST_TIMEOUT, 40801, late))
+        elif state is State.ANSWERING:
+            self.transport.abort()
+        else:
+            self.transport.close()
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of the caller; in a head they count even before the header that they belong to is complete."""
+        """Bytes of the caller."""
+        if self._unread or len(data) > FED_BYTES:
+            self._unread += data
+            self._feed_unread()
+        else:
+            self._feed(data)
+
+    def _feed_unread(self) -> None:
+        """Look at what has come, unless too many requests wait for their answers already."""
+        data, self._unread = self._unread, b""
+        begin = 0
+        while begin < len(data) and not self.transport.is_closing() and not self._is_socket:
+            if len(self.pipeline) >= PIPELINED:
+                self._unread = data[begin:]
+                self.flow.pause_reading()
+                self.recount()
+                return
+            rest = 0 if self._direct_body is None else self._direct_length - len(self._direct_body)
+            end = begin + max(FED_BYTES, rest)
+            self._feed(data[begin:end])
+            begin = end
+
+    def _feed(self, data: bytes) -> None:
+        """Look at bytes; in a head they count even before the header that they belong to is complete."""
         if self._head_since is not None:
             self._head_bytes += len(data)
         else:
@@ -144,6 +298,8 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._refuse(_head_too_large())
         elif self._framing_bytes > HEAD_BYTES and self._body_since is not None and not self.transport.is_closing():
             self._refuse(_head_too_large())
+        if self._held or self._head_since is not None or self._body_since is not None or type(self.cycle) is OneWrite:
+            self.recount()
 
     def _upgrade(self, data: bytes, end: int) -> None:
         """Speak WebSocket, or go on with HTTP: uvicorn loses the body where it knows nothing of what is offered."""
@@ -158,7 +314,23 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.send_400_response("")
                 return
         if self._should_upgrade():
-            self.handle_websocket_upgrade()
+            if self.cycle is not None and not self.cycle.response_complete:
+                self.transport.close()  # the answer under way and the handshake would be one stream of bytes
+            else:
+                self.handle_websocket_upgrade()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Go on as a WebSocket."""
+        self._is_socket = True
+        self.connections.discard(self)
+        head = [b"GET ", self.url, b" HTTP/1.1\r\n"]
+        for name, value in self.headers:
+            head += [name, b": ", value, b"\r\n"]
+        socket = BoundedSocket(config=self.config, server_state=self.server_state, app_state=self.app_state)
+        socket.connection_made(self.transport)
+        self._open.replace(self, socket)
+        socket.data_received(b"".join([*head, b"\r\n"]))
+        self.transport.set_protocol(socket)
 
     def _head_without_upgrade(self) -> bytes:
         """The head just read, without the caller's wish to speak HTTP/2, which Java's client has with each request."""
@@ -194,19 +366,69 @@ class BoundedProtocol(HttpToolsProtocol):
         ):
             self._fault = _head_too_large()
             raise self._fault
+        fault = self._ambiguity()
+        if fault is not None:
+            self._fault = fault
+            raise fault
         if self.parser.should_upgrade() and not self._should_upgrade() and self.parser.get_method() != b"CONNECT":
             self._offers_upgrade = True
             return
         self._head_since = None
         self._framing_bytes = 0
+        self._asked_at = now()
         if self._may_go_direct():
             self._direct_body = b""
         else:
             self._go_the_ordinary_way()
-        self._body_since = now()
+        self._body_since = self._asked_at
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of the head; those behind the body (trailers) mean nothing here."""
+        if self._body_since is None:
+            super().on_header(name, value)
+
+    def _ambiguity(self) -> GatewayError | None:
+        """Why the head could mean two things, or none; None if it means one."""
+        names = [name for name, _ in self.headers]
+        if len(set(names)) != len(names):
+            for name in names:
+                if (name in SINGLE or name.startswith(SINGLE_PREFIX)) and names.count(name) > 1:
+                    return malformed(f"The field {name.decode()} is there twice: send it once.")
+        version = self.parser.get_http_version()
+        if b"host" not in names and version == "1.1":
+            return malformed("The field host is missing, which HTTP/1.1 requires.")
+        if version not in {"1.1", "1.0"}:
+            return malformed("Speak HTTP/1.1.")
+        if self.url[:1] != b"/" or b"#" in self.url:
+            return self._of_target()
+        if self.parser.should_upgrade() and self._should_upgrade():
+            framed = b"content-length" in names or b"transfer-encoding" in names
+            if framed or version != "1.1" or self.parser.get_method() != b"GET":
+                return malformed("A WebSocket is opened by GET of HTTP/1.1 without a body.")
+        if b"expect" in names and dict(self.headers)[b"expect"].lower() != b"100-continue":
+            return GatewayError(HTTPStatus.EXPECTATION_FAILED, 41701, "Expect 100-continue, or nothing.")
+        return None
+
+    def _of_target(self) -> GatewayError | None:
+        """Judge a target that is no plain path."""
+        if self.url == b"*" or self.parser.get_method() == b"CONNECT":
+            return None
+        try:
+            parsed = httptools.parse_url(self.url)
+        except httptools.HttpParserInvalidURLError:
+            return malformed("The target of the request is no URL.")
+        if parsed.fragment is not None:
+            return malformed("The target of the request has a fragment: leave # and what follows away.")
+        authority = (parsed.host or b"") + (b":%d" % parsed.port if parsed.port else b"")
+        if authority.lower() != dict(self.headers).get(b"host", authority).lower():
+            return malformed("The target of the request and the field host name different hosts.")
+        return None
 
     def _may_go_direct(self) -> bool:
-        """Whether the head is that of a small write, and nothing else is under way on this connection."""
+        """Whether the head is that of a small write, and nothing else is under way on this connection.
+
+        On a connection of a stranger the caller must be known already: then the connection is.
+        """
         if not self.url.startswith(TOPICS) or self.parser.get_method() != b"POST" or self.parser.should_upgrade():
             return False
         length = None
@@ -218,11 +440,19 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._content_type = value
             elif name == b"content-length":
                 length = int(value)
-            elif name == b"expect":
+            elif name in UNUSUAL:
                 return False
         if length is None or length > DIRECT_BYTES or self.flow.write_paused:
             return False
-        return self.cycle is None or self.cycle.response_complete
+        if self.cycle is not None and not self.cycle.response_complete:
+            return False
+        self._direct_length = length
+        if self.is_stranger:
+            caller = self._known(self._authorization)
+            if caller is None:
+                return False
+            self._open.identified(self, caller.username)
+        return True
 
     def _go_the_ordinary_way(self) -> None:
         """What uvicorn does from the first byte of a head to its last."""
@@ -231,8 +461,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self.url, self.expect_100_continue = url, expects
         self.headers.extend(headers)
         super().on_headers_complete()
-        if not self.parser.should_upgrade():
-            self.cycle.__class__ = OneWrite
+        if self.parser.should_upgrade():
+            return
+        self.cycle.__class__ = OneWrite
+        self.scope["connection"] = self  # type: ignore[typeddict-unknown-key]
+        if self.is_stranger:
+            # The handler reads on when it knows who it is.
+            self.flow.pause_reading()
 
     def _go_direct(self, body: bytes, since: float) -> bool:
         """Begin a write whose head was there at `since`; whether that was possible."""
@@ -269,6 +504,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._framing_bytes = 0
         if self._direct_body is None:
             super().on_body(body)
+            self.flow.pause_reading()
         else:
             self._direct_body = self._direct_body + body if self._direct_body else body
 
@@ -280,6 +516,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._direct_body = self._body_since = None
         if body is None:
             super().on_message_complete()
+            if not self.is_stranger and not self.pipeline:
+                self.flow.resume_reading()  # that the caller leaves is noticed by reading
         elif not self._go_direct(body, since or now()):
             self._go_the_ordinary_way()
             if body:
@@ -290,34 +528,14 @@ class BoundedProtocol(HttpToolsProtocol):
         """An answer is written: as uvicorn's, without a timer for each."""
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
         else:
             self._idle_since = now()
-
-    def refuse_if_late(self, moment: float, body_seconds: float) -> None:
-        """Close the connection if the head or body of a request takes too long; to be called from time to time."""
-        if self.transport.is_closing():
-            return
-        if self._idle_since is not None and self._idle_since + IDLE_CONNECTION_SECONDS <= moment:
-            self.transport.close()
-            return
-        if self._body_since is not None:
-            is_streaming = (
-                self._direct_body is None and self.cycle.response_started and not self.cycle.response_complete
-            )
-            if self._body_since + body_seconds <= moment and not is_streaming:
-                late = f"The body did not arrive within {body_seconds:g} s."
-                self._refuse(GatewayError(HTTPStatus.REQUEST_TIMEOUT, 40801, late))
-            return
-        if self._head_since is None or self._head_since + HEAD_SECONDS > moment:
-            return
-        if self._head_bytes:
-            late = f"The head of the request did not arrive within {HEAD_SECONDS:g} s."
-            self._refuse(GatewayError(HTTPStatus.REQUEST_TIMEOUT, 40801, late))
-        else:
-            self.transport.close()
+        if not self._unread:
+            self.flow.resume_reading()
+        elif len(self.pipeline) < PIPELINED // 2:
+            self.loop.call_soon(self._feed_unread)
 
     def send_400_response(self, msg: str) -> None:
         """Say why the request is not taken, as every other error is said, and close the connection."""
@@ -346,3 +564,62 @@ def _head_too_large() -> GatewayError:
         43101,
         f"The head of the request is too large: at most {HEAD_BYTES} bytes and {HEAD_FIELDS} fields are taken.",
     )
+
+
+class BoundedSocket(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket, counted and ended as every other connection."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._open: Connections = self.config.app.open  # type: ignore[union-attr]
+        self._since = now()
+        self._in_hand = 0
+        self.owner = ""
+        self.is_stranger = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It has ended."""
+        super().connection_lost(exc)
+        self._open.remove(self)
+
+    def handle_connect(self, event: Any) -> None:
+        """The handshake is here."""
+        super().handle_connect(event)
+        if not self.close_sent:
+            self.scope["connection"] = self  # type: ignore[typeddict-unknown-key]
+
+    def pause_writing(self) -> None:
+        """The caller does not take what is written: nothing of what he sends is read, as each ping would be answered."""
+        super().pause_writing()
+        self.transport.pause_reading()
+        self._open.written.hold(self, self._in_hand + self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """He does again."""
+        super().resume_writing()
+        if not self.read_paused:
+            self.transport.resume_reading()
+        self._open.written.hold(self, self._in_hand)
+
+    async def receive(self) -> Any:
+        """What has come; while the caller takes nothing, nothing is read."""
+        message = await super().receive()
+        if not self.writable.is_set():
+            self.transport.pause_reading()
+        return message
+
+    def holds(self, count: int) -> None:
+        """So many bytes of records are about to be written."""
+        self._in_hand = count
+        waiting = 0 if self.writable.is_set() else self.transport.get_write_buffer_size()
+        self._open.written.hold(self, count + waiting)
+
+    def state(self) -> tuple[State, float]:
+        """What it does, and since when."""
+        if not self.writable.is_set():
+            return State.BLOCKED, 0.0
+        return (State.STREAMING, 0.0) if self.handshake_complete else (State.ANSWERING, self._since)
+
+    def too_late(self, state: State, seconds: float) -> None:
+        """The handshake was never answered."""
+        self.transport.abort()

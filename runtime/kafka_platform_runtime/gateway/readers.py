@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as KafkaMessage
 
-from kafka_platform_runtime.gateway import errors
+from kafka_platform_runtime.gateway import errors, unpacking
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, timed_out
 from kafka_platform_runtime.gateway.http import now
 from kafka_platform_runtime.gateway.identity import Caller
+from kafka_platform_runtime.gateway.settings import Limits
 
 if TYPE_CHECKING:
     from kafka_platform_runtime.gateway.server import Gateway
@@ -37,10 +38,17 @@ LOOK_SECONDS = 0.1
 """Pause between two looks for a free reader."""
 LASTING = frozenset({401, 403, 404})
 """Statuses of errors that stay; the ups and downs of connections are librdkafka's own affair."""
+UNREADABLE = frozenset({KafkaError._BAD_COMPRESSION, KafkaError._BAD_MSG})
+"""A batch that cannot be unpacked."""
+UNREAD_SECONDS = 3.0
+"""A batch that comes to nothing for so long, while one was refused, is taken for that one: for some codecs librdkafka does not
+say so."""
 HARMLESS = frozenset({400, 403, 404, 406, 416, 429, 503})
 """Statuses of errors after which a reader is as good as before."""
-BUFFER_KILOBYTES = 2048
-"""Records that are fetched ahead: what a stream costs whose reader is slow."""
+FETCH_BYTES = 128 * 1024
+"""What a broker is asked for at a time; it sends a batch that is larger all the same."""
+RECEIVED_BYTES = 32 * 1024 * 1024
+"""The largest batch that can be read, as it is stored: Kafka takes 1 MiB by default, and `max.message.bytes` may be more."""
 NO_GROUP = "kafka-platform-gateway"
 """librdkafka wants a name; nothing is ever committed under it and no ACL is needed for it."""
 
@@ -80,16 +88,28 @@ def consume(consumer: Consumer, count: int, seconds: float) -> list[Message]:
     return [] if first is None else [first, *consumer.consume(count - 1, 0)] if count > 1 else [first]
 
 
+def bounds_of_consumers(limits: Limits) -> dict[str, int]:
+    """Settings of a Kafka consumer (with underscores for dots) by which its memory is bounded."""
+    return {
+        "queued_max_messages_kbytes": limits.queue_bytes // 1024,
+        "message_max_bytes": FETCH_BYTES,  # may not be larger than the next
+        "fetch_max_bytes": FETCH_BYTES,
+        "receive_message_max_bytes": RECEIVED_BYTES,
+    }
+
+
 class Taken:
     """What a consumer handed out: records, ends of partitions and errors."""
 
-    __slots__ = ("ends", "errors", "records")
+    __slots__ = ("ends", "errors", "records", "unreadable")
 
     def __init__(self, records: list[Message]) -> None:
         self.records = records
         self.ends: Positions = {}
         """For partitions without a further record at the moment: the offset that the next will have."""
         self.errors: list[KafkaError] = []
+        self.unreadable: set[int] = set()
+        """Partitions whose next batch cannot be unpacked."""
 
     def add(self, others: list[Message]) -> None:
         """Sort what is no record.
@@ -101,11 +121,22 @@ class Taken:
             error = message.error()
             if error.code() == KafkaError._PARTITION_EOF:
                 self.ends[message.partition()] = message.offset()
+            elif error.code() in UNREADABLE:
+                self.unreadable.add(message.partition())
             elif error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
                 self.errors.append(error)
 
     def __bool__(self) -> bool:
-        return bool(self.records or self.ends or self.errors)
+        return bool(self.records or self.ends or self.errors or self.unreadable)
+
+    def judge(self, topic: str, positions: Mapping[int, int], since: unpacking.State) -> None:
+        """Give up where nothing more can be read; called when the records that were taken are handed out.
+
+        Raises:
+            GatewayError: the next batch of a partition cannot be unpacked.
+        """
+        for partition in sorted(self.unreadable):
+            raise unpacking.refusal(topic, partition, positions.get(partition, 0), since)
 
 
 class Reader:
@@ -113,11 +144,18 @@ class Reader:
 
     Args:
         caller: who reads.
+        limits: of the gateway.
         release: gives the consumer back to the count of consumers.
         wait_milliseconds: how long a broker may wait for a record.
     """
 
-    def __init__(self, caller: Caller, release: Callable[[], None], wait_milliseconds: int = WAIT_MILLISECONDS) -> None:
+    def __init__(
+        self,
+        caller: Caller,
+        limits: Limits,
+        release: Callable[[], None],
+        wait_milliseconds: int = WAIT_MILLISECONDS,
+    ) -> None:
         self.caller = caller
         self._release = release
         self._settings = caller.client(
@@ -130,8 +168,7 @@ class Reader:
             fetch_wait_max_ms=wait_milliseconds,
             fetch_queue_backoff_ms=1,
             fetch_error_backoff_ms=100,
-            queued_max_messages_kbytes=BUFFER_KILOBYTES,
-            fetch_max_bytes=BUFFER_KILOBYTES * 1024,
+            **bounds_of_consumers(limits),
         )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="reader")
         self._consumer: Consumer | None = None
@@ -198,15 +235,16 @@ class Reader:
         which it says right behind the records.
         """
 
-        def take(consumer: Consumer) -> Taken:
-            messages = consumer.consume(count, seconds) if patient else consume(consumer, count, seconds)
+        def take(consumer: Consumer, wait: float) -> Taken:
+            messages = consumer.consume(count, wait) if patient else consume(consumer, count, wait)
             if not any(map(KafkaMessage.error, messages)):
                 return Taken(messages)
             taken = Taken([each for each in messages if each.error() is None])
             taken.add([each for each in messages if each.error() is not None])
             return taken
 
-        return await self.call(take)
+        async with unpacking.turn(seconds) as wait:
+            return await self.call(lambda consumer: take(consumer, wait))
 
     async def close(self) -> None:
         """End the consumer and its thread."""
@@ -229,6 +267,7 @@ class Readers:
 
     def __init__(self, gateway: "Gateway") -> None:
         self._gateway = gateway
+        self._limits = gateway.settings.limits
         self._idle: dict[Caller, list[Reader]] = {}
         self._waiting: Counter[Caller] = Counter()
 
@@ -238,7 +277,7 @@ class Readers:
         Raises:
             GatewayError: there are as many consumers as there may be.
         """
-        return Reader(caller, self._gateway.callers.claim_consumer(caller), FEED_WAIT_MILLISECONDS)
+        return Reader(caller, self._limits, self._gateway.callers.claim_consumer(caller), FEED_WAIT_MILLISECONDS)
 
     @property
     def wanted(self) -> bool:
@@ -305,7 +344,7 @@ class Readers:
                 if idle:
                     return idle.pop()
                 try:
-                    return Reader(caller, self._gateway.callers.claim_consumer(caller))
+                    return Reader(caller, self._limits, self._gateway.callers.claim_consumer(caller))
                 except GatewayError as error:
                     if error.status == HTTPStatus.SERVICE_UNAVAILABLE and await self._close_an_idle_one():
                         continue

@@ -5,13 +5,13 @@ import contextlib
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError
 
-from kafka_platform_runtime.gateway import errors
+from kafka_platform_runtime.gateway import errors, unpacking
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, unauthorized
 from kafka_platform_runtime.gateway.feed import LINGER_SECONDS, RECORD_OVERHEAD, Chunk, Feed
 from kafka_platform_runtime.gateway.formats import Format
@@ -22,6 +22,7 @@ from kafka_platform_runtime.gateway.outlets import SSE, Events, Frames, Outlet
 from kafka_platform_runtime.gateway.readers import (
     IDLE_SECONDS,
     NO_GROUP,
+    UNREAD_SECONDS,
     Message,
     Positions,
     Reader,
@@ -91,9 +92,9 @@ class Reads:
         )
 
     @property
-    def feeds(self) -> int:
-        """How many share the memory for the newest records."""
-        return max(1, len(self._feeds))
+    def feed_bytes(self) -> int:
+        """Newest records that each feed may keep."""
+        return self._limits.feed_bytes // max(1, len(self._feeds))
 
     def routes(self) -> list[Route]:
         """What this class answers."""
@@ -156,7 +157,7 @@ class Reads:
             if not bounds[0] <= offset <= bounds[1]:
                 raise out_of_range(topic, partition, offset, bounds)
             messages = await self._collect(request, reader, topic, {partition: offset}, seconds, most, most_bytes)
-        return Response(body=b"[" + self._rendered(messages, form) + b"]", content_type=form.media_type)
+        return Response(body=self._rendered(request, messages, form, b"[", b"]"), content_type=form.media_type)
 
     async def _records(self, request: Request, topic: str) -> Response:
         request.known("from", "timeout", "max_bytes", "max_records")
@@ -169,9 +170,9 @@ class Reads:
             begin = await _begin(reader, topic, range(count), request.query.get("from", "earliest"))
             positions = begin.positions
             messages = await self._collect(request, reader, topic, positions, seconds, most, most_bytes)
-        text = self._rendered(messages, form)
         gaps = f',"gaps":{json.dumps(begin.gaps)}' if begin.gaps else ""
-        body = b'{"records":[' + text + f'],"cursor":"{text_of(positions)}"{gaps}}}'.encode()
+        end = f'],"cursor":"{text_of(positions)}"{gaps}}}'.encode()
+        body = self._rendered(request, messages, form, b'{"records":[', end)
         return Response(body=body, content_type=form.media_type)
 
     def _bounds(self, request: Request) -> tuple[float, int, int]:
@@ -180,10 +181,23 @@ class Reads:
         most = request.integer("max_records", DEFAULT_RECORDS, least=1, most=MOST_RECORDS)
         return wait / 1000, most, request.integer("max_bytes", DEFAULT_BYTES, least=1, most=64 * DEFAULT_BYTES)
 
-    def _rendered(self, messages: Sequence[Message], form: Format) -> bytes:
-        text = b",".join([form.record(message) for message in messages])
+    def _rendered(self, request: Request, messages: Sequence[Message], form: Format, begin: bytes, end: bytes) -> bytes:
+        """The answer with these records, which may be six times as large as they are.
+
+        Raises:
+            GatewayError: it holds more bytes than there are.
+        """
+        parts = [begin]
+        for message in messages:
+            part = form.record(message)
+            # Once here, and once in the answer.
+            request.hold(2 * len(part), self.gateway.budget)
+            parts += (part, b",")
+        if messages:
+            parts.pop()
+        parts.append(end)
         self.gateway.metrics.read(len(messages))
-        return text
+        return b"".join(parts)
 
     async def _collect(
         self,
@@ -205,6 +219,7 @@ class Reads:
         collected: list[Message] = []
         size = 0
         ended: set[int] = set()
+        since, refused = now(), unpacking.state()
         while len(collected) < most:
             late = now() >= until
             if late and collected:
@@ -215,14 +230,16 @@ class Reads:
                 raise errors.timed_out(f"Topic {topic}: Kafka did not answer in time.")
             taken = await reader.consume(most - len(collected), SLICE_SECONDS, patient=True)
             judge(taken.errors, lambda _: f"Topic {topic}")
+            if not taken.records and not collected:
+                taken.judge(topic, positions, refused)
+                _judge_silence(topic, positions, ended, since, refused)
             for record in taken.records:
                 # As it is read, and as it will be handed out.
                 length = len(record) + len(record.key() or b"")
                 size += length
                 if size > most_bytes and collected:
                     return collected
-                self.gateway.budget.take(2 * length)
-                request.held += 2 * length
+                request.hold(length + RECORD_OVERHEAD, self.gateway.budget)
                 collected.append(record)
                 positions[record.partition()] = record.offset() + 1
                 ended.discard(record.partition())
@@ -230,6 +247,8 @@ class Reads:
                 # Behind the last record there may be marks of transactions, which nobody is handed.
                 positions[partition] = max(positions[partition], end)
             ended.update(taken.ends)
+            if taken.unreadable:
+                break  # what comes before it is handed out
         return collected
 
     # Streams
@@ -357,6 +376,7 @@ class Reads:
                 await self._look_for_gaps(stream, feed, reader)
                 await reader.assign(topic, dict(positions))
                 since, count = now(), STREAMED_AT_FIRST
+                quiet_since, refused = since, unpacking.state()
                 while not stream.stopped and not feed.has(positions, stream.only):
                     if feed.failure is not None:
                         raise feed.failure
@@ -372,8 +392,11 @@ class Reads:
                         if not sending.done():
                             break
                         sending.result()
+                        quiet_since = now()
                     else:
                         await stream.outlet.write_alive()
+                        _judge_silence(topic, positions, taken.ends, quiet_since, refused)
+                    taken.judge(topic, positions, refused)
                     for partition, offset in taken.ends.items():
                         # Behind the last record there may be marks of transactions, which nobody is handed.
                         positions[partition] = max(positions[partition], offset)
@@ -407,7 +430,7 @@ class Reads:
             raise malformed("partitions: the members of a group share them out: leave partitions or group away.")
         await self.gateway.topic(stream.caller, stream.topic)
         release = self.gateway.callers.claim_consumer(stream.caller)
-        member = Member(stream.caller, stream.topic, group, start or "earliest")
+        member = Member(stream.caller, self._limits, stream.topic, group, start or "earliest")
         try:
             await member.join()
             await stream.outlet.begin({})
@@ -560,6 +583,21 @@ async def _left(member: Member, release: Callable[[], None]) -> None:
         release()
 
 
+def _judge_silence(
+    topic: str, positions: Positions, ended: Container[int], since: float, refused: unpacking.State
+) -> None:
+    """Give up on a partition that has more and of which nothing comes, if a batch was refused meanwhile.
+
+    Raises:
+        GatewayError: it is so.
+    """
+    if now() < since + UNREAD_SECONDS or unpacking.state()[1:] == refused[1:]:
+        return
+    for partition, offset in positions.items():
+        if partition not in ended:
+            raise unpacking.refusal(topic, partition, offset, refused)
+
+
 def _average_size(records: Sequence[Message]) -> int:
     """Bytes of memory that one of them takes, about: as few of them as SAMPLED show it."""
     sample = records[:: len(records) // SAMPLED + 1]
@@ -570,12 +608,14 @@ async def _in_pieces(records: Sequence[Message], stream: _Stream) -> None:
     """Send records, made ready a piece at a time; a stream that was stopped gets no more."""
     if not records:
         return
-    count = max(1, PIECE_BYTES // _average_size(records))
+    size = _average_size(records)
+    count = max(1, PIECE_BYTES // size)
     outlet, positions = stream.outlet, stream.positions
-    for begin in range(0, len(records), count):
-        if stream.stopped:
-            return
-        await outlet.write(outlet.rendered(records[begin : begin + count], positions))
+    with outlet.holding(size * len(records)):
+        for begin in range(0, len(records), count):
+            if stream.stopped:
+                return
+            await outlet.write(outlet.rendered(records[begin : begin + count], positions))
 
 
 class _Begin:

@@ -6,10 +6,11 @@ import gc
 import logging
 import resource
 import signal
+import socket
 import ssl
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
@@ -19,6 +20,8 @@ import msgspec
 import uvicorn
 import uvloop
 
+from kafka_platform_runtime.gateway import browsers, unpacking
+from kafka_platform_runtime.gateway.connections import Connections, Door
 from kafka_platform_runtime.gateway.consumers import Consumers
 from kafka_platform_runtime.gateway.errors import GatewayError, overloaded, too_many
 from kafka_platform_runtime.gateway.health import KafkaProbe
@@ -41,7 +44,7 @@ from kafka_platform_runtime.gateway.metadata import Metadata
 from kafka_platform_runtime.gateway.metrics import Metrics
 from kafka_platform_runtime.gateway.metrics import serve as serve_metrics
 from kafka_platform_runtime.gateway.produce import Writes
-from kafka_platform_runtime.gateway.protocol import BoundedProtocol
+from kafka_platform_runtime.gateway.protocol import BoundedProtocol, BoundedSocket
 from kafka_platform_runtime.gateway.reads import Reads
 from kafka_platform_runtime.gateway.render import COMPILED
 from kafka_platform_runtime.gateway.settings import Kafka, Settings, Tls
@@ -50,7 +53,6 @@ LOG = logging.getLogger("gateway")
 
 THREADS = 32
 """For logins and questions about topics; records are not handled there."""
-BACKLOG = 2048
 PREFLIGHT = [
     (b"access-control-allow-methods", b"GET, POST, DELETE"),
     (b"access-control-allow-headers", b"authorization, content-type, accept, last-event-id"),
@@ -96,8 +98,7 @@ class Gateway:
         """Set when the program is told to end: streams say goodbye, so that their readers come back elsewhere."""
         self.not_ready: str | None = None
         self.certificates: _Certificates | None = None
-        self.connections: Collection[object] = ()
-        """Of HTTP; set by the server."""
+        self.open = Connections(settings.limits)
         self.parts: list[Part] = _parts(self)
         own = [
             Route(method="GET", path="/healthz", handler=self._healthz, name="healthz", public=True),
@@ -113,6 +114,12 @@ class Gateway:
         self.metrics.gauge("gateway_streams", "Open streams.", lambda: self.callers.streams)
         self.metrics.gauge("gateway_consumers", "Kafka consumers.", lambda: self.callers.consumers)
         self.metrics.gauge("gateway_callers", "Callers with open connections to Kafka.", lambda: len(self.callers))
+        self.metrics.gauge("gateway_connections", "Open connections of HTTP.", lambda: len(self.open))
+        self.metrics.gauge(
+            "gateway_connections_ended",
+            "Connections refused or ended since the start, because there were too many, or they held too much or did not go on.",
+            lambda: self.open.ended,
+        )
         self.metrics.gauge("gateway_bytes", "Bodies held in memory, in bytes.", lambda: self.budget.used)
 
     time = staticmethod(now)
@@ -145,7 +152,9 @@ class Gateway:
                 route, segments = self._router.find(request.method, request.path)
             name, long = route.name, route.long
             if not route.public:
+                browsers.judge(request, self.settings.cors)
                 caller = request.caller = await self.callers.identify(request.authorization)
+                self.open.identified(scope["connection"], caller.username)
                 if not long:
                     self._admit(caller)
                     admitted = caller
@@ -163,16 +172,18 @@ class Gateway:
             response = self._faulty(request.method, name, error)
             if request.begun:  # the server closes the connection of an answer that is not ended
                 status, response = response.status, None
+        try:
+            if response is not None:
+                status = response.status
+                await send({"type": "http.response.start", "status": status, "headers": encoded_headers(response)})
+                # It returns when the caller has taken it: until then it counts.
+                await send({"type": "http.response.body", "body": response.body})
         finally:
             if request.held:
-                self.budget.give(request.held)
+                self.budget.give(request.held, request.caller)
             if admitted is not None:
                 admitted.requests -= 1
                 self.in_flight -= 1
-        if response is not None:
-            status = response.status
-            await send({"type": "http.response.start", "status": status, "headers": encoded_headers(response)})
-            await send({"type": "http.response.body", "body": response.body})
         self.metrics.answered(name, status or 200, None if long else time.perf_counter() - begun)
 
     def direct(
@@ -207,14 +218,14 @@ class Gateway:
             or caller.requests >= limits.requests_per_caller
             or self.in_flight >= limits.requests
             or size > limits.body_bytes
-            or self.budget.used + size > self.budget.limit
+            or not self.budget.has(size, caller)
         ):
             return False
 
         def ended(make: Callable[[], Response]) -> None:
             caller.requests -= 1
             self.in_flight -= 1
-            self.budget.give(size)
+            self.budget.give(size, caller)
             try:
                 response = make()
             except Exception as error:
@@ -226,7 +237,7 @@ class Gateway:
             return False
         caller.requests += 1
         self.in_flight += 1
-        self.budget.take(size)
+        self.budget.take(size, caller)
         return True
 
     def _faulty(self, method: str, name: str, error: Exception) -> Response:
@@ -252,7 +263,7 @@ class Gateway:
         """As `send`, and tells the browser of a page from elsewhere whether it may have the answer."""
         origin = request.header("origin")
         headers: list[tuple[bytes, bytes]] = [(b"vary", b"origin")]
-        if origin is not None and ("*" in self.settings.cors or origin in self.settings.cors):
+        if origin is not None and browsers.allows(self.settings.cors, origin):
             headers.append((b"access-control-allow-origin", origin.encode("latin-1")))
             headers += PREFLIGHT if request.method == "OPTIONS" else EXPOSED
 
@@ -285,10 +296,7 @@ class Gateway:
         while True:
             await asyncio.sleep(1)
             self.callers.maintain()
-            moment = now()
-            for connection in list(self.connections):
-                if isinstance(connection, BoundedProtocol):
-                    connection.refuse_if_late(moment, self.settings.limits.timeout_seconds)
+            self.open.sweep(now())
             if self.certificates is not None:
                 self.certificates.refresh()
 
@@ -329,7 +337,20 @@ async def _refuse_websocket(send: Send, response: Response) -> None:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server without its signal handlers: the program has its own."""
+    """uvicorn's server without its signal handlers and its way to accept: the program has its own."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen."""
+        await self.lifespan.startup()
+        gateway: Gateway = self.config.app  # type: ignore[assignment]
+        door = Door(
+            gateway.open,
+            lambda: BoundedProtocol(config=self.config, server_state=self.server_state, app_state={}),
+            self.config.port,
+            self.config.ssl,
+        )
+        self.servers = [door]  # type: ignore[list-item]
+        self.started = True
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -376,7 +397,7 @@ async def serve(gateway: Gateway) -> None:
         host="0.0.0.0",  # noqa: S104 - a pod's address is not known before
         port=settings.port,
         http=BoundedProtocol,
-        ws="websockets-sansio",
+        ws=BoundedSocket,
         ws_max_size=64 * 1024,
         lifespan="off",
         access_log=False,
@@ -384,7 +405,6 @@ async def serve(gateway: Gateway) -> None:
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        backlog=BACKLOG,
         timeout_graceful_shutdown=int(limits.timeout_seconds) + 5,
         ssl_certfile=tls.certificate if tls else None,
         ssl_keyfile=tls.key if tls else None,
@@ -396,7 +416,6 @@ async def serve(gateway: Gateway) -> None:
         config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
         gateway.certificates = _Certificates(tls, config.ssl)
     server = _Server(config)
-    gateway.connections = server.server_state.connections
 
     async def drain() -> None:
         gateway.not_ready = "The gateway is ending."
@@ -419,6 +438,8 @@ async def serve(gateway: Gateway) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
+    if not unpacking.bound(limits.batch_bytes, limits.unpacked_bytes):
+        LOG.warning("The part that bounds what batches unpack to is missing: one batch may take all memory.")
     if not COMPILED:
         LOG.warning("The part that is compiled is missing: streams of JSON take half as much processor time again.")
     LOG.info("Listening on port %d, metrics on port %d.", settings.port, settings.metrics_port)

@@ -14,6 +14,10 @@ from kafka_platform_runtime.failures import Refused
 
 DEFAULT_FILE = Path("/etc/kafka-platform/gateway.json")
 
+LEAST_QUEUE_BYTES = 256 * 1024
+MOST_QUEUE_BYTES = 2 * 1024 * 1024
+"""More does not make a stream faster."""
+
 Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
@@ -43,7 +47,14 @@ class Anonymous(Part, frozen=True):
 
 
 class Limits(Part, frozen=True):
-    """Bounds of what callers may use. Beyond them a request is answered with 413, 429 or 503, never queued."""
+    """Bounds of what callers may use. Beyond them a request is answered with 413, 429 or 503, never queued.
+
+    What has no field of its own is a share of the memory: all of it together, at its bounds, fits in there
+    (`memory_needed` in the component's `gateway_model` adds it up, and refuses what does not fit).
+    """
+
+    memory_bytes: Count = 1024 * 1024 * 1024
+    """What the program may take: the pod's limit."""
 
     body_bytes: Count = 1024 * 1024
     """Size of a request's body (413). Kafka itself refuses records beyond `message.max.bytes`, 1 MiB by default."""
@@ -53,17 +64,19 @@ class Limits(Part, frozen=True):
     """Requests in flight of one caller (429)."""
     requests: Count = 2048
     """Requests in flight of all callers (503)."""
-    bytes: Count = 256 * 1024 * 1024
-    """Bodies held in memory at a time, of all callers (503)."""
+    connections: Count = 6000
+    """Connections of all callers, a quarter of them at most without a login (the oldest make room, or 503)."""
+    bytes: Count = 128 * 1024 * 1024
+    """Requests and answers held in memory at a time, of all callers (503); of one caller half of that (429)."""
     streams_per_caller: Count = 1000
     """Open streams of one caller (429)."""
     streams: Count = 5000
     """Open streams of all callers (503)."""
     consumers_per_caller: Count = 64
     """Kafka consumers of one caller: consumer instances, streams of a group, reads that catch up (429)."""
-    consumers: Count = 512
+    consumers: Count = 256
     """Kafka consumers of all callers (503)."""
-    callers: Count = 256
+    callers: Count = 128
     """Callers with open connections to Kafka; idle ones make room (503 if none is idle)."""
     timeout_seconds: Seconds = 30.0
     """How long Kafka may take to acknowledge (504), and a caller to send its body (408)."""
@@ -73,6 +86,41 @@ class Limits(Part, frozen=True):
     """Pause after which an idle stream says that it is alive."""
     drain_seconds: Annotated[float, Meta(ge=0)] = 5.0
     """How long new requests are still taken after the order to end, until load balancers have noticed."""
+
+    @property
+    def stranger_bytes(self) -> int:
+        """What connections without a login hold together: heads, and pieces of bodies that came with them."""
+        return self.memory_bytes // 64
+
+    @property
+    def ahead_bytes(self) -> int:
+        """The same of those with a login, until a handler knows of it and it counts in `bytes`."""
+        return self.memory_bytes // 32
+
+    @property
+    def written_bytes(self) -> int:
+        """What was written and not taken yet, and records in hand of streams whose readers are slow."""
+        return self.memory_bytes // 16
+
+    @property
+    def feed_bytes(self) -> int:
+        """Newest records of topics, kept for streams."""
+        return self.memory_bytes // 16
+
+    @property
+    def unpacked_bytes(self) -> int:
+        """What batches of Kafka unpack to, of all that are in memory at a time."""
+        return 3 * self.memory_bytes // 32
+
+    @property
+    def batch_bytes(self) -> int:
+        """What one batch may unpack to (413)."""
+        return self.memory_bytes // 64
+
+    @property
+    def queue_bytes(self) -> int:
+        """Records that one Kafka consumer fetches ahead."""
+        return max(LEAST_QUEUE_BYTES, min(MOST_QUEUE_BYTES, self.memory_bytes // 8 // self.consumers))
 
 
 class Settings(Part, frozen=True):

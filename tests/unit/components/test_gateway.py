@@ -20,6 +20,7 @@ from kafka_platform import (
     LoadBalancerExposure,
     NodePortExposure,
 )
+from kafka_platform.gateway_model import memory_needed
 from kafka_platform.gateway_objects import (
     GatewaySettings,
     autoscaler,
@@ -38,6 +39,7 @@ from kafka_platform.gateway_objects import (
     stateful_set,
     text_hash,
 )
+from kafka_platform.units import quantity
 from kafka_platform_runtime.gateway import settings as program
 
 from tests.unit.components.graph import Registered, run, value
@@ -392,7 +394,7 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
     (lambda: HttpGatewayLimits(requests=0), "requests: 0 is out of range: use 1 to 1000000"),
     (lambda: HttpGatewayLimits(body="unlimited"), "body: 'unlimited' is no bound: write a size such as 1Mi"),
     (lambda: HttpGatewayLimits(body="big"), "body: 'big' is not a size: write"),
-    (lambda: HttpGatewayLimits(body="1Gi"), "bodies: 256Mi is less than one body (1Gi): raise it"),
+    (lambda: HttpGatewayLimits(body="1Gi"), "bodies: 128Mi is less than two bodies (1Gi each), and"),
     (lambda: HttpGatewayLimits(timeout="forever"), "timeout: 'forever' is not a time to wait: write a duration such"),
     (lambda: HttpGatewayLimits(heartbeat="0s"), "heartbeat: '0s' is not a time to wait: write a duration such as 15s"),
     (
@@ -432,7 +434,7 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
     (lambda: args(client_namespaces=["A"]), "client_namespaces: 'A' is not a Kubernetes namespace: use"),
     (
         lambda: args(limits=HttpGatewayLimits(bodies="768Mi")),
-        "limits.bodies: 768Mi of bodies need twice as much memory, and there is 1Gi: use less",
+        "resources.memory: 1Gi is less than what a pod may take at its limits, 1620Mi (limits.bodies up to 768Mi, ",
     ),
     (
         lambda: args(pods=HttpGatewayPods(max=4, requests_in_flight=2048)),
@@ -471,4 +473,33 @@ def test_the_name_of_the_kafka_is_refused() -> None:
 
 
 def test_defaults_are_those_of_the_program() -> None:
-    assert msgspec.convert(HttpGatewayLimits().settings(), program.Limits) == program.Limits()
+    assert msgspec.convert(HttpGatewayLimits().settings("1Gi"), program.Limits) == program.Limits()
+
+
+SMALLEST = HttpGatewayLimits(
+    callers=32,
+    consumers=32,
+    consumers_per_caller=16,
+    streams=500,
+    streams_per_caller=100,
+    connections=1000,
+    bodies="24Mi",
+)
+
+
+@pytest.mark.parametrize(("memory", "limits"), [("1Gi", HttpGatewayLimits()), ("256Mi", SMALLEST)])
+def test_all_bounds_together_fit_into_the_memory(memory: str, limits: HttpGatewayLimits) -> None:
+    size = int(quantity(memory))
+    needed = memory_needed(limits, size)
+    assert sum(needed.values()) <= size
+    assert args(limits=limits, resources=HttpGatewayResources(memory=memory)).limits is limits
+    # The program takes the same shares.
+    own = msgspec.convert(limits.settings(memory), program.Limits)
+    shares = own.stranger_bytes + own.ahead_bytes + own.written_bytes + own.feed_bytes + own.unpacked_bytes
+    assert needed["shares of the memory"] == shares
+    assert needed["limits.consumers"] == own.consumers * (650 * 1024 + own.queue_bytes)
+
+
+def test_defaults_do_not_fit_into_the_least_memory_and_the_message_says_what_takes_it() -> None:
+    with pytest.raises(ValueError, match=r"less than what a pod may take at its limits.*limits.consumers up to"):
+        args(resources=HttpGatewayResources(memory="256Mi"))

@@ -1,5 +1,6 @@
 """HTTPS: certificates that change while the gateway runs, and callers who need one."""
 
+import asyncio
 import json
 import shutil
 import socket
@@ -9,7 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+from kafka_platform_runtime.gateway.connections import HEAD_SECONDS
 
+from tests import attacks
 from tests.unit.runtime.gateway.conftest import RED, Kafka, StartGateway, authorization
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl: install it")
@@ -121,3 +124,13 @@ def test_a_plain_request_to_the_https_port(start_gateway: StartGateway, authorit
         plain.sendall(b"GET /healthz HTTP/1.1\r\nhost: gateway\r\n\r\n")
         assert b"200" not in plain.recv(1000)
     assert subject(connect(gateway.port, authority)) == "server"
+
+
+def test_a_handshake_that_never_begins_is_ended(
+    authority: Authority, start_gateway: StartGateway, tmp_path: Path
+) -> None:
+    certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
+    authority.sign("gateway", certificate, key)
+    program = start_gateway({"tls": {"certificate": str(certificate), "key": str(key)}})
+    seen = asyncio.run(attacks.hold("127.0.0.1", program.port, b"", count=100, seconds=HEAD_SECONDS + 8))
+    assert (seen.opened, seen.closed, seen.left) == (100, 100, 0)

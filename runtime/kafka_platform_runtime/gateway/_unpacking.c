@@ -1,0 +1,283 @@
+/* A bound on what librdkafka unpacks.
+ *
+ * A batch of Kafka of 1 MiB unpacks to 1 GiB if its writer likes. librdkafka bounds that for zstd alone: for gzip, lz4 and
+ * snappy it allocates whatever comes out. Here its calls of malloc and its kin are led through this file (by the table of
+ * addresses that the dynamic linker has filled in). The few places in its code that allocate room for what is unpacked are
+ * learned from batches that are known (unpacking.py), and only what is asked for from there is counted and bounded.
+ *
+ * What is refused must fail in a way that librdkafka expects:
+ * - where more is allocated before unpacking begins (gzip, zstd, lz4), that fails next: it takes the batch for damaged;
+ * - where not (snappy, an lz4 buffer that grows), it unpacks into room of which all pages are the same few, and finds at
+ *   its beginning what no record begins with.
+ */
+
+#define _GNU_SOURCE
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <elf.h>
+#include <link.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    COUNTED_FROM = 64 * 1024,   /* smaller ones are not looked at */
+    SITES = 32,                 /* places in librdkafka */
+    BUCKETS = 1024, SLOTS = 8,  /* allocations that are known; further ones are not counted */
+    SHARED = 4 << 20,           /* bytes behind all that is refused */
+    POISONED = 4096
+};
+
+typedef enum { FAILS_NEXT = 1, POISONS = 2 } Way;
+
+static _Atomic uintptr_t site_at[SITES];
+static Way site_way[SITES];
+static _Atomic size_t learn_from;
+static Way learn_malloc, learn_realloc;
+
+static _Atomic uintptr_t key[BUCKETS][SLOTS];
+static size_t size_of[BUCKETS][SLOTS]; /* of real ones */
+static size_t span_of[BUCKETS][SLOTS]; /* of those that were refused: what is mapped; otherwise 0 */
+
+static _Atomic size_t used, limit = SIZE_MAX, total = SIZE_MAX;
+static _Atomic long known, too_large, no_room, wait_milliseconds;
+static int shared_file = -1;
+
+static __thread void *failing;  /* the next allocation of this thread fails until this is freed */
+static __thread void *poisoned; /* the beginning of this is overwritten at each allocation until it is freed */
+
+static bool find(void *pointer, int *bucket, int *slot) {
+    uintptr_t address = (uintptr_t)pointer;
+    *bucket = (int)((address >> 12 ^ address >> 22) % BUCKETS);
+    for (*slot = 0; *slot < SLOTS; ++*slot)
+        if (atomic_load_explicit(&key[*bucket][*slot], memory_order_acquire) == address) return true;
+    return false;
+}
+
+static bool remember(void *pointer, size_t size, size_t span) {
+    int bucket, slot;
+    find(pointer, &bucket, &slot);
+    for (slot = 0; slot < SLOTS; slot++) {
+        uintptr_t none = 0;
+        if (atomic_compare_exchange_strong(&key[bucket][slot], &none, 1)) {
+            size_of[bucket][slot] = size;
+            span_of[bucket][slot] = span;
+            atomic_store_explicit(&key[bucket][slot], (uintptr_t)pointer, memory_order_release);
+            atomic_fetch_add(&known, 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool reserve(size_t size) {
+    if (size > atomic_load(&limit)) {
+        atomic_fetch_add(&too_large, 1);
+        return false;
+    }
+    for (long waited = 0;; waited += 5) {
+        size_t before = atomic_load(&used);
+        while (before + size <= atomic_load(&total))
+            if (atomic_compare_exchange_weak(&used, &before, before + size)) return true;
+        if (waited >= atomic_load(&wait_milliseconds)) {
+            atomic_fetch_add(&no_room, 1);
+            return false;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    }
+}
+
+static void *refuse(size_t size, Way way) {
+    size_t span = (size + SHARED - 1) / SHARED * SHARED;
+    char *room = mmap(NULL, span, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED) return NULL;
+    if (way == POISONS)
+        for (size_t at = 0; at < span; at += SHARED)
+            if (mmap(room + at, SHARED, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, shared_file, 0) == MAP_FAILED) {
+                munmap(room, span);
+                return NULL;
+            }
+    if (!remember(room, 0, span)) {
+        munmap(room, span);
+        return NULL;
+    }
+    if (way == FAILS_NEXT) failing = room;
+    else poisoned = room;
+    return room;
+}
+
+static void *unpacked(size_t size, Way way) {
+    if (!reserve(size)) return refuse(size, way);
+    void *room = malloc(size);
+    if (room == NULL || !remember(room, size, 0)) atomic_fetch_sub(&used, size);
+    return room;
+}
+
+static Way site(void *place, size_t size, Way learned) {
+    size_t from = atomic_load_explicit(&learn_from, memory_order_relaxed);
+    for (int number = 0; number < SITES; number++) {
+        uintptr_t there = atomic_load_explicit(&site_at[number], memory_order_acquire);
+        if (there == (uintptr_t)place) return site_way[number];
+        if (there == 0) {
+            if (from != 0 && size >= from && learned != 0) {
+                site_way[number] = learned;
+                atomic_store_explicit(&site_at[number], (uintptr_t)place, memory_order_release);
+            }
+            return 0;
+        }
+    }
+    return 0;
+}
+
+static inline bool troubled(void) {
+    if (poisoned != NULL) memset(poisoned, 0xff, POISONED);
+    return failing != NULL;
+}
+
+static void *our_malloc(size_t size) {
+    if (troubled()) return NULL;
+    if (size >= COUNTED_FROM) {
+        Way way = site(__builtin_return_address(0), size, learn_malloc);
+        if (way != 0) return unpacked(size, way);
+    }
+    return malloc(size);
+}
+
+static void *our_calloc(size_t count, size_t size) { return troubled() ? NULL : calloc(count, size); }
+
+static void our_free(void *pointer) {
+    int bucket, slot;
+    if (atomic_load_explicit(&known, memory_order_relaxed) != 0 && pointer != NULL && find(pointer, &bucket, &slot)) {
+        size_t size = size_of[bucket][slot], span = span_of[bucket][slot];
+        atomic_store_explicit(&key[bucket][slot], 0, memory_order_release);
+        atomic_fetch_sub(&known, 1);
+        atomic_fetch_sub(&used, size);
+        if (span != 0) {
+            if (failing == pointer) failing = NULL;
+            if (poisoned == pointer) poisoned = NULL;
+            munmap(pointer, span);
+            return;
+        }
+    }
+    free(pointer);
+}
+
+static void *our_realloc(void *pointer, size_t size) {
+    int bucket, slot;
+    if (troubled() && pointer == NULL) return NULL;
+    bool is_known = pointer != NULL && atomic_load_explicit(&known, memory_order_relaxed) != 0
+        && find(pointer, &bucket, &slot);
+    Way way = size >= COUNTED_FROM ? site(__builtin_return_address(0), size, learn_realloc) : 0;
+    if (way == 0 && !is_known) return realloc(pointer, size);
+    if (is_known && span_of[bucket][slot] != 0) { /* refused before: there is nothing to be kept */
+        if (size <= span_of[bucket][slot]) return pointer;
+        our_free(pointer);
+        return refuse(size, POISONS);
+    }
+    size_t before = is_known ? size_of[bucket][slot] : 0;
+    if (is_known) {
+        atomic_store_explicit(&key[bucket][slot], 0, memory_order_release);
+        atomic_fetch_sub(&known, 1);
+        atomic_fetch_sub(&used, before);
+    }
+    if (!reserve(size)) {
+        free(pointer);
+        return refuse(size, POISONS);
+    }
+    void *room = realloc(pointer, size);
+    if (room == NULL || !remember(room, size, 0)) atomic_fetch_sub(&used, size);
+    return room;
+}
+
+/* The table of addresses. */
+
+static int visit(struct dl_phdr_info *object, size_t size, void *found) {
+    (void)size;
+    if (object->dlpi_name == NULL || strstr(object->dlpi_name, "librdkafka") == NULL) return 0;
+    const ElfW(Sym) *symbols = NULL;
+    const char *names = NULL;
+    const ElfW(Rela) *entries = NULL;
+    size_t bytes = 0;
+    for (int number = 0; number < object->dlpi_phnum; number++) {
+        if (object->dlpi_phdr[number].p_type != PT_DYNAMIC) continue;
+        const ElfW(Dyn) *each = (const void *)(object->dlpi_addr + object->dlpi_phdr[number].p_vaddr);
+        for (; each->d_tag != DT_NULL; each++) {
+            if (each->d_tag == DT_SYMTAB) symbols = (const void *)each->d_un.d_ptr;
+            if (each->d_tag == DT_STRTAB) names = (const void *)each->d_un.d_ptr;
+            if (each->d_tag == DT_JMPREL) entries = (const void *)each->d_un.d_ptr;
+            if (each->d_tag == DT_PLTRELSZ) bytes = each->d_un.d_val;
+        }
+    }
+    if (symbols == NULL || names == NULL || entries == NULL) return 0;
+    const struct { const char *name; void *ours; } wanted[] = {
+        {"malloc", our_malloc}, {"calloc", our_calloc}, {"realloc", our_realloc}, {"free", our_free}};
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    for (size_t number = 0; number < bytes / sizeof *entries; number++) {
+        const char *name = names + symbols[ELF64_R_SYM(entries[number].r_info)].st_name;
+        for (size_t other = 0; other < sizeof wanted / sizeof *wanted; other++) {
+            if (strcmp(name, wanted[other].name) != 0) continue;
+            void **place = (void **)(object->dlpi_addr + entries[number].r_offset);
+            void *start = (void *)((uintptr_t)place / page * page);
+            if (mprotect(start, page, PROT_READ | PROT_WRITE) != 0) return 0;
+            *place = wanted[other].ours;
+            ++*(int *)found;
+        }
+    }
+    return 1;
+}
+
+static PyObject *install(PyObject *self, PyObject *none) {
+    (void)self, (void)none;
+    if (shared_file < 0) {
+        shared_file = memfd_create("refused", MFD_CLOEXEC);
+        if (shared_file < 0 || ftruncate(shared_file, SHARED) != 0) return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    int found = 0;
+    dl_iterate_phdr(visit, &found);
+    return PyBool_FromLong(found >= 4);
+}
+
+static PyObject *learn(PyObject *self, PyObject *arguments) {
+    (void)self;
+    Py_ssize_t from;
+    int by_malloc, by_realloc;
+    if (!PyArg_ParseTuple(arguments, "nii", &from, &by_malloc, &by_realloc)) return NULL;
+    learn_malloc = (Way)by_malloc;
+    learn_realloc = (Way)by_realloc;
+    atomic_store(&learn_from, (size_t)from);
+    int count = 0;
+    while (count < SITES && atomic_load(&site_at[count]) != 0) count++;
+    return PyLong_FromLong(count);
+}
+
+static PyObject *bound(PyObject *self, PyObject *arguments) {
+    (void)self;
+    Py_ssize_t most, all;
+    long milliseconds;
+    if (!PyArg_ParseTuple(arguments, "nnl", &most, &all, &milliseconds)) return NULL;
+    atomic_store(&limit, (size_t)most);
+    atomic_store(&total, (size_t)all);
+    atomic_store(&wait_milliseconds, milliseconds);
+    Py_RETURN_NONE;
+}
+
+static PyObject *state(PyObject *self, PyObject *none) {
+    (void)self, (void)none;
+    return Py_BuildValue("nll", (Py_ssize_t)atomic_load(&used), atomic_load(&too_large), atomic_load(&no_room));
+}
+
+static PyMethodDef methods[] = {
+    {"install", install, METH_NOARGS, "Lead librdkafka's allocations through here; whether that is possible."},
+    {"learn", learn, METH_VARARGS, "learn(least, way of malloc, way of realloc): note who asks for that much; 0 ends it."},
+    {"bound", bound, METH_VARARGS, "bound(bytes of one batch, bytes of all, milliseconds to wait for others to be freed)"},
+    {"state", state, METH_NOARGS, "Bytes unpacked at the moment; batches refused since the start because they were too large, or had no room."},
+    {NULL, NULL, 0, NULL}};
+
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_unpacking", NULL, -1, methods, NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__unpacking(void) { return PyModule_Create(&definition); }

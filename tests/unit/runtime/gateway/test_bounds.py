@@ -1,0 +1,292 @@
+"""The gateway under attack stays within a pod's memory, ends what never goes on, and serves those who behave."""
+
+import asyncio
+import contextlib
+import re
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from kafka_platform_runtime.gateway.connections import HEAD_SECONDS, Connections, State
+from kafka_platform_runtime.gateway.settings import Limits
+
+from tests import attacks
+from tests.unit.runtime.gateway.conftest import RED, Kafka, Program, StartGateway, password
+from tests.unit.runtime.gateway.test_bad_input import Witness, peak_megabytes
+
+POD_MEGABYTES = 256
+"""The least that a pod may have."""
+BODY_SECONDS = 3.0
+LOGIN = attacks.basic(RED, password(RED))
+GROUPS = Path("/sys/fs/cgroup/memory")
+
+
+@pytest.fixture(scope="module")
+def topic(kafka: Kafka) -> str:
+    kafka.make_topic("red-good")
+    return kafka.make_topic("red-bounds")
+
+
+@pytest.fixture
+def pod(start_gateway: StartGateway, topic: str) -> Iterator[Program]:
+    """A gateway that is killed, as in a pod, when it takes more memory; where the machine lets a test bound it."""
+    program = start_gateway({"limits": {"timeoutSeconds": BODY_SECONDS}})
+    group = GROUPS / f"gateway-{program.process.pid}"
+    with contextlib.suppress(OSError):
+        group.mkdir()
+        (group / "memory.limit_in_bytes").write_text(str(POD_MEGABYTES * 2**20))
+        (group / "cgroup.procs").write_text(str(program.process.pid))
+    assert program.ask("POST", "/topics/red-good", {"records": [{"value": 1}]}, user=RED).status == 200
+    yield program
+    with contextlib.suppress(OSError):
+        print(f"peak of the group: {int((group / 'memory.max_usage_in_bytes').read_text()) / 2**20:.0f} MB")
+    program.stop()
+    with contextlib.suppress(OSError):
+        group.rmdir()
+
+
+class Attacked:
+    """What was seen while a gateway was attacked."""
+
+    def __init__(self, program: Program, attack: Callable[[], attacks.Seen]) -> None:
+        witness = Witness(program)
+        witness.start()
+        try:
+            self.seen = attack()
+        finally:
+            witness.ended.set()
+            witness.join()
+        self.statuses: Counter[int] = witness.statuses
+        self.peak = peak_megabytes(program.process.pid)
+        print(f"peak {self.peak:.0f} MB, {self.seen}, {witness.statuses}, slowest good one {witness.slowest:.2f} s")
+
+
+def attack(program: Program, payload: bytes, count: int = 7000, seconds: float = 15, **more: object) -> Attacked:
+    return Attacked(
+        program,
+        lambda: asyncio.run(
+            attacks.hold("127.0.0.1", program.port, payload, count=count, seconds=seconds, **more)  # type: ignore[arg-type]
+        ),
+    )
+
+
+@pytest.mark.parametrize("kind", attacks.STRANGERS)
+def test_strangers_cannot_fill_the_memory_nor_keep_others_out(pod: Program, kind: str) -> None:
+    attacked = attack(pod, attacks.STRANGERS[kind], count=300 if kind == "pipelines" else 7000)
+    assert pod.process.poll() is None
+    assert attacked.peak < POD_MEGABYTES
+    assert set(attacked.statuses) == {200}
+    assert attacked.seen.left <= (300 if kind == "pipelines" else 0)
+
+
+@pytest.fixture
+def quick(start_gateway: StartGateway, topic: str) -> Program:
+    program = start_gateway({"limits": {"timeoutSeconds": BODY_SECONDS}})
+    assert program.ask("POST", "/topics/red-good", {"records": [{"value": 1}]}, user=RED).status == 200
+    return program
+
+
+UNENDING = {
+    "nothing was sent": b"",
+    "half a head": attacks.half_head(100),
+    "half a body of a stranger": attacks.half_body(),
+    "half a body of a caller who is known": attacks.half_body("/topics/red-good", login=LOGIN),
+    "half a body on the ordinary way": attacks.half_body("/topics/red-good?async=true", login=LOGIN),
+    "half a body of chunks": attacks.half_body("/topics/red-good", 0, 0, LOGIN).replace(
+        b"Content-Length: 0\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n5\r\nab"
+    ),
+    "WebSocket by GET with a body": attacks.upgrade(body=b"hello"),
+    "WebSocket by GET with half a body": attacks.upgrade(body=b"hello")[:-3],
+    "WebSocket by POST": attacks.upgrade("POST", body=b"hello"),
+    "WebSocket by POST without a body": attacks.upgrade("POST"),
+    "WebSocket without a version": attacks.upgrade().replace(b"Version: 13", b"Version: 1"),
+    "WebSocket without a key": attacks.upgrade().replace(b"-Key", b"-Kay"),
+    "WebSocket behind a request without an answer yet": attacks.request("/topics/red-bounds/stream", LOGIN)
+    + attacks.upgrade(more=LOGIN),
+    "another protocol": attacks.upgrade().replace(b"websocket", b"h2c"),
+    "CONNECT": b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "HTTP/2 without asking": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "half a head behind an answer": attacks.request("/healthz") + b"GET",
+}
+
+
+@pytest.mark.parametrize("kind", UNENDING)
+def test_every_connection_that_does_not_go_on_is_ended(quick: Program, kind: str) -> None:
+    seen = asyncio.run(attacks.hold("127.0.0.1", quick.port, UNENDING[kind], count=5, seconds=HEAD_SECONDS + 8))
+    if kind == "another protocol":  # it was answered in HTTP and is idle
+        assert seen.statuses == {401: 5}
+        return
+    assert (seen.opened, seen.left) == (5, 0), seen
+
+
+@pytest.mark.parametrize("kind", ["answer", "stream", "websocket"])
+def test_a_reader_who_takes_nothing_is_ended(kafka: Kafka, quick: Program, kind: str) -> None:
+    topic = kafka.make_topic(f"red-slow-{kind}")
+    for _ in range(40):
+        value = {"records": [{"value": "x" * 500_000}]}
+        assert quick.ask("POST", f"/topics/{topic}", value, user=RED).status == 200
+    path = f"/topics/{topic}/partitions/0/records?max_bytes=10000000&timeout=1000"
+    payload = attacks.request(path, LOGIN)
+    if kind == "stream":
+        payload = attacks.request(f"/topics/{topic}/stream?from=earliest", LOGIN)
+    elif kind == "websocket":
+        payload = attacks.upgrade(path=f"/topics/{topic}/stream?from=earliest", more=LOGIN)
+    seen = asyncio.run(attacks.hold("127.0.0.1", quick.port, payload, count=3, seconds=25, reads=False))
+    until = time.monotonic() + 20
+    while quick.metric("gateway_connections") > 0 and time.monotonic() < until:
+        time.sleep(0.2)
+    assert seen.opened == 3
+    assert quick.metric("gateway_connections_ended") == 3
+
+
+def exchange(program: Program, sent: bytes, seconds: float = 10) -> bytes:
+    """What comes back for these bytes until the connection is closed or silent."""
+    with socket.create_connection(("127.0.0.1", program.port), seconds) as connection:
+        connection.sendall(sent)
+        received = b""
+        connection.settimeout(2)
+        with contextlib.suppress(TimeoutError):
+            while part := connection.recv(65_536):
+                received += part
+    return received
+
+
+BLUE_LOGIN = attacks.basic("blue", password("blue"))
+WRITE = (
+    b"POST /topics/red-good HTTP/1.1\r\nHost: x\r\nContent-Type: application/vnd.kafka.json.v2+json\r\n%b"
+    b'Content-Length: 25\r\n\r\n{"records":[{"value":1}]}'
+)
+CHUNKED = (
+    b"POST /topics/red-good HTTP/1.1\r\nHost: x\r\nContent-Type: application/vnd.kafka.json.v2+json\r\n%b"
+    b'Transfer-Encoding: chunked\r\n\r\n19\r\n{"records":[{"value":1}]}\r\n0\r\n%b\r\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (WRITE % LOGIN, 200),
+        (WRITE % (LOGIN + BLUE_LOGIN), 400),
+        (WRITE % (LOGIN + LOGIN), 400),
+        (WRITE % (LOGIN + b"Content-Type: application/json\r\n"), 400),
+        (WRITE % (LOGIN + b"Host: y\r\n"), 400),
+        (WRITE % (LOGIN + b"Content-Length: 25\r\n"), 400),
+        (WRITE % (LOGIN + b"Expect: 100-continue\r\nExpect: 100-continue\r\n"), 400),
+        (WRITE % (LOGIN + b"Expect: 200-ok\r\n"), 417),
+        (WRITE % (LOGIN + b"X-Gateway-Hop: a\r\nX-Gateway-Hop: b\r\n"), 400),
+        (CHUNKED % (LOGIN, b""), 200),
+        (CHUNKED % (LOGIN, BLUE_LOGIN), 200),
+        (CHUNKED % (b"", LOGIN), 401),
+        (CHUNKED % (LOGIN, b"Content-Type: application/json\r\nHost: y\r\n"), 200),
+        (CHUNKED % (LOGIN + b"Transfer-Encoding: chunked\r\n", b""), 400),
+        (b"GET /topics HTTP/1.1\r\n" + LOGIN + b"\r\n", 400),
+        (b"GET /healthz HTTP/1.0\r\n\r\n", 200),
+        (b"GET http://x/healthz HTTP/1.1\r\nHost: x\r\n\r\n", 200),
+        (b"GET http://y/healthz HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET /healthz#part HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET /topics/red-good/records?max_bytes=1&max_bytes=2 HTTP/1.1\r\nHost: x\r\n" + LOGIN + b"\r\n", 400),
+        (b"GET /topics/red%252Dgood/records HTTP/1.1\r\nHost: x\r\n" + LOGIN + b"\r\n", 404),
+        (b"GET /topics/blue%2f..%2fred-good/records HTTP/1.1\r\nHost: x\r\n" + LOGIN + b"\r\n", 404),
+    ],
+)
+def test_a_request_means_one_thing(quick: Program, sent: bytes, status: int) -> None:
+    answer = exchange(quick, sent)
+    assert answer.startswith(b"HTTP/1.1 %d " % status), answer[:300]
+    assert len(re.findall(rb"HTTP/1\.1 \d{3} ", answer)) == 1
+
+
+ELSEWHERE = "https://evil.example"
+
+
+def own(program: Program, scheme: str = "http") -> dict[str, str]:
+    return {"origin": f"{scheme}://127.0.0.1:{program.port}"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "let_in"),
+    [
+        ({}, True),
+        ({"origin": ELSEWHERE}, False),
+        ({"origin": "null"}, False),
+        ({"origin": ELSEWHERE, "sec-fetch-site": "cross-site"}, False),
+        ({"origin": "https://a.x.example", "sec-fetch-site": "same-site"}, False),
+        ({"sec-fetch-site": "cross-site"}, False),
+        ({"sec-fetch-site": "none"}, True),
+        ({"origin": "https://behind-a-proxy.example", "sec-fetch-site": "same-origin"}, True),
+        ({"origin": "https://127.0.0.1:1"}, False),
+    ],
+)
+def test_a_browser_may_not_call_for_the_page_of_another_site(
+    quick: Program, headers: dict[str, str], let_in: bool
+) -> None:
+    for method, path, body in (
+        ("GET", "/topics", None),
+        ("POST", "/topics/red-good", {"records": [{"value": 1}]}),
+        ("POST", "/consumers/red-x", b""),
+        ("DELETE", "/consumers/red-x/instances/none", None),
+    ):
+        status = quick.ask(method, path, body, user=RED, headers=headers).status
+        assert (status != 403) is let_in, (method, status)
+    sent = b"".join(f"{name}: {value}\r\n".encode() for name, value in headers.items())
+    opened = exchange(quick, attacks.upgrade(path="/topics/red-good/stream", more=LOGIN + sent))
+    assert opened.startswith(b"HTTP/1.1 101" if let_in else b"HTTP/1.1 403"), opened[:200]
+
+
+def test_the_gateways_own_page_may_call_whoever_ends_tls(quick: Program) -> None:
+    for scheme in ("http", "https"):
+        assert quick.ask("GET", "/topics", user=RED, headers=own(quick, scheme)).status == 200
+
+
+def test_pages_that_the_settings_name_may_call(start_gateway: StartGateway) -> None:
+    program = start_gateway({"cors": ["https://shop.example"]})
+    for origin, status in (("https://shop.example", 200), (ELSEWHERE, 403), ("null", 403)):
+        headers = {"origin": origin, "sec-fetch-site": "cross-site"}
+        assert program.ask("GET", "/topics", user=RED, headers=headers).status == status
+    everybody = start_gateway({"cors": ["*"]})
+    assert everybody.ask("GET", "/topics", user=RED, headers={"origin": ELSEWHERE}).status == 200
+
+
+def test_every_state_of_a_connection_has_a_deadline() -> None:
+    unbounded = {State.STREAMING}
+    for state in State:
+        connections = Connections(Limits())
+        transport = FakeTransport(state is State.CLOSING)
+        one = FakeConnection(transport, state)
+        connections.add(one)
+        for moment in range(10_000, 11_000):
+            connections.sweep(float(moment))
+        assert (transport.aborted or one.told) is (state not in unbounded), state
+
+
+class FakeTransport:
+    def __init__(self, is_closing: bool) -> None:
+        self.aborted = False
+        self._is_closing = is_closing
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def is_closing(self) -> bool:
+        return self._is_closing
+
+    def get_write_buffer_size(self) -> int:
+        return 100_000
+
+
+class FakeConnection:
+    is_stranger = True
+    owner = "somewhere"
+
+    def __init__(self, transport: FakeTransport, state: State) -> None:
+        self.transport = transport
+        self._state = state
+        self.told = False
+
+    def state(self) -> tuple[State, float]:
+        return self._state, 10_000.0
+
+    def too_late(self, state: State, seconds: float) -> None:
+        self.told = True

@@ -1,0 +1,127 @@
+"""Batches that unpack to far more than they are cannot fill the gateway's memory, whoever reads them and however."""
+
+import contextlib
+import json
+import re
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+from kafka_platform_runtime.gateway.settings import Limits
+
+from tests.unit.runtime.gateway.conftest import BINARY, RED, Kafka, Program, StartGateway
+from tests.unit.runtime.gateway.test_reads import Stream
+
+POD_BYTES = 256 * 2**20
+LIMITS = Limits(memory_bytes=POD_BYTES)
+BOMB_BYTES = 200 * 2**20
+SMALLER_BOMB_BYTES = LIMITS.batch_bytes - 2**18
+"""One that is let through."""
+MOST_MEGABYTES = POD_BYTES / 2**20
+CODECS = ("gzip", "lz4", "snappy", "zstd")
+
+
+def write(kafka: Kafka, topic: str, codec: str, *sizes: int) -> None:
+    """Write values of so many zeros natively, each in a batch of its own."""
+    producer = Producer(
+        {
+            **kafka.client(),
+            "compression.type": codec,
+            "message.max.bytes": 1_000_000_000,
+            "batch.num.messages": 1,
+            "linger.ms": 0,
+        }
+    )
+    for size in sizes:
+        producer.produce(topic, b"0" * size, partition=0)
+        assert producer.flush(60) == 0
+
+
+class Sampler(threading.Thread):
+    """Looks at the memory of a process all the time: its own, without pages that are there once and mapped many times."""
+
+    def __init__(self, program: Program) -> None:
+        super().__init__(daemon=True)
+        self._status = Path(f"/proc/{program.process.pid}/status")
+        self.ended = threading.Event()
+        self.peak = 0.0
+
+    def run(self) -> None:
+        """Look until told to end."""
+        while not self.ended.wait(0.005):
+            with contextlib.suppress(OSError):
+                kilobytes = sum(map(int, re.findall(r"Rss(?:Anon|File):\s+(\d+)", self._status.read_text())))
+                self.peak = max(self.peak, kilobytes / 1024)
+
+
+@pytest.fixture
+def gateway(start_gateway: StartGateway) -> Iterator[Program]:
+    program = start_gateway({"limits": {"memoryBytes": POD_BYTES, "bytes": 24 * 2**20, "consumers": 32}})
+    sampler = Sampler(program)
+    sampler.start()
+    yield program
+    sampler.ended.set()
+    sampler.join()
+    print(f"peak {sampler.peak:.0f} MB")
+    assert program.process.poll() is None
+    assert sampler.peak < MOST_MEGABYTES
+    program.stop()
+
+
+def records(gateway: Program, topic: str, offset: int, **more: int) -> tuple[int, Any]:
+    query = "&".join(f"{name}={value}" for name, value in {"offset": offset, "timeout": 2000, **more}.items())
+    reply = gateway.ask("GET", f"/topics/{topic}/partitions/0/records?{query}", user=RED, headers={"accept": BINARY})
+    return reply.status, reply.json()
+
+
+@pytest.fixture(scope="module", params=CODECS)
+def bombed(request: pytest.FixtureRequest, kafka: Kafka) -> str:
+    """A topic with a small record, one that is huge, and another small one."""
+    topic = kafka.make_topic(f"red-bomb-{request.param}", max_message_bytes=str(20 * 2**20))
+    write(kafka, topic, request.param, 10, BOMB_BYTES, 20)
+    return topic
+
+
+def test_a_read_says_where_the_huge_record_is_and_others_can_be_read(gateway: Program, bombed: str) -> None:
+    status, found = records(gateway, bombed, 0)
+    assert status == 200
+    assert [each["offset"] for each in found] == [0]
+    status, found = records(gateway, bombed, 1)
+    assert (status, found["error_code"]) == (413, 41302)
+    assert "from offset 2 on" in found["message"]
+    status, found = records(gateway, bombed, 2)
+    assert status == 200
+    assert [each["offset"] for each in found] == [2]
+
+
+def test_a_stream_ends_there_and_says_so(gateway: Program, bombed: str) -> None:
+    with Stream(gateway, bombed, "?from=earliest") as stream:
+        events = list(stream.events())
+    assert json.loads(events[-1]["data"])["error_code"] == 41302
+    assert any('"offset":0' in event.get("data", "") for event in events)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_many_readers_of_huge_records_at_once(kafka: Kafka, gateway: Program, codec: str) -> None:
+    topic = kafka.make_topic(f"red-bombs-{codec}", max_message_bytes=str(20 * 2**20))
+    write(kafka, topic, codec, *[SMALLER_BOMB_BYTES] * 4)
+    with ThreadPoolExecutor(16) as pool:
+        statuses = list(pool.map(lambda number: records(gateway, topic, number % 4, max_bytes=1)[0], range(64)))
+    assert set(statuses) <= {200, 413, 429, 503, 504}
+
+
+def test_what_unpacks_to_less_is_read_as_ever(kafka: Kafka, gateway: Program) -> None:
+    for codec in CODECS:
+        topic = kafka.make_topic(f"red-packed-{codec}")
+        write(kafka, topic, codec, *[500_000] * 50)
+        with Stream(gateway, topic, "?from=earliest") as stream:
+            seen = 0
+            for event in stream.events():
+                seen += event.get("data", "").count('"offset"')
+                if seen == 50:
+                    break
+        assert seen == 50
