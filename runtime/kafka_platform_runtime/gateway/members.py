@@ -3,16 +3,16 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from kafka_platform_runtime.gateway import errors
+from kafka_platform_runtime.gateway.caller import Caller
 from kafka_platform_runtime.gateway.errors import GatewayError
 from kafka_platform_runtime.gateway.http import now
-from kafka_platform_runtime.gateway.identity import Caller
 from kafka_platform_runtime.gateway.readers import BUFFER_KILOBYTES, LASTING, Message, Positions, consume, judge
+from kafka_platform_runtime.supervision import WATCH
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ class Member:
             fetch_max_bytes=BUFFER_KILOBYTES * 1024,
             partition_assignment_strategy="cooperative-sticky",
         )
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="member")
+        self._thread = WATCH.pool("member", 1)
         self._consumer: Consumer | None = None
         self._joined = False
         self._pending: Positions = {}
