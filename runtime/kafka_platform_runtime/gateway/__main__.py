@@ -28,7 +28,10 @@ def main() -> int:
             print(fault, file=sys.stderr)
         return 3
     server.run(kafka, chosen, settings.pod_name(os.environ))
-    return 4 if WATCH.death else 0
+    if WATCH.death is not None:
+        logging.shutdown()
+        os._exit(4)  # without waiting for threads, one of which may be the one that hangs
+    return 0
 
 
 if __name__ == "__main__":

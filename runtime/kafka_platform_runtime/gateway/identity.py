@@ -26,8 +26,10 @@ REFUSED_AT_A_TIME = 10_000
 """Refused logins that are remembered, some 200 bytes each."""
 IDLE_SECONDS = 300.0
 """After so long without a request a caller's connections are closed."""
-RECHECKS_AT_A_TIME = 4
-"""Logins of callers who are logged in are checked again beside the queue: nobody who waits there holds them up."""
+KNOWN_AT_A_TIME = 4
+"""Logins that Kafka has accepted before are checked beside the queue: nobody who waits there holds them up."""
+ACCEPTED_REMEMBERED = 10_000
+"""Logins that were accepted before and are remembered as such, some 100 bytes each."""
 SCRAM_THREADS = 2
 """Threads that compute what SCRAM wants."""
 SPELLINGS = 4
@@ -60,7 +62,9 @@ class Callers:
         self._refused: OrderedDict[bytes, tuple[float, GatewayError]] = OrderedDict()
         self._logins: dict[bytes, asyncio.Task[Caller]] = {}
         self._queue = LoginQueue()
-        self._rechecks = asyncio.Semaphore(RECHECKS_AT_A_TIME)
+        self._known_slots = asyncio.Semaphore(KNOWN_AT_A_TIME)
+        self._accepted: OrderedDict[bytes, None] = OrderedDict()
+        """Keys of identities that were right when they were last tried."""
         self._forgotten: list[Caller] = []
         """Those of whom a request still waits for an acknowledgement."""
         self.streams = 0
@@ -191,8 +195,8 @@ class Callers:
     async def _admit(self, key: bytes, identity: Identity, address: str) -> Caller:
         """Log in to Kafka, for the first time or to see whether the credentials still count."""
         try:
-            if key in self._known:
-                async with self._rechecks:
+            if key in self._accepted:
+                async with self._known_slots:
                     await self._check.check(identity)
             else:
                 async with self._queue.turn(address, identity.username):
@@ -202,8 +206,13 @@ class Callers:
                 if len(self._refused) >= REFUSED_AT_A_TIME:
                     self._refused.popitem(last=False)
                 self._refused[key] = (now() + REFUSED_SECONDS, error)
+                self._accepted.pop(key, None)
                 self._forget(key, purge=True)
             raise
+        self._accepted[key] = None
+        self._accepted.move_to_end(key)
+        if len(self._accepted) > ACCEPTED_REMEMBERED:
+            self._accepted.popitem(last=False)
         caller = self._known.get(key)
         if caller is None:
             usage = self._usages.setdefault(identity.owner, Usage())

@@ -2,7 +2,6 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -15,6 +14,7 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
+from kafka_platform_runtime.bounded_server import BoundedThreads
 from kafka_platform_runtime.supervision import WATCH
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -112,10 +112,8 @@ class _Quiet(WSGIRequestHandler):
         """Say nothing."""
 
 
-class _Threaded(ThreadingMixIn, WSGIServer):
-    """A thread for each request, so that one who dawdles holds up nobody."""
-
-    daemon_threads = True
+class _Threaded(BoundedThreads, WSGIServer):
+    """A thread for each connection, up to a bound."""
 
 
 def serve(port: int, metrics: Metrics, not_ready: Callable[[], str | None]) -> Callable[[], None]:

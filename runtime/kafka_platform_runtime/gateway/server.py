@@ -51,6 +51,8 @@ from kafka_platform_runtime.supervision import WATCH, whereabouts
 LOG = logging.getLogger("gateway")
 
 BACKLOG = 2048
+DEAD_SECONDS = 5.0
+"""How long an end may take after something has died on which it may wait for ever."""
 PREFLIGHT = [
     (b"access-control-allow-methods", b"GET, POST, DELETE"),
     (b"access-control-allow-headers", b"authorization, content-type, accept, last-event-id"),
@@ -300,10 +302,14 @@ class Gateway:
                     self.certificates.refresh()
 
     async def close(self) -> None:
-        """End what is under way."""
-        for part in self.parts:
-            await part.close()
-        await asyncio.to_thread(self.callers.close, self.settings.limits.timeout_seconds)
+        """End what is under way; what cannot be ended any more is left."""
+        seconds = self.settings.limits.timeout_seconds
+        for end in [*(part.close() for part in self.parts), asyncio.to_thread(self.callers.close, seconds)]:
+            try:
+                async with asyncio.timeout(seconds if WATCH.death is None else DEAD_SECONDS):
+                    await end
+            except Exception as error:
+                LOG.error("Something cannot be ended: %s", whereabouts(error))
 
 
 def _told(reason: str | None) -> Response:
