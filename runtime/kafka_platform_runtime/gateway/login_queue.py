@@ -45,7 +45,7 @@ class Lane(NamedTuple):
 
 
 class _Failures(NamedTuple):
-    count: int
+    times: int
     at: float
     until: float
 
@@ -95,10 +95,10 @@ class LoginQueue:
     def _fail(self, lane: Lane) -> None:
         moment = now()
         before = self._failures.pop(lane, None)
-        count = 1 if before is None or before.at + FORGIVEN_SECONDS < moment else before.count + 1
-        over = min(count - FREE_FAILURES, 16)
+        times = 1 if before is None or before.at + FORGIVEN_SECONDS < moment else before.times + 1
+        over = min(times - FREE_FAILURES, 16)
         pause = 0.0 if over <= 0 else min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (over - 1))
-        self._failures[lane] = _Failures(count, moment, moment + pause)
+        self._failures[lane] = _Failures(times, moment, moment + pause)
         if len(self._failures) > FAILED_LANES:
             self._failures.popitem(last=False)
 
