@@ -162,7 +162,10 @@ def test_a_check_that_fails_unexpectedly_is_not_ready_and_the_next_one_is_a_new_
         answer = server.check.answer()
         assert not answer.ready
         assert answer.reason.startswith("broker 0 cannot be checked: RuntimeError at test_health.py")
-        assert server.check.answer() == READY
+        until = time.monotonic() + 60
+        while server.check.answer() != READY:  # an answer is good for longer where it was costly
+            assert time.monotonic() < until
+            time.sleep(0.05)
     finally:
         server.server_close()
 
