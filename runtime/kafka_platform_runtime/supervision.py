@@ -37,7 +37,16 @@ def whereabouts(error: BaseException) -> str:
 
 
 class Pool(ThreadPoolExecutor):
-    """A pool that can tell whether one of its threads has died, which the standard library's would never notice."""
+    """A pool that can tell whether one of its threads has died, which the standard library's would never notice.
+
+    Args:
+        name: of its threads, with a number behind it.
+        threads: how many there are at most.
+    """
+
+    def __init__(self, name: str, threads: int) -> None:
+        super().__init__(threads, thread_name_prefix=name)
+        self.name = name
 
     @property
     def lost(self) -> bool:
@@ -72,9 +81,7 @@ class Watch:
         self._ending = True
 
     def reason(self) -> str | None:
-        """Why the program cannot go on; None if it can."""
-        if self.death is None and not self._ending and any(pool.lost for pool in list(self._pools)):
-            self._died("a pool of threads", "one of its threads has ended")
+        """Why the program cannot go on; None if it can. From any thread."""
         if self.death is not None:
             return self.death
         moment = time.monotonic()
@@ -82,6 +89,12 @@ class Watch:
             if moment - at > limit:
                 return f"{name} hangs: no sign of life for {moment - at:.0f} s"
         return None
+
+    def look(self) -> None:
+        """Look whether a pool has lost a thread; to be called every few seconds in the thread that makes the pools."""
+        for pool in list(self._pools):
+            if pool.lost:
+                self._died(f"a thread of {pool.name}", "it was killed")
 
     @contextlib.contextmanager
     def heart(self, name: str, limit: float = HUNG_SECONDS) -> Iterator[Callable[[], None]]:
@@ -150,7 +163,7 @@ class Watch:
 
     def pool(self, name: str, threads: int) -> Pool:
         """A pool of at most so many threads, for what blocks."""
-        pool = Pool(threads, thread_name_prefix=name)
+        pool = Pool(name, threads)
         self._pools.add(pool)
         return pool
 

@@ -289,7 +289,7 @@ class Gateway:
             while True:
                 await asyncio.sleep(1)
                 beat()
-                WATCH.reason()
+                WATCH.look()
                 self.callers.maintain()
                 moment = now()
                 for connection in list(self.connections):

@@ -159,6 +159,7 @@ class Prober:
             while True:
                 await asyncio.sleep(JUDGE_SECONDS)
                 beat()
+                WATCH.look()
                 tally.judge(time.monotonic())
 
 

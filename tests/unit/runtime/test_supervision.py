@@ -104,11 +104,13 @@ def test_a_thread_that_ends_ends_the_program(watch: Watch, ended: threading.Even
 def test_a_thread_of_a_pool_that_has_died_ends_the_program(watch: Watch, ended: threading.Event) -> None:
     with watch.pool("questions", 1) as pool:
         pool.submit(lambda: None).result(SECONDS)
+        watch.look()
         assert watch.reason() is None
         [thread] = pool._threads
         pool._work_queue.put(object())  # type: ignore[arg-type]
         thread.join(SECONDS)
-        assert watch.reason() == "a pool of threads has ended: one of its threads has ended"
+        watch.look()
+        assert watch.reason() == "a thread of questions has ended: it was killed"
         assert ended.is_set()
 
 
