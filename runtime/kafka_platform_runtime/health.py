@@ -12,12 +12,14 @@ Whoever is told that a broker is ready can log in as `admin`: the password is se
 volumes that were kept from an earlier deployment with another one.
 
 `GET /readyz` answers 200 when the broker lets a client log in and answers it, is registered, and is in sync for every
-partition that it replicates; otherwise 503 and one line why. `GET /livez` answers 200 while the program runs.
+partition that it replicates; otherwise 503 and one line why. `GET /livez` answers 200 while the program runs and no check
+hangs.
 
 Every check logs in anew: a connection that is kept would go on to another broker when this one hangs, and would answer
 with what that one knows.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -26,7 +28,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import FrameType
 
@@ -39,8 +41,10 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
+from kafka_platform_runtime.bounded_server import BoundedThreads
 from kafka_platform_runtime.connection import Complaints, Connection
 from kafka_platform_runtime.failures import Refused, sentence
+from kafka_platform_runtime.supervision import whereabouts
 
 DEFAULT_PORT = 9600
 DEFAULT_CHECK_SECONDS = 2.0
@@ -49,6 +53,9 @@ DEFAULT_ANSWER_SECONDS = 3.0
 # A check of a cluster with very many partitions takes longer; its answer is then good for this many times as long, so
 # that checking takes at most a twentieth of one processor.
 COST_FACTOR = 20
+
+# A check that takes so long hangs: librdkafka ends its own questions after ANSWER_SECONDS.
+HUNG_SECONDS = 120.0
 
 # Partitions named in an answer.
 NAMES_SHOWN = 3
@@ -93,7 +100,8 @@ def ask(connection: Connection, node: int, seconds: float) -> Answer:
     try:
         return judge(node, client.list_topics(timeout=seconds))
     except KafkaException as error:
-        client.poll(0)
+        with contextlib.suppress(KafkaException):  # the callbacks say why
+            client.poll(0)
         reason = complaints.rejection() or complaints.reason() or sentence(error.args[0])
         return Answer(ready=False, reason=f"broker {node} does not answer: {reason}")
 
@@ -156,18 +164,30 @@ class Check:
         self._lock = threading.Lock()
         self._answer: Answer | None = None
         self._good_until = 0.0
+        self._asked_at: float | None = None
 
     def answer(self) -> Answer:
         """The answer, at most as old as it is good for."""
         with self._lock:
             if self._answer is None or self._clock() >= self._good_until:
                 work = self._work()
-                answer = self._ask()
+                self._asked_at = self._clock()
+                try:
+                    answer = self._ask()
+                finally:
+                    self._asked_at = None
                 cost = self._work() - work
                 self._good_until = self._clock() + max(self._check_seconds, COST_FACTOR * cost)
                 self._tell(answer)
                 self._answer = answer
             return self._answer
+
+    def hangs(self) -> str | None:
+        """Why no further answer can be expected; None if it can."""
+        asked_at = self._asked_at
+        if asked_at is None or self._clock() - asked_at < HUNG_SECONDS:
+            return None
+        return f"a check hangs: no answer for {self._clock() - asked_at:.0f} s"
 
     def _tell(self, answer: Answer) -> None:
         if self._answer is None or self._answer.ready != answer.ready:
@@ -175,11 +195,10 @@ class Check:
             sys.stdout.flush()
 
 
-class Server(ThreadingHTTPServer):
+class Server(BoundedThreads, HTTPServer):
     """Serves /readyz and /livez, by IPv4 and IPv6: kubelet asks at the pod's address, whichever that is."""
 
     address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
-    daemon_threads = True
     check: Check
 
     def server_bind(self) -> None:
@@ -195,7 +214,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path == "/livez":
-            self._send(200, "alive")
+            hangs = self.server.check.hangs()
+            self._send(503 if hangs else 200, hangs or "alive")
         elif self.path == "/readyz":
             answer = self.server.check.answer()
             self._send(200 if answer.ready else 503, answer.reason)
@@ -249,6 +269,8 @@ def serve(environment: Mapping[str, str]) -> Server:
             return answer if fault is None else Answer(ready=False, reason=f"broker {node}: {fault}")
         except Refused as refusal:
             return Answer(ready=False, reason=str(refusal))
+        except Exception as error:  # whoever asks is told so, and the next one is a new try
+            return Answer(ready=False, reason=f"broker {node} cannot be checked: {whereabouts(error)}")
 
     server = Server(("", port), _Handler)
     server.check = Check(ask_now, check_seconds)

@@ -180,3 +180,61 @@ def test_no_package_registry_is_named() -> None:
         if re.search(rb"(?<![\w-])" + re.escape(host.encode()), (ROOT / file).read_bytes())
     }
     assert not named
+
+
+RUNTIME = ROOT / "runtime" / "kafka_platform_runtime"
+SUPERVISION = RUNTIME / "supervision.py"
+PROGRAMS = [file for file in sorted(RUNTIME.glob("**/*.py")) if file != SUPERVISION]
+UNWATCHED = re.compile(
+    r"(.*\.)?(create_task|ensure_future|run_coroutine_threadsafe|Thread|Timer|ThreadPoolExecutor|ProcessPoolExecutor"
+    r"|start_new_thread|submit|run_forever)"
+)
+IN_THREADS = re.compile(r"(.*\.)?(run_in_executor|to_thread)")
+
+
+def unwatched(module: ast.Module) -> Iterator[ast.Call]:
+    """Calls that begin something in the background of which nobody would notice the end."""
+    awaited: set[ast.AST] = set()
+    groups: set[str] = set()
+    for node in ast.walk(module):
+        if isinstance(node, ast.Await):
+            awaited |= {node.value, *ast.walk(node.value)}
+        elif isinstance(node, ast.AsyncWith):
+            for item in node.items:
+                if isinstance(item.context_expr, ast.Call) and name(item.context_expr.func) == "asyncio.TaskGroup":
+                    groups.add(name(item.optional_vars) if item.optional_vars is not None else "")
+        elif isinstance(node, ast.List | ast.Tuple):
+            # A list of steps that are awaited one after the other.
+            awaited |= {each for each in node.elts if isinstance(each, ast.Call)}
+    for node in ast.walk(module):
+        if not isinstance(node, ast.Call):
+            continue
+        called = name(node.func)
+        if (IN_THREADS.fullmatch(called) and node not in awaited) or (
+            UNWATCHED.fullmatch(called) and called.rpartition(".")[0] not in groups
+        ):
+            yield node
+
+
+@pytest.mark.parametrize("file", PROGRAMS, ids=lambda file: str(file.relative_to(RUNTIME)))
+def test_what_runs_in_the_background_is_watched(file: Path) -> None:
+    """Tasks, threads and pools are made by `supervision`, which notices their end (`WATCH.vital`, `errand`, `thread`,
+    `pool`, `hand_over`)."""
+    found = [f"{file.name}:{call.lineno}: {name(call.func)}" for call in unwatched(tree(file))]
+    assert not found, "use kafka_platform_runtime.supervision.WATCH"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "asyncio.create_task(work())",
+        "loop.create_task(work())",
+        "asyncio.ensure_future(work())",
+        "threading.Thread(target=work).start()",
+        "pool = ThreadPoolExecutor(4)",
+        "loop.run_in_executor(pool, work)",
+        "pool.submit(work)",
+    ],
+)
+def test_work_that_nobody_watches_is_found(text: str) -> None:
+    assert list(unwatched(ast.parse(text)))

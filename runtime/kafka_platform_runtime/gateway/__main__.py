@@ -1,7 +1,8 @@
 """Runs the gateway: `python3 -m kafka_platform_runtime.gateway`.
 
 The KAFKA_* variables say where Kafka listens (no user: every caller logs in as himself), GATEWAY_SETTINGS names the file
-of settings, POD_NAME this pod. Exit code 0: told to end. 3: refused, because a variable or setting is wrong.
+of settings, POD_NAME this pod. Exit code 0: told to end. 3: refused, because a variable or setting is wrong. 4: a part of
+it has ended that serves everybody; the log has its name and the reason.
 """
 
 import logging
@@ -10,6 +11,7 @@ import sys
 
 from kafka_platform_runtime.failures import Refused
 from kafka_platform_runtime.gateway import server, settings
+from kafka_platform_runtime.supervision import WATCH
 
 
 def main() -> int:
@@ -26,6 +28,9 @@ def main() -> int:
             print(fault, file=sys.stderr)
         return 3
     server.run(kafka, chosen, settings.pod_name(os.environ))
+    if WATCH.death is not None:
+        logging.shutdown()
+        os._exit(4)  # without waiting for threads, one of which may be the one that hangs
     return 0
 
 

@@ -32,6 +32,7 @@ from typing import Protocol
 
 from kafka_platform_runtime.gateway.http import now
 from kafka_platform_runtime.gateway.settings import Limits
+from kafka_platform_runtime.supervision import WATCH, whereabouts
 
 LOG = logging.getLogger("gateway")
 
@@ -274,24 +275,31 @@ class Connections:
     def sweep(self, moment: float) -> None:
         """End whatever is over its deadline, in every state and protocol; to be called once a second."""
         for connection in list(self._all):
-            if connection.transport.is_closing():
-                if moment >= self._mark(connection, State.CLOSING, moment)[1] + CLOSE_SECONDS:
-                    self._end(connection)
-                continue
-            state, since = connection.state()
-            if state is State.BLOCKED:
-                _, since, unwritten = self._mark(connection, state, moment)
-                left = connection.transport.get_write_buffer_size()
-                if left + PROGRESS_BYTES <= unwritten or left > unwritten:
-                    self._marks[connection] = state, moment, left
-                elif moment >= since + self._body_seconds:
-                    self._end(connection)
-                continue
-            self._marks.pop(connection, None)
-            seconds = self._seconds(state)
-            if seconds is not None and moment >= since + seconds:
-                self.ended += state is not State.IDLE
-                connection.too_late(state, seconds)
+            try:
+                self._look_at(connection, moment)
+            except Exception as error:  # one connection's affair: the others are still looked at
+                LOG.error("A connection cannot be looked at: %s", whereabouts(error))
+                self._end(connection)
+
+    def _look_at(self, connection: Connection, moment: float) -> None:
+        if connection.transport.is_closing():
+            if moment >= self._mark(connection, State.CLOSING, moment)[1] + CLOSE_SECONDS:
+                self._end(connection)
+            return
+        state, since = connection.state()
+        if state is State.BLOCKED:
+            _, since, unwritten = self._mark(connection, state, moment)
+            left = connection.transport.get_write_buffer_size()
+            if left + PROGRESS_BYTES <= unwritten or left > unwritten:
+                self._marks[connection] = state, moment, left
+            elif moment >= since + self._body_seconds:
+                self._end(connection)
+            return
+        self._marks.pop(connection, None)
+        seconds = self._seconds(state)
+        if seconds is not None and moment >= since + seconds:
+            self.ended += state is not State.IDLE
+            connection.too_late(state, seconds)
 
     def _mark(self, connection: Connection, state: State, moment: float) -> tuple[State, float, int]:
         mark = self._marks.get(connection)
@@ -408,7 +416,7 @@ class Door:
                 continue
             handshake = Handshake(address[0])
             self._connections.add(handshake)
-            task = handshake.begun = self._loop.create_task(self._begin(accepted, handshake))
+            task = handshake.begun = WATCH.errand("connection", self._begin(accepted, handshake), awaited=False)
             self._handshakes.add(task)
             task.add_done_callback(self._handshakes.discard)
 

@@ -20,6 +20,7 @@ from kafka_platform_runtime.gateway.formats import Format
 from kafka_platform_runtime.gateway.http import Request, Response, Route, now
 from kafka_platform_runtime.gateway.instances import OFFSET_BEGINNING, OFFSET_END, Instance, Options, conflict
 from kafka_platform_runtime.gateway.peers import CREATING, HOP, POD, TARGET, Peers, is_no_instance, no_instance
+from kafka_platform_runtime.supervision import WATCH, whereabouts
 
 if TYPE_CHECKING:
     from kafka_platform_runtime.gateway.server import Gateway
@@ -305,7 +306,7 @@ class Consumers:
             del self._making[key]
         self._instances[key] = instance
         if self._maintenance is None:
-            self._maintenance = asyncio.create_task(self._maintain())
+            self._maintenance = WATCH.vital("upkeep of consumers", self._maintain())
         full_name = f"{name}@{self._gateway.pod}" if self._peers.any else name
         created = Created(
             instance_id=name if chosen else full_name,
@@ -334,24 +335,29 @@ class Consumers:
         return _done()
 
     def _end(self, instance: Instance, *, deliberate: bool = False) -> asyncio.Task[None]:
-        task = asyncio.create_task(instance.close(deliberate=deliberate))
+        task = WATCH.errand("end of a consumer", instance.close(deliberate=deliberate))
         self._endings.add(task)
         task.add_done_callback(self._endings.discard)
         return task
 
     async def _maintain(self) -> None:
         """Again and again: let the instances take part in their groups, end those that nobody uses."""
-        while True:
-            await asyncio.sleep(TICK_SECONDS)
-            expired = now() - self._limits.consumer_idle_seconds
-            for key, instance in list(self._instances.items()):
-                if instance is None:
-                    continue
-                if not instance.requests and instance.used_at < expired:
-                    del self._instances[key]
-                    self._end(instance)
-                else:
-                    instance.tick()
+        with WATCH.heart("The upkeep of consumers") as beat:
+            while True:
+                await asyncio.sleep(TICK_SECONDS)
+                beat()
+                expired = now() - self._limits.consumer_idle_seconds
+                for key, instance in list(self._instances.items()):
+                    if instance is None:
+                        continue
+                    try:
+                        if not instance.requests and instance.used_at < expired:
+                            del self._instances[key]
+                            self._end(instance)
+                        else:
+                            instance.tick()
+                    except Exception as error:  # one caller's affair: the others' go on
+                        LOG.error("A consumer cannot be kept up: %s", whereabouts(error))
 
     async def close(self) -> None:
         """Let every consumer leave its group."""
@@ -448,7 +454,7 @@ class Consumers:
         asked = request.integer("timeout", -1, least=-1)
         seconds = default if asked < 0 else min(asked / 1000, most_seconds)
         most_bytes = request.integer("max_bytes", -1, least=-1)
-        gone = asyncio.ensure_future(request.gone())
+        gone = WATCH.errand("caller leaves", request.gone())
         try:
             taken = await instance.read(seconds, most_bytes if most_bytes > 0 else None, gone, self._gateway.ending)
         finally:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import KafkaError, TopicPartition
 
 from kafka_platform_runtime.gateway import errors, unpacking
+from kafka_platform_runtime.gateway.caller import Caller
 from kafka_platform_runtime.gateway.errors import GatewayError
 from kafka_platform_runtime.gateway.http import now
-from kafka_platform_runtime.gateway.identity import Caller
 from kafka_platform_runtime.gateway.readers import LASTING, Message, Positions, Reader, Taken
+from kafka_platform_runtime.supervision import WATCH, whereabouts
 
 if TYPE_CHECKING:
     from kafka_platform_runtime.gateway.reads import Reads
@@ -82,8 +83,9 @@ class Feed:
         self._since = unpacking.state()
         self._waiting = 0
         self._missed = 0
+        self._closed = False
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._task = asyncio.create_task(self._run())
+        self._task = WATCH.errand("feed", self._run())
 
     @property
     def used(self) -> bool:
@@ -134,6 +136,7 @@ class Feed:
 
     async def close(self) -> None:
         """End it."""
+        self._closed = True
         self._task.cancel()
         await asyncio.wait({self._task})
         if not self._ready.done():
@@ -153,8 +156,12 @@ class Feed:
         except GatewayError as error:
             self._fail(error)
         except Exception as error:
-            LOG.error("Feed: %s", type(error).__name__)
+            LOG.error("Feed: %s", whereabouts(error))
             self._fail(GatewayError(500, 50001, "The gateway has a fault: it was written to its log."))
+        finally:
+            if self.failure is None and not self._closed:
+                # Whoever ended it: those who listen must not wait for ever.
+                self._fail(errors.overloaded("The reader of this topic was ended: come back."))
 
     async def _begin(self) -> None:
         partitions = (await self._reads.gateway.topic(self.caller, self.topic)).partitions

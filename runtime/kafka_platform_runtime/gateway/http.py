@@ -14,7 +14,7 @@ import msgspec
 from kafka_platform_runtime.gateway.errors import GatewayError, Header, malformed, overloaded, too_large, too_many
 
 if TYPE_CHECKING:
-    from kafka_platform_runtime.gateway.identity import Caller
+    from kafka_platform_runtime.gateway.caller import Caller
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -120,6 +120,12 @@ class Request:
         """GET, POST, ...; WEBSOCKET for the opening of a WebSocket."""
         method: str = self.scope.get("method", "WEBSOCKET")
         return method
+
+    @property
+    def address(self) -> str:
+        """Where the connection comes from; empty if that is unknown."""
+        client = self.scope.get("client")
+        return str(client[0]) if client else ""
 
     @property
     def path(self) -> str:
@@ -249,7 +255,7 @@ class Request:
         Raises:
             GatewayError: there are too many.
         """
-        budget.take(count, self.caller)
+        budget.take(count, self.caller.usage)
         self.held += count
 
     async def begin(self, content_type: str, headers: Iterable[Header] = ()) -> None:

@@ -6,7 +6,6 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -22,12 +21,13 @@ from confluent_kafka import (
 )
 
 from kafka_platform_runtime.gateway import errors
+from kafka_platform_runtime.gateway.caller import Caller
 from kafka_platform_runtime.gateway.errors import GatewayError, overloaded, retry_after, too_many, unprocessable
 from kafka_platform_runtime.gateway.formats import Format
 from kafka_platform_runtime.gateway.http import Gone, now
-from kafka_platform_runtime.gateway.identity import Caller
 from kafka_platform_runtime.gateway.peers import no_instance
 from kafka_platform_runtime.gateway.settings import Limits
+from kafka_platform_runtime.supervision import WATCH
 
 T = TypeVar("T")
 
@@ -143,7 +143,7 @@ class Instance:
         self._limits = limits
         self._release = release
         self._reading = asyncio.Lock()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="consumer")
+        self._thread = WATCH.pool("consumer", 1)
         self._ticking = False
         # From here on: only the instance's thread.
         self._consumer: Any = None
@@ -318,10 +318,10 @@ class Instance:
             return
         self._ticking = True
 
-        def done(_: Any) -> None:
+        def done() -> None:
             self._ticking = False
 
-        asyncio.get_running_loop().run_in_executor(self._thread, self._tick).add_done_callback(done)
+        WATCH.hand_over("Tick of a consumer", self._thread, self._tick, done)
 
     def _tick(self) -> None:
         if self.closed:

@@ -3,15 +3,14 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from kafka_platform_runtime.gateway import errors, unpacking
+from kafka_platform_runtime.gateway.caller import Caller
 from kafka_platform_runtime.gateway.errors import GatewayError
 from kafka_platform_runtime.gateway.http import now
-from kafka_platform_runtime.gateway.identity import Caller
 from kafka_platform_runtime.gateway.readers import (
     LASTING,
     UNREADABLE,
@@ -22,6 +21,7 @@ from kafka_platform_runtime.gateway.readers import (
     judge,
 )
 from kafka_platform_runtime.gateway.settings import Limits
+from kafka_platform_runtime.supervision import WATCH
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ class Member:
             **bounds_of_consumers(limits),
             partition_assignment_strategy="cooperative-sticky",
         )
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="member")
+        self._thread = WATCH.pool("member", 1)
         self._consumer: Consumer | None = None
         self._joined = False
         self._since = unpacking.state()

@@ -1,11 +1,10 @@
 """What can be asked about topics and brokers, and what the gateway says of itself."""
 
 import asyncio
-import contextlib
 import re
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future
 from hashlib import sha256
 from http import HTTPStatus
 from importlib.resources import files
@@ -18,17 +17,14 @@ from msgspec import Meta
 
 import kafka_platform_runtime
 from kafka_platform_runtime.gateway import errors
+from kafka_platform_runtime.gateway.caller import Caller
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, unprocessable
-from kafka_platform_runtime.gateway.http import Request, Response, Route, now
-from kafka_platform_runtime.gateway.identity import Caller
+from kafka_platform_runtime.gateway.http import Request, Response, Route
 from kafka_platform_runtime.gateway.openapi import document
 
 if TYPE_CHECKING:
     from kafka_platform_runtime.gateway.server import Gateway
 
-IDLE_SECONDS = 30.0
-"""After so long without a question a caller's administration client is closed; a new one logs in within some 50 ms."""
-TICK_SECONDS = 5.0
 MOST_PARTITIONS = 10_000
 """Of a topic that is made over HTTP: a slip of the finger must not hurt the cluster."""
 LONGEST_TOPIC = 249
@@ -46,71 +42,6 @@ class Creation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     replication_factor: Annotated[int, Meta(ge=1, le=2**15 - 1)] | None = None
 
 
-class _Admin:
-    """An administration client and when it was last used."""
-
-    def __init__(self, client: AdminClient) -> None:
-        self.client = client
-        self.used_at = now()
-        self.users = 0
-
-
-class _Admins:
-    """The administration clients of the callers who have asked lately.
-
-    Args:
-        executor: threads for what blocks.
-    """
-
-    def __init__(self, executor: ThreadPoolExecutor) -> None:
-        self._executor = executor
-        self._known: dict[Caller, _Admin] = {}
-        self._maintenance: asyncio.Task[None] | None = None
-
-    @contextlib.asynccontextmanager
-    async def of(self, caller: Caller) -> AsyncIterator[AdminClient]:
-        """This caller's client; it stays open meanwhile."""
-        loop = asyncio.get_running_loop()
-        if caller not in self._known:
-            made = await loop.run_in_executor(self._executor, lambda: _Admin(AdminClient(caller.client())))
-            if self._known.setdefault(caller, made) is not made:  # another request was quicker
-                self._dispose(made)
-        admin = self._known[caller]
-        if self._maintenance is None:
-            self._maintenance = loop.create_task(self._maintain())
-        admin.users += 1
-        try:
-            yield admin.client
-        finally:
-            admin.users -= 1
-            admin.used_at = now()
-
-    async def _maintain(self) -> None:
-        """Serve the clients' callbacks and close those that nobody uses, until none is left."""
-        while self._known:
-            await asyncio.sleep(TICK_SECONDS)
-            for caller, admin in list(self._known.items()):
-                admin.client.poll(0)
-                if not admin.users and admin.used_at + IDLE_SECONDS <= now():
-                    del self._known[caller]
-                    self._dispose(admin)
-        self._maintenance = None
-
-    def _dispose(self, admin: _Admin) -> None:
-        def close() -> None:
-            del admin.client  # the last reference: librdkafka ends its threads here, which takes a moment
-
-        self._executor.submit(close)
-
-    def close(self) -> None:
-        """Forget them all."""
-        if self._maintenance is not None:
-            self._maintenance.cancel()
-        for admin in self._known.values():
-            self._dispose(admin)
-        self._known.clear()
-
-
 class Metadata:
     """The routes about topics and brokers, the human page and the description of the interface.
 
@@ -121,7 +52,6 @@ class Metadata:
     def __init__(self, gateway: "Gateway") -> None:
         self._gateway = gateway
         self._limits = gateway.settings.limits
-        self._admins = _Admins(gateway.executor)
         self._openapi = Response(body=msgspec.json.encode(document()), content_type="application/json")
         self._information = Response(
             body=msgspec.json.encode({"bridge_version": kafka_platform_runtime.__version__}),
@@ -148,8 +78,7 @@ class Metadata:
         ]
 
     async def close(self) -> None:
-        """Close the clients."""
-        self._admins.close()
+        """Nothing is left open."""
 
     async def _root(self, request: Request) -> Response:
         """The human page for browsers, the version for everybody else."""
@@ -232,14 +161,10 @@ class Metadata:
 
     async def _overview(self, caller: Caller) -> Any:
         """Brokers and topics, those that this user may describe."""
-        loop = asyncio.get_running_loop()
-        async with self._admins.of(caller) as client:
-            try:
-                return await loop.run_in_executor(
-                    self._gateway.executor, lambda: client.list_topics(timeout=self._seconds)
-                )
-            except KafkaException as failure:
-                raise _not_answered(failure.args[0], "The topics") from None
+        try:
+            return await caller.listed()
+        except KafkaException as failure:
+            raise _not_answered(failure.args[0], "The topics") from None
 
     async def _described(self, caller: Caller, topic: str) -> list[dict[str, Any]]:
         """The partitions of a topic, as the dialect has them."""
@@ -283,9 +208,9 @@ class Metadata:
         refused: "Refusal | None" = None,
     ) -> Any:
         """Ask what Kafka answers later; nobody blocks meanwhile."""
-        async with self._admins.of(caller) as client:
+        async with caller.questioner() as client:
             try:
-                return await asyncio.wrap_future(question(client))
+                return await caller.answered(client, question(client))
             except KafkaException as failure:
                 raise (refused or _not_answered)(failure.args[0], subject) from None
 

@@ -1,9 +1,7 @@
 """What the gateway counts, for Prometheus, and the port on which that and its health are told."""
 
-import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -15,6 +13,9 @@ from prometheus_client.metrics_core import (
     Metric,
 )
 from prometheus_client.registry import Collector
+
+from kafka_platform_runtime.bounded_server import BoundedThreads
+from kafka_platform_runtime.supervision import WATCH
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Seconds; a write takes 2 to 10 ms."""
@@ -111,10 +112,8 @@ class _Quiet(WSGIRequestHandler):
         """Say nothing."""
 
 
-class _Threaded(ThreadingMixIn, WSGIServer):
-    """A thread for each request, so that one who dawdles holds up nobody."""
-
-    daemon_threads = True
+class _Threaded(BoundedThreads, WSGIServer):
+    """A thread for each connection, up to a bound."""
 
 
 def serve(port: int, metrics: Metrics, not_ready: Callable[[], str | None]) -> Callable[[], None]:
@@ -135,7 +134,7 @@ def serve(port: int, metrics: Metrics, not_ready: Callable[[], str | None]) -> C
         if path == "/metrics":
             told: Iterable[bytes] = counted(environ, start_response)
             return told
-        reason = not_ready() if path == "/readyz" else None
+        reason = {"/readyz": not_ready, "/healthz": WATCH.reason}.get(path, lambda: None)()
         known = path in {"/healthz", "/readyz"}
         start_response(
             "404 Not Found" if not known else "503 Service Unavailable" if reason else "200 OK",
@@ -144,7 +143,7 @@ def serve(port: int, metrics: Metrics, not_ready: Callable[[], str | None]) -> C
         return [f"{reason or 'ok'}\n".encode() if known else b"Ask for /metrics, /healthz or /readyz.\n"]
 
     server = make_server("", port, answer, _Threaded, handler_class=_Quiet)
-    threading.Thread(target=server.serve_forever, daemon=True, name="metrics").start()
+    WATCH.thread("metrics", server.serve_forever)
 
     def end() -> None:
         server.shutdown()

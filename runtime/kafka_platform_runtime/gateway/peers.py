@@ -24,6 +24,7 @@ from yarl import URL
 from kafka_platform_runtime.gateway.errors import GatewayError, Header, overloaded, retry_after
 from kafka_platform_runtime.gateway.http import Gone, Request, Response, now
 from kafka_platform_runtime.gateway.settings import Tls, listed_peers
+from kafka_platform_runtime.supervision import WATCH
 
 if TYPE_CHECKING:
     from kafka_platform_runtime.gateway.server import Gateway
@@ -118,8 +119,8 @@ class Peers:
         """
         headers = {each: value for each in _FORWARDED if (value := request.header(each)) is not None}
         headers.update({HOP: self._pod, TARGET: pod})
-        answer = asyncio.ensure_future(self._send(request, pod, headers, body))
-        gone = asyncio.ensure_future(request.gone())
+        answer = WATCH.errand("answer of a pod", self._send(request, pod, headers, body))
+        gone = WATCH.errand("caller leaves", request.gone())
         try:
             await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
@@ -197,7 +198,7 @@ class Peers:
             return pod
         task = self._questions.get(key)
         if task is None:
-            task = self._questions[key] = asyncio.create_task(self._ask_all(key, creating=False))
+            task = self._questions[key] = WATCH.errand("question to the pods", self._ask_all(key, creating=False))
             task.add_done_callback(lambda _: self._questions.pop(key, None))
         pod, unsure = await asyncio.shield(task)
         if pod is not None:
@@ -215,7 +216,7 @@ class Peers:
         """The pod that has it, and whether one of them could not be asked."""
         async with self._slots:
             addresses, unsure = await self._everybody()
-            questions = [asyncio.create_task(self._ask(address, key, creating)) for address in addresses]
+            questions = [WATCH.errand("question to a pod", self._ask(address, key, creating)) for address in addresses]
             try:
                 for answered in asyncio.as_completed(questions):
                     try:

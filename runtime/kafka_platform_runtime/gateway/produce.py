@@ -4,6 +4,7 @@ import asyncio
 import base64
 import binascii
 import contextlib
+import logging
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
@@ -13,12 +14,15 @@ from confluent_kafka import KafkaError, KafkaException
 from msgspec import Meta, Raw
 
 from kafka_platform_runtime.gateway import errors
+from kafka_platform_runtime.gateway.caller import Caller, Channel, Topic
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, too_large, unprocessable
 from kafka_platform_runtime.gateway.http import Request, Response, Route, now
-from kafka_platform_runtime.gateway.identity import Caller, Topic
+from kafka_platform_runtime.supervision import whereabouts
 
 if TYPE_CHECKING:
     from kafka_platform_runtime.gateway.server import Gateway
+
+LOG = logging.getLogger("gateway")
 
 POLL_SECONDS = 0.001
 """Pause between two looks for acknowledgements. Shorter ones cost more than they gain; the event loop counts in ms."""
@@ -198,41 +202,48 @@ class _Poller:
     """Looks for acknowledgements while somebody waits for any, in the event loop's own thread."""
 
     def __init__(self) -> None:
-        self._waiting: dict[Caller, list[_Batch]] = {}
+        self._waiting: dict[Channel, list[_Batch]] = {}
         self._scheduled = False
 
-    def watch(self, caller: Caller, batch: _Batch) -> None:
-        """A batch was handed to this caller's producer: say so when all of it is answered."""
-        caller.awaited += 1
-        self._waiting.setdefault(caller, []).append(batch)
+    def watch(self, channel: Channel, batch: _Batch) -> None:
+        """A batch was handed to this producer: say so when all of it is answered."""
+        channel.awaited += 1
+        self._waiting.setdefault(channel, []).append(batch)
         if not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
 
     def _poll(self) -> None:
         try:
-            for caller, batches in list(self._waiting.items()):
-                caller.turn += 1
-                if caller.producer.poll(0) or caller.turn % POLLS_BETWEEN_CHECKS == 0:
-                    self._check(caller, batches)
+            for channel, batches in list(self._waiting.items()):
+                channel.turn += 1
+                try:
+                    served = channel.producer.poll(0)
+                except Exception as error:
+                    served = channel.failed(error)
+                if served or channel.turn % POLLS_BETWEEN_CHECKS == 0:
+                    self._check(channel, batches)
         finally:
             # Whatever happens, those who wait are not forgotten.
             self._scheduled = bool(self._waiting)
             if self._scheduled:
                 asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
 
-    def _check(self, caller: Caller, batches: Sequence[_Batch]) -> None:
+    def _check(self, channel: Channel, batches: Sequence[_Batch]) -> None:
         left: list[_Batch] = []
         complete: list[_Batch] = []
         for batch in batches:
             (complete if batch.is_complete() else left).append(batch)
-        caller.awaited -= len(complete)
+        channel.awaited -= len(complete)
         if left:
-            self._waiting[caller] = left
+            self._waiting[channel] = left
         else:
-            del self._waiting[caller]
+            del self._waiting[channel]
         for batch in complete:
-            batch.ended()
+            try:
+                batch.ended()
+            except Exception as error:  # one caller's affair: the others are told theirs
+                LOG.error("A write cannot be answered: %s", whereabouts(error))
 
 
 class Writes:
@@ -285,22 +296,31 @@ class Writes:
                 "or application/vnd.kafka.text.v2+json.",
             )
         caller.refuse_if_throttled()
-        if caller.awaited >= self._limits.requests_per_caller:
-            raise errors.too_many(f"User {caller.username} has {caller.awaited} writes under way, as many as allowed.")
+        if caller.usage.awaited >= self._limits.requests_per_caller:
+            raise errors.too_many(
+                f"User {caller.username} has {caller.usage.awaited} writes under way, as many as allowed."
+            )
         body = await request.body(self._limits.body_bytes, self._gateway.budget, self._limits.timeout_seconds)
+        channel = caller.channel or await caller.writing()
         known = caller.topics.get(topic)
         if known is None or known.until < self._gateway.time():
             known = await self._gateway.topic(caller, topic)
+            channel = caller.channel or await caller.writing()  # it may have failed meanwhile
         partition = None if partition_text is None else self._partition(topic, partition_text, known.partitions)
         done = asyncio.get_running_loop().create_future()
 
         def ended(make: Callable[[], Response]) -> None:
-            response = make()
+            try:
+                response = make()
+            except Exception as error:
+                if not done.done():
+                    done.set_exception(error)
+                raise
             if not done.done():
                 done.set_result(response)
 
         try:
-            self._hand_over(writer, caller, topic, known, partition, body, ended)
+            self._hand_over(writer, caller, channel, topic, known, partition, body, ended)
         except msgspec.ValidationError as error:
             raise unprocessable(f"{error}.") from None
         return Response(status=HTTPStatus.ACCEPTED, body=b"{}") if send_only else await done
@@ -312,18 +332,20 @@ class Writes:
             Whether they were handed over; `ended` is called later then. If not, `write` knows the reason.
         """
         writer = self._formats.get(content_type)
+        channel = caller.channel
         known = caller.topics.get(topic)
         moment = now()
         if (
             writer is None
+            or channel is None
             or known is None
             or known.until < moment
             or caller.throttled_until > moment
-            or caller.awaited >= self._limits.requests_per_caller
+            or caller.usage.awaited >= self._limits.requests_per_caller
         ):
             return False
         try:
-            self._hand_over(writer, caller, topic, known, None, body, ended)
+            self._hand_over(writer, caller, channel, topic, known, None, body, ended)
         except (GatewayError, msgspec.ValidationError):
             return False
         return True
@@ -332,6 +354,7 @@ class Writes:
         self,
         writer: "Writer",
         caller: Caller,
+        channel: Channel,
         topic: str,
         known: Topic,
         partition: int | None,
@@ -347,13 +370,15 @@ class Writes:
         batch = self._free.pop() if self._free else _Batch()
         # Records without a key and a partition go to one partition for a while, as Kafka's own clients let them: batches
         # are larger then.
-        sticky = known.available[caller.turn // STICKY_POLLS % len(known.available)]
-        place = writer(caller, batch, topic, body, Target(partition, sticky, known.partitions))
-        batch.ended = lambda: ended(lambda: self._answer(caller, topic, batch, place))
-        self._poller.watch(caller, batch)
+        sticky = known.available[channel.turn // STICKY_POLLS % len(known.available)]
+        place = writer(channel, batch, topic, body, Target(partition, sticky, known.partitions))
+        caller.usage.awaited += 1
+        batch.ended = lambda: ended(lambda: self._answer(caller, channel, topic, batch, place))
+        self._poller.watch(channel, batch)
 
-    def _answer(self, caller: Caller, topic: str, batch: _Batch, place: int | None) -> Response:
+    def _answer(self, caller: Caller, channel: Channel, topic: str, batch: _Batch, place: int | None) -> Response:
         """What became of the records; the batch is free again after it."""
+        caller.usage.awaited -= 1
         results, failures = batch.results[: batch.size], batch.failures[:]
         if batch.size <= LONGEST_KEPT_BATCH and len(self._free) < KEPT_BATCHES:
             self._free.append(batch)
@@ -364,23 +389,24 @@ class Writes:
             # Numbers with commas between them become entries with commas between them.
             text = self._encode(results)[1:-1].replace(b",", b'},{"partition":%d,"offset":' % place)
             return Response(body=b'{"offsets":[{"partition":%d,"offset":%b}]}' % (place, text))
+        if channel.failure is not None:
+            caller.put_failed_aside()
         for error in failures:
             if errors.is_unknown_topic(error) or error.code() == KafkaError._UNKNOWN_PARTITION:
                 caller.topics.pop(topic, None)
         entries: list[Written | Failed] = []
         for index, each in enumerate(results):
             if type(each) is Unwritten:
-                reason = errors.from_kafka(each.error, f"Record {index}")
+                reason = channel.refusal(each.error, f"Record {index}")
                 entries.append(Failed(reason.code, reason.message))
             else:
                 entries.append(Written(place, each) if place is not None else each)
-        return self._failed(entries, failures)
+        return self._failed(entries, [channel.refusal(error, "The records") for error in failures])
 
-    def _failed(self, entries: Sequence[Written | Failed], failures: Sequence[KafkaError]) -> Response:
+    def _failed(self, entries: Sequence[Written | Failed], reasons: Sequence[GatewayError]) -> Response:
         """200 if some records were written and the fate of the others is known; otherwise the status of the failure."""
-        reasons = [errors.from_kafka(error, "The records") for error in failures]
         unknown = next((each for each in reasons if each.status == HTTPStatus.GATEWAY_TIMEOUT), None)
-        alike = len(failures) == len(entries) and len({each.code for each in reasons}) == 1
+        alike = len(reasons) == len(entries) and len({each.code for each in reasons}) == 1
         reason = unknown or (reasons[0] if alike else None)
         if reason is None:
             return Response(body=self._encode(Answer(entries)))
@@ -406,7 +432,7 @@ class Writes:
         if count > self._limits.records:
             raise too_large(f"The request has {count} records: at most {self._limits.records} are taken.")
 
-    def _write_json(self, caller: Caller, batch: _Batch, topic: str, body: bytes, target: Target) -> int | None:
+    def _write_json(self, channel: Channel, batch: _Batch, topic: str, body: bytes, target: Target) -> int | None:
         # Values are passed on as they are: that they are UTF-8 is not seen by the decoder, which leaves them closed.
         if not body.isascii():
             try:
@@ -420,7 +446,7 @@ class Writes:
         if values is not None and NO_VALUE not in values:
             self._check_count(len(values))
             place = target.sticky if target.partition is None else target.partition
-            _send_values(caller, batch, topic, values, place)
+            _send_values(channel, batch, topic, values, place)
             return place
         records = _decoded(self._json, body).records
         self._check(records, target)
@@ -434,10 +460,10 @@ class Writes:
             )
             for index, record in enumerate(records)
         ]
-        _send(caller, batch, topic, rows, target)
+        _send(channel, batch, topic, rows, target)
         return None
 
-    def _write_text(self, caller: Caller, batch: _Batch, topic: str, body: bytes, target: Target) -> None:
+    def _write_text(self, channel: Channel, batch: _Batch, topic: str, body: bytes, target: Target) -> None:
         records = _decoded(self._text, body).records
         self._check(records, target)
         rows: list[Row] = [
@@ -450,9 +476,9 @@ class Writes:
             )
             for index, record in enumerate(records)
         ]
-        _send(caller, batch, topic, rows, target)
+        _send(channel, batch, topic, rows, target)
 
-    def _write_binary(self, caller: Caller, batch: _Batch, topic: str, body: bytes, target: Target) -> None:
+    def _write_binary(self, channel: Channel, batch: _Batch, topic: str, body: bytes, target: Target) -> None:
         records = _decoded(self._text, body).records
         self._check(records, target)
         rows: list[Row] = [
@@ -465,10 +491,10 @@ class Writes:
             )
             for index, record in enumerate(records)
         ]
-        _send(caller, batch, topic, rows, target)
+        _send(channel, batch, topic, rows, target)
 
 
-Writer = Callable[[Caller, _Batch, str, bytes, Target], int | None]
+Writer = Callable[[Channel, _Batch, str, bytes, Target], int | None]
 Row = tuple[Any, Any, int | None, int | None, list[tuple[str, str | bytes | None]] | None]
 
 
@@ -478,10 +504,10 @@ def _compact(key: Raw) -> bytes:
     return msgspec.json.format(text, indent=-1) if text[0] in b"{[" else text
 
 
-def _send_values(caller: Caller, batch: _Batch, topic: str, values: Sequence[Raw], partition: int) -> None:
+def _send_values(channel: Channel, batch: _Batch, topic: str, values: Sequence[Raw], partition: int) -> None:
     """As `_send`, for records that are values and nothing else: the way that most records take, in half the time."""
     batch.begin(len(values))
-    produce = caller.producer.produce
+    produce = channel.producer.produce
     for value, delivered in zip(values, batch.offsets, strict=False):
         try:
             produce(topic, value, None, partition, delivered)
@@ -491,10 +517,10 @@ def _send_values(caller: Caller, batch: _Batch, topic: str, values: Sequence[Raw
             delivered(KafkaError(KafkaError._QUEUE_FULL), None)
 
 
-def _send(caller: Caller, batch: _Batch, topic: str, rows: Sequence[Row], target: Target) -> None:
+def _send(channel: Channel, batch: _Batch, topic: str, rows: Sequence[Row], target: Target) -> None:
     """Hand the records to the producer; from here on each of them has its own fate."""
     batch.begin(len(rows))
-    produce = caller.producer.produce
+    produce = channel.producer.produce
     for (value, key, wanted, timestamp, headers), delivered in zip(rows, batch.places, strict=False):
         place = target.partition
         if place is None:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,10 +11,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as KafkaMessage
 
 from kafka_platform_runtime.gateway import errors, unpacking
+from kafka_platform_runtime.gateway.caller import Caller
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, timed_out
 from kafka_platform_runtime.gateway.http import now
-from kafka_platform_runtime.gateway.identity import Caller
 from kafka_platform_runtime.gateway.settings import Limits
+from kafka_platform_runtime.supervision import WATCH
 
 if TYPE_CHECKING:
     from kafka_platform_runtime.gateway.server import Gateway
@@ -170,7 +170,7 @@ class Reader:
             fetch_error_backoff_ms=100,
             **bounds_of_consumers(limits),
         )
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="reader")
+        self._thread = WATCH.pool("reader", 1)
         self._consumer: Consumer | None = None
         self.used_at = now()
 
@@ -318,17 +318,17 @@ class Readers:
             raise
         await self._rest(reader)
 
-    async def expire(self, before: float) -> None:
-        """Close what nobody has used since."""
+    def expired(self, before: float) -> list[Reader]:
+        """Those that nobody has used since, to be closed."""
+        expired: list[Reader] = []
         for caller, readers in list(self._idle.items()):
             kept = [each for each in readers if each.used_at > before]
             if kept:
                 self._idle[caller] = kept
             else:
                 del self._idle[caller]
-            for reader in readers:
-                if reader.used_at <= before:
-                    await reader.close()
+            expired += [each for each in readers if each.used_at <= before]
+        return expired
 
     async def _one(
         self,
@@ -390,7 +390,7 @@ class Readers:
 
 async def _closed(reader: Reader) -> None:
     """Close a reader even if who wants it is cancelled meanwhile."""
-    await asyncio.shield(asyncio.ensure_future(reader.close()))
+    await asyncio.shield(WATCH.errand("closing of a reader", reader.close()))
 
 
 def judge(found: Sequence[KafkaError], subject: Callable[[KafkaError], str]) -> None:

@@ -5,18 +5,18 @@ import contextlib
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Coroutine, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError
 
 from kafka_platform_runtime.gateway import errors, unpacking
+from kafka_platform_runtime.gateway.caller import Caller
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, unauthorized
 from kafka_platform_runtime.gateway.feed import LINGER_SECONDS, RECORD_OVERHEAD, Chunk, Feed
 from kafka_platform_runtime.gateway.formats import Format
 from kafka_platform_runtime.gateway.http import Gone, Request, Response, Route, now
-from kafka_platform_runtime.gateway.identity import Caller
 from kafka_platform_runtime.gateway.members import Member
 from kafka_platform_runtime.gateway.outlets import SSE, Events, Frames, Outlet
 from kafka_platform_runtime.gateway.readers import (
@@ -33,6 +33,7 @@ from kafka_platform_runtime.gateway.readers import (
     parse,
     text_of,
 )
+from kafka_platform_runtime.supervision import WATCH
 
 if TYPE_CHECKING:
     from kafka_platform_runtime.gateway.server import Gateway
@@ -117,7 +118,8 @@ class Reads:
             task.cancel()
         for feed in list(self._feeds.values()):
             await feed.close()
-        await self._readers.expire(now() + 1)
+        for reader in self._readers.expired(now() + 1):
+            await reader.close()
         if self._closing:
             await asyncio.wait(self._closing)
 
@@ -130,13 +132,10 @@ class Reads:
     def dismissal(self, caller: Caller) -> GatewayError | None:
         """Why nothing more is handed to this caller, who was let in; None if he may go on.
 
-        A caller who has a stream is only forgotten when Kafka does not accept his credentials any more, or when his
-        connections are made anew.
+        A caller who has a stream is only forgotten when Kafka does not accept the credentials any more.
         """
         if caller in set(self.gateway.callers):
             return None
-        if caller.broken:
-            return errors.overloaded("The connection to Kafka is made anew: come back.")
         return unauthorized("Kafka does not accept these credentials any more.")
 
     # Reads that end
@@ -301,8 +300,11 @@ class Reads:
     def _open(self, stream: "_Stream") -> Iterator[None]:
         """Know of a stream: that its reader has left, or that it has to end."""
         if not self._tasks:
-            self._tasks = [asyncio.create_task(self._end()), asyncio.create_task(self._sweep())]
-        leaving = asyncio.ensure_future(stream.outlet.gone())
+            self._tasks = [
+                WATCH.vital("end of streams", self._end()),
+                WATCH.vital("sweep of streams", self._sweep()),
+            ]
+        leaving = WATCH.errand("reader leaves", stream.outlet.gone())
         leaving.add_done_callback(lambda _: stream.stop())
         self._streams.add(stream)
         if self.gateway.ending.is_set():
@@ -387,7 +389,7 @@ class Reads:
                     if taken.records:
                         self.gateway.metrics.read(len(taken.records))
                         count = max(1, min(STREAMED_AT_MOST, STREAMED_BYTES // _average_size(taken.records)))
-                        sending = asyncio.ensure_future(_in_pieces(taken.records, stream))
+                        sending = WATCH.errand("records to a reader", _in_pieces(taken.records, stream))
                         await asyncio.wait({sending}, timeout=STALL_SECONDS)
                         if not sending.done():
                             break
@@ -446,7 +448,7 @@ class Reads:
                     # Only what a reader who was still there has been handed counts as delivered.
                     member.delivered(records)
         finally:
-            await asyncio.shield(asyncio.ensure_future(_left(member, release)))
+            await asyncio.shield(WATCH.errand("member leaves", _left(member, release)))
 
     async def _feed(self, caller: Caller, topic: str) -> Feed:
         feed = self._feeds.get((caller, topic))
@@ -466,27 +468,23 @@ class Reads:
             stream.stop()
 
     async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            try:
+        with WATCH.heart("The sweep of streams") as beat:
+            while True:
+                await asyncio.sleep(SWEEP_SECONDS)
+                beat()
                 for stream in list(self._streams):
                     dismissal = self.dismissal(stream.caller)
                     if dismissal is not None:
                         stream.fail(dismissal)
-                await self._readers.expire(now() - IDLE_SECONDS)
+                for reader in self._readers.expired(now() - IDLE_SECONDS):
+                    self._close_later(reader.close())
                 for key, feed in list(self._feeds.items()):
                     if not feed.used and feed.left_at < now() - LINGER_SECONDS:
                         del self._feeds[key]
                         self._close_later(feed.close())
-            except Exception as error:
-                LOG.error("Sweep: %s", type(error).__name__)
 
-    def _close_later(self, closing: Awaitable[None]) -> None:
-        async def close() -> None:
-            with contextlib.suppress(asyncio.CancelledError):
-                await closing
-
-        task = asyncio.create_task(close())
+    def _close_later(self, closing: Coroutine[Any, Any, None]) -> None:
+        task = WATCH.errand("closing of a reader", closing, awaited=False)
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 

@@ -11,7 +11,6 @@ import ssl
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +20,7 @@ import uvicorn
 import uvloop
 
 from kafka_platform_runtime.gateway import browsers, unpacking
+from kafka_platform_runtime.gateway.caller import Caller, Topic
 from kafka_platform_runtime.gateway.connections import Connections, Door
 from kafka_platform_runtime.gateway.consumers import Consumers
 from kafka_platform_runtime.gateway.errors import GatewayError, overloaded, too_many
@@ -39,7 +39,8 @@ from kafka_platform_runtime.gateway.http import (
     error_response,
     now,
 )
-from kafka_platform_runtime.gateway.identity import Caller, Callers, Topic
+from kafka_platform_runtime.gateway.identity import Callers
+from kafka_platform_runtime.gateway.login import Brokers
 from kafka_platform_runtime.gateway.metadata import Metadata
 from kafka_platform_runtime.gateway.metrics import Metrics
 from kafka_platform_runtime.gateway.metrics import serve as serve_metrics
@@ -48,11 +49,12 @@ from kafka_platform_runtime.gateway.protocol import BoundedProtocol, BoundedSock
 from kafka_platform_runtime.gateway.reads import Reads
 from kafka_platform_runtime.gateway.render import COMPILED
 from kafka_platform_runtime.gateway.settings import Kafka, Settings, Tls
+from kafka_platform_runtime.supervision import WATCH, whereabouts
 
 LOG = logging.getLogger("gateway")
 
-THREADS = 32
-"""For logins and questions about topics; records are not handled there."""
+DEAD_SECONDS = 5.0
+"""How long an end may take after something has died on which it may wait for ever."""
 PREFLIGHT = [
     (b"access-control-allow-methods", b"GET, POST, DELETE"),
     (b"access-control-allow-headers", b"authorization, content-type, accept, last-event-id"),
@@ -90,9 +92,9 @@ class Gateway:
         self.pod = pod
         self.metrics = Metrics()
         self.budget = Budget(settings.limits.bytes)
-        self.executor = ThreadPoolExecutor(THREADS, thread_name_prefix="kafka")
-        self.callers = Callers(kafka, settings, self.executor)
-        self.probe = KafkaProbe(kafka)
+        brokers = Brokers(kafka)
+        self.callers = Callers(kafka, brokers, settings)
+        self.probe = KafkaProbe(brokers)
         self.in_flight = 0
         self.ending = asyncio.Event()
         """Set when the program is told to end: streams say goodbye, so that their readers come back elsewhere."""
@@ -113,7 +115,9 @@ class Gateway:
         self.metrics.gauge("gateway_requests_in_flight", "Requests in flight.", lambda: self.in_flight)
         self.metrics.gauge("gateway_streams", "Open streams.", lambda: self.callers.streams)
         self.metrics.gauge("gateway_consumers", "Kafka consumers.", lambda: self.callers.consumers)
-        self.metrics.gauge("gateway_callers", "Callers with open connections to Kafka.", lambda: len(self.callers))
+        self.metrics.gauge("gateway_callers", "Callers who are logged in to Kafka.", lambda: len(self.callers))
+        self.metrics.gauge("gateway_logins_waiting", "Logins that wait for their turn.", lambda: self.callers.waiting)
+        self.metrics.gauge("gateway_kafka_clients", "Kafka clients, consumers included.", lambda: self.callers.clients)
         self.metrics.gauge("gateway_connections", "Open connections of HTTP.", lambda: len(self.open))
         self.metrics.gauge(
             "gateway_connections_ended",
@@ -134,7 +138,7 @@ class Gateway:
             raise GatewayError(
                 HTTPStatus.NOT_FOUND, 40401, "No topic has this name: letters, digits, '.', '_' and '-', at most 249."
             )
-        return await caller.topic(name, self.executor, self.settings.limits.timeout_seconds)
+        return await caller.topic(name)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -153,7 +157,7 @@ class Gateway:
             name, long = route.name, route.long
             if not route.public:
                 browsers.judge(request, self.settings.cors)
-                caller = request.caller = await self.callers.identify(request.authorization)
+                caller = request.caller = await self.callers.identify(request.authorization, request.address)
                 self.open.identified(scope["connection"], caller.username)
                 if not long:
                     self._admit(caller)
@@ -180,9 +184,9 @@ class Gateway:
                 await send({"type": "http.response.body", "body": response.body})
         finally:
             if request.held:
-                self.budget.give(request.held, request.caller)
+                self.budget.give(request.held, request.caller.usage)
             if admitted is not None:
-                admitted.requests -= 1
+                admitted.usage.requests -= 1
                 self.in_flight -= 1
         self.metrics.answered(name, status or 200, None if long else time.perf_counter() - begun)
 
@@ -215,17 +219,17 @@ class Gateway:
         if (
             caller is None
             or self.settings.cors
-            or caller.requests >= limits.requests_per_caller
+            or caller.usage.requests >= limits.requests_per_caller
             or self.in_flight >= limits.requests
             or size > limits.body_bytes
-            or not self.budget.has(size, caller)
+            or not self.budget.has(size, caller.usage)
         ):
             return False
 
         def ended(make: Callable[[], Response]) -> None:
-            caller.requests -= 1
+            caller.usage.requests -= 1
             self.in_flight -= 1
-            self.budget.give(size, caller)
+            self.budget.give(size, caller.usage)
             try:
                 response = make()
             except Exception as error:
@@ -235,14 +239,14 @@ class Gateway:
 
         if not self._writes.begin(caller, topic, content_type, body, ended):
             return False
-        caller.requests += 1
+        caller.usage.requests += 1
         self.in_flight += 1
-        self.budget.take(size, caller)
+        self.budget.take(size, caller.usage)
         return True
 
     def _faulty(self, method: str, name: str, error: Exception) -> Response:
         """What is answered when this program is at fault."""
-        LOG.error("%s %s: %s", method, name, _whereabouts(error))
+        LOG.error("%s %s: %s", method, name, whereabouts(error))
         return error_response(GatewayError(500, 50001, "The gateway has a fault: it was written to its log."))
 
     def _admit(self, caller: Caller) -> None:
@@ -252,11 +256,13 @@ class Gateway:
             GatewayError: there are as many as there may be.
         """
         limits = self.settings.limits
-        if caller.requests >= limits.requests_per_caller:
-            raise too_many(f"User {caller.username} has {caller.requests} requests in flight, as many as allowed.")
+        if caller.usage.requests >= limits.requests_per_caller:
+            raise too_many(
+                f"User {caller.username} has {caller.usage.requests} requests in flight, as many as allowed."
+            )
         if self.in_flight >= limits.requests:
             raise overloaded("The gateway has as many requests in flight as it may: try again in a moment.")
-        caller.requests += 1
+        caller.usage.requests += 1
         self.in_flight += 1
 
     def _allowing(self, request: Request, send: Send) -> Send:
@@ -279,34 +285,41 @@ class Gateway:
         return Response(status=HTTPStatus.NO_CONTENT)
 
     async def _healthz(self, request: Request) -> Response:
-        return Response(body=b"ok\n", content_type="text/plain")
+        return _told(WATCH.reason())
 
     async def _readyz(self, request: Request) -> Response:
-        reason = self.why_not_ready()
-        if reason is None:
-            return Response(body=b"ok\n", content_type="text/plain")
-        return Response(status=503, body=f"{reason}\n".encode(), content_type="text/plain")
+        return _told(self.why_not_ready())
 
     def why_not_ready(self) -> str | None:
         """Why no load balancer should send anything here; None if it may."""
-        return self.not_ready or self.probe.reason
+        return self.not_ready or WATCH.reason() or self.probe.reason
 
     async def maintain(self) -> None:
         """What is due once a second, until cancelled."""
-        while True:
-            await asyncio.sleep(1)
-            self.callers.maintain()
-            self.open.sweep(now())
-            if self.certificates is not None:
-                self.certificates.refresh()
+        with WATCH.heart("The gateway's maintenance") as beat:
+            while True:
+                await asyncio.sleep(1)
+                beat()
+                WATCH.look()
+                self.callers.maintain()
+                self.open.sweep(now())
+                if self.certificates is not None:
+                    self.certificates.refresh()
 
     async def close(self) -> None:
-        """End what is under way."""
-        for part in self.parts:
-            await part.close()
-        await asyncio.get_running_loop().run_in_executor(
-            self.executor, self.callers.close, self.settings.limits.timeout_seconds
-        )
+        """End what is under way; what cannot be ended any more is left."""
+        seconds = self.settings.limits.timeout_seconds
+        for end in [*(part.close() for part in self.parts), asyncio.to_thread(self.callers.close, seconds)]:
+            try:
+                async with asyncio.timeout(seconds if WATCH.death is None else DEAD_SECONDS):
+                    await end
+            except Exception as error:
+                LOG.error("Something cannot be ended: %s", whereabouts(error))
+
+
+def _told(reason: str | None) -> Response:
+    status = HTTPStatus.OK if reason is None else HTTPStatus.SERVICE_UNAVAILABLE
+    return Response(status=status, body=f"{reason or 'ok'}\n".encode(), content_type="text/plain")
 
 
 def _parts(gateway: Gateway) -> list[Part]:
@@ -318,15 +331,6 @@ _TOPIC_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVW
 
 def _is_topic_name(name: str) -> bool:
     return 0 < len(name) <= 249 and name not in {".", ".."} and _TOPIC_CHARACTERS.issuperset(name)
-
-
-def _whereabouts(error: BaseException) -> str:
-    """Kind and place of a fault, without its message, which could have data of the caller."""
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    where = "" if place is None else f" at {Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno}"
-    return f"{type(error).__name__}{where}"
 
 
 async def _refuse_websocket(send: Send, response: Response) -> None:
@@ -419,18 +423,22 @@ async def serve(gateway: Gateway) -> None:
 
     async def drain() -> None:
         gateway.not_ready = "The gateway is ending."
-        await asyncio.sleep(limits.drain_seconds)
-        gateway.ending.set()
-        server.should_exit = True
+        try:
+            await asyncio.sleep(limits.drain_seconds)
+        finally:
+            gateway.ending.set()
+            server.should_exit = True
 
     loop = asyncio.get_running_loop()
-    tasks = [loop.create_task(gateway.maintain()), loop.create_task(gateway.probe.run())]
 
     def end() -> None:
-        if len(tasks) == 2:
+        if gateway.not_ready is None:
             LOG.info("Ending: new requests are taken for %g s more.", limits.drain_seconds)
-            tasks.append(loop.create_task(drain()))
+            WATCH.ending()
+            tasks.append(WATCH.errand("drain", drain()))
 
+    WATCH.begin(lambda: loop.call_soon_threadsafe(end))
+    tasks = [WATCH.vital("maintenance", gateway.maintain()), WATCH.vital("look at Kafka", gateway.probe.run())]
     for order in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(order, end)
     end_metrics = serve_metrics(settings.metrics_port, gateway.metrics, gateway.why_not_ready)
@@ -446,6 +454,7 @@ async def serve(gateway: Gateway) -> None:
     try:
         await server.serve()
     finally:
+        WATCH.ending()
         for task in tasks:
             task.cancel()
         await gateway.close()

@@ -13,8 +13,8 @@ With `--once` it sends PROBE_COUNT probes (default 20) to each partition along e
 (default 120), prints one line and leaves it at TERMINATION_LOG (default /dev/termination-log). With `--table`, for people, it
 prints a table too and leaves nothing.
 
-Exit code 0: told to end, or all probes came. 1: the deadline passed or a probe was lost, duplicated or out of order; another
-try may help. 3: a variable is missing or wrong.
+Exit code 0: told to end, or all probes came. 1: the deadline passed, a probe was lost, duplicated or out of order, or a part of
+the program has ended; another try may help. 3: a variable is missing or wrong.
 """
 
 import argparse
@@ -32,15 +32,20 @@ from kafka_platform_runtime.probe.gate import Verdict, gate
 from kafka_platform_runtime.probe.program import Log, canary
 from kafka_platform_runtime.probe.settings import Settings
 from kafka_platform_runtime.report import leave
+from kafka_platform_runtime.supervision import WATCH
 
 DONE = 0
 FAILED = 1
 REFUSED = 3
+QUESTION_THREADS = 4
+"""For questions to Kafka that block: one at a time, and one more while the program ends."""
 
 
 async def _run(settings: Settings, connection: Connection, *, once: bool) -> Verdict | str:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(WATCH.pool("questions", QUESTION_THREADS))
+    WATCH.begin(lambda: loop.call_soon_threadsafe(stop.set))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     log = Log()
@@ -72,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         leave(f"unexpected {type(error).__name__}: {error}; see the log of the pod", log)
         return FAILED
     if isinstance(result, str):
-        return DONE
+        return DONE if WATCH.death is None else FAILED
     if chosen.table:
         print("\n\n".join([result.table, result.line] if result.table else [result.line]))
     else:

@@ -10,6 +10,7 @@ from kafka_platform_runtime.connection import Connection
 from kafka_platform_runtime.probe.program import Log, Prober, end
 from kafka_platform_runtime.probe.settings import Settings
 from kafka_platform_runtime.probe.tally import Kind, Path, Tally, Way
+from kafka_platform_runtime.supervision import WATCH
 
 INTERVAL_SECONDS = 0.2
 """Of the probes to a partition; long enough for a write through the gateway to be answered before the next one is due."""
@@ -38,11 +39,12 @@ async def gate(settings: Settings, connection: Connection, stop: asyncio.Event, 
     """
     prober = Prober(settings, connection, log)
     run = _Run(prober)
-    working = asyncio.create_task(run.work())
-    stopping = asyncio.create_task(stop.wait())
+    working = WATCH.errand("probes", run.work())
+    stopping = WATCH.errand("order to end", stop.wait())
     try:
         await asyncio.wait({working, stopping}, timeout=settings.deadline, return_when=asyncio.FIRST_COMPLETED)
         ended = "" if working.done() else "was told to end" if stop.is_set() else f"{settings.deadline:g} s are over"
+        WATCH.ending()
         await end([working])
         stopping.cancel()
         return run.verdict(ended)

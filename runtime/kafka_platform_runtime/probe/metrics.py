@@ -9,6 +9,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from kafka_platform_runtime.probe.tally import Kind, Path, Tally, Way
+from kafka_platform_runtime.supervision import WATCH
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds; a record takes 2 to 10 ms from its writer to its reader."""
@@ -111,7 +112,8 @@ async def serve(port: int, metrics: Metrics, not_ready: Callable[[], str | None]
         return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def healthy(_: web.Request) -> web.Response:
-        return web.Response(text="ok\n")
+        reason = WATCH.reason()
+        return web.Response(text=f"{reason or 'ok'}\n", status=503 if reason else 200)
 
     async def ready(_: web.Request) -> web.Response:
         reason = not_ready()

@@ -1,5 +1,6 @@
 """Writes and reads probes by Kafka's own protocol."""
 
+import contextlib
 import json
 import threading
 import time
@@ -10,6 +11,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from kafka_platform_runtime.connection import Complaints, Connection
 from kafka_platform_runtime.failures import Transient, is_rejected, sentence
 from kafka_platform_runtime.probe.tally import Mark, Tally, Way
+from kafka_platform_runtime.supervision import WATCH
 
 ASK_SECONDS = 5.0
 """How long one question to the brokers may take."""
@@ -79,7 +81,8 @@ class Native:
         try:
             found = self._producer.list_topics(self._topic, timeout=ASK_SECONDS).topics[self._topic]
         except KafkaException as failure:
-            self._producer.poll(0)
+            with contextlib.suppress(KafkaException):  # what cannot be recovered from is told to `_serve`, or was
+                self._producer.poll(0)
             reason = self._complaints.rejection() or self._complaints.reason() or sentence(failure.args[0])
             raise Transient(f"Kafka does not answer: {reason}") from None
         if found.error is not None or not found.partitions:
@@ -106,9 +109,7 @@ class Native:
         """Read from these offsets on."""
         self._consumer.assign([TopicPartition(self._topic, *place) for place in ends.items()])
         for name, work in (("native-acknowledgements", self._serve), ("native-reader", lambda: self._read(tally))):
-            thread = threading.Thread(target=work, name=name, daemon=True)
-            thread.start()
-            self._threads.append(thread)
+            self._threads.append(WATCH.thread(name, work))
 
     def write(self, tally: Tally, partition: int) -> None:
         """Send the next probe to a partition; its fate is told to the tally."""
@@ -131,37 +132,49 @@ class Native:
 
     def close(self) -> None:
         """Give what was sent a moment to be acknowledged, and end the connections."""
-        self._producer.flush(FLUSH_SECONDS)
+        with contextlib.suppress(KafkaException):
+            self._producer.flush(FLUSH_SECONDS)
+        WATCH.ending()
         self._ended.set()
         for thread in self._threads:
             thread.join(FLUSH_SECONDS)
         self._consumer.close()
 
     def _serve(self) -> None:
-        while not self._ended.is_set():
-            self._producer.poll(POLL_SECONDS)
+        with WATCH.heart("The probe's acknowledgements") as beat:
+            while not self._ended.is_set():
+                beat()
+                try:
+                    self._producer.poll(POLL_SECONDS)
+                except KafkaException as failure:  # so the client tells what it cannot recover from
+                    self.failure = _reason(failure.args[0])
 
     def _read(self, tally: Tally) -> None:
-        while not self._ended.is_set():
-            message = self._consumer.poll(POLL_SECONDS)
-            now = time.monotonic()
-            if message is None:
-                continue
-            error, partition, offset = message.error(), message.partition() or 0, message.offset() or 0
-            if error is None:
-                tally.read(Way.NATIVE, partition, offset, _mark(message.value()), now)
-                continue
-            # The client looks for the coordinator of its group even if nothing is done in the group: that this is
-            # denied means nothing.
-            if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
-                continue
-            self.errors += 1
-            self._say(f"native: the reader was told: {_reason(error)}")
-            if error.code() == KafkaError._AUTO_OFFSET_RESET:
-                # The topic began anew, or records are gone: go on with what is left.
-                tally.rewind(Way.NATIVE, partition)
-                self._consumer.incremental_unassign([TopicPartition(self._topic, partition)])
-                self._consumer.incremental_assign([TopicPartition(self._topic, partition, OFFSET_BEGINNING)])
+        with WATCH.heart("The probe's reader") as beat:
+            while not self._ended.is_set():
+                beat()
+                self._read_one(tally)
+
+    def _read_one(self, tally: Tally) -> None:
+        message = self._consumer.poll(POLL_SECONDS)
+        now = time.monotonic()
+        if message is None:
+            return
+        error, partition, offset = message.error(), message.partition() or 0, message.offset() or 0
+        if error is None:
+            tally.read(Way.NATIVE, partition, offset, _mark(message.value()), now)
+            return
+        # The client looks for the coordinator of its group even if nothing is done in the group: that this is
+        # denied means nothing.
+        if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            return
+        self.errors += 1
+        self._say(f"native: the reader was told: {_reason(error)}")
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:
+            # The topic began anew, or records are gone: go on with what is left.
+            tally.rewind(Way.NATIVE, partition)
+            self._consumer.incremental_unassign([TopicPartition(self._topic, partition)])
+            self._consumer.incremental_assign([TopicPartition(self._topic, partition, OFFSET_BEGINNING)])
 
 
 def _mark(value: bytes | None) -> Mark | None:

@@ -16,6 +16,7 @@ from kafka_platform_runtime.probe.native import Native
 from kafka_platform_runtime.probe.settings import Settings
 from kafka_platform_runtime.probe.tally import Path, Tally, Way
 from kafka_platform_runtime.probe.web import Web
+from kafka_platform_runtime.supervision import WATCH
 
 REMEMBERED_SECONDS = 600.0
 """How long a probe is remembered. The topic keeps records for longer (an hour, as the platform declares it), so that what
@@ -104,9 +105,9 @@ class Prober:
     async def reading(self, tally: Tally) -> AsyncIterator[Sequence[asyncio.Task[None]]]:
         """Readers of every way, and the judge; none of the tasks ends by itself unless it fails."""
         self.native.start(tally, self._ends)
-        tasks = [asyncio.create_task(self._judge(tally))]
+        tasks = [WATCH.vital("judge of the probes", self._judge(tally))]
         if self.web is not None:
-            tasks.append(asyncio.create_task(self.web.read(tally, self._ends)))
+            tasks.append(WATCH.vital("reader by HTTP", self.web.read(tally, self._ends)))
         try:
             yield tasks
         finally:
@@ -154,9 +155,12 @@ class Prober:
             due = max(due + interval, time.monotonic() - MOST_BEHIND_SECONDS)
 
     async def _judge(self, tally: Tally) -> None:
-        while True:
-            await asyncio.sleep(JUDGE_SECONDS)
-            tally.judge(time.monotonic())
+        with WATCH.heart("The judge of the probes") as beat:
+            while True:
+                await asyncio.sleep(JUDGE_SECONDS)
+                beat()
+                WATCH.look()
+                tally.judge(time.monotonic())
 
 
 async def end(tasks: Sequence[asyncio.Task[Any]]) -> None:
@@ -188,10 +192,11 @@ async def canary(
 
     server = await metrics.serve(settings.port, counted, not_ready)
     try:
-        beginning = asyncio.create_task(
-            prober.begin(lambda path, seconds, *_: counted.observe(path, seconds), REMEMBERED_SECONDS)
+        beginning = WATCH.errand(
+            "begin of the probes",
+            prober.begin(lambda path, seconds, *_: counted.observe(path, seconds), REMEMBERED_SECONDS),
         )
-        stopping = asyncio.create_task(stop.wait())
+        stopping = WATCH.errand("order to end", stop.wait())
         await asyncio.wait({beginning, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not beginning.done():
             beginning.cancel()
@@ -201,12 +206,14 @@ async def canary(
         paths = ", ".join(f"{write}->{read}" for write, read in tally.paths)
         log(f"begun: {paths}; topic {settings.topic}, {prober.partitions} partitions, every {settings.interval:g} s")
         async with prober.reading(tally) as reading:
-            sending = asyncio.create_task(prober.send(tally, settings.interval))
-            watching = asyncio.create_task(_changed(prober, password_file, connection.password))
+            sending = WATCH.vital("writer of the probes", prober.send(tally, settings.interval))
+            watching = WATCH.errand("look for changes", _changed(prober, password_file, connection.password))
             done, _ = await asyncio.wait({sending, watching, stopping, *reading}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(0)  # what has died is noted by now
             reason = await watching if watching in done else "told to end"
+            WATCH.ending()
             await end([sending, watching])
-        return reason
+        return WATCH.death or reason
     finally:
         await server.cleanup()
         await prober.close()

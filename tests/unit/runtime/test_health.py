@@ -1,4 +1,5 @@
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -108,6 +109,64 @@ def test_it_serves_both_paths(monkeypatch: pytest.MonkeyPatch) -> None:
             urllib.request.urlopen(f"{address}/")
     finally:
         server.shutdown()
+        server.server_close()
+
+
+def test_a_check_that_hangs_fails_the_liveness_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "HUNG_SECONDS", 0.1)
+    asked, over = threading.Event(), threading.Event()
+
+    def hang(*_: object) -> Answer:
+        asked.set()
+        over.wait(60)
+        return READY
+
+    monkeypatch.setattr(health, "ask", hang)
+    server = serve({"NODE_ID": "0", "HEALTH_PORT": "0", "KAFKA_BOOTSTRAP_SERVERS": "localhost:9091"})
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        threading.Thread(target=server.check.answer, daemon=True).start()
+        assert asked.wait(60)
+        time.sleep(0.2)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{address}/livez")
+        assert refused.value.code == 503
+        assert refused.value.read().startswith(b"a check hangs: no answer for")
+        over.set()
+        with urllib.request.urlopen(f"{address}/readyz") as response:
+            assert response.status == 200
+        with urllib.request.urlopen(f"{address}/livez") as response:
+            assert response.status == 200
+    finally:
+        over.set()
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_check_that_fails_unexpectedly_is_not_ready_and_the_next_one_is_a_new_try(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[Exception] = [RuntimeError("the password of admin")]
+
+    def ask(*_: object) -> Answer:
+        if given:
+            raise given.pop()
+        return READY
+
+    monkeypatch.setattr(health, "ask", ask)
+    server = serve(
+        {"NODE_ID": "0", "HEALTH_PORT": "0", "KAFKA_BOOTSTRAP_SERVERS": "localhost:9091", "CHECK_SECONDS": "0"}
+    )
+    try:
+        answer = server.check.answer()
+        assert not answer.ready
+        assert answer.reason.startswith("broker 0 cannot be checked: RuntimeError at test_health.py")
+        until = time.monotonic() + 60
+        while server.check.answer() != READY:  # an answer is good for longer where it was costly
+            assert time.monotonic() < until
+            time.sleep(0.05)
+    finally:
         server.server_close()
 
 

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,7 @@ class Program:
         settings: what stands in the file beside the ports.
         pod: its name.
         environment: further variables.
+        module: what is run, with its arguments.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Program:
         *,
         pod: str = "gateway-0",
         environment: Mapping[str, str] | None = None,
+        module: Sequence[str] = ("kafka_platform_runtime.gateway",),
     ) -> None:
         chosen = {**(settings or {})}
         missing = [name for name in ("port", "metricsPort") if name not in chosen]
@@ -105,9 +107,7 @@ class Program:
             **(environment or {}),
         }
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "kafka_platform_runtime.gateway"], env=variables, stdout=log, stderr=log
-            )
+            self.process = subprocess.Popen([sys.executable, "-m", *module], env=variables, stdout=log, stderr=log)
 
     def wait(self) -> "Program":
         """Return when it listens.

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -56,7 +56,14 @@ class Probe:
     """The program as a process of its own."""
 
     def __init__(
-        self, kafka: Kafka, folder: Path, gateway: str | None, *arguments: str, secret: str | None = None, **more: str
+        self,
+        kafka: Kafka,
+        folder: Path,
+        gateway: str | None,
+        *arguments: str,
+        secret: str | None = None,
+        module: Sequence[str] = ("kafka_platform_runtime.probe",),
+        **more: str,
     ) -> None:
         [self.port] = free_ports(1)
         self.password = folder / "password"
@@ -78,7 +85,7 @@ class Probe:
         }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "kafka_platform_runtime.probe", *arguments],
+                [sys.executable, "-m", *module, *arguments],
                 env=environment,
                 stdout=log,
                 stderr=log,

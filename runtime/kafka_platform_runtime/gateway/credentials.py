@@ -1,0 +1,125 @@
+"""Who sent a request: a user and a password, or a token, whatever the header's bytes look like."""
+
+import base64
+import binascii
+import json
+import math
+import time
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from kafka_platform_runtime.gateway.errors import unauthorized
+from kafka_platform_runtime.gateway.settings import Kafka, Settings
+
+TOKEN_SECONDS = 3600.0
+"""Lifetime that a bearer token without `exp` is given."""
+NOBODY = "bearer"
+"""Name of who sends a token that does not say whose it is."""
+
+
+class Kind(Enum):
+    """How somebody says who he is."""
+
+    NONE = auto()
+    """Not at all: Kafka asks nobody for a login."""
+    PASSWORD = auto()
+    TOKEN = auto()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """Who somebody says he is. The secret is not part of its text form."""
+
+    kind: Kind
+    username: str
+    """For messages and bounds; the principal is decided by Kafka."""
+    secret: str = field(repr=False)
+    expiry: float = field(default=0.0, compare=False)
+    """Of a token, in seconds since 1970."""
+
+    @property
+    def key(self) -> bytes:
+        """Equal for those who are the same, of a fixed size, and without the secret."""
+        text = f"{self.kind.name}\0{self.username}\0{self.secret}"
+        return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=32).digest()
+
+    @property
+    def owner(self) -> str:
+        """Whose bounds count: the user; a token that does not say whose it is stands for itself."""
+        return self.key.hex() if self.kind is Kind.TOKEN and self.username == NOBODY else self.username
+
+    def login(self, kafka: Kafka) -> dict[str, Any]:
+        """The settings of a confluent-kafka client with this login; never to be printed."""
+        client = kafka.client()
+        match self.kind:
+            case Kind.NONE:
+                return client
+            case Kind.PASSWORD:
+                return {
+                    **client,
+                    "sasl.mechanism": kafka.mechanism.value,
+                    "sasl.username": self.username,
+                    "sasl.password": self.secret,
+                }
+            case Kind.TOKEN:
+                return {
+                    **client,
+                    "sasl.mechanism": "OAUTHBEARER",
+                    "oauth_cb": lambda _: (self.secret, self.expiry),
+                }
+
+
+def read(authorization: bytes | None, settings: Settings) -> Identity:
+    """Who sent this Authorization header; Kafka was not asked yet.
+
+    Raises:
+        GatewayError: 401, nobody can be read from it.
+    """
+    if authorization is None:
+        anonymous = settings.anonymous
+        if anonymous is None:
+            raise unauthorized("Credentials are needed: a Kafka user and password by HTTP Basic.")
+        password = Path(anonymous.password_file).read_text(encoding="utf-8").rstrip("\r\n")
+        return Identity(kind=Kind.PASSWORD, username=anonymous.username, secret=password)
+    kind, _, credentials = authorization.partition(b" ")
+    if kind.lower() == b"basic":
+        return _basic(credentials.strip())
+    if kind.lower() == b"bearer" and settings.bearer:
+        return _bearer(credentials.strip().decode("latin-1"))
+    use = "Basic or Bearer" if settings.bearer else "Basic"
+    raise unauthorized(f"Unknown kind of credentials: use {use}.")
+
+
+def _basic(credentials: bytes) -> Identity:
+    try:
+        text = base64.b64decode(credentials, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise unauthorized("The Basic credentials are not base64 of user:password in UTF-8.") from None
+    username, colon, password = text.partition(":")
+    if not colon or not username or not password or "\0" in text:
+        raise unauthorized("The Basic credentials need a user and a password.")
+    return Identity(kind=Kind.PASSWORD, username=username, secret=password)
+
+
+def _bearer(token: str) -> Identity:
+    if not token or not token.isascii() or not token.isprintable():
+        raise unauthorized("The bearer token is empty or not plain text.")
+    claims = _claims(token)
+    said = claims.get("exp")
+    expiry = time.time() + TOKEN_SECONDS
+    if isinstance(said, int | float) and math.isfinite(said):
+        expiry = float(said)
+    return Identity(kind=Kind.TOKEN, username=str(claims.get("sub") or NOBODY), secret=token, expiry=expiry)
+
+
+def _claims(token: str) -> dict[str, Any]:
+    """What a JSON Web Token says of itself; Kafka checks it, not the gateway."""
+    try:
+        body = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    except (IndexError, ValueError):
+        return {}
+    return claims if isinstance(claims, dict) else {}
