@@ -81,6 +81,11 @@ class Caller:
         return f"Caller({self.username!r})"
 
     @property
+    def has_token(self) -> bool:
+        """Whether the credentials are a bearer token."""
+        return "oauth_cb" in self._login
+
+    @property
     def busy(self) -> bool:
         """Whether something of this caller is under way."""
         return bool(self.requests or self.streams or self.consumers or self.awaited)
@@ -302,7 +307,7 @@ class Callers:
             token = credentials.strip().decode("latin-1")
             if not token or not token.isascii() or not token.isprintable():
                 raise unauthorized("The bearer token is empty or not plain text.")
-            claims = _claims(token)
+            claims = token_claims(token)
             said = claims.get("exp")
             expiry = time.time() + TOKEN_SECONDS
             if isinstance(said, int | float) and math.isfinite(said):
@@ -412,7 +417,7 @@ def _connected(caller: Caller, settings: Mapping[str, Any]) -> Producer:
     raise overloaded("Kafka does not answer.", 5)
 
 
-def _claims(token: str) -> dict[str, Any]:
+def token_claims(token: str) -> dict[str, Any]:
     """What a JSON Web Token says of itself; Kafka checks it, not the gateway."""
     try:
         body = token.split(".")[1]
