@@ -17,6 +17,7 @@ from msgspec import Meta
 from kafka_platform_runtime.gateway import errors
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, unprocessable
 from kafka_platform_runtime.gateway.formats import Format
+from kafka_platform_runtime.gateway.groups import LONGEST_GROUP, is_group
 from kafka_platform_runtime.gateway.http import Request, Response, Route, now
 from kafka_platform_runtime.gateway.identity import token_claims
 from kafka_platform_runtime.gateway.instances import OFFSET_BEGINNING, OFFSET_END, Instance, Options, conflict
@@ -45,7 +46,6 @@ CLOSE_SECONDS = 10.0
 TOPICS_OF_A_SUBSCRIPTION = 1000
 PARTITIONS_OF_A_REQUEST = 10_000
 MOST_MIN_BYTES = 10_000_000
-LONGEST_GROUP = 249
 
 _NAME = re.compile(r"[A-Za-z0-9._~:+-]{1,200}")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
@@ -208,7 +208,7 @@ class Consumers:
         name, at, pod = full_name.rpartition("@")
         if not at:
             name, pod = full_name, ""
-        if not _is_group(group) or not _is_name(name):
+        if not is_group(group) or not _is_name(name):
             raise no_instance(group, name)
         key = InstanceKey(owner(request), group, name)
         is_forwarded = request.header(HOP) is not None
@@ -277,7 +277,7 @@ class Consumers:
         request.known()
         body = await request.body(self._limits.body_bytes, self._gateway.budget, self._limits.timeout_seconds)
         wanted = _decoded(request, body, _CREATION) if body.strip() else Creation()
-        if not _is_group(group):
+        if not is_group(group):
             raise unprocessable(f"The group needs a name of 1 to {LONGEST_GROUP} printable characters.")
         options = _options(wanted, self._limits.timeout_seconds)
         chosen = wanted.id if wanted.id is not None else wanted.name
@@ -536,10 +536,6 @@ def _exists(key: InstanceKey) -> GatewayError:
         40902,
         f"Consumer instance {key.name} exists already in group {key.group}: choose another name or delete it.",
     )
-
-
-def _is_group(group: str) -> bool:
-    return 0 < len(group) <= LONGEST_GROUP and group.isprintable()
 
 
 def _is_name(name: str) -> bool:
