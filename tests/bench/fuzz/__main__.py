@@ -52,11 +52,13 @@ SETTINGS = {
     "limits": {
         "bodyBytes": 256 * 1024,
         "records": 1000,
-        "timeoutSeconds": 10,
+        "timeoutSeconds": 20,
         "consumerIdleSeconds": 8,
         "heartbeatSeconds": 2,
     },
 }
+MOST_BUSY = 0.01
+"""Of the honest requests that Kafka may not answer in time (503, 504): it has little of the machine."""
 GAUGES = ("gateway_requests_in_flight", "gateway_streams", "gateway_consumers", "gateway_bytes")
 
 
@@ -88,6 +90,7 @@ class Run:
     statuses: Counter[int] = field(default_factory=Counter)
     connections: int = 0
     honest: int = 0
+    busy: int = 0
     faults: list[str] = field(default_factory=list)
     peak: float = 0.0
     slowest_health: float = 0.0
@@ -112,6 +115,7 @@ class Run:
             self.cases[kind] += 1
             self.connections += len(session.wires)
             self.honest += session.honest
+            self.busy += session.busy
             for wire in session.wires:
                 self.statuses.update(wire.statuses)
         if fault is not None and self.program.process.poll() is None:
@@ -208,7 +212,7 @@ class Run:
             first, *more = entry.strip().splitlines() or [""]
             _, is_error, what = first.partition(" ERROR ")
             if is_error:
-                errors[f"{what} {more[-1] if more else ''}"[:300]] += 1
+                errors[re.sub("0x[0-9a-f]+", "0x...", f"{what} {more[-1] if more else ''}")[:300]] += 1
         if errors:
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / "gateway.log").write_text(text)
@@ -288,6 +292,8 @@ def main() -> None:
             run.read_log()
         finally:
             program.stop()
+    if run.busy > MOST_BUSY * (run.honest + run.busy):
+        run.fault(f"{run.busy} of {run.honest + run.busy} honest requests were answered by 503 or 504")
     base, last = rests[min(WARM_SLICES, len(rests)) - 1], rests[-1]
     if last.megabytes > base.megabytes + MOST_GROWTH_MEGABYTES:
         run.fault(f"memory has grown from {base.megabytes:.0f} to {last.megabytes:.0f} MB")
@@ -298,6 +304,7 @@ def main() -> None:
         connections=run.connections,
         answers=sum(run.statuses.values()),
         honest=run.honest,
+        busy=run.busy,
         faults=len(run.faults),
         by_kind=dict(sorted(run.cases.items())),
         by_status={str(status): count for status, count in sorted(run.statuses.items())},

