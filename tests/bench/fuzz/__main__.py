@@ -1,4 +1,4 @@
-"""A long fuzz of the HTTP gateway: a real Kafka, a real gateway, and callers who send what no client would.
+"""A long fuzz of the HTTP gateway: a real Kafka, two pods of a real gateway, and callers who send what no client would.
 
 Bounded in time, sent to loopback alone, and reproducible: everything a case sends follows from the seed and its number.
 What must hold: each honest request gets its own answer, in order; nobody gets another user's records; no status is other
@@ -15,7 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from socket import create_connection
@@ -26,7 +26,7 @@ from tests.bench.fuzz.cases import KINDS, Session, play
 from tests.bench.fuzz.wire import Fault
 from tests.bench.fuzz.world import OWNERS, PARTITIONS, READER, RECORDS, SMUGGLED, marker, topic
 from tests.bench.measure import ending_properly, report
-from tests.kafka_process import find_jars
+from tests.kafka_process import find_jars, free_ports
 from tests.unit.runtime.gateway.conftest import Kafka, Program
 
 SECONDS = 1200.0
@@ -40,8 +40,8 @@ MOST_GROWTH_MEGABYTES = 48.0
 """Of the resident memory at rest after the first slices: less than what malloc keeps in pieces, and a leak of 12 MB a slice
 is found in 20 minutes."""
 WARM_SLICES = 2
-MORE_FILES = 12
-MORE_THREADS = 12
+MORE_FILES = 24
+MORE_THREADS = 24
 """Beyond those after the first slices: connections of the users' clients to Kafka come and go."""
 LATE_SECONDS = 20.0
 """By then a head that does not arrive is refused: after 10 s, looked for once a second."""
@@ -76,13 +76,13 @@ class Run:
     """One run of the fuzz.
 
     Args:
-        program: the gateway.
+        pods: of the gateway.
         seed: of all cases.
         kinds: of cases.
         folder: where what failed is written.
     """
 
-    program: Program
+    pods: Sequence[Program]
     seed: int
     kinds: Sequence[str]
     folder: Path
@@ -100,7 +100,12 @@ class Run:
     @property
     def ended(self) -> bool:
         """Whether there is no point in going on."""
-        return self.program.process.poll() is not None or len(self.faults) >= MOST_FAULTS
+        return bool(self.dead) or len(self.faults) >= MOST_FAULTS
+
+    @property
+    def dead(self) -> list[Program]:
+        """Pods that have ended."""
+        return [pod for pod in self.pods if pod.process.poll() is not None]
 
     def fault(self, text: str) -> None:
         """Note what must not be."""
@@ -110,7 +115,7 @@ class Run:
 
     def one(self, number: int) -> None:
         """One case."""
-        kind, session, fault = play(self.program.port, self.seed, number, self.kinds)
+        kind, session, fault = play([pod.port for pod in self.pods], self.seed, number, self.kinds)
         with self._lock:
             self.cases[kind] += 1
             self.connections += len(session.wires)
@@ -118,7 +123,7 @@ class Run:
             self.busy += session.busy
             for wire in session.wires:
                 self.statuses.update(wire.statuses)
-        if fault is not None and self.program.process.poll() is None:
+        if fault is not None and not self.dead:
             self._save(number, kind, session, fault)
 
     def _save(self, number: int, kind: str, session: Session, fault: Fault) -> None:
@@ -150,77 +155,82 @@ class Run:
             time.sleep(0.5)
         for thread in threads:
             thread.join()
-        if self.program.process.poll() is not None:
-            self.fault(f"the gateway has ended ({self.program.process.returncode}):\n{self._log_end()}")
+        for pod in self.dead:
+            log = pod.log.read_text(errors="replace")[-2000:]
+            self.fault(f"{pod.log.stem} has ended ({pod.process.returncode}):\n{log}")
 
     def _look(self) -> None:
-        """See that the gateway is healthy, on both ports."""
-        begun = time.monotonic()
-        try:
-            self.peak = max(self.peak, self.program.megabytes)
-            replies = [self.program.ask("GET", "/healthz", user=None).status, self.program.beside("/healthz")[0]]
-        except (OSError, RuntimeError) as failure:
-            if self.program.process.poll() is None:
-                self.fault(f"health cannot be asked: {type(failure).__name__}: {failure}")
-            return
-        self.slowest_health = max(self.slowest_health, time.monotonic() - begun)
-        if replies != [200, 200]:
-            self.fault(f"health: {replies}")
+        """See that every pod is healthy, on both ports."""
+        peak = 0.0
+        for pod in self.pods:
+            begun = time.monotonic()
+            try:
+                peak += pod.megabytes
+                replies = [pod.ask("GET", "/healthz", user=None).status, pod.beside("/healthz")[0]]
+            except (OSError, RuntimeError) as failure:
+                if pod.process.poll() is None:
+                    self.fault(f"health cannot be asked: {type(failure).__name__}: {failure}")
+                return
+            self.slowest_health = max(self.slowest_health, time.monotonic() - begun)
+            if replies != [200, 200]:
+                self.fault(f"health: {replies}")
+        self.peak = max(self.peak, peak)
 
     def rest(self, base: Rest | None) -> Rest:
-        """What the gateway holds at rest; a fault if it does not come to rest, or holds more than before."""
+        """What the pods hold together at rest; a fault if they do not come to rest, or hold more than before."""
         until = time.monotonic() + REST_SECONDS
         while True:
-            held = {name: self.program.metric(name) for name in GAUGES}
-            now = self._measured()
+            held = {name: sum(pod.metric(name) for pod in self.pods) for name in GAUGES}
+            rest = self._measured()
             is_more = base is not None and (
-                now.files > base.files + MORE_FILES or now.threads > base.threads + MORE_THREADS
+                rest.files > base.files + MORE_FILES or rest.threads > base.threads + MORE_THREADS
             )
             if not any(held.values()) and not is_more:
-                return now
+                return rest
             if time.monotonic() > until or self.ended:
-                self.fault(f"the gateway does not come to rest: {held}, {now}; at first {base}")
-                return now
+                self.fault(f"the gateway does not come to rest: {held}, {rest}; at first {base}")
+                return rest
             time.sleep(1)
 
     def _measured(self) -> Rest:
-        process = Path(f"/proc/{self.program.process.pid}")
+        processes = [Path(f"/proc/{pod.process.pid}") for pod in self.pods]
         return Rest(
-            megabytes=self.program.megabytes,
-            threads=len(list((process / "task").iterdir())),
-            files=len(list((process / "fd").iterdir())),
+            megabytes=sum(pod.megabytes for pod in self.pods),
+            threads=sum(len(list((process / "task").iterdir())) for process in processes),
+            files=sum(len(list((process / "fd").iterdir())) for process in processes),
         )
 
     def see_that_late_heads_are_ended(self) -> None:
         """What the gateway does once a second goes on."""
-        with create_connection(("127.0.0.1", self.program.port), 10) as connection:
-            connection.sendall(b"GET / HTTP/1.1\r\nhost: x")
-            connection.settimeout(LATE_SECONDS)
-            try:
-                answer = connection.recv(65536)
-            except TimeoutError:
-                self.fault("a head that does not arrive is not ended: maintenance is dead")
-                return
-        if not answer.startswith(b"HTTP/1.1 408 "):
-            self.fault(f"a late head is answered by {answer[:100]!r}")
+        with ExitStack() as stack:
+            addresses = [("127.0.0.1", pod.port) for pod in self.pods]
+            connections = [stack.enter_context(create_connection(address, 10)) for address in addresses]
+            for connection in connections:
+                connection.sendall(b"GET / HTTP/1.1\r\nhost: x")
+            for connection in connections:
+                connection.settimeout(LATE_SECONDS)
+                try:
+                    answer = connection.recv(65536)
+                except TimeoutError:
+                    self.fault("a head that does not arrive is not ended: maintenance is dead")
+                    continue
+                if not answer.startswith(b"HTTP/1.1 408 "):
+                    self.fault(f"a late head is answered by {answer[:100]!r}")
 
-    def read_log(self) -> None:
-        """An error is a fault; each kind is told once, and the log is kept."""
-        text = self.program.log.read_text(errors="replace")
+    def read_logs(self) -> None:
+        """An error is a fault; each kind is told once, and the logs are kept."""
         errors: Counter[str] = Counter()
-        for entry in re.split(r"^(?=[0-9-]{10} [0-9:,]{12} )", text, flags=re.MULTILINE):
-            first, *more = entry.strip().splitlines() or [""]
-            _, is_error, what = first.partition(" ERROR ")
-            if is_error:
-                errors[re.sub("0x[0-9a-f]+", "0x...", f"{what} {more[-1] if more else ''}")[:300]] += 1
-        if errors:
+        for pod in self.pods:
+            text = pod.log.read_text(errors="replace")
             self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / "gateway.log").write_text(text)
+            (self.folder / pod.log.name).write_text(text)
+            for entry in re.split(r"^(?=[0-9-]{10} [0-9:,]{12} )", text, flags=re.MULTILINE):
+                first, *more = entry.strip().splitlines() or [""]
+                _, is_error, what = first.partition(" ERROR ")
+                if is_error:
+                    errors[re.sub("0x[0-9a-f]+", "0x...", f"{what} {more[-1] if more else ''}")[:300]] += 1
         for error, count in errors.items():
-            self.fault(f"{count} times in {self.folder}/gateway.log: {error}")
-
-    def _log_end(self) -> str:
-        return self.program.log.read_text(errors="replace")[-2000:]
+            self.fault(f"{count} times in {self.folder}/*.log: {error}")
 
 
 @contextmanager
@@ -248,6 +258,17 @@ def cluster() -> Iterator[Kafka]:
         yield kafka
 
 
+def start(kafka: Kafka, folder: Path) -> list[Program]:
+    """Two pods that know each other, so that requests are forwarded."""
+    names, ports = ("gateway-0", "gateway-1"), free_ports(2)
+    peers = ",".join(f"{name}=127.0.0.1:{port}" for name, port in zip(names, ports, strict=True))
+    pods = [
+        Program(kafka, folder, {**SETTINGS, "port": port, "peers": peers}, pod=name)
+        for name, port in zip(names, ports, strict=True)
+    ]
+    return [pod.wait() for pod in pods]
+
+
 def fill(program: Program) -> None:
     """Write each user's first records."""
     for user in OWNERS:
@@ -260,7 +281,7 @@ def see_that_nothing_was_smuggled(run: Run) -> None:
     """What stood inside of a body was never done."""
     for user in OWNERS:
         path = f"/topics/{user}-{SMUGGLED}/partitions/0/offsets"
-        reply = run.program.ask("GET", path, user=user)
+        reply = run.pods[0].ask("GET", path, user=user)
         if reply.status != 200 or reply.json()["end_offset"] != 0:
             run.fault(f"a hidden request of {user} was done: {reply.body!r}")
 
@@ -268,7 +289,9 @@ def see_that_nothing_was_smuggled(run: Run) -> None:
 def main() -> None:
     """Prints each fault as it is found, and the line of JSON."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.fuzz", description="Fuzz the HTTP gateway.")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="how long (default %(default)g)")
+    parser.add_argument(
+        "--seconds", type=float, default=SECONDS, help="how long, without the rests (default %(default)g)"
+    )
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of all cases (default: the time)")
     parser.add_argument("--case", type=int, help="play only this case of the seed, and print what was answered")
     parser.add_argument("--kinds", default=",".join(KINDS), help="of cases (default %(default)s)")
@@ -280,18 +303,19 @@ def main() -> None:
     folder = chosen.folder or Path(tempfile.gettempdir()) / f"kafka-platform-fuzz-{chosen.seed}"
     print(f"seed {chosen.seed}", flush=True)
     with ending_properly(), tempfile.TemporaryDirectory() as name, cluster() as kafka:
-        program = Program(kafka, Path(name), SETTINGS).wait()
+        pods = start(kafka, Path(name))
         try:
-            fill(program)
-            run = Run(program=program, seed=chosen.seed, kinds=kinds, folder=folder)
+            fill(pods[0])
+            run = Run(pods=pods, seed=chosen.seed, kinds=kinds, folder=folder)
             if chosen.case is not None:
                 run.one(chosen.case)
                 print(json.dumps({"faults": len(run.faults), "statuses": run.statuses}))
                 raise SystemExit(bool(run.faults))
             rests = _spend(run, chosen.seconds)
-            run.read_log()
+            run.read_logs()
         finally:
-            program.stop()
+            for pod in pods:
+                pod.stop()
     if run.busy > MOST_BUSY * (run.honest + run.busy):
         run.fault(f"{run.busy} of {run.honest + run.busy} honest requests were answered by 503 or 504")
     base, last = rests[min(WARM_SLICES, len(rests)) - 1], rests[-1]
@@ -329,7 +353,7 @@ def _spend(run: Run, seconds: float) -> list[Rest]:
         print(f"slice {number + 1} of {slices}: {sum(run.cases.values())} cases, {rests[-1]}", flush=True)
         run.see_that_late_heads_are_ended()
         see_that_nothing_was_smuggled(run)
-    return rests or [run._measured()] if run.program.process.poll() is None else [Rest(megabytes=0, threads=0, files=0)]
+    return rests or [Rest(megabytes=0, threads=0, files=0)]
 
 
 if __name__ == "__main__":

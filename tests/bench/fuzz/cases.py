@@ -40,12 +40,12 @@ class Session:
     """What a case works with.
 
     Args:
-        port: of the gateway.
+        ports: of the gateway's pods.
         dice: of the case: everything follows from it.
         tag: of the case.
     """
 
-    port: int
+    ports: Sequence[int]
     dice: random.Random
     tag: str
     wires: list[Wire] = field(default_factory=list)
@@ -55,8 +55,8 @@ class Session:
     """Answers instead of them that Kafka, or somebody else, is too slow."""
 
     def open(self, *users: str) -> Wire:
-        """A connection on which these users' credentials are sent."""
-        wire = Wire(port=self.port, users=frozenset(users))
+        """A connection, to any pod, on which these users' credentials are sent."""
+        wire = Wire(port=self.dice.choice(self.ports), users=frozenset(users))
         self.wires.append(wire)
         return wire
 
@@ -541,11 +541,11 @@ KINDS: dict[str, tuple[int, Kind]] = {
 """How often each kind comes, and what it does."""
 
 
-def play(port: int, seed: int, number: int, kinds: Sequence[str]) -> tuple[str, Session, Fault | None]:
+def play(ports: Sequence[int], seed: int, number: int, kinds: Sequence[str]) -> tuple[str, Session, Fault | None]:
     """One case: its kind, what was sent and received, and what went wrong."""
     dice = random.Random(f"{seed}/{number}")
     kind = dice.choices(kinds, [KINDS[each][0] for each in kinds])[0]
-    session = Session(port=port, dice=dice, tag=f"t{seed}x{number}")
+    session = Session(ports=ports, dice=dice, tag=f"t{seed}x{number}")
     fault: Fault | None = None
     try:
         KINDS[kind][1](session)
