@@ -364,13 +364,8 @@ class Consumers:
                 if not instance.requests and instance.used_at < expired:
                     del self._instances[key]
                     self._end(instance)
-                    continue
-                try:
+                else:
                     instance.tick()
-                except Exception as fault:  # of this one: the others go on
-                    LOG.error("A consumer instance is ended, because it cannot be kept: %s", type(fault).__name__)
-                    del self._instances[key]
-                    self._end(instance)
 
     async def close(self) -> None:
         """Let every consumer leave its group."""

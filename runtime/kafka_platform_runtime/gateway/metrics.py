@@ -1,7 +1,5 @@
 """What the gateway counts, for Prometheus, and the port on which that and its health are told."""
 
-import contextlib
-import socket
 import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,16 +16,8 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
-from kafka_platform_runtime.gateway.http import now
-
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Seconds; a write takes 2 to 10 ms."""
-
-
-CONNECTIONS = 32
-"""Connections to this port at a time: Prometheus and the kubelet have one or two each, and each takes a thread."""
-CONNECTION_SECONDS = 10.0
-"""How long one may take from its beginning to its end; Prometheus itself gives up after as long by default."""
 
 
 class Metrics(Collector):
@@ -122,51 +112,9 @@ class _Quiet(WSGIRequestHandler):
 
 
 class _Threaded(ThreadingMixIn, WSGIServer):
-    """A thread for each connection, so that one who dawdles holds up nobody; bounded in number and time.
-
-    Beyond the bound the oldest connection is ended, not the newest: a collector is done in milliseconds, and whoever
-    dawdles must not keep it, or the kubelet that asks for the health, out.
-    """
+    """A thread for each request, so that one who dawdles holds up nobody."""
 
     daemon_threads = True
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._open: dict[socket.socket, float] = {}
-        """Since when; the oldest first. Changed by the thread that accepts and by those that answer."""
-        self._lock = threading.Lock()
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer a connection in a thread of its own."""
-        with self._lock:
-            self._open[request] = now()
-            if len(self._open) > CONNECTIONS:
-                oldest = next(iter(self._open))
-                del self._open[oldest]
-                _break_off(oldest)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        """The end of a connection."""
-        with self._lock:
-            self._open.pop(request, None)
-        super().shutdown_request(request)
-
-    def service_actions(self) -> None:
-        """Called about twice a second: end what takes too long."""
-        with self._lock:
-            for connection, since in self._open.items():
-                if since + CONNECTION_SECONDS <= now():
-                    _break_off(connection)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of connections that broke."""
-
-
-def _break_off(connection: socket.socket) -> None:
-    """Wake the thread that serves it, which closes it."""
-    with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
 
 
 def serve(port: int, metrics: Metrics, not_ready: Callable[[], str | None]) -> Callable[[], None]:
