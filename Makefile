@@ -8,7 +8,7 @@ ENV := eval "$$($(PYTHON) -m sandbox env)"
 PYTEST := $(ENV) && $(VENV)/bin/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test up down status check unit cluster e2e bench bench-preview bench-deploy bench-brokers bench-gateway bench-elastic
+.PHONY: help demo test up down status check unit cluster e2e bench bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-fuzz
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,3 +55,6 @@ bench: bench-preview bench-deploy bench-brokers bench-gateway bench-elastic ## A
 
 bench-preview bench-deploy bench-brokers bench-gateway bench-elastic: up
 	@$(ENV) && exec $(VENV)/bin/python -m tests.bench.$(subst bench-,,$@)
+
+bench-fuzz: $(STAMP) ## A long fuzz of the HTTP gateway: 20 minutes, or `make bench-fuzz SECONDS=60 SEED=7`
+	@exec $(VENV)/bin/python -m tests.bench.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))

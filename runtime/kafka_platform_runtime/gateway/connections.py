@@ -30,6 +30,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
+from kafka_platform_runtime.gateway.credentials import Owner
 from kafka_platform_runtime.gateway.http import now
 from kafka_platform_runtime.gateway.settings import Limits
 from kafka_platform_runtime.supervision import WATCH, whereabouts
@@ -92,7 +93,7 @@ class Pipe(Protocol):
 class Connection(Protocol):
     """What every protocol class of the server tells of its connections."""
 
-    owner: str
+    owner: Owner
     """Whom it belongs to: an address before a login, a user after it."""
     is_stranger: bool
 
@@ -120,7 +121,7 @@ class Pot:
         self._end = end
         self.used = 0
         self._held: dict[Connection, int] = {}
-        self._owners: Counter[str] = Counter()
+        self._owners: Counter[Owner] = Counter()
 
     def hold(self, connection: Connection, count: int) -> int:
         """`connection` holds `count` bytes now; those who hold most are ended while there are too many.
@@ -144,14 +145,14 @@ class Pot:
                 break
         return before
 
-    def moved(self, connection: Connection, owner: str) -> None:
+    def moved(self, connection: Connection, owner: Owner) -> None:
         """Called before `connection` is given to another owner."""
         held = self._held.get(connection, 0)
         if held:
             self._add(connection.owner, -held)
             self._add(owner, held)
 
-    def _add(self, owner: str, count: int) -> None:
+    def _add(self, owner: Owner, count: int) -> None:
         self.used += count
         self._owners[owner] += count
         if not self._owners[owner]:
@@ -169,7 +170,7 @@ class Connections:
         self._limit = limits.connections
         self._body_seconds = limits.timeout_seconds
         self._most_strangers = max(1, self._limit // STRANGERS_SHARE)
-        self._strangers: dict[str, dict[Connection, None]] = {}
+        self._strangers: dict[Owner, dict[Connection, None]] = {}
         self._all: dict[Connection, None] = {}
         self._stranger_count = 0
         self._full_until = 0.0
@@ -195,7 +196,7 @@ class Connections:
             if self._stranger_count > self._most_strangers:
                 self._end_a_stranger()
 
-    def identified(self, connection: Connection, user: str) -> None:
+    def identified(self, connection: Connection, user: Owner) -> None:
         """Somebody is logged in on it."""
         if not connection.is_stranger:
             if connection.owner != user:
@@ -256,7 +257,7 @@ class Connections:
             return True
         if now() < self._full_until:
             return False
-        idle: dict[str, list[tuple[float, int, Connection]]] = {}
+        idle: dict[Owner, list[tuple[float, int, Connection]]] = {}
         for number, connection in enumerate(self._all):
             state, since = connection.state()
             if state is State.IDLE or connection.is_stranger:
@@ -323,7 +324,7 @@ class Handshake:
     is_stranger = True
 
     def __init__(self, address: str) -> None:
-        self.owner = address
+        self.owner: Owner = ("address", address)
         self.transport: Pipe = self
         self.begun: asyncio.Task[None] | None = None
         self._since = now()

@@ -6,7 +6,6 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from hashlib import sha256
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import quote
@@ -17,9 +16,19 @@ from msgspec import Meta
 from kafka_platform_runtime.gateway import errors
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, unprocessable
 from kafka_platform_runtime.gateway.formats import Format
+from kafka_platform_runtime.gateway.groups import LONGEST_GROUP, is_group
 from kafka_platform_runtime.gateway.http import Request, Response, Route, now
 from kafka_platform_runtime.gateway.instances import OFFSET_BEGINNING, OFFSET_END, Instance, Options, conflict
-from kafka_platform_runtime.gateway.peers import CREATING, HOP, POD, TARGET, Peers, is_no_instance, no_instance
+from kafka_platform_runtime.gateway.peers import (
+    CREATING,
+    HOP,
+    POD,
+    TARGET,
+    InstanceKey,
+    Peers,
+    is_no_instance,
+    no_instance,
+)
 from kafka_platform_runtime.supervision import WATCH, whereabouts
 
 if TYPE_CHECKING:
@@ -36,7 +45,6 @@ CLOSE_SECONDS = 10.0
 TOPICS_OF_A_SUBSCRIPTION = 1000
 PARTITIONS_OF_A_REQUEST = 10_000
 MOST_MIN_BYTES = 10_000_000
-LONGEST_GROUP = 249
 
 _NAME = re.compile(r"[A-Za-z0-9._~:+-]{1,200}")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
@@ -74,13 +82,11 @@ class Creation(_Body, frozen=True):
 
 
 class _Making:
-    """An instance that is about to be made, while the other pods are asked whether they have or make it."""
+    """A name that is about to be taken, while the other pods are asked whether they have or take it."""
 
-    __slots__ = ("gave_way", "is_decided")
+    __slots__ = ("gave_way",)
 
     def __init__(self) -> None:
-        self.is_decided = False
-        """All pods were asked and none had it: it is made here, whoever asks."""
         self.gave_way = False
         """Another pod was told that it may make it: here it must not be made."""
 
@@ -150,6 +156,9 @@ Operation = Callable[[Request, bytes, Instance], Awaitable[Response]]
 class Consumers:
     """The routes of consumer instances.
 
+    An instance is found by its owner, group and name: callers have names of their own in a group, and what others have
+    or make is, for them, not there. So nobody can tell or block the names of others, with forged headers neither.
+
     Args:
         gateway: settings, callers, metrics.
     """
@@ -158,93 +167,95 @@ class Consumers:
         self._gateway = gateway
         self._limits = gateway.settings.limits
         self._peers = Peers(gateway)
-        # None: about to be made.
-        self._instances: dict[tuple[str, str], Instance | None] = {}
-        self._making: dict[tuple[str, str], _Making] = {}
+        self._instances: dict[InstanceKey, Instance] = {}
+        self._making: dict[InstanceKey, _Making] = {}
         self._maintenance: asyncio.Task[None] | None = None
         self._endings: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[Route]:
         """What this class answers."""
-        own = "/consumers/{group}/instances/{name}"
         return [
             Route(method="POST", path="/consumers/{group}", handler=self.create, name="consumer_create"),
-            self._route("GET", own, self._describe, "consumer_get"),
-            self._route("DELETE", own, self._delete, "consumer_delete"),
-            self._route("POST", f"{own}/subscription", self._subscribe, "consumer_subscribe"),
-            self._route("GET", f"{own}/subscription", self._subscription, "consumer_subscription"),
-            self._route("DELETE", f"{own}/subscription", self._unsubscribe, "consumer_unsubscribe"),
-            self._route("POST", f"{own}/assignments", self._assign, "consumer_assign"),
-            self._route("GET", f"{own}/assignments", self._assignments, "consumer_assignments"),
-            self._route("GET", f"{own}/records", self._records, "consumer_records"),
-            self._route("POST", f"{own}/offsets", self._commit, "consumer_commit"),
-            self._route("GET", f"{own}/offsets", self._committed, "consumer_committed"),
-            self._route("POST", f"{own}/positions", self._seek, "consumer_seek"),
-            self._route("POST", f"{own}/positions/beginning", self._seek_to(OFFSET_BEGINNING), "consumer_seek"),
-            self._route("POST", f"{own}/positions/end", self._seek_to(OFFSET_END), "consumer_seek"),
+            self._route("GET", "", self._describe, "consumer_get"),
+            self._route("DELETE", "", self._delete, "consumer_delete"),
+            self._route("POST", "/subscription", self._subscribe, "consumer_subscribe"),
+            self._route("GET", "/subscription", self._subscription, "consumer_subscription"),
+            self._route("DELETE", "/subscription", self._unsubscribe, "consumer_unsubscribe"),
+            self._route("POST", "/assignments", self._assign, "consumer_assign"),
+            self._route("GET", "/assignments", self._assignments, "consumer_assignments"),
+            self._route("GET", "/records", self._records, "consumer_records"),
+            self._route("POST", "/offsets", self._commit, "consumer_commit"),
+            self._route("GET", "/offsets", self._committed, "consumer_committed"),
+            self._route("POST", "/positions", self._seek, "consumer_seek"),
+            self._route("POST", "/positions/beginning", self._seek_to(OFFSET_BEGINNING), "consumer_seek"),
+            self._route("POST", "/positions/end", self._seek_to(OFFSET_END), "consumer_seek"),
         ]
 
-    def _route(self, method: str, path: str, operation: Operation, name: str) -> Route:
+    def _route(self, method: str, what: str, operation: Operation, name: str) -> Route:
         async def handler(request: Request, group: str, full_name: str) -> Response:
-            return await self._on_instance(operation, request, group, full_name)
+            return await self._on_instance(operation, request, group, full_name, what)
 
-        return Route(method=method, path=path, handler=handler, name=name)
+        return Route(method=method, path=f"/consumers/{{group}}/instances/{{name}}{what}", handler=handler, name=name)
 
     # Where an instance lives -----------------------------------------------------------------------------------------
 
-    async def _on_instance(self, operation: Operation, request: Request, group: str, full_name: str) -> Response:
-        """Do something with an instance, here or at the pod that has it."""
+    async def _on_instance(
+        self, operation: Operation, request: Request, group: str, full_name: str, what: str
+    ) -> Response:
+        """Do something with an instance of this caller, here or at the pod that has it."""
         body = await request.body(self._limits.body_bytes, self._gateway.budget, self._limits.timeout_seconds)
         name, at, pod = full_name.rpartition("@")
         if not at:
             name, pod = full_name, ""
+        if not is_group(group) or not _is_name(name):
+            raise no_instance(group, name)
+        key = InstanceKey(request.caller.identity.owner, group, name)
         is_forwarded = request.header(HOP) is not None
         if is_forwarded and request.header(TARGET) not in {None, self._gateway.pod}:
             raise no_instance(group, name)
         here = not pod or pod == self._gateway.pod
-        instance = self._instances.get((group, name)) if here else None
+        instance = self._instances.get(key) if here else None
         if instance is not None:
             return await self._here(operation, request, body, instance)
         if is_forwarded:
-            self._give_way(request, group, name)
+            self._give_way(request, key)
             raise no_instance(group, name)
         if not self._peers.any or pod == self._gateway.pod:
             raise no_instance(group, name)
         if pod:
-            return await self._peers.forward(request, body, pod, group, name)
-        home = self._peers.home(group, name)
+            return await self._peers.forward(request, body, pod, key, what)
+        home = self._peers.home(key)
         if home is not None:
             try:
-                answer = await self._peers.forward(request, body, home, group, name)
+                answer = await self._peers.forward(request, body, home, key, what)
                 if not is_no_instance(answer):
                     return answer
             except GatewayError as failure:
                 if failure.status != HTTPStatus.NOT_FOUND:
                     raise
-        home = await self._peers.locate(request, group, name)
+        home = await self._peers.locate(request, key)
         if home is None:
             raise no_instance(group, name)
-        return await self._peers.forward(request, body, home, group, name)
+        return await self._peers.forward(request, body, home, key, what)
 
-    def _give_way(self, request: Request, group: str, name: str) -> None:
-        """Two pods are about to make the same instance: the one that has asked all others, or whose name comes first, goes on.
+    def _give_way(self, request: Request, key: InstanceKey) -> None:
+        """Two pods are about to make the same instance: the one whose name comes first goes on.
 
         Raises:
             GatewayError: this one does.
         """
-        made = self._making.get((group, name))
-        if made is None or not request.header(CREATING):
+        made = self._making.get(key)
+        asking = request.header(HOP) or ""
+        # Where the name server does not know this pod yet, it asks itself, too.
+        if made is None or not request.header(CREATING) or asking == self._gateway.pod:
             return
-        if made.is_decided or self._gateway.pod < (request.header(HOP) or ""):
-            raise GatewayError(HTTPStatus.FORBIDDEN, 40301, "It is being made here.", [(POD, self._gateway.pod)])
+        if self._gateway.pod < asking:
+            refusal = _exists(key)
+            refusal.headers = ((POD, self._gateway.pod),)
+            raise refusal
         made.gave_way = True
 
     async def _here(self, operation: Operation, request: Request, body: bytes, instance: Instance) -> Response:
-        if instance.owner != _owner(request):
-            refusal = errors.forbidden(f"Consumer instance {instance.name} belongs to another user.")
-            if request.header(HOP) is not None:
-                refusal.headers = ((POD, self._gateway.pod),)
-            raise refusal
         instance.requests += 1
         try:
             await instance.log_in(request.caller)
@@ -265,46 +276,30 @@ class Consumers:
         request.known()
         body = await request.body(self._limits.body_bytes, self._gateway.budget, self._limits.timeout_seconds)
         wanted = _decoded(request, body, _CREATION) if body.strip() else Creation()
-        if not 0 < len(group) <= LONGEST_GROUP or not group.isprintable():
+        if not is_group(group):
             raise unprocessable(f"The group needs a name of 1 to {LONGEST_GROUP} printable characters.")
         options = _options(wanted, self._limits.timeout_seconds)
         chosen = wanted.id if wanted.id is not None else wanted.name
-        if chosen is not None and (not _NAME.fullmatch(chosen) or chosen in {".", ".."}):
+        if chosen is not None and not _is_name(chosen):
             raise unprocessable("name: must be 1 to 200 letters, digits and . _ ~ : + - characters.")
         name = chosen or f"kafka-gateway-consumer-{uuid.uuid4()}"
-        key = (group, name)
+        key = InstanceKey(request.caller.identity.owner, group, name)
         if key in self._instances:
-            raise _exists(group, name)
+            raise _exists(key)
+        # It counts from here on, also while it waits.
         release = self._gateway.callers.claim_consumer(request.caller)
-        self._instances[key] = None
-        made = self._making[key] = _Making()
         instance: Instance | None = None
         try:
-            if chosen and self._peers.any:
-                home = await self._peers.locate(request, group, name, creating=True)
-                if home is not None or made.gave_way:
-                    raise _exists(group, name)
-            made.is_decided = True
-            instance = Instance(
-                group=group,
-                name=name,
-                owner=_owner(request),
-                options=options,
-                caller=request.caller,
-                limits=self._limits,
-                release=release,
-            )
+            instance = Instance(key=key, options=options, caller=request.caller, limits=self._limits, release=release)
+            # First of all Kafka says whether this caller may use the group; only then is the name taken.
             await instance.open()
+            await self._take_name(request, instance, ask=chosen is not None)
         except BaseException:
-            del self._instances[key]
             if instance is None:
                 release()
             else:
                 self._end(instance)
             raise
-        finally:
-            del self._making[key]
-        self._instances[key] = instance
         if self._maintenance is None:
             self._maintenance = WATCH.vital("upkeep of consumers", self._maintain())
         full_name = f"{name}@{self._gateway.pod}" if self._peers.any else name
@@ -313,6 +308,25 @@ class Consumers:
             base_uri=f"{_base(request)}/instances/{quote(full_name, safe='@:+~')}",
         )
         return Response(body=msgspec.json.encode(created))
+
+    async def _take_name(self, request: Request, instance: Instance, *, ask: bool) -> None:
+        """Keep an instance under its name, unless this caller has another one of that name here or at another pod.
+
+        Raises:
+            GatewayError: so it is.
+        """
+        key = instance.key
+        if key in self._instances or key in self._making:
+            raise _exists(key)
+        if ask and self._peers.any:
+            made = self._making[key] = _Making()
+            try:
+                home = await self._peers.locate(request, key, creating=True)
+            finally:
+                del self._making[key]
+            if home is not None or made.gave_way:
+                raise _exists(key)
+        self._instances[key] = instance
 
     async def _describe(self, request: Request, body: bytes, instance: Instance) -> Response:
         request.known()
@@ -330,7 +344,7 @@ class Consumers:
 
     async def _delete(self, request: Request, body: bytes, instance: Instance) -> Response:
         request.known()
-        self._instances.pop((instance.group, instance.name), None)
+        self._instances.pop(instance.key, None)
         await asyncio.shield(self._end(instance, deliberate=True))
         return _done()
 
@@ -348,8 +362,6 @@ class Consumers:
                 beat()
                 expired = now() - self._limits.consumer_idle_seconds
                 for key, instance in list(self._instances.items()):
-                    if instance is None:
-                        continue
                     try:
                         if not instance.requests and instance.used_at < expired:
                             del self._instances[key]
@@ -364,8 +376,7 @@ class Consumers:
         if self._maintenance is not None:
             self._maintenance.cancel()
         for instance in self._instances.values():
-            if instance is not None:
-                self._end(instance)
+            self._end(instance)
         self._instances.clear()
         if self._endings:
             await asyncio.wait(self._endings, timeout=CLOSE_SECONDS)
@@ -518,21 +529,16 @@ def _done() -> Response:
     return Response(status=HTTPStatus.NO_CONTENT)
 
 
-def _exists(group: str, name: str) -> GatewayError:
+def _exists(key: InstanceKey) -> GatewayError:
     return GatewayError(
         HTTPStatus.CONFLICT,
         40902,
-        f"Consumer instance {name} exists already in group {group}: choose another name or delete it.",
+        f"Consumer instance {key.name} exists already in group {key.group}: choose another name or delete it.",
     )
 
 
-def _owner(request: Request) -> tuple[str, ...]:
-    """Who somebody is as the owner of an instance. A bearer token that does not say whose it is stands for itself."""
-    kind, _, token = (request.authorization or b"").partition(b" ")
-    if kind.lower() == b"bearer":
-        name = request.caller.username
-        return ("bearer", sha256(token).hexdigest()) if name == "bearer" else (name,)
-    return (request.caller.username,)
+def _is_name(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None and name not in {".", ".."}
 
 
 def _decoded(request: Request, body: bytes, decoder: "msgspec.json.Decoder[B]") -> B:

@@ -20,6 +20,10 @@ NOBODY = "bearer"
 """Name of who sends a token that does not say whose it is."""
 
 
+Owner = tuple[str, ...]
+"""Equal for those who are the same user."""
+
+
 class Kind(Enum):
     """How somebody says who he is."""
 
@@ -39,6 +43,8 @@ class Identity:
     secret: str = field(repr=False)
     expiry: float = field(default=0.0, compare=False)
     """Of a token, in seconds since 1970."""
+    subject: tuple[str, str] | None = None
+    """Of a token: who issued it, and for whom; None if it does not say for whom."""
 
     @property
     def key(self) -> bytes:
@@ -47,9 +53,15 @@ class Identity:
         return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=32).digest()
 
     @property
-    def owner(self) -> str:
-        """Whose bounds count: the user; a token that does not say whose it is stands for itself."""
-        return self.key.hex() if self.kind is Kind.TOKEN and self.username == NOBODY else self.username
+    def owner(self) -> Owner:
+        """Whose bounds and consumer instances are meant, also with another password or a renewed token.
+
+        A token and a user of the same name are not one: which claim names the user is up to Kafka. A token that does not
+        say whose it is stands for itself.
+        """
+        if self.kind is not Kind.TOKEN:
+            return ("user", self.username)
+        return ("token", self.key.hex()) if self.subject is None else ("subject", *self.subject)
 
     def login(self, kafka: Kafka) -> dict[str, Any]:
         """The settings of a confluent-kafka client with this login; never to be printed."""
@@ -112,7 +124,9 @@ def _bearer(token: str) -> Identity:
     expiry = time.time() + TOKEN_SECONDS
     if isinstance(said, int | float) and math.isfinite(said):
         expiry = float(said)
-    return Identity(kind=Kind.TOKEN, username=str(claims.get("sub") or NOBODY), secret=token, expiry=expiry)
+    named = claims.get("sub")
+    subject = (str(claims.get("iss")), str(named)) if named else None
+    return Identity(kind=Kind.TOKEN, username=str(named or NOBODY), secret=token, expiry=expiry, subject=subject)
 
 
 def _claims(token: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from kafka_platform_runtime.gateway import credentials
 from kafka_platform_runtime.gateway.caller import Caller, Resources, Usage
-from kafka_platform_runtime.gateway.credentials import Identity, Kind
+from kafka_platform_runtime.gateway.credentials import Identity, Kind, Owner
 from kafka_platform_runtime.gateway.errors import GatewayError, overloaded, too_many
 from kafka_platform_runtime.gateway.http import now
 from kafka_platform_runtime.gateway.login import Brokers, Logins
@@ -58,7 +58,7 @@ class Callers:
         """What the headers of most requests lead to at once."""
         self._known: dict[bytes, Caller] = {}
         """By the identity's key."""
-        self._usages: WeakValueDictionary[str, Usage] = WeakValueDictionary()
+        self._usages: WeakValueDictionary[Owner, Usage] = WeakValueDictionary()
         self._refused: OrderedDict[bytes, tuple[float, GatewayError]] = OrderedDict()
         self._logins: dict[bytes, asyncio.Task[Caller]] = {}
         self._queue = LoginQueue()

@@ -25,7 +25,7 @@ from kafka_platform_runtime.gateway.caller import Caller
 from kafka_platform_runtime.gateway.errors import GatewayError, overloaded, retry_after, too_many, unprocessable
 from kafka_platform_runtime.gateway.formats import Format
 from kafka_platform_runtime.gateway.http import Gone, now
-from kafka_platform_runtime.gateway.peers import no_instance
+from kafka_platform_runtime.gateway.peers import InstanceKey, no_instance
 from kafka_platform_runtime.gateway.settings import Limits
 from kafka_platform_runtime.supervision import WATCH
 
@@ -111,9 +111,7 @@ class Instance:
     """A consumer instance. Whatever touches the Kafka consumer runs in the instance's thread, one thing after another.
 
     Args:
-        group: the consumer group.
-        name: unique in the group.
-        owner: who made it; nobody else may use it.
+        key: whose it is, its group and name.
         options: as the caller asked.
         caller: whose login the consumer uses.
         limits: the gateway's.
@@ -123,17 +121,13 @@ class Instance:
     def __init__(
         self,
         *,
-        group: str,
-        name: str,
-        owner: tuple[str, ...],
+        key: InstanceKey,
         options: Options,
         caller: Caller,
         limits: Limits,
         release: Callable[[], None],
     ) -> None:
-        self.group = group
-        self.name = name
-        self.owner = owner
+        self.key = key
         self.options = options
         self.requests = 0
         """Requests on this instance in flight; it is not idle while there are any."""
@@ -161,6 +155,16 @@ class Instance:
         self._throttled_until = 0.0
         self._epoch = 0
         """Counts what makes records that were taken out belong elsewhere: seeks, assignments, rebalances."""
+
+    @property
+    def group(self) -> str:
+        """The consumer group."""
+        return self.key.group
+
+    @property
+    def name(self) -> str:
+        """The name that its owner gave it in the group."""
+        return self.key.name
 
     async def run(self, work: Callable[[], T], seconds: float | None = None) -> T:
         """Do something in the instance's thread, after what is under way there.

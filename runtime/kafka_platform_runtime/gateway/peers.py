@@ -1,21 +1,23 @@
 """The other pods of this gateway: who has a consumer instance, and requests on their way to it.
 
 A request goes from pod to pod at most once (HOP marks it) and with the credentials that its caller sent: no pod trusts
-another one more than any caller.
+another one more than any caller. The headers between pods grant nothing: every instance belongs to the caller who made
+it, nobody else can name it, and whoever forges the headers only changes what happens to instances of their own.
 """
 
 import asyncio
 import errno
 import json
+import logging
 import re
 import socket
-import ssl
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 import aiohttp
@@ -23,11 +25,14 @@ from yarl import URL
 
 from kafka_platform_runtime.gateway.errors import GatewayError, Header, overloaded, retry_after
 from kafka_platform_runtime.gateway.http import Gone, Request, Response, now
-from kafka_platform_runtime.gateway.settings import Tls, listed_peers
+from kafka_platform_runtime.gateway.peer_tls import Verification, verification
+from kafka_platform_runtime.gateway.settings import listed_peers
 from kafka_platform_runtime.supervision import WATCH
 
 if TYPE_CHECKING:
     from kafka_platform_runtime.gateway.server import Gateway
+
+LOG = logging.getLogger("gateway")
 
 HOP = "x-gateway-hop"
 """Header of a request between pods: the name of the pod that sends it."""
@@ -36,7 +41,7 @@ TARGET = "x-gateway-target"
 CREATING = "x-gateway-creating"
 """Header of a question between pods: the asking pod is about to make an instance of this name."""
 POD = "x-gateway-pod"
-"""Header of the answer to such a question: the name of the pod that has the instance."""
+"""Header of the answer to a question between pods: the name of the pod that has the instance, or is about to make it."""
 
 CONNECT_SECONDS = 2.0
 """A pod in the same cluster connects within milliseconds; a node that is gone never does."""
@@ -49,13 +54,25 @@ GONE_SECONDS = 20.0
 partitions of its consumers to others (see SESSION_MILLISECONDS of the instances)."""
 NAME_SECONDS = 3
 """For so long an address counts. A pod that was replaced has another one."""
-QUESTIONS_AT_A_TIME = 32
+LOOK_SECONDS = 1.0
+"""How long a look at who the other pods are counts: names that nobody has would otherwise load the name server."""
+QUESTIONS_PER_CALLER = 16
+"""Instances that are looked for at a time for one caller; the caller's further requests wait, nobody else's."""
 REMEMBERED = 10_000
+"""Instances of other pods whose home is remembered, and pods known to be silent; some 300 bytes each."""
 NO_INSTANCE = 40403
 
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_FORWARDED = ("authorization", "content-type", "accept")
+_ORDINAL = re.compile(r"0|[1-9][0-9]{0,4}")
+_FORWARDED = ("content-type", "accept")
 _RETURNED = ("retry-after", "www-authenticate", "allow")
+
+
+class InstanceKey(NamedTuple):
+    """What an instance is found by: a caller has names of their own, and cannot name what others have."""
+
+    owner: tuple[str, ...]
+    group: str
+    name: str
 
 
 def no_instance(group: str, name: str) -> GatewayError:
@@ -80,6 +97,16 @@ class _Absent(Exception):  # noqa: N818 - not an error: the answer to a question
     """The pod does not exist any more."""
 
 
+class _Slots:
+    """Of one caller: the questions that may be asked at a time, and how many use or await one."""
+
+    __slots__ = ("free", "users")
+
+    def __init__(self) -> None:
+        self.free = asyncio.Semaphore(QUESTIONS_PER_CALLER)
+        self.users = 0
+
+
 class Peers:
     """Forwards requests to the pod that they belong to.
 
@@ -95,31 +122,41 @@ class Peers:
         self._listed = {pod: Address(host=host, port=port) for pod, (host, port) in listed.items()}
         self._domain = None if listed else peers
         self._client: aiohttp.ClientSession | None = None
-        self._trust: tuple[int, ssl.SSLContext] | None = None
+        self._trust: tuple[int, Verification] | None = None
         self._silent_since: dict[str, float] = {}
-        self._homes: OrderedDict[tuple[str, str], str] = OrderedDict()
-        self._questions: dict[tuple[bytes | None, str, str], asyncio.Task[tuple[str | None, bool]]] = {}
-        self._slots = asyncio.Semaphore(QUESTIONS_AT_A_TIME)
+        self._homes: OrderedDict[InstanceKey, str] = OrderedDict()
+        self._questions: dict[tuple[bytes | None, InstanceKey], asyncio.Task[tuple[str | None, bool]]] = {}
+        self._slots: dict[tuple[str, ...], _Slots] = {}
+        self._looking = asyncio.Lock()
+        self._looked_at = -LOOK_SECONDS
+        self._seen: tuple[Sequence[Address], bool] = ((), False)
 
     @property
     def any(self) -> bool:
         """Whether there may be other pods."""
         return self._domain is not None or bool(self._listed)
 
-    def home(self, group: str, name: str) -> str | None:
+    def home(self, key: InstanceKey) -> str | None:
         """The pod that was the home of an instance when it was last asked for."""
-        return self._homes.get((group, name))
+        return self._homes.get(key)
 
-    async def forward(self, request: Request, body: bytes, pod: str, group: str, name: str) -> Response:
+    async def forward(self, request: Request, body: bytes, pod: str, key: InstanceKey, what: str) -> Response:
         """The answer of another pod to this request, whose body was read already.
+
+        Args:
+            request: of the caller.
+            body: of the request.
+            pod: which is asked.
+            key: the instance.
+            what: the path below the instance's, such as `/records`; empty: the instance itself.
 
         Raises:
             GatewayError: 404 if that pod is gone, 503 if it does not answer now.
             Gone: the caller left; the other pod notices.
         """
         headers = {each: value for each in _FORWARDED if (value := request.header(each)) is not None}
-        headers.update({HOP: self._pod, TARGET: pod})
-        answer = WATCH.errand("answer of a pod", self._send(request, pod, headers, body))
+        headers.update({**_credentials(request.authorization), HOP: self._pod, TARGET: pod})
+        answer = WATCH.errand("answer of a pod", self._send(request, pod, _path(key) + what, headers, body))
         gone = WATCH.errand("caller leaves", request.gone())
         try:
             await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
@@ -127,28 +164,35 @@ class Peers:
                 raise Gone
             response = answer.result()
         except _Absent:
-            raise no_instance(group, name) from None
+            raise no_instance(key.group, key.name) from None
         finally:
             answer.cancel()
             gone.cancel()
         return response
 
-    async def _send(self, request: Request, pod: str, headers: Mapping[str, str], body: bytes) -> Response:
+    async def _send(self, request: Request, pod: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
         address = self._address(pod)
-        query = request.scope["query_string"].decode("latin-1")
-        target = request.path + (f"?{query}" if query else "")
+        # Quoted as it was sent, but nothing in it begins a fragment, which is not sent on.
+        query = quote(request.scope["query_string"], safe="%&=+;,/?:@!$'()*~")
         try:
             async with self._session().request(
                 request.method,
-                self._url(address, target),
+                self._url(address, path + (f"?{query}" if query else "")),
                 headers=headers,
                 data=body or None,
-                ssl=self._context(),
+                allow_redirects=False,
+                **self._verified(),
                 timeout=aiohttp.ClientTimeout(
                     total=self._gateway.settings.limits.timeout_seconds + SPARE_SECONDS, sock_connect=CONNECT_SECONDS
                 ),
             ) as answer:
-                length = answer.content_length or 0
+                length = answer.content_length
+                if length is None:
+                    if answer.status != HTTPStatus.NO_CONTENT:
+                        # No pod answers so: without a length nothing bounds it.
+                        answer.close()
+                        raise _unreachable(pod, False)
+                    length = 0
                 request.hold(length, self._gateway.budget)
                 content = await answer.read()
                 self._silent_since.pop(pod, None)
@@ -179,44 +223,50 @@ class Peers:
             if now() - self._silent_since.setdefault(pod, now()) > GONE_SECONDS:
                 raise _Absent
 
-    async def locate(self, request: Request, group: str, name: str, *, creating: bool = False) -> str | None:
+    async def locate(self, request: Request, key: InstanceKey, *, creating: bool = False) -> str | None:
         """The pod that has an instance; None if no pod has it.
 
         Args:
-            request: whose caller asks; the pods are asked with his credentials.
-            group: the consumer group.
-            name: the instance's name.
+            request: whose caller asks; the pods are asked with the caller's credentials.
+            key: the instance.
             creating: whether this pod is about to make it. Of two pods that make the same one at the same time the one
                 whose name comes first wins; pods that cannot be asked have no say.
 
         Raises:
             GatewayError: no pod has it, but one of them could not be asked.
         """
-        key = (request.authorization, group, name)
         if creating:
-            pod, unsure = await self._ask_all(key, creating=True)
+            pod, unsure = await self._ask_all(request.authorization, key, creating=True)
             return pod
-        task = self._questions.get(key)
+        question = (request.authorization, key)
+        task = self._questions.get(question)
         if task is None:
-            task = self._questions[key] = WATCH.errand("question to the pods", self._ask_all(key, creating=False))
-            task.add_done_callback(lambda _: self._questions.pop(key, None))
+            task = self._questions[question] = WATCH.errand(
+                "question to the pods", self._ask_all(*question, creating=False)
+            )
+            task.add_done_callback(lambda _: self._questions.pop(question, None))
         pod, unsure = await asyncio.shield(task)
         if pod is not None:
-            self._homes[group, name] = pod
-            self._homes.move_to_end((group, name))
+            self._homes[key] = pod
+            self._homes.move_to_end(key)
             if len(self._homes) > REMEMBERED:
                 self._homes.popitem(last=False)
         else:
-            self._homes.pop((group, name), None)
+            self._homes.pop(key, None)
             if unsure:
                 raise overloaded("A pod of the gateway that may have this consumer does not answer: try again.")
         return pod
 
-    async def _ask_all(self, key: tuple[bytes | None, str, str], *, creating: bool) -> tuple[str | None, bool]:
+    async def _ask_all(
+        self, authorization: bytes | None, key: InstanceKey, *, creating: bool
+    ) -> tuple[str | None, bool]:
         """The pod that has it, and whether one of them could not be asked."""
-        async with self._slots:
+        async with self._slot(key.owner):
             addresses, unsure = await self._everybody()
-            questions = [WATCH.errand("question to a pod", self._ask(address, key, creating)) for address in addresses]
+            questions = [
+                WATCH.errand("question to a pod", self._ask(address, authorization, key, creating))
+                for address in addresses
+            ]
             try:
                 for answered in asyncio.as_completed(questions):
                     try:
@@ -233,39 +283,59 @@ class Peers:
                     question.cancel()
         return None, unsure
 
-    async def _ask(self, address: Address, key: tuple[bytes | None, str, str], creating: bool) -> str | None:
-        authorization, group, name = key
-        headers = {HOP: self._pod}
+    @asynccontextmanager
+    async def _slot(self, owner: tuple[str, ...]) -> AsyncIterator[None]:
+        """Wait until fewer than QUESTIONS_PER_CALLER of this caller's instances are looked for."""
+        slots = self._slots.setdefault(owner, _Slots())
+        slots.users += 1
+        try:
+            async with slots.free:
+                yield
+        finally:
+            slots.users -= 1
+            if not slots.users:
+                del self._slots[owner]
+
+    async def _ask(self, address: Address, authorization: bytes | None, key: InstanceKey, creating: bool) -> str | None:
+        headers = {**_credentials(authorization), HOP: self._pod}
         if creating:
             headers[CREATING] = "true"
-        if authorization is not None:
-            headers["authorization"] = authorization.decode("latin-1")
-        target = f"/consumers/{quote(group, safe='')}/instances/{quote(name, safe='')}"
         async with self._session().get(
-            self._url(address, target),
+            self._url(address, _path(key)),
             headers=headers,
-            ssl=self._context(),
+            allow_redirects=False,
+            **self._verified(),
             timeout=aiohttp.ClientTimeout(total=ASK_SECONDS, sock_connect=CONNECT_SECONDS),
         ) as answer:
-            # Somebody else's instance (403) is there, too: that pod tells its caller so.
             pod = answer.headers.get(POD)
-            if answer.status in {HTTPStatus.OK, HTTPStatus.FORBIDDEN} and pod is not None:
+            # A conflict: it is about to be made there.
+            if answer.status in {HTTPStatus.OK, HTTPStatus.CONFLICT} and pod is not None:
                 return pod
             if answer.status == HTTPStatus.NOT_FOUND:
                 return None
             raise overloaded("A pod of the gateway cannot answer now: try again.")
 
-    async def _everybody(self) -> tuple[Iterable[Address], bool]:
+    async def _everybody(self) -> tuple[Sequence[Address], bool]:
         """Where the other pods listen, and whether some of them may be unknown."""
         if self._domain is None:
             return [address for pod, address in self._listed.items() if pod != self._pod], False
+        async with self._looking:
+            if self._looked_at + LOOK_SECONDS <= now():
+                self._seen = await self._look(self._domain)
+                self._looked_at = now()
+            return self._seen
+
+    async def _look(self, domain: str) -> tuple[Sequence[Address], bool]:
         try:
-            found = await self._resolve(self._domain)
+            found = await self._resolve(domain)
+        except TimeoutError:
+            return (), True
         except socket.gaierror as failure:
-            return [], failure.errno == socket.EAI_AGAIN
+            return (), failure.errno == socket.EAI_AGAIN
         try:
-            own = await self._resolve(f"{self._pod}.{self._domain}")
-        except socket.gaierror:
+            own = await self._resolve(f"{self._pod}.{domain}")
+        except (TimeoutError, socket.gaierror):
+            # Then this pod asks itself, too, and knows its own questions.
             own = set()
         return [Address(host=host, port=self._gateway.settings.port) for host in sorted(found - own)], False
 
@@ -279,8 +349,10 @@ class Peers:
             if pod not in self._listed:
                 raise _Absent
             return self._listed[pod]
-        # One label below the domain of the pods: no name can lead anywhere else.
-        if not _LABEL.fullmatch(pod):
+        # Another pod of this StatefulSet, one label below the domain of its pods: no name can lead anywhere else, not even
+        # to what a search domain of the name server makes of it.
+        stem, _, ordinal = pod.rpartition("-")
+        if stem != self._pod.rpartition("-")[0] or not _ORDINAL.fullmatch(ordinal):
             raise _Absent
         return Address(host=f"{pod}.{self._domain}", port=self._gateway.settings.port)
 
@@ -299,14 +371,21 @@ class Peers:
             )
         return self._client
 
-    def _context(self) -> ssl.SSLContext | bool:
+    def _verified(self) -> Verification:
         """How other pods are verified; made anew when the certificate's file changes."""
         tls = self._gateway.settings.tls
         if tls is None:
-            return True
+            return {"ssl": True}
         changed = Path(tls.certificate).stat().st_mtime_ns
         if self._trust is None or self._trust[0] != changed:
-            self._trust = (changed, _trust(tls))
+            try:
+                self._trust = (changed, verification(tls))
+            except OSError as failure:  # of files that are being exchanged, too
+                if self._trust is None:
+                    LOG.error("No pod can be verified by the TLS certificate: %s", failure)
+                    raise overloaded(
+                        "The pods of the gateway cannot speak with each other now: try again.", 5
+                    ) from None
         return self._trust[1]
 
     async def close(self) -> None:
@@ -315,23 +394,12 @@ class Peers:
             await self._client.close()
 
 
-def _trust(tls: Tls) -> ssl.SSLContext:
-    """Trust who has the certificate that this pod has, or one of those who signed it.
+def _path(key: InstanceKey) -> str:
+    return f"/consumers/{quote(key.group, safe='')}/instances/{quote(key.name, safe='')}"
 
-    All pods mount one certificate, so its own file is the anchor: a partial chain will do, because the root is often not
-    in it and the leaf may be signed by an authority that the system does not know. The host is not checked: the
-    certificate has the public names of the gateway, never those of its pods.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    context.load_verify_locations(tls.certificate)
-    if tls.client_authority is not None:
-        # Then callers need a certificate, and pods are callers.
-        context.load_cert_chain(tls.certificate, tls.key)
-    return context
+
+def _credentials(authorization: bytes | None) -> dict[str, str]:
+    return {} if authorization is None else {"authorization": authorization.decode("latin-1")}
 
 
 def _is_absence(failure: Exception) -> bool:

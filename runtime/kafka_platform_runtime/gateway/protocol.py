@@ -10,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from kafka_platform_runtime.gateway.connections import Accepted, Connections, State
+from kafka_platform_runtime.gateway.credentials import Owner
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed
 from kafka_platform_runtime.gateway.http import V2, Response, encoded_headers, error_response, now
 
@@ -182,7 +183,7 @@ class BoundedProtocol(HttpToolsProtocol, Accepted):
         """Bytes of records that a stream is about to write."""
         self._open: Connections = self.config.app.open  # type: ignore[union-attr]
         self._known: Callable[[bytes | None], Any] = self.config.app.callers.known  # type: ignore[union-attr]
-        self.owner = ""
+        self.owner: Owner = ()
         self.is_stranger = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -451,7 +452,7 @@ class BoundedProtocol(HttpToolsProtocol, Accepted):
             caller = self._known(self._authorization)
             if caller is None:
                 return False
-            self._open.identified(self, caller.username)
+            self._open.identified(self, caller.identity.owner)
         return True
 
     def _go_the_ordinary_way(self) -> None:
@@ -574,7 +575,7 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         self._open: Connections = self.config.app.open  # type: ignore[union-attr]
         self._since = now()
         self._in_hand = 0
-        self.owner = ""
+        self.owner: Owner = ()
         self.is_stranger = True
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -16,6 +16,7 @@ from kafka_platform_runtime.gateway.caller import Caller
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, unauthorized
 from kafka_platform_runtime.gateway.feed import LINGER_SECONDS, RECORD_OVERHEAD, Chunk, Feed
 from kafka_platform_runtime.gateway.formats import Format
+from kafka_platform_runtime.gateway.groups import is_group
 from kafka_platform_runtime.gateway.http import Gone, Request, Response, Route, now
 from kafka_platform_runtime.gateway.members import Member
 from kafka_platform_runtime.gateway.outlets import SSE, Events, Frames, Outlet
@@ -424,7 +425,7 @@ class Reads:
 
     async def _share(self, stream: "_Stream", group: str, start: str | None) -> None:
         """Read as a member of a group and commit what was handed out."""
-        if not 0 < len(group) <= 249 or group == NO_GROUP:
+        if not is_group(group) or group == NO_GROUP:
             raise malformed(f"group={group[:50]}: is no name of a consumer group.")
         if start not in {None, "earliest", "latest"}:
             raise malformed("from: a group's own offsets say where it goes on: use earliest or latest for a new one.")

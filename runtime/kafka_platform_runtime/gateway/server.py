@@ -158,7 +158,7 @@ class Gateway:
             if not route.public:
                 browsers.judge(request, self.settings.cors)
                 caller = request.caller = await self.callers.identify(request.authorization, request.address)
-                self.open.identified(scope["connection"], caller.username)
+                self.open.identified(scope["connection"], caller.identity.owner)
                 if not long:
                     self._admit(caller)
                     admitted = caller

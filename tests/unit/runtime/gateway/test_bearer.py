@@ -97,3 +97,26 @@ def test_without_bearer_a_token_is_no_credential(start_gateway: StartGateway) ->
     reply = write(start_gateway(pod="gateway-9"), "red-orders", f"Bearer {token(RED)}")
     assert reply.status == 401
     assert reply.headers["www-authenticate"].startswith("Basic")
+
+
+def test_an_instance_belongs_to_the_subject_of_one_issuer(gateway: Program) -> None:
+    """Which claim names the user is up to Kafka, so an equal `sub` of another issuer says nothing, nor a user's name."""
+    path = "/consumers/red-owned/instances/mine"
+
+    def status(method: str, target: str, credentials: str | None, **more: Any) -> int:
+        headers = {} if credentials is None else {"authorization": credentials}
+        user = RED if credentials is None else None
+        return gateway.ask(method, target, user=user, headers=headers, **more).status
+
+    def issued(issuer: str, seconds: float = 3600) -> str:
+        return f"Bearer {token(RED, seconds, iss=issuer)}"
+
+    assert status("POST", "/consumers/red-owned", issued("a"), body={"name": "mine"}) == 200
+    renewed = issued("a", 1800)
+    assert [status("GET", path, each) for each in (issued("a"), renewed, renewed.replace("Bearer ", "bearer  "))] == [
+        200
+    ] * 3
+    assert [status("GET", path, each) for each in (issued("b"), f"Bearer {token(RED)}", None)] == [404] * 3
+    assert status("POST", "/consumers/red-owned", None, body={"name": "mine"}) == 200
+    assert status("DELETE", path, None) == 204
+    assert status("DELETE", path, renewed) == 204

@@ -278,7 +278,7 @@ class FakeTransport:
 
 class FakeConnection:
     is_stranger = True
-    owner = "somewhere"
+    owner: tuple[str, ...] = ("address", "somewhere")
 
     def __init__(self, transport: FakeTransport, state: State) -> None:
         self.transport = transport

@@ -416,7 +416,7 @@ def test_nobody_uses_another_users_instance_or_group(kafka: Kafka, pod: Pod, top
         ("DELETE", "", None),
     ):
         answer = consumer.call(method, path, body, user=BLUE)
-        assert (answer.status, answer.code) == (403, 40301), (method, path)
+        assert (answer.status, answer.code) == (404, 40403), (method, path)
     assert consumer.call("GET", "/subscription").body["topics"] == [topic]
     answer = pod.call("POST", f"/consumers/{group}", {"name": "bobs"}, user=BLUE)
     assert (answer.status, answer.code) == (403, 40301)

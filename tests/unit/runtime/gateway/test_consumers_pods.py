@@ -60,7 +60,7 @@ def test_every_pod_answers_for_every_instance(pods: list[Pod], topic: str, group
         next_one().done("DELETE", "/subscription")
         assert next_one().call("POST", "/subscription", b"{").status == 400
     for pod in pods:
-        assert chosen.at(pod).call("GET", "/records", user=BLUE).status == 403
+        assert chosen.at(pod).call("GET", "/records", user=BLUE).status == 404
         assert chosen.at(pod).call("GET", "/records", user=None).status == 401
     generated.at(pods[2]).done("DELETE")
     chosen.at(pods[1]).done("DELETE")
@@ -164,10 +164,10 @@ def test_a_pod_that_does_not_answer_is_not_a_pod_that_is_gone(start_gateway: Sta
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl: install it")
 def test_pods_reach_each_other_by_tls(start_gateway: StartGateway, tmp_path: Path, topic: str, group: str) -> None:
-    certificate, key = _certificate(tmp_path, "gateway.example.com")
+    chain, key = certificate(authority(tmp_path), "leaf", "DNS:gateway.example.com")
     context = ssl.create_default_context(cafile=str(tmp_path / "authority.crt"))
     context.check_hostname = False
-    tls = {"certificate": str(certificate), "key": str(key)}
+    tls = {"certificate": str(chain), "key": str(key)}
     first, second = start_pods(start_gateway, "gateway-0", "gateway-1", tls=context, tls_files=tls)
     consumer = Consumer.make(first, group, "mine").subscribe(topic)
     created = first.call("POST", f"/consumers/{group}")
@@ -175,7 +175,7 @@ def test_pods_reach_each_other_by_tls(start_gateway: StartGateway, tmp_path: Pat
     first.write(topic, [1])
     assert [each["value"] for each in consumer.at(second).read_until(1)] == [1]
     # A pod with a certificate of somebody else is none of ours.
-    other_certificate, other_key = _certificate(tmp_path / "other", "gateway.example.com")
+    other_chain, other_key = certificate(authority(tmp_path / "other"), "leaf", "DNS:gateway.example.com")
     other_context = ssl.create_default_context(cafile=str(tmp_path / "other" / "authority.crt"))
     other_context.check_hostname = False
     stranger = start_pods(
@@ -183,7 +183,7 @@ def test_pods_reach_each_other_by_tls(start_gateway: StartGateway, tmp_path: Pat
         "gateway-2",
         tls=other_context,
         also_known=f",gateway-0=127.0.0.1:{first.port}",
-        tls_files={"certificate": str(other_certificate), "key": str(other_key)},
+        tls_files={"certificate": str(other_chain), "key": str(other_key)},
     )[0]
     answer = consumer.at(stranger).call("GET")
     assert (answer.status, answer.code) == (503, 50301)
@@ -193,24 +193,39 @@ def test_pods_reach_each_other_by_tls(start_gateway: StartGateway, tmp_path: Pat
     consumer.at(second).done("DELETE")
 
 
-def _certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    """A certificate (chain: itself and an intermediate authority) that a root authority of its own has signed."""
+def authority(folder: Path) -> Path:
+    """A folder with a root authority and an intermediate one that signs certificates."""
     folder.mkdir(exist_ok=True)
+    _openssl(folder, "req", "-x509", *_NEW_KEY, "-days", "2",
+             "-subj", "/CN=root", "-keyout", "authority.key", "-out", "authority.crt")  # fmt: skip
+    _sign(folder, "middle", "authority", "basicConstraints=critical,CA:TRUE")
+    return folder
 
-    def run(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=folder)
 
-    run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-        "-subj", "/CN=root", "-keyout", "authority.key", "-out", "authority.crt")  # fmt: skip
-    for subject, signer, extension in (
-        ("middle", "authority", "basicConstraints=critical,CA:TRUE"),
-        ("leaf", "middle", f"subjectAltName=DNS:{name}"),
-    ):
-        (folder / f"{subject}.ext").write_text(extension)
-        run("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={subject}",
-            "-keyout", f"{subject}.key", "-out", f"{subject}.csr")  # fmt: skip
-        run("x509", "-req", "-in", f"{subject}.csr", "-CA", f"{signer}.crt", "-CAkey", f"{signer}.key", "-CAcreateserial",
-            "-days", "2", "-extfile", f"{subject}.ext", "-out", f"{subject}.crt")  # fmt: skip
-    chain = folder / "chain.crt"
-    chain.write_text((folder / "leaf.crt").read_text() + (folder / "middle.crt").read_text())
-    return chain, folder / "leaf.key"
+def certificate(folder: Path, subject: str, name: str | None) -> tuple[Path, Path]:
+    """A certificate (chain: itself and the intermediate authority of the folder) and its key.
+
+    Args:
+        folder: of the authority.
+        subject: of the certificate.
+        name: such as `DNS:gateway.example.com`; None: it has none.
+    """
+    _sign(folder, subject, "middle", "basicConstraints=CA:FALSE" if name is None else f"subjectAltName={name}")
+    chain = folder / f"{subject}-chain.crt"
+    chain.write_text((folder / f"{subject}.crt").read_text() + (folder / "middle.crt").read_text())
+    return chain, folder / f"{subject}.key"
+
+
+_NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+
+
+def _openssl(folder: Path, *arguments: str) -> None:
+    subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=folder)
+
+
+def _sign(folder: Path, subject: str, signer: str, extension: str) -> None:
+    (folder / f"{subject}.ext").write_text(extension)
+    _openssl(folder, "req", *_NEW_KEY, "-subj", f"/CN={subject}",
+             "-keyout", f"{subject}.key", "-out", f"{subject}.csr")  # fmt: skip
+    _openssl(folder, "x509", "-req", "-in", f"{subject}.csr", "-CA", f"{signer}.crt", "-CAkey", f"{signer}.key",
+             "-CAcreateserial", "-days", "2", "-extfile", f"{subject}.ext", "-out", f"{subject}.crt")  # fmt: skip

@@ -159,6 +159,10 @@ class TestWhereItBegins:
             ("batch=10001", 400),
             ("format=xml", 400),
             ("group=", 400),
+            # The C library would see no name, and end the program.
+            ("group=%00", 400),
+            ("group=%00red-g", 400),
+            ("group=red-g%0A", 400),
             ("group=red-g&from=0:1", 400),
             ("since=earliest", 400),
         ],
