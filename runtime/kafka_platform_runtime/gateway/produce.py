@@ -16,6 +16,7 @@ from kafka_platform_runtime.gateway import errors
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, too_large, unprocessable
 from kafka_platform_runtime.gateway.http import Request, Response, Route, now
 from kafka_platform_runtime.gateway.identity import Caller, Topic
+from kafka_platform_runtime.gateway.resend import Again, Resender
 
 if TYPE_CHECKING:
     from kafka_platform_runtime.gateway.server import Gateway
@@ -119,6 +120,7 @@ class Unwritten(NamedTuple):
     error: KafkaError
 
 
+Headers = list[tuple[str, str | bytes | None]] | None
 Delivered = Callable[[KafkaError | None, Any], None]
 Ended = Callable[[Callable[[], Response]], None]
 """Is told that the fate of every record is known, and given what makes the answer."""
@@ -131,7 +133,7 @@ class _Batch:
     little as can be, and are used again by the next request: they are most of what a record costs here.
     """
 
-    __slots__ = ("ended", "failures", "offsets", "places", "results", "size")
+    __slots__ = ("again", "ended", "extras", "failures", "offsets", "places", "results", "size")
 
     def __init__(self) -> None:
         self.failures: list[KafkaError] = []
@@ -143,8 +145,12 @@ class _Batch:
         self.places: list[Delivered] = []
         """Callbacks that note the partition too."""
         self.size = 0
+        self.extras: dict[int, tuple[int | None, Headers]] = {}
+        """Time and headers of the records that have any: Kafka's client does not give these back."""
         self.ended: Callable[[], None]
         """Called when the fate of every record is known."""
+        self.again: SendAgain
+        """Sends a record again that was refused together with others; says whether it does."""
 
     def begin(self, size: int) -> None:
         """Make ready for `size` records."""
@@ -154,10 +160,26 @@ class _Batch:
             self.places.append(_noting_place(self, index))
         self.results[:size] = [None] * size
         self.failures.clear()
+        if self.extras:
+            self.extras.clear()
         self.size = size
 
-    def failed(self, error: KafkaError) -> Unwritten:
-        """Note that a record was not written."""
+    def failed(self, error: KafkaError, message: Any, index: int, written: "Place") -> Unwritten | None:
+        """Why a record was not written; None if it is sent again, because others of its batch may be at fault."""
+        if message is not None and error.code() in errors.OF_A_BATCH:
+
+            def settled(final: KafkaError | None, sent: Any) -> None:
+                self.results[index] = written(sent) if final is None else self._unwritten(final)
+
+            timestamp, headers = self.extras.get(index, (None, None))
+            place, value, key = message.partition(), message.value(), message.key()
+            if self.again(Again(message.topic(), place, value, key, timestamp, headers, settled)):
+                return None
+            # Nobody knows whether this record is to blame: it was not written, and may be sent again.
+            error = KafkaError(KafkaError._INVALID_DIFFERENT_RECORD)
+        return self._unwritten(error)
+
+    def _unwritten(self, error: KafkaError) -> Unwritten:
         self.failures.append(error)
         return Unwritten(error)
 
@@ -166,11 +188,23 @@ class _Batch:
         return self.results[self.size - 1] is not None and None not in self.results[: self.size]
 
 
+Place = Callable[[Any], int | Written]
+SendAgain = Callable[[Again], bool]
+
+
+def _offset(message: Any) -> int:
+    return int(message.offset())
+
+
+def _place(message: Any) -> Written:
+    return Written(message.partition(), message.offset())
+
+
 def _noting_offset(batch: _Batch, index: int) -> Delivered:
     results = batch.results
 
     def delivered(error: KafkaError | None, message: Any) -> None:
-        results[index] = message.offset() if error is None else batch.failed(error)
+        results[index] = message.offset() if error is None else batch.failed(error, message, index, _offset)
 
     return delivered
 
@@ -179,7 +213,11 @@ def _noting_place(batch: _Batch, index: int) -> Delivered:
     results = batch.results
 
     def delivered(error: KafkaError | None, message: Any) -> None:
-        results[index] = Written(message.partition(), message.offset()) if error is None else batch.failed(error)
+        results[index] = (
+            Written(message.partition(), message.offset())
+            if error is None
+            else batch.failed(error, message, index, _place)
+        )
 
     return delivered
 
@@ -208,6 +246,12 @@ class _Poller:
         if not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
+
+    def look(self, caller: Caller) -> None:
+        """The fate of some of this caller's records has become known elsewhere."""
+        batches = self._waiting.get(caller)
+        if batches:
+            self._check(caller, batches)
 
     def _poll(self) -> None:
         try:
@@ -246,6 +290,7 @@ class Writes:
         self._gateway = gateway
         self._limits = gateway.settings.limits
         self._poller = _Poller()
+        self._resender = Resender(gateway, self._poller.look)
         self._free: list[_Batch] = []
         self._values = msgspec.json.Decoder(Values)
         self._json = msgspec.json.Decoder(JsonRecords)
@@ -264,6 +309,10 @@ class Writes:
             Route(method="POST", path="/topics/{topic}", handler=self.write, name="write"),
             Route(method="POST", path="/topics/{topic}/partitions/{partition}", handler=self.write, name="write"),
         ]
+
+    async def close(self) -> None:
+        """End what is under way."""
+        await self._resender.close()
 
     async def write(self, request: Request, topic: str, partition_text: str | None = None) -> Response:
         """Write the records of the body; answered when Kafka has acknowledged them, or at once with `async=true`.
@@ -345,6 +394,7 @@ class Writes:
             msgspec.ValidationError: the same.
         """
         batch = self._free.pop() if self._free else _Batch()
+        batch.again = lambda record: self._resender.send(caller, record)
         # Records without a key and a partition go to one partition for a while, as Kafka's own clients let them: batches
         # are larger then.
         sticky = known.available[caller.turn // STICKY_POLLS % len(known.available)]
@@ -469,7 +519,7 @@ class Writes:
 
 
 Writer = Callable[[Caller, _Batch, str, bytes, Target], int | None]
-Row = tuple[Any, Any, int | None, int | None, list[tuple[str, str | bytes | None]] | None]
+Row = tuple[Any, Any, int | None, int | None, Headers]
 
 
 def _compact(key: Raw) -> bytes:
@@ -495,7 +545,9 @@ def _send(caller: Caller, batch: _Batch, topic: str, rows: Sequence[Row], target
     """Hand the records to the producer; from here on each of them has its own fate."""
     batch.begin(len(rows))
     produce = caller.producer.produce
-    for (value, key, wanted, timestamp, headers), delivered in zip(rows, batch.places, strict=False):
+    for index, ((value, key, wanted, timestamp, headers), delivered) in enumerate(
+        zip(rows, batch.places, strict=False)
+    ):
         place = target.partition
         if place is None:
             place = wanted if wanted is not None else target.sticky if key is None else ANY_PARTITION
@@ -505,6 +557,7 @@ def _send(caller: Caller, batch: _Batch, topic: str, rows: Sequence[Row], target
             if timestamp is None and headers is None:
                 produce(topic, value, key, place, delivered)
             else:
+                batch.extras[index] = timestamp, headers
                 produce(
                     topic, value, key, place, on_delivery=delivered, timestamp=timestamp or 0, headers=headers or []
                 )
@@ -544,7 +597,7 @@ def _base64(text: str | None, index: int, name: str) -> bytes | None:
         raise unprocessable(f"records[{index}].{name}: is not base64.") from None
 
 
-def _headers(headers: list[RecordHeader] | None, index: int) -> list[tuple[str, str | bytes | None]] | None:
+def _headers(headers: list[RecordHeader] | None, index: int) -> Headers:
     if not headers:
         return None
     return [(header.key, _base64(header.value, index, f"headers.{header.key[:50]}")) for header in headers]

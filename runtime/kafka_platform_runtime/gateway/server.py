@@ -294,7 +294,7 @@ class Gateway:
 
     async def close(self) -> None:
         """End what is under way."""
-        for part in self.parts:
+        for part in (*self.parts, self._writes):
             await part.close()
         await asyncio.get_running_loop().run_in_executor(
             self.executor, self.callers.close, self.settings.limits.timeout_seconds
