@@ -14,7 +14,8 @@ enum {
     DEEPEST = 64,      /* objects and arrays within each other */
     BESIDE = 160,      /* bytes of a record beside its key and value, at most: three names, three numbers, signs */
     EXPECTED = 256,    /* bytes of a record that room is made for at first */
-    LONGEST_NUMBER = 20
+    LONGEST_NUMBER = 20,
+    READABLE = 1000    /* characters of a number that is taken: LONGEST_NUMBER of jsontext.py */
 };
 
 typedef const unsigned char *Text;
@@ -53,6 +54,7 @@ static Text digits(Text at, Text end) {
 }
 
 static Text number(Text at, Text end) {
+    Text begin = at;
     if (*at == '-') at++;
     if (at < end && *at == '0') at++;
     else if ((at = digits(at, end)) == NULL) return NULL;
@@ -62,7 +64,7 @@ static Text number(Text at, Text end) {
         if (at < end && (*at == '+' || *at == '-')) at++;
         if ((at = digits(at, end)) == NULL) return NULL;
     }
-    return at;
+    return at - begin > READABLE ? NULL : at;
 }
 
 static Text word(Text at, Text end, const char *expected, size_t length) {
@@ -314,6 +316,25 @@ static PyObject *events(PyObject *module, PyObject *const *arguments, Py_ssize_t
     return of("events", arguments, arguments[2]);
 }
 
+/* How many objects and arrays are within each other in a JSON document. */
+static PyObject *deepest(PyObject *module, PyObject *content) {
+    (void)module;
+    if (!PyBytes_Check(content)) return PyErr_Format(PyExc_TypeError, "deepest() takes bytes");
+    Text at = (Text)PyBytes_AS_STRING(content), end = at + PyBytes_GET_SIZE(content);
+    long depth = 0, most = 0;
+    for (; at < end; at++) {
+        if (*at == '{' || *at == '[') {
+            if (++depth > most) most = depth;
+        } else if (*at == '}' || *at == ']') depth--;
+        else if (*at == '"') {
+            for (at++; (at = plain(at, end)) < end && *at != '"'; at++)
+                if (*at == '\\' && ++at == end) break;
+            if (at == end) break;
+        }
+    }
+    return PyLong_FromLong(most);
+}
+
 static PyCFunction method(const char *name) {
     PyObject *found = PyObject_GetAttrString((PyObject *)Message, name);
     if (found == NULL) return NULL;
@@ -328,6 +349,7 @@ static PyCFunction method(const char *name) {
 }
 
 static PyMethodDef functions[] = {
+    {"deepest", deepest, METH_O, NULL},
     {"array", (PyCFunction)(void (*)(void))array, METH_FASTCALL, NULL},
     {"events", (PyCFunction)(void (*)(void))events, METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL},

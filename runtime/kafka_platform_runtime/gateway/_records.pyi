@@ -27,3 +27,6 @@ def events(
         around: returns what stands before and behind the record's own position in an event of this partition while the
             other partitions stand at these positions.
     """
+
+def deepest(content: bytes, /) -> int:
+    """How many objects and arrays are within each other in a JSON document, as jsontext.py counts them."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import binascii
 import contextlib
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
@@ -10,17 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException
-from msgspec import Meta, Raw
+from msgspec import UNSET, Meta, Raw, UnsetType
 
 from kafka_platform_runtime.gateway import errors
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, too_large, unprocessable
 from kafka_platform_runtime.gateway.http import Request, Response, Route, now
 from kafka_platform_runtime.gateway.identity import Caller, Topic
+from kafka_platform_runtime.gateway.jsontext import SHORTEST, canonical, why_unreadable
 from kafka_platform_runtime.gateway.resend import Again, Resender
 
 if TYPE_CHECKING:
     from kafka_platform_runtime.gateway.server import Gateway
 
+_PLAIN = str.maketrans("-_", "+/", " \t\r\n")
 POLL_SECONDS = 0.001
 """Pause between two looks for acknowledgements. Shorter ones cost more than they gain; the event loop counts in ms."""
 STICKY_POLLS = 10
@@ -32,13 +33,14 @@ LONGEST_KEPT_BATCH = 1000
 """Batches are used again; larger ones are not worth their memory."""
 ANY_PARTITION = -1
 NULL = b"null"
-NO_KEY = Raw(NULL)
 NO_VALUE = Raw(NULL)
+ABSENT = Raw(NULL)
 
 R = TypeVar("R")
 
 Offset = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-Timestamp = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Timestamp = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+"""Kafka's client takes 0 for absent: it would write the present time."""
 
 
 class RecordHeader(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -57,15 +59,15 @@ class _Record(msgspec.Struct, gc=False, forbid_unknown_fields=True, kw_only=True
 class JsonRecord(_Record):
     """Key and value are JSON."""
 
-    value: Raw
-    key: Raw = NO_KEY
+    value: Raw = ABSENT
+    key: Raw = ABSENT
 
 
 class TextRecord(_Record):
     """Key and value are text; binary ones are base64."""
 
-    value: str | None
-    key: str | None = None
+    value: str | UnsetType | None = UNSET
+    key: str | UnsetType | None = UNSET
 
 
 class Value(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -74,19 +76,27 @@ class Value(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     value: Raw
 
 
-class Values(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+class _Body(msgspec.Struct, gc=False, forbid_unknown_fields=True, kw_only=True):
+    # Clients for whom schemas mean something send null where there is none.
+    key_schema: None = None
+    key_schema_id: None = None
+    value_schema: None = None
+    value_schema_id: None = None
+
+
+class Values(_Body):
     """The body of a write of such records."""
 
     records: list[Value]
 
 
-class JsonRecords(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+class JsonRecords(_Body):
     """The body of a write in the json format."""
 
     records: list[JsonRecord]
 
 
-class TextRecords(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+class TextRecords(_Body):
     """The body of a write in the text and binary formats."""
 
     records: list[TextRecord]
@@ -469,31 +479,49 @@ class Writes:
             values = [record.value for record in _decoded(self._values, body).records]
         if values is not None and NO_VALUE not in values:
             self._check_count(len(values))
+            if len(body) > SHORTEST:
+                for index, each in enumerate(values):
+                    if len(each) > SHORTEST:
+                        _require_readable(bytes(each), index, "value")
             place = target.sticky if target.partition is None else target.partition
             _send_values(caller, batch, topic, values, place)
             return place
         records = _decoded(self._json, body).records
         self._check(records, target)
-        rows: list[Row] = [
-            (
-                None if bytes(record.value) == NULL else record.value,
-                None if record.key is NO_KEY or bytes(record.key) == NULL else _compact(record.key),
-                record.partition,
-                record.timestamp,
-                _headers(record.headers, index),
+        rows: list[Row] = []
+        for index, record in enumerate(records):
+            value, key = bytes(record.value), bytes(record.key)
+            if record.value is ABSENT and record.key is ABSENT:
+                raise _empty(index)
+            if len(body) > SHORTEST:
+                _require_readable(value, index, "value")
+                _require_readable(key, index, "key")
+            rows.append(
+                (
+                    None if value == NULL else value,
+                    None if key == NULL else canonical(key),
+                    record.partition,
+                    record.timestamp,
+                    _headers(record.headers, index),
+                )
             )
-            for index, record in enumerate(records)
-        ]
         _send(caller, batch, topic, rows, target)
         return None
 
-    def _write_text(self, caller: Caller, batch: _Batch, topic: str, body: bytes, target: Target) -> None:
+    def _text_records(self, body: bytes, target: Target) -> list[TextRecord]:
         records = _decoded(self._text, body).records
         self._check(records, target)
+        for index, record in enumerate(records):
+            if record.value is UNSET and record.key is UNSET:
+                raise _empty(index)
+        return records
+
+    def _write_text(self, caller: Caller, batch: _Batch, topic: str, body: bytes, target: Target) -> None:
+        records = self._text_records(body, target)
         rows: list[Row] = [
             (
-                None if record.value is None else record.value.encode(),
-                None if record.key is None else record.key.encode(),
+                None if (value := _text(record.value)) is None else value.encode(),
+                None if (key := _text(record.key)) is None else key.encode(),
                 record.partition,
                 record.timestamp,
                 _headers(record.headers, index),
@@ -503,12 +531,11 @@ class Writes:
         _send(caller, batch, topic, rows, target)
 
     def _write_binary(self, caller: Caller, batch: _Batch, topic: str, body: bytes, target: Target) -> None:
-        records = _decoded(self._text, body).records
-        self._check(records, target)
+        records = self._text_records(body, target)
         rows: list[Row] = [
             (
-                _base64(record.value, index, "value"),
-                _base64(record.key, index, "key"),
+                _base64(_text(record.value), index, "value"),
+                _base64(_text(record.key), index, "key"),
                 record.partition,
                 record.timestamp,
                 _headers(record.headers, index),
@@ -522,10 +549,23 @@ Writer = Callable[[Caller, _Batch, str, bytes, Target], int | None]
 Row = tuple[Any, Any, int | None, int | None, Headers]
 
 
-def _compact(key: Raw) -> bytes:
-    """The key without white space: equal keys go to the same partition however they were written."""
-    text = bytes(key)
-    return msgspec.json.format(text, indent=-1) if text[0] in b"{[" else text
+def _text(content: str | UnsetType | None) -> str | None:
+    return None if content is UNSET else content
+
+
+def _empty(index: int) -> GatewayError:
+    return unprocessable(f"records[{index}]: has neither key nor value: send one of them, null to delete a key.")
+
+
+def _require_readable(content: bytes, index: int, name: str) -> None:
+    """See that every reader of JSON can read this.
+
+    Raises:
+        GatewayError: many could not.
+    """
+    why = why_unreadable(content)
+    if why is not None:
+        raise unprocessable(f"records[{index}].{name}: {why}: write it as text or in base64.")
 
 
 def _send_values(caller: Caller, batch: _Batch, topic: str, values: Sequence[Raw], partition: int) -> None:
@@ -589,12 +629,28 @@ def _decoded(decoder: "msgspec.json.Decoder[R]", body: bytes) -> R:
 
 
 def _base64(text: str | None, index: int, name: str) -> bytes | None:
+    """What base64 says; without padding, for URLs and in lines too.
+
+    Raises:
+        GatewayError: it is none, or bits of it would be lost.
+    """
     if text is None:
         return None
     try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise unprocessable(f"records[{index}].{name}: is not base64.") from None
+        data = base64.b64decode(text, validate=True)
+    except ValueError:
+        data = None
+    if data is None:
+        plain = text.translate(_PLAIN)
+        plain += "" if "=" in plain else "=" * (-len(plain) % 4)
+        try:
+            data = base64.b64decode(plain, validate=True)
+        except ValueError:
+            raise unprocessable(f"records[{index}].{name}: is not base64.") from None
+        text = plain
+    if text.endswith("=") and base64.b64encode(data[len(data) // 3 * 3 :]).decode() != text[-4:]:
+        raise unprocessable(f"records[{index}].{name}: is not base64: its last bits would be lost.")
+    return data
 
 
 def _headers(headers: list[RecordHeader] | None, index: int) -> Headers:
