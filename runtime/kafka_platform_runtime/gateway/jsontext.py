@@ -4,6 +4,8 @@ import json
 import re
 from itertools import accumulate
 
+import msgspec
+
 DEEPEST = 500
 """Objects and arrays within each other. Most readers of JSON end at a thousand or so, which has to do for the answer too."""
 LONGEST_NUMBER = 1000
@@ -17,6 +19,9 @@ _STRING = rb'"(?:[^"\\]++|\\.)*+"'
 _TOKEN = re.compile(_STRING + rb"|[-0-9][-+.0-9eE]*+|[ \t\n\r]++")
 _STRINGS = re.compile(_STRING)
 _LONG = re.compile(b"[" + re.escape(_NUMBER) + b"]{4}")
+_TO_RESPELL = re.compile(rb"[\\\xf0-\xf4]|[0-9][.eE]|-0")
+"""Without any of it only white space is left to be removed."""
+_BEYOND_16_BITS = re.compile("[\U00010000-\U0010ffff]")
 _PARTS = re.compile(r"(-?)(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
@@ -30,21 +35,27 @@ def canonical(key: bytes) -> bytes:
     """The one spelling of a key that is JSON: whoever writes the same key means the same partition.
 
     It is that of Confluent's REST Proxy and Strimzi's bridge, which read a key and write it anew with Jackson: without white
-    space, with no more escapes than JSON needs, and numbers with a point or an exponent as Java writes them. Whole numbers,
-    every digit of the others and the order of members stay as they are.
+    space, with no more escapes than JSON needs (beside those of characters beyond 16 bits, which Jackson writes as two), and
+    numbers with a point or an exponent as Java writes them. Whole numbers, every digit of the others and the order of members
+    stay as they are.
     """
-    if key[0] == ord('"') and b"\\" not in key:  # as most keys are
+    if key[0] == ord('"') and b"\\" not in key and key.isascii():  # as most keys are
         return key
+    if _TO_RESPELL.search(key) is None:
+        return msgspec.json.format(key, indent=-1) if key[0] in b"{[" else key
     return _TOKEN.sub(_respelled, key)
 
 
 def _respelled(found: re.Match[bytes]) -> bytes:
     token = found[0]
     if token[0] == ord('"'):
-        if b"\\" not in token:
-            return token
-        return f'"{json.loads(token).translate(_ESCAPES)}"'.encode()
+        text = json.loads(token).translate(_ESCAPES)
+        return f'"{_BEYOND_16_BITS.sub(_as_surrogates, text)}"'.encode()
     return b"" if token.isspace() else _number(token)
+
+
+def _as_surrogates(found: re.Match[str]) -> str:
+    return json.dumps(found[0]).upper().replace("\\U", "\\u")[1:-1]
 
 
 def _number(token: bytes) -> bytes:
@@ -86,6 +97,6 @@ def _deepest(text: bytes) -> int:
 
 
 try:
-    from kafka_platform_runtime.gateway._records import deepest
+    from kafka_platform_runtime.gateway._records import deepest as deepest
 except ImportError:
     deepest = _deepest

@@ -59,7 +59,7 @@ MEANINGS = {
     403: "Kafka's ACLs do not allow it.",
     404: "There is no such path, topic, partition or consumer instance.",
     405: "Not with this method; the header Allow has those that are taken.",
-    406: "The records cannot be given in the format that was asked for.",
+    406: "No format that the header Accept names is known here.",
     408: "The request arrived too slowly.",
     409: "It exists already, or contradicts what was said before.",
     413: "The body, or the number of records, is over the gateway's limit, or a record over the topic's.",
