@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from confluent_kafka import Message
 
@@ -28,5 +29,5 @@ def events(
             other partitions stand at these positions.
     """
 
-def deepest(content: bytes, /) -> int:
-    """How many objects and arrays are within each other in a JSON document, as jsontext.py counts them."""
+def suspicious(text: Any, deepest: int, /) -> bool:
+    """Whether a JSON document may be nested deeper than this, or have a number that is too long, as jsontext.py sees it."""

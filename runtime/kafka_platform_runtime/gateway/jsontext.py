@@ -5,6 +5,7 @@ import re
 from itertools import accumulate
 
 import msgspec
+from msgspec import Raw
 
 DEEPEST = 500
 """Objects and arrays within each other. Most readers of JSON end at a thousand or so, which has to do for the answer too."""
@@ -76,27 +77,33 @@ def _number(token: bytes) -> bytes:
     return f"{sign}{digits[: power + 1]}.{digits[power + 1 :] or '0'}".encode()
 
 
-def why_unreadable(text: bytes) -> str | None:
+def why_unreadable(text: bytes | Raw) -> str | None:
     """Why many readers could not read this JSON document, as the end of a sentence; None if they can."""
-    if len(text) <= SHORTEST:
+    if len(text) <= SHORTEST or not suspicious(text, DEEPEST):
         return None
-    if text.count(b"[") + text.count(b"{") > DEEPEST and deepest(text) > DEEPEST:
+    text = bytes(text)
+    if _depth(text) > DEEPEST:
         return f"is nested more than {DEEPEST} deep"
-    # A number that is too long has four of these places in a row; a closer look is rarely needed.
-    if _LONG.search(text[::_STRIDE]) is not None and any(
-        len(found[0]) > LONGEST_NUMBER and found[0][0] in _NUMBER for found in _TOKEN.finditer(text)
-    ):
+    if any(len(found[0]) > LONGEST_NUMBER and found[0][0] in _NUMBER for found in _TOKEN.finditer(text)):
         return f"has a number of more than {LONGEST_NUMBER} characters"
     return None
 
 
-def _deepest(text: bytes) -> int:
+def _depth(text: bytes) -> int:
     """How many objects and arrays are within each other."""
     steps = map(_STEPS.__getitem__, _STRINGS.sub(b"", text).translate(None, _NO_BRACKETS))
     return max(accumulate(steps), default=0)
 
 
+def _suspicious(text: bytes | Raw, deepest: int) -> bool:
+    """Whether a closer look is worth it: a number that is too long has four of these places in a row."""
+    text = bytes(text)
+    return _LONG.search(text[::_STRIDE]) is not None or (
+        text.count(b"[") + text.count(b"{") > deepest and _depth(text) > deepest
+    )
+
+
 try:
-    from kafka_platform_runtime.gateway._records import deepest as deepest
+    from kafka_platform_runtime.gateway._records import suspicious as suspicious
 except ImportError:
-    deepest = _deepest
+    suspicious = _suspicious

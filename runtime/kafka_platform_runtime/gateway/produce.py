@@ -482,23 +482,24 @@ class Writes:
             if len(body) > SHORTEST:
                 for index, each in enumerate(values):
                     if len(each) > SHORTEST:
-                        _require_readable(bytes(each), index, "value")
+                        _require_readable(each, index, "value")
             place = target.sticky if target.partition is None else target.partition
             _send_values(caller, batch, topic, values, place)
             return place
         records = _decoded(self._json, body).records
         self._check(records, target)
         rows: list[Row] = []
+        add = rows.append
         for index, record in enumerate(records):
-            value, key = bytes(record.value), bytes(record.key)
-            if record.value is ABSENT and record.key is ABSENT:
-                raise _empty(index)
-            if len(body) > SHORTEST:
+            value, key = record.value, bytes(record.key)
+            if len(value) > SHORTEST or len(key) > SHORTEST:
                 _require_readable(value, index, "value")
                 _require_readable(key, index, "key")
-            rows.append(
+            if value is ABSENT and record.key is ABSENT:
+                raise _empty(index)
+            add(
                 (
-                    None if value == NULL else value,
+                    None if value == NO_VALUE else value,
                     None if key == NULL else canonical(key),
                     record.partition,
                     record.timestamp,
@@ -557,7 +558,7 @@ def _empty(index: int) -> GatewayError:
     return unprocessable(f"records[{index}]: has neither key nor value: send one of them, null to delete a key.")
 
 
-def _require_readable(content: bytes, index: int, name: str) -> None:
+def _require_readable(content: bytes | Raw, index: int, name: str) -> None:
     """See that every reader of JSON can read this.
 
     Raises:

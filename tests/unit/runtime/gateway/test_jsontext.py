@@ -117,19 +117,25 @@ def test_long_numbers_are_found_wherever_they_begin() -> None:
         assert why_unreadable(text.replace(b"7", b"8", 1).replace(b"7", b"", 1)) is None, start
 
 
-def test_depth_is_counted_alike_with_and_without_the_compiled_part() -> None:
+@pytest.mark.parametrize("deepest", [0, 1, 3, 6])
+def test_suspicions_are_the_same_with_and_without_the_compiled_part(deepest: int) -> None:
     chance = random.Random(9)
 
     def document(depth: int) -> bytes:
         kind = chance.randrange(6 if depth < 8 else 3)
         if kind < 3:
-            return (b"1", b"null", json.dumps('a"\\[{é' * chance.randrange(4)).encode())[kind]
+            number = b"1" * chance.choice((1, 20, 700, 1001, 1300))
+            return (number, b"null", json.dumps('a"\\[{é' * chance.randrange(90)).encode())[kind]
         parts = [document(depth + 1) for _ in range(chance.randrange(4))]
         if kind < 5:
             return b"[" + b" ,".join(parts) + b"]"
         return b"{" + b",".join(b'"}[\\"":' + part for part in parts) + b"}"
 
-    for _ in range(3000):
+    found = 0
+    for _ in range(2000):
         text = document(0)
         json.loads(text)
-        assert jsontext.deepest(text) == jsontext._deepest(text)
+        suspected = jsontext.suspicious(text, deepest)
+        assert suspected == jsontext._suspicious(text, deepest)
+        found += suspected
+    assert 0 < found < 2000
