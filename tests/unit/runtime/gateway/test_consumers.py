@@ -158,6 +158,9 @@ def test_names_of_instances(pod: Pod, group: str) -> None:
     [
         ({"format": "avro"}, 422),
         ({"format": "foo"}, 422),
+        ({"format": ""}, 422),
+        ({"auto.offset.reset": ""}, 422),
+        ({"isolation.level": ""}, 422),
         ({"format": 1}, 422),
         ({"auto.offset.reset": "foo"}, 422),
         ({"isolation.level": "foo"}, 422),
@@ -181,6 +184,13 @@ def test_wrong_options(pod: Pod, group: str, body: Any, status: int) -> None:
     answer = pod.call("POST", f"/consumers/{group}", body)
     assert answer.status == status, answer
     assert answer.body["message"]
+
+
+def test_an_instance_that_waits_for_nothing_is_answered_at_once(pod: Pod, topic: str, group: str) -> None:
+    consumer = Consumer.make(pod, group, consumer_request_timeout_ms=0).assign(topic, 0)
+    # Less than the half minute that the gateway would wait for a record otherwise.
+    assert consumer.call("GET", "/records?timeout=30000", timeout=20).body == []
+    consumer.done("DELETE")
 
 
 def test_options_of_both_dialects(pod: Pod, group: str) -> None:
