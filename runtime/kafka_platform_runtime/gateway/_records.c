@@ -14,7 +14,8 @@ enum {
     DEEPEST = 64,      /* objects and arrays within each other */
     BESIDE = 160,      /* bytes of a record beside its key and value, at most: three names, three numbers, signs */
     EXPECTED = 256,    /* bytes of a record that room is made for at first */
-    LONGEST_NUMBER = 20
+    LONGEST_NUMBER = 20,
+    READABLE = 1000    /* characters of a number that is taken: LONGEST_NUMBER of jsontext.py */
 };
 
 typedef const unsigned char *Text;
@@ -53,6 +54,7 @@ static Text digits(Text at, Text end) {
 }
 
 static Text number(Text at, Text end) {
+    Text begin = at;
     if (*at == '-') at++;
     if (at < end && *at == '0') at++;
     else if ((at = digits(at, end)) == NULL) return NULL;
@@ -62,7 +64,7 @@ static Text number(Text at, Text end) {
         if (at < end && (*at == '+' || *at == '-')) at++;
         if ((at = digits(at, end)) == NULL) return NULL;
     }
-    return at;
+    return at - begin > READABLE ? NULL : at;
 }
 
 static Text word(Text at, Text end, const char *expected, size_t length) {
@@ -314,6 +316,51 @@ static PyObject *events(PyObject *module, PyObject *const *arguments, Py_ssize_t
     return of("events", arguments, arguments[2]);
 }
 
+/* Whether a document of JSON may be more than most readers can read: jsontext.py takes a closer look then. */
+
+enum { OTHER = 0, NUMERIC, QUOTE, OPENING, CLOSING };
+
+static const unsigned char kinds[256] = {
+    ['-'] = NUMERIC, ['+'] = NUMERIC, ['.'] = NUMERIC, ['e'] = NUMERIC, ['E'] = NUMERIC, ['0'] = NUMERIC, ['1'] = NUMERIC,
+    ['2'] = NUMERIC, ['3'] = NUMERIC, ['4'] = NUMERIC, ['5'] = NUMERIC, ['6'] = NUMERIC, ['7'] = NUMERIC, ['8'] = NUMERIC,
+    ['9'] = NUMERIC, ['"'] = QUOTE, ['['] = OPENING, ['{'] = OPENING, [']'] = CLOSING, ['}'] = CLOSING};
+
+/* A number that is too long has this many places in a row that are as far as this from each other. */
+enum { PLACES = 4, STRIDE = READABLE / PLACES };
+
+static bool may_have_long_number(Text at, Text end) {
+    int found = 0;
+    for (; at < end && found < PLACES; at = end - at > STRIDE ? at + STRIDE : end)
+        found = kinds[*at] == NUMERIC ? found + 1 : 0;
+    return found == PLACES;
+}
+
+static bool is_deeper(Text at, Text end, long most) {
+    for (long depth = 0; at < end; at++) {
+        unsigned char kind = kinds[*at];
+        if (kind == OPENING && ++depth > most) return true;
+        if (kind == CLOSING) depth--;
+        if (kind == QUOTE) {
+            for (at++; (at = plain(at, end)) < end && *at != '"'; at++)
+                if (*at == '\\' && ++at == end) break;
+            if (at == end) break;
+        }
+    }
+    return false;
+}
+
+static PyObject *suspicious(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
+    (void)module;
+    Py_buffer content;
+    if (count != 2) return PyErr_Format(PyExc_TypeError, "suspicious() takes a document and a depth");
+    long most = PyLong_AsLong(arguments[1]);
+    if ((most == -1 && PyErr_Occurred()) || PyObject_GetBuffer(arguments[0], &content, PyBUF_SIMPLE)) return NULL;
+    Text begin = content.buf, end = begin + content.len;
+    bool found = may_have_long_number(begin, end) || is_deeper(begin, end, most);
+    PyBuffer_Release(&content);
+    return PyBool_FromLong(found);
+}
+
 static PyCFunction method(const char *name) {
     PyObject *found = PyObject_GetAttrString((PyObject *)Message, name);
     if (found == NULL) return NULL;
@@ -328,6 +375,7 @@ static PyCFunction method(const char *name) {
 }
 
 static PyMethodDef functions[] = {
+    {"suspicious", (PyCFunction)(void (*)(void))suspicious, METH_FASTCALL, NULL},
     {"array", (PyCFunction)(void (*)(void))array, METH_FASTCALL, NULL},
     {"events", (PyCFunction)(void (*)(void))events, METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL},

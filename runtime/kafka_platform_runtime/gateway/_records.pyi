@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from confluent_kafka import Message
 
@@ -27,3 +28,6 @@ def events(
         around: returns what stands before and behind the record's own position in an event of this partition while the
             other partitions stand at these positions.
     """
+
+def suspicious(text: Any, deepest: int, /) -> bool:
+    """Whether a JSON document may be nested deeper than this, or have a number that is too long, as jsontext.py sees it."""

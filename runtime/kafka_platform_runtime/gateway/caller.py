@@ -212,7 +212,8 @@ class Caller:
         """Channels with requests that wait to be told so."""
         self._questioner: _Questioner | None = None
         self._asking: asyncio.Task[_Questioner] | None = None
-        self._forgotten = False
+        self.forgotten = False
+        """Nothing more is begun for this caller."""
         self.topics: dict[str, Topic] = {}
         self.throttled_until = 0.0
         self.valid_until = 0.0
@@ -279,15 +280,15 @@ class Caller:
             queue_buffering_max_messages=0,
             queue_buffering_max_kbytes=max(1024, limits.bytes // 512),
         )
-        channel = Channel(await self._made(lambda: Producer(settings)))
-        if self._forgotten:
+        channel = Channel(await self.made(lambda: Producer(settings)))
+        if self.forgotten:
             self._close_channel(channel)
             raise unauthorized("Kafka does not accept these credentials any more.")
         self.channel = channel
         return channel
 
-    async def _made(self, make: Callable[[], T]) -> T:
-        """A client, made in a thread: it reads certificates and begins threads of its own."""
+    async def made(self, make: Callable[[], T]) -> T:
+        """A client, made in a thread: it reads certificates and begins threads of its own. `close_later` ends it."""
         resources = self._resources
         resources.claim()
         try:
@@ -300,6 +301,10 @@ class Caller:
                 LOG.error("A Kafka client cannot be made: %s", whereabouts(error))
                 raise overloaded("The gateway cannot make another Kafka client: try again later.", 5) from None
             raise
+
+    def close_later(self, name: str, close: Callable[[], Any]) -> None:
+        """Close a client that `made` has made; blocks nobody."""
+        self._resources.close_later(name, close)
 
     # Asking
 
@@ -323,13 +328,13 @@ class Caller:
         finally:
             found.users -= 1
             found.used_at = now()
-            if self._forgotten:
+            if self.forgotten:
                 self._close_questioner()
 
     async def _open_questioner(self) -> _Questioner:
         settings = self.client()
-        self._questioner = made = _Questioner(await self._made(lambda: AdminClient(settings)))
-        if self._forgotten:
+        self._questioner = made = _Questioner(await self.made(lambda: AdminClient(settings)))
+        if self.forgotten:
             self._close_questioner()
             raise unauthorized("Kafka does not accept these credentials any more.")
         return made
@@ -442,7 +447,7 @@ class Caller:
         Args:
             purge: answer what is queued as not sent and what is under way as unknown.
         """
-        self._forgotten = True
+        self.forgotten = True
         if self.channel is not None:
             if purge:
                 self.channel.purge()
@@ -472,7 +477,7 @@ class Caller:
             finally:
                 producer.close()
 
-        self._resources.close_later("Closing a producer", close)
+        self.close_later("Closing a producer", close)
 
     def _close_questioner(self) -> None:
         questioner, self._questioner = self._questioner, None
@@ -483,7 +488,7 @@ class Caller:
         def close() -> None:
             del questioner.client  # the last reference: librdkafka ends its threads here, which takes a moment
 
-        self._resources.close_later("Closing a client", close)
+        self.close_later("Closing a client", close)
 
 
 _UNANSWERED = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})

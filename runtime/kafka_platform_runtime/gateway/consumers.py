@@ -460,8 +460,8 @@ class Consumers:
             # A HEAD would take the records and not hand them out.
             raise GatewayError(HTTPStatus.METHOD_NOT_ALLOWED, 40501, "Use GET here.", [("allow", "GET")])
         _require_accepted(request, instance.options.format)
-        most_seconds = instance.options.wait_seconds or self._limits.timeout_seconds
-        default = instance.options.wait_seconds or WAIT_SECONDS
+        own = instance.options.wait_seconds
+        most_seconds, default = (self._limits.timeout_seconds, WAIT_SECONDS) if own is None else (own, own)
         asked = request.integer("timeout", -1, least=-1)
         seconds = default if asked < 0 else min(asked / 1000, most_seconds)
         most_bytes = request.integer("max_bytes", -1, least=-1)
@@ -558,14 +558,14 @@ def _decoded(request: Request, body: bytes, decoder: "msgspec.json.Decoder[B]") 
 
 
 def _options(wanted: Creation, longest: float) -> Options:
-    name = (wanted.format or "binary").lower()
+    name = ("binary" if wanted.format is None else wanted.format).lower()
     if name not in {each.value for each in Format}:
         why = "needs a schema registry, which the gateway does not have" if name in _OTHER_FORMATS else "is not known"
         raise unprocessable(f"format: {name[:50]!r} {why}: use {', '.join(Format)}.")
-    reset = (wanted.auto_offset_reset or "latest").lower()
+    reset = ("latest" if wanted.auto_offset_reset is None else wanted.auto_offset_reset).lower()
     if reset not in _RESETS:
         raise unprocessable(f"auto.offset.reset: {reset[:50]!r} is not known: use {', '.join(_RESETS)}.")
-    isolation = (wanted.isolation_level or "read_uncommitted").lower()
+    isolation = ("read_uncommitted" if wanted.isolation_level is None else wanted.isolation_level).lower()
     if isolation not in _ISOLATIONS:
         raise unprocessable(
             f"isolation.level: {isolation[:50]!r} is not known: use read_uncommitted or read_committed."

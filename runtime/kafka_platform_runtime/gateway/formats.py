@@ -1,14 +1,20 @@
 """How keys and values of records are handed out."""
 
-import base64
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
+from msgspec import Raw
 
-from kafka_platform_runtime.gateway.errors import GatewayError
+from kafka_platform_runtime.gateway.jsontext import why_unreadable
+
+NULL = Raw(b"null")
+UNFIT = "binary"
+"""What a record says in its field `format` if it does not fit the one that was asked for: it is in base64."""
+_encode = msgspec.json.Encoder().encode
+_check_json = msgspec.json.Decoder(Raw).decode
 
 
 class Format(StrEnum):
@@ -23,36 +29,26 @@ class Format(StrEnum):
         """The media type of records in this format."""
         return f"application/vnd.kafka.{self.value}.v2+json"
 
-    def record(self, message: Any) -> bytes:
-        """A record as JSON.
+    def contents(self, message: Any) -> tuple[Any, Any, str]:
+        """Key and value of a record as they are handed out, and what its field `format` says.
 
-        Raises:
-            GatewayError: it does not fit this format.
+        A record that does not fit the format is handed out in base64 and says so. Were it refused, whoever wrote it would
+        keep readers from everything behind it.
         """
+        key, value = message.key(), message.value()
+        content_of = _CONTENT[self]
+        try:
+            return content_of(key), content_of(value), ""
+        except (ValueError, RecursionError):
+            return key, value, UNFIT
 
-        def decoded(value: bytes | None) -> Any:
-            if value is None:
-                return None
-            if self is Format.BINARY:
-                return base64.b64encode(value).decode()
-            try:
-                if self is Format.TEXT:
-                    return value.decode()
-                # As it was written: large numbers and the order of keys stay what they are.
-                msgspec.json.decode(value)
-                return msgspec.Raw(value)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                raise GatewayError(
-                    HTTPStatus.NOT_ACCEPTABLE,
-                    40602,
-                    f"Offset {message.offset()} of partition {message.partition()} of topic {message.topic()} is not "
-                    f"{self.value}: read it as binary, or set the position behind it.",
-                ) from None
-
+    def record(self, message: Any) -> bytes:
+        """A record as JSON."""
+        key, value, unfit = self.contents(message)
         record = {
             "topic": message.topic(),
-            "key": decoded(message.key()),
-            "value": decoded(message.value()),
+            "key": key,
+            "value": value,
             "partition": message.partition(),
             "offset": message.offset(),
         }
@@ -61,8 +57,43 @@ class Format(StrEnum):
             record["timestamp"] = timestamp
         headers = message.headers()
         if headers:
-            record["headers"] = [
-                {"key": key, "value": None if value is None else base64.b64encode(value).decode()}
-                for key, value in headers
-            ]
-        return msgspec.json.encode(record)
+            record["headers"] = [{"key": name, "value": content} for name, content in headers]
+        if unfit:
+            record["format"] = unfit
+        return _encode(record)
+
+
+def json_of(content: bytes | None) -> Raw:
+    """JSON as it was written, on one line: large numbers and the order of members stay what they are.
+
+    Raises:
+        ValueError: it is none, or many readers could not read it.
+    """
+    if content is None:
+        return NULL
+    content.decode()
+    _check_json(content)
+    if why_unreadable(content) is not None:
+        raise ValueError
+    # Line ends between the parts of a JSON document mean nothing; in an event of a stream they would end the line.
+    return Raw(content.replace(b"\r", b" ").replace(b"\n", b" "))
+
+
+def text_of(content: bytes | None) -> str | None:
+    """Text.
+
+    Raises:
+        ValueError: it is not UTF-8.
+    """
+    return None if content is None else content.decode()
+
+
+def _binary_of(content: bytes | None) -> bytes | None:
+    return content  # bytes become base64
+
+
+_CONTENT: Mapping[Format, Callable[[bytes | None], Any]] = {
+    Format.JSON: json_of,
+    Format.TEXT: text_of,
+    Format.BINARY: _binary_of,
+}

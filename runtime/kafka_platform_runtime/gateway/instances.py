@@ -431,13 +431,7 @@ class Instance:
                     f"The next record, offset {message.offset()} of partition {message.partition()} of topic "
                     f"{message.topic()}, has {length} bytes: more than max_bytes={most_bytes}."
                 )
-            try:
-                parts.append(encode(message))
-            except GatewayError:
-                # Told when it is the first one: those before it are handed out now.
-                if not batch:
-                    raise
-                break
+            parts.append(encode(message))
             batch.append(message)
             size += length
         for _ in batch:

@@ -138,7 +138,7 @@ class Metadata:
             request.caller,
             f"Topic {name}",
             lambda client: client.create_topics([topic], request_timeout=self._seconds)[name],
-            refused=_not_made,
+            refused=errors.from_kafka,
         )
         return Response(status=HTTPStatus.CREATED, body=b"{}")
 
@@ -223,25 +223,6 @@ def _not_answered(error: KafkaError, subject: str) -> GatewayError:
     if refusal.status == HTTPStatus.GATEWAY_TIMEOUT:
         return errors.timed_out(f"{subject}: Kafka did not answer in time.")
     return refusal
-
-
-_UNFIT = frozenset(
-    {
-        KafkaError.INVALID_PARTITIONS,
-        KafkaError.INVALID_REPLICATION_FACTOR,
-        KafkaError.INVALID_REQUEST,
-        KafkaError.POLICY_VIOLATION,
-        KafkaError.TOPIC_EXCEPTION,
-    }
-)
-
-
-def _not_made(error: KafkaError, subject: str) -> GatewayError:
-    if error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
-        return GatewayError(HTTPStatus.CONFLICT, 40904, f"{subject}: exists already.")
-    if error.code() in _UNFIT:
-        return unprocessable(f"{subject}: {' '.join(error.str().split()).rstrip('.')}.")
-    return errors.from_kafka(error, subject)
 
 
 def _partition(found: Any) -> dict[str, Any]:

@@ -28,7 +28,6 @@ ERRORS: Mapping[int, Mapping[int, str]] = {
     405: {40501: "Use GET, POST here."},
     406: {
         40601: "This instance was made for the format json: accept application/vnd.kafka.json.v2+json, or make another one.",
-        40602: "Offset 7 of partition 0 of topic orders is not json: read it as binary, or set the position behind it.",
     },
     408: {40801: "The body did not arrive within 30 s."},
     409: {
@@ -47,7 +46,7 @@ ERRORS: Mapping[int, Mapping[int, str]] = {
     },
     416: {41601: "Offset 99 is out of range: partition 0 of topic orders has 10 to 50."},
     417: {41701: "Expect 100-continue, or nothing."},
-    422: {42201: "Object missing required field `value` - at `$.records[0]`."},
+    422: {42201: "records[0].value: is not base64."},
     429: {42901: "Kafka throttles user shop: over the quota."},
     431: {43101: "The head of the request is too large: at most 32768 bytes and 100 fields are taken."},
     500: {
@@ -68,7 +67,7 @@ MEANINGS = {
     403: "Kafka's ACLs do not allow it, or a browser asks for a page of another site.",
     404: "There is no such path, topic, partition or consumer instance.",
     405: "Not with this method; the header Allow has those that are taken.",
-    406: "The records cannot be given in the format that was asked for.",
+    406: "No format that the header Accept names is known here.",
     408: "The request arrived too slowly.",
     409: "It exists already, or contradicts what was said before.",
     413: "The body, the number of records or what they unpack to is over the gateway's limit, or a record over the topic's.",
@@ -123,22 +122,36 @@ def _record(value: Json, key: Json) -> Json:
     return _object(
         {
             "key": {**key, "description": "Absent or null: no key."},
-            "value": {**value, "description": "null deletes the key in a compacted topic."},
+            "value": {**value, "description": "Absent or null: deletes the key in a compacted topic."},
             "partition": {**INTEGER, "type": ["integer", "null"], "description": "Absent: chosen by the key."},
             "timestamp": {
                 **LONG,
+                "minimum": 1,
                 "type": ["integer", "null"],
-                "description": "Milliseconds since 1970; absent: the time of the write.",
+                "description": "Milliseconds since 1970; absent or null: the time of the write.",
             },
             "headers": {**HEADERS, "type": ["array", "null"]},
         },
-        ["value"],
         additionalProperties=False,
+        anyOf=[{"required": ["value"]}, {"required": ["key"]}],
     )
 
 
+NO_SCHEMA: Json = {"type": "null", "description": "There is no schema registry here."}
+
+
 def _records(item: str) -> Json:
-    return _object({"records": _list(schema(item), minItems=1)}, ["records"], additionalProperties=False)
+    return _object(
+        {
+            "records": _list(schema(item), minItems=1),
+            "key_schema": NO_SCHEMA,
+            "key_schema_id": NO_SCHEMA,
+            "value_schema": NO_SCHEMA,
+            "value_schema_id": NO_SCHEMA,
+        },
+        ["records"],
+        additionalProperties=False,
+    )
 
 
 PLACE = {"topic": STRING, "partition": INTEGER}
@@ -156,6 +169,10 @@ def _read_record(content: Json) -> Json:
             "offset": LONG,
             "timestamp": {"type": "integer", "format": "int64", "description": "Milliseconds since 1970."},
             "headers": HEADERS,
+            "format": {
+                "const": "binary",
+                "description": "Key and value are in base64, because they do not fit the format that was asked for.",
+            },
         },
         ["topic", "key", "value", "partition", "offset"],
     )

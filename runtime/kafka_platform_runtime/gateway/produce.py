@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import binascii
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
@@ -11,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException
-from msgspec import Meta, Raw
+from msgspec import UNSET, Meta, Raw, UnsetType
 
 from kafka_platform_runtime.gateway import errors
 from kafka_platform_runtime.gateway.caller import Caller, Channel, Topic
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, too_large, unprocessable
 from kafka_platform_runtime.gateway.http import Request, Response, Route, now
+from kafka_platform_runtime.gateway.jsontext import SHORTEST, canonical, why_unreadable
+from kafka_platform_runtime.gateway.resend import Again, Resender
 from kafka_platform_runtime.supervision import whereabouts
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("gateway")
 
+_PLAIN = str.maketrans("-_", "+/", " \t\r\n")
 POLL_SECONDS = 0.001
 """Pause between two looks for acknowledgements. Shorter ones cost more than they gain; the event loop counts in ms."""
 STICKY_POLLS = 10
@@ -35,13 +37,14 @@ LONGEST_KEPT_BATCH = 1000
 """Batches are used again; larger ones are not worth their memory."""
 ANY_PARTITION = -1
 NULL = b"null"
-NO_KEY = Raw(NULL)
 NO_VALUE = Raw(NULL)
+ABSENT = Raw(NULL)
 
 R = TypeVar("R")
 
 Offset = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-Timestamp = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Timestamp = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+"""Kafka's client takes 0 for absent: it would write the present time."""
 
 
 class RecordHeader(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -60,15 +63,15 @@ class _Record(msgspec.Struct, gc=False, forbid_unknown_fields=True, kw_only=True
 class JsonRecord(_Record):
     """Key and value are JSON."""
 
-    value: Raw
-    key: Raw = NO_KEY
+    value: Raw = ABSENT
+    key: Raw = ABSENT
 
 
 class TextRecord(_Record):
     """Key and value are text; binary ones are base64."""
 
-    value: str | None
-    key: str | None = None
+    value: str | UnsetType | None = UNSET
+    key: str | UnsetType | None = UNSET
 
 
 class Value(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -77,19 +80,27 @@ class Value(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     value: Raw
 
 
-class Values(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+class _Body(msgspec.Struct, gc=False, forbid_unknown_fields=True, kw_only=True):
+    # Clients for whom schemas mean something send null where there is none.
+    key_schema: None = None
+    key_schema_id: None = None
+    value_schema: None = None
+    value_schema_id: None = None
+
+
+class Values(_Body):
     """The body of a write of such records."""
 
     records: list[Value]
 
 
-class JsonRecords(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+class JsonRecords(_Body):
     """The body of a write in the json format."""
 
     records: list[JsonRecord]
 
 
-class TextRecords(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+class TextRecords(_Body):
     """The body of a write in the text and binary formats."""
 
     records: list[TextRecord]
@@ -123,6 +134,7 @@ class Unwritten(NamedTuple):
     error: KafkaError
 
 
+Headers = list[tuple[str, str | bytes | None]] | None
 Delivered = Callable[[KafkaError | None, Any], None]
 Ended = Callable[[Callable[[], Response]], None]
 """Is told that the fate of every record is known, and given what makes the answer."""
@@ -135,7 +147,7 @@ class _Batch:
     little as can be, and are used again by the next request: they are most of what a record costs here.
     """
 
-    __slots__ = ("ended", "failures", "offsets", "places", "results", "size")
+    __slots__ = ("again", "ended", "extras", "failures", "offsets", "places", "results", "size")
 
     def __init__(self) -> None:
         self.failures: list[KafkaError] = []
@@ -147,8 +159,12 @@ class _Batch:
         self.places: list[Delivered] = []
         """Callbacks that note the partition too."""
         self.size = 0
+        self.extras: dict[int, tuple[int | None, Headers]] = {}
+        """Time and headers of the records that have any: Kafka's client does not give these back."""
         self.ended: Callable[[], None]
         """Called when the fate of every record is known."""
+        self.again: SendAgain
+        """Sends a record again that was refused together with others; says whether it does."""
 
     def begin(self, size: int) -> None:
         """Make ready for `size` records."""
@@ -158,10 +174,26 @@ class _Batch:
             self.places.append(_noting_place(self, index))
         self.results[:size] = [None] * size
         self.failures.clear()
+        if self.extras:
+            self.extras.clear()
         self.size = size
 
-    def failed(self, error: KafkaError) -> Unwritten:
-        """Note that a record was not written."""
+    def failed(self, error: KafkaError, message: Any, index: int, written: "Place") -> Unwritten | None:
+        """Why a record was not written; None if it is sent again, because others of its batch may be at fault."""
+        if message is not None and error.code() in errors.OF_A_BATCH:
+
+            def settled(final: KafkaError | None, sent: Any) -> None:
+                self.results[index] = written(sent) if final is None else self._unwritten(final)
+
+            timestamp, headers = self.extras.get(index, (None, None))
+            place, value, key = message.partition(), message.value(), message.key()
+            if self.again(Again(message.topic(), place, value, key, timestamp, headers, settled)):
+                return None
+            # Nobody knows whether this record is to blame: it was not written, and may be sent again.
+            error = KafkaError(KafkaError._INVALID_DIFFERENT_RECORD)
+        return self._unwritten(error)
+
+    def _unwritten(self, error: KafkaError) -> Unwritten:
         self.failures.append(error)
         return Unwritten(error)
 
@@ -170,11 +202,23 @@ class _Batch:
         return self.results[self.size - 1] is not None and None not in self.results[: self.size]
 
 
+Place = Callable[[Any], int | Written]
+SendAgain = Callable[[Again], bool]
+
+
+def _offset(message: Any) -> int:
+    return int(message.offset())
+
+
+def _place(message: Any) -> Written:
+    return Written(message.partition(), message.offset())
+
+
 def _noting_offset(batch: _Batch, index: int) -> Delivered:
     results = batch.results
 
     def delivered(error: KafkaError | None, message: Any) -> None:
-        results[index] = message.offset() if error is None else batch.failed(error)
+        results[index] = message.offset() if error is None else batch.failed(error, message, index, _offset)
 
     return delivered
 
@@ -183,7 +227,11 @@ def _noting_place(batch: _Batch, index: int) -> Delivered:
     results = batch.results
 
     def delivered(error: KafkaError | None, message: Any) -> None:
-        results[index] = Written(message.partition(), message.offset()) if error is None else batch.failed(error)
+        results[index] = (
+            Written(message.partition(), message.offset())
+            if error is None
+            else batch.failed(error, message, index, _place)
+        )
 
     return delivered
 
@@ -212,6 +260,12 @@ class _Poller:
         if not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
+
+    def look(self, channel: Channel) -> None:
+        """The fate of some records that were handed to this producer has become known elsewhere."""
+        batches = self._waiting.get(channel)
+        if batches:
+            self._check(channel, batches)
 
     def _poll(self) -> None:
         try:
@@ -257,6 +311,7 @@ class Writes:
         self._gateway = gateway
         self._limits = gateway.settings.limits
         self._poller = _Poller()
+        self._resender = Resender(gateway, self._poller.look)
         self._free: list[_Batch] = []
         self._values = msgspec.json.Decoder(Values)
         self._json = msgspec.json.Decoder(JsonRecords)
@@ -275,6 +330,10 @@ class Writes:
             Route(method="POST", path="/topics/{topic}", handler=self.write, name="write"),
             Route(method="POST", path="/topics/{topic}/partitions/{partition}", handler=self.write, name="write"),
         ]
+
+    async def close(self) -> None:
+        """End what is under way."""
+        await self._resender.close()
 
     async def write(self, request: Request, topic: str, partition_text: str | None = None) -> Response:
         """Write the records of the body; answered when Kafka has acknowledged them, or at once with `async=true`.
@@ -368,6 +427,7 @@ class Writes:
             msgspec.ValidationError: the same.
         """
         batch = self._free.pop() if self._free else _Batch()
+        batch.again = lambda record: self._resender.send(caller, channel, record)
         # Records without a key and a partition go to one partition for a while, as Kafka's own clients let them: batches
         # are larger then.
         sticky = known.available[channel.turn // STICKY_POLLS % len(known.available)]
@@ -445,31 +505,50 @@ class Writes:
             values = [record.value for record in _decoded(self._values, body).records]
         if values is not None and NO_VALUE not in values:
             self._check_count(len(values))
+            if len(body) > SHORTEST:
+                for index, each in enumerate(values):
+                    if len(each) > SHORTEST:
+                        _require_readable(each, index, "value")
             place = target.sticky if target.partition is None else target.partition
             _send_values(channel, batch, topic, values, place)
             return place
         records = _decoded(self._json, body).records
         self._check(records, target)
-        rows: list[Row] = [
-            (
-                None if bytes(record.value) == NULL else record.value,
-                None if record.key is NO_KEY or bytes(record.key) == NULL else _compact(record.key),
-                record.partition,
-                record.timestamp,
-                _headers(record.headers, index),
+        rows: list[Row] = []
+        add = rows.append
+        for index, record in enumerate(records):
+            value, key = record.value, bytes(record.key)
+            if len(value) > SHORTEST or len(key) > SHORTEST:
+                _require_readable(value, index, "value")
+                _require_readable(key, index, "key")
+            if value is ABSENT and record.key is ABSENT:
+                raise _empty(index)
+            add(
+                (
+                    None if value == NO_VALUE else value,
+                    None if key == NULL else canonical(key),
+                    record.partition,
+                    record.timestamp,
+                    _headers(record.headers, index),
+                )
             )
-            for index, record in enumerate(records)
-        ]
         _send(channel, batch, topic, rows, target)
         return None
 
-    def _write_text(self, channel: Channel, batch: _Batch, topic: str, body: bytes, target: Target) -> None:
+    def _text_records(self, body: bytes, target: Target) -> list[TextRecord]:
         records = _decoded(self._text, body).records
         self._check(records, target)
+        for index, record in enumerate(records):
+            if record.value is UNSET and record.key is UNSET:
+                raise _empty(index)
+        return records
+
+    def _write_text(self, channel: Channel, batch: _Batch, topic: str, body: bytes, target: Target) -> None:
+        records = self._text_records(body, target)
         rows: list[Row] = [
             (
-                None if record.value is None else record.value.encode(),
-                None if record.key is None else record.key.encode(),
+                None if (value := _text(record.value)) is None else value.encode(),
+                None if (key := _text(record.key)) is None else key.encode(),
                 record.partition,
                 record.timestamp,
                 _headers(record.headers, index),
@@ -479,12 +558,11 @@ class Writes:
         _send(channel, batch, topic, rows, target)
 
     def _write_binary(self, channel: Channel, batch: _Batch, topic: str, body: bytes, target: Target) -> None:
-        records = _decoded(self._text, body).records
-        self._check(records, target)
+        records = self._text_records(body, target)
         rows: list[Row] = [
             (
-                _base64(record.value, index, "value"),
-                _base64(record.key, index, "key"),
+                _base64(_text(record.value), index, "value"),
+                _base64(_text(record.key), index, "key"),
                 record.partition,
                 record.timestamp,
                 _headers(record.headers, index),
@@ -495,13 +573,26 @@ class Writes:
 
 
 Writer = Callable[[Channel, _Batch, str, bytes, Target], int | None]
-Row = tuple[Any, Any, int | None, int | None, list[tuple[str, str | bytes | None]] | None]
+Row = tuple[Any, Any, int | None, int | None, Headers]
 
 
-def _compact(key: Raw) -> bytes:
-    """The key without white space: equal keys go to the same partition however they were written."""
-    text = bytes(key)
-    return msgspec.json.format(text, indent=-1) if text[0] in b"{[" else text
+def _text(content: str | UnsetType | None) -> str | None:
+    return None if content is UNSET else content
+
+
+def _empty(index: int) -> GatewayError:
+    return unprocessable(f"records[{index}]: has neither key nor value: send one of them, null to delete a key.")
+
+
+def _require_readable(content: bytes | Raw, index: int, name: str) -> None:
+    """See that every reader of JSON can read this.
+
+    Raises:
+        GatewayError: many could not.
+    """
+    why = why_unreadable(content)
+    if why is not None:
+        raise unprocessable(f"records[{index}].{name}: {why}: write it as text or in base64.")
 
 
 def _send_values(channel: Channel, batch: _Batch, topic: str, values: Sequence[Raw], partition: int) -> None:
@@ -521,7 +612,9 @@ def _send(channel: Channel, batch: _Batch, topic: str, rows: Sequence[Row], targ
     """Hand the records to the producer; from here on each of them has its own fate."""
     batch.begin(len(rows))
     produce = channel.producer.produce
-    for (value, key, wanted, timestamp, headers), delivered in zip(rows, batch.places, strict=False):
+    for index, ((value, key, wanted, timestamp, headers), delivered) in enumerate(
+        zip(rows, batch.places, strict=False)
+    ):
         place = target.partition
         if place is None:
             place = wanted if wanted is not None else target.sticky if key is None else ANY_PARTITION
@@ -531,6 +624,7 @@ def _send(channel: Channel, batch: _Batch, topic: str, rows: Sequence[Row], targ
             if timestamp is None and headers is None:
                 produce(topic, value, key, place, delivered)
             else:
+                batch.extras[index] = timestamp, headers
                 produce(
                     topic, value, key, place, on_delivery=delivered, timestamp=timestamp or 0, headers=headers or []
                 )
@@ -562,15 +656,31 @@ def _decoded(decoder: "msgspec.json.Decoder[R]", body: bytes) -> R:
 
 
 def _base64(text: str | None, index: int, name: str) -> bytes | None:
+    """What base64 says; without padding, for URLs and in lines too.
+
+    Raises:
+        GatewayError: it is none, or bits of it would be lost.
+    """
     if text is None:
         return None
     try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise unprocessable(f"records[{index}].{name}: is not base64.") from None
+        data = base64.b64decode(text, validate=True)
+    except ValueError:
+        data = None
+    if data is None:
+        plain = text.translate(_PLAIN)
+        plain += "" if "=" in plain else "=" * (-len(plain) % 4)
+        try:
+            data = base64.b64decode(plain, validate=True)
+        except ValueError:
+            raise unprocessable(f"records[{index}].{name}: is not base64.") from None
+        text = plain
+    if text.endswith("=") and base64.b64encode(data[len(data) // 3 * 3 :]).decode() != text[-4:]:
+        raise unprocessable(f"records[{index}].{name}: is not base64: its last bits would be lost.")
+    return data
 
 
-def _headers(headers: list[RecordHeader] | None, index: int) -> list[tuple[str, str | bytes | None]] | None:
+def _headers(headers: list[RecordHeader] | None, index: int) -> Headers:
     if not headers:
         return None
     return [(header.key, _base64(header.value, index, f"headers.{header.key[:50]}")) for header in headers]

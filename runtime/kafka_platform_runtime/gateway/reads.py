@@ -283,7 +283,9 @@ class Reads:
                 if group is not None:
                     await self._share(stream, group, start)
                 else:
-                    await self._follow(stream, start or "latest", request.header("last-event-id") or None)
+                    await self._follow(
+                        stream, "latest" if start is None else start, request.header("last-event-id") or None
+                    )
                 failure = stream.failure
         except GatewayError as error:
             if not outlet.begun:

@@ -5,7 +5,7 @@ looked at column by column, by functions that are not written in Python. The usu
 own, where that could be built.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain, groupby, repeat
 from operator import itemgetter
 from typing import Any
@@ -14,7 +14,9 @@ import msgspec
 from confluent_kafka import Message
 from msgspec import Raw
 
-from kafka_platform_runtime.gateway.formats import Format
+from kafka_platform_runtime.gateway.formats import NULL, Format
+from kafka_platform_runtime.gateway.formats import text_of as _text
+from kafka_platform_runtime.gateway.jsontext import SHORTEST, why_unreadable
 from kafka_platform_runtime.gateway.readers import Positions, text_of
 
 try:
@@ -25,12 +27,9 @@ else:
     COMPILED = True
 """Whether the usual case takes a third of the time."""
 
-NULL = Raw(b"null")
 _encoder = msgspec.json.Encoder()
 _encode = _encoder.encode
-_raw_decoder = msgspec.json.Decoder(Raw)
-_check_json = _raw_decoder.decode
-_check_lines = _raw_decoder.decode_lines
+_check_lines = msgspec.json.Decoder(Raw).decode_lines
 _milliseconds = itemgetter(1)
 
 
@@ -42,11 +41,7 @@ class Header(msgspec.Struct, gc=False):
 
 
 class Record(msgspec.Struct, gc=False, omit_defaults=True):
-    """A record as it is handed out; bytes are in base64.
-
-    One that does not fit the format is handed out in base64 and says so: `"format":"binary"`. A stream that ended there
-    would end there again and again.
-    """
+    """A record as it is handed out; bytes are in base64."""
 
     partition: int
     offset: int
@@ -57,40 +52,11 @@ class Record(msgspec.Struct, gc=False, omit_defaults=True):
     headers: list[Header] | None = None
 
 
-def _json(content: bytes | None) -> Raw:
-    """JSON as it was written, on one line.
-
-    Raises:
-        ValueError: it is none.
-    """
-    if content is None:
-        return NULL
-    content.decode()
-    _check_json(content)
-    # Line ends between the parts of a JSON document mean nothing; in an event they would end the line.
-    return Raw(content.replace(b"\r", b" ").replace(b"\n", b" "))
-
-
-def _text(content: bytes | None) -> str | None:
-    return None if content is None else content.decode()
-
-
-def _binary(content: bytes | None) -> bytes | None:
-    return content
-
-
-_CONTENT: dict[Format, Callable[[bytes | None], Any]] = {
-    Format.JSON: _json,
-    Format.TEXT: _text,
-    Format.BINARY: _binary,
-}
-
-
 def _all_json(contents: Sequence[bytes | None]) -> Iterable[Raw]:
-    """As `_json` of each of them.
+    """As `json_of` each of them.
 
     Raises:
-        ValueError: one is none, or has line ends.
+        ValueError: one does not fit, or has line ends.
     """
     if contents[0] is None and contents.count(None) == len(contents):
         return repeat(NULL)
@@ -105,6 +71,8 @@ def _all_json(contents: Sequence[bytes | None]) -> Iterable[Raw]:
     found: list[Raw] = _check_lines(lines)
     if len(found) != len(contents):  # an empty line is none
         raise ValueError
+    if len(lines) > SHORTEST and any(map(why_unreadable, filter(None, contents))):
+        raise ValueError
     return found
 
 
@@ -117,14 +85,9 @@ def _all(contents: Sequence[bytes | None], form: Format) -> Iterable[Any]:
 
 
 def _record(message: Any, form: Format) -> Record:
-    shape = ""
-    content_of = _CONTENT[form]
-    try:
-        key, value = content_of(message.key()), content_of(message.value())
-    except (ValueError, RecursionError):
-        key, value, shape = message.key(), message.value(), "binary"
+    key, value, unfit = form.contents(message)
     headers = _headers(message.headers())
-    return Record(message.partition(), message.offset(), message.timestamp()[1], key, value, shape, headers)
+    return Record(message.partition(), message.offset(), message.timestamp()[1], key, value, unfit, headers)
 
 
 def _headers(headers: Any) -> list[Header] | None:

@@ -309,7 +309,10 @@ class Gateway:
     async def close(self) -> None:
         """End what is under way; what cannot be ended any more is left."""
         seconds = self.settings.limits.timeout_seconds
-        for end in [*(part.close() for part in self.parts), asyncio.to_thread(self.callers.close, seconds)]:
+        for end in [
+            *(part.close() for part in (*self.parts, self._writes)),
+            asyncio.to_thread(self.callers.close, seconds),
+        ]:
             try:
                 async with asyncio.timeout(seconds if WATCH.death is None else DEAD_SECONDS):
                     await end

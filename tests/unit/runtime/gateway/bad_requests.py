@@ -204,7 +204,7 @@ def wrong_types(dice: random.Random) -> Iterator[Case]:
             yield Case(name=f"record {value!r}", pieces=whole(records(value)), statuses=EITHER)
     fields: dict[str, list[Any]] = {
         "partition": [-1, 2**31, 2**70, 1.5, "0", True, [], {}],
-        "timestamp": [-1, 2**63, 1e30, "now", True, [], {}],
+        "timestamp": [0, -1, 2**63, 1e30, "now", True, [], {}],
         "headers": [0, "x", {}, [0], [None], ["x"], [{}], [{"key": 1}], [{"value": "AA=="}], [{"key": None}],
                     [{"key": "a", "value": "?"}], [{"key": "a", "value": 1}], [{"key": "a", "value": "AA==", "b": 1}]],
         "topic": ["other"], "offset": [1], "Value": [1], "": [1], "value ": [1], "\x00": [1], "key_schema_id": [1],
@@ -220,11 +220,32 @@ def wrong_types(dice: random.Random) -> Iterator[Case]:
             record: dict[str, Any] = {"value": "AA==", name: value}
             for kind in (TEXT, BINARY):
                 yield Case(name=f"{kind} {name} {value!r}", pieces=whole(records(record), kind=kind), statuses=EITHER)
-        for value in ("?", "A", "AA", "AAA", "AA=", "AA==AA==", " AA==", "AA==\n", "äöü", "AA-_", "=", "====", "\x00"):
+        for value in (
+            "?",
+            "A",
+            "AA=",
+            "AA==AA==",
+            "AAAA=",
+            "AB==",
+            "AAB=",
+            "AAF",
+            "AA\x0b",
+            "äöü",
+            "=",
+            "====",
+            "\x00",
+        ):
             record = {"value": "AA==", name: value}
             yield Case(name=f"base64 {name} {value!r}", pieces=whole(records(record), kind=BINARY), statuses=UNFIT)
-    yield Case(name="no value", pieces=whole(records({"key": 1})), statuses=UNFIT)
+    for record in ({}, {"partition": 0}, {"headers": []}):
+        for kind in (JSON, TEXT, BINARY):
+            yield Case(
+                name=f"neither key nor value {record} {kind}", pieces=whole(records(record), kind=kind), statuses=UNFIT
+            )
     yield Case(name="no records", pieces=whole(b"{}"), statuses=UNFIT)
+    for name in ("key_schema", "key_schema_id", "value_schema", "value_schema_id"):
+        body = json.dumps({"records": [{"value": 1}], name: 1}).encode()
+        yield Case(name=f"a {name}", pieces=whole(body), statuses=UNFIT)
     yield Case(name="unknown field", pieces=whole(b'{"records":[{"value":1}],"key_schema":"x"}'), statuses=UNFIT)
     twice = b'{"records":[{"value":1}],"records":[]}'
     yield Case(name="records twice", pieces=whole(twice), statuses=EITHER)

@@ -1,5 +1,6 @@
 """Reads by offset and by cursor, and streams that break and resume."""
 
+import base64
 import concurrent.futures
 import contextlib
 import http.client
@@ -126,9 +127,8 @@ class TestByOffset:
         text, binary = (gateway.ask("GET", path, headers={"accept": kind}).json() for kind in (TEXT, BINARY))
         assert [each["value"] for each in text] == ["grün", None]
         assert [each["value"] for each in binary] == ["Z3LDvG4=", None]
-        refused = gateway.ask("GET", path)
-        assert refused.status == 406
-        assert "Offset 0 of partition 0" in refused.json()["message"]
+        json_form = gateway.ask("GET", path).json()
+        assert [(each["value"], each.get("format")) for each in json_form] == [("Z3LDvG4=", "binary"), (None, None)]
 
     @pytest.mark.parametrize(
         ("query", "status", "code"),
@@ -156,6 +156,113 @@ class TestByOffset:
         assert gateway.ask("GET", f"/topics/{topic}/partitions/1/records").json()["error_code"] == 40402
         reply = gateway.ask("GET", f"/topics/{topic}/stream?group=blue-group", user=RED)
         assert (reply.status, reply.json()["error_code"]) == (403, 40301)
+
+
+UNFIT = [b"not json", b"\xff", b'"\\ud800"', b"NaN", b"[" * 501 + b"]" * 501, b"9" * 1001, b"[" * 5000 + b"]" * 5000]
+"""Values of other clients that are no JSON, or that many readers of JSON could not read."""
+READABLE = [
+    '{"value":1e400}',
+    '{"value":-0}',
+    '{"value":-0.0}',
+    '{"value":1e-400}',
+    '{"value":1E99999999999999999999}',
+    '{"value":{"a":1,"a":2}}',
+    '{"value":"\\u0000"}',
+    '{"value":"\\ud83d\\ude00"}',
+    f'{{"value":{"9" * 1000}}}',
+    f'{{"value":0.{"1" * 998}}}',
+    f'{{"value":{"[" * 500}{"]" * 500}}}',
+    f'{{"value":1,"key":{"[" * 500}{"]" * 500}}}',
+    f'{{"value":"{"9" * 5000}"}}',
+    '{"key":1e400,"value":1}',
+    '{"key":{"b":1.50,"a":"\\u00e9"},"value":null}',
+    '{"key":"only"}',
+]
+REFUSED = [
+    '{"value":NaN}',
+    '{"value":Infinity}',
+    '{"value":"\\ud800"}',
+    '{"value":"\\udc00\\ud800"}',
+    f'{{"value":{"9" * 1001}}}',
+    f'{{"value":1,"key":{"9" * 5000}}}',
+    f'{{"value":{"[" * 501}{"]" * 501}}}',
+    f'{{"value":1,"key":{"[" * 800}{"]" * 800}}}',
+    f'{{"value":[{"[" * 5000}{"]" * 5000}]}}',
+]
+
+
+class TestWhatDoesNotFit:
+    """A record that cannot be shown in a format keeps nobody from those behind it."""
+
+    @pytest.mark.parametrize("place", ["key", "value"])
+    @pytest.mark.parametrize("way", ["offset", "cursor", "stream", "batches", "instance"])
+    def test_it_is_in_base64_and_says_so(self, kafka: Kafka, gateway: Program, way: str, place: str) -> None:
+        topic = new_topic(kafka)
+        producer = Producer(dict(kafka.client()))
+        contents = [each for unfit in UNFIT for each in (unfit, b'"ok"')]
+        for each in contents:
+            key, value = (each, b'"v"') if place == "key" else (b'"k"', each)
+            producer.produce(topic, value, key)
+        assert producer.flush(30) == 0
+        found = read_all(gateway, topic, way, len(contents))
+        assert [each["offset"] for each in found] == list(range(len(contents)))
+        for record, content in zip(found, contents, strict=True):
+            if content == b'"ok"':
+                assert (record[place], record.get("format")) == ("ok", None)
+            else:
+                assert (base64.b64decode(record[place]), record["format"]) == (content, "binary")
+
+    def test_text_that_is_none_is_in_base64(self, kafka: Kafka, gateway: Program) -> None:
+        topic = new_topic(kafka)
+        write(kafka, topic, [b"\xff", b"b"])
+        found = gateway.ask("GET", f"/topics/{topic}/records", headers={"accept": TEXT}).json()["records"]
+        assert [(each["value"], each.get("format")) for each in found] == [("/w==", "binary"), ("b", None)]
+
+    def test_what_is_accepted_as_json_is_read_as_json(self, kafka: Kafka, gateway: Program) -> None:
+        topic = new_topic(kafka)
+        for record in READABLE:
+            reply = gateway.ask("POST", f"/topics/{topic}", f'{{"records":[{record}]}}'.encode())
+            assert reply.status == 200, (record, reply.body)
+        for way in ("offset", "cursor", "stream", "batches", "instance"):
+            for found, sent in zip(read_all(gateway, topic, way, len(READABLE)), READABLE, strict=True):
+                meant = json.loads(sent)
+                assert "format" not in found, (way, sent)
+                assert (found["key"], found["value"]) == (meant.get("key"), meant.get("value")), (way, sent)
+
+    @pytest.mark.parametrize("record", REFUSED, ids=lambda each: each[:30])
+    def test_what_many_readers_could_not_read_is_refused(self, kafka: Kafka, gateway: Program, record: str) -> None:
+        topic = new_topic(kafka)
+        reply = gateway.ask("POST", f"/topics/{topic}", f'{{"records":[{{"value":1}},{record}]}}'.encode())
+        assert reply.status in {400, 422}, reply.body
+        assert reply.json()["error_code"] in {40001, 42201}
+        assert gateway.ask("GET", f"/topics/{topic}/records?timeout=100").json()["records"] == []
+
+
+def read_all(gateway: Program, topic: str, way: str, count: int) -> list[dict[str, Any]]:
+    """All records of a topic with one partition, as JSON."""
+    if way == "offset":
+        return list(gateway.ask("GET", f"/topics/{topic}/partitions/0/records").json())
+    if way == "cursor":
+        return list(gateway.ask("GET", f"/topics/{topic}/records").json()["records"])
+    if way != "instance":
+        batch = "&batch=5" if way == "batches" else ""
+        with Stream(gateway, topic, f"?from=earliest{batch}") as stream:
+            return stream.records(count)
+    group = f"/consumers/red-{topic}"
+    options = {"name": "c", "format": "json", "auto.offset.reset": "earliest"}
+    assert gateway.ask("POST", group, options, user=RED).status == 200
+    own = f"{group}/instances/c"
+    try:
+        assert gateway.ask("POST", f"{own}/subscription", {"topics": [topic]}, user=RED).status == 204
+        found: list[dict[str, Any]] = []
+        until = time.monotonic() + RECORDS_SECONDS
+        while len(found) < count and time.monotonic() < until:
+            reply = gateway.ask("GET", f"{own}/records?timeout=2000", user=RED)
+            assert reply.status == 200, reply.body
+            found += reply.json()
+        return found
+    finally:
+        gateway.ask("DELETE", own, user=RED)
 
 
 class TestByCursor:

@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from tests.kafka_process import ADMIN_USER
-from tests.unit.runtime.gateway.conftest import BINARY, BLUE, RED, TEXT, Kafka, Program, StartGateway
+from tests.unit.runtime.gateway.conftest import BINARY, BLUE, JSON, RED, TEXT, Kafka, Program, StartGateway
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +88,82 @@ def test_equal_keys_meet_however_they_are_written(gateway: Program, topic: str) 
         for _ in range(3)
     }
     assert len(partitions) == 1
+
+
+@pytest.mark.parametrize(
+    ("spellings", "stored"),
+    [
+        ([r'"caf\u00e9\/1"', r'"caf\u00e9/1"', '"café/1"'], '"café/1"'),
+        (["1.0", "1e0", "10E-1"], "1.0"),
+        (["12345678901234567890123"], "12345678901234567890123"),
+        (['{"a":1,"b":[2.50]}', '{ "a" : 1,\n"b":[ 25e-1 ] }', r'{"\u0061":1,"b":[2.5]}'], '{"a":1,"b":[2.5]}'),
+        (['""'], '""'),
+        (["0", "-0"], "0"),
+        (["false"], "false"),
+    ],
+)
+def test_a_key_is_stored_in_one_spelling(
+    kafka: Kafka, gateway: Program, topic: str, spellings: list[str], stored: str
+) -> None:
+    partitions = set()
+    for key in spellings:
+        body = f'{{"records":[{{"key":{key},"value":1}}]}}'.encode()
+        (place,) = gateway.ask("POST", f"/topics/{topic}", body).json()["offsets"]
+        assert record_at(kafka, topic, place["partition"], place["offset"]).key() == stored.encode()
+        partitions.add(place["partition"])
+    assert len(partitions) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "record", "key", "value"),
+    [
+        (JSON, {"key": "a"}, b'"a"', None),
+        (JSON, {"key": "", "value": ""}, b'""', b'""'),
+        (JSON, {"key": 0, "value": 0, "partition": 0}, b"0", b"0"),
+        (JSON, {"key": False, "value": False}, b"false", b"false"),
+        (JSON, {"key": None, "value": [], "headers": []}, None, b"[]"),
+        (JSON, {"value": {}, "headers": None, "partition": None, "timestamp": None}, None, b"{}"),
+        (TEXT, {"key": "a"}, b"a", None),
+        (TEXT, {"key": "", "value": ""}, b"", b""),
+        (TEXT, {"value": None}, None, None),
+        (BINARY, {"key": "YQ=="}, b"a", None),
+        (BINARY, {"key": "", "value": ""}, b"", b""),
+        (BINARY, {"value": "_-8"}, None, b"\xff\xef"),
+        (BINARY, {"value": "/+8"}, None, b"\xff\xef"),
+        (BINARY, {"value": "YWJj\r\nZGVm\r\nZw==\r\n"}, None, b"abcdefg"),
+        (BINARY, {"value": "YWJjZGU"}, None, b"abcde"),
+    ],
+)
+def test_what_is_empty_or_zero_is_not_absent(
+    kafka: Kafka,
+    gateway: Program,
+    topic: str,
+    kind: str,
+    record: dict[str, Any],
+    key: bytes | None,
+    value: bytes | None,
+) -> None:
+    schemas = dict.fromkeys(("key_schema", "key_schema_id", "value_schema", "value_schema_id"))
+    reply = gateway.ask("POST", f"/topics/{topic}", {"records": [record], **schemas}, kind=kind)
+    assert reply.status == 200, reply.body
+    (place,) = reply.json()["offsets"]
+    found = record_at(kafka, topic, place["partition"], place["offset"])
+    assert (found.key(), found.value(), found.headers()) == (key, value, None)
+
+
+def test_an_empty_header_is_not_null(kafka: Kafka, gateway: Program, topic: str) -> None:
+    headers = [{"key": "", "value": ""}, {"key": "a", "value": None}, {"key": "b"}]
+    reply = gateway.ask("POST", f"/topics/{topic}", {"records": [{"value": 1, "headers": headers, "timestamp": 1}]})
+    (place,) = reply.json()["offsets"]
+    found = record_at(kafka, topic, place["partition"], place["offset"])
+    assert found.headers() == [("", b""), ("a", None), ("b", None)]
+    assert found.timestamp()[1] == 1
+
+
+def test_a_time_that_would_become_another_is_refused(gateway: Program, topic: str) -> None:
+    reply = gateway.ask("POST", f"/topics/{topic}", {"records": [{"value": 1, "timestamp": 0}]})
+    assert (reply.status, reply.json()["error_code"]) == (422, 42201)
+    assert "timestamp" in reply.json()["message"]
 
 
 def test_a_failed_record_does_not_fail_its_neighbours(gateway: Program, topic: str) -> None:
