@@ -44,7 +44,12 @@ PLATFORM: dict[str, Any] = {
             },
         },
     },
-    "gateway": {"pods": {"min": 1}, "resources": {"cpu": "100m", "memory": "512Mi"}},
+    "gateway": {
+        "pods": {"min": 1},
+        "resources": {"cpu": "100m", "memory": "512Mi"},
+        # As long as a caller may take for a body, so that the tests need not wait for half a minute.
+        "limits": {"timeout": "10s"},
+    },
 }
 PEAK = """
 import re, pathlib
@@ -203,20 +208,20 @@ class TestAStranger:
 
     @pytest.mark.parametrize(("what", "count"), [("bodies", 3_000), ("heads", 3_000)])
     def test_connections_that_stop_half_way_are_bounded_and_ended(self, what: str, count: int) -> None:
-        found = attack("red", "app", what, count, 60)
+        found = attack("red", "app", what, count, 25)
         print(found)
         assert found["still_open"] == 0, found
         assert status_of_write("blue-app", "blue-data") == 200
 
     def test_upgrades_that_never_complete_are_ended(self) -> None:
-        for found in attack("red", "app", "upgrades", 400, 60):
+        for found in attack("red", "app", "upgrades", 400, 25):
             assert found["still_open"] == 0, found
 
     @pytest.mark.alone
     def test_an_honest_caller_is_as_quick_while_thousands_of_connections_stop_half_way(self) -> None:
-        quiet = attack("blue", "app", "honest", "blue-data", 10)
-        with subprocess.Popen(arguments("red", "app", "bodies", 3_000, 30), stdout=subprocess.PIPE, text=True) as each:
-            attacked = attack("blue", "app", "honest", "blue-data", 15)
+        quiet = attack("blue", "app", "honest", "blue-data", 6)
+        with subprocess.Popen(arguments("red", "app", "bodies", 3_000, 16), stdout=subprocess.PIPE, text=True) as each:
+            attacked = attack("blue", "app", "honest", "blue-data", 10)
             each.communicate(timeout=120)
         print(f"quiet {quiet}\nattacked {attacked}")
         assert set(attacked["statuses"]) == {"200"}
@@ -225,11 +230,11 @@ class TestAStranger:
 
     @pytest.mark.alone
     def test_wrong_passwords_slow_down_who_sends_them_and_nobody_else(self) -> None:
-        quiet = attack("blue", "app", "honest", "blue-data", 10)
+        quiet = attack("blue", "app", "honest", "blue-data", 6)
         with subprocess.Popen(
-            arguments("red", "app", "guesses", 200, 40), stdout=subprocess.PIPE, text=True
+            arguments("red", "app", "guesses", 200, 20), stdout=subprocess.PIPE, text=True
         ) as attacker:
-            attacked = attack("blue", "app", "honest", "blue-data", 20)
+            attacked = attack("blue", "app", "honest", "blue-data", 8)
             # Not logged in until now, from another address than the attacker's.
             fresh = attack("blue", "late", "honest", "blue-data", 5)
             guessed = json.loads(attacker.communicate(timeout=180)[0])
