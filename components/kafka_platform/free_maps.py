@@ -38,8 +38,12 @@ def check_lines(text: str, what: str = "text") -> None:
     """Raises unless `text` is lines of printable characters."""
     if len(text) > LONGEST_TEXT:
         raise ValueError(f"{shown(text)} has {len(text):,} characters: use up to {LONGEST_TEXT:,}")
-    if not re.sub(r"[\n\t]", "", text).isprintable():
+    if not _has_lines_only(text):
         raise ValueError(f"{shown(text)} has control characters, which {what} cannot have: remove them")
+
+
+def _has_lines_only(text: str) -> bool:
+    return len(text) <= LONGEST_TEXT and re.sub(r"[\n\t]", "", text).isprintable()
 
 
 def check_settings(config: Mapping[str, str]) -> None:
@@ -49,10 +53,15 @@ def check_settings(config: Mapping[str, str]) -> None:
             raise ValueError(
                 f"{shown(name)} is not the name of a setting: use letters, digits, '.', '_' and '-', such as num.io.threads"
             )
-        try:
-            check_text(value, "a setting")
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
+        # The value is not shown: it may be a secret.
+        if len(value) > LONGEST_TEXT:
+            raise ValueError(f"{name}: its value has {len(value):,} characters: use up to {LONGEST_TEXT:,}")
+        for position, character in enumerate(value, 1):
+            if not character.isprintable():
+                raise ValueError(
+                    f"{name}: its value has the character U+{ord(character):04X} at position {position}: write one line of "
+                    "printable characters"
+                )
 
 
 def check_variables(variables: Mapping[str, object]) -> None:
@@ -60,11 +69,8 @@ def check_variables(variables: Mapping[str, object]) -> None:
     for name, value in variables.items():
         if len(name) > LONGEST_NAME or not _VARIABLE.fullmatch(name):
             raise ValueError(f"{shown(name)} is not a variable: use letters, digits and _")
-        if isinstance(value, str):
-            try:
-                check_lines(value, "a variable")
-            except ValueError as error:
-                raise ValueError(f"{name}: {error}") from None
+        if isinstance(value, str) and not _has_lines_only(value):
+            raise ValueError(f"{name}: its value has control characters, or more than {LONGEST_TEXT:,}: remove them")
 
 
 def check_labels(labels: Mapping[str, str]) -> None:

@@ -39,7 +39,7 @@ def option_lines(options: Mapping[str, str]) -> str:
     for name, value in options.items():
         if value != value.strip() or not value.isprintable():
             raise ValueError(
-                f"{name}: {value!r} cannot stand in a file of librdkafka's options: remove line breaks, control characters "
+                f"{name}: its value cannot stand in a file of librdkafka's options: remove line breaks, control characters "
                 "and blanks around it"
             )
     return "".join(f"{name}={value}\n" for name, value in options.items())

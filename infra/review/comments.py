@@ -74,10 +74,17 @@ class PullRequest:
             return json.load(answer)
 
 
+MOST_BYTES = 512 * 1024
+"""Of one file: GitHub takes 65,536 characters."""
+
+
 def read(folder: Path) -> dict[str, str]:
     """The comments in a folder by stack. A file whose first line is not the marker of its name is none."""
     found: dict[str, str] = {}
     for file in sorted(folder.rglob("*.md")):
+        # They come from runs of code that nobody has reviewed.
+        if file.is_symlink() or not file.is_file() or file.stat().st_size > MOST_BYTES:
+            continue
         text = file.read_text(encoding="utf-8", errors="replace")
         match = _MARKER.match(text)
         if match is not None and match[1] == file.stem:

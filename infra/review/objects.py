@@ -603,6 +603,14 @@ def _route(change: Change, _: _Context) -> Iterator[Finding]:
             yield _say(change, Section.ACCESS, f"{code(host)} has no TLS any more", look=True)
     for host in sorted(old.keys() - new.keys()):
         yield _say(change, Section.ACCESS, f"can no longer be reached at {code(host)}")
+    was, is_ = (mapping(side, "metadata", "annotations") for side in (change.before, change.after))
+    for key in sorted(is_):
+        if _RUN_BY_CONTROLLERS.search(key) and was.get(key) != is_[key]:
+            yield _say(change, Section.ACCESS, f"its controller gets configuration or rights by {code(key)}", look=True)
+
+
+_RUN_BY_CONTROLLERS = re.compile(r"snippet|lua|auth|whitelist|allowlist|source-range|cors", re.IGNORECASE)
+"""Annotations by which controllers of Ingresses and Gateways take code of one's own, or let in whom they did not."""
 
 
 def _hosts(kind: str, inputs: Object | None) -> dict[str, bool]:

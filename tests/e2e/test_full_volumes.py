@@ -27,16 +27,13 @@ WRITE_SECONDS = 900
 DOCS = Path(__file__).parents[2] / "docs" / "operations.md"
 PROGRAM = ("python3", "/programs/ledger.py")
 BROKERS = "app.kubernetes.io/instance=kafka,app.kubernetes.io/component=broker"
-TOPICS = ("first", "second", "short")
+TOPICS = ("first", "second")
 # Compressed, the records of the test would fill nothing.
 LEDGER: dict[str, Any] = {"partitions": 3, "config": {"compression.type": "uncompressed", "segment.bytes": 4_194_304}}
-SHORT = LEDGER | {"retention": "60s", "config": {**LEDGER["config"], "file.delete.delay.ms": 1000}}
-QUICK = {"log.retention.check.interval.ms": 10_000}
-"""How often brokers look for records that have expired; by default every five minutes."""
 PLATFORM: dict[str, Any] = {
     "namespace": NAMESPACE,
-    "kafka": {"nodes": 3, "storage": "1Gi", "storageClass": CLASS, "deletion": "allow", "config": QUICK},
-    "topics": {"first": LEDGER, "second": LEDGER, "short": SHORT},
+    "kafka": {"nodes": 3, "storage": "1Gi", "storageClass": CLASS, "deletion": "allow"},
+    "topics": {"first": LEDGER, "second": LEDGER},
     "tenants": {"test": {"users": {"writer": {"writes": list(TOPICS), "reads": list(TOPICS), "groups": ["unused"]}}}},
 }
 
@@ -106,10 +103,6 @@ class Volumes:
     def grow(self, name: str, size: str) -> None:
         """Gives a file system more room, as a cloud does with a volume."""
         in_pod(HOST, "mount", "mount", "-o", f"remount,size={size}", f"/host/{name}")
-
-    def free(self, name: str) -> int:
-        """Kibibytes."""
-        return int(in_pod(HOST, "mount", "df", "-kP", f"/host/{name}").splitlines()[-1].split()[3])
 
     def remove(self) -> None:
         """Gives the memory back."""
@@ -186,18 +179,6 @@ def blocks() -> list[str]:
     return re.findall(r"```bash\n(.*?)```", section, re.DOTALL)
 
 
-@pytest.mark.alone
-def test_brokers_whose_records_expire_come_back_by_themselves(stack: Stack, volumes: Volumes) -> None:
-    """What is kept of a volume lets a broker start; retention then makes room."""
-    with start_writer("short") as writer:
-        eventually("a broker says that its volume is full", lambda: bool(full()), 300)
-        stop_writer()
-        eventually("all brokers are ready", all_ready, 300)
-        eventually("retention has made room", lambda: all(volumes.free(name) > 40_000 for name in volumes.names), 300)
-        json.loads(writer.communicate(timeout=900)[0])
-
-
-@pytest.mark.alone
 def test_brokers_whose_volumes_grow_lose_nothing(stack: Stack, volumes: Volumes) -> None:
     with start_writer("first") as writer:
         fill_until_a_majority_is_down()
@@ -210,7 +191,6 @@ def test_brokers_whose_volumes_grow_lose_nothing(stack: Stack, volumes: Volumes)
         verify(writer, "first")
 
 
-@pytest.mark.alone
 def test_brokers_whose_volumes_are_copied_to_larger_ones_lose_nothing(stack: Stack, volumes: Volumes) -> None:
     for node in NODES:
         volumes.make(f"fullvol-large-{node}", LARGEST, "4Gi")

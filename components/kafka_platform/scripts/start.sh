@@ -12,7 +12,6 @@ data=${DATA_DIR:-/var/lib/kafka/data}
 run=${RUN_DIR:-/run/kafka-platform}
 termination_log=${TERMINATION_LOG:-/dev/termination-log}
 alone_seconds=${ALONE_SECONDS:-10}
-reserve_kib=${RESERVE_KIB:-65536}
 
 # The official image has archives of the classes that are loaded at the start; with one it takes half the processor time.
 shared() {
@@ -50,24 +49,6 @@ if [ -e "$certificate/tls.key" ]; then
     grep -q -e '-----BEGIN PRIVATE KEY-----' "$certificate/tls.key" ||
         fail "the certificate's tls.key is not an unencrypted PKCS#8 key: convert it with: openssl pkcs8 -topk8 -nocrypt"
     cat "$certificate/tls.key" "$certificate/tls.crt" >"$run/keystore.pem"
-fi
-
-# A broker on a full volume cannot start, and so cannot delete what its retention lets go. Some of each volume is kept for that
-# moment: it is freed when less than that is left, and taken again by a later start when there is room.
-reserve=$(dirname "$data")/reserve
-set -- $(df -kP "$data" | tail -n 1)
-kept=$(($2 / 16))
-if [ "$kept" -gt "$reserve_kib" ]; then kept=$reserve_kib; fi
-if [ -e "$reserve" ] && [ "$4" -lt "$kept" ]; then
-    rm -f "$reserve"
-    echo "the volume is full: the $kept KiB that were kept for this moment are freed; give it more room, or its topics a shorter retention"
-elif [ ! -e "$reserve" ] && [ "$4" -gt $((4 * kept)) ]; then
-    # What an interrupted start has left is written again.
-    if fallocate -l "${kept}K" "$reserve.new" 2>/dev/null || dd if=/dev/zero of="$reserve.new" bs=1024 count="$kept" 2>/dev/null; then
-        mv "$reserve.new" "$reserve"
-    else
-        rm -f "$reserve.new"
-    fi
 fi
 
 if [ -e "$data/meta.properties" ]; then
@@ -119,8 +100,11 @@ if [ -n "$ending" ]; then
     code=0
     wait "$kafka" || code=$?
 fi
+# 1 % of the volume, at most 16 MiB, is less than a batch and the index that it needs.
 set -- $(df -kP "$data" | tail -n 1)
-if [ -z "$ending" ] && [ "$code" -ne 0 ] && [ "$4" -lt $((kept / 4)) ]; then
+least=$(($2 / 100))
+if [ "$least" -gt 16384 ]; then least=16384; fi
+if [ -z "$ending" ] && [ "$code" -ne 0 ] && [ "$4" -lt "$least" ]; then
     fail "the volume is full: raise kafka.storage where the storage class lets volumes grow; docs/operations.md (A volume is full) says what helps elsewhere, without losing records"
 fi
 exit "$code"

@@ -139,7 +139,6 @@ class TestStartScript:
         environment = {
             "PATH": f"{pod}/bin:/usr/bin:/bin",
             "ALONE_SECONDS": "2",
-            "RESERVE_KIB": "64",
             "NODE_ID": "2",
             "KAFKA_HOME": f"{pod}/kafka",
             "CONFIG_DIR": f"{pod}/config",
@@ -229,35 +228,12 @@ class TestStartScript:
         text = f'echo "Filesystem 1024-blocks Used Available Capacity Mounted on"; echo "x 16384 0 {free_kib} 0% /y"'
         self.fake(pod / "bin" / "df", text)
 
-    def test_some_of_the_volume_is_kept_until_it_is_full(self, pod: Path) -> None:
-        self.room(pod, 16384)
-        assert self.start(pod).returncode == 0
-        assert (pod / "reserve").stat().st_size == 64 * 1024
-        self.room(pod, 64)
-        assert self.start(pod).returncode == 0
-        assert (pod / "reserve").exists()
-        self.room(pod, 63)
-        done = self.start(pod)
-        assert done.returncode == 0
-        assert done.stdout.startswith("the volume is full: the 64 KiB that were kept for this moment are freed; ")
-        assert not (pod / "reserve").exists()
-        self.room(pod, 256)
-        assert self.start(pod).returncode == 0
-        assert not (pod / "reserve").exists(), "there is not enough room to keep some again"
-        self.room(pod, 257)
-        assert self.start(pod).returncode == 0
-        assert (pod / "reserve").exists()
-
-    def test_nothing_is_kept_of_a_volume_that_lets_nothing_be_written(self, pod: Path) -> None:
-        self.room(pod, 16384)
-        for program in ("fallocate", "dd"):
-            self.fake(pod / "bin" / program, "exit 1")
-        assert self.start(pod).returncode == 0
-        assert not list(pod.glob("reserve*"))
-
     def test_a_broker_that_ends_on_a_full_volume_says_so_and_what_helps(self, pod: Path) -> None:
-        self.room(pod, 10)
-        self.fake(pod / "kafka" / "bin" / "kafka-server-start.sh", "exit 1")
+        self.fake(pod / "kafka" / "bin" / "kafka-server-start.sh", "exit 7")
+        self.room(pod, 164)
+        assert self.start(pod).returncode == 7
+        assert not (pod / "termination-log").exists()
+        self.room(pod, 162)
         assert self.start(pod).returncode == 1
         assert (pod / "termination-log").read_text().startswith("the volume is full: raise kafka.storage ")
 

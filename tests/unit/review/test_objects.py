@@ -417,3 +417,12 @@ def test_what_is_no_longer_guarded(operation: Operation) -> None:
         retained_after=True,
     )
     assert said(guarded) == {}
+
+
+def test_an_annotation_that_configures_a_controller_needs_a_second_look() -> None:
+    key = "nginx.ingress.kubernetes.io/configuration-snippet"
+    rules = {"rules": [{"host": "a.b"}], "tls": [{"hosts": ["a.b"]}]}
+    sides = [made("it", rules, metadata={"annotations": each}) for each in ({"a": "b"}, {"a": "b", key: "return 200;"})]
+    assert said(change("Ingress", *sides))["Access"] == [
+        f"! Ingress `it`: its controller gets configuration or rights by `{key}`"
+    ]

@@ -326,7 +326,7 @@ _ABSURD: list[tuple[str, str]] = [
     ),
     (
         r'kafka: {config: {log.segment.bytes: "900000\nallow.everyone.if.no.acl.found=true"}}',
-        "kafka.config: log.segment.bytes: '900000\\nallow.everyone.if.no.acl.found=true' is not one line of printable characters, as a setting has to be: remove line breaks and control characters",
+        "kafka.config: log.segment.bytes: its value has the character U+000A at position 7: write one line of printable characters",
     ),
     (
         r'kafka: {config: {Super.Users: "User:red"}}',
