@@ -464,8 +464,10 @@ class Caller:
     def flush(self, seconds: float) -> None:
         """Send what is queued; blocks."""
         for channel in [*self._failed, *filter(None, [self.channel])]:
-            with contextlib.suppress(KafkaException):
+            try:
                 channel.producer.flush(seconds)
+            except Exception as error:  # as `poll`, it raises what callbacks raise
+                channel.failed(error)
 
     def _close_channel(self, channel: Channel) -> None:
         # Callbacks run in the thread that polls: a producer is left to another thread only when nobody waits for any.

@@ -31,6 +31,10 @@ FREE_FAILURES = 3
 FIRST_PAUSE_SECONDS = 0.5
 """For so long a lane is closed after the next one (429), and for twice as long after each further one."""
 LONGEST_PAUSE_SECONDS = 30.0
+CROWD = WAITING_PER_ADDRESS // 4
+"""If more than so many wait at an address, a wrong password from there counts as much as several."""
+WEIGHT_IN_A_CROWD = 8
+"""As much as so many: the lane is closed for 8 s at the first, and for the longest time at the second."""
 FAILED_LANES = 10_000
 """Lanes whose failures are remembered, some 200 bytes each; the oldest is forgotten for a new one."""
 FORGIVEN_SECONDS = 60.0
@@ -95,7 +99,8 @@ class LoginQueue:
     def _fail(self, lane: Lane) -> None:
         moment = now()
         before = self._failures.pop(lane, None)
-        times = 1 if before is None or before.at + FORGIVEN_SECONDS < moment else before.times + 1
+        weight = WEIGHT_IN_A_CROWD if self._waiting[lane.address] > CROWD else 1
+        times = weight if before is None or before.at + FORGIVEN_SECONDS < moment else before.times + weight
         over = min(times - FREE_FAILURES, 16)
         pause = 0.0 if over <= 0 else min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (over - 1))
         self._failures[lane] = _Failures(times, moment, moment + pause)

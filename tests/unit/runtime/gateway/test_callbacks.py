@@ -1,5 +1,6 @@
 """What becomes of exceptions in callbacks of Kafka's client, and of errors from which it cannot recover."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -44,7 +45,8 @@ def make(kafka: Kafka) -> Iterator[Callable[..., Producer]]:
 
     yield make
     for producer in made:
-        producer.close()
+        with contextlib.suppress(ValueError):  # of a callback: `close` raises it, as `poll` does
+            producer.close()
 
 
 def until(true: Callable[[], bool]) -> None:

@@ -382,6 +382,19 @@ def test_wrong_passwords_close_their_lane_and_no_other() -> None:
     run(test)
 
 
+def test_a_wrong_password_from_an_address_where_many_wait_closes_its_lane_at_once() -> None:
+    async def test(queue: LoginQueue) -> None:
+        first = asyncio.create_task(wrong(queue, "a", "x"))
+        crowd = [asyncio.create_task(wrong(queue, "a", f"n{number}")) for number in range(100)]
+        await settled(first)
+        with pytest.raises(GatewayError, match="Too many wrong passwords"):
+            await right(queue, "a", "x")
+        await right(queue, "b", "x")
+        await settled(*crowd)
+
+    run(test)
+
+
 def test_a_right_password_after_wrong_ones_clears_the_lane() -> None:
     async def test(queue: LoginQueue) -> None:
         for _ in range(5):
