@@ -376,8 +376,11 @@ class Platform:
 
 
 def stack_mark() -> str:
-    """Who this stack is, as Pulumi writes it in full: `<organization>/<project>/<stack>`."""
-    return f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    """Who this stack is, as Pulumi writes it in full: `<organization>/<project>/<stack>`.
+
+    A state backend without organizations calls its only one `organization`, and Pulumi's mocks have none at all.
+    """
+    return f"{pulumi.get_organization() or 'organization'}/{pulumi.get_project()}/{pulumi.get_stack()}"
 
 
 def _common(operator: Operator) -> dict[str, Any]:

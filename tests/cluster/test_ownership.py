@@ -1,5 +1,6 @@
 """What exists is never taken over and never removed by a stack that did not make it, unless somebody says so."""
 
+import itertools
 import json
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -86,13 +87,19 @@ WAYS_OUT = {
 } | {"namespace": "write createNamespace: false"}
 
 
-OWN: Manifests = {
+_NUMBERS = itertools.count()
+OWN: dict[str, Mapping[str, Any]] = {
+    # Another one for each test: a namespace takes seconds to go.
     "namespace": manifest("v1", "Namespace", "own-first"),
     "config-map": config_map("first"),
     "secret": manifest("v1", "Secret", "first", stringData={"password": "hunter2"}),
     "role": manifest("rbac.authorization.k8s.io/v1", "ClusterRole", "own-first", rules=RULES),
 }
 CHART = manifest("rbac.authorization.k8s.io/v1", "ClusterRole", "own-chart", rules=RULES)
+
+
+def take_another_namespace() -> None:
+    OWN["namespace"] = manifest("v1", "Namespace", f"own-first-{next(_NUMBERS)}")
 
 
 def as_list(objects: Manifests) -> str:
@@ -201,11 +208,12 @@ class TestWhatSomebodyElseMade:
 @pytest.fixture
 def first(new_stack: Callable[[str], Stack], kubectl: Kubectl) -> Iterator[Stack]:
     """A stack that has made what it declares."""
+    take_another_namespace()
     stack = new_stack("first")
     stack.declare(OWN)
     stack.up().assert_succeeded()
     yield stack
-    kubectl("delete", "-f", "-", "--ignore-not-found", stdin=as_list(OWN))
+    kubectl("delete", "-f", "-", "--ignore-not-found", "--wait=false", stdin=as_list(OWN))
 
 
 def operations(run: Run) -> dict[str, str]:
@@ -269,7 +277,7 @@ def test_what_is_adopted_belongs_to_the_stack_and_is_kept_by_destroy(
 
 def test_only_what_is_named_is_adopted(first: Stack, new_stack: Callable[[str], Stack]) -> None:
     second = new_stack("second")
-    second.declare(OWN, adopt=["Namespace/own-first", "ConfigMap/elsewhere/first"])
+    second.declare(OWN, adopt=[name_of(OWN["namespace"]), "ConfigMap/elsewhere/first"])
     run = second.preview()
     assert set(run.messages) >= {"config-map", "secret", "role"}
     assert "namespace" not in run.messages
@@ -372,6 +380,7 @@ class TestClaims:
 def test_an_upgrade_from_before_the_marks_changes_metadata_only(
     new_stack: Callable[[str], Stack], kubectl: Kubectl
 ) -> None:
+    take_another_namespace()
     stack = new_stack("upgraded")
     stack.declare(OWN, owns=False)
     stack.up().assert_succeeded()

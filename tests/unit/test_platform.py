@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import pytest
+from kafka_platform.marks import ADOPTED, MARK
 
 from infra.platform import Platform
 from infra.settings import parse
@@ -279,3 +280,28 @@ class TestWorkers:
         assert {"name": "credentials", "secret": {"secretName": "api-kafka"}} in found[
             "Deployment reports-pods"
         ].inputs["spec"]["template"]["spec"]["volumes"]
+
+
+class TestWhoseItIs:
+    @pytest.mark.parametrize("settings", [EMBEDDED, STRIMZI, WORKERS], ids=["embedded", "strimzi", "workers"])
+    def test_every_object_has_the_mark_of_its_stack(self, settings: dict[str, Any]) -> None:
+        everything = {**settings, "gateway": {}, "probe": {"gate": True}, "prometheus": {"namespace": "monitoring"}}
+        found, _ = build(everything)
+        objects = {name: each.inputs for name, each in found.items() if each.inputs.get("apiVersion")}
+        assert len(objects) > 20
+        marks = {name: each["metadata"]["annotations"].get(MARK) for name, each in objects.items()}
+        assert set(marks.values()) == {"organization/project/stack"}, marks
+
+    def test_a_namespace_that_is_adopted_is_kept(self) -> None:
+        found, _ = build({**EMBEDDED, "adopt": ["Namespace/payments"]})
+        assert found["Namespace namespace-payments"].retained
+        assert found["Namespace namespace-payments"].inputs["metadata"]["annotations"][ADOPTED] == "true"
+        assert not build(EMBEDDED)[0]["Namespace namespace-payments"].retained
+
+    def test_no_pod_is_restarted_for_the_mark(self) -> None:
+        found, _ = build({**WORKERS, "gateway": {}, "probe": {}})
+        templates = [
+            each.inputs["spec"]["template"] for each in found.values() if "template" in (each.inputs.get("spec") or {})
+        ]
+        assert len(templates) >= 5
+        assert MARK not in str(templates)

@@ -247,9 +247,9 @@ def test_a_user_that_cannot_be_made_is_refused(connection: KafkaConnection, user
 
 def test_two_users_do_not_share_a_secret() -> None:
     with pytest.raises(
-        ValueError, match="user kafka-passwords: Strimzi keeps the credentials in a Secret of that name"
+        ValueError, match="user events-passwords: Strimzi keeps the credentials in a Secret of that name"
     ):
-        KafkaResourcesArgs(connection=strimzi_connection(), users={"kafka-passwords": User()})
+        KafkaResourcesArgs(connection=strimzi_connection(), users={"events-passwords": User()})
     with pytest.raises(ValueError, match="user app-kafka: its Secret is called as the one that user app is given"):
         KafkaResourcesArgs(connection=strimzi_connection(), users={"app": User(), "app-kafka": User()})
 
