@@ -45,8 +45,6 @@ UNREAD_SECONDS = 3.0
 say so."""
 HARMLESS = frozenset({400, 403, 404, 406, 416, 429, 503})
 """Statuses of errors after which a reader is as good as before."""
-FETCH_BYTES = 128 * 1024
-"""What a broker is asked for at a time; it sends a batch that is larger all the same."""
 RECEIVED_BYTES = 32 * 1024 * 1024
 """The largest batch that can be read, as it is stored: Kafka takes 1 MiB by default, and `max.message.bytes` may be more."""
 NO_GROUP = "kafka-platform-gateway"
@@ -92,8 +90,8 @@ def bounds_of_consumers(limits: Limits) -> dict[str, int]:
     """Settings of a Kafka consumer (with underscores for dots) by which its memory is bounded."""
     return {
         "queued_max_messages_kbytes": limits.queue_bytes // 1024,
-        "message_max_bytes": FETCH_BYTES,  # may not be larger than the next
-        "fetch_max_bytes": FETCH_BYTES,
+        "message_max_bytes": limits.fetch_bytes,  # may not be larger than the next
+        "fetch_max_bytes": limits.fetch_bytes,
         "receive_message_max_bytes": RECEIVED_BYTES,
     }
 

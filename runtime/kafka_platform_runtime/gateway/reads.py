@@ -49,7 +49,7 @@ SLICE_SECONDS = 0.25
 """How long a read holds its thread at a time, so that somebody who left is noticed."""
 ANSWER_SECONDS = 10.0
 """How long Kafka may take to say what is there."""
-STREAMED_AT_FIRST = 100
+STREAMED_AT_FIRST = 2
 STREAMED_AT_MOST = 4000
 STREAMED_BYTES = 1024 * 1024
 """Records that a stream that is behind takes at a time: few at first, then as many as have about so many bytes."""

@@ -118,6 +118,11 @@ class Limits(Part, frozen=True):
         return self.memory_bytes // 64
 
     @property
+    def fetch_bytes(self) -> int:
+        """What a broker is asked for at a time: may unpack to 192 times as much before `unpacked_bytes` are used up."""
+        return self.memory_bytes // 2048
+
+    @property
     def queue_bytes(self) -> int:
         """Records that one Kafka consumer fetches ahead."""
         return max(LEAST_QUEUE_BYTES, min(MOST_QUEUE_BYTES, self.memory_bytes // 8 // self.consumers))
