@@ -344,7 +344,7 @@ def main() -> None:
 def _spend(run: Run, seconds: float) -> list[Rest]:
     """Attack in slices; what the gateway holds after each."""
     rests: list[Rest] = []
-    slices = max(WARM_SLICES, round(seconds / SLICE_SECONDS))
+    slices = max(WARM_SLICES + 1, round(seconds / SLICE_SECONDS))
     for number in range(slices):
         run.attack(seconds / slices)
         if run.ended:

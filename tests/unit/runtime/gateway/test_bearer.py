@@ -10,6 +10,7 @@ import pytest
 
 from tests.kafka_process import needed_jars
 from tests.unit.runtime.gateway.conftest import BLUE, RED, Kafka, Program, Reply, StartGateway
+from tests.unit.runtime.gateway.consumers_harness import first_group
 
 OAUTH = "listener.name.internal.oauthbearer.sasl"
 HANDLERS = "org.apache.kafka.common.security.oauthbearer"
@@ -101,6 +102,7 @@ def test_without_bearer_a_token_is_no_credential(start_gateway: StartGateway) ->
 
 def test_an_instance_belongs_to_the_subject_of_one_issuer(gateway: Program) -> None:
     """Which claim names the user is up to Kafka, so an equal `sub` of another issuer says nothing, nor a user's name."""
+    first_group(gateway)
     path = "/consumers/red-owned/instances/mine"
 
     def status(method: str, target: str, credentials: str | None, **more: Any) -> int:

@@ -23,7 +23,7 @@ from kafka_platform_runtime.gateway.settings import Kafka as KafkaSettings
 from kafka_platform_runtime.gateway.settings import Limits, Settings
 
 from tests.unit.runtime.gateway.conftest import BLUE, RED, Kafka, StartGateway, authorization
-from tests.unit.runtime.gateway.consumers_harness import Answer, Consumer, Pod, eventually, start_pods
+from tests.unit.runtime.gateway.consumers_harness import Answer, Consumer, Pod, eventually, first_group, start_pods
 from tests.unit.runtime.gateway.test_consumers_pods import authority, certificate
 
 CREATIONS = 25
@@ -61,6 +61,7 @@ FORGED: tuple[dict[str, str], ...] = (
 @pytest.fixture(scope="module")
 def pods(start_gateway: StartGateway) -> Iterator[list[Pod]]:
     pods = start_pods(start_gateway, "gateway-0", "gateway-1")
+    first_group(pods[0].program)
     yield pods
     for pod in pods:
         assert "ERROR" not in pod.log
