@@ -299,6 +299,17 @@ def test_two_resources_of_one_stack_do_not_share_an_object(first: Stack) -> None
     assert f"ConfigMap/{NAMESPACE}/twice is declared twice" in run.output
 
 
+def test_the_one_of_many_that_exists_is_refused_in_the_preview(
+    new_stack: Callable[[str], Stack], kubectl: Kubectl
+) -> None:
+    kubectl.apply(config_map("many-35"))
+    stack = new_stack("many")
+    stack.declare({f"many-{number}": config_map(f"many-{number}") for number in range(40)})
+    run = stack.preview()
+    assert run.code != 0
+    assert f"ConfigMap/{NAMESPACE}/many-35 exists already" in run.messages["many-35"]
+
+
 class TestClaims:
     """A StatefulSet uses claims of the right name, whoever made them, and may delete them when it goes."""
 
