@@ -15,6 +15,7 @@ _EVERY_STACK = (
     "Pulumi.yaml",
     "__main__.py",
     "components/",
+    "infra/api_server.py",
     "infra/platform.py",
     "infra/program.py",
     "infra/settings/",

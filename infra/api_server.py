@@ -171,20 +171,23 @@ class _Connection:
         # Only here: it takes a quarter of a second to load.
         import yaml
         from kubernetes import config
+        from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION, KubeConfigMerger
 
         try:
             if kubeconfig is None or "\n" not in kubeconfig:
-                path = None if kubeconfig is None else str(Path(kubeconfig).expanduser())
-                contexts, current = config.list_kube_config_contexts(path)
+                path = KUBE_CONFIG_DEFAULT_LOCATION if kubeconfig is None else str(Path(kubeconfig).expanduser())
+                merged = KubeConfigMerger(path).config
+                content = getattr(merged, "value", merged)
                 self._client = config.new_client_from_config(path, context, persist_config=False)
             else:
                 content = yaml.safe_load(kubeconfig)
-                contexts, current = content.get("contexts") or [], {"name": content.get("current-context")}
                 self._client = config.new_client_from_config_dict(content, context, persist_config=False)
         except Exception as error:  # its library raises many kinds, of files, YAML and programs that get credentials
             raise ClusterError(f"the kubeconfig cannot be used: {error}") from error
-        chosen = context or current["name"]
-        named: Mapping[str, Any] = next((each["context"] for each in contexts if each["name"] == chosen), {})
+        chosen = context or content.get("current-context")
+        named: Mapping[str, Any] = next(
+            (each["context"] for each in content.get("contexts") or [] if each["name"] == chosen), {}
+        )
         self.namespace = str(named.get("namespace") or "default")
         """The namespace of objects that name none."""
 

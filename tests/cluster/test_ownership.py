@@ -160,13 +160,12 @@ def name_of(wanted: Mapping[str, Any]) -> str:
 
 
 @pytest.fixture(scope="module")
-def made_by_others(kubectl: Kubectl) -> Iterator[Manifests]:
+def made_by_others(kubectl: Kubectl) -> Manifests:
     """One object of each sort, made by kubectl."""
     kubectl.apply(DEFINITION)
     kubectl("wait", "--for=condition=Established", "customresourcedefinition", f"widgets.{KIND}")
     kubectl.apply(*ALL.values())
-    yield ALL
-    kubectl("delete", "-f", "-", stdin=as_list(ALL))
+    return ALL
 
 
 @pytest.fixture(scope="module")
