@@ -177,7 +177,7 @@ class _Connection:
             if kubeconfig is None or "\n" not in kubeconfig:
                 path = KUBE_CONFIG_DEFAULT_LOCATION if kubeconfig is None else str(Path(kubeconfig).expanduser())
                 merged = KubeConfigMerger(path).config
-                content = getattr(merged, "value", merged)
+                content = {} if merged is None else merged.value  # none where there is no such file
                 self._client = config.new_client_from_config(path, context, persist_config=False)
             else:
                 content = yaml.safe_load(kubeconfig)
@@ -185,9 +185,9 @@ class _Connection:
         except Exception as error:  # its library raises many kinds, of files, YAML and programs that get credentials
             raise ClusterError(f"the kubeconfig cannot be used: {error}") from error
         chosen = context or content.get("current-context")
-        named: Mapping[str, Any] = next(
-            (each["context"] for each in content.get("contexts") or [] if each["name"] == chosen), {}
-        )
+        # A merged file has its entries in wrappers that know where they came from.
+        contexts = [getattr(each, "value", each) for each in content.get("contexts") or []]
+        named: Mapping[str, Any] = next((each["context"] for each in contexts if each["name"] == chosen), {})
         self.namespace = str(named.get("namespace") or "default")
         """The namespace of objects that name none."""
 
