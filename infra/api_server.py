@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -18,6 +19,8 @@ SECONDS = (5.0, 30.0)
 """How long a connection and an answer may take."""
 PAGE = 500
 """Objects in one answer, as kubectl asks for."""
+MOST_NAMES = 5_000
+"""Objects of a kind, in all namespaces, whose names are read at once (some 10 MB); where there are more, each is asked for."""
 _METADATA = "as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
 
 _T = TypeVar("_T")
@@ -36,6 +39,9 @@ class ApiServer:
         self._context = context
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api-server")
         self._seen: dict[tuple[str, ...], asyncio.Task[Any]] = {}
+        self._names: dict[tuple[str, str], frozenset[str] | None] = {}
+        self._lock = threading.Lock()
+        self._made: _Connection | None = None
 
     async def find(self, wanted: ObjectId, *, fresh: bool) -> Mapping[str, Any] | None:
         """The metadata of an object, as `kafka_platform.refusals.Cluster` says."""
@@ -102,9 +108,40 @@ class ApiServer:
             self._seen.pop(key, None)
         return served.get(kind)  # type: ignore[no-any-return]
 
+    def names(self, api_version: str, kind: str) -> frozenset[str] | None:
+        """The names of all objects of a kind, as `kafka_platform.refusals.Cluster` says. It blocks, once for each kind."""
+        key = (api_version, kind)
+        if key not in self._names:
+            self._names[key] = self._all_names(api_version, kind)
+        return self._names[key]
+
+    def _all_names(self, api_version: str, kind: str) -> frozenset[str] | None:
+        try:
+            connection = self._connect()
+            root = "/api" if "/" not in api_version else "/apis"
+            kinds = connection.get(f"kinds of {api_version}", f"{root}/{api_version}", None) or {"resources": []}
+            served = next(
+                (each for each in kinds["resources"] if each["kind"] == kind and "/" not in each["name"]), None
+            )
+            if served is None:
+                return frozenset()
+            path = f"{_path(api_version, served, None)}?{urlencode({'limit': MOST_NAMES})}"
+            page = connection.get(f"all {served['name']}", path, _METADATA.format("List"))
+        except ClusterError:
+            return None
+        if page is None or page["metadata"].get("continue"):
+            return None
+        return frozenset(each["metadata"]["name"] for each in page["items"] or [])
+
+    def _connect(self) -> "_Connection":
+        with self._lock:
+            if self._made is None:
+                self._made = _Connection(self._kubeconfig, self._context)
+            return self._made
+
     async def _connection(self) -> "_Connection":
         async def connect() -> "_Connection":
-            return await self._in_thread(partial(_Connection, self._kubeconfig, self._context))
+            return await self._in_thread(self._connect)
 
         connection: _Connection = await self._once(("connection",), connect)
         return connection
@@ -134,19 +171,22 @@ class _Connection:
         # Only here: it takes a quarter of a second to load.
         import yaml
         from kubernetes import config
+        from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION, KubeConfigMerger
 
         try:
             if kubeconfig is None or "\n" not in kubeconfig:
-                path = None if kubeconfig is None else str(Path(kubeconfig).expanduser())
-                contexts, current = config.list_kube_config_contexts(path)
+                path = KUBE_CONFIG_DEFAULT_LOCATION if kubeconfig is None else str(Path(kubeconfig).expanduser())
+                merged = KubeConfigMerger(path).config
+                content = {} if merged is None else merged.value  # none where there is no such file
                 self._client = config.new_client_from_config(path, context, persist_config=False)
             else:
                 content = yaml.safe_load(kubeconfig)
-                contexts, current = content.get("contexts") or [], {"name": content.get("current-context")}
                 self._client = config.new_client_from_config_dict(content, context, persist_config=False)
         except Exception as error:  # its library raises many kinds, of files, YAML and programs that get credentials
             raise ClusterError(f"the kubeconfig cannot be used: {error}") from error
-        chosen = context or current["name"]
+        chosen = context or content.get("current-context")
+        # A merged file has its entries in wrappers that know where they came from.
+        contexts = [getattr(each, "value", each) for each in content.get("contexts") or []]
         named: Mapping[str, Any] = next((each["context"] for each in contexts if each["name"] == chosen), {})
         self.namespace = str(named.get("namespace") or "default")
         """The namespace of objects that name none."""

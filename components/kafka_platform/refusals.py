@@ -57,6 +57,9 @@ class Cluster(Protocol):
             ClusterError: it cannot be told.
         """
 
+    def names(self, api_version: str, kind: str) -> Collection[str] | None:
+        """The names of all objects of a kind, in all namespaces, as seen in this run; None if that cannot be told."""
+
 
 class Refusals:
     """What a stack refuses, as hooks of its resources. A hook that raises stops the preview or the deployment."""
@@ -128,7 +131,7 @@ class Refusals:
 
     async def _faults_of_makings(self, wanted: ObjectId) -> list[str]:
         """What an operator would write over to do what the object asks for."""
-        making = _MAKINGS.get(wanted.kind)
+        making = MAKINGS.get(wanted.kind)
         if making is None:
             return []
         made = ObjectId(
@@ -165,7 +168,7 @@ class Refusals:
 
 _CLUSTER = "strimzi.io/cluster"
 _POOL = "strimzi.io/pool-name"
-_MAKINGS: Mapping[str, tuple[str, str, str]] = {
+MAKINGS: Mapping[str, tuple[str, str, str]] = {
     "KafkaUser": ("v1", "Secret", "{name}"),
     "ScaledObject": ("autoscaling/v2", "HorizontalPodAutoscaler", "keda-hpa-{name}"),
 }

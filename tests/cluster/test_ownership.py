@@ -160,13 +160,12 @@ def name_of(wanted: Mapping[str, Any]) -> str:
 
 
 @pytest.fixture(scope="module")
-def made_by_others(kubectl: Kubectl) -> Iterator[Manifests]:
+def made_by_others(kubectl: Kubectl) -> Manifests:
     """One object of each sort, made by kubectl."""
     kubectl.apply(DEFINITION)
     kubectl("wait", "--for=condition=Established", "customresourcedefinition", f"widgets.{KIND}")
     kubectl.apply(*ALL.values())
-    yield ALL
-    kubectl("delete", "-f", "-", stdin=as_list(ALL))
+    return ALL
 
 
 @pytest.fixture(scope="module")
@@ -297,6 +296,17 @@ def test_two_resources_of_one_stack_do_not_share_an_object(first: Stack) -> None
     run = first.preview()
     assert run.code != 0
     assert f"ConfigMap/{NAMESPACE}/twice is declared twice" in run.output
+
+
+def test_the_one_of_many_that_exists_is_refused_in_the_preview(
+    new_stack: Callable[[str], Stack], kubectl: Kubectl
+) -> None:
+    kubectl.apply(config_map("many-35"))
+    stack = new_stack("many")
+    stack.declare({f"many-{number}": config_map(f"many-{number}") for number in range(40)})
+    run = stack.preview()
+    assert run.code != 0
+    assert f"ConfigMap/{NAMESPACE}/many-35 exists already" in run.messages["many-35"]
 
 
 class TestClaims:

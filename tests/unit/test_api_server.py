@@ -188,6 +188,29 @@ def test_the_content_of_a_kubeconfig(server: Server) -> None:
     assert asyncio.new_event_loop().run_until_complete(ask()) == {"name": "it"}
 
 
+class TestTheNamesOfAKind:
+    ALL = "/api/v1/configmaps?limit=5000"
+
+    @staticmethod
+    def names(server: Server, kind: str = "ConfigMap") -> frozenset[str] | None:
+        return ApiServer(str(server.kubeconfig), None).names("v1", kind)
+
+    def test_are_those_of_all_namespaces(self, server: Server) -> None:
+        server.has(self.ALL, "a", "b")
+        assert self.names(server) == frozenset({"a", "b"})
+
+    def test_are_none_where_it_is_not_served(self, server: Server) -> None:
+        assert self.names(server, "Widget") == frozenset()
+
+    def test_are_not_known_where_there_are_too_many(self, server: Server) -> None:
+        server.has(self.ALL, "a", more="next")
+        assert self.names(server) is None
+
+    def test_are_not_known_to_who_may_not_see_them(self, server: Server) -> None:
+        server.answers[self.ALL] = (403, {"message": "may not list"})
+        assert self.names(server) is None
+
+
 def test_nothing_is_loaded_before_the_first_question() -> None:
     import subprocess
     import sys

@@ -6,6 +6,7 @@ from typing import Any
 
 import pulumi
 import pytest
+from kafka_platform import ownership
 from kafka_platform.kubernetes import place
 from kafka_platform.marks import ADOPTED, MARK
 from kafka_platform.ownership import own
@@ -31,6 +32,10 @@ class FakeCluster:
     async def find(self, wanted: ObjectId, *, fresh: bool) -> Mapping[str, Any] | None:
         self.asked.append((str(wanted), fresh))
         return self._live.get(str(wanted))
+
+    def names(self, api_version: str, kind: str) -> frozenset[str]:
+        self.asked.append((kind, False))
+        return frozenset(name.rpartition("/")[2] for name in self._live if name.startswith(f"{kind}/"))
 
     async def find_all(
         self, api_version: str, kind: str, namespace: str, *, fresh: bool
@@ -245,3 +250,15 @@ def test_every_object_of_a_component_has_the_mark() -> None:
     objects = [each.inputs for each in run(program).values() if "apiVersion" in each.inputs]
     assert len(objects) > 10
     assert {value(each["metadata"]["annotations"][MARK]) for each in objects} == {OURS}
+
+
+def test_of_many_objects_a_preview_asks_only_for_those_whose_name_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ownership, "is_dry_run", lambda: True)
+    stack = ownership._Owner(OURS, FakeCluster({"Service/elsewhere/n70": {}}), frozenset())
+    hooks = stack._hooks = pulumi.ResourceHookBinding()
+    bound = {n for n in range(100) if stack._hooks_for(manifest("v1", "Service", f"n{n}")) is hooks}
+    assert bound == {*range(ownership.MANY), 70}
+    users = [stack._hooks_for(manifest("kafka.strimzi.io/v1", "KafkaUser", f"n{n}")) for n in range(100)]
+    assert set(users) == {hooks}  # the operator makes Secrets of their names
+    monkeypatch.setattr(ownership, "is_dry_run", lambda: False)
+    assert {stack._hooks_for(manifest("v1", "Service", f"n{n}")) for n in range(100)} == {hooks}
