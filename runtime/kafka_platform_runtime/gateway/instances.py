@@ -26,6 +26,7 @@ from kafka_platform_runtime.gateway.errors import GatewayError, overloaded, retr
 from kafka_platform_runtime.gateway.formats import Format
 from kafka_platform_runtime.gateway.http import Gone, now
 from kafka_platform_runtime.gateway.peers import InstanceKey, no_instance
+from kafka_platform_runtime.gateway.readers import bounds_of_consumers
 from kafka_platform_runtime.gateway.settings import Limits
 from kafka_platform_runtime.supervision import WATCH
 
@@ -42,9 +43,6 @@ BUSY_SECONDS = 1.0
 """An instance that was read from so lately goes on fetching; then it pauses and keeps nothing in memory."""
 ANSWER_BYTES = 4 * 1024 * 1024
 """Keys and values of one answer, unencoded. What is beyond is in the next one."""
-QUEUE_KILOBYTES = 2048
-"""What librdkafka fetches ahead for an instance; its default, 64 MiB, is for the only consumer of a program."""
-FETCH_BYTES = 2 * 1024 * 1024
 TAKEN_AT_A_TIME = 2000
 SEEK_SECONDS = 2.0
 """For so long a seek is tried again: a partition that was just assigned cannot be moved at once."""
@@ -229,8 +227,7 @@ class Instance:
             isolation_level=options.isolation,
             session_timeout_ms=SESSION_MILLISECONDS,
             max_poll_interval_ms=min(max(300_000, int((idle + SPARE_SECONDS) * 1000)), LONGEST_POLL_INTERVAL),
-            queued_max_messages_kbytes=QUEUE_KILOBYTES,
-            fetch_max_bytes=FETCH_BYTES,
+            **bounds_of_consumers(self._limits),
             fetch_queue_backoff_ms=50,
             topic_metadata_refresh_interval_ms=METADATA_SECONDS * 1000,
             allow_auto_create_topics=False,

@@ -106,7 +106,7 @@ class OneWrite(RequestResponseCycle):
             await super().send(start)  # type: ignore[arg-type]
             await super().send(message)
             return
-        if self.disconnected:
+        if self.disconnected or self.transport.is_closing():
             return
         content, self.keep_alive = _whole(start["status"], start["headers"], message["body"], self.keep_alive)
         self.response_started = True

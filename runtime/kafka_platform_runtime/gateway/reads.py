@@ -152,6 +152,7 @@ class Reads:
         count = (await self.gateway.topic(caller, topic)).partitions
         if partition >= count:
             raise errors.no_partition(topic, partition)
+        self._keep_up()
         async with self._readers.borrow(caller) as reader:
             bounds = (await reader.bounds(topic, [partition]))[partition]
             if not bounds[0] <= offset <= bounds[1]:
@@ -166,6 +167,7 @@ class Reads:
         caller = request.caller
         caller.refuse_if_throttled()
         count = (await self.gateway.topic(caller, topic)).partitions
+        self._keep_up()
         async with self._readers.borrow(caller) as reader:
             begin = await _begin(reader, topic, range(count), request.query.get("from", "earliest"))
             positions = begin.positions
@@ -299,14 +301,18 @@ class Reads:
             raise errors.overloaded("The gateway is ending: come back.")
         await outlet.end(failure)
 
-    @contextlib.contextmanager
-    def _open(self, stream: "_Stream") -> Iterator[None]:
-        """Know of a stream: that its reader has left, or that it has to end."""
+    def _keep_up(self) -> None:
+        """Begin to look after readers and streams, with the first of them."""
         if not self._tasks:
             self._tasks = [
                 WATCH.vital("end of streams", self._end()),
                 WATCH.vital("sweep of streams", self._sweep()),
             ]
+
+    @contextlib.contextmanager
+    def _open(self, stream: "_Stream") -> Iterator[None]:
+        """Know of a stream: that its reader has left, or that it has to end."""
+        self._keep_up()
         leaving = WATCH.errand("reader leaves", stream.outlet.gone())
         leaving.add_done_callback(lambda _: stream.stop())
         self._streams.add(stream)

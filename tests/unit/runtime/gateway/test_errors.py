@@ -19,6 +19,7 @@ STATUSES = {
     Verdict.NO_PARTITION: 404,
     Verdict.EXISTS: 409,
     Verdict.TOO_LARGE: 413,
+    Verdict.PACKED: 413,
     Verdict.NO_OFFSET: 416,
     Verdict.UNFIT: 422,
     Verdict.THROTTLED: 429,
