@@ -29,6 +29,9 @@ QUESTION_THREADS = 32
 """Questions to Kafka that hold a thread, of all callers; records are not handled there."""
 QUESTIONS_OF_A_USER = 4
 """The same of one user; further ones wait."""
+ABSENT_TOPICS = 100
+"""Topics that are not there, for which one client may be asked: it keeps some 4 KB of each, and looks for all of them
+again and again. Then another client is asked."""
 QUESTIONER_IDLE_SECONDS = 30.0
 """After so long without a question the client for questions is closed; a new one logs in within some 50 ms."""
 FIRST_LOOK_SECONDS = 1.0
@@ -117,7 +120,7 @@ class Channel:
         producer: the client.
     """
 
-    __slots__ = ("awaited", "failure", "producer", "turn")
+    __slots__ = ("absent", "awaited", "failure", "producer", "turn")
 
     def __init__(self, producer: Producer) -> None:
         self.producer = producer
@@ -127,6 +130,8 @@ class Channel:
         """Requests that wait for acknowledgements of this producer."""
         self.failure: KafkaError | None = None
         """Why it can never write again; None while it can."""
+        self.absent = 0
+        """Topics that it was asked for and that are not there."""
 
     def failed(self, error: BaseException) -> int:
         """Note what `poll` has raised.
@@ -180,12 +185,14 @@ _OF_A_FAILED_PRODUCER = frozenset({KafkaError._FATAL, KafkaError._PURGE_QUEUE, K
 class _Questioner:
     """A client for questions, and when it was last used."""
 
-    __slots__ = ("client", "used_at", "users")
+    __slots__ = ("absent", "client", "used_at", "users")
 
     def __init__(self, client: AdminClient) -> None:
         self.client = client
         self.used_at = now()
         self.users = 0
+        self.absent = 0
+        """Topics that it was asked for and that are not there."""
 
 
 class Caller:
@@ -328,7 +335,7 @@ class Caller:
         finally:
             found.users -= 1
             found.used_at = now()
-            if self.forgotten:
+            if self.forgotten or found.absent >= ABSENT_TOPICS:
                 self._close_questioner()
 
     async def _open_questioner(self) -> _Questioner:
@@ -346,11 +353,18 @@ class Caller:
             GatewayError: Kafka does not answer, or does not accept the credentials any more.
             KafkaException: Kafka refused it.
         """
-        if self.channel is not None:
+        channel = self.channel
+        if channel is not None and channel.absent < ABSENT_TOPICS:
             # Logged in already.
-            return await self._ask(self.channel.producer, topic, lambda: None)
+            found = await self._ask(channel.producer, topic, lambda: None)
+            channel.absent += _is_absent(found, topic)
+            return found
         async with self.questioner() as client:
-            return await self._ask(client, topic, lambda: client.poll(0))
+            questioner = self._questioner
+            found = await self._ask(client, topic, lambda: client.poll(0))
+            if questioner is not None:
+                questioner.absent += _is_absent(found, topic)
+            return found
 
     async def _ask(self, client: Any, topic: str | None, serve: Callable[[], Any]) -> Any:
         until = now() + self._resources.settings.limits.timeout_seconds
@@ -491,6 +505,10 @@ class Caller:
             del questioner.client  # the last reference: librdkafka ends its threads here, which takes a moment
 
         self.close_later("Closing a client", close)
+
+
+def _is_absent(found: Any, topic: str | None) -> bool:
+    return topic is not None and found.topics[topic].error is not None
 
 
 _UNANSWERED = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})
