@@ -8,6 +8,7 @@ import asyncio
 import base64
 import contextlib
 import re
+import socket
 import ssl
 import sys
 import time
@@ -64,7 +65,14 @@ async def hold(
         async with slots:
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
-                    reader, writer = await asyncio.open_connection(host, port, ssl=tls, limit=2**10)
+                    connection = socket.socket()
+                    connection.setblocking(False)
+                    if not reads:
+                        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**12)
+                    await asyncio.get_running_loop().sock_connect(connection, (host, port))
+                    reader, writer = await asyncio.open_connection(
+                        sock=connection, ssl=tls, limit=2**10, server_hostname=host if tls else None
+                    )
             except (OSError, TimeoutError):
                 return
             seen.opened += 1

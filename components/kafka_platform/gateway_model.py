@@ -107,7 +107,11 @@ class HttpGatewayResources:
 
 @dataclass(frozen=True, kw_only=True)
 class HttpGatewayLimits:
-    """Bounds of what callers may use of one pod. Beyond them a request is refused at once, never queued."""
+    """Bounds of what callers may use of one pod. Beyond them a request is refused at once, never queued.
+
+    The defaults are for a pod with 1Gi. With less, those that cost memory and are not written are as much less as it
+    takes for all of them together to fit.
+    """
 
     body: str = "1Mi"
     """Largest body of a request (413). Default 1Mi, as Kafka takes no larger batch unless told to."""
@@ -117,19 +121,20 @@ class HttpGatewayLimits:
     """Requests in flight of one caller (429). Default 256."""
     requests: int = 2048
     """Requests in flight of all callers (503). Default 2048."""
-    bodies: str = "128Mi"
-    """Requests and answers held in memory at a time, of all callers (503); one caller may hold half (429). Default 128Mi."""
-    streams_per_caller: int = 1000
+    bodies: str | None = None
+    """Requests and answers held in memory at a time, of all callers (503); one caller may hold half (429).
+    Default 128Mi."""
+    streams_per_caller: int | None = None
     """Open streams of one caller (429). Default 1000."""
-    streams: int = 5000
+    streams: int | None = None
     """Open streams of all callers (503). Default 5000."""
-    consumers_per_caller: int = 64
+    consumers_per_caller: int | None = None
     """Kafka consumers of one caller: consumer instances, and streams of a group (429). Default 64."""
-    consumers: int = 256
+    consumers: int | None = None
     """Kafka consumers of all callers (503). Default 256."""
-    callers: int = 128
+    callers: int | None = None
     """Callers with connections to Kafka; idle ones make room for others (503 if none is idle). Default 128."""
-    connections: int = 6000
+    connections: int | None = None
     """Connections of all callers, a quarter of them at most without a login; the oldest of those, and idle ones, make room for
     others (503 if there are none). Default 6000."""
     timeout: str = "30s"
@@ -154,45 +159,73 @@ class HttpGatewayLimits:
             "connections",
         ):
             count = getattr(self, name)
-            check_range(name, count, 1, MOST_COUNT)
+            if count is not None:
+                check_range(name, count, 1, MOST_COUNT)
         for name in ("body", "bodies"):
             text = getattr(self, name)
+            if text is None:
+                continue
             checked(name, size_bytes, text)
             if size_bytes(text) < 1:
                 raise ValueError(f"{name}: {text!r} is no bound: write a size such as {_DEFAULT[name]}")
         for name in ("timeout", "consumer_idle", "heartbeat", "drain"):
             check_seconds(name, getattr(self, name), _DEFAULT[name], least=0 if name == "drain" else 1)
-        if size_bytes(self.bodies) < 2 * size_bytes(self.body):
+        if self.bodies is not None and size_bytes(self.bodies) < 2 * size_bytes(self.body):
             raise ValueError(
                 f"bodies: {self.bodies} is less than two bodies ({self.body} each), and one caller may hold half: raise it"
             )
         for name in ("requests", "streams", "consumers"):
             one, every = getattr(self, f"{name}_per_caller"), getattr(self, name)
-            if one > every:
+            if one is not None and every is not None and one > every:
                 raise ValueError(f"{name}_per_caller: {one} is more than all callers together have ({every}): use less")
 
     def settings(self, memory: str) -> dict[str, int | float]:
         """The bounds of a pod with this memory by the program's names and in its units."""
+        bytes_of_memory = int(quantity(memory))
+        costly = self.costly(bytes_of_memory)
         return {
-            "memoryBytes": int(quantity(memory)),
+            "memoryBytes": bytes_of_memory,
             "bodyBytes": size_bytes(self.body),
             "records": self.records,
             "requestsPerCaller": self.requests_per_caller,
             "requests": self.requests,
-            "bytes": size_bytes(self.bodies),
-            "streamsPerCaller": self.streams_per_caller,
-            "streams": self.streams,
-            "consumersPerCaller": self.consumers_per_caller,
-            "consumers": self.consumers,
-            "callers": self.callers,
-            "connections": self.connections,
+            "bytes": costly["bodies"],
+            "streamsPerCaller": min(self.streams_per_caller or 1000, costly["streams"]),
+            "streams": costly["streams"],
+            "consumersPerCaller": min(self.consumers_per_caller or 64, costly["consumers"]),
+            "consumers": costly["consumers"],
+            "callers": costly["callers"],
+            "connections": costly["connections"],
             "timeoutSeconds": seconds(self.timeout),
             "consumerIdleSeconds": seconds(self.consumer_idle),
             "heartbeatSeconds": seconds(self.heartbeat),
             "drainSeconds": seconds(self.drain),
         }
 
+    def costly(self, memory: int) -> dict[str, int]:
+        """The bounds that cost memory, those in `_COSTLY`: as written, or as many as fit into so many bytes."""
+        written = {name: getattr(self, name) for name in _COSTLY}
+        found: dict[str, int] = {}
+        for share in range(_SHARES_TRIED, _LEAST_SHARE - 1, -1):
+            found = {
+                name: default * share // _SHARES_TRIED
+                if written[name] is None
+                else int(size_bytes(written[name]))
+                if name == "bodies"
+                else written[name]
+                for name, default in _COSTLY.items()
+            }
+            if self.bodies is None:
+                found["bodies"] = max(found["bodies"], 2 * int(size_bytes(self.body)))
+            if sum(memory_needed(found, memory).values()) <= memory:
+                break
+        return found
 
+
+_COSTLY = {"bodies": 128 * _MIB, "streams": 5000, "consumers": 256, "callers": 128, "connections": 6000}
+"""Bounds that cost memory, with their defaults for a pod with 1Gi or more; of less memory they get a share."""
+_SHARES_TRIED, _LEAST_SHARE = 64, 8
+"""What such a share is counted in, and the least: what then does not fit is refused."""
 _DEFAULT = {
     "body": "1Mi",
     "bodies": "128Mi",
@@ -374,17 +407,17 @@ class Exposure:
 _WAYS = ("node_port", "load_balancer", "gateway_api", "ingress")
 
 
-def memory_needed(limits: HttpGatewayLimits, memory: int) -> dict[str, int]:
+def memory_needed(costly: Mapping[str, int], memory: int) -> dict[str, int]:
     """What a pod with `memory` bytes takes at most, in bytes, by what takes it: all of its bounds together."""
     least, most = _QUEUE_BYTES
-    queue = max(least, min(most, memory // 8 // limits.consumers))
+    queue = max(least, min(most, memory // 8 // costly["consumers"]))
     return {
         "the program": _BASE_BYTES,
-        "limits.callers": limits.callers * _CALLER_BYTES,
-        "limits.consumers": limits.consumers * (_CONSUMER_BYTES + queue),
-        "limits.streams": limits.streams * _STREAM_BYTES,
-        "limits.connections": limits.connections * _CONNECTION_BYTES,
-        "limits.bodies": int(size_bytes(limits.bodies)),
+        "limits.callers": costly["callers"] * _CALLER_BYTES,
+        "limits.consumers": costly["consumers"] * (_CONSUMER_BYTES + queue),
+        "limits.streams": costly["streams"] * _STREAM_BYTES,
+        "limits.connections": costly["connections"] * _CONNECTION_BYTES,
+        "limits.bodies": costly["bodies"],
         "shares of the memory": int(memory * _SHARES),
     }
 
@@ -400,7 +433,7 @@ def check_gateway(
 ) -> None:
     """Raises unless the parts of a gateway fit together."""
     memory = int(quantity(resources.memory))
-    needed = memory_needed(limits, memory)
+    needed = memory_needed(limits.costly(memory), memory)
     if sum(needed.values()) > memory:
         largest = sorted((name for name in needed if name.startswith("limits.")), key=needed.__getitem__)[-3:]
         parts = ", ".join(f"{name} up to {needed[name] // _MIB}Mi" for name in reversed(largest))

@@ -186,13 +186,11 @@ class Peers:
                     total=self._gateway.settings.limits.timeout_seconds + SPARE_SECONDS, sock_connect=CONNECT_SECONDS
                 ),
             ) as answer:
-                length = answer.content_length
-                if length is None:
-                    if answer.status != HTTPStatus.NO_CONTENT:
-                        # No pod answers so: without a length nothing bounds it.
-                        answer.close()
-                        raise _unreachable(pod, False)
-                    length = 0
+                length = 0 if answer.status == HTTPStatus.NO_CONTENT else answer.content_length
+                if length is None or length > self._gateway.budget.limit:
+                    # No pod answers so: without a length nothing bounds it.
+                    answer.close()
+                    raise _unreachable(pod, False)
                 request.hold(length, self._gateway.budget)
                 content = await answer.read()
                 self._silent_since.pop(pod, None)

@@ -394,11 +394,11 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
     (lambda: HttpGatewayLimits(requests=0), "requests: 0 is out of range: use 1 to 1000000"),
     (lambda: HttpGatewayLimits(body="unlimited"), "body: 'unlimited' is no bound: write a size such as 1Mi"),
     (lambda: HttpGatewayLimits(body="big"), "body: 'big' is not a size: write"),
-    (lambda: HttpGatewayLimits(body="1Gi"), "bodies: 128Mi is less than two bodies (1Gi each), and"),
+    (lambda: HttpGatewayLimits(body="1Gi", bodies="128Mi"), "bodies: 128Mi is less than two bodies (1Gi each), and"),
     (lambda: HttpGatewayLimits(timeout="forever"), "timeout: 'forever' is not a time to wait: write a duration such"),
     (lambda: HttpGatewayLimits(heartbeat="0s"), "heartbeat: '0s' is not a time to wait: write a duration such as 15s"),
     (
-        lambda: HttpGatewayLimits(streams=10),
+        lambda: HttpGatewayLimits(streams=10, streams_per_caller=1000),
         "streams_per_caller: 1000 is more than all callers together have (10): use less",
     ),
     (lambda: HttpGatewayTls(certificate="Data TLS"), "certificate: 'Data TLS' is not a Kubernetes Secret name: use"),
@@ -434,7 +434,7 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
     (lambda: args(client_namespaces=["A"]), "client_namespaces: 'A' is not a Kubernetes namespace: use"),
     (
         lambda: args(limits=HttpGatewayLimits(bodies="768Mi")),
-        "resources.memory: 1Gi is less than what a pod may take at its limits, 1620Mi (limits.bodies up to 768Mi, ",
+        "resources.memory: 1Gi is less than what a pod may take at its limits, 1216Mi (limits.bodies up to 768Mi, ",
     ),
     (
         lambda: args(pods=HttpGatewayPods(max=4, requests_in_flight=2048)),
@@ -476,21 +476,11 @@ def test_defaults_are_those_of_the_program() -> None:
     assert msgspec.convert(HttpGatewayLimits().settings("1Gi"), program.Limits) == program.Limits()
 
 
-SMALLEST = HttpGatewayLimits(
-    callers=32,
-    consumers=32,
-    consumers_per_caller=16,
-    streams=500,
-    streams_per_caller=100,
-    connections=1000,
-    bodies="24Mi",
-)
-
-
-@pytest.mark.parametrize(("memory", "limits"), [("1Gi", HttpGatewayLimits()), ("256Mi", SMALLEST)])
+@pytest.mark.parametrize("memory", ["256Mi", "300Mi", "512Mi", "1Gi", "8Gi"])
+@pytest.mark.parametrize("limits", [HttpGatewayLimits(), HttpGatewayLimits(consumers=20, body="2Mi")])
 def test_all_bounds_together_fit_into_the_memory(memory: str, limits: HttpGatewayLimits) -> None:
     size = int(quantity(memory))
-    needed = memory_needed(limits, size)
+    needed = memory_needed(limits.costly(size), size)
     assert sum(needed.values()) <= size
     assert args(limits=limits, resources=HttpGatewayResources(memory=memory)).limits is limits
     # The program takes the same shares.
@@ -498,8 +488,10 @@ def test_all_bounds_together_fit_into_the_memory(memory: str, limits: HttpGatewa
     shares = own.stranger_bytes + own.ahead_bytes + own.written_bytes + own.feed_bytes + own.unpacked_bytes
     assert needed["shares of the memory"] == shares
     assert needed["limits.consumers"] == own.consumers * (650 * 1024 + own.queue_bytes)
+    assert own.streams_per_caller <= own.streams
+    assert own.consumers_per_caller <= own.consumers
 
 
-def test_defaults_do_not_fit_into_the_least_memory_and_the_message_says_what_takes_it() -> None:
+def test_what_is_written_and_does_not_fit_is_refused_with_what_takes_it() -> None:
     with pytest.raises(ValueError, match=r"less than what a pod may take at its limits.*limits.consumers up to"):
-        args(resources=HttpGatewayResources(memory="256Mi"))
+        args(limits=HttpGatewayLimits(consumers=256), resources=HttpGatewayResources(memory="256Mi"))

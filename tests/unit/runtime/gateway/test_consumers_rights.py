@@ -330,6 +330,13 @@ def test_a_certificate_of_the_same_authority_makes_no_pod(
     assert b"".join(received) == b""
 
 
+class _Known:
+    """A connection on which somebody is logged in already."""
+
+    owner = ("user", BLUE)
+    is_stranger = False
+
+
 class _Cancelling:
     """A coroutine whose task is cancelled when it waits for the n-th time."""
 
@@ -382,6 +389,7 @@ def test_a_creation_that_is_cancelled_anywhere_leaves_nothing_behind(kafka: Kafk
 
         scope = {
             "type": "http",
+            "connection": _Known(),
             "method": "POST",
             "raw_path": b"/consumers/blue.cancelled",
             "query_string": b"",
