@@ -150,33 +150,37 @@ class Gateway:
         if self.settings.cors:
             send = request.send = self._allowing(request, send)
         try:
-            if self.settings.cors and request.method == "OPTIONS" and request.header("access-control-request-method"):
-                route, segments = self._preflight
-            else:
-                route, segments = self._router.find(request.method, request.path)
-            name, long = route.name, route.long
-            if not route.public:
-                browsers.judge(request, self.settings.cors)
-                caller = request.caller = await self.callers.identify(request.authorization, request.address)
-                self.open.identified(scope["connection"], caller.identity.owner)
-                if not long:
-                    self._admit(caller)
-                    admitted = caller
-            response = await route.handler(request, *segments)
-        except GatewayError as error:
-            response = error_response(error)
-            if error.status == HTTPStatus.UNAUTHORIZED and self.settings.bearer:
-                response = msgspec.structs.replace(response, headers=(*response.headers, BEARER))
-            if scope["type"] == "websocket":
-                await _refuse_websocket(send, response)
-                status, response = response.status, None
-        except Gone:
-            status = LEFT
-        except Exception as error:
-            response = self._faulty(request.method, name, error)
-            if request.begun:  # the server closes the connection of an answer that is not ended
-                status, response = response.status, None
-        try:
+            try:
+                if (
+                    self.settings.cors
+                    and request.method == "OPTIONS"
+                    and request.header("access-control-request-method")
+                ):
+                    route, segments = self._preflight
+                else:
+                    route, segments = self._router.find(request.method, request.path)
+                name, long = route.name, route.long
+                if not route.public:
+                    browsers.judge(request, self.settings.cors)
+                    caller = request.caller = await self.callers.identify(request.authorization, request.address)
+                    self.open.identified(scope["connection"], caller.identity.owner)
+                    if not long:
+                        self._admit(caller)
+                        admitted = caller
+                response = await route.handler(request, *segments)
+            except GatewayError as error:
+                response = error_response(error)
+                if error.status == HTTPStatus.UNAUTHORIZED and self.settings.bearer:
+                    response = msgspec.structs.replace(response, headers=(*response.headers, BEARER))
+                if scope["type"] == "websocket":
+                    await _refuse_websocket(send, response)
+                    status, response = response.status, None
+            except Gone:
+                status = LEFT
+            except Exception as error:
+                response = self._faulty(request.method, name, error)
+                if request.begun:  # the server closes the connection of an answer that is not ended
+                    status, response = response.status, None
             if response is not None:
                 status = response.status
                 await send({"type": "http.response.start", "status": status, "headers": encoded_headers(response)})
