@@ -384,9 +384,9 @@ class BoundedProtocol(HttpToolsProtocol, Accepted):
         self._body_since = self._asked_at
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A field of the head; those behind the body (trailers) mean nothing here."""
+        """A field of the head; those behind the body (trailers) mean nothing here, nor do blanks around a value."""
         if self._body_since is None:
-            super().on_header(name, value)
+            super().on_header(name, value.strip(b" \t"))
 
     def _ambiguity(self) -> GatewayError | None:
         """Why the head could mean two things, or none; None if it means one."""

@@ -154,6 +154,13 @@ def exchange(program: Program, sent: bytes, seconds: float = 10) -> bytes:
     return received
 
 
+def test_blanks_around_a_value_mean_nothing(quick: Program) -> None:
+    answer = exchange(
+        quick, b"GET /healthz HTTP/1.1\r\nHost:  x \t\r\nExpect: 100-continue \r\nConnection: close\r\n\r\n"
+    )
+    assert b"HTTP/1.1 200 OK" in answer
+
+
 BLUE_LOGIN = attacks.basic("blue", password("blue"))
 WRITE = (
     b"POST /topics/red-good HTTP/1.1\r\nHost: x\r\nContent-Type: application/vnd.kafka.json.v2+json\r\n%b"
