@@ -64,7 +64,7 @@ class Attacked:
         print(f"peak {self.peak:.0f} MB, {self.seen}, {witness.statuses}, slowest good one {witness.slowest:.2f} s")
 
 
-def attack(program: Program, payload: bytes, count: int = 7000, seconds: float = 15, **more: object) -> Attacked:
+def attack(program: Program, payload: bytes, count: int = 7000, seconds: float = 20, **more: object) -> Attacked:
     return Attacked(
         program,
         lambda: asyncio.run(
