@@ -106,7 +106,10 @@ class OneWrite(RequestResponseCycle):
             await super().send(start)  # type: ignore[arg-type]
             await super().send(message)
             return
-        if self.disconnected or self.transport.is_closing():
+        if self.disconnected:
+            return
+        if self.transport.is_closing():
+            self.disconnected = True  # nobody takes the answer any more
             return
         content, self.keep_alive = _whole(start["status"], start["headers"], message["body"], self.keep_alive)
         self.response_started = True
