@@ -11,7 +11,9 @@ MACHINE = "kubernetes.io/hostname"
 
 RUN_ONCE: Mapping[str, Any] = {
     "backoffLimit": 0,
-    "podFailurePolicy": {"rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]},
+    "podFailurePolicy": {
+        "rules": [{"action": "Ignore", "onPodConditions": [{"status": "True", "type": "DisruptionTarget"}]}]
+    },
 }
 """For the `spec` of a Job whose program itself tries again what may yet succeed: a failure is final, unless the pod was
 evicted. The official Kubernetes plugin notices only Jobs that are beyond their limit of failures or their deadline."""
