@@ -274,19 +274,21 @@ class Caller:
             self._opening = WATCH.errand(f"producer of {self.username}", self._open_channel())
         return await asyncio.shield(self._opening)
 
-    async def _open_channel(self) -> Channel:
+    def producing(self, **more: Any) -> dict[str, Any]:
+        """Settings of a producer of this caller, as `client`."""
         limits = self._resources.settings.limits
-        settings = self.client(
+        return self.client(
             acks="all",
-            enable_idempotence=True,
-            linger_ms=LINGER_MILLISECONDS,
-            partitioner="murmur2_random",
             message_timeout_ms=int(limits.timeout_seconds * 1000),
             message_max_bytes=limits.body_bytes + 65_536,
             # Bounded by the gateway's own limits, which answer instead of blocking.
             queue_buffering_max_messages=0,
             queue_buffering_max_kbytes=max(1024, limits.bytes // 512),
+            **more,
         )
+
+    async def _open_channel(self) -> Channel:
+        settings = self.producing(enable_idempotence=True, linger_ms=LINGER_MILLISECONDS, partitioner="murmur2_random")
         channel = Channel(await self.made(lambda: Producer(settings)))
         if self.forgotten:
             self._close_channel(channel)

@@ -149,10 +149,8 @@ class Resender:
             self._look(channel)
 
     def _producer(self, caller: Caller) -> Producer:
-        limits = self._gateway.settings.limits
         return Producer(
-            caller.client(
-                acks="all",
+            caller.producing(
                 # Without retries and numbers of batches: a refused batch makes the client begin its numbers anew, which
                 # takes much longer than the refusal. A record whose answer is lost is answered as unknown.
                 enable_idempotence=False,
@@ -160,10 +158,6 @@ class Resender:
                 batch_num_messages=1,
                 linger_ms=0,
                 max_in_flight=IN_FLIGHT,
-                message_timeout_ms=int(limits.timeout_seconds * 1000),
-                message_max_bytes=limits.body_bytes + 65_536,
-                queue_buffering_max_messages=0,
-                queue_buffering_max_kbytes=max(1024, limits.bytes // 512),
             )
         )
 
