@@ -1,5 +1,6 @@
 """Runs a program against Pulumi's mocks and shows the resources that it registered."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -61,6 +62,8 @@ class _Mocks(mocks.Mocks):
 
 def run(program: Callable[[], Any]) -> dict[str, Registered]:
     """The resources that the program registers, by `<kind> <name>`. Raises what the program raises."""
+    # Pulumi takes the thread's loop, and a test that ran one of its own has left none.
+    asyncio.set_event_loop(asyncio.new_event_loop())
     ROOT.set(None)  # with what earlier programs registered for all resources
     monitor = _Monitor()
     mocks.set_mocks(_Mocks(), project="project", stack="stack", preview=False, monitor=monitor)
