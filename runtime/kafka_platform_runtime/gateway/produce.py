@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("gateway")
 
 _PLAIN = str.maketrans("-_", "+/", " \t\r\n")
+ENDING_SECONDS = 1.0
+"""What is left for the rest of the end when Kafka has not answered in time."""
 POLL_SECONDS = 0.001
 """Pause between two looks for acknowledgements. Shorter ones cost more than they gain; the event loop counts in ms."""
 STICKY_POLLS = 10
@@ -253,6 +255,11 @@ class _Poller:
         self._waiting: dict[Channel, list[_Batch]] = {}
         self._scheduled = False
 
+    @property
+    def waits(self) -> bool:
+        """Whether the fate of any record is not known yet."""
+        return bool(self._waiting)
+
     def watch(self, channel: Channel, batch: _Batch) -> None:
         """A batch was handed to this producer: say so when all of it is answered."""
         channel.awaited += 1
@@ -332,7 +339,10 @@ class Writes:
         ]
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Wait until Kafka has answered for all that was handed over, also for what nobody waits for, and end."""
+        until = now() + self._limits.timeout_seconds - ENDING_SECONDS
+        while self._poller.waits and now() < until:
+            await asyncio.sleep(POLL_SECONDS)
         await self._resender.close()
 
     async def write(self, request: Request, topic: str, partition_text: str | None = None) -> Response:

@@ -13,7 +13,6 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from kafka_platform_runtime.gateway.caller import Caller, Channel
 from kafka_platform_runtime.gateway.errors import GatewayError
-from kafka_platform_runtime.gateway.http import now
 from kafka_platform_runtime.supervision import WATCH
 
 if TYPE_CHECKING:
@@ -67,12 +66,11 @@ class Resender:
     """Sends refused records again, those of a caller and partition in their order.
 
     Args:
-        gateway: settings and callers.
+        gateway: whose metrics say how many there are.
         look: called when the fate of some records is known that were handed to this producer before.
     """
 
     def __init__(self, gateway: "Gateway", look: Callable[[Channel], None]) -> None:
-        self._gateway = gateway
         self._look = look
         self._callers: dict[Caller, _Alone] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -104,10 +102,7 @@ class Resender:
         return True
 
     async def close(self) -> None:
-        """Wait until what is under way has an answer, at most for the time that Kafka has for one, and end."""
-        until = now() + self._gateway.settings.limits.timeout_seconds
-        while now() < until and any(each.count for each in self._callers.values()):
-            await asyncio.sleep(POLL_SECONDS)
+        """End, whatever is under way."""
         for task in self._tasks:
             task.cancel()
         if self._tasks:
