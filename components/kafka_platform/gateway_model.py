@@ -31,9 +31,10 @@ _QUEUE_BYTES = (256 * 1024, 2 * _MIB)
 """The least and the most that it fetches ahead: an eighth of the memory is shared out."""
 _STREAM_BYTES = 18 * 1024
 _CONNECTION_BYTES = 6 * 1024
-_SHARES = Fraction(1, 64) + Fraction(1, 32) + Fraction(1, 16) + Fraction(1, 16) + Fraction(3, 32)
-"""Of the memory: what strangers hold, what is read ahead, what is written and not taken, newest records of topics, and what
-batches unpack to. The program has the same numbers (`Limits` in its settings)."""
+_SHARES = Fraction(1, 64) + Fraction(1, 32) + Fraction(1, 16) + Fraction(1, 16) + Fraction(3, 32) + Fraction(1, 32)
+"""Of the memory: what strangers hold, what is read ahead, what is written and not taken, newest records of topics, what
+batches unpack to, and what instances keep that did not fit into an answer. The program has the same numbers (`Limits` in its
+settings)."""
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 

@@ -7,15 +7,19 @@
  *
  * What is refused must fail in a way that librdkafka expects:
  * - where more is allocated before unpacking begins (gzip, zstd, lz4), that fails next: it takes the batch for damaged;
- * - where not (snappy, an lz4 buffer that grows), it unpacks into room of which all pages are the same few, and finds at
- *   its beginning what no record begins with.
+ * - where not (snappy, an lz4 buffer that grows), it unpacks into room of which all pages but the first are the same few,
+ *   and then finds at its beginning a record that says that the batch was refused, and nothing behind it.
  */
 
 #define _GNU_SOURCE
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <elf.h>
+#include <errno.h>
 #include <link.h>
+#include <malloc.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,13 +31,23 @@
 
 enum {
     COUNTED_FROM = 64 * 1024,   /* smaller ones are not looked at */
+    MAPPED_FROM = 512 * 1024,
     SITES = 32,                 /* places in librdkafka */
     BUCKETS = 1024, SLOTS = 8,  /* allocations that are known; further ones are not counted */
     SHARED = 4 << 20,           /* bytes behind all that is refused */
-    POISONED = 4096
+    OWN = 4096,                 /* bytes at its beginning that are not shared, and that its reader sees */
+    NOTICE = 256                /* most bytes of a record that says that a batch was refused */
 };
 
 typedef enum { FAILS_NEXT = 1, POISONS = 2 } Way;
+typedef enum { GRANTED, TOO_LARGE, NO_ROOM } Answer;
+
+typedef struct {
+    char *room;
+    size_t span;
+    Answer why;
+    _Atomic int holders; /* the thread that unpacks, and whoever frees the room: the records in it may live longer */
+} Refused;
 
 static _Atomic uintptr_t site_at[SITES];
 static Way site_way[SITES];
@@ -41,15 +55,19 @@ static _Atomic size_t learn_from;
 static Way learn_malloc, learn_realloc;
 
 static _Atomic uintptr_t key[BUCKETS][SLOTS];
-static size_t size_of[BUCKETS][SLOTS]; /* of real ones */
-static size_t span_of[BUCKETS][SLOTS]; /* of those that were refused: what is mapped; otherwise 0 */
+static size_t size_of[BUCKETS][SLOTS];      /* of real ones */
+static Refused *refused_at[BUCKETS][SLOTS]; /* otherwise NULL */
 
-static _Atomic size_t used, limit = SIZE_MAX, total = SIZE_MAX;
+static _Atomic size_t used, limit = SIZE_MAX, total = SIZE_MAX, response = SIZE_MAX;
 static _Atomic long known, too_large, no_room, wait_milliseconds;
 static int shared_file = -1;
+static char notice[NO_ROOM + 1][NOTICE];
+static size_t notice_bytes[NO_ROOM + 1];
 
-static __thread void *failing;  /* the next allocation of this thread fails until this is freed */
-static __thread void *poisoned; /* the beginning of this is overwritten at each allocation until it is freed */
+static __thread size_t in_response; /* unpacked since this thread waited for Kafka */
+static __thread void *failing;     /* the next allocation of this thread fails until this is freed */
+static __thread Refused *poisoned; /* the beginning of this is overwritten at each allocation until it is freed */
+static pthread_key_t ends;         /* the same, for the end of the thread */
 
 static bool find(void *pointer, int *bucket, int *slot) {
     uintptr_t address = (uintptr_t)pointer;
@@ -59,14 +77,28 @@ static bool find(void *pointer, int *bucket, int *slot) {
     return false;
 }
 
-static bool remember(void *pointer, size_t size, size_t span) {
+static void let_go(Refused *refused) {
+    if (atomic_fetch_sub(&refused->holders, 1) != 1) return;
+    munmap(refused->room, refused->span);
+    free(refused);
+}
+
+static void poison(Refused *refused) {
+    if (poisoned != NULL) let_go(poisoned);
+    poisoned = refused;
+    pthread_setspecific(ends, refused);
+}
+
+static void ended(void *refused) { let_go(refused); }
+
+static bool remember(void *pointer, size_t size, Refused *refused) {
     int bucket, slot;
     find(pointer, &bucket, &slot);
     for (slot = 0; slot < SLOTS; slot++) {
         uintptr_t none = 0;
         if (atomic_compare_exchange_strong(&key[bucket][slot], &none, 1)) {
             size_of[bucket][slot] = size;
-            span_of[bucket][slot] = span;
+            refused_at[bucket][slot] = refused;
             atomic_store_explicit(&key[bucket][slot], (uintptr_t)pointer, memory_order_release);
             atomic_fetch_add(&known, 1);
             return true;
@@ -75,46 +107,63 @@ static bool remember(void *pointer, size_t size, size_t span) {
     return false;
 }
 
-static bool reserve(size_t size) {
+/* Nobody takes what a response unpacks to before all of it is: only its first batch may wait for room. */
+static Answer reserve(size_t size) {
     if (size > atomic_load(&limit)) {
         atomic_fetch_add(&too_large, 1);
-        return false;
+        return TOO_LARGE;
     }
-    for (long waited = 0;; waited += 5) {
+    bool may_wait = in_response == 0;
+    for (long waited = 0; may_wait || in_response + size <= atomic_load(&response); waited += 5) {
         size_t before = atomic_load(&used);
         while (before + size <= atomic_load(&total))
-            if (atomic_compare_exchange_weak(&used, &before, before + size)) return true;
-        if (waited >= atomic_load(&wait_milliseconds)) {
-            atomic_fetch_add(&no_room, 1);
-            return false;
-        }
+            if (atomic_compare_exchange_weak(&used, &before, before + size)) {
+                in_response += size;
+                return GRANTED;
+            }
+        if (!may_wait || waited >= atomic_load(&wait_milliseconds)) break;
         nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
     }
+    atomic_fetch_add(&no_room, 1);
+    return NO_ROOM;
 }
 
-static void *refuse(size_t size, Way way) {
+static void *refuse(size_t size, Way way, Answer why) {
+    Refused *refused = malloc(sizeof *refused);
+    if (refused == NULL) return NULL;
     size_t span = (size + SHARED - 1) / SHARED * SHARED;
     char *room = mmap(NULL, span, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (room == MAP_FAILED) return NULL;
+    if (room == MAP_FAILED) {
+        free(refused);
+        return NULL;
+    }
+    *refused = (Refused){.room = room, .span = span, .why = why, .holders = 1};
     if (way == POISONS)
-        for (size_t at = 0; at < span; at += SHARED)
-            if (mmap(room + at, SHARED, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, shared_file, 0) == MAP_FAILED) {
-                munmap(room, span);
+        for (size_t at = 0; at < span; at += SHARED) {
+            size_t own = at == 0 ? OWN : 0;
+            if (mmap(room + at + own, SHARED - own, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, shared_file, (off_t)own)
+                == MAP_FAILED) {
+                let_go(refused);
                 return NULL;
             }
-    if (!remember(room, 0, span)) {
-        munmap(room, span);
+        }
+    if (!remember(room, 0, refused)) {
+        let_go(refused);
         return NULL;
     }
     if (way == FAILS_NEXT) failing = room;
-    else poisoned = room;
+    else {
+        atomic_fetch_add(&refused->holders, 1);
+        poison(refused);
+    }
     return room;
 }
 
 static void *unpacked(size_t size, Way way) {
-    if (!reserve(size)) return refuse(size, way);
+    Answer answer = reserve(size);
+    if (answer != GRANTED) return refuse(size, way, answer);
     void *room = malloc(size);
-    if (room == NULL || !remember(room, size, 0)) atomic_fetch_sub(&used, size);
+    if (room == NULL || !remember(room, size, NULL)) atomic_fetch_sub(&used, size);
     return room;
 }
 
@@ -135,7 +184,13 @@ static Way site(void *place, size_t size, Way learned) {
 }
 
 static inline bool troubled(void) {
-    if (poisoned != NULL) memset(poisoned, 0xff, POISONED);
+    if (poisoned != NULL) {
+        if (atomic_load(&poisoned->holders) == 1) poison(NULL);
+        else if (memcmp(poisoned->room, notice[poisoned->why], notice_bytes[poisoned->why]) != 0) {
+            memset(poisoned->room, 0xff, OWN); /* which is no length of a record */
+            memcpy(poisoned->room, notice[poisoned->why], notice_bytes[poisoned->why]);
+        }
+    }
     return failing != NULL;
 }
 
@@ -153,14 +208,16 @@ static void *our_calloc(size_t count, size_t size) { return troubled() ? NULL : 
 static void our_free(void *pointer) {
     int bucket, slot;
     if (atomic_load_explicit(&known, memory_order_relaxed) != 0 && pointer != NULL && find(pointer, &bucket, &slot)) {
-        size_t size = size_of[bucket][slot], span = span_of[bucket][slot];
+        size_t size = size_of[bucket][slot];
+        Refused *refused = refused_at[bucket][slot];
         atomic_store_explicit(&key[bucket][slot], 0, memory_order_release);
         atomic_fetch_sub(&known, 1);
         atomic_fetch_sub(&used, size);
-        if (span != 0) {
+        in_response -= size < in_response ? size : in_response; /* a guess that was too small */
+        if (refused != NULL) {
             if (failing == pointer) failing = NULL;
-            if (poisoned == pointer) poisoned = NULL;
-            munmap(pointer, span);
+            if (poisoned == refused) poison(NULL);
+            let_go(refused);
             return;
         }
     }
@@ -174,24 +231,32 @@ static void *our_realloc(void *pointer, size_t size) {
         && find(pointer, &bucket, &slot);
     Way way = size >= COUNTED_FROM ? site(__builtin_return_address(0), size, learn_realloc) : 0;
     if (way == 0 && !is_known) return realloc(pointer, size);
-    if (is_known && span_of[bucket][slot] != 0) { /* refused before: there is nothing to be kept */
-        if (size <= span_of[bucket][slot]) return pointer;
+    if (is_known && refused_at[bucket][slot] != NULL) { /* there is nothing to be kept */
+        Answer why = refused_at[bucket][slot]->why;
+        if (size <= refused_at[bucket][slot]->span) return pointer;
         our_free(pointer);
-        return refuse(size, POISONS);
+        return refuse(size, POISONS, why);
     }
     size_t before = is_known ? size_of[bucket][slot] : 0;
     if (is_known) {
         atomic_store_explicit(&key[bucket][slot], 0, memory_order_release);
         atomic_fetch_sub(&known, 1);
         atomic_fetch_sub(&used, before);
+        in_response -= before < in_response ? before : in_response;
     }
-    if (!reserve(size)) {
+    Answer answer = reserve(size);
+    if (answer != GRANTED) {
         free(pointer);
-        return refuse(size, POISONS);
+        return refuse(size, POISONS, answer);
     }
     void *room = realloc(pointer, size);
-    if (room == NULL || !remember(room, size, 0)) atomic_fetch_sub(&used, size);
+    if (room == NULL || !remember(room, size, NULL)) atomic_fetch_sub(&used, size);
     return room;
+}
+
+static int our_poll(struct pollfd *files, nfds_t count, int milliseconds) {
+    in_response = 0;
+    return poll(files, count, milliseconds);
 }
 
 /* The table of addresses. */
@@ -215,7 +280,8 @@ static int visit(struct dl_phdr_info *object, size_t size, void *found) {
     }
     if (symbols == NULL || names == NULL || entries == NULL) return 0;
     const struct { const char *name; void *ours; } wanted[] = {
-        {"malloc", our_malloc}, {"calloc", our_calloc}, {"realloc", our_realloc}, {"free", our_free}};
+        {"malloc", our_malloc}, {"calloc", our_calloc}, {"realloc", our_realloc}, {"free", our_free},
+        {"poll", our_poll}};
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     for (size_t number = 0; number < bytes / sizeof *entries; number++) {
         const char *name = names + symbols[ELF64_R_SYM(entries[number].r_info)].st_name;
@@ -236,10 +302,13 @@ static PyObject *install(PyObject *self, PyObject *none) {
     if (shared_file < 0) {
         shared_file = memfd_create("refused", MFD_CLOEXEC);
         if (shared_file < 0 || ftruncate(shared_file, SHARED) != 0) return PyErr_SetFromErrno(PyExc_OSError);
+        if ((errno = pthread_key_create(&ends, ended)) != 0) return PyErr_SetFromErrno(PyExc_OSError);
     }
+    /* What is large goes back to the system when it is freed: otherwise each thread keeps the most that it ever held. */
+    mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
     int found = 0;
     dl_iterate_phdr(visit, &found);
-    return PyBool_FromLong(found >= 4);
+    return PyBool_FromLong(found >= 5);
 }
 
 static PyObject *learn(PyObject *self, PyObject *arguments) {
@@ -257,12 +326,29 @@ static PyObject *learn(PyObject *self, PyObject *arguments) {
 
 static PyObject *bound(PyObject *self, PyObject *arguments) {
     (void)self;
-    Py_ssize_t most, all;
+    Py_ssize_t most, all, of_response, bytes[2];
     long milliseconds;
-    if (!PyArg_ParseTuple(arguments, "nnl", &most, &all, &milliseconds)) return NULL;
+    const char *text[2];
+    if (!PyArg_ParseTuple(arguments, "nnnly#y#", &most, &all, &of_response, &milliseconds, &text[0], &bytes[0], &text[1],
+                          &bytes[1]))
+        return NULL;
+    for (int number = 0; number < 2; number++) {
+        if (bytes[number] > NOTICE) return PyErr_Format(PyExc_ValueError, "a notice has at most %d bytes", NOTICE);
+        memcpy(notice[TOO_LARGE + number], text[number], (size_t)bytes[number]);
+        notice_bytes[TOO_LARGE + number] = (size_t)bytes[number];
+    }
     atomic_store(&limit, (size_t)most);
     atomic_store(&total, (size_t)all);
+    atomic_store(&response, (size_t)of_response);
     atomic_store(&wait_milliseconds, milliseconds);
+    Py_RETURN_NONE;
+}
+
+static PyObject *count(PyObject *self, PyObject *number) {
+    (void)self;
+    Py_ssize_t bytes = PyLong_AsSsize_t(number);
+    if (bytes == -1 && PyErr_Occurred()) return NULL;
+    atomic_fetch_add(&used, (size_t)bytes);
     Py_RETURN_NONE;
 }
 
@@ -274,7 +360,10 @@ static PyObject *state(PyObject *self, PyObject *none) {
 static PyMethodDef methods[] = {
     {"install", install, METH_NOARGS, "Lead librdkafka's allocations through here; whether that is possible."},
     {"learn", learn, METH_VARARGS, "learn(least, way of malloc, way of realloc): note who asks for that much; 0 ends it."},
-    {"bound", bound, METH_VARARGS, "bound(bytes of one batch, bytes of all, milliseconds to wait for others to be freed)"},
+    {"bound", bound, METH_VARARGS, "bound(bytes of one batch, bytes of all, bytes of one response of Kafka beyond its first "
+                                   "batch, milliseconds to wait for others to be freed, the record instead of a batch that is "
+                                   "too large, and of one that had no room)"},
+    {"count", count, METH_O, "count(bytes): further ones, such as copies, that are in memory from now on; negative: no more."},
     {"state", state, METH_NOARGS, "Bytes unpacked at the moment; batches refused since the start because they were too large, or had no room."},
     {NULL, NULL, 0, NULL}};
 

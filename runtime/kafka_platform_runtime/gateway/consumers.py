@@ -465,9 +465,15 @@ class Consumers:
         asked = request.integer("timeout", -1, least=-1)
         seconds = default if asked < 0 else min(asked / 1000, most_seconds)
         most_bytes = request.integer("max_bytes", -1, least=-1)
+
+        def hold(size: int) -> None:
+            request.hold(size, self._gateway.budget)
+
         gone = WATCH.errand("caller leaves", request.gone())
         try:
-            taken = await instance.read(seconds, most_bytes if most_bytes > 0 else None, gone, self._gateway.ending)
+            taken = await instance.read(
+                seconds, most_bytes if most_bytes > 0 else None, gone, self._gateway.ending, hold
+            )
         finally:
             gone.cancel()
         if taken is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError, TopicPartition
 
-from kafka_platform_runtime.gateway import errors, unpacking
+from kafka_platform_runtime.gateway import errors
 from kafka_platform_runtime.gateway.caller import Caller
 from kafka_platform_runtime.gateway.errors import GatewayError
 from kafka_platform_runtime.gateway.http import now
@@ -80,7 +80,6 @@ class Feed:
         self.failure: GatewayError | None = None
         self._awake: set[Callable[[], None]] = set()
         self.left_at = now()
-        self._since = unpacking.state()
         self._waiting = 0
         self._missed = 0
         self._closed = False
@@ -149,7 +148,7 @@ class Feed:
             await self._begin()
             looked = now()
             while True:
-                self._take(await self._reader.consume(AT_A_TIME, 1.0))
+                self._take(await self._reader.consume(AT_A_TIME, 1.0, self.positions))
                 if now() > looked + REFRESH_SECONDS:
                     looked = now()
                     await self._add_partitions()
@@ -172,7 +171,7 @@ class Feed:
         # Whether this caller may read is only known by a read: it ends with records, with "there are none", or is denied.
         until = now() + BEGIN_SECONDS
         while not self._ready.done():
-            taken = await self._reader.consume(AT_A_TIME, 1.0)
+            taken = await self._reader.consume(AT_A_TIME, 1.0, self.positions)
             if taken:
                 self._take(taken)
                 if not self._ready.done():
@@ -196,12 +195,18 @@ class Feed:
                 self.first += 1
                 self.kept -= oldest.size
                 self.base = self.chunks[0].begin
+            if self.kept > most:
+                # One record is more than is kept: each stream reads it alone.
+                self.chunks.clear()
+                self.first += 1
+                self.kept = 0
+                self.base = end
         elif not self.chunks:
             self.base = end
         self.positions = end
         if records:
             self._wake()
-        taken.judge(self.topic, self.positions, self._since)
+        taken.judge()
 
     def _keep(self, records: Sequence[Message], end: Positions) -> None:
         """Chunks that are made ready, and held for readers who are slow, one at a time: so they are small."""

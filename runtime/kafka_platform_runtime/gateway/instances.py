@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import re
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -20,14 +21,15 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from kafka_platform_runtime.gateway import errors
+from kafka_platform_runtime.gateway import errors, unpacking
 from kafka_platform_runtime.gateway.caller import Caller
 from kafka_platform_runtime.gateway.errors import GatewayError, overloaded, retry_after, too_many, unprocessable
 from kafka_platform_runtime.gateway.formats import Format
 from kafka_platform_runtime.gateway.http import Gone, now
 from kafka_platform_runtime.gateway.peers import InstanceKey, no_instance
-from kafka_platform_runtime.gateway.readers import bounds_of_consumers
+from kafka_platform_runtime.gateway.readers import bounds_of_consumers, committed, consume
 from kafka_platform_runtime.gateway.settings import Limits
+from kafka_platform_runtime.gateway.unpacking import Copies, Unreadable
 from kafka_platform_runtime.supervision import WATCH
 
 T = TypeVar("T")
@@ -41,9 +43,11 @@ SLICE_SECONDS = 0.25
 """How long a read waits in the instance's thread before other requests on the instance have their turn."""
 BUSY_SECONDS = 1.0
 """An instance that was read from so lately goes on fetching; then it pauses and keeps nothing in memory."""
-ANSWER_BYTES = 4 * 1024 * 1024
-"""Keys and values of one answer, unencoded. What is beyond is in the next one."""
 TAKEN_AT_A_TIME = 2000
+AT_ONCE = 2
+"""Threads that encode an answer at a time: an answer is in memory three times meanwhile."""
+ROOM_SECONDS = 0.1
+"""Pause before a read tries again to have room for its answer."""
 SEEK_SECONDS = 2.0
 """For so long a seek is tried again: a partition that was just assigned cannot be moved at once."""
 METADATA_SECONDS = 60
@@ -58,6 +62,7 @@ PAUSE_BETWEEN_TRIES = 0.05
 
 Place = tuple[str, int]
 """Topic and partition."""
+_ENCODING = threading.BoundedSemaphore(AT_ONCE)
 
 _LAZY = re.compile(r"([*+?])[?+]")
 _PIECE = re.compile(r"\\[dDwWsS.*+?()\[\]|^$_-]|[^\\{}]")
@@ -147,6 +152,11 @@ class Instance:
         self._pending: deque[Any] = deque()
         self._pending_bytes = 0
         self._delivered: dict[Place, int] = {}
+        self._next: dict[Place, int] = {}
+        """Behind the last record that was taken, or where a seek went."""
+        self._refusals = unpacking.Refusals()
+        self._refused: list[GatewayError] = []
+        """Why some partitions cannot be read, not told yet."""
         self._faults: dict[Place, KafkaError] = {}
         self._paused = False
         self._polled_at = now()
@@ -335,6 +345,7 @@ class Instance:
                 self._consumer.pause(self._consumer.assignment())
                 self._paused = True
             self._poll(TAKEN_AT_A_TIME, 0)
+            self._shed()
 
     def _awake(self) -> None:
         self._polled_at = now()
@@ -345,7 +356,12 @@ class Instance:
     # Reading ---------------------------------------------------------------------------------------------------------
 
     async def read(
-        self, seconds: float, most_bytes: int | None, gone: "asyncio.Future[None]", ending: asyncio.Event
+        self,
+        seconds: float,
+        most_bytes: int | None,
+        gone: "asyncio.Future[None]",
+        ending: asyncio.Event,
+        hold: Callable[[int], None],
     ) -> Taken | None:
         """Records; as soon as there are any, or None after `seconds`.
 
@@ -354,9 +370,10 @@ class Instance:
             most_bytes: bound of keys and values together.
             gone: done when the caller has left; what was taken out for him is put back.
             ending: set when the program ends: nobody waits any longer.
+            hold: counts the bytes of the answer, or raises a GatewayError: they stay here then until there is room.
 
         Raises:
-            GatewayError: there are none and none will come, or the next one does not fit.
+            GatewayError: there are none and none will come, the next one does not fit, or there was no room for the answer.
             Gone: the caller left.
         """
         until = now() + seconds
@@ -373,14 +390,23 @@ class Instance:
                 if self.closed:
                     raise no_instance(self.group, self.name)
                 wait = 0.0 if ending.is_set() else min(until - now(), SLICE_SECONDS)
-                taken = await loop.run_in_executor(self._thread, self._take, most_bytes, max(wait, 0.0), is_first)
-                is_first = False
-                if gone.done():
-                    if taken is not None and not self.closed:
-                        await loop.run_in_executor(self._thread, taken.put_back)
-                    raise Gone
-                if taken is not None:
+                with Copies() as copies:
+                    taken = await loop.run_in_executor(
+                        self._thread, self._take, most_bytes, max(wait, 0.0), is_first, copies
+                    )
+                    is_first = False
+                    refusal = None if taken is None else _refusal(hold, len(taken.body))
+                if taken is not None and refusal is None and not gone.done():
                     return taken
+                if taken is not None and not self.closed:
+                    await loop.run_in_executor(self._thread, taken.put_back)
+                if gone.done():
+                    raise Gone
+                if refusal is not None:
+                    if ending.is_set() or now() >= until:
+                        raise refusal
+                    await asyncio.sleep(ROOM_SECONDS)
+                    continue
                 if ending.is_set() or now() >= until:
                     self._require_progress()
                     return None
@@ -397,24 +423,46 @@ class Instance:
         if self._throttled_until > now():
             raise too_many("Kafka throttles this user: over the quota.", self._throttled_until - now())
 
-    def _take(self, most_bytes: int | None, wait: float, is_first: bool) -> Taken | None:
+    def _take(self, most_bytes: int | None, wait: float, is_first: bool, copies: Copies) -> Taken | None:
         if self.closed:
             return None
         if is_first:
             self._confirm()
         self._awake()
+        most = min(most_bytes or self._limits.answer_bytes, self._limits.answer_bytes)
         if not self._pending:
-            self._poll(1, wait)
-        if self._pending_bytes < ANSWER_BYTES:
-            self._poll(TAKEN_AT_A_TIME, 0)
+            self._poll(1, wait, copies)
         if not self._pending:
+            if self._refused:
+                raise self._refused.pop(0)
             for (topic, partition), error in self._faults.items():
                 raise self._fault(topic, partition, error)
             return None
-        return self._hand_out(most_bytes)
+        try:
+            with _ENCODING:
+                if self._pending_bytes < most:
+                    self._poll(TAKEN_AT_A_TIME, 0, copies)
+                taken = self._hand_out(most, most_bytes)
+                copies.add(len(taken.body))
+                return taken
+        finally:
+            self._shed()
 
-    def _hand_out(self, most_bytes: int | None) -> Taken:
-        most = min(most_bytes or ANSWER_BYTES, ANSWER_BYTES)
+    def _shed(self) -> None:
+        """Keep no more than its share of memory until the next read: the rest is fetched again."""
+        if self._pending_bytes <= self._limits.kept_bytes:
+            return
+        first: dict[Place, int] = {}
+        for message in self._pending:
+            first.setdefault((message.topic(), message.partition()), message.offset())
+        for place, offset in first.items():
+            with contextlib.suppress(KafkaException):  # it is being taken away: its records are dropped then
+                self._consumer.seek(TopicPartition(*place, offset))
+                self._pending = deque(each for each in self._pending if (each.topic(), each.partition()) != place)
+                self._next[place] = offset
+        self._pending_bytes = sum(map(_size, self._pending))
+
+    def _hand_out(self, most: int, most_bytes: int | None) -> Taken:
         encode = self.options.format.record
         parts: list[bytes] = []
         batch: list[Any] = []
@@ -444,20 +492,35 @@ class Instance:
                 self._pending.extendleft(reversed(batch))
                 self._pending_bytes += size
                 self._delivered = before
+                self._shed()
 
         return Taken(body=b"[" + b",".join(parts) + b"]", records=len(batch), put_back=put_back)
 
-    def _poll(self, count: int, wait: float) -> None:
+    def _poll(self, count: int, wait: float, copies: Copies | None = None) -> None:
         """Take messages and events from librdkafka; callbacks of the group run here."""
-        for message in self._consumer.consume(count, wait):
+        messages = consume(self._consumer, count, wait, max(1, self._limits.answer_bytes - self._pending_bytes))
+        if copies is not None:
+            copies.of(messages)
+        messages, refused = self._refusals.sift(self._consumer, messages, self._position)
+        if refused:
+            self._refused = refused
+        for message in messages:
             error = message.error()
             if error is None:
                 self._pending.append(message)
                 self._pending_bytes += _size(message)
+                self._next[message.topic(), message.partition()] = message.offset() + 1
                 if self._faults:
                     self._faults.pop((message.topic(), message.partition()), None)
             else:
                 self._note(message, error)
+
+    def _position(self, batch: Unreadable) -> int:
+        """The offset that comes next, in a partition of which this batch could not be unpacked."""
+        place = (batch.topic, batch.partition)
+        if place in self._next:
+            return self._next[place]
+        return committed(self._consumer, batch, BEGIN_SECONDS)
 
     def _note(self, message: Any, error: KafkaError) -> None:
         """Keep an error that stays until something is done about it: librdkafka tells it once."""
@@ -543,12 +606,15 @@ class Instance:
             self._pending.clear()
             self._delivered.clear()
             self._faults.clear()
+            self._next.clear()
         else:
             lost = set(places)
             self._pending = deque(each for each in self._pending if (each.topic(), each.partition()) not in lost)
             for place in lost:
                 self._delivered.pop(place, None)
                 self._faults.pop(place, None)
+                self._next.pop(place, None)
+        self._refused = []
         self._pending_bytes = sum(map(_size, self._pending))
 
     def subscribe(self, topics: Sequence[str], pattern: str | None) -> None:
@@ -669,6 +735,7 @@ class Instance:
         for position in positions:
             self._move(TopicPartition(*position))
             self._forget([position[:2]])
+            self._next[position[:2]] = position[2]
 
     def seek_to(self, moments: Sequence[tuple[str, int, int]], seconds: float) -> None:
         """Go on reading at the first record of each partition that is not older than the moment, in ms.
@@ -716,6 +783,14 @@ class Instance:
             if each.error is not None:
                 raise self._failed(each.error, f"Partition {each.partition} of topic {each.topic}")
         return [(each.topic, each.partition, each.offset) for each in found]
+
+
+def _refusal(hold: Callable[[int], None], size: int) -> GatewayError | None:
+    try:
+        hold(size)
+    except GatewayError as error:
+        return error
+    return None
 
 
 def _size(message: Any) -> int:

@@ -13,14 +13,15 @@ from kafka_platform_runtime.gateway.errors import GatewayError
 from kafka_platform_runtime.gateway.http import now
 from kafka_platform_runtime.gateway.readers import (
     LASTING,
-    UNREADABLE,
     Message,
     Positions,
     bounds_of_consumers,
+    committed,
     consume,
     judge,
 )
 from kafka_platform_runtime.gateway.settings import Limits
+from kafka_platform_runtime.gateway.unpacking import Copies, Unreadable
 from kafka_platform_runtime.supervision import WATCH
 
 T = TypeVar("T")
@@ -64,7 +65,10 @@ class Member:
         self._thread = WATCH.pool("member", 1)
         self._consumer: Consumer | None = None
         self._joined = False
-        self._since = unpacking.state()
+        self._refusals = unpacking.Refusals()
+        self._refusal: GatewayError | None = None
+        self._share = limits.queue_bytes
+        self._handed_out: Positions = {}
         self._pending: Positions = {}
         """Handed out and not yet committed."""
         self._revoked: set[int] = set()
@@ -90,13 +94,14 @@ class Member:
         if self._first:
             first, self._first = self._first, []
             return first
-        async with unpacking.turn(SLICE_SECONDS) as wait:
-            return await self._run(lambda: self._take(wait))
+        with Copies() as copies:
+            return await self._run(lambda: self._take(copies))
 
     def delivered(self, records: Sequence[Message]) -> None:
         """These were handed out: to be committed soon."""
         for record in records:
             self._pending[record.partition()] = record.offset() + 1
+        self._handed_out.update(self._pending)
 
     async def leave(self) -> None:
         """Commit what was handed out and leave the group."""
@@ -112,27 +117,31 @@ class Member:
         finally:
             self._thread.shutdown(wait=False)
 
-    def _take(self, wait: float) -> list[Message]:
+    def _take(self, copies: Copies) -> list[Message]:
         if self._consumer is None:
             self._consumer = Consumer(self._settings)
             self._consumer.subscribe([self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke)
         if now() > self._committed_at + COMMIT_SECONDS:
             self._commit()
         self._revoked.clear()
-        messages = consume(self._consumer, AT_A_TIME, wait)
-        for each in messages:
-            if each.error() is not None and each.error().code() in UNREADABLE:
-                raise self._unreadable(self._consumer, each.partition())
+        if self._refusal is not None:
+            raise self._refusal
+        messages = consume(self._consumer, AT_A_TIME, SLICE_SECONDS, self._share)
+        copies.of(messages)
+        consumer = self._consumer
+        messages, refusals = self._refusals.sift(consumer, messages, lambda batch: self._position(consumer, batch))
+        if refusals and not messages:
+            raise refusals[0]
+        if refusals:
+            self._refusal = refusals[0]  # when those before it are handed out
         judge([error for each in messages if (error := each.error()) is not None], self._subject)
         # What was taken from here while it was fetched is handed out by another member.
         return [each for each in messages if each.error() is None and each.partition() not in self._revoked]
 
-    def _unreadable(self, consumer: Consumer, partition: int) -> GatewayError:
-        place = [TopicPartition(self._topic, partition)]
-        [at] = consumer.position(place)
-        if at.offset < 0:  # nothing was read since it became a member
-            [at] = consumer.committed(place, timeout=COMMIT_SECONDS)
-        return unpacking.refusal(self._topic, partition, max(0, at.offset), self._since)
+    def _position(self, consumer: Consumer, batch: Unreadable) -> int:
+        if batch.partition in self._handed_out:
+            return self._handed_out[batch.partition]
+        return committed(consumer, batch, COMMIT_SECONDS)
 
     def _subject(self, error: KafkaError) -> str:
         of_group = error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED

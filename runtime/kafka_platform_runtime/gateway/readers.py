@@ -15,6 +15,7 @@ from kafka_platform_runtime.gateway.caller import Caller
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, timed_out
 from kafka_platform_runtime.gateway.http import now
 from kafka_platform_runtime.gateway.settings import Limits
+from kafka_platform_runtime.gateway.unpacking import Copies, Unreadable
 from kafka_platform_runtime.supervision import WATCH
 
 if TYPE_CHECKING:
@@ -38,15 +39,12 @@ LOOK_SECONDS = 0.1
 """Pause between two looks for a free reader."""
 LASTING = frozenset({401, 403, 404})
 """Statuses of errors that stay; the ups and downs of connections are librdkafka's own affair."""
-UNREADABLE = frozenset({KafkaError._BAD_COMPRESSION, KafkaError._BAD_MSG})
-"""A batch that cannot be unpacked."""
-UNREAD_SECONDS = 3.0
-"""A batch that comes to nothing for so long, while one was refused, is taken for that one: for some codecs librdkafka does not
-say so."""
 HARMLESS = frozenset({400, 403, 404, 406, 416, 429, 503})
 """Statuses of errors after which a reader is as good as before."""
 RECEIVED_BYTES = 32 * 1024 * 1024
 """The largest batch that can be read, as it is stored: Kafka takes 1 MiB by default, and `max.message.bytes` may be more."""
+GROWTH = 16
+"""How many times as many records are taken at a time as were before, whose size is known."""
 NO_GROUP = "kafka-platform-gateway"
 """librdkafka wants a name; nothing is ever committed under it and no ACL is needed for it."""
 
@@ -77,13 +75,45 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 19
 
 
-def consume(consumer: Consumer, count: int, seconds: float) -> list[Message]:
-    """What is there as soon as there is anything, at most `count`; nothing after `seconds`.
+def consume(consumer: Consumer, count: int, seconds: float, size: int) -> list[Message]:
+    """What is there as soon as there is anything; nothing after `seconds`.
 
-    `Consumer.consume` alone waits until it has `count` messages or the time is over.
+    `Consumer.consume` alone waits until it has `count` messages or the time is over, however large they are.
+
+    Args:
+        consumer: of Kafka.
+        count: the most messages.
+        seconds: how long to wait.
+        size: bytes with which it is enough; the last record goes beyond it, or the last few if they are larger than those
+            before.
     """
     first = consumer.poll(seconds)
-    return [] if first is None else [first, *consumer.consume(count - 1, 0)] if count > 1 else [first]
+    if first is None:
+        return []
+    taken = [first]
+    length = largest = max(1, len(first))
+    while len(taken) < count and length < size:
+        more = min(count - len(taken), max(1, (size - length) // largest), GROWTH * len(taken))
+        if unpacking.state().used > size:
+            more = 1  # one may be as large as all that is unpacked
+        messages = consumer.consume(more, 0)
+        if not messages:
+            break
+        taken += messages
+        sizes = [len(each) for each in messages]
+        length += sum(sizes)
+        largest = max(largest, *sizes)
+    return taken
+
+
+def committed(consumer: Consumer, batch: Unreadable, seconds: float) -> int:
+    """The offset that the group has committed, in the partition of a batch: there a member begins; -1: none.
+
+    Raises:
+        KafkaException: Kafka did not say so within `seconds`.
+    """
+    [at] = consumer.committed([TopicPartition(batch.topic, batch.partition)], timeout=seconds)
+    return int(at.offset)
 
 
 def bounds_of_consumers(limits: Limits) -> dict[str, int]:
@@ -99,15 +129,15 @@ def bounds_of_consumers(limits: Limits) -> dict[str, int]:
 class Taken:
     """What a consumer handed out: records, ends of partitions and errors."""
 
-    __slots__ = ("ends", "errors", "records", "unreadable")
+    __slots__ = ("ends", "errors", "records", "refusals")
 
     def __init__(self, records: list[Message]) -> None:
         self.records = records
         self.ends: Positions = {}
         """For partitions without a further record at the moment: the offset that the next will have."""
         self.errors: list[KafkaError] = []
-        self.unreadable: set[int] = set()
-        """Partitions whose next batch cannot be unpacked."""
+        self.refusals: Sequence[GatewayError] = ()
+        """Why some partitions cannot be read any further."""
 
     def add(self, others: list[Message]) -> None:
         """Sort what is no record.
@@ -117,24 +147,24 @@ class Taken:
         """
         for message in others:
             error = message.error()
-            if error.code() == KafkaError._PARTITION_EOF:
+            if error is None:
+                self.records.append(message)
+            elif error.code() == KafkaError._PARTITION_EOF:
                 self.ends[message.partition()] = message.offset()
-            elif error.code() in UNREADABLE:
-                self.unreadable.add(message.partition())
             elif error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
                 self.errors.append(error)
 
     def __bool__(self) -> bool:
-        return bool(self.records or self.ends or self.errors or self.unreadable)
+        return bool(self.records or self.ends or self.errors or self.refusals)
 
-    def judge(self, topic: str, positions: Mapping[int, int], since: unpacking.State) -> None:
+    def judge(self) -> None:
         """Give up where nothing more can be read; called when the records that were taken are handed out.
 
         Raises:
             GatewayError: the next batch of a partition cannot be unpacked.
         """
-        for partition in sorted(self.unreadable):
-            raise unpacking.refusal(topic, partition, positions.get(partition, 0), since)
+        for refusal in self.refusals:
+            raise refusal
 
 
 class Reader:
@@ -156,6 +186,8 @@ class Reader:
     ) -> None:
         self.caller = caller
         self._release = release
+        self._share = limits.queue_bytes
+        self._refusals = unpacking.Refusals()
         self._settings = caller.client(
             group_id=NO_GROUP,
             enable_auto_commit=False,
@@ -226,23 +258,34 @@ class Reader:
             lambda consumer: consumer.assign([TopicPartition(topic, *position) for position in positions.items()])
         )
 
-    async def consume(self, count: int, seconds: float, *, patient: bool = False) -> "Taken":
+    async def consume(
+        self, count: int, seconds: float, positions: Mapping[int, int], *, patient: bool = False
+    ) -> "Taken":
         """Records and ends of partitions, as soon as there are any, or none after `seconds`.
 
+        `positions` are the offsets that come next, of the partitions that were assigned.
         `patient` waits for `count` of them until the time is over: then it is also known whether Kafka throttles the caller,
         which it says right behind the records.
         """
 
-        def take(consumer: Consumer, wait: float) -> Taken:
-            messages = consumer.consume(count, wait) if patient else consume(consumer, count, wait)
-            if not any(map(KafkaMessage.error, messages)):
+        def take(consumer: Consumer, copies: Copies) -> Taken:
+            until = now() + seconds
+            messages = consume(consumer, count, seconds, self._share)
+            if patient and messages and len(messages) < count and sum(map(len, messages)) < self._share:
+                messages += consume(consumer, count - len(messages), max(0.0, until - now()), self._share)
+            copies.of(messages)
+            messages, refusals = self._refusals.sift(
+                consumer, messages, lambda batch: positions.get(batch.partition, 0)
+            )
+            if not refusals and not any(map(KafkaMessage.error, messages)):
                 return Taken(messages)
-            taken = Taken([each for each in messages if each.error() is None])
-            taken.add([each for each in messages if each.error() is not None])
+            taken = Taken([])
+            taken.add(messages)
+            taken.refusals = refusals
             return taken
 
-        async with unpacking.turn(seconds) as wait:
-            return await self.call(lambda consumer: take(consumer, wait))
+        with Copies() as copies:
+            return await self.call(lambda consumer: take(consumer, copies))
 
     async def close(self) -> None:
         """End the consumer and its thread."""

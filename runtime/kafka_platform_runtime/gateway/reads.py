@@ -5,13 +5,13 @@ import contextlib
 import json
 import logging
 import re
-from collections.abc import Callable, Container, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError
 
-from kafka_platform_runtime.gateway import errors, unpacking
+from kafka_platform_runtime.gateway import errors
 from kafka_platform_runtime.gateway.caller import Caller
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, unauthorized
 from kafka_platform_runtime.gateway.feed import LINGER_SECONDS, RECORD_OVERHEAD, Chunk, Feed
@@ -23,7 +23,6 @@ from kafka_platform_runtime.gateway.outlets import SSE, Events, Frames, Outlet
 from kafka_platform_runtime.gateway.readers import (
     IDLE_SECONDS,
     NO_GROUP,
-    UNREAD_SECONDS,
     Message,
     Positions,
     Reader,
@@ -221,7 +220,6 @@ class Reads:
         collected: list[Message] = []
         size = 0
         ended: set[int] = set()
-        since, refused = now(), unpacking.state()
         while len(collected) < most:
             late = now() >= until
             if late and collected:
@@ -230,11 +228,10 @@ class Reads:
                 break
             if now() >= until + ANSWER_SECONDS:
                 raise errors.timed_out(f"Topic {topic}: Kafka did not answer in time.")
-            taken = await reader.consume(most - len(collected), SLICE_SECONDS, patient=True)
+            taken = await reader.consume(most - len(collected), SLICE_SECONDS, positions, patient=True)
             judge(taken.errors, lambda _: f"Topic {topic}")
             if not taken.records and not collected:
-                taken.judge(topic, positions, refused)
-                _judge_silence(topic, positions, ended, since, refused)
+                taken.judge()
             for record in taken.records:
                 # As it is read, and as it will be handed out.
                 length = len(record) + len(record.key() or b"")
@@ -249,7 +246,7 @@ class Reads:
                 # Behind the last record there may be marks of transactions, which nobody is handed.
                 positions[partition] = max(positions[partition], end)
             ended.update(taken.ends)
-            if taken.unreadable:
+            if taken.refusals:
                 break  # what comes before it is handed out
         return collected
 
@@ -387,11 +384,10 @@ class Reads:
                 await self._look_for_gaps(stream, feed, reader)
                 await reader.assign(topic, dict(positions))
                 since, count = now(), STREAMED_AT_FIRST
-                quiet_since, refused = since, unpacking.state()
                 while not stream.stopped and not feed.has(positions, stream.only):
                     if feed.failure is not None:
                         raise feed.failure
-                    taken = await reader.consume(count, 1.0)
+                    taken = await reader.consume(count, 1.0, positions)
                     if any(error.code() == KafkaError._AUTO_OFFSET_RESET for error in taken.errors):
                         return  # deleted while it was read: look at the bounds again
                     judge(taken.errors, lambda _: f"Topic {topic}")
@@ -403,11 +399,9 @@ class Reads:
                         if not sending.done():
                             break
                         sending.result()
-                        quiet_since = now()
                     else:
                         await stream.outlet.write_alive()
-                        _judge_silence(topic, positions, taken.ends, quiet_since, refused)
-                    taken.judge(topic, positions, refused)
+                    taken.judge()
                     for partition, offset in taken.ends.items():
                         # Behind the last record there may be marks of transactions, which nobody is handed.
                         positions[partition] = max(positions[partition], offset)
@@ -588,21 +582,6 @@ async def _left(member: Member, release: Callable[[], None]) -> None:
         pass  # the group finds out by itself
     finally:
         release()
-
-
-def _judge_silence(
-    topic: str, positions: Positions, ended: Container[int], since: float, refused: unpacking.State
-) -> None:
-    """Give up on a partition that has more and of which nothing comes, if a batch was refused meanwhile.
-
-    Raises:
-        GatewayError: it is so.
-    """
-    if now() < since + UNREAD_SECONDS or unpacking.state()[1:] == refused[1:]:
-        return
-    for partition, offset in positions.items():
-        if partition not in ended:
-            raise unpacking.refusal(topic, partition, offset, refused)
 
 
 def _average_size(records: Sequence[Message]) -> int:

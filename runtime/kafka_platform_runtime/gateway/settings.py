@@ -16,6 +16,7 @@ DEFAULT_FILE = Path("/etc/kafka-platform/gateway.json")
 
 LEAST_QUEUE_BYTES = 256 * 1024
 MOST_QUEUE_BYTES = 2 * 1024 * 1024
+MOST_ANSWER_BYTES = 4 * 1024 * 1024
 """More does not make a stream faster."""
 
 Count = Annotated[int, Meta(ge=1)]
@@ -121,6 +122,16 @@ class Limits(Part, frozen=True):
     def fetch_bytes(self) -> int:
         """What a broker is asked for at a time: may unpack to 192 times as much before `unpacked_bytes` are used up."""
         return self.memory_bytes // 2048
+
+    @property
+    def answer_bytes(self) -> int:
+        """Keys and values in one answer of a consumer instance, unencoded. What is beyond is in the next one."""
+        return min(MOST_ANSWER_BYTES, self.memory_bytes // 256)
+
+    @property
+    def kept_bytes(self) -> int:
+        """Of what did not fit into an answer of a consumer instance, it keeps so much; the rest is fetched again."""
+        return self.queue_bytes // 4
 
     @property
     def queue_bytes(self) -> int:

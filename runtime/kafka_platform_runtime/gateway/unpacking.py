@@ -2,18 +2,23 @@
 
 The bound is kept inside librdkafka's own allocations (_unpacking.c). The places in its code that it is about differ from
 version to version; they are learned at the start, from batches that go through librdkafka's own stand-in for a cluster.
+
+A batch that is refused comes as an error, or as one record that nobody else can write: a notice.
 """
 
-import asyncio
 import contextlib
 import logging
+import os
+import threading
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import NamedTuple
+from types import TracebackType
+from typing import Any, NamedTuple, Self
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Message as KafkaMessage
 
 from kafka_platform_runtime.gateway.errors import GatewayError, overloaded
 
@@ -22,19 +27,29 @@ try:
 except ImportError:
     _unpacking = None  # type: ignore[assignment]
 
+Message = Any
+Place = tuple[str, int]
+"""Topic and partition."""
+
 LOG = logging.getLogger("gateway")
 
 WAIT_MILLISECONDS = 3000
 """How long a batch waits for the room that others have; then it is refused, and its reader is told to come again."""
+RESPONSE_SHARE = 8
+"""What one response of Kafka unpacks to is this part of everything at most, or its first batch; the rest is fetched again."""
+ROOM_SECONDS = 10.0
+"""For so long a batch that had no room is tried again before its reader is told."""
 LEARNED_BYTES = 8 * 1024 * 1024
 LEARN_SECONDS = 10.0
-TAKERS = 4
-HURRIED_SECONDS = 0.05
-MUCH_SHARE = 8
 FAILS_NEXT, POISONS = 1, 2
+UNREADABLE = frozenset({KafkaError._BAD_COMPRESSION, KafkaError._BAD_MSG})
+"""A batch that cannot be unpacked."""
+NOTICE_DELTA = 2**30
+"""How far behind the first offset of its batch a notice is: no reader can be there already."""
+_NAME = os.urandom(24)
+"""What notices begin with: nobody else can know it."""
+_TOO_LARGE, _NO_ROOM = _NAME + b"0", _NAME + b"1"
 _batch_bytes = 0
-_much = 0
-_takers = asyncio.Semaphore(TAKERS)
 _WAYS = {
     "gzip": (100_000, FAILS_NEXT, 0),
     "zstd": (100_000, FAILS_NEXT, 0),
@@ -61,31 +76,148 @@ def state() -> State:
     return State(0, 0, 0) if _unpacking is None else State(*_unpacking.state())
 
 
-@contextlib.asynccontextmanager
-async def turn(seconds: float) -> AsyncIterator[float]:
-    """Take records, as is done everywhere, within these seconds.
+class Copies:
+    """Copies of records, which the client makes before anybody else can count them: they count here until this context ends."""
 
-    The client copies a record before anybody can count it. While one part in MUCH_SHARE of what may be unpacked is, only TAKERS
-    take records at a time, and each of them waits for HURRIED_SECONDS at most.
-    """
-    if state().used <= _much:
-        yield seconds
-    else:
-        async with _takers:
-            yield min(seconds, HURRIED_SECONDS)
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._bytes = 0
+        self._ended = False
+
+    def of(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """Count these; called in the thread that took them, where nobody may wait for it any more."""
+        self.add(sum(map(len, messages)))
+        return messages
+
+    def add(self, size: int) -> None:
+        """Count so many bytes more, such as those of an answer."""
+        with self._lock:
+            if not self._ended:
+                self._bytes += size
+                _count(size)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._ended = True
+            _count(-self._bytes)
 
 
-def refusal(topic: str, partition: int, offset: int, since: State) -> GatewayError:
-    """Why the record at this offset cannot be read; `since` is the state when the read began."""
-    where = f"Offset {offset} of partition {partition} of topic {topic}"
-    if state().no_room > since.no_room:
+def _count(size: int) -> None:
+    if _unpacking is not None and size:
+        _unpacking.count(size)
+
+
+class Unreadable(NamedTuple):
+    """A batch that was not unpacked."""
+
+    topic: str
+    partition: int
+    offset: int
+    """Of its first record."""
+    lacks_room: bool | None
+    """Whether it was not because there was no room; None: an error that does not say so."""
+
+
+class Refusals:
+    """The batches that one consumer is refused: one that had no room is tried again, from where its reader stands."""
+
+    def __init__(self) -> None:
+        self._begin = state()
+        self._judged: dict[Place, State] = {}
+        """How it stood when something was said last about a partition."""
+        self._tried: dict[Place, float] = {}
+
+    def sift(
+        self, consumer: Consumer, messages: list[Message], position: Callable[[Unreadable], int]
+    ) -> tuple[list[Message], list[GatewayError]]:
+        """Take out what stands for batches that were refused, and have the consumer go on where they begin.
+
+        Args:
+            consumer: of Kafka.
+            messages: what it has handed out.
+            position: where the reader stood before, in the partition of a batch.
+
+        Returns:
+            What is left, and why some partitions cannot be read: to be raised when that has been handed out.
+        """
+        found = state()
+        may_have_notices = any(found[1:]) and len(_NO_ROOM) in map(len, messages)
+        if not may_have_notices and not self._tried and not any(map(KafkaMessage.error, messages)):
+            return messages, []
+        kept: list[Message] = []
+        refused: dict[Place, Unreadable] = {}
+        ends: dict[Place, int] = {}
+        for message in messages:
+            place = (message.topic(), message.partition())
+            batch = _unreadable(message)
+            if batch is not None:
+                refused.setdefault(place, batch)
+            elif message.error() is not None:
+                if place not in refused or message.error().code() != KafkaError._AUTO_OFFSET_RESET:
+                    kept.append(message)
+            elif place not in refused or refused[place].lacks_room is None:
+                refused.pop(place, None)  # the client has gone on by itself
+                self._tried.pop(place, None)
+                ends[place] = message.offset() + 1
+                kept.append(message)
+        errors: list[GatewayError] = []
+        for place, batch in refused.items():
+            error = self._error(batch, ends.get(place) or max(batch.offset, position(batch)), consumer)
+            self._judged[place] = found
+            if error is not None:
+                errors.append(error)
+        return kept, errors
+
+    def _error(self, batch: Unreadable, offset: int, consumer: Consumer) -> GatewayError | None:
+        place = (batch.topic, batch.partition)
+        since = self._judged.get(place, self._begin)
+        lacks_room = state().no_room > since.no_room if batch.lacks_room is None else batch.lacks_room
+        with contextlib.suppress(KafkaException):  # it is not read any more
+            consumer.seek(TopicPartition(*place, offset))
+        where = f"Offset {offset} of partition {batch.partition} of topic {batch.topic}"
+        if not lacks_room:
+            return GatewayError(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                41302,
+                f"{where} cannot be unpacked: its batch is damaged, or has more than {_batch_bytes // 2**20} MiB. "
+                f"What follows can be read from offset {offset + 1} on.",
+            )
+        if time.monotonic() < self._tried.setdefault(place, time.monotonic()) + ROOM_SECONDS:
+            return None
+        del self._tried[place]
         return overloaded(f"{where}: the gateway unpacks as much as it may: try again in a moment.")
-    return GatewayError(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        41302,
-        f"{where} cannot be unpacked: its batch is damaged, or has more than {_batch_bytes // 2**20} MiB. "
-        f"What follows can be read from offset {offset + 1} on.",
-    )
+
+
+def _unreadable(message: Message) -> Unreadable | None:
+    """The batch that this stands for, if it is an error or a notice."""
+    error, offset, lacks_room = message.error(), message.offset(), None
+    if error is not None:
+        if error.code() not in UNREADABLE:
+            return None
+    else:
+        if len(message) != len(_NO_ROOM) or (value := message.value()) not in {_TOO_LARGE, _NO_ROOM}:
+            return None
+        offset, lacks_room = offset - NOTICE_DELTA, value == _NO_ROOM
+    return Unreadable(message.topic(), message.partition(), offset, lacks_room)
+
+
+def _notice(value: bytes) -> bytes:
+    """A record as it stands in a batch (https://kafka.apache.org/documentation/#record)."""
+    body = b"\0" + b"".join(map(_varint, (0, NOTICE_DELTA, -1, len(value)))) + value + _varint(0)
+    return _varint(len(body)) + body
+
+
+def _varint(number: int) -> bytes:
+    left, text = (number << 1) ^ (number >> 63), b""
+    while left >= 0x80:
+        text += bytes([left & 0x7F | 0x80])
+        left >>= 7
+    return text + bytes([left])
 
 
 def bound(batch: int, everything: int) -> bool:
@@ -98,8 +230,8 @@ def bound(batch: int, everything: int) -> bool:
     Returns:
         Whether it is bounded: not without the compiled part, nor with a librdkafka that cannot be led through it.
     """
-    global _batch_bytes, _much
-    _batch_bytes, _much = batch, everything // MUCH_SHARE
+    global _batch_bytes
+    _batch_bytes = batch
     if _unpacking is None or not _unpacking.install():
         return False
     try:
@@ -109,7 +241,9 @@ def bound(batch: int, everything: int) -> bool:
         return False
     finally:
         _unpacking.learn(0, 0, 0)
-    _unpacking.bound(batch, everything, WAIT_MILLISECONDS)
+    response = everything // RESPONSE_SHARE
+    # Where a batch does not say its size the client guesses it, threefold each time.
+    _unpacking.bound(3 * batch, everything, response, WAIT_MILLISECONDS, _notice(_TOO_LARGE), _notice(_NO_ROOM))
     return all(learned)
 
 

@@ -21,6 +21,8 @@ LIMITS = Limits(memory_bytes=POD_BYTES)
 BOMB_BYTES = 200 * 2**20
 SMALLER_BOMB_BYTES = LIMITS.batch_bytes - 2**18
 """One that is let through."""
+COUNT = 60
+"""Records of 900 kB: twice of what all may unpack to."""
 MOST_MEGABYTES = POD_BYTES / 2**20
 CODECS = ("gzip", "lz4", "snappy", "zstd")
 
@@ -114,14 +116,115 @@ def test_many_readers_of_huge_records_at_once(kafka: Kafka, gateway: Program, co
     assert set(statuses) <= {200, 413, 429, 503, 504}
 
 
-def test_what_unpacks_to_less_is_read_as_ever(kafka: Kafka, gateway: Program) -> None:
-    for codec in CODECS:
-        topic = kafka.make_topic(f"red-packed-{codec}")
-        write(kafka, topic, codec, *[500_000] * 20)
-        with Stream(gateway, topic, "?from=earliest") as stream:
-            seen = 0
-            for event in stream.events():
-                seen += event.get("data", "").count('"offset"')
-                if seen == 20:
-                    break
-        assert seen == 20
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_fetch_that_unpacks_to_more_than_there_is_room_for_is_read_to_its_end(
+    kafka: Kafka, gateway: Program, codec: str
+) -> None:
+    """Of one fetch (128 KiB of batches that are nothing but zeros) more than the room for all is asked for."""
+    topic = kafka.make_topic(f"red-packed-{codec}")
+    write(kafka, topic, codec, *[900_000] * COUNT)
+    with Stream(gateway, topic, "?from=earliest") as stream:
+        seen: list[int] = []
+        for event in stream.events():
+            seen += map(int, re.findall(r'"offset":(\d+)', event.get("data", "")))
+            if len(seen) >= COUNT:
+                break
+    assert seen == list(range(COUNT))
+    member = Stream(gateway, topic, f"?group=red-{codec}&from=earliest")
+    with member as stream:
+        seen = []
+        for event in stream.events():
+            seen += map(int, re.findall(r'"offset":(\d+)', event.get("data", "")))
+            if len(seen) >= COUNT:
+                break
+    assert seen == list(range(COUNT))
+    offset = 0
+    while offset < COUNT:
+        status, found = records(gateway, topic, offset)
+        assert status in {200, 503}, found
+        if status == 200:
+            assert [each["offset"] for each in found] == list(range(offset, offset + len(found)))
+            offset += len(found)
+
+
+class Instance:
+    """A consumer instance of a group of its own."""
+
+    def __init__(self, gateway: Program, topic: str, name: str = "one") -> None:
+        self._gateway = gateway
+        self._path = f"/consumers/red-{topic}"
+        self._ask("POST", "", {"name": name, "format": "binary", "auto.offset.reset": "earliest"})
+        self._path += f"/instances/{name}"
+        self._ask("POST", "/assignments", {"partitions": [{"topic": topic, "partition": 0}]})
+        self.topic = topic
+
+    def seek(self, offset: int) -> None:
+        self._ask("POST", "/positions", {"offsets": [{"topic": self.topic, "partition": 0, "offset": offset}]})
+
+    def read(self, **more: int) -> tuple[int, Any]:
+        query = "&".join(f"{name}={value}" for name, value in {"timeout": 4000, **more}.items())
+        reply = self._gateway.ask("GET", f"{self._path}/records?{query}", user=RED, headers={"accept": BINARY})
+        return reply.status, reply.json()
+
+    def _ask(self, method: str, path: str, body: Any) -> None:
+        reply = self._gateway.ask(
+            method,
+            self._path + path,
+            user=RED,
+            body=json.dumps(body).encode(),
+            headers={"content-type": "application/vnd.kafka.v2+json"},
+        )
+        assert reply.status in {200, 204}, reply.body
+
+
+def test_an_instance_says_where_the_huge_record_is_and_goes_on_behind_it(gateway: Program, bombed: str) -> None:
+    instance = Instance(gateway, bombed)
+    seen = instance.read()
+    assert seen[0] == 200
+    assert [each["offset"] for each in seen[1]] == [0]
+    for _ in range(3):
+        status, found = instance.read()
+        assert (status, found["error_code"]) == (413, 41302), found
+        assert "from offset 2 on" in found["message"]
+    instance.seek(2)
+    status, found = instance.read()
+    assert (status, [each["offset"] for each in found]) == (200, [2]), found
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_many_instances_of_huge_records_at_once(kafka: Kafka, gateway: Program, codec: str) -> None:
+    topic = kafka.make_topic(f"red-instances-{codec}", max_message_bytes=str(20 * 2**20))
+    write(kafka, topic, codec, *[SMALLER_BOMB_BYTES] * 4)
+
+    def read(number: int) -> list[int]:
+        instance = Instance(gateway, topic, f"i{number}")
+        seen: list[int] = []
+        for _ in range(60):
+            status, found = instance.read()
+            assert status in {200, 429, 503}, found
+            seen += [each["offset"] for each in found] if status == 200 else []
+            if len(seen) == 4:
+                break
+        return seen
+
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(read, range(16))) == [[0, 1, 2, 3]] * 16
+
+
+def test_many_instances_of_records_that_are_as_they_are(kafka: Kafka, gateway: Program) -> None:
+    topic = kafka.make_topic("red-instances-plain")
+    write(kafka, topic, "none", *[900_000] * 40)
+
+    def read(number: int) -> int:
+        instance = Instance(gateway, topic, f"i{number}")
+        count = 0
+        for _ in range(100):
+            status, found = instance.read()
+            assert status in {200, 429, 503}, found
+            count += len(found) if status == 200 else 0
+            if count == 40:
+                break
+        return count
+
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(read, range(16))) == [40] * 16
