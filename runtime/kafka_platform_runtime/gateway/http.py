@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from kafka_platform_runtime.gateway import encodings
 from kafka_platform_runtime.gateway.errors import GatewayError, Header, malformed, overloaded, too_large, too_many
 
 if TYPE_CHECKING:
@@ -203,12 +204,19 @@ class Request:
         return text == "true"
 
     async def body(self, limit: int, budget: Budget, seconds: float) -> bytes:
-        """The whole body; its bytes count in the budget until the request is answered.
+        """The whole body, inflated; its bytes count in the budget until the request is answered.
 
         Raises:
-            GatewayError: it is larger than `limit`, the budget is used up, or it takes longer than `seconds`.
+            GatewayError: it is larger than `limit`, the budget is used up, it takes longer than `seconds`, or it is encoded
+                in another way than Content-Encoding says, or in one that is not taken.
             Gone: the caller left.
         """
+        if encodings.is_plain(self.header("content-encoding")):
+            return await self._body(limit, budget, seconds)
+        packed = await self._body(limit, budget, seconds)
+        return await encodings.inflated(packed, limit, lambda count: self.hold(count, budget))
+
+    async def _body(self, limit: int, budget: Budget, seconds: float) -> bytes:
         length = self.content_length
         if length is not None:
             if length > limit:

@@ -33,6 +33,8 @@ COMMIT_SECONDS = 1.0
 """Pause between two commits."""
 JOIN_SECONDS = 20.0
 """How long joining a group may take before the stream begins all the same."""
+LOOK_MILLISECONDS = 10_000
+"""Pause between two looks for new partitions."""
 POLL_INTERVAL_MILLISECONDS = 600_000
 """A reader who takes nothing for so long loses the partitions to others."""
 
@@ -59,6 +61,7 @@ class Member:
             max_poll_interval_ms=POLL_INTERVAL_MILLISECONDS,
             isolation_level="read_committed",
             fetch_queue_backoff_ms=5,
+            topic_metadata_refresh_interval_ms=LOOK_MILLISECONDS,
             **bounds_of_consumers(limits),
             partition_assignment_strategy="cooperative-sticky",
         )

@@ -42,7 +42,8 @@ ERRORS: Mapping[int, Mapping[int, str]] = {
     },
     415: {
         41501: "Set Content-Type to application/vnd.kafka.json.v2+json, application/vnd.kafka.binary.v2+json "
-        "or application/vnd.kafka.text.v2+json."
+        "or application/vnd.kafka.text.v2+json.",
+        41502: "Content-Encoding 'br' is not taken: send the body as it is, or by gzip.",
     },
     416: {41601: "Offset 99 is out of range: partition 0 of topic orders has 10 to 50."},
     417: {41701: "Expect 100-continue, or nothing."},
@@ -71,7 +72,7 @@ MEANINGS = {
     408: "The request arrived too slowly.",
     409: "It exists already, or contradicts what was said before.",
     413: "The body, the number of records or what they unpack to is over the gateway's limit, or a record over the topic's.",
-    415: "The body has a content type that is not known here.",
+    415: "The body has a content type, or an encoding, that is not known here.",
     416: "There is no record at this offset, and it is not the next either.",
     417: "The request expects what nobody here does.",
     422: "The body can be read, and is not what is asked for.",

@@ -27,6 +27,7 @@ as many."""
 SINGLE = frozenset(
     {
         b"authorization",
+        b"content-encoding",
         b"content-length",
         b"content-type",
         b"expect",
@@ -47,7 +48,7 @@ DIRECT_BYTES = 64 * 1024
 TOPICS = b"/topics/"
 WRITTEN = b"HTTP/1.1 200 OK\r\ncontent-type: " + V2.encode() + b"\r\ncontent-length: %d\r\n\r\n%b"
 """The answer to a write of which all records were acknowledged."""
-UNUSUAL = frozenset({b"expect", b"origin", b"sec-fetch-site"})
+UNUSUAL = frozenset({b"content-encoding", b"expect", b"origin", b"sec-fetch-site"})
 """Fields of requests that do not go the direct way: there is more to be judged."""
 OF_UPGRADE = frozenset({b"upgrade", b"http2-settings"})
 """Fields, and words of the field Connection, by which a caller offers another protocol."""
@@ -91,6 +92,7 @@ class OneWrite(RequestResponseCycle):
     """
 
     _start: Mapping[str, Any] | None = None
+    _is_unbounded = False
 
     async def send(self, message: Any) -> None:
         """Keep the head until the body comes."""
@@ -99,12 +101,12 @@ class OneWrite(RequestResponseCycle):
             if message["type"] == "http.response.start" and not self.response_started:
                 self._start = message
             else:
-                await super().send(message)
+                await self._send(message)
             return
         self._start = None
         if message.get("more_body") or self.flow.write_paused or self.scope["method"] == "HEAD":
-            await super().send(start)  # type: ignore[arg-type]
-            await super().send(message)
+            await self._send(start)
+            await self._send(message)
             return
         if self.disconnected:
             return
@@ -123,6 +125,17 @@ class OneWrite(RequestResponseCycle):
         if not self.keep_alive:
             self.transport.close()
         self.on_response()
+
+    async def _send(self, message: Any) -> None:
+        """As uvicorn does, but for HTTP/1.0, which knows no chunks: the end of the connection is that of the answer."""
+        if self.scope["http_version"] == "1.0":
+            if message["type"] == "http.response.start":
+                self._is_unbounded = all(name != b"content-length" for name, _ in message["headers"])
+                if self._is_unbounded:
+                    self.chunked_encoding = False
+            elif self._is_unbounded:
+                self.expected_content_length = len(message["body"])
+        await super().send(message)
 
     async def receive(self) -> Any:
         """What has come of the body; it is the handler's from here on."""

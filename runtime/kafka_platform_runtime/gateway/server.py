@@ -19,7 +19,7 @@ import msgspec
 import uvicorn
 import uvloop
 
-from kafka_platform_runtime.gateway import browsers, unpacking
+from kafka_platform_runtime.gateway import browsers, encodings, unpacking
 from kafka_platform_runtime.gateway.caller import Caller, Topic
 from kafka_platform_runtime.gateway.connections import Connections, Door
 from kafka_platform_runtime.gateway.consumers import Consumers
@@ -183,6 +183,7 @@ class Gateway:
                     status, response = response.status, None
             if response is not None:
                 status = response.status
+                response = await self._encoded(request, response)
                 await send({"type": "http.response.start", "status": status, "headers": encoded_headers(response)})
                 # It returns when the caller has taken it: until then it counts.
                 await send({"type": "http.response.body", "body": response.body})
@@ -193,6 +194,17 @@ class Gateway:
                 admitted.usage.requests -= 1
                 self.in_flight -= 1
         self.metrics.answered(name, status or 200, None if long else time.perf_counter() - begun)
+
+    async def _encoded(self, request: Request, response: Response) -> Response:
+        """The answer as the caller asks for it: by gzip, if it is large enough to gain by that."""
+        if len(response.body) < encodings.LEAST_BYTES:
+            return response
+        headers = [*response.headers, ("vary", "accept-encoding")]
+        body = response.body
+        if encodings.wants_gzip(request.header("accept-encoding")):
+            body = await encodings.deflated(body)
+            headers.append(("content-encoding", "gzip"))
+        return msgspec.structs.replace(response, body=body, headers=headers)
 
     def direct(
         self,

@@ -367,9 +367,10 @@ class TestStream:
         assert [each["value"] for each in found] == [1, "bm90IGpzb24=", {"a": 2}, "/w==", None]
         assert [each.get("format") for each in found] == [None, "binary", None, "binary", None]
 
-    def test_a_new_partition_is_read_from_its_beginning(self, kafka: Kafka, gateway: Program) -> None:
+    @pytest.mark.parametrize("query", ["", "?group=red-new-partitions"])
+    def test_a_new_partition_is_read_from_its_beginning(self, kafka: Kafka, gateway: Program, query: str) -> None:
         topic = new_topic(kafka)
-        with Stream(gateway, topic) as stream:
+        with Stream(gateway, topic, query) as stream:
             kafka.admin.create_partitions([NewPartitions(topic, 2)])[topic].result(30)
             time.sleep(1)
             write(kafka, topic, numbers(0, 5), partition=1)
