@@ -53,12 +53,16 @@ class ScalerSettings:
 def scaled_object(settings: ScalerSettings) -> Manifest:
     """Tells KEDA by what and how far the workload is scaled; KEDA makes a HorizontalPodAutoscaler of it."""
     scale = settings.scale
+    triggers = _triggers(settings)
+    advanced: Manifest = {"horizontalPodAutoscalerConfig": {"behavior": _behavior(settings)}}
+    if scale.by_lag and len(settings.topics) > 1:
+        advanced["scalingModifiers"] = _together(settings, triggers)
     spec: Manifest = {
-        "advanced": {"horizontalPodAutoscalerConfig": {"behavior": _behavior(settings)}},
+        "advanced": advanced,
         "maxReplicaCount": settings.max,
         "minReplicaCount": scale.min,
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": settings.target_kind, "name": settings.target},
-        "triggers": _triggers(settings),
+        "triggers": triggers,
     }
     if scale.min == 0:  # KEDA's own look matters for the first and the last pod only, and it warns where it does not
         spec["cooldownPeriod"] = seconds(scale.cooldown)
@@ -127,6 +131,33 @@ def _triggers(settings: ScalerSettings) -> list[Manifest]:
         times = {"desiredReplicas": str(each.pods), "end": each.end, "start": each.start, "timezone": each.timezone}
         triggers.append({"metadata": times, "type": "cron"})
     return triggers
+
+
+def _together(settings: ScalerSettings, triggers: Sequence[Manifest]) -> Manifest:
+    """How many pods all topics together ask for, or what else asks for more; gives the triggers names.
+
+    KEDA bounds what each topic asks for by its own partitions, and a HorizontalPodAutoscaler takes the largest of several
+    metrics, never their sum.
+    """
+    scale = settings.scale
+    lags: list[str] = []
+    others: list[str] = []
+    for number, trigger in enumerate(triggers):
+        name = trigger["name"] = f"{trigger['type']}{number}"
+        if trigger["type"] == "kafka":
+            lags.append(_above(name, scale.activation_lag))
+        elif trigger["type"] == "prometheus" and scale.prometheus is not None:
+            others.append(f"{_above(name, scale.prometheus.activation)} / {scale.prometheus.per_pod:g}")
+        elif trigger["type"] == "cron":
+            others.append(name)
+    # A trigger's own threshold of activation does not count any more.
+    pods = f"({' + '.join(lags)}) / {scale.records_per_pod}"
+    formula = f"max({', '.join([pods, *others])})" if others else pods
+    return {"activationTarget": "0", "formula": formula, "metricType": "AverageValue", "target": "1"}
+
+
+def _above(name: str, least: float) -> str:
+    return f"({name} > {least:g} ? {name} : 0)" if least else name
 
 
 def _lag_trigger(settings: ScalerSettings, topic: str) -> Manifest:

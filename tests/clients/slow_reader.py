@@ -1,7 +1,10 @@
 """Reads records one by one, as an application does that works on each, and commits what it has worked on.
 
-    python3 slow_reader.py read TOPIC GROUP MILLISECONDS     until it is told to end; each record takes so long
-    python3 slow_reader.py committed TOPIC GROUP             prints how many records the group has committed
+    python3 slow_reader.py read TOPICS GROUP MILLISECONDS    until it is told to end; each record takes so long
+    python3 slow_reader.py committed TOPICS GROUP            prints how many records the group has committed
+    python3 slow_reader.py begun TOPICS GROUP                prints in how many partitions it has committed any
+
+Topics are named with commas between them.
 
 Runs in a pod with the credentials of a user in /etc/kafka-client.
 """
@@ -36,11 +39,11 @@ def consumer(group: str) -> Consumer:
     )
 
 
-def read(topic: str, group: str, milliseconds: int) -> None:
+def read(topics: list[str], group: str, milliseconds: int) -> None:
     ended: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: ended.append(number))
     client = consumer(group)
-    client.subscribe([topic])
+    client.subscribe(topics)
     while not ended:
         message = client.poll(0.5)
         if message is not None and message.error() is None:
@@ -51,15 +54,22 @@ def read(topic: str, group: str, milliseconds: int) -> None:
     client.close()
 
 
-def committed(topic: str, group: str) -> None:
+def committed(topics: list[str], group: str) -> list[int]:
+    """The offsets, of every partition of which something was committed."""
     client = consumer(group)
-    partitions = client.list_topics(topic, timeout=30).topics[topic].partitions
-    found = client.committed([TopicPartition(topic, each) for each in partitions], timeout=30)
-    print(sum(max(each.offset, 0) for each in found))
+    places = [
+        TopicPartition(topic, each)
+        for topic in topics
+        for each in client.list_topics(topic, timeout=30).topics[topic].partitions
+    ]
+    return [each.offset for each in client.committed(places, timeout=30) if each.offset > 0]
 
 
 if __name__ == "__main__":
+    names = sys.argv[2].split(",")
     if sys.argv[1] == "read":
-        read(sys.argv[2], sys.argv[3], int(sys.argv[4]))
+        read(names, sys.argv[3], int(sys.argv[4]))
+    elif sys.argv[1] == "committed":
+        print(sum(committed(names, sys.argv[3])))
     else:
-        committed(sys.argv[2], sys.argv[3])
+        print(len(committed(names, sys.argv[3])))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from kafka_platform import CpuScale, CronScale, KafkaConnection, Scale
-from kafka_platform.scaling_objects import ScalerSettings
+from kafka_platform.scaling_objects import ScalerSettings, trigger_authentication
 from kafka_platform.scaling_objects import scaled_object as rendered
 
 from sandbox.pins import RUNTIME_IMAGE
@@ -18,19 +18,24 @@ READER = "reader"
 """Deployment, ScaledObject and consumer group."""
 RECORDS = 1200
 MOST = 4
+PAIR = ("orders", "payments")
+EACH = 6
+"""Partitions of each of these topics, which one group reads."""
+BOTH = "both"
 PLATFORM: dict[str, Any] = {
     "namespace": NAMESPACE,
     "kafka": {"engine": "embedded", "nodes": 1, "storage": "1Gi"},
     "keda": {},
-    "topics": {"readings": {"partitions": MOST}},
+    "topics": {"readings": {"partitions": MOST}} | {topic: {"partitions": EACH} for topic in PAIR},
     "tenants": {
         "readers": {
             "users": {
-                "app": {"writes": ["readings"], "reads": ["readings"], "groups": [READER]},
+                "app": {"writes": ["readings", *PAIR], "reads": ["readings", *PAIR], "groups": [READER, BOTH]},
                 "scaler": {
                     "acls": [
-                        {"resource": "topic", "name": "readings", "operations": ["DESCRIBE"]},
-                        {"resource": "group", "name": READER, "operations": ["DESCRIBE"]},
+                        {"resource": kind, "name": name, "operations": ["DESCRIBE"]}
+                        for kind, names in (("topic", ("readings", *PAIR)), ("group", (READER, BOTH)))
+                        for name in names
                     ]
                 },
             }
@@ -149,7 +154,7 @@ def test_lag_scales_from_nothing_and_back() -> None:
     kubectl("-n", NAMESPACE, "wait", "--for=condition=Ready", "--timeout=300s", f"scaledobject/{READER}")
     assert pods() == 0, "nothing is to be read, and a pod runs"
 
-    in_pod(NAMESPACE, "client", "python3", "-c", WRITE, str(RECORDS))
+    in_pod(NAMESPACE, "client", "python3", "-c", WRITE, "readings", str(RECORDS))
     eventually(f"{MOST} pods read", lambda: pods() == MOST, 240)
     autoscaler = get("hpa", f"keda-hpa-{READER}", NAMESPACE)["status"]
     assert autoscaler["currentMetrics"][0]["external"]["metric"]["name"] == "s0-kafka-readings"
@@ -169,10 +174,51 @@ import sys; sys.path.insert(0, "/programs")
 import ledger
 from confluent_kafka import Producer
 producer = Producer(ledger.connection() | {"enable.idempotence": True, "acks": "all"})
-for number in range(int(sys.argv[1])):
-    producer.produce("readings", b"%d" % number, str(number))
+for number in range(int(sys.argv[2])):
+    producer.produce(sys.argv[1], b"%d" % number, str(number))
+    producer.poll(0)
 assert producer.flush(60) == 0
 """
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.usefixtures("stack")
+def test_a_reader_of_two_topics_has_as_many_pods_as_both_have_partitions() -> None:
+    for topic in PAIR:
+        in_pod(NAMESPACE, "client", "python3", "-c", WRITE, topic, "50000")
+    read = ["python3", "/programs/slow_reader.py", "read", ",".join(PAIR), BOTH, "50"]
+    connection = KafkaConnection(
+        cluster="kafka",
+        namespace=NAMESPACE,
+        bootstrap_servers=f"kafka.{NAMESPACE}.svc:9092",
+        security_protocol="SASL_PLAINTEXT",
+        sasl_mechanism="SCRAM-SHA-512",
+    )
+    scaler = ScalerSettings(
+        name=BOTH,
+        namespace=NAMESPACE,
+        connection=connection,
+        scale=Scale(min=0, polling="2s", cooldown="5s", lag_threshold=100),
+        max=2 * EACH,
+        target=BOTH,
+        topics=PAIR,
+        group=BOTH,
+        user="scaler",
+    )
+    apply(deployment(BOTH, read), trigger_authentication(scaler), rendered(scaler))
+
+    def at_work() -> int:
+        """Partitions from which something was read."""
+        command = ("python3", "/programs/slow_reader.py", "begun", ",".join(PAIR), BOTH)
+        return int(in_pod(NAMESPACE, "client", *command))
+
+    def ready() -> int:
+        number: int = get("deployment", BOTH, NAMESPACE)["status"].get("readyReplicas", 0)
+        return number
+
+    eventually("a pod for every partition of both topics", lambda: ready() == 2 * EACH, 300)
+    eventually("every partition of both topics is read", lambda: at_work() == 2 * EACH, 300)
+    kubectl("-n", NAMESPACE, "delete", "scaledobject,deployment", BOTH)
 
 
 def in_cluster_refusal(item: Mapping[str, Any]) -> str:

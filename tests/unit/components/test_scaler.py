@@ -124,9 +124,37 @@ class TestRendered:
     def test_how_many_may_wait(self, rate: float, delay: str, records: int) -> None:
         assert Scale(records_per_second_per_pod=rate, acceptable_delay=delay).records_per_pod == records
 
-    def test_each_topic_is_looked_at(self) -> None:
-        triggers = spec(by_lag(), topics=["orders", "customers"])["triggers"]
+    def test_the_pods_that_several_topics_ask_for_are_added(self) -> None:
+        found = spec(by_lag(), topics=["orders", "customers"])
+        triggers = found["triggers"]
         assert [each["metadata"]["topic"] for each in triggers] == ["orders", "customers"]
+        assert [each["name"] for each in triggers] == ["kafka0", "kafka1"]
+        assert found["advanced"]["scalingModifiers"] == {
+            "activationTarget": "0",
+            "formula": "(kafka0 + kafka1) / 4000",
+            "metricType": "AverageValue",
+            "target": "1",
+        }
+
+    def test_one_topic_needs_no_sum(self) -> None:
+        found = spec(by_lag(cron=[OFFICE_HOURS]))
+        assert "scalingModifiers" not in found["advanced"]
+        assert all("name" not in each for each in found["triggers"])
+
+    def test_what_else_scales_a_reader_of_several_topics_may_ask_for_more(self) -> None:
+        scale = by_lag(
+            min=0,
+            activation_lag=3,
+            cpu=CpuScale(percent=50),
+            prometheus=PrometheusScale(server="http://prometheus:9090", query="up", per_pod=2.5, activation=7),
+            cron=[OFFICE_HOURS],
+        )
+        found = spec(scale, topics=["orders", "customers"])
+        assert [each["name"] for each in found["triggers"]] == ["kafka0", "kafka1", "cpu2", "prometheus3", "cron4"]
+        assert found["advanced"]["scalingModifiers"]["formula"] == (
+            "max(((kafka0 > 3 ? kafka0 : 0) + (kafka1 > 3 ? kafka1 : 0)) / 4000, "
+            "(prometheus3 > 7 ? prometheus3 : 0) / 2.5, cron4)"
+        )
 
     def test_to_zero(self) -> None:
         found = spec(by_lag(min=0, cooldown="60s", activation_lag=11))
