@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
@@ -30,6 +31,16 @@ IDLE_SECONDS = 30.0
 """A reader that nobody uses for so long is closed."""
 ASK_SECONDS = 10.0
 """How long a question about offsets may take."""
+NEWS_SECONDS = 3.0
+"""How long the news of a partition may take to reach every broker."""
+UNHEARD_OF = frozenset(
+    {
+        KafkaError._UNKNOWN_PARTITION,
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.LEADER_NOT_AVAILABLE,
+    }
+)
 WAIT_MILLISECONDS = 100
 """How long a broker may wait for a record before it answers that there is none: for so long a reader that is given
 other positions still waits for its former ones."""
@@ -229,10 +240,7 @@ class Reader:
         numbers = sorted(partitions)
 
         def ask(consumer: Consumer) -> dict[int, tuple[int, int]]:
-            return {
-                number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=ASK_SECONDS)
-                for number in numbers
-            }
+            return {number: _watermarks(consumer, topic, number) for number in numbers}
 
         return await self.call(ask)
 
@@ -246,7 +254,7 @@ class Reader:
             for each in found:
                 at = each.offset
                 if at < 0:
-                    at = consumer.get_watermark_offsets(TopicPartition(topic, each.partition), timeout=ASK_SECONDS)[1]
+                    at = _watermarks(consumer, topic, each.partition)[1]
                 ends[each.partition] = at
             return ends
 
@@ -427,6 +435,21 @@ class Readers:
                 await _closed(reader)
                 return True
         return False
+
+
+def _watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
+    """The bounds of a partition that is known to be there: not every broker may have heard of it yet."""
+    until = now() + NEWS_SECONDS
+    while True:
+        try:
+            found: tuple[int, int] = consumer.get_watermark_offsets(
+                TopicPartition(topic, partition), timeout=ASK_SECONDS
+            )
+            return found
+        except KafkaException as failure:
+            if failure.args[0].code() not in UNHEARD_OF or now() > until:
+                raise
+        time.sleep(LOOK_SECONDS)
 
 
 async def _closed(reader: Reader) -> None:

@@ -11,7 +11,7 @@ Piece = bytes | float
 """Bytes to send, or a pause in seconds."""
 
 DOCUMENTED = frozenset(
-    {101, 200, 202, 204, 400, 401, 403, 404, 405, 406, 408, 409, 413, 415, 416, 422, 426, 429, 431, 501, 503, 504}
+    {101, 200, 202, 204, 400, 401, 403, 404, 405, 406, 408, 409, 413, 415, 416, 417, 422, 426, 429, 431, 501, 503, 504}
 )
 """Statuses that may be answered (docs/http-api.md; 101, 426 and 501 are the WebSocket's). 500 is a fault in any case."""
 KEPT = 1 << 20

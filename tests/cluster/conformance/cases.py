@@ -132,10 +132,10 @@ CASES = [
     ),
     Case(
         name="service-port",
-        first=service(),
-        second=service(ports=[{"name": "a", "port": 81}, {"name": "b", "port": 82}]),
+        first=service(ports=[{"name": "a", "port": 80}]),
+        second=service(ports=[{"name": "a", "port": 80}, {"name": "b", "port": 82}]),
         operation="update",
-        changes={"spec.ports[0].name": "add", "spec.ports[0].port": "update", "spec.ports[1]": "add"},
+        changes={"spec.ports[1]": "add"},
     ),
     Case(name="service-external-name", first=service(type="ExternalName", externalName="example.com")),
     Case(
@@ -175,8 +175,8 @@ CASES = [
     ),
     Case(
         name="job-template",
-        first=job("true", suspend=True),
-        second=job("false", suspend=True),
+        first=job("true", suspend=True, annotations={"pulumi.com/skipAwait": "true"}),
+        second=job("false", suspend=True, annotations={"pulumi.com/skipAwait": "true"}),
         operation="replace",
         changes={"spec.template.spec.containers[0].command[2]": "update-replace"},
         deletes_first=False,

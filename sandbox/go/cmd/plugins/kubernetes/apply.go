@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -23,8 +25,17 @@ import (
 // manager, but only creating can tell that the object exists already.
 const creationManager = "pulumi-kubernetes"
 
-// handedOver are managers whose fields an update takes over: earlier ways in which this object's inputs were sent.
-var handedOver = sets.New(creationManager, "pulumi-resource-kubernetes", "kubectl", "kubectl-client-side-apply", "before-first-apply")
+// handedOver is what the names of managers begin with whose fields an update takes over: earlier ways in which this
+// object's inputs were sent, and, as the official provider does it, everything that was changed by kubectl.
+var handedOver = []string{creationManager, "pulumi-resource-kubernetes", "kubectl", "before-first-apply"}
+
+// handsOver tells whether an update takes over what this manager owns. What kubectl applies counts as what it patches.
+func handsOver(entry metav1.ManagedFieldsEntry) bool {
+	if entry.Subresource != "" || entry.Operation != metav1.ManagedFieldsOperationUpdate && !strings.HasPrefix(entry.Manager, "kubectl") {
+		return false
+	}
+	return slices.ContainsFunc(handedOver, func(prefix string) bool { return strings.HasPrefix(entry.Manager, prefix) })
+}
 
 func dryRun(preview bool) []string {
 	if preview {
@@ -79,44 +90,29 @@ func relinquish(
 func takeOver(
 	ctx context.Context, client dynamic.ResourceInterface, live *unstructured.Unstructured, manager string,
 ) (*unstructured.Unstructured, error) {
-	others := handedOver.Clone().Delete(manager)
-	patch, err := csaupgrade.UpgradeManagedFieldsPatch(live, others, manager)
+	others := sets.New[string]()
+	known := live.DeepCopy()
+	entries := known.GetManagedFields()
+	for number, entry := range entries {
+		if entry.Manager != manager && handsOver(entry) {
+			others.Insert(entry.Manager)
+			entries[number].Operation = metav1.ManagedFieldsOperationUpdate
+		}
+	}
+	known.SetManagedFields(entries)
+	patch, err := csaupgrade.UpgradeManagedFieldsPatch(known, others, manager)
 	if err != nil || len(patch) == 0 {
 		return live, err
 	}
 	return client.Patch(ctx, live.GetName(), types.JSONPatchType, patch, metav1.PatchOptions{})
 }
 
-// ownRetries is how often own looks at the object again when somebody else has changed it at the same moment.
-const ownRetries = 3
-
-// own makes the resource's manager the owner of an object that has just been created, so that a preview of the first
-// change is as exact as any other. If that fails, the first update does it.
-func own(
-	ctx context.Context, client dynamic.ResourceInterface, created *unstructured.Unstructured, manager string,
-) *unstructured.Unstructured {
-	for range ownRetries {
-		owned, err := takeOver(ctx, client, created, manager)
-		if err == nil {
-			return owned
-		}
-		latest, getErr := client.Get(ctx, created.GetName(), metav1.GetOptions{})
-		if !apierrors.IsConflict(err) || getErr != nil || latest.GetUID() != created.GetUID() {
-			break
-		}
-		created = latest
-	}
-	return created
-}
-
-// pendingTakeOver tells whether an update will take fields over from earlier managers of the same inputs.
+// pendingTakeOver tells whether an update will take fields over from a provider. For those of kubectl the preview says
+// that they conflict, and the update takes them over all the same: so does the official provider.
 func pendingTakeOver(live *unstructured.Unstructured) bool {
-	for _, entry := range live.GetManagedFields() {
-		if entry.Operation == metav1.ManagedFieldsOperationUpdate && entry.Subresource == "" && handedOver.Has(entry.Manager) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(live.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
+		return handsOver(entry) && strings.HasPrefix(entry.Manager, "pulumi-")
+	})
 }
 
 // forced tells whether an apply overrides other managers. A preview has to where the real run would take over first.

@@ -139,11 +139,7 @@ func (p *provider) createOnce(
 		force := preview || p.settings.patchForce || object.IsTrue(inputs, object.PatchForce)
 		return apply(p.ctx, client, inputs, manager, force, preview)
 	}
-	created, err := client.Create(p.ctx, inputs, metav1.CreateOptions{FieldManager: creationManager, DryRun: dryRun(preview)})
-	if err != nil || preview {
-		return created, err
-	}
-	return own(p.ctx, client, created, manager), nil
+	return client.Create(p.ctx, inputs, metav1.CreateOptions{FieldManager: creationManager, DryRun: dryRun(preview)})
 }
 
 // await waits until an object is ready: by the program's own conditions if it states any, otherwise by its kind's

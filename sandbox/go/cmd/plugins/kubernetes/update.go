@@ -105,10 +105,5 @@ func (p *provider) update(
 	if err := keepIgnored(inputs, live, checkpoint.FieldManager, req.GetIgnoreChanges()); err != nil {
 		return nil, err
 	}
-	applied, err := apply(p.ctx, client, inputs, checkpoint.FieldManager, p.forced(inputs, live, req.GetPreview()), req.GetPreview())
-	if apierrors.IsInvalid(err) && req.GetPreview() && pendingTakeOver(live) {
-		// What the real run takes over and thereby removes is still there in a dry run, and may be what is invalid.
-		return inputs, nil
-	}
-	return applied, err
+	return apply(p.ctx, client, inputs, checkpoint.FieldManager, p.forced(inputs, live, req.GetPreview()), req.GetPreview())
 }

@@ -3,6 +3,7 @@ package random
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
@@ -51,12 +52,13 @@ func (k kind) hide(state resource.PropertyMap) {
 	}
 }
 
-// diff says what differs between the inputs that the state was made from and the new ones.
+// diff says what differs between the inputs that the state was made from and the new ones. What begins with "__" is the
+// official provider's own: a state of its is as good as one of this one's.
 func (k kind) diff(state, inputs resource.PropertyMap, ignored []string) (*pulumirpc.DiffResponse, error) {
 	response := &pulumirpc.DiffResponse{Changes: pulumirpc.DiffResponse_DIFF_NONE, HasDetailedDiff: true}
 	previous := resource.PropertyMap{}
 	for name, value := range state {
-		if name != "id" && !slices.Contains(k.outputs, name) {
+		if name != "id" && !strings.HasPrefix(string(name), "__") && !slices.Contains(k.outputs, name) {
 			previous[name] = value
 		}
 	}

@@ -85,3 +85,42 @@ func TestShuffleTakesAllBeforeItRepeats(t *testing.T) {
 		t.Errorf("got %v", results)
 	}
 }
+
+// The state of a password and an id as the official provider 4.21 writes them.
+func TestAStateOfTheOfficialProviderDoesNotDiffer(t *testing.T) {
+	for token, given := range map[string]struct{ inputs, state map[string]any }{
+		"random:index/randomPassword:RandomPassword": {
+			inputs: map[string]any{"length": 32.0, "special": false},
+			state: map[string]any{
+				"__meta":                   `{"schema_version":"3"}`,
+				"__pulumi_raw_state_delta": map[string]any{"obj": map[string]any{"ps": map[string]any{"length": map[string]any{"num": map[string]any{}}}}},
+				"bcryptHash":               "$2a$10$",
+				"id":                       "none",
+				"length":                   32.0,
+				"lower":                    true,
+				"minLower":                 0.0,
+				"minNumeric":               0.0,
+				"minSpecial":               0.0,
+				"minUpper":                 0.0,
+				"number":                   true,
+				"numeric":                  true,
+				"result":                   "x",
+				"special":                  false,
+				"upper":                    true,
+			},
+		},
+		"random:index/randomId:RandomId": {
+			inputs: map[string]any{"byteLength": 16.0},
+			state: map[string]any{
+				"__pulumi_raw_state_delta": map[string]any{"obj": map[string]any{}},
+				"b64Std":                   "x", "b64Url": "x", "byteLength": 16.0, "dec": "1", "hex": "1", "id": "x",
+			},
+		},
+	} {
+		got, err := kinds[token].diff(
+			resource.NewPropertyMapFromMap(given.state), resource.NewPropertyMapFromMap(given.inputs), nil)
+		if err != nil || len(got.GetReplaces()) != 0 {
+			t.Errorf("%s: %v, %v", token, got, err)
+		}
+	}
+}

@@ -82,7 +82,7 @@ func TestRules(t *testing.T) {
 		"job failed for a reason that the official plugin does not know": {
 			object: "{apiVersion: batch/v1, kind: Job, " + owner + ", status: {conditions: [{type: Failed, status: \"True\", reason: PodFailurePolicy, message: m}]}}",
 		},
-		"job suspended": {object: "{apiVersion: batch/v1, kind: Job, " + owner + ", spec: {suspend: true}}", ready: true},
+		"job suspended": {object: "{apiVersion: batch/v1, kind: Job, " + owner + ", spec: {suspend: true}}"},
 		"pod unschedulable": {
 			object:  "{apiVersion: v1, kind: Pod, " + owner + ", status: {conditions: [{type: PodScheduled, status: \"False\", reason: Unschedulable, message: no room}]}}",
 			problem: "Pod x: Unschedulable: no room",

@@ -169,9 +169,6 @@ var finalReasons = []string{"BackoffLimitExceeded", "DeadlineExceeded"}
 
 func job(seen Observation) Status {
 	object := seen.Object.Object
-	if flag(object, "spec", "suspend") {
-		return Status{Ready: true}
-	}
 	if complete, found := findCondition(seen.Object, "Complete"); found && complete.status == "True" {
 		return Status{Ready: true}
 	}
