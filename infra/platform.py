@@ -323,7 +323,7 @@ class Platform:
                 bearer=gateway.bearer,
                 recheck=gateway.recheck,
                 cors=gateway.cors,
-                client_namespaces=gateway.client_namespaces,
+                client_namespaces=settings.gateway_namespaces,
                 metrics_namespaces=gateway.metrics_namespaces,
                 broker_ports=gateway.broker_ports,
                 spread=settings.kafka.spread,

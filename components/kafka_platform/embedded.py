@@ -22,6 +22,7 @@ from kafka_platform.kubernetes import (
     metadata,
     selector,
     service_port,
+    to_names,
 )
 from kafka_platform.model import Deletion, LoadBalancers, NodePorts, Resources
 from kafka_platform.pods import container_security, pod_security, prefer_other_machines, spread_over
@@ -183,7 +184,7 @@ def network_policy(settings: EmbeddedSettings) -> Manifest:
         "kind": "NetworkPolicy",
         "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
         "spec": {
-            "egress": [{"ports": [allowed_port(53, "UDP"), allowed_port(53)]}, {"to": [nodes]}],
+            "egress": [*to_names(), {"to": [nodes]}],
             "ingress": ingress,
             "podSelector": {"matchLabels": selector(settings.name, COMPONENT)},
             "policyTypes": ["Ingress", "Egress"],

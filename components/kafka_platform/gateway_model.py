@@ -28,13 +28,13 @@ _CALLER_BYTES = 820 * 1024
 _CONSUMER_BYTES = 650 * 1024
 """A Kafka consumer, beside the records that it fetches ahead."""
 _QUEUE_BYTES = (256 * 1024, 2 * _MIB)
-"""The least and the most that it fetches ahead: an eighth of the memory is shared out."""
+"""The least and the most that it fetches ahead: an eighth of the memory is shared out. A quarter as much comes on top: what
+an instance keeps of records that did not fit into an answer."""
 _STREAM_BYTES = 18 * 1024
 _CONNECTION_BYTES = 6 * 1024
-_SHARES = Fraction(1, 64) + Fraction(1, 32) + Fraction(1, 16) + Fraction(1, 16) + Fraction(3, 32) + Fraction(1, 32)
-"""Of the memory: what strangers hold, what is read ahead, what is written and not taken, newest records of topics, what
-batches unpack to, and what instances keep that did not fit into an answer. The program has the same numbers (`Limits` in its
-settings)."""
+_SHARES = Fraction(1, 64) + Fraction(1, 32) + Fraction(1, 16) + Fraction(1, 16) + Fraction(3, 32)
+"""Of the memory: what strangers hold, what is read ahead, what is written and not taken, newest records of topics, and what
+batches unpack to. The program has the same numbers (`Limits` in its settings)."""
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 
@@ -415,7 +415,7 @@ def memory_needed(costly: Mapping[str, int], memory: int) -> dict[str, int]:
     return {
         "the program": _BASE_BYTES,
         "limits.callers": costly["callers"] * _CALLER_BYTES,
-        "limits.consumers": costly["consumers"] * (_CONSUMER_BYTES + queue),
+        "limits.consumers": costly["consumers"] * (_CONSUMER_BYTES + queue + queue // 4),
         "limits.streams": costly["streams"] * _STREAM_BYTES,
         "limits.connections": costly["connections"] * _CONNECTION_BYTES,
         "limits.bodies": costly["bodies"],

@@ -23,7 +23,16 @@ from kafka_platform.gateway_model import (
     NodePortExposure,
     seconds,
 )
-from kafka_platform.kubernetes import Manifest, allowed_port, labels, metadata, selector, service_port
+from kafka_platform.kubernetes import (
+    Manifest,
+    allowed_port,
+    labels,
+    metadata,
+    of_namespaces,
+    selector,
+    service_port,
+    to_names,
+)
 from kafka_platform.names import user_secret
 from kafka_platform.pods import container_security, pod_security, prefer_other_machines, spread_over
 
@@ -182,8 +191,10 @@ def network_policy(settings: GatewaySettings, kafka_ports: pulumi.Input[Sequence
     """Callers and peers reach the program, whoever collects metrics reaches those, and the program reaches Kafka."""
     calling: Manifest = {"ports": [allowed_port(HTTP_PORT)]}
     if settings.client_namespaces:
-        calling = {"from": [{"podSelector": {}}, _namespaces(settings.client_namespaces)], **calling}
-    collecting = _namespaces(settings.metrics_namespaces) if settings.metrics_namespaces else {"namespaceSelector": {}}
+        calling = {"from": [{"podSelector": {}}, of_namespaces(settings.client_namespaces)], **calling}
+    collecting = (
+        of_namespaces(settings.metrics_namespaces) if settings.metrics_namespaces else {"namespaceSelector": {}}
+    )
     peers = {"podSelector": {"matchLabels": settings.own}}
     return {
         "apiVersion": "networking.k8s.io/v1",
@@ -191,7 +202,7 @@ def network_policy(settings: GatewaySettings, kafka_ports: pulumi.Input[Sequence
         "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
         "spec": {
             "egress": [
-                {"ports": [allowed_port(53, "UDP"), allowed_port(53)]},
+                *to_names(),
                 {"ports": kafka_ports},
                 {"ports": [allowed_port(HTTP_PORT)], "to": [peers]},
             ],
@@ -473,8 +484,3 @@ def _volumes(settings: GatewaySettings) -> list[Manifest]:
 def _secret_volume(name: str, secret: str, *keys: str) -> Manifest:
     items = [{"key": key, "path": key} for key in keys]
     return {"name": name, "secret": {"items": items, "secretName": secret}}
-
-
-def _namespaces(names: Sequence[str]) -> Manifest:
-    expression = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": sorted(names)}
-    return {"namespaceSelector": {"matchExpressions": [expression]}}

@@ -1,6 +1,6 @@
 """From a rendered object to a resource in the graph: the only place that hands manifests to the provider of Kubernetes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import pulumi
@@ -153,9 +153,27 @@ def service_port(name: str, port: int, target: int | None = None) -> Manifest:
     return {"name": name, "port": port, "protocol": "TCP", "targetPort": port if target is None else target}
 
 
+NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+"""Which Kubernetes gives every namespace."""
+
+
 def allowed_port(port: int, protocol: str = "TCP") -> Manifest:
     """A port in a network policy."""
     return {"port": port, "protocol": protocol}
+
+
+def to_names() -> list[Manifest]:
+    """The ways to a resolver of names, in a network policy.
+
+    A policy is judged by the port at which the resolver's pod listens, which need not be that of its Service: OpenShift's
+    has 5353. Resolvers outside of the cluster and on the machine (NodeLocal DNSCache) are no pods and have 53.
+    """
+    kubernetes = {
+        "namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: "kube-system"}},
+        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+    }
+    openshift = {"namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: "openshift-dns"}}}
+    return [{"ports": [allowed_port(53, "UDP"), allowed_port(53)]}, {"to": [kubernetes, openshift]}]
 
 
 def client_peers(cluster: str, namespaces: Sequence[str]) -> list[Manifest]:
@@ -165,6 +183,11 @@ def client_peers(cluster: str, namespaces: Sequence[str]) -> list[Manifest]:
         {"namespaceSelector": {"matchLabels": {ACCESS_LABEL: cluster}}},
     ]
     if namespaces:
-        expression = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": sorted(namespaces)}
-        peers.append({"namespaceSelector": {"matchExpressions": [expression]}})
+        peers.append(of_namespaces(namespaces))
     return peers
+
+
+def of_namespaces(names: Iterable[str]) -> Manifest:
+    """All pods of these namespaces, in a network policy."""
+    expression = {"key": NAMESPACE_LABEL, "operator": "In", "values": sorted(names)}
+    return {"namespaceSelector": {"matchExpressions": [expression]}}

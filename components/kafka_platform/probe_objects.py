@@ -11,7 +11,16 @@ from kafka_platform.client_pods import ca_mounts, ca_volumes, connection_environ
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.gateway_model import seconds
 from kafka_platform.gateway_objects import HTTP_PORT, METRICS_PORT, ports_of
-from kafka_platform.kubernetes import Manifest, allowed_port, labels, metadata, selector, service_port
+from kafka_platform.kubernetes import (
+    Manifest,
+    allowed_port,
+    labels,
+    metadata,
+    of_namespaces,
+    selector,
+    service_port,
+    to_names,
+)
 from kafka_platform.names import user_secret
 from kafka_platform.pods import RUN_ONCE, container_security, pod_security
 from kafka_platform.probe_model import LatencyProbeResources
@@ -139,14 +148,9 @@ def gate_job(settings: ProbeSettings) -> Manifest:
 
 def network_policy(settings: ProbeSettings, ports: pulumi.Input[Sequence[Manifest]]) -> Manifest:
     """Whoever collects metrics reaches the pod; it and the gate reach Kafka and the gateway."""
-    collecting: Manifest = {"namespaceSelector": {}}
-    if settings.metrics_namespaces:
-        expression = {
-            "key": "kubernetes.io/metadata.name",
-            "operator": "In",
-            "values": sorted(settings.metrics_namespaces),
-        }
-        collecting = {"namespaceSelector": {"matchExpressions": [expression]}}
+    collecting = (
+        of_namespaces(settings.metrics_namespaces) if settings.metrics_namespaces else {"namespaceSelector": {}}
+    )
     both = {"key": "app.kubernetes.io/component", "operator": "In", "values": sorted([COMPONENT, GATE])}
     instance = {key: value for key, value in settings.own.items() if key != both["key"]}
     return {
@@ -154,7 +158,7 @@ def network_policy(settings: ProbeSettings, ports: pulumi.Input[Sequence[Manifes
         "kind": "NetworkPolicy",
         "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
         "spec": {
-            "egress": [{"ports": [allowed_port(53, "UDP"), allowed_port(53)]}, {"ports": ports}],
+            "egress": [*to_names(), {"ports": ports}],
             "ingress": [{"from": [collecting], "ports": [allowed_port(METRICS_PORT)]}],
             "podSelector": {"matchExpressions": [both], "matchLabels": instance},
             "policyTypes": ["Ingress", "Egress"],

@@ -8,7 +8,16 @@ import pulumi
 from kafka_platform.client_pods import ca_mounts, ca_volumes, connection_environment
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.gateway_objects import ports_of
-from kafka_platform.kubernetes import Manifest, allowed_port, labels, metadata, selector, service_port
+from kafka_platform.kubernetes import (
+    Manifest,
+    allowed_port,
+    labels,
+    metadata,
+    of_namespaces,
+    selector,
+    service_port,
+    to_names,
+)
 from kafka_platform.names import user_secret
 from kafka_platform.pods import container_security, pod_security, prefer_other_machines, spread_over
 from kafka_platform.scaling_model import OffsetReset, Scale, seconds
@@ -117,7 +126,7 @@ def network_policy(settings: WorkerSettings, kafka_ports: pulumi.Input[Sequence[
     if settings.ports:
         calling: Manifest = {"ports": [allowed_port(port) for port in sorted(settings.ports.values())]}
         if settings.client_namespaces:
-            calling = {"from": [{"podSelector": {}}, _namespaces(settings.client_namespaces)], **calling}
+            calling = {"from": [{"podSelector": {}}, of_namespaces(settings.client_namespaces)], **calling}
         ingress.append(calling)
     return {
         "apiVersion": "networking.k8s.io/v1",
@@ -125,7 +134,7 @@ def network_policy(settings: WorkerSettings, kafka_ports: pulumi.Input[Sequence[
         "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
         "spec": {
             "egress": [
-                {"ports": [allowed_port(53, "UDP"), allowed_port(53)]},
+                *to_names(),
                 {"ports": kafka_ports},
                 *(_egress(each) for each in settings.egress),
             ],
@@ -292,12 +301,7 @@ def _volumes(settings: WorkerSettings) -> list[Manifest]:
 def _egress(egress: Egress) -> Manifest:
     rule: Manifest = {"ports": [allowed_port(port) for port in egress.ports]}
     if egress.namespace is not None:
-        rule["to"] = [_namespaces([egress.namespace])]
+        rule["to"] = [of_namespaces([egress.namespace])]
     if egress.network is not None:
         rule["to"] = [{"ipBlock": {"cidr": egress.network}}]
     return rule
-
-
-def _namespaces(names: Sequence[str]) -> Manifest:
-    expression = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": sorted(names)}
-    return {"namespaceSelector": {"matchExpressions": [expression]}}

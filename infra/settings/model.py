@@ -205,6 +205,16 @@ class Settings(Section):
     @property
     def client_namespaces(self) -> tuple[str, ...]:
         """Namespaces, other than the platform's own, whose pods may connect to the brokers, sorted."""
-        tenants = {each.namespace for each in self.tenants.values() if each.namespace}
         scalers = set() if self.keda is None else {self.keda.namespace}
-        return tuple(sorted((tenants | scalers | set(self.kafka.client_namespaces)) - {self.namespace}))
+        return tuple(sorted((self._tenant_namespaces | scalers | set(self.kafka.client_namespaces)) - {self.namespace}))
+
+    @property
+    def gateway_namespaces(self) -> tuple[str, ...]:
+        """Namespaces, other than the platform's own, whose pods may connect to the gateway, sorted; none: those of all."""
+        if self.gateway is None or not self.gateway.client_namespaces:
+            return ()
+        return tuple(sorted((self._tenant_namespaces | set(self.gateway.client_namespaces)) - {self.namespace}))
+
+    @property
+    def _tenant_namespaces(self) -> set[str]:
+        return {each.namespace for each in self.tenants.values() if each.namespace}

@@ -255,8 +255,13 @@ class TestNetwork:
     def test_it_reaches_kafka_names_and_its_peers(self) -> None:
         ports = kafka_ports(settings(broker_ports=[9096, 9094]), "a:9092, b:9094")
         assert ports == [{"port": port, "protocol": "TCP"} for port in (9092, 9094, 9096)]
-        names, kafka, peers = network_policy(settings(), ports)["spec"]["egress"]
+        names, resolvers, kafka, peers = network_policy(settings(), ports)["spec"]["egress"]
         assert names == {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
+        assert resolvers.keys() == {"to"}, "a resolver's pod may listen at any port"
+        assert [each["namespaceSelector"]["matchLabels"] for each in resolvers["to"]] == [
+            {"kubernetes.io/metadata.name": "kube-system"},
+            {"kubernetes.io/metadata.name": "openshift-dns"},
+        ]
         assert kafka == {"ports": ports}
         assert peers == {"ports": [{"port": 8080, "protocol": "TCP"}], "to": [{"podSelector": {"matchLabels": OWN}}]}
 
@@ -344,7 +349,7 @@ class TestGraph:
         template = found["StatefulSet data-pods"].inputs["spec"]["template"]
         assert template["metadata"]["annotations"]["kafka-platform/config"] == text_hash(file)
         egress = found["NetworkPolicy data-network"].inputs["spec"]["egress"]
-        assert egress[1] == {"ports": [{"port": 9092, "protocol": "TCP"}]}
+        assert egress[2] == {"ports": [{"port": 9092, "protocol": "TCP"}]}
 
     def test_in_a_namespace_of_its_own(self) -> None:
         found, made = make(namespace="edge", tls=HttpGatewayTls(certificate="data-tls"))
@@ -434,7 +439,7 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
     (lambda: args(client_namespaces=["A"]), "client_namespaces: 'A' is not a Kubernetes namespace: use"),
     (
         lambda: args(limits=HttpGatewayLimits(bodies="768Mi")),
-        "resources.memory: 1Gi is less than what a pod may take at its limits, 1216Mi (limits.bodies up to 768Mi, ",
+        "resources.memory: 1Gi is less than what a pod may take at its limits, 1232Mi (limits.bodies up to 768Mi, ",
     ),
     (
         lambda: args(pods=HttpGatewayPods(max=4, requests_in_flight=2048)),
@@ -487,7 +492,7 @@ def test_all_bounds_together_fit_into_the_memory(memory: str, limits: HttpGatewa
     own = msgspec.convert(limits.settings(memory), program.Limits)
     shares = own.stranger_bytes + own.ahead_bytes + own.written_bytes + own.feed_bytes + own.unpacked_bytes
     assert needed["shares of the memory"] == shares
-    assert needed["limits.consumers"] == own.consumers * (650 * 1024 + own.queue_bytes)
+    assert needed["limits.consumers"] == own.consumers * (650 * 1024 + own.queue_bytes + own.kept_bytes)
     assert own.streams_per_caller <= own.streams
     assert own.consumers_per_caller <= own.consumers
 

@@ -1,7 +1,7 @@
 """What a look at the cluster decides, without one: the hooks are called as the engine does."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -193,19 +193,26 @@ class TestWhatAnOperatorWouldWriteOver:
 
 class TestTheMark:
     @staticmethod
-    def registered(manifest: dict[str, Any], *adopt: str, **opts: Any) -> Any:
+    def registered(manifest: dict[str, Any] | Callable[[], dict[str, Any]], *adopt: str, **opts: Any) -> Any:
         def program() -> None:
             own(OURS, FakeCluster({}), adopt)
-            place("it", manifest, pulumi.ResourceOptions(**opts))
+            place("it", manifest() if callable(manifest) else manifest, pulumi.ResourceOptions(**opts))
 
         return next(each for key, each in run(program).items() if key.endswith(" it"))
 
     def test_is_beside_the_annotations_that_an_object_has(self) -> None:
-        declared = manifest("v1", "Service")
-        declared["metadata"]["annotations"] = {"a": pulumi.Output.from_input("1")}
-        assert self.registered(declared).inputs["metadata"]["annotations"] == {"a": "1", MARK: OURS}
-        declared["metadata"]["annotations"] = pulumi.Output.from_input({"a": "1"})
-        assert self.registered(declared).inputs["metadata"]["annotations"] == {"a": "1", MARK: OURS}
+        for annotations in (
+            lambda: {"a": "1"},
+            lambda: {"a": pulumi.Output.from_input("1")},
+            lambda: pulumi.Output.from_input({"a": "1"}),
+        ):
+
+            def declared(made: Callable[[], Any] = annotations) -> dict[str, Any]:
+                found = manifest("v1", "Service")
+                found["metadata"]["annotations"] = made()
+                return found
+
+            assert self.registered(declared).inputs["metadata"]["annotations"] == {"a": "1", MARK: OURS}
 
     def test_is_on_no_pod(self) -> None:
         template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": []}}

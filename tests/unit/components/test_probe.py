@@ -193,7 +193,7 @@ class TestGraph:
         namespaces = {each.inputs["metadata"]["namespace"] for each in found.values() if "metadata" in each.inputs}
         assert namespaces == {"watch"}
         egress = found["NetworkPolicy canary-network"].inputs["spec"]["egress"]
-        assert [each["port"] for each in egress[1]["ports"]] == [80, 8080, 9092]
+        assert [each["port"] for each in egress[2]["ports"]] == [80, 8080, 9092]
         assert value(made.metrics_url) == "http://canary.watch.svc:9404/metrics"
 
 

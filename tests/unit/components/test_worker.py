@@ -234,12 +234,13 @@ class TestNetwork:
     def test_only_names_and_kafka(self) -> None:
         rules = self.rules()
         assert rules["ingress"] == []
-        assert [[each["port"] for each in rule["ports"]] for rule in rules["egress"]] == [[53, 53], [9092, 9093]]
+        names, _, kafka = rules["egress"]
+        assert [[each["port"] for each in rule["ports"]] for rule in (names, kafka)] == [[53, 53], [9092, 9093]]
         assert rules["policyTypes"] == ["Ingress", "Egress"]
 
     def test_what_it_says_it_needs(self) -> None:
         egress = [Egress(ports=[5432], namespace="db"), Egress(ports=[443], network="10.0.0.0/8"), Egress(ports=[80])]
-        database, network, anywhere = self.rules(egress=egress)["egress"][2:]
+        database, network, anywhere = self.rules(egress=egress)["egress"][3:]
         assert database["to"][0]["namespaceSelector"]["matchExpressions"][0]["values"] == ["db"]
         assert network["to"] == [{"ipBlock": {"cidr": "10.0.0.0/8"}}]
         assert "to" not in anywhere

@@ -526,7 +526,7 @@ PLATFORM: list[tuple[str, str]] = [
     ),
     (
         "gateway: {resources: {memory: 512Mi}, limits: {bodies: 300Mi}}",
-        "gateway.resources.memory: 512Mi is less than what a pod may take at its limits, 612Mi (limits.bodies up to 300Mi, limits.consumers up to 84Mi, limits.callers up to 12Mi): raise it, or lower these",
+        "gateway.resources.memory: 512Mi is less than what a pod may take at its limits, 628Mi (limits.bodies up to 300Mi, limits.consumers up to 100Mi, limits.callers up to 12Mi): raise it, or lower these",
     ),
     ("gateway: {limits: {body: 1000000}}", "gateway.limits.body: 1000000 is a bare number: write a size such as 1Mi"),
     (

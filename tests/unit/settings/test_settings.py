@@ -115,6 +115,7 @@ def test_a_whole_platform() -> None:
     ]
     assert settings.created_namespaces == ("kafka", "payments")
     assert settings.client_namespaces == ("payments", "tools")
+    assert settings.gateway_namespaces == ()
 
 
 def test_load_balancers() -> None:
