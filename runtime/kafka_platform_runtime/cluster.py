@@ -33,6 +33,7 @@ from kafka_platform_runtime.declarations import (
     LEDGER_TOPIC,
     Acl,
     Declarations,
+    Mechanism,
     Operation,
     Pattern,
     Permission,
@@ -63,6 +64,10 @@ _RESOURCES = {
     Resource.CLUSTER: ResourceType.BROKER,
 }
 _PATTERNS = {Pattern.LITERAL: ResourcePatternType.LITERAL, Pattern.PREFIXED: ResourcePatternType.PREFIXED}
+_MECHANISMS = {
+    Mechanism.SCRAM_SHA_256: ScramMechanism.SCRAM_SHA_256,
+    Mechanism.SCRAM_SHA_512: ScramMechanism.SCRAM_SHA_512,
+}
 _ACTUAL_RESOURCES = {value: key for key, value in _RESOURCES.items()}
 _ACTUAL_PATTERNS = {value: key for key, value in _PATTERNS.items()}
 # The library gives the number of the source, not the member of the enumeration.
@@ -134,7 +139,7 @@ class Cluster:
         return Actual(
             brokers=len(metadata.brokers),
             topics=topics,
-            passwords=self._scram_users(),
+            credentials=self._credentials(),
             acls=self._acls(names),
             quotas=self._user_quotas(names, needed=_have_quotas(declared, recorded)),
         )
@@ -153,14 +158,18 @@ class Cluster:
                 }
         return configs
 
-    def _scram_users(self) -> frozenset[str]:
+    def _credentials(self) -> dict[str, frozenset[Mechanism]]:
         future: Any = self._admin.describe_user_scram_credentials(request_timeout=REQUEST_TIMEOUT)
         described = self._result(future, "SCRAM credentials")
-        return frozenset(
-            name
+        return {
+            name: frozenset(
+                mechanism
+                for info in description.scram_credential_infos
+                for mechanism, number in _MECHANISMS.items()
+                if info.mechanism == number
+            )
             for name, description in described.items()
-            if any(info.mechanism == ScramMechanism.SCRAM_SHA_512 for info in description.scram_credential_infos)
-        )
+        }
 
     def _acls(self, names: Iterable[str]) -> dict[str, frozenset[Acl]]:
         anything: Any = None
@@ -294,11 +303,15 @@ class Cluster:
             )
         )
 
-    def remove_passwords(self, names: Iterable[str]) -> dict[str, KafkaError | None]:
-        """Remove SCRAM-SHA-512 credentials."""
+    def remove_passwords(self, credentials: Mapping[str, Iterable[Mechanism]]) -> dict[str, KafkaError | None]:
+        """Remove SCRAM credentials, by user."""
         errors = self._settle(
             self._admin.alter_user_scram_credentials(
-                [UserScramCredentialDeletion(name, ScramMechanism.SCRAM_SHA_512) for name in names],
+                [
+                    UserScramCredentialDeletion(name, _MECHANISMS[mechanism])
+                    for name, mechanisms in credentials.items()
+                    for mechanism in sorted(mechanisms)
+                ],
                 request_timeout=REQUEST_TIMEOUT,
             )
         )

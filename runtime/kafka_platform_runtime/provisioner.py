@@ -26,13 +26,23 @@ from types import FrameType
 
 from confluent_kafka.admin import ClusterMetadata
 
+from kafka_platform_runtime.adoption import is_adopted
 from kafka_platform_runtime.apply import apply, validate
 from kafka_platform_runtime.cluster import Cluster
 from kafka_platform_runtime.connection import Connection, SaslMechanism, read_password
-from kafka_platform_runtime.declarations import LEDGER_TOPIC, Declarations, read
+from kafka_platform_runtime.declarations import LEDGER_TOPIC, Declarations, Mechanism, read
 from kafka_platform_runtime.failures import Refused, Rejected, Superseded, Transient
 from kafka_platform_runtime.ledger import Ledger
-from kafka_platform_runtime.plan import Plan, TopicChange, TopicRemoval, UserChange, count, make_plan
+from kafka_platform_runtime.plan import (
+    Actual,
+    Plan,
+    Recorded,
+    TopicChange,
+    TopicRemoval,
+    UserChange,
+    count,
+    make_plan,
+)
 from kafka_platform_runtime.report import Report, leave
 from kafka_platform_runtime.visible import wait_until_visible
 
@@ -47,6 +57,12 @@ DEFAULT_RESERVED_USERS = ("admin", "broker")
 
 # Seconds for which a failing login is tried again: the administrator's own credential may be a moment late.
 LOGIN_SECONDS = 30.0
+
+# Seconds for the login of a user that may be this owner's; a refused one takes all of them.
+PROOF_SECONDS = 2.0
+# Refused logins after which the other users that the ledger does not know are taken for somebody else's: the run is going
+# to be refused, and each costs seconds.
+MOST_FAILED_PROOFS = 10
 
 SHORTEST_PAUSE = 0.5
 LONGEST_PAUSE = 5.0
@@ -125,12 +141,14 @@ def attempt(settings: Settings, connection: Connection, declared: Declarations, 
             ledger.claim()
             recorded = ledger.read()
             passwords, unreadable = _passwords(declared, settings.passwords)
+            actual = cluster.read(declared, recorded, metadata)
             plan = make_plan(
                 declared,
-                cluster.read(declared, recorded, metadata),
+                actual,
                 recorded,
                 reserved_users=[*settings.reserved_users, *([connection.username] if connection.username else [])],
                 passwords=passwords,
+                proven=_proven(declared, actual, recorded, passwords, connection),
             )
             faults = [unreadable[each.key] for each in plan.users if each.set_password and each.key in unreadable]
             if plan.refusals or faults:
@@ -183,6 +201,40 @@ def _passwords(declared: Declarations, folder: Path) -> tuple[dict[str, str], di
         else:
             passwords[user.name] = password
     return passwords, unreadable
+
+
+def _proven(
+    declared: Declarations, actual: Actual, recorded: Recorded, passwords: Mapping[str, str], connection: Connection
+) -> set[str]:
+    """Users that the ledger does not know and that can log in by the password made for them: the ledger was lost.
+
+    Raises:
+        Transient: a broker does not answer.
+    """
+    proven: set[str] = set()
+    if connection.mechanism is not SaslMechanism.SCRAM_SHA_512:
+        return proven
+    failed = 0
+    for user in declared.users.values():
+        entry = recorded.mine.get(user.key)
+        if (
+            (entry is not None and not is_adopted(entry))
+            or user.key in recorded.others
+            or user.keeps_password
+            or user.name not in passwords
+            or Mechanism.SCRAM_SHA_512 not in actual.credentials.get(user.name, frozenset())
+        ):
+            continue
+        try:
+            with Cluster(connection.as_user(user.name, passwords[user.name])) as login:
+                login.metadata(timeout=PROOF_SECONDS)
+        except Rejected:
+            failed += 1
+            if failed == MOST_FAILED_PROOFS:
+                break
+        else:
+            proven.add(user.name)
+    return proven
 
 
 def run(environment: Mapping[str, str], report: Report) -> tuple[int, str]:
