@@ -139,7 +139,7 @@ class Cluster:
         return Actual(
             brokers=len(metadata.brokers),
             topics=topics,
-            credentials=self._credentials(),
+            credentials=self.credentials(),
             acls=self._acls(names),
             quotas=self._user_quotas(names, needed=_have_quotas(declared, recorded)),
         )
@@ -158,7 +158,12 @@ class Cluster:
                 }
         return configs
 
-    def _credentials(self) -> dict[str, frozenset[Mechanism]]:
+    def credentials(self) -> dict[str, frozenset[Mechanism]]:
+        """The kinds of SCRAM credentials of every user that has some.
+
+        Raises:
+            Rejected, Transient, Refused: they cannot be read.
+        """
         future: Any = self._admin.describe_user_scram_credentials(request_timeout=REQUEST_TIMEOUT)
         described = self._result(future, "SCRAM credentials")
         return {

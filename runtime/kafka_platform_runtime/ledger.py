@@ -1,7 +1,8 @@
 """The ledger: what was applied last, kept in a compacted topic of the cluster itself.
 
 Key `<owner>/topic.<name>` or `<owner>/user.<name>`, value the declaration, never a password. `<owner>/run` names the
-newest run of an owner, so that an older one that is still under way notices and stops.
+newest run of an owner, so that an older one that is still under way notices and stops, and the stack whose run it was.
+Stacks that share a Kafka give their owners the same names: the second one's entries are those of `<owner>@<stack>`.
 """
 
 import json
@@ -40,10 +41,23 @@ class Ledger:
         connection: an administrator's login.
         owner: the scope of the entries; no `/` in it.
         former_owners: whose entries count as this owner's, because it took their place.
+        stack: the stack that this owner belongs to; None if no other stack uses this Kafka.
+        former_stacks: stacks whose owner of the same name this one took the place of.
     """
 
-    def __init__(self, connection: Connection, owner: str, former_owners: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        owner: str,
+        former_owners: Iterable[str] = (),
+        *,
+        stack: str | None = None,
+        former_stacks: Iterable[str] = (),
+    ) -> None:
+        self._name = owner
         self._owner = owner
+        self._stack = stack
+        self._stacks = {stack, *former_stacks}
         self._owners = {owner, *former_owners}
         self._run = uuid.uuid4().hex
         self._claimed = False
@@ -83,6 +97,7 @@ class Ledger:
             Transient: the partition has no leader, or the records do not arrive.
         """
         self._catch_up()
+        stacks = self._holders()
         mine: dict[str, Mapping[str, Any]] = {}
         others: dict[str, str] = {}
         for full_key, value in self._entries.items():
@@ -95,12 +110,40 @@ class Ledger:
                 mine.setdefault(key, value)
             else:
                 others[key] = owner
-        return Recorded(mine=mine, others=others)
+        return Recorded(mine=mine, others=others, stacks=stacks)
 
     def claim(self) -> None:
-        """Make this the owner's newest run."""
-        self._write({f"{self._owner}/{_RUN}": {"id": self._run, "startedAt": int(time.time())}})
+        """Make this the owner's newest run.
+
+        Raises:
+            Transient: the ledger cannot be read or written now.
+        """
+        run: dict[str, Any] = {"id": self._run, "startedAt": int(time.time())}
+        if self._stack is not None:
+            self._catch_up()
+            self._find_scope(self._stack)
+            run["stack"] = self._stack
+        self._write({f"{self._owner}/{_RUN}": run})
         self._claimed = True
+
+    def _find_scope(self, stack: str) -> None:
+        """Which owner's entries this stack writes, and which ones count as its own."""
+        holders = self._holders()
+        own = f"{self._name}@{stack.replace('/', ':')}"
+        scopes = {self._name, own, *(owner for owner in holders if owner.partition("@")[0] == self._name)}
+        mine = {owner for owner in scopes if holders.get(owner, stack) in self._stacks}
+        self._owner = self._name if self._name in mine and own not in holders else own
+        self._owners = (self._owners - {self._name}) | mine
+
+    def _holders(self) -> dict[str, str]:
+        """The stack of every owner that has one."""
+        return {
+            owner: str(value["stack"])
+            for owner, _, key in (full_key.partition("/") for full_key in self._entries)
+            if key == _RUN
+            and isinstance(value := self._entries[f"{owner}/{key}"], dict)
+            and value.get("stack") is not None
+        }
 
     def check(self) -> None:
         """Make sure that this is still the owner's newest run.

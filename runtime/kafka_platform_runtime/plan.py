@@ -60,10 +60,25 @@ class Recorded:
     Args:
         mine: of this owner.
         others: the owner of every key that somebody else applied.
+        stacks: the stack of every owner that has told it.
     """
 
     mine: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     others: Mapping[str, str] = field(default_factory=dict)
+    stacks: Mapping[str, str] = field(default_factory=dict)
+
+    def refuse_other(self, key: str) -> str | None:
+        """Why a key must not be declared here; None if nobody else declares it."""
+        owner = self.others.get(key)
+        if owner is None:
+            return None
+        stack = self.stacks.get(owner)
+        if stack is None:
+            whose, fix = repr(owner), f"set FORMER_OWNERS={owner} if that one is gone for good"
+        else:
+            whose = f"{owner.partition('@')[0]!r} of the stack {stack}"
+            fix = f"name {stack} in kafka.formerStacks if this stack was called so, or that one is gone for good"
+        return f"{key}: is declared by {whose} already: declare it in one place only, or {fix}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -281,11 +296,9 @@ def make_plan(
     refusals: list[str] = []
     waits: list[str] = []
     for key in sorted({*(t.key for t in declared.topics.values()), *(u.key for u in declared.users.values())}):
-        if key in recorded.others:
-            refusals.append(
-                f"{key}: is declared by {recorded.others[key]!r} already: declare it in one place only, "
-                f"or set FORMER_OWNERS={recorded.others[key]} if that one is gone for good"
-            )
+        refusal = recorded.refuse_other(key)
+        if refusal is not None:
+            refusals.append(refusal)
     reserved = set(reserved_users)
     for name in sorted(reserved & declared.users.keys()):
         refusals.append(f"{USER_PREFIX}{name}: name: {name!r} administers this cluster: choose another name")

@@ -5,6 +5,9 @@ Run as `python3 -m kafka_platform_runtime.provisioner` with the KAFKA_* variable
 - DECLARATIONS_DIR: folder with a file per declaration (default /etc/kafka-platform/declarations).
 - PASSWORDS_DIR: folder with a file per user (default /etc/kafka-platform/passwords).
 - OWNER: scope of the ledger; declarations of other owners are never touched.
+- STACK: the stack that it belongs to, where other stacks may use the same Kafka: owners of the same name in other stacks
+  are other owners (default none).
+- FORMER_STACKS: comma-separated stacks that this one took the place of, such as its own former name (default none).
 - RESERVED_USERS: comma-separated names of super users, who must not be declared (default admin,broker); whoever logs
   in here never may.
 - FORMER_OWNERS: comma-separated owners that this one took the place of (default none).
@@ -80,6 +83,8 @@ class Settings:
     passwords: Path
     owner: str
     former_owners: tuple[str, ...] = ()
+    stack: str | None = None
+    former_stacks: tuple[str, ...] = ()
     reserved_users: tuple[str, ...] = DEFAULT_RESERVED_USERS
     deadline_seconds: float = DEFAULT_DEADLINE_SECONDS
     termination_log: Path = Path("/dev/termination-log")
@@ -89,12 +94,12 @@ class Settings:
         """Read the variables.
 
         Raises:
-            Refused: OWNER is missing or has a slash, or DEADLINE_SECONDS is not a number above 0.
+            Refused: OWNER is missing or has a `/` or `@`, or DEADLINE_SECONDS is not a number above 0.
         """
         owner = environment.get("OWNER", "").strip()
         faults = []
-        if not owner or "/" in owner:
-            faults.append(f"OWNER: {owner!r} is not a name: set it to the component's name, without '/'")
+        if not owner or "/" in owner or "@" in owner:
+            faults.append(f"OWNER: {owner!r} is not a name: set it to the component's name, without '/' and '@'")
         seconds = environment.get("DEADLINE_SECONDS") or str(DEFAULT_DEADLINE_SECONDS)
         try:
             deadline = float(seconds)
@@ -109,6 +114,8 @@ class Settings:
             passwords=Path(environment.get("PASSWORDS_DIR") or "/etc/kafka-platform/passwords"),
             owner=owner,
             former_owners=_names(environment.get("FORMER_OWNERS", "")),
+            stack=environment.get("STACK", "").strip() or None,
+            former_stacks=_names(environment.get("FORMER_STACKS", "")),
             reserved_users=_names(environment.get("RESERVED_USERS", ",".join(DEFAULT_RESERVED_USERS))),
             deadline_seconds=deadline,
             termination_log=termination_log(environment),
@@ -136,7 +143,13 @@ def attempt(settings: Settings, connection: Connection, declared: Declarations, 
         metadata = cluster.metadata()
         _wait_for_brokers(declared, metadata)
         cluster.ensure_ledger(metadata)
-        ledger = Ledger(connection, settings.owner, settings.former_owners)
+        ledger = Ledger(
+            connection,
+            settings.owner,
+            settings.former_owners,
+            stack=settings.stack,
+            former_stacks=settings.former_stacks,
+        )
         try:
             ledger.claim()
             recorded = ledger.read()
