@@ -55,12 +55,14 @@ class KafkaResourcesArgs(Args):
         check_users(self.users)
         if by_strimzi:
             check_strimzi_users(connection.cluster, self.users)
-            for kind, declared in (("topic", self.topics), ("user", self.users)):
-                for name, each in sorted(declared.items()):
-                    if each.adopt:
-                        raise ValueError(
-                            f"{kind} {name}: adopt: Strimzi's operator takes over every {kind}: leave it out"
-                        )
+            for kind, adopted in (
+                ("topic", sorted(name for name, topic in self.topics.items() if topic.adopt)),
+                ("user", sorted(name for name, user in self.users.items() if user.adopt)),
+            ):
+                if adopted:
+                    raise ValueError(
+                        f"{kind} {adopted[0]}: adopt: Strimzi's operator takes over every {kind} that is declared: leave it out"
+                    )
         for name, user in sorted(self.users.items()):
             if user.auth is Login.CUSTOM and connection is not None and not by_strimzi:
                 raise ValueError(

@@ -1,7 +1,7 @@
 """The administrator's view of one Kafka cluster: reads what is there and makes changes in batches."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -308,19 +308,21 @@ class Cluster:
             )
         )
 
-    def remove_passwords(self, credentials: Mapping[str, Iterable[Mechanism]]) -> dict[str, KafkaError | None]:
-        """Remove SCRAM credentials, by user."""
-        errors = self._settle(
-            self._admin.alter_user_scram_credentials(
-                [
-                    UserScramCredentialDeletion(name, _MECHANISMS[mechanism])
-                    for name, mechanisms in credentials.items()
-                    for mechanism in sorted(mechanisms)
-                ],
-                request_timeout=REQUEST_TIMEOUT,
-            )
-        )
-        return {name: None if _is(error, KafkaError.RESOURCE_NOT_FOUND) else error for name, error in errors.items()}
+    def remove_passwords(self, credentials: Mapping[str, Collection[Mechanism]]) -> dict[str, KafkaError | None]:
+        """Remove SCRAM credentials, by user; one that is gone already counts as done."""
+        outcome: dict[str, KafkaError | None] = {}
+        # Kafka takes one change of each user in a request.
+        for mechanism, number in _MECHANISMS.items():
+            deletions = [
+                UserScramCredentialDeletion(name, number) for name, each in credentials.items() if mechanism in each
+            ]
+            if not deletions:
+                continue
+            errors = self._settle(self._admin.alter_user_scram_credentials(deletions, request_timeout=REQUEST_TIMEOUT))
+            for name, error in errors.items():
+                gone = None if _is(error, KafkaError.RESOURCE_NOT_FOUND) else error
+                outcome[name] = outcome.get(name) or gone
+        return outcome
 
     def add_acls(self, acls: Mapping[str, Iterable[Acl]]) -> dict[str, KafkaError | None]:
         """Add rules, by user."""

@@ -170,6 +170,28 @@ class Ledger:
                     records[f"{former}/{key}"] = None
         self._write(records)
 
+    def take_over(self) -> None:
+        """Move the entries that former owners have left, once all is applied: from then on they are this owner's alone.
+
+        Raises:
+            Transient, Refused: not every entry could be written.
+        """
+        left = [
+            (full_key, key)
+            for full_key in self._entries
+            for owner, _, key in (full_key.partition("/"),)
+            if owner in self._owners - {self._owner} and key != _RUN
+        ]
+        # The owner's own first: killed in between, both are there, which is read as the owner's.
+        self._write(
+            {
+                f"{self._owner}/{key}": self._entries[full_key]
+                for full_key, key in left
+                if f"{self._owner}/{key}" not in self._entries
+            }
+        )
+        self._write({full_key: None for full_key, _ in left})
+
     def _write(self, records: Mapping[str, Mapping[str, Any] | None]) -> None:
         errors: list[KafkaError] = []
 

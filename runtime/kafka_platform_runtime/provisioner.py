@@ -174,6 +174,9 @@ def attempt(settings: Settings, connection: Connection, declared: Declarations, 
                 raise Refused(refusals)
             apply(plan, cluster, ledger, passwords, report)
             _wait_for_brokers_to_follow(plan, cluster, passwords, report)
+            if not report.failures:
+                ledger.check()
+                ledger.take_over()
         finally:
             ledger.close()
 
