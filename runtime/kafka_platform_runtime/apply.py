@@ -91,11 +91,11 @@ def apply(plan: Plan, cluster: Cluster, ledger: Ledger, passwords: Mapping[str, 
     """
     for topics in batches(plan.topics):
         ledger.check()
-        _begin(topics, ledger)
+        topics = _begin(topics, ledger, report)
         _finish(topics, _change_topics(topics, cluster), cluster, ledger, report)
     for users in batches(plan.users):
         ledger.check()
-        _begin(users, ledger)
+        users = _begin(users, ledger, report)
         _finish(users, _change_users(users, cluster, passwords), cluster, ledger, report)
     if report.failures:
         return
@@ -111,11 +111,25 @@ def apply(plan: Plan, cluster: Cluster, ledger: Ledger, passwords: Mapping[str, 
         _finish(dropped, outcome, cluster, ledger, report)
 
 
-def _begin(batch: Sequence[TopicChange] | Sequence[UserChange], ledger: Ledger) -> None:
-    """Note what is about to be made: were it not recorded afterwards, the next run would take it for somebody else's."""
-    begun = {change.key: {**_entry(change), BEGUN: True} for change in batch if change.begins}
-    if begun:
-        ledger.record(begun)
+def _begin(batch: list[C], ledger: Ledger, report: Report) -> list[C]:
+    """Note what is about to be made, which the next run would otherwise take for somebody else's if this one is killed.
+
+    Returns what may be made: two owners may have read at the same time that nobody has it, and the first to note it does.
+    """
+    begun = {
+        change.key: {**_entry(change), BEGUN: True}
+        for change in batch
+        if isinstance(change, TopicChange | UserChange) and change.begins
+    }
+    if not begun:
+        return batch
+    ledger.record(begun)
+    contested = ledger.contested(begun)
+    if contested:
+        ledger.record(dict.fromkeys(contested))
+    for key, owner in contested.items():
+        report.failed(key, f"is being made by {owner!r} at the same time: declare it in one place only")
+    return [change for change in batch if change.key not in contested]
 
 
 def _finish(batch: Sequence[Change], outcome: Outcome, cluster: Cluster, ledger: Ledger, report: Report) -> None:

@@ -24,6 +24,7 @@ from confluent_kafka.admin import (
     ScramCredentialInfo,
     ScramMechanism,
     TopicMetadata,
+    UserScramCredentialAlteration,
     UserScramCredentialDeletion,
     UserScramCredentialUpsertion,
 )
@@ -313,7 +314,7 @@ class Cluster:
         outcome: dict[str, KafkaError | None] = {}
         # Kafka takes one change of each user in a request.
         for mechanism, number in _MECHANISMS.items():
-            deletions = [
+            deletions: list[UserScramCredentialAlteration] = [
                 UserScramCredentialDeletion(name, number) for name, each in credentials.items() if mechanism in each
             ]
             if not deletions:

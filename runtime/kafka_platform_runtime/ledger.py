@@ -156,6 +156,20 @@ class Ledger:
         if self._claimed and isinstance(newest, dict) and newest.get("id") != self._run:
             raise Superseded("a newer run of the same owner has begun and takes over")
 
+    def contested(self, keys: Iterable[str]) -> dict[str, str]:
+        """Of the keys that this owner has recorded, those that another one recorded before, with that owner.
+
+        Raises:
+            Transient: the ledger cannot be read now.
+        """
+        self._catch_up()
+        # Entries are in the order in which they first came, since a newer value keeps the place of the older one.
+        first: dict[str, str] = {}
+        for full_key in self._entries:
+            owner, _, key = full_key.partition("/")
+            first.setdefault(key, owner)
+        return {key: first[key] for key in keys if first.get(key, self._owner) not in self._owners}
+
     def record(self, applied: Mapping[str, Mapping[str, Any] | None]) -> None:
         """Write what was applied, by key; None removes an entry.
 

@@ -102,7 +102,7 @@ class TopicChange:
     @property
     def begins(self) -> bool:
         """Whether the ledger has to know of it before it is made."""
-        return self.create and self.is_unknown
+        return self.is_unknown and (self.create or self.topic.adopt)
 
     @property
     def empty(self) -> bool:
@@ -156,7 +156,7 @@ class UserChange:
     @property
     def begins(self) -> bool:
         """Whether the ledger has to know of it before it is made."""
-        return self.is_unknown and not self.user.adopt
+        return self.is_unknown
 
     @property
     def empty(self) -> bool:

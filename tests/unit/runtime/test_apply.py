@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -51,7 +51,7 @@ class FakeCluster:
 class FakeLedger:
     def __init__(self, checks: int = 1000) -> None:
         self.entries: dict[str, Any] = {}
-        self.history: list[tuple[str, Any]] = []
+        self.quicker: dict[str, str] = {}
         self.checks = checks
 
     def check(self) -> None:
@@ -59,9 +59,11 @@ class FakeLedger:
         if self.checks < 0:
             raise Superseded("newer")
 
+    def contested(self, keys: Iterable[str]) -> dict[str, str]:
+        return {key: self.quicker[key] for key in keys if key in self.quicker}
+
     def record(self, applied: Mapping[str, Any]) -> None:
         self.entries.update(applied)
-        self.history += applied.items()
 
     @property
     def known(self) -> set[str]:
@@ -150,3 +152,19 @@ def test_validation_changes_nothing_and_gathers_all_refusals() -> None:
     )
     assert validate(PLAN, cluster) == ["topic.a: Unknown topic config name: x", "topic.c: Invalid value"]
     assert cluster.done == []
+
+
+def test_what_another_owner_began_to_make_first_is_left_to_it() -> None:
+    cluster, ledger = FakeCluster(), FakeLedger()
+    ledger.quicker = {"topic.b": "analytics", "user.u": "analytics"}
+    report = run(PLAN, cluster, ledger)
+    assert cluster.done == ["create a", "create c"]
+    assert ledger.known == {"topic.a", "topic.c"}
+    assert report.failures["user.u"] == "is being made by 'analytics' at the same time: declare it in one place only"
+
+
+def test_a_topic_that_somebody_else_made_meanwhile_is_not_taken_for_ones_own() -> None:
+    cluster, ledger = FakeCluster({"b": KafkaError(KafkaError.TOPIC_ALREADY_EXISTS)}), FakeLedger()
+    with pytest.raises(Transient, match=r"topic\.b: was created by somebody else meanwhile"):
+        run(PLAN, cluster, ledger)
+    assert ledger.known == {"topic.a", "topic.c"}
