@@ -8,7 +8,7 @@ Stacks that share a Kafka give their owners the same names: the second one's ent
 import json
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from confluent_kafka import (
@@ -112,8 +112,11 @@ class Ledger:
                 others[key] = owner
         return Recorded(mine=mine, others=others, stacks=stacks)
 
-    def claim(self) -> None:
+    def claim(self, is_ours: Callable[[Mapping[str, Mapping[str, Any]]], bool] = lambda _: True) -> None:
         """Make this the owner's newest run.
+
+        Args:
+            is_ours: whether entries by key, made before owners told their stack, are this stack's.
 
         Raises:
             Transient: the ledger cannot be read or written now.
@@ -121,19 +124,29 @@ class Ledger:
         run: dict[str, Any] = {"id": self._run, "startedAt": int(time.time())}
         if self._stack is not None:
             self._catch_up()
-            self._find_scope(self._stack)
+            self._find_scope(self._stack, is_ours)
             run["stack"] = self._stack
         self._write({f"{self._owner}/{_RUN}": run})
         self._claimed = True
 
-    def _find_scope(self, stack: str) -> None:
+    def _find_scope(self, stack: str, is_ours: Callable[[Mapping[str, Mapping[str, Any]]], bool]) -> None:
         """Which owner's entries this stack writes, and which ones count as its own."""
         holders = self._holders()
         own = f"{self._name}@{stack.replace('/', ':')}"
         scopes = {self._name, own, *(owner for owner in holders if owner.partition("@")[0] == self._name)}
         mine = {owner for owner in scopes if holders.get(owner, stack) in self._stacks}
+        if self._name not in holders and not is_ours(self._of(self._name)):
+            mine.discard(self._name)
         self._owner = self._name if self._name in mine and own not in holders else own
         self._owners = (self._owners - {self._name}) | mine
+
+    def _of(self, owner: str) -> dict[str, Mapping[str, Any]]:
+        prefix = f"{owner}/"
+        return {
+            full_key.removeprefix(prefix): value
+            for full_key, value in self._entries.items()
+            if full_key.startswith(prefix) and full_key != f"{prefix}{_RUN}" and isinstance(value, dict)
+        }
 
     def _holders(self) -> dict[str, str]:
         """The stack of every owner that has one."""

@@ -74,7 +74,11 @@ class Recorded:
             return None
         stack = self.stacks.get(owner)
         if stack is None:
-            whose, fix = repr(owner), f"set FORMER_OWNERS={owner} if that one is gone for good"
+            whose = repr(owner)
+            fix = (
+                f"set FORMER_OWNERS={owner} if that one is gone for good (in a stack file, where it was this stack's: name this "
+                "stack itself in kafka.formerStacks)"
+            )
         else:
             whose = f"{owner.partition('@')[0]!r} of the stack {stack}"
             fix = f"name {stack} in kafka.formerStacks if this stack was called so, or that one is gone for good"

@@ -26,6 +26,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from confluent_kafka.admin import ClusterMetadata
 
@@ -36,7 +37,9 @@ from kafka_platform_runtime.connection import Connection, SaslMechanism, read_pa
 from kafka_platform_runtime.declarations import LEDGER_TOPIC, Declarations, Mechanism, read
 from kafka_platform_runtime.failures import Refused, Rejected, Superseded, Transient
 from kafka_platform_runtime.ledger import Ledger
+from kafka_platform_runtime.passwords import matches
 from kafka_platform_runtime.plan import (
+    FINGERPRINT,
     Actual,
     Plan,
     Recorded,
@@ -151,9 +154,9 @@ def attempt(settings: Settings, connection: Connection, declared: Declarations, 
             former_stacks=settings.former_stacks,
         )
         try:
-            ledger.claim()
-            recorded = ledger.read()
             passwords, unreadable = _passwords(declared, settings.passwords)
+            ledger.claim(lambda entries: _are_ours(entries, declared, passwords, settings))
+            recorded = ledger.read()
             actual = cluster.read(declared, recorded, metadata)
             plan = make_plan(
                 declared,
@@ -217,6 +220,21 @@ def _passwords(declared: Declarations, folder: Path) -> tuple[dict[str, str], di
         else:
             passwords[user.name] = password
     return passwords, unreadable
+
+
+def _are_ours(
+    entries: Mapping[str, Mapping[str, Any]], declared: Declarations, passwords: Mapping[str, str], settings: Settings
+) -> bool:
+    """Whether what was applied before owners told their stack is this stack's, and not of another one on the same Kafka."""
+    if not entries or settings.stack in settings.former_stacks:
+        return True
+    kept = {user.name: entries.get(user.key, {}).get(FINGERPRINT) for user in declared.users.values()}
+    if any(FINGERPRINT in entry for entry in entries.values()):
+        return any(
+            fingerprint is not None and name in passwords and matches(passwords[name], fingerprint)
+            for name, fingerprint in kept.items()
+        )
+    return any(topic.key in entries for topic in declared.topics.values())
 
 
 def _proven(

@@ -247,13 +247,12 @@ def test_two_stacks_on_one_kafka_leave_each_others_topics_and_users_alone(bench:
     bench.files = {"user.writer": {"acls": WRITER}, "topic.orders": topic()}
     bench.passwords = {"writer": PASSWORD}
     bench.apply()
-    bench.more = {"STACK": "acme/streaming/prod"}
-    assert bench.apply() == "nothing to change: 2 declarations in place"
-
     second = other_stack(bench, "acme/streaming/test")
     second.files = {"user.another": {}}
     second.passwords = {"another": "another-" + PASSWORD}
     assert second.apply().startswith("1 user created; 0 unchanged")
+    bench.more = {"STACK": "acme/streaming/prod"}
+    assert bench.apply() == "nothing to change: 2 declarations in place"
     assert bench.write("writer", PASSWORD, "orders") is None
     assert bench.apply() == "nothing to change: 2 declarations in place"
 
