@@ -24,6 +24,7 @@ from kafka_platform_runtime import provisioner
 from kafka_platform_runtime.cluster import Cluster
 from kafka_platform_runtime.connection import Connection
 from kafka_platform_runtime.declarations import Mechanism
+from kafka_platform_runtime.failures import Rejected
 from kafka_platform_runtime.ledger import Ledger
 from kafka_platform_runtime.quotas import QuotaChange, QuotaClient
 from kafka_platform_runtime.report import Report
@@ -138,6 +139,15 @@ class Bench:
         except KafkaException:
             return False
         return True
+
+    def refuses(self, user: str, password: str) -> bool:
+        """Whether Kafka says no to the login, rather than nothing in time."""
+        try:
+            with Cluster(self.connection.as_user(user, password)) as cluster:
+                cluster.metadata(timeout=5)
+        except Rejected:
+            return True
+        return False
 
     def write(self, user: str, password: str, topic: str) -> KafkaError | None:
         outcome: list[KafkaError | None] = []

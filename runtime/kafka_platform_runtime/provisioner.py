@@ -65,7 +65,9 @@ DEFAULT_RESERVED_USERS = ("admin", "broker")
 LOGIN_SECONDS = 30.0
 
 # Seconds for the login of a user that may be this owner's; a refused one takes all of them.
-PROOF_SECONDS = 2.0
+PROOF_SECONDS = 3.0
+# In the client's own words for a login that was not refused, but cut off.
+_LOST_CONNECTION = "Local:"
 # Refused logins after which the other users that the ledger does not know are taken for somebody else's: the run is going
 # to be refused, and each costs seconds.
 MOST_FAILED_PROOFS = 10
@@ -262,7 +264,9 @@ def _proven(
         try:
             with Cluster(connection.as_user(user.name, passwords[user.name])) as login:
                 login.metadata(timeout=PROOF_SECONDS)
-        except Rejected:
+        except Rejected as rejection:
+            if _LOST_CONNECTION in str(rejection):
+                raise Transient(f"{user.key}: {rejection}") from rejection
             failed += 1
             if failed == MOST_FAILED_PROOFS:
                 break

@@ -96,7 +96,7 @@ def test_a_user_that_exists_is_refused_and_nothing_is_changed(legacy: Bench) -> 
         "nothing was applied",
     ]
     assert_as_legacy_was(legacy)
-    assert not legacy.can_log_in("legacy", PASSWORD)
+    assert legacy.refuses("legacy", PASSWORD)
     assert legacy.quotas("legacy") == {"producer_byte_rate": 1_000_000.0, "consumer_byte_rate": 2_000_000.0}
     assert "innocent" not in legacy.topics
     assert legacy.ledger == {}
@@ -129,13 +129,13 @@ def test_an_adopted_user_goes_on_as_it_was_and_a_later_change_is_all_that_change
     # A password of its own is asked for, visibly.
     legacy.files = {"user.legacy": {"adopt": True, "passwordVersion": 2}}
     assert legacy.apply().startswith("1 user changed")
-    assert not legacy.can_log_in("legacy", OLD_PASSWORD)
+    assert legacy.refuses("legacy", OLD_PASSWORD)
     assert legacy.write("legacy", PASSWORD, "payments") is None
 
     # Taken out of the file, it is let go of.
     legacy.files = {}
     assert legacy.apply().startswith("1 user not declared any more, kept as taken over: legacy")
-    assert legacy.can_log_in("legacy", PASSWORD)
+    assert legacy.can_log_in("legacy", PASSWORD, seconds=30)
     assert legacy.ledger == {}
 
 
@@ -184,7 +184,7 @@ def test_after_the_ledger_was_lost_what_is_as_declared_is_taken_up_and_the_rest_
     bench.apply()
     lose_ledger(bench)
     assert bench.apply().startswith("2 topics changed, 2 users changed; 0 unchanged")
-    assert bench.can_log_in("writer", PASSWORD)
+    assert bench.can_log_in("writer", PASSWORD, seconds=30)
     lose_ledger(bench)
     bench.alter("other", "retention.ms", "2000")
     bench.passwords["reader"] = "not-the-one-in-kafka"
@@ -199,7 +199,7 @@ def test_after_the_ledger_was_lost_what_is_as_declared_is_taken_up_and_the_rest_
     bench.files["user.reader"] = {"adopt": True, "passwordVersion": 2}
     bench.files["topic.other"] = topic(config={"retention.ms": "1000"}, adopt=True)
     bench.apply()
-    assert bench.can_log_in("reader", "not-the-one-in-kafka")
+    assert bench.can_log_in("reader", "not-the-one-in-kafka", seconds=30)
 
 
 def lose_ledger(bench: Bench) -> None:
@@ -263,14 +263,14 @@ def test_two_stacks_on_one_kafka_leave_each_others_topics_and_users_alone(bench:
         f"user.writer: is declared by {bench.owner!r} of the stack acme/streaming/prod already: declare it in one place "
         "only, or name acme/streaming/prod in kafka.formerStacks"
     )
-    assert bench.can_log_in("writer", PASSWORD)
+    assert bench.can_log_in("writer", PASSWORD, seconds=30)
 
     # The first one is gone for good.
     second.more["FORMER_STACKS"] = "acme/streaming/prod"
     second.files = {**bench.files, "user.another": {}}
     second.passwords = {**bench.passwords, "another": "another-" + PASSWORD}
     second.apply()
-    assert bench.can_log_in("writer", PASSWORD)
+    assert bench.can_log_in("writer", PASSWORD, seconds=30)
     code, message = bench.run()
     assert code == provisioner.REFUSED
     assert "of the stack acme/streaming/test already" in message
