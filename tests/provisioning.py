@@ -174,12 +174,14 @@ def rules_of(user: str) -> AclBindingFilter:
 def bench(local_kafka: LocalKafka, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
     made = Bench(kafka=local_kafka, folder=tmp_path, owner=request.node.name.replace("/", "-"))
     yield made
-    made.files = {name: {**value, "deletion": "allow"} for name, value in made.files.items() if "partitions" in value}
-    made.passwords = {}
-    made.more = {}
+    declared = {name.removeprefix("topic.") for name in made.files if name.startswith("topic.")}
+    made.files, made.passwords, made.more = {}, {}, {}
     made.run()
-    made.files = {}
-    made.run()
+    # What is kept when it is not declared any more, or was never this owner's.
+    left = [name for name in made.topics if name in declared]
+    if left:
+        for future in made.admin.delete_topics(left).values():
+            future.result()
 
 
 def topic(partitions: int = 2, replicas: int = 1, **more: Any) -> dict[str, Any]:

@@ -50,17 +50,16 @@ def refuse_user(
     elif gets_password and credentials:
         losses.append(f"it would get a second password beside the one for {' and '.join(sorted(credentials))}")
     if lost_acls:
-        losses.append("ACLs that are not declared would be removed")
+        denied = sorted(set(acls) - allowing(acls))
+        but = ", all but those that deny" if denied else ""
+        listed = describe_acls([*denied, *sorted(lost_acls)])
+        losses.append(f"ACLs that are not declared would be removed{but} ({listed})")
     losses += [
         f"{name} would change from {was:,.10g} to {'no limit' if is_ is None else format(is_, ',.10g')}"
         for name, (was, is_) in sorted(quotas.items())
     ]
     if not losses:
         return None
-    denied = sorted(set(acls) - allowing(acls))
-    if lost_acls or denied:
-        note = f", of which those that deny ({len(denied)}) would stay" if denied else ""
-        losses.append(f"ACLs that are not declared{note}: {describe_acls([*denied, *sorted(lost_acls)])}")
     if is_adopted(entry):
         fix = "keep `adopt: true`, or declare what it is to keep and raise passwordVersion by one"
         return f"{user.key}: adopt: was taken over as it was, and without `adopt`: {'; '.join(losses)}: {fix}"

@@ -89,9 +89,9 @@ def test_a_user_that_exists_is_refused_and_nothing_is_changed(legacy: Bench) -> 
     assert code == provisioner.REFUSED
     assert message.splitlines() == [
         "user.legacy: exists already and was not made from here: its password (SCRAM-SHA-256 and SCRAM-SHA-512) would be "
-        "replaced; ACLs that are not declared would be removed; consumer_byte_rate would change from 2,000,000 to no limit; "
-        "producer_byte_rate would change from 1,000,000 to 5,000,000; ACLs that are not declared, of which those that deny "
-        "(1) would stay: DENY WRITE on topic payroll, ALLOW WRITE on topic pay*: declare another name, or write "
+        "replaced; ACLs that are not declared would be removed, all but those that deny (DENY WRITE on topic payroll, ALLOW "
+        "WRITE on topic pay*); consumer_byte_rate would change from 2,000,000 to no limit; producer_byte_rate would change "
+        "from 1,000,000 to 5,000,000: declare another name, or write "
         "`adopt: true` to take it over with its password and with what is not declared",
         "nothing was applied",
     ]

@@ -269,9 +269,9 @@ def test_a_user_of_somebody_else_is_refused_with_all_that_would_be_lost_denials_
     assert plan.users == ()
     assert plan.refusals == (
         "user.alice: exists already and was not made from here: its password (SCRAM-SHA-512) would be replaced; "
-        "ACLs that are not declared would be removed; consumer_byte_rate would change from 1 to no limit; "
-        "producer_byte_rate would change from 4 to 5; ACLs that are not declared, of which those that deny (1) would stay: "
-        "DENY READ on topic pay* from 10.0.0.9, ALLOW WRITE on topic orders: declare another name, or write "
+        "ACLs that are not declared would be removed, all but those that deny (DENY READ on topic pay* from 10.0.0.9, ALLOW "
+        "WRITE on topic orders); consumer_byte_rate would change from 1 to no limit; producer_byte_rate would change from 4 "
+        "to 5: declare another name, or write "
         "`adopt: true` to take it over with its password and with what is not declared",
     )
 
@@ -294,7 +294,7 @@ def test_even_with_its_own_password_what_the_ledger_does_not_know_is_not_removed
     there = actual(passwords={"alice"}, acls={"alice": frozenset({READ, WRITE})})
     (refusal,) = make_plan(declared(ALICE), there, Recorded(), passwords={"alice": "ours"}, proven={"alice"}).refusals
     assert "password" not in refusal.partition(": declare another name")[0]
-    assert "ACLs that are not declared: ALLOW WRITE on topic orders" in refusal
+    assert "ACLs that are not declared would be removed (ALLOW WRITE on topic orders)" in refusal
 
 
 def test_an_adopted_user_keeps_its_password_and_what_is_not_declared() -> None:
