@@ -2,7 +2,7 @@
 
 Key `<owner>/topic.<name>` or `<owner>/user.<name>`, value the declaration, never a password. `<owner>/run` names the
 newest run of an owner, so that an older one that is still under way notices and stops, and the stack whose run it was.
-Stacks that share a Kafka give their owners the same names: the second one's entries are those of `<owner>@<stack>`.
+Stacks that share a Kafka give their owners the same names: entries of one with a stack are those of `<owner>@<stack>`.
 """
 
 import json
@@ -116,7 +116,7 @@ class Ledger:
         """Make this the owner's newest run.
 
         Args:
-            is_ours: whether entries by key, made before owners told their stack, are this stack's.
+            is_ours: whether entries by key, of an owner that has not told its stack, are this stack's.
 
         Raises:
             Transient: the ledger cannot be read or written now.
@@ -135,8 +135,9 @@ class Ledger:
         own = f"{self._name}@{stack.replace('/', ':')}"
         scopes = {self._name, own, *(owner for owner in holders if owner.partition("@")[0] == self._name)}
         mine = {owner for owner in scopes if holders.get(owner, stack) in self._stacks}
-        if self._name not in holders and not is_ours(self._of(self._name)):
-            mine.discard(self._name)
+        untold = {} if self._name in holders else self._of(self._name)
+        if self._name not in holders and not (untold and is_ours(untold)):
+            mine.discard(self._name)  # it is left to an owner without a stack, such as that of an embedded Kafka
         self._owner = self._name if self._name in mine and own not in holders else own
         self._owners = (self._owners - {self._name}) | mine
 

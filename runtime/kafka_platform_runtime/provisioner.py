@@ -228,7 +228,7 @@ def _are_ours(
     entries: Mapping[str, Mapping[str, Any]], declared: Declarations, passwords: Mapping[str, str], settings: Settings
 ) -> bool:
     """Whether what was applied before owners told their stack is this stack's, and not of another one on the same Kafka."""
-    if not entries or settings.stack in settings.former_stacks:
+    if settings.stack in settings.former_stacks:
         return True
     kept = {user.name: entries.get(user.key, {}).get(FINGERPRINT) for user in declared.users.values()}
     if any(FINGERPRINT in entry for entry in entries.values()):

@@ -308,3 +308,19 @@ def test_a_removed_user_cannot_log_in_by_any_mechanism(bench: Bench) -> None:
     assert bench.credentials("writer") == frozenset()
     assert bench.acls("writer") == {("TOPIC", "orders", "WRITE")}, "what was denied stays denied"
     bench.remove("writer")
+
+
+def test_the_stack_that_runs_a_kafka_and_one_that_uses_it_leave_each_other_alone(bench: Bench) -> None:
+    guest = other_stack(bench, "acme/streaming/guest")
+    guest.files = {"user.guest": {}}
+    guest.passwords = {"guest": PASSWORD}
+    guest.apply()
+    # The one that runs it comes later, and does not tell its stack.
+    bench.files = {"topic.orders": topic(deletion="allow")}
+    assert bench.apply().startswith("1 topic created; 0 unchanged")
+    assert guest.apply() == "nothing to change: 1 declaration in place"
+    bench.files = {}
+    assert bench.apply().startswith("1 topic deleted")
+    assert bench.can_log_in("guest", PASSWORD, seconds=30)
+    guest.files = {}
+    assert guest.apply().startswith("1 user removed")
