@@ -302,6 +302,9 @@ class Platform:
                 topics=settings.all_topics,
                 users=settings.all_users,
                 runtime_image=settings.images.runtime or RUNTIME_IMAGE,
+                # Only somebody else's Kafka may be used by several stacks.
+                stack=stack_mark() if settings.kafka.engine is Engine.EXTERNAL else None,
+                former_stacks=settings.kafka.former_stacks,
             ),
             pulumi.ResourceOptions(provider=self._provider),
         )

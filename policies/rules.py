@@ -342,6 +342,12 @@ def _bounded_retention(resource: Resource) -> Iterator[str]:
 def _taken_over(resource: Resource) -> Iterator[str]:
     if text(resource.properties, "metadata", "annotations", ADOPTED):
         yield f"{resource.shown}: is taken over if it exists, whoever made it (adopt)"
+    for kind, adopted in (
+        ("topic", [name for name, topic in _topics(resource).items() if topic.adopted]),
+        ("user", [name for name, user in _users(resource).items() if user.adopted]),
+    ):
+        for name in sorted(adopted):
+            yield f"{kind} {name}: is taken over if it exists, whoever made it (adopt)"
 
 
 def _compacts(config: Mapping[str, str]) -> bool:

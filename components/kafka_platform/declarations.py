@@ -23,6 +23,8 @@ def topic_declaration(topic: Topic, default_replicas: int | None) -> str:
         declaration["config"] = config
     if topic.deletion is Deletion.ALLOW:
         declaration["deletion"] = "allow"
+    if topic.adopt:
+        declaration["adopt"] = True
     return json.dumps(declaration, separators=(",", ":"))
 
 
@@ -36,6 +38,8 @@ def user_declaration(user: User) -> str:
     quotas = user.quotas.kafka_quotas() if user.quotas is not None else {}
     if quotas:
         declaration["quotas"] = quotas
+    if user.adopt:
+        declaration["adopt"] = True
     return json.dumps(declaration, separators=(",", ":"))
 
 

@@ -286,6 +286,9 @@ class Topic:
     """Any other topic setting by Kafka's own name (https://kafka.apache.org/documentation/#topicconfigs)."""
     deletion: Deletion = Deletion.RETAIN
     """Whether records go when the declaration is removed. Default: they are kept."""
+    adopt: bool = False
+    """Whether it may exist already although this stack did not make it: what is declared is then applied to it, the rest
+    stays. Default: where it exists and would change, it is refused."""
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -453,6 +456,10 @@ class User:
     """Raise it by one to have a new password made. Default 1."""
     auth: Login = Login.SCRAM
     """How it proves who it is. Default: by a password."""
+    adopt: bool = False
+    """Whether it exists already although this stack did not make it: what is declared is then applied to it. Its other ACLs
+    and quotas stay, and so does its password, of which no Secret is made, unless `password_version` is above 1. Default:
+    where it exists and would change, it is refused."""
 
     def __post_init__(self) -> None:
         for name in ("writes", "reads", "groups", "transactions"):
@@ -467,6 +474,11 @@ class User:
             except ValueError as error:
                 raise _field("namespace", error) from None
         check_ranges(self)
+
+    @property
+    def keeps_password(self) -> bool:
+        """Whether it goes on with a password that is not known here."""
+        return self.adopt and self.password_version == 1
 
     def all_acls(self) -> list[Acl]:
         """Everything the user may do, as ACLs with no resource named twice, in a stable order."""

@@ -1,6 +1,6 @@
 """The Kubernetes objects that apply declarations to a Kafka: one pure function renders each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 
@@ -36,6 +36,9 @@ def job(
     admin_secret: pulumi.Input[str],
     image: str,
     declarations_hash: str,
+    *,
+    stack: str | None = None,
+    former_stacks: Sequence[str] = (),
 ) -> Manifest:
     """Applies the declarations; another hash makes another Job."""
     own = labels(name, COMPONENT)
@@ -58,7 +61,7 @@ def job(
                     "containers": [
                         {
                             "command": ["python3", "-m", "kafka_platform_runtime.provisioner"],
-                            "env": _environment(name, connection, admin_secret),
+                            "env": _environment(name, connection, admin_secret, stack, former_stacks),
                             "image": image,
                             "name": "provisioner",
                             "resources": {
@@ -79,7 +82,13 @@ def job(
     }
 
 
-def _environment(name: str, connection: KafkaConnection, admin_secret: pulumi.Input[str]) -> list[Manifest]:
+def _environment(
+    name: str,
+    connection: KafkaConnection,
+    admin_secret: pulumi.Input[str],
+    stack: str | None,
+    former_stacks: Sequence[str],
+) -> list[Manifest]:
     variables = {
         "DEADLINE_SECONDS": str(RETRY_SECONDS),
         "DECLARATIONS_DIR": "/etc/kafka-platform/declarations",
@@ -87,6 +96,10 @@ def _environment(name: str, connection: KafkaConnection, admin_secret: pulumi.In
         "OWNER": name,
         "PASSWORDS_DIR": "/etc/kafka-platform/passwords",
     }
+    if stack is not None:
+        variables["STACK"] = stack
+    if former_stacks:
+        variables["FORMER_STACKS"] = ",".join(former_stacks)
     rendered = connection_environment(connection, variables)
     if connection.sasl_mechanism is not None:
         username = {"secretKeyRef": {"key": "username", "name": admin_secret}}

@@ -1,6 +1,6 @@
 """The topics, users, ACLs and quotas of a Kafka cluster."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
@@ -31,6 +31,11 @@ class KafkaResourcesArgs(Args):
     """Namespace that the Secrets of users without one are delivered to. Default: the connection's."""
     runtime_image: str = RUNTIME_IMAGE
     """Image of this platform's own programs."""
+    stack: str | None = None
+    """The stack, as `organization/project/stack`, where several stacks manage what is in one Kafka: components of the same
+    name in other stacks are then others. Default: only this one uses it."""
+    former_stacks: Sequence[str] = ()
+    """Stacks that this one took the place of, such as its own former name. What is not declared of theirs goes. Default: none."""
 
     def __post_init__(self) -> None:
         connection = self.connection if isinstance(self.connection, KafkaConnection) else None
@@ -50,6 +55,14 @@ class KafkaResourcesArgs(Args):
         check_users(self.users)
         if by_strimzi:
             check_strimzi_users(connection.cluster, self.users)
+            for kind, adopted in (
+                ("topic", sorted(name for name, topic in self.topics.items() if topic.adopt)),
+                ("user", sorted(name for name, user in self.users.items() if user.adopt)),
+            ):
+                if adopted:
+                    raise ValueError(
+                        f"{kind} {adopted[0]}: adopt: Strimzi's operator takes over every {kind} that is declared: leave it out"
+                    )
         for name, user in sorted(self.users.items()):
             if user.auth is Login.CUSTOM and connection is not None and not by_strimzi:
                 raise ValueError(
@@ -69,7 +82,7 @@ class KafkaResources(pulumi.ComponentResource):
     Each user gets a generated SCRAM-SHA-512 password, delivered in the Secret `<user>-kafka` of the user's namespace
     with the keys `username`, `password`, `bootstrap-servers`, `security-protocol`, `sasl-mechanism`, `client.properties`,
     `librdkafka.conf` and, where Strimzi runs the Kafka, `ca.crt`. A user with a certificate finds `user.crt`, `user.key` and `ca.crt` there; one who
-    logs in in a listener's own way gets none.
+    logs in in a listener's own way gets none, nor does one that is adopted with its password.
     """
 
     user_secrets: pulumi.Output[Mapping[str, str]]
@@ -90,7 +103,7 @@ class KafkaResources(pulumi.ComponentResource):
             **{
                 user: pulumi.Output.concat(self._namespace(user), "/", user_secret(user))
                 for user, declared in sorted(self._args.users.items())
-                if declared.auth is not Login.CUSTOM
+                if declared.auth is not Login.CUSTOM and not declared.keeps_password
             }
         )
         self.register_outputs({"userSecrets": self.user_secrets})
@@ -115,7 +128,13 @@ class KafkaResources(pulumi.ComponentResource):
         place(
             f"{name}-provision",
             provisioner.job(
-                name, connection, connection.admin_secret, self._args.runtime_image, declarations_hash(rendered)
+                name,
+                connection,
+                connection.admin_secret,
+                self._args.runtime_image,
+                declarations_hash(rendered),
+                stack=self._args.stack,
+                former_stacks=self._args.former_stacks,
             ),
             pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[declared, *delivered])),
         )
@@ -162,7 +181,7 @@ class KafkaResources(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self),
             ).result
             for name, user in sorted(self._args.users.items())
-            if user.auth is Login.SCRAM
+            if user.auth is Login.SCRAM and not user.keeps_password
         }
 
     def _all_passwords(

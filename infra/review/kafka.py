@@ -34,6 +34,8 @@ class Topic:
     config: Mapping[str, str] = field(default_factory=dict)
     deletable: bool = False
     """Whether its records go when its declaration does."""
+    adopted: bool = False
+    """Whether one that somebody else made may be taken over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,8 @@ class User:
     rights: frozenset[Right] = frozenset()
     quotas: Mapping[str, float] = field(default_factory=dict)
     password_version: int | None = None
+    adopted: bool = False
+    """Whether it is somebody else's that is taken over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +116,7 @@ def _read_declarations(side: Declared, owner: str, data: Mapping[str, Any]) -> N
                 replicas=number(declaration, "replicas"),
                 config=_texts(declaration.get("config")),
                 deletable=declaration.get("deletion") == "allow",
+                adopted=declaration.get("adopt") is True,
             )
         if part == "user":
             rights = {
@@ -123,6 +128,7 @@ def _read_declarations(side: Declared, owner: str, data: Mapping[str, Any]) -> N
                 rights=frozenset(rights),
                 quotas=_numbers(declaration.get("quotas")),
                 password_version=number(declaration, "passwordVersion"),
+                adopted=declaration.get("adopt") is True,
             )
 
 
@@ -186,6 +192,8 @@ def topic_findings(
     renamed = _renamed(before, after)
     for key in dict.fromkeys([*after.topics, *before.topics]):
         was, is_, name = before.topics.get(key), after.topics.get(key), key[1]
+        if is_ is not None and is_.adopted and not (was is not None and was.adopted):
+            yield _topic(Section.DATA, name, "is taken over if it exists, and changed to what is declared", look=True)
         if was is not None and is_ is not None:
             yield from _changed_topic(name, was, is_, defaults)
         elif is_ is not None:
@@ -369,11 +377,20 @@ def user_findings(before: Declared, after: Declared) -> Iterator[Finding]:
         was, is_, name = before.users.get(key), after.users.get(key), key[1]
         if is_ is None:
             assert was is not None  # noqa: S101  # the key is of one of the two
-            yield _user(name, "removed: can no longer log in, and if it comes back it has a new password", look=True)
+            gone = "removed: can no longer log in, and if it comes back it has a new password"
+            kept = "not declared any more: it was taken over, and keeps its password and its rights"
+            yield _user(name, kept if was.adopted else gone, look=True)
             continue
         gained = is_.rights - (was.rights if was else frozenset())
         lost = (was.rights if was else frozenset()) - is_.rights
         wide = any(right.wide for right in gained)
+        was_adopted = was is not None and was.adopted
+        if is_.adopted and not was_adopted:
+            yield _user(name, "is taken over if it exists: what is not declared of it stays", look=True)
+        if was_adopted and not is_.adopted:
+            yield _user(
+                name, "is no longer one that was taken over: nothing may be left that is not declared", look=True
+            )
         if was is None:
             yield _user(name, f"new: {'may ' + allowed(gained) if gained else 'may do nothing yet'}", look=wide)
         elif gained:

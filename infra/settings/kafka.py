@@ -26,7 +26,7 @@ from kafka_platform.units import volume
 from pydantic import ValidationInfo, field_validator
 
 from infra.settings.listeners import ListenerSettings
-from infra.settings.section import NamespaceNames, Range, Section
+from infra.settings.section import FormerStacks, NamespaceNames, Range, Section
 
 LEAST_STORAGE = 2**30
 """Bytes: Kafka preallocates index files and rolls segments of 1 GiB, less fills up at once."""
@@ -111,6 +111,9 @@ class Kafka(Section):
     admin_secret: str | None = None
     """External: Secret in the platform's namespace with `username` and `password` of a user who may manage topics,
     users, ACLs and quotas. Default: none, they are not managed from here."""
+    former_stacks: FormerStacks = ()
+    """External: stacks that this one took the place of, as `organization/project/stack`: its own former name, or one that is
+    gone for good. Their topics and users then count as this stack's, and go if they are not declared. Default: none."""
 
     @field_validator("version")
     @classmethod

@@ -44,7 +44,9 @@ mappings (vm.max_map_count)."""
 
 
 _COMMON = frozenset({"engine"})
-_EXTERNAL = frozenset({"bootstrap_servers", "security_protocol", "sasl_mechanism", "ca_secret", "admin_secret"})
+_EXTERNAL = frozenset(
+    {"bootstrap_servers", "security_protocol", "sasl_mechanism", "ca_secret", "admin_secret", "former_stacks"}
+)
 _PLAIN_WAYS = (Expose.NODE_PORT, Expose.LOAD_BALANCER)
 """The ways in that an embedded Kafka knows."""
 
@@ -520,6 +522,11 @@ def _anonymous(settings: Settings, gateway: Gateway, known: Known) -> Iterator[F
     if user is None:
         fix = suggest(name, settings.users) if settings.users else "declare it under tenants"
         yield Fault(path=("gateway", "anonymous"), message=f"{name!r} is not a user of this file: {fix}")
+    elif user.keeps_password:
+        yield Fault(
+            path=("gateway", "anonymous"),
+            message=f"{name!r} is adopted with its password, which is not known here: raise its passwordVersion, or use another",
+        )
     elif user.namespace != settings.namespace:
         yield Fault(
             path=("gateway", "anonymous"),

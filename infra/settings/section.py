@@ -49,6 +49,16 @@ def _objects(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+_STACK = re.compile(r"[A-Za-z0-9._-]{1,100}(/[A-Za-z0-9._-]{1,100}){2}")
+
+
+def _stacks(value: tuple[str, ...]) -> tuple[str, ...]:
+    for each in value:
+        if not _STACK.fullmatch(each):
+            raise ValueError(f"{each!r} is not a stack: write organization/project/stack, such as acme/streaming/prod")
+    return value
+
+
 def _ports(value: tuple[int, ...]) -> tuple[int, ...]:
     check_ports(value)
     return value
@@ -64,6 +74,8 @@ SecretName = Annotated[str, AfterValidator(_secret)]
 """The name of a Secret."""
 AdoptedObjects = Annotated[tuple[str, ...], AfterValidator(_objects)]
 """Objects of the Kubernetes cluster, as `Kind/name` or `Kind/namespace/name`. A fault is one of the whole list."""
+FormerStacks = Annotated[tuple[str, ...], AfterValidator(_stacks)]
+"""Stacks, as `organization/project/stack`. A fault is one of the whole list."""
 Port = Annotated[int, WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 65535})]
 """A port in a list, whose checks name the list."""
 Ports = Annotated[tuple[Port, ...], AfterValidator(_ports)]

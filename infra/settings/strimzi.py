@@ -57,6 +57,7 @@ def strimzi(settings: Settings, known: Known) -> Iterator[Fault]:
         return
     listeners = list(_listeners(kafka))
     yield from listeners
+    yield from _topics(settings)
     yield from _users(settings)
     yield from _programs(settings, known)
     if kafka.engine is not Engine.STRIMZI:
@@ -134,6 +135,15 @@ def _access(external: ExternalListener) -> Iterator[Fault]:
         yield Fault(path=("kafka", "listeners", "external", _camel(field)), message=_spelled(message))
 
 
+def _topics(settings: Settings) -> Iterator[Fault]:
+    for name, topic in settings.topics.items():
+        if settings.kafka.engine is Engine.STRIMZI and topic.adopt:
+            yield Fault(path=("topics", name, "adopt"), message=_MAKES_ALL.format(what="topic"))
+
+
+_MAKES_ALL = "Strimzi's operator takes over every {what} that is declared: remove the key"
+
+
 def _users(settings: Settings) -> Iterator[Fault]:
     kafka = settings.kafka
     by_strimzi = kafka.engine is Engine.STRIMZI
@@ -184,6 +194,8 @@ def _users(settings: Settings) -> Iterator[Fault]:
                     path=path,
                     message=f"a name in a certificate has at most {LONGEST_CERTIFICATE_NAME} characters: use a shorter one",
                 )
+            if by_strimzi and user.adopt:
+                yield Fault(path=(*path, "adopt"), message=_MAKES_ALL.format(what="user"))
             percentage = user.quotas.request_percentage if user.quotas is not None else None
             if by_strimzi and percentage is not None and percentage != int(percentage):
                 yield Fault(

@@ -10,6 +10,7 @@ from kafka_platform_runtime.cluster import Cluster
 from kafka_platform_runtime.failures import Refused, Rejected, Transient, is_rejected, is_transient, sentence
 from kafka_platform_runtime.ledger import Ledger
 from kafka_platform_runtime.plan import (
+    BEGUN,
     FINGERPRINT,
     Change,
     Plan,
@@ -90,9 +91,11 @@ def apply(plan: Plan, cluster: Cluster, ledger: Ledger, passwords: Mapping[str, 
     """
     for topics in batches(plan.topics):
         ledger.check()
+        topics = _begin(topics, ledger, report)
         _finish(topics, _change_topics(topics, cluster), cluster, ledger, report)
     for users in batches(plan.users):
         ledger.check()
+        users = _begin(users, ledger, report)
         _finish(users, _change_users(users, cluster, passwords), cluster, ledger, report)
     if report.failures:
         return
@@ -108,13 +111,37 @@ def apply(plan: Plan, cluster: Cluster, ledger: Ledger, passwords: Mapping[str, 
         _finish(dropped, outcome, cluster, ledger, report)
 
 
+def _begin(batch: list[C], ledger: Ledger, report: Report) -> list[C]:
+    """Note what is about to be made, which the next run would otherwise take for somebody else's if this one is killed.
+
+    Returns what may be made: two owners may have read at the same time that nobody has it, and the first to note it does.
+    """
+    begun = {
+        change.key: {**_entry(change), BEGUN: True}
+        for change in batch
+        if isinstance(change, TopicChange | UserChange) and change.begins
+    }
+    if not begun:
+        return batch
+    ledger.record(begun)
+    contested = ledger.contested(begun)
+    if contested:
+        ledger.record(dict.fromkeys(contested))
+    for key, owner in contested.items():
+        report.failed(key, f"is being made by {owner!r} at the same time: declare it in one place only")
+    return [change for change in batch if change.key not in contested]
+
+
 def _finish(batch: Sequence[Change], outcome: Outcome, cluster: Cluster, ledger: Ledger, report: Report) -> None:
     """Record what was done, note what was refused, and then raise what is worth another try."""
     done = [change for change in batch if outcome.get(change.key) is None]
-    ledger.record({change.key: _entry(change) for change in done})
+    ledger.record(
+        {change.key: _entry(change) if isinstance(change, TopicChange | UserChange) else None for change in done}
+    )
     for change in done:
         report.applied(change)
     postponed: Exception | None = None
+    not_ours: list[Change] = []
     for change in batch:
         error = outcome.get(change.key)
         if error is None:
@@ -123,18 +150,23 @@ def _finish(batch: Sequence[Change], outcome: Outcome, cluster: Cluster, ledger:
             reason = _definite(error, change.key, cluster)
         except (Transient, Rejected) as later:
             postponed = later
+            if isinstance(error, KafkaError) and error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+                not_ours.append(change)
             continue
+        not_ours.append(change)
         report.failed(change.key, reason)
+    # What was not made, or by somebody else meanwhile, is not this owner's.
+    forgotten = {change.key: None for change in not_ours if isinstance(change, TopicChange) and change.begins}
+    if forgotten:
+        ledger.record(forgotten)
     if postponed is not None:
         raise postponed
 
 
-def _entry(change: Change) -> dict[str, Any] | None:
+def _entry(change: TopicChange | UserChange) -> dict[str, Any]:
     if isinstance(change, TopicChange):
         return change.topic.value()
-    if isinstance(change, UserChange):
-        return change.user.value() | ({FINGERPRINT: change.fingerprint} if change.fingerprint else {})
-    return None
+    return change.user.value() | ({FINGERPRINT: change.fingerprint} if change.fingerprint else {})
 
 
 def _definite(error: KafkaError | Exception, key: str, cluster: Cluster) -> str:
@@ -227,9 +259,9 @@ def _change_users(batch: Sequence[UserChange], cluster: Cluster, passwords: Mapp
 
 def _remove_users(batch: Sequence[UserRemoval], cluster: Cluster) -> Outcome:
     outcome = _Outcome("user.")
-    names = [change.name for change in batch if change.has_password]
-    if names:
-        outcome.note(cluster.remove_passwords(names))
+    credentials = {change.name: change.credentials for change in batch if change.credentials}
+    if credentials:
+        outcome.note(cluster.remove_passwords(credentials))
     acls = {change.name: change.acls for change in batch if change.acls}
     if acls:
         outcome.note(cluster.remove_acls(acls))

@@ -1,7 +1,7 @@
 """The administrator's view of one Kafka cluster: reads what is there and makes changes in batches."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ from confluent_kafka.admin import (
     ScramCredentialInfo,
     ScramMechanism,
     TopicMetadata,
+    UserScramCredentialAlteration,
     UserScramCredentialDeletion,
     UserScramCredentialUpsertion,
 )
@@ -33,6 +34,7 @@ from kafka_platform_runtime.declarations import (
     LEDGER_TOPIC,
     Acl,
     Declarations,
+    Mechanism,
     Operation,
     Pattern,
     Permission,
@@ -63,6 +65,10 @@ _RESOURCES = {
     Resource.CLUSTER: ResourceType.BROKER,
 }
 _PATTERNS = {Pattern.LITERAL: ResourcePatternType.LITERAL, Pattern.PREFIXED: ResourcePatternType.PREFIXED}
+_MECHANISMS = {
+    Mechanism.SCRAM_SHA_256: ScramMechanism.SCRAM_SHA_256,
+    Mechanism.SCRAM_SHA_512: ScramMechanism.SCRAM_SHA_512,
+}
 _ACTUAL_RESOURCES = {value: key for key, value in _RESOURCES.items()}
 _ACTUAL_PATTERNS = {value: key for key, value in _PATTERNS.items()}
 # The library gives the number of the source, not the member of the enumeration.
@@ -134,7 +140,7 @@ class Cluster:
         return Actual(
             brokers=len(metadata.brokers),
             topics=topics,
-            passwords=self._scram_users(),
+            credentials=self.credentials(),
             acls=self._acls(names),
             quotas=self._user_quotas(names, needed=_have_quotas(declared, recorded)),
         )
@@ -153,14 +159,23 @@ class Cluster:
                 }
         return configs
 
-    def _scram_users(self) -> frozenset[str]:
+    def credentials(self) -> dict[str, frozenset[Mechanism]]:
+        """The kinds of SCRAM credentials of every user that has some.
+
+        Raises:
+            Rejected, Transient, Refused: they cannot be read.
+        """
         future: Any = self._admin.describe_user_scram_credentials(request_timeout=REQUEST_TIMEOUT)
         described = self._result(future, "SCRAM credentials")
-        return frozenset(
-            name
+        return {
+            name: frozenset(
+                mechanism
+                for info in description.scram_credential_infos
+                for mechanism, number in _MECHANISMS.items()
+                if info.mechanism == number
+            )
             for name, description in described.items()
-            if any(info.mechanism == ScramMechanism.SCRAM_SHA_512 for info in description.scram_credential_infos)
-        )
+        }
 
     def _acls(self, names: Iterable[str]) -> dict[str, frozenset[Acl]]:
         anything: Any = None
@@ -294,15 +309,21 @@ class Cluster:
             )
         )
 
-    def remove_passwords(self, names: Iterable[str]) -> dict[str, KafkaError | None]:
-        """Remove SCRAM-SHA-512 credentials."""
-        errors = self._settle(
-            self._admin.alter_user_scram_credentials(
-                [UserScramCredentialDeletion(name, ScramMechanism.SCRAM_SHA_512) for name in names],
-                request_timeout=REQUEST_TIMEOUT,
-            )
-        )
-        return {name: None if _is(error, KafkaError.RESOURCE_NOT_FOUND) else error for name, error in errors.items()}
+    def remove_passwords(self, credentials: Mapping[str, Collection[Mechanism]]) -> dict[str, KafkaError | None]:
+        """Remove SCRAM credentials, by user; one that is gone already counts as done."""
+        outcome: dict[str, KafkaError | None] = {}
+        # Kafka takes one change of each user in a request.
+        for mechanism, number in _MECHANISMS.items():
+            deletions: list[UserScramCredentialAlteration] = [
+                UserScramCredentialDeletion(name, number) for name, each in credentials.items() if mechanism in each
+            ]
+            if not deletions:
+                continue
+            errors = self._settle(self._admin.alter_user_scram_credentials(deletions, request_timeout=REQUEST_TIMEOUT))
+            for name, error in errors.items():
+                gone = None if _is(error, KafkaError.RESOURCE_NOT_FOUND) else error
+                outcome[name] = outcome.get(name) or gone
+        return outcome
 
     def add_acls(self, acls: Mapping[str, Iterable[Acl]]) -> dict[str, KafkaError | None]:
         """Add rules, by user."""

@@ -58,6 +58,13 @@ class Permission(StrEnum):
     DENY = "DENY"
 
 
+class Mechanism(StrEnum):
+    """Kinds of SCRAM credentials. Declared users get SCRAM-SHA-512."""
+
+    SCRAM_SHA_256 = "SCRAM-SHA-256"
+    SCRAM_SHA_512 = "SCRAM-SHA-512"
+
+
 class Quota(StrEnum):
     """Kafka's quotas of a user. Each holds per broker, for all clients of the user together."""
 
@@ -77,6 +84,7 @@ class Topic:
         replicas: copies of each partition; cannot be changed.
         config: topic settings in Kafka's names; what is not named here has the cluster's default.
         deletion_allowed: delete the topic with its records when its declaration is gone; otherwise it is kept.
+        adopt: it may exist already although nobody here made it: what is declared is then applied to it.
     """
 
     name: str
@@ -84,6 +92,7 @@ class Topic:
     replicas: int
     config: Mapping[str, str] = field(default_factory=dict)
     deletion_allowed: bool = False
+    adopt: bool = False
 
     @property
     def key(self) -> str:
@@ -97,6 +106,8 @@ class Topic:
             value["config"] = dict(sorted(self.config.items()))
         if self.deletion_allowed:
             value["deletion"] = "allow"
+        if self.adopt:
+            value["adopt"] = True
         return value
 
 
@@ -118,15 +129,18 @@ class User:
 
     Args:
         name: the name to log in with; the principal is `User:<name>`.
-        acls: all that the user may do; other rules of the same principal are removed.
+        acls: all that the user may do; other rules of the same principal that allow something are removed.
         password_version: the password is set again when this number changes.
         quotas: limits per broker; other quotas of the same user are removed.
+        adopt: it exists already although nobody here made it. What is declared is applied to it; its other rules and
+            quotas stay, and so does its password while `password_version` is 1.
     """
 
     name: str
     acls: frozenset[Acl] = frozenset()
     password_version: int = 1
     quotas: Mapping[Quota, float] = field(default_factory=dict)
+    adopt: bool = False
 
     @property
     def key(self) -> str:
@@ -147,7 +161,14 @@ class User:
         value["passwordVersion"] = self.password_version
         if self.quotas:
             value["quotas"] = {quota.value: self.quotas[quota] for quota in Quota if quota in self.quotas}
+        if self.adopt:
+            value["adopt"] = True
         return value
+
+    @property
+    def keeps_password(self) -> bool:
+        """Whether it goes on with the password that it had when it was taken over."""
+        return self.adopt and self.password_version <= 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,11 +249,17 @@ def parse_topic(name: str, value: Mapping[str, Any], faults: list[str]) -> Topic
     deletion = value.get("deletion")
     if deletion not in {None, "allow"}:
         look.fault("deletion", f"{deletion!r} is not known: write 'allow', or omit it to keep the records")
-    look.only("partitions", "replicas", "config", "deletion")
+    adopt = look.boolean("adopt")
+    look.only("partitions", "replicas", "config", "deletion", "adopt")
     if look.failed:
         return None
     return Topic(
-        name=name, partitions=partitions, replicas=replicas, config=dict(config), deletion_allowed=deletion == "allow"
+        name=name,
+        partitions=partitions,
+        replicas=replicas,
+        config=dict(config),
+        deletion_allowed=deletion == "allow",
+        adopt=adopt,
     )
 
 
@@ -256,10 +283,18 @@ def parse_user(name: str, value: Mapping[str, Any], faults: list[str]) -> User |
         elif quota is not None:
             quotas[quota] = float(number) if not float(number).is_integer() else int(number)
     version = look.integer("passwordVersion", least=0, default=1)
-    look.only("acls", "passwordVersion", "quotas")
+    adopt = look.boolean("adopt")
+    look.only("acls", "passwordVersion", "quotas", "adopt")
     if look.failed:
         return None
-    return User(name=name, acls=frozenset(acls), password_version=version, quotas=quotas)
+    return User(name=name, acls=frozenset(acls), password_version=version, quotas=quotas, adopt=adopt)
+
+
+def declared_acls(value: Mapping[str, Any]) -> frozenset[Acl]:
+    """The rules of a user's declaration as the ledger keeps it; what cannot be read is left out."""
+    look = _Reader(USER_PREFIX, value, [])
+    listed = value.get("acls", [])
+    return frozenset(acl for item in listed for acl in _parse_acl("acls", item, look)) if listed else frozenset()
 
 
 def _parse_acl(path: str, item: object, look: "_Reader") -> set[Acl]:
@@ -324,6 +359,13 @@ class _Reader:
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             self.fault(path, f"{json.dumps(value)} is not a whole number of at least {least}")
             return least
+        return value
+
+    def boolean(self, path: str) -> bool:
+        value = self._value.get(path, False)
+        if not isinstance(value, bool):
+            self.fault(path, f"{json.dumps(value)} is not known: write true, or omit it")
+            return False
         return value
 
     def mapping(self, path: str) -> Mapping[str, Any]:

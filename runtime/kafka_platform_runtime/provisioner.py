@@ -5,6 +5,9 @@ Run as `python3 -m kafka_platform_runtime.provisioner` with the KAFKA_* variable
 - DECLARATIONS_DIR: folder with a file per declaration (default /etc/kafka-platform/declarations).
 - PASSWORDS_DIR: folder with a file per user (default /etc/kafka-platform/passwords).
 - OWNER: scope of the ledger; declarations of other owners are never touched.
+- STACK: the stack that it belongs to, where other stacks may use the same Kafka: owners of the same name in other stacks
+  are other owners (default none).
+- FORMER_STACKS: comma-separated stacks that this one took the place of, such as its own former name (default none).
 - RESERVED_USERS: comma-separated names of super users, who must not be declared (default admin,broker); whoever logs
   in here never may.
 - FORMER_OWNERS: comma-separated owners that this one took the place of (default none).
@@ -23,16 +26,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from confluent_kafka.admin import ClusterMetadata
 
+from kafka_platform_runtime.adoption import is_adopted
 from kafka_platform_runtime.apply import apply, validate
 from kafka_platform_runtime.cluster import Cluster
 from kafka_platform_runtime.connection import Connection, SaslMechanism, read_password
-from kafka_platform_runtime.declarations import LEDGER_TOPIC, Declarations, read
+from kafka_platform_runtime.declarations import LEDGER_TOPIC, Declarations, Mechanism, read
 from kafka_platform_runtime.failures import Refused, Rejected, Superseded, Transient
 from kafka_platform_runtime.ledger import Ledger
-from kafka_platform_runtime.plan import Plan, TopicChange, TopicRemoval, UserChange, count, make_plan
+from kafka_platform_runtime.passwords import matches
+from kafka_platform_runtime.plan import (
+    FINGERPRINT,
+    Actual,
+    Plan,
+    Recorded,
+    TopicChange,
+    TopicRemoval,
+    UserChange,
+    count,
+    make_plan,
+)
 from kafka_platform_runtime.report import Report, leave
 from kafka_platform_runtime.visible import wait_until_visible
 
@@ -47,6 +63,14 @@ DEFAULT_RESERVED_USERS = ("admin", "broker")
 
 # Seconds for which a failing login is tried again: the administrator's own credential may be a moment late.
 LOGIN_SECONDS = 30.0
+
+# Seconds for the login of a user that may be this owner's; a refused one takes all of them.
+PROOF_SECONDS = 3.0
+# In the client's own words for a login that was not refused, but cut off.
+_LOST_CONNECTION = "Local:"
+# Refused logins after which the other users that the ledger does not know are taken for somebody else's: the run is going
+# to be refused, and each costs seconds.
+MOST_FAILED_PROOFS = 10
 
 SHORTEST_PAUSE = 0.5
 LONGEST_PAUSE = 5.0
@@ -64,6 +88,8 @@ class Settings:
     passwords: Path
     owner: str
     former_owners: tuple[str, ...] = ()
+    stack: str | None = None
+    former_stacks: tuple[str, ...] = ()
     reserved_users: tuple[str, ...] = DEFAULT_RESERVED_USERS
     deadline_seconds: float = DEFAULT_DEADLINE_SECONDS
     termination_log: Path = Path("/dev/termination-log")
@@ -73,12 +99,12 @@ class Settings:
         """Read the variables.
 
         Raises:
-            Refused: OWNER is missing or has a slash, or DEADLINE_SECONDS is not a number above 0.
+            Refused: OWNER is missing or has a `/` or `@`, or DEADLINE_SECONDS is not a number above 0.
         """
         owner = environment.get("OWNER", "").strip()
         faults = []
-        if not owner or "/" in owner:
-            faults.append(f"OWNER: {owner!r} is not a name: set it to the component's name, without '/'")
+        if not owner or "/" in owner or "@" in owner:
+            faults.append(f"OWNER: {owner!r} is not a name: set it to the component's name, without '/' and '@'")
         seconds = environment.get("DEADLINE_SECONDS") or str(DEFAULT_DEADLINE_SECONDS)
         try:
             deadline = float(seconds)
@@ -93,6 +119,8 @@ class Settings:
             passwords=Path(environment.get("PASSWORDS_DIR") or "/etc/kafka-platform/passwords"),
             owner=owner,
             former_owners=_names(environment.get("FORMER_OWNERS", "")),
+            stack=environment.get("STACK", "").strip() or None,
+            former_stacks=_names(environment.get("FORMER_STACKS", "")),
             reserved_users=_names(environment.get("RESERVED_USERS", ",".join(DEFAULT_RESERVED_USERS))),
             deadline_seconds=deadline,
             termination_log=termination_log(environment),
@@ -120,17 +148,25 @@ def attempt(settings: Settings, connection: Connection, declared: Declarations, 
         metadata = cluster.metadata()
         _wait_for_brokers(declared, metadata)
         cluster.ensure_ledger(metadata)
-        ledger = Ledger(connection, settings.owner, settings.former_owners)
+        ledger = Ledger(
+            connection,
+            settings.owner,
+            settings.former_owners,
+            stack=settings.stack,
+            former_stacks=settings.former_stacks,
+        )
         try:
-            ledger.claim()
-            recorded = ledger.read()
             passwords, unreadable = _passwords(declared, settings.passwords)
+            ledger.claim(lambda entries: _are_ours(entries, declared, passwords, settings))
+            recorded = ledger.read()
+            actual = cluster.read(declared, recorded, metadata)
             plan = make_plan(
                 declared,
-                cluster.read(declared, recorded, metadata),
+                actual,
                 recorded,
                 reserved_users=[*settings.reserved_users, *([connection.username] if connection.username else [])],
                 passwords=passwords,
+                proven=_proven(declared, actual, recorded, passwords, connection),
             )
             faults = [unreadable[each.key] for each in plan.users if each.set_password and each.key in unreadable]
             if plan.refusals or faults:
@@ -143,6 +179,9 @@ def attempt(settings: Settings, connection: Connection, declared: Declarations, 
                 raise Refused(refusals)
             apply(plan, cluster, ledger, passwords, report)
             _wait_for_brokers_to_follow(plan, cluster, passwords, report)
+            if not report.failures:
+                ledger.check()
+                ledger.take_over()
         finally:
             ledger.close()
 
@@ -183,6 +222,57 @@ def _passwords(declared: Declarations, folder: Path) -> tuple[dict[str, str], di
         else:
             passwords[user.name] = password
     return passwords, unreadable
+
+
+def _are_ours(
+    entries: Mapping[str, Mapping[str, Any]], declared: Declarations, passwords: Mapping[str, str], settings: Settings
+) -> bool:
+    """Whether what was applied before owners told their stack is this stack's, and not of another one on the same Kafka."""
+    if settings.stack in settings.former_stacks:
+        return True
+    kept = {user.name: entries.get(user.key, {}).get(FINGERPRINT) for user in declared.users.values()}
+    if any(FINGERPRINT in entry for entry in entries.values()):
+        return any(
+            fingerprint is not None and name in passwords and matches(passwords[name], fingerprint)
+            for name, fingerprint in kept.items()
+        )
+    return any(topic.key in entries for topic in declared.topics.values())
+
+
+def _proven(
+    declared: Declarations, actual: Actual, recorded: Recorded, passwords: Mapping[str, str], connection: Connection
+) -> set[str]:
+    """Users that the ledger does not know and that can log in by the password made for them: the ledger was lost.
+
+    Raises:
+        Transient: a broker does not answer.
+    """
+    proven: set[str] = set()
+    if connection.mechanism is not SaslMechanism.SCRAM_SHA_512:
+        return proven
+    failed = 0
+    for user in declared.users.values():
+        entry = recorded.mine.get(user.key)
+        if (
+            (entry is not None and not is_adopted(entry))
+            or user.key in recorded.others
+            or user.keeps_password
+            or user.name not in passwords
+            or Mechanism.SCRAM_SHA_512 not in actual.credentials.get(user.name, frozenset())
+        ):
+            continue
+        try:
+            with Cluster(connection.as_user(user.name, passwords[user.name])) as login:
+                login.metadata(timeout=PROOF_SECONDS)
+        except Rejected as rejection:
+            if _LOST_CONNECTION in str(rejection):
+                raise Transient(f"{user.key}: {rejection}") from rejection
+            failed += 1
+            if failed == MOST_FAILED_PROOFS:
+                break
+        else:
+            proven.add(user.name)
+    return proven
 
 
 def run(environment: Mapping[str, str], report: Report) -> tuple[int, str]:

@@ -76,6 +76,7 @@ class Report:
         topics = [change for change in changes if isinstance(change, TopicChange)]
         users = [change for change in changes if isinstance(change, UserChange)]
         gone = [change for change in changes if isinstance(change, TopicRemoval)]
+        users_gone = [change for change in changes if isinstance(change, UserRemoval)]
         created = sum(change.create for change in topics)
         parts = [
             (created, "topic", "created"),
@@ -83,12 +84,15 @@ class Report:
             (sum(change.is_new for change in users), "user", "created"),
             (sum(not change.is_new for change in users), "user", "changed"),
             (sum(change.delete and change.exists for change in gone), "topic", "deleted with their records"),
-            (sum(isinstance(change, UserRemoval) for change in changes), "user", "removed"),
+            (sum(not change.kept for change in users_gone), "user", "removed"),
         ]
         told = [f"{count(number, noun)} {verb}" for number, noun, verb in parts if number]
         kept = [change.name for change in gone if change.exists and not change.delete]
         if kept:
             told.append(f"{count(len(kept), 'topic')} not declared any more, kept with records: {_names(kept)}")
+        left = [change.name for change in users_gone if change.kept]
+        if left:
+            told.append(f"{count(len(left), 'user')} not declared any more, kept as taken over: {_names(left)}")
         return ", ".join(told) or "nothing to change"
 
 

@@ -10,22 +10,15 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError
 from confluent_kafka.admin import (
     AclBinding,
-    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
     ResourcePatternType,
     ResourceType,
 )
@@ -33,140 +26,11 @@ from kafka_platform_runtime import health, provisioner
 from kafka_platform_runtime.connection import Connection
 from kafka_platform_runtime.declarations import LEDGER_TOPIC
 from kafka_platform_runtime.ledger import Ledger
-from kafka_platform_runtime.quotas import QuotaClient
-from kafka_platform_runtime.report import Report
 
 from tests.kafka_process import ADMIN_USER, BROKER_USER, LocalKafka, local_kafka, needed_jars
+from tests.provisioning import PASSWORD, READER, WRITER, Bench, bench, topic
 
-__all__ = ["local_kafka"]
-
-READER = [
-    {"resource": "topic", "name": "orders", "pattern": "prefixed", "operations": ["DESCRIBE", "READ"]},
-    {"resource": "group", "name": "billing", "pattern": "literal", "operations": ["READ"]},
-]
-WRITER = [{"resource": "topic", "name": "orders", "pattern": "literal", "operations": ["DESCRIBE", "WRITE"]}]
-PASSWORD = "correct-horse-battery"
-
-
-@dataclass
-class Bench:
-    """One owner's declarations and what a run of the provisioner answers."""
-
-    kafka: LocalKafka
-    folder: Path
-    owner: str
-    files: dict[str, Any] = field(default_factory=dict)
-    passwords: dict[str, str] = field(default_factory=dict)
-    more: dict[str, str] = field(default_factory=dict)
-
-    def environment(self) -> dict[str, str]:
-        declarations = self.folder / "declarations"
-        passwords = self.folder / "passwords"
-        for folder, contents in (
-            (declarations, {name: json.dumps(value) for name, value in self.files.items()}),
-            (passwords, self.passwords),
-        ):
-            folder.mkdir(parents=True, exist_ok=True)
-            for old in folder.iterdir():
-                old.unlink()
-            for name, text in contents.items():
-                (folder / name).write_text(text)
-        return {
-            **self.kafka.environment(),
-            "OWNER": self.owner,
-            "DECLARATIONS_DIR": str(declarations),
-            "PASSWORDS_DIR": str(passwords),
-            "TERMINATION_LOG": str(self.folder / "termination-log"),
-            "DEADLINE_SECONDS": "60",
-            **self.more,
-        }
-
-    def run(self) -> tuple[int, str]:
-        return provisioner.run(self.environment(), Report())
-
-    def apply(self) -> str:
-        code, message = self.run()
-        assert code == provisioner.DONE, message
-        return message
-
-    @cached_property
-    def admin(self) -> AdminClient:
-        return AdminClient(self.kafka.client())
-
-    @property
-    def topics(self) -> set[str]:
-        return set(self.admin.list_topics(timeout=10).topics)
-
-    @property
-    def ledger(self) -> dict[str, Any]:
-        ledger = Ledger(self.connection, self.owner)
-        try:
-            return dict(ledger.read().mine)
-        finally:
-            ledger.close()
-
-    @property
-    def connection(self) -> Connection:
-        return Connection.from_environment(self.kafka.environment())
-
-    def configs(self, topic: str) -> dict[str, str | None]:
-        resource = ConfigResource(ResourceType.TOPIC, topic)
-        entries = self.admin.describe_configs([resource])[resource].result()
-        return {name: entry.value for name, entry in entries.items()}
-
-    def alter(self, topic: str, name: str, value: str) -> None:
-        entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
-        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
-        self.admin.incremental_alter_configs([resource])[resource].result()
-
-    def acls(self, user: str) -> set[tuple[str, str, str]]:
-        nothing: Any = None
-        every = AclBindingFilter(
-            ResourceType.ANY,
-            nothing,
-            ResourcePatternType.ANY,
-            f"User:{user}",
-            nothing,
-            AclOperation.ANY,
-            AclPermissionType.ANY,
-        )
-        found: list[Any] = self.admin.describe_acls(every).result()
-        return {(acl.restype.name, acl.name, acl.operation.name) for acl in found}
-
-    def quotas(self, user: str) -> dict[str, float]:
-        with QuotaClient(self.connection) as client:
-            return client.read().get(user, {})
-
-    def can_log_in(self, user: str, password: str, seconds: float = 2) -> bool:
-        client = AdminClient(self.connection.as_user(user, password).confluent())
-        try:
-            client.list_topics(timeout=seconds)
-        except KafkaException:
-            return False
-        return True
-
-    def write(self, user: str, password: str, topic: str) -> KafkaError | None:
-        outcome: list[KafkaError | None] = []
-        producer = Producer({**self.kafka.client(user, password), "message.timeout.ms": 5000, "log_level": 0})
-        producer.produce(topic, b"hello", key=b"key", on_delivery=lambda error, _: outcome.append(error))
-        producer.flush(10)
-        return outcome[0]
-
-
-@pytest.fixture
-def bench(local_kafka: LocalKafka, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
-    made = Bench(kafka=local_kafka, folder=tmp_path, owner=request.node.name.replace("/", "-"))
-    yield made
-    made.files = {name: {**value, "deletion": "allow"} for name, value in made.files.items() if "partitions" in value}
-    made.passwords = {}
-    made.more = {}
-    made.run()
-    made.files = {}
-    made.run()
-
-
-def topic(partitions: int = 2, replicas: int = 1, **more: Any) -> dict[str, Any]:
-    return {"partitions": partitions, "replicas": replicas, **more}
+__all__ = ["bench", "local_kafka"]
 
 
 def test_applies_all_kinds_and_then_has_nothing_to_do(bench: Bench) -> None:

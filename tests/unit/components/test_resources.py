@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from kafka_platform import (
@@ -68,6 +69,24 @@ class TestRender:
             "quotas": {"producer_byte_rate": 20000000},
         }
 
+    def test_the_word_to_adopt_is_rendered(self) -> None:
+        rendered = declarations({"orders": Topic(adopt=True)}, {"app": User(adopt=True)}, 1)
+        assert rendered == {
+            "topic.orders": '{"partitions":1,"replicas":1,"adopt":true}',
+            "user.app": '{"passwordVersion":1,"adopt":true}',
+        }
+
+    def test_the_job_knows_its_stack_only_where_others_may_use_the_same_kafka(self) -> None:
+        def environment(**more: Any) -> Mapping[str, str]:
+            manifest = job("events", CONNECTION, "events-admin", "runtime:1", "hash", **more)
+            env = manifest["spec"]["template"]["spec"]["containers"][0]["env"]
+            return {each["name"]: each.get("value", "") for each in env}
+
+        assert not {"STACK", "FORMER_STACKS"} & environment().keys()
+        told = environment(stack="acme/streaming/prod", former_stacks=["acme/streaming/old", "acme/other/old"])
+        assert told["STACK"] == "acme/streaming/prod"
+        assert told["FORMER_STACKS"] == "acme/streaming/old,acme/other/old"
+
     def test_the_order_of_declaration_does_not_matter(self) -> None:
         one, two = Topic(partitions=1), Topic(partitions=2)
         there = declarations({"a": one, "b": two}, {})
@@ -123,6 +142,15 @@ class TestRender:
 
 
 class TestGraph:
+    def test_no_secret_is_made_for_a_user_who_keeps_a_password_that_is_not_known_here(self) -> None:
+        wanted = args(users={"legacy": User(adopt=True), "taken": User(adopt=True, password_version=2)})
+        found = run(lambda: KafkaResources("events", wanted))
+        assert not [name for name in found if "legacy" in name]
+        assert [name for name in found if "taken" in name] == [
+            "RandomPassword events-taken-password",
+            "Secret events-taken-kafka",
+        ]
+
     def test_children(self) -> None:
         wanted = args({"orders": Topic()}, {"app": User(namespace="payments"), "web": User()})
         found = run(lambda: KafkaResources("events", wanted))

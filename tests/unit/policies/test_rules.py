@@ -377,6 +377,10 @@ CASES: dict[str, tuple[list[list[Resource]], dict[str, list[Resource]]]] = {
             "Namespace it: is taken over if it exists, whoever made it (adopt)": [
                 made("Namespace", metadata={"annotations": {ADOPTED: "true"}})
             ],
+            "topic orders: is taken over if it exists, whoever made it (adopt)": [
+                declared(topic_orders={"partitions": 1, "adopt": True})
+            ],
+            "user legacy: is taken over if it exists, whoever made it (adopt)": [declared(user_legacy={"adopt": True})],
         },
     ),
 }

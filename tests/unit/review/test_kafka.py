@@ -295,6 +295,20 @@ def test_a_new_password() -> None:
     assert found == {"Access": ["user `it`: gets a new password: its applications have to read it again"]}
 
 
+def test_taking_over_what_exists_needs_a_second_look_and_so_does_its_end() -> None:
+    adopted, own = {"passwordVersion": 1, "adopt": True}, {"passwordVersion": 1}
+    begins = "! user `it`: is taken over if it exists: what is not declared of it stays"
+    assert said(embedded("user", None, adopted))["Access"] == [begins, "user `it`: new: may do nothing yet"]
+    assert said(embedded("user", adopted, own))["Access"][0].startswith(
+        "! user `it`: is no longer one that was taken over"
+    )
+    assert said(embedded("user", adopted, None))["Access"] == [
+        "! user `it`: not declared any more: it was taken over, and keeps its password and its rights"
+    ]
+    found = said(embedded("topic", None, {"partitions": 3, "replicas": 3, "adopt": True}))
+    assert found["Data at risk"] == ["! topic `it`: is taken over if it exists, and changed to what is declared"]
+
+
 def test_a_denying_rule() -> None:
     denying = {"type": "deny", "resource": {"type": "topic", "name": "orders"}, "operations": ["Read"]}
     with_it = made("it", {"authorization": {"type": "simple", "acls": [denying]}})

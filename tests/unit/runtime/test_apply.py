@@ -1,12 +1,12 @@
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError
 from kafka_platform_runtime.apply import CHANGES_PER_BATCH, apply, validate
-from kafka_platform_runtime.declarations import Topic, User
+from kafka_platform_runtime.declarations import Mechanism, Topic, User
 from kafka_platform_runtime.failures import Superseded, Transient
-from kafka_platform_runtime.plan import FINGERPRINT, Plan, TopicChange, TopicRemoval, UserChange, UserRemoval
+from kafka_platform_runtime.plan import BEGUN, FINGERPRINT, Plan, TopicChange, TopicRemoval, UserChange, UserRemoval
 from kafka_platform_runtime.report import Report
 
 
@@ -51,6 +51,7 @@ class FakeCluster:
 class FakeLedger:
     def __init__(self, checks: int = 1000) -> None:
         self.entries: dict[str, Any] = {}
+        self.quicker: dict[str, str] = {}
         self.checks = checks
 
     def check(self) -> None:
@@ -58,18 +59,29 @@ class FakeLedger:
         if self.checks < 0:
             raise Superseded("newer")
 
+    def contested(self, keys: Iterable[str]) -> dict[str, str]:
+        return {key: self.quicker[key] for key in keys if key in self.quicker}
+
     def record(self, applied: Mapping[str, Any]) -> None:
         self.entries.update(applied)
 
+    @property
+    def known(self) -> set[str]:
+        return {key for key, value in self.entries.items() if value is not None}
+
 
 def created(name: str) -> TopicChange:
-    return TopicChange(topic=Topic(name=name, partitions=1, replicas=1), create=True, record=True)
+    return TopicChange(topic=Topic(name=name, partitions=1, replicas=1), create=True, record=True, is_unknown=True)
 
 
 PLAN = Plan(
     topics=(created("a"), created("b"), created("c")),
-    users=(UserChange(user=User(name="u"), set_password=True, fingerprint="salt:hash", record=True, is_new=True),),
-    removed_users=(UserRemoval(name="v", has_password=True, acls=frozenset(), quotas=()),),
+    users=(
+        UserChange(
+            user=User(name="u"), set_password=True, fingerprint="salt:hash", record=True, is_new=True, is_unknown=True
+        ),
+    ),
+    removed_users=(UserRemoval(name="v", credentials=frozenset({Mechanism.SCRAM_SHA_512})),),
     removed_topics=(
         TopicRemoval(name="d", delete=True, exists=True),
         TopicRemoval(name="e", delete=False, exists=True),
@@ -105,7 +117,7 @@ def test_what_fails_does_not_stop_the_others_but_nothing_is_removed_then() -> No
     ledger = FakeLedger()
     report = run(PLAN, cluster, ledger)
     assert cluster.done == ["create a", "create c", "password u"]
-    assert set(ledger.entries) == {"topic.a", "topic.c", "user.u"}
+    assert ledger.known == {"topic.a", "topic.c", "user.u"}
     assert report.partial().splitlines() == [
         "topic.b: names must be nice",
         "applied: topic.a, topic.c, user.u",
@@ -118,7 +130,8 @@ def test_what_is_transient_is_raised_after_the_rest_of_the_batch_is_recorded() -
     ledger = FakeLedger()
     with pytest.raises(Transient, match=r"topic\.b: the cluster did not complete the request in time"):
         run(PLAN, cluster, ledger)
-    assert set(ledger.entries) == {"topic.a", "topic.c"}
+    assert set(ledger.entries) == {"topic.a", "topic.b", "topic.c"}
+    assert ledger.entries["topic.b"][BEGUN], "it may have been made: the next run knows that it is its own"
     assert cluster.done == ["create a", "create c"]
 
 
@@ -139,3 +152,19 @@ def test_validation_changes_nothing_and_gathers_all_refusals() -> None:
     )
     assert validate(PLAN, cluster) == ["topic.a: Unknown topic config name: x", "topic.c: Invalid value"]
     assert cluster.done == []
+
+
+def test_what_another_owner_began_to_make_first_is_left_to_it() -> None:
+    cluster, ledger = FakeCluster(), FakeLedger()
+    ledger.quicker = {"topic.b": "analytics", "user.u": "analytics"}
+    report = run(PLAN, cluster, ledger)
+    assert cluster.done == ["create a", "create c"]
+    assert ledger.known == {"topic.a", "topic.c"}
+    assert report.failures["user.u"] == "is being made by 'analytics' at the same time: declare it in one place only"
+
+
+def test_a_topic_that_somebody_else_made_meanwhile_is_not_taken_for_ones_own() -> None:
+    cluster, ledger = FakeCluster({"b": KafkaError(KafkaError.TOPIC_ALREADY_EXISTS)}), FakeLedger()
+    with pytest.raises(Transient, match=r"topic\.b: was created by somebody else meanwhile"):
+        run(PLAN, cluster, ledger)
+    assert ledger.known == {"topic.a", "topic.c"}

@@ -119,3 +119,12 @@ def test_a_mounted_folder_has_hidden_entries(tmp_path: Any) -> None:
 def test_a_folder_that_is_not_there_is_told(tmp_path: Any) -> None:
     with pytest.raises(Refused, match=r"DECLARATIONS_DIR: .* cannot be read"):
         read(tmp_path / "nowhere")
+
+
+def test_the_word_to_adopt_is_true_or_left_out() -> None:
+    topic = {"partitions": 1, "replicas": 1, "adopt": True}
+    found = parse({"topic.orders": json.dumps(topic), "user.app": '{"adopt": true}'})
+    assert found.topics["orders"].value() == topic
+    assert found.users["app"].value() == {"passwordVersion": 1, "adopt": True}
+    with pytest.raises(Refused, match=r'user\.app: adopt: "yes" is not known: write true, or omit it'):
+        parse({"user.app": '{"adopt": "yes"}'})

@@ -7,6 +7,7 @@ from kafka_platform_runtime.apply import CHANGES_PER_BATCH, RECORDS_PER_BATCH, b
 from kafka_platform_runtime.declarations import (
     Acl,
     Declarations,
+    Mechanism,
     Operation,
     Pattern,
     Permission,
@@ -17,12 +18,15 @@ from kafka_platform_runtime.declarations import (
 )
 from kafka_platform_runtime.passwords import fingerprint, matches
 from kafka_platform_runtime.plan import (
+    BEGUN,
     FINGERPRINT,
     Actual,
     ActualTopic,
     Plan,
     Recorded,
     TopicChange,
+    UserChange,
+    UserRemoval,
     make_plan,
     same_setting,
 )
@@ -62,7 +66,8 @@ def fingerprinted(password: str, *things: Topic | User) -> Recorded:
 def actual(
     topics: Mapping[str, ActualTopic] | None = None, brokers: int = 3, passwords: set[str] | None = None, **more: Any
 ) -> Actual:
-    return Actual(brokers=brokers, topics=topics or {}, passwords=frozenset(passwords or ()), **more)
+    credentials = {name: frozenset({Mechanism.SCRAM_SHA_512}) for name in passwords or ()}
+    return Actual(brokers=brokers, topics=topics or {}, credentials=credentials, **more)
 
 
 IN_PLACE = actual(
@@ -97,7 +102,7 @@ def test_what_is_in_place_and_recorded_needs_nothing() -> None:
 
 def test_what_is_in_place_but_not_recorded_is_recorded() -> None:
     plan = make_plan(declared(ORDERS), IN_PLACE, Recorded())
-    assert only_topic(plan) == TopicChange(topic=ORDERS, partitions_before=6, record=True)
+    assert only_topic(plan) == TopicChange(topic=ORDERS, partitions_before=6, record=True, is_unknown=True)
 
 
 def test_partitions_are_added() -> None:
@@ -148,7 +153,7 @@ def test_settings_that_kafka_takes_for_the_same(one: str, other: str, same: bool
     assert same_setting(one, other) is same
 
 
-def test_a_user_has_exactly_what_is_declared() -> None:
+def test_a_user_may_do_exactly_what_is_declared_and_what_was_denied_stays_denied() -> None:
     there = actual(
         passwords={"alice"},
         acls={"alice": frozenset({DENY, WRITE}), "stranger": frozenset({WRITE})},
@@ -156,7 +161,7 @@ def test_a_user_has_exactly_what_is_declared() -> None:
     )
     (change,) = make_plan(declared(ALICE), there, recorded(ALICE)).users
     assert change.add_acls == {READ}
-    assert change.remove_acls == {DENY, WRITE}
+    assert change.remove_acls == {WRITE}
     assert change.set_quotas == {"producer_byte_rate": 5.0}
     assert change.unset_quotas == ("consumer_byte_rate",)
     assert not change.set_password
@@ -165,7 +170,7 @@ def test_a_user_has_exactly_what_is_declared() -> None:
 @pytest.mark.parametrize(
     ("last", "passwords", "is_set"),
     [
-        (None, {"alice"}, True),
+        (None, set(), True),
         (User(name="alice", password_version=1), {"alice"}, True),
         (User(name="alice", password_version=2), set(), True),
         (User(name="alice", password_version=2), {"alice"}, False),
@@ -189,7 +194,7 @@ def test_a_topic_that_is_gone_from_the_files_is_deleted_only_if_its_last_declara
 
 def test_a_user_who_is_gone_from_the_files_loses_everything() -> None:
     (removal,) = make_plan(declared(), IN_PLACE, recorded(ALICE)).removed_users
-    assert removal.has_password
+    assert removal.credentials == {Mechanism.SCRAM_SHA_512}
     assert removal.acls == {READ}
     assert removal.quotas == ("producer_byte_rate",)
 
@@ -242,3 +247,141 @@ def test_a_fingerprint_knows_its_password_and_does_not_tell_it() -> None:
     assert not matches("another", kept)
     assert "secret" not in kept
     assert kept != fingerprint("secret"), "every fingerprint has a salt of its own"
+
+
+DENY_PREFIX = replace(DENY, name="pay", pattern=Pattern.PREFIXED, host="10.0.0.9")
+FOREIGN = actual(
+    passwords={"alice"},
+    acls={"alice": frozenset({DENY_PREFIX, WRITE})},
+    quotas={"alice": {"consumer_byte_rate": 1.0, "producer_byte_rate": 4.0}},
+)
+ADOPTED = replace(ALICE, adopt=True)
+
+
+def only_user(plan: Plan) -> UserChange:
+    assert plan.refusals == ()
+    (change,) = plan.users
+    return change
+
+
+def test_a_user_of_somebody_else_is_refused_with_all_that_would_be_lost_denials_first() -> None:
+    plan = make_plan(declared(ALICE), FOREIGN, Recorded(), passwords={"alice": "generated"})
+    assert plan.users == ()
+    assert plan.refusals == (
+        "user.alice: exists already and was not made from here: its password (SCRAM-SHA-512) would be replaced; "
+        "ACLs that are not declared would be removed, all but those that deny (DENY READ on topic pay* from 10.0.0.9, ALLOW "
+        "WRITE on topic orders); consumer_byte_rate would change from 1 to no limit; producer_byte_rate would change from 4 "
+        "to 5: declare another name, or write "
+        "`adopt: true` to take it over with its password and with what is not declared",
+    )
+
+
+def test_a_user_who_logs_in_by_another_mechanism_is_somebody_elses_too() -> None:
+    there = Actual(brokers=3, credentials={"alice": frozenset({Mechanism.SCRAM_SHA_256})})
+    (refusal,) = make_plan(declared(ALICE), there, Recorded()).refusals
+    assert "it would get a second password beside the one for SCRAM-SHA-256" in refusal
+
+
+def test_a_user_whose_generated_password_logs_in_is_taken_up_again_after_the_ledger_was_lost() -> None:
+    plan = make_plan(declared(ALICE), IN_PLACE, Recorded(), passwords={"alice": "ours"}, proven={"alice"})
+    change = only_user(plan)
+    assert not change.set_password
+    assert matches("ours", str(change.fingerprint))
+    assert change.describe() == "as declared already, now recorded"
+
+
+def test_even_with_its_own_password_what_the_ledger_does_not_know_is_not_removed() -> None:
+    there = actual(passwords={"alice"}, acls={"alice": frozenset({READ, WRITE})})
+    (refusal,) = make_plan(declared(ALICE), there, Recorded(), passwords={"alice": "ours"}, proven={"alice"}).refusals
+    assert "password" not in refusal.partition(": declare another name")[0]
+    assert "ACLs that are not declared would be removed (ALLOW WRITE on topic orders)" in refusal
+
+
+def test_an_adopted_user_keeps_its_password_and_what_is_not_declared() -> None:
+    change = only_user(make_plan(declared(ADOPTED), FOREIGN, Recorded()))
+    assert not change.set_password
+    assert change.fingerprint is None
+    assert change.add_acls == {READ}
+    assert change.remove_acls == frozenset()
+    assert change.set_quotas == {"producer_byte_rate": 5.0}
+    assert change.unset_quotas == ()
+    assert change.describe() == "taken over with its password, 1 ACL added, producer_byte_rate=5"
+
+
+def test_of_an_adopted_user_only_what_was_declared_goes_when_it_is_not_declared_any_more() -> None:
+    there = actual(
+        passwords={"alice"},
+        acls={"alice": frozenset({DENY, READ, WRITE})},
+        quotas={"alice": {"consumer_byte_rate": 1.0, "producer_byte_rate": 5.0}},
+    )
+    change = only_user(make_plan(declared(replace(ADOPTED, acls=frozenset(), quotas={})), there, recorded(ADOPTED)))
+    assert change.remove_acls == {READ}
+    assert change.unset_quotas == ("producer_byte_rate",)
+    assert not change.set_password
+    assert change.describe() == "1 ACL removed (ALLOW READ on topic orders), producer_byte_rate without limit"
+
+
+def test_an_adopted_user_gets_a_password_when_one_is_asked_for() -> None:
+    asked = replace(ADOPTED, password_version=2)
+    change = only_user(make_plan(declared(asked), IN_PLACE, recorded(ADOPTED), passwords={"alice": "generated"}))
+    assert change.set_password
+    assert change.describe() == "password set"
+    before = fingerprinted("generated", asked)
+    assert make_plan(declared(asked), IN_PLACE, before, passwords={"alice": "generated"}).changes == ()
+
+
+def test_taking_adopt_out_does_not_replace_the_password_or_remove_what_the_ledger_does_not_know() -> None:
+    (refusal,) = make_plan(declared(ALICE), FOREIGN, recorded(ADOPTED), passwords={"alice": "generated"}).refusals
+    assert refusal.startswith("user.alice: adopt: was taken over as it was, and without `adopt`: its password")
+    assert "ALLOW WRITE on topic orders" in refusal
+    asked = replace(ALICE, password_version=2)
+    change = only_user(make_plan(declared(asked), IN_PLACE, recorded(ADOPTED), passwords={"alice": "generated"}))
+    assert change.set_password
+
+
+def test_a_user_to_be_adopted_has_to_exist() -> None:
+    (refusal,) = make_plan(declared(ADOPTED), actual(), Recorded()).refusals
+    assert refusal.startswith("user.alice: adopt: there is no such user")
+
+
+def test_an_adopted_user_who_is_not_declared_any_more_is_kept() -> None:
+    (removal,) = make_plan(declared(), FOREIGN, recorded(ADOPTED)).removed_users
+    assert removal == UserRemoval(name="alice", kept=True)
+
+
+def test_a_user_whose_making_was_interrupted_is_made_to_the_end() -> None:
+    begun = Recorded(mine={ALICE.key: {**ALICE.value(), BEGUN: True}})
+    there = actual(passwords={"alice"}, acls={"alice": frozenset({WRITE})})
+    change = only_user(make_plan(declared(ALICE), there, begun, passwords={"alice": "generated"}))
+    assert change.set_password
+    assert change.add_acls == {READ}
+
+
+def test_a_removed_user_keeps_no_password_of_any_kind_and_stays_denied_what_was_denied() -> None:
+    there = Actual(brokers=3, credentials={"alice": frozenset(Mechanism)}, acls={"alice": frozenset({DENY, READ})})
+    (removal,) = make_plan(declared(), there, recorded(ALICE)).removed_users
+    assert removal.credentials == set(Mechanism)
+    assert removal.acls == {READ}
+
+
+def test_a_topic_of_somebody_else_is_refused_with_all_that_would_change() -> None:
+    more = Topic(
+        name="orders", partitions=9, replicas=3, config={"flush.ms": "1", "retention.ms": "2"}, deletion_allowed=True
+    )
+    plan = make_plan(declared(more), IN_PLACE, Recorded())
+    assert plan.topics == ()
+    assert plan.refusals == (
+        "topic.orders: exists already and was not made from here: partitions would grow from 6 to 9, which moves keys to "
+        "other partitions; flush.ms would change from the default of the cluster to 1; retention.ms would change from 1000 "
+        "to 2; `deletion: allow` would let its records be deleted later: declare it as it is, or write `adopt: true` to "
+        "have it changed",
+    )
+    change = only_topic(make_plan(declared(replace(more, adopt=True)), IN_PLACE, Recorded()))
+    assert change.describe() == "taken over, partitions 6 -> 9, flush.ms=1, retention.ms=2"
+
+
+def test_a_topic_to_be_adopted_has_to_exist_unless_it_was_here_before() -> None:
+    adopted = replace(ORDERS, adopt=True)
+    (refusal,) = make_plan(declared(adopted), actual(), Recorded()).refusals
+    assert refusal.startswith("topic.orders: adopt: there is no such topic")
+    assert only_topic(make_plan(declared(adopted), actual(), recorded(adopted))).create

@@ -22,7 +22,7 @@ def test_success_is_one_line_that_counts() -> None:
         created("b"),
         TopicChange(topic=Topic(name="c", partitions=3, replicas=1), partitions=3, partitions_before=1),
         UserChange(user=User(name="u"), set_password=True, is_new=True),
-        UserRemoval(name="v", has_password=True, acls=frozenset(), quotas=()),
+        UserRemoval(name="v"),
         TopicRemoval(name="d", delete=True, exists=True),
         TopicRemoval(name="e", delete=False, exists=True),
     ]

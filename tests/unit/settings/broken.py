@@ -362,7 +362,7 @@ PLATFORM: list[tuple[str, str]] = [
     ),
     (
         "topics: {orders: {colour: red}}",
-        "topics.orders.colour: unknown key: use one of partitions, replicas, minInsyncReplicas, retention, retentionSize, cleanup, maxMessageSize, config, deletion",
+        "topics.orders.colour: unknown key: use one of partitions, replicas, minInsyncReplicas, retention, retentionSize, cleanup, maxMessageSize, config, deletion, adopt",
     ),
     ("tenants: {shop: {user: {app: {}}}}", "tenants.shop.user: unknown key: did you mean 'users'?"),
     (
@@ -1103,6 +1103,30 @@ tenants: {shop: {users: {app: {groups: ['']}}}}
         "adopt: [ConfigMap/streaming/*]",
         "adopt: 'ConfigMap/streaming/*' is not an object: write Kind/name, or Kind/namespace/name for one in a namespace, "
         "such as Namespace/streaming or Secret/streaming/api-kafka",
+    ),
+    (
+        "tenants: {shop: {users: {app: {adopt: please}}}}",
+        "tenants.shop.users.app.adopt: 'please' is not true or false: write true or false",
+    ),
+    (
+        _strimzi() + "\ntopics: {orders: {adopt: true}}",
+        "topics.orders.adopt: Strimzi's operator takes over every topic that is declared: remove the key",
+    ),
+    (
+        _strimzi() + "\ntenants: {shop: {users: {app: {adopt: true}}}}",
+        "tenants.shop.users.app.adopt: Strimzi's operator takes over every user that is declared: remove the key",
+    ),
+    (
+        "{tenants: {shop: {users: {web: {adopt: true}}}}, gateway: {anonymous: web}}",
+        "gateway.anonymous: 'web' is adopted with its password, which is not known here: raise its passwordVersion, or use another",
+    ),
+    (
+        "kafka: {formerStacks: [acme/streaming/old]}",
+        "kafka.formerStacks: the engine is embedded: remove the key, or write engine: external",
+    ),
+    (
+        "kafka: {engine: external, bootstrapServers: 'a:9092', adminSecret: x, formerStacks: [old]}",
+        "kafka.formerStacks: 'old' is not a stack: write organization/project/stack, such as acme/streaming/prod",
     ),
     (
         "adopt: [Namespace/streamin]",
