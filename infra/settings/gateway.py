@@ -120,7 +120,7 @@ class Gateway(Section):
     cors: tuple[str, ...] = ()
     """Origins whose pages may call, such as https://shop.example.com, or `'*'` for all. Default: none."""
     client_namespaces: NamespaceNames = ()
-    """Namespaces, besides the platform's own, whose pods may call; that of the Ingress or Gateway controller has to be
+    """Namespaces, besides the platform's own and the tenants', whose pods may call; that of the Ingress or Gateway controller has to be
     among them. Default: everybody may who reaches the gateway."""
     metrics_namespaces: NamespaceNames = ()
     """Namespaces whose pods may read the gateway's metrics. Default: all."""

@@ -105,7 +105,7 @@ def test_a_probe_without_the_gateway() -> None:
 
 def test_a_gateway_of_an_external_kafka() -> None:
     found, _ = build({**EXTERNAL, "gateway": {"bearer": True, "brokerPorts": [9094]}})
-    egress = found["NetworkPolicy gateway-network"].inputs["spec"]["egress"][1]
+    egress = found["NetworkPolicy gateway-network"].inputs["spec"]["egress"][2]
     assert [each["port"] for each in egress["ports"]] == [9093, 9094]
 
 
