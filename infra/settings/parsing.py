@@ -120,7 +120,7 @@ def _add_topic_files(data: dict[str, Any], folder: Folder, faults: list[Fault]) 
                 message = f"the files up to {name!r} have more than {stackfile.MOST_TOPIC_BYTES:,} bytes: declare fewer topics"
                 faults.append(Fault(path=place, message=message))
                 break
-            found = stackfile.parse_yaml(text)
+            found = stackfile.parse_yaml(text, within=())
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
             faults.append(Fault(path=place, message=f"{name!r} cannot be read, {reason}: name a file in {folder.name}"))

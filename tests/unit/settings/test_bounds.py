@@ -51,11 +51,11 @@ FILES = {
     ),
     "a number of 5000 digits": (
         f"{HEAD}    kafka: {{nodes: {'9' * 5000}}}\n",
-        "line 3: a number with 5,000 digits: use up to 40",
+        f"kafka.nodes: {'9' * 40}... is too large for a number: use a smaller one, or put it in quotes",
     ),
     "an endless number": (
         f"{HEAD}    tenants: {{t: {{quotas: {{requestPercentage: 1e999}}}}}}\n",
-        "line 3: 1e999 is too large for a number: use a smaller one",
+        "tenants.t.quotas.requestPercentage: 1e999 is too large for a number: use a smaller one, or put it in quotes",
     ),
     "itself": ("config: &a {x: *a}\n", "file: a part of it contains itself: write it out plainly"),
     "much depth": (
@@ -78,7 +78,7 @@ def test_a_file_that_is_too_much_is_answered_by_one_line(
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("name", ["aliases of aliases", "300,000 topics", "10 MB", "a number of 5000 digits"])
+@pytest.mark.parametrize("name", ["aliases of aliases", "300,000 topics", "10 MB"])
 def test_so_is_a_file_of_topics(name: str, tmp_path: Path) -> None:
     content, line = FILES[name]
     (tmp_path / "more.yaml").write_text(content)

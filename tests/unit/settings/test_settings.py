@@ -259,7 +259,7 @@ config:
 
 
 def test_yaml_is_read_as_pulumi_does() -> None:
-    text = "{a: yes, b: 2026-01-01, c: 1:30, d: 017, e: 1.5, f: ~, 5: x, on: y, g: &n {x: 1}, h: {<<: *n, y: 2}}"
+    text = "{a: yes, b: '2026-01-01', c: 1:30, d: '017', e: 1.5, f: ~, 5: x, on: y, g: &n {x: 1}, h: {<<: *n, y: 2}}"
     assert parse_yaml(text) == {
         "a": "yes",
         "b": "2026-01-01",
