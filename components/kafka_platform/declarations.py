@@ -10,6 +10,8 @@ from kafka_platform.names import check_topic, check_user
 
 # A ConfigMap takes 1 MiB with everything around the data.
 MAX_BYTES = 900_000
+LONGEST_DECLARED_TOPIC = 253 - len("topic.")
+"""Characters of the name of a topic that a ConfigMap declares: Kubernetes takes 253 for a key. Kafka, and Strimzi's resources, take 249."""
 
 
 def topic_declaration(topic: Topic, default_replicas: int | None) -> str:
@@ -76,6 +78,15 @@ def declarations(
 def declarations_hash(rendered: Mapping[str, str]) -> str:
     """Changes when anything is declared differently."""
     return hashlib.sha256(json.dumps(rendered, sort_keys=True).encode()).hexdigest()
+
+
+def check_declared(topic: str) -> None:
+    """Raises for the name of a topic that is too long for the key of its declaration."""
+    if len(topic) > LONGEST_DECLARED_TOPIC:
+        raise ValueError(
+            f"'{topic[:60]}...' has {len(topic)} characters, more than the key of a ConfigMap takes: "
+            f"use up to {LONGEST_DECLARED_TOPIC}"
+        )
 
 
 def check_topics(

@@ -42,6 +42,12 @@ class Cleanup(Enum):
     COMPACT_DELETE = "compact,delete"
     """Compacted, and what is older than the retention is deleted too."""
 
+    @classmethod
+    def _missing_(cls, value: object) -> "Cleanup | None":
+        """Kafka's setting is a list in any order, with blanks or without."""
+        words = value.split(",") if isinstance(value, str) else []
+        return cls.COMPACT_DELETE if sorted(word.strip() for word in words) == ["compact", "delete"] else None
+
 
 class Deletion(Enum):
     """What happens to data whose declaration is removed."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
-from kafka_platform.declarations import MAX_BYTES, declarations
+from kafka_platform.declarations import MAX_BYTES, check_declared, declarations
 from kafka_platform.gateway_model import Exposure
 from kafka_platform.model import (
     AclResource,
@@ -28,7 +28,7 @@ from kafka_platform.units import quantity, size_bytes
 from kafka_platform.worker_model import Assignment
 from pydantic.alias_generators import to_camel
 
-from infra.settings.faults import Fault, Known, Path, suggest
+from infra.settings.faults import Fault, Known, Path, choose, declare
 from infra.settings.gateway import Gateway
 from infra.settings.installations import OPERATORS, installations, is_of_kubernetes, is_there, operator_namespaces
 from infra.settings.listeners import Expose, ExternalListener
@@ -218,6 +218,8 @@ def _topics(settings: Settings, known: Known) -> Iterator[Fault]:
     for name, topic in settings.topics.items():
         try:
             check_topic(name)
+            if settings.kafka.engine is not Engine.STRIMZI and known("kafka", "engine"):
+                check_declared(name)
         except ValueError as error:
             yield Fault(path=("topics", name), message=str(error))
         # Kafka names metrics with '_' for '.', and refuses two topics that differ in nothing else.
@@ -377,7 +379,7 @@ def _adopted(settings: Settings, known: Known) -> Iterator[Fault]:
     for each in settings.adopt:
         kind, _, name = each.partition("/")
         if kind == "Namespace" and name not in made:
-            fix = suggest(name, made) if made else "remove it"
+            fix = choose(name, made)
             yield Fault(path=("adopt",), message=f"{each}: this file does not make that namespace: {fix}")
 
 
@@ -475,8 +477,8 @@ def _rights_on_nothing(path: tuple[str, ...], user: User, declared: _Declared) -
 
 
 def _no_topic(pattern: str, topics: Sequence[str]) -> str:
-    fix = suggest(pattern.removesuffix("*"), topics)
-    fix = fix if fix.startswith("did you") else "declare it under topics"
+    # The nearest name may be the topic of another team, or what is left of a removed one.
+    fix = declare("topics", topics)
     if pattern.endswith("*"):
         return f"no topic begins with {pattern[:-1]!r}: {fix}"
     return f"{pattern!r} is not a topic of this file: {fix}"
@@ -520,7 +522,7 @@ def _anonymous(settings: Settings, gateway: Gateway, known: Known) -> Iterator[F
         return
     user = settings.users.get(name)
     if user is None:
-        fix = suggest(name, settings.users) if settings.users else "declare it under tenants"
+        fix = declare("tenants", settings.users)
         yield Fault(path=("gateway", "anonymous"), message=f"{name!r} is not a user of this file: {fix}")
     elif user.keeps_password:
         yield Fault(
@@ -632,7 +634,7 @@ def _workers(settings: Settings, known: Known) -> Iterator[Fault]:
                 message="missing, and writes too: name the topics that the worker reads or writes",
             )
         if worker.tenant not in settings.tenants and known.names("tenants") == []:
-            fix = suggest(worker.tenant, settings.tenants) if settings.tenants else "declare it under tenants"
+            fix = declare("tenants", settings.tenants)
             yield Fault(path=(*path, "tenant"), message=f"{worker.tenant!r} is not a tenant of this file: {fix}")
         if declared.complete:
             for key, topics in (("reads", worker.reads), ("writes", worker.writes)):
@@ -694,7 +696,7 @@ def _worker_user(settings: Settings, path: Path, name: str, worker: Worker, grou
     """What is wrong with a user of this file that a worker, or its scaler, logs in as."""
     user, namespace = settings.users.get(name), settings.namespace_of(worker.tenant)
     if user is None:
-        fix = suggest(name, settings.users) if settings.users else "declare it under tenants"
+        fix = declare("tenants", settings.users)
         yield Fault(path=path, message=f"{name!r} is not a user of this file: {fix}")
         return
     if user.namespace != namespace:
