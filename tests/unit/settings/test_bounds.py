@@ -195,7 +195,7 @@ def test_whatever_number_is_in_a_file_is_taken_or_answered_with_lines_that_name_
     if number in ("0", "1.5") or (number == "1000000000000" and path[-1] == "recordsPerSecondPerPod"):
         return
     # A fault in a list, or in ports by name, is one of the whole.
-    above = show_path(tuple(each for each in path[:-1] if not isinstance(each, int)))
+    above = show_path(path[: next((at for at, each in enumerate(path) if isinstance(each, int)), -1)])
     assert any(line.startswith(above) and (str(path[-1]) in line or isinstance(path[-1], int)) for line in lines), lines
 
 
