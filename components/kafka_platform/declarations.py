@@ -7,6 +7,7 @@ from typing import Any
 
 from kafka_platform.model import Acl, Deletion, Topic, User, check_min_insync
 from kafka_platform.names import check_topic, check_user
+from kafka_platform.topic_settings import faults
 
 # A ConfigMap takes 1 MiB with everything around the data.
 MAX_BYTES = 900_000
@@ -116,6 +117,13 @@ def check_topics(
             except ValueError as error:
                 if topic.min_insync_replicas is not None or replicas > 1:
                     raise ValueError(f"topic {name}: {error}") from None
+
+
+def check_topic_settings(topics: Mapping[str, Topic]) -> None:
+    """Raises for a setting that a Kafka run by this platform will refuse."""
+    for topic, declared in sorted(topics.items()):
+        for name, message in faults(declared.config):
+            raise ValueError(f"topic {topic}: config: {name}: {message}")
 
 
 def check_users(users: Mapping[str, User]) -> None:

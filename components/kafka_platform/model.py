@@ -289,7 +289,7 @@ class Topic:
     max_message_size: str | None = None
     """Largest batch of records accepted, such as `1MiB`. Default: the cluster's (about 1 MiB)."""
     config: Mapping[str, str] = field(default_factory=dict)
-    """Any other topic setting by Kafka's own name (https://kafka.apache.org/documentation/#topicconfigs)."""
+    """Any other topic setting by Kafka's own name (https://kafka.apache.org/documentation/#topicconfigs); its type and bounds are checked."""
     deletion: Deletion = Deletion.RETAIN
     """Whether records go when the declaration is removed. Default: they are kept."""
     adopt: bool = False

@@ -12,6 +12,7 @@ from kafka_platform.cluster import PASSWORD_LENGTH, RUNTIME_IMAGE
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.declarations import (
     check_declared,
+    check_topic_settings,
     check_topics,
     check_update,
     check_users,
@@ -59,6 +60,8 @@ class KafkaResourcesArgs(Args):
                 _plain(connection.replicas),
                 _plain(connection.min_insync_replicas),
             )
+            if connection.engine is not Engine.EXTERNAL:
+                check_topic_settings(self.topics)
         check_users(self.users)
         if by_strimzi:
             check_strimzi_users(connection.cluster, self.users)

@@ -1,11 +1,10 @@
 """What has to fit together in a stack's settings. Every check yields all the faults that it finds."""
 
-import difflib
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 
+from kafka_platform import topic_settings
 from kafka_platform.declarations import MAX_BYTES, check_declared, declarations
 from kafka_platform.gateway_model import Exposure
 from kafka_platform.model import (
@@ -49,43 +48,6 @@ _EXTERNAL = frozenset(
 )
 _PLAIN_WAYS = (Expose.NODE_PORT, Expose.LOAD_BALANCER)
 """The ways in that an embedded Kafka knows."""
-
-# org.apache.kafka.common.config.TopicConfig: only used to find typing errors, others pass.
-_TOPIC_CONFIGS = {
-    "cleanup.policy",
-    "compression.gzip.level",
-    "compression.lz4.level",
-    "compression.type",
-    "compression.zstd.level",
-    "delete.retention.ms",
-    "file.delete.delay.ms",
-    "flush.messages",
-    "flush.ms",
-    "follower.replication.throttled.replicas",
-    "index.interval.bytes",
-    "leader.replication.throttled.replicas",
-    "local.retention.bytes",
-    "local.retention.ms",
-    "max.compaction.lag.ms",
-    "max.message.bytes",
-    "message.timestamp.after.max.ms",
-    "message.timestamp.before.max.ms",
-    "message.timestamp.type",
-    "min.cleanable.dirty.ratio",
-    "min.compaction.lag.ms",
-    "min.insync.replicas",
-    "preallocate",
-    "remote.log.copy.disable",
-    "remote.log.delete.on.disable",
-    "remote.storage.enable",
-    "retention.bytes",
-    "retention.ms",
-    "segment.bytes",
-    "segment.index.bytes",
-    "segment.jitter.ms",
-    "segment.ms",
-    "unclean.leader.election.enable",
-}
 
 
 def relations(settings: Settings, known: Known) -> list[Fault]:
@@ -215,6 +177,7 @@ def _min_insync(path: tuple[str, ...], least: int | None, replicas: int) -> Iter
 
 def _topics(settings: Settings, known: Known) -> Iterator[Fault]:
     folded: dict[str, str] = {}
+    counted = _counted(settings, known) and known("kafka", "defaults", "replicas")
     for name, topic in settings.topics.items():
         try:
             check_topic(name)
@@ -230,11 +193,11 @@ def _topics(settings: Settings, known: Known) -> Iterator[Fault]:
                 message=f"differs from {other!r} only by '.' and '_', which Kafka refuses: rename one",
             )
         yield from _topic_itself(name, topic)
-        if settings.kafka.engine is not Engine.EXTERNAL:
-            yield from _typed_wrong(name, topic)
-            if _counted(settings, known) and known("kafka", "defaults", "replicas"):
-                yield from _topic_on_brokers(settings, name, topic, known)
-    if _counted(settings, known) and known("kafka", "defaults", "replicas"):
+        if settings.kafka.engine is not Engine.EXTERNAL and counted:
+            yield from _topic_on_brokers(settings, name, topic, known)
+    if settings.kafka.engine is not Engine.EXTERNAL and known("kafka", "engine"):
+        yield from _topic_settings(settings, known)
+    if counted:
         yield from _load(settings)
 
 
@@ -255,18 +218,24 @@ def _topic_itself(name: str, topic: Topic) -> Iterator[Fault]:
                 )
 
 
-@lru_cache(maxsize=1024)
-def _nearest_topic_config(key: str) -> Sequence[str]:
-    return difflib.get_close_matches(key, sorted(_TOPIC_CONFIGS), n=1, cutoff=0.85)
+def _topic_settings(settings: Settings, known: Known) -> Iterator[Fault]:
+    """What Kafka will refuse of the topics' own settings, if it is of the version that the platform knows."""
+    version = settings.kafka.version if known("kafka", "version") else None
+    if settings.kafka.engine is Engine.EXTERNAL:
+        version = topic_settings.defined_by()
+    for name, topic in settings.topics.items():
+        for key, message in topic_settings.faults(topic.config, version):
+            yield Fault(path=("topics", name, "config", key), message=message)
 
 
-def _typed_wrong(name: str, topic: Topic) -> Iterator[Fault]:
-    for key in topic.config.keys() - _TOPIC_CONFIGS:
-        near = _nearest_topic_config(key)
-        if near:
-            yield Fault(
-                path=("topics", name, "config", key), message=f"unknown topic setting: did you mean {near[0]!r}?"
-            )
+def advice(settings: Settings) -> list[Fault]:
+    """What may be wrong, if the Kafka that somebody else runs is as the one that the platform knows."""
+    if settings.kafka.engine is not Engine.EXTERNAL:
+        return []
+    return [
+        Fault(path=fault.path, message=f"{fault.message} (by Kafka {topic_settings.defined_by()})")
+        for fault in _topic_settings(settings, Known(()))
+    ]
 
 
 def _topic_on_brokers(settings: Settings, name: str, topic: Topic, known: Known) -> Iterator[Fault]:

@@ -1317,6 +1317,22 @@ tenants:
         f"kafka: {{engine: external, bootstrapServers: 'a:9092', adminSecret: x}}\ntopics: {{{'t' * 249}: {{}}}}",
         f"topics.{'t' * 249}: '{'t' * 60}...' has 249 characters, more than the key of a ConfigMap takes: use up to 247",
     ),
+    (
+        "topics: {orders: {config: {segment.bytes: 1024}}}",
+        "topics.orders.config.'segment.bytes': 1024 is out of range: use at least 1048576",
+    ),
+    (
+        "topics: {orders: {config: {min.cleanable.dirty.ratio: 5}}}",
+        "topics.orders.config.'min.cleanable.dirty.ratio': 5 is out of range: use 0 to 1",
+    ),
+    (
+        "topics: {orders: {config: {segment.ms: 7d}}}",
+        "topics.orders.config.'segment.ms': '7d' is not a whole number: write one such as 604800000",
+    ),
+    (
+        "topics: {orders: {config: {message.format.version: '3.0'}}}",
+        "topics.orders.config.'message.format.version': unknown topic setting: Kafka 4.3.1 has none of this name, remove it",
+    ),
     ('topics: {"": {}}', "topics.'': '' is not a Kafka topic name: use 1 to 249 of the characters a-z A-Z 0-9 . _ -"),
     (
         "topics: {..: {}}",
