@@ -35,6 +35,9 @@ _MERGE = "<<"
 class _Loader(yaml.SafeLoader):
     """Scalars as the engine reads them (`on`, `no` and 1:30 are text), and no key twice; it counts before it makes anything."""
 
+    # The engine does not know it.
+    ESCAPE_REPLACEMENTS = {key: text for key, text in yaml.SafeLoader.ESCAPE_REPLACEMENTS.items() if key != "/"}  # type: ignore[misc]  # noqa: RUF012
+
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
         self._count = 0
@@ -45,7 +48,7 @@ class _Loader(yaml.SafeLoader):
         is_alias, before = self.check_event(yaml.AliasEvent), self._count
         event = self.peek_event()  # type: ignore[no-untyped-call]
         mark = event.start_mark
-        _check_tag(event)
+        _check_event(event)
         node = super().compose_node(parent, index)
         if isinstance(node, yaml.MappingNode) and not is_alias:
             _check_keys(node)
@@ -90,7 +93,10 @@ _Loader.add_constructor(f"{_TAG}plain", _scalar)
 _Loader.add_constructor(f"{_TAG}key", lambda _, node: node.value)
 
 
-def _check_tag(event: Any) -> None:
+def _check_event(event: Any) -> None:
+    """Raises `SettingsError` for a tag, and for half of a character, which the engine refuses."""
+    if isinstance(event, yaml.ScalarEvent) and any("\ud800" <= each <= "\udfff" for each in event.value):
+        raise _at(event.start_mark, "a text has an escape for half of a character", "write the character itself")
     tag = getattr(event, "tag", None)
     if tag is not None and not (isinstance(event, yaml.ScalarEvent) and tag == f"{_TAG}str"):
         raise _at(event.start_mark, "a value has a !tag", "write a plain value")
@@ -121,7 +127,7 @@ def _unlike(node: yaml.Node | None, path: Path, seen: set[int]) -> Iterator[Faul
         if node.tag == f"{_TAG}plain":
             message = unlike(node.value, key=False)
             if message is not None:
-                yield Fault(path=path, message=message)
+                yield Fault(path=path, message=message, place=None if path else "all of it")
     elif isinstance(node, yaml.SequenceNode):
         # What << merges stands in the mapping itself.
         merged = path[-1:] == (_MERGE,)
@@ -270,6 +276,7 @@ _YAML_PROBLEMS = (
     ),
     ("expected ',' or", "a { or [ is not closed", "close it, with commas between its parts"),
     ("expected the node content", "a { or [ is not closed", "close it, with commas between its parts"),
+    ("unknown escape character '/'", "a / does not need a \\ before it", "write / alone"),
     ("expected <block end>", "the indentation does not fit", "put keys of the same level below each other"),
     ("could not find expected ':'", "a key has no ': ' after it", "write `key: value`"),
     ("end of stream", "a quote is not closed", "close it"),

@@ -249,3 +249,17 @@ def test_a_tag_is_refused(tag: str) -> None:
 
 def test_what_is_not_the_platforms_own_may_be_spelled_as_people_like() -> None:
     parse_yaml(f"encryptionsalt: 007\nconfig:\n  other:build: 0123\n  {KEY}: {{namespace: a}}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('a: "x\\/y"', "line 3: a / does not need a \\ before it: write / alone"),
+        ('a: "\\ud83d\\ude00"', "line 3: a text has an escape for half of a character: write the character itself"),
+        ("007", "all of it: 007 has no quotes, and Pulumi reads 7: put it in quotes, or write 7"),
+    ],
+)
+def test_so_is_what_the_engine_cannot_read(text: str, line: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse_yaml(file(text))
+    assert [str(each) for each in caught.value.faults] == [line]
