@@ -214,7 +214,8 @@ def _topic_itself(name: str, topic: Topic) -> Iterator[Fault]:
             if value is not None:
                 yield Fault(
                     path=("topics", name, key),
-                    message="has no effect on a compacted topic: remove it, or write cleanup: compact,delete",
+                    message="has no effect on a compacted topic, which keeps the newest record of each key for ever: remove it, "
+                    "or say by cleanup: 'compact,delete' that these are deleted too",
                 )
 
 

@@ -866,7 +866,7 @@ tenants: {shop: {users: {app: {writes: [1]}}}}
     ),
     (
         "topics: {customers: {cleanup: compact, retention: 7d}}",
-        "topics.customers.retention: has no effect on a compacted topic: remove it, or write cleanup: compact,delete",
+        "topics.customers.retention: has no effect on a compacted topic, which keeps the newest record of each key for ever: remove it, or say by cleanup: 'compact,delete' that these are deleted too",
     ),
     (
         "topics: {orders: {replicas: 3}}",
