@@ -8,6 +8,7 @@ from kafka_platform.model import Engine
 
 from infra.policies import violations
 from infra.settings import Settings, SettingsError, read_stack
+from infra.settings.relations import advice
 from infra.settings.schema import keys, schema
 from infra.settings.stackfile import is_blank, stack_names
 from policies.rules import Level
@@ -55,6 +56,8 @@ def _check_one(file: Path, *, named: bool) -> int:
         print(f"{_shown(file)}: ok: {summary(settings)}")
     for each in broken:
         print(f"  {each}")
+    for fault in advice(settings):
+        print(f"  advice: {fault}")
     return 1 if mandatory else 0
 
 

@@ -7,9 +7,12 @@ from typing import Any
 
 from kafka_platform.model import Acl, Deletion, Topic, User, check_min_insync
 from kafka_platform.names import check_topic, check_user
+from kafka_platform.topic_settings import faults
 
 # A ConfigMap takes 1 MiB with everything around the data.
 MAX_BYTES = 900_000
+LONGEST_DECLARED_TOPIC = 253 - len("topic.")
+"""Characters of the name of a topic that a ConfigMap declares: Kubernetes takes 253 for a key. Kafka, and Strimzi's resources, take 249."""
 
 
 def topic_declaration(topic: Topic, default_replicas: int | None) -> str:
@@ -78,6 +81,15 @@ def declarations_hash(rendered: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(rendered, sort_keys=True).encode()).hexdigest()
 
 
+def check_declared(topic: str) -> None:
+    """Raises for the name of a topic that is too long for the key of its declaration."""
+    if len(topic) > LONGEST_DECLARED_TOPIC:
+        raise ValueError(
+            f"'{topic[:60]}...' has {len(topic)} characters, more than the key of a ConfigMap takes: "
+            f"use up to {LONGEST_DECLARED_TOPIC}"
+        )
+
+
 def check_topics(
     topics: Mapping[str, Topic], nodes: int | None, default_replicas: int | None, default_min_insync: int | None
 ) -> None:
@@ -105,6 +117,13 @@ def check_topics(
             except ValueError as error:
                 if topic.min_insync_replicas is not None or replicas > 1:
                     raise ValueError(f"topic {name}: {error}") from None
+
+
+def check_topic_settings(topics: Mapping[str, Topic]) -> None:
+    """Raises for a setting that a Kafka run by this platform will refuse."""
+    for topic, declared in sorted(topics.items()):
+        for name, message in faults(declared.config):
+            raise ValueError(f"topic {topic}: config: {name}: {message}")
 
 
 def check_users(users: Mapping[str, User]) -> None:

@@ -42,6 +42,12 @@ class Cleanup(Enum):
     COMPACT_DELETE = "compact,delete"
     """Compacted, and what is older than the retention is deleted too."""
 
+    @classmethod
+    def _missing_(cls, value: object) -> "Cleanup | None":
+        """Kafka's setting is a list in any order, with blanks or without."""
+        words = value.split(",") if isinstance(value, str) else []
+        return cls.COMPACT_DELETE if sorted(word.strip() for word in words) == ["compact", "delete"] else None
+
 
 class Deletion(Enum):
     """What happens to data whose declaration is removed."""
@@ -283,7 +289,7 @@ class Topic:
     max_message_size: str | None = None
     """Largest batch of records accepted, such as `1MiB`. Default: the cluster's (about 1 MiB)."""
     config: Mapping[str, str] = field(default_factory=dict)
-    """Any other topic setting by Kafka's own name (https://kafka.apache.org/documentation/#topicconfigs)."""
+    """Any other topic setting by Kafka's own name (https://kafka.apache.org/documentation/#topicconfigs); its type and bounds are checked."""
     deletion: Deletion = Deletion.RETAIN
     """Whether records go when the declaration is removed. Default: they are kept."""
     adopt: bool = False

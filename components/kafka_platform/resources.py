@@ -10,7 +10,15 @@ from kafka_platform import provisioner, secrets, strimzi_resources
 from kafka_platform.args import Args
 from kafka_platform.cluster import PASSWORD_LENGTH, RUNTIME_IMAGE
 from kafka_platform.connection import KafkaConnection
-from kafka_platform.declarations import check_topics, check_update, check_users, declarations, declarations_hash
+from kafka_platform.declarations import (
+    check_declared,
+    check_topic_settings,
+    check_topics,
+    check_update,
+    check_users,
+    declarations,
+    declarations_hash,
+)
 from kafka_platform.kubernetes import KubernetesObject, find, labels, place, refuse
 from kafka_platform.model import Deletion, Engine, Login, Topic, User
 from kafka_platform.names import check_cluster, user_secret
@@ -52,6 +60,8 @@ class KafkaResourcesArgs(Args):
                 _plain(connection.replicas),
                 _plain(connection.min_insync_replicas),
             )
+            if connection.engine is not Engine.EXTERNAL:
+                check_topic_settings(self.topics)
         check_users(self.users)
         if by_strimzi:
             check_strimzi_users(connection.cluster, self.users)
@@ -111,6 +121,8 @@ class KafkaResources(pulumi.ComponentResource):
     def _by_job(self, connection: KafkaConnection) -> None:
         name = self._name
         child = pulumi.ResourceOptions(parent=self)
+        for topic in sorted(self._args.topics):
+            check_declared(topic)
         rendered = declarations(self._args.topics, self._args.users, _plain(connection.replicas))
         declared = place(
             f"{name}-declarations",

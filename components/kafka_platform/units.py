@@ -62,6 +62,8 @@ def milliseconds(text: str) -> int:
     """A duration such as `500ms`, `10s`, `7d` or `1d12h` in milliseconds; `forever` is Kafka's -1."""
     if text == "forever":
         return -1
+    if text == "-1":
+        raise ValueError(f"{text!r} is not a duration: write forever, which is Kafka's -1")
     if re.fullmatch(r"(\d+(ms|s|m|h|d))+", text) and re.search(r"\d{16}", text):
         raise ValueError(f"{_short(text)!r} is out of range: use up to {LONGEST_DAYS}d")
     parts = _DURATION.findall(text)
@@ -77,6 +79,8 @@ def size_bytes(text: str) -> int:
     """A size such as `1MB` (10^6), `512Mi` or `1GiB` in bytes; `unlimited` is Kafka's -1."""
     if text == "unlimited":
         return -1
+    if text == "-1":
+        raise ValueError(f"{text!r} is not a size: write unlimited, which is Kafka's -1")
     if re.fullmatch(r"\d{20,}.*", text):
         raise ValueError(f"{_short(text)!r} is out of range: use up to 1024Pi")
     match = _SIZE.fullmatch(text)

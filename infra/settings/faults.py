@@ -67,6 +67,24 @@ def suggest(word: str, known: Iterable[str]) -> str:
     near = _nearest(word.lower(), words)
     if near is not None:
         return f"did you mean {near!r}?"
+    return _one_of(words)
+
+
+def choose(word: str, known: Iterable[str]) -> str:
+    """A fix for a word that decides on what is deleted, or on who may do what: the known ones, and never the nearest alone."""
+    words = tuple(known)
+    same = _lower(words).get(word.lower())
+    return f"write {same}" if same is not None else _one_of(words)
+
+
+def declare(where: str, known: Iterable[str]) -> str:
+    """A fix for the name of something that is not declared: the nearest one may be another team's, so all are shown."""
+    words = tuple(known)
+    shown = ", ".join(words[:20]) + (", ..." if len(words) > 20 else "")
+    return f"declare it under {where}" + (f", or name one that is there: {shown}" if words else "")
+
+
+def _one_of(words: Sequence[str]) -> str:
     if not words:
         return "remove it"
     shown = ", ".join(words[:20]) + (", ..." if len(words) > 20 else "")
@@ -114,6 +132,7 @@ class Known:
 
 # Forms that a bare number or another text is most often meant to be, by the name of the key.
 FORMS = {
+    "bootstrapServers": "host:port, several with commas, as in 'a:9092,b:9092'",
     "retention": "a duration such as 7d",
     "retentionSize": "a size such as 10Gi",
     "maxMessageSize": "a size such as 1MiB",
@@ -152,13 +171,20 @@ FORMS = {
 }
 
 
+DECIDING = frozenset({"auth", "cleanup", "deletion", "environment", "operations", "resource"})
+"""Keys whose words decide on what is deleted, on who may do what, or on what a stack is held to."""
+
+_FOR_EVER = {"retention": "forever", "retentionSize": "unlimited"}
+
+
 def explain(error: Any, known: Sequence[str], elsewhere: Mapping[str, str]) -> tuple[Path, str, Path]:
     """Path and message of one pydantic error, and the path of what has to be left out to look for further faults.
 
     `known` are the keys that are known where the error is, `elsewhere` has the full paths of keys known elsewhere.
     """
     kind, path, value = error["type"], tuple(error["loc"]), error["input"]
-    key = path[-1] if path else ""
+    # A position in a list says nothing, its key does.
+    key = next((each for each in reversed(path) if isinstance(each, str)), "")
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         fix = suggest(str(key), known)
         if str(key) in elsewhere:
@@ -172,8 +198,9 @@ def explain(error: Any, known: Sequence[str], elsewhere: Mapping[str, str]) -> t
         members = re.findall(r"'([^']*)'", error["ctx"]["expected"])
         if isinstance(value, dict | list):
             return path, f"{show(value)} stands where one word belongs: use one of {', '.join(members)}", path
-        return path, f"{show(value)} is not known: {suggest(str(value), members)}", path
-    return path, _type_error(kind, str(key), value, known), path
+        fix = (choose if key in DECIDING else suggest)(str(value), members)
+        return path, f"{show(value)} is not known: {fix}", path
+    return path, _type_error(kind, path, str(key), value, known), path
 
 
 def _needed(key: str) -> str:
@@ -205,7 +232,7 @@ def _value_error(path: Path, text: str) -> tuple[Path, str, Path]:
     return path + inner, _camel(named[3]), path + inner
 
 
-def _type_error(kind: str, key: str, value: Any, known: Sequence[str]) -> str:
+def _type_error(kind: str, path: Path, key: str, value: Any, known: Sequence[str]) -> str:
     what = show(value)
     if kind.startswith(("int", "float")):
         number = "a whole number" if kind.startswith("int") else "a number"
@@ -217,6 +244,8 @@ def _type_error(kind: str, key: str, value: Any, known: Sequence[str]) -> str:
     if kind.startswith("string"):
         if isinstance(value, dict | list):
             return f"{what} stands where a text belongs: write {FORMS.get(key, 'a single value')}"
+        if key in _FOR_EVER and value == -1 and "prometheus" not in path:
+            return f"{what} is a bare number: write {_FOR_EVER[key]}, which is Kafka's -1"
         if key in FORMS:
             return f"{what} is {'not text' if isinstance(value, bool) else 'a bare number'}: write {FORMS[key]}"
         return f"{what} is not text: put it in quotes, as in '{what}'"

@@ -184,6 +184,11 @@ class Kafka(Section):
             not _SERVERS.fullmatch(value)
             or any(not 1 <= int(each.rsplit(":")[-1]) <= 65535 for each in value.split(","))
         ):
+            if re.search(r"[\s;]", value):
+                together = ",".join(re.split(r"[\s,;]+", value.strip()))
+                raise ValueError(
+                    f"{value!r} is not host:port: write several with commas and no blanks, as in '{together}'"
+                )
             raise ValueError(f"{value!r} is not host:port: write kafka.example.com:9092, several with commas")
         return value
 

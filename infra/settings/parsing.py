@@ -120,7 +120,7 @@ def _add_topic_files(data: dict[str, Any], folder: Folder, faults: list[Fault]) 
                 message = f"the files up to {name!r} have more than {stackfile.MOST_TOPIC_BYTES:,} bytes: declare fewer topics"
                 faults.append(Fault(path=place, message=message))
                 break
-            found = stackfile.parse_yaml(text)
+            found = stackfile.parse_yaml(text, within=())
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
             faults.append(Fault(path=place, message=f"{name!r} cannot be read, {reason}: name a file in {folder.name}"))
@@ -164,13 +164,21 @@ def _plain(value: Any, path: Path, faults: list[Fault], pruned: set[Path]) -> An
     for key, each in value.items():
         inner = (*path, str(key))
         if each is None and not _matches(inner, SECTIONS):
-            faults.append(Fault(path=inner, message="has no value: write one, or remove the key"))
+            faults.append(Fault(path=inner, message=_no_value(path, str(key))))
             pruned.add(inner)
         elif free and isinstance(each, bool | int | float):
             made[str(key)] = _text(each)
         else:
             made[str(key)] = _plain(each, inner, faults, pruned)
     return made
+
+
+def _no_value(path: Path, key: str) -> str:
+    known = known_keys(path)
+    if not known or key in known:
+        return "has no value: write one, or remove the key"
+    # {cleanup: compact,delete} has a key `delete`: whoever removed it would have another cleanup.
+    return "unknown key without a value: put a text that has commas in quotes, as in cleanup: 'compact,delete'"
 
 
 def _text(value: bool | int | float) -> str:

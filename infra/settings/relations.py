@@ -1,12 +1,11 @@
 """What has to fit together in a stack's settings. Every check yields all the faults that it finds."""
 
-import difflib
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 
-from kafka_platform.declarations import MAX_BYTES, declarations
+from kafka_platform import topic_settings
+from kafka_platform.declarations import MAX_BYTES, check_declared, declarations
 from kafka_platform.gateway_model import Exposure
 from kafka_platform.model import (
     AclResource,
@@ -28,7 +27,7 @@ from kafka_platform.units import quantity, size_bytes
 from kafka_platform.worker_model import Assignment
 from pydantic.alias_generators import to_camel
 
-from infra.settings.faults import Fault, Known, Path, suggest
+from infra.settings.faults import Fault, Known, Path, choose, declare
 from infra.settings.gateway import Gateway
 from infra.settings.installations import OPERATORS, installations, is_of_kubernetes, is_there, operator_namespaces
 from infra.settings.listeners import Expose, ExternalListener
@@ -49,43 +48,6 @@ _EXTERNAL = frozenset(
 )
 _PLAIN_WAYS = (Expose.NODE_PORT, Expose.LOAD_BALANCER)
 """The ways in that an embedded Kafka knows."""
-
-# org.apache.kafka.common.config.TopicConfig: only used to find typing errors, others pass.
-_TOPIC_CONFIGS = {
-    "cleanup.policy",
-    "compression.gzip.level",
-    "compression.lz4.level",
-    "compression.type",
-    "compression.zstd.level",
-    "delete.retention.ms",
-    "file.delete.delay.ms",
-    "flush.messages",
-    "flush.ms",
-    "follower.replication.throttled.replicas",
-    "index.interval.bytes",
-    "leader.replication.throttled.replicas",
-    "local.retention.bytes",
-    "local.retention.ms",
-    "max.compaction.lag.ms",
-    "max.message.bytes",
-    "message.timestamp.after.max.ms",
-    "message.timestamp.before.max.ms",
-    "message.timestamp.type",
-    "min.cleanable.dirty.ratio",
-    "min.compaction.lag.ms",
-    "min.insync.replicas",
-    "preallocate",
-    "remote.log.copy.disable",
-    "remote.log.delete.on.disable",
-    "remote.storage.enable",
-    "retention.bytes",
-    "retention.ms",
-    "segment.bytes",
-    "segment.index.bytes",
-    "segment.jitter.ms",
-    "segment.ms",
-    "unclean.leader.election.enable",
-}
 
 
 def relations(settings: Settings, known: Known) -> list[Fault]:
@@ -215,9 +177,12 @@ def _min_insync(path: tuple[str, ...], least: int | None, replicas: int) -> Iter
 
 def _topics(settings: Settings, known: Known) -> Iterator[Fault]:
     folded: dict[str, str] = {}
+    counted = _counted(settings, known) and known("kafka", "defaults", "replicas")
     for name, topic in settings.topics.items():
         try:
             check_topic(name)
+            if settings.kafka.engine is not Engine.STRIMZI and known("kafka", "engine"):
+                check_declared(name)
         except ValueError as error:
             yield Fault(path=("topics", name), message=str(error))
         # Kafka names metrics with '_' for '.', and refuses two topics that differ in nothing else.
@@ -228,11 +193,11 @@ def _topics(settings: Settings, known: Known) -> Iterator[Fault]:
                 message=f"differs from {other!r} only by '.' and '_', which Kafka refuses: rename one",
             )
         yield from _topic_itself(name, topic)
-        if settings.kafka.engine is not Engine.EXTERNAL:
-            yield from _typed_wrong(name, topic)
-            if _counted(settings, known) and known("kafka", "defaults", "replicas"):
-                yield from _topic_on_brokers(settings, name, topic, known)
-    if _counted(settings, known) and known("kafka", "defaults", "replicas"):
+        if settings.kafka.engine is not Engine.EXTERNAL and counted:
+            yield from _topic_on_brokers(settings, name, topic, known)
+    if settings.kafka.engine is not Engine.EXTERNAL and known("kafka", "engine"):
+        yield from _topic_settings(settings, known)
+    if counted:
         yield from _load(settings)
 
 
@@ -249,22 +214,29 @@ def _topic_itself(name: str, topic: Topic) -> Iterator[Fault]:
             if value is not None:
                 yield Fault(
                     path=("topics", name, key),
-                    message="has no effect on a compacted topic: remove it, or write cleanup: compact,delete",
+                    message="has no effect on a compacted topic, which keeps the newest record of each key for ever: remove it, "
+                    "or say by cleanup: 'compact,delete' that these are deleted too",
                 )
 
 
-@lru_cache(maxsize=1024)
-def _nearest_topic_config(key: str) -> Sequence[str]:
-    return difflib.get_close_matches(key, sorted(_TOPIC_CONFIGS), n=1, cutoff=0.85)
+def _topic_settings(settings: Settings, known: Known) -> Iterator[Fault]:
+    """What Kafka will refuse of the topics' own settings, if it is of the version that the platform knows."""
+    version = settings.kafka.version if known("kafka", "version") else None
+    if settings.kafka.engine is Engine.EXTERNAL:
+        version = topic_settings.defined_by()
+    for name, topic in settings.topics.items():
+        for key, message in topic_settings.faults(topic.config, version):
+            yield Fault(path=("topics", name, "config", key), message=message)
 
 
-def _typed_wrong(name: str, topic: Topic) -> Iterator[Fault]:
-    for key in topic.config.keys() - _TOPIC_CONFIGS:
-        near = _nearest_topic_config(key)
-        if near:
-            yield Fault(
-                path=("topics", name, "config", key), message=f"unknown topic setting: did you mean {near[0]!r}?"
-            )
+def advice(settings: Settings) -> list[Fault]:
+    """What may be wrong, if the Kafka that somebody else runs is as the one that the platform knows."""
+    if settings.kafka.engine is not Engine.EXTERNAL:
+        return []
+    return [
+        Fault(path=fault.path, message=f"{fault.message} (by Kafka {topic_settings.defined_by()})")
+        for fault in _topic_settings(settings, Known(()))
+    ]
 
 
 def _topic_on_brokers(settings: Settings, name: str, topic: Topic, known: Known) -> Iterator[Fault]:
@@ -377,7 +349,7 @@ def _adopted(settings: Settings, known: Known) -> Iterator[Fault]:
     for each in settings.adopt:
         kind, _, name = each.partition("/")
         if kind == "Namespace" and name not in made:
-            fix = suggest(name, made) if made else "remove it"
+            fix = choose(name, made)
             yield Fault(path=("adopt",), message=f"{each}: this file does not make that namespace: {fix}")
 
 
@@ -475,8 +447,8 @@ def _rights_on_nothing(path: tuple[str, ...], user: User, declared: _Declared) -
 
 
 def _no_topic(pattern: str, topics: Sequence[str]) -> str:
-    fix = suggest(pattern.removesuffix("*"), topics)
-    fix = fix if fix.startswith("did you") else "declare it under topics"
+    # The nearest name may be the topic of another team, or what is left of a removed one.
+    fix = declare("topics", topics)
     if pattern.endswith("*"):
         return f"no topic begins with {pattern[:-1]!r}: {fix}"
     return f"{pattern!r} is not a topic of this file: {fix}"
@@ -520,7 +492,7 @@ def _anonymous(settings: Settings, gateway: Gateway, known: Known) -> Iterator[F
         return
     user = settings.users.get(name)
     if user is None:
-        fix = suggest(name, settings.users) if settings.users else "declare it under tenants"
+        fix = declare("tenants", settings.users)
         yield Fault(path=("gateway", "anonymous"), message=f"{name!r} is not a user of this file: {fix}")
     elif user.keeps_password:
         yield Fault(
@@ -632,7 +604,7 @@ def _workers(settings: Settings, known: Known) -> Iterator[Fault]:
                 message="missing, and writes too: name the topics that the worker reads or writes",
             )
         if worker.tenant not in settings.tenants and known.names("tenants") == []:
-            fix = suggest(worker.tenant, settings.tenants) if settings.tenants else "declare it under tenants"
+            fix = declare("tenants", settings.tenants)
             yield Fault(path=(*path, "tenant"), message=f"{worker.tenant!r} is not a tenant of this file: {fix}")
         if declared.complete:
             for key, topics in (("reads", worker.reads), ("writes", worker.writes)):
@@ -694,7 +666,7 @@ def _worker_user(settings: Settings, path: Path, name: str, worker: Worker, grou
     """What is wrong with a user of this file that a worker, or its scaler, logs in as."""
     user, namespace = settings.users.get(name), settings.namespace_of(worker.tenant)
     if user is None:
-        fix = suggest(name, settings.users) if settings.users else "declare it under tenants"
+        fix = declare("tenants", settings.users)
         yield Fault(path=path, message=f"{name!r} is not a user of this file: {fix}")
         return
     if user.namespace != namespace:

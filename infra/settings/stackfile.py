@@ -1,15 +1,14 @@
-"""Reads `Pulumi.<stack>.yaml` as Pulumi does (YAML 1.2), and says where it is not YAML."""
+"""Reads `Pulumi.<stack>.yaml` as Pulumi does, and says where it is not YAML, or means something else than is written."""
 
 import json
-import math
-import re
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from pathlib import Path as File
 from typing import Any
 
 import yaml
 
-from infra.settings.faults import Fault, SettingsError, show, suggest
+from infra.settings.faults import Fault, Path, SettingsError, show, suggest
+from infra.settings.scalars import engine_reads, unlike
 
 PROJECT = "kafka-platform"
 KEY = f"{PROJECT}:platform"
@@ -25,14 +24,19 @@ MOST_TOPIC_BYTES = 2 * 1024 * 1024
 MOST_NODES = 120_000
 """Keys and values of one file, as ten thousand topics with five settings each have; those that aliases repeat counted each time: a file of aliases of aliases is short, and what it
 stands for has no end."""
-MOST_DIGITS = 40
-"""Digits of a number: more than any field takes, which says so itself; of thousands Python makes no number."""
 # https://www.pulumi.com/docs/iac/concepts/projects/stack-settings-file/
 PULUMI_KEYS = ("config", "environment", "secretsprovider", "encryptedkey", "encryptionsalt")
 
 
+_TAG = "tag:yaml.org,2002:"
+_MERGE = "<<"
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2 scalars (`on`, `no`, 2026-01-01 and 1:30 are text) and no key twice; it counts before it makes anything."""
+    """Scalars as the engine reads them (`on`, `no` and 1:30 are text), and no key twice; it counts before it makes anything."""
+
+    # The engine does not know it.
+    ESCAPE_REPLACEMENTS = {key: text for key, text in yaml.SafeLoader.ESCAPE_REPLACEMENTS.items() if key != "/"}  # type: ignore[misc]  # noqa: RUF012
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -42,8 +46,12 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """The next node. Raises `SettingsError` when there are too many, those that aliases stand for included."""
         is_alias, before = self.check_event(yaml.AliasEvent), self._count
-        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        mark = event.start_mark
+        _check_event(event)
         node = super().compose_node(parent, index)
+        if isinstance(node, yaml.MappingNode) and not is_alias:
+            _check_keys(node)
         # A node that is not finished yet contains itself, which is said later.
         self._count += self._sizes.get(id(node), 1) if is_alias else 1
         if self._count > MOST_NODES:
@@ -55,60 +63,90 @@ class _Loader(yaml.SafeLoader):
             self._sizes[id(node)] = self._count - before
         return node
 
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+        """The tag of a node that has none: a scalar without quotes is read by `engine_reads`."""
+        if kind is yaml.ScalarNode and implicit[0]:
+            return f"{_TAG}plain"
+        return super().resolve(kind, value, implicit)  # type: ignore[no-any-return,no-untyped-call]
 
-_PLAIN_TAGS = ("null", "bool", "int", "float", "seq", "str")
+
 _Loader.yaml_constructors = {
     tag: made
     for tag, made in yaml.SafeLoader.yaml_constructors.items()
-    if tag is None or tag.rpartition(":")[2] in _PLAIN_TAGS
+    if tag is None or tag.removeprefix(_TAG) in ("seq", "str")
 }
-_Loader.yaml_implicit_resolvers = {}
-for _tag, _expression, _first in (
-    ("null", r"~|null|Null|NULL|", "~nN\0"),
-    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("int", r"[-+]?(?:0|[1-9][0-9]*)", "-+0123456789"),
-    ("float", r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
-    ("merge", r"<<", "<"),
-):
-    _Loader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}",
-        re.compile(f"(?:{_expression})\\Z"),
-        ["" if each == "\0" else each for each in _first],
-    )
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> Any:
-    lines: dict[str, int] = {}
-    for key, _ in node.value:
-        if not isinstance(key, yaml.ScalarNode):
-            raise _at(key.start_mark, "a key is not a single word", "write `key: value`")
-        line = key.start_mark.line + 1
-        if key.value in lines and key.value != "<<":
-            raise _at(key.start_mark, f"{key.value!r} stands here and on line {lines[key.value]}", "keep one of them")
-        lines[key.value] = line
-        if key.tag != "tag:yaml.org,2002:merge":
-            key.tag = "tag:yaml.org,2002:str"
     made: dict[str, Any] = {}
     yield made
     loader.flatten_mapping(node)
     made.update({str(key): value for key, value in loader.construct_mapping(node).items()})
 
 
-_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+def _scalar(_: _Loader, node: yaml.ScalarNode) -> Any:
+    return engine_reads(node.value)
 
 
-def _number(loader: _Loader, node: yaml.ScalarNode) -> int | float:
-    digits = sum(each.isdigit() for each in node.value)
-    if digits > MOST_DIGITS:
-        raise _at(node.start_mark, f"a number with {digits:,} digits", f"use up to {MOST_DIGITS}")
-    made = int(node.value) if node.tag.endswith(":int") else float(node.value)
-    if not math.isfinite(made):
-        raise _at(node.start_mark, f"{node.value} is too large for a number", "use a smaller one")
-    return made
+_Loader.add_constructor(f"{_TAG}map", _mapping)
+_Loader.add_constructor(f"{_TAG}plain", _scalar)
+_Loader.add_constructor(f"{_TAG}key", lambda _, node: node.value)
 
 
-for _tag in ("int", "float"):
-    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _number)
+def _check_event(event: Any) -> None:
+    """Raises `SettingsError` for a tag, and for half of a character, which the engine refuses."""
+    if isinstance(event, yaml.ScalarEvent) and any("\ud800" <= each <= "\udfff" for each in event.value):
+        raise _at(event.start_mark, "a text has an escape for half of a character", "write the character itself")
+    tag = getattr(event, "tag", None)
+    if tag is not None and not (isinstance(event, yaml.ScalarEvent) and tag == f"{_TAG}str"):
+        raise _at(event.start_mark, "a value has a !tag", "write a plain value")
+
+
+def _check_keys(node: yaml.MappingNode) -> None:
+    """Makes every key a text, and raises `SettingsError` for one that is none, or is there twice."""
+    lines: dict[str, int] = {}
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise _at(key.start_mark, "a key is not a single word", "write `key: value`")
+        if key.value in lines:
+            raise _at(key.start_mark, f"{key.value!r} stands here and on line {lines[key.value]}", "keep one of them")
+        lines[key.value] = key.start_mark.line + 1
+        if key.value == _MERGE:
+            # In quotes, too.
+            key.tag = f"{_TAG}merge"
+        elif key.tag == f"{_TAG}plain":
+            key.tag = f"{_TAG}key"
+
+
+def _unlike(node: yaml.Node | None, path: Path, seen: set[int]) -> Iterator[Fault]:
+    """A fault for every scalar that the engine reads otherwise than it is written, each once however often it is repeated."""
+    if node is None or id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.ScalarNode):
+        if node.tag == f"{_TAG}plain":
+            message = unlike(node.value, key=False)
+            if message is not None:
+                yield Fault(path=path, message=message, place=None if path else "all of it")
+    elif isinstance(node, yaml.SequenceNode):
+        # What << merges stands in the mapping itself.
+        merged = path[-1:] == (_MERGE,)
+        for index, each in enumerate(node.value):
+            yield from _unlike(each, path if merged else (*path, index), seen)
+    elif isinstance(node, yaml.MappingNode):
+        here = path[:-1] if path[-1:] == (_MERGE,) else path
+        for key, value in node.value:
+            inner = (*here, key.value)
+            message = unlike(key.value, key=True) if key.tag == f"{_TAG}key" else None
+            if message is not None:
+                yield Fault(path=inner, message=message)
+            yield from _unlike(value, inner, seen)
+
+
+def _below(node: yaml.Node | None, key: str) -> yaml.Node | None:
+    """What the mapping has for the key."""
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    return next((value for each, value in pairs if each.value == key), None)
 
 
 def _at(mark: Any, what: str, fix: str) -> SettingsError:
@@ -119,7 +157,7 @@ def _unreadable(place: str, message: str) -> SettingsError:
     return SettingsError([Fault(path=(), place=place, message=message)])
 
 
-def read(file: Path) -> Any:
+def read(file: File) -> Any:
     """What stands in the file under `config: kafka-platform:platform:`.
 
     Raises:
@@ -143,7 +181,7 @@ def read(file: Path) -> Any:
     return settings
 
 
-def read_text(file: Path) -> str:
+def read_text(file: File) -> str:
     """The text of a file of settings.
 
     Raises:
@@ -165,12 +203,12 @@ def read_text(file: Path) -> str:
     return content.decode("utf-8")
 
 
-def stack_names(folder: Path) -> list[str]:
+def stack_names(folder: File) -> list[str]:
     """The stacks that have a file in the folder, sorted."""
     return sorted(each.name.removeprefix("Pulumi.").removesuffix(".yaml") for each in folder.glob("Pulumi.*.yaml"))
 
 
-def is_blank(file: Path) -> bool:
+def is_blank(file: File) -> bool:
     """Whether the file has only what Pulumi itself writes when a stack is made, and its settings are still to come."""
     try:
         content = parse_yaml(read_text(file))
@@ -179,12 +217,27 @@ def is_blank(file: Path) -> bool:
     return isinstance(content, dict) and bool(content) and set(content) <= set(PULUMI_KEYS) - {"config"}
 
 
-def parse_yaml(text: str) -> Any:
-    """The text's content. Raises `SettingsError` with the line that is not YAML."""
+def parse_yaml(text: str, within: tuple[str, ...] = ("config", KEY)) -> Any:
+    """The text's content, as the engine reads it.
+
+    Args:
+        text: YAML.
+        within: the keys below which nothing may be that the engine reads otherwise than it is written.
+
+    Raises:
+        SettingsError: with the line that is not YAML, or every scalar that needs quotes.
+    """
     try:
-        # A subclass of the safe loader.
-        content = yaml.load(text, _Loader)  # noqa: S506
+        loader = _Loader(text)
+        root = loader.get_single_node()
+        content = None if root is None else loader.construct_document(root)
         json.dumps(content)
+        ours = root
+        for key in within:
+            ours = _below(ours, key)
+        faults = list(_unlike(ours, (), set()))
+        if faults:
+            raise SettingsError(faults)
     except yaml.MarkedYAMLError as error:
         raise _not_yaml(error, text.splitlines()) from None
     except yaml.reader.ReaderError as error:
@@ -223,12 +276,12 @@ _YAML_PROBLEMS = (
     ),
     ("expected ',' or", "a { or [ is not closed", "close it, with commas between its parts"),
     ("expected the node content", "a { or [ is not closed", "close it, with commas between its parts"),
+    ("unknown escape character '/'", "a / does not need a \\ before it", "write / alone"),
     ("expected <block end>", "the indentation does not fit", "put keys of the same level below each other"),
     ("could not find expected ':'", "a key has no ': ' after it", "write `key: value`"),
     ("end of stream", "a quote is not closed", "close it"),
     ("undefined alias", "the name after * is not defined", "define it as &name before it is used as *name"),
     ("cannot start any token", "text begins with a character that has a meaning in YAML", "put the text in quotes"),
-    ("constructor for the tag", "a value has a !tag", "write a plain value"),
     ("another document", "a second document begins", "keep one, without ---"),
 )
 """Part of what the YAML reader says, what that means, and how to fix it."""

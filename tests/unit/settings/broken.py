@@ -248,7 +248,7 @@ _ABSURD: list[tuple[str, str]] = [
     ),
     (
         r"kafka: {storage: 1000000000000000000000000000000}",
-        "kafka.storage: 1000000000000000000000000000000 is a bare number: write a quantity such as 10Gi",
+        "kafka.storage: 1000000000000000000000000000000 is too large for a number: use a smaller one, or put it in quotes",
     ),
     (
         r"kafka: {storage: '1000000000000000000000000000000'}",
@@ -296,7 +296,7 @@ _ABSURD: list[tuple[str, str]] = [
     ),
     (
         r"tenants: {shop: {quotas: {controllerMutations: 1e30}}}",
-        "tenants.shop.quotas.controllerMutations: 1e+30 is out of range: use 0.01 to 1000000",
+        "tenants.shop.quotas.controllerMutations: 1e30 is too large for a number: use a smaller one, or put it in quotes",
     ),
     (
         r'tenants: {shop: {users: {app: {groups: ["a\0b"]}}}}',
@@ -308,7 +308,7 @@ _ABSURD: list[tuple[str, str]] = [
     ),
     (
         r"tenants: {shop: {users: {app: {passwordVersion: 100000000000000000000}}}}",
-        "tenants.shop.users.app.passwordVersion: 100000000000000000000 is out of range: use 1 to 1000000",
+        "tenants.shop.users.app.passwordVersion: 100000000000000000000 is too large for a number: use a smaller one, or put it in quotes",
     ),
     (
         'kafka: {engine: external, bootstrapServers: "a:9092", adminSecret: x}\ntopics: {'
@@ -614,7 +614,7 @@ gateway: {expose: {nodePort: 30094}}
 tenants: {shop: {users: {web-shop: {}}}}
 gateway: {anonymous: webshop}
 """,
-        "gateway.anonymous: 'webshop' is not a user of this file: did you mean 'web-shop'?",
+        "gateway.anonymous: 'webshop' is not a user of this file: declare it under tenants, or name one that is there: web-shop",
     ),
     (
         """\
@@ -717,7 +717,7 @@ kafka:
     ("topics: {orders: {retention: true}}", "topics.orders.retention: true is not text: write a duration such as 7d"),
     (
         "topics: {orders: {cleanup: compacted}}",
-        "topics.orders.cleanup: 'compacted' is not known: did you mean 'compact'?",
+        "topics.orders.cleanup: 'compacted' is not known: use one of delete, compact, compact,delete",
     ),
     (
         "topics: {orders: {cleanup: [compact, delete]}}",
@@ -828,7 +828,10 @@ tenants: {shop: {users: {app: {writes: [1]}}}}
         "topics: {orders: {retention: 7 days}}",
         "topics.orders.retention: '7 days' is not a duration: write a number with ms, s, m, h or d, such as 10s, 7d or 1d12h",
     ),
-    ("topics: {orders: {retention: -1}}", "topics.orders.retention: -1 is a bare number: write a duration such as 7d"),
+    (
+        "topics: {orders: {retention: -1}}",
+        "topics.orders.retention: -1 is a bare number: write forever, which is Kafka's -1",
+    ),
     (
         "topics: {orders: {retentionSize: 10 Gi}}",
         "topics.orders.retentionSize: '10 Gi' is not a size: write a number with kB, MB, GB, TB, Ki, Mi, Gi or Ti, such as 512Mi",
@@ -863,7 +866,7 @@ tenants: {shop: {users: {app: {writes: [1]}}}}
     ),
     (
         "topics: {customers: {cleanup: compact, retention: 7d}}",
-        "topics.customers.retention: has no effect on a compacted topic: remove it, or write cleanup: compact,delete",
+        "topics.customers.retention: has no effect on a compacted topic, which keeps the newest record of each key for ever: remove it, or say by cleanup: 'compact,delete' that these are deleted too",
     ),
     (
         "topics: {orders: {replicas: 3}}",
@@ -1020,7 +1023,7 @@ topics: {orders: {}}
 topics: {orders: {}}
 tenants: {shop: {users: {app: {reads: [ordrs]}}}}
 """,
-        "tenants.shop.users.app.reads: 'ordrs' is not a topic of this file: did you mean 'orders'?",
+        "tenants.shop.users.app.reads: 'ordrs' is not a topic of this file: declare it under topics, or name one that is there: orders",
     ),
     (
         "tenants: {shop: {users: {app: {reads: [events]}}}}",
@@ -1031,7 +1034,7 @@ tenants: {shop: {users: {app: {reads: [ordrs]}}}}
 topics: {orders: {}}
 tenants: {shop: {users: {app: {writes: [shipments-*]}}}}
 """,
-        "tenants.shop.users.app.writes: no topic begins with 'shipments-': declare it under topics",
+        "tenants.shop.users.app.writes: no topic begins with 'shipments-': declare it under topics, or name one that is there: orders",
     ),
     (
         """\
@@ -1130,7 +1133,7 @@ tenants: {shop: {users: {app: {groups: ['']}}}}
     ),
     (
         "adopt: [Namespace/streamin]",
-        "adopt: Namespace/streamin: this file does not make that namespace: did you mean 'streaming'?",
+        "adopt: Namespace/streamin: this file does not make that namespace: use streaming",
     ),
     (
         "{createNamespace: false, adopt: [Namespace/streaming]}",
@@ -1197,14 +1200,14 @@ tenants: {shop: {users: {app: {acls: [{resource: queue, name: orders, operations
 topics: {orders: {}}
 tenants: {shop: {users: {app: {acls: [{resource: topic, name: orders, operations: [read]}]}}}}
 """,
-        "tenants.shop.users.app.acls[0].operations[0]: 'read' is not known: did you mean 'READ'?",
+        "tenants.shop.users.app.acls[0].operations[0]: 'read' is not known: write READ",
     ),
     (
         """\
 topics: {orders: {}}
 tenants: {shop: {users: {app: {acls: [{resource: topic, name: order, operations: [READ]}]}}}}
 """,
-        "tenants.shop.users.app.acls[0].name: 'order' is not a topic of this file: did you mean 'orders'?",
+        "tenants.shop.users.app.acls[0].name: 'order' is not a topic of this file: declare it under topics, or name one that is there: orders",
     ),
     (
         "tenants: {shop: {users: {app: {acls: [{resource: cluster, name: kafka, operations: [DESCRIBE]}]}}}}",
@@ -1249,11 +1252,11 @@ tenants:
     ),
     (
         "topics: {orders: {partitions: 99999999999999999999}}",
-        "topics.orders.partitions: 99999999999999999999 is out of range: use 1 to 10000",
+        "topics.orders.partitions: 99999999999999999999 is too large for a number: use a smaller one, or put it in quotes",
     ),
     (
         "topics: {orders: {retention: 2026-01-01}}",
-        "topics.orders.retention: '2026-01-01' is not a duration: write a number with ms, s, m, h or d, such as 10s, 7d or 1d12h",
+        "topics.orders.retention: 2026-01-01 has no quotes, and Pulumi reads 2026-01-01 00:00:00 +0000 UTC: put it in quotes",
     ),
     ("tenants: [shop]", "tenants: a list is not a mapping: write names below it, each followed by a colon"),
     (
@@ -1263,6 +1266,72 @@ tenants:
     (
         "kafka: {engine: [embedded]}",
         "kafka.engine: a list stands where one word belongs: use one of embedded, strimzi, external",
+    ),
+    (
+        "topics: {orders: {cleanup: delete,compact}}",
+        "topics.orders.compact: unknown key without a value: put a text that has commas in quotes, as in cleanup: 'compact,delete'",
+    ),
+    (
+        "topics: {orders: {cleanup: compact,delete}}",
+        "topics.orders.delete: unknown key without a value: put a text that has commas in quotes, as in cleanup: 'compact,delete'",
+    ),
+    (
+        "topics: {orders: {cleanup: 'delete,compress'}}",
+        "topics.orders.cleanup: 'delete,compress' is not known: use one of delete, compact, compact,delete",
+    ),
+    ("topics: {orders: {cleanup: Compact}}", "topics.orders.cleanup: 'Compact' is not known: write compact"),
+    (
+        "topics: {orders: {deletion: retained}}",
+        "topics.orders.deletion: 'retained' is not known: use one of retain, allow",
+    ),
+    (
+        "topics: {orders: {retention: '-1'}}",
+        "topics.orders.retention: '-1' is not a duration: write forever, which is Kafka's -1",
+    ),
+    (
+        "topics: {orders: {retentionSize: -1}}",
+        "topics.orders.retentionSize: -1 is a bare number: write unlimited, which is Kafka's -1",
+    ),
+    (
+        'kafka: {engine: external, bootstrapServers: "a:9092, b:9092"}',
+        "kafka.bootstrapServers: 'a:9092, b:9092' is not host:port: write several with commas and no blanks, as in 'a:9092,b:9092'",
+    ),
+    (
+        "kafka: {engine: external, bootstrapServers: 'a:9092;b:9092'}",
+        "kafka.bootstrapServers: 'a:9092;b:9092' is not host:port: write several with commas and no blanks, as in 'a:9092,b:9092'",
+    ),
+    (
+        "kafka: {engine: external, bootstrapServers: [a:9092, b:9092]}",
+        "kafka.bootstrapServers: a list stands where a text belongs: write host:port, several with commas, as in 'a:9092,b:9092'",
+    ),
+    (
+        "tenants: {shop: {users: {app: {auth: mttls}}}}",
+        "tenants.shop.users.app.auth: 'mttls' is not known: use one of scram, mtls, custom",
+    ),
+    ("environment: prd", "environment: 'prd' is not known: use one of dev, staging, prod"),
+    (
+        f"topics: {{{'t' * 248}: {{}}}}",
+        f"topics.{'t' * 248}: '{'t' * 60}...' has 248 characters, more than the key of a ConfigMap takes: use up to 247",
+    ),
+    (
+        f"kafka: {{engine: external, bootstrapServers: 'a:9092', adminSecret: x}}\ntopics: {{{'t' * 249}: {{}}}}",
+        f"topics.{'t' * 249}: '{'t' * 60}...' has 249 characters, more than the key of a ConfigMap takes: use up to 247",
+    ),
+    (
+        "topics: {orders: {config: {segment.bytes: 1024}}}",
+        "topics.orders.config.'segment.bytes': 1024 is out of range: use at least 1048576",
+    ),
+    (
+        "topics: {orders: {config: {min.cleanable.dirty.ratio: 5}}}",
+        "topics.orders.config.'min.cleanable.dirty.ratio': 5 is out of range: use 0 to 1",
+    ),
+    (
+        "topics: {orders: {config: {segment.ms: 7d}}}",
+        "topics.orders.config.'segment.ms': '7d' is not a whole number: write one such as 604800000",
+    ),
+    (
+        "topics: {orders: {config: {message.format.version: '3.0'}}}",
+        "topics.orders.config.'message.format.version': unknown topic setting: Kafka 4.3.1 has none of this name, remove it",
     ),
     ('topics: {"": {}}', "topics.'': '' is not a Kafka topic name: use 1 to 249 of the characters a-z A-Z 0-9 . _ -"),
     (
@@ -1466,8 +1535,14 @@ PLATFORM += [
     (WORKER % text, f"workers.fraud.{line}")
     for text, line in [
         ("read: [orders]", "read: unknown key: did you mean 'reads'?"),
-        ("reads: [order]", "reads: 'order' is not a topic of this file: did you mean 'orders'?"),
-        ("writes: [dnoe]", "writes: 'dnoe' is not a topic of this file: did you mean 'done'?"),
+        (
+            "reads: [order]",
+            "reads: 'order' is not a topic of this file: declare it under topics, or name one that is there: orders, done",
+        ),
+        (
+            "writes: [dnoe]",
+            "writes: 'dnoe' is not a topic of this file: declare it under topics, or name one that is there: orders, done",
+        ),
         ("replicas: 2", "reads: missing, and writes too: name the topics that the worker reads or writes"),
         (
             "reads: [orders], scale: {recordsPerSecondPerPod: 400, acceptableDelay: 10s, max: 5}",
@@ -1541,7 +1616,10 @@ PLATFORM += [
             "reads: [orders], assignment: sticky",
             "assignment: 'sticky' is not known: use one of cooperative-sticky, range, roundrobin, consumer",
         ),
-        ("reads: [orders], user: apy", "user: 'apy' is not a user of this file: did you mean 'api'?"),
+        (
+            "reads: [orders], user: apy",
+            "user: 'apy' is not a user of this file: declare it under tenants, or name one that is there: api",
+        ),
         (
             "reads: [orders], user: api",
             "user: 'api' may not read group 'fraud': allow it, or leave the key out, then a user is made that may",

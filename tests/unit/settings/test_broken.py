@@ -79,10 +79,10 @@ tenants:
         "kafka.storage: 1 is a bare number: write a quantity such as 10Gi",
         "kafka.defaults.minInsyncReplicas: 3 of 3 replicas: one broker down would stop every writer: use 2",
         "kafka.defaults.retention: 7 is a bare number: write a duration such as 7d",
-        "tenants.shop.users.app.reads: 'ordrs' is not a topic of this file: did you mean 'orders'?",
+        "tenants.shop.users.app.reads: 'ordrs' is not a topic of this file: declare it under topics, or name one that is there: orders, a.b, a_b",
         "tenants.shop.users.app.writes: 'orders' is not a list: write [orders]",
         "tenants.shop.users.app.acls[0].operations: missing: write a list such as [READ, DESCRIBE]",
-        "tenants.shop.users.app.acls[0].resource: 'topik' is not known: did you mean 'topic'?",
+        "tenants.shop.users.app.acls[0].resource: 'topik' is not known: use one of topic, group, transactionalId, cluster",
         "tenants.shop.users.admin: 'admin' is a user of the platform itself: choose another name",
     ]
 

@@ -114,3 +114,23 @@ def test_it_does_not_load_pulumi() -> None:
     """That alone would take longer than everything else."""
     code = "import sys, infra.__main__; sys.exit('pulumi' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_settings_that_somebody_elses_kafka_may_know_are_advice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "Pulumi.theirs.yaml").write_text(
+        """\
+config:
+  kafka-platform:platform:
+    kafka: {engine: external, bootstrapServers: 'k:9092', adminSecret: admin}
+    topics: {orders: {config: {segment.bytes: 1024, message.format.version: '3.0', segment.byte: 1}}}
+"""
+    )
+    assert check(["theirs"], tmp_path) == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if "topics.orders" in line] == [
+        "  advice: topics.orders.config.'segment.bytes': 1024 is out of range: use at least 1048576 (by Kafka 4.3.1)",
+        "  advice: topics.orders.config.'message.format.version': unknown topic setting: Kafka 4.3.1 has none of this name, "
+        "remove it (by Kafka 4.3.1)",
+        "  advice: topics.orders.config.'segment.byte': unknown topic setting: did you mean 'segment.bytes'? (by Kafka 4.3.1)",
+    ]

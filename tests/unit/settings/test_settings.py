@@ -259,7 +259,7 @@ config:
 
 
 def test_yaml_is_read_as_pulumi_does() -> None:
-    text = "{a: yes, b: 2026-01-01, c: 1:30, d: 017, e: 1.5, f: ~, 5: x, on: y, g: &n {x: 1}, h: {<<: *n, y: 2}}"
+    text = "{a: yes, b: '2026-01-01', c: 1:30, d: '017', e: 1.5, f: ~, 5: x, on: y, g: &n {x: 1}, h: {<<: *n, y: 2}}"
     assert parse_yaml(text) == {
         "a": "yes",
         "b": "2026-01-01",
@@ -301,3 +301,18 @@ def test_numbers_and_words_are_variables_and_options() -> None:
     ).workers["w"]
     assert worker.environment == {"N": "1", "DEBUG": "true"}
     assert worker.consumer_config == {"max.poll.interval.ms": "600000"}
+
+
+@pytest.mark.parametrize("cleanup", ["compact,delete", "delete,compact", "delete, compact"])
+def test_cleanup_may_be_written_as_kafka_writes_it(cleanup: str) -> None:
+    topics = parse({"topics": {"orders": {"cleanup": cleanup}}}).topics
+    assert topics["orders"].kafka_config() == {"cleanup.policy": "compact,delete"}
+
+
+def test_strimzis_topics_may_be_as_long_as_kafka_takes() -> None:
+    pools = {"brokers": {"nodes": 3, "roles": ["controller", "broker"], "storage": "10Gi"}}
+    with pytest.raises(SettingsError) as caught:
+        parse({"kafka": {"engine": "strimzi", "pools": pools}, "topics": {"t" * 249: {}, "t" * 250: {}}})
+    paths = {each.path for each in caught.value.faults}
+    assert ("topics", "t" * 250) in paths
+    assert ("topics", "t" * 249) not in paths
