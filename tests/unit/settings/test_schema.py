@@ -58,7 +58,7 @@ def test_the_documentation_has_right_examples(text: str, validator: Any) -> None
 RIGHT = [
     "{}",
     "topics:\ntenants:\nkafka:\n",
-    "topics: {a: , b: {config: {segment.bytes: 1, preallocate: true}}}",
+    "topics: {a: , b: {config: {segment.bytes: 2000000, preallocate: true}}}",
     "tenants: {t: {users: {u: , v: {acls: [{resource: cluster, name: kafka-cluster, operations: [ALL]}]}}}}",
     "kafka: {nodes: 3, storage: 1.5Ti, defaults: {retention: forever}, config: {num.io.threads: 8}}",
     "topics: {a: {retention: 1d12h, retentionSize: unlimited, maxMessageSize: 2MiB}}",

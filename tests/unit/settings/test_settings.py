@@ -76,7 +76,7 @@ def test_a_whole_platform() -> None:
           clientNamespaces: [tools, payments]
           deletion: allow
         topics:
-          orders: {partitions: 24, retention: 30d, config: {segment.bytes: 1000000}}
+          orders: {partitions: 24, retention: 30d, config: {segment.bytes: 2000000}}
           customers: {cleanup: "compact,delete", deletion: allow}
           clicks:
         tenants:
@@ -101,7 +101,7 @@ def test_a_whole_platform() -> None:
     }
     assert settings.topics["orders"].kafka_config() == {
         "retention.ms": str(30 * 86_400_000),
-        "segment.bytes": "1000000",
+        "segment.bytes": "2000000",
     }
     assert settings.topics["customers"].cleanup is Cleanup.COMPACT_DELETE
     assert settings.topics["customers"].deletion is Deletion.ALLOW
