@@ -125,12 +125,14 @@ def test_a_removed_topic_keeps_its_records_unless_deletion_is_allowed(stack: Sta
 
 def test_a_failure_ends_the_up_with_its_reason_and_the_next_up_mends_it(stack: Stack, settings: dict[str, Any]) -> None:
     before = copy.deepcopy(settings)
-    settings["topics"]["odd"] = {"partitions": 1, "config": {"segment.bytes": "not a number"}}
+    # Each is right for itself; only Kafka sees them together.
+    lags = {"min.compaction.lag.ms": "20", "max.compaction.lag.ms": "10"}
+    settings["topics"]["odd"] = {"partitions": 1, "config": lags}
     settings["topics"]["good"] = {"partitions": 1}
     stack.write(settings)
     message = stack.up(fails=True)
     assert "topic.odd" in message
-    assert "segment.bytes" in message
+    assert "min.compaction.lag.ms" in message
     settings["topics"]["odd"] = {"partitions": 1}
     stack.write(settings)
     stack.up()
