@@ -344,16 +344,24 @@ def test_import(spare: Stack) -> None:
 
 def test_what_kubectl_changed_is_refused_in_a_preview_and_overwritten_without_one(spare: Stack) -> None:
     """The providers take over what belongs to managers whose names begin with kubectl, but not in a dry run."""
-    spare.declare({"map": config_map({"a": "1"}, Provider.MUTABLE)})
+    declared = resource(
+        "core/v1:ServiceAccount",
+        {"metadata": {"name": "patched"}, "automountServiceAccountToken": False},
+        Provider.UPSERT,
+    )
+
+    def mounts() -> str:
+        return spare.kubectl("get", "serviceaccount", "patched", "-o", "jsonpath={.automountServiceAccountToken}")
+
+    spare.declare({"account": declared})
     spare.up().assert_succeeded()
-    name = name_in(spare.resources(), "map")
-    spare.kubectl("patch", "configmap", name, "-p", '{"data":{"a":"theirs"}}')
+    spare.kubectl("patch", "serviceaccount", "patched", "-p", '{"automountServiceAccountToken": true}')
     preview = spare.run("preview", "--refresh")
     assert preview.code != 0
     assert "conflict" in preview.output
-    assert config_maps(spare)[name]["data"] == {"a": "theirs"}
+    assert mounts() == "true"
     spare.up("--refresh").assert_succeeded()
-    assert config_maps(spare)[name]["data"] == {"a": "1"}
+    assert mounts() == "false"
 
 
 def test_a_changed_port_of_a_created_service_is_refused_in_a_preview(spare: Stack) -> None:
@@ -369,7 +377,11 @@ def test_a_changed_port_of_a_created_service_is_refused_in_a_preview(spare: Stac
 
 def test_random_values_of_the_official_provider_stay(spare: Stack) -> None:
     """Its states have fields of its own, which are no inputs."""
-    password = resource("random:index/randomPassword:RandomPassword", {"length": 16})
+    password = Resource(
+        token="random:index/randomPassword:RandomPassword",
+        properties={"length": 16},
+        provider=Provider.RANDOM,
+    )
     spare.declare({"drawn": password})
     spare.up().assert_succeeded()
     exported = json.loads(spare.pulumi("stack", "export", "--show-secrets"))
