@@ -61,8 +61,9 @@ def prepare_backend(state: Path) -> None:
     if not passphrase.exists():
         write(passphrase, f"{secrets.token_urlsafe(32)}\n", mode=0o600)
         # The salt that an earlier sandbox of this clone left in a stack file belongs to that one's passphrase.
-        for name in SANDBOX_STACKS if state == REPOSITORY / ".sandbox" else ():
-            file = REPOSITORY / "stacks" / f"Pulumi.{name}.yaml"
+        stacks = [REPOSITORY / "stacks" / f"Pulumi.{name}.yaml" for name in SANDBOX_STACKS]
+        examples = sorted((REPOSITORY / "examples").glob("*/stack.yaml"))
+        for file in [*stacks, *examples] if state == REPOSITORY / ".sandbox" else ():
             text = file.read_text()
             without = re.sub(r"^encryptionsalt: .*\n", "", text, flags=re.MULTILINE)
             if without != text:

@@ -182,6 +182,16 @@ def test_no_package_registry_is_named() -> None:
     assert not named
 
 
+def test_no_stack_file_is_bound_to_a_passphrase() -> None:
+    """Pulumi refuses a stack file with the salt of another passphrase, such as that of whoever committed it."""
+    files = subprocess.run(
+        ["git", "ls-files", "-z", "*.yaml"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    for file in filter(None, files.split("\0")):
+        committed = subprocess.run(["git", "show", f":{file}"], cwd=ROOT, capture_output=True, text=True, check=True)
+        assert not re.search(r"^encryptionsalt:", committed.stdout, re.MULTILINE), file
+
+
 RUNTIME = ROOT / "runtime" / "kafka_platform_runtime"
 SUPERVISION = RUNTIME / "supervision.py"
 PROGRAMS = [file for file in sorted(RUNTIME.glob("**/*.py")) if file != SUPERVISION]

@@ -51,6 +51,7 @@ def test_a_compressed_body_is_written_as_if_it_were_not(gateway: Program, topic:
         (gzip.compress(records(1)) + b"\0" * 100_000, "The body goes on behind its gzip: compress all of it at once."),
         (zlib.compress(records(1)), "The body is not gzip, though Content-Encoding says so."),
     ],
+    ids=["plain", "torn", "empty", "followed", "two", "followed by zeros", "zlib"],
 )
 def test_what_is_not_gzip_is_refused(gateway: Program, topic: str, body: bytes, says: str) -> None:
     reply = write(gateway, topic, body, "gzip")
