@@ -105,7 +105,7 @@ def consume(consumer: Consumer, count: int, seconds: float, size: int) -> list[M
     length = largest = max(1, len(first))
     while len(taken) < count and length < size:
         more = min(count - len(taken), max(1, (size - length) // largest), GROWTH * len(taken))
-        if unpacking.state().used > size:
+        if unpacking.is_much():
             more = 1  # one may be as large as all that is unpacked
         messages = consumer.consume(more, 0)
         if not messages:

@@ -49,7 +49,7 @@ NOTICE_DELTA = 2**30
 _NAME = os.urandom(24)
 """What notices begin with: nobody else can know it."""
 _TOO_LARGE, _NO_ROOM = _NAME + b"0", _NAME + b"1"
-_batch_bytes = 0
+_batch_bytes = _everything = 0
 _WAYS = {
     "gzip": (100_000, FAILS_NEXT, 0),
     "zstd": (100_000, FAILS_NEXT, 0),
@@ -74,6 +74,11 @@ class State(NamedTuple):
 def state() -> State:
     """How it stands; all zero where it is not bounded."""
     return State(0, 0, 0) if _unpacking is None else State(*_unpacking.state())
+
+
+def is_much() -> bool:
+    """Whether more than half of what may be unpacked at a time is."""
+    return state().used > _everything // 2
 
 
 class Copies:
@@ -230,8 +235,8 @@ def bound(batch: int, everything: int) -> bool:
     Returns:
         Whether it is bounded: not without the compiled part, nor with a librdkafka that cannot be led through it.
     """
-    global _batch_bytes
-    _batch_bytes = batch
+    global _batch_bytes, _everything
+    _batch_bytes, _everything = batch, everything
     if _unpacking is None or not _unpacking.install():
         return False
     try:
