@@ -113,7 +113,7 @@ def test_a_removed_topic_keeps_its_records_unless_deletion_is_allowed(stack: Sta
     assert "scratch" not in topics()
     assert in_pod(NAMESPACE, "client", *access, "consume", "kept", "any").strip() == "ok"
 
-    settings["topics"]["kept"] = {"partitions": 3, "deletion": "allow"}
+    settings["topics"]["kept"] = {"partitions": 3, "deletion": "allow", "adopt": True}
     stack.write(settings)
     stack.up()
     assert in_pod(NAMESPACE, "client", *access, "consume", "kept", "other").strip() == "ok"
