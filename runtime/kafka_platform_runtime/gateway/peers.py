@@ -365,7 +365,7 @@ class Peers:
                 connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=NAME_SECONDS, keepalive_timeout=30),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
-                skip_auto_headers=("user-agent",),
+                skip_auto_headers=("user-agent", "accept-encoding"),  # answers are passed on as they are
             )
         return self._client
 

@@ -199,7 +199,10 @@ class Gateway:
         """The answer as the caller asks for it: by gzip, if it is large enough to gain by that."""
         if len(response.body) < encodings.LEAST_BYTES:
             return response
-        headers = [*response.headers, ("vary", "accept-encoding")]
+        # An answer may depend on more than that already.
+        others = [value for name, value in response.headers if name == "vary"]
+        headers = [(name, value) for name, value in response.headers if name != "vary"]
+        headers.append(("vary", ", ".join([*others, "accept-encoding"])))
         body = response.body
         if encodings.wants_gzip(request.header("accept-encoding")):
             body = await encodings.deflated(body)
