@@ -26,9 +26,10 @@ from kafka_platform.gateway_model import (
 from kafka_platform.kubernetes import (
     Manifest,
     allowed_port,
+    callers,
+    collectors,
     labels,
     metadata,
-    of_namespaces,
     selector,
     service_port,
     to_names,
@@ -189,12 +190,6 @@ def pod_disruption_budget(settings: GatewaySettings) -> Manifest:
 
 def network_policy(settings: GatewaySettings, kafka_ports: pulumi.Input[Sequence[Manifest]]) -> Manifest:
     """Callers and peers reach the program, whoever collects metrics reaches those, and the program reaches Kafka."""
-    calling: Manifest = {"ports": [allowed_port(HTTP_PORT)]}
-    if settings.client_namespaces:
-        calling = {"from": [{"podSelector": {}}, of_namespaces(settings.client_namespaces)], **calling}
-    collecting = (
-        of_namespaces(settings.metrics_namespaces) if settings.metrics_namespaces else {"namespaceSelector": {}}
-    )
     peers = {"podSelector": {"matchLabels": settings.own}}
     return {
         "apiVersion": "networking.k8s.io/v1",
@@ -206,7 +201,10 @@ def network_policy(settings: GatewaySettings, kafka_ports: pulumi.Input[Sequence
                 {"ports": kafka_ports},
                 {"ports": [allowed_port(HTTP_PORT)], "to": [peers]},
             ],
-            "ingress": [calling, {"from": [collecting], "ports": [allowed_port(METRICS_PORT)]}],
+            "ingress": [
+                callers([HTTP_PORT], settings.client_namespaces),
+                collectors(METRICS_PORT, settings.metrics_namespaces),
+            ],
             "podSelector": {"matchLabels": settings.own},
             "policyTypes": ["Ingress", "Egress"],
         },

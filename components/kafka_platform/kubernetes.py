@@ -176,6 +176,18 @@ def to_names() -> list[Manifest]:
     return [{"ports": [allowed_port(53, "UDP"), allowed_port(53)]}, {"to": [kubernetes, openshift]}]
 
 
+def callers(ports: Iterable[int], namespaces: Sequence[str]) -> Manifest:
+    """Who may connect to these ports, in a network policy: the own namespace and those named, or everybody if none is."""
+    rule: Manifest = {"ports": [allowed_port(port) for port in sorted(ports)]}
+    return {"from": [{"podSelector": {}}, of_namespaces(namespaces)], **rule} if namespaces else rule
+
+
+def collectors(port: int, namespaces: Sequence[str]) -> Manifest:
+    """Who may collect metrics at this port, in a network policy: the namespaces named, or all if none is."""
+    peer = of_namespaces(namespaces) if namespaces else {"namespaceSelector": {}}
+    return {"from": [peer], "ports": [allowed_port(port)]}
+
+
 def client_peers(cluster: str, namespaces: Sequence[str]) -> list[Manifest]:
     """Who may connect to a Kafka, in a network policy: its own namespace, those with its label, and those named."""
     peers: list[Manifest] = [

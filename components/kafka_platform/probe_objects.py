@@ -14,9 +14,9 @@ from kafka_platform.gateway_objects import HTTP_PORT, METRICS_PORT, ports_of
 from kafka_platform.kubernetes import (
     Manifest,
     allowed_port,
+    collectors,
     labels,
     metadata,
-    of_namespaces,
     selector,
     service_port,
     to_names,
@@ -148,9 +148,6 @@ def gate_job(settings: ProbeSettings) -> Manifest:
 
 def network_policy(settings: ProbeSettings, ports: pulumi.Input[Sequence[Manifest]]) -> Manifest:
     """Whoever collects metrics reaches the pod; it and the gate reach Kafka and the gateway."""
-    collecting = (
-        of_namespaces(settings.metrics_namespaces) if settings.metrics_namespaces else {"namespaceSelector": {}}
-    )
     both = {"key": "app.kubernetes.io/component", "operator": "In", "values": sorted([COMPONENT, GATE])}
     instance = {key: value for key, value in settings.own.items() if key != both["key"]}
     return {
@@ -159,7 +156,7 @@ def network_policy(settings: ProbeSettings, ports: pulumi.Input[Sequence[Manifes
         "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
         "spec": {
             "egress": [*to_names(), {"ports": ports}],
-            "ingress": [{"from": [collecting], "ports": [allowed_port(METRICS_PORT)]}],
+            "ingress": [collectors(METRICS_PORT, settings.metrics_namespaces)],
             "podSelector": {"matchExpressions": [both], "matchLabels": instance},
             "policyTypes": ["Ingress", "Egress"],
         },

@@ -11,6 +11,7 @@ from kafka_platform.gateway_objects import ports_of
 from kafka_platform.kubernetes import (
     Manifest,
     allowed_port,
+    callers,
     labels,
     metadata,
     of_namespaces,
@@ -122,12 +123,7 @@ def pod_disruption_budget(settings: WorkerSettings) -> Manifest:
 
 def network_policy(settings: WorkerSettings, kafka_ports: pulumi.Input[Sequence[Manifest]]) -> Manifest:
     """The program reaches names, Kafka, and what it said; its ports are reached by those who may."""
-    ingress: list[Manifest] = []
-    if settings.ports:
-        calling: Manifest = {"ports": [allowed_port(port) for port in sorted(settings.ports.values())]}
-        if settings.client_namespaces:
-            calling = {"from": [{"podSelector": {}}, of_namespaces(settings.client_namespaces)], **calling}
-        ingress.append(calling)
+    ingress = [callers(settings.ports.values(), settings.client_namespaces)] if settings.ports else []
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",

@@ -16,8 +16,9 @@ DEFAULT_FILE = Path("/etc/kafka-platform/gateway.json")
 
 LEAST_QUEUE_BYTES = 256 * 1024
 MOST_QUEUE_BYTES = 2 * 1024 * 1024
-MOST_ANSWER_BYTES = 4 * 1024 * 1024
 """More does not make a stream faster."""
+MOST_ANSWER_BYTES = 4 * 1024 * 1024
+"""More is not answered at a time, however much memory there is."""
 
 Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
