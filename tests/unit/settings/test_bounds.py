@@ -156,16 +156,22 @@ PLACES = [
 ]
 
 
-@pytest.mark.parametrize(("base", "path"), PLACES, ids=[f"{base}:{'.'.join(map(str, path))}" for base, path in PLACES])
-@pytest.mark.parametrize("value", [10**12 + 1, 10**30, -1], ids=["large", "absurd", "negative"])
-def test_a_number_beyond_its_range_is_refused_by_the_settings_and_by_the_schema(
-    base: str, path: tuple[str | int, ...], value: int
-) -> None:
+def replaced(base: str, path: tuple[str | int, ...], value: object) -> Any:
+    """The stack with another value there."""
     content = copy.deepcopy(BASES[base])
     here = content
     for part in path[:-1]:
         here = here[part]
     here[path[-1]] = value
+    return content
+
+
+@pytest.mark.parametrize(("base", "path"), PLACES, ids=[f"{base}:{'.'.join(map(str, path))}" for base, path in PLACES])
+@pytest.mark.parametrize("value", [10**12 + 1, 10**30, -1], ids=["large", "absurd", "negative"])
+def test_a_number_beyond_its_range_is_refused_by_the_settings_and_by_the_schema(
+    base: str, path: tuple[str | int, ...], value: int
+) -> None:
+    content = replaced(base, path, value)
     with pytest.raises(SettingsError):
         parse(content)
     assert not VALIDATOR.is_valid({"config": {KEY: content}})
@@ -179,12 +185,7 @@ MARK = "the number is here"
 def test_whatever_number_is_in_a_file_is_taken_or_answered_with_lines_that_name_its_field(
     base: str, path: tuple[str | int, ...], number: str
 ) -> None:
-    content = copy.deepcopy(BASES[base])
-    here = content
-    for part in path[:-1]:
-        here = here[part]
-    here[path[-1]] = MARK
-    text = json.dumps({"config": {KEY: content}}).replace(f'"{MARK}"', number)
+    text = json.dumps({"config": {KEY: replaced(base, path, MARK)}}).replace(f'"{MARK}"', number)
     try:
         parse(select(parse_yaml(text)))
     except SettingsError as error:
