@@ -8,7 +8,7 @@
  * What is refused must fail in a way that librdkafka expects:
  * - where more is allocated before unpacking begins (gzip, zstd, lz4), that fails next: it takes the batch for damaged;
  * - where not (snappy, an lz4 buffer that grows), it unpacks into room of which all pages but the first are the same few,
- *   and then finds at its beginning a record that says that the batch was refused, and nothing behind it.
+ *   and then finds at its beginning records that say that the batch was refused, and nothing behind them.
  */
 
 #define _GNU_SOURCE
@@ -36,7 +36,7 @@ enum {
     BUCKETS = 1024, SLOTS = 8,  /* allocations that are known; further ones are not counted */
     SHARED = 4 << 20,           /* bytes behind all that is refused */
     OWN = 4096,                 /* bytes at its beginning that are not shared, and that its reader sees */
-    NOTICE = 256                /* most bytes of a record that says that a batch was refused */
+    NOTICE = 2048               /* most bytes of the records that say that a batch was refused */
 };
 
 typedef enum { FAILS_NEXT = 1, POISONS = 2 } Way;
@@ -205,15 +205,19 @@ static void *our_malloc(size_t size) {
 
 static void *our_calloc(size_t count, size_t size) { return troubled() ? NULL : calloc(count, size); }
 
+static void forget(int bucket, int slot) {
+    size_t size = size_of[bucket][slot];
+    atomic_store_explicit(&key[bucket][slot], 0, memory_order_release);
+    atomic_fetch_sub(&known, 1);
+    atomic_fetch_sub(&used, size);
+    in_response -= size < in_response ? size : in_response; /* a guess that was too small */
+}
+
 static void our_free(void *pointer) {
     int bucket, slot;
     if (atomic_load_explicit(&known, memory_order_relaxed) != 0 && pointer != NULL && find(pointer, &bucket, &slot)) {
-        size_t size = size_of[bucket][slot];
         Refused *refused = refused_at[bucket][slot];
-        atomic_store_explicit(&key[bucket][slot], 0, memory_order_release);
-        atomic_fetch_sub(&known, 1);
-        atomic_fetch_sub(&used, size);
-        in_response -= size < in_response ? size : in_response; /* a guess that was too small */
+        forget(bucket, slot);
         if (refused != NULL) {
             if (failing == pointer) failing = NULL;
             if (poisoned == refused) poison(NULL);
@@ -237,13 +241,7 @@ static void *our_realloc(void *pointer, size_t size) {
         our_free(pointer);
         return refuse(size, POISONS, why);
     }
-    size_t before = is_known ? size_of[bucket][slot] : 0;
-    if (is_known) {
-        atomic_store_explicit(&key[bucket][slot], 0, memory_order_release);
-        atomic_fetch_sub(&known, 1);
-        atomic_fetch_sub(&used, before);
-        in_response -= before < in_response ? before : in_response;
-    }
+    if (is_known) forget(bucket, slot);
     Answer answer = reserve(size);
     if (answer != GRANTED) {
         free(pointer);

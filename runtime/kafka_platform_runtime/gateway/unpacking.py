@@ -3,7 +3,7 @@
 The bound is kept inside librdkafka's own allocations (_unpacking.c). The places in its code that it is about differ from
 version to version; they are learned at the start, from batches that go through librdkafka's own stand-in for a cluster.
 
-A batch that is refused comes as an error, or as one record that nobody else can write: a notice.
+A batch that is refused comes as an error, or as records that nobody else can write: notices.
 """
 
 import contextlib
@@ -45,7 +45,10 @@ FAILS_NEXT, POISONS = 1, 2
 UNREADABLE = frozenset({KafkaError._BAD_COMPRESSION, KafkaError._BAD_MSG})
 """A batch that cannot be unpacked."""
 NOTICE_DELTA = 2**30
-"""How far behind the first offset of its batch a notice is: no reader can be there already."""
+"""How far behind the first offset of its batch the first notice is: no reader can be there already."""
+NOTICE_DELTAS = (NOTICE_DELTA, *(2**power for power in range(20, -1, -1)), 0)
+"""Of all notices of a batch. The client drops those before the place from where it fetches, and fetches on behind the last that
+is left: behind an offset that does not exist yet it would begin anew, from wherever its reader is to begin without one."""
 _NAME = os.urandom(24)
 """What notices begin with: nobody else can know it."""
 _TOO_LARGE, _NO_ROOM = _NAME + b"0", _NAME + b"1"
@@ -89,10 +92,9 @@ class Copies:
         self._bytes = 0
         self._ended = False
 
-    def of(self, messages: Sequence[Message]) -> Sequence[Message]:
+    def of(self, messages: Sequence[Message]) -> None:
         """Count these; called in the thread that took them, where nobody may wait for it any more."""
         self.add(sum(map(len, messages)))
-        return messages
 
     def add(self, size: int) -> None:
         """Count so many bytes more, such as those of an answer."""
@@ -161,7 +163,7 @@ class Refusals:
             place = (message.topic(), message.partition())
             batch = _unreadable(message)
             if batch is not None:
-                refused.setdefault(place, batch)
+                refused.setdefault(place, batch)  # of several notices the first tells the offset
             elif message.error() is not None:
                 if place not in refused or message.error().code() != KafkaError._AUTO_OFFSET_RESET:
                     kept.append(message)
@@ -211,10 +213,12 @@ def _unreadable(message: Message) -> Unreadable | None:
     return Unreadable(message.topic(), message.partition(), offset, lacks_room)
 
 
-def _notice(value: bytes) -> bytes:
-    """A record as it stands in a batch (https://kafka.apache.org/documentation/#record)."""
-    body = b"\0" + b"".join(map(_varint, (0, NOTICE_DELTA, -1, len(value)))) + value + _varint(0)
-    return _varint(len(body)) + body
+def _notices(value: bytes) -> bytes:
+    """Records as they stand in a batch (https://kafka.apache.org/documentation/#record)."""
+    bodies = [
+        b"\0" + b"".join(map(_varint, (0, delta, -1, len(value)))) + value + _varint(0) for delta in NOTICE_DELTAS
+    ]
+    return b"".join(_varint(len(body)) + body for body in bodies)
 
 
 def _varint(number: int) -> bytes:
@@ -248,7 +252,7 @@ def bound(batch: int, everything: int) -> bool:
         _unpacking.learn(0, 0, 0)
     response = everything // RESPONSE_SHARE
     # Where a batch does not say its size the client guesses it, threefold each time.
-    _unpacking.bound(3 * batch, everything, response, WAIT_MILLISECONDS, _notice(_TOO_LARGE), _notice(_NO_ROOM))
+    _unpacking.bound(3 * batch, everything, response, WAIT_MILLISECONDS, _notices(_TOO_LARGE), _notices(_NO_ROOM))
     return all(learned)
 
 
