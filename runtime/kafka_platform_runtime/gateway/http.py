@@ -211,10 +211,9 @@ class Request:
                 in another way than Content-Encoding says, or in one that is not taken.
             Gone: the caller left.
         """
-        if encodings.is_plain(self.header("content-encoding")):
-            return await self._body(limit, budget, seconds)
-        packed = await self._body(limit, budget, seconds)
-        return await encodings.inflated(packed, limit, lambda count: self.hold(count, budget))
+        is_plain = encodings.is_plain(self.header("content-encoding"))
+        body = await self._body(limit, budget, seconds)
+        return body if is_plain else await encodings.inflated(body, limit, lambda count: self.hold(count, budget))
 
     async def _body(self, limit: int, budget: Budget, seconds: float) -> bytes:
         length = self.content_length

@@ -29,7 +29,7 @@ from kafka_platform_runtime.gateway.http import Gone, now
 from kafka_platform_runtime.gateway.peers import InstanceKey, no_instance
 from kafka_platform_runtime.gateway.readers import bounds_of_consumers, committed, consume
 from kafka_platform_runtime.gateway.settings import Limits
-from kafka_platform_runtime.gateway.unpacking import Copies, Unreadable
+from kafka_platform_runtime.gateway.unpacking import Copies, Place, Unreadable
 from kafka_platform_runtime.supervision import WATCH
 
 T = TypeVar("T")
@@ -60,8 +60,6 @@ BEGIN_SECONDS = 5.0
 """How long it may take to find the ends of partitions when a consumer begins there."""
 PAUSE_BETWEEN_TRIES = 0.05
 
-Place = tuple[str, int]
-"""Topic and partition."""
 _ENCODING = threading.BoundedSemaphore(AT_ONCE)
 
 _LAZY = re.compile(r"([*+?])[?+]")

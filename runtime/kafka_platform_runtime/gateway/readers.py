@@ -33,14 +33,6 @@ ASK_SECONDS = 10.0
 """How long a question about offsets may take."""
 NEWS_SECONDS = 3.0
 """How long the news of a partition may take to reach every broker."""
-UNHEARD_OF = frozenset(
-    {
-        KafkaError._UNKNOWN_PARTITION,
-        KafkaError._UNKNOWN_TOPIC,
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError.LEADER_NOT_AVAILABLE,
-    }
-)
 WAIT_MILLISECONDS = 100
 """How long a broker may wait for a record before it answers that there is none: for so long a reader that is given
 other positions still waits for its former ones."""
@@ -447,7 +439,9 @@ def _watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, in
             )
             return found
         except KafkaException as failure:
-            if failure.args[0].code() not in UNHEARD_OF or now() > until:
+            error = failure.args[0]
+            unheard = error.code() in {KafkaError._UNKNOWN_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
+            if not (unheard or errors.is_unknown_topic(error)) or now() > until:
                 raise
         time.sleep(LOOK_SECONDS)
 

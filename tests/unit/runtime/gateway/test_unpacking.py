@@ -14,6 +14,7 @@ from confluent_kafka import Producer
 from kafka_platform_runtime.gateway.settings import Limits
 
 from tests.unit.runtime.gateway.conftest import BINARY, RED, Kafka, Program, StartGateway
+from tests.unit.runtime.gateway.consumers_harness import Consumer, Pod, eventually
 from tests.unit.runtime.gateway.test_reads import Stream
 
 POD_BYTES = 256 * 2**20
@@ -123,21 +124,14 @@ def test_a_fetch_that_unpacks_to_more_than_there_is_room_for_is_read_to_its_end(
     """Of one fetch (128 KiB of batches that are nothing but zeros) more than the room for all is asked for."""
     topic = kafka.make_topic(f"red-packed-{codec}")
     write(kafka, topic, codec, *[900_000] * COUNT)
-    with Stream(gateway, topic, "?from=earliest") as stream:
-        seen: list[int] = []
-        for event in stream.events():
-            seen += map(int, re.findall(r'"offset":(\d+)', event.get("data", "")))
-            if len(seen) >= COUNT:
-                break
-    assert seen == list(range(COUNT))
-    member = Stream(gateway, topic, f"?group=red-{codec}&from=earliest")
-    with member as stream:
-        seen = []
-        for event in stream.events():
-            seen += map(int, re.findall(r'"offset":(\d+)', event.get("data", "")))
-            if len(seen) >= COUNT:
-                break
-    assert seen == list(range(COUNT))
+    for query in ("?from=earliest", f"?group=red-{codec}&from=earliest"):
+        with Stream(gateway, topic, query) as stream:
+            seen: list[int] = []
+            for event in stream.events():
+                seen += map(int, re.findall(r'"offset":(\d+)', event.get("data", "")))
+                if len(seen) >= COUNT:
+                    break
+        assert seen == list(range(COUNT))
     offset = 0
     while offset < COUNT:
         status, found = records(gateway, topic, offset)
@@ -147,47 +141,32 @@ def test_a_fetch_that_unpacks_to_more_than_there_is_room_for_is_read_to_its_end(
             offset += len(found)
 
 
-class Instance:
-    """A consumer instance of a group of its own."""
+def instance(gateway: Program, topic: str, name: str = "one") -> Consumer:
+    """A consumer instance that reads the topic in a group of the topic's own."""
+    pod, group = Pod(name="gateway", program=gateway), f"red-{topic}"
+    body = {"name": name, "format": "binary", "auto.offset.reset": "earliest"}
+    # On a busy machine Kafka may be late.
+    eventually(lambda: pod.call("POST", f"/consumers/{group}", body).status == 200, 120)
+    return Consumer(pod=pod, group=group, name=name).assign(topic, 0)
 
-    def __init__(self, gateway: Program, topic: str, name: str = "one") -> None:
-        self._gateway = gateway
-        self._path = f"/consumers/red-{topic}"
-        self._ask("POST", "", {"name": name, "format": "binary", "auto.offset.reset": "earliest"})
-        self._path += f"/instances/{name}"
-        self._ask("POST", "/assignments", {"partitions": [{"topic": topic, "partition": 0}]})
-        self.topic = topic
 
-    def seek(self, offset: int) -> None:
-        self._ask("POST", "/positions", {"offsets": [{"topic": self.topic, "partition": 0, "offset": offset}]})
-
-    def read(self, **more: int) -> tuple[int, Any]:
-        query = "&".join(f"{name}={value}" for name, value in {"timeout": 4000, **more}.items())
-        reply = self._gateway.ask("GET", f"{self._path}/records?{query}", user=RED, headers={"accept": BINARY})
-        return reply.status, reply.json()
-
-    def _ask(self, method: str, path: str, body: Any) -> None:
-        headers = {"content-type": "application/vnd.kafka.v2+json"}
-        for _ in range(10):
-            reply = self._gateway.ask(
-                method, self._path + path, user=RED, body=json.dumps(body).encode(), headers=headers
-            )
-            if reply.status != 503:  # on a busy machine Kafka may be late
-                break
-        assert reply.status in {200, 204}, reply.body
+def read(consumer: Consumer, **more: int) -> tuple[int, Any]:
+    query = "&".join(f"{name}={value}" for name, value in {"timeout": 4000, **more}.items())
+    answer = consumer.call("GET", f"/records?{query}", accept=BINARY)
+    return answer.status, answer.body
 
 
 def test_an_instance_says_where_the_huge_record_is_and_goes_on_behind_it(gateway: Program, bombed: str) -> None:
-    instance = Instance(gateway, bombed)
-    seen = instance.read()
+    consumer = instance(gateway, bombed)
+    seen = read(consumer)
     assert seen[0] == 200
     assert [each["offset"] for each in seen[1]] == [0]
     for _ in range(3):
-        status, found = instance.read()
+        status, found = read(consumer)
         assert (status, found["error_code"]) == (413, 41302), found
         assert "from offset 2 on" in found["message"]
-    instance.seek(2)
-    status, found = instance.read()
+    consumer.done("POST", "/positions", {"offsets": [{"topic": bombed, "partition": 0, "offset": 2}]})
+    status, found = read(consumer)
     assert (status, [each["offset"] for each in found]) == (200, [2]), found
 
 
@@ -196,11 +175,11 @@ def test_many_instances_of_huge_records_at_once(kafka: Kafka, gateway: Program, 
     topic = kafka.make_topic(f"red-instances-{codec}", max_message_bytes=str(20 * 2**20))
     write(kafka, topic, codec, *[SMALLER_BOMB_BYTES] * 4)
 
-    def read(number: int) -> list[int]:
-        instance = Instance(gateway, topic, f"i{number}")
+    def offsets(number: int) -> list[int]:
+        consumer = instance(gateway, topic, f"i{number}")
         seen: list[int] = []
         for _ in range(60):
-            status, found = instance.read()
+            status, found = read(consumer)
             assert status in {200, 429, 503}, found
             seen += [each["offset"] for each in found] if status == 200 else []
             if len(seen) == 4:
@@ -208,26 +187,26 @@ def test_many_instances_of_huge_records_at_once(kafka: Kafka, gateway: Program, 
         return seen
 
     with ThreadPoolExecutor(16) as pool:
-        assert list(pool.map(read, range(16))) == [[0, 1, 2, 3]] * 16
+        assert list(pool.map(offsets, range(16))) == [[0, 1, 2, 3]] * 16
 
 
 def test_what_instances_took_and_did_not_hand_out_is_not_kept(kafka: Kafka, gateway: Program) -> None:
     topic = kafka.make_topic("red-instances-mixed", max_message_bytes=str(20 * 2**20))
     write(kafka, topic, "zstd", 10, *[SMALLER_BOMB_BYTES] * 5)
 
-    def read(number: int) -> Instance:
-        instance = Instance(gateway, topic, f"i{number}")
+    def first(number: int) -> Consumer:
+        consumer = instance(gateway, topic, f"i{number}")
         for _ in range(60):
-            status, found = instance.read(max_bytes=20)
+            status, found = read(consumer, max_bytes=20)
             assert status in {200, 429, 503}, found
             if status == 200 and found:
                 break
         assert [each["offset"] for each in found] == [0]
-        return instance
+        return consumer
 
     with ThreadPoolExecutor(16) as pool:
-        instances = list(pool.map(read, range(16)))
-    status, found = instances[0].read(max_bytes=20)
+        consumers = list(pool.map(first, range(16)))
+    status, found = read(consumers[0], max_bytes=20)
     assert status == 422, found  # the next record is larger, and still there
     assert "offset 1" in found["message"]
 
@@ -236,11 +215,11 @@ def test_many_instances_of_records_that_are_as_they_are(kafka: Kafka, gateway: P
     topic = kafka.make_topic("red-instances-plain")
     write(kafka, topic, "none", *[900_000] * 40)
 
-    def read(number: int) -> int:
-        instance = Instance(gateway, topic, f"i{number}")
+    def count_of(number: int) -> int:
+        consumer = instance(gateway, topic, f"i{number}")
         count = 0
         for _ in range(100):
-            status, found = instance.read()
+            status, found = read(consumer)
             assert status in {200, 429, 503}, found
             count += len(found) if status == 200 else 0
             if count == 40:
@@ -248,4 +227,4 @@ def test_many_instances_of_records_that_are_as_they_are(kafka: Kafka, gateway: P
         return count
 
     with ThreadPoolExecutor(16) as pool:
-        assert list(pool.map(read, range(16))) == [40] * 16
+        assert list(pool.map(count_of, range(16))) == [40] * 16
