@@ -521,7 +521,9 @@ class BoundedProtocol(HttpToolsProtocol, Accepted):
         self._framing_bytes = 0
         if self._direct_body is None:
             super().on_body(body)
-            self.flow.pause_reading()
+            if not self.cycle.response_complete:
+                self.flow.pause_reading()
+            # Otherwise nobody asks for more, and it is read to its end: the next request may stand behind it.
         else:
             self._direct_body = self._direct_body + body if self._direct_body else body
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import http.client
 import re
 import socket
 import time
@@ -14,7 +15,7 @@ from kafka_platform_runtime.gateway.connections import HEAD_SECONDS, Connections
 from kafka_platform_runtime.gateway.settings import Limits
 
 from tests import attacks
-from tests.unit.runtime.gateway.conftest import RED, Kafka, Program, StartGateway, password
+from tests.unit.runtime.gateway.conftest import JSON, RED, Kafka, Program, StartGateway, password
 from tests.unit.runtime.gateway.test_bad_input import Witness, peak_megabytes
 
 POD_MEGABYTES = 256
@@ -212,6 +213,37 @@ def test_a_request_means_one_thing(quick: Program, sent: bytes, status: int) -> 
 
 
 ELSEWHERE = "https://evil.example"
+
+
+REFUSED_EARLY = {
+    "too long": (b"POST /topics/red-good HTTP/1.1\r\n", attacks.basic(RED, password(RED)), JSON, 413),
+    "of an unknown type": (b"POST /topics/red-good HTTP/1.1\r\n", attacks.basic(RED, password(RED)), "a/b", 415),
+    "nowhere to go": (b"POST /nowhere HTTP/1.1\r\n", attacks.basic(RED, password(RED)), JSON, 404),
+    "of a stranger": (b"POST /topics/red-good HTTP/1.1\r\n", b"", JSON, 401),
+}
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["with a length", "in chunks"])
+@pytest.mark.parametrize("name", REFUSED_EARLY)
+def test_a_request_behind_a_body_that_was_refused_before_it_arrived_is_answered(
+    gateway: Program, topic: str, name: str, chunked: bool
+) -> None:
+    line, login, kind, status = REFUSED_EARLY[name]
+    body = b"x" * 6_000_000
+    framing = b"transfer-encoding: chunked" if chunked else b"content-length: %d" % len(body)
+    head = line + b"host: x\r\n" + login + b"content-type: " + kind.encode() + b"\r\n" + framing + b"\r\n\r\n"
+    rest = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if chunked else body
+    with socket.create_connection(("127.0.0.1", gateway.port), 20) as connection:
+        # In chunks its length is known when it is there: the first part is more than is taken.
+        connection.sendall(head + rest[:1_500_000])
+        refusal = http.client.HTTPResponse(connection)
+        refusal.begin()
+        refusal.read()
+        assert refusal.status == status
+        connection.sendall(rest[1_500_000:] + b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        assert answer.status == 200
 
 
 def own(program: Program, scheme: str = "http") -> dict[str, str]:
