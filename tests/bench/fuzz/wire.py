@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import struct
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -54,22 +55,25 @@ class Wire:
     statuses: list[int] = field(default_factory=list)
     connection: socket.socket = field(init=False)
     _buffer: bytes = b""
+    _sending: threading.Lock = field(default_factory=threading.Lock)
+    """Held by who sends: an answer may be there before all of its request is."""
 
     def __post_init__(self) -> None:
         self.connection = socket.create_connection(("127.0.0.1", self.port), 20)
 
     def send(self, pieces: Sequence[Piece]) -> bool:
         """Send these; whether all of it went out (the gateway may have closed the connection)."""
-        for piece in pieces:
-            if isinstance(piece, float):
-                time.sleep(piece)
-                continue
-            if len(self.sent) < KEPT:
-                self.sent += piece
-            try:
-                self.connection.sendall(piece)
-            except OSError:
-                return False
+        with self._sending:
+            for piece in pieces:
+                if isinstance(piece, float):
+                    time.sleep(piece)
+                    continue
+                if len(self.sent) < KEPT:
+                    self.sent += piece
+                try:
+                    self.connection.sendall(piece)
+                except OSError:
+                    return False
         return True
 
     def more(self, seconds: float) -> bytes:
