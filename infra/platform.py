@@ -250,6 +250,7 @@ class Platform:
                     engine=kafka.engine,
                     external=ExternalKafka(
                         bootstrap_servers=kafka.bootstrap_servers or "",
+                        broker_ports=kafka.broker_ports,
                         security_protocol=kafka.security_protocol,
                         sasl_mechanism=kafka.sasl,
                         ca_secret=kafka.ca_secret,
@@ -328,7 +329,6 @@ class Platform:
                 cors=gateway.cors,
                 client_namespaces=settings.gateway_namespaces,
                 metrics_namespaces=gateway.metrics_namespaces,
-                broker_ports=gateway.broker_ports,
                 spread=settings.kafka.spread,
                 runtime_image=settings.images.runtime or RUNTIME_IMAGE,
             ),
@@ -351,7 +351,6 @@ class Platform:
                 gate_version=_version_of(settings),
                 resources=probe.resources,
                 metrics_namespaces=probe.metrics_namespaces,
-                broker_ports=probe.broker_ports,
                 runtime_image=settings.images.runtime or RUNTIME_IMAGE,
             ),
             # Its topic, its user and that user's password.
@@ -437,7 +436,6 @@ def worker_args(
         ports=worker.ports,
         client_namespaces=worker.client_namespaces,
         egress=worker.egress,
-        broker_ports=worker.broker_ports,
         scratch=worker.scratch,
         secret_files=worker.secret_files,
         pull_secrets=worker.pull_secrets,

@@ -1,10 +1,13 @@
 """What a pod needs to reach a Kafka, besides a login: variables of our programs and the authority to trust."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import pulumi
+
 from kafka_platform.connection import KafkaConnection
-from kafka_platform.kubernetes import Manifest, environment
+from kafka_platform.kubernetes import Manifest, allowed_port, environment
 from kafka_platform.names import user_secret
 
 _CA = "/etc/kafka-platform/ca"
@@ -21,6 +24,18 @@ def connection_environment(connection: KafkaConnection, own: Mapping[str, str]) 
     if connection.sasl_mechanism is not None:
         rendered.append({"name": "KAFKA_SASL_MECHANISM", "value": connection.sasl_mechanism})
     return rendered
+
+
+def ports_of(bootstrap_servers: str) -> list[int]:
+    """The ports in `host:port,host:port`, sorted."""
+    return sorted({int(port) for port in re.findall(r":(\d+)(?=,|$)", bootstrap_servers.replace(" ", ""))})
+
+
+def kafka_ports(connection: KafkaConnection) -> pulumi.Output[Sequence[Manifest]]:
+    """The ports by which a pod reaches the brokers, wherever they are, in a network policy."""
+    return pulumi.Output.from_input(connection.bootstrap_servers).apply(
+        lambda servers: [allowed_port(port) for port in sorted({*ports_of(servers), *connection.broker_ports})]
+    )
 
 
 def ca_mounts(connection: KafkaConnection) -> list[Manifest]:

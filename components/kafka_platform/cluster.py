@@ -60,6 +60,9 @@ class ExternalKafka(Args):
 
     bootstrap_servers: pulumi.Input[str]
     """Where clients connect first: `host:port`, several with commas."""
+    broker_ports: Sequence[int] = ()
+    """Ports of the brokers that are not among those of the bootstrap servers: network policies let our pods connect to these
+    too. Default: there are none."""
     security_protocol: SecurityProtocol = SecurityProtocol.SASL_SSL
     """How clients connect. Default SASL_SSL."""
     sasl_mechanism: SaslMechanism | None = SaslMechanism.SCRAM_SHA_512
@@ -71,6 +74,10 @@ class ExternalKafka(Args):
     ACLs and quotas. Default: they cannot be managed from here."""
     replicas: int = 3
     """Copies that a topic gets that does not say otherwise. Default 3."""
+
+    def __post_init__(self) -> None:
+        for port in self.broker_ports:
+            check_range("external.broker_ports", port, 1, 65535)
 
 
 # What the engine `strimzi` says in another way, and how.
@@ -227,6 +234,7 @@ class KafkaCluster(pulumi.ComponentResource):
             cluster=self._name,
             namespace=self._args.namespace,
             bootstrap_servers=external.bootstrap_servers,
+            broker_ports=external.broker_ports,
             security_protocol=external.security_protocol.value,
             sasl_mechanism=external.sasl_mechanism.value if external.sasl_mechanism else None,
             ca_secret=external.ca_secret,

@@ -1,6 +1,6 @@
 """How to reach a Kafka: the data that crosses from the cluster to everything that uses it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
@@ -23,6 +23,8 @@ class KafkaConnection(Args):
     """Where clients outside Kubernetes connect first. Default: they cannot."""
     certificate_bootstrap_servers: pulumi.Input[str] | None = None
     """Where clients that log in by certificates connect first. Default: they cannot."""
+    broker_ports: Sequence[int] = ()
+    """Ports of the brokers that are not among those of the bootstrap servers, for network policies. Default: there are none."""
     security_protocol: pulumi.Input[str]
     """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
     sasl_mechanism: pulumi.Input[str] | None = None

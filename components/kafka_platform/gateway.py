@@ -7,6 +7,7 @@ import pulumi
 
 from kafka_platform import gateway_objects
 from kafka_platform.args import Args
+from kafka_platform.client_pods import kafka_ports
 from kafka_platform.cluster import RUNTIME_IMAGE
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.gateway_model import (
@@ -17,7 +18,6 @@ from kafka_platform.gateway_model import (
     HttpGatewayTls,
     check_gateway,
     check_origins,
-    check_ports,
     check_seconds,
     checked,
 )
@@ -58,8 +58,6 @@ class HttpGatewayArgs(Args):
     among them. Default: everybody may who reaches the gateway."""
     metrics_namespaces: Sequence[str] = ()
     """Namespaces whose pods may read the metrics. Default: all."""
-    broker_ports: Sequence[int] = ()
-    """Ports of the brokers that are not among those of the bootstrap servers. Default: there are none."""
     spread: str = "topology.kubernetes.io/zone"
     """Label of the machines over whose values the pods are spread, as far as possible. Default: the zones."""
     runtime_image: str = RUNTIME_IMAGE
@@ -72,7 +70,6 @@ class HttpGatewayArgs(Args):
             checked("anonymous", check_user, self.anonymous)
         check_seconds("recheck", self.recheck, "60s")
         checked("cors", check_origins, self.cors)
-        checked("broker_ports", check_ports, self.broker_ports)
         for name in ("client_namespaces", "metrics_namespaces"):
             for namespace in getattr(self, name):
                 checked(name, check_label, namespace, "namespace")
@@ -124,7 +121,6 @@ class HttpGateway(pulumi.ComponentResource):
             cors=self._args.cors,
             client_namespaces=self._args.client_namespaces,
             metrics_namespaces=self._args.metrics_namespaces,
-            broker_ports=self._args.broker_ports,
             spread=self._args.spread,
         )
         namespace = pulumi.Output.from_input(settings.namespace)
@@ -144,12 +140,11 @@ class HttpGateway(pulumi.ComponentResource):
         name = self._name
         child = pulumi.ResourceOptions(parent=self)
         content = namespace.apply(lambda known: gateway_objects.gateway_json(settings, known))
-        ports = pulumi.Output.from_input(settings.connection.bootstrap_servers).apply(
-            lambda known: gateway_objects.kafka_ports(settings, known)
-        )
         config = place(f"{name}-config", gateway_objects.config_map(settings, content), child)
         pods_service = place(f"{name}-pods", gateway_objects.pods_service(settings), child)
-        policy = place(f"{name}-network", gateway_objects.network_policy(settings, ports), child)
+        policy = place(
+            f"{name}-network", gateway_objects.network_policy(settings, kafka_ports(settings.connection)), child
+        )
         place(f"{name}-disruption", gateway_objects.pod_disruption_budget(settings), child)
         pods = place(
             f"{name}-pods",

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -74,7 +73,6 @@ class GatewaySettings:
     cors: Sequence[str] = ()
     client_namespaces: Sequence[str] = ()
     metrics_namespaces: Sequence[str] = ()
-    broker_ports: Sequence[int] = ()
     spread: str = "topology.kubernetes.io/zone"
 
     @property
@@ -125,11 +123,6 @@ def gateway_json(settings: GatewaySettings, namespace: str) -> str:
 def text_hash(text: str) -> str:
     """Changes whenever the text does."""
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def ports_of(bootstrap_servers: str) -> list[int]:
-    """The ports in `host:port,host:port`, sorted."""
-    return sorted({int(port) for port in re.findall(r":(\d+)(?=,|$)", bootstrap_servers.replace(" ", ""))})
 
 
 def config_map(settings: GatewaySettings, content: pulumi.Input[str]) -> Manifest:
@@ -209,11 +202,6 @@ def network_policy(settings: GatewaySettings, kafka_ports: pulumi.Input[Sequence
             "policyTypes": ["Ingress", "Egress"],
         },
     }
-
-
-def kafka_ports(settings: GatewaySettings, bootstrap_servers: str) -> list[Manifest]:
-    """The ports by which the program reaches the brokers, wherever they are."""
-    return [allowed_port(port) for port in sorted({*ports_of(bootstrap_servers), *settings.broker_ports})]
 
 
 def autoscaler(settings: GatewaySettings) -> Manifest:

@@ -7,9 +7,10 @@ import pulumi
 
 from kafka_platform import probe_objects
 from kafka_platform.args import Args
+from kafka_platform.client_pods import kafka_ports
 from kafka_platform.cluster import RUNTIME_IMAGE
 from kafka_platform.connection import KafkaConnection
-from kafka_platform.gateway_model import check_ports, checked
+from kafka_platform.gateway_model import checked
 from kafka_platform.gateway_objects import METRICS_PORT
 from kafka_platform.kubernetes import place
 from kafka_platform.names import check_label, check_service_name, check_subdomain, check_topic, check_user
@@ -58,8 +59,6 @@ class LatencyProbeArgs(Args):
     """Processor and memory of the pod. Default: 50m and 192Mi."""
     metrics_namespaces: Sequence[str] = ()
     """Namespaces whose pods may read the metrics. Default: all."""
-    broker_ports: Sequence[int] = ()
-    """Ports of the brokers that are not among those of the bootstrap servers. Default: there are none."""
     runtime_image: str = RUNTIME_IMAGE
     """Image of this platform's own programs."""
 
@@ -84,7 +83,6 @@ class LatencyProbeArgs(Args):
         )
         check_gate(self.gate_probes, self.gate_deadline)
         check_namespaces("metrics_namespaces", self.metrics_namespaces)
-        checked("broker_ports", check_ports, self.broker_ports)
 
 
 class LatencyProbe(pulumi.ComponentResource):
@@ -119,15 +117,13 @@ class LatencyProbe(pulumi.ComponentResource):
             gate_version=self._args.gate_version,
             resources=self._args.resources,
             metrics_namespaces=self._args.metrics_namespaces,
-            broker_ports=self._args.broker_ports,
         )
         child = pulumi.ResourceOptions(parent=self)
-        ports = pulumi.Output.all(connection.bootstrap_servers, settings.gateway_url).apply(
-            lambda known: probe_objects.egress_ports(
-                settings, str(known[0]), None if known[1] is None else str(known[1])
-            )
+        url = settings.gateway_url
+        gateway_ports = None if url is None else pulumi.Output.from_input(url).apply(probe_objects.gateway_ports)
+        policy = place(
+            f"{name}-network", probe_objects.network_policy(settings, kafka_ports(connection), gateway_ports), child
         )
-        policy = place(f"{name}-network", probe_objects.network_policy(settings, ports), child)
         place(f"{name}-service", probe_objects.service(settings), child)
         pod = probe_objects.deployment(settings)
         place(f"{name}-pod", pod, pulumi.ResourceOptions(parent=self, depends_on=[policy]))

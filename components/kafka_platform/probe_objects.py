@@ -10,7 +10,7 @@ import pulumi
 from kafka_platform.client_pods import ca_mounts, ca_volumes, connection_environment
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.gateway_model import seconds
-from kafka_platform.gateway_objects import HTTP_PORT, METRICS_PORT, ports_of
+from kafka_platform.gateway_objects import HTTP_PORT, METRICS_PORT
 from kafka_platform.kubernetes import (
     Manifest,
     allowed_port,
@@ -57,7 +57,6 @@ class ProbeSettings:
     gate_version: str = ""
     resources: LatencyProbeResources = field(default_factory=LatencyProbeResources)
     metrics_namespaces: Sequence[str] = ()
-    broker_ports: Sequence[int] = ()
 
     @property
     def own(self) -> dict[str, str]:
@@ -146,16 +145,23 @@ def gate_job(settings: ProbeSettings) -> Manifest:
     }
 
 
-def network_policy(settings: ProbeSettings, ports: pulumi.Input[Sequence[Manifest]]) -> Manifest:
-    """Whoever collects metrics reaches the pod; it and the gate reach Kafka and the gateway."""
+def network_policy(
+    settings: ProbeSettings,
+    kafka_ports: pulumi.Input[Sequence[Manifest]],
+    gateway_ports: pulumi.Input[Sequence[Manifest]] | None,
+) -> Manifest:
+    """Whoever collects metrics reaches the pod; it and the gate reach Kafka and the gateway, where there is one."""
     both = {"key": "app.kubernetes.io/component", "operator": "In", "values": sorted([COMPONENT, GATE])}
     instance = {key: value for key, value in settings.own.items() if key != both["key"]}
+    egress: list[Manifest] = [*to_names(), {"ports": kafka_ports}]
+    if gateway_ports is not None:
+        egress.append({"ports": gateway_ports})
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
         "spec": {
-            "egress": [*to_names(), {"ports": ports}],
+            "egress": egress,
             "ingress": [collectors(METRICS_PORT, settings.metrics_namespaces)],
             "podSelector": {"matchExpressions": [both], "matchLabels": instance},
             "policyTypes": ["Ingress", "Egress"],
@@ -163,16 +169,14 @@ def network_policy(settings: ProbeSettings, ports: pulumi.Input[Sequence[Manifes
     }
 
 
-def egress_ports(settings: ProbeSettings, bootstrap_servers: str, gateway_url: str | None) -> list[Manifest]:
-    """The ports by which the probe reaches the brokers and the gateway.
+def gateway_ports(url: str) -> list[Manifest]:
+    """The ports by which the probe reaches the gateway.
 
     Network policies see the port of a Service's pods, which is 8080 for this platform's gateway.
     """
-    ports = {*ports_of(bootstrap_servers), *settings.broker_ports}
-    if gateway_url is not None:
-        parts = urlsplit(gateway_url)
-        ports |= {parts.port or (443 if parts.scheme == "https" else 80), HTTP_PORT}
-    return [allowed_port(port) for port in sorted(ports)]
+    parts = urlsplit(url)
+    own = parts.port or (443 if parts.scheme == "https" else 80)
+    return [allowed_port(port) for port in sorted({own, HTTP_PORT})]
 
 
 def _pod(settings: ProbeSettings, container: Manifest) -> Manifest:

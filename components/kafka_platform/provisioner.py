@@ -6,7 +6,7 @@ import pulumi
 
 from kafka_platform.client_pods import ca_mounts, ca_volumes, connection_environment
 from kafka_platform.connection import KafkaConnection
-from kafka_platform.kubernetes import Manifest, labels, metadata
+from kafka_platform.kubernetes import Manifest, labels, metadata, selector, to_names
 from kafka_platform.pods import RUN_ONCE, container_security, pod_security
 
 COMPONENT = "provisioner"
@@ -27,6 +27,21 @@ def config_map(name: str, namespace: pulumi.Input[str], declarations: Mapping[st
         "kind": "ConfigMap",
         "metadata": metadata(f"{name}-declarations", namespace, labels(name, COMPONENT)),
         "data": dict(declarations),
+    }
+
+
+def network_policy(name: str, namespace: pulumi.Input[str], kafka_ports: pulumi.Input[Sequence[Manifest]]) -> Manifest:
+    """The Job's pods reach names and Kafka; nobody reaches them."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(f"{name}-{COMPONENT}", namespace, labels(name, COMPONENT)),
+        "spec": {
+            "egress": [*to_names(), {"ports": kafka_ports}],
+            "ingress": [],
+            "podSelector": {"matchLabels": selector(name, COMPONENT)},
+            "policyTypes": ["Ingress", "Egress"],
+        },
     }
 
 

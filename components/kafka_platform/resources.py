@@ -8,6 +8,7 @@ from pulumi_random import RandomPassword
 
 from kafka_platform import provisioner, secrets, strimzi_resources
 from kafka_platform.args import Args
+from kafka_platform.client_pods import kafka_ports
 from kafka_platform.cluster import PASSWORD_LENGTH, RUNTIME_IMAGE
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.declarations import (
@@ -136,6 +137,8 @@ class KafkaResources(pulumi.ComponentResource):
         ]
         if generated:
             delivered.append(self._all_passwords(generated, connection))
+        network = provisioner.network_policy(name, connection.namespace, kafka_ports(connection))
+        policy = place(f"{name}-provisioner-network", network, child)
         assert connection.admin_secret is not None  # noqa: S101  # the args refuse it
         place(
             f"{name}-provision",
@@ -148,7 +151,7 @@ class KafkaResources(pulumi.ComponentResource):
                 stack=self._args.stack,
                 former_stacks=self._args.former_stacks,
             ),
-            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[declared, *delivered])),
+            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[declared, policy, *delivered])),
         )
 
     def _by_strimzi(self, connection: KafkaConnection) -> None:

@@ -7,10 +7,10 @@ import pulumi
 
 from kafka_platform import worker_objects
 from kafka_platform.args import Args
-from kafka_platform.client_pods import with_authority_of
+from kafka_platform.client_pods import kafka_ports, with_authority_of
 from kafka_platform.cluster import RUNTIME_IMAGE
 from kafka_platform.connection import KafkaConnection
-from kafka_platform.gateway_model import check_ports, checked
+from kafka_platform.gateway_model import checked
 from kafka_platform.gateway_objects import text_hash
 from kafka_platform.kubernetes import KubernetesObject, after, place
 from kafka_platform.model import Acl, User
@@ -99,8 +99,6 @@ class StreamWorkerArgs(Args):
     """Namespaces, besides its own, whose pods may connect to `ports`. Default: everybody may who reaches them."""
     egress: Sequence[Egress] = ()
     """What its pods connect to besides names and Kafka, such as a database. Default: nothing."""
-    broker_ports: Sequence[int] = ()
-    """Ports of the brokers that are not among those of the bootstrap servers. Default: there are none."""
     scratch: Mapping[str, str] = field(default_factory=lambda: {"/tmp": "64Mi"})  # noqa: S108 - in the pod
     """Folders that the program may write to, with their sizes; they go with the pod, and the rest is read-only. Default:
     /tmp with 64Mi."""
@@ -131,7 +129,6 @@ class StreamWorkerArgs(Args):
                 checked(name, check_user, getattr(self, name))
         for namespace in self.client_namespaces:
             checked("client_namespaces", check_label, namespace, "namespace")
-        checked("broker_ports", check_ports, self.broker_ports)
         check_ranges(self)
         if self.scaler_user is not None and (self.scale is None or not self.scale.by_lag):
             raise ValueError("scaler_user: lag does not decide on the number of pods: remove it")
@@ -216,7 +213,6 @@ class StreamWorker(pulumi.ComponentResource):
             ports=given.ports,
             client_namespaces=given.client_namespaces,
             egress=given.egress,
-            broker_ports=given.broker_ports,
             scratch=given.scratch,
             secret_files=given.secret_files,
             pull_secrets=given.pull_secrets,
@@ -289,11 +285,8 @@ class StreamWorker(pulumi.ComponentResource):
                 )
             )
         )
-        ports = pulumi.Output.from_input(connection.bootstrap_servers).apply(
-            lambda known: worker_objects.kafka_ports(settings, known)
-        )
         config = place(f"{name}-client", worker_objects.config_map(settings, files), child)
-        policy = place(f"{name}-network", worker_objects.network_policy(settings, ports), child)
+        policy = place(f"{name}-network", worker_objects.network_policy(settings, kafka_ports(connection)), child)
         place(f"{name}-disruption", worker_objects.pod_disruption_budget(settings), child)
         if settings.ports:
             place(f"{name}-service", worker_objects.service(settings), child)

@@ -7,7 +7,6 @@ import pulumi
 
 from kafka_platform.client_pods import ca_mounts, ca_volumes, connection_environment
 from kafka_platform.connection import KafkaConnection
-from kafka_platform.gateway_objects import ports_of
 from kafka_platform.kubernetes import (
     Manifest,
     allowed_port,
@@ -60,7 +59,6 @@ class WorkerSettings:
     ports: Mapping[str, int] = field(default_factory=dict)
     client_namespaces: Sequence[str] = ()
     egress: Sequence[Egress] = ()
-    broker_ports: Sequence[int] = ()
     scratch: Mapping[str, str] = field(default_factory=dict)
     secret_files: Sequence[str] = ()
     pull_secrets: Sequence[str] = ()
@@ -139,11 +137,6 @@ def network_policy(settings: WorkerSettings, kafka_ports: pulumi.Input[Sequence[
             "policyTypes": ["Ingress", "Egress"],
         },
     }
-
-
-def kafka_ports(settings: WorkerSettings, bootstrap_servers: str) -> list[Manifest]:
-    """The ports by which the program reaches the brokers, wherever they are."""
-    return [allowed_port(port) for port in sorted({*ports_of(bootstrap_servers), *settings.broker_ports})]
 
 
 def deployment(settings: WorkerSettings, config_hash: pulumi.Input[str]) -> Manifest:

@@ -19,7 +19,7 @@ from kafka_platform.gateway_model import (
 from pydantic import field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
-from infra.settings.section import NamespaceNames, Ports, Section, UserName
+from infra.settings.section import NamespaceNames, Section, UserName
 
 
 class GatewayExposure(Section):
@@ -124,8 +124,6 @@ class Gateway(Section):
     among them. Default: everybody may who reaches the gateway."""
     metrics_namespaces: NamespaceNames = ()
     """Namespaces whose pods may read the gateway's metrics. Default: all."""
-    broker_ports: Ports = ()
-    """External Kafka: ports of the brokers that are not among those of bootstrapServers. Default: there are none."""
 
     @field_validator("recheck")
     @classmethod

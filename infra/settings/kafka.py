@@ -26,7 +26,7 @@ from kafka_platform.units import volume
 from pydantic import ValidationInfo, field_validator
 
 from infra.settings.listeners import ListenerSettings
-from infra.settings.section import FormerStacks, NamespaceNames, Range, Section
+from infra.settings.section import FormerStacks, NamespaceNames, Ports, Range, Section
 
 LEAST_STORAGE = 2**30
 """Bytes: Kafka preallocates index files and rolls segments of 1 GiB, less fills up at once."""
@@ -101,6 +101,9 @@ class Kafka(Section):
     """Strimzi: a pool of brokers that KEDA scales by load. Default: the number of brokers is fixed."""
     bootstrap_servers: str | None = None
     """External: where clients connect first, `host:port`, several with commas. Needed."""
+    broker_ports: Ports = ()
+    """External: ports of the brokers that are not among those of bootstrapServers, for network policies. Default: there
+    are none."""
     security_protocol: SecurityProtocol = SecurityProtocol.SASL_SSL
     """External: how clients connect. Default SASL_SSL."""
     sasl_mechanism: SaslMechanism | None = None

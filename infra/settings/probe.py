@@ -6,7 +6,7 @@ from kafka_platform.model import MAX_PARTITIONS
 from kafka_platform.probe_model import LatencyProbeResources, check_gate, check_probe
 from pydantic import model_validator
 
-from infra.settings.section import NamespaceNames, Ports, Range, SecretName, Section
+from infra.settings.section import NamespaceNames, Range, SecretName, Section
 
 
 class Probe(Section):
@@ -35,8 +35,6 @@ class Probe(Section):
     """Processor and memory of the pod. Default: 50m and 192Mi."""
     metrics_namespaces: NamespaceNames = ()
     """Namespaces whose pods may read the metrics. Default: all."""
-    broker_ports: Ports = ()
-    """External Kafka: ports of the brokers that are not among those of bootstrapServers. Default: there are none."""
 
     @model_validator(mode="after")
     def _check(self) -> "Probe":

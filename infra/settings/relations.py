@@ -44,7 +44,15 @@ mappings (vm.max_map_count)."""
 
 _COMMON = frozenset({"engine"})
 _EXTERNAL = frozenset(
-    {"bootstrap_servers", "security_protocol", "sasl_mechanism", "ca_secret", "admin_secret", "former_stacks"}
+    {
+        "bootstrap_servers",
+        "broker_ports",
+        "security_protocol",
+        "sasl_mechanism",
+        "ca_secret",
+        "admin_secret",
+        "former_stacks",
+    }
 )
 _PLAIN_WAYS = (Expose.NODE_PORT, Expose.LOAD_BALANCER)
 """The ways in that an embedded Kafka knows."""
@@ -459,7 +467,6 @@ def _gateway(settings: Settings, known: Known) -> Iterator[Fault]:
     if gateway is None or not known("kafka", "engine"):
         return
     embedded = settings.kafka.engine is Engine.EMBEDDED
-    kafka_of = "an embedded" if embedded else "this"
     internal = settings.kafka.listeners.internal
     if gateway.bearer and embedded:
         yield Fault(
@@ -470,11 +477,6 @@ def _gateway(settings: Settings, known: Known) -> Iterator[Fault]:
         yield Fault(
             path=("gateway", "bearer"),
             message="the brokers know no tokens: remove the key, or write kafka.listeners.internal with auth: custom",
-        )
-    if gateway.broker_ports and settings.kafka.engine is not Engine.EXTERNAL:
-        yield Fault(
-            path=("gateway", "brokerPorts"),
-            message=f"the ports of {kafka_of} Kafka are known: remove the key, or write engine: external",
         )
     if gateway.expose is not None and known("gateway", "expose") and gateway.exposure() == Exposure():
         yield Fault(
@@ -540,11 +542,6 @@ def _probe(settings: Settings, known: Known) -> Iterator[Fault]:
             path=("probe",),
             message="it needs a topic and a user, which an administrator makes: name his Secret in kafka.adminSecret, "
             "or remove the key",
-        )
-    if probe.broker_ports and here:
-        yield Fault(
-            path=("probe", "brokerPorts"),
-            message="the ports of an embedded Kafka are known: remove the key, or write engine: external",
         )
     yield from _probe_and_gateway(settings, known)
     if LATENCY_PROBE in settings.topics:
@@ -617,11 +614,6 @@ def _workers(settings: Settings, known: Known) -> Iterator[Fault]:
                 path=(*path, "group") if worker.group else path,
                 message=f"worker {groups[group]!r} is in group {group!r} too, each would get a part of the records: write "
                 "another group",
-            )
-        if worker.broker_ports and settings.kafka.engine is not Engine.EXTERNAL and known("kafka", "engine"):
-            yield Fault(
-                path=(*path, "brokerPorts"),
-                message="the ports of this Kafka are known: remove the key, or write engine: external",
             )
         yield from _worker_users(settings, known, name, worker)
         if worker.scale is not None:

@@ -20,7 +20,7 @@ from kafka_platform.worker_model import (
 )
 from pydantic import field_validator, model_validator
 
-from infra.settings.section import IMAGE, NamespaceNames, Port, Ports, Range, Section, UserName
+from infra.settings.section import IMAGE, NamespaceNames, Port, Range, Section, UserName
 
 
 class Worker(Section):
@@ -79,8 +79,6 @@ class Worker(Section):
     """Namespaces, besides its own, whose pods may connect to `ports`. Default: everybody may who reaches them."""
     egress: tuple[Egress, ...] = ()
     """What its pods connect to besides names and Kafka, such as a database. Default: nothing."""
-    broker_ports: Ports = ()
-    """External Kafka: ports of the brokers that are not among those of bootstrapServers. Default: there are none."""
     scratch: Mapping[str, str] = {"/tmp": "64Mi"}  # noqa: S108 - in the pod
     """Folders that the program may write to, with their sizes; the rest is read-only. Default: /tmp with 64Mi."""
     secret_files: tuple[str, ...] = ()

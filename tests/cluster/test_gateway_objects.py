@@ -18,6 +18,7 @@ from kafka_platform.gateway_model import (
     NodePortExposure,
 )
 from kafka_platform.gateway_objects import GatewaySettings
+from kafka_platform.kubernetes import allowed_port
 
 from tests.cluster.objects import dry_run, own_namespace, warn_of_pods
 from tests.gateway_api import GATEWAY_API
@@ -72,14 +73,13 @@ def rendered(expose: Exposure, *, full: bool) -> Iterator[dict[str, Any]]:
         anonymous="web" if full else None,
         client_namespaces=["shop"] if full else (),
         metrics_namespaces=["monitoring"] if full else (),
-        broker_ports=[9094] if full else (),
     )
     content = gateway_objects.gateway_json(settings, NAMESPACE)
     yield gateway_objects.config_map(settings, content)
     yield gateway_objects.service(settings)
     yield gateway_objects.pods_service(settings)
     yield gateway_objects.pod_disruption_budget(settings)
-    yield gateway_objects.network_policy(settings, gateway_objects.kafka_ports(settings, "events:9092"))
+    yield gateway_objects.network_policy(settings, [allowed_port(9092)])
     yield gateway_objects.stateful_set(settings, gateway_objects.text_hash(content))
     if full:
         yield gateway_objects.autoscaler(settings)

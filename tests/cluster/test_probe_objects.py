@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from kafka_platform import probe_objects
 from kafka_platform.connection import KafkaConnection
+from kafka_platform.kubernetes import allowed_port
 from kafka_platform.probe_model import LatencyProbeResources
 from kafka_platform.probe_objects import ProbeSettings
 
@@ -36,13 +37,12 @@ def rendered(*, full: bool) -> list[dict[str, Any]]:
         gate_version="1" if full else "",
         resources=LatencyProbeResources(cpu_limit="1") if full else LatencyProbeResources(),
         metrics_namespaces=["monitoring"] if full else (),
-        broker_ports=[9094] if full else (),
     )
-    ports = probe_objects.egress_ports(settings, "events:9092", "https://gateway" if full else None)
+    kafka, gateway = [allowed_port(9092)], probe_objects.gateway_ports("https://gateway") if full else None
     gate = probe_objects.gate_job(settings)
     gate["metadata"]["name"] = "gate"  # Pulumi's to give
     return [
-        probe_objects.network_policy(settings, ports),
+        probe_objects.network_policy(settings, kafka, gateway),
         probe_objects.service(settings),
         probe_objects.deployment(settings),
         gate,

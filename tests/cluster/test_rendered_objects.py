@@ -10,6 +10,7 @@ from kafka_platform.broker import BrokerSettings, broker_files, files_hash
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.declarations import declarations, declarations_hash
 from kafka_platform.embedded import EmbeddedSettings
+from kafka_platform.kubernetes import allowed_port
 from kafka_platform.model import Deletion, Listeners, LoadBalancers, NodePorts, Resources, Topic, User
 
 from tests.cluster.objects import dry_run, own_namespace, warn_of_pods
@@ -67,6 +68,7 @@ def rendered(broker: BrokerSettings) -> Iterator[dict[str, Any]]:
     )
     declared = declarations({"orders": Topic(partitions=3)}, {"app": User(writes=["orders"])}, 3)
     yield provisioner.config_map("events", NAMESPACE, declared)
+    yield provisioner.network_policy("events", NAMESPACE, [allowed_port(9092)])
     job = provisioner.job("events", connection, "events-admin", "runtime:1", declarations_hash(declared))
     # Pulumi gives it a name.
     yield {**job, "metadata": {**job["metadata"], "name": "events-provision-1"}}

@@ -19,6 +19,7 @@ from kafka_platform import (
     scaling_objects,
     worker_objects,
 )
+from kafka_platform.kubernetes import allowed_port
 from kafka_platform.scaling_objects import ScalerSettings
 from kafka_platform.worker_objects import WorkerSettings
 
@@ -73,7 +74,6 @@ def worker(*, full: bool) -> Iterator[dict[str, Any]]:
         "ports": {"http": 8080, "metrics": 9404},
         "client_namespaces": ["web"],
         "egress": [Egress(ports=[5432], namespace="db"), Egress(ports=[443], network="10.0.0.0/8"), Egress(ports=[80])],
-        "broker_ports": [9094],
         "scratch": {"/tmp": "64Mi", "/var/cache/app": "1Gi"},
         "secret_files": ["db-login"],
         "pull_secrets": ["registry"],
@@ -91,7 +91,7 @@ def worker(*, full: bool) -> Iterator[dict[str, Any]]:
     )
     yield worker_objects.config_map(settings, {"consumer.properties": "a=b\n"})
     yield worker_objects.pod_disruption_budget(settings)
-    yield worker_objects.network_policy(settings, worker_objects.kafka_ports(settings, "events:9092"))
+    yield worker_objects.network_policy(settings, [allowed_port(9092)])
     yield worker_objects.deployment(settings, "hash")
     if full:
         yield worker_objects.service(settings)

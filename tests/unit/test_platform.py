@@ -103,10 +103,28 @@ def test_a_probe_without_the_gateway() -> None:
     assert "Job latency-probe-gate" not in found
 
 
-def test_a_gateway_of_an_external_kafka() -> None:
-    found, _ = build({**EXTERNAL, "gateway": {"bearer": True, "brokerPorts": [9094]}})
-    egress = found["NetworkPolicy gateway-network"].inputs["spec"]["egress"][2]
-    assert [each["port"] for each in egress["ports"]] == [9093, 9094]
+def test_everything_that_talks_with_an_external_kafka_reaches_all_of_its_brokers() -> None:
+    kafka = {**EXTERNAL["kafka"], "brokerPorts": [9094], "adminSecret": "admin"}
+    worker = {"image": "ghcr.io/acme/fraud:1", "reads": ["orders"], "tenant": "fraud-team"}
+    found, _ = build(
+        {
+            **EXTERNAL,
+            "kafka": kafka,
+            "topics": {"orders": {}},
+            "gateway": {"bearer": True},
+            "probe": {},
+            "workers": {"fraud": worker},
+            "tenants": {"fraud-team": {"users": {}}},
+        }
+    )
+    policies = {
+        name: each.inputs["spec"]["egress"] for name, each in found.items() if name.startswith("NetworkPolicy ")
+    }
+    assert policies.keys() >= {
+        f"NetworkPolicy {name}-network" for name in ("gateway", "latency-probe", "kafka-provisioner", "fraud")
+    }
+    for name, egress in policies.items():
+        assert [each["port"] for each in egress[2]["ports"]] == [9093, 9094], name
 
 
 STRIMZI: dict[str, Any] = {

@@ -29,7 +29,6 @@ from kafka_platform.gateway_objects import (
     gateway_json,
     http_route,
     ingress,
-    kafka_ports,
     load_balancer_service,
     network_policy,
     node_port_service,
@@ -39,6 +38,7 @@ from kafka_platform.gateway_objects import (
     stateful_set,
     text_hash,
 )
+from kafka_platform.kubernetes import allowed_port
 from kafka_platform.units import quantity
 from kafka_platform_runtime.gateway import settings as program
 
@@ -253,8 +253,7 @@ class TestNetwork:
         assert "monitoring" in str(metrics["from"])
 
     def test_it_reaches_kafka_names_and_its_peers(self) -> None:
-        ports = kafka_ports(settings(broker_ports=[9096, 9094]), "a:9092, b:9094")
-        assert ports == [{"port": port, "protocol": "TCP"} for port in (9092, 9094, 9096)]
+        ports = [allowed_port(9092)]
         names, resolvers, kafka, peers = network_policy(settings(), ports)["spec"]["egress"]
         assert names == {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
         assert resolvers.keys() == {"to"}, "a resolver's pod may listen at any port"
@@ -435,7 +434,6 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
     (lambda: args(anonymous="admin"), "anonymous: 'admin' is a user of the platform itself: choose another name"),
     (lambda: args(recheck="0s"), "recheck: '0s' is not a time to wait: write a duration such as 60s"),
     (lambda: args(cors=["shop.example.com"]), "cors: 'shop.example.com' is not an origin: write one such as https://"),
-    (lambda: args(broker_ports=[0]), "broker_ports: 0 is out of range: use 1 to 65535"),
     (lambda: args(client_namespaces=["A"]), "client_namespaces: 'A' is not a Kubernetes namespace: use"),
     (
         lambda: args(limits=HttpGatewayLimits(bodies="768Mi")),

@@ -100,11 +100,11 @@ def test_a_gateway_of_another_language(host: Host) -> None:
             "namespace": "streaming",
             "bootstrapServers": "b:9092",
             "securityProtocol": "SASL_SSL",
+            "brokerPorts": [9093.0],
         },
         "pods": {"min": 2.0, "max": 20.0},
         "limits": {"requestsPerCaller": 10.0},
         "expose": {"loadBalancer": {"port": 8443.0, "sourceRanges": ["10.0.0.0/8"]}},
-        "brokerPorts": [9093.0],
     }
     mapped: Any = host.map_inputs(sent, host._component_defs["HttpGateway"])
     args = HttpGatewayArgs.of(mapped)
@@ -112,7 +112,7 @@ def test_a_gateway_of_another_language(host: Host) -> None:
     assert isinstance(args.pods.max, int)
     assert args.limits == HttpGatewayLimits(requests_per_caller=10)
     assert args.expose.load_balancer == LoadBalancerExposure(port=8443, source_ranges=("10.0.0.0/8",))
-    assert [type(port) for port in args.broker_ports] == [int]
+    assert [type(port) for port in args.connection.broker_ports] == [int]
 
 
 def test_a_worker_of_another_language(host: Host) -> None:

@@ -17,7 +17,7 @@ from kafka_platform import (
     latency_probe_user,
 )
 from kafka_platform.probe_model import check_probe
-from kafka_platform.probe_objects import ProbeSettings, deployment, egress_ports, gate_job, network_policy, service
+from kafka_platform.probe_objects import ProbeSettings, deployment, gate_job, gateway_ports, network_policy, service
 from kafka_platform_runtime.probe.settings import MOST_PROBES_A_SECOND, Settings
 
 from tests.unit.components.graph import Registered, run, value
@@ -148,7 +148,7 @@ class TestNetwork:
         assert spec["ports"] == [{"name": "metrics", "port": 9404, "protocol": "TCP", "targetPort": 9404}]
 
     def test_who_may_talk_with_whom(self) -> None:
-        spec = network_policy(settings(metrics_namespaces=["monitoring"]), [])["spec"]
+        spec = network_policy(settings(metrics_namespaces=["monitoring"]), [], [])["spec"]
         assert "monitoring" in str(spec["ingress"][0]["from"])
         expression = spec["podSelector"]["matchExpressions"][0]
         for rendered in (deployment(settings()), gate_job(settings())):
@@ -159,14 +159,13 @@ class TestNetwork:
     @pytest.mark.parametrize(
         ("url", "ports"),
         [
-            (None, [9092, 9094]),
-            (URL, [80, 8080, 9092, 9094]),
-            ("https://data.example.com", [443, 8080, 9092, 9094]),
-            ("http://gateway:8443/", [8080, 8443, 9092, 9094]),
+            (URL, [80, 8080]),
+            ("https://data.example.com", [443, 8080]),
+            ("http://gateway:8443/", [8080, 8443]),
         ],
     )
-    def test_ports(self, url: str | None, ports: list[int]) -> None:
-        found = egress_ports(settings(broker_ports=[9094]), "a:9092,b:9092", url)
+    def test_ports(self, url: str, ports: list[int]) -> None:
+        found = gateway_ports(url)
         assert [each["port"] for each in found] == ports
 
 
@@ -193,7 +192,7 @@ class TestGraph:
         namespaces = {each.inputs["metadata"]["namespace"] for each in found.values() if "metadata" in each.inputs}
         assert namespaces == {"watch"}
         egress = found["NetworkPolicy canary-network"].inputs["spec"]["egress"]
-        assert [each["port"] for each in egress[2]["ports"]] == [80, 8080, 9092]
+        assert [[each["port"] for each in rule["ports"]] for rule in egress[2:]] == [[9092], [80, 8080]]
         assert value(made.metrics_url) == "http://canary.watch.svc:9404/metrics"
 
 
@@ -233,7 +232,6 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
     (lambda: args(gate_probes=0), "gate_probes: 0 is out of range: use 1 to 1000"),
     (lambda: args(gate_deadline="2d"), "gate_deadline: '2d' is out of range: use 1s to 1h"),
     (lambda: args(metrics_namespaces=["No"]), "metrics_namespaces: 'No' is not a Kubernetes namespace"),
-    (lambda: args(broker_ports=[0]), "broker_ports: 0 is "),
     (lambda: LatencyProbeResources(memory="64Mi"), "memory: 64Mi is too little for a probe: use at least 128Mi"),
     (lambda: LatencyProbeResources(cpu="2", cpu_limit="1"), "cpu_limit: 1 is less than cpu (2)"),
     (lambda: run(lambda: LatencyProbe("1st", args())), "'1st' is not a Service's name: begin it with a letter"),

@@ -158,12 +158,17 @@ class TestGraph:
             "ConfigMap events-declarations",
             "Job events-provision",
             "KafkaResources events",
+            "NetworkPolicy events-provisioner-network",
             "RandomPassword events-app-password",
             "RandomPassword events-web-password",
             "Secret events-app-kafka",
             "Secret events-passwords",
             "Secret events-web-kafka",
         ]
+        policy = found["NetworkPolicy events-provisioner-network"].inputs["spec"]
+        assert policy["ingress"] == []
+        pods = found["Job events-provision"].inputs["spec"]["template"]["metadata"]["labels"]
+        assert policy["podSelector"]["matchLabels"].items() <= pods.items()
         delivered = found["Secret events-app-kafka"].inputs
         assert delivered["metadata"]["namespace"] == "payments"
         assert delivered["metadata"]["name"] == "app-kafka"

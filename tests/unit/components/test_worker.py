@@ -21,12 +21,12 @@ from kafka_platform import (
     WorkerProbes,
     WorkerResources,
 )
+from kafka_platform.kubernetes import allowed_port
 from kafka_platform.worker_clients import ClientSettings, client_files
 from kafka_platform.worker_model import LIBRDKAFKA_PARTITIONERS, VARIABLES
 from kafka_platform.worker_objects import (
     WorkerSettings,
     deployment,
-    kafka_ports,
     network_policy,
     pod_disruption_budget,
     service,
@@ -228,7 +228,7 @@ class TestPods:
 class TestNetwork:
     def rules(self, **changes: Any) -> dict[str, Any]:
         given = settings(**changes)
-        found: dict[str, Any] = network_policy(given, kafka_ports(given, "a:9092,b:9093"))["spec"]
+        found: dict[str, Any] = network_policy(given, [allowed_port(9092), allowed_port(9093)])["spec"]
         return found
 
     def test_only_names_and_kafka(self) -> None:

@@ -482,10 +482,6 @@ PLATFORM: list[tuple[str, str]] = [
         "probe.gateway: callers of the gateway need a certificate (gateway.tls.clientAuthority), and the probe has none: write gateway: false",
     ),
     (
-        "probe: {brokerPorts: [9094]}",
-        "probe.brokerPorts: the ports of an embedded Kafka are known: remove the key, or write engine: external",
-    ),
-    (
         "{kafka: {engine: external, bootstrapServers: 'a.example.com:9092'}, probe: }",
         "probe: it needs a topic and a user, which an administrator makes: name his Secret in kafka.adminSecret, or remove the key",
     ),
@@ -502,7 +498,7 @@ PLATFORM: list[tuple[str, str]] = [
     ("gateway: true", "gateway: true is not a mapping: write keys below it, such as pods, resources, expose"),
     (
         "gateway: {replicas: 3}",
-        "gateway.replicas: unknown key: use one of pods, resources, expose, tls, limits, anonymous, bearer, recheck, cors, clientNamespaces, metricsNamespaces, brokerPorts",
+        "gateway.replicas: unknown key: use one of pods, resources, expose, tls, limits, anonymous, bearer, recheck, cors, clientNamespaces, metricsNamespaces",
     ),
     ("gateway: {pods: {minimum: 3}}", "gateway.pods.minimum: unknown key: did you mean 'min'?"),
     ("gateway: {pods: {min: 0}}", "gateway.pods.min: 0 is out of range: use 1 to 200"),
@@ -632,8 +628,12 @@ gateway: {anonymous: web}
         "gateway.bearer: an embedded Kafka knows no tokens: remove the key, or write engine: external",
     ),
     (
-        "gateway: {brokerPorts: [9096]}",
-        "gateway.brokerPorts: the ports of an embedded Kafka are known: remove the key, or write engine: external",
+        "kafka: {brokerPorts: [9096]}",
+        "kafka.brokerPorts: the engine is embedded: remove the key, or write engine: external",
+    ),
+    (
+        "kafka: {engine: external, bootstrapServers: 'a.example.com:9092', brokerPorts: [0]}",
+        "kafka.brokerPorts: 0 is out of range: use 1 to 65535",
     ),
     (
         "gateway: {cors: [shop.example.com]}",
@@ -1623,10 +1623,6 @@ PLATFORM += [
         (
             "reads: [orders], user: api",
             "user: 'api' may not read group 'fraud': allow it, or leave the key out, then a user is made that may",
-        ),
-        (
-            "reads: [orders], brokerPorts: [9092]",
-            "brokerPorts: the ports of this Kafka are known: remove the key, or write engine: external",
         ),
         ("reads: [orders], termination: 60", "termination: 60 is a bare number: write a duration such as 60s"),
     ]
