@@ -111,7 +111,7 @@ class Cluster:
             rejection = self._complaints.rejection()
             if rejection is not None:
                 raise Rejected(rejection) from error
-            reason = self._complaints.reason()
+            reason = self._complaints.unanswered(self.connection.bootstrap_servers)
             if reason is not None:
                 raise Transient(reason) from error
             raise_for(error.args[0], self.connection.bootstrap_servers)

@@ -13,11 +13,14 @@ from typing import Any, TypeVar
 from confluent_kafka import KafkaError
 
 from kafka_platform_runtime.failures import Refused
+from kafka_platform_runtime.names import unresolved
 
 E = TypeVar("E", bound=StrEnum)
 
 # Seconds: how long one request to a broker may take.
 REQUEST_TIMEOUT = 30.0
+
+_UNRESOLVED = re.compile(r"Failed to resolve '(?P<host>[^']*):\d+': (?P<reason>[^(]*)")
 
 # The libraries report what fails by exceptions and callbacks; their own log lines would repeat it without context.
 _SILENT = logging.getLogger("kafka_platform_runtime.libraries")
@@ -191,9 +194,16 @@ class Complaints:
                 return tidy(error)
         return None
 
+    def unanswered(self, bootstrap_servers: str) -> str | None:
+        """Why no broker answers, as far as it is known: a name that cannot be resolved, or the most recent reason."""
+        return unresolved(bootstrap_servers) or self.reason()
+
 
 def tidy(error: KafkaError) -> str:
     """The text of a connection error without librdkafka's notes on states and times."""
+    name = _UNRESOLVED.search(error.str())
+    if name:
+        return f"cannot resolve {name['host']}: {name['reason'].strip()}"
     text = re.sub(r"\s*\(after \d+ms in state [A-Z_]+[^)]*\)", "", error.str())
     text = re.sub(r"^(?:sasl_)?(?:plaintext|ssl)://([^/]+)/(?:bootstrap|\d+): ", r"\1: ", text)
     return text.replace("ipv4#", "").replace("ipv6#", "").strip()

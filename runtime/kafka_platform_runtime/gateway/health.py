@@ -38,4 +38,4 @@ class KafkaProbe:
                     # The one request that Kafka answers before a login and that asks for nothing (KIP-35, KIP-43).
                     await line.ask(Api.API_VERSIONS, 0, b"")
                     return None
-        return f"Kafka does not answer at {', '.join(self._brokers.addresses)}"
+        return f"{await self._brokers.silence()} ({', '.join(self._brokers.addresses)})"

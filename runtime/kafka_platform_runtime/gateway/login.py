@@ -22,6 +22,7 @@ from kafka_platform_runtime.gateway.credentials import Identity, Kind
 from kafka_platform_runtime.gateway.errors import overloaded, unauthorized
 from kafka_platform_runtime.gateway.http import now
 from kafka_platform_runtime.gateway.settings import Kafka
+from kafka_platform_runtime.names import unresolved
 from kafka_platform_runtime.supervision import Pool
 
 LOGIN_SECONDS = 10.0
@@ -84,6 +85,7 @@ class Brokers:
     """
 
     def __init__(self, kafka: Kafka) -> None:
+        self._servers = kafka.bootstrap_servers
         self.addresses = [each.strip() for each in kafka.bootstrap_servers.split(",") if each.strip()]
         self._has_tls = kafka.security_protocol.has_tls
         self._authority = kafka.ca_file
@@ -102,6 +104,11 @@ class Brokers:
                 yield Line(reader, writer)
             finally:
                 writer.transport.abort()
+
+    async def silence(self) -> str:
+        """What to say of brokers none of which answers."""
+        fault = await asyncio.to_thread(unresolved, self._servers)
+        return "Kafka does not answer" if fault is None else f"Kafka does not answer: {fault}"
 
     def _context(self) -> ssl.SSLContext | None:
         """Whom to trust; read again when the file changes."""
@@ -152,7 +159,7 @@ class Logins:
                     await asyncio.sleep(PAUSE_SECONDS)
             else:
                 return
-        raise overloaded("Kafka does not answer.", 5)
+        raise overloaded(f"{await self._brokers.silence()}.", 5)
 
     async def _log_in(self, line: Line, identity: Identity) -> None:
         mechanism, talk = _conversation(identity, self._mechanism)

@@ -33,6 +33,7 @@ class Native:
     """
 
     def __init__(self, connection: Connection, topic: str, say: Callable[[str], None]) -> None:
+        self._servers = connection.bootstrap_servers
         self._topic = topic
         self._say = say
         self._complaints = Complaints()
@@ -83,7 +84,9 @@ class Native:
         except KafkaException as failure:
             with contextlib.suppress(KafkaException):  # what cannot be recovered from is told to `_serve`, or was
                 self._producer.poll(0)
-            reason = self._complaints.rejection() or self._complaints.reason() or sentence(failure.args[0])
+            reason = (
+                self._complaints.rejection() or self._complaints.unanswered(self._servers) or sentence(failure.args[0])
+            )
             raise Transient(f"Kafka does not answer: {reason}") from None
         if found.error is not None or not found.partitions:
             reason = _reason(found.error) if found.error is not None else "it has no partition"

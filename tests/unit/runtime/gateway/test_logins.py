@@ -421,3 +421,14 @@ def test_lanes_and_failures_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> No
         assert not queue._waiting
 
     run(test)
+
+
+def test_a_kafka_that_cannot_be_found_by_its_name_is_said_to_be_that(start_gateway: StartGateway) -> None:
+    lost = start_gateway(environment={"KAFKA_BOOTSTRAP_SERVERS": "kafka.nowhere.invalid:9092"})
+    wanted = "Kafka does not answer: cannot resolve kafka.nowhere.invalid: "
+    reply = lost.ask("POST", "/topics/any", {"records": [{"value": 1}]}, user=RED)
+    assert (reply.status, reply.json()["error_code"]) == (503, 50301)
+    assert reply.json()["message"].startswith(wanted)
+    ready = lost.ask("GET", "/readyz", user=None)
+    assert ready.status == 503
+    assert wanted in ready.body.decode()

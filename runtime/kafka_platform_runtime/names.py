@@ -1,0 +1,81 @@
+"""Why Kafka cannot be found by its name: DNS that does not answer looks like brokers that do not."""
+
+import ipaddress
+import socket
+import threading
+from collections.abc import Iterable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
+
+LOOKUP_SECONDS = 3.0
+"""How long a lookup may take. A resolver that is cut off answers nothing for half a minute, so the reason is known before."""
+
+_UNDER_WAY: dict[str, "Future[None]"] = {}
+_LOCK = threading.Lock()
+
+
+def hosts(bootstrap_servers: str) -> list[str]:
+    """The names in `host:port,host:port`; addresses need none."""
+    found = [each.strip().rpartition(":")[0].strip("[]") for each in bootstrap_servers.split(",")]
+    return [host for host in found if host and not _is_address(host)]
+
+
+def unresolved(bootstrap_servers: str, seconds: float = LOOKUP_SECONDS) -> str | None:
+    """Why no server can be found, as `cannot resolve NAME: REASON`; None if one can, or has an address.
+
+    Args:
+        bootstrap_servers: `host:port`, several with commas.
+        seconds: how long the lookups may take, together.
+    """
+    names = hosts(bootstrap_servers)
+    if len(names) < len([each for each in bootstrap_servers.split(",") if each.strip()]):
+        return None
+    return _reason({name: _lookup(name) for name in names}.items(), seconds)
+
+
+def _reason(lookups: Iterable[tuple[str, "Future[None]"]], seconds: float) -> str | None:
+    faults = []
+    for name, lookup in lookups:
+        try:
+            lookup.result(seconds)
+        except NotYet:
+            seconds = 0.0
+            faults.append(f"cannot resolve {name}: no DNS server answers")
+        except OSError as error:
+            faults.append(f"cannot resolve {name}: {error.strerror or error}")
+        else:
+            return None
+    return "; ".join(faults) or None
+
+
+def _lookup(name: str) -> "Future[None]":
+    """A lookup that is under way, of which there is one for each name; a thread of its own waits for it."""
+    with _LOCK:
+        if name not in _UNDER_WAY:
+            _UNDER_WAY[name] = Future()
+            threading.Thread(target=_look_up, args=(name, _UNDER_WAY[name]), daemon=True).start()
+        return _UNDER_WAY[name]
+
+
+def _look_up(name: str, answer: "Future[None]") -> None:
+    failure: OSError | None = None
+    try:
+        socket.getaddrinfo(name, None)
+    except OSError as error:
+        failure = error
+    except UnicodeError as error:  # a label that is empty or too long
+        failure = OSError(str(error))
+    with _LOCK:
+        del _UNDER_WAY[name]
+    if failure is None:
+        answer.set_result(None)
+    else:
+        answer.set_exception(failure)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,87 @@
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from kafka_platform_runtime import health
+from kafka_platform_runtime.cluster import Cluster
+from kafka_platform_runtime.connection import Complaints, Connection
+from kafka_platform_runtime.failures import Transient
+from kafka_platform_runtime.names import unresolved
+from kafka_platform_runtime.probe.native import Native
+
+NOWHERE = "kafka.nowhere.invalid"
+
+
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """No DNS server answers; the names that were asked for."""
+    asked: list[str] = []
+    over = threading.Event()
+
+    def look_up(name: str, *_: Any) -> list[Any]:
+        asked.append(name)
+        over.wait(60)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    yield asked
+    over.set()
+
+
+@pytest.mark.parametrize(
+    "servers", ["localhost:9092", "127.0.0.1:9092", "[::1]:9092", f"{NOWHERE}:9092,localhost:9092"]
+)
+def test_a_server_that_can_be_found_is_no_fault_of_dns(servers: str) -> None:
+    assert unresolved(servers) is None
+
+
+def test_a_name_that_is_nowhere_is_named_with_the_reason() -> None:
+    found = unresolved(f"{NOWHERE}:9092,b.{NOWHERE}:9092")
+    assert found is not None
+    assert [each.partition(" nowhere")[0].split(": ")[0] for each in found.split("; ")] == [
+        f"cannot resolve {NOWHERE}",
+        f"cannot resolve b.{NOWHERE}",
+    ]
+
+
+def test_a_resolver_that_does_not_answer_is_asked_once_however_often_somebody_wants_to_know(silent: list[str]) -> None:
+    wanted = f"cannot resolve {NOWHERE}: no DNS server answers"
+    assert [unresolved(f"{NOWHERE}:9092", 0.01) for _ in range(20)] == [wanted] * 20
+    assert silent == [NOWHERE]
+
+
+def test_an_address_needs_no_resolver(silent: list[str]) -> None:
+    assert unresolved("10.0.0.1:9092,[fd00::1]:9092", 0.01) is None
+    assert silent == []
+
+
+class TestWhoSaysSo:
+    """Every program that logs in to Kafka, with a name that cannot be resolved."""
+
+    connection = Connection(bootstrap_servers=f"{NOWHERE}:9092")
+    said = f"cannot resolve {NOWHERE}: "
+
+    def test_the_provisioner(self) -> None:
+        with pytest.raises(Transient, match=self.said), Cluster(self.connection) as cluster:
+            cluster.metadata(1)
+
+    def test_the_probe(self) -> None:
+        with pytest.raises(Transient, match=f"Kafka does not answer: {self.said}"):
+            Native(self.connection, "latency-probe", lambda _: None).partitions()
+
+    def test_the_readiness_of_a_broker(self) -> None:
+        answer = health.ask(self.connection, 0, 1)
+        assert answer.reason.startswith(f"broker 0 does not answer: {self.said}")
+
+    def test_the_client_itself(self) -> None:
+        """Of a broker that the first one names, for instance."""
+        complaints = Complaints()
+        client = AdminClient(self.connection.confluent(complaints))
+        with pytest.raises(KafkaException):
+            client.list_topics(timeout=2)
+        client.poll(0)
+        assert (complaints.reason() or "").startswith(self.said)
