@@ -355,6 +355,15 @@ static PyObject *state(PyObject *self, PyObject *none) {
     return Py_BuildValue("nll", (Py_ssize_t)atomic_load(&used), atomic_load(&too_large), atomic_load(&no_room));
 }
 
+static PyObject *trim(PyObject *self, PyObject *none) {
+    (void)self;
+    (void)none;
+    Py_BEGIN_ALLOW_THREADS
+    malloc_trim(0);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
     {"install", install, METH_NOARGS, "Lead librdkafka's allocations through here; whether that is possible."},
     {"learn", learn, METH_VARARGS, "learn(least, way of malloc, way of realloc): note who asks for that much; 0 ends it."},
@@ -363,6 +372,7 @@ static PyMethodDef methods[] = {
                                    "too large, and of one that had no room)"},
     {"count", count, METH_O, "count(bytes): further ones, such as copies, that are in memory from now on; negative: no more."},
     {"state", state, METH_NOARGS, "Bytes unpacked at the moment; batches refused since the start because they were too large, or had no room."},
+    {"trim", trim, METH_NOARGS, "Give the system back what malloc keeps in pieces."},
     {NULL, NULL, 0, NULL}};
 
 static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_unpacking", NULL, -1, methods, NULL, NULL, NULL, NULL};

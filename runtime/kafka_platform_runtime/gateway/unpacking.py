@@ -256,6 +256,12 @@ def bound(batch: int, everything: int) -> bool:
     return all(learned)
 
 
+def trim() -> None:
+    """Give the system back the pieces that malloc keeps: some milliseconds, in which other threads go on."""
+    if _unpacking is not None:
+        _unpacking.trim()
+
+
 def _learn(codec: str) -> bool:
     """Have a batch unpacked of which nothing but its unpacking takes much room; whether a place was found."""
     least, by_malloc, by_realloc = _WAYS[codec]
