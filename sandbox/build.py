@@ -99,6 +99,12 @@ METRICS_SERVER = Group(
     variables=f"-X k8s.io/client-go/pkg/version.gitVersion=v{pins.METRICS_SERVER}",
     modules="go-metrics-server",
 )
+NETWORK_POLICIES = Group(
+    name="network-policies",
+    what=f"kube-network-policies {pins.NETWORK_POLICIES}",
+    packages=[("network-policies", "./cmd/network-policies")],
+    modules="go-network-policies",
+)
 
 
 def digest_of(*parts: str) -> str:

@@ -78,7 +78,7 @@ def make(instance: Instance) -> None:
     _sign(keys, "front-proxy", "/CN=front-proxy-client", authority="front-proxy-ca")
     _sign(keys, "admin", "/O=system:masters/CN=kubernetes-admin")
     _kubeconfig(instance, "admin", instance.kubeconfig)
-    for component in ("kube-controller-manager", "kube-scheduler", "kube-proxy"):
+    for component in ("kube-controller-manager", "kube-scheduler", "kube-proxy", "network-policies"):
         _sign(keys, component, f"/CN=system:{component}")
         _kubeconfig(instance, component, keys / f"{component}.kubeconfig")
     for node in instance.nodes:

@@ -217,6 +217,17 @@ def install(wanted: Mapping[str, str], log: Path) -> None:
 
 
 @functools.cache
+def cannot_enforce_policies() -> str | None:
+    """Why network policies cannot be enforced on nodes of this machine; None if they can."""
+    rule = ["iptables", "-w", "-t", "mangle", "-A", "POSTROUTING", "-j", "NFQUEUE"]
+    done = subprocess.run(["unshare", "--net", *rule], env=environment(), capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return None
+    reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+    return f"the kernel does not hand packets to programs (iptables' NFQUEUE): {reason}"
+
+
+@functools.cache
 def cannot_run_nodes(folder: Path) -> str | None:
     """Why this machine cannot run nodes (containers), with the fix; None if it can.
 

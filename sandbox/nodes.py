@@ -23,6 +23,9 @@ NAMESPACES = ["--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-c
 CNI_PLUGINS = "/usr/lib/cni"
 SOCKET = "/run/containerd/containerd.sock"
 
+POLICY_QUEUE = "100"
+"""Of packets that wait for the verdict of the network policies."""
+
 KERNEL_SETTINGS = {
     "vm/overcommit_memory": "1",
     "vm/panic_on_oom": "0",
@@ -102,7 +105,18 @@ def _kubelet(instance: Instance, node: Node) -> str:
     return json.dumps(configuration, indent=1)
 
 
-def _setup(instance: Instance, node: Node) -> list[list[str]]:
+# After kube-proxy has chosen a pod and before it hides who asks. Each connection is judged once, on the node of either end.
+# What programs of the node itself send is let through, as kubelet's probes must be. A queue that nobody reads lets nothing through.
+_POLICIES = (
+    ("-N", "POLICIES"),
+    ("-A", "POLICIES", "-m", "conntrack", "!", "--ctstate", "NEW", "-j", "RETURN"),
+    ("-A", "POLICIES", "-m", "owner", "--socket-exists", "-j", "RETURN"),
+    ("-A", "POLICIES", "-j", "NFQUEUE", "--queue-num", POLICY_QUEUE),
+    ("-A", "POSTROUTING", "-j", "POLICIES"),
+)
+
+
+def _setup(instance: Instance, node: Node, *, policies: bool) -> list[list[str]]:
     """What a node's process 1 does before anything else, in the node's own namespaces."""
     folder = instance.folder(node.name)
     return [
@@ -119,13 +133,14 @@ def _setup(instance: Instance, node: Node) -> list[list[str]]:
         # What still has a service's address here was not translated, because kube-proxy has not made its rules yet:
         # refused at once and retried, instead of sent on and remembered by the kernel as a connection to nowhere.
         *(["iptables", "-w", "-A", chain, "-d", instance.services, "-j", "REJECT"] for chain in ("FORWARD", "OUTPUT")),
+        *(["iptables", "-w", "-t", "mangle", *rule] for rule in (_POLICIES if policies else ())),
         ["mount", "--make-rshared", "/"],
     ]
 
 
-def _services(instance: Instance, node: Node, binaries: Path) -> list[Service]:
+def _services(instance: Instance, node: Node, binaries: Path, policies: Path | None) -> list[Service]:
     folder, keys = instance.folder(node.name), instance.keys
-    return [
+    services = [
         Service(f"{node.name}-containerd", ["containerd", "--config", folder / "containerd.toml", "--log-level=warn"]),
         Service(
             f"{node.name}-kube-proxy",
@@ -157,6 +172,15 @@ def _services(instance: Instance, node: Node, binaries: Path) -> list[Service]:
             ],
         ),
     ]
+    if policies is not None:
+        enforcer: list[str | Path] = [
+            policies / "network-policies",
+            f"--kubeconfig={keys}/network-policies.kubeconfig",
+            f"--hostname-override={node.name}",
+            f"--nfqueue-id={POLICY_QUEUE}",
+        ]
+        services.append(Service(f"{node.name}-network-policies", enforcer))
+    return services
 
 
 def prepare(instance: Instance, node: Node, template: Path) -> None:
@@ -199,8 +223,19 @@ def copy_template(template: Path, target: Path) -> None:
     temporary.rename(target)
 
 
-def start(instance: Instance, node: Node, hub: int, binaries: Path) -> bool:
-    """Starts a node that does not run, without waiting for it, and connects one that lost its hub. Returns whether it started."""
+def start(instance: Instance, node: Node, hub: int, binaries: Path, policies: Path | None) -> bool:
+    """Starts a node that does not run, without waiting for it, and connects one that lost its hub.
+
+    Args:
+        instance: the sandbox.
+        node: which of its nodes.
+        hub: the pid of the hub.
+        binaries: where the programs of Kubernetes are.
+        policies: where the program is that enforces network policies; None if nothing shall.
+
+    Returns:
+        Whether it was started.
+    """
     pid = recorded(instance, node.name)
     if pid is not None:
         if not network.joined(pid):
@@ -209,8 +244,8 @@ def start(instance: Instance, node: Node, hub: int, binaries: Path) -> bool:
     supervisor = Supervisor(
         instance,
         node.name,
-        setup=_setup(instance, node),
-        services=_services(instance, node, binaries),
+        setup=_setup(instance, node, policies=policies is not None),
+        services=_services(instance, node, binaries, policies),
         unshare=NAMESPACES,
         env={"GOGC": "200"},
     )

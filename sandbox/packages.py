@@ -127,6 +127,9 @@ def up(state: Path, *, keda: bool = True) -> Instance:
             archives.append(images.autoscaling_archive(folders, *compiled))
         template = images.containerd_template(folders, archives)
         archives += [each for each in [images.runtime_archive(folders)] if each]
+    policies = None
+    if instance.count and not _says_unenforced():
+        policies = build.binaries(folders, build.NETWORK_POLICIES)
     running = [node for node in instance.nodes if recorded(instance, node.name) is not None]
     if instance.count and not running:
         host.check_watchers(CONTROL_PLANE_WATCHERS + NODE_WATCHERS * instance.count)
@@ -139,7 +142,7 @@ def up(state: Path, *, keda: bool = True) -> Instance:
                 list(pool.map(lambda node: nodes.prepare(instance, node, template), instance.nodes))
         control_plane.wait(instance)
         began = time.time()
-        started = {node.name: began for node in instance.nodes if nodes.start(instance, node, hub, kube)}
+        started = {node.name: began for node in instance.nodes if nodes.start(instance, node, hub, kube, policies)}
         others = manifests / (autoscaling.EVERYTHING if keda else autoscaling.KINDS)
         addons.apply(instance, kube / "kubectl", [others])
         if keda:
@@ -154,6 +157,13 @@ def up(state: Path, *, keda: bool = True) -> Instance:
         count = f", {instance.count} nodes ready" if instance.count else ", control plane only"
         current.done = f"Kubernetes {KUBERNETES}{count}"
     return instance
+
+
+def _says_unenforced() -> bool:
+    reason = host.cannot_enforce_policies()
+    if reason:
+        say(f"network policies are accepted and not enforced: {reason}")
+    return reason is not None
 
 
 def _images(instance: Instance, node: Node, archives: list[images.Archive]) -> bool:
@@ -193,7 +203,9 @@ def status(state: Path) -> int:
         say(f"{node.name} {node.address} {node.zone}: {condition}" + (f", process {pid}" if pid else ""))
     if not instance.count:
         say("no nodes: pods cannot run")
-    elif autoscaling.installed(state):
+    elif not _says_unenforced():
+        say("network policies: enforced")
+    if instance.count and autoscaling.installed(state):
         say(f"KEDA {KEDA}: {'ready' if ready and autoscaling.ready(instance) else 'not ready yet'}")
     say(f"logs in {instance.logs}")
     return 0 if ready and len(good) == instance.count else 1

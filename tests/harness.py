@@ -195,9 +195,12 @@ def client_pod(
     kubectl("-n", namespace, "wait", "--for=condition=Ready", "--timeout=300s", f"pod/{name}")
 
 
-def in_pod(namespace: str, pod: str, *command: str, stdin: str | None = None, check: bool = True) -> str:
-    """The output of a command run in a pod."""
-    return kubectl("-n", namespace, "exec", "-i", pod, "--", *command, stdin=stdin, check=check)
+def in_pod(
+    namespace: str, pod: str, *command: str, container: str | None = None, stdin: str | None = None, check: bool = True
+) -> str:
+    """The output of a command run in a pod, in its first container unless another is named."""
+    chosen = ("-c", container) if container is not None else ()
+    return kubectl("-n", namespace, "exec", "-i", pod, *chosen, "--", *command, stdin=stdin, check=check)
 
 
 def process_of(namespace: str, pod: str, program: bytes) -> int:

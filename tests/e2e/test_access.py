@@ -128,6 +128,7 @@ def test_a_kafka_that_somebody_else_runs(make_stack: MakeStack, stack: Stack) ->
     """The engine `external`: this time somebody else is the first stack."""
     namespace = "e2e-access-external"
     kubectl("create", "namespace", namespace)
+    kubectl("label", "namespace", namespace, "kafka-platform/access=kafka")
     password = secret(NAMESPACE, "kafka-admin", "password")
     login = {"username": "admin", "password": password}
     admin = {
@@ -156,22 +157,3 @@ def test_a_kafka_that_somebody_else_runs(make_stack: MakeStack, stack: Stack) ->
     client_pod(namespace, "client", "green-app", programs=["access.py"])
     assert in_pod(namespace, "client", "python3", "/programs/access.py", "produce", "green-data").strip() == "ok"
     assert json.loads(elsewhere.preview("--json")).get("changeSummary", {}).keys() <= {"same"}
-
-
-@pytest.mark.usefixtures("stack")
-def test_network_policy() -> None:
-    """A pod of a namespace without access cannot reach the broker, where the cluster's CNI enforces policies."""
-    assert "kafka" in kubectl("-n", NAMESPACE, "get", "networkpolicies", "-o", "name")
-    kubectl("create", "namespace", "e2e-access-stranger")
-    try:
-        kubectl(
-            "-n", "e2e-access-stranger", "create", "secret", "generic", "stranger-kafka", "--from-literal=username=x"
-        )
-        client_pod("e2e-access-stranger", "client", "stranger")
-        connect = f"import socket; socket.create_connection(('kafka.{NAMESPACE}.svc', 9092), 5); print('connected')"
-        if "connected" in in_pod("e2e-access-stranger", "client", "python3", "-c", connect, check=False):
-            pytest.skip(
-                "this cluster's CNI does not enforce network policies: they are rendered and accepted, nothing more"
-            )
-    finally:
-        kubectl("delete", "namespace", "e2e-access-stranger", "--wait=false")
