@@ -270,6 +270,7 @@ class Platform:
                 storage=kafka.storage,
                 storage_class=kafka.storage_class,
                 resources=kafka.resources,
+                jvm=kafka.jvm,
                 defaults=kafka.defaults,
                 listeners=kafka.listeners.listeners(),
                 client_namespaces=settings.client_namespaces,

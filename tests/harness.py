@@ -26,6 +26,8 @@ PATIENCE = 3
 """How many times as long as on an idle machine something may take before a test gives up waiting for it."""
 KEDA_SECONDS = 300
 """How long KEDA may take from its installation until it is ready: its certificates are made first."""
+QUICK_JVM = {"TieredStopAtLevel": "1", "UseSerialGC": "true"}
+"""Options of Java: one compiler instead of two, and one thread for garbage."""
 MOST_TOPICS = 1_000
 """More do not fit into a stack file."""
 
@@ -84,8 +86,17 @@ def eventually(what: str, condition: Callable[[], bool], seconds: float = 60) ->
 class Stack:
     """A stack of this repository's program with a settings file and a state backend of its own, driven by `pulumi`."""
 
-    def __init__(self, name: str, folder: Path, platform: Mapping[str, Any]) -> None:
-        """`platform` is what stands under `kafka-platform:platform` in its stack file."""
+    def __init__(
+        self, name: str, folder: Path, platform: Mapping[str, Any], *, jvm: Mapping[str, str] | None = None
+    ) -> None:
+        """A new stack.
+
+        Args:
+            name: of the stack.
+            folder: for its file and its state.
+            platform: what is under `kafka-platform:platform` in its stack file.
+            jvm: options of Java for an embedded Kafka whose settings have none.
+        """
         shipped = ROOT / "stacks" / f"Pulumi.{name}.yaml"
         assert not shipped.exists(), f"{name}: the repository has a stack of this name, whose file would be lost"
         self.name = name
@@ -99,6 +110,7 @@ class Stack:
             "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
         }
         self.environment.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
+        self._jvm = jvm
         self.write(platform)
         self.run("stack", "init", name)
         # `stack init` knows no --config-file; the state has the same salt.
@@ -107,6 +119,9 @@ class Stack:
     def write(self, platform: Mapping[str, Any]) -> None:
         """Replaces the platform's settings in the stack file; many topics go into a file of their own."""
         self.platform = platform
+        kafka = platform.get("kafka", {})
+        if self._jvm and kafka.get("engine", "embedded") == "embedded" and "jvm" not in kafka:
+            platform = {**platform, "kafka": {**kafka, "jvm": {"options": self._jvm}}}
         topics = platform.get("topics", {})
         if len(topics) > MOST_TOPICS:
             file = self.file.with_name(f"{self.name}-topics.yaml")

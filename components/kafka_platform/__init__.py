@@ -34,6 +34,7 @@ from kafka_platform.model import (
     Topic,
     User,
 )
+from kafka_platform.nodes import Jvm
 from kafka_platform.probe_model import LatencyProbeResources, latency_probe_topic, latency_probe_user
 from kafka_platform.scaling_model import Commit, CpuScale, CronScale, OffsetReset, PrometheusScale, Scale
 from kafka_platform.strimzi_model import (
@@ -48,7 +49,6 @@ from kafka_platform.strimzi_model import (
     ClusterQuotas,
     CustomAuthentication,
     InternalListener,
-    Jvm,
     Metrics,
     Pool,
     Role,

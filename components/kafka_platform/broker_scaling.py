@@ -7,9 +7,10 @@ at fault, as those in `model` do. What concerns the pool too is checked by `chec
 import re
 from dataclasses import dataclass
 
-from kafka_platform.gateway_model import checked
+from kafka_platform.checks import checked
 from kafka_platform.names import check_label
-from kafka_platform.strimzi_model import MOST_NODES, Pool, percent
+from kafka_platform.nodes import MOST_NODES
+from kafka_platform.strimzi_model import Pool, percent
 from kafka_platform.units import bytes_per_second, quantity
 
 MOST_BROKERS = MOST_NODES

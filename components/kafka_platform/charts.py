@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from kafka_platform.checks import checked
 from kafka_platform.free_maps import check_values
-from kafka_platform.gateway_model import checked
 
 MOST_REPLICAS = 5
 """One pod of each part works and the others wait: more of them only cost."""

@@ -18,6 +18,7 @@ from kafka_platform.broker import (
     external_bootstrap_servers,
     files_hash,
 )
+from kafka_platform.checks import checked
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.embedded import EmbeddedSettings
 from kafka_platform.kubernetes import KubernetesObject, after, find, labels, patch, place, refuse
@@ -31,10 +32,10 @@ from kafka_platform.model import (
     SecurityProtocol,
 )
 from kafka_platform.names import check_cluster, check_cluster_id, check_label, check_subdomain
+from kafka_platform.nodes import Jvm, check_nodes, check_version, check_volume
 from kafka_platform.ranges import check_range
 from kafka_platform.strimzi_model import (
     KAFKA_VERSIONS,
-    MOST_NODES,
     STRIMZI_VERSION,
     Metrics,
     Pool,
@@ -44,7 +45,6 @@ from kafka_platform.strimzi_model import (
     check_volumes,
 )
 from kafka_platform.strimzi_objects import StrimziSettings
-from kafka_platform.units import volume
 
 KAFKA_VERSION = "4.3.1"
 RUNTIME_IMAGE = "ghcr.io/kafka-platform/runtime:0.1.0"
@@ -88,6 +88,7 @@ _EMBEDDED_ONLY = {
     "resources": "write strimzi.pools",
     "spread": "write strimzi.pools",
     "listeners": "write strimzi.listeners",
+    "jvm": "write strimzi.pools",
     "cluster_id": "Strimzi takes it from the status of a Kafka: docs/components/kafka-cluster.md says how to come back to kept volumes",
 }
 
@@ -126,6 +127,8 @@ class KafkaClusterArgs(Args):
     """StorageClass of the volumes; fixed once they exist. Default: the Kubernetes cluster's default class."""
     resources: Resources = field(default_factory=Resources)
     """Processor and memory of each node. Default: 100m and 1Gi."""
+    jvm: Jvm = field(default_factory=Jvm)
+    """Java of each node: its heap and -XX options. Default: half of the memory, and Kafka's own options."""
     defaults: Defaults = field(default_factory=Defaults)
     """What topics get that do not say otherwise. Default: safe for the number of nodes."""
     listeners: Listeners = field(default_factory=Listeners)
@@ -178,13 +181,10 @@ class KafkaClusterArgs(Args):
         check_strimzi_config(self.config)
 
     def _check_embedded(self) -> None:
-        check_range("nodes", self.nodes, 1, MOST_NODES)
-        try:
-            size = volume(self.storage)
-        except ValueError as error:
-            raise ValueError(f"storage: {error}") from None
-        if size < 2**20:
-            raise ValueError(f"storage: {self.storage} is too little for a volume: use at least 1Gi")
+        checked("nodes", check_nodes, self.nodes)
+        checked("version", check_version, self.version)
+        checked("storage", check_volume, self.storage)
+        checked("jvm", self.jvm.check_fits, self.resources.memory)
         if self.storage_class is not None:
             check_subdomain(self.storage_class, "StorageClass name")
         if self.cluster_id is not None:
@@ -260,6 +260,7 @@ class KafkaCluster(pulumi.ComponentResource):
             runtime_image=args.runtime_image,
             storage=args.storage,
             storage_class=args.storage_class,
+            jvm=args.jvm,
             resources=args.resources,
             spread=args.spread,
             client_namespaces=args.client_namespaces,

@@ -25,6 +25,7 @@ from kafka_platform.kubernetes import (
     to_names,
 )
 from kafka_platform.model import Deletion, LoadBalancers, NodePorts, Resources
+from kafka_platform.nodes import Jvm
 from kafka_platform.pods import container_security, pod_security, prefer_other_machines, spread_over
 from kafka_platform.units import quantity
 
@@ -55,6 +56,7 @@ class EmbeddedSettings:
     spread: str = "topology.kubernetes.io/zone"
     client_namespaces: Sequence[str] = ()
     deletion: Deletion = Deletion.RETAIN
+    jvm: Jvm = field(default_factory=Jvm)
 
     @property
     def name(self) -> str:
@@ -281,7 +283,8 @@ def check_storage(claim: str, before: str, after: str) -> None:
 
 
 def _kafka_container(settings: EmbeddedSettings) -> Manifest:
-    heap = heap_megabytes(settings.resources.memory)
+    heap = settings.jvm.heap or f"{heap_megabytes(settings.resources.memory)}m"
+    options = {"KAFKA_JVM_PERFORMANCE_OPTS": settings.jvm.arguments} if settings.jvm.options else {}
     limits = {"memory": settings.resources.memory}
     if settings.resources.cpu_limit is not None:
         limits["cpu"] = settings.resources.cpu_limit
@@ -307,9 +310,10 @@ def _kafka_container(settings: EmbeddedSettings) -> Manifest:
                 {
                     # Without this the start script adds a file for the garbage collector's log.
                     "EXTRA_ARGS": "-name kafkaServer",
-                    "KAFKA_HEAP_OPTS": f"-Xms{heap}m -Xmx{heap}m",
+                    "KAFKA_HEAP_OPTS": f"-Xms{heap} -Xmx{heap}",
                     "KAFKA_LOG4J_OPTS": "-Dlog4j2.configurationFile=/etc/kafka-platform/config/log4j2.yaml",
                     "LOG_DIR": "/tmp",  # noqa: S108
+                    **options,
                 }
             ),
             _node_id(),

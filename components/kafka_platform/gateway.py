@@ -7,6 +7,7 @@ import pulumi
 
 from kafka_platform import gateway_objects
 from kafka_platform.args import Args
+from kafka_platform.checks import checked
 from kafka_platform.client_pods import kafka_ports
 from kafka_platform.cluster import RUNTIME_IMAGE
 from kafka_platform.connection import KafkaConnection
@@ -19,7 +20,6 @@ from kafka_platform.gateway_model import (
     check_gateway,
     check_origins,
     check_seconds,
-    checked,
 )
 from kafka_platform.gateway_objects import GatewaySettings
 from kafka_platform.kubernetes import KubernetesObject, after, place

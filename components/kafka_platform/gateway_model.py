@@ -6,10 +6,11 @@ field at fault, as those in `model` do. What concerns several of them is checked
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from kafka_platform.checks import checked
 from kafka_platform.free_maps import check_annotations
 from kafka_platform.model import NODE_PORTS
 from kafka_platform.names import check_label, check_subdomain
@@ -37,14 +38,6 @@ _SHARES = Fraction(1, 64) + Fraction(1, 32) + Fraction(1, 16) + Fraction(1, 16) 
 batches unpack to. The program has the same numbers (`Limits` in its settings)."""
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
-
-
-def checked(name: str, check: Callable[..., object], *arguments: object) -> None:
-    """Calls `check`; what it raises begins with the name of the field."""
-    try:
-        check(*arguments)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,9 @@ import pulumi
 from kafka_platform import monitoring_objects as objects
 from kafka_platform.alerts import Watched
 from kafka_platform.args import Args
+from kafka_platform.checks import checked
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.free_maps import check_labels
-from kafka_platform.gateway_model import checked
 from kafka_platform.kubernetes import place
 from kafka_platform.model import Engine
 from kafka_platform.names import check_service_name

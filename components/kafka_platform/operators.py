@@ -9,7 +9,7 @@ from pulumi_kubernetes.helm.v4 import Chart, RepositoryOptsArgs
 from pulumi_kubernetes.yaml.v2 import ConfigFile
 
 from kafka_platform.args import Args
-from kafka_platform.gateway_model import checked
+from kafka_platform.checks import checked
 from kafka_platform.kubernetes import after, namespace, place
 from kafka_platform.names import check_label
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kafka_platform.gateway_model import checked, seconds
+from kafka_platform.checks import checked
+from kafka_platform.gateway_model import seconds
 from kafka_platform.model import Quotas, Topic, User
 from kafka_platform.names import check_label
 from kafka_platform.units import cores, memory, milliseconds, quantity

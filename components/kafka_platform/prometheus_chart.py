@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kafka_platform.charts import check_chart, definitions_kept, merged
-from kafka_platform.gateway_model import checked
+from kafka_platform.checks import checked
 from kafka_platform.names import check_subdomain
 from kafka_platform.units import milliseconds, quantity, volume
 

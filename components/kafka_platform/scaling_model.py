@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from kafka_platform.checks import checked
 from kafka_platform.free_maps import check_lines, check_text
-from kafka_platform.gateway_model import checked
 from kafka_platform.model import Acl, AclResource, Operation, User
 from kafka_platform.names import check_subdomain
 from kafka_platform.ranges import check_ranges, within

@@ -13,15 +13,15 @@ import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import Enum
 
-from kafka_platform.free_maps import check_annotations, check_jvm_options, check_settings, check_text
-from kafka_platform.gateway_model import checked
+from kafka_platform.checks import checked
+from kafka_platform.free_maps import check_annotations, check_settings, check_text
 from kafka_platform.model import NODE_PORTS, Defaults, Resources
 from kafka_platform.names import LONGEST_NAME, check_label, check_object_labels, check_subdomain, is_label_key
+from kafka_platform.nodes import MOST_NODES, Jvm, check_volume
 from kafka_platform.ranges import check_ranges, within
-from kafka_platform.units import LONGEST_DAYS, bytes_per_second, milliseconds, quantity, volume
+from kafka_platform.units import LONGEST_DAYS, bytes_per_second, milliseconds, quantity
 
 STRIMZI_VERSION = "1.2.0"
 """The release of Strimzi whose custom resources these are."""
@@ -32,10 +32,6 @@ SCRAM = "SCRAM-SHA-512"
 """Kafka's name of the way in which generated passwords are used."""
 MOST_CONTROLLERS = 7
 """More voters make every change of the metadata slower and none of them safer."""
-MOST_HEAP = Decimal("0.8")
-"""Share of a node's memory: the rest is Java's own, for threads, code and buffers, and Kubernetes ends a pod that takes more."""
-MOST_NODES = 900
-"""Nodes of one Kafka: as many numbers as brokers can have."""
 LEAST_PORT, MOST_PORT = 9092, 65535
 """Ports that Strimzi leaves to listeners."""
 TAKEN_PORTS = {9092: "the internal listener", 9093: "the listener for certificates", 9404: "the metrics", 9999: "JMX"}
@@ -106,7 +102,6 @@ _OWNED = {
 _GOAL = re.compile(r"[A-Za-z][A-Za-z0-9.$]*")
 _PRINCIPAL = re.compile(r"[^;\s]+")
 _CRON_FIELD = re.compile(r"[0-9A-Za-z*?/,#-]+")
-_HEAP = re.compile(r"[0-9]{1,8}[mMgG]")
 _PERCENT = re.compile(r"(\d{1,2})%")
 _JAVA_CLASS = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)+")
 
@@ -177,36 +172,9 @@ class Volume:
     """StorageClass; fixed once the volume exists. Default: the pool's."""
 
     def __post_init__(self) -> None:
-        checked("size", _check_volume, self.size)
+        checked("size", check_volume, self.size)
         if self.storage_class is not None:
             checked("storage_class", check_subdomain, self.storage_class, "StorageClass name")
-
-
-def _check_volume(size: str) -> None:
-    if volume(size) < 2**30:
-        raise ValueError(f"{size} is too little, one segment of a log is 1Gi: use at least 1Gi")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Jvm:
-    """The Java of a node."""
-
-    heap: str | None = None
-    """Memory for Java objects, such as `4g`. Default: half of the node's memory, at most 6 GiB: the rest is page cache."""
-    options: Mapping[str, str] = field(default_factory=dict)
-    """-XX options by name, such as `MaxGCPauseMillis: "20"`. Default: Strimzi's."""
-
-    def __post_init__(self) -> None:
-        if self.heap is not None and not _HEAP.fullmatch(self.heap):
-            raise ValueError(f"heap: {self.heap!r} is not a heap of Java: write a number with m or g, such as 4g")
-        checked("options", check_jvm_options, self.options)
-
-    @property
-    def heap_megabytes(self) -> int:
-        """The heap, if one is given; otherwise 0."""
-        if self.heap is None:
-            return 0
-        return int(self.heap[:-1]) * (1024 if self.heap[-1] in "gG" else 1)
 
 
 class TolerationEffect(Enum):
@@ -275,7 +243,7 @@ class Pool:
             what = "volumes are given too: keep one of them" if self.volumes else "missing: write a size such as 100Gi"
             raise ValueError(f"storage: {what}")
         if self.storage is not None:
-            checked("storage", _check_volume, self.storage)
+            checked("storage", check_volume, self.storage)
         for name in ("storage_class", "priority_class"):
             if getattr(self, name) is not None:
                 checked(name, check_subdomain, getattr(self, name), "object name")
@@ -284,13 +252,7 @@ class Pool:
                 f"spread: {self.spread!r} is not a label of machines: write one such as topology.kubernetes.io/zone"
             )
         checked("node_labels", check_object_labels, self.node_labels)
-        if self.jvm.heap is not None:
-            most = int(quantity(self.resources.memory) * MOST_HEAP / 2**20)
-            if self.jvm.heap_megabytes > most:
-                raise ValueError(
-                    f"jvm: heap {self.jvm.heap} does not fit into {self.resources.memory}, of which Java itself needs a part: "
-                    f"use at most {most}m"
-                )
+        checked("jvm", self.jvm.check_fits, self.resources.memory)
         if self.autoscaled and not self.scales:
             raise ValueError(
                 "autoscaled: only pools of brokers alone scale: take the controllers into a pool of their own"

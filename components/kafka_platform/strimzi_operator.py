@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pulumi
 
 from kafka_platform.charts import check_chart
-from kafka_platform.gateway_model import checked
+from kafka_platform.checks import checked
 from kafka_platform.names import check_label
 from kafka_platform.operators import OperatorArgs, OperatorChart, installed
 from kafka_platform.strimzi_chart import CHART, DEFINITIONS, strimzi_chart_values

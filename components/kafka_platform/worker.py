@@ -7,10 +7,10 @@ import pulumi
 
 from kafka_platform import worker_objects
 from kafka_platform.args import Args
+from kafka_platform.checks import checked
 from kafka_platform.client_pods import kafka_ports, with_authority_of
 from kafka_platform.cluster import RUNTIME_IMAGE
 from kafka_platform.connection import KafkaConnection
-from kafka_platform.gateway_model import checked
 from kafka_platform.gateway_objects import text_hash
 from kafka_platform.kubernetes import KubernetesObject, after, place
 from kafka_platform.model import Acl, User

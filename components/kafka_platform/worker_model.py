@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from kafka_platform.checks import checked
 from kafka_platform.free_maps import check_lines, check_settings, check_text, check_variables
-from kafka_platform.gateway_model import checked
 from kafka_platform.model import Acl, User
 from kafka_platform.names import check_group, check_label, check_subdomain, check_topic
 from kafka_platform.ranges import check_ranges, within

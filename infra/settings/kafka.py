@@ -9,9 +9,9 @@ from kafka_platform.broker import check_config
 from kafka_platform.broker_scaling import BrokerScaling
 from kafka_platform.model import Defaults, Deletion, Engine, Resources, SaslMechanism, SecurityProtocol
 from kafka_platform.names import check_cluster_id, check_subdomain, is_label_key
+from kafka_platform.nodes import MOST_NODES, Jvm, check_nodes, check_version, check_volume
 from kafka_platform.strimzi_model import (
     KAFKA_VERSIONS,
-    MOST_NODES,
     STRIMZI_VERSION,
     Authorities,
     Balance,
@@ -22,18 +22,11 @@ from kafka_platform.strimzi_model import (
     TieredStorage,
     check_strimzi_config,
 )
-from kafka_platform.units import volume
 from pydantic import ValidationInfo, field_validator
 
 from infra.settings.listeners import ListenerSettings
 from infra.settings.section import FormerStacks, NamespaceNames, Ports, Range, Section
 
-LEAST_STORAGE = 2**30
-"""Bytes: Kafka preallocates index files and rolls segments of 1 GiB, less fills up at once."""
-LEAST_VERSION = (4, 0, 0)
-"""The first Kafka without ZooKeeper; older ones read other logging files."""
-
-_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(-[A-Za-z0-9.]+)?")
 _SERVERS = re.compile(r"[A-Za-z0-9._-]+:\d{1,5}(,[A-Za-z0-9._-]+:\d{1,5})*")
 
 
@@ -54,6 +47,8 @@ class Kafka(Section):
     """Embedded: StorageClass of the volumes; fixed once they exist. Default: the Kubernetes cluster's default class."""
     resources: Resources = Resources()
     """Embedded: processor and memory of each node. Default: 100m and 1Gi."""
+    jvm: Jvm = Jvm()
+    """Embedded: Java of each node, its heap and -XX options. Default: half of the memory, and Kafka's own options."""
     listeners: ListenerSettings = ListenerSettings()
     """Embedded and Strimzi: how clients reach the brokers. Default: inside Kubernetes only; embedded without TLS, Strimzi with."""
     defaults: Defaults = Defaults()
@@ -121,11 +116,7 @@ class Kafka(Section):
     @field_validator("version")
     @classmethod
     def _version(cls, value: str, info: ValidationInfo) -> str:
-        match = _VERSION.fullmatch(value)
-        if match is None:
-            raise ValueError(f"{value!r} is not a version of Kafka: write three numbers, such as 4.3.1")
-        if tuple(int(match[part]) for part in (1, 2, 3)) < LEAST_VERSION:
-            raise ValueError(f"{value} is too old: use 4.0.0 or newer, such as 4.3.1")
+        check_version(value)
         if info.data.get("engine") is Engine.STRIMZI and value not in KAFKA_VERSIONS:
             raise ValueError(
                 f"Strimzi {STRIMZI_VERSION} does not run Kafka {value}: use one of {', '.join(KAFKA_VERSIONS)}"
@@ -135,15 +126,13 @@ class Kafka(Section):
     @field_validator("nodes")
     @classmethod
     def _nodes(cls, value: int) -> int:
-        if value == 2:
-            raise ValueError("2 nodes have no majority when one is down, so they are no safer than one: use 1 or 3")
+        check_nodes(value)
         return value
 
     @field_validator("storage")
     @classmethod
     def _storage(cls, value: str) -> str:
-        if volume(value) < LEAST_STORAGE:
-            raise ValueError(f"{value} is too little, one segment of a log is 1Gi: use at least 1Gi")
+        check_volume(value)
         return value
 
     @field_validator("storage_class", "ca_secret", "admin_secret")

@@ -60,6 +60,7 @@ SECTIONS: frozenset[tuple[str, ...]] = frozenset(
 FREE_TEXT: frozenset[tuple[str, ...]] = frozenset(
     {
         ("kafka", "config"),
+        ("kafka", "jvm", "options"),
         ("kafka", "pools", _ANY, "jvm", "options"),
         ("kafka", "tieredStorage", "config"),
         ("kafka", "listeners", "internal", "custom", "config"),

@@ -137,6 +137,11 @@ def _counted(settings: Settings, known: Known) -> bool:
 
 def _brokers(settings: Settings, known: Known) -> Iterator[Fault]:
     kafka, nodes = settings.kafka, settings.kafka.brokers
+    if known("kafka", "jvm") and known("kafka", "resources"):
+        try:
+            kafka.jvm.check_fits(kafka.resources.memory)
+        except ValueError as error:
+            yield Fault(path=("kafka", "jvm"), message=str(error))
     if not _counted(settings, known):
         return
     listener = kafka.listeners.external

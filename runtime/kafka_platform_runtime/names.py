@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 
+from kafka_platform_runtime.supervision import WATCH
+
 LOOKUP_SECONDS = 3.0
 """How long a lookup may take. A resolver that is cut off answers nothing for half a minute, so the reason is known before."""
 
@@ -49,28 +51,18 @@ def _reason(lookups: Iterable[tuple[str, "Future[None]"]], seconds: float) -> st
 
 
 def _lookup(name: str) -> "Future[None]":
-    """A lookup that is under way, of which there is one for each name; a thread of its own waits for it."""
+    """A lookup that is under way, of which there is one for each name: a resolver that hangs must not hold many threads."""
     with _LOCK:
-        if name not in _UNDER_WAY:
-            _UNDER_WAY[name] = Future()
-            threading.Thread(target=_look_up, args=(name, _UNDER_WAY[name]), daemon=True).start()
+        if name not in _UNDER_WAY or _UNDER_WAY[name].done():
+            _UNDER_WAY[name] = WATCH.question(f"lookup of {name}", lambda: _look_up(name))
         return _UNDER_WAY[name]
 
 
-def _look_up(name: str, answer: "Future[None]") -> None:
-    failure: OSError | None = None
+def _look_up(name: str) -> None:
     try:
         socket.getaddrinfo(name, None)
-    except OSError as error:
-        failure = error
     except UnicodeError as error:  # a label that is empty or too long
-        failure = OSError(str(error))
-    with _LOCK:
-        del _UNDER_WAY[name]
-    if failure is None:
-        answer.set_result(None)
-    else:
-        answer.set_exception(failure)
+        raise OSError(str(error)) from None
 
 
 def _is_address(host: str) -> bool:

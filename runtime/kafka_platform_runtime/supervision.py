@@ -161,6 +161,25 @@ class Watch:
         thread.start()
         return thread
 
+    def question(self, name: str, ask: Callable[[], T]) -> "Future[T]":
+        """Ask what may hang for long, in a thread of its own that does not hold up the end of the program.
+
+        Returns:
+            The answer, or how asking failed: whoever asks looks at it.
+        """
+        answer: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                found = ask()
+            except BaseException as error:
+                answer.set_exception(error)
+            else:
+                answer.set_result(found)
+
+        threading.Thread(target=run, name=name, daemon=True).start()
+        return answer
+
     def pool(self, name: str, threads: int) -> Pool:
         """A pool of at most so many threads, for what blocks."""
         pool = Pool(name, threads)

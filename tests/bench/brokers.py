@@ -20,7 +20,7 @@ from kafka_platform.secrets import client_files
 from sandbox.pins import KAFKA_IMAGE
 from tests.bench.measure import ending_properly, report
 from tests.harness import Stack, client_pod, get, in_pod
-from tests.kafka_process import ADMIN_PASSWORD, ADMIN_USER, LocalKafka, find_jars, java
+from tests.kafka_process import ADMIN_PASSWORD, ADMIN_USER, KAFKA_JVM, LocalKafka, find_jars, java
 
 NAMESPACE = "bench-brokers"
 RECORDS, RECORD_BYTES, PARTITIONS, RUNS = 1_000_000, 100, 12, 5
@@ -169,7 +169,7 @@ def rounds(jars: Path, folder: Path) -> dict[tuple[str, str], list[float]]:
         nodes=3,
         heap=heap("kafka-0"),
         properties=settings("kafka-0"),
-        jvm_options=["-server", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35"],
+        jvm_options=KAFKA_JVM,
     )
     figures: dict[tuple[str, str], list[float]] = {}
     with by_hand:

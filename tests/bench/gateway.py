@@ -42,7 +42,7 @@ from kafka_platform_runtime.quotas import QuotaChange, QuotaClient
 from sandbox.host import install
 from tests.bench.measure import ending_properly, report
 from tests.bench.native_client import BATCH, MODERATE_PAUSE, RECORD
-from tests.kafka_process import ADMIN_PASSWORD, ADMIN_USER, LocalKafka, find_jars, free_ports
+from tests.kafka_process import ADMIN_PASSWORD, ADMIN_USER, KAFKA_JVM, LocalKafka, find_jars, free_ports
 
 SERVER_CORE, LOAD_CORE = "0", "1"
 RUNS = 3
@@ -352,7 +352,7 @@ def kafka_with_topic(folder: Path) -> Iterator[LocalKafka]:
     if jars is None:
         raise SystemExit("no Kafka jars in the sandbox's cache: run `make up` first")
     retention = {"retention.bytes": str(2_000_000_000 // PARTITIONS)}
-    with LocalKafka(jars=jars, folder=folder / "kafka", heap="1g") as kafka:
+    with LocalKafka(jars=jars, folder=folder / "kafka", heap="1g", jvm_options=KAFKA_JVM) as kafka:
         admin = AdminClient(dict(kafka.client()))
         admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1, config=retention)])[TOPIC].result(30)
         credential = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)

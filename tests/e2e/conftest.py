@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from tests.harness import Stack, kubectl, why_no_cluster
+from tests.harness import QUICK_JVM, Stack, kubectl, why_no_cluster
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,7 +28,7 @@ def make_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeStack]:
 
     def make(name: str, platform: dict[str, Any]) -> Stack:
         folder: Path = tmp_path_factory.mktemp(name)
-        stack = Stack(name, folder, platform)
+        stack = Stack(name, folder, platform, jvm=QUICK_JVM)
         made.append(stack)
         return stack
 

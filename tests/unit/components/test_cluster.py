@@ -9,6 +9,7 @@ from kafka_platform import (
     Deletion,
     Engine,
     ExternalKafka,
+    Jvm,
     KafkaCluster,
     KafkaClusterArgs,
     Listeners,
@@ -85,6 +86,17 @@ class TestRender:
     def test_volumes_are_kept_unless_deletion_is_allowed(self, deletion: Deletion, expected: str) -> None:
         spec = stateful_set(settings(deletion=deletion), "hash")["spec"]
         assert spec["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": expected, "whenScaled": "Retain"}
+
+    def test_java_has_kafkas_own_options_unless_it_is_told_others(self) -> None:
+        def variables(**changes: Any) -> dict[str, str]:
+            kafka = stateful_set(settings(**changes), "hash")["spec"]["template"]["spec"]["containers"][0]
+            return {each["name"]: each.get("value", "") for each in kafka["env"]}
+
+        assert "KAFKA_JVM_PERFORMANCE_OPTS" not in variables()
+        options = {"UseSerialGC": "true", "TieredStopAtLevel": "1", "UseG1GC": "false"}
+        found = variables(jvm=Jvm(heap="600m", options=options))
+        assert found["KAFKA_HEAP_OPTS"] == "-Xms600m -Xmx600m"
+        assert found["KAFKA_JVM_PERFORMANCE_OPTS"] == "-XX:TieredStopAtLevel=1 -XX:-UseG1GC -XX:+UseSerialGC"
 
     @pytest.mark.parametrize(("memory", "heap"), [("1Gi", 512), ("2Gi", 1024), ("64Gi", 6144), ("512Mi", 256)])
     def test_heap(self, memory: str, heap: int) -> None:
@@ -203,8 +215,18 @@ class TestGraph:
 MISUSES: list[tuple[Callable[[], object], str]] = [
     (lambda: KafkaClusterArgs(namespace="Streaming"), "'Streaming' is not a Kubernetes namespace"),
     (lambda: KafkaClusterArgs(namespace="s", nodes=0), "nodes: 0 is out of range: use 1 to 900"),
+    (lambda: KafkaClusterArgs(namespace="s", nodes=2), "nodes: 2 nodes have no majority when one is down"),
+    (lambda: KafkaClusterArgs(namespace="s", version="4"), "version: '4' is not a version of Kafka"),
+    (lambda: KafkaClusterArgs(namespace="s", version="3.9.1"), "version: 3.9.1 is too old: use 4.0.0 or newer"),
+    (
+        lambda: KafkaClusterArgs(namespace="s", jvm=Jvm(heap="1g")),
+        "jvm: heap 1g does not fit into 1Gi, of which Java itself needs a part: use at most 819m",
+    ),
     (lambda: KafkaClusterArgs(namespace="s", storage="lots"), "storage: 'lots' is not a Kubernetes quantity"),
-    (lambda: KafkaClusterArgs(namespace="s", storage="10"), "storage: 10 is too little for a volume"),
+    (
+        lambda: KafkaClusterArgs(namespace="s", storage="10"),
+        "storage: 10 is too little, one segment of a log is 1Gi: use at least 1Gi",
+    ),
     (lambda: KafkaClusterArgs(namespace="s", cluster_id="short"), "cluster_id: 'short' is not a Kafka cluster id"),
     (lambda: KafkaClusterArgs(namespace="s", config={"node.id": "1"}), "config: 'node.id' cannot be set here"),
     (

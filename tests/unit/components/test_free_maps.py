@@ -16,13 +16,13 @@ from kafka_platform.free_maps import check_labels
 from kafka_platform.gateway_model import GatewayApiExposure, IngressExposure, LoadBalancerExposure
 from kafka_platform.kubernetes import environment
 from kafka_platform.model import LoadBalancers, Topic, User
+from kafka_platform.nodes import Jvm
 from kafka_platform.properties import java_properties, option_lines
 from kafka_platform.secrets import client_files
 from kafka_platform.strimzi_model import (
     BrokerIngresses,
     BrokerLoadBalancers,
     CustomAuthentication,
-    Jvm,
     Pool,
     Role,
     TieredStorage,

@@ -88,4 +88,7 @@ def test_the_modules_file_names_the_pinned_versions() -> None:
     text = (build.METRICS_SERVER.source / "go.mod").read_text()
     assert f"sigs.k8s.io/metrics-server v{pins.METRICS_SERVER} " in text
     assert f"k8s.io/apiserver => k8s.io/apiserver v0.{pins.KUBERNETES.partition('.')[2]}\n" in text
+    text = (build.NETWORK_POLICIES.source / "go.mod").read_text()
+    assert f"sigs.k8s.io/kube-network-policies v{pins.NETWORK_POLICIES}\n" in text
+    assert f"k8s.io/client-go v0.{pins.KUBERNETES.partition('.')[2]}\n" in text
     assert f"<kafka>{pins.KAFKA}</kafka>" in (build.SOURCE.parent / "images" / "kafka" / "pom.xml").read_text()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.build import SOURCE, BuildFolders, go
+from sandbox.build import NETWORK_POLICIES, SOURCE, BuildFolders, go
 from sandbox.instance import cache_folder, state_folder
 
 
@@ -16,10 +16,11 @@ def compiler() -> Path:
 
 
 def test_the_sources_are_formatted(compiler: Path) -> None:
+    folders = [str(source / "cmd") for source in (SOURCE, NETWORK_POLICIES.source)]
     listed = subprocess.run(
-        [str(compiler.with_name("gofmt")), "-l", "cmd"], cwd=SOURCE, capture_output=True, text=True, check=True
+        [str(compiler.with_name("gofmt")), "-l", *folders], capture_output=True, text=True, check=True
     )
-    assert listed.stdout == "", "run gofmt -w sandbox/go/cmd"
+    assert listed.stdout == "", "run gofmt -w on them"
 
 
 @pytest.mark.timeout(2400)

@@ -628,6 +628,14 @@ gateway: {anonymous: web}
         "gateway.bearer: an embedded Kafka knows no tokens: remove the key, or write engine: external",
     ),
     (
+        "kafka: {jvm: {heap: 2g}}",
+        "kafka.jvm: heap 2g does not fit into 1Gi, of which Java itself needs a part: use at most 819m",
+    ),
+    (
+        "kafka: {jvm: {options: {OnOutOfMemoryError: rm}}}",
+        "kafka.jvm.options: OnOutOfMemoryError: it runs a program, or reads more options: remove it",
+    ),
+    (
         "kafka: {brokerPorts: [9096]}",
         "kafka.brokerPorts: the engine is embedded: remove the key, or write engine: external",
     ),

@@ -1,0 +1,83 @@
+"""What a node of Kafka may be: its Java, its volume, its version, and how many there are. No Pulumi."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from kafka_platform.checks import checked
+from kafka_platform.free_maps import check_jvm_options
+from kafka_platform.units import quantity, volume
+
+MOST_HEAP = Decimal("0.8")
+"""Share of a node's memory: the rest is Java's own, for threads, code and buffers, and Kubernetes ends a pod that takes more."""
+MOST_NODES = 900
+"""Nodes of one Kafka: as many numbers as brokers can have."""
+_HEAP = re.compile(r"[0-9]{1,8}[mMgG]")
+LEAST_VOLUME = 2**30
+"""Bytes: Kafka rolls segments of 1 GiB; a smaller volume fills up at once."""
+LEAST_VERSION = (4, 0, 0)
+"""Of Kafka: the first without ZooKeeper; older ones read other logging files."""
+_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(-[A-Za-z0-9.]+)?")
+
+
+def check_volume(size: str) -> None:
+    """Raises unless a node's volume can have this size."""
+    if volume(size) < LEAST_VOLUME:
+        raise ValueError(f"{size} is too little, one segment of a log is 1Gi: use at least 1Gi")
+
+
+def check_nodes(nodes: int) -> None:
+    """Raises unless an embedded Kafka may have so many nodes."""
+    if not 1 <= nodes <= MOST_NODES:
+        raise ValueError(f"{nodes} is out of range: use 1 to {MOST_NODES}")
+    if nodes == 2:
+        raise ValueError("2 nodes have no majority when one is down, so they are no safer than one: use 1 or 3")
+
+
+def check_version(version: str) -> None:
+    """Raises unless it is a version of Kafka that can be run."""
+    match = _VERSION.fullmatch(version)
+    if match is None:
+        raise ValueError(f"{version!r} is not a version of Kafka: write three numbers, such as 4.3.1")
+    if tuple(int(match[part]) for part in (1, 2, 3)) < LEAST_VERSION:
+        raise ValueError(f"{version} is too old: use 4.0.0 or newer, such as 4.3.1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Jvm:
+    """The Java of a node."""
+
+    heap: str | None = None
+    """Memory for Java objects, such as `4g`. Default: half of the node's memory, at most 6 GiB: the rest is page cache."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """-XX options by name, such as `MaxGCPauseMillis: "20"`. They take the place of all of Kafka's own. Default: Kafka's own."""
+
+    def __post_init__(self) -> None:
+        if self.heap is not None and not _HEAP.fullmatch(self.heap):
+            raise ValueError(f"heap: {self.heap!r} is not a heap of Java: write a number with m or g, such as 4g")
+        checked("options", check_jvm_options, self.options)
+
+    @property
+    def arguments(self) -> str:
+        """The options as Java takes them: `true` and `false` switch on and off."""
+        switches = {"true": "+", "false": "-"}
+        return " ".join(
+            f"-XX:{switches[value]}{name}" if value in switches else f"-XX:{name}={value}"
+            for name, value in sorted(self.options.items())
+        )
+
+    def check_fits(self, memory: str) -> None:
+        """Raises for a heap that leaves too little of a node's memory to Java itself."""
+        most = int(quantity(memory) * MOST_HEAP / 2**20)
+        if self.heap_megabytes > most:
+            raise ValueError(
+                f"heap {self.heap} does not fit into {memory}, of which Java itself needs a part: use at most {most}m"
+            )
+
+    @property
+    def heap_megabytes(self) -> int:
+        """The heap, if one is given; otherwise 0."""
+        if self.heap is None:
+            return 0
+        return int(self.heap[:-1]) * (1024 if self.heap[-1] in "gG" else 1)
