@@ -161,7 +161,7 @@ class LocalKafka:
     jars: Path
     folder: Path | None = None
     nodes: int = 1
-    heap: str = "512m"
+    heap: str = "1g"
     first_port: int | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
     jvm_options: Sequence[str] = QUICK_JVM

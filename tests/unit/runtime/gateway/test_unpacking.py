@@ -40,8 +40,10 @@ def write(kafka: Kafka, topic: str, codec: str, *sizes: int) -> None:
         }
     )
     for size in sizes:
-        producer.produce(topic, b"0" * size, partition=0)
+        fates: list[Any] = []
+        producer.produce(topic, b"0" * size, partition=0, on_delivery=lambda error, _, fates=fates: fates.append(error))
         assert producer.flush(60) == 0
+        assert fates == [None], "the broker refused it"
 
 
 class Sampler(threading.Thread):
@@ -141,10 +143,10 @@ def test_a_fetch_that_unpacks_to_more_than_there_is_room_for_is_read_to_its_end(
             offset += len(found)
 
 
-def instance(gateway: Program, topic: str, name: str = "one") -> Consumer:
+def instance(gateway: Program, topic: str, name: str = "one", reset: str = "earliest") -> Consumer:
     """A consumer instance that reads the topic in a group of the topic's own."""
     pod, group = Pod(name="gateway", program=gateway), f"red-{topic}"
-    body = {"name": name, "format": "binary", "auto.offset.reset": "earliest"}
+    body = {"name": name, "format": "binary", "auto.offset.reset": reset}
     # On a busy machine Kafka may be late.
     eventually(lambda: pod.call("POST", f"/consumers/{group}", body).status == 200, 120)
     return Consumer(pod=pod, group=group, name=name).assign(topic, 0)
@@ -168,6 +170,32 @@ def test_an_instance_says_where_the_huge_record_is_and_goes_on_behind_it(gateway
     consumer.done("POST", "/positions", {"offsets": [{"topic": bombed, "partition": 0, "offset": 2}]})
     status, found = read(consumer)
     assert (status, [each["offset"] for each in found]) == (200, [2]), found
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_huge_record_at_the_end_of_a_topic_costs_an_instance_none_of_the_others(
+    kafka: Kafka, gateway: Program, codec: str
+) -> None:
+    """Also where a place that is not there means the end: the client must not be led to one."""
+    topic = kafka.make_topic(f"red-last-{codec}", max_message_bytes=str(20 * 2**20))
+    write(kafka, topic, codec, 10, BOMB_BYTES)
+    consumer = instance(gateway, topic, reset="latest")
+    consumer.done("POST", "/positions/beginning", {"partitions": [{"topic": topic, "partition": 0}]})
+    status, found = read(consumer)
+    assert (status, [each["offset"] for each in found]) == (200, [0]), found
+    for more in range(3):
+        write(kafka, topic, codec, 20)  # while the client looks for what is behind it
+        status, found = read(consumer)
+        assert status == 413, (more, found)
+    consumer.done("POST", "/positions", {"offsets": [{"topic": topic, "partition": 0, "offset": 2}]})
+    seen: list[int] = []
+    for _ in range(10):
+        status, found = read(consumer)
+        assert status == 200, found
+        seen += [each["offset"] for each in found]
+        if len(seen) == 3:
+            break
+    assert seen == [2, 3, 4]
 
 
 @pytest.mark.parametrize("codec", CODECS)
