@@ -169,7 +169,7 @@ def rounds(jars: Path, folder: Path) -> dict[tuple[str, str], list[float]]:
         nodes=3,
         heap=heap("kafka-0"),
         properties=settings("kafka-0"),
-        jvm_options=["-server", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35"],
+        jvm_options=["-XX:+UseG1GC", "-server", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35"],
     )
     figures: dict[tuple[str, str], list[float]] = {}
     with by_hand:

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import (
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -30,15 +31,21 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from tests.kafka_process import ADMIN_PASSWORD, ADMIN_USER, LocalKafka, free_ports, needed_jars
+from tests.kafka_process import ADMIN_PASSWORD, ADMIN_USER, QUICK, LocalKafka, needed_jars
+from tests.ports import free_ports
 
 JSON = "application/vnd.kafka.json.v2+json"
 BINARY = "application/vnd.kafka.binary.v2+json"
 TEXT = "application/vnd.kafka.text.v2+json"
 V2 = "application/vnd.kafka.v2+json"
 RED, BLUE = "red", "blue"
-"""Users: each may write and read topics and use groups whose names begin with his own."""
-START_SECONDS = 30.0
+"""Users: each may write and read topics and use groups whose names begin with the user's own."""
+_ANY: Any = None
+EVERY_RULE = AclBindingFilter(
+    ResourceType.ANY, _ANY, ResourcePatternType.ANY, _ANY, _ANY, AclOperation.ANY, AclPermissionType.ANY
+)
+START_SECONDS = 120.0
+"""Far beyond what a program or a topic needs on a machine that is busy."""
 STOP_SECONDS = 60.0
 
 
@@ -178,6 +185,17 @@ class Program:
         finally:
             connection.close()
 
+    def until_metric(self, name: str, is_so: Callable[[float], bool], seconds: float = 60) -> float:
+        """Wait until the sum of a metric is as it should be, and return it.
+
+        The gateway counts in the moment it answers, and whoever has the answer may look sooner.
+        """
+        until = time.monotonic() + seconds
+        while not is_so(value := self.metric(name)):
+            assert time.monotonic() < until, f"{name} is {value:g} after {seconds:g} s"
+            time.sleep(0.05)
+        return value
+
     def metric(self, name: str) -> float:
         """The sum of a metric over its labels; 0 if it is not there."""
         lines = self.beside("/metrics")[1].splitlines()
@@ -211,13 +229,15 @@ class Kafka(LocalKafka):
         return name
 
     def make_user(self, user: str, secret: str | None = None) -> None:
-        """Create a user, or give him another password."""
+        """Create a user or change the password, and wait until the broker accepts it: it is told a moment later."""
         credential = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
         change = UserScramCredentialUpsertion(user, credential, (secret or password(user)).encode())
         self.admin.alter_user_scram_credentials([change])[user].result(30)
+        login = {**self.client(user, secret or password(user)), "log_level": 0}
+        AdminClient(login).list_topics(timeout=START_SECONDS)
 
     def allow(self, user: str, prefix: str) -> None:
-        """Let a user write and read topics, and use groups, whose names begin with `prefix`."""
+        """Let a user write and read topics and use groups whose names begin with `prefix`; wait until it is so."""
         rules = [
             AclBinding(
                 kind, prefix, ResourcePatternType.PREFIXED, f"User:{user}", "*", operation, AclPermissionType.ALLOW
@@ -228,14 +248,27 @@ class Kafka(LocalKafka):
             )
             for operation in operations
         ]
-        for done in self.admin.create_acls(rules).values():
+        self.add_rules(*rules)
+
+    def add_rules(self, *rules: AclBinding) -> None:
+        """Create ACLs, and wait until the broker's authorizer has them."""
+        for done in self.admin.create_acls(list(rules)).values():
             done.result(30)
+        until = time.monotonic() + START_SECONDS
+        while missing := set(map(_key, rules)) - set(map(_key, self.admin.describe_acls(EVERY_RULE).result(30))):
+            assert time.monotonic() < until, f"the broker does not have {missing}"
+            time.sleep(0.05)
+
+
+def _key(rule: AclBinding) -> tuple[object, ...]:
+    pattern = rule.resource_pattern_type
+    return rule.restype, rule.name, pattern, rule.principal, rule.host, rule.operation, rule.permission_type
 
 
 @pytest.fixture(scope="module")
 def kafka() -> Iterator[Kafka]:
     """One node with the users `red` and `blue`; the tests of a module share it. Skipped with the reason if impossible."""
-    with Kafka(jars=needed_jars()) as cluster:
+    with Kafka(jars=needed_jars(), jvm_options=QUICK) as cluster:
         for user in (RED, BLUE):
             cluster.make_user(user)
             cluster.allow(user, user)

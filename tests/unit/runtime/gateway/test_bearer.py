@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.kafka_process import needed_jars
+from tests.kafka_process import QUICK, needed_jars
 from tests.unit.runtime.gateway.conftest import BLUE, RED, Kafka, Program, Reply, StartGateway
 from tests.unit.runtime.gateway.consumers_harness import first_group
 
@@ -26,7 +26,7 @@ PROPERTIES = {
 
 @pytest.fixture(scope="module")
 def kafka() -> Iterator[Kafka]:
-    with Kafka(jars=needed_jars(), properties=PROPERTIES) as cluster:
+    with Kafka(jars=needed_jars(), jvm_options=QUICK, properties=PROPERTIES) as cluster:
         for user in (RED, BLUE):
             cluster.make_user(user)
             cluster.allow(user, user)
