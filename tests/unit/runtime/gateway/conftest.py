@@ -19,7 +19,6 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import (
     AclBinding,
-    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -33,6 +32,7 @@ from confluent_kafka.admin import (
 
 from tests.kafka_process import ADMIN_PASSWORD, ADMIN_USER, QUICK, LocalKafka, needed_jars
 from tests.ports import free_ports
+from tests.rules import add_rules
 
 JSON = "application/vnd.kafka.json.v2+json"
 BINARY = "application/vnd.kafka.binary.v2+json"
@@ -40,10 +40,6 @@ TEXT = "application/vnd.kafka.text.v2+json"
 V2 = "application/vnd.kafka.v2+json"
 RED, BLUE = "red", "blue"
 """Users: each may write and read topics and use groups whose names begin with the user's own."""
-_ANY: Any = None
-EVERY_RULE = AclBindingFilter(
-    ResourceType.ANY, _ANY, ResourcePatternType.ANY, _ANY, _ANY, AclOperation.ANY, AclPermissionType.ANY
-)
 START_SECONDS = 120.0
 """Far beyond what a program or a topic needs on a machine that is busy."""
 STOP_SECONDS = 60.0
@@ -251,18 +247,8 @@ class Kafka(LocalKafka):
         self.add_rules(*rules)
 
     def add_rules(self, *rules: AclBinding) -> None:
-        """Create ACLs, and wait until the broker's authorizer has them."""
-        for done in self.admin.create_acls(list(rules)).values():
-            done.result(30)
-        until = time.monotonic() + START_SECONDS
-        while missing := set(map(_key, rules)) - set(map(_key, self.admin.describe_acls(EVERY_RULE).result(30))):
-            assert time.monotonic() < until, f"the broker does not have {missing}"
-            time.sleep(0.05)
-
-
-def _key(rule: AclBinding) -> tuple[object, ...]:
-    pattern = rule.resource_pattern_type
-    return rule.restype, rule.name, pattern, rule.principal, rule.host, rule.operation, rule.permission_type
+        """Create ACLs that are in force at once."""
+        add_rules(self.admin, *rules)
 
 
 @pytest.fixture(scope="module")
