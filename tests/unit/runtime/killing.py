@@ -6,7 +6,7 @@ line of words and gets one line of JSON:
 - `list`: the names of the tasks and of the threads.
 - `cancel TASK`, `raise TASK`: cancel it, or have what it waits for fail.
 - `thread NAME`: end a thread. One of a pool is given work that it cannot do.
-- `hang TASK of HEART`: have it wait for ever, and count 5 s without a sign of life of this loop as hanging.
+- `hang TASK : HEART`: have it wait for ever, and count 5 s without a sign of life of this loop as hanging.
 """
 
 import asyncio
@@ -83,7 +83,7 @@ def obey(words: list[str]) -> Any:
             waiter = tasks()[" ".join(name)]._fut_waiter  # type: ignore[attr-defined]
             LOOPS[0].call_soon_threadsafe(waiter.set_exception, RuntimeError("killed"))
         case ["hang", *name]:
-            task, _, heart = " ".join(name).partition(" of ")
+            task, _, heart = " ".join(name).partition(" : ")
             LOOPS[0].call_soon_threadsafe(hang, task, heart)
         case ["thread", *name]:
             kill_thread(" ".join(name))

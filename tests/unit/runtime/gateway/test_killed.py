@@ -100,7 +100,7 @@ def test_the_program_ends_with_a_thread(kafka: Kafka, tmp_path: Path, thread: st
 @pytest.mark.parametrize("task", [task for task, heart in TASKS.items() if heart])
 def test_a_task_that_hangs_fails_the_liveness_probe(kafka: Kafka, tmp_path: Path, task: str) -> None:
     with at_work(kafka, tmp_path) as (gateway, _):
-        gateway.order("hang", task, "of", str(TASKS[task]))
+        gateway.order("hang", task, ":", str(TASKS[task]))
         until = time.monotonic() + SECONDS
         while (reply := gateway.ask("GET", "/healthz", user=None)).status == 200:
             assert time.monotonic() < until
