@@ -11,7 +11,6 @@ import re
 import socket
 import ssl
 import sys
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -52,13 +51,12 @@ async def hold(
         port: the same.
         payload: what each connection sends first.
         count: connections, at most MOST_CONNECTIONS.
-        seconds: how long everything goes on.
+        seconds: how long each connection is held, from the moment it is open, unless the other side ends it.
         reads: whether answers are taken; otherwise as little of them as the operating system lets happen.
         tls: speak TLS.
         then: pauses in seconds, and what is sent after each of them.
     """
     seen = Seen()
-    until = time.monotonic() + seconds
     slots = asyncio.Semaphore(OPENED_AT_A_TIME)
 
     async def one() -> None:
@@ -79,7 +77,7 @@ async def hold(
         if not reads:
             writer.transport.pause_reading()  # type: ignore[attr-defined]
         try:
-            async with asyncio.timeout_at(asyncio.get_running_loop().time() + max(0.0, until - time.monotonic())):
+            async with asyncio.timeout(seconds):
                 writer.write(payload)
                 for pause, more in then:
                     await asyncio.sleep(pause)

@@ -4,11 +4,12 @@ The nodes are configured as the embedded engine configures its pods (KRaft, SCRA
 nodes, the standard authorizer with deny by default), without containers and without Kubernetes.
 """
 
+import atexit
 import contextlib
+import functools
 import os
-import random
+import re
 import shutil
-import socket
 import subprocess
 import tarfile
 import tempfile
@@ -22,6 +23,8 @@ import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from tests.ports import free_ports
+
 JARS_VARIABLE = "KAFKA_JARS_DIR"
 ADMIN_USER = "admin"
 ADMIN_PASSWORD = "admin-of-the-test"
@@ -31,6 +34,11 @@ CLUSTER_ID = "bG9jYWwta2Fma2EtdGVzdA"
 START_SECONDS = 240.0
 STOP_SECONDS = 30.0
 CONTROLLERS_OF_A_LARGE_CLUSTER = 3
+QUICK = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""Options of the JVM for a test's brokers: half the processor time until one has started (6.2 -> 3.2 s), and they do not live
+long enough to gain from better code."""
+KAFKA_JVM = ("-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35")
+"""As Kafka's own scripts run it: for benchmarks."""
 
 LOG4J = """\
 Configuration:
@@ -90,30 +98,6 @@ def java() -> str | None:
     return shutil.which("java")
 
 
-PORTS = range(20_000, 30_000)
-"""Below the ephemeral ones, which other processes are given at any moment, also between the look and the start."""
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nothing listens on."""
-    found: list[int] = []
-    if not count:
-        return found
-    for port in random.sample(PORTS, len(PORTS)):
-        with socket.socket() as each, contextlib.suppress(OSError):
-            each.bind(("127.0.0.1", port))
-            found.append(port)
-        if len(found) == count:
-            return found
-    raise RuntimeError(f"fewer than {count} of the ports {PORTS.start} to {PORTS.stop - 1} are free")
-
-
-QUICK_JVM = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-"""Half the processor time until a broker has started and handled its first 20,000 records; slower under load."""
-KAFKA_JVM = ("-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35")
-"""As Kafka's own scripts run it: for benchmarks."""
-
-
 @dataclass(kw_only=True)
 class Node:
     """One process: its id, ports, folder and, while it runs, the process."""
@@ -153,7 +137,7 @@ class LocalKafka:
         heap: heap of each process, in the JVM's notation.
         first_port: first of 3 x `nodes` consecutive ports; free ones are taken if it is None.
         properties: further broker settings, which win over the ones made here.
-        jvm_options: options of the JVM; default: those that take the least processor time.
+        jvm_options: options of the JVM; default: QUICK.
         ca_file: certificate of the authority that signed `keystore_file`; clients then connect by TLS.
         keystore_file: private key and certificate of the brokers in PEM, with 127.0.0.1 among its names.
     """
@@ -164,7 +148,7 @@ class LocalKafka:
     heap: str = "1g"
     first_port: int | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
-    jvm_options: Sequence[str] = QUICK_JVM
+    jvm_options: Sequence[str] = QUICK
     ca_file: Path | None = None
     keystore_file: Path | None = None
     members: list[Node] = field(default_factory=list, init=False)
@@ -300,6 +284,12 @@ class LocalKafka:
             node.process.kill()
         self._reap(node)
 
+    def left_by_themselves(self, group: str) -> list[bool]:
+        """For each member that a classic group has lost: whether it left, rather than was given up after its session."""
+        name = re.escape(group)
+        went = re.compile(rf"(\[Group {name}\] Member \S+ has left group)|Member \S+ in group {name} has failed")
+        return [found[1] is not None for node in self.members for found in went.finditer(node.log.read_text())]
+
     def wait_until_registered(self, count: int, seconds: float = START_SECONDS) -> None:
         """Wait until `count` brokers are in the cluster's metadata.
 
@@ -341,13 +331,21 @@ class LocalKafka:
         configuration = node.folder / "server.properties"
         rendered = {**self._rendered(node), **self.properties}
         configuration.write_text("".join(f"{key}={value}\n" for key, value in rendered.items()))
-        command = [java() or "java", "-Xmx128m", "-cp", f"{self.jars}/*", "kafka.tools.StorageTool", "format"]
+        data = node.folder / "data"
+        # A start takes a quarter less where nothing is to be formatted, and what is depends on nothing else.
+        template = _templates() / f"{self.nodes}-{node.id}"
+        if template.exists() and not data.exists():
+            shutil.copytree(template, data)
+            return
+        command = [java() or "java", *QUICK, "-Xmx128m", "-cp", f"{self.jars}/*", "kafka.tools.StorageTool", "format"]
         command += ["--cluster-id", CLUSTER_ID, "--config", str(configuration), "--ignore-formatted"]
         if node.id < self.controllers:
             command += ["--add-scram", f"SCRAM-SHA-512=[name={ADMIN_USER},password={ADMIN_PASSWORD}]"]
         done = subprocess.run(command, capture_output=True, text=True, cwd=node.folder, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"storage of node {node.id} cannot be formatted:\n{done.stdout}{done.stderr}")
+        if not template.exists() and not (data / "__cluster_metadata-0").exists():  # not one that was in use already
+            shutil.copytree(data, template)
 
     @property
     def controllers(self) -> int:
@@ -406,6 +404,14 @@ def _tls(keystore: Path) -> dict[str, str]:
         "listener.name.internal.ssl.keystore.type": "PEM",
         "listener.name.internal.ssl.keystore.location": str(keystore),
     }
+
+
+@functools.cache
+def _templates() -> Path:
+    """Formatted storage of this process' first nodes, by the size of the cluster and the node."""
+    folder = tempfile.TemporaryDirectory(prefix="kafka-formatted-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
 
 
 @pytest.fixture(scope="module")

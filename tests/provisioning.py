@@ -1,6 +1,8 @@
 """Runs of the provisioner against a real Kafka, and what they left there."""
 
+import contextlib
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,7 +26,7 @@ from kafka_platform_runtime import provisioner
 from kafka_platform_runtime.cluster import Cluster
 from kafka_platform_runtime.connection import Connection
 from kafka_platform_runtime.declarations import Mechanism
-from kafka_platform_runtime.failures import Rejected
+from kafka_platform_runtime.failures import Rejected, Transient
 from kafka_platform_runtime.ledger import Ledger
 from kafka_platform_runtime.quotas import QuotaChange, QuotaClient
 from kafka_platform_runtime.report import Report
@@ -68,7 +70,7 @@ class Bench:
             "DECLARATIONS_DIR": str(declarations),
             "PASSWORDS_DIR": str(passwords),
             "TERMINATION_LOG": str(self.folder / "termination-log"),
-            "DEADLINE_SECONDS": "60",
+            "DEADLINE_SECONDS": "240",
             **self.more,
         }
 
@@ -132,7 +134,7 @@ class Bench:
                 cluster.remove_passwords({user: held})
             cluster.change_quotas([QuotaChange(user=user, unset=tuple(self.quotas(user)))])
 
-    def can_log_in(self, user: str, password: str, seconds: float = 2) -> bool:
+    def can_log_in(self, user: str, password: str, seconds: float = 60) -> bool:
         client = AdminClient(self.connection.as_user(user, password).confluent())
         try:
             client.list_topics(timeout=seconds)
@@ -140,20 +142,23 @@ class Bench:
             return False
         return True
 
-    def refuses(self, user: str, password: str) -> bool:
-        """Whether Kafka says no to the login, rather than nothing in time."""
-        try:
-            with Cluster(self.connection.as_user(user, password)) as cluster:
-                cluster.metadata(timeout=5)
-        except Rejected:
-            return True
+    def refuses(self, user: str, password: str, seconds: float = 60) -> bool:
+        """Whether Kafka says no to the login, rather than nothing in time; brokers know of a change a moment later."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            with contextlib.suppress(Transient), Cluster(self.connection.as_user(user, password)) as cluster:
+                try:
+                    cluster.metadata(timeout=1)
+                except Rejected:
+                    return True
+                time.sleep(0.1)
         return False
 
     def write(self, user: str, password: str, topic: str) -> KafkaError | None:
         outcome: list[KafkaError | None] = []
-        producer = Producer({**self.kafka.client(user, password), "message.timeout.ms": 5000, "log_level": 0})
+        producer = Producer({**self.kafka.client(user, password), "message.timeout.ms": 60_000, "log_level": 0})
         producer.produce(topic, b"hello", key=b"key", on_delivery=lambda error, _: outcome.append(error))
-        producer.flush(10)
+        producer.flush(90)
         return outcome[0]
 
 

@@ -42,7 +42,8 @@ from kafka_platform_runtime.quotas import QuotaChange, QuotaClient
 from sandbox.host import install
 from tests.bench.measure import ending_properly, report
 from tests.bench.native_client import BATCH, MODERATE_PAUSE, RECORD
-from tests.kafka_process import ADMIN_PASSWORD, ADMIN_USER, KAFKA_JVM, LocalKafka, find_jars, free_ports
+from tests.kafka_process import ADMIN_PASSWORD, ADMIN_USER, KAFKA_JVM, LocalKafka, find_jars
+from tests.ports import free_ports
 
 SERVER_CORE, LOAD_CORE = "0", "1"
 RUNS = 3

@@ -29,6 +29,7 @@ from kafka_platform_runtime.ledger import Ledger
 
 from tests.kafka_process import ADMIN_USER, BROKER_USER, LocalKafka, local_kafka, needed_jars
 from tests.provisioning import PASSWORD, READER, WRITER, Bench, bench, topic
+from tests.rules import add_rules
 
 __all__ = ["bench", "local_kafka"]
 
@@ -90,7 +91,7 @@ def test_repairs_what_was_changed_by_hand(bench: Bench) -> None:
         AclOperation.READ,
         AclPermissionType.ALLOW,
     )
-    bench.admin.create_acls([extra])[extra].result()
+    add_rules(bench.admin, extra)
     stranger = AclBinding(
         ResourceType.TOPIC,
         "payments",
@@ -100,7 +101,7 @@ def test_repairs_what_was_changed_by_hand(bench: Bench) -> None:
         AclOperation.READ,
         AclPermissionType.ALLOW,
     )
-    bench.admin.create_acls([stranger])[stranger].result()
+    add_rules(bench.admin, stranger)
     message = bench.apply()
     assert message.startswith("1 topic changed, 1 user changed; 0 unchanged")
     assert bench.configs("orders")["retention.ms"] == "1000"
@@ -145,7 +146,7 @@ def test_adds_partitions_and_refuses_to_remove_them_without_touching_anything(be
         "nothing was applied",
     ]
     assert "innocent" not in bench.topics
-    assert not bench.can_log_in("writer", PASSWORD, seconds=1)
+    assert bench.refuses("writer", PASSWORD)
     bench.files = {"topic.orders": topic(5)}
 
 
@@ -219,7 +220,7 @@ def test_a_user_who_is_not_declared_any_more_has_nothing_left(bench: Bench) -> N
     assert bench.can_log_in("writer", PASSWORD)
     bench.files = {"topic.orders": topic()}
     assert bench.apply().startswith("1 user removed; 1 unchanged")
-    assert not bench.can_log_in("writer", PASSWORD)
+    assert bench.refuses("writer", PASSWORD)
     assert bench.acls("writer") == set()
     assert bench.quotas("writer") == {}
 
@@ -234,7 +235,7 @@ def test_another_password_is_set_whether_its_version_changes_or_not(bench: Bench
     bench.passwords = {"writer": "the-next-one"}
     assert bench.apply().startswith("1 user changed")
     assert bench.can_log_in("writer", "the-next-one")
-    assert not bench.can_log_in("writer", PASSWORD)
+    assert bench.refuses("writer", PASSWORD)
 
 
 def test_no_password_is_told_to_anybody(bench: Bench, capfd: pytest.CaptureFixture[str]) -> None:
@@ -355,7 +356,7 @@ def test_asked_to_end_it_tells_what_it_has_done(bench: Bench) -> None:
     assert process.stdout is not None
     assert "trying again" in process.stdout.readline()
     process.terminate()
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert process.returncode == provisioner.NOT_NOW
     message = (bench.folder / "termination-log").read_text()
     assert message == "ended by SIGTERM before it was done\nnothing was applied"
@@ -460,7 +461,8 @@ def broker_connection(kafka: LocalKafka, node: int) -> Connection:
 
 @pytest.fixture(scope="module")
 def three_nodes() -> Iterator[LocalKafka]:
-    with LocalKafka(jars=needed_jars(), nodes=3, heap="384m", properties={"replica.lag.time.max.ms": "3000"}) as kafka:
+    lag = {"replica.lag.time.max.ms": "3000"}
+    with LocalKafka(jars=needed_jars(), nodes=3, heap="384m", properties=lag) as kafka:
         yield kafka
 
 
@@ -481,35 +483,38 @@ def test_on_three_nodes_topics_are_replicated_and_every_broker_knows_them(
 
 def test_a_broker_is_ready_only_while_it_answers_and_is_in_sync(three_nodes: LocalKafka) -> None:
     connections = [broker_connection(three_nodes, node) for node in range(3)]
-    assert [health.ask(connection, node, 3).ready for node, connection in enumerate(connections)] == [True] * 3
-    assert not health.ask(connections[0], 7, 3).ready
+
+    def eventually(node: int, is_ready: bool, asked: int) -> health.Answer:
+        """What a broker says of itself or of another one, as soon as it says so: a busy one may fall behind at times."""
+        until = time.monotonic() + 240
+        while (answer := health.ask(connections[asked], node, 10)).ready is not is_ready:
+            assert time.monotonic() < until, answer.reason
+            time.sleep(0.5)
+        return answer
+
+    for node in range(3):
+        eventually(node, is_ready=True, asked=node)
+    assert not health.ask(connections[0], 7, 10).ready
 
     hung = three_nodes.members[2].pid
     os.kill(hung, signal.SIGSTOP)
     try:
         begun = time.monotonic()
-        answer = health.ask(connections[2], 2, 3)
-        assert not answer.ready
-        assert time.monotonic() - begun < 5
+        assert not health.ask(connections[2], 2, 3).ready
+        assert time.monotonic() - begun < 30, "it is to be waited for 3 s; a client of Kafka waits for a minute"
         # The others keep answering, and notice that it fell behind.
-        assert health.ask(connections[0], 0, 3).ready
-        until = time.monotonic() + 60
-        while health.ask(connections[0], 2, 3).ready and time.monotonic() < until:
-            time.sleep(0.5)
-        assert not health.ask(connections[0], 2, 3).ready
+        eventually(0, is_ready=True, asked=0)
+        eventually(2, is_ready=False, asked=0)
     finally:
         os.kill(hung, signal.SIGCONT)
 
     three_nodes.kill_node(2)
-    answer = health.ask(connections[2], 2, 3)
+    answer = health.ask(connections[2], 2, 10)
     assert not answer.ready
     assert "does not answer" in answer.reason
     assert "Connection refused" in answer.reason
     three_nodes.start_node(2)
-    until = time.monotonic() + 90
-    while not (answer := health.ask(connections[2], 2, 3)).ready and time.monotonic() < until:
-        time.sleep(0.5)
-    assert answer.ready, answer.reason
+    eventually(2, is_ready=True, asked=2)
 
 
 def test_brokers_that_come_late_are_waited_for(three_nodes: LocalKafka, tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def network(pid: int) -> str | None:
         return None
 
 
-def left(started: set[tuple[int, str]], seconds: float = 2) -> list[str]:
+def left(started: set[tuple[int, str]], seconds: float = 60) -> list[str]:
     """Those of the processes that still run, by their command lines. The kernel may take a moment to bury one."""
     deadline = time.monotonic() + seconds
     while (found := started & processes()) and time.monotonic() < deadline:

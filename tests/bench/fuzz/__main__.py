@@ -26,7 +26,8 @@ from tests.bench.fuzz.cases import KINDS, Session, play
 from tests.bench.fuzz.wire import Fault
 from tests.bench.fuzz.world import OWNERS, PARTITIONS, READER, RECORDS, SMUGGLED, marker, topic
 from tests.bench.measure import ending_properly, report
-from tests.kafka_process import find_jars, free_ports
+from tests.kafka_process import find_jars
+from tests.ports import free_ports
 from tests.unit.runtime.gateway.conftest import Kafka, Program
 
 SECONDS = 1200.0

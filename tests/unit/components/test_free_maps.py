@@ -1,6 +1,7 @@
 """Hostile keys and values in every map of free keys: what is read at the other end is what was declared, or it is refused."""
 
 import contextlib
+import functools
 import json
 import subprocess
 from collections.abc import Callable
@@ -34,7 +35,7 @@ from kafka_platform.worker_clients import ClientSettings
 from kafka_platform.worker_clients import client_files as worker_files
 from kafka_platform.worker_model import Assignment, check_worker
 
-from tests.kafka_process import java, needed_jars
+from tests.kafka_process import QUICK, java, needed_jars
 
 BLANKS = [chr(each) for each in (9, 10, 11, 12, 13, 0x1C, 0x20, 0x85, 0xA0, 0x1680, 0x2003, 0x2028, 0x3000, 0xFEFF)]
 """What Java, Python or YAML takes as a blank or as the end of a line; and what nobody sees."""
@@ -57,15 +58,25 @@ NO_LINES = ["a\nsuper.users=User:red", "a\r", "a\0b", "\x1b[2J", "a\x85b", "a\u2
 """Values of no single line."""
 
 
+@functools.cache
+def compiling_java() -> str | None:
+    """The java program, if it can run what is not compiled yet."""
+    program = java()
+    if program is None:
+        return None
+    modules = subprocess.run([program, "--list-modules"], capture_output=True, text=True).stdout
+    return program if "jdk.compiler" in modules else None
+
+
 def read_by_java(program: str, content: str, *options: str) -> dict[str, str]:
     """What a Java machine reads."""
-    virtual_machine = java()
-    modules = [] if virtual_machine is None else [virtual_machine, "--list-modules"]
-    if not modules or "jdk.compiler" not in subprocess.run(modules, capture_output=True, text=True).stdout:
+    virtual_machine = compiling_java()
+    if virtual_machine is None:
         pytest.skip("no JDK: install openjdk-17-jdk-headless")
     source = Path(__file__).parent / "java" / f"{program}.java"
     # Kafka reads files of properties as bytes of ISO 8859-1.
-    done = subprocess.run([modules[0], *options, str(source)], input=content.encode("latin-1"), capture_output=True)
+    command = [virtual_machine, *QUICK, *options, str(source)]
+    done = subprocess.run(command, input=content.encode("latin-1"), capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
     lines = [line.split(":") for line in done.stdout.decode().splitlines()]
     return {bytes.fromhex(name).decode(): bytes.fromhex(value).decode() for name, value in lines}

@@ -1,7 +1,7 @@
 """The review as a comment: no secret in it, its length, its speed, failed previews."""
 
 import json
-import resource
+import time
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +66,10 @@ def big(resources: int) -> dict[str, Any]:
 
 def test_three_thousand_resources_fit_into_a_comment_and_are_read_quickly() -> None:
     text = json.dumps(big(3_000))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
+    # Of this thread: others of the tests' process, such as those of Kafka's clients, work at the same time.
+    before = time.thread_time()
     shown = markdown(review("prod", read(json.loads(text))))
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_utime - before < 5
+    assert time.thread_time() - before < 5
     assert MOST_CHARACTERS - 2_500 < len(shown.encode()) <= MOST_CHARACTERS
     first, *_ = shown.splitlines()
     assert first == "### prod: 3,000 changes, 2,000 need a second look"

@@ -6,7 +6,7 @@ line of words and gets one line of JSON:
 - `list`: the names of the tasks and of the threads.
 - `cancel TASK`, `raise TASK`: cancel it, or have what it waits for fail.
 - `thread NAME`: end a thread. One of a pool is given work that it cannot do.
-- `hang TASK`: have it wait for ever, and count 5 s without a sign of life as hanging.
+- `hang TASK : HEART`: have it wait for ever, and count 5 s without a sign of life of this loop as hanging.
 """
 
 import asyncio
@@ -61,13 +61,15 @@ def kill_thread(name: str) -> None:
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident or 0), ctypes.py_object(SystemExit))
 
 
-def hang(name: str) -> None:
-    """Have a task wait for ever: it is not woken up any more. A second without a sign of life then counts as hanging."""
+def hang(name: str, heart: str) -> None:
+    """Have a task wait for ever: it is not woken up any more. 5 s without a sign of life then count as hanging.
+
+    For this loop alone: others of a busy program may take as long.
+    """
     waiter: asyncio.Future[Any] = tasks()[name]._fut_waiter  # type: ignore[attr-defined]
     for callback, _ in list(waiter._callbacks):
         waiter.remove_done_callback(callback)
-    for heart, (at, _) in list(WATCH._hearts.items()):
-        WATCH._hearts[heart] = (at, 5.0)
+    WATCH._hearts[heart] = (WATCH._hearts[heart][0], 5.0)
 
 
 def obey(words: list[str]) -> Any:
@@ -81,7 +83,8 @@ def obey(words: list[str]) -> Any:
             waiter = tasks()[" ".join(name)]._fut_waiter  # type: ignore[attr-defined]
             LOOPS[0].call_soon_threadsafe(waiter.set_exception, RuntimeError("killed"))
         case ["hang", *name]:
-            LOOPS[0].call_soon_threadsafe(hang, " ".join(name))
+            task, _, heart = " ".join(name).partition(" : ")
+            LOOPS[0].call_soon_threadsafe(hang, task, heart)
         case ["thread", *name]:
             kill_thread(" ".join(name))
         case _:

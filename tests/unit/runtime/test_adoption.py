@@ -25,6 +25,7 @@ from kafka_platform_runtime.quotas import QuotaChange, QuotaClient
 
 from tests.kafka_process import local_kafka
 from tests.provisioning import PASSWORD, WRITER, Bench, bench, topic
+from tests.rules import add_rules
 
 __all__ = ["bench", "local_kafka"]
 
@@ -51,8 +52,7 @@ def make_legacy(bench: Bench, name: str = "legacy") -> None:
         rule(name, "pay", AclOperation.WRITE, AclPermissionType.ALLOW, prefixed=True),
         rule(name, "payroll", AclOperation.WRITE, AclPermissionType.DENY, prefixed=False),
     ]
-    for future in bench.admin.create_acls(rules).values():
-        future.result()
+    add_rules(bench.admin, *rules)
     with QuotaClient(bench.connection) as client:
         limits = {"producer_byte_rate": 1_000_000.0, "consumer_byte_rate": 2_000_000.0}
         assert client.change([QuotaChange(user=name, set=limits)]) == {name: None}
@@ -135,7 +135,7 @@ def test_an_adopted_user_goes_on_as_it_was_and_a_later_change_is_all_that_change
     # Taken out of the file, it is let go of.
     legacy.files = {}
     assert legacy.apply().startswith("1 user not declared any more, kept as taken over: legacy")
-    assert legacy.can_log_in("legacy", PASSWORD, seconds=30)
+    assert legacy.can_log_in("legacy", PASSWORD)
     assert legacy.ledger == {}
 
 
@@ -143,7 +143,7 @@ def killed(bench: Bench) -> None:
     """A run that ends, as by a machine that fails, when all is made and nothing recorded."""
     environment = {**os.environ, **bench.environment()}
     run = subprocess.run(
-        [sys.executable, "-c", KILLED_BEFORE_RECORDING], env=environment, capture_output=True, timeout=90
+        [sys.executable, "-c", KILLED_BEFORE_RECORDING], env=environment, capture_output=True, timeout=300
     )
     assert run.returncode == -signal.SIGKILL
 
@@ -184,7 +184,7 @@ def test_after_the_ledger_was_lost_what_is_as_declared_is_taken_up_and_the_rest_
     bench.apply()
     lose_ledger(bench)
     assert bench.apply().startswith("2 topics changed, 2 users changed; 0 unchanged")
-    assert bench.can_log_in("writer", PASSWORD, seconds=30)
+    assert bench.can_log_in("writer", PASSWORD)
     lose_ledger(bench)
     bench.alter("other", "retention.ms", "2000")
     bench.passwords["reader"] = "not-the-one-in-kafka"
@@ -199,7 +199,7 @@ def test_after_the_ledger_was_lost_what_is_as_declared_is_taken_up_and_the_rest_
     bench.files["user.reader"] = {"adopt": True, "passwordVersion": 2}
     bench.files["topic.other"] = topic(config={"retention.ms": "1000"}, adopt=True)
     bench.apply()
-    assert bench.can_log_in("reader", "not-the-one-in-kafka", seconds=30)
+    assert bench.can_log_in("reader", "not-the-one-in-kafka")
 
 
 def lose_ledger(bench: Bench) -> None:
@@ -263,14 +263,14 @@ def test_two_stacks_on_one_kafka_leave_each_others_topics_and_users_alone(bench:
         f"user.writer: is declared by {bench.owner!r} of the stack acme/streaming/prod already: declare it in one place "
         "only, or name acme/streaming/prod in kafka.formerStacks"
     )
-    assert bench.can_log_in("writer", PASSWORD, seconds=30)
+    assert bench.can_log_in("writer", PASSWORD)
 
     # The first one is gone for good.
     second.more["FORMER_STACKS"] = "acme/streaming/prod"
     second.files = {**bench.files, "user.another": {}}
     second.passwords = {**bench.passwords, "another": "another-" + PASSWORD}
     second.apply()
-    assert bench.can_log_in("writer", PASSWORD, seconds=30)
+    assert bench.can_log_in("writer", PASSWORD)
     code, message = bench.run()
     assert code == provisioner.REFUSED
     assert "of the stack acme/streaming/test already" in message
@@ -302,7 +302,7 @@ def test_a_removed_user_cannot_log_in_by_any_mechanism(bench: Bench) -> None:
     upsertion = UserScramCredentialUpsertion("writer", weaker, OLD_PASSWORD.encode())
     bench.admin.alter_user_scram_credentials([upsertion])["writer"].result()
     denial = rule("writer", "orders", AclOperation.WRITE, AclPermissionType.DENY, prefixed=False)
-    bench.admin.create_acls([denial])[denial].result()
+    add_rules(bench.admin, denial)
     bench.files = {}
     bench.apply()
     assert bench.credentials("writer") == frozenset()
@@ -321,6 +321,6 @@ def test_the_stack_that_runs_a_kafka_and_one_that_uses_it_leave_each_other_alone
     assert guest.apply() == "nothing to change: 1 declaration in place"
     bench.files = {}
     assert bench.apply().startswith("1 topic deleted")
-    assert bench.can_log_in("guest", PASSWORD, seconds=30)
+    assert bench.can_log_in("guest", PASSWORD)
     guest.files = {}
     assert guest.apply().startswith("1 user removed")

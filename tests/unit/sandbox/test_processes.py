@@ -20,7 +20,7 @@ def instance(tmp_path: Path) -> Instance:
     return Instance(state=tmp_path, subnet=90, count=0, port=1)
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 10) -> None:
+def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "not in time"
@@ -39,7 +39,7 @@ def test_a_recorded_process_is_ended(instance: Instance) -> None:
     child = subprocess.Popen(["sleep", "100"])
     record(instance, "x", child.pid)
     assert recorded(instance, "x") == child.pid
-    end(instance, "x", signals=((signal.SIGTERM, 5),))
+    end(instance, "x", signals=((signal.SIGTERM, 60),))
     assert child.wait() == -signal.SIGTERM
     assert recorded(instance, "x") is None
 
@@ -61,7 +61,7 @@ def test_a_supervisor_starts_again_what_ends_and_ends_with_it(instance: Instance
     eventually(lambda: lines(pids) == 2)
     assert "ended (-9)" in (instance.logs / "s.log").read_text()
     second = int(pids.read_text().splitlines()[1])
-    end(instance, "v", signals=((signal.SIGINT, 5),))
+    end(instance, "v", signals=((signal.SIGINT, 60),))
     assert start_time(second) is None
 
 
@@ -69,7 +69,7 @@ def test_nothing_outlives_a_supervisor_that_is_killed(instance: Instance, tmp_pa
     pids = tmp_path / "pids"
     Supervisor(instance, "v", services=[service(pids)]).go()
     eventually(lambda: lines(pids) == 1)
-    end(instance, "v", signals=((signal.SIGKILL, 5),))
+    end(instance, "v", signals=((signal.SIGKILL, 60),))
     eventually(lambda: start_time(int(pids.read_text())) is None)
 
 

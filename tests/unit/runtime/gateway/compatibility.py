@@ -20,7 +20,7 @@ MORE = "..."
 KINDS: Mapping[str, type | tuple[type, ...]] = {"<integer>": int, "<text>": str, "<anything>": object, "<uri>": str}
 SECONDS = 120.0
 """The bridge thinks for a minute before it says that there is no such topic."""
-TRIES = 20
+TRIES = 240
 PAUSE_SECONDS = 0.5
 """A group needs a moment until its members know what they read, and brokers until they know a new topic."""
 

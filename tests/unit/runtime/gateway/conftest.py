@@ -30,15 +30,18 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from tests.kafka_process import ADMIN_PASSWORD, ADMIN_USER, LocalKafka, free_ports, needed_jars
+from tests.kafka_process import ADMIN_PASSWORD, ADMIN_USER, LocalKafka, needed_jars
+from tests.ports import free_ports
+from tests.rules import add_rules
 
 JSON = "application/vnd.kafka.json.v2+json"
 BINARY = "application/vnd.kafka.binary.v2+json"
 TEXT = "application/vnd.kafka.text.v2+json"
 V2 = "application/vnd.kafka.v2+json"
 RED, BLUE = "red", "blue"
-"""Users: each may write and read topics and use groups whose names begin with his own."""
-START_SECONDS = 30.0
+"""Users: each may write and read topics and use groups whose names begin with the user's own."""
+START_SECONDS = 120.0
+"""Far beyond what a program or a topic needs on a machine that is busy."""
 STOP_SECONDS = 60.0
 
 
@@ -178,6 +181,17 @@ class Program:
         finally:
             connection.close()
 
+    def until_metric(self, name: str, is_so: Callable[[float], bool], seconds: float = 60) -> float:
+        """Wait until the sum of a metric is as it should be, and return it.
+
+        The gateway counts in the moment it answers, and whoever has the answer may look sooner.
+        """
+        until = time.monotonic() + seconds
+        while not is_so(value := self.metric(name)):
+            assert time.monotonic() < until, f"{name} is {value:g} after {seconds:g} s"
+            time.sleep(0.05)
+        return value
+
     def metric(self, name: str) -> float:
         """The sum of a metric over its labels; 0 if it is not there."""
         lines = self.beside("/metrics")[1].splitlines()
@@ -211,13 +225,15 @@ class Kafka(LocalKafka):
         return name
 
     def make_user(self, user: str, secret: str | None = None) -> None:
-        """Create a user, or give him another password."""
+        """Create a user or change the password, and wait until the broker accepts it: it is told a moment later."""
         credential = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
         change = UserScramCredentialUpsertion(user, credential, (secret or password(user)).encode())
         self.admin.alter_user_scram_credentials([change])[user].result(30)
+        login = {**self.client(user, secret or password(user)), "log_level": 0}
+        AdminClient(login).list_topics(timeout=START_SECONDS)
 
     def allow(self, user: str, prefix: str) -> None:
-        """Let a user write and read topics, and use groups, whose names begin with `prefix`."""
+        """Let a user write and read topics and use groups whose names begin with `prefix`; wait until it is so."""
         rules = [
             AclBinding(
                 kind, prefix, ResourcePatternType.PREFIXED, f"User:{user}", "*", operation, AclPermissionType.ALLOW
@@ -228,8 +244,11 @@ class Kafka(LocalKafka):
             )
             for operation in operations
         ]
-        for done in self.admin.create_acls(rules).values():
-            done.result(30)
+        self.add_rules(*rules)
+
+    def add_rules(self, *rules: AclBinding) -> None:
+        """Create ACLs that are in force at once."""
+        add_rules(self.admin, *rules)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import http.client
 import json
 import re
 import threading
@@ -9,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Self
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
@@ -23,14 +25,18 @@ from tests.unit.runtime.gateway.bad_requests import (
     generate,
 )
 from tests.unit.runtime.gateway.conftest import RED, V2, Kafka, Program, StartGateway
+from tests.unit.runtime.hurried import hurried
 
 SEED = 20_260_821
 AT_A_TIME = 300
-CASE_SECONDS = 30.0
+CASE_SECONDS = 120.0
 AFTERTHOUGHT_SECONDS = 0.1
 """How long to wait, after an answer, for one that nobody has asked for."""
 GOOD_SECONDS = 5.0
-"""A good request in between is answered within this, on two cores that everything here shares."""
+"""A good request in between is answered within this, and so much more as a gateway that nobody attacks needs on this machine
+at the same time."""
+SLOWER = 5
+"""As many times as that one the attacked gateway may take, which has far more to do."""
 MOST_MEGABYTES = 300
 ALWAYS = frozenset({429, 503})
 
@@ -38,7 +44,8 @@ ALWAYS = frozenset({429, 503})
 @pytest.fixture(scope="module")
 def gateway(start_gateway: StartGateway) -> Program:
     limits = {"bodyBytes": LARGEST_BODY, "records": MOST_RECORDS, "timeoutSeconds": BODY_SECONDS}
-    return start_gateway({"limits": limits})
+    # What rests is kept for half a minute otherwise, and all of it has to be gone in the end.
+    return start_gateway({"limits": limits}, module=hurried("gateway", gateway__reads__IDLE_SECONDS=3))
 
 
 def peak_megabytes(process: int) -> float:
@@ -146,25 +153,42 @@ def fault(case: Case, data: bytes) -> str | None:
 
 
 class Witness(threading.Thread):
-    """Somebody who writes properly all the time."""
+    """Somebody who writes properly all the time, while a block of `with` is run."""
 
     def __init__(self, gateway: Program) -> None:
         super().__init__()
         self._gateway = gateway
-        self.ended = threading.Event()
+        self._ended = threading.Event()
         self.statuses: Counter[int] = Counter()
+        """Of the answers; 0 where there was none."""
         self.slowest = 0.0
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self.join()
 
     def run(self) -> None:
         """Write again and again until told to end."""
-        while not self.ended.wait(0.05):
+        while not self._ended.wait(0.05):
             begun = time.monotonic()
-            reply = self._gateway.ask("POST", "/topics/red-good", {"records": [{"value": 1}]}, user=RED)
+            try:
+                status = self._gateway.ask("POST", "/topics/red-good", {"records": [{"value": 1}]}, user=RED).status
+            except (OSError, http.client.HTTPException):
+                status = 0
             self.slowest = max(self.slowest, time.monotonic() - begun)
-            self.statuses[reply.status] += 1
+            self.statuses[status] += 1
 
 
-def test_bad_requests(kafka: Kafka, gateway: Program, record_property: Callable[[str, object], None]) -> None:
+def test_bad_requests(
+    kafka: Kafka,
+    gateway: Program,
+    start_gateway: StartGateway,
+    record_property: Callable[[str, object], None],
+) -> None:
     for name in (TOPIC, SMUGGLED, "red-good"):
         kafka.make_topic(name)
     assert gateway.ask("POST", "/topics/red-good", {"records": [{"value": 1}]}, user=RED).status == 200
@@ -174,38 +198,27 @@ def test_bad_requests(kafka: Kafka, gateway: Program, record_property: Callable[
     cases = generate(SEED)
     assert len(cases) >= 1000
     before = gateway.megabytes
-    witness = Witness(gateway)
-    witness.start()
+    witness, control = Witness(gateway), Witness(start_gateway(pod="gateway-1"))
     begun = time.monotonic()
-    try:
+    with witness, control:
         results = asyncio.run(everything(gateway.port, cases))
-    finally:
-        witness.ended.set()
-        witness.join()
     seconds = time.monotonic() - begun
     peak = peak_megabytes(gateway.process.pid)
     print(
         f"{len(cases)} bad requests in {seconds:.1f} s: {dict(sorted(Counter(_status(each) for each in results).items()))}; "
         f"memory {before:.0f} MB before, {peak:.0f} MB at most; {witness.statuses.total()} good requests in between, "
-        f"slowest {witness.slowest:.2f} s"
+        f"slowest {witness.slowest:.2f} s, of a gateway that is not attacked {control.slowest:.2f} s"
     )
     faults = [f"{case.name}: {said}" for case, data in zip(cases, results, strict=True) if (said := fault(case, data))]
     assert not faults, f"{len(faults)} faults:\n" + "\n".join(sorted(faults)[:80])
     assert gateway.process.poll() is None
     assert set(witness.statuses) == {200}
-    assert witness.slowest < GOOD_SECONDS
+    assert witness.slowest < GOOD_SECONDS + SLOWER * control.slowest
     assert peak < MOST_MEGABYTES
     assert end_of(kafka, SMUGGLED) == 0
     assert gateway.ask("DELETE", "/consumers/red-bad/instances/there", user=RED).status == 204
-    for _ in range(600):  # readers at rest count as consumers for half a minute
-        held = {
-            name: gateway.metric(name)
-            for name in ("gateway_requests_in_flight", "gateway_bytes", "gateway_streams", "gateway_consumers")
-        }
-        if not any(held.values()):
-            break
-        time.sleep(0.1)
-    assert not any(held.values()), held
+    for name in ("gateway_requests_in_flight", "gateway_bytes", "gateway_streams", "gateway_consumers"):
+        gateway.until_metric(name, lambda count: count == 0, 180)
     assert "ERROR" not in gateway.log.read_text(), gateway.log.read_text()
     record_property("peak_megabytes", peak)
 

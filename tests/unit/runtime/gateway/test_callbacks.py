@@ -13,7 +13,7 @@ from kafka_platform_runtime.gateway.caller import Channel
 from tests.kafka_process import ADMIN_USER
 from tests.unit.runtime.gateway.conftest import Kafka, password
 
-SECONDS = 30.0
+SECONDS = 60.0
 READER = "reader"
 
 
@@ -29,7 +29,7 @@ def topic(kafka: Kafka) -> str:
         AclOperation.READ,
         AclPermissionType.ALLOW,
     )
-    kafka.admin.create_acls([rule])[rule].result(30)
+    kafka.add_rules(rule)
     return kafka.make_topic("callbacks")
 
 

@@ -81,7 +81,9 @@ def test_records_have_the_format_of_the_instance(pod: Pod, topic: str, group: st
     ):
         consumer = Consumer.make(pod, f"{group}-{kind}", format=kind).subscribe(topic)
         answer = consumer.call("GET", "/records?timeout=10000", accept=media_type)
-        assert answer.status == 200
+        while answer.body == []:  # the instance has not joined its group yet
+            answer = consumer.call("GET", "/records?timeout=10000", accept=media_type)
+        assert answer.status == 200, answer
         assert answer.headers["content-type"].startswith(media_type)
         value_read = answer.body[0]["value"]
         assert (
@@ -364,7 +366,7 @@ def test_large_backlog_is_read_once_and_in_order(pod: Pod, topic: str, group: st
         pod.write(topic, [f"{each:090}" for each in range(start, start + 5000)], partition=start // 5000 % 2)
     consumer = Consumer.make(pod, group).subscribe(topic)
     found: list[tuple[int, int]] = []
-    until = time.monotonic() + 60
+    until = time.monotonic() + 240
     while len(found) < 20_000 and time.monotonic() < until:
         found += offsets_of(consumer.read(1000))
         if len(found) == 10_000:
@@ -397,14 +399,14 @@ def test_members_share_and_take_over(pod: Pod, topic: str, group: str) -> None:
     eventually(lambda: first.partitions() == [0, 1])
     # Nobody reads from the first one; nevertheless it gives one of its partitions away.
     second = Consumer.make(pod, group, enable_auto_commit=False).subscribe(topic)
-    eventually(lambda: sorted(first.partitions() + second.partitions()) == [0, 1] and len(first.partitions()) == 1, 30)
+    eventually(lambda: sorted(first.partitions() + second.partitions()) == [0, 1] and len(first.partitions()) == 1)
     for partition in (0, 1):
         pod.write(topic, list(range(50)), partition=partition)
     mine, others = first.read_until(50), second.read_until(50)
     assert sorted(offsets_of(mine + others)) == [(partition, each) for partition in (0, 1) for each in range(50)]
     first.done("POST", "/offsets")
     second.done("DELETE")
-    eventually(lambda: first.partitions() == [0, 1], 30)
+    eventually(lambda: first.partitions() == [0, 1])
     # What the second one did not commit comes again, what the first one did does not.
     assert {each["partition"] for each in first.read_until(50)} == {others[0]["partition"]}
     first.done("DELETE")
@@ -489,21 +491,23 @@ def test_requests_on_one_instance_at_a_time(pod: Pod, topic: str, group: str) ->
     consumer = Consumer.make(pod, group).subscribe(topic)
     eventually(lambda: consumer.partitions() == [0, 1])
     with ThreadPoolExecutor(12) as threads:
-        waiting = [threads.submit(consumer.read, 4000) for _ in range(4)]
-        time.sleep(0.3)
+        waiting = [threads.submit(consumer.read, 25_000) for _ in range(4)]
+        pod.program.until_metric("gateway_requests_in_flight", lambda count: count == 4)
         # Others need not wait until a read that has nothing to tell is over.
-        begun = time.monotonic()
         consumer.done("POST", "/offsets")
         assert consumer.call("GET", "/subscription").status == 200
-        assert time.monotonic() - begun < 2
-        for number in range(20):
-            pod.write(topic, [number], partition=number % 2)
+        assert not any(each.done() for each in waiting)
+        count = 0
+        while count < 20 or not all(each.done() for each in waiting):
+            pod.write(topic, [count // 2, count // 2], partition=count % 2)
+            count += 1
         found = [record for each in waiting for record in each.result()]
-        while len(found) < 20:
+        while len(found) < 2 * count:
             found += [
                 record for each in [threads.submit(consumer.read, 500) for _ in range(4)] for record in each.result()
             ]
-    assert sorted(offsets_of(found)) == [(partition, each) for partition in (0, 1) for each in range(10)]
+    written = [(turn % 2, turn // 2 * 2 + number) for turn in range(count) for number in range(2)]
+    assert sorted(offsets_of(found)) == sorted(written)
     consumer.done("DELETE")
 
 
@@ -514,7 +518,8 @@ def test_a_caller_who_leaves_takes_no_records_along(pod: Pod, topic: str, group:
     for _ in range(5):
         with contextlib.closing(socket.create_connection(("127.0.0.1", pod.port))) as connection:
             connection.sendall(f"{head}authorization: {authorization(RED)}\r\n\r\n".encode())
-            time.sleep(0.1)
+            pod.program.until_metric("gateway_requests_in_flight", lambda count: count == 1)
+        pod.program.until_metric("gateway_requests_in_flight", lambda count: count == 0)
     writer = threading.Thread(target=pod.write, args=(topic, list(range(5))), kwargs={"partition": 0})
     writer.start()
     assert offsets_of(consumer.read_until(5)) == [(0, each) for each in range(5)]
@@ -523,7 +528,8 @@ def test_a_caller_who_leaves_takes_no_records_along(pod: Pod, topic: str, group:
 
 
 def test_idle_instances_end(start_gateway: StartGateway, topic: str, group: str) -> None:
-    limits = {"consumerIdleSeconds": 2, "consumersPerCaller": 2}
+    # Between two requests on the busy instance a busy machine may take a second or two.
+    limits = {"consumerIdleSeconds": 6, "consumersPerCaller": 2}
     pod = start_pods(start_gateway, "gateway-0", limits=limits)[0]
     pod.write(topic, [1], partition=0)
     idle, busy = Consumer.make(pod, group).subscribe(topic), Consumer.make(pod, group, "busy").subscribe(topic)
@@ -531,9 +537,9 @@ def test_idle_instances_end(start_gateway: StartGateway, topic: str, group: str)
     assert (refused.status, refused.code) == (429, 42901)
     assert int(refused.headers["retry-after"]) >= 1
     # A read that waits keeps an instance alive; the partitions come to it when the idle one is gone.
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while len(busy.partitions()) < 2 and time.monotonic() < deadline:
-        busy.read(2500)
+        busy.read(6500)
     assert busy.partitions() == [0, 1]
     assert idle.call("GET", "/records").code == 40403
     Consumer.make(pod, group).done("DELETE")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.runtime.gateway.conftest import BLUE, JSON, Kafka, StartGateway
+from tests.unit.runtime.gateway.conftest import BLUE, JSON, STOP_SECONDS, Kafka, StartGateway
 from tests.unit.runtime.gateway.consumers_harness import Consumer, Pod, eventually, start_pods
 
 
@@ -109,7 +109,7 @@ def test_nothing_is_lost_when_a_pod_is_killed(start_gateway: StartGateway, topic
     left, killed = start_pods(start_gateway, "gateway-0", "gateway-1")
     survivor = Consumer.make(left, group, "survivor").subscribe(topic)
     victim = Consumer.make(killed, group, "victim").subscribe(topic)
-    eventually(lambda: len(survivor.partitions()) == len(victim.partitions()) == 1, 30)
+    eventually(lambda: len(survivor.partitions()) == len(victim.partitions()) == 1)
     for partition in (0, 1):
         left.write(topic, list(range(100)), partition=partition)
     own = victim.partitions()[0]
@@ -118,12 +118,19 @@ def test_nothing_is_lost_when_a_pod_is_killed(start_gateway: StartGateway, topic
     # The owner dies before the caller comes again: what was in the last answer counts as not delivered.
     killed.program.process.send_signal(signal.SIGKILL)
     killed.program.process.wait()
-    begun = time.monotonic()
     for name in ("victim", "victim@gateway-1"):
-        answer = Consumer(pod=left, group=group, name=name).call("GET", "/records")
-        assert (answer.status, answer.code) == (404, 40403)
-    assert time.monotonic() - begun < 3
-    found = survivor.read_until(200, 40)
+        gone = Consumer(pod=left, group=group, name=name)
+        # Nobody waits for a pod that is gone: if that took its time, every try would.
+        quickest = 60.0
+        for _ in range(10):
+            begun = time.monotonic()
+            answer = gone.call("GET", "/records")
+            quickest = min(quickest, time.monotonic() - begun)
+            assert (answer.status, answer.code) == (404, 40403)
+            if quickest < 1:
+                break
+        assert quickest < 1, name
+    found = survivor.read_until(200)
     assert sorted((each["partition"], each["offset"]) for each in found) == [
         (partition, offset) for partition in (0, 1) for offset in range(100)
     ]
@@ -132,21 +139,21 @@ def test_nothing_is_lost_when_a_pod_is_killed(start_gateway: StartGateway, topic
     Consumer.make(left, group, "victim").done("DELETE")
 
 
-def test_a_pod_that_ends_leaves_its_groups(start_gateway: StartGateway, topic: str, group: str) -> None:
+def test_a_pod_that_ends_leaves_its_groups(kafka: Kafka, start_gateway: StartGateway, topic: str, group: str) -> None:
     left, ended = start_pods(start_gateway, "gateway-0", "gateway-1")
     survivor = Consumer.make(left, group, "survivor").subscribe(topic)
-    other = Consumer.make(ended, group, "other").subscribe(topic)
-    eventually(lambda: len(survivor.partitions()) == len(other.partitions()) == 1, 30)
+    # A read that waits for longer than the pod has for its end.
+    long = 1000 * int(2 * STOP_SECONDS)
+    other = Consumer.make(ended, group, "other", consumer_request_timeout_ms=long).subscribe(topic)
+    eventually(lambda: len(survivor.partitions()) == len(other.partitions()) == 1)
     with ThreadPoolExecutor(1) as threads:
-        waiting = threads.submit(other.call, "GET", "/records?timeout=20000")
-        time.sleep(0.5)
-        begun = time.monotonic()
+        waiting = threads.submit(other.call, "GET", f"/records?timeout={long}", timeout=3 * STOP_SECONDS)
+        ended.program.until_metric("gateway_requests_in_flight", lambda count: count == 1)
         assert ended.program.stop() == 0
-        assert time.monotonic() - begun < 10
         # Who waits for records is told that there are none, not cut off.
         assert (waiting.result().status, waiting.result().body) == (200, [])
-    # Sooner than a session expires.
-    assert eventually(lambda: survivor.partitions() == [0, 1]) < 10
+    eventually(lambda: survivor.partitions() == [0, 1])
+    assert kafka.left_by_themselves(group) == [True]
     assert other.at(left).call("GET").code == 40403
 
 
@@ -154,10 +161,8 @@ def test_a_pod_that_does_not_answer_is_not_a_pod_that_is_gone(start_gateway: Sta
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as silent:
         known = f",gateway-9=127.0.0.1:{silent.getsockname()[1]}"
         pod = start_pods(start_gateway, "gateway-0", also_known=known)[0]
-        begun = time.monotonic()
         answer = pod.call("GET", f"/consumers/{group}/instances/x/records")
         assert (answer.status, answer.code) == (503, 50301)
-        assert time.monotonic() - begun < 8
         # It has no say when an instance is made.
         Consumer.make(pod, group, "mine").done("DELETE")
 

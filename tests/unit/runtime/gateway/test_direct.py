@@ -177,7 +177,7 @@ def test_both_ways_are_counted(warm: Program, wire: Wire, topic: str) -> None:
     before = warm.metric("gateway_requests_total"), warm.metric("gateway_records_written_total")
     wire.send(write(topic, 1, 2, 3))
     wire.answer()
-    assert warm.metric("gateway_requests_total") == before[0] + 1
-    assert warm.metric("gateway_records_written_total") == before[1] + 3
-    assert warm.metric("gateway_requests_in_flight") == 0
-    assert warm.metric("gateway_bytes") == 0
+    warm.until_metric("gateway_requests_total", lambda count: count == before[0] + 1)
+    warm.until_metric("gateway_records_written_total", lambda count: count == before[1] + 3)
+    warm.until_metric("gateway_requests_in_flight", lambda count: count == 0)
+    warm.until_metric("gateway_bytes", lambda count: count == 0)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.kafka_process import free_ports
+from tests.ports import free_ports
 from tests.unit.runtime.gateway.conftest import RED, Kafka, Program, authorization
 
 SECONDS = 60.0
@@ -24,7 +24,7 @@ TASKS = {
 }
 """Tasks that serve everybody, and the loop that is said to hang."""
 THREADS = ("metrics", "scram_0", "questions_0", "reader_0", "consumer_0")
-"""The same for threads. (Those of `closing` begin with the first client that is closed.)"""
+"""The same for threads; of a pool the first. (Those of `closing` begin with the first client that is closed.)"""
 ERRANDS = {"feed", "reader leaves"}
 """Tasks of one caller."""
 UNNAMED = {"run.<locals>.wrapper", "OneWrite.run_asgi", "RequestResponseCycle.run_asgi"}
@@ -74,7 +74,9 @@ def test_every_task_and_thread_has_a_name_and_is_known_here(kafka: Kafka, tmp_pa
     with at_work(kafka, tmp_path) as (gateway, _):
         found = gateway.order("list")
         assert set(found["tasks"]) - UNNAMED == {*TASKS, *ERRANDS}
-        assert set(found["threads"]) - {"MainThread", "closing_0", "scram_1", "questions_1"} == set(THREADS)
+        # How many threads a pool has by now depends on how quick its first ones were.
+        pools = {name.rpartition("_")[0] or name for name in found["threads"]}
+        assert pools - {"MainThread", "closing"} == {name.rpartition("_")[0] or name for name in THREADS}
 
 
 @pytest.mark.parametrize("way", ["cancel", "raise"])
@@ -98,7 +100,7 @@ def test_the_program_ends_with_a_thread(kafka: Kafka, tmp_path: Path, thread: st
 @pytest.mark.parametrize("task", [task for task, heart in TASKS.items() if heart])
 def test_a_task_that_hangs_fails_the_liveness_probe(kafka: Kafka, tmp_path: Path, task: str) -> None:
     with at_work(kafka, tmp_path) as (gateway, _):
-        gateway.order("hang", task)
+        gateway.order("hang", task, ":", str(TASKS[task]))
         until = time.monotonic() + SECONDS
         while (reply := gateway.ask("GET", "/healthz", user=None)).status == 200:
             assert time.monotonic() < until

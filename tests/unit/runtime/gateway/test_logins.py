@@ -29,7 +29,7 @@ READER, ROTATED, AWKWARD = "log-reader", "rotated", "a,b=c"
 RECORDS = {"records": [{"value": 1}]}
 CONNECTIONS = 300
 """With wrong passwords at a time: enough for every bound of the queue, and few enough for a machine with two cores."""
-SECONDS = 60.0
+SECONDS = 180.0
 
 
 def rules(user: str, prefix: str, *operations: AclOperation) -> list[AclBinding]:
@@ -47,18 +47,13 @@ def rules(user: str, prefix: str, *operations: AclOperation) -> list[AclBinding]
     ]
 
 
-def allow(kafka: Kafka, *wanted: AclBinding) -> None:
-    for done in kafka.admin.create_acls(list(wanted)).values():
-        done.result(30)
-
-
 @pytest.fixture(scope="module", autouse=True)
 def topics(kafka: Kafka) -> None:
     kafka.make_topic("red-logins")
     kafka.make_topic("blue-logins")
     kafka.make_topic("red-compacted", cleanup_policy="compact")
     kafka.make_user(READER)
-    allow(kafka, *rules(READER, "red", AclOperation.READ, AclOperation.DESCRIBE))
+    kafka.add_rules(*rules(READER, "red", AclOperation.READ, AclOperation.DESCRIBE))
 
 
 def eventually(true: Callable[[], bool]) -> None:
@@ -104,16 +99,16 @@ def test_all_writes_of_a_reader_at_the_same_time_are_forbidden(gateway: Program)
 
 def test_a_reader_who_is_allowed_to_write_writes(kafka: Kafka, gateway: Program) -> None:
     kafka.make_user("promoted")
-    allow(kafka, *rules("promoted", "red", AclOperation.READ, AclOperation.DESCRIBE))
+    kafka.add_rules(*rules("promoted", "red", AclOperation.READ, AclOperation.DESCRIBE))
     eventually(lambda: gateway.ask("GET", "/topics", user="promoted").json() != [])
     assert gateway.ask("POST", "/topics/red-logins", RECORDS, user="promoted").status == 403
     written = rules("promoted", "red", AclOperation.WRITE)
-    allow(kafka, *written)
+    kafka.add_rules(*written)
     assert gateway.ask("POST", "/topics/red-logins", RECORDS, user="promoted").status == 200
     for done in kafka.admin.delete_acls([filter_of(rule) for rule in written]).values():
         done.result(30)
     eventually(lambda: gateway.ask("POST", "/topics/red-logins", RECORDS, user="promoted").status == 403)
-    allow(kafka, *written)
+    kafka.add_rules(*written)
     eventually(lambda: gateway.ask("POST", "/topics/red-logins", RECORDS, user="promoted").status == 200)
 
 
@@ -249,7 +244,7 @@ def test_who_guesses_passwords_holds_up_nobody_else(
 
 def status_from(address: str, gateway: Program, user: str) -> int:
     """The status of a request that comes from an address of this machine."""
-    connection = http.client.HTTPConnection(gateway.address, gateway.port, timeout=30, source_address=(address, 0))
+    connection = http.client.HTTPConnection(gateway.address, gateway.port, timeout=SECONDS, source_address=(address, 0))
     try:
         connection.request("GET", "/topics", headers={"authorization": authorization(user)})
         return connection.getresponse().status
@@ -266,7 +261,7 @@ def test_refusals_leave_no_thread_and_no_client_behind(gateway: Program) -> None
     before = threads()
     for number in range(50):
         assert gateway.ask("GET", "/topics", user=f"nobody-{number}", secret="x").status == 401
-    assert threads() <= before + 2
+    eventually(lambda: threads() <= before + 2)
 
 
 def test_a_stream_with_an_old_password_ends_also_while_passwords_are_guessed(
@@ -302,10 +297,14 @@ def test_a_question_with_an_old_password_is_refused_and_not_waited_for(
 
 
 def run(test: Callable[[LoginQueue], "asyncio.Future[None] | object"]) -> None:
+    """Let a test use a queue whose clock stands still: a lane that is closed stays so."""
+
     async def main() -> None:
         await test(LoginQueue())  # type: ignore[misc]
 
-    asyncio.run(main())
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(login_queue, "now", lambda: 1000.0)
+        asyncio.run(main())
 
 
 async def wrong(queue: LoginQueue, address: str, name: str) -> None:

@@ -10,6 +10,7 @@ from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, R
 
 from tests.kafka_process import ADMIN_USER
 from tests.unit.runtime.gateway.conftest import BLUE, JSON, RED, V2, Kafka, Program, StartGateway
+from tests.unit.runtime.gateway.consumers_harness import eventually
 
 REPLICAS = [{"broker": 0, "leader": True, "in_sync": True}]
 
@@ -51,8 +52,7 @@ def test_settings_are_for_those_who_may_describe_them(kafka: Kafka, gateway: Pro
         AclOperation.DESCRIBE_CONFIGS,
         AclPermissionType.ALLOW,
     )
-    for done in kafka.admin.create_acls([rule]).values():
-        done.result(30)
+    kafka.add_rules(rule)
     assert gateway.ask("GET", f"/topics/{topic}", user=RED).json()["configs"]["cleanup.policy"] == "compact"
 
 
@@ -127,8 +127,10 @@ def test_making_topics(gateway: Program, user: str, wanted: Any, status: int, co
     assert reply.status == status, reply.body
     if code is None:
         assert reply.json() == {}
-        assert (
-            len(gateway.ask("GET", f"/topics/{wanted['topic_name']}/partitions").json()) == wanted["partitions_count"]
+        path = f"/topics/{wanted['topic_name']}/partitions"
+        eventually(lambda: gateway.ask("GET", path).status == 200)
+        assert [each["partition"] for each in gateway.ask("GET", path).json()] == list(
+            range(wanted["partitions_count"])
         )
     else:
         assert reply.json()["error_code"] == code

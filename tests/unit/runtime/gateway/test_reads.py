@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import itertools
 import json
+import signal
 import socket
 import threading
 import time
@@ -13,16 +14,30 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import NewPartitions
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from tests.kafka_process import ADMIN_USER
-from tests.unit.runtime.gateway.conftest import BINARY, BLUE, RED, TEXT, Kafka, Program, StartGateway, authorization
+from tests.unit.runtime.gateway.conftest import (
+    BINARY,
+    BLUE,
+    RED,
+    STOP_SECONDS,
+    TEXT,
+    Kafka,
+    Program,
+    StartGateway,
+    authorization,
+)
+from tests.unit.runtime.gateway.consumers_harness import eventually
+from tests.unit.runtime.hurried import hurried
 
 _names = itertools.count()
-RECORDS_SECONDS = 60
+RECORDS_SECONDS = 120
+LOOKS = {"gateway__feed__REFRESH_SECONDS": 1, "gateway__members__LOOK_MILLISECONDS": 1000}
+"""For a gateway that looks for new partitions every second instead of every ten."""
 
 
 def new_topic(kafka: Kafka, partitions: int = 1, **config: str) -> str:
@@ -32,10 +47,16 @@ def new_topic(kafka: Kafka, partitions: int = 1, **config: str) -> str:
 def write(kafka: Kafka, topic: str, values: list[bytes | None], partition: int = -1) -> None:
     """Write by Kafka's own protocol; with partition -1 in turn to all partitions."""
     producer = Producer({**kafka.client(), "linger.ms": 5})
-    count = len(producer.list_topics(topic, 10).topics[topic].partitions)
+    count = len(producer.list_topics(topic, 60).topics[topic].partitions)
+    errors: list[KafkaError] = []
+
+    def delivered(error: KafkaError | None, _: Message) -> None:
+        errors.extend([] if error is None else [error])
+
     for number, value in enumerate(values):
-        producer.produce(topic, value, partition=number % count if partition < 0 else partition)
-    assert producer.flush(30) == 0
+        to = number % count if partition < 0 else partition
+        producer.produce(topic, value, partition=to, on_delivery=delivered)
+    assert (producer.flush(120), errors) == (0, [])
 
 
 def numbers(first: int, last: int) -> list[bytes | None]:
@@ -48,7 +69,7 @@ class Stream:
     def __init__(
         self, gateway: Program, topic: str, query: str = "", *, user: str = RED, last_id: str | None = None
     ) -> None:
-        self._connection = http.client.HTTPConnection(gateway.address, gateway.port, timeout=20)
+        self._connection = http.client.HTTPConnection(gateway.address, gateway.port, timeout=RECORDS_SECONDS)
         headers = {"authorization": authorization(user), "accept": "text/event-stream"}
         if last_id is not None:
             headers["last-event-id"] = last_id
@@ -368,13 +389,15 @@ class TestStream:
         assert [each.get("format") for each in found] == [None, "binary", None, "binary", None]
 
     @pytest.mark.parametrize("query", ["", "?group=red-new-partitions"])
-    def test_a_new_partition_is_read_from_its_beginning(self, kafka: Kafka, gateway: Program, query: str) -> None:
+    def test_a_new_partition_is_read_from_its_beginning(
+        self, kafka: Kafka, start_gateway: StartGateway, query: str
+    ) -> None:
+        gateway = start_gateway(module=hurried("gateway", **LOOKS))
         topic = new_topic(kafka)
         with Stream(gateway, topic, query) as stream:
             kafka.admin.create_partitions([NewPartitions(topic, 2)])[topic].result(30)
-            time.sleep(1)
+            eventually(lambda: len(kafka.admin.list_topics(topic, timeout=10).topics[topic].partitions) == 2)
             write(kafka, topic, numbers(0, 5), partition=1)
-            stream._connection.sock.settimeout(60)
             assert [each["value"] for each in stream.records(5)] == list(range(5))
 
     def test_a_heartbeat_on_an_idle_stream(self, kafka: Kafka, gateway: Program) -> None:
@@ -401,27 +424,39 @@ class TestStream:
         gateway = start_gateway()
         topic = new_topic(kafka)
         with Stream(gateway, topic) as stream:
-            threading.Timer(1, gateway.stop).start()
+            gateway.process.send_signal(signal.SIGTERM)
             assert [event for event in stream.events() if "event" in event] == []
-        assert gateway.process.wait(30) == 0
+        assert gateway.process.wait(STOP_SECONDS) == 0
 
     def test_streams_are_bounded(self, kafka: Kafka, start_gateway: StartGateway) -> None:
         gateway = start_gateway({"limits": {"streamsPerCaller": 2}})
         topic = new_topic(kafka)
         with Stream(gateway, topic), Stream(gateway, topic):
             assert gateway.ask("GET", f"/topics/{topic}/stream", user=RED).status == 429
-        until = time.monotonic() + 10
-        while gateway.metric("gateway_streams"):
-            assert time.monotonic() < until, "streams whose readers left are still counted"
-            time.sleep(0.1)
+        gateway.until_metric("gateway_streams", lambda count: count == 0)  # whoever left is not counted any more
+
+
+def partitions_of_members(kafka: Kafka, group: str) -> list[int]:
+    """How many partitions each member of a group has."""
+    members = kafka.admin.describe_consumer_groups([group])[group].result(30).members
+    return sorted(len(each.assignment.topic_partitions) for each in members)
+
+
+def committed_offset(kafka: Kafka, group: str, topic: str) -> int:
+    """What a group has committed of the first partition of a topic; below 0 if nothing."""
+    consumer = Consumer({**kafka.client(), "group.id": group, "enable.auto.commit": False})
+    try:
+        return int(consumer.committed([TopicPartition(topic, 0)], 30)[0].offset)
+    finally:
+        consumer.close()
 
 
 class TestGroup:
     def test_two_streams_share_the_records(self, kafka: Kafka, gateway: Program) -> None:
-        topic = new_topic(kafka, 4)
+        topic, query = new_topic(kafka, 4), "?group=red-share&from=earliest"
         found: list[dict[str, Any]] = []
-        with Stream(gateway, topic, "?group=red-share") as first, Stream(gateway, topic, "?group=red-share") as second:
-            time.sleep(5)  # until the group has found its balance
+        with Stream(gateway, topic, query) as first, Stream(gateway, topic, query) as second:
+            eventually(lambda: partitions_of_members(kafka, "red-share") == [2, 2])
             with concurrent.futures.ThreadPoolExecutor(2) as threads:
                 write(kafka, topic, numbers(0, 400))
                 shares = [each.result() for each in [threads.submit(one.records, 200) for one in (first, second)]]
@@ -434,7 +469,7 @@ class TestGroup:
         write(kafka, topic, numbers(0, 10))
         with Stream(gateway, topic, "?group=red-resume") as stream:
             assert [each["value"] for each in stream.records(10)] == list(range(10))
-            time.sleep(2)  # commits come once a second
+            eventually(lambda: committed_offset(kafka, "red-resume", topic) == 10)
         write(kafka, topic, numbers(10, 20))
         with Stream(gateway, topic, "?group=red-resume") as stream:
             assert [each["value"] for each in stream.records(10)] == list(range(10, 20))
@@ -453,13 +488,13 @@ class TestWebSocket:
         cursor = ""
         with self.open(gateway, topic, "?from=earliest") as socket:
             while len(found) < 20:
-                frame = json.loads(socket.recv(20))
+                frame = json.loads(socket.recv(RECORDS_SECONDS))
                 found += frame["records"]
                 cursor = frame["cursor"]
         write(kafka, topic, numbers(20, 24))
         with self.open(gateway, topic, f"?from={cursor}") as socket:
             while len(found) < 24:
-                found += json.loads(socket.recv(20))["records"]
+                found += json.loads(socket.recv(RECORDS_SECONDS))["records"]
         assert sorted(each["value"] for each in found) == list(range(24))
 
     def test_who_may_not(self, kafka: Kafka, gateway: Program) -> None:
@@ -471,13 +506,13 @@ class TestWebSocket:
     def test_the_end_is_said(self, kafka: Kafka, start_gateway: StartGateway) -> None:
         gateway = start_gateway()
         with self.open(gateway, new_topic(kafka)) as socket:
-            assert json.loads(socket.recv(20)) == {"records": [], "cursor": "0:0"}
-            threading.Timer(1, gateway.stop).start()
+            assert json.loads(socket.recv(RECORDS_SECONDS)) == {"records": [], "cursor": "0:0"}
+            gateway.process.send_signal(signal.SIGTERM)
             with pytest.raises(ConnectionClosed) as closed:
-                socket.recv(20)
+                socket.recv(STOP_SECONDS)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code in {1001, 1012}
-        assert gateway.process.wait(30) == 0
+        assert gateway.process.wait(STOP_SECONDS) == 0
 
 
 def test_many_idle_streams_take_little_memory(kafka: Kafka, start_gateway: StartGateway) -> None:
@@ -485,7 +520,8 @@ def test_many_idle_streams_take_little_memory(kafka: Kafka, start_gateway: Start
     gateway = start_gateway({"limits": {"streamsPerCaller": count}})
     topic = new_topic(kafka)
     with Stream(gateway, topic, user=ADMIN_USER):
-        time.sleep(1)
+        gateway.until_metric("gateway_streams", lambda count: count == 1)
+    gateway.until_metric("gateway_streams", lambda count: count == 0)
     before = gateway.megabytes
     with contextlib.ExitStack() as stack:
         streams = [stack.enter_context(Stream(gateway, topic, user=ADMIN_USER)) for _ in range(count)]

@@ -26,7 +26,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from tests.unit.runtime.gateway.conftest import RED, Kafka, Program, Reply, StartGateway, authorization
-from tests.unit.runtime.gateway.test_reads import Stream, by_partition, numbers, write
+from tests.unit.runtime.gateway.test_reads import LOOKS, Stream, by_partition, numbers, write
+from tests.unit.runtime.hurried import hurried
 
 _names = itertools.count()
 
@@ -35,7 +36,7 @@ def new_topic(kafka: Kafka, partitions: int = 1, prefix: str = "red", **config: 
     return kafka.make_topic(f"{prefix}-streams-{next(_names)}", partitions, **config)
 
 
-def eventually(what: str, condition: Callable[[], object], seconds: float = 60) -> None:
+def eventually(what: str, condition: Callable[[], object], seconds: float = 120) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, f"not within {seconds:g} s: {what}"
@@ -90,17 +91,17 @@ def test_a_record_is_handed_out_when_it_comes(kafka: Kafka, gateway: Program) ->
     """Not when there are many, nor when the second is over in which more could come."""
     topic = new_topic(kafka, 3)
     producer = Producer({**kafka.client(), "linger.ms": 0})
-    took = []
+    took: list[float] = []
     with Stream(gateway, topic) as stream:
         next(stream.events())
-        for number in range(12):
+        # If it waited, each of them would take the second; a busy machine makes many of them slow, but not all.
+        while sum(each < 0.5 for each in took) < 4:
+            assert len(took) < 60, took
             began = time.monotonic()
-            producer.produce(topic, str(number).encode(), partition=number % 3)
+            producer.produce(topic, str(len(took)).encode(), partition=len(took) % 3)
             producer.poll(0)
             stream.records(1)
             took.append(time.monotonic() - began)
-    # If it waited, all of them would take the second; a busy machine makes many of them slow, but not all.
-    assert sorted(took)[len(took) // 4] < 0.5, took
 
 
 class TestWhereItBegins:
@@ -309,7 +310,6 @@ class TestWhatEndsAStream:
     def test_a_deleted_topic(self, kafka: Kafka, gateway: Program) -> None:
         topic = new_topic(kafka)
         with Stream(gateway, topic) as stream, websocket(gateway, topic) as socket:
-            stream._connection.sock.settimeout(60)
             kafka.admin.delete_topics([topic])[topic].result(30)
             assert error_of(stream)["error_code"] == 40401
             frames = [json.loads(frame) for frame in until_closed(socket)]
@@ -367,7 +367,7 @@ class TestWhatEndsAStream:
             replies.append(gateway.ask("GET", path, user=user))
             return replies[-1].status == 429
 
-        eventually("a reader over the quota is told so", is_throttled, 60)
+        eventually("a reader over the quota is told so", is_throttled)
         assert int(replies[-1].headers["retry-after"]) >= 1
         assert replies[-1].json()["error_code"] == 42901
         assert {reply.status for reply in replies} <= {200, 429}
@@ -399,7 +399,7 @@ class TestGroups:
             try:
                 with written(kafka, topic, total, 200):
                     pass
-                eventually("all of it is read", lambda: {each["value"] for each in found} == set(range(total)), 60)
+                eventually("all of it is read", lambda: {each["value"] for each in found} == set(range(total)), 240)
             finally:
                 ended.set()
             for reader in readers:
@@ -420,17 +420,16 @@ class TestGroups:
             consumer.close()
 
 
-def test_a_broker_that_is_away_for_a_while(kafka: Kafka, gateway: Program) -> None:
+def test_a_broker_that_is_away_for_a_while(kafka: Kafka, start_gateway: StartGateway) -> None:
+    gateway = start_gateway(module=hurried("gateway", **LOOKS))
     topic = new_topic(kafka, 2)
     write(kafka, topic, numbers(0, 10))
     with Stream(gateway, topic, "?from=earliest") as follower, Stream(gateway, topic) as waiting:
-        follower._connection.sock.settimeout(90)
-        waiting._connection.sock.settimeout(90)
         assert len(follower.records(10)) == 10
         kafka.stop_node(0)
-        time.sleep(12)  # beyond a look for new partitions
+        time.sleep(3)  # beyond a look for new partitions
         kafka.start_node(0)
-        kafka.wait_until_registered(1, 60)
+        kafka.wait_until_registered(1)
         write(kafka, topic, numbers(10, 20))
         for stream in (follower, waiting):
             assert sorted(each["value"] for each in stream.records(10)) == list(range(10, 20))

@@ -4,7 +4,8 @@ import contextlib
 import json
 import re
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ SMALLER_BOMB_BYTES = LIMITS.batch_bytes - 2**18
 COUNT = 60
 """Records of 900 kB: twice of what all may unpack to."""
 MOST_MEGABYTES = POD_BYTES / 2**20
+READ_SECONDS = 400.0
 CODECS = ("gzip", "lz4", "snappy", "zstd")
 
 
@@ -39,11 +41,11 @@ def write(kafka: Kafka, topic: str, codec: str, *sizes: int) -> None:
             "linger.ms": 0,
         }
     )
+    fates: list[Any] = []
     for size in sizes:
-        fates: list[Any] = []
-        producer.produce(topic, b"0" * size, partition=0, on_delivery=lambda error, _, fates=fates: fates.append(error))
+        producer.produce(topic, b"0" * size, partition=0, on_delivery=lambda *fate: fates.append(fate[0]))
         assert producer.flush(60) == 0
-        assert fates == [None], "the broker refused it"
+        assert fates.pop() is None, "the broker refused it"
 
 
 class Sampler(threading.Thread):
@@ -148,7 +150,7 @@ def instance(gateway: Program, topic: str, name: str = "one", reset: str = "earl
     pod, group = Pod(name="gateway", program=gateway), f"red-{topic}"
     body = {"name": name, "format": "binary", "auto.offset.reset": reset}
     # On a busy machine Kafka may be late.
-    eventually(lambda: pod.call("POST", f"/consumers/{group}", body).status == 200, 120)
+    eventually(lambda: pod.call("POST", f"/consumers/{group}", body).status == 200)
     return Consumer(pod=pod, group=group, name=name).assign(topic, 0)
 
 
@@ -156,6 +158,19 @@ def read(consumer: Consumer, **more: int) -> tuple[int, Any]:
     query = "&".join(f"{name}={value}" for name, value in {"timeout": 4000, **more}.items())
     answer = consumer.call("GET", f"/records?{query}", accept=BINARY)
     return answer.status, answer.body
+
+
+def until_late(read: Callable[[], tuple[int, Any]]) -> Iterator[Any]:
+    """What is read, again and again, also where the gateway has no room at the moment; the caller stops it in time."""
+    until = time.monotonic() + READ_SECONDS
+    while time.monotonic() < until:
+        status, found = read()
+        assert status in {200, 429, 503}, found
+        if status == 200:
+            yield found
+        else:
+            time.sleep(0.1)
+    raise AssertionError(f"not all was read within {READ_SECONDS:g} s")
 
 
 def test_an_instance_says_where_the_huge_record_is_and_goes_on_behind_it(gateway: Program, bombed: str) -> None:
@@ -206,10 +221,8 @@ def test_many_instances_of_huge_records_at_once(kafka: Kafka, gateway: Program, 
     def offsets(number: int) -> list[int]:
         consumer = instance(gateway, topic, f"i{number}")
         seen: list[int] = []
-        for _ in range(60):
-            status, found = read(consumer)
-            assert status in {200, 429, 503}, found
-            seen += [each["offset"] for each in found] if status == 200 else []
+        for found in until_late(lambda: read(consumer)):
+            seen += [each["offset"] for each in found]
             if len(seen) == 4:
                 break
         return seen
@@ -224,11 +237,7 @@ def test_what_instances_took_and_did_not_hand_out_is_not_kept(kafka: Kafka, gate
 
     def first(number: int) -> Consumer:
         consumer = instance(gateway, topic, f"i{number}")
-        for _ in range(60):
-            status, found = read(consumer, max_bytes=20)
-            assert status in {200, 429, 503}, found
-            if status == 200 and found:
-                break
+        found = next(filter(None, until_late(lambda: read(consumer, max_bytes=20))))
         assert [each["offset"] for each in found] == [0]
         return consumer
 
@@ -246,10 +255,8 @@ def test_many_instances_of_records_that_are_as_they_are(kafka: Kafka, gateway: P
     def count_of(number: int) -> int:
         consumer = instance(gateway, topic, f"i{number}")
         count = 0
-        for _ in range(100):
-            status, found = read(consumer)
-            assert status in {200, 429, 503}, found
-            count += len(found) if status == 200 else 0
+        for found in until_late(lambda: read(consumer)):
+            count += len(found)
             if count == 40:
                 break
         return count

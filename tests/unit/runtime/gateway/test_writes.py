@@ -217,7 +217,7 @@ def test_a_changed_password_takes_effect(kafka: Kafka, start_gateway: StartGatew
 
     assert write() == 200
     kafka.make_user("red-changing", "another")
-    assert within(10, lambda: write() == 401)
+    assert within(60, lambda: write() == 401)
     assert write("another") == 200
 
 
@@ -240,9 +240,9 @@ def test_bounds(kafka: Kafka, start_gateway: StartGateway) -> None:
     with concurrent.futures.ThreadPoolExecutor(24) as threads:
         statuses = list(threads.map(lambda _: gateway.ask("POST", path, {"records": [{"value": 1}]}).status, range(96)))
     assert set(statuses) <= {200, 429}
-    assert gateway.metric("gateway_requests_in_flight") == 0
-    assert gateway.metric("gateway_bytes") == 0
-    assert gateway.metric("gateway_records_written_total") == statuses.count(200)
+    gateway.until_metric("gateway_requests_in_flight", lambda count: count == 0)
+    gateway.until_metric("gateway_bytes", lambda count: count == 0)
+    gateway.until_metric("gateway_records_written_total", lambda count: count == statuses.count(200))
 
 
 def test_a_record_larger_than_the_topic_allows(kafka: Kafka, gateway: Program) -> None:
@@ -264,7 +264,7 @@ def test_what_was_accepted_is_finished_at_the_end(kafka: Kafka, start_gateway: S
                 return 0
 
         answers = threads.map(write, range(2000))
-        time.sleep(0.5)
+        gateway.until_metric("gateway_records_written_total", lambda count: count > 0)
         assert gateway.stop() == 0
         statuses = list(answers)
     # Refused connections are nothing accepted; what was answered is all there.
@@ -304,5 +304,5 @@ def test_wrong_settings_end_with_one_clear_line(
     kafka: Kafka, tmp_path_factory: pytest.TempPathFactory, settings: dict[str, Any], said: str
 ) -> None:
     program = Program(kafka, tmp_path_factory.mktemp("wrong"), settings)
-    assert program.process.wait(20) == 3
+    assert program.process.wait(60) == 3
     assert said in program.log.read_text()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.kafka_process import free_ports
+from tests.ports import free_ports
 from tests.unit.runtime.gateway.conftest import Kafka, Program
 from tests.unit.runtime.probe.test_program import Probe, gateway, kafka
 
@@ -54,7 +54,9 @@ def test_every_task_and_thread_has_a_name_and_is_known_here(kafka: Kafka, tmp_pa
         found = order(control, "list")
         served = {name for name in found["tasks"] if "." in name}  # aiohttp's, and one for each partition
         assert set(found["tasks"]) - served == {"_run", *TASKS, *WATCHERS}
-        assert set(found["threads"]) - {"MainThread", "questions_1"} == set(THREADS)
+        # How many threads a pool has by now depends on how quick its first ones were.
+        pools = {name.rpartition("_")[0] or name for name in found["threads"]}
+        assert pools - {"MainThread"} == {name.rpartition("_")[0] or name for name in THREADS}
 
 
 @pytest.mark.parametrize("task", TASKS)
