@@ -10,8 +10,9 @@ from pulumi_kubernetes.yaml.v2 import ConfigFile
 
 from kafka_platform.args import Args
 from kafka_platform.checks import checked
-from kafka_platform.kubernetes import after, namespace, place
+from kafka_platform.kubernetes import after, hooks_work, namespace, place
 from kafka_platform.names import check_label
+from kafka_platform.stored_form import as_stored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,11 +60,15 @@ def installed(
 
     The definitions stay when the component goes: with a definition Kubernetes deletes all objects of its kind. They are
     also upgraded before the chart, whose folder `crds` Helm itself never upgrades.
+
+    Everything is sent in the form in which the API server stores it, so that a second preview shows no change.
     """
     child = pulumi.ResourceOptions(parent=parent)
+    # Of what the provider's process registers.
+    transforms: list[pulumi.ResourceTransform] | None = [send_as_stored] if hooks_work() else None
     before = list(needed)
     if chart.definitions is not None:
-        kept = pulumi.ResourceOptions(parent=parent, retain_on_delete=True)
+        kept = pulumi.ResourceOptions(parent=parent, retain_on_delete=True, transforms=transforms)
         before.append(ConfigFile(f"{name}-definitions", file=chart.definitions, opts=kept))
     if args.create_namespace:
         before.append(place(f"{name}-namespace", namespace(args.namespace), child))
@@ -76,6 +81,13 @@ def installed(
         repository_opts=None if chart.repository is None else RepositoryOptsArgs(repo=chart.repository),
         skip_crds=True,
         values=dict(chart.values),
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=before),
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=before, transforms=transforms),
     )
     return after(args.namespace, release)
+
+
+def send_as_stored(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
+    """An object of a chart or of a file with definitions, as the API server stores it."""
+    if not args.custom:
+        return None
+    return pulumi.ResourceTransformResult(as_stored(args.props), args.opts)
