@@ -107,5 +107,7 @@ def installed(
 def send_as_stored(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
     """An object of a chart or of a file with definitions, as the API server stores it."""
     if not args.custom:
-        return None
-    return pulumi.ResourceTransformResult(as_stored(args.props), args.opts)
+        return None  # the chart or the file itself
+    stored = as_stored(args.props)
+    # What comes back is written anew, a twentieth of a second for a large definition: most are stored as they are.
+    return None if stored == args.props else pulumi.ResourceTransformResult(stored, args.opts)
