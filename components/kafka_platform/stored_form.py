@@ -35,7 +35,6 @@ _SCHEMA = frozenset(
         "allOf",
         "anyOf",
         "definitions",
-        "dependencies",
         "description",
         "enum",
         "exclusiveMaximum",

@@ -20,6 +20,8 @@ from tests.cluster.ownership.stack import Stack
 from tests.prometheus_api import ALL_KINDS
 
 Manifest = dict[str, Any]
+MOST_BYTES = 200_000
+"""Of a definition that is previewed: an engine and a plugin take minutes for a dozen of the largest."""
 GROUP = "stored-form.example.com"
 """Instead of the operator's: its kinds may be there, and in use."""
 
@@ -160,7 +162,7 @@ def test_a_second_preview_shows_no_change(
     operator, found = definitions
     # Those of this stack, which must not meet those of the tests above.
     chart = {}
-    for each in found:
+    for each in (one for one in found if len(json.dumps(one)) <= MOST_BYTES):
         own = copy.deepcopy(each)
         own["spec"]["group"] = f"stack-{own['spec']['group']}"
         own["metadata"]["name"] = f"{own['spec']['names']['plural']}.{own['spec']['group']}"
@@ -184,7 +186,6 @@ EMPTY: Manifest = {
     "allOf": [],
     "anyOf": [],
     "definitions": {},
-    "dependencies": {},
     "description": "",
     "enum": [],
     "exclusiveMaximum": False,
