@@ -365,7 +365,7 @@ def test_asked_to_end_it_tells_what_it_has_done(bench: Bench) -> None:
 def test_a_thousand_topics_take_seconds(bench: Bench) -> None:
     bench.files = {f"topic.many-{number}": topic(1, deletion="allow") for number in range(1000)}
     begun = time.monotonic()
-    assert bench.apply().startswith("1,000 topics created")
+    assert bench.apply().startswith("done: 1,000 topics created")
     created = time.monotonic() - begun
     begun = time.monotonic()
     assert bench.apply() == "done: nothing to change, 1,000 declarations in place"

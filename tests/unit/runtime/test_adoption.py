@@ -134,7 +134,7 @@ def test_an_adopted_user_goes_on_as_it_was_and_a_later_change_is_all_that_change
 
     # Taken out of the file, it is let go of.
     legacy.files = {}
-    assert legacy.apply().startswith("1 user not declared any more, kept as taken over: legacy")
+    assert legacy.apply().startswith("done: 1 user not declared any more, kept as taken over: legacy")
     assert legacy.can_log_in("legacy", PASSWORD, seconds=30)
     assert legacy.ledger == {}
 
@@ -320,7 +320,7 @@ def test_the_stack_that_runs_a_kafka_and_one_that_uses_it_leave_each_other_alone
     assert bench.apply().startswith("done: 1 topic created; 0 unchanged")
     assert guest.apply() == "done: nothing to change, 1 declaration in place"
     bench.files = {}
-    assert bench.apply().startswith("1 topic deleted")
+    assert bench.apply().startswith("done: 1 topic deleted")
     assert bench.can_log_in("guest", PASSWORD, seconds=30)
     guest.files = {}
     assert guest.apply().startswith("done: 1 user removed")
