@@ -96,6 +96,14 @@ def test_what_only_the_api_server_writes_is_dropped_from_every_kind() -> None:
     }
 
 
+def test_an_api_service_says_only_what_differs_from_nothing() -> None:
+    service = {"name": "keda-metrics", "namespace": "keda"}
+    spec = {"group": "external.metrics.k8s.io", "version": "v1beta1", "versionPriority": 0, "service": service}
+    manifest = {"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": {"name": "a"}}
+    empty = {"insecureSkipTLSVerify": False, "caBundle": ""}
+    assert as_stored({**manifest, "spec": {**spec, **empty}}) == {**manifest, "spec": spec}
+
+
 def test_what_is_not_known_yet_is_left_alone() -> None:
     unknown: pulumi.Output[Any] = pulumi.Output.from_input({})
     manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": unknown, "data": unknown, "spec": unknown}
