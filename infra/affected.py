@@ -5,22 +5,27 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
+from kafka_platform.chart_sources import files
+
 from infra.check import ROOT, STACKS
 from infra.settings import SettingsError
+from infra.settings.installations import OPERATORS
 from infra.settings.stackfile import KEY, parse_yaml, read_text
 
 _STACK_FILE = re.compile(r"stacks/Pulumi\.([A-Za-z0-9][A-Za-z0-9._-]*)\.yaml")
 """What Pulumi takes as the name of a stack; others are no stack files."""
-_EVERY_STACK = (
-    "Pulumi.yaml",
-    "__main__.py",
-    "components/",
-    "infra/api_server.py",
-    "infra/platform.py",
-    "infra/program.py",
-    "infra/settings/",
-    "policies/",
-    "requirements.txt",
+_EVERY_STACK = frozenset(
+    {
+        "Pulumi.yaml",
+        "__main__.py",
+        "components",
+        "infra/api_server.py",
+        "infra/platform.py",
+        "infra/program.py",
+        "infra/settings",
+        "policies",
+        "requirements.txt",
+    }
 )
 """Files and folders that decide what every stack renders, or how it is judged. The programs in runtime/ are not among
 them: stacks name their image by its version."""
@@ -51,22 +56,30 @@ def changed_files(base: str) -> list[str]:
 
 
 def stack_files(folder: Path | None = None) -> dict[str, list[str]]:
-    """The stacks by name, with the further files that each names in `topicFiles`, as paths in the repository."""
+    """The stacks by name, with the further files and folders that each names, as paths in the repository."""
     found: dict[str, list[str]] = {}
     for file in sorted((folder or STACKS).glob("Pulumi.*.yaml")):
         match = _STACK_FILE.fullmatch(f"stacks/{file.name}")
         if match is not None:
-            found[match[1]] = _topic_files(file)
+            found[match[1]] = [_inside(each) for each in _named_files(file)]
     return found
 
 
-def _topic_files(file: Path) -> list[str]:
+def _named_files(file: Path) -> list[str]:
+    """Files of topics, and charts and definitions of operators."""
     try:
-        content = parse_yaml(read_text(file))
-        named = content["config"][KEY]["topicFiles"]
+        platform = parse_yaml(read_text(file))["config"][KEY]
     except (OSError, UnicodeDecodeError, SettingsError, KeyError, TypeError):
-        return []  # there are none, or `check` says what is wrong with the file
-    return [_inside(str(each)) for each in named] if isinstance(named, list) else []
+        return []  # `check` says what is wrong with the file
+    if not isinstance(platform, dict):
+        return []
+    topics = platform.get("topicFiles")
+    named = [str(each) for each in topics] if isinstance(topics, list) else []
+    for operator in OPERATORS:
+        section = platform.get(operator)
+        source = section.get("source") if isinstance(section, dict) else None
+        named += files(source).values() if isinstance(source, dict) else ()
+    return named
 
 
 def _inside(name: str) -> str:
@@ -85,9 +98,9 @@ def affected(changed: Iterable[str], stacks: Mapping[str, Iterable[str]]) -> lis
 
     Args:
         changed: paths in the repository.
-        stacks: the stacks that there are, with the further files that each reads.
+        stacks: the stacks that there are, with the further files and folders that each reads.
     """
-    files = set(changed)
-    if any(file == each or (each.endswith("/") and file.startswith(each)) for file in files for each in _EVERY_STACK):
+    touched = {place for file in changed for place in (file, *map(str, PurePosixPath(file).parents))}
+    if touched & _EVERY_STACK:
         return sorted(stacks)
-    return sorted(name for name, further in stacks.items() if files & {f"stacks/Pulumi.{name}.yaml", *further})
+    return sorted(name for name, further in stacks.items() if touched & {f"stacks/Pulumi.{name}.yaml", *further})

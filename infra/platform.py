@@ -394,6 +394,7 @@ def _common(operator: Operator) -> dict[str, Any]:
         "replicas": operator.replicas,
         "registry": operator.registry,
         "values": operator.values,
+        **operator.source.model_dump(),
     }
 
 

@@ -6,11 +6,26 @@ from tests.go_kinds import Kinds
 
 _GROUP = "monitoring.coreos.com"
 
-PROMETHEUS_API = Kinds(
-    module=f"github.com/prometheus-operator/prometheus-operator@v{PROMETHEUS_OPERATOR_VERSION}",
-    checksum="h1:4Juk8v93RdG1DSGD/mGp+SeQKPmnlLIj2iq3blLZgFY=",
-    files={
-        f"{kind}.{_GROUP}": f"example/prometheus-operator-crd/{_GROUP}_{kind}.yaml"
-        for kind in ("podmonitors", "prometheusrules")
-    },
+
+def _kinds(*kinds: str) -> Kinds:
+    return Kinds(
+        module=f"github.com/prometheus-operator/prometheus-operator@v{PROMETHEUS_OPERATOR_VERSION}",
+        checksum="h1:4Juk8v93RdG1DSGD/mGp+SeQKPmnlLIj2iq3blLZgFY=",
+        files={f"{kind}.{_GROUP}": f"example/prometheus-operator-crd/{_GROUP}_{kind}.yaml" for kind in kinds},
+    )
+
+
+PROMETHEUS_API = _kinds("podmonitors", "prometheusrules")
+"""The kinds that this platform writes."""
+ALL_KINDS = _kinds(
+    "alertmanagerconfigs",
+    "alertmanagers",
+    "podmonitors",
+    "probes",
+    "prometheusagents",
+    "prometheuses",
+    "prometheusrules",
+    "scrapeconfigs",
+    "servicemonitors",
+    "thanosrulers",
 )

@@ -11,6 +11,7 @@ from kafka_platform.cert_manager_chart import (
     cert_manager_values,
     check_cert_manager,
 )
+from kafka_platform.chart_sources import ChartSource
 from kafka_platform.operators import OperatorArgs, OperatorChart, installed
 
 
@@ -24,10 +25,6 @@ class CertManagerArgs(OperatorArgs):
     """Version of cert-manager and of its Helm chart, 1.20.0 or newer. Default: the one of this release."""
     registry: str | None = None
     """Registry that has `jetstack/cert-manager-controller` and its companions. Default: quay.io."""
-    chart: str = CHART
-    """The Helm chart. Default: the official one."""
-    definitions: str | None = None
-    """File or URL with the definitions of cert-manager's kinds, of the same version. Default: those of the official release."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -52,10 +49,10 @@ class CertManager(pulumi.ComponentResource):
         )
         chart = OperatorChart(
             release="cert-manager",
-            chart=given.chart,
-            version=f"v{given.version}",
             values=values,
-            definitions=given.definitions or DEFINITIONS.format(version=given.version),
+            official=ChartSource(
+                chart=CHART, version=f"v{given.version}", definitions=DEFINITIONS.format(version=given.version)
+            ),
         )
         self.namespace = installed(self, name, given, chart)
         self.register_outputs({"namespace": self.namespace})

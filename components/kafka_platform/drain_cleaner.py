@@ -4,10 +4,13 @@ from dataclasses import dataclass
 
 import pulumi
 
+from kafka_platform.chart_sources import ChartSource
+from kafka_platform.checks import checked
 from kafka_platform.drain_cleaner_chart import (
     CHART,
     DRAIN_CLEANER_VERSION,
     check_drain_cleaner,
+    check_no_definitions,
     drain_cleaner_values,
 )
 from kafka_platform.operators import OperatorArgs, OperatorChart, installed
@@ -23,12 +26,11 @@ class DrainCleanerArgs(OperatorArgs):
     """Version of the Drain Cleaner and of its Helm chart, 1.5.0 or newer. Default: the one of this release."""
     registry: str | None = None
     """Registry that has the image `strimzi/drain-cleaner`. Default: quay.io."""
-    chart: str = CHART
-    """The Helm chart. Default: the official one."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_drain_cleaner(version=self.version, replicas=self.replicas, registry=self.registry, values=self.values)
+        checked("definitions", check_no_definitions, self.definitions)
 
 
 class DrainCleaner(pulumi.ComponentResource):
@@ -49,6 +51,10 @@ class DrainCleaner(pulumi.ComponentResource):
         values = drain_cleaner_values(
             namespace=given.namespace, replicas=given.replicas, registry=given.registry, values=given.values
         )
-        chart = OperatorChart(release="strimzi-drain-cleaner", chart=given.chart, version=given.version, values=values)
+        chart = OperatorChart(
+            release="strimzi-drain-cleaner",
+            values=values,
+            official=ChartSource(chart=CHART, version=given.version),
+        )
         self.namespace = installed(self, name, given, chart)
         self.register_outputs({"namespace": self.namespace})

@@ -20,6 +20,12 @@ def check_drain_cleaner(*, version: str, replicas: int, registry: str | None, va
     check_chart(replicas=replicas, registry=registry, values=values, owned=owned)
 
 
+def check_no_definitions(definitions: str | None) -> None:
+    """Raises if there are definitions of kinds."""
+    if definitions is not None:
+        raise ValueError("the Drain Cleaner has no kinds of its own: remove the key")
+
+
 def drain_cleaner_values(
     *, namespace: str, replicas: int, registry: str | None, values: Mapping[str, Any]
 ) -> dict[str, Any]:

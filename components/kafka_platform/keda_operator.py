@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from kafka_platform.chart_sources import ChartSource
 from kafka_platform.keda_model import DEFINITIONS, REPOSITORY, VERSION, chart_values, check_keda
 from kafka_platform.operators import OperatorArgs, OperatorChart, installed
 
@@ -19,10 +20,6 @@ class KedaOperatorArgs(OperatorArgs):
     registry: str | None = None
     """Registry that has `kedacore/keda`, `kedacore/keda-metrics-apiserver` and `kedacore/keda-admission-webhooks`.
     Default: ghcr.io."""
-    repository: str = REPOSITORY
-    """Helm repository with the chart `keda`. Default: the official one."""
-    definitions: str | None = None
-    """File or URL with the definitions of KEDA's kinds, of the same version. Default: those of the official release."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -46,11 +43,13 @@ class KedaOperator(pulumi.ComponentResource):
         given = KedaOperatorArgs.of(args)
         chart = OperatorChart(
             release="keda",
-            chart="keda",
-            version=given.version,
             values=chart_values(replicas=given.replicas, registry=given.registry, values=given.values),
-            repository=given.repository,
-            definitions=given.definitions or DEFINITIONS.format(version=given.version),
+            official=ChartSource(
+                chart="keda",
+                repository=REPOSITORY,
+                version=given.version,
+                definitions=DEFINITIONS.format(version=given.version),
+            ),
         )
         self.namespace = installed(self, name, given, chart)
         self.register_outputs({"namespace": self.namespace})

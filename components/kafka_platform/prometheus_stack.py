@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from kafka_platform.chart_sources import ChartSource
 from kafka_platform.operators import OperatorArgs, OperatorChart, installed
 from kafka_platform.prometheus_chart import (
     CHART,
@@ -31,10 +32,6 @@ class PrometheusStackArgs(OperatorArgs):
     """Volume of each Prometheus. Default 50Gi."""
     storage_class: str | None = None
     """StorageClass of the volumes. Default: the Kubernetes cluster's default class."""
-    chart: str = CHART
-    """The Helm chart, of the version that this release is made for. Default: the official one."""
-    definitions: str | None = None
-    """File or URL with the definitions of the operator's kinds, of the same version. Default: those of the official release."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -74,10 +71,12 @@ class PrometheusStack(pulumi.ComponentResource):
         )
         chart = OperatorChart(
             release="prometheus",
-            chart=given.chart,
-            version=PROMETHEUS_STACK_VERSION,
             values=values,
-            definitions=given.definitions or DEFINITIONS.format(version=PROMETHEUS_OPERATOR_VERSION),
+            official=ChartSource(
+                chart=CHART,
+                version=PROMETHEUS_STACK_VERSION,
+                definitions=DEFINITIONS.format(version=PROMETHEUS_OPERATOR_VERSION),
+            ),
         )
         self.namespace = installed(self, name, given, chart)
         self.url = self.namespace.apply(lambda known: f"http://prometheus-operated.{known}.svc:9090")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from kafka_platform.chart_sources import ChartSource
 from kafka_platform.charts import check_chart
 from kafka_platform.checks import checked
 from kafka_platform.names import check_label
@@ -23,10 +24,6 @@ class StrimziOperatorArgs(OperatorArgs):
     """Namespaces whose Kafkas it runs, besides those in its own; they have to exist. Default: all namespaces."""
     registry: str | None = None
     """Registry that has the images `strimzi/operator`, `strimzi/kafka` and their companions. Default: quay.io."""
-    chart: str = CHART
-    """The Helm chart. Default: the official one."""
-    definitions: str | None = None
-    """File or URL with the definitions of Strimzi's kinds, of the same version. Default: those of the official release."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -58,10 +55,10 @@ class StrimziOperator(pulumi.ComponentResource):
         )
         chart = OperatorChart(
             release="strimzi",
-            chart=given.chart,
-            version=STRIMZI_VERSION,
             values=values,
-            definitions=given.definitions or DEFINITIONS.format(version=STRIMZI_VERSION),
+            official=ChartSource(
+                chart=CHART, version=STRIMZI_VERSION, definitions=DEFINITIONS.format(version=STRIMZI_VERSION)
+            ),
         )
         self.namespace = installed(self, name, given, chart)
         self.register_outputs({"namespace": self.namespace})

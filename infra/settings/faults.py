@@ -267,8 +267,11 @@ def _snake_fields() -> frozenset[str]:
 
 # The fields of sections whose checks see several of them.
 _SECTION_FIELDS = {
+    "chart",
+    "chart_version",
     "client_namespaces",
     "consumer_config",
+    "definitions",
     "environment",
     "gate_deadline",
     "gate_probes",
@@ -282,9 +285,11 @@ _SECTION_FIELDS = {
     "ports",
     "producer_config",
     "registry",
+    "repository",
     "resources",
     "scratch",
     "secret_files",
+    "source",
     "stop_command",
     "termination",
     "tls",

@@ -4,14 +4,36 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from kafka_platform.cert_manager_chart import CERT_MANAGER_VERSION, check_cert_manager
+from kafka_platform.chart_sources import check_source
 from kafka_platform.charts import MOST_REPLICAS, check_chart
-from kafka_platform.drain_cleaner_chart import DRAIN_CLEANER_VERSION, check_drain_cleaner
+from kafka_platform.checks import checked
+from kafka_platform.drain_cleaner_chart import DRAIN_CLEANER_VERSION, check_drain_cleaner, check_no_definitions
 from kafka_platform.free_maps import check_labels
 from kafka_platform.keda_model import VERSION, check_keda
 from kafka_platform.prometheus_chart import check_prometheus_stack
 from pydantic import field_validator, model_validator
 
 from infra.settings.section import NamespaceName, NamespaceNames, Range, Section
+
+
+class Source(Section):
+    """Where an operator's chart and the definitions of its kinds are, for clusters that do not reach the official ones."""
+
+    chart: str | None = None
+    """The Helm chart: an address such as `oci://registry.example.com/charts/keda` or `https://files.example.com/keda.tgz`,
+    a `.tgz` or a folder as the stack file's folder sees it, or its name in `repository`. Default: the official one."""
+    repository: str | None = None
+    """Address of a Helm repository that has the chart, under its usual name unless `chart` says another. Default: none."""
+    chart_version: str | None = None
+    """Version of the chart, if yours is numbered otherwise than the official one. Default: the same number."""
+    definitions: str | None = None
+    """URL of the definitions of the operator's kinds, or a file as the stack file's folder sees it, of the operator's
+    version. Default: those of the official release."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "Source":
+        check_source(**self.model_dump())
+        return self
 
 
 class Operator(Section):
@@ -29,6 +51,8 @@ class Operator(Section):
     """With install: registry that has its images under their usual names. Default: the official one."""
     values: Mapping[str, Any] = {}
     """With install: further values of the Helm chart. Default: none."""
+    source: Source = Source()
+    """With install: where its chart and definitions are. Default: at the official places."""
 
 
 class StrimziInstallation(Operator):
@@ -56,6 +80,7 @@ class DrainCleanerInstallation(Operator):
     @model_validator(mode="after")
     def _check(self) -> "DrainCleanerInstallation":
         check_drain_cleaner(version=self.version, replicas=self.replicas, registry=self.registry, values=self.values)
+        checked("source.definitions", check_no_definitions, self.source.definitions)
         return self
 
 

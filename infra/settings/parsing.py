@@ -2,15 +2,18 @@
 
 import copy
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path as Folder
 from typing import Any
 
+from kafka_platform.chart_sources import files
 from pydantic import ValidationError
 
 from infra.settings import stackfile
 from infra.settings.faults import Fault, Known, Path, SettingsError, explain, show
+from infra.settings.installations import OPERATORS
 from infra.settings.model import Settings
 from infra.settings.relations import relations
 
@@ -92,6 +95,7 @@ def parse(raw: Any, folder: Folder = STACKS) -> Settings:
     data = copy.deepcopy(raw)
     if isinstance(data, dict):
         _add_topic_files(data, folder, faults)
+        _find_sources(data, folder, faults)
     data = _plain(data, (), faults, pruned)
     if not isinstance(data, dict):
         raise SettingsError([Fault(path=("config", "kafka-platform:platform"), message=_not_mapping(data))])
@@ -139,6 +143,25 @@ def _add_topic_files(data: dict[str, Any], folder: Folder, faults: list[Fault]) 
             )
         merged = found | merged
     data["topics"] = merged
+
+
+def _find_sources(data: dict[str, Any], folder: Folder, faults: list[Fault]) -> None:
+    """Has the files of operators named as the Kubernetes plugin sees them: it runs in the folder of Pulumi.yaml."""
+    for operator in OPERATORS:
+        section = data.get(operator)
+        source = section.get("source") if isinstance(section, dict) else None
+        if not isinstance(source, dict):
+            continue
+        for key, name in files(source).items():
+            if "\0" in name:
+                continue  # the model says so
+            file = folder / name
+            if not (file.is_file() or (key == "chart" and (file / "Chart.yaml").is_file())):
+                what = "a packed chart, or a folder with Chart.yaml," if key == "chart" else "a file"
+                message = f"{name!r} is not {what} in {folder.name}: name one, or write an address"
+                faults.append(Fault(path=(operator, "source", key), message=message))
+            # With a slash in any case, as a name without one would be that of a chart in a repository.
+            source[key] = f"./{os.path.relpath(file, STACKS.parent)}"
 
 
 def _not_mapping(value: Any) -> str:

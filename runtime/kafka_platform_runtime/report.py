@@ -51,10 +51,10 @@ class Report:
         return dict(self._failed)
 
     def success(self) -> str:
-        """One line: what was done."""
+        """One line: what was done. It says first that all is well: Pulumi shows what a Job's pod left as a warning."""
         if not self._applied:
-            return f"nothing to change: {count(self._unchanged, 'declaration')} in place"
-        return f"{self._done()}; {self._unchanged:,} unchanged; {time.monotonic() - self._begun:.1f} s"
+            return f"done: nothing to change, {count(self._unchanged, 'declaration')} in place"
+        return f"done: {self._done()}; {self._unchanged:,} unchanged; {time.monotonic() - self._begun:.1f} s"
 
     def refused(self, faults: Sequence[str]) -> str:
         """The message of a run that ended before it changed anything, or after what it lists."""

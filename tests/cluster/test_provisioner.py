@@ -42,7 +42,7 @@ def test_applies_all_kinds_and_then_has_nothing_to_do(bench: Bench) -> None:
         "user.reader": {"acls": READER, "passwordVersion": 3},
     }
     bench.passwords = {"writer": PASSWORD, "reader": "another-" + PASSWORD}
-    assert re.match(r"2 topics created, 2 users created; 0 unchanged; [\d.]+ s$", bench.apply())
+    assert re.match(r"done: 2 topics created, 2 users created; 0 unchanged; [\d.]+ s$", bench.apply())
     # Right afterwards, without a pause: everything must be there for whoever starts now.
     assert bench.write("writer", PASSWORD, "orders") is None
     described = bench.admin.list_topics(timeout=10).topics
@@ -70,7 +70,7 @@ def test_applies_all_kinds_and_then_has_nothing_to_do(bench: Bench) -> None:
     consumer.close()
     assert received is not None
     assert received.value() == b"hello"
-    assert bench.apply() == "nothing to change: 4 declarations in place"
+    assert bench.apply() == "done: nothing to change, 4 declarations in place"
 
 
 def test_repairs_what_was_changed_by_hand(bench: Bench) -> None:
@@ -103,7 +103,7 @@ def test_repairs_what_was_changed_by_hand(bench: Bench) -> None:
     )
     add_rules(bench.admin, stranger)
     message = bench.apply()
-    assert message.startswith("1 topic changed, 1 user changed; 0 unchanged")
+    assert message.startswith("done: 1 topic changed, 1 user changed; 0 unchanged")
     assert bench.configs("orders")["retention.ms"] == "1000"
     assert bench.configs("orders")["segment.ms"] == "60000"
     assert bench.acls("writer") == {("TOPIC", "orders", "DESCRIBE"), ("TOPIC", "orders", "WRITE")}
@@ -114,9 +114,9 @@ def test_a_setting_that_is_not_declared_any_more_goes_back_to_the_default(bench:
     bench.files = {"topic.orders": topic(config={"retention.ms": "1000", "segment.ms": "60000"})}
     bench.apply()
     bench.files = {"topic.orders": topic(config={"segment.ms": "60000"})}
-    assert bench.apply().startswith("1 topic changed")
+    assert bench.apply().startswith("done: 1 topic changed")
     assert bench.configs("orders")["retention.ms"] == "604800000"
-    assert bench.apply() == "nothing to change: 1 declaration in place"
+    assert bench.apply() == "done: nothing to change, 1 declaration in place"
 
 
 def test_quotas_and_acls_that_are_not_declared_any_more_go(bench: Bench) -> None:
@@ -134,7 +134,7 @@ def test_adds_partitions_and_refuses_to_remove_them_without_touching_anything(be
     bench.files = {"topic.orders": topic(2)}
     bench.apply()
     bench.files = {"topic.orders": topic(5)}
-    assert bench.apply().startswith("1 topic changed")
+    assert bench.apply().startswith("done: 1 topic changed")
     assert len(bench.admin.list_topics(timeout=10).topics["orders"].partitions) == 5
     bench.files = {"topic.orders": topic(3), "topic.innocent": topic(), "user.writer": {"acls": WRITER}}
     bench.passwords = {"writer": PASSWORD}
@@ -197,7 +197,7 @@ def test_a_topic_keeps_its_records_unless_deletion_is_allowed(bench: Bench) -> N
     bench.files = {}
     message = bench.apply()
     assert message.startswith(
-        "1 topic deleted with their records, 1 user removed, 1 topic not declared any more, kept with records: kept;"
+        "done: 1 topic deleted with their records, 1 user removed, 1 topic not declared any more, kept with records: kept;"
     )
     assert "kept" in bench.topics
     assert "dropped" not in bench.topics
@@ -210,7 +210,7 @@ def test_a_topic_keeps_its_records_unless_deletion_is_allowed(bench: Bench) -> N
     assert received.value() == b"hello"
     # Declared again, it is taken up as it is.
     bench.files = {"topic.kept": topic()}
-    assert bench.apply().startswith("1 topic changed")
+    assert bench.apply().startswith("done: 1 topic changed")
 
 
 def test_a_user_who_is_not_declared_any_more_has_nothing_left(bench: Bench) -> None:
@@ -219,7 +219,7 @@ def test_a_user_who_is_not_declared_any_more_has_nothing_left(bench: Bench) -> N
     bench.apply()
     assert bench.can_log_in("writer", PASSWORD)
     bench.files = {"topic.orders": topic()}
-    assert bench.apply().startswith("1 user removed; 1 unchanged")
+    assert bench.apply().startswith("done: 1 user removed; 1 unchanged")
     assert bench.refuses("writer", PASSWORD)
     assert bench.acls("writer") == set()
     assert bench.quotas("writer") == {}
@@ -230,10 +230,10 @@ def test_another_password_is_set_whether_its_version_changes_or_not(bench: Bench
     bench.files = {"user.writer": {"passwordVersion": 1}}
     bench.passwords = {"writer": PASSWORD}
     bench.apply()
-    assert bench.apply() == "nothing to change: 1 declaration in place"
+    assert bench.apply() == "done: nothing to change, 1 declaration in place"
     bench.files = {"user.writer": {"passwordVersion": version}}
     bench.passwords = {"writer": "the-next-one"}
-    assert bench.apply().startswith("1 user changed")
+    assert bench.apply().startswith("done: 1 user changed")
     assert bench.can_log_in("writer", "the-next-one")
     assert bench.refuses("writer", PASSWORD)
 
@@ -253,14 +253,14 @@ def test_what_another_owner_declares_is_not_touched(bench: Bench) -> None:
     bench.passwords = {"writer": PASSWORD}
     bench.apply()
     other = Bench(kafka=bench.kafka, folder=bench.folder / "other", owner="somebody")
-    assert other.apply() == "nothing to change: 0 declarations in place"
+    assert other.apply() == "done: nothing to change, 0 declarations in place"
     other.files = {"topic.orders": topic()}
     code, message = other.run()
     assert code == provisioner.REFUSED
     assert message.startswith(f"topic.orders: is declared by {bench.owner!r} already")
     # Unless that one is gone for good: then its place is taken, and what it alone had declared goes.
     other.more = {"FORMER_OWNERS": bench.owner}
-    assert other.apply().startswith("1 topic changed, 1 user removed")
+    assert other.apply().startswith("done: 1 topic changed, 1 user removed")
     assert bench.ledger == {}
     other.files = {}
     other.apply()
@@ -366,10 +366,10 @@ def test_asked_to_end_it_tells_what_it_has_done(bench: Bench) -> None:
 def test_a_thousand_topics_take_seconds(bench: Bench) -> None:
     bench.files = {f"topic.many-{number}": topic(1, deletion="allow") for number in range(1000)}
     begun = time.monotonic()
-    assert bench.apply().startswith("1,000 topics created")
+    assert bench.apply().startswith("done: 1,000 topics created")
     created = time.monotonic() - begun
     begun = time.monotonic()
-    assert bench.apply() == "nothing to change: 1,000 declarations in place"
+    assert bench.apply() == "done: nothing to change, 1,000 declarations in place"
     unchanged = time.monotonic() - begun
     print(f"1,000 topics: created in {created:.1f} s, found unchanged in {unchanged:.1f} s")
 
@@ -435,7 +435,7 @@ def test_all_of_it_works_by_tls_and_a_foreign_authority_is_told(
         bench = Bench(kafka=kafka, folder=tmp_path / "bench", owner="tls")
         bench.files = {"topic.orders": topic(), "user.writer": {"acls": WRITER, "quotas": {"producer_byte_rate": 5000}}}
         bench.passwords = {"writer": PASSWORD}
-        assert bench.apply().startswith("1 topic created, 1 user created")
+        assert bench.apply().startswith("done: 1 topic created, 1 user created")
         assert bench.quotas("writer") == {"producer_byte_rate": 5000.0}
         assert bench.write("writer", PASSWORD, "orders") is None
         monkeypatch.setattr(provisioner, "LOGIN_SECONDS", 1.0)
@@ -527,7 +527,7 @@ def test_brokers_that_come_late_are_waited_for(three_nodes: LocalKafka, tmp_path
     timer = threading.Timer(3, three_nodes.start_node, [2])
     timer.start()
     try:
-        assert bench.apply().startswith("1 topic created")
+        assert bench.apply().startswith("done: 1 topic created")
     finally:
         timer.join()
     three_nodes.wait_until_registered(3)

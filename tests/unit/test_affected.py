@@ -14,7 +14,7 @@ from infra.check import ROOT
 STACKS: dict[str, list[str]] = {
     "dev": [],
     "staging": ["stacks/topics/shop.yaml"],
-    "prod": ["stacks/topics/shop.yaml", "teams/web.yaml"],
+    "prod": ["stacks/topics/shop.yaml", "teams/web.yaml", "stacks/charts/keda"],
 }
 
 
@@ -31,6 +31,8 @@ STACKS: dict[str, list[str]] = {
         (["stacks/Pulumi.gone.yaml", "stacks/schema.json"], []),
         (["stacks/topics/shop.yaml"], ["prod", "staging"]),
         (["teams/web.yaml"], ["prod"]),
+        (["stacks/charts/keda/templates/operator.yaml"], ["prod"]),
+        (["stacks/charts/keda-other/values.yaml"], []),
         (["components/kafka_platform/broker.py"], ["dev", "prod", "staging"]),
         (["infra/settings/model.py"], ["dev", "prod", "staging"]),
         (["requirements.txt"], ["dev", "prod", "staging"]),
@@ -47,6 +49,13 @@ def test_stack_files_and_what_they_name(tmp_path: Path) -> None:
     for name, topics in (("a", "[topics/shop.yaml, ../teams/./web.yaml]"), ("b", "[]"), ("c", "shop")):
         content = f"config:\n  kafka-platform:platform: {{topicFiles: {topics}}}\n"
         (tmp_path / f"Pulumi.{name}.yaml").write_text(content)
+    (tmp_path / "Pulumi.charts.yaml").write_text(
+        "config:\n  kafka-platform:platform:\n"
+        "    keda: {install: true, source: {chart: ./charts/keda, definitions: ../crds/keda.yaml}}\n"
+        "    strimzi: {install: true, source: {chart: 'oci://registry.example.com/strimzi'}}\n"
+        "    prometheus: {install: true, source: wrong}\n"
+    )
+    (tmp_path / "Pulumi.list.yaml").write_text("config:\n  kafka-platform:platform: []\n")
     (tmp_path / "Pulumi.new.yaml").write_text("encryptionsalt: v1:a\n")
     (tmp_path / "Pulumi.broken.yaml").write_text("config: {\n")
     (tmp_path / "Pulumi.$(touch x).yaml").write_text("config: {}\n")
@@ -56,6 +65,8 @@ def test_stack_files_and_what_they_name(tmp_path: Path) -> None:
         "b": [],
         "broken": [],
         "c": [],
+        "charts": ["stacks/charts/keda", "crds/keda.yaml"],
+        "list": [],
         "new": [],
     }
 

@@ -2,11 +2,13 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from kafka_platform.marks import ADOPTED, MARK
 
+from infra.check import ROOT
 from infra.platform import Platform
 from infra.settings import parse
 from tests.unit.components.graph import run, value
@@ -66,6 +68,44 @@ def test_a_keda_of_the_stack() -> None:
     assert found["Chart keda-chart"].inputs["values"]["logging"] == {"a": 1}
     assert found["Chart keda-chart"].inputs["values"]["operator"] == {"replicaCount": 1}
     assert found["Namespace keda-namespace"].inputs["metadata"]["name"] == "keda"
+
+
+STACK_NAMES = {
+    "strimzi": "strimzi",
+    "drainCleaner": "drain-cleaner",
+    "certManager": "cert-manager",
+    "prometheus": "prometheus",
+    "keda": "keda",
+}
+
+
+def test_every_operator_can_come_from_a_registry_of_ones_own() -> None:
+    raw: dict[str, Any] = {**STRIMZI, "kafka": {**STRIMZI["kafka"], "drainCleaner": True}}
+    for key in STACK_NAMES:
+        raw[key] = {"install": True, "source": {"chart": f"oci://registry.example.com/{key}", "chartVersion": "9.9.9"}}
+        if key != "drainCleaner":
+            raw[key]["source"]["definitions"] = f"https://files.example.com/{key}.yaml"
+    found, _ = build(raw)
+    for key, name in STACK_NAMES.items():
+        chart = found[f"Chart {name}-chart"].inputs
+        assert (chart["chart"], chart["version"]) == (f"oci://registry.example.com/{key}", "9.9.9")
+        assert "repositoryOpts" not in chart
+        definitions = found.get(f"ConfigFile {name}-definitions")
+        assert (definitions is None) == (key == "drainCleaner")
+        assert definitions is None or definitions.inputs["file"] == f"https://files.example.com/{key}.yaml"
+
+
+def test_files_of_an_operator_are_named_as_the_stack_file_sees_them(tmp_path: Path) -> None:
+    (tmp_path / "keda").mkdir()
+    (tmp_path / "keda" / "Chart.yaml").write_text("name: keda")
+    (tmp_path / "crds.yaml").write_text("")
+    source = {"chart": "./keda", "definitions": "crds.yaml"}
+    settings = parse({**EMBEDDED, "keda": {"install": True, "source": source}}, tmp_path)
+    found = run(lambda: Platform(settings, KUBECONFIG) and None)
+    # The plugin, which reads them, runs in the folder of Pulumi.yaml.
+    assert (ROOT / found["Chart keda-chart"].inputs["chart"]).samefile(tmp_path / "keda")
+    assert (ROOT / found["ConfigFile keda-definitions"].inputs["file"]).samefile(tmp_path / "crds.yaml")
+    assert "version" not in found["Chart keda-chart"].inputs
 
 
 def test_a_probe() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes
 from kafka_platform.kubernetes import patch, place
+from kafka_platform.operators import send_as_stored
 from kafka_platform.ownership import own
 from pulumi_kubernetes import _utilities
 
@@ -24,7 +25,9 @@ class Chart(pulumi.ComponentResource):
     """What the provider's process makes of a Helm chart: objects that are not registered by `place`."""
 
     def __init__(self, name: str, objects: dict[str, Any]) -> None:
-        super().__init__("kubernetes:helm.sh/v4:Chart", name, {}, pulumi.ResourceOptions(provider=provider))
+        transforms: list[pulumi.ResourceTransform] = [send_as_stored] if program["as_stored"] else []
+        own_options = pulumi.ResourceOptions(provider=provider, transforms=transforms)
+        super().__init__("kubernetes:helm.sh/v4:Chart", name, {}, own_options)
         for child, manifest in objects.items():
             group = "core/v1" if manifest["apiVersion"] == "v1" else manifest["apiVersion"]
             token = f"kubernetes:{group}:{manifest['kind']}"

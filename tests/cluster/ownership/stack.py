@@ -52,9 +52,17 @@ class Stack:
         chart: Manifests | None = None,
         adopt: Sequence[str] = (),
         owns: bool = True,
+        as_stored: bool = False,
     ) -> None:
-        """Replaces what the stack declares."""
-        declared = {"objects": objects, "patches": patches or {}, "chart": chart or {}, "adopt": adopt, "owns": owns}
+        """Replaces what the stack declares; `as_stored` sends the chart as those of operators are."""
+        declared = {
+            "objects": objects,
+            "patches": patches or {},
+            "chart": chart or {},
+            "adopt": adopt,
+            "owns": owns,
+            "as_stored": as_stored,
+        }
         (self.folder / "program.json").write_text(json.dumps(declared))
 
     def pulumi(self, *arguments: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pulumi
 from pulumi.runtime import mocks
+from pulumi.runtime.proto import callback_pb2
 from pulumi.runtime.settings import ROOT, SETTINGS
 from pulumi.runtime.stack import run_pulumi_func
 from pulumi.runtime.sync_await import _sync_await
@@ -25,6 +26,8 @@ class Registered:
     """Whether it stays in the cluster when it is taken out of the program."""
     protected: bool
     """Whether the engine refuses to delete it."""
+    transforms: list[pulumi.ResourceTransform]
+    """What the engine lets the program change about it and its children."""
 
 
 class _Monitor(mocks.MockMonitor):
@@ -35,12 +38,26 @@ class _Monitor(mocks.MockMonitor):
         self.ignored: dict[str, list[str]] = {}
         self.retained: dict[str, bool] = {}
         self.protected: dict[str, bool] = {}
+        self.transforms: dict[str, list[str]] = {}
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
         urn = self.make_urn(request.parent, request.type, request.name)
         self.ignored[urn], self.retained[urn] = list(request.ignoreChanges), request.retainOnDelete
         self.protected[urn] = request.protect
+        self.transforms[urn] = [each.token for each in request.transforms]
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
+
+
+class _Callbacks:
+    """Takes the place of the server by which the engine calls functions of the program."""
+
+    def __init__(self) -> None:
+        self.functions: dict[str, pulumi.ResourceTransform] = {}
+
+    def register_transform(self, transform: pulumi.ResourceTransform) -> Any:
+        token = str(len(self.functions))
+        self.functions[token] = transform
+        return callback_pb2.Callback(token=token, target="none")
 
 
 class _Mocks(mocks.Mocks):
@@ -69,6 +86,8 @@ def run(program: Callable[[], Any]) -> dict[str, Registered]:
     mocks.set_mocks(_Mocks(), project="project", stack="stack", preview=False, monitor=monitor)
     SETTINGS.rpc_manager.clear()
     SETTINGS.outputs.clear()
+    SETTINGS.callbacks = callbacks = _Callbacks()
+    SETTINGS.feature_support["transforms"] = True
     _sync_await(run_pulumi_func(lambda: program() and None))
     found: dict[str, Registered] = {}
     for resource in monitor.get_registered_resources().values():
@@ -82,6 +101,7 @@ def run(program: Callable[[], Any]) -> dict[str, Registered]:
             ignored=monitor.ignored.get(resource.urn, []),
             retained=monitor.retained.get(resource.urn, False),
             protected=monitor.protected.get(resource.urn, False),
+            transforms=[callbacks.functions[token] for token in monitor.transforms.get(resource.urn, [])],
         )
     return found
 

@@ -74,6 +74,7 @@ def test_the_graph() -> None:
             f"version: 1.4.0 is too old: use 1.5.0 or newer, such as {DRAIN_CLEANER_VERSION}",
         ),
         ({"replicas": 6}, "replicas: 6 is out of range: use 1 to 5"),
+        ({"definitions": "crds.yaml"}, "definitions: the Drain Cleaner has no kinds of its own: remove the key"),
         (
             {"values": {"namespace": {"create": True}}},
             "values: namespace: it is said apart: remove the key, and write namespace and create_namespace",

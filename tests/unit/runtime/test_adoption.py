@@ -105,15 +105,15 @@ def test_a_user_that_exists_is_refused_and_nothing_is_changed(legacy: Bench) -> 
 
 def test_an_adopted_user_goes_on_as_it_was_and_a_later_change_is_all_that_changes(legacy: Bench) -> None:
     legacy.files = {"user.legacy": {**DECLARED, "adopt": True}}
-    assert legacy.apply().startswith("1 user changed; 0 unchanged")
+    assert legacy.apply().startswith("done: 1 user changed; 0 unchanged")
     assert_as_legacy_was(legacy)
     assert legacy.write("legacy", OLD_PASSWORD, "orders") is None, "what is declared is added"
     assert legacy.quotas("legacy") == {"producer_byte_rate": 5_000_000.0, "consumer_byte_rate": 2_000_000.0}
     assert legacy.ledger["user.legacy"]["adopt"] is True
-    assert legacy.apply() == "nothing to change: 1 declaration in place"
+    assert legacy.apply() == "done: nothing to change, 1 declaration in place"
 
     legacy.files = {"user.legacy": {"adopt": True, "quotas": {"producer_byte_rate": 6_000_000}}}
-    assert legacy.apply().startswith("1 user changed")
+    assert legacy.apply().startswith("done: 1 user changed")
     assert_as_legacy_was(legacy)
     assert legacy.acls("legacy") == {("TOPIC", "pay", "WRITE"), ("TOPIC", "payroll", "WRITE")}
     assert legacy.quotas("legacy") == {"producer_byte_rate": 6_000_000.0, "consumer_byte_rate": 2_000_000.0}
@@ -128,13 +128,13 @@ def test_an_adopted_user_goes_on_as_it_was_and_a_later_change_is_all_that_change
 
     # A password of its own is asked for, visibly.
     legacy.files = {"user.legacy": {"adopt": True, "passwordVersion": 2}}
-    assert legacy.apply().startswith("1 user changed")
+    assert legacy.apply().startswith("done: 1 user changed")
     assert legacy.refuses("legacy", OLD_PASSWORD)
     assert legacy.write("legacy", PASSWORD, "payments") is None
 
     # Taken out of the file, it is let go of.
     legacy.files = {}
-    assert legacy.apply().startswith("1 user not declared any more, kept as taken over: legacy")
+    assert legacy.apply().startswith("done: 1 user not declared any more, kept as taken over: legacy")
     assert legacy.can_log_in("legacy", PASSWORD)
     assert legacy.ledger == {}
 
@@ -158,7 +158,7 @@ def test_a_run_that_was_killed_before_it_could_record_goes_on(legacy: Bench) -> 
     legacy.passwords["second"] = "another-" + PASSWORD
     killed(legacy)
     legacy.passwords["second"] = "made-anew-" + PASSWORD
-    assert legacy.apply().startswith("1 user changed")
+    assert legacy.apply().startswith("done: 1 user changed")
     assert legacy.write("second", "made-anew-" + PASSWORD, "orders") is None
     assert "begun" not in legacy.ledger["topic.fresh"]
     assert "begun" not in legacy.ledger["user.second"]
@@ -183,7 +183,7 @@ def test_after_the_ledger_was_lost_what_is_as_declared_is_taken_up_and_the_rest_
     bench.passwords = {"writer": PASSWORD, "reader": "another-" + PASSWORD}
     bench.apply()
     lose_ledger(bench)
-    assert bench.apply().startswith("2 topics changed, 2 users changed; 0 unchanged")
+    assert bench.apply().startswith("done: 2 topics changed, 2 users changed; 0 unchanged")
     assert bench.can_log_in("writer", PASSWORD)
     lose_ledger(bench)
     bench.alter("other", "retention.ms", "2000")
@@ -224,7 +224,7 @@ def test_a_topic_that_exists_is_refused_where_it_would_change_and_otherwise_take
     assert legacy.configs("payments")["retention.ms"] == "86400000"
 
     legacy.files = {"topic.payments": topic(3, adopt=True), "topic.payroll": topic()}
-    assert legacy.apply().startswith("2 topics changed")
+    assert legacy.apply().startswith("done: 2 topics changed")
     assert legacy.configs("payroll")["retention.ms"] == "86400000", "what is not declared stays"
     legacy.files = {}
     assert "2 topics not declared any more, kept with records: payments, payroll" in legacy.apply()
@@ -250,11 +250,11 @@ def test_two_stacks_on_one_kafka_leave_each_others_topics_and_users_alone(bench:
     second = other_stack(bench, "acme/streaming/test")
     second.files = {"user.another": {}}
     second.passwords = {"another": "another-" + PASSWORD}
-    assert second.apply().startswith("1 user created; 0 unchanged")
+    assert second.apply().startswith("done: 1 user created; 0 unchanged")
     bench.more = {"STACK": "acme/streaming/prod"}
-    assert bench.apply() == "nothing to change: 2 declarations in place"
+    assert bench.apply() == "done: nothing to change, 2 declarations in place"
     assert bench.write("writer", PASSWORD, "orders") is None
-    assert bench.apply() == "nothing to change: 2 declarations in place"
+    assert bench.apply() == "done: nothing to change, 2 declarations in place"
 
     second.files["user.writer"] = {"adopt": True}
     code, message = second.run()
@@ -287,11 +287,11 @@ def test_a_stack_under_a_new_name_goes_on_with_what_it_had(bench: Bench) -> None
     bench.passwords = {"writer": PASSWORD}
     bench.apply()
     bench.more = {"STACK": "acme/streaming/new", "FORMER_STACKS": "acme/streaming/old"}
-    assert bench.apply() == "nothing to change: 1 declaration in place"
+    assert bench.apply() == "done: nothing to change, 1 declaration in place"
     bench.more = {"STACK": "acme/streaming/new"}
-    assert bench.apply() == "nothing to change: 1 declaration in place"
+    assert bench.apply() == "done: nothing to change, 1 declaration in place"
     bench.files = {}
-    assert bench.apply().startswith("1 user removed")
+    assert bench.apply().startswith("done: 1 user removed")
 
 
 def test_a_removed_user_cannot_log_in_by_any_mechanism(bench: Bench) -> None:
@@ -317,10 +317,10 @@ def test_the_stack_that_runs_a_kafka_and_one_that_uses_it_leave_each_other_alone
     guest.apply()
     # The one that runs it comes later, and does not tell its stack.
     bench.files = {"topic.orders": topic(deletion="allow")}
-    assert bench.apply().startswith("1 topic created; 0 unchanged")
-    assert guest.apply() == "nothing to change: 1 declaration in place"
+    assert bench.apply().startswith("done: 1 topic created; 0 unchanged")
+    assert guest.apply() == "done: nothing to change, 1 declaration in place"
     bench.files = {}
-    assert bench.apply().startswith("1 topic deleted")
+    assert bench.apply().startswith("done: 1 topic deleted")
     assert bench.can_log_in("guest", PASSWORD)
     guest.files = {}
-    assert guest.apply().startswith("1 user removed")
+    assert guest.apply().startswith("done: 1 user removed")

@@ -12,7 +12,7 @@ def created(name: str) -> TopicChange:
 def test_nothing_to_change_is_one_line() -> None:
     report = Report()
     report.plan([], 1234)
-    assert report.success() == "nothing to change: 1,234 declarations in place"
+    assert report.success() == "done: nothing to change, 1,234 declarations in place"
 
 
 def test_success_is_one_line_that_counts() -> None:
@@ -31,7 +31,7 @@ def test_success_is_one_line_that_counts() -> None:
         report.applied(change)
     line = report.success()
     assert line.startswith(
-        "2 topics created, 1 topic changed, 1 user created, 1 topic deleted with their records, 1 user removed, "
+        "done: 2 topics created, 1 topic changed, 1 user created, 1 topic deleted with their records, 1 user removed, "
         "1 topic not declared any more, kept with records: e; 10 unchanged; "
     )
     assert "\n" not in line
@@ -43,7 +43,7 @@ def test_what_an_earlier_attempt_applied_is_not_counted_as_unchanged() -> None:
     report.applied(created("a"))
     report.plan([created("b")], 6)
     report.applied(created("b"))
-    assert report.success().startswith("2 topics created; 5 unchanged;")
+    assert report.success().startswith("done: 2 topics created; 5 unchanged;")
 
 
 def test_a_failure_tells_what_was_applied_what_failed_and_what_was_not_tried() -> None:

@@ -435,6 +435,50 @@ PLATFORM: list[tuple[str, str]] = [
         "keda.values: crds: the chart would delete every ScaledObject when it goes: remove the key, the definitions are kept",
     ),
     (
+        "strimzi: {install: true, source: {chart: strimzi-kafka-operator}}",
+        "strimzi.source.chart: 'strimzi-kafka-operator' is neither an address nor a file: write "
+        "oci://registry.example.com/charts/strimzi-kafka-operator, ./strimzi-kafka-operator for a folder, or a repository",
+    ),
+    (
+        "certManager: {install: true, source: {chart: http://files.example.com/cert-manager.tgz}}",
+        "certManager.source.chart: 'http://files.example.com/cert-manager.tgz' is not an address with oci or https: "
+        "write one such as oci://registry.example.com/charts/keda",
+    ),
+    (
+        "keda: {install: true, source: {chart: charts/keda}}",
+        "keda.source.chart: 'charts/keda' is not a packed chart, or a folder with Chart.yaml, in stacks: name one, or write an address",
+    ),
+    (
+        "keda: {install: true, source: {chart: 'oci://me:secret@registry.example.com/keda'}}",
+        "keda.source.chart: has a login in it, which would be readable in the state: remove it, and log in by helm registry",
+    ),
+    (
+        "keda: {install: true, source: {repository: 'oci://registry.example.com/charts'}}",
+        "keda.source.repository: 'oci://registry.example.com/charts' is not an address with https: write one such as https://charts.example.com",
+    ),
+    (
+        "keda: {install: true, source: {chartVersion: latest}}",
+        "keda.source.chartVersion: 'latest' is not the version of a chart: write three numbers, such as 1.2.3",
+    ),
+    (
+        "prometheus: {install: true, source: {definitions: crds.yaml}}",
+        "prometheus.source.definitions: 'crds.yaml' is not a file in stacks: name one, or write an address",
+    ),
+    (
+        "prometheus: {install: true, source: {definition: crds.yaml}}",
+        "prometheus.source.definition: unknown key: did you mean 'definitions'?",
+    ),
+    ("keda: {install: true, source: }", "keda.source: has no value: write one, or remove the key"),
+    (
+        _strimzi(", drainCleaner: true")
+        + "\ncertManager: {}\ndrainCleaner: {install: true, source: {definitions: 'https://files.example.com/crds.yaml'}}",
+        "drainCleaner.source.definitions: the Drain Cleaner has no kinds of its own: remove the key",
+    ),
+    (
+        "keda: {source: {repository: 'https://charts.example.com'}}",
+        "keda.source: KEDA is in the cluster already: remove the key, or write install: true",
+    ),
+    (
         "keda: {replicas: 1}",
         "keda.replicas: KEDA is in the cluster already: remove the key, or write install: true",
     ),

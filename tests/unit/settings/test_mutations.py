@@ -116,8 +116,8 @@ def deploy_operators(settings: Settings) -> None:
     for section, kind in OPERATORS.items():
         operator = getattr(settings, section)
         if operator is not None and operator.install:
-            # The last two are told to Monitoring.
-            kind(**operator.model_dump(exclude={"install", "alerts", "labels"}))
+            told = operator.model_dump(exclude={"install", "source", "alerts", "labels"})  # the last two to Monitoring
+            kind(**told, **operator.source.model_dump())
 
 
 def deploy(settings: Settings) -> None:

@@ -119,7 +119,7 @@ func (p *provider) create(
 		if err == nil || preview || !cluster.IsGone(err) || attempt == len(createRetries) {
 			return created, err
 		}
-		p.reporter(urn)(fmt.Sprintf("Retry #%d; creation failed: %v", attempt, err))
+		p.reporter(urn)(fmt.Sprintf("Retry #%d; creation failed: %v", attempt, err), false)
 		select {
 		case <-p.ctx.Done():
 			return nil, err

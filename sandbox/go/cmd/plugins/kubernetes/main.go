@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"kafka-platform.dev/sandbox/cmd/plugins/kubernetes/await"
 	"kafka-platform.dev/sandbox/cmd/plugins/kubernetes/cluster"
 	"kafka-platform.dev/sandbox/cmd/plugins/serve"
 )
@@ -144,6 +145,12 @@ func (p *provider) warn(urn, message string) {
 }
 
 // reporter shows what an operation waits for.
-func (p *provider) reporter(urn string) func(string) {
-	return func(message string) { p.log(pulumirpc.LogSeverity_INFO, urn, message, true) }
+func (p *provider) reporter(urn string) await.Reporter {
+	return func(message string, warning bool) {
+		severity := pulumirpc.LogSeverity_INFO
+		if warning {
+			severity = pulumirpc.LogSeverity_WARNING
+		}
+		p.log(severity, urn, message, true)
+	}
 }

@@ -14,8 +14,10 @@ import (
 	"google.golang.org/grpc"
 )
 
-// engineSilence is how long the engine may leave health checks unanswered before the plugin ends itself.
-const engineSilence = 30 * time.Second
+// engineCheck is how often the plugin looks whether the engine is still there. An engine that is killed can end no plugin:
+// whatever waits for the cluster would go on for minutes, and another `up` would meet it. A look is a call within the
+// machine; official plugins take one every five minutes.
+const engineCheck = 2 * time.Second
 
 // Options are the command line of a plugin. The engine passes its own address as the only argument.
 type Options struct {
@@ -55,7 +57,7 @@ func Run(engine string, register func(context.Context, *grpc.Server) error) erro
 		close(cancel)
 	}()
 	if engine != "" {
-		if err := rpcutil.Healthcheck(ctx, engine, engineSilence, stop); err != nil {
+		if err := rpcutil.Healthcheck(ctx, engine, engineCheck, stop); err != nil {
 			return fmt.Errorf("watching the engine at %s: %w", engine, err)
 		}
 	}

@@ -35,6 +35,8 @@ type Status struct {
 	Progress string
 	// Problems are what stands in the way, the most telling first.
 	Problems []string
+	// Results are what pods that did their work said at their end.
+	Results []string
 }
 
 // Observation is what there is to judge readiness by.
@@ -63,8 +65,8 @@ func (e *Error) Error() string {
 	return e.summary
 }
 
-// Reporter shows what is going on: passing messages of one line.
-type Reporter func(message string)
+// Reporter shows what is going on: passing messages of one line, as warnings or not.
+type Reporter func(message string, warning bool)
 
 // Ready waits until an object satisfies a rule, and returns its then current version. It ends early with an Error
 // when the rule says that the object has failed, at the timeout, and when the context is cancelled.
@@ -83,13 +85,19 @@ func Ready(
 	}
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	defer report("")
+	defer report("", false)
 	var shown string
-	var warnings []string
+	var warnings, results []string
 	for ticks := 0; ; {
 		seen := view.observation()
 		seen.Creating = creating
 		status := rule.Evaluate(seen)
+		for _, result := range status.Results {
+			if !slices.Contains(results, result) {
+				results = append(results, result)
+				report(result, true)
+			}
+		}
 		switch {
 		case view.deleted:
 			return seen.Object, &Error{Object: seen.Object, summary: fmt.Sprintf("'%s' was deleted while waiting for it", object.GetName())}
@@ -103,7 +111,7 @@ func Ready(
 			}
 		}
 		if line := strings.Join(append([]string{status.Progress}, merge(status.Problems, warnings)...), "; "); line != shown {
-			report(line)
+			report(line, len(status.Problems) > 0)
 			shown = line
 		}
 		select {
@@ -180,14 +188,14 @@ func Gone(
 	if err != nil {
 		return err
 	}
-	defer report("")
+	defer report("", false)
 	for shown := ""; ; {
 		seen := view.observation().Object
 		if view.deleted {
 			return nil
 		}
 		if line := "Waiting for " + seen.GetKind() + " to be deleted" + blockers(seen); line != shown {
-			report(line)
+			report(line, false)
 			shown = line
 		}
 		select {

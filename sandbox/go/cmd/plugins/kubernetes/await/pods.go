@@ -69,11 +69,33 @@ func podProblems(pods []*unstructured.Unstructured) []string {
 	return result
 }
 
-func problemsOf(pod *corev1.Pod) []string {
-	prefix := "Pod " + pod.Name + ": "
-	if pod.Namespace != "" && pod.Namespace != "default" {
-		prefix = "Pod " + pod.Namespace + "/" + pod.Name + ": "
+// podResults are the messages that containers left which ended well. The official plugin shows them as warnings, in these
+// words (provider/pkg/await/checker/pod/check.go, 4.34), when the kubelet tells of the container's end before the pod's.
+func podResults(pods []*unstructured.Unstructured) []string {
+	var results []string
+	for _, object := range pods {
+		pod := toPod(object)
+		if pod == nil {
+			continue
+		}
+		for _, status := range pod.Status.ContainerStatuses {
+			if ended := status.State.Terminated; ended != nil && ended.ExitCode == 0 && ended.Message != "" {
+				results = append(results, fmt.Sprintf("[Pod %s]: [%s] %s", fullName(pod), ended.Reason, ended.Message))
+			}
+		}
 	}
+	return results
+}
+
+func fullName(pod *corev1.Pod) string {
+	if pod.Namespace != "" && pod.Namespace != "default" {
+		return pod.Namespace + "/" + pod.Name
+	}
+	return pod.Name
+}
+
+func problemsOf(pod *corev1.Pod) []string {
+	prefix := "Pod " + fullName(pod) + ": "
 	var problems []string
 	for _, entry := range pod.Status.Conditions {
 		if entry.Type == corev1.PodScheduled && entry.Status == corev1.ConditionFalse && entry.Message != "" {

@@ -26,6 +26,7 @@ const (
 	owner      = "metadata: {name: x, uid: u, generation: 2}"
 	ownedBy    = "ownerReferences: [{apiVersion: v1, kind: K, name: x, uid: u}]"
 	failedPod  = "{apiVersion: v1, kind: Pod, metadata: {name: p, " + ownedBy + "}, status: {containerStatuses: [{name: c, state: {terminated: {exitCode: 3, reason: Error, message: why}}}]}}"
+	donePod    = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: ns, " + ownedBy + "}, status: {containerStatuses: [{name: c, state: {terminated: {exitCode: 0, reason: Completed, message: all done}}}]}}"
 	waitingPod = "{apiVersion: v1, kind: Pod, metadata: {name: p, " + ownedBy + "}, status: {containerStatuses: [{name: c, state: {waiting: {reason: ImagePullBackOff, message: no such image}}}]}}"
 )
 
@@ -38,6 +39,7 @@ func TestRules(t *testing.T) {
 		ready    bool
 		failed   string
 		problem  string
+		result   string
 	}{
 		"deployment ready": {
 			object: "{apiVersion: apps/v1, kind: Deployment, " + owner + ", spec: {replicas: 2}, status: {observedGeneration: 2, replicas: 2, updatedReplicas: 2, availableReplicas: 2}}",
@@ -70,8 +72,10 @@ func TestRules(t *testing.T) {
 			problem: "Pod p: container c: ImagePullBackOff: no such image",
 		},
 		"job done": {
-			object: "{apiVersion: batch/v1, kind: Job, " + owner + ", status: {conditions: [{type: Complete, status: \"True\"}]}}",
-			ready:  true,
+			object:  "{apiVersion: batch/v1, kind: Job, " + owner + ", status: {conditions: [{type: Complete, status: \"True\"}]}}",
+			related: map[string][]string{"Pod": {failedPod, donePod}},
+			ready:   true,
+			result:  "[Pod ns/p]: [Completed] all done",
 		},
 		"job failed": {
 			object:  "{apiVersion: batch/v1, kind: Job, " + owner + ", status: {conditions: [{type: Failed, status: \"True\", reason: BackoffLimitExceeded, message: m}]}}",
@@ -144,6 +148,9 @@ func TestRules(t *testing.T) {
 			}
 			if !strings.Contains(strings.Join(status.Problems, "\n"), c.problem) {
 				t.Errorf("problems %q, want %q", status.Problems, c.problem)
+			}
+			if got := strings.Join(status.Results, "\n"); got != c.result {
+				t.Errorf("results %q, want %q", got, c.result)
 			}
 		})
 	}

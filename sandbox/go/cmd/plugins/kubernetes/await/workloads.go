@@ -169,11 +169,12 @@ var finalReasons = []string{"BackoffLimitExceeded", "DeadlineExceeded"}
 
 func job(seen Observation) Status {
 	object := seen.Object.Object
-	if complete, found := findCondition(seen.Object, "Complete"); found && complete.status == "True" {
-		return Status{Ready: true}
-	}
 	pods := owned(seen.Object, seen.Related[podKind.Kind])
+	if complete, found := findCondition(seen.Object, "Complete"); found && complete.status == "True" {
+		return Status{Ready: true, Results: podResults(pods)}
+	}
 	status := Status{
+		Results: podResults(pods),
 		Progress: fmt.Sprintf("Waiting for the Job to succeed: %d of %d pods succeeded, %d running, %d failed",
 			number(object, 0, "status", "succeeded"), number(object, 1, "spec", "completions"),
 			number(object, 0, "status", "active"), number(object, 0, "status", "failed")),
