@@ -21,6 +21,8 @@ class BoundedThreads(ThreadingMixIn, BaseServer):
     """
 
     daemon_threads = True
+    request_queue_size = 4 * CONNECTIONS
+    """Connections that the kernel keeps until they are accepted; the library's 5 would have others wait for TCP to try again."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
