@@ -19,7 +19,7 @@ from tests.harness import Stack, eventually, get, kubectl
 
 NAMESPACE = "strimzi-lifecycle"
 TENANT = "strimzi-lifecycle-shop"
-KINDS = "kafkas,kafkanodepools,kafkatopics,kafkausers"
+KINDS = ",".join(f"{kind}.kafka.strimzi.io" for kind in ("kafkas", "kafkanodepools", "kafkatopics", "kafkausers"))
 PLATFORM: dict[str, Any] = {
     "namespace": NAMESPACE,
     # It would go with the stack otherwise, and take along what the stack keeps.
