@@ -11,7 +11,6 @@ import math
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -126,7 +125,8 @@ class Alerts:
     """Reads, judges, writes, commits."""
 
     settings: Settings
-    stop: threading.Event = field(default_factory=threading.Event)
+    stop: bool = False
+    """Whether it was told to end: by a signal handler, which must not wait for a lock."""
     read: int = 0
     alerted: int = 0
     _done: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -146,7 +146,7 @@ class Alerts:
         self._consumer.subscribe([self.settings.readings], on_revoke=self._revoked, on_lost=self._lost)
         commit = report = time.monotonic()
         try:
-            while not self.stop.is_set():
+            while not self.stop:
                 message = self._consumer.poll(0.5)
                 if message is not None:
                     self._work(message)
@@ -227,7 +227,7 @@ def main() -> int:
         log.error("%s", error)
         return 1
     for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: alerts.stop.set())
+        signal.signal(each, lambda *_: setattr(alerts, "stop", True))
     try:
         alerts.run()
     except KafkaException as error:

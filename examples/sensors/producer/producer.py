@@ -11,11 +11,11 @@ import os
 import random
 import signal
 import sys
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from confluent_kafka import KafkaError, Message, Producer
 
@@ -115,6 +115,30 @@ def fleet(count: int, boot: int) -> list[Device]:
     ]
 
 
+class Stop:
+    """Tells the writer from a signal handler to stop.
+
+    A handler runs in the thread that it interrupts, wherever that is: if that holds the lock of a `threading.Event`, setting
+    the event waits for it for ever. A SimpleQueue may be interrupted at any point.
+    """
+
+    def __init__(self) -> None:
+        self._told: SimpleQueue[None] = SimpleQueue()
+
+    def set(self) -> None:
+        """Stop."""
+        self._told.put(None)
+
+    def wait(self, seconds: float) -> bool:
+        """Whether to stop, known at the latest after so many seconds."""
+        try:
+            self._told.get(timeout=seconds)
+        except Empty:
+            return False
+        self._told.put(None)
+        return True
+
+
 class Pace:
     """Spreads work evenly: so much a second, and no burst after a pause."""
 
@@ -135,7 +159,7 @@ class Sensors:
     """Writes the readings of a fleet."""
 
     settings: Settings
-    stop: threading.Event = field(default_factory=threading.Event)
+    stop: Stop = field(default_factory=Stop)
     written: int = 0
     failed: int = 0
 

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -154,3 +155,34 @@ def test_the_aggregator() -> None:
             text=True,
         )
         assert done.returncode == 0, done.stdout
+
+
+INTERRUPTED = """
+import signal
+from examples.sensors.producer.producer import Stop
+
+stop, told = Stop(), 0
+
+
+def tell(*_):
+    global told
+    stop.set()
+    told += 1
+
+
+signal.signal(signal.SIGALRM, tell)
+signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)
+while told < 20_000:
+    if stop.wait(0.00002):
+        stop = Stop()
+signal.setitimer(signal.ITIMER_REAL, 0)
+print("never stuck")
+"""
+
+
+def test_whoever_waits_may_be_told_to_stop_at_any_point() -> None:
+    """Also between the look whether it was told and the wait: there an Event's lock is held."""
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout == "never stuck\n", done.stderr
