@@ -115,10 +115,10 @@ def spellings(host: str, port: int, topic: str, count: int) -> dict:
 
 
 def raw(host: str, port: int) -> dict:
-    """What comes back for these bytes until the server closes, or says nothing for five seconds."""
+    """What comes back for these bytes until the server closes, or has said something and then nothing for five seconds."""
     with connect(host, port) as each:
         each.sendall(sys.stdin.buffer.read())
-        each.settimeout(5)
+        each.settimeout(60)
         answer = b""
         closed = False
         try:
@@ -128,6 +128,7 @@ def raw(host: str, port: int) -> dict:
                     closed = True
                     break
                 answer += piece
+                each.settimeout(5)
         except OSError:
             pass
     return {"answer": answer.decode("latin-1"), "closed": closed}
