@@ -38,9 +38,10 @@ from kafka_platform import (
     StrimziOperatorArgs,
 )
 from kafka_platform.cluster import RUNTIME_IMAGE
+from kafka_platform.forms import shared
 from kafka_platform.kubernetes import KubernetesObject, after, namespace, place
 from kafka_platform.ownership import own
-from kafka_platform.probe_model import LATENCY_PROBE
+from kafka_platform.probe_model import LATENCY_PROBE, ProbeSpec
 from kafka_platform.resources import KafkaResourcesArgs
 from kafka_platform.scaling_model import scaler_user_name
 
@@ -344,14 +345,8 @@ class Platform:
                 connection=self.cluster.connection,
                 gateway_url=self.gateway.url if self.gateway is not None and settings.probe_uses_gateway else None,
                 gateway_ca_secret=probe.gateway_authority,
-                interval=probe.interval,
-                lost_after=probe.lost_after,
-                gate=probe.gate,
-                gate_probes=probe.gate_probes,
-                gate_deadline=probe.gate_deadline,
+                **shared(probe, ProbeSpec),
                 gate_version=_version_of(settings),
-                resources=probe.resources,
-                metrics_namespaces=probe.metrics_namespaces,
                 runtime_image=settings.images.runtime or RUNTIME_IMAGE,
             ),
             # Its topic, its user and that user's password.

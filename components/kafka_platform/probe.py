@@ -1,7 +1,6 @@
 """Probes that are sent through the platform all the time, and a gate that a deployment has to pass."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pulumi
 
@@ -14,18 +13,12 @@ from kafka_platform.connection import KafkaConnection
 from kafka_platform.gateway_objects import METRICS_PORT
 from kafka_platform.kubernetes import place
 from kafka_platform.names import check_label, check_service_name, check_subdomain, check_topic, check_user
-from kafka_platform.probe_model import (
-    LATENCY_PROBE,
-    LatencyProbeResources,
-    check_gate,
-    check_namespaces,
-    check_probe,
-)
+from kafka_platform.probe_model import LATENCY_PROBE, ProbeSpec
 from kafka_platform.probe_objects import ProbeSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class LatencyProbeArgs(Args):
+class LatencyProbeArgs(ProbeSpec, Args):
     """What a latency probe shall be."""
 
     connection: KafkaConnection
@@ -43,26 +36,13 @@ class LatencyProbeArgs(Args):
     read through it too. Default: by Kafka's protocol only."""
     gateway_ca_secret: pulumi.Input[str] | None = None
     """Secret whose key `ca.crt` is the authority of the gateway's certificate. Default: the usual public ones."""
-    interval: str = "1s"
-    """Pause between two probes to a partition, for each way to write. Default 1s."""
-    lost_after: str = "30s"
-    """Time in which a written probe has to be read, 1s to 5m, until it counts as lost if its reader has read on. Default 30s."""
-    gate: bool = False
-    """Whether a Job sends probes along every path and fails, and `pulumi up` with it, unless all of them come. Default: no."""
-    gate_probes: int = 20
-    """Probes that the gate sends to each partition along every path, 1 to 1000. Default 20."""
-    gate_deadline: str = "2m"
-    """How long the gate may take, from its start, 1s to 1h. Default 2m."""
     gate_version: str = ""
     """The gate runs again whenever this changes (and whenever the probe does). Default: only then."""
-    resources: LatencyProbeResources = field(default_factory=LatencyProbeResources)
-    """Processor and memory of the pod. Default: 50m and 192Mi."""
-    metrics_namespaces: Sequence[str] = ()
-    """Namespaces whose pods may read the metrics. Default: all."""
     runtime_image: str = RUNTIME_IMAGE
     """Image of this platform's own programs."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raises `ValueError` for names that are none, and an authority without a gateway."""
         checked("topic", check_topic, self.topic)
         checked("user", check_user, self.user)
         if isinstance(self.namespace, str):
@@ -75,14 +55,7 @@ class LatencyProbeArgs(Args):
             checked("gateway_ca_secret", check_subdomain, self.gateway_ca_secret, "Secret name")
         if self.gateway_ca_secret is not None and self.gateway_url is None:
             raise ValueError("gateway_ca_secret: there is no gateway: write gateway_url too, or leave this out")
-        check_probe(
-            interval=self.interval,
-            lost_after=self.lost_after,
-            partitions=None,
-            ways=1 if self.gateway_url is None else 2,
-        )
-        check_gate(self.gate_probes, self.gate_deadline)
-        check_namespaces("metrics_namespaces", self.metrics_namespaces)
+        super().check()
 
 
 class LatencyProbe(pulumi.ComponentResource):
@@ -110,13 +83,8 @@ class LatencyProbe(pulumi.ComponentResource):
             user=self._args.user,
             gateway_url=self._args.gateway_url,
             gateway_ca_secret=self._args.gateway_ca_secret,
-            interval=self._args.interval,
-            lost_after=self._args.lost_after,
-            gate_probes=self._args.gate_probes,
-            gate_deadline=self._args.gate_deadline,
             gate_version=self._args.gate_version,
-            resources=self._args.resources,
-            metrics_namespaces=self._args.metrics_namespaces,
+            spec=self._args,
         )
         child = pulumi.ResourceOptions(parent=self)
         url = settings.gateway_url

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kafka_platform.checks import checked
+from kafka_platform.forms import Compute, Spec, duration, memory_of, namespaces, processors
 from kafka_platform.gateway_model import seconds
 from kafka_platform.model import Quotas, Topic, User
-from kafka_platform.names import check_label
-from kafka_platform.units import cores, memory, milliseconds, quantity
+from kafka_platform.ranges import within
+from kafka_platform.units import milliseconds
 
 LATENCY_PROBE = "latency-probe"
 """Name of its topic and user, and of its Deployment in a stack."""
@@ -19,12 +19,6 @@ MOST_PROBES_A_SECOND = 200
 """Of all partitions and ways to write together; the program refuses more. A probe measures a load and is none."""
 QUOTAS = Quotas(produce="1MB/s", consume="10MB/s")
 """What the highest rate writes, some 60 kB/s, many times over; readers that come back catch up with ten minutes of it."""
-
-_LEAST_INTERVAL = 10
-_LONGEST_LOST_AFTER = 300_000
-_MOST_GATE_PROBES = 1000
-# Interpreter and libraries take some 60 MiB, and as much again while it is run once more by hand.
-_LEAST_MEMORY = 128 * 2**20
 
 
 def latency_probe_topic(partitions: int) -> Topic:
@@ -38,65 +32,51 @@ def latency_probe_user(topic: str, namespace: str | None = None) -> User:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LatencyProbeResources:
+class LatencyProbeResources(Compute):
     """What the pod of a probe gets."""
 
-    cpu: str = "50m"
+    cpu: str = processors("50m")
     """Cores that are reserved. Default 50m; a probe that has to wait for a processor measures that."""
-    cpu_limit: str | None = None
+    cpu_limit: str | None = processors(None, example="1")
     """Cores it may use at most. Default: what the machine has."""
-    memory: str = "192Mi"
+    # Interpreter and libraries take some 60 MiB, and as much again while it is run once more by hand.
+    memory: str = memory_of("a probe", "192Mi", least="128Mi")
     """Memory that is reserved and may be used, at least 128Mi. Default 192Mi."""
 
-    def __post_init__(self) -> None:
-        for name in ("cpu", "cpu_limit", "memory"):
-            text = getattr(self, name)
-            if text is not None:
-                checked(name, memory if name == "memory" else cores, text)
-        if quantity(self.memory) < _LEAST_MEMORY:
-            raise ValueError(f"memory: {self.memory} is too little for a probe: use at least 128Mi")
-        if self.cpu_limit is not None and quantity(self.cpu_limit) < quantity(self.cpu):
-            raise ValueError(f"cpu_limit: {self.cpu_limit} is less than cpu ({self.cpu}): raise it or leave it out")
 
+@dataclass(frozen=True, kw_only=True)
+class ProbeSpec(Spec):
+    """What people declare of a latency probe, in a program and in a stack file alike."""
 
-def check_probe(*, interval: str, lost_after: str, partitions: int | None, ways: int) -> None:
-    """Raises unless a probe can be sent so often.
+    interval: str = duration("1s", least="10ms")
+    """Pause between two probes to a partition, for each way to write: by Kafka's protocol and by HTTP. Default 1s."""
+    lost_after: str = duration("30s", least="1s", most="5m")
+    """Time in which a written probe has to be read, 1s to 5m, until it counts as lost if its reader has read on. Default 30s."""
+    gate: bool = False
+    """Whether a Job sends probes along every path and fails, and `pulumi up` with it, unless all of them come: after each
+    change of Kafka, the gateway or the probe. Default false."""
+    gate_probes: int = within(1, 1000, default=20)
+    """Probes that the gate sends to each partition along every path, 1 to 1000. Default 20."""
+    gate_deadline: str = duration("2m", least="1s", most="1h")
+    """How long the gate may take, from its start, 1s to 1h. Default 2m."""
+    resources: LatencyProbeResources = LatencyProbeResources()
+    """Processor and memory of the pod. Default: 50m and 192Mi."""
+    metrics_namespaces: Sequence[str] = namespaces()
+    """Namespaces whose pods may read the metrics. Default: all."""
 
-    Args:
-        interval: pause between two probes to a partition.
-        lost_after: time in which a probe has to be read.
-        partitions: of the topic, if the number is known.
-        ways: to write.
-    """
-    for name, text, example in (("interval", interval, "1s"), ("lost_after", lost_after, "30s")):
-        checked(name, milliseconds, text)
-        if milliseconds(text) < _LEAST_INTERVAL:
-            raise ValueError(f"{name}: {text!r} is too short: write a duration of at least 10ms, such as {example}")
-    if not 1000 <= milliseconds(lost_after) <= _LONGEST_LOST_AFTER:
-        raise ValueError(f"lost_after: {lost_after!r} is out of range: use 1s to 5m")
-    if 2 * milliseconds(interval) > milliseconds(lost_after):
-        raise ValueError(
-            f"interval: {interval} is more than half of lost_after ({lost_after}), and a loss is noticed by the next probe: "
-            "send more often"
-        )
-    if partitions is not None and partitions * ways > MOST_PROBES_A_SECOND * seconds(interval):
-        least = -(-partitions * ways * 1000 // MOST_PROBES_A_SECOND)
-        raise ValueError(
-            f"interval: every {interval} to each of {partitions} partitions is more than {MOST_PROBES_A_SECOND} probes a "
-            f"second: use at least {least}ms"
-        )
+    def check(self) -> None:
+        """A loss is noticed by the next probe."""
+        if 2 * milliseconds(self.interval) > milliseconds(self.lost_after):
+            raise ValueError(
+                f"interval: {self.interval} is more than half of lost_after ({self.lost_after}), and a loss is noticed by the "
+                "next probe: send more often"
+            )
 
-
-def check_gate(probes: int, deadline: str) -> None:
-    """Raises unless a gate can do with so many probes and so much time."""
-    if not 1 <= probes <= _MOST_GATE_PROBES:
-        raise ValueError(f"gate_probes: {probes} is out of range: use 1 to {_MOST_GATE_PROBES}")
-    checked("gate_deadline", milliseconds, deadline)
-    if not 1000 <= milliseconds(deadline) <= 3_600_000:
-        raise ValueError(f"gate_deadline: {deadline!r} is out of range: use 1s to 1h")
-
-
-def check_namespaces(name: str, namespaces: Sequence[str]) -> None:
-    """Raises unless each is a namespace."""
-    for namespace in namespaces:
-        checked(name, check_label, namespace, "namespace")
+    def check_rate(self, partitions: int, ways: int) -> None:
+        """Raises for more probes than one pod sends, to so many partitions and in so many ways."""
+        if partitions * ways > MOST_PROBES_A_SECOND * seconds(self.interval):
+            least = -(-partitions * ways * 1000 // MOST_PROBES_A_SECOND)
+            raise ValueError(
+                f"interval: every {self.interval} to each of {partitions} partitions is more than {MOST_PROBES_A_SECOND} probes "
+                f"a second: use at least {least}ms"
+            )

@@ -23,7 +23,7 @@ from kafka_platform.kubernetes import (
 )
 from kafka_platform.names import user_secret
 from kafka_platform.pods import RUN_ONCE, container_security, pod_security
-from kafka_platform.probe_model import LatencyProbeResources
+from kafka_platform.probe_model import ProbeSpec
 
 COMPONENT = "latency-probe"
 GATE = "latency-gate"
@@ -50,13 +50,8 @@ class ProbeSettings:
     user: str
     gateway_url: pulumi.Input[str] | None = None
     gateway_ca_secret: pulumi.Input[str] | None = None
-    interval: str = "1s"
-    lost_after: str = "30s"
-    gate_probes: int = 20
-    gate_deadline: str = "2m"
     gate_version: str = ""
-    resources: LatencyProbeResources = field(default_factory=LatencyProbeResources)
-    metrics_namespaces: Sequence[str] = ()
+    spec: ProbeSpec = field(default_factory=ProbeSpec)
 
     @property
     def own(self) -> dict[str, str]:
@@ -118,9 +113,9 @@ def service(settings: ProbeSettings) -> Manifest:
 def gate_job(settings: ProbeSettings) -> Manifest:
     """Sends a fixed number of probes, and fails unless all of them come; another version makes another Job."""
     own = labels(settings.name, GATE)
-    deadline = math.ceil(seconds(settings.gate_deadline))
+    deadline = math.ceil(seconds(settings.spec.gate_deadline))
     container = _container(
-        settings, "--once", PROBE_COUNT=str(settings.gate_probes), PROBE_DEADLINE_SECONDS=str(deadline)
+        settings, "--once", PROBE_COUNT=str(settings.spec.gate_probes), PROBE_DEADLINE_SECONDS=str(deadline)
     )
     template: Manifest = {"labels": own}
     if settings.gate_version:
@@ -162,7 +157,7 @@ def network_policy(
         "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
         "spec": {
             "egress": egress,
-            "ingress": [collectors(METRICS_PORT, settings.metrics_namespaces)],
+            "ingress": [collectors(METRICS_PORT, settings.spec.metrics_namespaces)],
             "podSelector": {"matchExpressions": [both], "matchLabels": instance},
             "policyTypes": ["Ingress", "Egress"],
         },
@@ -191,9 +186,9 @@ def _pod(settings: ProbeSettings, container: Manifest) -> Manifest:
 
 
 def _container(settings: ProbeSettings, *arguments: str, **more: str) -> Manifest:
-    limits = {"memory": settings.resources.memory}
-    if settings.resources.cpu_limit is not None:
-        limits["cpu"] = settings.resources.cpu_limit
+    limits = {"memory": settings.spec.resources.memory}
+    if settings.spec.resources.cpu_limit is not None:
+        limits["cpu"] = settings.spec.resources.cpu_limit
     return {
         "command": ["python3", "-m", "kafka_platform_runtime.probe", *arguments],
         "env": _environment(settings, more),
@@ -201,7 +196,7 @@ def _container(settings: ProbeSettings, *arguments: str, **more: str) -> Manifes
         "name": "probe",
         "resources": {
             "limits": limits,
-            "requests": {"cpu": settings.resources.cpu, "memory": settings.resources.memory},
+            "requests": {"cpu": settings.spec.resources.cpu, "memory": settings.spec.resources.memory},
         },
         "securityContext": container_security(),
         "volumeMounts": _mounts(settings),
@@ -210,8 +205,8 @@ def _container(settings: ProbeSettings, *arguments: str, **more: str) -> Manifes
 
 def _environment(settings: ProbeSettings, more: dict[str, str]) -> list[Manifest]:
     variables = {
-        "PROBE_INTERVAL_SECONDS": str(seconds(settings.interval)),
-        "PROBE_LOST_AFTER_SECONDS": str(seconds(settings.lost_after)),
+        "PROBE_INTERVAL_SECONDS": str(seconds(settings.spec.interval)),
+        "PROBE_LOST_AFTER_SECONDS": str(seconds(settings.spec.lost_after)),
         "PROBE_PORT": str(METRICS_PORT),
         "PROBE_TOPIC": settings.topic,
         **more,

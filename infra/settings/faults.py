@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from kafka_platform import broker_scaling, gateway_model, model, scaling_model, strimzi_model, worker_model
+from kafka_platform import broker_scaling, gateway_model, model, probe_model, scaling_model, strimzi_model, worker_model
 
 Path = tuple[str | int, ...]
 """Where something stands in a stack file, as keys and positions in lists."""
@@ -259,7 +259,7 @@ def _type_error(kind: str, path: Path, key: str, value: Any, known: Sequence[str
 
 
 def _snake_fields() -> frozenset[str]:
-    modules = (broker_scaling, model, gateway_model, scaling_model, strimzi_model, worker_model)
+    modules = (broker_scaling, model, gateway_model, probe_model, scaling_model, strimzi_model, worker_model)
     values = [each for module in modules for each in vars(module).values()]
     classes = [each for each in values if isinstance(each, type) and is_dataclass(each)]
     return frozenset(field.name for each in classes for field in fields(each))
@@ -273,12 +273,8 @@ _SECTION_FIELDS = {
     "consumer_config",
     "definitions",
     "environment",
-    "gate_deadline",
-    "gate_probes",
     "group",
-    "interval",
     "limits",
-    "lost_after",
     "offset_reset",
     "partitioning",
     "pods",

@@ -21,7 +21,7 @@ from kafka_platform.model import (
     check_min_insync,
 )
 from kafka_platform.names import RESERVED_TOPIC_PREFIXES, check_label, check_topic, check_user, check_workload
-from kafka_platform.probe_model import LATENCY_PROBE, check_probe
+from kafka_platform.probe_model import LATENCY_PROBE
 from kafka_platform.scaling_model import Scale, check_scale
 from kafka_platform.units import quantity, size_bytes
 from kafka_platform.worker_model import Assignment
@@ -563,9 +563,7 @@ def _probe(settings: Settings, known: Known) -> Iterator[Fault]:
     ):
         ways = 2 if settings.probe_uses_gateway else 1
         try:
-            check_probe(
-                interval=probe.interval, lost_after=probe.lost_after, partitions=settings.probe_partitions, ways=ways
-            )
+            probe.check_rate(settings.probe_partitions, ways)
         except ValueError as error:
             yield Fault(path=("probe", "interval"), message=str(error).partition(": ")[2])
 

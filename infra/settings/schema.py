@@ -1,12 +1,18 @@
 """The JSON Schema of a whole stack file, for editors, and the table of its keys, for people."""
 
+import ast
+import functools
+import inspect
+import itertools
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
-from kafka_platform import model, scaling_model, strimzi_model, worker_model
+from kafka_platform.forms import DURATION, QUANTITY, forms
 from kafka_platform.gateway_model import MOST_COUNT
 from kafka_platform.ranges import ranges
+from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
 from infra.settings.model import Settings
@@ -15,10 +21,8 @@ from infra.settings.stackfile import KEY
 
 Schema = dict[str, Any]
 
-_DURATION = r"^(forever|(\d{1,15}(ms|s|m|h|d))+)$"
 _SIZE = r"^(unlimited|\d{1,19}(\.\d{1,9})?(B|kB|MB|GB|TB|Ki|Mi|Gi|Ti|Pi|KiB|MiB|GiB|TiB|PiB)?)$"
 _RATE = r"^\d{1,19}(\.\d{1,9})?(B|kB|MB|GB|TB|Ki|Mi|Gi|Ti|Pi|KiB|MiB|GiB|TiB|PiB)?/s$"
-_QUANTITY = r"^\d{1,19}(\.\d{1,9})?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
 _NAMESPACE = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 
 # What the types cannot say. It only helps while typing: the classes themselves decide, and so does a test that the
@@ -31,10 +35,10 @@ DETAILS: Mapping[tuple[str, str], Schema] = {
     ("CronScale", "start"): {"examples": ["0 7 * * 1-5"]},
     ("CronScale", "timezone"): {"examples": ["Europe/Zurich"]},
     ("Egress", "ports"): {"items": {"type": "integer", "minimum": 1, "maximum": 65535}},
-    ("Defaults", "retention"): {"pattern": _DURATION, "examples": ["7d", "forever"]},
+    ("Defaults", "retention"): {"pattern": DURATION, "examples": ["7d", "forever"]},
     ("ExternalListener", "port"): {"minimum": 1, "maximum": 65535, "examples": [30092]},
     ("ExternalListener", "host"): {"examples": ["kafka.example.com", "broker-{nodeId}.kafka.example.com"]},
-    ("Gateway", "recheck"): {"pattern": _DURATION, "examples": ["60s"]},
+    ("Gateway", "recheck"): {"pattern": DURATION, "examples": ["60s"]},
     ("GatewayExposure", "gateway"): {"examples": ["public", "infra/public"]},
     ("GatewayExposure", "host"): {"examples": ["data.example.com"]},
     ("GatewayExposure", "nodePort"): {"minimum": 30_000, "maximum": 32_767, "examples": [30080]},
@@ -42,37 +46,30 @@ DETAILS: Mapping[tuple[str, str], Schema] = {
     ("HttpGatewayLimits", "body"): {"pattern": _SIZE, "examples": ["1Mi"]},
     ("HttpGatewayLimits", "callers"): {"minimum": 1, "maximum": MOST_COUNT},
     ("HttpGatewayLimits", "connections"): {"minimum": 1, "maximum": MOST_COUNT},
-    ("HttpGatewayLimits", "consumerIdle"): {"pattern": _DURATION, "examples": ["5m"]},
+    ("HttpGatewayLimits", "consumerIdle"): {"pattern": DURATION, "examples": ["5m"]},
     ("HttpGatewayLimits", "consumers"): {"minimum": 1, "maximum": MOST_COUNT},
     ("HttpGatewayLimits", "consumersPerCaller"): {"minimum": 1, "maximum": MOST_COUNT},
-    ("HttpGatewayLimits", "drain"): {"pattern": _DURATION, "examples": ["5s"]},
-    ("HttpGatewayLimits", "heartbeat"): {"pattern": _DURATION, "examples": ["15s"]},
+    ("HttpGatewayLimits", "drain"): {"pattern": DURATION, "examples": ["5s"]},
+    ("HttpGatewayLimits", "heartbeat"): {"pattern": DURATION, "examples": ["15s"]},
     ("HttpGatewayLimits", "records"): {"minimum": 1, "maximum": MOST_COUNT},
     ("HttpGatewayLimits", "requests"): {"minimum": 1, "maximum": MOST_COUNT},
     ("HttpGatewayLimits", "requestsPerCaller"): {"minimum": 1, "maximum": MOST_COUNT},
     ("HttpGatewayLimits", "streams"): {"minimum": 1, "maximum": MOST_COUNT},
     ("HttpGatewayLimits", "streamsPerCaller"): {"minimum": 1, "maximum": MOST_COUNT},
-    ("HttpGatewayLimits", "timeout"): {"pattern": _DURATION, "examples": ["30s"]},
+    ("HttpGatewayLimits", "timeout"): {"pattern": DURATION, "examples": ["30s"]},
     ("HttpGatewayPods", "cpuPercent"): {"minimum": 1, "maximum": 100},
     ("HttpGatewayPods", "max"): {"minimum": 1, "maximum": 200},
     ("HttpGatewayPods", "min"): {"minimum": 1, "maximum": 200},
     ("HttpGatewayPods", "requestsInFlight"): {"minimum": 1, "maximum": MOST_COUNT},
-    ("HttpGatewayResources", "cpu"): {"pattern": _QUANTITY, "examples": ["500m", "2"]},
-    ("HttpGatewayResources", "cpuLimit"): {"pattern": _QUANTITY, "examples": ["2"]},
-    ("HttpGatewayResources", "memory"): {"pattern": _QUANTITY, "examples": ["1Gi"]},
+    ("HttpGatewayResources", "cpu"): {"pattern": QUANTITY, "examples": ["500m", "2"]},
+    ("HttpGatewayResources", "cpuLimit"): {"pattern": QUANTITY, "examples": ["2"]},
+    ("HttpGatewayResources", "memory"): {"pattern": QUANTITY, "examples": ["1Gi"]},
     ("Kafka", "bootstrapServers"): {"examples": ["kafka.example.com:9092"]},
     ("Kafka", "nodes"): {"not": {"const": 2}},
-    ("Kafka", "storage"): {"pattern": _QUANTITY, "examples": ["10Gi", "1Ti"]},
+    ("Kafka", "storage"): {"pattern": QUANTITY, "examples": ["10Gi", "1Ti"]},
     ("Kafka", "version"): {"pattern": r"^\d+\.\d+\.\d+(-[A-Za-z0-9.]+)?$", "examples": ["4.3.1"]},
-    ("LatencyProbeResources", "cpu"): {"pattern": _QUANTITY, "examples": ["50m"]},
-    ("LatencyProbeResources", "cpuLimit"): {"pattern": _QUANTITY, "examples": ["1"]},
-    ("LatencyProbeResources", "memory"): {"pattern": _QUANTITY, "examples": ["192Mi"]},
     ("LoadBalancerExposure", "port"): {"minimum": 1, "maximum": 65535},
     ("LoadBalancerExposure", "sourceRanges"): {"examples": [["203.0.113.0/24"]]},
-    ("Probe", "gateDeadline"): {"pattern": _DURATION, "examples": ["2m"]},
-    ("Probe", "gateProbes"): {"minimum": 1, "maximum": 1000},
-    ("Probe", "interval"): {"pattern": _DURATION, "examples": ["1s"]},
-    ("Probe", "lostAfter"): {"pattern": _DURATION, "examples": ["30s"]},
     ("Balance", "network"): {"pattern": _RATE, "examples": ["125MB/s"]},
     ("Balance", "throttle"): {"pattern": _RATE, "examples": ["50MB/s"]},
     ("BrokerScaling", "cpuAbove"): {"pattern": r"^[1-9]\d?%$", "examples": ["80%"]},
@@ -86,33 +83,33 @@ DETAILS: Mapping[tuple[str, str], Schema] = {
     ("Jvm", "heap"): {"pattern": r"^[0-9]{1,8}[mMgG]$", "examples": ["4g"]},
     ("Pool", "nodes"): {"examples": [3]},
     ("Pool", "roles"): {"minItems": 1, "uniqueItems": True},
-    ("Pool", "storage"): {"pattern": _QUANTITY, "examples": ["100Gi", "1Ti"]},
-    ("Volume", "size"): {"pattern": _QUANTITY, "examples": ["1Ti"]},
+    ("Pool", "storage"): {"pattern": QUANTITY, "examples": ["100Gi", "1Ti"]},
+    ("Volume", "size"): {"pattern": QUANTITY, "examples": ["1Ti"]},
     ("Quotas", "consume"): {"pattern": _RATE, "examples": ["50MB/s"]},
     ("Quotas", "produce"): {"pattern": _RATE, "examples": ["20MB/s"]},
-    ("Resources", "cpu"): {"pattern": _QUANTITY, "examples": ["500m", "2"]},
-    ("Resources", "cpuLimit"): {"pattern": _QUANTITY, "examples": ["2"]},
-    ("Resources", "memory"): {"pattern": _QUANTITY, "examples": ["1Gi"]},
-    ("Scale", "acceptableDelay"): {"pattern": _DURATION, "examples": ["10s"]},
-    ("Scale", "cooldown"): {"pattern": _DURATION, "examples": ["300s"]},
+    ("Resources", "cpu"): {"pattern": QUANTITY, "examples": ["500m", "2"]},
+    ("Resources", "cpuLimit"): {"pattern": QUANTITY, "examples": ["2"]},
+    ("Resources", "memory"): {"pattern": QUANTITY, "examples": ["1Gi"]},
+    ("Scale", "acceptableDelay"): {"pattern": DURATION, "examples": ["10s"]},
+    ("Scale", "cooldown"): {"pattern": DURATION, "examples": ["300s"]},
     ("Scale", "fallback"): {"minimum": 1, "maximum": 1000},
     ("Scale", "max"): {"minimum": 1, "maximum": 1000},
     ("Scale", "min"): {"minimum": 0, "maximum": 1000},
-    ("Scale", "polling"): {"pattern": _DURATION, "examples": ["10s"]},
-    ("Scale", "scaleDownPeriod"): {"pattern": _DURATION, "examples": ["60s"]},
-    ("Scale", "stabilization"): {"pattern": _DURATION, "examples": ["300s"]},
+    ("Scale", "polling"): {"pattern": DURATION, "examples": ["10s"]},
+    ("Scale", "scaleDownPeriod"): {"pattern": DURATION, "examples": ["60s"]},
+    ("Scale", "stabilization"): {"pattern": DURATION, "examples": ["300s"]},
     ("Settings", "namespace"): {"pattern": _NAMESPACE},
     ("Tenant", "namespace"): {"pattern": _NAMESPACE},
     ("Topic", "maxMessageSize"): {"pattern": _SIZE, "examples": ["1MiB"]},
     ("Topic", "replicas"): {"minimum": 1, "maximum": 32_767},
-    ("Topic", "retention"): {"pattern": _DURATION, "examples": ["7d", "forever"]},
+    ("Topic", "retention"): {"pattern": DURATION, "examples": ["7d", "forever"]},
     ("Topic", "retentionSize"): {"pattern": _SIZE, "examples": ["10Gi"]},
     ("Worker", "image"): {"examples": ["ghcr.io/acme/fraud-check:1.8.2"]},
-    ("Worker", "termination"): {"pattern": _DURATION, "examples": ["60s"]},
-    ("WorkerProbe", "period"): {"pattern": _DURATION, "examples": ["10s"]},
-    ("WorkerResources", "cpu"): {"pattern": _QUANTITY, "examples": ["500m", "2"]},
-    ("WorkerResources", "cpuLimit"): {"pattern": _QUANTITY, "examples": ["2"]},
-    ("WorkerResources", "memory"): {"pattern": _QUANTITY, "examples": ["256Mi"]},
+    ("Worker", "termination"): {"pattern": DURATION, "examples": ["60s"]},
+    ("WorkerProbe", "period"): {"pattern": DURATION, "examples": ["10s"]},
+    ("WorkerResources", "cpu"): {"pattern": QUANTITY, "examples": ["500m", "2"]},
+    ("WorkerResources", "cpuLimit"): {"pattern": QUANTITY, "examples": ["2"]},
+    ("WorkerResources", "memory"): {"pattern": QUANTITY, "examples": ["256Mi"]},
 }
 
 
@@ -127,9 +124,14 @@ def schema() -> Schema:
     del definitions["Pool"]["properties"]["autoscaled"]
     for (name, key), details in DETAILS.items():
         definitions[name]["properties"][key] |= details
-    for kind in _declared():
+    for kind in declared():
+        properties = definitions[kind.__name__]["properties"]
         for key, (least, most) in ranges(kind).items():
-            definitions[kind.__name__]["properties"][to_camel(key)] |= {"minimum": least, "maximum": most}
+            properties[to_camel(key)] |= {"minimum": least, "maximum": most}
+        for key, form in forms(kind).items():
+            properties[to_camel(key)] |= form.schema
+        for key, text in _inherited(kind).items():
+            properties[to_camel(key)].setdefault("description", text)
     for path in sorted(FREE_TEXT):
         _at(definitions, path)["additionalProperties"] = {"type": ["string", "number", "boolean"]}
     for path in sorted(SECTIONS, key=len, reverse=True):
@@ -152,12 +154,33 @@ def schema() -> Schema:
     }
 
 
-def _declared() -> Iterator[type]:
-    """The classes of the components that stand in stack files."""
-    for module in (model, scaling_model, strimzi_model, worker_model):
-        yield from (
-            each for each in vars(module).values() if isinstance(each, type) and is_dataclass(each) and ranges(each)
-        )
+@functools.cache
+def declared() -> tuple[type, ...]:
+    """The dataclasses that stack files are made of."""
+    found: dict[type, None] = {}
+    waiting: list[Any] = [Settings]
+    while waiting:
+        kind = waiting.pop()
+        if not isinstance(kind, type):
+            waiting += get_args(kind)
+        elif kind not in found and (is_dataclass(kind) or issubclass(kind, BaseModel)):
+            found[kind] = None
+            waiting += get_type_hints(kind).values()
+    return tuple(kind for kind in found if is_dataclass(kind))
+
+
+def _inherited(kind: type) -> dict[str, str]:
+    """What bases of a dataclass say about their fields: Pydantic reads only the class itself."""
+    found: dict[str, str] = {}
+    for base in kind.__mro__[1:]:
+        if is_dataclass(base):
+            [made] = ast.parse(textwrap.dedent(inspect.getsource(base))).body
+            assert isinstance(made, ast.ClassDef)  # noqa: S101
+            for line, behind in itertools.pairwise(made.body):
+                if isinstance(line, ast.AnnAssign) and isinstance(behind, ast.Expr):
+                    text = ast.literal_eval(behind.value)
+                    found.setdefault(ast.unparse(line.target), " ".join(text.split()))
+    return found
 
 
 def _clean(node: Any) -> Any:

@@ -8,7 +8,7 @@ import pytest
 from kafka_platform import probe_objects
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.kubernetes import allowed_port
-from kafka_platform.probe_model import LatencyProbeResources
+from kafka_platform.probe_model import LatencyProbeResources, ProbeSpec
 from kafka_platform.probe_objects import ProbeSettings
 
 from tests.cluster.objects import dry_run, own_namespace, warn_of_pods
@@ -35,8 +35,9 @@ def rendered(*, full: bool) -> list[dict[str, Any]]:
         gateway_url="https://gateway" if full else None,
         gateway_ca_secret="data-ca" if full else None,
         gate_version="1" if full else "",
-        resources=LatencyProbeResources(cpu_limit="1") if full else LatencyProbeResources(),
-        metrics_namespaces=["monitoring"] if full else (),
+        spec=ProbeSpec(resources=LatencyProbeResources(cpu_limit="1"), metrics_namespaces=["monitoring"])
+        if full
+        else ProbeSpec(),
     )
     kafka, gateway = [allowed_port(9092)], probe_objects.gateway_ports("https://gateway") if full else None
     gate = probe_objects.gate_job(settings)

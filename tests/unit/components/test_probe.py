@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pulumi
@@ -16,7 +16,7 @@ from kafka_platform import (
     latency_probe_topic,
     latency_probe_user,
 )
-from kafka_platform.probe_model import check_probe
+from kafka_platform.probe_model import ProbeSpec
 from kafka_platform.probe_objects import ProbeSettings, deployment, gate_job, gateway_ports, network_policy, service
 from kafka_platform_runtime.probe.settings import MOST_PROBES_A_SECOND, Settings
 
@@ -41,7 +41,8 @@ def settings(**changes: Any) -> ProbeSettings:
         "topic": "latency-probe",
         "user": "latency-probe",
     }
-    return ProbeSettings(**(given | changes))
+    declared = {each.name: changes.pop(each.name) for each in fields(ProbeSpec) if each.name in changes}
+    return ProbeSettings(spec=ProbeSpec(**declared), **(given | changes))
 
 
 def pod(**changes: Any) -> dict[str, Any]:
@@ -209,10 +210,10 @@ class TestInKafka:
         assert kept > 2 * REMEMBERED_SECONDS
 
     def test_program_and_component_agree_on_the_highest_rate(self) -> None:
-        check_probe(interval="1s", lost_after="30s", partitions=int(MOST_PROBES_A_SECOND / 2), ways=2)
+        ProbeSpec().check_rate(int(MOST_PROBES_A_SECOND / 2), 2)
         Settings(topic="own", gateway=URL).check_rate(int(MOST_PROBES_A_SECOND / 2))
         with pytest.raises(ValueError, match="is more than 200 probes a second: use at least 1010ms"):
-            check_probe(interval="1s", lost_after="30s", partitions=int(MOST_PROBES_A_SECOND / 2) + 1, ways=2)
+            ProbeSpec().check_rate(int(MOST_PROBES_A_SECOND / 2) + 1, 2)
 
 
 def args(**changes: Any) -> LatencyProbeArgs:

@@ -490,7 +490,7 @@ PLATFORM: list[tuple[str, str]] = [
         "keda: {install: true, namespace: streaming}",
         "keda.namespace: 'streaming' is made by this file already: write createNamespace: false, or another name",
     ),
-    ("probe: true", "probe: true is not a mapping: write keys below it, such as interval, lostAfter, partitions"),
+    ("probe: true", "probe: true is not a mapping: write keys below it, such as interval, lostAfter, gate"),
     ("probe: {intervall: 1s}", "probe.intervall: unknown key: did you mean 'interval'?"),
     ("probe: {interval: 1}", "probe.interval: 1 is a bare number: write a duration such as 1s"),
     (
