@@ -44,6 +44,7 @@ from kafka_platform.ownership import own
 from kafka_platform.probe_model import LATENCY_PROBE, ProbeSpec
 from kafka_platform.resources import KafkaResourcesArgs
 from kafka_platform.scaling_model import scaler_user_name
+from kafka_platform.worker_model import WorkerSpec
 
 from infra.api_server import ApiServer
 from infra.settings import Gateway, Probe, Settings, Worker
@@ -404,42 +405,16 @@ def worker_args(
 ) -> StreamWorkerArgs:
     """What the worker of that name is. Its users are made with all others, by one Job."""
     worker = settings.workers[name]
+    declared = shared(worker, WorkerSpec) | {
+        "user": worker.user or name,
+        "scaler_user": worker.scaler_user or (scaler_user_name(name) if worker.scales_by_lag else None),
+    }
     return StreamWorkerArgs(
+        **declared,
         connection=connection,
-        image=worker.image,
-        command=worker.command,
-        args=worker.args,
-        environment=worker.environment,
         namespace=namespace,
-        reads=worker.reads,
-        writes=worker.writes,
-        group=worker.group,
         partitions=settings.partitions_of(worker.reads),
-        scale=worker.scale,
-        replicas=worker.replicas,
-        partitioning=worker.partitioning,
-        assignment=worker.assignment,
-        offset_reset=worker.offset_reset,
-        commit=worker.commit,
-        transactional=worker.transactional,
-        consumer_config=worker.consumer_config,
-        producer_config=worker.producer_config,
-        acls=worker.acls,
-        user=worker.user or name,
-        scaler_user=worker.scaler_user or (scaler_user_name(name) if worker.scales_by_lag else None),
-        password_version=worker.password_version,
-        resources=worker.resources,
-        probes=worker.probes,
-        ports=worker.ports,
-        client_namespaces=worker.client_namespaces,
-        egress=worker.egress,
-        scratch=worker.scratch,
-        secret_files=worker.secret_files,
-        pull_secrets=worker.pull_secrets,
-        run_as=worker.run_as,
         spread=settings.kafka.spread,
-        termination=worker.termination,
-        stop_command=worker.stop_command,
     )
 
 

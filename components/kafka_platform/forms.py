@@ -5,6 +5,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 from kafka_platform.checks import checked
+from kafka_platform.free_maps import check_lines
 from kafka_platform.names import check_label
 from kafka_platform.ranges import check_ranges
 from kafka_platform.units import cores, memory, milliseconds, quantity
@@ -24,7 +25,7 @@ class Form:
         schema: of the value in a stack file, as JSON Schema; what only the check knows is left out.
     """
 
-    check: Callable[[Any], None]
+    check: Callable[[Any], object]
     schema: Mapping[str, Any]
 
 
@@ -66,28 +67,32 @@ def forms(kind: type) -> dict[str, Form]:
     return {each.name: each.metadata[_FORM] for each in fields(kind) if _FORM in each.metadata}
 
 
-def duration(default: Any, *, least: str, most: str | None = None) -> Any:
+def duration(default: Any, *, least: str, most: str | None = None, whole_seconds: bool = False) -> Any:
     """A field with a duration such as `500ms`, `10s` or `1d12h`.
 
     Args:
         default: of the field.
         least: the shortest.
         most: the longest; None where another field decides on it.
+        whole_seconds: whether Kubernetes gets it, which counts in seconds.
     """
 
     def check(text: str) -> None:
         length = milliseconds(text)
         if most is None and length < milliseconds(least):
             raise ValueError(f"{text!r} is too short: write a duration of at least {least}, such as {default}")
-        if most is not None and not milliseconds(least) <= length <= milliseconds(most):
-            raise ValueError(f"{text!r} is out of range: use {least} to {most}")
+        is_fraction = whole_seconds and length % 1000
+        if most is not None and (is_fraction or not milliseconds(least) <= length <= milliseconds(most)):
+            raise ValueError(
+                f"{text!r} is out of range: use {'whole seconds, ' if whole_seconds else ''}{least} to {most}"
+            )
 
-    return _field(default, check, {"pattern": DURATION, "examples": [default]})
+    return formed(default, check, pattern=DURATION, examples=[default])
 
 
-def processors(default: Any, *, example: str | None = None) -> Any:
-    """A field with cores, such as `500m` or `2`."""
-    return _field(default, cores, {"pattern": QUANTITY, "examples": [example or default]})
+def processors(default: Any, *examples: str) -> Any:
+    """A field with cores, such as `500m` or `2`; the default is the example unless others are given."""
+    return formed(default, cores, pattern=QUANTITY, examples=list(examples) or [default])
 
 
 def memory_of(what: str, default: str, *, least: str) -> Any:
@@ -98,19 +103,45 @@ def memory_of(what: str, default: str, *, least: str) -> Any:
         if quantity(text) < quantity(least):
             raise ValueError(f"{text} is too little for {what}: use at least {least}")
 
-    return _field(default, check, {"pattern": QUANTITY, "examples": [default]})
+    return formed(default, check, pattern=QUANTITY, examples=[default])
 
 
 def namespaces() -> Any:
     """A field with names of namespaces; none by default."""
-
-    def check(names: Sequence[str]) -> None:
-        for name in names:
-            check_label(name, "namespace")
-
-    return _field((), check, {})
+    return names(check_label, "namespace")
 
 
-def _field(default: Any, check: Callable[[Any], Any], schema: Mapping[str, Any]) -> Any:
+def names(check: Callable[..., object], *kind: str) -> Any:
+    """A field with names, each of which `check` accepts; none by default."""
+
+    def check_all(given: Sequence[str]) -> None:
+        for name in given:
+            check(name, *kind)
+
+    return formed((), check_all)
+
+
+def words(what: str) -> Any:
+    """A field with a program's arguments, each of them a line; none by default."""
+
+    def check(given: Sequence[str]) -> None:
+        for word in given:
+            check_lines(word, what)
+
+    return formed((), check)
+
+
+def mapping(check: Callable[[Any], object], **schema: Any) -> Any:
+    """A field with free keys; empty by default."""
+    return formed_by(dict, check, **schema)
+
+
+def formed_by(make: Callable[[], Any], check: Callable[[Any], object], **schema: Any) -> Any:
+    """A field with a form of its own, whose default is made anew for each object."""
+    return field(default_factory=make, metadata={_FORM: Form(check=check, schema=schema)})
+
+
+def formed(default: Any, check: Callable[[Any], object], **schema: Any) -> Any:
+    """A field with a form of its own; `MISSING` as the default: it is needed."""
     metadata = {_FORM: Form(check=check, schema=schema)}
     return field(metadata=metadata) if default is MISSING else field(default=default, metadata=metadata)

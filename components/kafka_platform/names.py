@@ -26,6 +26,10 @@ LONGEST_CERTIFICATE_NAME = 64
 """A certificate's common name has 64 characters at most (X.520)."""
 
 
+IMAGE = re.compile(r"[a-z0-9][A-Za-z0-9._:/-]*[A-Za-z0-9](@sha256:[0-9a-f]{64})?")
+"""The name of a container image."""
+
+
 def check_topic(name: str) -> None:
     """Raises unless `name` is a topic that a person may declare."""
     if name in (".", "..") or not _TOPIC.fullmatch(name):

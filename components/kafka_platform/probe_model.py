@@ -37,7 +37,7 @@ class LatencyProbeResources(Compute):
 
     cpu: str = processors("50m")
     """Cores that are reserved. Default 50m; a probe that has to wait for a processor measures that."""
-    cpu_limit: str | None = processors(None, example="1")
+    cpu_limit: str | None = processors(None, "1")
     """Cores it may use at most. Default: what the machine has."""
     # Interpreter and libraries take some 60 MiB, and as much again while it is run once more by hand.
     memory: str = memory_of("a probe", "192Mi", least="128Mi")

@@ -1,12 +1,20 @@
 """Client configuration files for Java, librdkafka and Spring: one pure function renders each. No secret is in them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from kafka_platform.properties import java_properties, option_lines
-from kafka_platform.scaling_model import Commit, OffsetReset
+from kafka_platform.scaling_model import Commit
 from kafka_platform.secrets import CA_FILE, LOGIN_MODULES
-from kafka_platform.worker_model import JAVA_ASSIGNORS, PLATFORM_FOLDER, Assignment, PartitionBy, Partitioning
+from kafka_platform.worker_model import (
+    JAVA_ASSIGNORS,
+    PLATFORM_FOLDER,
+    Assignment,
+    PartitionBy,
+    Partitioning,
+    WorkerSpec,
+    transactional_prefix,
+)
 
 CREDENTIALS = f"{PLATFORM_FOLDER}/credentials"
 """Where the Secret of the worker's user is mounted."""
@@ -24,16 +32,14 @@ class ClientSettings:
     """Default: no login."""
     has_ca: bool = False
     user: str | None = None
-    reads: Sequence[str] = ()
-    writes: Sequence[str] = ()
-    group: str | None = None
-    transactional_prefix: str | None = None
-    offset_reset: OffsetReset = OffsetReset.EARLIEST
-    commit: Commit = Commit.MANUAL
-    assignment: Assignment = Assignment.COOPERATIVE_STICKY
-    partitioning: Partitioning = field(default_factory=Partitioning)
-    consumer_config: Mapping[str, str] = field(default_factory=dict)
-    producer_config: Mapping[str, str] = field(default_factory=dict)
+    name: str
+    """Of the worker."""
+    spec: WorkerSpec
+
+    @property
+    def group(self) -> str | None:
+        """The group that it reads in; None if it reads nothing."""
+        return self.spec.group_of(self.name)
 
     @property
     def logs_in(self) -> bool:
@@ -44,10 +50,10 @@ class ClientSettings:
 def client_files(settings: ClientSettings) -> dict[str, str]:
     """All files by name: those of a worker that only reads have no producer in them, and the other way round."""
     files: dict[str, str] = {"application.properties": java_properties(_sorted(spring(settings)))}
-    if settings.reads:
+    if settings.spec.reads:
         files["consumer.properties"] = java_properties(_sorted(java_connection(settings) | java_consumer(settings)))
         files["librdkafka-consumer.conf"] = option_lines(_sorted(librdkafka_consumer(settings)))
-    if settings.writes:
+    if settings.spec.writes:
         files["librdkafka-producer.conf"] = option_lines(_sorted(librdkafka_producer(settings)))
         files["producer.properties"] = java_properties(_sorted(java_connection(settings) | java_producer(settings)))
     if not settings.logs_in:
@@ -72,12 +78,16 @@ def java_connection(settings: ClientSettings) -> dict[str, str]:
 
 def java_consumer(settings: ClientSettings) -> dict[str, str]:
     """A Java consumer's options."""
-    return _consumer(settings) | _java_assignment(settings.assignment) | dict(settings.consumer_config)
+    return _consumer(settings) | _java_assignment(settings.spec.assignment) | dict(settings.spec.consumer_config)
 
 
 def java_producer(settings: ClientSettings) -> dict[str, str]:
     """A Java producer's options."""
-    return _producer() | java_partitioner(settings.partitioning) | dict(settings.producer_config)
+    return (
+        _producer()
+        | java_partitioner(settings.spec.partitioning or Partitioning())
+        | dict(settings.spec.producer_config)
+    )
 
 
 def java_partitioner(partitioning: Partitioning) -> dict[str, str]:
@@ -97,18 +107,22 @@ def librdkafka_connection(settings: ClientSettings) -> dict[str, str]:
 
 def librdkafka_consumer(settings: ClientSettings) -> dict[str, str]:
     """A consumer's options for librdkafka."""
-    assignment = settings.assignment
+    assignment = settings.spec.assignment
     shared = (
         {"group.protocol": "consumer"}
         if assignment is Assignment.CONSUMER
         else {"partition.assignment.strategy": assignment.value}
     )
-    return _consumer(settings) | shared | dict(settings.consumer_config)
+    return _consumer(settings) | shared | dict(settings.spec.consumer_config)
 
 
 def librdkafka_producer(settings: ClientSettings) -> dict[str, str]:
     """A producer's options for librdkafka."""
-    return _producer() | librdkafka_partitioner(settings.partitioning) | dict(settings.producer_config)
+    return (
+        _producer()
+        | librdkafka_partitioner(settings.spec.partitioning or Partitioning())
+        | dict(settings.spec.producer_config)
+    )
 
 
 def librdkafka_partitioner(partitioning: Partitioning) -> dict[str, str]:
@@ -143,7 +157,7 @@ def spring(settings: ClientSettings) -> dict[str, str]:
             "spring.kafka.properties.sasl.jaas.config": f"{LOGIN_MODULES[settings.sasl_mechanism or '']} {login}",
             "spring.kafka.properties.sasl.mechanism": settings.sasl_mechanism or "",
         }
-    if settings.reads:
+    if settings.spec.reads:
         consumer = java_consumer(settings)
         typed = {
             "group.id": "group-id",
@@ -154,19 +168,21 @@ def spring(settings: ClientSettings) -> dict[str, str]:
             if key in consumer:
                 options[f"spring.kafka.consumer.{name}"] = consumer.pop(key)
         options |= {f"spring.kafka.consumer.properties.{key}": value for key, value in consumer.items()}
-    if settings.writes:
+    if settings.spec.writes:
         producer = java_producer(settings)
         options["spring.kafka.producer.acks"] = producer.pop("acks")
         options |= {f"spring.kafka.producer.properties.{key}": value for key, value in producer.items()}
-        if settings.transactional_prefix is not None:
-            options["spring.kafka.producer.transaction-id-prefix"] = settings.transactional_prefix + "${HOSTNAME}-"
+        if settings.spec.transactional:
+            options["spring.kafka.producer.transaction-id-prefix"] = (
+                transactional_prefix(settings.name) + "${HOSTNAME}-"
+            )
     return options
 
 
 def _consumer(settings: ClientSettings) -> dict[str, str]:
     options = {
-        "auto.offset.reset": settings.offset_reset.value,
-        "enable.auto.commit": str(settings.commit is Commit.AUTO).lower(),
+        "auto.offset.reset": settings.spec.offset_reset.value,
+        "enable.auto.commit": str(settings.spec.commit is Commit.AUTO).lower(),
         # Java's default would hand out records of transactions that were given up; librdkafka's is this one.
         "isolation.level": "read_committed",
     }

@@ -1,22 +1,35 @@
 """What people say about a worker: how its clients share out partitions, and what its pods need. No Pulumi.
 
 Every class checks itself when it is made and raises `ValueError` with one sentence that begins with the name of the
-field at fault, as those in `model` do. What concerns several of them is checked by `check_worker`.
+field at fault, as those in `model` do.
 """
 
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from enum import Enum
 
 from kafka_platform.checks import checked
+from kafka_platform.forms import (
+    Compute,
+    Spec,
+    duration,
+    formed,
+    formed_by,
+    mapping,
+    memory_of,
+    names,
+    namespaces,
+    processors,
+    words,
+)
 from kafka_platform.free_maps import check_lines, check_settings, check_text, check_variables
 from kafka_platform.model import Acl, User
-from kafka_platform.names import check_group, check_label, check_subdomain, check_topic
-from kafka_platform.ranges import check_ranges, within
-from kafka_platform.scaling_model import MOST_PODS, Scale
-from kafka_platform.units import cores, memory, milliseconds, quantity, volume
+from kafka_platform.names import IMAGE, check_group, check_label, check_subdomain, check_topic, check_user
+from kafka_platform.ranges import MOST_VERSIONS, check_ranges, within
+from kafka_platform.scaling_model import MOST_PODS, Commit, OffsetReset, Scale, scaler_user, scaler_user_name
+from kafka_platform.units import milliseconds, volume
 
 _JAVA_CLASS = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)+")
 _PORT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?")
@@ -50,7 +63,6 @@ VARIABLES = frozenset(
 """What the platform sets in a worker's pods."""
 PLATFORM_FOLDER = "/etc/kafka-platform"
 """Where the platform mounts what a client needs."""
-LONGEST_TERMINATION = 3600
 MOST_USER = 2**31 - 1
 """User ids of Linux, as Kubernetes takes them."""
 
@@ -164,25 +176,15 @@ _REFUSED = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkerResources:
+class WorkerResources(Compute):
     """What one pod of a worker gets."""
 
-    cpu: str = "100m"
+    cpu: str = processors("100m", "500m", "2")
     """Cores that are reserved. Default 100m."""
-    cpu_limit: str | None = None
+    cpu_limit: str | None = processors(None, "2")
     """Cores it may use at most. Default: what the machine has."""
-    memory: str = "256Mi"
+    memory: str = memory_of("a program", "256Mi", least="16Mi")
     """Memory that is reserved and may be used. Default 256Mi."""
-
-    def __post_init__(self) -> None:
-        for name in ("cpu", "cpu_limit", "memory"):
-            text = getattr(self, name)
-            if text is not None:
-                checked(name, memory if name == "memory" else cores, text)
-        if quantity(self.memory) < 2**24:
-            raise ValueError(f"memory: {self.memory} is too little for a program: use at least 16Mi")
-        if self.cpu_limit is not None and quantity(self.cpu_limit) < quantity(self.cpu):
-            raise ValueError(f"cpu_limit: {self.cpu_limit} is less than cpu ({self.cpu}): raise it or leave it out")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,65 +268,184 @@ class Egress:
                 ) from None
 
 
-def check_purpose(reads: Sequence[str], writes: Sequence[str]) -> None:
-    """Raises unless a worker has to do with Kafka."""
-    if not reads and not writes:
-        raise ValueError("reads: missing, and writes too: name the topics that the worker reads or writes")
+def check_worker_variables(variables: Mapping[str, object]) -> None:
+    """Raises for a variable that the platform sets, or that has a secret by its name."""
+    check_variables(variables)
+    for key in variables:
+        if key in VARIABLES:
+            raise ValueError(f"{key}: is set by the platform: use another name")
+        if _SECRET.search(key.upper()):
+            raise ValueError(f"{key}: a secret does not belong into a variable: name its Secret in secret_files")
 
 
-def check_worker(
-    *,
-    reads: Sequence[str],
-    writes: Sequence[str],
-    group: str | None,
-    transactional: bool,
-    scale: Scale | None,
-    replicas: int | None,
-    assignment: Assignment,
-    partitioning: Partitioning | None,
-    consumer_config: Mapping[str, str],
-    producer_config: Mapping[str, str],
-    environment: Mapping[str, object],
-    ports: Mapping[str, int],
-    client_namespaces: Sequence[str],
-    scratch: Mapping[str, str],
-    secret_files: Sequence[str],
-    termination: str,
-    stop_command: Sequence[str],
-    command: Sequence[str] = (),
-) -> None:
-    """Raises unless the parts of a worker fit together; `check_scale` says whether scaling fits the topics."""
-    for field, topics in (("reads", reads), ("writes", writes)):
-        for topic in topics:
-            checked(field, check_topic, topic)
-        for topic in topics:
-            if list(topics).count(topic) > 1:
-                raise ValueError(f"{field}: {topic!r} stands there twice: keep one")
-    if not reads and writes:
-        for field, given in (("group", group is not None), ("consumer_config", bool(consumer_config))):
-            if given:
-                raise ValueError(f"{field}: the worker reads no topic: name one in reads, or remove it")
-    if group is not None:
-        checked("group", check_group, group)
-    if not writes and reads:
-        given_too = (
-            ("partitioning", partitioning is not None),
-            ("transactional", transactional),
-            ("producer_config", bool(producer_config)),
-        )
-        for field, given in given_too:
-            if given:
-                raise ValueError(f"{field}: the worker writes no topic: name one in writes, or remove it")
-    _check_clients(assignment, consumer_config, producer_config)
+def _check_image(image: str) -> None:
+    if not image.strip():
+        raise ValueError("is empty: write registry/name:tag")
+    if not IMAGE.fullmatch(image):
+        raise ValueError(f"{image!r} is not an image: write registry/name:tag, such as ghcr.io/acme/fraud-check:1.8.2")
+
+
+def _check_ports(ports: Mapping[str, int]) -> None:
+    numbers: dict[int, str] = {}
+    for key, port in ports.items():
+        if not _PORT_NAME.fullmatch(key) or not re.search("[a-z]", key):
+            raise ValueError(f"{key!r} is not the name of a port: use up to 15 of a-z, 0-9 and -, such as http")
+        if not 1 <= port <= 65535:
+            raise ValueError(f"{key}: {port} is out of range: use 1 to 65535")
+        if numbers.setdefault(port, key) != key:
+            raise ValueError(f"{key}: {port} is {numbers[port]} already: use another one")
+
+
+def _check_scratch(folders: Mapping[str, str]) -> None:
+    for path, size in folders.items():
+        if not _PATH.fullmatch(path):
+            raise ValueError(f"{path!r} is not a folder: write one such as /tmp")
+        if path == PLATFORM_FOLDER or path.startswith(f"{PLATFORM_FOLDER}/"):
+            raise ValueError(f"{path!r} is the platform's: use another folder")
+        volume(size)
+
+
+def _check_topics(topics: Sequence[str]) -> None:
+    for topic in topics:
+        check_topic(topic)
+        if list(topics).count(topic) > 1:
+            raise ValueError(f"{topic!r} stands there twice: keep one")
+
+
+def _check_stop_command(command: Sequence[str]) -> None:
+    if any(not part for part in command):
+        raise ValueError("has an empty part: write the program and its arguments")
     for part in command:
-        checked("command", check_lines, part, "an argument")
-    if client_namespaces and not ports:
-        raise ValueError("client_namespaces: the worker has no ports: name them, or remove this")
-    _check_pods(environment, ports, scratch, secret_files, termination, stop_command)
-    if scale is not None and replicas is not None:
-        raise ValueError("replicas: scale decides on the number of pods: remove it, or scale")
-    if replicas is not None and not 0 <= replicas <= MOST_PODS:
-        raise ValueError(f"replicas: {replicas} is out of range: use 0 to {MOST_PODS}")
+        check_lines(part, "an argument")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSpec(Spec):
+    """What people declare of a worker, in a program and in a stack file alike."""
+
+    image: str = formed(MISSING, _check_image, examples=["ghcr.io/acme/fraud-check:1.8.2"])
+    """The team's image. Its program finds how to connect in variables and files. Needed."""
+    reads: Sequence[str] = formed((), _check_topics)
+    """Topics that it reads, in one consumer group."""
+    writes: Sequence[str] = formed((), _check_topics)
+    """Topics that it writes."""
+    group: str | None = formed(None, check_group)
+    """Its consumer group. Default: the worker's name."""
+    scale: Scale | None = None
+    """By what the number of pods is decided; needs KEDA. Default: it is fixed, `replicas`."""
+    replicas: int | None = within(0, MOST_PODS, default=None)
+    """Fixed number of pods. Default: 1."""
+    command: Sequence[str] = words("an argument")
+    """Program and arguments in place of the image's entry point. Default: the image's."""
+    args: Sequence[str] = words("an argument")
+    """Arguments in place of the image's. Default: the image's."""
+    environment: Mapping[str, str] = mapping(check_worker_variables)
+    """Variables of the program. No secrets: those are mounted by `secret_files`."""
+    partitioning: Partitioning | None = None
+    """Which partition a record is written to. Default: by its key, the same one from every language."""
+    assignment: Assignment = Assignment.COOPERATIVE_STICKY
+    """How the group shares out partitions. Default: cooperative-sticky, members go on with what they keep."""
+    offset_reset: OffsetReset = OffsetReset.EARLIEST
+    """Where the group begins in a partition of which it has committed nothing. Default: earliest, at the oldest record, so
+    that nothing is left out, also in partitions that are added."""
+    commit: Commit = Commit.MANUAL
+    """Who commits. Default: manual, the program does when a record is dealt with."""
+    transactional: bool = False
+    """Whether it writes in transactions, whose ids begin with `<name>-`. Default: it does not."""
+    consumer_config: Mapping[str, str] = mapping(check_settings)
+    """Further options of the consumer by the client library's own names, such as max.poll.interval.ms."""
+    producer_config: Mapping[str, str] = mapping(check_settings)
+    """Further options of the producer by the client library's own names, such as compression.type."""
+    acls: Sequence[Acl] = ()
+    """What its user may do beyond reading, writing and its group. Default: nothing."""
+    user: str | None = formed(None, check_user)
+    """Kafka user that is there already, that it logs in as, with its Secret `<user>-kafka` in the namespace. Default: one of
+    its own is made, `<name>`, which may do what is declared here and nothing else."""
+    scaler_user: str | None = formed(None, check_user)
+    """The same for the user that KEDA looks at the lag with. Default: one of its own is made, `<name>-scaler`."""
+    password_version: int = within(1, MOST_VERSIONS, default=1)
+    """Another number restarts the pods with the password that its user then has; its own user gets a new one. Default 1."""
+    resources: WorkerResources = WorkerResources()
+    """Processor and memory of each pod. Default: 100m and 256Mi."""
+    probes: WorkerProbes = WorkerProbes()
+    """How Kubernetes sees that a pod is well. Default: while its program runs."""
+    ports: Mapping[str, int] = mapping(
+        _check_ports, additionalProperties={"type": "integer", "minimum": 1, "maximum": 65535}
+    )
+    """Ports of the program by name, such as http; a Service of the worker's name leads to them. Default: none."""
+    client_namespaces: Sequence[str] = namespaces()
+    """Namespaces, besides its own, whose pods may connect to `ports`. Default: everybody may who reaches them."""
+    egress: Sequence[Egress] = ()
+    """What its pods connect to besides names and Kafka, such as a database. Default: nothing."""
+    scratch: Mapping[str, str] = formed_by(lambda: {"/tmp": "64Mi"}, _check_scratch)  # noqa: S108 - in the pod
+    """Folders that the program may write to, with their sizes; they go with the pod, and the rest is read-only. Default:
+    /tmp with 64Mi."""
+    secret_files: Sequence[str] = names(check_subdomain, "Secret name")
+    """Secrets of the namespace that are mounted at /etc/secrets/<name>. Default: none."""
+    pull_secrets: Sequence[str] = names(check_subdomain, "Secret name")
+    """Secrets of the namespace with logins for the image's registry. Default: none."""
+    run_as: int = within(1, MOST_USER, default=1000)
+    """User and group id of the program, not 0. Default 1000."""
+    termination: str = duration("60s", least="1s", most="1h", whole_seconds=True)
+    """How long a pod may take to finish what it has in hand, commit and leave the group when it is told to end (SIGTERM).
+    Default 60s; what is not done by then is done again by another pod."""
+    stop_command: Sequence[str] = formed((), _check_stop_command)
+    """Command in the container that makes the program leave its group, for one that does not understand SIGTERM; it is told
+    to end afterwards. Default: none; a pod with `ports` serves them for 5 s more."""
+
+    def check(self) -> None:
+        """The parts fit together; `check_scale` says whether scaling fits the topics."""
+        if not self.reads and self.writes:
+            for field, given in (("group", self.group is not None), ("consumer_config", bool(self.consumer_config))):
+                if given:
+                    raise ValueError(f"{field}: the worker reads no topic: name one in reads, or remove it")
+        if not self.writes and self.reads:
+            given_too = (
+                ("partitioning", self.partitioning is not None),
+                ("transactional", self.transactional),
+                ("producer_config", bool(self.producer_config)),
+            )
+            for field, given in given_too:
+                if given:
+                    raise ValueError(f"{field}: the worker writes no topic: name one in writes, or remove it")
+        _check_clients(self.assignment, self.consumer_config, self.producer_config)
+        if self.client_namespaces and not self.ports:
+            raise ValueError("client_namespaces: the worker has no ports: name them, or remove this")
+        if self.scale is not None and self.replicas is not None:
+            raise ValueError("replicas: scale decides on the number of pods: remove it, or scale")
+
+    def check_purpose(self) -> None:
+        """Raises unless it has to do with Kafka."""
+        if not self.reads and not self.writes:
+            raise ValueError("reads: missing, and writes too: name the topics that the worker reads or writes")
+
+    @property
+    def scales_by_lag(self) -> bool:
+        """Whether what waits decides on the number of pods."""
+        return self.scale is not None and self.scale.by_lag
+
+    def group_of(self, name: str) -> str | None:
+        """The group that the worker of that name reads in; None if it reads nothing."""
+        return (self.group or name) if self.reads else None
+
+    def users_of(self, name: str) -> dict[str, User]:
+        """The Kafka users that are made for the worker of that name: its own, and the one that KEDA looks at the lag with.
+
+        The first may do what the worker declares, and nothing else.
+        """
+        group, made = self.group_of(name), dict[str, User]()
+        if self.user is None:
+            made[name] = User(
+                reads=tuple(self.reads),
+                writes=tuple(self.writes),
+                groups=(group,) if group is not None else (),
+                transactions=(f"{transactional_prefix(name)}*",) if self.transactional else (),
+                acls=tuple(self.acls),
+                password_version=self.password_version,
+            )
+        if self.scales_by_lag and group is not None and self.scaler_user is None:
+            made[scaler_user_name(name)] = scaler_user(topics=self.reads, group=group)
+        return made
 
 
 def _check_clients(
@@ -334,7 +455,6 @@ def _check_clients(
         ("consumer_config", consumer_config, _TYPED_CONSUMER),
         ("producer_config", producer_config, _TYPED_PRODUCER),
     ):
-        checked(field, check_settings, config)
         for key in config:
             if field == "consumer_config" and assignment is Assignment.CONSUMER and key in _NOT_WITH_CONSUMER:
                 raise ValueError(
@@ -348,68 +468,6 @@ def _check_clients(
                 raise ValueError(f"{field}: {key}: {_REFUSED[key]}")
 
 
-def _check_pods(
-    environment: Mapping[str, object],
-    ports: Mapping[str, int],
-    scratch: Mapping[str, str],
-    secret_files: Sequence[str],
-    termination: str,
-    stop_command: Sequence[str],
-) -> None:
-    checked("environment", check_variables, environment)
-    for key in environment:
-        if key in VARIABLES:
-            raise ValueError(f"environment: {key}: is set by the platform: use another name")
-        if _SECRET.search(key.upper()):
-            raise ValueError(
-                f"environment: {key}: a secret does not belong into a variable: name its Secret in secret_files"
-            )
-    numbers: dict[int, str] = {}
-    for key, port in ports.items():
-        if not _PORT_NAME.fullmatch(key) or not re.search("[a-z]", key):
-            raise ValueError(f"ports: {key!r} is not the name of a port: use up to 15 of a-z, 0-9 and -, such as http")
-        if not 1 <= port <= 65535:
-            raise ValueError(f"ports: {key}: {port} is out of range: use 1 to 65535")
-        if numbers.setdefault(port, key) != key:
-            raise ValueError(f"ports: {key}: {port} is {numbers[port]} already: use another one")
-    for path, size in scratch.items():
-        if not _PATH.fullmatch(path):
-            raise ValueError(f"scratch: {path!r} is not a folder: write one such as /tmp")
-        if path == PLATFORM_FOLDER or path.startswith(f"{PLATFORM_FOLDER}/"):
-            raise ValueError(f"scratch: {path!r} is the platform's: use another folder")
-        checked("scratch", volume, size)
-    for secret in secret_files:
-        checked("secret_files", check_subdomain, secret, "Secret name")
-    checked("termination", milliseconds, termination)
-    if not 1000 <= milliseconds(termination) <= LONGEST_TERMINATION * 1000 or milliseconds(termination) % 1000:
-        raise ValueError(f"termination: {termination!r} is out of range: use whole seconds, 1s to 1h")
-    if any(not part for part in stop_command):
-        raise ValueError("stop_command: has an empty part: write the program and its arguments")
-    for part in stop_command:
-        checked("stop_command", check_lines, part, "an argument")
-
-
 def transactional_prefix(name: str) -> str:
     """With what the transactional ids of the worker `name` begin; each pod adds its own name."""
     return f"{name}-"
-
-
-def worker_user(
-    name: str,
-    *,
-    reads: Sequence[str],
-    writes: Sequence[str],
-    group: str | None,
-    transactional: bool,
-    acls: Sequence[Acl],
-    password_version: int,
-) -> User:
-    """The Kafka user of the worker `name`: what it reads and writes, its group and its transactions, nothing else."""
-    return User(
-        reads=tuple(reads),
-        writes=tuple(writes),
-        groups=(group,) if group is not None else (),
-        transactions=(f"{transactional_prefix(name)}*",) if transactional else (),
-        acls=tuple(acls),
-        password_version=password_version,
-    )

@@ -1,7 +1,7 @@
 """The Kubernetes objects of a worker: one pure function renders each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pulumi
 
@@ -20,9 +20,9 @@ from kafka_platform.kubernetes import (
 )
 from kafka_platform.names import user_secret
 from kafka_platform.pods import container_security, pod_security, prefer_other_machines, spread_over
-from kafka_platform.scaling_model import OffsetReset, Scale, seconds
+from kafka_platform.scaling_model import seconds
 from kafka_platform.worker_clients import CLIENT, CREDENTIALS
-from kafka_platform.worker_model import Egress, WorkerProbe, WorkerProbes, WorkerResources
+from kafka_platform.worker_model import Egress, WorkerProbe, WorkerSpec, transactional_prefix
 
 COMPONENT = "worker"
 SECRETS = "/etc/secrets"
@@ -41,31 +41,14 @@ class WorkerSettings:
     name: str
     namespace: pulumi.Input[str]
     connection: KafkaConnection
-    image: str
-    command: Sequence[str] = ()
-    args: Sequence[str] = ()
-    environment: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
-    reads: Sequence[str] = ()
-    writes: Sequence[str] = ()
-    group: str | None = None
-    transactional_prefix: str | None = None
-    offset_reset: OffsetReset = OffsetReset.EARLIEST
+    spec: WorkerSpec
     user: str | None = None
-    password_version: int = 1
-    replicas: int = 1
-    scale: Scale | None = None
-    resources: WorkerResources = field(default_factory=WorkerResources)
-    probes: WorkerProbes = field(default_factory=WorkerProbes)
-    ports: Mapping[str, int] = field(default_factory=dict)
-    client_namespaces: Sequence[str] = ()
-    egress: Sequence[Egress] = ()
-    scratch: Mapping[str, str] = field(default_factory=dict)
-    secret_files: Sequence[str] = ()
-    pull_secrets: Sequence[str] = ()
-    run_as: int = 1000
     spread: str = "topology.kubernetes.io/zone"
-    termination: str = "60s"
-    stop_command: Sequence[str] = ()
+
+    @property
+    def group(self) -> str | None:
+        """The group that it reads in; None if it reads nothing."""
+        return self.spec.group_of(self.name)
 
     @property
     def own(self) -> dict[str, str]:
@@ -75,8 +58,8 @@ class WorkerSettings:
     @property
     def grace_seconds(self) -> int:
         """How long a pod may take to end, draining included."""
-        drain = DRAIN_SECONDS if self.ports and not self.stop_command else 0
-        return seconds(self.termination) + drain
+        drain = DRAIN_SECONDS if self.spec.ports and not self.spec.stop_command else 0
+        return seconds(self.spec.termination) + drain
 
 
 def config_map(settings: WorkerSettings, files: pulumi.Input[Mapping[str, str]]) -> Manifest:
@@ -102,7 +85,7 @@ def service(settings: WorkerSettings) -> Manifest:
             {"pulumi.com/skipAwait": "true"},
         ),
         "spec": {
-            "ports": [service_port(name, port) for name, port in sorted(settings.ports.items())],
+            "ports": [service_port(name, port) for name, port in sorted(settings.spec.ports.items())],
             "selector": settings.own,
             "type": "ClusterIP",
         },
@@ -121,7 +104,7 @@ def pod_disruption_budget(settings: WorkerSettings) -> Manifest:
 
 def network_policy(settings: WorkerSettings, kafka_ports: pulumi.Input[Sequence[Manifest]]) -> Manifest:
     """The program reaches names, Kafka, and what it said; its ports are reached by those who may."""
-    ingress = [callers(settings.ports.values(), settings.client_namespaces)] if settings.ports else []
+    ingress = [callers(settings.spec.ports.values(), settings.spec.client_namespaces)] if settings.spec.ports else []
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -130,7 +113,7 @@ def network_policy(settings: WorkerSettings, kafka_ports: pulumi.Input[Sequence[
             "egress": [
                 *to_names(),
                 {"ports": kafka_ports},
-                *(_egress(each) for each in settings.egress),
+                *(_egress(each) for each in settings.spec.egress),
             ],
             "ingress": ingress,
             "podSelector": {"matchLabels": settings.own},
@@ -144,7 +127,7 @@ def deployment(settings: WorkerSettings, config_hash: pulumi.Input[str]) -> Mani
     annotations: dict[str, pulumi.Input[str]] = {"kafka-platform/config": config_hash}
     if settings.user is not None:
         # Another password is another Secret content, which running clients do not look at.
-        annotations["kafka-platform/password-version"] = str(settings.password_version)
+        annotations["kafka-platform/password-version"] = str(settings.spec.password_version)
     pod: Manifest = {
         "affinity": prefer_other_machines(settings.own),
         "automountServiceAccountToken": False,
@@ -152,16 +135,16 @@ def deployment(settings: WorkerSettings, config_hash: pulumi.Input[str]) -> Mani
         "enableServiceLinks": False,
         "securityContext": {
             **pod_security(),
-            "fsGroup": settings.run_as,
-            "runAsGroup": settings.run_as,
-            "runAsUser": settings.run_as,
+            "fsGroup": settings.spec.run_as,
+            "runAsGroup": settings.spec.run_as,
+            "runAsUser": settings.spec.run_as,
         },
         "terminationGracePeriodSeconds": settings.grace_seconds,
         "topologySpreadConstraints": spread_over(settings.spread, settings.own),
         "volumes": _volumes(settings),
     }
-    if settings.pull_secrets:
-        pod["imagePullSecrets"] = [{"name": name} for name in settings.pull_secrets]
+    if settings.spec.pull_secrets:
+        pod["imagePullSecrets"] = [{"name": name} for name in settings.spec.pull_secrets]
     spec: Manifest = {
         "minReadySeconds": SETTLE_SECONDS,
         "selector": {"matchLabels": settings.own},
@@ -172,8 +155,8 @@ def deployment(settings: WorkerSettings, config_hash: pulumi.Input[str]) -> Mani
             "spec": dict(sorted(pod.items())),
         },
     }
-    if settings.scale is None:
-        spec["replicas"] = settings.replicas
+    if settings.spec.scale is None:
+        spec["replicas"] = 1 if settings.spec.replicas is None else settings.spec.replicas
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -182,43 +165,45 @@ def deployment(settings: WorkerSettings, config_hash: pulumi.Input[str]) -> Mani
             settings.namespace,
             labels(settings.name, COMPONENT),
             # A fixed number is taken back from the autoscaler that there was before.
-            {"pulumi.com/patchForce": "true"} if settings.scale is None else None,
+            {"pulumi.com/patchForce": "true"} if settings.spec.scale is None else None,
         ),
         "spec": dict(sorted(spec.items())),
     }
 
 
 def _container(settings: WorkerSettings) -> Manifest:
-    limits = {"memory": settings.resources.memory}
-    if settings.resources.cpu_limit is not None:
-        limits["cpu"] = settings.resources.cpu_limit
+    limits = {"memory": settings.spec.resources.memory}
+    if settings.spec.resources.cpu_limit is not None:
+        limits["cpu"] = settings.spec.resources.cpu_limit
     container: Manifest = {
         "env": _environment(settings),
-        "image": settings.image,
+        "image": settings.spec.image,
         "name": COMPONENT,
         "resources": {
             "limits": limits,
-            "requests": {"cpu": settings.resources.cpu, "memory": settings.resources.memory},
+            "requests": {"cpu": settings.spec.resources.cpu, "memory": settings.spec.resources.memory},
         },
         "securityContext": container_security(),
         # Why a program ended is told in its log.
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": _mounts(settings),
     }
-    if settings.command:
-        container["command"] = list(settings.command)
-    if settings.args:
-        container["args"] = list(settings.args)
-    if settings.ports:
-        container["ports"] = [{"containerPort": port, "name": name} for name, port in sorted(settings.ports.items())]
-    if settings.stop_command:
-        container["lifecycle"] = {"preStop": {"exec": {"command": list(settings.stop_command)}}}
-    elif settings.ports:
+    if settings.spec.command:
+        container["command"] = list(settings.spec.command)
+    if settings.spec.args:
+        container["args"] = list(settings.spec.args)
+    if settings.spec.ports:
+        container["ports"] = [
+            {"containerPort": port, "name": name} for name, port in sorted(settings.spec.ports.items())
+        ]
+    if settings.spec.stop_command:
+        container["lifecycle"] = {"preStop": {"exec": {"command": list(settings.spec.stop_command)}}}
+    elif settings.spec.ports:
         container["lifecycle"] = {"preStop": {"sleep": {"seconds": DRAIN_SECONDS}}}
     probes = {
-        "livenessProbe": settings.probes.liveness,
-        "readinessProbe": settings.probes.readiness,
-        "startupProbe": settings.probes.startup,
+        "livenessProbe": settings.spec.probes.liveness,
+        "readinessProbe": settings.spec.probes.readiness,
+        "startupProbe": settings.spec.probes.startup,
     }
     container |= {name: _probe(probe) for name, probe in probes.items() if probe is not None}
     return dict(sorted(container.items()))
@@ -244,24 +229,24 @@ def _environment(settings: WorkerSettings) -> list[Manifest]:
             "KAFKA_SASL_USERNAME": settings.user,
         }
     variables["KAFKA_LIBRDKAFKA_CONFIG"] = f"{login}/librdkafka.conf"
-    if settings.reads:
+    if settings.spec.reads:
         variables |= {
-            "KAFKA_AUTO_OFFSET_RESET": settings.offset_reset.value,
+            "KAFKA_AUTO_OFFSET_RESET": settings.spec.offset_reset.value,
             "KAFKA_CONSUMER_PROPERTIES": f"{CLIENT}/consumer.properties",
             "KAFKA_GROUP_ID": settings.group or settings.name,
             "KAFKA_LIBRDKAFKA_CONSUMER_CONFIG": f"{CLIENT}/librdkafka-consumer.conf",
-            "KAFKA_READ_TOPICS": ",".join(settings.reads),
+            "KAFKA_READ_TOPICS": ",".join(settings.spec.reads),
         }
-    if settings.writes:
+    if settings.spec.writes:
         variables |= {
             "KAFKA_LIBRDKAFKA_PRODUCER_CONFIG": f"{CLIENT}/librdkafka-producer.conf",
             "KAFKA_PRODUCER_PROPERTIES": f"{CLIENT}/producer.properties",
-            "KAFKA_WRITE_TOPICS": ",".join(settings.writes),
+            "KAFKA_WRITE_TOPICS": ",".join(settings.spec.writes),
         }
-        if settings.transactional_prefix is not None:
-            variables["KAFKA_TRANSACTIONAL_ID_PREFIX"] = settings.transactional_prefix
+        if settings.spec.transactional:
+            variables["KAFKA_TRANSACTIONAL_ID_PREFIX"] = transactional_prefix(settings.name)
     pod_name = {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
-    own = [{"name": name, "value": value} for name, value in sorted(settings.environment.items())]
+    own = [{"name": name, "value": value} for name, value in sorted(settings.spec.environment.items())]
     return [*connection_environment(settings.connection, variables), pod_name, *own]
 
 
@@ -269,9 +254,9 @@ def _mounts(settings: WorkerSettings) -> list[Manifest]:
     mounts: list[Manifest] = [{"mountPath": CLIENT, "name": "client", "readOnly": True}]
     if settings.user is not None:
         mounts.append({"mountPath": CREDENTIALS, "name": "credentials", "readOnly": True})
-    for index, secret in enumerate(settings.secret_files):
+    for index, secret in enumerate(settings.spec.secret_files):
         mounts.append({"mountPath": f"{SECRETS}/{secret}", "name": f"secret-{index}", "readOnly": True})
-    for index, path in enumerate(settings.scratch):
+    for index, path in enumerate(settings.spec.scratch):
         mounts.append({"mountPath": path, "name": f"scratch-{index}"})
     return [*mounts, *ca_mounts(settings.connection)]
 
@@ -280,9 +265,9 @@ def _volumes(settings: WorkerSettings) -> list[Manifest]:
     volumes: list[Manifest] = [{"configMap": {"name": f"{settings.name}-client"}, "name": "client"}]
     if settings.user is not None:
         volumes.append({"name": "credentials", "secret": {"secretName": user_secret(settings.user)}})
-    for index, secret in enumerate(settings.secret_files):
+    for index, secret in enumerate(settings.spec.secret_files):
         volumes.append({"name": f"secret-{index}", "secret": {"secretName": secret}})
-    for index, size in enumerate(settings.scratch.values()):
+    for index, size in enumerate(settings.spec.scratch.values()):
         volumes.append({"emptyDir": {"sizeLimit": size}, "name": f"scratch-{index}"})
     return [*volumes, *ca_volumes(settings.connection)]
 

@@ -10,6 +10,7 @@ from enum import Enum
 
 from kafka_platform.free_maps import check_text
 from kafka_platform.model import Engine, Quotas, Topic, User
+from kafka_platform.names import IMAGE
 from kafka_platform.probe_model import LATENCY_PROBE, latency_probe_topic, latency_probe_user
 from pydantic import field_validator
 
@@ -23,7 +24,7 @@ from infra.settings.operators import (
     StrimziInstallation,
 )
 from infra.settings.probe import Probe
-from infra.settings.section import IMAGE, AdoptedObjects, NamespaceName, Section
+from infra.settings.section import AdoptedObjects, NamespaceName, Section
 from infra.settings.worker import Worker
 
 

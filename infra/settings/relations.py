@@ -598,11 +598,11 @@ def _workers(settings: Settings, known: Known) -> Iterator[Fault]:
             continue
         if name in _TAKEN:
             yield Fault(path=path, message=f"{name!r} is a part of the platform itself: choose another name")
-        if not worker.reads and not worker.writes and known(*path):
-            yield Fault(
-                path=(*path, "reads"),
-                message="missing, and writes too: name the topics that the worker reads or writes",
-            )
+        if known(*path):
+            try:
+                worker.check_purpose()
+            except ValueError as error:
+                yield Fault(path=(*path, "reads"), message=str(error).partition(": ")[2])
         if worker.tenant not in settings.tenants and known.names("tenants") == []:
             fix = declare("tenants", settings.tenants)
             yield Fault(path=(*path, "tenant"), message=f"{worker.tenant!r} is not a tenant of this file: {fix}")

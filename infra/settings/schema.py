@@ -4,9 +4,10 @@ import ast
 import functools
 import inspect
 import itertools
+import re
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_type_hints
 
 from kafka_platform.forms import DURATION, QUANTITY, forms
@@ -104,12 +105,7 @@ DETAILS: Mapping[tuple[str, str], Schema] = {
     ("Topic", "replicas"): {"minimum": 1, "maximum": 32_767},
     ("Topic", "retention"): {"pattern": DURATION, "examples": ["7d", "forever"]},
     ("Topic", "retentionSize"): {"pattern": _SIZE, "examples": ["10Gi"]},
-    ("Worker", "image"): {"examples": ["ghcr.io/acme/fraud-check:1.8.2"]},
-    ("Worker", "termination"): {"pattern": DURATION, "examples": ["60s"]},
     ("WorkerProbe", "period"): {"pattern": DURATION, "examples": ["10s"]},
-    ("WorkerResources", "cpu"): {"pattern": QUANTITY, "examples": ["500m", "2"]},
-    ("WorkerResources", "cpuLimit"): {"pattern": QUANTITY, "examples": ["2"]},
-    ("WorkerResources", "memory"): {"pattern": QUANTITY, "examples": ["256Mi"]},
 }
 
 
@@ -172,14 +168,19 @@ def declared() -> tuple[type, ...]:
 def _inherited(kind: type) -> dict[str, str]:
     """What bases of a dataclass say about their fields: Pydantic reads only the class itself."""
     found: dict[str, str] = {}
+    keys = {each.name for each in fields(kind)}
     for base in kind.__mro__[1:]:
         if is_dataclass(base):
             [made] = ast.parse(textwrap.dedent(inspect.getsource(base))).body
             assert isinstance(made, ast.ClassDef)  # noqa: S101
             for line, behind in itertools.pairwise(made.body):
                 if isinstance(line, ast.AnnAssign) and isinstance(behind, ast.Expr):
-                    text = ast.literal_eval(behind.value)
-                    found.setdefault(ast.unparse(line.target), " ".join(text.split()))
+                    text = " ".join(ast.literal_eval(behind.value).split())
+                    # A program's fields are a file's keys in another spelling.
+                    text = re.sub(
+                        r"`(\w+)`", lambda name: f"`{to_camel(name[1]) if name[1] in keys else name[1]}`", text
+                    )
+                    found.setdefault(ast.unparse(line.target), text)
     return found
 
 

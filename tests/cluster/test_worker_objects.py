@@ -21,6 +21,7 @@ from kafka_platform import (
 )
 from kafka_platform.kubernetes import allowed_port
 from kafka_platform.scaling_objects import ScalerSettings
+from kafka_platform.worker_model import WorkerSpec
 from kafka_platform.worker_objects import WorkerSettings
 
 from tests.cluster.objects import dry_run, own_namespace, warn_of_pods
@@ -63,7 +64,7 @@ def worker(*, full: bool) -> Iterator[dict[str, Any]]:
         "args": ["--all"],
         "environment": {"LEVEL": "info"},
         "writes": ["alerts"],
-        "transactional_prefix": "fraud-",
+        "transactional": True,
         "scale": SCALES["lag"],
         "resources": WorkerResources(cpu_limit="1"),
         "probes": WorkerProbes(
@@ -83,11 +84,8 @@ def worker(*, full: bool) -> Iterator[dict[str, Any]]:
         name="fraud",
         namespace=NAMESPACE,
         connection=connection(full=full),
-        image="ghcr.io/acme/fraud-check:1.8.2",
-        reads=["orders"],
-        group="fraud",
         user="fraud",
-        **(optional if full else {}),
+        spec=WorkerSpec(image="ghcr.io/acme/fraud-check:1.8.2", reads=["orders"], **(optional if full else {})),
     )
     yield worker_objects.config_map(settings, {"consumer.properties": "a=b\n"})
     yield worker_objects.pod_disruption_budget(settings)

@@ -33,7 +33,7 @@ from kafka_platform.strimzi_model import (
 )
 from kafka_platform.worker_clients import ClientSettings
 from kafka_platform.worker_clients import client_files as worker_files
-from kafka_platform.worker_model import Assignment, check_worker
+from kafka_platform.worker_model import WorkerSpec
 
 from tests.kafka_process import QUICK, java, needed_jars
 
@@ -83,13 +83,7 @@ def read_by_java(program: str, content: str, *options: str) -> dict[str, str]:
 
 
 def worker(**changes: Any) -> None:
-    settled: dict[str, Any] = {
-        "reads": ["a"], "writes": ["b"], "group": None, "transactional": False, "scale": None, "replicas": None,
-        "assignment": Assignment.COOPERATIVE_STICKY, "partitioning": None, "consumer_config": {}, "producer_config": {},
-        "environment": {}, "ports": {}, "client_namespaces": [], "scratch": {}, "secret_files": [], "termination": "60s",
-        "stop_command": [],
-    }  # fmt: skip
-    check_worker(**(settled | changes))
+    WorkerSpec(**({"image": "a:1", "reads": ["a"], "writes": ["b"]} | changes))
 
 
 def storage(config: dict[str, str]) -> TieredStorage:
@@ -242,9 +236,8 @@ class TestForms:
         settings = ClientSettings(
             bootstrap_servers="kafka:9092",
             security_protocol="PLAINTEXT",
-            reads=["a"],
-            group="g\u00e9",
-            consumer_config=free,
+            name="a",
+            spec=WorkerSpec(image="a:1", reads=["a"], group="g\u00e9", consumer_config=free),
         )
         files = worker_files(settings)
         read = read_by_java("ReadProperties", files["consumer.properties"])

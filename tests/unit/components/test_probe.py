@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import pulumi
@@ -20,6 +20,7 @@ from kafka_platform.probe_model import ProbeSpec
 from kafka_platform.probe_objects import ProbeSettings, deployment, gate_job, gateway_ports, network_policy, service
 from kafka_platform_runtime.probe.settings import MOST_PROBES_A_SECOND, Settings
 
+from tests.specs import taken
 from tests.unit.components.graph import Registered, run, value
 
 CONNECTION = KafkaConnection(
@@ -41,8 +42,7 @@ def settings(**changes: Any) -> ProbeSettings:
         "topic": "latency-probe",
         "user": "latency-probe",
     }
-    declared = {each.name: changes.pop(each.name) for each in fields(ProbeSpec) if each.name in changes}
-    return ProbeSettings(spec=ProbeSpec(**declared), **(given | changes))
+    return ProbeSettings(spec=taken(ProbeSpec, changes), **(given | changes))
 
 
 def pod(**changes: Any) -> dict[str, Any]:

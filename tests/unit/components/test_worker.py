@@ -23,7 +23,7 @@ from kafka_platform import (
 )
 from kafka_platform.kubernetes import allowed_port
 from kafka_platform.worker_clients import ClientSettings, client_files
-from kafka_platform.worker_model import LIBRDKAFKA_PARTITIONERS, VARIABLES
+from kafka_platform.worker_model import LIBRDKAFKA_PARTITIONERS, VARIABLES, WorkerSpec
 from kafka_platform.worker_objects import (
     WorkerSettings,
     deployment,
@@ -32,6 +32,7 @@ from kafka_platform.worker_objects import (
     service,
 )
 
+from tests.specs import taken
 from tests.unit.components.graph import Registered, run, value
 
 CONNECTION = KafkaConnection(
@@ -66,11 +67,10 @@ def settings(**changes: Any) -> WorkerSettings:
         "connection": CONNECTION,
         "image": "fraud:1",
         "reads": ["orders"],
-        "group": "fraud",
         "user": "fraud",
-        "scratch": {"/tmp": "64Mi"},
-    }
-    return WorkerSettings(**(given | changes))
+    } | changes
+    user = given.pop("user")
+    return WorkerSettings(user=user, spec=taken(WorkerSpec, given), **given)
 
 
 def spec(**changes: Any) -> dict[str, Any]:
@@ -141,14 +141,14 @@ class TestPods:
         }
 
     def test_the_variables_of_a_producer(self) -> None:
-        found = variables(reads=(), group=None, writes=["a", "b"], transactional_prefix="fraud-")
+        found = variables(reads=(), writes=["a", "b"], transactional=True)
         assert found["KAFKA_WRITE_TOPICS"] == "a,b"
         assert found["KAFKA_TRANSACTIONAL_ID_PREFIX"] == "fraud-"
         assert found["KAFKA_PRODUCER_PROPERTIES"] == "/etc/kafka-platform/client/producer.properties"
         assert found.keys().isdisjoint({"KAFKA_GROUP_ID", "KAFKA_READ_TOPICS", "KAFKA_CONSUMER_PROPERTIES"})
 
     def test_every_variable_of_the_platform_is_known_as_such(self) -> None:
-        both = variables(writes=["a"], transactional_prefix="fraud-", connection=replace(CONNECTION, ca_secret="ca"))
+        both = variables(writes=["a"], transactional=True, connection=replace(CONNECTION, ca_secret="ca"))
         assert both.keys() == VARIABLES
 
     def test_own_variables_come_last(self) -> None:
@@ -262,11 +262,12 @@ def files(**changes: Any) -> dict[str, dict[str, str]]:
         "security_protocol": "SASL_PLAINTEXT",
         "sasl_mechanism": "SCRAM-SHA-512",
         "user": "fraud",
+        "image": "fraud:1",
         "reads": ["orders"],
         "writes": ["alerts"],
-        "group": "fraud",
-    }
-    rendered = client_files(ClientSettings(**(given | changes)))
+    } | changes
+    user = given.pop("user")
+    rendered = client_files(ClientSettings(name="fraud", user=user, spec=taken(WorkerSpec, given), **given))
     return {name: dict(line.split("=", 1) for line in text.splitlines()) for name, text in rendered.items()}
 
 
@@ -301,7 +302,7 @@ class TestClientFiles:
         }
 
     def test_spring(self) -> None:
-        found = files(transactional_prefix="fraud-")["application.properties"]
+        found = files(transactional=True)["application.properties"]
         assert found["spring.config.import"] == "configtree:/etc/kafka-platform/"
         assert found["spring.kafka.properties.sasl.jaas.config"] == (
             "org.apache.kafka.common.security.scram.ScramLoginModule required "

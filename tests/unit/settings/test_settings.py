@@ -17,7 +17,6 @@ from kafka_platform import (
     KafkaConnection,
     LoadBalancerExposure,
     NodePortExposure,
-    StreamWorkerArgs,
 )
 from kafka_platform.cluster import KAFKA_VERSION
 from kafka_platform.model import (
@@ -279,19 +278,6 @@ def test_three_thousand_topics_are_parsed_at_once() -> None:
         {"kafka": {"nodes": 3}, "topics": {f"topic-{n:05}": {"partitions": 1 + n % 12} for n in range(3000)}}
     )
     assert len(settings.topics) == 3000
-
-
-def test_a_worker_has_the_components_defaults() -> None:
-    text = "{topics: {a: }, tenants: {t: }, workers: {w: {image: 'i:1', tenant: t, reads: [a]}}}"
-    worker = platform(text).workers["w"]
-    connection = KafkaConnection(
-        cluster="c", namespace="n", bootstrap_servers="b:1", security_protocol="PLAINTEXT", admin_secret="a"
-    )
-    component = StreamWorkerArgs(connection=connection, image="i:1", reads=["a"])
-    for name in type(worker).model_fields.keys() - {"image", "tenant", "reads"}:
-        assert getattr(worker, name) == getattr(component, name), name
-    left_out = {each.name for each in dataclasses.fields(component)} - type(worker).model_fields.keys()
-    assert left_out == {"connection", "namespace", "partitions", "spread", "runtime_image"}
 
 
 def test_numbers_and_words_are_variables_and_options() -> None:
