@@ -122,7 +122,7 @@ def names(check: Callable[..., object], *kind: str) -> Any:
 
 
 def words(what: str) -> Any:
-    """A field with a program's arguments, each of them a line; none by default."""
+    """A field with a program's arguments, without control characters; none by default."""
 
     def check(given: Sequence[str]) -> None:
         for word in given:

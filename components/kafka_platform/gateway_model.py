@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from kafka_platform.checks import checked
+from kafka_platform.forms import Compute, memory_of, processors
 from kafka_platform.free_maps import check_annotations
 from kafka_platform.model import NODE_PORTS
 from kafka_platform.names import check_label, check_subdomain
 from kafka_platform.ranges import check_range
-from kafka_platform.units import cores, memory, milliseconds, quantity, size_bytes
+from kafka_platform.units import milliseconds, quantity, size_bytes
 
 MOST_PODS = 200
 """Most pods of one gateway: each has connections of its own to every broker for every caller."""
@@ -73,30 +74,17 @@ class HttpGatewayPods:
         return self.max is not None and self.max > self.min
 
 
-# Interpreter, libraries and a few callers' connections to Kafka take some 100 MiB.
-_LEAST_MEMORY = 256 * 2**20
-
-
 @dataclass(frozen=True, kw_only=True)
-class HttpGatewayResources:
+class HttpGatewayResources(Compute):
     """What one pod of a gateway gets."""
 
-    cpu: str = "500m"
+    cpu: str = processors("500m", "500m", "2")
     """Cores that are reserved; a pod uses little more than one. Default 500m."""
-    cpu_limit: str | None = None
+    cpu_limit: str | None = processors(None, "2")
     """Cores it may use at most. Default: what the machine has."""
-    memory: str = "1Gi"
+    # Interpreter, libraries and a few callers' connections to Kafka take some 100 MiB.
+    memory: str = memory_of("a gateway", "1Gi", least="256Mi")
     """Memory that is reserved and may be used, at least 256Mi, and as much as all `limits` together may take. Default 1Gi."""
-
-    def __post_init__(self) -> None:
-        for name in ("cpu", "cpu_limit", "memory"):
-            text = getattr(self, name)
-            if text is not None:
-                checked(name, memory if name == "memory" else cores, text)
-        if quantity(self.memory) < _LEAST_MEMORY:
-            raise ValueError(f"memory: {self.memory} is too little for a gateway: use at least 256Mi")
-        if self.cpu_limit is not None and quantity(self.cpu_limit) < quantity(self.cpu):
-            raise ValueError(f"cpu_limit: {self.cpu_limit} is less than cpu ({self.cpu}): raise it or leave it out")
 
 
 @dataclass(frozen=True, kw_only=True)

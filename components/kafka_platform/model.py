@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from kafka_platform.forms import Compute, memory_of, processors
 from kafka_platform.free_maps import check_annotations, check_settings
 from kafka_platform.names import check_label, check_pattern, check_subdomain
 from kafka_platform.ranges import MOST_REPLICAS, MOST_VERSIONS, check_ranges, within
-from kafka_platform.units import bytes_per_second, cores, memory, milliseconds, quantity, size_bytes
+from kafka_platform.units import bytes_per_second, milliseconds, size_bytes
 
 MAX_PARTITIONS = 10_000
 """Most partitions of one topic: beyond it the controller's metadata operations take minutes, and it is nearly always a typing error."""
@@ -189,33 +190,17 @@ class Listeners:
                 raise _field("node_ports" if self.node_ports else "load_balancers", error) from None
 
 
-# A broker with less heap than this collects garbage all the time.
-_LEAST_MEMORY = 512 * 2**20
-
-
 @dataclass(frozen=True, kw_only=True)
-class Resources:
+class Resources(Compute):
     """What one Kafka node gets."""
 
-    cpu: str = "100m"
+    cpu: str = processors("100m", "500m", "2")
     """Cores that are reserved. Default 100m: three nodes fit a laptop; more is used when it is free."""
-    cpu_limit: str | None = None
+    cpu_limit: str | None = processors(None, "2")
     """Cores it may use at most. Default: what the machine has."""
-    memory: str = "1Gi"
+    # A broker with less heap than this collects garbage all the time.
+    memory: str = memory_of("a broker", "1Gi", least="512Mi")
     """Memory that is reserved and may be used, at least 512Mi; half is the JVM's heap, the rest serves threads and buffers. Default 1Gi."""
-
-    def __post_init__(self) -> None:
-        for name in ("cpu", "cpu_limit", "memory"):
-            text = getattr(self, name)
-            if text is not None:
-                try:
-                    (memory if name == "memory" else cores)(text)
-                except ValueError as error:
-                    raise _field(name, error) from None
-        if quantity(self.memory) < _LEAST_MEMORY:
-            raise ValueError(f"memory: {self.memory} is too little for a broker: use at least 512Mi")
-        if self.cpu_limit is not None and quantity(self.cpu_limit) < quantity(self.cpu):
-            raise ValueError(f"cpu_limit: {self.cpu_limit} is less than cpu ({self.cpu}): raise it or leave it out")
 
 
 @dataclass(frozen=True, kw_only=True)
