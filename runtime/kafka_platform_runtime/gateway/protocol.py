@@ -252,6 +252,9 @@ class BoundedProtocol(HttpToolsProtocol, Accepted):
         cycle = self.cycle
         if self.flow.write_paused:
             return State.BLOCKED, 0.0
+        if self.flow.read_paused and self._is_next_under_way() and cycle is not None and not cycle.response_complete:
+            # The caller is not late with what nobody reads before this one is answered.
+            return (State.STREAMING, 0.0) if cycle.response_started else (State.ANSWERING, self._asked_at)
         if self._body_since is not None:
             if self._direct_body is None and cycle.response_started and not cycle.response_complete:
                 return State.STREAMING, 0.0
@@ -263,6 +266,10 @@ class BoundedProtocol(HttpToolsProtocol, Accepted):
         if cycle is not None and cycle.response_started and not cycle.response_complete:
             return State.STREAMING, 0.0
         return State.ANSWERING, self._asked_at
+
+    def _is_next_under_way(self) -> bool:
+        """Whether a part of a request has come behind the one that is answered."""
+        return self._head_since is not None or bool(self.pipeline)
 
     def too_late(self, state: State, seconds: float) -> None:
         """A deadline is over."""
@@ -547,6 +554,9 @@ class BoundedProtocol(HttpToolsProtocol, Accepted):
         """An answer is written: as uvicorn's, without a timer for each."""
         if self.transport.is_closing():
             return
+        if self._is_next_under_way():  # its time begins with its turn
+            self._head_since = None if self._head_since is None else now()
+            self._body_since = None if self._body_since is None else now()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
         else:

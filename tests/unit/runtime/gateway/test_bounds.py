@@ -276,6 +276,32 @@ def test_a_request_behind_a_body_that_was_refused_before_it_arrived_is_answered(
         assert answer.status == 200
 
 
+PIPELINED = {
+    "half a head": (b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n", 10),
+    "a head and half a body": (
+        b"POST /topics/red-good HTTP/1.1\r\nhost: x\r\n" + attacks.basic(RED, password(RED)) + b"content-type: "
+        b"application/vnd.kafka.json.v2+json\r\ncontent-length: 25\r\n\r\n" + b'{"records":[{"value":1}]}',
+        -10,
+    ),
+}
+
+
+@pytest.mark.parametrize("behind", PIPELINED)
+def test_what_waits_behind_a_long_answer_is_not_late(gateway: Program, topic: str, behind: str) -> None:
+    second, cut = PIPELINED[behind]
+    wait = HEAD_SECONDS + 4
+    target = f"/topics/{topic}/partitions/0/records?offset=0&timeout={wait * 1000:.0f}"
+    first = f"GET {target} HTTP/1.1\r\nhost: x\r\n".encode() + attacks.basic(RED, password(RED)) + b"\r\n"
+    with socket.create_connection(("127.0.0.1", gateway.port), 60) as connection:
+        connection.sendall(first + second[:cut])
+        connection.sendall(second[cut:])
+        for _ in range(2):
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            answer.read()
+            assert answer.status == 200
+
+
 def own(program: Program, scheme: str = "http") -> dict[str, str]:
     return {"origin": f"{scheme}://127.0.0.1:{program.port}"}
 
