@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError
 
-from kafka_platform_runtime.failures import Refused
+from kafka_platform_runtime.failures import Refused, sentence
 from kafka_platform_runtime.names import unresolved
 
 E = TypeVar("E", bound=StrEnum)
@@ -197,6 +197,10 @@ class Complaints:
     def unanswered(self, bootstrap_servers: str) -> str | None:
         """Why no broker answers, as far as it is known: a name that cannot be resolved, or the most recent reason."""
         return unresolved(bootstrap_servers) or self.reason()
+
+    def why(self, error: KafkaError, bootstrap_servers: str) -> str:
+        """Why a question to the brokers ended in this error, by the most telling of what is known."""
+        return self.rejection() or self.unanswered(bootstrap_servers) or sentence(error)
 
 
 def tidy(error: KafkaError) -> str:

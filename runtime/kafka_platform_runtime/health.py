@@ -102,9 +102,7 @@ def ask(connection: Connection, node: int, seconds: float) -> Answer:
     except KafkaException as error:
         with contextlib.suppress(KafkaException):  # the callbacks say why
             client.poll(0)
-        reason = (
-            complaints.rejection() or complaints.unanswered(connection.bootstrap_servers) or sentence(error.args[0])
-        )
+        reason = complaints.why(error.args[0], connection.bootstrap_servers)
         return Answer(ready=False, reason=f"broker {node} does not answer: {reason}")
 
 

@@ -3,7 +3,6 @@
 import ipaddress
 import socket
 import threading
-from collections.abc import Iterable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 
@@ -16,12 +15,6 @@ _UNDER_WAY: dict[str, "Future[None]"] = {}
 _LOCK = threading.Lock()
 
 
-def hosts(bootstrap_servers: str) -> list[str]:
-    """The names in `host:port,host:port`; addresses need none."""
-    found = [each.strip().rpartition(":")[0].strip("[]") for each in bootstrap_servers.split(",")]
-    return [host for host in found if host and not _is_address(host)]
-
-
 def unresolved(bootstrap_servers: str, seconds: float = LOOKUP_SECONDS) -> str | None:
     """Why no server can be found, as `cannot resolve NAME: REASON`; None if one can, or has an address.
 
@@ -29,15 +22,12 @@ def unresolved(bootstrap_servers: str, seconds: float = LOOKUP_SECONDS) -> str |
         bootstrap_servers: `host:port`, several with commas.
         seconds: how long the lookups may take, together.
     """
-    names = hosts(bootstrap_servers)
-    if len(names) < len([each for each in bootstrap_servers.split(",") if each.strip()]):
+    servers = [each.strip() for each in bootstrap_servers.split(",") if each.strip()]
+    names = [each.rpartition(":")[0].strip("[]") for each in servers]
+    if any(not name or _is_address(name) for name in names):
         return None
-    return _reason({name: _lookup(name) for name in names}.items(), seconds)
-
-
-def _reason(lookups: Iterable[tuple[str, "Future[None]"]], seconds: float) -> str | None:
     faults = []
-    for name, lookup in lookups:
+    for name, lookup in [(name, _lookup(name)) for name in dict.fromkeys(names)]:
         try:
             lookup.result(seconds)
         except NotYet:

@@ -23,7 +23,7 @@ from kafka_platform_runtime.gateway.errors import overloaded, unauthorized
 from kafka_platform_runtime.gateway.http import now
 from kafka_platform_runtime.gateway.settings import Kafka
 from kafka_platform_runtime.names import unresolved
-from kafka_platform_runtime.supervision import Pool
+from kafka_platform_runtime.supervision import WATCH, Pool
 
 LOGIN_SECONDS = 10.0
 """How long a login may take, all tries together: DNS, connection and SCRAM usually take some 20 ms."""
@@ -85,7 +85,6 @@ class Brokers:
     """
 
     def __init__(self, kafka: Kafka) -> None:
-        self._servers = kafka.bootstrap_servers
         self.addresses = [each.strip() for each in kafka.bootstrap_servers.split(",") if each.strip()]
         self._has_tls = kafka.security_protocol.has_tls
         self._authority = kafka.ca_file
@@ -107,7 +106,8 @@ class Brokers:
 
     async def silence(self) -> str:
         """What to say of brokers none of which answers."""
-        fault = await asyncio.to_thread(unresolved, self._servers)
+        # Not in the pool in which the event loop looks up names itself: those that hang would hold it up.
+        fault = await asyncio.wrap_future(WATCH.question("lookup", lambda: unresolved(",".join(self.addresses))))
         return "Kafka does not answer" if fault is None else f"Kafka does not answer: {fault}"
 
     def _context(self) -> ssl.SSLContext | None:

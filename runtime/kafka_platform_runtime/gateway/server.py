@@ -323,7 +323,7 @@ class Gateway:
                 await asyncio.sleep(1)
                 beat()
                 if now() >= trimmed + TRIM_SECONDS:
-                    await asyncio.to_thread(unpacking.trim)
+                    await asyncio.wrap_future(WATCH.question("giving memory back", unpacking.trim))
                     trimmed = now()
                 WATCH.look()
                 self.callers.maintain()

@@ -84,9 +84,7 @@ class Native:
         except KafkaException as failure:
             with contextlib.suppress(KafkaException):  # what cannot be recovered from is told to `_serve`, or was
                 self._producer.poll(0)
-            reason = (
-                self._complaints.rejection() or self._complaints.unanswered(self._servers) or sentence(failure.args[0])
-            )
+            reason = self._complaints.why(failure.args[0], self._servers)
             raise Transient(f"Kafka does not answer: {reason}") from None
         if found.error is not None or not found.partitions:
             reason = _reason(found.error) if found.error is not None else "it has no partition"
