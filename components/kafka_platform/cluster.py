@@ -18,7 +18,7 @@ from kafka_platform.broker import (
     external_bootstrap_servers,
     files_hash,
 )
-from kafka_platform.checks import checked
+from kafka_platform.checks import check_ports, checked
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.embedded import EmbeddedSettings
 from kafka_platform.kubernetes import KubernetesObject, after, find, labels, patch, place, refuse
@@ -33,7 +33,6 @@ from kafka_platform.model import (
 )
 from kafka_platform.names import check_cluster, check_cluster_id, check_label, check_subdomain
 from kafka_platform.nodes import Jvm, check_nodes, check_version, check_volume
-from kafka_platform.ranges import check_range
 from kafka_platform.strimzi_model import (
     KAFKA_VERSIONS,
     STRIMZI_VERSION,
@@ -76,8 +75,7 @@ class ExternalKafka(Args):
     """Copies that a topic gets that does not say otherwise. Default 3."""
 
     def __post_init__(self) -> None:
-        for port in self.broker_ports:
-            check_range("external.broker_ports", port, 1, 65535)
+        checked("external.broker_ports", check_ports, self.broker_ports)
 
 
 # What the engine `strimzi` says in another way, and how.

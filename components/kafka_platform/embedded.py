@@ -32,9 +32,6 @@ from kafka_platform.units import quantity
 COMPONENT = "broker"
 HEALTH_PORT = 9600
 
-# Half of the memory for the heap is Kafka's own advice for small brokers; above 6 GiB a broker gains more from page cache.
-_LARGEST_HEAP = 6 * 2**30
-
 # A broker that stops hands over every partition that it leads, which takes a second for some hundred of them.
 _TERMINATION_SECONDS = 120
 
@@ -62,11 +59,6 @@ class EmbeddedSettings:
     def name(self) -> str:
         """The cluster's name."""
         return self.broker.name
-
-
-def heap_megabytes(memory: str) -> int:
-    """The JVM's heap in MiB for a memory limit."""
-    return min(int(quantity(memory) / 2), _LARGEST_HEAP) // 2**20
 
 
 def service_account(settings: EmbeddedSettings) -> Manifest:
@@ -283,7 +275,7 @@ def check_storage(claim: str, before: str, after: str) -> None:
 
 
 def _kafka_container(settings: EmbeddedSettings) -> Manifest:
-    heap = settings.jvm.heap or f"{heap_megabytes(settings.resources.memory)}m"
+    heap = settings.jvm.heap_in(settings.resources.memory)
     options = {"KAFKA_JVM_PERFORMANCE_OPTS": settings.jvm.arguments} if settings.jvm.options else {}
     limits = {"memory": settings.resources.memory}
     if settings.resources.cpu_limit is not None:

@@ -445,10 +445,3 @@ def check_origins(origins: Sequence[str]) -> None:
     for origin in origins:
         if origin != "*" and not _ORIGIN.fullmatch(origin):
             raise ValueError(f"{origin!r} is not an origin: write one such as https://shop.example.com, or '*'")
-
-
-def check_ports(ports: Sequence[int]) -> None:
-    """Raises unless each is a TCP port."""
-    for port in ports:
-        if not 1 <= port <= 65535:
-            raise ValueError(f"{port} is out of range: use 1 to 65535")

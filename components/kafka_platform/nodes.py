@@ -13,6 +13,8 @@ MOST_HEAP = Decimal("0.8")
 """Share of a node's memory: the rest is Java's own, for threads, code and buffers, and Kubernetes ends a pod that takes more."""
 MOST_NODES = 900
 """Nodes of one Kafka: as many numbers as brokers can have."""
+# Half of the memory for the heap is Kafka's own advice for small brokers; above 6 GiB a broker gains more from page cache.
+_LARGEST_HEAP = 6 * 2**30
 _HEAP = re.compile(r"[0-9]{1,8}[mMgG]")
 LEAST_VOLUME = 2**30
 """Bytes: Kafka rolls segments of 1 GiB; a smaller volume fills up at once."""
@@ -44,6 +46,11 @@ def check_version(version: str) -> None:
         raise ValueError(f"{version} is too old: use 4.0.0 or newer, such as 4.3.1")
 
 
+def heap_megabytes(memory: str) -> int:
+    """The JVM's heap in MiB for a memory limit."""
+    return min(int(quantity(memory) / 2), _LARGEST_HEAP) // 2**20
+
+
 @dataclass(frozen=True, kw_only=True)
 class Jvm:
     """The Java of a node."""
@@ -66,6 +73,10 @@ class Jvm:
             f"-XX:{switches[value]}{name}" if value in switches else f"-XX:{name}={value}"
             for name, value in sorted(self.options.items())
         )
+
+    def heap_in(self, memory: str) -> str:
+        """The heap of a node with so much memory, as Java takes it."""
+        return self.heap or f"{heap_megabytes(memory)}m"
 
     def check_fits(self, memory: str) -> None:
         """Raises for a heap that leaves too little of a node's memory to Java itself."""

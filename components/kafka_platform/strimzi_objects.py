@@ -7,7 +7,6 @@ from importlib.resources import files
 
 import pulumi
 
-from kafka_platform.embedded import heap_megabytes
 from kafka_platform.kubernetes import Manifest, client_peers, labels, metadata
 from kafka_platform.model import Defaults, Deletion, Resources
 from kafka_platform.pods import container_security, spread_over
@@ -150,7 +149,7 @@ def _volumes(settings: StrimziSettings, pool: Pool) -> list[Manifest]:
 
 
 def _jvm(pool: Pool) -> Manifest:
-    heap = pool.jvm.heap or f"{heap_megabytes(pool.resources.memory)}m"
+    heap = pool.jvm.heap_in(pool.resources.memory)
     rendered: Manifest = {"-Xms": heap, "-Xmx": heap}
     if pool.jvm.options:
         rendered["-XX"] = dict(sorted(pool.jvm.options.items()))

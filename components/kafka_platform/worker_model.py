@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from enum import Enum
 
-from kafka_platform.checks import checked
+from kafka_platform.checks import check_ports, checked
 from kafka_platform.forms import (
     Compute,
     Spec,
@@ -252,9 +252,7 @@ class Egress:
     def __post_init__(self) -> None:
         if not self.ports:
             raise ValueError("ports: none are given: name at least one, such as 5432")
-        for port in self.ports:
-            if not 1 <= port <= 65535:
-                raise ValueError(f"ports: {port} is out of range: use 1 to 65535")
+        checked("ports", check_ports, self.ports)
         if self.namespace is not None:
             checked("namespace", check_label, self.namespace, "namespace")
         if self.network is not None:

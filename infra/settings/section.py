@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from kafka_platform.gateway_model import check_ports
+from kafka_platform.checks import check_ports
 from kafka_platform.names import check_label, check_subdomain, check_user
 from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
 from pydantic.alias_generators import to_camel

@@ -23,11 +23,11 @@ from kafka_platform.embedded import (
     check_nodes,
     check_storage,
     external_service,
-    heap_megabytes,
     network_policy,
     pod_disruption_budget,
     stateful_set,
 )
+from kafka_platform.nodes import heap_megabytes
 
 from tests.unit.components.graph import run, value
 
