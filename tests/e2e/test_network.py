@@ -4,8 +4,6 @@ A capability adds its row and its column to WAYS.
 """
 
 import json
-import socket
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,8 +14,9 @@ from sandbox import choice, host
 from sandbox.choice import Mode
 from sandbox.instance import state_folder
 from sandbox.pins import RUNTIME_IMAGE
+from tests.clients.ways import Way, tried
 from tests.e2e.conftest import MakeStack
-from tests.harness import PATIENCE, Stack, get, in_pod, kubectl
+from tests.harness import CLIENTS, PATIENCE, Stack, get, in_pod, kubectl
 
 NAMESPACE = "e2e-network"
 RED, BLUE, WEB, WATCH, SCALER, STRANGER = (
@@ -74,28 +73,6 @@ PLATFORM: dict[str, Any] = {
         }
     },
 }
-
-TRY = """
-import json, socket, sys, time
-from concurrent.futures import ThreadPoolExecutor
-def open_(way):
-    address, port, seconds = way
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            if port is None:
-                socket.getaddrinfo(address, None)
-            else:
-                socket.create_connection((address, port), max(0.1, min(2, until - time.monotonic()))).close()
-            return True
-        except OSError:
-            time.sleep(0.2)
-    return False
-with ThreadPoolExecutor(20) as pool:
-    print(json.dumps(list(pool.map(open_, json.loads(sys.argv[1])))))
-"""
-Way = tuple[str, int | None, float]
-"""Address, port (None: only the name is looked up) and the seconds of trying."""
 
 
 def table() -> dict[str, dict[str, str]]:
@@ -176,25 +153,6 @@ def enforced_for_sure() -> bool:
     return choice.choose(state_folder()) is Mode.PACKAGES and host.cannot_enforce_policies() is None
 
 
-def try_here(ways: list[Way]) -> list[bool]:
-    """From this machine, which no pod runs on."""
-
-    def is_open(way: Way) -> bool:
-        where, port, seconds = way
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            try:
-                socket.create_connection((where, port or 0), min(2.0, seconds)).close()
-            except OSError:
-                time.sleep(0.2)
-            else:
-                return True
-        return False
-
-    with ThreadPoolExecutor(20) as pool:
-        return list(pool.map(is_open, ways))
-
-
 def test_every_way_is_open_or_closed_as_the_table_says(machine: str | None) -> None:
     worker = one_of(RED, "app.kubernetes.io/instance=counter")
     gateway = one_of(NAMESPACE, "app.kubernetes.io/component=gateway")
@@ -241,15 +199,15 @@ def test_every_way_is_open_or_closed_as_the_table_says(machine: str | None) -> N
     else:
         # A machine reaches its own pods, whatever policies say.
         wanted["node"] |= {name: "-" for name, each in pods.items() if each["spec"]["nodeName"] == machine}
-    if not try_here([(*columns["app"], CLOSED_SECONDS)])[0]:
+    if not tried([(*columns["app"], CLOSED_SECONDS)])[0]:
         del wanted["outside"]  # pods have no addresses out here
 
     def found(row: str) -> dict[str, str]:
         cells = wanted[row]
-        tried = [name for name, cell in cells.items() if cell != "-"]
-        ways = [(*columns[name], OPEN_SECONDS if cells[name] == "x" else CLOSED_SECONDS) for name in tried]
-        answers = try_here(ways) if row == "outside" else _tried(rows[row], ways)
-        return cells | {name: "x" if is_open else "." for name, is_open in zip(tried, answers, strict=True)}
+        asked = [name for name, cell in cells.items() if cell != "-"]
+        ways = [(*columns[name], OPEN_SECONDS if cells[name] == "x" else CLOSED_SECONDS) for name in asked]
+        answers = tried(ways) if row == "outside" else _tried(rows[row], ways)
+        return cells | {name: "x" if is_open else "." for name, is_open in zip(asked, answers, strict=True)}
 
     with ThreadPoolExecutor(4) as pool:
         seen = dict(zip(wanted, pool.map(found, wanted), strict=True))
@@ -264,5 +222,9 @@ def test_every_way_is_open_or_closed_as_the_table_says(machine: str | None) -> N
 
 def _tried(row: tuple[str, str, str], ways: list[Way]) -> list[bool]:
     namespace, name, container = row
-    found: list[bool] = json.loads(in_pod(namespace, name, "python3", "-c", TRY, json.dumps(ways), container=container))
+    found: list[bool] = json.loads(
+        in_pod(
+            namespace, name, "python3", "-c", (CLIENTS / "ways.py").read_text(), json.dumps(ways), container=container
+        )
+    )
     return found
