@@ -1,6 +1,6 @@
 """Attacks a gateway as a stranger or as a user would; prints what happened as JSON. Standard library only.
 
-    python3 attack.py HOST PORT bodies COUNT SECONDS     connections that send 65,000 of 65,536 bytes and stop
+    python3 attack.py HOST PORT bodies COUNT SECONDS     connections that send 65,000 of 65,536 bytes and stop; ends when all have ended
     python3 attack.py HOST PORT heads COUNT SECONDS      connections that send half a head and stop
     python3 attack.py HOST PORT upgrades COUNT SECONDS   WebSocket upgrades, by GET and POST, that never complete
     python3 attack.py HOST PORT guesses COUNT SECONDS    connections that send one wrong password after another
@@ -16,6 +16,7 @@ import base64
 import http.client
 import json
 import random
+import selectors
 import socket
 import sys
 import time
@@ -37,7 +38,10 @@ def connect(host: str, port: int, seconds: float = 10) -> socket.socket:
 
 
 def hold(host: str, port: int, count: int, seconds: float, opening: bytes) -> dict:
-    """Opens connections with these bytes and waits; says how many are still open, and what the others were answered."""
+    """Opens connections with these bytes and waits until all have ended, at most so long after the last was opened.
+
+    Says how many are still open then, and what the others were answered.
+    """
     until = time.monotonic() + seconds
     sockets, refused, answers = [], 0, Counter()
     while len(sockets) + refused < count and time.monotonic() < until:
@@ -47,20 +51,23 @@ def hold(host: str, port: int, count: int, seconds: float, opening: bytes) -> di
             sockets.append(each)
         except OSError:
             refused += 1
-    while time.monotonic() < until:
-        time.sleep(0.2)
-    opened, still = len(sockets), 0
+    until = time.monotonic() + seconds
+    with selectors.DefaultSelector() as selector:
+        for each in sockets:
+            each.setblocking(False)
+            selector.register(each, selectors.EVENT_READ)
+        while selector.get_map() and time.monotonic() < until:
+            for key, _ in selector.select(0.2):
+                try:
+                    answer = key.fileobj.recv(64)
+                    answers[answer.split(b" ")[1].decode() if answer.startswith(b"HTTP/") else "closed"] += 1
+                except OSError:
+                    answers["reset"] += 1
+                selector.unregister(key.fileobj)
+        still = len(selector.get_map())
     for each in sockets:
-        each.setblocking(False)
-        try:
-            answer = each.recv(64)
-            answers[answer.split(b" ")[1].decode() if answer.startswith(b"HTTP/") else "closed"] += 1
-        except BlockingIOError:
-            still += 1
-        except OSError:
-            answers["reset"] += 1
         each.close()
-    return {"opened": opened, "refused": refused, "still_open": still, "answers": answers}
+    return {"opened": len(sockets), "refused": refused, "still_open": still, "answers": answers}
 
 
 def guesses(host: str, port: int, count: int, seconds: float) -> dict:

@@ -154,7 +154,7 @@ class TestARogueUser:
         # Denied as documented, not a fault of the gateway; again and again.
         assert [status_of_write("red-reader", "red-data") for _ in range(2)] == [403, 403]
         # Maintenance is alive: half a head is answered within its ten seconds.
-        late = attack("blue", "app", "heads", 3, 15)
+        late = attack("blue", "app", "heads", 3, 45)
         assert (late["opened"], late["still_open"]) == (3, 0), late
 
         granted = json.loads(json.dumps(PLATFORM))
@@ -216,13 +216,13 @@ class TestAStranger:
 
     @pytest.mark.parametrize(("what", "count"), [("bodies", 3_000), ("heads", 3_000)])
     def test_connections_that_stop_half_way_are_bounded_and_ended(self, what: str, count: int) -> None:
-        found = attack("red", "app", what, count, 25)
+        found = attack("red", "app", what, count, 75)
         print(found)
         assert found["still_open"] == 0, found
         assert status_of_write("blue-app", "blue-data") == 200
 
     def test_upgrades_that_never_complete_are_ended(self) -> None:
-        for found in attack("red", "app", "upgrades", 400, 25):
+        for found in attack("red", "app", "upgrades", 400, 75):
             assert found["still_open"] == 0, found
 
     @pytest.mark.alone
