@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CLIENTS = Path(__file__).parent / "clients"
 PATIENCE = 3
 """How many times as long as on an idle machine something may take before a test gives up waiting for it."""
+KUBECTL_SECONDS = 900
+"""What takes longer hangs: the programs that tests run by kubectl say how long they take, which is less."""
 KEDA_SECONDS = 300
 """How long KEDA may take from its installation until it is ready: its certificates are made first."""
 QUICK_JVM = {"TieredStopAtLevel": "1", "UseSerialGC": "true"}
@@ -61,8 +63,9 @@ def why_no_keda() -> str | None:
 
 
 def kubectl(*arguments: str, stdin: str | None = None, check: bool = True) -> str:
-    """The output of kubectl; raises with its error message unless told not to check."""
-    done = subprocess.run(["kubectl", *arguments], input=stdin, capture_output=True, text=True)
+    """The output of kubectl; raises with its error message unless told not to check, and where it never ends."""
+    command = ["kubectl", *arguments]
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=KUBECTL_SECONDS)
     if check and done.returncode != 0:
         raise AssertionError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
     return done.stdout

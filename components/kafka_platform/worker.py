@@ -95,6 +95,7 @@ class StreamWorker(pulumi.ComponentResource):
             user=user,
             spread=given.spread,
             spec=given,
+            runtime_image=given.runtime_image,
         )
         pods = self._pods(settings)
         if given.scale is not None:

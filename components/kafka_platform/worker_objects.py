@@ -42,6 +42,7 @@ class WorkerSettings:
     namespace: pulumi.Input[str]
     connection: KafkaConnection
     spec: WorkerSpec
+    runtime_image: str
     user: str | None = None
     spread: str = "topology.kubernetes.io/zone"
 
@@ -133,6 +134,7 @@ def deployment(settings: WorkerSettings, config_hash: pulumi.Input[str]) -> Mani
         "automountServiceAccountToken": False,
         "containers": [_container(settings)],
         "enableServiceLinks": False,
+        "initContainers": [_name_check(settings)],
         "securityContext": {
             **pod_security(),
             "fsGroup": settings.spec.run_as,
@@ -207,6 +209,17 @@ def _container(settings: WorkerSettings) -> Manifest:
     }
     container |= {name: _probe(probe) for name, probe in probes.items() if probe is not None}
     return dict(sorted(container.items()))
+
+
+def _name_check(settings: WorkerSettings) -> Manifest:
+    """Tells with the pod why Kafka's name cannot be resolved; clients' own messages do not say that DNS is at fault."""
+    return {
+        "command": ["python3", "-m", "kafka_platform_runtime.names", settings.connection.bootstrap_servers],
+        "image": settings.runtime_image,
+        "name": "name-check",
+        "resources": {"limits": {"memory": "64Mi"}, "requests": {"cpu": "10m", "memory": "64Mi"}},
+        "securityContext": container_security(),
+    }
 
 
 def _probe(probe: WorkerProbe) -> Manifest:

@@ -1,15 +1,25 @@
-"""Why Kafka cannot be found by its name: DNS that does not answer looks like brokers that do not."""
+"""Why Kafka cannot be found by its name: DNS that does not answer looks like brokers that do not.
+
+`python -m kafka_platform_runtime.names HOST:PORT[,...]` is what runs in a worker's pod before the team's program does.
+"""
 
 import ipaddress
 import socket
+import sys
 import threading
+import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
+from pathlib import Path
 
 from kafka_platform_runtime.supervision import WATCH
 
 LOOKUP_SECONDS = 3.0
 """How long a lookup may take. A resolver that is cut off answers nothing for half a minute, so the reason is known before."""
+START_SECONDS = 10.0
+"""How long a pod waits for the names: network policies may take some seconds to know a new pod."""
+MESSAGE = Path("/dev/termination-log")
+"""What stands here is told with the pod: by `kubectl describe pod`, for example."""
 
 _UNDER_WAY: dict[str, "Future[None]"] = {}
 _LOCK = threading.Lock()
@@ -61,3 +71,18 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def main(bootstrap_servers: str) -> None:
+    """Says why no server can be found, in the log and with the pod. It never fails: the program may find them later."""
+    until = time.monotonic() + START_SECONDS
+    while fault := unresolved(bootstrap_servers, max(0.0, until - time.monotonic())):
+        if time.monotonic() >= until:
+            print(fault)
+            MESSAGE.write_text(fault, encoding="utf-8")
+            return
+        time.sleep(0.2)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

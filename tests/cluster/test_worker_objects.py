@@ -85,6 +85,7 @@ def worker(*, full: bool) -> Iterator[dict[str, Any]]:
         namespace=NAMESPACE,
         connection=connection(full=full),
         user="fraud",
+        runtime_image="ghcr.io/kafka-platform/runtime:0.1.0",
         spec=WorkerSpec(image="ghcr.io/acme/fraud-check:1.8.2", reads=["orders"], **(optional if full else {})),
     )
     yield worker_objects.config_map(settings, {"consumer.properties": "a=b\n"})

@@ -227,6 +227,26 @@ class TestAsDeployed:
         assert password not in shown + logs
 
 
+def name_check(pod: str) -> dict[str, Any]:
+    """How a pod's check of Kafka's name ended; nothing while it has not."""
+    status = get("pod", pod, SHOP)["status"]
+    found: dict[str, Any] = status.get("initContainerStatuses", [{}])[0].get("state", {}).get("terminated", {})
+    return found
+
+
+def test_a_pod_says_that_kafkas_name_cannot_be_resolved_and_runs_its_program_all_the_same(stack: Stack) -> None:
+    assert "message" not in name_check(pods("copy")[0])
+    template = get("deployment", "copy", SHOP)["spec"]["template"]
+    template["metadata"] |= {"name": "lost", "namespace": SHOP}
+    template["metadata"]["labels"]["app.kubernetes.io/instance"] = "lost"  # not one of the worker's own
+    template["spec"]["initContainers"][0]["command"][-1] = "kafka.nowhere.svc:9092"
+    template["spec"]["containers"][0]["command"] = ["sleep", "60"]
+    kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "Pod", **template}))
+    eventually("its program runs", lambda: get("pod", "lost", SHOP)["status"]["phase"] == "Running")
+    assert name_check("lost")["message"].startswith("cannot resolve kafka.nowhere.svc: ")
+    kubectl("-n", SHOP, "delete", "pod", "lost", "--wait=false", "--grace-period=0", "--force")
+
+
 def test_an_update_under_load_loses_nothing(stack: Stack) -> None:
     """Pods are replaced while records come: each leaves the group when it is told to, and what it had is done by others."""
     changed = copy.deepcopy(dict(stack.platform))

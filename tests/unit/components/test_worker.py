@@ -68,6 +68,7 @@ def settings(**changes: Any) -> WorkerSettings:
         "image": "fraud:1",
         "reads": ["orders"],
         "user": "fraud",
+        "runtime_image": "runtime:1",
     } | changes
     user = given.pop("user")
     return WorkerSettings(user=user, spec=taken(WorkerSpec, given), **given)
@@ -121,6 +122,13 @@ class TestPods:
         assert pod()["automountServiceAccountToken"] is False
         other = pod(run_as=1001)["securityContext"]
         assert (other["runAsUser"], other["runAsGroup"], other["fsGroup"]) == (1001, 1001, 1001)
+
+    def test_their_name_check_can_do_no_more_than_they(self) -> None:
+        [check] = pod()["initContainers"]
+        assert (check["image"], check["command"][-1]) == ("runtime:1", "events.streaming.svc:9092")
+        assert check["securityContext"] == container()["securityContext"]
+        assert "volumeMounts" not in check
+        assert "env" not in check
 
     def test_the_variables_of_a_consumer(self) -> None:
         assert variables() == {

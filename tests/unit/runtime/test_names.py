@@ -1,12 +1,13 @@
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
-from kafka_platform_runtime import health
+from kafka_platform_runtime import health, names
 from kafka_platform_runtime.cluster import Cluster
 from kafka_platform_runtime.connection import Complaints, Connection
 from kafka_platform_runtime.failures import Transient
@@ -52,6 +53,46 @@ def test_a_resolver_that_does_not_answer_is_asked_once_however_often_somebody_wa
     wanted = f"cannot resolve {NOWHERE}: no DNS server answers"
     assert [unresolved(f"{NOWHERE}:9092", 0.01) for _ in range(20)] == [wanted] * 20
     assert silent == [NOWHERE]
+
+
+class TestAWorkersCheck:
+    @pytest.fixture
+    def message(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+        file = tmp_path / "termination-log"
+        file.touch()
+        monkeypatch.setattr(names, "MESSAGE", file)
+        monkeypatch.setattr(names, "START_SECONDS", 0.5)
+        return file
+
+    def test_a_name_that_is_found_is_not_worth_a_word(self, message: Path) -> None:
+        names.main("localhost:9092")
+        assert message.read_text() == ""
+
+    def test_one_that_is_not_is_told_with_the_pod_and_in_the_log(
+        self, message: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        names.main(f"{NOWHERE}:9092")
+        assert message.read_text().startswith(f"cannot resolve {NOWHERE}: ")
+        assert capsys.readouterr().out.strip() == message.read_text()
+
+    def test_it_waits_for_a_name_that_comes(self, message: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        answers: list[OSError | list[Any]] = [OSError("not yet"), OSError("not yet"), []]
+
+        def look_up(*_: Any) -> list[Any]:
+            found = answers.pop(0)
+            if isinstance(found, OSError):
+                raise found
+            return found
+
+        monkeypatch.setattr(names, "START_SECONDS", 60.0)
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+        names.main(f"{NOWHERE}:9092")
+        assert (message.read_text(), answers) == ("", [])
+
+    def test_a_resolver_that_does_not_answer_does_not_keep_the_pod(self, message: Path, silent: list[str]) -> None:
+        names.main(f"{NOWHERE}:9092")
+        assert message.read_text() == f"cannot resolve {NOWHERE}: no DNS server answers"
+        assert silent == [NOWHERE]
 
 
 def test_an_address_needs_no_resolver(silent: list[str]) -> None:
