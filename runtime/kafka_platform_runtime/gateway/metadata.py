@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 from msgspec import Meta
 
@@ -168,12 +168,14 @@ class Metadata:
 
     async def _described(self, caller: Caller, topic: str) -> list[dict[str, Any]]:
         """The partitions of a topic, as the dialect has them."""
-        found = await self._answer(
-            caller,
-            f"Topic {topic}",
-            lambda client: client.describe_topics(TopicCollection([topic]), request_timeout=self._seconds)[topic],
-        )
-        return [_partition(each) for each in sorted(found.partitions, key=lambda each: int(each.id))]
+        # Not by describe_topics, which loses memory: confluent_kafka 2.16 keeps a reference to each topic's id.
+        try:
+            found = (await caller.listed(topic)).topics[topic]
+        except KafkaException as failure:
+            raise _not_answered(failure.args[0], f"Topic {topic}") from None
+        if found.error is not None:
+            raise errors.from_kafka(found.error, f"Topic {topic}")
+        return [_partition(found.partitions[number]) for number in sorted(found.partitions)]
 
     async def _offset(self, caller: Caller, place: TopicPartition, which: OffsetSpec) -> int:
         subject = f"Partition {place.partition} of topic {place.topic}"
@@ -226,13 +228,11 @@ def _not_answered(error: KafkaError, subject: str) -> GatewayError:
 
 
 def _partition(found: Any) -> dict[str, Any]:
-    leader = -1 if found.leader is None else found.leader.id
-    in_sync = {node.id for node in found.isr}
     return {
         "partition": found.id,
-        "leader": leader,
+        "leader": found.leader,
         "replicas": [
-            {"broker": node.id, "leader": node.id == leader, "in_sync": node.id in in_sync} for node in found.replicas
+            {"broker": node, "leader": node == found.leader, "in_sync": node in found.isrs} for node in found.replicas
         ],
     }
 
