@@ -39,6 +39,7 @@ from kafka_platform import (
 )
 from kafka_platform.cluster import RUNTIME_IMAGE
 from kafka_platform.forms import shared
+from kafka_platform.gateway_model import GatewaySpec
 from kafka_platform.kubernetes import KubernetesObject, after, namespace, place
 from kafka_platform.ownership import own
 from kafka_platform.probe_model import LATENCY_PROBE, ProbeSpec
@@ -319,22 +320,7 @@ class Platform:
         waits_for = [self.resources] if gateway.anonymous is not None and self.resources is not None else []
         return HttpGateway(
             GATEWAY,
-            HttpGatewayArgs(
-                connection=self.cluster.connection,
-                pods=gateway.pods,
-                resources=gateway.resources,
-                expose=gateway.exposure(),
-                tls=gateway.tls,
-                limits=gateway.limits,
-                anonymous=gateway.anonymous,
-                bearer=gateway.bearer,
-                recheck=gateway.recheck,
-                cors=gateway.cors,
-                client_namespaces=settings.gateway_namespaces,
-                metrics_namespaces=gateway.metrics_namespaces,
-                spread=settings.kafka.spread,
-                runtime_image=settings.images.runtime or RUNTIME_IMAGE,
-            ),
+            gateway_args(settings, gateway, self.cluster.connection),
             pulumi.ResourceOptions(provider=self._provider, depends_on=waits_for),
         )
 
@@ -398,6 +384,20 @@ def _version_of(settings: Settings) -> str:
     """Changes with everything that records pass on their way."""
     parts = settings.model_dump_json(include={"kafka", "gateway", "images"})
     return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def gateway_args(settings: Settings, gateway: Gateway, connection: KafkaConnection) -> HttpGatewayArgs:
+    """What the gateway is: the tenants' pods may call too."""
+    declared = shared(gateway, GatewaySpec) | {
+        "expose": gateway.exposure(),
+        "client_namespaces": settings.gateway_namespaces,
+    }
+    return HttpGatewayArgs(
+        **declared,
+        connection=connection,
+        spread=settings.kafka.spread,
+        runtime_image=settings.images.runtime or RUNTIME_IMAGE,
+    )
 
 
 def worker_args(

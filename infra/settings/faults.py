@@ -269,31 +269,14 @@ def _snake_fields() -> frozenset[str]:
 _SECTION_FIELDS = {
     "chart",
     "chart_version",
-    "client_namespaces",
-    "consumer_config",
     "definitions",
-    "environment",
-    "group",
-    "limits",
-    "offset_reset",
-    "partitioning",
-    "pods",
-    "ports",
-    "producer_config",
     "registry",
     "repository",
-    "resources",
-    "scratch",
-    "secret_files",
     "source",
-    "stop_command",
-    "termination",
-    "tls",
-    "transactional",
     "values",
     "version",
 }
-_FIELDS = _snake_fields() | {"annotations", "port"} | _SECTION_FIELDS
+_FIELDS = _snake_fields() | _SECTION_FIELDS
 
 
 def _camel(text: str) -> str:

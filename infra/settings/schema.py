@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_type_hints
 
-from kafka_platform.forms import DURATION, QUANTITY, forms
-from kafka_platform.gateway_model import MOST_COUNT
+from kafka_platform.forms import DURATION, QUANTITY, SIZE, forms
 from kafka_platform.ranges import ranges
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
@@ -22,7 +21,6 @@ from infra.settings.stackfile import KEY
 
 Schema = dict[str, Any]
 
-_SIZE = r"^(unlimited|\d{1,19}(\.\d{1,9})?(B|kB|MB|GB|TB|Ki|Mi|Gi|Ti|Pi|KiB|MiB|GiB|TiB|PiB)?)$"
 _RATE = r"^\d{1,19}(\.\d{1,9})?(B|kB|MB|GB|TB|Ki|Mi|Gi|Ti|Pi|KiB|MiB|GiB|TiB|PiB)?/s$"
 _NAMESPACE = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 
@@ -39,35 +37,13 @@ DETAILS: Mapping[tuple[str, str], Schema] = {
     ("Defaults", "retention"): {"pattern": DURATION, "examples": ["7d", "forever"]},
     ("ExternalListener", "port"): {"minimum": 1, "maximum": 65535, "examples": [30092]},
     ("ExternalListener", "host"): {"examples": ["kafka.example.com", "broker-{nodeId}.kafka.example.com"]},
-    ("Gateway", "recheck"): {"pattern": DURATION, "examples": ["60s"]},
     ("GatewayExposure", "gateway"): {"examples": ["public", "infra/public"]},
     ("GatewayExposure", "host"): {"examples": ["data.example.com"]},
     ("GatewayExposure", "nodePort"): {"minimum": 30_000, "maximum": 32_767, "examples": [30080]},
-    ("HttpGatewayLimits", "bodies"): {"pattern": _SIZE, "examples": ["128Mi"]},
-    ("HttpGatewayLimits", "body"): {"pattern": _SIZE, "examples": ["1Mi"]},
-    ("HttpGatewayLimits", "callers"): {"minimum": 1, "maximum": MOST_COUNT},
-    ("HttpGatewayLimits", "connections"): {"minimum": 1, "maximum": MOST_COUNT},
-    ("HttpGatewayLimits", "consumerIdle"): {"pattern": DURATION, "examples": ["5m"]},
-    ("HttpGatewayLimits", "consumers"): {"minimum": 1, "maximum": MOST_COUNT},
-    ("HttpGatewayLimits", "consumersPerCaller"): {"minimum": 1, "maximum": MOST_COUNT},
-    ("HttpGatewayLimits", "drain"): {"pattern": DURATION, "examples": ["5s"]},
-    ("HttpGatewayLimits", "heartbeat"): {"pattern": DURATION, "examples": ["15s"]},
-    ("HttpGatewayLimits", "records"): {"minimum": 1, "maximum": MOST_COUNT},
-    ("HttpGatewayLimits", "requests"): {"minimum": 1, "maximum": MOST_COUNT},
-    ("HttpGatewayLimits", "requestsPerCaller"): {"minimum": 1, "maximum": MOST_COUNT},
-    ("HttpGatewayLimits", "streams"): {"minimum": 1, "maximum": MOST_COUNT},
-    ("HttpGatewayLimits", "streamsPerCaller"): {"minimum": 1, "maximum": MOST_COUNT},
-    ("HttpGatewayLimits", "timeout"): {"pattern": DURATION, "examples": ["30s"]},
-    ("HttpGatewayPods", "cpuPercent"): {"minimum": 1, "maximum": 100},
-    ("HttpGatewayPods", "max"): {"minimum": 1, "maximum": 200},
-    ("HttpGatewayPods", "min"): {"minimum": 1, "maximum": 200},
-    ("HttpGatewayPods", "requestsInFlight"): {"minimum": 1, "maximum": MOST_COUNT},
     ("Kafka", "bootstrapServers"): {"examples": ["kafka.example.com:9092"]},
     ("Kafka", "nodes"): {"not": {"const": 2}},
     ("Kafka", "storage"): {"pattern": QUANTITY, "examples": ["10Gi", "1Ti"]},
     ("Kafka", "version"): {"pattern": r"^\d+\.\d+\.\d+(-[A-Za-z0-9.]+)?$", "examples": ["4.3.1"]},
-    ("LoadBalancerExposure", "port"): {"minimum": 1, "maximum": 65535},
-    ("LoadBalancerExposure", "sourceRanges"): {"examples": [["203.0.113.0/24"]]},
     ("Balance", "network"): {"pattern": _RATE, "examples": ["125MB/s"]},
     ("Balance", "throttle"): {"pattern": _RATE, "examples": ["50MB/s"]},
     ("BrokerScaling", "cpuAbove"): {"pattern": r"^[1-9]\d?%$", "examples": ["80%"]},
@@ -95,10 +71,10 @@ DETAILS: Mapping[tuple[str, str], Schema] = {
     ("Scale", "stabilization"): {"pattern": DURATION, "examples": ["300s"]},
     ("Settings", "namespace"): {"pattern": _NAMESPACE},
     ("Tenant", "namespace"): {"pattern": _NAMESPACE},
-    ("Topic", "maxMessageSize"): {"pattern": _SIZE, "examples": ["1MiB"]},
+    ("Topic", "maxMessageSize"): {"pattern": SIZE, "examples": ["1MiB"]},
     ("Topic", "replicas"): {"minimum": 1, "maximum": 32_767},
     ("Topic", "retention"): {"pattern": DURATION, "examples": ["7d", "forever"]},
-    ("Topic", "retentionSize"): {"pattern": _SIZE, "examples": ["10Gi"]},
+    ("Topic", "retentionSize"): {"pattern": SIZE, "examples": ["10Gi"]},
     ("WorkerProbe", "period"): {"pattern": DURATION, "examples": ["10s"]},
 }
 

@@ -10,7 +10,6 @@ from kafka_platform import (
     CertManagerArgs,
     DrainCleanerArgs,
     ExternalKafka,
-    HttpGatewayArgs,
     KafkaClusterArgs,
     KafkaConnection,
     KafkaResourcesArgs,
@@ -25,7 +24,7 @@ from kafka_platform.model import Engine
 from kafka_platform.strimzi_objects import StrimziSettings, certificate_bootstrap_servers
 
 from infra.check import STACKS
-from infra.platform import worker_args
+from infra.platform import gateway_args, worker_args
 from infra.settings import Settings, SettingsError, parse
 from infra.settings.stackfile import read
 
@@ -159,19 +158,7 @@ def deploy(settings: Settings) -> None:
         )
         KafkaResourcesArgs(connection=connection, topics=settings.topics, users=settings.users)
         if settings.gateway is not None:
-            gateway = settings.gateway
-            HttpGatewayArgs(
-                connection=connection,
-                pods=gateway.pods,
-                resources=gateway.resources,
-                expose=gateway.exposure(),
-                tls=gateway.tls,
-                limits=gateway.limits,
-                anonymous=gateway.anonymous,
-                recheck=gateway.recheck,
-                cors=gateway.cors,
-                client_namespaces=gateway.client_namespaces,
-            )
+            gateway_args(settings, settings.gateway, connection)
         for name, worker in settings.workers.items():
             worker_args(settings, name, connection, settings.namespace_of(worker.tenant))
         KafkaResourcesArgs(connection=connection, users=settings.worker_users)
