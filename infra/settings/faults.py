@@ -8,7 +8,20 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from kafka_platform import broker_scaling, gateway_model, model, probe_model, scaling_model, strimzi_model, worker_model
+from kafka_platform import (
+    broker_scaling,
+    chart_sources,
+    gateway_model,
+    keda_model,
+    model,
+    monitoring_model,
+    probe_model,
+    prometheus_chart,
+    scaling_model,
+    strimzi_chart,
+    strimzi_model,
+    worker_model,
+)
 
 Path = tuple[str | int, ...]
 """Where something stands in a stack file, as keys and positions in lists."""
@@ -115,13 +128,19 @@ def _nearest(word: str, words: tuple[str, ...]) -> str | None:
 class Known:
     """What is free of faults, so that something can be concluded from it."""
 
-    def __init__(self, faulty: Collection[Path]) -> None:
+    def __init__(self, faulty: Collection[Path], data: Mapping[str, Any] | None = None) -> None:
+        """`faulty` are the paths of faults, `data` is what stands in the file besides."""
+        self._data = data or {}
         self._faulty = frozenset(faulty)
         self._above = frozenset(each[:depth] for each in self._faulty for depth in range(len(each)))
 
     def __call__(self, *path: str) -> bool:
         """Whether nothing at, above or below the path is at fault."""
         return path not in self._above and not any(path[:depth] in self._faulty for depth in range(len(path) + 1))
+
+    def written(self, section: str) -> set[str]:
+        """The keys that stand in a section and are free of faults."""
+        return set(self._data.get(section) or {})
 
     def names(self, section: str) -> list[str] | None:
         """Names below a section that were left out for a fault; None if the section itself was."""
@@ -259,24 +278,26 @@ def _type_error(kind: str, path: Path, key: str, value: Any, known: Sequence[str
 
 
 def _snake_fields() -> frozenset[str]:
-    modules = (broker_scaling, model, gateway_model, probe_model, scaling_model, strimzi_model, worker_model)
+    modules = (
+        broker_scaling,
+        chart_sources,
+        gateway_model,
+        keda_model,
+        model,
+        monitoring_model,
+        probe_model,
+        prometheus_chart,
+        scaling_model,
+        strimzi_chart,
+        strimzi_model,
+        worker_model,
+    )
     values = [each for module in modules for each in vars(module).values()]
     classes = [each for each in values if isinstance(each, type) and is_dataclass(each)]
     return frozenset(field.name for each in classes for field in fields(each))
 
 
-# The fields of sections whose checks see several of them.
-_SECTION_FIELDS = {
-    "chart",
-    "chart_version",
-    "definitions",
-    "registry",
-    "repository",
-    "source",
-    "values",
-    "version",
-}
-_FIELDS = _snake_fields() | _SECTION_FIELDS
+_FIELDS = _snake_fields() | {"source"}
 
 
 def _camel(text: str) -> str:

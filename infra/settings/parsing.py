@@ -101,7 +101,7 @@ def parse(raw: Any, folder: Folder = STACKS) -> Settings:
         raise SettingsError([Fault(path=("config", "kafka-platform:platform"), message=_not_mapping(data))])
     settings = _validate(data, faults, pruned)
     if settings is not None:
-        faults += relations(settings, Known(pruned))
+        faults += relations(settings, Known(pruned, data))
     if faults:
         raise SettingsError(_in_order(raw, faults))
     assert settings is not None  # noqa: S101  # no faults, so it was made
