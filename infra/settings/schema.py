@@ -1,20 +1,19 @@
 """The JSON Schema of a whole stack file, for editors, and the table of its keys, for people."""
 
 import ast
-import functools
 import inspect
 import itertools
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 from kafka_platform.forms import DURATION, QUANTITY, SIZE, forms
 from kafka_platform.ranges import ranges
-from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
+from infra.settings.kinds import declared
 from infra.settings.model import Settings
 from infra.settings.parsing import FREE_TEXT, SECTIONS
 from infra.settings.stackfile import KEY
@@ -105,21 +104,6 @@ def schema() -> Schema:
         },
         "$defs": dict(sorted(definitions.items())),
     }
-
-
-@functools.cache
-def declared() -> tuple[type, ...]:
-    """The dataclasses that stack files are made of."""
-    found: dict[type, None] = {}
-    waiting: list[Any] = [Settings]
-    while waiting:
-        kind = waiting.pop()
-        if not isinstance(kind, type):
-            waiting += get_args(kind)
-        elif kind not in found and (is_dataclass(kind) or issubclass(kind, BaseModel)):
-            found[kind] = None
-            waiting += get_type_hints(kind).values()
-    return tuple(kind for kind in found if is_dataclass(kind))
 
 
 def _inherited(kind: type) -> dict[str, str]:
