@@ -254,9 +254,10 @@ def _remove(data: dict[str, Any], path: Path) -> bool:
     here = data
     for part in path[:-1]:
         here = here[part]
-    if isinstance(here, dict):
-        return here.pop(str(path[-1]), _ANY) is not _ANY
-    return False
+    if not isinstance(here, dict) or str(path[-1]) not in here:
+        return False
+    del here[str(path[-1])]
+    return True
 
 
 @cache
