@@ -141,7 +141,7 @@ def namespaces() -> Any:
 
 
 def named(check: Callable[..., object], *kind: str, default: Any = None, **schema: Any) -> Any:
-    """A field with a name that `check` accepts; none by default, `MISSING`: it is needed."""
+    """A field with a name, or a like text, that `check` accepts; none by default, `MISSING`: it is needed."""
     return formed(default, lambda name: check(name, *kind), **schema)
 
 

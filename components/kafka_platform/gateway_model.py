@@ -4,12 +4,12 @@ Every class checks itself when it is made and raises `ValueError` with one sente
 field at fault, as those in `model` do.
 """
 
-import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from fractions import Fraction
 
+from kafka_platform.checks import check_source_ranges
 from kafka_platform.forms import (
     Compute,
     Spec,
@@ -218,14 +218,6 @@ class NodePortExposure(Spec):
     """The port, 30000 to 32767."""
 
 
-def _check_networks(networks: Sequence[str]) -> None:
-    for network in networks:
-        try:
-            ipaddress.ip_network(network)
-        except ValueError:
-            raise ValueError(f"{network!r} is not a network: write one such as 203.0.113.0/24") from None
-
-
 def _check_reference(reference: str) -> None:
     namespace, slash, name = reference.rpartition("/")
     if slash:
@@ -241,7 +233,7 @@ class LoadBalancerExposure(Spec):
     """Its port. Default: 443 with TLS at the pods, otherwise 80."""
     host: str | None = named(check_subdomain, "host name")
     """Name that external-dns, where it is installed, keeps in DNS for it. Default: none."""
-    source_ranges: Sequence[str] = formed((), _check_networks, examples=[["203.0.113.0/24"]])
+    source_ranges: Sequence[str] = formed((), check_source_ranges, examples=[["203.0.113.0/24"]])
     """Networks that callers may come from, such as `203.0.113.0/24`. Default: everywhere."""
     annotations: Mapping[str, str] = mapping(check_annotations)
     """Annotations of the Service, for the cloud's load balancer controller. Default: none."""

@@ -27,7 +27,6 @@ _NAMESPACE = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 # examples here are accepted and that what is refused here is refused there.
 DETAILS: Mapping[tuple[str, str], Schema] = {
     ("Acl", "operations"): {"minItems": 1},
-    ("Egress", "ports"): {"items": {"type": "integer", "minimum": 1, "maximum": 65535}},
     ("Defaults", "retention"): {"pattern": DURATION, "examples": ["7d", "forever"]},
     ("ExternalListener", "port"): {"minimum": 1, "maximum": 65535, "examples": [30092]},
     ("ExternalListener", "host"): {"examples": ["kafka.example.com", "broker-{nodeId}.kafka.example.com"]},
