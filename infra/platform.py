@@ -2,8 +2,8 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from dataclasses import fields, replace
+from typing import Any, TypeVar
 
 import pulumi
 import pulumi_kubernetes
@@ -37,9 +37,13 @@ from kafka_platform import (
     StrimziOperator,
     StrimziOperatorArgs,
 )
+from kafka_platform.chart_sources import Source
 from kafka_platform.cluster import RUNTIME_IMAGE
 from kafka_platform.forms import shared
+from kafka_platform.gateway_model import GatewaySpec
 from kafka_platform.kubernetes import KubernetesObject, after, namespace, place
+from kafka_platform.monitoring_model import MonitoringSpec
+from kafka_platform.operators import OperatorArgs
 from kafka_platform.ownership import own
 from kafka_platform.probe_model import LATENCY_PROBE, ProbeSpec
 from kafka_platform.resources import KafkaResourcesArgs
@@ -49,6 +53,8 @@ from kafka_platform.worker_model import WorkerSpec
 from infra.api_server import ApiServer
 from infra.settings import Gateway, Probe, Settings, Worker
 from infra.settings.operators import Operator
+
+_Args = TypeVar("_Args", bound=OperatorArgs)
 
 CLUSTER = "kafka"
 """Name of the cluster in its namespace: bootstrap servers are `kafka.<namespace>.svc:9092`."""
@@ -121,8 +127,7 @@ class Platform:
             probes=[] if self.probe is None else [LATENCY_PROBE],
             workers={name: self.workers[name].namespace for name in settings.watched_workers},
             cert_manager=None if certificates is None else certificates.namespace,
-            alerts=prometheus.alerts,
-            labels=prometheus.labels,
+            **shared(prometheus, MonitoringSpec),
         )
         needed = [] if self.prometheus is None else [self.prometheus]
         return Monitoring(CLUSTER, args, pulumi.ResourceOptions(provider=self._provider, depends_on=needed))
@@ -185,44 +190,35 @@ class Platform:
         operator = self._settings.cert_manager
         if operator is None or not operator.install:
             return None
-        args = CertManagerArgs(**_common(operator), version=operator.version)
-        return CertManager(CERT_MANAGER, args, self._operator())
+        return CertManager(CERT_MANAGER, operator_args(CertManagerArgs, operator), self._operator())
 
     def _prometheus(self) -> PrometheusStack | None:
         """Prometheus, if it belongs to the stack: what it reads has to depend on it."""
         operator = self._settings.prometheus
         if operator is None or not operator.install:
             return None
-        args = PrometheusStackArgs(
-            **_common(operator),
-            retention=operator.retention,
-            storage=operator.storage,
-            storage_class=operator.storage_class,
-        )
-        return PrometheusStack(PROMETHEUS, args, self._operator())
+        return PrometheusStack(PROMETHEUS, operator_args(PrometheusStackArgs, operator), self._operator())
 
     def _keda(self) -> KedaOperator | None:
         """KEDA, if it belongs to the stack: what it scales has to depend on it."""
         operator = self._settings.keda
         if operator is None or not operator.install:
             return None
-        return KedaOperator(KEDA, KedaOperatorArgs(**_common(operator), version=operator.version), self._operator())
+        return KedaOperator(KEDA, operator_args(KedaOperatorArgs, operator), self._operator())
 
     def _strimzi_operator(self) -> StrimziOperator | None:
         """Strimzi's operator, if it belongs to the stack: the Kafka has to depend on it."""
         operator = self._settings.strimzi
         if operator is None or not operator.install:
             return None
-        args = StrimziOperatorArgs(**_common(operator), watch_namespaces=operator.watch_namespaces)
-        return StrimziOperator(STRIMZI, args, self._operator())
+        return StrimziOperator(STRIMZI, operator_args(StrimziOperatorArgs, operator), self._operator())
 
     def _drain_cleaner(self) -> DrainCleaner | None:
         """Strimzi's Drain Cleaner, if it belongs to the stack; its certificate is cert-manager's."""
         operator = self._settings.drain_cleaner
         if operator is None or not operator.install:
             return None
-        args = DrainCleanerArgs(**_common(operator), version=operator.version)
-        return DrainCleaner(DRAIN_CLEANER, args, self._operator(self.cert_manager))
+        return DrainCleaner(DRAIN_CLEANER, operator_args(DrainCleanerArgs, operator), self._operator(self.cert_manager))
 
     def _cluster(self) -> KafkaCluster:
         settings, kafka = self._settings, self._settings.kafka
@@ -319,22 +315,7 @@ class Platform:
         waits_for = [self.resources] if gateway.anonymous is not None and self.resources is not None else []
         return HttpGateway(
             GATEWAY,
-            HttpGatewayArgs(
-                connection=self.cluster.connection,
-                pods=gateway.pods,
-                resources=gateway.resources,
-                expose=gateway.exposure(),
-                tls=gateway.tls,
-                limits=gateway.limits,
-                anonymous=gateway.anonymous,
-                bearer=gateway.bearer,
-                recheck=gateway.recheck,
-                cors=gateway.cors,
-                client_namespaces=settings.gateway_namespaces,
-                metrics_namespaces=gateway.metrics_namespaces,
-                spread=settings.kafka.spread,
-                runtime_image=settings.images.runtime or RUNTIME_IMAGE,
-            ),
+            gateway_args(settings, gateway, self.cluster.connection),
             pulumi.ResourceOptions(provider=self._provider, depends_on=waits_for),
         )
 
@@ -382,22 +363,32 @@ def stack_mark() -> str:
     return f"{pulumi.get_organization() or 'organization'}/{pulumi.get_project()}/{pulumi.get_stack()}"
 
 
-def _common(operator: Operator) -> dict[str, Any]:
-    """What all operators are told."""
-    return {
-        "namespace": operator.namespace,
-        "create_namespace": operator.create_namespace,
-        "replicas": operator.replicas,
-        "registry": operator.registry,
-        "values": operator.values,
-        **operator.source.model_dump(),
-    }
+def operator_args(kind: type[_Args], operator: Operator) -> _Args:
+    """What an operator that is installed with the stack is."""
+    told = {each.name for each in fields(Source)}
+    return kind(
+        **{each.name: getattr(operator.source if each.name in told else operator, each.name) for each in fields(kind)}
+    )
 
 
 def _version_of(settings: Settings) -> str:
     """Changes with everything that records pass on their way."""
     parts = settings.model_dump_json(include={"kafka", "gateway", "images"})
     return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def gateway_args(settings: Settings, gateway: Gateway, connection: KafkaConnection) -> HttpGatewayArgs:
+    """What the gateway is: the tenants' pods may call too."""
+    declared = shared(gateway, GatewaySpec) | {
+        "expose": gateway.exposure(),
+        "client_namespaces": settings.gateway_namespaces,
+    }
+    return HttpGatewayArgs(
+        **declared,
+        connection=connection,
+        spread=settings.kafka.spread,
+        runtime_image=settings.images.runtime or RUNTIME_IMAGE,
+    )
 
 
 def worker_args(

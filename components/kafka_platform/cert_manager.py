@@ -4,31 +4,14 @@ from dataclasses import dataclass
 
 import pulumi
 
-from kafka_platform.cert_manager_chart import (
-    CERT_MANAGER_VERSION,
-    CHART,
-    DEFINITIONS,
-    cert_manager_values,
-    check_cert_manager,
-)
+from kafka_platform.cert_manager_chart import CHART, DEFINITIONS, CertManagerSpec, cert_manager_values
 from kafka_platform.chart_sources import ChartSource
 from kafka_platform.operators import OperatorArgs, OperatorChart, installed
 
 
 @dataclass(frozen=True, kw_only=True)
-class CertManagerArgs(OperatorArgs):
+class CertManagerArgs(CertManagerSpec, OperatorArgs):
     """How cert-manager shall be installed. A Kubernetes cluster takes one cert-manager."""
-
-    namespace: str = "cert-manager"
-    """Namespace of cert-manager. Default cert-manager."""
-    version: str = CERT_MANAGER_VERSION
-    """Version of cert-manager and of its Helm chart, 1.20.0 or newer. Default: the one of this release."""
-    registry: str | None = None
-    """Registry that has `jetstack/cert-manager-controller` and its companions. Default: quay.io."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_cert_manager(version=self.version, replicas=self.replicas, registry=self.registry, values=self.values)
 
 
 class CertManager(pulumi.ComponentResource):
@@ -44,12 +27,9 @@ class CertManager(pulumi.ComponentResource):
         """`name` is the prefix of its children's names."""
         super().__init__("kafka-platform:index:CertManager", name, {}, opts)
         given = CertManagerArgs.of(args)
-        values = cert_manager_values(
-            namespace=given.namespace, replicas=given.replicas, registry=given.registry, values=given.values
-        )
         chart = OperatorChart(
             release="cert-manager",
-            values=values,
+            values=cert_manager_values(given),
             official=ChartSource(
                 chart=CHART, version=f"v{given.version}", definitions=DEFINITIONS.format(version=given.version)
             ),

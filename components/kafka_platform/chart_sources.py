@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from kafka_platform.checks import checked
+from kafka_platform.forms import Spec, formed
 from kafka_platform.free_maps import check_text, shown
 
 _ARCHIVES = (".tgz", ".tar.gz")
@@ -29,34 +30,19 @@ class ChartSource:
     definitions: str | None = None
     """File or URL; none if the operator has no kinds of its own."""
 
-    def replaced(
-        self, *, chart: str | None, repository: str | None, chart_version: str | None, definitions: str | None
-    ) -> "ChartSource":
-        """The source where these, which `check_source` has seen, take the place of what is meant otherwise."""
+    def replaced(self, source: "Source") -> "ChartSource":
+        """The source where what is declared takes the place of what is meant otherwise."""
+        chart, repository = source.chart, source.repository
         usual = self.chart.rpartition("/")[2]
         if chart is None and repository is None:
             chart, repository = self.chart, self.repository
         of_file = chart is not None and is_file(chart)
         return ChartSource(
             chart=chart or usual,
-            version=None if of_file or (chart or "").endswith(_ARCHIVES) else chart_version or self.version,
+            version=None if of_file or (chart or "").endswith(_ARCHIVES) else source.chart_version or self.version,
             repository=repository,
-            definitions=definitions or self.definitions,
+            definitions=source.definitions or self.definitions,
         )
-
-
-def check_source(
-    *, chart: str | None, repository: str | None, chart_version: str | None, definitions: str | None
-) -> None:
-    """Raises ValueError, which names the field, the value and the fix, for a place that nothing can be taken from."""
-    if repository is not None:
-        checked("repository", _check_url, repository, ("https",), "https://charts.example.com")
-    if chart is not None:
-        checked("chart", _check_chart, chart, repository)
-    if chart_version is not None:
-        checked("chart_version", _check_version, chart_version, chart)
-    if definitions is not None:
-        checked("definitions", _check_definitions, definitions)
 
 
 def is_file(place: str) -> bool:
@@ -121,3 +107,32 @@ def _check_url(url: str, schemes: Sequence[str], example: str) -> None:
         )
     if not host or any(each.isspace() for each in url) or parts.scheme not in schemes:
         raise ValueError(f"{shown(url)} is not an address with {' or '.join(schemes)}: write one such as {example}")
+
+
+def _check_repository(repository: str) -> None:
+    _check_url(repository, ("https",), "https://charts.example.com")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(Spec):
+    """Where an operator's chart and the definitions of its kinds are, for clusters that do not reach the official ones."""
+
+    chart: str | None = None
+    """The Helm chart: an address such as `oci://registry.example.com/charts/keda` or `https://files.example.com/keda.tgz`,
+    the path of a `.tgz` or a folder (in a stack file: relative to that file), or its name in `repository`. Default: the
+    official one."""
+    repository: str | None = formed(None, _check_repository)
+    """Address of a Helm repository that has the chart, under its usual name unless `chart` says another. Default: none."""
+    chart_version: str | None = None
+    """Version of the chart, if yours is numbered otherwise than the official one. Default: the same number."""
+    definitions: str | None = formed(None, _check_definitions)
+    """URL of the definitions of the operator's kinds, or a file (in a stack file: relative to that file), of the operator's
+    version. Default: those of the official release."""
+
+    def check(self) -> None:
+        """The chart is in the repository, if there is one, and has no other version than its own."""
+        super().check()
+        if self.chart is not None:
+            checked("chart", _check_chart, self.chart, self.repository)
+        if self.chart_version is not None:
+            checked("chart_version", _check_version, self.chart_version, self.chart)

@@ -1,5 +1,6 @@
 """What checks of fields have in common. No Pulumi."""
 
+import ipaddress
 from collections.abc import Callable, Sequence
 
 
@@ -16,3 +17,17 @@ def check_ports(ports: Sequence[int]) -> None:
     for port in ports:
         if not 1 <= port <= 65535:
             raise ValueError(f"{port} is out of range: use 1 to 65535")
+
+
+def check_network(network: str, example: str) -> None:
+    """Raises unless it is a network, as the example is."""
+    try:
+        ipaddress.ip_network(network)
+    except ValueError:
+        raise ValueError(f"{network!r} is not a network: write one such as {example}") from None
+
+
+def check_source_ranges(networks: Sequence[str]) -> None:
+    """Raises unless each is a network that callers may come from."""
+    for network in networks:
+        check_network(network, "203.0.113.0/24")

@@ -8,8 +8,7 @@ from kafka_platform.chart_sources import ChartSource
 from kafka_platform.checks import checked
 from kafka_platform.drain_cleaner_chart import (
     CHART,
-    DRAIN_CLEANER_VERSION,
-    check_drain_cleaner,
+    DrainCleanerSpec,
     check_no_definitions,
     drain_cleaner_values,
 )
@@ -17,20 +16,13 @@ from kafka_platform.operators import OperatorArgs, OperatorChart, installed
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrainCleanerArgs(OperatorArgs):
+class DrainCleanerArgs(DrainCleanerSpec, OperatorArgs):
     """How the Drain Cleaner shall be installed. A Kubernetes cluster takes one: its webhook is for the whole cluster."""
 
-    namespace: str = "strimzi-drain-cleaner"
-    """Namespace of the Drain Cleaner. Default strimzi-drain-cleaner."""
-    version: str = DRAIN_CLEANER_VERSION
-    """Version of the Drain Cleaner and of its Helm chart, 1.5.0 or newer. Default: the one of this release."""
-    registry: str | None = None
-    """Registry that has the image `strimzi/drain-cleaner`. Default: quay.io."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_drain_cleaner(version=self.version, replicas=self.replicas, registry=self.registry, values=self.values)
+    def check(self) -> None:
+        """As every operator; and there are no definitions."""
         checked("definitions", check_no_definitions, self.definitions)
+        super().check()
 
 
 class DrainCleaner(pulumi.ComponentResource):
@@ -48,12 +40,9 @@ class DrainCleaner(pulumi.ComponentResource):
         """`name` is the prefix of its children's names. cert-manager has to be there: say so by `depends_on`."""
         super().__init__("kafka-platform:index:DrainCleaner", name, {}, opts)
         given = DrainCleanerArgs.of(args)
-        values = drain_cleaner_values(
-            namespace=given.namespace, replicas=given.replicas, registry=given.registry, values=given.values
-        )
         chart = OperatorChart(
             release="strimzi-drain-cleaner",
-            values=values,
+            values=drain_cleaner_values(given),
             official=ChartSource(chart=CHART, version=given.version),
         )
         self.namespace = installed(self, name, given, chart)

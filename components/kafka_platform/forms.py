@@ -8,11 +8,12 @@ from kafka_platform.checks import checked
 from kafka_platform.free_maps import check_lines
 from kafka_platform.names import check_label
 from kafka_platform.ranges import check_ranges
-from kafka_platform.units import cores, memory, milliseconds, quantity
+from kafka_platform.units import cores, memory, milliseconds, quantity, size_bytes
 
 _FORM = "form"
 DURATION = r"^(forever|(\d{1,15}(ms|s|m|h|d))+)$"
 """Patterns of JSON Schema, for editors: the checks decide."""
+SIZE = r"^(unlimited|\d{1,19}(\.\d{1,9})?(B|kB|MB|GB|TB|Ki|Mi|Gi|Ti|Pi|KiB|MiB|GiB|TiB|PiB)?)$"
 QUANTITY = r"^\d{1,19}(\.\d{1,9})?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
 
 
@@ -90,6 +91,34 @@ def duration(default: Any, *, least: str, most: str | None = None, whole_seconds
     return formed(default, check, pattern=DURATION, examples=[default])
 
 
+def wait(default: Any, *examples: str, zero: bool = False) -> Any:
+    """A field with a duration that ends, such as `30s`; the default is the example unless others are given.
+
+    Args:
+        default: of the field.
+        examples: of it.
+        zero: whether it may be no time at all.
+    """
+    shown = list(examples) or [default]
+
+    def check(text: str) -> None:
+        if milliseconds(text) < (0 if zero else 1):
+            raise ValueError(f"{text!r} is not a time to wait: write a duration such as {shown[0]}")
+
+    return formed(default, check, pattern=DURATION, examples=shown)
+
+
+def size(default: Any, *examples: str) -> Any:
+    """A field with a bound in bytes, such as `1Mi`; the default is the example unless others are given."""
+    shown = list(examples) or [default]
+
+    def check(text: str) -> None:
+        if size_bytes(text) < 1:
+            raise ValueError(f"{text!r} is no bound: write a size such as {shown[0]}")
+
+    return formed(default, check, pattern=SIZE, examples=shown)
+
+
 def processors(default: Any, *examples: str) -> Any:
     """A field with cores, such as `500m` or `2`; the default is the example unless others are given."""
     return formed(default, cores, pattern=QUANTITY, examples=list(examples) or [default])
@@ -109,6 +138,11 @@ def memory_of(what: str, default: str, *, least: str) -> Any:
 def namespaces() -> Any:
     """A field with names of namespaces; none by default."""
     return names(check_label, "namespace")
+
+
+def named(check: Callable[..., object], *kind: str, default: Any = None, **schema: Any) -> Any:
+    """A field with a name, or a like text, that `check` accepts; none by default, `MISSING`: it is needed."""
+    return formed(default, lambda name: check(name, *kind), **schema)
 
 
 def names(check: Callable[..., object], *kind: str) -> Any:

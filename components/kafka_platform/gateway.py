@@ -1,7 +1,6 @@
 """The data interface over HTTP: a gateway in front of a Kafka."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pulumi
 
@@ -11,76 +10,30 @@ from kafka_platform.checks import checked
 from kafka_platform.client_pods import kafka_ports
 from kafka_platform.cluster import RUNTIME_IMAGE
 from kafka_platform.connection import KafkaConnection
-from kafka_platform.gateway_model import (
-    Exposure,
-    HttpGatewayLimits,
-    HttpGatewayPods,
-    HttpGatewayResources,
-    HttpGatewayTls,
-    check_gateway,
-    check_origins,
-    check_seconds,
-)
+from kafka_platform.gateway_model import GatewaySpec
 from kafka_platform.gateway_objects import GatewaySettings
 from kafka_platform.kubernetes import KubernetesObject, after, place
-from kafka_platform.names import check_gateway_name, check_label, check_user
+from kafka_platform.names import check_gateway_name, check_label
 
 
 @dataclass(frozen=True, kw_only=True)
-class HttpGatewayArgs(Args):
+class HttpGatewayArgs(GatewaySpec, Args):
     """What an HTTP gateway shall be."""
 
     connection: KafkaConnection
     """The Kafka, as its `KafkaCluster` tells. The gateway has no credentials of its own: callers log in with theirs."""
     namespace: pulumi.Input[str] | None = None
     """Namespace of the gateway, which the Kafka has to let in. Default: the connection's, which it does."""
-    pods: HttpGatewayPods = field(default_factory=HttpGatewayPods)
-    """How many pods there are. Default: 2."""
-    resources: HttpGatewayResources = field(default_factory=HttpGatewayResources)
-    """Processor and memory of each pod. Default: 500m and 1Gi."""
-    expose: Exposure = field(default_factory=Exposure)
-    """How callers outside Kubernetes reach it. Default: they do not."""
-    tls: HttpGatewayTls | None = None
-    """TLS that ends at the pods. Default: none."""
-    limits: HttpGatewayLimits = field(default_factory=HttpGatewayLimits)
-    """Bounds of what callers may use of each pod."""
-    anonymous: str | None = None
-    """Kafka user that callers without credentials are; its Secret `<user>-kafka` has to be in the gateway's namespace.
-    Default: callers without credentials are refused."""
-    bearer: bool = False
-    """Whether bearer tokens are passed on to Kafka as OAUTHBEARER, which it has to understand. Default: they are refused."""
-    recheck: str = "60s"
-    """How long a login counts until it is tried again: a changed password takes effect after at most this. Default 60s."""
-    cors: Sequence[str] = ()
-    """Origins whose pages may call, such as `https://shop.example.com`, or `*` for all. Default: none."""
-    client_namespaces: Sequence[str] = ()
-    """Namespaces, besides the gateway's own, whose pods may call; that of the Ingress or Gateway controller has to be
-    among them. Default: everybody may who reaches the gateway."""
-    metrics_namespaces: Sequence[str] = ()
-    """Namespaces whose pods may read the metrics. Default: all."""
     spread: str = "topology.kubernetes.io/zone"
     """Label of the machines over whose values the pods are spread, as far as possible. Default: the zones."""
     runtime_image: str = RUNTIME_IMAGE
     """Image of this platform's own programs."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """As every gateway; and the namespace is one."""
         if isinstance(self.namespace, str):
             checked("namespace", check_label, self.namespace, "namespace")
-        if self.anonymous is not None:
-            checked("anonymous", check_user, self.anonymous)
-        check_seconds("recheck", self.recheck, "60s")
-        checked("cors", check_origins, self.cors)
-        for name in ("client_namespaces", "metrics_namespaces"):
-            for namespace in getattr(self, name):
-                checked(name, check_label, namespace, "namespace")
-        check_gateway(
-            pods=self.pods,
-            resources=self.resources,
-            limits=self.limits,
-            tls=self.tls,
-            expose=self.expose,
-            client_namespaces=self.client_namespaces,
-        )
+        super().check()
 
 
 class HttpGateway(pulumi.ComponentResource):
@@ -111,17 +64,8 @@ class HttpGateway(pulumi.ComponentResource):
             namespace=connection.namespace if self._args.namespace is None else self._args.namespace,
             connection=connection,
             image=self._args.runtime_image,
-            pods=self._args.pods,
-            resources=self._args.resources,
-            limits=self._args.limits,
-            tls=self._args.tls,
-            anonymous=self._args.anonymous,
-            bearer=self._args.bearer,
-            recheck=self._args.recheck,
-            cors=self._args.cors,
-            client_namespaces=self._args.client_namespaces,
-            metrics_namespaces=self._args.metrics_namespaces,
             spread=self._args.spread,
+            spec=self._args,
         )
         namespace = pulumi.Output.from_input(settings.namespace)
         pods, service = self._pods(settings, namespace)
@@ -153,10 +97,10 @@ class HttpGateway(pulumi.ComponentResource):
                 parent=self,
                 depends_on=[config, pods_service, policy],
                 # The autoscaler's, from the first time that it decides on.
-                ignore_changes=["spec.replicas"] if settings.pods.scales else [],
+                ignore_changes=["spec.replicas"] if settings.spec.pods.scales else [],
             ),
         )
-        if settings.pods.scales:
+        if settings.spec.pods.scales:
             place(
                 f"{name}-autoscaler",
                 gateway_objects.autoscaler(settings),
@@ -166,7 +110,7 @@ class HttpGateway(pulumi.ComponentResource):
 
     def _expose(self, settings: GatewaySettings, service: KubernetesObject) -> None:
         """The way in from outside, if there is one."""
-        name, expose = self._name, self._args.expose
+        name, expose = self._name, settings.spec.exposure()
         child = pulumi.ResourceOptions(parent=self, depends_on=[service])
         if expose.node_port is not None:
             manifest = gateway_objects.node_port_service(settings, expose.node_port)

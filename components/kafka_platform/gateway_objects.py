@@ -13,10 +13,8 @@ from kafka_platform.client_pods import ca_mounts, ca_volumes, connection_environ
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.gateway_model import (
     GatewayApiExposure,
+    GatewaySpec,
     HttpGatewayLimits,
-    HttpGatewayPods,
-    HttpGatewayResources,
-    HttpGatewayTls,
     IngressExposure,
     LoadBalancerExposure,
     NodePortExposure,
@@ -63,27 +61,18 @@ class GatewaySettings:
     namespace: pulumi.Input[str]
     connection: KafkaConnection
     image: str
-    pods: HttpGatewayPods = field(default_factory=HttpGatewayPods)
-    resources: HttpGatewayResources = field(default_factory=HttpGatewayResources)
-    limits: HttpGatewayLimits = field(default_factory=HttpGatewayLimits)
-    tls: HttpGatewayTls | None = None
-    anonymous: str | None = None
-    bearer: bool = False
-    recheck: str = "60s"
-    cors: Sequence[str] = ()
-    client_namespaces: Sequence[str] = ()
-    metrics_namespaces: Sequence[str] = ()
     spread: str = "topology.kubernetes.io/zone"
+    spec: GatewaySpec = field(default_factory=GatewaySpec)
 
     @property
     def scheme(self) -> str:
         """How callers speak with the pods."""
-        return "https" if self.tls is not None else "http"
+        return "https" if self.spec.tls is not None else "http"
 
     @property
     def port(self) -> int:
         """The usual port of the scheme, which the Service has."""
-        return 443 if self.tls is not None else 80
+        return 443 if self.spec.tls is not None else 80
 
     @property
     def own(self) -> dict[str, str]:
@@ -102,21 +91,21 @@ def gateway_json(settings: GatewaySettings, namespace: str) -> str:
         "port": HTTP_PORT,
         "metricsPort": METRICS_PORT,
         "tls": None,
-        "bearer": settings.bearer,
+        "bearer": settings.spec.bearer,
         "anonymous": None,
-        "recheckSeconds": seconds(settings.recheck),
-        "limits": settings.limits.settings(settings.resources.memory),
-        "cors": list(settings.cors),
+        "recheckSeconds": seconds(settings.spec.recheck),
+        "limits": settings.spec.limits.settings(settings.spec.resources.memory),
+        "cors": list(settings.spec.cors),
         "peers": f"{settings.name}-pods.{namespace}.svc",
     }
-    if settings.tls is not None:
+    if settings.spec.tls is not None:
         content["tls"] = {
             "certificate": f"{_TLS}/tls.crt",
             "key": f"{_TLS}/tls.key",
-            "clientAuthority": f"{_CLIENT_AUTHORITY}/ca.crt" if settings.tls.client_authority else None,
+            "clientAuthority": f"{_CLIENT_AUTHORITY}/ca.crt" if settings.spec.tls.client_authority else None,
         }
-    if settings.anonymous is not None:
-        content["anonymous"] = {"username": settings.anonymous, "passwordFile": f"{_ANONYMOUS}/password"}
+    if settings.spec.anonymous is not None:
+        content["anonymous"] = {"username": settings.spec.anonymous, "passwordFile": f"{_ANONYMOUS}/password"}
     return json.dumps(content, indent=2) + "\n"
 
 
@@ -195,8 +184,8 @@ def network_policy(settings: GatewaySettings, kafka_ports: pulumi.Input[Sequence
                 {"ports": [allowed_port(HTTP_PORT)], "to": [peers]},
             ],
             "ingress": [
-                callers([HTTP_PORT], settings.client_namespaces),
-                collectors(METRICS_PORT, settings.metrics_namespaces),
+                callers([HTTP_PORT], settings.spec.client_namespaces),
+                collectors(METRICS_PORT, settings.spec.metrics_namespaces),
             ],
             "podSelector": {"matchLabels": settings.own},
             "policyTypes": ["Ingress", "Egress"],
@@ -206,7 +195,7 @@ def network_policy(settings: GatewaySettings, kafka_ports: pulumi.Input[Sequence
 
 def autoscaler(settings: GatewaySettings) -> Manifest:
     """Decides on the number of pods."""
-    pods = settings.pods
+    pods = settings.spec.pods
     cpu = {"name": "cpu", "target": {"averageUtilization": pods.cpu_percent, "type": "Utilization"}}
     metrics: list[Manifest] = [{"resource": cpu, "type": "Resource"}]
     if pods.requests_in_flight is not None:
@@ -233,7 +222,7 @@ def stateful_set(settings: GatewaySettings, config_hash: pulumi.Input[str]) -> M
         "podManagementPolicy": "Parallel",
         # Where an autoscaler decides, what is begun with: without it the API server begins with one pod, and goes back
         # to one when a fixed number is taken away, until the autoscaler has looked.
-        "replicas": settings.pods.min,
+        "replicas": settings.spec.pods.min,
         "selector": {"matchLabels": settings.own},
         "serviceName": f"{settings.name}-pods",
         "template": {
@@ -247,7 +236,7 @@ def stateful_set(settings: GatewaySettings, config_hash: pulumi.Input[str]) -> M
                 "containers": [_container(settings)],
                 "enableServiceLinks": False,
                 "securityContext": pod_security(),
-                "terminationGracePeriodSeconds": termination_seconds(settings.limits),
+                "terminationGracePeriodSeconds": termination_seconds(settings.spec.limits),
                 "topologySpreadConstraints": spread_over(settings.spread, settings.own),
                 "volumes": _volumes(settings),
             },
@@ -262,7 +251,7 @@ def stateful_set(settings: GatewaySettings, config_hash: pulumi.Input[str]) -> M
             settings.namespace,
             labels(settings.name, COMPONENT),
             # A fixed number is taken back from the autoscaler that there was before.
-            None if settings.pods.scales else {"pulumi.com/patchForce": "true"},
+            None if settings.spec.pods.scales else {"pulumi.com/patchForce": "true"},
         ),
         "spec": spec,
     }
@@ -398,9 +387,9 @@ def ingress(settings: GatewaySettings, exposure: IngressExposure) -> Manifest:
 
 
 def _container(settings: GatewaySettings) -> Manifest:
-    limits = {"memory": settings.resources.memory}
-    if settings.resources.cpu_limit is not None:
-        limits["cpu"] = settings.resources.cpu_limit
+    limits = {"memory": settings.spec.resources.memory}
+    if settings.spec.resources.cpu_limit is not None:
+        limits["cpu"] = settings.spec.resources.cpu_limit
     pod_name = {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
     healthy = _probe(settings, "/healthz")
     return {
@@ -419,7 +408,7 @@ def _container(settings: GatewaySettings) -> Manifest:
         "readinessProbe": {**_probe(settings, "/readyz"), "failureThreshold": 3, "periodSeconds": 5},
         "resources": {
             "limits": limits,
-            "requests": {"cpu": settings.resources.cpu, "memory": settings.resources.memory},
+            "requests": {"cpu": settings.spec.resources.cpu, "memory": settings.spec.resources.memory},
         },
         "securityContext": container_security(),
         "startupProbe": {**healthy, "failureThreshold": 60, "periodSeconds": 1},
@@ -431,9 +420,9 @@ def _container(settings: GatewaySettings) -> Manifest:
 
 def _probe(settings: GatewaySettings, path: str) -> Manifest:
     request: Manifest = {"path": path, "port": HTTP_PORT}
-    if settings.tls is not None:
+    if settings.spec.tls is not None:
         request["scheme"] = "HTTPS"
-        if settings.tls.client_authority is not None:
+        if settings.spec.tls.client_authority is not None:
             # The kubelet has no certificate to show.
             request = {"path": path, "port": METRICS_PORT}
     return {"httpGet": request, "timeoutSeconds": 5}
@@ -444,11 +433,11 @@ def _mounts(settings: GatewaySettings) -> list[Manifest]:
         {"mountPath": _CONFIG, "name": "config", "readOnly": True},
         {"mountPath": "/tmp", "name": "tmp"},  # noqa: S108
     ]
-    if settings.tls is not None:
+    if settings.spec.tls is not None:
         mounts.append({"mountPath": _TLS, "name": "tls", "readOnly": True})
-        if settings.tls.client_authority is not None:
+        if settings.spec.tls.client_authority is not None:
             mounts.append({"mountPath": _CLIENT_AUTHORITY, "name": "client-authority", "readOnly": True})
-    if settings.anonymous is not None:
+    if settings.spec.anonymous is not None:
         mounts.append({"mountPath": _ANONYMOUS, "name": "anonymous", "readOnly": True})
     return [*mounts, *ca_mounts(settings.connection)]
 
@@ -458,12 +447,12 @@ def _volumes(settings: GatewaySettings) -> list[Manifest]:
         {"configMap": {"name": f"{settings.name}-config"}, "name": "config"},
         {"emptyDir": {"sizeLimit": "64Mi"}, "name": "tmp"},
     ]
-    if settings.tls is not None:
-        volumes.append(_secret_volume("tls", settings.tls.certificate, "tls.crt", "tls.key"))
-        if settings.tls.client_authority is not None:
-            volumes.append(_secret_volume("client-authority", settings.tls.client_authority, "ca.crt"))
-    if settings.anonymous is not None:
-        volumes.append(_secret_volume("anonymous", user_secret(settings.anonymous), "password"))
+    if settings.spec.tls is not None:
+        volumes.append(_secret_volume("tls", settings.spec.tls.certificate, "tls.crt", "tls.key"))
+        if settings.spec.tls.client_authority is not None:
+            volumes.append(_secret_volume("client-authority", settings.spec.tls.client_authority, "ca.crt"))
+    if settings.spec.anonymous is not None:
+        volumes.append(_secret_volume("anonymous", user_secret(settings.spec.anonymous), "password"))
     return [*volumes, *ca_volumes(settings.connection)]
 
 

@@ -5,25 +5,13 @@ from dataclasses import dataclass
 import pulumi
 
 from kafka_platform.chart_sources import ChartSource
-from kafka_platform.keda_model import DEFINITIONS, REPOSITORY, VERSION, chart_values, check_keda
+from kafka_platform.keda_model import DEFINITIONS, REPOSITORY, KedaSpec, chart_values
 from kafka_platform.operators import OperatorArgs, OperatorChart, installed
 
 
 @dataclass(frozen=True, kw_only=True)
-class KedaOperatorArgs(OperatorArgs):
+class KedaOperatorArgs(KedaSpec, OperatorArgs):
     """How KEDA shall be installed. A Kubernetes cluster takes one KEDA: its metrics API has one place."""
-
-    namespace: str = "keda"
-    """Namespace of KEDA. Default keda."""
-    version: str = VERSION
-    """Version of KEDA and of its Helm chart, 2.17.0 or newer. Default: the one that this release is tested with."""
-    registry: str | None = None
-    """Registry that has `kedacore/keda`, `kedacore/keda-metrics-apiserver` and `kedacore/keda-admission-webhooks`.
-    Default: ghcr.io."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_keda(version=self.version, replicas=self.replicas, registry=self.registry, values=self.values)
 
 
 class KedaOperator(pulumi.ComponentResource):
@@ -43,7 +31,7 @@ class KedaOperator(pulumi.ComponentResource):
         given = KedaOperatorArgs.of(args)
         chart = OperatorChart(
             release="keda",
-            values=chart_values(replicas=given.replicas, registry=given.registry, values=given.values),
+            values=chart_values(given),
             official=ChartSource(
                 chart="keda",
                 repository=REPOSITORY,

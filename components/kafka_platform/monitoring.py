@@ -8,16 +8,15 @@ import pulumi
 from kafka_platform import monitoring_objects as objects
 from kafka_platform.alerts import Watched
 from kafka_platform.args import Args
-from kafka_platform.checks import checked
 from kafka_platform.connection import KafkaConnection
-from kafka_platform.free_maps import check_labels
 from kafka_platform.kubernetes import place
 from kafka_platform.model import Engine
+from kafka_platform.monitoring_model import MonitoringSpec
 from kafka_platform.names import check_service_name
 
 
 @dataclass(frozen=True, kw_only=True)
-class MonitoringArgs(Args):
+class MonitoringArgs(MonitoringSpec, Args):
     """What there is to watch. The Kubernetes cluster has to know the Prometheus operator's kinds."""
 
     connection: KafkaConnection
@@ -40,14 +39,6 @@ class MonitoringArgs(Args):
     """Namespaces of the workers with a port called `metrics`, by their names. Default: none."""
     cert_manager: str | None = None
     """Namespace of cert-manager. Default: certificates are somebody else's."""
-    alerts: bool = True
-    """Whether there are alert rules. Default true."""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    """Labels of the monitors and rules, for a Prometheus that reads only those that have them. Default: none besides the
-    platform's own."""
-
-    def __post_init__(self) -> None:
-        checked("labels", check_labels, self.labels)
 
 
 class Monitoring(pulumi.ComponentResource):

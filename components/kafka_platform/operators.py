@@ -1,7 +1,7 @@
 """Operators by their official Helm charts: what the components that install them have in common."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
@@ -9,45 +9,15 @@ from pulumi_kubernetes.helm.v4 import Chart, RepositoryOptsArgs
 from pulumi_kubernetes.yaml.v2 import ConfigFile
 
 from kafka_platform.args import Args
-from kafka_platform.chart_sources import ChartSource, check_source
-from kafka_platform.checks import checked
+from kafka_platform.chart_sources import ChartSource, Source
+from kafka_platform.charts import OperatorSpec
 from kafka_platform.kubernetes import after, hooks_work, namespace, place
-from kafka_platform.names import check_label
 from kafka_platform.stored_form import as_stored
 
 
 @dataclass(frozen=True, kw_only=True)
-class OperatorArgs(Args):
-    """What all operators are told."""
-
-    namespace: str
-    """Namespace of the operator."""
-    create_namespace: bool = True
-    """Whether the namespace is made (and removed) with it. Default true."""
-    replicas: int = 2
-    """Pods of each of its parts: one works, the others take over when its machine goes. Default 2."""
-    registry: str | None = None
-    """Registry that has the operator's images under their usual names. Default: the official one."""
-    values: Mapping[str, Any] = field(default_factory=dict)
-    """Further values of the Helm chart, on top of those that follow from the fields above. Default: none."""
-    chart: str | None = None
-    """The Helm chart: an address such as `oci://registry.example.com/charts/keda` or `https://files.example.com/keda.tgz`,
-    the path of a `.tgz` or a folder, or its name in `repository`. Default: the official one."""
-    repository: str | None = None
-    """Address of a Helm repository that has the chart, under its usual name unless `chart` says another. Default: none."""
-    chart_version: str | None = None
-    """Version of the chart, if yours is numbered otherwise than the official one. Default: the same number."""
-    definitions: str | None = None
-    """File or URL with the definitions of the operator's kinds, of the same version. Default: those of the official release."""
-
-    def __post_init__(self) -> None:
-        checked("namespace", check_label, self.namespace, "namespace")
-        check_source(
-            chart=self.chart,
-            repository=self.repository,
-            chart_version=self.chart_version,
-            definitions=self.definitions,
-        )
+class OperatorArgs(OperatorSpec, Source, Args):
+    """What all operators are told: how they are, and where they come from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +49,7 @@ def installed(
     # Of what the provider's process registers.
     transforms: list[pulumi.ResourceTransform] | None = [send_as_stored] if hooks_work() else None
     before = list(needed)
-    source = chart.official.replaced(
-        chart=args.chart,
-        repository=args.repository,
-        chart_version=args.chart_version,
-        definitions=args.definitions,
-    )
+    source = chart.official.replaced(args)
     if source.definitions is not None:
         kept = pulumi.ResourceOptions(parent=parent, retain_on_delete=True, transforms=transforms)
         before.append(ConfigFile(f"{name}-definitions", file=source.definitions, opts=kept))

@@ -1,10 +1,18 @@
 """The values that the Helm chart kube-prometheus-stack is given. No Pulumi."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from kafka_platform.charts import check_chart, definitions_kept, merged
-from kafka_platform.checks import checked
+from kafka_platform.charts import (
+    OperatorSpec,
+    definitions_kept,
+    merged,
+    namespace_of_its_own,
+    registry_of_images,
+    replicas_of_parts,
+)
+from kafka_platform.forms import formed, named
 from kafka_platform.names import check_subdomain
 from kafka_platform.units import milliseconds, quantity, volume
 
@@ -24,23 +32,6 @@ _FULL = 0.85
 """Share of the volume at which Prometheus drops its oldest blocks; the rest is for its log and for compaction."""
 
 
-def check_prometheus_stack(
-    *,
-    replicas: int,
-    registry: str | None,
-    retention: str,
-    storage: str,
-    storage_class: str | None,
-    values: Mapping[str, Any],
-) -> None:
-    """Raises ValueError, which names the field, the value and the fix, for what cannot be installed."""
-    check_chart(replicas=replicas, registry=registry, values=values, owned=definitions_kept("monitor and rule"))
-    checked("retention", _check_retention, retention)
-    checked("storage", _check_storage, storage)
-    if storage_class is not None:
-        checked("storage_class", check_subdomain, storage_class, "object name")
-
-
 def _check_retention(retention: str) -> None:
     if milliseconds(retention) < LEAST_RETENTION_MILLISECONDS:
         raise ValueError(f"{retention!r} is not a time that Prometheus keeps metrics for: use 2h or more, such as 10d")
@@ -51,19 +42,33 @@ def _check_storage(storage: str) -> None:
         raise ValueError(f"{storage} is too little for metrics: use at least 1Gi, such as 50Gi")
 
 
-def prometheus_stack_values(
-    *,
-    replicas: int,
-    registry: str | None,
-    retention: str,
-    storage: str,
-    storage_class: str | None,
-    values: Mapping[str, Any],
-) -> dict[str, Any]:
-    """The chart's values: ours, and on top of them `values`."""
-    claim: dict[str, Any] = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": storage}}}
-    if storage_class is not None:
-        claim["storageClassName"] = storage_class
+@dataclass(frozen=True, kw_only=True)
+class PrometheusStackSpec(OperatorSpec):
+    """What people declare of Prometheus, in a program and in a stack file alike."""
+
+    namespace: str = namespace_of_its_own("monitoring")
+    """Namespace of Prometheus and of what belongs to it. Default monitoring."""
+    replicas: int = replicas_of_parts()
+    """How many Prometheus there are, each with all the metrics, and how many Alertmanagers. Default 2."""
+    registry: str | None = registry_of_images()
+    """Registry that has all images of the chart. Default: those of their projects."""
+    retention: str = formed("10d", _check_retention)
+    """How long metrics are kept, at least 2h. Default 10d; less where the volume is too small for them."""
+    storage: str = formed("50Gi", _check_storage)
+    """Volume of each Prometheus. Default 50Gi."""
+    storage_class: str | None = named(check_subdomain, "object name")
+    """StorageClass of the volumes. Default: the Kubernetes cluster's default class."""
+
+    def owned(self) -> Mapping[str, str]:
+        """Who makes the definitions of the Prometheus operator's kinds."""
+        return definitions_kept("monitor and rule")
+
+
+def prometheus_stack_values(spec: PrometheusStackSpec) -> dict[str, Any]:
+    """The chart's values: ours, and on top of them the spec's."""
+    claim: dict[str, Any] = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": spec.storage}}}
+    if spec.storage_class is not None:
+        claim["storageClassName"] = spec.storage_class
     # It reads all monitors and rules, whoever made them; by default only those that the chart made itself.
     of_everybody = dict.fromkeys(
         (
@@ -80,22 +85,22 @@ def prometheus_stack_values(
         "prometheus": {
             "prometheusSpec": {
                 **of_everybody,
-                "replicas": replicas,
+                "replicas": spec.replicas,
                 # Prometheus wants days before hours, and hours before minutes.
-                "retention": f"{milliseconds(retention) // 60_000}m",
-                "retentionSize": f"{int(float(quantity(storage)) * _FULL)}B",
+                "retention": f"{milliseconds(spec.retention) // 60_000}m",
+                "retentionSize": f"{int(float(quantity(spec.storage)) * _FULL)}B",
                 "storageSpec": {"volumeClaimTemplate": {"spec": claim}},
             }
         },
         # Their certificate is made by hooks of Helm's, which Pulumi leaves out.
         "prometheusOperator": {"admissionWebhooks": {"enabled": False}, "tls": {"enabled": False}},
-        "alertmanager": {"alertmanagerSpec": {"replicas": replicas}},
+        "alertmanager": {"alertmanagerSpec": {"replicas": spec.replicas}},
         # Managed Kubernetes does not show these, and then their alerts would never end.
         **{part: {"enabled": False} for part in ("kubeControllerManager", "kubeEtcd", "kubeProxy", "kubeScheduler")},
     }
-    if replicas > 1:
+    if spec.replicas > 1:
         for part in ("alertmanager", "prometheus"):
             ours[part]["podDisruptionBudget"] = {"enabled": True}
-    if registry is not None:
-        ours["global"] = {"imageRegistry": registry}
-    return merged(ours, values)
+    if spec.registry is not None:
+        ours["global"] = {"imageRegistry": spec.registry}
+    return merged(ours, spec.values)

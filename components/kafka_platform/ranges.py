@@ -5,6 +5,7 @@ from dataclasses import MISSING, field, fields
 from typing import Any
 
 _RANGE = "range"
+_FLOOR = "floor"
 
 MOST_REPLICAS = 32_767
 """Copies of a record: Kafka's protocol counts them in 16 bits."""
@@ -12,9 +13,12 @@ MOST_VERSIONS = 1_000_000
 """Passwords of one user: one a minute for two years."""
 
 
-def within(least: float, most: float, *, default: Any = MISSING) -> Any:
-    """A field of a dataclass whose value is a number from `least` to `most`, or None where that is the default."""
-    metadata = {_RANGE: (least, most)}
+def within(least: float, most: float, *, default: Any = MISSING, floor: str | None = None) -> Any:
+    """A field of a dataclass whose value is a number from `least` to `most`, or None where that is the default.
+
+    `floor` names a field before it that the number is not below either, as `min` is for `max`.
+    """
+    metadata = {_RANGE: (least, most), _FLOOR: floor}
     return field(metadata=metadata) if default is MISSING else field(default=default, metadata=metadata)
 
 
@@ -24,13 +28,18 @@ def check_ranges(instance: Any) -> None:
         if _RANGE in each.metadata:
             value = getattr(instance, each.name)
             if value is not None:
-                check_range(each.name, value, *each.metadata[_RANGE])
+                floor = each.metadata[_FLOOR]
+                above = None if floor is None else getattr(instance, floor)
+                check_range(each.name, value, *each.metadata[_RANGE], floor=None if above is None else (above, floor))
 
 
-def check_range(name: str, value: float, least: float, most: float) -> None:
-    """Raises `ValueError` that begins with `name` unless the number is in the range."""
+def check_range(name: str, value: float, least: float, most: float, *, floor: tuple[float, str] | None = None) -> None:
+    """Raises `ValueError` that begins with `name` unless the number is in the range, and not below the field `floor`."""
+    shown = str(least)
+    if floor is not None and floor[0] >= least:
+        least, shown = floor[0], f"{floor[0]} ({floor[1]})"
     if not (math.isfinite(value) and least <= value <= most):
-        raise ValueError(f"{name}: {value} is out of range: use {least} to {most}")
+        raise ValueError(f"{name}: {value} is out of range: use {shown} to {most}")
 
 
 def ranges(kind: type) -> dict[str, tuple[float, float]]:

@@ -10,14 +10,14 @@ import math
 import re
 import zoneinfo
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from enum import Enum
 
-from kafka_platform.checks import checked
+from kafka_platform.forms import Spec, duration, formed, named, wait
 from kafka_platform.free_maps import check_lines, check_text
 from kafka_platform.model import Acl, AclResource, Operation, User
 from kafka_platform.names import check_subdomain
-from kafka_platform.ranges import check_ranges, within
+from kafka_platform.ranges import within
 from kafka_platform.units import milliseconds
 
 MOST_NUMBER = 1_000_000_000_000
@@ -25,14 +25,16 @@ MOST_NUMBER = 1_000_000_000_000
 LEAST_NUMBER = 0.000001
 MOST_PODS = 1000
 """Most pods of one workload: beyond it a number is nearly always a typing error."""
-SCALE_DOWN_PERIOD_SECONDS = 60
+MOST_PERCENT = 1000
+"""Ten times the cores that are reserved: a pod may use more than those."""
+SCALE_DOWN_PERIOD = "60s"
 """One pod goes in this time: each that goes makes the group share out its partitions anew, and what is handled takes as
 long as that. Many at once, or one right after the other, are a rebalance storm (kedacore/keda#1556, #5096, #7092)."""
 SCALE_UP_PERIOD_SECONDS = 15
 """How often the horizontal pod autoscaler looks (`--horizontal-pod-autoscaler-sync-period`): all pods that are missing
 come at once, which is one rebalance and not several."""
-LONGEST_STABILIZATION = 3600
-"""Seconds: what the horizontal pod autoscaler takes at most."""
+LONGEST_STABILIZATION = "3600s"
+"""What the horizontal pod autoscaler takes at most."""
 
 _CRON = re.compile(r"[0-9A-Za-z*/,?-]+( [0-9A-Za-z*/,?-]+){4}")
 _SERVER = re.compile(r"https?://[^\s/]+(/\S*)?")
@@ -60,89 +62,99 @@ class Commit(Enum):
     """Nobody: the program keeps its offsets elsewhere, or reads everything each time. There is no lag then."""
 
 
+def _check_percent(percent: int) -> None:
+    if not 1 <= percent <= MOST_PERCENT:
+        raise ValueError(f"{percent} is out of range: use 1 to {MOST_PERCENT}, such as 70")
+
+
+def _check_server(server: str) -> None:
+    if not _SERVER.fullmatch(server):
+        raise ValueError(f"{server!r} is not an address: write http://prometheus.monitoring.svc:9090")
+    check_text(server, "an address")
+
+
+def _check_query(query: str) -> None:
+    if not query.strip():
+        raise ValueError("is empty: write PromQL with one value, such as sum(rate(orders_total[1m]))")
+    check_lines(query, "PromQL")
+
+
+def _check_cron(text: str) -> None:
+    if not _CRON.fullmatch(text):
+        raise ValueError(f"{text!r} is not a time of cron: write five fields, such as '0 7 * * 1-5'")
+
+
+def _check_timezone(name: str) -> None:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        raise ValueError(f"{name!r} is not known: write one such as Europe/Zurich") from None
+
+
 @dataclass(frozen=True, kw_only=True)
-class CpuScale:
+class CpuScale(Spec):
     """A pod is added when the pods use more of their reserved cores. Needs metrics-server. Cannot scale to zero."""
 
-    percent: int = 70
+    percent: int = formed(70, _check_percent, minimum=1, maximum=MOST_PERCENT)
     """Share of `resources.cpu` in percent. Default 70: a new pod is there before the others are full."""
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.percent <= 1000:
-            raise ValueError(f"percent: {self.percent} is out of range: use 1 to 1000, such as 70")
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrometheusScale:
+class PrometheusScale(Spec):
     """As many pods as a query's value asks for."""
 
-    server: str
+    server: str = formed(MISSING, _check_server)
     """Address of the Prometheus, such as `http://prometheus.monitoring.svc:9090`."""
-    query: str
+    query: str = formed(MISSING, _check_query)
     """PromQL with one value, such as `sum(rate(orders_received_total[1m]))`."""
     per_pod: float = within(LEAST_NUMBER, MOST_NUMBER)
     """How much of that value one pod handles."""
     activation: float = within(0, MOST_NUMBER, default=0)
     """With `min: 0`: what the value must be above for the first pod. Default 0."""
-    bearer_secret: str | None = None
+    bearer_secret: str | None = named(check_subdomain, "Secret name")
     """Secret (in the workload's namespace) whose key `token` opens the Prometheus. Default: it asks for none."""
 
-    def __post_init__(self) -> None:
-        if not _SERVER.fullmatch(self.server):
-            raise ValueError(f"server: {self.server!r} is not an address: write http://prometheus.monitoring.svc:9090")
-        if not self.query.strip():
-            raise ValueError("query: is empty: write PromQL with one value, such as sum(rate(orders_total[1m]))")
-        checked("query", check_lines, self.query, "PromQL")
-        checked("server", check_text, self.server, "an address")
-        check_ranges(self)
-        if self.bearer_secret is not None:
-            checked("bearer_secret", check_subdomain, self.bearer_secret, "Secret name")
-
 
 @dataclass(frozen=True, kw_only=True)
-class CronScale:
+class CronScale(Spec):
     """At least so many pods between two times of the day, week or year."""
 
-    start: str
+    start: str = formed(MISSING, _check_cron, examples=["0 7 * * 1-5"])
     """When it begins, as cron's five fields: `0 7 * * 1-5`."""
-    end: str
+    end: str = formed(MISSING, _check_cron, examples=["0 19 * * 1-5"])
     """When it ends: `0 19 * * 1-5`."""
-    pods: int
+    pods: int = within(1, MOST_PODS)
     """How many pods, at least 1."""
-    timezone: str = "UTC"
+    timezone: str = formed("UTC", _check_timezone, examples=["Europe/Zurich"])
     """Whose time is meant, such as `Europe/Zurich`. Default UTC."""
 
-    def __post_init__(self) -> None:
-        for name in ("start", "end"):
-            text = getattr(self, name)
-            if not _CRON.fullmatch(text):
-                raise ValueError(f"{name}: {text!r} is not a time of cron: write five fields, such as '0 7 * * 1-5'")
+    def check(self) -> None:
+        """It ends."""
         if self.start == self.end:
             raise ValueError(f"end: {self.end!r} is the start too: write when it ends")
-        if not 1 <= self.pods <= MOST_PODS:
-            raise ValueError(f"pods: {self.pods} is out of range: use 1 to {MOST_PODS}")
-        try:
-            zoneinfo.ZoneInfo(self.timezone)
-        except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
-            raise ValueError(f"timezone: {self.timezone!r} is not known: write one such as Europe/Zurich") from None
+
+
+def _check_fallback(pods: int) -> None:
+    if not 1 <= pods <= MOST_PODS:
+        raise ValueError(f"{pods} is out of range: use at least 1, so that no failure ends all pods")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scale:
+class Scale(Spec):
     """By what the number of pods is decided, and within which limits; of several, the one that asks for most pods decides.
 
     By lag: there shall be so many pods that what waits is handled within the delay that is acceptable. State
     `records_per_second_per_pod` and `acceptable_delay`, or their product as `lag_threshold`.
     """
 
-    min: int = 1
+    min: int = within(0, MOST_PODS, default=1)
     """Fewest pods. Default 1. With 0 there is none while nothing waits; the first record then waits for `polling` and for
     a pod to start."""
-    max: int | None = None
+    max: int | None = within(1, MOST_PODS, default=None, floor="min")
     """Most pods. Default: as many as there are partitions to read; more would have nothing to do."""
     records_per_second_per_pod: float | None = within(LEAST_NUMBER, MOST_NUMBER, default=None)
     """By lag: records that one pod handles in a second. Measure it: this is a decision about the hardware."""
-    acceptable_delay: str | None = None
+    acceptable_delay: str | None = wait(None, "10s")
     """By lag: how long a record may wait, such as `10s`. This is a decision about the service."""
     lag_threshold: int | None = within(1, MOST_NUMBER, default=None)
     """By lag: records that may wait for each pod. Default: the product of the two."""
@@ -168,30 +180,24 @@ class Scale:
     """By lag: a partition whose offset does not move between two looks does not ask for pods, as when one record cannot
     be handled. It still keeps the last pod from going to zero. A pod that commits less often than KEDA looks counts as
     stuck, so it is off by default."""
-    polling: str = "10s"
+    polling: str = duration("10s", least="1s", most="3600s", whole_seconds=True)
     """How often KEDA looks whether the first pod is needed (with more than that, the autoscaler looks every 15 s). Default
     10s, less than KEDA's 30s: it is what the first record waits for, and costs three small requests to Kafka."""
-    cooldown: str = "300s"
+    cooldown: str = duration("300s", least="0s", most="86400s", whole_seconds=True)
     """With `min: 0`: how long nothing must wait before the last pod goes. Default 300s, as KEDA: a pod's start and two
     rebalances cost more than a few minutes of one idle pod."""
-    stabilization: str = "300s"
+    stabilization: str = duration("300s", least="0s", most=LONGEST_STABILIZATION, whole_seconds=True)
     """How long fewer pods must have been enough before one goes. Default 300s: lag is back at zero as soon as there are
     enough pods, and without a pause they would go, be missed and come again, with a rebalance each time."""
-    scale_down_period: str = f"{SCALE_DOWN_PERIOD_SECONDS}s"
+    scale_down_period: str = duration(SCALE_DOWN_PERIOD, least="1s", most="1800s", whole_seconds=True)
     """In this time one pod goes, not more. Default 60s: each that goes makes the group share out its partitions."""
-    fallback: int | None = None
+    fallback: int | None = formed(None, _check_fallback, minimum=1, maximum=MOST_PODS)
     """Pods that there are at least after three failures to look, as when brokers are away; if there are more at that
     time, they stay. At least 1: with 0 KEDA took a failure for an idle group and ended all pods (kedacore/keda#4098).
     Default: `min`, or 1."""
 
-    def __post_init__(self) -> None:
-        check_ranges(self)
-        if not 0 <= self.min <= MOST_PODS:
-            raise ValueError(f"min: {self.min} is out of range: use 0 to {MOST_PODS}")
-        least = max(self.min, 1)
-        if self.max is not None and not least <= self.max <= MOST_PODS:
-            floor = f"{least} (min)" if self.min else "1"
-            raise ValueError(f"max: {self.max} is out of range: use {floor} to {MOST_PODS}")
+    def check(self) -> None:
+        """Something decides, it can ask for the first pod, and the numbers of pods are within the limits."""
         self._check_lag()
         if not (self.by_lag or self.cpu or self.prometheus or self.cron):
             raise ValueError(
@@ -200,21 +206,10 @@ class Scale:
             )
         if self.min == 0 and not (self.by_lag or self.prometheus or self.cron):
             raise ValueError("min: 0 pods use no cores, so cores never ask for the first one: use at least 1")
-        for name, least_seconds, most_seconds in (
-            ("polling", 1, 3600),
-            ("cooldown", 0, 86_400),
-            ("stabilization", 0, LONGEST_STABILIZATION),
-            ("scale_down_period", 1, 1800),
-        ):
-            _check_seconds(name, getattr(self, name), least_seconds, most_seconds)
         for index, each in enumerate(self.cron):
             if self.max is not None and each.pods > self.max:
                 raise ValueError(f"cron: entry {index} wants {each.pods} pods, and max is {self.max}: use at most that")
         if self.fallback is not None:
-            if not 1 <= self.fallback <= MOST_PODS:
-                raise ValueError(
-                    f"fallback: {self.fallback} is out of range: use at least 1, so that no failure ends all pods"
-                )
             if self.max is not None and self.fallback > self.max:
                 raise ValueError(f"fallback: {self.fallback} is more than max ({self.max}): use at most that")
             if not (self.by_lag or self.prometheus):
@@ -222,10 +217,6 @@ class Scale:
 
     def _check_lag(self) -> None:
         rate, delay = self.records_per_second_per_pod, self.acceptable_delay
-        if delay is not None:
-            checked("acceptable_delay", milliseconds, delay)
-            if milliseconds(delay) < 1:
-                raise ValueError(f"acceptable_delay: {delay!r} is not a time to wait: write a duration such as 10s")
         if self.lag_threshold is not None:
             if rate is not None or delay is not None:
                 raise ValueError(
@@ -272,12 +263,6 @@ class Scale:
         if not (self.by_lag or self.prometheus):
             return None
         return self.fallback if self.fallback is not None else max(self.min, 1)
-
-
-def _check_seconds(name: str, text: str, least: int, most: int) -> None:
-    checked(name, milliseconds, text)
-    if not least * 1000 <= milliseconds(text) <= most * 1000 or milliseconds(text) % 1000:
-        raise ValueError(f"{name}: {text!r} is out of range: use whole seconds, {least}s to {most}s")
 
 
 def seconds(text: str) -> int:

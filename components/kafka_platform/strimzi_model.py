@@ -9,13 +9,12 @@ neither what goes together nor what is safe. That the rendered objects are what 
 server with Strimzi's own definitions (tests/cluster/test_strimzi_objects.py).
 """
 
-import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from kafka_platform.checks import checked
+from kafka_platform.checks import check_source_ranges, checked
 from kafka_platform.free_maps import check_annotations, check_settings, check_text
 from kafka_platform.model import NODE_PORTS, Defaults, Resources
 from kafka_platform.names import LONGEST_NAME, check_label, check_object_labels, check_subdomain, is_label_key
@@ -418,13 +417,7 @@ class BrokerLoadBalancers:
     def __post_init__(self) -> None:
         _check_bootstrap(self.host, self.bootstrap)
         checked("annotations", check_annotations, self.annotations)
-        for network in self.source_ranges:
-            try:
-                ipaddress.ip_network(network)
-            except ValueError:
-                raise ValueError(
-                    f"source_ranges: {network!r} is not a network: write one such as 203.0.113.0/24"
-                ) from None
+        checked("source_ranges", check_source_ranges, self.source_ranges)
 
     @property
     def bootstrap_host(self) -> str:

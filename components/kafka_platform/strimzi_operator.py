@@ -1,35 +1,18 @@
 """Strimzi's operator, which runs Kafka by custom resources."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 
 from kafka_platform.chart_sources import ChartSource
-from kafka_platform.charts import check_chart
-from kafka_platform.checks import checked
-from kafka_platform.names import check_label
 from kafka_platform.operators import OperatorArgs, OperatorChart, installed
-from kafka_platform.strimzi_chart import CHART, DEFINITIONS, strimzi_chart_values
+from kafka_platform.strimzi_chart import CHART, DEFINITIONS, StrimziOperatorSpec, strimzi_chart_values
 from kafka_platform.strimzi_model import STRIMZI_VERSION
 
 
 @dataclass(frozen=True, kw_only=True)
-class StrimziOperatorArgs(OperatorArgs):
+class StrimziOperatorArgs(StrimziOperatorSpec, OperatorArgs):
     """How Strimzi's operator shall be installed."""
-
-    namespace: str = "strimzi"
-    """Namespace of the operator. Default strimzi."""
-    watch_namespaces: Sequence[str] = ()
-    """Namespaces whose Kafkas it runs, besides those in its own; they have to exist. Default: all namespaces."""
-    registry: str | None = None
-    """Registry that has the images `strimzi/operator`, `strimzi/kafka` and their companions. Default: quay.io."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for namespace in self.watch_namespaces:
-            checked("watch_namespaces", check_label, namespace, "namespace")
-        check_chart(replicas=self.replicas, registry=self.registry, values=self.values)
 
 
 class StrimziOperator(pulumi.ComponentResource):
@@ -46,16 +29,9 @@ class StrimziOperator(pulumi.ComponentResource):
         """`name` is the prefix of its children's names."""
         super().__init__("kafka-platform:index:StrimziOperator", name, {}, opts)
         given = StrimziOperatorArgs.of(args)
-        values = strimzi_chart_values(
-            namespace=given.namespace,
-            watch_namespaces=given.watch_namespaces,
-            replicas=given.replicas,
-            registry=given.registry,
-            values=given.values,
-        )
         chart = OperatorChart(
             release="strimzi",
-            values=values,
+            values=strimzi_chart_values(given),
             official=ChartSource(
                 chart=CHART, version=STRIMZI_VERSION, definitions=DEFINITIONS.format(version=STRIMZI_VERSION)
             ),

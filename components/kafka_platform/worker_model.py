@@ -4,13 +4,12 @@ Every class checks itself when it is made and raises `ValueError` with one sente
 field at fault, as those in `model` do.
 """
 
-import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from enum import Enum
 
-from kafka_platform.checks import check_ports, checked
+from kafka_platform.checks import check_network, check_ports, checked
 from kafka_platform.forms import (
     Compute,
     Spec,
@@ -19,6 +18,7 @@ from kafka_platform.forms import (
     formed_by,
     mapping,
     memory_of,
+    named,
     names,
     namespaces,
     processors,
@@ -238,32 +238,27 @@ class WorkerProbes:
     which helps nobody. Default: none."""
 
 
+def _check_targets(ports: Sequence[int]) -> None:
+    if not ports:
+        raise ValueError("none are given: name at least one, such as 5432")
+    check_ports(ports)
+
+
 @dataclass(frozen=True, kw_only=True)
-class Egress:
+class Egress(Spec):
     """Somewhere else that a worker's pods may connect to."""
 
-    ports: Sequence[int]
+    ports: Sequence[int] = formed(MISSING, _check_targets, items={"type": "integer", "minimum": 1, "maximum": 65535})
     """TCP ports, such as 5432."""
-    namespace: str | None = None
+    namespace: str | None = named(check_label, "namespace")
     """Namespace whose pods are meant. Default: anywhere."""
-    network: str | None = None
+    network: str | None = named(check_network, "10.20.0.0/16")
     """Network outside the cluster that is meant, such as `10.20.0.0/16`. Default: anywhere."""
 
-    def __post_init__(self) -> None:
-        if not self.ports:
-            raise ValueError("ports: none are given: name at least one, such as 5432")
-        checked("ports", check_ports, self.ports)
-        if self.namespace is not None:
-            checked("namespace", check_label, self.namespace, "namespace")
-        if self.network is not None:
-            if self.namespace is not None:
-                raise ValueError("network: namespace is given too: keep one of them")
-            try:
-                ipaddress.ip_network(self.network)
-            except ValueError:
-                raise ValueError(
-                    f"network: {self.network!r} is not a network: write one such as 10.20.0.0/16"
-                ) from None
+    def check(self) -> None:
+        """It is one place."""
+        if self.network is not None and self.namespace is not None:
+            raise ValueError("network: namespace is given too: keep one of them")
 
 
 def check_worker_variables(variables: Mapping[str, object]) -> None:

@@ -3,12 +3,12 @@
 import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from kafka_platform import broker_scaling, gateway_model, model, probe_model, scaling_model, strimzi_model, worker_model
+from infra.settings.kinds import names
 
 Path = tuple[str | int, ...]
 """Where something stands in a stack file, as keys and positions in lists."""
@@ -115,13 +115,19 @@ def _nearest(word: str, words: tuple[str, ...]) -> str | None:
 class Known:
     """What is free of faults, so that something can be concluded from it."""
 
-    def __init__(self, faulty: Collection[Path]) -> None:
+    def __init__(self, faulty: Collection[Path], data: Mapping[str, Any] | None = None) -> None:
+        """`faulty` are the paths of faults, `data` is what stands in the file besides."""
+        self._data = data or {}
         self._faulty = frozenset(faulty)
         self._above = frozenset(each[:depth] for each in self._faulty for depth in range(len(each)))
 
     def __call__(self, *path: str) -> bool:
         """Whether nothing at, above or below the path is at fault."""
         return path not in self._above and not any(path[:depth] in self._faulty for depth in range(len(path) + 1))
+
+    def written(self, section: str) -> set[str]:
+        """The keys that stand in a section and are free of faults."""
+        return set(self._data.get(section) or {})
 
     def names(self, section: str) -> list[str] | None:
         """Names below a section that were left out for a fault; None if the section itself was."""
@@ -193,7 +199,7 @@ def explain(error: Any, known: Sequence[str], elsewhere: Mapping[str, str]) -> t
     if kind in ("missing", "missing_argument", "missing_keyword_only_argument"):
         return path, f"missing: {_needed(str(key))}", path[:-1]
     if kind == "value_error":
-        return _value_error(path, str(error["ctx"]["error"]))
+        return _value_error(path, known, str(error["ctx"]["error"]))
     if kind == "enum":
         members = re.findall(r"'([^']*)'", error["ctx"]["expected"])
         if isinstance(value, dict | list):
@@ -217,7 +223,7 @@ def _needed(key: str) -> str:
     return examples.get(key, "write a value for it")
 
 
-def _value_error(path: Path, text: str) -> tuple[Path, str, Path]:
+def _value_error(path: Path, known: Sequence[str], text: str) -> tuple[Path, str, Path]:
     own = re.match(r"(?:config: )?'([^']+)' (cannot be set here|has a field of its own): (.*)", text)
     if own is not None:
         inner: tuple[str, ...] = (own[1],) if path[-1:] == ("config",) else ("config", own[1])
@@ -226,7 +232,7 @@ def _value_error(path: Path, text: str) -> tuple[Path, str, Path]:
         return path + inner, _camel(message), path + inner
     # The value objects begin with the names of their fields: `min_insync_replicas: 3 of 3 ...`.
     named = re.match(r"([a-z][a-z_]*)((?:\.[a-z_]+)*): (.*)", text, re.DOTALL)
-    if named is None or named[1] not in _FIELDS:
+    if named is None or _camel(named[1]) not in known:
         return path, _camel(text), path
     inner = tuple(_camel(part) for part in (named[1] + named[2]).split("."))
     return path + inner, _camel(named[3]), path + inner
@@ -258,50 +264,12 @@ def _type_error(kind: str, path: Path, key: str, value: Any, known: Sequence[str
     return f"{what} cannot stand here: see the description of the key in docs/stack-file.md"
 
 
-def _snake_fields() -> frozenset[str]:
-    modules = (broker_scaling, model, gateway_model, probe_model, scaling_model, strimzi_model, worker_model)
-    values = [each for module in modules for each in vars(module).values()]
-    classes = [each for each in values if isinstance(each, type) and is_dataclass(each)]
-    return frozenset(field.name for each in classes for field in fields(each))
-
-
-# The fields of sections whose checks see several of them.
-_SECTION_FIELDS = {
-    "chart",
-    "chart_version",
-    "client_namespaces",
-    "consumer_config",
-    "definitions",
-    "environment",
-    "group",
-    "limits",
-    "offset_reset",
-    "partitioning",
-    "pods",
-    "ports",
-    "producer_config",
-    "registry",
-    "repository",
-    "resources",
-    "scratch",
-    "secret_files",
-    "source",
-    "stop_command",
-    "termination",
-    "tls",
-    "transactional",
-    "values",
-    "version",
-}
-_FIELDS = _snake_fields() | {"annotations", "port"} | _SECTION_FIELDS
-
-
 def _camel(text: str) -> str:
     """The text with the components' field names as the stack file spells them; what is quoted stays."""
 
     def spelled(match: re.Match[str]) -> str:
         word = match[0]
-        if word not in _FIELDS:
+        if word not in names():
             return word
         first, *rest = word.split("_")
         return first + "".join(part.capitalize() for part in rest)

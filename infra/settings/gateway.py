@@ -1,25 +1,20 @@
 """The settings of the HTTP gateway: what may stand under `gateway`."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from kafka_platform.gateway_model import (
     Exposure,
     GatewayApiExposure,
-    HttpGatewayLimits,
-    HttpGatewayPods,
-    HttpGatewayResources,
-    HttpGatewayTls,
+    GatewaySpec,
     IngressExposure,
     LoadBalancerExposure,
     NodePortExposure,
-    check_gateway,
-    check_origins,
-    check_seconds,
 )
-from pydantic import field_validator, model_validator
+from pydantic import model_validator
 from pydantic.alias_generators import to_camel
 
-from infra.settings.section import NamespaceNames, Section, UserName
+from infra.settings.section import Section
 
 
 class GatewayExposure(Section):
@@ -97,60 +92,13 @@ _FITTING: Mapping[str, tuple[str, ...]] = {
 """The ways in, each with the keys that go with it."""
 
 
-class Gateway(Section):
+@dataclass(frozen=True, kw_only=True)
+class Gateway(GatewaySpec):
     """The HTTP gateway: programs in any language write and read by HTTP, each with its own Kafka user and password."""
 
-    pods: HttpGatewayPods = HttpGatewayPods()
-    """How many pods there are. Default: 2."""
-    resources: HttpGatewayResources = HttpGatewayResources()
-    """Processor and memory of each pod. Default: 500m and 1Gi."""
-    expose: GatewayExposure | None = None
+    # A file says the way in and what goes with it in one mapping.
+    expose: GatewayExposure | None = None  # type: ignore[assignment]
     """The way in for callers outside Kubernetes. Default: none."""
-    tls: HttpGatewayTls | None = None
-    """TLS that ends at the pods. Default: none; what exposes the gateway can end it too."""
-    limits: HttpGatewayLimits = HttpGatewayLimits()
-    """Bounds of what callers may use of each pod. Beyond them a request is refused, never queued."""
-    anonymous: UserName | None = None
-    """User of this file (of a tenant without a namespace of its own) that callers without credentials are. Default:
-    they are refused."""
-    bearer: bool = False
-    """External Kafka: whether bearer tokens are passed on to it as OAUTHBEARER. Default: they are refused."""
-    recheck: str = "60s"
-    """How long a login counts: a changed password takes effect after at most this. Default 60s."""
-    cors: tuple[str, ...] = ()
-    """Origins whose pages may call, such as https://shop.example.com, or `'*'` for all. Default: none."""
-    client_namespaces: NamespaceNames = ()
-    """Namespaces, besides the platform's own and the tenants', whose pods may call; that of the Ingress or Gateway controller has to be
-    among them. Default: everybody may who reaches the gateway."""
-    metrics_namespaces: NamespaceNames = ()
-    """Namespaces whose pods may read the gateway's metrics. Default: all."""
-
-    @field_validator("recheck")
-    @classmethod
-    def _recheck(cls, value: str) -> str:
-        try:
-            check_seconds("recheck", value, "60s")
-        except ValueError as error:
-            raise ValueError(str(error).removeprefix("recheck: ")) from None
-        return value
-
-    @field_validator("cors")
-    @classmethod
-    def _cors(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        check_origins(value)
-        return value
-
-    @model_validator(mode="after")
-    def _check(self) -> "Gateway":
-        check_gateway(
-            pods=self.pods,
-            resources=self.resources,
-            limits=self.limits,
-            tls=self.tls,
-            expose=self.exposure(),
-            client_namespaces=self.client_namespaces,
-        )
-        return self
 
     def exposure(self) -> Exposure:
         """The way in as the component takes it."""

@@ -69,10 +69,9 @@ def installations(settings: Settings, known: Known) -> Iterator[Fault]:
         if operator.install:
             yield from _namespace(key, operator, made)
             continue
-        for name in sorted(operator.model_fields_set - {"install"} - kind.without_install):
-            alias = type(operator).model_fields[name].alias or name
+        for name in sorted(known.written(key) - {"install"} - kind.without_install):
             message = f"{kind.name} is in the cluster already: remove the key, or write install: true"
-            yield Fault(path=(key, alias), message=message)
+            yield Fault(path=(key, name), message=message)
     yield from _strimzi(settings, known)
     yield from _drain_cleaner(settings, known)
     yield from _prometheus(settings, known)

@@ -101,7 +101,7 @@ def parse(raw: Any, folder: Folder = STACKS) -> Settings:
         raise SettingsError([Fault(path=("config", "kafka-platform:platform"), message=_not_mapping(data))])
     settings = _validate(data, faults, pruned)
     if settings is not None:
-        faults += relations(settings, Known(pruned))
+        faults += relations(settings, Known(pruned, data))
     if faults:
         raise SettingsError(_in_order(raw, faults))
     assert settings is not None  # noqa: S101  # no faults, so it was made
@@ -254,9 +254,10 @@ def _remove(data: dict[str, Any], path: Path) -> bool:
     here = data
     for part in path[:-1]:
         here = here[part]
-    if isinstance(here, dict):
-        return here.pop(str(path[-1]), _ANY) is not _ANY
-    return False
+    if not isinstance(here, dict) or str(path[-1]) not in here:
+        return False
+    del here[str(path[-1])]
+    return True
 
 
 @cache

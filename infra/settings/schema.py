@@ -1,28 +1,25 @@
 """The JSON Schema of a whole stack file, for editors, and the table of its keys, for people."""
 
 import ast
-import functools
 import inspect
 import itertools
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
-from kafka_platform.forms import DURATION, QUANTITY, forms
-from kafka_platform.gateway_model import MOST_COUNT
+from kafka_platform.forms import DURATION, QUANTITY, SIZE, forms
 from kafka_platform.ranges import ranges
-from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
+from infra.settings.kinds import declared
 from infra.settings.model import Settings
 from infra.settings.parsing import FREE_TEXT, SECTIONS
 from infra.settings.stackfile import KEY
 
 Schema = dict[str, Any]
 
-_SIZE = r"^(unlimited|\d{1,19}(\.\d{1,9})?(B|kB|MB|GB|TB|Ki|Mi|Gi|Ti|Pi|KiB|MiB|GiB|TiB|PiB)?)$"
 _RATE = r"^\d{1,19}(\.\d{1,9})?(B|kB|MB|GB|TB|Ki|Mi|Gi|Ti|Pi|KiB|MiB|GiB|TiB|PiB)?/s$"
 _NAMESPACE = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 
@@ -30,44 +27,16 @@ _NAMESPACE = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 # examples here are accepted and that what is refused here is refused there.
 DETAILS: Mapping[tuple[str, str], Schema] = {
     ("Acl", "operations"): {"minItems": 1},
-    ("CpuScale", "percent"): {"minimum": 1, "maximum": 1000},
-    ("CronScale", "end"): {"examples": ["0 19 * * 1-5"]},
-    ("CronScale", "pods"): {"minimum": 1, "maximum": 1000},
-    ("CronScale", "start"): {"examples": ["0 7 * * 1-5"]},
-    ("CronScale", "timezone"): {"examples": ["Europe/Zurich"]},
-    ("Egress", "ports"): {"items": {"type": "integer", "minimum": 1, "maximum": 65535}},
     ("Defaults", "retention"): {"pattern": DURATION, "examples": ["7d", "forever"]},
     ("ExternalListener", "port"): {"minimum": 1, "maximum": 65535, "examples": [30092]},
     ("ExternalListener", "host"): {"examples": ["kafka.example.com", "broker-{nodeId}.kafka.example.com"]},
-    ("Gateway", "recheck"): {"pattern": DURATION, "examples": ["60s"]},
     ("GatewayExposure", "gateway"): {"examples": ["public", "infra/public"]},
     ("GatewayExposure", "host"): {"examples": ["data.example.com"]},
     ("GatewayExposure", "nodePort"): {"minimum": 30_000, "maximum": 32_767, "examples": [30080]},
-    ("HttpGatewayLimits", "bodies"): {"pattern": _SIZE, "examples": ["128Mi"]},
-    ("HttpGatewayLimits", "body"): {"pattern": _SIZE, "examples": ["1Mi"]},
-    ("HttpGatewayLimits", "callers"): {"minimum": 1, "maximum": MOST_COUNT},
-    ("HttpGatewayLimits", "connections"): {"minimum": 1, "maximum": MOST_COUNT},
-    ("HttpGatewayLimits", "consumerIdle"): {"pattern": DURATION, "examples": ["5m"]},
-    ("HttpGatewayLimits", "consumers"): {"minimum": 1, "maximum": MOST_COUNT},
-    ("HttpGatewayLimits", "consumersPerCaller"): {"minimum": 1, "maximum": MOST_COUNT},
-    ("HttpGatewayLimits", "drain"): {"pattern": DURATION, "examples": ["5s"]},
-    ("HttpGatewayLimits", "heartbeat"): {"pattern": DURATION, "examples": ["15s"]},
-    ("HttpGatewayLimits", "records"): {"minimum": 1, "maximum": MOST_COUNT},
-    ("HttpGatewayLimits", "requests"): {"minimum": 1, "maximum": MOST_COUNT},
-    ("HttpGatewayLimits", "requestsPerCaller"): {"minimum": 1, "maximum": MOST_COUNT},
-    ("HttpGatewayLimits", "streams"): {"minimum": 1, "maximum": MOST_COUNT},
-    ("HttpGatewayLimits", "streamsPerCaller"): {"minimum": 1, "maximum": MOST_COUNT},
-    ("HttpGatewayLimits", "timeout"): {"pattern": DURATION, "examples": ["30s"]},
-    ("HttpGatewayPods", "cpuPercent"): {"minimum": 1, "maximum": 100},
-    ("HttpGatewayPods", "max"): {"minimum": 1, "maximum": 200},
-    ("HttpGatewayPods", "min"): {"minimum": 1, "maximum": 200},
-    ("HttpGatewayPods", "requestsInFlight"): {"minimum": 1, "maximum": MOST_COUNT},
     ("Kafka", "bootstrapServers"): {"examples": ["kafka.example.com:9092"]},
     ("Kafka", "nodes"): {"not": {"const": 2}},
     ("Kafka", "storage"): {"pattern": QUANTITY, "examples": ["10Gi", "1Ti"]},
     ("Kafka", "version"): {"pattern": r"^\d+\.\d+\.\d+(-[A-Za-z0-9.]+)?$", "examples": ["4.3.1"]},
-    ("LoadBalancerExposure", "port"): {"minimum": 1, "maximum": 65535},
-    ("LoadBalancerExposure", "sourceRanges"): {"examples": [["203.0.113.0/24"]]},
     ("Balance", "network"): {"pattern": _RATE, "examples": ["125MB/s"]},
     ("Balance", "throttle"): {"pattern": _RATE, "examples": ["50MB/s"]},
     ("BrokerScaling", "cpuAbove"): {"pattern": r"^[1-9]\d?%$", "examples": ["80%"]},
@@ -85,20 +54,12 @@ DETAILS: Mapping[tuple[str, str], Schema] = {
     ("Volume", "size"): {"pattern": QUANTITY, "examples": ["1Ti"]},
     ("Quotas", "consume"): {"pattern": _RATE, "examples": ["50MB/s"]},
     ("Quotas", "produce"): {"pattern": _RATE, "examples": ["20MB/s"]},
-    ("Scale", "acceptableDelay"): {"pattern": DURATION, "examples": ["10s"]},
-    ("Scale", "cooldown"): {"pattern": DURATION, "examples": ["300s"]},
-    ("Scale", "fallback"): {"minimum": 1, "maximum": 1000},
-    ("Scale", "max"): {"minimum": 1, "maximum": 1000},
-    ("Scale", "min"): {"minimum": 0, "maximum": 1000},
-    ("Scale", "polling"): {"pattern": DURATION, "examples": ["10s"]},
-    ("Scale", "scaleDownPeriod"): {"pattern": DURATION, "examples": ["60s"]},
-    ("Scale", "stabilization"): {"pattern": DURATION, "examples": ["300s"]},
     ("Settings", "namespace"): {"pattern": _NAMESPACE},
     ("Tenant", "namespace"): {"pattern": _NAMESPACE},
-    ("Topic", "maxMessageSize"): {"pattern": _SIZE, "examples": ["1MiB"]},
+    ("Topic", "maxMessageSize"): {"pattern": SIZE, "examples": ["1MiB"]},
     ("Topic", "replicas"): {"minimum": 1, "maximum": 32_767},
     ("Topic", "retention"): {"pattern": DURATION, "examples": ["7d", "forever"]},
-    ("Topic", "retentionSize"): {"pattern": _SIZE, "examples": ["10Gi"]},
+    ("Topic", "retentionSize"): {"pattern": SIZE, "examples": ["10Gi"]},
     ("WorkerProbe", "period"): {"pattern": DURATION, "examples": ["10s"]},
 }
 
@@ -142,21 +103,6 @@ def schema() -> Schema:
         },
         "$defs": dict(sorted(definitions.items())),
     }
-
-
-@functools.cache
-def declared() -> tuple[type, ...]:
-    """The dataclasses that stack files are made of."""
-    found: dict[type, None] = {}
-    waiting: list[Any] = [Settings]
-    while waiting:
-        kind = waiting.pop()
-        if not isinstance(kind, type):
-            waiting += get_args(kind)
-        elif kind not in found and (is_dataclass(kind) or issubclass(kind, BaseModel)):
-            found[kind] = None
-            waiting += get_type_hints(kind).values()
-    return tuple(kind for kind in found if is_dataclass(kind))
 
 
 def _inherited(kind: type) -> dict[str, str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from kafka_platform.checks import check_ports
-from kafka_platform.names import check_label, check_subdomain, check_user
+from kafka_platform.names import check_label, check_subdomain
 from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
@@ -20,11 +20,6 @@ def _namespace(value: str) -> str:
 def _namespaces(value: tuple[str, ...]) -> tuple[str, ...]:
     for namespace in value:
         _namespace(namespace)
-    return value
-
-
-def _user(value: str) -> str:
-    check_user(value)
     return value
 
 
@@ -65,8 +60,6 @@ NamespaceName = Annotated[str, AfterValidator(_namespace)]
 """The name of a namespace."""
 NamespaceNames = Annotated[tuple[str, ...], AfterValidator(_namespaces)]
 """Names of namespaces. A fault is one of the whole list, as its message says which name it is."""
-UserName = Annotated[str, AfterValidator(_user)]
-"""The name of a Kafka user."""
 SecretName = Annotated[str, AfterValidator(_secret)]
 """The name of a Secret."""
 AdoptedObjects = Annotated[tuple[str, ...], AfterValidator(_objects)]

@@ -10,6 +10,7 @@ from kafka_platform.connection import KafkaConnection
 from kafka_platform.gateway_model import (
     Exposure,
     GatewayApiExposure,
+    GatewaySpec,
     HttpGatewayPods,
     HttpGatewayResources,
     HttpGatewayTls,
@@ -67,12 +68,14 @@ def rendered(expose: Exposure, *, full: bool) -> Iterator[dict[str, Any]]:
             ca_secret="kafka-tls" if full else None,
         ),
         image="ghcr.io/kafka-platform/runtime:0.1.0",
-        pods=HttpGatewayPods(max=20, requests_in_flight=100) if full else HttpGatewayPods(),
-        resources=HttpGatewayResources(cpu_limit="2"),
-        tls=HttpGatewayTls(certificate="data-tls", client_authority="callers") if full else None,
-        anonymous="web" if full else None,
-        client_namespaces=["shop"] if full else (),
-        metrics_namespaces=["monitoring"] if full else (),
+        spec=GatewaySpec(
+            pods=HttpGatewayPods(max=20, requests_in_flight=100) if full else HttpGatewayPods(),
+            resources=HttpGatewayResources(cpu_limit="2"),
+            tls=HttpGatewayTls(certificate="data-tls", client_authority="callers") if full else None,
+            anonymous="web" if full else None,
+            client_namespaces=["shop"] if full else (),
+            metrics_namespaces=["monitoring"] if full else (),
+        ),
     )
     content = gateway_objects.gateway_json(settings, NAMESPACE)
     yield gateway_objects.config_map(settings, content)

@@ -5,14 +5,13 @@ from typing import Any
 
 import pytest
 from kafka_platform import CertManager, CertManagerArgs
-from kafka_platform.cert_manager_chart import CERT_MANAGER_VERSION, cert_manager_values
+from kafka_platform.cert_manager_chart import CERT_MANAGER_VERSION, CertManagerSpec, cert_manager_values
 
 from tests.unit.components.graph import run, value
 
 
 def values(**changes: Any) -> dict[str, Any]:
-    common: dict[str, Any] = {"namespace": "cert-manager", "replicas": 2, "registry": None, "values": {}}
-    return cert_manager_values(**(common | changes))
+    return cert_manager_values(CertManagerSpec(**changes))
 
 
 def test_the_chart_has_neither_the_definitions_nor_a_hook() -> None:

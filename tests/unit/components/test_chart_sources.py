@@ -3,21 +3,15 @@
 from typing import Any
 
 import pytest
-from kafka_platform.chart_sources import LONGEST_ADDRESS, ChartSource, check_source, files
+from kafka_platform.chart_sources import LONGEST_ADDRESS, ChartSource, Source, files
 
-NONE: dict[str, str | None] = dict.fromkeys(("chart", "repository", "chart_version", "definitions"))
 OFFICIAL = ChartSource(
     chart="oci://quay.io/acme/operator", version="1.2.0", definitions="https://example.com/crds.yaml"
 )
 
 
-def check(**given: str) -> None:
-    check_source(**(NONE | given))
-
-
 def replaced(official: ChartSource = OFFICIAL, /, **given: str) -> ChartSource:
-    check(**given)
-    return official.replaced(**(NONE | given))
+    return official.replaced(Source(**given))
 
 
 def test_nothing_said_means_the_official_place() -> None:
@@ -99,11 +93,11 @@ def test_only_paths_are_files() -> None:
 )
 def test_what_nothing_can_be_taken_from_is_refused(given: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}".replace("\\n", r"\\n")):
-        check(**given)
+        Source(**given)
 
 
 @pytest.mark.parametrize("key", ["chart", "repository", "definitions"])
 def test_a_password_in_an_address_is_refused_without_being_shown(key: str) -> None:
     with pytest.raises(ValueError, match="has a login in it") as refused:
-        check(**{key: "https://me:hunter2@example.com/c.tgz"})
+        Source(**{key: "https://me:hunter2@example.com/c.tgz"})
     assert "hunter2" not in str(refused.value)

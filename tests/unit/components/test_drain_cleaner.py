@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from kafka_platform import DrainCleaner, DrainCleanerArgs
-from kafka_platform.drain_cleaner_chart import DRAIN_CLEANER_VERSION, drain_cleaner_values
+from kafka_platform.drain_cleaner_chart import DRAIN_CLEANER_VERSION, DrainCleanerSpec, drain_cleaner_values
 
 from infra.platform import Platform
 from infra.settings import parse
@@ -14,8 +14,7 @@ from tests.unit.test_platform import KUBECONFIG, STRIMZI
 
 
 def values(**changes: Any) -> dict[str, Any]:
-    common: dict[str, Any] = {"namespace": "drains", "replicas": 2, "registry": None, "values": {}}
-    return drain_cleaner_values(**(common | changes))
+    return drain_cleaner_values(DrainCleanerSpec(**({"namespace": "drains"} | changes)))
 
 
 def test_its_certificate_is_that_of_cert_manager() -> None:

@@ -12,10 +12,13 @@ from kafka_platform.forms import (
     forms,
     mapping,
     memory_of,
+    named,
     names,
     namespaces,
     processors,
     shared,
+    size,
+    wait,
     words,
 )
 from kafka_platform.names import check_subdomain
@@ -43,9 +46,15 @@ class Size(Compute):
 class Toy(Spec):
     needed: int = formed(MISSING, _even)
     pause: str = duration("1s", least="10ms")
+    patience: str = wait("30s")
+    rest: str = wait("5s", zero=True)
+    body: str = size("1Mi")
+    bodies: str | None = size(None, "128Mi")
     end: str = duration("60s", least="1s", most="1h", whole_seconds=True)
     count: int = within(1, 9, default=2)
+    most: int | None = within(1, 20, default=None, floor="count")
     size: Size = Size()
+    secret: str | None = named(check_subdomain, "Secret name")
     clients: Sequence[str] = namespaces()
     secrets: Sequence[str] = names(check_subdomain, "Secret name")
     command: Sequence[str] = words("an argument")
@@ -69,6 +78,14 @@ MISUSES = [
     ({"end": "2h"}, "end: '2h' is out of range: use whole seconds, 1s to 1h"),
     ({"count": 10}, "count: 10 is out of range: use 1 to 9"),
     ({"count": 8}, "count: more than needed"),
+    ({"most": 1}, "most: 1 is out of range: use 2 (count) to 20"),
+    ({"most": 21}, "most: 21 is out of range: use 2 (count) to 20"),
+    ({"patience": "forever"}, "patience: 'forever' is not a time to wait: write a duration such as 30s"),
+    ({"patience": "0s"}, "patience: '0s' is not a time to wait: write a duration such as 30s"),
+    ({"rest": "forever"}, "rest: 'forever' is not a time to wait: write a duration such as 5s"),
+    ({"body": "0"}, "body: '0' is no bound: write a size such as 1Mi"),
+    ({"bodies": "unlimited"}, "bodies: 'unlimited' is no bound: write a size such as 128Mi"),
+    ({"secret": "No"}, "secret: 'No' is not a Kubernetes Secret name"),
     ({"clients": ["No"]}, "clients: 'No' is not a Kubernetes namespace"),
     ({"secrets": ["ok", "No"]}, "secrets: 'No' is not a Kubernetes Secret name"),
     ({"command": ["a\0b"]}, "command: "),
@@ -100,6 +117,7 @@ def test_what_a_pod_gets_is_checked_the_same_everywhere(given: dict[str, str], m
 
 def test_what_is_left_out_is_not_checked() -> None:
     assert Larger(needed=4).more is None
+    assert Larger(needed=4, rest="0s").rest == "0s"
     with pytest.raises(TypeError, match="needed"):
         Larger()
 
@@ -109,9 +127,15 @@ def test_those_that_extend_a_spec_share_its_fields() -> None:
     assert shared(toy, Toy) == {
         "needed": 4,
         "pause": "2s",
+        "patience": "30s",
+        "rest": "5s",
+        "body": "1Mi",
+        "bodies": None,
         "end": "60s",
         "count": 2,
+        "most": None,
         "size": Size(),
+        "secret": None,
         "clients": (),
         "secrets": (),
         "command": (),

@@ -12,7 +12,7 @@ import javaproperties
 import pytest
 import yaml
 from kafka_platform.broker import BrokerSettings, broker_files, cluster_properties
-from kafka_platform.charts import check_chart
+from kafka_platform.charts import OperatorSpec
 from kafka_platform.free_maps import check_labels
 from kafka_platform.gateway_model import GatewayApiExposure, IngressExposure, LoadBalancerExposure
 from kafka_platform.kubernetes import environment
@@ -207,10 +207,10 @@ def test_names_of_groups_and_topics_are_printable_and_not_endless(field: str, pa
 
 
 def test_values_of_a_chart_have_no_control_characters() -> None:
-    check_chart(replicas=1, registry=None, values={"a": [{"b": "line\nline"}]})
+    OperatorSpec(namespace="a", values={"a": [{"b": "line\nline"}]})
     for values in ({"a": [{"b": "x\0"}]}, {"a": {"b\n": 1}}):
         with pytest.raises(ValueError, match="values: "):
-            check_chart(replicas=1, registry=None, values=values)
+            OperatorSpec(namespace="a", values=values)
 
 
 class TestForms:

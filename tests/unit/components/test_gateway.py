@@ -20,7 +20,7 @@ from kafka_platform import (
     LoadBalancerExposure,
     NodePortExposure,
 )
-from kafka_platform.gateway_model import memory_needed
+from kafka_platform.gateway_model import GatewaySpec, memory_needed
 from kafka_platform.gateway_objects import (
     GatewaySettings,
     autoscaler,
@@ -42,6 +42,7 @@ from kafka_platform.kubernetes import allowed_port
 from kafka_platform.units import quantity
 from kafka_platform_runtime.gateway import settings as program
 
+from tests.specs import taken
 from tests.unit.components.graph import Registered, run, value
 
 CONNECTION = KafkaConnection(
@@ -66,7 +67,7 @@ def settings(**changes: Any) -> GatewaySettings:
         "connection": CONNECTION,
         "image": "runtime:1",
     }
-    return GatewaySettings(**(given | changes))
+    return GatewaySettings(spec=taken(GatewaySpec, changes), **(given | changes))
 
 
 def pod(**changes: Any) -> dict[str, Any]:

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 from kafka_platform import KedaOperator, KedaOperatorArgs
-from kafka_platform.keda_model import VERSION, chart_values
+from kafka_platform.keda_model import VERSION, KedaSpec, chart_values
 
 from tests.unit.components.graph import run, value
 
 
 def values(**changes: Any) -> dict[str, Any]:
-    return chart_values(**({"replicas": 2, "registry": None, "values": {}} | changes))
+    return chart_values(KedaSpec(**changes))
 
 
 def test_the_chart_never_has_the_definitions() -> None:

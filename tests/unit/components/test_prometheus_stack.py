@@ -9,6 +9,7 @@ from kafka_platform.broker_scaling import BrokerScaling
 from kafka_platform.prometheus_chart import (
     PROMETHEUS_OPERATOR_VERSION,
     PROMETHEUS_STACK_VERSION,
+    PrometheusStackSpec,
     prometheus_stack_values,
 )
 
@@ -19,15 +20,7 @@ from tests.unit.test_platform import EMBEDDED, KUBECONFIG
 
 
 def values(**changes: Any) -> dict[str, Any]:
-    common: dict[str, Any] = {
-        "replicas": 2,
-        "registry": None,
-        "retention": "10d",
-        "storage": "50Gi",
-        "storage_class": None,
-        "values": {},
-    }
-    return prometheus_stack_values(**(common | changes))
+    return prometheus_stack_values(PrometheusStackSpec(**changes))
 
 
 def test_it_reads_the_monitors_and_rules_of_everybody() -> None:

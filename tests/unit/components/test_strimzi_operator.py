@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from kafka_platform import StrimziOperator, StrimziOperatorArgs
-from kafka_platform.strimzi_chart import strimzi_chart_values
+from kafka_platform.strimzi_chart import StrimziOperatorSpec, strimzi_chart_values
 from kafka_platform.strimzi_model import STRIMZI_VERSION
 
 from infra.platform import Platform
@@ -14,14 +14,7 @@ from tests.unit.test_platform import KUBECONFIG, STRIMZI
 
 
 def values(**changes: Any) -> dict[str, Any]:
-    common: dict[str, Any] = {
-        "namespace": "strimzi",
-        "watch_namespaces": [],
-        "replicas": 2,
-        "registry": None,
-        "values": {},
-    }
-    return strimzi_chart_values(**(common | changes))
+    return strimzi_chart_values(StrimziOperatorSpec(**changes))
 
 
 def test_all_namespaces_are_watched_unless_some_are_named() -> None:

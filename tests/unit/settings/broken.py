@@ -618,6 +618,10 @@ PLATFORM: list[tuple[str, str]] = [
         "gateway.expose.certificate: does not go with gateway: remove the key, or write gatewayClass or ingressClass",
     ),
     (
+        "gateway: {expose: {gateway: public, host: data.example.com, certificate: ''}}",
+        "gateway.expose.certificate: '' is not a Kubernetes Secret name: use up to 253 of a-z, 0-9, - and ., beginning and ending with a letter or digit",
+    ),
+    (
         "gateway: {expose: {gateway: a/b/c, host: data.example.com}}",
         "gateway.expose.gateway: 'a/b' is not a Kubernetes namespace: use 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit",
     ),

@@ -87,6 +87,13 @@ tenants:
     ]
 
 
+def test_a_star_for_a_value_hides_no_other_fault() -> None:
+    assert faults(stack_file("gateway: {recheck: '*', cors: [shop.example.com]}")) == [
+        "gateway.recheck: '*' is not a duration: write a number with ms, s, m, h or d, such as 10s, 7d or 1d12h",
+        "gateway.cors: 'shop.example.com' is not an origin: write one such as https://shop.example.com, or '*'",
+    ]
+
+
 def test_a_fault_brings_no_others_with_it() -> None:
     """What cannot be known because of one fault is not reported as a second."""
     assert faults(stack_file("kafka: {nodes: three, defaults: {replicas: 3}}\ntopics: {orders: {replicas: 3}}")) == [

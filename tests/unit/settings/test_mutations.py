@@ -2,7 +2,7 @@
 
 import copy
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +10,6 @@ from kafka_platform import (
     CertManagerArgs,
     DrainCleanerArgs,
     ExternalKafka,
-    HttpGatewayArgs,
     KafkaClusterArgs,
     KafkaConnection,
     KafkaResourcesArgs,
@@ -22,10 +21,11 @@ from kafka_platform import (
 from kafka_platform import strimzi_objects as objects
 from kafka_platform.declarations import declarations
 from kafka_platform.model import Engine
+from kafka_platform.operators import OperatorArgs
 from kafka_platform.strimzi_objects import StrimziSettings, certificate_bootstrap_servers
 
 from infra.check import STACKS
-from infra.platform import worker_args
+from infra.platform import gateway_args, operator_args, worker_args
 from infra.settings import Settings, SettingsError, parse
 from infra.settings.stackfile import read
 
@@ -33,7 +33,7 @@ VALUES: list[Any] = [
     None, True, False, 0, 1, 2, 3, -1, 7.5, 10**20, "", "orders", "a b", "7d", "10Gi", "20MB/s", "*", "yes", "4.3.1",
     "compact", "allow", "external", "UPPER", "x" * 300, "é", [], ["orders"], ["nope"], [1], [[]], {}, {"a": 1}, {"": None},
 ]  # fmt: skip
-OPERATORS: dict[str, Callable[..., Any]] = {
+OPERATORS: dict[str, type[OperatorArgs]] = {
     "cert_manager": CertManagerArgs,
     "drain_cleaner": DrainCleanerArgs,
     "keda": KedaOperatorArgs,
@@ -116,8 +116,7 @@ def deploy_operators(settings: Settings) -> None:
     for section, kind in OPERATORS.items():
         operator = getattr(settings, section)
         if operator is not None and operator.install:
-            told = operator.model_dump(exclude={"install", "source", "alerts", "labels"})  # the last two to Monitoring
-            kind(**told, **operator.source.model_dump())
+            operator_args(kind, operator)
 
 
 def deploy(settings: Settings) -> None:
@@ -159,19 +158,7 @@ def deploy(settings: Settings) -> None:
         )
         KafkaResourcesArgs(connection=connection, topics=settings.topics, users=settings.users)
         if settings.gateway is not None:
-            gateway = settings.gateway
-            HttpGatewayArgs(
-                connection=connection,
-                pods=gateway.pods,
-                resources=gateway.resources,
-                expose=gateway.exposure(),
-                tls=gateway.tls,
-                limits=gateway.limits,
-                anonymous=gateway.anonymous,
-                recheck=gateway.recheck,
-                cors=gateway.cors,
-                client_namespaces=gateway.client_namespaces,
-            )
+            gateway_args(settings, settings.gateway, connection)
         for name, worker in settings.workers.items():
             worker_args(settings, name, connection, settings.namespace_of(worker.tenant))
         KafkaResourcesArgs(connection=connection, users=settings.worker_users)

@@ -1,0 +1,61 @@
+"""What a program and a stack file both say of a capability is declared once, in its spec."""
+
+import inspect
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from kafka_platform import (
+    CertManagerArgs,
+    DrainCleanerArgs,
+    HttpGatewayArgs,
+    KedaOperatorArgs,
+    LatencyProbeArgs,
+    MonitoringArgs,
+    PrometheusStackArgs,
+    StreamWorkerArgs,
+    StrimziOperatorArgs,
+)
+
+from infra.settings import Gateway, Probe, Worker
+from infra.settings.operators import (
+    CertManagerInstallation,
+    DrainCleanerInstallation,
+    Keda,
+    Prometheus,
+    StrimziInstallation,
+)
+
+PAIRS: list[tuple[Any, Any]] = [
+    (CertManagerInstallation, CertManagerArgs),
+    (DrainCleanerInstallation, DrainCleanerArgs),
+    (Gateway, HttpGatewayArgs),
+    (Keda, KedaOperatorArgs),
+    (Probe, LatencyProbeArgs),
+    (Prometheus, MonitoringArgs),
+    (Prometheus, PrometheusStackArgs),
+    (StrimziInstallation, StrimziOperatorArgs),
+    (Worker, StreamWorkerArgs),
+]
+OTHER_FORMS = {
+    # The way in and what goes with it are one mapping in a file.
+    (Gateway, "expose"),
+    # The values of variables may be known later in a program.
+    (StreamWorkerArgs, "environment"),
+}
+
+
+def owner(kind: type, field: str) -> type:
+    return next(each for each in kind.__mro__ if field in inspect.get_annotations(each))
+
+
+@pytest.mark.parametrize(("section", "args"), PAIRS, ids=[f"{a.__name__}-{b.__name__}" for a, b in PAIRS])
+def test_a_field_of_a_section_and_of_args_is_declared_once(section: Any, args: Any) -> None:
+    both = {each.name for each in fields(section)} & {each.name for each in fields(args)}
+    assert both
+    twice = {
+        field
+        for field in both
+        if owner(section, field) is not owner(args, field) and not {(section, field), (args, field)} & OTHER_FORMS
+    }
+    assert not twice
