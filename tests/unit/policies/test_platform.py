@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from infra.platform import Platform
+from infra.rules import RULES, Resource
 from infra.settings import parse
-from policies.rules import RULES, Resource
 from tests.unit.components.graph import run
 from tests.unit.settings.test_policies import GOOD
 

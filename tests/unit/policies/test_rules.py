@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from kafka_platform.marks import ADOPTED, MARK
 
+from infra.rules import RULES, Level, Resource
 from infra.settings import Environment
-from policies.rules import RULES, Level, Resource
 
 PROVISIONER = {"app.kubernetes.io/component": "provisioner"}
 BY_NAME = {rule.name: rule for rule in RULES}
@@ -422,16 +422,16 @@ def test_values_that_are_not_known_are_no_violation() -> None:
 def test_levels() -> None:
     """Nothing stops a deployment of dev, and everything one of prod but what its file has to say explicitly."""
     for rule in RULES:
-        assert rule.level(Environment.DEV) is not Level.MANDATORY
-        assert rule.level(Environment.PROD) is Level.MANDATORY or rule.name == "nothing-taken-over"
-        assert rule.level(Environment.STAGING) is not Level.OFF
-    assert BY_NAME["encrypted-listeners"].level(Environment.DEV) is Level.OFF
-    assert BY_NAME["replicated-data"].level(Environment.STAGING) is Level.ADVISORY
+        assert rule.level(Environment.DEV.value) is not Level.MANDATORY
+        assert rule.level(Environment.PROD.value) is Level.MANDATORY or rule.name == "nothing-taken-over"
+        assert rule.level(Environment.STAGING.value) is not Level.OFF
+    assert BY_NAME["encrypted-listeners"].level(Environment.DEV.value) is Level.OFF
+    assert BY_NAME["replicated-data"].level(Environment.STAGING.value) is Level.ADVISORY
 
 
 def test_the_documentation_has_every_rule() -> None:
     text = (Path(__file__).parents[3] / "docs" / "policies.md").read_text(encoding="utf-8")
     for rule in RULES:
-        levels = " | ".join(rule.level(each).value for each in Environment)
+        levels = " | ".join(rule.level(each.value).value for each in Environment)
         assert f"| `{rule.name}` | {levels} | {rule.reason} |" in text
     assert text.count("\n| `") == len(RULES)
