@@ -1,7 +1,7 @@
-"""What is known of each kind of resource, in one record each: the only place that tells one kind from another.
+"""What is known of each kind of resource, in one record each, which the rules and the review read.
 
-To teach the rules and the review another kind, add its record to `_RECORDS`; what a change of it means, if more is to be
-said than that it changed, is a line in `infra/review/sentences.py`.
+To teach them another kind, add its record to `_RECORDS`. What a change of it means, if more is to be said than that it
+changed, is a line in `infra/review/sentences.py`.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from infra.reading.values import at, items, mapping, text
 
 
 class Declares(Enum):
-    """What of Kafka's an object stands for."""
+    """What in Kafka an object stands for."""
 
     TOPIC = "topic"
     USER = "user"
@@ -27,23 +27,23 @@ class Kind:
     type: str
     """Its type token, which has its group and version, such as `kubernetes:apps/v1:StatefulSet`."""
     stateful: bool = False
-    """Whether it holds data, or its going takes data along. A replaced one is a new one, without that data."""
+    """Whether it holds data, or deleting it deletes data: one that is replaced begins anew, without it."""
     runs_again: bool = False
-    """Whether it is replaced in order to run again, so that nothing is lost by it."""
+    """Whether it is replaced in order to run again, so that replacing it loses nothing."""
     workload: bool = False
-    """Whether it keeps pods running, so that its size is what the platform takes."""
+    """Whether it keeps pods running, so that its size counts as capacity."""
     pods: tuple[str, ...] = ()
-    """Where the spec of its pods is. Empty: it has no pods, or an operator makes them."""
+    """Path of the spec of its pods. Empty: it has no pods, or an operator makes them."""
     requests_at: tuple[str, ...] = ()
-    """Where what each of its pods requests is, if an operator makes them."""
+    """Path of the requests of each pod, if an operator makes its pods."""
     pods_between: tuple[str, str] | None = None
-    """Keys of its spec with the least and most pods, if it scales a workload."""
+    """Keys of its spec that hold the least and the most pods, if it scales a workload."""
     declares: Declares | None = None
-    """What of Kafka's it stands for."""
+    """What in Kafka it stands for."""
     grants: bool = False
-    """Whether it gives rights in Kubernetes."""
+    """Whether it grants rights in Kubernetes."""
     everywhere: bool = False
-    """Whether what it grants holds in every namespace."""
+    """Whether the rights that it grants hold in every namespace."""
 
     @property
     def name(self) -> str:
@@ -92,7 +92,7 @@ _RECORDS = (
     Kind(type="kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding", grants=True, everywhere=True),
     Kind(type="kubernetes:rbac.authorization.k8s.io/v1:Role", grants=True),
     Kind(type="kubernetes:rbac.authorization.k8s.io/v1:RoleBinding", grants=True),
-    # Of no Kubernetes.
+    # Not of Kubernetes.
     Kind(type="kafka-platform:index:KafkaConnection"),
     Kind(type="pulumi:providers:kubernetes"),
     Kind(type="random:index/randomId:RandomId"),
@@ -104,7 +104,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType({each.name: each for each in _RECOR
 
 
 def kind_of(type_: str) -> Kind:
-    """What is known of a type: of versions that have no record what their kind's says, of other kinds nothing."""
+    """The record of a type, whatever its group and version; of a kind that has none, one that knows nothing."""
     return KINDS.get(type_.rpartition(":")[2]) or Kind(type=type_)
 
 
@@ -124,7 +124,7 @@ def volumes(storage: Mapping[str, Any]) -> list[Any]:
 
 
 def deletes_volumes(inputs: Any) -> bool:
-    """Whether the volumes of a workload are deleted when what uses them goes, all or some of them."""
+    """Whether any of the volumes of a workload are deleted when what uses them goes."""
     if "Delete" in mapping(inputs, "spec", "persistentVolumeClaimRetentionPolicy").values():
         return True
     return any(at(each, "deleteClaim") is True for each in volumes(mapping(inputs, "spec", "storage")))

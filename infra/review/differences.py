@@ -41,5 +41,5 @@ def _differences(old: Any, new: Any, path: tuple[str, ...], found: list[str]) ->
 
 
 def follows(path: str) -> bool:
-    """Whether a change at this path is only one of who owns the object, or follows from another change."""
+    """Whether a change at this path only says who owns the object, or follows from another change."""
     return ownership.is_mark(path) or any(re.match(pattern, path) for pattern in _FOLLOWS)

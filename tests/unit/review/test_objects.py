@@ -294,7 +294,7 @@ CASES: dict[str, tuple[str, Any, Any, dict[str, list[str]]]] = {
         },
     ),
     "another cluster": (
-        "provider",
+        "kubernetes",
         {"context": "prod"},
         {"context": "staging"},
         {
