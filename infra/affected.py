@@ -1,8 +1,11 @@
 """Which stacks a change of files concerns."""
 
+import ast
+import contextlib
+import functools
 import re
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from kafka_platform.chart_sources import files
@@ -14,21 +17,12 @@ from infra.settings.stackfile import KEY, parse_yaml, read_text
 
 _STACK_FILE = re.compile(r"stacks/Pulumi\.([A-Za-z0-9][A-Za-z0-9._-]*)\.yaml")
 """What Pulumi takes as the name of a stack; others are no stack files."""
-_EVERY_STACK = frozenset(
-    {
-        "Pulumi.yaml",
-        "__main__.py",
-        "components",
-        "infra/api_server.py",
-        "infra/platform.py",
-        "infra/program.py",
-        "infra/settings",
-        "policies",
-        "requirements.txt",
-    }
-)
-"""Files and folders that decide what every stack renders, or how it is judged. The programs in runtime/ are not among
-them: stacks name their image by its version."""
+_EVERY_STACK = frozenset({"Pulumi.yaml", "components", "policies", "requirements.txt"})
+"""Files and folders that decide what every stack renders, or how it is judged, whatever is in them. The programs in
+runtime/ are not among them: stacks name their image by its version."""
+_BEGINNINGS = ("__main__.py", "infra/policies.py", "policies/__main__.py")
+"""What renders a stack, what judges its file, and what judges what it renders: with all that they import, they concern
+every stack too."""
 
 
 class AffectedError(Exception):
@@ -93,6 +87,35 @@ def _inside(name: str) -> str:
     return "/".join(parts)
 
 
+@functools.cache
+def program(root: Path) -> frozenset[str]:
+    """The files of a checkout that render stacks or judge them, as far as they are no components."""
+    found: set[str] = set()
+    waiting = [*_BEGINNINGS]
+    while waiting:
+        file = waiting.pop()
+        if file not in found and (root / file).is_file():
+            found.add(file)
+            # Rendering says what is wrong with a file that cannot be parsed.
+            with contextlib.suppress(SyntaxError, ValueError):
+                waiting += _imported(ast.parse((root / file).read_bytes()))
+    return frozenset(found)
+
+
+def _imported(module: ast.Module) -> Iterator[str]:
+    """Where the modules are that a module imports, if they are of the checkout; the packages around them too."""
+    for node in ast.walk(module):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [each.name for each in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            names = [f"{node.module}.{each.name}" for each in node.names]
+        for name in names:
+            path = PurePosixPath(*name.split("."))
+            yield from (str(each / "__init__.py") for each in (path, *path.parents))
+            yield from (f"{each}.py" for each in (path, path.parent))
+
+
 def affected(changed: Iterable[str], stacks: Mapping[str, Iterable[str]]) -> list[str]:
     """The stacks that a change of these files concerns, sorted.
 
@@ -101,6 +124,6 @@ def affected(changed: Iterable[str], stacks: Mapping[str, Iterable[str]]) -> lis
         stacks: the stacks that there are, with the further files and folders that each reads.
     """
     touched = {place for file in changed for place in (file, *map(str, PurePosixPath(file).parents))}
-    if touched & _EVERY_STACK:
+    if touched & (_EVERY_STACK | program(ROOT)):
         return sorted(stacks)
     return sorted(name for name, further in stacks.items() if touched & {f"stacks/Pulumi.{name}.yaml", *further})

@@ -11,8 +11,9 @@ from kafka_platform.model import Deletion, Engine
 from kafka_platform.properties import java_properties
 from kafka_platform.strimzi_model import broker_config
 
+from infra.reading.kinds import KINDS
+from infra.rules import RULES, Level, Resource, Rule
 from infra.settings import Gateway, Kafka, Settings
-from policies.rules import CONNECTION, RULES, Level, Resource, Rule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,7 @@ def violations(settings: Settings) -> list[Violation]:
     resources = list(_resources(settings))
     found: dict[str, Violation] = {}
     for rule in RULES:
-        level = rule.level(settings.environment)
+        level = rule.level(settings.environment.value)
         if level is Level.OFF:
             continue
         for _, message in rule.check(resources):
@@ -55,7 +56,7 @@ def _resources(settings: Settings) -> Iterator[Resource]:
         yield from _strimzi(kafka)
     if external:
         properties = {"securityProtocol": kafka.security_protocol.value}
-        yield Resource(type=f"kafka-platform:index:{CONNECTION}", properties=properties, name="kafka")
+        yield Resource(type=KINDS["KafkaConnection"].type, properties=properties, name="kafka")
     if embedded:
         broker = BrokerSettings(
             name="kafka",
@@ -104,9 +105,7 @@ def _strimzi(kafka: Kafka) -> Iterator[Resource]:
 
 
 def _custom(kind: str, name: str, spec: dict[str, Any]) -> Resource:
-    return Resource(
-        type=f"kubernetes:kafka.strimzi.io/v1:{kind}", properties={"metadata": {"name": name}, "spec": spec}, name=name
-    )
+    return Resource(type=KINDS[kind].type, properties={"metadata": {"name": name}, "spec": spec}, name=name)
 
 
 def _way_in(gateway: Gateway) -> Iterator[Resource]:
@@ -118,14 +117,12 @@ def _way_in(gateway: Gateway) -> Iterator[Resource]:
         "type": "LoadBalancer" if exposure.node_port is None else "NodePort",
         "ports": [{"name": "http" if gateway.tls is None else "https"}],
     }
-    yield Resource(
-        type="kubernetes:core/v1:Service", properties={"metadata": {"name": "gateway-external"}, "spec": spec}
-    )
+    yield Resource(type=KINDS["Service"].type, properties={"metadata": {"name": "gateway-external"}, "spec": spec})
 
 
 def _config_map(name: str, part: str, data: dict[str, str]) -> Resource:
     metadata = {"name": f"kafka-{name}", "labels": {"app.kubernetes.io/component": part}}
-    return Resource(type="kubernetes:core/v1:ConfigMap", properties={"metadata": metadata, "data": data})
+    return Resource(type=KINDS["ConfigMap"].type, properties={"metadata": metadata, "data": data})
 
 
 def _workload(
@@ -136,4 +133,4 @@ def _workload(
         "persistentVolumeClaimRetentionPolicy": {"whenDeleted": when_deleted},
         "template": {"spec": {"containers": [container]}},
     }
-    return Resource(type=f"kubernetes:apps/v1:{kind}", properties={"metadata": {"name": name}, "spec": spec}, name=name)
+    return Resource(type=KINDS[kind].type, properties={"metadata": {"name": name}, "spec": spec}, name=name)

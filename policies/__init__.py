@@ -1,1 +1,1 @@
-"""What every stack must keep to: `rules` says it, `__main__` is the CrossGuard pack, `python -m infra check` uses it too."""
+"""The CrossGuard pack: it adapts the rules of `infra.rules` to Pulumi, and has none of its own."""

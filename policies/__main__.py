@@ -1,4 +1,4 @@
-"""The CrossGuard pack: `pulumi preview --policy-pack policies`. Its rules are in `rules`, this hands them over."""
+"""The CrossGuard pack: `pulumi preview --policy-pack policies`. It hands over the rules of `infra.rules`."""
 
 import json
 import sys
@@ -23,8 +23,8 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UnknownValueError
 
+from infra.rules import RULES, Level, Resource, Rule
 from infra.settings.model import Environment
-from policies.rules import RULES, Level, Resource, Rule
 
 _LEVELS = {
     Level.OFF: EnforcementLevel.DISABLED,
@@ -83,4 +83,4 @@ def _is_known(container: Any, key: str | int) -> bool:
 
 if __name__ == "__main__":
     found = environment()
-    PolicyPack("kafka-platform", [policy(rule, rule.level(found)) for rule in RULES])
+    PolicyPack("kafka-platform", [policy(rule, rule.level(found.value)) for rule in RULES])

@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 
 from kafka_platform.marks import ADOPTED, CLAIM_MARK, MARK
 
-from infra.review.changes import Change, Operation, text
+from infra.reading.values import text
+from infra.review.changes import Change, Operation
+from infra.review.context import say
 from infra.review.findings import Finding, Section
 from infra.review.quantities import code
 
@@ -28,13 +30,9 @@ def findings(change: Change) -> Iterator[Finding]:
     """What is to be said about the owner."""
     old, new = (text(side, "metadata", "annotations", MARK) for side in (change.before, change.after))
     if old and new and old != new:
-        yield _say(change, Section.OTHER, f"belongs to the stack {code(new)} from now on, until now to {code(old)}")
+        yield say(change, Section.OTHER, f"belongs to the stack {code(new)} from now on, until now to {code(old)}")
     was, is_ = (bool(text(side, "metadata", "annotations", ADOPTED)) for side in (change.before, change.after))
     if is_ and not was:
-        yield _say(change, Section.DATA, "is taken over if it exists, whoever made it", look=True)
+        yield say(change, Section.DATA, "is taken over if it exists, whoever made it", look=True)
     elif was and not is_ and change.operation is not Operation.DELETE:
-        yield _say(change, Section.OTHER, "is no longer among what may be taken over")
-
-
-def _say(change: Change, section: Section, what_happens: str, *, look: bool = False) -> Finding:
-    return Finding(section=section, what=change.kind, subject=change.name, text=what_happens, look=look)
+        yield say(change, Section.OTHER, "is no longer among what may be taken over")

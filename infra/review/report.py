@@ -4,10 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from infra.review import kafka, objects
+from infra.reading.settings import broker_settings, topic_defaults
+from infra.review import objects
 from infra.review.changes import Operation, Preview
+from infra.review.declared import declared
 from infra.review.findings import Line, Section, lines
 from infra.review.quantities import names
+from infra.review.topics import topic_findings
+from infra.review.users import user_findings
 
 MOST_CHARACTERS = 65_536
 """Of a comment on GitHub; beyond it the comment is refused ("body is too long")."""
@@ -41,19 +45,18 @@ class Review:
 
 def review(stack: str, preview: Preview, basis: str = "") -> Review:
     """What a reviewer wants to know of a preview."""
-    before, after = kafka.declared(preview.changes)
+    before, after = declared(preview.changes)
     settings = [
-        (kafka.broker_settings(each.before), kafka.broker_settings(each.after))
+        (broker_settings(each.before), broker_settings(each.after))
         for each in preview.changes
         if each.kind in ("ConfigMap", "Kafka")
     ]
     defaults = tuple(
-        {key: value for each in settings for key, value in kafka.topic_defaults(each[side] or {}).items()}
-        for side in (0, 1)
+        {key: value for each in settings for key, value in topic_defaults(each[side] or {}).items()} for side in (0, 1)
     )
     found = [
-        *kafka.topic_findings(before, after, (defaults[0], defaults[1])),
-        *kafka.user_findings(before, after),
+        *topic_findings(before, after, (defaults[0], defaults[1])),
+        *user_findings(before, after),
         *objects.findings(preview.changes),
     ]
     return Review(

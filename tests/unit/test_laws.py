@@ -152,6 +152,35 @@ def test_the_configuration_is_read_once() -> None:
     assert [file.relative_to(ROOT).as_posix() for file in readers] == ["infra/program.py"]
 
 
+LAYERS = {
+    "infra/reading": ("infra.reading",),
+    "infra/rules": ("infra.reading", "infra.rules"),
+    "policies": ("infra.rules", "infra.settings.model"),
+}
+"""What of the program each part may import: reading manifests and the rules know neither settings nor the review."""
+
+
+@pytest.mark.parametrize("folder", LAYERS)
+def test_reading_and_rules_are_below_settings_and_review(folder: str) -> None:
+    found = 0
+    for file in sorted((ROOT / folder).glob("**/*.py")):
+        for node in ast.walk(tree(file)):
+            if not isinstance(node, ast.Import | ast.ImportFrom):
+                continue
+            where = f"{file}:{node.lineno}"
+            assert isinstance(node, ast.Import) or not node.level, f"{where}: write the package's whole name"
+            origin = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            names = [f"{origin}{each.name}" for each in node.names]
+            for imported in (each for each in names if each.partition(".")[0] in ("infra", "policies")):
+                assert any(f"{imported}.".startswith(f"{each}.") for each in LAYERS[folder]), f"{where}: {imported}"
+                found += 1
+    assert found
+
+
+def test_the_policy_pack_has_no_rules_of_its_own() -> None:
+    assert sorted(file.name for file in (ROOT / "policies").glob("**/*.py")) == ["__init__.py", "__main__.py"]
+
+
 REGISTRIES = [
     ".".join(parts)
     for parts in (

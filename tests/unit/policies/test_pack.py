@@ -8,19 +8,19 @@ import pytest
 from pulumi_policy import EnforcementLevel, ResourceValidationPolicy, StackValidationPolicy
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, unknown_checking_proxy
 
+from infra.rules import RULES
 from infra.settings import Environment
 from policies.__main__ import environment, plain, policy
-from policies.rules import RULES
 
 
 def test_levels_and_kinds() -> None:
-    made = {rule.name: policy(rule, rule.level(Environment.DEV)) for rule in RULES}
+    made = {rule.name: policy(rule, rule.level(Environment.DEV.value)) for rule in RULES}
     assert made["encrypted-listeners"].enforcement_level is EnforcementLevel.DISABLED
     assert made["tenant-quotas"].enforcement_level is EnforcementLevel.ADVISORY
     assert isinstance(made["tenant-quotas"], ResourceValidationPolicy)
     assert isinstance(made["scaled-without-replicas"], StackValidationPolicy)
     for rule in RULES:
-        strict = policy(rule, rule.level(Environment.PROD))
+        strict = policy(rule, rule.level(Environment.PROD.value))
         assert strict.enforcement_level is EnforcementLevel.MANDATORY or rule.name == "nothing-taken-over"
         assert strict.description == rule.reason
 

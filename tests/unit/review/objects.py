@@ -3,32 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from infra.reading.kinds import KINDS
 from infra.review.changes import Change, Operation, Preview
 from infra.review.report import markdown, review
-
-_TOKENS = {
-    "ClusterRole": "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole",
-    "ConfigMap": "kubernetes:core/v1:ConfigMap",
-    "CustomResourceDefinition": "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition",
-    "Gateway": "kubernetes:gateway.networking.k8s.io/v1:Gateway",
-    "HorizontalPodAutoscaler": "kubernetes:autoscaling/v2:HorizontalPodAutoscaler",
-    "Ingress": "kubernetes:networking.k8s.io/v1:Ingress",
-    "Kafka": "kubernetes:kafka.strimzi.io/v1:Kafka",
-    "KafkaNodePool": "kubernetes:kafka.strimzi.io/v1:KafkaNodePool",
-    "KafkaTopic": "kubernetes:kafka.strimzi.io/v1:KafkaTopic",
-    "KafkaUser": "kubernetes:kafka.strimzi.io/v1:KafkaUser",
-    "Namespace": "kubernetes:core/v1:Namespace",
-    "NetworkPolicy": "kubernetes:networking.k8s.io/v1:NetworkPolicy",
-    "PersistentVolumeClaim": "kubernetes:core/v1:PersistentVolumeClaim",
-    "RandomId": "random:index/randomId:RandomId",
-    "RandomPassword": "random:index/randomPassword:RandomPassword",
-    "ScaledObject": "kubernetes:keda.sh/v1alpha1:ScaledObject",
-    "Secret": "kubernetes:core/v1:Secret",
-    "Service": "kubernetes:core/v1:Service",
-    "StatefulSet": "kubernetes:apps/v1:StatefulSet",
-    "ClusterRoleBinding": "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding",
-    "provider": "pulumi:providers:kubernetes",
-}
 
 
 def made(name: str, spec: Mapping[str, Any] | None = None, **others: Any) -> dict[str, Any]:
@@ -58,7 +35,7 @@ def change(
             else Operation.UPDATE
         )
     resource = name or (after or before or {}).get("metadata", {}).get("name", "it")
-    urn = f"urn:pulumi:prod::kafka-platform::kafka-platform:index:Part${_TOKENS[kind]}::{resource}"
+    urn = f"urn:pulumi:prod::kafka-platform::kafka-platform:index:Part${KINDS[kind].type}::{resource}"
     return Change(operation=operation, urn=urn, before=before, after=after, **others)
 
 

@@ -294,7 +294,7 @@ CASES: dict[str, tuple[str, Any, Any, dict[str, list[str]]]] = {
         },
     ),
     "another cluster": (
-        "provider",
+        "kubernetes",
         {"context": "prod"},
         {"context": "staging"},
         {
@@ -336,28 +336,6 @@ def test_replaced_identities_and_passwords() -> None:
     assert said(password)["Access"] == ["password `it`: a new password is made"]
 
 
-def test_what_is_retained_is_not_at_risk() -> None:
-    found = said(change("Namespace", made("streaming"), None, retained=True))
-    assert found == {"Other": ["Namespace `streaming`: no longer managed; the object stays"]}
-
-
-def test_what_is_protected_is_told() -> None:
-    found = said(change("Service", service("ClusterIP"), None, protected=True))
-    assert "Service `kafka-external`: is protected: the deployment will be refused" in found["Other"]
-
-
-def test_a_resource_that_is_renamed_without_an_alias() -> None:
-    """The engine makes the new one first, which takes the object over, and then deletes the old one: the same object."""
-    kept = made("shop")
-    found = said(change("Namespace", kept, None, name="old"), change("Namespace", None, kept, name="new"))
-    assert found == {
-        "Data at risk": [
-            "! Namespace `shop`: the resource `old` is now called `new`: without an alias the object is made and then "
-            "deleted"
-        ]
-    }
-
-
 def test_a_further_way_in_of_a_part_that_has_one_needs_no_second_look() -> None:
     labelled = {"labels": {"app.kubernetes.io/component": "broker"}}
     first = made("kafka-external-0", {"type": "NodePort"}, metadata=labelled)
@@ -394,29 +372,6 @@ def test_a_policy_that_goes_with_its_pods_opens_nothing() -> None:
     pods = made("gateway", {"replicas": 1}, metadata=labelled)
     closed = made("gateway", {"ingress": []}, metadata=labelled)
     assert "Access" not in said(change("StatefulSet", pods, None), change("NetworkPolicy", closed, None))
-
-
-@pytest.mark.parametrize("operation", [Operation.SAME, Operation.UPDATE])
-def test_what_is_no_longer_guarded(operation: Operation) -> None:
-    kept = made("brokers", {"roles": ["broker"]})
-    lost = change("KafkaNodePool", kept, kept, operation=operation, protected=True, retained=True)
-    assert said(lost) == {
-        "Data at risk": [
-            "! KafkaNodePool `brokers`: is no longer protected: the next change may delete it",
-            "! KafkaNodePool `brokers`: is no longer kept when its resource goes",
-        ]
-    }
-    guarded = change(
-        "KafkaNodePool",
-        kept,
-        kept,
-        operation=operation,
-        protected=True,
-        protected_after=True,
-        retained=True,
-        retained_after=True,
-    )
-    assert said(guarded) == {}
 
 
 def test_an_annotation_that_configures_a_controller_needs_a_second_look() -> None:

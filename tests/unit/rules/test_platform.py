@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from infra.platform import Platform
+from infra.reading.kinds import KINDS
+from infra.rules import RULES, Resource
 from infra.settings import parse
-from policies.rules import RULES, Resource
 from tests.unit.components.graph import run
 from tests.unit.settings.test_policies import GOOD
 
@@ -34,3 +35,5 @@ def test_a_production_platform_breaks_no_rule(gateway: dict[str, Any]) -> None:
         for each in found.values()
     ]
     assert [message for rule in RULES for _, message in rule.check(resources)] == []
+    # What is known of a kind is known of what is rendered: group and version are those of its record.
+    assert {each.type for each in resources if each.kind in KINDS and each.record.type != each.type} == set()

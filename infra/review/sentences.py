@@ -1,0 +1,84 @@
+"""What is said about each kind of object: who says it, and which of its fields are put into words by that."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from infra.reading.kinds import KINDS
+from infra.review.access import rights, route, secret, service
+from infra.review.changes import Change
+from infra.review.config_maps import config_map
+from infra.review.context import Context
+from infra.review.data import ACCESS_LABEL, claim, generated, namespace, provider, stateful
+from infra.review.differences import POD
+from infra.review.findings import Finding
+from infra.review.kafka import kafka
+from infra.review.network import network_policy
+from infra.review.workloads import autoscaler, workload
+
+
+def _nothing(_: Change, __: Context) -> Iterator[Finding]:
+    return iter(())
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """What is said about one kind."""
+
+    says: Callable[[Change, Context], Iterator[Finding]] = _nothing
+    """Tells what a change means, given what has to be known of the others."""
+    about: tuple[str, ...] = ()
+    """Paths below the inputs whose changes are put into words, as patterns; of others only the path is shown."""
+
+    def covers(self, path: str) -> bool:
+        """Whether what a change at the path means is put into words."""
+        return any(re.match(pattern, path) for pattern in self.about)
+
+
+NOTHING = Sentence()
+_CONTAINERS = rf"{POD}spec\.containers\.\d+\.(resources|image|env)"
+
+SENTENCES: Mapping[str, Sentence] = MappingProxyType(
+    {
+        "ConfigMap": Sentence(
+            config_map,
+            (
+                r"data\.(topic|user)\.",
+                r"data\.cluster\.properties",
+                r"data\.gateway\.json",
+                r"data\.node-\d+\.properties",
+            ),
+        ),
+        "CustomResourceDefinition": Sentence(stateful),
+        "DaemonSet": Sentence(workload, (_CONTAINERS,)),
+        "Deployment": Sentence(workload, (r"spec\.replicas", _CONTAINERS)),
+        "Gateway": Sentence(route, (r"spec\.listeners",)),
+        "HTTPRoute": Sentence(route, (r"spec\.hostnames",)),
+        "HorizontalPodAutoscaler": Sentence(autoscaler, (r"spec\.(min|max)Replicas",)),
+        "Ingress": Sentence(route, (r"spec\.(rules|tls)",)),
+        "Kafka": Sentence(kafka, (r"spec\.kafka\.(config|listeners|authorization|version)",)),
+        "KafkaConnect": Sentence(workload),
+        "KafkaNodePool": Sentence(workload, (r"spec\.(replicas|storage|resources)",)),
+        # What changes of these mean is said of the topics and users.
+        "KafkaTopic": Sentence(about=(r"spec\.(partitions|replicas|config)", r"metadata\.annotations\.strimzi")),
+        "KafkaUser": Sentence(about=(r"spec\.(authorization|quotas)",)),
+        "Namespace": Sentence(namespace, (rf"metadata\.labels\.{ACCESS_LABEL}",)),
+        "NetworkPolicy": Sentence(network_policy, (r"spec\.(ingress|egress)",)),
+        "PersistentVolume": Sentence(stateful),
+        "PersistentVolumeClaim": Sentence(claim, (r"spec\.resources",)),
+        "PersistentVolumeClaimPatch": Sentence(claim, (r"spec\.resources",)),
+        "RandomId": Sentence(generated),
+        "RandomPassword": Sentence(generated),
+        "ScaledObject": Sentence(autoscaler, (r"spec\.(min|max)ReplicaCount",)),
+        "Secret": Sentence(secret, (r"metadata\.namespace",)),
+        "Service": Sentence(service, (r"spec\.type", r"spec\.loadBalancerSourceRanges", r"spec\.ports\.\d+\.nodePort")),
+        "StatefulSet": Sentence(
+            workload, (r"spec\.replicas", r"spec\.persistentVolumeClaimRetentionPolicy", _CONTAINERS)
+        ),
+        "TLSRoute": Sentence(route, (r"spec\.hostnames",)),
+        "kubernetes": Sentence(provider, (r"(kubeconfig|context|cluster|clusterIdentifier)$",)),
+        **{name: Sentence(rights) for name, kind in KINDS.items() if kind.grants},
+    }
+)
+"""By the names of kinds that have a record (`infra.reading.kinds`); about others, that they change."""
