@@ -1,8 +1,6 @@
 """A Kafka cluster, run here or by somebody else."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields, replace
-from typing import Any
+from dataclasses import MISSING, dataclass, replace
 
 import pulumi
 from pulumi_random import RandomId, RandomPassword
@@ -13,39 +11,22 @@ from kafka_platform.broker import (
     BrokerSettings,
     bootstrap_servers,
     broker_files,
-    check_config,
     client_protocol,
     external_bootstrap_servers,
     files_hash,
 )
-from kafka_platform.checks import check_ports, checked
+from kafka_platform.checks import checked
+from kafka_platform.cluster_model import ClusterSpec, ExternalSpec, check_bootstrap_servers
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.embedded import EmbeddedSettings
+from kafka_platform.forms import formed
 from kafka_platform.kubernetes import KubernetesObject, after, find, labels, patch, place, refuse
-from kafka_platform.model import (
-    Defaults,
-    Deletion,
-    Engine,
-    Listeners,
-    Resources,
-    SaslMechanism,
-    SecurityProtocol,
-)
-from kafka_platform.names import check_cluster, check_cluster_id, check_label, check_subdomain
-from kafka_platform.nodes import Jvm, check_nodes, check_version, check_volume
-from kafka_platform.strimzi_model import (
-    KAFKA_VERSIONS,
-    STRIMZI_VERSION,
-    Metrics,
-    Pool,
-    StrimziKafka,
-    check_scaling_step,
-    check_strimzi_config,
-    check_volumes,
-)
+from kafka_platform.model import Engine, SaslMechanism
+from kafka_platform.names import check_cluster, check_label
+from kafka_platform.ranges import MOST_REPLICAS, within
+from kafka_platform.strimzi_model import Metrics, Pool, StrimziKafka, check_scaling_step, check_volumes
 from kafka_platform.strimzi_objects import StrimziSettings
 
-KAFKA_VERSION = "4.3.1"
 RUNTIME_IMAGE = "ghcr.io/kafka-platform/runtime:0.1.0"
 
 # Letters and digits only: the password stands in JAAS configurations and properties files, which have their own quoting.
@@ -53,96 +34,45 @@ RUNTIME_IMAGE = "ghcr.io/kafka-platform/runtime:0.1.0"
 PASSWORD_LENGTH = 32
 
 
+def _check_known_servers(servers: pulumi.Input[str]) -> None:
+    if isinstance(servers, str):
+        check_bootstrap_servers(servers)
+
+
 @dataclass(frozen=True, kw_only=True)
-class ExternalKafka(Args):
+class ExternalKafka(ExternalSpec, Args):
     """A Kafka that somebody else runs."""
 
-    bootstrap_servers: pulumi.Input[str]
+    # A program may know these only when it runs.
+    bootstrap_servers: pulumi.Input[str] = formed(MISSING, _check_known_servers)  # type: ignore[assignment]  # noqa: RUF009
     """Where clients connect first: `host:port`, several with commas."""
-    broker_ports: Sequence[int] = ()
-    """Ports of the brokers that are not among those of the bootstrap servers: network policies let our pods connect to these
-    too. Default: there are none."""
-    security_protocol: SecurityProtocol = SecurityProtocol.SASL_SSL
-    """How clients connect. Default SASL_SSL."""
-    sasl_mechanism: SaslMechanism | None = SaslMechanism.SCRAM_SHA_512
-    """How clients log in. Default SCRAM-SHA-512."""
-    ca_secret: pulumi.Input[str] | None = None
+    ca_secret: pulumi.Input[str] | None = None  # type: ignore[assignment]
     """Secret (in the args' namespace) whose key `ca.crt` is the authority to trust. Default: the usual public ones."""
-    admin_secret: pulumi.Input[str] | None = None
+    admin_secret: pulumi.Input[str] | None = None  # type: ignore[assignment]
     """Secret (in the args' namespace) with the keys `username` and `password` of a user who may manage topics, users,
     ACLs and quotas. Default: they cannot be managed from here."""
-    replicas: int = 3
+    replicas: int = within(1, MOST_REPLICAS, default=3)
     """Copies that a topic gets that does not say otherwise. Default 3."""
-
-    def __post_init__(self) -> None:
-        checked("external.broker_ports", check_ports, self.broker_ports)
-
-
-# What the engine `strimzi` says in another way, and how.
-_EMBEDDED_ONLY = {
-    "nodes": "write strimzi.pools",
-    "storage": "write strimzi.pools",
-    "storage_class": "write strimzi.pools",
-    "resources": "write strimzi.pools",
-    "spread": "write strimzi.pools",
-    "listeners": "write strimzi.listeners",
-    "jvm": "write strimzi.pools",
-    "cluster_id": "Strimzi takes it from the status of a Kafka: docs/components/kafka-cluster.md says how to come back to kept volumes",
-}
-
-
-def _default(of: Field[Any]) -> object:
-    return (
-        of.default if of.default is not MISSING else of.default_factory() if of.default_factory is not MISSING else None
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class KafkaClusterArgs(Args):
+class KafkaClusterArgs(ClusterSpec, Args):
     """What a Kafka cluster shall be."""
 
     namespace: pulumi.Input[str]
     """Namespace of everything that the cluster consists of. It has to exist."""
-    engine: Engine = Engine.EMBEDDED
-    """Who runs the Kafka. Default: this platform does, `embedded`."""
     external: ExternalKafka | None = None
     """The Kafka that somebody else runs; needed by, and only by, the engine `external`."""
     strimzi: StrimziKafka | None = None
     """The Kafka that Strimzi's operator runs; needed by, and only by, the engine `strimzi`. Besides it that engine goes
     by `version`, `image`, `defaults`, `client_namespaces`, `config` and `deletion`."""
-    nodes: int = 1
-    """Embedded: number of Kafka nodes. From 3 on, three of them vote on the metadata. Can grow (not from below 3 to 3 or more),
-    never shrink. Default 1."""
-    version: str = KAFKA_VERSION
-    """Kafka's version. Default 4.3.1."""
     image: str | None = None
     """Image with Kafka in /opt/kafka. Default `docker.io/apache/kafka:<version>`; with Strimzi, the operator's own."""
     runtime_image: str = RUNTIME_IMAGE
     """Image of this platform's own programs."""
-    storage: str = "10Gi"
-    """Volume of each node. Can grow where the storage class allows it, never shrink. Default 10Gi."""
-    storage_class: str | None = None
-    """StorageClass of the volumes; fixed once they exist. Default: the Kubernetes cluster's default class."""
-    resources: Resources = field(default_factory=Resources)
-    """Processor and memory of each node. Default: 100m and 1Gi."""
-    jvm: Jvm = field(default_factory=Jvm)
-    """Java of each node: its heap and -XX options. Default: half of the memory, and Kafka's own options."""
-    defaults: Defaults = field(default_factory=Defaults)
-    """What topics get that do not say otherwise. Default: safe for the number of nodes."""
-    listeners: Listeners = field(default_factory=Listeners)
-    """How clients reach the cluster. Default: inside Kubernetes only, without TLS."""
-    client_namespaces: Sequence[str] = ()
-    """Namespaces whose pods may connect, besides the cluster's own and those labelled `kafka-platform/access: <name>`."""
-    spread: str = "topology.kubernetes.io/zone"
-    """Label of the machines over whose values the nodes are spread, as far as possible. Default: the zones."""
-    config: Mapping[str, str] = field(default_factory=dict)
-    """Further broker settings by Kafka's own names (https://kafka.apache.org/documentation/#brokerconfigs)."""
-    cluster_id: str | None = None
-    """Identity of the cluster: takes over volumes that were kept from an earlier one. Default: a new, random one."""
-    deletion: Deletion = Deletion.RETAIN
-    """Whether the volumes go with the cluster. Default: they are kept."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """What the engine needs is there, and nothing that it does not know."""
         if self.external is not None and self.engine is not Engine.EXTERNAL:
             raise ValueError(f"external: the engine is {self.engine.value}: write engine external, or leave it out")
         if self.strimzi is not None and self.engine is not Engine.STRIMZI:
@@ -154,48 +84,32 @@ class KafkaClusterArgs(Args):
                 )
             return
         if isinstance(self.namespace, str):
-            check_label(self.namespace, "namespace")
-        for namespace in self.client_namespaces:
-            check_label(namespace, "namespace")
+            checked("namespace", check_label, self.namespace, "namespace")
         if self.engine is Engine.STRIMZI:
             self._check_strimzi()
         else:
             self._check_embedded()
+        super().check()
 
     def _check_strimzi(self) -> None:
         if self.strimzi is None:
             raise ValueError("strimzi: missing: say what its nodes are, as in StrimziKafka(pools=...)")
-        for each in fields(self):
-            if each.name in _EMBEDDED_ONLY and getattr(self, each.name) != _default(each):
-                raise ValueError(f"{each.name}: not with the engine strimzi: {_EMBEDDED_ONLY[each.name]}")
-        if self.version not in KAFKA_VERSIONS:
-            raise ValueError(
-                f"version: Strimzi {STRIMZI_VERSION} does not run Kafka {self.version}: use one of {', '.join(KAFKA_VERSIONS)}"
-            )
-        try:
-            self.defaults.min_insync_replicas_on(self.strimzi.brokers)
-        except ValueError as error:
-            raise ValueError(f"defaults.{error}") from None
-        check_strimzi_config(self.config)
+        self.check_engine()
+        self._check_defaults(self.strimzi.brokers)
 
     def _check_embedded(self) -> None:
-        checked("nodes", check_nodes, self.nodes)
-        checked("version", check_version, self.version)
-        checked("storage", check_volume, self.storage)
         checked("jvm", self.jvm.check_fits, self.resources.memory)
-        if self.storage_class is not None:
-            check_subdomain(self.storage_class, "StorageClass name")
-        if self.cluster_id is not None:
-            check_cluster_id(self.cluster_id)
-        try:
-            self.defaults.min_insync_replicas_on(self.nodes)
-        except ValueError as error:
-            raise ValueError(f"defaults.{error}") from None
+        self._check_defaults(self.nodes)
         try:
             self.listeners.check_nodes(self.nodes)
         except ValueError as error:
             raise ValueError(f"listeners.{error}") from None
-        check_config(self.config)
+
+    def _check_defaults(self, brokers: int) -> None:
+        try:
+            self.defaults.min_insync_replicas_on(brokers)
+        except ValueError as error:
+            raise ValueError(f"defaults.{error}") from None
 
 
 class KafkaCluster(pulumi.ComponentResource):
@@ -234,7 +148,7 @@ class KafkaCluster(pulumi.ComponentResource):
             bootstrap_servers=external.bootstrap_servers,
             broker_ports=external.broker_ports,
             security_protocol=external.security_protocol.value,
-            sasl_mechanism=external.sasl_mechanism.value if external.sasl_mechanism else None,
+            sasl_mechanism=None if external.sasl is None else external.sasl.value,
             ca_secret=external.ca_secret,
             admin_secret=external.admin_secret,
             replicas=external.replicas,

@@ -6,7 +6,7 @@ from typing import Any
 
 from kafka_platform.checks import checked
 from kafka_platform.free_maps import check_lines
-from kafka_platform.names import check_label
+from kafka_platform.names import check_label, is_label_key
 from kafka_platform.ranges import check_ranges
 from kafka_platform.units import cores, memory, milliseconds, quantity, size_bytes
 
@@ -133,6 +133,16 @@ def memory_of(what: str, default: str, *, least: str) -> Any:
             raise ValueError(f"{text} is too little for {what}: use at least {least}")
 
     return formed(default, check, pattern=QUANTITY, examples=[default])
+
+
+def label_of_machines(default: Any) -> Any:
+    """A field with a label of Kubernetes' machines, such as `topology.kubernetes.io/zone`."""
+
+    def check(label: str) -> None:
+        if not is_label_key(label):
+            raise ValueError(f"{label!r} is not a label of machines: write one such as topology.kubernetes.io/zone")
+
+    return formed(default, check)
 
 
 def namespaces() -> Any:

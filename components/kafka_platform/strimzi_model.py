@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from kafka_platform.checks import check_source_ranges, checked
+from kafka_platform.forms import Spec, formed, label_of_machines, names
 from kafka_platform.free_maps import check_annotations, check_settings, check_text
 from kafka_platform.model import NODE_PORTS, Defaults, Resources
 from kafka_platform.names import LONGEST_NAME, check_label, check_object_labels, check_subdomain, is_label_key
@@ -115,6 +116,14 @@ def check_strimzi_config(config: Mapping[str, str]) -> None:
             raise ValueError(f"config: {key!r} cannot be set here: Strimzi decides on it and would leave it out")
 
 
+def check_strimzi_version(version: str) -> None:
+    """Raises unless Strimzi runs this version of Kafka."""
+    if version not in KAFKA_VERSIONS:
+        raise ValueError(
+            f"Strimzi {STRIMZI_VERSION} does not run Kafka {version}: use one of {', '.join(KAFKA_VERSIONS)}"
+        )
+
+
 def percent(text: str) -> int:
     """A share such as `70%` as 70."""
     match = _PERCENT.fullmatch(text)
@@ -128,6 +137,14 @@ def check_principal(name: str) -> None:
     check_text(name, "a user", LONGEST_NAME)
     if not _PRINCIPAL.fullmatch(name) or name in ("*", "ANONYMOUS"):
         raise ValueError(f"{name!r} is not a user: write one name, or CN=<name> for one with a certificate")
+
+
+def _check_windows(windows: Sequence[str]) -> None:
+    for window in windows:
+        # org.quartz.CronExpression: seconds to days of the week, and perhaps years
+        parts = window.split(" ")
+        if len(parts) not in (6, 7) or not all(map(_CRON_FIELD.fullmatch, parts)):
+            raise ValueError(f"{window!r} is not a time window: write six or seven parts, such as '* * 1-4 ? * SUN *'")
 
 
 class Role(Enum):
@@ -639,45 +656,50 @@ class TieredStorage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StrimziKafka:
-    """A Kafka that Strimzi's operator runs. The operator has to watch the cluster's namespace."""
+class StrimziSpec(Spec):
+    """What only Strimzi knows of a Kafka, besides its listeners."""
 
-    pools: Mapping[str, Pool]
-    """The nodes, by the name of their pool. Some vote on the metadata (one, or an odd number from 3), some hold records."""
-    listeners: StrimziListeners = field(default_factory=StrimziListeners)
-    """How clients reach the cluster. Default: inside Kubernetes, by TLS and SCRAM passwords."""
-    rack: str | None = None
+    pools: Mapping[str, Pool] = field(default_factory=dict)
+    """The nodes, by the name of their pool. Some vote on the metadata (one, or an odd number from 3), some hold records.
+    Needed."""
+    rack: str | None = label_of_machines(None)
     """Label of the machines whose value is a broker's rack: copies of a record go to different ones, and consumers read
     from the nearest. Every machine needs it. Default: brokers know no racks."""
     balance: Balance | None = None
-    """Cruise Control. Default: there is one wherever a pool can scale and `unbalanced` is false."""
+    """Cruise Control, which moves records when brokers come and go. Default: there is one wherever a pool can scale and
+    `unbalanced` is false."""
     unbalanced: bool = False
-    """Whether records stay where they are when brokers are added. Default false; brokers cannot be removed then."""
+    """Whether records stay where they are when brokers are added; none can be removed then. Default false."""
     authorities: Authorities = field(default_factory=Authorities)
     """The certificate authorities. Default: Strimzi makes and renews them."""
     quotas: ClusterQuotas | None = None
     """What all clients of a broker together may use. Default: no limits."""
     tiered_storage: TieredStorage | None = None
-    """Where old records go. Default: they stay on the volumes."""
+    """Where old records go, by a plugin that is in the image. Default: they stay on the volumes."""
     metrics: Metrics = Metrics.REPORTER
     """How nodes show their metrics. Default: by Strimzi's Metrics Reporter."""
     exporter: bool = False
     """Whether Kafka Exporter shows the lag of consumer groups. Default false."""
-    maintenance: Sequence[str] = ()
+    maintenance: Sequence[str] = formed((), _check_windows)
     """When certificates may be made anew, which restarts nodes: cron expressions such as `* * 1-4 ? * SUN *` (UTC).
     Default: whenever it is due."""
     drain_cleaner: bool = False
-    """Whether Strimzi's Drain Cleaner is installed: it moves nodes off drained machines, one at a time and only when all
-    copies are in sync. Default false: a PodDisruptionBudget lets one node go at a time."""
-    super_users: Sequence[str] = ()
+    """Whether Strimzi's Drain Cleaner is in the Kubernetes cluster: it moves nodes off drained machines, one at a time and
+    only when all copies are in sync. Default false: a PodDisruptionBudget lets one node go at a time."""
+    super_users: Sequence[str] = names(check_principal)
     """Users who may do everything: names, or `CN=<name>` for users with certificates. Default: none."""
 
-    def __post_init__(self) -> None:
+
+@dataclass(frozen=True, kw_only=True)
+class StrimziKafka(StrimziSpec):
+    """A Kafka that Strimzi's operator runs. The operator has to watch the cluster's namespace."""
+
+    listeners: StrimziListeners = field(default_factory=StrimziListeners)
+    """How clients reach the cluster. Default: inside Kubernetes, by TLS and SCRAM passwords."""
+
+    def check(self) -> None:
+        """The pools make a cluster, and records move where brokers come and go."""
         self._check_pools()
-        if self.rack is not None and not is_label_key(self.rack):
-            raise ValueError(
-                f"rack: {self.rack!r} is not a label of machines: write one such as topology.kubernetes.io/zone"
-            )
         if self.unbalanced:
             if self.balance is not None:
                 raise ValueError("unbalanced: balance is given too: keep one of them")
@@ -689,16 +711,6 @@ class StrimziKafka:
                     )
         elif self.balance is not None and self.brokers < 2:
             raise ValueError("balance: there is nothing to balance between one broker: remove it, or add brokers")
-        for window in self.maintenance:
-            # org.quartz.CronExpression: seconds to days of the week, and perhaps years
-            parts = window.split(" ")
-            if len(parts) not in (6, 7) or not all(map(_CRON_FIELD.fullmatch, parts)):
-                raise ValueError(
-                    f"maintenance: {window!r} is not a time window: write six or seven parts, such as '* * 1-4 ? * SUN *'"
-                )
-
-        for user in self.super_users:
-            checked("super_users", check_principal, user)
 
     def _check_pools(self) -> None:
         for name in sorted(self.pools):

@@ -10,9 +10,11 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from kafka_platform.forms import DURATION, QUANTITY, SIZE, forms
+from kafka_platform.model import Engine
 from kafka_platform.ranges import ranges
 from pydantic.alias_generators import to_camel
 
+from infra.settings.kafka import Kafka, engines_of
 from infra.settings.kinds import declared
 from infra.settings.model import Settings
 from infra.settings.parsing import FREE_TEXT, SECTIONS
@@ -33,10 +35,6 @@ DETAILS: Mapping[tuple[str, str], Schema] = {
     ("GatewayExposure", "gateway"): {"examples": ["public", "infra/public"]},
     ("GatewayExposure", "host"): {"examples": ["data.example.com"]},
     ("GatewayExposure", "nodePort"): {"minimum": 30_000, "maximum": 32_767, "examples": [30080]},
-    ("Kafka", "bootstrapServers"): {"examples": ["kafka.example.com:9092"]},
-    ("Kafka", "nodes"): {"not": {"const": 2}},
-    ("Kafka", "storage"): {"pattern": QUANTITY, "examples": ["10Gi", "1Ti"]},
-    ("Kafka", "version"): {"pattern": r"^\d+\.\d+\.\d+(-[A-Za-z0-9.]+)?$", "examples": ["4.3.1"]},
     ("Balance", "network"): {"pattern": _RATE, "examples": ["125MB/s"]},
     ("Balance", "throttle"): {"pattern": _RATE, "examples": ["50MB/s"]},
     ("BrokerScaling", "cpuAbove"): {"pattern": r"^[1-9]\d?%$", "examples": ["80%"]},
@@ -83,6 +81,8 @@ def schema() -> Schema:
             properties[to_camel(key)] |= form.schema
         for key, text in _inherited(kind).items():
             properties[to_camel(key)].setdefault("description", text)
+    for key, node in definitions["Kafka"]["properties"].items():
+        node["description"] = _of_engines(key, node["description"])
     for path in sorted(FREE_TEXT):
         _at(definitions, path)["additionalProperties"] = {"type": ["string", "number", "boolean"]}
     for path in sorted(SECTIONS, key=len, reverse=True):
@@ -103,6 +103,13 @@ def schema() -> Schema:
         },
         "$defs": dict(sorted(definitions.items())),
     }
+
+
+def _of_engines(key: str, text: str) -> str:
+    """The description of a key of `kafka`, with the engines that know it unless all do."""
+    engines = next(engines_of(each.name) for each in fields(Kafka) if to_camel(each.name) == key)
+    known = " and ".join(each.value.capitalize() for each in engines)
+    return text if len(engines) == len(Engine) else f"{known}: {text}"
 
 
 def _inherited(kind: type) -> dict[str, str]:

@@ -16,27 +16,6 @@ from infra.settings.model import Settings
 _OWN_SECRETS = "kafka-"
 """What the names of the Secrets of the cluster `kafka` begin with, such as kafka-passwords and kafka-cluster-ca."""
 
-STRIMZI = frozenset(
-    {
-        "pools",
-        "rack",
-        "balance",
-        "unbalanced",
-        "authorities",
-        "quotas",
-        "tiered_storage",
-        "metrics",
-        "exporter",
-        "maintenance",
-        "drain_cleaner",
-        "super_users",
-        "scaling",
-    }
-)
-"""Keys of `kafka` that only Strimzi knows."""
-SHARED = frozenset({"version", "listeners", "defaults", "config", "client_namespaces", "deletion", "protect"})
-"""Keys of `kafka` that both Strimzi and an embedded Kafka know."""
-
 _LISTENER_KEYS = {
     "bootstrap",
     "auth",
