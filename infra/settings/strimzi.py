@@ -10,23 +10,11 @@ from kafka_platform.strimzi_model import Authentication
 
 from infra.settings.faults import Fault, Known, suggest
 from infra.settings.kafka import Kafka
-from infra.settings.listeners import Expose, ExternalListener
+from infra.settings.listeners import Expose, ExternalListener, embedded_keys
 from infra.settings.model import Settings
 
 _OWN_SECRETS = "kafka-"
 """What the names of the Secrets of the cluster `kafka` begin with, such as kafka-passwords and kafka-cluster-ca."""
-
-_LISTENER_KEYS = {
-    "bootstrap",
-    "auth",
-    "custom",
-    "certificate",
-    "load_balancer_class",
-    "source_ranges",
-    "gateway_class",
-    "gateway",
-    "ingress_class",
-}
 
 
 def strimzi(settings: Settings, known: Known) -> Iterator[Fault]:
@@ -93,7 +81,7 @@ def _listeners(kafka: Kafka) -> Iterator[Fault]:
     external = listeners.external
     if external is None:
         return
-    for name in sorted(_LISTENER_KEYS & external.model_fields_set):
+    for name in sorted(external.model_fields_set - embedded_keys()):
         yield Fault(path=(*path, "external", _camel(name)), message=_only_strimzi())
     if external.expose in (Expose.TLS_ROUTE, Expose.INGRESS):
         yield Fault(
