@@ -1,5 +1,6 @@
 """A Kafka cluster, run here or by somebody else."""
 
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, replace
 
 import pulumi
@@ -8,7 +9,6 @@ from pulumi_random import RandomId, RandomPassword
 from kafka_platform import embedded, secrets, strimzi_objects
 from kafka_platform.args import Args
 from kafka_platform.broker import (
-    BrokerSettings,
     bootstrap_servers,
     broker_files,
     client_protocol,
@@ -20,7 +20,7 @@ from kafka_platform.cluster_model import ClusterSpec, ExternalSpec, check_bootst
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.embedded import EmbeddedSettings
 from kafka_platform.forms import formed
-from kafka_platform.kubernetes import KubernetesObject, after, find, labels, patch, place, refuse
+from kafka_platform.kubernetes import KubernetesObject, Manifest, after, find, labels, patch, place, refuse
 from kafka_platform.model import Engine, SaslMechanism
 from kafka_platform.names import check_cluster, check_label
 from kafka_platform.ranges import MOST_REPLICAS, within
@@ -162,61 +162,76 @@ class KafkaCluster(pulumi.ComponentResource):
 
     def _embedded(self) -> KafkaConnection:
         name, args = self._name, self._args
-        broker = BrokerSettings(
-            name=name, nodes=args.nodes, defaults=args.defaults, listeners=args.listeners, config=args.config
-        )
         settings = EmbeddedSettings(
-            broker=broker,
+            name=name,
             namespace=args.namespace,
+            spec=args,
             image=args.image or f"docker.io/apache/kafka:{args.version}",
             runtime_image=args.runtime_image,
-            storage=args.storage,
-            storage_class=args.storage_class,
-            jvm=args.jvm,
-            resources=args.resources,
-            spread=args.spread,
-            client_namespaces=args.client_namespaces,
-            deletion=args.deletion,
         )
         child = pulumi.ResourceOptions(parent=self)
-        namespace = pulumi.Output.from_input(args.namespace)
-        files = pulumi.Output.all(namespace, self.cluster_id).apply(
-            lambda known: broker_files(broker, namespace=known[0], cluster_id=known[1])
+        connection = self._embedded_connection(settings)
+        nodes = self._nodes(settings, connection)
+        bootstrap = place(f"{name}-bootstrap", embedded.bootstrap_service(settings), child)
+        if args.listeners.external is not None:
+            for node in range(args.nodes):
+                manifest = embedded.external_service(settings, args.listeners.external, node)
+                place(f"{name}-external-{node}", manifest, child)
+        # Whatever uses these two values waits until the cluster answers.
+        ready = pulumi.Output.all(args.namespace, connection.bootstrap_servers, after(None, nodes, bootstrap))
+        return replace(
+            connection,
+            namespace=ready.apply(lambda values: str(values[0])),
+            bootstrap_servers=ready.apply(lambda values: str(values[1])),
         )
-        connection = KafkaConnection(
-            cluster=name,
+
+    def _embedded_connection(self, settings: EmbeddedSettings) -> KafkaConnection:
+        """How to reach the cluster, whether it is ready or not."""
+        args, broker = self._args, settings.broker
+        return KafkaConnection(
+            cluster=self._name,
             namespace=args.namespace,
-            bootstrap_servers=namespace.apply(lambda known: bootstrap_servers(broker, known)),
+            bootstrap_servers=pulumi.Output.from_input(args.namespace).apply(
+                lambda known: bootstrap_servers(broker, known)
+            ),
             external_bootstrap_servers=external_bootstrap_servers(broker),
             security_protocol=client_protocol(args.listeners),
             sasl_mechanism=SaslMechanism.SCRAM_SHA_512.value,
             ca_secret=args.listeners.certificate,
-            admin_secret=f"{name}-admin",
+            admin_secret=f"{self._name}-admin",
             nodes=args.nodes,
             replicas=args.defaults.replicas_on(args.nodes),
             min_insync_replicas=args.defaults.min_insync_replicas_on(args.nodes),
         )
 
-        admin, broker_login = self._credentials(connection)
-        config = place(f"{name}-config", embedded.config_map(settings, files), child)
-        account = place(f"{name}-account", embedded.service_account(settings), child)
-        nodes_service = place(f"{name}-nodes", embedded.nodes_service(settings), child)
-        policy = place(f"{name}-network", embedded.network_policy(settings), child)
+    def _nodes(self, settings: EmbeddedSettings, connection: KafkaConnection) -> KubernetesObject:
+        """The StatefulSet, with all that its pods need before it and their volumes' sizes behind it."""
+        name = self._name
+        child = pulumi.ResourceOptions(parent=self)
+        files = pulumi.Output.all(settings.namespace, self.cluster_id).apply(
+            lambda known: broker_files(settings.broker, namespace=known[0], cluster_id=known[1])
+        )
+        before = [
+            *self._credentials(connection),
+            place(f"{name}-config", embedded.config_map(settings, files), child),
+            place(f"{name}-account", embedded.service_account(settings), child),
+            place(f"{name}-nodes", embedded.nodes_service(settings), child),
+            place(f"{name}-network", embedded.network_policy(settings), child),
+        ]
         place(f"{name}-disruption", embedded.pod_disruption_budget(settings), child)
-
-        no_smaller_volumes = refuse(f"{name}-no-smaller-volumes", _refuse_smaller_volumes)
         nodes = place(
             f"{name}-nodes",
             embedded.stateful_set(settings, files.apply(files_hash)),
             pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[admin, broker_login, config, account, nodes_service, policy],
+                depends_on=before,
                 hooks=refuse(f"{name}-no-fewer-nodes", _refuse_fewer_nodes),
                 # The API server takes no other template; what it would change is done by the claims' patches.
                 ignore_changes=["spec.volumeClaimTemplates"],
             ),
         )
-        for node in range(args.nodes):
+        no_smaller_volumes = refuse(f"{name}-no-smaller-volumes", _refuse_smaller_volumes)
+        for node in range(settings.spec.nodes):
             patch(
                 f"{name}-claim-{node}",
                 embedded.claim_patch(settings, node),
@@ -228,70 +243,55 @@ class KafkaCluster(pulumi.ComponentResource):
                     retain_on_delete=True,
                 ),
             )
-        bootstrap = place(
-            f"{name}-bootstrap",
-            embedded.bootstrap_service(settings),
-            child,
-        )
-        if args.listeners.external is not None:
-            for node in range(args.nodes):
-                place(
-                    f"{name}-external-{node}",
-                    embedded.external_service(settings, args.listeners.external, node),
-                    child,
-                )
-        # Whatever uses these two values waits until the cluster answers.
-        ready = pulumi.Output.all(args.namespace, connection.bootstrap_servers, after(None, nodes, bootstrap))
-        return replace(
-            connection,
-            namespace=ready.apply(lambda values: str(values[0])),
-            bootstrap_servers=ready.apply(lambda values: str(values[1])),
-        )
+        return nodes
 
     def _strimzi(self, strimzi: StrimziKafka) -> tuple[pulumi.Output[str], KafkaConnection]:
         """Pools first, then the Kafka, so that it finds them, and so that destroying runs the other way."""
-        name, args = self._name, self._args
+        args = self._args
         settings = StrimziSettings(
-            name=name,
-            namespace=args.namespace,
-            version=args.version,
-            strimzi=strimzi,
-            image=args.image,
-            defaults=args.defaults,
-            config=args.config,
-            client_namespaces=args.client_namespaces,
-            deletion=args.deletion,
+            name=self._name, namespace=args.namespace, spec=args, strimzi=strimzi, image=args.image
         )
-        child = pulumi.ResourceOptions(parent=self)
         pools = {each: self._pool(settings, each, pool) for each, pool in sorted(strimzi.pools.items())}
-        first: list[pulumi.Resource] = [*pools.values()]
+        kafka = place(
+            f"{self._name}-kafka",
+            strimzi_objects.kafka(settings),
+            pulumi.ResourceOptions(parent=self, depends_on=[*pools.values(), *self._beside_kafka(settings)]),
+        )
+        connection = self._strimzi_connection(settings, pools, kafka)
+        return kafka.status.apply(lambda known: str((known or {}).get("clusterId") or "")), connection
+
+    def _beside_kafka(self, settings: StrimziSettings) -> list[KubernetesObject]:
+        """What the Kafka refers to, besides its pools."""
+        name, strimzi = self._name, settings.strimzi
+        manifests: dict[str, Manifest] = {}
         balance = strimzi.effective_balance
         if balance is not None:
-            manifest = strimzi_objects.rebalance_template(settings, balance)
-            first.append(place(f"{name}-rebalance", manifest, child))
+            manifests["rebalance"] = strimzi_objects.rebalance_template(settings, balance)
         if strimzi.metrics is Metrics.JMX:
-            first.append(place(f"{name}-metrics", strimzi_objects.metrics_config_map(settings), child))
+            manifests["metrics"] = strimzi_objects.metrics_config_map(settings)
         external = strimzi.listeners.external
-        if external is not None and external.tls_routes is not None and external.tls_routes.gateway_class is not None:
-            routes = external.tls_routes
-            manifest = strimzi_objects.gateway(settings, external.tls_routes.gateway_class, routes.port)
-            first.append(place(f"{name}-gateway", manifest, child))
-        kafka = place(
-            f"{name}-kafka",
-            strimzi_objects.kafka(settings),
-            pulumi.ResourceOptions(parent=self, depends_on=first),
-        )
+        routes = None if external is None else external.tls_routes
+        if routes is not None and routes.gateway_class is not None:
+            manifests["gateway"] = strimzi_objects.gateway(settings, routes.gateway_class, routes.port)
+        child = pulumi.ResourceOptions(parent=self)
+        return [place(f"{name}-{each}", manifest, child) for each, manifest in manifests.items()]
+
+    def _strimzi_connection(
+        self, settings: StrimziSettings, pools: Mapping[str, KubernetesObject], kafka: KubernetesObject
+    ) -> KafkaConnection:
+        name, args, strimzi = self._name, self._args, settings.strimzi
+        internal, external = strimzi.listeners.internal, strimzi.listeners.external
         authority: pulumi.Output[str] | None = None
-        if strimzi.listeners.internal.tls or strimzi.listeners.external is not None:
+        if internal.tls or external is not None:
             # Pulumi knows an object as `<namespace>/<name>`, and only one that is there: a first preview looks for nothing.
-            secret = find(f"{name}-authority", "v1", "Secret", kafka.id.apply(strimzi_objects.ca_secret), child)
+            identity = kafka.id.apply(strimzi_objects.ca_secret)
+            secret = find(f"{name}-authority", "v1", "Secret", identity, pulumi.ResourceOptions(parent=self))
             authority = secret.data.apply(secrets.authorities)
         # Whatever uses these two values waits until the cluster answers.
         ready = pulumi.Output.all(args.namespace, after(None, kafka)).apply(lambda values: str(values[0]))
-        internal = strimzi.listeners.internal
         service = strimzi_objects.bootstrap_service(name)
         certificates = strimzi_objects.certificate_bootstrap_servers(settings, "")
-        connection = KafkaConnection(
+        return KafkaConnection(
             cluster=name,
             namespace=ready,
             bootstrap_servers=ready.apply(lambda known: f"{service}.{known}.svc:{strimzi_objects.INTERNAL_PORT}"),
@@ -309,7 +309,6 @@ class KafkaCluster(pulumi.ComponentResource):
             engine=Engine.STRIMZI,
             scalable_pools={each: pools[each].id for each in strimzi.autoscaled_pools},
         )
-        return kafka.status.apply(lambda known: str((known or {}).get("clusterId") or "")), connection
 
     def _pool(self, settings: StrimziSettings, name: str, pool: Pool) -> KubernetesObject:
         balanced = settings.strimzi.effective_balance is not None

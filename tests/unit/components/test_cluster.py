@@ -19,7 +19,7 @@ from kafka_platform import (
     SaslMechanism,
     SecurityProtocol,
 )
-from kafka_platform.broker import BrokerSettings
+from kafka_platform.cluster_model import ClusterSpec
 from kafka_platform.embedded import (
     EmbeddedSettings,
     check_nodes,
@@ -36,12 +36,11 @@ from tests.unit.components.graph import run, value
 
 def settings(nodes: int = 3, listeners: Listeners | None = None, **changes: Any) -> EmbeddedSettings:
     return EmbeddedSettings(
-        broker=BrokerSettings(name="events", nodes=nodes, listeners=listeners or Listeners()),
+        name="events",
         namespace="streaming",
+        spec=ClusterSpec(nodes=nodes, listeners=listeners or Listeners(), **changes),
         image="kafka:1",
         runtime_image="runtime:1",
-        storage="10Gi",
-        **changes,
     )
 
 
