@@ -11,7 +11,7 @@ from typing import Any
 
 from kafka_platform.broker import check_config
 from kafka_platform.checks import check_ports, checked
-from kafka_platform.forms import QUANTITY, Spec, formed, label_of_machines, named, namespaces
+from kafka_platform.forms import Spec, formed, label_of_machines, named, namespaces
 from kafka_platform.model import (
     Defaults,
     Deletion,
@@ -22,7 +22,7 @@ from kafka_platform.model import (
     SecurityProtocol,
 )
 from kafka_platform.names import check_cluster_id, check_subdomain
-from kafka_platform.nodes import MOST_NODES, Jvm, check_nodes, check_version, check_volume
+from kafka_platform.nodes import MOST_NODES, Jvm, check_nodes, check_version, volume_of
 from kafka_platform.strimzi_model import check_strimzi_config, check_strimzi_version
 
 KAFKA_VERSION = "4.3.1"
@@ -68,7 +68,7 @@ class ClusterSpec(Spec):
     nodes: int = embedded(formed(1, check_nodes, minimum=1, maximum=MOST_NODES, **{"not": {"const": 2}}))
     """Number of Kafka nodes, 1 or at least 3; three of them then vote on the metadata. Can grow (not from 1), never
     shrink. Default 1."""
-    storage: str = embedded(formed("10Gi", check_volume, pattern=QUANTITY, examples=["10Gi", "1Ti"]))
+    storage: str = embedded(volume_of("10Gi", "10Gi", "1Ti"))
     """Volume of each node, at least 1Gi. Can grow where the storage class allows it, never shrink. Default 10Gi."""
     storage_class: str | None = embedded(named(check_subdomain, "object name"))
     """StorageClass of the volumes; fixed once they exist. Default: the Kubernetes cluster's default class."""

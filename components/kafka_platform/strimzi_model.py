@@ -11,17 +11,17 @@ server with Strimzi's own definitions (tests/cluster/test_strimzi_objects.py).
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field
 from enum import Enum
 
 from kafka_platform.checks import check_source_ranges, checked
-from kafka_platform.forms import Spec, formed, label_of_machines, names
+from kafka_platform.forms import Spec, formed, label_of_machines, mapping, named, names, percentage, rate
 from kafka_platform.free_maps import check_annotations, check_settings, check_text
 from kafka_platform.model import NODE_PORTS, Defaults, Resources
 from kafka_platform.names import LONGEST_NAME, check_label, check_object_labels, check_subdomain, is_label_key
-from kafka_platform.nodes import MOST_NODES, Jvm, check_volume
+from kafka_platform.nodes import MOST_NODES, Jvm, volume_of
 from kafka_platform.ranges import check_ranges, within
-from kafka_platform.units import LONGEST_DAYS, bytes_per_second, milliseconds, quantity
+from kafka_platform.units import LONGEST_DAYS, milliseconds, quantity
 
 STRIMZI_VERSION = "1.2.0"
 """The release of Strimzi whose custom resources these are."""
@@ -102,7 +102,6 @@ _OWNED = {
 _GOAL = re.compile(r"[A-Za-z][A-Za-z0-9.$]*")
 _PRINCIPAL = re.compile(r"[^;\s]+")
 _CRON_FIELD = re.compile(r"[0-9A-Za-z*?/,#-]+")
-_PERCENT = re.compile(r"(\d{1,2})%")
 _JAVA_CLASS = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)+")
 
 
@@ -124,14 +123,6 @@ def check_strimzi_version(version: str) -> None:
         )
 
 
-def percent(text: str) -> int:
-    """A share such as `70%` as 70."""
-    match = _PERCENT.fullmatch(text)
-    if match is None or not int(match[1]):
-        raise ValueError(f"{text!r} is not a share: write 1% to 99%, such as 70%")
-    return int(match[1])
-
-
 def check_principal(name: str) -> None:
     """Raises unless `name` is one user, or `CN=<name>`: brokers take a list of users with semicolons."""
     check_text(name, "a user", LONGEST_NAME)
@@ -145,6 +136,11 @@ def _check_windows(windows: Sequence[str]) -> None:
         parts = window.split(" ")
         if len(parts) not in (6, 7) or not all(map(_CRON_FIELD.fullmatch, parts)):
             raise ValueError(f"{window!r} is not a time window: write six or seven parts, such as '* * 1-4 ? * SUN *'")
+
+
+def _check_goal(goal: str) -> None:
+    if not _GOAL.fullmatch(goal):
+        raise ValueError(f"{goal!r} is not a goal of Cruise Control: write one such as RackAwareGoal")
 
 
 class Role(Enum):
@@ -179,18 +175,20 @@ class Metrics(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Volume:
+class Volume(Spec):
     """One of several volumes of a node."""
 
-    size: str
+    size: str = volume_of(MISSING, "1Ti")
     """Its size, such as `1Ti`. Can grow where the storage class allows it, never shrink."""
-    storage_class: str | None = None
+    storage_class: str | None = named(check_subdomain, "StorageClass name")
     """StorageClass; fixed once the volume exists. Default: the pool's."""
 
-    def __post_init__(self) -> None:
-        checked("size", check_volume, self.size)
-        if self.storage_class is not None:
-            checked("storage_class", check_subdomain, self.storage_class, "StorageClass name")
+
+def _check_roles(roles: Sequence[Role]) -> None:
+    if not roles:
+        raise ValueError("none are given: write [broker], [controller] or both")
+    if len(set(roles)) != len(roles):
+        raise ValueError("one stands there twice: keep one")
 
 
 class TolerationEffect(Enum):
@@ -220,54 +218,40 @@ class Toleration:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pool:
+class Pool(Spec):
     """Nodes of one kind (a KafkaNodePool). Only pools of brokers alone scale while they run."""
 
-    roles: Sequence[Role]
+    roles: Sequence[Role] = formed(MISSING, _check_roles, minItems=1, uniqueItems=True)
     """What its nodes do: `controller`, `broker`, or both."""
     nodes: int = within(1, MOST_NODES)
     """How many there are. Brokers can be added, and removed where the cluster moves their records; controllers stay."""
-    storage: str | None = None
+    storage: str | None = volume_of(None, "100Gi", "1Ti")
     """The one volume of each node, such as `1Ti`; can grow where the storage class allows it, never shrink. Needed
     unless `volumes` are given."""
     volumes: Sequence[Volume] = ()
     """Several volumes of each node (JBOD), in their order; more can be added at the end. Default: `storage` alone."""
-    storage_class: str | None = None
+    storage_class: str | None = named(check_subdomain, "object name")
     """StorageClass of the volumes; fixed once they exist. Default: the Kubernetes cluster's default class."""
     resources: Resources = field(default_factory=lambda: Resources(cpu="1", memory="4Gi"))
     """Processor and memory of each node. Default: 1 and 4Gi."""
     jvm: Jvm = field(default_factory=Jvm)
     """The Java of each node."""
-    spread: str = "topology.kubernetes.io/zone"
+    spread: str = label_of_machines("topology.kubernetes.io/zone")
     """Label of the machines over whose values the nodes are spread, as far as possible. Default: the zones."""
     tolerations: Sequence[Toleration] = ()
     """Taints of machines that the nodes put up with. Default: none."""
-    node_labels: Mapping[str, str] = field(default_factory=dict)
+    node_labels: Mapping[str, str] = mapping(check_object_labels)
     """Labels that a machine must have to run the nodes. Default: any machine."""
-    priority_class: str | None = None
+    priority_class: str | None = named(check_subdomain, "object name")
     """PriorityClass of the pods. Default: the Kubernetes cluster's."""
     autoscaled: bool = False
     """Whether an autoscaler owns the number of nodes: `nodes` is then the first number only. Default false."""
 
-    def __post_init__(self) -> None:
-        if not self.roles:
-            raise ValueError("roles: none are given: write [broker], [controller] or both")
-        if len(set(self.roles)) != len(self.roles):
-            raise ValueError("roles: one stands there twice: keep one")
-        check_ranges(self)
+    def check(self) -> None:
+        """Its nodes have volumes, a heap that fits, and no number that changes by itself where they vote."""
         if (self.storage is None) == (not self.volumes):
             what = "volumes are given too: keep one of them" if self.volumes else "missing: write a size such as 100Gi"
             raise ValueError(f"storage: {what}")
-        if self.storage is not None:
-            checked("storage", check_volume, self.storage)
-        for name in ("storage_class", "priority_class"):
-            if getattr(self, name) is not None:
-                checked(name, check_subdomain, getattr(self, name), "object name")
-        if not is_label_key(self.spread):
-            raise ValueError(
-                f"spread: {self.spread!r} is not a label of machines: write one such as topology.kubernetes.io/zone"
-            )
-        checked("node_labels", check_object_labels, self.node_labels)
         checked("jvm", self.jvm.check_fits, self.resources.memory)
         if self.autoscaled and not self.scales:
             raise ValueError(
@@ -591,48 +575,31 @@ class Authorities:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Balance:
+class Balance(Spec):
     """Cruise Control, which moves records to added brokers, and away from brokers that are to be removed."""
 
-    throttle: str = "50MB/s"
+    throttle: str = rate("50MB/s")
     """Most that moving records take of each broker, such as `50MB/s`, so that clients keep the rest. Default 50MB/s."""
-    network: str | None = None
+    network: str | None = rate(None, "125MB/s")
     """What each broker's network carries in each direction, such as `125MB/s`. Default: Cruise Control's 10000KiB/s."""
     resources: Resources = field(default_factory=lambda: Resources(cpu="500m", memory="2Gi"))
     """Processor and memory of Cruise Control. Default: 500m and 2Gi."""
-    goals: Sequence[str] = ()
+    goals: Sequence[str] = names(_check_goal)
     """What a balanced cluster is, by Cruise Control's names, most important first. Default: Strimzi's goals."""
-
-    def __post_init__(self) -> None:
-        for name in ("throttle", "network"):
-            if getattr(self, name) is not None:
-                checked(name, bytes_per_second, getattr(self, name))
-        for goal in self.goals:
-            if not _GOAL.fullmatch(goal):
-                raise ValueError(f"goals: {goal!r} is not a goal of Cruise Control: write one such as RackAwareGoal")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClusterQuotas:
+class ClusterQuotas(Spec):
     """What all clients of a broker together may use (Strimzi's quotas plugin)."""
 
-    produce: str | None = None
+    produce: str | None = rate(None, "100MB/s")
     """Bytes a second written to each broker, such as `100MB/s`. Default: no limit."""
-    consume: str | None = None
+    consume: str | None = rate(None, "200MB/s")
     """Bytes a second read from each broker, such as `200MB/s`. Default: no limit."""
-    least_free: str | None = None
+    least_free: str | None = percentage("5%")
     """Writers are stopped when a volume has less than this share free, such as `5%`: a full volume stops its broker."""
-    except_users: Sequence[str] = ()
+    except_users: Sequence[str] = names(check_principal)
     """Users who have no such limits. Default: none."""
-
-    def __post_init__(self) -> None:
-        for name in ("produce", "consume"):
-            if getattr(self, name) is not None:
-                checked(name, bytes_per_second, getattr(self, name))
-        if self.least_free is not None:
-            checked("least_free", percent, self.least_free)
-        for user in self.except_users:
-            checked("except_users", check_principal, user)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,9 +21,8 @@ from kafka_platform.strimzi_model import (
     Pool,
     StrimziKafka,
     broker_config,
-    percent,
 )
-from kafka_platform.units import bytes_per_second
+from kafka_platform.units import bytes_per_second, percent
 
 API = "kafka.strimzi.io/v1"
 CLUSTER_LABEL = "strimzi.io/cluster"
