@@ -98,7 +98,8 @@ class SaslMechanism(Enum):
 NODE_PORTS = range(30000, 32768)
 
 
-def _check_node_port(port: int) -> None:
+def check_node_port(port: int) -> None:
+    """Raises unless Kubernetes opens this port on every machine."""
     if port not in NODE_PORTS:
         raise ValueError(f"{port} is out of range: use {NODE_PORTS.start} to {NODE_PORTS.stop - 1}")
 
@@ -109,7 +110,7 @@ class NodePorts(Spec):
 
     host: str = named(check_subdomain, "host name", default=MISSING)
     """Host name or address that reaches any machine of the Kubernetes cluster."""
-    first_port: int = formed(MISSING, _check_node_port)
+    first_port: int = formed(MISSING, check_node_port)
     """Port of node 0, 30000 to 32767; the following ones belong to the next nodes."""
 
     def address(self, node: int) -> tuple[str, int]:

@@ -14,13 +14,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
 from enum import Enum
 
-from kafka_platform.checks import check_source_ranges, checked
+from kafka_platform.checks import checked
 from kafka_platform.forms import Spec, formed, label_of_machines, mapping, named, names, percentage, rate
-from kafka_platform.free_maps import check_annotations, check_settings, check_text
-from kafka_platform.model import NODE_PORTS, Defaults, Resources
+from kafka_platform.free_maps import check_settings, check_text
+from kafka_platform.model import Defaults, Resources
 from kafka_platform.names import LONGEST_NAME, check_label, check_object_labels, check_subdomain, is_label_key
 from kafka_platform.nodes import MOST_NODES, Jvm, volume_of
-from kafka_platform.ranges import check_ranges, within
+from kafka_platform.ranges import within
+from kafka_platform.strimzi_listeners import StrimziListeners
 from kafka_platform.units import LONGEST_DAYS, milliseconds, quantity
 
 STRIMZI_VERSION = "1.2.0"
@@ -28,13 +29,8 @@ STRIMZI_VERSION = "1.2.0"
 KAFKA_VERSIONS = ("4.2.0", "4.2.1", "4.3.0", "4.3.1")
 """The versions of Kafka that this release of Strimzi runs."""
 
-SCRAM = "SCRAM-SHA-512"
-"""Kafka's name of the way in which generated passwords are used."""
 MOST_CONTROLLERS = 7
 """More voters make every change of the metadata slower and none of them safer."""
-LEAST_PORT, MOST_PORT = 9092, 65535
-"""Ports that Strimzi leaves to listeners."""
-TAKEN_PORTS = {9092: "the internal listener", 9093: "the listener for certificates", 9404: "the metrics", 9999: "JMX"}
 
 # io.strimzi.api.kafka.model.kafka.KafkaClusterSpec: what it leaves out of the brokers' settings, with a line in a log.
 _FORBIDDEN_PREFIXES = (
@@ -152,17 +148,6 @@ class Role(Enum):
     """It holds records and serves clients."""
 
 
-class Authentication(Enum):
-    """How clients of a listener prove who they are."""
-
-    SCRAM = "scram"
-    """By a password that is never sent (SCRAM-SHA-512)."""
-    MTLS = "mtls"
-    """By a certificate of their own; needs TLS."""
-    CUSTOM = "custom"
-    """In a way of your own, such as OAuth."""
-
-
 class Metrics(Enum):
     """How brokers and controllers show their metrics, on port 9404."""
 
@@ -199,20 +184,24 @@ class TolerationEffect(Enum):
     NO_EXECUTE = "NoExecute"
 
 
+def _check_taint(key: str) -> None:
+    if not is_label_key(key):
+        raise ValueError(f"{key!r} is not the key of a taint: write one such as dedicated")
+
+
 @dataclass(frozen=True, kw_only=True)
-class Toleration:
+class Toleration(Spec):
     """A taint of machines that a pool's nodes put up with."""
 
-    key: str
+    key: str = formed(MISSING, _check_taint)
     """Key of the taint."""
     value: str | None = None
     """Its value. Default: any."""
     effect: TolerationEffect | None = None
     """Its effect. Default: any."""
 
-    def __post_init__(self) -> None:
-        if not is_label_key(self.key):
-            raise ValueError(f"key: {self.key!r} is not the key of a taint: write one such as dedicated")
+    def check(self) -> None:
+        """The value is one that the taint can have."""
         if self.value is not None:
             checked("value", check_object_labels, {self.key: self.value})
 
@@ -280,281 +269,7 @@ class Pool(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CustomAuthentication:
-    """A way of your own to log in."""
-
-    config: Mapping[str, str]
-    """Settings of the listener by Kafka's own names, without the listener's prefix, such as
-    `oauthbearer.sasl.jaas.config`. Secrets are read from mounted files: `${dir:/mnt/<secret>:<key>}`."""
-    sasl: bool = True
-    """Whether it is a SASL mechanism. Default true."""
-    secrets: Sequence[str] = ()
-    """Secrets (in the cluster's namespace) that the brokers read at /mnt/<name>. Default: none."""
-
-    @property
-    def takes_passwords(self) -> bool:
-        """Whether SCRAM passwords are taken beside it."""
-        mechanisms = self.config.get("sasl.enabled.mechanisms", "")
-        return self.sasl and SCRAM in (each.strip() for each in mechanisms.split(","))
-
-    def __post_init__(self) -> None:
-        if not self.config:
-            raise ValueError(
-                "config: nothing is given: write the settings of the listener, such as sasl.enabled.mechanisms"
-            )
-        checked("config", check_settings, self.config)
-        for key in sorted(self.config):
-            # io.strimzi.api.kafka.model.kafka.listener.KafkaListenerAuthenticationCustom
-            if key.lower().startswith("ssl.keystore."):
-                raise ValueError(f"config: {key!r} cannot be set here: Strimzi decides on it and would leave it out")
-            if key.lower().startswith("listener.name."):
-                raise ValueError(
-                    f"config: {key!r} cannot be set here: write it without the listener's name, which is put before it"
-                )
-        for secret in self.secrets:
-            checked("secrets", check_label, secret, "Secret name")
-
-
-@dataclass(frozen=True, kw_only=True)
-class InternalListener:
-    """How clients inside Kubernetes reach the cluster, on port 9092."""
-
-    tls: bool = True
-    """Whether records travel encrypted. Default true."""
-    auth: Authentication = Authentication.SCRAM
-    """How clients log in. Default: by SCRAM passwords."""
-    custom: CustomAuthentication | None = None
-    """The way of your own to log in; needed by, and only by, `custom`."""
-    certificates: bool = False
-    """Whether clients with certificates have a listener of their own too, on port 9093. Default false."""
-
-    @property
-    def takes_passwords(self) -> bool:
-        """Whether clients may log in by SCRAM passwords."""
-        return _takes_passwords(self.auth, self.custom)
-
-    def __post_init__(self) -> None:
-        _check_auth(self.auth, self.custom)
-        if self.auth is Authentication.MTLS and not self.tls:
-            raise ValueError("tls: a login by certificate is part of TLS: write tls true, or auth scram")
-        if self.auth is Authentication.MTLS and self.certificates:
-            raise ValueError("certificates: clients log in by certificates on port 9092 already: remove it")
-
-
-def _check_auth(auth: Authentication, custom: CustomAuthentication | None) -> None:
-    if (auth is Authentication.CUSTOM) != (custom is not None):
-        what = (
-            "missing: write the listener's settings" if custom is None else f"auth is {auth.value}: write auth custom"
-        )
-        raise ValueError(f"custom: {what}")
-
-
-def _takes_passwords(auth: Authentication, custom: CustomAuthentication | None) -> bool:
-    return auth is Authentication.SCRAM or (custom is not None and custom.takes_passwords)
-
-
-def _check_host(host: str) -> None:
-    check_subdomain(host.replace("{nodeId}", "0"), "host name")
-
-
-def _check_node_hosts(host: str) -> None:
-    _check_host(host)
-    if "{nodeId}" not in host:
-        raise ValueError(
-            f"{host!r} is the same for all brokers: put {{nodeId}} in it, as in broker-{{nodeId}}.kafka.example.com"
-        )
-
-
-def _bootstrap(host: str, bootstrap: str | None) -> str:
-    return bootstrap or host.replace("{nodeId}", "bootstrap")
-
-
-def _check_bootstrap(host: str, bootstrap: str | None) -> None:
-    checked("host", _check_node_hosts, host)
-    if bootstrap is not None:
-        checked("bootstrap", check_subdomain, bootstrap, "host name")
-        broker = re.escape(host).replace(re.escape("{nodeId}"), "[0-9]+")
-        if re.fullmatch(broker, bootstrap):
-            raise ValueError(
-                f"bootstrap: {bootstrap!r} is the name of a broker: use another one, such as {_bootstrap(host, None)}"
-            )
-
-
-@dataclass(frozen=True, kw_only=True)
-class BrokerNodePorts:
-    """A port of every machine for the first connection, and one for each broker, which Kubernetes chooses and brokers tell."""
-
-    host: str
-    """Name or address that reaches any machine of the Kubernetes cluster; brokers' certificates are valid for it."""
-    port: int
-    """Port of the first connection, 30000 to 32767."""
-
-    def __post_init__(self) -> None:
-        checked("host", check_subdomain, self.host, "host name")
-        if self.port not in NODE_PORTS:
-            raise ValueError(f"port: {self.port} is out of range: use {NODE_PORTS.start} to {NODE_PORTS.stop - 1}")
-
-    @property
-    def bootstrap_servers(self) -> str:
-        """Where clients connect first."""
-        return f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class BrokerLoadBalancers:
-    """A load balancer for the first connection and one for each broker, under names that you keep in DNS."""
-
-    host: str
-    """Name of each broker; `{nodeId}` stands for its number, as in `broker-{nodeId}.kafka.example.com`."""
-    bootstrap: str | None = None
-    """Name for the first connection. Default: `host` with `bootstrap` for `{nodeId}`."""
-    load_balancer_class: str | None = None
-    """Class of the load balancers. Default: the Kubernetes cluster's."""
-    source_ranges: Sequence[str] = ()
-    """Networks that clients may come from, such as `203.0.113.0/24`. Default: everywhere."""
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    """Annotations of the Services, for the cloud's controller; external-dns is told the names. Default: none."""
-
-    def __post_init__(self) -> None:
-        _check_bootstrap(self.host, self.bootstrap)
-        checked("annotations", check_annotations, self.annotations)
-        checked("source_ranges", check_source_ranges, self.source_ranges)
-
-    @property
-    def bootstrap_host(self) -> str:
-        """Name for the first connection."""
-        return _bootstrap(self.host, self.bootstrap)
-
-
-@dataclass(frozen=True, kw_only=True)
-class BrokerTlsRoutes:
-    """Routes of the Gateway API that pass TLS on as it is, by the name that clients ask for."""
-
-    host: str
-    """Name of each broker; `{nodeId}` stands for its number, as in `broker-{nodeId}.kafka.example.com`."""
-    bootstrap: str | None = None
-    """Name for the first connection. Default: `host` with `bootstrap` for `{nodeId}`."""
-    gateway_class: str | None = None
-    """GatewayClass of a Gateway of its own, which is made."""
-    gateway: str | None = None
-    """Gateway that is there already, as `name` or `namespace/name`, with a listener of TLS in the mode Passthrough."""
-    port: int = 443
-    """Port of the Gateway that clients connect to. Default 443."""
-
-    def __post_init__(self) -> None:
-        _check_bootstrap(self.host, self.bootstrap)
-        if (self.gateway_class is None) == (self.gateway is None):
-            what = "gateway is given too: keep one of them" if self.gateway else "missing: write one, or gateway"
-            raise ValueError(f"gateway_class: {what}")
-        if self.gateway_class is not None:
-            checked("gateway_class", check_subdomain, self.gateway_class, "GatewayClass name")
-        if self.gateway is not None:
-            namespace, slash, name = self.gateway.rpartition("/")
-            if slash:
-                checked("gateway", check_label, namespace, "namespace")
-            checked("gateway", check_subdomain, name, "Gateway name")
-        if not 1 <= self.port <= 65535:
-            raise ValueError(f"port: {self.port} is out of range: use 1 to 65535")
-
-    @property
-    def bootstrap_host(self) -> str:
-        """Name for the first connection."""
-        return _bootstrap(self.host, self.bootstrap)
-
-
-@dataclass(frozen=True, kw_only=True)
-class BrokerIngresses:
-    """Ingresses that pass TLS on as it is; the controller has to be one that can (ssl-passthrough)."""
-
-    host: str
-    """Name of each broker; `{nodeId}` stands for its number, as in `broker-{nodeId}.kafka.example.com`."""
-    bootstrap: str | None = None
-    """Name for the first connection. Default: `host` with `bootstrap` for `{nodeId}`."""
-    ingress_class: str
-    """IngressClass of the controller, such as `nginx`."""
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    """Annotations of the Ingresses. Default: none; ssl-passthrough of nginx is switched on by Strimzi."""
-
-    def __post_init__(self) -> None:
-        _check_bootstrap(self.host, self.bootstrap)
-        checked("ingress_class", check_subdomain, self.ingress_class, "IngressClass name")
-        checked("annotations", check_annotations, self.annotations)
-
-    @property
-    def bootstrap_host(self) -> str:
-        """Name for the first connection."""
-        return _bootstrap(self.host, self.bootstrap)
-
-
-_WAYS = ("node_ports", "load_balancers", "tls_routes", "ingresses")
-
-
-@dataclass(frozen=True, kw_only=True)
-class BrokerAccess:
-    """How clients outside Kubernetes reach the brokers, always by TLS: in exactly one of four ways, each complete in itself."""
-
-    auth: Authentication = Authentication.SCRAM
-    """How clients log in. Default: by SCRAM passwords."""
-    custom: CustomAuthentication | None = None
-    """The way of your own to log in; needed by, and only by, `custom`."""
-    port: int = 9094
-    """Port of the brokers for it, 9092 to 65535; also that of load balancers. Default 9094."""
-    certificate: str | None = None
-    """Secret of the type kubernetes.io/tls (in the cluster's namespace), valid for all the names, that brokers show
-    outside. Default: one by the cluster's own authority."""
-    node_ports: BrokerNodePorts | None = None
-    """By ports of every machine."""
-    load_balancers: BrokerLoadBalancers | None = None
-    """By load balancers of the cloud."""
-    tls_routes: BrokerTlsRoutes | None = None
-    """By the Gateway API."""
-    ingresses: BrokerIngresses | None = None
-    """By Ingresses."""
-
-    def __post_init__(self) -> None:
-        _check_auth(self.auth, self.custom)
-        given = [name for name in _WAYS if getattr(self, name) is not None]
-        if not given:
-            raise ValueError(f"{_WAYS[0]}: no way in is given: write one of {', '.join(_WAYS)}")
-        if len(given) > 1:
-            raise ValueError(f"{given[0]}: {given[1]} is given too: keep one of them")
-        if not LEAST_PORT <= self.port <= MOST_PORT:
-            raise ValueError(f"port: {self.port} is out of range: use {LEAST_PORT} to {MOST_PORT}, such as 9094")
-        if self.port in TAKEN_PORTS:
-            raise ValueError(f"port: {self.port} is that of {TAKEN_PORTS[self.port]}: use another one, such as 9094")
-        if self.certificate is not None:
-            checked("certificate", check_subdomain, self.certificate, "Secret name")
-
-    @property
-    def takes_passwords(self) -> bool:
-        """Whether clients may log in by SCRAM passwords."""
-        return _takes_passwords(self.auth, self.custom)
-
-    @property
-    def bootstrap_servers(self) -> str:
-        """Where clients connect first."""
-        if self.node_ports is not None:
-            return self.node_ports.bootstrap_servers
-        if self.load_balancers is not None:
-            return f"{self.load_balancers.bootstrap_host}:{self.port}"
-        if self.tls_routes is not None:
-            return f"{self.tls_routes.bootstrap_host}:{self.tls_routes.port}"
-        assert self.ingresses is not None  # noqa: S101  # exactly one is given
-        return f"{self.ingresses.bootstrap_host}:443"
-
-
-@dataclass(frozen=True, kw_only=True)
-class StrimziListeners:
-    """How clients reach a cluster of Strimzi."""
-
-    internal: InternalListener = field(default_factory=InternalListener)
-    """Inside Kubernetes. Default: TLS and SCRAM passwords."""
-    external: BrokerAccess | None = None
-    """Outside Kubernetes. Default: they do not."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Authorities:
+class Authorities(Spec):
     """The certificate authorities of the cluster and of its clients."""
 
     given: bool = False
@@ -565,8 +280,8 @@ class Authorities:
     renewal_days: int = within(1, LONGEST_DAYS - 1, default=30)
     """How many days before its end a certificate is made anew. Default 30."""
 
-    def __post_init__(self) -> None:
-        check_ranges(self)
+    def check(self) -> None:
+        """A certificate is made anew before it ends."""
         if not 1 <= self.renewal_days < self.validity_days:
             raise ValueError(
                 f"renewal_days: {self.renewal_days} is out of range: use 1 to {self.validity_days - 1}, "
@@ -602,24 +317,27 @@ class ClusterQuotas(Spec):
     """Users who have no such limits. Default: none."""
 
 
+def _check_java_class(name: str) -> None:
+    if not _JAVA_CLASS.fullmatch(name):
+        raise ValueError(f"{name!r} is not a Java class: write it with its package")
+
+
+def _check_class_path(path: str) -> None:
+    if not path.startswith("/"):
+        raise ValueError(f"{path!r} is not a path in the image: begin it with /")
+    check_text(path, "a path")
+
+
 @dataclass(frozen=True, kw_only=True)
-class TieredStorage:
+class TieredStorage(Spec):
     """Old records in an object store, by a plugin for Kafka's remote storage that is in the image."""
 
-    class_name: str
+    class_name: str = formed(MISSING, _check_java_class)
     """Java class of the RemoteStorageManager, such as `io.aiven.kafka.tieredstorage.RemoteStorageManager`."""
-    class_path: str
+    class_path: str = formed(MISSING, _check_class_path)
     """Where its jars are in the image, such as `/opt/kafka/plugins/tiered/*`."""
-    config: Mapping[str, str]
+    config: Mapping[str, str] = formed(MISSING, check_settings)
     """Its settings, without `rsm.config.`; secrets are read from mounted files, not written here."""
-
-    def __post_init__(self) -> None:
-        if not _JAVA_CLASS.fullmatch(self.class_name):
-            raise ValueError(f"class_name: {self.class_name!r} is not a Java class: write it with its package")
-        if not self.class_path.startswith("/"):
-            raise ValueError(f"class_path: {self.class_path!r} is not a path in the image: begin it with /")
-        checked("class_path", check_text, self.class_path, "a path")
-        checked("config", check_settings, self.config)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,18 +10,8 @@ from kafka_platform.cluster_model import ClusterSpec
 from kafka_platform.kubernetes import Manifest, client_peers, labels, metadata
 from kafka_platform.model import Deletion, Resources
 from kafka_platform.pods import container_security, spread_over
-from kafka_platform.strimzi_model import (
-    SCRAM,
-    Authentication,
-    Balance,
-    BrokerAccess,
-    CustomAuthentication,
-    InternalListener,
-    Metrics,
-    Pool,
-    StrimziKafka,
-    broker_config,
-)
+from kafka_platform.strimzi_listeners import SCRAM, Authentication, BrokerAccess, CustomAuthentication, InternalListener
+from kafka_platform.strimzi_model import Balance, Metrics, Pool, StrimziKafka, broker_config
 from kafka_platform.units import bytes_per_second, percent
 
 API = "kafka.strimzi.io/v1"

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any
 
 from kafka_platform.model import Listeners, LoadBalancers, NodePorts
-from kafka_platform.strimzi_model import (
+from kafka_platform.strimzi_listeners import (
     Authentication,
     BrokerAccess,
     BrokerIngresses,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from kafka_platform.broker_scaling import check_broker_scaling
 from kafka_platform.model import Engine, Login, Quotas, User
 from kafka_platform.names import LONGEST_CERTIFICATE_NAME, user_secret
-from kafka_platform.strimzi_model import Authentication
+from kafka_platform.strimzi_listeners import Authentication
 
 from infra.settings.faults import Fault, Known, Path, suggest
 from infra.settings.kafka import Kafka
