@@ -27,6 +27,7 @@ from kafka_platform import (
     KedaOperatorArgs,
     LatencyProbe,
     LatencyProbeArgs,
+    Listeners,
     Metrics,
     Monitoring,
     MonitoringArgs,
@@ -39,6 +40,7 @@ from kafka_platform import (
 )
 from kafka_platform.chart_sources import Source
 from kafka_platform.cluster import RUNTIME_IMAGE
+from kafka_platform.cluster_model import ClusterSpec, ExternalSpec
 from kafka_platform.forms import shared
 from kafka_platform.gateway_model import GatewaySpec
 from kafka_platform.kubernetes import KubernetesObject, after, namespace, place
@@ -224,61 +226,7 @@ class Platform:
         settings, kafka = self._settings, self._settings.kafka
         operator = [] if self.strimzi is None else [self.strimzi]
         opts = pulumi.ResourceOptions(provider=self._provider, protect=kafka.protect, depends_on=operator)
-        if kafka.engine is Engine.STRIMZI:
-            return KafkaCluster(
-                CLUSTER,
-                KafkaClusterArgs(
-                    namespace=self._namespace(),
-                    engine=kafka.engine,
-                    strimzi=kafka.strimzi(),
-                    version=kafka.version,
-                    image=settings.images.kafka,
-                    defaults=kafka.defaults,
-                    client_namespaces=settings.client_namespaces,
-                    config=kafka.config,
-                    deletion=kafka.deletion,
-                ),
-                opts,
-            )
-        if kafka.engine is Engine.EXTERNAL:
-            return KafkaCluster(
-                CLUSTER,
-                KafkaClusterArgs(
-                    namespace=self._namespace(),
-                    engine=kafka.engine,
-                    external=ExternalKafka(
-                        bootstrap_servers=kafka.bootstrap_servers or "",
-                        broker_ports=kafka.broker_ports,
-                        security_protocol=kafka.security_protocol,
-                        sasl_mechanism=kafka.sasl,
-                        ca_secret=kafka.ca_secret,
-                        admin_secret=kafka.admin_secret,
-                    ),
-                ),
-                opts,
-            )
-        return KafkaCluster(
-            CLUSTER,
-            KafkaClusterArgs(
-                namespace=self._namespace(),
-                nodes=kafka.nodes,
-                version=kafka.version,
-                image=settings.images.kafka,
-                runtime_image=settings.images.runtime or RUNTIME_IMAGE,
-                storage=kafka.storage,
-                storage_class=kafka.storage_class,
-                resources=kafka.resources,
-                jvm=kafka.jvm,
-                defaults=kafka.defaults,
-                listeners=kafka.listeners.listeners(),
-                client_namespaces=settings.client_namespaces,
-                spread=kafka.spread,
-                config=kafka.config,
-                cluster_id=kafka.cluster_id,
-                deletion=kafka.deletion,
-            ),
-            opts,
-        )
+        return KafkaCluster(CLUSTER, cluster_args(settings, self._namespace()), opts)
 
     def _broker_scaler(self) -> BrokerScaler | None:
         scaling = self._settings.kafka.scaling
@@ -375,6 +323,23 @@ def _version_of(settings: Settings) -> str:
     """Changes with everything that records pass on their way."""
     parts = settings.model_dump_json(include={"kafka", "gateway", "images"})
     return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def cluster_args(settings: Settings, namespace: pulumi.Input[str]) -> KafkaClusterArgs:
+    """What the Kafka is: the tenants' pods may connect too."""
+    kafka = settings.kafka
+    declared = shared(kafka, ClusterSpec) | {
+        "listeners": kafka.listeners.listeners() if kafka.engine is Engine.EMBEDDED else Listeners(),
+        "client_namespaces": settings.client_namespaces,
+    }
+    return KafkaClusterArgs(
+        **declared,
+        namespace=namespace,
+        strimzi=kafka.strimzi() if kafka.engine is Engine.STRIMZI else None,
+        external=ExternalKafka(**shared(kafka, ExternalSpec)) if kafka.engine is Engine.EXTERNAL else None,
+        image=settings.images.kafka,
+        runtime_image=settings.images.runtime or RUNTIME_IMAGE,
+    )
 
 
 def gateway_args(settings: Settings, gateway: Gateway, connection: KafkaConnection) -> HttpGatewayArgs:

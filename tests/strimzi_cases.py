@@ -39,6 +39,7 @@ from kafka_platform import (
     Volume,
 )
 from kafka_platform import strimzi_objects as objects
+from kafka_platform.cluster_model import ClusterSpec
 from kafka_platform.model import Engine
 from kafka_platform.strimzi_objects import StrimziSettings
 from kafka_platform.strimzi_resources import topic, user
@@ -148,8 +149,11 @@ CLUSTERS: dict[str, StrimziKafka] = {
 }
 
 
-def settings(strimzi: StrimziKafka, namespace: str = "streaming", **changes: Any) -> StrimziSettings:
-    return StrimziSettings(name="events", namespace=namespace, version="4.3.1", strimzi=strimzi, **changes)
+def settings(
+    strimzi: StrimziKafka, namespace: str = "streaming", image: str | None = None, **changes: Any
+) -> StrimziSettings:
+    spec = ClusterSpec(engine=Engine.STRIMZI, **changes)
+    return StrimziSettings(name="events", namespace=namespace, spec=spec, strimzi=strimzi, image=image)
 
 
 def rendered(strimzi: StrimziKafka, namespace: str = "streaming") -> Iterator[dict[str, Any]]:

@@ -37,23 +37,25 @@ from kafka_platform.model import (
 from kafka_platform.nodes import Jvm
 from kafka_platform.probe_model import LatencyProbeResources, latency_probe_topic, latency_probe_user
 from kafka_platform.scaling_model import Commit, CpuScale, CronScale, OffsetReset, PrometheusScale, Scale
-from kafka_platform.strimzi_model import (
+from kafka_platform.strimzi_listeners import (
     Authentication,
-    Authorities,
-    Balance,
     BrokerAccess,
     BrokerIngresses,
     BrokerLoadBalancers,
     BrokerNodePorts,
     BrokerTlsRoutes,
-    ClusterQuotas,
     CustomAuthentication,
     InternalListener,
+    StrimziListeners,
+)
+from kafka_platform.strimzi_model import (
+    Authorities,
+    Balance,
+    ClusterQuotas,
     Metrics,
     Pool,
     Role,
     StrimziKafka,
-    StrimziListeners,
     TieredStorage,
     Toleration,
     TolerationEffect,

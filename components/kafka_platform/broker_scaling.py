@@ -5,13 +5,14 @@ at fault, as those in `model` do. What concerns the pool too is checked by `chec
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 
-from kafka_platform.checks import checked
+from kafka_platform.forms import Spec, described, formed, named, percentage, rate
 from kafka_platform.names import check_label
 from kafka_platform.nodes import MOST_NODES
-from kafka_platform.strimzi_model import Pool, percent
-from kafka_platform.units import bytes_per_second, quantity
+from kafka_platform.ranges import within
+from kafka_platform.strimzi_model import Pool
+from kafka_platform.units import bytes_per_second, percent, quantity
 
 MOST_BROKERS = MOST_NODES
 LEAST_BROKERS = 3
@@ -27,44 +28,40 @@ QUIET_SECONDS = 3600
 _SERVER = re.compile(r"https?://[^\s/]+(/\S*)?")
 
 
+def _check_server(address: str) -> None:
+    if not _SERVER.fullmatch(address):
+        raise ValueError(f"{address!r} is not an address: write http://prometheus.monitoring.svc:9090")
+
+
 @dataclass(frozen=True, kw_only=True)
-class BrokerScaling:
+class BrokerScaling(Spec):
     """A pool of brokers that grows by itself: by at least one of `disk_above`, `network_above` and `cpu_above`."""
 
-    pool: str
+    pool: str = named(check_label, "pool's name", default=MISSING)
     """Name of the pool; its nodes are brokers and nothing else."""
-    max: int
+    max: int = described(MISSING, minimum=LEAST_BROKERS + 1, maximum=MOST_BROKERS, examples=[12])
     """Most brokers."""
-    min: int = LEAST_BROKERS
+    min: int = within(LEAST_BROKERS, MOST_BROKERS, default=LEAST_BROKERS)
     """Fewest brokers. Default 3."""
-    disk_above: str | None = None
+    disk_above: str | None = percentage("70%")
     """A broker is added when the pool's volumes are fuller than this, such as `70%`. Default: it does not matter."""
-    network_above: str | None = None
+    network_above: str | None = rate(None, "80MB/s")
     """A broker is added when each sends or receives more than this, such as `80MB/s`. Default: it does not matter."""
-    cpu_above: str | None = None
+    cpu_above: str | None = percentage("80%")
     """A broker is added when each uses more than this share of its reserved cores, such as `80%`. Default: it does not
     matter."""
     scale_in: bool = False
     """Whether brokers go again: one at a time, when Cruise Control has moved their records away. Default: they stay."""
-    prometheus: str = "http://prometheus-operated.monitoring.svc:9090"
+    prometheus: str = formed("http://prometheus-operated.monitoring.svc:9090", _check_server)
     """Address of the Prometheus that reads kubelets and cAdvisor. Default: that of the Prometheus operator in the namespace
     monitoring."""
 
-    def __post_init__(self) -> None:
-        checked("pool", check_label, self.pool, "pool's name")
-        if not LEAST_BROKERS <= self.min <= MOST_BROKERS:
-            raise ValueError(f"min: {self.min} is out of range: use {LEAST_BROKERS} to {MOST_BROKERS}")
+    def check(self) -> None:
+        """It can grow, and something says when."""
         if not self.min < self.max <= MOST_BROKERS:
             raise ValueError(f"max: {self.max} is out of range: use {self.min + 1} to {MOST_BROKERS}")
         if self.disk_above is None and self.network_above is None and self.cpu_above is None:
             raise ValueError("disk_above: nothing says when to scale: write disk_above, network_above or cpu_above")
-        for name, check in (("disk_above", percent), ("network_above", bytes_per_second), ("cpu_above", percent)):
-            if getattr(self, name) is not None:
-                checked(name, check, getattr(self, name))
-        if not _SERVER.fullmatch(self.prometheus):
-            raise ValueError(
-                f"prometheus: {self.prometheus!r} is not an address: write http://prometheus.monitoring.svc:9090"
-            )
 
 
 def check_broker_scaling(scaling: BrokerScaling, pool: Pool) -> None:

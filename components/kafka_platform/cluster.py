@@ -1,8 +1,7 @@
 """A Kafka cluster, run here or by somebody else."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, replace
 
 import pulumi
 from pulumi_random import RandomId, RandomPassword
@@ -10,42 +9,24 @@ from pulumi_random import RandomId, RandomPassword
 from kafka_platform import embedded, secrets, strimzi_objects
 from kafka_platform.args import Args
 from kafka_platform.broker import (
-    BrokerSettings,
     bootstrap_servers,
     broker_files,
-    check_config,
     client_protocol,
     external_bootstrap_servers,
     files_hash,
 )
-from kafka_platform.checks import check_ports, checked
+from kafka_platform.checks import checked
+from kafka_platform.cluster_model import ClusterSpec, ExternalSpec, check_bootstrap_servers
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.embedded import EmbeddedSettings
-from kafka_platform.kubernetes import KubernetesObject, after, find, labels, patch, place, refuse
-from kafka_platform.model import (
-    Defaults,
-    Deletion,
-    Engine,
-    Listeners,
-    Resources,
-    SaslMechanism,
-    SecurityProtocol,
-)
-from kafka_platform.names import check_cluster, check_cluster_id, check_label, check_subdomain
-from kafka_platform.nodes import Jvm, check_nodes, check_version, check_volume
-from kafka_platform.strimzi_model import (
-    KAFKA_VERSIONS,
-    STRIMZI_VERSION,
-    Metrics,
-    Pool,
-    StrimziKafka,
-    check_scaling_step,
-    check_strimzi_config,
-    check_volumes,
-)
+from kafka_platform.forms import formed
+from kafka_platform.kubernetes import KubernetesObject, Manifest, after, find, labels, patch, place, refuse
+from kafka_platform.model import Engine, SaslMechanism
+from kafka_platform.names import check_cluster, check_label
+from kafka_platform.ranges import MOST_REPLICAS, within
+from kafka_platform.strimzi_model import Metrics, Pool, StrimziKafka, check_scaling_step, check_volumes
 from kafka_platform.strimzi_objects import StrimziSettings
 
-KAFKA_VERSION = "4.3.1"
 RUNTIME_IMAGE = "ghcr.io/kafka-platform/runtime:0.1.0"
 
 # Letters and digits only: the password stands in JAAS configurations and properties files, which have their own quoting.
@@ -53,96 +34,45 @@ RUNTIME_IMAGE = "ghcr.io/kafka-platform/runtime:0.1.0"
 PASSWORD_LENGTH = 32
 
 
+def _check_known_servers(servers: pulumi.Input[str]) -> None:
+    if isinstance(servers, str):
+        check_bootstrap_servers(servers)
+
+
 @dataclass(frozen=True, kw_only=True)
-class ExternalKafka(Args):
+class ExternalKafka(ExternalSpec, Args):
     """A Kafka that somebody else runs."""
 
-    bootstrap_servers: pulumi.Input[str]
+    # A program may know these only when it runs.
+    bootstrap_servers: pulumi.Input[str] = formed(MISSING, _check_known_servers)  # type: ignore[assignment]  # noqa: RUF009
     """Where clients connect first: `host:port`, several with commas."""
-    broker_ports: Sequence[int] = ()
-    """Ports of the brokers that are not among those of the bootstrap servers: network policies let our pods connect to these
-    too. Default: there are none."""
-    security_protocol: SecurityProtocol = SecurityProtocol.SASL_SSL
-    """How clients connect. Default SASL_SSL."""
-    sasl_mechanism: SaslMechanism | None = SaslMechanism.SCRAM_SHA_512
-    """How clients log in. Default SCRAM-SHA-512."""
-    ca_secret: pulumi.Input[str] | None = None
+    ca_secret: pulumi.Input[str] | None = None  # type: ignore[assignment]
     """Secret (in the args' namespace) whose key `ca.crt` is the authority to trust. Default: the usual public ones."""
-    admin_secret: pulumi.Input[str] | None = None
+    admin_secret: pulumi.Input[str] | None = None  # type: ignore[assignment]
     """Secret (in the args' namespace) with the keys `username` and `password` of a user who may manage topics, users,
     ACLs and quotas. Default: they cannot be managed from here."""
-    replicas: int = 3
+    replicas: int = within(1, MOST_REPLICAS, default=3)
     """Copies that a topic gets that does not say otherwise. Default 3."""
-
-    def __post_init__(self) -> None:
-        checked("external.broker_ports", check_ports, self.broker_ports)
-
-
-# What the engine `strimzi` says in another way, and how.
-_EMBEDDED_ONLY = {
-    "nodes": "write strimzi.pools",
-    "storage": "write strimzi.pools",
-    "storage_class": "write strimzi.pools",
-    "resources": "write strimzi.pools",
-    "spread": "write strimzi.pools",
-    "listeners": "write strimzi.listeners",
-    "jvm": "write strimzi.pools",
-    "cluster_id": "Strimzi takes it from the status of a Kafka: docs/components/kafka-cluster.md says how to come back to kept volumes",
-}
-
-
-def _default(of: Field[Any]) -> object:
-    return (
-        of.default if of.default is not MISSING else of.default_factory() if of.default_factory is not MISSING else None
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class KafkaClusterArgs(Args):
+class KafkaClusterArgs(ClusterSpec, Args):
     """What a Kafka cluster shall be."""
 
     namespace: pulumi.Input[str]
     """Namespace of everything that the cluster consists of. It has to exist."""
-    engine: Engine = Engine.EMBEDDED
-    """Who runs the Kafka. Default: this platform does, `embedded`."""
     external: ExternalKafka | None = None
     """The Kafka that somebody else runs; needed by, and only by, the engine `external`."""
     strimzi: StrimziKafka | None = None
     """The Kafka that Strimzi's operator runs; needed by, and only by, the engine `strimzi`. Besides it that engine goes
     by `version`, `image`, `defaults`, `client_namespaces`, `config` and `deletion`."""
-    nodes: int = 1
-    """Embedded: number of Kafka nodes. From 3 on, three of them vote on the metadata. Can grow (not from below 3 to 3 or more),
-    never shrink. Default 1."""
-    version: str = KAFKA_VERSION
-    """Kafka's version. Default 4.3.1."""
     image: str | None = None
     """Image with Kafka in /opt/kafka. Default `docker.io/apache/kafka:<version>`; with Strimzi, the operator's own."""
     runtime_image: str = RUNTIME_IMAGE
     """Image of this platform's own programs."""
-    storage: str = "10Gi"
-    """Volume of each node. Can grow where the storage class allows it, never shrink. Default 10Gi."""
-    storage_class: str | None = None
-    """StorageClass of the volumes; fixed once they exist. Default: the Kubernetes cluster's default class."""
-    resources: Resources = field(default_factory=Resources)
-    """Processor and memory of each node. Default: 100m and 1Gi."""
-    jvm: Jvm = field(default_factory=Jvm)
-    """Java of each node: its heap and -XX options. Default: half of the memory, and Kafka's own options."""
-    defaults: Defaults = field(default_factory=Defaults)
-    """What topics get that do not say otherwise. Default: safe for the number of nodes."""
-    listeners: Listeners = field(default_factory=Listeners)
-    """How clients reach the cluster. Default: inside Kubernetes only, without TLS."""
-    client_namespaces: Sequence[str] = ()
-    """Namespaces whose pods may connect, besides the cluster's own and those labelled `kafka-platform/access: <name>`."""
-    spread: str = "topology.kubernetes.io/zone"
-    """Label of the machines over whose values the nodes are spread, as far as possible. Default: the zones."""
-    config: Mapping[str, str] = field(default_factory=dict)
-    """Further broker settings by Kafka's own names (https://kafka.apache.org/documentation/#brokerconfigs)."""
-    cluster_id: str | None = None
-    """Identity of the cluster: takes over volumes that were kept from an earlier one. Default: a new, random one."""
-    deletion: Deletion = Deletion.RETAIN
-    """Whether the volumes go with the cluster. Default: they are kept."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """What the engine needs is there, and nothing that it does not know."""
         if self.external is not None and self.engine is not Engine.EXTERNAL:
             raise ValueError(f"external: the engine is {self.engine.value}: write engine external, or leave it out")
         if self.strimzi is not None and self.engine is not Engine.STRIMZI:
@@ -154,48 +84,32 @@ class KafkaClusterArgs(Args):
                 )
             return
         if isinstance(self.namespace, str):
-            check_label(self.namespace, "namespace")
-        for namespace in self.client_namespaces:
-            check_label(namespace, "namespace")
+            checked("namespace", check_label, self.namespace, "namespace")
         if self.engine is Engine.STRIMZI:
             self._check_strimzi()
         else:
             self._check_embedded()
+        super().check()
 
     def _check_strimzi(self) -> None:
         if self.strimzi is None:
             raise ValueError("strimzi: missing: say what its nodes are, as in StrimziKafka(pools=...)")
-        for each in fields(self):
-            if each.name in _EMBEDDED_ONLY and getattr(self, each.name) != _default(each):
-                raise ValueError(f"{each.name}: not with the engine strimzi: {_EMBEDDED_ONLY[each.name]}")
-        if self.version not in KAFKA_VERSIONS:
-            raise ValueError(
-                f"version: Strimzi {STRIMZI_VERSION} does not run Kafka {self.version}: use one of {', '.join(KAFKA_VERSIONS)}"
-            )
-        try:
-            self.defaults.min_insync_replicas_on(self.strimzi.brokers)
-        except ValueError as error:
-            raise ValueError(f"defaults.{error}") from None
-        check_strimzi_config(self.config)
+        self.check_engine()
+        self._check_defaults(self.strimzi.brokers)
 
     def _check_embedded(self) -> None:
-        checked("nodes", check_nodes, self.nodes)
-        checked("version", check_version, self.version)
-        checked("storage", check_volume, self.storage)
         checked("jvm", self.jvm.check_fits, self.resources.memory)
-        if self.storage_class is not None:
-            check_subdomain(self.storage_class, "StorageClass name")
-        if self.cluster_id is not None:
-            check_cluster_id(self.cluster_id)
-        try:
-            self.defaults.min_insync_replicas_on(self.nodes)
-        except ValueError as error:
-            raise ValueError(f"defaults.{error}") from None
+        self._check_defaults(self.nodes)
         try:
             self.listeners.check_nodes(self.nodes)
         except ValueError as error:
             raise ValueError(f"listeners.{error}") from None
-        check_config(self.config)
+
+    def _check_defaults(self, brokers: int) -> None:
+        try:
+            self.defaults.min_insync_replicas_on(brokers)
+        except ValueError as error:
+            raise ValueError(f"defaults.{error}") from None
 
 
 class KafkaCluster(pulumi.ComponentResource):
@@ -234,7 +148,7 @@ class KafkaCluster(pulumi.ComponentResource):
             bootstrap_servers=external.bootstrap_servers,
             broker_ports=external.broker_ports,
             security_protocol=external.security_protocol.value,
-            sasl_mechanism=external.sasl_mechanism.value if external.sasl_mechanism else None,
+            sasl_mechanism=None if external.sasl is None else external.sasl.value,
             ca_secret=external.ca_secret,
             admin_secret=external.admin_secret,
             replicas=external.replicas,
@@ -248,61 +162,76 @@ class KafkaCluster(pulumi.ComponentResource):
 
     def _embedded(self) -> KafkaConnection:
         name, args = self._name, self._args
-        broker = BrokerSettings(
-            name=name, nodes=args.nodes, defaults=args.defaults, listeners=args.listeners, config=args.config
-        )
         settings = EmbeddedSettings(
-            broker=broker,
+            name=name,
             namespace=args.namespace,
+            spec=args,
             image=args.image or f"docker.io/apache/kafka:{args.version}",
             runtime_image=args.runtime_image,
-            storage=args.storage,
-            storage_class=args.storage_class,
-            jvm=args.jvm,
-            resources=args.resources,
-            spread=args.spread,
-            client_namespaces=args.client_namespaces,
-            deletion=args.deletion,
         )
         child = pulumi.ResourceOptions(parent=self)
-        namespace = pulumi.Output.from_input(args.namespace)
-        files = pulumi.Output.all(namespace, self.cluster_id).apply(
-            lambda known: broker_files(broker, namespace=known[0], cluster_id=known[1])
+        connection = self._embedded_connection(settings)
+        nodes = self._nodes(settings, connection)
+        bootstrap = place(f"{name}-bootstrap", embedded.bootstrap_service(settings), child)
+        if args.listeners.external is not None:
+            for node in range(args.nodes):
+                manifest = embedded.external_service(settings, args.listeners.external, node)
+                place(f"{name}-external-{node}", manifest, child)
+        # Whatever uses these two values waits until the cluster answers.
+        ready = pulumi.Output.all(args.namespace, connection.bootstrap_servers, after(None, nodes, bootstrap))
+        return replace(
+            connection,
+            namespace=ready.apply(lambda values: str(values[0])),
+            bootstrap_servers=ready.apply(lambda values: str(values[1])),
         )
-        connection = KafkaConnection(
-            cluster=name,
+
+    def _embedded_connection(self, settings: EmbeddedSettings) -> KafkaConnection:
+        """How to reach the cluster, whether it is ready or not."""
+        args, broker = self._args, settings.broker
+        return KafkaConnection(
+            cluster=self._name,
             namespace=args.namespace,
-            bootstrap_servers=namespace.apply(lambda known: bootstrap_servers(broker, known)),
+            bootstrap_servers=pulumi.Output.from_input(args.namespace).apply(
+                lambda known: bootstrap_servers(broker, known)
+            ),
             external_bootstrap_servers=external_bootstrap_servers(broker),
             security_protocol=client_protocol(args.listeners),
             sasl_mechanism=SaslMechanism.SCRAM_SHA_512.value,
             ca_secret=args.listeners.certificate,
-            admin_secret=f"{name}-admin",
+            admin_secret=f"{self._name}-admin",
             nodes=args.nodes,
             replicas=args.defaults.replicas_on(args.nodes),
             min_insync_replicas=args.defaults.min_insync_replicas_on(args.nodes),
         )
 
-        admin, broker_login = self._credentials(connection)
-        config = place(f"{name}-config", embedded.config_map(settings, files), child)
-        account = place(f"{name}-account", embedded.service_account(settings), child)
-        nodes_service = place(f"{name}-nodes", embedded.nodes_service(settings), child)
-        policy = place(f"{name}-network", embedded.network_policy(settings), child)
+    def _nodes(self, settings: EmbeddedSettings, connection: KafkaConnection) -> KubernetesObject:
+        """The StatefulSet, with all that its pods need before it and their volumes' sizes behind it."""
+        name = self._name
+        child = pulumi.ResourceOptions(parent=self)
+        files = pulumi.Output.all(settings.namespace, self.cluster_id).apply(
+            lambda known: broker_files(settings.broker, namespace=known[0], cluster_id=known[1])
+        )
+        before = [
+            *self._credentials(connection),
+            place(f"{name}-config", embedded.config_map(settings, files), child),
+            place(f"{name}-account", embedded.service_account(settings), child),
+            place(f"{name}-nodes", embedded.nodes_service(settings), child),
+            place(f"{name}-network", embedded.network_policy(settings), child),
+        ]
         place(f"{name}-disruption", embedded.pod_disruption_budget(settings), child)
-
-        no_smaller_volumes = refuse(f"{name}-no-smaller-volumes", _refuse_smaller_volumes)
         nodes = place(
             f"{name}-nodes",
             embedded.stateful_set(settings, files.apply(files_hash)),
             pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[admin, broker_login, config, account, nodes_service, policy],
+                depends_on=before,
                 hooks=refuse(f"{name}-no-fewer-nodes", _refuse_fewer_nodes),
                 # The API server takes no other template; what it would change is done by the claims' patches.
                 ignore_changes=["spec.volumeClaimTemplates"],
             ),
         )
-        for node in range(args.nodes):
+        no_smaller_volumes = refuse(f"{name}-no-smaller-volumes", _refuse_smaller_volumes)
+        for node in range(settings.spec.nodes):
             patch(
                 f"{name}-claim-{node}",
                 embedded.claim_patch(settings, node),
@@ -314,70 +243,55 @@ class KafkaCluster(pulumi.ComponentResource):
                     retain_on_delete=True,
                 ),
             )
-        bootstrap = place(
-            f"{name}-bootstrap",
-            embedded.bootstrap_service(settings),
-            child,
-        )
-        if args.listeners.external is not None:
-            for node in range(args.nodes):
-                place(
-                    f"{name}-external-{node}",
-                    embedded.external_service(settings, args.listeners.external, node),
-                    child,
-                )
-        # Whatever uses these two values waits until the cluster answers.
-        ready = pulumi.Output.all(args.namespace, connection.bootstrap_servers, after(None, nodes, bootstrap))
-        return replace(
-            connection,
-            namespace=ready.apply(lambda values: str(values[0])),
-            bootstrap_servers=ready.apply(lambda values: str(values[1])),
-        )
+        return nodes
 
     def _strimzi(self, strimzi: StrimziKafka) -> tuple[pulumi.Output[str], KafkaConnection]:
         """Pools first, then the Kafka, so that it finds them, and so that destroying runs the other way."""
-        name, args = self._name, self._args
+        args = self._args
         settings = StrimziSettings(
-            name=name,
-            namespace=args.namespace,
-            version=args.version,
-            strimzi=strimzi,
-            image=args.image,
-            defaults=args.defaults,
-            config=args.config,
-            client_namespaces=args.client_namespaces,
-            deletion=args.deletion,
+            name=self._name, namespace=args.namespace, spec=args, strimzi=strimzi, image=args.image
         )
-        child = pulumi.ResourceOptions(parent=self)
         pools = {each: self._pool(settings, each, pool) for each, pool in sorted(strimzi.pools.items())}
-        first: list[pulumi.Resource] = [*pools.values()]
+        kafka = place(
+            f"{self._name}-kafka",
+            strimzi_objects.kafka(settings),
+            pulumi.ResourceOptions(parent=self, depends_on=[*pools.values(), *self._beside_kafka(settings)]),
+        )
+        connection = self._strimzi_connection(settings, pools, kafka)
+        return kafka.status.apply(lambda known: str((known or {}).get("clusterId") or "")), connection
+
+    def _beside_kafka(self, settings: StrimziSettings) -> list[KubernetesObject]:
+        """What the Kafka refers to, besides its pools."""
+        name, strimzi = self._name, settings.strimzi
+        manifests: dict[str, Manifest] = {}
         balance = strimzi.effective_balance
         if balance is not None:
-            manifest = strimzi_objects.rebalance_template(settings, balance)
-            first.append(place(f"{name}-rebalance", manifest, child))
+            manifests["rebalance"] = strimzi_objects.rebalance_template(settings, balance)
         if strimzi.metrics is Metrics.JMX:
-            first.append(place(f"{name}-metrics", strimzi_objects.metrics_config_map(settings), child))
+            manifests["metrics"] = strimzi_objects.metrics_config_map(settings)
         external = strimzi.listeners.external
-        if external is not None and external.tls_routes is not None and external.tls_routes.gateway_class is not None:
-            routes = external.tls_routes
-            manifest = strimzi_objects.gateway(settings, external.tls_routes.gateway_class, routes.port)
-            first.append(place(f"{name}-gateway", manifest, child))
-        kafka = place(
-            f"{name}-kafka",
-            strimzi_objects.kafka(settings),
-            pulumi.ResourceOptions(parent=self, depends_on=first),
-        )
+        routes = None if external is None else external.tls_routes
+        if routes is not None and routes.gateway_class is not None:
+            manifests["gateway"] = strimzi_objects.gateway(settings, routes.gateway_class, routes.port)
+        child = pulumi.ResourceOptions(parent=self)
+        return [place(f"{name}-{each}", manifest, child) for each, manifest in manifests.items()]
+
+    def _strimzi_connection(
+        self, settings: StrimziSettings, pools: Mapping[str, KubernetesObject], kafka: KubernetesObject
+    ) -> KafkaConnection:
+        name, args, strimzi = self._name, self._args, settings.strimzi
+        internal, external = strimzi.listeners.internal, strimzi.listeners.external
         authority: pulumi.Output[str] | None = None
-        if strimzi.listeners.internal.tls or strimzi.listeners.external is not None:
+        if internal.tls or external is not None:
             # Pulumi knows an object as `<namespace>/<name>`, and only one that is there: a first preview looks for nothing.
-            secret = find(f"{name}-authority", "v1", "Secret", kafka.id.apply(strimzi_objects.ca_secret), child)
+            identity = kafka.id.apply(strimzi_objects.ca_secret)
+            secret = find(f"{name}-authority", "v1", "Secret", identity, pulumi.ResourceOptions(parent=self))
             authority = secret.data.apply(secrets.authorities)
         # Whatever uses these two values waits until the cluster answers.
         ready = pulumi.Output.all(args.namespace, after(None, kafka)).apply(lambda values: str(values[0]))
-        internal = strimzi.listeners.internal
         service = strimzi_objects.bootstrap_service(name)
         certificates = strimzi_objects.certificate_bootstrap_servers(settings, "")
-        connection = KafkaConnection(
+        return KafkaConnection(
             cluster=name,
             namespace=ready,
             bootstrap_servers=ready.apply(lambda known: f"{service}.{known}.svc:{strimzi_objects.INTERNAL_PORT}"),
@@ -395,7 +309,6 @@ class KafkaCluster(pulumi.ComponentResource):
             engine=Engine.STRIMZI,
             scalable_pools={each: pools[each].id for each in strimzi.autoscaled_pools},
         )
-        return kafka.status.apply(lambda known: str((known or {}).get("clusterId") or "")), connection
 
     def _pool(self, settings: StrimziSettings, name: str, pool: Pool) -> KubernetesObject:
         balanced = settings.strimzi.effective_balance is not None

@@ -1,7 +1,7 @@
 """The Kubernetes objects of an embedded Kafka cluster: one pure function renders each."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pulumi
 
@@ -13,6 +13,7 @@ from kafka_platform.broker import (
     BrokerSettings,
     controllers,
 )
+from kafka_platform.cluster_model import ClusterSpec
 from kafka_platform.kubernetes import (
     Manifest,
     allowed_port,
@@ -24,8 +25,7 @@ from kafka_platform.kubernetes import (
     service_port,
     to_names,
 )
-from kafka_platform.model import Deletion, LoadBalancers, NodePorts, Resources
-from kafka_platform.nodes import Jvm
+from kafka_platform.model import Deletion, LoadBalancers, NodePorts
 from kafka_platform.pods import container_security, pod_security, prefer_other_machines, spread_over
 from kafka_platform.units import quantity
 
@@ -43,22 +43,19 @@ _STARTUP_SECONDS = 3600
 class EmbeddedSettings:
     """What the objects of an embedded cluster follow from."""
 
-    broker: BrokerSettings
+    name: str
     namespace: pulumi.Input[str]
+    spec: ClusterSpec
     image: str
     runtime_image: str
-    storage: str
-    storage_class: str | None = None
-    resources: Resources = field(default_factory=Resources)
-    spread: str = "topology.kubernetes.io/zone"
-    client_namespaces: Sequence[str] = ()
-    deletion: Deletion = Deletion.RETAIN
-    jvm: Jvm = field(default_factory=Jvm)
 
     @property
-    def name(self) -> str:
-        """The cluster's name."""
-        return self.broker.name
+    def broker(self) -> BrokerSettings:
+        """What the files of the nodes follow from."""
+        spec = self.spec
+        return BrokerSettings(
+            name=self.name, nodes=spec.nodes, defaults=spec.defaults, listeners=spec.listeners, config=spec.config
+        )
 
 
 def service_account(settings: EmbeddedSettings) -> Manifest:
@@ -166,12 +163,12 @@ def pod_disruption_budget(settings: EmbeddedSettings) -> Manifest:
 def network_policy(settings: EmbeddedSettings) -> Manifest:
     """Nodes talk to each other; clients of this namespace and of the allowed ones reach the client listener."""
     nodes = {"podSelector": {"matchLabels": selector(settings.name, COMPONENT)}}
-    clients = client_peers(settings.name, settings.client_namespaces)
+    clients = client_peers(settings.name, settings.spec.client_namespaces)
     ingress: list[Manifest] = [
         {"from": [nodes], "ports": [allowed_port(REPLICATION_PORT), allowed_port(CONTROLLER_PORT)]},
         {"from": clients, "ports": [allowed_port(INTERNAL_PORT)]},
     ]
-    if settings.broker.listeners.external is not None:
+    if settings.spec.listeners.external is not None:
         ingress.append({"ports": [allowed_port(EXTERNAL_PORT)]})
     return {
         "apiVersion": "networking.k8s.io/v1",
@@ -191,10 +188,10 @@ def stateful_set(settings: EmbeddedSettings, config_hash: pulumi.Input[str]) -> 
     own = selector(settings.name, COMPONENT)
     claim = {
         "accessModes": ["ReadWriteOnce"],
-        "resources": {"requests": {"storage": settings.storage}},
+        "resources": {"requests": {"storage": settings.spec.storage}},
     }
-    if settings.storage_class is not None:
-        claim["storageClassName"] = settings.storage_class
+    if settings.spec.storage_class is not None:
+        claim["storageClassName"] = settings.spec.storage_class
     return {
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
@@ -208,12 +205,12 @@ def stateful_set(settings: EmbeddedSettings, config_hash: pulumi.Input[str]) -> 
         ),
         "spec": {
             "persistentVolumeClaimRetentionPolicy": {
-                "whenDeleted": "Delete" if settings.deletion is Deletion.ALLOW else "Retain",
+                "whenDeleted": "Delete" if settings.spec.deletion is Deletion.ALLOW else "Retain",
                 "whenScaled": "Retain",
             },
             # The controllers need each other to become ready, so all start at once.
             "podManagementPolicy": "Parallel",
-            "replicas": settings.broker.nodes,
+            "replicas": settings.spec.nodes,
             "selector": {"matchLabels": own},
             "serviceName": f"{settings.name}-nodes",
             "template": {
@@ -229,7 +226,7 @@ def stateful_set(settings: EmbeddedSettings, config_hash: pulumi.Input[str]) -> 
                     "securityContext": pod_security(),
                     "serviceAccountName": settings.name,
                     "terminationGracePeriodSeconds": _TERMINATION_SECONDS,
-                    "topologySpreadConstraints": spread_over(settings.spread, own),
+                    "topologySpreadConstraints": spread_over(settings.spec.spread, own),
                     "volumes": _volumes(settings),
                 },
             },
@@ -250,7 +247,7 @@ def claim_patch(settings: EmbeddedSettings, node: int) -> Manifest:
             "name": f"data-{settings.name}-{node}",
             "namespace": settings.namespace,
         },
-        "spec": {"resources": {"requests": {"storage": settings.storage}}},
+        "spec": {"resources": {"requests": {"storage": settings.spec.storage}}},
     }
 
 
@@ -275,16 +272,16 @@ def check_storage(claim: str, before: str, after: str) -> None:
 
 
 def _kafka_container(settings: EmbeddedSettings) -> Manifest:
-    heap = settings.jvm.heap_in(settings.resources.memory)
-    options = {"KAFKA_JVM_PERFORMANCE_OPTS": settings.jvm.arguments} if settings.jvm.options else {}
-    limits = {"memory": settings.resources.memory}
-    if settings.resources.cpu_limit is not None:
-        limits["cpu"] = settings.resources.cpu_limit
+    heap = settings.spec.jvm.heap_in(settings.spec.resources.memory)
+    options = {"KAFKA_JVM_PERFORMANCE_OPTS": settings.spec.jvm.arguments} if settings.spec.jvm.options else {}
+    limits = {"memory": settings.spec.resources.memory}
+    if settings.spec.resources.cpu_limit is not None:
+        limits["cpu"] = settings.spec.resources.cpu_limit
     ports = [
         ("replication", REPLICATION_PORT),
         ("internal", INTERNAL_PORT),
         ("controller", CONTROLLER_PORT),
-    ] + ([("external", EXTERNAL_PORT)] if settings.broker.listeners.external is not None else [])
+    ] + ([("external", EXTERNAL_PORT)] if settings.spec.listeners.external is not None else [])
     mounts = [
         {"mountPath": "/etc/kafka-platform/config", "name": "config", "readOnly": True},
         {"mountPath": "/etc/kafka-platform/credentials", "name": "broker-credentials", "readOnly": True},
@@ -292,7 +289,7 @@ def _kafka_container(settings: EmbeddedSettings) -> Manifest:
         {"mountPath": "/tmp", "name": "tmp"},  # noqa: S108
         {"mountPath": "/var/lib/kafka", "name": "data"},
     ]
-    if settings.broker.listeners.certificate is not None:
+    if settings.spec.listeners.certificate is not None:
         mounts.append({"mountPath": "/etc/kafka-platform/certificate", "name": "certificate", "readOnly": True})
     accepts = {"tcpSocket": {"port": REPLICATION_PORT}, "timeoutSeconds": 5}
     return {
@@ -323,7 +320,7 @@ def _kafka_container(settings: EmbeddedSettings) -> Manifest:
         },
         "resources": {
             "limits": limits,
-            "requests": {"cpu": settings.resources.cpu, "memory": settings.resources.memory},
+            "requests": {"cpu": settings.spec.resources.cpu, "memory": settings.spec.resources.memory},
         },
         "securityContext": container_security(),
         "startupProbe": {**accepts, "failureThreshold": _STARTUP_SECONDS // 2, "periodSeconds": 2},
@@ -384,8 +381,8 @@ def _volumes(settings: EmbeddedSettings) -> list[Manifest]:
         {"emptyDir": {"medium": "Memory", "sizeLimit": "4Mi"}, "name": "run"},
         {"emptyDir": {"sizeLimit": "256Mi"}, "name": "tmp"},
     ]
-    if settings.broker.listeners.certificate is not None:
-        volumes.append({"name": "certificate", "secret": {"secretName": settings.broker.listeners.certificate}})
+    if settings.spec.listeners.certificate is not None:
+        volumes.append({"name": "certificate", "secret": {"secretName": settings.spec.listeners.certificate}})
     return volumes
 
 

@@ -2,19 +2,23 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
+from functools import cache
 from typing import Any
 
 from kafka_platform.checks import checked
 from kafka_platform.free_maps import check_lines
-from kafka_platform.names import check_label
+from kafka_platform.names import check_label, is_label_key
 from kafka_platform.ranges import check_ranges
-from kafka_platform.units import cores, memory, milliseconds, quantity, size_bytes
+from kafka_platform.units import bytes_per_second, cores, memory, milliseconds, percent, quantity, size_bytes
 
 _FORM = "form"
 DURATION = r"^(forever|(\d{1,15}(ms|s|m|h|d))+)$"
 """Patterns of JSON Schema, for editors: the checks decide."""
 SIZE = r"^(unlimited|\d{1,19}(\.\d{1,9})?(B|kB|MB|GB|TB|Ki|Mi|Gi|Ti|Pi|KiB|MiB|GiB|TiB|PiB)?)$"
 QUANTITY = r"^\d{1,19}(\.\d{1,9})?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
+
+RATE = r"^\d{1,19}(\.\d{1,9})?(B|kB|MB|GB|TB|Ki|Mi|Gi|Ti|Pi|KiB|MiB|GiB|TiB|PiB)?/s$"
+PERCENTAGE = r"^[1-9]\d?%$"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +39,7 @@ class Spec:
 
     def __post_init__(self) -> None:
         check_ranges(self)
-        for name, form in forms(type(self)).items():
+        for name, form in forms(type(self)).items():  # type: ignore[arg-type]  # mypy takes the class for an object
             value = getattr(self, name)
             if value is not None:
                 checked(name, form.check, value)
@@ -63,6 +67,7 @@ def shared(spec: Any, kind: type) -> dict[str, Any]:
     return {each.name: getattr(spec, each.name) for each in fields(kind)}
 
 
+@cache
 def forms(kind: type) -> dict[str, Form]:
     """The forms of a dataclass's fields, by name."""
     return {each.name: each.metadata[_FORM] for each in fields(kind) if _FORM in each.metadata}
@@ -119,6 +124,21 @@ def size(default: Any, *examples: str) -> Any:
     return formed(default, check, pattern=SIZE, examples=shown)
 
 
+def rate(default: Any, *examples: str) -> Any:
+    """A field with bytes a second, such as `20MB/s`; the default is the example unless others are given."""
+    return formed(default, bytes_per_second, pattern=RATE, examples=list(examples) or [default])
+
+
+def percentage(example: str) -> Any:
+    """A field with a share, such as `70%`; none by default."""
+    return formed(None, percent, pattern=PERCENTAGE, examples=[example])
+
+
+def described(default: Any, **schema: Any) -> Any:
+    """A field that the spec judges together with others, with what editors are told of it."""
+    return formed(default, lambda _: None, **schema)
+
+
 def processors(default: Any, *examples: str) -> Any:
     """A field with cores, such as `500m` or `2`; the default is the example unless others are given."""
     return formed(default, cores, pattern=QUANTITY, examples=list(examples) or [default])
@@ -133,6 +153,16 @@ def memory_of(what: str, default: str, *, least: str) -> Any:
             raise ValueError(f"{text} is too little for {what}: use at least {least}")
 
     return formed(default, check, pattern=QUANTITY, examples=[default])
+
+
+def label_of_machines(default: Any) -> Any:
+    """A field with a label of Kubernetes' machines, such as `topology.kubernetes.io/zone`."""
+
+    def check(label: str) -> None:
+        if not is_label_key(label):
+            raise ValueError(f"{label!r} is not a label of machines: write one such as topology.kubernetes.io/zone")
+
+    return formed(default, check)
 
 
 def namespaces() -> Any:

@@ -5,13 +5,26 @@ name of the field at fault (`partitions: 0 ...`), so that a caller can put its o
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass
 from enum import Enum
 
-from kafka_platform.forms import Compute, memory_of, processors
+from kafka_platform.checks import checked
+from kafka_platform.forms import (
+    DURATION,
+    SIZE,
+    Compute,
+    Spec,
+    formed,
+    mapping,
+    memory_of,
+    named,
+    names,
+    processors,
+    rate,
+)
 from kafka_platform.free_maps import check_annotations, check_settings
 from kafka_platform.names import check_label, check_pattern, check_subdomain
-from kafka_platform.ranges import MOST_REPLICAS, MOST_VERSIONS, check_ranges, within
+from kafka_platform.ranges import MOST_REPLICAS, MOST_VERSIONS, within
 from kafka_platform.units import bytes_per_second, milliseconds, size_bytes
 
 MAX_PARTITIONS = 10_000
@@ -81,32 +94,24 @@ class SaslMechanism(Enum):
     """A password that is sent: only inside TLS."""
 
 
-def _field(name: str, error: ValueError) -> ValueError:
-    return ValueError(f"{name}: {error}")
-
-
 # What --service-node-port-range of the API server is unless somebody changed it.
 NODE_PORTS = range(30000, 32768)
 
 
+def check_node_port(port: int) -> None:
+    """Raises unless Kubernetes opens this port on every machine."""
+    if port not in NODE_PORTS:
+        raise ValueError(f"{port} is out of range: use {NODE_PORTS.start} to {NODE_PORTS.stop - 1}")
+
+
 @dataclass(frozen=True, kw_only=True)
-class NodePorts:
+class NodePorts(Spec):
     """Clients outside Kubernetes reach node i at `<host>:<first_port + i>`, a port open on every machine of the cluster."""
 
-    host: str
+    host: str = named(check_subdomain, "host name", default=MISSING)
     """Host name or address that reaches any machine of the Kubernetes cluster."""
-    first_port: int
+    first_port: int = formed(MISSING, check_node_port)
     """Port of node 0, 30000 to 32767; the following ones belong to the next nodes."""
-
-    def __post_init__(self) -> None:
-        try:
-            check_subdomain(self.host, "host name")
-        except ValueError as error:
-            raise _field("host", error) from None
-        if self.first_port not in NODE_PORTS:
-            raise ValueError(
-                f"first_port: {self.first_port} is out of range: use {NODE_PORTS.start} to {NODE_PORTS.stop - 1}"
-            )
 
     def address(self, node: int) -> tuple[str, int]:
         """Host and port that clients outside use for this node."""
@@ -121,27 +126,15 @@ class NodePorts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoadBalancers:
+class LoadBalancers(Spec):
     """Clients outside Kubernetes reach each node through a load balancer of its own, under a name that you keep in DNS."""
 
-    host: str
+    host: str = formed(MISSING, lambda host: check_subdomain(host.replace("{nodeId}", "0"), "host name"))
     """Host name of each node; `{nodeId}` stands for its number, as in `broker-{nodeId}.kafka.example.com`."""
-    port: int = 9094
+    port: int = within(1, 65535, default=9094)
     """Port of the load balancers. Default 9094."""
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = mapping(check_annotations)
     """Annotations of the Services, for the cloud's load balancer controller. Default: none."""
-
-    def __post_init__(self) -> None:
-        try:
-            check_subdomain(self.host.replace("{nodeId}", "0"), "host name")
-        except ValueError as error:
-            raise _field("host", error) from None
-        if not 1 <= self.port <= 65535:
-            raise ValueError(f"port: {self.port} is out of range: use 1 to 65535")
-        try:
-            check_annotations(self.annotations)
-        except ValueError as error:
-            raise _field("annotations", error) from None
 
     def address(self, node: int) -> tuple[str, int]:
         """Host and port that clients outside use for this node."""
@@ -156,10 +149,10 @@ class LoadBalancers:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listeners:
+class Listeners(Spec):
     """How clients reach an embedded cluster. All of them log in by SCRAM-SHA-512."""
 
-    certificate: str | None = None
+    certificate: str | None = named(check_subdomain, "Secret name")
     """Secret (in the cluster's namespace) with `tls.crt`, `tls.key` (PKCS#8) and `ca.crt`: clients then use TLS. It must
     be valid for `<name>.<namespace>.svc`, `*.<name>-nodes.<namespace>.svc` and the external hosts. Default: no TLS."""
     node_ports: NodePorts | None = None
@@ -167,12 +160,8 @@ class Listeners:
     load_balancers: LoadBalancers | None = None
     """Lets clients outside Kubernetes in by load balancers. Default: nobody outside."""
 
-    def __post_init__(self) -> None:
-        if self.certificate is not None:
-            try:
-                check_subdomain(self.certificate, "Secret name")
-            except ValueError as error:
-                raise _field("certificate", error) from None
+    def check(self) -> None:
+        """There is one way in from outside at most."""
         if self.node_ports is not None and self.load_balancers is not None:
             raise ValueError("node_ports: load_balancers is given too: keep one of them")
 
@@ -184,10 +173,7 @@ class Listeners:
     def check_nodes(self, nodes: int) -> None:
         """Raises unless every one of `nodes` nodes gets an external address of its own."""
         if self.external is not None:
-            try:
-                self.external.check_nodes(nodes)
-            except ValueError as error:
-                raise _field("node_ports" if self.node_ports else "load_balancers", error) from None
+            checked("node_ports" if self.node_ports else "load_balancers", self.external.check_nodes, nodes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,22 +190,15 @@ class Resources(Compute):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Defaults:
+class Defaults(Spec):
     """What topics get that do not say otherwise."""
 
     replicas: int | None = within(1, MOST_REPLICAS, default=None)
     """Copies of each record. Default: 1 on one node, 2 on two, otherwise 3."""
     min_insync_replicas: int | None = within(1, MOST_REPLICAS, default=None)
     """Copies that must have a record before `acks=all` is answered. Default: one less than `replicas`, at least 1."""
-    retention: str = "7d"
+    retention: str = formed("7d", milliseconds, pattern=DURATION, examples=["7d", "forever"])
     """How long records are kept, such as `7d`, or `forever`. Default 7d."""
-
-    def __post_init__(self) -> None:
-        check_ranges(self)
-        try:
-            milliseconds(self.retention)
-        except ValueError as error:
-            raise _field("retention", error) from None
 
     def replicas_on(self, nodes: int) -> int:
         """Copies of each record on a cluster of `nodes` nodes. Raises if there are not as many nodes."""
@@ -255,25 +234,42 @@ _TYPED_TOPIC_CONFIG = {
 }
 
 
+def _check_replicas(replicas: int) -> None:
+    if not 1 <= replicas <= MOST_REPLICAS:
+        raise ValueError(f"{replicas} is out of range: use at least 1, and at most the number of brokers")
+
+
+def _check_message_size(text: str) -> None:
+    if not 0 <= size_bytes(text) <= MAX_MESSAGE_BYTES:
+        raise ValueError(f"{text!r} is out of range: use up to 2047Mi")
+
+
+def _check_topic_config(config: Mapping[str, str]) -> None:
+    check_settings(config)
+    for key in config:
+        if key in _TYPED_TOPIC_CONFIG:
+            raise ValueError(f"{key!r} has a field of its own: write {_TYPED_TOPIC_CONFIG[key]}")
+
+
 @dataclass(frozen=True, kw_only=True)
-class Topic:
+class Topic(Spec):
     """A topic. What is left out follows the cluster's defaults."""
 
     partitions: int = within(1, MAX_PARTITIONS, default=1)
     """How many partitions; can grow, never shrink. Default 1."""
-    replicas: int | None = None
+    replicas: int | None = formed(None, _check_replicas, minimum=1, maximum=MOST_REPLICAS)
     """Copies of each record, at most the number of brokers; fixed once the topic exists. Default: the cluster's."""
     min_insync_replicas: int | None = within(1, MOST_REPLICAS, default=None)
     """Copies that must have a record before `acks=all` is answered; less than `replicas`. Default: the cluster's."""
-    retention: str | None = None
+    retention: str | None = formed(None, milliseconds, pattern=DURATION, examples=["7d", "forever"])
     """How long records are kept, such as `7d`, or `forever`. Default: the cluster's."""
-    retention_size: str | None = None
+    retention_size: str | None = formed(None, size_bytes, pattern=SIZE, examples=["10Gi"])
     """How many bytes each partition keeps, such as `10Gi`, or `unlimited`. Default: the cluster's (unlimited)."""
     cleanup: Cleanup | None = None
     """What happens to old records. Default: the cluster's (`delete`)."""
-    max_message_size: str | None = None
+    max_message_size: str | None = formed(None, _check_message_size, pattern=SIZE, examples=["1MiB"])
     """Largest batch of records accepted, such as `1MiB`. Default: the cluster's (about 1 MiB)."""
-    config: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, str] = mapping(_check_topic_config)
     """Any other topic setting by Kafka's own name (https://kafka.apache.org/documentation/#topicconfigs); its type and bounds are checked."""
     deletion: Deletion = Deletion.RETAIN
     """Whether records go when the declaration is removed. Default: they are kept."""
@@ -281,32 +277,8 @@ class Topic:
     """Whether it may exist already although this stack did not make it: what is declared is then applied to it, the rest
     stays. Default: where it exists and would change, it is refused."""
 
-    def __post_init__(self) -> None:
-        check_ranges(self)
-        if self.replicas is not None and not 1 <= self.replicas <= MOST_REPLICAS:
-            raise ValueError(
-                f"replicas: {self.replicas} is out of range: use at least 1, and at most the number of brokers"
-            )
-        for name, parse in (
-            ("retention", milliseconds),
-            ("retention_size", size_bytes),
-            ("max_message_size", size_bytes),
-        ):
-            text = getattr(self, name)
-            if text is not None:
-                try:
-                    parse(text)
-                except ValueError as error:
-                    raise _field(name, error) from None
-        if self.max_message_size is not None and not 0 <= size_bytes(self.max_message_size) <= MAX_MESSAGE_BYTES:
-            raise ValueError(f"max_message_size: {self.max_message_size!r} is out of range: use up to 2047Mi")
-        try:
-            check_settings(self.config)
-        except ValueError as error:
-            raise _field("config", error) from None
-        for key in self.config:
-            if key in _TYPED_TOPIC_CONFIG:
-                raise ValueError(f"config: {key!r} has a field of its own: write {_TYPED_TOPIC_CONFIG[key]}")
+    def check(self) -> None:
+        """One broker down stops no writer."""
         if self.min_insync_replicas is not None and self.replicas is not None:
             check_min_insync(self.min_insync_replicas, self.replicas)
 
@@ -327,27 +299,17 @@ class Topic:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quotas:
+class Quotas(Spec):
     """Limits of a user. Kafka enforces them per broker: a user of three brokers can reach three times the rate."""
 
-    produce: str | None = None
+    produce: str | None = rate(None, "20MB/s")
     """Bytes a second written to each broker, such as `20MB/s`. Default: no limit."""
-    consume: str | None = None
+    consume: str | None = rate(None, "50MB/s")
     """Bytes a second read from each broker, such as `50MB/s`. Default: no limit."""
     request_percentage: float | None = within(0.01, 100_000, default=None)
     """Share of one broker's request threads in percent; 100 is one whole thread. Default: no limit."""
     controller_mutations: float | None = within(0.01, 1_000_000, default=None)
     """Topic and partition changes a second. Default: no limit."""
-
-    def __post_init__(self) -> None:
-        for name in ("produce", "consume"):
-            text = getattr(self, name)
-            if text is not None:
-                try:
-                    bytes_per_second(text)
-                except ValueError as error:
-                    raise _field(name, error) from None
-        check_ranges(self)
 
     def kafka_quotas(self) -> dict[str, float]:
         """The quotas by Kafka's names; what is left out is not there."""
@@ -388,24 +350,24 @@ class Operation(Enum):
     ALL = "ALL"
 
 
+def _check_operations(operations: Sequence[Operation]) -> None:
+    if not operations:
+        raise ValueError("none are given: name at least one, such as READ")
+
+
 @dataclass(frozen=True, kw_only=True)
-class Acl:
+class Acl(Spec):
     """Operations that a user may do on a resource. Whatever is not allowed is denied."""
 
     resource: AclResource
     """Kind of the resource."""
-    name: str
+    name: str = named(check_pattern, default=MISSING)
     """Its name, or a prefix that ends in `*` (`orders-*`); `*` alone is every one. For the cluster: `kafka-cluster`."""
-    operations: Sequence[Operation]
+    operations: Sequence[Operation] = formed(MISSING, _check_operations, minItems=1)
     """What is allowed; at least one."""
 
-    def __post_init__(self) -> None:
-        if not self.operations:
-            raise ValueError("operations: none are given: name at least one, such as READ")
-        try:
-            check_pattern(self.name)
-        except ValueError as error:
-            raise _field("name", error) from None
+    def check(self) -> None:
+        """The cluster has one name."""
         if self.resource is AclResource.CLUSTER and self.name != "kafka-cluster":
             raise ValueError(f"name: {self.name!r} is not the cluster's name in ACLs: write kafka-cluster")
 
@@ -423,25 +385,25 @@ class Login(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class User:
+class User(Spec):
     """A Kafka user with generated credentials, delivered as the Secret `<user>-kafka`.
 
     `writes`, `reads`, `groups` and `transactions` each take names, or prefixes that end in `*`.
     """
 
-    writes: Sequence[str] = ()
+    writes: Sequence[str] = names(check_pattern)
     """Topics it may write to."""
-    reads: Sequence[str] = ()
+    reads: Sequence[str] = names(check_pattern)
     """Topics it may read from."""
-    groups: Sequence[str] = ()
+    groups: Sequence[str] = names(check_pattern)
     """Consumer groups it may join."""
-    transactions: Sequence[str] = ()
+    transactions: Sequence[str] = names(check_pattern)
     """Transactional ids it may use."""
     acls: Sequence[Acl] = ()
     """What the four lists above cannot say."""
     quotas: Quotas | None = None
     """Limits. Default: none."""
-    namespace: str | None = None
+    namespace: str | None = named(check_label, "namespace")
     """Namespace that its Secret is delivered to. Default: the cluster's."""
     password_version: int = within(1, MOST_VERSIONS, default=1)
     """Raise it by one to have a new password made. Default 1."""
@@ -451,20 +413,6 @@ class User:
     """Whether it exists already although this stack did not make it: what is declared is then applied to it. Its other ACLs
     and quotas stay, and so does its password, of which no Secret is made, unless `password_version` is above 1. Default:
     where it exists and would change, it is refused."""
-
-    def __post_init__(self) -> None:
-        for name in ("writes", "reads", "groups", "transactions"):
-            for pattern in getattr(self, name):
-                try:
-                    check_pattern(pattern)
-                except ValueError as error:
-                    raise _field(name, error) from None
-        if self.namespace is not None:
-            try:
-                check_label(self.namespace, "namespace")
-            except ValueError as error:
-                raise _field("namespace", error) from None
-        check_ranges(self)
 
     @property
     def keeps_password(self) -> bool:

@@ -126,7 +126,7 @@ def check_cluster_id(cluster_id: str) -> None:
     """Raises unless `cluster_id` is what Kafka calls a Uuid."""
     if not _CLUSTER_ID.fullmatch(cluster_id):
         raise ValueError(
-            f"cluster_id: {cluster_id!r} is not a Kafka cluster id: use the 22 characters of a-z A-Z 0-9 _ - that the cluster had"
+            f"{cluster_id!r} is not a Kafka cluster id: use the 22 characters of a-z A-Z 0-9 _ - that the cluster had"
         )
 
 

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
-from kafka_platform.checks import checked
+from kafka_platform.forms import QUANTITY, Spec, formed, mapping
 from kafka_platform.free_maps import check_jvm_options
 from kafka_platform.units import quantity, volume
 
@@ -27,6 +28,11 @@ def check_volume(size: str) -> None:
     """Raises unless a node's volume can have this size."""
     if volume(size) < LEAST_VOLUME:
         raise ValueError(f"{size} is too little, one segment of a log is 1Gi: use at least 1Gi")
+
+
+def volume_of(default: Any, *examples: str) -> Any:
+    """A field with the size of a node's volume."""
+    return formed(default, check_volume, pattern=QUANTITY, examples=list(examples))
 
 
 def check_nodes(nodes: int) -> None:
@@ -51,19 +57,19 @@ def heap_megabytes(memory: str) -> int:
     return min(int(quantity(memory) / 2), _LARGEST_HEAP) // 2**20
 
 
+def _check_heap(heap: str) -> None:
+    if not _HEAP.fullmatch(heap):
+        raise ValueError(f"{heap!r} is not a heap of Java: write a number with m or g, such as 4g")
+
+
 @dataclass(frozen=True, kw_only=True)
-class Jvm:
+class Jvm(Spec):
     """The Java of a node."""
 
-    heap: str | None = None
+    heap: str | None = formed(None, _check_heap, pattern=f"^{_HEAP.pattern}$", examples=["4g"])
     """Memory for Java objects, such as `4g`. Default: half of the node's memory, at most 6 GiB: the rest is page cache."""
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = mapping(check_jvm_options)
     """-XX options by name, such as `MaxGCPauseMillis: "20"`. They take the place of all of Kafka's own. Default: Kafka's own."""
-
-    def __post_init__(self) -> None:
-        if self.heap is not None and not _HEAP.fullmatch(self.heap):
-            raise ValueError(f"heap: {self.heap!r} is not a heap of Java: write a number with m or g, such as 4g")
-        checked("options", check_jvm_options, self.options)
 
     @property
     def arguments(self) -> str:

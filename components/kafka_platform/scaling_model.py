@@ -307,46 +307,59 @@ def check_scale(
             raise ValueError(f"partitions: topic {topic!r} is missing: say how many it has, or correct its name")
     known = {topic: partitions[topic] for topic in topics} if partitions else {}
     if scale.by_lag:
-        if not topics:
-            raise ValueError(
-                "scale: lag is what waits in topics that are read, and none is: name them, or scale by cpu"
-            )
-        if not group:
-            raise ValueError("scale: lag is counted for a consumer group: name the group")
-        if commit is Commit.NEVER:
-            zero = "so it would never go to zero" if scale.min == 0 else "so there would always be max pods"
-            raise ValueError(
-                f"scale: lag is counted from what the group commits, and it never commits, {zero}: commit, or scale by cpu"
-            )
-        for topic in topics:
-            if "*" in topic:
-                raise ValueError(f"scale: {topic!r} is not one topic, and lag is counted for each: name the topics")
-        if (
-            scale.min == 0
-            and offset_reset is OffsetReset.LATEST
-            and known
-            and scale.activation_lag >= max(known.values())
-        ):
-            raise ValueError(
-                f"scale.activation_lag: a group that has committed nothing counts one record for each partition, so with "
-                f"offset_reset latest and activation_lag {scale.activation_lag} no pod would ever start: use less than "
-                f"{max(known.values())}, or offset_reset earliest"
-            )
+        _check_lag(scale, topics=topics, partitions=known, group=group, offset_reset=offset_reset, commit=commit)
     if known and not scale.allow_idle:
-        limit, there = useful_pods(known, per_topic=per_topic), _partitions(known, per_topic=per_topic)
-        wanted = [("max", scale.max), ("min", scale.min), ("fallback", scale.fallback)]
-        wanted += [(f"cron: entry {index}", each.pods) for index, each in enumerate(scale.cron)]
-        for name, value in wanted:
-            if value is not None and value > limit:
-                raise ValueError(
-                    f"scale.{name}: {value} pods, and {there} to read: the others would have nothing to do: use at most "
-                    f"{limit}, or more partitions"
-                )
+        _check_useful(scale, known, per_topic=per_topic)
     if scale.max is not None:
         return scale.max
     if not known:
         raise ValueError("scale.max: missing, and the topics' partitions are not known: write it, or partitions")
     return max(useful_pods(known, per_topic=per_topic), scale.min, scale.fallback or 1)
+
+
+def _check_lag(
+    scale: Scale,
+    *,
+    topics: Sequence[str],
+    partitions: Mapping[str, int],
+    group: str | None,
+    offset_reset: OffsetReset,
+    commit: Commit,
+) -> None:
+    """Raises unless there is lag to scale by: topics that a group reads, and commits what it has read."""
+    if not topics:
+        raise ValueError("scale: lag is what waits in topics that are read, and none is: name them, or scale by cpu")
+    if not group:
+        raise ValueError("scale: lag is counted for a consumer group: name the group")
+    if commit is Commit.NEVER:
+        zero = "so it would never go to zero" if scale.min == 0 else "so there would always be max pods"
+        raise ValueError(
+            f"scale: lag is counted from what the group commits, and it never commits, {zero}: commit, or scale by cpu"
+        )
+    for topic in topics:
+        if "*" in topic:
+            raise ValueError(f"scale: {topic!r} is not one topic, and lag is counted for each: name the topics")
+    most = max(partitions.values(), default=None)
+    from_zero = scale.min == 0 and offset_reset is OffsetReset.LATEST
+    if from_zero and most is not None and scale.activation_lag >= most:
+        raise ValueError(
+            f"scale.activation_lag: a group that has committed nothing counts one record for each partition, so with "
+            f"offset_reset latest and activation_lag {scale.activation_lag} no pod would ever start: use less than "
+            f"{most}, or offset_reset earliest"
+        )
+
+
+def _check_useful(scale: Scale, partitions: Mapping[str, int], *, per_topic: bool) -> None:
+    """Raises for more pods than have something to read."""
+    limit, there = useful_pods(partitions, per_topic=per_topic), _partitions(partitions, per_topic=per_topic)
+    wanted = [("max", scale.max), ("min", scale.min), ("fallback", scale.fallback)]
+    wanted += [(f"cron: entry {index}", each.pods) for index, each in enumerate(scale.cron)]
+    for name, value in wanted:
+        if value is not None and value > limit:
+            raise ValueError(
+                f"scale.{name}: {value} pods, and {there} to read: the others would have nothing to do: use at most "
+                f"{limit}, or more partitions"
+            )
 
 
 def _partitions(partitions: Mapping[str, int], *, per_topic: bool) -> str:

@@ -11,29 +11,26 @@ server with Strimzi's own definitions (tests/cluster/test_strimzi_objects.py).
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field
 from enum import Enum
 
-from kafka_platform.checks import check_source_ranges, checked
-from kafka_platform.free_maps import check_annotations, check_settings, check_text
-from kafka_platform.model import NODE_PORTS, Defaults, Resources
+from kafka_platform.checks import checked
+from kafka_platform.forms import Spec, formed, label_of_machines, mapping, named, names, percentage, rate
+from kafka_platform.free_maps import check_settings, check_text
+from kafka_platform.model import Defaults, Resources
 from kafka_platform.names import LONGEST_NAME, check_label, check_object_labels, check_subdomain, is_label_key
-from kafka_platform.nodes import MOST_NODES, Jvm, check_volume
-from kafka_platform.ranges import check_ranges, within
-from kafka_platform.units import LONGEST_DAYS, bytes_per_second, milliseconds, quantity
+from kafka_platform.nodes import MOST_NODES, Jvm, volume_of
+from kafka_platform.ranges import within
+from kafka_platform.strimzi_listeners import StrimziListeners
+from kafka_platform.units import LONGEST_DAYS, milliseconds, quantity
 
 STRIMZI_VERSION = "1.2.0"
 """The release of Strimzi whose custom resources these are."""
 KAFKA_VERSIONS = ("4.2.0", "4.2.1", "4.3.0", "4.3.1")
 """The versions of Kafka that this release of Strimzi runs."""
 
-SCRAM = "SCRAM-SHA-512"
-"""Kafka's name of the way in which generated passwords are used."""
 MOST_CONTROLLERS = 7
 """More voters make every change of the metadata slower and none of them safer."""
-LEAST_PORT, MOST_PORT = 9092, 65535
-"""Ports that Strimzi leaves to listeners."""
-TAKEN_PORTS = {9092: "the internal listener", 9093: "the listener for certificates", 9404: "the metrics", 9999: "JMX"}
 
 # io.strimzi.api.kafka.model.kafka.KafkaClusterSpec: what it leaves out of the brokers' settings, with a line in a log.
 _FORBIDDEN_PREFIXES = (
@@ -101,7 +98,6 @@ _OWNED = {
 _GOAL = re.compile(r"[A-Za-z][A-Za-z0-9.$]*")
 _PRINCIPAL = re.compile(r"[^;\s]+")
 _CRON_FIELD = re.compile(r"[0-9A-Za-z*?/,#-]+")
-_PERCENT = re.compile(r"(\d{1,2})%")
 _JAVA_CLASS = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)+")
 
 
@@ -115,12 +111,12 @@ def check_strimzi_config(config: Mapping[str, str]) -> None:
             raise ValueError(f"config: {key!r} cannot be set here: Strimzi decides on it and would leave it out")
 
 
-def percent(text: str) -> int:
-    """A share such as `70%` as 70."""
-    match = _PERCENT.fullmatch(text)
-    if match is None or not int(match[1]):
-        raise ValueError(f"{text!r} is not a share: write 1% to 99%, such as 70%")
-    return int(match[1])
+def check_strimzi_version(version: str) -> None:
+    """Raises unless Strimzi runs this version of Kafka."""
+    if version not in KAFKA_VERSIONS:
+        raise ValueError(
+            f"Strimzi {STRIMZI_VERSION} does not run Kafka {version}: use one of {', '.join(KAFKA_VERSIONS)}"
+        )
 
 
 def check_principal(name: str) -> None:
@@ -130,6 +126,19 @@ def check_principal(name: str) -> None:
         raise ValueError(f"{name!r} is not a user: write one name, or CN=<name> for one with a certificate")
 
 
+def _check_windows(windows: Sequence[str]) -> None:
+    for window in windows:
+        # org.quartz.CronExpression: seconds to days of the week, and perhaps years
+        parts = window.split(" ")
+        if len(parts) not in (6, 7) or not all(map(_CRON_FIELD.fullmatch, parts)):
+            raise ValueError(f"{window!r} is not a time window: write six or seven parts, such as '* * 1-4 ? * SUN *'")
+
+
+def _check_goal(goal: str) -> None:
+    if not _GOAL.fullmatch(goal):
+        raise ValueError(f"{goal!r} is not a goal of Cruise Control: write one such as RackAwareGoal")
+
+
 class Role(Enum):
     """What a node does."""
 
@@ -137,17 +146,6 @@ class Role(Enum):
     """It votes on the cluster's metadata."""
     BROKER = "broker"
     """It holds records and serves clients."""
-
-
-class Authentication(Enum):
-    """How clients of a listener prove who they are."""
-
-    SCRAM = "scram"
-    """By a password that is never sent (SCRAM-SHA-512)."""
-    MTLS = "mtls"
-    """By a certificate of their own; needs TLS."""
-    CUSTOM = "custom"
-    """In a way of your own, such as OAuth."""
 
 
 class Metrics(Enum):
@@ -162,18 +160,20 @@ class Metrics(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Volume:
+class Volume(Spec):
     """One of several volumes of a node."""
 
-    size: str
+    size: str = volume_of(MISSING, "1Ti")
     """Its size, such as `1Ti`. Can grow where the storage class allows it, never shrink."""
-    storage_class: str | None = None
+    storage_class: str | None = named(check_subdomain, "StorageClass name")
     """StorageClass; fixed once the volume exists. Default: the pool's."""
 
-    def __post_init__(self) -> None:
-        checked("size", check_volume, self.size)
-        if self.storage_class is not None:
-            checked("storage_class", check_subdomain, self.storage_class, "StorageClass name")
+
+def _check_roles(roles: Sequence[Role]) -> None:
+    if not roles:
+        raise ValueError("none are given: write [broker], [controller] or both")
+    if len(set(roles)) != len(roles):
+        raise ValueError("one stands there twice: keep one")
 
 
 class TolerationEffect(Enum):
@@ -184,73 +184,63 @@ class TolerationEffect(Enum):
     NO_EXECUTE = "NoExecute"
 
 
+def _check_taint(key: str) -> None:
+    if not is_label_key(key):
+        raise ValueError(f"{key!r} is not the key of a taint: write one such as dedicated")
+
+
 @dataclass(frozen=True, kw_only=True)
-class Toleration:
+class Toleration(Spec):
     """A taint of machines that a pool's nodes put up with."""
 
-    key: str
+    key: str = formed(MISSING, _check_taint)
     """Key of the taint."""
     value: str | None = None
     """Its value. Default: any."""
     effect: TolerationEffect | None = None
     """Its effect. Default: any."""
 
-    def __post_init__(self) -> None:
-        if not is_label_key(self.key):
-            raise ValueError(f"key: {self.key!r} is not the key of a taint: write one such as dedicated")
+    def check(self) -> None:
+        """The value is one that the taint can have."""
         if self.value is not None:
             checked("value", check_object_labels, {self.key: self.value})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pool:
+class Pool(Spec):
     """Nodes of one kind (a KafkaNodePool). Only pools of brokers alone scale while they run."""
 
-    roles: Sequence[Role]
+    roles: Sequence[Role] = formed(MISSING, _check_roles, minItems=1, uniqueItems=True)
     """What its nodes do: `controller`, `broker`, or both."""
     nodes: int = within(1, MOST_NODES)
     """How many there are. Brokers can be added, and removed where the cluster moves their records; controllers stay."""
-    storage: str | None = None
+    storage: str | None = volume_of(None, "100Gi", "1Ti")
     """The one volume of each node, such as `1Ti`; can grow where the storage class allows it, never shrink. Needed
     unless `volumes` are given."""
     volumes: Sequence[Volume] = ()
     """Several volumes of each node (JBOD), in their order; more can be added at the end. Default: `storage` alone."""
-    storage_class: str | None = None
+    storage_class: str | None = named(check_subdomain, "object name")
     """StorageClass of the volumes; fixed once they exist. Default: the Kubernetes cluster's default class."""
     resources: Resources = field(default_factory=lambda: Resources(cpu="1", memory="4Gi"))
     """Processor and memory of each node. Default: 1 and 4Gi."""
     jvm: Jvm = field(default_factory=Jvm)
     """The Java of each node."""
-    spread: str = "topology.kubernetes.io/zone"
+    spread: str = label_of_machines("topology.kubernetes.io/zone")
     """Label of the machines over whose values the nodes are spread, as far as possible. Default: the zones."""
     tolerations: Sequence[Toleration] = ()
     """Taints of machines that the nodes put up with. Default: none."""
-    node_labels: Mapping[str, str] = field(default_factory=dict)
+    node_labels: Mapping[str, str] = mapping(check_object_labels)
     """Labels that a machine must have to run the nodes. Default: any machine."""
-    priority_class: str | None = None
+    priority_class: str | None = named(check_subdomain, "object name")
     """PriorityClass of the pods. Default: the Kubernetes cluster's."""
     autoscaled: bool = False
     """Whether an autoscaler owns the number of nodes: `nodes` is then the first number only. Default false."""
 
-    def __post_init__(self) -> None:
-        if not self.roles:
-            raise ValueError("roles: none are given: write [broker], [controller] or both")
-        if len(set(self.roles)) != len(self.roles):
-            raise ValueError("roles: one stands there twice: keep one")
-        check_ranges(self)
+    def check(self) -> None:
+        """Its nodes have volumes, a heap that fits, and no number that changes by itself where they vote."""
         if (self.storage is None) == (not self.volumes):
             what = "volumes are given too: keep one of them" if self.volumes else "missing: write a size such as 100Gi"
             raise ValueError(f"storage: {what}")
-        if self.storage is not None:
-            checked("storage", check_volume, self.storage)
-        for name in ("storage_class", "priority_class"):
-            if getattr(self, name) is not None:
-                checked(name, check_subdomain, getattr(self, name), "object name")
-        if not is_label_key(self.spread):
-            raise ValueError(
-                f"spread: {self.spread!r} is not a label of machines: write one such as topology.kubernetes.io/zone"
-            )
-        checked("node_labels", check_object_labels, self.node_labels)
         checked("jvm", self.jvm.check_fits, self.resources.memory)
         if self.autoscaled and not self.scales:
             raise ValueError(
@@ -279,281 +269,7 @@ class Pool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CustomAuthentication:
-    """A way of your own to log in."""
-
-    config: Mapping[str, str]
-    """Settings of the listener by Kafka's own names, without the listener's prefix, such as
-    `oauthbearer.sasl.jaas.config`. Secrets are read from mounted files: `${dir:/mnt/<secret>:<key>}`."""
-    sasl: bool = True
-    """Whether it is a SASL mechanism. Default true."""
-    secrets: Sequence[str] = ()
-    """Secrets (in the cluster's namespace) that the brokers read at /mnt/<name>. Default: none."""
-
-    @property
-    def takes_passwords(self) -> bool:
-        """Whether SCRAM passwords are taken beside it."""
-        mechanisms = self.config.get("sasl.enabled.mechanisms", "")
-        return self.sasl and SCRAM in (each.strip() for each in mechanisms.split(","))
-
-    def __post_init__(self) -> None:
-        if not self.config:
-            raise ValueError(
-                "config: nothing is given: write the settings of the listener, such as sasl.enabled.mechanisms"
-            )
-        checked("config", check_settings, self.config)
-        for key in sorted(self.config):
-            # io.strimzi.api.kafka.model.kafka.listener.KafkaListenerAuthenticationCustom
-            if key.lower().startswith("ssl.keystore."):
-                raise ValueError(f"config: {key!r} cannot be set here: Strimzi decides on it and would leave it out")
-            if key.lower().startswith("listener.name."):
-                raise ValueError(
-                    f"config: {key!r} cannot be set here: write it without the listener's name, which is put before it"
-                )
-        for secret in self.secrets:
-            checked("secrets", check_label, secret, "Secret name")
-
-
-@dataclass(frozen=True, kw_only=True)
-class InternalListener:
-    """How clients inside Kubernetes reach the cluster, on port 9092."""
-
-    tls: bool = True
-    """Whether records travel encrypted. Default true."""
-    auth: Authentication = Authentication.SCRAM
-    """How clients log in. Default: by SCRAM passwords."""
-    custom: CustomAuthentication | None = None
-    """The way of your own to log in; needed by, and only by, `custom`."""
-    certificates: bool = False
-    """Whether clients with certificates have a listener of their own too, on port 9093. Default false."""
-
-    @property
-    def takes_passwords(self) -> bool:
-        """Whether clients may log in by SCRAM passwords."""
-        return _takes_passwords(self.auth, self.custom)
-
-    def __post_init__(self) -> None:
-        _check_auth(self.auth, self.custom)
-        if self.auth is Authentication.MTLS and not self.tls:
-            raise ValueError("tls: a login by certificate is part of TLS: write tls true, or auth scram")
-        if self.auth is Authentication.MTLS and self.certificates:
-            raise ValueError("certificates: clients log in by certificates on port 9092 already: remove it")
-
-
-def _check_auth(auth: Authentication, custom: CustomAuthentication | None) -> None:
-    if (auth is Authentication.CUSTOM) != (custom is not None):
-        what = (
-            "missing: write the listener's settings" if custom is None else f"auth is {auth.value}: write auth custom"
-        )
-        raise ValueError(f"custom: {what}")
-
-
-def _takes_passwords(auth: Authentication, custom: CustomAuthentication | None) -> bool:
-    return auth is Authentication.SCRAM or (custom is not None and custom.takes_passwords)
-
-
-def _check_host(host: str) -> None:
-    check_subdomain(host.replace("{nodeId}", "0"), "host name")
-
-
-def _check_node_hosts(host: str) -> None:
-    _check_host(host)
-    if "{nodeId}" not in host:
-        raise ValueError(
-            f"{host!r} is the same for all brokers: put {{nodeId}} in it, as in broker-{{nodeId}}.kafka.example.com"
-        )
-
-
-def _bootstrap(host: str, bootstrap: str | None) -> str:
-    return bootstrap or host.replace("{nodeId}", "bootstrap")
-
-
-def _check_bootstrap(host: str, bootstrap: str | None) -> None:
-    checked("host", _check_node_hosts, host)
-    if bootstrap is not None:
-        checked("bootstrap", check_subdomain, bootstrap, "host name")
-        broker = re.escape(host).replace(re.escape("{nodeId}"), "[0-9]+")
-        if re.fullmatch(broker, bootstrap):
-            raise ValueError(
-                f"bootstrap: {bootstrap!r} is the name of a broker: use another one, such as {_bootstrap(host, None)}"
-            )
-
-
-@dataclass(frozen=True, kw_only=True)
-class BrokerNodePorts:
-    """A port of every machine for the first connection, and one for each broker, which Kubernetes chooses and brokers tell."""
-
-    host: str
-    """Name or address that reaches any machine of the Kubernetes cluster; brokers' certificates are valid for it."""
-    port: int
-    """Port of the first connection, 30000 to 32767."""
-
-    def __post_init__(self) -> None:
-        checked("host", check_subdomain, self.host, "host name")
-        if self.port not in NODE_PORTS:
-            raise ValueError(f"port: {self.port} is out of range: use {NODE_PORTS.start} to {NODE_PORTS.stop - 1}")
-
-    @property
-    def bootstrap_servers(self) -> str:
-        """Where clients connect first."""
-        return f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class BrokerLoadBalancers:
-    """A load balancer for the first connection and one for each broker, under names that you keep in DNS."""
-
-    host: str
-    """Name of each broker; `{nodeId}` stands for its number, as in `broker-{nodeId}.kafka.example.com`."""
-    bootstrap: str | None = None
-    """Name for the first connection. Default: `host` with `bootstrap` for `{nodeId}`."""
-    load_balancer_class: str | None = None
-    """Class of the load balancers. Default: the Kubernetes cluster's."""
-    source_ranges: Sequence[str] = ()
-    """Networks that clients may come from, such as `203.0.113.0/24`. Default: everywhere."""
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    """Annotations of the Services, for the cloud's controller; external-dns is told the names. Default: none."""
-
-    def __post_init__(self) -> None:
-        _check_bootstrap(self.host, self.bootstrap)
-        checked("annotations", check_annotations, self.annotations)
-        checked("source_ranges", check_source_ranges, self.source_ranges)
-
-    @property
-    def bootstrap_host(self) -> str:
-        """Name for the first connection."""
-        return _bootstrap(self.host, self.bootstrap)
-
-
-@dataclass(frozen=True, kw_only=True)
-class BrokerTlsRoutes:
-    """Routes of the Gateway API that pass TLS on as it is, by the name that clients ask for."""
-
-    host: str
-    """Name of each broker; `{nodeId}` stands for its number, as in `broker-{nodeId}.kafka.example.com`."""
-    bootstrap: str | None = None
-    """Name for the first connection. Default: `host` with `bootstrap` for `{nodeId}`."""
-    gateway_class: str | None = None
-    """GatewayClass of a Gateway of its own, which is made."""
-    gateway: str | None = None
-    """Gateway that is there already, as `name` or `namespace/name`, with a listener of TLS in the mode Passthrough."""
-    port: int = 443
-    """Port of the Gateway that clients connect to. Default 443."""
-
-    def __post_init__(self) -> None:
-        _check_bootstrap(self.host, self.bootstrap)
-        if (self.gateway_class is None) == (self.gateway is None):
-            what = "gateway is given too: keep one of them" if self.gateway else "missing: write one, or gateway"
-            raise ValueError(f"gateway_class: {what}")
-        if self.gateway_class is not None:
-            checked("gateway_class", check_subdomain, self.gateway_class, "GatewayClass name")
-        if self.gateway is not None:
-            namespace, slash, name = self.gateway.rpartition("/")
-            if slash:
-                checked("gateway", check_label, namespace, "namespace")
-            checked("gateway", check_subdomain, name, "Gateway name")
-        if not 1 <= self.port <= 65535:
-            raise ValueError(f"port: {self.port} is out of range: use 1 to 65535")
-
-    @property
-    def bootstrap_host(self) -> str:
-        """Name for the first connection."""
-        return _bootstrap(self.host, self.bootstrap)
-
-
-@dataclass(frozen=True, kw_only=True)
-class BrokerIngresses:
-    """Ingresses that pass TLS on as it is; the controller has to be one that can (ssl-passthrough)."""
-
-    host: str
-    """Name of each broker; `{nodeId}` stands for its number, as in `broker-{nodeId}.kafka.example.com`."""
-    bootstrap: str | None = None
-    """Name for the first connection. Default: `host` with `bootstrap` for `{nodeId}`."""
-    ingress_class: str
-    """IngressClass of the controller, such as `nginx`."""
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    """Annotations of the Ingresses. Default: none; ssl-passthrough of nginx is switched on by Strimzi."""
-
-    def __post_init__(self) -> None:
-        _check_bootstrap(self.host, self.bootstrap)
-        checked("ingress_class", check_subdomain, self.ingress_class, "IngressClass name")
-        checked("annotations", check_annotations, self.annotations)
-
-    @property
-    def bootstrap_host(self) -> str:
-        """Name for the first connection."""
-        return _bootstrap(self.host, self.bootstrap)
-
-
-_WAYS = ("node_ports", "load_balancers", "tls_routes", "ingresses")
-
-
-@dataclass(frozen=True, kw_only=True)
-class BrokerAccess:
-    """How clients outside Kubernetes reach the brokers, always by TLS: in exactly one of four ways, each complete in itself."""
-
-    auth: Authentication = Authentication.SCRAM
-    """How clients log in. Default: by SCRAM passwords."""
-    custom: CustomAuthentication | None = None
-    """The way of your own to log in; needed by, and only by, `custom`."""
-    port: int = 9094
-    """Port of the brokers for it, 9092 to 65535; also that of load balancers. Default 9094."""
-    certificate: str | None = None
-    """Secret of the type kubernetes.io/tls (in the cluster's namespace), valid for all the names, that brokers show
-    outside. Default: one by the cluster's own authority."""
-    node_ports: BrokerNodePorts | None = None
-    """By ports of every machine."""
-    load_balancers: BrokerLoadBalancers | None = None
-    """By load balancers of the cloud."""
-    tls_routes: BrokerTlsRoutes | None = None
-    """By the Gateway API."""
-    ingresses: BrokerIngresses | None = None
-    """By Ingresses."""
-
-    def __post_init__(self) -> None:
-        _check_auth(self.auth, self.custom)
-        given = [name for name in _WAYS if getattr(self, name) is not None]
-        if not given:
-            raise ValueError(f"{_WAYS[0]}: no way in is given: write one of {', '.join(_WAYS)}")
-        if len(given) > 1:
-            raise ValueError(f"{given[0]}: {given[1]} is given too: keep one of them")
-        if not LEAST_PORT <= self.port <= MOST_PORT:
-            raise ValueError(f"port: {self.port} is out of range: use {LEAST_PORT} to {MOST_PORT}, such as 9094")
-        if self.port in TAKEN_PORTS:
-            raise ValueError(f"port: {self.port} is that of {TAKEN_PORTS[self.port]}: use another one, such as 9094")
-        if self.certificate is not None:
-            checked("certificate", check_subdomain, self.certificate, "Secret name")
-
-    @property
-    def takes_passwords(self) -> bool:
-        """Whether clients may log in by SCRAM passwords."""
-        return _takes_passwords(self.auth, self.custom)
-
-    @property
-    def bootstrap_servers(self) -> str:
-        """Where clients connect first."""
-        if self.node_ports is not None:
-            return self.node_ports.bootstrap_servers
-        if self.load_balancers is not None:
-            return f"{self.load_balancers.bootstrap_host}:{self.port}"
-        if self.tls_routes is not None:
-            return f"{self.tls_routes.bootstrap_host}:{self.tls_routes.port}"
-        assert self.ingresses is not None  # noqa: S101  # exactly one is given
-        return f"{self.ingresses.bootstrap_host}:443"
-
-
-@dataclass(frozen=True, kw_only=True)
-class StrimziListeners:
-    """How clients reach a cluster of Strimzi."""
-
-    internal: InternalListener = field(default_factory=InternalListener)
-    """Inside Kubernetes. Default: TLS and SCRAM passwords."""
-    external: BrokerAccess | None = None
-    """Outside Kubernetes. Default: they do not."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Authorities:
+class Authorities(Spec):
     """The certificate authorities of the cluster and of its clients."""
 
     given: bool = False
@@ -564,8 +280,8 @@ class Authorities:
     renewal_days: int = within(1, LONGEST_DAYS - 1, default=30)
     """How many days before its end a certificate is made anew. Default 30."""
 
-    def __post_init__(self) -> None:
-        check_ranges(self)
+    def check(self) -> None:
+        """A certificate is made anew before it ends."""
         if not 1 <= self.renewal_days < self.validity_days:
             raise ValueError(
                 f"renewal_days: {self.renewal_days} is out of range: use 1 to {self.validity_days - 1}, "
@@ -574,110 +290,101 @@ class Authorities:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Balance:
+class Balance(Spec):
     """Cruise Control, which moves records to added brokers, and away from brokers that are to be removed."""
 
-    throttle: str = "50MB/s"
+    throttle: str = rate("50MB/s")
     """Most that moving records take of each broker, such as `50MB/s`, so that clients keep the rest. Default 50MB/s."""
-    network: str | None = None
+    network: str | None = rate(None, "125MB/s")
     """What each broker's network carries in each direction, such as `125MB/s`. Default: Cruise Control's 10000KiB/s."""
     resources: Resources = field(default_factory=lambda: Resources(cpu="500m", memory="2Gi"))
     """Processor and memory of Cruise Control. Default: 500m and 2Gi."""
-    goals: Sequence[str] = ()
+    goals: Sequence[str] = names(_check_goal)
     """What a balanced cluster is, by Cruise Control's names, most important first. Default: Strimzi's goals."""
 
-    def __post_init__(self) -> None:
-        for name in ("throttle", "network"):
-            if getattr(self, name) is not None:
-                checked(name, bytes_per_second, getattr(self, name))
-        for goal in self.goals:
-            if not _GOAL.fullmatch(goal):
-                raise ValueError(f"goals: {goal!r} is not a goal of Cruise Control: write one such as RackAwareGoal")
-
 
 @dataclass(frozen=True, kw_only=True)
-class ClusterQuotas:
+class ClusterQuotas(Spec):
     """What all clients of a broker together may use (Strimzi's quotas plugin)."""
 
-    produce: str | None = None
+    produce: str | None = rate(None, "100MB/s")
     """Bytes a second written to each broker, such as `100MB/s`. Default: no limit."""
-    consume: str | None = None
+    consume: str | None = rate(None, "200MB/s")
     """Bytes a second read from each broker, such as `200MB/s`. Default: no limit."""
-    least_free: str | None = None
+    least_free: str | None = percentage("5%")
     """Writers are stopped when a volume has less than this share free, such as `5%`: a full volume stops its broker."""
-    except_users: Sequence[str] = ()
+    except_users: Sequence[str] = names(check_principal)
     """Users who have no such limits. Default: none."""
 
-    def __post_init__(self) -> None:
-        for name in ("produce", "consume"):
-            if getattr(self, name) is not None:
-                checked(name, bytes_per_second, getattr(self, name))
-        if self.least_free is not None:
-            checked("least_free", percent, self.least_free)
-        for user in self.except_users:
-            checked("except_users", check_principal, user)
+
+def _check_java_class(name: str) -> None:
+    if not _JAVA_CLASS.fullmatch(name):
+        raise ValueError(f"{name!r} is not a Java class: write it with its package")
+
+
+def _check_class_path(path: str) -> None:
+    if not path.startswith("/"):
+        raise ValueError(f"{path!r} is not a path in the image: begin it with /")
+    check_text(path, "a path")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TieredStorage:
+class TieredStorage(Spec):
     """Old records in an object store, by a plugin for Kafka's remote storage that is in the image."""
 
-    class_name: str
+    class_name: str = formed(MISSING, _check_java_class)
     """Java class of the RemoteStorageManager, such as `io.aiven.kafka.tieredstorage.RemoteStorageManager`."""
-    class_path: str
+    class_path: str = formed(MISSING, _check_class_path)
     """Where its jars are in the image, such as `/opt/kafka/plugins/tiered/*`."""
-    config: Mapping[str, str]
+    config: Mapping[str, str] = formed(MISSING, check_settings)
     """Its settings, without `rsm.config.`; secrets are read from mounted files, not written here."""
-
-    def __post_init__(self) -> None:
-        if not _JAVA_CLASS.fullmatch(self.class_name):
-            raise ValueError(f"class_name: {self.class_name!r} is not a Java class: write it with its package")
-        if not self.class_path.startswith("/"):
-            raise ValueError(f"class_path: {self.class_path!r} is not a path in the image: begin it with /")
-        checked("class_path", check_text, self.class_path, "a path")
-        checked("config", check_settings, self.config)
 
 
 @dataclass(frozen=True, kw_only=True)
-class StrimziKafka:
-    """A Kafka that Strimzi's operator runs. The operator has to watch the cluster's namespace."""
+class StrimziSpec(Spec):
+    """What only Strimzi knows of a Kafka, besides its listeners."""
 
-    pools: Mapping[str, Pool]
-    """The nodes, by the name of their pool. Some vote on the metadata (one, or an odd number from 3), some hold records."""
-    listeners: StrimziListeners = field(default_factory=StrimziListeners)
-    """How clients reach the cluster. Default: inside Kubernetes, by TLS and SCRAM passwords."""
-    rack: str | None = None
+    pools: Mapping[str, Pool] = field(default_factory=dict)
+    """The nodes, by the name of their pool. Some vote on the metadata (one, or an odd number from 3), some hold records.
+    Needed."""
+    rack: str | None = label_of_machines(None)
     """Label of the machines whose value is a broker's rack: copies of a record go to different ones, and consumers read
     from the nearest. Every machine needs it. Default: brokers know no racks."""
     balance: Balance | None = None
-    """Cruise Control. Default: there is one wherever a pool can scale and `unbalanced` is false."""
+    """Cruise Control, which moves records when brokers come and go. Default: there is one wherever a pool can scale and
+    `unbalanced` is false."""
     unbalanced: bool = False
-    """Whether records stay where they are when brokers are added. Default false; brokers cannot be removed then."""
+    """Whether records stay where they are when brokers are added; none can be removed then. Default false."""
     authorities: Authorities = field(default_factory=Authorities)
     """The certificate authorities. Default: Strimzi makes and renews them."""
     quotas: ClusterQuotas | None = None
     """What all clients of a broker together may use. Default: no limits."""
     tiered_storage: TieredStorage | None = None
-    """Where old records go. Default: they stay on the volumes."""
+    """Where old records go, by a plugin that is in the image. Default: they stay on the volumes."""
     metrics: Metrics = Metrics.REPORTER
     """How nodes show their metrics. Default: by Strimzi's Metrics Reporter."""
     exporter: bool = False
     """Whether Kafka Exporter shows the lag of consumer groups. Default false."""
-    maintenance: Sequence[str] = ()
+    maintenance: Sequence[str] = formed((), _check_windows)
     """When certificates may be made anew, which restarts nodes: cron expressions such as `* * 1-4 ? * SUN *` (UTC).
     Default: whenever it is due."""
     drain_cleaner: bool = False
-    """Whether Strimzi's Drain Cleaner is installed: it moves nodes off drained machines, one at a time and only when all
-    copies are in sync. Default false: a PodDisruptionBudget lets one node go at a time."""
-    super_users: Sequence[str] = ()
+    """Whether Strimzi's Drain Cleaner is in the Kubernetes cluster: it moves nodes off drained machines, one at a time and
+    only when all copies are in sync. Default false: a PodDisruptionBudget lets one node go at a time."""
+    super_users: Sequence[str] = names(check_principal)
     """Users who may do everything: names, or `CN=<name>` for users with certificates. Default: none."""
 
-    def __post_init__(self) -> None:
+
+@dataclass(frozen=True, kw_only=True)
+class StrimziKafka(StrimziSpec):
+    """A Kafka that Strimzi's operator runs. The operator has to watch the cluster's namespace."""
+
+    listeners: StrimziListeners = field(default_factory=StrimziListeners)
+    """How clients reach the cluster. Default: inside Kubernetes, by TLS and SCRAM passwords."""
+
+    def check(self) -> None:
+        """The pools make a cluster, and records move where brokers come and go."""
         self._check_pools()
-        if self.rack is not None and not is_label_key(self.rack):
-            raise ValueError(
-                f"rack: {self.rack!r} is not a label of machines: write one such as topology.kubernetes.io/zone"
-            )
         if self.unbalanced:
             if self.balance is not None:
                 raise ValueError("unbalanced: balance is given too: keep one of them")
@@ -689,16 +396,6 @@ class StrimziKafka:
                     )
         elif self.balance is not None and self.brokers < 2:
             raise ValueError("balance: there is nothing to balance between one broker: remove it, or add brokers")
-        for window in self.maintenance:
-            # org.quartz.CronExpression: seconds to days of the week, and perhaps years
-            parts = window.split(" ")
-            if len(parts) not in (6, 7) or not all(map(_CRON_FIELD.fullmatch, parts)):
-                raise ValueError(
-                    f"maintenance: {window!r} is not a time window: write six or seven parts, such as '* * 1-4 ? * SUN *'"
-                )
-
-        for user in self.super_users:
-            checked("super_users", check_principal, user)
 
     def _check_pools(self) -> None:
         for name in sorted(self.pools):

@@ -1,29 +1,18 @@
 """The custom resources of a Kafka that Strimzi runs: one pure function renders each."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from importlib.resources import files
 
 import pulumi
 
+from kafka_platform.cluster_model import ClusterSpec
 from kafka_platform.kubernetes import Manifest, client_peers, labels, metadata
-from kafka_platform.model import Defaults, Deletion, Resources
+from kafka_platform.model import Deletion, Resources
 from kafka_platform.pods import container_security, spread_over
-from kafka_platform.strimzi_model import (
-    SCRAM,
-    Authentication,
-    Balance,
-    BrokerAccess,
-    CustomAuthentication,
-    InternalListener,
-    Metrics,
-    Pool,
-    StrimziKafka,
-    broker_config,
-    percent,
-)
-from kafka_platform.units import bytes_per_second
+from kafka_platform.strimzi_listeners import SCRAM, Authentication, BrokerAccess, CustomAuthentication, InternalListener
+from kafka_platform.strimzi_model import Balance, Metrics, Pool, StrimziKafka, broker_config
+from kafka_platform.units import bytes_per_second, percent
 
 API = "kafka.strimzi.io/v1"
 CLUSTER_LABEL = "strimzi.io/cluster"
@@ -53,13 +42,9 @@ class StrimziSettings:
 
     name: str
     namespace: pulumi.Input[str]
-    version: str
+    spec: ClusterSpec
     strimzi: StrimziKafka
     image: str | None = None
-    defaults: Defaults = field(default_factory=Defaults)
-    config: Mapping[str, str] = field(default_factory=dict)
-    client_namespaces: Sequence[str] = ()
-    deletion: Deletion = Deletion.RETAIN
 
 
 def bootstrap_service(name: str) -> str:
@@ -134,7 +119,7 @@ def _volumes(settings: StrimziSettings, pool: Pool) -> list[Manifest]:
     volumes: list[Manifest] = []
     for number, volume in enumerate(pool.all_volumes):
         rendered: Manifest = {
-            "deleteClaim": settings.deletion is Deletion.ALLOW,
+            "deleteClaim": settings.spec.deletion is Deletion.ALLOW,
             "id": number,
             "size": volume.size,
             "type": "persistent-claim",
@@ -247,11 +232,11 @@ def _brokers(settings: StrimziSettings) -> Manifest:
     strimzi = settings.strimzi
     spec: Manifest = {
         "authorization": {"type": "simple"},
-        "config": broker_config(strimzi, settings.defaults, settings.config),
+        "config": broker_config(strimzi, settings.spec.defaults, settings.spec.config),
         "listeners": _listeners(settings),
         # Nobody moves a node but the Drain Cleaner, which asks Strimzi; without it, a drain takes one node at a time.
         "template": {"podDisruptionBudget": {"maxUnavailable": 0 if strimzi.drain_cleaner else 1}},
-        "version": settings.version,
+        "version": settings.spec.version,
     }
     if settings.image is not None:
         spec["image"] = settings.image
@@ -296,7 +281,7 @@ def _quotas(strimzi: StrimziKafka) -> Manifest:
 
 def _listeners(settings: StrimziSettings) -> list[Manifest]:
     listeners = settings.strimzi.listeners
-    peers = client_peers(settings.name, settings.client_namespaces)
+    peers = client_peers(settings.name, settings.spec.client_namespaces)
     internal = listeners.internal
     rendered: list[Manifest] = [
         {

@@ -37,6 +37,7 @@ _BYTES = {
 }
 
 # https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/ (without exponents)
+_PERCENT = re.compile(r"(\d{1,2})%")
 _QUANTITY = re.compile(r"(\d{1,19}(?:\.\d{1,9})?)(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?")
 _QUANTITY_FACTORS = {
     "": Decimal(1),
@@ -101,6 +102,14 @@ def bytes_per_second(text: str) -> int:
     if rate <= 0:
         raise ValueError(f"{text!r} is not a rate: write more than nothing per second, such as 20MB/s")
     return rate
+
+
+def percent(text: str) -> int:
+    """A share such as `70%` as 70."""
+    match = _PERCENT.fullmatch(text)
+    if match is None or not int(match[1]):
+        raise ValueError(f"{text!r} is not a share: write 1% to 99%, such as 70%")
+    return int(match[1])
 
 
 def quantity(text: str) -> Decimal:

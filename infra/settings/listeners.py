@@ -1,10 +1,12 @@
 """The settings of the ways in to the brokers: what may stand under `kafka.listeners`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from enum import Enum
+from typing import Any
 
 from kafka_platform.model import Listeners, LoadBalancers, NodePorts
-from kafka_platform.strimzi_model import (
+from kafka_platform.strimzi_listeners import (
     Authentication,
     BrokerAccess,
     BrokerIngresses,
@@ -80,8 +82,9 @@ class ExternalListener(Section):
             raise ValueError("port: missing: write the port of broker 0, such as 30092")
         if self.annotations and self.expose is Expose.NODE_PORT:
             raise ValueError("annotations: only load balancers have them: remove the key, or expose by loadBalancer")
-        for name, ways in _WAYS.items():
-            if self.expose not in ways and getattr(self, name):
+        for name in type(self).model_fields:
+            ways = ways_with(name)
+            if ways and self.expose not in ways and getattr(self, name):
                 owners = " or ".join(way.value for way in ways)
                 raise ValueError(f"{name}: does not go with {self.expose.value}: remove the key, or expose by {owners}")
         if self.expose is Expose.INGRESS and self.ingress_class is None:
@@ -105,54 +108,42 @@ class ExternalListener(Section):
 
     def access(self) -> BrokerAccess:
         """The listener as Strimzi takes it. Raises `ValueError` that names the field at fault."""
-        return BrokerAccess(
-            auth=self.auth or Authentication.SCRAM,
-            custom=self.custom,
-            certificate=self.certificate,
-            port=self.port if self.port is not None and self.expose is Expose.LOAD_BALANCER else 9094,
-            node_ports=BrokerNodePorts(host=self.host, port=self.port or 0)
-            if self.expose is Expose.NODE_PORT
-            else None,
-            load_balancers=BrokerLoadBalancers(
-                host=self.host,
-                bootstrap=self.bootstrap,
-                load_balancer_class=self.load_balancer_class,
-                source_ranges=self.source_ranges,
-                annotations=self.annotations,
-            )
-            if self.expose is Expose.LOAD_BALANCER
-            else None,
-            tls_routes=BrokerTlsRoutes(
-                host=self.host,
-                bootstrap=self.bootstrap,
-                gateway_class=self.gateway_class,
-                gateway=self.gateway,
-                port=443 if self.port is None else self.port,
-            )
-            if self.expose is Expose.TLS_ROUTE
-            else None,
-            ingresses=BrokerIngresses(
-                host=self.host,
-                bootstrap=self.bootstrap,
-                ingress_class=self.ingress_class or "",
-                annotations=self.annotations,
-            )
-            if self.expose is Expose.INGRESS
-            else None,
-        )
+        field, kind = _WAYS[self.expose]
+        given = {name: getattr(self, name) for name in _keys(kind)}
+        access: dict[str, Any] = {
+            field: kind(**{name: value for name, value in given.items() if value is not None}),
+            "auth": self.auth or Authentication.SCRAM,
+            "custom": self.custom,
+            "certificate": self.certificate,
+        }
+        if self.expose is Expose.LOAD_BALANCER and self.port is not None:
+            access["port"] = self.port
+        return BrokerAccess(**access)
 
 
-_WAYS: Mapping[str, tuple[Expose, ...]] = {
-    "port": (Expose.NODE_PORT, Expose.LOAD_BALANCER, Expose.TLS_ROUTE),
-    "annotations": (Expose.LOAD_BALANCER, Expose.INGRESS),
-    "bootstrap": (Expose.LOAD_BALANCER, Expose.TLS_ROUTE, Expose.INGRESS),
-    "load_balancer_class": (Expose.LOAD_BALANCER,),
-    "source_ranges": (Expose.LOAD_BALANCER,),
-    "gateway_class": (Expose.TLS_ROUTE,),
-    "gateway": (Expose.TLS_ROUTE,),
-    "ingress_class": (Expose.INGRESS,),
+_WAYS: Mapping[Expose, tuple[str, Any]] = {
+    Expose.NODE_PORT: ("node_ports", BrokerNodePorts),
+    Expose.LOAD_BALANCER: ("load_balancers", BrokerLoadBalancers),
+    Expose.TLS_ROUTE: ("tls_routes", BrokerTlsRoutes),
+    Expose.INGRESS: ("ingresses", BrokerIngresses),
 }
-"""The keys that go with some of the ways in only."""
+"""The ways in as Strimzi takes them: the field of `BrokerAccess`, and the class whose fields are the keys that go with it."""
+
+
+def _keys(kind: Any) -> Sequence[str]:
+    return [each.name for each in fields(kind)]
+
+
+def ways_with(key: str) -> Sequence[Expose]:
+    """The ways in that a key of an external listener goes with; none if it is not of a way, such as `auth`."""
+    # The port of load balancers is that of the brokers.
+    also = [Expose.LOAD_BALANCER] if key == "port" else []
+    return [way for way, (_, kind) in _WAYS.items() if key in _keys(kind) or way in also]
+
+
+def embedded_keys() -> frozenset[str]:
+    """The keys of an external listener that an embedded Kafka knows."""
+    return frozenset({"expose", *_keys(LoadBalancers)})
 
 
 class ListenerSettings(Section):

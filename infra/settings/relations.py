@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
 
 from kafka_platform import topic_settings
 from kafka_platform.declarations import MAX_BYTES, check_declared, declarations
@@ -14,8 +15,6 @@ from kafka_platform.model import (
     Login,
     NodePorts,
     Operation,
-    SaslMechanism,
-    SecurityProtocol,
     Topic,
     User,
     check_min_insync,
@@ -30,9 +29,10 @@ from pydantic.alias_generators import to_camel
 from infra.settings.faults import Fault, Known, Path, choose, declare
 from infra.settings.gateway import Gateway
 from infra.settings.installations import OPERATORS, installations, is_of_kubernetes, is_there, operator_namespaces
+from infra.settings.kafka import engines_of
 from infra.settings.listeners import Expose, ExternalListener
 from infra.settings.model import Settings, Tenant
-from infra.settings.strimzi import SHARED, STRIMZI, pool_of_brokers, strimzi
+from infra.settings.strimzi import pool_of_brokers, strimzi
 from infra.settings.worker import Worker
 
 MAX_PARTITIONS_OF_ALL = 1_000_000
@@ -42,18 +42,6 @@ MAX_REPLICAS_PER_BROKER = 30_000
 mappings (vm.max_map_count)."""
 
 
-_COMMON = frozenset({"engine"})
-_EXTERNAL = frozenset(
-    {
-        "bootstrap_servers",
-        "broker_ports",
-        "security_protocol",
-        "sasl_mechanism",
-        "ca_secret",
-        "admin_secret",
-        "former_stacks",
-    }
-)
 _PLAIN_WAYS = (Expose.NODE_PORT, Expose.LOAD_BALANCER)
 """The ways in that an embedded Kafka knows."""
 
@@ -80,25 +68,14 @@ def relations(settings: Settings, known: Known) -> list[Fault]:
 def _engine(settings: Settings, known: Known) -> Iterator[Fault]:
     if not known("kafka", "engine"):
         return
-    kafka = settings.kafka
-    for name in sorted(kafka.model_fields_set - _COMMON):
-        engines = _engines(name)
-        if kafka.engine not in engines:
-            key = type(kafka).model_fields[name].alias or name
-            other = engines[0].value
+    kafka, written = settings.kafka, known.written("kafka")
+    for field in fields(kafka):
+        key, engines = to_camel(field.name), engines_of(field.name)
+        if key in written and kafka.engine not in engines:
             yield Fault(
                 path=("kafka", key),
-                message=f"the engine is {kafka.engine.value}: remove the key, or write engine: {other}",
+                message=f"the engine is {kafka.engine.value}: remove the key, or write engine: {engines[0].value}",
             )
-
-
-def _engines(name: str) -> Sequence[Engine]:
-    """The engines that know a key of `kafka`."""
-    if name in _EXTERNAL:
-        return [Engine.EXTERNAL]
-    if name in STRIMZI:
-        return [Engine.STRIMZI]
-    return [Engine.EMBEDDED, Engine.STRIMZI] if name in SHARED else [Engine.EMBEDDED]
 
 
 def _external(settings: Settings, known: Known) -> Iterator[Fault]:
@@ -114,16 +91,6 @@ def _external(settings: Settings, known: Known) -> Iterator[Fault]:
         yield Fault(
             path=("kafka", "adminSecret"),
             message="missing, topics and users need an administrator: name the Secret with its username and password",
-        )
-    if kafka.sasl_mechanism is not None and kafka.sasl is None:
-        yield Fault(
-            path=("kafka", "saslMechanism"),
-            message=f"{kafka.security_protocol.value} has no login: remove the key, or use SASL_SSL as securityProtocol",
-        )
-    if kafka.sasl is SaslMechanism.PLAIN and kafka.security_protocol is SecurityProtocol.SASL_PLAINTEXT:
-        yield Fault(
-            path=("kafka", "saslMechanism"),
-            message="PLAIN sends the password in the clear without TLS: use SCRAM-SHA-512, or SASL_SSL as securityProtocol",
         )
 
 

@@ -9,10 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from kafka_platform.forms import DURATION, QUANTITY, SIZE, forms
+from kafka_platform.forms import DURATION, forms
+from kafka_platform.model import Engine
 from kafka_platform.ranges import ranges
 from pydantic.alias_generators import to_camel
 
+from infra.settings.kafka import Kafka, engines_of
 from infra.settings.kinds import declared
 from infra.settings.model import Settings
 from infra.settings.parsing import FREE_TEXT, SECTIONS
@@ -20,46 +22,19 @@ from infra.settings.stackfile import KEY
 
 Schema = dict[str, Any]
 
-_RATE = r"^\d{1,19}(\.\d{1,9})?(B|kB|MB|GB|TB|Ki|Mi|Gi|Ti|Pi|KiB|MiB|GiB|TiB|PiB)?/s$"
 _NAMESPACE = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 
 # What the types cannot say. It only helps while typing: the classes themselves decide, and so does a test that the
 # examples here are accepted and that what is refused here is refused there.
 DETAILS: Mapping[tuple[str, str], Schema] = {
-    ("Acl", "operations"): {"minItems": 1},
-    ("Defaults", "retention"): {"pattern": DURATION, "examples": ["7d", "forever"]},
     ("ExternalListener", "port"): {"minimum": 1, "maximum": 65535, "examples": [30092]},
     ("ExternalListener", "host"): {"examples": ["kafka.example.com", "broker-{nodeId}.kafka.example.com"]},
     ("GatewayExposure", "gateway"): {"examples": ["public", "infra/public"]},
     ("GatewayExposure", "host"): {"examples": ["data.example.com"]},
     ("GatewayExposure", "nodePort"): {"minimum": 30_000, "maximum": 32_767, "examples": [30080]},
-    ("Kafka", "bootstrapServers"): {"examples": ["kafka.example.com:9092"]},
-    ("Kafka", "nodes"): {"not": {"const": 2}},
-    ("Kafka", "storage"): {"pattern": QUANTITY, "examples": ["10Gi", "1Ti"]},
-    ("Kafka", "version"): {"pattern": r"^\d+\.\d+\.\d+(-[A-Za-z0-9.]+)?$", "examples": ["4.3.1"]},
-    ("Balance", "network"): {"pattern": _RATE, "examples": ["125MB/s"]},
-    ("Balance", "throttle"): {"pattern": _RATE, "examples": ["50MB/s"]},
-    ("BrokerScaling", "cpuAbove"): {"pattern": r"^[1-9]\d?%$", "examples": ["80%"]},
-    ("BrokerScaling", "diskAbove"): {"pattern": r"^[1-9]\d?%$", "examples": ["70%"]},
-    ("BrokerScaling", "max"): {"minimum": 4, "maximum": 900, "examples": [12]},
-    ("BrokerScaling", "min"): {"minimum": 3, "maximum": 900},
-    ("BrokerScaling", "networkAbove"): {"pattern": _RATE, "examples": ["80MB/s"]},
-    ("ClusterQuotas", "consume"): {"pattern": _RATE, "examples": ["200MB/s"]},
-    ("ClusterQuotas", "leastFree"): {"pattern": r"^[1-9]\d?%$", "examples": ["5%"]},
-    ("ClusterQuotas", "produce"): {"pattern": _RATE, "examples": ["100MB/s"]},
-    ("Jvm", "heap"): {"pattern": r"^[0-9]{1,8}[mMgG]$", "examples": ["4g"]},
     ("Pool", "nodes"): {"examples": [3]},
-    ("Pool", "roles"): {"minItems": 1, "uniqueItems": True},
-    ("Pool", "storage"): {"pattern": QUANTITY, "examples": ["100Gi", "1Ti"]},
-    ("Volume", "size"): {"pattern": QUANTITY, "examples": ["1Ti"]},
-    ("Quotas", "consume"): {"pattern": _RATE, "examples": ["50MB/s"]},
-    ("Quotas", "produce"): {"pattern": _RATE, "examples": ["20MB/s"]},
     ("Settings", "namespace"): {"pattern": _NAMESPACE},
     ("Tenant", "namespace"): {"pattern": _NAMESPACE},
-    ("Topic", "maxMessageSize"): {"pattern": SIZE, "examples": ["1MiB"]},
-    ("Topic", "replicas"): {"minimum": 1, "maximum": 32_767},
-    ("Topic", "retention"): {"pattern": DURATION, "examples": ["7d", "forever"]},
-    ("Topic", "retentionSize"): {"pattern": SIZE, "examples": ["10Gi"]},
     ("WorkerProbe", "period"): {"pattern": DURATION, "examples": ["10s"]},
 }
 
@@ -69,10 +44,6 @@ def schema() -> Schema:
     platform = _clean(Settings.model_json_schema())
     definitions: dict[str, Schema] = platform.pop("$defs")
     definitions["Settings"] = platform
-    # A user's Secret goes to its tenant's namespace.
-    del definitions["User"]["properties"]["namespace"]
-    # It follows from what scales the pool.
-    del definitions["Pool"]["properties"]["autoscaled"]
     for (name, key), details in DETAILS.items():
         definitions[name]["properties"][key] |= details
     for kind in declared():
@@ -83,6 +54,12 @@ def schema() -> Schema:
             properties[to_camel(key)] |= form.schema
         for key, text in _inherited(kind).items():
             properties[to_camel(key)].setdefault("description", text)
+    # A user's Secret goes to its tenant's namespace.
+    del definitions["User"]["properties"]["namespace"]
+    # It follows from what scales the pool.
+    del definitions["Pool"]["properties"]["autoscaled"]
+    for key, node in definitions["Kafka"]["properties"].items():
+        node["description"] = _of_engines(key, node["description"])
     for path in sorted(FREE_TEXT):
         _at(definitions, path)["additionalProperties"] = {"type": ["string", "number", "boolean"]}
     for path in sorted(SECTIONS, key=len, reverse=True):
@@ -103,6 +80,13 @@ def schema() -> Schema:
         },
         "$defs": dict(sorted(definitions.items())),
     }
+
+
+def _of_engines(key: str, text: str) -> str:
+    """The description of a key of `kafka`, with the engines that know it unless all do."""
+    engines = next(engines_of(each.name) for each in fields(Kafka) if to_camel(each.name) == key)
+    known = " and ".join(each.value.capitalize() for each in engines)
+    return text if len(engines) == len(Engine) else f"{known}: {text}"
 
 
 def _inherited(kind: type) -> dict[str, str]:

@@ -2,52 +2,20 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from kafka_platform.broker_scaling import check_broker_scaling
-from kafka_platform.model import Engine, Login
+from kafka_platform.model import Engine, Login, Quotas, User
 from kafka_platform.names import LONGEST_CERTIFICATE_NAME, user_secret
-from kafka_platform.strimzi_model import Authentication
+from kafka_platform.strimzi_listeners import Authentication
 
-from infra.settings.faults import Fault, Known, suggest
+from infra.settings.faults import Fault, Known, Path, suggest
 from infra.settings.kafka import Kafka
-from infra.settings.listeners import Expose, ExternalListener
+from infra.settings.listeners import Expose, ExternalListener, embedded_keys
 from infra.settings.model import Settings
 
 _OWN_SECRETS = "kafka-"
 """What the names of the Secrets of the cluster `kafka` begin with, such as kafka-passwords and kafka-cluster-ca."""
-
-STRIMZI = frozenset(
-    {
-        "pools",
-        "rack",
-        "balance",
-        "unbalanced",
-        "authorities",
-        "quotas",
-        "tiered_storage",
-        "metrics",
-        "exporter",
-        "maintenance",
-        "drain_cleaner",
-        "super_users",
-        "scaling",
-    }
-)
-"""Keys of `kafka` that only Strimzi knows."""
-SHARED = frozenset({"version", "listeners", "defaults", "config", "client_namespaces", "deletion", "protect"})
-"""Keys of `kafka` that both Strimzi and an embedded Kafka know."""
-
-_LISTENER_KEYS = {
-    "bootstrap",
-    "auth",
-    "custom",
-    "certificate",
-    "load_balancer_class",
-    "source_ranges",
-    "gateway_class",
-    "gateway",
-    "ingress_class",
-}
 
 
 def strimzi(settings: Settings, known: Known) -> Iterator[Fault]:
@@ -114,7 +82,7 @@ def _listeners(kafka: Kafka) -> Iterator[Fault]:
     external = listeners.external
     if external is None:
         return
-    for name in sorted(_LISTENER_KEYS & external.model_fields_set):
+    for name in sorted(external.model_fields_set - embedded_keys()):
         yield Fault(path=(*path, "external", _camel(name)), message=_only_strimzi())
     if external.expose in (Expose.TLS_ROUTE, Expose.INGRESS):
         yield Fault(
@@ -144,71 +112,82 @@ def _topics(settings: Settings) -> Iterator[Fault]:
 _MAKES_ALL = "Strimzi's operator takes over every {what} that is declared: remove the key"
 
 
-def _users(settings: Settings) -> Iterator[Fault]:
-    kafka = settings.kafka
-    by_strimzi = kafka.engine is Engine.STRIMZI
+@dataclass(frozen=True, kw_only=True)
+class _Logins:
+    """What the listeners take of clients."""
+
+    passwords: bool
+    certificates: bool
+    custom: bool
+
+
+def _logins(kafka: Kafka) -> _Logins:
     internal, external = kafka.listeners.internal, kafka.listeners.external
-    takes_certificates = by_strimzi and (
-        (internal is not None and (internal.certificates or internal.auth is Authentication.MTLS))
-        or (external is not None and external.auth is Authentication.MTLS)
+    if kafka.engine is not Engine.STRIMZI:
+        return _Logins(passwords=True, certificates=False, custom=False)
+    return _Logins(
+        passwords=internal is None or internal.takes_passwords or (external is not None and external.takes_passwords),
+        certificates=(internal is not None and (internal.certificates or internal.auth is Authentication.MTLS))
+        or (external is not None and external.auth is Authentication.MTLS),
+        custom=any(each is not None and each.custom is not None for each in (internal, external)),
     )
-    takes_passwords = (
-        not by_strimzi
-        or internal is None
-        or internal.takes_passwords
-        or (external is not None and external.takes_passwords)
-    )
-    takes_custom = by_strimzi and any(each is not None and each.custom is not None for each in (internal, external))
+
+
+def _users(settings: Settings) -> Iterator[Fault]:
+    by_strimzi, logins = settings.kafka.engine is Engine.STRIMZI, _logins(settings.kafka)
     for tenant_name, tenant in settings.tenants.items():
         for name, user in tenant.users.items():
             path = ("tenants", tenant_name, "users", name)
-            if by_strimzi and name.startswith(_OWN_SECRETS):
-                message = (
-                    "Strimzi keeps the credentials in a Secret of that name, and those that begin with "
-                    f"{_OWN_SECRETS} are the cluster's own: choose another name"
-                )
-                yield Fault(path=path, message=message)
-            if by_strimzi and user_secret(name) in settings.users:
-                other = user_secret(name)
-                message = (
-                    f"Strimzi keeps the credentials of user {other!r} in the Secret that this one is given: rename one"
-                )
-                yield Fault(path=path, message=message)
-            if user.auth is Login.SCRAM and not takes_passwords:
-                message = (
-                    "no listener takes passwords: write auth: mtls or custom, or kafka.listeners.internal.auth: scram"
-                )
-                yield Fault(path=(*path, "auth"), message=message)
-            if user.auth is Login.CUSTOM and not takes_custom:
-                fix = "write kafka.listeners.internal.auth: custom" if by_strimzi else "use scram, or engine: strimzi"
-                yield Fault(path=(*path, "auth"), message=f"no listener has a way of its own to log in: {fix}")
-            if user.auth is Login.MTLS and not takes_certificates:
-                fix = (
-                    "write kafka.listeners.internal.certificates: true"
-                    if by_strimzi
-                    else "use scram, or engine: strimzi"
-                )
-                yield Fault(path=(*path, "auth"), message=f"no listener takes certificates: {fix}")
-            elif user.auth is Login.MTLS and len(name) > LONGEST_CERTIFICATE_NAME:
-                yield Fault(
-                    path=path,
-                    message=f"a name in a certificate has at most {LONGEST_CERTIFICATE_NAME} characters: use a shorter one",
-                )
+            if by_strimzi:
+                yield from _secret_of(settings, path, name)
+            yield from _login(path, name, user, logins, by_strimzi=by_strimzi)
             if by_strimzi and user.adopt:
                 yield Fault(path=(*path, "adopt"), message=_MAKES_ALL.format(what="user"))
-            percentage = user.quotas.request_percentage if user.quotas is not None else None
-            if by_strimzi and percentage is not None and percentage != int(percentage):
-                yield Fault(
-                    path=(*path, "quotas", "requestPercentage"),
-                    message=f"{percentage}: Strimzi takes whole percents: use {int(percentage) + 1}",
-                )
-        if by_strimzi and tenant.quotas is not None and tenant.quotas.request_percentage is not None:
-            percentage = tenant.quotas.request_percentage
-            if percentage != int(percentage):
-                yield Fault(
-                    path=("tenants", tenant_name, "quotas", "requestPercentage"),
-                    message=f"{percentage}: Strimzi takes whole percents: use {int(percentage) + 1}",
-                )
+            if by_strimzi:
+                yield from _percentage(path, user.quotas)
+        if by_strimzi:
+            yield from _percentage(("tenants", tenant_name), tenant.quotas)
+
+
+def _secret_of(settings: Settings, path: Path, name: str) -> Iterator[Fault]:
+    """What is wrong with the names of the Secrets in which Strimzi keeps a user's credentials."""
+    if name.startswith(_OWN_SECRETS):
+        message = (
+            "Strimzi keeps the credentials in a Secret of that name, and those that begin with "
+            f"{_OWN_SECRETS} are the cluster's own: choose another name"
+        )
+        yield Fault(path=path, message=message)
+    other = user_secret(name)
+    if other in settings.users:
+        message = f"Strimzi keeps the credentials of user {other!r} in the Secret that this one is given: rename one"
+        yield Fault(path=path, message=message)
+
+
+def _login(path: Path, name: str, user: User, logins: _Logins, *, by_strimzi: bool) -> Iterator[Fault]:
+    """What is wrong with how a user logs in."""
+    message = None
+    if user.auth is Login.SCRAM and not logins.passwords:
+        message = "no listener takes passwords: write auth: mtls or custom, or kafka.listeners.internal.auth: scram"
+    if user.auth is Login.CUSTOM and not logins.custom:
+        fix = "write kafka.listeners.internal.auth: custom" if by_strimzi else "use scram, or engine: strimzi"
+        message = f"no listener has a way of its own to log in: {fix}"
+    if user.auth is Login.MTLS and not logins.certificates:
+        fix = "write kafka.listeners.internal.certificates: true" if by_strimzi else "use scram, or engine: strimzi"
+        message = f"no listener takes certificates: {fix}"
+    if message is not None:
+        yield Fault(path=(*path, "auth"), message=message)
+    elif user.auth is Login.MTLS and len(name) > LONGEST_CERTIFICATE_NAME:
+        message = f"a name in a certificate has at most {LONGEST_CERTIFICATE_NAME} characters: use a shorter one"
+        yield Fault(path=path, message=message)
+
+
+def _percentage(path: Path, quotas: Quotas | None) -> Iterator[Fault]:
+    percentage = None if quotas is None else quotas.request_percentage
+    if percentage is not None and percentage != int(percentage):
+        yield Fault(
+            path=(*path, "quotas", "requestPercentage"),
+            message=f"{percentage}: Strimzi takes whole percents: use {int(percentage) + 1}",
+        )
 
 
 def _programs(settings: Settings, known: Known) -> Iterator[Fault]:

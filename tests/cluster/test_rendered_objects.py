@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from kafka_platform import embedded, provisioner, secrets
 from kafka_platform.broker import BrokerSettings, broker_files, files_hash
+from kafka_platform.cluster_model import ClusterSpec
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.declarations import declarations, declarations_hash
 from kafka_platform.embedded import EmbeddedSettings
@@ -36,15 +37,18 @@ VARIANTS = {
 def rendered(broker: BrokerSettings) -> Iterator[dict[str, Any]]:
     """All objects of a cluster and of what is declared in it."""
     settings = EmbeddedSettings(
-        broker=broker,
+        name=broker.name,
         namespace=NAMESPACE,
+        spec=ClusterSpec(
+            nodes=broker.nodes,
+            listeners=broker.listeners,
+            storage_class="fast",
+            resources=Resources(cpu_limit="2"),
+            client_namespaces=["payments"],
+            deletion=Deletion.ALLOW,
+        ),
         image="docker.io/apache/kafka:4.3.1",
         runtime_image="ghcr.io/kafka-platform/runtime:0.1.0",
-        storage="10Gi",
-        storage_class="fast",
-        resources=Resources(cpu_limit="2"),
-        client_namespaces=["payments"],
-        deletion=Deletion.ALLOW,
     )
     files = broker_files(broker, NAMESPACE, ID)
     yield embedded.service_account(settings)

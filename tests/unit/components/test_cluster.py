@@ -16,8 +16,10 @@ from kafka_platform import (
     LoadBalancers,
     NodePorts,
     Resources,
+    SaslMechanism,
+    SecurityProtocol,
 )
-from kafka_platform.broker import BrokerSettings
+from kafka_platform.cluster_model import ClusterSpec
 from kafka_platform.embedded import (
     EmbeddedSettings,
     check_nodes,
@@ -34,12 +36,11 @@ from tests.unit.components.graph import run, value
 
 def settings(nodes: int = 3, listeners: Listeners | None = None, **changes: Any) -> EmbeddedSettings:
     return EmbeddedSettings(
-        broker=BrokerSettings(name="events", nodes=nodes, listeners=listeners or Listeners()),
+        name="events",
         namespace="streaming",
+        spec=ClusterSpec(nodes=nodes, listeners=listeners or Listeners(), **changes),
         image="kafka:1",
         runtime_image="runtime:1",
-        storage="10Gi",
-        **changes,
     )
 
 
@@ -195,6 +196,23 @@ class TestGraph:
         assert connection.security_protocol == "SASL_SSL"
         assert connection.admin_secret is None
 
+    @pytest.mark.parametrize(
+        ("protocol", "mechanism"),
+        [
+            (SecurityProtocol.SASL_SSL, "SCRAM-SHA-512"),
+            (SecurityProtocol.SSL, None),
+            (SecurityProtocol.PLAINTEXT, None),
+        ],
+    )
+    def test_the_login_of_an_external_cluster_follows_from_its_protocol(
+        self, protocol: SecurityProtocol, mechanism: str | None
+    ) -> None:
+        external = ExternalKafka(bootstrap_servers="kafka:9093", security_protocol=protocol)
+        args = KafkaClusterArgs(namespace="streaming", engine=Engine.EXTERNAL, external=external)
+        made: list[KafkaCluster] = []
+        run(lambda: made.append(KafkaCluster("events", args)))
+        assert made[0].connection.sasl_mechanism == mechanism
+
     def test_the_connection_of_an_embedded_cluster(self) -> None:
         made: list[KafkaCluster] = []
         run(lambda: made.append(KafkaCluster("events", KafkaClusterArgs(namespace="streaming", nodes=3))))
@@ -213,7 +231,7 @@ class TestGraph:
 
 
 MISUSES: list[tuple[Callable[[], object], str]] = [
-    (lambda: KafkaClusterArgs(namespace="Streaming"), "'Streaming' is not a Kubernetes namespace"),
+    (lambda: KafkaClusterArgs(namespace="Streaming"), "namespace: 'Streaming' is not a Kubernetes namespace"),
     (lambda: KafkaClusterArgs(namespace="s", nodes=0), "nodes: 0 is out of range: use 1 to 900"),
     (lambda: KafkaClusterArgs(namespace="s", nodes=2), "nodes: 2 nodes have no majority when one is down"),
     (lambda: KafkaClusterArgs(namespace="s", version="4"), "version: '4' is not a version of Kafka"),
@@ -249,6 +267,26 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
     (
         lambda: KafkaClusterArgs(namespace="s", external=ExternalKafka(bootstrap_servers="k:1")),
         "external: the engine is embedded",
+    ),
+    (lambda: KafkaClusterArgs(namespace="s", spread="a b"), "spread: 'a b' is not a label of machines"),
+    (lambda: ExternalKafka(bootstrap_servers="kafka"), "bootstrap_servers: 'kafka' is not host:port"),
+    (lambda: ExternalKafka(bootstrap_servers="k:1", broker_ports=[0]), "broker_ports: 0 is out of range"),
+    (lambda: ExternalKafka(bootstrap_servers="k:1", replicas=0), "replicas: 0 is out of range: use 1 to 32767"),
+    (
+        lambda: ExternalKafka(
+            bootstrap_servers="k:1",
+            security_protocol=SecurityProtocol.PLAINTEXT,
+            sasl_mechanism=SaslMechanism.SCRAM_SHA_512,
+        ),
+        "sasl_mechanism: PLAINTEXT has no login",
+    ),
+    (
+        lambda: ExternalKafka(
+            bootstrap_servers="k:1",
+            security_protocol=SecurityProtocol.SASL_PLAINTEXT,
+            sasl_mechanism=SaslMechanism.PLAIN,
+        ),
+        "sasl_mechanism: PLAIN sends the password in the clear without TLS",
     ),
 ]
 

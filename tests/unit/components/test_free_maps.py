@@ -20,17 +20,8 @@ from kafka_platform.model import LoadBalancers, Topic, User
 from kafka_platform.nodes import Jvm
 from kafka_platform.properties import java_properties, option_lines
 from kafka_platform.secrets import client_files
-from kafka_platform.strimzi_model import (
-    BrokerIngresses,
-    BrokerLoadBalancers,
-    CustomAuthentication,
-    Pool,
-    Role,
-    TieredStorage,
-    Toleration,
-    check_principal,
-    check_strimzi_config,
-)
+from kafka_platform.strimzi_listeners import BrokerIngresses, BrokerLoadBalancers, CustomAuthentication
+from kafka_platform.strimzi_model import Pool, Role, TieredStorage, Toleration, check_principal, check_strimzi_config
 from kafka_platform.worker_clients import ClientSettings
 from kafka_platform.worker_clients import client_files as worker_files
 from kafka_platform.worker_model import WorkerSpec

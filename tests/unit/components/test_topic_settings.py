@@ -2,7 +2,7 @@
 
 import pytest
 from kafka_platform import KafkaResourcesArgs, Topic
-from kafka_platform.cluster import KAFKA_VERSION
+from kafka_platform.cluster_model import KAFKA_VERSION
 from kafka_platform.topic_settings import defined_by, faults, topic_settings
 
 from tests.kafka_process import needed_jars

@@ -8,16 +8,19 @@ import pytest
 from kafka_platform import (
     CertManagerArgs,
     DrainCleanerArgs,
+    ExternalKafka,
     HttpGatewayArgs,
+    KafkaClusterArgs,
     KedaOperatorArgs,
     LatencyProbeArgs,
     MonitoringArgs,
     PrometheusStackArgs,
     StreamWorkerArgs,
+    StrimziKafka,
     StrimziOperatorArgs,
 )
 
-from infra.settings import Gateway, Probe, Worker
+from infra.settings import Gateway, Kafka, Probe, Worker
 from infra.settings.operators import (
     CertManagerInstallation,
     DrainCleanerInstallation,
@@ -30,6 +33,9 @@ PAIRS: list[tuple[Any, Any]] = [
     (CertManagerInstallation, CertManagerArgs),
     (DrainCleanerInstallation, DrainCleanerArgs),
     (Gateway, HttpGatewayArgs),
+    (Kafka, ExternalKafka),
+    (Kafka, KafkaClusterArgs),
+    (Kafka, StrimziKafka),
     (Keda, KedaOperatorArgs),
     (Probe, LatencyProbeArgs),
     (Prometheus, MonitoringArgs),
@@ -40,6 +46,12 @@ PAIRS: list[tuple[Any, Any]] = [
 OTHER_FORMS = {
     # The way in and what goes with it are one mapping in a file.
     (Gateway, "expose"),
+    # The ways in of both engines are written alike in a file.
+    (Kafka, "listeners"),
+    # Where somebody else's Kafka is may be known later in a program.
+    (ExternalKafka, "bootstrap_servers"),
+    (ExternalKafka, "ca_secret"),
+    (ExternalKafka, "admin_secret"),
     # The values of variables may be known later in a program.
     (StreamWorkerArgs, "environment"),
 }

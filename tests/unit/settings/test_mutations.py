@@ -83,14 +83,7 @@ def deploy_strimzi(settings: Settings) -> None:
         config=kafka.config,
     )
     assert args.strimzi is not None
-    rendered = StrimziSettings(
-        name="kafka",
-        namespace=settings.namespace,
-        version=args.version,
-        strimzi=args.strimzi,
-        defaults=args.defaults,
-        config=args.config,
-    )
+    rendered = StrimziSettings(name="kafka", namespace=settings.namespace, spec=args, strimzi=args.strimzi)
     connection = KafkaConnection(
         cluster="kafka",
         namespace=settings.namespace,

@@ -18,7 +18,7 @@ from kafka_platform import (
     LoadBalancerExposure,
     NodePortExposure,
 )
-from kafka_platform.cluster import KAFKA_VERSION
+from kafka_platform.cluster_model import KAFKA_VERSION
 from kafka_platform.model import (
     Acl,
     AclResource,
