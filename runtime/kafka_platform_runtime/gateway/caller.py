@@ -11,9 +11,9 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from kafka_platform_runtime.gateway import errors
+from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.credentials import Identity
 from kafka_platform_runtime.gateway.errors import overloaded, too_many, unauthorized
-from kafka_platform_runtime.gateway.http import now
 from kafka_platform_runtime.gateway.settings import Kafka, Settings
 from kafka_platform_runtime.supervision import WATCH, whereabouts
 

@@ -7,17 +7,19 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
 from msgspec import Meta
 
 from kafka_platform_runtime.gateway import errors
+from kafka_platform_runtime.gateway.clock import now
+from kafka_platform_runtime.gateway.core import Core
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, unprocessable
 from kafka_platform_runtime.gateway.formats import Format
 from kafka_platform_runtime.gateway.groups import LONGEST_GROUP, is_group
-from kafka_platform_runtime.gateway.http import Request, Response, Route, now
+from kafka_platform_runtime.gateway.http import Request, Response, Route
 from kafka_platform_runtime.gateway.instances import OFFSET_BEGINNING, OFFSET_END, Instance, Options, conflict
 from kafka_platform_runtime.gateway.peers import (
     CREATING,
@@ -30,9 +32,6 @@ from kafka_platform_runtime.gateway.peers import (
     no_instance,
 )
 from kafka_platform_runtime.supervision import WATCH, whereabouts
-
-if TYPE_CHECKING:
-    from kafka_platform_runtime.gateway.server import Gateway
 
 LOG = logging.getLogger("gateway")
 
@@ -160,13 +159,13 @@ class Consumers:
     or make is, for them, not there. So nobody can tell or block the names of others, with forged headers neither.
 
     Args:
-        gateway: settings, callers, metrics.
+        core: what all parts share.
     """
 
-    def __init__(self, gateway: "Gateway") -> None:
-        self._gateway = gateway
-        self._limits = gateway.settings.limits
-        self._peers = Peers(gateway)
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._limits = core.limits
+        self._peers = Peers(core)
         self._instances: dict[InstanceKey, Instance] = {}
         self._making: dict[InstanceKey, _Making] = {}
         self._maintenance: asyncio.Task[None] | None = None
@@ -203,7 +202,7 @@ class Consumers:
         self, operation: Operation, request: Request, group: str, full_name: str, what: str
     ) -> Response:
         """Do something with an instance of this caller, here or at the pod that has it."""
-        body = await request.body(self._limits.body_bytes, self._gateway.budget, self._limits.timeout_seconds)
+        body = await request.body(self._limits.body_bytes, self._core.budget, self._limits.timeout_seconds)
         name, at, pod = full_name.rpartition("@")
         if not at:
             name, pod = full_name, ""
@@ -211,16 +210,16 @@ class Consumers:
             raise no_instance(group, name)
         key = InstanceKey(request.caller.identity.owner, group, name)
         is_forwarded = request.header(HOP) is not None
-        if is_forwarded and request.header(TARGET) not in {None, self._gateway.pod}:
+        if is_forwarded and request.header(TARGET) not in {None, self._core.pod}:
             raise no_instance(group, name)
-        here = not pod or pod == self._gateway.pod
+        here = not pod or pod == self._core.pod
         instance = self._instances.get(key) if here else None
         if instance is not None:
             return await self._here(operation, request, body, instance)
         if is_forwarded:
             self._give_way(request, key)
             raise no_instance(group, name)
-        if not self._peers.any or pod == self._gateway.pod:
+        if not self._peers.any or pod == self._core.pod:
             raise no_instance(group, name)
         if pod:
             return await self._peers.forward(request, body, pod, key, what)
@@ -247,11 +246,11 @@ class Consumers:
         made = self._making.get(key)
         asking = request.header(HOP) or ""
         # Where the name server does not know this pod yet, it asks itself, too.
-        if made is None or not request.header(CREATING) or asking == self._gateway.pod:
+        if made is None or not request.header(CREATING) or asking == self._core.pod:
             return
-        if self._gateway.pod < asking:
+        if self._core.pod < asking:
             refusal = _exists(key)
-            refusal.headers = ((POD, self._gateway.pod),)
+            refusal.headers = ((POD, self._core.pod),)
             raise refusal
         made.gave_way = True
 
@@ -274,7 +273,7 @@ class Consumers:
                 consumers as there may be.
         """
         request.known()
-        body = await request.body(self._limits.body_bytes, self._gateway.budget, self._limits.timeout_seconds)
+        body = await request.body(self._limits.body_bytes, self._core.budget, self._limits.timeout_seconds)
         wanted = _decoded(request, body, _CREATION) if body.strip() else Creation()
         if not is_group(group):
             raise unprocessable(f"The group needs a name of 1 to {LONGEST_GROUP} printable characters.")
@@ -287,7 +286,7 @@ class Consumers:
         if key in self._instances:
             raise _exists(key)
         # It counts from here on, also while it waits.
-        release = self._gateway.callers.claim_consumer(request.caller)
+        release = self._core.callers.claim_consumer(request.caller)
         instance: Instance | None = None
         try:
             instance = Instance(key=key, options=options, caller=request.caller, limits=self._limits, release=release)
@@ -302,7 +301,7 @@ class Consumers:
             raise
         if self._maintenance is None:
             self._maintenance = WATCH.vital("upkeep of consumers", self._maintain())
-        full_name = f"{name}@{self._gateway.pod}" if self._peers.any else name
+        full_name = f"{name}@{self._core.pod}" if self._peers.any else name
         created = Created(
             instance_id=name if chosen else full_name,
             base_uri=f"{_base(request)}/instances/{quote(full_name, safe='@:+~')}",
@@ -330,7 +329,7 @@ class Consumers:
 
     async def _describe(self, request: Request, body: bytes, instance: Instance) -> Response:
         request.known()
-        headers = [(POD, self._gateway.pod)] if request.header(HOP) is not None else []
+        headers = [(POD, self._core.pod)] if request.header(HOP) is not None else []
         options = instance.options
         described = {
             "instance_id": instance.name,
@@ -400,7 +399,7 @@ class Consumers:
                     f"topics: {topic[:50]!r} cannot be the name of a topic; for a pattern use topic_pattern."
                 )
             try:
-                await self._gateway.topic(request.caller, topic)
+                await self._core.topic(request.caller, topic)
             except GatewayError as failure:
                 # A topic may come into being later, as for every other consumer of Kafka.
                 if failure.code != errors.no_topic(topic).code:
@@ -448,7 +447,7 @@ class Consumers:
         if len(places) > PARTITIONS_OF_A_REQUEST:
             raise unprocessable(f"At most {PARTITIONS_OF_A_REQUEST} partitions at a time.")
         for topic, partition in places:
-            known = await self._gateway.topic(request.caller, topic)
+            known = await self._core.topic(request.caller, topic)
             if partition >= known.partitions:
                 raise errors.no_partition(topic, partition)
 
@@ -467,18 +466,16 @@ class Consumers:
         most_bytes = request.integer("max_bytes", -1, least=-1)
 
         def hold(size: int) -> None:
-            request.hold(size, self._gateway.budget)
+            request.hold(size, self._core.budget)
 
         gone = WATCH.errand("caller leaves", request.gone())
         try:
-            taken = await instance.read(
-                seconds, most_bytes if most_bytes > 0 else None, gone, self._gateway.ending, hold
-            )
+            taken = await instance.read(seconds, most_bytes if most_bytes > 0 else None, gone, self._core.ending, hold)
         finally:
             gone.cancel()
         if taken is None:
             return Response(body=b"[]", content_type=instance.options.format.media_type)
-        self._gateway.metrics.read(taken.records)
+        self._core.metrics.read(taken.records)
         return Response(body=taken.body, content_type=instance.options.format.media_type)
 
     # Offsets and positions -------------------------------------------------------------------------------------------

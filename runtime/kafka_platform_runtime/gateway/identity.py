@@ -10,9 +10,9 @@ from weakref import WeakValueDictionary
 
 from kafka_platform_runtime.gateway import credentials
 from kafka_platform_runtime.gateway.caller import Caller, Resources, Usage
+from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.credentials import Identity, Kind, Owner
-from kafka_platform_runtime.gateway.errors import GatewayError, overloaded, too_many
-from kafka_platform_runtime.gateway.http import now
+from kafka_platform_runtime.gateway.errors import GatewayError, overloaded, too_many, unauthorized
 from kafka_platform_runtime.gateway.login import Brokers, Logins
 from kafka_platform_runtime.gateway.login_queue import LoginQueue
 from kafka_platform_runtime.gateway.settings import Kafka, Settings
@@ -93,6 +93,15 @@ class Callers:
             return None
         caller.used_at = moment
         return caller
+
+    def dismissal(self, caller: Caller) -> GatewayError | None:
+        """Why nothing more is handed to this caller, who was let in; None if he may go on.
+
+        A caller who has a stream is only forgotten when Kafka does not accept the credentials any more.
+        """
+        if caller in set(self._known.values()):
+            return None
+        return unauthorized("Kafka does not accept these credentials any more.")
 
     async def identify(self, authorization: bytes | None, address: str) -> Caller:
         """The caller who sent this Authorization header, logged in to Kafka.

@@ -23,11 +23,12 @@ from confluent_kafka import (
 
 from kafka_platform_runtime.gateway import errors, unpacking
 from kafka_platform_runtime.gateway.caller import Caller
+from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.errors import GatewayError, overloaded, retry_after, too_many, unprocessable
 from kafka_platform_runtime.gateway.formats import Format
-from kafka_platform_runtime.gateway.http import Gone, now
+from kafka_platform_runtime.gateway.http import Gone
 from kafka_platform_runtime.gateway.peers import InstanceKey, no_instance
-from kafka_platform_runtime.gateway.readers import bounds_of_consumers, committed, consume
+from kafka_platform_runtime.gateway.polling import bounds_of_consumers, committed, consume
 from kafka_platform_runtime.gateway.settings import Limits
 from kafka_platform_runtime.gateway.unpacking import Copies, Place, Unreadable
 from kafka_platform_runtime.supervision import WATCH

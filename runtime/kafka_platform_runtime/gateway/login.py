@@ -18,9 +18,9 @@ from enum import IntEnum
 from pathlib import Path
 
 from kafka_platform_runtime.connection import SaslMechanism
+from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.credentials import Identity, Kind
 from kafka_platform_runtime.gateway.errors import overloaded, unauthorized
-from kafka_platform_runtime.gateway.http import now
 from kafka_platform_runtime.gateway.settings import Kafka
 from kafka_platform_runtime.names import unresolved
 from kafka_platform_runtime.supervision import WATCH, Pool

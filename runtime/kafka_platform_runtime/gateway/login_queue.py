@@ -13,8 +13,8 @@ from hashlib import blake2b
 from http import HTTPStatus
 from typing import NamedTuple
 
+from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.errors import GatewayError, overloaded, too_many
-from kafka_platform_runtime.gateway.http import now
 
 AT_A_TIME = 16
 """Logins that are under way. A broker takes 20 ms for a right one and 100 ms for a wrong one."""

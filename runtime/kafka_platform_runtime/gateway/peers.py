@@ -17,20 +17,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 import aiohttp
 from yarl import URL
 
+from kafka_platform_runtime.gateway.clock import now
+from kafka_platform_runtime.gateway.core import Core
 from kafka_platform_runtime.gateway.errors import GatewayError, Header, overloaded, retry_after
-from kafka_platform_runtime.gateway.http import Gone, Request, Response, now
+from kafka_platform_runtime.gateway.http import Gone, Request, Response
 from kafka_platform_runtime.gateway.peer_tls import Verification, verification
 from kafka_platform_runtime.gateway.settings import listed_peers
 from kafka_platform_runtime.supervision import WATCH
-
-if TYPE_CHECKING:
-    from kafka_platform_runtime.gateway.server import Gateway
 
 LOG = logging.getLogger("gateway")
 
@@ -111,13 +110,13 @@ class Peers:
     """Forwards requests to the pod that they belong to.
 
     Args:
-        gateway: this pod's name, its settings, and the budget of bytes.
+        core: this pod's name, the settings, and the budget of bytes.
     """
 
-    def __init__(self, gateway: "Gateway") -> None:
-        self._gateway = gateway
-        self._pod = gateway.pod
-        peers = gateway.settings.peers
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._pod = core.pod
+        peers = core.settings.peers
         listed = {} if peers is None else listed_peers(peers)
         self._listed = {pod: Address(host=host, port=port) for pod, (host, port) in listed.items()}
         self._domain = None if listed else peers
@@ -183,15 +182,15 @@ class Peers:
                 allow_redirects=False,
                 **self._verified(),
                 timeout=aiohttp.ClientTimeout(
-                    total=self._gateway.settings.limits.timeout_seconds + SPARE_SECONDS, sock_connect=CONNECT_SECONDS
+                    total=self._core.limits.timeout_seconds + SPARE_SECONDS, sock_connect=CONNECT_SECONDS
                 ),
             ) as answer:
                 length = 0 if answer.status == HTTPStatus.NO_CONTENT else answer.content_length
-                if length is None or length > self._gateway.budget.limit:
+                if length is None or length > self._core.budget.limit:
                     # No pod answers so: without a length nothing bounds it.
                     answer.close()
                     raise _unreachable(pod, False)
-                request.hold(length, self._gateway.budget)
+                request.hold(length, self._core.budget)
                 content = await answer.read()
                 self._silent_since.pop(pod, None)
                 returned: list[Header] = [(each, answer.headers[each]) for each in _RETURNED if each in answer.headers]
@@ -335,7 +334,7 @@ class Peers:
         except (TimeoutError, socket.gaierror):
             # Then this pod asks itself, too, and knows its own questions.
             own = set()
-        return [Address(host=host, port=self._gateway.settings.port) for host in sorted(found - own)], False
+        return [Address(host=host, port=self._core.settings.port) for host in sorted(found - own)], False
 
     async def _resolve(self, host: str) -> set[str]:
         async with asyncio.timeout(ASK_SECONDS):
@@ -352,11 +351,11 @@ class Peers:
         stem, _, ordinal = pod.rpartition("-")
         if stem != self._pod.rpartition("-")[0] or not _ORDINAL.fullmatch(ordinal):
             raise _Absent
-        return Address(host=f"{pod}.{self._domain}", port=self._gateway.settings.port)
+        return Address(host=f"{pod}.{self._domain}", port=self._core.settings.port)
 
     def _url(self, address: Address, target: str) -> URL:
         host = f"[{address.host}]" if ":" in address.host and not address.host.startswith("[") else address.host
-        scheme = "http" if self._gateway.settings.tls is None else "https"
+        scheme = "http" if self._core.settings.tls is None else "https"
         return URL(f"{scheme}://{host}:{address.port}{target}", encoded=True)
 
     def _session(self) -> aiohttp.ClientSession:
@@ -371,7 +370,7 @@ class Peers:
 
     def _verified(self) -> Verification:
         """How other pods are verified; made anew when the certificate's file changes."""
-        tls = self._gateway.settings.tls
+        tls = self._core.settings.tls
         if tls is None:
             return {"ssl": True}
         changed = Path(tls.certificate).stat().st_mtime_ns

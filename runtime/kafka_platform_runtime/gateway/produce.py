@@ -6,7 +6,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException
@@ -14,14 +14,13 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 
 from kafka_platform_runtime.gateway import errors
 from kafka_platform_runtime.gateway.caller import Caller, Channel, Topic
+from kafka_platform_runtime.gateway.clock import now
+from kafka_platform_runtime.gateway.core import Core
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, too_large, unprocessable
-from kafka_platform_runtime.gateway.http import Request, Response, Route, now
+from kafka_platform_runtime.gateway.http import Request, Response, Route
 from kafka_platform_runtime.gateway.jsontext import SHORTEST, canonical, why_unreadable
 from kafka_platform_runtime.gateway.resend import Again, Resender
 from kafka_platform_runtime.supervision import whereabouts
-
-if TYPE_CHECKING:
-    from kafka_platform_runtime.gateway.server import Gateway
 
 LOG = logging.getLogger("gateway")
 
@@ -311,14 +310,14 @@ class Writes:
     """The routes that write.
 
     Args:
-        gateway: settings, callers and metrics.
+        core: what all parts share.
     """
 
-    def __init__(self, gateway: "Gateway") -> None:
-        self._gateway = gateway
-        self._limits = gateway.settings.limits
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._limits = core.limits
         self._poller = _Poller()
-        self._resender = Resender(gateway, self._poller.look)
+        self._resender = Resender(core.metrics, self._poller.look)
         self._free: list[_Batch] = []
         self._values = msgspec.json.Decoder(Values)
         self._json = msgspec.json.Decoder(JsonRecords)
@@ -369,11 +368,11 @@ class Writes:
             raise errors.too_many(
                 f"User {caller.username} has {caller.usage.awaited} writes under way, as many as allowed."
             )
-        body = await request.body(self._limits.body_bytes, self._gateway.budget, self._limits.timeout_seconds)
+        body = await request.body(self._limits.body_bytes, self._core.budget, self._limits.timeout_seconds)
         channel = caller.channel or await caller.writing()
         known = caller.topics.get(topic)
-        if known is None or known.until < self._gateway.time():
-            known = await self._gateway.topic(caller, topic)
+        if known is None or known.until < now():
+            known = await self._core.topic(caller, topic)
             channel = caller.channel or await caller.writing()  # it may have failed meanwhile
         partition = None if partition_text is None else self._partition(topic, partition_text, known.partitions)
         done = asyncio.get_running_loop().create_future()
@@ -452,7 +451,7 @@ class Writes:
         results, failures = batch.results[: batch.size], batch.failures[:]
         if batch.size <= LONGEST_KEPT_BATCH and len(self._free) < KEPT_BATCHES:
             self._free.append(batch)
-        self._gateway.metrics.written(len(results) - len(failures), len(failures))
+        self._core.metrics.written(len(results) - len(failures), len(failures))
         if not failures:
             if place is None:
                 return Response(body=self._encode(Answer(results)))

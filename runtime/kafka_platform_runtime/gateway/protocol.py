@@ -9,10 +9,11 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.connections import Accepted, Connections, State
 from kafka_platform_runtime.gateway.credentials import Owner
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed
-from kafka_platform_runtime.gateway.http import V2, Response, encoded_headers, error_response, now
+from kafka_platform_runtime.gateway.http import V2, Response, encoded_headers, error_response
 
 HEAD_BYTES = 32 * 1024
 """Size of a request's line and headers together."""

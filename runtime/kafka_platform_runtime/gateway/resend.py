@@ -7,16 +7,14 @@ was written then, and who was at fault is known only of a record that was refuse
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from kafka_platform_runtime.gateway.caller import Caller, Channel
 from kafka_platform_runtime.gateway.errors import GatewayError
+from kafka_platform_runtime.gateway.metrics import Metrics
 from kafka_platform_runtime.supervision import WATCH
-
-if TYPE_CHECKING:
-    from kafka_platform_runtime.gateway.server import Gateway
 
 MOST_CALLERS = 64
 """Callers who have such a producer at a time: each has a connection to every broker."""
@@ -66,15 +64,15 @@ class Resender:
     """Sends refused records again, those of a caller and partition in their order.
 
     Args:
-        gateway: whose metrics say how many there are.
+        metrics: say how many there are.
         look: called when the fate of some records is known that were handed to this producer before.
     """
 
-    def __init__(self, gateway: "Gateway", look: Callable[[Channel], None]) -> None:
+    def __init__(self, metrics: Metrics, look: Callable[[Channel], None]) -> None:
         self._look = look
         self._callers: dict[Caller, _Alone] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        gateway.metrics.gauge(
+        metrics.gauge(
             "gateway_records_sent_again",
             "Records that are being sent again because Kafka refused their batch.",
             lambda: sum(each.count for each in list(self._callers.values())),

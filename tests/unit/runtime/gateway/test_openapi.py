@@ -10,7 +10,8 @@ import jsonschema
 import pytest
 from kafka_platform_runtime.connection import SaslMechanism, SecurityProtocol
 from kafka_platform_runtime.gateway import openapi
-from kafka_platform_runtime.gateway.server import Gateway
+from kafka_platform_runtime.gateway.application import Gateway
+from kafka_platform_runtime.gateway.core import Core
 from kafka_platform_runtime.gateway.settings import Kafka, Settings
 from openapi_spec_validator import validate
 
@@ -30,7 +31,7 @@ async def _routes() -> set[tuple[str, str]]:
         security_protocol=SecurityProtocol.SASL_PLAINTEXT,
         mechanism=SaslMechanism.SCRAM_SHA_512,
     )
-    return {(route.method, route.path) for route in Gateway(kafka, Settings(), "pod").routes}
+    return {(route.method, route.path) for route in Gateway(Core(kafka, Settings(), "pod")).routes}
 
 
 def test_it_is_valid() -> None:

@@ -5,19 +5,19 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from confluent_kafka import KafkaError, TopicPartition
 
 from kafka_platform_runtime.gateway import errors
 from kafka_platform_runtime.gateway.caller import Caller
+from kafka_platform_runtime.gateway.clock import now
+from kafka_platform_runtime.gateway.core import Core
+from kafka_platform_runtime.gateway.cursor import Positions
 from kafka_platform_runtime.gateway.errors import GatewayError
-from kafka_platform_runtime.gateway.http import now
-from kafka_platform_runtime.gateway.readers import LASTING, Message, Positions, Reader, Taken
+from kafka_platform_runtime.gateway.polling import LASTING, Message
+from kafka_platform_runtime.gateway.reads.readers import Reader, Readers, Taken
 from kafka_platform_runtime.supervision import WATCH, whereabouts
-
-if TYPE_CHECKING:
-    from kafka_platform_runtime.gateway.reads import Reads
 
 LOG = logging.getLogger("gateway")
 
@@ -57,14 +57,14 @@ class Feed:
     """The end of a topic as one caller may read it.
 
     Args:
-        reads: whose feed it is.
+        feeds: to which it belongs.
         caller: who reads.
         topic: what is read.
         reader: a consumer of its own.
     """
 
-    def __init__(self, reads: "Reads", caller: Caller, topic: str, reader: Reader) -> None:
-        self._reads = reads
+    def __init__(self, feeds: "Feeds", caller: Caller, topic: str, reader: Reader) -> None:
+        self._feeds = feeds
         self.caller = caller
         self.topic = topic
         self._reader = reader
@@ -163,7 +163,7 @@ class Feed:
                 self._fail(errors.overloaded("The reader of this topic was ended: come back."))
 
     async def _begin(self) -> None:
-        partitions = (await self._reads.gateway.topic(self.caller, self.topic)).partitions
+        partitions = (await self._feeds.topic(self.caller, self.topic)).partitions
         bounds = await self._reader.bounds(self.topic, range(partitions))
         self.positions = {partition: end for partition, (_, end) in bounds.items()}
         self.base = dict(self.positions)
@@ -189,7 +189,7 @@ class Feed:
         end = {partition: max(offset, ends.get(partition, 0)) for partition, offset in self.positions.items()}
         if records:
             self._keep(records, end)
-            most = min(KEPT_BYTES, self._reads.feed_bytes)
+            most = min(KEPT_BYTES, self._feeds.bytes_of_each)
             while self.kept > most and len(self.chunks) > 1:
                 oldest = self.chunks.popleft()
                 self.first += 1
@@ -234,11 +234,11 @@ class Feed:
             raise reason
 
     async def _add_partitions(self) -> None:
-        if (dismissal := self._reads.dismissal(self.caller)) is not None:
+        if (dismissal := self._feeds.dismissal(self.caller)) is not None:
             raise dismissal
         self.caller.topics.pop(self.topic, None)
         try:
-            count = (await self._reads.gateway.topic(self.caller, self.topic)).partitions
+            count = (await self._feeds.topic(self.caller, self.topic)).partitions
         except GatewayError as error:
             self._missed += error.status == 404
             if error.status in {401, 403} or self._missed >= MISSED_LOOKS:
@@ -258,9 +258,71 @@ class Feed:
         if not self._ready.done():
             self._ready.set_exception(error)
             self._ready.exception()  # it may be that nobody waits
-        self._reads.drop(self)
+        self._feeds.drop(self)
         self._wake()
 
     def _wake(self) -> None:
         for wake in list(self._awake):
             wake()
+
+
+class Feeds:
+    """A feed for each topic and caller with streams at its end.
+
+    Args:
+        core: what all parts share.
+        readers: the feeds have theirs of them.
+    """
+
+    def __init__(self, core: Core, readers: Readers) -> None:
+        self.topic = core.topic
+        self.dismissal = core.callers.dismissal
+        self._most_bytes = core.limits.feed_bytes
+        self._readers = readers
+        self._feeds: dict[tuple[Caller, str], Feed] = {}
+        core.metrics.gauge("gateway_feeds", "Topics read for streams at their end.", lambda: len(self._feeds))
+        core.metrics.gauge(
+            "gateway_feed_bytes",
+            "Newest records kept for streams, in bytes.",
+            lambda: sum(feed.kept for feed in list(self._feeds.values())),
+        )
+
+    @property
+    def bytes_of_each(self) -> int:
+        """Newest records that each feed may keep."""
+        return self._most_bytes // max(1, len(self._feeds))
+
+    async def of(self, caller: Caller, topic: str) -> Feed:
+        """The feed of a topic as this caller may read it, ready to be listened to.
+
+        Raises:
+            GatewayError: he may not, there is no such topic, or there are as many consumers as there may be.
+        """
+        feed = self._feeds.get((caller, topic))
+        if feed is None:
+            await self.topic(caller, topic)
+            # Somebody else may have begun one meanwhile.
+            feed = self._feeds.get((caller, topic))
+        if feed is None:
+            feed = Feed(self, caller, topic, self._readers.of_feed(caller))
+            self._feeds[caller, topic] = feed
+        await feed.ready()
+        return feed
+
+    def drop(self, feed: Feed) -> None:
+        """A feed has failed: the next stream begins another."""
+        if self._feeds.get((feed.caller, feed.topic)) is feed:
+            del self._feeds[feed.caller, feed.topic]
+        self._readers.close_later(feed.close())
+
+    def sweep(self) -> None:
+        """Close those that no stream has listened to for a while."""
+        for key, feed in list(self._feeds.items()):
+            if not feed.used and feed.left_at < now() - LINGER_SECONDS:
+                del self._feeds[key]
+                self._readers.close_later(feed.close())
+
+    async def close(self) -> None:
+        """Close all of them."""
+        for feed in list(self._feeds.values()):
+            await feed.close()

@@ -9,17 +9,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from kafka_platform_runtime.gateway import errors, unpacking
 from kafka_platform_runtime.gateway.caller import Caller
+from kafka_platform_runtime.gateway.clock import now
+from kafka_platform_runtime.gateway.cursor import Positions
 from kafka_platform_runtime.gateway.errors import GatewayError
-from kafka_platform_runtime.gateway.http import now
-from kafka_platform_runtime.gateway.readers import (
-    LASTING,
-    Message,
-    Positions,
-    bounds_of_consumers,
-    committed,
-    consume,
-    judge,
-)
+from kafka_platform_runtime.gateway.polling import LASTING, Message, bounds_of_consumers, committed, consume, judge
 from kafka_platform_runtime.gateway.settings import Limits
 from kafka_platform_runtime.gateway.unpacking import Copies, Unreadable
 from kafka_platform_runtime.supervision import WATCH

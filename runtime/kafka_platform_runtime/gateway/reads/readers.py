@@ -4,27 +4,24 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as KafkaMessage
 
 from kafka_platform_runtime.gateway import errors, unpacking
 from kafka_platform_runtime.gateway.caller import Caller
-from kafka_platform_runtime.gateway.errors import GatewayError, malformed, timed_out
-from kafka_platform_runtime.gateway.http import now
+from kafka_platform_runtime.gateway.clock import now
+from kafka_platform_runtime.gateway.cursor import Positions
+from kafka_platform_runtime.gateway.errors import GatewayError, timed_out
+from kafka_platform_runtime.gateway.identity import Callers
+from kafka_platform_runtime.gateway.polling import Message, bounds_of_consumers, consume
 from kafka_platform_runtime.gateway.settings import Limits
-from kafka_platform_runtime.gateway.unpacking import Copies, Unreadable
+from kafka_platform_runtime.gateway.unpacking import Copies
 from kafka_platform_runtime.supervision import WATCH
 
-if TYPE_CHECKING:
-    from kafka_platform_runtime.gateway.server import Gateway
-
-Positions = dict[int, int]
-"""For each partition the offset of the next record."""
-Message = Any
 T = TypeVar("T")
 
 IDLE_SECONDS = 30.0
@@ -40,93 +37,10 @@ FEED_WAIT_MILLISECONDS = 500
 """The same for the reader of a feed, which keeps its positions: a broker that has nothing is asked twice a second."""
 LOOK_SECONDS = 0.1
 """Pause between two looks for a free reader."""
-LASTING = frozenset({401, 403, 404})
-"""Statuses of errors that stay; the ups and downs of connections are librdkafka's own affair."""
 HARMLESS = frozenset({400, 403, 404, 406, 416, 429, 503})
 """Statuses of errors after which a reader is as good as before."""
-RECEIVED_BYTES = 32 * 1024 * 1024
-"""The largest batch that can be read, as it is stored: Kafka takes 1 MiB by default, and `max.message.bytes` may be more."""
-GROWTH = 16
-"""How many times as many records are taken at a time as were before, whose size is known."""
 NO_GROUP = "kafka-platform-gateway"
 """librdkafka wants a name; nothing is ever committed under it and no ACL is needed for it."""
-
-
-def text_of(positions: Mapping[int, int]) -> str:
-    """The cursor: `partition:offset` of the next record for each partition, such as `0:5,1:9`."""
-    return ",".join(f"{partition}:{offset}" for partition, offset in sorted(positions.items()))
-
-
-def parse(cursor: str) -> Positions:
-    """Read a cursor.
-
-    Raises:
-        GatewayError: it is none.
-    """
-    positions: Positions = {}
-    for part in cursor.split(","):
-        partition, colon, offset = part.partition(":")
-        if not (colon and _is_number(partition) and _is_number(offset)) or int(partition) in positions:
-            raise malformed(
-                f"{cursor[:50]!r} is no cursor: it has partition:offset for each partition, such as 0:5,1:9."
-            )
-        positions[int(partition)] = int(offset)
-    return positions
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 19
-
-
-def consume(consumer: Consumer, count: int, seconds: float, size: int) -> list[Message]:
-    """What is there as soon as there is anything; nothing after `seconds`.
-
-    `Consumer.consume` alone waits until it has `count` messages or the time is over, however large they are.
-
-    Args:
-        consumer: of Kafka.
-        count: the most messages.
-        seconds: how long to wait.
-        size: bytes with which it is enough; the last record goes beyond it, or the last few if they are larger than those
-            before.
-    """
-    first = consumer.poll(seconds)
-    if first is None:
-        return []
-    taken = [first]
-    length = largest = max(1, len(first))
-    while len(taken) < count and length < size:
-        more = min(count - len(taken), max(1, (size - length) // largest), GROWTH * len(taken))
-        if unpacking.is_much():
-            more = 1  # one may be as large as all that is unpacked
-        messages = consumer.consume(more, 0)
-        if not messages:
-            break
-        taken += messages
-        sizes = [len(each) for each in messages]
-        length += sum(sizes)
-        largest = max(largest, *sizes)
-    return taken
-
-
-def committed(consumer: Consumer, batch: Unreadable, seconds: float) -> int:
-    """The offset that the group has committed, in the partition of a batch: there a member begins; -1: none.
-
-    Raises:
-        KafkaException: Kafka did not say so within `seconds`.
-    """
-    [at] = consumer.committed([TopicPartition(batch.topic, batch.partition)], timeout=seconds)
-    return int(at.offset)
-
-
-def bounds_of_consumers(limits: Limits) -> dict[str, int]:
-    """Settings of a Kafka consumer (with underscores for dots) by which its memory is bounded."""
-    return {
-        "queued_max_messages_kbytes": limits.queue_bytes // 1024,
-        "message_max_bytes": limits.fetch_bytes,  # may not be larger than the next
-        "fetch_max_bytes": limits.fetch_bytes,
-        "receive_message_max_bytes": RECEIVED_BYTES,
-    }
 
 
 class Taken:
@@ -303,14 +217,16 @@ class Readers:
     """Readers at rest, so that a read need not log in first.
 
     Args:
-        gateway: callers and their counts.
+        callers: count the consumers.
+        limits: of the gateway.
     """
 
-    def __init__(self, gateway: "Gateway") -> None:
-        self._gateway = gateway
-        self._limits = gateway.settings.limits
+    def __init__(self, callers: Callers, limits: Limits) -> None:
+        self._callers = callers
+        self._limits = limits
         self._idle: dict[Caller, list[Reader]] = {}
         self._waiting: Counter[Caller] = Counter()
+        self._closing: set[asyncio.Task[None]] = set()
 
     def of_feed(self, caller: Caller) -> Reader:
         """A reader that is not shared and keeps its positions.
@@ -318,7 +234,7 @@ class Readers:
         Raises:
             GatewayError: there are as many consumers as there may be.
         """
-        return Reader(caller, self._limits, self._gateway.callers.claim_consumer(caller), FEED_WAIT_MILLISECONDS)
+        return Reader(caller, self._limits, self._callers.claim_consumer(caller), FEED_WAIT_MILLISECONDS)
 
     @property
     def wanted(self) -> bool:
@@ -359,7 +275,25 @@ class Readers:
             raise
         await self._rest(reader)
 
-    def expired(self, before: float) -> list[Reader]:
+    def sweep(self) -> None:
+        """Close those that nobody has used for a while."""
+        for reader in self._expired(now() - IDLE_SECONDS):
+            self.close_later(reader.close())
+
+    def close_later(self, closing: Coroutine[Any, Any, None]) -> None:
+        """Close what reads, such as a reader or a feed, beside everything else."""
+        task = WATCH.errand("closing of a reader", closing, awaited=False)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """Close those at rest, and wait until all that is being closed is."""
+        for reader in self._expired(now() + 1):
+            await reader.close()
+        if self._closing:
+            await asyncio.wait(self._closing)
+
+    def _expired(self, before: float) -> list[Reader]:
         """Those that nobody has used since, to be closed."""
         expired: list[Reader] = []
         for caller, readers in list(self._idle.items()):
@@ -385,7 +319,7 @@ class Readers:
                 if idle:
                     return idle.pop()
                 try:
-                    return Reader(caller, self._limits, self._gateway.callers.claim_consumer(caller))
+                    return Reader(caller, self._limits, self._callers.claim_consumer(caller))
                 except GatewayError as error:
                     if error.status == HTTPStatus.SERVICE_UNAVAILABLE and await self._close_an_idle_one():
                         continue
@@ -449,38 +383,3 @@ def _watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, in
 async def _closed(reader: Reader) -> None:
     """Close a reader even if who wants it is cancelled meanwhile."""
     await asyncio.shield(WATCH.errand("closing of a reader", reader.close()))
-
-
-def judge(found: Sequence[KafkaError], subject: Callable[[KafkaError], str]) -> None:
-    """Give up if an error stays; `subject` begins the sentence about it, such as `Topic orders`.
-
-    Raises:
-        GatewayError: the read is denied, or what is read does not exist any more.
-    """
-    for error in found:
-        reason = errors.from_kafka(error, subject(error))
-        if reason.status in LASTING:
-            raise reason
-
-
-def checked(topic: str, positions: Positions, bounds: Mapping[int, tuple[int, int]]) -> Positions:
-    """The positions, with the beginning for partitions that they do not name.
-
-    Raises:
-        GatewayError: a partition does not exist or ends before the position.
-    """
-    for partition, offset in positions.items():
-        if partition not in bounds:
-            raise errors.no_partition(topic, partition)
-        if offset > bounds[partition][1]:
-            raise out_of_range(topic, partition, offset, bounds[partition])
-    return {partition: positions.get(partition, low) for partition, (low, _) in bounds.items()}
-
-
-def out_of_range(topic: str, partition: int, offset: int, bounds: tuple[int, int]) -> GatewayError:
-    """There is no record at this offset, nor will there be one next."""
-    return GatewayError(
-        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
-        41601,
-        f"Offset {offset} is out of range: partition {partition} of topic {topic} has {bounds[0]} to {bounds[1]}.",
-    )

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kafka_platform_runtime.gateway import render
+from kafka_platform_runtime.gateway.clock import now
+from kafka_platform_runtime.gateway.cursor import Positions, text_of
 from kafka_platform_runtime.gateway.errors import GatewayError
 from kafka_platform_runtime.gateway.formats import Format
-from kafka_platform_runtime.gateway.http import Gone, Request, now
-from kafka_platform_runtime.gateway.readers import Message, Positions, text_of
+from kafka_platform_runtime.gateway.http import Gone, Request
+from kafka_platform_runtime.gateway.polling import Message
 
 SSE = "text/event-stream"
 RETRY_MILLISECONDS = 1000

@@ -1,32 +1,24 @@
-"""The gateway as a whole: from a request to its answer, and from start to end."""
+"""The gateway as an ASGI application: from a request to its answer."""
 
 import asyncio
-import contextlib
-import gc
 import logging
-import resource
-import signal
-import socket
-import ssl
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
-import uvicorn
-import uvloop
 
 from kafka_platform_runtime.gateway import browsers, encodings, unpacking
-from kafka_platform_runtime.gateway.caller import Caller, Topic
-from kafka_platform_runtime.gateway.connections import Connections, Door
+from kafka_platform_runtime.gateway.caller import Caller
+from kafka_platform_runtime.gateway.certificates import Certificates
+from kafka_platform_runtime.gateway.clock import now
+from kafka_platform_runtime.gateway.connections import Connections
 from kafka_platform_runtime.gateway.consumers import Consumers
+from kafka_platform_runtime.gateway.core import Core
 from kafka_platform_runtime.gateway.errors import GatewayError, overloaded, too_many
 from kafka_platform_runtime.gateway.health import KafkaProbe
 from kafka_platform_runtime.gateway.http import (
-    Budget,
     Gone,
     Receive,
     Request,
@@ -37,18 +29,10 @@ from kafka_platform_runtime.gateway.http import (
     Send,
     encoded_headers,
     error_response,
-    now,
 )
-from kafka_platform_runtime.gateway.identity import Callers
-from kafka_platform_runtime.gateway.login import Brokers
 from kafka_platform_runtime.gateway.metadata import Metadata
-from kafka_platform_runtime.gateway.metrics import Metrics
-from kafka_platform_runtime.gateway.metrics import serve as serve_metrics
 from kafka_platform_runtime.gateway.produce import Writes
-from kafka_platform_runtime.gateway.protocol import BoundedProtocol, BoundedSocket
-from kafka_platform_runtime.gateway.reads import Reads
-from kafka_platform_runtime.gateway.render import COMPILED
-from kafka_platform_runtime.gateway.settings import Kafka, Settings, Tls
+from kafka_platform_runtime.gateway.reads.routes import Reads
 from kafka_platform_runtime.supervision import WATCH, whereabouts
 
 LOG = logging.getLogger("gateway")
@@ -83,37 +67,36 @@ class Gateway:
     """The ASGI application.
 
     Args:
-        kafka: where Kafka listens.
-        settings: the file.
-        pod: this pod's name, for instances that live in it.
+        core: what its parts share.
     """
 
-    def __init__(self, kafka: Kafka, settings: Settings, pod: str) -> None:
-        self.kafka = kafka
-        self.settings = settings
-        self.pod = pod
-        self.metrics = Metrics()
-        self.budget = Budget(settings.limits.bytes)
-        brokers = Brokers(kafka)
-        self.callers = Callers(kafka, brokers, settings)
-        self.probe = KafkaProbe(brokers)
+    def __init__(self, core: Core) -> None:
+        self.settings = core.settings
+        self.metrics = core.metrics
+        self.budget = core.budget
+        self.callers = core.callers
+        self.ending = core.ending
+        self.probe = KafkaProbe(core.brokers)
         self.in_flight = 0
-        self.ending = asyncio.Event()
-        """Set when the program is told to end: streams say goodbye, so that their readers come back elsewhere."""
         self.not_ready: str | None = None
-        self.certificates: _Certificates | None = None
-        self.open = Connections(settings.limits)
-        self.parts: list[Part] = _parts(self)
+        self.certificates: Certificates | None = None
+        self.open = Connections(core.limits)
+        self._writes = Writes(core)
+        self.parts: list[Part] = [Consumers(core), Metadata(core), Reads(core), self._writes]
+        """They end in this order."""
         own = [
             Route(method="GET", path="/healthz", handler=self._healthz, name="healthz", public=True),
             Route(method="GET", path="/readyz", handler=self._readyz, name="readyz", public=True),
         ]
-        self._writes = Writes(self)
-        self.routes = [*own, *self._writes.routes(), *(route for part in self.parts for route in part.routes())]
+        self.routes = [*own, *(route for part in self.parts for route in part.routes())]
         self._router = Router(self.routes)
         preflight = Route(method="OPTIONS", path="*", handler=self._allow, name="preflight", public=True)
         self._preflight: tuple[Route, list[str]] = (preflight, [])
-        self.metrics.limits(msgspec.structs.asdict(settings.limits))
+        self._measure()
+
+    def _measure(self) -> None:
+        """Have it counted what is open and held."""
+        self.metrics.limits(msgspec.structs.asdict(self.settings.limits))
         self.metrics.gauge("gateway_requests_in_flight", "Requests in flight.", lambda: self.in_flight)
         self.metrics.gauge("gateway_streams", "Open streams.", lambda: self.callers.streams)
         self.metrics.gauge("gateway_consumers", "Kafka consumers.", lambda: self.callers.consumers)
@@ -127,20 +110,6 @@ class Gateway:
             lambda: self.open.ended,
         )
         self.metrics.gauge("gateway_bytes", "Bodies held in memory, in bytes.", lambda: self.budget.used)
-
-    time = staticmethod(now)
-
-    async def topic(self, caller: Caller, name: str) -> Topic:
-        """What is known of a topic.
-
-        Raises:
-            GatewayError: there is no such topic, or this caller may not see it.
-        """
-        if not _is_topic_name(name):
-            raise GatewayError(
-                HTTPStatus.NOT_FOUND, 40401, "No topic has this name: letters, digits, '.', '_' and '-', at most 249."
-            )
-        return await caller.topic(name)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -335,7 +304,7 @@ class Gateway:
         """End what is under way; what cannot be ended any more is left."""
         seconds = self.settings.limits.timeout_seconds
         for end in [
-            *(part.close() for part in (*self.parts, self._writes)),
+            *(part.close() for part in self.parts),
             asyncio.to_thread(self.callers.close, seconds),
         ]:
             try:
@@ -350,155 +319,8 @@ def _told(reason: str | None) -> Response:
     return Response(status=status, body=f"{reason or 'ok'}\n".encode(), content_type="text/plain")
 
 
-def _parts(gateway: Gateway) -> list[Part]:
-    return [Consumers(gateway), Metadata(gateway), Reads(gateway)]
-
-
-_TOPIC_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
-
-
-def _is_topic_name(name: str) -> bool:
-    return 0 < len(name) <= 249 and name not in {".", ".."} and _TOPIC_CHARACTERS.issuperset(name)
-
-
 async def _refuse_websocket(send: Send, response: Response) -> None:
     await send(
         {"type": "websocket.http.response.start", "status": response.status, "headers": encoded_headers(response)}
     )
     await send({"type": "websocket.http.response.body", "body": response.body})
-
-
-class _Server(uvicorn.Server):
-    """uvicorn's server without its signal handlers and its way to accept: the program has its own."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen."""
-        await self.lifespan.startup()
-        gateway: Gateway = self.config.app  # type: ignore[assignment]
-        door = Door(
-            gateway.open,
-            lambda: BoundedProtocol(config=self.config, server_state=self.server_state, app_state={}),
-            self.config.port,
-            self.config.ssl,
-        )
-        self.servers = [door]  # type: ignore[list-item]
-        self.started = True
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals alone."""
-        yield
-
-
-class _Certificates:
-    """The TLS files, read again when they change; connections that are open keep what they have."""
-
-    def __init__(self, tls: Tls, context: ssl.SSLContext) -> None:
-        self._tls = tls
-        self._context = context
-        self._seen = self._state()
-
-    def _state(self) -> list[tuple[int, int]]:
-        files = [self._tls.certificate, self._tls.key, *filter(None, [self._tls.client_authority])]
-        return [(status.st_mtime_ns, status.st_ino) for status in (Path(file).stat() for file in files)]
-
-    def refresh(self) -> None:
-        """Read the files again if they are others."""
-        try:
-            state = self._state()
-            if state != self._seen:
-                # A pair that does not fit is refused here and the former one stays in use.
-                ssl.create_default_context().load_cert_chain(self._tls.certificate, self._tls.key)
-                self._context.load_cert_chain(self._tls.certificate, self._tls.key)
-                if self._tls.client_authority is not None:
-                    self._context.load_verify_locations(self._tls.client_authority)
-                LOG.info("The TLS certificate was read again.")
-        except (OSError, ssl.SSLError) as error:
-            LOG.error("The TLS certificate cannot be read, the former one stays in use: %s", error)
-            return
-        self._seen = state
-
-
-async def serve(gateway: Gateway) -> None:
-    """Answer requests until SIGTERM or SIGINT; what was accepted by then is finished."""
-    settings = gateway.settings
-    limits = settings.limits
-    tls = settings.tls
-    config = uvicorn.Config(
-        gateway,
-        host="0.0.0.0",  # noqa: S104 - a pod's address is not known before
-        port=settings.port,
-        http=BoundedProtocol,
-        ws=BoundedSocket,
-        ws_max_size=64 * 1024,
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=int(limits.timeout_seconds) + 5,
-        ssl_certfile=tls.certificate if tls else None,
-        ssl_keyfile=tls.key if tls else None,
-        ssl_ca_certs=tls.client_authority if tls else None,
-        ssl_cert_reqs=ssl.CERT_REQUIRED if tls and tls.client_authority else ssl.CERT_NONE,
-    )
-    config.load()
-    if tls is not None and config.ssl is not None:
-        config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
-        gateway.certificates = _Certificates(tls, config.ssl)
-    server = _Server(config)
-
-    async def drain() -> None:
-        gateway.not_ready = "The gateway is ending."
-        try:
-            await asyncio.sleep(limits.drain_seconds)
-        finally:
-            gateway.ending.set()
-            server.should_exit = True
-
-    loop = asyncio.get_running_loop()
-
-    def end() -> None:
-        if gateway.not_ready is None:
-            LOG.info("Ending: new requests are taken for %g s more.", limits.drain_seconds)
-            WATCH.ending()
-            tasks.append(WATCH.errand("drain", drain()))
-
-    WATCH.begin(lambda: loop.call_soon_threadsafe(end))
-    tasks = [WATCH.vital("maintenance", gateway.maintain()), WATCH.vital("look at Kafka", gateway.probe.run())]
-    for order in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(order, end)
-    end_metrics = serve_metrics(settings.metrics_port, gateway.metrics, gateway.why_not_ready)
-    # What is there now stays for good: the collector need not look at it, and what requests leave behind has no cycles.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 100)
-    if not unpacking.bound(limits.batch_bytes, limits.unpacked_bytes):
-        LOG.warning("The part that bounds what batches unpack to is missing: one batch may take all memory.")
-    if not COMPILED:
-        LOG.warning("The part that is compiled is missing: streams of JSON take half as much processor time again.")
-    LOG.info("Listening on port %d, metrics on port %d.", settings.port, settings.metrics_port)
-    try:
-        await server.serve()
-    finally:
-        WATCH.ending()
-        for task in tasks:
-            task.cancel()
-        await gateway.close()
-        end_metrics()
-    LOG.info("Ended.")
-
-
-def run(kafka: Kafka, settings: Settings, pod: str) -> None:
-    """Make the gateway and serve."""
-
-    async def main() -> None:
-        await serve(Gateway(kafka, settings, pod))
-
-    # A file for each connection: the usual 1024 are too few for streams.
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    # Threads that serve Kafka's callbacks must not hold the event loop up for Python's usual 5 ms.
-    sys.setswitchinterval(0.001)
-    uvloop.run(main())
