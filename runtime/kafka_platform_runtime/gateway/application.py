@@ -31,8 +31,8 @@ from kafka_platform_runtime.gateway.http import (
     error_response,
 )
 from kafka_platform_runtime.gateway.metadata import Metadata
-from kafka_platform_runtime.gateway.produce import Writes
 from kafka_platform_runtime.gateway.reads.routes import Reads
+from kafka_platform_runtime.gateway.writes.routes import Writes
 from kafka_platform_runtime.supervision import WATCH, whereabouts
 
 LOG = logging.getLogger("gateway")
