@@ -10,11 +10,10 @@ from typing import Any, Protocol
 import msgspec
 
 from kafka_platform_runtime.gateway import browsers, encodings, unpacking
-from kafka_platform_runtime.gateway.caller import Caller
+from kafka_platform_runtime.gateway.callers.caller import Caller
 from kafka_platform_runtime.gateway.certificates import Certificates
 from kafka_platform_runtime.gateway.clock import now
-from kafka_platform_runtime.gateway.connections import Connections
-from kafka_platform_runtime.gateway.consumers import Consumers
+from kafka_platform_runtime.gateway.consumers.routes import Consumers
 from kafka_platform_runtime.gateway.core import Core
 from kafka_platform_runtime.gateway.errors import GatewayError, overloaded, too_many
 from kafka_platform_runtime.gateway.health import KafkaProbe
@@ -32,6 +31,7 @@ from kafka_platform_runtime.gateway.http import (
 )
 from kafka_platform_runtime.gateway.metadata import Metadata
 from kafka_platform_runtime.gateway.reads.routes import Reads
+from kafka_platform_runtime.gateway.wire.connections import Connections
 from kafka_platform_runtime.gateway.writes.routes import Writes
 from kafka_platform_runtime.supervision import WATCH, whereabouts
 

@@ -4,10 +4,10 @@ import asyncio
 from http import HTTPStatus
 
 from kafka_platform_runtime.gateway.budget import Budget
-from kafka_platform_runtime.gateway.caller import Caller, Topic
+from kafka_platform_runtime.gateway.callers.caller import Caller, Topic
+from kafka_platform_runtime.gateway.callers.identity import Callers
+from kafka_platform_runtime.gateway.callers.login import Brokers
 from kafka_platform_runtime.gateway.errors import GatewayError
-from kafka_platform_runtime.gateway.identity import Callers
-from kafka_platform_runtime.gateway.login import Brokers
 from kafka_platform_runtime.gateway.metrics import Metrics
 from kafka_platform_runtime.gateway.settings import Kafka, Settings
 

@@ -12,7 +12,7 @@ import msgspec
 
 from kafka_platform_runtime.gateway import encodings
 from kafka_platform_runtime.gateway.budget import Budget
-from kafka_platform_runtime.gateway.caller import Caller
+from kafka_platform_runtime.gateway.callers.caller import Caller
 from kafka_platform_runtime.gateway.errors import GatewayError, Header, malformed, too_large
 
 Scope = dict[str, Any]

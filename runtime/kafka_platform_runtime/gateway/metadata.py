@@ -17,7 +17,7 @@ from msgspec import Meta
 
 import kafka_platform_runtime
 from kafka_platform_runtime.gateway import errors
-from kafka_platform_runtime.gateway.caller import Caller
+from kafka_platform_runtime.gateway.callers.caller import Caller
 from kafka_platform_runtime.gateway.core import Core
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, unprocessable
 from kafka_platform_runtime.gateway.http import Request, Response, Route

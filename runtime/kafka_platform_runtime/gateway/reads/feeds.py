@@ -10,7 +10,7 @@ from typing import Any
 from confluent_kafka import KafkaError, TopicPartition
 
 from kafka_platform_runtime.gateway import errors
-from kafka_platform_runtime.gateway.caller import Caller
+from kafka_platform_runtime.gateway.callers.caller import Caller
 from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.core import Core
 from kafka_platform_runtime.gateway.cursor import Positions

@@ -8,7 +8,7 @@ from typing import TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from kafka_platform_runtime.gateway import errors, unpacking
-from kafka_platform_runtime.gateway.caller import Caller
+from kafka_platform_runtime.gateway.callers.caller import Caller
 from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.cursor import Positions
 from kafka_platform_runtime.gateway.errors import GatewayError

@@ -12,11 +12,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as KafkaMessage
 
 from kafka_platform_runtime.gateway import errors, unpacking
-from kafka_platform_runtime.gateway.caller import Caller
+from kafka_platform_runtime.gateway.callers.caller import Caller
+from kafka_platform_runtime.gateway.callers.identity import Callers
 from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.cursor import Positions
 from kafka_platform_runtime.gateway.errors import GatewayError, timed_out
-from kafka_platform_runtime.gateway.identity import Callers
 from kafka_platform_runtime.gateway.polling import Message, bounds_of_consumers, consume
 from kafka_platform_runtime.gateway.settings import Limits
 from kafka_platform_runtime.gateway.unpacking import Copies

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from kafka_platform_runtime.gateway.caller import Caller
+from kafka_platform_runtime.gateway.callers.caller import Caller
 from kafka_platform_runtime.gateway.cursor import Positions
 from kafka_platform_runtime.gateway.errors import GatewayError
 from kafka_platform_runtime.gateway.polling import Message

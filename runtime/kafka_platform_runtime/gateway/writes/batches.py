@@ -9,7 +9,7 @@ import msgspec
 from confluent_kafka import KafkaError
 
 from kafka_platform_runtime.gateway import errors
-from kafka_platform_runtime.gateway.caller import Channel
+from kafka_platform_runtime.gateway.callers.channel import Channel
 from kafka_platform_runtime.gateway.writes.bodies import Headers
 from kafka_platform_runtime.gateway.writes.resend import Again
 from kafka_platform_runtime.supervision import whereabouts

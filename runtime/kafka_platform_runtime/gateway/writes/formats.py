@@ -8,7 +8,7 @@ import msgspec
 from confluent_kafka import KafkaError, KafkaException
 from msgspec import UNSET, Raw
 
-from kafka_platform_runtime.gateway.caller import Channel
+from kafka_platform_runtime.gateway.callers.channel import Channel
 from kafka_platform_runtime.gateway.errors import malformed, too_large, unprocessable
 from kafka_platform_runtime.gateway.jsontext import SHORTEST, canonical
 from kafka_platform_runtime.gateway.writes.batches import Batch

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from kafka_platform_runtime.gateway.caller import Caller, Channel
+from kafka_platform_runtime.gateway.callers.caller import Caller
+from kafka_platform_runtime.gateway.callers.channel import Channel
 from kafka_platform_runtime.gateway.errors import GatewayError
 from kafka_platform_runtime.gateway.metrics import Metrics
 from kafka_platform_runtime.supervision import WATCH

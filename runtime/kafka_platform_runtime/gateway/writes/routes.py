@@ -8,7 +8,8 @@ import msgspec
 from confluent_kafka import KafkaError
 
 from kafka_platform_runtime.gateway import errors
-from kafka_platform_runtime.gateway.caller import Caller, Channel, Topic
+from kafka_platform_runtime.gateway.callers.caller import Caller, Topic
+from kafka_platform_runtime.gateway.callers.channel import Channel
 from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.core import Core
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, unprocessable

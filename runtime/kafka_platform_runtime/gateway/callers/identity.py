@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from weakref import WeakValueDictionary
 
-from kafka_platform_runtime.gateway import credentials
-from kafka_platform_runtime.gateway.caller import Caller, Resources, Usage
+from kafka_platform_runtime.gateway.callers import credentials
+from kafka_platform_runtime.gateway.callers.caller import Caller
+from kafka_platform_runtime.gateway.callers.credentials import Identity, Kind, Owner
+from kafka_platform_runtime.gateway.callers.login import Brokers, Logins
+from kafka_platform_runtime.gateway.callers.login_queue import LoginQueue
+from kafka_platform_runtime.gateway.callers.resources import Resources, Usage
 from kafka_platform_runtime.gateway.clock import now
-from kafka_platform_runtime.gateway.credentials import Identity, Kind, Owner
 from kafka_platform_runtime.gateway.errors import GatewayError, overloaded, too_many, unauthorized
-from kafka_platform_runtime.gateway.login import Brokers, Logins
-from kafka_platform_runtime.gateway.login_queue import LoginQueue
 from kafka_platform_runtime.gateway.settings import Kafka, Settings
 from kafka_platform_runtime.supervision import WATCH, whereabouts
 

@@ -30,8 +30,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
+from kafka_platform_runtime.gateway.callers.credentials import Owner
 from kafka_platform_runtime.gateway.clock import now
-from kafka_platform_runtime.gateway.credentials import Owner
 from kafka_platform_runtime.gateway.settings import Limits
 from kafka_platform_runtime.supervision import WATCH, whereabouts
 

@@ -11,10 +11,11 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from kafka_platform_runtime.gateway import errors
+from kafka_platform_runtime.gateway.callers.channel import Channel
+from kafka_platform_runtime.gateway.callers.credentials import Identity
+from kafka_platform_runtime.gateway.callers.resources import Resources, Usage
 from kafka_platform_runtime.gateway.clock import now
-from kafka_platform_runtime.gateway.credentials import Identity
 from kafka_platform_runtime.gateway.errors import overloaded, too_many, unauthorized
-from kafka_platform_runtime.gateway.settings import Kafka, Settings
 from kafka_platform_runtime.supervision import WATCH, whereabouts
 
 T = TypeVar("T")
@@ -25,10 +26,6 @@ TOPIC_SECONDS = 60.0
 TOPICS_OF_A_CALLER = 10_000
 LINGER_MILLISECONDS = 1.0
 """Pause in which the producer gathers records of several requests into one batch."""
-QUESTION_THREADS = 32
-"""Questions to Kafka that hold a thread, of all callers; records are not handled there."""
-QUESTIONS_OF_A_USER = 4
-"""The same of one user; further ones wait."""
 ABSENT_TOPICS = 100
 """Topics that are not there, for which one client may be asked: it keeps some 4 KB of each, and looks for all of them
 again and again. Then another client is asked."""
@@ -36,12 +33,8 @@ QUESTIONER_IDLE_SECONDS = 30.0
 """After so long without a question the client for questions is closed; a new one logs in within some 50 ms."""
 FIRST_LOOK_SECONDS = 1.0
 """A question is put again after so long, and then after twice as long each time, unless the login is refused meanwhile."""
-CLOSING_THREADS = 4
 CLOSE_SECONDS = 5.0
 """How long a producer that is closed may take to send what it has."""
-MOST_CLIENTS = 900
-"""Kafka clients of a process, consumers included. Each takes one of the 1024 keys that a process has for data of threads
-(PTHREAD_KEYS_MAX): without any left, none can be made any more."""
 
 
 class Topic:
@@ -53,133 +46,6 @@ class Topic:
         self.partitions = partitions
         self.available = available
         self.until = now() + TOPIC_SECONDS
-
-
-class Usage:
-    """What a user uses at the moment, with whichever of his passwords or tokens."""
-
-    __slots__ = ("__weakref__", "awaited", "callers", "consumers", "held", "questions", "requests", "streams")
-
-    def __init__(self) -> None:
-        self.requests = 0
-        """Requests in flight."""
-        self.awaited = 0
-        """Writes that wait for Kafka's acknowledgement."""
-        self.held = 0
-        """Bytes of the gateway's budget."""
-        self.streams = 0
-        self.consumers = 0
-        self.callers = 0
-        """Passwords and tokens that are logged in."""
-        self.questions = asyncio.Semaphore(QUESTIONS_OF_A_USER)
-
-    @property
-    def busy(self) -> bool:
-        """Whether something is under way."""
-        return bool(self.requests or self.streams or self.consumers or self.awaited)
-
-
-class Resources:
-    """What all callers share: where Kafka is, the threads for what blocks, and the number of clients.
-
-    Args:
-        kafka: where it listens.
-        settings: the gateway's.
-    """
-
-    def __init__(self, kafka: Kafka, settings: Settings) -> None:
-        self.kafka = kafka
-        self.settings = settings
-        self.questions = WATCH.pool("questions", QUESTION_THREADS)
-        self.closing = WATCH.pool("closing", CLOSING_THREADS)
-        self.clients = 0
-
-    def claim(self) -> None:
-        """Count a client.
-
-        Raises:
-            GatewayError: there are as many as there may be.
-        """
-        if self.clients >= MOST_CLIENTS:
-            raise overloaded("The gateway has as many Kafka clients as it may: try again later.", 5)
-        self.clients += 1
-
-    def release(self) -> None:
-        """A client is closed."""
-        self.clients -= 1
-
-    def close_later(self, name: str, close: Callable[[], Any]) -> None:
-        """Close a client that nobody uses; it counts until it is closed."""
-        WATCH.hand_over(name, self.closing, close, self.release)
-
-
-class Channel:
-    """The way of a caller's records to Kafka: an idempotent producer, until it fails for good.
-
-    Args:
-        producer: the client.
-    """
-
-    __slots__ = ("absent", "awaited", "failure", "producer", "turn")
-
-    def __init__(self, producer: Producer) -> None:
-        self.producer = producer
-        self.turn = 0
-        """Counts the looks for acknowledgements: records without a key go to another partition every few of them."""
-        self.awaited = 0
-        """Requests that wait for acknowledgements of this producer."""
-        self.failure: KafkaError | None = None
-        """Why it can never write again; None while it can."""
-        self.absent = 0
-        """Topics that it was asked for and that are not there."""
-
-    def failed(self, error: BaseException) -> int:
-        """Note what `poll` has raised.
-
-        It raises fatal errors, instead of telling the callback for errors, and whatever a callback raises; the next poll
-        goes on with the next callback.
-
-        Returns:
-            What `poll` would: that something has happened.
-        """
-        cause = error.args[0] if isinstance(error, KafkaException) else None
-        if cause is None:
-            LOG.error("A callback of Kafka's client failed: %s", whereabouts(error))
-        elif cause.fatal():
-            self.end(cause)
-        return 1
-
-    def end(self, cause: KafkaError) -> None:
-        """Answer what is under way: it can never be acknowledged."""
-        if self.failure is None:
-            self.failure = cause
-            self.purge()
-
-    def purge(self) -> None:
-        """What is queued is answered as not sent, what is under way as unknown."""
-        self.producer.purge(in_queue=True, in_flight=True, blocking=False)
-
-    def serve(self) -> None:
-        """Have callbacks called."""
-        try:
-            self.producer.poll(0)
-        except Exception as error:
-            self.failed(error)
-
-    def refusal(self, error: KafkaError, what: str) -> errors.GatewayError:
-        """What a record's error means, in the light of why the producer failed."""
-        cause = self.failure
-        if cause is None or error.code() not in _OF_A_FAILED_PRODUCER:
-            return errors.from_kafka(error, what)
-        if cause.code() == KafkaError.CLUSTER_AUTHORIZATION_FAILED:
-            # Kafka gives a producer its number if the user may write to any topic at all.
-            return errors.forbidden(f"{what}: this user may not write to the topic: an ACL must allow it.")
-        if error.code() == KafkaError._PURGE_INFLIGHT:
-            return errors.from_kafka(error, what)
-        return overloaded(f"{what}: not written, the connection to Kafka is made anew: try again.")
-
-
-_OF_A_FAILED_PRODUCER = frozenset({KafkaError._FATAL, KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})
 
 
 class _Questioner:

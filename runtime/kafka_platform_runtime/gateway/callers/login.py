@@ -18,8 +18,8 @@ from enum import IntEnum
 from pathlib import Path
 
 from kafka_platform_runtime.connection import SaslMechanism
+from kafka_platform_runtime.gateway.callers.credentials import Identity, Kind
 from kafka_platform_runtime.gateway.clock import now
-from kafka_platform_runtime.gateway.credentials import Identity, Kind
 from kafka_platform_runtime.gateway.errors import overloaded, unauthorized
 from kafka_platform_runtime.gateway.settings import Kafka
 from kafka_platform_runtime.names import unresolved

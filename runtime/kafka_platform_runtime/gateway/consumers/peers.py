@@ -9,26 +9,24 @@ import asyncio
 import errno
 import json
 import logging
-import re
 import socket
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import quote
 
 import aiohttp
-from yarl import URL
 
 from kafka_platform_runtime.gateway.clock import now
+from kafka_platform_runtime.gateway.consumers.faults import NO_INSTANCE, no_instance
+from kafka_platform_runtime.gateway.consumers.keys import InstanceKey
+from kafka_platform_runtime.gateway.consumers.peer_tls import Verification, verification
+from kafka_platform_runtime.gateway.consumers.pods import Absent, Address, Pods
 from kafka_platform_runtime.gateway.core import Core
 from kafka_platform_runtime.gateway.errors import GatewayError, Header, overloaded, retry_after
 from kafka_platform_runtime.gateway.http import Gone, Request, Response
-from kafka_platform_runtime.gateway.peer_tls import Verification, verification
-from kafka_platform_runtime.gateway.settings import listed_peers
 from kafka_platform_runtime.supervision import WATCH
 
 LOG = logging.getLogger("gateway")
@@ -53,47 +51,12 @@ GONE_SECONDS = 20.0
 partitions of its consumers to others (see SESSION_MILLISECONDS of the instances)."""
 NAME_SECONDS = 3
 """For so long an address counts. A pod that was replaced has another one."""
-LOOK_SECONDS = 1.0
-"""How long a look at who the other pods are counts: names that nobody has would otherwise load the name server."""
 QUESTIONS_PER_CALLER = 16
 """Instances that are looked for at a time for one caller; the caller's further requests wait, nobody else's."""
 REMEMBERED = 10_000
 """Instances of other pods whose home is remembered, and pods known to be silent; some 300 bytes each."""
-NO_INSTANCE = 40403
-
-_ORDINAL = re.compile(r"0|[1-9][0-9]{0,4}")
 _FORWARDED = ("content-type", "accept")
 _RETURNED = ("retry-after", "www-authenticate", "allow")
-
-
-class InstanceKey(NamedTuple):
-    """What an instance is found by: a caller has names of their own, and cannot name what others have."""
-
-    owner: tuple[str, ...]
-    group: str
-    name: str
-
-
-def no_instance(group: str, name: str) -> GatewayError:
-    """There is no such consumer instance."""
-    return GatewayError(
-        HTTPStatus.NOT_FOUND,
-        NO_INSTANCE,
-        f"Consumer instance {name} of group {group} does not exist: it was deleted, idle for too long or its pod ended; "
-        "create another one.",
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """Where a pod listens."""
-
-    host: str
-    port: int
-
-
-class _Absent(Exception):  # noqa: N818 - not an error: the answer to a question
-    """The pod does not exist any more."""
 
 
 class _Slots:
@@ -116,24 +79,18 @@ class Peers:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._pod = core.pod
-        peers = core.settings.peers
-        listed = {} if peers is None else listed_peers(peers)
-        self._listed = {pod: Address(host=host, port=port) for pod, (host, port) in listed.items()}
-        self._domain = None if listed else peers
+        self._pods = Pods(core.pod, core.settings)
         self._client: aiohttp.ClientSession | None = None
         self._trust: tuple[int, Verification] | None = None
         self._silent_since: dict[str, float] = {}
         self._homes: OrderedDict[InstanceKey, str] = OrderedDict()
         self._questions: dict[tuple[bytes | None, InstanceKey], asyncio.Task[tuple[str | None, bool]]] = {}
         self._slots: dict[tuple[str, ...], _Slots] = {}
-        self._looking = asyncio.Lock()
-        self._looked_at = -LOOK_SECONDS
-        self._seen: tuple[Sequence[Address], bool] = ((), False)
 
     @property
     def any(self) -> bool:
         """Whether there may be other pods."""
-        return self._domain is not None or bool(self._listed)
+        return self._pods.any
 
     def home(self, key: InstanceKey) -> str | None:
         """The pod that was the home of an instance when it was last asked for."""
@@ -162,7 +119,7 @@ class Peers:
             if not answer.done():
                 raise Gone
             response = answer.result()
-        except _Absent:
+        except Absent:
             raise no_instance(key.group, key.name) from None
         finally:
             answer.cancel()
@@ -170,13 +127,13 @@ class Peers:
         return response
 
     async def _send(self, request: Request, pod: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
-        address = self._address(pod)
+        address = self._pods.address(pod)
         # Quoted as it was sent, but nothing in it begins a fragment, which is not sent on.
         query = quote(request.scope["query_string"], safe="%&=+;,/?:@!$'()*~")
         try:
             async with self._session().request(
                 request.method,
-                self._url(address, path + (f"?{query}" if query else "")),
+                self._pods.url(address, path + (f"?{query}" if query else "")),
                 headers=headers,
                 data=body or None,
                 allow_redirects=False,
@@ -208,17 +165,17 @@ class Peers:
         """Tell a pod that is gone from one that does not answer.
 
         Raises:
-            _Absent: it is gone.
+            Absent: it is gone.
         """
         if _is_absence(failure):
             self._silent_since.pop(pod, None)
-            raise _Absent
+            raise Absent
         if isinstance(failure, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
             # A pod whose node died keeps its name for minutes.
             if len(self._silent_since) >= REMEMBERED:
                 self._silent_since.clear()
             if now() - self._silent_since.setdefault(pod, now()) > GONE_SECONDS:
-                raise _Absent
+                raise Absent
 
     async def locate(self, request: Request, key: InstanceKey, *, creating: bool = False) -> str | None:
         """The pod that has an instance; None if no pod has it.
@@ -259,7 +216,7 @@ class Peers:
     ) -> tuple[str | None, bool]:
         """The pod that has it, and whether one of them could not be asked."""
         async with self._slot(key.owner):
-            addresses, unsure = await self._everybody()
+            addresses, unsure = await self._pods.everybody()
             questions = [
                 WATCH.errand("question to a pod", self._ask(address, authorization, key, creating))
                 for address in addresses
@@ -298,7 +255,7 @@ class Peers:
         if creating:
             headers[CREATING] = "true"
         async with self._session().get(
-            self._url(address, _path(key)),
+            self._pods.url(address, _path(key)),
             headers=headers,
             allow_redirects=False,
             **self._verified(),
@@ -311,52 +268,6 @@ class Peers:
             if answer.status == HTTPStatus.NOT_FOUND:
                 return None
             raise overloaded("A pod of the gateway cannot answer now: try again.")
-
-    async def _everybody(self) -> tuple[Sequence[Address], bool]:
-        """Where the other pods listen, and whether some of them may be unknown."""
-        if self._domain is None:
-            return [address for pod, address in self._listed.items() if pod != self._pod], False
-        async with self._looking:
-            if self._looked_at + LOOK_SECONDS <= now():
-                self._seen = await self._look(self._domain)
-                self._looked_at = now()
-            return self._seen
-
-    async def _look(self, domain: str) -> tuple[Sequence[Address], bool]:
-        try:
-            found = await self._resolve(domain)
-        except TimeoutError:
-            return (), True
-        except socket.gaierror as failure:
-            return (), failure.errno == socket.EAI_AGAIN
-        try:
-            own = await self._resolve(f"{self._pod}.{domain}")
-        except (TimeoutError, socket.gaierror):
-            # Then this pod asks itself, too, and knows its own questions.
-            own = set()
-        return [Address(host=host, port=self._core.settings.port) for host in sorted(found - own)], False
-
-    async def _resolve(self, host: str) -> set[str]:
-        async with asyncio.timeout(ASK_SECONDS):
-            found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        return {str(address[4][0]) for address in found}
-
-    def _address(self, pod: str) -> Address:
-        if self._domain is None:
-            if pod not in self._listed:
-                raise _Absent
-            return self._listed[pod]
-        # Another pod of this StatefulSet, one label below the domain of its pods: no name can lead anywhere else, not even
-        # to what a search domain of the name server makes of it.
-        stem, _, ordinal = pod.rpartition("-")
-        if stem != self._pod.rpartition("-")[0] or not _ORDINAL.fullmatch(ordinal):
-            raise _Absent
-        return Address(host=f"{pod}.{self._domain}", port=self._core.settings.port)
-
-    def _url(self, address: Address, target: str) -> URL:
-        host = f"[{address.host}]" if ":" in address.host and not address.host.startswith("[") else address.host
-        scheme = "http" if self._core.settings.tls is None else "https"
-        return URL(f"{scheme}://{host}:{address.port}{target}", encoded=True)
 
     def _session(self) -> aiohttp.ClientSession:
         if self._client is None:

@@ -1,23 +1,28 @@
 """HTTP/1.1 as the gateway speaks it: uvicorn's, with bounds, and with a shorter way for the writes that most callers send."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Protocol
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from kafka_platform_runtime.gateway.callers.credentials import Owner
 from kafka_platform_runtime.gateway.clock import now
-from kafka_platform_runtime.gateway.connections import Accepted, Connections, State
-from kafka_platform_runtime.gateway.credentials import Owner
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed
-from kafka_platform_runtime.gateway.http import V2, Response, encoded_headers, error_response
+from kafka_platform_runtime.gateway.http import Response, encoded_headers, error_response
+from kafka_platform_runtime.gateway.wire.answers import WRITTEN, DirectCycle, OneWrite, whole
+from kafka_platform_runtime.gateway.wire.connections import Accepted, Connections, State
+from kafka_platform_runtime.gateway.wire.heads import (
+    HEAD_BYTES,
+    HEAD_FIELDS,
+    ambiguity,
+    head_too_large,
+    without_upgrade,
+)
+from kafka_platform_runtime.gateway.wire.sockets import BoundedSocket
 
-HEAD_BYTES = 32 * 1024
-"""Size of a request's line and headers together."""
-HEAD_FIELDS = 100
 PIPELINED = 64
 """Requests of a connection that wait for the answers to those before them."""
 PIPELINED_BYTES = 4096
@@ -25,34 +30,11 @@ PIPELINED_BYTES = 4096
 FED_BYTES = 4096
 """So much, or the rest of a body, is looked at before requests that wait are counted again: 30 bytes become a hundred times
 as many."""
-SINGLE = frozenset(
-    {
-        b"authorization",
-        b"content-encoding",
-        b"content-length",
-        b"content-type",
-        b"expect",
-        b"host",
-        b"last-event-id",
-        b"origin",
-        b"sec-fetch-dest",
-        b"sec-fetch-mode",
-        b"sec-fetch-site",
-        b"transfer-encoding",
-        b"upgrade",
-    }
-)
-"""Fields that mean something here and must not mean two things; those of SINGLE_PREFIX too."""
-SINGLE_PREFIX = b"x-gateway-"
 DIRECT_BYTES = 64 * 1024
 """The largest body that goes the direct way: as much as is read ahead of any other request, too."""
 TOPICS = b"/topics/"
-WRITTEN = b"HTTP/1.1 200 OK\r\ncontent-type: " + V2.encode() + b"\r\ncontent-length: %d\r\n\r\n%b"
-"""The answer to a write of which all records were acknowledged."""
 UNUSUAL = frozenset({b"content-encoding", b"expect", b"origin", b"sec-fetch-site"})
 """Fields of requests that do not go the direct way: there is more to be judged."""
-OF_UPGRADE = frozenset({b"upgrade", b"http2-settings"})
-"""Fields, and words of the field Connection, by which a caller offers another protocol."""
 
 
 class Direct(Protocol):
@@ -69,93 +51,6 @@ class Direct(Protocol):
         answer: Callable[[Response], None],
     ) -> bool:
         """Whether it was begun; `answer` is called later then. Otherwise nothing has happened."""
-
-
-class DirectCycle:
-    """A write on the direct way, where uvicorn looks for what a connection is busy with."""
-
-    response_started = False
-    response_complete = False
-    disconnected = False
-
-    def __init__(self, keep_alive: bool) -> None:
-        self.keep_alive = keep_alive
-        self.message_event = self
-
-    def set(self) -> None:
-        """Nobody waits for what uvicorn tells here."""
-
-
-class OneWrite(RequestResponseCycle):
-    """uvicorn's answer, written at once where all of it is known: a system call for the head alone costs a tenth.
-
-    It returns when the reader has taken the answer, so that what it holds counts until then.
-    """
-
-    _start: Mapping[str, Any] | None = None
-    _is_unbounded = False
-
-    async def send(self, message: Any) -> None:
-        """Keep the head until the body comes."""
-        start = self._start
-        if start is None:
-            if message["type"] == "http.response.start" and not self.response_started:
-                self._start = message
-            else:
-                await self._send(message)
-            return
-        self._start = None
-        if message.get("more_body") or self.flow.write_paused or self.scope["method"] == "HEAD":
-            await self._send(start)
-            await self._send(message)
-            return
-        if self.disconnected:
-            return
-        if self.transport.is_closing():
-            self.disconnected = True  # nobody takes the answer any more
-            return
-        content, self.keep_alive = _whole(start["status"], start["headers"], message["body"], self.keep_alive)
-        self.response_started = True
-        self.waiting_for_100_continue = False
-        self.transport.write(content)
-        if self.flow.write_paused:
-            await self.flow.drain()
-        self.response_complete = True
-        self.body.clear()  # what came of it without being asked for
-        self.message_event.set()
-        if not self.keep_alive:
-            self.transport.close()
-        self.on_response()
-
-    async def _send(self, message: Any) -> None:
-        """As uvicorn does, but for HTTP/1.0, which knows no chunks: the end of the connection is that of the answer."""
-        if self.scope["http_version"] == "1.0":
-            if message["type"] == "http.response.start":
-                self._is_unbounded = all(name != b"content-length" for name, _ in message["headers"])
-                if self._is_unbounded:
-                    self.chunked_encoding = False
-            elif self._is_unbounded:
-                self.expected_content_length = len(message["body"])
-        await super().send(message)
-
-    async def receive(self) -> Any:
-        """What has come of the body; it is the handler's from here on."""
-        message = await super().receive()
-        connection: BoundedProtocol = self.scope["connection"]  # type: ignore[typeddict-item]
-        connection.recount()
-        return message
-
-
-def _whole(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes, keep_alive: bool) -> tuple[bytes, bool]:
-    """An answer as it goes over the wire, and whether the connection stays open after it."""
-    content = [STATUS_LINE[status]]
-    for name, value in headers:
-        if name == b"connection":  # only ever to close it
-            keep_alive = False
-            continue
-        content += (name, b": ", value, b"\r\n")
-    content += (b"\r\n" if keep_alive else b"connection: close\r\n\r\n", body)
-    return b"".join(content), keep_alive
 
 
 class BoundedProtocol(HttpToolsProtocol, Accepted):
@@ -320,16 +215,19 @@ class BoundedProtocol(HttpToolsProtocol, Accepted):
             self.send_400_response("")
         if self._head_since is not None:
             if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
-                self._refuse(_head_too_large())
+                self._refuse(head_too_large())
         elif self._framing_bytes > HEAD_BYTES and self._body_since is not None and not self.transport.is_closing():
-            self._refuse(_head_too_large())
+            self._refuse(head_too_large())
         if self._held or self._head_since is not None or self._body_since is not None or type(self.cycle) is OneWrite:
             self.recount()
 
     def _upgrade(self, data: bytes, end: int) -> None:
         """Speak WebSocket, or go on with HTTP: uvicorn loses the body where it knows nothing of what is offered."""
         while self._offers_upgrade:
-            data = self._head_without_upgrade() + data[end:]
+            self._offers_upgrade = False
+            data = without_upgrade(self.parser, self.url, self.headers) + data[end:]
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
             try:
                 self.parser.feed_data(data)
                 return
@@ -357,21 +255,6 @@ class BoundedProtocol(HttpToolsProtocol, Accepted):
         socket.data_received(b"".join([*head, b"\r\n"]))
         self.transport.set_protocol(socket)
 
-    def _head_without_upgrade(self) -> bytes:
-        """The head just read, without the caller's wish to speak HTTP/2, which Java's client has with each request."""
-        self._offers_upgrade = False
-        version = self.parser.get_http_version().encode()
-        head = [self.parser.get_method(), b" ", self.url, b" HTTP/", version, b"\r\n"]
-        for name, value in self.headers:
-            if name == b"connection":
-                wishes = [wish.strip() for wish in value.split(b",")]
-                value = b", ".join(wish for wish in wishes if wish.lower() not in OF_UPGRADE)
-            if name not in OF_UPGRADE and (name != b"connection" or value):
-                head += [name, b": ", value, b"\r\n"]
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
-        return b"".join([*head, b"\r\n"])
-
     def on_message_begin(self) -> None:
         """The first byte of a head."""
         self.url = b""
@@ -389,9 +272,9 @@ class BoundedProtocol(HttpToolsProtocol, Accepted):
             self._head_bytes > HEAD_BYTES
             and len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES
         ):
-            self._fault = _head_too_large()
+            self._fault = head_too_large()
             raise self._fault
-        fault = self._ambiguity()
+        fault = ambiguity(self.parser, self.url, self.headers, self.parser.should_upgrade() and self._should_upgrade())
         if fault is not None:
             self._fault = fault
             raise fault
@@ -411,43 +294,6 @@ class BoundedProtocol(HttpToolsProtocol, Accepted):
         """A field of the head; those behind the body (trailers) mean nothing here, nor do blanks around a value."""
         if self._body_since is None:
             super().on_header(name, value.strip(b" \t"))
-
-    def _ambiguity(self) -> GatewayError | None:
-        """Why the head could mean two things, or none; None if it means one."""
-        names = [name for name, _ in self.headers]
-        if len(set(names)) != len(names):
-            for name in names:
-                if (name in SINGLE or name.startswith(SINGLE_PREFIX)) and names.count(name) > 1:
-                    return malformed(f"The field {name.decode()} is there twice: send it once.")
-        version = self.parser.get_http_version()
-        if b"host" not in names and version == "1.1":
-            return malformed("The field host is missing, which HTTP/1.1 requires.")
-        if version not in {"1.1", "1.0"}:
-            return malformed("Speak HTTP/1.1.")
-        if self.url[:1] != b"/" or b"#" in self.url:
-            return self._of_target()
-        if self.parser.should_upgrade() and self._should_upgrade():
-            framed = b"content-length" in names or b"transfer-encoding" in names
-            if framed or version != "1.1" or self.parser.get_method() != b"GET":
-                return malformed("A WebSocket is opened by GET of HTTP/1.1 without a body.")
-        if b"expect" in names and dict(self.headers)[b"expect"].lower() != b"100-continue":
-            return GatewayError(HTTPStatus.EXPECTATION_FAILED, 41701, "Expect 100-continue, or nothing.")
-        return None
-
-    def _of_target(self) -> GatewayError | None:
-        """Judge a target that is no plain path."""
-        if self.url == b"*" or self.parser.get_method() == b"CONNECT":
-            return None
-        try:
-            parsed = httptools.parse_url(self.url)
-        except httptools.HttpParserInvalidURLError:
-            return malformed("The target of the request is no URL.")
-        if parsed.fragment is not None:
-            return malformed("The target of the request has a fragment: leave # and what follows away.")
-        authority = (parsed.host or b"") + (b":%d" % parsed.port if parsed.port else b"")
-        if authority.lower() != dict(self.headers).get(b"host", authority).lower():
-            return malformed("The target of the request and the field host name different hosts.")
-        return None
 
     def _may_go_direct(self) -> bool:
         """Whether the head is that of a small write, and nothing else is under way on this connection.
@@ -505,7 +351,7 @@ class BoundedProtocol(HttpToolsProtocol, Accepted):
             if response.status == HTTPStatus.OK and keep_alive and not response.headers:
                 content = WRITTEN % (len(response.body), response.body)
             else:
-                content, keep_alive = _whole(response.status, encoded_headers(response), response.body, keep_alive)
+                content, keep_alive = whole(response.status, encoded_headers(response), response.body, keep_alive)
             cycle.response_started = cycle.response_complete = True
             self.transport.write(content)
             if not keep_alive:
@@ -586,70 +432,3 @@ class BoundedProtocol(HttpToolsProtocol, Accepted):
     def _refuse(self, fault: GatewayError) -> None:
         self._fault = fault
         self.send_400_response("")
-
-
-def _head_too_large() -> GatewayError:
-    return GatewayError(
-        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-        43101,
-        f"The head of the request is too large: at most {HEAD_BYTES} bytes and {HEAD_FIELDS} fields are taken.",
-    )
-
-
-class BoundedSocket(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket, counted and ended as every other connection."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._open: Connections = self.config.app.open  # type: ignore[union-attr]
-        self._since = now()
-        self._in_hand = 0
-        self.owner: Owner = ()
-        self.is_stranger = True
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """It has ended."""
-        super().connection_lost(exc)
-        self._open.remove(self)
-
-    def handle_connect(self, event: Any) -> None:
-        """The handshake is here."""
-        super().handle_connect(event)
-        if not self.close_sent:
-            self.scope["connection"] = self  # type: ignore[typeddict-unknown-key]
-
-    def pause_writing(self) -> None:
-        """The caller does not take what is written: nothing of what he sends is read, as each ping would be answered."""
-        super().pause_writing()
-        self.transport.pause_reading()
-        self._open.written.hold(self, self._in_hand + self.transport.get_write_buffer_size())
-
-    def resume_writing(self) -> None:
-        """He does again."""
-        super().resume_writing()
-        if not self.read_paused:
-            self.transport.resume_reading()
-        self._open.written.hold(self, self._in_hand)
-
-    async def receive(self) -> Any:
-        """What has come; while the caller takes nothing, nothing is read."""
-        message = await super().receive()
-        if not self.writable.is_set():
-            self.transport.pause_reading()
-        return message
-
-    def holds(self, count: int) -> None:
-        """So many bytes of records are about to be written."""
-        self._in_hand = count
-        waiting = 0 if self.writable.is_set() else self.transport.get_write_buffer_size()
-        self._open.written.hold(self, count + waiting)
-
-    def state(self) -> tuple[State, float]:
-        """What it does, and since when."""
-        if not self.writable.is_set():
-            return State.BLOCKED, 0.0
-        return (State.STREAMING, 0.0) if self.handshake_complete else (State.ANSWERING, self._since)
-
-    def too_late(self, state: State, seconds: float) -> None:
-        """The handshake was never answered."""
-        self.transport.abort()
