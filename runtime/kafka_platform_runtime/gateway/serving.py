@@ -21,7 +21,7 @@ from kafka_platform_runtime.gateway.core import Core
 from kafka_platform_runtime.gateway.metrics import serve as serve_metrics
 from kafka_platform_runtime.gateway.render import COMPILED
 from kafka_platform_runtime.gateway.settings import Kafka, Settings
-from kafka_platform_runtime.gateway.wire.connections import Door
+from kafka_platform_runtime.gateway.wire.door import Door
 from kafka_platform_runtime.gateway.wire.protocol import BoundedProtocol
 from kafka_platform_runtime.gateway.wire.sockets import BoundedSocket
 from kafka_platform_runtime.supervision import WATCH

@@ -13,7 +13,8 @@ from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed
 from kafka_platform_runtime.gateway.http import Response, encoded_headers, error_response
 from kafka_platform_runtime.gateway.wire.answers import WRITTEN, DirectCycle, OneWrite, whole
-from kafka_platform_runtime.gateway.wire.connections import Accepted, Connections, State
+from kafka_platform_runtime.gateway.wire.connections import Connections, State
+from kafka_platform_runtime.gateway.wire.door import Accepted
 from kafka_platform_runtime.gateway.wire.heads import (
     HEAD_BYTES,
     HEAD_FIELDS,
