@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
-from kafka_platform_runtime.gateway.caller import LINGER_MILLISECONDS
+from kafka_platform_runtime.gateway.callers.caller import LINGER_MILLISECONDS
 
 RECORD = b'"' + b"x" * 98 + b'"'
 BATCH = 100

@@ -4,7 +4,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -277,3 +277,88 @@ def test_what_runs_in_the_background_is_watched(file: Path) -> None:
 )
 def test_work_that_nobody_watches_is_found(text: str) -> None:
     assert list(unwatched(ast.parse(text)))
+
+
+PACKAGES = {
+    "kafka_platform": ROOT / "components" / "kafka_platform",
+    "infra": ROOT / "infra",
+    "policies": ROOT / "policies",
+    "kafka_platform_runtime": RUNTIME,
+    "sandbox": ROOT / "sandbox",
+}
+
+
+def modules(packages: Mapping[str, Path]) -> dict[str, Path]:
+    """The files of packages, by the dotted names under which they are imported."""
+    found: dict[str, Path] = {}
+    for package, folder in packages.items():
+        for file in sorted(folder.rglob("*.py")):
+            parts = (package, *file.relative_to(folder).with_suffix("").parts)
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
+    return found
+
+
+def imports(module: str, file: Path, known: Container[str]) -> Iterator[str]:
+    """The modules among those known that a file imports anywhere: in functions and under TYPE_CHECKING too."""
+    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(tree(file)):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names if each.name in known)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")
+            base = above[: len(above) - node.level + 1] if node.level else []
+            origin = ".".join([*base, *filter(None, [node.module])])
+            for each in node.names:
+                inner = f"{origin}.{each.name}"
+                if inner in known or origin in known:
+                    yield inner if inner in known else origin
+
+
+def circles(packages: Mapping[str, Path]) -> list[list[str]]:
+    """Modules that import each other, directly or by way of others."""
+    files = modules(packages)
+    left = {name: {each for each in imports(name, file, files) if each != name} for name, file in files.items()}
+    importers: dict[str, set[str]] = {name: set() for name in left}
+    for name, imported in left.items():
+        for each in imported:
+            importers[each].add(name)
+
+    def reached(begin: str, steps: Mapping[str, set[str]]) -> set[str]:
+        seen: set[str] = set()
+        waiting = [begin]
+        while waiting:
+            for each in steps[waiting.pop()] - seen:
+                seen.add(each)
+                waiting.append(each)
+        return seen
+
+    rings = {frozenset(reached(name, left) & reached(name, importers)) for name in left}
+    return sorted(sorted(ring) for ring in rings if ring)
+
+
+def test_no_package_has_an_import_circle() -> None:
+    """Modules in a circle cannot be understood, tested or moved one at a time, even if only a type checker sees it."""
+    assert len(modules(PACKAGES)) > 200
+    assert circles(PACKAGES) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from package import a",
+        "from package.a import A",
+        "import package.a",
+        "from . import a",
+        "from .a import A",
+        "def late() -> None:\n    from package import a",
+        "if TYPE_CHECKING:\n    from package.a import A",
+        "try:\n    pass\nexcept ImportError:\n    import package.a",
+    ],
+)
+def test_an_import_circle_is_found(tmp_path: Path, text: str) -> None:
+    (tmp_path / "__init__.py").touch()
+    (tmp_path / "a.py").write_text("import package.b", encoding="utf-8")
+    (tmp_path / "b.py").write_text("from package.c import C", encoding="utf-8")
+    (tmp_path / "c.py").write_text(text, encoding="utf-8")
+    (tmp_path / "d.py").write_text("import package.a\nimport package.c", encoding="utf-8")
+    assert circles({"package": tmp_path}) == [["package.a", "package.b", "package.c"]]

@@ -10,7 +10,7 @@ import os
 import sys
 
 from kafka_platform_runtime.failures import Refused
-from kafka_platform_runtime.gateway import server, settings
+from kafka_platform_runtime.gateway import serving, settings
 from kafka_platform_runtime.supervision import WATCH
 
 
@@ -27,7 +27,7 @@ def main() -> int:
         for fault in refusal.faults:
             print(fault, file=sys.stderr)
         return 3
-    server.run(kafka, chosen, settings.pod_name(os.environ))
+    serving.run(kafka, chosen, settings.pod_name(os.environ))
     if WATCH.death is not None:
         logging.shutdown()
         os._exit(4)  # without waiting for threads, one of which may be the one that hangs

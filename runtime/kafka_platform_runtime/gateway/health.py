@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 
-from kafka_platform_runtime.gateway.login import UNREACHABLE, Api, Brokers
+from kafka_platform_runtime.gateway.callers.login import UNREACHABLE, Api, Brokers
 from kafka_platform_runtime.supervision import WATCH
 
 PROBE_SECONDS = 5.0

@@ -2,20 +2,18 @@
 
 import asyncio
 import json
-import time
 import urllib.parse
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import msgspec
 
 from kafka_platform_runtime.gateway import encodings
-from kafka_platform_runtime.gateway.errors import GatewayError, Header, malformed, overloaded, too_large, too_many
-
-if TYPE_CHECKING:
-    from kafka_platform_runtime.gateway.caller import Caller
+from kafka_platform_runtime.gateway.budget import Budget
+from kafka_platform_runtime.gateway.callers.caller import Caller
+from kafka_platform_runtime.gateway.errors import GatewayError, Header, malformed, too_large
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -36,48 +34,6 @@ class Response(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     body: bytes = b""
     content_type: str = V2
     headers: Sequence[Header] = ()
-
-
-class Holder(Protocol):
-    """Who takes bytes of a budget."""
-
-    held: int
-    """How many of them."""
-
-
-class Budget:
-    """Bytes of requests and answers held in memory at a time. One caller may hold half of them, so that others go on.
-
-    Args:
-        limit: the most bytes.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.used = 0
-        self._of_one = limit // 2
-
-    def has(self, count: int, holder: Holder) -> bool:
-        """Whether `count` bytes are there for this holder."""
-        return self.used + count <= self.limit and holder.held + count <= self._of_one
-
-    def take(self, count: int, holder: Holder) -> None:
-        """Reserve `count` bytes.
-
-        Raises:
-            GatewayError: they are not there.
-        """
-        if holder.held + count > self._of_one:
-            raise too_many("This user's requests and answers hold as many bytes as they may: try again in a moment.")
-        if self.used + count > self.limit:
-            raise overloaded("The gateway holds as many bytes as it may: try again in a moment.")
-        self.used += count
-        holder.held += count
-
-    def give(self, count: int, holder: Holder) -> None:
-        """Give back what was taken."""
-        self.used -= count
-        holder.held -= count
 
 
 class Request:
@@ -394,7 +350,3 @@ def encoded_headers(response: Response) -> list[tuple[bytes, bytes]]:
     if response.headers:
         headers.extend((name.encode(), value.encode()) for name, value in response.headers)
     return headers
-
-
-now = time.monotonic
-"""Seconds of the clock that never goes back."""

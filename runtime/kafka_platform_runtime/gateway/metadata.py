@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from hashlib import sha256
 from http import HTTPStatus
 from importlib.resources import files
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -17,13 +17,11 @@ from msgspec import Meta
 
 import kafka_platform_runtime
 from kafka_platform_runtime.gateway import errors
-from kafka_platform_runtime.gateway.caller import Caller
+from kafka_platform_runtime.gateway.callers.caller import Caller
+from kafka_platform_runtime.gateway.core import Core
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, unprocessable
 from kafka_platform_runtime.gateway.http import Request, Response, Route
 from kafka_platform_runtime.gateway.openapi import document
-
-if TYPE_CHECKING:
-    from kafka_platform_runtime.gateway.server import Gateway
 
 MOST_PARTITIONS = 10_000
 """Of a topic that is made over HTTP: a slip of the finger must not hurt the cluster."""
@@ -46,12 +44,12 @@ class Metadata:
     """The routes about topics and brokers, the human page and the description of the interface.
 
     Args:
-        gateway: settings, callers.
+        core: what all parts share.
     """
 
-    def __init__(self, gateway: "Gateway") -> None:
-        self._gateway = gateway
-        self._limits = gateway.settings.limits
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._limits = core.limits
         self._openapi = Response(body=msgspec.json.encode(document()), content_type="application/json")
         self._information = Response(
             body=msgspec.json.encode({"bridge_version": kafka_platform_runtime.__version__}),
@@ -99,7 +97,7 @@ class Metadata:
 
     async def _topic(self, request: Request, topic: str) -> Response:
         request.known()
-        await self._gateway.topic(request.caller, topic)
+        await self._core.topic(request.caller, topic)
         partitions, configs = await asyncio.gather(
             self._described(request.caller, topic), self._configs(request.caller, topic)
         )
@@ -107,7 +105,7 @@ class Metadata:
 
     async def _partitions(self, request: Request, topic: str) -> Response:
         request.known()
-        await self._gateway.topic(request.caller, topic)
+        await self._core.topic(request.caller, topic)
         return _json(await self._described(request.caller, topic))
 
     async def _partition(self, request: Request, topic: str, partition: str) -> Response:
@@ -128,7 +126,7 @@ class Metadata:
     async def _create(self, request: Request) -> Response:
         """Make a topic, if an ACL allows this user to."""
         request.known()
-        body = await request.body(self._limits.body_bytes, self._gateway.budget, self._limits.timeout_seconds)
+        body = await request.body(self._limits.body_bytes, self._core.budget, self._limits.timeout_seconds)
         wanted = _decoded(request, body)
         name = wanted.topic_name
         if not 0 < len(name) <= LONGEST_TOPIC or "\0" in name:
@@ -152,7 +150,7 @@ class Metadata:
         Raises:
             GatewayError: one of them does not.
         """
-        known = await self._gateway.topic(caller, topic)
+        known = await self._core.topic(caller, topic)
         if not (partition.isascii() and partition.isdigit() and len(partition) <= 10):
             raise malformed(f"Partition {partition[:50]!r} is not a number.")
         if int(partition) >= known.partitions:

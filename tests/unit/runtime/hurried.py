@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 
 def hurried(program: str, **constants: float) -> Sequence[str]:
-    """What to give to `python -m` for a program with other constants; `gateway__feed__X` is X of the module gateway.feed."""
+    """What to give to `python -m` for a program with other constants; `gateway__health__X` is X of the module gateway.health."""
     places = [name.split("__") for name in constants]
     changes = [
         f"kafka_platform_runtime.{'.'.join(place[:-1])}:{place[-1]}={value}"

@@ -45,7 +45,7 @@ ALWAYS = frozenset({429, 503})
 def gateway(start_gateway: StartGateway) -> Program:
     limits = {"bodyBytes": LARGEST_BODY, "records": MOST_RECORDS, "timeoutSeconds": BODY_SECONDS}
     # What rests is kept for half a minute otherwise, and all of it has to be gone in the end.
-    return start_gateway({"limits": limits}, module=hurried("gateway", gateway__reads__IDLE_SECONDS=3))
+    return start_gateway({"limits": limits}, module=hurried("gateway", gateway__reads__readers__IDLE_SECONDS=3))
 
 
 def peak_megabytes(process: int) -> float:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from kafka_platform_runtime.gateway.connections import HEAD_SECONDS, Connections, State
 from kafka_platform_runtime.gateway.settings import Limits
+from kafka_platform_runtime.gateway.wire.connections import HEAD_SECONDS, Connections, State
 
 from tests import attacks
 from tests.unit.runtime.gateway.conftest import JSON, RED, Kafka, Program, StartGateway, password

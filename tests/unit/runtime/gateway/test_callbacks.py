@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
-from kafka_platform_runtime.gateway.caller import Channel
+from kafka_platform_runtime.gateway.callers.channel import Channel
 
 from tests.kafka_process import ADMIN_USER
 from tests.unit.runtime.gateway.conftest import Kafka, password

@@ -18,7 +18,8 @@ from urllib.parse import quote
 import msgspec
 import pytest
 from kafka_platform_runtime.connection import SaslMechanism, SecurityProtocol
-from kafka_platform_runtime.gateway.server import Gateway
+from kafka_platform_runtime.gateway.application import Gateway
+from kafka_platform_runtime.gateway.core import Core
 from kafka_platform_runtime.gateway.settings import Kafka as KafkaSettings
 from kafka_platform_runtime.gateway.settings import Limits, Settings
 
@@ -399,7 +400,7 @@ def test_a_creation_that_is_cancelled_anywhere_leaves_nothing_behind(kafka: Kafk
         return statuses[0]
 
     async def attack() -> int:
-        gateway = Gateway(connection, settings, "gateway-0")
+        gateway = Gateway(Core(connection, settings, "gateway-0"))
         assert await create(gateway, "first") == 200
         assert gateway.callers.consumers == 1
         number = 0

@@ -19,9 +19,9 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
-from kafka_platform_runtime.gateway import login_queue
+from kafka_platform_runtime.gateway.callers import login_queue
+from kafka_platform_runtime.gateway.callers.login_queue import LoginQueue
 from kafka_platform_runtime.gateway.errors import GatewayError, unauthorized
-from kafka_platform_runtime.gateway.login_queue import LoginQueue
 
 from tests.unit.runtime.gateway.conftest import RED, Kafka, Program, StartGateway, authorization, password
 

@@ -10,7 +10,8 @@ import jsonschema
 import pytest
 from kafka_platform_runtime.connection import SaslMechanism, SecurityProtocol
 from kafka_platform_runtime.gateway import openapi
-from kafka_platform_runtime.gateway.server import Gateway
+from kafka_platform_runtime.gateway.application import Gateway
+from kafka_platform_runtime.gateway.core import Core
 from kafka_platform_runtime.gateway.settings import Kafka, Settings
 from openapi_spec_validator import validate
 
@@ -30,7 +31,7 @@ async def _routes() -> set[tuple[str, str]]:
         security_protocol=SecurityProtocol.SASL_PLAINTEXT,
         mechanism=SaslMechanism.SCRAM_SHA_512,
     )
-    return {(route.method, route.path) for route in Gateway(kafka, Settings(), "pod").routes}
+    return {(route.method, route.path) for route in Gateway(Core(kafka, Settings(), "pod")).routes}
 
 
 def test_it_is_valid() -> None:
@@ -76,7 +77,7 @@ def test_examples_are_what_the_schemas_say(place: str, schema: dict[str, Any], e
 
 def test_it_has_every_code_that_is_given() -> None:
     folder = Path(openapi.__file__).parent
-    sources = [file.read_text() for file in sorted(folder.glob("*.py")) if file.name != "openapi.py"]
+    sources = [file.read_text() for file in sorted(folder.rglob("*.py")) if file.name != "openapi.py"]
     given = {int(code) for source in sources for code in re.findall(r"\b[45]\d\d0\d\b", source)}
     assert given == {code for codes in openapi.ERRORS.values() for code in codes}
 

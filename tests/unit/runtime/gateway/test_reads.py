@@ -36,7 +36,7 @@ from tests.unit.runtime.hurried import hurried
 
 _names = itertools.count()
 RECORDS_SECONDS = 120
-LOOKS = {"gateway__feed__REFRESH_SECONDS": 1, "gateway__members__LOOK_MILLISECONDS": 1000}
+LOOKS = {"gateway__reads__feeds__REFRESH_SECONDS": 1, "gateway__reads__members__LOOK_MILLISECONDS": 1000}
 """For a gateway that looks for new partitions every second instead of every ten."""
 
 

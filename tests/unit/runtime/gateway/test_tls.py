@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from kafka_platform_runtime.gateway.connections import HEAD_SECONDS
+from kafka_platform_runtime.gateway.wire.connections import HEAD_SECONDS
 
 from tests import attacks
 from tests.unit.runtime.gateway.conftest import RED, Kafka, StartGateway, authorization

@@ -1,0 +1,47 @@
+"""Bytes of requests and answers that are held in memory."""
+
+from typing import Protocol
+
+from kafka_platform_runtime.gateway.errors import overloaded, too_many
+
+
+class Holder(Protocol):
+    """Who takes bytes of a budget."""
+
+    held: int
+    """How many of them."""
+
+
+class Budget:
+    """Bytes of requests and answers held in memory at a time. One caller may hold half of them, so that others go on.
+
+    Args:
+        limit: the most bytes.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+        self._of_one = limit // 2
+
+    def has(self, count: int, holder: Holder) -> bool:
+        """Whether `count` bytes are there for this holder."""
+        return self.used + count <= self.limit and holder.held + count <= self._of_one
+
+    def take(self, count: int, holder: Holder) -> None:
+        """Reserve `count` bytes.
+
+        Raises:
+            GatewayError: they are not there.
+        """
+        if holder.held + count > self._of_one:
+            raise too_many("This user's requests and answers hold as many bytes as they may: try again in a moment.")
+        if self.used + count > self.limit:
+            raise overloaded("The gateway holds as many bytes as it may: try again in a moment.")
+        self.used += count
+        holder.held += count
+
+    def give(self, count: int, holder: Holder) -> None:
+        """Give back what was taken."""
+        self.used -= count
+        holder.held -= count

@@ -1,0 +1,1 @@
+"""Who calls: credentials, logins to Kafka, and the clients and bounds of each caller."""

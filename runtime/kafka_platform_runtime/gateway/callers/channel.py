@@ -1,0 +1,80 @@
+"""The way of a caller's records to Kafka."""
+
+import logging
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from kafka_platform_runtime.gateway import errors
+from kafka_platform_runtime.gateway.errors import overloaded
+from kafka_platform_runtime.supervision import whereabouts
+
+LOG = logging.getLogger("gateway")
+
+
+class Channel:
+    """The way of a caller's records to Kafka: an idempotent producer, until it fails for good.
+
+    Args:
+        producer: the client.
+    """
+
+    __slots__ = ("absent", "awaited", "failure", "producer", "turn")
+
+    def __init__(self, producer: Producer) -> None:
+        self.producer = producer
+        self.turn = 0
+        """Counts the looks for acknowledgements: records without a key go to another partition every few of them."""
+        self.awaited = 0
+        """Requests that wait for acknowledgements of this producer."""
+        self.failure: KafkaError | None = None
+        """Why it can never write again; None while it can."""
+        self.absent = 0
+        """Topics that it was asked for and that are not there."""
+
+    def failed(self, error: BaseException) -> int:
+        """Note what `poll` has raised.
+
+        It raises fatal errors, instead of telling the callback for errors, and whatever a callback raises; the next poll
+        goes on with the next callback.
+
+        Returns:
+            What `poll` would: that something has happened.
+        """
+        cause = error.args[0] if isinstance(error, KafkaException) else None
+        if cause is None:
+            LOG.error("A callback of Kafka's client failed: %s", whereabouts(error))
+        elif cause.fatal():
+            self.end(cause)
+        return 1
+
+    def end(self, cause: KafkaError) -> None:
+        """Answer what is under way: it can never be acknowledged."""
+        if self.failure is None:
+            self.failure = cause
+            self.purge()
+
+    def purge(self) -> None:
+        """What is queued is answered as not sent, what is under way as unknown."""
+        self.producer.purge(in_queue=True, in_flight=True, blocking=False)
+
+    def serve(self) -> None:
+        """Have callbacks called."""
+        try:
+            self.producer.poll(0)
+        except Exception as error:
+            self.failed(error)
+
+    def refusal(self, error: KafkaError, what: str) -> errors.GatewayError:
+        """What a record's error means, in the light of why the producer failed."""
+        cause = self.failure
+        if cause is None or error.code() not in _OF_A_FAILED_PRODUCER:
+            return errors.from_kafka(error, what)
+        if cause.code() == KafkaError.CLUSTER_AUTHORIZATION_FAILED:
+            # Kafka gives a producer its number if the user may write to any topic at all.
+            return errors.forbidden(f"{what}: this user may not write to the topic: an ACL must allow it.")
+        if error.code() == KafkaError._PURGE_INFLIGHT:
+            return errors.from_kafka(error, what)
+        return overloaded(f"{what}: not written, the connection to Kafka is made anew: try again.")
+
+
+_OF_A_FAILED_PRODUCER = frozenset({KafkaError._FATAL, KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})

@@ -1,0 +1,38 @@
+"""The TLS files of the gateway's own port, exchanged while it runs."""
+
+import logging
+import ssl
+from pathlib import Path
+
+from kafka_platform_runtime.gateway.settings import Tls
+
+LOG = logging.getLogger("gateway")
+
+
+class Certificates:
+    """The TLS files, read again when they change; connections that are open keep what they have."""
+
+    def __init__(self, tls: Tls, context: ssl.SSLContext) -> None:
+        self._tls = tls
+        self._context = context
+        self._seen = self._state()
+
+    def _state(self) -> list[tuple[int, int]]:
+        files = [self._tls.certificate, self._tls.key, *filter(None, [self._tls.client_authority])]
+        return [(status.st_mtime_ns, status.st_ino) for status in (Path(file).stat() for file in files)]
+
+    def refresh(self) -> None:
+        """Read the files again if they are others."""
+        try:
+            state = self._state()
+            if state != self._seen:
+                # A pair that does not fit is refused here and the former one stays in use.
+                ssl.create_default_context().load_cert_chain(self._tls.certificate, self._tls.key)
+                self._context.load_cert_chain(self._tls.certificate, self._tls.key)
+                if self._tls.client_authority is not None:
+                    self._context.load_verify_locations(self._tls.client_authority)
+                LOG.info("The TLS certificate was read again.")
+        except (OSError, ssl.SSLError) as error:
+            LOG.error("The TLS certificate cannot be read, the former one stays in use: %s", error)
+            return
+        self._seen = state

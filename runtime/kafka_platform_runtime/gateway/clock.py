@@ -1,0 +1,6 @@
+"""The clock by which everything in the gateway is timed."""
+
+import time
+
+now = time.monotonic
+"""Seconds of the clock that never goes back."""

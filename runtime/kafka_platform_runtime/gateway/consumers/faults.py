@@ -1,0 +1,61 @@
+"""What goes wrong with consumer instances, as the dialect says it."""
+
+from http import HTTPStatus
+
+from confluent_kafka import KafkaError
+
+from kafka_platform_runtime.gateway import errors
+from kafka_platform_runtime.gateway.consumers.keys import InstanceKey
+from kafka_platform_runtime.gateway.errors import GatewayError, retry_after
+
+NO_INSTANCE = 40403
+
+_TAKEN_OVER = frozenset(
+    {KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_INSTANCE_ID, KafkaError._STATE}
+)
+
+
+def no_instance(group: str, name: str) -> GatewayError:
+    """There is no such consumer instance."""
+    return GatewayError(
+        HTTPStatus.NOT_FOUND,
+        NO_INSTANCE,
+        f"Consumer instance {name} of group {group} does not exist: it was deleted, idle for too long or its pod ended; "
+        "create another one.",
+    )
+
+
+def exists(key: InstanceKey) -> GatewayError:
+    """There is such a consumer instance already."""
+    return GatewayError(
+        HTTPStatus.CONFLICT,
+        40902,
+        f"Consumer instance {key.name} exists already in group {key.group}: choose another name or delete it.",
+    )
+
+
+def conflict(message: str) -> GatewayError:
+    """The instance is in a state in which this cannot be done."""
+    return GatewayError(HTTPStatus.CONFLICT, 40903, message)
+
+
+def subject(key: InstanceKey) -> str:
+    """What sentences about an instance begin with."""
+    return f"Consumer instance {key.name} of group {key.group}"
+
+
+def failed(error: KafkaError, key: InstanceKey, what: str | None = None) -> GatewayError:
+    """What Kafka answered to an instance; `what` is the subject of the sentence, if it is not the instance."""
+    if error.code() in _TAKEN_OVER:
+        return conflict(
+            f"{subject(key)}: the group has given its partitions to others meanwhile: nothing was committed, and what "
+            "was not committed is delivered again."
+        )
+    if error.code() in errors.UNTIL_BETTER:
+        return GatewayError(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            50003,
+            f"{subject(key)}: the group is being moved or shared out: try again.",
+            [retry_after(1)],
+        )
+    return errors.from_kafka(error, what or subject(key))

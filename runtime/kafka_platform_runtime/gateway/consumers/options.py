@@ -1,0 +1,84 @@
+"""What a caller can ask for when an instance is made."""
+
+import re
+from dataclasses import dataclass
+
+from kafka_platform_runtime.gateway.consumers.bodies import Creation
+from kafka_platform_runtime.gateway.errors import unprocessable
+from kafka_platform_runtime.gateway.formats import Format
+
+MOST_MIN_BYTES = 10_000_000
+
+_RESETS = {"earliest": "earliest", "latest": "latest", "none": "error"}
+_ISOLATIONS = frozenset({"read_uncommitted", "read_committed"})
+_OTHER_FORMATS = frozenset({"avro", "jsonschema", "protobuf"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the caller asked for when he made the instance.
+
+    Args:
+        format: how keys and values are handed out.
+        reset: where to begin without a committed offset: earliest, latest or error.
+        auto_commit: whether what was handed out is committed when the caller comes again.
+        min_bytes: how much Kafka gathers before it answers a fetch (at most half a second).
+        isolation: read_uncommitted or read_committed.
+        wait_seconds: how long a read waits that names no time of its own; None: the gateway's default.
+    """
+
+    format: Format
+    reset: str
+    auto_commit: bool
+    min_bytes: int
+    isolation: str
+    wait_seconds: float | None
+
+
+def options_of(wanted: Creation, longest: float) -> Options:
+    """The options, with what counts where nothing is said.
+
+    Args:
+        wanted: the request.
+        longest: seconds that a read may wait.
+
+    Raises:
+        GatewayError: one of them is unknown or out of bounds.
+    """
+    name = ("binary" if wanted.format is None else wanted.format).lower()
+    if name not in {each.value for each in Format}:
+        why = "needs a schema registry, which the gateway does not have" if name in _OTHER_FORMATS else "is not known"
+        raise unprocessable(f"format: {name[:50]!r} {why}: use {', '.join(Format)}.")
+    reset = ("latest" if wanted.auto_offset_reset is None else wanted.auto_offset_reset).lower()
+    if reset not in _RESETS:
+        raise unprocessable(f"auto.offset.reset: {reset[:50]!r} is not known: use {', '.join(_RESETS)}.")
+    isolation = ("read_uncommitted" if wanted.isolation_level is None else wanted.isolation_level).lower()
+    if isolation not in _ISOLATIONS:
+        raise unprocessable(
+            f"isolation.level: {isolation[:50]!r} is not known: use read_uncommitted or read_committed."
+        )
+    commit = wanted.enable_auto_commit if wanted.enable_auto_commit is not None else wanted.auto_commit_enable
+    if isinstance(commit, str):
+        if commit.lower() not in {"true", "false"}:
+            raise unprocessable(f"enable.auto.commit: {commit[:50]!r} must be true or false.")
+        commit = commit.lower() == "true"
+    least = _integer("fetch.min.bytes", wanted.fetch_min_bytes, -1, MOST_MIN_BYTES)
+    wait = _integer("consumer.request.timeout.ms", wanted.request_timeout, 0, 2**31 - 1)
+    return Options(
+        format=Format(name),
+        reset=_RESETS[reset],
+        auto_commit=True if commit is None else commit,
+        min_bytes=max(least or 1, 1),
+        isolation=isolation,
+        wait_seconds=None if wait is None else min(wait / 1000, longest),
+    )
+
+
+def _integer(name: str, value: int | str | None, least: int, most: int) -> int | None:
+    if isinstance(value, str):
+        if not re.fullmatch(r"-?[0-9]{1,10}", value):
+            raise unprocessable(f"{name}: {value[:50]!r} is not a whole number.")
+        value = int(value)
+    if value is not None and not least <= value <= most:
+        raise unprocessable(f"{name}: must be from {least} to {most}.")
+    return value

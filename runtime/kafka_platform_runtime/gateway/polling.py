@@ -1,0 +1,82 @@
+"""How messages are taken out of a Kafka consumer: soon, and never more than memory is meant for."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+from kafka_platform_runtime.gateway import errors, unpacking
+from kafka_platform_runtime.gateway.settings import Limits
+from kafka_platform_runtime.gateway.unpacking import Unreadable
+
+Message = Any
+
+LASTING = frozenset({401, 403, 404})
+"""Statuses of errors that stay; the ups and downs of connections are librdkafka's own affair."""
+RECEIVED_BYTES = 32 * 1024 * 1024
+"""The largest batch that can be read, as it is stored: Kafka takes 1 MiB by default, and `max.message.bytes` may be more."""
+GROWTH = 16
+"""How many times as many records are taken at a time as were before, whose size is known."""
+
+
+def consume(consumer: Consumer, count: int, seconds: float, size: int) -> list[Message]:
+    """What is there as soon as there is anything; nothing after `seconds`.
+
+    `Consumer.consume` alone waits until it has `count` messages or the time is over, however large they are.
+
+    Args:
+        consumer: of Kafka.
+        count: the most messages.
+        seconds: how long to wait.
+        size: bytes with which it is enough; the last record goes beyond it, or the last few if they are larger than those
+            before.
+    """
+    first = consumer.poll(seconds)
+    if first is None:
+        return []
+    taken = [first]
+    length = largest = max(1, len(first))
+    while len(taken) < count and length < size:
+        more = min(count - len(taken), max(1, (size - length) // largest), GROWTH * len(taken))
+        if unpacking.is_much():
+            more = 1  # one may be as large as all that is unpacked
+        messages = consumer.consume(more, 0)
+        if not messages:
+            break
+        taken += messages
+        sizes = [len(each) for each in messages]
+        length += sum(sizes)
+        largest = max(largest, *sizes)
+    return taken
+
+
+def committed(consumer: Consumer, batch: Unreadable, seconds: float) -> int:
+    """The offset that the group has committed, in the partition of a batch: there a member begins; -1: none.
+
+    Raises:
+        KafkaException: Kafka did not say so within `seconds`.
+    """
+    [at] = consumer.committed([TopicPartition(batch.topic, batch.partition)], timeout=seconds)
+    return int(at.offset)
+
+
+def bounds_of_consumers(limits: Limits) -> dict[str, int]:
+    """Settings of a Kafka consumer (with underscores for dots) by which its memory is bounded."""
+    return {
+        "queued_max_messages_kbytes": limits.queue_bytes // 1024,
+        "message_max_bytes": limits.fetch_bytes,  # may not be larger than the next
+        "fetch_max_bytes": limits.fetch_bytes,
+        "receive_message_max_bytes": RECEIVED_BYTES,
+    }
+
+
+def judge(found: Sequence[KafkaError], subject: Callable[[KafkaError], str]) -> None:
+    """Give up if an error stays; `subject` begins the sentence about it, such as `Topic orders`.
+
+    Raises:
+        GatewayError: the read is denied, or what is read does not exist any more.
+    """
+    for error in found:
+        reason = errors.from_kafka(error, subject(error))
+        if reason.status in LASTING:
+            raise reason

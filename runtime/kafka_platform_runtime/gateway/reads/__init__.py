@@ -1,0 +1,1 @@
+"""Reads without consumer instances: by offset, merged over partitions, and as streams."""

@@ -1,0 +1,209 @@
+"""Where streams go: Server-Sent Events and WebSockets."""
+
+import contextlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from kafka_platform_runtime.gateway import render
+from kafka_platform_runtime.gateway.clock import now
+from kafka_platform_runtime.gateway.cursor import Positions, text_of
+from kafka_platform_runtime.gateway.errors import GatewayError
+from kafka_platform_runtime.gateway.formats import Format
+from kafka_platform_runtime.gateway.http import Gone, Request
+from kafka_platform_runtime.gateway.polling import Message
+
+SSE = "text/event-stream"
+RETRY_MILLISECONDS = 1000
+"""What browsers are told to wait before they come back."""
+GOING_AWAY = 1001
+CLOSE_CODES = {401: 3000, 403: 3003, 404: 4404, 416: 4416, 429: 1013, 503: 1013}
+"""WebSocket close codes for the statuses of errors; 1011 for others."""
+REASON_BYTES = 123
+"""As much of a reason as a close frame has room for."""
+
+
+class Outlet(ABC):
+    """The way of a stream to its reader.
+
+    Args:
+        request: what the reader has asked for.
+        form: of keys and values.
+        heartbeat: seconds after which a stream without records says that it is alive.
+    """
+
+    def __init__(self, request: Request, form: Format, heartbeat: float) -> None:
+        self._request = request
+        self._form = form
+        self._heartbeat = heartbeat
+        self._said_at = now()
+        self.begun = False
+        """Whether an error can no longer be an answer of its own."""
+
+    @property
+    @abstractmethod
+    def form(self) -> object:
+        """Equal for outlets that are sent the same bytes for the same records."""
+
+    @abstractmethod
+    def rendered(self, messages: Sequence[Message], positions: Positions) -> Any:
+        """What `write` takes, with these records; moves the positions behind them."""
+
+    async def begin(self, positions: Positions) -> None:
+        """Begin the stream at these positions, which are told: who breaks off before the first record comes back there."""
+        self.begun = True
+        await self._begin(positions)
+
+    async def write(self, rendered: Any) -> None:
+        """Send what was rendered; returns when the reader can take more."""
+        self._said_at = now()
+        await self._write(rendered)
+        self._said_at = now()
+
+    @contextlib.contextmanager
+    def holding(self, size: int) -> Iterator[None]:
+        """Count records that are to be written: a reader who is slow makes them stay."""
+        connection = self._request.scope["connection"]
+        connection.holds(size)
+        try:
+            yield
+        finally:
+            connection.holds(0)
+
+    async def write_alive(self) -> None:
+        """Say that the stream is alive, if nothing was said lately."""
+        if self.seconds_until_heartbeat <= 0:
+            self._said_at = now()
+            await self._write_alive()
+
+    @property
+    def seconds_until_heartbeat(self) -> float:
+        """How long the stream may still be silent."""
+        return self._said_at + self._heartbeat - now()
+
+    @abstractmethod
+    async def tell(self, event: str, data: Mapping[str, Any], positions: Positions | None = None) -> None:
+        """Say something that is no record; where positions are told too, a reader comes back there."""
+
+    @abstractmethod
+    async def gone(self) -> None:
+        """Return when the reader has left."""
+
+    @abstractmethod
+    async def end(self, error: GatewayError | None) -> None:
+        """End the stream and say why, if there is a reason."""
+
+    @abstractmethod
+    async def _begin(self, positions: Positions) -> None: ...
+
+    @abstractmethod
+    async def _write(self, rendered: Any) -> None: ...
+
+    @abstractmethod
+    async def _write_alive(self) -> None: ...
+
+
+class Events(Outlet):
+    """Server-Sent Events.
+
+    Args:
+        request: what the reader has asked for.
+        form: of keys and values.
+        heartbeat: seconds after which a stream without records says that it is alive.
+        batch: records in an event.
+    """
+
+    def __init__(self, request: Request, form: Format, heartbeat: float, batch: int) -> None:
+        super().__init__(request, form, heartbeat)
+        self._batch = batch
+
+    @property
+    def form(self) -> object:
+        """Format and size of events."""
+        return SSE, self._form, self._batch
+
+    def rendered(self, messages: Sequence[Message], positions: Positions) -> bytes:
+        """Events."""
+        return render.sse(messages, positions, self._form, self._batch)
+
+    async def tell(self, event: str, data: Mapping[str, Any], positions: Positions | None = None) -> None:
+        """An event of this type."""
+        cursor = f"id: {text_of(positions)}\n" if positions else ""
+        await self.write(f"event: {event}\n{cursor}data: {json.dumps(data)}\n\n".encode())
+
+    async def gone(self) -> None:
+        """Return when the connection is closed."""
+        await self._request.gone()
+
+    async def end(self, error: GatewayError | None) -> None:
+        """Close the answer, after an event with the error."""
+        if error is not None:
+            await self.tell("error", _body(error))
+        await self._request.end()
+
+    async def _begin(self, positions: Positions) -> None:
+        await self._request.begin(SSE, [("cache-control", "no-store"), ("x-accel-buffering", "no")])
+        # An event without data is not dispatched, but its id counts.
+        cursor = f"id: {text_of(positions)}\n\n" if positions else ""
+        await self._write(f"retry: {RETRY_MILLISECONDS}\n\n{cursor}".encode())
+
+    async def _write(self, rendered: bytes) -> None:
+        await self._request.piece(rendered)
+
+    async def _write_alive(self) -> None:
+        await self._request.piece(b": alive\n\n")
+
+
+class Frames(Outlet):
+    """Text frames of a WebSocket, each a JSON object."""
+
+    @property
+    def form(self) -> object:
+        """Format of records."""
+        return "frame", self._form
+
+    def rendered(self, messages: Sequence[Message], positions: Positions) -> str:
+        """A frame."""
+        return render.frame(messages, positions, self._form)
+
+    async def tell(self, event: str, data: Mapping[str, Any], positions: Positions | None = None) -> None:
+        """A frame with this key."""
+        cursor = {"cursor": text_of(positions)} if positions else {}
+        await self.write(json.dumps({event: data, **cursor}))
+
+    async def gone(self) -> None:
+        """Return when the socket is closed; what the reader sends is not looked at."""
+        while (await self._request.receive())["type"] != "websocket.disconnect":
+            pass
+
+    async def end(self, error: GatewayError | None) -> None:
+        """Close the socket, after a frame with the error."""
+        code, reason = GOING_AWAY, "The gateway is ending: come back."
+        if error is not None:
+            await self.tell("error", _body(error))
+            code, reason = CLOSE_CODES.get(error.status, 1011), error.message
+        short = reason.encode()[:REASON_BYTES].decode(errors="ignore")
+        await self._send({"type": "websocket.close", "code": code, "reason": short})
+
+    async def _begin(self, positions: Positions) -> None:
+        await self._send({"type": "websocket.accept"})
+        if positions:
+            await self._write(f'{{"records":[],"cursor":"{text_of(positions)}"}}')
+
+    async def _write(self, rendered: str) -> None:
+        await self._send({"type": "websocket.send", "text": rendered})
+
+    async def _write_alive(self) -> None:
+        await self._write('{"alive":true}')
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        try:
+            await self._request.send(message)
+        except (OSError, RuntimeError):
+            # The server's word for a socket that is closed, or is about to be.
+            raise Gone from None
+
+
+def _body(error: GatewayError) -> dict[str, Any]:
+    return {"error_code": error.code, "message": error.message}

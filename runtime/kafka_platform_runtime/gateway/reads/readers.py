@@ -1,0 +1,385 @@
+"""Kafka consumers that belong to no group: they read from wherever they are told to, each in a thread of its own."""
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Message as KafkaMessage
+
+from kafka_platform_runtime.gateway import errors, unpacking
+from kafka_platform_runtime.gateway.callers.caller import Caller
+from kafka_platform_runtime.gateway.callers.identity import Callers
+from kafka_platform_runtime.gateway.clock import now
+from kafka_platform_runtime.gateway.cursor import Positions
+from kafka_platform_runtime.gateway.errors import GatewayError, timed_out
+from kafka_platform_runtime.gateway.polling import Message, bounds_of_consumers, consume
+from kafka_platform_runtime.gateway.settings import Limits
+from kafka_platform_runtime.gateway.unpacking import Copies
+from kafka_platform_runtime.supervision import WATCH
+
+T = TypeVar("T")
+
+IDLE_SECONDS = 30.0
+"""A reader that nobody uses for so long is closed."""
+ASK_SECONDS = 10.0
+"""How long a question about offsets may take."""
+NEWS_SECONDS = 3.0
+"""How long the news of a partition may take to reach every broker."""
+WAIT_MILLISECONDS = 100
+"""How long a broker may wait for a record before it answers that there is none: for so long a reader that is given
+other positions still waits for its former ones."""
+FEED_WAIT_MILLISECONDS = 500
+"""The same for the reader of a feed, which keeps its positions: a broker that has nothing is asked twice a second."""
+LOOK_SECONDS = 0.1
+"""Pause between two looks for a free reader."""
+HARMLESS = frozenset({400, 403, 404, 406, 416, 429, 503})
+"""Statuses of errors after which a reader is as good as before."""
+NO_GROUP = "kafka-platform-gateway"
+"""librdkafka wants a name; nothing is ever committed under it and no ACL is needed for it."""
+
+
+class Taken:
+    """What a consumer handed out: records, ends of partitions and errors."""
+
+    __slots__ = ("ends", "errors", "records", "refusals")
+
+    def __init__(self, records: list[Message]) -> None:
+        self.records = records
+        self.ends: Positions = {}
+        """For partitions without a further record at the moment: the offset that the next will have."""
+        self.errors: list[KafkaError] = []
+        self.refusals: Sequence[GatewayError] = ()
+        """Why some partitions cannot be read any further."""
+
+    def add(self, others: list[Message]) -> None:
+        """Sort what is no record.
+
+        The client looks for the coordinator of its group even if nothing is done in the group, for which no leave is
+        needed: that this is denied means nothing.
+        """
+        for message in others:
+            error = message.error()
+            if error is None:
+                self.records.append(message)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self.ends[message.partition()] = message.offset()
+            elif error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
+                self.errors.append(error)
+
+    def __bool__(self) -> bool:
+        return bool(self.records or self.ends or self.errors or self.refusals)
+
+    def judge(self) -> None:
+        """Give up where nothing more can be read; called when the records that were taken are handed out.
+
+        Raises:
+            GatewayError: the next batch of a partition cannot be unpacked.
+        """
+        for refusal in self.refusals:
+            raise refusal
+
+
+class Reader:
+    """One consumer and its thread.
+
+    Args:
+        caller: who reads.
+        limits: of the gateway.
+        release: gives the consumer back to the count of consumers.
+        wait_milliseconds: how long a broker may wait for a record.
+    """
+
+    def __init__(
+        self,
+        caller: Caller,
+        limits: Limits,
+        release: Callable[[], None],
+        wait_milliseconds: int = WAIT_MILLISECONDS,
+    ) -> None:
+        self.caller = caller
+        self._release = release
+        self._share = limits.queue_bytes
+        self._refusals = unpacking.Refusals()
+        self._settings = caller.client(
+            group_id=NO_GROUP,
+            enable_auto_commit=False,
+            enable_auto_offset_store=False,
+            enable_partition_eof=True,
+            auto_offset_reset="error",
+            isolation_level="read_committed",
+            fetch_wait_max_ms=wait_milliseconds,
+            fetch_queue_backoff_ms=1,
+            fetch_error_backoff_ms=100,
+            **bounds_of_consumers(limits),
+        )
+        self._thread = WATCH.pool("reader", 1)
+        self._consumer: Consumer | None = None
+        self.used_at = now()
+
+    async def call(self, action: Callable[[Consumer], T]) -> T:
+        """Do something with the consumer in its thread.
+
+        Raises:
+            GatewayError: Kafka refused it.
+        """
+
+        def run() -> T:
+            if self._consumer is None:
+                self._consumer = Consumer(self._settings)
+            return action(self._consumer)
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+        except KafkaException as failure:
+            error = failure.args[0]
+            if error.code() in {KafkaError._TIMED_OUT, KafkaError._TRANSPORT}:
+                raise timed_out("Kafka did not answer in time.") from None
+            raise errors.from_kafka(error, "Kafka") from None
+
+    async def bounds(self, topic: str, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """The first offset of these partitions, and that of the next record to be written."""
+        numbers = sorted(partitions)
+
+        def ask(consumer: Consumer) -> dict[int, tuple[int, int]]:
+            return {number: _watermarks(consumer, topic, number) for number in numbers}
+
+        return await self.call(ask)
+
+    async def at(self, topic: str, partitions: Iterable[int], milliseconds: int) -> Positions:
+        """The first record of these partitions that is not older; the end where there is none."""
+        wanted = [TopicPartition(topic, number, milliseconds) for number in sorted(partitions)]
+
+        def ask(consumer: Consumer) -> Positions:
+            found = consumer.offsets_for_times(wanted, timeout=ASK_SECONDS)
+            ends = {}
+            for each in found:
+                at = each.offset
+                if at < 0:
+                    at = _watermarks(consumer, topic, each.partition)[1]
+                ends[each.partition] = at
+            return ends
+
+        return await self.call(ask)
+
+    async def assign(self, topic: str, positions: Positions) -> None:
+        """Read from here on."""
+        await self.call(
+            lambda consumer: consumer.assign([TopicPartition(topic, *position) for position in positions.items()])
+        )
+
+    async def consume(
+        self, count: int, seconds: float, positions: Mapping[int, int], *, patient: bool = False
+    ) -> "Taken":
+        """Records and ends of partitions, as soon as there are any, or none after `seconds`.
+
+        `positions` are the offsets that come next, of the partitions that were assigned.
+        `patient` waits for `count` of them until the time is over: then it is also known whether Kafka throttles the caller,
+        which it says right behind the records.
+        """
+
+        def take(consumer: Consumer, copies: Copies) -> Taken:
+            until = now() + seconds
+            messages = consume(consumer, count, seconds, self._share)
+            if patient and messages and len(messages) < count and sum(map(len, messages)) < self._share:
+                messages += consume(consumer, count - len(messages), max(0.0, until - now()), self._share)
+            copies.of(messages)
+            messages, refusals = self._refusals.sift(
+                consumer, messages, lambda batch: positions.get(batch.partition, 0)
+            )
+            if not refusals and not any(map(KafkaMessage.error, messages)):
+                return Taken(messages)
+            taken = Taken([])
+            taken.add(messages)
+            taken.refusals = refusals
+            return taken
+
+        with Copies() as copies:
+            return await self.call(lambda consumer: take(consumer, copies))
+
+    async def close(self) -> None:
+        """End the consumer and its thread."""
+
+        def end() -> None:
+            if self._consumer is not None:
+                self._consumer.close()
+
+        await asyncio.get_running_loop().run_in_executor(self._thread, end)
+        self._thread.shutdown(wait=False)
+        self._release()
+
+
+class Readers:
+    """Readers at rest, so that a read need not log in first.
+
+    Args:
+        callers: count the consumers.
+        limits: of the gateway.
+    """
+
+    def __init__(self, callers: Callers, limits: Limits) -> None:
+        self._callers = callers
+        self._limits = limits
+        self._idle: dict[Caller, list[Reader]] = {}
+        self._waiting: Counter[Caller] = Counter()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def of_feed(self, caller: Caller) -> Reader:
+        """A reader that is not shared and keeps its positions.
+
+        Raises:
+            GatewayError: there are as many consumers as there may be.
+        """
+        return Reader(caller, self._limits, self._callers.claim_consumer(caller), FEED_WAIT_MILLISECONDS)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody waits for a reader: who reads much takes turns with him."""
+        return bool(self._waiting)
+
+    @contextlib.asynccontextmanager
+    async def borrow(
+        self,
+        caller: Caller,
+        patience: float = 0.0,
+        meanwhile: Callable[[], Awaitable[None]] | None = None,
+        given_up: Callable[[], bool] = lambda: False,
+    ) -> AsyncIterator[Reader]:
+        """A reader for a while.
+
+        Args:
+            caller: who reads.
+            patience: seconds to wait for one while there are as many consumers as there may be.
+            meanwhile: called again and again while waiting.
+            given_up: whether nobody wants it any more.
+
+        Raises:
+            GatewayError: there still are.
+        """
+        reader = await self._one(caller, patience, meanwhile, given_up)
+        try:
+            yield reader
+        except GatewayError as error:
+            if error.status not in HARMLESS:
+                await _closed(reader)
+                raise
+            await self._rest(reader)
+            raise
+        except BaseException:
+            # What it does at the moment is unknown.
+            await _closed(reader)
+            raise
+        await self._rest(reader)
+
+    def sweep(self) -> None:
+        """Close those that nobody has used for a while."""
+        for reader in self._expired(now() - IDLE_SECONDS):
+            self.close_later(reader.close())
+
+    def close_later(self, closing: Coroutine[Any, Any, None]) -> None:
+        """Close what reads, such as a reader or a feed, beside everything else."""
+        task = WATCH.errand("closing of a reader", closing, awaited=False)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """Close those at rest, and wait until all that is being closed is."""
+        for reader in self._expired(now() + 1):
+            await reader.close()
+        if self._closing:
+            await asyncio.wait(self._closing)
+
+    def _expired(self, before: float) -> list[Reader]:
+        """Those that nobody has used since, to be closed."""
+        expired: list[Reader] = []
+        for caller, readers in list(self._idle.items()):
+            kept = [each for each in readers if each.used_at > before]
+            if kept:
+                self._idle[caller] = kept
+            else:
+                del self._idle[caller]
+            expired += [each for each in readers if each.used_at <= before]
+        return expired
+
+    async def _one(
+        self,
+        caller: Caller,
+        patience: float,
+        meanwhile: Callable[[], Awaitable[None]] | None,
+        given_up: Callable[[], bool],
+    ) -> Reader:
+        until = now() + patience
+        with self._counted_as_waiting(caller) if patience else contextlib.nullcontext():
+            while True:
+                idle = self._idle.get(caller)
+                if idle:
+                    return idle.pop()
+                try:
+                    return Reader(caller, self._limits, self._callers.claim_consumer(caller))
+                except GatewayError as error:
+                    if error.status == HTTPStatus.SERVICE_UNAVAILABLE and await self._close_an_idle_one():
+                        continue
+                    if now() >= until or given_up():
+                        raise
+                if meanwhile is not None:
+                    await meanwhile()
+                await asyncio.sleep(LOOK_SECONDS)
+
+    @contextlib.contextmanager
+    def _counted_as_waiting(self, caller: Caller) -> Iterator[None]:
+        self._waiting[caller] += 1
+        try:
+            yield
+        finally:
+            self._waiting[caller] -= 1
+            if not self._waiting[caller]:
+                del self._waiting[caller]
+
+    async def _rest(self, reader: Reader) -> None:
+        if self._waiting and reader.caller not in self._waiting:
+            # The others have a use for its place among the consumers.
+            await _closed(reader)
+            return
+        try:
+            await reader.call(lambda consumer: consumer.unassign())
+        except GatewayError:
+            await _closed(reader)
+            return
+        reader.used_at = now()
+        self._idle.setdefault(reader.caller, []).append(reader)
+
+    async def _close_an_idle_one(self) -> bool:
+        for caller, readers in self._idle.items():
+            if readers:
+                reader = readers.pop(0)
+                if not readers:
+                    del self._idle[caller]
+                await _closed(reader)
+                return True
+        return False
+
+
+def _watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
+    """The bounds of a partition that is known to be there: not every broker may have heard of it yet."""
+    until = now() + NEWS_SECONDS
+    while True:
+        try:
+            found: tuple[int, int] = consumer.get_watermark_offsets(
+                TopicPartition(topic, partition), timeout=ASK_SECONDS
+            )
+            return found
+        except KafkaException as failure:
+            error = failure.args[0]
+            unheard = error.code() in {KafkaError._UNKNOWN_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
+            if not (unheard or errors.is_unknown_topic(error)) or now() > until:
+                raise
+        time.sleep(LOOK_SECONDS)
+
+
+async def _closed(reader: Reader) -> None:
+    """Close a reader even if who wants it is cancelled meanwhile."""
+    await asyncio.shield(WATCH.errand("closing of a reader", reader.close()))

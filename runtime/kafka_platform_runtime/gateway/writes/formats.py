@@ -1,0 +1,197 @@
+"""From the body of a write to records that Kafka's client has."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from confluent_kafka import KafkaError, KafkaException
+from msgspec import UNSET, Raw
+
+from kafka_platform_runtime.gateway.callers.channel import Channel
+from kafka_platform_runtime.gateway.errors import malformed, too_large, unprocessable
+from kafka_platform_runtime.gateway.jsontext import SHORTEST, canonical
+from kafka_platform_runtime.gateway.writes.batches import Batch
+from kafka_platform_runtime.gateway.writes.bodies import (
+    ABSENT,
+    NO_VALUE,
+    NULL,
+    Headers,
+    JsonRecords,
+    Record,
+    TextRecord,
+    TextRecords,
+    Values,
+    decoded,
+    empty,
+    from_base64,
+    headers_of,
+    require_readable,
+    text_of,
+)
+
+ANY_PARTITION = -1
+
+
+class Target(NamedTuple):
+    """Where the records of a request go."""
+
+    partition: int | None
+    """What the path says."""
+    sticky: int
+    """For records without a key."""
+    partitions: int
+
+
+Writer = Callable[[Channel, Batch, str, bytes, Target], int | None]
+Row = tuple[Any, Any, int | None, int | None, Headers]
+
+
+class Formats:
+    """Hands records over, in each format that there is.
+
+    Args:
+        most_records: that a request may have.
+    """
+
+    def __init__(self, most_records: int) -> None:
+        self._most_records = most_records
+        self._values = msgspec.json.Decoder(Values)
+        self._json = msgspec.json.Decoder(JsonRecords)
+        self._text = msgspec.json.Decoder(TextRecords)
+        self.writers: dict[bytes, Writer] = {
+            b"application/vnd.kafka.json.v2+json": self._write_json,
+            b"application/json": self._write_json,
+            b"application/vnd.kafka.binary.v2+json": self._write_binary,
+            b"application/vnd.kafka.text.v2+json": self._write_text,
+        }
+        """By the content type of the body."""
+
+    def _check(self, records: Sequence[Record], target: Target) -> None:
+        self._check_count(len(records))
+        if target.partition is not None and any(record.partition is not None for record in records):
+            raise unprocessable("records: partition stands in the path already: leave it out of the records.")
+
+    def _check_count(self, count: int) -> None:
+        if not count:
+            raise unprocessable("records: is empty: send at least one record.")
+        if count > self._most_records:
+            raise too_large(f"The request has {count} records: at most {self._most_records} are taken.")
+
+    def _write_json(self, channel: Channel, batch: Batch, topic: str, body: bytes, target: Target) -> int | None:
+        # Values are passed on as they are: that they are UTF-8 is not seen by the decoder, which leaves them closed.
+        if not body.isascii():
+            try:
+                body.decode()
+            except UnicodeDecodeError:
+                raise malformed("The body is not UTF-8.") from None
+        values = None
+        # Most records are values and nothing else; the first that is more ends this look at once.
+        with contextlib.suppress(msgspec.ValidationError):
+            values = [record.value for record in decoded(self._values, body).records]
+        if values is not None and NO_VALUE not in values:
+            self._check_count(len(values))
+            if len(body) > SHORTEST:
+                for index, each in enumerate(values):
+                    if len(each) > SHORTEST:
+                        require_readable(each, index, "value")
+            place = target.sticky if target.partition is None else target.partition
+            _send_values(channel, batch, topic, values, place)
+            return place
+        records = decoded(self._json, body).records
+        self._check(records, target)
+        rows: list[Row] = []
+        add = rows.append
+        for index, record in enumerate(records):
+            value, key = record.value, bytes(record.key)
+            if len(value) > SHORTEST or len(key) > SHORTEST:
+                require_readable(value, index, "value")
+                require_readable(key, index, "key")
+            if value is ABSENT and record.key is ABSENT:
+                raise empty(index)
+            add(
+                (
+                    None if value == NO_VALUE else value,
+                    None if key == NULL else canonical(key),
+                    record.partition,
+                    record.timestamp,
+                    headers_of(record.headers, index),
+                )
+            )
+        _send(channel, batch, topic, rows, target)
+        return None
+
+    def _text_records(self, body: bytes, target: Target) -> list[TextRecord]:
+        records = decoded(self._text, body).records
+        self._check(records, target)
+        for index, record in enumerate(records):
+            if record.value is UNSET and record.key is UNSET:
+                raise empty(index)
+        return records
+
+    def _write_text(self, channel: Channel, batch: Batch, topic: str, body: bytes, target: Target) -> None:
+        records = self._text_records(body, target)
+        rows: list[Row] = [
+            (
+                None if (value := text_of(record.value)) is None else value.encode(),
+                None if (key := text_of(record.key)) is None else key.encode(),
+                record.partition,
+                record.timestamp,
+                headers_of(record.headers, index),
+            )
+            for index, record in enumerate(records)
+        ]
+        _send(channel, batch, topic, rows, target)
+
+    def _write_binary(self, channel: Channel, batch: Batch, topic: str, body: bytes, target: Target) -> None:
+        records = self._text_records(body, target)
+        rows: list[Row] = [
+            (
+                from_base64(text_of(record.value), index, "value"),
+                from_base64(text_of(record.key), index, "key"),
+                record.partition,
+                record.timestamp,
+                headers_of(record.headers, index),
+            )
+            for index, record in enumerate(records)
+        ]
+        _send(channel, batch, topic, rows, target)
+
+
+def _send_values(channel: Channel, batch: Batch, topic: str, values: Sequence[Raw], partition: int) -> None:
+    """As `_send`, for records that are values and nothing else: the way that most records take, in half the time."""
+    batch.begin(len(values))
+    produce = channel.producer.produce
+    for value, delivered in zip(values, batch.offsets, strict=False):
+        try:
+            produce(topic, value, None, partition, delivered)
+        except KafkaException as failure:
+            delivered(failure.args[0], None)
+        except BufferError:
+            delivered(KafkaError(KafkaError._QUEUE_FULL), None)
+
+
+def _send(channel: Channel, batch: Batch, topic: str, rows: Sequence[Row], target: Target) -> None:
+    """Hand the records to the producer; from here on each of them has its own fate."""
+    batch.begin(len(rows))
+    produce = channel.producer.produce
+    for index, ((value, key, wanted, timestamp, headers), delivered) in enumerate(
+        zip(rows, batch.places, strict=False)
+    ):
+        place = target.partition
+        if place is None:
+            place = wanted if wanted is not None else target.sticky if key is None else ANY_PARTITION
+        try:
+            if place >= target.partitions:
+                raise KafkaException(KafkaError(KafkaError._UNKNOWN_PARTITION))
+            if timestamp is None and headers is None:
+                produce(topic, value, key, place, delivered)
+            else:
+                batch.extras[index] = timestamp, headers
+                produce(
+                    topic, value, key, place, on_delivery=delivered, timestamp=timestamp or 0, headers=headers or []
+                )
+        except KafkaException as failure:
+            delivered(failure.args[0], None)
+        except BufferError:
+            delivered(KafkaError(KafkaError._QUEUE_FULL), None)

@@ -1,0 +1,228 @@
+"""The routes that write: the answer waits until Kafka has acknowledged each of the records."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+
+import msgspec
+from confluent_kafka import KafkaError
+
+from kafka_platform_runtime.gateway import errors
+from kafka_platform_runtime.gateway.callers.caller import Caller, Topic
+from kafka_platform_runtime.gateway.callers.channel import Channel
+from kafka_platform_runtime.gateway.clock import now
+from kafka_platform_runtime.gateway.core import Core
+from kafka_platform_runtime.gateway.errors import GatewayError, malformed, unprocessable
+from kafka_platform_runtime.gateway.http import Request, Response, Route
+from kafka_platform_runtime.gateway.writes.batches import POLL_SECONDS, Batch, Poller, Unwritten, Written
+from kafka_platform_runtime.gateway.writes.formats import Formats, Target, Writer
+from kafka_platform_runtime.gateway.writes.resend import Resender
+
+ENDING_SECONDS = 1.0
+"""What is left for the rest of the end when Kafka has not answered in time."""
+STICKY_POLLS = 10
+"""librdkafka's sticky.partitioning.linger.ms is 10 ms."""
+KEPT_BATCHES = 512
+LONGEST_KEPT_BATCH = 1000
+"""Batches are used again; larger ones are not worth their memory."""
+
+
+class Failed(msgspec.Struct, gc=False):
+    """A record that was not written, or of which that is unknown."""
+
+    error_code: int
+    error: str
+
+
+class Answer(msgspec.Struct, gc=False, omit_defaults=True):
+    """An entry per record, in their order."""
+
+    offsets: Sequence[Written | Failed]
+    error_code: int = 0
+    message: str = ""
+
+
+Ended = Callable[[Callable[[], Response]], None]
+"""Is told that the fate of every record is known, and given what makes the answer."""
+
+
+class Writes:
+    """The routes that write.
+
+    Args:
+        core: what all parts share.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._limits = core.limits
+        self._poller = Poller()
+        self._resender = Resender(core.metrics, self._poller.look)
+        self._free: list[Batch] = []
+        self._encode = msgspec.json.Encoder().encode
+        self._writers = Formats(core.limits.records).writers
+
+    def routes(self) -> list[Route]:
+        """What this class answers."""
+        return [
+            Route(method="POST", path="/topics/{topic}", handler=self.write, name="write"),
+            Route(method="POST", path="/topics/{topic}/partitions/{partition}", handler=self.write, name="write"),
+        ]
+
+    async def close(self) -> None:
+        """Wait until Kafka has answered for all that was handed over, also for what nobody waits for, and end."""
+        until = now() + self._limits.timeout_seconds - ENDING_SECONDS
+        while self._poller.waits and now() < until:
+            await asyncio.sleep(POLL_SECONDS)
+        await self._resender.close()
+
+    async def write(self, request: Request, topic: str, partition_text: str | None = None) -> Response:
+        """Write the records of the body; answered when Kafka has acknowledged them, or at once with `async=true`.
+
+        Raises:
+            GatewayError: nothing of the request was written.
+        """
+        caller = request.caller
+        send_only = False
+        if request.scope["query_string"]:
+            request.known("async")
+            send_only = request.flag("async")
+        writer = self._writers.get(request.content_type) or self._writers.get(_media_type(request.content_type))
+        if writer is None:
+            raise GatewayError(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                41501,
+                "Set Content-Type to application/vnd.kafka.json.v2+json, application/vnd.kafka.binary.v2+json "
+                "or application/vnd.kafka.text.v2+json.",
+            )
+        caller.refuse_if_throttled()
+        if caller.usage.awaited >= self._limits.requests_per_caller:
+            raise errors.too_many(
+                f"User {caller.username} has {caller.usage.awaited} writes under way, as many as allowed."
+            )
+        body = await request.body(self._limits.body_bytes, self._core.budget, self._limits.timeout_seconds)
+        channel = caller.channel or await caller.writing()
+        known = caller.topics.get(topic)
+        if known is None or known.until < now():
+            known = await self._core.topic(caller, topic)
+            channel = caller.channel or await caller.writing()  # it may have failed meanwhile
+        partition = None if partition_text is None else _partition(topic, partition_text, known.partitions)
+        done = asyncio.get_running_loop().create_future()
+
+        def ended(make: Callable[[], Response]) -> None:
+            try:
+                response = make()
+            except Exception as error:
+                if not done.done():
+                    done.set_exception(error)
+                raise
+            if not done.done():
+                done.set_result(response)
+
+        try:
+            self._hand_over(writer, caller, channel, topic, known, partition, body, ended)
+        except msgspec.ValidationError as error:
+            raise unprocessable(f"{error}.") from None
+        return Response(status=HTTPStatus.ACCEPTED, body=b"{}") if send_only else await done
+
+    def begin(self, caller: Caller, topic: str, content_type: bytes, body: bytes, ended: Ended) -> bool:
+        """Write records to a topic without waiting for anything.
+
+        Returns:
+            Whether they were handed over; `ended` is called later then. If not, `write` knows the reason.
+        """
+        writer = self._writers.get(content_type)
+        channel = caller.channel
+        known = caller.topics.get(topic)
+        moment = now()
+        if (
+            writer is None
+            or channel is None
+            or known is None
+            or known.until < moment
+            or caller.throttled_until > moment
+            or caller.usage.awaited >= self._limits.requests_per_caller
+        ):
+            return False
+        try:
+            self._hand_over(writer, caller, channel, topic, known, None, body, ended)
+        except (GatewayError, msgspec.ValidationError):
+            return False
+        return True
+
+    def _hand_over(
+        self,
+        writer: Writer,
+        caller: Caller,
+        channel: Channel,
+        topic: str,
+        known: Topic,
+        partition: int | None,
+        body: bytes,
+        ended: Ended,
+    ) -> None:
+        """Give the records to Kafka's client and see to it that `ended` is called with their answer.
+
+        Raises:
+            GatewayError: the body is at fault, none of its records was handed over.
+            msgspec.ValidationError: the same.
+        """
+        batch = self._free.pop() if self._free else Batch()
+        batch.again = lambda record: self._resender.send(caller, channel, record)
+        # Records without a key and a partition go to one partition for a while, as Kafka's own clients let them: batches
+        # are larger then.
+        sticky = known.available[channel.turn // STICKY_POLLS % len(known.available)]
+        place = writer(channel, batch, topic, body, Target(partition, sticky, known.partitions))
+        caller.usage.awaited += 1
+        batch.ended = lambda: ended(lambda: self._answer(caller, channel, topic, batch, place))
+        self._poller.watch(channel, batch)
+
+    def _answer(self, caller: Caller, channel: Channel, topic: str, batch: Batch, place: int | None) -> Response:
+        """What became of the records; the batch is free again after it."""
+        caller.usage.awaited -= 1
+        results, failures = batch.results[: batch.size], batch.failures[:]
+        if batch.size <= LONGEST_KEPT_BATCH and len(self._free) < KEPT_BATCHES:
+            self._free.append(batch)
+        self._core.metrics.written(len(results) - len(failures), len(failures))
+        if not failures:
+            if place is None:
+                return Response(body=self._encode(Answer(results)))
+            # Numbers with commas between them become entries with commas between them.
+            text = self._encode(results)[1:-1].replace(b",", b'},{"partition":%d,"offset":' % place)
+            return Response(body=b'{"offsets":[{"partition":%d,"offset":%b}]}' % (place, text))
+        if channel.failure is not None:
+            caller.put_failed_aside()
+        for error in failures:
+            if errors.is_unknown_topic(error) or error.code() == KafkaError._UNKNOWN_PARTITION:
+                caller.topics.pop(topic, None)
+        entries: list[Written | Failed] = []
+        for index, each in enumerate(results):
+            if type(each) is Unwritten:
+                reason = channel.refusal(each.error, f"Record {index}")
+                entries.append(Failed(reason.code, reason.message))
+            else:
+                entries.append(Written(place, each) if place is not None else each)
+        return self._failed(entries, [channel.refusal(error, "The records") for error in failures])
+
+    def _failed(self, entries: Sequence[Written | Failed], reasons: Sequence[GatewayError]) -> Response:
+        """200 if some records were written and the fate of the others is known; otherwise the status of the failure."""
+        unknown = next((each for each in reasons if each.status == HTTPStatus.GATEWAY_TIMEOUT), None)
+        alike = len(reasons) == len(entries) and len({each.code for each in reasons}) == 1
+        reason = unknown or (reasons[0] if alike else None)
+        if reason is None:
+            return Response(body=self._encode(Answer(entries)))
+        body = self._encode(Answer(entries, error_code=reason.code, message=reason.message))
+        return Response(status=reason.status, body=body, headers=reason.headers)
+
+
+def _partition(topic: str, text: str, partitions: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+        raise malformed(f"Partition {text[:50]!r} is not a number.")
+    number = int(text)
+    if number >= partitions:
+        raise errors.no_partition(topic, number)
+    return number
+
+
+def _media_type(header: bytes) -> bytes:
+    return header.partition(b";")[0].strip().lower()
