@@ -364,6 +364,13 @@ static PyObject *trim(PyObject *self, PyObject *none) {
     Py_RETURN_NONE;
 }
 
+static PyObject *allocated(PyObject *self, PyObject *none) {
+    (void)self;
+    (void)none;
+    struct mallinfo2 info = mallinfo2();
+    return PyLong_FromSize_t(info.uordblks + info.hblkhd);
+}
+
 static PyMethodDef methods[] = {
     {"install", install, METH_NOARGS, "Lead librdkafka's allocations through here; whether that is possible."},
     {"learn", learn, METH_VARARGS, "learn(least, way of malloc, way of realloc): note who asks for that much; 0 ends it."},
@@ -373,6 +380,7 @@ static PyMethodDef methods[] = {
     {"count", count, METH_O, "count(bytes): further ones, such as copies, that are in memory from now on; negative: no more."},
     {"state", state, METH_NOARGS, "Bytes unpacked at the moment; batches refused since the start because they were too large, or had no room."},
     {"trim", trim, METH_NOARGS, "Give the system back what malloc keeps in pieces."},
+    {"allocated", allocated, METH_NOARGS, "Bytes that malloc has handed out and were not freed."},
     {NULL, NULL, 0, NULL}};
 
 static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_unpacking", NULL, -1, methods, NULL, NULL, NULL, NULL};

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import Callable
 from http import HTTPStatus
@@ -110,6 +111,9 @@ class Gateway:
             lambda: self.open.ended,
         )
         self.metrics.gauge("gateway_bytes", "Bodies held in memory, in bytes.", lambda: self.budget.used)
+        # What a leak would raise: resident memory also has what the allocators keep for the next peak.
+        self.metrics.gauge("gateway_python_blocks", "Blocks that Python's objects use.", sys.getallocatedblocks)
+        self.metrics.gauge("gateway_malloc_bytes", "Bytes that libraries use.", unpacking.allocated)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

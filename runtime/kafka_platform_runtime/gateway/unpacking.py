@@ -262,6 +262,11 @@ def trim() -> None:
         _unpacking.trim()
 
 
+def allocated() -> int:
+    """Bytes that malloc has handed out and were not freed; 0 without the compiled part."""
+    return 0 if _unpacking is None else _unpacking.allocated()
+
+
 def _learn(codec: str) -> bool:
     """Have a batch unpacked of which nothing but its unpacking takes much room; whether a place was found."""
     least, by_malloc, by_realloc = _WAYS[codec]

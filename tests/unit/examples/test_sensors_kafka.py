@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupState, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from sandbox.build import BuildFolders, go
@@ -155,10 +155,12 @@ class Stream:
         consumer.close()
         return behind
 
-    def members(self, program: str) -> int:
+    def members(self, program: str) -> int | None:
+        """How many share the partitions out; None while they come to terms: who is told to end then cannot leave in order."""
         group = self.group(program)
         admin = self.admin()
-        return len(admin.describe_consumer_groups([group])[group].result().members)
+        found = admin.describe_consumer_groups([group])[group].result()
+        return len(found.members) if found.state in (ConsumerGroupState.STABLE, ConsumerGroupState.EMPTY) else None
 
     def wait_until_read(self, program: str) -> None:
         eventually(f"{program} has read all", lambda: self.lag(program) == 0)
