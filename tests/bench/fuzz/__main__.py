@@ -21,7 +21,7 @@ from pathlib import Path
 from socket import create_connection
 
 from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
-from kafka_platform_runtime.gateway.server import TRIM_SECONDS
+from kafka_platform_runtime.gateway.application import TRIM_SECONDS
 
 from tests.bench.fuzz.cases import KINDS, Session, play
 from tests.bench.fuzz.wire import Fault
