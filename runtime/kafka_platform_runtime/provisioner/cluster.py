@@ -30,7 +30,8 @@ from confluent_kafka.admin import (
 )
 
 from kafka_platform_runtime.connection import REQUEST_TIMEOUT, Complaints, Connection
-from kafka_platform_runtime.declarations import (
+from kafka_platform_runtime.failures import Refused, Rejected, Transient, raise_for
+from kafka_platform_runtime.provisioner.declarations import (
     LEDGER_TOPIC,
     Acl,
     Declarations,
@@ -40,10 +41,9 @@ from kafka_platform_runtime.declarations import (
     Permission,
     Resource,
 )
-from kafka_platform_runtime.failures import Refused, Rejected, Transient, raise_for
-from kafka_platform_runtime.ledger import LEDGER_CONFIG, LEDGER_REPLICAS
-from kafka_platform_runtime.plan import Actual, ActualTopic, Recorded
-from kafka_platform_runtime.quotas import QuotaChange, QuotaClient
+from kafka_platform_runtime.provisioner.ledger import LEDGER_CONFIG, LEDGER_REPLICAS
+from kafka_platform_runtime.provisioner.plan import Actual, ActualTopic, Recorded
+from kafka_platform_runtime.provisioner.quotas import QuotaChange, QuotaClient
 
 K = TypeVar("K")
 

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kafka_platform_runtime.adoption import allowing, describe_acls, is_adopted, refuse_topic, refuse_user
-from kafka_platform_runtime.declarations import (
+from kafka_platform_runtime.provisioner.adoption import allowing, describe_acls, is_adopted, refuse_topic, refuse_user
+from kafka_platform_runtime.provisioner.declarations import (
     TOPIC_PREFIX,
     USER_PREFIX,
     Acl,
@@ -16,7 +16,7 @@ from kafka_platform_runtime.declarations import (
     User,
     declared_acls,
 )
-from kafka_platform_runtime.passwords import fingerprint, matches
+from kafka_platform_runtime.provisioner.passwords import fingerprint, matches
 
 FINGERPRINT = "passwordFingerprint"
 """What the ledger keeps of a user besides its declaration; see `passwords`."""

@@ -3,8 +3,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from kafka_platform_runtime.apply import CHANGES_PER_BATCH, RECORDS_PER_BATCH, batches
-from kafka_platform_runtime.declarations import (
+from kafka_platform_runtime.provisioner.apply import CHANGES_PER_BATCH, RECORDS_PER_BATCH, batches
+from kafka_platform_runtime.provisioner.declarations import (
     Acl,
     Declarations,
     Mechanism,
@@ -16,8 +16,8 @@ from kafka_platform_runtime.declarations import (
     Topic,
     User,
 )
-from kafka_platform_runtime.passwords import fingerprint, matches
-from kafka_platform_runtime.plan import (
+from kafka_platform_runtime.provisioner.passwords import fingerprint, matches
+from kafka_platform_runtime.provisioner.plan import (
     BEGUN,
     FINGERPRINT,
     Actual,
