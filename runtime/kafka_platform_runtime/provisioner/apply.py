@@ -9,16 +9,15 @@ from confluent_kafka.admin import NewTopic
 from kafka_platform_runtime.failures import Refused, Rejected, Transient, is_rejected, is_transient, sentence
 from kafka_platform_runtime.provisioner.cluster import Cluster
 from kafka_platform_runtime.provisioner.ledger import Ledger
-from kafka_platform_runtime.provisioner.plan import (
-    BEGUN,
-    FINGERPRINT,
+from kafka_platform_runtime.provisioner.planning.changes import (
     Change,
-    Plan,
     TopicChange,
     TopicRemoval,
     UserChange,
     UserRemoval,
 )
+from kafka_platform_runtime.provisioner.planning.plan import Plan
+from kafka_platform_runtime.provisioner.planning.recorded import BEGUN, FINGERPRINT
 from kafka_platform_runtime.provisioner.quotas import QuotaChange
 from kafka_platform_runtime.provisioner.report import Report
 

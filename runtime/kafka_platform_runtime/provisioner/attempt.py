@@ -11,7 +11,8 @@ from kafka_platform_runtime.provisioner.cluster import Cluster
 from kafka_platform_runtime.provisioner.declarations import LEDGER_TOPIC, Declarations
 from kafka_platform_runtime.provisioner.ledger import Ledger
 from kafka_platform_runtime.provisioner.ownership import are_ours, proven_users, read_passwords
-from kafka_platform_runtime.provisioner.plan import Plan, TopicChange, TopicRemoval, UserChange, count, make_plan
+from kafka_platform_runtime.provisioner.planning.changes import TopicChange, TopicRemoval, UserChange, count
+from kafka_platform_runtime.provisioner.planning.plan import Plan, make_plan
 from kafka_platform_runtime.provisioner.report import Report
 from kafka_platform_runtime.provisioner.settings import Settings
 from kafka_platform_runtime.provisioner.visible import wait_until_visible

@@ -42,7 +42,8 @@ from kafka_platform_runtime.provisioner.declarations import (
     Resource,
 )
 from kafka_platform_runtime.provisioner.ledger import LEDGER_CONFIG, LEDGER_REPLICAS
-from kafka_platform_runtime.provisioner.plan import Actual, ActualTopic, Recorded
+from kafka_platform_runtime.provisioner.planning.actual import Actual, ActualTopic
+from kafka_platform_runtime.provisioner.planning.recorded import Recorded
 from kafka_platform_runtime.provisioner.quotas import QuotaChange, QuotaClient
 
 K = TypeVar("K")

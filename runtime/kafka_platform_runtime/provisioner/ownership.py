@@ -10,7 +10,8 @@ from kafka_platform_runtime.provisioner.adoption import is_adopted
 from kafka_platform_runtime.provisioner.cluster import Cluster
 from kafka_platform_runtime.provisioner.declarations import Declarations, Mechanism
 from kafka_platform_runtime.provisioner.passwords import matches
-from kafka_platform_runtime.provisioner.plan import FINGERPRINT, Actual, Recorded
+from kafka_platform_runtime.provisioner.planning.actual import Actual
+from kafka_platform_runtime.provisioner.planning.recorded import FINGERPRINT, Recorded
 from kafka_platform_runtime.provisioner.settings import Settings
 
 # Seconds for the login of a user that may be this owner's; a refused one takes all of them.

@@ -4,7 +4,14 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 
-from kafka_platform_runtime.provisioner.plan import Change, TopicChange, TopicRemoval, UserChange, UserRemoval, count
+from kafka_platform_runtime.provisioner.planning.changes import (
+    Change,
+    TopicChange,
+    TopicRemoval,
+    UserChange,
+    UserRemoval,
+    count,
+)
 from kafka_platform_runtime.termination import LONGEST_MESSAGE
 
 # Names in a list of the message; the log has all of them.

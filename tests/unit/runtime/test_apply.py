@@ -6,15 +6,9 @@ from confluent_kafka import KafkaError
 from kafka_platform_runtime.failures import Superseded, Transient
 from kafka_platform_runtime.provisioner.apply import CHANGES_PER_BATCH, apply, validate
 from kafka_platform_runtime.provisioner.declarations import Mechanism, Topic, User
-from kafka_platform_runtime.provisioner.plan import (
-    BEGUN,
-    FINGERPRINT,
-    Plan,
-    TopicChange,
-    TopicRemoval,
-    UserChange,
-    UserRemoval,
-)
+from kafka_platform_runtime.provisioner.planning.changes import TopicChange, TopicRemoval, UserChange, UserRemoval
+from kafka_platform_runtime.provisioner.planning.plan import Plan
+from kafka_platform_runtime.provisioner.planning.recorded import BEGUN, FINGERPRINT
 from kafka_platform_runtime.provisioner.report import Report
 
 

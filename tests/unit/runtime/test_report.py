@@ -1,7 +1,13 @@
 from pathlib import Path
 
 from kafka_platform_runtime.provisioner.declarations import Topic, User
-from kafka_platform_runtime.provisioner.plan import Change, TopicChange, TopicRemoval, UserChange, UserRemoval
+from kafka_platform_runtime.provisioner.planning.changes import (
+    Change,
+    TopicChange,
+    TopicRemoval,
+    UserChange,
+    UserRemoval,
+)
 from kafka_platform_runtime.provisioner.report import Report, fit
 from kafka_platform_runtime.termination import LONGEST_MESSAGE, leave
 
