@@ -19,8 +19,8 @@ def plan_topic(
         topic: as it is declared.
         actual: what the cluster has.
         recorded: what was applied last.
-        refusals: gets why it cannot be done.
-        waits: gets why it cannot be done yet.
+        refusals: reasons why it cannot be done are added here.
+        waits: a reason why it cannot be done yet is added here.
     """
     existing = actual.topics.get(topic.name)
     last = recorded.mine.get(topic.key)
@@ -49,7 +49,7 @@ def _create(
 
 
 def _refuse_fixed(topic: Topic, existing: ActualTopic) -> Iterator[str]:
-    """Why what cannot be changed in an existing topic is not as declared."""
+    """Refusals for what Kafka cannot change in an existing topic, or does not change without moving data."""
     if existing.partitions > topic.partitions:
         yield (
             f"{topic.key}: partitions: {topic.partitions} is fewer than the {existing.partitions} it has, and Kafka never "

@@ -1,4 +1,4 @@
-"""What one declared user needs, and what goes with one that is not declared any more."""
+"""What one declared user needs, and what is removed of one that is not declared any more."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -21,8 +21,8 @@ def plan_user(
         user: as it is declared.
         actual: what the cluster has.
         recorded: what was applied last.
-        password: the one made for the user, if it can be read.
-        refusals: gets why it cannot be done.
+        password: the one made for this user, if it can be read.
+        refusals: a refusal is added here.
         is_proven: whether the user can log in with `password`, and so is this owner's whatever the ledger says.
     """
     entry = recorded.mine.get(user.key)
@@ -59,7 +59,7 @@ def plan_user(
 
 
 def plan_removal(name: str, last: Mapping[str, Any], actual: Actual) -> UserRemoval:
-    """What goes with a user that is not declared any more, whose ledger entry is `last`."""
+    """What is removed of a user that is not declared any more and whose ledger entry is `last`."""
     if is_adopted(last):
         return UserRemoval(name=name, kept=True)
     return UserRemoval(
@@ -71,7 +71,7 @@ def plan_removal(name: str, last: Mapping[str, Any], actual: Actual) -> UserRemo
 
 
 def _is_ours(entry: Mapping[str, Any] | None) -> bool:
-    """Whether the ledger tells that the user was made from here."""
+    """Whether the user was made from here, by what the ledger says."""
     return entry is not None and not is_adopted(entry)
 
 
