@@ -22,14 +22,14 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
-from kafka_platform_runtime import provisioner
-from kafka_platform_runtime.cluster import Cluster
 from kafka_platform_runtime.connection import Connection
-from kafka_platform_runtime.declarations import Mechanism
 from kafka_platform_runtime.failures import Rejected, Transient
-from kafka_platform_runtime.ledger import Ledger
-from kafka_platform_runtime.quotas import QuotaChange, QuotaClient
-from kafka_platform_runtime.report import Report
+from kafka_platform_runtime.provisioner.cluster import Cluster
+from kafka_platform_runtime.provisioner.declarations import Mechanism
+from kafka_platform_runtime.provisioner.ledger import Ledger
+from kafka_platform_runtime.provisioner.quotas import QuotaChange, QuotaClient
+from kafka_platform_runtime.provisioner.report import Report
+from kafka_platform_runtime.provisioner.run import DONE, run
 
 from tests.kafka_process import LocalKafka
 
@@ -75,11 +75,11 @@ class Bench:
         }
 
     def run(self) -> tuple[int, str]:
-        return provisioner.run(self.environment(), Report())
+        return run(self.environment(), Report())
 
     def apply(self) -> str:
         code, message = self.run()
-        assert code == provisioner.DONE, message
+        assert code == DONE, message
         return message
 
     @cached_property

@@ -37,7 +37,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 from kafka_platform_runtime.connection import Connection as RuntimeConnection
-from kafka_platform_runtime.quotas import QuotaChange, QuotaClient
+from kafka_platform_runtime.provisioner.quotas import QuotaChange, QuotaClient
 
 from sandbox.host import install
 from tests.bench.measure import ending_properly, report

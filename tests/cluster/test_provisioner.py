@@ -22,10 +22,11 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
-from kafka_platform_runtime import health, provisioner
+from kafka_platform_runtime import health
 from kafka_platform_runtime.connection import Connection
-from kafka_platform_runtime.declarations import LEDGER_TOPIC
-from kafka_platform_runtime.ledger import Ledger
+from kafka_platform_runtime.provisioner.declarations import LEDGER_TOPIC
+from kafka_platform_runtime.provisioner.ledger import Ledger
+from kafka_platform_runtime.provisioner.run import NOT_NOW, REFUSED
 
 from tests.kafka_process import ADMIN_USER, BROKER_USER, LocalKafka, local_kafka, needed_jars
 from tests.provisioning import PASSWORD, READER, WRITER, Bench, bench, topic
@@ -139,7 +140,7 @@ def test_adds_partitions_and_refuses_to_remove_them_without_touching_anything(be
     bench.files = {"topic.orders": topic(3), "topic.innocent": topic(), "user.writer": {"acls": WRITER}}
     bench.passwords = {"writer": PASSWORD}
     code, message = bench.run()
-    assert code == provisioner.REFUSED
+    assert code == REFUSED
     assert message.splitlines() == [
         "topic.orders: partitions: 3 is fewer than the 5 it has, and Kafka never removes partitions: declare 5 or more, "
         "or declare a new topic",
@@ -160,11 +161,11 @@ def test_settings_that_kafka_refuses_are_found_before_anything_is_applied(bench:
         "user.writer": {"acls": WRITER},
     }
     code, message = bench.run()
-    assert code == provisioner.REFUSED
+    assert code == REFUSED
     assert "user.writer: the password file" in message
     bench.passwords = {"writer": PASSWORD}
     code, message = bench.run()
-    assert code == provisioner.REFUSED
+    assert code == REFUSED
     assert "topic.fresh: Unknown topic config name: retention.mss" in message
     assert "topic.orders: Invalid value soon for configuration retention.ms" in message
     assert message.splitlines()[-2:] == [
@@ -180,7 +181,7 @@ def test_a_change_of_the_replication_factor_is_refused(bench: Bench) -> None:
     bench.apply()
     bench.files = {"topic.orders": topic(replicas=2)}
     code, message = bench.run()
-    assert code == provisioner.REFUSED
+    assert code == REFUSED
     assert message.startswith("topic.orders: replicas: 2 differs from the 1 it has")
     bench.files = {"topic.orders": topic()}
 
@@ -256,7 +257,7 @@ def test_what_another_owner_declares_is_not_touched(bench: Bench) -> None:
     assert other.apply() == "done: nothing to change, 0 declarations in place"
     other.files = {"topic.orders": topic()}
     code, message = other.run()
-    assert code == provisioner.REFUSED
+    assert code == REFUSED
     assert message.startswith(f"topic.orders: is declared by {bench.owner!r} already")
     # Unless that one is gone for good: then its place is taken, and what it alone had declared goes.
     other.more = {"FORMER_OWNERS": bench.owner}
@@ -270,7 +271,7 @@ def test_the_administrators_cannot_be_declared(bench: Bench) -> None:
     bench.files = {f"user.{ADMIN_USER}": {}, f"user.{BROKER_USER}": {}}
     bench.passwords = {ADMIN_USER: PASSWORD, BROKER_USER: PASSWORD}
     code, message = bench.run()
-    assert code == provisioner.REFUSED
+    assert code == REFUSED
     assert message.splitlines() == [
         "user.admin: name: 'admin' administers this cluster: choose another name",
         "user.broker: name: 'broker' administers this cluster: choose another name",
@@ -283,18 +284,18 @@ def test_too_few_brokers_is_waited_for_and_then_told(bench: Bench) -> None:
     bench.files = {"topic.orders": topic(replicas=3)}
     bench.more = {"DEADLINE_SECONDS": "3"}
     code, message = bench.run()
-    assert code == provisioner.NOT_NOW
+    assert code == NOT_NOW
     assert "3 need as many brokers, 1 broker registered" in message or "3 brokers, 1 registered" in message
     bench.files = {}
 
 
 def test_a_wrong_administrators_password_is_told_soon(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(provisioner, "LOGIN_SECONDS", 1.0)
+    monkeypatch.setattr("kafka_platform_runtime.provisioner.run.LOGIN_SECONDS", 1.0)
     wrong = bench.folder / "wrong"
     wrong.write_text("not-the-password")
     bench.more = {"KAFKA_SASL_PASSWORD_FILE": str(wrong)}
     code, message = bench.run()
-    assert code == provisioner.REFUSED
+    assert code == REFUSED
     assert "Authentication failed" in message
     assert "not-the-password" not in message
 
@@ -302,7 +303,7 @@ def test_a_wrong_administrators_password_is_told_soon(bench: Bench, monkeypatch:
 def test_no_broker_is_transient(bench: Bench) -> None:
     bench.more = {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "DEADLINE_SECONDS": "2"}
     code, message = bench.run()
-    assert code == provisioner.NOT_NOW
+    assert code == NOT_NOW
     assert "127.0.0.1:1: Connect to 127.0.0.1:1 failed: Connection refused" in message
 
 
@@ -318,7 +319,7 @@ def test_someone_who_may_not_administer_is_refused(bench: Bench) -> None:
     }
     code, message = bench.run()
     bench.more = before
-    assert code == provisioner.REFUSED
+    assert code == REFUSED
     assert "user 'writer' may not do this" in message
 
 
@@ -357,7 +358,7 @@ def test_asked_to_end_it_tells_what_it_has_done(bench: Bench) -> None:
     assert "trying again" in process.stdout.readline()
     process.terminate()
     process.communicate(timeout=120)
-    assert process.returncode == provisioner.NOT_NOW
+    assert process.returncode == NOT_NOW
     message = (bench.folder / "termination-log").read_text()
     assert message == "ended by SIGTERM before it was done\nnothing was applied"
     bench.files = {}
@@ -438,12 +439,12 @@ def test_all_of_it_works_by_tls_and_a_foreign_authority_is_told(
         assert bench.apply().startswith("done: 1 topic created, 1 user created")
         assert bench.quotas("writer") == {"producer_byte_rate": 5000.0}
         assert bench.write("writer", PASSWORD, "orders") is None
-        monkeypatch.setattr(provisioner, "LOGIN_SECONDS", 1.0)
+        monkeypatch.setattr("kafka_platform_runtime.provisioner.run.LOGIN_SECONDS", 1.0)
         foreign = tmp_path / "foreign"
         foreign.mkdir()
         bench.more = {"KAFKA_SSL_CA_FILE": str(make_certificates(foreign)[0])}
         code, message = bench.run()
-        assert code == provisioner.REFUSED
+        assert code == REFUSED
         assert "certificate verify failed" in message
 
 

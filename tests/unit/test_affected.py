@@ -24,7 +24,7 @@ STACKS: dict[str, list[str]] = {
         ([], []),
         (["README.md", "docs/review.md", "tests/unit/test_affected.py", "sandbox/cli.py"], []),
         ([".github/workflows/test.yml", "Makefile", "requirements-dev.txt"], []),
-        (["runtime/kafka_platform_runtime/plan.py"], []),
+        (["runtime/kafka_platform_runtime/provisioner/run.py"], []),
         (["infra/review/report.py", "infra/check.py"], []),
         (["stacks/Pulumi.dev.yaml"], ["dev"]),
         (["stacks/Pulumi.dev.yaml", "README.md", "stacks/Pulumi.prod.yaml"], ["dev", "prod"]),

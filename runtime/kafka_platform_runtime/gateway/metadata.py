@@ -21,7 +21,7 @@ from kafka_platform_runtime.gateway.callers.caller import Caller
 from kafka_platform_runtime.gateway.core import Core
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, unprocessable
 from kafka_platform_runtime.gateway.http import Request, Response, Route
-from kafka_platform_runtime.gateway.openapi import document
+from kafka_platform_runtime.gateway.openapi.document import document
 
 MOST_PARTITIONS = 10_000
 """Of a topic that is made over HTTP: a slip of the finger must not hurt the cluster."""

@@ -31,8 +31,8 @@ from kafka_platform_runtime.failures import Refused
 from kafka_platform_runtime.probe.gate import Verdict, gate
 from kafka_platform_runtime.probe.program import Log, canary
 from kafka_platform_runtime.probe.settings import Settings
-from kafka_platform_runtime.report import leave
 from kafka_platform_runtime.supervision import WATCH
+from kafka_platform_runtime.termination import leave, termination_log
 
 DONE = 0
 FAILED = 1
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--once", action="store_true", help="send a fixed number of probes and say what came of them")
     parser.add_argument("--table", action="store_true", help="with --once: print a table too, and leave no message")
     chosen = parser.parse_args(arguments)
-    log = Path(os.environ.get("TERMINATION_LOG") or "/dev/termination-log")
+    log = termination_log(os.environ)
     try:
         settings = Settings.from_environment(os.environ)
         result = asyncio.run(_run(settings, Connection.from_environment(os.environ), once=chosen.once))

@@ -19,9 +19,9 @@ from confluent_kafka.admin import (
     ScramMechanism,
     UserScramCredentialUpsertion,
 )
-from kafka_platform_runtime import provisioner
-from kafka_platform_runtime.declarations import LEDGER_TOPIC
-from kafka_platform_runtime.quotas import QuotaChange, QuotaClient
+from kafka_platform_runtime.provisioner.declarations import LEDGER_TOPIC
+from kafka_platform_runtime.provisioner.quotas import QuotaChange, QuotaClient
+from kafka_platform_runtime.provisioner.run import REFUSED
 
 from tests.kafka_process import local_kafka
 from tests.provisioning import PASSWORD, WRITER, Bench, bench, topic
@@ -32,8 +32,8 @@ __all__ = ["bench", "local_kafka"]
 OLD_PASSWORD = "what-legacy-has-used-for-years"
 DECLARED = {"acls": WRITER, "quotas": {"producer_byte_rate": 5_000_000}}
 KILLED_BEFORE_RECORDING = (
-    "import os, signal, sys; from kafka_platform_runtime import apply, provisioner;"
-    "apply._finish = lambda *_: os.kill(os.getpid(), signal.SIGKILL); sys.exit(provisioner.main())"
+    "import os, signal, sys; from kafka_platform_runtime.provisioner import __main__ as program, apply;"
+    "apply._finish = lambda *_: os.kill(os.getpid(), signal.SIGKILL); sys.exit(program.main())"
 )
 
 
@@ -86,7 +86,7 @@ def test_a_user_that_exists_is_refused_and_nothing_is_changed(legacy: Bench) -> 
     legacy.files = {"user.legacy": DECLARED, "topic.innocent": topic()}
     legacy.passwords = {"legacy": PASSWORD}
     code, message = legacy.run()
-    assert code == provisioner.REFUSED
+    assert code == REFUSED
     assert message.splitlines() == [
         "user.legacy: exists already and was not made from here: its password (SCRAM-SHA-256 and SCRAM-SHA-512) would be "
         "replaced; ACLs that are not declared would be removed, all but those that deny (DENY WRITE on topic payroll, ALLOW "
@@ -122,7 +122,7 @@ def test_an_adopted_user_goes_on_as_it_was_and_a_later_change_is_all_that_change
     legacy.files = {"user.legacy": {}}
     legacy.passwords = {"legacy": PASSWORD}
     code, message = legacy.run()
-    assert code == provisioner.REFUSED
+    assert code == REFUSED
     assert message.startswith("user.legacy: adopt: was taken over as it was, and without `adopt`: its password")
     assert_as_legacy_was(legacy)
 
@@ -189,7 +189,7 @@ def test_after_the_ledger_was_lost_what_is_as_declared_is_taken_up_and_the_rest_
     bench.alter("other", "retention.ms", "2000")
     bench.passwords["reader"] = "not-the-one-in-kafka"
     code, message = bench.run()
-    assert code == provisioner.REFUSED
+    assert code == REFUSED
     refused = message.splitlines()
     assert refused[0].startswith(
         "topic.other: exists already and was not made from here: retention.ms would change from 2000"
@@ -213,7 +213,7 @@ def test_a_topic_that_exists_is_refused_where_it_would_change_and_otherwise_take
         "topic.payroll": topic(),
     }
     code, message = legacy.run()
-    assert code == provisioner.REFUSED
+    assert code == REFUSED
     assert message.splitlines() == [
         "topic.payments: exists already and was not made from here: partitions would grow from 2 to 3, which moves keys to "
         "other partitions; retention.ms would change from 86400000 to 1; `deletion: allow` would let its records be deleted "
@@ -258,7 +258,7 @@ def test_two_stacks_on_one_kafka_leave_each_others_topics_and_users_alone(bench:
 
     second.files["user.writer"] = {"adopt": True}
     code, message = second.run()
-    assert code == provisioner.REFUSED
+    assert code == REFUSED
     assert message.startswith(
         f"user.writer: is declared by {bench.owner!r} of the stack acme/streaming/prod already: declare it in one place "
         "only, or name acme/streaming/prod in kafka.formerStacks"
@@ -272,7 +272,7 @@ def test_two_stacks_on_one_kafka_leave_each_others_topics_and_users_alone(bench:
     second.apply()
     assert bench.can_log_in("writer", PASSWORD)
     code, message = bench.run()
-    assert code == provisioner.REFUSED
+    assert code == REFUSED
     assert "of the stack acme/streaming/test already" in message
     second.files = {"topic.orders": topic(deletion="allow")}
     second.apply()

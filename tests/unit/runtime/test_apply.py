@@ -3,11 +3,13 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError
-from kafka_platform_runtime.apply import CHANGES_PER_BATCH, apply, validate
-from kafka_platform_runtime.declarations import Mechanism, Topic, User
 from kafka_platform_runtime.failures import Superseded, Transient
-from kafka_platform_runtime.plan import BEGUN, FINGERPRINT, Plan, TopicChange, TopicRemoval, UserChange, UserRemoval
-from kafka_platform_runtime.report import Report
+from kafka_platform_runtime.provisioner.apply import CHANGES_PER_BATCH, apply, validate
+from kafka_platform_runtime.provisioner.declarations import Mechanism, Topic, User
+from kafka_platform_runtime.provisioner.planning.changes import TopicChange, TopicRemoval, UserChange, UserRemoval
+from kafka_platform_runtime.provisioner.planning.plan import Plan
+from kafka_platform_runtime.provisioner.planning.recorded import BEGUN, FINGERPRINT
+from kafka_platform_runtime.provisioner.report import Report
 
 
 class Connection:

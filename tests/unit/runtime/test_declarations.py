@@ -2,7 +2,8 @@ import json
 from typing import Any
 
 import pytest
-from kafka_platform_runtime.declarations import (
+from kafka_platform_runtime.failures import Refused
+from kafka_platform_runtime.provisioner.declarations import (
     Acl,
     Operation,
     Pattern,
@@ -13,7 +14,6 @@ from kafka_platform_runtime.declarations import (
     parse,
     read,
 )
-from kafka_platform_runtime.failures import Refused
 
 
 def faults_of(files: dict[str, Any]) -> tuple[str, ...]:

@@ -8,11 +8,11 @@ import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from kafka_platform_runtime import health, names
-from kafka_platform_runtime.cluster import Cluster
 from kafka_platform_runtime.connection import Complaints, Connection
 from kafka_platform_runtime.failures import Transient
 from kafka_platform_runtime.names import unresolved
 from kafka_platform_runtime.probe.native import Native
+from kafka_platform_runtime.provisioner.cluster import Cluster
 
 NOWHERE = "kafka.nowhere.invalid"
 

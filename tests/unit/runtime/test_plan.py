@@ -3,8 +3,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from kafka_platform_runtime.apply import CHANGES_PER_BATCH, RECORDS_PER_BATCH, batches
-from kafka_platform_runtime.declarations import (
+from kafka_platform_runtime.provisioner.apply import CHANGES_PER_BATCH, RECORDS_PER_BATCH, batches
+from kafka_platform_runtime.provisioner.declarations import (
     Acl,
     Declarations,
     Mechanism,
@@ -16,20 +16,12 @@ from kafka_platform_runtime.declarations import (
     Topic,
     User,
 )
-from kafka_platform_runtime.passwords import fingerprint, matches
-from kafka_platform_runtime.plan import (
-    BEGUN,
-    FINGERPRINT,
-    Actual,
-    ActualTopic,
-    Plan,
-    Recorded,
-    TopicChange,
-    UserChange,
-    UserRemoval,
-    make_plan,
-    same_setting,
-)
+from kafka_platform_runtime.provisioner.passwords import fingerprint, matches
+from kafka_platform_runtime.provisioner.planning.actual import Actual, ActualTopic
+from kafka_platform_runtime.provisioner.planning.changes import TopicChange, UserChange, UserRemoval
+from kafka_platform_runtime.provisioner.planning.plan import Plan, make_plan
+from kafka_platform_runtime.provisioner.planning.recorded import BEGUN, FINGERPRINT, Recorded
+from kafka_platform_runtime.provisioner.planning.topics import same_setting
 
 READ = Acl(resource=Resource.TOPIC, name="orders", pattern=Pattern.LITERAL, operation=Operation.READ)
 WRITE = Acl(resource=Resource.TOPIC, name="orders", pattern=Pattern.LITERAL, operation=Operation.WRITE)

@@ -1,8 +1,15 @@
 from pathlib import Path
 
-from kafka_platform_runtime.declarations import Topic, User
-from kafka_platform_runtime.plan import Change, TopicChange, TopicRemoval, UserChange, UserRemoval
-from kafka_platform_runtime.report import LONGEST_MESSAGE, Report, fit, leave
+from kafka_platform_runtime.provisioner.declarations import Topic, User
+from kafka_platform_runtime.provisioner.planning.changes import (
+    Change,
+    TopicChange,
+    TopicRemoval,
+    UserChange,
+    UserRemoval,
+)
+from kafka_platform_runtime.provisioner.report import Report, fit
+from kafka_platform_runtime.termination import LONGEST_MESSAGE, leave
 
 
 def created(name: str) -> TopicChange:

@@ -16,6 +16,7 @@ from kafka_platform_runtime.gateway.callers.credentials import Identity
 from kafka_platform_runtime.gateway.callers.resources import Resources, Usage
 from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.errors import overloaded, too_many, unauthorized
+from kafka_platform_runtime.gateway.verdicts import is_rejected, is_unknown_topic
 from kafka_platform_runtime.supervision import WATCH, whereabouts
 
 T = TypeVar("T")
@@ -110,7 +111,7 @@ class Caller:
         return settings
 
     def _on_error(self, error: KafkaError) -> None:
-        if errors.is_rejected(error):
+        if is_rejected(error):
             self.rejected = True
 
     def _on_throttle(self, event: Any) -> None:
@@ -287,7 +288,7 @@ class Caller:
         metadata = found.topics[name]
         if metadata.error is not None:
             self.topics.pop(name, None)
-            if errors.is_unknown_topic(metadata.error):
+            if is_unknown_topic(metadata.error):
                 raise errors.no_topic(name)
             raise errors.from_kafka(metadata.error, f"Topic {name}")
         leading = sorted(number for number, each in metadata.partitions.items() if each.leader >= 0)

@@ -7,6 +7,7 @@ from confluent_kafka import KafkaError
 from kafka_platform_runtime.gateway import errors
 from kafka_platform_runtime.gateway.consumers.keys import InstanceKey
 from kafka_platform_runtime.gateway.errors import GatewayError, retry_after
+from kafka_platform_runtime.gateway.verdicts import UNTIL_BETTER
 
 NO_INSTANCE = 40403
 
@@ -51,7 +52,7 @@ def failed(error: KafkaError, key: InstanceKey, what: str | None = None) -> Gate
             f"{subject(key)}: the group has given its partitions to others meanwhile: nothing was committed, and what "
             "was not committed is delivered again."
         )
-    if error.code() in errors.UNTIL_BETTER:
+    if error.code() in UNTIL_BETTER:
         return GatewayError(
             HTTPStatus.SERVICE_UNAVAILABLE,
             50003,

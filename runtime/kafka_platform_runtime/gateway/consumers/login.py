@@ -6,7 +6,6 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from kafka_platform_runtime.gateway import errors
 from kafka_platform_runtime.gateway.callers.caller import Caller
 from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.consumers.faults import failed
@@ -15,6 +14,7 @@ from kafka_platform_runtime.gateway.consumers.options import Options
 from kafka_platform_runtime.gateway.errors import overloaded
 from kafka_platform_runtime.gateway.polling import bounds_of_consumers
 from kafka_platform_runtime.gateway.settings import Limits
+from kafka_platform_runtime.gateway.verdicts import is_rejected
 
 SESSION_MILLISECONDS = 15_000
 """After so long without a heartbeat Kafka gives the partitions of an instance to others: how long a killed pod is felt.
@@ -99,7 +99,7 @@ class Login:
         return self._oauth(settings) if self._oauth is not None else None
 
     def _on_error(self, error: KafkaError) -> None:
-        if errors.is_rejected(error):
+        if is_rejected(error):
             self.caller.rejected = True
 
     def _on_throttle(self, event: Any) -> None:

@@ -5,12 +5,12 @@ from typing import Any
 
 from confluent_kafka import KafkaError
 
-from kafka_platform_runtime.gateway import errors
 from kafka_platform_runtime.gateway.consumers.faults import failed
 from kafka_platform_runtime.gateway.consumers.keys import InstanceKey
 from kafka_platform_runtime.gateway.consumers.login import DENIED
 from kafka_platform_runtime.gateway.errors import GatewayError, unprocessable
 from kafka_platform_runtime.gateway.unpacking import Place
+from kafka_platform_runtime.gateway.verdicts import is_unknown_topic
 
 
 class PartitionFaults:
@@ -31,7 +31,7 @@ class PartitionFaults:
         """Keep an error if it stays; `is_assigned`: the caller has assigned the partitions, and no group has."""
         code = error.code()
         topic = message.topic() or ""
-        if code in DENIED or code == KafkaError._AUTO_OFFSET_RESET or (is_assigned and errors.is_unknown_topic(error)):
+        if code in DENIED or code == KafkaError._AUTO_OFFSET_RESET or (is_assigned and is_unknown_topic(error)):
             partition = message.partition()
             self._lasting[topic, -1 if partition is None else partition] = error
 

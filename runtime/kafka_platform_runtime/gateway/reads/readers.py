@@ -20,6 +20,7 @@ from kafka_platform_runtime.gateway.errors import GatewayError, timed_out
 from kafka_platform_runtime.gateway.polling import Message, bounds_of_consumers, consume
 from kafka_platform_runtime.gateway.settings import Limits
 from kafka_platform_runtime.gateway.unpacking import Copies
+from kafka_platform_runtime.gateway.verdicts import is_unknown_topic
 from kafka_platform_runtime.supervision import WATCH
 
 T = TypeVar("T")
@@ -375,7 +376,7 @@ def _watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, in
         except KafkaException as failure:
             error = failure.args[0]
             unheard = error.code() in {KafkaError._UNKNOWN_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
-            if not (unheard or errors.is_unknown_topic(error)) or now() > until:
+            if not (unheard or is_unknown_topic(error)) or now() > until:
                 raise
         time.sleep(LOOK_SECONDS)
 

@@ -1,20 +1,15 @@
 """HTTP/1.1 as the gateway speaks it: uvicorn's, with bounds, and with a shorter way for the writes that most callers send."""
 
-import asyncio
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Protocol
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from kafka_platform_runtime.gateway.callers.credentials import Owner
 from kafka_platform_runtime.gateway.clock import now
-from kafka_platform_runtime.gateway.errors import GatewayError, malformed
-from kafka_platform_runtime.gateway.http import Response, encoded_headers, error_response
+from kafka_platform_runtime.gateway.http import Response, encoded_headers
 from kafka_platform_runtime.gateway.wire.answers import WRITTEN, DirectCycle, OneWrite, whole
-from kafka_platform_runtime.gateway.wire.connections import Connections, State
-from kafka_platform_runtime.gateway.wire.door import Accepted
+from kafka_platform_runtime.gateway.wire.counted import CountedProtocol
 from kafka_platform_runtime.gateway.wire.heads import (
     HEAD_BYTES,
     HEAD_FIELDS,
@@ -25,17 +20,15 @@ from kafka_platform_runtime.gateway.wire.heads import (
 from kafka_platform_runtime.gateway.wire.sockets import BoundedSocket
 
 PIPELINED = 64
-"""Requests of a connection that wait for the answers to those before them."""
-PIPELINED_BYTES = 4096
-"""What each of them takes beside its body, about."""
+"""The most requests of a connection that may wait for the answers to those before them."""
 FED_BYTES = 4096
-"""So much, or the rest of a body, is looked at before requests that wait are counted again: 30 bytes become a hundred times
-as many."""
+"""Bytes parsed before waiting requests are counted again, unless the rest of a body is longer: a request of 30 bytes takes
+a hundred times as many in memory."""
 DIRECT_BYTES = 64 * 1024
 """The largest body that goes the direct way: as much as is read ahead of any other request, too."""
 TOPICS = b"/topics/"
 UNUSUAL = frozenset({b"content-encoding", b"expect", b"origin", b"sec-fetch-site"})
-"""Fields of requests that do not go the direct way: there is more to be judged."""
+"""Header fields that keep a request off the direct way, because there is more to check."""
 
 
 class Direct(Protocol):
@@ -51,11 +44,11 @@ class Direct(Protocol):
         since: float,
         answer: Callable[[Response], None],
     ) -> bool:
-        """Whether it was begun; `answer` is called later then. Otherwise nothing has happened."""
+        """Whether it was begun: then `answer` is called later, and otherwise nothing has happened."""
 
 
-class BoundedProtocol(HttpToolsProtocol, Accepted):
-    """uvicorn's HTTP/1.1 with bounds of which it has none: size, fields and time of a head, and of what frames a body.
+class BoundedProtocol(CountedProtocol):
+    """uvicorn's HTTP/1.1 with bounds that it lacks: on size, fields and time of a head, and on what frames a body.
 
     Nothing of a body is read ahead on a connection on which nobody was logged in yet, and one piece on others.
 
@@ -66,121 +59,20 @@ class BoundedProtocol(HttpToolsProtocol, Accepted):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._head_bytes = 0
-        self._head_since: float | None = now()
-        """Since when a head is expected or under way; None while there is none."""
-        self._body_since: float | None = None
-        """Since when a body is under way; None while there is none."""
         self._framing_bytes = 0
         """Since the last piece of the body: sizes and extensions of chunks, trailers."""
-        self._fault: GatewayError | None = None
         self._offers_upgrade = False
         """The request that has just been read offers to go on in another protocol, which nobody speaks here."""
         self._direct: Direct = self.config.app.direct  # type: ignore[union-attr]
-        self._direct_body: bytes | None = None
-        """What has arrived of the body of a request that may go the direct way; None if it does not."""
         self._direct_length = 0
-        """How long it will be."""
+        """Length of the body of a request that may go the direct way."""
         self._authorization: bytes | None = None
         self._content_type = b""
-        self._idle_since: float | None = None
-        """Since when nothing is under way; None while something is."""
-        self._asked_at = 0.0
-        """When the last head was there."""
-        self._held = 0
-        """Bytes of the caller's that are here and of which no handler knows yet."""
-        self._unread = b""
-        """What has come and was not looked at yet."""
         self._is_socket = False
-        self._in_hand = 0
-        """Bytes of records that a stream is about to write."""
-        self._open: Connections = self.config.app.open  # type: ignore[union-attr]
         self._known: Callable[[bytes | None], Any] = self.config.app.callers.known  # type: ignore[union-attr]
-        self.owner: Owner = ()
-        self.is_stranger = True
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """It was accepted, and TLS agreed on."""
-        super().connection_made(transport)
-        self._open.replace(self.handshake, self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """It has ended."""
-        super().connection_lost(exc)
-        self._open.remove(self)
-        # Those who are at work have what they need; without these cycles all of it is freed at once.
-        self.pipeline.clear()
-        self.cycle = self.scope = None  # type: ignore[assignment]
-        self.headers, self._unread, self._direct_body = [], b"", None
-
-    def pause_writing(self) -> None:
-        """The caller does not take what is written."""
-        super().pause_writing()
-        self._open.written.hold(self, self._in_hand + self.transport.get_write_buffer_size())
-
-    def resume_writing(self) -> None:
-        """He does again."""
-        super().resume_writing()
-        self._open.written.hold(self, self._in_hand)
-
-    def holds(self, count: int) -> None:
-        """So many bytes of records are about to be written."""
-        self._in_hand = count
-        waiting = self.transport.get_write_buffer_size() if self.flow.write_paused else 0
-        self._open.written.hold(self, count + waiting)
-
-    def recount(self) -> None:
-        """Count what is held after it has changed."""
-        cycle, held = self.cycle, len(self._unread)
-        if self._head_since is not None:
-            held += self._head_bytes
-        if self._direct_body:
-            held += len(self._direct_body)
-        if type(cycle) is OneWrite:
-            # The last of those that wait is `cycle`.
-            waiting = [each for each, _ in self.pipeline] or [cycle]
-            held += PIPELINED_BYTES * len(self.pipeline) + sum(len(each.body) for each in waiting)
-        if held != self._held:
-            self._held = held
-            self._open.read(self, held)
-
-    def state(self) -> tuple[State, float]:
-        """What it does, and since when."""
-        cycle = self.cycle
-        if self.flow.write_paused:
-            return State.BLOCKED, 0.0
-        if self.flow.read_paused and self._is_next_under_way() and cycle is not None and not cycle.response_complete:
-            # The caller is not late with what nobody reads before this one is answered.
-            return (State.STREAMING, 0.0) if cycle.response_started else (State.ANSWERING, self._asked_at)
-        if self._body_since is not None:
-            if self._direct_body is None and cycle.response_started and not cycle.response_complete:
-                return State.STREAMING, 0.0
-            return State.BODY, self._body_since
-        if self._head_since is not None:
-            return State.HEAD, self._head_since
-        if self._idle_since is not None:
-            return State.IDLE, self._idle_since
-        if cycle is not None and cycle.response_started and not cycle.response_complete:
-            return State.STREAMING, 0.0
-        return State.ANSWERING, self._asked_at
-
-    def _is_next_under_way(self) -> bool:
-        """Whether a part of a request has come behind the one that is answered."""
-        return self._head_since is not None or bool(self.pipeline)
-
-    def too_late(self, state: State, seconds: float) -> None:
-        """A deadline is over."""
-        if state is State.BODY or (state is State.HEAD and self._head_bytes):
-            what = "body" if state is State.BODY else "head of the request"
-            late = f"The {what} did not arrive within {seconds:g} s."
-            self._refuse(GatewayError(HTTPStatus.REQUEST_TIMEOUT, 40801, late))
-        elif state is State.ANSWERING:
-            self.transport.abort()
-        else:
-            self.transport.close()
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of the caller."""
+        """Bytes from the caller."""
         if self._unread or len(data) > FED_BYTES:
             self._unread += data
             self._feed_unread()
@@ -413,23 +305,3 @@ class BoundedProtocol(HttpToolsProtocol, Accepted):
             self.flow.resume_reading()
         elif len(self.pipeline) < PIPELINED // 2:
             self.loop.call_soon(self._feed_unread)
-
-    def send_400_response(self, msg: str) -> None:
-        """Say why the request is not taken, as every other error is said, and close the connection."""
-        if self._body_since is None:  # what is wrong is no part of the request that `cycle` answers
-            answering = self.cycle is not None and not self.cycle.response_complete
-        else:
-            answering = self._direct_body is None and self.cycle.response_started
-        if self.pipeline or answering:
-            # Another answer is under way, or this request has one already: a second would be taken for it.
-            self.transport.close()
-            return
-        response = error_response(self._fault or malformed("The request is not HTTP/1.1."))
-        head = [f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}".encode(), b"connection: close"]
-        head += [name + b": " + value for name, value in encoded_headers(response)]
-        self.transport.write(b"\r\n".join([*head, b"", response.body]))
-        self.transport.close()
-
-    def _refuse(self, fault: GatewayError) -> None:
-        self._fault = fault
-        self.send_400_response("")

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import msgspec
 from confluent_kafka import KafkaError
 
-from kafka_platform_runtime.gateway import errors
 from kafka_platform_runtime.gateway.callers.channel import Channel
+from kafka_platform_runtime.gateway.verdicts import OF_A_BATCH
 from kafka_platform_runtime.gateway.writes.bodies import Headers
 from kafka_platform_runtime.gateway.writes.resend import Again
 from kafka_platform_runtime.supervision import whereabouts
@@ -77,7 +77,7 @@ class Batch:
 
     def failed(self, error: KafkaError, message: Any, index: int, written: "Place") -> Unwritten | None:
         """Why a record was not written; None if it is sent again, because others of its batch may be at fault."""
-        if message is not None and error.code() in errors.OF_A_BATCH:
+        if message is not None and error.code() in OF_A_BATCH:
 
             def settled(final: KafkaError | None, sent: Any) -> None:
                 self.results[index] = written(sent) if final is None else self._unwritten(final)

@@ -14,6 +14,7 @@ from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.core import Core
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, unprocessable
 from kafka_platform_runtime.gateway.http import Request, Response, Route
+from kafka_platform_runtime.gateway.verdicts import is_unknown_topic
 from kafka_platform_runtime.gateway.writes.batches import POLL_SECONDS, Batch, Poller, Unwritten, Written
 from kafka_platform_runtime.gateway.writes.formats import Formats, Target, Writer
 from kafka_platform_runtime.gateway.writes.resend import Resender
@@ -193,7 +194,7 @@ class Writes:
         if channel.failure is not None:
             caller.put_failed_aside()
         for error in failures:
-            if errors.is_unknown_topic(error) or error.code() == KafkaError._UNKNOWN_PARTITION:
+            if is_unknown_topic(error) or error.code() == KafkaError._UNKNOWN_PARTITION:
                 caller.topics.pop(topic, None)
         entries: list[Written | Failed] = []
         for index, each in enumerate(results):

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from confluent_kafka import KafkaError
 from kafka_platform_runtime.gateway import errors
-from kafka_platform_runtime.gateway.errors import VERDICTS, Verdict
+from kafka_platform_runtime.gateway.verdicts import OF_A_BATCH, VERDICTS, Verdict, verdict_on
 
 CODES = {
     code: name
@@ -39,7 +39,7 @@ def test_every_error_of_the_client_is_judged_once() -> None:
 def test_the_answer_has_the_status_of_the_verdict(code: int, name: str) -> None:
     error = KafkaError(code)
     answer = errors.from_kafka(error, "Topic orders")
-    assert answer.status == STATUSES[errors.verdict_on(error)], name
+    assert answer.status == STATUSES[verdict_on(error)], name
     assert answer.code // 100 == answer.status or answer.code == 50003
     assert answer.message.startswith("Topic orders: ")
     assert answer.message.endswith(".")
@@ -49,7 +49,7 @@ def test_an_error_that_is_newer_than_the_table_is_ours() -> None:
     assert errors.from_kafka(KafkaError(9999), "Topic orders").status == 500
 
 
-@pytest.mark.parametrize("code", sorted(errors.OF_A_BATCH))
+@pytest.mark.parametrize("code", sorted(OF_A_BATCH))
 def test_what_refuses_a_batch_is_never_our_fault(code: int) -> None:
     assert errors.from_kafka(KafkaError(code), "Record 0").status in {413, 422, 503}
 

@@ -8,14 +8,16 @@ from typing import Any
 
 import jsonschema
 import pytest
+from kafka_platform_runtime import gateway
 from kafka_platform_runtime.connection import SaslMechanism, SecurityProtocol
-from kafka_platform_runtime.gateway import openapi
 from kafka_platform_runtime.gateway.application import Gateway
 from kafka_platform_runtime.gateway.core import Core
+from kafka_platform_runtime.gateway.openapi.document import document
+from kafka_platform_runtime.gateway.openapi.failures import ERRORS
 from kafka_platform_runtime.gateway.settings import Kafka, Settings
 from openapi_spec_validator import validate
 
-DOCUMENT = openapi.document()
+DOCUMENT = document()
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -76,14 +78,14 @@ def test_examples_are_what_the_schemas_say(place: str, schema: dict[str, Any], e
 
 
 def test_it_has_every_code_that_is_given() -> None:
-    folder = Path(openapi.__file__).parent
-    sources = [file.read_text() for file in sorted(folder.rglob("*.py")) if file.name != "openapi.py"]
+    folder = Path(gateway.__file__).parent
+    sources = [file.read_text() for file in sorted(folder.rglob("*.py")) if file.parent.name != "openapi"]
     given = {int(code) for source in sources for code in re.findall(r"\b[45]\d\d0\d\b", source)}
-    assert given == {code for codes in openapi.ERRORS.values() for code in codes}
+    assert given == {code for codes in ERRORS.values() for code in codes}
 
 
 def test_every_error_begins_with_its_status() -> None:
-    for status, codes in openapi.ERRORS.items():
+    for status, codes in ERRORS.items():
         assert codes
         for code, message in codes.items():
             # As in Confluent's dialect, 50003 is a failure of Kafka that may pass, whatever its status.

@@ -21,7 +21,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 from kafka_platform_runtime.connection import Connection
-from kafka_platform_runtime.quotas import QuotaChange, QuotaClient
+from kafka_platform_runtime.provisioner.quotas import QuotaChange, QuotaClient
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 

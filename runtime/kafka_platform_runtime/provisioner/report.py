@@ -3,12 +3,16 @@
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
-from kafka_platform_runtime.plan import Change, TopicChange, TopicRemoval, UserChange, UserRemoval, count
-
-# Kubernetes keeps this much of a container's termination message.
-LONGEST_MESSAGE = 4096
+from kafka_platform_runtime.provisioner.planning.changes import (
+    Change,
+    TopicChange,
+    TopicRemoval,
+    UserChange,
+    UserRemoval,
+    count,
+)
+from kafka_platform_runtime.termination import LONGEST_MESSAGE
 
 # Names in a list of the message; the log has all of them.
 NAMES_SHOWN = 20
@@ -119,12 +123,3 @@ def fit(reasons: Sequence[str], ending: Sequence[str]) -> str:
             shown.append(reason)
             room -= size
     return "\n".join([*shown, tail]).encode()[:LONGEST_MESSAGE].decode(errors="ignore")
-
-
-def leave(message: str, path: Path) -> None:
-    """Write the message where Kubernetes looks for it; without Kubernetes there is no such file, which is fine."""
-    try:
-        with path.open("w", encoding="utf-8") as file:
-            file.write(message)
-    except OSError:
-        return

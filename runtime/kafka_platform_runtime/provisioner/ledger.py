@@ -21,9 +21,9 @@ from confluent_kafka import (
 )
 
 from kafka_platform_runtime.connection import REQUEST_TIMEOUT, Connection
-from kafka_platform_runtime.declarations import LEDGER_TOPIC
 from kafka_platform_runtime.failures import Superseded, Transient, raise_for
-from kafka_platform_runtime.plan import Recorded
+from kafka_platform_runtime.provisioner.declarations import LEDGER_TOPIC
+from kafka_platform_runtime.provisioner.planning.recorded import Recorded
 
 LEDGER_REPLICAS = 3
 LEDGER_CONFIG = {"cleanup.policy": "compact"}

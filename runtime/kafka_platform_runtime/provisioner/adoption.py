@@ -7,7 +7,7 @@ declaration alone does not change it. `adopt: true` does, and even then what is 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from kafka_platform_runtime.declarations import Acl, Mechanism, Pattern, Permission, Topic, User
+from kafka_platform_runtime.provisioner.declarations import Acl, Mechanism, Pattern, Permission, Topic, User
 
 ACLS_SHOWN = 20
 """ACLs that one message lists: it has to fit with others into the 4 KiB that Kubernetes keeps."""

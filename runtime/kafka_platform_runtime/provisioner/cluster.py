@@ -1,4 +1,4 @@
-"""The administrator's view of one Kafka cluster: reads what is there and makes changes in batches."""
+"""One Kafka cluster as its administrator sees it: reads what it has, and makes changes in batches."""
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -7,10 +7,6 @@ from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
-    AclBinding,
-    AclBindingFilter,
-    AclOperation,
-    AclPermissionType,
     AdminClient,
     AlterConfigOpType,
     ClusterMetadata,
@@ -19,7 +15,6 @@ from confluent_kafka.admin import (
     ConfigSource,
     NewPartitions,
     NewTopic,
-    ResourcePatternType,
     ResourceType,
     ScramCredentialInfo,
     ScramMechanism,
@@ -30,57 +25,44 @@ from confluent_kafka.admin import (
 )
 
 from kafka_platform_runtime.connection import REQUEST_TIMEOUT, Complaints, Connection
-from kafka_platform_runtime.declarations import (
+from kafka_platform_runtime.failures import Refused, Rejected, Transient, raise_for
+from kafka_platform_runtime.provisioner.acls import EVERY_ACL, by_user, to_binding, to_filter
+from kafka_platform_runtime.provisioner.declarations import (
     LEDGER_TOPIC,
     Acl,
     Declarations,
     Mechanism,
-    Operation,
-    Pattern,
-    Permission,
-    Resource,
 )
-from kafka_platform_runtime.failures import Refused, Rejected, Transient, raise_for
-from kafka_platform_runtime.ledger import LEDGER_CONFIG, LEDGER_REPLICAS
-from kafka_platform_runtime.plan import Actual, ActualTopic, Recorded
-from kafka_platform_runtime.quotas import QuotaChange, QuotaClient
+from kafka_platform_runtime.provisioner.ledger import LEDGER_CONFIG, LEDGER_REPLICAS
+from kafka_platform_runtime.provisioner.planning.actual import Actual, ActualTopic
+from kafka_platform_runtime.provisioner.planning.recorded import Recorded
+from kafka_platform_runtime.provisioner.quotas import QuotaChange, QuotaClient
 
 K = TypeVar("K")
 
-# Kafka's default is 4,096 and its limit 16,384. The passwords are long and random, so more rounds would protect nothing
-# more, while every login pays for them; 8,192 leaves a margin for passwords that somebody chose.
+# Kafka's default is 4,096 and its limit 16,384. The passwords are long and random, so more rounds would add no protection
+# while every login pays for them; 8,192 leaves a margin for passwords that a person chose.
 SCRAM_ITERATIONS = 8192
 
-# Seconds in which the first answer has to come; after that the reason is told and it is tried again.
+# Seconds for the first answer; after that the reason is reported and the run tries again.
 CONNECT_TIMEOUT = 8.0
 
 # Topics in one DescribeConfigs request: each has some 35 settings in the answer.
 CONFIGS_PER_REQUEST = 500
 
-_RESOURCES = {
-    Resource.TOPIC: ResourceType.TOPIC,
-    Resource.GROUP: ResourceType.GROUP,
-    Resource.TRANSACTIONAL_ID: ResourceType.TRANSACTIONAL_ID,
-    # librdkafka's name for Kafka's resource type 4, which is the cluster where ACLs are concerned.
-    Resource.CLUSTER: ResourceType.BROKER,
-}
-_PATTERNS = {Pattern.LITERAL: ResourcePatternType.LITERAL, Pattern.PREFIXED: ResourcePatternType.PREFIXED}
 _MECHANISMS = {
     Mechanism.SCRAM_SHA_256: ScramMechanism.SCRAM_SHA_256,
     Mechanism.SCRAM_SHA_512: ScramMechanism.SCRAM_SHA_512,
 }
-_ACTUAL_RESOURCES = {value: key for key, value in _RESOURCES.items()}
-_ACTUAL_PATTERNS = {value: key for key, value in _PATTERNS.items()}
 # The library gives the number of the source, not the member of the enumeration.
 _SET_ON_THE_TOPIC: tuple[object, ...] = (
     ConfigSource.DYNAMIC_TOPIC_CONFIG,
     ConfigSource.DYNAMIC_TOPIC_CONFIG.value,
 )
-_PRINCIPAL = "User:"
 
 
 class Cluster:
-    """One login of an administrator; a context manager."""
+    """One login of an administrator; a context manager that closes the client for quotas."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -177,25 +159,9 @@ class Cluster:
             for name, description in described.items()
         }
 
-    def _acls(self, names: Iterable[str]) -> dict[str, frozenset[Acl]]:
-        anything: Any = None
-        everything = AclBindingFilter(
-            ResourceType.ANY,
-            anything,
-            ResourcePatternType.ANY,
-            anything,
-            anything,
-            AclOperation.ANY,
-            AclPermissionType.ANY,
-        )
-        wanted = set(names)
-        found: dict[str, set[Acl]] = {}
-        for binding in self._result(self._admin.describe_acls(everything, request_timeout=REQUEST_TIMEOUT), "ACLs"):
-            name = binding.principal.removeprefix(_PRINCIPAL)
-            acl = _from_binding(binding)
-            if binding.principal.startswith(_PRINCIPAL) and name in wanted and acl is not None:
-                found.setdefault(name, set()).add(acl)
-        return {name: frozenset(acls) for name, acls in found.items()}
+    def _acls(self, names: Collection[str]) -> dict[str, frozenset[Acl]]:
+        bindings = self._result(self._admin.describe_acls(EVERY_ACL, request_timeout=REQUEST_TIMEOUT), "ACLs")
+        return by_user(bindings, names)
 
     def _user_quotas(self, names: Iterable[str], *, needed: bool) -> dict[str, dict[str, float]]:
         try:
@@ -208,7 +174,7 @@ class Cluster:
 
     @property
     def quotas(self) -> QuotaClient:
-        """The second client, made when it is first needed."""
+        """The client for quotas, made when it is first needed."""
         if self._quotas is None:
             self._quotas = QuotaClient(self.connection)
         return self._quotas
@@ -216,7 +182,7 @@ class Cluster:
     # The ledger's topic
 
     def ensure_ledger(self, metadata: ClusterMetadata) -> None:
-        """Create the ledger topic if it is not there.
+        """Create the ledger topic if it does not exist.
 
         Raises:
             Rejected, Transient, Refused: it cannot be created.
@@ -327,15 +293,15 @@ class Cluster:
 
     def add_acls(self, acls: Mapping[str, Iterable[Acl]]) -> dict[str, KafkaError | None]:
         """Add rules, by user."""
-        bindings = {_to_binding(name, acl): name for name, each in acls.items() for acl in each}
+        bindings = {to_binding(name, acl): name for name, each in acls.items() for acl in each}
         errors = self._settle(self._admin.create_acls(list(bindings), request_timeout=REQUEST_TIMEOUT))
-        return _by_user(bindings, errors)
+        return _errors_by_user(bindings, errors)
 
     def remove_acls(self, acls: Mapping[str, Iterable[Acl]]) -> dict[str, KafkaError | None]:
         """Remove rules, by user."""
-        filters = {_to_filter(name, acl): name for name, each in acls.items() for acl in each}
+        filters = {to_filter(name, acl): name for name, each in acls.items() for acl in each}
         errors = self._settle(self._admin.delete_acls(list(filters), request_timeout=REQUEST_TIMEOUT))
-        return _by_user(filters, errors)
+        return _errors_by_user(filters, errors)
 
     def change_quotas(
         self, changes: Sequence[QuotaChange], *, validate_only: bool = False
@@ -383,48 +349,7 @@ def _is(error: KafkaError | None, code: int) -> bool:
     return error is not None and error.code() == code
 
 
-def _from_binding(binding: AclBinding) -> Acl | None:
-    restype: Any = binding.restype
-    pattern: Any = binding.resource_pattern_type
-    operation: Any = binding.operation
-    permission: Any = binding.permission_type
-    if (
-        restype not in _ACTUAL_RESOURCES
-        or pattern not in _ACTUAL_PATTERNS
-        or operation.name not in Operation.__members__
-    ):
-        return None  # a kind that cannot be declared: not ours
-    return Acl(
-        resource=_ACTUAL_RESOURCES[restype],
-        name=binding.name,
-        pattern=_ACTUAL_PATTERNS[pattern],
-        operation=Operation(operation.name),
-        permission=Permission(permission.name),
-        host=binding.host,
-    )
-
-
-def _arguments(name: str, acl: Acl) -> tuple[Any, ...]:
-    return (
-        _RESOURCES[acl.resource],
-        acl.name,
-        _PATTERNS[acl.pattern],
-        f"{_PRINCIPAL}{name}",
-        acl.host,
-        AclOperation[acl.operation.value],
-        AclPermissionType[acl.permission.value],
-    )
-
-
-def _to_binding(name: str, acl: Acl) -> AclBinding:
-    return AclBinding(*_arguments(name, acl))
-
-
-def _to_filter(name: str, acl: Acl) -> AclBindingFilter:
-    return AclBindingFilter(*_arguments(name, acl))
-
-
-def _by_user(names: Mapping[K, str], errors: Mapping[K, KafkaError | None]) -> dict[str, KafkaError | None]:
+def _errors_by_user(names: Mapping[K, str], errors: Mapping[K, KafkaError | None]) -> dict[str, KafkaError | None]:
     by_user: dict[str, KafkaError | None] = {}
     for each, name in names.items():
         by_user[name] = by_user.get(name) or errors[each]

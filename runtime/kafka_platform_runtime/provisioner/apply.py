@@ -6,21 +6,20 @@ from typing import Any, TypeVar
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import NewTopic
 
-from kafka_platform_runtime.cluster import Cluster
 from kafka_platform_runtime.failures import Refused, Rejected, Transient, is_rejected, is_transient, sentence
-from kafka_platform_runtime.ledger import Ledger
-from kafka_platform_runtime.plan import (
-    BEGUN,
-    FINGERPRINT,
+from kafka_platform_runtime.provisioner.cluster import Cluster
+from kafka_platform_runtime.provisioner.ledger import Ledger
+from kafka_platform_runtime.provisioner.planning.changes import (
     Change,
-    Plan,
     TopicChange,
     TopicRemoval,
     UserChange,
     UserRemoval,
 )
-from kafka_platform_runtime.quotas import QuotaChange
-from kafka_platform_runtime.report import Report
+from kafka_platform_runtime.provisioner.planning.plan import Plan
+from kafka_platform_runtime.provisioner.planning.recorded import BEGUN, FINGERPRINT
+from kafka_platform_runtime.provisioner.quotas import QuotaChange
+from kafka_platform_runtime.provisioner.report import Report
 
 C = TypeVar("C", TopicChange, UserChange, TopicRemoval, UserRemoval)
 

@@ -1,0 +1,150 @@
+"""Routes that write records."""
+
+from kafka_platform_runtime.gateway.openapi.elements import (
+    BASE64_OR_NULL,
+    HEADERS,
+    INTEGER,
+    LONG,
+    OF_A_BODY,
+    OF_A_TOPIC,
+    PARTITION,
+    RECORD_TYPES,
+    STRING,
+    TEXT_OR_NULL,
+    TOPIC,
+    V2,
+    Json,
+    content,
+    list_of,
+    object_of,
+    operation,
+    query,
+    schema,
+)
+
+
+def _record(value: Json, key: Json) -> Json:
+    return object_of(
+        {
+            "key": {**key, "description": "Absent or null: no key."},
+            "value": {**value, "description": "Absent or null: deletes the key in a compacted topic."},
+            "partition": {**INTEGER, "type": ["integer", "null"], "description": "Absent: chosen by the key."},
+            "timestamp": {
+                **LONG,
+                "minimum": 1,
+                "type": ["integer", "null"],
+                "description": "Milliseconds since 1970; absent or null: the time of the write.",
+            },
+            "headers": {**HEADERS, "type": ["array", "null"]},
+        },
+        additionalProperties=False,
+        anyOf=[{"required": ["value"]}, {"required": ["key"]}],
+    )
+
+
+NO_SCHEMA: Json = {"type": "null", "description": "There is no schema registry here."}
+
+
+def _records(item: str) -> Json:
+    return object_of(
+        {
+            "records": list_of(schema(item), minItems=1),
+            "key_schema": NO_SCHEMA,
+            "key_schema_id": NO_SCHEMA,
+            "value_schema": NO_SCHEMA,
+            "value_schema_id": NO_SCHEMA,
+        },
+        ["records"],
+        additionalProperties=False,
+    )
+
+
+SCHEMAS: Json = {
+    "JsonRecord": _record({}, {}),
+    "BinaryRecord": _record(BASE64_OR_NULL, BASE64_OR_NULL),
+    "TextRecord": _record(TEXT_OR_NULL, TEXT_OR_NULL),
+    "JsonRecords": _records("JsonRecord"),
+    "BinaryRecords": _records("BinaryRecord"),
+    "TextRecords": _records("TextRecord"),
+    "Written": object_of({"partition": INTEGER, "offset": LONG}, ["partition", "offset"], additionalProperties=False),
+    "Failed": object_of(
+        {"error_code": {"type": "integer"}, "error": STRING}, ["error_code", "error"], additionalProperties=False
+    ),
+    "Offsets": object_of(
+        {
+            "offsets": list_of(
+                {"oneOf": [schema("Written"), schema("Failed")]}, description="An entry per record, in their order."
+            ),
+            "error_code": {"type": "integer", "description": "Where the status is that of a failure."},
+            "message": STRING,
+        },
+        ["offsets"],
+    ),
+}
+
+JSON_RECORDS = {
+    "records": [
+        {"key": "order-17", "value": {"item": "chair", "count": 2}},
+        {"value": ["anything", "that", "JSON", "can", "say"], "partition": 1},
+        {
+            "value": 53.5,
+            "timestamp": 1788000000000,
+            "headers": [{"key": "trace", "value": "MDBmMDY3YWEwYmE5MDJiNw=="}],
+        },
+    ]
+}
+BINARY_RECORDS = {"records": [{"key": "a2V5", "value": "a2Fma2E="}, {"value": "bG9ncw=="}]}
+TEXT_RECORDS = {"records": [{"key": "order-17", "value": "two chairs"}, {"value": None}]}
+WRITTEN = {
+    "offsets": [{"partition": 2, "offset": 100}, {"partition": 1, "offset": 101}, {"partition": 2, "offset": 101}]
+}
+PARTLY = {
+    "offsets": [
+        {"partition": 2, "offset": 100},
+        {"error_code": 40402, "error": "Record 1: no such partition."},
+    ]
+}
+
+WRITE_BODY: Json = {
+    "required": True,
+    "content": {
+        **content(RECORD_TYPES["json"], "JsonRecords", {"request": JSON_RECORDS}),
+        **content(RECORD_TYPES["binary"], "BinaryRecords", {"request": BINARY_RECORDS}),
+        **content(RECORD_TYPES["text"], "TextRecords", {"request": TEXT_RECORDS}),
+    },
+}
+WRITE_ANSWERS: Json = {
+    "200": {
+        "description": "Kafka has acknowledged each record (acks=all), or its entry says why not.",
+        "content": content(V2, "Offsets", {"all": WRITTEN, "all-but-one": PARTLY}),
+    },
+    "202": {"description": "With `async=true`: the records are on their way.", "content": {V2: {"example": {}}}},
+}
+ASYNC = query(
+    "async",
+    "Whether to answer 202 at once, without waiting for Kafka: nobody is told whether the records were written.",
+    {"type": "boolean", "default": False},
+)
+FAILURES = (*OF_A_TOPIC, *OF_A_BODY)
+
+
+def paths() -> Json:
+    """By path, the operations that write to a topic or to one of its partitions."""
+    return {
+        TOPIC: {
+            "post": operation(
+                "write", "Writes", "Write records", WRITE_ANSWERS, FAILURES, parameters=[ASYNC], body=WRITE_BODY
+            )
+        },
+        PARTITION: {
+            "post": operation(
+                "writeToPartition",
+                "Writes",
+                "Write records to one partition",
+                WRITE_ANSWERS,
+                FAILURES,
+                parameters=[ASYNC],
+                body=WRITE_BODY,
+            )
+        },
+    }

@@ -1,0 +1,57 @@
+"""A run: one attempt after another until the cluster is as declared, refuses, or the time is up."""
+
+import time
+from collections.abc import Mapping
+
+from kafka_platform_runtime.connection import Connection
+from kafka_platform_runtime.failures import Refused, Rejected, Superseded, Transient
+from kafka_platform_runtime.provisioner.attempt import attempt
+from kafka_platform_runtime.provisioner.declarations import read
+from kafka_platform_runtime.provisioner.report import Report
+from kafka_platform_runtime.provisioner.settings import Settings
+
+DONE = 0
+NOT_NOW = 1
+REFUSED = 3
+
+# Seconds for which a failing login is tried again: the administrator's own credential may be a moment late.
+LOGIN_SECONDS = 30.0
+
+SHORTEST_PAUSE = 0.5
+LONGEST_PAUSE = 5.0
+
+
+def run(environment: Mapping[str, str], report: Report) -> tuple[int, str]:
+    """Try until it is done, refused, or out of time; the exit code and the last message."""
+    try:
+        settings = Settings.from_environment(environment)
+        declared = read(settings.declarations)
+    except Refused as refusal:
+        return REFUSED, report.refused(refusal.faults)
+    until = time.monotonic() + settings.deadline_seconds
+    login_until: float | None = None
+    pause = SHORTEST_PAUSE
+    while True:
+        try:
+            attempt(settings, Connection.from_environment(environment), declared, report)
+        except Refused as refusal:
+            return REFUSED, report.refused(refusal.faults)
+        except Superseded as newer:
+            return REFUSED, report.refused([str(newer)])
+        except Rejected as rejection:
+            login_until = login_until or time.monotonic() + LOGIN_SECONDS
+            if time.monotonic() > min(until, login_until):
+                return REFUSED, report.refused([f"the login was refused for {LOGIN_SECONDS:.0f} s: {rejection}"])
+            reason = str(rejection)
+        except Transient as trouble:
+            login_until = None
+            reason = str(trouble)
+        else:
+            if report.failures:
+                return REFUSED, report.partial()
+            return DONE, report.success()
+        if time.monotonic() + pause > until:
+            return NOT_NOW, report.refused([f"not done after {settings.deadline_seconds:.0f} s: {reason}"])
+        report.say(f"trying again in {pause:.1f} s: {reason}")
+        time.sleep(pause)
+        pause = min(LONGEST_PAUSE, pause * 1.6)
