@@ -364,8 +364,20 @@ class Readers:
         return False
 
 
+_UNHEARD = frozenset(
+    {
+        KafkaError._UNKNOWN_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+    }
+)
+"""What is asked again: the partition has just been made, or led elsewhere, and somebody has not heard of it."""
+
+
 def _watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
-    """The bounds of a partition that is known to be there: not every broker may have heard of it yet."""
+    """The bounds of a partition that is known to be there: not every broker may have heard of it, or of who leads it, yet."""
     until = now() + NEWS_SECONDS
     while True:
         try:
@@ -375,8 +387,7 @@ def _watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, in
             return found
         except KafkaException as failure:
             error = failure.args[0]
-            unheard = error.code() in {KafkaError._UNKNOWN_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
-            if not (unheard or is_unknown_topic(error)) or now() > until:
+            if not (error.code() in _UNHEARD or is_unknown_topic(error)) or now() > until:
                 raise
         time.sleep(LOOK_SECONDS)
 
