@@ -1,4 +1,4 @@
-"""What people say about scaling brokers: by what, and within which limits. No Pulumi.
+"""The spec of scaling brokers: by what, and within which limits. No Pulumi.
 
 The class checks itself when it is made and raises `ValueError` with one sentence that begins with the name of the field
 at fault, as those in `model` do. What concerns the pool too is checked by `check_broker_scaling`.

@@ -1,4 +1,4 @@
-"""What people say about an HTTP gateway: its size, its bounds, and how callers reach it. No Pulumi.
+"""The spec of an HTTP gateway: its size, its bounds, and how callers reach it. No Pulumi.
 
 Every class checks itself when it is made and raises `ValueError` with one sentence that begins with the name of the
 field at fault, as those in `model` do.

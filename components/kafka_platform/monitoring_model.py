@@ -1,4 +1,4 @@
-"""What people say about monitoring. No Pulumi."""
+"""The spec of monitoring. No Pulumi."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

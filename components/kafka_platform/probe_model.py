@@ -1,4 +1,4 @@
-"""What people say about a latency probe, and what it needs in Kafka. No Pulumi."""
+"""The spec of a latency probe, and what it needs in Kafka. No Pulumi."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

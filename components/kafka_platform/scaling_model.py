@@ -1,4 +1,4 @@
-"""What people say about scaling: by what a number of pods is decided, and within which limits. No Pulumi.
+"""The spec of scaling: what decides on the number of pods, and within which limits. No Pulumi.
 
 Every class checks itself when it is made and raises `ValueError` with one sentence that begins with the name of the
 field at fault, as those in `model` do. What concerns the worker that is scaled too is checked by `check_scale`.

@@ -1,4 +1,4 @@
-"""What people say about a Kafka that Strimzi runs: its pools, listeners and what belongs to them. No Pulumi.
+"""The spec of a Kafka that Strimzi runs: its pools, listeners and what belongs to them. No Pulumi.
 
 Every class checks itself when it is made and raises `ValueError` with one sentence that begins with the name of the
 field at fault, as those in `model` do. What concerns several of them is checked by `StrimziKafka`.
@@ -173,7 +173,7 @@ def _check_roles(roles: Sequence[Role]) -> None:
     if not roles:
         raise ValueError("none are given: write [broker], [controller] or both")
     if len(set(roles)) != len(roles):
-        raise ValueError("one stands there twice: keep one")
+        raise ValueError("one is listed twice: keep one")
 
 
 class TolerationEffect(Enum):
@@ -191,7 +191,7 @@ def _check_taint(key: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Toleration(Spec):
-    """A taint of machines that a pool's nodes put up with."""
+    """A taint of machines that the nodes of a pool tolerate."""
 
     key: str = formed(MISSING, _check_taint)
     """Key of the taint."""
@@ -228,7 +228,7 @@ class Pool(Spec):
     spread: str = label_of_machines("topology.kubernetes.io/zone")
     """Label of the machines over whose values the nodes are spread, as far as possible. Default: the zones."""
     tolerations: Sequence[Toleration] = ()
-    """Taints of machines that the nodes put up with. Default: none."""
+    """Taints of machines that the nodes tolerate. Default: none."""
     node_labels: Mapping[str, str] = mapping(check_object_labels)
     """Labels that a machine must have to run the nodes. Default: any machine."""
     priority_class: str | None = named(check_subdomain, "object name")

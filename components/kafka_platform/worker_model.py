@@ -1,4 +1,4 @@
-"""What people say about a worker: how its clients share out partitions, and what its pods need. No Pulumi.
+"""The spec of a worker: how its clients share out partitions, and what its pods need. No Pulumi.
 
 Every class checks itself when it is made and raises `ValueError` with one sentence that begins with the name of the
 field at fault, as those in `model` do.
@@ -302,7 +302,7 @@ def _check_topics(topics: Sequence[str]) -> None:
     for topic in topics:
         check_topic(topic)
         if list(topics).count(topic) > 1:
-            raise ValueError(f"{topic!r} stands there twice: keep one")
+            raise ValueError(f"{topic!r} is listed twice: keep one")
 
 
 def _check_stop_command(command: Sequence[str]) -> None:

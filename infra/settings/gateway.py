@@ -46,7 +46,7 @@ class GatewayExposure(Section):
         if not given:
             return self  # said by the relations, unless there was one that is at fault
         if len(given) > 1:
-            raise ValueError(f"{' and '.join(map(to_camel, given))} stand there together: keep one of them")
+            raise ValueError(f"{' and '.join(map(to_camel, given))} exclude each other: keep one of them")
         for name in ("host", "listener", "certificate", "annotations"):
             if getattr(self, name) and name not in _FITTING[given[0]]:
                 owners = " or ".join(to_camel(key) for key, fitting in _FITTING.items() if name in fitting)

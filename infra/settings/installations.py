@@ -118,7 +118,7 @@ def _drain_cleaner(settings: Settings, known: Known) -> Iterator[Fault]:
         yield Fault(path=("drainCleaner",), message=_other_engine(settings))
     elif not settings.kafka.drain_cleaner:
         message = (
-            "the Kafka does not reckon with it, and lets machines be drained without it: write kafka.drainCleaner: true"
+            "the Kafka does not expect it and lets machines be drained without it: write kafka.drainCleaner: true"
         )
         yield Fault(path=("drainCleaner",), message=message)
     elif cleaner.install and settings.cert_manager is None and known("certManager"):

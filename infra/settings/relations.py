@@ -373,7 +373,7 @@ def _user(path: tuple[str, ...], tenant: Tenant, user: User) -> Iterator[Fault]:
 def _twice(path: tuple[str | int, ...], values: Iterable[str]) -> Iterator[Fault]:
     for value, times in Counter(values).items():
         if times > 1:
-            yield Fault(path=path, message=f"{value!r} stands there {times} times: keep one")
+            yield Fault(path=path, message=f"{value!r} is listed {times} times: keep one")
 
 
 class _Declared:

@@ -340,7 +340,7 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
         "balance: there is nothing to balance between one broker",
     ),
     (lambda: pool(roles=[]), "roles: none are given"),
-    (lambda: pool(roles=[Role.BROKER, Role.BROKER]), "roles: one stands there twice"),
+    (lambda: pool(roles=[Role.BROKER, Role.BROKER]), "roles: one is listed twice"),
     (lambda: pool(nodes=0), "nodes: 0 is out of range: use 1 to 900"),
     (lambda: pool(storage=None), "storage: missing: write a size such as 100Gi"),
     (lambda: pool(volumes=[Volume(size="1Ti")]), "storage: volumes are given too: keep one of them"),

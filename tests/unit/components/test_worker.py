@@ -502,7 +502,7 @@ class TestGraph:
 MISUSE: list[tuple[dict[str, Any], str]] = [
     ({"image": " "}, "image: is empty: write registry/name:tag"),
     ({"reads": []}, "reads: missing, and writes too: name the topics that the worker reads or writes"),
-    ({"reads": ["orders", "orders"]}, "reads: 'orders' stands there twice: keep one"),
+    ({"reads": ["orders", "orders"]}, "reads: 'orders' is listed twice: keep one"),
     ({"reads": ["or ders"]}, "reads: 'or ders' is not a Kafka topic name"),
     ({"reads": ["orders-*"]}, "reads: 'orders-*' is not a Kafka topic name"),
     ({"writes": ["__secret"]}, "writes: '__secret' begins with '__'"),

@@ -411,7 +411,7 @@ PLATFORM: list[tuple[str, str]] = [
     ),
     (
         _strimzi() + "\ndrainCleaner: {install: true}\ncertManager: {}",
-        "drainCleaner: the Kafka does not reckon with it, and lets machines be drained without it: write kafka.drainCleaner: true",
+        "drainCleaner: the Kafka does not expect it and lets machines be drained without it: write kafka.drainCleaner: true",
     ),
     (
         _strimzi(", drainCleaner: true") + "\ndrainCleaner: {install: true}",
@@ -599,7 +599,7 @@ PLATFORM: list[tuple[str, str]] = [
     ("gateway: {expose: {nodePorts: 30080}}", "gateway.expose.nodePorts: unknown key: did you mean 'nodePort'?"),
     (
         "gateway: {expose: {nodePort: 30080, ingressClass: nginx, host: a.example.com}}",
-        "gateway.expose: nodePort and ingressClass stand there together: keep one of them",
+        "gateway.expose: nodePort and ingressClass exclude each other: keep one of them",
     ),
     (
         "gateway: {expose: {nodePort: 30080, host: a.example.com}}",
@@ -1097,7 +1097,7 @@ tenants: {shop: {users: {app: {writes: [shipments-*]}}}}
 topics: {orders: {}}
 tenants: {shop: {users: {app: {reads: [orders, orders]}}}}
 """,
-        "tenants.shop.users.app.reads: 'orders' stands there 2 times: keep one",
+        "tenants.shop.users.app.reads: 'orders' is listed 2 times: keep one",
     ),
     (
         """\
@@ -1197,7 +1197,7 @@ tenants: {shop: {users: {app: {groups: ['']}}}}
     ),
     (
         "adopt: [Namespace/streaming, Namespace/streaming]",
-        "adopt: 'Namespace/streaming' stands there 2 times: keep one",
+        "adopt: 'Namespace/streaming' is listed 2 times: keep one",
     ),
     (
         "tenants: {shop: {namespace: default, createNamespace: true}}",
@@ -1283,7 +1283,7 @@ tenants:
     ),
     (
         "tenants: {shop: {users: {app: {acls: [{resource: group, name: a, operations: [READ, READ]}]}}}}",
-        "tenants.shop.users.app.acls[0].operations: 'READ' stands there 2 times: keep one",
+        "tenants.shop.users.app.acls[0].operations: 'READ' is listed 2 times: keep one",
     ),
     (
         "- kafka",
