@@ -9,7 +9,7 @@ from kafka_platform.model import Engine
 from infra.policies import violations
 from infra.rules import Level
 from infra.settings import Settings, SettingsError, read_stack
-from infra.settings.relations import advice
+from infra.settings.relations.topics import advice
 from infra.settings.schema import keys, schema
 from infra.settings.stackfile import is_blank, stack_names
 

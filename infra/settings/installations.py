@@ -117,9 +117,7 @@ def _drain_cleaner(settings: Settings, known: Known) -> Iterator[Fault]:
     if settings.kafka.engine is not Engine.STRIMZI:
         yield Fault(path=("drainCleaner",), message=_other_engine(settings))
     elif not settings.kafka.drain_cleaner:
-        message = (
-            "the Kafka does not expect it and lets machines be drained without it: write kafka.drainCleaner: true"
-        )
+        message = "the Kafka does not expect it and lets machines be drained without it: write kafka.drainCleaner: true"
         yield Fault(path=("drainCleaner",), message=message)
     elif cleaner.install and settings.cert_manager is None and known("certManager"):
         yield Fault(

@@ -1,0 +1,72 @@
+"""What a stack file declares, for whoever refers to it."""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from kafka_platform.model import (
+    AclResource,
+    Engine,
+    Operation,
+)
+from kafka_platform.names import RESERVED_TOPIC_PREFIXES
+
+from infra.settings.faults import Fault, Known, declare
+from infra.settings.model import Settings
+
+
+class Declared:
+    """Which topics there can be."""
+
+    def __init__(self, settings: Settings, known: Known) -> None:
+        faulty = known.names("topics")
+        self.complete = settings.kafka.engine is not Engine.EXTERNAL and known("kafka", "engine") and faulty is not None
+        """Whether all topics are known: somebody else's Kafka has more."""
+        self.topics = [*settings.topics, *(faulty or [])]
+        self.creatable = [
+            acl.name
+            for user in settings.users.values()
+            for acl in user.acls
+            if acl.resource is AclResource.TOPIC and {Operation.CREATE, Operation.ALL} & set(acl.operations)
+        ]
+        """Names and prefixes of topics that applications may make themselves."""
+        self._sorted = sorted(self.topics)
+        self._names = frozenset(self.topics)
+
+    def has(self, pattern: str) -> bool:
+        """Whether a topic is, or can come to be, what the name or prefix stands for."""
+        if pattern == "*" or pattern.startswith(RESERVED_TOPIC_PREFIXES):
+            return True
+        if pattern.endswith("*"):
+            place = bisect_left(self._sorted, pattern[:-1])
+            found = self._sorted[place : place + 1]
+        else:
+            found = [pattern] if pattern in self._names else []
+        return any(overlap(pattern, each) for each in (*found, *self.creatable))
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether some name is meant by both; `*` at the end stands for every ending."""
+    if one.endswith("*") and other.endswith("*"):
+        return one[:-1].startswith(other[:-1]) or other[:-1].startswith(one[:-1])
+    if one.endswith("*"):
+        return other.startswith(one[:-1])
+    if other.endswith("*"):
+        return one.startswith(other[:-1])
+    return one == other
+
+
+def no_topic(pattern: str, topics: Sequence[str]) -> str:
+    """What to say of a topic, or of a prefix, that is not declared."""
+    # The nearest name may be the topic of another team, or what is left of a removed one.
+    fix = declare("topics", topics)
+    if pattern.endswith("*"):
+        return f"no topic begins with {pattern[:-1]!r}: {fix}"
+    return f"{pattern!r} is not a topic of this file: {fix}"
+
+
+def repeated(path: tuple[str | int, ...], values: Iterable[str]) -> Iterator[Fault]:
+    """Values that are listed more than once."""
+    for value, times in Counter(values).items():
+        if times > 1:
+            yield Fault(path=path, message=f"{value!r} is listed {times} times: keep one")

@@ -1,0 +1,106 @@
+"""Namespaces, tenants and their users."""
+
+from collections.abc import Iterator
+
+from kafka_platform.model import (
+    AclResource,
+    User,
+)
+from kafka_platform.names import check_label, check_user
+
+from infra.settings.faults import Fault, Known, choose
+from infra.settings.installations import OPERATORS, is_of_kubernetes, is_there, operator_namespaces
+from infra.settings.model import Settings, Tenant
+from infra.settings.relations.declared import Declared, no_topic, repeated
+
+
+def namespace_faults(settings: Settings, known: Known) -> Iterator[Fault]:
+    """Namespaces that are reserved, or that nobody makes."""
+    reserved = is_of_kubernetes(settings.namespace) or (
+        is_there(settings.namespace) if settings.create_namespace else None
+    )
+    if reserved is not None:
+        yield Fault(path=("namespace",), message=reserved)
+    for name, tenant in settings.tenants.items():
+        try:
+            check_label(name, "name")
+        except ValueError as error:
+            yield Fault(path=("tenants", name), message=str(error))
+        if tenant.namespace is not None and (reserved := is_of_kubernetes(tenant.namespace)) is not None:
+            yield Fault(path=("tenants", name, "namespace"), message=reserved)
+            continue
+        if not tenant.create_namespace:
+            continue
+        if tenant.namespace is None:
+            yield Fault(
+                path=("tenants", name, "createNamespace"),
+                message="the tenant has no namespace of its own: name it by namespace, or remove the key",
+            )
+        elif (reserved := is_there(tenant.namespace)) is not None:
+            yield Fault(path=("tenants", name, "namespace"), message=reserved)
+        elif tenant.namespace == settings.namespace and not settings.create_namespace:
+            yield Fault(
+                path=("tenants", name, "createNamespace"),
+                message=f"{tenant.namespace!r} is the platform's namespace, which is not to be made: remove the key",
+            )
+    yield from _adopted(settings, known)
+
+
+def _adopted(settings: Settings, known: Known) -> Iterator[Fault]:
+    yield from repeated(("adopt",), settings.adopt)
+    if not known("adopt") or not all(known(key) for key in ("tenants", "namespace", "createNamespace", *OPERATORS)):
+        return
+    made = [*settings.created_namespaces, *operator_namespaces(settings)]
+    for each in settings.adopt:
+        kind, _, name = each.partition("/")
+        if kind == "Namespace" and name not in made:
+            fix = choose(name, made)
+            yield Fault(path=("adopt",), message=f"{each}: this file does not make that namespace: {fix}")
+
+
+def user_faults(settings: Settings, known: Known) -> Iterator[Fault]:
+    """Users that are declared twice, and rights on topics that there are not."""
+    owners: dict[str, str] = {}
+    declared = Declared(settings, known)
+    for tenant_name, tenant in settings.tenants.items():
+        for name, user in tenant.users.items():
+            path = ("tenants", tenant_name, "users", name)
+            try:
+                check_user(name)
+            except ValueError as error:
+                yield Fault(path=path, message=str(error))
+            owner = owners.setdefault(name, tenant_name)
+            if owner != tenant_name:
+                yield Fault(path=path, message=f"tenant {owner!r} has a user of that name too: rename one")
+            yield from _user(path, tenant, user)
+            if declared.complete:
+                yield from _rights_on_nothing(path, user, declared)
+
+
+def _user(path: tuple[str, ...], tenant: Tenant, user: User) -> Iterator[Fault]:
+    if user.namespace is not None:
+        yield Fault(
+            path=(*path, "namespace"),
+            message=f"unknown key: write namespace at the tenant, tenants.{path[1]}.namespace",
+        )
+    for key in ("writes", "reads", "groups", "transactions"):
+        yield from repeated((*path, key), getattr(user, key))
+    seen: set[tuple[AclResource, str]] = set()
+    for index, acl in enumerate(user.acls):
+        if (acl.resource, acl.name) in seen:
+            yield Fault(
+                path=(*path, "acls", index),
+                message=f"{acl.resource.value} {acl.name!r} stands in this list already: put the operations together",
+            )
+        seen.add((acl.resource, acl.name))
+        yield from repeated((*path, "acls", index, "operations"), [each.value for each in acl.operations])
+
+
+def _rights_on_nothing(path: tuple[str, ...], user: User, declared: Declared) -> Iterator[Fault]:
+    for key, patterns in (("writes", user.writes), ("reads", user.reads)):
+        for pattern in dict.fromkeys(patterns):
+            if not declared.has(pattern):
+                yield Fault(path=(*path, key), message=no_topic(pattern, declared.topics))
+    for index, acl in enumerate(user.acls):
+        if acl.resource is AclResource.TOPIC and not declared.has(acl.name):
+            yield Fault(path=(*path, "acls", index, "name"), message=no_topic(acl.name, declared.topics))

@@ -1,0 +1,178 @@
+"""Topics, and whether the brokers can hold them."""
+
+from collections.abc import Iterator
+
+from kafka_platform import topic_settings
+from kafka_platform.declarations import MAX_BYTES, check_declared, declarations
+from kafka_platform.model import (
+    Cleanup,
+    Engine,
+    Topic,
+)
+from kafka_platform.names import check_topic
+from kafka_platform.units import quantity, size_bytes
+
+from infra.settings.faults import Fault, Known
+from infra.settings.model import Settings
+from infra.settings.relations.brokers import is_counted, min_insync_faults, nodes_key, too_many
+
+MAX_PARTITIONS_OF_ALL = 1_000_000
+"""Partitions of all topics: half of what Kafka's own tests of KRaft go to."""
+MAX_REPLICAS_PER_BROKER = 30_000
+"""Partitions times replicas on one broker: each maps two index files into memory, and Linux gives a process 65,530
+mappings (vm.max_map_count)."""
+
+
+def topic_faults(settings: Settings, known: Known) -> Iterator[Fault]:
+    """Topics that Kafka, or its brokers, would refuse."""
+    folded: dict[str, str] = {}
+    counted = is_counted(settings, known) and known("kafka", "defaults", "replicas")
+    for name, topic in settings.topics.items():
+        try:
+            check_topic(name)
+            if settings.kafka.engine is not Engine.STRIMZI and known("kafka", "engine"):
+                check_declared(name)
+        except ValueError as error:
+            yield Fault(path=("topics", name), message=str(error))
+        # Kafka names metrics with '_' for '.', and refuses two topics that differ in nothing else.
+        other = folded.setdefault(name.replace(".", "_"), name)
+        if other != name:
+            yield Fault(
+                path=("topics", name),
+                message=f"differs from {other!r} only by '.' and '_', which Kafka refuses: rename one",
+            )
+        yield from _topic_itself(name, topic)
+        if settings.kafka.engine is not Engine.EXTERNAL and counted:
+            yield from _topic_on_brokers(settings, name, topic, known)
+    if settings.kafka.engine is not Engine.EXTERNAL and known("kafka", "engine"):
+        yield from _topic_settings(settings, known)
+    if counted:
+        yield from _load(settings)
+
+
+def partition_faults(settings: Settings) -> Iterator[Fault]:
+    """More partitions than a Kafka can have."""
+    total = sum(topic.partitions for topic in settings.topics.values())
+    if total > MAX_PARTITIONS_OF_ALL:
+        message = f"{total:,} partitions altogether are out of range: use at most {MAX_PARTITIONS_OF_ALL:,}"
+        yield Fault(path=("topics",), message=message)
+
+
+def _topic_itself(name: str, topic: Topic) -> Iterator[Fault]:
+    if topic.cleanup is Cleanup.COMPACT:
+        for key, value in (("retention", topic.retention), ("retentionSize", topic.retention_size)):
+            if value is not None:
+                yield Fault(
+                    path=("topics", name, key),
+                    message="has no effect on a compacted topic, which keeps the newest record of each key for ever: remove it, "
+                    "or say by cleanup: 'compact,delete' that these are deleted too",
+                )
+
+
+def _topic_settings(settings: Settings, known: Known) -> Iterator[Fault]:
+    """What Kafka will refuse of the topics' own settings, if it is of the version that the platform knows."""
+    version = settings.kafka.version if known("kafka", "version") else None
+    if settings.kafka.engine is Engine.EXTERNAL:
+        version = topic_settings.defined_by()
+    for name, topic in settings.topics.items():
+        for key, message in topic_settings.faults(topic.config, version):
+            yield Fault(path=("topics", name, "config", key), message=message)
+
+
+def advice(settings: Settings) -> list[Fault]:
+    """What may be wrong, if the Kafka that somebody else runs is as the one that the platform knows."""
+    if settings.kafka.engine is not Engine.EXTERNAL:
+        return []
+    return [
+        Fault(path=fault.path, message=f"{fault.message} (by Kafka {topic_settings.defined_by()})")
+        for fault in _topic_settings(settings, Known(()))
+    ]
+
+
+def _topic_on_brokers(settings: Settings, name: str, topic: Topic, known: Known) -> Iterator[Fault]:
+    kafka, nodes = settings.kafka, settings.kafka.brokers
+    if topic.replicas is not None and topic.replicas > nodes:
+        yield Fault(path=("topics", name, "replicas"), message=too_many(topic.replicas, settings))
+        return
+    replicas = _replicas(settings, topic)
+    if known("topics", name, "replicas"):
+        if topic.replicas is None:
+            yield from min_insync_faults(("topics", name, "minInsyncReplicas"), topic.min_insync_replicas, replicas)
+        if (
+            topic.min_insync_replicas is None
+            and topic.replicas is not None
+            and replicas > 1
+            and known("topics", name, "minInsyncReplicas")
+            and known("kafka", "defaults", "minInsyncReplicas")
+        ):
+            least = kafka.defaults.min_insync_replicas or max(min(nodes, kafka.defaults.replicas or 3) - 1, 1)
+            if least >= replicas:
+                yield Fault(
+                    path=("topics", name, "replicas"),
+                    message=f"{replicas} replicas, and {least} have to be in sync by kafka.defaults: one broker down "
+                    f"would stop every writer: write minInsyncReplicas: {replicas - 1}, or more replicas",
+                )
+    if topic.retention_size is not None and known("kafka", "storage"):
+        kept = size_bytes(topic.retention_size) * topic.partitions * replicas // nodes
+        room, where = _room(settings)
+        if kept > room:
+            yield Fault(
+                path=("topics", name, "retentionSize"),
+                message=f"{topic.retention_size} in {topic.partitions} partitions, {replicas} copies, is "
+                f"{kept / 2**30:.0f}Gi on each broker, whose volume has {_shown(settings)}: keep less, or raise {where}",
+            )
+
+
+def _room(settings: Settings) -> tuple[int, str]:
+    """Bytes on the volumes of the smallest broker, and the key that says so."""
+    kafka = settings.kafka
+    if kafka.engine is not Engine.STRIMZI:
+        return int(quantity(kafka.storage)), "kafka.storage"
+    rooms = {
+        f"kafka.pools.{name}": sum(int(quantity(volume.size)) for volume in pool.all_volumes)
+        for name, pool in kafka.pools.items()
+        if pool.holds_records
+    }
+    where = min(rooms, key=lambda name: rooms[name])
+    return rooms[where], where
+
+
+def _shown(settings: Settings) -> str:
+    if settings.kafka.engine is not Engine.STRIMZI:
+        return settings.kafka.storage
+    return f"{_room(settings)[0] / 2**30:.0f}Gi"
+
+
+def _replicas(settings: Settings, topic: Topic) -> int:
+    nodes = settings.kafka.brokers
+    wanted = topic.replicas if topic.replicas is not None else settings.kafka.defaults.replicas or 3
+    return min(wanted, nodes)
+
+
+def _load(settings: Settings) -> Iterator[Fault]:
+    nodes = settings.kafka.brokers
+    load = sum(topic.partitions * _replicas(settings, topic) for topic in settings.all_topics.values()) // nodes
+    if load > MAX_REPLICAS_PER_BROKER:
+        yield Fault(
+            path=("topics",),
+            message=f"{load:,} partitions with their copies on each broker: use at most {MAX_REPLICAS_PER_BROKER:,}: fewer "
+            f"partitions, or more nodes in {nodes_key(settings)}",
+        )
+
+
+def size_faults(settings: Settings) -> Iterator[Fault]:
+    """More topics and users than one object of Kubernetes can hold."""
+    if settings.kafka.engine is Engine.STRIMZI:
+        return  # each topic is an object of its own
+    try:
+        users = settings.all_users
+    except ValueError:
+        return  # a worker's name is at fault, which is said already
+    try:
+        declarations(settings.all_topics, users, settings.kafka.defaults.replicas)
+    except ValueError:
+        yield Fault(
+            path=("topics",),
+            message=f"{len(settings.topics):,} topics and {len(settings.users):,} users are more than one ConfigMap takes "
+            f"({MAX_BYTES:,} bytes): divide them among several stacks",
+        )
