@@ -1,0 +1,23 @@
+"""Broken stack files by what they are about, and the one line that each is answered with."""
+
+from tests.unit.settings.broken import (
+    cluster,
+    files,
+    gateway,
+    operators,
+    platform,
+    probe,
+    strimzi,
+    tenants,
+    topics,
+    workers,
+)
+
+PLATFORM: list[tuple[str, str]] = [
+    case
+    for part in (platform, cluster, strimzi, topics, tenants, gateway, probe, workers, operators)
+    for case in part.CASES
+]
+"""What is written below `config: kafka-platform:platform:`."""
+FILES = files.CASES
+"""Whole files."""

@@ -1,0 +1,110 @@
+"""Operators and monitoring."""
+
+from tests.unit.settings.broken.strimzi import strimzi
+
+CASES: list[tuple[str, str]] = [
+    ("certManager: {instal: true}", "certManager.instal: unknown key: did you mean 'install'?"),
+    (
+        "certManager: {replicas: 1}",
+        "certManager.replicas: cert-manager is in the cluster already: remove the key, or write install: true",
+    ),
+    (
+        "certManager: {install: true, version: '1.19'}",
+        "certManager.version: '1.19' is not a version of cert-manager: write three numbers, such as 1.21.1",
+    ),
+    (
+        "{certManager: {install: true, namespace: system}, prometheus: {install: true, namespace: system}}",
+        "prometheus.namespace: 'system' is made for certManager already: write createNamespace: false, or another name",
+    ),
+    (
+        "prometheus: {labels: {release: a b}}",
+        "prometheus.labels: 'release': 'a b' is not a label: use up to 63 of a-z A-Z 0-9 . _ - for each, as in release: prometheus",
+    ),
+    (
+        "prometheus: {install: true, retention: 1h}",
+        "prometheus.retention: '1h' is not a time that Prometheus keeps metrics for: use 2h or more, such as 10d",
+    ),
+    (
+        "prometheus: {install: true, values: {crds: {enabled: true}}}",
+        "prometheus.values: crds: the chart would delete every monitor and rule when it goes: remove the key, the definitions are kept",
+    ),
+    (
+        "drainCleaner: {install: true}",
+        "drainCleaner: the engine is embedded: remove the key, or write kafka.engine: strimzi",
+    ),
+    (
+        strimzi() + "\ndrainCleaner: {install: true}\ncertManager: {}",
+        "drainCleaner: the Kafka does not expect it and lets machines be drained without it: write kafka.drainCleaner: true",
+    ),
+    (
+        strimzi(", drainCleaner: true") + "\ndrainCleaner: {install: true}",
+        "drainCleaner: its webhook needs a certificate: write certManager: {} if it is in the cluster, or install: true",
+    ),
+    ("keda: true", "keda: true is not a mapping: write keys below it, such as install, namespace, createNamespace"),
+    ("keda: {instal: true}", "keda.instal: unknown key: did you mean 'install'?"),
+    (
+        "keda: {install: true, version: 2.16.1}",
+        "keda.version: 2.16.1 is too old: use 2.17.0 or newer, such as 2.20.2",
+    ),
+    ("keda: {install: true, replicas: 9}", "keda.replicas: 9 is out of range: use 1 to 5"),
+    (
+        "keda: {install: true, values: {crds: {install: true}}}",
+        "keda.values: crds: the chart would delete every ScaledObject when it goes: remove the key, the definitions are kept",
+    ),
+    (
+        "strimzi: {install: true, source: {chart: strimzi-kafka-operator}}",
+        "strimzi.source.chart: 'strimzi-kafka-operator' is neither an address nor a file: write "
+        "oci://registry.example.com/charts/strimzi-kafka-operator, ./strimzi-kafka-operator for a folder, or a repository",
+    ),
+    (
+        "certManager: {install: true, source: {chart: http://files.example.com/cert-manager.tgz}}",
+        "certManager.source.chart: 'http://files.example.com/cert-manager.tgz' is not an address with oci or https: "
+        "write one such as oci://registry.example.com/charts/keda",
+    ),
+    (
+        "keda: {install: true, source: {chart: charts/keda}}",
+        "keda.source.chart: 'charts/keda' is not a packed chart, or a folder with Chart.yaml, in stacks: name one, or write an address",
+    ),
+    (
+        "keda: {install: true, source: {chart: 'oci://me:secret@registry.example.com/keda'}}",
+        "keda.source.chart: has a login in it, which would be readable in the state: remove it, and log in by helm registry",
+    ),
+    (
+        "keda: {install: true, source: {repository: 'oci://registry.example.com/charts'}}",
+        "keda.source.repository: 'oci://registry.example.com/charts' is not an address with https: write one such as https://charts.example.com",
+    ),
+    (
+        "keda: {install: true, source: {chartVersion: latest}}",
+        "keda.source.chartVersion: 'latest' is not the version of a chart: write three numbers, such as 1.2.3",
+    ),
+    (
+        "prometheus: {install: true, source: {definitions: crds.yaml}}",
+        "prometheus.source.definitions: 'crds.yaml' is not a file in stacks: name one, or write an address",
+    ),
+    (
+        "prometheus: {install: true, source: {definition: crds.yaml}}",
+        "prometheus.source.definition: unknown key: did you mean 'definitions'?",
+    ),
+    ("keda: {install: true, source: }", "keda.source: has no value: write one, or remove the key"),
+    (
+        strimzi(", drainCleaner: true")
+        + "\ncertManager: {}\ndrainCleaner: {install: true, source: {definitions: 'https://files.example.com/crds.yaml'}}",
+        "drainCleaner.source.definitions: the Drain Cleaner has no kinds of its own: remove the key",
+    ),
+    (
+        "keda: {source: {repository: 'https://charts.example.com'}}",
+        "keda.source: KEDA is in the cluster already: remove the key, or write install: true",
+    ),
+    (
+        "keda: {replicas: 1}",
+        "keda.replicas: KEDA is in the cluster already: remove the key, or write install: true",
+    ),
+    (
+        "keda: {install: true, namespace: kube-system}",
+        "keda.namespace: 'kube-system' is of Kubernetes itself, which is never made: write createNamespace: false, or another name",
+    ),
+    (
+        "keda: {install: true, namespace: streaming}",
+        "keda.namespace: 'streaming' is made by this file already: write createNamespace: false, or another name",
+    ),
+]
