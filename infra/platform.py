@@ -43,7 +43,8 @@ from kafka_platform.cluster import RUNTIME_IMAGE
 from kafka_platform.cluster_model import ClusterSpec, ExternalSpec
 from kafka_platform.forms import shared
 from kafka_platform.gateway_model import GatewaySpec
-from kafka_platform.kubernetes import KubernetesObject, after, namespace, place
+from kafka_platform.kubernetes import KubernetesObject, after, place
+from kafka_platform.manifests import namespace
 from kafka_platform.monitoring_model import MonitoringSpec
 from kafka_platform.operators import OperatorArgs
 from kafka_platform.ownership import own

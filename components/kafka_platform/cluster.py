@@ -10,21 +10,19 @@ from kafka_platform import embedded, secrets, strimzi_objects
 from kafka_platform.args import Args
 from kafka_platform.broker import (
     bootstrap_servers,
-    broker_files,
     client_protocol,
     external_bootstrap_servers,
-    files_hash,
 )
 from kafka_platform.checks import checked
 from kafka_platform.cluster_model import ClusterSpec, ExternalSpec, check_bootstrap_servers
 from kafka_platform.connection import KafkaConnection
-from kafka_platform.embedded import EmbeddedSettings
+from kafka_platform.embedded import EmbeddedSettings, Generated
 from kafka_platform.forms import formed
-from kafka_platform.kubernetes import KubernetesObject, Manifest, after, find, labels, patch, place, refuse
+from kafka_platform.kubernetes import KubernetesObject, after, find, place_all
 from kafka_platform.model import Engine, SaslMechanism
 from kafka_platform.names import check_cluster, check_label
 from kafka_platform.ranges import MOST_REPLICAS, within
-from kafka_platform.strimzi_model import Metrics, Pool, StrimziKafka, check_scaling_step, check_volumes
+from kafka_platform.strimzi_model import StrimziKafka
 from kafka_platform.strimzi_objects import StrimziSettings
 
 RUNTIME_IMAGE = "ghcr.io/kafka-platform/runtime:0.1.0"
@@ -169,16 +167,17 @@ class KafkaCluster(pulumi.ComponentResource):
             image=args.image or f"docker.io/apache/kafka:{args.version}",
             runtime_image=args.runtime_image,
         )
-        child = pulumi.ResourceOptions(parent=self)
         connection = self._embedded_connection(settings)
-        nodes = self._nodes(settings, connection)
-        bootstrap = place(f"{name}-bootstrap", embedded.bootstrap_service(settings), child)
-        if args.listeners.external is not None:
-            for node in range(args.nodes):
-                manifest = embedded.external_service(settings, args.listeners.external, node)
-                place(f"{name}-external-{node}", manifest, child)
+        child = pulumi.ResourceOptions(parent=self)
+        admin, broker = (
+            RandomPassword(f"{name}-{user}-password", length=PASSWORD_LENGTH, special=False, opts=child).result
+            for user in ("admin", "broker")
+        )
+        generated = Generated(cluster_id=self.cluster_id, admin_password=admin, broker_password=broker)
+        placed = place_all(self, name, embedded.objects(settings, connection, generated))
         # Whatever uses these two values waits until the cluster answers.
-        ready = pulumi.Output.all(args.namespace, connection.bootstrap_servers, after(None, nodes, bootstrap))
+        answers = after(None, placed["StatefulSet", "nodes"], placed["Service", "bootstrap"])
+        ready = pulumi.Output.all(args.namespace, connection.bootstrap_servers, answers)
         return replace(
             connection,
             namespace=ready.apply(lambda values: str(values[0])),
@@ -204,77 +203,16 @@ class KafkaCluster(pulumi.ComponentResource):
             min_insync_replicas=args.defaults.min_insync_replicas_on(args.nodes),
         )
 
-    def _nodes(self, settings: EmbeddedSettings, connection: KafkaConnection) -> KubernetesObject:
-        """The StatefulSet, with all that its pods need before it and their volumes' sizes behind it."""
-        name = self._name
-        child = pulumi.ResourceOptions(parent=self)
-        files = pulumi.Output.all(settings.namespace, self.cluster_id).apply(
-            lambda known: broker_files(settings.broker, namespace=known[0], cluster_id=known[1])
-        )
-        before = [
-            *self._credentials(connection),
-            place(f"{name}-config", embedded.config_map(settings, files), child),
-            place(f"{name}-account", embedded.service_account(settings), child),
-            place(f"{name}-nodes", embedded.nodes_service(settings), child),
-            place(f"{name}-network", embedded.network_policy(settings), child),
-        ]
-        place(f"{name}-disruption", embedded.pod_disruption_budget(settings), child)
-        nodes = place(
-            f"{name}-nodes",
-            embedded.stateful_set(settings, files.apply(files_hash)),
-            pulumi.ResourceOptions(
-                parent=self,
-                depends_on=before,
-                hooks=refuse(f"{name}-no-fewer-nodes", _refuse_fewer_nodes),
-                # The API server takes no other template; what it would change is done by the claims' patches.
-                ignore_changes=["spec.volumeClaimTemplates"],
-            ),
-        )
-        no_smaller_volumes = refuse(f"{name}-no-smaller-volumes", _refuse_smaller_volumes)
-        for node in range(settings.spec.nodes):
-            patch(
-                f"{name}-claim-{node}",
-                embedded.claim_patch(settings, node),
-                pulumi.ResourceOptions(
-                    parent=self,
-                    depends_on=[nodes],
-                    hooks=no_smaller_volumes,
-                    # Taking the patch back would shrink the claim, which the API server refuses.
-                    retain_on_delete=True,
-                ),
-            )
-        return nodes
-
     def _strimzi(self, strimzi: StrimziKafka) -> tuple[pulumi.Output[str], KafkaConnection]:
-        """Pools first, then the Kafka, so that it finds them, and so that destroying runs the other way."""
         args = self._args
         settings = StrimziSettings(
             name=self._name, namespace=args.namespace, spec=args, strimzi=strimzi, image=args.image
         )
-        pools = {each: self._pool(settings, each, pool) for each, pool in sorted(strimzi.pools.items())}
-        kafka = place(
-            f"{self._name}-kafka",
-            strimzi_objects.kafka(settings),
-            pulumi.ResourceOptions(parent=self, depends_on=[*pools.values(), *self._beside_kafka(settings)]),
-        )
+        placed = place_all(self, self._name, strimzi_objects.objects(settings))
+        kafka = placed["Kafka", "kafka"]
+        pools = {each: placed["KafkaNodePool", f"pool-{each}"] for each in strimzi.pools}
         connection = self._strimzi_connection(settings, pools, kafka)
         return kafka.status.apply(lambda known: str((known or {}).get("clusterId") or "")), connection
-
-    def _beside_kafka(self, settings: StrimziSettings) -> list[KubernetesObject]:
-        """What the Kafka refers to, besides its pools."""
-        name, strimzi = self._name, settings.strimzi
-        manifests: dict[str, Manifest] = {}
-        balance = strimzi.effective_balance
-        if balance is not None:
-            manifests["rebalance"] = strimzi_objects.rebalance_template(settings, balance)
-        if strimzi.metrics is Metrics.JMX:
-            manifests["metrics"] = strimzi_objects.metrics_config_map(settings)
-        external = strimzi.listeners.external
-        routes = None if external is None else external.tls_routes
-        if routes is not None and routes.gateway_class is not None:
-            manifests["gateway"] = strimzi_objects.gateway(settings, routes.gateway_class, routes.port)
-        child = pulumi.ResourceOptions(parent=self)
-        return [place(f"{name}-{each}", manifest, child) for each, manifest in manifests.items()]
 
     def _strimzi_connection(
         self, settings: StrimziSettings, pools: Mapping[str, KubernetesObject], kafka: KubernetesObject
@@ -309,67 +247,3 @@ class KafkaCluster(pulumi.ComponentResource):
             engine=Engine.STRIMZI,
             scalable_pools={each: pools[each].id for each in strimzi.autoscaled_pools},
         )
-
-    def _pool(self, settings: StrimziSettings, name: str, pool: Pool) -> KubernetesObject:
-        balanced = settings.strimzi.effective_balance is not None
-
-        def check(change: pulumi.ResourceHookArgs) -> None:
-            _refuse_pool(self._name, change, votes=pool.votes, balanced=balanced)
-
-        return place(
-            f"{self._name}-pool-{name}",
-            strimzi_objects.node_pool(settings, name, pool),
-            pulumi.ResourceOptions(
-                parent=self,
-                hooks=refuse(f"{self._name}-pool-{name}-keeps-records", check),
-                # The autoscaler's, from the first time that it decides on.
-                ignore_changes=["spec.replicas"] if pool.autoscaled else [],
-            ),
-        )
-
-    def _credentials(self, connection: KafkaConnection) -> tuple[KubernetesObject, KubernetesObject]:
-        """The administrator, and the login of the nodes among themselves."""
-        name = self._name
-        child = pulumi.ResourceOptions(parent=self)
-        own = labels(name, embedded.COMPONENT)
-        admin, broker = (
-            RandomPassword(f"{name}-{user}-password", length=PASSWORD_LENGTH, special=False, opts=child).result
-            for user in ("admin", "broker")
-        )
-        return (
-            place(
-                f"{name}-admin",
-                secrets.credentials(f"{name}-admin", connection.namespace, own, "admin", admin, connection),
-                child,
-            ),
-            place(
-                f"{name}-broker",
-                secrets.passwords(f"{name}-broker", connection.namespace, own, {"password": broker}),
-                child,
-            ),
-        )
-
-
-def _refuse_fewer_nodes(change: pulumi.ResourceHookArgs) -> None:
-    if change.old_inputs is not None and change.new_inputs is not None:
-        # Numbers come back from the engine as floats.
-        before, after_ = (int(inputs["spec"]["replicas"]) for inputs in (change.old_inputs, change.new_inputs))
-        embedded.check_nodes(change.new_inputs["metadata"]["name"], before, after_)
-
-
-def _refuse_smaller_volumes(change: pulumi.ResourceHookArgs) -> None:
-    if change.old_inputs is not None and change.new_inputs is not None:
-        before, after_ = (
-            inputs["spec"]["resources"]["requests"]["storage"] for inputs in (change.old_inputs, change.new_inputs)
-        )
-        embedded.check_storage(change.new_inputs["metadata"]["name"], before, after_)
-
-
-def _refuse_pool(cluster: str, change: pulumi.ResourceHookArgs, *, votes: bool, balanced: bool) -> None:
-    if change.old_inputs is not None and change.new_inputs is not None:
-        pool = change.new_inputs["metadata"]["name"]
-        before, wanted = change.old_inputs["spec"], change.new_inputs["spec"]
-        check_scaling_step(
-            cluster, pool, int(before["replicas"]), int(wanted["replicas"]), votes=votes, balanced=balanced
-        )
-        check_volumes(cluster, pool, before["storage"]["volumes"], wanted["storage"]["volumes"])

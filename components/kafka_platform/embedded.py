@@ -2,19 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import pulumi
-
+from kafka_platform import secrets
 from kafka_platform.broker import (
     CONTROLLER_PORT,
     EXTERNAL_PORT,
     INTERNAL_PORT,
     REPLICATION_PORT,
     BrokerSettings,
+    broker_files,
     controllers,
+    files_hash,
 )
 from kafka_platform.cluster_model import ClusterSpec
-from kafka_platform.kubernetes import (
+from kafka_platform.manifests import (
     Manifest,
     allowed_port,
     client_peers,
@@ -26,8 +28,14 @@ from kafka_platform.kubernetes import (
     to_names,
 )
 from kafka_platform.model import Deletion, LoadBalancers, NodePorts
+from kafka_platform.objects import Guard, Object, derived
 from kafka_platform.pods import container_security, pod_security, prefer_other_machines, spread_over
 from kafka_platform.units import quantity
+
+if TYPE_CHECKING:
+    from pulumi import Input
+
+    from kafka_platform.connection import KafkaConnection
 
 COMPONENT = "broker"
 HEALTH_PORT = 9600
@@ -44,7 +52,7 @@ class EmbeddedSettings:
     """What the objects of an embedded cluster follow from."""
 
     name: str
-    namespace: pulumi.Input[str]
+    namespace: "Input[str]"
     spec: ClusterSpec
     image: str
     runtime_image: str
@@ -58,6 +66,81 @@ class EmbeddedSettings:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Generated:
+    """What is made up once for a cluster, and kept."""
+
+    cluster_id: "Input[str]"
+    admin_password: "Input[str]"
+    broker_password: "Input[str]"
+    """The login of the nodes among themselves."""
+
+
+def objects(settings: EmbeddedSettings, connection: "KafkaConnection", generated: Generated) -> list[Object]:
+    """The cluster's objects, in the order in which they are needed; the volumes' sizes come after the nodes."""
+    name, spec = settings.name, settings.spec
+    files = derived(
+        lambda namespace, cluster_id: broker_files(settings.broker, namespace=namespace, cluster_id=cluster_id),
+        settings.namespace,
+        generated.cluster_id,
+    )
+    before = [
+        *_credentials(settings, connection, generated),
+        Object(role="config", manifest=config_map(settings, files)),
+        Object(role="account", manifest=service_account(settings)),
+        # The StatefulSet needs this Service first; waiting for its pods here would never end.
+        Object(role="nodes", manifest=nodes_service(settings), awaited=False),
+        Object(role="network", manifest=network_policy(settings)),
+    ]
+    nodes = Object(
+        role="nodes",
+        manifest=stateful_set(settings, derived(files_hash, files)),
+        after=before,
+        # The API server completes the claims' template as a whole: to take up a StatefulSet that an interrupted
+        # deployment made looks like a conflict with whoever completed it.
+        forced=True,
+        # The API server takes no other template; what it would change is done by the claims' patches.
+        ignored=["spec.volumeClaimTemplates"],
+        guard=Guard(name=f"{name}-no-fewer-nodes", check=_refuse_fewer_nodes),
+    )
+    external = spec.listeners.external
+    return [
+        *before,
+        Object(role="disruption", manifest=pod_disruption_budget(settings)),
+        nodes,
+        *(_claim(settings, node, nodes) for node in range(spec.nodes)),
+        Object(role="bootstrap", manifest=bootstrap_service(settings)),
+        *(
+            Object(role=f"external-{node}", manifest=external_service(settings, external, node))
+            for node in range(spec.nodes)
+            if external is not None
+        ),
+    ]
+
+
+def _credentials(settings: EmbeddedSettings, connection: "KafkaConnection", generated: Generated) -> list[Object]:
+    """The administrator, and the login of the nodes among themselves."""
+    name, namespace, own = settings.name, settings.namespace, labels(settings.name, COMPONENT)
+    admin = secrets.credentials(f"{name}-admin", namespace, own, "admin", generated.admin_password, connection)
+    broker = secrets.passwords(f"{name}-broker", namespace, own, {"password": generated.broker_password})
+    return [Object(role="admin", manifest=admin), Object(role="broker", manifest=broker)]
+
+
+def _claim(settings: EmbeddedSettings, node: int, nodes: Object) -> Object:
+    return Object(
+        role=f"claim-{node}",
+        manifest=claim_patch(settings, node),
+        after=[nodes],
+        # The official plugin waits until a claim that is new to it is Pending; the node's pod uses this one already.
+        awaited=False,
+        forced=True,
+        # Taking the patch back would shrink the claim, which the API server refuses.
+        kept=True,
+        partial=True,
+        guard=Guard(name=f"{settings.name}-no-smaller-volumes", check=_refuse_smaller_volumes),
+    )
+
+
 def service_account(settings: EmbeddedSettings) -> Manifest:
     """Who the pods are to the API server: nobody, there is no token."""
     return {
@@ -68,7 +151,7 @@ def service_account(settings: EmbeddedSettings) -> Manifest:
     }
 
 
-def config_map(settings: EmbeddedSettings, files: pulumi.Input[Mapping[str, str]]) -> Manifest:
+def config_map(settings: EmbeddedSettings, files: "Input[Mapping[str, str]]") -> Manifest:
     """The files that the nodes start from."""
     return {
         "apiVersion": "v1",
@@ -87,8 +170,6 @@ def nodes_service(settings: EmbeddedSettings) -> Manifest:
             f"{settings.name}-nodes",
             settings.namespace,
             labels(settings.name, COMPONENT),
-            # The StatefulSet needs this Service first; waiting for its pods here would never end.
-            {"pulumi.com/skipAwait": "true"},
         ),
         "spec": {
             "clusterIP": "None",
@@ -183,7 +264,7 @@ def network_policy(settings: EmbeddedSettings) -> Manifest:
     }
 
 
-def stateful_set(settings: EmbeddedSettings, config_hash: pulumi.Input[str]) -> Manifest:
+def stateful_set(settings: EmbeddedSettings, config_hash: "Input[str]") -> Manifest:
     """The nodes, each with a volume of its own."""
     own = selector(settings.name, COMPONENT)
     claim = {
@@ -199,9 +280,6 @@ def stateful_set(settings: EmbeddedSettings, config_hash: pulumi.Input[str]) -> 
             settings.name,
             settings.namespace,
             labels(settings.name, COMPONENT),
-            # The API server completes the claims' template as a whole: to take up a StatefulSet that an interrupted
-            # deployment made looks like a conflict with whoever completed it.
-            {"pulumi.com/patchForce": "true"},
         ),
         "spec": {
             "persistentVolumeClaimRetentionPolicy": {
@@ -242,8 +320,6 @@ def claim_patch(settings: EmbeddedSettings, node: int) -> Manifest:
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": {
-            # The official plugin waits until a claim that is new to it is Pending; the node's pod uses this one already.
-            "annotations": {"pulumi.com/patchForce": "true", "pulumi.com/skipAwait": "true"},
             "name": f"data-{settings.name}-{node}",
             "namespace": settings.namespace,
         },
@@ -269,6 +345,17 @@ def check_storage(claim: str, before: str, after: str) -> None:
     """Raises for a volume that would shrink."""
     if quantity(after) < quantity(before):
         raise ValueError(f"volume {claim}: storage: {before} -> {after}: volumes never shrink: use at least {before}")
+
+
+def _refuse_fewer_nodes(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    # Numbers come back from the engine as floats.
+    before, after = (int(inputs["spec"]["replicas"]) for inputs in (old, new))
+    check_nodes(new["metadata"]["name"], before, after)
+
+
+def _refuse_smaller_volumes(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    before, after = (inputs["spec"]["resources"]["requests"]["storage"] for inputs in (old, new))
+    check_storage(new["metadata"]["name"], before, after)
 
 
 def _kafka_container(settings: EmbeddedSettings) -> Manifest:

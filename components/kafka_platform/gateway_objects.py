@@ -5,12 +5,9 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pulumi
-
-from kafka_platform.client_pods import ca_mounts, ca_volumes, connection_environment
-from kafka_platform.connection import KafkaConnection
+from kafka_platform.client_pods import ca_mounts, ca_volumes, connection_environment, kafka_ports
 from kafka_platform.gateway_model import (
     GatewayApiExposure,
     GatewaySpec,
@@ -20,7 +17,7 @@ from kafka_platform.gateway_model import (
     NodePortExposure,
     seconds,
 )
-from kafka_platform.kubernetes import (
+from kafka_platform.manifests import (
     Manifest,
     allowed_port,
     callers,
@@ -32,7 +29,13 @@ from kafka_platform.kubernetes import (
     to_names,
 )
 from kafka_platform.names import user_secret
+from kafka_platform.objects import Object, Wait, derived
 from kafka_platform.pods import container_security, pod_security, prefer_other_machines, spread_over
+
+if TYPE_CHECKING:
+    from pulumi import Input
+
+    from kafka_platform.connection import KafkaConnection
 
 COMPONENT = "gateway"
 HTTP_PORT = 8080
@@ -58,8 +61,8 @@ class GatewaySettings:
     """What the objects of a gateway follow from."""
 
     name: str
-    namespace: pulumi.Input[str]
-    connection: KafkaConnection
+    namespace: "Input[str]"
+    connection: "KafkaConnection"
     image: str
     spread: str = "topology.kubernetes.io/zone"
     spec: GatewaySpec = field(default_factory=GatewaySpec)
@@ -78,6 +81,57 @@ class GatewaySettings:
     def own(self) -> dict[str, str]:
         """The labels that find the pods."""
         return selector(self.name, COMPONENT)
+
+
+def objects(settings: GatewaySettings) -> list[Object]:
+    """The gateway's objects, in the order in which they are needed."""
+    content = derived(lambda namespace: gateway_json(settings, namespace), settings.namespace)
+    config = Object(role="config", manifest=config_map(settings, content))
+    # The StatefulSet needs this Service first; waiting for its pods here would never end.
+    peers = Object(role="pods", manifest=pods_service(settings), awaited=False)
+    policy = Object(role="network", manifest=network_policy(settings, kafka_ports(settings.connection)))
+    scales = settings.spec.pods.scales
+    pods = Object(
+        role="pods",
+        manifest=stateful_set(settings, derived(text_hash, content)),
+        after=[config, peers, policy],
+        # A fixed number is taken back from the autoscaler that there was before.
+        forced=not scales,
+        # The autoscaler's, from the first time that it decides on.
+        ignored=["spec.replicas"] if scales else [],
+    )
+    entry = Object(role="service", manifest=service(settings))
+    found = [
+        config,
+        peers,
+        policy,
+        Object(role="disruption", manifest=pod_disruption_budget(settings)),
+        pods,
+        entry,
+        *_ways_in(settings, entry),
+    ]
+    if scales:
+        found.append(Object(role="autoscaler", manifest=autoscaler(settings), after=[pods]))
+    return found
+
+
+def _ways_in(settings: GatewaySettings, entry: Object) -> list[Object]:
+    """The way in from outside, if there is one."""
+    expose = settings.spec.exposure()
+    if expose.node_port is not None:
+        return [Object(role="external", manifest=node_port_service(settings, expose.node_port), after=[entry])]
+    if expose.load_balancer is not None:
+        return [Object(role="external", manifest=load_balancer_service(settings, expose.load_balancer), after=[entry])]
+    if expose.ingress is not None:
+        return [Object(role="ingress", manifest=ingress(settings, expose.ingress), after=[entry])]
+    if expose.gateway_api is None:
+        return []
+    found = [Object(role="route", manifest=http_route(settings, expose.gateway_api), after=[entry])]
+    if expose.gateway_api.gateway_class is not None:
+        own = gateway(settings, expose.gateway_api)
+        # Without it a Gateway whose class nobody serves, or whose certificate is missing, would look deployed.
+        found.append(Object(role="gateway", manifest=own, after=[entry], wait=Wait(condition="Programmed")))
+    return found
 
 
 def url(settings: GatewaySettings, namespace: str) -> str:
@@ -114,7 +168,7 @@ def text_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def config_map(settings: GatewaySettings, content: pulumi.Input[str]) -> Manifest:
+def config_map(settings: GatewaySettings, content: "Input[str]") -> Manifest:
     """The file that the program starts from."""
     return {
         "apiVersion": "v1",
@@ -147,8 +201,6 @@ def pods_service(settings: GatewaySettings) -> Manifest:
             f"{settings.name}-pods",
             settings.namespace,
             labels(settings.name, COMPONENT),
-            # The StatefulSet needs this Service first; waiting for its pods here would never end.
-            {"pulumi.com/skipAwait": "true"},
         ),
         "spec": {
             "clusterIP": "None",
@@ -170,7 +222,7 @@ def pod_disruption_budget(settings: GatewaySettings) -> Manifest:
     }
 
 
-def network_policy(settings: GatewaySettings, kafka_ports: pulumi.Input[Sequence[Manifest]]) -> Manifest:
+def network_policy(settings: GatewaySettings, kafka_ports: "Input[Sequence[Manifest]]") -> Manifest:
     """Callers and peers reach the program, whoever collects metrics reaches those, and the program reaches Kafka."""
     peers = {"podSelector": {"matchLabels": settings.own}}
     return {
@@ -216,7 +268,7 @@ def autoscaler(settings: GatewaySettings) -> Manifest:
     }
 
 
-def stateful_set(settings: GatewaySettings, config_hash: pulumi.Input[str]) -> Manifest:
+def stateful_set(settings: GatewaySettings, config_hash: "Input[str]") -> Manifest:
     """The pods. None of them keeps anything; the set gives them names by which they find each other."""
     spec = {
         "podManagementPolicy": "Parallel",
@@ -250,8 +302,6 @@ def stateful_set(settings: GatewaySettings, config_hash: pulumi.Input[str]) -> M
             settings.name,
             settings.namespace,
             labels(settings.name, COMPONENT),
-            # A fixed number is taken back from the autoscaler that there was before.
-            None if settings.spec.pods.scales else {"pulumi.com/patchForce": "true"},
         ),
         "spec": spec,
     }
@@ -307,8 +357,7 @@ def gateway(settings: GatewaySettings, exposure: GatewayApiExposure) -> Manifest
             settings.name,
             settings.namespace,
             labels(settings.name, COMPONENT),
-            # Without it a Gateway whose class nobody serves, or whose certificate is missing, would look deployed.
-            dict(sorted({"pulumi.com/waitFor": "condition=Programmed", **exposure.annotations}.items())),
+            dict(sorted(exposure.annotations.items())),
         ),
         "spec": {
             "gatewayClassName": exposure.gateway_class,

@@ -1,18 +1,30 @@
 """The custom resources of a Kafka that Strimzi runs: one pure function renders each."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from importlib.resources import files
-
-import pulumi
+from typing import TYPE_CHECKING, Any
 
 from kafka_platform.cluster_model import ClusterSpec
-from kafka_platform.kubernetes import Manifest, client_peers, labels, metadata
+from kafka_platform.manifests import Manifest, client_peers, labels, metadata
 from kafka_platform.model import Deletion, Resources
+from kafka_platform.objects import Guard, Object, Wait
 from kafka_platform.pods import container_security, spread_over
 from kafka_platform.strimzi_listeners import SCRAM, Authentication, BrokerAccess, CustomAuthentication, InternalListener
-from kafka_platform.strimzi_model import Balance, Metrics, Pool, StrimziKafka, broker_config
+from kafka_platform.strimzi_model import (
+    Balance,
+    Metrics,
+    Pool,
+    StrimziKafka,
+    broker_config,
+    check_scaling_step,
+    check_volumes,
+)
 from kafka_platform.units import bytes_per_second, percent
+
+if TYPE_CHECKING:
+    from pulumi import Input
 
 API = "kafka.strimzi.io/v1"
 CLUSTER_LABEL = "strimzi.io/cluster"
@@ -20,8 +32,8 @@ COMPONENT = "broker"
 INTERNAL_PORT = 9092
 CERTIFICATES_PORT = 9093
 
-READY = "condition=Ready"
-"""What `pulumi up` waits for. Never on a KafkaNodePool, whose status appears only with its Kafka's, nor on a template."""
+READY = "Ready"
+"""The condition that `pulumi up` waits for. Never on a KafkaNodePool, whose status appears only with its Kafka's, nor on a template."""
 READY_SECONDS = 1800
 """How long: a cluster on new machines has to pull images, get volumes and elect controllers; a rolling change takes minutes a node."""
 
@@ -41,10 +53,57 @@ class StrimziSettings:
     """What the objects of a cluster follow from."""
 
     name: str
-    namespace: pulumi.Input[str]
+    namespace: "Input[str]"
     spec: ClusterSpec
     strimzi: StrimziKafka
     image: str | None = None
+
+
+def objects(settings: StrimziSettings) -> list[Object]:
+    """Pools first, then the Kafka, so that it finds them, and so that destroying runs the other way."""
+    pools = [_pool(settings, name, pool) for name, pool in sorted(settings.strimzi.pools.items())]
+    beside = _beside_kafka(settings)
+    ready = Wait(condition=READY, seconds=READY_SECONDS)
+    return [
+        *pools,
+        *beside,
+        Object(role="kafka", manifest=kafka(settings), after=[*pools, *beside], wait=ready),
+    ]
+
+
+def _pool(settings: StrimziSettings, name: str, pool: Pool) -> Object:
+    balanced = settings.strimzi.effective_balance is not None
+
+    def check(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+        known, before, wanted = new["metadata"]["name"], old["spec"], new["spec"]
+        replicas = (int(before["replicas"]), int(wanted["replicas"]))
+        check_scaling_step(settings.name, known, *replicas, votes=pool.votes, balanced=balanced)
+        check_volumes(settings.name, known, before["storage"]["volumes"], wanted["storage"]["volumes"])
+
+    return Object(
+        role=f"pool-{name}",
+        manifest=node_pool(settings, name, pool),
+        # The autoscaler's, from the first time that it decides on.
+        ignored=["spec.replicas"] if pool.autoscaled else [],
+        guard=Guard(name=f"{settings.name}-pool-{name}-keeps-records", check=check),
+    )
+
+
+def _beside_kafka(settings: StrimziSettings) -> list[Object]:
+    """What the Kafka refers to, besides its pools."""
+    strimzi = settings.strimzi
+    found: list[Object] = []
+    balance = strimzi.effective_balance
+    if balance is not None:
+        found.append(Object(role="rebalance", manifest=rebalance_template(settings, balance)))
+    if strimzi.metrics is Metrics.JMX:
+        found.append(Object(role="metrics", manifest=metrics_config_map(settings)))
+    external = strimzi.listeners.external
+    routes = None if external is None else external.tls_routes
+    if routes is not None and routes.gateway_class is not None:
+        manifest = gateway(settings, routes.gateway_class, routes.port)
+        found.append(Object(role="gateway", manifest=manifest, wait=Wait(condition="Programmed")))
+    return found
 
 
 def bootstrap_service(name: str) -> str:
@@ -85,11 +144,6 @@ def certificate_bootstrap_servers(settings: StrimziSettings, namespace: str) -> 
 def own_labels(name: str, component: str) -> dict[str, str]:
     """The labels of what belongs to the cluster, Strimzi's own included."""
     return labels(name, component) | {CLUSTER_LABEL: name}
-
-
-def wait_annotations(seconds: int) -> dict[str, str]:
-    """What makes `pulumi up` wait until Strimzi has done what an object says."""
-    return {"pulumi.com/timeoutSeconds": str(seconds), "pulumi.com/waitFor": READY}
 
 
 def node_pool(settings: StrimziSettings, name: str, pool: Pool) -> Manifest:
@@ -221,9 +275,7 @@ def kafka(settings: StrimziSettings) -> Manifest:
     return {
         "apiVersion": API,
         "kind": "Kafka",
-        "metadata": metadata(
-            settings.name, settings.namespace, labels(settings.name, COMPONENT), wait_annotations(READY_SECONDS)
-        ),
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
         "spec": spec,
     }
 
@@ -400,7 +452,6 @@ def gateway(settings: StrimziSettings, gateway_class: str, port: int) -> Manifes
             gateway_name(settings.name),
             settings.namespace,
             labels(settings.name, COMPONENT),
-            {"pulumi.com/waitFor": "condition=Programmed"},
         ),
         "spec": {
             "gatewayClassName": gateway_class,

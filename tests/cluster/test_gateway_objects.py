@@ -19,7 +19,7 @@ from kafka_platform.gateway_model import (
     NodePortExposure,
 )
 from kafka_platform.gateway_objects import GatewaySettings
-from kafka_platform.kubernetes import allowed_port
+from kafka_platform.manifests import allowed_port
 
 from tests.cluster.objects import dry_run, own_namespace, warn_of_pods
 from tests.gateway_api import GATEWAY_API

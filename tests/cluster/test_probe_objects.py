@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from kafka_platform import probe_objects
 from kafka_platform.connection import KafkaConnection
-from kafka_platform.kubernetes import allowed_port
+from kafka_platform.manifests import allowed_port
 from kafka_platform.probe_model import LatencyProbeResources, ProbeSpec
 from kafka_platform.probe_objects import ProbeSettings
 

@@ -19,7 +19,7 @@ from kafka_platform import (
     scaling_objects,
     worker_objects,
 )
-from kafka_platform.kubernetes import allowed_port
+from kafka_platform.manifests import allowed_port
 from kafka_platform.scaling_objects import ScalerSettings
 from kafka_platform.worker_model import WorkerSpec
 from kafka_platform.worker_objects import WorkerSettings
