@@ -8,24 +8,24 @@ from pulumi_random import RandomId, RandomPassword
 
 from kafka_platform import embedded, secrets, strimzi_objects
 from kafka_platform.args import Args
-from kafka_platform.broker import (
-    bootstrap_servers,
-    client_protocol,
-    external_bootstrap_servers,
-)
 from kafka_platform.checks import checked
-from kafka_platform.cluster_model import ClusterSpec, ExternalSpec, check_bootstrap_servers
+from kafka_platform.cluster_model import (
+    EXTERNAL_REPLICAS,
+    ClusterSpec,
+    ExternalSpec,
+    check_bootstrap_servers,
+    external_connection,
+)
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.embedded import EmbeddedSettings, Generated
 from kafka_platform.forms import formed
-from kafka_platform.kubernetes import KubernetesObject, after, find, place_all
-from kafka_platform.model import Engine, SaslMechanism
+from kafka_platform.images import RUNTIME_IMAGE, kafka_image
+from kafka_platform.kubernetes import KubernetesObject, after, find, place_all, resolved
+from kafka_platform.model import Engine
 from kafka_platform.names import check_cluster, check_label
 from kafka_platform.ranges import MOST_REPLICAS, within
 from kafka_platform.strimzi_model import StrimziKafka
 from kafka_platform.strimzi_objects import StrimziSettings
-
-RUNTIME_IMAGE = "ghcr.io/kafka-platform/runtime:0.1.0"
 
 # Letters and digits only: the password stands in JAAS configurations and properties files, which have their own quoting.
 # 32 of them are 190 random bits.
@@ -49,7 +49,7 @@ class ExternalKafka(ExternalSpec, Args):
     admin_secret: pulumi.Input[str] | None = None  # type: ignore[assignment]
     """Secret (in the args' namespace) with the keys `username` and `password` of a user who may manage topics, users,
     ACLs and quotas. Default: they cannot be managed from here."""
-    replicas: int = within(1, MOST_REPLICAS, default=3)
+    replicas: int = within(1, MOST_REPLICAS, default=EXTERNAL_REPLICAS)
     """Copies that a topic gets that does not say otherwise. Default 3."""
 
 
@@ -140,17 +140,8 @@ class KafkaCluster(pulumi.ComponentResource):
         self.register_outputs({"clusterId": self.cluster_id, "bootstrapServers": self.connection.bootstrap_servers})
 
     def _elsewhere(self, external: ExternalKafka) -> KafkaConnection:
-        return KafkaConnection(
-            cluster=self._name,
-            namespace=self._args.namespace,
-            bootstrap_servers=external.bootstrap_servers,
-            broker_ports=external.broker_ports,
-            security_protocol=external.security_protocol.value,
-            sasl_mechanism=None if external.sasl is None else external.sasl.value,
-            ca_secret=external.ca_secret,
-            admin_secret=external.admin_secret,
-            replicas=external.replicas,
-        )
+        known = external_connection(external, cluster=self._name, namespace=self._args.namespace)
+        return KafkaConnection(**known | {"replicas": external.replicas})
 
     def _identity(self) -> pulumi.Output[str]:
         if self._args.cluster_id is not None:
@@ -164,10 +155,11 @@ class KafkaCluster(pulumi.ComponentResource):
             name=name,
             namespace=args.namespace,
             spec=args,
-            image=args.image or f"docker.io/apache/kafka:{args.version}",
+            image=args.image or kafka_image(args.version),
             runtime_image=args.runtime_image,
         )
-        connection = self._embedded_connection(settings)
+        # How to reach the cluster, whether it is ready or not.
+        connection = KafkaConnection(**resolved(embedded.connection(settings)))
         child = pulumi.ResourceOptions(parent=self)
         admin, broker = (
             RandomPassword(f"{name}-{user}-password", length=PASSWORD_LENGTH, special=False, opts=child).result
@@ -184,25 +176,6 @@ class KafkaCluster(pulumi.ComponentResource):
             bootstrap_servers=ready.apply(lambda values: str(values[1])),
         )
 
-    def _embedded_connection(self, settings: EmbeddedSettings) -> KafkaConnection:
-        """How to reach the cluster, whether it is ready or not."""
-        args, broker = self._args, settings.broker
-        return KafkaConnection(
-            cluster=self._name,
-            namespace=args.namespace,
-            bootstrap_servers=pulumi.Output.from_input(args.namespace).apply(
-                lambda known: bootstrap_servers(broker, known)
-            ),
-            external_bootstrap_servers=external_bootstrap_servers(broker),
-            security_protocol=client_protocol(args.listeners),
-            sasl_mechanism=SaslMechanism.SCRAM_SHA_512.value,
-            ca_secret=args.listeners.certificate,
-            admin_secret=f"{self._name}-admin",
-            nodes=args.nodes,
-            replicas=args.defaults.replicas_on(args.nodes),
-            min_insync_replicas=args.defaults.min_insync_replicas_on(args.nodes),
-        )
-
     def _strimzi(self, strimzi: StrimziKafka) -> tuple[pulumi.Output[str], KafkaConnection]:
         args = self._args
         settings = StrimziSettings(
@@ -217,33 +190,15 @@ class KafkaCluster(pulumi.ComponentResource):
     def _strimzi_connection(
         self, settings: StrimziSettings, pools: Mapping[str, KubernetesObject], kafka: KubernetesObject
     ) -> KafkaConnection:
-        name, args, strimzi = self._name, self._args, settings.strimzi
-        internal, external = strimzi.listeners.internal, strimzi.listeners.external
         authority: pulumi.Output[str] | None = None
-        if internal.tls or external is not None:
+        if strimzi_objects.has_authority(settings):
             # Pulumi knows an object as `<namespace>/<name>`, and only one that is there: a first preview looks for nothing.
             identity = kafka.id.apply(strimzi_objects.ca_secret)
-            secret = find(f"{name}-authority", "v1", "Secret", identity, pulumi.ResourceOptions(parent=self))
+            secret = find(f"{self._name}-authority", "v1", "Secret", identity, pulumi.ResourceOptions(parent=self))
             authority = secret.data.apply(secrets.authorities)
         # Whatever uses these two values waits until the cluster answers.
-        ready = pulumi.Output.all(args.namespace, after(None, kafka)).apply(lambda values: str(values[0]))
-        service = strimzi_objects.bootstrap_service(name)
-        certificates = strimzi_objects.certificate_bootstrap_servers(settings, "")
+        ready = pulumi.Output.all(settings.namespace, after(None, kafka)).apply(lambda values: str(values[0]))
+        known = resolved(strimzi_objects.connection(replace(settings, namespace=ready), authority))
         return KafkaConnection(
-            cluster=name,
-            namespace=ready,
-            bootstrap_servers=ready.apply(lambda known: f"{service}.{known}.svc:{strimzi_objects.INTERNAL_PORT}"),
-            external_bootstrap_servers=None if external is None else external.bootstrap_servers,
-            certificate_bootstrap_servers=None
-            if certificates is None
-            else ready.apply(lambda known: str(strimzi_objects.certificate_bootstrap_servers(settings, known))),
-            security_protocol=strimzi_objects.security_protocol(internal),
-            sasl_mechanism=strimzi_objects.sasl_mechanism(internal),
-            ca_secret=strimzi_objects.ca_secret(name) if internal.tls else None,
-            authority=authority,
-            nodes=strimzi.brokers,
-            replicas=args.defaults.replicas_on(strimzi.brokers),
-            min_insync_replicas=args.defaults.min_insync_replicas_on(strimzi.brokers),
-            engine=Engine.STRIMZI,
-            scalable_pools={each: pools[each].id for each in strimzi.autoscaled_pools},
+            **known, scalable_pools={each: pools[each].id for each in settings.strimzi.autoscaled_pools}
         )

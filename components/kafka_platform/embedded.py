@@ -11,8 +11,11 @@ from kafka_platform.broker import (
     INTERNAL_PORT,
     REPLICATION_PORT,
     BrokerSettings,
+    bootstrap_servers,
     broker_files,
+    client_protocol,
     controllers,
+    external_bootstrap_servers,
     files_hash,
 )
 from kafka_platform.cluster_model import ClusterSpec
@@ -27,7 +30,7 @@ from kafka_platform.manifests import (
     service_port,
     to_names,
 )
-from kafka_platform.model import Deletion, LoadBalancers, NodePorts
+from kafka_platform.model import Deletion, LoadBalancers, NodePorts, SaslMechanism
 from kafka_platform.objects import Guard, Object, derived
 from kafka_platform.pods import container_security, pod_security, prefer_other_machines, spread_over
 from kafka_platform.units import quantity
@@ -64,6 +67,24 @@ class EmbeddedSettings:
         return BrokerSettings(
             name=self.name, nodes=spec.nodes, defaults=spec.defaults, listeners=spec.listeners, config=spec.config
         )
+
+
+def connection(settings: EmbeddedSettings) -> dict[str, Any]:
+    """How to reach the cluster, as the fields of a connection."""
+    spec, broker = settings.spec, settings.broker
+    return {
+        "cluster": settings.name,
+        "namespace": settings.namespace,
+        "bootstrap_servers": derived(lambda known: bootstrap_servers(broker, known), settings.namespace),
+        "external_bootstrap_servers": external_bootstrap_servers(broker),
+        "security_protocol": client_protocol(spec.listeners),
+        "sasl_mechanism": SaslMechanism.SCRAM_SHA_512.value,
+        "ca_secret": spec.listeners.certificate,
+        "admin_secret": f"{settings.name}-admin",
+        "nodes": spec.nodes,
+        "replicas": spec.defaults.replicas_on(spec.nodes),
+        "min_insync_replicas": spec.defaults.min_insync_replicas_on(spec.nodes),
+    }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,10 +7,10 @@ import pulumi
 from kafka_platform import gateway_objects
 from kafka_platform.args import Args
 from kafka_platform.checks import checked
-from kafka_platform.cluster import RUNTIME_IMAGE
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.gateway_model import GatewaySpec
 from kafka_platform.gateway_objects import GatewaySettings
+from kafka_platform.images import RUNTIME_IMAGE
 from kafka_platform.kubernetes import after, place_all
 from kafka_platform.names import check_gateway_name, check_label
 

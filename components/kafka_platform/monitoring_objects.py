@@ -39,10 +39,12 @@ def objects(name: str, spec: MonitoredSpec, connection: "KafkaConnection", worke
         for role, monitor in monitors(name, spec, connection, workers).items()
     ]
     if spec.alerts:
-        watched = derived(
-            lambda cluster, namespace: watched_of(spec, cluster, namespace), connection.cluster, connection.namespace
+        groups = derived(
+            lambda cluster, namespace: rule_groups(watched_of(spec, cluster, namespace)),
+            connection.cluster,
+            connection.namespace,
         )
-        rule = prometheus_rule(name, connection.namespace, spec.labels, watched)
+        rule = prometheus_rule(name, connection.namespace, spec.labels, groups)
         found.append(Object(role="alerts", manifest=rule))
     return found
 
@@ -187,11 +189,11 @@ def _of_program(name: str, namespace: "Input[str]", component: str, of: "Mapping
     return PodMonitor(name=name, namespace=namespace, pods=pods, port=METRICS_PORT_NAME, of=of)
 
 
-def prometheus_rule(name: str, namespace: "Input[str]", own: Mapping[str, str], watched: Any) -> Manifest:
+def prometheus_rule(name: str, namespace: "Input[str]", own: Mapping[str, str], groups: Any) -> Manifest:
     """The alerts."""
     return {
         "apiVersion": API,
         "kind": "PrometheusRule",
         "metadata": metadata(name, namespace, labels(name, COMPONENT) | dict(own)),
-        "spec": {"groups": derived(rule_groups, watched)},
+        "spec": {"groups": groups},
     }

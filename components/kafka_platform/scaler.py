@@ -8,8 +8,8 @@ import pulumi
 from kafka_platform.args import Args
 from kafka_platform.checks import checked
 from kafka_platform.client_pods import with_authority_of
-from kafka_platform.cluster import RUNTIME_IMAGE
 from kafka_platform.connection import KafkaConnection
+from kafka_platform.images import RUNTIME_IMAGE
 from kafka_platform.kubernetes import after, place_all
 from kafka_platform.names import check_label, check_subdomain, check_topic, check_user, check_workload
 from kafka_platform.resources import KafkaResources, KafkaResourcesArgs

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from kafka_platform.cluster_model import ClusterSpec
 from kafka_platform.manifests import Manifest, client_peers, labels, metadata
-from kafka_platform.model import Deletion, Resources
-from kafka_platform.objects import Guard, Object, Wait
+from kafka_platform.model import Deletion, Engine, Resources
+from kafka_platform.objects import Guard, Object, Wait, derived
 from kafka_platform.pods import container_security, spread_over
 from kafka_platform.strimzi_listeners import SCRAM, Authentication, BrokerAccess, CustomAuthentication, InternalListener
 from kafka_platform.strimzi_model import (
@@ -139,6 +139,37 @@ def certificate_bootstrap_servers(settings: StrimziSettings, namespace: str) -> 
     if listeners.external is not None and listeners.external.auth is Authentication.MTLS:
         return listeners.external.bootstrap_servers
     return None
+
+
+def has_authority(settings: StrimziSettings) -> bool:
+    """Whether clients need the authority of the brokers' certificates."""
+    listeners = settings.strimzi.listeners
+    return listeners.internal.tls or listeners.external is not None
+
+
+def connection(settings: StrimziSettings, authority: "Input[str] | None") -> dict[str, Any]:
+    """How to reach the cluster, as the fields of a connection; `authority` is what the operator's Secret says."""
+    name, strimzi, defaults = settings.name, settings.strimzi, settings.spec.defaults
+    internal, external = strimzi.listeners.internal, strimzi.listeners.external
+    service = bootstrap_service(name)
+    certificates = certificate_bootstrap_servers(settings, "")
+    return {
+        "cluster": name,
+        "namespace": settings.namespace,
+        "bootstrap_servers": derived(lambda known: f"{service}.{known}.svc:{INTERNAL_PORT}", settings.namespace),
+        "external_bootstrap_servers": None if external is None else external.bootstrap_servers,
+        "certificate_bootstrap_servers": None
+        if certificates is None
+        else derived(lambda known: certificate_bootstrap_servers(settings, known), settings.namespace),
+        "security_protocol": security_protocol(internal),
+        "sasl_mechanism": sasl_mechanism(internal),
+        "ca_secret": ca_secret(name) if internal.tls else None,
+        "authority": authority,
+        "nodes": strimzi.brokers,
+        "replicas": defaults.replicas_on(strimzi.brokers),
+        "min_insync_replicas": defaults.min_insync_replicas_on(strimzi.brokers),
+        "engine": Engine.STRIMZI,
+    }
 
 
 def own_labels(name: str, component: str) -> dict[str, str]:
