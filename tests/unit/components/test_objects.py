@@ -1,17 +1,19 @@
 """Lists of objects: what follows from values that are not known yet, what Pulumi is told, which changes are refused."""
 
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pulumi
 import pytest
-from kafka_platform import embedded, provisioner, strimzi_objects, strimzi_resources
+from kafka_platform import embedded, kubernetes, provisioner, strimzi_objects, strimzi_resources
 from kafka_platform.cluster_model import ClusterSpec
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.embedded import EmbeddedSettings, Generated
 from kafka_platform.entity_objects import EntitySettings
 from kafka_platform.kubernetes import annotated, place_all, resolved
 from kafka_platform.model import Topic, User
-from kafka_platform.objects import Derived, Object, Wait, derived
+from kafka_platform.objects import Derived, Guard, Object, Wait, derived
 
 from tests import strimzi_cases
 from tests.unit.components.graph import run, value
@@ -161,6 +163,38 @@ def test_a_change_that_loses_records_is_refused(
     new.guard.check(new.manifest, new.manifest)
     with pytest.raises(ValueError, match=message):
         new.guard.check(old.manifest, new.manifest)
+
+
+def test_objects_of_one_guard_share_a_hook_that_runs_before_updates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pulumi's mocks know no hooks; tests/cluster shows in a real engine that an update is refused."""
+    hooks: list[Any] = []
+    bound: list[Any] = []
+
+    class Hook:
+        def __init__(self, name: str, check: Callable[[Any], None], options: pulumi.ResourceHookOptions) -> None:
+            self.name, self.check, self.options = name, check, options
+            hooks.append(self)
+
+    def placed(name: str, manifest: Any, opts: pulumi.ResourceOptions) -> None:
+        bound.append(None if opts.hooks is None else opts.hooks.before_update)
+
+    monkeypatch.setattr(kubernetes, "hooks_work", lambda: True)
+    monkeypatch.setattr(kubernetes, "place", placed)
+    monkeypatch.setattr(pulumi, "ResourceHook", Hook)
+    seen: list[Any] = []
+    guard = Guard(name="only-grow", check=lambda old, new: seen.append((old, new)))
+    objects = [Object(role=role, manifest=CONFIG_MAP, guard=guard) for role in ("a", "b")]
+    run(
+        lambda: place_all(
+            pulumi.ComponentResource("a:b:C", "parent"), "all", [*objects, Object(role="c", manifest={**CONFIG_MAP})]
+        )
+    )
+    [hook] = hooks
+    assert (hook.name, hook.options.on_dry_run) == ("only-grow", True)
+    assert bound == [[hook], [hook], None]
+    hook.check(SimpleNamespace(old_inputs=None, new_inputs={"a": 1}))
+    hook.check(SimpleNamespace(old_inputs={"a": 0}, new_inputs={"a": 1}))
+    assert seen == [({"a": 0}, {"a": 1})]
 
 
 def test_no_two_objects_of_a_list_are_the_same_resource() -> None:
