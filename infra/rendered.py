@@ -16,6 +16,7 @@ from kafka_platform import (
     probe_objects,
     provisioner,
     scaling_objects,
+    strimzi_connection,
     strimzi_objects,
     strimzi_resources,
     worker_objects,
@@ -23,11 +24,13 @@ from kafka_platform import (
 from kafka_platform.client_pods import with_authority_of
 from kafka_platform.cluster_model import ClusterSpec, external_connection
 from kafka_platform.connection_model import PlainConnection
-from kafka_platform.embedded import EmbeddedSettings, Generated
+from kafka_platform.embedded import Generated
+from kafka_platform.embedded_settings import EmbeddedSettings
 from kafka_platform.entity_objects import EntitySettings, delivered_certificate
 from kafka_platform.forms import shared
 from kafka_platform.gateway_model import GatewaySpec
-from kafka_platform.gateway_objects import GatewaySettings
+from kafka_platform.gateway_settings import GatewaySettings
+from kafka_platform.gateway_settings import url as gateway_url
 from kafka_platform.images import kafka_image
 from kafka_platform.manifests import namespace
 from kafka_platform.model import Engine, Login
@@ -37,7 +40,7 @@ from kafka_platform.probe_model import LATENCY_PROBE, ProbeSpec
 from kafka_platform.probe_objects import ProbeSettings
 from kafka_platform.scaling_model import Scale, check_scale, scaler_user_name
 from kafka_platform.scaling_objects import ScalerSettings
-from kafka_platform.strimzi_objects import StrimziSettings
+from kafka_platform.strimzi_settings import StrimziSettings
 from kafka_platform.worker_model import Assignment, WorkerSpec
 from kafka_platform.worker_objects import WorkerSettings
 
@@ -88,7 +91,7 @@ def rendered(settings: Settings) -> Iterator[Rendered]:
     if gateway is not None:
         yield from _named(GATEWAY, gateway_objects.objects(gateway))
     if settings.probe is not None:
-        url = gateway_objects.url(gateway, settings.namespace) if gateway and settings.probe_uses_gateway else None
+        url = gateway_url(gateway, settings.namespace) if gateway and settings.probe_uses_gateway else None
         yield from _named(LATENCY_PROBE, probe_objects.objects(_probe(settings, settings.probe, connection, url)))
     for name in sorted(settings.workers):
         yield from _worker(settings, name, connection)
@@ -113,8 +116,8 @@ def _cluster(settings: Settings) -> tuple["KafkaConnection", list[Object]]:
         strimzi = StrimziSettings(
             name=CLUSTER, namespace=settings.namespace, spec=spec, strimzi=kafka.strimzi(), image=image
         )
-        authority = _MADE_UP if strimzi_objects.has_authority(strimzi) else None
-        return _connection(strimzi_objects.connection(strimzi, authority)), strimzi_objects.objects(strimzi)
+        authority = _MADE_UP if strimzi_connection.has_authority(strimzi) else None
+        return _connection(strimzi_connection.connection(strimzi, authority)), strimzi_objects.objects(strimzi)
     own = EmbeddedSettings(
         name=CLUSTER,
         namespace=settings.namespace,

@@ -41,8 +41,8 @@ from kafka_platform import (
 from kafka_platform import strimzi_objects as objects
 from kafka_platform.cluster_model import ClusterSpec
 from kafka_platform.model import Engine
-from kafka_platform.strimzi_objects import StrimziSettings
 from kafka_platform.strimzi_resources import topic, user
+from kafka_platform.strimzi_settings import StrimziSettings
 
 CONTROLLERS = Pool(roles=[Role.CONTROLLER], nodes=3, storage="20Gi")
 BROKERS = Pool(roles=[Role.BROKER], nodes=3, storage="1Ti", storage_class="fast")

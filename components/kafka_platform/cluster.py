@@ -6,7 +6,7 @@ from dataclasses import MISSING, dataclass, replace
 import pulumi
 from pulumi_random import RandomId, RandomPassword
 
-from kafka_platform import embedded, secrets, strimzi_objects
+from kafka_platform import embedded, secrets, strimzi_connection, strimzi_objects
 from kafka_platform.args import Args
 from kafka_platform.checks import checked
 from kafka_platform.cluster_model import (
@@ -17,7 +17,8 @@ from kafka_platform.cluster_model import (
     external_connection,
 )
 from kafka_platform.connection import KafkaConnection
-from kafka_platform.embedded import EmbeddedSettings, Generated
+from kafka_platform.embedded import Generated
+from kafka_platform.embedded_settings import EmbeddedSettings
 from kafka_platform.forms import formed
 from kafka_platform.images import RUNTIME_IMAGE, kafka_image
 from kafka_platform.kubernetes import KubernetesObject, after, find, place_all, resolved
@@ -25,7 +26,7 @@ from kafka_platform.model import Engine
 from kafka_platform.names import check_cluster, check_label
 from kafka_platform.ranges import MOST_REPLICAS, within
 from kafka_platform.strimzi_model import StrimziKafka
-from kafka_platform.strimzi_objects import StrimziSettings
+from kafka_platform.strimzi_settings import StrimziSettings
 
 # Letters and digits only: the password stands in JAAS configurations and properties files, which have their own quoting.
 # 32 of them are 190 random bits.
@@ -191,14 +192,14 @@ class KafkaCluster(pulumi.ComponentResource):
         self, settings: StrimziSettings, pools: Mapping[str, KubernetesObject], kafka: KubernetesObject
     ) -> KafkaConnection:
         authority: pulumi.Output[str] | None = None
-        if strimzi_objects.has_authority(settings):
+        if strimzi_connection.has_authority(settings):
             # Pulumi knows an object as `<namespace>/<name>`, and only one that is there: a first preview looks for nothing.
-            identity = kafka.id.apply(strimzi_objects.ca_secret)
+            identity = kafka.id.apply(strimzi_connection.ca_secret)
             secret = find(f"{self._name}-authority", "v1", "Secret", identity, pulumi.ResourceOptions(parent=self))
             authority = secret.data.apply(secrets.authorities)
         # Whatever uses these two values waits until the cluster answers.
         ready = pulumi.Output.all(settings.namespace, after(None, kafka)).apply(lambda values: str(values[0]))
-        known = resolved(strimzi_objects.connection(replace(settings, namespace=ready), authority))
+        known = resolved(strimzi_connection.connection(replace(settings, namespace=ready), authority))
         return KafkaConnection(
             **known, scalable_pools={each: pools[each].id for each in settings.strimzi.autoscaled_pools}
         )

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import pulumi
 
-from kafka_platform import gateway_objects
 from kafka_platform.args import Args
 from kafka_platform.checks import checked
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.gateway_model import GatewaySpec
-from kafka_platform.gateway_objects import GatewaySettings
+from kafka_platform.gateway_objects import objects
+from kafka_platform.gateway_settings import GatewaySettings, url
 from kafka_platform.images import RUNTIME_IMAGE
 from kafka_platform.kubernetes import after, place_all
 from kafka_platform.names import check_gateway_name, check_label
@@ -66,11 +66,9 @@ class HttpGateway(pulumi.ComponentResource):
             spec=self._args,
         )
         namespace = pulumi.Output.from_input(settings.namespace)
-        placed = place_all(self, name, gateway_objects.objects(settings))
+        placed = place_all(self, name, objects(settings))
         answers = after(None, placed["StatefulSet", "pods"], placed["Service", "service"])
-        self.url = pulumi.Output.all(namespace, answers).apply(
-            lambda known: gateway_objects.url(settings, str(known[0]))
-        )
+        self.url = pulumi.Output.all(namespace, answers).apply(lambda known: url(settings, str(known[0])))
         self.service = pulumi.Output.from_input(name)
         self.namespace = namespace
         self.register_outputs({"url": self.url, "service": self.service, "namespace": self.namespace})

@@ -7,7 +7,7 @@ import pulumi
 from kafka_platform.args import Args
 from kafka_platform.checks import checked
 from kafka_platform.connection import KafkaConnection
-from kafka_platform.gateway_objects import METRICS_PORT
+from kafka_platform.gateway_settings import METRICS_PORT
 from kafka_platform.images import RUNTIME_IMAGE
 from kafka_platform.kubernetes import place_all
 from kafka_platform.names import check_label, check_service_name, check_subdomain, check_topic, check_user

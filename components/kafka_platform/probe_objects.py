@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from kafka_platform.client_pods import ca_mounts, ca_volumes, connection_environment, kafka_ports
 from kafka_platform.gateway_model import seconds
-from kafka_platform.gateway_objects import HTTP_PORT, METRICS_PORT
+from kafka_platform.gateway_settings import HTTP_PORT, METRICS_PORT
 from kafka_platform.manifests import (
     Manifest,
     allowed_port,

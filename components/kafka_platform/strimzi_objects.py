@@ -1,17 +1,15 @@
 """The custom resources of a Kafka that Strimzi runs: one pure function renders each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kafka_platform.cluster_model import ClusterSpec
-from kafka_platform.manifests import Manifest, client_peers, labels, metadata
-from kafka_platform.model import Deletion, Engine, Resources
-from kafka_platform.objects import Guard, Object, Wait, derived
+from kafka_platform.manifests import Manifest, labels, metadata
+from kafka_platform.model import Deletion, Resources
+from kafka_platform.objects import Guard, Object, Wait
 from kafka_platform.pods import container_security, spread_over
-from kafka_platform.strimzi_listeners import SCRAM, Authentication, BrokerAccess, CustomAuthentication, InternalListener
+from kafka_platform.strimzi_listener_objects import gateway_name, listener_list
 from kafka_platform.strimzi_model import (
     Balance,
     Metrics,
@@ -21,16 +19,12 @@ from kafka_platform.strimzi_model import (
     check_scaling_step,
     check_volumes,
 )
+from kafka_platform.strimzi_settings import StrimziSettings
 from kafka_platform.units import bytes_per_second, percent
-
-if TYPE_CHECKING:
-    from pulumi import Input
 
 API = "kafka.strimzi.io/v1"
 CLUSTER_LABEL = "strimzi.io/cluster"
 COMPONENT = "broker"
-INTERNAL_PORT = 9092
-CERTIFICATES_PORT = 9093
 
 READY = "Ready"
 """The condition that `pulumi up` waits for. Never on a KafkaNodePool, whose status appears only with its Kafka's, nor on a template."""
@@ -44,19 +38,6 @@ _CONTROLLER_IDS = "[900-999]"
 
 _TERMINATION_SECONDS = 120
 """A broker that stops hands over every partition that it leads, which takes a second for some hundred of them."""
-
-_EXTERNAL_DNS = "external-dns.alpha.kubernetes.io/hostname"
-
-
-@dataclass(frozen=True, kw_only=True)
-class StrimziSettings:
-    """What the objects of a cluster follow from."""
-
-    name: str
-    namespace: "Input[str]"
-    spec: ClusterSpec
-    strimzi: StrimziKafka
-    image: str | None = None
 
 
 def objects(settings: StrimziSettings) -> list[Object]:
@@ -104,72 +85,6 @@ def _beside_kafka(settings: StrimziSettings) -> list[Object]:
         manifest = gateway(settings, routes.gateway_class, routes.port)
         found.append(Object(role="gateway", manifest=manifest, wait=Wait(condition="Programmed")))
     return found
-
-
-def bootstrap_service(name: str) -> str:
-    """Service where clients inside Kubernetes connect first."""
-    return f"{name}-kafka-bootstrap"
-
-
-def ca_secret(name: str) -> str:
-    """Secret whose key `ca.crt` is the authority of the brokers' certificates."""
-    return f"{name}-cluster-ca-cert"
-
-
-def security_protocol(listener: InternalListener) -> str:
-    """The security protocol of the listener inside Kubernetes."""
-    if listener.auth is Authentication.MTLS or (listener.custom is not None and not listener.custom.sasl):
-        return "SSL" if listener.tls else "PLAINTEXT"
-    return "SASL_SSL" if listener.tls else "SASL_PLAINTEXT"
-
-
-def sasl_mechanism(listener: InternalListener) -> str | None:
-    """How clients inside Kubernetes log in, as far as it is a mechanism that this platform knows."""
-    return SCRAM if listener.takes_passwords else None
-
-
-def certificate_bootstrap_servers(settings: StrimziSettings, namespace: str) -> str | None:
-    """Where clients with certificates connect first, inside Kubernetes if they can."""
-    listeners = settings.strimzi.listeners
-    service = f"{bootstrap_service(settings.name)}.{namespace}.svc"
-    if listeners.internal.auth is Authentication.MTLS:
-        return f"{service}:{INTERNAL_PORT}"
-    if listeners.internal.certificates:
-        return f"{service}:{CERTIFICATES_PORT}"
-    if listeners.external is not None and listeners.external.auth is Authentication.MTLS:
-        return listeners.external.bootstrap_servers
-    return None
-
-
-def has_authority(settings: StrimziSettings) -> bool:
-    """Whether clients need the authority of the brokers' certificates."""
-    listeners = settings.strimzi.listeners
-    return listeners.internal.tls or listeners.external is not None
-
-
-def connection(settings: StrimziSettings, authority: "Input[str] | None") -> dict[str, Any]:
-    """How to reach the cluster, as the fields of a connection; `authority` is what the operator's Secret says."""
-    name, strimzi, defaults = settings.name, settings.strimzi, settings.spec.defaults
-    internal, external = strimzi.listeners.internal, strimzi.listeners.external
-    service = bootstrap_service(name)
-    certificates = certificate_bootstrap_servers(settings, "")
-    return {
-        "cluster": name,
-        "namespace": settings.namespace,
-        "bootstrap_servers": derived(lambda known: f"{service}.{known}.svc:{INTERNAL_PORT}", settings.namespace),
-        "external_bootstrap_servers": None if external is None else external.bootstrap_servers,
-        "certificate_bootstrap_servers": None
-        if certificates is None
-        else derived(lambda known: certificate_bootstrap_servers(settings, known), settings.namespace),
-        "security_protocol": security_protocol(internal),
-        "sasl_mechanism": sasl_mechanism(internal),
-        "ca_secret": ca_secret(name) if internal.tls else None,
-        "authority": authority,
-        "nodes": strimzi.brokers,
-        "replicas": defaults.replicas_on(strimzi.brokers),
-        "min_insync_replicas": defaults.min_insync_replicas_on(strimzi.brokers),
-        "engine": Engine.STRIMZI,
-    }
 
 
 def own_labels(name: str, component: str) -> dict[str, str]:
@@ -316,7 +231,7 @@ def _brokers(settings: StrimziSettings) -> Manifest:
     spec: Manifest = {
         "authorization": {"type": "simple"},
         "config": broker_config(strimzi, settings.spec.defaults, settings.spec.config),
-        "listeners": _listeners(settings),
+        "listeners": listener_list(settings.name, strimzi.listeners, settings.spec.client_namespaces),
         # Nobody moves a node but the Drain Cleaner, which asks Strimzi; without it, a drain takes one node at a time.
         "template": {"podDisruptionBudget": {"maxUnavailable": 0 if strimzi.drain_cleaner else 1}},
         "version": settings.spec.version,
@@ -360,118 +275,6 @@ def _quotas(strimzi: StrimziKafka) -> Manifest:
     if quotas.except_users:
         rendered["excludedPrincipals"] = [f"User:{user}" for user in quotas.except_users]
     return rendered
-
-
-def _listeners(settings: StrimziSettings) -> list[Manifest]:
-    listeners = settings.strimzi.listeners
-    peers = client_peers(settings.name, settings.spec.client_namespaces)
-    internal = listeners.internal
-    rendered: list[Manifest] = [
-        {
-            "authentication": _authentication(internal.auth, internal.custom),
-            "name": "internal",
-            "networkPolicyPeers": peers,
-            "port": INTERNAL_PORT,
-            "tls": internal.tls,
-            "type": "internal",
-        }
-    ]
-    if internal.certificates:
-        rendered.append(
-            {
-                "authentication": {"type": "tls"},
-                "name": "certs",
-                "networkPolicyPeers": peers,
-                "port": CERTIFICATES_PORT,
-                "tls": True,
-                "type": "internal",
-            }
-        )
-    if listeners.external is not None:
-        rendered.append(_external(settings.name, listeners.external))
-    return rendered
-
-
-def _authentication(auth: Authentication, custom: CustomAuthentication | None) -> Manifest:
-    if custom is not None:
-        return {"listenerConfig": dict(sorted(custom.config.items())), "sasl": custom.sasl, "type": "custom"}
-    return {"type": "tls" if auth is Authentication.MTLS else "scram-sha-512"}
-
-
-def _external(name: str, access: BrokerAccess) -> Manifest:
-    kind, configuration = _way_in(name, access)
-    if access.certificate is not None:
-        configuration["brokerCertChainAndKey"] = {
-            "certificate": "tls.crt",
-            "key": "tls.key",
-            "secretName": access.certificate,
-        }
-    return {
-        "authentication": _authentication(access.auth, access.custom),
-        "configuration": configuration,
-        "name": "external",
-        "port": access.port,
-        "tls": True,
-        "type": kind,
-    }
-
-
-def _way_in(name: str, access: BrokerAccess) -> tuple[str, Manifest]:
-    if access.node_ports is not None:
-        ports = access.node_ports
-        return "nodeport", {
-            # The host is in the brokers' certificates then: the addresses of machines never are.
-            "advertisedHostTemplate": ports.host,
-            "bootstrap": {"alternativeNames": [ports.host], "nodePort": ports.port},
-        }
-    if access.load_balancers is not None:
-        balancers = access.load_balancers
-        common = dict(balancers.annotations)
-        configuration: Manifest = {
-            "advertisedHostTemplate": balancers.host,
-            "advertisedPortTemplate": str(access.port),
-            "bootstrap": {
-                "alternativeNames": [balancers.bootstrap_host],
-                "annotations": dict(sorted(({_EXTERNAL_DNS: balancers.bootstrap_host} | common).items())),
-            },
-            "perBrokerAnnotationsTemplate": dict(sorted(({_EXTERNAL_DNS: balancers.host} | common).items())),
-        }
-        if balancers.load_balancer_class is not None:
-            configuration["class"] = balancers.load_balancer_class
-        if balancers.source_ranges:
-            configuration["loadBalancerSourceRanges"] = list(balancers.source_ranges)
-        return "loadbalancer", configuration
-    if access.tls_routes is not None:
-        routes = access.tls_routes
-        namespace, _, gateway = (routes.gateway or "").rpartition("/")
-        parent: Manifest = {
-            "group": "gateway.networking.k8s.io",
-            "kind": "Gateway",
-            "name": gateway or gateway_name(name),
-        }
-        if namespace:
-            parent["namespace"] = namespace
-        return "tlsroute", {
-            "advertisedHostTemplate": routes.host,
-            "advertisedPortTemplate": str(routes.port),
-            "bootstrap": {"host": routes.bootstrap_host},
-            "hostTemplate": routes.host,
-            "parentRefs": [parent],
-        }
-    ingresses = access.ingresses
-    assert ingresses is not None  # noqa: S101  # exactly one is given
-    bootstrap: Manifest = {"host": ingresses.bootstrap_host}
-    rendered: Manifest = {"bootstrap": bootstrap, "class": ingresses.ingress_class, "hostTemplate": ingresses.host}
-    if ingresses.annotations:
-        annotations = dict(sorted(ingresses.annotations.items()))
-        bootstrap["annotations"] = annotations
-        rendered["perBrokerAnnotationsTemplate"] = annotations
-    return "ingress", rendered
-
-
-def gateway_name(name: str) -> str:
-    """The Gateway that is made for a cluster's routes."""
-    return f"{name}-brokers"
 
 
 def gateway(settings: StrimziSettings, gateway_class: str, port: int) -> Manifest:

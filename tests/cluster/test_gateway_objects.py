@@ -17,7 +17,8 @@ from kafka_platform.gateway_model import (
     LoadBalancerExposure,
     NodePortExposure,
 )
-from kafka_platform.gateway_objects import GatewaySettings, objects
+from kafka_platform.gateway_objects import objects
+from kafka_platform.gateway_settings import GatewaySettings
 
 from tests.cluster.objects import dry_run, own_namespace, warn_of_pods
 from tests.gateway_api import GATEWAY_API

@@ -9,7 +9,7 @@ from kafka_platform import embedded, provisioner
 from kafka_platform.broker import BrokerSettings
 from kafka_platform.cluster_model import ClusterSpec
 from kafka_platform.connection import KafkaConnection
-from kafka_platform.embedded import EmbeddedSettings
+from kafka_platform.embedded_settings import EmbeddedSettings
 from kafka_platform.entity_objects import EntitySettings
 from kafka_platform.model import Deletion, Listeners, LoadBalancers, NodePorts, Resources, Topic, User
 

@@ -22,16 +22,10 @@ from kafka_platform import (
 )
 from kafka_platform.gateway_model import GatewaySpec, memory_needed
 from kafka_platform.gateway_objects import (
-    GatewaySettings,
     autoscaler,
     config_map,
-    gateway,
     gateway_json,
-    http_route,
-    ingress,
-    load_balancer_service,
     network_policy,
-    node_port_service,
     objects,
     pod_disruption_budget,
     pods_service,
@@ -39,6 +33,8 @@ from kafka_platform.gateway_objects import (
     stateful_set,
     text_hash,
 )
+from kafka_platform.gateway_settings import GatewaySettings
+from kafka_platform.gateway_ways_in import gateway, http_route, ingress, load_balancer_service, node_port_service
 from kafka_platform.manifests import allowed_port
 from kafka_platform.objects import Wait
 from kafka_platform.units import quantity

@@ -9,7 +9,8 @@ import pytest
 from kafka_platform import embedded, kubernetes, provisioner, strimzi_objects, strimzi_resources
 from kafka_platform.cluster_model import ClusterSpec
 from kafka_platform.connection import KafkaConnection
-from kafka_platform.embedded import EmbeddedSettings, Generated
+from kafka_platform.embedded import Generated
+from kafka_platform.embedded_settings import EmbeddedSettings
 from kafka_platform.entity_objects import EntitySettings
 from kafka_platform.kubernetes import annotated, place_all, resolved
 from kafka_platform.model import Topic, User
