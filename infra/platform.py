@@ -12,7 +12,6 @@ from kafka_platform import (
     BrokerScalerArgs,
     CertManager,
     CertManagerArgs,
-    Deletion,
     DrainCleaner,
     DrainCleanerArgs,
     Engine,
@@ -27,8 +26,6 @@ from kafka_platform import (
     KedaOperatorArgs,
     LatencyProbe,
     LatencyProbeArgs,
-    Listeners,
-    Metrics,
     Monitoring,
     MonitoringArgs,
     PrometheusStack,
@@ -39,29 +36,32 @@ from kafka_platform import (
     StrimziOperatorArgs,
 )
 from kafka_platform.chart_sources import Source
-from kafka_platform.cluster import RUNTIME_IMAGE
-from kafka_platform.cluster_model import ClusterSpec, ExternalSpec
+from kafka_platform.cluster_model import ExternalSpec
 from kafka_platform.forms import shared
-from kafka_platform.gateway_model import GatewaySpec
-from kafka_platform.kubernetes import KubernetesObject, after, namespace, place
-from kafka_platform.monitoring_model import MonitoringSpec
+from kafka_platform.kubernetes import KubernetesObject, after, place
+from kafka_platform.manifests import namespace
 from kafka_platform.operators import OperatorArgs
 from kafka_platform.ownership import own
 from kafka_platform.probe_model import LATENCY_PROBE, ProbeSpec
 from kafka_platform.resources import KafkaResourcesArgs
-from kafka_platform.scaling_model import scaler_user_name
-from kafka_platform.worker_model import WorkerSpec
 
 from infra.api_server import ApiServer
 from infra.settings import Gateway, Probe, Settings, Worker
 from infra.settings.operators import Operator
+from infra.specs import (
+    CLUSTER,
+    GATEWAY,
+    broker_scaler_name,
+    cluster_values,
+    gateway_values,
+    keeps_namespace,
+    manages_entities,
+    monitored_values,
+    runtime_image,
+    worker_values,
+)
 
 _Args = TypeVar("_Args", bound=OperatorArgs)
-
-CLUSTER = "kafka"
-"""Name of the cluster in its namespace: bootstrap servers are `kafka.<namespace>.svc:9092`."""
-GATEWAY = "gateway"
-"""Name of the HTTP gateway in its namespace: `http://gateway.<namespace>.svc`."""
 
 CERT_MANAGER = "cert-manager"
 """Name of cert-manager among the resources of a stack."""
@@ -117,19 +117,10 @@ class Platform:
         settings, prometheus = self._settings, self._settings.prometheus
         if prometheus is None:
             return None
-        kafka, certificates = settings.kafka, settings.cert_manager
         args = MonitoringArgs(
+            **monitored_values(settings, prometheus),
             connection=self.cluster.connection,
-            engine=kafka.engine,
-            nodes=kafka.metrics is not Metrics.OFF,
-            exporter=kafka.exporter,
-            renewal_days=kafka.authorities.renewal_days,
-            authorities_given=kafka.authorities.given,
-            gateways=[] if self.gateway is None else [GATEWAY],
-            probes=[] if self.probe is None else [LATENCY_PROBE],
             workers={name: self.workers[name].namespace for name in settings.watched_workers},
-            cert_manager=None if certificates is None else certificates.namespace,
-            **shared(prometheus, MonitoringSpec),
         )
         needed = [] if self.prometheus is None else [self.prometheus]
         return Monitoring(CLUSTER, args, pulumi.ResourceOptions(provider=self._provider, depends_on=needed))
@@ -171,13 +162,11 @@ class Platform:
     def _make_namespaces(self) -> list[KubernetesObject]:
         """The namespaces that belong to the stack."""
         settings = self._settings
-        keeps = settings.kafka.engine is not Engine.EXTERNAL and settings.kafka.deletion is Deletion.RETAIN
         made: list[KubernetesObject] = []
         for name in settings.created_namespaces:
             opts = pulumi.ResourceOptions(
                 provider=self._provider,
-                # The volumes are kept, so the namespace that they are in is too.
-                retain_on_delete=keeps and name == settings.namespace,
+                retain_on_delete=keeps_namespace(settings, name),
             )
             made.append(place(f"namespace-{name}", namespace(name), opts))
         return made
@@ -234,14 +223,14 @@ class Platform:
             return None
         brokers = self._settings.kafka.strimzi().pools[scaling.pool]
         return BrokerScaler(
-            f"{CLUSTER}-{scaling.pool}",
+            broker_scaler_name(scaling.pool),
             BrokerScalerArgs(connection=self.cluster.connection, brokers=brokers, scaling=scaling),
             pulumi.ResourceOptions(provider=self._provider, depends_on=[self.keda] if self.keda is not None else []),
         )
 
     def _resources(self) -> KafkaResources | None:
         settings = self._settings
-        if settings.kafka.engine is Engine.EXTERNAL and settings.kafka.admin_secret is None:
+        if not manages_entities(settings):
             return None
         return KafkaResources(
             CLUSTER,
@@ -249,7 +238,7 @@ class Platform:
                 connection=self.cluster.connection,
                 topics=settings.all_topics,
                 users=settings.all_users,
-                runtime_image=settings.images.runtime or RUNTIME_IMAGE,
+                runtime_image=runtime_image(settings),
                 # Only somebody else's Kafka may be used by several stacks.
                 stack=stack_mark() if settings.kafka.engine is Engine.EXTERNAL else None,
                 former_stacks=settings.kafka.former_stacks,
@@ -277,7 +266,7 @@ class Platform:
                 gateway_ca_secret=probe.gateway_authority,
                 **shared(probe, ProbeSpec),
                 gate_version=_version_of(settings),
-                runtime_image=settings.images.runtime or RUNTIME_IMAGE,
+                runtime_image=runtime_image(settings),
             ),
             # Its topic, its user and that user's password.
             pulumi.ResourceOptions(
@@ -328,31 +317,23 @@ def _version_of(settings: Settings) -> str:
 def cluster_args(settings: Settings, namespace: pulumi.Input[str]) -> KafkaClusterArgs:
     """What the Kafka is: the tenants' pods may connect too."""
     kafka = settings.kafka
-    declared = shared(kafka, ClusterSpec) | {
-        "listeners": kafka.listeners.listeners() if kafka.engine is Engine.EMBEDDED else Listeners(),
-        "client_namespaces": settings.client_namespaces,
-    }
     return KafkaClusterArgs(
-        **declared,
+        **cluster_values(settings),
         namespace=namespace,
         strimzi=kafka.strimzi() if kafka.engine is Engine.STRIMZI else None,
         external=ExternalKafka(**shared(kafka, ExternalSpec)) if kafka.engine is Engine.EXTERNAL else None,
         image=settings.images.kafka,
-        runtime_image=settings.images.runtime or RUNTIME_IMAGE,
+        runtime_image=runtime_image(settings),
     )
 
 
 def gateway_args(settings: Settings, gateway: Gateway, connection: KafkaConnection) -> HttpGatewayArgs:
     """What the gateway is: the tenants' pods may call too."""
-    declared = shared(gateway, GatewaySpec) | {
-        "expose": gateway.exposure(),
-        "client_namespaces": settings.gateway_namespaces,
-    }
     return HttpGatewayArgs(
-        **declared,
+        **gateway_values(settings, gateway),
         connection=connection,
         spread=settings.kafka.spread,
-        runtime_image=settings.images.runtime or RUNTIME_IMAGE,
+        runtime_image=runtime_image(settings),
     )
 
 
@@ -360,17 +341,13 @@ def worker_args(
     settings: Settings, name: str, connection: KafkaConnection, namespace: pulumi.Input[str]
 ) -> StreamWorkerArgs:
     """What the worker of that name is. Its users are made with all others, by one Job."""
-    worker = settings.workers[name]
-    declared = shared(worker, WorkerSpec) | {
-        "user": worker.user or name,
-        "scaler_user": worker.scaler_user or (scaler_user_name(name) if worker.scales_by_lag else None),
-    }
     return StreamWorkerArgs(
-        **declared,
+        **worker_values(settings, name),
         connection=connection,
         namespace=namespace,
-        partitions=settings.partitions_of(worker.reads),
+        partitions=settings.partitions_of(settings.workers[name].reads),
         spread=settings.kafka.spread,
+        runtime_image=runtime_image(settings),
     )
 
 

@@ -41,8 +41,8 @@ from kafka_platform import (
 from kafka_platform import strimzi_objects as objects
 from kafka_platform.cluster_model import ClusterSpec
 from kafka_platform.model import Engine
-from kafka_platform.strimzi_objects import StrimziSettings
 from kafka_platform.strimzi_resources import topic, user
+from kafka_platform.strimzi_settings import StrimziSettings
 
 CONTROLLERS = Pool(roles=[Role.CONTROLLER], nodes=3, storage="20Gi")
 BROKERS = Pool(roles=[Role.BROKER], nodes=3, storage="1Ti", storage_class="fast")
@@ -156,7 +156,7 @@ def settings(
     return StrimziSettings(name="events", namespace=namespace, spec=spec, strimzi=strimzi, image=image)
 
 
-def rendered(strimzi: StrimziKafka, namespace: str = "streaming") -> Iterator[dict[str, Any]]:
+def rendered(strimzi: StrimziKafka, namespace: str = "streaming") -> list[dict[str, Any]]:
     """All objects of a cluster."""
     every = settings(
         strimzi,
@@ -167,17 +167,7 @@ def rendered(strimzi: StrimziKafka, namespace: str = "streaming") -> Iterator[di
         client_namespaces=["payments"],
         deletion=Deletion.ALLOW,
     )
-    for name, pool in strimzi.pools.items():
-        yield objects.node_pool(every, name, pool)
-    if strimzi.effective_balance is not None:
-        yield objects.rebalance_template(every, strimzi.effective_balance)
-    if strimzi.metrics is Metrics.JMX:
-        yield objects.metrics_config_map(every)
-    if strimzi.listeners.external is not None and strimzi.listeners.external.tls_routes is not None:
-        routes = strimzi.listeners.external.tls_routes
-        if routes.gateway_class is not None:
-            yield objects.gateway(every, routes.gateway_class, routes.port)
-    yield objects.kafka(every)
+    return [each.manifest for each in objects.objects(every)]
 
 
 def connection(namespace: str = "streaming") -> KafkaConnection:

@@ -5,23 +5,13 @@ from dataclasses import dataclass
 import pulumi
 
 from kafka_platform.args import Args
-from kafka_platform.broker_scaling import (
-    LASTING_SECONDS,
-    QUIET_SECONDS,
-    STEP_SECONDS,
-    BrokerScaling,
-    check_broker_scaling,
-    drift,
-    measures,
-)
+from kafka_platform.broker_scaling import BrokerScaling, check_broker_scaling, drift
+from kafka_platform.broker_scaling_objects import objects
 from kafka_platform.connection import KafkaConnection
-from kafka_platform.kubernetes import Manifest, find, labels, metadata, place
+from kafka_platform.kubernetes import find, place_all
 from kafka_platform.names import check_workload
-from kafka_platform.scaling_objects import KEDA_API, READY_SECONDS
 from kafka_platform.strimzi_model import Pool
 from kafka_platform.strimzi_objects import API
-
-COMPONENT = "broker-scaler"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,13 +62,7 @@ class BrokerScaler(pulumi.ComponentResource):
         given = BrokerScalerArgs.of(args)
         check_workload(name, "scaler", 40)
         connection, scaling = given.connection, given.scaling
-        known = pulumi.Output.all(connection.cluster, connection.namespace)
-        triggers = known.apply(lambda found: render_triggers(scaling, given.brokers, str(found[0]), str(found[1])))
-        place(
-            f"{name}-scaled",
-            scaled_object(name, connection.namespace, scaling, triggers),
-            pulumi.ResourceOptions(parent=self),
-        )
+        place_all(self, name, objects(name, connection, given.brokers, scaling))
         # Only read: what the autoscaler asked for, and what Strimzi has made of it.
         pool = find(
             f"{name}-pool",
@@ -103,51 +87,3 @@ class BrokerScaler(pulumi.ComponentResource):
         if message:
             pulumi.log.warn(message, self)
         return message
-
-
-def render_triggers(scaling: BrokerScaling, pool: Pool, cluster: str, namespace: str) -> list[Manifest]:
-    """What KEDA asks Prometheus. The value is the brokers' mean, so that a limit passed by half asks for half as many more."""
-    return [
-        {
-            "metadata": {
-                # A query without a value is a fault, and not an idle cluster.
-                "ignoreNullValues": "false",
-                "query": measure.query,
-                "serverAddress": scaling.prometheus,
-                "threshold": str(measure.limit),
-            },
-            "metricType": "Value",
-            "type": "prometheus",
-        }
-        for measure in measures(scaling, pool, cluster, namespace)
-    ]
-
-
-def scaled_object(
-    name: str, namespace: pulumi.Input[str], scaling: BrokerScaling, triggers: pulumi.Input[list[Manifest]]
-) -> Manifest:
-    """Tells KEDA by what and how far the pool is scaled. Without an answer of Prometheus the number stays as it is."""
-    one = {"periodSeconds": STEP_SECONDS, "type": "Pods", "value": 1}
-    down: Manifest = {"policies": [one], "stabilizationWindowSeconds": QUIET_SECONDS}
-    if not scaling.scale_in:
-        down = {"selectPolicy": "Disabled"}
-    waits = {"pulumi.com/timeoutSeconds": str(READY_SECONDS), "pulumi.com/waitFor": "condition=Ready"}
-    return {
-        "apiVersion": KEDA_API,
-        "kind": "ScaledObject",
-        "metadata": metadata(name, namespace, labels(name, COMPONENT), waits),
-        "spec": {
-            "advanced": {
-                "horizontalPodAutoscalerConfig": {
-                    "behavior": {
-                        "scaleDown": down,
-                        "scaleUp": {"policies": [one], "stabilizationWindowSeconds": LASTING_SECONDS},
-                    }
-                }
-            },
-            "maxReplicaCount": scaling.max,
-            "minReplicaCount": scaling.min,
-            "scaleTargetRef": {"apiVersion": API, "kind": "KafkaNodePool", "name": scaling.pool},
-            "triggers": triggers,
-        },
-    }

@@ -1,19 +1,21 @@
 """What a pod needs to reach a Kafka, besides a login: variables of our programs and the authority to trust."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-import pulumi
-
-from kafka_platform.connection import KafkaConnection
-from kafka_platform.kubernetes import Manifest, allowed_port, environment
+from kafka_platform.manifests import Manifest, allowed_port, environment
 from kafka_platform.names import user_secret
+from kafka_platform.objects import derived
+
+if TYPE_CHECKING:
+    from kafka_platform.connection import KafkaConnection
 
 _CA = "/etc/kafka-platform/ca"
 
 
-def connection_environment(connection: KafkaConnection, own: Mapping[str, str]) -> list[Manifest]:
+def connection_environment(connection: "KafkaConnection", own: Mapping[str, str]) -> list[Manifest]:
     """A container's environment: its own variables, then the KAFKA_* ones."""
     variables = dict(own)
     if connection.ca_secret is not None:
@@ -31,19 +33,20 @@ def ports_of(bootstrap_servers: str) -> list[int]:
     return sorted({int(port) for port in re.findall(r":(\d+)(?=,|$)", bootstrap_servers.replace(" ", ""))})
 
 
-def kafka_ports(connection: KafkaConnection) -> pulumi.Output[Sequence[Manifest]]:
+def kafka_ports(connection: "KafkaConnection") -> Any:
     """The ports by which a pod reaches the brokers, wherever they are, in a network policy."""
-    return pulumi.Output.from_input(connection.bootstrap_servers).apply(
-        lambda servers: [allowed_port(port) for port in sorted({*ports_of(servers), *connection.broker_ports})]
+    return derived(
+        lambda servers: [allowed_port(port) for port in sorted({*ports_of(servers), *connection.broker_ports})],
+        connection.bootstrap_servers,
     )
 
 
-def ca_mounts(connection: KafkaConnection) -> list[Manifest]:
+def ca_mounts(connection: "KafkaConnection") -> list[Manifest]:
     """The mount of the authority, if the connection names one."""
     return [{"mountPath": _CA, "name": "ca", "readOnly": True}] if connection.ca_secret is not None else []
 
 
-def ca_volumes(connection: KafkaConnection) -> list[Manifest]:
+def ca_volumes(connection: "KafkaConnection") -> list[Manifest]:
     """The volume of the authority, if the connection names one."""
     if connection.ca_secret is None:
         return []
@@ -51,7 +54,7 @@ def ca_volumes(connection: KafkaConnection) -> list[Manifest]:
     return [{"name": "ca", "secret": ca}]
 
 
-def with_authority_of(connection: KafkaConnection, user: str | None) -> KafkaConnection:
+def with_authority_of(connection: "KafkaConnection", user: str | None) -> "KafkaConnection":
     """The connection, with the authority from the user's own Secret if it is delivered with it, as it is by Strimzi."""
     if connection.authority is None or user is None:
         return connection

@@ -6,28 +6,27 @@ from dataclasses import MISSING, dataclass, replace
 import pulumi
 from pulumi_random import RandomId, RandomPassword
 
-from kafka_platform import embedded, secrets, strimzi_objects
+from kafka_platform import embedded, secrets, strimzi_connection, strimzi_objects
 from kafka_platform.args import Args
-from kafka_platform.broker import (
-    bootstrap_servers,
-    broker_files,
-    client_protocol,
-    external_bootstrap_servers,
-    files_hash,
-)
 from kafka_platform.checks import checked
-from kafka_platform.cluster_model import ClusterSpec, ExternalSpec, check_bootstrap_servers
+from kafka_platform.cluster_model import (
+    EXTERNAL_REPLICAS,
+    ClusterSpec,
+    ExternalSpec,
+    check_bootstrap_servers,
+    external_connection,
+)
 from kafka_platform.connection import KafkaConnection
-from kafka_platform.embedded import EmbeddedSettings
+from kafka_platform.embedded import Generated
+from kafka_platform.embedded_settings import EmbeddedSettings
 from kafka_platform.forms import formed
-from kafka_platform.kubernetes import KubernetesObject, Manifest, after, find, labels, patch, place, refuse
-from kafka_platform.model import Engine, SaslMechanism
+from kafka_platform.images import RUNTIME_IMAGE, kafka_image
+from kafka_platform.kubernetes import KubernetesObject, after, find, place_all, resolved
+from kafka_platform.model import Engine
 from kafka_platform.names import check_cluster, check_label
 from kafka_platform.ranges import MOST_REPLICAS, within
-from kafka_platform.strimzi_model import Metrics, Pool, StrimziKafka, check_scaling_step, check_volumes
-from kafka_platform.strimzi_objects import StrimziSettings
-
-RUNTIME_IMAGE = "ghcr.io/kafka-platform/runtime:0.1.0"
+from kafka_platform.strimzi_model import StrimziKafka
+from kafka_platform.strimzi_settings import StrimziSettings
 
 # Letters and digits only: the password stands in JAAS configurations and properties files, which have their own quoting.
 # 32 of them are 190 random bits.
@@ -51,7 +50,7 @@ class ExternalKafka(ExternalSpec, Args):
     admin_secret: pulumi.Input[str] | None = None  # type: ignore[assignment]
     """Secret (in the args' namespace) with the keys `username` and `password` of a user who may manage topics, users,
     ACLs and quotas. Default: they cannot be managed from here."""
-    replicas: int = within(1, MOST_REPLICAS, default=3)
+    replicas: int = within(1, MOST_REPLICAS, default=EXTERNAL_REPLICAS)
     """Copies that a topic gets that does not say otherwise. Default 3."""
 
 
@@ -142,17 +141,8 @@ class KafkaCluster(pulumi.ComponentResource):
         self.register_outputs({"clusterId": self.cluster_id, "bootstrapServers": self.connection.bootstrap_servers})
 
     def _elsewhere(self, external: ExternalKafka) -> KafkaConnection:
-        return KafkaConnection(
-            cluster=self._name,
-            namespace=self._args.namespace,
-            bootstrap_servers=external.bootstrap_servers,
-            broker_ports=external.broker_ports,
-            security_protocol=external.security_protocol.value,
-            sasl_mechanism=None if external.sasl is None else external.sasl.value,
-            ca_secret=external.ca_secret,
-            admin_secret=external.admin_secret,
-            replicas=external.replicas,
-        )
+        known = external_connection(external, cluster=self._name, namespace=self._args.namespace)
+        return KafkaConnection(**known | {"replicas": external.replicas})
 
     def _identity(self) -> pulumi.Output[str]:
         if self._args.cluster_id is not None:
@@ -166,210 +156,50 @@ class KafkaCluster(pulumi.ComponentResource):
             name=name,
             namespace=args.namespace,
             spec=args,
-            image=args.image or f"docker.io/apache/kafka:{args.version}",
+            image=args.image or kafka_image(args.version),
             runtime_image=args.runtime_image,
         )
+        # How to reach the cluster, whether it is ready or not.
+        connection = KafkaConnection(**resolved(embedded.connection(settings)))
         child = pulumi.ResourceOptions(parent=self)
-        connection = self._embedded_connection(settings)
-        nodes = self._nodes(settings, connection)
-        bootstrap = place(f"{name}-bootstrap", embedded.bootstrap_service(settings), child)
-        if args.listeners.external is not None:
-            for node in range(args.nodes):
-                manifest = embedded.external_service(settings, args.listeners.external, node)
-                place(f"{name}-external-{node}", manifest, child)
+        admin, broker = (
+            RandomPassword(f"{name}-{user}-password", length=PASSWORD_LENGTH, special=False, opts=child).result
+            for user in ("admin", "broker")
+        )
+        generated = Generated(cluster_id=self.cluster_id, admin_password=admin, broker_password=broker)
+        placed = place_all(self, name, embedded.objects(settings, connection, generated))
         # Whatever uses these two values waits until the cluster answers.
-        ready = pulumi.Output.all(args.namespace, connection.bootstrap_servers, after(None, nodes, bootstrap))
+        answers = after(None, placed["StatefulSet", "nodes"], placed["Service", "bootstrap"])
+        ready = pulumi.Output.all(args.namespace, connection.bootstrap_servers, answers)
         return replace(
             connection,
             namespace=ready.apply(lambda values: str(values[0])),
             bootstrap_servers=ready.apply(lambda values: str(values[1])),
         )
 
-    def _embedded_connection(self, settings: EmbeddedSettings) -> KafkaConnection:
-        """How to reach the cluster, whether it is ready or not."""
-        args, broker = self._args, settings.broker
-        return KafkaConnection(
-            cluster=self._name,
-            namespace=args.namespace,
-            bootstrap_servers=pulumi.Output.from_input(args.namespace).apply(
-                lambda known: bootstrap_servers(broker, known)
-            ),
-            external_bootstrap_servers=external_bootstrap_servers(broker),
-            security_protocol=client_protocol(args.listeners),
-            sasl_mechanism=SaslMechanism.SCRAM_SHA_512.value,
-            ca_secret=args.listeners.certificate,
-            admin_secret=f"{self._name}-admin",
-            nodes=args.nodes,
-            replicas=args.defaults.replicas_on(args.nodes),
-            min_insync_replicas=args.defaults.min_insync_replicas_on(args.nodes),
-        )
-
-    def _nodes(self, settings: EmbeddedSettings, connection: KafkaConnection) -> KubernetesObject:
-        """The StatefulSet, with all that its pods need before it and their volumes' sizes behind it."""
-        name = self._name
-        child = pulumi.ResourceOptions(parent=self)
-        files = pulumi.Output.all(settings.namespace, self.cluster_id).apply(
-            lambda known: broker_files(settings.broker, namespace=known[0], cluster_id=known[1])
-        )
-        before = [
-            *self._credentials(connection),
-            place(f"{name}-config", embedded.config_map(settings, files), child),
-            place(f"{name}-account", embedded.service_account(settings), child),
-            place(f"{name}-nodes", embedded.nodes_service(settings), child),
-            place(f"{name}-network", embedded.network_policy(settings), child),
-        ]
-        place(f"{name}-disruption", embedded.pod_disruption_budget(settings), child)
-        nodes = place(
-            f"{name}-nodes",
-            embedded.stateful_set(settings, files.apply(files_hash)),
-            pulumi.ResourceOptions(
-                parent=self,
-                depends_on=before,
-                hooks=refuse(f"{name}-no-fewer-nodes", _refuse_fewer_nodes),
-                # The API server takes no other template; what it would change is done by the claims' patches.
-                ignore_changes=["spec.volumeClaimTemplates"],
-            ),
-        )
-        no_smaller_volumes = refuse(f"{name}-no-smaller-volumes", _refuse_smaller_volumes)
-        for node in range(settings.spec.nodes):
-            patch(
-                f"{name}-claim-{node}",
-                embedded.claim_patch(settings, node),
-                pulumi.ResourceOptions(
-                    parent=self,
-                    depends_on=[nodes],
-                    hooks=no_smaller_volumes,
-                    # Taking the patch back would shrink the claim, which the API server refuses.
-                    retain_on_delete=True,
-                ),
-            )
-        return nodes
-
     def _strimzi(self, strimzi: StrimziKafka) -> tuple[pulumi.Output[str], KafkaConnection]:
-        """Pools first, then the Kafka, so that it finds them, and so that destroying runs the other way."""
         args = self._args
         settings = StrimziSettings(
             name=self._name, namespace=args.namespace, spec=args, strimzi=strimzi, image=args.image
         )
-        pools = {each: self._pool(settings, each, pool) for each, pool in sorted(strimzi.pools.items())}
-        kafka = place(
-            f"{self._name}-kafka",
-            strimzi_objects.kafka(settings),
-            pulumi.ResourceOptions(parent=self, depends_on=[*pools.values(), *self._beside_kafka(settings)]),
-        )
+        placed = place_all(self, self._name, strimzi_objects.objects(settings))
+        kafka = placed["Kafka", "kafka"]
+        pools = {each: placed["KafkaNodePool", f"pool-{each}"] for each in strimzi.pools}
         connection = self._strimzi_connection(settings, pools, kafka)
         return kafka.status.apply(lambda known: str((known or {}).get("clusterId") or "")), connection
-
-    def _beside_kafka(self, settings: StrimziSettings) -> list[KubernetesObject]:
-        """What the Kafka refers to, besides its pools."""
-        name, strimzi = self._name, settings.strimzi
-        manifests: dict[str, Manifest] = {}
-        balance = strimzi.effective_balance
-        if balance is not None:
-            manifests["rebalance"] = strimzi_objects.rebalance_template(settings, balance)
-        if strimzi.metrics is Metrics.JMX:
-            manifests["metrics"] = strimzi_objects.metrics_config_map(settings)
-        external = strimzi.listeners.external
-        routes = None if external is None else external.tls_routes
-        if routes is not None and routes.gateway_class is not None:
-            manifests["gateway"] = strimzi_objects.gateway(settings, routes.gateway_class, routes.port)
-        child = pulumi.ResourceOptions(parent=self)
-        return [place(f"{name}-{each}", manifest, child) for each, manifest in manifests.items()]
 
     def _strimzi_connection(
         self, settings: StrimziSettings, pools: Mapping[str, KubernetesObject], kafka: KubernetesObject
     ) -> KafkaConnection:
-        name, args, strimzi = self._name, self._args, settings.strimzi
-        internal, external = strimzi.listeners.internal, strimzi.listeners.external
         authority: pulumi.Output[str] | None = None
-        if internal.tls or external is not None:
+        if strimzi_connection.has_authority(settings):
             # Pulumi knows an object as `<namespace>/<name>`, and only one that is there: a first preview looks for nothing.
-            identity = kafka.id.apply(strimzi_objects.ca_secret)
-            secret = find(f"{name}-authority", "v1", "Secret", identity, pulumi.ResourceOptions(parent=self))
+            identity = kafka.id.apply(strimzi_connection.ca_secret)
+            secret = find(f"{self._name}-authority", "v1", "Secret", identity, pulumi.ResourceOptions(parent=self))
             authority = secret.data.apply(secrets.authorities)
         # Whatever uses these two values waits until the cluster answers.
-        ready = pulumi.Output.all(args.namespace, after(None, kafka)).apply(lambda values: str(values[0]))
-        service = strimzi_objects.bootstrap_service(name)
-        certificates = strimzi_objects.certificate_bootstrap_servers(settings, "")
+        ready = pulumi.Output.all(settings.namespace, after(None, kafka)).apply(lambda values: str(values[0]))
+        known = resolved(strimzi_connection.connection(replace(settings, namespace=ready), authority))
         return KafkaConnection(
-            cluster=name,
-            namespace=ready,
-            bootstrap_servers=ready.apply(lambda known: f"{service}.{known}.svc:{strimzi_objects.INTERNAL_PORT}"),
-            external_bootstrap_servers=None if external is None else external.bootstrap_servers,
-            certificate_bootstrap_servers=None
-            if certificates is None
-            else ready.apply(lambda known: str(strimzi_objects.certificate_bootstrap_servers(settings, known))),
-            security_protocol=strimzi_objects.security_protocol(internal),
-            sasl_mechanism=strimzi_objects.sasl_mechanism(internal),
-            ca_secret=strimzi_objects.ca_secret(name) if internal.tls else None,
-            authority=authority,
-            nodes=strimzi.brokers,
-            replicas=args.defaults.replicas_on(strimzi.brokers),
-            min_insync_replicas=args.defaults.min_insync_replicas_on(strimzi.brokers),
-            engine=Engine.STRIMZI,
-            scalable_pools={each: pools[each].id for each in strimzi.autoscaled_pools},
+            **known, scalable_pools={each: pools[each].id for each in settings.strimzi.autoscaled_pools}
         )
-
-    def _pool(self, settings: StrimziSettings, name: str, pool: Pool) -> KubernetesObject:
-        balanced = settings.strimzi.effective_balance is not None
-
-        def check(change: pulumi.ResourceHookArgs) -> None:
-            _refuse_pool(self._name, change, votes=pool.votes, balanced=balanced)
-
-        return place(
-            f"{self._name}-pool-{name}",
-            strimzi_objects.node_pool(settings, name, pool),
-            pulumi.ResourceOptions(
-                parent=self,
-                hooks=refuse(f"{self._name}-pool-{name}-keeps-records", check),
-                # The autoscaler's, from the first time that it decides on.
-                ignore_changes=["spec.replicas"] if pool.autoscaled else [],
-            ),
-        )
-
-    def _credentials(self, connection: KafkaConnection) -> tuple[KubernetesObject, KubernetesObject]:
-        """The administrator, and the login of the nodes among themselves."""
-        name = self._name
-        child = pulumi.ResourceOptions(parent=self)
-        own = labels(name, embedded.COMPONENT)
-        admin, broker = (
-            RandomPassword(f"{name}-{user}-password", length=PASSWORD_LENGTH, special=False, opts=child).result
-            for user in ("admin", "broker")
-        )
-        return (
-            place(
-                f"{name}-admin",
-                secrets.credentials(f"{name}-admin", connection.namespace, own, "admin", admin, connection),
-                child,
-            ),
-            place(
-                f"{name}-broker",
-                secrets.passwords(f"{name}-broker", connection.namespace, own, {"password": broker}),
-                child,
-            ),
-        )
-
-
-def _refuse_fewer_nodes(change: pulumi.ResourceHookArgs) -> None:
-    if change.old_inputs is not None and change.new_inputs is not None:
-        # Numbers come back from the engine as floats.
-        before, after_ = (int(inputs["spec"]["replicas"]) for inputs in (change.old_inputs, change.new_inputs))
-        embedded.check_nodes(change.new_inputs["metadata"]["name"], before, after_)
-
-
-def _refuse_smaller_volumes(change: pulumi.ResourceHookArgs) -> None:
-    if change.old_inputs is not None and change.new_inputs is not None:
-        before, after_ = (
-            inputs["spec"]["resources"]["requests"]["storage"] for inputs in (change.old_inputs, change.new_inputs)
-        )
-        embedded.check_storage(change.new_inputs["metadata"]["name"], before, after_)
-
-
-def _refuse_pool(cluster: str, change: pulumi.ResourceHookArgs, *, votes: bool, balanced: bool) -> None:
-    if change.old_inputs is not None and change.new_inputs is not None:
-        pool = change.new_inputs["metadata"]["name"]
-        before, wanted = change.old_inputs["spec"], change.new_inputs["spec"]
-        check_scaling_step(
-            cluster, pool, int(before["replicas"]), int(wanted["replicas"]), votes=votes, balanced=balanced
-        )
-        check_volumes(cluster, pool, before["storage"]["volumes"], wanted["storage"]["volumes"])

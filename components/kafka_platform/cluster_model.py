@@ -28,6 +28,9 @@ from kafka_platform.strimzi_model import check_strimzi_config, check_strimzi_ver
 KAFKA_VERSION = "4.3.1"
 """The version of Kafka that runs unless another one is given."""
 
+EXTERNAL_REPLICAS = 3
+"""Copies that a topic of a Kafka that somebody else runs gets, unless something else is said."""
+
 _INSTEAD = "instead"
 _POOLS = "write strimzi.pools"
 _SERVERS = re.compile(r"[A-Za-z0-9._-]+:\d{1,5}(,[A-Za-z0-9._-]+:\d{1,5})*")
@@ -154,3 +157,18 @@ class ExternalSpec(Spec):
                 "sasl_mechanism: PLAIN sends the password in the clear without TLS: use SCRAM-SHA-512, or SASL_SSL as "
                 "security_protocol"
             )
+
+
+def external_connection(spec: ExternalSpec, *, cluster: str, namespace: Any) -> dict[str, Any]:
+    """How to reach it, as the fields of a connection."""
+    return {
+        "cluster": cluster,
+        "namespace": namespace,
+        "bootstrap_servers": spec.bootstrap_servers,
+        "broker_ports": spec.broker_ports,
+        "security_protocol": spec.security_protocol.value,
+        "sasl_mechanism": None if spec.sasl is None else spec.sasl.value,
+        "ca_secret": spec.ca_secret,
+        "admin_secret": spec.admin_secret,
+        "replicas": EXTERNAL_REPLICAS,
+    }

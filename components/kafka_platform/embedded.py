@@ -2,60 +2,138 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import pulumi
-
+from kafka_platform import secrets
 from kafka_platform.broker import (
     CONTROLLER_PORT,
     EXTERNAL_PORT,
     INTERNAL_PORT,
     REPLICATION_PORT,
-    BrokerSettings,
+    bootstrap_servers,
+    broker_files,
+    client_protocol,
     controllers,
+    external_bootstrap_servers,
+    files_hash,
 )
-from kafka_platform.cluster_model import ClusterSpec
-from kafka_platform.kubernetes import (
+from kafka_platform.embedded_pods import health_container, kafka_container, volumes
+from kafka_platform.embedded_settings import COMPONENT, EmbeddedSettings
+from kafka_platform.manifests import (
     Manifest,
     allowed_port,
     client_peers,
-    environment,
     labels,
     metadata,
     selector,
     service_port,
     to_names,
 )
-from kafka_platform.model import Deletion, LoadBalancers, NodePorts
-from kafka_platform.pods import container_security, pod_security, prefer_other_machines, spread_over
+from kafka_platform.model import Deletion, LoadBalancers, NodePorts, SaslMechanism
+from kafka_platform.objects import Guard, Object, derived
+from kafka_platform.pods import pod_security, prefer_other_machines, spread_over
 from kafka_platform.units import quantity
 
-COMPONENT = "broker"
-HEALTH_PORT = 9600
+if TYPE_CHECKING:
+    from pulumi import Input
+
+    from kafka_platform.connection import KafkaConnection
 
 # A broker that stops hands over every partition that it leads, which takes a second for some hundred of them.
 _TERMINATION_SECONDS = 120
 
-# After an unclean stop a broker reads its newest segments again; a full volume can take most of an hour.
-_STARTUP_SECONDS = 3600
+
+def connection(settings: EmbeddedSettings) -> dict[str, Any]:
+    """How to reach the cluster, as the fields of a connection."""
+    spec, broker = settings.spec, settings.broker
+    return {
+        "cluster": settings.name,
+        "namespace": settings.namespace,
+        "bootstrap_servers": derived(lambda known: bootstrap_servers(broker, known), settings.namespace),
+        "external_bootstrap_servers": external_bootstrap_servers(broker),
+        "security_protocol": client_protocol(spec.listeners),
+        "sasl_mechanism": SaslMechanism.SCRAM_SHA_512.value,
+        "ca_secret": spec.listeners.certificate,
+        "admin_secret": f"{settings.name}-admin",
+        "nodes": spec.nodes,
+        "replicas": spec.defaults.replicas_on(spec.nodes),
+        "min_insync_replicas": spec.defaults.min_insync_replicas_on(spec.nodes),
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmbeddedSettings:
-    """What the objects of an embedded cluster follow from."""
+class Generated:
+    """What is made up once for a cluster, and kept."""
 
-    name: str
-    namespace: pulumi.Input[str]
-    spec: ClusterSpec
-    image: str
-    runtime_image: str
+    cluster_id: "Input[str]"
+    admin_password: "Input[str]"
+    broker_password: "Input[str]"
+    """The login of the nodes among themselves."""
 
-    @property
-    def broker(self) -> BrokerSettings:
-        """What the files of the nodes follow from."""
-        spec = self.spec
-        return BrokerSettings(
-            name=self.name, nodes=spec.nodes, defaults=spec.defaults, listeners=spec.listeners, config=spec.config
-        )
+
+def objects(settings: EmbeddedSettings, connection: "KafkaConnection", generated: Generated) -> list[Object]:
+    """The cluster's objects, in the order in which they are needed; the volumes' sizes come after the nodes."""
+    name, spec = settings.name, settings.spec
+    files = derived(
+        lambda namespace, cluster_id: broker_files(settings.broker, namespace=namespace, cluster_id=cluster_id),
+        settings.namespace,
+        generated.cluster_id,
+    )
+    before = [
+        *_credentials(settings, connection, generated),
+        Object(role="config", manifest=config_map(settings, files)),
+        Object(role="account", manifest=service_account(settings)),
+        # The StatefulSet needs this Service first; waiting for its pods here would never end.
+        Object(role="nodes", manifest=nodes_service(settings), awaited=False),
+        Object(role="network", manifest=network_policy(settings)),
+    ]
+    nodes = Object(
+        role="nodes",
+        manifest=stateful_set(settings, derived(files_hash, files)),
+        after=before,
+        # The API server completes the claims' template as a whole: to take up a StatefulSet that an interrupted
+        # deployment made looks like a conflict with whoever completed it.
+        forced=True,
+        # The API server takes no other template; what it would change is done by the claims' patches.
+        ignored=["spec.volumeClaimTemplates"],
+        guard=Guard(name=f"{name}-no-fewer-nodes", check=_refuse_fewer_nodes),
+    )
+    external = spec.listeners.external
+    return [
+        *before,
+        Object(role="disruption", manifest=pod_disruption_budget(settings)),
+        nodes,
+        *(_claim(settings, node, nodes) for node in range(spec.nodes)),
+        Object(role="bootstrap", manifest=bootstrap_service(settings)),
+        *(
+            Object(role=f"external-{node}", manifest=external_service(settings, external, node))
+            for node in range(spec.nodes)
+            if external is not None
+        ),
+    ]
+
+
+def _credentials(settings: EmbeddedSettings, connection: "KafkaConnection", generated: Generated) -> list[Object]:
+    """The administrator, and the login of the nodes among themselves."""
+    name, namespace, own = settings.name, settings.namespace, labels(settings.name, COMPONENT)
+    admin = secrets.credentials(f"{name}-admin", namespace, own, "admin", generated.admin_password, connection)
+    broker = secrets.passwords(f"{name}-broker", namespace, own, {"password": generated.broker_password})
+    return [Object(role="admin", manifest=admin), Object(role="broker", manifest=broker)]
+
+
+def _claim(settings: EmbeddedSettings, node: int, nodes: Object) -> Object:
+    return Object(
+        role=f"claim-{node}",
+        manifest=claim_patch(settings, node),
+        after=[nodes],
+        # The official plugin waits until a claim that is new to it is Pending; the node's pod uses this one already.
+        awaited=False,
+        forced=True,
+        # Taking the patch back would shrink the claim, which the API server refuses.
+        kept=True,
+        partial=True,
+        guard=Guard(name=f"{settings.name}-no-smaller-volumes", check=_refuse_smaller_volumes),
+    )
 
 
 def service_account(settings: EmbeddedSettings) -> Manifest:
@@ -68,7 +146,7 @@ def service_account(settings: EmbeddedSettings) -> Manifest:
     }
 
 
-def config_map(settings: EmbeddedSettings, files: pulumi.Input[Mapping[str, str]]) -> Manifest:
+def config_map(settings: EmbeddedSettings, files: "Input[Mapping[str, str]]") -> Manifest:
     """The files that the nodes start from."""
     return {
         "apiVersion": "v1",
@@ -87,8 +165,6 @@ def nodes_service(settings: EmbeddedSettings) -> Manifest:
             f"{settings.name}-nodes",
             settings.namespace,
             labels(settings.name, COMPONENT),
-            # The StatefulSet needs this Service first; waiting for its pods here would never end.
-            {"pulumi.com/skipAwait": "true"},
         ),
         "spec": {
             "clusterIP": "None",
@@ -183,7 +259,7 @@ def network_policy(settings: EmbeddedSettings) -> Manifest:
     }
 
 
-def stateful_set(settings: EmbeddedSettings, config_hash: pulumi.Input[str]) -> Manifest:
+def stateful_set(settings: EmbeddedSettings, config_hash: "Input[str]") -> Manifest:
     """The nodes, each with a volume of its own."""
     own = selector(settings.name, COMPONENT)
     claim = {
@@ -199,9 +275,6 @@ def stateful_set(settings: EmbeddedSettings, config_hash: pulumi.Input[str]) -> 
             settings.name,
             settings.namespace,
             labels(settings.name, COMPONENT),
-            # The API server completes the claims' template as a whole: to take up a StatefulSet that an interrupted
-            # deployment made looks like a conflict with whoever completed it.
-            {"pulumi.com/patchForce": "true"},
         ),
         "spec": {
             "persistentVolumeClaimRetentionPolicy": {
@@ -221,13 +294,13 @@ def stateful_set(settings: EmbeddedSettings, config_hash: pulumi.Input[str]) -> 
                 "spec": {
                     "affinity": prefer_other_machines(own),
                     "automountServiceAccountToken": False,
-                    "containers": [_kafka_container(settings), _health_container(settings)],
+                    "containers": [kafka_container(settings), health_container(settings)],
                     "enableServiceLinks": False,
                     "securityContext": pod_security(),
                     "serviceAccountName": settings.name,
                     "terminationGracePeriodSeconds": _TERMINATION_SECONDS,
                     "topologySpreadConstraints": spread_over(settings.spec.spread, own),
-                    "volumes": _volumes(settings),
+                    "volumes": volumes(settings),
                 },
             },
             "updateStrategy": {"type": "RollingUpdate"},
@@ -242,8 +315,6 @@ def claim_patch(settings: EmbeddedSettings, node: int) -> Manifest:
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": {
-            # The official plugin waits until a claim that is new to it is Pending; the node's pod uses this one already.
-            "annotations": {"pulumi.com/patchForce": "true", "pulumi.com/skipAwait": "true"},
             "name": f"data-{settings.name}-{node}",
             "namespace": settings.namespace,
         },
@@ -271,121 +342,12 @@ def check_storage(claim: str, before: str, after: str) -> None:
         raise ValueError(f"volume {claim}: storage: {before} -> {after}: volumes never shrink: use at least {before}")
 
 
-def _kafka_container(settings: EmbeddedSettings) -> Manifest:
-    heap = settings.spec.jvm.heap_in(settings.spec.resources.memory)
-    options = {"KAFKA_JVM_PERFORMANCE_OPTS": settings.spec.jvm.arguments} if settings.spec.jvm.options else {}
-    limits = {"memory": settings.spec.resources.memory}
-    if settings.spec.resources.cpu_limit is not None:
-        limits["cpu"] = settings.spec.resources.cpu_limit
-    ports = [
-        ("replication", REPLICATION_PORT),
-        ("internal", INTERNAL_PORT),
-        ("controller", CONTROLLER_PORT),
-    ] + ([("external", EXTERNAL_PORT)] if settings.spec.listeners.external is not None else [])
-    mounts = [
-        {"mountPath": "/etc/kafka-platform/config", "name": "config", "readOnly": True},
-        {"mountPath": "/etc/kafka-platform/credentials", "name": "broker-credentials", "readOnly": True},
-        {"mountPath": "/run/kafka-platform", "name": "run"},
-        {"mountPath": "/tmp", "name": "tmp"},  # noqa: S108
-        {"mountPath": "/var/lib/kafka", "name": "data"},
-    ]
-    if settings.spec.listeners.certificate is not None:
-        mounts.append({"mountPath": "/etc/kafka-platform/certificate", "name": "certificate", "readOnly": True})
-    accepts = {"tcpSocket": {"port": REPLICATION_PORT}, "timeoutSeconds": 5}
-    return {
-        "command": ["/bin/sh", "/etc/kafka-platform/config/start.sh"],
-        "env": [
-            *environment(
-                {
-                    # Without this the start script adds a file for the garbage collector's log.
-                    "EXTRA_ARGS": "-name kafkaServer",
-                    "KAFKA_HEAP_OPTS": f"-Xms{heap} -Xmx{heap}",
-                    "KAFKA_LOG4J_OPTS": "-Dlog4j2.configurationFile=/etc/kafka-platform/config/log4j2.yaml",
-                    "LOG_DIR": "/tmp",  # noqa: S108
-                    **options,
-                }
-            ),
-            _node_id(),
-        ],
-        "image": settings.image,
-        "livenessProbe": {**accepts, "failureThreshold": 6, "periodSeconds": 10},
-        "name": "kafka",
-        "ports": [{"containerPort": port, "name": name} for name, port in ports],
-        # Half a minute, as Strimzi has it: a slow broker is better than none, and clients find one that hangs by themselves.
-        "readinessProbe": {
-            "failureThreshold": 6,
-            "httpGet": {"path": "/readyz", "port": HEALTH_PORT},
-            "periodSeconds": 5,
-            "timeoutSeconds": 5,
-        },
-        "resources": {
-            "limits": limits,
-            "requests": {"cpu": settings.spec.resources.cpu, "memory": settings.spec.resources.memory},
-        },
-        "securityContext": container_security(),
-        "startupProbe": {**accepts, "failureThreshold": _STARTUP_SECONDS // 2, "periodSeconds": 2},
-        # A setting that Kafka refuses is only told in its log.
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": mounts,
-    }
+def _refuse_fewer_nodes(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    # Numbers come back from the engine as floats.
+    before, after = (int(inputs["spec"]["replicas"]) for inputs in (old, new))
+    check_nodes(new["metadata"]["name"], before, after)
 
 
-def _health_container(settings: EmbeddedSettings) -> Manifest:
-    variables = {
-        "ADMIN_PASSWORD_FILE": "/etc/kafka-platform/credentials/admin",
-        "HEALTH_PORT": str(HEALTH_PORT),
-        "KAFKA_BOOTSTRAP_SERVERS": f"localhost:{REPLICATION_PORT}",
-        "KAFKA_SASL_MECHANISM": "PLAIN",
-        "KAFKA_SASL_PASSWORD_FILE": "/etc/kafka-platform/credentials/broker",
-        "KAFKA_SASL_USERNAME": "broker",
-        "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
-    }
-    return {
-        "command": ["python3", "-m", "kafka_platform_runtime.health"],
-        "env": [*environment(variables), _node_id()],
-        "image": settings.runtime_image,
-        "livenessProbe": {
-            "failureThreshold": 3,
-            "httpGet": {"path": "/livez", "port": HEALTH_PORT},
-            "periodSeconds": 20,
-            "timeoutSeconds": 5,
-        },
-        "name": "health",
-        "ports": [{"containerPort": HEALTH_PORT, "name": "health"}],
-        "resources": {"limits": {"memory": "128Mi"}, "requests": {"cpu": "10m", "memory": "64Mi"}},
-        "securityContext": container_security(),
-        "volumeMounts": [
-            {"mountPath": "/etc/kafka-platform/credentials", "name": "all-credentials", "readOnly": True},
-        ],
-    }
-
-
-def _volumes(settings: EmbeddedSettings) -> list[Manifest]:
-    broker_password = {
-        "items": [{"key": "password", "path": "broker"}],
-        "name": f"{settings.name}-broker",
-    }
-    admin_password = {
-        "items": [{"key": "password", "path": "admin"}],
-        "name": f"{settings.name}-admin",
-    }
-    volumes: list[Manifest] = [
-        {"configMap": {"name": f"{settings.name}-config"}, "name": "config"},
-        # The broker knows the password of the nodes; that of the administrator, only the program beside it.
-        {"name": "broker-credentials", "projected": {"sources": [{"secret": broker_password}]}},
-        {
-            "name": "all-credentials",
-            "projected": {"sources": [{"secret": admin_password}, {"secret": broker_password}]},
-        },
-        # server.properties holds passwords: in memory only.
-        {"emptyDir": {"medium": "Memory", "sizeLimit": "4Mi"}, "name": "run"},
-        {"emptyDir": {"sizeLimit": "256Mi"}, "name": "tmp"},
-    ]
-    if settings.spec.listeners.certificate is not None:
-        volumes.append({"name": "certificate", "secret": {"secretName": settings.spec.listeners.certificate}})
-    return volumes
-
-
-def _node_id() -> Manifest:
-    field_path = "metadata.labels['apps.kubernetes.io/pod-index']"
-    return {"name": "NODE_ID", "valueFrom": {"fieldRef": {"fieldPath": field_path}}}
+def _refuse_smaller_volumes(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    before, after = (inputs["spec"]["resources"]["requests"]["storage"] for inputs in (old, new))
+    check_storage(new["metadata"]["name"], before, after)

@@ -4,15 +4,14 @@ from dataclasses import dataclass
 
 import pulumi
 
-from kafka_platform import gateway_objects
 from kafka_platform.args import Args
 from kafka_platform.checks import checked
-from kafka_platform.client_pods import kafka_ports
-from kafka_platform.cluster import RUNTIME_IMAGE
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.gateway_model import GatewaySpec
-from kafka_platform.gateway_objects import GatewaySettings
-from kafka_platform.kubernetes import KubernetesObject, after, place
+from kafka_platform.gateway_objects import objects
+from kafka_platform.gateway_settings import GatewaySettings, url
+from kafka_platform.images import RUNTIME_IMAGE
+from kafka_platform.kubernetes import after, place_all
 from kafka_platform.names import check_gateway_name, check_label
 
 
@@ -53,7 +52,6 @@ class HttpGateway(pulumi.ComponentResource):
     def __init__(self, name: str, args: HttpGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """`name` is the name of the StatefulSet and of the Service; a Kafka in the same namespace has another one."""
         super().__init__("kafka-platform:index:HttpGateway", name, {}, opts)
-        self._name = name
         self._args = HttpGatewayArgs.of(args)
         check_gateway_name(name)
         connection = self._args.connection
@@ -68,60 +66,9 @@ class HttpGateway(pulumi.ComponentResource):
             spec=self._args,
         )
         namespace = pulumi.Output.from_input(settings.namespace)
-        pods, service = self._pods(settings, namespace)
-        self._expose(settings, service)
-        self.url = pulumi.Output.all(namespace, after(None, pods, service)).apply(
-            lambda known: gateway_objects.url(settings, str(known[0]))
-        )
+        placed = place_all(self, name, objects(settings))
+        answers = after(None, placed["StatefulSet", "pods"], placed["Service", "service"])
+        self.url = pulumi.Output.all(namespace, answers).apply(lambda known: url(settings, str(known[0])))
         self.service = pulumi.Output.from_input(name)
         self.namespace = namespace
         self.register_outputs({"url": self.url, "service": self.service, "namespace": self.namespace})
-
-    def _pods(
-        self, settings: GatewaySettings, namespace: pulumi.Output[str]
-    ) -> tuple[KubernetesObject, KubernetesObject]:
-        """Everything inside Kubernetes."""
-        name = self._name
-        child = pulumi.ResourceOptions(parent=self)
-        content = namespace.apply(lambda known: gateway_objects.gateway_json(settings, known))
-        config = place(f"{name}-config", gateway_objects.config_map(settings, content), child)
-        pods_service = place(f"{name}-pods", gateway_objects.pods_service(settings), child)
-        policy = place(
-            f"{name}-network", gateway_objects.network_policy(settings, kafka_ports(settings.connection)), child
-        )
-        place(f"{name}-disruption", gateway_objects.pod_disruption_budget(settings), child)
-        pods = place(
-            f"{name}-pods",
-            gateway_objects.stateful_set(settings, content.apply(gateway_objects.text_hash)),
-            pulumi.ResourceOptions(
-                parent=self,
-                depends_on=[config, pods_service, policy],
-                # The autoscaler's, from the first time that it decides on.
-                ignore_changes=["spec.replicas"] if settings.spec.pods.scales else [],
-            ),
-        )
-        if settings.spec.pods.scales:
-            place(
-                f"{name}-autoscaler",
-                gateway_objects.autoscaler(settings),
-                pulumi.ResourceOptions(parent=self, depends_on=[pods]),
-            )
-        return pods, place(f"{name}-service", gateway_objects.service(settings), child)
-
-    def _expose(self, settings: GatewaySettings, service: KubernetesObject) -> None:
-        """The way in from outside, if there is one."""
-        name, expose = self._name, settings.spec.exposure()
-        child = pulumi.ResourceOptions(parent=self, depends_on=[service])
-        if expose.node_port is not None:
-            manifest = gateway_objects.node_port_service(settings, expose.node_port)
-            place(f"{name}-external", manifest, child)
-        if expose.load_balancer is not None:
-            manifest = gateway_objects.load_balancer_service(settings, expose.load_balancer)
-            place(f"{name}-external", manifest, child)
-        if expose.gateway_api is not None:
-            if expose.gateway_api.gateway_class is not None:
-                manifest = gateway_objects.gateway(settings, expose.gateway_api)
-                place(f"{name}-gateway", manifest, child)
-            place(f"{name}-route", gateway_objects.http_route(settings, expose.gateway_api), child)
-        if expose.ingress is not None:
-            place(f"{name}-ingress", gateway_objects.ingress(settings, expose.ingress), child)

@@ -4,40 +4,29 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pulumi
-
-from kafka_platform.client_pods import ca_mounts, ca_volumes, connection_environment
-from kafka_platform.connection import KafkaConnection
-from kafka_platform.gateway_model import (
-    GatewayApiExposure,
-    GatewaySpec,
-    HttpGatewayLimits,
-    IngressExposure,
-    LoadBalancerExposure,
-    NodePortExposure,
-    seconds,
-)
-from kafka_platform.kubernetes import (
+from kafka_platform.client_pods import ca_mounts, ca_volumes, connection_environment, kafka_ports
+from kafka_platform.gateway_model import HttpGatewayLimits, seconds
+from kafka_platform.gateway_settings import COMPONENT, HTTP_PORT, METRICS_PORT, GatewaySettings
+from kafka_platform.gateway_ways_in import ways_in
+from kafka_platform.manifests import (
     Manifest,
     allowed_port,
     callers,
     collectors,
     labels,
     metadata,
-    selector,
     service_port,
     to_names,
 )
 from kafka_platform.names import user_secret
+from kafka_platform.objects import Object, derived
 from kafka_platform.pods import container_security, pod_security, prefer_other_machines, spread_over
 
-COMPONENT = "gateway"
-HTTP_PORT = 8080
-METRICS_PORT = 9404
-GATEWAY_API = "gateway.networking.k8s.io/v1"
+if TYPE_CHECKING:
+    from pulumi import Input
+
 REQUESTS_IN_FLIGHT = "gateway_requests_in_flight"
 """The metric by which pods are added, if asked for."""
 
@@ -53,36 +42,36 @@ _CLIENT_AUTHORITY = "/etc/kafka-platform/client-authority"
 _ANONYMOUS = "/etc/kafka-platform/anonymous"
 
 
-@dataclass(frozen=True, kw_only=True)
-class GatewaySettings:
-    """What the objects of a gateway follow from."""
-
-    name: str
-    namespace: pulumi.Input[str]
-    connection: KafkaConnection
-    image: str
-    spread: str = "topology.kubernetes.io/zone"
-    spec: GatewaySpec = field(default_factory=GatewaySpec)
-
-    @property
-    def scheme(self) -> str:
-        """How callers speak with the pods."""
-        return "https" if self.spec.tls is not None else "http"
-
-    @property
-    def port(self) -> int:
-        """The usual port of the scheme, which the Service has."""
-        return 443 if self.spec.tls is not None else 80
-
-    @property
-    def own(self) -> dict[str, str]:
-        """The labels that find the pods."""
-        return selector(self.name, COMPONENT)
-
-
-def url(settings: GatewaySettings, namespace: str) -> str:
-    """Where callers inside Kubernetes reach the gateway."""
-    return f"{settings.scheme}://{settings.name}.{namespace}.svc"
+def objects(settings: GatewaySettings) -> list[Object]:
+    """The gateway's objects, in the order in which they are needed."""
+    content = derived(lambda namespace: gateway_json(settings, namespace), settings.namespace)
+    config = Object(role="config", manifest=config_map(settings, content))
+    # The StatefulSet needs this Service first; waiting for its pods here would never end.
+    peers = Object(role="pods", manifest=pods_service(settings), awaited=False)
+    policy = Object(role="network", manifest=network_policy(settings, kafka_ports(settings.connection)))
+    scales = settings.spec.pods.scales
+    pods = Object(
+        role="pods",
+        manifest=stateful_set(settings, derived(text_hash, content)),
+        after=[config, peers, policy],
+        # A fixed number is taken back from the autoscaler that there was before.
+        forced=not scales,
+        # The autoscaler's, from the first time that it decides on.
+        ignored=["spec.replicas"] if scales else [],
+    )
+    entry = Object(role="service", manifest=service(settings))
+    found = [
+        config,
+        peers,
+        policy,
+        Object(role="disruption", manifest=pod_disruption_budget(settings)),
+        pods,
+        entry,
+        *ways_in(settings, entry),
+    ]
+    if scales:
+        found.append(Object(role="autoscaler", manifest=autoscaler(settings), after=[pods]))
+    return found
 
 
 def gateway_json(settings: GatewaySettings, namespace: str) -> str:
@@ -114,7 +103,7 @@ def text_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def config_map(settings: GatewaySettings, content: pulumi.Input[str]) -> Manifest:
+def config_map(settings: GatewaySettings, content: "Input[str]") -> Manifest:
     """The file that the program starts from."""
     return {
         "apiVersion": "v1",
@@ -147,8 +136,6 @@ def pods_service(settings: GatewaySettings) -> Manifest:
             f"{settings.name}-pods",
             settings.namespace,
             labels(settings.name, COMPONENT),
-            # The StatefulSet needs this Service first; waiting for its pods here would never end.
-            {"pulumi.com/skipAwait": "true"},
         ),
         "spec": {
             "clusterIP": "None",
@@ -170,7 +157,7 @@ def pod_disruption_budget(settings: GatewaySettings) -> Manifest:
     }
 
 
-def network_policy(settings: GatewaySettings, kafka_ports: pulumi.Input[Sequence[Manifest]]) -> Manifest:
+def network_policy(settings: GatewaySettings, kafka_ports: "Input[Sequence[Manifest]]") -> Manifest:
     """Callers and peers reach the program, whoever collects metrics reaches those, and the program reaches Kafka."""
     peers = {"podSelector": {"matchLabels": settings.own}}
     return {
@@ -216,7 +203,7 @@ def autoscaler(settings: GatewaySettings) -> Manifest:
     }
 
 
-def stateful_set(settings: GatewaySettings, config_hash: pulumi.Input[str]) -> Manifest:
+def stateful_set(settings: GatewaySettings, config_hash: "Input[str]") -> Manifest:
     """The pods. None of them keeps anything; the set gives them names by which they find each other."""
     spec = {
         "podManagementPolicy": "Parallel",
@@ -250,8 +237,6 @@ def stateful_set(settings: GatewaySettings, config_hash: pulumi.Input[str]) -> M
             settings.name,
             settings.namespace,
             labels(settings.name, COMPONENT),
-            # A fixed number is taken back from the autoscaler that there was before.
-            None if settings.spec.pods.scales else {"pulumi.com/patchForce": "true"},
         ),
         "spec": spec,
     }
@@ -260,130 +245,6 @@ def stateful_set(settings: GatewaySettings, config_hash: pulumi.Input[str]) -> M
 def termination_seconds(limits: HttpGatewayLimits) -> int:
     """How long a pod may take to end: it drains, answers what it accepted and flushes what it wrote."""
     return math.ceil(seconds(limits.drain) + seconds(limits.timeout)) + _FLUSH_SECONDS
-
-
-def node_port_service(settings: GatewaySettings, exposure: NodePortExposure) -> Manifest:
-    """Where callers outside reach the gateway on every machine."""
-    entry = service_port(settings.scheme, settings.port, HTTP_PORT) | {"nodePort": exposure.port}
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": metadata(f"{settings.name}-external", settings.namespace, labels(settings.name, COMPONENT)),
-        "spec": {"ports": [entry], "selector": settings.own, "type": "NodePort"},
-    }
-
-
-def load_balancer_service(settings: GatewaySettings, exposure: LoadBalancerExposure) -> Manifest:
-    """Where callers outside reach the gateway through a load balancer."""
-    annotations = dict(exposure.annotations)
-    if exposure.host is not None:
-        annotations = {"external-dns.alpha.kubernetes.io/hostname": exposure.host, **annotations}
-    spec: Manifest = {
-        "ports": [service_port(settings.scheme, exposure.port or settings.port, HTTP_PORT)],
-        "selector": settings.own,
-        "type": "LoadBalancer",
-    }
-    if exposure.source_ranges:
-        spec["loadBalancerSourceRanges"] = list(exposure.source_ranges)
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": metadata(
-            f"{settings.name}-external",
-            settings.namespace,
-            labels(settings.name, COMPONENT),
-            dict(sorted(annotations.items())),
-        ),
-        "spec": dict(sorted(spec.items())),
-    }
-
-
-def gateway(settings: GatewaySettings, exposure: GatewayApiExposure) -> Manifest:
-    """A Gateway of its own, which ends TLS for the one host."""
-    return {
-        "apiVersion": GATEWAY_API,
-        "kind": "Gateway",
-        "metadata": metadata(
-            settings.name,
-            settings.namespace,
-            labels(settings.name, COMPONENT),
-            # Without it a Gateway whose class nobody serves, or whose certificate is missing, would look deployed.
-            dict(sorted({"pulumi.com/waitFor": "condition=Programmed", **exposure.annotations}.items())),
-        ),
-        "spec": {
-            "gatewayClassName": exposure.gateway_class,
-            "listeners": [
-                {
-                    "allowedRoutes": {"namespaces": {"from": "Same"}},
-                    "hostname": exposure.host,
-                    "name": "https",
-                    "port": 443,
-                    "protocol": "HTTPS",
-                    "tls": {
-                        "certificateRefs": [{"group": "", "kind": "Secret", "name": exposure.certificate}],
-                        "mode": "Terminate",
-                    },
-                }
-            ],
-        },
-    }
-
-
-def http_route(settings: GatewaySettings, exposure: GatewayApiExposure) -> Manifest:
-    """Leads the host's requests to the Service."""
-    namespace, name = exposure.gateway_name
-    parent: Manifest = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": name or settings.name}
-    if namespace is not None:
-        parent["namespace"] = namespace
-    if exposure.listener is not None:
-        parent["sectionName"] = exposure.listener
-    return {
-        "apiVersion": GATEWAY_API,
-        "kind": "HTTPRoute",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-        "spec": {
-            "hostnames": [exposure.host],
-            "parentRefs": [parent],
-            "rules": [
-                {
-                    "backendRefs": [
-                        {"group": "", "kind": "Service", "name": settings.name, "port": settings.port, "weight": 1}
-                    ],
-                    "matches": [{"path": {"type": "PathPrefix", "value": "/"}}],
-                    # Streams are open for hours; some implementations end every answer after 15 s unless told not to.
-                    "timeouts": {"request": "0s"},
-                }
-            ],
-        },
-    }
-
-
-def ingress(settings: GatewaySettings, exposure: IngressExposure) -> Manifest:
-    """Leads the host's requests to the Service."""
-    tls: Manifest = {"hosts": [exposure.host]}
-    if exposure.certificate is not None:
-        tls["secretName"] = exposure.certificate
-    backend = {"service": {"name": settings.name, "port": {"number": settings.port}}}
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "Ingress",
-        "metadata": metadata(
-            settings.name,
-            settings.namespace,
-            labels(settings.name, COMPONENT),
-            dict(sorted(exposure.annotations.items())),
-        ),
-        "spec": {
-            "ingressClassName": exposure.ingress_class,
-            "rules": [
-                {
-                    "host": exposure.host,
-                    "http": {"paths": [{"backend": backend, "path": "/", "pathType": "Prefix"}]},
-                }
-            ],
-            "tls": [tls],
-        },
-    }
 
 
 def _container(settings: GatewaySettings) -> Manifest:

@@ -1,6 +1,6 @@
 """From a rendered object to a resource in the graph: the only place that hands manifests to the provider of Kubernetes."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import pulumi
@@ -8,11 +8,8 @@ from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.settings import get_monitor
 from pulumi_kubernetes import _utilities
 
-Manifest = dict[str, Any]
-"""A Kubernetes object as the API server takes it; values may be Outputs."""
-
-ACCESS_LABEL = "kafka-platform/access"
-"""A namespace with this label and the cluster's name as its value may connect."""
+from kafka_platform.manifests import Manifest
+from kafka_platform.objects import Derived, Guard, Object
 
 _T = TypeVar("_T")
 
@@ -98,11 +95,16 @@ def after(value: "pulumi.Input[_T]", *resources: pulumi.Resource) -> "pulumi.Out
     return pulumi.Output.all(*(resource.urn for resource in resources)).apply(lambda _: value)
 
 
-def refuse(name: str, check: Callable[[pulumi.ResourceHookArgs], None]) -> pulumi.ResourceHookBinding | None:
-    """Lets `check` raise for an update that must not be made, in previews already. `name` is unique in a program."""
+def refuse(guard: Guard) -> pulumi.ResourceHookBinding | None:
+    """Lets the guard raise for an update that must not be made, in previews already."""
     if not hooks_work():
         return None
-    hook = pulumi.ResourceHook(name, check, pulumi.ResourceHookOptions(on_dry_run=True))
+
+    def check(change: pulumi.ResourceHookArgs) -> None:
+        if change.old_inputs is not None and change.new_inputs is not None:
+            guard.check(change.old_inputs, change.new_inputs)
+
+    hook = pulumi.ResourceHook(guard.name, check, pulumi.ResourceHookOptions(on_dry_run=True))
     return pulumi.ResourceHookBinding(before_update=[hook])
 
 
@@ -111,95 +113,61 @@ def hooks_work() -> bool:
     return not isinstance(get_monitor(), MockMonitor)
 
 
-def labels(name: str, component: str) -> dict[str, str]:
-    """The labels of every object that belongs to the Kafka cluster `name`."""
-    return selector(name, component) | {"app.kubernetes.io/managed-by": "kafka-platform"}
+_Key = tuple[str, str]
 
 
-def selector(name: str, component: str) -> dict[str, str]:
-    """The labels that find the pods of one part of the Kafka cluster `name`."""
-    return {
-        "app.kubernetes.io/name": "kafka",
-        "app.kubernetes.io/instance": name,
-        "app.kubernetes.io/component": component,
-    }
+def place_all(
+    parent: pulumi.Resource, name: str, objects: Iterable[Object], *, depends_on: Sequence[pulumi.Resource] = ()
+) -> Mapping[_Key, KubernetesObject]:
+    """The resources for all objects of the component `name`, which is their parent: by kind and role.
 
-
-def namespace(name: str) -> Manifest:
-    """A namespace."""
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-
-
-def metadata(
-    name: str,
-    namespace: pulumi.Input[str],
-    own_labels: Mapping[str, pulumi.Input[str]],
-    annotations: Mapping[str, pulumi.Input[str]] | None = None,
-) -> Manifest:
-    """An object's metadata; without annotations if there are none."""
-    rendered: Manifest = {"name": name, "namespace": namespace, "labels": dict(own_labels)}
-    if annotations:
-        rendered["annotations"] = dict(annotations)
-    return rendered
-
-
-def environment(variables: Mapping[str, str]) -> Sequence[Manifest]:
-    """A container's environment, in a stable order."""
-    return [{"name": name, "value": value} for name, value in sorted(variables.items())]
-
-
-def service_port(name: str, port: int, target: int | None = None) -> Manifest:
-    """A port of a Service; the pods' is the same unless `target` says another."""
-    return {"name": name, "port": port, "protocol": "TCP", "targetPort": port if target is None else target}
-
-
-NAMESPACE_LABEL = "kubernetes.io/metadata.name"
-"""Which Kubernetes gives every namespace."""
-
-
-def allowed_port(port: int, protocol: str = "TCP") -> Manifest:
-    """A port in a network policy."""
-    return {"port": port, "protocol": protocol}
-
-
-def to_names() -> list[Manifest]:
-    """The ways to a resolver of names, in a network policy.
-
-    A policy is judged by the port at which the resolver's pod listens, which need not be that of its Service: OpenShift's
-    has 5353. Resolvers outside of the cluster and on the machine (NodeLocal DNSCache) are no pods and have 53.
+    All of them come after those of `depends_on`.
     """
-    kubernetes = {
-        "namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: "kube-system"}},
-        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
-    }
-    openshift = {"namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: "openshift-dns"}}}
-    return [{"ports": [allowed_port(53, "UDP"), allowed_port(53)]}, {"to": [kubernetes, openshift]}]
+    made: dict[Object, KubernetesObject] = {}
+    guards: dict[str, pulumi.ResourceHookBinding | None] = {}
+    for each in objects:
+        guard = each.guard
+        if guard is not None and guard.name not in guards:
+            guards[guard.name] = refuse(guard)
+        opts = pulumi.ResourceOptions(
+            parent=parent,
+            depends_on=[*depends_on, *(made[other] for other in each.after)],
+            hooks=None if guard is None else guards[guard.name],
+            ignore_changes=list(each.ignored),
+            retain_on_delete=each.kept,
+        )
+        manifest = resolved(annotated(each))
+        made[each] = (patch if each.partial else place)(f"{name}-{each.role}", manifest, opts)
+    return {(each.kind, each.role): resource for each, resource in made.items()}
 
 
-def callers(ports: Iterable[int], namespaces: Sequence[str]) -> Manifest:
-    """Who may connect to these ports, in a network policy: the own namespace and those named, or everybody if none is."""
-    rule: Manifest = {"ports": [allowed_port(port) for port in sorted(ports)]}
-    return {"from": [{"podSelector": {}}, of_namespaces(namespaces)], **rule} if namespaces else rule
+def annotated(rendered: Object) -> Manifest:
+    """The manifest, with what the official plugin is told by annotations: `pulumi.com/...`."""
+    told: dict[str, str] = {}
+    if rendered.forced:
+        told["patchForce"] = "true"
+    if rendered.runs_again:
+        told["replaceUnready"] = "true"
+    if not rendered.awaited:
+        told["skipAwait"] = "true"
+    if rendered.wait is not None:
+        told["waitFor"] = f"condition={rendered.wait.condition}"
+        if rendered.wait.seconds is not None:
+            told["timeoutSeconds"] = str(rendered.wait.seconds)
+    if not told:
+        return rendered.manifest
+    metadata = rendered.manifest["metadata"]
+    annotations = {f"pulumi.com/{key}": value for key, value in told.items()} | metadata.get("annotations", {})
+    return rendered.manifest | {"metadata": metadata | {"annotations": dict(sorted(annotations.items()))}}
 
 
-def collectors(port: int, namespaces: Sequence[str]) -> Manifest:
-    """Who may collect metrics at this port, in a network policy: the namespaces named, or all if none is."""
-    peer = of_namespaces(namespaces) if namespaces else {"namespaceSelector": {}}
-    return {"from": [peer], "ports": [allowed_port(port)]}
-
-
-def client_peers(cluster: str, namespaces: Sequence[str]) -> list[Manifest]:
-    """Who may connect to a Kafka, in a network policy: its own namespace, those with its label, and those named."""
-    peers: list[Manifest] = [
-        {"podSelector": {}},
-        {"namespaceSelector": {"matchLabels": {ACCESS_LABEL: cluster}}},
-    ]
-    if namespaces:
-        peers.append(of_namespaces(namespaces))
-    return peers
-
-
-def of_namespaces(names: Iterable[str]) -> Manifest:
-    """All pods of these namespaces, in a network policy."""
-    expression = {"key": NAMESPACE_LABEL, "operator": "In", "values": sorted(names)}
-    return {"namespaceSelector": {"matchExpressions": [expression]}}
+def resolved(value: Any) -> Any:
+    """The value, with Outputs for all that is `Derived` in it."""
+    if isinstance(value, Derived):
+        function = value.function
+        return pulumi.Output.all(*map(resolved, value.values)).apply(lambda known: function(*known))
+    if isinstance(value, Mapping):
+        return {key: resolved(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [resolved(each) for each in value]
+    return value

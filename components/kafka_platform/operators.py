@@ -11,7 +11,8 @@ from pulumi_kubernetes.yaml.v2 import ConfigFile
 from kafka_platform.args import Args
 from kafka_platform.chart_sources import ChartSource, Source
 from kafka_platform.charts import OperatorSpec
-from kafka_platform.kubernetes import after, hooks_work, namespace, place
+from kafka_platform.kubernetes import after, hooks_work, place
+from kafka_platform.manifests import namespace
 from kafka_platform.stored_form import as_stored
 
 

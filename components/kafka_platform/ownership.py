@@ -12,7 +12,8 @@ from typing import Any
 import pulumi
 from pulumi.runtime import is_dry_run, register_stack_transformation
 
-from kafka_platform.kubernetes import KubernetesObject, Manifest, hooks_work
+from kafka_platform.kubernetes import KubernetesObject, hooks_work
+from kafka_platform.manifests import Manifest
 from kafka_platform.marks import ADOPTED, CLAIM_MARK, MARK
 from kafka_platform.refusals import CLAIM, MAKINGS, Cluster, Refusals, volume_claim_templates
 

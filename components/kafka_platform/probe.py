@@ -4,17 +4,15 @@ from dataclasses import dataclass
 
 import pulumi
 
-from kafka_platform import probe_objects
 from kafka_platform.args import Args
 from kafka_platform.checks import checked
-from kafka_platform.client_pods import kafka_ports
-from kafka_platform.cluster import RUNTIME_IMAGE
 from kafka_platform.connection import KafkaConnection
-from kafka_platform.gateway_objects import METRICS_PORT
-from kafka_platform.kubernetes import place
+from kafka_platform.gateway_settings import METRICS_PORT
+from kafka_platform.images import RUNTIME_IMAGE
+from kafka_platform.kubernetes import place_all
 from kafka_platform.names import check_label, check_service_name, check_subdomain, check_topic, check_user
 from kafka_platform.probe_model import LATENCY_PROBE, ProbeSpec
-from kafka_platform.probe_objects import ProbeSettings
+from kafka_platform.probe_objects import ProbeSettings, objects
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,18 +84,7 @@ class LatencyProbe(pulumi.ComponentResource):
             gate_version=self._args.gate_version,
             spec=self._args,
         )
-        child = pulumi.ResourceOptions(parent=self)
-        url = settings.gateway_url
-        gateway_ports = None if url is None else pulumi.Output.from_input(url).apply(probe_objects.gateway_ports)
-        policy = place(
-            f"{name}-network", probe_objects.network_policy(settings, kafka_ports(connection), gateway_ports), child
-        )
-        place(f"{name}-service", probe_objects.service(settings), child)
-        pod = probe_objects.deployment(settings)
-        place(f"{name}-pod", pod, pulumi.ResourceOptions(parent=self, depends_on=[policy]))
-        if self._args.gate:
-            gate = probe_objects.gate_job(settings)
-            place(f"{name}-gate", gate, pulumi.ResourceOptions(parent=self, depends_on=[policy]))
+        place_all(self, name, objects(settings))
         self.metrics_url = pulumi.Output.from_input(settings.namespace).apply(
             lambda known: f"http://{name}.{known}.svc:{METRICS_PORT}/metrics"
         )

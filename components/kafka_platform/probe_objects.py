@@ -3,15 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import pulumi
-
-from kafka_platform.client_pods import ca_mounts, ca_volumes, connection_environment
-from kafka_platform.connection import KafkaConnection
+from kafka_platform.client_pods import ca_mounts, ca_volumes, connection_environment, kafka_ports
 from kafka_platform.gateway_model import seconds
-from kafka_platform.gateway_objects import HTTP_PORT, METRICS_PORT
-from kafka_platform.kubernetes import (
+from kafka_platform.gateway_settings import HTTP_PORT, METRICS_PORT
+from kafka_platform.manifests import (
     Manifest,
     allowed_port,
     collectors,
@@ -22,8 +20,14 @@ from kafka_platform.kubernetes import (
     to_names,
 )
 from kafka_platform.names import user_secret
+from kafka_platform.objects import Object, derived
 from kafka_platform.pods import RUN_ONCE, container_security, pod_security
 from kafka_platform.probe_model import ProbeSpec
+
+if TYPE_CHECKING:
+    from pulumi import Input
+
+    from kafka_platform.connection import KafkaConnection
 
 COMPONENT = "latency-probe"
 GATE = "latency-gate"
@@ -43,13 +47,13 @@ class ProbeSettings:
     """What the objects of a probe follow from."""
 
     name: str
-    namespace: pulumi.Input[str]
-    connection: KafkaConnection
+    namespace: "Input[str]"
+    connection: "KafkaConnection"
     image: str
     topic: str
     user: str
-    gateway_url: pulumi.Input[str] | None = None
-    gateway_ca_secret: pulumi.Input[str] | None = None
+    gateway_url: "Input[str] | None" = None
+    gateway_ca_secret: "Input[str] | None" = None
     gate_version: str = ""
     spec: ProbeSpec = field(default_factory=ProbeSpec)
 
@@ -57,6 +61,22 @@ class ProbeSettings:
     def own(self) -> dict[str, str]:
         """The labels that find the pod."""
         return selector(self.name, COMPONENT)
+
+
+def objects(settings: ProbeSettings) -> list[Object]:
+    """The probe's objects, in the order in which they are needed."""
+    url = settings.gateway_url
+    through = None if url is None else derived(gateway_ports, url)
+    policy = Object(role="network", manifest=network_policy(settings, kafka_ports(settings.connection), through))
+    found = [
+        policy,
+        Object(role="service", manifest=service(settings), awaited=False),
+        # It is ready while all paths are well. It observes, and never holds up a deployment: the gate does.
+        Object(role="pod", manifest=deployment(settings), after=[policy], awaited=False),
+    ]
+    if settings.spec.gate:
+        found.append(Object(role="gate", manifest=gate_job(settings), after=[policy], runs_again=True))
+    return found
 
 
 def deployment(settings: ProbeSettings) -> Manifest:
@@ -76,8 +96,6 @@ def deployment(settings: ProbeSettings) -> Manifest:
             settings.name,
             settings.namespace,
             labels(settings.name, COMPONENT),
-            # It is ready while all paths are well. It observes, and never holds up a deployment: the gate does.
-            {"pulumi.com/skipAwait": "true"},
         ),
         "spec": {
             "replicas": 1,
@@ -99,7 +117,6 @@ def service(settings: ProbeSettings) -> Manifest:
             settings.name,
             settings.namespace,
             labels(settings.name, COMPONENT),
-            {"pulumi.com/skipAwait": "true"},
         ),
         "spec": {
             "ports": [service_port("metrics", METRICS_PORT)],
@@ -124,8 +141,7 @@ def gate_job(settings: ProbeSettings) -> Manifest:
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
-            # A gate that failed is made again by the next `pulumi up`; it has no name, so that both may exist meanwhile.
-            "annotations": {"pulumi.com/replaceUnready": "true"},
+            # Without a name, so that a gate that failed and the next one may both exist for a while.
             "labels": own,
             "namespace": settings.namespace,
         },
@@ -142,8 +158,8 @@ def gate_job(settings: ProbeSettings) -> Manifest:
 
 def network_policy(
     settings: ProbeSettings,
-    kafka_ports: pulumi.Input[Sequence[Manifest]],
-    gateway_ports: pulumi.Input[Sequence[Manifest]] | None,
+    kafka_ports: "Input[Sequence[Manifest]]",
+    gateway_ports: "Input[Sequence[Manifest]] | None",
 ) -> Manifest:
     """Whoever collects metrics reaches the pod; it and the gate reach Kafka and the gateway, where there is one."""
     both = {"key": "app.kubernetes.io/component", "operator": "In", "values": sorted([COMPONENT, GATE])}
@@ -244,5 +260,5 @@ def _volumes(settings: ProbeSettings) -> list[Manifest]:
     return [*volumes, *ca_volumes(settings.connection)]
 
 
-def _secret_volume(name: str, secret: pulumi.Input[str], key: str) -> Manifest:
+def _secret_volume(name: str, secret: "Input[str]", key: str) -> Manifest:
     return {"name": name, "secret": {"items": [{"key": key, "path": key}], "secretName": secret}}

@@ -1,15 +1,20 @@
 """The Kubernetes objects that apply declarations to a Kafka: one pure function renders each."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-import pulumi
-
-from kafka_platform.client_pods import ca_mounts, ca_volumes, connection_environment
-from kafka_platform.connection import KafkaConnection
-from kafka_platform.kubernetes import Manifest, labels, metadata, selector, to_names
+from kafka_platform.client_pods import ca_mounts, ca_volumes, connection_environment, kafka_ports
+from kafka_platform.declarations import check_declared, check_update, declarations, declarations_hash
+from kafka_platform.entity_objects import COMPONENT, EntitySettings, Passwords, all_passwords, delivered
+from kafka_platform.manifests import Manifest, labels, metadata, selector, to_names
+from kafka_platform.objects import Guard, Object
 from kafka_platform.pods import RUN_ONCE, container_security, pod_security
 
-COMPONENT = "provisioner"
+if TYPE_CHECKING:
+    from pulumi import Input
+
+    from kafka_platform.connection import KafkaConnection
+
 DECLARATIONS_ANNOTATION = "kafka-platform/declarations"
 
 # Seconds in which the program retries what passes by itself, such as brokers that do not answer yet.
@@ -20,7 +25,47 @@ DEADLINE_SECONDS = 540
 _CREDENTIALS = "/etc/kafka-platform/credentials"
 
 
-def config_map(name: str, namespace: pulumi.Input[str], declarations: Mapping[str, str]) -> Manifest:
+def objects(settings: EntitySettings, passwords: Passwords) -> list[Object]:
+    """The objects of a Job that applies what is declared; it runs when any of it changes.
+
+    Raises:
+        ValueError: a topic's name is too long for the key of its declaration, or there is more than a ConfigMap takes.
+    """
+    name, connection = settings.name, settings.connection
+    for topic in sorted(settings.topics):
+        check_declared(topic)
+    rendered = declarations(settings.topics, settings.users, settings.replicas)
+    before = [
+        Object(
+            role="declarations",
+            manifest=config_map(name, connection.namespace, rendered),
+            guard=Guard(name=f"{name}-only-grow", check=_refuse_shrinking),
+        ),
+        Object(
+            role="provisioner-network", manifest=network_policy(name, connection.namespace, kafka_ports(connection))
+        ),
+        *(delivered(settings, user, password) for user, password in passwords.items()),
+    ]
+    if passwords:
+        before.append(all_passwords(settings, passwords))
+    assert connection.admin_secret is not None  # noqa: S101  # the args refuse it
+    manifest = job(
+        name,
+        connection,
+        connection.admin_secret,
+        settings.runtime_image,
+        declarations_hash(rendered),
+        stack=settings.stack,
+        former_stacks=settings.former_stacks,
+    )
+    return [*before, Object(role="provision", manifest=manifest, after=before, runs_again=True)]
+
+
+def _refuse_shrinking(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    check_update(old.get("data") or {}, new.get("data") or {})
+
+
+def config_map(name: str, namespace: "Input[str]", declarations: Mapping[str, str]) -> Manifest:
     """One key for each topic and user, so that a preview names what changes."""
     return {
         "apiVersion": "v1",
@@ -30,7 +75,7 @@ def config_map(name: str, namespace: pulumi.Input[str], declarations: Mapping[st
     }
 
 
-def network_policy(name: str, namespace: pulumi.Input[str], kafka_ports: pulumi.Input[Sequence[Manifest]]) -> Manifest:
+def network_policy(name: str, namespace: "Input[str]", kafka_ports: "Input[Sequence[Manifest]]") -> Manifest:
     """The Job's pods reach names and Kafka; nobody reaches them."""
     return {
         "apiVersion": "networking.k8s.io/v1",
@@ -47,8 +92,8 @@ def network_policy(name: str, namespace: pulumi.Input[str], kafka_ports: pulumi.
 
 def job(
     name: str,
-    connection: KafkaConnection,
-    admin_secret: pulumi.Input[str],
+    connection: "KafkaConnection",
+    admin_secret: "Input[str]",
     image: str,
     declarations_hash: str,
     *,
@@ -61,8 +106,7 @@ def job(
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
-            # A Job that failed is made again by the next `pulumi up`; it has no name, so that both may exist meanwhile.
-            "annotations": {"pulumi.com/replaceUnready": "true"},
+            # Without a name, so that a Job that failed and the next one may both exist for a while.
             "labels": own,
             "namespace": connection.namespace,
         },
@@ -99,8 +143,8 @@ def job(
 
 def _environment(
     name: str,
-    connection: KafkaConnection,
-    admin_secret: pulumi.Input[str],
+    connection: "KafkaConnection",
+    admin_secret: "Input[str]",
     stack: str | None,
     former_stacks: Sequence[str],
 ) -> list[Manifest]:
@@ -122,7 +166,7 @@ def _environment(
     return rendered
 
 
-def _mounts(connection: KafkaConnection) -> list[Manifest]:
+def _mounts(connection: "KafkaConnection") -> list[Manifest]:
     return [
         {"mountPath": "/etc/kafka-platform/declarations", "name": "declarations", "readOnly": True},
         {"mountPath": "/etc/kafka-platform/passwords", "name": "passwords", "readOnly": True},
@@ -131,7 +175,7 @@ def _mounts(connection: KafkaConnection) -> list[Manifest]:
     ]
 
 
-def _volumes(name: str, connection: KafkaConnection, admin_secret: pulumi.Input[str]) -> list[Manifest]:
+def _volumes(name: str, connection: "KafkaConnection", admin_secret: "Input[str]") -> list[Manifest]:
     return [
         {"configMap": {"name": f"{name}-declarations"}, "name": "declarations"},
         # Without users there is no such Secret.

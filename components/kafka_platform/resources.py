@@ -6,22 +6,15 @@ from dataclasses import dataclass, field
 import pulumi
 from pulumi_random import RandomPassword
 
-from kafka_platform import provisioner, secrets, strimzi_resources
+from kafka_platform import provisioner, strimzi_resources
 from kafka_platform.args import Args
-from kafka_platform.client_pods import kafka_ports
-from kafka_platform.cluster import PASSWORD_LENGTH, RUNTIME_IMAGE
+from kafka_platform.cluster import PASSWORD_LENGTH
 from kafka_platform.connection import KafkaConnection
-from kafka_platform.declarations import (
-    check_declared,
-    check_topic_settings,
-    check_topics,
-    check_update,
-    check_users,
-    declarations,
-    declarations_hash,
-)
-from kafka_platform.kubernetes import KubernetesObject, find, labels, place, refuse
-from kafka_platform.model import Deletion, Engine, Login, Topic, User
+from kafka_platform.declarations import check_topic_settings, check_topics, check_users
+from kafka_platform.entity_objects import EntitySettings, delivered_certificate
+from kafka_platform.images import RUNTIME_IMAGE
+from kafka_platform.kubernetes import KubernetesObject, find, place_all, resolved
+from kafka_platform.model import Engine, Login, Topic, User
 from kafka_platform.names import check_cluster, user_secret
 from kafka_platform.strimzi_resources import check_strimzi_users
 
@@ -106,144 +99,58 @@ class KafkaResources(pulumi.ComponentResource):
         self._args = KafkaResourcesArgs.of(args)
         check_cluster(name)
         connection = self._args.connection
+        settings = EntitySettings(
+            name=name,
+            connection=connection,
+            runtime_image=self._args.runtime_image,
+            topics=self._args.topics,
+            users=self._args.users,
+            user_namespace=self._args.user_namespace,
+            stack=self._args.stack,
+            former_stacks=self._args.former_stacks,
+        )
+        passwords = self._passwords(settings)
         if connection.engine is Engine.STRIMZI:
-            self._by_strimzi(connection)
+            placed = place_all(self, name, strimzi_resources.objects(settings, passwords))
+            self._deliver_certificates(settings, placed)
         else:
-            self._by_job(connection)
+            place_all(self, name, provisioner.objects(settings, passwords))
         self.user_secrets = pulumi.Output.all(
             **{
-                user: pulumi.Output.concat(self._namespace(user), "/", user_secret(user))
+                user: pulumi.Output.concat(resolved(settings.namespace_of(user)), "/", user_secret(user))
                 for user, declared in sorted(self._args.users.items())
                 if declared.auth is not Login.CUSTOM and not declared.keeps_password
             }
         )
         self.register_outputs({"userSecrets": self.user_secrets})
 
-    def _by_job(self, connection: KafkaConnection) -> None:
-        name = self._name
-        child = pulumi.ResourceOptions(parent=self)
-        for topic in sorted(self._args.topics):
-            check_declared(topic)
-        rendered = declarations(self._args.topics, self._args.users, _plain(connection.replicas))
-        declared = place(
-            f"{name}-declarations",
-            provisioner.config_map(name, connection.namespace, rendered),
-            pulumi.ResourceOptions(parent=self, hooks=refuse(f"{name}-only-grow", _refuse_shrinking)),
-        )
-        generated = self._passwords()
-        delivered = [
-            self._deliver(user, password, connection, pulumi.ResourceOptions(parent=self))
-            for user, password in generated.items()
-        ]
-        if generated:
-            delivered.append(self._all_passwords(generated, connection))
-        network = provisioner.network_policy(name, connection.namespace, kafka_ports(connection))
-        policy = place(f"{name}-provisioner-network", network, child)
-        assert connection.admin_secret is not None  # noqa: S101  # the args refuse it
-        place(
-            f"{name}-provision",
-            provisioner.job(
-                name,
-                connection,
-                connection.admin_secret,
-                self._args.runtime_image,
-                declarations_hash(rendered),
-                stack=self._args.stack,
-                former_stacks=self._args.former_stacks,
-            ),
-            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[declared, policy, *delivered])),
-        )
-
-    def _by_strimzi(self, connection: KafkaConnection) -> None:
-        """One custom resource for each, so that a change is one line of a preview; all of them after the Kafka."""
-        name, args = self._name, self._args
-        only_grow = refuse(f"{name}-topics-only-grow", _refuse_shrinking_topic)
-        for topic_name, topic in sorted(args.topics.items()):
-            manifest = strimzi_resources.topic(name, connection, topic_name, topic, _plain(connection.replicas))
-            place(
-                f"{name}-topic-{topic_name}",
-                manifest,
-                pulumi.ResourceOptions(
-                    parent=self,
-                    hooks=only_grow,
-                    # Strimzi deletes the records with the object.
-                    retain_on_delete=topic.deletion is Deletion.RETAIN,
-                ),
-            )
-        generated = self._passwords()
-        passwords = [self._all_passwords(generated, connection)] if generated else []
-        for user_name, user in sorted(args.users.items()):
-            made = place(
-                f"{name}-user-{user_name}",
-                strimzi_resources.user(name, connection, user_name, user, f"{name}-passwords"),
-                pulumi.ResourceOptions(parent=self, depends_on=passwords if user.auth is Login.SCRAM else []),
-            )
-            # Delivered when the cluster knows it: applications that have it can log in.
-            ready = pulumi.ResourceOptions(parent=self, depends_on=[made])
-            if user.auth is Login.SCRAM:
-                self._deliver(user_name, generated[user_name], connection, ready)
-            elif user.auth is Login.MTLS:
-                self._deliver_certificate(user_name, made, connection)
-
-    def _passwords(self) -> dict[str, pulumi.Input[str]]:
+    def _passwords(self, settings: EntitySettings) -> dict[str, pulumi.Input[str]]:
         """A password for each user who has one."""
         return {
             name: RandomPassword(
                 f"{self._name}-{name}-password",
                 length=PASSWORD_LENGTH,
                 special=False,
-                keepers={"version": str(user.password_version)},
+                keepers={"version": str(self._args.users[name].password_version)},
                 opts=pulumi.ResourceOptions(parent=self),
             ).result
-            for name, user in sorted(self._args.users.items())
-            if user.auth is Login.SCRAM and not user.keeps_password
+            for name in settings.with_passwords
         }
 
-    def _all_passwords(
-        self, generated: Mapping[str, pulumi.Input[str]], connection: KafkaConnection
-    ) -> KubernetesObject:
-        """Where whoever makes the users reads their passwords."""
-        own = labels(self._name, provisioner.COMPONENT)
-        manifest = secrets.passwords(f"{self._name}-passwords", connection.namespace, own, generated)
-        return place(f"{self._name}-passwords", manifest, pulumi.ResourceOptions(parent=self))
-
-    def _deliver(
-        self, user: str, password: pulumi.Input[str], connection: KafkaConnection, ready: pulumi.ResourceOptions
-    ) -> KubernetesObject:
-        """A user's credentials, in the user's namespace."""
-        child = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(parent=self), ready)
-        own = labels(self._name, provisioner.COMPONENT)
-        manifest = secrets.credentials(user_secret(user), self._namespace(user), own, user, password, connection)
-        return place(f"{self._name}-{user}-kafka", manifest, child)
-
-    def _deliver_certificate(self, user: str, made: KubernetesObject, connection: KafkaConnection) -> KubernetesObject:
-        """What the operator made for a user, in the user's namespace."""
-        child = pulumi.ResourceOptions(parent=self, depends_on=[made])
-        # The operator's Secret is called as the user, `<namespace>/<name>`, which is what Pulumi knows objects by; and
-        # knows only of those that are there, so that the preview of a new user does not look for it.
-        found = find(f"{self._name}-{user}-certificate", "v1", "Secret", made.id, child)
-        own = labels(self._name, provisioner.COMPONENT)
-        manifest = secrets.certificate(user_secret(user), self._namespace(user), own, user, found.data, connection)
-        return place(f"{self._name}-{user}-kafka", manifest, child)
-
-    def _namespace(self, user: str) -> pulumi.Input[str]:
-        """Where a user's Secret goes, known once the namespaces are there: none goes into one that was refused."""
-        platform = self._args.connection.namespace
-        given = self._args.users[user].namespace or self._args.user_namespace
-        return platform if given is None else pulumi.Output.all(platform, given).apply(lambda known: str(known[1]))
+    def _deliver_certificates(
+        self, settings: EntitySettings, placed: Mapping[tuple[str, str], KubernetesObject]
+    ) -> None:
+        """What the operator makes for users with certificates, in their namespaces."""
+        for user, declared in sorted(self._args.users.items()):
+            if declared.auth is not Login.MTLS:
+                continue
+            made = placed["KafkaUser", f"user-{user}"]
+            # The operator's Secret is called as the user, `<namespace>/<name>`, which is what Pulumi knows objects by; and
+            # knows only of those that are there, so that the preview of a new user does not look for it.
+            child = pulumi.ResourceOptions(parent=self, depends_on=[made])
+            found = find(f"{self._name}-{user}-certificate", "v1", "Secret", made.id, child)
+            place_all(self, self._name, [delivered_certificate(settings, user, found.data)], depends_on=[made])
 
 
 def _plain(value: pulumi.Input[int] | None) -> int | None:
     return value if isinstance(value, int) else None
-
-
-def _refuse_shrinking(change: pulumi.ResourceHookArgs) -> None:
-    old, new = ((inputs or {}).get("data") or {} for inputs in (change.old_inputs, change.new_inputs))
-    check_update(old, new)
-
-
-def _refuse_shrinking_topic(change: pulumi.ResourceHookArgs) -> None:
-    if change.old_inputs is not None and change.new_inputs is not None:
-        before, wanted = change.old_inputs["spec"], change.new_inputs["spec"]
-        topic = wanted.get("topicName") or change.new_inputs["metadata"]["name"]
-        strimzi_resources.check_topic_update(str(topic), before, wanted)

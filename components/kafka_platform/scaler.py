@@ -5,17 +5,16 @@ from dataclasses import dataclass, field, replace
 
 import pulumi
 
-from kafka_platform import scaling_objects
 from kafka_platform.args import Args
 from kafka_platform.checks import checked
 from kafka_platform.client_pods import with_authority_of
-from kafka_platform.cluster import RUNTIME_IMAGE
 from kafka_platform.connection import KafkaConnection
-from kafka_platform.kubernetes import after, place
+from kafka_platform.images import RUNTIME_IMAGE
+from kafka_platform.kubernetes import after, place_all
 from kafka_platform.names import check_label, check_subdomain, check_topic, check_user, check_workload
 from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
 from kafka_platform.scaling_model import Commit, OffsetReset, Scale, check_scale, scaler_user, scaler_user_name
-from kafka_platform.scaling_objects import ScalerSettings
+from kafka_platform.scaling_objects import ScalerSettings, objects
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,21 +102,20 @@ class Scaler(pulumi.ComponentResource):
             connection = self._with_user(name, given, namespace)
         user = (given.user or scaler_user_name(name)) if logs_in else None
         most = given.most_pods()
-        self._place(
-            ScalerSettings(
-                name=name,
-                namespace=namespace,
-                connection=with_authority_of(connection, user),
-                scale=given.scale,
-                max=most,
-                target=given.target,
-                target_kind=given.target_kind,
-                topics=given.topics,
-                group=given.group,
-                offset_reset=given.offset_reset,
-                user=user,
-            )
+        settings = ScalerSettings(
+            name=name,
+            namespace=namespace,
+            connection=with_authority_of(connection, user),
+            scale=given.scale,
+            max=most,
+            target=given.target,
+            target_kind=given.target_kind,
+            topics=given.topics,
+            group=given.group,
+            offset_reset=given.offset_reset,
+            user=user,
         )
+        place_all(self, name, objects(settings))
         self.scaled_object = pulumi.Output.from_input(name)
         self.max_pods = pulumi.Output.from_input(most)
         self.register_outputs({"scaledObject": self.scaled_object, "maxPods": self.max_pods})
@@ -135,19 +133,3 @@ class Scaler(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         return replace(args.connection, bootstrap_servers=after(args.connection.bootstrap_servers, made))
-
-    def _place(self, settings: ScalerSettings) -> None:
-        child = pulumi.ResourceOptions(parent=self)
-        logins = []
-        if settings.logs_in:
-            manifest = scaling_objects.trigger_authentication(settings)
-            logins.append(place(f"{settings.name}-login", manifest, child))
-        prometheus = settings.scale.prometheus
-        if prometheus is not None and prometheus.bearer_secret is not None:
-            manifest = scaling_objects.prometheus_authentication(settings, prometheus)
-            logins.append(place(f"{settings.name}-prometheus", manifest, child))
-        place(
-            f"{settings.name}-scaled",
-            scaling_objects.scaled_object(settings),
-            pulumi.ResourceOptions(parent=self, depends_on=logins),
-        )

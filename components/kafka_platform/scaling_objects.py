@@ -1,13 +1,12 @@
 """The Kubernetes objects that scale a workload: one pure function renders each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pulumi
-
-from kafka_platform.connection import KafkaConnection
-from kafka_platform.kubernetes import Manifest, labels, metadata
+from kafka_platform.manifests import Manifest, labels, metadata
 from kafka_platform.names import user_secret
+from kafka_platform.objects import Object, Wait, derived
 from kafka_platform.scaling_model import (
     SCALE_UP_PERIOD_SECONDS,
     OffsetReset,
@@ -16,12 +15,19 @@ from kafka_platform.scaling_model import (
     seconds,
 )
 
+if TYPE_CHECKING:
+    from pulumi import Input
+
+    from kafka_platform.connection import KafkaConnection
+
 COMPONENT = "scaler"
 KEDA_API = "keda.sh/v1alpha1"
 FAILURES = 3
 """Failed looks in a row until the fallback: one broker that restarts is none."""
 READY_SECONDS = 180
 """How long KEDA may take to see its user and the group."""
+KEDA_SCALES = Wait(condition="Ready", seconds=READY_SECONDS)
+"""Without it `up` would end well although KEDA is not running or cannot log in."""
 
 # KEDA's names for Kafka's mechanisms.
 _SASL = {"SCRAM-SHA-512": "scram_sha512", "SCRAM-SHA-256": "scram_sha256", "PLAIN": "plaintext"}
@@ -32,11 +38,11 @@ class ScalerSettings:
     """What the objects of a scaler follow from."""
 
     name: str
-    namespace: pulumi.Input[str]
-    connection: KafkaConnection
+    namespace: "Input[str]"
+    connection: "KafkaConnection"
     scale: Scale
     max: int
-    target: pulumi.Input[str]
+    target: "Input[str]"
     target_kind: str = "Deployment"
     topics: Sequence[str] = ()
     group: str | None = None
@@ -48,6 +54,17 @@ class ScalerSettings:
         """Whether KEDA needs a user of Kafka, or an authority to trust."""
         connection = self.connection
         return self.scale.by_lag and (self.user is not None or connection.ca_secret is not None)
+
+
+def objects(settings: ScalerSettings) -> list[Object]:
+    """The scaler's objects, in the order in which they are needed."""
+    logins: list[Object] = []
+    if settings.logs_in:
+        logins.append(Object(role="login", manifest=trigger_authentication(settings)))
+    prometheus = settings.scale.prometheus
+    if prometheus is not None and prometheus.bearer_secret is not None:
+        logins.append(Object(role="prometheus", manifest=prometheus_authentication(settings, prometheus)))
+    return [*logins, Object(role="scaled", manifest=scaled_object(settings), after=logins, wait=KEDA_SCALES)]
 
 
 def scaled_object(settings: ScalerSettings) -> Manifest:
@@ -73,12 +90,10 @@ def scaled_object(settings: ScalerSettings) -> Manifest:
             "failureThreshold": FAILURES,
             "replicas": scale.fallback_pods,
         }
-    # Without it `up` would end well although KEDA is not running or cannot log in.
-    waits = {"pulumi.com/timeoutSeconds": str(READY_SECONDS), "pulumi.com/waitFor": "condition=Ready"}
     return {
         "apiVersion": KEDA_API,
         "kind": "ScaledObject",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT), waits),
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
         "spec": dict(sorted(spec.items())),
     }
 
@@ -174,11 +189,11 @@ def _lag_trigger(settings: ScalerSettings, topic: str) -> Manifest:
         "offsetResetPolicy": settings.offset_reset.value,
         # A group that has committed nothing must get its first pod: with true it would stay at zero for ever.
         "scaleToZeroOnInvalidOffset": "false",
-        "tls": _from(connection.security_protocol, lambda known: "enable" if known.endswith("SSL") else "disable"),
+        "tls": derived(lambda known: "enable" if known.endswith("SSL") else "disable", connection.security_protocol),
         "topic": topic,
     }
     if settings.user is not None and connection.sasl_mechanism is not None:
-        content["sasl"] = _from(connection.sasl_mechanism, lambda known: _SASL[known])
+        content["sasl"] = derived(_SASL.__getitem__, connection.sasl_mechanism)
     trigger: Manifest = {"metadata": dict(sorted(content.items())), "metricType": "AverageValue", "type": "kafka"}
     if settings.logs_in:
         trigger["authenticationRef"] = {"name": settings.name}
@@ -200,11 +215,6 @@ def _prometheus_trigger(settings: ScalerSettings, prometheus: PrometheusScale) -
         trigger["authenticationRef"] = {"name": f"{settings.name}-prometheus"}
         trigger["metadata"] = dict(sorted(content.items()))
     return dict(sorted(trigger.items()))
-
-
-def _from(value: pulumi.Input[str], what: Callable[[str], str]) -> pulumi.Input[str]:
-    """What follows from a value, at once if it is known."""
-    return what(value) if isinstance(value, str) else pulumi.Output.all(value).apply(lambda known: what(known[0]))
 
 
 def _text(value: bool) -> str:

@@ -2,12 +2,16 @@
 
 import base64
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-import pulumi
-
-from kafka_platform.connection import KafkaConnection
-from kafka_platform.kubernetes import Manifest, metadata
+from kafka_platform.manifests import Manifest, metadata
+from kafka_platform.objects import derived
 from kafka_platform.properties import jaas_text, java_properties, option_lines
+
+if TYPE_CHECKING:
+    from pulumi import Input
+
+    from kafka_platform.connection import KafkaConnection
 
 CA_FILE = "/etc/kafka-platform/ca/ca.crt"
 """Where client.properties expects the authority to trust; mount the connection's `ca_secret` there."""
@@ -23,57 +27,57 @@ LOGIN_MODULES = {
 
 def credentials(
     name: str,
-    namespace: pulumi.Input[str],
+    namespace: "Input[str]",
     labels: Mapping[str, str],
     username: str,
-    password: pulumi.Input[str],
-    connection: KafkaConnection,
+    password: "Input[str]",
+    connection: "KafkaConnection",
 ) -> Manifest:
     """Everything that a client needs to log in, for every kind of client."""
-    data = pulumi.Output.all(
-        password=password,
-        authority=connection.authority,
-        bootstrap_servers=connection.bootstrap_servers,
-        security_protocol=connection.security_protocol,
-        sasl_mechanism=connection.sasl_mechanism,
-        ca_secret=connection.ca_secret,
-    ).apply(
-        lambda values: encode(
-            _with_authority(values["authority"])
+    data = derived(
+        lambda password, authority, bootstrap_servers, security_protocol, sasl_mechanism, ca_secret: encode(
+            _with_authority(authority)
             | client_files(
                 username=username,
-                password=str(values["password"]),
-                bootstrap_servers=str(values["bootstrap_servers"]),
-                security_protocol=str(values["security_protocol"]),
-                sasl_mechanism=str(values["sasl_mechanism"] or "PLAIN"),
-                has_ca=bool(values["ca_secret"]),
+                password=password,
+                bootstrap_servers=bootstrap_servers,
+                security_protocol=security_protocol,
+                sasl_mechanism=sasl_mechanism or "PLAIN",
+                has_ca=bool(ca_secret),
             )
-        )
+        ),
+        password,
+        connection.authority,
+        connection.bootstrap_servers,
+        connection.security_protocol,
+        connection.sasl_mechanism,
+        connection.ca_secret,
     )
     return _secret(name, namespace, labels, data)
 
 
 def certificate(
     name: str,
-    namespace: pulumi.Input[str],
+    namespace: "Input[str]",
     labels: Mapping[str, str],
     username: str,
-    made: pulumi.Input[Mapping[str, str]],
-    connection: KafkaConnection,
+    made: "Input[Mapping[str, str]]",
+    connection: "KafkaConnection",
 ) -> Manifest:
     """Everything that a client with a certificate needs; `made` is the data of the Secret that the cluster's operator made."""
-    data = pulumi.Output.all(
-        made=made, authority=connection.authority, bootstrap_servers=connection.certificate_bootstrap_servers
-    ).apply(
-        lambda values: encode(
-            _with_authority(values["authority"])
+    data = derived(
+        lambda made, authority, bootstrap_servers: encode(
+            _with_authority(authority)
             | certificate_files(
                 username=username,
-                certificate=_decoded(values["made"], "user.crt"),
-                key=_decoded(values["made"], "user.key"),
-                bootstrap_servers=str(values["bootstrap_servers"]),
+                certificate=_decoded(made, "user.crt"),
+                key=_decoded(made, "user.key"),
+                bootstrap_servers=str(bootstrap_servers),
             )
-        )
+        ),
+        made,
+        connection.authority,
+        connection.certificate_bootstrap_servers,
     )
     return _secret(name, namespace, labels, data)
 
@@ -116,12 +120,14 @@ def _decoded(data: Mapping[str, str] | None, key: str) -> str:
 
 def passwords(
     name: str,
-    namespace: pulumi.Input[str],
+    namespace: "Input[str]",
     labels: Mapping[str, str],
-    by_key: Mapping[str, pulumi.Input[str]],
+    by_key: "Mapping[str, Input[str]]",
 ) -> Manifest:
     """Passwords alone, by key."""
-    return _secret(name, namespace, labels, pulumi.Output.all(**by_key).apply(encode))
+    return _secret(
+        name, namespace, labels, derived(lambda *known: encode(dict(zip(by_key, known, strict=True))), *by_key.values())
+    )
 
 
 def client_files(
@@ -169,9 +175,9 @@ def encode(data: Mapping[str, str]) -> dict[str, str]:
 
 def _secret(
     name: str,
-    namespace: pulumi.Input[str],
+    namespace: "Input[str]",
     labels: Mapping[str, str],
-    data: "pulumi.Output[dict[str, str]]",
+    data: Any,
 ) -> Manifest:
     return {
         "apiVersion": "v1",
@@ -179,5 +185,5 @@ def _secret(
         "metadata": metadata(name, namespace, labels),
         # `type` is what the API server would fill in; said here, it is no difference later.
         "type": "Opaque",
-        "data": pulumi.Output.secret(data),
+        "data": data,
     }

@@ -1,27 +1,33 @@
 """The custom resources of a Kafka that Strimzi runs: one pure function renders each."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from decimal import Decimal
 from importlib.resources import files
+from typing import Any
 
-import pulumi
-
-from kafka_platform.cluster_model import ClusterSpec
-from kafka_platform.kubernetes import Manifest, client_peers, labels, metadata
+from kafka_platform.manifests import Manifest, labels, metadata
 from kafka_platform.model import Deletion, Resources
+from kafka_platform.objects import Guard, Object, Wait
 from kafka_platform.pods import container_security, spread_over
-from kafka_platform.strimzi_listeners import SCRAM, Authentication, BrokerAccess, CustomAuthentication, InternalListener
-from kafka_platform.strimzi_model import Balance, Metrics, Pool, StrimziKafka, broker_config
+from kafka_platform.strimzi_listener_objects import gateway_name, listener_list
+from kafka_platform.strimzi_model import (
+    Balance,
+    Metrics,
+    Pool,
+    StrimziKafka,
+    broker_config,
+    check_scaling_step,
+    check_volumes,
+)
+from kafka_platform.strimzi_settings import StrimziSettings
 from kafka_platform.units import bytes_per_second, percent
 
 API = "kafka.strimzi.io/v1"
 CLUSTER_LABEL = "strimzi.io/cluster"
 COMPONENT = "broker"
-INTERNAL_PORT = 9092
-CERTIFICATES_PORT = 9093
 
-READY = "condition=Ready"
-"""What `pulumi up` waits for. Never on a KafkaNodePool, whose status appears only with its Kafka's, nor on a template."""
+READY = "Ready"
+"""The condition that `pulumi up` waits for. Never on a KafkaNodePool, whose status appears only with its Kafka's, nor on a template."""
 READY_SECONDS = 1800
 """How long: a cluster on new machines has to pull images, get volumes and elect controllers; a rolling change takes minutes a node."""
 
@@ -33,63 +39,57 @@ _CONTROLLER_IDS = "[900-999]"
 _TERMINATION_SECONDS = 120
 """A broker that stops hands over every partition that it leads, which takes a second for some hundred of them."""
 
-_EXTERNAL_DNS = "external-dns.alpha.kubernetes.io/hostname"
+
+def objects(settings: StrimziSettings) -> list[Object]:
+    """Pools first, then the Kafka, so that it finds them, and so that destroying runs the other way."""
+    pools = [_pool(settings, name, pool) for name, pool in sorted(settings.strimzi.pools.items())]
+    beside = _beside_kafka(settings)
+    ready = Wait(condition=READY, seconds=READY_SECONDS)
+    return [
+        *pools,
+        *beside,
+        Object(role="kafka", manifest=kafka(settings), after=[*pools, *beside], wait=ready),
+    ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class StrimziSettings:
-    """What the objects of a cluster follow from."""
+def _pool(settings: StrimziSettings, name: str, pool: Pool) -> Object:
+    balanced = settings.strimzi.effective_balance is not None
 
-    name: str
-    namespace: pulumi.Input[str]
-    spec: ClusterSpec
-    strimzi: StrimziKafka
-    image: str | None = None
+    def check(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+        known, before, wanted = new["metadata"]["name"], old["spec"], new["spec"]
+        replicas = (int(before["replicas"]), int(wanted["replicas"]))
+        check_scaling_step(settings.name, known, *replicas, votes=pool.votes, balanced=balanced)
+        check_volumes(settings.name, known, before["storage"]["volumes"], wanted["storage"]["volumes"])
 
-
-def bootstrap_service(name: str) -> str:
-    """Service where clients inside Kubernetes connect first."""
-    return f"{name}-kafka-bootstrap"
-
-
-def ca_secret(name: str) -> str:
-    """Secret whose key `ca.crt` is the authority of the brokers' certificates."""
-    return f"{name}-cluster-ca-cert"
+    return Object(
+        role=f"pool-{name}",
+        manifest=node_pool(settings, name, pool),
+        # The autoscaler's, from the first time that it decides on.
+        ignored=["spec.replicas"] if pool.autoscaled else [],
+        guard=Guard(name=f"{settings.name}-pool-{name}-keeps-records", check=check),
+    )
 
 
-def security_protocol(listener: InternalListener) -> str:
-    """The security protocol of the listener inside Kubernetes."""
-    if listener.auth is Authentication.MTLS or (listener.custom is not None and not listener.custom.sasl):
-        return "SSL" if listener.tls else "PLAINTEXT"
-    return "SASL_SSL" if listener.tls else "SASL_PLAINTEXT"
-
-
-def sasl_mechanism(listener: InternalListener) -> str | None:
-    """How clients inside Kubernetes log in, as far as it is a mechanism that this platform knows."""
-    return SCRAM if listener.takes_passwords else None
-
-
-def certificate_bootstrap_servers(settings: StrimziSettings, namespace: str) -> str | None:
-    """Where clients with certificates connect first, inside Kubernetes if they can."""
-    listeners = settings.strimzi.listeners
-    service = f"{bootstrap_service(settings.name)}.{namespace}.svc"
-    if listeners.internal.auth is Authentication.MTLS:
-        return f"{service}:{INTERNAL_PORT}"
-    if listeners.internal.certificates:
-        return f"{service}:{CERTIFICATES_PORT}"
-    if listeners.external is not None and listeners.external.auth is Authentication.MTLS:
-        return listeners.external.bootstrap_servers
-    return None
+def _beside_kafka(settings: StrimziSettings) -> list[Object]:
+    """What the Kafka refers to, besides its pools."""
+    strimzi = settings.strimzi
+    found: list[Object] = []
+    balance = strimzi.effective_balance
+    if balance is not None:
+        found.append(Object(role="rebalance", manifest=rebalance_template(settings, balance)))
+    if strimzi.metrics is Metrics.JMX:
+        found.append(Object(role="metrics", manifest=metrics_config_map(settings)))
+    external = strimzi.listeners.external
+    routes = None if external is None else external.tls_routes
+    if routes is not None and routes.gateway_class is not None:
+        manifest = gateway(settings, routes.gateway_class, routes.port)
+        found.append(Object(role="gateway", manifest=manifest, wait=Wait(condition="Programmed")))
+    return found
 
 
 def own_labels(name: str, component: str) -> dict[str, str]:
     """The labels of what belongs to the cluster, Strimzi's own included."""
     return labels(name, component) | {CLUSTER_LABEL: name}
-
-
-def wait_annotations(seconds: int) -> dict[str, str]:
-    """What makes `pulumi up` wait until Strimzi has done what an object says."""
-    return {"pulumi.com/timeoutSeconds": str(seconds), "pulumi.com/waitFor": READY}
 
 
 def node_pool(settings: StrimziSettings, name: str, pool: Pool) -> Manifest:
@@ -221,9 +221,7 @@ def kafka(settings: StrimziSettings) -> Manifest:
     return {
         "apiVersion": API,
         "kind": "Kafka",
-        "metadata": metadata(
-            settings.name, settings.namespace, labels(settings.name, COMPONENT), wait_annotations(READY_SECONDS)
-        ),
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
         "spec": spec,
     }
 
@@ -233,7 +231,7 @@ def _brokers(settings: StrimziSettings) -> Manifest:
     spec: Manifest = {
         "authorization": {"type": "simple"},
         "config": broker_config(strimzi, settings.spec.defaults, settings.spec.config),
-        "listeners": _listeners(settings),
+        "listeners": listener_list(settings.name, strimzi.listeners, settings.spec.client_namespaces),
         # Nobody moves a node but the Drain Cleaner, which asks Strimzi; without it, a drain takes one node at a time.
         "template": {"podDisruptionBudget": {"maxUnavailable": 0 if strimzi.drain_cleaner else 1}},
         "version": settings.spec.version,
@@ -279,118 +277,6 @@ def _quotas(strimzi: StrimziKafka) -> Manifest:
     return rendered
 
 
-def _listeners(settings: StrimziSettings) -> list[Manifest]:
-    listeners = settings.strimzi.listeners
-    peers = client_peers(settings.name, settings.spec.client_namespaces)
-    internal = listeners.internal
-    rendered: list[Manifest] = [
-        {
-            "authentication": _authentication(internal.auth, internal.custom),
-            "name": "internal",
-            "networkPolicyPeers": peers,
-            "port": INTERNAL_PORT,
-            "tls": internal.tls,
-            "type": "internal",
-        }
-    ]
-    if internal.certificates:
-        rendered.append(
-            {
-                "authentication": {"type": "tls"},
-                "name": "certs",
-                "networkPolicyPeers": peers,
-                "port": CERTIFICATES_PORT,
-                "tls": True,
-                "type": "internal",
-            }
-        )
-    if listeners.external is not None:
-        rendered.append(_external(settings.name, listeners.external))
-    return rendered
-
-
-def _authentication(auth: Authentication, custom: CustomAuthentication | None) -> Manifest:
-    if custom is not None:
-        return {"listenerConfig": dict(sorted(custom.config.items())), "sasl": custom.sasl, "type": "custom"}
-    return {"type": "tls" if auth is Authentication.MTLS else "scram-sha-512"}
-
-
-def _external(name: str, access: BrokerAccess) -> Manifest:
-    kind, configuration = _way_in(name, access)
-    if access.certificate is not None:
-        configuration["brokerCertChainAndKey"] = {
-            "certificate": "tls.crt",
-            "key": "tls.key",
-            "secretName": access.certificate,
-        }
-    return {
-        "authentication": _authentication(access.auth, access.custom),
-        "configuration": configuration,
-        "name": "external",
-        "port": access.port,
-        "tls": True,
-        "type": kind,
-    }
-
-
-def _way_in(name: str, access: BrokerAccess) -> tuple[str, Manifest]:
-    if access.node_ports is not None:
-        ports = access.node_ports
-        return "nodeport", {
-            # The host is in the brokers' certificates then: the addresses of machines never are.
-            "advertisedHostTemplate": ports.host,
-            "bootstrap": {"alternativeNames": [ports.host], "nodePort": ports.port},
-        }
-    if access.load_balancers is not None:
-        balancers = access.load_balancers
-        common = dict(balancers.annotations)
-        configuration: Manifest = {
-            "advertisedHostTemplate": balancers.host,
-            "advertisedPortTemplate": str(access.port),
-            "bootstrap": {
-                "alternativeNames": [balancers.bootstrap_host],
-                "annotations": dict(sorted(({_EXTERNAL_DNS: balancers.bootstrap_host} | common).items())),
-            },
-            "perBrokerAnnotationsTemplate": dict(sorted(({_EXTERNAL_DNS: balancers.host} | common).items())),
-        }
-        if balancers.load_balancer_class is not None:
-            configuration["class"] = balancers.load_balancer_class
-        if balancers.source_ranges:
-            configuration["loadBalancerSourceRanges"] = list(balancers.source_ranges)
-        return "loadbalancer", configuration
-    if access.tls_routes is not None:
-        routes = access.tls_routes
-        namespace, _, gateway = (routes.gateway or "").rpartition("/")
-        parent: Manifest = {
-            "group": "gateway.networking.k8s.io",
-            "kind": "Gateway",
-            "name": gateway or gateway_name(name),
-        }
-        if namespace:
-            parent["namespace"] = namespace
-        return "tlsroute", {
-            "advertisedHostTemplate": routes.host,
-            "advertisedPortTemplate": str(routes.port),
-            "bootstrap": {"host": routes.bootstrap_host},
-            "hostTemplate": routes.host,
-            "parentRefs": [parent],
-        }
-    ingresses = access.ingresses
-    assert ingresses is not None  # noqa: S101  # exactly one is given
-    bootstrap: Manifest = {"host": ingresses.bootstrap_host}
-    rendered: Manifest = {"bootstrap": bootstrap, "class": ingresses.ingress_class, "hostTemplate": ingresses.host}
-    if ingresses.annotations:
-        annotations = dict(sorted(ingresses.annotations.items()))
-        bootstrap["annotations"] = annotations
-        rendered["perBrokerAnnotationsTemplate"] = annotations
-    return "ingress", rendered
-
-
-def gateway_name(name: str) -> str:
-    """The Gateway that is made for a cluster's routes."""
-    return f"{name}-brokers"
-
-
 def gateway(settings: StrimziSettings, gateway_class: str, port: int) -> Manifest:
     """A Gateway of its own, which passes TLS on to the brokers as it is."""
     return {
@@ -400,7 +286,6 @@ def gateway(settings: StrimziSettings, gateway_class: str, port: int) -> Manifes
             gateway_name(settings.name),
             settings.namespace,
             labels(settings.name, COMPONENT),
-            {"pulumi.com/waitFor": "condition=Programmed"},
         ),
         "spec": {
             "gatewayClassName": gateway_class,

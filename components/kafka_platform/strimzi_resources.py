@@ -3,14 +3,19 @@
 import hashlib
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-import pulumi
-
-from kafka_platform.connection import KafkaConnection
-from kafka_platform.kubernetes import Manifest, labels, metadata
-from kafka_platform.model import Acl, AclResource, Login, Operation, Topic, User
+from kafka_platform.entity_objects import EntitySettings, Passwords, all_passwords, delivered
+from kafka_platform.manifests import Manifest, labels, metadata
+from kafka_platform.model import Acl, AclResource, Deletion, Login, Operation, Topic, User
 from kafka_platform.names import LONGEST_CERTIFICATE_NAME, is_subdomain, user_secret
-from kafka_platform.strimzi_objects import API, CLUSTER_LABEL, wait_annotations
+from kafka_platform.objects import Guard, Object, Wait
+from kafka_platform.strimzi_objects import API, CLUSTER_LABEL, READY
+
+if TYPE_CHECKING:
+    from pulumi import Input
+
+    from kafka_platform.connection import KafkaConnection
 
 COMPONENT = "resources"
 TOPIC_SECONDS = 300
@@ -33,6 +38,46 @@ _OPERATIONS = {
 _UNFIT = re.compile(r"[^a-z0-9.-]+")
 
 
+def objects(settings: EntitySettings, passwords: Passwords) -> list[Object]:
+    """One custom resource for each topic and user, so that a change is one line of a preview.
+
+    What the operator makes for users with certificates is not among them: it is looked up when they are there.
+    """
+    name, connection = settings.name, settings.connection
+    wait = Wait(condition=READY, seconds=TOPIC_SECONDS)
+    only_grow = Guard(name=f"{name}-topics-only-grow", check=_refuse_shrinking)
+    found = [
+        Object(
+            role=f"topic-{topic_name}",
+            manifest=topic(name, connection, topic_name, declared, settings.replicas),
+            wait=wait,
+            guard=only_grow,
+            # Strimzi deletes the records with the object.
+            kept=declared.deletion is Deletion.RETAIN,
+        )
+        for topic_name, declared in sorted(settings.topics.items())
+    ]
+    kept_passwords = [all_passwords(settings, passwords)] if passwords else []
+    found += kept_passwords
+    for user_name, each in sorted(settings.users.items()):
+        made = Object(
+            role=f"user-{user_name}",
+            manifest=user(name, connection, user_name, each, f"{name}-passwords"),
+            after=kept_passwords if each.auth is Login.SCRAM else [],
+            wait=wait,
+        )
+        found.append(made)
+        if each.auth is Login.SCRAM:
+            # Delivered when the cluster knows it: applications that have it can log in.
+            found.append(delivered(settings, user_name, passwords[user_name], after=[made]))
+    return found
+
+
+def _refuse_shrinking(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    name = new["spec"].get("topicName") or new["metadata"]["name"]
+    check_topic_update(str(name), old["spec"], new["spec"])
+
+
 def object_name(topic: str) -> str:
     """Name of the object of a topic: the topic's own where Kubernetes takes it, otherwise one that is made of it."""
     if is_subdomain(topic):
@@ -44,7 +89,7 @@ def object_name(topic: str) -> str:
 
 
 def topic(
-    owner: str, connection: KafkaConnection, name: str, declared: Topic, default_replicas: int | None
+    owner: str, connection: "KafkaConnection", name: str, declared: Topic, default_replicas: int | None
 ) -> Manifest:
     """A topic that `owner`, a KafkaResources, declares."""
     spec: Manifest = {"partitions": declared.partitions}
@@ -59,14 +104,12 @@ def topic(
     return {
         "apiVersion": API,
         "kind": "KafkaTopic",
-        "metadata": metadata(
-            object_name(name), connection.namespace, _labels(owner, connection), wait_annotations(TOPIC_SECONDS)
-        ),
+        "metadata": metadata(object_name(name), connection.namespace, _labels(owner, connection)),
         "spec": spec,
     }
 
 
-def user(owner: str, connection: KafkaConnection, name: str, declared: User, passwords_secret: str) -> Manifest:
+def user(owner: str, connection: "KafkaConnection", name: str, declared: User, passwords_secret: str) -> Manifest:
     """A user that `owner`, a KafkaResources, declares: its rights and limits. Its password is the entry of its name in the Secret."""
     spec: Manifest = {}
     if declared.auth is Login.MTLS:
@@ -89,13 +132,13 @@ def user(owner: str, connection: KafkaConnection, name: str, declared: User, pas
             connection.namespace,
             _labels(owner, connection),
             # The operator does not watch the passwords' Secret: a changed annotation makes it look at once.
-            {"kafka-platform/password-version": str(declared.password_version), **wait_annotations(TOPIC_SECONDS)},
+            {"kafka-platform/password-version": str(declared.password_version)},
         ),
         "spec": spec,
     }
 
 
-def _labels(owner: str, connection: KafkaConnection) -> dict[str, pulumi.Input[str]]:
+def _labels(owner: str, connection: "KafkaConnection") -> "dict[str, Input[str]]":
     return {**labels(owner, COMPONENT), CLUSTER_LABEL: connection.cluster}
 
 

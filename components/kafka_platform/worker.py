@@ -5,22 +5,19 @@ from dataclasses import dataclass, field, replace
 
 import pulumi
 
-from kafka_platform import worker_objects
 from kafka_platform.args import Args
 from kafka_platform.checks import checked
-from kafka_platform.client_pods import kafka_ports, with_authority_of
-from kafka_platform.cluster import RUNTIME_IMAGE
+from kafka_platform.client_pods import with_authority_of
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.forms import mapping
-from kafka_platform.gateway_objects import text_hash
-from kafka_platform.kubernetes import KubernetesObject, after, place
+from kafka_platform.images import RUNTIME_IMAGE
+from kafka_platform.kubernetes import KubernetesObject, after, place_all
 from kafka_platform.names import check_label, check_workload
 from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
 from kafka_platform.scaler import Scaler, ScalerArgs
 from kafka_platform.scaling_model import Scale, check_scale, scaler_user_name
-from kafka_platform.worker_clients import ClientSettings, client_files
 from kafka_platform.worker_model import Assignment, WorkerSpec, check_worker_variables
-from kafka_platform.worker_objects import WorkerSettings
+from kafka_platform.worker_objects import WorkerSettings, objects
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +94,7 @@ class StreamWorker(pulumi.ComponentResource):
             spec=given,
             runtime_image=given.runtime_image,
         )
-        pods = self._pods(settings)
+        pods = place_all(self, name, objects(settings))["Deployment", "pods"]
         if given.scale is not None:
             self._scale(given.scale, settings, connection, pods)
         self.deployment = after(name, pods)
@@ -122,35 +119,6 @@ class StreamWorker(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         return replace(args.connection, bootstrap_servers=after(args.connection.bootstrap_servers, made))
-
-    def _pods(self, settings: WorkerSettings) -> KubernetesObject:
-        name, connection = self._name, settings.connection
-        child = pulumi.ResourceOptions(parent=self)
-        files = pulumi.Output.all(
-            connection.bootstrap_servers, connection.security_protocol, connection.sasl_mechanism, connection.ca_secret
-        ).apply(
-            lambda known: client_files(
-                ClientSettings(
-                    bootstrap_servers=str(known[0]),
-                    security_protocol=str(known[1]),
-                    sasl_mechanism=None if known[2] is None else str(known[2]),
-                    has_ca=known[3] is not None,
-                    user=settings.user,
-                    name=name,
-                    spec=settings.spec,
-                )
-            )
-        )
-        config = place(f"{name}-client", worker_objects.config_map(settings, files), child)
-        policy = place(f"{name}-network", worker_objects.network_policy(settings, kafka_ports(connection)), child)
-        place(f"{name}-disruption", worker_objects.pod_disruption_budget(settings), child)
-        if settings.spec.ports:
-            place(f"{name}-service", worker_objects.service(settings), child)
-        return place(
-            f"{name}-pods",
-            worker_objects.deployment(settings, files.apply(lambda known: text_hash("".join(known.values())))),
-            pulumi.ResourceOptions(parent=self, depends_on=[config, policy]),
-        )
 
     def _scale(
         self, scale: Scale, settings: WorkerSettings, connection: KafkaConnection, pods: KubernetesObject

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pulumi
-
-from kafka_platform.client_pods import ca_mounts, ca_volumes, connection_environment
-from kafka_platform.connection import KafkaConnection
-from kafka_platform.kubernetes import (
+from kafka_platform.client_pods import ca_mounts, ca_volumes, connection_environment, kafka_ports
+from kafka_platform.gateway_objects import text_hash
+from kafka_platform.manifests import (
     Manifest,
     allowed_port,
     callers,
@@ -19,10 +18,16 @@ from kafka_platform.kubernetes import (
     to_names,
 )
 from kafka_platform.names import user_secret
+from kafka_platform.objects import Object, derived
 from kafka_platform.pods import container_security, pod_security, prefer_other_machines, spread_over
 from kafka_platform.scaling_model import seconds
-from kafka_platform.worker_clients import CLIENT, CREDENTIALS
+from kafka_platform.worker_clients import CLIENT, CREDENTIALS, ClientSettings, client_files
 from kafka_platform.worker_model import Egress, WorkerProbe, WorkerSpec, transactional_prefix
+
+if TYPE_CHECKING:
+    from pulumi import Input
+
+    from kafka_platform.connection import KafkaConnection
 
 COMPONENT = "worker"
 SECRETS = "/etc/secrets"
@@ -39,8 +44,8 @@ class WorkerSettings:
     """What the objects of a worker follow from."""
 
     name: str
-    namespace: pulumi.Input[str]
-    connection: KafkaConnection
+    namespace: "Input[str]"
+    connection: "KafkaConnection"
     spec: WorkerSpec
     runtime_image: str
     user: str | None = None
@@ -63,7 +68,43 @@ class WorkerSettings:
         return seconds(self.spec.termination) + drain
 
 
-def config_map(settings: WorkerSettings, files: pulumi.Input[Mapping[str, str]]) -> Manifest:
+def objects(settings: WorkerSettings) -> list[Object]:
+    """The worker's objects, in the order in which they are needed."""
+    connection = settings.connection
+    files = derived(
+        lambda bootstrap_servers, security_protocol, sasl_mechanism, ca_secret: client_files(
+            ClientSettings(
+                bootstrap_servers=bootstrap_servers,
+                security_protocol=security_protocol,
+                sasl_mechanism=sasl_mechanism,
+                has_ca=ca_secret is not None,
+                user=settings.user,
+                name=settings.name,
+                spec=settings.spec,
+            )
+        ),
+        connection.bootstrap_servers,
+        connection.security_protocol,
+        connection.sasl_mechanism,
+        connection.ca_secret,
+    )
+    config = Object(role="client", manifest=config_map(settings, files))
+    policy = Object(role="network", manifest=network_policy(settings, kafka_ports(connection)))
+    found = [config, policy, Object(role="disruption", manifest=pod_disruption_budget(settings))]
+    if settings.spec.ports:
+        # Not awaited: a worker may have no pods, for a time or for good.
+        found.append(Object(role="service", manifest=service(settings), awaited=False))
+    pods = Object(
+        role="pods",
+        manifest=deployment(settings, derived(lambda known: text_hash("".join(known.values())), files)),
+        after=[config, policy],
+        # A fixed number is taken back from the autoscaler that there was before.
+        forced=settings.spec.scale is None,
+    )
+    return [*found, pods]
+
+
+def config_map(settings: WorkerSettings, files: "Input[Mapping[str, str]]") -> Manifest:
     """The clients' configuration files."""
     return {
         "apiVersion": "v1",
@@ -82,8 +123,6 @@ def service(settings: WorkerSettings) -> Manifest:
             settings.name,
             settings.namespace,
             labels(settings.name, COMPONENT),
-            # A worker may have no pods, for a time or for good.
-            {"pulumi.com/skipAwait": "true"},
         ),
         "spec": {
             "ports": [service_port(name, port) for name, port in sorted(settings.spec.ports.items())],
@@ -103,7 +142,7 @@ def pod_disruption_budget(settings: WorkerSettings) -> Manifest:
     }
 
 
-def network_policy(settings: WorkerSettings, kafka_ports: pulumi.Input[Sequence[Manifest]]) -> Manifest:
+def network_policy(settings: WorkerSettings, kafka_ports: "Input[Sequence[Manifest]]") -> Manifest:
     """The program reaches names, Kafka, and what it said; its ports are reached by those who may."""
     ingress = [callers(settings.spec.ports.values(), settings.spec.client_namespaces)] if settings.spec.ports else []
     return {
@@ -123,9 +162,9 @@ def network_policy(settings: WorkerSettings, kafka_ports: pulumi.Input[Sequence[
     }
 
 
-def deployment(settings: WorkerSettings, config_hash: pulumi.Input[str]) -> Manifest:
+def deployment(settings: WorkerSettings, config_hash: "Input[str]") -> Manifest:
     """The pods."""
-    annotations: dict[str, pulumi.Input[str]] = {"kafka-platform/config": config_hash}
+    annotations: dict[str, Input[str]] = {"kafka-platform/config": config_hash}
     if settings.user is not None:
         # Another password is another Secret content, which running clients do not look at.
         annotations["kafka-platform/password-version"] = str(settings.spec.password_version)
@@ -166,8 +205,6 @@ def deployment(settings: WorkerSettings, config_hash: pulumi.Input[str]) -> Mani
             settings.name,
             settings.namespace,
             labels(settings.name, COMPONENT),
-            # A fixed number is taken back from the autoscaler that there was before.
-            {"pulumi.com/patchForce": "true"} if settings.spec.scale is None else None,
         ),
         "spec": dict(sorted(spec.items())),
     }

@@ -49,8 +49,8 @@ REPLICATED_DATA = Rule(
 
 def _protected_data(resource: Resource) -> Iterator[str]:
     for name, topic in resource.topics.items():
-        # A KafkaTopic of Strimzi is kept by options of its resource, which are no properties.
-        if topic.deletable and resource.kind == "ConfigMap":
+        # A KafkaTopic of Strimzi is kept by options of its resource, which are no properties and not always known.
+        if topic.deletable and (resource.kind == "ConfigMap" or resource.kept is not None):
             yield f"topic {name}: deletion is allowed: its records go with its declaration: leave deletion out"
     if resource.kind == "StatefulSet" and deletes_volumes(resource.properties):
         yield f"{resource.shown}: its volumes are deleted with it: leave kafka.deletion out"

@@ -32,6 +32,8 @@ class Resource:
     """Its name in the program."""
     ignored: Sequence[str] = ()
     """Properties whose changes are ignored."""
+    kept: bool | None = None
+    """Whether it stays in the cluster when it goes from the program. Default: not known, as CrossGuard does not tell."""
 
     @property
     def kind(self) -> str:
@@ -46,7 +48,7 @@ class Resource:
     @property
     def topics(self) -> Mapping[str, Topic]:
         """The topics that it declares, by name."""
-        return declarations_in(self.record, self.properties).topics
+        return declarations_in(self.record, self.properties, retained=self.kept is True).topics
 
     @property
     def users(self) -> Mapping[str, User]:

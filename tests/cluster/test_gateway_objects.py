@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from kafka_platform import gateway_objects
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.gateway_model import (
     Exposure,
@@ -18,8 +17,8 @@ from kafka_platform.gateway_model import (
     LoadBalancerExposure,
     NodePortExposure,
 )
-from kafka_platform.gateway_objects import GatewaySettings
-from kafka_platform.kubernetes import allowed_port
+from kafka_platform.gateway_objects import objects
+from kafka_platform.gateway_settings import GatewaySettings
 
 from tests.cluster.objects import dry_run, own_namespace, warn_of_pods
 from tests.gateway_api import GATEWAY_API
@@ -54,8 +53,10 @@ EXPOSURES = {
 }
 
 
-def rendered(expose: Exposure, *, full: bool) -> Iterator[dict[str, Any]]:
-    """All objects; `full` is with everything that is optional."""
+def rendered(expose: Exposure, *, full: bool) -> list[dict[str, Any]]:
+    """All objects; `full` is with everything that is optional and goes with the way in."""
+    direct = expose.gateway_api is None and expose.ingress is None
+    by_address = expose.node_port is not None or expose.load_balancer is not None
     settings = GatewaySettings(
         name="data",
         namespace=NAMESPACE,
@@ -69,33 +70,16 @@ def rendered(expose: Exposure, *, full: bool) -> Iterator[dict[str, Any]]:
         ),
         image="ghcr.io/kafka-platform/runtime:0.1.0",
         spec=GatewaySpec(
+            expose=expose,
             pods=HttpGatewayPods(max=20, requests_in_flight=100) if full else HttpGatewayPods(),
             resources=HttpGatewayResources(cpu_limit="2"),
-            tls=HttpGatewayTls(certificate="data-tls", client_authority="callers") if full else None,
+            tls=HttpGatewayTls(certificate="data-tls", client_authority="callers") if full and direct else None,
             anonymous="web" if full else None,
-            client_namespaces=["shop"] if full else (),
+            client_namespaces=["shop"] if full and not by_address else (),
             metrics_namespaces=["monitoring"] if full else (),
         ),
     )
-    content = gateway_objects.gateway_json(settings, NAMESPACE)
-    yield gateway_objects.config_map(settings, content)
-    yield gateway_objects.service(settings)
-    yield gateway_objects.pods_service(settings)
-    yield gateway_objects.pod_disruption_budget(settings)
-    yield gateway_objects.network_policy(settings, [allowed_port(9092)])
-    yield gateway_objects.stateful_set(settings, gateway_objects.text_hash(content))
-    if full:
-        yield gateway_objects.autoscaler(settings)
-    if expose.node_port is not None:
-        yield gateway_objects.node_port_service(settings, expose.node_port)
-    if expose.load_balancer is not None:
-        yield gateway_objects.load_balancer_service(settings, expose.load_balancer)
-    if expose.gateway_api is not None:
-        if expose.gateway_api.gateway_class is not None:
-            yield gateway_objects.gateway(settings, expose.gateway_api)
-        yield gateway_objects.http_route(settings, expose.gateway_api)
-    if expose.ingress is not None:
-        yield gateway_objects.ingress(settings, expose.ingress)
+    return [each.manifest for each in objects(settings)]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -108,12 +92,12 @@ def _namespace(environment: Mapping[str, str], tmp_path_factory: pytest.TempPath
 @pytest.mark.parametrize("full", [False, True], ids=["plain", "full"])
 @pytest.mark.parametrize("variant", EXPOSURES)
 def test_the_api_server_takes_every_object(variant: str, full: bool, environment: Mapping[str, str]) -> None:
-    objects = list(rendered(EXPOSURES[variant], full=full))
-    done = dry_run(objects, environment)
+    manifests = rendered(EXPOSURES[variant], full=full)
+    done = dry_run(manifests, environment)
     assert done.returncode == 0, done.stderr
     assert not done.stderr, f"warnings: {done.stderr}"
     taken = json.loads(done.stdout)["items"]
-    assert [each["kind"] for each in taken] == [each["kind"] for each in objects]
+    assert [each["kind"] for each in taken] == [each["kind"] for each in manifests]
 
 
 def test_the_api_server_would_say_what_is_wrong_with_a_route(environment: Mapping[str, str]) -> None:

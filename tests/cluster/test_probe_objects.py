@@ -5,11 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from kafka_platform import probe_objects
 from kafka_platform.connection import KafkaConnection
-from kafka_platform.kubernetes import allowed_port
 from kafka_platform.probe_model import LatencyProbeResources, ProbeSpec
-from kafka_platform.probe_objects import ProbeSettings
+from kafka_platform.probe_objects import ProbeSettings, objects
 
 from tests.cluster.objects import dry_run, own_namespace, warn_of_pods
 
@@ -35,18 +33,13 @@ def rendered(*, full: bool) -> list[dict[str, Any]]:
         gateway_url="https://gateway" if full else None,
         gateway_ca_secret="data-ca" if full else None,
         gate_version="1" if full else "",
-        spec=ProbeSpec(resources=LatencyProbeResources(cpu_limit="1"), metrics_namespaces=["monitoring"])
+        spec=ProbeSpec(gate=True, resources=LatencyProbeResources(cpu_limit="1"), metrics_namespaces=["monitoring"])
         if full
-        else ProbeSpec(),
+        else ProbeSpec(gate=True),
     )
-    kafka, gateway = [allowed_port(9092)], probe_objects.gateway_ports("https://gateway") if full else None
-    gate = probe_objects.gate_job(settings)
-    gate["metadata"]["name"] = "gate"  # Pulumi's to give
+    # Jobs get their names from Pulumi.
     return [
-        probe_objects.network_policy(settings, kafka, gateway),
-        probe_objects.service(settings),
-        probe_objects.deployment(settings),
-        gate,
+        {**each.manifest, "metadata": {"name": each.role, **each.manifest["metadata"]}} for each in objects(settings)
     ]
 
 
@@ -59,9 +52,9 @@ def _namespace(environment: Mapping[str, str]) -> Iterator[None]:
 
 @pytest.mark.parametrize("full", [False, True], ids=["plain", "full"])
 def test_the_api_server_takes_every_object_without_a_warning(full: bool, environment: Mapping[str, str]) -> None:
-    objects = rendered(full=full)
-    done = dry_run(objects, environment)
+    manifests = rendered(full=full)
+    done = dry_run(manifests, environment)
     assert done.returncode == 0, done.stderr
     # Neither about fields nor about the restricted Pod Security Standard.
     assert not done.stderr, f"warnings: {done.stderr}"
-    assert [each["kind"] for each in json.loads(done.stdout)["items"]] == [each["kind"] for each in objects]
+    assert [each["kind"] for each in json.loads(done.stdout)["items"]] == [each["kind"] for each in manifests]

@@ -5,13 +5,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from kafka_platform import embedded, provisioner, secrets
-from kafka_platform.broker import BrokerSettings, broker_files, files_hash
+from kafka_platform import embedded, provisioner
+from kafka_platform.broker import BrokerSettings
 from kafka_platform.cluster_model import ClusterSpec
 from kafka_platform.connection import KafkaConnection
-from kafka_platform.declarations import declarations, declarations_hash
-from kafka_platform.embedded import EmbeddedSettings
-from kafka_platform.kubernetes import allowed_port
+from kafka_platform.embedded_settings import EmbeddedSettings
+from kafka_platform.entity_objects import EntitySettings
 from kafka_platform.model import Deletion, Listeners, LoadBalancers, NodePorts, Resources, Topic, User
 
 from tests.cluster.objects import dry_run, own_namespace, warn_of_pods
@@ -50,18 +49,6 @@ def rendered(broker: BrokerSettings) -> Iterator[dict[str, Any]]:
         image="docker.io/apache/kafka:4.3.1",
         runtime_image="ghcr.io/kafka-platform/runtime:0.1.0",
     )
-    files = broker_files(broker, NAMESPACE, ID)
-    yield embedded.service_account(settings)
-    yield embedded.config_map(settings, files)
-    yield embedded.nodes_service(settings)
-    yield embedded.bootstrap_service(settings)
-    yield embedded.pod_disruption_budget(settings)
-    yield embedded.network_policy(settings)
-    yield embedded.stateful_set(settings, files_hash(files))
-    if broker.listeners.external is not None:
-        for node in range(broker.nodes):
-            yield embedded.external_service(settings, broker.listeners.external, node)
-
     connection = KafkaConnection(
         cluster="events",
         namespace=NAMESPACE,
@@ -69,28 +56,24 @@ def rendered(broker: BrokerSettings) -> Iterator[dict[str, Any]]:
         security_protocol="SASL_SSL",
         sasl_mechanism="SCRAM-SHA-512",
         ca_secret=broker.listeners.certificate,
+        admin_secret="events-admin",
+        replicas=3,
     )
-    declared = declarations({"orders": Topic(partitions=3)}, {"app": User(writes=["orders"])}, 3)
-    yield provisioner.config_map("events", NAMESPACE, declared)
-    yield provisioner.network_policy("events", NAMESPACE, [allowed_port(9092)])
-    job = provisioner.job("events", connection, "events-admin", "runtime:1", declarations_hash(declared))
-    # Pulumi gives it a name.
-    yield {**job, "metadata": {**job["metadata"], "name": "events-provision-1"}}
-    login = secrets.client_files(
-        username="app",
-        password="secret",
-        bootstrap_servers="events:9092",
-        security_protocol="SASL_SSL",
-        sasl_mechanism="SCRAM-SHA-512",
-        has_ca=True,
+    generated = embedded.Generated(cluster_id=ID, admin_password="secret", broker_password="secret")
+    for each in embedded.objects(settings, connection, generated):
+        # The claims that patches are for are made by the StatefulSet.
+        if not each.partial:
+            yield each.manifest
+    declared = EntitySettings(
+        name="events",
+        connection=connection,
+        runtime_image="runtime:1",
+        topics={"orders": Topic(partitions=3)},
+        users={"app": User(writes=["orders"])},
     )
-    yield {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": "app-kafka", "namespace": NAMESPACE},
-        "type": "Opaque",
-        "data": secrets.encode(login),
-    }
+    for each in provisioner.objects(declared, {"app": "secret"}):
+        # Pulumi gives Jobs a name.
+        yield {**each.manifest, "metadata": {"name": f"events-{each.role}-1", **each.manifest["metadata"]}}
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -19,7 +19,6 @@ from kafka_platform import (
     scaling_objects,
     worker_objects,
 )
-from kafka_platform.kubernetes import allowed_port
 from kafka_platform.scaling_objects import ScalerSettings
 from kafka_platform.worker_model import WorkerSpec
 from kafka_platform.worker_objects import WorkerSettings
@@ -57,7 +56,7 @@ def connection(*, full: bool) -> KafkaConnection:
     )
 
 
-def worker(*, full: bool) -> Iterator[dict[str, Any]]:
+def worker(*, full: bool) -> list[dict[str, Any]]:
     """All objects of a worker; `full` is with everything that is optional."""
     optional: dict[str, Any] = {
         "command": ["/app/run"],
@@ -88,15 +87,10 @@ def worker(*, full: bool) -> Iterator[dict[str, Any]]:
         runtime_image="ghcr.io/kafka-platform/runtime:0.1.0",
         spec=WorkerSpec(image="ghcr.io/acme/fraud-check:1.8.2", reads=["orders"], **(optional if full else {})),
     )
-    yield worker_objects.config_map(settings, {"consumer.properties": "a=b\n"})
-    yield worker_objects.pod_disruption_budget(settings)
-    yield worker_objects.network_policy(settings, [allowed_port(9092)])
-    yield worker_objects.deployment(settings, "hash")
-    if full:
-        yield worker_objects.service(settings)
+    return [each.manifest for each in worker_objects.objects(settings)]
 
 
-def scaler(scale: Scale, *, full: bool) -> Iterator[dict[str, Any]]:
+def scaler(scale: Scale, *, full: bool) -> list[dict[str, Any]]:
     """All objects of a scaler."""
     settings = ScalerSettings(
         name="fraud-scaler",
@@ -110,11 +104,7 @@ def scaler(scale: Scale, *, full: bool) -> Iterator[dict[str, Any]]:
         offset_reset=OffsetReset.LATEST,
         user="fraud-scaler" if scale.by_lag else None,
     )
-    if settings.logs_in:
-        yield scaling_objects.trigger_authentication(settings)
-    if scale.prometheus is not None:
-        yield scaling_objects.prometheus_authentication(settings, scale.prometheus)
-    yield scaling_objects.scaled_object(settings)
+    return [each.manifest for each in scaling_objects.objects(settings)]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -125,7 +115,7 @@ def _namespace(environment: Mapping[str, str]) -> Iterator[None]:
 
 @pytest.mark.parametrize("full", [False, True], ids=["plain", "full"])
 def test_the_api_server_takes_a_worker(full: bool, environment: Mapping[str, str]) -> None:
-    objects = list(worker(full=full))
+    objects = worker(full=full)
     done = dry_run(objects, environment)
     assert done.returncode == 0, done.stderr
     assert not done.stderr, f"warnings: {done.stderr}"
@@ -151,7 +141,7 @@ def test_no_pod_breaks_the_restricted_security_standard(full: bool, environment:
 @pytest.mark.parametrize("full", [False, True], ids=["plain", "full"])
 @pytest.mark.parametrize("name", SCALES)
 def test_the_api_server_takes_a_scaler(name: str, full: bool, environment: Mapping[str, str]) -> None:
-    objects = list(scaler(SCALES[name], full=full))
+    objects = scaler(SCALES[name], full=full)
     done = dry_run(objects, environment)
     assert done.returncode == 0, done.stderr
     assert not done.stderr, f"warnings: {done.stderr}"

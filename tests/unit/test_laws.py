@@ -82,7 +82,7 @@ def options(function: ast.FunctionDef) -> Iterator[tuple[ast.Call, ast.expr | No
             continue
         if name(call.func) in {"place", "patch", "find"}:
             yield call, call.args[-1]
-        elif name(call.func) == "installed":
+        elif name(call.func) in {"installed", "place_all"}:
             yield call, call.args[0]
         elif name(call.func).startswith("Random") or name(call.func) in ("Chart", "ConfigFile"):
             yield call, next((each.value for each in call.keywords if each.arg == "opts"), None)
@@ -98,7 +98,7 @@ def test_every_child_has_the_component_as_its_parent(file: Path, node: ast.Class
             text = name(given)
             for variable in re.findall(r"\bchild\b", text):
                 text += name(assigned[variable])
-            # `installed` takes the parent itself.
+            # `installed` and `place_all` take the parent itself.
             assert "parent=self" in text or text == "self", f"{file}:{call.lineno}: {text}"
             found += 1
     assert found, f"{file}: {node.name} makes nothing"
@@ -114,7 +114,7 @@ def test_components_read_no_surroundings(file: Path) -> None:
 @pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_no_resource_is_made_inside_apply(file: Path) -> None:
     makers = re.compile(
-        r"\b(place|patch|find|KubernetesObject)\(|\bRandom[A-Z]\w+\(|\b(Provider|Chart|ConfigFile)\("
+        r"\b(place|place_all|patch|find|KubernetesObject)\(|\bRandom[A-Z]\w+\(|\b(Provider|Chart|ConfigFile)\("
         r"|\bKafka(Cluster|Resources)\(|\b(HttpGateway|KedaOperator|Scaler|StreamWorker|installed)\("
     )
     for node in ast.walk(tree(file)):
@@ -140,6 +140,22 @@ def test_the_generated_classes_of_the_core_are_not_imported() -> None:
     # Those right under pulumi_kubernetes are lazy.
     heavy = re.compile(r"pulumi_kubernetes\.(core|apps|batch|networking|policy|autoscaling|meta|rbac)\..+")
     assert not [each for each in done.stdout.split() if heavy.fullmatch(each)]
+
+
+PURE = sorted(
+    file.stem
+    for file in COMPONENTS
+    if file.stem.endswith(("_objects", "_model")) or re.search(r"^def objects\(", file.read_text(), re.MULTILINE)
+)
+"""What is declared, and what is rendered of it."""
+
+
+def test_specs_and_objects_know_nothing_of_pulumi() -> None:
+    """What is placed is what `check` judges, which runs without an engine: nothing of it loads Pulumi, directly or by others."""
+    assert {"embedded", "probe_objects", "provisioner", "strimzi_resources", "worker_model"} <= set(PURE)
+    for module in PURE:
+        code = f"import sys, kafka_platform.{module}; sys.exit('pulumi' in sys.modules)"
+        assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0, module
 
 
 def test_the_configuration_is_read_once() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from kafka_platform import BrokerScaler, BrokerScalerArgs, BrokerScaling, KafkaCluster, KafkaClusterArgs, StrimziKafka
-from kafka_platform.broker_scaler import render_triggers, scaled_object
 from kafka_platform.broker_scaling import check_broker_scaling, drift
+from kafka_platform.broker_scaling_objects import render_triggers, scaled_object
 from kafka_platform.model import Engine
 
 from tests.strimzi_cases import BROKERS, CONTROLLERS, connection

@@ -21,7 +21,6 @@ from kafka_platform import (
 )
 from kafka_platform.cluster_model import ClusterSpec
 from kafka_platform.embedded import (
-    EmbeddedSettings,
     check_nodes,
     check_storage,
     external_service,
@@ -29,6 +28,7 @@ from kafka_platform.embedded import (
     pod_disruption_budget,
     stateful_set,
 )
+from kafka_platform.embedded_settings import EmbeddedSettings
 from kafka_platform.nodes import heap_megabytes
 
 from tests.unit.components.graph import run, value

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from kafka_platform import Acl, AclResource, Cleanup, Login, Operation, Quotas, Topic, User
 from kafka_platform.declarations import topic_declaration, user_declaration
-from kafka_platform.strimzi_resources import check_topic_update, object_name
+from kafka_platform.entity_objects import EntitySettings
+from kafka_platform.objects import Wait
+from kafka_platform.strimzi_resources import check_topic_update, object_name, objects
 from kafka_platform.strimzi_resources import topic as strimzi_topic
 from kafka_platform.strimzi_resources import user as strimzi_user
 
@@ -188,12 +190,18 @@ class TestByStrimzi:
         assert rendered["spec"]["authorization"]["acls"]
 
     def test_pulumi_waits_for_each(self) -> None:
-        for manifest in (
-            strimzi_topic("events", connection(), "orders", Topic(), 3),
-            strimzi_user("events", connection(), "app", User(), "events-passwords"),
-        ):
-            assert manifest["metadata"]["annotations"]["pulumi.com/waitFor"] == "condition=Ready"
-            assert manifest["metadata"]["labels"]["strimzi.io/cluster"] == "events"
+        declared = EntitySettings(
+            name="events",
+            connection=connection(),
+            runtime_image="runtime:1",
+            topics={"orders": Topic()},
+            users={"app": User()},
+        )
+        waits = {each.role: each for each in objects(declared, {"app": "secret"}) if each.wait is not None}
+        assert waits.keys() == {"topic-orders", "user-app"}
+        for each in waits.values():
+            assert each.wait == Wait(condition="Ready", seconds=300)
+            assert each.manifest["metadata"]["labels"]["strimzi.io/cluster"] == "events"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from kafka_platform.broker import BrokerSettings, broker_files, cluster_properti
 from kafka_platform.charts import OperatorSpec
 from kafka_platform.free_maps import check_labels
 from kafka_platform.gateway_model import GatewayApiExposure, IngressExposure, LoadBalancerExposure
-from kafka_platform.kubernetes import environment
+from kafka_platform.manifests import environment
 from kafka_platform.model import LoadBalancers, Topic, User
 from kafka_platform.nodes import Jvm
 from kafka_platform.properties import java_properties, option_lines

@@ -22,23 +22,21 @@ from kafka_platform import (
 )
 from kafka_platform.gateway_model import GatewaySpec, memory_needed
 from kafka_platform.gateway_objects import (
-    GatewaySettings,
     autoscaler,
     config_map,
-    gateway,
     gateway_json,
-    http_route,
-    ingress,
-    load_balancer_service,
     network_policy,
-    node_port_service,
+    objects,
     pod_disruption_budget,
     pods_service,
     service,
     stateful_set,
     text_hash,
 )
-from kafka_platform.kubernetes import allowed_port
+from kafka_platform.gateway_settings import GatewaySettings
+from kafka_platform.gateway_ways_in import gateway, http_route, ingress, load_balancer_service, node_port_service
+from kafka_platform.manifests import allowed_port
+from kafka_platform.objects import Wait
 from kafka_platform.units import quantity
 from kafka_platform_runtime.gateway import settings as program
 
@@ -94,9 +92,9 @@ class TestPods:
         scaled = settings(pods=HttpGatewayPods(min=2, max=20, requests_in_flight=100))
         # What it begins with; TestGraph shows that it is left alone afterwards.
         assert stateful_set(scaled, "hash")["spec"]["replicas"] == 2
-        force = {"pulumi.com/patchForce": "true"}
-        assert "annotations" not in stateful_set(scaled, "hash")["metadata"]
-        assert stateful_set(settings(), "hash")["metadata"]["annotations"] == force
+        for each, forced in ((scaled, False), (settings(), True)):
+            [pods] = [made for made in objects(each) if made.kind == "StatefulSet"]
+            assert pods.forced is forced
         spec = autoscaler(scaled)["spec"]
         assert (spec["minReplicas"], spec["maxReplicas"]) == (2, 20)
         assert spec["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "data"}
@@ -288,7 +286,8 @@ class TestExposure:
     def test_a_gateway_of_its_own(self) -> None:
         exposure = GatewayApiExposure(host="data.example.com", gateway_class="envoy", certificate="data-tls")
         own = gateway(settings(), exposure)
-        assert own["metadata"]["annotations"] == {"pulumi.com/waitFor": "condition=Programmed"}
+        [made] = [each for each in objects(settings(expose=Exposure(gateway_api=exposure))) if each.kind == "Gateway"]
+        assert made.wait == Wait(condition="Programmed")
         [listener] = own["spec"]["listeners"]
         assert listener["hostname"] == "data.example.com"
         assert listener["tls"]["certificateRefs"] == [{"group": "", "kind": "Secret", "name": "data-tls"}]

@@ -17,7 +17,15 @@ from kafka_platform import (
     latency_probe_user,
 )
 from kafka_platform.probe_model import ProbeSpec
-from kafka_platform.probe_objects import ProbeSettings, deployment, gate_job, gateway_ports, network_policy, service
+from kafka_platform.probe_objects import (
+    ProbeSettings,
+    deployment,
+    gate_job,
+    gateway_ports,
+    network_policy,
+    objects,
+    service,
+)
 from kafka_platform_runtime.probe.settings import MOST_PROBES_A_SECOND, Settings
 
 from tests.specs import taken
@@ -64,7 +72,12 @@ class TestPod:
     def test_one_that_never_holds_up_a_deployment(self) -> None:
         rendered = deployment(settings())
         assert rendered["spec"]["replicas"] == 1
-        assert rendered["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true"}
+        assert {each.role: each.awaited for each in objects(settings(gate=True))} == {
+            "network": True,
+            "service": False,
+            "pod": False,
+            "gate": True,
+        }
         assert (
             rendered["spec"]["selector"]["matchLabels"].items()
             <= rendered["spec"]["template"]["metadata"]["labels"].items()

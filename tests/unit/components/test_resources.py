@@ -19,7 +19,8 @@ from kafka_platform import (
     User,
 )
 from kafka_platform.declarations import check_update, declarations, declarations_hash
-from kafka_platform.provisioner import job
+from kafka_platform.entity_objects import EntitySettings
+from kafka_platform.provisioner import job, objects
 from kafka_platform.secrets import client_files
 
 from tests.strimzi_cases import connection as strimzi_connection
@@ -104,7 +105,8 @@ class TestRender:
     def test_the_job_has_no_name_and_runs_again_when_declarations_change(self) -> None:
         manifest = job("events", CONNECTION, "events-admin", "runtime:1", "hash")
         assert "name" not in manifest["metadata"]
-        assert manifest["metadata"]["annotations"] == {"pulumi.com/replaceUnready": "true"}
+        settings = EntitySettings(name="events", connection=CONNECTION, runtime_image="runtime:1")
+        assert [each.kind for each in objects(settings, {}) if each.runs_again] == ["Job"]
         assert manifest["spec"]["template"]["metadata"]["annotations"] == {"kafka-platform/declarations": "hash"}
 
     def test_the_authority_is_mounted_when_there_is_one(self) -> None:

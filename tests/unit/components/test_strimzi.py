@@ -59,9 +59,8 @@ def listener(strimzi: StrimziKafka) -> dict[str, Any]:
 class TestRender:
     def test_what_pulumi_waits_for(self) -> None:
         """Pools and templates have no condition Ready: a wait would never end."""
-        for manifest in rendered(CLUSTERS["everything"]):
-            waits = "pulumi.com/waitFor" in manifest["metadata"].get("annotations", {})
-            assert waits == (manifest["kind"] == "Kafka"), manifest["kind"]
+        for each in objects.objects(settings(CLUSTERS["everything"])):
+            assert (each.wait is not None) == (each.kind == "Kafka"), each.kind
 
     def test_a_pool(self) -> None:
         pool = objects.node_pool(settings(CLUSTERS["pools"]), "brokers", BROKERS)

@@ -21,13 +21,14 @@ from kafka_platform import (
     WorkerProbes,
     WorkerResources,
 )
-from kafka_platform.kubernetes import allowed_port
+from kafka_platform.manifests import allowed_port
 from kafka_platform.worker_clients import ClientSettings, client_files
 from kafka_platform.worker_model import LIBRDKAFKA_PARTITIONERS, VARIABLES, WorkerSpec
 from kafka_platform.worker_objects import (
     WorkerSettings,
     deployment,
     network_policy,
+    objects,
     pod_disruption_budget,
     service,
 )
@@ -97,12 +98,11 @@ def variables(**changes: Any) -> dict[str, Any]:
 class TestPods:
     def test_a_fixed_number(self) -> None:
         assert spec(replicas=3)["replicas"] == 3
-        force = {"pulumi.com/patchForce": "true"}
-        assert deployment(settings(), "hash")["metadata"]["annotations"] == force
+        assert [each.kind for each in objects(settings(replicas=3)) if each.forced] == ["Deployment"]
 
     def test_a_scaled_one_says_no_number(self) -> None:
         assert "replicas" not in spec(scale=BY_LAG)
-        assert "annotations" not in deployment(settings(scale=BY_LAG), "hash")["metadata"]
+        assert not [each for each in objects(settings(scale=BY_LAG)) if each.forced]
 
     def test_they_are_replaced_a_quarter_at_a_time_and_never_missing(self) -> None:
         assert spec()["strategy"] == {

@@ -22,7 +22,8 @@ from kafka_platform import strimzi_objects as objects
 from kafka_platform.declarations import declarations
 from kafka_platform.model import Engine
 from kafka_platform.operators import OperatorArgs
-from kafka_platform.strimzi_objects import StrimziSettings, certificate_bootstrap_servers
+from kafka_platform.strimzi_connection import certificate_bootstrap_servers
+from kafka_platform.strimzi_settings import StrimziSettings
 
 from infra.check import STACKS
 from infra.platform import gateway_args, operator_args, worker_args

@@ -73,7 +73,7 @@ def test_a_worker_keeps_to_them() -> None:
         ),
         (
             {"images": {"runtime": "registry.example.com/runtime:latest"}},
-            "StatefulSet runtime: image registry.example.com/runtime:latest may be another one tomorrow: write a version "
+            "StatefulSet gateway: image registry.example.com/runtime:latest may be another one tomorrow: write a version "
             "or a digest (pinned-images)",
         ),
         (
@@ -82,7 +82,7 @@ def test_a_worker_keeps_to_them() -> None:
         ),
         (
             {"kafka": GOOD["kafka"] | {"deletion": "allow"}},
-            "StatefulSet brokers: its volumes are deleted with it: leave kafka.deletion out (protected-data)",
+            "StatefulSet kafka: its volumes are deleted with it: leave kafka.deletion out (protected-data)",
         ),
         (
             {"gateway": {"expose": {"nodePort": 30080}}},
@@ -97,6 +97,14 @@ def test_a_worker_keeps_to_them() -> None:
 )
 def test_a_production_stack_that_does_not(changes: dict[str, Any], line: str) -> None:
     assert line in broken(**changes)
+
+
+def test_a_topic_that_goes_with_its_declaration_is_found_whoever_runs_the_brokers() -> None:
+    pool = {"roles": ["controller", "broker"], "nodes": 3, "storage": "10Gi"}
+    strimzi = {"kafka": {"engine": "strimzi", "pools": {"nodes": pool}}}
+    line = "topic orders: deletion is allowed: its records go with its declaration: leave deletion out (protected-data)"
+    assert broken(**strimzi) == []
+    assert broken(**strimzi, topics={"orders": {"deletion": "allow"}}) == [line]
 
 
 def test_what_exposes_the_gateway_with_tls() -> None:

@@ -1,0 +1,9 @@
+"""The container images that run unless others are given. No Pulumi."""
+
+RUNTIME_IMAGE = "ghcr.io/kafka-platform/runtime:0.1.0"
+"""This platform's own programs, of this release."""
+
+
+def kafka_image(version: str) -> str:
+    """Kafka's own image, for a cluster without an operator."""
+    return f"docker.io/apache/kafka:{version}"

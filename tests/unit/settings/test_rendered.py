@@ -1,0 +1,135 @@
+"""What `check` judges is what is deployed: the same objects, of every capability."""
+
+from typing import Any
+
+import pytest
+from kafka_platform.kubernetes import annotated
+from kafka_platform.marks import MARK
+
+from infra.check import STACKS
+from infra.platform import Platform
+from infra.policies import resources
+from infra.rendered import Rendered, rendered
+from infra.settings import Settings, parse, read_stack
+from infra.settings.stackfile import stack_names
+from tests.unit.components.graph import Registered, run
+
+KUBECONFIG = {"KUBECONFIG": "/home/somebody/.kube/config"}
+WORKER = {"image": "fraud-check:1.8.2", "tenant": "shop", "reads": ["orders"], "ports": {"metrics": 8080}}
+SCALED = WORKER | {"scale": {"recordsPerSecondPerPod": 1000, "acceptableDelay": "10s", "max": 4}}
+COMMON: dict[str, Any] = {
+    "topics": {"orders": {"partitions": 6}},
+    "tenants": {
+        "shop": {"namespace": "shop", "createNamespace": True, "users": {"api": {"writes": ["orders"]}}},
+        "own": {"users": {"anyone": {"reads": ["orders"]}}},
+    },
+    "gateway": {"anonymous": "anyone", "pods": {"min": 2, "max": 5}},
+    "probe": {"gate": True},
+    "keda": {},
+    "prometheus": {},
+    "certManager": {},
+    "workers": {"fraud-check": SCALED, "plain": WORKER | {"replicas": 2}},
+}
+POOLS: dict[str, Any] = {
+    "controllers": {"roles": ["controller"], "nodes": 3, "storage": "10Gi"},
+    "brokers": {"roles": ["broker"], "nodes": 4, "storage": "100Gi"},
+}
+STACKS_OF_TESTS: dict[str, dict[str, Any]] = {
+    "embedded": COMMON
+    | {
+        "kafka": {"nodes": 3, "listeners": {"external": {"expose": "nodePort", "host": "localhost", "port": 30092}}},
+        "images": {"kafka": "registry.example.com/kafka:1", "runtime": "registry.example.com/runtime:1"},
+    },
+    "strimzi": COMMON
+    | {
+        "kafka": {"engine": "strimzi", "pools": POOLS, "scaling": {"pool": "brokers", "max": 9, "diskAbove": "70%"}},
+    },
+    "external": COMMON
+    | {"kafka": {"engine": "external", "bootstrapServers": "kafka.example.com:9093", "adminSecret": "kafka-admin"}},
+}
+OPERATORS = ("KedaOperator", "StrimziOperator", "DrainCleaner", "CertManager", "PrometheusStack")
+"""Components of which only Helm knows the objects."""
+
+
+def settings_of(stack: str) -> Settings:
+    if stack in STACKS_OF_TESTS:
+        return parse(STACKS_OF_TESTS[stack])
+    return read_stack(STACKS / f"Pulumi.{stack}.yaml")
+
+
+def deployed(settings: Settings) -> dict[str, Registered]:
+    """The objects that the program registers, without those that it only reads and those of operators."""
+    found = run(lambda: Platform(settings, KUBECONFIG) and None)
+    return {
+        key: each
+        for key, each in found.items()
+        if "::kubernetes:" in f"::{each.urn.rpartition('$')[2]}"
+        and each.inputs.get("metadata") is not None
+        and not any(f":{operator}$" in each.urn for operator in OPERATORS)
+    }
+
+
+def key_of(each: Rendered) -> str:
+    return f"{each.object.kind}{'Patch' if each.object.partial else ''} {each.name}"
+
+
+def unmarked(value: Any) -> Any:
+    """The value without the marks of the stack, wherever they are, and what holds nothing else."""
+    if isinstance(value, dict):
+        left = {key: (each, unmarked(each)) for key, each in value.items() if key != MARK}
+        return {key: each for key, (before, each) in left.items() if each or not before}
+    return [unmarked(each) for each in value] if isinstance(value, list) else value
+
+
+def comparable(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The manifest without what only a deployment knows."""
+    left: dict[str, Any] = unmarked({key: value for key, value in manifest.items() if key != "status"})
+    data = left.get("data") or {}
+    if left["kind"] == "Secret":
+        # The engine gets secrets wrapped.
+        left["data"] = sorted(data.get("value", data))
+    data.pop("cluster-id", None)
+    template = left.get("spec", {}).get("template", {}).get("metadata", {})
+    made = template.get("annotations", {})
+    for key in ("kafka-platform/config", "kafka-platform/gate-version"):
+        if key in made:
+            made[key] = "known later"
+    for container in left.get("spec", {}).get("template", {}).get("spec", {}).get("containers", []):
+        for variable in container.get("env", []):
+            if variable["name"] == "STACK":
+                variable["value"] = "known later"
+    return left
+
+
+@pytest.mark.parametrize("stack", [*stack_names(STACKS), *STACKS_OF_TESTS])
+def test_what_is_judged_is_what_is_deployed(stack: str) -> None:
+    settings = settings_of(stack)
+    found, judged = deployed(settings), {key_of(each): each.object for each in rendered(settings)}
+    assert sorted(judged) == sorted(found)
+    for key, each in judged.items():
+        assert comparable(annotated(each)) == comparable(found[key].inputs), key
+        assert list(each.ignored) == found[key].ignored, key
+        assert each.kept == found[key].retained, key
+
+
+@pytest.mark.parametrize("stack", STACKS_OF_TESTS)
+def test_every_capability_is_judged(stack: str) -> None:
+    parts = {
+        each.properties["metadata"].get("labels", {}).get("app.kubernetes.io/component")
+        for each in resources(settings_of(stack))
+        if "metadata" in each.properties
+    }
+    entities = "resources" if stack == "strimzi" else "provisioner"
+    own = {"embedded": {"broker"}, "strimzi": {"broker", "broker-scaler"}, "external": set[str]()}
+    expected = {entities, "gateway", "latency-probe", "latency-gate", "worker", "scaler", "monitoring"}
+    assert parts >= expected | own[stack]
+
+
+def test_every_container_comes_from_the_images_that_the_stack_names() -> None:
+    images = {
+        container["image"]
+        for each in resources(settings_of("embedded"))
+        for container in each.containers
+        if container["name"] != "worker"
+    }
+    assert images == {"registry.example.com/kafka:1", "registry.example.com/runtime:1"}
