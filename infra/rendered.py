@@ -26,6 +26,7 @@ from kafka_platform.cluster_model import ClusterSpec, external_connection
 from kafka_platform.connection_model import PlainConnection
 from kafka_platform.embedded import Generated
 from kafka_platform.embedded_settings import EmbeddedSettings
+from kafka_platform.entities_model import Login
 from kafka_platform.entity_objects import EntitySettings, delivered_certificate
 from kafka_platform.forms import shared
 from kafka_platform.gateway_model import GatewaySpec
@@ -33,7 +34,7 @@ from kafka_platform.gateway_settings import GatewaySettings
 from kafka_platform.gateway_settings import url as gateway_url
 from kafka_platform.images import kafka_image
 from kafka_platform.manifests import namespace
-from kafka_platform.model import Engine, Login
+from kafka_platform.model import Engine
 from kafka_platform.monitoring_model import MonitoredSpec
 from kafka_platform.objects import Object
 from kafka_platform.probe_model import LATENCY_PROBE, ProbeSpec
@@ -41,7 +42,8 @@ from kafka_platform.probe_objects import ProbeSettings
 from kafka_platform.scaling_model import Scale, check_scale, scaler_user_name
 from kafka_platform.scaling_objects import ScalerSettings
 from kafka_platform.strimzi_settings import StrimziSettings
-from kafka_platform.worker_model import Assignment, WorkerSpec
+from kafka_platform.worker_client_model import Assignment
+from kafka_platform.worker_model import WorkerSpec
 from kafka_platform.worker_objects import WorkerSettings
 
 from infra.settings import Gateway, Probe, Settings

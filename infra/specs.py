@@ -6,10 +6,11 @@ The program adds what only the graph knows, and `check` renders them as they are
 from typing import Any
 
 from kafka_platform.cluster_model import ClusterSpec
+from kafka_platform.entities_model import Deletion
 from kafka_platform.forms import shared
 from kafka_platform.gateway_model import GatewaySpec
 from kafka_platform.images import RUNTIME_IMAGE
-from kafka_platform.model import Deletion, Engine, Listeners
+from kafka_platform.model import Engine, Listeners
 from kafka_platform.monitoring_model import MonitoringSpec
 from kafka_platform.probe_model import LATENCY_PROBE
 from kafka_platform.scaling_model import scaler_user_name

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from kafka_platform.broker_scaling import BrokerScaling
+from kafka_platform.entities_model import Acl, AclResource, Cleanup, Deletion, Login, Operation, Quotas, Topic, User
 from kafka_platform.gateway_model import (
     Exposure,
     GatewayApiExposure,
@@ -16,23 +17,14 @@ from kafka_platform.gateway_model import (
     NodePortExposure,
 )
 from kafka_platform.model import (
-    Acl,
-    AclResource,
-    Cleanup,
     Defaults,
-    Deletion,
     Engine,
     Listeners,
     LoadBalancers,
-    Login,
     NodePorts,
-    Operation,
-    Quotas,
     Resources,
     SaslMechanism,
     SecurityProtocol,
-    Topic,
-    User,
 )
 from kafka_platform.nodes import Jvm
 from kafka_platform.probe_model import LatencyProbeResources, latency_probe_topic, latency_probe_user
@@ -48,28 +40,10 @@ from kafka_platform.strimzi_listeners import (
     InternalListener,
     StrimziListeners,
 )
-from kafka_platform.strimzi_model import (
-    Authorities,
-    Balance,
-    ClusterQuotas,
-    Metrics,
-    Pool,
-    Role,
-    StrimziKafka,
-    TieredStorage,
-    Toleration,
-    TolerationEffect,
-    Volume,
-)
-from kafka_platform.worker_model import (
-    Assignment,
-    Egress,
-    PartitionBy,
-    Partitioning,
-    WorkerProbe,
-    WorkerProbes,
-    WorkerResources,
-)
+from kafka_platform.strimzi_model import Authorities, Balance, ClusterQuotas, Metrics, StrimziKafka, TieredStorage
+from kafka_platform.strimzi_pools import Pool, Role, Toleration, TolerationEffect, Volume
+from kafka_platform.worker_client_model import Assignment, PartitionBy, Partitioning
+from kafka_platform.worker_model import Egress, WorkerProbe, WorkerProbes, WorkerResources
 
 if TYPE_CHECKING:
     from kafka_platform.broker_scaler import BrokerScaler, BrokerScalerArgs

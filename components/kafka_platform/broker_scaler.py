@@ -10,8 +10,8 @@ from kafka_platform.broker_scaling_objects import objects
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.kubernetes import find, place_all
 from kafka_platform.names import check_workload
-from kafka_platform.strimzi_model import Pool
 from kafka_platform.strimzi_objects import API
+from kafka_platform.strimzi_pools import Pool
 
 
 @dataclass(frozen=True, kw_only=True)

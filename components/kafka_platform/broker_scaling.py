@@ -11,7 +11,7 @@ from kafka_platform.forms import Spec, described, formed, named, percentage, rat
 from kafka_platform.names import check_label
 from kafka_platform.nodes import MOST_NODES
 from kafka_platform.ranges import within
-from kafka_platform.strimzi_model import Pool
+from kafka_platform.strimzi_pools import Pool
 from kafka_platform.units import bytes_per_second, percent, quantity
 
 MOST_BROKERS = MOST_NODES

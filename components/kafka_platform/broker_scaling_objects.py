@@ -6,8 +6,8 @@ from kafka_platform.broker_scaling import LASTING_SECONDS, QUIET_SECONDS, STEP_S
 from kafka_platform.manifests import Manifest, labels, metadata
 from kafka_platform.objects import Object, derived
 from kafka_platform.scaling_objects import KEDA_API, KEDA_SCALES
-from kafka_platform.strimzi_model import Pool
 from kafka_platform.strimzi_objects import API
+from kafka_platform.strimzi_pools import Pool
 
 if TYPE_CHECKING:
     from pulumi import Input

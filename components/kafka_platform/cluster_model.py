@@ -11,16 +11,9 @@ from typing import Any
 
 from kafka_platform.broker import check_config
 from kafka_platform.checks import check_ports, checked
+from kafka_platform.entities_model import Deletion
 from kafka_platform.forms import Spec, formed, label_of_machines, named, namespaces
-from kafka_platform.model import (
-    Defaults,
-    Deletion,
-    Engine,
-    Listeners,
-    Resources,
-    SaslMechanism,
-    SecurityProtocol,
-)
+from kafka_platform.model import Defaults, Engine, Listeners, Resources, SaslMechanism, SecurityProtocol
 from kafka_platform.names import check_cluster_id, check_subdomain
 from kafka_platform.nodes import MOST_NODES, Jvm, check_nodes, check_version, volume_of
 from kafka_platform.strimzi_model import check_strimzi_config, check_strimzi_version

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from kafka_platform.model import Acl, Deletion, Topic, User, check_min_insync
+from kafka_platform.entities_model import Acl, Deletion, Topic, User, check_min_insync
 from kafka_platform.names import check_topic, check_user
 from kafka_platform.topic_settings import faults
 

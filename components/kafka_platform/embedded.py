@@ -19,6 +19,7 @@ from kafka_platform.broker import (
 )
 from kafka_platform.embedded_pods import health_container, kafka_container, volumes
 from kafka_platform.embedded_settings import COMPONENT, EmbeddedSettings
+from kafka_platform.entities_model import Deletion
 from kafka_platform.manifests import (
     Manifest,
     allowed_port,
@@ -29,7 +30,7 @@ from kafka_platform.manifests import (
     service_port,
     to_names,
 )
-from kafka_platform.model import Deletion, LoadBalancers, NodePorts, SaslMechanism
+from kafka_platform.model import LoadBalancers, NodePorts, SaslMechanism
 from kafka_platform.objects import Guard, Object, derived
 from kafka_platform.pods import pod_security, prefer_other_machines, spread_over
 from kafka_platform.units import quantity

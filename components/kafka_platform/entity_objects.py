@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kafka_platform import secrets
+from kafka_platform.entities_model import Login, Topic, User
 from kafka_platform.manifests import labels
-from kafka_platform.model import Login, Topic, User
 from kafka_platform.names import user_secret
 from kafka_platform.objects import Object, derived
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kafka_platform.entities_model import Quotas, Topic, User
 from kafka_platform.forms import Compute, Spec, duration, memory_of, namespaces, processors
 from kafka_platform.gateway_model import seconds
-from kafka_platform.model import Quotas, Topic, User
 from kafka_platform.ranges import within
 from kafka_platform.units import milliseconds
 

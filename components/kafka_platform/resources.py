@@ -11,10 +11,11 @@ from kafka_platform.args import Args
 from kafka_platform.cluster import PASSWORD_LENGTH
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.declarations import check_topic_settings, check_topics, check_users
+from kafka_platform.entities_model import Login, Topic, User
 from kafka_platform.entity_objects import EntitySettings, delivered_certificate
 from kafka_platform.images import RUNTIME_IMAGE
 from kafka_platform.kubernetes import KubernetesObject, find, place_all, resolved
-from kafka_platform.model import Engine, Login, Topic, User
+from kafka_platform.model import Engine
 from kafka_platform.names import check_cluster, user_secret
 from kafka_platform.strimzi_resources import check_strimzi_users
 

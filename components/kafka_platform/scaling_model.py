@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from enum import Enum
 
+from kafka_platform.entities_model import Acl, AclResource, Operation, User
 from kafka_platform.forms import Spec, duration, formed, named, wait
 from kafka_platform.free_maps import check_lines, check_text
-from kafka_platform.model import Acl, AclResource, Operation, User
 from kafka_platform.names import check_subdomain
 from kafka_platform.ranges import within
 from kafka_platform.units import milliseconds

@@ -5,20 +5,14 @@ from decimal import Decimal
 from importlib.resources import files
 from typing import Any
 
+from kafka_platform.entities_model import Deletion
 from kafka_platform.manifests import Manifest, labels, metadata
-from kafka_platform.model import Deletion, Resources
+from kafka_platform.model import Resources
 from kafka_platform.objects import Guard, Object, Wait
 from kafka_platform.pods import container_security, spread_over
 from kafka_platform.strimzi_listener_objects import gateway_name, listener_list
-from kafka_platform.strimzi_model import (
-    Balance,
-    Metrics,
-    Pool,
-    StrimziKafka,
-    broker_config,
-    check_scaling_step,
-    check_volumes,
-)
+from kafka_platform.strimzi_model import Balance, Metrics, StrimziKafka, broker_config
+from kafka_platform.strimzi_pools import Pool, check_scaling_step, check_volumes
 from kafka_platform.strimzi_settings import StrimziSettings
 from kafka_platform.units import bytes_per_second, percent
 

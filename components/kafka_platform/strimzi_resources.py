@@ -5,9 +5,9 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from kafka_platform.entities_model import Acl, AclResource, Deletion, Login, Operation, Topic, User
 from kafka_platform.entity_objects import EntitySettings, Passwords, all_passwords, delivered
 from kafka_platform.manifests import Manifest, labels, metadata
-from kafka_platform.model import Acl, AclResource, Deletion, Login, Operation, Topic, User
 from kafka_platform.names import LONGEST_CERTIFICATE_NAME, is_subdomain, user_secret
 from kafka_platform.objects import Guard, Object, Wait
 from kafka_platform.strimzi_objects import API, CLUSTER_LABEL, READY

@@ -16,7 +16,8 @@ from kafka_platform.names import check_label, check_workload
 from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
 from kafka_platform.scaler import Scaler, ScalerArgs
 from kafka_platform.scaling_model import Scale, check_scale, scaler_user_name
-from kafka_platform.worker_model import Assignment, WorkerSpec, check_worker_variables
+from kafka_platform.worker_client_model import Assignment
+from kafka_platform.worker_model import WorkerSpec, check_worker_variables
 from kafka_platform.worker_objects import WorkerSettings, objects
 
 

@@ -6,15 +6,8 @@ from dataclasses import dataclass
 from kafka_platform.properties import java_properties, option_lines
 from kafka_platform.scaling_model import Commit
 from kafka_platform.secrets import CA_FILE, LOGIN_MODULES
-from kafka_platform.worker_model import (
-    JAVA_ASSIGNORS,
-    PLATFORM_FOLDER,
-    Assignment,
-    PartitionBy,
-    Partitioning,
-    WorkerSpec,
-    transactional_prefix,
-)
+from kafka_platform.worker_client_model import JAVA_ASSIGNORS, Assignment, PartitionBy, Partitioning
+from kafka_platform.worker_model import PLATFORM_FOLDER, WorkerSpec, transactional_prefix
 
 CREDENTIALS = f"{PLATFORM_FOLDER}/credentials"
 """Where the Secret of the worker's user is mounted."""

@@ -7,9 +7,9 @@ field at fault, as those in `model` do.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
-from enum import Enum
 
 from kafka_platform.checks import check_network, check_ports, checked
+from kafka_platform.entities_model import Acl, User
 from kafka_platform.forms import (
     Compute,
     Spec,
@@ -25,13 +25,12 @@ from kafka_platform.forms import (
     words,
 )
 from kafka_platform.free_maps import check_lines, check_settings, check_text, check_variables
-from kafka_platform.model import Acl, User
 from kafka_platform.names import IMAGE, check_group, check_label, check_subdomain, check_topic, check_user
 from kafka_platform.ranges import MOST_VERSIONS, check_ranges, within
 from kafka_platform.scaling_model import MOST_PODS, Commit, OffsetReset, Scale, scaler_user, scaler_user_name
 from kafka_platform.units import milliseconds, volume
+from kafka_platform.worker_client_model import Assignment, Partitioning, _check_clients
 
-_JAVA_CLASS = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)+")
 _PORT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?")
 _PATH = re.compile(r"(/[A-Za-z0-9._-]+)+")
 # Somebody's password in a variable is shown by `kubectl describe`, in crash reports and to every child process.
@@ -65,114 +64,6 @@ PLATFORM_FOLDER = "/etc/kafka-platform"
 """Where the platform mounts what a client needs."""
 MOST_USER = 2**31 - 1
 """User ids of Linux, as Kubernetes takes them."""
-
-
-class PartitionBy(Enum):
-    """How a producer chooses the partition of a record."""
-
-    KEY = "key"
-    """By the key: records with the same key are in one partition, in the order in which they were sent, whichever language
-    sends them. Records without a key go where there is room."""
-    ROUND_ROBIN = "roundRobin"
-    """Evenly, whatever the key is. Nothing is said about order."""
-    STICKY = "sticky"
-    """One batch after the other to one partition each, whatever the key is: the fewest and largest requests. Nothing is
-    said about order."""
-    CUSTOM = "custom"
-    """As a partitioner of your own says."""
-
-
-LIBRDKAFKA_PARTITIONERS = (
-    "consistent",
-    "consistent_random",
-    "fnv1a",
-    "fnv1a_random",
-    "murmur2",
-    "murmur2_random",
-    "random",
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Partitioning:
-    """Which partition a record is written to."""
-
-    by: PartitionBy = PartitionBy.KEY
-    """By the key, evenly, in batches, or by a partitioner of your own. Default: by the key."""
-    java: str | None = None
-    """With `custom`: class of the Java partitioner, such as `com.example.ByRegion`."""
-    librdkafka: str | None = None
-    """With `custom`: librdkafka's own partitioner of that name, such as `fnv1a_random`."""
-
-    def __post_init__(self) -> None:
-        if self.by is not PartitionBy.CUSTOM:
-            for name in ("java", "librdkafka"):
-                if getattr(self, name) is not None:
-                    raise ValueError(f"{name}: partitions are chosen by {self.by.value}: write by custom, or remove it")
-            return
-        if self.java is None and self.librdkafka is None:
-            raise ValueError("java: missing: write the class of the partitioner, or librdkafka")
-        if self.java is not None and not _JAVA_CLASS.fullmatch(self.java):
-            raise ValueError(f"java: {self.java!r} is not a class: write one such as com.example.ByRegion")
-        if self.librdkafka is not None and self.librdkafka not in LIBRDKAFKA_PARTITIONERS:
-            known = ", ".join(LIBRDKAFKA_PARTITIONERS)
-            raise ValueError(f"librdkafka: {self.librdkafka!r} is not a partitioner of librdkafka: use one of {known}")
-
-
-class Assignment(Enum):
-    """How a group shares out its partitions."""
-
-    COOPERATIVE_STICKY = "cooperative-sticky"
-    """Members keep what they have and go on with it; only what moves stops for a moment."""
-    RANGE = "range"
-    """The first partitions of every topic to the same member, so that topics with as many partitions can be joined.
-    Everybody stops while it is shared out."""
-    ROUND_ROBIN = "roundrobin"
-    """In turn. Everybody stops while it is shared out."""
-    CONSUMER = "consumer"
-    """The brokers share out, member by member, and nobody stops (KIP-848; Kafka 4.0, librdkafka 2.12, Java client 4.0)."""
-
-
-JAVA_ASSIGNORS: Mapping[Assignment, str] = {
-    Assignment.COOPERATIVE_STICKY: "org.apache.kafka.clients.consumer.CooperativeStickyAssignor",
-    Assignment.RANGE: "org.apache.kafka.clients.consumer.RangeAssignor",
-    Assignment.ROUND_ROBIN: "org.apache.kafka.clients.consumer.RoundRobinAssignor",
-}
-
-# Set by the broker in the protocol `consumer`: a client with one of them does not start.
-_NOT_WITH_CONSUMER = frozenset(
-    {"heartbeat.interval.ms", "partition.assignment.strategy", "session.timeout.ms", "group.protocol.type"}
-)
-
-# Client settings that have fields, or come from the connection and the user's Secret.
-_TYPED_CONSUMER = {
-    "auto.offset.reset": "offset_reset",
-    "enable.auto.commit": "commit",
-    "group.id": "group",
-    "group.protocol": "assignment",
-    "partition.assignment.strategy": "assignment",
-}
-_TYPED_PRODUCER = {
-    "partitioner": "partitioning",
-    "partitioner.class": "partitioning",
-    "partitioner.ignore.keys": "partitioning",
-    "transactional.id": "transactional",
-}
-_CONNECTION = (
-    "bootstrap.",
-    "config.providers",
-    "enable.sasl.",
-    "enable.ssl.",
-    "https.ca.",
-    "metadata.broker.list",
-    "sasl.",
-    "security.",
-    "ssl.",
-)
-_REFUSED = {
-    "group.instance.id": "all pods would be the same member: set it in the program, from POD_NAME",
-    "plugin.library.paths": "it loads code into the client: put the code into the image and let the program load it",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -439,26 +330,6 @@ class WorkerSpec(Spec):
         if self.scales_by_lag and group is not None and self.scaler_user is None:
             made[scaler_user_name(name)] = scaler_user(topics=self.reads, group=group)
         return made
-
-
-def _check_clients(
-    assignment: Assignment, consumer_config: Mapping[str, str], producer_config: Mapping[str, str]
-) -> None:
-    for field, config, typed in (
-        ("consumer_config", consumer_config, _TYPED_CONSUMER),
-        ("producer_config", producer_config, _TYPED_PRODUCER),
-    ):
-        for key in config:
-            if field == "consumer_config" and assignment is Assignment.CONSUMER and key in _NOT_WITH_CONSUMER:
-                raise ValueError(
-                    f"{field}: {key}: the brokers decide on it in the protocol consumer: remove it, or choose another assignment"
-                )
-            if key in typed:
-                raise ValueError(f"{field}: {key}: has a field of its own: write {typed[key]}")
-            if key.lower().startswith(_CONNECTION):
-                raise ValueError(f"{field}: {key}: comes from the connection and the user's Secret: remove it")
-            if key in _REFUSED:
-                raise ValueError(f"{field}: {key}: {_REFUSED[key]}")
 
 
 def transactional_prefix(name: str) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 
+from kafka_platform.entities_model import Quotas, Topic, User
 from kafka_platform.free_maps import check_text
-from kafka_platform.model import Engine, Quotas, Topic, User
+from kafka_platform.model import Engine
 from kafka_platform.names import IMAGE
 from kafka_platform.probe_model import LATENCY_PROBE, latency_probe_topic, latency_probe_user
 from pydantic import field_validator

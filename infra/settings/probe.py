@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kafka_platform.model import MAX_PARTITIONS
+from kafka_platform.entities_model import MAX_PARTITIONS
 from kafka_platform.probe_model import ProbeSpec
 from kafka_platform.ranges import within
 

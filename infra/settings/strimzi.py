@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kafka_platform.broker_scaling import check_broker_scaling
-from kafka_platform.model import Engine, Login, Quotas, User
+from kafka_platform.entities_model import Login, Quotas, User
+from kafka_platform.model import Engine
 from kafka_platform.names import LONGEST_CERTIFICATE_NAME, user_secret
 from kafka_platform.strimzi_listeners import Authentication
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from kafka_platform.model import Quotas, User
+from kafka_platform.entities_model import Quotas, User
 from kafka_platform.worker_model import WorkerSpec
 
 

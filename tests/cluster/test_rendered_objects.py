@@ -10,8 +10,9 @@ from kafka_platform.broker import BrokerSettings
 from kafka_platform.cluster_model import ClusterSpec
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.embedded_settings import EmbeddedSettings
+from kafka_platform.entities_model import Deletion, Topic, User
 from kafka_platform.entity_objects import EntitySettings
-from kafka_platform.model import Deletion, Listeners, LoadBalancers, NodePorts, Resources, Topic, User
+from kafka_platform.model import Listeners, LoadBalancers, NodePorts, Resources
 
 from tests.cluster.objects import dry_run, own_namespace, warn_of_pods
 

@@ -4,11 +4,8 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from kafka_platform.model import (
-    AclResource,
-    Engine,
-    Operation,
-)
+from kafka_platform.entities_model import AclResource, Operation
+from kafka_platform.model import Engine
 from kafka_platform.names import RESERVED_TOPIC_PREFIXES
 
 from infra.settings.faults import Fault, Known, declare

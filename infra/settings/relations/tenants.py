@@ -2,10 +2,7 @@
 
 from collections.abc import Iterator
 
-from kafka_platform.model import (
-    AclResource,
-    User,
-)
+from kafka_platform.entities_model import AclResource, User
 from kafka_platform.names import check_label, check_user
 
 from infra.settings.faults import Fault, Known, choose

@@ -4,11 +4,8 @@ from collections.abc import Iterator
 
 from kafka_platform import topic_settings
 from kafka_platform.declarations import MAX_BYTES, check_declared, declarations
-from kafka_platform.model import (
-    Cleanup,
-    Engine,
-    Topic,
-)
+from kafka_platform.entities_model import Cleanup, Topic
+from kafka_platform.model import Engine
 from kafka_platform.names import check_topic
 from kafka_platform.units import quantity, size_bytes
 

@@ -2,17 +2,12 @@
 
 from collections.abc import Iterator
 
-from kafka_platform.model import (
-    AclResource,
-    Engine,
-    Login,
-    Operation,
-    User,
-)
+from kafka_platform.entities_model import AclResource, Login, Operation, User
+from kafka_platform.model import Engine
 from kafka_platform.names import check_workload
 from kafka_platform.probe_model import LATENCY_PROBE
 from kafka_platform.scaling_model import Scale, check_scale
-from kafka_platform.worker_model import Assignment
+from kafka_platform.worker_client_model import Assignment
 from pydantic.alias_generators import to_camel
 
 from infra.settings.faults import Fault, Known, Path, declare

@@ -11,9 +11,9 @@ from kafka_platform.cluster_model import ClusterSpec
 from kafka_platform.connection import KafkaConnection
 from kafka_platform.embedded import Generated
 from kafka_platform.embedded_settings import EmbeddedSettings
+from kafka_platform.entities_model import Topic, User
 from kafka_platform.entity_objects import EntitySettings
 from kafka_platform.kubernetes import annotated, place_all, resolved
-from kafka_platform.model import Topic, User
 from kafka_platform.objects import Derived, Guard, Object, Wait, derived
 
 from tests import strimzi_cases

@@ -34,7 +34,8 @@ from kafka_platform import (
     Volume,
 )
 from kafka_platform import strimzi_objects as objects
-from kafka_platform.strimzi_model import check_scaling_step, check_strimzi_config, check_volumes
+from kafka_platform.strimzi_model import check_strimzi_config
+from kafka_platform.strimzi_pools import check_scaling_step, check_volumes
 
 from tests.strimzi_cases import BROKERS, CLUSTERS, CONTROLLERS, HOST, POOLS, external, rendered, settings
 from tests.unit.components.graph import run, value

@@ -22,8 +22,9 @@ from kafka_platform import (
     WorkerResources,
 )
 from kafka_platform.manifests import allowed_port
+from kafka_platform.worker_client_model import LIBRDKAFKA_PARTITIONERS
 from kafka_platform.worker_clients import ClientSettings, client_files
-from kafka_platform.worker_model import LIBRDKAFKA_PARTITIONERS, VARIABLES, WorkerSpec
+from kafka_platform.worker_model import VARIABLES, WorkerSpec
 from kafka_platform.worker_objects import (
     WorkerSettings,
     deployment,

@@ -19,17 +19,8 @@ from kafka_platform import (
     NodePortExposure,
 )
 from kafka_platform.cluster_model import KAFKA_VERSION
-from kafka_platform.model import (
-    Acl,
-    AclResource,
-    Cleanup,
-    Deletion,
-    Engine,
-    LoadBalancers,
-    NodePorts,
-    Operation,
-    Quotas,
-)
+from kafka_platform.entities_model import Acl, AclResource, Cleanup, Deletion, Operation, Quotas
+from kafka_platform.model import Engine, LoadBalancers, NodePorts
 from pydantic import ValidationError
 
 from infra.settings import Settings, SettingsError, parse
