@@ -289,7 +289,7 @@ def test_a_question_with_an_old_password_is_refused_and_not_waited_for(
     assert gateway.ask("POST", "/topics/red-logins", RECORDS, user="asking").status == 200
     kafka.make_user("asking", "new")
     # The client for questions logs in only now; the gateway itself holds the login for good.
-    reply = gateway.ask("GET", "/topics/red-logins/partitions", user="asking", seconds=15)
+    reply = gateway.ask("GET", "/topics/red-logins/partitions/0/offsets", user="asking", seconds=15)
     assert reply.status == 401, reply.body
 
 
