@@ -166,13 +166,10 @@ class Metadata:
 
     async def _described(self, caller: Caller, topic: str) -> list[dict[str, Any]]:
         """The partitions of a topic, as the dialect has them."""
-        # Not by describe_topics, which loses memory: confluent_kafka 2.16 keeps a reference to each topic's id.
         try:
-            found = (await caller.listed(topic)).topics[topic]
+            found = await caller.described(topic)
         except KafkaException as failure:
             raise _not_answered(failure.args[0], f"Topic {topic}") from None
-        if found.error is not None:
-            raise errors.from_kafka(found.error, f"Topic {topic}")
         return [_partition(found.partitions[number]) for number in sorted(found.partitions)]
 
     async def _offset(self, caller: Caller, place: TopicPartition, which: OffsetSpec) -> int:

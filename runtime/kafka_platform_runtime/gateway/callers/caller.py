@@ -282,21 +282,32 @@ class Caller:
         if known is not None and known.until > now():
             return known
         try:
-            found = await self.listed(name)
+            metadata = await self.described(name)
         except KafkaException as failure:
             raise errors.from_kafka(failure.args[0], f"Topic {name}") from None
-        metadata = found.topics[name]
-        if metadata.error is not None:
-            self.topics.pop(name, None)
-            if is_unknown_topic(metadata.error):
-                raise errors.no_topic(name)
-            raise errors.from_kafka(metadata.error, f"Topic {name}")
         leading = sorted(number for number, each in metadata.partitions.items() if each.leader >= 0)
         topic = Topic(len(metadata.partitions), leading or sorted(metadata.partitions))
         if len(self.topics) >= TOPICS_OF_A_CALLER:
             self.topics.clear()
         self.topics[name] = topic
         return topic
+
+    async def described(self, name: str) -> Any:
+        """What Kafka says of a topic now: its partitions, and who has them.
+
+        Not by describe_topics, which loses memory: confluent_kafka 2.16 keeps a reference to each topic's id.
+
+        Raises:
+            GatewayError: there is no such topic, this user may not see it, or the credentials are not accepted any more.
+            KafkaException: Kafka refused it, or did not answer.
+        """
+        metadata = (await self.listed(name)).topics[name]
+        if metadata.error is not None:
+            self.topics.pop(name, None)
+            if is_unknown_topic(metadata.error):
+                raise errors.no_topic(name)
+            raise errors.from_kafka(metadata.error, f"Topic {name}")
+        return metadata
 
     # Upkeep
 
