@@ -39,10 +39,9 @@ from kafka_platform.monitoring_model import MonitoredSpec
 from kafka_platform.objects import Object
 from kafka_platform.probe_model import LATENCY_PROBE, ProbeSpec
 from kafka_platform.probe_objects import ProbeSettings
-from kafka_platform.scaling_model import Scale, check_scale, scaler_user_name
+from kafka_platform.scaling_model import Scale, scaler_user_name
 from kafka_platform.scaling_objects import ScalerSettings
 from kafka_platform.strimzi_settings import StrimziSettings
-from kafka_platform.worker_client_model import Assignment
 from kafka_platform.worker_model import WorkerSpec
 from kafka_platform.worker_objects import WorkerSettings
 
@@ -199,21 +198,12 @@ def _worker(settings: Settings, name: str, connection: "KafkaConnection") -> Ite
 def _scaler(settings: Settings, worker: WorkerSettings, scale: Scale, connection: "KafkaConnection") -> ScalerSettings:
     spec = worker.spec
     user = spec.scaler_user if scale.by_lag and connection.sasl_mechanism is not None else None
-    most = check_scale(
-        scale,
-        topics=spec.reads,
-        partitions=settings.partitions_of(spec.reads),
-        group=worker.group,
-        offset_reset=spec.offset_reset,
-        commit=spec.commit,
-        per_topic=spec.assignment is Assignment.RANGE,
-    )
     return ScalerSettings(
         name=scaler_user_name(worker.name),
         namespace=worker.namespace,
         connection=with_authority_of(connection, user),
         scale=scale,
-        max=most,
+        max=spec.most_pods(scale, worker.name, settings.partitions_of(spec.reads)),
         target=worker.name,
         topics=spec.reads,
         group=worker.group,

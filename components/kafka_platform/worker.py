@@ -15,7 +15,7 @@ from kafka_platform.kubernetes import KubernetesObject, after, place_all
 from kafka_platform.names import check_label, check_workload
 from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
 from kafka_platform.scaler import Scaler, ScalerArgs
-from kafka_platform.scaling_model import Scale, check_scale, scaler_user_name
+from kafka_platform.scaling_model import Scale, scaler_user_name
 from kafka_platform.worker_client_model import Assignment
 from kafka_platform.worker_model import WorkerSpec, check_worker_variables
 from kafka_platform.worker_objects import WorkerSettings, objects
@@ -50,15 +50,7 @@ class StreamWorkerArgs(WorkerSpec, Args):
         self.check_purpose()
         super().check()
         if self.scale is not None:
-            check_scale(
-                self.scale,
-                topics=self.reads,
-                partitions=self.partitions,
-                group=self.group_of("its own"),
-                offset_reset=self.offset_reset,
-                commit=self.commit,
-                per_topic=self.assignment is Assignment.RANGE,
-            )
+            self.most_pods(self.scale, "its own", self.partitions)
 
 
 class StreamWorker(pulumi.ComponentResource):

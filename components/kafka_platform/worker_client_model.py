@@ -124,9 +124,10 @@ _REFUSED = {
 }
 
 
-def _check_clients(
+def check_clients(
     assignment: Assignment, consumer_config: Mapping[str, str], producer_config: Mapping[str, str]
 ) -> None:
+    """Raises unless the further options of the clients are the worker's to set, and fit the assignment."""
     for field, config, typed in (
         ("consumer_config", consumer_config, _TYPED_CONSUMER),
         ("producer_config", producer_config, _TYPED_PRODUCER),

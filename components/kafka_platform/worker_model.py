@@ -27,9 +27,17 @@ from kafka_platform.forms import (
 from kafka_platform.free_maps import check_lines, check_settings, check_text, check_variables
 from kafka_platform.names import IMAGE, check_group, check_label, check_subdomain, check_topic, check_user
 from kafka_platform.ranges import MOST_VERSIONS, check_ranges, within
-from kafka_platform.scaling_model import MOST_PODS, Commit, OffsetReset, Scale, scaler_user, scaler_user_name
+from kafka_platform.scaling_model import (
+    MOST_PODS,
+    Commit,
+    OffsetReset,
+    Scale,
+    check_scale,
+    scaler_user,
+    scaler_user_name,
+)
 from kafka_platform.units import milliseconds, volume
-from kafka_platform.worker_client_model import Assignment, Partitioning, _check_clients
+from kafka_platform.worker_client_model import Assignment, Partitioning, check_clients
 
 _PORT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?")
 _PATH = re.compile(r"(/[A-Za-z0-9._-]+)+")
@@ -278,7 +286,7 @@ class WorkerSpec(Spec):
     to end afterwards. Default: none; a pod with `ports` serves them for 5 s more."""
 
     def check(self) -> None:
-        """The parts fit together; `check_scale` says whether scaling fits the topics."""
+        """The parts fit together; `most_pods` says whether scaling fits the topics."""
         if not self.reads and self.writes:
             for field, given in (("group", self.group is not None), ("consumer_config", bool(self.consumer_config))):
                 if given:
@@ -292,7 +300,7 @@ class WorkerSpec(Spec):
             for field, given in given_too:
                 if given:
                     raise ValueError(f"{field}: the worker writes no topic: name one in writes, or remove it")
-        _check_clients(self.assignment, self.consumer_config, self.producer_config)
+        check_clients(self.assignment, self.consumer_config, self.producer_config)
         if self.client_namespaces and not self.ports:
             raise ValueError("client_namespaces: the worker has no ports: name them, or remove this")
         if self.scale is not None and self.replicas is not None:
@@ -311,6 +319,27 @@ class WorkerSpec(Spec):
     def group_of(self, name: str) -> str | None:
         """The group that the worker of that name reads in; None if it reads nothing."""
         return (self.group or name) if self.reads else None
+
+    def most_pods(self, scale: Scale, name: str, partitions: Mapping[str, int]) -> int:
+        """The most pods that the worker of that name may have by its `scale`.
+
+        Args:
+            scale: its own.
+            name: of the worker.
+            partitions: how many each topic has that it reads; empty if that is not known here.
+
+        Raises:
+            ValueError: the scaling does not fit the topics, or how it reads them.
+        """
+        return check_scale(
+            scale,
+            topics=self.reads,
+            partitions=partitions,
+            group=self.group_of(name),
+            offset_reset=self.offset_reset,
+            commit=self.commit,
+            per_topic=self.assignment is Assignment.RANGE,
+        )
 
     def users_of(self, name: str) -> dict[str, User]:
         """The Kafka users that are made for the worker of that name: its own, and the one that KEDA looks at the lag with.

@@ -6,8 +6,7 @@ from kafka_platform.entities_model import AclResource, Login, Operation, User
 from kafka_platform.model import Engine
 from kafka_platform.names import check_workload
 from kafka_platform.probe_model import LATENCY_PROBE
-from kafka_platform.scaling_model import Scale, check_scale
-from kafka_platform.worker_client_model import Assignment
+from kafka_platform.scaling_model import Scale
 from pydantic.alias_generators import to_camel
 
 from infra.settings.faults import Fault, Known, Path, declare
@@ -132,15 +131,7 @@ def _worker_scale(settings: Settings, known: Known, name: str, worker: Worker, s
     if known.names("topics") != []:
         return
     try:
-        check_scale(
-            scale,
-            topics=worker.reads,
-            partitions=settings.partitions_of(worker.reads),
-            group=(worker.group or name) if worker.reads else None,
-            offset_reset=worker.offset_reset,
-            commit=worker.commit,
-            per_topic=worker.assignment is Assignment.RANGE,
-        )
+        worker.most_pods(scale, name, settings.partitions_of(worker.reads))
     except ValueError as error:
         field, _, message = str(error).partition(": ")
         inner = tuple(to_camel(part) for part in field.split(".")[1:])
