@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from kafka_platform.chart_sources import files
+from kafka_platform.operators.sources import files
 
 from infra.check import ROOT, STACKS
 from infra.settings import SettingsError

@@ -1,4 +1,4 @@
-"""Asks the API server of a stack's Kubernetes cluster which objects there are, for `kafka_platform.refusals`."""
+"""Asks the API server of a stack's Kubernetes cluster which objects there are, for `kafka_platform.kube.refusals`."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
-from kafka_platform.refusals import ClusterError, ObjectId
+from kafka_platform.kube.refusals import ClusterError, ObjectId
 
 THREADS = 8
 """Requests at a time. They have threads of their own: those of the event loop wait for registrations, which wait for them."""
@@ -43,8 +43,8 @@ class ApiServer:
         self._lock = threading.Lock()
         self._made: _Connection | None = None
 
-    async def find(self, wanted: ObjectId, *, fresh: bool) -> Mapping[str, Any] | None:
-        """The metadata of an object, as `kafka_platform.refusals.Cluster` says."""
+    async def look_up(self, wanted: ObjectId, *, fresh: bool) -> Mapping[str, Any] | None:
+        """The metadata of an object, as `kafka_platform.kube.refusals.Cluster` says."""
         served = await self._served(wanted.api_version, wanted.kind, fresh=fresh)
         if served is None:
             return None
@@ -109,7 +109,7 @@ class ApiServer:
         return served.get(kind)  # type: ignore[no-any-return]
 
     def names(self, api_version: str, kind: str) -> frozenset[str] | None:
-        """The names of all objects of a kind, as `kafka_platform.refusals.Cluster` says. It blocks, once for each kind."""
+        """The names of all objects of a kind, as `kafka_platform.kube.refusals.Cluster` says. It blocks, once for each kind."""
         key = (api_version, kind)
         if key not in self._names:
             self._names[key] = self._all_names(api_version, kind)

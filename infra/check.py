@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from kafka_platform.model import Engine
+from kafka_platform.kafka.protocols import Engine
 
 from infra.policies import violations
 from infra.rules import Level

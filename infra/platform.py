@@ -35,15 +35,15 @@ from kafka_platform import (
     StrimziOperator,
     StrimziOperatorArgs,
 )
-from kafka_platform.chart_sources import Source
-from kafka_platform.cluster_model import ExternalSpec
-from kafka_platform.forms import shared
-from kafka_platform.kubernetes import KubernetesObject, after, place
-from kafka_platform.manifests import namespace
-from kafka_platform.operators import OperatorArgs
-from kafka_platform.ownership import own
-from kafka_platform.probe_model import LATENCY_PROBE, ProbeSpec
-from kafka_platform.resources import KafkaResourcesArgs
+from kafka_platform.cluster.spec import ExternalSpec
+from kafka_platform.entities.component import KafkaResourcesArgs
+from kafka_platform.kube.manifests import namespace
+from kafka_platform.kube.ownership import own
+from kafka_platform.kube.place import KubernetesObject, once_ready, place
+from kafka_platform.operators.component import OperatorArgs
+from kafka_platform.operators.sources import Source
+from kafka_platform.probe.spec import LATENCY_PROBE, ProbeSpec
+from kafka_platform.values.forms import shared
 
 from infra.api_server import ApiServer
 from infra.settings import Gateway, Probe, Settings, Worker
@@ -282,14 +282,14 @@ class Platform:
         args = worker_args(
             settings,
             name,
-            replace(connection, bootstrap_servers=after(connection.bootstrap_servers, *ready)),
-            after(settings.namespace_of(worker.tenant), *self._namespaces, *scaler),
+            replace(connection, bootstrap_servers=once_ready(connection.bootstrap_servers, *ready)),
+            once_ready(settings.namespace_of(worker.tenant), *self._namespaces, *scaler),
         )
         return StreamWorker(name, args, pulumi.ResourceOptions(provider=self._provider))
 
     def _namespace(self) -> pulumi.Input[str]:
         """The platform's namespace, once it and the tenants' exist: everything else comes after this name."""
-        return after(self._settings.namespace, *self._namespaces) if self._namespaces else self._settings.namespace
+        return once_ready(self._settings.namespace, *self._namespaces) if self._namespaces else self._settings.namespace
 
 
 def stack_mark() -> str:

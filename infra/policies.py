@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kafka_platform.marks import ADOPTED
-from kafka_platform.model import Engine
+from kafka_platform.kafka.protocols import Engine
+from kafka_platform.kube.marks import ADOPTED
 
 from infra.reading.kinds import KINDS
 from infra.rendered import rendered

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from kafka_platform.probe_model import LATENCY_PROBE
+from kafka_platform.probe.spec import LATENCY_PROBE
 
 from infra.check import STACKS
 from infra.settings import Settings, SettingsError, read_stack

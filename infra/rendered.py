@@ -8,42 +8,37 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from kafka_platform import (
-    broker_scaling_objects,
-    embedded,
-    gateway_objects,
-    monitoring_objects,
-    probe_objects,
-    provisioner,
-    scaling_objects,
-    strimzi_connection,
-    strimzi_objects,
-    strimzi_resources,
-    worker_objects,
-)
-from kafka_platform.client_pods import with_authority_of
-from kafka_platform.cluster_model import ClusterSpec, external_connection
-from kafka_platform.connection_model import PlainConnection
-from kafka_platform.embedded import Generated
-from kafka_platform.embedded_settings import EmbeddedSettings
-from kafka_platform.entities_model import Login
-from kafka_platform.entity_objects import EntitySettings, delivered_certificate
-from kafka_platform.forms import shared
-from kafka_platform.gateway_model import GatewaySpec
-from kafka_platform.gateway_settings import GatewaySettings
-from kafka_platform.gateway_settings import url as gateway_url
-from kafka_platform.images import kafka_image
-from kafka_platform.manifests import namespace
-from kafka_platform.model import Engine
-from kafka_platform.monitoring_model import MonitoredSpec
-from kafka_platform.objects import Object
-from kafka_platform.probe_model import LATENCY_PROBE, ProbeSpec
-from kafka_platform.probe_objects import ProbeSettings
-from kafka_platform.scaling_model import Scale, scaler_user_name
-from kafka_platform.scaling_objects import ScalerSettings
-from kafka_platform.strimzi_settings import StrimziSettings
-from kafka_platform.worker_model import WorkerSpec
-from kafka_platform.worker_objects import WorkerSettings
+from kafka_platform.cluster.embedded import objects as embedded
+from kafka_platform.cluster.embedded.objects import Generated
+from kafka_platform.cluster.embedded.settings import EmbeddedSettings
+from kafka_platform.cluster.scaling import objects as broker_scaling_objects
+from kafka_platform.cluster.spec import ClusterSpec, external_connection
+from kafka_platform.cluster.strimzi import connection as strimzi_connection, objects as strimzi_objects
+from kafka_platform.cluster.strimzi.settings import StrimziSettings
+from kafka_platform.entities import provisioner, strimzi as strimzi_resources
+from kafka_platform.entities.settings import EntitySettings, delivered_certificate
+from kafka_platform.gateway import objects as gateway_objects
+from kafka_platform.gateway.settings import GatewaySettings, url as gateway_url
+from kafka_platform.gateway.spec import GatewaySpec
+from kafka_platform.kafka.client_pods import with_authority_of
+from kafka_platform.kafka.entities import Login
+from kafka_platform.kafka.plain_connection import PlainConnection
+from kafka_platform.kafka.protocols import Engine
+from kafka_platform.kube.images import kafka_image
+from kafka_platform.kube.manifests import namespace
+from kafka_platform.kube.objects import Object
+from kafka_platform.monitoring import objects as monitoring_objects
+from kafka_platform.monitoring.spec import MonitoredSpec
+from kafka_platform.probe import objects as probe_objects
+from kafka_platform.probe.objects import ProbeSettings
+from kafka_platform.probe.spec import LATENCY_PROBE, ProbeSpec
+from kafka_platform.scaling import objects as scaling_objects
+from kafka_platform.scaling.objects import ScalerSettings
+from kafka_platform.scaling.spec import Scale, scaler_user_name
+from kafka_platform.values.forms import shared
+from kafka_platform.worker import objects as worker_objects
+from kafka_platform.worker.objects import WorkerSettings
+from kafka_platform.worker.spec import WorkerSpec
 
 from infra.settings import Gateway, Probe, Settings
 from infra.settings.operators import Prometheus
@@ -61,7 +56,7 @@ from infra.specs import (
 )
 
 if TYPE_CHECKING:
-    from kafka_platform.connection import KafkaConnection
+    from kafka_platform.kafka.connection import KafkaConnection
 
 _MADE_UP = "made-up"
 """Stands for what only a deployment knows."""

@@ -5,17 +5,18 @@ The program adds what only the graph knows, and `check` renders them as they are
 
 from typing import Any
 
-from kafka_platform.cluster_model import ClusterSpec
-from kafka_platform.entities_model import Deletion
-from kafka_platform.forms import shared
-from kafka_platform.gateway_model import GatewaySpec
-from kafka_platform.images import RUNTIME_IMAGE
-from kafka_platform.model import Engine, Listeners
-from kafka_platform.monitoring_model import MonitoringSpec
-from kafka_platform.probe_model import LATENCY_PROBE
-from kafka_platform.scaling_model import scaler_user_name
-from kafka_platform.strimzi_model import Metrics
-from kafka_platform.worker_model import WorkerSpec
+from kafka_platform.cluster.embedded.listeners import Listeners
+from kafka_platform.cluster.spec import ClusterSpec
+from kafka_platform.cluster.strimzi.spec import Metrics
+from kafka_platform.gateway.spec import GatewaySpec
+from kafka_platform.kafka.entities import Deletion
+from kafka_platform.kafka.protocols import Engine
+from kafka_platform.kube.images import RUNTIME_IMAGE
+from kafka_platform.monitoring.spec import MonitoringSpec
+from kafka_platform.probe.spec import LATENCY_PROBE
+from kafka_platform.scaling.spec import scaler_user_name
+from kafka_platform.values.forms import shared
+from kafka_platform.worker.spec import WorkerSpec
 
 from infra.settings import Gateway, Settings
 from infra.settings.operators import Prometheus

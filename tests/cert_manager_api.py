@@ -1,6 +1,6 @@
 """cert-manager's own definitions of its kinds, of the version that CertManager installs."""
 
-from kafka_platform.cert_manager_chart import CERT_MANAGER_VERSION
+from kafka_platform.operators.cert_manager.spec import CERT_MANAGER_VERSION
 
 from tests.go_kinds import Kinds
 

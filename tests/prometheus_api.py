@@ -1,6 +1,6 @@
 """The Prometheus operator's own definitions of its kinds, of the version that PrometheusStack installs."""
 
-from kafka_platform.prometheus_chart import PROMETHEUS_OPERATOR_VERSION
+from kafka_platform.operators.prometheus.spec import PROMETHEUS_OPERATOR_VERSION
 
 from tests.go_kinds import Kinds
 

@@ -38,11 +38,11 @@ from kafka_platform import (
     User,
     Volume,
 )
-from kafka_platform import strimzi_objects as objects
-from kafka_platform.cluster_model import ClusterSpec
-from kafka_platform.model import Engine
-from kafka_platform.strimzi_resources import topic, user
-from kafka_platform.strimzi_settings import StrimziSettings
+from kafka_platform.cluster.spec import ClusterSpec
+from kafka_platform.cluster.strimzi import objects
+from kafka_platform.cluster.strimzi.settings import StrimziSettings
+from kafka_platform.entities.strimzi import topic, user
+from kafka_platform.kafka.protocols import Engine
 
 CONTROLLERS = Pool(roles=[Role.CONTROLLER], nodes=3, storage="20Gi")
 BROKERS = Pool(roles=[Role.BROKER], nodes=3, storage="1Ti", storage_class="fast")

@@ -14,7 +14,7 @@ from typing import Any
 from tests.kafka_process import find_jars, java
 
 PROGRAM = Path(__file__).parent / "unit" / "components" / "java" / "TopicSettings.java"
-DATA = Path(__file__).parents[1] / "components" / "kafka_platform" / "topic-settings.json"
+DATA = Path(__file__).parents[1] / "components" / "kafka_platform" / "kafka" / "topic-settings.json"
 
 _RANGE = re.compile(r"\[(-?[\d.]+)?,\.\.\.(?:,(-?[\d.]+))?\](?: or (-?\d+))?")
 _WORDS = re.compile(r"\[([A-Za-z0-9, ]+)\]")

@@ -13,37 +13,16 @@ from pulumi.provider.experimental.analyzer import Analyzer, PropertyDefinition
 from pulumi.provider.experimental.component import ComponentProvider
 from pulumi.provider.experimental.schema import generate_schema
 
-from kafka_platform.broker_scaler import BrokerScaler, BrokerScalerArgs
-from kafka_platform.cert_manager import CertManager, CertManagerArgs
-from kafka_platform.cluster import KafkaCluster, KafkaClusterArgs
-from kafka_platform.drain_cleaner import DrainCleaner, DrainCleanerArgs
-from kafka_platform.gateway import HttpGateway, HttpGatewayArgs
-from kafka_platform.keda_operator import KedaOperator, KedaOperatorArgs
-from kafka_platform.monitoring import Monitoring, MonitoringArgs
-from kafka_platform.probe import LatencyProbe, LatencyProbeArgs
-from kafka_platform.prometheus_stack import PrometheusStack, PrometheusStackArgs
-from kafka_platform.resources import KafkaResources, KafkaResourcesArgs
-from kafka_platform.scaler import Scaler, ScalerArgs
-from kafka_platform.strimzi_operator import StrimziOperator, StrimziOperatorArgs
-from kafka_platform.worker import StreamWorker, StreamWorkerArgs
+import kafka_platform
 
 PACKAGE = "kafka-platform"
 
-_COMPONENTS: dict[type[pulumi.ComponentResource], type] = {
-    BrokerScaler: BrokerScalerArgs,
-    CertManager: CertManagerArgs,
-    DrainCleaner: DrainCleanerArgs,
-    HttpGateway: HttpGatewayArgs,
-    KafkaCluster: KafkaClusterArgs,
-    KafkaResources: KafkaResourcesArgs,
-    KedaOperator: KedaOperatorArgs,
-    LatencyProbe: LatencyProbeArgs,
-    Monitoring: MonitoringArgs,
-    PrometheusStack: PrometheusStackArgs,
-    Scaler: ScalerArgs,
-    StreamWorker: StreamWorkerArgs,
-    StrimziOperator: StrimziOperatorArgs,
-}
+
+def _components() -> dict[type[pulumi.ComponentResource], type]:
+    """The public components, with their args."""
+    public = {name: getattr(kafka_platform, name) for name in dir(kafka_platform)}
+    found = [each for each in public.values() if isinstance(each, type) and issubclass(each, pulumi.ComponentResource)]
+    return {each: public[f"{each.__name__}Args"] for each in found}
 
 
 class Host(ComponentProvider):
@@ -53,8 +32,9 @@ class Host(ComponentProvider):
     """
 
     def __init__(self) -> None:
-        super().__init__(list(_COMPONENTS), PACKAGE, version=_version())
-        for component, args in _COMPONENTS.items():
+        components = _components()
+        super().__init__(list(components), PACKAGE, version=_version())
+        for component, args in components.items():
             _complete(args, self._component_defs[component.__name__].inputs)
         for definition in self._type_defs.values():
             if dataclasses.is_dataclass(definition.python_type):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from kafka_platform.names import RESERVED_TOPIC_PREFIXES
+from kafka_platform.values.names import RESERVED_TOPIC_PREFIXES
 
 SHORTEST_PREFIX = 2
 """Characters: a prefix of one letter is the names of a dozen teams."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from kafka_platform.broker import is_owned
+from kafka_platform.cluster.embedded.files import is_owned
 
 from infra.reading.settings import broker_settings
 from infra.reading.values import items, mapping, text

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from kafka_platform.marks import ADOPTED, CLAIM_MARK, MARK
+from kafka_platform.kube.marks import ADOPTED, CLAIM_MARK, MARK
 
 from infra.reading.values import text
 from infra.review.changes import Change, Operation

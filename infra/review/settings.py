@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kafka_platform.doors import broker_door, client_door
+from kafka_platform.kafka.doors import broker_door, client_door
 
 from infra.reading.settings import RETENTION, RETENTION_SIZE, properties, topic_defaults, whole
 from infra.reading.values import text

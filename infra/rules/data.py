@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from kafka_platform.marks import ADOPTED
+from kafka_platform.kube.marks import ADOPTED
 
 from infra.reading.kinds import deletes_volumes, volumes
 from infra.reading.settings import RETENTION, RETENTION_SIZE, broker_settings, topic_defaults, whole

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kafka_platform.gateway_model import (
+from kafka_platform.gateway.spec import (
     Exposure,
     GatewayApiExposure,
     GatewaySpec,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from kafka_platform.model import Engine
+from kafka_platform.kafka.protocols import Engine
 
 from infra.settings.faults import Fault, Known, Path
 from infra.settings.model import Settings
@@ -30,7 +30,7 @@ _KINDS: Mapping[str, _Kind] = {
 }
 
 
-def is_there(namespace: str) -> str | None:
+def creation_fault(namespace: str) -> str | None:
     """What is wrong with making a namespace of that name, if it is one of Kubernetes itself."""
     if namespace == "default":
         return f"{namespace!r} is in every Kubernetes cluster already: write createNamespace: false, or another name"
@@ -41,7 +41,7 @@ def is_there(namespace: str) -> str | None:
     return None
 
 
-def is_of_kubernetes(namespace: str) -> str | None:
+def system_namespace_fault(namespace: str) -> str | None:
     """What is wrong with a platform or a team in a namespace of that name, if it is one of Kubernetes' own programs."""
     if not namespace.startswith(_OF_KUBERNETES):
         return None
@@ -80,7 +80,7 @@ def installations(settings: Settings, known: Known) -> Iterator[Fault]:
 def _namespace(key: str, operator: Operator, made: dict[str, str]) -> Iterator[Fault]:
     if not operator.create_namespace:
         return
-    reserved = is_there(operator.namespace)
+    reserved = creation_fault(operator.namespace)
     if reserved is not None:
         yield Fault(path=(key, "namespace"), message=reserved)
     elif operator.namespace in made:

@@ -7,11 +7,11 @@ together, since one mapping is written; `engines_of` says who knows a key.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 
-from kafka_platform.broker_scaling import BrokerScaling
-from kafka_platform.cluster_model import ClusterSpec, ExternalSpec, embedded_only
-from kafka_platform.forms import shared
-from kafka_platform.model import Engine
-from kafka_platform.strimzi_model import StrimziKafka, StrimziSpec
+from kafka_platform.cluster.scaling.spec import BrokerScaling
+from kafka_platform.cluster.spec import ClusterSpec, ExternalSpec, embedded_only
+from kafka_platform.cluster.strimzi.spec import StrimziKafka, StrimziSpec
+from kafka_platform.kafka.protocols import Engine
+from kafka_platform.values.forms import shared
 
 from infra.settings.listeners import ListenerSettings
 from infra.settings.section import FormerStacks

@@ -5,8 +5,8 @@ from dataclasses import fields
 from enum import Enum
 from typing import Any
 
-from kafka_platform.model import Listeners, LoadBalancers, NodePorts
-from kafka_platform.strimzi_listeners import (
+from kafka_platform.cluster.embedded.listeners import Listeners, LoadBalancers, NodePorts
+from kafka_platform.cluster.strimzi.listeners import (
     Authentication,
     BrokerAccess,
     BrokerIngresses,

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 
-from kafka_platform.entities_model import Quotas, Topic, User
-from kafka_platform.free_maps import check_text
-from kafka_platform.model import Engine
-from kafka_platform.names import IMAGE
-from kafka_platform.probe_model import LATENCY_PROBE, latency_probe_topic, latency_probe_user
+from kafka_platform.kafka.entities import Quotas, Topic, User
+from kafka_platform.kafka.protocols import Engine
+from kafka_platform.probe.spec import LATENCY_PROBE, latency_probe_topic, latency_probe_user
+from kafka_platform.values.free_maps import check_text
+from kafka_platform.values.names import IMAGE
 from pydantic import field_validator
 
 from infra.settings.gateway import Gateway

@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass, field
 
-from kafka_platform.cert_manager_chart import CertManagerSpec
-from kafka_platform.chart_sources import Source
-from kafka_platform.charts import OperatorSpec
-from kafka_platform.checks import checked
-from kafka_platform.drain_cleaner_chart import DrainCleanerSpec, check_no_definitions
-from kafka_platform.keda_model import KedaSpec
-from kafka_platform.monitoring_model import MonitoringSpec
-from kafka_platform.prometheus_chart import PrometheusStackSpec
-from kafka_platform.strimzi_chart import StrimziOperatorSpec
+from kafka_platform.monitoring.spec import MonitoringSpec
+from kafka_platform.operators.cert_manager.spec import CertManagerSpec
+from kafka_platform.operators.charts import OperatorSpec
+from kafka_platform.operators.drain_cleaner.spec import DrainCleanerSpec, check_no_definitions
+from kafka_platform.operators.keda.spec import KedaSpec
+from kafka_platform.operators.prometheus.spec import PrometheusStackSpec
+from kafka_platform.operators.sources import Source
+from kafka_platform.operators.strimzi.spec import StrimziOperatorSpec
+from kafka_platform.values.checks import check_field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class DrainCleanerInstallation(DrainCleanerSpec, Operator):
     def check(self) -> None:
         """As every operator; and there are no definitions."""
         super().check()
-        checked("source.definitions", check_no_definitions, self.source.definitions)
+        check_field("source.definitions", check_no_definitions, self.source.definitions)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path as Folder
 from typing import Any
 
-from kafka_platform.chart_sources import files
+from kafka_platform.operators.sources import files
 from pydantic import ValidationError
 
 from infra.settings import stackfile

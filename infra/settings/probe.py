@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from kafka_platform.entities_model import MAX_PARTITIONS
-from kafka_platform.probe_model import ProbeSpec
-from kafka_platform.ranges import within
+from kafka_platform.kafka.entities import MAX_PARTITIONS
+from kafka_platform.probe.spec import ProbeSpec
+from kafka_platform.values.ranges import within
 
 from infra.settings.section import SecretName
 

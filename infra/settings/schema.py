@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from kafka_platform.forms import DURATION, forms
-from kafka_platform.model import Engine
-from kafka_platform.ranges import ranges
+from kafka_platform.kafka.protocols import Engine
+from kafka_platform.values.forms import DURATION, forms
+from kafka_platform.values.ranges import ranges
 from pydantic.alias_generators import to_camel
 
 from infra.settings.kafka import Kafka, engines_of
@@ -35,7 +35,7 @@ DETAILS: Mapping[tuple[str, str], Schema] = {
     ("Pool", "nodes"): {"examples": [3]},
     ("Settings", "namespace"): {"pattern": _NAMESPACE},
     ("Tenant", "namespace"): {"pattern": _NAMESPACE},
-    ("WorkerProbe", "period"): {"pattern": DURATION, "examples": ["10s"]},
+    ("HealthCheck", "period"): {"pattern": DURATION, "examples": ["10s"]},
 }
 
 

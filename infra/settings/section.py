@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from kafka_platform.checks import check_ports
-from kafka_platform.names import check_label, check_subdomain
+from kafka_platform.values.checks import check_ports
+from kafka_platform.values.names import check_label, check_subdomain
 from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue

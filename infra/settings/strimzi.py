@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kafka_platform.broker_scaling import check_broker_scaling
-from kafka_platform.entities_model import Login, Quotas, User
-from kafka_platform.model import Engine
-from kafka_platform.names import LONGEST_CERTIFICATE_NAME, user_secret
-from kafka_platform.strimzi_listeners import Authentication
+from kafka_platform.cluster.scaling.spec import check_broker_scaling
+from kafka_platform.cluster.strimzi.listeners import Authentication
+from kafka_platform.kafka.entities import Login, Quotas, User
+from kafka_platform.kafka.protocols import Engine
+from kafka_platform.values.names import LONGEST_CERTIFICATE_NAME, user_secret
 
 from infra.settings.faults import Fault, Known, Path, suggest
 from infra.settings.kafka import Kafka

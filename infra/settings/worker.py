@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from kafka_platform.entities_model import Quotas, User
-from kafka_platform.worker_model import WorkerSpec
+from kafka_platform.kafka.entities import Quotas, User
+from kafka_platform.worker.spec import WorkerSpec
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,7 @@ import socket
 import sys
 import threading
 import time
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NotYet
+from concurrent.futures import Future, TimeoutError as NotYet
 from pathlib import Path
 
 from kafka_platform_runtime.supervision import WATCH

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka.admin import AdminClient, NewTopic
-from kafka_platform.secrets import client_files
+from kafka_platform.kafka.secrets import client_files
 
 from sandbox.pins import KAFKA_IMAGE
 from tests.bench.measure import ending_properly, report

@@ -18,8 +18,7 @@ import matplotlib as mpl
 from matplotlib import pyplot
 
 from tests.bench.measure import ending_properly, report
-from tests.elastic import DRIVER, PARTITIONS, Watch, drive, platform, replicas, topics_of
-from tests.elastic import report as results
+from tests.elastic import DRIVER, PARTITIONS, Watch, drive, platform, replicas, report as results, topics_of
 from tests.harness import ROOT, Stack, client_pod, eventually, kubectl, why_no_keda
 
 NAMESPACE = "bench-elastic"

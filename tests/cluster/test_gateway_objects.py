@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from kafka_platform.connection import KafkaConnection
-from kafka_platform.gateway_model import (
+from kafka_platform.gateway.objects import objects
+from kafka_platform.gateway.settings import GatewaySettings
+from kafka_platform.gateway.spec import (
     Exposure,
     GatewayApiExposure,
     GatewaySpec,
@@ -17,8 +18,7 @@ from kafka_platform.gateway_model import (
     LoadBalancerExposure,
     NodePortExposure,
 )
-from kafka_platform.gateway_objects import objects
-from kafka_platform.gateway_settings import GatewaySettings
+from kafka_platform.kafka.connection import KafkaConnection
 
 from tests.cluster.objects import dry_run, own_namespace, warn_of_pods
 from tests.gateway_api import GATEWAY_API

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from kafka_platform import KafkaConnection, Monitoring, MonitoringArgs
-from kafka_platform.model import Engine
+from kafka_platform.kafka.protocols import Engine
 
 from tests.cluster.objects import dry_run, own_namespace
 from tests.prometheus_api import PROMETHEUS_API

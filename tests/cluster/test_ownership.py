@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka_platform.marks import MARK
+from kafka_platform.kube.marks import MARK
 
 from tests.cluster.conformance.runner import Run
 from tests.cluster.ownership.stack import Manifests, Stack

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from kafka_platform.connection import KafkaConnection
-from kafka_platform.probe_model import LatencyProbeResources, ProbeSpec
-from kafka_platform.probe_objects import ProbeSettings, objects
+from kafka_platform.kafka.connection import KafkaConnection
+from kafka_platform.probe.objects import ProbeSettings, objects
+from kafka_platform.probe.spec import LatencyProbeResources, ProbeSpec
 
 from tests.cluster.objects import dry_run, own_namespace, warn_of_pods
 

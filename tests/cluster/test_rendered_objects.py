@@ -5,14 +5,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from kafka_platform import embedded, provisioner
-from kafka_platform.broker import BrokerSettings
-from kafka_platform.cluster_model import ClusterSpec
-from kafka_platform.connection import KafkaConnection
-from kafka_platform.embedded_settings import EmbeddedSettings
-from kafka_platform.entities_model import Deletion, Topic, User
-from kafka_platform.entity_objects import EntitySettings
-from kafka_platform.model import Listeners, LoadBalancers, NodePorts, Resources
+from kafka_platform.cluster.embedded import objects as embedded
+from kafka_platform.cluster.embedded.files import BrokerSettings
+from kafka_platform.cluster.embedded.listeners import Listeners, LoadBalancers, NodePorts
+from kafka_platform.cluster.embedded.settings import EmbeddedSettings
+from kafka_platform.cluster.nodes import Resources
+from kafka_platform.cluster.spec import ClusterSpec
+from kafka_platform.entities import provisioner
+from kafka_platform.entities.settings import EntitySettings
+from kafka_platform.kafka.connection import KafkaConnection
+from kafka_platform.kafka.entities import Deletion, Topic, User
 
 from tests.cluster.objects import dry_run, own_namespace, warn_of_pods
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka_platform.stored_form import as_stored
+from kafka_platform.kube.stored_form import as_stored
 
 from sandbox import autoscaling, strimzi
 from sandbox.build import BuildFolders

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from kafka_platform import BrokerScaling
-from kafka_platform.broker_scaling_objects import render_triggers, scaled_object
+from kafka_platform.cluster.scaling.objects import render_triggers, scaled_object
 
 from sandbox.host import SandboxError
 from tests import strimzi_api

@@ -9,19 +9,19 @@ from kafka_platform import (
     CpuScale,
     CronScale,
     Egress,
+    HealthCheck,
+    HealthChecks,
     KafkaConnection,
     OffsetReset,
     PrometheusScale,
     Scale,
-    WorkerProbe,
-    WorkerProbes,
     WorkerResources,
-    scaling_objects,
-    worker_objects,
 )
-from kafka_platform.scaling_objects import ScalerSettings
-from kafka_platform.worker_model import WorkerSpec
-from kafka_platform.worker_objects import WorkerSettings
+from kafka_platform.scaling import objects as scaling_objects
+from kafka_platform.scaling.objects import ScalerSettings
+from kafka_platform.worker import objects as worker_objects
+from kafka_platform.worker.objects import WorkerSettings
+from kafka_platform.worker.spec import WorkerSpec
 
 from tests.cluster.objects import dry_run, own_namespace, warn_of_pods
 
@@ -66,10 +66,10 @@ def worker(*, full: bool) -> list[dict[str, Any]]:
         "transactional": True,
         "scale": SCALES["lag"],
         "resources": WorkerResources(cpu_limit="1"),
-        "probes": WorkerProbes(
-            startup=WorkerProbe(command=["test", "-e", "/tmp/ready"], period="1s", failures=60),
-            readiness=WorkerProbe(path="/ready", port=8080),
-            liveness=WorkerProbe(path="/healthz", port=8080),
+        "probes": HealthChecks(
+            startup=HealthCheck(command=["test", "-e", "/tmp/ready"], period="1s", failures=60),
+            readiness=HealthCheck(path="/ready", port=8080),
+            liveness=HealthCheck(path="/healthz", port=8080),
         ),
         "ports": {"http": 8080, "metrics": 9404},
         "client_namespaces": ["web"],

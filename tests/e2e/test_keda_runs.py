@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 from kafka_platform import CpuScale, CronScale, KafkaConnection, Scale
-from kafka_platform.scaling_objects import ScalerSettings, trigger_authentication
-from kafka_platform.scaling_objects import scaled_object as rendered
+from kafka_platform.scaling.objects import ScalerSettings, scaled_object as rendered, trigger_authentication
 
 from sandbox.pins import RUNTIME_IMAGE
 from tests.e2e.conftest import MakeStack

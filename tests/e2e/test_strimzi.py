@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from kafka_platform.alerts import Watched, alerts
+from kafka_platform.monitoring.alerts import Watched, alerts
 
 from tests import strimzi_api
 from tests.e2e.conftest import MakeStack

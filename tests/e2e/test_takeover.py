@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka_platform.marks import MARK
+from kafka_platform.kube.marks import MARK
 
 from tests.harness import Stack, kubectl
 

@@ -33,7 +33,7 @@ STACKS: dict[str, list[str]] = {
         (["teams/web.yaml"], ["prod"]),
         (["stacks/charts/keda/templates/operator.yaml"], ["prod"]),
         (["stacks/charts/keda-other/values.yaml"], []),
-        (["components/kafka_platform/broker.py"], ["dev", "prod", "staging"]),
+        (["components/kafka_platform/cluster/embedded/files.py"], ["dev", "prod", "staging"]),
         (["infra/settings/model.py"], ["dev", "prod", "staging"]),
         (["requirements.txt"], ["dev", "prod", "staging"]),
         (["__main__.py"], ["dev", "prod", "staging"]),

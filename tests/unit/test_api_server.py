@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka_platform.refusals import ClusterError, ObjectId
+from kafka_platform.kube.refusals import ClusterError, ObjectId
 
 from infra.api_server import ApiServer
 
@@ -82,7 +82,7 @@ def find(server: Server, *wanted: ObjectId, fresh: bool = True, context: str | N
 
     async def ask() -> list[Any]:
         asked = ApiServer(str(server.kubeconfig), context)
-        return list(await asyncio.gather(*(asked.find(each, fresh=fresh) for each in wanted)))
+        return list(await asyncio.gather(*(asked.look_up(each, fresh=fresh) for each in wanted)))
 
     return asyncio.new_event_loop().run_until_complete(ask())
 
@@ -145,11 +145,11 @@ def test_a_kind_that_came_meanwhile_is_seen(server: Server) -> None:
 
     async def ask() -> list[Any]:
         asked = ApiServer(str(server.kubeconfig), None)
-        before = await asked.find(widget, fresh=True)
+        before = await asked.look_up(widget, fresh=True)
         kinds = [{"name": "widgets", "kind": "Widget", "namespaced": True}]
         server.answers["/apis/a.example/v1"] = (200, {"resources": kinds})
         server.answers["/apis/a.example/v1/namespaces/streaming/widgets/it"] = (200, {"metadata": {"name": "it"}})
-        return [before, await asked.find(widget, fresh=True)]
+        return [before, await asked.look_up(widget, fresh=True)]
 
     assert asyncio.new_event_loop().run_until_complete(ask()) == [None, {"name": "it"}]
 
@@ -183,7 +183,7 @@ def test_the_content_of_a_kubeconfig(server: Server) -> None:
     server.answers[ONE] = (200, {"metadata": {"name": "it"}})
 
     async def ask() -> Any:
-        return await ApiServer(json.dumps(server.config, indent=1), None).find(CONFIG_MAP, fresh=True)
+        return await ApiServer(json.dumps(server.config, indent=1), None).look_up(CONFIG_MAP, fresh=True)
 
     assert asyncio.new_event_loop().run_until_complete(ask()) == {"name": "it"}
 

@@ -80,9 +80,9 @@ def options(function: ast.FunctionDef) -> Iterator[tuple[ast.Call, ast.expr | No
     for call in ast.walk(function):
         if not isinstance(call, ast.Call):
             continue
-        if name(call.func) in {"place", "patch", "find"}:
+        if name(call.func) in {"place", "patch", "look_up"}:
             yield call, call.args[-1]
-        elif name(call.func) in {"installed", "place_all"}:
+        elif name(call.func) in {"install_chart", "place_all"}:
             yield call, call.args[0]
         elif name(call.func).startswith("Random") or name(call.func) in ("Chart", "ConfigFile"):
             yield call, next((each.value for each in call.keywords if each.arg == "opts"), None)
@@ -98,7 +98,7 @@ def test_every_child_has_the_component_as_its_parent(file: Path, node: ast.Class
             text = name(given)
             for variable in re.findall(r"\bchild\b", text):
                 text += name(assigned[variable])
-            # `installed` and `place_all` take the parent itself.
+            # `install_chart` and `place_all` take the parent itself.
             assert "parent=self" in text or text == "self", f"{file}:{call.lineno}: {text}"
             found += 1
     assert found, f"{file}: {node.name} makes nothing"
@@ -114,8 +114,8 @@ def test_components_read_no_surroundings(file: Path) -> None:
 @pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_no_resource_is_made_inside_apply(file: Path) -> None:
     makers = re.compile(
-        r"\b(place|place_all|patch|find|KubernetesObject)\(|\bRandom[A-Z]\w+\(|\b(Provider|Chart|ConfigFile)\("
-        r"|\bKafka(Cluster|Resources)\(|\b(HttpGateway|KedaOperator|Scaler|StreamWorker|installed)\("
+        r"\b(place|place_all|patch|look_up|KubernetesObject)\(|\bRandom[A-Z]\w+\(|\b(Provider|Chart|ConfigFile)\("
+        r"|\bKafka(Cluster|Resources)\(|\b(HttpGateway|KedaOperator|Scaler|StreamWorker|install_chart)\("
     )
     for node in ast.walk(tree(file)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "apply":
@@ -136,26 +136,58 @@ def test_the_generated_classes_of_the_core_are_not_imported() -> None:
         [sys.executable, "-c", "import sys, infra.program; print(*sys.modules, sep='\\n')"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert "kafka_platform.cluster" in done.stdout.split()
+    assert "kafka_platform.cluster.component" in done.stdout.split()
     # Those right under pulumi_kubernetes are lazy.
     heavy = re.compile(r"pulumi_kubernetes\.(core|apps|batch|networking|policy|autoscaling|meta|rbac)\..+")
     assert not [each for each in done.stdout.split() if heavy.fullmatch(each)]
 
 
+LIBRARY = ROOT / "components" / "kafka_platform"
+KNOW_PULUMI = {"args", "host", "kafka.connection", "kube.ownership", "kube.place", "kube.refusals"}
+"""What of the library imports Pulumi, besides the components."""
 PURE = sorted(
-    file.stem
-    for file in COMPONENTS
-    if file.stem.endswith(("_objects", "_model")) or re.search(r"^def objects\(", file.read_text(), re.MULTILINE)
+    name
+    for name in (".".join(file.relative_to(LIBRARY).with_suffix("").parts) for file in COMPONENTS)
+    if name not in KNOW_PULUMI and name.rpartition(".")[2] not in ("component", "__init__")
 )
 """What is declared, and what is rendered of it."""
 
 
-def test_specs_and_objects_know_nothing_of_pulumi() -> None:
+def test_only_components_and_what_places_objects_know_pulumi() -> None:
     """What is placed is what `check` judges, which runs without an engine: nothing of it loads Pulumi, directly or by others."""
-    assert {"embedded", "probe_objects", "provisioner", "strimzi_resources", "worker_model"} <= set(PURE)
-    for module in PURE:
-        code = f"import sys, kafka_platform.{module}; sys.exit('pulumi' in sys.modules)"
-        assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0, module
+    assert {"cluster.embedded.objects", "probe.objects", "entities.provisioner", "worker.spec"} <= set(PURE)
+    lines = [f"import kafka_platform.{module}; assert 'pulumi' not in sys.modules, {module!r}" for module in PURE]
+    subprocess.run([sys.executable, "-c", "\n".join(["import sys", *lines])], cwd=ROOT, check=True)
+
+
+def test_every_component_is_public_and_in_a_module_of_that_name() -> None:
+    found = {node.name: file for file, node in components()}
+    assert {file.name for file in found.values()} == {"component.py"}
+    public = subprocess.run(
+        [sys.executable, "-c", "import kafka_platform; print(*kafka_platform.__all__)"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.split()  # fmt: skip
+    assert not {each for name in found for each in (name, f"{name}Args")} - set(public)
+
+
+NEUTRAL = {"values": set(), "kube": {"values"}, "kafka": {"values", "kube", "args"}}
+"""What every capability may import, and what of it may import which other parts."""
+COMPOSED = {"worker": {"scaling", "entities"}, "scaling": {"entities"}}
+"""Capabilities whose component makes another one: a worker its scaler and its user."""
+
+
+@pytest.mark.parametrize("part", sorted(each.name for each in LIBRARY.iterdir() if (each / "__init__.py").is_file()))
+def test_a_capability_imports_no_other_one(part: str) -> None:
+    allowed = NEUTRAL.get(part, {*NEUTRAL, "args"} | COMPOSED.get(part, set()))
+    known = modules({"kafka_platform": LIBRARY})
+    found = {
+        (name, imported)
+        for name, file in known.items()
+        if name.startswith(f"kafka_platform.{part}.")
+        for imported in imports(name, file, known)
+        if imported.split(".")[1] not in {part, *allowed}
+    }
+    assert not found
 
 
 def test_the_configuration_is_read_once() -> None:

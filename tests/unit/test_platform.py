@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka_platform.marks import ADOPTED, MARK
+from kafka_platform.kube.marks import ADOPTED, MARK
 
 from infra.check import ROOT
 from infra.platform import Platform

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import fields
 
-from kafka_platform.entities_model import check_min_insync
-from kafka_platform.model import Engine
+from kafka_platform.kafka.entities import check_min_insync
+from kafka_platform.kafka.protocols import Engine
 from pydantic.alias_generators import to_camel
 
 from infra.settings.faults import Fault, Known

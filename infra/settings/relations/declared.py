@@ -4,9 +4,9 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from kafka_platform.entities_model import AclResource, Operation
-from kafka_platform.model import Engine
-from kafka_platform.names import RESERVED_TOPIC_PREFIXES
+from kafka_platform.kafka.entities import AclResource, Operation
+from kafka_platform.kafka.protocols import Engine
+from kafka_platform.values.names import RESERVED_TOPIC_PREFIXES
 
 from infra.settings.faults import Fault, Known, declare
 from infra.settings.model import Settings

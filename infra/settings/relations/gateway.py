@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 
-from kafka_platform.gateway_model import Exposure
-from kafka_platform.model import (
-    Engine,
-    NodePorts,
-)
+from kafka_platform.cluster.embedded.listeners import NodePorts
+from kafka_platform.gateway.spec import Exposure
+from kafka_platform.kafka.protocols import Engine
 
 from infra.settings.faults import Fault, Known, declare
 from infra.settings.gateway import Gateway

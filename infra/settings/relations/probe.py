@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator
 
-from kafka_platform.model import (
-    Engine,
-)
-from kafka_platform.probe_model import LATENCY_PROBE
+from kafka_platform.kafka.protocols import Engine
+from kafka_platform.probe.spec import LATENCY_PROBE
 
 from infra.settings.faults import Fault, Known
 from infra.settings.model import Settings

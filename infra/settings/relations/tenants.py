@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator
 
-from kafka_platform.entities_model import AclResource, User
-from kafka_platform.names import check_label, check_user
+from kafka_platform.kafka.entities import AclResource, User
+from kafka_platform.values.names import check_label, check_user
 
 from infra.settings.faults import Fault, Known, choose
-from infra.settings.installations import OPERATORS, is_of_kubernetes, is_there, operator_namespaces
+from infra.settings.installations import OPERATORS, creation_fault, operator_namespaces, system_namespace_fault
 from infra.settings.model import Settings, Tenant
 from infra.settings.relations.declared import Declared, no_topic, repeated
 
 
 def namespace_faults(settings: Settings, known: Known) -> Iterator[Fault]:
     """Namespaces that are reserved, or that nobody makes."""
-    reserved = is_of_kubernetes(settings.namespace) or (
-        is_there(settings.namespace) if settings.create_namespace else None
+    reserved = system_namespace_fault(settings.namespace) or (
+        creation_fault(settings.namespace) if settings.create_namespace else None
     )
     if reserved is not None:
         yield Fault(path=("namespace",), message=reserved)
@@ -23,7 +23,7 @@ def namespace_faults(settings: Settings, known: Known) -> Iterator[Fault]:
             check_label(name, "name")
         except ValueError as error:
             yield Fault(path=("tenants", name), message=str(error))
-        if tenant.namespace is not None and (reserved := is_of_kubernetes(tenant.namespace)) is not None:
+        if tenant.namespace is not None and (reserved := system_namespace_fault(tenant.namespace)) is not None:
             yield Fault(path=("tenants", name, "namespace"), message=reserved)
             continue
         if not tenant.create_namespace:
@@ -33,7 +33,7 @@ def namespace_faults(settings: Settings, known: Known) -> Iterator[Fault]:
                 path=("tenants", name, "createNamespace"),
                 message="the tenant has no namespace of its own: name it by namespace, or remove the key",
             )
-        elif (reserved := is_there(tenant.namespace)) is not None:
+        elif (reserved := creation_fault(tenant.namespace)) is not None:
             yield Fault(path=("tenants", name, "namespace"), message=reserved)
         elif tenant.namespace == settings.namespace and not settings.create_namespace:
             yield Fault(

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from kafka_platform import topic_settings
-from kafka_platform.declarations import MAX_BYTES, check_declared, declarations
-from kafka_platform.entities_model import Cleanup, Topic
-from kafka_platform.model import Engine
-from kafka_platform.names import check_topic
-from kafka_platform.units import quantity, size_bytes
+from kafka_platform.entities.declarations import MAX_BYTES, check_declared, declarations
+from kafka_platform.kafka import topic_settings
+from kafka_platform.kafka.entities import Cleanup, Topic
+from kafka_platform.kafka.protocols import Engine
+from kafka_platform.values.names import check_topic
+from kafka_platform.values.units import quantity, size_bytes
 
 from infra.settings.faults import Fault, Known
 from infra.settings.model import Settings

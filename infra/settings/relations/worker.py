@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from kafka_platform.entities_model import AclResource, Login, Operation, User
-from kafka_platform.model import Engine
-from kafka_platform.names import check_workload
-from kafka_platform.probe_model import LATENCY_PROBE
-from kafka_platform.scaling_model import Scale
+from kafka_platform.kafka.entities import AclResource, Login, Operation, User
+from kafka_platform.kafka.protocols import Engine
+from kafka_platform.probe.spec import LATENCY_PROBE
+from kafka_platform.scaling.spec import Scale
+from kafka_platform.values.names import check_workload
 from pydantic.alias_generators import to_camel
 
 from infra.settings.faults import Fault, Known, Path, declare

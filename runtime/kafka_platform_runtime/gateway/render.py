@@ -15,8 +15,7 @@ from confluent_kafka import Message
 from msgspec import Raw
 
 from kafka_platform_runtime.gateway.cursor import Positions, text_of
-from kafka_platform_runtime.gateway.formats import NULL, Format
-from kafka_platform_runtime.gateway.formats import text_of as _text
+from kafka_platform_runtime.gateway.formats import NULL, Format, text_of as _text
 from kafka_platform_runtime.gateway.jsontext import SHORTEST, why_unreadable
 
 try:

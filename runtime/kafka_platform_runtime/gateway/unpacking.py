@@ -17,8 +17,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka import Message as KafkaMessage
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message as KafkaMessage, Producer, TopicPartition
 
 from kafka_platform_runtime.gateway.errors import GatewayError, overloaded
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pulumi
 import pulumi_kubernetes
-from kafka_platform.kubernetes import patch, place
-from kafka_platform.operators import send_as_stored
-from kafka_platform.ownership import own
+from kafka_platform.kube.ownership import own
+from kafka_platform.kube.place import patch, place
+from kafka_platform.operators.component import send_as_stored
 from pulumi_kubernetes import _utilities
 
 from infra.api_server import ApiServer

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka_platform.alerts import Watched, alerts, rule_groups
+from kafka_platform.monitoring.alerts import Watched, alerts, rule_groups
 from kafka_platform_runtime.gateway.metrics import Metrics as GatewayMetrics
 from kafka_platform_runtime.probe.metrics import Metrics as ProbeMetrics
 from kafka_platform_runtime.probe.tally import Tally, Way

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kafka_platform.broker import (
+from kafka_platform.cluster.defaults import Defaults
+from kafka_platform.cluster.embedded.files import (
     BrokerSettings,
     broker_files,
     check_config,
@@ -19,7 +20,7 @@ from kafka_platform.broker import (
     node_host,
     node_properties,
 )
-from kafka_platform.model import Defaults, Listeners, LoadBalancers, NodePorts
+from kafka_platform.cluster.embedded.listeners import Listeners, LoadBalancers, NodePorts
 
 from tests.harness import eventually
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from kafka_platform import BrokerScaler, BrokerScalerArgs, BrokerScaling, KafkaCluster, KafkaClusterArgs, StrimziKafka
-from kafka_platform.broker_scaling import check_broker_scaling, drift
-from kafka_platform.broker_scaling_objects import render_triggers, scaled_object
-from kafka_platform.model import Engine
+from kafka_platform.cluster.scaling.objects import render_triggers, scaled_object
+from kafka_platform.cluster.scaling.spec import check_broker_scaling, drift
+from kafka_platform.kafka.protocols import Engine
 
 from tests.strimzi_cases import BROKERS, CONTROLLERS, connection
 from tests.unit.components.graph import run, value

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from kafka_platform import CertManager, CertManagerArgs
-from kafka_platform.cert_manager_chart import CERT_MANAGER_VERSION, CertManagerSpec, cert_manager_values
+from kafka_platform.operators.cert_manager.spec import CERT_MANAGER_VERSION, CertManagerSpec, cert_manager_values
 
 from tests.unit.components.graph import run, value
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from kafka_platform.chart_sources import LONGEST_ADDRESS, ChartSource, Source, files
+from kafka_platform.operators.sources import LONGEST_ADDRESS, ChartSource, Source, files
 
 OFFICIAL = ChartSource(
     chart="oci://quay.io/acme/operator", version="1.2.0", definitions="https://example.com/crds.yaml"

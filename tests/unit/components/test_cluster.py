@@ -19,8 +19,7 @@ from kafka_platform import (
     SaslMechanism,
     SecurityProtocol,
 )
-from kafka_platform.cluster_model import ClusterSpec
-from kafka_platform.embedded import (
+from kafka_platform.cluster.embedded.objects import (
     check_nodes,
     check_storage,
     external_service,
@@ -28,8 +27,9 @@ from kafka_platform.embedded import (
     pod_disruption_budget,
     stateful_set,
 )
-from kafka_platform.embedded_settings import EmbeddedSettings
-from kafka_platform.nodes import heap_megabytes
+from kafka_platform.cluster.embedded.settings import EmbeddedSettings
+from kafka_platform.cluster.nodes import heap_megabytes
+from kafka_platform.cluster.spec import ClusterSpec
 
 from tests.unit.components.graph import run, value
 

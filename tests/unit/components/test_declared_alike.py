@@ -6,12 +6,16 @@ from typing import Any
 
 import pytest
 from kafka_platform import Acl, AclResource, Cleanup, Login, Operation, Quotas, Topic, User
-from kafka_platform.declarations import topic_declaration, user_declaration
-from kafka_platform.entity_objects import EntitySettings
-from kafka_platform.objects import Wait
-from kafka_platform.strimzi_resources import check_topic_update, object_name, objects
-from kafka_platform.strimzi_resources import topic as strimzi_topic
-from kafka_platform.strimzi_resources import user as strimzi_user
+from kafka_platform.entities.declarations import topic_declaration, user_declaration
+from kafka_platform.entities.settings import EntitySettings
+from kafka_platform.entities.strimzi import (
+    check_topic_update,
+    object_name,
+    objects,
+    topic as strimzi_topic,
+    user as strimzi_user,
+)
+from kafka_platform.kube.objects import Wait
 
 from tests.strimzi_cases import connection
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from kafka_platform import DrainCleaner, DrainCleanerArgs
-from kafka_platform.drain_cleaner_chart import DRAIN_CLEANER_VERSION, DrainCleanerSpec, drain_cleaner_values
+from kafka_platform.operators.drain_cleaner.spec import DRAIN_CLEANER_VERSION, DrainCleanerSpec, drain_cleaner_values
 
 from infra.platform import Platform
 from infra.settings import parse

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
 
 import pytest
-from kafka_platform.forms import (
+from kafka_platform.values.forms import (
     Compute,
     Spec,
     duration,
@@ -21,8 +21,8 @@ from kafka_platform.forms import (
     wait,
     words,
 )
-from kafka_platform.names import check_subdomain
-from kafka_platform.ranges import within
+from kafka_platform.values.names import check_subdomain
+from kafka_platform.values.ranges import within
 
 
 def _even(value: int) -> None:

@@ -11,22 +11,21 @@ from typing import Any, cast
 import javaproperties
 import pytest
 import yaml
-from kafka_platform.broker import BrokerSettings, broker_files, cluster_properties
-from kafka_platform.charts import OperatorSpec
-from kafka_platform.entities_model import Topic, User
-from kafka_platform.free_maps import check_labels
-from kafka_platform.gateway_model import GatewayApiExposure, IngressExposure, LoadBalancerExposure
-from kafka_platform.manifests import environment
-from kafka_platform.model import LoadBalancers
-from kafka_platform.nodes import Jvm
-from kafka_platform.properties import java_properties, option_lines
-from kafka_platform.secrets import client_files
-from kafka_platform.strimzi_listeners import BrokerIngresses, BrokerLoadBalancers, CustomAuthentication
-from kafka_platform.strimzi_model import TieredStorage, check_principal, check_strimzi_config
-from kafka_platform.strimzi_pools import Pool, Role, Toleration
-from kafka_platform.worker_clients import ClientSettings
-from kafka_platform.worker_clients import client_files as worker_files
-from kafka_platform.worker_model import WorkerSpec
+from kafka_platform.cluster.embedded.files import BrokerSettings, broker_files, cluster_properties
+from kafka_platform.cluster.embedded.listeners import LoadBalancers
+from kafka_platform.cluster.nodes import Jvm
+from kafka_platform.cluster.strimzi.listeners import BrokerIngresses, BrokerLoadBalancers, CustomAuthentication
+from kafka_platform.cluster.strimzi.pools import Pool, Role, Toleration
+from kafka_platform.cluster.strimzi.spec import TieredStorage, check_principal, check_strimzi_config
+from kafka_platform.gateway.spec import GatewayApiExposure, IngressExposure, LoadBalancerExposure
+from kafka_platform.kafka.entities import Topic, User
+from kafka_platform.kafka.properties import java_properties, option_lines
+from kafka_platform.kafka.secrets import client_files
+from kafka_platform.kube.manifests import environment
+from kafka_platform.operators.charts import OperatorSpec
+from kafka_platform.values.free_maps import check_labels
+from kafka_platform.worker.client_files import ClientSettings, client_files as worker_files
+from kafka_platform.worker.spec import WorkerSpec
 
 from tests.kafka_process import QUICK, java, needed_jars
 

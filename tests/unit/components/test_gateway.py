@@ -20,8 +20,7 @@ from kafka_platform import (
     LoadBalancerExposure,
     NodePortExposure,
 )
-from kafka_platform.gateway_model import GatewaySpec, memory_needed
-from kafka_platform.gateway_objects import (
+from kafka_platform.gateway.objects import (
     autoscaler,
     config_map,
     gateway_json,
@@ -31,13 +30,13 @@ from kafka_platform.gateway_objects import (
     pods_service,
     service,
     stateful_set,
-    text_hash,
 )
-from kafka_platform.gateway_settings import GatewaySettings
-from kafka_platform.gateway_ways_in import gateway, http_route, ingress, load_balancer_service, node_port_service
-from kafka_platform.manifests import allowed_port
-from kafka_platform.objects import Wait
-from kafka_platform.units import quantity
+from kafka_platform.gateway.settings import GatewaySettings
+from kafka_platform.gateway.spec import GatewaySpec, memory_needed
+from kafka_platform.gateway.ways_in import gateway, http_route, ingress, load_balancer_service, node_port_service
+from kafka_platform.kube.manifests import allowed_port, text_hash
+from kafka_platform.kube.objects import Wait
+from kafka_platform.values.units import quantity
 from kafka_platform_runtime.gateway import settings as program
 
 from tests.specs import taken

@@ -9,6 +9,7 @@ from kafka_platform import (
     Assignment,
     Cleanup,
     CronScale,
+    HealthCheck,
     HttpGatewayArgs,
     HttpGatewayLimits,
     HttpGatewayPods,
@@ -22,7 +23,6 @@ from kafka_platform import (
     Partitioning,
     Scale,
     StreamWorkerArgs,
-    WorkerProbe,
 )
 from kafka_platform.host import Host
 
@@ -148,7 +148,7 @@ def test_a_worker_of_another_language(host: Host) -> None:
     assert args.partitioning == Partitioning(by=PartitionBy.ROUND_ROBIN)
     assert (args.assignment, args.offset_reset) == (Assignment.CONSUMER, OffsetReset.LATEST)
     assert args.scratch == {"/tmp": "64Mi"}
-    assert args.probes.liveness == WorkerProbe(path="/healthz", port=8080)
+    assert args.probes.liveness == HealthCheck(path="/healthz", port=8080)
 
 
 def test_an_unknown_key_is_refused() -> None:

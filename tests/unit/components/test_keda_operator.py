@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from kafka_platform import KedaOperator, KedaOperatorArgs
-from kafka_platform.keda_model import VERSION, KedaSpec, chart_values
+from kafka_platform.operators.keda.spec import VERSION, KedaSpec, chart_values
 
 from tests.unit.components.graph import run, value
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from kafka_platform import KafkaConnection, Monitoring, MonitoringArgs
-from kafka_platform.model import Engine
-from kafka_platform.monitoring_objects import of_cert_manager, of_gateway, of_nodes, of_worker, pod_monitor
+from kafka_platform.kafka.protocols import Engine
+from kafka_platform.monitoring.objects import of_cert_manager, of_gateway, of_nodes, of_worker, pod_monitor
 
 from infra.platform import Platform
 from infra.settings import SettingsError, parse

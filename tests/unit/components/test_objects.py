@@ -6,15 +6,18 @@ from typing import Any
 
 import pulumi
 import pytest
-from kafka_platform import embedded, kubernetes, provisioner, strimzi_objects, strimzi_resources
-from kafka_platform.cluster_model import ClusterSpec
-from kafka_platform.connection import KafkaConnection
-from kafka_platform.embedded import Generated
-from kafka_platform.embedded_settings import EmbeddedSettings
-from kafka_platform.entities_model import Topic, User
-from kafka_platform.entity_objects import EntitySettings
-from kafka_platform.kubernetes import annotated, place_all, resolved
-from kafka_platform.objects import Derived, Guard, Object, Wait, derived
+from kafka_platform.cluster.embedded import objects as embedded
+from kafka_platform.cluster.embedded.objects import Generated
+from kafka_platform.cluster.embedded.settings import EmbeddedSettings
+from kafka_platform.cluster.spec import ClusterSpec
+from kafka_platform.cluster.strimzi import objects as strimzi_objects
+from kafka_platform.entities import provisioner, strimzi as strimzi_resources
+from kafka_platform.entities.settings import EntitySettings
+from kafka_platform.kafka.connection import KafkaConnection
+from kafka_platform.kafka.entities import Topic, User
+from kafka_platform.kube import place as kubernetes
+from kafka_platform.kube.objects import Derived, Guard, Object, Wait, derived
+from kafka_platform.kube.place import annotated, place_all, resolved
 
 from tests import strimzi_cases
 from tests.unit.components.graph import run, value

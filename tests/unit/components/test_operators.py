@@ -16,8 +16,8 @@ from kafka_platform import (
     PrometheusStackArgs,
     StrimziOperator,
     StrimziOperatorArgs,
-    operators,
 )
+from kafka_platform.operators import component as operators
 
 from tests.unit.components.graph import Registered, run
 

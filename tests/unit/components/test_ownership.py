@@ -6,11 +6,11 @@ from typing import Any
 
 import pulumi
 import pytest
-from kafka_platform import ownership
-from kafka_platform.kubernetes import place
-from kafka_platform.marks import ADOPTED, MARK
-from kafka_platform.ownership import own
-from kafka_platform.refusals import ClusterError, ObjectId, Refusals
+from kafka_platform.kube import ownership
+from kafka_platform.kube.marks import ADOPTED, MARK
+from kafka_platform.kube.ownership import own
+from kafka_platform.kube.place import place
+from kafka_platform.kube.refusals import ClusterError, ObjectId, Refusals
 
 from tests.unit.components.graph import run, value
 
@@ -29,7 +29,7 @@ class FakeCluster:
         self._live = live
         self.asked: list[tuple[str, bool]] = []
 
-    async def find(self, wanted: ObjectId, *, fresh: bool) -> Mapping[str, Any] | None:
+    async def look_up(self, wanted: ObjectId, *, fresh: bool) -> Mapping[str, Any] | None:
         self.asked.append((str(wanted), fresh))
         return self._live.get(str(wanted))
 
@@ -121,7 +121,7 @@ class TestAnObject:
 
     def test_that_nobody_can_see_is_not_made(self) -> None:
         class Silent(FakeCluster):
-            async def find(self, wanted: ObjectId, *, fresh: bool) -> Mapping[str, Any] | None:
+            async def look_up(self, wanted: ObjectId, *, fresh: bool) -> Mapping[str, Any] | None:
                 raise ClusterError("nothing is made unseen")
 
         with pytest.raises(ClusterError):

@@ -16,8 +16,7 @@ from kafka_platform import (
     latency_probe_topic,
     latency_probe_user,
 )
-from kafka_platform.probe_model import ProbeSpec
-from kafka_platform.probe_objects import (
+from kafka_platform.probe.objects import (
     ProbeSettings,
     deployment,
     gate_job,
@@ -26,6 +25,7 @@ from kafka_platform.probe_objects import (
     objects,
     service,
 )
+from kafka_platform.probe.spec import ProbeSpec
 from kafka_platform_runtime.probe.settings import MOST_PROBES_A_SECOND, Settings
 
 from tests.specs import taken

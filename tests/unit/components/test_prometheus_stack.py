@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from kafka_platform import PrometheusStack, PrometheusStackArgs
-from kafka_platform.broker_scaling import BrokerScaling
-from kafka_platform.prometheus_chart import (
+from kafka_platform.cluster.scaling.spec import BrokerScaling
+from kafka_platform.operators.prometheus.spec import (
     PROMETHEUS_OPERATOR_VERSION,
     PROMETHEUS_STACK_VERSION,
     PrometheusStackSpec,

@@ -18,10 +18,10 @@ from kafka_platform import (
     Topic,
     User,
 )
-from kafka_platform.declarations import check_update, declarations, declarations_hash
-from kafka_platform.entity_objects import EntitySettings
-from kafka_platform.provisioner import job, objects
-from kafka_platform.secrets import client_files
+from kafka_platform.entities.declarations import check_update, declarations, declarations_hash
+from kafka_platform.entities.provisioner import job, objects
+from kafka_platform.entities.settings import EntitySettings
+from kafka_platform.kafka.secrets import client_files
 
 from tests.strimzi_cases import connection as strimzi_connection
 from tests.unit.components.graph import run

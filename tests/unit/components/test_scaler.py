@@ -15,7 +15,7 @@ from kafka_platform import (
     Scaler,
     ScalerArgs,
 )
-from kafka_platform.scaling_objects import ScalerSettings, scaled_object, trigger_authentication
+from kafka_platform.scaling.objects import ScalerSettings, scaled_object, trigger_authentication
 
 from tests.unit.components.graph import Registered, run, value
 

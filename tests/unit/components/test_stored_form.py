@@ -4,7 +4,7 @@ from typing import Any
 
 import pulumi
 import pytest
-from kafka_platform.stored_form import as_stored
+from kafka_platform.kube.stored_form import as_stored
 
 OBJECT_SCHEMA: dict[str, Any] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 

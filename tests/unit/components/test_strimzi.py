@@ -33,9 +33,9 @@ from kafka_platform import (
     Toleration,
     Volume,
 )
-from kafka_platform import strimzi_objects as objects
-from kafka_platform.strimzi_model import check_strimzi_config
-from kafka_platform.strimzi_pools import check_scaling_step, check_volumes
+from kafka_platform.cluster.strimzi import objects
+from kafka_platform.cluster.strimzi.pools import check_scaling_step, check_volumes
+from kafka_platform.cluster.strimzi.spec import check_strimzi_config
 
 from tests.strimzi_cases import BROKERS, CLUSTERS, CONTROLLERS, HOST, POOLS, external, rendered, settings
 from tests.unit.components.graph import run, value

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from kafka_platform import StrimziOperator, StrimziOperatorArgs
-from kafka_platform.strimzi_chart import StrimziOperatorSpec, strimzi_chart_values
-from kafka_platform.strimzi_model import STRIMZI_VERSION
+from kafka_platform.kube.operated import STRIMZI_VERSION
+from kafka_platform.operators.strimzi.spec import StrimziOperatorSpec, strimzi_chart_values
 
 from infra.platform import Platform
 from infra.settings import parse

@@ -2,8 +2,8 @@
 
 import pytest
 from kafka_platform import KafkaResourcesArgs, Topic
-from kafka_platform.cluster_model import KAFKA_VERSION
-from kafka_platform.topic_settings import defined_by, faults, topic_settings
+from kafka_platform.cluster.spec import KAFKA_VERSION
+from kafka_platform.kafka.topic_settings import defined_by, faults, topic_settings
 
 from tests.kafka_process import needed_jars
 from tests.topic_settings import DATA, are_taken, rendered

@@ -10,6 +10,8 @@ from kafka_platform import (
     Assignment,
     Commit,
     Egress,
+    HealthCheck,
+    HealthChecks,
     KafkaConnection,
     OffsetReset,
     PartitionBy,
@@ -17,15 +19,12 @@ from kafka_platform import (
     Scale,
     StreamWorker,
     StreamWorkerArgs,
-    WorkerProbe,
-    WorkerProbes,
     WorkerResources,
 )
-from kafka_platform.manifests import allowed_port
-from kafka_platform.worker_client_model import LIBRDKAFKA_PARTITIONERS
-from kafka_platform.worker_clients import ClientSettings, client_files
-from kafka_platform.worker_model import VARIABLES, WorkerSpec
-from kafka_platform.worker_objects import (
+from kafka_platform.kube.manifests import allowed_port
+from kafka_platform.worker.client_files import ClientSettings, client_files
+from kafka_platform.worker.clients import LIBRDKAFKA_PARTITIONERS
+from kafka_platform.worker.objects import (
     WorkerSettings,
     deployment,
     network_policy,
@@ -33,6 +32,7 @@ from kafka_platform.worker_objects import (
     pod_disruption_budget,
     service,
 )
+from kafka_platform.worker.spec import VARIABLES, WorkerSpec
 
 from tests.specs import taken
 from tests.unit.components.graph import Registered, run, value
@@ -209,9 +209,9 @@ class TestPods:
         assert pod(**served, stop_command=["/app/leave"])["terminationGracePeriodSeconds"] == 90
 
     def test_probes(self) -> None:
-        probes = WorkerProbes(
-            startup=WorkerProbe(command=["test", "-e", "/tmp/ready"], period="1s", failures=60),
-            liveness=WorkerProbe(path="/healthz", port=8080),
+        probes = HealthChecks(
+            startup=HealthCheck(command=["test", "-e", "/tmp/ready"], period="1s", failures=60),
+            liveness=HealthCheck(path="/healthz", port=8080),
         )
         assert container(probes=probes)["startupProbe"] == {
             "exec": {"command": ["test", "-e", "/tmp/ready"]},

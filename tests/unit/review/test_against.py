@@ -60,7 +60,7 @@ def test_settings_of_two_commits(here: Path, capsys: pytest.CaptureFixture[str])
 def test_code_of_two_commits(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What renders differently is seen although the settings are the same."""
     git(here, "stash", "push", "--quiet", "stacks/Pulumi.prod.yaml")
-    module = here / "components" / "kafka_platform" / "embedded.py"
+    module = here / "components" / "kafka_platform" / "cluster" / "embedded" / "objects.py"
     text = module.read_text()
     try:
         module.write_text(re.sub(r'"maxUnavailable": 1\b', '"maxUnavailable": 2', text))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kafka_platform.marks import ADOPTED, MARK
+from kafka_platform.kube.marks import ADOPTED, MARK
 
 from tests.unit.review.objects import change, made, said
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from kafka_platform.marks import ADOPTED, MARK
+from kafka_platform.kube.marks import ADOPTED, MARK
 
 from infra.rules import Resource
 

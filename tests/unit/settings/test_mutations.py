@@ -16,14 +16,14 @@ from kafka_platform import (
     KedaOperatorArgs,
     PrometheusStackArgs,
     StrimziOperatorArgs,
-    strimzi_resources,
 )
-from kafka_platform import strimzi_objects as objects
-from kafka_platform.declarations import declarations
-from kafka_platform.model import Engine
-from kafka_platform.operators import OperatorArgs
-from kafka_platform.strimzi_connection import certificate_bootstrap_servers
-from kafka_platform.strimzi_settings import StrimziSettings
+from kafka_platform.cluster.strimzi import objects
+from kafka_platform.cluster.strimzi.connection import certificate_bootstrap_servers
+from kafka_platform.cluster.strimzi.settings import StrimziSettings
+from kafka_platform.entities import strimzi as strimzi_resources
+from kafka_platform.entities.declarations import declarations
+from kafka_platform.kafka.protocols import Engine
+from kafka_platform.operators.component import OperatorArgs
 
 from infra.check import STACKS
 from infra.platform import gateway_args, operator_args, worker_args

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from kafka_platform.kubernetes import annotated
-from kafka_platform.marks import MARK
+from kafka_platform.kube.marks import MARK
+from kafka_platform.kube.place import annotated
 
 from infra.check import STACKS
 from infra.platform import Platform

@@ -18,9 +18,10 @@ from kafka_platform import (
     LoadBalancerExposure,
     NodePortExposure,
 )
-from kafka_platform.cluster_model import KAFKA_VERSION
-from kafka_platform.entities_model import Acl, AclResource, Cleanup, Deletion, Operation, Quotas
-from kafka_platform.model import Engine, LoadBalancers, NodePorts
+from kafka_platform.cluster.embedded.listeners import LoadBalancers, NodePorts
+from kafka_platform.cluster.spec import KAFKA_VERSION
+from kafka_platform.kafka.entities import Acl, AclResource, Cleanup, Deletion, Operation, Quotas
+from kafka_platform.kafka.protocols import Engine
 from pydantic import ValidationError
 
 from infra.settings import Settings, SettingsError, parse

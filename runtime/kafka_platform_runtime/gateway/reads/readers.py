@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka import Message as KafkaMessage
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message as KafkaMessage, TopicPartition
 
 from kafka_platform_runtime.gateway import errors, unpacking
 from kafka_platform_runtime.gateway.callers.caller import Caller

@@ -20,8 +20,7 @@ import pytest
 from kafka_platform_runtime.connection import SaslMechanism, SecurityProtocol
 from kafka_platform_runtime.gateway.application import Gateway
 from kafka_platform_runtime.gateway.core import Core
-from kafka_platform_runtime.gateway.settings import Kafka as KafkaSettings
-from kafka_platform_runtime.gateway.settings import Limits, Settings
+from kafka_platform_runtime.gateway.settings import Kafka as KafkaSettings, Limits, Settings
 
 from tests.unit.runtime.gateway.conftest import BLUE, RED, Kafka, StartGateway, authorization
 from tests.unit.runtime.gateway.consumers_harness import Answer, Consumer, Pod, first_group, start_pods

@@ -1,0 +1,119 @@
+"""The public names, and where each is: the one table of them. `__init__.py` imports what is used, when it is used."""
+
+from kafka_platform.cluster.component import (
+    ExternalKafka as ExternalKafka,
+    KafkaCluster as KafkaCluster,
+    KafkaClusterArgs as KafkaClusterArgs,
+)
+from kafka_platform.cluster.defaults import Defaults as Defaults
+from kafka_platform.cluster.embedded.listeners import (
+    Listeners as Listeners,
+    LoadBalancers as LoadBalancers,
+    NodePorts as NodePorts,
+)
+from kafka_platform.cluster.nodes import Jvm as Jvm, Resources as Resources
+from kafka_platform.cluster.scaling.component import BrokerScaler as BrokerScaler, BrokerScalerArgs as BrokerScalerArgs
+from kafka_platform.cluster.scaling.spec import BrokerScaling as BrokerScaling
+from kafka_platform.cluster.strimzi.listeners import (
+    Authentication as Authentication,
+    BrokerAccess as BrokerAccess,
+    BrokerIngresses as BrokerIngresses,
+    BrokerLoadBalancers as BrokerLoadBalancers,
+    BrokerNodePorts as BrokerNodePorts,
+    BrokerTlsRoutes as BrokerTlsRoutes,
+    CustomAuthentication as CustomAuthentication,
+    InternalListener as InternalListener,
+    StrimziListeners as StrimziListeners,
+)
+from kafka_platform.cluster.strimzi.pools import (
+    Pool as Pool,
+    Role as Role,
+    Toleration as Toleration,
+    TolerationEffect as TolerationEffect,
+    Volume as Volume,
+)
+from kafka_platform.cluster.strimzi.spec import (
+    Authorities as Authorities,
+    Balance as Balance,
+    ClusterQuotas as ClusterQuotas,
+    Metrics as Metrics,
+    StrimziKafka as StrimziKafka,
+    TieredStorage as TieredStorage,
+)
+from kafka_platform.entities.component import KafkaResources as KafkaResources, KafkaResourcesArgs as KafkaResourcesArgs
+from kafka_platform.gateway.component import HttpGateway as HttpGateway, HttpGatewayArgs as HttpGatewayArgs
+from kafka_platform.gateway.spec import (
+    Exposure as Exposure,
+    GatewayApiExposure as GatewayApiExposure,
+    HttpGatewayLimits as HttpGatewayLimits,
+    HttpGatewayPods as HttpGatewayPods,
+    HttpGatewayResources as HttpGatewayResources,
+    HttpGatewayTls as HttpGatewayTls,
+    IngressExposure as IngressExposure,
+    LoadBalancerExposure as LoadBalancerExposure,
+    NodePortExposure as NodePortExposure,
+)
+from kafka_platform.kafka.connection import KafkaConnection as KafkaConnection
+from kafka_platform.kafka.entities import (
+    Acl as Acl,
+    AclResource as AclResource,
+    Cleanup as Cleanup,
+    Deletion as Deletion,
+    Login as Login,
+    Operation as Operation,
+    Quotas as Quotas,
+    Topic as Topic,
+    User as User,
+)
+from kafka_platform.kafka.protocols import (
+    Engine as Engine,
+    SaslMechanism as SaslMechanism,
+    SecurityProtocol as SecurityProtocol,
+)
+from kafka_platform.monitoring.component import Monitoring as Monitoring, MonitoringArgs as MonitoringArgs
+from kafka_platform.operators.cert_manager.component import (
+    CertManager as CertManager,
+    CertManagerArgs as CertManagerArgs,
+)
+from kafka_platform.operators.drain_cleaner.component import (
+    DrainCleaner as DrainCleaner,
+    DrainCleanerArgs as DrainCleanerArgs,
+)
+from kafka_platform.operators.keda.component import KedaOperator as KedaOperator, KedaOperatorArgs as KedaOperatorArgs
+from kafka_platform.operators.prometheus.component import (
+    PrometheusStack as PrometheusStack,
+    PrometheusStackArgs as PrometheusStackArgs,
+)
+from kafka_platform.operators.strimzi.component import (
+    StrimziOperator as StrimziOperator,
+    StrimziOperatorArgs as StrimziOperatorArgs,
+)
+from kafka_platform.probe.component import LatencyProbe as LatencyProbe, LatencyProbeArgs as LatencyProbeArgs
+from kafka_platform.probe.spec import (
+    LatencyProbeResources as LatencyProbeResources,
+    latency_probe_topic as latency_probe_topic,
+    latency_probe_user as latency_probe_user,
+)
+from kafka_platform.scaling.component import Scaler as Scaler, ScalerArgs as ScalerArgs
+from kafka_platform.scaling.spec import (
+    Commit as Commit,
+    CpuScale as CpuScale,
+    CronScale as CronScale,
+    OffsetReset as OffsetReset,
+    PrometheusScale as PrometheusScale,
+    Scale as Scale,
+)
+from kafka_platform.worker.clients import (
+    Assignment as Assignment,
+    PartitionBy as PartitionBy,
+    Partitioning as Partitioning,
+)
+from kafka_platform.worker.component import StreamWorker as StreamWorker, StreamWorkerArgs as StreamWorkerArgs
+from kafka_platform.worker.spec import (
+    Egress as Egress,
+    HealthCheck as HealthCheck,
+    HealthChecks as HealthChecks,
+    WorkerProbe as WorkerProbe,
+    WorkerProbes as WorkerProbes,
+    WorkerResources as WorkerResources,
+)

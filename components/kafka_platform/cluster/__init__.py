@@ -1,0 +1,1 @@
+"""A Kafka cluster: embedded, by Strimzi, or run by somebody else."""

@@ -1,0 +1,1 @@
+"""A Kafka without an operator: one StatefulSet of the official image."""

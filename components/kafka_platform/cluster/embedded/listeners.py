@@ -1,0 +1,86 @@
+"""How clients reach a Kafka without an operator. No Pulumi.
+
+Every class checks itself when it is made and raises `ValueError` with one sentence that begins with the
+name of the field at fault (`partitions: 0 ...`), so that a caller can put its own path before it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass
+
+from kafka_platform.values.checks import NODE_PORTS, check_field, check_node_port
+from kafka_platform.values.forms import Spec, formed, mapping, named
+from kafka_platform.values.free_maps import check_annotations
+from kafka_platform.values.names import check_subdomain
+from kafka_platform.values.ranges import within
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodePorts(Spec):
+    """Clients outside Kubernetes reach node i at `<host>:<first_port + i>`, a port open on every machine of the cluster."""
+
+    host: str = named(check_subdomain, "host name", default=MISSING)
+    """Host name or address that reaches any machine of the Kubernetes cluster."""
+    first_port: int = formed(MISSING, check_node_port)
+    """Port of node 0, 30000 to 32767; the following ones belong to the next nodes."""
+
+    def address(self, node: int) -> tuple[str, int]:
+        """Host and port that clients outside use for this node."""
+        return self.host, self.first_port + node
+
+    def check_nodes(self, nodes: int) -> None:
+        """Raises unless every one of `nodes` nodes gets a port of its own."""
+        if self.first_port + nodes - 1 not in NODE_PORTS:
+            raise ValueError(
+                f"first_port: {self.first_port} leaves no port for node {nodes - 1}: use at most {NODE_PORTS.stop - nodes}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadBalancers(Spec):
+    """Clients outside Kubernetes reach each node through a load balancer of its own, under a name that you keep in DNS."""
+
+    host: str = formed(MISSING, lambda host: check_subdomain(host.replace("{nodeId}", "0"), "host name"))
+    """Host name of each node; `{nodeId}` stands for its number, as in `broker-{nodeId}.kafka.example.com`."""
+    port: int = within(1, 65535, default=9094)
+    """Port of the load balancers. Default 9094."""
+    annotations: Mapping[str, str] = mapping(check_annotations)
+    """Annotations of the Services, for the cloud's load balancer controller. Default: none."""
+
+    def address(self, node: int) -> tuple[str, int]:
+        """Host and port that clients outside use for this node."""
+        return self.host.replace("{nodeId}", str(node)), self.port
+
+    def check_nodes(self, nodes: int) -> None:
+        """Raises unless every one of `nodes` nodes gets a name of its own."""
+        if nodes > 1 and "{nodeId}" not in self.host:
+            raise ValueError(
+                f"host: {self.host!r} is the same for all {nodes} nodes: put {{nodeId}} in it, as in broker-{{nodeId}}.example.com"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listeners(Spec):
+    """How clients reach an embedded cluster. All of them log in by SCRAM-SHA-512."""
+
+    certificate: str | None = named(check_subdomain, "Secret name")
+    """Secret (in the cluster's namespace) with `tls.crt`, `tls.key` (PKCS#8) and `ca.crt`: clients then use TLS. It must
+    be valid for `<name>.<namespace>.svc`, `*.<name>-nodes.<namespace>.svc` and the external hosts. Default: no TLS."""
+    node_ports: NodePorts | None = None
+    """Lets clients outside Kubernetes in by node ports. Default: nobody outside."""
+    load_balancers: LoadBalancers | None = None
+    """Lets clients outside Kubernetes in by load balancers. Default: nobody outside."""
+
+    def check(self) -> None:
+        """There is one way in from outside at most."""
+        if self.node_ports is not None and self.load_balancers is not None:
+            raise ValueError("node_ports: load_balancers is given too: keep one of them")
+
+    @property
+    def external(self) -> NodePorts | LoadBalancers | None:
+        """The way in from outside, if there is one."""
+        return self.node_ports or self.load_balancers
+
+    def check_nodes(self, nodes: int) -> None:
+        """Raises unless every one of `nodes` nodes gets an external address of its own."""
+        if self.external is not None:
+            check_field("node_ports" if self.node_ports else "load_balancers", self.external.check_nodes, nodes)

@@ -1,0 +1,355 @@
+"""The Kubernetes objects of an embedded Kafka cluster: one pure function renders each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kafka_platform.cluster.embedded.files import (
+    CONTROLLER_PORT,
+    EXTERNAL_PORT,
+    INTERNAL_PORT,
+    REPLICATION_PORT,
+    bootstrap_servers,
+    broker_files,
+    client_protocol,
+    controllers,
+    external_bootstrap_servers,
+    files_hash,
+)
+from kafka_platform.cluster.embedded.listeners import LoadBalancers, NodePorts
+from kafka_platform.cluster.embedded.pods import health_container, kafka_container, volumes
+from kafka_platform.cluster.embedded.settings import COMPONENT, EmbeddedSettings
+from kafka_platform.kafka import secrets
+from kafka_platform.kafka.entities import Deletion
+from kafka_platform.kafka.protocols import SaslMechanism
+from kafka_platform.kube.manifests import (
+    Manifest,
+    allowed_port,
+    client_peers,
+    labels,
+    metadata,
+    selector,
+    service_port,
+    to_names,
+)
+from kafka_platform.kube.objects import Guard, Object, derived
+from kafka_platform.kube.pods import pod_security, prefer_other_machines, spread_over
+from kafka_platform.values.units import quantity
+
+if TYPE_CHECKING:
+    from pulumi import Input
+
+    from kafka_platform.kafka.connection import KafkaConnection
+
+# A broker that stops hands over every partition that it leads, which takes a second for some hundred of them.
+_TERMINATION_SECONDS = 120
+
+
+def connection(settings: EmbeddedSettings) -> dict[str, Any]:
+    """How to reach the cluster, as the fields of a connection."""
+    spec, broker = settings.spec, settings.broker
+    return {
+        "cluster": settings.name,
+        "namespace": settings.namespace,
+        "bootstrap_servers": derived(lambda known: bootstrap_servers(broker, known), settings.namespace),
+        "external_bootstrap_servers": external_bootstrap_servers(broker),
+        "security_protocol": client_protocol(spec.listeners),
+        "sasl_mechanism": SaslMechanism.SCRAM_SHA_512.value,
+        "ca_secret": spec.listeners.certificate,
+        "admin_secret": f"{settings.name}-admin",
+        "nodes": spec.nodes,
+        "replicas": spec.defaults.replicas_on(spec.nodes),
+        "min_insync_replicas": spec.defaults.min_insync_replicas_on(spec.nodes),
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generated:
+    """What is made up once for a cluster, and kept."""
+
+    cluster_id: "Input[str]"
+    admin_password: "Input[str]"
+    broker_password: "Input[str]"
+    """The login of the nodes among themselves."""
+
+
+def objects(settings: EmbeddedSettings, connection: "KafkaConnection", generated: Generated) -> list[Object]:
+    """The cluster's objects, in the order in which they are needed; the volumes' sizes come after the nodes."""
+    name, spec = settings.name, settings.spec
+    files = derived(
+        lambda namespace, cluster_id: broker_files(settings.broker, namespace=namespace, cluster_id=cluster_id),
+        settings.namespace,
+        generated.cluster_id,
+    )
+    before = [
+        *_credentials(settings, connection, generated),
+        Object(role="config", manifest=config_map(settings, files)),
+        Object(role="account", manifest=service_account(settings)),
+        # The StatefulSet needs this Service first; waiting for its pods here would never end.
+        Object(role="nodes", manifest=nodes_service(settings), awaited=False),
+        Object(role="network", manifest=network_policy(settings)),
+    ]
+    nodes = Object(
+        role="nodes",
+        manifest=stateful_set(settings, derived(files_hash, files)),
+        after=before,
+        # The API server completes the claims' template as a whole: to take up a StatefulSet that an interrupted
+        # deployment made looks like a conflict with whoever completed it.
+        forced=True,
+        # The API server takes no other template; what it would change is done by the claims' patches.
+        ignored=["spec.volumeClaimTemplates"],
+        guard=Guard(name=f"{name}-no-fewer-nodes", check=_refuse_fewer_nodes),
+    )
+    external = spec.listeners.external
+    return [
+        *before,
+        Object(role="disruption", manifest=pod_disruption_budget(settings)),
+        nodes,
+        *(_claim(settings, node, nodes) for node in range(spec.nodes)),
+        Object(role="bootstrap", manifest=bootstrap_service(settings)),
+        *(
+            Object(role=f"external-{node}", manifest=external_service(settings, external, node))
+            for node in range(spec.nodes)
+            if external is not None
+        ),
+    ]
+
+
+def _credentials(settings: EmbeddedSettings, connection: "KafkaConnection", generated: Generated) -> list[Object]:
+    """The administrator, and the login of the nodes among themselves."""
+    name, namespace, own = settings.name, settings.namespace, labels(settings.name, COMPONENT)
+    admin = secrets.credentials(f"{name}-admin", namespace, own, "admin", generated.admin_password, connection)
+    broker = secrets.passwords(f"{name}-broker", namespace, own, {"password": generated.broker_password})
+    return [Object(role="admin", manifest=admin), Object(role="broker", manifest=broker)]
+
+
+def _claim(settings: EmbeddedSettings, node: int, nodes: Object) -> Object:
+    return Object(
+        role=f"claim-{node}",
+        manifest=claim_patch(settings, node),
+        after=[nodes],
+        # The official plugin waits until a claim that is new to it is Pending; the node's pod uses this one already.
+        awaited=False,
+        forced=True,
+        # Taking the patch back would shrink the claim, which the API server refuses.
+        kept=True,
+        partial=True,
+        guard=Guard(name=f"{settings.name}-no-smaller-volumes", check=_refuse_smaller_volumes),
+    )
+
+
+def service_account(settings: EmbeddedSettings) -> Manifest:
+    """Who the pods are to the API server: nobody, there is no token."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        "automountServiceAccountToken": False,
+    }
+
+
+def config_map(settings: EmbeddedSettings, files: "Input[Mapping[str, str]]") -> Manifest:
+    """The files that the nodes start from."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata(f"{settings.name}-config", settings.namespace, labels(settings.name, COMPONENT)),
+        "data": files,
+    }
+
+
+def nodes_service(settings: EmbeddedSettings) -> Manifest:
+    """Gives each node its name, also before it is ready: the nodes need each other to become ready."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(
+            f"{settings.name}-nodes",
+            settings.namespace,
+            labels(settings.name, COMPONENT),
+        ),
+        "spec": {
+            "clusterIP": "None",
+            "ports": [
+                service_port("replication", REPLICATION_PORT),
+                service_port("internal", INTERNAL_PORT),
+                service_port("controller", CONTROLLER_PORT),
+            ],
+            "publishNotReadyAddresses": True,
+            "selector": selector(settings.name, COMPONENT),
+        },
+    }
+
+
+def bootstrap_service(settings: EmbeddedSettings) -> Manifest:
+    """Where clients inside Kubernetes connect first."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        "spec": {
+            "ports": [service_port("internal", INTERNAL_PORT)],
+            "selector": selector(settings.name, COMPONENT),
+            "type": "ClusterIP",
+        },
+    }
+
+
+def external_service(settings: EmbeddedSettings, external: NodePorts | LoadBalancers, node: int) -> Manifest:
+    """Where clients outside Kubernetes reach one node, at the address that the node advertises."""
+    host, port = external.address(node)
+    entry = service_port("external", EXTERNAL_PORT)
+    annotations: dict[str, str] = {}
+    if isinstance(external, NodePorts):
+        entry["nodePort"] = port
+    else:
+        entry["port"] = port
+        # external-dns, where it is installed, keeps the name in DNS.
+        annotations = {"external-dns.alpha.kubernetes.io/hostname": host, **external.annotations}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(
+            f"{settings.name}-external-{node}",
+            settings.namespace,
+            labels(settings.name, COMPONENT),
+            dict(sorted(annotations.items())),
+        ),
+        "spec": {
+            # A node that is not ready still answers for the partitions that only it has.
+            "publishNotReadyAddresses": True,
+            "ports": [entry],
+            "selector": {
+                **selector(settings.name, COMPONENT),
+                "statefulset.kubernetes.io/pod-name": f"{settings.name}-{node}",
+            },
+            "type": "NodePort" if isinstance(external, NodePorts) else "LoadBalancer",
+        },
+    }
+
+
+def pod_disruption_budget(settings: EmbeddedSettings) -> Manifest:
+    """One node at a time may be drained."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": selector(settings.name, COMPONENT)}},
+    }
+
+
+def network_policy(settings: EmbeddedSettings) -> Manifest:
+    """Nodes talk to each other; clients of this namespace and of the allowed ones reach the client listener."""
+    nodes = {"podSelector": {"matchLabels": selector(settings.name, COMPONENT)}}
+    clients = client_peers(settings.name, settings.spec.client_namespaces)
+    ingress: list[Manifest] = [
+        {"from": [nodes], "ports": [allowed_port(REPLICATION_PORT), allowed_port(CONTROLLER_PORT)]},
+        {"from": clients, "ports": [allowed_port(INTERNAL_PORT)]},
+    ]
+    if settings.spec.listeners.external is not None:
+        ingress.append({"ports": [allowed_port(EXTERNAL_PORT)]})
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        "spec": {
+            "egress": [*to_names(), {"to": [nodes]}],
+            "ingress": ingress,
+            "podSelector": {"matchLabels": selector(settings.name, COMPONENT)},
+            "policyTypes": ["Ingress", "Egress"],
+        },
+    }
+
+
+def stateful_set(settings: EmbeddedSettings, config_hash: "Input[str]") -> Manifest:
+    """The nodes, each with a volume of its own."""
+    own = selector(settings.name, COMPONENT)
+    claim = {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": settings.spec.storage}},
+    }
+    if settings.spec.storage_class is not None:
+        claim["storageClassName"] = settings.spec.storage_class
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": metadata(
+            settings.name,
+            settings.namespace,
+            labels(settings.name, COMPONENT),
+        ),
+        "spec": {
+            "persistentVolumeClaimRetentionPolicy": {
+                "whenDeleted": "Delete" if settings.spec.deletion is Deletion.ALLOW else "Retain",
+                "whenScaled": "Retain",
+            },
+            # The controllers need each other to become ready, so all start at once.
+            "podManagementPolicy": "Parallel",
+            "replicas": settings.spec.nodes,
+            "selector": {"matchLabels": own},
+            "serviceName": f"{settings.name}-nodes",
+            "template": {
+                "metadata": {
+                    "annotations": {"kafka-platform/config": config_hash},
+                    "labels": labels(settings.name, COMPONENT),
+                },
+                "spec": {
+                    "affinity": prefer_other_machines(own),
+                    "automountServiceAccountToken": False,
+                    "containers": [kafka_container(settings), health_container(settings)],
+                    "enableServiceLinks": False,
+                    "securityContext": pod_security(),
+                    "serviceAccountName": settings.name,
+                    "terminationGracePeriodSeconds": _TERMINATION_SECONDS,
+                    "topologySpreadConstraints": spread_over(settings.spec.spread, own),
+                    "volumes": volumes(settings),
+                },
+            },
+            "updateStrategy": {"type": "RollingUpdate"},
+            "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": claim}],
+        },
+    }
+
+
+def claim_patch(settings: EmbeddedSettings, node: int) -> Manifest:
+    """What a node's claim asks for: a StatefulSet makes claims, but never changes them."""
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {
+            "name": f"data-{settings.name}-{node}",
+            "namespace": settings.namespace,
+        },
+        "spec": {"resources": {"requests": {"storage": settings.spec.storage}}},
+    }
+
+
+def check_nodes(name: str, before: int, after: int) -> None:
+    """Raises for a number of nodes that the cluster cannot go to without losing records."""
+    if after < before:
+        raise ValueError(
+            f"cluster {name}: nodes: {before} -> {after}: the removed nodes hold records: "
+            f"keep {before} nodes, or move to a new cluster"
+        )
+    if controllers(after) != controllers(before):
+        raise ValueError(
+            f"cluster {name}: nodes: {before} -> {after}: the number of voting nodes would change from "
+            f"{controllers(before)} to {controllers(after)}, which it cannot on a running cluster: make a new cluster"
+        )
+
+
+def check_storage(claim: str, before: str, after: str) -> None:
+    """Raises for a volume that would shrink."""
+    if quantity(after) < quantity(before):
+        raise ValueError(f"volume {claim}: storage: {before} -> {after}: volumes never shrink: use at least {before}")
+
+
+def _refuse_fewer_nodes(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    # Numbers come back from the engine as floats.
+    before, after = (int(inputs["spec"]["replicas"]) for inputs in (old, new))
+    check_nodes(new["metadata"]["name"], before, after)
+
+
+def _refuse_smaller_volumes(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    before, after = (inputs["spec"]["resources"]["requests"]["storage"] for inputs in (old, new))
+    check_storage(new["metadata"]["name"], before, after)

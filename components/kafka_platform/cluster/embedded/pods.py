@@ -1,0 +1,132 @@
+"""The pods of an embedded Kafka cluster: one pure function renders each part."""
+
+from kafka_platform.cluster.embedded.files import CONTROLLER_PORT, EXTERNAL_PORT, INTERNAL_PORT, REPLICATION_PORT
+from kafka_platform.cluster.embedded.settings import HEALTH_PORT, EmbeddedSettings
+from kafka_platform.kube.manifests import Manifest, environment
+from kafka_platform.kube.pods import container_security
+
+# After an unclean stop a broker reads its newest segments again; a full volume can take most of an hour.
+_STARTUP_SECONDS = 3600
+
+
+def kafka_container(settings: EmbeddedSettings) -> Manifest:
+    """The broker."""
+    heap = settings.spec.jvm.heap_in(settings.spec.resources.memory)
+    options = {"KAFKA_JVM_PERFORMANCE_OPTS": settings.spec.jvm.arguments} if settings.spec.jvm.options else {}
+    limits = {"memory": settings.spec.resources.memory}
+    if settings.spec.resources.cpu_limit is not None:
+        limits["cpu"] = settings.spec.resources.cpu_limit
+    ports = [
+        ("replication", REPLICATION_PORT),
+        ("internal", INTERNAL_PORT),
+        ("controller", CONTROLLER_PORT),
+    ] + ([("external", EXTERNAL_PORT)] if settings.spec.listeners.external is not None else [])
+    mounts = [
+        {"mountPath": "/etc/kafka-platform/config", "name": "config", "readOnly": True},
+        {"mountPath": "/etc/kafka-platform/credentials", "name": "broker-credentials", "readOnly": True},
+        {"mountPath": "/run/kafka-platform", "name": "run"},
+        {"mountPath": "/tmp", "name": "tmp"},  # noqa: S108
+        {"mountPath": "/var/lib/kafka", "name": "data"},
+    ]
+    if settings.spec.listeners.certificate is not None:
+        mounts.append({"mountPath": "/etc/kafka-platform/certificate", "name": "certificate", "readOnly": True})
+    accepts = {"tcpSocket": {"port": REPLICATION_PORT}, "timeoutSeconds": 5}
+    return {
+        "command": ["/bin/sh", "/etc/kafka-platform/config/start.sh"],
+        "env": [
+            *environment(
+                {
+                    # Without this the start script adds a file for the garbage collector's log.
+                    "EXTRA_ARGS": "-name kafkaServer",
+                    "KAFKA_HEAP_OPTS": f"-Xms{heap} -Xmx{heap}",
+                    "KAFKA_LOG4J_OPTS": "-Dlog4j2.configurationFile=/etc/kafka-platform/config/log4j2.yaml",
+                    "LOG_DIR": "/tmp",  # noqa: S108
+                    **options,
+                }
+            ),
+            _node_id(),
+        ],
+        "image": settings.image,
+        "livenessProbe": {**accepts, "failureThreshold": 6, "periodSeconds": 10},
+        "name": "kafka",
+        "ports": [{"containerPort": port, "name": name} for name, port in ports],
+        # Half a minute, as Strimzi has it: a slow broker is better than none, and clients find one that hangs by themselves.
+        "readinessProbe": {
+            "failureThreshold": 6,
+            "httpGet": {"path": "/readyz", "port": HEALTH_PORT},
+            "periodSeconds": 5,
+            "timeoutSeconds": 5,
+        },
+        "resources": {
+            "limits": limits,
+            "requests": {"cpu": settings.spec.resources.cpu, "memory": settings.spec.resources.memory},
+        },
+        "securityContext": container_security(),
+        "startupProbe": {**accepts, "failureThreshold": _STARTUP_SECONDS // 2, "periodSeconds": 2},
+        # A setting that Kafka refuses is only told in its log.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": mounts,
+    }
+
+
+def health_container(settings: EmbeddedSettings) -> Manifest:
+    """The program that says whether a node may be restarted."""
+    variables = {
+        "ADMIN_PASSWORD_FILE": "/etc/kafka-platform/credentials/admin",
+        "HEALTH_PORT": str(HEALTH_PORT),
+        "KAFKA_BOOTSTRAP_SERVERS": f"localhost:{REPLICATION_PORT}",
+        "KAFKA_SASL_MECHANISM": "PLAIN",
+        "KAFKA_SASL_PASSWORD_FILE": "/etc/kafka-platform/credentials/broker",
+        "KAFKA_SASL_USERNAME": "broker",
+        "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+    }
+    return {
+        "command": ["python3", "-m", "kafka_platform_runtime.health"],
+        "env": [*environment(variables), _node_id()],
+        "image": settings.runtime_image,
+        "livenessProbe": {
+            "failureThreshold": 3,
+            "httpGet": {"path": "/livez", "port": HEALTH_PORT},
+            "periodSeconds": 20,
+            "timeoutSeconds": 5,
+        },
+        "name": "health",
+        "ports": [{"containerPort": HEALTH_PORT, "name": "health"}],
+        "resources": {"limits": {"memory": "128Mi"}, "requests": {"cpu": "10m", "memory": "64Mi"}},
+        "securityContext": container_security(),
+        "volumeMounts": [
+            {"mountPath": "/etc/kafka-platform/credentials", "name": "all-credentials", "readOnly": True},
+        ],
+    }
+
+
+def volumes(settings: EmbeddedSettings) -> list[Manifest]:
+    """What the containers mount, besides the data."""
+    broker_password = {
+        "items": [{"key": "password", "path": "broker"}],
+        "name": f"{settings.name}-broker",
+    }
+    admin_password = {
+        "items": [{"key": "password", "path": "admin"}],
+        "name": f"{settings.name}-admin",
+    }
+    volumes: list[Manifest] = [
+        {"configMap": {"name": f"{settings.name}-config"}, "name": "config"},
+        # The broker knows the password of the nodes; that of the administrator, only the program beside it.
+        {"name": "broker-credentials", "projected": {"sources": [{"secret": broker_password}]}},
+        {
+            "name": "all-credentials",
+            "projected": {"sources": [{"secret": admin_password}, {"secret": broker_password}]},
+        },
+        # server.properties holds passwords: in memory only.
+        {"emptyDir": {"medium": "Memory", "sizeLimit": "4Mi"}, "name": "run"},
+        {"emptyDir": {"sizeLimit": "256Mi"}, "name": "tmp"},
+    ]
+    if settings.spec.listeners.certificate is not None:
+        volumes.append({"name": "certificate", "secret": {"secretName": settings.spec.listeners.certificate}})
+    return volumes
+
+
+def _node_id() -> Manifest:
+    field_path = "metadata.labels['apps.kubernetes.io/pod-index']"
+    return {"name": "NODE_ID", "valueFrom": {"fieldRef": {"fieldPath": field_path}}}

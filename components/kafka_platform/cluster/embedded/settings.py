@@ -1,0 +1,32 @@
+"""What the objects of an embedded Kafka cluster follow from. No Pulumi."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kafka_platform.cluster.embedded.files import BrokerSettings
+from kafka_platform.cluster.spec import ClusterSpec
+
+if TYPE_CHECKING:
+    from pulumi import Input
+
+COMPONENT = "broker"
+HEALTH_PORT = 9600
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddedSettings:
+    """What the objects of an embedded cluster follow from."""
+
+    name: str
+    namespace: "Input[str]"
+    spec: ClusterSpec
+    image: str
+    runtime_image: str
+
+    @property
+    def broker(self) -> BrokerSettings:
+        """What the files of the nodes follow from."""
+        spec = self.spec
+        return BrokerSettings(
+            name=self.name, nodes=spec.nodes, defaults=spec.defaults, listeners=spec.listeners, config=spec.config
+        )

@@ -1,0 +1,169 @@
+"""The spec of a Kafka cluster, by who runs it: what programs and stack files both say. No Pulumi.
+
+`ClusterSpec` is a Kafka that the platform runs, itself or by Strimzi's operator, whose own part is `StrimziSpec` in
+`strimzi_model`. `ExternalSpec` is a Kafka that somebody else runs.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any
+
+from kafka_platform.cluster.defaults import Defaults
+from kafka_platform.cluster.embedded.files import check_config
+from kafka_platform.cluster.embedded.listeners import Listeners
+from kafka_platform.cluster.nodes import MOST_NODES, Jvm, Resources, check_nodes, check_version, volume_of
+from kafka_platform.cluster.strimzi.spec import check_strimzi_config, check_strimzi_version
+from kafka_platform.kafka.entities import Deletion
+from kafka_platform.kafka.protocols import Engine, SaslMechanism, SecurityProtocol
+from kafka_platform.values.checks import check_field, check_ports
+from kafka_platform.values.forms import Spec, formed, label_of_machines, named, namespaces
+from kafka_platform.values.names import check_cluster_id, check_subdomain
+
+KAFKA_VERSION = "4.3.1"
+"""The version of Kafka that runs unless another one is given."""
+
+EXTERNAL_REPLICAS = 3
+"""Copies that a topic of a Kafka that somebody else runs gets, unless something else is said."""
+
+_INSTEAD = "instead"
+_POOLS = "write strimzi.pools"
+_SERVERS = re.compile(r"[A-Za-z0-9._-]+:\d{1,5}(,[A-Za-z0-9._-]+:\d{1,5})*")
+
+
+def embedded(declared: Any, *, instead: str = _POOLS) -> Any:
+    """The field, which only the engine `embedded` knows; `instead` is what a program with Strimzi writes."""
+    declared.metadata = {**declared.metadata, _INSTEAD: instead}
+    return declared
+
+
+def embedded_only(kind: type) -> dict[str, str]:
+    """The fields of a dataclass that only the engine `embedded` knows, each with what a program with Strimzi writes."""
+    return {each.name: each.metadata[_INSTEAD] for each in fields(kind) if _INSTEAD in each.metadata}
+
+
+def check_bootstrap_servers(servers: str) -> None:
+    """Raises unless it is `host:port`, or several of them with commas."""
+    if _SERVERS.fullmatch(servers) and all(1 <= int(each.rsplit(":")[-1]) <= 65535 for each in servers.split(",")):
+        return
+    if re.search(r"[\s;]", servers):
+        together = ",".join(re.split(r"[\s,;]+", servers.strip()))
+        raise ValueError(f"{servers!r} is not host:port: write several with commas and no blanks, as in '{together}'")
+    raise ValueError(f"{servers!r} is not host:port: write kafka.example.com:9092, several with commas")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterSpec(Spec):
+    """A Kafka that the platform runs. What only the engine `embedded` knows is marked as such."""
+
+    engine: Engine = Engine.EMBEDDED
+    """Who runs the brokers. `embedded`: this platform, as one StatefulSet. `strimzi`: Strimzi's operator. `external`:
+    somebody else. Default: embedded."""
+    version: str = formed(
+        KAFKA_VERSION, check_version, pattern=r"^\d+\.\d+\.\d+(-[A-Za-z0-9.]+)?$", examples=[KAFKA_VERSION]
+    )
+    """Kafka's version. Default 4.3.1."""
+    nodes: int = embedded(formed(1, check_nodes, minimum=1, maximum=MOST_NODES, **{"not": {"const": 2}}))
+    """Number of Kafka nodes, 1 or at least 3; three of them then vote on the metadata. Can grow (not from 1), never
+    shrink. Default 1."""
+    storage: str = embedded(volume_of("10Gi", "10Gi", "1Ti"))
+    """Volume of each node, at least 1Gi. Can grow where the storage class allows it, never shrink. Default 10Gi."""
+    storage_class: str | None = embedded(named(check_subdomain, "object name"))
+    """StorageClass of the volumes; fixed once they exist. Default: the Kubernetes cluster's default class."""
+    resources: Resources = embedded(field(default_factory=Resources))  # noqa: RUF009
+    """Processor and memory of each node. Default: 100m and 1Gi."""
+    jvm: Jvm = embedded(field(default_factory=Jvm))  # noqa: RUF009
+    """Java of each node: its heap and -XX options. Default: half of the memory, and Kafka's own options."""
+    listeners: Listeners = embedded(field(default_factory=Listeners), instead="write strimzi.listeners")  # noqa: RUF009
+    """How clients reach the cluster. Default: inside Kubernetes only, without TLS."""
+    defaults: Defaults = field(default_factory=Defaults)
+    """What topics get that do not say otherwise. Default: safe for the number of nodes."""
+    spread: str = embedded(label_of_machines("topology.kubernetes.io/zone"))
+    """Label of the machines over whose values the nodes are spread, as far as possible. Default: the zones."""
+    config: Mapping[str, str] = field(default_factory=dict)
+    """Further broker settings by Kafka's own names (https://kafka.apache.org/documentation/#brokerconfigs)."""
+    client_namespaces: Sequence[str] = namespaces()
+    """Namespaces whose pods may connect, besides the cluster's own, those of a stack's tenants, and those labelled
+    `kafka-platform/access: <name>`. Default: none."""
+    cluster_id: str | None = embedded(
+        named(check_cluster_id),
+        instead="Strimzi takes it from the status of a Kafka: docs/components/kafka-cluster.md says how to come back to kept "
+        "volumes",
+    )
+    """Identity of the cluster, to take over volumes kept from an earlier one. Default: a new, random one."""
+    deletion: Deletion = Deletion.RETAIN
+    """`allow` lets the volumes go with the cluster. Default: retain, they are kept."""
+
+    def check(self) -> None:
+        """What runs the Kafka can run this version, and takes these settings."""
+        if self.engine is Engine.STRIMZI:
+            check_field("version", check_strimzi_version, self.version)
+            check_strimzi_config(self.config)
+        else:
+            check_config(self.config)
+
+    def check_engine(self) -> None:
+        """Raises for what only the engine `embedded` knows, with another one."""
+        known = embedded_only(type(self))
+        for each in fields(self):
+            if each.name in known and getattr(self, each.name) != _default(each):
+                raise ValueError(f"{each.name}: not with the engine {self.engine.value}: {known[each.name]}")
+
+
+def _default(of: Field[Any]) -> object:
+    return of.default_factory() if of.default_factory is not MISSING else of.default
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExternalSpec(Spec):
+    """A Kafka that somebody else runs."""
+
+    bootstrap_servers: str | None = formed(None, check_bootstrap_servers, examples=["kafka.example.com:9092"])
+    """Where clients connect first, `host:port`, several with commas. Needed."""
+    broker_ports: Sequence[int] = formed((), check_ports, items={"type": "integer", "minimum": 1, "maximum": 65535})
+    """Ports of the brokers that are not among those of `bootstrap_servers`: network policies let pods connect to these
+    too. Default: there are none."""
+    security_protocol: SecurityProtocol = SecurityProtocol.SASL_SSL
+    """How clients connect. Default SASL_SSL."""
+    sasl_mechanism: SaslMechanism | None = None
+    """How clients log in. Default SCRAM-SHA-512; with PLAINTEXT and SSL there is none."""
+    ca_secret: str | None = named(check_subdomain, "object name")
+    """Secret in the platform's namespace whose key `ca.crt` is the authority to trust. Default: the usual public ones."""
+    admin_secret: str | None = named(check_subdomain, "object name")
+    """Secret in the platform's namespace with `username` and `password` of a user who may manage topics, users, ACLs and
+    quotas. Default: none, they are not managed from here."""
+
+    @property
+    def sasl(self) -> SaslMechanism | None:
+        """How clients log in, with the default that follows from the protocol."""
+        if self.security_protocol in (SecurityProtocol.PLAINTEXT, SecurityProtocol.SSL):
+            return None
+        return self.sasl_mechanism or SaslMechanism.SCRAM_SHA_512
+
+    def check(self) -> None:
+        """Clients log in where the protocol has a login, and send no password in the clear."""
+        if self.sasl_mechanism is not None and self.sasl is None:
+            raise ValueError(
+                f"sasl_mechanism: {self.security_protocol.value} has no login: remove the key, or use SASL_SSL as "
+                "security_protocol"
+            )
+        if self.sasl is SaslMechanism.PLAIN and self.security_protocol is SecurityProtocol.SASL_PLAINTEXT:
+            raise ValueError(
+                "sasl_mechanism: PLAIN sends the password in the clear without TLS: use SCRAM-SHA-512, or SASL_SSL as "
+                "security_protocol"
+            )
+
+
+def external_connection(spec: ExternalSpec, *, cluster: str, namespace: Any) -> dict[str, Any]:
+    """How to reach it, as the fields of a connection."""
+    return {
+        "cluster": cluster,
+        "namespace": namespace,
+        "bootstrap_servers": spec.bootstrap_servers,
+        "broker_ports": spec.broker_ports,
+        "security_protocol": spec.security_protocol.value,
+        "sasl_mechanism": None if spec.sasl is None else spec.sasl.value,
+        "ca_secret": spec.ca_secret,
+        "admin_secret": spec.admin_secret,
+        "replicas": EXTERNAL_REPLICAS,
+    }

@@ -1,0 +1,1 @@
+"""A Kafka that Strimzi's operator runs."""

@@ -1,0 +1,21 @@
+"""What the objects of a Kafka that Strimzi runs follow from. No Pulumi."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kafka_platform.cluster.spec import ClusterSpec
+from kafka_platform.cluster.strimzi.spec import StrimziKafka
+
+if TYPE_CHECKING:
+    from pulumi import Input
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrimziSettings:
+    """What the objects of a cluster follow from."""
+
+    name: str
+    namespace: "Input[str]"
+    spec: ClusterSpec
+    strimzi: StrimziKafka
+    image: str | None = None

@@ -1,0 +1,1 @@
+"""The topics, users, ACLs and quotas of a Kafka."""

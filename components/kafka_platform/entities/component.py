@@ -1,0 +1,157 @@
+"""The topics, users, ACLs and quotas of a Kafka cluster."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+from pulumi_random import RandomPassword
+
+from kafka_platform.args import Args
+from kafka_platform.entities import provisioner, strimzi as strimzi_resources
+from kafka_platform.entities.declarations import check_topic_settings, check_topics, check_users
+from kafka_platform.entities.settings import EntitySettings, delivered_certificate
+from kafka_platform.entities.strimzi import check_strimzi_users
+from kafka_platform.kafka.connection import KafkaConnection
+from kafka_platform.kafka.entities import Login, Topic, User
+from kafka_platform.kafka.protocols import Engine
+from kafka_platform.kafka.secrets import PASSWORD_LENGTH
+from kafka_platform.kube.images import RUNTIME_IMAGE
+from kafka_platform.kube.place import KubernetesObject, look_up, place_all, resolved
+from kafka_platform.values.names import check_cluster, user_secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class KafkaResourcesArgs(Args):
+    """What shall exist in a Kafka cluster."""
+
+    connection: KafkaConnection
+    """The cluster, as its `KafkaCluster` tells. It needs an `admin_secret`."""
+    topics: Mapping[str, Topic] = field(default_factory=dict)
+    """Topics by name. One that is taken out keeps its records, unless it said `deletion: allow`."""
+    users: Mapping[str, User] = field(default_factory=dict)
+    """Users by name, with what they may do. One that is taken out can no longer log in."""
+    user_namespace: pulumi.Input[str] | None = None
+    """Namespace that the Secrets of users without one are delivered to. Default: the connection's."""
+    runtime_image: str = RUNTIME_IMAGE
+    """Image of this platform's own programs."""
+    stack: str | None = None
+    """The stack, as `organization/project/stack`, where several stacks manage what is in one Kafka: components of the same
+    name in other stacks are then others. Default: only this one uses it."""
+    former_stacks: Sequence[str] = ()
+    """Stacks that this one took the place of, such as its own former name. What is not declared of theirs goes. Default: none."""
+
+    def __post_init__(self) -> None:
+        connection = self.connection if isinstance(self.connection, KafkaConnection) else None
+        by_strimzi = connection is not None and connection.engine is Engine.STRIMZI
+        if connection is not None:
+            if connection.admin_secret is None and not by_strimzi:
+                raise ValueError(
+                    "connection: admin_secret is missing: topics and users need the credentials of an administrator: "
+                    "name their Secret in ExternalKafka(admin_secret=...)"
+                )
+            check_topics(
+                self.topics,
+                _plain(connection.nodes),
+                _plain(connection.replicas),
+                _plain(connection.min_insync_replicas),
+            )
+            if connection.engine is not Engine.EXTERNAL:
+                check_topic_settings(self.topics)
+        check_users(self.users)
+        if by_strimzi:
+            check_strimzi_users(connection.cluster, self.users)
+            for kind, adopted in (
+                ("topic", sorted(name for name, topic in self.topics.items() if topic.adopt)),
+                ("user", sorted(name for name, user in self.users.items() if user.adopt)),
+            ):
+                if adopted:
+                    raise ValueError(
+                        f"{kind} {adopted[0]}: adopt: Strimzi's operator takes over every {kind} that is declared: leave it out"
+                    )
+        for name, user in sorted(self.users.items()):
+            if user.auth is Login.CUSTOM and connection is not None and not by_strimzi:
+                raise ValueError(
+                    f"user {name}: auth: only listeners of Strimzi have a way of their own: write auth scram"
+                )
+            if user.auth is Login.MTLS and (connection is None or connection.certificate_bootstrap_servers is None):
+                why = (
+                    "no listener takes certificates: " if by_strimzi else "only Strimzi makes certificates for users: "
+                )
+                fix = "write internal.certificates" if by_strimzi else "write auth scram"
+                raise ValueError(f"user {name}: auth: {why}{fix}")
+
+
+class KafkaResources(pulumi.ComponentResource):
+    """Topics, users, ACLs and quotas: by one Job that runs when any of them changes, or by Strimzi's custom resources.
+
+    Each user gets a generated SCRAM-SHA-512 password, delivered in the Secret `<user>-kafka` of the user's namespace
+    with the keys `username`, `password`, `bootstrap-servers`, `security-protocol`, `sasl-mechanism`, `client.properties`,
+    `librdkafka.conf` and, where Strimzi runs the Kafka, `ca.crt`. A user with a certificate finds `user.crt`, `user.key` and `ca.crt` there; one who
+    logs in in a listener's own way gets none, nor does one that is adopted with its password.
+    """
+
+    user_secrets: pulumi.Output[Mapping[str, str]]
+    """Where each user's credentials are, as `<namespace>/<name of the Secret>`."""
+
+    def __init__(self, name: str, args: KafkaResourcesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """`name` also tells apart what several KafkaResources manage in one cluster: it must not change."""
+        super().__init__("kafka-platform:index:KafkaResources", name, {}, opts)
+        self._name = name
+        self._args = KafkaResourcesArgs.of(args)
+        check_cluster(name)
+        connection = self._args.connection
+        settings = EntitySettings(
+            name=name,
+            connection=connection,
+            runtime_image=self._args.runtime_image,
+            topics=self._args.topics,
+            users=self._args.users,
+            user_namespace=self._args.user_namespace,
+            stack=self._args.stack,
+            former_stacks=self._args.former_stacks,
+        )
+        passwords = self._passwords(settings)
+        if connection.engine is Engine.STRIMZI:
+            placed = place_all(self, name, strimzi_resources.objects(settings, passwords))
+            self._deliver_certificates(settings, placed)
+        else:
+            place_all(self, name, provisioner.objects(settings, passwords))
+        self.user_secrets = pulumi.Output.all(
+            **{
+                user: pulumi.Output.concat(resolved(settings.namespace_of(user)), "/", user_secret(user))
+                for user, declared in sorted(self._args.users.items())
+                if declared.auth is not Login.CUSTOM and not declared.keeps_password
+            }
+        )
+        self.register_outputs({"userSecrets": self.user_secrets})
+
+    def _passwords(self, settings: EntitySettings) -> dict[str, pulumi.Input[str]]:
+        """A password for each user who has one."""
+        return {
+            name: RandomPassword(
+                f"{self._name}-{name}-password",
+                length=PASSWORD_LENGTH,
+                special=False,
+                keepers={"version": str(self._args.users[name].password_version)},
+                opts=pulumi.ResourceOptions(parent=self),
+            ).result
+            for name in settings.with_passwords
+        }
+
+    def _deliver_certificates(
+        self, settings: EntitySettings, placed: Mapping[tuple[str, str], KubernetesObject]
+    ) -> None:
+        """What the operator makes for users with certificates, in their namespaces."""
+        for user, declared in sorted(self._args.users.items()):
+            if declared.auth is not Login.MTLS:
+                continue
+            made = placed["KafkaUser", f"user-{user}"]
+            # The operator's Secret is called as the user, `<namespace>/<name>`, which is what Pulumi knows objects by; and
+            # knows only of those that are there, so that the preview of a new user does not look for it.
+            child = pulumi.ResourceOptions(parent=self, depends_on=[made])
+            found = look_up(f"{self._name}-{user}-certificate", "v1", "Secret", made.id, child)
+            place_all(self, self._name, [delivered_certificate(settings, user, found.data)], depends_on=[made])
+
+
+def _plain(value: pulumi.Input[int] | None) -> int | None:
+    return value if isinstance(value, int) else None

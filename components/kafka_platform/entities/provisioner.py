@@ -1,0 +1,188 @@
+"""The Kubernetes objects that apply declarations to a Kafka: one pure function renders each."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from kafka_platform.entities.declarations import check_declared, check_update, declarations, declarations_hash
+from kafka_platform.entities.settings import COMPONENT, EntitySettings, Passwords, all_passwords, delivered
+from kafka_platform.kafka.client_pods import ca_mounts, ca_volumes, connection_environment, kafka_ports
+from kafka_platform.kube.manifests import Manifest, labels, metadata, selector, to_names
+from kafka_platform.kube.objects import Guard, Object
+from kafka_platform.kube.pods import RUN_ONCE, container_security, pod_security
+
+if TYPE_CHECKING:
+    from pulumi import Input
+
+    from kafka_platform.kafka.connection import KafkaConnection
+
+DECLARATIONS_ANNOTATION = "kafka-platform/declarations"
+
+# Seconds in which the program retries what passes by itself, such as brokers that do not answer yet.
+RETRY_SECONDS = 240
+# Seconds after which Kubernetes ends the Job: the above, with time to pull the image and to apply thousands of topics.
+DEADLINE_SECONDS = 540
+
+_CREDENTIALS = "/etc/kafka-platform/credentials"
+
+
+def objects(settings: EntitySettings, passwords: Passwords) -> list[Object]:
+    """The objects of a Job that applies what is declared; it runs when any of it changes.
+
+    Raises:
+        ValueError: a topic's name is too long for the key of its declaration, or there is more than a ConfigMap takes.
+    """
+    name, connection = settings.name, settings.connection
+    for topic in sorted(settings.topics):
+        check_declared(topic)
+    rendered = declarations(settings.topics, settings.users, settings.replicas)
+    before = [
+        Object(
+            role="declarations",
+            manifest=config_map(name, connection.namespace, rendered),
+            guard=Guard(name=f"{name}-only-grow", check=_refuse_shrinking),
+        ),
+        Object(
+            role="provisioner-network", manifest=network_policy(name, connection.namespace, kafka_ports(connection))
+        ),
+        *(delivered(settings, user, password) for user, password in passwords.items()),
+    ]
+    if passwords:
+        before.append(all_passwords(settings, passwords))
+    assert connection.admin_secret is not None  # noqa: S101  # the args refuse it
+    manifest = job(
+        name,
+        connection,
+        connection.admin_secret,
+        settings.runtime_image,
+        declarations_hash(rendered),
+        stack=settings.stack,
+        former_stacks=settings.former_stacks,
+    )
+    return [*before, Object(role="provision", manifest=manifest, after=before, runs_again=True)]
+
+
+def _refuse_shrinking(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    check_update(old.get("data") or {}, new.get("data") or {})
+
+
+def config_map(name: str, namespace: "Input[str]", declarations: Mapping[str, str]) -> Manifest:
+    """One key for each topic and user, so that a preview names what changes."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata(f"{name}-declarations", namespace, labels(name, COMPONENT)),
+        "data": dict(declarations),
+    }
+
+
+def network_policy(name: str, namespace: "Input[str]", kafka_ports: "Input[Sequence[Manifest]]") -> Manifest:
+    """The Job's pods reach names and Kafka; nobody reaches them."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(f"{name}-{COMPONENT}", namespace, labels(name, COMPONENT)),
+        "spec": {
+            "egress": [*to_names(), {"ports": kafka_ports}],
+            "ingress": [],
+            "podSelector": {"matchLabels": selector(name, COMPONENT)},
+            "policyTypes": ["Ingress", "Egress"],
+        },
+    }
+
+
+def job(
+    name: str,
+    connection: "KafkaConnection",
+    admin_secret: "Input[str]",
+    image: str,
+    declarations_hash: str,
+    *,
+    stack: str | None = None,
+    former_stacks: Sequence[str] = (),
+) -> Manifest:
+    """Applies the declarations; another hash makes another Job."""
+    own = labels(name, COMPONENT)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            # Without a name, so that a Job that failed and the next one may both exist for a while.
+            "labels": own,
+            "namespace": connection.namespace,
+        },
+        "spec": {
+            "activeDeadlineSeconds": DEADLINE_SECONDS,
+            **RUN_ONCE,
+            "template": {
+                "metadata": {"annotations": {DECLARATIONS_ANNOTATION: declarations_hash}, "labels": own},
+                "spec": {
+                    "automountServiceAccountToken": False,
+                    "containers": [
+                        {
+                            "command": ["python3", "-m", "kafka_platform_runtime.provisioner"],
+                            "env": _environment(name, connection, admin_secret, stack, former_stacks),
+                            "image": image,
+                            "name": "provisioner",
+                            "resources": {
+                                "limits": {"memory": "512Mi"},
+                                "requests": {"cpu": "50m", "memory": "128Mi"},
+                            },
+                            "securityContext": container_security(),
+                            "volumeMounts": _mounts(connection),
+                        }
+                    ],
+                    "enableServiceLinks": False,
+                    "restartPolicy": "Never",
+                    "securityContext": pod_security(),
+                    "volumes": _volumes(name, connection, admin_secret),
+                },
+            },
+        },
+    }
+
+
+def _environment(
+    name: str,
+    connection: "KafkaConnection",
+    admin_secret: "Input[str]",
+    stack: str | None,
+    former_stacks: Sequence[str],
+) -> list[Manifest]:
+    variables = {
+        "DEADLINE_SECONDS": str(RETRY_SECONDS),
+        "DECLARATIONS_DIR": "/etc/kafka-platform/declarations",
+        "KAFKA_SASL_PASSWORD_FILE": f"{_CREDENTIALS}/password",
+        "OWNER": name,
+        "PASSWORDS_DIR": "/etc/kafka-platform/passwords",
+    }
+    if stack is not None:
+        variables["STACK"] = stack
+    if former_stacks:
+        variables["FORMER_STACKS"] = ",".join(former_stacks)
+    rendered = connection_environment(connection, variables)
+    if connection.sasl_mechanism is not None:
+        username = {"secretKeyRef": {"key": "username", "name": admin_secret}}
+        rendered.append({"name": "KAFKA_SASL_USERNAME", "valueFrom": username})
+    return rendered
+
+
+def _mounts(connection: "KafkaConnection") -> list[Manifest]:
+    return [
+        {"mountPath": "/etc/kafka-platform/declarations", "name": "declarations", "readOnly": True},
+        {"mountPath": "/etc/kafka-platform/passwords", "name": "passwords", "readOnly": True},
+        {"mountPath": _CREDENTIALS, "name": "credentials", "readOnly": True},
+        *ca_mounts(connection),
+    ]
+
+
+def _volumes(name: str, connection: "KafkaConnection", admin_secret: "Input[str]") -> list[Manifest]:
+    return [
+        {"configMap": {"name": f"{name}-declarations"}, "name": "declarations"},
+        # Without users there is no such Secret.
+        {"name": "passwords", "secret": {"optional": True, "secretName": f"{name}-passwords"}},
+        {
+            "name": "credentials",
+            "secret": {"items": [{"key": "password", "path": "password"}], "secretName": admin_secret},
+        },
+        *ca_volumes(connection),
+    ]

@@ -1,0 +1,77 @@
+"""What the objects of `KafkaResources` follow from, and the Secrets that carry users' credentials."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kafka_platform.kafka import secrets
+from kafka_platform.kafka.entities import Login, Topic, User
+from kafka_platform.kube.manifests import labels
+from kafka_platform.kube.objects import Object, derived
+from kafka_platform.values.names import user_secret
+
+if TYPE_CHECKING:
+    from pulumi import Input
+
+    from kafka_platform.kafka.connection import KafkaConnection
+
+COMPONENT = "provisioner"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntitySettings:
+    """What the objects follow from that declare topics and users."""
+
+    name: str
+    connection: "KafkaConnection"
+    runtime_image: str
+    topics: Mapping[str, Topic] = field(default_factory=dict)
+    users: Mapping[str, User] = field(default_factory=dict)
+    user_namespace: "Input[str] | None" = None
+    stack: str | None = None
+    former_stacks: Sequence[str] = ()
+
+    @property
+    def replicas(self) -> int | None:
+        """Copies that a topic gets that does not say otherwise, if it is known."""
+        known = self.connection.replicas
+        return known if isinstance(known, int) else None
+
+    @property
+    def with_passwords(self) -> list[str]:
+        """The users for whom a password is made."""
+        return [
+            name for name, user in sorted(self.users.items()) if user.auth is Login.SCRAM and not user.keeps_password
+        ]
+
+    def namespace_of(self, user: str) -> Any:
+        """Where a user's Secret goes, known once the namespaces are there: none goes into one that was refused."""
+        platform = self.connection.namespace
+        given = self.users[user].namespace or self.user_namespace
+        return platform if given is None else derived(lambda _, namespace: namespace, platform, given)
+
+
+Passwords = Mapping[str, Any]
+"""Each user's generated password, by the user's name."""
+
+
+def all_passwords(settings: EntitySettings, passwords: Passwords) -> Object:
+    """Where whoever makes the users reads their passwords."""
+    name, own = f"{settings.name}-passwords", labels(settings.name, COMPONENT)
+    return Object(role="passwords", manifest=secrets.passwords(name, settings.connection.namespace, own, passwords))
+
+
+def delivered(settings: EntitySettings, user: str, password: "Input[str]", after: Sequence[Object] = ()) -> Object:
+    """A user's credentials, in the user's namespace."""
+    own = labels(settings.name, COMPONENT)
+    namespace = settings.namespace_of(user)
+    manifest = secrets.credentials(user_secret(user), namespace, own, user, password, settings.connection)
+    return Object(role=f"{user}-kafka", manifest=manifest, after=after)
+
+
+def delivered_certificate(settings: EntitySettings, user: str, made: "Input[Mapping[str, str]]") -> Object:
+    """What Strimzi's operator made for a user, in the user's namespace."""
+    own = labels(settings.name, COMPONENT)
+    namespace = settings.namespace_of(user)
+    manifest = secrets.certificate(user_secret(user), namespace, own, user, made, settings.connection)
+    return Object(role=f"{user}-kafka", manifest=manifest)

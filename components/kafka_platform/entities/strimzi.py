@@ -1,0 +1,209 @@
+"""Topics and users of a Kafka that Strimzi runs, as its custom resources: one pure function renders each."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kafka_platform.entities.settings import EntitySettings, Passwords, all_passwords, delivered
+from kafka_platform.kafka.entities import Acl, AclResource, Deletion, Login, Operation, Topic, User
+from kafka_platform.kube.manifests import Manifest, labels, metadata
+from kafka_platform.kube.objects import Guard, Object, Wait
+from kafka_platform.kube.operated import READY, STRIMZI_API, STRIMZI_CLUSTER_LABEL
+from kafka_platform.values.names import LONGEST_CERTIFICATE_NAME, is_subdomain, user_secret
+
+if TYPE_CHECKING:
+    from pulumi import Input
+
+    from kafka_platform.kafka.connection import KafkaConnection
+
+COMPONENT = "resources"
+TOPIC_SECONDS = 300
+"""How long `pulumi up` waits for a topic or user: the operators look at each at least every two minutes."""
+
+# io.strimzi.api.kafka.model.user.acl.AclOperation
+_OPERATIONS = {
+    Operation.READ: "Read",
+    Operation.WRITE: "Write",
+    Operation.CREATE: "Create",
+    Operation.DELETE: "Delete",
+    Operation.ALTER: "Alter",
+    Operation.DESCRIBE: "Describe",
+    Operation.CLUSTER_ACTION: "ClusterAction",
+    Operation.DESCRIBE_CONFIGS: "DescribeConfigs",
+    Operation.ALTER_CONFIGS: "AlterConfigs",
+    Operation.IDEMPOTENT_WRITE: "IdempotentWrite",
+    Operation.ALL: "All",
+}
+_UNFIT = re.compile(r"[^a-z0-9.-]+")
+
+
+def objects(settings: EntitySettings, passwords: Passwords) -> list[Object]:
+    """One custom resource for each topic and user, so that a change is one line of a preview.
+
+    What the operator makes for users with certificates is not among them: it is looked up when they are there.
+    """
+    name, connection = settings.name, settings.connection
+    wait = Wait(condition=READY, seconds=TOPIC_SECONDS)
+    only_grow = Guard(name=f"{name}-topics-only-grow", check=_refuse_shrinking)
+    found = [
+        Object(
+            role=f"topic-{topic_name}",
+            manifest=topic(name, connection, topic_name, declared, settings.replicas),
+            wait=wait,
+            guard=only_grow,
+            # Strimzi deletes the records with the object.
+            kept=declared.deletion is Deletion.RETAIN,
+        )
+        for topic_name, declared in sorted(settings.topics.items())
+    ]
+    kept_passwords = [all_passwords(settings, passwords)] if passwords else []
+    found += kept_passwords
+    for user_name, each in sorted(settings.users.items()):
+        made = Object(
+            role=f"user-{user_name}",
+            manifest=user(name, connection, user_name, each, f"{name}-passwords"),
+            after=kept_passwords if each.auth is Login.SCRAM else [],
+            wait=wait,
+        )
+        found.append(made)
+        if each.auth is Login.SCRAM:
+            # Delivered when the cluster knows it: applications that have it can log in.
+            found.append(delivered(settings, user_name, passwords[user_name], after=[made]))
+    return found
+
+
+def _refuse_shrinking(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    name = new["spec"].get("topicName") or new["metadata"]["name"]
+    check_topic_update(str(name), old["spec"], new["spec"])
+
+
+def object_name(topic: str) -> str:
+    """Name of the object of a topic: the topic's own where Kubernetes takes it, otherwise one that is made of it."""
+    if is_subdomain(topic):
+        return topic
+    readable = re.sub(r"\.+", ".", _UNFIT.sub("-", topic.lower())).strip("-.")
+    readable = ".".join(part.strip("-") for part in readable.split(".")).strip(".")[:200].rstrip("-.")
+    digest = hashlib.sha256(topic.encode()).hexdigest()[:10]
+    return f"{readable}-{digest}" if readable else f"topic-{digest}"
+
+
+def topic(
+    owner: str, connection: "KafkaConnection", name: str, declared: Topic, default_replicas: int | None
+) -> Manifest:
+    """A topic that `owner`, a KafkaResources, declares."""
+    spec: Manifest = {"partitions": declared.partitions}
+    config = declared.kafka_config()
+    if config:
+        spec["config"] = config
+    replicas = declared.replicas if declared.replicas is not None else default_replicas
+    if replicas is not None:
+        spec["replicas"] = replicas
+    if object_name(name) != name:
+        spec["topicName"] = name
+    return {
+        "apiVersion": STRIMZI_API,
+        "kind": "KafkaTopic",
+        "metadata": metadata(object_name(name), connection.namespace, _labels(owner, connection)),
+        "spec": spec,
+    }
+
+
+def user(owner: str, connection: "KafkaConnection", name: str, declared: User, passwords_secret: str) -> Manifest:
+    """A user that `owner`, a KafkaResources, declares: its rights and limits. Its password is the entry of its name in the Secret."""
+    spec: Manifest = {}
+    if declared.auth is Login.MTLS:
+        spec["authentication"] = {"type": "tls"}
+    if declared.auth is Login.SCRAM:
+        reference = {"key": name, "name": passwords_secret}
+        spec["authentication"] = {"password": {"valueFrom": {"secretKeyRef": reference}}, "type": "scram-sha-512"}
+    # Without `authentication` Strimzi makes no credentials, and gives rights and limits to whoever is called so.
+    acls = declared.all_acls()
+    if acls:
+        spec["authorization"] = {"acls": [_acl(acl) for acl in acls], "type": "simple"}
+    quotas = _quotas(declared)
+    if quotas:
+        spec["quotas"] = quotas
+    return {
+        "apiVersion": STRIMZI_API,
+        "kind": "KafkaUser",
+        "metadata": metadata(
+            name,
+            connection.namespace,
+            _labels(owner, connection),
+            # The operator does not watch the passwords' Secret: a changed annotation makes it look at once.
+            {"kafka-platform/password-version": str(declared.password_version)},
+        ),
+        "spec": spec,
+    }
+
+
+def _labels(owner: str, connection: "KafkaConnection") -> "dict[str, Input[str]]":
+    return {**labels(owner, COMPONENT), STRIMZI_CLUSTER_LABEL: connection.cluster}
+
+
+def _acl(acl: Acl) -> Manifest:
+    resource: Manifest = {"type": acl.resource.value}
+    if acl.resource is not AclResource.CLUSTER:
+        # `*` alone is Kafka's literal wildcard; a longer pattern that ends in it is a prefix.
+        prefixed = acl.name.endswith("*") and acl.name != "*"
+        resource["name"] = acl.name[:-1] if prefixed else acl.name
+        resource["patternType"] = "prefix" if prefixed else "literal"
+    return {"operations": [_OPERATIONS[operation] for operation in acl.operations], "resource": resource}
+
+
+def _quotas(declared: User) -> Manifest:
+    if declared.quotas is None:
+        return {}
+    known = declared.quotas.kafka_quotas()
+    rendered: Manifest = {
+        key: int(known[of])
+        for key, of in (
+            ("consumerByteRate", "consumer_byte_rate"),
+            ("producerByteRate", "producer_byte_rate"),
+            ("requestPercentage", "request_percentage"),
+        )
+        if of in known
+    }
+    if "controller_mutation_rate" in known:
+        rendered["controllerMutationRate"] = known["controller_mutation_rate"]
+    return dict(sorted(rendered.items()))
+
+
+def check_strimzi_users(cluster: object, users: Mapping[str, User]) -> None:
+    """Raises for a user that Strimzi cannot make in the cluster of that name, as far as the name is known."""
+    for name, declared in sorted(users.items()):
+        if isinstance(cluster, str) and name.startswith(f"{cluster}-"):
+            raise ValueError(
+                f"user {name}: Strimzi keeps the credentials in a Secret of that name, and those that begin with {cluster}- "
+                "are the cluster's own: choose another name"
+            )
+        # Strimzi keeps each user's credentials in a Secret that is called as the user.
+        if user_secret(name) in users:
+            raise ValueError(
+                f"user {user_secret(name)}: its Secret is called as the one that user {name} is given: rename one of them"
+            )
+        if declared.auth is Login.MTLS and len(name) > LONGEST_CERTIFICATE_NAME:
+            raise ValueError(
+                f"user {name}: auth: a name in a certificate has at most {LONGEST_CERTIFICATE_NAME} characters: use a shorter one"
+            )
+        percentage = declared.quotas.request_percentage if declared.quotas is not None else None
+        if percentage is not None and percentage != int(percentage):
+            raise ValueError(
+                f"user {name}: quotas.request_percentage: {percentage}: Strimzi takes whole percents: use {int(percentage) + 1}"
+            )
+
+
+def check_topic_update(cluster_topic: str, before: Mapping[str, object], after: Mapping[str, object]) -> None:
+    """Raises for a change of a rendered KafkaTopic's spec that Kafka cannot make."""
+    had, wanted = int(str(before["partitions"]).partition(".")[0]), int(str(after["partitions"]).partition(".")[0])
+    if wanted < had:
+        raise ValueError(
+            f"topic {cluster_topic}: {had} partitions -> {wanted}: partitions never shrink: keep {had}, or make a new topic"
+        )
+    copies = [None if spec.get("replicas") is None else int(float(str(spec["replicas"]))) for spec in (before, after)]
+    if copies[0] != copies[1]:
+        raise ValueError(
+            f"topic {cluster_topic}: {copies[0]} replicas -> {copies[1]}: fixed once the topic exists: "
+            f"keep {copies[0]}, or make a new topic"
+        )

@@ -1,0 +1,74 @@
+"""The data interface over HTTP: a gateway in front of a Kafka."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from kafka_platform.args import Args
+from kafka_platform.gateway.objects import objects
+from kafka_platform.gateway.settings import GatewaySettings, url
+from kafka_platform.gateway.spec import GatewaySpec
+from kafka_platform.kafka.connection import KafkaConnection
+from kafka_platform.kube.images import RUNTIME_IMAGE
+from kafka_platform.kube.place import once_ready, place_all
+from kafka_platform.values.checks import check_field
+from kafka_platform.values.names import check_gateway_name, check_label
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpGatewayArgs(GatewaySpec, Args):
+    """What an HTTP gateway shall be."""
+
+    connection: KafkaConnection
+    """The Kafka, as its `KafkaCluster` tells. The gateway has no credentials of its own: callers log in with theirs."""
+    namespace: pulumi.Input[str] | None = None
+    """Namespace of the gateway, which the Kafka has to let in. Default: the connection's, which it does."""
+    spread: str = "topology.kubernetes.io/zone"
+    """Label of the machines over whose values the pods are spread, as far as possible. Default: the zones."""
+    runtime_image: str = RUNTIME_IMAGE
+    """Image of this platform's own programs."""
+
+    def check(self) -> None:
+        """As every gateway; and the namespace is one."""
+        if isinstance(self.namespace, str):
+            check_field("namespace", check_label, self.namespace, "namespace")
+        super().check()
+
+
+class HttpGateway(pulumi.ComponentResource):
+    """Writes and reads any topic over HTTP.
+
+    Every caller logs in to Kafka with the user and password (or token) of the request, so that Kafka's ACLs and quotas
+    hold for him. Any pod takes any request: one for a consumer instance of another pod is forwarded to it.
+    """
+
+    url: pulumi.Output[str]
+    """Where callers inside Kubernetes reach it, once it answers."""
+    service: pulumi.Output[str]
+    """Name of its Service."""
+    namespace: pulumi.Output[str]
+    """Namespace of its Service."""
+
+    def __init__(self, name: str, args: HttpGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """`name` is the name of the StatefulSet and of the Service; a Kafka in the same namespace has another one."""
+        super().__init__("kafka-platform:index:HttpGateway", name, {}, opts)
+        self._args = HttpGatewayArgs.of(args)
+        check_gateway_name(name)
+        connection = self._args.connection
+        if connection.cluster == name:
+            raise ValueError(f"name: {name!r} is the Kafka's too, and so would be their Services': choose another name")
+        settings = GatewaySettings(
+            name=name,
+            namespace=connection.namespace if self._args.namespace is None else self._args.namespace,
+            connection=connection,
+            image=self._args.runtime_image,
+            spread=self._args.spread,
+            spec=self._args,
+        )
+        namespace = pulumi.Output.from_input(settings.namespace)
+        placed = place_all(self, name, objects(settings))
+        answers = once_ready(None, placed["StatefulSet", "pods"], placed["Service", "service"])
+        self.url = pulumi.Output.all(namespace, answers).apply(lambda known: url(settings, str(known[0])))
+        self.service = pulumi.Output.from_input(name)
+        self.namespace = namespace
+        self.register_outputs({"url": self.url, "service": self.service, "namespace": self.namespace})

@@ -1,0 +1,393 @@
+"""The spec of an HTTP gateway: its size, its bounds, and how callers reach it. No Pulumi.
+
+Every class checks itself when it is made and raises `ValueError` with one sentence that begins with the name of the
+field at fault, as those in `model` do.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass
+from fractions import Fraction
+
+from kafka_platform.values.checks import NODE_PORTS, check_source_ranges
+from kafka_platform.values.forms import (
+    Compute,
+    Spec,
+    formed,
+    mapping,
+    memory_of,
+    named,
+    namespaces,
+    processors,
+    size,
+    wait,
+)
+from kafka_platform.values.free_maps import check_annotations
+from kafka_platform.values.names import check_label, check_subdomain, check_user
+from kafka_platform.values.ranges import within
+from kafka_platform.values.units import quantity, seconds, size_bytes
+
+MOST_PODS = 200
+"""Most pods of one gateway: each has connections of its own to every broker for every caller."""
+MOST_COUNT = 1_000_000
+"""Most of anything that a limit counts: beyond it a number bounds nothing in one pod."""
+_MIB = 2**20
+_BASE_BYTES = 64 * _MIB
+"""Interpreter, libraries and the program."""
+_CALLER_BYTES = 820 * 1024
+"""A caller's connections to Kafka: client, threads and buffers."""
+_CONSUMER_BYTES = 650 * 1024
+"""A Kafka consumer, beside the records that it fetches ahead."""
+_QUEUE_BYTES = (256 * 1024, 2 * _MIB)
+"""The least and the most that it fetches ahead: an eighth of the memory is shared out. A quarter as much comes on top: what
+an instance keeps of records that did not fit into an answer."""
+_STREAM_BYTES = 18 * 1024
+_CONNECTION_BYTES = 6 * 1024
+_SHARES = Fraction(1, 64) + Fraction(1, 32) + Fraction(1, 16) + Fraction(1, 16) + Fraction(3, 32)
+"""Of the memory: what strangers hold, what is read ahead, what is written and not taken, newest records of topics, and what
+batches unpack to. The program has the same numbers (`Limits` in its settings)."""
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpGatewayPods(Spec):
+    """How many pods there are. With `max` above `min` a HorizontalPodAutoscaler decides."""
+
+    min: int = within(1, MOST_PODS, default=2)
+    """Fewest pods. Default 2: one of them may be restarted while the other answers."""
+    max: int | None = within(1, MOST_PODS, default=None, floor="min")
+    """Most pods. Default: as `min`, a fixed number."""
+    cpu_percent: int = within(1, 100, default=70)
+    """With `max`: a pod is added when the pods use more than this share of their reserved cores, in percent. Needs
+    Kubernetes' metrics-server. Default 70."""
+    requests_in_flight: int | None = within(1, MOST_COUNT, default=None)
+    """With `max`: a pod is added when there are more requests in flight than this for each pod. Needs an adapter that
+    serves `gateway_requests_in_flight` as a pods' metric. Default: only the cores decide."""
+
+    def check(self) -> None:
+        """Only an autoscaler looks at the requests in flight."""
+        if self.requests_in_flight is not None and not self.scales:
+            raise ValueError("requests_in_flight: the number of pods is fixed: write max too, or leave this out")
+
+    @property
+    def scales(self) -> bool:
+        """Whether an autoscaler decides on the number."""
+        return self.max is not None and self.max > self.min
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpGatewayResources(Compute):
+    """What one pod of a gateway gets."""
+
+    cpu: str = processors("500m", "500m", "2")
+    """Cores that are reserved; a pod uses little more than one. Default 500m."""
+    cpu_limit: str | None = processors(None, "2")
+    """Cores it may use at most. Default: what the machine has."""
+    # Interpreter, libraries and a few callers' connections to Kafka take some 100 MiB.
+    memory: str = memory_of("a gateway", "1Gi", least="256Mi")
+    """Memory that is reserved and may be used, at least 256Mi, and as much as all `limits` together may take. Default 1Gi."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpGatewayLimits(Spec):
+    """Bounds of what callers may use of one pod. Beyond them a request is refused at once, never queued.
+
+    The defaults are for a pod with 1Gi. With less, those that cost memory and are not written are as much less as it
+    takes for all of them together to fit.
+    """
+
+    body: str = size("1Mi")
+    """Largest body of a request (413). Default 1Mi, as Kafka takes no larger batch unless told to."""
+    records: int = within(1, MOST_COUNT, default=10_000)
+    """Most records of one request (413). Default 10000."""
+    requests_per_caller: int = within(1, MOST_COUNT, default=256)
+    """Requests in flight of one caller (429). Default 256."""
+    requests: int = within(1, MOST_COUNT, default=2048)
+    """Requests in flight of all callers (503). Default 2048."""
+    bodies: str | None = size(None, "128Mi")
+    """Requests and answers held in memory at a time, of all callers (503); one caller may hold half (429).
+    Default 128Mi."""
+    streams_per_caller: int | None = within(1, MOST_COUNT, default=None)
+    """Open streams of one caller (429). Default 1000."""
+    streams: int | None = within(1, MOST_COUNT, default=None)
+    """Open streams of all callers (503). Default 5000."""
+    consumers_per_caller: int | None = within(1, MOST_COUNT, default=None)
+    """Kafka consumers of one caller: consumer instances, and streams of a group (429). Default 64."""
+    consumers: int | None = within(1, MOST_COUNT, default=None)
+    """Kafka consumers of all callers (503). Default 256."""
+    callers: int | None = within(1, MOST_COUNT, default=None)
+    """Callers with connections to Kafka; idle ones make room for others (503 if none is idle). Default 128."""
+    connections: int | None = within(1, MOST_COUNT, default=None)
+    """Connections of all callers, a quarter of them at most without a login; the oldest of those, and idle ones, make room for
+    others (503 if there are none). Default 6000."""
+    timeout: str = wait("30s")
+    """How long Kafka may take to acknowledge, and a caller to send a request (504, 408). Default 30s."""
+    consumer_idle: str = wait("5m")
+    """A consumer instance that nobody used for so long is deleted. Default 5m."""
+    heartbeat: str = wait("15s")
+    """Pause after which an idle stream says that it is alive. Default 15s."""
+    drain: str = wait("5s", zero=True)
+    """How long a pod that is to end still takes new requests, until everybody knows. Default 5s."""
+
+    def check(self) -> None:
+        """All callers together have at least what one may have."""
+        if self.bodies is not None and size_bytes(self.bodies) < 2 * size_bytes(self.body):
+            raise ValueError(
+                f"bodies: {self.bodies} is less than two bodies ({self.body} each), and one caller may hold half: raise it"
+            )
+        for name in ("requests", "streams", "consumers"):
+            one, every = getattr(self, f"{name}_per_caller"), getattr(self, name)
+            if one is not None and every is not None and one > every:
+                raise ValueError(f"{name}_per_caller: {one} is more than all callers together have ({every}): use less")
+
+    def settings(self, memory: str) -> dict[str, int | float]:
+        """The bounds of a pod with this memory by the program's names and in its units."""
+        bytes_of_memory = int(quantity(memory))
+        costly = self.costly(bytes_of_memory)
+        return {
+            "memoryBytes": bytes_of_memory,
+            "bodyBytes": size_bytes(self.body),
+            "records": self.records,
+            "requestsPerCaller": self.requests_per_caller,
+            "requests": self.requests,
+            "bytes": costly["bodies"],
+            "streamsPerCaller": min(self.streams_per_caller or 1000, costly["streams"]),
+            "streams": costly["streams"],
+            "consumersPerCaller": min(self.consumers_per_caller or 64, costly["consumers"]),
+            "consumers": costly["consumers"],
+            "callers": costly["callers"],
+            "connections": costly["connections"],
+            "timeoutSeconds": seconds(self.timeout),
+            "consumerIdleSeconds": seconds(self.consumer_idle),
+            "heartbeatSeconds": seconds(self.heartbeat),
+            "drainSeconds": seconds(self.drain),
+        }
+
+    def costly(self, memory: int) -> dict[str, int]:
+        """The bounds that cost memory, those in `_COSTLY`: as written, or as many as fit into so many bytes."""
+        written = {name: getattr(self, name) for name in _COSTLY}
+        found: dict[str, int] = {}
+        for share in range(_SHARES_TRIED, _LEAST_SHARE - 1, -1):
+            found = {
+                name: default * share // _SHARES_TRIED
+                if written[name] is None
+                else int(size_bytes(written[name]))
+                if name == "bodies"
+                else written[name]
+                for name, default in _COSTLY.items()
+            }
+            if self.bodies is None:
+                found["bodies"] = max(found["bodies"], 2 * int(size_bytes(self.body)))
+            if sum(memory_needed(found, memory).values()) <= memory:
+                break
+        return found
+
+
+_COSTLY = {"bodies": 128 * _MIB, "streams": 5000, "consumers": 256, "callers": 128, "connections": 6000}
+"""Bounds that cost memory, with their defaults for a pod with 1Gi or more; of less memory they get a share."""
+_SHARES_TRIED, _LEAST_SHARE = 64, 8
+"""What such a share is counted in, and the least: what then does not fit is refused."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpGatewayTls(Spec):
+    """TLS that ends at the pods. The files are read again when the Secrets change."""
+
+    certificate: str = named(check_subdomain, "Secret name", default=MISSING)
+    """Secret of the type kubernetes.io/tls (in the gateway's namespace), valid for `<name>.<namespace>.svc` and the names
+    by which callers outside come."""
+    client_authority: str | None = named(check_subdomain, "Secret name")
+    """Secret whose key `ca.crt` is the authority that callers' certificates must be signed by; they are then needed
+    besides a login. Pods call each other with `certificate`, so it must be signed by that authority too and be good for
+    clients. Default: callers need no certificate."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodePortExposure(Spec):
+    """A port that is open on every machine of the Kubernetes cluster."""
+
+    port: int = within(NODE_PORTS.start, NODE_PORTS.stop - 1)
+    """The port, 30000 to 32767."""
+
+
+def _check_reference(reference: str) -> None:
+    namespace, slash, name = reference.rpartition("/")
+    if slash:
+        check_label(namespace, "namespace")
+    check_subdomain(name, "Gateway name")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadBalancerExposure(Spec):
+    """A load balancer of the cloud, which passes connections on as they are."""
+
+    port: int | None = within(1, 65535, default=None)
+    """Its port. Default: 443 with TLS at the pods, otherwise 80."""
+    host: str | None = named(check_subdomain, "host name")
+    """Name that external-dns, where it is installed, keeps in DNS for it. Default: none."""
+    source_ranges: Sequence[str] = formed((), check_source_ranges, examples=[["203.0.113.0/24"]])
+    """Networks that callers may come from, such as `203.0.113.0/24`. Default: everywhere."""
+    annotations: Mapping[str, str] = mapping(check_annotations)
+    """Annotations of the Service, for the cloud's load balancer controller. Default: none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayApiExposure(Spec):
+    """A route of the Gateway API: through a Gateway of its own, or through one that is there already."""
+
+    host: str = named(check_subdomain, "host name", default=MISSING)
+    """Name by which callers come, such as `data.example.com`."""
+    gateway_class: str | None = named(check_subdomain, "GatewayClass name")
+    """GatewayClass of a Gateway of its own, which ends TLS. Needs `certificate`."""
+    certificate: str | None = named(check_subdomain, "Secret name")
+    """Secret of the type kubernetes.io/tls (in the gateway's namespace), valid for `host`, for a Gateway of its own."""
+    gateway: str | None = formed(None, _check_reference)
+    """Gateway that is there already, as `name` or `namespace/name`; it has to allow routes of this namespace."""
+    listener: str | None = named(check_subdomain, "listener name")
+    """Name of the listener of that Gateway. Default: every one whose host fits."""
+    annotations: Mapping[str, str] = mapping(check_annotations)
+    """Annotations of the Gateway of its own, for its controller and for cert-manager. Default: none."""
+
+    def check(self) -> None:
+        """It has a Gateway of its own, with a certificate, or names one that is there."""
+        if (self.gateway_class is None) == (self.gateway is None):
+            what = "gateway is given too: keep one of them" if self.gateway else "missing: write one, or gateway"
+            raise ValueError(f"gateway_class: {what}")
+        if self.gateway_class is not None:
+            if self.certificate is None:
+                raise ValueError(
+                    "certificate: missing, passwords would pass in the clear: name a Secret of kubernetes.io/tls"
+                )
+            if self.listener is not None:
+                raise ValueError("listener: a Gateway of its own has one only: remove it, or name a gateway")
+        if self.gateway is not None:
+            for field_name in ("certificate", "annotations"):
+                if getattr(self, field_name):
+                    raise ValueError(f"{field_name}: the Gateway that is there has its own: remove it")
+
+    @property
+    def gateway_name(self) -> tuple[str | None, str]:
+        """Namespace, if it is another one, and name of the Gateway that is there already."""
+        namespace, _, name = (self.gateway or "").rpartition("/")
+        return namespace or None, name
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngressExposure(Spec):
+    """An Ingress, which ends TLS."""
+
+    host: str = named(check_subdomain, "host name", default=MISSING)
+    """Name by which callers come, such as `data.example.com`."""
+    ingress_class: str = named(check_subdomain, "IngressClass name", default=MISSING)
+    """IngressClass of the controller, such as `nginx`."""
+    certificate: str | None = named(check_subdomain, "Secret name")
+    """Secret of the type kubernetes.io/tls (in the gateway's namespace), valid for `host`. Default: the controller's."""
+    annotations: Mapping[str, str] = mapping(check_annotations)
+    """Annotations of the Ingress, for its controller and for cert-manager. Default: none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exposure(Spec):
+    """How callers outside Kubernetes reach a gateway: in one of these ways. Default: they do not."""
+
+    node_port: NodePortExposure | None = None
+    """By a port of every machine."""
+    load_balancer: LoadBalancerExposure | None = None
+    """By a load balancer of the cloud."""
+    gateway_api: GatewayApiExposure | None = None
+    """By a route of the Gateway API."""
+    ingress: IngressExposure | None = None
+    """By an Ingress."""
+
+    def check(self) -> None:
+        """There is one way in at most."""
+        given = [name for name in _WAYS if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{given[0]}: {given[1]} is given too: keep one of them")
+
+
+_WAYS = ("node_port", "load_balancer", "gateway_api", "ingress")
+
+
+def memory_needed(costly: Mapping[str, int], memory: int) -> dict[str, int]:
+    """What a pod with `memory` bytes takes at most, in bytes, by what takes it: all of its bounds together."""
+    least, most = _QUEUE_BYTES
+    queue = max(least, min(most, memory // 8 // costly["consumers"]))
+    return {
+        "the program": _BASE_BYTES,
+        "limits.callers": costly["callers"] * _CALLER_BYTES,
+        "limits.consumers": costly["consumers"] * (_CONSUMER_BYTES + queue + queue // 4),
+        "limits.streams": costly["streams"] * _STREAM_BYTES,
+        "limits.connections": costly["connections"] * _CONNECTION_BYTES,
+        "limits.bodies": costly["bodies"],
+        "shares of the memory": int(memory * _SHARES),
+    }
+
+
+def _check_origins(origins: Sequence[str]) -> None:
+    for origin in origins:
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            raise ValueError(f"{origin!r} is not an origin: write one such as https://shop.example.com, or '*'")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewaySpec(Spec):
+    """What people declare of an HTTP gateway, in a program and in a stack file alike."""
+
+    pods: HttpGatewayPods = HttpGatewayPods()
+    """How many pods there are. Default: 2."""
+    resources: HttpGatewayResources = HttpGatewayResources()
+    """Processor and memory of each pod. Default: 500m and 1Gi."""
+    expose: Exposure = Exposure()
+    """How callers outside Kubernetes reach it. Default: they do not."""
+    tls: HttpGatewayTls | None = None
+    """TLS that ends at the pods. Default: none; what exposes the gateway can end it too."""
+    limits: HttpGatewayLimits = HttpGatewayLimits()
+    """Bounds of what callers may use of each pod. Beyond them a request is refused, never queued."""
+    anonymous: str | None = formed(None, check_user)
+    """Kafka user that callers without credentials are; its Secret `<user>-kafka` has to be in the gateway's namespace (in a
+    stack file: a user of a tenant without a namespace of its own). Default: callers without credentials are refused."""
+    bearer: bool = False
+    """Whether bearer tokens are passed on to Kafka as OAUTHBEARER, which it has to understand. Default: they are refused."""
+    recheck: str = wait("60s")
+    """How long a login counts until it is tried again: a changed password takes effect after at most this. Default 60s."""
+    cors: Sequence[str] = formed((), _check_origins)
+    """Origins whose pages may call, such as `https://shop.example.com`, or `'*'` for all. Default: none."""
+    client_namespaces: Sequence[str] = namespaces()
+    """Namespaces whose pods may call, besides the gateway's own (in a stack file: and the tenants'); that of the Ingress or
+    Gateway controller has to be among them. Default: every pod that reaches the gateway may."""
+    metrics_namespaces: Sequence[str] = namespaces()
+    """Namespaces whose pods may read the gateway's metrics. Default: all."""
+
+    def exposure(self) -> Exposure:
+        """The way in for callers outside Kubernetes."""
+        return self.expose
+
+    def check(self) -> None:
+        """A pod at all of its limits fits into its memory, and the way in goes with TLS and with the callers."""
+        memory = int(quantity(self.resources.memory))
+        needed = memory_needed(self.limits.costly(memory), memory)
+        if sum(needed.values()) > memory:
+            largest = sorted((name for name in needed if name.startswith("limits.")), key=needed.__getitem__)[-3:]
+            parts = ", ".join(f"{name} up to {needed[name] // _MIB}Mi" for name in reversed(largest))
+            raise ValueError(
+                f"resources.memory: {self.resources.memory} is less than what a pod may take at its limits, "
+                f"{sum(needed.values()) // _MIB}Mi ({parts}): raise it, or lower these"
+            )
+        if self.pods.requests_in_flight is not None and self.pods.requests_in_flight >= self.limits.requests:
+            raise ValueError(
+                f"pods.requests_in_flight: a pod takes at most {self.limits.requests} requests (limits.requests): "
+                f"use less than that, so that pods are added before callers are refused"
+            )
+        way_in = self.exposure()
+        if self.tls is not None and (way_in.gateway_api or way_in.ingress):
+            raise ValueError(
+                "tls: what exposes the gateway ends TLS and speaks plain HTTP with the pods: remove tls, or expose it by a "
+                "node port or load balancer"
+            )
+        if self.client_namespaces and (way_in.node_port or way_in.load_balancer):
+            raise ValueError(
+                "client_namespaces: callers outside Kubernetes come from no namespace: remove it, or do not expose the "
+                "gateway by a node port or load balancer"
+            )

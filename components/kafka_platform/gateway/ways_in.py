@@ -1,0 +1,156 @@
+"""The objects by which callers outside Kubernetes reach an HTTP gateway: one pure function renders each."""
+
+from kafka_platform.gateway.settings import COMPONENT, GatewaySettings
+from kafka_platform.gateway.spec import (
+    GatewayApiExposure,
+    IngressExposure,
+    LoadBalancerExposure,
+    NodePortExposure,
+)
+from kafka_platform.kube.manifests import Manifest, labels, metadata, service_port
+from kafka_platform.kube.objects import Object, Wait
+from kafka_platform.kube.pods import HTTP_PORT
+
+GATEWAY_API = "gateway.networking.k8s.io/v1"
+
+
+def ways_in(settings: GatewaySettings, entry: Object) -> list[Object]:
+    """The way in from outside, if there is one."""
+    expose = settings.spec.exposure()
+    if expose.node_port is not None:
+        return [Object(role="external", manifest=node_port_service(settings, expose.node_port), after=[entry])]
+    if expose.load_balancer is not None:
+        return [Object(role="external", manifest=load_balancer_service(settings, expose.load_balancer), after=[entry])]
+    if expose.ingress is not None:
+        return [Object(role="ingress", manifest=ingress(settings, expose.ingress), after=[entry])]
+    if expose.gateway_api is None:
+        return []
+    found = [Object(role="route", manifest=http_route(settings, expose.gateway_api), after=[entry])]
+    if expose.gateway_api.gateway_class is not None:
+        own = gateway(settings, expose.gateway_api)
+        # Without it a Gateway whose class nobody serves, or whose certificate is missing, would look deployed.
+        found.append(Object(role="gateway", manifest=own, after=[entry], wait=Wait(condition="Programmed")))
+    return found
+
+
+def node_port_service(settings: GatewaySettings, exposure: NodePortExposure) -> Manifest:
+    """Where callers outside reach the gateway on every machine."""
+    entry = service_port(settings.scheme, settings.port, HTTP_PORT) | {"nodePort": exposure.port}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(f"{settings.name}-external", settings.namespace, labels(settings.name, COMPONENT)),
+        "spec": {"ports": [entry], "selector": settings.own, "type": "NodePort"},
+    }
+
+
+def load_balancer_service(settings: GatewaySettings, exposure: LoadBalancerExposure) -> Manifest:
+    """Where callers outside reach the gateway through a load balancer."""
+    annotations = dict(exposure.annotations)
+    if exposure.host is not None:
+        annotations = {"external-dns.alpha.kubernetes.io/hostname": exposure.host, **annotations}
+    spec: Manifest = {
+        "ports": [service_port(settings.scheme, exposure.port or settings.port, HTTP_PORT)],
+        "selector": settings.own,
+        "type": "LoadBalancer",
+    }
+    if exposure.source_ranges:
+        spec["loadBalancerSourceRanges"] = list(exposure.source_ranges)
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(
+            f"{settings.name}-external",
+            settings.namespace,
+            labels(settings.name, COMPONENT),
+            dict(sorted(annotations.items())),
+        ),
+        "spec": dict(sorted(spec.items())),
+    }
+
+
+def gateway(settings: GatewaySettings, exposure: GatewayApiExposure) -> Manifest:
+    """A Gateway of its own, which ends TLS for the one host."""
+    return {
+        "apiVersion": GATEWAY_API,
+        "kind": "Gateway",
+        "metadata": metadata(
+            settings.name,
+            settings.namespace,
+            labels(settings.name, COMPONENT),
+            dict(sorted(exposure.annotations.items())),
+        ),
+        "spec": {
+            "gatewayClassName": exposure.gateway_class,
+            "listeners": [
+                {
+                    "allowedRoutes": {"namespaces": {"from": "Same"}},
+                    "hostname": exposure.host,
+                    "name": "https",
+                    "port": 443,
+                    "protocol": "HTTPS",
+                    "tls": {
+                        "certificateRefs": [{"group": "", "kind": "Secret", "name": exposure.certificate}],
+                        "mode": "Terminate",
+                    },
+                }
+            ],
+        },
+    }
+
+
+def http_route(settings: GatewaySettings, exposure: GatewayApiExposure) -> Manifest:
+    """Leads the host's requests to the Service."""
+    namespace, name = exposure.gateway_name
+    parent: Manifest = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": name or settings.name}
+    if namespace is not None:
+        parent["namespace"] = namespace
+    if exposure.listener is not None:
+        parent["sectionName"] = exposure.listener
+    return {
+        "apiVersion": GATEWAY_API,
+        "kind": "HTTPRoute",
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        "spec": {
+            "hostnames": [exposure.host],
+            "parentRefs": [parent],
+            "rules": [
+                {
+                    "backendRefs": [
+                        {"group": "", "kind": "Service", "name": settings.name, "port": settings.port, "weight": 1}
+                    ],
+                    "matches": [{"path": {"type": "PathPrefix", "value": "/"}}],
+                    # Streams are open for hours; some implementations end every answer after 15 s unless told not to.
+                    "timeouts": {"request": "0s"},
+                }
+            ],
+        },
+    }
+
+
+def ingress(settings: GatewaySettings, exposure: IngressExposure) -> Manifest:
+    """Leads the host's requests to the Service."""
+    tls: Manifest = {"hosts": [exposure.host]}
+    if exposure.certificate is not None:
+        tls["secretName"] = exposure.certificate
+    backend = {"service": {"name": settings.name, "port": {"number": settings.port}}}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": metadata(
+            settings.name,
+            settings.namespace,
+            labels(settings.name, COMPONENT),
+            dict(sorted(exposure.annotations.items())),
+        ),
+        "spec": {
+            "ingressClassName": exposure.ingress_class,
+            "rules": [
+                {
+                    "host": exposure.host,
+                    "http": {"paths": [{"backend": backend, "path": "/", "pathType": "Prefix"}]},
+                }
+            ],
+            "tls": [tls],
+        },
+    }

@@ -1,0 +1,36 @@
+"""Who runs a Kafka, and how its clients talk to it. No Pulumi."""
+
+from enum import Enum
+
+
+class Engine(Enum):
+    """Who runs the Kafka."""
+
+    EMBEDDED = "embedded"
+    """One StatefulSet of the official apache/kafka image, no operator: laptops, CI, the edge."""
+    STRIMZI = "strimzi"
+    """Strimzi's operator, by its custom resources: production."""
+    EXTERNAL = "external"
+    """A Kafka that somebody else runs: only the connection."""
+
+
+class SecurityProtocol(Enum):
+    """How a client talks to a listener (Kafka's `security.protocol`)."""
+
+    PLAINTEXT = "PLAINTEXT"
+    """Neither encrypted nor authenticated."""
+    SSL = "SSL"
+    """Encrypted."""
+    SASL_PLAINTEXT = "SASL_PLAINTEXT"
+    """Authenticated, not encrypted."""
+    SASL_SSL = "SASL_SSL"
+    """Authenticated and encrypted."""
+
+
+class SaslMechanism(Enum):
+    """How a client proves who it is (Kafka's `sasl.mechanism`)."""
+
+    SCRAM_SHA_512 = "SCRAM-SHA-512"
+    """A password that is never sent."""
+    PLAIN = "PLAIN"
+    """A password that is sent: only inside TLS."""

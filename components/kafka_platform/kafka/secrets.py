@@ -1,0 +1,193 @@
+"""The Secrets that carry Kafka credentials: one pure function renders each."""
+
+import base64
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kafka_platform.kafka.properties import jaas_text, java_properties, option_lines
+from kafka_platform.kube.manifests import Manifest, metadata
+from kafka_platform.kube.objects import derived
+
+if TYPE_CHECKING:
+    from pulumi import Input
+
+    from kafka_platform.kafka.connection import KafkaConnection
+
+# Letters and digits only: the password stands in JAAS configurations and properties files, which have their own quoting.
+# 32 of them are 190 random bits.
+PASSWORD_LENGTH = 32
+
+CA_FILE = "/etc/kafka-platform/ca/ca.crt"
+"""Where client.properties expects the authority to trust; mount the connection's `ca_secret` there."""
+
+USER_FOLDER = "/etc/kafka-platform/user"
+"""Where client.properties of a user with a certificate expects its Secret."""
+
+LOGIN_MODULES = {
+    "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
+    "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
+}
+
+
+def credentials(
+    name: str,
+    namespace: "Input[str]",
+    labels: Mapping[str, str],
+    username: str,
+    password: "Input[str]",
+    connection: "KafkaConnection",
+) -> Manifest:
+    """Everything that a client needs to log in, for every kind of client."""
+    data = derived(
+        lambda password, authority, bootstrap_servers, security_protocol, sasl_mechanism, ca_secret: encode(
+            _with_authority(authority)
+            | client_files(
+                username=username,
+                password=password,
+                bootstrap_servers=bootstrap_servers,
+                security_protocol=security_protocol,
+                sasl_mechanism=sasl_mechanism or "PLAIN",
+                has_ca=bool(ca_secret),
+            )
+        ),
+        password,
+        connection.authority,
+        connection.bootstrap_servers,
+        connection.security_protocol,
+        connection.sasl_mechanism,
+        connection.ca_secret,
+    )
+    return _secret(name, namespace, labels, data)
+
+
+def certificate(
+    name: str,
+    namespace: "Input[str]",
+    labels: Mapping[str, str],
+    username: str,
+    made: "Input[Mapping[str, str]]",
+    connection: "KafkaConnection",
+) -> Manifest:
+    """Everything that a client with a certificate needs; `made` is the data of the Secret that the cluster's operator made."""
+    data = derived(
+        lambda made, authority, bootstrap_servers: encode(
+            _with_authority(authority)
+            | certificate_files(
+                username=username,
+                certificate=_decoded(made, "user.crt"),
+                key=_decoded(made, "user.key"),
+                bootstrap_servers=str(bootstrap_servers),
+            )
+        ),
+        made,
+        connection.authority,
+        connection.certificate_bootstrap_servers,
+    )
+    return _secret(name, namespace, labels, data)
+
+
+def certificate_files(*, username: str, certificate: str, key: str, bootstrap_servers: str) -> dict[str, str]:
+    """The keys of the Secret of a user with a certificate; mount it at /etc/kafka-platform/user for client.properties."""
+    properties = {
+        "bootstrap.servers": bootstrap_servers,
+        "security.protocol": "SSL",
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": f"{USER_FOLDER}/user.pem",
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": CA_FILE,
+    }
+    return {
+        "bootstrap-servers": bootstrap_servers,
+        "client.properties": java_properties(properties),
+        "security-protocol": "SSL",
+        "user.crt": certificate,
+        "user.key": key,
+        # Java reads the key and the certificate from one file.
+        "user.pem": f"{key.rstrip()}\n{certificate}",
+        "username": username,
+    }
+
+
+def authorities(data: Mapping[str, str] | None) -> str:
+    """All certificates of an authority's Secret in one text: while one is replaced by another there are two."""
+    found = data or {}
+    return "".join(f"{_decoded(found, key).rstrip()}\n" for key in sorted(found) if key.endswith(".crt"))
+
+
+def _with_authority(authority: str | None) -> dict[str, str]:
+    return {} if authority is None else {"ca.crt": authority}
+
+
+def _decoded(data: Mapping[str, str] | None, key: str) -> str:
+    return base64.b64decode((data or {}).get(key, "")).decode()
+
+
+def passwords(
+    name: str,
+    namespace: "Input[str]",
+    labels: Mapping[str, str],
+    by_key: "Mapping[str, Input[str]]",
+) -> Manifest:
+    """Passwords alone, by key."""
+    return _secret(
+        name, namespace, labels, derived(lambda *known: encode(dict(zip(by_key, known, strict=True))), *by_key.values())
+    )
+
+
+def client_files(
+    *,
+    username: str,
+    password: str,
+    bootstrap_servers: str,
+    security_protocol: str,
+    sasl_mechanism: str,
+    has_ca: bool,
+) -> dict[str, str]:
+    """The keys of a user's Secret: `client.properties` is for Java and Kafka's tools, `librdkafka.conf` for librdkafka and kcat."""
+    properties = {
+        "bootstrap.servers": bootstrap_servers,
+        "security.protocol": security_protocol,
+        "sasl.mechanism": sasl_mechanism,
+        "sasl.jaas.config": f"{LOGIN_MODULES[sasl_mechanism]} required username={jaas_text(username)} "
+        f"password={jaas_text(password)};",
+    }
+    librdkafka = {
+        "bootstrap.servers": bootstrap_servers,
+        "security.protocol": security_protocol,
+        "sasl.mechanism": sasl_mechanism,
+        "sasl.username": username,
+        "sasl.password": password,
+    }
+    if has_ca:
+        properties |= {"ssl.truststore.type": "PEM", "ssl.truststore.location": CA_FILE}
+        librdkafka["ssl.ca.location"] = CA_FILE
+    return {
+        "bootstrap-servers": bootstrap_servers,
+        "client.properties": java_properties(properties),
+        "librdkafka.conf": option_lines(librdkafka),
+        "password": password,
+        "sasl-mechanism": sasl_mechanism,
+        "security-protocol": security_protocol,
+        "username": username,
+    }
+
+
+def encode(data: Mapping[str, str]) -> dict[str, str]:
+    """A Secret's data as the API server takes it, in a stable order."""
+    return {key: base64.b64encode(value.encode()).decode() for key, value in sorted(data.items())}
+
+
+def _secret(
+    name: str,
+    namespace: "Input[str]",
+    labels: Mapping[str, str],
+    data: Any,
+) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": metadata(name, namespace, labels),
+        # `type` is what the API server would fill in; said here, it is no difference later.
+        "type": "Opaque",
+        "data": data,
+    }

@@ -1,0 +1,113 @@
+"""The parts of which manifests are made. No Pulumi."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pulumi import Input
+
+Manifest = dict[str, Any]
+"""A Kubernetes object as the API server takes it. Values may be Outputs of Pulumi, or `Derived` from them."""
+
+ACCESS_LABEL = "kafka-platform/access"
+"""A namespace with this label and the cluster's name as its value may connect."""
+
+
+def labels(name: str, component: str) -> dict[str, str]:
+    """The labels of every object that belongs to the Kafka cluster `name`."""
+    return selector(name, component) | {"app.kubernetes.io/managed-by": "kafka-platform"}
+
+
+def selector(name: str, component: str) -> dict[str, str]:
+    """The labels that find the pods of one part of the Kafka cluster `name`."""
+    return {
+        "app.kubernetes.io/name": "kafka",
+        "app.kubernetes.io/instance": name,
+        "app.kubernetes.io/component": component,
+    }
+
+
+def namespace(name: str) -> Manifest:
+    """A namespace."""
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+def metadata(
+    name: str,
+    namespace: "Input[str]",
+    own_labels: "Mapping[str, Input[str]]",
+    annotations: "Mapping[str, Input[str]] | None" = None,
+) -> Manifest:
+    """An object's metadata; without annotations if there are none."""
+    rendered: Manifest = {"name": name, "namespace": namespace, "labels": dict(own_labels)}
+    if annotations:
+        rendered["annotations"] = dict(annotations)
+    return rendered
+
+
+def environment(variables: Mapping[str, str]) -> Sequence[Manifest]:
+    """A container's environment, in a stable order."""
+    return [{"name": name, "value": value} for name, value in sorted(variables.items())]
+
+
+def service_port(name: str, port: int, target: int | None = None) -> Manifest:
+    """A port of a Service; the pods' is the same unless `target` says another."""
+    return {"name": name, "port": port, "protocol": "TCP", "targetPort": port if target is None else target}
+
+
+NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+"""Which Kubernetes gives every namespace."""
+
+
+def allowed_port(port: int, protocol: str = "TCP") -> Manifest:
+    """A port in a network policy."""
+    return {"port": port, "protocol": protocol}
+
+
+def to_names() -> list[Manifest]:
+    """The ways to a resolver of names, in a network policy.
+
+    A policy is judged by the port at which the resolver's pod listens, which need not be that of its Service: OpenShift's
+    has 5353. Resolvers outside of the cluster and on the machine (NodeLocal DNSCache) are no pods and have 53.
+    """
+    kubernetes = {
+        "namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: "kube-system"}},
+        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+    }
+    openshift = {"namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: "openshift-dns"}}}
+    return [{"ports": [allowed_port(53, "UDP"), allowed_port(53)]}, {"to": [kubernetes, openshift]}]
+
+
+def callers(ports: Iterable[int], namespaces: Sequence[str]) -> Manifest:
+    """Who may connect to these ports, in a network policy: the own namespace and those named, or everybody if none is."""
+    rule: Manifest = {"ports": [allowed_port(port) for port in sorted(ports)]}
+    return {"from": [{"podSelector": {}}, of_namespaces(namespaces)], **rule} if namespaces else rule
+
+
+def collectors(port: int, namespaces: Sequence[str]) -> Manifest:
+    """Who may collect metrics at this port, in a network policy: the namespaces named, or all if none is."""
+    peer = of_namespaces(namespaces) if namespaces else {"namespaceSelector": {}}
+    return {"from": [peer], "ports": [allowed_port(port)]}
+
+
+def client_peers(cluster: str, namespaces: Sequence[str]) -> list[Manifest]:
+    """Who may connect to a Kafka, in a network policy: its own namespace, those with its label, and those named."""
+    peers: list[Manifest] = [
+        {"podSelector": {}},
+        {"namespaceSelector": {"matchLabels": {ACCESS_LABEL: cluster}}},
+    ]
+    if namespaces:
+        peers.append(of_namespaces(namespaces))
+    return peers
+
+
+def of_namespaces(names: Iterable[str]) -> Manifest:
+    """All pods of these namespaces, in a network policy."""
+    expression = {"key": NAMESPACE_LABEL, "operator": "In", "values": sorted(names)}
+    return {"namespaceSelector": {"matchExpressions": [expression]}}
+
+
+def text_hash(text: str) -> str:
+    """Changes whenever the text does."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,86 @@
+"""The objects that a capability consists of, as data: what is placed in the graph and what is judged. No Pulumi.
+
+Each capability renders one list of them. Where a manifest needs a value that follows from one that only a deployment
+knows, it says so by `derived`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kafka_platform.kube.manifests import Manifest
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A value that follows from others, of which some are known only while deploying."""
+
+    function: Callable[..., Any]
+    values: tuple[Any, ...]
+
+
+def derived(function: Callable[..., Any], *values: Any) -> Any:
+    """What the function makes of the values: at once if all of them are plain, otherwise when Pulumi knows them."""
+    return function(*values) if all(map(is_plain, values)) else Derived(function, values)
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value is known now, with everything in it."""
+    if isinstance(value, Mapping):
+        return all(map(is_plain, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(is_plain, value))
+    return value is None or isinstance(value, str | int | float | bool)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wait:
+    """What shows that an object is ready, besides what Pulumi knows of its kind."""
+
+    condition: str
+    """The condition in its status that has to be true, such as `Ready`."""
+    seconds: int | None = None
+    """How long that may take. Default: as long as Pulumi waits for any object."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard:
+    """Refuses updates that must not be made, before anything is changed."""
+
+    name: str
+    """Unique in a program. Objects may share a guard."""
+    check: Callable[[Mapping[str, Any], Mapping[str, Any]], None]
+    """Raises `ValueError` for a change from the first manifest to the second that must not be made."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Object:
+    """One object of a capability, and how Pulumi is to treat it."""
+
+    role: str
+    """What it is in the capability. Its resource is called `<name of the component>-<role>`."""
+    manifest: Manifest
+    """What the API server gets. Whatever is meant for Pulumi alone is said by the other fields."""
+    after: Sequence["Object"] = ()
+    """Objects of the same list that have to be ready before it is made."""
+    awaited: bool = True
+    """Whether the deployment waits until it is ready."""
+    wait: Wait | None = None
+    """What shows that it is ready. Default: what Pulumi knows of its kind, which is nothing of a custom resource."""
+    runs_again: bool = False
+    """Whether it is replaced by the next deployment if it has not become ready, as a Job is that failed."""
+    forced: bool = False
+    """Whether it takes its fields from whoever else has set them."""
+    ignored: Sequence[str] = ()
+    """Paths of fields that are set when it is made, and left alone afterwards."""
+    kept: bool = False
+    """Whether it stays in the cluster when it is no longer declared."""
+    partial: bool = False
+    """Whether somebody else makes the object and the manifest has only the fields that are set in it."""
+    guard: Guard | None = None
+    """What refuses changes to it. Default: nothing does."""
+
+    @property
+    def kind(self) -> str:
+        """The kind that its manifest says."""
+        return str(self.manifest["kind"])

@@ -1,0 +1,1 @@
+"""What Prometheus reads, and when somebody is woken."""

@@ -1,0 +1,199 @@
+"""The objects by which the Prometheus operator watches a platform: one pure function renders each.
+
+The types are written by hand and few: of the hundreds of fields of a PodMonitor six are used here. A real API server with
+the operator's own definitions judges what is rendered (tests/cluster/test_monitoring_objects.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kafka_platform.kafka.protocols import Engine
+from kafka_platform.kube.manifests import Manifest, labels, metadata, selector
+from kafka_platform.kube.objects import Object, derived
+from kafka_platform.monitoring.alerts import CLUSTER_LABEL, GATEWAY_LABEL, PROBE_LABEL, Watched, rule_groups
+from kafka_platform.monitoring.spec import MonitoredSpec
+
+if TYPE_CHECKING:
+    from pulumi import Input
+
+    from kafka_platform.kafka.connection import KafkaConnection
+
+API = "monitoring.coreos.com/v1"
+COMPONENT = "monitoring"
+
+_STRIMZI_PORT = "tcp-prometheus"
+"""Strimzi's name of port 9404, of nodes and of Kafka Exporter."""
+METRICS_PORT_NAME = "metrics"
+"""Our own programs' name of the port with metrics, and what a worker calls it that wants to be read."""
+
+
+_Workers = Mapping[str, Any]
+"""The namespaces of workers with a port called `metrics`, by their names."""
+
+
+def objects(name: str, spec: MonitoredSpec, connection: "KafkaConnection", workers: _Workers) -> list[Object]:
+    """The objects by which Prometheus watches the platform."""
+    found = [
+        Object(role=role, manifest=pod_monitor(monitor, spec.labels))
+        for role, monitor in monitors(name, spec, connection, workers).items()
+    ]
+    if spec.alerts:
+        groups = derived(
+            lambda cluster, namespace: rule_groups(watched_of(spec, cluster, namespace)),
+            connection.cluster,
+            connection.namespace,
+        )
+        rule = prometheus_rule(name, connection.namespace, spec.labels, groups)
+        found.append(Object(role="alerts", manifest=rule))
+    return found
+
+
+def monitors(
+    name: str, spec: MonitoredSpec, connection: "KafkaConnection", workers: _Workers
+) -> "dict[str, PodMonitor]":
+    """Whose metrics are read, by the roles of the monitors."""
+    namespace = connection.namespace
+    found: dict[str, PodMonitor] = {}
+    if spec.engine is Engine.STRIMZI:
+        if spec.nodes or spec.exporter:
+            found["nodes"] = of_nodes(connection.cluster, name, namespace)
+        found["operator"] = of_strimzi(name, namespace)
+    if spec.cert_manager is not None:
+        found["certificates"] = of_cert_manager(name, namespace, spec.cert_manager)
+    found |= {f"gateway-{each}": of_gateway(each, namespace) for each in sorted(spec.gateways)}
+    found |= {f"probe-{each}": of_probe(each, namespace) for each in sorted(spec.probes)}
+    return found | {f"worker-{each}": of_worker(each, where) for each, where in sorted(workers.items())}
+
+
+def watched_of(spec: MonitoredSpec, cluster: str, namespace: str) -> Watched:
+    """What the alerts are about."""
+    strimzi = spec.engine is Engine.STRIMZI
+    claims = {Engine.STRIMZI: f"data-[0-9]+-{cluster}-.+-[0-9]+", Engine.EMBEDDED: f"data-{cluster}-[0-9]+"}
+    return Watched(
+        cluster=cluster,
+        namespace=namespace,
+        claims=claims.get(spec.engine),
+        nodes=strimzi and spec.nodes,
+        exporter=strimzi and spec.exporter,
+        renewal_days=spec.renewal_days if strimzi else None,
+        authorities_given=spec.authorities_given,
+        gateways=sorted(spec.gateways),
+        probes=sorted(spec.probes),
+        certificates=spec.cert_manager is not None,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PodMonitor:
+    """Whose metrics Prometheus reads."""
+
+    name: str
+    namespace: "Input[str]"
+    pods: "Mapping[str, Input[str]]"
+    """The labels that find the pods."""
+    port: str
+    """Name of the container's port."""
+    of: "Mapping[str, Input[str]]" = field(default_factory=dict)
+    """Labels that its metrics get: what they are of."""
+    copied: Mapping[str, str] = field(default_factory=dict)
+    """Labels that its metrics get from labels of the pods: by the name of the new one."""
+    pods_in: "Input[str] | None" = None
+    """Namespace of the pods. Default: that of the monitor."""
+    anywhere: bool = False
+    """Whether the pods may be in any namespace."""
+    trusted: bool = False
+    """Whether labels that the metrics have already are kept: those that say of which object a metric is."""
+
+
+def pod_monitor(monitor: PodMonitor, own: Mapping[str, str]) -> Manifest:
+    """Lets Prometheus read pods; `own` are further labels of the monitor."""
+    # `action` is what the API server would fill in; said here, it is no difference later.
+    relabelings: list[Manifest] = [
+        {"action": "replace", "replacement": value, "targetLabel": label} for label, value in sorted(monitor.of.items())
+    ]
+    for label, source in sorted(monitor.copied.items()):
+        found = f"__meta_kubernetes_pod_label_{source}"
+        relabelings.append({"action": "replace", "sourceLabels": [found], "targetLabel": label})
+    endpoint: Manifest = {"port": monitor.port}
+    if monitor.trusted:
+        endpoint["honorLabels"] = True
+    if relabelings:
+        endpoint["relabelings"] = relabelings
+    spec: Manifest = {"podMetricsEndpoints": [endpoint], "selector": {"matchLabels": dict(monitor.pods)}}
+    if monitor.anywhere:
+        spec["namespaceSelector"] = {"any": True}
+    elif monitor.pods_in is not None:
+        spec["namespaceSelector"] = {"matchNames": [monitor.pods_in]}
+    return {
+        "apiVersion": API,
+        "kind": "PodMonitor",
+        "metadata": metadata(monitor.name, monitor.namespace, labels(monitor.name, COMPONENT) | dict(own)),
+        "spec": spec,
+    }
+
+
+def of_nodes(cluster: "Input[str]", name: str, namespace: "Input[str]") -> PodMonitor:
+    """The nodes of a Kafka that Strimzi runs, and its Kafka Exporter."""
+    return PodMonitor(
+        name=f"{name}-nodes",
+        namespace=namespace,
+        pods={"strimzi.io/cluster": cluster, "strimzi.io/kind": "Kafka"},
+        port=_STRIMZI_PORT,
+        of={CLUSTER_LABEL: cluster},
+        copied={"pool": "strimzi_io_pool_name"},
+    )
+
+
+def of_strimzi(name: str, namespace: "Input[str]") -> PodMonitor:
+    """Strimzi's operator, wherever it is: it knows when certificates end."""
+    return PodMonitor(
+        name=f"{name}-operator",
+        namespace=namespace,
+        pods={"strimzi.io/kind": "cluster-operator"},
+        port="http",
+        anywhere=True,
+    )
+
+
+def of_cert_manager(name: str, namespace: "Input[str]", pods_in: str) -> PodMonitor:
+    """cert-manager's controller, which knows when certificates end."""
+    return PodMonitor(
+        name=f"{name}-certificates",
+        namespace=namespace,
+        pods={"app.kubernetes.io/component": "controller", "app.kubernetes.io/name": "cert-manager"},
+        port="http-metrics",
+        pods_in=pods_in,
+        # They have the namespace of the certificate, which that of the pod would hide.
+        trusted=True,
+    )
+
+
+def of_gateway(gateway: str, namespace: "Input[str]") -> PodMonitor:
+    """The pods of an HTTP gateway."""
+    return _of_program(gateway, namespace, "gateway", {GATEWAY_LABEL: gateway})
+
+
+def of_probe(probe: str, namespace: "Input[str]") -> PodMonitor:
+    """The pod of a latency probe."""
+    return _of_program(probe, namespace, "latency-probe", {PROBE_LABEL: probe})
+
+
+def of_worker(worker: str, namespace: "Input[str]") -> PodMonitor:
+    """The pods of a worker with a port called `metrics`."""
+    return _of_program(worker, namespace, "worker", {"worker": worker})
+
+
+def _of_program(name: str, namespace: "Input[str]", component: str, of: "Mapping[str, Input[str]]") -> PodMonitor:
+    pods: Mapping[str, Input[str]] = {**selector(name, component)}
+    return PodMonitor(name=name, namespace=namespace, pods=pods, port=METRICS_PORT_NAME, of=of)
+
+
+def prometheus_rule(name: str, namespace: "Input[str]", own: Mapping[str, str], groups: Any) -> Manifest:
+    """The alerts."""
+    return {
+        "apiVersion": API,
+        "kind": "PrometheusRule",
+        "metadata": metadata(name, namespace, labels(name, COMPONENT) | dict(own)),
+        "spec": {"groups": groups},
+    }

@@ -1,0 +1,41 @@
+"""The spec of monitoring. No Pulumi."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kafka_platform.kafka.protocols import Engine
+from kafka_platform.values.forms import Spec, mapping
+from kafka_platform.values.free_maps import check_labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonitoringSpec(Spec):
+    """What people declare of monitors and alerts, in a program and in a stack file alike."""
+
+    alerts: bool = True
+    """Whether there are alert rules. Default true."""
+    labels: Mapping[str, str] = mapping(check_labels)
+    """Labels of the monitors and rules, for a Prometheus that reads only those that have them. Default: none besides the
+    platform's own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonitoredSpec(MonitoringSpec):
+    """What there is to watch, and how."""
+
+    engine: Engine
+    """Who runs it: what it shows depends on that."""
+    nodes: bool = True
+    """Strimzi: whether its nodes show metrics. Default true."""
+    exporter: bool = False
+    """Strimzi: whether there is a Kafka Exporter. Default false."""
+    renewal_days: int = 30
+    """Strimzi: how many days before their end certificate authorities are renewed. Default 30."""
+    authorities_given: bool = False
+    """Strimzi: whether they are yours, and somebody has to be told to renew them. Default: Strimzi renews them."""
+    gateways: Sequence[str] = ()
+    """Names of the HTTP gateways in the connection's namespace. Default: none."""
+    probes: Sequence[str] = ()
+    """Names of the latency probes in the connection's namespace. Default: none."""
+    cert_manager: str | None = None
+    """Namespace of cert-manager. Default: certificates are somebody else's."""

@@ -1,0 +1,59 @@
+"""The values that the Helm chart of cert-manager is given. No Pulumi."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kafka_platform.operators.charts import (
+    OperatorSpec,
+    definitions_kept,
+    merged,
+    namespace_of_its_own,
+    registry_of_images,
+    version_of,
+)
+
+CERT_MANAGER_VERSION = "1.21.1"
+"""The cert-manager of this release; its Helm chart carries the same number with a `v` before it."""
+LEAST_VERSION = (1, 20, 0)
+"""The first whose chart takes one registry for all its images."""
+CHART = "oci://quay.io/jetstack/charts/cert-manager"
+DEFINITIONS = "https://github.com/cert-manager/cert-manager/releases/download/v{version}/cert-manager.crds.yaml"
+"""Where each release has the definitions of its kinds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertManagerSpec(OperatorSpec):
+    """What people declare of cert-manager, in a program and in a stack file alike."""
+
+    namespace: str = namespace_of_its_own("cert-manager")
+    """Namespace of cert-manager. Default cert-manager."""
+    version: str = version_of("cert-manager", CERT_MANAGER_VERSION, least=LEAST_VERSION)
+    """Version of cert-manager and of its Helm chart, 1.20.0 or newer. Default: the one of this release."""
+    registry: str | None = registry_of_images()
+    """Registry that has `jetstack/cert-manager-controller` and its companions. Default: quay.io."""
+
+    def owned(self) -> Mapping[str, str]:
+        """Who makes the definitions of cert-manager's kinds."""
+        return definitions_kept("Certificate", "crds", "installCRDs")
+
+
+def cert_manager_values(spec: CertManagerSpec) -> dict[str, Any]:
+    """The chart's values: ours, and on top of them the spec's."""
+    part: dict[str, Any] = {"replicaCount": spec.replicas}
+    if spec.replicas > 1:
+        part["podDisruptionBudget"] = {"enabled": True}
+    ours: dict[str, Any] = {
+        # They are resources of their own, which outlive the chart.
+        "crds": {"enabled": False},
+        **part,
+        "cainjector": dict(part),
+        "webhook": dict(part),
+        # By default in kube-system, where it would need rights that it needs for nothing else.
+        "global": {"leaderElection": {"namespace": spec.namespace}},
+        # A hook of Helm's, which Pulumi leaves out: only its rights would be left.
+        "startupapicheck": {"enabled": False},
+    }
+    if spec.registry is not None:
+        ours["imageRegistry"] = spec.registry
+    return merged(ours, spec.values)

@@ -1,0 +1,49 @@
+"""Strimzi's Drain Cleaner, which lets Strimzi move Kafka's nodes off machines that are drained."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from kafka_platform.operators.component import OperatorArgs, OperatorChart, install_chart
+from kafka_platform.operators.drain_cleaner.spec import (
+    CHART,
+    DrainCleanerSpec,
+    check_no_definitions,
+    drain_cleaner_values,
+)
+from kafka_platform.operators.sources import ChartSource
+from kafka_platform.values.checks import check_field
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrainCleanerArgs(DrainCleanerSpec, OperatorArgs):
+    """How the Drain Cleaner shall be installed. A Kubernetes cluster takes one: its webhook is for the whole cluster."""
+
+    def check(self) -> None:
+        """As every operator; and there are no definitions."""
+        check_field("definitions", check_no_definitions, self.definitions)
+        super().check()
+
+
+class DrainCleaner(pulumi.ComponentResource):
+    """Strimzi's Drain Cleaner by its official Helm chart.
+
+    Whoever drains a machine asks Kubernetes to evict its pods. The Drain Cleaner answers for those of Kafka: no, but
+    Strimzi restarts the node elsewhere, one at a time and only while every record has enough copies in sync. Clusters
+    say `drain_cleaner`, so that nobody else may take a node away. The certificate of its webhook is cert-manager's.
+    """
+
+    namespace: pulumi.Output[str]
+    """Namespace of the Drain Cleaner, once it is ready."""
+
+    def __init__(self, name: str, args: DrainCleanerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """`name` is the prefix of its children's names. cert-manager has to be there: say so by `depends_on`."""
+        super().__init__("kafka-platform:index:DrainCleaner", name, {}, opts)
+        given = DrainCleanerArgs.of(args)
+        chart = OperatorChart(
+            release="strimzi-drain-cleaner",
+            values=drain_cleaner_values(given),
+            official=ChartSource(chart=CHART, version=given.version),
+        )
+        self.namespace = install_chart(self, name, given, chart)
+        self.register_outputs({"namespace": self.namespace})

@@ -1,0 +1,106 @@
+"""The values that the Helm chart kube-prometheus-stack is given. No Pulumi."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kafka_platform.operators.charts import (
+    OperatorSpec,
+    definitions_kept,
+    merged,
+    namespace_of_its_own,
+    registry_of_images,
+    replicas_of_parts,
+)
+from kafka_platform.values.forms import formed, named
+from kafka_platform.values.names import check_subdomain
+from kafka_platform.values.units import milliseconds, quantity, volume
+
+PROMETHEUS_STACK_VERSION = "88.5.3"
+"""The Helm chart of this release."""
+PROMETHEUS_OPERATOR_VERSION = "0.93.1"
+"""The Prometheus operator in that chart."""
+CHART = "oci://ghcr.io/prometheus-community/charts/kube-prometheus-stack"
+DEFINITIONS = (
+    "https://github.com/prometheus-operator/prometheus-operator/releases/download/v{version}/stripped-down-crds.yaml"
+)
+"""Where each release of the operator has the definitions of its kinds; these without their descriptions, which are a megabyte."""
+
+LEAST_RETENTION_MILLISECONDS = 7_200_000
+"""Prometheus writes a block every two hours."""
+_FULL = 0.85
+"""Share of the volume at which Prometheus drops its oldest blocks; the rest is for its log and for compaction."""
+
+
+def _check_retention(retention: str) -> None:
+    if milliseconds(retention) < LEAST_RETENTION_MILLISECONDS:
+        raise ValueError(f"{retention!r} is not a time that Prometheus keeps metrics for: use 2h or more, such as 10d")
+
+
+def _check_storage(storage: str) -> None:
+    if volume(storage) < 2**30:
+        raise ValueError(f"{storage} is too little for metrics: use at least 1Gi, such as 50Gi")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrometheusStackSpec(OperatorSpec):
+    """What people declare of Prometheus, in a program and in a stack file alike."""
+
+    namespace: str = namespace_of_its_own("monitoring")
+    """Namespace of Prometheus and of what belongs to it. Default monitoring."""
+    replicas: int = replicas_of_parts()
+    """How many Prometheus there are, each with all the metrics, and how many Alertmanagers. Default 2."""
+    registry: str | None = registry_of_images()
+    """Registry that has all images of the chart. Default: those of their projects."""
+    retention: str = formed("10d", _check_retention)
+    """How long metrics are kept, at least 2h. Default 10d; less where the volume is too small for them."""
+    storage: str = formed("50Gi", _check_storage)
+    """Volume of each Prometheus. Default 50Gi."""
+    storage_class: str | None = named(check_subdomain, "object name")
+    """StorageClass of the volumes. Default: the Kubernetes cluster's default class."""
+
+    def owned(self) -> Mapping[str, str]:
+        """Who makes the definitions of the Prometheus operator's kinds."""
+        return definitions_kept("monitor and rule")
+
+
+def prometheus_stack_values(spec: PrometheusStackSpec) -> dict[str, Any]:
+    """The chart's values: ours, and on top of them the spec's."""
+    claim: dict[str, Any] = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": spec.storage}}}
+    if spec.storage_class is not None:
+        claim["storageClassName"] = spec.storage_class
+    # It reads all monitors and rules, whoever made them; by default only those that the chart made itself.
+    of_everybody = dict.fromkeys(
+        (
+            f"{kind}SelectorNilUsesHelmValues"
+            for kind in ("podMonitor", "serviceMonitor", "rule", "probe", "scrapeConfig")
+        ),
+        False,
+    )
+    ours: dict[str, Any] = {
+        # They are resources of their own, which outlive the chart.
+        "crds": {"enabled": False},
+        # Without a Secret of yours its password would be another one each time that the chart is rendered.
+        "grafana": {"enabled": False},
+        "prometheus": {
+            "prometheusSpec": {
+                **of_everybody,
+                "replicas": spec.replicas,
+                # Prometheus wants days before hours, and hours before minutes.
+                "retention": f"{milliseconds(spec.retention) // 60_000}m",
+                "retentionSize": f"{int(float(quantity(spec.storage)) * _FULL)}B",
+                "storageSpec": {"volumeClaimTemplate": {"spec": claim}},
+            }
+        },
+        # Their certificate is made by hooks of Helm's, which Pulumi leaves out.
+        "prometheusOperator": {"admissionWebhooks": {"enabled": False}, "tls": {"enabled": False}},
+        "alertmanager": {"alertmanagerSpec": {"replicas": spec.replicas}},
+        # Managed Kubernetes does not show these, and then their alerts would never end.
+        **{part: {"enabled": False} for part in ("kubeControllerManager", "kubeEtcd", "kubeProxy", "kubeScheduler")},
+    }
+    if spec.replicas > 1:
+        for part in ("alertmanager", "prometheus"):
+            ours[part]["podDisruptionBudget"] = {"enabled": True}
+    if spec.registry is not None:
+        ours["global"] = {"imageRegistry": spec.registry}
+    return merged(ours, spec.values)

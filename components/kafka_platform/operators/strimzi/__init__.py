@@ -1,0 +1,1 @@
+"""Strimzi's operator."""

@@ -1,0 +1,42 @@
+"""The values that the Helm chart of Strimzi's operator is given. No Pulumi."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kafka_platform.operators.charts import OperatorSpec, merged, namespace_of_its_own, registry_of_images
+from kafka_platform.values.forms import namespaces
+
+CHART = "oci://quay.io/strimzi-helm/strimzi-kafka-operator"
+DEFINITIONS = (
+    "https://github.com/strimzi/strimzi-kafka-operator/releases/download/{version}/strimzi-crds-{version}.yaml"
+)
+"""Where each release has the definitions of its kinds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrimziOperatorSpec(OperatorSpec):
+    """What people declare of Strimzi's operator, in a program and in a stack file alike."""
+
+    namespace: str = namespace_of_its_own("strimzi")
+    """Namespace of the operator. Default strimzi."""
+    watch_namespaces: Sequence[str] = namespaces()
+    """Namespaces whose Kafkas it runs, besides those in its own; they have to exist. Default: all namespaces."""
+    registry: str | None = registry_of_images()
+    """Registry that has the images `strimzi/operator`, `strimzi/kafka` and their companions. Default: quay.io."""
+
+
+def strimzi_chart_values(spec: StrimziOperatorSpec) -> dict[str, Any]:
+    """The chart's values: ours, and on top of them the spec's."""
+    ours: dict[str, Any] = {"replicas": spec.replicas}
+    # The operator watches its own namespace in any case, and the chart fails when that is named too.
+    others = sorted(set(spec.watch_namespaces) - {spec.namespace})
+    if spec.watch_namespaces:
+        ours["watchNamespaces"] = others
+    else:
+        ours["watchAnyNamespace"] = True
+    if spec.replicas > 1:
+        ours["podDisruptionBudget"] = {"enabled": True, "maxUnavailable": 1, "minAvailable": None}
+    if spec.registry is not None:
+        ours["defaultImageRegistry"] = spec.registry
+    return merged(ours, spec.values)

@@ -1,0 +1,91 @@
+"""Probes that are sent through the platform all the time, and a gate that a deployment has to pass."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from kafka_platform.args import Args
+from kafka_platform.kafka.connection import KafkaConnection
+from kafka_platform.kube.images import RUNTIME_IMAGE
+from kafka_platform.kube.place import place_all
+from kafka_platform.kube.pods import METRICS_PORT
+from kafka_platform.probe.objects import ProbeSettings, objects
+from kafka_platform.probe.spec import LATENCY_PROBE, ProbeSpec
+from kafka_platform.values.checks import check_field
+from kafka_platform.values.names import check_label, check_service_name, check_subdomain, check_topic, check_user
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatencyProbeArgs(ProbeSpec, Args):
+    """What a latency probe shall be."""
+
+    connection: KafkaConnection
+    """The Kafka, as its `KafkaCluster` tells."""
+    topic: str = LATENCY_PROBE
+    """Topic for this probe alone, which exists: declare it as `latency_probe_topic(partitions)` in a `KafkaResources`.
+    Default `latency-probe`."""
+    user: str = LATENCY_PROBE
+    """Kafka user, whose Secret `<user>-kafka` is in the probe's namespace: declare it as `latency_probe_user(topic)`.
+    Default `latency-probe`."""
+    namespace: pulumi.Input[str] | None = None
+    """Namespace of the probe, which the Kafka has to let in. Default: the connection's, which it does."""
+    gateway_url: pulumi.Input[str] | None = None
+    """URL of an HTTP gateway in front of the same Kafka, such as the `url` of an `HttpGateway`: probes are written and
+    read through it too. Default: by Kafka's protocol only."""
+    gateway_ca_secret: pulumi.Input[str] | None = None
+    """Secret whose key `ca.crt` is the authority of the gateway's certificate. Default: the usual public ones."""
+    gate_version: str = ""
+    """The gate runs again whenever this changes (and whenever the probe does). Default: only then."""
+    runtime_image: str = RUNTIME_IMAGE
+    """Image of this platform's own programs."""
+
+    def check(self) -> None:
+        """Raises `ValueError` for names that are none, and an authority without a gateway."""
+        check_field("topic", check_topic, self.topic)
+        check_field("user", check_user, self.user)
+        if isinstance(self.namespace, str):
+            check_field("namespace", check_label, self.namespace, "namespace")
+        if isinstance(self.gateway_url, str) and not self.gateway_url.startswith(("http://", "https://")):
+            raise ValueError(
+                f"gateway_url: {self.gateway_url!r} is not a URL: write one such as http://gateway.streaming.svc"
+            )
+        if isinstance(self.gateway_ca_secret, str):
+            check_field("gateway_ca_secret", check_subdomain, self.gateway_ca_secret, "Secret name")
+        if self.gateway_ca_secret is not None and self.gateway_url is None:
+            raise ValueError("gateway_ca_secret: there is no gateway: write gateway_url too, or leave this out")
+        super().check()
+
+
+class LatencyProbe(pulumi.ComponentResource):
+    """Sends small records of its own through the platform all the time, and tells Prometheus what became of them.
+
+    They are written and read by Kafka's protocol and, where there is one, through an HTTP gateway: how long each of these
+    paths takes, and whether any record was lost, duplicated or out of order.
+    """
+
+    metrics_url: pulumi.Output[str]
+    """Where Prometheus reads the metrics."""
+
+    def __init__(self, name: str, args: LatencyProbeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """`name` is the name of the Deployment and of the Service."""
+        super().__init__("kafka-platform:index:LatencyProbe", name, {}, opts)
+        self._args = LatencyProbeArgs.of(args)
+        check_service_name(name, "probe")
+        connection = self._args.connection
+        settings = ProbeSettings(
+            name=name,
+            namespace=connection.namespace if self._args.namespace is None else self._args.namespace,
+            connection=connection,
+            image=self._args.runtime_image,
+            topic=self._args.topic,
+            user=self._args.user,
+            gateway_url=self._args.gateway_url,
+            gateway_ca_secret=self._args.gateway_ca_secret,
+            gate_version=self._args.gate_version,
+            spec=self._args,
+        )
+        place_all(self, name, objects(settings))
+        self.metrics_url = pulumi.Output.from_input(settings.namespace).apply(
+            lambda known: f"http://{name}.{known}.svc:{METRICS_PORT}/metrics"
+        )
+        self.register_outputs({"metricsUrl": self.metrics_url})

@@ -1,0 +1,263 @@
+"""The Kubernetes objects of a latency probe: one pure function renders each."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from kafka_platform.kafka.client_pods import ca_mounts, ca_volumes, connection_environment, kafka_ports
+from kafka_platform.kube.manifests import (
+    Manifest,
+    allowed_port,
+    collectors,
+    labels,
+    metadata,
+    selector,
+    service_port,
+    to_names,
+)
+from kafka_platform.kube.objects import Object, derived
+from kafka_platform.kube.pods import HTTP_PORT, METRICS_PORT, RUN_ONCE, container_security, pod_security
+from kafka_platform.probe.spec import ProbeSpec
+from kafka_platform.values.names import user_secret
+from kafka_platform.values.units import seconds
+
+if TYPE_CHECKING:
+    from pulumi import Input
+
+    from kafka_platform.kafka.connection import KafkaConnection
+
+COMPONENT = "latency-probe"
+GATE = "latency-gate"
+VERSION_ANNOTATION = "kafka-platform/gate-version"
+
+# What the gate's deadline does not count: pulling the image, and ending.
+_START_SECONDS = 180
+# The program flushes for 5 s and closes its connections.
+_TERMINATION_SECONDS = 20
+
+_CREDENTIALS = "/etc/kafka-platform/credentials"
+_GATEWAY_CA = "/etc/kafka-platform/gateway-ca"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeSettings:
+    """What the objects of a probe follow from."""
+
+    name: str
+    namespace: "Input[str]"
+    connection: "KafkaConnection"
+    image: str
+    topic: str
+    user: str
+    gateway_url: "Input[str] | None" = None
+    gateway_ca_secret: "Input[str] | None" = None
+    gate_version: str = ""
+    spec: ProbeSpec = field(default_factory=ProbeSpec)
+
+    @property
+    def own(self) -> dict[str, str]:
+        """The labels that find the pod."""
+        return selector(self.name, COMPONENT)
+
+
+def objects(settings: ProbeSettings) -> list[Object]:
+    """The probe's objects, in the order in which they are needed."""
+    url = settings.gateway_url
+    through = None if url is None else derived(gateway_ports, url)
+    policy = Object(role="network", manifest=network_policy(settings, kafka_ports(settings.connection), through))
+    found = [
+        policy,
+        Object(role="service", manifest=service(settings), awaited=False),
+        # It is ready while all paths are well. It observes, and never holds up a deployment: the gate does.
+        Object(role="pod", manifest=deployment(settings), after=[policy], awaited=False),
+    ]
+    if settings.spec.gate:
+        found.append(Object(role="gate", manifest=gate_job(settings), after=[policy], runs_again=True))
+    return found
+
+
+def deployment(settings: ProbeSettings) -> Manifest:
+    """The pod that sends probes all the time."""
+    container = _container(settings) | {
+        "livenessProbe": _asked("/healthz") | {"failureThreshold": 3, "periodSeconds": 20},
+        "ports": [{"containerPort": METRICS_PORT, "name": "metrics"}],
+        "readinessProbe": _asked("/readyz") | {"failureThreshold": 1, "periodSeconds": 5},
+        "startupProbe": _asked("/healthz") | {"failureThreshold": 60, "periodSeconds": 2},
+        # A variable that the program refuses is told in its log.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata(
+            settings.name,
+            settings.namespace,
+            labels(settings.name, COMPONENT),
+        ),
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": settings.own},
+            "template": {
+                "metadata": {"labels": labels(settings.name, COMPONENT)},
+                "spec": _pod(settings, container),
+            },
+        },
+    }
+
+
+def service(settings: ProbeSettings) -> Manifest:
+    """Where metrics are collected, above all while the probe is not ready."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(
+            settings.name,
+            settings.namespace,
+            labels(settings.name, COMPONENT),
+        ),
+        "spec": {
+            "ports": [service_port("metrics", METRICS_PORT)],
+            "publishNotReadyAddresses": True,
+            "selector": settings.own,
+            "type": "ClusterIP",
+        },
+    }
+
+
+def gate_job(settings: ProbeSettings) -> Manifest:
+    """Sends a fixed number of probes, and fails unless all of them come; another version makes another Job."""
+    own = labels(settings.name, GATE)
+    deadline = math.ceil(seconds(settings.spec.gate_deadline))
+    container = _container(
+        settings, "--once", PROBE_COUNT=str(settings.spec.gate_probes), PROBE_DEADLINE_SECONDS=str(deadline)
+    )
+    template: Manifest = {"labels": own}
+    if settings.gate_version:
+        template["annotations"] = {VERSION_ANNOTATION: settings.gate_version}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            # Without a name, so that a gate that failed and the next one may both exist for a while.
+            "labels": own,
+            "namespace": settings.namespace,
+        },
+        "spec": {
+            "activeDeadlineSeconds": deadline + _START_SECONDS,
+            **RUN_ONCE,
+            "template": {
+                "metadata": template,
+                "spec": _pod(settings, container) | {"restartPolicy": "Never"},
+            },
+        },
+    }
+
+
+def network_policy(
+    settings: ProbeSettings,
+    kafka_ports: "Input[Sequence[Manifest]]",
+    gateway_ports: "Input[Sequence[Manifest]] | None",
+) -> Manifest:
+    """Whoever collects metrics reaches the pod; it and the gate reach Kafka and the gateway, where there is one."""
+    both = {"key": "app.kubernetes.io/component", "operator": "In", "values": sorted([COMPONENT, GATE])}
+    instance = {key: value for key, value in settings.own.items() if key != both["key"]}
+    egress: list[Manifest] = [*to_names(), {"ports": kafka_ports}]
+    if gateway_ports is not None:
+        egress.append({"ports": gateway_ports})
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        "spec": {
+            "egress": egress,
+            "ingress": [collectors(METRICS_PORT, settings.spec.metrics_namespaces)],
+            "podSelector": {"matchExpressions": [both], "matchLabels": instance},
+            "policyTypes": ["Ingress", "Egress"],
+        },
+    }
+
+
+def gateway_ports(url: str) -> list[Manifest]:
+    """The ports by which the probe reaches the gateway.
+
+    Network policies see the port of a Service's pods, which is 8080 for this platform's gateway.
+    """
+    parts = urlsplit(url)
+    own = parts.port or (443 if parts.scheme == "https" else 80)
+    return [allowed_port(port) for port in sorted({own, HTTP_PORT})]
+
+
+def _pod(settings: ProbeSettings, container: Manifest) -> Manifest:
+    return {
+        "automountServiceAccountToken": False,
+        "containers": [container],
+        "enableServiceLinks": False,
+        "securityContext": pod_security(),
+        "terminationGracePeriodSeconds": _TERMINATION_SECONDS,
+        "volumes": _volumes(settings),
+    }
+
+
+def _container(settings: ProbeSettings, *arguments: str, **more: str) -> Manifest:
+    limits = {"memory": settings.spec.resources.memory}
+    if settings.spec.resources.cpu_limit is not None:
+        limits["cpu"] = settings.spec.resources.cpu_limit
+    return {
+        "command": ["python3", "-m", "kafka_platform_runtime.probe", *arguments],
+        "env": _environment(settings, more),
+        "image": settings.image,
+        "name": "probe",
+        "resources": {
+            "limits": limits,
+            "requests": {"cpu": settings.spec.resources.cpu, "memory": settings.spec.resources.memory},
+        },
+        "securityContext": container_security(),
+        "volumeMounts": _mounts(settings),
+    }
+
+
+def _environment(settings: ProbeSettings, more: dict[str, str]) -> list[Manifest]:
+    variables = {
+        "PROBE_INTERVAL_SECONDS": str(seconds(settings.spec.interval)),
+        "PROBE_LOST_AFTER_SECONDS": str(seconds(settings.spec.lost_after)),
+        "PROBE_PORT": str(METRICS_PORT),
+        "PROBE_TOPIC": settings.topic,
+        **more,
+    }
+    if settings.connection.sasl_mechanism is not None:
+        variables["KAFKA_SASL_USERNAME"] = settings.user
+        variables["KAFKA_SASL_PASSWORD_FILE"] = f"{_CREDENTIALS}/password"
+    if settings.gateway_ca_secret is not None:
+        variables["PROBE_GATEWAY_CA_FILE"] = f"{_GATEWAY_CA}/ca.crt"
+    rendered = connection_environment(settings.connection, variables)
+    if settings.gateway_url is not None:
+        rendered.append({"name": "PROBE_GATEWAY_URL", "value": settings.gateway_url})
+    return rendered
+
+
+def _asked(path: str) -> Manifest:
+    return {"httpGet": {"path": path, "port": METRICS_PORT}, "timeoutSeconds": 5}
+
+
+def _mounts(settings: ProbeSettings) -> list[Manifest]:
+    mounts: list[Manifest] = []
+    if settings.connection.sasl_mechanism is not None:
+        mounts.append({"mountPath": _CREDENTIALS, "name": "credentials", "readOnly": True})
+    if settings.gateway_ca_secret is not None:
+        mounts.append({"mountPath": _GATEWAY_CA, "name": "gateway-ca", "readOnly": True})
+    return [*mounts, *ca_mounts(settings.connection)]
+
+
+def _volumes(settings: ProbeSettings) -> list[Manifest]:
+    volumes: list[Manifest] = []
+    if settings.connection.sasl_mechanism is not None:
+        volumes.append(_secret_volume("credentials", user_secret(settings.user), "password"))
+    if settings.gateway_ca_secret is not None:
+        volumes.append(_secret_volume("gateway-ca", settings.gateway_ca_secret, "ca.crt"))
+    return [*volumes, *ca_volumes(settings.connection)]
+
+
+def _secret_volume(name: str, secret: "Input[str]", key: str) -> Manifest:
+    return {"name": name, "secret": {"items": [{"key": key, "path": key}], "secretName": secret}}

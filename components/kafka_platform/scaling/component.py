@@ -1,0 +1,135 @@
+"""Pods by load: KEDA scales a workload by lag, cores, a query or the time of day."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import pulumi
+
+from kafka_platform.args import Args
+from kafka_platform.entities.component import KafkaResources, KafkaResourcesArgs
+from kafka_platform.kafka.client_pods import with_authority_of
+from kafka_platform.kafka.connection import KafkaConnection
+from kafka_platform.kube.images import RUNTIME_IMAGE
+from kafka_platform.kube.place import once_ready, place_all
+from kafka_platform.scaling.objects import ScalerSettings, objects
+from kafka_platform.scaling.spec import Commit, OffsetReset, Scale, check_scale, scaler_user, scaler_user_name
+from kafka_platform.values.checks import check_field
+from kafka_platform.values.names import check_label, check_subdomain, check_topic, check_user, check_workload
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScalerArgs(Args):
+    """What shall be scaled, and by what. It must not render `replicas` itself."""
+
+    connection: KafkaConnection
+    """The Kafka, as its `KafkaCluster` tells."""
+    target: pulumi.Input[str]
+    """Name of the workload, in the scaler's namespace."""
+    target_kind: str = "Deployment"
+    """Deployment or StatefulSet. Default Deployment."""
+    namespace: pulumi.Input[str] | None = None
+    """Namespace of the workload, of the Secret of the scaler's user, and of the connection's `ca_secret`. Default: the
+    connection's."""
+    scale: Scale
+    """By what, and within which limits."""
+    topics: Sequence[str] = ()
+    """By lag: the topics that the group reads."""
+    partitions: Mapping[str, int] = field(default_factory=dict)
+    """How many partitions each of them has: the most pods that are useful. Default: not known, then `scale.max` is needed."""
+    group: str | None = None
+    """By lag: the consumer group of the workload."""
+    offset_reset: OffsetReset = OffsetReset.EARLIEST
+    """By lag: where the group begins in a partition of which it has committed nothing, as the workload's client is set.
+    Default: earliest; Kafka's clients themselves begin at the latest."""
+    commit: Commit = Commit.MANUAL
+    """By lag: who commits. Default: the program does."""
+    per_topic: bool = False
+    """Whether the group shares out each topic by itself (the assignment `range`), so that no more pods are useful than the
+    largest topic has partitions. Default: all partitions together."""
+    user: str | None = None
+    """Kafka user for KEDA that is there already, with its Secret `<user>-kafka` in the namespace; it needs Describe on the
+    topics and the group. Default: one of its own is made, `<name>-scaler`."""
+    runtime_image: str = RUNTIME_IMAGE
+    """Image of this platform's own programs."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.namespace, str):
+            check_field("namespace", check_label, self.namespace, "namespace")
+        if isinstance(self.target, str):
+            check_field("target", check_subdomain, self.target, "workload name")
+        if self.target_kind not in ("Deployment", "StatefulSet"):
+            raise ValueError(f"target_kind: {self.target_kind!r} cannot be scaled: use Deployment or StatefulSet")
+        for topic in self.topics:
+            if "*" not in topic:
+                check_field("topics", check_topic, topic)
+        if self.user is not None:
+            check_field("user", check_user, self.user)
+        self.most_pods()
+
+    def most_pods(self) -> int:
+        """The most pods that there may be. Raises `ValueError` if the scaling does not fit what is scaled."""
+        return check_scale(
+            self.scale,
+            topics=self.topics,
+            partitions=self.partitions,
+            group=self.group,
+            offset_reset=self.offset_reset,
+            commit=self.commit,
+            per_topic=self.per_topic,
+        )
+
+
+class Scaler(pulumi.ComponentResource):
+    """Scales a workload by KEDA, which has to be installed and be let in by the Kafka.
+
+    KEDA logs in with a Kafka user of its own that may see offsets and nothing else.
+    """
+
+    scaled_object: pulumi.Output[str]
+    """Name of the ScaledObject."""
+    max_pods: pulumi.Output[int]
+    """Most pods that there will be."""
+
+    def __init__(self, name: str, args: ScalerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """`name` is the name of the ScaledObject; the autoscaler is `keda-hpa-<name>`."""
+        super().__init__("kafka-platform:index:Scaler", name, {}, opts)
+        given = ScalerArgs.of(args)
+        check_workload(name, "scaler", 33 if given.user is None else 40)
+        connection = given.connection
+        namespace = connection.namespace if given.namespace is None else given.namespace
+        logs_in = given.scale.by_lag and connection.sasl_mechanism is not None
+        if logs_in and given.user is None:
+            connection = self._with_user(name, given, namespace)
+        user = (given.user or scaler_user_name(name)) if logs_in else None
+        most = given.most_pods()
+        settings = ScalerSettings(
+            name=name,
+            namespace=namespace,
+            connection=with_authority_of(connection, user),
+            scale=given.scale,
+            max=most,
+            target=given.target,
+            target_kind=given.target_kind,
+            topics=given.topics,
+            group=given.group,
+            offset_reset=given.offset_reset,
+            user=user,
+        )
+        place_all(self, name, objects(settings))
+        self.scaled_object = pulumi.Output.from_input(name)
+        self.max_pods = pulumi.Output.from_input(most)
+        self.register_outputs({"scaledObject": self.scaled_object, "maxPods": self.max_pods})
+
+    def _with_user(self, name: str, args: ScalerArgs, namespace: pulumi.Input[str]) -> KafkaConnection:
+        """Makes KEDA's user. Returns the connection, which is to be used when it is there."""
+        made = KafkaResources(
+            f"{name}-access",
+            KafkaResourcesArgs(
+                connection=args.connection,
+                users={scaler_user_name(name): scaler_user(topics=args.topics, group=args.group or "")},
+                user_namespace=namespace,
+                runtime_image=args.runtime_image,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        return replace(args.connection, bootstrap_servers=once_ready(args.connection.bootstrap_servers, made))

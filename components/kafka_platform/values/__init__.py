@@ -1,0 +1,1 @@
+"""Forms, units, names and checks of what people declare. No Pulumi."""

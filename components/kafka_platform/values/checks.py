@@ -1,0 +1,43 @@
+"""What checks of fields have in common. No Pulumi."""
+
+import ipaddress
+from collections.abc import Callable, Sequence
+
+
+def check_field(name: str, check: Callable[..., object], *arguments: object) -> None:
+    """Calls `check`; what it raises begins with the name of the field."""
+    try:
+        check(*arguments)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def check_ports(ports: Sequence[int]) -> None:
+    """Raises unless each is a TCP port."""
+    for port in ports:
+        if not 1 <= port <= 65535:
+            raise ValueError(f"{port} is out of range: use 1 to 65535")
+
+
+def check_network(network: str, example: str) -> None:
+    """Raises unless it is a network, as the example is."""
+    try:
+        ipaddress.ip_network(network)
+    except ValueError:
+        raise ValueError(f"{network!r} is not a network: write one such as {example}") from None
+
+
+def check_source_ranges(networks: Sequence[str]) -> None:
+    """Raises unless each is a network that callers may come from."""
+    for network in networks:
+        check_network(network, "203.0.113.0/24")
+
+
+# What --service-node-port-range of the API server is unless somebody changed it.
+NODE_PORTS = range(30000, 32768)
+
+
+def check_node_port(port: int) -> None:
+    """Raises unless Kubernetes opens this port on every machine."""
+    if port not in NODE_PORTS:
+        raise ValueError(f"{port} is out of range: use {NODE_PORTS.start} to {NODE_PORTS.stop - 1}")

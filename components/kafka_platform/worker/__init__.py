@@ -1,0 +1,1 @@
+"""A team's service that reads from Kafka, writes to it, or both."""

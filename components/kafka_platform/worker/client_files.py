@@ -1,0 +1,197 @@
+"""Client configuration files for Java, librdkafka and Spring: one pure function renders each. No secret is in them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kafka_platform.kafka.properties import java_properties, option_lines
+from kafka_platform.kafka.secrets import CA_FILE, LOGIN_MODULES
+from kafka_platform.scaling.spec import Commit
+from kafka_platform.worker.clients import JAVA_ASSIGNORS, Assignment, PartitionBy, Partitioning
+from kafka_platform.worker.spec import PLATFORM_FOLDER, WorkerSpec, transactional_prefix
+
+CREDENTIALS = f"{PLATFORM_FOLDER}/credentials"
+"""Where the Secret of the worker's user is mounted."""
+CLIENT = f"{PLATFORM_FOLDER}/client"
+"""Where the files of this module are mounted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientSettings:
+    """What the files follow from."""
+
+    bootstrap_servers: str
+    security_protocol: str
+    sasl_mechanism: str | None = None
+    """Default: no login."""
+    has_ca: bool = False
+    user: str | None = None
+    name: str
+    """Of the worker."""
+    spec: WorkerSpec
+
+    @property
+    def group(self) -> str | None:
+        """The group that it reads in; None if it reads nothing."""
+        return self.spec.group_of(self.name)
+
+    @property
+    def logs_in(self) -> bool:
+        """Whether there is a Secret with a login."""
+        return self.user is not None and self.sasl_mechanism is not None
+
+
+def client_files(settings: ClientSettings) -> dict[str, str]:
+    """All files by name: those of a worker that only reads have no producer in them, and the other way round."""
+    files: dict[str, str] = {"application.properties": java_properties(_sorted(spring(settings)))}
+    if settings.spec.reads:
+        files["consumer.properties"] = java_properties(_sorted(java_connection(settings) | java_consumer(settings)))
+        files["librdkafka-consumer.conf"] = option_lines(_sorted(librdkafka_consumer(settings)))
+    if settings.spec.writes:
+        files["librdkafka-producer.conf"] = option_lines(_sorted(librdkafka_producer(settings)))
+        files["producer.properties"] = java_properties(_sorted(java_connection(settings) | java_producer(settings)))
+    if not settings.logs_in:
+        files["librdkafka.conf"] = option_lines(_sorted(librdkafka_connection(settings)))
+    return dict(sorted(files.items()))
+
+
+def java_connection(settings: ClientSettings) -> dict[str, str]:
+    """How a Java client connects; the login is read from the user's Secret when the client starts (KIP-421)."""
+    options = {"bootstrap.servers": settings.bootstrap_servers, "security.protocol": settings.security_protocol}
+    if settings.has_ca:
+        options |= {"ssl.truststore.location": CA_FILE, "ssl.truststore.type": "PEM"}
+    if settings.logs_in:
+        options |= {
+            "config.providers": "file",
+            "config.providers.file.class": "org.apache.kafka.common.config.provider.FileConfigProvider",
+            "sasl.jaas.config": f"${{file:{CREDENTIALS}/client.properties:sasl.jaas.config}}",
+            "sasl.mechanism": settings.sasl_mechanism or "",
+        }
+    return options
+
+
+def java_consumer(settings: ClientSettings) -> dict[str, str]:
+    """A Java consumer's options."""
+    return _consumer(settings) | _java_assignment(settings.spec.assignment) | dict(settings.spec.consumer_config)
+
+
+def java_producer(settings: ClientSettings) -> dict[str, str]:
+    """A Java producer's options."""
+    return (
+        _producer()
+        | java_partitioner(settings.spec.partitioning or Partitioning())
+        | dict(settings.spec.producer_config)
+    )
+
+
+def java_partitioner(partitioning: Partitioning) -> dict[str, str]:
+    """Java's options for the choice of partitions. By the key is what it does by itself (murmur2)."""
+    if partitioning.by is PartitionBy.ROUND_ROBIN:
+        return {"partitioner.class": "org.apache.kafka.clients.producer.RoundRobinPartitioner"}
+    if partitioning.by is PartitionBy.STICKY:
+        return {"partitioner.ignore.keys": "true"}
+    return {"partitioner.class": partitioning.java} if partitioning.java is not None else {}
+
+
+def librdkafka_connection(settings: ClientSettings) -> dict[str, str]:
+    """How a client of librdkafka connects to a Kafka without logins."""
+    options = {"bootstrap.servers": settings.bootstrap_servers, "security.protocol": settings.security_protocol}
+    return options | ({"ssl.ca.location": CA_FILE} if settings.has_ca else {})
+
+
+def librdkafka_consumer(settings: ClientSettings) -> dict[str, str]:
+    """A consumer's options for librdkafka."""
+    assignment = settings.spec.assignment
+    shared = (
+        {"group.protocol": "consumer"}
+        if assignment is Assignment.CONSUMER
+        else {"partition.assignment.strategy": assignment.value}
+    )
+    return _consumer(settings) | shared | dict(settings.spec.consumer_config)
+
+
+def librdkafka_producer(settings: ClientSettings) -> dict[str, str]:
+    """A producer's options for librdkafka."""
+    return (
+        _producer()
+        | librdkafka_partitioner(settings.spec.partitioning or Partitioning())
+        | dict(settings.spec.producer_config)
+    )
+
+
+def librdkafka_partitioner(partitioning: Partitioning) -> dict[str, str]:
+    """Options of librdkafka for the choice of partitions.
+
+    Its own default, `consistent_random`, is CRC32: the same key would be in another partition than from Java.
+    """
+    if partitioning.by is PartitionBy.KEY:
+        return {"partitioner": "murmur2_random"}
+    if partitioning.by is PartitionBy.CUSTOM:
+        return {"partitioner": partitioning.librdkafka} if partitioning.librdkafka is not None else {}
+    # It knows no turns: `random` is as even. Records without a key stay with one partition for a batch unless told not to.
+    options = {"partitioner": "random"}
+    return options | ({"sticky.partitioning.linger.ms": "0"} if partitioning.by is PartitionBy.ROUND_ROBIN else {})
+
+
+def spring(settings: ClientSettings) -> dict[str, str]:
+    """Spring Boot's properties; the login's are read from the mounted folder by `spring.config.import`."""
+    options = {
+        "spring.kafka.bootstrap-servers": settings.bootstrap_servers,
+        "spring.kafka.security.protocol": settings.security_protocol,
+    }
+    if settings.has_ca:
+        options |= {
+            "spring.kafka.properties.ssl.truststore.location": CA_FILE,
+            "spring.kafka.properties.ssl.truststore.type": "PEM",
+        }
+    if settings.logs_in:
+        login = 'required username="${credentials.username}" password="${credentials.password}";'
+        options |= {
+            "spring.config.import": f"configtree:{PLATFORM_FOLDER}/",
+            "spring.kafka.properties.sasl.jaas.config": f"{LOGIN_MODULES[settings.sasl_mechanism or '']} {login}",
+            "spring.kafka.properties.sasl.mechanism": settings.sasl_mechanism or "",
+        }
+    if settings.spec.reads:
+        consumer = java_consumer(settings)
+        typed = {
+            "group.id": "group-id",
+            "auto.offset.reset": "auto-offset-reset",
+            "enable.auto.commit": "enable-auto-commit",
+        }
+        for key, name in typed.items():
+            if key in consumer:
+                options[f"spring.kafka.consumer.{name}"] = consumer.pop(key)
+        options |= {f"spring.kafka.consumer.properties.{key}": value for key, value in consumer.items()}
+    if settings.spec.writes:
+        producer = java_producer(settings)
+        options["spring.kafka.producer.acks"] = producer.pop("acks")
+        options |= {f"spring.kafka.producer.properties.{key}": value for key, value in producer.items()}
+        if settings.spec.transactional:
+            options["spring.kafka.producer.transaction-id-prefix"] = (
+                transactional_prefix(settings.name) + "${HOSTNAME}-"
+            )
+    return options
+
+
+def _consumer(settings: ClientSettings) -> dict[str, str]:
+    options = {
+        "auto.offset.reset": settings.spec.offset_reset.value,
+        "enable.auto.commit": str(settings.spec.commit is Commit.AUTO).lower(),
+        # Java's default would hand out records of transactions that were given up; librdkafka's is this one.
+        "isolation.level": "read_committed",
+    }
+    return options | ({"group.id": settings.group} if settings.group is not None else {})
+
+
+def _java_assignment(assignment: Assignment) -> dict[str, str]:
+    if assignment is Assignment.CONSUMER:
+        return {"group.protocol": "consumer"}
+    return {"partition.assignment.strategy": JAVA_ASSIGNORS[assignment]}
+
+
+def _producer() -> dict[str, str]:
+    # Java's defaults; librdkafka without them may write twice and out of order when it tries again.
+    return {"acks": "all", "enable.idempotence": "true"}
+
+
+def _sorted(options: Mapping[str, str]) -> dict[str, str]:
+    return dict(sorted(options.items()))

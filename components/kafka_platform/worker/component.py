@@ -1,0 +1,136 @@
+"""A team's service that reads from Kafka, writes to it, or both."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import pulumi
+
+from kafka_platform.args import Args
+from kafka_platform.entities.component import KafkaResources, KafkaResourcesArgs
+from kafka_platform.kafka.client_pods import with_authority_of
+from kafka_platform.kafka.connection import KafkaConnection
+from kafka_platform.kube.images import RUNTIME_IMAGE
+from kafka_platform.kube.place import KubernetesObject, once_ready, place_all
+from kafka_platform.scaling.component import Scaler, ScalerArgs
+from kafka_platform.scaling.spec import Scale, scaler_user_name
+from kafka_platform.values.checks import check_field
+from kafka_platform.values.forms import mapping
+from kafka_platform.values.names import check_label, check_workload
+from kafka_platform.worker.clients import Assignment
+from kafka_platform.worker.objects import WorkerSettings, objects
+from kafka_platform.worker.spec import WorkerSpec, check_worker_variables
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamWorkerArgs(WorkerSpec, Args):
+    """What a worker reads and writes, and how it runs."""
+
+    connection: KafkaConnection
+    """The Kafka, as its `KafkaCluster` tells."""
+    # In a program their values may be known later.
+    environment: Mapping[str, pulumi.Input[str]] = mapping(check_worker_variables)  # type: ignore[assignment]
+    """Variables of the program. No secrets: those are mounted by `secret_files`."""
+    namespace: pulumi.Input[str] | None = None
+    """Namespace of the worker, which the Kafka has to let in; the connection's `ca_secret` has to be there too. Default: the
+    connection's."""
+    partitions: Mapping[str, int] = field(default_factory=dict)
+    """How many partitions the topics have that it reads: no more pods are useful. Default: not known here; then
+    `scale.max` is needed."""
+    spread: str = "topology.kubernetes.io/zone"
+    """Label of the machines over whose values the pods are spread, as far as possible. Default: the zones."""
+    runtime_image: str = RUNTIME_IMAGE
+    """Image of this platform's own programs."""
+
+    def check(self) -> None:
+        """As every worker; and the scaling fits the topics."""
+        if isinstance(self.namespace, str):
+            check_field("namespace", check_label, self.namespace, "namespace")
+        if self.scaler_user is not None and not self.scales_by_lag:
+            raise ValueError("scaler_user: lag does not decide on the number of pods: remove it")
+        self.check_purpose()
+        super().check()
+        if self.scale is not None:
+            self.most_pods(self.scale, "its own", self.partitions)
+
+
+class StreamWorker(pulumi.ComponentResource):
+    """Runs a team's service with everything that it needs to reach Kafka, and no more rights than it declares.
+
+    Its pods get the connection in variables and files, are spread, end in order, and are as many as the load asks for.
+    """
+
+    deployment: pulumi.Output[str]
+    """Name of its Deployment."""
+    namespace: pulumi.Output[str]
+    """Namespace of its Deployment."""
+    user: pulumi.Output[str]
+    """Kafka user that it logs in as; empty for a Kafka without logins."""
+    group: pulumi.Output[str]
+    """Its consumer group; empty if it reads nothing."""
+
+    def __init__(self, name: str, args: StreamWorkerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """`name` is the name of the Deployment, of its Kafka user and, unless the args say another, of its group."""
+        super().__init__("kafka-platform:index:StreamWorker", name, {}, opts)
+        self._name = name
+        self._args = given = StreamWorkerArgs.of(args)
+        check_workload(name, "worker")
+        namespace = given.connection.namespace if given.namespace is None else given.namespace
+        logs_in = given.connection.sasl_mechanism is not None
+        connection = self._with_users(namespace) if logs_in else given.connection
+        user = (given.user or name) if logs_in else None
+        settings = WorkerSettings(
+            name=name,
+            namespace=namespace,
+            connection=with_authority_of(connection, user),
+            user=user,
+            spread=given.spread,
+            spec=given,
+            runtime_image=given.runtime_image,
+        )
+        pods = place_all(self, name, objects(settings))["Deployment", "pods"]
+        if given.scale is not None:
+            self._scale(given.scale, settings, connection, pods)
+        self.deployment = once_ready(name, pods)
+        self.namespace = pulumi.Output.from_input(namespace)
+        self.user = pulumi.Output.from_input(settings.user or "")
+        self.group = pulumi.Output.from_input(settings.group or "")
+        self.register_outputs(
+            {"deployment": self.deployment, "namespace": self.namespace, "user": self.user, "group": self.group}
+        )
+
+    def _with_users(self, namespace: pulumi.Input[str]) -> KafkaConnection:
+        """Makes the users that are not there yet. Returns the connection, which is to be used when they are."""
+        args = self._args
+        users = args.users_of(self._name)
+        if not users:
+            return args.connection
+        made = KafkaResources(
+            f"{self._name}-access",
+            KafkaResourcesArgs(
+                connection=args.connection, users=users, user_namespace=namespace, runtime_image=args.runtime_image
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        return replace(args.connection, bootstrap_servers=once_ready(args.connection.bootstrap_servers, made))
+
+    def _scale(
+        self, scale: Scale, settings: WorkerSettings, connection: KafkaConnection, pods: KubernetesObject
+    ) -> None:
+        args = self._args
+        Scaler(
+            scaler_user_name(self._name),
+            ScalerArgs(
+                connection=connection,
+                target=once_ready(self._name, pods),
+                namespace=settings.namespace,
+                scale=scale,
+                topics=args.reads,
+                partitions=args.partitions,
+                group=settings.group,
+                offset_reset=args.offset_reset,
+                commit=args.commit,
+                per_topic=args.assignment is Assignment.RANGE,
+                user=args.scaler_user or scaler_user_name(self._name),
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )

@@ -1,0 +1,336 @@
+"""The Kubernetes objects of a worker: one pure function renders each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kafka_platform.kafka.client_pods import ca_mounts, ca_volumes, connection_environment, kafka_ports
+from kafka_platform.kube.manifests import (
+    Manifest,
+    allowed_port,
+    callers,
+    labels,
+    metadata,
+    of_namespaces,
+    selector,
+    service_port,
+    text_hash,
+    to_names,
+)
+from kafka_platform.kube.objects import Object, derived
+from kafka_platform.kube.pods import container_security, pod_security, prefer_other_machines, spread_over
+from kafka_platform.values.names import user_secret
+from kafka_platform.values.units import whole_seconds
+from kafka_platform.worker.client_files import CLIENT, CREDENTIALS, ClientSettings, client_files
+from kafka_platform.worker.spec import Egress, HealthCheck, WorkerSpec, transactional_prefix
+
+if TYPE_CHECKING:
+    from pulumi import Input
+
+    from kafka_platform.kafka.connection import KafkaConnection
+
+COMPONENT = "worker"
+SECRETS = "/etc/secrets"
+"""Where the Secrets of `secret_files` are mounted, each in a folder of its name."""
+
+DRAIN_SECONDS = 5
+"""A pod with ports goes on for so long before it is told to end: until then Services still send to it."""
+SETTLE_SECONDS = 5
+"""A new pod counts as there after this: the group has shared out its partitions before the next pods are replaced."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSettings:
+    """What the objects of a worker follow from."""
+
+    name: str
+    namespace: "Input[str]"
+    connection: "KafkaConnection"
+    spec: WorkerSpec
+    runtime_image: str
+    user: str | None = None
+    spread: str = "topology.kubernetes.io/zone"
+
+    @property
+    def group(self) -> str | None:
+        """The group that it reads in; None if it reads nothing."""
+        return self.spec.group_of(self.name)
+
+    @property
+    def own(self) -> dict[str, str]:
+        """The labels that find the pods."""
+        return selector(self.name, COMPONENT)
+
+    @property
+    def grace_seconds(self) -> int:
+        """How long a pod may take to end, draining included."""
+        drain = DRAIN_SECONDS if self.spec.ports and not self.spec.stop_command else 0
+        return whole_seconds(self.spec.termination) + drain
+
+
+def objects(settings: WorkerSettings) -> list[Object]:
+    """The worker's objects, in the order in which they are needed."""
+    connection = settings.connection
+    files = derived(
+        lambda bootstrap_servers, security_protocol, sasl_mechanism, ca_secret: client_files(
+            ClientSettings(
+                bootstrap_servers=bootstrap_servers,
+                security_protocol=security_protocol,
+                sasl_mechanism=sasl_mechanism,
+                has_ca=ca_secret is not None,
+                user=settings.user,
+                name=settings.name,
+                spec=settings.spec,
+            )
+        ),
+        connection.bootstrap_servers,
+        connection.security_protocol,
+        connection.sasl_mechanism,
+        connection.ca_secret,
+    )
+    config = Object(role="client", manifest=config_map(settings, files))
+    policy = Object(role="network", manifest=network_policy(settings, kafka_ports(connection)))
+    found = [config, policy, Object(role="disruption", manifest=pod_disruption_budget(settings))]
+    if settings.spec.ports:
+        # Not awaited: a worker may have no pods, for a time or for good.
+        found.append(Object(role="service", manifest=service(settings), awaited=False))
+    pods = Object(
+        role="pods",
+        manifest=deployment(settings, derived(lambda known: text_hash("".join(known.values())), files)),
+        after=[config, policy],
+        # A fixed number is taken back from the autoscaler that there was before.
+        forced=settings.spec.scale is None,
+    )
+    return [*found, pods]
+
+
+def config_map(settings: WorkerSettings, files: "Input[Mapping[str, str]]") -> Manifest:
+    """The clients' configuration files."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata(f"{settings.name}-client", settings.namespace, labels(settings.name, COMPONENT)),
+        "data": files,
+    }
+
+
+def service(settings: WorkerSettings) -> Manifest:
+    """Leads others to the pods' ports."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(
+            settings.name,
+            settings.namespace,
+            labels(settings.name, COMPONENT),
+        ),
+        "spec": {
+            "ports": [service_port(name, port) for name, port in sorted(settings.spec.ports.items())],
+            "selector": settings.own,
+            "type": "ClusterIP",
+        },
+    }
+
+
+def pod_disruption_budget(settings: WorkerSettings) -> Manifest:
+    """One pod at a time may be drained: the group shares out its partitions once for each."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": settings.own}},
+    }
+
+
+def network_policy(settings: WorkerSettings, kafka_ports: "Input[Sequence[Manifest]]") -> Manifest:
+    """The program reaches names, Kafka, and what it said; its ports are reached by those who may."""
+    ingress = [callers(settings.spec.ports.values(), settings.spec.client_namespaces)] if settings.spec.ports else []
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        "spec": {
+            "egress": [
+                *to_names(),
+                {"ports": kafka_ports},
+                *(_egress(each) for each in settings.spec.egress),
+            ],
+            "ingress": ingress,
+            "podSelector": {"matchLabels": settings.own},
+            "policyTypes": ["Ingress", "Egress"],
+        },
+    }
+
+
+def deployment(settings: WorkerSettings, config_hash: "Input[str]") -> Manifest:
+    """The pods."""
+    annotations: dict[str, Input[str]] = {"kafka-platform/config": config_hash}
+    if settings.user is not None:
+        # Another password is another Secret content, which running clients do not look at.
+        annotations["kafka-platform/password-version"] = str(settings.spec.password_version)
+    pod: Manifest = {
+        "affinity": prefer_other_machines(settings.own),
+        "automountServiceAccountToken": False,
+        "containers": [_container(settings)],
+        "enableServiceLinks": False,
+        "initContainers": [_name_check(settings)],
+        "securityContext": {
+            **pod_security(),
+            "fsGroup": settings.spec.run_as,
+            "runAsGroup": settings.spec.run_as,
+            "runAsUser": settings.spec.run_as,
+        },
+        "terminationGracePeriodSeconds": settings.grace_seconds,
+        "topologySpreadConstraints": spread_over(settings.spread, settings.own),
+        "volumes": _volumes(settings),
+    }
+    if settings.spec.pull_secrets:
+        pod["imagePullSecrets"] = [{"name": name} for name in settings.spec.pull_secrets]
+    spec: Manifest = {
+        "minReadySeconds": SETTLE_SECONDS,
+        "selector": {"matchLabels": settings.own},
+        # A quarter at a time, each gone when its successor is there: few and short rebalances, and nobody is missing.
+        "strategy": {"rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0}, "type": "RollingUpdate"},
+        "template": {
+            "metadata": {"annotations": annotations, "labels": labels(settings.name, COMPONENT)},
+            "spec": dict(sorted(pod.items())),
+        },
+    }
+    if settings.spec.scale is None:
+        spec["replicas"] = 1 if settings.spec.replicas is None else settings.spec.replicas
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata(
+            settings.name,
+            settings.namespace,
+            labels(settings.name, COMPONENT),
+        ),
+        "spec": dict(sorted(spec.items())),
+    }
+
+
+def _container(settings: WorkerSettings) -> Manifest:
+    limits = {"memory": settings.spec.resources.memory}
+    if settings.spec.resources.cpu_limit is not None:
+        limits["cpu"] = settings.spec.resources.cpu_limit
+    container: Manifest = {
+        "env": _environment(settings),
+        "image": settings.spec.image,
+        "name": COMPONENT,
+        "resources": {
+            "limits": limits,
+            "requests": {"cpu": settings.spec.resources.cpu, "memory": settings.spec.resources.memory},
+        },
+        "securityContext": container_security(),
+        # Why a program ended is told in its log.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": _mounts(settings),
+    }
+    if settings.spec.command:
+        container["command"] = list(settings.spec.command)
+    if settings.spec.args:
+        container["args"] = list(settings.spec.args)
+    if settings.spec.ports:
+        container["ports"] = [
+            {"containerPort": port, "name": name} for name, port in sorted(settings.spec.ports.items())
+        ]
+    if settings.spec.stop_command:
+        container["lifecycle"] = {"preStop": {"exec": {"command": list(settings.spec.stop_command)}}}
+    elif settings.spec.ports:
+        container["lifecycle"] = {"preStop": {"sleep": {"seconds": DRAIN_SECONDS}}}
+    probes = {
+        "livenessProbe": settings.spec.probes.liveness,
+        "readinessProbe": settings.spec.probes.readiness,
+        "startupProbe": settings.spec.probes.startup,
+    }
+    container |= {name: _probe(probe) for name, probe in probes.items() if probe is not None}
+    return dict(sorted(container.items()))
+
+
+def _name_check(settings: WorkerSettings) -> Manifest:
+    """Tells with the pod why Kafka's name cannot be resolved; clients' own messages do not say that DNS is at fault."""
+    return {
+        "command": ["python3", "-m", "kafka_platform_runtime.names", settings.connection.bootstrap_servers],
+        "image": settings.runtime_image,
+        "name": "name-check",
+        "resources": {"limits": {"memory": "64Mi"}, "requests": {"cpu": "10m", "memory": "64Mi"}},
+        "securityContext": container_security(),
+    }
+
+
+def _probe(probe: HealthCheck) -> Manifest:
+    asked: Manifest = (
+        {"httpGet": {"path": probe.path, "port": probe.port}}
+        if probe.path is not None
+        else {"exec": {"command": list(probe.command)}}
+    )
+    return {
+        **asked,
+        "failureThreshold": probe.failures,
+        "periodSeconds": whole_seconds(probe.period),
+        "timeoutSeconds": 5,
+    }
+
+
+def _environment(settings: WorkerSettings) -> list[Manifest]:
+    variables = {"SPRING_CONFIG_ADDITIONAL_LOCATION": f"file:{CLIENT}/application.properties"}
+    login = CLIENT
+    if settings.user is not None:
+        login = CREDENTIALS
+        variables |= {
+            "KAFKA_CLIENT_PROPERTIES": f"{CREDENTIALS}/client.properties",
+            "KAFKA_SASL_PASSWORD_FILE": f"{CREDENTIALS}/password",
+            "KAFKA_SASL_USERNAME": settings.user,
+        }
+    variables["KAFKA_LIBRDKAFKA_CONFIG"] = f"{login}/librdkafka.conf"
+    if settings.spec.reads:
+        variables |= {
+            "KAFKA_AUTO_OFFSET_RESET": settings.spec.offset_reset.value,
+            "KAFKA_CONSUMER_PROPERTIES": f"{CLIENT}/consumer.properties",
+            "KAFKA_GROUP_ID": settings.group or settings.name,
+            "KAFKA_LIBRDKAFKA_CONSUMER_CONFIG": f"{CLIENT}/librdkafka-consumer.conf",
+            "KAFKA_READ_TOPICS": ",".join(settings.spec.reads),
+        }
+    if settings.spec.writes:
+        variables |= {
+            "KAFKA_LIBRDKAFKA_PRODUCER_CONFIG": f"{CLIENT}/librdkafka-producer.conf",
+            "KAFKA_PRODUCER_PROPERTIES": f"{CLIENT}/producer.properties",
+            "KAFKA_WRITE_TOPICS": ",".join(settings.spec.writes),
+        }
+        if settings.spec.transactional:
+            variables["KAFKA_TRANSACTIONAL_ID_PREFIX"] = transactional_prefix(settings.name)
+    pod_name = {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+    own = [{"name": name, "value": value} for name, value in sorted(settings.spec.environment.items())]
+    return [*connection_environment(settings.connection, variables), pod_name, *own]
+
+
+def _mounts(settings: WorkerSettings) -> list[Manifest]:
+    mounts: list[Manifest] = [{"mountPath": CLIENT, "name": "client", "readOnly": True}]
+    if settings.user is not None:
+        mounts.append({"mountPath": CREDENTIALS, "name": "credentials", "readOnly": True})
+    for index, secret in enumerate(settings.spec.secret_files):
+        mounts.append({"mountPath": f"{SECRETS}/{secret}", "name": f"secret-{index}", "readOnly": True})
+    for index, path in enumerate(settings.spec.scratch):
+        mounts.append({"mountPath": path, "name": f"scratch-{index}"})
+    return [*mounts, *ca_mounts(settings.connection)]
+
+
+def _volumes(settings: WorkerSettings) -> list[Manifest]:
+    volumes: list[Manifest] = [{"configMap": {"name": f"{settings.name}-client"}, "name": "client"}]
+    if settings.user is not None:
+        volumes.append({"name": "credentials", "secret": {"secretName": user_secret(settings.user)}})
+    for index, secret in enumerate(settings.spec.secret_files):
+        volumes.append({"name": f"secret-{index}", "secret": {"secretName": secret}})
+    for index, size in enumerate(settings.spec.scratch.values()):
+        volumes.append({"emptyDir": {"sizeLimit": size}, "name": f"scratch-{index}"})
+    return [*volumes, *ca_volumes(settings.connection)]
+
+
+def _egress(egress: Egress) -> Manifest:
+    rule: Manifest = {"ports": [allowed_port(port) for port in egress.ports]}
+    if egress.namespace is not None:
+        rule["to"] = [of_namespaces([egress.namespace])]
+    if egress.network is not None:
+        rule["to"] = [{"ipBlock": {"cidr": egress.network}}]
+    return rule

@@ -1,0 +1,372 @@
+"""The spec of a worker: how its clients share out partitions, and what its pods need. No Pulumi.
+
+Every class checks itself when it is made and raises `ValueError` with one sentence that begins with the name of the
+field at fault, as those in `model` do.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass
+
+from kafka_platform.kafka.entities import Acl, User
+from kafka_platform.scaling.spec import (
+    MOST_PODS,
+    Commit,
+    OffsetReset,
+    Scale,
+    check_scale,
+    scaler_user,
+    scaler_user_name,
+)
+from kafka_platform.values.checks import check_field, check_network, check_ports
+from kafka_platform.values.forms import (
+    Compute,
+    Spec,
+    duration,
+    formed,
+    formed_by,
+    mapping,
+    memory_of,
+    named,
+    names,
+    namespaces,
+    processors,
+    words,
+)
+from kafka_platform.values.free_maps import check_lines, check_settings, check_text, check_variables
+from kafka_platform.values.names import IMAGE, check_group, check_label, check_subdomain, check_topic, check_user
+from kafka_platform.values.ranges import MOST_VERSIONS, check_ranges, within
+from kafka_platform.values.units import milliseconds, volume
+from kafka_platform.worker.clients import Assignment, Partitioning, check_clients
+
+_PORT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?")
+_PATH = re.compile(r"(/[A-Za-z0-9._-]+)+")
+# Somebody's password in a variable is shown by `kubectl describe`, in crash reports and to every child process.
+_SECRET = re.compile(r"(^|_)(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|CREDENTIALS?)$")
+
+VARIABLES = frozenset(
+    {
+        "KAFKA_AUTO_OFFSET_RESET",
+        "KAFKA_BOOTSTRAP_SERVERS",
+        "KAFKA_CLIENT_PROPERTIES",
+        "KAFKA_CONSUMER_PROPERTIES",
+        "KAFKA_GROUP_ID",
+        "KAFKA_LIBRDKAFKA_CONFIG",
+        "KAFKA_LIBRDKAFKA_CONSUMER_CONFIG",
+        "KAFKA_LIBRDKAFKA_PRODUCER_CONFIG",
+        "KAFKA_PRODUCER_PROPERTIES",
+        "KAFKA_READ_TOPICS",
+        "KAFKA_SASL_MECHANISM",
+        "KAFKA_SASL_PASSWORD_FILE",
+        "KAFKA_SASL_USERNAME",
+        "KAFKA_SECURITY_PROTOCOL",
+        "KAFKA_SSL_CA_FILE",
+        "KAFKA_TRANSACTIONAL_ID_PREFIX",
+        "KAFKA_WRITE_TOPICS",
+        "POD_NAME",
+        "SPRING_CONFIG_ADDITIONAL_LOCATION",
+    }
+)
+"""What the platform sets in a worker's pods."""
+PLATFORM_FOLDER = "/etc/kafka-platform"
+"""Where the platform mounts what a client needs."""
+MOST_USER = 2**31 - 1
+"""User ids of Linux, as Kubernetes takes them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerResources(Compute):
+    """What one pod of a worker gets."""
+
+    cpu: str = processors("100m", "500m", "2")
+    """Cores that are reserved. Default 100m."""
+    cpu_limit: str | None = processors(None, "2")
+    """Cores it may use at most. Default: what the machine has."""
+    memory: str = memory_of("a program", "256Mi", least="16Mi")
+    """Memory that is reserved and may be used. Default 256Mi."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthCheck:
+    """A question to a pod: an HTTP path, or a command."""
+
+    path: str | None = None
+    """Path that is answered by 200, such as `/healthz`, on `port`."""
+    port: int | None = within(1, 65535, default=None)
+    """Port of the path."""
+    command: Sequence[str] = ()
+    """Command in the container that ends with 0."""
+    period: str = "10s"
+    """How often it is asked. Default 10s."""
+    failures: int = within(1, 1000, default=3)
+    """Failures in a row that count. Default 3."""
+
+    def __post_init__(self) -> None:
+        if (self.path is None) == (not self.command):
+            raise ValueError(
+                "path: missing: write one with its port, or a command"
+                if self.path is None
+                else "path: command is given too: keep one of them"
+            )
+        if self.path is not None:
+            if not self.path.startswith("/"):
+                raise ValueError(f"path: {self.path!r} is not a path: begin it with /")
+            check_field("path", check_text, self.path, "a path")
+        for part in self.command:
+            check_field("command", check_lines, part, "an argument")
+        if self.path is not None and (self.port is None or not 1 <= self.port <= 65535):
+            raise ValueError("port: missing or out of range: write the port of the path, 1 to 65535")
+        if self.path is None and self.port is not None:
+            raise ValueError("port: belongs to a path, and there is a command: remove it")
+        check_field("period", milliseconds, self.period)
+        if not 1000 <= milliseconds(self.period) <= 3_600_000 or milliseconds(self.period) % 1000:
+            raise ValueError(f"period: {self.period!r} is out of range: use whole seconds, 1s to 1h")
+        check_ranges(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthChecks:
+    """How Kubernetes sees that a pod is well. Default: a pod is well while its program runs."""
+
+    startup: HealthCheck | None = None
+    """Until it succeeds, the others are not asked. Default: none."""
+    readiness: HealthCheck | None = None
+    """While it fails, an update goes no further, and a Service sends nothing. Default: none."""
+    liveness: HealthCheck | None = None
+    """When it fails, the program is started again. It should not ask Kafka: brokers that are away would restart all pods,
+    which helps nobody. Default: none."""
+
+
+WorkerProbe = HealthCheck
+"""Former name."""
+WorkerProbes = HealthChecks
+"""Former name."""
+
+
+def _check_targets(ports: Sequence[int]) -> None:
+    if not ports:
+        raise ValueError("none are given: name at least one, such as 5432")
+    check_ports(ports)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Egress(Spec):
+    """Somewhere else that a worker's pods may connect to."""
+
+    ports: Sequence[int] = formed(MISSING, _check_targets, items={"type": "integer", "minimum": 1, "maximum": 65535})
+    """TCP ports, such as 5432."""
+    namespace: str | None = named(check_label, "namespace")
+    """Namespace whose pods are meant. Default: anywhere."""
+    network: str | None = named(check_network, "10.20.0.0/16")
+    """Network outside the cluster that is meant, such as `10.20.0.0/16`. Default: anywhere."""
+
+    def check(self) -> None:
+        """It is one place."""
+        if self.network is not None and self.namespace is not None:
+            raise ValueError("network: namespace is given too: keep one of them")
+
+
+def check_worker_variables(variables: Mapping[str, object]) -> None:
+    """Raises for a variable that the platform sets, or that has a secret by its name."""
+    check_variables(variables)
+    for key in variables:
+        if key in VARIABLES:
+            raise ValueError(f"{key}: is set by the platform: use another name")
+        if _SECRET.search(key.upper()):
+            raise ValueError(f"{key}: a secret does not belong into a variable: name its Secret in secret_files")
+
+
+def _check_image(image: str) -> None:
+    if not image.strip():
+        raise ValueError("is empty: write registry/name:tag")
+    if not IMAGE.fullmatch(image):
+        raise ValueError(f"{image!r} is not an image: write registry/name:tag, such as ghcr.io/acme/fraud-check:1.8.2")
+
+
+def _check_ports(ports: Mapping[str, int]) -> None:
+    numbers: dict[int, str] = {}
+    for key, port in ports.items():
+        if not _PORT_NAME.fullmatch(key) or not re.search("[a-z]", key):
+            raise ValueError(f"{key!r} is not the name of a port: use up to 15 of a-z, 0-9 and -, such as http")
+        if not 1 <= port <= 65535:
+            raise ValueError(f"{key}: {port} is out of range: use 1 to 65535")
+        if numbers.setdefault(port, key) != key:
+            raise ValueError(f"{key}: {port} is {numbers[port]} already: use another one")
+
+
+def _check_scratch(folders: Mapping[str, str]) -> None:
+    for path, size in folders.items():
+        if not _PATH.fullmatch(path):
+            raise ValueError(f"{path!r} is not a folder: write one such as /tmp")
+        if path == PLATFORM_FOLDER or path.startswith(f"{PLATFORM_FOLDER}/"):
+            raise ValueError(f"{path!r} is the platform's: use another folder")
+        volume(size)
+
+
+def _check_topics(topics: Sequence[str]) -> None:
+    for topic in topics:
+        check_topic(topic)
+        if list(topics).count(topic) > 1:
+            raise ValueError(f"{topic!r} is listed twice: keep one")
+
+
+def _check_stop_command(command: Sequence[str]) -> None:
+    if any(not part for part in command):
+        raise ValueError("has an empty part: write the program and its arguments")
+    for part in command:
+        check_lines(part, "an argument")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSpec(Spec):
+    """What people declare of a worker, in a program and in a stack file alike."""
+
+    image: str = formed(MISSING, _check_image, examples=["ghcr.io/acme/fraud-check:1.8.2"])
+    """The team's image. Its program finds how to connect in variables and files. Needed."""
+    reads: Sequence[str] = formed((), _check_topics)
+    """Topics that it reads, in one consumer group."""
+    writes: Sequence[str] = formed((), _check_topics)
+    """Topics that it writes."""
+    group: str | None = formed(None, check_group)
+    """Its consumer group. Default: the worker's name."""
+    scale: Scale | None = None
+    """By what the number of pods is decided; needs KEDA. Default: it is fixed, `replicas`."""
+    replicas: int | None = within(0, MOST_PODS, default=None)
+    """Fixed number of pods. Default: 1."""
+    command: Sequence[str] = words("an argument")
+    """Program and arguments in place of the image's entry point. Default: the image's."""
+    args: Sequence[str] = words("an argument")
+    """Arguments in place of the image's. Default: the image's."""
+    environment: Mapping[str, str] = mapping(check_worker_variables)
+    """Variables of the program. No secrets: those are mounted by `secret_files`."""
+    partitioning: Partitioning | None = None
+    """Which partition a record is written to. Default: by its key, the same one from every language."""
+    assignment: Assignment = Assignment.COOPERATIVE_STICKY
+    """How the group shares out partitions. Default: cooperative-sticky, members go on with what they keep."""
+    offset_reset: OffsetReset = OffsetReset.EARLIEST
+    """Where the group begins in a partition of which it has committed nothing. Default: earliest, at the oldest record, so
+    that nothing is left out, also in partitions that are added."""
+    commit: Commit = Commit.MANUAL
+    """Who commits. Default: manual, the program does when a record is dealt with."""
+    transactional: bool = False
+    """Whether it writes in transactions, whose ids begin with `<name>-`. Default: it does not."""
+    consumer_config: Mapping[str, str] = mapping(check_settings)
+    """Further options of the consumer by the client library's own names, such as max.poll.interval.ms."""
+    producer_config: Mapping[str, str] = mapping(check_settings)
+    """Further options of the producer by the client library's own names, such as compression.type."""
+    acls: Sequence[Acl] = ()
+    """What its user may do beyond reading, writing and its group. Default: nothing."""
+    user: str | None = formed(None, check_user)
+    """Kafka user that is there already, that it logs in as, with its Secret `<user>-kafka` in the namespace. Default: one of
+    its own is made, `<name>`, which may do what is declared here and nothing else."""
+    scaler_user: str | None = formed(None, check_user)
+    """The same for the user that KEDA looks at the lag with. Default: one of its own is made, `<name>-scaler`."""
+    password_version: int = within(1, MOST_VERSIONS, default=1)
+    """Another number restarts the pods with the password that its user then has; its own user gets a new one. Default 1."""
+    resources: WorkerResources = WorkerResources()
+    """Processor and memory of each pod. Default: 100m and 256Mi."""
+    probes: HealthChecks = HealthChecks()
+    """How Kubernetes sees that a pod is well. Default: while its program runs."""
+    ports: Mapping[str, int] = mapping(
+        _check_ports, additionalProperties={"type": "integer", "minimum": 1, "maximum": 65535}
+    )
+    """Ports of the program by name, such as http; a Service of the worker's name leads to them. Default: none."""
+    client_namespaces: Sequence[str] = namespaces()
+    """Namespaces, besides its own, whose pods may connect to `ports`. Default: everybody may who reaches them."""
+    egress: Sequence[Egress] = ()
+    """What its pods connect to besides names and Kafka, such as a database. Default: nothing."""
+    scratch: Mapping[str, str] = formed_by(lambda: {"/tmp": "64Mi"}, _check_scratch)  # noqa: S108 - in the pod
+    """Folders that the program may write to, with their sizes; they go with the pod, and the rest is read-only. Default:
+    /tmp with 64Mi."""
+    secret_files: Sequence[str] = names(check_subdomain, "Secret name")
+    """Secrets of the namespace that are mounted at /etc/secrets/<name>. Default: none."""
+    pull_secrets: Sequence[str] = names(check_subdomain, "Secret name")
+    """Secrets of the namespace with logins for the image's registry. Default: none."""
+    run_as: int = within(1, MOST_USER, default=1000)
+    """User and group id of the program, not 0. Default 1000."""
+    termination: str = duration("60s", least="1s", most="1h", whole_seconds=True)
+    """How long a pod may take to finish what it has in hand, commit and leave the group when it is told to end (SIGTERM).
+    Default 60s; what is not done by then is done again by another pod."""
+    stop_command: Sequence[str] = formed((), _check_stop_command)
+    """Command in the container that makes the program leave its group, for one that does not understand SIGTERM; it is told
+    to end afterwards. Default: none; a pod with `ports` serves them for 5 s more."""
+
+    def check(self) -> None:
+        """The parts fit together; `most_pods` says whether scaling fits the topics."""
+        if not self.reads and self.writes:
+            for field, given in (("group", self.group is not None), ("consumer_config", bool(self.consumer_config))):
+                if given:
+                    raise ValueError(f"{field}: the worker reads no topic: name one in reads, or remove it")
+        if not self.writes and self.reads:
+            given_too = (
+                ("partitioning", self.partitioning is not None),
+                ("transactional", self.transactional),
+                ("producer_config", bool(self.producer_config)),
+            )
+            for field, given in given_too:
+                if given:
+                    raise ValueError(f"{field}: the worker writes no topic: name one in writes, or remove it")
+        check_clients(self.assignment, self.consumer_config, self.producer_config)
+        if self.client_namespaces and not self.ports:
+            raise ValueError("client_namespaces: the worker has no ports: name them, or remove this")
+        if self.scale is not None and self.replicas is not None:
+            raise ValueError("replicas: scale decides on the number of pods: remove it, or scale")
+
+    def check_purpose(self) -> None:
+        """Raises unless it has to do with Kafka."""
+        if not self.reads and not self.writes:
+            raise ValueError("reads: missing, and writes too: name the topics that the worker reads or writes")
+
+    @property
+    def scales_by_lag(self) -> bool:
+        """Whether what waits decides on the number of pods."""
+        return self.scale is not None and self.scale.by_lag
+
+    def group_of(self, name: str) -> str | None:
+        """The group that the worker of that name reads in; None if it reads nothing."""
+        return (self.group or name) if self.reads else None
+
+    def most_pods(self, scale: Scale, name: str, partitions: Mapping[str, int]) -> int:
+        """The most pods that the worker of that name may have by its `scale`.
+
+        Args:
+            scale: its own.
+            name: of the worker.
+            partitions: how many each topic has that it reads; empty if that is not known here.
+
+        Raises:
+            ValueError: the scaling does not fit the topics, or how it reads them.
+        """
+        return check_scale(
+            scale,
+            topics=self.reads,
+            partitions=partitions,
+            group=self.group_of(name),
+            offset_reset=self.offset_reset,
+            commit=self.commit,
+            per_topic=self.assignment is Assignment.RANGE,
+        )
+
+    def users_of(self, name: str) -> dict[str, User]:
+        """The Kafka users that are made for the worker of that name: its own, and the one that KEDA looks at the lag with.
+
+        The first may do what the worker declares, and nothing else.
+        """
+        group, made = self.group_of(name), dict[str, User]()
+        if self.user is None:
+            made[name] = User(
+                reads=tuple(self.reads),
+                writes=tuple(self.writes),
+                groups=(group,) if group is not None else (),
+                transactions=(f"{transactional_prefix(name)}*",) if self.transactional else (),
+                acls=tuple(self.acls),
+                password_version=self.password_version,
+            )
+        if self.scales_by_lag and group is not None and self.scaler_user is None:
+            made[scaler_user_name(name)] = scaler_user(topics=self.reads, group=group)
+        return made
+
+
+def transactional_prefix(name: str) -> str:
+    """With what the transactional ids of the worker `name` begin; each pod adds its own name."""
+    return f"{name}-"
