@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 
 from kafka_platform.operators.sources import files
 
+from infra.capabilities.operators import OPERATORS
 from infra.check import ROOT, STACKS
-from infra.settings import SettingsError
-from infra.settings.installations import OPERATORS
+from infra.settings.faults import SettingsError
 from infra.settings.stackfile import KEY, parse_yaml, read_text
 
 _STACK_FILE = re.compile(r"stacks/Pulumi\.([A-Za-z0-9][A-Za-z0-9._-]*)\.yaml")

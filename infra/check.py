@@ -8,7 +8,9 @@ from kafka_platform.kafka.protocols import Engine
 
 from infra.policies import violations
 from infra.rules import Level
-from infra.settings import Settings, SettingsError, read_stack
+from infra.settings.faults import SettingsError
+from infra.settings.model import Settings
+from infra.settings.parsing import read_stack
 from infra.settings.relations.topics import advice
 from infra.settings.schema import keys, schema
 from infra.settings.stackfile import is_blank, stack_names

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kube.marks import ADOPTED
 
+from infra.capabilities import rendered
 from infra.reading.kinds import KINDS
-from infra.rendered import rendered
 from infra.rules import RULES, Level, Resource, Rule
-from infra.settings import Settings
+from infra.settings.model import Settings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,9 @@ from pathlib import Path
 from kafka_platform.probe.spec import LATENCY_PROBE
 
 from infra.check import STACKS
-from infra.settings import Settings, SettingsError, read_stack
+from infra.settings.faults import SettingsError
+from infra.settings.model import Settings
+from infra.settings.parsing import read_stack
 
 PROGRAM = ("python3", "-m", "kafka_platform_runtime.probe", "--once", "--table")
 

@@ -6,7 +6,8 @@ import os
 import pulumi
 
 from infra.platform import Platform
-from infra.settings import SettingsError, parse
+from infra.settings.faults import SettingsError
+from infra.settings.parsing import parse
 
 
 async def program() -> None:

@@ -24,7 +24,7 @@ from pulumi_policy import (
 from pulumi_policy.proxy import UnknownValueError
 
 from infra.rules import RULES, Level, Resource, Rule
-from infra.settings.model import Environment
+from infra.settings.core import Environment
 
 _LEVELS = {
     Level.OFF: EnforcementLevel.DISABLED,

@@ -11,11 +11,12 @@ from typing import Any
 from kafka_platform.operators.sources import files
 from pydantic import ValidationError
 
+from infra.capabilities import faults as relations
+from infra.capabilities.operators import OPERATORS
 from infra.settings import stackfile
-from infra.settings.faults import Fault, Known, Path, SettingsError, explain, show
-from infra.settings.installations import OPERATORS
+from infra.settings.explain import explain
+from infra.settings.faults import Fault, Known, Path, SettingsError, show
 from infra.settings.model import Settings
-from infra.settings.relations import relations
 
 STACKS = Folder(__file__).resolve().parents[2] / "stacks"
 """Where Pulumi.yaml says that the stack files are."""
@@ -106,6 +107,15 @@ def parse(raw: Any, folder: Folder = STACKS) -> Settings:
         raise SettingsError(_in_order(raw, faults))
     assert settings is not None  # noqa: S101  # no faults, so it was made
     return settings
+
+
+def read_stack(file: Folder) -> Settings:
+    """The settings in a `Pulumi.<stack>.yaml`.
+
+    Raises:
+        SettingsError: with every fault of the file.
+    """
+    return parse(stackfile.read(file), file.parent)
 
 
 def _add_topic_files(data: dict[str, Any], folder: Folder, faults: list[Fault]) -> None:

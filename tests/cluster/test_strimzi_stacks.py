@@ -11,7 +11,7 @@ import pytest
 
 from infra.check import STACKS
 from infra.platform import Platform
-from infra.settings import parse
+from infra.settings.parsing import parse
 from infra.settings.stackfile import read
 from sandbox.host import SandboxError
 from tests import strimzi_api

@@ -96,7 +96,7 @@ def test_an_unchanged_stack_shows_no_change(stack: Stack) -> None:
 def test_by_hand(stack: Stack) -> None:
     """The command's own stack file is one of stacks/; what it runs is the same for every stack."""
     from infra.probe import command
-    from infra.settings import parse
+    from infra.settings.parsing import parse
 
     done = subprocess.run(command(parse(dict(stack.platform))), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

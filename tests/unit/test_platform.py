@@ -10,7 +10,7 @@ from kafka_platform.kube.marks import ADOPTED, MARK
 
 from infra.check import ROOT
 from infra.platform import Platform
-from infra.settings import parse
+from infra.settings.parsing import parse
 from tests.unit.components.graph import run, value
 
 KUBECONFIG = {"KUBECONFIG": "/home/somebody/.kube/config"}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from infra.probe import command, probe
-from infra.settings import parse
+from infra.settings.parsing import parse
 
 
 def test_it_runs_in_the_pod_of_the_probe_by_the_kubernetes_api() -> None:

@@ -7,17 +7,17 @@ from kafka_platform.kafka.entities import check_min_insync
 from kafka_platform.kafka.protocols import Engine
 from pydantic.alias_generators import to_camel
 
+from infra.settings.core import Core
 from infra.settings.faults import Fault, Known
 from infra.settings.kafka import engines_of
 from infra.settings.listeners import Expose, ExternalListener
-from infra.settings.model import Settings
-from infra.settings.strimzi import pool_of_brokers
+from infra.settings.relations.strimzi import pool_of_brokers
 
 PLAIN_WAYS = (Expose.NODE_PORT, Expose.LOAD_BALANCER)
 """The ways in that an embedded Kafka knows."""
 
 
-def engine_faults(settings: Settings, known: Known) -> Iterator[Fault]:
+def engine_faults(settings: Core, known: Known) -> Iterator[Fault]:
     """Keys of another engine."""
     if not known("kafka", "engine"):
         return
@@ -31,7 +31,7 @@ def engine_faults(settings: Settings, known: Known) -> Iterator[Fault]:
             )
 
 
-def external_faults(settings: Settings, known: Known) -> Iterator[Fault]:
+def external_faults(settings: Core, known: Known) -> Iterator[Fault]:
     """What somebody else's Kafka needs to be told."""
     kafka = settings.kafka
     if kafka.engine is not Engine.EXTERNAL:
@@ -48,7 +48,7 @@ def external_faults(settings: Settings, known: Known) -> Iterator[Fault]:
         )
 
 
-def broker_faults(settings: Settings, known: Known) -> Iterator[Fault]:
+def broker_faults(settings: Core, known: Known) -> Iterator[Fault]:
     """What the brokers cannot do: their heap, their addresses, their copies of records."""
     kafka, nodes = settings.kafka, settings.kafka.brokers
     if known("kafka", "jvm") and known("kafka", "resources"):
@@ -74,7 +74,7 @@ def broker_faults(settings: Settings, known: Known) -> Iterator[Fault]:
         )
 
 
-def is_counted(settings: Settings, known: Known) -> bool:
+def is_counted(settings: Core, known: Known) -> bool:
     """Whether it is known how many brokers there are."""
     kafka = settings.kafka
     if kafka.engine is Engine.STRIMZI:
@@ -91,14 +91,14 @@ def _external_addresses(listener: ExternalListener, nodes: int) -> Iterator[Faul
         yield Fault(path=("kafka", "listeners", "external", key), message=message)
 
 
-def too_many(replicas: int, settings: Settings) -> str:
+def too_many(replicas: int, settings: Core) -> str:
     """What to say of more replicas than there are brokers."""
     nodes = settings.kafka.brokers
     brokers = "1 broker" if nodes == 1 else f"{nodes} brokers"
     return f"{replicas} replicas on {brokers}: use at most {nodes}, or add nodes to {nodes_key(settings)}"
 
 
-def nodes_key(settings: Settings) -> str:
+def nodes_key(settings: Core) -> str:
     """The key that says how many brokers there are."""
     return pool_of_brokers(settings.kafka) if settings.kafka.engine is Engine.STRIMZI else "kafka.nodes"
 

@@ -8,14 +8,14 @@ from kafka_platform.kafka.entities import AclResource, Operation
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.values.names import RESERVED_TOPIC_PREFIXES
 
+from infra.settings.core import Core
 from infra.settings.faults import Fault, Known, declare
-from infra.settings.model import Settings
 
 
 class Declared:
     """Which topics there can be."""
 
-    def __init__(self, settings: Settings, known: Known) -> None:
+    def __init__(self, settings: Core, known: Known) -> None:
         faulty = known.names("topics")
         self.complete = settings.kafka.engine is not Engine.EXTERNAL and known("kafka", "engine") and faulty is not None
         """Whether all topics are known: somebody else's Kafka has more."""

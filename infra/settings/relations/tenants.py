@@ -1,18 +1,41 @@
 """Namespaces, tenants and their users."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from kafka_platform.kafka.entities import AclResource, User
 from kafka_platform.values.names import check_label, check_user
 
+from infra.settings.core import Core, Tenant
 from infra.settings.faults import Fault, Known, choose
-from infra.settings.installations import OPERATORS, creation_fault, operator_namespaces, system_namespace_fault
-from infra.settings.model import Settings, Tenant
 from infra.settings.relations.declared import Declared, no_topic, repeated
 
+_OF_KUBERNETES = "kube-"
+"""What the names of Kubernetes' own namespaces begin with; it keeps the prefix to itself."""
 
-def namespace_faults(settings: Settings, known: Known) -> Iterator[Fault]:
-    """Namespaces that are reserved, or that nobody makes."""
+
+def creation_fault(namespace: str) -> str | None:
+    """What is wrong with making a namespace of that name, if it is one of Kubernetes itself."""
+    if namespace == "default":
+        return f"{namespace!r} is in every Kubernetes cluster already: write createNamespace: false, or another name"
+    if namespace.startswith(_OF_KUBERNETES):
+        return (
+            f"{namespace!r} is of Kubernetes itself, which is never made: write createNamespace: false, or another name"
+        )
+    return None
+
+
+def system_namespace_fault(namespace: str) -> str | None:
+    """What is wrong with a platform or a team in a namespace of that name, if it is one of Kubernetes' own programs."""
+    if not namespace.startswith(_OF_KUBERNETES):
+        return None
+    return f"{namespace!r} is of Kubernetes itself, whose programs may read all Secrets in it: choose another namespace"
+
+
+def namespace_faults(settings: Core, known: Known, made: Sequence[str], makers: Sequence[str]) -> Iterator[Fault]:
+    """Namespaces that are reserved, or that nobody makes.
+
+    `made` are those that capabilities make, `makers` the keys of the file that say so.
+    """
     reserved = system_namespace_fault(settings.namespace) or (
         creation_fault(settings.namespace) if settings.create_namespace else None
     )
@@ -40,22 +63,22 @@ def namespace_faults(settings: Settings, known: Known) -> Iterator[Fault]:
                 path=("tenants", name, "createNamespace"),
                 message=f"{tenant.namespace!r} is the platform's namespace, which is not to be made: remove the key",
             )
-    yield from _adopted(settings, known)
+    yield from _adopted(settings, known, made, makers)
 
 
-def _adopted(settings: Settings, known: Known) -> Iterator[Fault]:
+def _adopted(settings: Core, known: Known, made: Sequence[str], makers: Sequence[str]) -> Iterator[Fault]:
     yield from repeated(("adopt",), settings.adopt)
-    if not known("adopt") or not all(known(key) for key in ("tenants", "namespace", "createNamespace", *OPERATORS)):
+    if not known("adopt") or not all(known(key) for key in ("tenants", "namespace", "createNamespace", *makers)):
         return
-    made = [*settings.created_namespaces, *operator_namespaces(settings)]
+    all_made = [*settings.created_namespaces, *made]
     for each in settings.adopt:
         kind, _, name = each.partition("/")
-        if kind == "Namespace" and name not in made:
-            fix = choose(name, made)
+        if kind == "Namespace" and name not in all_made:
+            fix = choose(name, all_made)
             yield Fault(path=("adopt",), message=f"{each}: this file does not make that namespace: {fix}")
 
 
-def user_faults(settings: Settings, known: Known) -> Iterator[Fault]:
+def user_faults(settings: Core, known: Known) -> Iterator[Fault]:
     """Users that are declared twice, and rights on topics that there are not."""
     owners: dict[str, str] = {}
     declared = Declared(settings, known)

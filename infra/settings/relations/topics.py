@@ -1,17 +1,20 @@
 """Topics, and whether the brokers can hold them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from kafka_platform.entities.declarations import MAX_BYTES, check_declared, declarations
 from kafka_platform.kafka import topic_settings
-from kafka_platform.kafka.entities import Cleanup, Topic
+from kafka_platform.kafka.entities import Cleanup, Topic, User
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.values.names import check_topic
 from kafka_platform.values.units import quantity, size_bytes
 
+from infra.settings.core import Core
 from infra.settings.faults import Fault, Known
-from infra.settings.model import Settings
 from infra.settings.relations.brokers import is_counted, min_insync_faults, nodes_key, too_many
+
+_Topics = Callable[[], Mapping[str, Topic]]
+_Users = Callable[[], Mapping[str, User]]
 
 MAX_PARTITIONS_OF_ALL = 1_000_000
 """Partitions of all topics: half of what Kafka's own tests of KRaft go to."""
@@ -20,8 +23,17 @@ MAX_REPLICAS_PER_BROKER = 30_000
 mappings (vm.max_map_count)."""
 
 
-def topic_faults(settings: Settings, known: Known) -> Iterator[Fault]:
-    """Topics that Kafka, or its brokers, would refuse."""
+def faults(settings: Core, known: Known, topics: _Topics, users: _Users) -> Iterator[Fault]:
+    """Topics that Kafka, or its brokers, would refuse.
+
+    `topics` and `users` are all, with those of capabilities; they raise `ValueError` if one of those cannot be.
+    """
+    yield from _each_topic(settings, known, topics)
+    yield from _partitions(settings)
+    yield from _size(settings, topics, users)
+
+
+def _each_topic(settings: Core, known: Known, topics: _Topics) -> Iterator[Fault]:
     folded: dict[str, str] = {}
     counted = is_counted(settings, known) and known("kafka", "defaults", "replicas")
     for name, topic in settings.topics.items():
@@ -44,10 +56,10 @@ def topic_faults(settings: Settings, known: Known) -> Iterator[Fault]:
     if settings.kafka.engine is not Engine.EXTERNAL and known("kafka", "engine"):
         yield from _topic_settings(settings, known)
     if counted:
-        yield from _load(settings)
+        yield from _load(settings, topics)
 
 
-def partition_faults(settings: Settings) -> Iterator[Fault]:
+def _partitions(settings: Core) -> Iterator[Fault]:
     """More partitions than a Kafka can have."""
     total = sum(topic.partitions for topic in settings.topics.values())
     if total > MAX_PARTITIONS_OF_ALL:
@@ -66,7 +78,7 @@ def _topic_itself(name: str, topic: Topic) -> Iterator[Fault]:
                 )
 
 
-def _topic_settings(settings: Settings, known: Known) -> Iterator[Fault]:
+def _topic_settings(settings: Core, known: Known) -> Iterator[Fault]:
     """What Kafka will refuse of the topics' own settings, if it is of the version that the platform knows."""
     version = settings.kafka.version if known("kafka", "version") else None
     if settings.kafka.engine is Engine.EXTERNAL:
@@ -76,7 +88,7 @@ def _topic_settings(settings: Settings, known: Known) -> Iterator[Fault]:
             yield Fault(path=("topics", name, "config", key), message=message)
 
 
-def advice(settings: Settings) -> list[Fault]:
+def advice(settings: Core) -> list[Fault]:
     """What may be wrong, if the Kafka that somebody else runs is as the one that the platform knows."""
     if settings.kafka.engine is not Engine.EXTERNAL:
         return []
@@ -86,7 +98,7 @@ def advice(settings: Settings) -> list[Fault]:
     ]
 
 
-def _topic_on_brokers(settings: Settings, name: str, topic: Topic, known: Known) -> Iterator[Fault]:
+def _topic_on_brokers(settings: Core, name: str, topic: Topic, known: Known) -> Iterator[Fault]:
     kafka, nodes = settings.kafka, settings.kafka.brokers
     if topic.replicas is not None and topic.replicas > nodes:
         yield Fault(path=("topics", name, "replicas"), message=too_many(topic.replicas, settings))
@@ -120,7 +132,7 @@ def _topic_on_brokers(settings: Settings, name: str, topic: Topic, known: Known)
             )
 
 
-def _room(settings: Settings) -> tuple[int, str]:
+def _room(settings: Core) -> tuple[int, str]:
     """Bytes on the volumes of the smallest broker, and the key that says so."""
     kafka = settings.kafka
     if kafka.engine is not Engine.STRIMZI:
@@ -134,21 +146,21 @@ def _room(settings: Settings) -> tuple[int, str]:
     return rooms[where], where
 
 
-def _shown(settings: Settings) -> str:
+def _shown(settings: Core) -> str:
     if settings.kafka.engine is not Engine.STRIMZI:
         return settings.kafka.storage
     return f"{_room(settings)[0] / 2**30:.0f}Gi"
 
 
-def _replicas(settings: Settings, topic: Topic) -> int:
+def _replicas(settings: Core, topic: Topic) -> int:
     nodes = settings.kafka.brokers
     wanted = topic.replicas if topic.replicas is not None else settings.kafka.defaults.replicas or 3
     return min(wanted, nodes)
 
 
-def _load(settings: Settings) -> Iterator[Fault]:
+def _load(settings: Core, topics: _Topics) -> Iterator[Fault]:
     nodes = settings.kafka.brokers
-    load = sum(topic.partitions * _replicas(settings, topic) for topic in settings.all_topics.values()) // nodes
+    load = sum(topic.partitions * _replicas(settings, topic) for topic in topics().values()) // nodes
     if load > MAX_REPLICAS_PER_BROKER:
         yield Fault(
             path=("topics",),
@@ -157,16 +169,16 @@ def _load(settings: Settings) -> Iterator[Fault]:
         )
 
 
-def size_faults(settings: Settings) -> Iterator[Fault]:
+def _size(settings: Core, topics: _Topics, users: _Users) -> Iterator[Fault]:
     """More topics and users than one object of Kubernetes can hold."""
     if settings.kafka.engine is Engine.STRIMZI:
         return  # each topic is an object of its own
     try:
-        users = settings.all_users
+        all_topics, all_users = topics(), users()
     except ValueError:
-        return  # a worker's name is at fault, which is said already
+        return  # a worker's name, or a number, is at fault, which is said by itself
     try:
-        declarations(settings.all_topics, users, settings.kafka.defaults.replicas)
+        declarations(all_topics, all_users, settings.kafka.defaults.replicas)
     except ValueError:
         yield Fault(
             path=("topics",),

@@ -8,7 +8,7 @@ from kafka_platform import DrainCleaner, DrainCleanerArgs
 from kafka_platform.operators.drain_cleaner.spec import DRAIN_CLEANER_VERSION, DrainCleanerSpec, drain_cleaner_values
 
 from infra.platform import Platform
-from infra.settings import parse
+from infra.settings.parsing import parse
 from tests.unit.components.graph import Registered, run, value
 from tests.unit.test_platform import KUBECONFIG, STRIMZI
 

@@ -8,7 +8,8 @@ from kafka_platform.kafka.protocols import Engine
 from kafka_platform.monitoring.objects import of_cert_manager, of_gateway, of_nodes, of_worker, pod_monitor
 
 from infra.platform import Platform
-from infra.settings import SettingsError, parse
+from infra.settings.faults import SettingsError
+from infra.settings.parsing import parse
 from tests.unit.components.graph import Registered, run, value
 from tests.unit.test_platform import EMBEDDED, KUBECONFIG, STRIMZI
 

@@ -14,7 +14,7 @@ from kafka_platform.operators.prometheus.spec import (
 )
 
 from infra.platform import Platform
-from infra.settings import parse
+from infra.settings.parsing import parse
 from tests.unit.components.graph import run, value
 from tests.unit.test_platform import EMBEDDED, KUBECONFIG
 

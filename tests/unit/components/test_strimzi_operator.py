@@ -8,7 +8,7 @@ from kafka_platform.kube.operated import STRIMZI_VERSION
 from kafka_platform.operators.strimzi.spec import StrimziOperatorSpec, strimzi_chart_values
 
 from infra.platform import Platform
-from infra.settings import parse
+from infra.settings.parsing import parse
 from tests.unit.components.graph import run, value
 from tests.unit.test_platform import KUBECONFIG, STRIMZI
 

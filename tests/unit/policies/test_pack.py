@@ -9,7 +9,7 @@ from pulumi_policy import EnforcementLevel, ResourceValidationPolicy, StackValid
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, unknown_checking_proxy
 
 from infra.rules import RULES
-from infra.settings import Environment
+from infra.settings.core import Environment
 from policies.__main__ import environment, plain, policy
 
 

@@ -10,7 +10,7 @@ import pytest
 from infra.__main__ import main
 from infra.review.changes import read
 from infra.review.report import markdown, review
-from infra.settings import parse
+from infra.settings.parsing import parse
 from tests.reviews.cases import CASES, STACK, changed, expected, recording
 
 

@@ -7,7 +7,7 @@ import pytest
 from infra.platform import Platform
 from infra.reading.kinds import KINDS
 from infra.rules import RULES, Resource
-from infra.settings import parse
+from infra.settings.parsing import parse
 from tests.unit.components.graph import run
 from tests.unit.settings.test_policies import GOOD
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from infra.rules import RULES, Level, Resource
-from infra.settings import Environment
+from infra.settings.core import Environment
 from tests.unit.rules.cases import CASES, made
 
 BY_NAME = {rule.name: rule for rule in RULES}

@@ -12,8 +12,9 @@ import jsonschema
 import pytest
 
 from infra.check import STACKS, check
-from infra.settings import Settings, SettingsError, parse
-from infra.settings.faults import show_path
+from infra.settings.faults import SettingsError, show_path
+from infra.settings.model import Settings
+from infra.settings.parsing import parse
 from infra.settings.schema import schema
 from infra.settings.stackfile import KEY, MOST_FILE_BYTES, MOST_NODES, parse_yaml, read, select
 from tests.unit.settings.test_mutations import INSTALLED, WORKERS

@@ -5,7 +5,8 @@ import textwrap
 
 import pytest
 
-from infra.settings import SettingsError, parse
+from infra.settings.faults import SettingsError
+from infra.settings.parsing import parse
 from infra.settings.stackfile import parse_yaml, select
 from tests.unit.settings.broken import FILES, PLATFORM
 

@@ -20,14 +20,17 @@ from kafka_platform import (
     StrimziOperatorArgs,
 )
 
-from infra.settings import Gateway, Kafka, Probe, Worker
-from infra.settings.operators import (
+from infra.capabilities.gateway import Gateway
+from infra.capabilities.operators import (
     CertManagerInstallation,
     DrainCleanerInstallation,
     Keda,
     Prometheus,
     StrimziInstallation,
 )
+from infra.capabilities.probe import Probe
+from infra.capabilities.workers import Worker
+from infra.settings.kafka import Kafka
 
 PAIRS: list[tuple[Any, Any]] = [
     (CertManagerInstallation, CertManagerArgs),

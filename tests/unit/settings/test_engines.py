@@ -5,8 +5,7 @@ from dataclasses import fields
 import pytest
 from kafka_platform import Engine
 
-from infra.settings import Kafka
-from infra.settings.kafka import engines_of
+from infra.settings.kafka import Kafka, engines_of
 
 EMBEDDED, STRIMZI, EXTERNAL = Engine.EMBEDDED, Engine.STRIMZI, Engine.EXTERNAL
 

@@ -8,7 +8,7 @@ import yaml
 
 from infra.check import check
 from infra.policies import violations
-from infra.settings import parse
+from infra.settings.parsing import parse
 
 GOOD: dict[str, Any] = {
     "environment": "prod",

@@ -6,11 +6,13 @@ import pytest
 from kafka_platform.kube.marks import MARK
 from kafka_platform.kube.place import annotated
 
+from infra.capabilities import rendered
+from infra.capabilities.capability import Rendered
 from infra.check import STACKS
 from infra.platform import Platform
 from infra.policies import resources
-from infra.rendered import Rendered, rendered
-from infra.settings import Settings, parse, read_stack
+from infra.settings.model import Settings
+from infra.settings.parsing import parse, read_stack
 from infra.settings.stackfile import stack_names
 from tests.unit.components.graph import Registered, run
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from infra.settings import SettingsError, parse
+from infra.settings.faults import SettingsError
+from infra.settings.parsing import parse
 from infra.settings.scalars import engine_reads, unlike
 from infra.settings.stackfile import KEY, PROJECT, parse_yaml, select
 

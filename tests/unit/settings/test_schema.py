@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from infra.check import DOCS_FILE, STACKS, write_schema
-from infra.settings import SettingsError, parse
+from infra.settings.faults import SettingsError
+from infra.settings.parsing import parse
 from infra.settings.schema import DETAILS, schema
 from infra.settings.stackfile import KEY, PULUMI_KEYS, parse_yaml, select
 from tests.unit.settings.broken import PLATFORM

@@ -24,7 +24,11 @@ from kafka_platform.kafka.entities import Acl, AclResource, Cleanup, Deletion, O
 from kafka_platform.kafka.protocols import Engine
 from pydantic import ValidationError
 
-from infra.settings import Settings, SettingsError, parse
+from infra.capabilities import CAPABILITIES
+from infra.capabilities.capability import Stack
+from infra.settings.faults import SettingsError
+from infra.settings.model import Settings
+from infra.settings.parsing import parse
 from infra.settings.stackfile import parse_yaml, select
 
 
@@ -105,8 +109,7 @@ def test_a_whole_platform() -> None:
         Acl(resource=AclResource.GROUP, name="p-*", operations=[Operation.DELETE])
     ]
     assert settings.created_namespaces == ("kafka", "payments")
-    assert settings.client_namespaces == ("payments", "tools")
-    assert settings.gateway_namespaces == ()
+    assert Stack(settings, CAPABILITIES).client_namespaces == ("payments", "tools")
 
 
 def test_load_balancers() -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infra.settings import SettingsError, parse, read_stack
+from infra.settings.faults import SettingsError
+from infra.settings.parsing import parse, read_stack
 from infra.settings.stackfile import MOST_BYTES
 
 

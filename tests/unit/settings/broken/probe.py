@@ -38,6 +38,6 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "{kafka: {engine: external, bootstrapServers: 'a.example.com:9092'}, probe: }",
-        "probe: it needs a topic and a user, which an administrator makes: name his Secret in kafka.adminSecret, or remove the key",
+        "probe: it needs a topic and a user, which an administrator makes: name their Secret in kafka.adminSecret, or remove the key",
     ),
 ]

@@ -35,7 +35,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "{kafka: {engine: external, bootstrapServers: 'k:9092'}, tenants: {shop: }, workers: {fraud: {image: a:1, tenant: shop, reads: [orders]}}}",
-        "workers.fraud.user: missing, an administrator makes users: name one that is there, or his Secret in kafka.adminSecret",
+        "workers.fraud.user: missing, an administrator makes users: name one that is there, or their Secret in kafka.adminSecret",
     ),
     (
         "{kafka: {engine: external, bootstrapServers: 'k:9092'}, keda: , tenants: {shop: }, workers: {fraud: {image: a:1, tenant: shop, reads: [orders], user: app, scalerUser: keda, scale: {lagThreshold: 5}}}}",

@@ -1,26 +1,28 @@
 """What has to fit together in the settings of a Kafka that Strimzi runs, besides what holds for every Kafka."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from kafka_platform.cluster.scaling.spec import check_broker_scaling
 from kafka_platform.cluster.strimzi.listeners import Authentication
 from kafka_platform.kafka.entities import Login, Quotas, User
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.values.names import LONGEST_CERTIFICATE_NAME, user_secret
 
-from infra.settings.faults import Fault, Known, Path, suggest
+from infra.settings.core import Core
+from infra.settings.faults import Fault, Known, Path
 from infra.settings.kafka import Kafka
 from infra.settings.listeners import Expose, ExternalListener, embedded_keys
-from infra.settings.model import Settings
 
 _OWN_SECRETS = "kafka-"
 """What the names of the Secrets of the cluster `kafka` begin with, such as kafka-passwords and kafka-cluster-ca."""
 
 
-def strimzi(settings: Settings, known: Known) -> Iterator[Fault]:
-    """Every fault of a Kafka that Strimzi runs, and what only Strimzi can do elsewhere."""
+def faults(settings: Core, known: Known, passwords: Sequence[str], scaling: Sequence[Fault]) -> Iterator[Fault]:
+    """Every fault of a Kafka that Strimzi runs, and what only Strimzi can do elsewhere.
+
+    `passwords` says who logs in by one, `scaling` what is wrong with the pool that is scaled.
+    """
     kafka = settings.kafka
     if not known("kafka", "engine"):
         return
@@ -28,7 +30,7 @@ def strimzi(settings: Settings, known: Known) -> Iterator[Fault]:
     yield from listeners
     yield from _topics(settings)
     yield from _users(settings)
-    yield from _programs(settings, known)
+    yield from _programs(settings, known, passwords)
     if kafka.engine is not Engine.STRIMZI:
         return
     for name, pool in kafka.pools.items():
@@ -45,8 +47,6 @@ def strimzi(settings: Settings, known: Known) -> Iterator[Fault]:
             message="missing: write pools such as all: {roles: [controller, broker], nodes: 3, storage: 100Gi}",
         )
         return
-    yield from _gateway(settings)
-    scaling = list(_scaling(settings, known))
     yield from scaling
     if listeners or scaling:
         return
@@ -104,7 +104,7 @@ def _access(external: ExternalListener) -> Iterator[Fault]:
         yield Fault(path=("kafka", "listeners", "external", _camel(field)), message=_spelled(message))
 
 
-def _topics(settings: Settings) -> Iterator[Fault]:
+def _topics(settings: Core) -> Iterator[Fault]:
     for name, topic in settings.topics.items():
         if settings.kafka.engine is Engine.STRIMZI and topic.adopt:
             yield Fault(path=("topics", name, "adopt"), message=_MAKES_ALL.format(what="topic"))
@@ -134,7 +134,7 @@ def _logins(kafka: Kafka) -> _Logins:
     )
 
 
-def _users(settings: Settings) -> Iterator[Fault]:
+def _users(settings: Core) -> Iterator[Fault]:
     by_strimzi, logins = settings.kafka.engine is Engine.STRIMZI, _logins(settings.kafka)
     for tenant_name, tenant in settings.tenants.items():
         for name, user in tenant.users.items():
@@ -150,7 +150,7 @@ def _users(settings: Settings) -> Iterator[Fault]:
             yield from _percentage(("tenants", tenant_name), tenant.quotas)
 
 
-def _secret_of(settings: Settings, path: Path, name: str) -> Iterator[Fault]:
+def _secret_of(settings: Core, path: Path, name: str) -> Iterator[Fault]:
     """What is wrong with the names of the Secrets in which Strimzi keeps a user's credentials."""
     if name.startswith(_OWN_SECRETS):
         message = (
@@ -191,7 +191,7 @@ def _percentage(path: Path, quotas: Quotas | None) -> Iterator[Fault]:
         )
 
 
-def _programs(settings: Settings, known: Known) -> Iterator[Fault]:
+def _programs(settings: Core, known: Known, passwords: Sequence[str]) -> Iterator[Fault]:
     """Programs of the platform, and workers, are inside Kubernetes and log in by passwords."""
     internal = settings.kafka.listeners.internal
     if (
@@ -202,67 +202,9 @@ def _programs(settings: Settings, known: Known) -> Iterator[Fault]:
     ):
         return
     fix = "use scram, or let custom's sasl.enabled.mechanisms have SCRAM-SHA-512 too"
-    programs = {
-        "the probe logs in": settings.probe is not None,
-        "workers log in": bool(settings.workers),
-        "the gateway's callers without bearer tokens log in": settings.gateway is not None
-        and not settings.gateway.bearer
-        and internal.auth is Authentication.CUSTOM,
-    }
-    for who, there in programs.items():
-        if there:
-            message = f"{who} by passwords, which {internal.auth.value} does not take: {fix}"
-            yield Fault(path=("kafka", "listeners", "internal", "auth"), message=message)
-
-
-def _gateway(settings: Settings) -> Iterator[Fault]:
-    gateway = settings.gateway
-    internal = settings.kafka.listeners.internal
-    if gateway is None:
-        return
-    if internal is not None and internal.auth is Authentication.MTLS:
-        yield Fault(
-            path=("kafka", "listeners", "internal", "auth"),
-            message="the gateway logs in with the passwords of its callers: use scram, and certificates: true for others",
-        )
-    user = settings.users.get(gateway.anonymous) if gateway.anonymous is not None else None
-    if user is not None and user.auth is not Login.SCRAM:
-        yield Fault(
-            path=("gateway", "anonymous"),
-            message=f"{gateway.anonymous!r} has no password, and the gateway needs one: use a user with auth: scram",
-        )
-
-
-def _scaling(settings: Settings, known: Known) -> Iterator[Fault]:
-    kafka, scaling = settings.kafka, settings.kafka.scaling
-    path = ("kafka", "scaling")
-    if scaling is None:
-        return
-    pool = kafka.pools.get(scaling.pool)
-    if pool is None:
-        message = f"{scaling.pool!r} is not a pool of this file: {suggest(scaling.pool, kafka.pools)}"
-        yield Fault(path=(*path, "pool"), message=message)
-        return
-    try:
-        check_broker_scaling(scaling, pool)
-    except ValueError as error:
-        field, _, message = str(error).partition(": ")
-        yield Fault(path=(*path, field), message=message)
-    if kafka.unbalanced:
-        yield Fault(
-            path=path,
-            message="records would never move to the brokers that are added: remove the key, or kafka.unbalanced",
-        )
-    if known("kafka", "defaults") and kafka.defaults.replicas is not None and scaling.min < kafka.defaults.replicas:
-        yield Fault(
-            path=(*path, "min"),
-            message=f"{scaling.min} brokers cannot hold {kafka.defaults.replicas} copies of a record: "
-            f"use at least {kafka.defaults.replicas}",
-        )
-    if settings.keda is None and known("keda"):
-        yield Fault(
-            path=path, message="KEDA scales the brokers: write keda: {} if it is in the cluster, or install: true"
-        )
+    for who in passwords:
+        message = f"{who} by passwords, which {internal.auth.value} does not take: {fix}"
+        yield Fault(path=("kafka", "listeners", "internal", "auth"), message=message)
 
 
 def pool_of_brokers(kafka: Kafka) -> str:

@@ -1,0 +1,67 @@
+"""What a stack can have, and what follows from all of it together: nothing else knows a list of it."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from infra.capabilities.capability import Capability, Deployment, Placed, Rendered, Stack
+from infra.capabilities.gateway import HttpGateway
+from infra.capabilities.kafka import BrokersByLoad, Cluster, Entities
+from infra.capabilities.monitoring import Monitoring
+from infra.capabilities.namespaces import Namespaces
+from infra.capabilities.operators import INSTALLED
+from infra.capabilities.probe import LatencyProbe
+from infra.capabilities.workers import Workers
+from infra.settings.core import Core
+from infra.settings.faults import Fault, Known
+
+CAPABILITIES: Sequence[Capability[Any]] = (
+    Namespaces(),
+    *INSTALLED,
+    Cluster(),
+    BrokersByLoad(),
+    Entities(),
+    HttpGateway(),
+    LatencyProbe(),
+    Workers(),
+    Monitoring(),
+)
+"""All of them, each after those whose components it needs."""
+
+
+def faults(settings: Core, known: Known) -> list[Fault]:
+    """Every fault between settings that are valid each for itself."""
+    stack = Stack(settings, CAPABILITIES)
+    return [fault for each, section in stack.present for fault in each.faults(section, stack, known)]
+
+
+def rendered(settings: Core) -> Iterator[Rendered]:
+    """All objects that the program places for these settings: the same lists, with plain text in them.
+
+    What only a deployment knows is made up: passwords, the identity of the cluster, certificates. Charts of operators are
+    not among them: only Helm renders those.
+    """
+    placed = Placed(Stack(settings, CAPABILITIES))
+    for each, section in placed.stack.present:
+        yield from each.rendered(section, placed)
+
+
+def build(settings: Core, provider: Any, mark: str) -> dict[str, Any]:
+    """Makes the components of everything that is turned on, and returns what the stack exports.
+
+    `provider` is that of Kubernetes, `mark` says whose objects these are.
+    """
+    stack = Stack(settings, CAPABILITIES)
+    deployment = Deployment(stack, provider=provider, mark=mark, version=_version(stack))
+    for each, section in stack.present:
+        each.build(section, deployment)
+    return deployment.outputs
+
+
+def _version(stack: Stack) -> str:
+    """Changes with every object that records pass on their way."""
+    placed = Placed(stack)
+    passed = ((each, section) for each, section in stack.present if each.carries_records)
+    found = [one.object.manifest for each, section in passed for one in each.rendered(section, placed)]
+    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()

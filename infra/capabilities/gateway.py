@@ -1,0 +1,266 @@
+"""The HTTP gateway of a stack."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import kafka_platform
+from kafka_platform.cluster.embedded.listeners import NodePorts
+from kafka_platform.cluster.strimzi.listeners import Authentication
+from kafka_platform.gateway.objects import objects
+from kafka_platform.gateway.settings import GatewaySettings, url
+from kafka_platform.gateway.spec import (
+    Exposure,
+    GatewayApiExposure,
+    GatewaySpec,
+    IngressExposure,
+    LoadBalancerExposure,
+    NodePortExposure,
+)
+from kafka_platform.kafka.entities import Login
+from kafka_platform.kafka.protocols import Engine
+from kafka_platform.values.forms import shared
+from pydantic import model_validator
+from pydantic.alias_generators import to_camel
+
+from infra.capabilities.capability import Capability, Deployment, Needs, Placed, Rendered, Scrape, Stack
+from infra.settings.core import Core
+from infra.settings.faults import Fault, Known, declare
+from infra.settings.kafka import Kafka
+from infra.settings.listeners import Expose
+from infra.settings.relations.brokers import PLAIN_WAYS, is_counted
+from infra.settings.section import Section
+
+GATEWAY = "gateway"
+"""Name of the HTTP gateway in its namespace: `http://gateway.<namespace>.svc`."""
+
+
+class GatewayExposure(Section):
+    """How callers outside Kubernetes reach the HTTP gateway: nodePort, loadBalancer, gatewayClass, gateway or ingressClass."""
+
+    node_port: int | None = None
+    """A port of every machine of the Kubernetes cluster, 30000 to 32767."""
+    load_balancer: LoadBalancerExposure | None = None
+    """A load balancer of the cloud; may be left empty."""
+    gateway_class: str | None = None
+    """GatewayClass of the Gateway API: a Gateway is made, with `host` and `certificate`."""
+    gateway: str | None = None
+    """Gateway of the Gateway API that is there already, as `name` or `namespace/name`, with `host`."""
+    listener: str | None = None
+    """With `gateway`: name of its listener. Default: every one whose host fits."""
+    ingress_class: str | None = None
+    """IngressClass: an Ingress is made, with `host`."""
+    host: str | None = None
+    """With gatewayClass, gateway and ingressClass: the name by which callers come. Needed."""
+    certificate: str | None = None
+    """Secret of the type kubernetes.io/tls in the platform's namespace, valid for `host`. Needed with gatewayClass;
+    default with ingressClass: the controller's own."""
+    annotations: Mapping[str, str] = {}
+    """Annotations of the Gateway that is made, or of the Ingress, for its controller and for cert-manager. Default: none."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "GatewayExposure":
+        given = [key for key in _FITTING if getattr(self, key) is not None]
+        if not given:
+            return self  # said by the relations, unless there was one that is at fault
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(map(to_camel, given))} exclude each other: keep one of them")
+        for name in ("host", "listener", "certificate", "annotations"):
+            if getattr(self, name) and name not in _FITTING[given[0]]:
+                owners = " or ".join(to_camel(key) for key, fitting in _FITTING.items() if name in fitting)
+                raise ValueError(f"{name}: does not go with {to_camel(given[0])}: remove the key, or write {owners}")
+        if self.host is None and "host" in _FITTING[given[0]]:
+            raise ValueError("host: missing: write the name by which callers come, such as data.example.com")
+        self.exposure()
+        return self
+
+    def exposure(self) -> Exposure:
+        """The way in as the component takes it. Raises `ValueError` that names the field at fault."""
+        host = self.host or ""
+        if self.node_port is not None:
+            try:
+                return Exposure(node_port=NodePortExposure(port=self.node_port))
+            except ValueError as error:
+                raise ValueError(str(error).replace("port:", "node_port:", 1)) from None
+        if self.ingress_class is not None:
+            ingress = IngressExposure(
+                host=host, ingress_class=self.ingress_class, certificate=self.certificate, annotations=self.annotations
+            )
+            return Exposure(ingress=ingress)
+        if self.gateway_class is None and self.gateway is None:
+            return Exposure(load_balancer=self.load_balancer)
+        route = GatewayApiExposure(
+            host=host,
+            gateway_class=self.gateway_class,
+            certificate=self.certificate,
+            gateway=self.gateway,
+            listener=self.listener,
+            annotations=self.annotations,
+        )
+        return Exposure(gateway_api=route)
+
+
+_FITTING: Mapping[str, tuple[str, ...]] = {
+    "node_port": (),
+    "load_balancer": (),
+    "gateway_class": ("host", "certificate", "annotations"),
+    "gateway": ("host", "listener"),
+    "ingress_class": ("host", "certificate", "annotations"),
+}
+"""The ways in, each with the keys that go with it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gateway(GatewaySpec):
+    """The HTTP gateway: programs in any language write and read by HTTP, each with its own Kafka user and password."""
+
+    # A file says the way in and what goes with it in one mapping.
+    expose: GatewayExposure | None = None  # type: ignore[assignment]
+    """The way in for callers outside Kubernetes. Default: none."""
+
+    def exposure(self) -> Exposure:
+        """The way in as the component takes it."""
+        return Exposure() if self.expose is None else self.expose.exposure()
+
+    def values(self, settings: Core) -> dict[str, Any]:
+        """Its fields as a program writes them: the tenants' pods may call too, where not everybody may."""
+        tenants = settings.tenant_namespaces if self.client_namespaces else set[str]()
+        callers = tuple(sorted(({*self.client_namespaces} | tenants) - {settings.namespace}))
+        return shared(self, GatewaySpec) | {"expose": self.exposure(), "client_namespaces": callers}
+
+
+class HttpGateway(Capability[Gateway]):
+    """The data interface over HTTP."""
+
+    key = "gateway"
+    names = frozenset({GATEWAY})
+    carries_records = True
+
+    def needs(self, section: Gateway, settings: Core) -> Needs:
+        """Callers without bearer tokens log in by passwords; where clients have certificates, `faults` says more of it."""
+        internal = settings.kafka.listeners.internal
+        passwords = not section.bearer and internal is not None and internal.auth is Authentication.CUSTOM
+        scrape = Scrape(
+            of="gateways",
+            name=GATEWAY,
+            namespace=settings.namespace,
+            key=("gateway", "metricsNamespaces"),
+            allowed=section.metrics_namespaces,
+        )
+        return Needs(
+            scrapes=[scrape], passwords=["the gateway's callers without bearer tokens log in"] if passwords else []
+        )
+
+    def faults(self, section: Gateway, stack: Stack, known: Known) -> Iterator[Fault]:
+        """What the gateway asks of the brokers, of users and of ports."""
+        settings, kafka = stack.settings, stack.settings.kafka
+        if not known("kafka", "engine"):
+            return
+        internal = kafka.listeners.internal
+        if section.bearer and kafka.engine is Engine.EMBEDDED:
+            yield Fault(
+                path=("gateway", "bearer"),
+                message="an embedded Kafka knows no tokens: remove the key, or write engine: external",
+            )
+        if section.bearer and kafka.engine is Engine.STRIMZI and (internal is None or internal.custom is None):
+            yield Fault(
+                path=("gateway", "bearer"),
+                message="the brokers know no tokens: remove the key, or write kafka.listeners.internal with auth: custom",
+            )
+        if section.expose is not None and known("gateway", "expose") and section.exposure() == Exposure():
+            yield Fault(
+                path=("gateway", "expose"),
+                message="no way in is given: write nodePort, loadBalancer, gatewayClass, gateway or ingressClass",
+            )
+        yield from _anonymous(settings, section, known)
+        yield from _taken_port(kafka, section, is_counted(settings, known))
+        if kafka.engine is Engine.STRIMZI and known("kafka", "pools") and kafka.pools:
+            yield from _logins(settings, section)
+
+    def rendered(self, section: Gateway, placed: Placed) -> Iterator[Rendered]:
+        """Its objects; and its address for those that come after."""
+        settings = placed.settings
+        gateway = GatewaySettings(
+            name=GATEWAY,
+            namespace=settings.namespace,
+            connection=placed.connection,
+            image=settings.runtime_image,
+            spread=settings.kafka.spread,
+            spec=GatewaySpec(**section.values(settings)),
+        )
+        placed.gateway_url = url(gateway, settings.namespace)
+        yield from placed.named(GATEWAY, objects(gateway))
+
+    def build(self, section: Gateway, deployment: Deployment) -> None:
+        """After the users, if callers without credentials are one of them: its password is looked at."""
+        settings = deployment.settings
+        args = kafka_platform.HttpGatewayArgs(
+            **section.values(settings),
+            connection=deployment.connection,
+            spread=settings.kafka.spread,
+            runtime_image=settings.runtime_image,
+        )
+        options = deployment.options("entities") if section.anonymous is not None else deployment.options()
+        gateway = kafka_platform.HttpGateway(GATEWAY, args, options)
+        deployment.gateway_url = gateway.url
+        deployment.outputs["gateway"] = {"url": gateway.url, "service": gateway.service}
+
+
+def _logins(settings: Core, gateway: Gateway) -> Iterator[Fault]:
+    """How callers log in to brokers that Strimzi runs."""
+    internal = settings.kafka.listeners.internal
+    if internal is not None and internal.auth is Authentication.MTLS:
+        yield Fault(
+            path=("kafka", "listeners", "internal", "auth"),
+            message="the gateway logs in with the passwords of its callers: use scram, and certificates: true for others",
+        )
+    user = settings.users.get(gateway.anonymous) if gateway.anonymous is not None else None
+    if user is not None and user.auth is not Login.SCRAM:
+        yield Fault(
+            path=("gateway", "anonymous"),
+            message=f"{gateway.anonymous!r} has no password, and the gateway needs one: use a user with auth: scram",
+        )
+
+
+def _anonymous(settings: Core, gateway: Gateway, known: Known) -> Iterator[Fault]:
+    name = gateway.anonymous
+    if name is None or not settings.manages_entities or not known("tenants"):
+        return
+    user = settings.users.get(name)
+    if user is None:
+        fix = declare("tenants", settings.users)
+        yield Fault(path=("gateway", "anonymous"), message=f"{name!r} is not a user of this file: {fix}")
+    elif user.keeps_password:
+        yield Fault(
+            path=("gateway", "anonymous"),
+            message=f"{name!r} is adopted with its password, which is not known here: raise its passwordVersion, or use another",
+        )
+    elif user.namespace != settings.namespace:
+        yield Fault(
+            path=("gateway", "anonymous"),
+            message=f"the Secret of {name!r} is delivered to namespace {user.namespace!r}, and the gateway is in "
+            f"{settings.namespace!r}: use a user of a tenant without a namespace",
+        )
+
+
+def _taken_port(kafka: Kafka, gateway: Gateway, counted: bool) -> Iterator[Fault]:
+    port = gateway.exposure().node_port
+    listener = kafka.listeners.external
+    if port is None or listener is None or not counted:
+        return
+    if kafka.engine is Engine.STRIMZI:
+        if listener.expose is Expose.NODE_PORT and listener.port == port.port:
+            yield Fault(
+                path=("gateway", "expose", "nodePort"),
+                message=f"{port.port} is that of the brokers, by kafka.listeners.external: use another one",
+            )
+        return
+    if listener.expose not in PLAIN_WAYS:
+        return
+    addresses = listener.addresses()
+    if isinstance(addresses, NodePorts) and 0 <= port.port - addresses.first_port < kafka.nodes:
+        yield Fault(
+            path=("gateway", "expose", "nodePort"),
+            message=f"{port.port} is the port of broker {port.port - addresses.first_port}, "
+            f"by kafka.listeners.external: use another one",
+        )

@@ -1,0 +1,216 @@
+"""The Kafka of a stack: its cluster, the scaling of its brokers, and its topics and users."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import kafka_platform
+from kafka_platform.cluster.embedded import objects as embedded
+from kafka_platform.cluster.embedded.listeners import Listeners
+from kafka_platform.cluster.embedded.settings import EmbeddedSettings
+from kafka_platform.cluster.scaling import objects as broker_scaling
+from kafka_platform.cluster.scaling.spec import BrokerScaling, check_broker_scaling
+from kafka_platform.cluster.spec import ClusterSpec, ExternalSpec, external_connection
+from kafka_platform.cluster.strimzi import connection as strimzi_connection, objects as strimzi_objects
+from kafka_platform.cluster.strimzi.settings import StrimziSettings
+from kafka_platform.entities import provisioner, strimzi as strimzi_entities
+from kafka_platform.entities.settings import EntitySettings, delivered_certificate
+from kafka_platform.kafka.entities import Login
+from kafka_platform.kafka.plain_connection import PlainConnection
+from kafka_platform.kafka.protocols import Engine
+from kafka_platform.kube.images import kafka_image
+from kafka_platform.kube.objects import Object
+from kafka_platform.values.forms import shared
+
+from infra.capabilities.capability import CLUSTER, MADE_UP, Capability, Deployment, Needs, Placed, Rendered, Stack
+from infra.capabilities.operators import OPERATORS, Keda
+from infra.settings.core import Core
+from infra.settings.faults import Fault, Known, suggest
+from infra.settings.kafka import Kafka
+from infra.settings.relations import brokers, strimzi, tenants, topics
+
+if TYPE_CHECKING:
+    from kafka_platform import KafkaConnection
+
+
+def cluster_values(kafka: Kafka, stack: Stack) -> dict[str, Any]:
+    """What the Kafka is, as the fields of its spec: the tenants' pods may connect too."""
+    return shared(kafka, ClusterSpec) | {
+        "listeners": kafka.listeners.listeners() if kafka.engine is Engine.EMBEDDED else Listeners(),
+        "client_namespaces": stack.client_namespaces,
+    }
+
+
+class Cluster(Capability[Kafka]):
+    """The brokers, or the way to those that somebody else runs."""
+
+    key = "kafka"
+    names = frozenset({CLUSTER})
+    carries_records = True
+
+    def needs(self, section: Kafka, settings: Core) -> Needs:
+        """Who may connect, besides those of other capabilities."""
+        return Needs(clients=(*section.client_namespaces, *settings.tenant_namespaces))
+
+    def faults(self, section: Kafka, stack: Stack, known: Known) -> Iterator[Fault]:
+        """What the engine does not know, the brokers cannot do, or Kafka would refuse of topics and users."""
+        settings = stack.settings
+        yield from brokers.engine_faults(settings, known)
+        yield from brokers.external_faults(settings, known)
+        passwords = [who for each in stack.needs for who in each.passwords]
+        scaling = list(_scaling_faults(section, stack, known))
+        yield from strimzi.faults(settings, known, passwords, scaling)
+        yield from brokers.broker_faults(settings, known)
+        yield from topics.faults(settings, known, lambda: stack.topics, lambda: stack.users)
+        yield from tenants.namespace_faults(
+            settings, known, [made for each in stack.needs for made in each.made], OPERATORS
+        )
+        yield from tenants.user_faults(settings, known)
+
+    def rendered(self, section: Kafka, placed: Placed) -> Iterator[Rendered]:
+        """The objects of the engine; and the connection for those that come after."""
+        placed.connection, found = self._objects(section, placed)
+        yield from placed.named(CLUSTER, found)
+
+    def build(self, section: Kafka, deployment: Deployment) -> None:
+        """After the namespaces that the stack makes, and after Strimzi's operator if it brings that."""
+        settings, by_strimzi = deployment.settings, section.engine is Engine.STRIMZI
+        external = section.engine is Engine.EXTERNAL
+        args = kafka_platform.KafkaClusterArgs(
+            **cluster_values(section, deployment.stack),
+            namespace=deployment.once_made(settings.namespace, namespaces=True),
+            strimzi=section.strimzi() if by_strimzi else None,
+            external=kafka_platform.ExternalKafka(**shared(section, ExternalSpec)) if external else None,
+            image=settings.images.kafka,
+            runtime_image=settings.runtime_image,
+        )
+        cluster = kafka_platform.KafkaCluster(CLUSTER, args, deployment.options("strimzi", protect=section.protect))
+        deployment.made[self.key] = cluster
+        deployment.connection = connection = cluster.connection
+        deployment.outputs |= {
+            "bootstrapServers": connection.bootstrap_servers,
+            "securityProtocol": connection.security_protocol,
+        }
+        if connection.external_bootstrap_servers is not None:
+            deployment.outputs["externalBootstrapServers"] = connection.external_bootstrap_servers
+        if connection.certificate_bootstrap_servers is not None:
+            deployment.outputs["certificateBootstrapServers"] = connection.certificate_bootstrap_servers
+        if not external:
+            deployment.outputs["clusterId"] = cluster.cluster_id
+
+    def _objects(self, section: Kafka, placed: Placed) -> tuple["KafkaConnection", Sequence[Object]]:
+        settings = placed.settings
+        if section.engine is Engine.EXTERNAL:
+            return _plain(external_connection(section, cluster=CLUSTER, namespace=settings.namespace)), []
+        spec = ClusterSpec(**cluster_values(section, placed.stack))
+        common: dict[str, Any] = {"name": CLUSTER, "namespace": settings.namespace, "spec": spec}
+        if section.engine is Engine.STRIMZI:
+            by_strimzi = StrimziSettings(**common, strimzi=section.strimzi(), image=settings.images.kafka)
+            authority = MADE_UP if strimzi_connection.has_authority(by_strimzi) else None
+            return _plain(strimzi_connection.connection(by_strimzi, authority)), strimzi_objects.objects(by_strimzi)
+        image = settings.images.kafka or kafka_image(spec.version)
+        own = EmbeddedSettings(**common, image=image, runtime_image=settings.runtime_image)
+        connection = _plain(embedded.connection(own))
+        generated = embedded.Generated(
+            cluster_id=spec.cluster_id or MADE_UP, admin_password=MADE_UP, broker_password=MADE_UP
+        )
+        return connection, embedded.objects(own, connection, generated)
+
+
+def _plain(values: dict[str, Any]) -> "KafkaConnection":
+    return cast("KafkaConnection", PlainConnection(**values))
+
+
+def _scaling_faults(kafka: Kafka, stack: Stack, known: Known) -> Iterator[Fault]:
+    """What is wrong with the pool that KEDA scales."""
+    scaling, path = kafka.scaling, ("kafka", "scaling")
+    if scaling is None:
+        return
+    pool = kafka.pools.get(scaling.pool)
+    if pool is None:
+        message = f"{scaling.pool!r} is not a pool of this file: {suggest(scaling.pool, kafka.pools)}"
+        yield Fault(path=(*path, "pool"), message=message)
+        return
+    try:
+        check_broker_scaling(scaling, pool)
+    except ValueError as error:
+        field, _, message = str(error).partition(": ")
+        yield Fault(path=(*path, field), message=message)
+    if kafka.unbalanced:
+        yield Fault(
+            path=path,
+            message="records would never move to the brokers that are added: remove the key, or kafka.unbalanced",
+        )
+    if known("kafka", "defaults") and kafka.defaults.replicas is not None and scaling.min < kafka.defaults.replicas:
+        yield Fault(
+            path=(*path, "min"),
+            message=f"{scaling.min} brokers cannot hold {kafka.defaults.replicas} copies of a record: "
+            f"use at least {kafka.defaults.replicas}",
+        )
+    if stack.of(Keda) is None and known("keda"):
+        yield Fault(
+            path=path, message="KEDA scales the brokers: write keda: {} if it is in the cluster, or install: true"
+        )
+
+
+class BrokersByLoad(Capability[BrokerScaling]):
+    """The pool of brokers that KEDA scales."""
+
+    key = "kafka"
+
+    def section(self, settings: Core) -> BrokerScaling | None:
+        """A part of what the file says of the brokers."""
+        return settings.kafka.scaling
+
+    def rendered(self, section: BrokerScaling, placed: Placed) -> Iterator[Rendered]:
+        """What KEDA is told."""
+        name, pool = f"{CLUSTER}-{section.pool}", placed.settings.kafka.strimzi().pools[section.pool]
+        yield from placed.named(name, broker_scaling.objects(name, placed.connection, pool, section))
+
+    def build(self, section: BrokerScaling, deployment: Deployment) -> None:
+        """After KEDA, if the stack brings it."""
+        pool = deployment.settings.kafka.strimzi().pools[section.pool]
+        args = kafka_platform.BrokerScalerArgs(connection=deployment.connection, brokers=pool, scaling=section)
+        scaler = kafka_platform.BrokerScaler(f"{CLUSTER}-{section.pool}", args, deployment.options("keda"))
+        deployment.outputs["brokerDrift"] = scaler.drift
+
+
+class Entities(Capability[Kafka]):
+    """All topics and users: the file's, and those that capabilities need."""
+
+    key = "kafka"
+
+    def section(self, settings: Core) -> Kafka | None:
+        """Whoever runs the Kafka has to let the stack manage them."""
+        return settings.kafka if settings.manages_entities else None
+
+    def rendered(self, section: Kafka, placed: Placed) -> Iterator[Rendered]:
+        """Strimzi's custom resources, or the provisioner."""
+        entities = EntitySettings(name=CLUSTER, **_entity_values(section, placed, MADE_UP))
+        passwords = dict.fromkeys(entities.with_passwords, MADE_UP)
+        if section.engine is not Engine.STRIMZI:
+            found = provisioner.objects(entities, passwords)
+        else:
+            certified = [name for name, user in sorted(entities.users.items()) if user.auth is Login.MTLS]
+            delivered = (delivered_certificate(entities, name, {}) for name in certified)
+            found = [*strimzi_entities.objects(entities, passwords), *delivered]
+        yield from placed.named(CLUSTER, found)
+
+    def build(self, section: Kafka, deployment: Deployment) -> None:
+        """Comes after the brokers by their connection."""
+        values = _entity_values(section, deployment, deployment.mark)
+        args = kafka_platform.KafkaResourcesArgs(**values)
+        entities = kafka_platform.KafkaResources(CLUSTER, args, deployment.options())
+        deployment.made["entities"] = entities
+        deployment.outputs["userSecrets"] = entities.user_secrets
+
+
+def _entity_values(kafka: Kafka, placed: Placed, mark: str) -> dict[str, Any]:
+    return {
+        "connection": placed.connection,
+        "topics": placed.stack.topics,
+        "users": placed.stack.users,
+        "runtime_image": placed.settings.runtime_image,
+        # Only somebody else's Kafka may be used by several stacks.
+        "stack": mark if kafka.engine is Engine.EXTERNAL else None,
+        "former_stacks": kafka.former_stacks,
+    }

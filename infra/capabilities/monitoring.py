@@ -1,0 +1,75 @@
+"""What Prometheus reads of a stack, and what it tells of."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import kafka_platform
+from kafka_platform.cluster.strimzi.spec import Metrics
+from kafka_platform.monitoring.objects import objects
+from kafka_platform.monitoring.spec import MonitoredSpec, MonitoringSpec
+from kafka_platform.values.forms import shared
+
+from infra.capabilities.capability import CLUSTER, Capability, Deployment, Placed, Rendered, Stack
+from infra.capabilities.operators import CertManagerInstallation, Prometheus
+from infra.settings.core import Core
+from infra.settings.faults import Fault, Known
+
+
+class Monitoring(Capability[Prometheus]):
+    """Monitors and alerts for everything that shows metrics."""
+
+    key = "prometheus"
+
+    def faults(self, section: Prometheus, stack: Stack, known: Known) -> Iterator[Fault]:
+        """Prometheus has to be let in to what it reads."""
+        if not known("prometheus"):
+            return
+        for scrape in stack.scrapes:
+            seen = scrape.key[0] == "workers" or known(str(scrape.key[0]))
+            if seen and scrape.allowed and section.namespace not in (scrape.namespace, *scrape.allowed):
+                message = f"Prometheus may not connect: add {section.namespace!r}, or remove the key"
+                yield Fault(path=scrape.key, message=message)
+        yield from _scaling(stack.settings, known, section)
+
+    def rendered(self, section: Prometheus, placed: Placed) -> Iterator[Rendered]:
+        """Its objects."""
+        workers = {each.name: each.namespace for each in placed.stack.scrapes if each.of == "workers"}
+        spec = MonitoredSpec(**_values(section, placed.stack))
+        yield from placed.named(CLUSTER, objects(CLUSTER, spec, placed.connection, workers))
+
+    def build(self, section: Prometheus, deployment: Deployment) -> None:
+        """After its operator, if the stack brings it."""
+        watched = [each.name for each in deployment.stack.scrapes if each.of == "workers"]
+        args = kafka_platform.MonitoringArgs(
+            **_values(section, deployment.stack),
+            connection=deployment.connection,
+            workers={name: deployment.made[f"workers/{name}"].namespace for name in watched},
+        )
+        kafka_platform.Monitoring(CLUSTER, args, deployment.options("prometheus"))
+
+
+def _values(prometheus: Prometheus, stack: Stack) -> dict[str, Any]:
+    """What there is to watch, as the fields of its spec."""
+    kafka, certificates = stack.settings.kafka, stack.of(CertManagerInstallation)
+    return shared(prometheus, MonitoringSpec) | {
+        "engine": kafka.engine,
+        "nodes": kafka.metrics is not Metrics.OFF,
+        "exporter": kafka.exporter,
+        "renewal_days": kafka.authorities.renewal_days,
+        "authorities_given": kafka.authorities.given,
+        "gateways": [each.name for each in stack.scrapes if each.of == "gateways"],
+        "probes": [each.name for each in stack.scrapes if each.of == "probes"],
+        "cert_manager": None if certificates is None else certificates.namespace,
+    }
+
+
+def _scaling(settings: Core, known: Known, prometheus: Prometheus) -> Iterator[Fault]:
+    scaling = settings.kafka.scaling
+    if scaling is None or not known("kafka"):
+        return
+    usual = type(scaling).prometheus
+    if prometheus.install and scaling.prometheus == usual and f".{prometheus.namespace}.svc" not in usual:
+        yield Fault(
+            path=("kafka", "scaling", "prometheus"),
+            message=f"{usual} is not the Prometheus of this file: write http://prometheus-operated.{prometheus.namespace}.svc:9090",
+        )

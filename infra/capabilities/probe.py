@@ -1,0 +1,144 @@
+"""The latency probe of a stack."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import kafka_platform
+from kafka_platform.kafka.entities import MAX_PARTITIONS, Topic, User
+from kafka_platform.kafka.protocols import Engine
+from kafka_platform.probe.objects import ProbeSettings, objects
+from kafka_platform.probe.spec import LATENCY_PROBE, ProbeSpec, latency_probe_topic, latency_probe_user
+from kafka_platform.values.forms import shared
+from kafka_platform.values.ranges import within
+
+from infra.capabilities.capability import MADE_UP, Capability, Deployment, Needs, Placed, Rendered, Scrape, Stack
+from infra.capabilities.gateway import Gateway
+from infra.settings.core import Core
+from infra.settings.faults import Fault, Known
+from infra.settings.section import SecretName
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe(ProbeSpec):
+    """The latency probe: small records of its own, written and read all the time, and what became of them as metrics."""
+
+    partitions: int | None = within(1, MAX_PARTITIONS, default=None)
+    """Partitions of its topic; can grow, never shrink: where brokers are to be taken away, write the number here. Default:
+    the number of brokers, so that each leads one; external: 3."""
+    gateway: bool = True
+    """Whether probes are written and read through the HTTP gateway too, if there is one. Default true."""
+    gateway_authority: SecretName | None = None
+    """With `gateway.tls`: Secret in the platform's namespace whose key `ca.crt` is the authority of the gateway's
+    certificate. Default: the usual public ones."""
+
+    def check(self) -> None:
+        """As every probe; and so many partitions get no more probes than one pod sends."""
+        super().check()
+        if self.partitions is not None:
+            self.check_rate(self.partitions, 1)
+
+    def partitions_in(self, settings: Core) -> int:
+        """Partitions of its topic."""
+        if self.partitions is not None:
+            return self.partitions
+        return 3 if settings.kafka.engine is Engine.EXTERNAL else settings.kafka.brokers
+
+
+class LatencyProbe(Capability[Probe]):
+    """Sends records of its own through the platform all the time."""
+
+    key = "probe"
+    names = frozenset({LATENCY_PROBE})
+
+    def needs(self, section: Probe, settings: Core) -> Needs:
+        """A password; and it shows metrics."""
+        scrape = Scrape(
+            of="probes",
+            name=LATENCY_PROBE,
+            namespace=settings.namespace,
+            key=("probe", "metricsNamespaces"),
+            allowed=section.metrics_namespaces,
+        )
+        return Needs(passwords=["the probe logs in"], scrapes=[scrape])
+
+    def topics(self, section: Probe, settings: Core) -> Mapping[str, Topic]:
+        """Its own."""
+        return {LATENCY_PROBE: latency_probe_topic(section.partitions_in(settings))}
+
+    def users(self, section: Probe, settings: Core) -> Mapping[str, User]:
+        """Its own."""
+        return {LATENCY_PROBE: latency_probe_user(LATENCY_PROBE, settings.namespace)}
+
+    def faults(self, section: Probe, stack: Stack, known: Known) -> Iterator[Fault]:
+        """What the probe asks of the brokers and of the gateway, and its names."""
+        settings = stack.settings
+        if not known("kafka", "engine"):
+            return
+        if not settings.manages_entities and known("kafka", "adminSecret"):
+            yield Fault(
+                path=("probe",),
+                message="it needs a topic and a user, which an administrator makes: name their Secret in "
+                "kafka.adminSecret, or remove the key",
+            )
+        if known("gateway"):
+            yield from _gateway_faults(section, stack.of(Gateway))
+        if LATENCY_PROBE in settings.topics:
+            yield Fault(path=("topics", LATENCY_PROBE), message="is the topic of the probe: rename it, or remove probe")
+        for name, tenant in settings.tenants.items():
+            if LATENCY_PROBE in tenant.users:
+                path = ("tenants", name, "users", LATENCY_PROBE)
+                yield Fault(path=path, message="is the user of the probe: rename it, or remove probe")
+        if all(
+            known(*path)
+            for path in (("kafka", "nodes"), ("kafka", "pools"), ("probe", "interval"), ("probe", "partitions"))
+        ):
+            ways = 2 if section.gateway and stack.of(Gateway) is not None else 1
+            try:
+                section.check_rate(section.partitions_in(settings), ways)
+            except ValueError as error:
+                yield Fault(path=("probe", "interval"), message=str(error).partition(": ")[2])
+
+    def rendered(self, section: Probe, placed: Placed) -> Iterator[Rendered]:
+        """Its objects."""
+        settings = placed.settings
+        probe = ProbeSettings(
+            name=LATENCY_PROBE,
+            namespace=settings.namespace,
+            connection=placed.connection,
+            image=settings.runtime_image,
+            topic=LATENCY_PROBE,
+            user=LATENCY_PROBE,
+            gateway_url=placed.gateway_url if section.gateway else None,
+            gateway_ca_secret=section.gateway_authority,
+            gate_version=MADE_UP,
+            spec=ProbeSpec(**shared(section, ProbeSpec)),
+        )
+        yield from placed.named(LATENCY_PROBE, objects(probe))
+
+    def build(self, section: Probe, deployment: Deployment) -> None:
+        """After its topic, its user and that user's password."""
+        args = kafka_platform.LatencyProbeArgs(
+            **shared(section, ProbeSpec),
+            connection=deployment.connection,
+            gateway_url=deployment.gateway_url if section.gateway else None,
+            gateway_ca_secret=section.gateway_authority,
+            gate_version=deployment.version,
+            runtime_image=deployment.settings.runtime_image,
+        )
+        probe = kafka_platform.LatencyProbe(LATENCY_PROBE, args, deployment.options("entities"))
+        deployment.outputs["probe"] = {"metricsUrl": probe.metrics_url}
+
+
+def _gateway_faults(probe: Probe, gateway: Gateway | None) -> Iterator[Fault]:
+    tls = None if gateway is None or not probe.gateway else gateway.tls
+    if probe.gateway_authority is not None and tls is None:
+        yield Fault(
+            path=("probe", "gatewayAuthority"),
+            message="the probe speaks with no gateway by TLS: remove the key, or write gateway.tls",
+        )
+    if tls is not None and tls.client_authority is not None:
+        yield Fault(
+            path=("probe", "gateway"),
+            message="callers of the gateway need a certificate (gateway.tls.clientAuthority), and the probe has none: "
+            "write gateway: false",
+        )

@@ -1,0 +1,252 @@
+"""The workers of a stack."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import kafka_platform
+from kafka_platform.kafka.client_pods import with_authority_of
+from kafka_platform.kafka.entities import AclResource, Login, Operation, Quotas, User
+from kafka_platform.kafka.protocols import Engine
+from kafka_platform.scaling import objects as scaling
+from kafka_platform.scaling.spec import Scale, scaler_user_name
+from kafka_platform.values.forms import shared
+from kafka_platform.values.names import check_workload
+from kafka_platform.worker.objects import WorkerSettings, objects
+from kafka_platform.worker.spec import WorkerSpec
+from pydantic.alias_generators import to_camel
+
+from infra.capabilities.capability import Capability, Deployment, Needs, Placed, Rendered, Scrape, Stack
+from infra.capabilities.operators import Keda
+from infra.settings.core import Core
+from infra.settings.faults import Fault, Known, Path, declare
+from infra.settings.relations.declared import Declared, no_topic, overlap
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worker(WorkerSpec):
+    """A team's service that reads from Kafka, writes to it, or both. It runs in its tenant's namespace."""
+
+    tenant: str
+    """Tenant of this file that it belongs to: its namespace, and the quotas of its user. Needed."""
+
+    def users(self, name: str, namespace: str, quotas: Quotas | None) -> Mapping[str, User]:
+        """The users that are made for the worker of that name: its own, and its scaler's."""
+        made = {user: replace(each, namespace=namespace) for user, each in self.users_of(name).items()}
+        return {user: replace(each, quotas=quotas) if user == name else each for user, each in made.items()}
+
+    def values(self, name: str) -> dict[str, Any]:
+        """Its fields as a program writes them. Its users are made with all others."""
+        scaler = self.scaler_user or (scaler_user_name(name) if self.scales_by_lag else None)
+        return shared(self, WorkerSpec) | {"user": self.user or name, "scaler_user": scaler}
+
+
+class Workers(Capability[Mapping[str, Worker]]):
+    """Teams' services, each with a Kafka user of its own."""
+
+    key = "workers"
+
+    def needs(self, section: Mapping[str, Worker], settings: Core) -> Needs:
+        """Passwords; and whoever has a port called `metrics` is read by Prometheus."""
+        scrapes = [
+            Scrape(
+                of="workers",
+                name=name,
+                namespace=settings.namespace_of(worker.tenant),
+                key=("workers", name, "clientNamespaces"),
+                allowed=worker.client_namespaces,
+            )
+            for name, worker in sorted(section.items())
+            if "metrics" in worker.ports
+        ]
+        return Needs(passwords=["workers log in"], scrapes=scrapes)
+
+    def users(self, section: Mapping[str, Worker], settings: Core) -> Mapping[str, User]:
+        """Those that are made for them: their own, and their scalers'."""
+        return {
+            user: declared
+            for name, worker in section.items()
+            for user, declared in worker.users(
+                name, settings.namespace_of(worker.tenant), settings.quotas_of(worker.tenant)
+            ).items()
+        }
+
+    def faults(self, section: Mapping[str, Worker], stack: Stack, known: Known) -> Iterator[Fault]:
+        """What workers ask of topics, users and groups."""
+        settings = stack.settings
+        declared = Declared(settings, known)
+        groups: dict[str, str] = {}
+        for name, worker in section.items():
+            path = ("workers", name)
+            try:
+                check_workload(name, "worker")
+            except ValueError as error:
+                yield Fault(path=path, message=str(error))
+                continue
+            if name in stack.taken:
+                yield Fault(path=path, message=f"{name!r} is a part of the platform itself: choose another name")
+            if known(*path):
+                try:
+                    worker.check_purpose()
+                except ValueError as error:
+                    yield Fault(path=(*path, "reads"), message=str(error).partition(": ")[2])
+            if worker.tenant not in settings.tenants and known.names("tenants") == []:
+                fix = declare("tenants", settings.tenants)
+                yield Fault(path=(*path, "tenant"), message=f"{worker.tenant!r} is not a tenant of this file: {fix}")
+            if declared.complete:
+                for key, topics in (("reads", worker.reads), ("writes", worker.writes)):
+                    for topic in topics:
+                        if not declared.has(topic):
+                            yield Fault(path=(*path, key), message=no_topic(topic, declared.topics))
+            group = worker.group or name
+            if worker.reads and groups.setdefault(group, name) != name:
+                yield Fault(
+                    path=(*path, "group") if worker.group else path,
+                    message=f"worker {groups[group]!r} is in group {group!r} too, each would get a part of the records: write "
+                    "another group",
+                )
+            yield from _users(settings, section, known, name, worker)
+            if worker.scale is not None:
+                yield from _scale(stack, known, name, worker, worker.scale)
+
+    def rendered(self, section: Mapping[str, Worker], placed: Placed) -> Iterator[Rendered]:
+        """Their objects, and those that scale them."""
+        settings, connection = placed.settings, placed.connection
+        for name, each in sorted(section.items()):
+            spec = WorkerSpec(**each.values(name))
+            user = spec.user if connection.sasl_mechanism is not None else None
+            worker = WorkerSettings(
+                name=name,
+                namespace=settings.namespace_of(each.tenant),
+                connection=with_authority_of(connection, user),
+                spec=spec,
+                runtime_image=settings.runtime_image,
+                user=user,
+                spread=settings.kafka.spread,
+            )
+            yield from placed.named(name, objects(worker))
+            if spec.scale is not None:
+                scaler = _scaler(worker, spec.scale, placed)
+                yield from placed.named(scaler.name, scaling.objects(scaler))
+
+    def build(self, section: Mapping[str, Worker], deployment: Deployment) -> None:
+        """After their users; and after KEDA if they are scaled."""
+        settings, connection = deployment.settings, deployment.connection
+        for name, worker in sorted(section.items()):
+            operator = ["keda"] if worker.scale is not None else []
+            servers = deployment.once_made(connection.bootstrap_servers, "entities")
+            args = kafka_platform.StreamWorkerArgs(
+                **worker.values(name),
+                connection=replace(connection, bootstrap_servers=servers),
+                namespace=deployment.once_made(settings.namespace_of(worker.tenant), *operator, namespaces=True),
+                partitions=settings.partitions_of(worker.reads),
+                spread=settings.kafka.spread,
+                runtime_image=settings.runtime_image,
+            )
+            made = kafka_platform.StreamWorker(name, args, deployment.options())
+            deployment.made[f"workers/{name}"] = made
+            deployment.outputs.setdefault("workers", {})[name] = {
+                "namespace": made.namespace,
+                "deployment": made.deployment,
+                "user": made.user,
+                "group": made.group,
+            }
+
+
+def _scaler(worker: WorkerSettings, scale: Scale, placed: Placed) -> scaling.ScalerSettings:
+    spec, connection = worker.spec, placed.connection
+    user = spec.scaler_user if scale.by_lag and connection.sasl_mechanism is not None else None
+    return scaling.ScalerSettings(
+        name=scaler_user_name(worker.name),
+        namespace=worker.namespace,
+        connection=with_authority_of(connection, user),
+        scale=scale,
+        max=spec.most_pods(scale, worker.name, placed.settings.partitions_of(spec.reads)),
+        target=worker.name,
+        topics=spec.reads,
+        group=worker.group,
+        offset_reset=spec.offset_reset,
+        user=user,
+    )
+
+
+def _users(settings: Core, workers: Mapping[str, Worker], known: Known, name: str, worker: Worker) -> Iterator[Fault]:
+    path = ("workers", name)
+    if not known("tenants") or not known("kafka", "engine") or not known("kafka", "adminSecret"):
+        return
+    namespace = settings.namespace_of(worker.tenant)
+    for made in worker.users(name, namespace, None):
+        if made in settings.users:
+            yield Fault(
+                path=path,
+                message=f"its user {made!r} is a tenant's user already: rename one, or let the worker log in as that user "
+                f"by {'user' if made == name else 'scalerUser'}",
+            )
+        elif made != name and made in workers:
+            yield Fault(path=path, message=f"the user of its scaler, {made!r}, is another worker's: rename one")
+    managed = settings.manages_entities
+    logs_in = settings.kafka.engine is not Engine.EXTERNAL or settings.kafka.sasl is not None
+    for key, given, needed in (("user", worker.user, True), ("scalerUser", worker.scaler_user, worker.scales_by_lag)):
+        if given is None:
+            if needed and logs_in and not managed:
+                yield Fault(
+                    path=(*path, key),
+                    message="missing, an administrator makes users: name one that is there, or their Secret in kafka.adminSecret",
+                )
+        elif not needed:
+            yield Fault(path=(*path, key), message="lag does not decide on the number of pods: remove the key")
+        elif managed:
+            yield from _user(settings, (*path, key), given, worker, worker.group or name)
+
+
+def _user(settings: Core, path: Path, name: str, worker: Worker, group: str) -> Iterator[Fault]:
+    """What is wrong with a user of this file that a worker, or its scaler, logs in as."""
+    user, namespace = settings.users.get(name), settings.namespace_of(worker.tenant)
+    if user is None:
+        fix = declare("tenants", settings.users)
+        yield Fault(path=path, message=f"{name!r} is not a user of this file: {fix}")
+        return
+    if user.namespace != namespace:
+        yield Fault(
+            path=path,
+            message=f"the Secret of {name!r} is delivered to namespace {user.namespace!r}, and the worker is in "
+            f"{namespace!r}: use a user of tenant {worker.tenant!r}",
+        )
+    if user.auth is not Login.SCRAM:
+        yield Fault(path=path, message=f"{name!r} has no password, and workers log in by one: use another user")
+    needed = [(AclResource.TOPIC, topic, Operation.READ) for topic in worker.reads]
+    needed += [(AclResource.GROUP, group, Operation.READ)] if worker.reads else []
+    needed += [(AclResource.TOPIC, topic, Operation.WRITE) for topic in worker.writes]
+    if path[-1] == "scalerUser":
+        needed = [(kind, what, Operation.DESCRIBE) for kind, what, action in needed if action is Operation.READ]
+    for kind, what, action in needed:
+        if not _may(user, kind, what, action):
+            yield Fault(
+                path=path,
+                message=f"{name!r} may not {action.value.lower()} {kind.value} {what!r}: allow it, or leave the key out, then "
+                "a user is made that may",
+            )
+
+
+def _may(user: User, kind: AclResource, name: str, action: Operation) -> bool:
+    return any(
+        acl.resource is kind and overlap(acl.name, name) and {action, Operation.ALL} & set(acl.operations)
+        for acl in user.all_acls()
+    )
+
+
+def _scale(stack: Stack, known: Known, name: str, worker: Worker, scale: Scale) -> Iterator[Fault]:
+    path = ("workers", name, "scale")
+    if stack.of(Keda) is None and known("keda"):
+        yield Fault(
+            path=path, message="needs KEDA: write keda: {install: true}, or an empty keda: where the cluster has it"
+        )
+    if known.names("topics") != []:
+        return
+    try:
+        worker.most_pods(scale, name, stack.settings.partitions_of(worker.reads))
+    except ValueError as error:
+        field, _, message = str(error).partition(": ")
+        inner = tuple(to_camel(part) for part in field.split(".")[1:])
+        message = message.replace("activation_lag", "activationLag").replace("offset_reset", "offsetReset")
+        yield Fault(path=(*path, *inner), message=message.replace("write it, or partitions", "write it"))

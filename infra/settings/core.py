@@ -1,0 +1,161 @@
+"""The settings that every stack has: what stands in its file besides what can be turned on. Parsed once, then frozen.
+
+Topics, quotas, resources and defaults are the components' own value objects: they check themselves.
+What concerns several settings at once is checked by the capabilities and in `relations`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from enum import Enum
+from typing import TypeVar
+
+from kafka_platform.kafka.entities import Quotas, Topic, User
+from kafka_platform.kafka.protocols import Engine
+from kafka_platform.kube.images import RUNTIME_IMAGE
+from kafka_platform.values.free_maps import check_text
+from kafka_platform.values.names import IMAGE
+from pydantic import field_validator
+
+from infra.settings.kafka import Kafka
+from infra.settings.section import AdoptedObjects, NamespaceName, Section
+
+_S = TypeVar("_S")
+
+
+class Environment(Enum):
+    """What a stack is for, which decides how strict the policies are."""
+
+    DEV = "dev"
+    """For trying things out: policies advise."""
+    STAGING = "staging"
+    """Like production, without its data: most policies are mandatory."""
+    PROD = "prod"
+    """With data that must not be lost: all policies are mandatory."""
+
+
+class Kubernetes(Section):
+    """The Kubernetes cluster that everything is deployed to."""
+
+    context: str | None = None
+    """Context of the kubeconfig. Default: the current one of the file that `kubeconfig` or KUBECONFIG names."""
+    kubeconfig: str | None = None
+    """Path of the kubeconfig. Default: what KUBECONFIG names, or ~/.kube/config if a context is given."""
+
+    @field_validator("context", "kubeconfig")
+    @classmethod
+    def _not_empty(cls, value: str | None) -> str | None:
+        if value is not None and not value.strip():
+            raise ValueError("is empty: write a value, or remove the key")
+        if value is not None:
+            check_text(value, "a name")
+        return value
+
+
+class Images(Section):
+    """Container images, for clusters that pull from a registry of their own."""
+
+    kafka: str | None = None
+    """Image with Kafka in /opt/kafka. Default: `docker.io/apache/kafka:<kafka.version>`."""
+    runtime: str | None = None
+    """Image of this platform's own programs. Default: the one of this release."""
+
+    @field_validator("kafka", "runtime")
+    @classmethod
+    def _image(cls, value: str | None) -> str | None:
+        if value is not None and not IMAGE.fullmatch(value):
+            raise ValueError(
+                f"{value!r} is not an image: write registry/name:tag, such as registry.example.com/kafka:4.3.1"
+            )
+        return value
+
+
+class Tenant(Section):
+    """A team: its users, where their credentials are delivered, and their limits."""
+
+    namespace: NamespaceName | None = None
+    """Kubernetes namespace of the team's applications; the Secret `<user>-kafka` of each user is put there. Default:
+    the platform's."""
+    create_namespace: bool = False
+    """Whether the namespace is made (and removed) with the stack. Default: it exists already."""
+    users: Mapping[str, User] = {}
+    """Users by name: what each may do. Whatever is not allowed is denied."""
+    quotas: Quotas | None = None
+    """Limits of each user that has none of its own. Default: no limits."""
+
+
+class Core(Section):
+    """What every platform has: a Kafka, topics and users, in a Kubernetes cluster."""
+
+    environment: Environment = Environment.DEV
+    """What the stack is for: how strict the policies are (docs/policies.md). Default: dev, they advise."""
+    namespace: NamespaceName = "streaming"
+    """Kubernetes namespace of the brokers and of what belongs to them. Default streaming."""
+    create_namespace: bool = True
+    """Whether the namespace is made (and removed) with the stack. Default true."""
+    kubernetes: Kubernetes = Kubernetes()
+    """The Kubernetes cluster. Needed unless KUBECONFIG is set."""
+    adopt: AdoptedObjects = ()
+    """Objects that exist and that the stack may take over, as `Namespace/streaming` or `Secret/streaming/api-kafka`. They
+    are kept when the stack goes. Default: none, an object that the stack did not make is refused."""
+    images: Images = Images()
+    """Container images. Default: the public ones."""
+    kafka: Kafka = Kafka()
+    """The brokers. Default: one embedded node."""
+    topics: Mapping[str, Topic] = {}
+    """Topics by name. A topic that is taken out of the file keeps its records, unless it said `deletion: allow`."""
+    topic_files: tuple[str, ...] = ()
+    """Further files with topics by name, seen from the stack file's folder: for more topics than a stack file can hold
+    (Linux takes at most 128 KiB of settings), or one file per team. Default: none."""
+    tenants: Mapping[str, Tenant] = {}
+    """Teams by name, with their users."""
+
+    def of(self, kind: type[_S]) -> _S | None:
+        """The section of that class, if the file has it."""
+        return next((value for _, value in self if isinstance(value, kind)), None)
+
+    @property
+    def users(self) -> Mapping[str, User]:
+        """The tenants' users by name, each with the namespace and, unless it has its own, the quotas of its tenant."""
+        return {
+            name: replace(user, namespace=tenant.namespace or self.namespace, quotas=user.quotas or tenant.quotas)
+            for tenant in self.tenants.values()
+            for name, user in tenant.users.items()
+        }
+
+    def namespace_of(self, tenant: str) -> str:
+        """The namespace of a tenant's applications."""
+        found = self.tenants.get(tenant)
+        return self.namespace if found is None or found.namespace is None else found.namespace
+
+    def quotas_of(self, tenant: str) -> Quotas | None:
+        """The limits of a tenant's users."""
+        found = self.tenants.get(tenant)
+        return None if found is None else found.quotas
+
+    def partitions_of(self, topics: Sequence[str]) -> Mapping[str, int]:
+        """How many partitions the topics have; none if one of them is not declared here, as that of an external Kafka."""
+        if not all(topic in self.topics for topic in topics):
+            return {}
+        return {topic: self.topics[topic].partitions for topic in topics}
+
+    @property
+    def manages_entities(self) -> bool:
+        """Whether topics and users are managed by the stack."""
+        return self.kafka.engine is not Engine.EXTERNAL or self.kafka.admin_secret is not None
+
+    @property
+    def runtime_image(self) -> str:
+        """Image of this platform's own programs."""
+        return self.images.runtime or RUNTIME_IMAGE
+
+    @property
+    def created_namespaces(self) -> tuple[str, ...]:
+        """Namespaces that are made with the stack, each once, the platform's first."""
+        own = [self.namespace] if self.create_namespace else []
+        tenants = [each.namespace for each in self.tenants.values() if each.create_namespace and each.namespace]
+        return tuple(dict.fromkeys(own + tenants))
+
+    @property
+    def tenant_namespaces(self) -> set[str]:
+        """Namespaces of the tenants' applications."""
+        return {each.namespace for each in self.tenants.values() if each.namespace}

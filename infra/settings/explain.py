@@ -1,0 +1,149 @@
+"""What Pydantic finds wrong with a stack file, in people's words."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from infra.settings.faults import Path, choose, show, suggest
+from infra.settings.kinds import names
+
+# Forms that a bare number or another text is most often meant to be, by the name of the key.
+FORMS = {
+    "bootstrapServers": "host:port, several with commas, as in 'a:9092,b:9092'",
+    "retention": "a duration such as 7d",
+    "retentionSize": "a size such as 10Gi",
+    "maxMessageSize": "a size such as 1MiB",
+    "produce": "a rate such as 20MB/s",
+    "consume": "a rate such as 50MB/s",
+    "storage": "a quantity such as 10Gi",
+    "memory": "a quantity such as 1Gi",
+    "cpu": "a quantity such as '2' or 500m, in quotes if it is a bare number",
+    "cpuLimit": "a quantity such as '2' or 500m, in quotes if it is a bare number",
+    "version": "three numbers such as 4.3.1",
+    "body": "a size such as 1Mi",
+    "bodies": "a size such as 256Mi",
+    "timeout": "a duration such as 30s",
+    "consumerIdle": "a duration such as 5m",
+    "heartbeat": "a duration such as 15s",
+    "drain": "a duration such as 5s",
+    "acceptableDelay": "a duration such as 10s",
+    "cooldown": "a duration such as 300s",
+    "period": "a duration such as 10s",
+    "polling": "a duration such as 10s",
+    "scaleDownPeriod": "a duration such as 60s",
+    "stabilization": "a duration such as 300s",
+    "termination": "a duration such as 60s",
+    "recheck": "a duration such as 60s",
+    "interval": "a duration such as 1s",
+    "lostAfter": "a duration such as 30s",
+    "gateDeadline": "a duration such as 2m",
+    "size": "a quantity such as 1Ti",
+    "heap": "a heap such as 4g",
+    "throttle": "a rate such as 50MB/s",
+    "network": "a rate such as 125MB/s",
+    "leastFree": "a share such as 5%",
+    "diskAbove": "a share such as 70%",
+    "cpuAbove": "a share such as 80%",
+    "networkAbove": "a rate such as 80MB/s",
+}
+
+
+DECIDING = frozenset({"auth", "cleanup", "deletion", "environment", "operations", "resource"})
+"""Keys whose words decide on what is deleted, on who may do what, or on what a stack is held to."""
+
+_FOR_EVER = {"retention": "forever", "retentionSize": "unlimited"}
+
+
+def explain(error: Any, known: Sequence[str], elsewhere: Mapping[str, str]) -> tuple[Path, str, Path]:
+    """Path and message of one pydantic error, and the path of what has to be left out to look for further faults.
+
+    `known` are the keys that are known where the error is, `elsewhere` has the full paths of keys known elsewhere.
+    """
+    kind, path, value = error["type"], tuple(error["loc"]), error["input"]
+    # A position in a list says nothing, its key does.
+    key = next((each for each in reversed(path) if isinstance(each, str)), "")
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
+        fix = suggest(str(key), known)
+        if str(key) in elsewhere:
+            fix = f"did you mean {elsewhere[str(key)]}?"
+        return path, f"unknown key: {fix}", path
+    if kind in ("missing", "missing_argument", "missing_keyword_only_argument"):
+        return path, f"missing: {_needed(str(key))}", path[:-1]
+    if kind == "value_error":
+        return _value_error(path, known, str(error["ctx"]["error"]))
+    if kind == "enum":
+        members = re.findall(r"'([^']*)'", error["ctx"]["expected"])
+        if isinstance(value, dict | list):
+            return path, f"{show(value)} stands where one word belongs: use one of {', '.join(members)}", path
+        fix = (choose if key in DECIDING else suggest)(str(value), members)
+        return path, f"{show(value)} is not known: {fix}", path
+    return path, _type_error(kind, path, str(key), value, known), path
+
+
+def _needed(key: str) -> str:
+    examples = {
+        "resource": "write what it is about: topic, group, transactionalId or cluster",
+        "name": "write a name such as orders, or a prefix such as orders-*",
+        "operations": "write a list such as [READ, DESCRIBE]",
+        "expose": "write nodePort or loadBalancer",
+        "host": "write the name by which clients reach the brokers",
+        "certificate": "write the name of a Secret",
+        "image": "write registry/name:tag",
+        "tenant": "write the tenant that it belongs to",
+    }
+    return examples.get(key, "write a value for it")
+
+
+def _value_error(path: Path, known: Sequence[str], text: str) -> tuple[Path, str, Path]:
+    own = re.match(r"(?:config: )?'([^']+)' (cannot be set here|has a field of its own): (.*)", text)
+    if own is not None:
+        inner: tuple[str, ...] = (own[1],) if path[-1:] == ("config",) else ("config", own[1])
+        is_fix = own[3].startswith(("write ", "declare "))
+        message = f"{own[2]}: {own[3]}" if is_fix else f"{own[2]}, {own[3]}: remove the key"
+        return path + inner, _camel(message), path + inner
+    # The value objects begin with the names of their fields: `min_insync_replicas: 3 of 3 ...`.
+    named = re.match(r"([a-z][a-z_]*)((?:\.[a-z_]+)*): (.*)", text, re.DOTALL)
+    if named is None or _camel(named[1]) not in known:
+        return path, _camel(text), path
+    inner = tuple(_camel(part) for part in (named[1] + named[2]).split("."))
+    return path + inner, _camel(named[3]), path + inner
+
+
+def _type_error(kind: str, path: Path, key: str, value: Any, known: Sequence[str]) -> str:
+    what = show(value)
+    if kind.startswith(("int", "float")):
+        number = "a whole number" if kind.startswith("int") else "a number"
+        if isinstance(value, str) and re.fullmatch(r"-?\d+(\.\d+)?", value):
+            return f"{what} is text: write {number} without quotes"
+        return f"{what} is not {number}: write one such as 3"
+    if kind.startswith("bool"):
+        return f"{what} is not true or false: write true or false"
+    if kind.startswith("string"):
+        if isinstance(value, dict | list):
+            return f"{what} stands where a text belongs: write {FORMS.get(key, 'a single value')}"
+        if key in _FOR_EVER and value == -1 and "prometheus" not in path:
+            return f"{what} is a bare number: write {_FOR_EVER[key]}, which is Kafka's -1"
+        if key in FORMS:
+            return f"{what} is {'not text' if isinstance(value, bool) else 'a bare number'}: write {FORMS[key]}"
+        return f"{what} is not text: put it in quotes, as in '{what}'"
+    if kind.startswith(("list", "tuple", "sequence", "iterable", "is_instance_of")):
+        return f"{what} is not a list: write {'[' + str(value) + ']' if isinstance(value, str | int) else 'a list such as [orders]'}"
+    if kind.startswith(("model", "dataclass", "dict", "mapping")):
+        if known:
+            return f"{what} is not a mapping: write keys below it, such as {', '.join(known[:3])}"
+        return f"{what} is not a mapping: write names below it, each followed by a colon"
+    return f"{what} cannot stand here: see the description of the key in docs/stack-file.md"
+
+
+def _camel(text: str) -> str:
+    """The text with the components' field names as the stack file spells them; what is quoted stays."""
+
+    def spelled(match: re.Match[str]) -> str:
+        word = match[0]
+        if word not in names():
+            return word
+        first, *rest = word.split("_")
+        return first + "".join(part.capitalize() for part in rest)
+
+    parts = re.split(r"('[^']*')", text)
+    return "".join(part if part.startswith("'") else re.sub(r"\b[a-z]+(?:_[a-z]+)+\b", spelled, part) for part in parts)
