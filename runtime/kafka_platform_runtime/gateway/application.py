@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from kafka_platform_runtime.gateway import browsers, encodings, unpacking
+from kafka_platform_runtime.gateway import browsers, encodings, memory, unpacking
 from kafka_platform_runtime.gateway.callers.caller import Caller
 from kafka_platform_runtime.gateway.certificates import Certificates
 from kafka_platform_runtime.gateway.clock import now
@@ -296,7 +296,7 @@ class Gateway:
                 await asyncio.sleep(1)
                 beat()
                 if now() >= trimmed + TRIM_SECONDS:
-                    await asyncio.wrap_future(WATCH.question("giving memory back", unpacking.trim))
+                    await asyncio.wrap_future(WATCH.question("giving memory back", memory.give_back))
                     trimmed = now()
                 WATCH.look()
                 self.callers.maintain()

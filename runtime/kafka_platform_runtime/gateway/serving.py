@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
 import resource
 import signal
@@ -14,7 +13,7 @@ from collections.abc import Iterator
 import uvicorn
 import uvloop
 
-from kafka_platform_runtime.gateway import unpacking
+from kafka_platform_runtime.gateway import memory, unpacking
 from kafka_platform_runtime.gateway.application import Gateway
 from kafka_platform_runtime.gateway.certificates import Certificates
 from kafka_platform_runtime.gateway.core import Core
@@ -108,10 +107,7 @@ async def serve(gateway: Gateway) -> None:
     for order in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(order, end)
     end_metrics = serve_metrics(gateway.settings.metrics_port, gateway.metrics, gateway.why_not_ready)
-    # What is there now stays for good: the collector need not look at it, and what requests leave behind has no cycles.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 100)
+    memory.settle()
     if not unpacking.bound(limits.batch_bytes, limits.unpacked_bytes):
         LOG.warning("The part that bounds what batches unpack to is missing: one batch may take all memory.")
     if not COMPILED:

@@ -84,7 +84,7 @@ class Feed:
         self._missed = 0
         self._closed = False
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._task = WATCH.errand("feed", self._run())
+        self._task: asyncio.Task[None] | None = WATCH.errand("feed", self._run())
 
     @property
     def used(self) -> bool:
@@ -136,8 +136,11 @@ class Feed:
     async def close(self) -> None:
         """End it."""
         self._closed = True
-        self._task.cancel()
-        await asyncio.wait({self._task})
+        # The two hold each other, and with them all records that are kept, until the collector comes by.
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
         if not self._ready.done():
             self._ready.set_exception(errors.overloaded("The gateway is ending: come back."))
             self._ready.exception()  # it may be that nobody waits

@@ -31,9 +31,13 @@ class Handshake:
 
     def __init__(self, address: str) -> None:
         self.owner: Owner = ("address", address)
-        self.transport: Pipe = self
         self.begun: asyncio.Task[None] | None = None
         self._since = now()
+
+    @property
+    def transport(self) -> Pipe:
+        """It is its own, until there is one."""
+        return self
 
     def state(self) -> tuple[State, float]:
         """Since when it goes on."""
@@ -147,3 +151,4 @@ class Door:
             accepted.close()  # no TLS, or the peer has left
         finally:
             self._connections.remove(handshake)
+            handshake.begun = None  # the two would hold each other until the collector comes by
