@@ -70,7 +70,12 @@ from kafka_platform.kafka.protocols import (
     SaslMechanism as SaslMechanism,
     SecurityProtocol as SecurityProtocol,
 )
-from kafka_platform.monitoring.component import Monitoring as Monitoring, MonitoringArgs as MonitoringArgs
+from kafka_platform.kube.metrics import Alert as Alert, Severity as Severity
+from kafka_platform.monitoring.component import (
+    MetricsSource as MetricsSource,
+    Monitoring as Monitoring,
+    MonitoringArgs as MonitoringArgs,
+)
 from kafka_platform.operators.cert_manager.component import (
     CertManager as CertManager,
     CertManagerArgs as CertManagerArgs,

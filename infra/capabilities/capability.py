@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from kafka_platform.kafka.entities import Topic, User
+from kafka_platform.kube.metrics import Source
 from kafka_platform.kube.objects import Object
 
 from infra.settings.core import Core
@@ -33,10 +34,9 @@ MADE_UP = "made-up"
 class Scrape:
     """Something that shows metrics."""
 
-    of: str
-    """What it is, by the field of the spec of monitoring: gateways, probes or workers."""
-    name: str
+    source: Source
     namespace: str
+    """Where its pods are."""
     key: Path
     """Where the stack file says which namespaces may read it."""
     allowed: Sequence[str]

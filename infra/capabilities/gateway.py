@@ -7,6 +7,7 @@ from typing import Any
 import kafka_platform
 from kafka_platform.cluster.embedded.listeners import NodePorts
 from kafka_platform.cluster.strimzi.listeners import Authentication
+from kafka_platform.gateway.monitoring import source
 from kafka_platform.gateway.objects import objects
 from kafka_platform.gateway.settings import GatewaySettings, url
 from kafka_platform.gateway.spec import (
@@ -141,8 +142,7 @@ class HttpGateway(Capability[Gateway]):
         internal = settings.kafka.listeners.internal
         passwords = not section.bearer and internal is not None and internal.auth is Authentication.CUSTOM
         scrape = Scrape(
-            of="gateways",
-            name=GATEWAY,
+            source=source(GATEWAY),
             namespace=settings.namespace,
             key=("gateway", "metricsNamespaces"),
             allowed=section.metrics_namespaces,

@@ -33,18 +33,20 @@ class Monitoring(Capability[Prometheus]):
 
     def rendered(self, section: Prometheus, placed: Placed) -> Iterator[Rendered]:
         """Its objects."""
-        workers = {each.name: each.namespace for each in placed.stack.scrapes if each.of == "workers"}
+        sources = [each.source for each in placed.stack.scrapes]
         spec = MonitoredSpec(**_values(section, placed.stack))
-        yield from placed.named(CLUSTER, objects(CLUSTER, spec, placed.connection, workers))
+        yield from placed.named(CLUSTER, objects(CLUSTER, spec, placed.connection, sources))
 
     def build(self, section: Prometheus, deployment: Deployment) -> None:
-        """After its operator, if the stack brings it."""
-        watched = [each.name for each in deployment.stack.scrapes if each.of == "workers"]
-        args = kafka_platform.MonitoringArgs(
-            **_values(section, deployment.stack),
-            connection=deployment.connection,
-            workers={name: deployment.made[f"workers/{name}"].namespace for name in watched},
-        )
+        """After its operator, if the stack brings it, and after the namespaces that the stack makes."""
+        sources = [
+            kafka_platform.MetricsSource(
+                **vars(each) | {"namespace": each.namespace and deployment.once_made(each.namespace, namespaces=True)}
+            )
+            for each in (scrape.source for scrape in deployment.stack.scrapes)
+        ]
+        values = _values(section, deployment.stack)
+        args = kafka_platform.MonitoringArgs(**values, connection=deployment.connection, sources=sources)
         kafka_platform.Monitoring(CLUSTER, args, deployment.options("prometheus"))
 
 
@@ -57,8 +59,6 @@ def _values(prometheus: Prometheus, stack: Stack) -> dict[str, Any]:
         "exporter": kafka.exporter,
         "renewal_days": kafka.authorities.renewal_days,
         "authorities_given": kafka.authorities.given,
-        "gateways": [each.name for each in stack.scrapes if each.of == "gateways"],
-        "probes": [each.name for each in stack.scrapes if each.of == "probes"],
         "cert_manager": None if certificates is None else certificates.namespace,
     }
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import kafka_platform
 from kafka_platform.kafka.entities import MAX_PARTITIONS, Topic, User
 from kafka_platform.kafka.protocols import Engine
+from kafka_platform.probe.monitoring import source
 from kafka_platform.probe.objects import ProbeSettings, objects
 from kafka_platform.probe.spec import LATENCY_PROBE, ProbeSpec, latency_probe_topic, latency_probe_user
 from kafka_platform.values.forms import shared
@@ -53,8 +54,7 @@ class LatencyProbe(Capability[Probe]):
     def needs(self, section: Probe, settings: Core) -> Needs:
         """A password; and it shows metrics."""
         scrape = Scrape(
-            of="probes",
-            name=LATENCY_PROBE,
+            source=source(LATENCY_PROBE),
             namespace=settings.namespace,
             key=("probe", "metricsNamespaces"),
             allowed=section.metrics_namespaces,

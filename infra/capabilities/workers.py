@@ -12,6 +12,7 @@ from kafka_platform.scaling import objects as scaling
 from kafka_platform.scaling.spec import Scale, scaler_user_name
 from kafka_platform.values.forms import shared
 from kafka_platform.values.names import check_workload
+from kafka_platform.worker.monitoring import source
 from kafka_platform.worker.objects import WorkerSettings, objects
 from kafka_platform.worker.spec import WorkerSpec
 from pydantic.alias_generators import to_camel
@@ -50,8 +51,7 @@ class Workers(Capability[Mapping[str, Worker]]):
         """Passwords; and whoever has a port called `metrics` is read by Prometheus."""
         scrapes = [
             Scrape(
-                of="workers",
-                name=name,
+                source=replace(source(name), namespace=settings.namespace_of(worker.tenant)),
                 namespace=settings.namespace_of(worker.tenant),
                 key=("workers", name, "clientNamespaces"),
                 allowed=worker.client_namespaces,

@@ -172,8 +172,8 @@ def test_every_component_is_public_and_in_a_module_of_that_name() -> None:
 
 NEUTRAL = {"values": set(), "kube": {"values"}, "kafka": {"values", "kube", "args"}}
 """What every capability may import, and what of it may import which other parts."""
-COMPOSED = {"worker": {"scaling", "entities"}, "scaling": {"entities"}}
-"""Capabilities whose component makes another one: a worker its scaler and its user."""
+COMPOSED = {"worker": {"scaling", "entities"}, "scaling": {"entities"}, "monitoring": {"gateway", "probe", "worker"}}
+"""Capabilities whose component makes another one, as a worker its scaler and its user, or takes others by their names."""
 
 
 @pytest.mark.parametrize("part", sorted(each.name for each in LIBRARY.iterdir() if (each / "__init__.py").is_file()))

@@ -1,58 +1,30 @@
-"""What somebody has to be woken or told for: the alert rules of a platform. Pure functions, no Pulumi.
+"""What somebody has to be woken or told for: the alert rules of a Kafka. Pure functions, no Pulumi.
 
-Every rule names the state that it tells of by the labels of our own monitors (`kafka_cluster`, `gateway`, `probe`), never by
-the names of pods, which have the name of their pool in them. How long a state has to last is as long as it comes and goes
+Every rule, here and in the modules `monitoring` of what else shows metrics, names the state that it tells of by the labels of
+our own monitors (`kafka_cluster`, `gateway`, `probe`), never by the names of pods, which have the name of their pool in them. How long a state has to last is as long as it comes and goes
 by itself while nothing is wrong, as when nodes are restarted one after another.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
+
+from kafka_platform.kube.metrics import Alert, Severity, series
 
 CLUSTER_LABEL = "kafka_cluster"
 """Label of the metrics of nodes: the Kafka's name."""
-GATEWAY_LABEL = "gateway"
-"""Label of the metrics of a gateway: its name."""
-PROBE_LABEL = "probe"
-"""Label of the metrics of a probe: its name."""
 
 _DAY = 86_400
 
 
-class Severity(Enum):
-    """Whom an alert is for."""
-
-    CRITICAL = "critical"
-    """Records are lost or nobody can write: now."""
-    WARNING = "warning"
-    """It becomes critical if nobody looks: this week."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Alert:
-    """A state that should not be."""
-
-    name: str
-    expression: str
-    """PromQL; every series in its answer is an alert."""
-    lasting: str
-    """How long it is so before anybody is told."""
-    severity: Severity
-    summary: str
-    """What is so. `{{ $labels.x }}` and `{{ $value }}` are filled in by Prometheus."""
-    description: str
-    """What it means, and what to look at."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Watched:
-    """What of a platform shows metrics."""
+    """What of a Kafka itself shows metrics."""
 
     cluster: str
     """The Kafka's name."""
     namespace: str
-    """Its namespace; the gateway and the probe are there too."""
+    """Its namespace."""
     claims: str | None = None
     """Regular expression of the nodes' volume claims. Default: somebody else's volumes."""
     nodes: bool = False
@@ -63,32 +35,24 @@ class Watched:
     """How many days before its end a certificate authority is renewed. Default: none is Strimzi's to watch."""
     authorities_given: bool = False
     """Whether somebody renews the authorities by hand."""
-    gateways: Sequence[str] = ()
-    probes: Sequence[str] = ()
     certificates: bool = False
     """Whether cert-manager shows the certificates of the namespace."""
 
 
 def alerts(watched: Watched) -> list[Alert]:
-    """Every alert about what is watched."""
+    """Every alert about a Kafka itself."""
     return [
         *_nodes(watched),
         *_volumes(watched),
         *_groups(watched),
         *_certificates(watched),
-        *(alert for name in watched.gateways for alert in _gateway(watched, name)),
-        *(alert for name in watched.probes for alert in _probe(watched, name)),
     ]
-
-
-def _own(watched: Watched, label: str, name: str) -> str:
-    return f'namespace="{watched.namespace}",{label}="{name}"'
 
 
 def _nodes(watched: Watched) -> Iterator[Alert]:
     if not watched.nodes:
         return
-    own = _own(watched, CLUSTER_LABEL, watched.cluster)
+    own = series(watched.namespace, CLUSTER_LABEL, watched.cluster)
     yield Alert(
         name="KafkaPartitionsOffline",
         expression=f"max(kafka_controller_kafkacontroller_offlinepartitionscount{{{own}}}) > 0",
@@ -153,7 +117,7 @@ def _volumes(watched: Watched) -> Iterator[Alert]:
 def _groups(watched: Watched) -> Iterator[Alert]:
     if not watched.exporter:
         return
-    own = _own(watched, CLUSTER_LABEL, watched.cluster)
+    own = series(watched.namespace, CLUSTER_LABEL, watched.cluster)
     lag = f"sum by (consumergroup, topic) (kafka_consumergroup_lag{{{own}}})"
     yield Alert(
         name="KafkaConsumerLagGrows",
@@ -195,85 +159,8 @@ def _certificates(watched: Watched) -> Iterator[Alert]:
         )
 
 
-def _gateway(watched: Watched, name: str) -> Iterator[Alert]:
-    own = _own(watched, GATEWAY_LABEL, name)
-    failed = f'gateway_requests_total{{{own},status=~"5.."}}'
-    yield Alert(
-        name="HttpGatewayFails",
-        # Of a few requests a night one that fails is a large share.
-        expression=f"sum(rate({failed}[5m])) / sum(rate(gateway_requests_total{{{own}}}[5m])) > 0.05 "
-        f"and sum(increase({failed}[5m])) > 5",
-        lasting="5m",
-        severity=Severity.CRITICAL,
-        summary="{{ $value | humanizePercentage }} of the requests to the gateway fail by its own fault.",
-        description="Answers from 500 on: it does not reach the brokers, or is overrun. Its log names the reason of each.",
-    )
-    yield Alert(
-        name="HttpGatewayGone",
-        expression=f"absent(up{{{own}}} == 1)",
-        lasting="5m",
-        severity=Severity.CRITICAL,
-        summary="No pod of the gateway shows metrics.",
-        description="All of them are gone, or Prometheus may not reach them (gateway.metricsNamespaces).",
-    )
-
-
-def _probe(watched: Watched, name: str) -> Iterator[Alert]:
-    own = _own(watched, PROBE_LABEL, name)
-    by_path = "sum by (write, read)"
-    yield Alert(
-        name="KafkaRecordsLost",
-        expression=f"{by_path} (increase(kafka_probe_lost_total{{{own}}}[10m])) > 0",
-        lasting="0m",
-        severity=Severity.CRITICAL,
-        summary="Records that Kafka had acknowledged were not read ({{ $labels.write }} to {{ $labels.read }}).",
-        description="What happens to probes happens to everybody's records. Was there an unclean election, or a topic made anew?",
-    )
-    yield Alert(
-        name="KafkaRecordsOutOfOrderOrDuplicated",
-        expression=f"{by_path} (increase(kafka_probe_out_of_order_total{{{own}}}[10m]) + "
-        f"increase(kafka_probe_duplicated_total{{{own}}}[10m])) > 0",
-        lasting="0m",
-        severity=Severity.WARNING,
-        summary="Records came twice or in another order than they were written ({{ $labels.write }} to {{ $labels.read }}).",
-        description="Idempotent writers and cursors exclude it: look at what happened to the brokers and the gateway at that time.",
-    )
-    yield Alert(
-        name="KafkaPathBroken",
-        expression=f"max by (write, read) (kafka_probe_oldest_unread_seconds{{{own}}}) > 60",
-        lasting="1m",
-        severity=Severity.CRITICAL,
-        summary="Nothing comes through from {{ $labels.write }} to {{ $labels.read }} since {{ $value | humanizeDuration }}.",
-        description="Records are written and nobody gets them. Look at the partition's leader, and at the gateway if it is `http`.",
-    )
-    yield Alert(
-        name="KafkaWritesFail",
-        expression=f"sum by (write) (rate(kafka_probe_write_errors_total{{{own}}}[5m])) > 0.1",
-        lasting="2m",
-        severity=Severity.CRITICAL,
-        summary='Probes cannot be written ({{ $labels.write }}): {{ printf "%.1f" $value }} a second.',
-        description="Others cannot write either. Are enough copies in sync, and do the brokers answer?",
-    )
-    yield Alert(
-        name="KafkaPathSlow",
-        expression=f"histogram_quantile(0.99, sum by (write, read, le) (rate(kafka_probe_latency_seconds_bucket{{{own}}}[5m]))) > 0.5",
-        lasting="5m",
-        severity=Severity.WARNING,
-        summary="One record in a hundred takes {{ $value | humanizeDuration }} from {{ $labels.write }} to {{ $labels.read }}.",
-        description="Usual are milliseconds: look at disks, quotas and the load of the brokers.",
-    )
-    yield Alert(
-        name="KafkaProbeGone",
-        expression=f"absent(sum(kafka_probe_written_total{{{own}}}))",
-        lasting="5m",
-        severity=Severity.WARNING,
-        summary="Nothing is heard of the probe.",
-        description="Its pod is gone, or Prometheus may not reach it (probe.metricsNamespaces): nobody would notice a loss.",
-    )
-
-
-def rule_groups(watched: Watched) -> list[dict[str, Any]]:
-    """The alerts as Prometheus reads them."""
+def rule_groups(watched: Watched, more: Sequence[Alert] = ()) -> list[dict[str, Any]]:
+    """The alerts as Prometheus reads them; `more` are those about what else shows metrics."""
     known: Mapping[str, str] = {CLUSTER_LABEL: watched.cluster, "namespace": watched.namespace}
     rules = [
         {
@@ -283,6 +170,6 @@ def rule_groups(watched: Watched) -> list[dict[str, Any]]:
             "for": alert.lasting,
             "labels": {**known, "severity": alert.severity.value},
         }
-        for alert in alerts(watched)
+        for alert in (*alerts(watched), *more)
     ]
     return [{"name": f"{watched.namespace}-{watched.cluster}", "rules": rules}] if rules else []

@@ -6,11 +6,23 @@ from dataclasses import dataclass, field
 import pulumi
 
 from kafka_platform.args import Args
+from kafka_platform.gateway import monitoring as gateway
 from kafka_platform.kafka.connection import KafkaConnection
+from kafka_platform.kube.metrics import Source
 from kafka_platform.kube.place import place_all
 from kafka_platform.monitoring.objects import monitors, objects
 from kafka_platform.monitoring.spec import MonitoredSpec
+from kafka_platform.probe import monitoring as probe
 from kafka_platform.values.names import check_service_name
+from kafka_platform.worker import monitoring as worker
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricsSource(Source, Args):
+    """Pods of a program with a port called `metrics`, which Prometheus reads at `/metrics`."""
+
+    namespace: pulumi.Input[str] | None = None  # type: ignore[assignment]
+    """Namespace of the pods. Default: that of the Kafka."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,8 +31,14 @@ class MonitoringArgs(MonitoredSpec, Args):
 
     connection: KafkaConnection
     """The Kafka, as its `KafkaCluster` tells."""
+    gateways: Sequence[str] = ()
+    """Names of the HTTP gateways in the connection's namespace. Default: none."""
+    probes: Sequence[str] = ()
+    """Names of the latency probes in the connection's namespace. Default: none."""
     workers: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Namespaces of the workers with a port called `metrics`, by their names. Default: none."""
+    sources: Sequence[MetricsSource] = ()
+    """What else shows metrics, with its alerts. Default: nothing."""
 
 
 class Monitoring(pulumi.ComponentResource):
@@ -38,7 +56,17 @@ class Monitoring(pulumi.ComponentResource):
         super().__init__("kafka-platform:index:Monitoring", name, {}, opts)
         given = MonitoringArgs.of(args)
         check_service_name(name, "monitoring")
-        place_all(self, name, objects(name, given, given.connection, given.workers))
-        names = [each.name for each in monitors(name, given, given.connection, given.workers).values()]
+        connection = given.connection
+        sources = [
+            *(gateway.source(each) for each in sorted(given.gateways)),
+            *(probe.source(each) for each in sorted(given.probes)),
+            *(
+                MetricsSource(**vars(worker.source(each)) | {"namespace": at})
+                for each, at in sorted(given.workers.items())
+            ),
+            *given.sources,
+        ]
+        place_all(self, name, objects(name, given, connection, sources))
+        names = [each.name for each in monitors(name, given, connection, sources).values()]
         self.monitors = pulumi.Output.from_input(names)
         self.register_outputs({"monitors": self.monitors})

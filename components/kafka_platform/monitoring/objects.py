@@ -4,14 +4,15 @@ The types are written by hand and few: of the hundreds of fields of a PodMonitor
 the operator's own definitions judges what is rendered (tests/cluster/test_monitoring_objects.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kube.manifests import Manifest, labels, metadata, selector
+from kafka_platform.kube.metrics import METRICS_PORT_NAME, Source
 from kafka_platform.kube.objects import Object, derived
-from kafka_platform.monitoring.alerts import CLUSTER_LABEL, GATEWAY_LABEL, PROBE_LABEL, Watched, rule_groups
+from kafka_platform.monitoring.alerts import CLUSTER_LABEL, Watched, rule_groups
 from kafka_platform.monitoring.spec import MonitoredSpec
 
 if TYPE_CHECKING:
@@ -24,25 +25,27 @@ COMPONENT = "monitoring"
 
 _STRIMZI_PORT = "tcp-prometheus"
 """Strimzi's name of port 9404, of nodes and of Kafka Exporter."""
-METRICS_PORT_NAME = "metrics"
-"""Our own programs' name of the port with metrics, and what a worker calls it that wants to be read."""
 
 
-_Workers = Mapping[str, Any]
-"""The namespaces of workers with a port called `metrics`, by their names."""
-
-
-def objects(name: str, spec: MonitoredSpec, connection: "KafkaConnection", workers: _Workers) -> list[Object]:
-    """The objects by which Prometheus watches the platform."""
+def objects(name: str, spec: MonitoredSpec, connection: "KafkaConnection", sources: Sequence[Source]) -> list[Object]:
+    """The objects by which Prometheus watches the platform: a Kafka itself, and the sources."""
     found = [
         Object(role=role, manifest=pod_monitor(monitor, spec.labels))
-        for role, monitor in monitors(name, spec, connection, workers).items()
+        for role, monitor in monitors(name, spec, connection, sources).items()
     ]
     if spec.alerts:
         groups = derived(
-            lambda cluster, namespace: rule_groups(watched_of(spec, cluster, namespace)),
+            lambda cluster, namespace, *others: rule_groups(
+                watched_of(spec, cluster, namespace),
+                [
+                    alert
+                    for each, other in zip(sources, others, strict=True)
+                    for alert in each.alerts_in(other or namespace)
+                ],
+            ),
             connection.cluster,
             connection.namespace,
+            *(each.namespace for each in sources),
         )
         rule = prometheus_rule(name, connection.namespace, spec.labels, groups)
         found.append(Object(role="alerts", manifest=rule))
@@ -50,7 +53,7 @@ def objects(name: str, spec: MonitoredSpec, connection: "KafkaConnection", worke
 
 
 def monitors(
-    name: str, spec: MonitoredSpec, connection: "KafkaConnection", workers: _Workers
+    name: str, spec: MonitoredSpec, connection: "KafkaConnection", sources: Sequence[Source]
 ) -> "dict[str, PodMonitor]":
     """Whose metrics are read, by the roles of the monitors."""
     namespace = connection.namespace
@@ -61,9 +64,7 @@ def monitors(
         found["operator"] = of_strimzi(name, namespace)
     if spec.cert_manager is not None:
         found["certificates"] = of_cert_manager(name, namespace, spec.cert_manager)
-    found |= {f"gateway-{each}": of_gateway(each, namespace) for each in sorted(spec.gateways)}
-    found |= {f"probe-{each}": of_probe(each, namespace) for each in sorted(spec.probes)}
-    return found | {f"worker-{each}": of_worker(each, where) for each, where in sorted(workers.items())}
+    return found | {f"{each.label}-{each.name}": of_source(each, namespace) for each in sources}
 
 
 def watched_of(spec: MonitoredSpec, cluster: str, namespace: str) -> Watched:
@@ -78,8 +79,6 @@ def watched_of(spec: MonitoredSpec, cluster: str, namespace: str) -> Watched:
         exporter=strimzi and spec.exporter,
         renewal_days=spec.renewal_days if strimzi else None,
         authorities_given=spec.authorities_given,
-        gateways=sorted(spec.gateways),
-        probes=sorted(spec.probes),
         certificates=spec.cert_manager is not None,
     )
 
@@ -169,24 +168,15 @@ def of_cert_manager(name: str, namespace: "Input[str]", pods_in: str) -> PodMoni
     )
 
 
-def of_gateway(gateway: str, namespace: "Input[str]") -> PodMonitor:
-    """The pods of an HTTP gateway."""
-    return _of_program(gateway, namespace, "gateway", {GATEWAY_LABEL: gateway})
-
-
-def of_probe(probe: str, namespace: "Input[str]") -> PodMonitor:
-    """The pod of a latency probe."""
-    return _of_program(probe, namespace, "latency-probe", {PROBE_LABEL: probe})
-
-
-def of_worker(worker: str, namespace: "Input[str]") -> PodMonitor:
-    """The pods of a worker with a port called `metrics`."""
-    return _of_program(worker, namespace, "worker", {"worker": worker})
-
-
-def _of_program(name: str, namespace: "Input[str]", component: str, of: "Mapping[str, Input[str]]") -> PodMonitor:
-    pods: Mapping[str, Input[str]] = {**selector(name, component)}
-    return PodMonitor(name=name, namespace=namespace, pods=pods, port=METRICS_PORT_NAME, of=of)
+def of_source(source: Source, namespace: "Input[str]") -> PodMonitor:
+    """The pods of a program; `namespace` is that of the Kafka."""
+    return PodMonitor(
+        name=source.name,
+        namespace=source.namespace or namespace,
+        pods={**selector(source.name, source.component)},
+        port=METRICS_PORT_NAME,
+        of={source.label: source.name},
+    )
 
 
 def prometheus_rule(name: str, namespace: "Input[str]", own: Mapping[str, str], groups: Any) -> Manifest:

@@ -1,6 +1,6 @@
 """The spec of monitoring. No Pulumi."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kafka_platform.kafka.protocols import Engine
@@ -33,9 +33,5 @@ class MonitoredSpec(MonitoringSpec):
     """Strimzi: how many days before their end certificate authorities are renewed. Default 30."""
     authorities_given: bool = False
     """Strimzi: whether they are yours, and somebody has to be told to renew them. Default: Strimzi renews them."""
-    gateways: Sequence[str] = ()
-    """Names of the HTTP gateways in the connection's namespace. Default: none."""
-    probes: Sequence[str] = ()
-    """Names of the latency probes in the connection's namespace. Default: none."""
     cert_manager: str | None = None
     """Namespace of cert-manager. Default: certificates are somebody else's."""

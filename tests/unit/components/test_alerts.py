@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka_platform.gateway.monitoring import source as gateway_source
 from kafka_platform.monitoring.alerts import Watched, alerts, rule_groups
+from kafka_platform.probe.monitoring import source as probe_source
 from kafka_platform_runtime.gateway.metrics import Metrics as GatewayMetrics
 from kafka_platform_runtime.probe.metrics import Metrics as ProbeMetrics
 from kafka_platform_runtime.probe.tally import Tally, Way
@@ -24,11 +26,14 @@ EVERYTHING = Watched(
     nodes=True,
     exporter=True,
     renewal_days=30,
-    gateways=["gateway"],
-    probes=["latency-probe"],
     certificates=True,
 )
-RULES = {alert.name: alert for alert in alerts(EVERYTHING)}
+SOURCES = [
+    alert
+    for each in (gateway_source("gateway"), probe_source("latency-probe"))
+    for alert in each.alerts_in("streaming")
+]
+RULES = {alert.name: alert for alert in (*alerts(EVERYTHING), *SOURCES)}
 DAY = 86_400
 
 
@@ -274,7 +279,7 @@ def tool() -> str:
 @pytest.fixture
 def rules(tmp_path: Path) -> Path:
     file = tmp_path / "rules.yml"
-    file.write_text(json.dumps({"groups": rule_groups(EVERYTHING)}))
+    file.write_text(json.dumps({"groups": rule_groups(EVERYTHING, SOURCES)}))
     return file
 
 
@@ -313,19 +318,17 @@ def shown(registry: CollectorRegistry) -> set[str]:
 
 
 def test_the_gateway_and_the_probe_show_what_is_asked_for() -> None:
-    gateway = GatewayMetrics()
-    gateway.answered("write", 200, 0.1)
+    answering = GatewayMetrics()
+    answering.answered("write", 200, 0.1)
     ways = [Way.NATIVE]
     tally = Tally(
         run="mine", writers=ways, readers=ways, partitions=1, lost_after=30, remembered=600, observe=lambda *_: None
     )
-    probe = ProbeMetrics({})
-    probe.of(tally)
-    known = shown(gateway.registry) | shown(probe.registry)
+    probing = ProbeMetrics({})
+    probing.of(tally)
+    known = shown(answering.registry) | shown(probing.registry)
     asked = {
-        name
-        for alert in alerts(EVERYTHING)
-        for name in re.findall(r"\b(?:gateway|kafka_probe)_[a-z_]+(?=\{)", alert.expression)
+        name for alert in SOURCES for name in re.findall(r"\b(?:gateway|kafka_probe)_[a-z_]+(?=\{)", alert.expression)
     }
     assert "gateway_requests_total" in asked
     assert asked <= known

@@ -3,9 +3,12 @@
 from typing import Any
 
 import pytest
-from kafka_platform import KafkaConnection, Monitoring, MonitoringArgs
+from kafka_platform import KafkaConnection, MetricsSource, Monitoring, MonitoringArgs
+from kafka_platform.gateway import monitoring as gateway
 from kafka_platform.kafka.protocols import Engine
-from kafka_platform.monitoring.objects import of_cert_manager, of_gateway, of_nodes, of_worker, pod_monitor
+from kafka_platform.kube.metrics import Alert, Severity, Source
+from kafka_platform.monitoring.objects import of_cert_manager, of_nodes, of_source, pod_monitor
+from kafka_platform.worker import monitoring as worker
 
 from infra.platform import Platform
 from infra.settings.faults import SettingsError
@@ -45,10 +48,30 @@ def test_certificates_keep_their_own_namespace() -> None:
     assert spec["podMetricsEndpoints"] == [{"honorLabels": True, "port": "http-metrics"}]
 
 
-@pytest.mark.parametrize(("kind", "chart"), [(of_gateway, "HttpGateway"), (of_worker, "StreamWorker")])
-def test_our_programs_are_found_by_their_own_labels(kind: Any, chart: str) -> None:
-    pods = pod_monitor(kind("shop", "streaming"), {})["spec"]["selector"]["matchLabels"]
-    assert pods["app.kubernetes.io/instance"] == "shop", chart
+@pytest.mark.parametrize("source", [gateway.source("shop"), worker.source("shop")])
+def test_our_programs_are_found_by_their_own_labels(source: Source) -> None:
+    monitor = pod_monitor(of_source(source, "streaming"), {})
+    assert monitor["metadata"]["namespace"] == "streaming"
+    assert monitor["spec"]["selector"]["matchLabels"]["app.kubernetes.io/instance"] == "shop"
+
+
+def test_a_program_of_your_own_has_alerts_about_itself() -> None:
+    alert = Alert(
+        name="RegistryGone",
+        expression="absent(up{$source} == 1)",
+        lasting="5m",
+        severity=Severity.CRITICAL,
+        summary="No pod of the registry shows metrics.",
+        description="All of them are gone.",
+    )
+    source = MetricsSource(name="schemas", component="registry", label="registry", namespace="data", alerts=[alert])
+    args = MonitoringArgs(connection=CONNECTION, engine=Engine.EXTERNAL, sources=[source])
+    found = run(lambda: Monitoring("kafka", args) and None)
+    assert found["PodMonitor kafka-registry-schemas"].inputs["metadata"]["namespace"] == "data"
+    [group] = found["PrometheusRule kafka-alerts"].inputs["spec"]["groups"]
+    assert [(each["alert"], each["expr"]) for each in group["rules"]] == [
+        ("RegistryGone", 'absent(up{namespace="data",registry="schemas"} == 1)')
+    ]
 
 
 def test_the_graph() -> None:

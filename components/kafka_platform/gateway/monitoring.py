@@ -1,0 +1,30 @@
+"""What is watched of an HTTP gateway, and when somebody is told. No Pulumi."""
+
+from kafka_platform.kube.metrics import Alert, Severity, Source
+
+ALERTS = (
+    Alert(
+        name="HttpGatewayFails",
+        # Of a few requests a night one that fails is a large share.
+        expression='sum(rate(gateway_requests_total{$source,status=~"5.."}[5m])) '
+        "/ sum(rate(gateway_requests_total{$source}[5m])) > 0.05 "
+        'and sum(increase(gateway_requests_total{$source,status=~"5.."}[5m])) > 5',
+        lasting="5m",
+        severity=Severity.CRITICAL,
+        summary="{{ $value | humanizePercentage }} of the requests to the gateway fail by its own fault.",
+        description="Answers from 500 on: it does not reach the brokers, or is overrun. Its log names the reason of each.",
+    ),
+    Alert(
+        name="HttpGatewayGone",
+        expression="absent(up{$source} == 1)",
+        lasting="5m",
+        severity=Severity.CRITICAL,
+        summary="No pod of the gateway shows metrics.",
+        description="All of them are gone, or Prometheus may not reach them (gateway.metricsNamespaces).",
+    ),
+)
+
+
+def source(name: str) -> Source:
+    """What Prometheus reads of the one of that name."""
+    return Source(name=name, component="gateway", label="gateway", alerts=ALERTS)

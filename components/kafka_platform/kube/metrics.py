@@ -1,0 +1,60 @@
+"""What shows metrics, and the states of it that somebody is told of. No Pulumi."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+METRICS_PORT_NAME = "metrics"
+"""Name of the port with metrics, of our own programs and of workers that want to be read."""
+
+
+class Severity(Enum):
+    """Whom an alert is for."""
+
+    CRITICAL = "critical"
+    """Records are lost or nobody can write: now."""
+    WARNING = "warning"
+    """It becomes critical if nobody looks: this week."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alert:
+    """A state that should not be."""
+
+    name: str
+    expression: str
+    """PromQL; every series in its answer is an alert. `$source` in it is what selects the series of one source, as in
+    `up{$source} == 0`."""
+    lasting: str
+    """How long it is so before anybody is told."""
+    severity: Severity
+    summary: str
+    """What is so. `{{ $labels.x }}` and `{{ $value }}` are filled in by Prometheus."""
+    description: str
+    """What it means, and what to look at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Pods of a program with a port called `metrics`, which Prometheus reads at `/metrics`."""
+
+    name: str
+    """The program's name, which its pods have in the label `app.kubernetes.io/instance`."""
+    component: str
+    """What it is: the pods' label `app.kubernetes.io/component`."""
+    label: str
+    """Label that says in its metrics which one it is: its value is `name`."""
+    namespace: str | None = None
+    """Namespace of the pods. Default: that of the Kafka."""
+    alerts: Sequence[Alert] = ()
+    """The states that somebody is told of. Default: none."""
+
+    def alerts_in(self, namespace: str) -> Iterator[Alert]:
+        """The alerts about the series of this source, whose pods are in that namespace."""
+        own = series(namespace, self.label, self.name)
+        yield from (replace(each, expression=each.expression.replace("$source", own)) for each in self.alerts)
+
+
+def series(namespace: str, label: str, name: str) -> str:
+    """What selects the series of one source, inside of PromQL's braces."""
+    return f'namespace="{namespace}",{label}="{name}"'

@@ -1,0 +1,8 @@
+"""What is watched of a worker. No Pulumi."""
+
+from kafka_platform.kube.metrics import Source
+
+
+def source(name: str) -> Source:
+    """What Prometheus reads of the worker of that name: its port called `metrics`."""
+    return Source(name=name, component="worker", label="worker")
