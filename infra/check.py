@@ -6,6 +6,8 @@ from pathlib import Path
 
 from kafka_platform.kafka.protocols import Engine
 
+from infra.capabilities import CAPABILITIES
+from infra.capabilities.capability import Stack
 from infra.policies import violations
 from infra.rules import Level
 from infra.settings.faults import SettingsError
@@ -70,12 +72,7 @@ def summary(settings: Settings) -> str:
     if kafka.engine is not Engine.EXTERNAL:
         brokers = _count(kafka.brokers, "node" if kafka.engine is Engine.EMBEDDED else "broker")
     counts = [_count(len(settings.topics), "topic"), _count(len(settings.users), "user")]
-    if settings.workers:
-        counts.append(_count(len(settings.workers), "worker"))
-    if settings.gateway is not None:
-        counts.append("HTTP gateway")
-    if settings.probe is not None:
-        counts.append("latency probe")
+    counts += filter(None, (each.described(section) for each, section in Stack(settings, CAPABILITIES).present))
     return f"{kafka.engine.value} Kafka, {brokers}, {', '.join(counts)}"
 
 

@@ -90,6 +90,10 @@ class Capability(Generic[_S]):
         """The Kafka users that are made for it, by name. Raises `ValueError` if a name can have none."""
         return {}
 
+    def described(self, section: _S) -> str | None:
+        """What `check` calls it in its summary; None if it is not worth a word."""
+        return None
+
     def faults(self, section: _S, stack: "Stack", known: Known) -> Iterator[Fault]:
         """What only the whole file shows to be wrong."""
         return iter(())

@@ -151,6 +151,10 @@ class HttpGateway(Capability[Gateway]):
             scrapes=[scrape], passwords=["the gateway's callers without bearer tokens log in"] if passwords else []
         )
 
+    def described(self, section: Gateway) -> str:
+        """There is one at most."""
+        return "HTTP gateway"
+
     def faults(self, section: Gateway, stack: Stack, known: Known) -> Iterator[Fault]:
         """What the gateway asks of the brokers, of users and of ports."""
         settings, kafka = stack.settings, stack.settings.kafka

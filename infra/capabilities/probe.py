@@ -69,6 +69,10 @@ class LatencyProbe(Capability[Probe]):
         """Its own."""
         return {LATENCY_PROBE: latency_probe_user(LATENCY_PROBE, settings.namespace)}
 
+    def described(self, section: Probe) -> str:
+        """There is one at most."""
+        return "latency probe"
+
     def faults(self, section: Probe, stack: Stack, known: Known) -> Iterator[Fault]:
         """What the probe asks of the brokers and of the gateway, and its names."""
         settings = stack.settings

@@ -71,6 +71,10 @@ class Workers(Capability[Mapping[str, Worker]]):
             ).items()
         }
 
+    def described(self, section: Mapping[str, Worker]) -> str:
+        """How many there are."""
+        return "1 worker" if len(section) == 1 else f"{len(section):,} workers"
+
     def faults(self, section: Mapping[str, Worker], stack: Stack, known: Known) -> Iterator[Fault]:
         """What workers ask of topics, users and groups."""
         settings = stack.settings

@@ -1,97 +1,60 @@
 """What Pydantic finds wrong with a stack file, in people's words."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from kafka_platform.cluster.strimzi.listeners import Authentication
+from kafka_platform.kafka.entities import AclResource, Cleanup, Deletion, Login, Operation
+
+from infra.settings.core import Environment
 from infra.settings.faults import Path, choose, show, suggest
-from infra.settings.kinds import names
+from infra.settings.kinds import Key, at, fixed_keys, key_at, names
 
-# Forms that a bare number or another text is most often meant to be, by the name of the key.
-FORMS = {
-    "bootstrapServers": "host:port, several with commas, as in 'a:9092,b:9092'",
-    "retention": "a duration such as 7d",
-    "retentionSize": "a size such as 10Gi",
-    "maxMessageSize": "a size such as 1MiB",
-    "produce": "a rate such as 20MB/s",
-    "consume": "a rate such as 50MB/s",
-    "storage": "a quantity such as 10Gi",
-    "memory": "a quantity such as 1Gi",
-    "cpu": "a quantity such as '2' or 500m, in quotes if it is a bare number",
-    "cpuLimit": "a quantity such as '2' or 500m, in quotes if it is a bare number",
-    "version": "three numbers such as 4.3.1",
-    "body": "a size such as 1Mi",
-    "bodies": "a size such as 256Mi",
-    "timeout": "a duration such as 30s",
-    "consumerIdle": "a duration such as 5m",
-    "heartbeat": "a duration such as 15s",
-    "drain": "a duration such as 5s",
-    "acceptableDelay": "a duration such as 10s",
-    "cooldown": "a duration such as 300s",
-    "period": "a duration such as 10s",
-    "polling": "a duration such as 10s",
-    "scaleDownPeriod": "a duration such as 60s",
-    "stabilization": "a duration such as 300s",
-    "termination": "a duration such as 60s",
-    "recheck": "a duration such as 60s",
-    "interval": "a duration such as 1s",
-    "lostAfter": "a duration such as 30s",
-    "gateDeadline": "a duration such as 2m",
-    "size": "a quantity such as 1Ti",
-    "heap": "a heap such as 4g",
-    "throttle": "a rate such as 50MB/s",
-    "network": "a rate such as 125MB/s",
-    "leastFree": "a share such as 5%",
-    "diskAbove": "a share such as 70%",
-    "cpuAbove": "a share such as 80%",
-    "networkAbove": "a rate such as 80MB/s",
+DECIDING = (AclResource, Authentication, Cleanup, Deletion, Environment, Login, Operation)
+"""Words that decide on what is deleted, on who may do what, or on what a stack is held to."""
+_NEEDED = {
+    "resource": "write what it is about: topic, group, transactionalId or cluster",
+    "name": "write a name such as orders, or a prefix such as orders-*",
+    "operations": "write a list such as [READ, DESCRIBE]",
+    "expose": "write nodePort or loadBalancer",
+    "host": "write the name by which clients reach the brokers",
+    "certificate": "write the name of a Secret",
+    "image": "write registry/name:tag",
+    "tenant": "write the tenant that it belongs to",
 }
+"""What to write at keys that are needed, where that says more than an example."""
 
 
-DECIDING = frozenset({"auth", "cleanup", "deletion", "environment", "operations", "resource"})
-"""Keys whose words decide on what is deleted, on who may do what, or on what a stack is held to."""
-
-_FOR_EVER = {"retention": "forever", "retentionSize": "unlimited"}
-
-
-def explain(error: Any, known: Sequence[str], elsewhere: Mapping[str, str]) -> tuple[Path, str, Path]:
+def explain(error: Any, known: Sequence[str]) -> tuple[Path, str, Path]:
     """Path and message of one pydantic error, and the path of what has to be left out to look for further faults.
 
-    `known` are the keys that are known where the error is, `elsewhere` has the full paths of keys known elsewhere.
+    `known` are the keys that are known where the error is.
     """
     kind, path, value = error["type"], tuple(error["loc"]), error["input"]
     # A position in a list says nothing, its key does.
     key = next((each for each in reversed(path) if isinstance(each, str)), "")
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         fix = suggest(str(key), known)
-        if str(key) in elsewhere:
-            fix = f"did you mean {elsewhere[str(key)]}?"
+        if str(key) in fixed_keys():
+            fix = f"did you mean {fixed_keys()[str(key)]}?"
         return path, f"unknown key: {fix}", path
     if kind in ("missing", "missing_argument", "missing_keyword_only_argument"):
-        return path, f"missing: {_needed(str(key))}", path[:-1]
+        return path, f"missing: {_NEEDED.get(str(key), 'write a value for it')}", path[:-1]
     if kind == "value_error":
         return _value_error(path, known, str(error["ctx"]["error"]))
     if kind == "enum":
         members = re.findall(r"'([^']*)'", error["ctx"]["expected"])
         if isinstance(value, dict | list):
             return path, f"{show(value)} stands where one word belongs: use one of {', '.join(members)}", path
-        fix = (choose if key in DECIDING else suggest)(str(value), members)
+        fix = (choose if _decides(path) else suggest)(str(value), members)
         return path, f"{show(value)} is not known: {fix}", path
-    return path, _type_error(kind, path, str(key), value, known), path
+    return path, _type_error(kind, path, value, known), path
 
 
-def _needed(key: str) -> str:
-    examples = {
-        "resource": "write what it is about: topic, group, transactionalId or cluster",
-        "name": "write a name such as orders, or a prefix such as orders-*",
-        "operations": "write a list such as [READ, DESCRIBE]",
-        "expose": "write nodePort or loadBalancer",
-        "host": "write the name by which clients reach the brokers",
-        "certificate": "write the name of a Secret",
-        "image": "write registry/name:tag",
-        "tenant": "write the tenant that it belongs to",
-    }
-    return examples.get(key, "write a value for it")
+def _decides(path: Path) -> bool:
+    found = at(path)
+    return isinstance(found, type) and issubclass(found, DECIDING)
 
 
 def _value_error(path: Path, known: Sequence[str], text: str) -> tuple[Path, str, Path]:
@@ -109,7 +72,7 @@ def _value_error(path: Path, known: Sequence[str], text: str) -> tuple[Path, str
     return path + inner, _camel(named[3]), path + inner
 
 
-def _type_error(kind: str, path: Path, key: str, value: Any, known: Sequence[str]) -> str:
+def _type_error(kind: str, path: Path, value: Any, known: Sequence[str]) -> str:
     what = show(value)
     if kind.startswith(("int", "float")):
         number = "a whole number" if kind.startswith("int") else "a number"
@@ -119,13 +82,7 @@ def _type_error(kind: str, path: Path, key: str, value: Any, known: Sequence[str
     if kind.startswith("bool"):
         return f"{what} is not true or false: write true or false"
     if kind.startswith("string"):
-        if isinstance(value, dict | list):
-            return f"{what} stands where a text belongs: write {FORMS.get(key, 'a single value')}"
-        if key in _FOR_EVER and value == -1 and "prometheus" not in path:
-            return f"{what} is a bare number: write {_FOR_EVER[key]}, which is Kafka's -1"
-        if key in FORMS:
-            return f"{what} is {'not text' if isinstance(value, bool) else 'a bare number'}: write {FORMS[key]}"
-        return f"{what} is not text: put it in quotes, as in '{what}'"
+        return _no_text(key_at(path), value)
     if kind.startswith(("list", "tuple", "sequence", "iterable", "is_instance_of")):
         return f"{what} is not a list: write {'[' + str(value) + ']' if isinstance(value, str | int) else 'a list such as [orders]'}"
     if kind.startswith(("model", "dataclass", "dict", "mapping")):
@@ -133,6 +90,17 @@ def _type_error(kind: str, path: Path, key: str, value: Any, known: Sequence[str
             return f"{what} is not a mapping: write keys below it, such as {', '.join(known[:3])}"
         return f"{what} is not a mapping: write names below it, each followed by a colon"
     return f"{what} cannot stand here: see the description of the key in docs/stack-file.md"
+
+
+def _no_text(key: Key | None, value: Any) -> str:
+    what, hint = show(value), None if key is None else key.hint
+    if isinstance(value, dict | list):
+        return f"{what} stands where a text belongs: write {hint or 'a single value'}"
+    if key is not None and key.endless is not None and value == -1:
+        return f"{what} is a bare number: write {key.endless}, which is Kafka's -1"
+    if hint is not None:
+        return f"{what} is {'not text' if isinstance(value, bool) else 'a bare number'}: write {hint}"
+    return f"{what} is not text: put it in quotes, as in '{what}'"
 
 
 def _camel(text: str) -> str:

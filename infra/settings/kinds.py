@@ -1,12 +1,147 @@
-"""The classes that stack files are made of."""
+"""The classes that stack files are made of, and what follows from their fields: keys, their forms, what may be left empty."""
 
 import functools
-from dataclasses import fields, is_dataclass
-from typing import Any, get_args, get_type_hints
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
+from kafka_platform.values.forms import DURATION, PERCENTAGE, QUANTITY, RATE, SIZE, Form, forms
 from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
 
+from infra.settings.faults import Path
 from infra.settings.model import Settings
+
+_NOUNS = {
+    DURATION: "a duration",
+    PERCENTAGE: "a share",
+    QUANTITY: "a quantity",
+    RATE: "a rate",
+    SIZE: "a size",
+}
+"""What a text of a pattern is called."""
+_FEW = 4
+"""More places of a key are no help to somebody who has put it at a wrong one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """A key of a section."""
+
+    name: str
+    """Its field's."""
+    type: Any
+    needed: bool
+    form: Form | None
+
+    @property
+    def examples(self) -> Sequence[str]:
+        """Of what a text at it looks like."""
+        given = [] if self.form is None else self.form.schema.get("examples", [])
+        return [each for each in given if isinstance(each, str)]
+
+    @property
+    def endless(self) -> str | None:
+        """The word for no end, if it takes one: Kafka's own is -1."""
+        return next((each for each in self.examples if each in ("forever", "unlimited")), None)
+
+    @property
+    def hint(self) -> str | None:
+        """What to write at it: `a duration such as 7d`. None if that does not follow from its form."""
+        if self.form is None or not self.examples:
+            return None
+        noun = _NOUNS.get(self.form.schema.get("pattern", ""))
+        return f"{noun} such as {self.examples[0]}" if noun is not None else f"it as in {' or '.join(self.examples)}"
+
+
+def _bare(kind: Any) -> Any:
+    """The type without annotations and None."""
+    while get_origin(kind) in (Annotated, Union, types.UnionType):
+        kind = next(each for each in get_args(kind) if each is not types.NoneType)
+    return kind
+
+
+@functools.cache
+def keys_of(kind: type) -> Mapping[str, Key]:
+    """The keys of a section's class, as stack files spell them; none if it is no section."""
+    if not isinstance(kind, type):
+        return {}
+    if issubclass(kind, BaseModel):
+        return {
+            str(each.alias or name): Key(name=name, type=_bare(each.annotation), needed=each.is_required(), form=None)
+            for name, each in kind.model_fields.items()
+        }
+    if not is_dataclass(kind):
+        return {}
+    hints, own = get_type_hints(kind, include_extras=True), forms(kind)
+    return {
+        to_camel(each.name): Key(
+            name=each.name,
+            type=_bare(hints[each.name]),
+            needed=each.default is MISSING and each.default_factory is MISSING,
+            form=own.get(each.name),
+        )
+        for each in fields(kind)
+    }
+
+
+def at(path: Path) -> Any:
+    """The type of what belongs at a path of a stack file; None if nothing does."""
+    kind: Any = Settings
+    for part in path:
+        arguments = get_args(kind)
+        if arguments:
+            kind = _bare(arguments[-1] if isinstance(part, str) else arguments[0])
+        else:
+            key = keys_of(kind).get(str(part))
+            kind = None if key is None else key.type
+    return kind
+
+
+def key_at(path: Path) -> Key | None:
+    """The key that a path ends in; None where keys are free."""
+    return keys_of(at(path[:-1])).get(str(path[-1])) if path else None
+
+
+def known_keys(path: Path) -> Sequence[str]:
+    """The keys that are known at a path; none where they are free."""
+    return list(keys_of(at(path)))
+
+
+def is_map(kind: Any) -> bool:
+    """Whether people choose the keys."""
+    origin = get_origin(kind)
+    return isinstance(origin, type) and issubclass(origin, Mapping)
+
+
+def is_free_text(kind: Any) -> bool:
+    """Whether it is a map of texts: they may be written as numbers, and as true or false."""
+    return is_map(kind) and _bare(get_args(kind)[1]) is str
+
+
+def may_be_empty(kind: Any) -> bool:
+    """Whether nothing may stand at its key: a map, and a section that needs no key. `orders:` declares a topic."""
+    found = keys_of(kind) if isinstance(kind, type) else {}
+    return is_map(kind) or (bool(found) and not any(each.needed for each in found.values()))
+
+
+@functools.cache
+def fixed_keys() -> Mapping[str, str]:
+    """The full paths, as people say them, of each key that is in few places, and below no name that people choose."""
+    found: dict[str, list[str]] = {}
+
+    def walk(path: Path) -> None:
+        for key in known_keys(path):
+            found.setdefault(key, []).append(".".join((*map(str, path), key)))
+            walk((*path, key))
+
+    walk(())
+    return {key: _or(paths) for key, paths in found.items() if len(paths) <= _FEW}
+
+
+def _or(words: Sequence[str]) -> str:
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 @functools.cache
@@ -23,15 +158,17 @@ def _kinds() -> tuple[type, ...]:
     return tuple(found)
 
 
+def kinds() -> Sequence[type]:
+    """All classes that stack files are made of."""
+    return _kinds()
+
+
 def declared() -> tuple[type, ...]:
-    """The dataclasses that stack files are made of."""
+    """The dataclasses among them."""
     return tuple(kind for kind in _kinds() if is_dataclass(kind))
 
 
 @functools.cache
 def names() -> frozenset[str]:
     """The names of all their fields, as programs write them."""
-    models = (kind for kind in _kinds() if issubclass(kind, BaseModel))
-    return frozenset(each.name for kind in declared() for each in fields(kind)) | frozenset(
-        name for kind in models for name in kind.model_fields
-    )
+    return frozenset(each.name for kind in _kinds() for each in keys_of(kind).values())

@@ -3,8 +3,7 @@
 import copy
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Sequence
 from pathlib import Path as Folder
 from typing import Any
 
@@ -16,69 +15,11 @@ from infra.capabilities.operators import OPERATORS
 from infra.settings import stackfile
 from infra.settings.explain import explain
 from infra.settings.faults import Fault, Known, Path, SettingsError, show
+from infra.settings.kinds import at, is_free_text, known_keys, may_be_empty
 from infra.settings.model import Settings
 
 STACKS = Folder(__file__).resolve().parents[2] / "stacks"
 """Where Pulumi.yaml says that the stack files are."""
-
-_ANY = "*"
-SECTIONS: frozenset[tuple[str, ...]] = frozenset(
-    {
-        (),
-        ("kubernetes",),
-        ("images",),
-        ("kafka",),
-        ("kafka", "resources"),
-        ("kafka", "listeners"),
-        ("kafka", "defaults"),
-        ("kafka", "config"),
-        ("kafka", "pools"),
-        ("kafka", "listeners", "internal"),
-        ("kafka", "balance"),
-        ("topics",),
-        ("topics", _ANY),
-        ("topics", _ANY, "config"),
-        ("tenants",),
-        ("tenants", _ANY),
-        ("tenants", _ANY, "users"),
-        ("tenants", _ANY, "users", _ANY),
-        ("gateway",),
-        ("gateway", "pods"),
-        ("gateway", "resources"),
-        ("gateway", "limits"),
-        ("gateway", "expose", "loadBalancer"),
-        ("keda",),
-        ("strimzi",),
-        ("drainCleaner",),
-        ("certManager",),
-        ("prometheus",),
-        ("probe",),
-        ("probe", "resources"),
-        ("workers",),
-        ("workers", _ANY, "resources"),
-        ("workers", _ANY, "environment"),
-        ("workers", _ANY, "scale", "cpu"),
-    }
-)
-"""Mappings that may be left empty (`orders:` declares a topic with all defaults); `*` is any name."""
-FREE_TEXT: frozenset[tuple[str, ...]] = frozenset(
-    {
-        ("kafka", "config"),
-        ("kafka", "jvm", "options"),
-        ("kafka", "pools", _ANY, "jvm", "options"),
-        ("kafka", "tieredStorage", "config"),
-        ("kafka", "listeners", "internal", "custom", "config"),
-        ("kafka", "listeners", "external", "custom", "config"),
-        ("topics", _ANY, "config"),
-        ("workers", _ANY, "environment"),
-        ("workers", _ANY, "consumerConfig"),
-        ("workers", _ANY, "producerConfig"),
-    }
-)
-"""Mappings whose values may be written as numbers and as true or false; Kafka takes them as text."""
-
-_FEW = 4
-"""More places of a key are no help to somebody who has put it at a wrong one."""
 
 
 def parse(raw: Any, folder: Folder = STACKS) -> Settings:
@@ -178,26 +119,19 @@ def _not_mapping(value: Any) -> str:
     return f"{show(value)} is not a mapping: write keys below it, such as kafka, topics and tenants"
 
 
-def _matches(path: Path, patterns: frozenset[tuple[str, ...]]) -> bool:
-    return any(
-        len(path) == len(pattern) and all(want in (_ANY, part) for part, want in zip(path, pattern, strict=True))
-        for pattern in patterns
-    )
-
-
 def _plain(value: Any, path: Path, faults: list[Fault], pruned: set[Path]) -> Any:
     """The value without empty sections and, where Kafka takes text, with text; keys without a value are faults."""
-    if value is None and _matches(path, SECTIONS):
+    if value is None and may_be_empty(at(path)):
         return {}
     if isinstance(value, list):
         return [_plain(each, (*path, index), faults, pruned) for index, each in enumerate(value)]
     if not isinstance(value, dict):
         return value
     made = {}
-    free = _matches(path, FREE_TEXT)
+    free = is_free_text(at(path))
     for key, each in value.items():
         inner = (*path, str(key))
-        if each is None and not _matches(inner, SECTIONS):
+        if each is None and not may_be_empty(at(inner)):
             faults.append(Fault(path=inner, message=_no_value(path, str(key))))
             pruned.add(inner)
         elif free and isinstance(each, bool | int | float):
@@ -233,7 +167,7 @@ def _validate(data: dict[str, Any], faults: list[Fault], pruned: set[Path]) -> S
             errors = error.errors(include_url=False)
         removed = False
         for each in errors:
-            path, message, remove = explain(each, known_keys(_container(each)), _fixed_keys())
+            path, message, remove = explain(each, known_keys(_container(each)))
             # What is missing only because it was left out for a fault in it is no second fault.
             left_out = each["type"].startswith("missing") and any(one[: len(path)] == path for one in pruned)
             if path not in pruned and not left_out:
@@ -268,57 +202,6 @@ def _remove(data: dict[str, Any], path: Path) -> bool:
         return False
     del here[str(path[-1])]
     return True
-
-
-@cache
-def _schema() -> Mapping[str, Any]:
-    return Settings.model_json_schema()
-
-
-def known_keys(path: Path) -> Sequence[str]:
-    """The keys that are known at a path; none where they are free."""
-    node: Mapping[str, Any] = _schema()
-    for part in path:
-        node = next(_below(node, part), {})
-    return [key for each in _alternatives(node) for key in each.get("properties", {})]
-
-
-@cache
-def _fixed_keys() -> Mapping[str, str]:
-    """The full paths, as people say them, of each key that stands at few places, and below no name that people choose."""
-    found: dict[str, list[str]] = {}
-
-    def walk(path: Path) -> None:
-        for key in known_keys(path):
-            found.setdefault(key, []).append(".".join((*map(str, path), key)))
-            walk((*path, key))
-
-    walk(())
-    return {key: _or(paths) for key, paths in found.items() if len(paths) <= _FEW}
-
-
-def _or(words: Sequence[str]) -> str:
-    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
-def _below(node: Mapping[str, Any], part: str | int) -> Iterator[Mapping[str, Any]]:
-    for each in _alternatives(node):
-        if isinstance(part, int) and "items" in each:
-            yield each["items"]
-        elif part in each.get("properties", {}):
-            yield each["properties"][part]
-        elif isinstance(each.get("additionalProperties"), dict):
-            yield each["additionalProperties"]
-
-
-def _alternatives(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    if "$ref" in node:
-        node = _schema()["$defs"][node["$ref"].rpartition("/")[2]]
-    if "anyOf" in node:
-        for each in node["anyOf"]:
-            yield from _alternatives(each)
-    else:
-        yield node
 
 
 def _in_order(raw: Any, faults: Sequence[Fault]) -> list[Fault]:

@@ -15,9 +15,8 @@ from kafka_platform.values.ranges import ranges
 from pydantic.alias_generators import to_camel
 
 from infra.settings.kafka import Kafka, engines_of
-from infra.settings.kinds import declared
+from infra.settings.kinds import declared, is_free_text, is_map, keys_of, kinds, may_be_empty
 from infra.settings.model import Settings
-from infra.settings.parsing import FREE_TEXT, SECTIONS
 from infra.settings.stackfile import KEY
 
 Schema = dict[str, Any]
@@ -60,10 +59,15 @@ def schema() -> Schema:
     del definitions["Pool"]["properties"]["autoscaled"]
     for key, node in definitions["Kafka"]["properties"].items():
         node["description"] = _of_engines(key, node["description"])
-    for path in sorted(FREE_TEXT):
-        _at(definitions, path)["additionalProperties"] = {"type": ["string", "number", "boolean"]}
-    for path in sorted(SECTIONS, key=len, reverse=True):
-        _allow_nothing(definitions, path)
+    for kind in kinds():
+        definition = definitions[kind.__name__]
+        if may_be_empty(kind):
+            definition["type"] = ["object", "null"]
+        for key, each in keys_of(kind).items():
+            if is_free_text(each.type):
+                definition["properties"][key]["additionalProperties"] = {"type": ["string", "number", "boolean"]}
+            if is_map(each.type):
+                definition["properties"][key]["type"] = ["object", "null"]
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Stack file of kafka-platform",
@@ -128,23 +132,8 @@ def _clean(node: Any) -> Any:
     return made
 
 
-def _at(definitions: Mapping[str, Schema], path: tuple[str, ...]) -> Schema:
-    """The schema at a path of keys, `*` for any; not the definition that it refers to."""
-    node = definitions["Settings"]
-    for part in path:
-        node = _target(definitions, node)
-        node = node["additionalProperties"] if part == "*" else node["properties"][part]
-    return node
-
-
 def _target(definitions: Mapping[str, Schema], node: Schema) -> Schema:
     return definitions[node["$ref"].rpartition("/")[2]] if "$ref" in node else node
-
-
-def _allow_nothing(definitions: Mapping[str, Schema], path: tuple[str, ...]) -> None:
-    """A section may be left empty: YAML's null is an object without keys."""
-    target = _target(definitions, _at(definitions, path))
-    target["type"] = ["object", "null"]
 
 
 def keys() -> str:

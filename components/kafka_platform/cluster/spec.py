@@ -118,7 +118,9 @@ def _default(of: Field[Any]) -> object:
 class ExternalSpec(Spec):
     """A Kafka that somebody else runs."""
 
-    bootstrap_servers: str | None = formed(None, check_bootstrap_servers, examples=["kafka.example.com:9092"])
+    bootstrap_servers: str | None = formed(
+        None, check_bootstrap_servers, examples=["kafka.example.com:9092", "a:9092,b:9092"]
+    )
     """Where clients connect first, `host:port`, several with commas. Needed."""
     broker_ports: Sequence[int] = formed((), check_ports, items={"type": "integer", "minimum": 1, "maximum": 65535})
     """Ports of the brokers that are not among those of `bootstrap_servers`: network policies let pods connect to these

@@ -99,7 +99,7 @@ class Topic(Spec):
     """Copies that must have a record before `acks=all` is answered; less than `replicas`. Default: the cluster's."""
     retention: str | None = formed(None, milliseconds, pattern=DURATION, examples=["7d", "forever"])
     """How long records are kept, such as `7d`, or `forever`. Default: the cluster's."""
-    retention_size: str | None = formed(None, size_bytes, pattern=SIZE, examples=["10Gi"])
+    retention_size: str | None = formed(None, size_bytes, pattern=SIZE, examples=["10Gi", "unlimited"])
     """How many bytes each partition keeps, such as `10Gi`, or `unlimited`. Default: the cluster's (unlimited)."""
     cleanup: Cleanup | None = None
     """What happens to old records. Default: the cluster's (`delete`)."""

@@ -32,6 +32,10 @@ class Pulse(Capability[PulseSection]):
         scrape = Scrape(source=source(PULSE), namespace=settings.namespace, key=("pulse",), allowed=())
         return Needs(passwords=["the pulse logs in"], scrapes=[scrape])
 
+    def described(self, section: PulseSection) -> str:
+        """There is one at most."""
+        return "pulse"
+
     def topics(self, section: PulseSection, settings: Core) -> Mapping[str, Topic]:
         """Its own."""
         return {PULSE: Topic(partitions=1)}

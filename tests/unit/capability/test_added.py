@@ -69,7 +69,7 @@ def stack(root: Path, pulse: Any, **more: Any) -> None:
 
 def test_the_stack_file_knows_it(copy: Path) -> None:
     stack(copy, {"interval": "5s"})
-    assert "ok: embedded Kafka" in run(copy, "-m", "infra", "check", "toy")
+    assert "users, HTTP gateway, pulse\n" in run(copy, "-m", "infra", "check", "toy")
     schema = json.loads((copy / "stacks" / "schema.json").read_text(encoding="utf-8"))
     assert schema["$defs"]["PulseSection"]["properties"]["interval"]["default"] == "1s"
     keys = (copy / "docs" / "stack-file.md").read_text(encoding="utf-8")

@@ -84,7 +84,7 @@ CASES: list[tuple[str, str]] = [
     ("kafka: {nodes: 1.5}", "kafka.nodes: 1.5 is not a whole number: write one such as 3"),
     ("kafka: {nodes: true}", "kafka.nodes: true is not a whole number: write one such as 3"),
     ("kafka: {nodes: [3]}", "kafka.nodes: a list is not a whole number: write one such as 3"),
-    ("kafka: {version: 4.3}", "kafka.version: 4.3 is a bare number: write three numbers such as 4.3.1"),
+    ("kafka: {version: 4.3}", "kafka.version: 4.3 is a bare number: write it as in 4.3.1"),
     ("kafka: {storage: 10}", "kafka.storage: 10 is a bare number: write a quantity such as 10Gi"),
     ("kafka: 3", "kafka: 3 is not a mapping: write keys below it, such as engine, version, nodes"),
     ("kafka: [nodes, 3]", "kafka: a list is not a mapping: write keys below it, such as engine, version, nodes"),
@@ -286,6 +286,6 @@ topics: {orders: {}}
     ),
     (
         "kafka: {engine: external, bootstrapServers: [a:9092, b:9092]}",
-        "kafka.bootstrapServers: a list stands where a text belongs: write host:port, several with commas, as in 'a:9092,b:9092'",
+        "kafka.bootstrapServers: a list stands where a text belongs: write it as in kafka.example.com:9092 or a:9092,b:9092",
     ),
 ]

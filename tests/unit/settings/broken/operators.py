@@ -85,7 +85,7 @@ CASES: list[tuple[str, str]] = [
         "prometheus: {install: true, source: {definition: crds.yaml}}",
         "prometheus.source.definition: unknown key: did you mean 'definitions'?",
     ),
-    ("keda: {install: true, source: }", "keda.source: has no value: write one, or remove the key"),
+    ("keda: {install: true, version: }", "keda.version: has no value: write one, or remove the key"),
     (
         strimzi(", drainCleaner: true")
         + "\ncertManager: {}\ndrainCleaner: {install: true, source: {definitions: 'https://files.example.com/crds.yaml'}}",

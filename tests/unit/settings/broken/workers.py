@@ -2,6 +2,14 @@
 
 CASES: list[tuple[str, str]] = [
     (
+        "{topics: {orders: }, tenants: {shop: }, workers: {fraud: {image: a:1, tenant: shop, reads: [orders], egress: [{ports: [5432], network: 10}]}}}",
+        "workers.fraud.egress[0].network: 10 is a bare number: write it as in 10.20.0.0/16",
+    ),
+    (
+        "{topics: {orders: }, tenants: {shop: }, workers: {fraud: {image: a:1, tenant: shop, reads: [orders], probes: {liveness: }}}}",
+        "workers.fraud.probes.liveness.path: missing: write one with its port, or a command",
+    ),
+    (
         "workers: {fraud: {tenant: shop, reads: [orders]}}",
         "workers.fraud.image: missing: write registry/name:tag",
     ),
