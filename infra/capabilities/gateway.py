@@ -20,8 +20,9 @@ from kafka_platform.gateway.spec import (
 )
 from kafka_platform.kafka.entities import Login
 from kafka_platform.kafka.protocols import Engine
+from kafka_platform.values.checks import NODE_PORTS
 from kafka_platform.values.forms import shared
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from infra.capabilities.capability import Capability, Deployment, Needs, Placed, Rendered, Scrape, Stack
@@ -39,19 +40,22 @@ GATEWAY = "gateway"
 class GatewayExposure(Section):
     """How callers outside Kubernetes reach the HTTP gateway: nodePort, loadBalancer, gatewayClass, gateway or ingressClass."""
 
-    node_port: int | None = None
+    node_port: int | None = Field(
+        default=None,
+        json_schema_extra={"minimum": NODE_PORTS.start, "maximum": NODE_PORTS.stop - 1, "examples": [30080]},
+    )
     """A port of every machine of the Kubernetes cluster, 30000 to 32767."""
     load_balancer: LoadBalancerExposure | None = None
     """A load balancer of the cloud; may be left empty."""
     gateway_class: str | None = None
     """GatewayClass of the Gateway API: a Gateway is made, with `host` and `certificate`."""
-    gateway: str | None = None
+    gateway: str | None = Field(default=None, json_schema_extra={"examples": ["public", "infra/public"]})
     """Gateway of the Gateway API that is there already, as `name` or `namespace/name`, with `host`."""
     listener: str | None = None
     """With `gateway`: name of its listener. Default: every one whose host fits."""
     ingress_class: str | None = None
     """IngressClass: an Ingress is made, with `host`."""
-    host: str | None = None
+    host: str | None = Field(default=None, json_schema_extra={"examples": ["data.example.com"]})
     """With gatewayClass, gateway and ingressClass: the name by which callers come. Needed."""
     certificate: str | None = None
     """Secret of the type kubernetes.io/tls in the platform's namespace, valid for `host`. Needed with gatewayClass;

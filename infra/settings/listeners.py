@@ -17,7 +17,7 @@ from kafka_platform.cluster.strimzi.listeners import (
     InternalListener,
     StrimziListeners,
 )
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from infra.settings.section import SecretName, Section
 
@@ -41,10 +41,12 @@ class ExternalListener(Section):
     expose: Expose
     """`nodePort`: a port of every machine of the cluster for each broker; `loadBalancer`: each broker has its own;
     with Strimzi also `tlsRoute`: a Gateway of the Gateway API passes TLS on; `ingress`: an Ingress controller does."""
-    host: str
+    host: str = Field(
+        json_schema_extra={"examples": ["kafka.example.com", "broker-{nodeId}.kafka.example.com"]},
+    )
     """nodePort: a name or address that reaches the machines; otherwise the name you keep in DNS for each broker,
     `{nodeId}` stands for its number, as in `broker-{nodeId}.kafka.example.com`."""
-    port: int | None = None
+    port: int | None = Field(default=None, json_schema_extra={"minimum": 1, "maximum": 65535, "examples": [30092]})
     """nodePort: the port of broker 0 (Strimzi: of the first connection), 30000 to 32767, the following ones belong to the
     next brokers; loadBalancer: the port of each, default 9094; tlsRoute: that of the Gateway, default 443."""
     annotations: Mapping[str, str] = {}

@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from kafka_platform.kafka.protocols import Engine
-from kafka_platform.values.forms import DURATION, forms
+from kafka_platform.values.forms import forms
 from kafka_platform.values.ranges import ranges
 from pydantic.alias_generators import to_camel
 
@@ -21,30 +21,12 @@ from infra.settings.stackfile import KEY
 
 Schema = dict[str, Any]
 
-_NAMESPACE = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
-
-# What the types cannot say. It only helps while typing: the classes themselves decide, and so does a test that the
-# examples here are accepted and that what is refused here is refused there.
-DETAILS: Mapping[tuple[str, str], Schema] = {
-    ("ExternalListener", "port"): {"minimum": 1, "maximum": 65535, "examples": [30092]},
-    ("ExternalListener", "host"): {"examples": ["kafka.example.com", "broker-{nodeId}.kafka.example.com"]},
-    ("GatewayExposure", "gateway"): {"examples": ["public", "infra/public"]},
-    ("GatewayExposure", "host"): {"examples": ["data.example.com"]},
-    ("GatewayExposure", "nodePort"): {"minimum": 30_000, "maximum": 32_767, "examples": [30080]},
-    ("Pool", "nodes"): {"examples": [3]},
-    ("Settings", "namespace"): {"pattern": _NAMESPACE},
-    ("Tenant", "namespace"): {"pattern": _NAMESPACE},
-    ("HealthCheck", "period"): {"pattern": DURATION, "examples": ["10s"]},
-}
-
 
 def schema() -> Schema:
     """The schema of `Pulumi.<stack>.yaml`: our key is typed, Pulumi's own and other projects' are free."""
     platform = _clean(Settings.model_json_schema())
     definitions: dict[str, Schema] = platform.pop("$defs")
     definitions["Settings"] = platform
-    for (name, key), details in DETAILS.items():
-        definitions[name]["properties"][key] |= details
     for kind in declared():
         properties = definitions[kind.__name__]["properties"]
         for key, (least, most) in ranges(kind).items():

@@ -56,7 +56,11 @@ def _ports(value: tuple[int, ...]) -> tuple[int, ...]:
     return value
 
 
-NamespaceName = Annotated[str, AfterValidator(_namespace)]
+NamespaceName = Annotated[
+    str,
+    AfterValidator(_namespace),
+    WithJsonSchema({"type": "string", "pattern": r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"}),
+]
 """The name of a namespace."""
 NamespaceNames = Annotated[tuple[str, ...], AfterValidator(_namespaces)]
 """Names of namespaces. A fault is one of the whole list, as its message says which name it is."""

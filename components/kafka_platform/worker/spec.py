@@ -35,8 +35,8 @@ from kafka_platform.values.forms import (
 )
 from kafka_platform.values.free_maps import check_lines, check_settings, check_text, check_variables
 from kafka_platform.values.names import IMAGE, check_group, check_label, check_subdomain, check_topic, check_user
-from kafka_platform.values.ranges import MOST_VERSIONS, check_ranges, within
-from kafka_platform.values.units import milliseconds, volume
+from kafka_platform.values.ranges import MOST_VERSIONS, within
+from kafka_platform.values.units import volume
 from kafka_platform.worker.clients import Assignment, Partitioning, check_clients
 
 _PORT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?")
@@ -87,7 +87,7 @@ class WorkerResources(Compute):
 
 
 @dataclass(frozen=True, kw_only=True)
-class HealthCheck:
+class HealthCheck(Spec):
     """A question to a pod: an HTTP path, or a command."""
 
     path: str | None = None
@@ -96,12 +96,13 @@ class HealthCheck:
     """Port of the path."""
     command: Sequence[str] = ()
     """Command in the container that ends with 0."""
-    period: str = "10s"
+    period: str = duration("10s", least="1s", most="1h", whole_seconds=True)
     """How often it is asked. Default 10s."""
     failures: int = within(1, 1000, default=3)
     """Failures in a row that count. Default 3."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """It is one question."""
         if (self.path is None) == (not self.command):
             raise ValueError(
                 "path: missing: write one with its port, or a command"
@@ -118,10 +119,6 @@ class HealthCheck:
             raise ValueError("port: missing or out of range: write the port of the path, 1 to 65535")
         if self.path is None and self.port is not None:
             raise ValueError("port: belongs to a path, and there is a command: remove it")
-        check_field("period", milliseconds, self.period)
-        if not 1000 <= milliseconds(self.period) <= 3_600_000 or milliseconds(self.period) % 1000:
-            raise ValueError(f"period: {self.period!r} is out of range: use whole seconds, 1s to 1h")
-        check_ranges(self)
 
 
 @dataclass(frozen=True, kw_only=True)

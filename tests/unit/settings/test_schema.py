@@ -10,7 +10,7 @@ import yaml
 from infra.check import DOCS_FILE, STACKS, write_schema
 from infra.settings.faults import SettingsError
 from infra.settings.parsing import parse
-from infra.settings.schema import DETAILS, schema
+from infra.settings.schema import schema
 from infra.settings.stackfile import KEY, PULUMI_KEYS, parse_yaml, select
 from tests.unit.settings.broken import PLATFORM
 
@@ -94,12 +94,17 @@ def test_what_the_schema_refuses_is_refused(text: str, validator: Any) -> None:
         assert found
 
 
-@pytest.mark.parametrize(
-    ("name", "key", "example"),
-    [(name, key, each) for (name, key), details in DETAILS.items() for each in details.get("examples", [])],
-)
-def test_examples_fit_their_patterns(name: str, key: str, example: Any) -> None:
-    jsonschema.Draft7Validator(DETAILS[name, key] | schema()["$defs"][name]["properties"][key]).validate(example)
+EXAMPLES = [
+    (f"{name}.{key}", node, example)
+    for name, definition in schema()["$defs"].items()
+    for key, node in definition.get("properties", {}).items()
+    for example in node.get("examples", [])
+]
+
+
+@pytest.mark.parametrize(("name", "node", "example"), EXAMPLES)
+def test_an_example_fits_its_own_key(name: str, node: Any, example: Any) -> None:
+    jsonschema.Draft7Validator(node | {"$defs": schema()["$defs"]}).validate(example)
 
 
 def test_every_key_is_described() -> None:
