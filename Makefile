@@ -13,7 +13,7 @@ PYTEST := $(ENV) && $(VENV)/bin/python -m pytest
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(STAMP): requirements.txt requirements-dev.txt policies/requirements.txt components/pyproject.toml runtime/pyproject.toml runtime/setup.py runtime/kafka_platform_runtime/gateway/_records.c runtime/kafka_platform_runtime/gateway/_unpacking.c
+$(STAMP): pyproject.toml requirements.txt requirements-dev.txt policies/requirements.txt components/pyproject.toml runtime/pyproject.toml runtime/setup.py runtime/kafka_platform_runtime/gateway/_records.c runtime/kafka_platform_runtime/gateway/_unpacking.c
 	@$(PYTHON) -m sandbox.venv $(VENV)
 	@touch $@
 

@@ -1,36 +1,67 @@
-"""`python -m infra`: what can be said about the stacks without an engine; all but `probe` without a cluster too."""
+"""The command `kafka-platform`, and `python -m infra`, which is the same."""
 
 import argparse
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from infra import delivery
-from infra.affected import AffectedError, affected, changed_files, stack_files
-from infra.check import check, write_schema
-from infra.probe import probe
-from infra.review import command as reviewing
-from infra.review.report import MOST_CHARACTERS
+try:
+    import argcomplete
+
+    from infra import delivery
+    from infra.affected import AffectedError, affected, changed_files, stack_files
+    from infra.check import STACKS, check, write_schema
+    from infra.probe import probe
+    from infra.review import command as reviewing
+    from infra.review.report import MOST_CHARACTERS
+    from infra.settings.stackfile import stack_names
+except ModuleNotFoundError as error:
+    raise SystemExit(
+        f"{error.name} is not installed for {sys.executable}: `make demo` sets everything up, and "
+        '`eval "$(python3 -m sandbox env)"` puts it on the PATH'
+    ) from None
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; the result is the exit code (2: it was called wrongly)."""
-    parser = argparse.ArgumentParser(prog="python -m infra", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="kafka-platform",
+        description="What can be said about stacks without an engine; all but `probe` without a Kubernetes cluster too.",
+        epilog='Tab completion: eval "$(register-python-argcomplete kafka-platform)"',
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (_check, _schema, _review, _probe, _affected, _ci):
         add(commands)
+    argcomplete.autocomplete(parser)
     chosen = parser.parse_args(arguments)
     code: int = chosen.run(chosen)
     return code
 
 
+def _command(commands: Commands, name: str, summary: str, examples: str, **more: Any) -> argparse.ArgumentParser:
+    """A command, with examples at the end of its help."""
+    shown = "\n".join(f"  kafka-platform {name} {each}".rstrip() for each in examples.split("\n"))
+    epilog = "\n\n".join(filter(None, [more.get("epilog"), f"examples:\n{shown}"]))
+    formatter = argparse.RawDescriptionHelpFormatter
+    return commands.add_parser(
+        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", epilog=epilog, formatter_class=formatter
+    )
+
+
+def _stack(parser: argparse.ArgumentParser, name: str = "stack", **more: Any) -> None:
+    """An argument with the name of a stack, which can be completed."""
+    argument = parser.add_argument(name, metavar="STACK", **more)
+    argument.completer = lambda **_: stack_names(STACKS)  # type: ignore[attr-defined]
+
+
 def _check(commands: Commands) -> None:
-    parser = commands.add_parser("check", help="find what is wrong with stack files")
-    parser.add_argument("stacks", nargs="*", metavar="STACK", help="names of stacks; default: all of them")
+    examples = "\nprod\nstacks/Pulumi.prod.yaml"
+    parser = _command(commands, "check", "find what is wrong with stack files", examples)
+    _stack(parser, "stacks", nargs="*", help="names of stacks, or paths of their files; default: all stacks")
     parser.add_argument("--all", action="store_true", help="all stacks")
 
     def run(chosen: argparse.Namespace) -> int:
@@ -42,19 +73,21 @@ def _check(commands: Commands) -> None:
 
 
 def _schema(commands: Commands) -> None:
-    parser = commands.add_parser("schema", help="write stacks/schema.json and the keys in docs/stack-file.md")
+    parser = _command(commands, "schema", "write stacks/schema.json and the keys in docs/stack-file.md", "\n--check")
     parser.add_argument("--check", action="store_true", help="write nothing, exit with 1 if they are out of date")
     parser.set_defaults(run=lambda chosen: write_schema(only_check=chosen.check))
 
 
 def _review(commands: Commands) -> None:
-    parser = commands.add_parser(
+    parser = _command(
+        commands,
         "review",
-        help="say what a change means, as Markdown: data at risk, access, capacity, the rest",
-        epilog="exit codes: 0 nothing needs a second look; 3 something does; 4 something changes and --expect-no-changes "
-        "was given; 1 the preview failed; 2 wrong usage",
+        "say what a change means, as Markdown: data at risk, access, capacity, the rest",
+        "prod\nprod --against main\nprod --expect-no-changes",
+        epilog="exit codes: 0 nothing needs a second look; 3 something does; 4 something changes and\n"
+        "--expect-no-changes was given; 1 the preview failed; 2 wrong usage",
     )
-    parser.add_argument("stack", metavar="STACK")
+    _stack(parser)
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
         "--against", metavar="REF", help="compare with a git ref, without engine, cluster and deployed state"
@@ -78,13 +111,15 @@ def _review(commands: Commands) -> None:
 
 
 def _probe(commands: Commands) -> None:
-    parser = commands.add_parser("probe", help="send records through a platform that runs, and say how long they took")
-    parser.add_argument("stack", metavar="STACK", help="name of a stack with probe: in its file")
+    summary = "send records through a platform that runs, and say how long they took"
+    parser = _command(commands, "probe", summary, "ci")
+    _stack(parser, help="name of a stack with probe: in its file")
     parser.set_defaults(run=lambda chosen: probe(chosen.stack))
 
 
 def _affected(commands: Commands) -> None:
-    parser = commands.add_parser("affected", help="print the stacks that the commits since a git ref concern, as JSON")
+    summary = "print the stacks that the commits since a git ref concern, as JSON"
+    parser = _command(commands, "affected", summary, "--base origin/main")
     parser.add_argument("--base", metavar="REF", help="the git ref; default: none, all stacks")
 
     def run(chosen: argparse.Namespace) -> int:
@@ -102,9 +137,10 @@ def _affected(commands: Commands) -> None:
 
 
 def _ci(commands: Commands) -> None:
-    parser = commands.add_parser("ci", help="what CI does with one stack: docs/ci.md")
+    examples = "review prod --base origin/main\napply prod\ndrift prod"
+    parser = _command(commands, "ci", "what CI does with one stack: docs/ci.md", examples)
     parser.add_argument("action", choices=["review", "apply", "drift"])
-    parser.add_argument("stack", metavar="STACK")
+    _stack(parser)
     parser.add_argument("--base", metavar="REF", help="review: the git ref that the change will be merged to")
     parser.add_argument(
         "--out", metavar="FOLDER", type=Path, default=Path("reviews"), help="review: default %(default)s"

@@ -1,6 +1,8 @@
 """`python -m infra check` and `schema`: stack files checked without an engine or a cluster."""
 
 import json
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,6 +30,10 @@ KEYS_HEADING = "## All keys\n"
 def check(stacks: Sequence[str], folder: Path = STACKS) -> int:
     """Prints what is wrong with the stacks' files, or one line for each that is right; all of the folder if none is named.
 
+    Args:
+        stacks: names of stacks, or paths of their files.
+        folder: where files of stacks are that are given by name.
+
     Returns:
         1 if anything is wrong, otherwise 0.
     """
@@ -36,7 +42,13 @@ def check(stacks: Sequence[str], folder: Path = STACKS) -> int:
     if not names:
         print(f"{_shown(folder)}: no stack files: write Pulumi.<stack>.yaml")
         return 1
-    return max(_check_one(folder / f"Pulumi.{name}.yaml", named=bool(named)) for name in names)
+    return max(_check_one(_file(name, folder), named=bool(named)) for name in names)
+
+
+def _file(stack: str, folder: Path) -> Path:
+    """The file of a stack that is given by its name, or by a path."""
+    path = Path(stack)
+    return path.absolute() if path.suffix in (".yaml", ".yml") else folder / f"Pulumi.{stack}.yaml"
 
 
 def _check_one(file: Path, *, named: bool) -> int:
@@ -47,7 +59,7 @@ def _check_one(file: Path, *, named: bool) -> int:
         settings = read_stack(file)
     except SettingsError as error:
         count = len(error.faults)
-        print(f"{_shown(file)}: {_count(count, 'fault')}")
+        print(f"{_shown(file)}: {_coloured(_count(count, 'fault'), _RED)}")
         for fault in error.faults:
             print(f"  {fault}")
         return 1
@@ -55,13 +67,12 @@ def _check_one(file: Path, *, named: bool) -> int:
     mandatory = [each for each in broken if each.level is Level.MANDATORY]
     if mandatory:
         violated = _count(len(mandatory), "violation")
-        print(f"{_shown(file)}: {violated} of the policies for {settings.environment.value}")
+        print(f"{_shown(file)}: {_coloured(violated, _RED)} of the policies for {settings.environment.value}")
     else:
-        print(f"{_shown(file)}: ok: {summary(settings)}")
-    for each in broken:
-        print(f"  {each}")
-    for fault in advice(settings):
-        print(f"  advice: {fault}")
+        print(f"{_shown(file)}: {_coloured('ok', _GREEN)}: {summary(settings)}")
+    for line in (*map(str, broken), *(f"advice: {fault}" for fault in advice(settings))):
+        is_advice = line.startswith("advice: ")
+        print(f"  {_coloured('advice', _YELLOW)}{line.removeprefix('advice')}" if is_advice else f"  {line}")
     return 1 if mandatory else 0
 
 
@@ -74,6 +85,14 @@ def summary(settings: Settings) -> str:
     counts = [_count(len(settings.topics), "topic"), _count(len(settings.users), "user")]
     counts += filter(None, (each.described(section) for each, section in Stack(settings, CAPABILITIES).present))
     return f"{kafka.engine.value} Kafka, {brokers}, {', '.join(counts)}"
+
+
+def _coloured(text: str, code: int) -> str:
+    """The text, in a colour where people read it at a terminal (https://no-color.org)."""
+    return f"\033[{code}m{text}\033[0m" if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else text
+
+
+_RED, _GREEN, _YELLOW = 31, 32, 33
 
 
 def _count(number: int, what: str) -> str:

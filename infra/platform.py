@@ -9,6 +9,7 @@ from kafka_platform.kube.ownership import own
 
 from infra.api_server import ApiServer
 from infra.capabilities import build
+from infra.kubeconfig import check_chosen
 from infra.settings.model import Settings
 
 
@@ -21,7 +22,7 @@ class Platform:
         Raises:
             ValueError: neither says which Kubernetes cluster is meant.
         """
-        _check_kubernetes(settings, environment)
+        check_chosen(settings.kubernetes, environment)
         own(stack_mark(), ApiServer(settings.kubernetes.kubeconfig, settings.kubernetes.context), settings.adopt)
         # In place, not by replacement: pods mount these objects by name, and the preview shows the key that changes.
         provider = pulumi_kubernetes.Provider(
@@ -47,13 +48,3 @@ def stack_mark() -> str:
     A state backend without organizations calls its only one `organization`, and Pulumi's mocks have none at all.
     """
     return f"{pulumi.get_organization() or 'organization'}/{pulumi.get_project()}/{pulumi.get_stack()}"
-
-
-def _check_kubernetes(settings: Settings, environment: Mapping[str, str]) -> None:
-    """Raises unless somebody said which Kubernetes cluster is meant: never whichever happens to be current."""
-    chosen = settings.kubernetes
-    if chosen.context is None and chosen.kubeconfig is None and not environment.get("KUBECONFIG"):
-        raise ValueError(
-            "kubernetes.context: missing, and KUBECONFIG is not set: say which cluster is meant, "
-            "as in context: kind-dev, or set KUBECONFIG"
-        )

@@ -2,12 +2,14 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from kafka_platform.probe.spec import LATENCY_PROBE
 
 from infra.check import STACKS
+from infra.kubeconfig import check_chosen, check_there
 from infra.settings.faults import SettingsError
 from infra.settings.model import Settings
 from infra.settings.parsing import read_stack
@@ -31,10 +33,28 @@ def probe(stack: str, folder: Path = STACKS, environment: Mapping[str, str] = os
         print(f"{file.name}: probe: missing, so there is no pod that could send any: write probe: {{}} and deploy it")
         return 1
     try:
-        return subprocess.run(command(settings), env=dict(environment), check=False).returncode
+        check_chosen(settings.kubernetes, environment)
+        check_there(settings.kubernetes, environment)
+        done = subprocess.run(command(settings), env=dict(environment), check=False, stderr=subprocess.PIPE, text=True)
     except FileNotFoundError:
         print("kubectl is not on the PATH: install it")
         return 1
+    except ValueError as error:
+        print(f"{file.name}: {error}")
+        return 1
+    if done.returncode != 0:
+        print(_reason(stack, settings, done.stderr), file=sys.stderr)
+    return done.returncode
+
+
+def _reason(stack: str, settings: Settings, said: str) -> str:
+    """What kubectl says, in one line where that is known."""
+    if "NotFound" in said:
+        return f"{stack} is not deployed: there is no pod of its probe in namespace {settings.namespace}: pulumi up --stack {stack}"
+    if "refused" in said or "no such host" in said or "i/o timeout" in said:
+        line = said.strip().splitlines()[-1]
+        return f"the Kubernetes cluster of {stack} does not answer: {line}"
+    return said.strip()
 
 
 def command(settings: Settings) -> list[str]:

@@ -5,6 +5,7 @@ import os
 
 import pulumi
 
+from infra.kubeconfig import check_chosen, check_there
 from infra.platform import Platform
 from infra.settings.faults import SettingsError
 from infra.settings.parsing import parse
@@ -17,14 +18,20 @@ async def program() -> None:
     each time that one of them has come (pulumi#22411). When a program returns none has begun, and there are thousands of
     outputs: with 1,000 topics that is a sixth of a preview. The pause lets the registrations begin.
     """
-    run()
+    run(deploys=True)
     await asyncio.sleep(0)
 
 
-def run() -> None:
-    """Build the stack that the engine asks for; faults of its file end it with one line each."""
+def run(*, deploys: bool = False) -> None:
+    """Build the stack that the engine asks for; faults of its file end it with one line each.
+
+    Where something is deployed the Kubernetes cluster has to be there; a rendering of the program talks to none.
+    """
     try:
         settings = parse(pulumi.Config().require_object("platform"))
+        if deploys:
+            check_chosen(settings.kubernetes, os.environ)
+            check_there(settings.kubernetes, os.environ)
         platform = Platform(settings, os.environ)
     except SettingsError as error:
         raise pulumi.RunError("\n".join(["the stack's file cannot be deployed:", *str(error).splitlines()])) from None

@@ -17,7 +17,7 @@ from infra.review import rendering
 from infra.review.changes import Preview, compare, read
 from infra.review.report import MOST_CHARACTERS, markdown, review
 from infra.settings import stackfile
-from infra.settings.faults import SettingsError
+from infra.settings.faults import SettingsError, suggest
 
 FAILED = 1
 """The preview failed, or there is none: the review says why."""
@@ -83,11 +83,14 @@ def _pulumi(stack: str) -> Preview:
     # What stays the same tells the brokers' defaults, and what can be reached from outside already.
     command = ["pulumi", "preview", "--json", "--show-sames", "--non-interactive", "--stack", stack, "--cwd", str(ROOT)]
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+        done = subprocess.run(command, capture_output=True, text=True)
     except FileNotFoundError:
         raise ReviewError(
             "pulumi is not on the PATH: install it, or give --preview what `pulumi preview --json` printed, or --against"
         ) from None
+    if "no stack named" in done.stderr:
+        raise ReviewError(_never_deployed(stack))
+    print(done.stderr, end="", file=sys.stderr)
     if done.returncode != 0 and _START.search(done.stdout) is None:
         print(done.stdout.strip(), file=sys.stderr)
         raise ReviewError("`pulumi preview` failed: its output above says why")
@@ -95,6 +98,16 @@ def _pulumi(stack: str) -> Preview:
     if done.returncode != 0 and not found.errors:
         return replace(found, errors=(f"pulumi preview ended with the code {done.returncode}",))
     return found
+
+
+def _never_deployed(stack: str) -> str:
+    known = stackfile.stack_names(ROOT / "stacks")
+    if stack not in known:
+        return f"there is no stack of that name: {suggest(stack, known)}"
+    return (
+        f"it was never deployed, so there is nothing to compare with: `pulumi stack init {stack}` makes it, and "
+        "--against main compares with a commit"
+    )
 
 
 def _parse(text: str) -> Preview:

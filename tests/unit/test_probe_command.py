@@ -50,6 +50,8 @@ def test_the_exit_code_is_that_of_the_probe(folder: Path, monkeypatch: pytest.Mo
     kubectl.write_text("#!/bin/sh\nexit 7\n")
     kubectl.chmod(0o755)
     monkeypatch.setenv("PATH", str(folder))
-    assert probe("with", folder) == 7
+    (folder / "config").touch()
+    environment = {"PATH": str(folder), "KUBECONFIG": str(folder / "config")}
+    assert probe("with", folder, environment) == 7
     kubectl.unlink()
-    assert probe("with", folder) == 1
+    assert probe("with", folder, environment) == 1

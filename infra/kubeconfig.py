@@ -1,0 +1,56 @@
+"""Which Kubernetes cluster a stack means, and whether there is such an entry: said before anything is asked or deployed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from infra.settings.core import Kubernetes
+from infra.settings.faults import suggest
+
+
+def check_chosen(chosen: Kubernetes, environment: Mapping[str, str]) -> None:
+    """Raises `ValueError` unless somebody said which Kubernetes cluster is meant: never whichever happens to be current."""
+    if chosen.context is None and chosen.kubeconfig is None and not environment.get("KUBECONFIG"):
+        raise ValueError(
+            "kubernetes.context: missing, and KUBECONFIG is not set: say which cluster is meant, "
+            "as in context: kind-dev, or set KUBECONFIG"
+        )
+
+
+def check_there(chosen: Kubernetes, environment: Mapping[str, str]) -> None:
+    """Raises `ValueError` if the kubeconfig is not there or cannot be read, or does not have the context."""
+    key, files = _files(chosen, environment)
+    found = [each for each in files if each.is_file() or each.is_char_device()]
+    if not found:
+        shown = ", ".join(map(str, files))
+        raise ValueError(f"{key}: there is no file {shown}: name a kubeconfig, or make it")
+    if chosen.context is None:
+        return
+    contexts = [name for file in found for name in _contexts(key, file)]
+    if chosen.context not in contexts:
+        shown = ", ".join(map(str, found))
+        raise ValueError(
+            f"kubernetes.context: {chosen.context!r} is not a context of {shown}: {suggest(chosen.context, contexts)}"
+        )
+
+
+def _files(chosen: Kubernetes, environment: Mapping[str, str]) -> tuple[str, Sequence[Path]]:
+    """Who names the files, and which they are."""
+    if chosen.kubeconfig is not None:
+        return "kubernetes.kubeconfig", [Path(chosen.kubeconfig).expanduser()]
+    named = [Path(each) for each in environment.get("KUBECONFIG", "").split(":") if each]
+    return ("KUBECONFIG", named) if named else ("kubernetes.context", [Path.home() / ".kube" / "config"])
+
+
+def _contexts(key: str, file: Path) -> Iterator[str]:
+    try:
+        content: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not YAML"
+        raise ValueError(f"{key}: {file} cannot be read, {reason}: name a kubeconfig") from None
+    listed = content.get("contexts") if isinstance(content, dict) else None
+    for each in listed if isinstance(listed, list) else ():
+        if isinstance(each, dict) and "name" in each:
+            yield str(each["name"])
