@@ -61,11 +61,11 @@ def _changed_topic(
         else:
             # The hash of a key is taken modulo the number of partitions: the old records of a key stay where they are.
             compacted = "compact" in is_.config.get("cleanup.policy", "")
-            detail = "records of a key go to another partition from now on"
+            detail = "records of a key go to another partition from now on, for good"
             if compacted:
                 detail += ", and the old ones of a compacted topic stay where they are"
             section = Section.DATA if compacted else Section.CAPACITY
-            yield _topic(section, name, f"partitions {was.partitions} -> {is_.partitions}: {detail}", look=compacted)
+            yield _topic(section, name, f"partitions {was.partitions} -> {is_.partitions}: {detail}", look=True)
     if was.replicas != is_.replicas and was.replicas and is_.replicas:
         fewer = is_.replicas < was.replicas
         detail = ": fewer copies of each record" if fewer else ""

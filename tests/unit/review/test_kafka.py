@@ -123,14 +123,14 @@ TOPICS: dict[str, tuple[Side, Side, dict[str, list[str]]]] = {
     "more partitions": (
         {"partitions": 6, "replicas": 3},
         {"partitions": 12, "replicas": 3},
-        {"Capacity": ["topic `it`: partitions 6 -> 12: records of a key go to another partition from now on"]},
+        {"Capacity": ["! topic `it`: partitions 6 -> 12: records of a key go to another partition from now on, for good"]},
     ),
     "more partitions of a compacted topic": (
         {"partitions": 6, "replicas": 3, "config": {"cleanup.policy": "compact"}},
         {"partitions": 12, "replicas": 3, "config": {"cleanup.policy": "compact"}},
         {
             "Data at risk": [
-                "! topic `it`: partitions 6 -> 12: records of a key go to another partition from now on, and the old "
+                "! topic `it`: partitions 6 -> 12: records of a key go to another partition from now on, for good, and the old "
                 "ones of a compacted topic stay where they are"
             ]
         },
@@ -363,8 +363,8 @@ def test_declarations_that_cannot_be_read_are_still_seen_to_change() -> None:
 
 def test_the_same_change_of_many_topics_is_one_line() -> None:
     keys = [f"topic.t{number:03}" for number in range(300)]
-    before = made("d", metadata=PROVISIONER, data=dict.fromkeys(keys, '{"partitions":1,"replicas":3}'))
-    after = made("d", metadata=PROVISIONER, data=dict.fromkeys(keys, '{"partitions":2,"replicas":3}'))
+    before = made("d", metadata=PROVISIONER, data=dict.fromkeys(keys, '{"partitions":1,"replicas":2}'))
+    after = made("d", metadata=PROVISIONER, data=dict.fromkeys(keys, '{"partitions":1,"replicas":3}'))
     [line] = said(change("ConfigMap", before, after))["Capacity"]
     assert line.startswith("topics (300) `t000`, `t001`, ")
-    assert "`t019` and 280 more: partitions 1 -> 2" in line
+    assert "`t019` and 280 more: replicas 2 -> 3" in line
