@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from kafka_platform.kafka.entities import Topic, User
+from kafka_platform.kafka.secrets import NO_URLS, Urls
 from kafka_platform.kube.metrics import Source
 from kafka_platform.kube.objects import Object
 
@@ -54,6 +55,8 @@ class Needs:
     made: Sequence[str] = ()
     """Namespaces that it makes itself."""
     scrapes: Sequence[Scrape] = ()
+    urls: Urls = NO_URLS
+    """Where callers reach the HTTP interface that it is: users find it in their Secrets."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +147,11 @@ class Stack:
     def scrapes(self) -> Sequence[Scrape]:
         """All that shows metrics."""
         return [scrape for each in self.needs for scrape in each.scrapes]
+
+    @property
+    def urls(self) -> Urls:
+        """Where callers reach the HTTP interface, if there is one."""
+        return next((each.urls for each in self.needs if each.urls != NO_URLS), NO_URLS)
 
     @property
     def taken(self) -> frozenset[str]:

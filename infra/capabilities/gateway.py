@@ -20,6 +20,7 @@ from kafka_platform.gateway.spec import (
 )
 from kafka_platform.kafka.entities import Login
 from kafka_platform.kafka.protocols import Engine
+from kafka_platform.kafka.secrets import Urls
 from kafka_platform.values.checks import NODE_PORTS
 from kafka_platform.values.forms import shared
 from pydantic import Field, model_validator
@@ -127,6 +128,15 @@ class Gateway(GatewaySpec):
         """The way in as the component takes it."""
         return Exposure() if self.expose is None else self.expose.exposure()
 
+    def urls(self, settings: Core) -> Urls:
+        """Where callers reach it; from outside as far as the file names it."""
+        scheme = "https" if self.tls is not None else "http"
+        host = None if self.expose is None else self.expose.host
+        return Urls(
+            inside=f"{scheme}://{GATEWAY}.{settings.namespace}.svc",
+            outside=None if host is None else f"https://{host}",
+        )
+
     def values(self, settings: Core) -> dict[str, Any]:
         """Its fields as a program writes them: the tenants' pods may call too, where not everybody may."""
         tenants = settings.tenant_namespaces if self.client_namespaces else set[str]()
@@ -152,7 +162,9 @@ class HttpGateway(Capability[Gateway]):
             allowed=section.metrics_namespaces,
         )
         return Needs(
-            scrapes=[scrape], passwords=["the gateway's callers without bearer tokens log in"] if passwords else []
+            scrapes=[scrape],
+            passwords=["the gateway's callers without bearer tokens log in"] if passwords else [],
+            urls=section.urls(settings),
         )
 
     def described(self, section: Gateway) -> str:

@@ -185,7 +185,7 @@ class Entities(Capability[Kafka]):
 
     def rendered(self, section: Kafka, placed: Placed) -> Iterator[Rendered]:
         """Strimzi's custom resources, or the provisioner."""
-        entities = EntitySettings(name=CLUSTER, **_entity_values(section, placed, MADE_UP))
+        entities = EntitySettings(name=CLUSTER, **_entity_values(section, placed, MADE_UP), urls=placed.stack.urls)
         passwords = dict.fromkeys(entities.with_passwords, MADE_UP)
         if section.engine is not Engine.STRIMZI:
             found = provisioner.objects(entities, passwords)
@@ -198,7 +198,8 @@ class Entities(Capability[Kafka]):
     def build(self, section: Kafka, deployment: Deployment) -> None:
         """Comes after the brokers by their connection."""
         values = _entity_values(section, deployment, deployment.mark)
-        args = kafka_platform.KafkaResourcesArgs(**values)
+        urls = deployment.stack.urls
+        args = kafka_platform.KafkaResourcesArgs(**values, http_url=urls.inside, external_http_url=urls.outside)
         entities = kafka_platform.KafkaResources(CLUSTER, args, deployment.options())
         deployment.made["entities"] = entities
         deployment.outputs["userSecrets"] = entities.user_secrets

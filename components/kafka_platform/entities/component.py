@@ -14,7 +14,7 @@ from kafka_platform.entities.strimzi import check_strimzi_users
 from kafka_platform.kafka.connection import KafkaConnection
 from kafka_platform.kafka.entities import Login, Topic, User
 from kafka_platform.kafka.protocols import Engine
-from kafka_platform.kafka.secrets import PASSWORD_LENGTH
+from kafka_platform.kafka.secrets import PASSWORD_LENGTH, Urls
 from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.place import KubernetesObject, look_up, place_all, resolved
 from kafka_platform.values.names import check_cluster, user_secret
@@ -39,6 +39,11 @@ class KafkaResourcesArgs(Args):
     name in other stacks are then others. Default: only this one uses it."""
     former_stacks: Sequence[str] = ()
     """Stacks that this one took the place of, such as its own former name. What is not declared of theirs goes. Default: none."""
+    http_url: pulumi.Input[str] | None = None
+    """Where callers inside Kubernetes reach an HTTP gateway in front of the Kafka: it is in users' Secrets as `http-url`.
+    Default: there is none."""
+    external_http_url: pulumi.Input[str] | None = None
+    """Where callers from outside do: it is in users' Secrets as `external-http-url`. Default: nowhere."""
 
     def __post_init__(self) -> None:
         connection = self.connection if isinstance(self.connection, KafkaConnection) else None
@@ -86,7 +91,8 @@ class KafkaResources(pulumi.ComponentResource):
 
     Each user gets a generated SCRAM-SHA-512 password, delivered in the Secret `<user>-kafka` of the user's namespace
     with the keys `username`, `password`, `bootstrap-servers`, `security-protocol`, `sasl-mechanism`, `client.properties`,
-    `librdkafka.conf` and, where Strimzi runs the Kafka, `ca.crt`. A user with a certificate finds `user.crt`, `user.key` and `ca.crt` there; one who
+    `librdkafka.conf`, where Strimzi runs the Kafka `ca.crt`, and where they are known `external-bootstrap-servers`,
+    `http-url` and `external-http-url`. A user with a certificate finds `user.crt`, `user.key` and `ca.crt` there; one who
     logs in in a listener's own way gets none, nor does one that is adopted with its password.
     """
 
@@ -109,6 +115,7 @@ class KafkaResources(pulumi.ComponentResource):
             user_namespace=self._args.user_namespace,
             stack=self._args.stack,
             former_stacks=self._args.former_stacks,
+            urls=Urls(inside=self._args.http_url, outside=self._args.external_http_url),
         )
         passwords = self._passwords(settings)
         if connection.engine is Engine.STRIMZI:

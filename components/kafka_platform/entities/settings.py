@@ -30,6 +30,7 @@ class EntitySettings:
     user_namespace: "Input[str] | None" = None
     stack: str | None = None
     former_stacks: Sequence[str] = ()
+    urls: secrets.Urls = secrets.NO_URLS
 
     @property
     def replicas(self) -> int | None:
@@ -65,7 +66,9 @@ def delivered(settings: EntitySettings, user: str, password: "Input[str]", after
     """A user's credentials, in the user's namespace."""
     own = labels(settings.name, COMPONENT)
     namespace = settings.namespace_of(user)
-    manifest = secrets.credentials(user_secret(user), namespace, own, user, password, settings.connection)
+    manifest = secrets.credentials(
+        user_secret(user), namespace, own, user, password, settings.connection, settings.urls
+    )
     return Object(role=f"{user}-kafka", manifest=manifest, after=after)
 
 
@@ -73,5 +76,5 @@ def delivered_certificate(settings: EntitySettings, user: str, made: "Input[Mapp
     """What Strimzi's operator made for a user, in the user's namespace."""
     own = labels(settings.name, COMPONENT)
     namespace = settings.namespace_of(user)
-    manifest = secrets.certificate(user_secret(user), namespace, own, user, made, settings.connection)
+    manifest = secrets.certificate(user_secret(user), namespace, own, user, made, settings.connection, settings.urls)
     return Object(role=f"{user}-kafka", manifest=manifest)

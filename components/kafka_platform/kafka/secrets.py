@@ -1,7 +1,8 @@
 """The Secrets that carry Kafka credentials: one pure function renders each."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kafka_platform.kafka.properties import jaas_text, java_properties, option_lines
@@ -29,6 +30,29 @@ LOGIN_MODULES = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Urls:
+    """Where callers reach the HTTP interface to a Kafka."""
+
+    inside: "Input[str] | None" = None
+    """Inside Kubernetes. Default: there is none, or it is not known."""
+    outside: "Input[str] | None" = None
+    """From outside. Default: nowhere, or it is not known."""
+
+
+NO_URLS = Urls()
+
+
+def _outside(connection: "KafkaConnection", urls: Urls) -> Sequence[Any]:
+    return connection.external_bootstrap_servers, urls.inside, urls.outside
+
+
+def _ways(servers: str | None, inside: str | None, outside: str | None) -> dict[str, str]:
+    """The keys that say where to connect, besides `bootstrap-servers`: those that are known."""
+    found = {"external-bootstrap-servers": servers, "http-url": inside, "external-http-url": outside}
+    return {key: each for key, each in found.items() if each is not None}
+
+
 def credentials(
     name: str,
     namespace: "Input[str]",
@@ -36,11 +60,13 @@ def credentials(
     username: str,
     password: "Input[str]",
     connection: "KafkaConnection",
+    urls: "Urls" = NO_URLS,
 ) -> Manifest:
     """Everything that a client needs to log in, for every kind of client."""
     data = derived(
-        lambda password, authority, bootstrap_servers, security_protocol, sasl_mechanism, ca_secret: encode(
+        lambda password, authority, bootstrap_servers, security_protocol, sasl_mechanism, ca_secret, *outside: encode(
             _with_authority(authority)
+            | _ways(*outside)
             | client_files(
                 username=username,
                 password=password,
@@ -56,6 +82,7 @@ def credentials(
         connection.security_protocol,
         connection.sasl_mechanism,
         connection.ca_secret,
+        *_outside(connection, urls),
     )
     return _secret(name, namespace, labels, data)
 
@@ -67,11 +94,13 @@ def certificate(
     username: str,
     made: "Input[Mapping[str, str]]",
     connection: "KafkaConnection",
+    urls: "Urls" = NO_URLS,
 ) -> Manifest:
     """Everything that a client with a certificate needs; `made` is the data of the Secret that the cluster's operator made."""
     data = derived(
-        lambda made, authority, bootstrap_servers: encode(
+        lambda made, authority, bootstrap_servers, *outside: encode(
             _with_authority(authority)
+            | _ways(*outside)
             | certificate_files(
                 username=username,
                 certificate=_decoded(made, "user.crt"),
@@ -82,6 +111,7 @@ def certificate(
         made,
         connection.authority,
         connection.certificate_bootstrap_servers,
+        *_outside(connection, urls),
     )
     return _secret(name, namespace, labels, data)
 

@@ -189,6 +189,20 @@ class TestGraph:
         assert sorted(found["Secret events-passwords"].inputs["data"]["value"]) == ["app", "web"]
         assert found["RandomPassword events-app-password"].inputs["keepers"] == {"version": "1"}
 
+    def test_a_secret_says_where_to_connect_from_outside_and_by_http(self) -> None:
+        connection = replace(CONNECTION, external_bootstrap_servers="kafka.example.com:9094")
+        wanted = KafkaResourcesArgs(
+            connection=connection,
+            users={"app": User()},
+            http_url="http://gateway.streaming.svc",
+            external_http_url="https://data.example.com",
+        )
+        data = run(lambda: KafkaResources("events", wanted) and None)["Secret events-app-kafka"].inputs["data"]["value"]
+        found = {key: base64.b64decode(data[key]).decode() for key in data}
+        assert found["external-bootstrap-servers"] == "kafka.example.com:9094"
+        assert found["http-url"] == "http://gateway.streaming.svc"
+        assert found["external-http-url"] == "https://data.example.com"
+
     def test_children_where_strimzi_runs_the_kafka(self) -> None:
         topics = {"orders": Topic(), "Old": Topic(deletion=Deletion.ALLOW)}
         users = {

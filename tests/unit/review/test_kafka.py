@@ -123,7 +123,11 @@ TOPICS: dict[str, tuple[Side, Side, dict[str, list[str]]]] = {
     "more partitions": (
         {"partitions": 6, "replicas": 3},
         {"partitions": 12, "replicas": 3},
-        {"Capacity": ["! topic `it`: partitions 6 -> 12: records of a key go to another partition from now on, for good"]},
+        {
+            "Capacity": [
+                "! topic `it`: partitions 6 -> 12: records of a key go to another partition from now on, for good"
+            ]
+        },
     ),
     "more partitions of a compacted topic": (
         {"partitions": 6, "replicas": 3, "config": {"cleanup.policy": "compact"}},
