@@ -78,9 +78,9 @@ READ_BINARY = [{**READ[0], "key": "b3JkZXItMTc=", "value": "a2Fma2E="}]
 READ_TEXT = [{**READ[0], "value": "two chairs"}]
 MERGED = {"records": READ, "cursor": "0:5,1:9,2:101"}
 EVENTS = (
-    "retry: 1000\n\n"
+    "retry: 1000\nid: 0:5,1:9\n\n"
     'id: 0:5,1:10\ndata: {"partition":1,"offset":9,"timestamp":1788000000000,"key":"order-17","value":{"count":2}}\n\n'
-    ": alive\n\n"
+    ": alive\n"
 )
 
 TIMEOUT = query("timeout", "Milliseconds to wait for the first record.", {"type": "integer", "minimum": 0})

@@ -144,15 +144,15 @@ class Events(Outlet):
 
     async def _begin(self, positions: Positions) -> None:
         await self._request.begin(SSE, [("cache-control", "no-store"), ("x-accel-buffering", "no")])
-        # An event without data is not dispatched, but its id counts.
+        # A block without data is no event, but its id counts. Some clients take it for one: it is the only one.
         cursor = f"id: {text_of(positions)}\n\n" if positions else ""
-        await self._write(f"retry: {RETRY_MILLISECONDS}\n\n{cursor}".encode())
+        await self._write(f"retry: {RETRY_MILLISECONDS}\n{cursor}".encode())
 
     async def _write(self, rendered: bytes) -> None:
         await self._request.piece(rendered)
 
     async def _write_alive(self) -> None:
-        await self._request.piece(b": alive\n\n")
+        await self._request.piece(b": alive\n")
 
 
 class Frames(Outlet):

@@ -94,7 +94,9 @@ class Stream:
         event: dict[str, str] = {}
         for line in self.answer:
             name, _, value = line.decode().rstrip("\n").partition(": ")
-            if name or value:
+            if value and not name:
+                yield {"": value}
+            elif name:
                 event[name] = value
             elif event:
                 yield event
@@ -403,7 +405,18 @@ class TestStream:
     def test_a_heartbeat_on_an_idle_stream(self, kafka: Kafka, gateway: Program) -> None:
         with Stream(gateway, new_topic(kafka), "?heartbeat=1") as stream:
             events = stream.events()
-            assert [next(events) for _ in range(3)] == [{"retry": "1000"}, {"id": "0:0"}, {"": "alive"}]
+            assert [next(events) for _ in range(3)] == [{"retry": "1000", "id": "0:0"}, {"": "alive"}, {"": "alive"}]
+
+    def test_only_the_first_block_has_no_data(self, kafka: Kafka, gateway: Program) -> None:
+        """Some clients take every block for an event, such as httpx-sse."""
+        topic = new_topic(kafka)
+        with Stream(gateway, topic, "?heartbeat=1") as stream:
+            events = stream.events()
+            first, _ = next(events), next(events)
+            write(kafka, topic, [b"1"])
+            blocks = (event for event in events if "" not in event)
+            assert "data" not in first
+            assert json.loads(next(blocks)["data"])["value"] == 1
 
     def test_a_slow_reader_hurts_nobody(self, kafka: Kafka, start_gateway: StartGateway) -> None:
         gateway = start_gateway()
