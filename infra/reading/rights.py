@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from kafka_platform.values.names import RESERVED_TOPIC_PREFIXES
+from kafka_platform.values.names import may_be_internal_topic
 
 SHORTEST_PREFIX = 2
 """Characters: a prefix of one letter is the names of a dozen teams."""
@@ -44,7 +44,7 @@ class Right:
             return _CLUSTER.get(self.operation, f"may {self.operation} on the cluster")
         if self.resource not in _KINDS:
             return _OTHERS.get(self.resource, f"may {self.operation} on {self.resource}")
-        if self.resource == "topic" and not self.any_name and not self.harmless and _overlaps_internal(self.name):
+        if self.resource == "topic" and not self.any_name and not self.harmless and may_be_internal_topic(self.name):
             return f"may {_VERBS.get(self.operation, self.operation)} internal topics"
         return None
 
@@ -77,13 +77,6 @@ _OTHERS = {
     "delegationToken": "may use tokens by which others log in",
     "user": "may make or see tokens of other users",
 }
-
-
-def _overlaps_internal(name: str) -> bool:
-    if not name.endswith("*"):
-        return name.startswith(RESERVED_TOPIC_PREFIXES)
-    prefix = name[:-1]
-    return any(prefix.startswith(each) or each.startswith(prefix) for each in RESERVED_TOPIC_PREFIXES)
 
 
 def powers(rights: Iterable[Right]) -> list[str]:

@@ -16,8 +16,10 @@ _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
 # org.apache.kafka.common.Uuid: 16 bytes in base64url without padding.
 _CLUSTER_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 
-# The names Kafka and this platform use themselves.
-RESERVED_TOPIC_PREFIXES = ("__", "_kafka-platform")
+INTERNAL_TOPICS = frozenset({"__cluster_metadata", "__consumer_offsets", "__share_group_state", "__transaction_state"})
+"""Kafka's own (org.apache.kafka.common.internals.Topic). Others that begin with `__` are those of programs, such as Debezium's."""
+_OWN_TOPICS = "_kafka-platform"
+"""With what the names of this platform's own topics begin."""
 RESERVED_USERS = frozenset({"admin", "broker", "ANONYMOUS"})
 
 LONGEST_NAME = 249
@@ -34,11 +36,21 @@ def check_topic(name: str) -> None:
     """Raises unless `name` is a topic that a person may declare."""
     if name in (".", "..") or not _TOPIC.fullmatch(name):
         raise ValueError(f"{name!r} is not a Kafka topic name: use 1 to 249 of the characters a-z A-Z 0-9 . _ -")
-    for prefix in RESERVED_TOPIC_PREFIXES:
-        if name.startswith(prefix):
-            raise ValueError(
-                f"{name!r} begins with {prefix!r}, which is reserved for internal topics: choose another name"
-            )
+    if is_internal_topic(name):
+        raise ValueError(f"{name!r} is an internal topic of Kafka or of this platform: choose another name")
+
+
+def is_internal_topic(name: str) -> bool:
+    """Whether Kafka or this platform has a topic of that name for itself."""
+    return name in INTERNAL_TOPICS or name.startswith(_OWN_TOPICS)
+
+
+def may_be_internal_topic(pattern: str) -> bool:
+    """Whether a name, or a prefix with `*` behind it, stands for an internal topic."""
+    if not pattern.endswith("*"):
+        return is_internal_topic(pattern)
+    prefix = pattern[:-1]
+    return prefix.startswith(_OWN_TOPICS) or any(each.startswith(prefix) for each in (*INTERNAL_TOPICS, _OWN_TOPICS))
 
 
 def check_label(name: str, what: str = "name") -> None:

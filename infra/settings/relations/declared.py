@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from kafka_platform.kafka.entities import AclResource, Operation
 from kafka_platform.kafka.protocols import Engine
-from kafka_platform.values.names import RESERVED_TOPIC_PREFIXES
+from kafka_platform.values.names import is_internal_topic
 
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known, declare
@@ -32,7 +32,7 @@ class Declared:
 
     def has(self, pattern: str) -> bool:
         """Whether a topic is, or can come to be, what the name or prefix stands for."""
-        if pattern == "*" or pattern.startswith(RESERVED_TOPIC_PREFIXES):
+        if pattern == "*" or is_internal_topic(pattern.removesuffix("*")):
             return True
         if pattern.endswith("*"):
             place = bisect_left(self._sorted, pattern[:-1])

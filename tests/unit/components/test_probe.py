@@ -234,7 +234,7 @@ def args(**changes: Any) -> LatencyProbeArgs:
 
 
 MISUSES: list[tuple[Callable[[], object], str]] = [
-    (lambda: args(topic="__own"), "topic: '__own' begins with '__', which is reserved"),
+    (lambda: args(topic="__share_group_state"), "topic: '__share_group_state' is an internal topic"),
     (lambda: args(user="admin"), "user: 'admin' is a user of the platform itself"),
     (lambda: args(namespace="Own"), "namespace: 'Own' is not a Kubernetes namespace"),
     (lambda: args(gateway_url="gateway"), "gateway_url: 'gateway' is not a URL: write one such as http://"),

@@ -257,7 +257,7 @@ class TestGraph:
             "topic orders: min_insync_replicas: 3 of 3 replicas: one broker down would stop every writer: use 2",
         ),
         ({"or ders": Topic()}, {}, "'or ders' is not a Kafka topic name"),
-        ({"__orders": Topic()}, {}, "'__orders' begins with '__', which is reserved"),
+        ({"__consumer_offsets": Topic()}, {}, "'__consumer_offsets' is an internal topic of Kafka"),
         ({"a.b": Topic(), "a_b": Topic()}, {}, "topic a_b: differs from topic a.b only by '.' and '_'"),
         ({}, {"admin": User()}, "'admin' is a user of the platform itself"),
         ({}, {"App": User()}, "'App' is not a user name"),

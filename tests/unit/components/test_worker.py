@@ -506,7 +506,7 @@ MISUSE: list[tuple[dict[str, Any], str]] = [
     ({"reads": ["orders", "orders"]}, "reads: 'orders' is listed twice: keep one"),
     ({"reads": ["or ders"]}, "reads: 'or ders' is not a Kafka topic name"),
     ({"reads": ["orders-*"]}, "reads: 'orders-*' is not a Kafka topic name"),
-    ({"writes": ["__secret"]}, "writes: '__secret' begins with '__'"),
+    ({"writes": ["__transaction_state"]}, "writes: '__transaction_state' is an internal topic"),
     ({"reads": [], "writes": ["a"], "group": "x"}, "group: the worker reads no topic"),
     ({"group": "a b"}, "group: 'a b' is not a consumer group"),
     ({"transactional": True}, "transactional: the worker writes no topic"),

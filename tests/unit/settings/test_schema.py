@@ -64,6 +64,7 @@ RIGHT = [
     "kafka: {nodes: 3, storage: 1.5Ti, defaults: {retention: forever}, config: {num.io.threads: 8}}",
     "topics: {a: {retention: 1d12h, retentionSize: unlimited, maxMessageSize: 2MiB}}",
     "gateway:",
+    "topics: {__debezium-heartbeat.inventory: }",
     "{keda: , topics: {a: {partitions: 4}}, tenants: {t: }, workers: {w: {image: i:1, tenant: t, reads: [a], "
     "environment: {N: 1}, resources: , scale: {recordsPerSecondPerPod: 0.5, acceptableDelay: 1m, min: 0, cpu: }}}}",
     "workers:",

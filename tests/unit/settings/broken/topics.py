@@ -102,11 +102,11 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "topics: {__consumer_offsets: {}}",
-        "topics.__consumer_offsets: '__consumer_offsets' begins with '__', which is reserved for internal topics: choose another name",
+        "topics.__consumer_offsets: '__consumer_offsets' is an internal topic of Kafka or of this platform: choose another name",
     ),
     (
         "topics: {_kafka-platform-ledger: {}}",
-        "topics._kafka-platform-ledger: '_kafka-platform-ledger' begins with '_kafka-platform', which is reserved for internal topics: choose another name",
+        "topics._kafka-platform-ledger: '_kafka-platform-ledger' is an internal topic of Kafka or of this platform: choose another name",
     ),
     (
         "topics: {a.b: {}, a_b: {}}",
