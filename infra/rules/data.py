@@ -38,8 +38,8 @@ def _replication(resource: Resource) -> Iterator[str]:
 
 REPLICATED_DATA = Rule(
     name="replicated-data",
-    reason="With three copies, of which two have a record before it counts as written, one broker may be lost at any "
-    "time without losing a record or refusing a write.",
+    reason="With three copies, two of which must have a record before it counts as written, you can lose one broker at "
+    "any time without losing a record or refusing a write.",
     dev=Level.OFF,
     staging=Level.ADVISORY,
     prod=Level.MANDATORY,
@@ -63,7 +63,7 @@ def _protected_data(resource: Resource) -> Iterator[str]:
 
 PROTECTED_DATA = Rule(
     name="protected-data",
-    reason="A line removed by mistake must not take records along.",
+    reason="Removing a line by mistake must not remove records.",
     dev=Level.OFF,
     staging=Level.ADVISORY,
     prod=Level.MANDATORY,
@@ -84,7 +84,7 @@ def _bounded_retention(resource: Resource) -> Iterator[str]:
 
 BOUNDED_RETENTION = Rule(
     name="bounded-retention",
-    reason="A topic that keeps everything for ever fills its volumes some day, and full brokers stop.",
+    reason="A topic that keeps everything forever eventually fills its volumes, and full brokers stop.",
     dev=Level.ADVISORY,
     staging=Level.ADVISORY,
     prod=Level.MANDATORY,
@@ -109,7 +109,7 @@ def _taken_over(resource: Resource) -> Iterator[str]:
 
 NOTHING_TAKEN_OVER = Rule(
     name="nothing-taken-over",
-    reason="What exists was made by somebody, who may count on it as it is, or remove it.",
+    reason="Somebody made the existing object, and may rely on it as it is, or remove it.",
     dev=Level.OFF,
     staging=Level.ADVISORY,
     prod=Level.ADVISORY,

@@ -26,7 +26,7 @@ def _encrypted_listeners(resource: Resource) -> Iterator[str]:
 
 ENCRYPTED_LISTENERS = Rule(
     name="encrypted-listeners",
-    reason="Who can read a network between two machines reads every record on it.",
+    reason="Anyone who can read a network between two machines reads every record on it.",
     dev=Level.OFF,
     staging=Level.MANDATORY,
     prod=Level.MANDATORY,
@@ -60,7 +60,7 @@ def _external_tls(resource: Resource) -> Iterator[str]:
 
 EXTERNAL_TLS = Rule(
     name="external-tls",
-    reason="Outside the cluster passwords and records cross networks that nobody of the platform watches.",
+    reason="Outside the cluster passwords and records cross networks that the platform's team does not control.",
     dev=Level.ADVISORY,
     staging=Level.MANDATORY,
     prod=Level.MANDATORY,

@@ -17,7 +17,7 @@ def _pinned_images(resource: Resource) -> Iterator[str]:
 
 PINNED_IMAGES = Rule(
     name="pinned-images",
-    reason="`latest` is another program after the next restart of a pod, without anybody having reviewed it.",
+    reason="`latest` may be another program after the next restart of a pod, without anyone having reviewed it.",
     dev=Level.ADVISORY,
     staging=Level.MANDATORY,
     prod=Level.MANDATORY,
@@ -72,7 +72,7 @@ def _fixed_replicas(resources: Sequence[Resource]) -> Iterator[tuple[Resource, s
 
 SCALED_WITHOUT_REPLICAS = Rule(
     name="scaled-without-replicas",
-    reason="A fixed number of pods beside an autoscaler is set back by every deployment, in the middle of the load.",
+    reason="Every deployment resets an autoscaled workload to its fixed number of pods, in the middle of the load.",
     dev=Level.ADVISORY,
     staging=Level.MANDATORY,
     prod=Level.MANDATORY,

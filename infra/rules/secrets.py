@@ -51,7 +51,7 @@ def _secret_in(key: str, value: str) -> str | None:
 
 NO_PLAIN_SECRETS = Rule(
     name="no-plain-secrets",
-    reason="ConfigMaps, annotations and variables are read by whoever may look at pods, and by every log of them.",
+    reason="Anyone who may look at pods can read ConfigMaps, annotations and variables, and they end up in logs.",
     dev=Level.ADVISORY,
     staging=Level.MANDATORY,
     prod=Level.MANDATORY,

@@ -17,7 +17,7 @@ def _wildcards(resource: Resource) -> Iterator[str]:
 
 NO_WILDCARD_RIGHTS = Rule(
     name="no-wildcard-rights",
-    reason="A user of one team that may use every topic reads the other teams' data, also that of topics still to come.",
+    reason="A user of one team that may use every topic reads the other teams' data, including future topics.",
     dev=Level.ADVISORY,
     staging=Level.MANDATORY,
     prod=Level.MANDATORY,
@@ -36,7 +36,7 @@ def _administrators(resource: Resource) -> Iterator[str]:
 
 NO_ADMINISTRATOR_RIGHTS = Rule(
     name="no-administrator-rights",
-    reason="Who may change rights, settings or internal topics may do everything, whatever else its declaration says.",
+    reason="Anyone who may change rights, settings or internal topics may do everything, whatever else the declaration says.",
     dev=Level.ADVISORY,
     staging=Level.MANDATORY,
     prod=Level.MANDATORY,
