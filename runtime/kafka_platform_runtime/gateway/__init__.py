@@ -1,1 +1,1 @@
-"""The HTTP gateway: write and read the topics of a Kafka cluster over HTTP, as the Kafka user that the caller is."""
+"""The HTTP gateway: write and read the topics of a Kafka cluster over HTTP, as the caller's Kafka user."""

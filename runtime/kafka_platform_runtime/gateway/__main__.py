@@ -1,8 +1,8 @@
 """Runs the gateway: `python3 -m kafka_platform_runtime.gateway`.
 
-The KAFKA_* variables say where Kafka listens (no user: every caller logs in as himself), GATEWAY_SETTINGS names the file
-of settings, POD_NAME this pod. Exit code 0: told to end. 3: refused, because a variable or setting is wrong. 4: a part of
-it has ended that serves everybody; the log has its name and the reason.
+The KAFKA_* variables say where Kafka listens (no user: callers log in as themselves), GATEWAY_SETTINGS names the
+settings file, POD_NAME this pod. Exit codes: 0, asked to end; 3, refused because a variable or setting is wrong; 4, a
+background task that serves everybody has ended: the log has its name and the reason.
 """
 
 import logging
@@ -15,10 +15,10 @@ from kafka_platform_runtime.supervision import WATCH
 
 
 def main() -> int:
-    """Read what the gateway is told and serve."""
+    """Read the configuration and serve."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
-    # It says so of each WebSocket that was refused, although the refusal was sent.
+    # It logs each refused WebSocket, although the refusal was sent.
     logging.getLogger("uvicorn.error").addFilter(lambda record: "without completing handshake" not in record.msg)
     try:
         kafka = settings.Kafka.from_environment(os.environ)
@@ -30,7 +30,7 @@ def main() -> int:
     serving.run(kafka, chosen, settings.pod_name(os.environ))
     if WATCH.death is not None:
         logging.shutdown()
-        os._exit(4)  # without waiting for threads, one of which may be the one that hangs
+        os._exit(4)  # without waiting for threads, one of which may be hanging
     return 0
 
 

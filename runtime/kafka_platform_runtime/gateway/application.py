@@ -1,4 +1,4 @@
-"""The gateway as an ASGI application: from a request to its answer."""
+"""The gateway as an ASGI application: from a request to its response."""
 
 import asyncio
 import logging
@@ -39,9 +39,9 @@ from kafka_platform_runtime.supervision import WATCH, whereabouts
 LOG = logging.getLogger("gateway")
 
 TRIM_SECONDS = 30.0
-"""Pause between two times at which memory is given back: malloc keeps what was freed in pieces, a third of a busy pod's."""
+"""Pause between two returns of memory to the system: malloc keeps freed fragments, a third of a busy pod's memory."""
 DEAD_SECONDS = 5.0
-"""How long an end may take after something has died on which it may wait for ever."""
+"""How long shutdown may take after something died that it might otherwise await forever."""
 PREFLIGHT = [
     (b"access-control-allow-methods", b"GET, POST, DELETE"),
     (b"access-control-allow-headers", b"authorization, content-type, accept, last-event-id"),
@@ -49,19 +49,19 @@ PREFLIGHT = [
 ]
 EXPOSED = [(b"access-control-expose-headers", b"retry-after")]
 BEARER = ("www-authenticate", 'Bearer realm="kafka"')
-"""The other way to log in, where tokens are taken: a 401 names each (RFC 9110, 11.6.1)."""
+"""The other way to log in, if tokens are accepted: a 401 names each (RFC 9110, 11.6.1)."""
 LEFT = 499
-"""Counted, never sent: the caller was gone before the answer."""
+"""Counted, never sent: the caller left before the response."""
 
 
 class Part(Protocol):
-    """A part of the gateway with routes of its own."""
+    """A part of the gateway with its own routes."""
 
     def routes(self) -> list[Route]:
-        """What it answers."""
+        """The routes that it answers."""
 
     async def close(self) -> None:
-        """End what is under way; called once, after the last request."""
+        """End what is in progress; called once, after the last request."""
 
 
 class Gateway:
@@ -84,7 +84,7 @@ class Gateway:
         self.open = Connections(core.limits)
         self._writes = Writes(core)
         self.parts: list[Part] = [Consumers(core), Metadata(core), Reads(core), self._writes]
-        """They end in this order."""
+        """They are closed in this order."""
         own = [
             Route(method="GET", path="/healthz", handler=self._healthz, name="healthz", public=True),
             Route(method="GET", path="/readyz", handler=self._readyz, name="readyz", public=True),
@@ -96,7 +96,7 @@ class Gateway:
         self._measure()
 
     def _measure(self) -> None:
-        """Have it counted what is open and held."""
+        """Register gauges for what is open and held."""
         self.metrics.limits(msgspec.structs.asdict(self.settings.limits))
         self.metrics.gauge("gateway_requests_in_flight", "Requests in flight.", lambda: self.in_flight)
         self.metrics.gauge("gateway_streams", "Open streams.", lambda: self.callers.streams)
@@ -111,7 +111,7 @@ class Gateway:
             lambda: self.open.ended,
         )
         self.metrics.gauge("gateway_bytes", "Bodies held in memory, in bytes.", lambda: self.budget.used)
-        # What a leak would raise: resident memory also has what the allocators keep for the next peak.
+        # This shows a leak: resident memory also includes what the allocators keep for the next peak.
         self.metrics.gauge("gateway_python_blocks", "Blocks that Python's objects use.", sys.getallocatedblocks)
         self.metrics.gauge("gateway_malloc_bytes", "Bytes that libraries use.", unpacking.allocated)
 
@@ -154,13 +154,13 @@ class Gateway:
                 status = LEFT
             except Exception as error:
                 response = self._faulty(request.method, name, error)
-                if request.begun:  # the server closes the connection of an answer that is not ended
+                if request.begun:  # the server closes the connection of an unfinished response
                     status, response = response.status, None
             if response is not None:
                 status = response.status
                 response = await self._encoded(request, response)
                 await send({"type": "http.response.start", "status": status, "headers": encoded_headers(response)})
-                # It returns when the caller has taken it: until then it counts.
+                # It returns when the caller has taken the response: until then it counts.
                 await send({"type": "http.response.body", "body": response.body})
         finally:
             if request.held:
@@ -171,10 +171,10 @@ class Gateway:
         self.metrics.answered(name, status or 200, None if long else time.perf_counter() - begun)
 
     async def _encoded(self, request: Request, response: Response) -> Response:
-        """The answer as the caller asks for it: by gzip, if it is large enough to gain by that."""
+        """The response in the encoding that the caller prefers: gzip if it is large enough to gain from that."""
         if len(response.body) < encodings.LEAST_BYTES:
             return response
-        # An answer may depend on more than that already.
+        # A response may already depend on more than that.
         others = [value for name, value in response.headers if name == "vary"]
         headers = [(name, value) for name, value in response.headers if name != "vary"]
         headers.append(("vary", ", ".join([*others, "accept-encoding"])))
@@ -194,18 +194,18 @@ class Gateway:
         since: float,
         answer: Callable[[Response], None],
     ) -> bool:
-        """Begin a write for which nothing is missing: a caller and a topic that are known, room, and a sound body.
+        """Begin a write that lacks nothing: its caller and topic are known, there is room, and the body is sound.
 
         Args:
-            authorization: header of the request, as the others.
+            authorization: header of the request, like the others.
             content_type: of the body.
-            topic: as it stands in the path.
+            topic: as written in the path.
             body: all of it.
-            since: when the head was there, by `now`.
-            answer: called once, later, with the answer.
+            since: when the head had arrived, by `now`.
+            answer: called once, later, with the response.
 
         Returns:
-            Whether it was begun. If not, nothing has happened: `__call__` knows why and says it.
+            Whether it was begun. If not, nothing has happened: `__call__` finds out why and reports it.
         """
         caller = self.callers.known(authorization)
         limits = self.settings.limits
@@ -239,15 +239,15 @@ class Gateway:
         return True
 
     def _faulty(self, method: str, name: str, error: Exception) -> Response:
-        """What is answered when this program is at fault."""
+        """The response when this program is at fault."""
         LOG.error("%s %s: %s", method, name, whereabouts(error))
         return error_response(GatewayError(500, 50001, "The gateway has a fault: it was written to its log."))
 
     def _admit(self, caller: Caller) -> None:
-        """Count a request of this caller in flight.
+        """Count a request of this caller as in flight.
 
         Raises:
-            GatewayError: there are as many as there may be.
+            GatewayError: the limit is reached.
         """
         limits = self.settings.limits
         if caller.usage.requests >= limits.requests_per_caller:
@@ -260,7 +260,7 @@ class Gateway:
         self.in_flight += 1
 
     def _allowing(self, request: Request, send: Send) -> Send:
-        """As `send`, and tells the browser of a page from elsewhere whether it may have the answer."""
+        """Like `send`, and tells the browser whether a page from another origin may read the response."""
         origin = request.header("origin")
         headers: list[tuple[bytes, bytes]] = [(b"vary", b"origin")]
         if origin is not None and browsers.allows(self.settings.cors, origin):
@@ -275,7 +275,7 @@ class Gateway:
         return allowing
 
     async def _allow(self, request: Request) -> Response:
-        """A browser asks whether a page from elsewhere may send a request; the headers of the answer say it."""
+        """Answer a browser's preflight request: whether a page from another origin may send a request."""
         return Response(status=HTTPStatus.NO_CONTENT)
 
     async def _healthz(self, request: Request) -> Response:
@@ -285,11 +285,11 @@ class Gateway:
         return _told(self.why_not_ready())
 
     def why_not_ready(self) -> str | None:
-        """Why no load balancer should send anything here; None if it may."""
+        """Why load balancers should not send requests here; None if they may."""
         return self.not_ready or WATCH.reason() or self.probe.reason
 
     async def maintain(self) -> None:
-        """What is due once a second, until cancelled."""
+        """Do what is due once a second, until cancelled."""
         trimmed = now()
         with WATCH.heart("The gateway's maintenance") as beat:
             while True:
@@ -305,7 +305,7 @@ class Gateway:
                     self.certificates.refresh()
 
     async def close(self) -> None:
-        """End what is under way; what cannot be ended any more is left."""
+        """End what is in progress; abandon what can no longer be ended."""
         seconds = self.settings.limits.timeout_seconds
         for end in [
             *(part.close() for part in self.parts),

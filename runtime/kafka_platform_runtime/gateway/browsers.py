@@ -1,6 +1,6 @@
-"""What browsers are let do: pages of the gateway itself, and of origins that the settings name, may call; others may not.
+"""What browsers may do: pages of the gateway itself, and of origins in the settings, may call; others may not.
 
-A browser sends the password that its user has given it with whatever any page makes it send, so that a request counts only
+A browser sends its user's password with whatever request any page makes, so a request counts only
 if the page may make it. Programs send neither `Origin` nor `Sec-Fetch-Site`: nothing changes for them.
 """
 
@@ -10,7 +10,7 @@ from kafka_platform_runtime.gateway.errors import GatewayError
 from kafka_platform_runtime.gateway.http import Request
 
 _OWN = frozenset({"same-origin", "none"})
-"""Values of Sec-Fetch-Site: the gateway's own page, and what the user has typed or opened."""
+"""Values of Sec-Fetch-Site: the gateway's own page, and what the user typed or opened."""
 _USUAL_PORTS = (":80", ":443")
 
 
@@ -20,14 +20,14 @@ def allows(origins: Collection[str], origin: str | None) -> bool:
 
 
 def judge(request: Request, origins: Collection[str]) -> None:
-    """Refuse what a page from elsewhere makes a browser send.
+    """Refuse requests that pages from elsewhere make a browser send.
 
-    Sec-Fetch-Site is the browser's own word, which no page can change and no proxy does; browsers leave it out where the
-    gateway is called without TLS by another name than localhost. Then the host of the origin must be the one that was
-    called. Its scheme says nothing, because TLS may have ended before the gateway.
+    The browser itself sets Sec-Fetch-Site, which no page can change and no proxy does; browsers omit it when the
+    gateway is called without TLS by a name other than localhost. Then the host of the origin must be the one that was
+    called. Its scheme proves nothing, because TLS may have ended before the gateway.
 
     Args:
-        request: of any method, the opening of a WebSocket too.
+        request: of any method, including the opening of a WebSocket.
         origins: those that may call, `*` for all.
 
     Raises:

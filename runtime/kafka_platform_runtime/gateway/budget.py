@@ -1,4 +1,4 @@
-"""Bytes of requests and answers that are held in memory."""
+"""Bytes of requests and responses held in memory."""
 
 from typing import Protocol
 
@@ -6,14 +6,14 @@ from kafka_platform_runtime.gateway.errors import overloaded, too_many
 
 
 class Holder(Protocol):
-    """Who takes bytes of a budget."""
+    """Takes bytes of a budget."""
 
     held: int
-    """How many of them."""
+    """How many it has taken."""
 
 
 class Budget:
-    """Bytes of requests and answers held in memory at a time. One caller may hold half of them, so that others go on.
+    """Bytes of requests and responses held in memory at a time. One caller may hold half, so that others can go on.
 
     Args:
         limit: the most bytes.
@@ -25,14 +25,14 @@ class Budget:
         self._of_one = limit // 2
 
     def has(self, count: int, holder: Holder) -> bool:
-        """Whether `count` bytes are there for this holder."""
+        """Whether `count` bytes are available for this holder."""
         return self.used + count <= self.limit and holder.held + count <= self._of_one
 
     def take(self, count: int, holder: Holder) -> None:
         """Reserve `count` bytes.
 
         Raises:
-            GatewayError: they are not there.
+            GatewayError: they are not available.
         """
         if holder.held + count > self._of_one:
             raise too_many("This user's requests and answers hold as many bytes as they may: try again in a moment.")

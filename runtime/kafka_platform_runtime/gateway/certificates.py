@@ -1,4 +1,4 @@
-"""The TLS files of the gateway's own port, exchanged while it runs."""
+"""The TLS files of the gateway's own port, reloaded while it runs."""
 
 import logging
 import ssl
@@ -10,7 +10,7 @@ LOG = logging.getLogger("gateway")
 
 
 class Certificates:
-    """The TLS files, read again when they change; connections that are open keep what they have."""
+    """The TLS files, read again when they change; open connections keep what they have."""
 
     def __init__(self, tls: Tls, context: ssl.SSLContext) -> None:
         self._tls = tls
@@ -22,11 +22,11 @@ class Certificates:
         return [(status.st_mtime_ns, status.st_ino) for status in (Path(file).stat() for file in files)]
 
     def refresh(self) -> None:
-        """Read the files again if they are others."""
+        """Read the files again if they changed."""
         try:
             state = self._state()
             if state != self._seen:
-                # A pair that does not fit is refused here and the former one stays in use.
+                # A mismatched pair is refused here and the previous one stays in use.
                 ssl.create_default_context().load_cert_chain(self._tls.certificate, self._tls.key)
                 self._context.load_cert_chain(self._tls.certificate, self._tls.key)
                 if self._tls.client_authority is not None:

@@ -3,4 +3,4 @@
 import time
 
 now = time.monotonic
-"""Seconds of the clock that never goes back."""
+"""Seconds on a clock that never goes back."""

@@ -1,4 +1,4 @@
-"""What all parts of the gateway share: its settings, who calls, what memory is left, and what is counted."""
+"""What all parts of the gateway share: settings, callers, remaining memory, and counts."""
 
 import asyncio
 from http import HTTPStatus
@@ -13,11 +13,11 @@ from kafka_platform_runtime.gateway.settings import Kafka, Settings
 
 
 class Core:
-    """What all parts of the gateway share; it knows none of them.
+    """What all parts of the gateway share; it does not know them.
 
     Args:
         kafka: where Kafka listens.
-        settings: the file.
+        settings: from the file.
         pod: this pod's name, for instances that live in it.
     """
 
@@ -30,10 +30,10 @@ class Core:
         self.brokers = Brokers(kafka)
         self.callers = Callers(kafka, self.brokers, settings)
         self.ending = asyncio.Event()
-        """Set when the program is told to end: streams say goodbye, so that their readers come back elsewhere."""
+        """Set when the program is asked to end: streams say goodbye, so that their readers reconnect elsewhere."""
 
     async def topic(self, caller: Caller, name: str) -> Topic:
-        """What is known of a topic.
+        """What is known about a topic.
 
         Raises:
             GatewayError: there is no such topic, or this caller may not see it.

@@ -1,4 +1,4 @@
-"""Where a reader of a topic stands, and the text of it that readers come back with."""
+"""The position of a reader in a topic, and the text with which readers return to it."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ def parse(cursor: str) -> Positions:
     """Read a cursor.
 
     Raises:
-        GatewayError: it is none.
+        GatewayError: it is not a cursor.
     """
     positions: Positions = {}
     for part in cursor.split(","):

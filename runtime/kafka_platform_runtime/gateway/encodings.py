@@ -1,4 +1,4 @@
-"""Bodies that are compressed: what callers send, and what they ask for."""
+"""Compressed bodies: what callers send, and what they request."""
 
 import asyncio
 import re
@@ -10,19 +10,19 @@ from kafka_platform_runtime.gateway.errors import GatewayError, malformed, too_l
 
 GZIP = 16 + zlib.MAX_WBITS
 PIECE_BYTES = 64 * 1024
-"""Looked at, and inflated, at a time: between the pieces others have their turn."""
+"""Processed and inflated at a time: between the pieces others have their turn."""
 LEAST_BYTES = 4096
-"""Smaller answers are not compressed: it saves no packet worth the work."""
+"""Smaller responses are not compressed: it saves no packet worth the work."""
 LEVEL = 1
-"""Of zlib. JSON shrinks to a tenth by it, and higher levels take several times as long for little more."""
+"""Of zlib. It shrinks JSON to a tenth, and higher levels take several times as long for little more."""
 _PART = re.compile(r"\s*([\w!#$%&'*+.^`|~-]+)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*)?", re.ASCII)
 
 
 def is_plain(encoding: str | None) -> bool:
-    """Whether a body with this Content-Encoding is as it is.
+    """Whether a body with this Content-Encoding is uncompressed.
 
     Raises:
-        GatewayError: it is encoded in a way that is not taken (415).
+        GatewayError: the encoding is not supported (415).
     """
     name = (encoding or "identity").lower()
     if name in {"gzip", "x-gzip"}:
@@ -38,10 +38,10 @@ def is_plain(encoding: str | None) -> bool:
 
 
 async def inflated(body: bytes, limit: int, hold: Callable[[int], None]) -> bytes:
-    """A body that was compressed by gzip.
+    """A gzip body, inflated.
 
     Args:
-        body: as it came.
+        body: as received.
         limit: most bytes that it may inflate to.
         hold: counts bytes before they are kept.
 
@@ -73,7 +73,7 @@ async def inflated(body: bytes, limit: int, hold: Callable[[int], None]) -> byte
 
 
 def wants_gzip(accepted: str | None) -> bool:
-    """Whether a caller with this Accept-Encoding would rather have an answer by gzip."""
+    """Whether a caller with this Accept-Encoding prefers a gzip response."""
     if accepted is None:
         return False
     weights: dict[str, float] = {}
@@ -86,7 +86,7 @@ def wants_gzip(accepted: str | None) -> bool:
 
 
 async def deflated(body: bytes) -> bytes:
-    """The body by gzip."""
+    """The body as gzip."""
     stream = zlib.compressobj(LEVEL, zlib.DEFLATED, GZIP)
     parts: list[bytes] = []
     for begin in range(0, len(body), PIECE_BYTES):

@@ -1,4 +1,4 @@
-"""Errors in the form of the REST dialect: a status, a code and one sentence."""
+"""Errors in the form of the REST API: a status, a code and one sentence."""
 
 import math
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ Header = tuple[str, str]
 
 
 class GatewayError(Exception):
-    """An answer other than success.
+    """A response other than success.
 
     Args:
         status: HTTP status.
-        code: the dialect's code; its first three digits are those of the status it was made for.
+        code: the API's code; its first three digits are those of the status it was made for.
         message: one sentence for the caller, without secrets.
-        headers: further headers of the answer.
+        headers: further headers of the response.
     """
 
     def __init__(self, status: int, code: int, message: str, headers: Sequence[Header] = ()) -> None:
@@ -35,7 +35,7 @@ def malformed(message: str) -> GatewayError:
 
 
 def unprocessable(message: str) -> GatewayError:
-    """The request can be read, but does not make sense."""
+    """The request is well-formed, but makes no sense."""
     return GatewayError(HTTPStatus.UNPROCESSABLE_ENTITY, 42201, message)
 
 
@@ -51,7 +51,7 @@ def forbidden(message: str) -> GatewayError:
 
 
 def no_topic(topic: str) -> GatewayError:
-    """There is no such topic."""
+    """The topic does not exist."""
     return GatewayError(HTTPStatus.NOT_FOUND, 40401, f"Topic {topic} does not exist.")
 
 
@@ -81,7 +81,7 @@ def timed_out(message: str) -> GatewayError:
 
 
 def retry_after(seconds: float) -> Header:
-    """The header that says when to try again, in whole seconds."""
+    """The header with the time until a retry, in whole seconds."""
     return ("retry-after", str(max(1, math.ceil(seconds))))
 
 
@@ -101,7 +101,7 @@ _HINTS = {
 
 
 def from_kafka(error: KafkaError, what: str) -> GatewayError:
-    """Kafka's error in the dialect's form; `what` is the subject of the sentence, such as `Topic orders`."""
+    """Kafka's error in the API's form; `what` is the subject of the sentence, such as `Topic orders`."""
     code = error.code()
     text = " ".join(error.str().split()).rstrip(".")
     match verdict_on(error):

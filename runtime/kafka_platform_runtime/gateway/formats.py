@@ -12,13 +12,13 @@ from kafka_platform_runtime.gateway.jsontext import why_unreadable
 
 NULL = Raw(b"null")
 UNFIT = "binary"
-"""What a record says in its field `format` if it does not fit the one that was asked for: it is in base64."""
+"""A record's field `format` if the record does not fit the requested format: it is in base64."""
 _encode = msgspec.json.Encoder().encode
 _check_json = msgspec.json.Decoder(Raw).decode
 
 
 class Format(StrEnum):
-    """The embedded formats of the dialect."""
+    """The embedded formats of the API."""
 
     JSON = "json"
     BINARY = "binary"
@@ -30,9 +30,9 @@ class Format(StrEnum):
         return f"application/vnd.kafka.{self.value}.v2+json"
 
     def contents(self, message: Any) -> tuple[Any, Any, str]:
-        """Key and value of a record as they are handed out, and what its field `format` says.
+        """Key and value of a record as they are handed out, and its field `format`.
 
-        A record that does not fit the format is handed out in base64 and says so. Were it refused, whoever wrote it would
+        A record that does not fit the format is handed out in base64 and marked. If it were refused, its writer would
         keep readers from everything behind it.
         """
         key, value = message.key(), message.value()
@@ -64,10 +64,10 @@ class Format(StrEnum):
 
 
 def json_of(content: bytes | None) -> Raw:
-    """JSON as it was written, on one line: large numbers and the order of members stay what they are.
+    """JSON as it was written, on one line: large numbers and the order of members are preserved.
 
     Raises:
-        ValueError: it is none, or many readers could not read it.
+        ValueError: it is not JSON, or many readers could not read it.
     """
     if content is None:
         return NULL
@@ -75,7 +75,7 @@ def json_of(content: bytes | None) -> Raw:
     _check_json(content)
     if why_unreadable(content) is not None:
         raise ValueError
-    # Line ends between the parts of a JSON document mean nothing; in an event of a stream they would end the line.
+    # Line ends between the parts of a JSON document mean nothing; in a stream's event they would end the line.
     return Raw(content.replace(b"\r", b" ").replace(b"\n", b" "))
 
 

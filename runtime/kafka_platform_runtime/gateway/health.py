@@ -1,4 +1,4 @@
-"""Whether Kafka answers, asked without credentials."""
+"""Whether Kafka answers, checked without credentials."""
 
 import asyncio
 import contextlib
@@ -7,16 +7,16 @@ from kafka_platform_runtime.gateway.callers.login import UNREACHABLE, Api, Broke
 from kafka_platform_runtime.supervision import WATCH
 
 PROBE_SECONDS = 5.0
-"""Pause between two looks, and how long one may take."""
+"""Pause between two checks, and how long one may take."""
 HUNG_SECONDS = 120.0
-"""A look takes as long as all brokers together may take."""
+"""A check takes as long as all brokers together may take."""
 
 
 class KafkaProbe:
     """Knows whether a broker answers.
 
     Args:
-        brokers: who is asked.
+        brokers: the ones to ask.
     """
 
     def __init__(self, brokers: Brokers) -> None:
@@ -24,7 +24,7 @@ class KafkaProbe:
         self.reason: str | None = "Kafka was not asked yet"
 
     async def run(self) -> None:
-        """Look again and again, until cancelled."""
+        """Check repeatedly, until cancelled."""
         with WATCH.heart("The look at Kafka", HUNG_SECONDS) as beat:
             while True:
                 beat()
@@ -35,7 +35,7 @@ class KafkaProbe:
         for address in self._brokers.addresses:
             with contextlib.suppress(*UNREACHABLE):
                 async with self._brokers.line(address, PROBE_SECONDS) as line:
-                    # The one request that Kafka answers before a login and that asks for nothing (KIP-35, KIP-43).
+                    # The only request that Kafka answers before a login and that has no effect (KIP-35, KIP-43).
                     await line.ask(Api.API_VERSIONS, 0, b"")
                     return None
         return f"{await self._brokers.silence()} ({', '.join(self._brokers.addresses)})"

@@ -1,4 +1,4 @@
-"""Requests, answers and routes: the thin layer between the ASGI server and what the gateway does."""
+"""Requests, responses and routes: the thin layer between the ASGI server and what the gateway does."""
 
 import asyncio
 import json
@@ -24,11 +24,11 @@ PATHS_KEPT = 1000
 
 
 class Gone(Exception):  # noqa: N818 - not an error: somebody left
-    """The caller closed the connection before the answer."""
+    """The caller closed the connection before the response."""
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An answer whose body is known."""
+    """A response whose body is known."""
 
     status: int = 200
     body: bytes = b""
@@ -37,7 +37,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Request:
-    """One request: what was asked for, by whom, and how to answer it piece by piece."""
+    """One request: what was requested, by whom, and how to send the response piece by piece."""
 
     __slots__ = (
         "_query",
@@ -58,7 +58,7 @@ class Request:
         self.send = send
         self.caller: Caller
         self.begun = False
-        """Whether an answer of unknown length was begun: nothing else can be answered then."""
+        """Whether a response of unknown length was begun: nothing else can be sent then."""
         self.content_type = b""
         self.content_length: int | None = None
         self.authorization: bytes | None = None
@@ -101,10 +101,10 @@ class Request:
 
     @property
     def query(self) -> Mapping[str, str]:
-        """The parameters behind the question mark.
+        """The query parameters.
 
         Raises:
-            GatewayError: one of them is there twice, or is not UTF-8.
+            GatewayError: one of them is given twice, or is not UTF-8.
         """
         if self._query is None:
             try:
@@ -122,20 +122,20 @@ class Request:
         return self._query
 
     def known(self, *names: str) -> None:
-        """Refuse parameters of other names.
+        """Refuse parameters with other names.
 
         Raises:
-            GatewayError: there is one; the message has the names that are known.
+            GatewayError: there is one; the message lists the known names.
         """
         for name in self.query:
             if name not in names:
                 raise malformed(f"Unknown parameter {name[:50]!r}: use {', '.join(names) or 'none'}.")
 
     def integer(self, name: str, default: int, *, least: int = 0, most: int = 2**63 - 1) -> int:
-        """A whole number of the query.
+        """An integer from the query.
 
         Raises:
-            GatewayError: it is none, or out of bounds.
+            GatewayError: it is not an integer, or out of bounds.
         """
         text = self.query.get(name)
         if text is None:
@@ -149,7 +149,7 @@ class Request:
         return value
 
     def flag(self, name: str) -> bool:
-        """Whether a parameter is `true`; absent is `false`.
+        """Whether a parameter is `true`; a missing one is `false`.
 
         Raises:
             GatewayError: it is neither.
@@ -164,7 +164,7 @@ class Request:
 
         Raises:
             GatewayError: it is larger than `limit`, the budget is used up, it takes longer than `seconds`, or it is encoded
-                in another way than Content-Encoding says, or in one that is not taken.
+                in another way than Content-Encoding says, or in an unsupported one.
             Gone: the caller left.
         """
         is_plain = encodings.is_plain(self.header("content-encoding"))
@@ -213,7 +213,7 @@ class Request:
         self.hold(count, budget)
 
     def hold(self, count: int, budget: Budget) -> None:
-        """Count bytes that are held until the answer is written.
+        """Count bytes that are held until the response is written.
 
         Raises:
             GatewayError: there are too many.
@@ -222,7 +222,7 @@ class Request:
         self.held += count
 
     async def begin(self, content_type: str, headers: Iterable[Header] = ()) -> None:
-        """Begin an answer of unknown length; its pieces follow by `piece`."""
+        """Begin a response of unknown length; its pieces follow through `piece`."""
         self.begun = True
         await self.send(
             {
@@ -236,11 +236,11 @@ class Request:
         )
 
     async def piece(self, data: bytes) -> None:
-        """Send a piece; returns when the connection can take more (a slow reader waits for itself alone)."""
+        """Send a piece; returns when the connection can take more (a slow reader delays only itself)."""
         await self.send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def end(self) -> None:
-        """End the answer that was begun."""
+        """End the response that was begun."""
         await self.send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def gone(self) -> None:
@@ -254,15 +254,15 @@ Handler = Callable[..., Awaitable[Response | None]]
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """A method and a path, and who answers.
+    """A method and a path, and their handler.
 
     Args:
         method: GET, POST, ..., or WEBSOCKET.
-        path: template; `{...}` stands for one segment, handed to the handler in order.
-        handler: coroutine function of the request and the segments; it returns None when it has answered itself.
+        path: template; each `{...}` matches one segment, passed to the handler in order.
+        handler: coroutine function of the request and the segments; it returns None when it has responded itself.
         name: label in the metrics.
-        public: whether no credentials are needed (`request.caller` is not set then).
-        long: whether the answer is a stream: it does not count as a request in flight.
+        public: whether no credentials are needed (`request.caller` is then unset).
+        long: whether the response is a stream: it does not count as a request in flight.
     """
 
     method: str
@@ -278,7 +278,7 @@ class Router:
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self._found: dict[tuple[str, str], tuple[Route, list[str]]] = {}
-        """The paths of late; most callers come again and again to the same ones."""
+        """Recently used paths; most callers repeat the same ones."""
         self._by_length: dict[int, list[tuple[tuple[str | None, ...], dict[str, Route]]]] = {}
         for route in routes:
             pattern = tuple(None if part.startswith("{") else part for part in route.path.split("/"))
@@ -292,7 +292,7 @@ class Router:
             methods[route.method] = route
 
     def find(self, method: str, path: str) -> tuple[Route, list[str]]:
-        """The route and the decoded segments of the path that its template leaves open.
+        """The route, and the decoded segments that its template leaves open.
 
         Raises:
             GatewayError: there is none (404), or not with this method (405), or a segment is not UTF-8 (400).
@@ -307,7 +307,7 @@ class Router:
         return found
 
     def _look(self, method: str, path: str) -> tuple[Route, list[str]]:
-        # Clients of the dialect write `/consumers/{group}/` too.
+        # Clients of the API write `/consumers/{group}/` too.
         parts = (path[:-1] if len(path) > 1 and path.endswith("/") else path).split("/")
         allowed: Mapping[str, Route] | None = None
         for pattern, methods in self._by_length.get(len(parts), ()):
@@ -336,13 +336,13 @@ def _decoded(segment: str) -> str:
 
 
 def error_response(error: GatewayError, **more: Any) -> Response:
-    """The answer that says what went wrong."""
+    """The response for an error."""
     body = json.dumps({"error_code": error.code, "message": error.message, **more}).encode()
     return Response(status=error.status, body=body, headers=error.headers)
 
 
 def encoded_headers(response: Response) -> list[tuple[bytes, bytes]]:
-    """The headers of an answer as ASGI wants them."""
+    """The headers of a response for ASGI."""
     kind = b"application/vnd.kafka.v2+json" if response.content_type is V2 else response.content_type.encode()
     headers = [(b"content-type", kind), (b"content-length", b"%d" % len(response.body))]
     if response.status == HTTPStatus.NO_CONTENT:

@@ -1,4 +1,4 @@
-"""JSON as it is taken and handed out here: the one spelling of keys, and what most readers could not read."""
+"""JSON as it is accepted and handed out here: the one spelling of keys, and what most readers could not read."""
 
 import json
 import re
@@ -8,11 +8,11 @@ import msgspec
 from msgspec import Raw
 
 DEEPEST = 500
-"""Objects and arrays within each other. Most readers of JSON end at a thousand or so, which has to do for the answer too."""
+"""Nested objects and arrays. Most JSON readers stop at a thousand or so, and the response adds some around these."""
 LONGEST_NUMBER = 1000
-"""Characters of a number. Java's Jackson reads no more, and Python no whole number of more than 4300."""
+"""Characters of a number. Java's Jackson reads no more, and Python no integer of more than 4300."""
 SHORTEST = 2 * DEEPEST
-"""Bytes up to which a document is readable in any case."""
+"""Documents up to this many bytes are always readable."""
 _STRIDE = LONGEST_NUMBER // 4
 _NUMBER = b"-+.0123456789eE"
 
@@ -21,7 +21,7 @@ _TOKEN = re.compile(_STRING + rb"|[-0-9][-+.0-9eE]*+|[ \t\n\r]++")
 _STRINGS = re.compile(_STRING)
 _LONG = re.compile(b"[" + re.escape(_NUMBER) + b"]{4}")
 _TO_RESPELL = re.compile(rb"[\\\xf0-\xf4]|[0-9][.eE]|-0")
-"""Without any of it only white space is left to be removed."""
+"""Without any of these, only white space is left to remove."""
 _BEYOND_16_BITS = re.compile("[\U00010000-\U0010ffff]")
 _PARTS = re.compile(r"(-?)(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -33,12 +33,12 @@ _ESCAPES = str.maketrans(
 
 
 def canonical(key: bytes) -> bytes:
-    """The one spelling of a key that is JSON: whoever writes the same key means the same partition.
+    """The one spelling of a JSON key: everybody who writes the same key gets the same partition.
 
-    It is that of Confluent's REST Proxy and Strimzi's bridge, which read a key and write it anew with Jackson: without white
-    space, with no more escapes than JSON needs (beside those of characters beyond 16 bits, which Jackson writes as two), and
-    numbers with a point or an exponent as Java writes them. Whole numbers, every digit of the others and the order of members
-    stay as they are.
+    It is that of Confluent's REST Proxy and Strimzi's bridge, which parse a key and rewrite it with Jackson: without
+    white space, with no more escapes than JSON needs (plus those of characters beyond 16 bits, which Jackson writes as
+    two), and numbers with a point or an exponent as Java writes them. Integers, every digit of the others and the order
+    of members stay as they are.
     """
     if key[0] == ord('"') and b"\\" not in key and key.isascii():  # as most keys are
         return key
@@ -67,7 +67,7 @@ def _number(token: bytes) -> bytes:
     digits = (parts[2] + fraction).lstrip("0")
     if not digits:
         return f"{sign}0.0".encode()
-    power = int(parts[4] or 0) - len(fraction) + len(digits) - 1  # of ten, of the first digit
+    power = int(parts[4] or 0) - len(fraction) + len(digits) - 1  # power of ten of the first digit
     digits = digits.rstrip("0")
     if not -3 <= power < 7:
         return f"{sign}{digits[0]}.{digits[1:] or '0'}E{power}".encode()
@@ -90,13 +90,13 @@ def why_unreadable(text: bytes | Raw) -> str | None:
 
 
 def _depth(text: bytes) -> int:
-    """How many objects and arrays are within each other."""
+    """How deeply objects and arrays are nested."""
     steps = map(_STEPS.__getitem__, _STRINGS.sub(b"", text).translate(None, _NO_BRACKETS))
     return max(accumulate(steps), default=0)
 
 
 def _suspicious(text: bytes | Raw, deepest: int) -> bool:
-    """Whether a closer look is worth it: a number that is too long has four of these places in a row."""
+    """Whether to look closer: a number that is too long has four of these positions in a row."""
     text = bytes(text)
     return _LONG.search(text[::_STRIDE]) is not None or (
         text.count(b"[") + text.count(b"{") > deepest and _depth(text) > deepest

@@ -1,4 +1,4 @@
-"""What becomes of memory that is not used any more."""
+"""What happens to memory that is no longer used."""
 
 import gc
 
@@ -6,10 +6,10 @@ from kafka_platform_runtime.gateway import unpacking
 
 
 def settle() -> None:
-    """Keep the collector away from what is there now, which stays for good, and let it run rarely.
+    """Exclude what exists now, which stays for good, from garbage collection, and collect rarely.
 
-    Requests leave few cycles behind, so each run of it would mostly look at objects that are in use. Its oldest generation
-    is then looked at once in 200 million allocations, which is never: `give_back` does it.
+    Requests leave few cycles behind, so each collection would mostly examine objects in use. The oldest generation
+    is then collected once in 200 million allocations, which is never: `give_back` does it.
     """
     gc.collect()
     gc.freeze()
@@ -17,9 +17,10 @@ def settle() -> None:
 
 
 def give_back() -> None:
-    """Free what only cycles hold, and give the system what malloc keeps in pieces.
+    """Free what only cycles hold, and return malloc's free fragments to the system.
 
-    Such a cycle is a task and the traceback of its error, with the records in its frames. At rest it takes 5 ms. Other threads wait while the collector runs, a tenth of a second for each million objects.
+    Such a cycle is a task and the traceback of its error, with the records in its frames. At rest it takes 5 ms. Other
+    threads wait while the collector runs, a tenth of a second for each million objects.
     """
     gc.collect()
     unpacking.trim()

@@ -1,4 +1,4 @@
-"""What can be asked about topics and brokers, and what the gateway says of itself."""
+"""What callers can ask about topics and brokers, and what the gateway reports about itself."""
 
 import asyncio
 import re
@@ -24,10 +24,10 @@ from kafka_platform_runtime.gateway.http import Request, Response, Route
 from kafka_platform_runtime.gateway.openapi.document import document
 
 MOST_PARTITIONS = 10_000
-"""Of a topic that is made over HTTP: a slip of the finger must not hurt the cluster."""
+"""Of a topic created over HTTP: a typo must not hurt the cluster."""
 LONGEST_TOPIC = 249
 INTERNAL_TOPICS = frozenset({"__consumer_offsets", "__transaction_state", "__share_group_state"})
-"""Kafka's own; nothing in them can be read as records."""
+"""Kafka's own topics; nothing in them can be read as records."""
 EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
@@ -41,7 +41,7 @@ class Creation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Metadata:
-    """The routes about topics and brokers, the human page and the description of the interface.
+    """The routes about topics and brokers, the HTML page and the API description.
 
     Args:
         core: what all parts share.
@@ -59,7 +59,7 @@ class Metadata:
         self._page = _page()
 
     def routes(self) -> list[Route]:
-        """What this class answers."""
+        """The routes that it answers."""
         topic = "/topics/{topic}"
         partition = f"{topic}/partitions/{{partition}}"
         return [
@@ -79,7 +79,7 @@ class Metadata:
         """Nothing is left open."""
 
     async def _root(self, request: Request) -> Response:
-        """The human page for browsers, the version for everybody else."""
+        """The HTML page for browsers, the version for everybody else."""
         return self._page if "text/html" in (request.header("accept") or "") else self._information
 
     async def _description(self, request: Request) -> Response:
@@ -124,7 +124,7 @@ class Metadata:
         return _json({"beginning_offset": first, "end_offset": end})
 
     async def _create(self, request: Request) -> Response:
-        """Make a topic, if an ACL allows this user to."""
+        """Create a topic, if an ACL allows this user to."""
         request.known()
         body = await request.body(self._limits.body_bytes, self._core.budget, self._limits.timeout_seconds)
         wanted = _decoded(request, body)
@@ -145,7 +145,7 @@ class Metadata:
         return self._limits.timeout_seconds
 
     async def _number(self, caller: Caller, topic: str, partition: str) -> int:
-        """The partition of a path; the topic and it exist.
+        """The partition in a path; it and the topic exist.
 
         Raises:
             GatewayError: one of them does not.
@@ -158,14 +158,14 @@ class Metadata:
         return int(partition)
 
     async def _overview(self, caller: Caller) -> Any:
-        """Brokers and topics, those that this user may describe."""
+        """Brokers and topics that this user may describe."""
         try:
             return await caller.listed()
         except KafkaException as failure:
             raise _not_answered(failure.args[0], "The topics") from None
 
     async def _described(self, caller: Caller, topic: str) -> list[dict[str, Any]]:
-        """The partitions of a topic, as the dialect has them."""
+        """A topic's partitions, in the API's form."""
         try:
             found = await caller.described(topic)
         except KafkaException as failure:
@@ -182,7 +182,7 @@ class Metadata:
         return int(found.offset)
 
     async def _configs(self, caller: Caller, topic: str) -> dict[str, str | None]:
-        """The settings of a topic; none of them if this user may not describe them."""
+        """A topic's settings; none if this user may not describe them."""
         resource = ConfigResource(ResourceType.TOPIC, topic)
         try:
             found = await self._answer(
@@ -204,7 +204,7 @@ class Metadata:
         *,
         refused: "Refusal | None" = None,
     ) -> Any:
-        """Ask what Kafka answers later; nobody blocks meanwhile."""
+        """Await an answer of Kafka without blocking."""
         async with caller.questioner() as client:
             try:
                 return await caller.answered(client, question(client))
@@ -254,7 +254,7 @@ def _json(content: Any) -> Response:
 
 
 def _page() -> Response:
-    """The human page. Its policy lets nothing run or be shown but what stands in it, by digest."""
+    """The HTML page. Its policy lets only its own content, by digest, run or be shown."""
     text = files(__package__).joinpath("page.html").read_bytes()
 
     def digests(element: bytes) -> str:

@@ -1,4 +1,4 @@
-"""What the gateway counts, for Prometheus, and the port on which that and its health are told."""
+"""What the gateway counts, for Prometheus, and the port that serves its metrics and health."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,7 +24,8 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 class Metrics(Collector):
     """Counters and gauges with names that begin with `gateway_`.
 
-    Plain numbers that only the event loop changes: a Counter of the library takes a lock for each change, which is felt
+    Plain numbers that only the event loop changes: the library's Counter takes a lock for each change, which is
+        noticeable
     at ten thousand requests a second.
     """
 
@@ -41,15 +42,15 @@ class Metrics(Collector):
         self._read = 0
 
     def gauge(self, name: str, description: str, value: Callable[[], float]) -> None:
-        """A gauge whose value is asked for when it is read."""
+        """A gauge whose value is computed when it is read."""
         self._gauges.append((name, description, value))
 
     def limits(self, limits: Mapping[str, float]) -> None:
-        """The configured bounds, so that a dashboard can draw them beside what is used."""
+        """The configured bounds, so that a dashboard can draw them beside the usage."""
         self._limits = limits
 
     def answered(self, route: str, status: int, seconds: float | None) -> None:
-        """Count an answer; `seconds` is None for a stream."""
+        """Count a response; `seconds` is None for a stream."""
         key = (route, status)
         self._requests[key] = self._requests.get(key, 0) + 1
         if seconds is not None:
@@ -61,7 +62,7 @@ class Metrics(Collector):
             self._seconds_sum[route] += seconds
 
     def written(self, records: int, failed: int) -> None:
-        """Count records that were written, and that were not."""
+        """Count records that were written, and those that were not."""
         self._written += records
         self._failed += failed
 
@@ -70,11 +71,11 @@ class Metrics(Collector):
         self._read += records
 
     def describe(self) -> list[Metric]:
-        """Nothing can be said before something was counted."""
+        """Empty: nothing is known before something was counted."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """All of it, as Prometheus asks for it."""
+        """All metrics, for Prometheus."""
         requests = CounterMetricFamily("gateway_requests", "Requests answered.", labels=["route", "status"])
         for (route, status), count in list(self._requests.items()):
             requests.add_metric([route, str(status)], count)
@@ -106,26 +107,26 @@ class Metrics(Collector):
 
 
 class _Quiet(WSGIRequestHandler):
-    """Without a line on the log for each request."""
+    """Does not log each request."""
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-        """Say nothing."""
+        """Log nothing."""
 
 
 class _Threaded(BoundedThreads, WSGIServer):
-    """A thread for each connection, up to a bound."""
+    """A thread per connection, up to a bound."""
 
 
 def serve(port: int, metrics: Metrics, not_ready: Callable[[], str | None]) -> Callable[[], None]:
-    """Answer /metrics, /healthz and /readyz on a port of their own, in plain HTTP and in threads of their own.
+    """Answer /metrics, /healthz and /readyz on a separate port, over plain HTTP and in separate threads.
 
     Args:
         port: on all addresses.
-        metrics: what is counted.
+        metrics: the counts.
         not_ready: why the gateway is not ready, or None.
 
     Returns:
-        Ends it.
+        A function that ends it.
     """
     counted = make_wsgi_app(metrics.registry)
 

@@ -1,1 +1,1 @@
-"""Who calls: credentials, logins to Kafka, and the clients and bounds of each caller."""
+"""Callers: their credentials, their logins to Kafka, and their clients and bounds."""

@@ -1,4 +1,4 @@
-"""A caller: somebody Kafka has let in, what he uses at the moment, and his clients, each made when it is first needed."""
+"""A caller: somebody Kafka has let in, what they currently use, and their clients, each made when first needed."""
 
 import asyncio
 import contextlib
@@ -23,23 +23,23 @@ T = TypeVar("T")
 LOG = logging.getLogger("gateway")
 
 TOPIC_SECONDS = 60.0
-"""For so long what is known of a topic counts; a topic that fails is asked for again at once."""
+"""How long metadata of a topic is valid; after a failure it is requested again at once."""
 TOPICS_OF_A_CALLER = 10_000
 LINGER_MILLISECONDS = 1.0
 """Pause in which the producer gathers records of several requests into one batch."""
 ABSENT_TOPICS = 100
-"""Topics that are not there, for which one client may be asked: it keeps some 4 KB of each, and looks for all of them
-again and again. Then another client is asked."""
+"""Missing topics that one client may be asked for: it keeps some 4 KB of each, and looks for all of them
+again and again. After that another client is used."""
 QUESTIONER_IDLE_SECONDS = 30.0
-"""After so long without a question the client for questions is closed; a new one logs in within some 50 ms."""
+"""Idle time after which the client for metadata is closed; a new one logs in within some 50 ms."""
 FIRST_LOOK_SECONDS = 1.0
-"""A question is put again after so long, and then after twice as long each time, unless the login is refused meanwhile."""
+"""Wait before a request is repeated, doubled each time, unless the login is refused meanwhile."""
 CLOSE_SECONDS = 5.0
-"""How long a producer that is closed may take to send what it has."""
+"""How long a closing producer may take to send what it has."""
 
 
 class Topic:
-    """What is known of a topic: its partitions with a leader, and until when that counts."""
+    """What is known about a topic: its partitions with a leader, and how long that is valid."""
 
     __slots__ = ("available", "partitions", "until")
 
@@ -50,7 +50,7 @@ class Topic:
 
 
 class _Questioner:
-    """A client for questions, and when it was last used."""
+    """A client for metadata, and when it was last used."""
 
     __slots__ = ("absent", "client", "used_at", "users")
 
@@ -59,15 +59,15 @@ class _Questioner:
         self.used_at = now()
         self.users = 0
         self.absent = 0
-        """Topics that it was asked for and that are not there."""
+        """Missing topics that it was asked for."""
 
 
 class Caller:
     """Somebody with a user and password, or a token, that Kafka has accepted.
 
     Args:
-        identity: who he is.
-        usage: what the user uses, shared by all of his passwords and tokens.
+        identity: who they are.
+        usage: what the user uses, shared by all of their passwords and tokens.
         resources: what all callers share.
     """
 
@@ -78,34 +78,34 @@ class Caller:
         self._resources = resources
         self._login = identity.login(resources.kafka)
         self.spellings: list[bytes | None] = []
-        """Headers by which this caller is found at once."""
+        """Headers that lead directly to this caller."""
         self.channel: Channel | None = None
-        """None until the first write, and after the producer has failed."""
+        """None until the first write, and after the producer failed."""
         self._opening: asyncio.Task[Channel] | None = None
         self._failed: list[Channel] = []
-        """Channels with requests that wait to be told so."""
+        """Failed channels whose waiting requests have not been told yet."""
         self._questioner: _Questioner | None = None
         self._asking: asyncio.Task[_Questioner] | None = None
         self.forgotten = False
-        """Nothing more is begun for this caller."""
+        """Nothing new starts for this caller."""
         self.topics: dict[str, Topic] = {}
         self.throttled_until = 0.0
         self.valid_until = 0.0
         self.checked_at = 0.0
         self.used_at = now()
         self.rejected = False
-        """Kafka has refused a connection with these credentials since they were last checked."""
+        """Kafka has refused a connection with these credentials since their last check."""
 
     def __repr__(self) -> str:
         return f"Caller({self.username!r})"
 
     @property
     def busy(self) -> bool:
-        """Whether something of this user is under way."""
+        """Whether this user has something in progress."""
         return self.usage.busy
 
     def client(self, **more: Any) -> dict[str, Any]:
-        """Settings of a client of this caller; names in `more` have underscores for dots."""
+        """Settings of a client for this caller; names in `more` have underscores for dots."""
         settings = {**self._login, "error_cb": self._on_error, "throttle_cb": self._on_throttle}
         settings.update({name.replace("_", "."): value for name, value in more.items()})
         return settings
@@ -121,7 +121,7 @@ class Caller:
         """Answer 429 while Kafka throttles this user.
 
         Raises:
-            GatewayError: it does, with the seconds until it will not.
+            GatewayError: it does, with the seconds until it stops.
         """
         wait = self.throttled_until - now()
         if wait > 0:
@@ -130,7 +130,7 @@ class Caller:
     # Writing
 
     async def writing(self) -> Channel:
-        """The way for records; made with the first write, because Kafka gives a producer only to those who may write.
+        """The channel for records, made with the first write: Kafka gives a producer only to users who may write.
 
         Raises:
             GatewayError: no further client can be made.
@@ -142,13 +142,13 @@ class Caller:
         return await asyncio.shield(self._opening)
 
     def producing(self, **more: Any) -> dict[str, Any]:
-        """Settings of a producer of this caller, as `client`."""
+        """Settings of a producer for this caller, like `client`."""
         limits = self._resources.settings.limits
         return self.client(
             acks="all",
             message_timeout_ms=int(limits.timeout_seconds * 1000),
             message_max_bytes=limits.body_bytes + 65_536,
-            # Bounded by the gateway's own limits, which answer instead of blocking.
+            # Bounded by the gateway's own limits, which return an error instead of blocking.
             queue_buffering_max_messages=0,
             queue_buffering_max_kbytes=max(1024, limits.bytes // 512),
             **more,
@@ -164,7 +164,7 @@ class Caller:
         return channel
 
     async def made(self, make: Callable[[], T]) -> T:
-        """A client, made in a thread: it reads certificates and begins threads of its own. `close_later` ends it."""
+        """A client, made in a thread: it reads certificates and starts its own threads. `close_later` ends it."""
         resources = self._resources
         resources.claim()
         try:
@@ -179,14 +179,14 @@ class Caller:
             raise
 
     def close_later(self, name: str, close: Callable[[], Any]) -> None:
-        """Close a client that `made` has made; blocks nobody."""
+        """Close a client that `made` has made, without blocking."""
         self._resources.close_later(name, close)
 
     # Asking
 
     @contextlib.asynccontextmanager
     async def questioner(self) -> AsyncIterator[AdminClient]:
-        """The client for questions about topics and brokers; it stays open meanwhile.
+        """The client for metadata about topics and brokers; it stays open in the context.
 
         Raises:
             GatewayError: no further client can be made.
@@ -219,12 +219,12 @@ class Caller:
         """Brokers and topics, or one topic, as far as this user may see them.
 
         Raises:
-            GatewayError: Kafka does not answer, or does not accept the credentials any more.
+            GatewayError: Kafka does not answer, or no longer accepts the credentials.
             KafkaException: Kafka refused it.
         """
         channel = self.channel
         if channel is not None and channel.absent < ABSENT_TOPICS:
-            # Logged in already.
+            # Already logged in.
             found = await self._ask(channel.producer, topic, lambda: None)
             channel.absent += _is_absent(found, topic)
             return found
@@ -256,10 +256,10 @@ class Caller:
             return await asyncio.get_running_loop().run_in_executor(self._resources.questions, look)
 
     async def answered(self, client: AdminClient, future: "Future[T]") -> T:
-        """What Kafka answers to a question that holds no thread.
+        """Kafka's answer to a request that holds no thread.
 
         Raises:
-            GatewayError: Kafka does not accept the credentials any more.
+            GatewayError: Kafka no longer accepts the credentials.
             KafkaException: Kafka refused it, or did not answer.
         """
         waiting = asyncio.wrap_future(future)
@@ -273,7 +273,7 @@ class Caller:
         return waiting.result()
 
     async def topic(self, name: str) -> Topic:
-        """What is known of a topic, asked for if need be.
+        """What is known about a topic, asking Kafka if necessary.
 
         Raises:
             GatewayError: there is no such topic, this user may not see it, or Kafka does not answer.
@@ -293,12 +293,12 @@ class Caller:
         return topic
 
     async def described(self, name: str) -> Any:
-        """What Kafka says of a topic now: its partitions, and who has them.
+        """Kafka's current description of a topic: its partitions, and who has them.
 
-        Not by describe_topics, which loses memory: confluent_kafka 2.16 keeps a reference to each topic's id.
+        Does not use describe_topics, which leaks memory: confluent_kafka 2.16 keeps a reference to each topic's id.
 
         Raises:
-            GatewayError: there is no such topic, this user may not see it, or the credentials are not accepted any more.
+            GatewayError: there is no such topic, this user may not see it, or the credentials are no longer accepted.
             KafkaException: Kafka refused it, or did not answer.
         """
         metadata = (await self.listed(name)).topics[name]
@@ -312,7 +312,7 @@ class Caller:
     # Upkeep
 
     def serve(self, moment: float) -> None:
-        """To be called once a second: have callbacks called, put a failed producer aside, close what is idle."""
+        """Run callbacks, set a failed producer aside, close what is idle; to be called once a second."""
         if self.channel is not None:
             self.channel.serve()
             self.put_failed_aside()
@@ -328,7 +328,7 @@ class Caller:
                 self._close_questioner()
 
     def put_failed_aside(self) -> None:
-        """The next write gets another producer if this one has failed."""
+        """Set a failed producer aside, so that the next write gets another one."""
         channel = self.channel
         if channel is not None and channel.failure is not None:
             LOG.warning("A producer cannot go on, the next write has a new one: %s", channel.failure.name())
@@ -336,10 +336,10 @@ class Caller:
             self.channel = None
 
     def forget(self, *, purge: bool) -> None:
-        """Nothing more is begun for this caller.
+        """Start nothing new for this caller.
 
         Args:
-            purge: answer what is queued as not sent and what is under way as unknown.
+            purge: report what is queued as not sent and what is in flight as unknown.
         """
         self.forgotten = True
         if self.channel is not None:
@@ -352,7 +352,7 @@ class Caller:
 
     @property
     def gone(self) -> bool:
-        """Whether nothing is left of a caller who was forgotten; until then he is to be served."""
+        """Whether nothing is left of a forgotten caller; until then, keep serving it."""
         return not self._failed
 
     def flush(self, seconds: float) -> None:
@@ -360,11 +360,11 @@ class Caller:
         for channel in [*self._failed, *filter(None, [self.channel])]:
             try:
                 channel.producer.flush(seconds)
-            except Exception as error:  # as `poll`, it raises what callbacks raise
+            except Exception as error:  # like `poll`, it raises what callbacks raise
                 channel.failed(error)
 
     def _close_channel(self, channel: Channel) -> None:
-        # Callbacks run in the thread that polls: a producer is left to another thread only when nobody waits for any.
+        # Callbacks run in the thread that polls: a producer moves to another thread only when nobody waits for them.
         producer = channel.producer
 
         def close() -> None:

@@ -1,4 +1,4 @@
-"""The way of a caller's records to Kafka."""
+"""How a caller's records reach Kafka."""
 
 import logging
 
@@ -12,7 +12,7 @@ LOG = logging.getLogger("gateway")
 
 
 class Channel:
-    """The way of a caller's records to Kafka: an idempotent producer, until it fails for good.
+    """How a caller's records reach Kafka: an idempotent producer, until it fails for good.
 
     Args:
         producer: the client.
@@ -23,22 +23,22 @@ class Channel:
     def __init__(self, producer: Producer) -> None:
         self.producer = producer
         self.turn = 0
-        """Counts the looks for acknowledgements: records without a key go to another partition every few of them."""
+        """Counts polls for acknowledgements: records without a key change partition every few of them."""
         self.awaited = 0
         """Requests that wait for acknowledgements of this producer."""
         self.failure: KafkaError | None = None
         """Why it can never write again; None while it can."""
         self.absent = 0
-        """Topics that it was asked for and that are not there."""
+        """Missing topics that it was asked for."""
 
     def failed(self, error: BaseException) -> int:
-        """Note what `poll` has raised.
+        """Record what `poll` has raised.
 
-        It raises fatal errors, instead of telling the callback for errors, and whatever a callback raises; the next poll
-        goes on with the next callback.
+        It raises fatal errors instead of passing them to the error callback, and whatever a callback raises; the next
+        poll continues with the next callback.
 
         Returns:
-            What `poll` would: that something has happened.
+            What `poll` would return: that something has happened.
         """
         cause = error.args[0] if isinstance(error, KafkaException) else None
         if cause is None:
@@ -48,29 +48,29 @@ class Channel:
         return 1
 
     def end(self, cause: KafkaError) -> None:
-        """Answer what is under way: it can never be acknowledged."""
+        """Answer everything in flight: it can never be acknowledged."""
         if self.failure is None:
             self.failure = cause
             self.purge()
 
     def purge(self) -> None:
-        """What is queued is answered as not sent, what is under way as unknown."""
+        """Report what is queued as not sent and what is in flight as unknown."""
         self.producer.purge(in_queue=True, in_flight=True, blocking=False)
 
     def serve(self) -> None:
-        """Have callbacks called."""
+        """Run callbacks."""
         try:
             self.producer.poll(0)
         except Exception as error:
             self.failed(error)
 
     def refusal(self, error: KafkaError, what: str) -> errors.GatewayError:
-        """What a record's error means, in the light of why the producer failed."""
+        """What a record's error means, given why the producer failed."""
         cause = self.failure
         if cause is None or error.code() not in _OF_A_FAILED_PRODUCER:
             return errors.from_kafka(error, what)
         if cause.code() == KafkaError.CLUSTER_AUTHORIZATION_FAILED:
-            # Kafka gives a producer its number if the user may write to any topic at all.
+            # Kafka gives a producer its id if the user may write to any topic at all.
             return errors.forbidden(f"{what}: this user may not write to the topic: an ACL must allow it.")
         if error.code() == KafkaError._PURGE_INFLIGHT:
             return errors.from_kafka(error, what)

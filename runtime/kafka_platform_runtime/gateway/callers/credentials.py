@@ -15,9 +15,9 @@ from kafka_platform_runtime.gateway.errors import unauthorized
 from kafka_platform_runtime.gateway.settings import Kafka, Settings
 
 TOKEN_SECONDS = 3600.0
-"""Lifetime that a bearer token without `exp` is given."""
+"""Lifetime assumed for a bearer token without `exp`."""
 NOBODY = "bearer"
-"""Name of who sends a token that does not say whose it is."""
+"""Name of the sender of a token that names no subject."""
 
 
 Owner = tuple[str, ...]
@@ -25,7 +25,7 @@ Owner = tuple[str, ...]
 
 
 class Kind(Enum):
-    """How somebody says who he is."""
+    """How a caller identifies itself."""
 
     NONE = auto()
     """Not at all: Kafka asks nobody for a login."""
@@ -35,7 +35,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """Who somebody says he is. The secret is not part of its text form."""
+    """Who a caller claims to be. The secret is not part of its text form."""
 
     kind: Kind
     username: str
@@ -44,7 +44,7 @@ class Identity:
     expiry: float = field(default=0.0, compare=False)
     """Of a token, in seconds since 1970."""
     subject: tuple[str, str] | None = None
-    """Of a token: who issued it, and for whom; None if it does not say for whom."""
+    """Of a token: its issuer and subject; None if it names no subject."""
 
     @property
     def key(self) -> bytes:
@@ -54,10 +54,11 @@ class Identity:
 
     @property
     def owner(self) -> Owner:
-        """Whose bounds and consumer instances are meant, also with another password or a renewed token.
+        """Whose bounds and consumer instances apply, also with another password or a renewed token.
 
-        A token and a user of the same name are not one: which claim names the user is up to Kafka. A token that does not
-        say whose it is stands for itself.
+        A token and a user of the same name are different owners: Kafka decides which claim names the user. A token
+            without
+        a subject is its own owner.
         """
         if self.kind is not Kind.TOKEN:
             return ("user", self.username)
@@ -85,10 +86,10 @@ class Identity:
 
 
 def read(authorization: bytes | None, settings: Settings) -> Identity:
-    """Who sent this Authorization header; Kafka was not asked yet.
+    """Who sent this Authorization header, without asking Kafka.
 
     Raises:
-        GatewayError: 401, nobody can be read from it.
+        GatewayError: 401, it identifies nobody.
     """
     if authorization is None:
         anonymous = settings.anonymous
@@ -130,7 +131,7 @@ def _bearer(token: str) -> Identity:
 
 
 def _claims(token: str) -> dict[str, Any]:
-    """What a JSON Web Token says of itself; Kafka checks it, not the gateway."""
+    """The claims of a JSON Web Token; Kafka verifies it, not the gateway."""
     try:
         body = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))

@@ -1,4 +1,4 @@
-"""Who may call: everybody whose login Kafka has accepted lately, found by the header that he sends."""
+"""Who may call: everybody whose login Kafka has accepted recently, found by their header."""
 
 import asyncio
 import contextlib
@@ -22,31 +22,31 @@ from kafka_platform_runtime.supervision import WATCH, whereabouts
 LOG = logging.getLogger("gateway")
 
 REFUSED_SECONDS = 2.0
-"""For so long a refused login is remembered: the same wrong password, sent again, does not reach Kafka."""
+"""How long a refused login is remembered: the same wrong password, sent again, does not reach Kafka."""
 REFUSED_AT_A_TIME = 10_000
 """Refused logins that are remembered, some 200 bytes each."""
 IDLE_SECONDS = 300.0
-"""After so long without a request a caller's connections are closed."""
+"""Idle time after which a caller's connections are closed."""
 KNOWN_AT_A_TIME = 4
-"""Logins that Kafka has accepted before are checked beside the queue: nobody who waits there holds them up."""
+"""Logins that Kafka has accepted before are checked beside the queue: nobody waiting there delays them."""
 ACCEPTED_REMEMBERED = 10_000
 """Logins that were accepted before and are remembered as such, some 100 bytes each."""
 SCRAM_THREADS = 2
-"""Threads that compute what SCRAM wants."""
+"""Threads that do SCRAM's computations."""
 SPELLINGS = 4
-"""Headers by which one caller is found at once; others are read anew each time."""
+"""Headers that lead directly to one caller; others are parsed each time."""
 SPELLING_BYTES = 8192
-"""Longer headers are read anew each time."""
+"""Longer headers are parsed each time."""
 TOKENS_SHARE = 4
-"""One user's tokens may take one part in so many of the callers."""
+"""One user's tokens may be at most one in this many of the callers."""
 
 
 class Callers:
-    """Everybody who has called lately: bounded, checked again and again, and closed when idle.
+    """Everybody who has called recently: bounded, rechecked regularly, and closed when idle.
 
     Args:
         kafka: where Kafka listens.
-        brokers: the same, to ask whether a login counts.
+        brokers: the same, to check logins.
         settings: the gateway's.
     """
 
@@ -56,7 +56,7 @@ class Callers:
         self._resources = Resources(kafka, settings)
         self._check = Logins(kafka, brokers, WATCH.pool("scram", SCRAM_THREADS))
         self._spelled: dict[bytes | None, Caller] = {}
-        """What the headers of most requests lead to at once."""
+        """Callers by header, for most requests."""
         self._known: dict[bytes, Caller] = {}
         """By the identity's key."""
         self._usages: WeakValueDictionary[Owner, Usage] = WeakValueDictionary()
@@ -67,7 +67,7 @@ class Callers:
         self._accepted: OrderedDict[bytes, None] = OrderedDict()
         """Keys of identities that were right when they were last tried."""
         self._forgotten: list[Caller] = []
-        """Those of whom a request still waits for an acknowledgement."""
+        """Forgotten callers with requests that still wait for an acknowledgement."""
         self.streams = 0
         self.consumers = 0
 
@@ -88,7 +88,7 @@ class Callers:
         return self._resources.clients
 
     def known(self, authorization: bytes | None) -> Caller | None:
-        """The caller who sent this Authorization header, if he is logged in to Kafka."""
+        """The caller who sent this Authorization header, if they are logged in to Kafka."""
         caller = self._spelled.get(authorization if self._has_login else None)
         if caller is None or caller.valid_until <= (moment := now()):
             return None
@@ -96,9 +96,9 @@ class Callers:
         return caller
 
     def dismissal(self, caller: Caller) -> GatewayError | None:
-        """Why nothing more is handed to this caller, who was let in; None if he may go on.
+        """Why a caller who was let in receives nothing more; None if they may continue.
 
-        A caller who has a stream is only forgotten when Kafka does not accept the credentials any more.
+        A caller with a stream is only forgotten when Kafka no longer accepts the credentials.
         """
         if caller in set(self._known.values()):
             return None
@@ -109,7 +109,7 @@ class Callers:
 
         Args:
             authorization: the header.
-            address: where the request comes from; addresses take turns when many want to log in.
+            address: where the request comes from; addresses take turns when many callers want to log in.
 
         Raises:
             GatewayError: 401 without or with wrong credentials, 429 or 503 if too many wait to log in, 503 if Kafka cannot
@@ -159,7 +159,7 @@ class Callers:
         """Count a stream while it is open.
 
         Raises:
-            GatewayError: there are as many as there may be.
+            GatewayError: the limit is reached.
         """
         limits, usage = self._settings.limits, caller.usage
         if usage.streams >= limits.streams_per_caller:
@@ -175,10 +175,10 @@ class Callers:
             self.streams -= 1
 
     def claim_consumer(self, caller: Caller) -> Callable[[], None]:
-        """Count a Kafka consumer; to be called once when it is closed.
+        """Count a Kafka consumer; call the result once when it is closed.
 
         Raises:
-            GatewayError: there are as many as there may be.
+            GatewayError: the limit is reached.
         """
         limits, usage = self._settings.limits, caller.usage
         if usage.consumers >= limits.consumers_per_caller:
@@ -203,7 +203,7 @@ class Callers:
         return release
 
     async def _admit(self, key: bytes, identity: Identity, address: str) -> Caller:
-        """Log in to Kafka, for the first time or to see whether the credentials still count."""
+        """Log in to Kafka, for the first time or to recheck the credentials."""
         try:
             if key in self._accepted:
                 async with self._known_slots:
@@ -267,7 +267,7 @@ class Callers:
             try:
                 self._maintain(key, caller, moment)
             except Exception as error:
-                # One caller's affair: everybody else's go on, and he begins anew.
+                # Only this caller is affected: the others continue, and this one starts over.
                 LOG.error("A caller is forgotten: %s", whereabouts(error))
                 self._forget(key)
         for caller in self._forgotten[:]:
@@ -287,7 +287,7 @@ class Callers:
         used = caller.busy or caller.used_at > caller.checked_at
         if caller.rejected or (used and due <= moment):
             if key not in self._logins:
-                # A caller who comes again is told; nobody waits for this one.
+                # A caller who returns is told then; nobody waits for this check.
                 task = self._log_in_once(key, caller.identity, "")
                 task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         elif not caller.busy and caller.used_at + IDLE_SECONDS <= moment:

@@ -1,7 +1,7 @@
-"""Whether Kafka accepts a login: asked on a connection of its own, without a client.
+"""Whether Kafka accepts a login: asked on a separate connection, without a client.
 
-A client of librdkafka has four threads and more and tries again until it is closed. This is one connection, one answer,
-and nothing is left behind. (The SCRAM client of kafka-python would do, but to import it takes 20 MB and it does not escape
+A librdkafka client has four threads or more and retries until it is closed. This is one connection, one answer,
+and nothing is left behind. (kafka-python's SCRAM client would work, but importing it takes 20 MB and it does not escape
 user names.)
 """
 
@@ -26,18 +26,18 @@ from kafka_platform_runtime.names import unresolved
 from kafka_platform_runtime.supervision import WATCH, Pool
 
 LOGIN_SECONDS = 10.0
-"""How long a login may take, all tries together: DNS, connection and SCRAM usually take some 20 ms."""
+"""How long a login may take, including all attempts: DNS, connection and SCRAM usually take some 20 ms."""
 TRY_SECONDS = 4.0
-"""How long one broker may take before the next one is asked."""
+"""How long one broker may take before the next one is tried."""
 PAUSE_SECONDS = 0.25
-"""Pause when none of the brokers has answered."""
+"""Pause when no broker has answered."""
 ANSWER_BYTES = 64 * 1024
 MOST_ITERATIONS = 1_000_000
-"""Rounds of SCRAM that are computed for a login at most: half a second of one thread."""
+"""Maximum SCRAM iterations computed for a login: half a second of one thread."""
 
 
 class Api(IntEnum):
-    """Kafka's numbers of the requests that are allowed before a login."""
+    """Kafka's API keys of the requests that are allowed before a login."""
 
     SASL_HANDSHAKE = 17
     API_VERSIONS = 18
@@ -45,7 +45,7 @@ class Api(IntEnum):
 
 
 class Code(IntEnum):
-    """Kafka's error codes that mean something here."""
+    """Kafka's error codes that matter here."""
 
     NONE = 0
     UNSUPPORTED_SASL_MECHANISM = 33
@@ -57,18 +57,18 @@ class NotAccepted(Exception):  # noqa: N818 - an answer, not a malfunction
 
 
 UNREACHABLE = (OSError, TimeoutError, ValueError, EOFError, struct.error)
-"""What asking a broker raises that is away, or is none."""
+"""Raised when asking a broker that is unavailable, or a server that is not a broker."""
 
 
 class Line:
-    """A connection to a broker on which requests are answered one after the other."""
+    """A connection to a broker on which requests are answered in order."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
 
     async def ask(self, api: Api, version: int, body: bytes) -> bytes:
-        """The answer to a request, without its head."""
+        """The response to a request, without its header."""
         head = struct.pack(">hhih", api, version, 0, -1)
         self._writer.write(struct.pack(">i", len(head) + len(body)) + head + body)
         (size,) = struct.unpack(">i", await self._reader.readexactly(4))
@@ -78,7 +78,7 @@ class Line:
 
 
 class Brokers:
-    """The brokers that are known from the beginning.
+    """The bootstrap brokers.
 
     Args:
         kafka: where they listen.
@@ -89,11 +89,11 @@ class Brokers:
         self._has_tls = kafka.security_protocol.has_tls
         self._authority = kafka.ca_file
         self._trust: tuple[int, ssl.SSLContext] | None = None
-        self._context()  # a file that cannot be read ends the program at its start
+        self._context()  # an unreadable file ends the program when it starts
 
     @contextlib.asynccontextmanager
     async def line(self, address: str, seconds: float) -> AsyncIterator[Line]:
-        """A connection for so many seconds; raises one of `UNREACHABLE` if there is none."""
+        """A connection, open for at most this many seconds; raises one of `UNREACHABLE` if there is none."""
         host, _, port = address.rpartition(":")
         async with asyncio.timeout(seconds):
             reader, writer = await asyncio.open_connection(
@@ -105,13 +105,13 @@ class Brokers:
                 writer.transport.abort()
 
     async def silence(self) -> str:
-        """What to say of brokers none of which answers."""
-        # Not in the pool in which the event loop looks up names itself: those that hang would hold it up.
+        """What to report when no broker answers."""
+        # Not in the pool in which the event loop itself resolves names: hanging lookups would block it.
         fault = await asyncio.wrap_future(WATCH.question("lookup", lambda: unresolved(",".join(self.addresses))))
         return "Kafka does not answer" if fault is None else f"Kafka does not answer: {fault}"
 
     def _context(self) -> ssl.SSLContext | None:
-        """Whom to trust; read again when the file changes."""
+        """Which authorities to trust; read again when the file changes."""
         if not self._has_tls:
             return None
         changed = 0 if self._authority is None else Path(self._authority).stat().st_mtime_ns
@@ -121,12 +121,12 @@ class Brokers:
 
 
 class Logins:
-    """Asks Kafka whether logins count.
+    """Asks Kafka whether logins are valid.
 
     Args:
-        kafka: where Kafka listens, and its way to log in.
+        kafka: where Kafka listens, and its login mechanism.
         brokers: the same, to connect to.
-        pool: computes what SCRAM wants, some 5 ms each, beside the event loop.
+        pool: does SCRAM's computations, some 5 ms each, outside the event loop.
     """
 
     def __init__(self, kafka: Kafka, brokers: Brokers, pool: Pool) -> None:
@@ -174,7 +174,7 @@ class Logins:
 
 
 Conversation = Generator[bytes, bytes, None]
-"""What the client says; it is sent what the broker answers."""
+"""Yields what the client sends, and receives what the broker answers."""
 
 
 def _go_on(talk: Conversation, told: bytes) -> bytes | None:
@@ -187,11 +187,11 @@ def _go_on(talk: Conversation, told: bytes) -> bytes | None:
 
 
 def _judge(answer: bytes) -> bytes:
-    """What else an answer has beside its code (and, with SaslAuthenticate, its message).
+    """The rest of a response after its code (and, for SaslAuthenticate, its message).
 
     Raises:
         NotAccepted: the code says so.
-        ValueError: it is another fault.
+        ValueError: it is another error.
     """
     code, length = struct.unpack_from(">hh", answer)
     if code in {Code.SASL_AUTHENTICATION_FAILED, Code.UNSUPPORTED_SASL_MECHANISM}:
@@ -215,7 +215,7 @@ def _plain(username: str, password: str) -> Conversation:
 
 def _bearer(token: str) -> Conversation:
     told = yield f"n,,\1auth=Bearer {token}\1\1".encode()
-    if told:  # why it is refused; the code that says so comes after this
+    if told:  # the reason for the refusal; the code follows it
         yield b"\1"
         raise NotAccepted
 

@@ -1,8 +1,8 @@
-"""Logins wait in turn, so that somebody who guesses passwords waits for himself and not for others.
+"""Logins wait in turn, so that somebody who guesses passwords delays only themselves.
 
-Kafka can judge only so many logins at a time. Who waits is sorted into lanes: one for each user name from each address.
-Lanes take turns, addresses first, then the names of one address. A lane that brings one wrong password after another is
-closed for a while, longer each time. Logins that Kafka has accepted before do not wait here at all (see `identity`).
+Kafka can judge only so many logins at a time. Waiting logins are sorted into lanes: one per user name and address.
+Lanes take turns, first by address, then by the names of one address. A lane that sends one wrong password after another
+is closed for a while, longer each time. Logins that Kafka accepted before do not wait here at all (see `identity`).
 """
 
 import asyncio
@@ -17,28 +17,28 @@ from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.errors import GatewayError, overloaded, too_many
 
 AT_A_TIME = 16
-"""Logins that are under way. A broker takes 20 ms for a right one and 100 ms for a wrong one."""
+"""Logins in progress. A broker takes 20 ms for a right one and 100 ms for a wrong one."""
 AT_A_TIME_PER_ADDRESS = 12
-"""The same from one address: some are always left for somebody from elsewhere."""
+"""The same from one address: some always remain for other addresses."""
 WAITING = 512
-"""Logins that wait, in all (503): some four seconds' worth."""
+"""Waiting logins in all (503): some four seconds' worth."""
 WAITING_PER_ADDRESS = 128
-"""Logins that wait, from one address (429): a second's worth."""
+"""Waiting logins from one address (429): a second's worth."""
 WAITING_PER_LANE = 8
-"""Different passwords that wait for one user name from one address (429); they are tried one after the other."""
+"""Different passwords waiting for one user name from one address (429); they are tried one after the other."""
 FREE_FAILURES = 3
-"""So many wrong passwords of a lane have no consequences: people mistype."""
+"""A lane's first wrong passwords, which have no consequences: people mistype."""
 FIRST_PAUSE_SECONDS = 0.5
-"""For so long a lane is closed after the next one (429), and for twice as long after each further one."""
+"""How long a lane is closed after the next one (429), doubled after each further one."""
 LONGEST_PAUSE_SECONDS = 30.0
 CROWD = WAITING_PER_ADDRESS // 4
-"""If more than so many wait at an address, a wrong password from there counts as much as several."""
+"""If more than this many wait at an address, a wrong password from there counts as several."""
 WEIGHT_IN_A_CROWD = 8
-"""As much as so many: the lane is closed for 8 s at the first, and for the longest time at the second."""
+"""How many it counts as: the first closes the lane for 8 s, the second for the longest time."""
 FAILED_LANES = 10_000
 """Lanes whose failures are remembered, some 200 bytes each; the oldest is forgotten for a new one."""
 FORGIVEN_SECONDS = 60.0
-"""After so long without a wrong password a lane's failures are forgotten."""
+"""Time without a wrong password after which a lane's failures are forgotten."""
 
 
 class Lane(NamedTuple):
@@ -63,25 +63,25 @@ class LoginQueue:
         """By address."""
         self._running: Counter[str] = Counter()
         self._busy: set[Lane] = set()
-        """Lanes that have a login under way."""
+        """Lanes with a login in progress."""
         self._failures: OrderedDict[Lane, _Failures] = OrderedDict()
 
     def __len__(self) -> int:
-        """Logins that wait."""
+        """Number of waiting logins."""
         return self._waiting.total()
 
     @contextlib.asynccontextmanager
     async def turn(self, address: str, username: str) -> AsyncIterator[None]:
-        """Wait for a turn and have it; raise a GatewayError of status 401 inside to say that the password was wrong.
+        """Wait for a turn and hold it; raise a GatewayError of status 401 inside to report that the password was wrong.
 
         Raises:
-            GatewayError: as many wait as may, or too many passwords of this lane were wrong.
+            GatewayError: the queue is full, or too many passwords of this lane were wrong.
         """
         lane = Lane(address, blake2b(username.encode("utf-8", "surrogatepass"), digest_size=16).digest())
         self._refuse_if_closed(lane)
         await self._wait(lane)
         try:
-            self._refuse_if_closed(lane)  # by those who were before it
+            self._refuse_if_closed(lane)  # closed by logins that were ahead of this one
             yield
             self._failures.pop(lane, None)
         except GatewayError as error:
@@ -125,15 +125,15 @@ class LoginQueue:
             if place.cancelled():
                 self._lanes[lane.address][lane.name].remove(place)
                 self._left(lane)
-            elif place.exception() is None:  # its turn came in the same moment
+            elif place.exception() is None:  # its turn came at the same moment
                 self._finish(lane)
             raise
 
     def _make_room(self, address: str) -> None:
-        """Send the newest of the address that has most away, for somebody whose address has fewer.
+        """Evict the newest login of the address with the most, in favour of an address with fewer.
 
         Raises:
-            GatewayError: the address is one of those that have most.
+            GatewayError: the address is one of those with the most.
         """
         crowded, most = self._waiting.most_common(1)[0]
         if self._waiting[address] >= most - 1:
@@ -144,7 +144,7 @@ class LoginQueue:
         loser.set_exception(overloaded("Too many logins are waiting: try again.", 2))
 
     def _left(self, lane: Lane) -> None:
-        """Somebody of this lane does not wait any more."""
+        """A login of this lane no longer waits."""
         _less(self._waiting, lane.address)
         names = self._lanes[lane.address]
         if not names[lane.name]:

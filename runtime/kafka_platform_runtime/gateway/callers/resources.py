@@ -1,4 +1,4 @@
-"""What callers use: a user's share of it, and what all of them share."""
+"""What callers use: one user's share, and what all of them share."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,17 +9,17 @@ from kafka_platform_runtime.gateway.settings import Kafka, Settings
 from kafka_platform_runtime.supervision import WATCH
 
 QUESTION_THREADS = 32
-"""Questions to Kafka that hold a thread, of all callers; records are not handled there."""
+"""Metadata requests to Kafka that hold a thread, for all callers; records are not handled there."""
 QUESTIONS_OF_A_USER = 4
-"""The same of one user; further ones wait."""
+"""The same for one user; further ones wait."""
 CLOSING_THREADS = 4
 MOST_CLIENTS = 900
-"""Kafka clients of a process, consumers included. Each takes one of the 1024 keys that a process has for data of threads
-(PTHREAD_KEYS_MAX): without any left, none can be made any more."""
+"""Kafka clients of a process, consumers included. Each takes one of the 1024 thread-specific data keys of a process
+(PTHREAD_KEYS_MAX): when they run out, no further client can be made."""
 
 
 class Usage:
-    """What a user uses at the moment, with whichever of his passwords or tokens."""
+    """What a user currently uses, with any of their passwords or tokens."""
 
     __slots__ = ("__weakref__", "awaited", "callers", "consumers", "held", "questions", "requests", "streams")
 
@@ -38,12 +38,12 @@ class Usage:
 
     @property
     def busy(self) -> bool:
-        """Whether something is under way."""
+        """Whether something is in progress."""
         return bool(self.requests or self.streams or self.consumers or self.awaited)
 
 
 class Resources:
-    """What all callers share: where Kafka is, the threads for what blocks, and the number of clients.
+    """What all callers share: where Kafka is, the threads for blocking calls, and the number of clients.
 
     Args:
         kafka: where it listens.
@@ -61,16 +61,16 @@ class Resources:
         """Count a client.
 
         Raises:
-            GatewayError: there are as many as there may be.
+            GatewayError: the limit is reached.
         """
         if self.clients >= MOST_CLIENTS:
             raise overloaded("The gateway has as many Kafka clients as it may: try again later.", 5)
         self.clients += 1
 
     def release(self) -> None:
-        """A client is closed."""
+        """Stop counting a closed client."""
         self.clients -= 1
 
     def close_later(self, name: str, close: Callable[[], Any]) -> None:
-        """Close a client that nobody uses; it counts until it is closed."""
+        """Close an unused client; it counts until it is closed."""
         WATCH.hand_over(name, self.closing, close, self.release)

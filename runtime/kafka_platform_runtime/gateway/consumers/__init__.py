@@ -1,1 +1,1 @@
-"""Consumer instances: Kafka consumers that live on between requests, each at one pod, found from every pod."""
+"""Consumer instances: Kafka consumers that live on between requests, each in one pod, found from every pod."""

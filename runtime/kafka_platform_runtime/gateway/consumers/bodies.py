@@ -1,4 +1,4 @@
-"""What the bodies of requests on consumer instances say."""
+"""The request bodies of consumer instances."""
 
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -17,11 +17,11 @@ PartitionNumber = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 OffsetNumber = Annotated[int, Meta(ge=0, le=2**63 - 2)]
 TopicName = Annotated[str, Meta(max_length=249)]
 Remark = Annotated[str, Meta(max_length=4096, pattern=r"^[^\0]*$")]
-"""With a committed offset; brokers take 4096 bytes, and librdkafka's protocol is garbage beyond 32767."""
+"""Metadata of a committed offset; brokers accept 4096 bytes, and librdkafka's protocol is garbage beyond 32767."""
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The body of a request: unknown names and wrong types are faults."""
+    """A request body: unknown names and wrong types are faults."""
 
 
 class Subscription(Body, frozen=True):
@@ -93,7 +93,7 @@ class Creation(Body, frozen=True):
 
 
 class Created(msgspec.Struct, frozen=True):
-    """The answer to it."""
+    """The response to it."""
 
     instance_id: str
     base_uri: str
@@ -107,10 +107,10 @@ POSITIONS = msgspec.json.Decoder(Positions)
 
 
 def decoded(request: Request, body: bytes, decoder: "msgspec.json.Decoder[B]") -> B:
-    """What a body says.
+    """The content of a body.
 
     Raises:
-        GatewayError: it is not JSON (400), or not what is asked for (422), or the request says that it is something else.
+        GatewayError: it is not JSON (400), is invalid (422), or the request declares another content type.
     """
     kind = request.content_type.partition(b";")[0].strip().lower()
     if kind not in _JSON_TYPES and not (kind.startswith(b"application/vnd.kafka.") and kind.endswith(b"+json")):
@@ -131,7 +131,7 @@ def milliseconds(timestamp: int | str) -> int:
     """A time, in milliseconds since 1970.
 
     Raises:
-        GatewayError: it is none.
+        GatewayError: it is not a time.
     """
     if isinstance(timestamp, int):
         return timestamp

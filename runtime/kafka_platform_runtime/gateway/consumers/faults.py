@@ -1,4 +1,4 @@
-"""What goes wrong with consumer instances, as the dialect says it."""
+"""Errors of consumer instances, in the form of the v2 API."""
 
 from http import HTTPStatus
 
@@ -17,7 +17,7 @@ _TAKEN_OVER = frozenset(
 
 
 def no_instance(group: str, name: str) -> GatewayError:
-    """There is no such consumer instance."""
+    """The consumer instance does not exist."""
     return GatewayError(
         HTTPStatus.NOT_FOUND,
         NO_INSTANCE,
@@ -27,7 +27,7 @@ def no_instance(group: str, name: str) -> GatewayError:
 
 
 def exists(key: InstanceKey) -> GatewayError:
-    """There is such a consumer instance already."""
+    """The consumer instance exists already."""
     return GatewayError(
         HTTPStatus.CONFLICT,
         40902,
@@ -36,17 +36,17 @@ def exists(key: InstanceKey) -> GatewayError:
 
 
 def conflict(message: str) -> GatewayError:
-    """The instance is in a state in which this cannot be done."""
+    """The instance's state does not allow this."""
     return GatewayError(HTTPStatus.CONFLICT, 40903, message)
 
 
 def subject(key: InstanceKey) -> str:
-    """What sentences about an instance begin with."""
+    """How sentences about an instance begin."""
     return f"Consumer instance {key.name} of group {key.group}"
 
 
 def failed(error: KafkaError, key: InstanceKey, what: str | None = None) -> GatewayError:
-    """What Kafka answered to an instance; `what` is the subject of the sentence, if it is not the instance."""
+    """Kafka's answer to an instance as an error; `what` is the subject of the sentence, if it is not the instance."""
     if error.code() in _TAKEN_OVER:
         return conflict(
             f"{subject(key)}: the group has given its partitions to others meanwhile: nothing was committed, and what "

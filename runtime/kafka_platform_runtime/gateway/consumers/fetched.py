@@ -1,4 +1,4 @@
-"""What a consumer instance has fetched and not handed out yet."""
+"""What a consumer instance has fetched but not yet handed out."""
 
 import contextlib
 from collections import deque
@@ -15,18 +15,18 @@ from kafka_platform_runtime.gateway.unpacking import Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """Records that were taken out, as the answer's body, and what it needs to put them back if nobody gets it."""
+    """Records that were taken out, as the response's body, and what puts them back if nobody receives them."""
 
     body: bytes
     messages: list[Any]
     size: int
     before: dict[Place, int]
-    """What had been handed out until then."""
+    """What had been handed out before."""
     epoch: int
 
 
 class Fetched:
-    """Records in the order in which they came, and how far those of each partition were handed out.
+    """Records in order of arrival, and how far each partition's were handed out.
 
     Args:
         limits: the gateway's.
@@ -38,31 +38,31 @@ class Fetched:
         self.size = 0
         """Bytes of their keys and values."""
         self.delivered: dict[Place, int] = {}
-        """Behind what the caller was given."""
+        """Positions after what the caller was given."""
         self.next: dict[Place, int] = {}
-        """Behind the last record that was taken, or where a seek went."""
+        """Positions after the last record taken, or where a seek went."""
         self._epoch = 0
-        """Counts what makes records that were taken out belong elsewhere: seeks, assignments, rebalances."""
+        """Counts events after which taken records no longer belong here: seeks, assignments, rebalances."""
 
     def __bool__(self) -> bool:
         return bool(self._records)
 
     def add(self, message: Any) -> None:
-        """A record was fetched."""
+        """Add a fetched record."""
         self._records.append(message)
         self.size += _size(message)
         self.next[message.topic(), message.partition()] = message.offset() + 1
 
     def take(self, encode: Callable[[Any], bytes], most: int, most_bytes: int | None) -> Taken:
-        """Records of at most so many bytes, or one.
+        """Records up to this many bytes, or a single one.
 
         Args:
-            encode: what a record looks like in the answer.
+            encode: renders a record for the response.
             most: bytes of keys and values together.
-            most_bytes: the same as the caller has asked for; None if he has not.
+            most_bytes: the same bound from the caller; None if there is none.
 
         Raises:
-            GatewayError: the next one is larger than the caller has asked for.
+            GatewayError: the next record is larger than the caller's bound.
         """
         parts: list[bytes] = []
         batch: list[Any] = []
@@ -89,7 +89,7 @@ class Fetched:
         return Taken(body=body, messages=batch, size=size, before=before, epoch=self._epoch)
 
     def put_back(self, taken: Taken) -> bool:
-        """Have records again that nobody got; whether they still belong here."""
+        """Take back records that nobody received; whether they still belong here."""
         if taken.epoch != self._epoch:
             return False
         self._records.extendleft(reversed(taken.messages))
@@ -98,14 +98,14 @@ class Fetched:
         return True
 
     def shed(self, consumer: Consumer) -> None:
-        """Keep no more than its share of memory until the next read: the rest is fetched again."""
+        """Keep no more than the share of memory until the next read: the rest is fetched again."""
         if self.size <= self._limits.kept_bytes:
             return
         first: dict[Place, int] = {}
         for message in self._records:
             first.setdefault((message.topic(), message.partition()), message.offset())
         for place, offset in first.items():
-            with contextlib.suppress(KafkaException):  # it is being taken away: its records are dropped then
+            with contextlib.suppress(KafkaException):  # the partition is being taken away: its records are dropped then
                 consumer.seek(TopicPartition(*place, offset))
                 self._records = deque(each for each in self._records if (each.topic(), each.partition()) != place)
                 self.next[place] = offset

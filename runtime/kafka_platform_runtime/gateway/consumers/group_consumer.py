@@ -1,4 +1,4 @@
-"""The Kafka consumer of an instance, used by one thread alone."""
+"""An instance's Kafka consumer, used by a single thread."""
 
 import contextlib
 import threading
@@ -25,23 +25,23 @@ from kafka_platform_runtime.gateway.settings import Limits
 from kafka_platform_runtime.gateway.unpacking import Copies, Place, Unreadable
 
 BUSY_SECONDS = 1.0
-"""An instance that was read from so lately goes on fetching; then it pauses and keeps nothing in memory."""
+"""An instance that was read from this recently goes on fetching; after that it pauses and keeps nothing in memory."""
 TAKEN_AT_A_TIME = 2000
 AT_ONCE = 2
-"""Threads that encode an answer at a time: an answer is in memory three times meanwhile."""
+"""Threads that encode a response at a time: a response is in memory three times meanwhile."""
 SEEK_SECONDS = 2.0
-"""For so long a seek is tried again: a partition that was just assigned cannot be moved at once."""
+"""How long a seek is retried: a newly assigned partition cannot be moved at once."""
 _ENCODING = threading.BoundedSemaphore(AT_ONCE)
 
 
 class GroupConsumer:
-    """A Kafka consumer that takes part in a group, and what it has fetched.
+    """A Kafka consumer in a group, and what it has fetched.
 
-    All that touches the Kafka consumer is called in the instance's thread alone.
+    Everything that touches the Kafka consumer is called only in the instance's thread.
 
     Args:
-        key: whose it is, its group and name.
-        options: as the caller asked.
+        key: its owner, group and name.
+        options: as requested by the caller.
         caller: whose login it uses.
         limits: the gateway's.
     """
@@ -71,20 +71,20 @@ class GroupConsumer:
     # Life ------------------------------------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Connect to Kafka and see that this caller may use the group.
+        """Connect to Kafka and check that this caller may use the group.
 
         Raises:
-            GatewayError: he may not, or Kafka does not answer.
+            GatewayError: they may not, or Kafka does not answer.
         """
         self._consumer = self.login.consumer()
         find_group(self._consumer, self.key)
 
     def renew_login(self, caller: Caller) -> None:
-        """Go on with other credentials of the same owner."""
+        """Continue with other credentials of the same owner."""
         self.login.renew(self._consumer, caller)
 
     def close(self, deliberate: bool) -> None:
-        """Leave the group; as `Instance.close`."""
+        """Leave the group; like `Instance.close`."""
         if self._consumer is None:
             return
         if deliberate:
@@ -116,7 +116,7 @@ class GroupConsumer:
     # Reading ---------------------------------------------------------------------------------------------------------
 
     def require_source(self) -> None:
-        """See that there is something to read from.
+        """Check that there is something to read from.
 
         Raises:
             GatewayError: there is no subscription and no assignment.
@@ -125,10 +125,10 @@ class GroupConsumer:
             raise conflict(f"{subject(self.key)} is neither subscribed to topics nor assigned partitions.")
 
     def require_progress(self) -> None:
-        """See that Kafka lets this caller read.
+        """Check that Kafka lets this caller read.
 
         Raises:
-            GatewayError: it throttles him.
+            GatewayError: Kafka throttles them.
         """
         if self.login.throttled_until > now():
             raise too_many("Kafka throttles this user: over the quota.", self.login.throttled_until - now())
@@ -137,10 +137,10 @@ class GroupConsumer:
         """Records; None if there are none after a while.
 
         Args:
-            most_bytes: as the caller has asked for; None if he has not.
+            most_bytes: the caller's bound; None if there is none.
             wait: seconds.
-            is_first: whether the caller has come for them just now, who has what he was given before.
-            copies: count what is in memory more than once.
+            is_first: whether the caller has just requested them and so has received what it was given before.
+            copies: counts what is in memory more than once.
 
         Raises:
             GatewayError: there are none and none will come, or the next one does not fit.
@@ -167,7 +167,7 @@ class GroupConsumer:
             self._fetched.shed(self._consumer)
 
     def put_back(self, taken: Taken) -> None:
-        """Have records again that nobody got."""
+        """Take back records that nobody received."""
         if self._fetched.put_back(taken):
             self._fetched.shed(self._consumer)
 
@@ -188,14 +188,14 @@ class GroupConsumer:
                 self._faults.note(message, error, is_assigned=self._is_assigned)
 
     def _position(self, batch: Unreadable) -> int:
-        """The offset that comes next, in a partition of which this batch could not be unpacked."""
+        """The next offset in a partition whose batch could not be unpacked."""
         place = (batch.topic, batch.partition)
         if place in self._fetched.next:
             return self._fetched.next[place]
         return committed(self._consumer, batch, BEGIN_SECONDS)
 
     def _confirm(self) -> None:
-        """The caller came again, so he has what he was given: from now on it may be committed."""
+        """Allow committing what was handed out before: the caller came back, so it was received."""
         if not self.options.auto_commit or not self._fetched.delivered:
             return
         places = [
@@ -211,7 +211,7 @@ class GroupConsumer:
         self._start(places)
 
     def _start(self, places: Sequence[TopicPartition]) -> None:
-        """Begin to fetch these partitions."""
+        """Start fetching these partitions."""
         ends = ends_of(self._consumer, places) if self.options.reset == "latest" else {}
         self._consumer.assign(
             [
@@ -219,7 +219,7 @@ class GroupConsumer:
                 for each in places
             ]
         )
-        # librdkafka keeps a partition paused that was so when it was taken away.
+        # librdkafka keeps a partition paused if it was paused when it was taken away.
         self._consumer.resume(places)
         self._paused = False
         self._fetched.delivered.update(ends)
@@ -234,16 +234,16 @@ class GroupConsumer:
         self._forget({(each.topic, each.partition) for each in places})
 
     def _forget(self, places: Iterable[Place] | None = None) -> None:
-        """Drop what was fetched of these partitions, or of all: they are not ours any more or go on elsewhere."""
+        """Drop what was fetched of these partitions, or of all: they are no longer ours or continue elsewhere."""
         lost = None if places is None else set(places)
         self._fetched.forget(lost)
         self._faults.forget(lost)
 
     def subscribe(self, topics: Sequence[str], pattern: str | None) -> None:
-        """Take part in the group's share of these topics, or of those whose whole name fits the pattern.
+        """Join the group for these topics, or for those whose whole name matches the pattern.
 
         Raises:
-            GatewayError: partitions are assigned, or the other kind of subscription is there; the pattern is wrong.
+            GatewayError: partitions are assigned, or the other kind of subscription exists; the pattern is wrong.
         """
         if self._is_assigned or (topics and self._pattern) or (pattern and self._topics):
             raise conflict(
@@ -261,12 +261,12 @@ class GroupConsumer:
         self._awake()
 
     def unsubscribe(self) -> None:
-        """Leave the subscription or the assignment; what was handed out counts as read."""
+        """Drop the subscription or the assignment; what was handed out counts as read."""
         self._confirm()
         if self._is_assigned:
             self._consumer.unassign()
         else:
-            # A new one, because one that was a member cannot commit any more without being one.
+            # A new one, because a former member can no longer commit without being a member.
             self._consumer.close()
             self._consumer = self.login.consumer()
         self._topics, self._pattern, self._is_assigned = [], None, False
@@ -274,7 +274,7 @@ class GroupConsumer:
         self._forget()
 
     def subscription(self) -> tuple[list[str], str | None, list[Place]]:
-        """Topics (of a pattern: those that partitions are of), the pattern, and the partitions of this instance."""
+        """Topics (of a pattern: those that have partitions here), the pattern, and this instance's partitions."""
         places = self.assignment()
         return self._topics or sorted({topic for topic, _ in places}), self._pattern, places
 
@@ -299,16 +299,16 @@ class GroupConsumer:
         self._awake()
 
     def assignment(self) -> list[Place]:
-        """The partitions of this instance at the moment."""
+        """The current partitions of this instance."""
         return sorted((each.topic, each.partition) for each in self._consumer.assignment())
 
     # Offsets and positions -------------------------------------------------------------------------------------------
 
     def commit(self, offsets: Sequence[tuple[str, int, int, str | None]] | None) -> None:
-        """Commit these offsets (of the record to read next), or after what was handed out.
+        """Commit these offsets (of the next record to read), or the ones after what was handed out.
 
         Raises:
-            GatewayError: Kafka did not take them.
+            GatewayError: Kafka refused them.
         """
         if offsets is None:
             places = [
@@ -332,10 +332,10 @@ class GroupConsumer:
             self._fetched.delivered.clear()
 
     def committed(self, places: Sequence[Place] | None, seconds: float) -> list[tuple[str, int, int, str]]:
-        """Topic, partition, committed offset and metadata, of those partitions that have one; None: of this instance's.
+        """Topic, partition, committed offset and metadata, for partitions that have one; None: for this instance's.
 
         Raises:
-            GatewayError: Kafka did not tell.
+            GatewayError: Kafka did not answer.
         """
         asked = self.assignment() if places is None else places
         if not asked:
@@ -343,10 +343,10 @@ class GroupConsumer:
         return committed_of(self._consumer, self.key, asked, seconds)
 
     def seek(self, positions: Sequence[tuple[str, int, int]]) -> None:
-        """Go on reading at these offsets.
+        """Continue reading at these offsets.
 
         Raises:
-            GatewayError: a partition is not this instance's; none is moved then.
+            GatewayError: a partition is not this instance's; then none is moved.
         """
         self._require_own((topic, partition) for topic, partition, _ in positions)
         self._confirm()
@@ -357,13 +357,13 @@ class GroupConsumer:
             self._fetched.next[position[:2]] = position[2]
 
     def seek_to(self, moments: Sequence[tuple[str, int, int]], seconds: float) -> None:
-        """Go on reading at the first record of each partition that is not older than the moment, in ms.
+        """Continue reading at the first record of each partition that is not older than the moment, in ms.
 
-        OFFSET_BEGINNING and OFFSET_END are moments too. What they are is asked for here: librdkafka would ask later, half
-        a second if it was on its way elsewhere, and records that came meanwhile would be missed.
+        OFFSET_BEGINNING and OFFSET_END are moments too. They are resolved here: librdkafka would ask later, half
+        a second if it is busy elsewhere, and miss records that arrive meanwhile.
 
         Raises:
-            GatewayError: a partition is not this instance's, or Kafka did not tell.
+            GatewayError: a partition is not this instance's, or Kafka did not answer.
         """
         self._require_own((topic, partition) for topic, partition, _ in moments)
         found = offsets_for(self._consumer, self.key, moments, seconds)

@@ -1,4 +1,4 @@
-"""One consumer instance: a Kafka consumer with a thread of its own that lives on between requests."""
+"""One consumer instance: a Kafka consumer with its own thread that lives on between requests."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,20 +24,20 @@ from kafka_platform_runtime.supervision import WATCH
 T = TypeVar("T")
 
 SLICE_SECONDS = 0.25
-"""How long a read waits in the instance's thread before other requests on the instance have their turn."""
+"""How long a read waits in the instance's thread before other requests on the instance get their turn."""
 ROOM_SECONDS = 0.1
-"""Pause before a read tries again to have room for its answer."""
+"""Pause before a read tries again to get room for its response."""
 
 
 class Instance:
-    """A consumer instance. Whatever touches the Kafka consumer runs in the instance's thread, one thing after another.
+    """A consumer instance. Whatever touches the Kafka consumer runs in the instance's thread, one call at a time.
 
     Args:
-        key: whose it is, its group and name.
-        options: as the caller asked.
+        key: its owner, group and name.
+        options: as requested by the caller.
         caller: whose login the consumer uses.
         limits: the gateway's.
-        release: to be called once when the consumer is closed.
+        release: called once when the consumer is closed.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Instance:
         """Requests on this instance in flight; it is not idle while there are any."""
         self.used_at = now()
         self.consumer = GroupConsumer(key=key, options=options, caller=caller, limits=limits)
-        """What it does is to be done by `run`."""
+        """Call it only through `run`."""
         self._limits = limits
         self._release = release
         self._reading = asyncio.Lock()
@@ -64,14 +64,14 @@ class Instance:
 
     @property
     def closed(self) -> bool:
-        """Whether it has ended, or is about to."""
+        """Whether it has ended, or is about to end."""
         return self.consumer.closed
 
     async def run(self, work: Callable[[], T], seconds: float | None = None) -> T:
-        """Do something in the instance's thread, after what is under way there.
+        """Do something in the instance's thread, after what is in progress there.
 
         Raises:
-            GatewayError: it failed, or it takes longer than the limit (and goes on).
+            GatewayError: it failed, or takes longer than the limit (and continues).
         """
         if self.closed:
             raise no_instance(self.key.group, self.key.name)
@@ -89,15 +89,15 @@ class Instance:
             raise failed(failure.args[0], self.key) from None
 
     async def open(self) -> None:
-        """Connect to Kafka and see that this caller may use the group.
+        """Connect to Kafka and check that this caller may use the group.
 
         Raises:
-            GatewayError: he may not, or Kafka does not answer.
+            GatewayError: they may not, or Kafka does not answer.
         """
         await self.run(self.consumer.open, OPEN_SECONDS + 5)
 
     async def log_in(self, caller: Caller) -> None:
-        """Go on with the credentials that the owner uses by now; connections that are open stay."""
+        """Continue with the owner's current credentials; open connections stay."""
         if caller is not self.consumer.login.caller:
             self.consumer.login.caller = caller
             await self.run(lambda: self.consumer.renew_login(caller))
@@ -106,8 +106,8 @@ class Instance:
         """Leave the group.
 
         Args:
-            deliberate: whether the owner says so, who has what he was given then; otherwise the last answer may not have
-                reached him and is not committed.
+            deliberate: whether the owner requested it and so has received what was handed out; otherwise the last
+                response may not have arrived and is not committed.
         """
         if self.closed:
             return
@@ -119,7 +119,7 @@ class Instance:
             self._thread.shutdown(wait=False)
 
     def tick(self) -> None:
-        """To be called again and again: take part in the group although nobody reads."""
+        """Take part in the group although nobody reads; to be called repeatedly."""
         if self._ticking or self.closed or not self.consumer.is_open:
             return
         self._ticking = True
@@ -142,12 +142,12 @@ class Instance:
         Args:
             seconds: how long to wait.
             most_bytes: bound of keys and values together.
-            gone: done when the caller has left; what was taken out for him is put back.
-            ending: set when the program ends: nobody waits any longer.
-            hold: counts the bytes of the answer, or raises a GatewayError: they stay here then until there is room.
+            gone: done when the caller has left; what was taken out for it is put back.
+            ending: set when the program ends: reads stop waiting.
+            hold: counts the bytes of the response, or raises a GatewayError: then they stay here until there is room.
 
         Raises:
-            GatewayError: there are none and none will come, the next one does not fit, or there was no room for the answer.
+            GatewayError: there are none and none will come, the next one does not fit, or the response had no room.
             Gone: the caller left.
         """
         until = now() + seconds

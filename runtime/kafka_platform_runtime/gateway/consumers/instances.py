@@ -1,4 +1,4 @@
-"""The consumer instances of this pod, under the names that their owners gave them."""
+"""This pod's consumer instances, under the names that their owners chose."""
 
 import asyncio
 import logging
@@ -16,27 +16,27 @@ from kafka_platform_runtime.supervision import WATCH, whereabouts
 LOG = logging.getLogger("gateway")
 
 TICK_SECONDS = 0.5
-"""How long another member of a group waits at most until an instance that nobody reads from takes part in sharing out."""
+"""How long other group members wait at most until an instance that nobody reads from takes part in a rebalance."""
 CLOSE_SECONDS = 10.0
-"""How long the consumers may take to leave their groups at the end."""
+"""How long the consumers may take to leave their groups at shutdown."""
 
 
 class _Making:
-    """A name that is about to be taken, while the other pods are asked whether they have or take it."""
+    """A name about to be taken, while the other pods are asked whether they have it or are taking it."""
 
     __slots__ = ("gave_way",)
 
     def __init__(self) -> None:
         self.gave_way = False
-        """Another pod was told that it may make it: here it must not be made."""
+        """Another pod may make it, so it must not be made here."""
 
 
 class Instances:
-    """Made, kept up, and ended when they are deleted or nobody uses them.
+    """Makes instances, keeps them up, and ends those that are deleted or unused.
 
     Args:
         core: what all parts share.
-        peers: the other pods, where the same caller may have an instance of the same name.
+        peers: the other pods, where the same caller may have an instance with the same name.
     """
 
     def __init__(self, core: Core, peers: Peers) -> None:
@@ -57,13 +57,13 @@ class Instances:
         """Make an instance and keep it under its name.
 
         Args:
-            request: whose caller is its owner.
+            request: its caller becomes the owner.
             key: its name.
             options: of the consumer.
-            ask: whether an instance at another pod may have the name.
+            ask: whether to ask if an instance in another pod has the name.
 
         Raises:
-            GatewayError: the name is taken, the group is not this user's, or there are as many consumers as there may be.
+            GatewayError: the name is taken, the group is not this user's, or the limit of consumers is reached.
         """
         if key in self._instances:
             raise exists(key)
@@ -72,7 +72,7 @@ class Instances:
         instance: Instance | None = None
         try:
             instance = Instance(key=key, options=options, caller=request.caller, limits=self._limits, release=release)
-            # First of all Kafka says whether this caller may use the group; only then is the name taken.
+            # Kafka first decides whether this caller may use the group; only then is the name taken.
             await instance.open()
             await self._take_name(request, instance, ask=ask)
         except BaseException:
@@ -86,10 +86,10 @@ class Instances:
         return instance
 
     async def _take_name(self, request: Request, instance: Instance, *, ask: bool) -> None:
-        """Keep an instance under its name, unless this caller has another one of that name here or at another pod.
+        """Keep an instance under its name, unless this caller has another one with that name here or in another pod.
 
         Raises:
-            GatewayError: so it is.
+            GatewayError: they have.
         """
         key = instance.key
         if key in self._instances or key in self._making:
@@ -105,14 +105,14 @@ class Instances:
         self._instances[key] = instance
 
     def give_way(self, request: Request, key: InstanceKey) -> None:
-        """Two pods are about to make the same instance: the one whose name comes first goes on.
+        """Two pods are about to make the same instance: the one whose name sorts first continues.
 
         Raises:
             GatewayError: this one does.
         """
         made = self._making.get(key)
         asking = request.header(HOP) or ""
-        # Where the name server does not know this pod yet, it asks itself, too.
+        # If the name server does not know this pod yet, it also asks itself.
         if made is None or not request.header(CREATING) or asking == self._pod:
             return
         if self._pod < asking:
@@ -122,7 +122,7 @@ class Instances:
         made.gave_way = True
 
     async def delete(self, instance: Instance) -> None:
-        """End an instance as its owner says, who has what was handed out."""
+        """End an instance on its owner's request: what was handed out was received."""
         self._instances.pop(instance.key, None)
         await asyncio.shield(self._end(instance, deliberate=True))
 
@@ -133,7 +133,7 @@ class Instances:
         return task
 
     async def _maintain(self) -> None:
-        """Again and again: let the instances take part in their groups, end those that nobody uses."""
+        """Regularly let the instances take part in their groups, and end unused ones."""
         with WATCH.heart("The upkeep of consumers") as beat:
             while True:
                 await asyncio.sleep(TICK_SECONDS)
@@ -146,7 +146,7 @@ class Instances:
                             self._end(instance)
                         else:
                             instance.tick()
-                    except Exception as error:  # one caller's affair: the others' go on
+                    except Exception as error:  # only this caller is affected: the others continue
                         LOG.error("A consumer cannot be kept up: %s", whereabouts(error))
 
     async def close(self) -> None:

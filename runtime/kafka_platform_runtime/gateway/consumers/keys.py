@@ -1,10 +1,10 @@
-"""What a consumer instance is found by."""
+"""What identifies a consumer instance."""
 
 from typing import NamedTuple
 
 
 class InstanceKey(NamedTuple):
-    """What an instance is found by: a caller has names of their own, and cannot name what others have."""
+    """Identifies an instance: each caller has separate names, and cannot name what others have."""
 
     owner: tuple[str, ...]
     group: str

@@ -17,16 +17,16 @@ from kafka_platform_runtime.gateway.settings import Limits
 from kafka_platform_runtime.gateway.verdicts import is_rejected
 
 SESSION_MILLISECONDS = 15_000
-"""After so long without a heartbeat Kafka gives the partitions of an instance to others: how long a killed pod is felt.
-librdkafka's 45 s are for networks between data centres; its heartbeats have a thread that no request can hold up."""
+"""Time without a heartbeat after which Kafka gives an instance's partitions to others: how long a killed pod is felt.
+librdkafka's 45 s are for networks between data centres; its heartbeats have a thread that no request can block."""
 OPEN_SECONDS = 10.0
 """How long it may take to log in and to find the group's coordinator; Kafka makes the offsets topic for the first one."""
 METADATA_SECONDS = 60
-"""Pause between looks for topics that fit a pattern."""
+"""Pause between checks for topics that match a pattern."""
 SPARE_SECONDS = 60
-"""What the poll interval that Kafka is told is above the idle expiry."""
+"""How much longer than the idle expiry the poll interval is that Kafka receives."""
 LONGEST_POLL_INTERVAL = 86_400_000
-"""In ms; librdkafka takes no longer one."""
+"""In ms; librdkafka accepts no longer one."""
 PAUSE_BETWEEN_TRIES = 0.05
 
 
@@ -34,20 +34,20 @@ DENIED = frozenset({KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.TOPIC_AUTH
 
 
 class Login:
-    """Settings of a Kafka consumer, with credentials of its owner that may be replaced by later ones.
+    """Settings of a Kafka consumer, with its owner's credentials, which later ones may replace.
 
     Args:
         key: its group and name.
-        options: as the caller asked.
+        options: as requested by the caller.
         caller: whose credentials it uses.
         limits: the gateway's.
     """
 
     def __init__(self, key: InstanceKey, options: Options, caller: Caller, limits: Limits) -> None:
         self.caller = caller
-        """Another one after `renew`, with later credentials of the same owner."""
+        """Replaced by `renew`, with later credentials of the same owner."""
         self.throttled_until = 0.0
-        """Until when Kafka throttles what is read."""
+        """Until when Kafka throttles reads."""
         self._key = key
         self._options = options
         self._limits = limits
@@ -61,7 +61,7 @@ class Login:
         return Consumer(self._settings)
 
     def renew(self, consumer: Consumer, caller: Caller) -> None:
-        """Go on with other credentials; connections that are open stay."""
+        """Continue with other credentials; open connections stay."""
         login = {name: value for name, value in caller.client().items() if name.startswith(("sasl.", "oauth_cb"))}
         self._oauth = login.pop("oauth_cb", None)
         if "sasl.username" in login:
@@ -75,7 +75,7 @@ class Login:
             client_id=self._key.name,
             auto_offset_reset=options.reset,
             enable_auto_commit=options.auto_commit,
-            # Stored is what the caller is known to have: see GroupConsumer.
+            # Only what the caller is known to have is stored: see GroupConsumer.
             enable_auto_offset_store=False,
             fetch_min_bytes=options.min_bytes,
             isolation_level=options.isolation,
@@ -107,10 +107,10 @@ class Login:
 
 
 def find_group(consumer: Consumer, key: InstanceKey) -> None:
-    """Wait for the group's coordinator, who knows whether this caller may use the group.
+    """Wait for the group's coordinator, which knows whether this caller may use the group.
 
     Raises:
-        GatewayError: he may not, or Kafka does not answer.
+        GatewayError: they may not, or Kafka does not answer.
     """
     probe = [TopicPartition("none", 0)]
     until = now() + OPEN_SECONDS

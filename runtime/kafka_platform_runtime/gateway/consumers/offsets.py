@@ -1,4 +1,4 @@
-"""What the consumer of an instance asks Kafka about offsets."""
+"""What an instance's consumer asks Kafka about offsets."""
 
 from collections.abc import Sequence
 
@@ -9,14 +9,14 @@ from kafka_platform_runtime.gateway.consumers.keys import InstanceKey
 from kafka_platform_runtime.gateway.unpacking import Place
 
 BEGIN_SECONDS = 5.0
-"""How long it may take to find the ends of partitions when a consumer begins there."""
+"""How long it may take to find the ends of partitions when a consumer starts there."""
 
 
 def ends_of(consumer: Consumer, places: Sequence[TopicPartition]) -> dict[Place, int]:
-    """The ends of those partitions of which nothing is committed, for a consumer that begins there.
+    """The ends of partitions without a committed offset, for a consumer that starts there.
 
-    Such an end counts as handed out. Otherwise, whenever the group shares out its partitions before the first commit,
-    the end would be looked for again and the records in between would be missed.
+    Such an end counts as handed out. Otherwise, at every rebalance before the first commit,
+    the end would be looked up again and the records in between would be missed.
     """
     if not places:
         return {}
@@ -25,7 +25,7 @@ def ends_of(consumer: Consumer, places: Sequence[TopicPartition]) -> dict[Place,
         fresh = [TopicPartition(each.topic, each.partition, OFFSET_END) for each in committed if each.offset < 0]
         ends = consumer.offsets_for_times(fresh, timeout=BEGIN_SECONDS) if fresh else []
     except KafkaException:
-        # librdkafka finds out itself, or tells why it cannot.
+        # librdkafka finds out by itself, or reports why it cannot.
         return {}
     return {(each.topic, each.partition): each.offset for each in ends if each.error is None and each.offset >= 0}
 
@@ -33,10 +33,10 @@ def ends_of(consumer: Consumer, places: Sequence[TopicPartition]) -> dict[Place,
 def committed_of(
     consumer: Consumer, key: InstanceKey, places: Sequence[Place], seconds: float
 ) -> list[tuple[str, int, int, str]]:
-    """Topic, partition, committed offset and metadata, of those partitions that have one.
+    """Topic, partition, committed offset and metadata, for partitions that have one.
 
     Raises:
-        GatewayError: Kafka did not tell.
+        GatewayError: Kafka did not answer.
     """
     found = consumer.committed([TopicPartition(*place) for place in places], timeout=seconds)
     for each in found:
@@ -48,10 +48,10 @@ def committed_of(
 def offsets_for(
     consumer: Consumer, key: InstanceKey, moments: Sequence[tuple[str, int, int]], seconds: float
 ) -> list[tuple[str, int, int]]:
-    """Of each partition the first offset that is not older than the moment, in ms; negative where there is none.
+    """For each partition the first offset that is not older than the moment, in ms; negative if there is none.
 
     Raises:
-        GatewayError: Kafka did not tell.
+        GatewayError: Kafka did not answer.
     """
     if not moments:
         return []

@@ -1,4 +1,4 @@
-"""What a caller can ask for when an instance is made."""
+"""What a caller can request when creating an instance."""
 
 import re
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ _OTHER_FORMATS = frozenset({"avro", "jsonschema", "protobuf"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the caller asked for when he made the instance.
+    """What the caller requested when creating the instance.
 
     Args:
         format: how keys and values are handed out.
-        reset: where to begin without a committed offset: earliest, latest or error.
-        auto_commit: whether what was handed out is committed when the caller comes again.
+        reset: where to start without a committed offset: earliest, latest or error.
+        auto_commit: whether what was handed out is committed when the caller comes back.
         min_bytes: how much Kafka gathers before it answers a fetch (at most half a second).
         isolation: read_uncommitted or read_committed.
-        wait_seconds: how long a read waits that names no time of its own; None: the gateway's default.
+        wait_seconds: how long a read waits by default; None: the gateway's default.
     """
 
     format: Format
@@ -36,7 +36,7 @@ class Options:
 
 
 def options_of(wanted: Creation, longest: float) -> Options:
-    """The options, with what counts where nothing is said.
+    """The options, with defaults for what is not given.
 
     Args:
         wanted: the request.

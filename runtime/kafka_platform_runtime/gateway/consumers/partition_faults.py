@@ -1,4 +1,4 @@
-"""Why partitions of a consumer instance cannot be read."""
+"""Why a consumer instance's partitions cannot be read."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,7 +14,7 @@ from kafka_platform_runtime.gateway.verdicts import is_unknown_topic
 
 
 class PartitionFaults:
-    """Kept until somebody reads, because librdkafka tells each of them once.
+    """Errors, kept until somebody reads, because librdkafka reports each of them once.
 
     Args:
         key: group and name of the instance.
@@ -23,12 +23,12 @@ class PartitionFaults:
     def __init__(self, key: InstanceKey) -> None:
         self._key = key
         self.refused: list[GatewayError] = []
-        """Why some partitions cannot be unpacked, not told yet."""
+        """Why some partitions cannot be unpacked, not reported yet."""
         self._lasting: dict[Place, KafkaError] = {}
         """Errors that stay until something is done about them."""
 
     def note(self, message: Any, error: KafkaError, *, is_assigned: bool) -> None:
-        """Keep an error if it stays; `is_assigned`: the caller has assigned the partitions, and no group has."""
+        """Keep an error if it lasts; `is_assigned`: the caller has assigned the partitions, rather than a group."""
         code = error.code()
         topic = message.topic() or ""
         if code in DENIED or code == KafkaError._AUTO_OFFSET_RESET or (is_assigned and is_unknown_topic(error)):
@@ -41,7 +41,7 @@ class PartitionFaults:
             self._lasting.pop((message.topic(), message.partition()), None)
 
     def forget(self, places: Iterable[Place] | None) -> None:
-        """These partitions, or all, are not ours any more or go on elsewhere."""
+        """These partitions, or all, are no longer ours or continue elsewhere."""
         if places is None:
             self._lasting.clear()
         else:
@@ -50,11 +50,11 @@ class PartitionFaults:
         self.refused = []
 
     def forget_topics(self, topics: Iterable[str]) -> None:
-        """The group has assigned partitions of these topics; what concerned no topic is over, too."""
+        """The group has assigned partitions of these topics; errors without a topic are over, too."""
         self._lasting = {key: each for key, each in self._lasting.items() if key[0] and key[0] not in topics}
 
     def tell(self) -> None:
-        """Say why nothing comes.
+        """Report why nothing comes.
 
         Raises:
             GatewayError: a partition cannot be read.

@@ -1,4 +1,4 @@
-"""Patterns of topics, as regular expressions that the C library of Kafka's client takes."""
+"""Topic patterns, as regular expressions that the C library of Kafka's client accepts."""
 
 import re
 
@@ -12,12 +12,12 @@ _LONGEST_PATTERN = 500
 
 
 def expression(pattern: str) -> str:
-    """A pattern of topics as librdkafka takes it: a POSIX expression of the whole name.
+    """A topic pattern for librdkafka: a POSIX expression that matches the whole name.
 
-    Counts in braces and references to groups are refused: the C library needs memory and time without bound for some.
+    Counts in braces and back-references are refused: the C library needs unbounded memory and time for some.
 
     Raises:
-        GatewayError: it has something that is not supported.
+        GatewayError: it uses something unsupported.
     """
     if len(pattern) > _LONGEST_PATTERN or "(?" in pattern:
         raise wrong_pattern(pattern)
@@ -31,7 +31,7 @@ def expression(pattern: str) -> str:
             in_brackets = piece == "["
             parts.append(_CLASSES.get(piece, piece))
         elif piece == "]":
-            # An escaped dash stands where POSIX takes it for itself.
+            # An escaped dash goes where POSIX takes it literally.
             parts.append(dash + "]")
             dash, in_brackets = "", False
         elif piece == r"\-":
@@ -44,7 +44,7 @@ def expression(pattern: str) -> str:
 
 
 def wrong_pattern(pattern: str) -> GatewayError:
-    """The C library cannot use this, or should not."""
+    """The C library cannot use this pattern, or should not."""
     return unprocessable(
         f"topic_pattern {pattern[:50]!r}: is not a regular expression that can be used here: literals, '.', classes in "
         r"brackets, \d \w \s, groups, '|', '*', '+' and '?', at most 500 characters."

@@ -1,4 +1,4 @@
-"""How a pod verifies by TLS that it speaks with another pod of this gateway."""
+"""How a pod verifies over TLS that it talks to another pod of this gateway."""
 
 import re
 import ssl
@@ -11,19 +11,19 @@ _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE--
 
 
 class Verification(TypedDict):
-    """What a request of aiohttp is given for it."""
+    """Arguments of an aiohttp request for it."""
 
     ssl: ssl.SSLContext | bool
     server_hostname: NotRequired[str]
 
 
 def verification(tls: Tls) -> Verification:
-    """Trust who has a certificate for this gateway's own name that the same authority has signed, or this very one.
+    """Trust a certificate for this gateway's own name signed by the same authority, or this very one.
 
-    All pods mount one certificate, which has the public names of the gateway, never those of its pods. So a pod is asked
+    All pods mount one certificate, which has the gateway's public names, never its pods' names. So a pod is asked
     for one of these names. The file's own certificates are the anchors: the root is often not in it, and the leaf may be
-    signed by an authority that the system does not know. Without a name in the certificate only the very same one will do;
-    an authority alone says nothing, because others have certificates of it, too.
+    signed by an authority that the system does not know. If the certificate has no name, only the very same one will
+    do; an authority alone proves nothing, because others have certificates from it, too.
 
     Raises:
         OSError, ssl.SSLError: the files cannot be used.
@@ -56,9 +56,9 @@ def _context() -> ssl.SSLContext:
 
 
 def _own_name(tls: Tls) -> str | None:
-    """A name (or address) that the certificate is for; None if it has none.
+    """A name (or address) that the certificate is valid for; None if it has none.
 
-    The standard library shows a certificate only to who has verified it: so this pod shakes hands with itself.
+    The standard library shows a certificate only to a peer that has verified it: so this pod shakes hands with itself.
     """
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     serving.load_cert_chain(tls.certificate, tls.key)

@@ -1,8 +1,8 @@
-"""The other pods of this gateway: who has a consumer instance, and requests on their way to it.
+"""The other pods of this gateway: which has a consumer instance, and how requests reach it.
 
-A request goes from pod to pod at most once (HOP marks it) and with the credentials that its caller sent: no pod trusts
-another one more than any caller. The headers between pods grant nothing: every instance belongs to the caller who made
-it, nobody else can name it, and whoever forges the headers only changes what happens to instances of their own.
+A request is forwarded between pods at most once (HOP marks it) and with the credentials that its caller sent: pods
+trust each other no more than any caller. The headers between pods grant nothing: every instance belongs to its creator,
+nobody else can name it, and whoever forges the headers only affects their own instances.
 """
 
 import asyncio
@@ -34,33 +34,33 @@ LOG = logging.getLogger("gateway")
 HOP = "x-gateway-hop"
 """Header of a request between pods: the name of the pod that sends it."""
 TARGET = "x-gateway-target"
-"""Header of a request between pods: the name of the pod that it is for; an address may belong to another one by now."""
+"""Header of a request between pods: the name of the target pod, as its address may have passed to another one."""
 CREATING = "x-gateway-creating"
-"""Header of a question between pods: the asking pod is about to make an instance of this name."""
+"""Header of a query between pods: the asking pod is about to make an instance with this name."""
 POD = "x-gateway-pod"
-"""Header of the answer to a question between pods: the name of the pod that has the instance, or is about to make it."""
+"""Header of the answer to such a query: the name of the pod that has the instance, or is about to make it."""
 
 CONNECT_SECONDS = 2.0
 """A pod in the same cluster connects within milliseconds; a node that is gone never does."""
 ASK_SECONDS = 5.0
-"""How long the question whether a pod has an instance may take; the pod may have to log the caller in first."""
+"""How long the query whether a pod has an instance may take; the pod may have to log the caller in first."""
 SPARE_SECONDS = 10.0
-"""What a forwarded request may take beyond the limit that the pod it is forwarded to keeps itself."""
+"""What a forwarded request may take beyond the target pod's own limit."""
 GONE_SECONDS = 20.0
-"""A pod that nobody could connect to for so long is gone, although its name is still known: by then Kafka has given the
-partitions of its consumers to others (see SESSION_MILLISECONDS of the instances)."""
+"""A pod that refused connections for this long is gone, although its name is still known: by then Kafka has given its
+consumers' partitions to others (see the instances' SESSION_MILLISECONDS)."""
 NAME_SECONDS = 3
-"""For so long an address counts. A pod that was replaced has another one."""
+"""How long an address is valid. A pod that was replaced has another one."""
 QUESTIONS_PER_CALLER = 16
-"""Instances that are looked for at a time for one caller; the caller's further requests wait, nobody else's."""
+"""Concurrent lookups of instances for one caller; only that caller's further requests wait."""
 REMEMBERED = 10_000
-"""Instances of other pods whose home is remembered, and pods known to be silent; some 300 bytes each."""
+"""Remembered homes of instances in other pods, and pods known to be silent; some 300 bytes each."""
 _FORWARDED = ("content-type", "accept")
 _RETURNED = ("retry-after", "www-authenticate", "allow")
 
 
 class _Slots:
-    """Of one caller: the questions that may be asked at a time, and how many use or await one."""
+    """For one caller: the queries allowed at a time, and how many use or await one."""
 
     __slots__ = ("free", "users")
 
@@ -93,21 +93,21 @@ class Peers:
         return self._pods.any
 
     def home(self, key: InstanceKey) -> str | None:
-        """The pod that was the home of an instance when it was last asked for."""
+        """The pod that had an instance when it was last looked up."""
         return self._homes.get(key)
 
     async def forward(self, request: Request, body: bytes, pod: str, key: InstanceKey, what: str) -> Response:
-        """The answer of another pod to this request, whose body was read already.
+        """Another pod's response to this request, whose body was already read.
 
         Args:
             request: of the caller.
             body: of the request.
-            pod: which is asked.
+            pod: the target.
             key: the instance.
             what: the path below the instance's, such as `/records`; empty: the instance itself.
 
         Raises:
-            GatewayError: 404 if that pod is gone, 503 if it does not answer now.
+            GatewayError: 404 if that pod is gone, 503 if it does not answer at the moment.
             Gone: the caller left; the other pod notices.
         """
         headers = {each: value for each in _FORWARDED if (value := request.header(each)) is not None}
@@ -128,7 +128,7 @@ class Peers:
 
     async def _send(self, request: Request, pod: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
         address = self._pods.address(pod)
-        # Quoted as it was sent, but nothing in it begins a fragment, which is not sent on.
+        # Quoted as it was sent, but nothing in it starts a fragment, which would not be forwarded.
         query = quote(request.scope["query_string"], safe="%&=+;,/?:@!$'()*~")
         try:
             async with self._session().request(
@@ -144,7 +144,7 @@ class Peers:
             ) as answer:
                 length = 0 if answer.status == HTTPStatus.NO_CONTENT else answer.content_length
                 if length is None or length > self._core.budget.limit:
-                    # No pod answers so: without a length nothing bounds it.
+                    # No pod answers like this: without a length nothing bounds it.
                     answer.close()
                     raise _unreachable(pod, False)
                 request.hold(length, self._core.budget)
@@ -162,7 +162,7 @@ class Peers:
             raise _unreachable(pod, isinstance(failure, aiohttp.ClientConnectorError)) from None
 
     def _judge(self, pod: str, failure: Exception) -> None:
-        """Tell a pod that is gone from one that does not answer.
+        """Distinguish a pod that is gone from one that does not answer.
 
         Raises:
             Absent: it is gone.
@@ -183,8 +183,8 @@ class Peers:
         Args:
             request: whose caller asks; the pods are asked with the caller's credentials.
             key: the instance.
-            creating: whether this pod is about to make it. Of two pods that make the same one at the same time the one
-                whose name comes first wins; pods that cannot be asked have no say.
+            creating: whether this pod is about to make it. If two pods make the same one at the same time, the one
+                whose name sorts first wins; pods that cannot be asked have no say.
 
         Raises:
             GatewayError: no pod has it, but one of them could not be asked.
@@ -214,7 +214,7 @@ class Peers:
     async def _ask_all(
         self, authorization: bytes | None, key: InstanceKey, *, creating: bool
     ) -> tuple[str | None, bool]:
-        """The pod that has it, and whether one of them could not be asked."""
+        """The pod that has it, and whether a pod could not be asked."""
         async with self._slot(key.owner):
             addresses, unsure = await self._pods.everybody()
             questions = [
@@ -239,7 +239,7 @@ class Peers:
 
     @asynccontextmanager
     async def _slot(self, owner: tuple[str, ...]) -> AsyncIterator[None]:
-        """Wait until fewer than QUESTIONS_PER_CALLER of this caller's instances are looked for."""
+        """Wait until fewer than QUESTIONS_PER_CALLER of this caller's instances are being looked up."""
         slots = self._slots.setdefault(owner, _Slots())
         slots.users += 1
         try:
@@ -275,7 +275,7 @@ class Peers:
                 connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=NAME_SECONDS, keepalive_timeout=30),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
-                skip_auto_headers=("user-agent", "accept-encoding"),  # answers are passed on as they are
+                skip_auto_headers=("user-agent", "accept-encoding"),  # responses are passed on unchanged
             )
         return self._client
 
@@ -288,7 +288,7 @@ class Peers:
         if self._trust is None or self._trust[0] != changed:
             try:
                 self._trust = (changed, verification(tls))
-            except OSError as failure:  # of files that are being exchanged, too
+            except OSError as failure:  # also of files that are being exchanged
                 if self._trust is None:
                     LOG.error("No pod can be verified by the TLS certificate: %s", failure)
                     raise overloaded(
@@ -313,7 +313,7 @@ def _credentials(authorization: bytes | None) -> dict[str, str]:
 def _is_absence(failure: Exception) -> bool:
     """Whether nobody is there: the name is unknown or nothing listens at the address."""
     if isinstance(failure, aiohttp.ClientConnectorDNSError):
-        # Anything but "the name server does not answer".
+        # Any error except "the name server does not answer".
         return getattr(failure.os_error, "errno", None) != socket.EAI_AGAIN
     return isinstance(failure, aiohttp.ClientConnectorError) and failure.os_error.errno == errno.ECONNREFUSED
 

@@ -1,4 +1,4 @@
-"""Who the other pods of this gateway are, and where they listen."""
+"""The other pods of this gateway, and where they listen."""
 
 import asyncio
 import re
@@ -14,7 +14,7 @@ from kafka_platform_runtime.gateway.settings import Settings, listed_peers
 RESOLVE_SECONDS = 5.0
 """How long the name server may take."""
 LOOK_SECONDS = 1.0
-"""How long a look at who the other pods are counts: names that nobody has would otherwise load the name server."""
+"""How long the list of other pods is valid: lookups of names that do not exist would otherwise load the name server."""
 _ORDINAL = re.compile(r"0|[1-9][0-9]{0,4}")
 
 
@@ -31,7 +31,7 @@ class Absent(Exception):  # noqa: N818 - not an error: the answer to a question
 
 
 class Pods:
-    """The other pods: those that are listed, or those that the name server knows below a domain.
+    """The other pods: those listed, or those that the name server knows below a domain.
 
     Args:
         pod: this one.
@@ -65,7 +65,7 @@ class Pods:
             if pod not in self._listed:
                 raise Absent
             return self._listed[pod]
-        # Another pod of this StatefulSet, one label below the domain of its pods: no name can lead anywhere else, not even
+        # Another pod of this StatefulSet, one label below its pods' domain: no name can lead anywhere else, not even
         # to what a search domain of the name server makes of it.
         stem, _, ordinal = pod.rpartition("-")
         if stem != self._pod.rpartition("-")[0] or not _ORDINAL.fullmatch(ordinal):
@@ -97,7 +97,7 @@ class Pods:
         try:
             own = await self._resolve(f"{self._pod}.{domain}")
         except (TimeoutError, socket.gaierror):
-            # Then this pod asks itself, too, and knows its own questions.
+            # Then this pod also asks itself, and recognizes its own queries.
             own = set()
         return [Address(host=host, port=self._port) for host in sorted(found - own)], False
 

@@ -1,4 +1,4 @@
-"""The routes of consumer instances: the whole life cycle of the v2 dialect, at whichever pod a request arrives."""
+"""The routes of consumer instances: the whole life cycle of the v2 API, whichever pod a request reaches."""
 
 import re
 import uuid
@@ -37,7 +37,7 @@ from kafka_platform_runtime.gateway.http import Request, Response, Route
 from kafka_platform_runtime.supervision import WATCH
 
 WAIT_SECONDS = 1.0
-"""How long a read waits for the first record if nobody says otherwise."""
+"""How long a read waits for the first record by default."""
 TOPICS_OF_A_SUBSCRIPTION = 1000
 PARTITIONS_OF_A_REQUEST = 10_000
 _NAME = re.compile(r"[A-Za-z0-9._~:+-]{1,200}")
@@ -48,8 +48,8 @@ Operation = Callable[[Request, bytes, Instance], Awaitable[Response]]
 class Consumers:
     """The routes of consumer instances.
 
-    An instance is found by its owner, group and name: callers have names of their own in a group, and what others have
-    or make is, for them, not there. So nobody can tell or block the names of others, with forged headers neither.
+    An instance is found by its owner, group and name: callers have separate names in a group, and instances that others
+    have or make do not exist for them. So nobody can see or block others' names, not even with forged headers.
 
     Args:
         core: what all parts share.
@@ -62,7 +62,7 @@ class Consumers:
         self._instances = Instances(core, self._peers)
 
     def routes(self) -> list[Route]:
-        """What this class answers."""
+        """The routes that it answers."""
         return [
             Route(method="POST", path="/consumers/{group}", handler=self.create, name="consumer_create"),
             self._route("GET", "", self._describe, "consumer_get"),
@@ -91,7 +91,7 @@ class Consumers:
     async def _on_instance(
         self, operation: Operation, request: Request, group: str, full_name: str, what: str
     ) -> Response:
-        """Do something with an instance of this caller, here or at the pod that has it."""
+        """Do something with an instance of this caller, here or in the pod that has it."""
         body = await request.body(self._limits.body_bytes, self._core.budget, self._limits.timeout_seconds)
         name, at, pod = full_name.rpartition("@")
         if not at:
@@ -142,8 +142,8 @@ class Consumers:
         """Make an instance.
 
         Raises:
-            GatewayError: the options are wrong, the name is taken, the group is not this user's, or there are as many
-                consumers as there may be.
+            GatewayError: the options are wrong, the name is taken, the group is not this user's, or the limit of
+                consumers is reached.
         """
         request.known()
         body = await request.body(self._limits.body_bytes, self._core.budget, self._limits.timeout_seconds)
@@ -208,7 +208,7 @@ class Consumers:
             try:
                 await self._core.topic(request.caller, topic)
             except GatewayError as failure:
-                # A topic may come into being later, as for every other consumer of Kafka.
+                # A topic may be created later, as for every other Kafka consumer.
                 if failure.code != errors.no_topic(topic).code:
                     raise
         await instance.run(lambda: instance.consumer.subscribe(list(dict.fromkeys(topics)), pattern))
@@ -263,7 +263,7 @@ class Consumers:
     async def _records(self, request: Request, body: bytes, instance: Instance) -> Response:
         request.known("timeout", "max_bytes")
         if request.method != "GET":
-            # A HEAD would take the records and not hand them out.
+            # A HEAD would take the records without handing them out.
             raise GatewayError(HTTPStatus.METHOD_NOT_ALLOWED, 40501, "Use GET here.", [("allow", "GET")])
         _require_accepted(request, instance.options.format)
         own = instance.options.wait_seconds
@@ -337,7 +337,7 @@ def _is_name(name: str) -> bool:
 
 
 def _require_accepted(request: Request, own: Format) -> None:
-    """See that the answer may have the format that the instance was made for.
+    """Check that the response may have the instance's format.
 
     Raises:
         GatewayError: 406, it may not.
@@ -358,7 +358,7 @@ def _require_accepted(request: Request, own: Format) -> None:
 
 
 def _base(request: Request) -> str:
-    """The address of /consumers/{group} as the caller knows it, from what proxies on the way have written down."""
+    """The address of /consumers/{group} as the caller knows it, from the headers of proxies on the way."""
     forwarded: dict[str, str] = {}
     for pair in (request.header("forwarded") or "").split(",")[0].split(";"):
         name, _, value = pair.partition("=")
