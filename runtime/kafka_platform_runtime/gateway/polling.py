@@ -1,4 +1,4 @@
-"""How messages are taken out of a Kafka consumer: soon, and never more than memory is meant for."""
+"""How messages are taken from a Kafka consumer: promptly, and never more than the memory share allows."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,23 +12,23 @@ from kafka_platform_runtime.gateway.unpacking import Unreadable
 Message = Any
 
 LASTING = frozenset({401, 403, 404})
-"""Statuses of errors that stay; the ups and downs of connections are librdkafka's own affair."""
+"""Statuses of errors that last; lost and restored connections are librdkafka's own business."""
 RECEIVED_BYTES = 32 * 1024 * 1024
-"""The largest batch that can be read, as it is stored: Kafka takes 1 MiB by default, and `max.message.bytes` may be more."""
+"""The largest readable batch, as stored: Kafka accepts 1 MiB by default, and `max.message.bytes` may be more."""
 GROWTH = 16
-"""How many times as many records are taken at a time as were before, whose size is known."""
+"""How many times as many records are taken at a time as the previous ones, whose size is known."""
 
 
 def consume(consumer: Consumer, count: int, seconds: float, size: int) -> list[Message]:
-    """What is there as soon as there is anything; nothing after `seconds`.
+    """What is available, as soon as there is anything; nothing after `seconds`.
 
-    `Consumer.consume` alone waits until it has `count` messages or the time is over, however large they are.
+    `Consumer.consume` alone waits until it has `count` messages or time runs out, however large they are.
 
     Args:
-        consumer: of Kafka.
+        consumer: the Kafka consumer.
         count: the most messages.
         seconds: how long to wait.
-        size: bytes with which it is enough; the last record goes beyond it, or the last few if they are larger than those
+        size: bytes that suffice; the last record exceeds them, or the last few if they are larger than those
             before.
     """
     first = consumer.poll(seconds)
@@ -39,7 +39,7 @@ def consume(consumer: Consumer, count: int, seconds: float, size: int) -> list[M
     while len(taken) < count and length < size:
         more = min(count - len(taken), max(1, (size - length) // largest), GROWTH * len(taken))
         if unpacking.is_much():
-            more = 1  # one may be as large as all that is unpacked
+            more = 1  # one may be as large as everything that is unpacked
         messages = consumer.consume(more, 0)
         if not messages:
             break
@@ -51,30 +51,30 @@ def consume(consumer: Consumer, count: int, seconds: float, size: int) -> list[M
 
 
 def committed(consumer: Consumer, batch: Unreadable, seconds: float) -> int:
-    """The offset that the group has committed, in the partition of a batch: there a member begins; -1: none.
+    """The offset that the group has committed in a batch's partition, where a member starts; -1: none.
 
     Raises:
-        KafkaException: Kafka did not say so within `seconds`.
+        KafkaException: Kafka did not answer within `seconds`.
     """
     [at] = consumer.committed([TopicPartition(batch.topic, batch.partition)], timeout=seconds)
     return int(at.offset)
 
 
 def bounds_of_consumers(limits: Limits) -> dict[str, int]:
-    """Settings of a Kafka consumer (with underscores for dots) by which its memory is bounded."""
+    """Settings of a Kafka consumer (with underscores for dots) that bound its memory."""
     return {
         "queued_max_messages_kbytes": limits.queue_bytes // 1024,
-        "message_max_bytes": limits.fetch_bytes,  # may not be larger than the next
+        "message_max_bytes": limits.fetch_bytes,  # may not exceed the next
         "fetch_max_bytes": limits.fetch_bytes,
         "receive_message_max_bytes": RECEIVED_BYTES,
     }
 
 
 def judge(found: Sequence[KafkaError], subject: Callable[[KafkaError], str]) -> None:
-    """Give up if an error stays; `subject` begins the sentence about it, such as `Topic orders`.
+    """Give up if an error lasts; `subject` starts the sentence about it, such as `Topic orders`.
 
     Raises:
-        GatewayError: the read is denied, or what is read does not exist any more.
+        GatewayError: the read is denied, or what is read no longer exists.
     """
     for error in found:
         reason = errors.from_kafka(error, subject(error))

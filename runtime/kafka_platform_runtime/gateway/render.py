@@ -1,8 +1,8 @@
-"""How streams hand out records: as events of Server-Sent Events, or as frames of a WebSocket.
+"""How streams render records: as Server-Sent Events, or as WebSocket frames.
 
-A stream hands out hundreds of thousands of records a second, so that what is done for each of them counts: records are
-looked at column by column, by functions that are not written in Python. The usual case is done by compiled code of our
-own, where that could be built.
+A stream hands out hundreds of thousands of records a second, so the cost of each matters: records are
+processed column by column, by functions that are not written in Python. Our own compiled code handles the usual case,
+if it could be built.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ except ImportError:
     COMPILED = False
 else:
     COMPILED = True
-"""Whether the usual case takes a third of the time."""
+"""Whether compiled code is there, which takes a third of the time in the usual case."""
 
 _encoder = msgspec.json.Encoder()
 _encode = _encoder.encode
@@ -52,7 +52,7 @@ class Record(msgspec.Struct, gc=False, omit_defaults=True):
 
 
 def _all_json(contents: Sequence[bytes | None]) -> Iterable[Raw]:
-    """As `json_of` each of them.
+    """The `json_of` of each.
 
     Raises:
         ValueError: one does not fit, or has line ends.
@@ -94,7 +94,7 @@ def _headers(headers: Any) -> list[Header] | None:
 
 
 class _Columns:
-    """Records, as they are handed out, and where they stand."""
+    """Records, as they are handed out, and their positions."""
 
     __slots__ = ("offsets", "partitions", "records")
 
@@ -120,9 +120,9 @@ class _Columns:
             self.records = list(map(Record, *columns, repeat(""), map(_headers, headers)))
 
     def move(self, positions: Positions) -> None:
-        """Move the positions behind the records."""
+        """Move the positions past the records."""
         partition = self.partitions[0]
-        if self.partitions.count(partition) == len(self.partitions):  # as is usual where there are many
+        if self.partitions.count(partition) == len(self.partitions):  # as is usual with many
             positions[partition] = self.offsets[-1] + 1
             return
         for partition, offset in dict(zip(self.partitions, self.offsets, strict=True)).items():
@@ -130,13 +130,13 @@ class _Columns:
 
 
 def sse(messages: Sequence[Any], positions: Positions, form: Format, batch: int) -> bytes:
-    """Events for these records; moves the positions behind them.
+    """Events for these records; moves the positions past them.
 
     Args:
-        messages: records of Kafka, without errors; at least one.
-        positions: where the stream stands before the first of them.
+        messages: Kafka records, without errors; at least one.
+        positions: the stream's positions before the first of them.
         form: of keys and values.
-        batch: records in an event; the id of an event is the cursor behind its last record.
+        batch: records in an event; an event's id is the cursor after its last record.
     """
     if batch == 1:
         return _one_by_one(messages, positions, form)
@@ -148,7 +148,7 @@ def sse(messages: Sequence[Any], positions: Positions, form: Format, batch: int)
 
 
 def frame(messages: Sequence[Any], positions: Positions, form: Format) -> str:
-    """The text of a WebSocket's frame with these records; moves the positions behind them."""
+    """The text of a WebSocket frame with these records; moves the positions past them."""
     records = _array(messages, positions, form).decode()
     return f'{{"records":{records},"cursor":"{text_of(positions)}"}}'
 
@@ -186,8 +186,8 @@ def _one_by_one(messages: Sequence[Any], positions: Positions, form: Format) -> 
 
 
 def _around(positions: Positions, partition: int) -> tuple[bytes, bytes]:
-    # The cursor behind a record differs from the one before in one number, as long as the partition stays the same: what
-    # stands before and behind that number is made once.
+    # Within one partition, the cursor after a record differs from the previous one in a single number: the text
+    # before and after that number is made once.
     lower = text_of({number: offset for number, offset in positions.items() if number < partition})
     higher = text_of({number: offset for number, offset in positions.items() if number > partition})
     return (

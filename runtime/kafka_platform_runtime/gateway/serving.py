@@ -29,7 +29,7 @@ LOG = logging.getLogger("gateway")
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server without its signal handlers and its way to accept: the program has its own."""
+    """uvicorn's server without its signal handlers and its accept loop: the program has its own."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen."""
@@ -82,7 +82,7 @@ def _configuration(gateway: Gateway) -> uvicorn.Config:
 
 
 async def serve(gateway: Gateway) -> None:
-    """Answer requests until SIGTERM or SIGINT; what was accepted by then is finished."""
+    """Answer requests until SIGTERM or SIGINT; requests accepted by then are finished."""
     limits = gateway.settings.limits
     server = _Server(_configuration(gateway))
 
@@ -125,14 +125,14 @@ async def serve(gateway: Gateway) -> None:
 
 
 def run(kafka: Kafka, settings: Settings, pod: str) -> None:
-    """Make the gateway and serve."""
+    """Make the gateway and serve it."""
 
     async def main() -> None:
         await serve(Gateway(Core(kafka, settings, pod)))
 
-    # A file for each connection: the usual 1024 are too few for streams.
+    # A file per connection: the usual 1024 are too few for streams.
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    # Threads that serve Kafka's callbacks must not hold the event loop up for Python's usual 5 ms.
+    # Threads that run Kafka's callbacks must not delay the event loop by Python's usual 5 ms.
     sys.setswitchinterval(0.001)
     uvloop.run(main())

@@ -1,4 +1,4 @@
-"""What the gateway is told: the file of settings, checked once."""
+"""The gateway's configuration: the settings file, checked once."""
 
 import re
 import socket
@@ -18,7 +18,7 @@ LEAST_QUEUE_BYTES = 256 * 1024
 MOST_QUEUE_BYTES = 2 * 1024 * 1024
 """More does not make a stream faster."""
 MOST_ANSWER_BYTES = 4 * 1024 * 1024
-"""More is not answered at a time, however much memory there is."""
+"""No more is returned at a time, however much memory there is."""
 
 Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
@@ -41,7 +41,7 @@ class Tls(Part, frozen=True):
 
 
 class Anonymous(Part, frozen=True):
-    """The Kafka user that callers without credentials are."""
+    """The Kafka user that callers without credentials act as."""
 
     username: str
     password_file: str
@@ -51,12 +51,12 @@ class Anonymous(Part, frozen=True):
 class Limits(Part, frozen=True):
     """Bounds of what callers may use. Beyond them a request is answered with 413, 429 or 503, never queued.
 
-    What has no field of its own is a share of the memory: all of it together, at its bounds, fits in there
+    Bounds without a field are shares of the memory: all bounds together fit into it
     (`memory_needed` in the component's `gateway_model` adds it up, and refuses what does not fit).
     """
 
     memory_bytes: Count = 1024 * 1024 * 1024
-    """What the program may take: the pod's limit."""
+    """Memory that the program may use: the pod's limit."""
 
     body_bytes: Count = 1024 * 1024
     """Size of a request's body (413). Kafka itself refuses records beyond `message.max.bytes`, 1 MiB by default."""
@@ -67,9 +67,9 @@ class Limits(Part, frozen=True):
     requests: Count = 2048
     """Requests in flight of all callers (503)."""
     connections: Count = 6000
-    """Connections of all callers, a quarter of them at most without a login (the oldest make room, or 503)."""
+    """Connections of all callers, at most a quarter of them without a login (the oldest make room, or 503)."""
     bytes: Count = 128 * 1024 * 1024
-    """Requests and answers held in memory at a time, of all callers (503); of one caller half of that (429)."""
+    """Requests and responses held in memory at a time, for all callers (503); for one caller half of that (429)."""
     streams_per_caller: Count = 1000
     """Open streams of one caller (429)."""
     streams: Count = 5000
@@ -85,23 +85,23 @@ class Limits(Part, frozen=True):
     consumer_idle_seconds: Seconds = 300.0
     """After this time without a request a consumer instance is deleted."""
     heartbeat_seconds: Seconds = 15.0
-    """Pause after which an idle stream says that it is alive."""
+    """Pause after which an idle stream sends a sign of life."""
     drain_seconds: Annotated[float, Meta(ge=0)] = 5.0
-    """How long new requests are still taken after the order to end, until load balancers have noticed."""
+    """How long new requests are still accepted after SIGTERM, until load balancers have noticed."""
 
     @property
     def stranger_bytes(self) -> int:
-        """What connections without a login hold together: heads, and pieces of bodies that came with them."""
+        """What connections without a login hold together: heads, and the parts of bodies that came with them."""
         return self.memory_bytes // 64
 
     @property
     def ahead_bytes(self) -> int:
-        """The same of those with a login, until a handler knows of it and it counts in `bytes`."""
+        """The same for those with a login, until a handler takes over and it counts in `bytes`."""
         return self.memory_bytes // 32
 
     @property
     def written_bytes(self) -> int:
-        """What was written and not taken yet, and records in hand of streams whose readers are slow."""
+        """Data written but not yet taken, and records in hand of streams with slow readers."""
         return self.memory_bytes // 16
 
     @property
@@ -111,7 +111,7 @@ class Limits(Part, frozen=True):
 
     @property
     def unpacked_bytes(self) -> int:
-        """What batches of Kafka unpack to, of all that are in memory at a time."""
+        """What all Kafka batches in memory at a time unpack to."""
         return 3 * self.memory_bytes // 32
 
     @property
@@ -121,17 +121,17 @@ class Limits(Part, frozen=True):
 
     @property
     def fetch_bytes(self) -> int:
-        """What a broker is asked for at a time: may unpack to 192 times as much before `unpacked_bytes` are used up."""
+        """Requested from a broker at a time: may unpack to 192 times as much before `unpacked_bytes` are used up."""
         return self.memory_bytes // 2048
 
     @property
     def answer_bytes(self) -> int:
-        """Keys and values in one answer of a consumer instance, unencoded. What is beyond is in the next one."""
+        """Keys and values in one response of a consumer instance, unencoded. The rest is in the next one."""
         return min(MOST_ANSWER_BYTES, self.memory_bytes // 256)
 
     @property
     def kept_bytes(self) -> int:
-        """Of what did not fit into an answer of a consumer instance, it keeps so much; the rest is fetched again."""
+        """How much a consumer instance keeps of what did not fit into a response; the rest is fetched again."""
         return self.queue_bytes // 4
 
     @property
@@ -150,7 +150,7 @@ class Settings(Part, frozen=True):
     """Whether `Authorization: Bearer` goes to Kafka as OAUTHBEARER."""
     anonymous: Anonymous | None = None
     recheck_seconds: Seconds = 60.0
-    """How long a login counts until it is tried again: a changed password takes effect after at most this."""
+    """How long a login is valid until it is checked again: a changed password takes effect within this time."""
     limits: Limits = Limits()
     cors: tuple[str, ...] = ()
     """Origins whose pages may call, such as `https://shop.example.com`; `*` for all."""
@@ -160,7 +160,7 @@ class Settings(Part, frozen=True):
 
 
 class Kafka(msgspec.Struct, frozen=True, kw_only=True):
-    """Where Kafka listens; who logs in is up to the caller."""
+    """Where Kafka listens; callers log in themselves."""
 
     bootstrap_servers: str
     security_protocol: SecurityProtocol
@@ -202,12 +202,12 @@ class Kafka(msgspec.Struct, frozen=True, kw_only=True):
             "bootstrap.servers": self.bootstrap_servers,
             "security.protocol": self.security_protocol.value,
             "client.id": "kafka-platform-gateway",
-            # What fails is told to the caller; librdkafka's own lines would repeat it with names of users.
+            # Callers receive the errors; librdkafka's own lines would repeat them with user names.
             "log_level": 0,
             "socket.connection.setup.timeout.ms": 5000,
             "reconnect.backoff.ms": 100,
             "reconnect.backoff.max.ms": 1000,
-            # A connection that is idle for longer is closed by the broker at an inconvenient moment.
+            # The broker closes connections that are idle for longer, at an inconvenient moment.
             "connections.max.idle.ms": 240_000,
         }
         if self.security_protocol.has_tls and self.ca_file is not None:
@@ -254,7 +254,7 @@ def read(environment: Mapping[str, str]) -> Settings:
 
 
 def listed_peers(peers: str) -> dict[str, tuple[str, int]]:
-    """Host and port of each pod of a list; empty if it is a domain.
+    """Host and port of each pod in a list; empty if it is a domain.
 
     Raises:
         ValueError: it is neither; the message names the entry.
@@ -273,5 +273,5 @@ def listed_peers(peers: str) -> dict[str, tuple[str, int]]:
 
 
 def pod_name(environment: Mapping[str, str]) -> str:
-    """This pod's name; the host's where there is no pod."""
+    """This pod's name; the host's if there is no pod."""
     return environment.get("POD_NAME") or socket.gethostname()

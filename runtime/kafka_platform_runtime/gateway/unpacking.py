@@ -1,9 +1,9 @@
-"""A bound on what batches of Kafka unpack to: a megabyte of them may become a gigabyte.
+"""A bound on what Kafka batches unpack to: a megabyte of them may become a gigabyte.
 
-The bound is kept inside librdkafka's own allocations (_unpacking.c). The places in its code that it is about differ from
-version to version; they are learned at the start, from batches that go through librdkafka's own stand-in for a cluster.
+The bound is enforced inside librdkafka's own allocations (_unpacking.c). The code locations concerned differ between
+versions; they are learned at startup, from batches that pass through librdkafka's own mock cluster.
 
-A batch that is refused comes as an error, or as records that nobody else can write: notices.
+A refused batch arrives as an error, or as records that nobody else can write: notices.
 """
 
 import contextlib
@@ -33,58 +33,58 @@ Place = tuple[str, int]
 LOG = logging.getLogger("gateway")
 
 WAIT_MILLISECONDS = 3000
-"""How long a batch waits for the room that others have; then it is refused, and its reader is told to come again."""
+"""How long a batch waits for room that others hold; then it is refused, and its reader has to retry."""
 RESPONSE_SHARE = 8
-"""What one response of Kafka unpacks to is this part of everything at most, or its first batch; the rest is fetched again."""
+"""One response of Kafka unpacks to at most this part of the total, or its first batch; the rest is fetched again."""
 ROOM_SECONDS = 10.0
-"""For so long a batch that had no room is tried again before its reader is told."""
+"""How long a batch without room is retried before its reader is told."""
 LEARNED_BYTES = 8 * 1024 * 1024
 LEARN_SECONDS = 10.0
 FAILS_NEXT, POISONS = 1, 2
 UNREADABLE = frozenset({KafkaError._BAD_COMPRESSION, KafkaError._BAD_MSG})
 """A batch that cannot be unpacked."""
 NOTICE_DELTA = 2**30
-"""How far behind the first offset of its batch the first notice is: no reader can be there already."""
+"""How far after its batch's first offset the first notice is: no reader can be there already."""
 NOTICE_DELTAS = (NOTICE_DELTA, *(2**power for power in range(20, -1, -1)), 0)
-"""Of all notices of a batch. The client drops those before the place from where it fetches, and fetches on behind the last that
-is left: behind an offset that does not exist yet it would begin anew, from wherever its reader is to begin without one."""
+"""Of all notices of a batch. The client drops those before its fetch position, and continues after the last remaining
+one: after an offset that does not exist yet it would start anew, from the reader's default position."""
 _NAME = os.urandom(24)
-"""What notices begin with: nobody else can know it."""
+"""How notices begin: nobody else can know it."""
 _TOO_LARGE, _NO_ROOM = _NAME + b"0", _NAME + b"1"
 _batch_bytes = _everything = 0
 _WAYS = {
     "gzip": (100_000, FAILS_NEXT, 0),
     "zstd": (100_000, FAILS_NEXT, 0),
     "lz4": (100_000, FAILS_NEXT, POISONS),
-    # The batch itself, and not only what it unpacks to, has more than 100,000 bytes.
+    # The batch itself, not only what it unpacks to, has more than 100,000 bytes.
     "snappy": (LEARNED_BYTES // 2, POISONS, 0),
 }
-"""For each codec: the least size that tells its allocation from others, and how those by malloc and realloc are refused."""
+"""For each codec: the smallest size that distinguishes its allocation, and how malloc and realloc calls are refused."""
 
 
 class State(NamedTuple):
-    """What happened since the start, in all clients."""
+    """What has happened since startup, in all clients."""
 
     used: int
-    """Bytes unpacked at the moment."""
+    """Bytes currently unpacked."""
     too_large: int
-    """Batches refused because they unpack to more than one may."""
+    """Batches refused because they exceed the bound for one batch."""
     no_room: int
-    """Batches refused because others had not gone in time."""
+    """Batches refused because others did not leave in time."""
 
 
 def state() -> State:
-    """How it stands; all zero where it is not bounded."""
+    """The current state; all zero if unpacking is not bounded."""
     return State(0, 0, 0) if _unpacking is None else State(*_unpacking.state())
 
 
 def is_much() -> bool:
-    """Whether more than half of what may be unpacked at a time is."""
+    """Whether more than half of the total bound is unpacked."""
     return state().used > _everything // 2
 
 
 class Copies:
-    """Copies of records, which the client makes before anybody else can count them: they count here until this context ends."""
+    """Copies of records, which the client makes before anybody can count them: counted here until the context ends."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -92,11 +92,11 @@ class Copies:
         self._ended = False
 
     def of(self, messages: Sequence[Message]) -> None:
-        """Count these; called in the thread that took them, where nobody may wait for it any more."""
+        """Count these; called in the thread that took them, which must not wait any more."""
         self.add(sum(map(len, messages)))
 
     def add(self, size: int) -> None:
-        """Count so many bytes more, such as those of an answer."""
+        """Count further bytes, such as those of a response."""
         with self._lock:
             if not self._ended:
                 self._bytes += size
@@ -126,30 +126,31 @@ class Unreadable(NamedTuple):
     offset: int
     """Of its first record."""
     lacks_room: bool | None
-    """Whether it was not because there was no room; None: an error that does not say so."""
+    """Whether there was no room; None: an error that does not say so."""
 
 
 class Refusals:
-    """The batches that one consumer is refused: one that had no room is tried again, from where its reader stands."""
+    """The batches refused to one consumer: one without room is retried, from its reader's position."""
 
     def __init__(self) -> None:
         self._begin = state()
         self._judged: dict[Place, State] = {}
-        """How it stood when something was said last about a partition."""
+        """The state when something was last reported about a partition."""
         self._tried: dict[Place, float] = {}
 
     def sift(
         self, consumer: Consumer, messages: list[Message], position: Callable[[Unreadable], int]
     ) -> tuple[list[Message], list[GatewayError]]:
-        """Take out what stands for batches that were refused, and have the consumer go on where they begin.
+        """Remove the stand-ins of refused batches, and make the consumer continue where they begin.
 
         Args:
-            consumer: of Kafka.
-            messages: what it has handed out.
-            position: where the reader stood before, in the partition of a batch.
+            consumer: the Kafka consumer.
+            messages: what it returned.
+            position: the reader's previous position, in a batch's partition.
 
         Returns:
-            What is left, and why some partitions cannot be read: to be raised when that has been handed out.
+            The remaining messages, and why some partitions cannot be read: to be raised once those have been handed
+                out.
         """
         found = state()
         may_have_notices = any(found[1:]) and len(_NO_ROOM) in map(len, messages)
@@ -162,12 +163,12 @@ class Refusals:
             place = (message.topic(), message.partition())
             batch = _unreadable(message)
             if batch is not None:
-                refused.setdefault(place, batch)  # of several notices the first tells the offset
+                refused.setdefault(place, batch)  # of several notices the first has the offset
             elif message.error() is not None:
                 if place not in refused or message.error().code() != KafkaError._AUTO_OFFSET_RESET:
                     kept.append(message)
             elif place not in refused or refused[place].lacks_room is None:
-                refused.pop(place, None)  # the client has gone on by itself
+                refused.pop(place, None)  # the client has continued by itself
                 self._tried.pop(place, None)
                 ends[place] = message.offset() + 1
                 kept.append(message)
@@ -183,7 +184,7 @@ class Refusals:
         place = (batch.topic, batch.partition)
         since = self._judged.get(place, self._begin)
         lacks_room = state().no_room > since.no_room if batch.lacks_room is None else batch.lacks_room
-        with contextlib.suppress(KafkaException):  # it is not read any more
+        with contextlib.suppress(KafkaException):  # it is no longer read
             consumer.seek(TopicPartition(*place, offset))
         where = f"Offset {offset} of partition {batch.partition} of topic {batch.topic}"
         if not lacks_room:
@@ -200,7 +201,7 @@ class Refusals:
 
 
 def _unreadable(message: Message) -> Unreadable | None:
-    """The batch that this stands for, if it is an error or a notice."""
+    """The batch that this message stands for, if it is an error or a notice."""
     error, offset, lacks_room = message.error(), message.offset(), None
     if error is not None:
         if error.code() not in UNREADABLE:
@@ -213,7 +214,7 @@ def _unreadable(message: Message) -> Unreadable | None:
 
 
 def _notices(value: bytes) -> bytes:
-    """Records as they stand in a batch (https://kafka.apache.org/documentation/#record)."""
+    """Records in their batch encoding (https://kafka.apache.org/documentation/#record)."""
     bodies = [
         b"\0" + b"".join(map(_varint, (0, delta, -1, len(value)))) + value + _varint(0) for delta in NOTICE_DELTAS
     ]
@@ -233,10 +234,10 @@ def bound(batch: int, everything: int) -> bool:
 
     Args:
         batch: bytes of one batch.
-        everything: bytes of all that are in memory at a time.
+        everything: bytes of all batches in memory at a time.
 
     Returns:
-        Whether it is bounded: not without the compiled part, nor with a librdkafka that cannot be led through it.
+        Whether it is bounded: not without the compiled part, nor with a librdkafka for which it does not work.
     """
     global _batch_bytes, _everything
     _batch_bytes, _everything = batch, everything
@@ -250,24 +251,24 @@ def bound(batch: int, everything: int) -> bool:
     finally:
         _unpacking.learn(0, 0, 0)
     response = everything // RESPONSE_SHARE
-    # Where a batch does not say its size the client guesses it, threefold each time.
+    # If a batch does not state its size the client guesses it, tripling each time.
     _unpacking.bound(3 * batch, everything, response, WAIT_MILLISECONDS, _notices(_TOO_LARGE), _notices(_NO_ROOM))
     return all(learned)
 
 
 def trim() -> None:
-    """Give the system back the pieces that malloc keeps: some milliseconds, in which other threads go on."""
+    """Return malloc's free fragments to the system: takes some milliseconds, in which other threads continue."""
     if _unpacking is not None:
         _unpacking.trim()
 
 
 def allocated() -> int:
-    """Bytes that malloc has handed out and were not freed; 0 without the compiled part."""
+    """Bytes that malloc has handed out and that were not freed; 0 without the compiled part."""
     return 0 if _unpacking is None else _unpacking.allocated()
 
 
 def _learn(codec: str) -> bool:
-    """Have a batch unpacked of which nothing but its unpacking takes much room; whether a place was found."""
+    """Unpack a batch in which nothing but its unpacking takes much room; whether a location was found."""
     least, by_malloc, by_realloc = _WAYS[codec]
     topic = f"learn-{codec}"
     producer = Producer(

@@ -1,4 +1,4 @@
-"""What each of Kafka's errors means for whoever sent the request."""
+"""What each Kafka error means for the caller."""
 
 from collections.abc import Mapping
 from enum import Enum, auto
@@ -7,12 +7,12 @@ from confluent_kafka import KafkaError
 
 
 class Verdict(Enum):
-    """Whose fault an error of Kafka is, and what the caller can do."""
+    """Whose fault a Kafka error is, and what the caller can do."""
 
     DENIED = auto()
     """403: an ACL is missing."""
     REJECTED = auto()
-    """401: Kafka does not take the credentials."""
+    """401: Kafka rejects the credentials."""
     NO_TOPIC = auto()
     """404."""
     NO_PARTITION = auto()
@@ -22,7 +22,7 @@ class Verdict(Enum):
     TOO_LARGE = auto()
     """413: the record is larger than the topic allows."""
     PACKED = auto()
-    """413: the batch cannot be unpacked, or is too large then."""
+    """413: the batch cannot be unpacked, or is then too large."""
     NO_OFFSET = auto()
     """416."""
     UNFIT = auto()
@@ -30,7 +30,7 @@ class Verdict(Enum):
     THROTTLED = auto()
     """429: over a quota."""
     NOT_NOW = auto()
-    """503: nothing was done; the same may succeed in a moment."""
+    """503: nothing was done; a retry in a moment may succeed."""
     UNKNOWN_FATE = auto()
     """504: it may have been done."""
     FAULT = auto()
@@ -240,7 +240,7 @@ VERDICTS: Mapping[Verdict, frozenset[int]] = {
         }
     ),
 }
-"""Every error that Kafka or its client can answer, by what it means for whoever sent the request."""
+"""Every error that Kafka or its client can return, by what it means for the caller."""
 
 _VERDICT_OF = {code: verdict for verdict, codes in VERDICTS.items() for code in codes}
 UNTIL_BETTER = frozenset(
@@ -252,7 +252,7 @@ UNTIL_BETTER = frozenset(
         K.REBALANCE_IN_PROGRESS,
     }
 )
-"""What a consumer group answers while it moves to another broker or rebalances."""
+"""A consumer group's errors while it moves to another broker or rebalances."""
 OF_A_BATCH = frozenset(
     {
         K.INVALID_MSG_SIZE,
@@ -264,7 +264,7 @@ OF_A_BATCH = frozenset(
         K._INVALID_DIFFERENT_RECORD,
     }
 )
-"""A broker refuses a whole batch with these, though only one of its records, or only their sum, may be at fault."""
+"""Errors for a whole batch, though only one of its records, or only their sum, may be at fault."""
 
 
 def verdict_on(error: KafkaError) -> Verdict:
@@ -273,7 +273,7 @@ def verdict_on(error: KafkaError) -> Verdict:
 
 
 def is_rejected(error: KafkaError) -> bool:
-    """Whether Kafka did not accept the credentials."""
+    """Whether Kafka rejected the credentials."""
     return error.code() in {K._AUTHENTICATION, K.SASL_AUTHENTICATION_FAILED}
 
 

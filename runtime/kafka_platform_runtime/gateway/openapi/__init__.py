@@ -1,1 +1,1 @@
-"""The description of the HTTP interface (OpenAPI 3.1): one module per group of routes, assembled by `document`."""
+"""The description of the HTTP API (OpenAPI 3.1): one module per group of routes, assembled by `document`."""

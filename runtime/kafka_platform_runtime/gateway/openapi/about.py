@@ -10,7 +10,7 @@ PLAIN: Json = {"text/plain": {"schema": STRING}}
 
 
 def paths() -> Json:
-    """By path, the operations about the gateway itself."""
+    """The operations about the gateway itself, by path."""
     return {
         "/": {
             "get": operation(

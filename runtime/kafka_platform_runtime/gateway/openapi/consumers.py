@@ -1,4 +1,4 @@
-"""Routes of consumer instances, which live at the gateway."""
+"""Routes of consumer instances, which live in the gateway."""
 
 from collections.abc import Sequence
 
@@ -140,12 +140,12 @@ POSITIONS = {
 
 TAG = "Consumer instances"
 OF_AN_INSTANCE = (403, 404, 408, 413, 500, 504)
-"""Statuses of failures that any request to an instance can get."""
+"""Error statuses that any request to an instance can get."""
 INSTANCE = "/consumers/{group}/instances/{name}"
 
 
 def paths() -> Json:
-    """By path, the operations on an instance: its life, what it reads, its records and its positions."""
+    """The operations on an instance by path: its life, what it reads, its records and its positions."""
     return {**_instances(), **_subscriptions(), **_records(), **_positions()}
 
 

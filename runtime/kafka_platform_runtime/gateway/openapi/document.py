@@ -1,4 +1,4 @@
-"""The whole description, put together from the groups of routes."""
+"""The whole description, assembled from the groups of routes."""
 
 import kafka_platform_runtime
 from kafka_platform_runtime.gateway.openapi import about, consumers, reads, topics, writes
@@ -67,7 +67,7 @@ def document() -> Json:
 
 
 def _paths() -> Json:
-    """The paths of all groups, each with the methods that any group gives it and the parameters in its name."""
+    """The paths of all groups, each with the methods from any group and the parameters in its name."""
     found: Json = {}
     for group in (
         about.paths(),

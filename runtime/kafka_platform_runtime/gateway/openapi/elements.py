@@ -18,7 +18,7 @@ TOPIC = "/topics/{topic}"
 PARTITION = "/topics/{topic}/partitions/{partition}"
 
 OF_EVERY_PATH = (400, 405, 417, 431)
-"""Statuses of failures that any request can get; those below come on top, by what the request needs."""
+"""Error statuses that any request can get; those below are added according to what the request needs."""
 OF_A_CALLER = (401, 429, 503)
 OF_A_TOPIC = (403, 404, 500, 504)
 OF_A_BODY = (408, 413, 415, 422)
@@ -37,7 +37,7 @@ def schema(name: str) -> Json:
 
 
 def object_of(properties: Json, required: Sequence[str] = (), **more: Any) -> Json:
-    """Schema of an object; `more` are further keywords of JSON Schema."""
+    """Schema of an object; `more` are further JSON Schema keywords."""
     made: Json = {"type": "object", "properties": properties}
     if required:
         made["required"] = list(required)
@@ -45,7 +45,7 @@ def object_of(properties: Json, required: Sequence[str] = (), **more: Any) -> Js
 
 
 def list_of(items: Json, **more: Any) -> Json:
-    """Schema of an array; `more` are further keywords of JSON Schema."""
+    """Schema of an array; `more` are further JSON Schema keywords."""
     return {"type": "array", "items": items, **more}
 
 
@@ -55,12 +55,12 @@ HEADERS = list_of(
 
 
 def query(name: str, description: str, kind: Json) -> Json:
-    """A parameter in the query."""
+    """A query parameter."""
     return {"name": name, "in": "query", "description": description, "schema": kind}
 
 
 def content(kind: str, name: str, examples: Mapping[str, Any]) -> Json:
-    """Content of one media type: the schema by its name, and examples by theirs."""
+    """Content of one media type: the schema by name, and examples by name."""
     found: Json = {"schema": schema(name)}
     if examples:
         found["examples"] = {key: {"value": value} for key, value in examples.items()}
@@ -68,12 +68,12 @@ def content(kind: str, name: str, examples: Mapping[str, Any]) -> Json:
 
 
 def answer(description: str, name: str, example: Any, kind: str = V2) -> Json:
-    """An answer with one example."""
+    """A response with one example."""
     return {"description": description, "content": content(kind, name, {"response": example})}
 
 
 def body_of(name: str, example: Any, *, required: bool = True) -> Json:
-    """The body of a request, with one example."""
+    """A request body with one example."""
     return {"required": required, "content": content(V2, name, {"request": example})}
 
 
@@ -89,7 +89,7 @@ def operation(
     body: Json | None = None,
     public: bool = False,
 ) -> Json:
-    """One method of a path; `failures` are the statuses besides those of every request, and `public` ones need no login."""
+    """One method of a path; `failures` are the statuses besides those of every request; `public` needs no login."""
     made: Json = {"operationId": identity, "tags": [tag], "summary": summary}
     if description:
         made["description"] = description

@@ -1,4 +1,4 @@
-"""The failures that the interface answers with: every status and code, and what each means."""
+"""The errors that the API returns: every status and code, and what each means."""
 
 from collections.abc import Mapping
 
@@ -54,7 +54,7 @@ ERRORS: Mapping[int, Mapping[int, str]] = {
     },
     504: {50401: "Record 0: Kafka did not answer in time: unknown whether it was done (Local: Message timed out)."},
 }
-"""Every code by status, with a message as it is given."""
+"""Every code by status, with a sample message."""
 
 MEANINGS = {
     400: "The request cannot be understood.",
@@ -84,11 +84,11 @@ ERROR: Json = object_of(
     },
     ["error_code", "message"],
 )
-"""Schema of the body of every failure."""
+"""Schema of the body of every error."""
 
 
 def failure(status: int) -> Json:
-    """The answer with a status: what it means, and an example of each of its codes."""
+    """The response with a status: what it means, and an example of each of its codes."""
     examples = {str(code): {"error_code": code, "message": text} for code, text in ERRORS[status].items()}
     made: Json = {"description": MEANINGS[status], "content": content(V2, "Error", examples)}
     if status in {429, 503}:

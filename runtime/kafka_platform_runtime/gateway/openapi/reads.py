@@ -1,4 +1,4 @@
-"""Routes that read records without state at the gateway."""
+"""Routes that read records without state in the gateway."""
 
 from kafka_platform_runtime.gateway.openapi.elements import (
     BASE64_OR_NULL,
@@ -96,7 +96,7 @@ FROM = "earliest, latest, a cursor such as `0:5,1:9`, milliseconds since 1970 or
 
 
 def answer_of_records(description: str) -> Json:
-    """An answer with records in any of the formats."""
+    """A response with records in any of the formats."""
     return {
         "description": description,
         "content": {
@@ -198,7 +198,7 @@ def _stream() -> Json:
 
 
 def paths() -> Json:
-    """By path, the operations that read records once or as a stream."""
+    """The operations that read records once or as a stream, by path."""
     return {
         f"{TOPIC}/records": {"get": _topic_records()},
         f"{PARTITION}/records": {"get": _partition_records()},

@@ -73,7 +73,7 @@ PARTITION_EXAMPLE = {
 
 
 def paths() -> Json:
-    """By path, the operations on brokers, topics and partitions."""
+    """The operations on brokers, topics and partitions, by path."""
     return {**_cluster(), **_topic()}
 
 
@@ -161,7 +161,7 @@ def _topic() -> Json:
 
 
 def paths_of_bounds() -> Json:
-    """By path, the operation that tells where the records of a partition begin and end."""
+    """The operation that returns where a partition's records begin and end, by path."""
     return {
         f"{PARTITION}/offsets": {
             "get": operation(

@@ -129,7 +129,7 @@ FAILURES = (*OF_A_TOPIC, *OF_A_BODY)
 
 
 def paths() -> Json:
-    """By path, the operations that write to a topic or to one of its partitions."""
+    """The operations that write to a topic or to one of its partitions, by path."""
     return {
         TOPIC: {
             "post": operation(

@@ -1,4 +1,4 @@
-"""Reads that end: records from where they begin, as many as are asked for."""
+"""Finite reads: records from a starting point, as many as requested."""
 
 from typing import NamedTuple
 
@@ -12,13 +12,13 @@ from kafka_platform_runtime.gateway.reads.feeds import RECORD_OVERHEAD
 from kafka_platform_runtime.gateway.reads.readers import Reader
 
 SLICE_SECONDS = 0.25
-"""How long a read holds its thread at a time, so that somebody who left is noticed."""
+"""How long a read holds its thread at a time, so that a caller who left is noticed."""
 ANSWER_SECONDS = 10.0
-"""How long Kafka may take to say what is there."""
+"""How long Kafka may take to report what there is."""
 
 
 class Bounds(NamedTuple):
-    """What a read may take."""
+    """The bounds of a read."""
 
     seconds: float
     """How long it waits for records."""
@@ -30,10 +30,10 @@ class Bounds(NamedTuple):
 async def collect(
     request: Request, reader: Reader, topic: str, positions: Positions, bounds: Bounds, budget: Budget
 ) -> list[Message]:
-    """Records from the positions on, which are moved: what is there, or what comes within the time; one at least.
+    """Records from the positions on, which move along: what is there, or what arrives in time; at least one.
 
     Raises:
-        GatewayError: Kafka denies it, or does not say in time what is there; the gateway holds too much.
+        GatewayError: Kafka denies it, or does not report in time what there is; the gateway holds too much.
     """
     await reader.assign(topic, dict(positions))
     until = now() + bounds.seconds
@@ -53,7 +53,7 @@ async def collect(
         if not taken.records and not collected:
             taken.judge()
         for record in taken.records:
-            # As it is read, and as it will be handed out.
+            # Once as it is read, and once as it will be handed out.
             length = len(record) + len(record.key() or b"")
             size += length
             if size > bounds.size and collected:
@@ -63,7 +63,7 @@ async def collect(
             positions[record.partition()] = record.offset() + 1
             ended.discard(record.partition())
         for partition, end in taken.ends.items():
-            # Behind the last record there may be marks of transactions, which nobody is handed.
+            # After the last record there may be transaction markers, which are never handed out.
             positions[partition] = max(positions[partition], end)
         ended.update(taken.ends)
         if taken.refusals:

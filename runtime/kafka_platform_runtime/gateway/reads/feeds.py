@@ -1,4 +1,4 @@
-"""The newest records of a topic, read once for all streams of a caller that are at its end."""
+"""The newest records of a topic, read once for all of a caller's streams that are at its end."""
 
 import asyncio
 import contextlib
@@ -22,26 +22,26 @@ from kafka_platform_runtime.supervision import WATCH, whereabouts
 LOG = logging.getLogger("gateway")
 
 KEPT_BYTES = 4 * 1024 * 1024
-"""Newest records of a topic that are kept: who falls behind further reads from Kafka again, alone. Less if
-there are many feeds; each keeps one chunk all the same."""
+"""Newest records of a topic that are kept: a stream that falls further behind reads from Kafka again, alone. Less if
+there are many feeds; each still keeps one chunk."""
 KEPT_RENDERINGS = 4
-"""Forms of a chunk that are kept; streams that want yet another one make it for themselves."""
+"""Renderings of a chunk that are kept; streams that want another one make it for themselves."""
 CHUNK_BYTES = 256 * 1024
 RECORD_OVERHEAD = 200
-"""Bytes that a record takes beside its key and value, about."""
+"""Approximate bytes that a record takes besides its key and value."""
 AT_A_TIME = 500
 BEGIN_SECONDS = 15.0
-"""How long Kafka may take to let the first read happen."""
+"""How long Kafka may take until the first read."""
 REFRESH_SECONDS = 10.0
-"""Pause between two looks for new partitions."""
+"""Pause between two checks for new partitions."""
 MISSED_LOOKS = 2
-"""A topic that was there counts as deleted after so many looks: a broker that has just begun knows none at first."""
+"""After this many checks a missing topic counts as deleted: a broker that has just started knows none at first."""
 LINGER_SECONDS = 10.0
-"""How long a feed goes on when its last stream has left."""
+"""How long a feed continues after its last stream has left."""
 
 
 class Chunk:
-    """Records that came together, where they begin and end, and how they look in each format."""
+    """Records that arrived together, where they begin and end, and their rendering in each format."""
 
     __slots__ = ("begin", "end", "messages", "renderings", "size")
 
@@ -57,7 +57,7 @@ class Feed:
     """The end of a topic as one caller may read it.
 
     Args:
-        feeds: to which it belongs.
+        feeds: the feeds that it belongs to.
         caller: who reads.
         topic: what is read.
         reader: a consumer of its own.
@@ -69,14 +69,14 @@ class Feed:
         self.topic = topic
         self._reader = reader
         self.base: Positions = {}
-        """Where the oldest chunk that is kept begins."""
+        """Where the oldest kept chunk begins."""
         self.positions: Positions = {}
-        """Where the newest ends."""
+        """Where the newest chunk ends."""
         self.chunks: deque[Chunk] = deque()
         self.first = 0
-        """Number of the oldest chunk; they are counted without end."""
+        """Number of the oldest chunk; the count never restarts."""
         self.kept = 0
-        """Bytes of records and of how they look."""
+        """Bytes of records and their renderings."""
         self.failure: GatewayError | None = None
         self._awake: set[Callable[[], None]] = set()
         self.left_at = now()
@@ -88,11 +88,11 @@ class Feed:
 
     @property
     def used(self) -> bool:
-        """Whether a stream listens, or is about to."""
+        """Whether a stream listens, or is about to listen."""
         return bool(self._awake or self._waiting)
 
     async def ready(self) -> None:
-        """Return when Kafka has let the first read happen.
+        """Return once Kafka has allowed the first read.
 
         Raises:
             GatewayError: it does not.
@@ -106,7 +106,7 @@ class Feed:
 
     @contextlib.contextmanager
     def listening(self, wake: Callable[[], None]) -> Iterator[None]:
-        """Have `wake` called after each change."""
+        """Call `wake` after each change."""
         self._awake.add(wake)
         try:
             yield
@@ -115,7 +115,7 @@ class Feed:
             self.left_at = now()
 
     def has(self, positions: Mapping[int, int], only: frozenset[int] | None = None) -> bool:
-        """Whether everything from these positions on is kept here; `only` are the partitions that matter."""
+        """Whether everything from these positions on is kept here; `only` are the relevant partitions."""
         return all(
             positions.get(partition, 0) >= offset
             for partition, offset in self.base.items()
@@ -123,7 +123,7 @@ class Feed:
         )
 
     def rendering(self, chunk: Chunk, form: object, make: Callable[[], Any]) -> Any:
-        """How a chunk that is kept looks in a form: made once for all streams that want it."""
+        """The rendering of a kept chunk: made once for all streams that want it."""
         known = chunk.renderings.get(form)
         if known is None:
             known = make()
@@ -136,14 +136,14 @@ class Feed:
     async def close(self) -> None:
         """End it."""
         self._closed = True
-        # The two hold each other, and with them all records that are kept, until the collector comes by.
+        # The two refer to each other, and would hold all kept records until the next garbage collection.
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
             await asyncio.wait({task})
         if not self._ready.done():
             self._ready.set_exception(errors.overloaded("The gateway is ending: come back."))
-            self._ready.exception()  # it may be that nobody waits
+            self._ready.exception()  # possibly nobody waits
         await self._reader.close()
 
     async def _run(self) -> None:
@@ -162,7 +162,7 @@ class Feed:
             self._fail(GatewayError(500, 50001, "The gateway has a fault: it was written to its log."))
         finally:
             if self.failure is None and not self._closed:
-                # Whoever ended it: those who listen must not wait for ever.
+                # Whoever ended it, listeners must not wait forever.
                 self._fail(errors.overloaded("The reader of this topic was ended: come back."))
 
     async def _begin(self) -> None:
@@ -171,7 +171,7 @@ class Feed:
         self.positions = {partition: end for partition, (_, end) in bounds.items()}
         self.base = dict(self.positions)
         await self._reader.assign(self.topic, dict(self.positions))
-        # Whether this caller may read is only known by a read: it ends with records, with "there are none", or is denied.
+        # Only a read shows whether this caller may read: it ends with records, with "there are none", or is denied.
         until = now() + BEGIN_SECONDS
         while not self._ready.done():
             taken = await self._reader.consume(AT_A_TIME, 1.0, self.positions)
@@ -199,7 +199,7 @@ class Feed:
                 self.kept -= oldest.size
                 self.base = self.chunks[0].begin
             if self.kept > most:
-                # One record is more than is kept: each stream reads it alone.
+                # One record exceeds what is kept: each stream reads it alone.
                 self.chunks.clear()
                 self.first += 1
                 self.kept = 0
@@ -212,7 +212,7 @@ class Feed:
         taken.judge()
 
     def _keep(self, records: Sequence[Message], end: Positions) -> None:
-        """Chunks that are made ready, and held for readers who are slow, one at a time: so they are small."""
+        """Add small chunks: one at a time is rendered, and held for slow readers."""
         begin, first, size = self.positions, 0, 0
         for number, record in enumerate(records, 1):
             size += RECORD_OVERHEAD + len(record)
@@ -227,7 +227,7 @@ class Feed:
                 begin, first, size = reached, number, 0
 
     def _judge(self, error: KafkaError) -> None:
-        """End the feed if the error stays; the connection's ups and downs are librdkafka's own affair."""
+        """End the feed if the error lasts; lost and restored connections are librdkafka's own business."""
         reason = errors.from_kafka(error, f"Topic {self.topic}")
         if error.code() == KafkaError._AUTO_OFFSET_RESET:
             raise GatewayError(
@@ -246,7 +246,7 @@ class Feed:
             self._missed += error.status == 404
             if error.status in {401, 403} or self._missed >= MISSED_LOOKS:
                 raise
-            return  # Kafka cannot say it at the moment
+            return  # Kafka cannot answer at the moment
         self._missed = 0
         new = dict.fromkeys((number for number in range(count) if number not in self.positions), 0)
         if new:
@@ -260,7 +260,7 @@ class Feed:
         self.failure = error
         if not self._ready.done():
             self._ready.set_exception(error)
-            self._ready.exception()  # it may be that nobody waits
+            self._ready.exception()  # possibly nobody waits
         self._feeds.drop(self)
         self._wake()
 
@@ -274,7 +274,7 @@ class Feeds:
 
     Args:
         core: what all parts share.
-        readers: the feeds have theirs of them.
+        readers: the source of the feeds' readers.
     """
 
     def __init__(self, core: Core, readers: Readers) -> None:
@@ -292,19 +292,19 @@ class Feeds:
 
     @property
     def bytes_of_each(self) -> int:
-        """Newest records that each feed may keep."""
+        """Bytes of newest records that each feed may keep."""
         return self._most_bytes // max(1, len(self._feeds))
 
     async def of(self, caller: Caller, topic: str) -> Feed:
         """The feed of a topic as this caller may read it, ready to be listened to.
 
         Raises:
-            GatewayError: he may not, there is no such topic, or there are as many consumers as there may be.
+            GatewayError: they may not, there is no such topic, or the limit of consumers is reached.
         """
         feed = self._feeds.get((caller, topic))
         if feed is None:
             await self.topic(caller, topic)
-            # Somebody else may have begun one meanwhile.
+            # Another task may have started one meanwhile.
             feed = self._feeds.get((caller, topic))
         if feed is None:
             feed = Feed(self, caller, topic, self._readers.of_feed(caller))
@@ -313,13 +313,13 @@ class Feeds:
         return feed
 
     def drop(self, feed: Feed) -> None:
-        """A feed has failed: the next stream begins another."""
+        """Drop a failed feed: the next stream starts another."""
         if self._feeds.get((feed.caller, feed.topic)) is feed:
             del self._feeds[feed.caller, feed.topic]
         self._readers.close_later(feed.close())
 
     def sweep(self) -> None:
-        """Close those that no stream has listened to for a while."""
+        """Close feeds that have had no stream for a while."""
         for key, feed in list(self._feeds.items()):
             if not feed.used and feed.left_at < now() - LINGER_SECONDS:
                 del self._feeds[key]

@@ -25,11 +25,11 @@ SLICE_SECONDS = 0.25
 COMMIT_SECONDS = 1.0
 """Pause between two commits."""
 JOIN_SECONDS = 20.0
-"""How long joining a group may take before the stream begins all the same."""
+"""How long joining a group may take before the stream starts anyway."""
 LOOK_MILLISECONDS = 10_000
-"""Pause between two looks for new partitions."""
+"""Pause between two checks for new partitions."""
 POLL_INTERVAL_MILLISECONDS = 600_000
-"""A reader who takes nothing for so long loses the partitions to others."""
+"""A reader that takes nothing for this long loses its partitions to others."""
 
 
 class Member:
@@ -37,10 +37,10 @@ class Member:
 
     Args:
         caller: who reads.
-        limits: of the gateway.
+        limits: the gateway's.
         topic: what is read.
-        group: the group, whose offsets say where it goes on.
-        start: `earliest` or `latest`, for partitions where the group has not been.
+        group: the group, whose offsets decide where it continues.
+        start: `earliest` or `latest`, for partitions without a committed offset.
     """
 
     def __init__(self, caller: Caller, limits: Limits, topic: str, group: str, start: str) -> None:
@@ -66,7 +66,7 @@ class Member:
         self._share = limits.queue_bytes
         self._handed_out: Positions = {}
         self._pending: Positions = {}
-        """Handed out and not yet committed."""
+        """Handed out but not yet committed."""
         self._revoked: set[int] = set()
         self._committed_at = now()
         self._first: list[Message] = []
@@ -85,7 +85,7 @@ class Member:
         """The next records, or none after a moment.
 
         Raises:
-            GatewayError: the read is denied, or the topic does not exist any more.
+            GatewayError: the read is denied, or the topic no longer exists.
         """
         if self._first:
             first, self._first = self._first, []
@@ -94,7 +94,7 @@ class Member:
             return await self._run(lambda: self._take(copies))
 
     def delivered(self, records: Sequence[Message]) -> None:
-        """These were handed out: to be committed soon."""
+        """Note that these were handed out: they are committed soon."""
         for record in records:
             self._pending[record.partition()] = record.offset() + 1
         self._handed_out.update(self._pending)
@@ -129,9 +129,9 @@ class Member:
         if refusals and not messages:
             raise refusals[0]
         if refusals:
-            self._refusal = refusals[0]  # when those before it are handed out
+            self._refusal = refusals[0]  # when those before it have been handed out
         judge([error for each in messages if (error := each.error()) is not None], self._subject)
-        # What was taken from here while it was fetched is handed out by another member.
+        # Another member hands out what was taken from here while it was being fetched.
         return [each for each in messages if each.error() is None and each.partition() not in self._revoked]
 
     def _position(self, consumer: Consumer, batch: Unreadable) -> int:
@@ -148,7 +148,7 @@ class Member:
         self._revoked.difference_update(each.partition for each in partitions)
 
     def _on_revoke(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
-        # Called while the next records are fetched: all those before have been handed out.
+        # Called while the next records are fetched: all earlier ones have been handed out.
         with contextlib.suppress(KafkaException, GatewayError):
             self._commit()
         for each in partitions:
@@ -167,7 +167,7 @@ class Member:
             reason = errors.from_kafka(error, self._subject(error))
             if reason.status in LASTING:
                 raise reason from None
-            return  # the group is finding its balance, or a broker is away: the next time
+            return  # the group is rebalancing, or a broker is unavailable: next time
         self._pending = {}
 
     async def _run(self, action: Callable[[], T]) -> T:

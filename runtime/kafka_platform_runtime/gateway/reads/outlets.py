@@ -16,21 +16,21 @@ from kafka_platform_runtime.gateway.polling import Message
 
 SSE = "text/event-stream"
 RETRY_MILLISECONDS = 1000
-"""What browsers are told to wait before they come back."""
+"""How long browsers should wait before they reconnect."""
 GOING_AWAY = 1001
 CLOSE_CODES = {401: 3000, 403: 3003, 404: 4404, 416: 4416, 429: 1013, 503: 1013}
 """WebSocket close codes for the statuses of errors; 1011 for others."""
 REASON_BYTES = 123
-"""As much of a reason as a close frame has room for."""
+"""Space for a reason in a close frame."""
 
 
 class Outlet(ABC):
-    """The way of a stream to its reader.
+    """How a stream reaches its reader.
 
     Args:
-        request: what the reader has asked for.
+        request: the reader's request.
         form: of keys and values.
-        heartbeat: seconds after which a stream without records says that it is alive.
+        heartbeat: seconds after which a stream without records sends a sign of life.
     """
 
     def __init__(self, request: Request, form: Format, heartbeat: float) -> None:
@@ -39,19 +39,19 @@ class Outlet(ABC):
         self._heartbeat = heartbeat
         self._said_at = now()
         self.begun = False
-        """Whether an error can no longer be an answer of its own."""
+        """Whether an error can no longer be a response of its own."""
 
     @property
     @abstractmethod
     def form(self) -> object:
-        """Equal for outlets that are sent the same bytes for the same records."""
+        """Equal for outlets that send the same bytes for the same records."""
 
     @abstractmethod
     def rendered(self, messages: Sequence[Message], positions: Positions) -> Any:
-        """What `write` takes, with these records; moves the positions behind them."""
+        """Render these records for `write`; moves the positions past them."""
 
     async def begin(self, positions: Positions) -> None:
-        """Begin the stream at these positions, which are told: who breaks off before the first record comes back there."""
+        """Begin the stream at these positions and report them: a reader that leaves before any record returns there."""
         self.begun = True
         await self._begin(positions)
 
@@ -63,7 +63,7 @@ class Outlet(ABC):
 
     @contextlib.contextmanager
     def holding(self, size: int) -> Iterator[None]:
-        """Count records that are to be written: a reader who is slow makes them stay."""
+        """Count records that are to be written: a slow reader keeps them here."""
         connection = self._request.scope["connection"]
         connection.holds(size)
         try:
@@ -72,7 +72,7 @@ class Outlet(ABC):
             connection.holds(0)
 
     async def write_alive(self) -> None:
-        """Say that the stream is alive, if nothing was said lately."""
+        """Send a sign of life, if nothing was sent lately."""
         if self.seconds_until_heartbeat <= 0:
             self._said_at = now()
             await self._write_alive()
@@ -84,7 +84,7 @@ class Outlet(ABC):
 
     @abstractmethod
     async def tell(self, event: str, data: Mapping[str, Any], positions: Positions | None = None) -> None:
-        """Say something that is no record; where positions are told too, a reader comes back there."""
+        """Send something other than records; with positions, the reader returns there."""
 
     @abstractmethod
     async def gone(self) -> None:
@@ -92,7 +92,7 @@ class Outlet(ABC):
 
     @abstractmethod
     async def end(self, error: GatewayError | None) -> None:
-        """End the stream and say why, if there is a reason."""
+        """End the stream, with the reason if there is one."""
 
     @abstractmethod
     async def _begin(self, positions: Positions) -> None: ...
@@ -108,9 +108,9 @@ class Events(Outlet):
     """Server-Sent Events.
 
     Args:
-        request: what the reader has asked for.
+        request: the reader's request.
         form: of keys and values.
-        heartbeat: seconds after which a stream without records says that it is alive.
+        heartbeat: seconds after which a stream without records sends a sign of life.
         batch: records in an event.
     """
 
@@ -137,14 +137,14 @@ class Events(Outlet):
         await self._request.gone()
 
     async def end(self, error: GatewayError | None) -> None:
-        """Close the answer, after an event with the error."""
+        """Close the response, after an event with the error."""
         if error is not None:
             await self.tell("error", _body(error))
         await self._request.end()
 
     async def _begin(self, positions: Positions) -> None:
         await self._request.begin(SSE, [("cache-control", "no-store"), ("x-accel-buffering", "no")])
-        # A block without data is no event, but its id counts. Some clients take it for one: it is the only one.
+        # A block without data is not an event, but its id counts. Some clients treat it as one, so there is only this one.
         cursor = f"id: {text_of(positions)}\n\n" if positions else ""
         await self._write(f"retry: {RETRY_MILLISECONDS}\n{cursor}".encode())
 
@@ -173,7 +173,7 @@ class Frames(Outlet):
         await self.write(json.dumps({event: data, **cursor}))
 
     async def gone(self) -> None:
-        """Return when the socket is closed; what the reader sends is not looked at."""
+        """Return when the socket is closed; ignores what the reader sends."""
         while (await self._request.receive())["type"] != "websocket.disconnect":
             pass
 
@@ -201,7 +201,7 @@ class Frames(Outlet):
         try:
             await self._request.send(message)
         except (OSError, RuntimeError):
-            # The server's word for a socket that is closed, or is about to be.
+            # How the server reports a socket that is closed, or is about to be.
             raise Gone from None
 
 

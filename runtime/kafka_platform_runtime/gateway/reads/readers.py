@@ -1,4 +1,4 @@
-"""Kafka consumers that belong to no group: they read from wherever they are told to, each in a thread of its own."""
+"""Kafka consumers that belong to no group: they read from any position, each in a thread of its own."""
 
 import asyncio
 import contextlib
@@ -25,42 +25,42 @@ from kafka_platform_runtime.supervision import WATCH
 T = TypeVar("T")
 
 IDLE_SECONDS = 30.0
-"""A reader that nobody uses for so long is closed."""
+"""Idle time after which a reader is closed."""
 ASK_SECONDS = 10.0
-"""How long a question about offsets may take."""
+"""How long a query about offsets may take."""
 NEWS_SECONDS = 3.0
-"""How long the news of a partition may take to reach every broker."""
+"""How long news of a partition may take to reach every broker."""
 WAIT_MILLISECONDS = 100
-"""How long a broker may wait for a record before it answers that there is none: for so long a reader that is given
-other positions still waits for its former ones."""
+"""How long a broker may wait for a record before it answers that there is none: for this long a reader that is given
+other positions still waits for its previous ones."""
 FEED_WAIT_MILLISECONDS = 500
-"""The same for the reader of a feed, which keeps its positions: a broker that has nothing is asked twice a second."""
+"""The same for a feed's reader, which keeps its positions: a broker that has nothing is asked twice a second."""
 LOOK_SECONDS = 0.1
-"""Pause between two looks for a free reader."""
+"""Pause between two checks for a free reader."""
 HARMLESS = frozenset({400, 403, 404, 406, 416, 429, 503})
-"""Statuses of errors after which a reader is as good as before."""
+"""Statuses of errors after which a reader is still usable."""
 NO_GROUP = "kafka-platform-gateway"
-"""librdkafka wants a name; nothing is ever committed under it and no ACL is needed for it."""
+"""librdkafka requires a name; nothing is ever committed under it and it needs no ACL."""
 
 
 class Taken:
-    """What a consumer handed out: records, ends of partitions and errors."""
+    """What a consumer returned: records, ends of partitions and errors."""
 
     __slots__ = ("ends", "errors", "records", "refusals")
 
     def __init__(self, records: list[Message]) -> None:
         self.records = records
         self.ends: Positions = {}
-        """For partitions without a further record at the moment: the offset that the next will have."""
+        """For partitions that currently have no further record: the offset that the next will have."""
         self.errors: list[KafkaError] = []
         self.refusals: Sequence[GatewayError] = ()
-        """Why some partitions cannot be read any further."""
+        """Why some partitions cannot be read further."""
 
     def add(self, others: list[Message]) -> None:
-        """Sort what is no record.
+        """Sort out what is not a record.
 
-        The client looks for the coordinator of its group even if nothing is done in the group, for which no leave is
-        needed: that this is denied means nothing.
+        The client looks for its group's coordinator even if it does nothing in the group and so needs no
+        right for it: a denial means nothing.
         """
         for message in others:
             error = message.error()
@@ -75,7 +75,7 @@ class Taken:
         return bool(self.records or self.ends or self.errors or self.refusals)
 
     def judge(self) -> None:
-        """Give up where nothing more can be read; called when the records that were taken are handed out.
+        """Give up where nothing more can be read; called once the records that were taken have been handed out.
 
         Raises:
             GatewayError: the next batch of a partition cannot be unpacked.
@@ -89,8 +89,8 @@ class Reader:
 
     Args:
         caller: who reads.
-        limits: of the gateway.
-        release: gives the consumer back to the count of consumers.
+        limits: the gateway's.
+        release: gives the consumer back to the consumer count.
         wait_milliseconds: how long a broker may wait for a record.
     """
 
@@ -142,7 +142,7 @@ class Reader:
             raise errors.from_kafka(error, "Kafka") from None
 
     async def bounds(self, topic: str, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
-        """The first offset of these partitions, and that of the next record to be written."""
+        """The first offset of each of these partitions, and the offset of the next record to be written."""
         numbers = sorted(partitions)
 
         def ask(consumer: Consumer) -> dict[int, tuple[int, int]]:
@@ -151,7 +151,7 @@ class Reader:
         return await self.call(ask)
 
     async def at(self, topic: str, partitions: Iterable[int], milliseconds: int) -> Positions:
-        """The first record of these partitions that is not older; the end where there is none."""
+        """The first record of each of these partitions that is not older; the end if there is none."""
         wanted = [TopicPartition(topic, number, milliseconds) for number in sorted(partitions)]
 
         def ask(consumer: Consumer) -> Positions:
@@ -167,7 +167,7 @@ class Reader:
         return await self.call(ask)
 
     async def assign(self, topic: str, positions: Positions) -> None:
-        """Read from here on."""
+        """Read from these positions on."""
         await self.call(
             lambda consumer: consumer.assign([TopicPartition(topic, *position) for position in positions.items()])
         )
@@ -177,9 +177,9 @@ class Reader:
     ) -> "Taken":
         """Records and ends of partitions, as soon as there are any, or none after `seconds`.
 
-        `positions` are the offsets that come next, of the partitions that were assigned.
-        `patient` waits for `count` of them until the time is over: then it is also known whether Kafka throttles the caller,
-        which it says right behind the records.
+        `positions` are the next offsets of the assigned partitions.
+        `patient` waits for `count` of them until time runs out: then it is also known whether Kafka throttles the
+        caller, which it reports right after the records.
         """
 
         def take(consumer: Consumer, copies: Copies) -> Taken:
@@ -214,11 +214,11 @@ class Reader:
 
 
 class Readers:
-    """Readers at rest, so that a read need not log in first.
+    """Idle readers, so that a read need not log in first.
 
     Args:
         callers: count the consumers.
-        limits: of the gateway.
+        limits: the gateway's.
     """
 
     def __init__(self, callers: Callers, limits: Limits) -> None:
@@ -229,16 +229,16 @@ class Readers:
         self._closing: set[asyncio.Task[None]] = set()
 
     def of_feed(self, caller: Caller) -> Reader:
-        """A reader that is not shared and keeps its positions.
+        """An unshared reader that keeps its positions.
 
         Raises:
-            GatewayError: there are as many consumers as there may be.
+            GatewayError: the limit of consumers is reached.
         """
         return Reader(caller, self._limits, self._callers.claim_consumer(caller), FEED_WAIT_MILLISECONDS)
 
     @property
     def wanted(self) -> bool:
-        """Whether somebody waits for a reader: who reads much takes turns with him."""
+        """Whether somebody waits for a reader: long reads take turns with them."""
         return bool(self._waiting)
 
     @contextlib.asynccontextmanager
@@ -249,16 +249,16 @@ class Readers:
         meanwhile: Callable[[], Awaitable[None]] | None = None,
         given_up: Callable[[], bool] = lambda: False,
     ) -> AsyncIterator[Reader]:
-        """A reader for a while.
+        """Borrow a reader.
 
         Args:
             caller: who reads.
-            patience: seconds to wait for one while there are as many consumers as there may be.
-            meanwhile: called again and again while waiting.
+            patience: seconds to wait for one while the limit of consumers is reached.
+            meanwhile: called repeatedly while waiting.
             given_up: whether nobody wants it any more.
 
         Raises:
-            GatewayError: there still are.
+            GatewayError: the limit is still reached.
         """
         reader = await self._one(caller, patience, meanwhile, given_up)
         try:
@@ -270,31 +270,31 @@ class Readers:
             await self._rest(reader)
             raise
         except BaseException:
-            # What it does at the moment is unknown.
+            # What it is doing at the moment is unknown.
             await _closed(reader)
             raise
         await self._rest(reader)
 
     def sweep(self) -> None:
-        """Close those that nobody has used for a while."""
+        """Close readers that have been idle for a while."""
         for reader in self._expired(now() - IDLE_SECONDS):
             self.close_later(reader.close())
 
     def close_later(self, closing: Coroutine[Any, Any, None]) -> None:
-        """Close what reads, such as a reader or a feed, beside everything else."""
+        """Close a reader or a feed in the background."""
         task = WATCH.errand("closing of a reader", closing, awaited=False)
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
-        """Close those at rest, and wait until all that is being closed is."""
+        """Close the idle readers, and wait until everything being closed is closed."""
         for reader in self._expired(now() + 1):
             await reader.close()
         if self._closing:
             await asyncio.wait(self._closing)
 
     def _expired(self, before: float) -> list[Reader]:
-        """Those that nobody has used since, to be closed."""
+        """Remove and return readers that have been idle since then."""
         expired: list[Reader] = []
         for caller, readers in list(self._idle.items()):
             kept = [each for each in readers if each.used_at > before]
@@ -341,7 +341,7 @@ class Readers:
 
     async def _rest(self, reader: Reader) -> None:
         if self._waiting and reader.caller not in self._waiting:
-            # The others have a use for its place among the consumers.
+            # Others can use its place among the consumers.
             await _closed(reader)
             return
         try:
@@ -372,11 +372,11 @@ _UNHEARD = frozenset(
         KafkaError.UNKNOWN_LEADER_EPOCH,
     }
 )
-"""What is asked again: the partition has just been made, or led elsewhere, and somebody has not heard of it."""
+"""Errors after which to ask again: the partition is new or has moved, and some broker has not heard of it."""
 
 
 def _watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
-    """The bounds of a partition that is known to be there: not every broker may have heard of it, or of who leads it, yet."""
+    """The bounds of a partition known to exist: some brokers may not have heard of it, or of its leader, yet."""
     until = now() + NEWS_SECONDS
     while True:
         try:
@@ -392,5 +392,5 @@ def _watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, in
 
 
 async def _closed(reader: Reader) -> None:
-    """Close a reader even if who wants it is cancelled meanwhile."""
+    """Close a reader even if the waiting task is cancelled meanwhile."""
     await asyncio.shield(WATCH.errand("closing of a reader", reader.close()))

@@ -22,7 +22,7 @@ DEFAULT_RECORDS = 500
 MOST_RECORDS = 10_000
 DEFAULT_WAIT_MILLISECONDS = 1000
 MOST_PARTITIONS = 1000
-"""That a stream may name."""
+"""Maximum that a stream may name."""
 
 
 class Reads:
@@ -39,7 +39,7 @@ class Reads:
         self._streams = Streams(core, self._readers)
 
     def routes(self) -> list[Route]:
-        """What this class answers."""
+        """The routes that it answers."""
         stream = "/topics/{topic}/stream"
         return [
             Route(
@@ -104,15 +104,15 @@ class Reads:
         return Bounds(wait / 1000, most, most_bytes)
 
     def _rendered(self, request: Request, messages: Sequence[Message], form: Format, begin: bytes, end: bytes) -> bytes:
-        """The answer with these records, which may be six times as large as they are.
+        """The response with these records, which may be six times as large as they are.
 
         Raises:
-            GatewayError: it holds more bytes than there are.
+            GatewayError: it needs more bytes than there are.
         """
         parts = [begin]
         for message in messages:
             part = form.record(message)
-            # Once here, and once in the answer.
+            # Once here, and once in the response.
             request.hold(2 * len(part), self._core.budget)
             parts += (part, b",")
         if messages:
@@ -169,7 +169,7 @@ def _partition(text: str) -> int:
 
 
 def _format(request: Request, named: str | None = None) -> Format:
-    """What the caller wants records to look like: by `form`, or by the Accept header; json if he does not say."""
+    """The requested format of records: `form`, or the Accept header, or json by default."""
     if named is not None:
         if named not in set(Format):
             raise malformed(f"format={named[:50]}: use {', '.join(Format)}.")

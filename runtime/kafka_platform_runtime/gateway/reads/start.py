@@ -1,4 +1,4 @@
-"""Where a read begins."""
+"""Where a read starts."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from kafka_platform_runtime.gateway.reads.readers import Reader
 
 
 class Start:
-    """Where a read begins, and what is gone before that."""
+    """Where a read starts, and what is gone before that."""
 
     __slots__ = ("gaps", "positions")
 
@@ -24,7 +24,7 @@ class Start:
 async def begin(
     reader: Reader, topic: str, partitions: Sequence[int], start: str, *, only: frozenset[int] | None = None
 ) -> Start:
-    """The positions that `from` or the id of an event mean; `only` are the partitions that are wanted."""
+    """The positions that `from` or an event's id stands for; `only` are the wanted partitions."""
     wanted = [number for number in partitions if only is None or number in only]
     if re.fullmatch(r"[0-9]+:.*", start) and "T" not in start:
         cursor = parse(start)
@@ -62,7 +62,7 @@ def _milliseconds(text: str) -> int:
 
 
 def _checked(topic: str, positions: Positions, bounds: Mapping[int, tuple[int, int]]) -> Positions:
-    """The positions, with the beginning for partitions that they do not name.
+    """The positions, plus the beginning of partitions that they do not name.
 
     Raises:
         GatewayError: a partition does not exist or ends before the position.
@@ -76,7 +76,7 @@ def _checked(topic: str, positions: Positions, bounds: Mapping[int, tuple[int, i
 
 
 def out_of_range(topic: str, partition: int, offset: int, bounds: tuple[int, int]) -> GatewayError:
-    """There is no record at this offset, nor will there be one next."""
+    """No record has this offset, and the next one will not either."""
     return GatewayError(
         HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
         41601,

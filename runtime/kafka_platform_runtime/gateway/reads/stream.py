@@ -1,4 +1,4 @@
-"""One stream: where it stands, what it waits for, and how records are made ready for it."""
+"""One stream: its position, what it waits for, and how records are rendered for it."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,19 +11,19 @@ from kafka_platform_runtime.gateway.reads.feeds import RECORD_OVERHEAD, Chunk, F
 from kafka_platform_runtime.gateway.reads.outlets import Outlet
 
 SAMPLED = 64
-"""Records whose size is looked at, of those that came together; what is held in all is bounded by the reader's buffer."""
+"""Records sampled for their size, of those that arrived together; the reader's buffer bounds the total."""
 PIECE_BYTES = 256 * 1024
-"""Records that are made ready for a reader at a time: more are not held in memory for one who is slow."""
+"""Records rendered for a reader at a time: no more are held in memory for a slow one."""
 
 
 class Stream:
-    """A stream: where it stands, and what it waits for.
+    """A stream: its position, and what it waits for.
 
     Args:
         caller: who reads.
         topic: what is read.
         outlet: where it goes.
-        only: the partitions that are wanted; None for all.
+        only: the wanted partitions; None for all.
     """
 
     __slots__ = (
@@ -60,27 +60,27 @@ class Stream:
         return [each for each in chunk.messages if each.partition() in self.only]
 
     def in_step(self, chunk: Chunk) -> bool:
-        """Whether the next record of the stream is the first of the chunk, in each partition that is wanted."""
+        """Whether the stream's next record is the first of the chunk, in each wanted partition."""
         if self.only is None:
             return self.positions == chunk.begin
         return all(self.positions.get(partition) == chunk.begin.get(partition) for partition in self.only)
 
     def wake(self) -> None:
-        """There may be something new."""
+        """Wake the stream: there may be something new."""
         self._event.set()
 
     def stop(self) -> None:
-        """The reader has left, or the program ends."""
+        """Stop: the reader has left, or the program ends."""
         self.stopped = True
         self._event.set()
 
     def fail(self, error: GatewayError) -> None:
-        """End for a reason."""
+        """End with an error."""
         self.failure = error
         self.stop()
 
     async def wait(self) -> None:
-        """Wait for a call, or say that the stream is alive when there was none for a while."""
+        """Wait to be woken, or send a sign of life after a while without."""
         try:
             async with asyncio.timeout(max(0.01, self.outlet.seconds_until_heartbeat)):
                 await self._event.wait()
@@ -91,7 +91,7 @@ class Stream:
 
 
 def shared(feed: Feed, chunk: Chunk, records: Sequence[Message], stream: Stream) -> object:
-    """What a chunk looks like for streams that are in step with the feed."""
+    """The rendering of a chunk for streams that are in step with the feed."""
     return feed.rendering(
         chunk,
         (stream.outlet.form, stream.only),
@@ -100,13 +100,13 @@ def shared(feed: Feed, chunk: Chunk, records: Sequence[Message], stream: Stream)
 
 
 def average_size(records: Sequence[Message]) -> int:
-    """Bytes of memory that one of them takes, about: as few of them as SAMPLED show it."""
+    """Approximate bytes of memory per record, from a sample of at most SAMPLED."""
     sample = records[:: len(records) // SAMPLED + 1]
     return RECORD_OVERHEAD + sum(map(len, sample)) // len(sample)
 
 
 async def send_in_pieces(records: Sequence[Message], stream: Stream) -> None:
-    """Send records, made ready a piece at a time; a stream that was stopped gets no more."""
+    """Send records, rendered a piece at a time; a stopped stream gets no more."""
     if not records:
         return
     size = average_size(records)

@@ -1,4 +1,4 @@
-"""How streams are served: from the feed of their topic, alone while they are behind, or as members of a group."""
+"""How streams are served: from their topic's feed, alone while they are behind, or as members of a group."""
 
 import asyncio
 import contextlib
@@ -23,17 +23,17 @@ from kafka_platform_runtime.supervision import WATCH
 STREAMED_AT_FIRST = 2
 STREAMED_AT_MOST = 4000
 STREAMED_BYTES = 1024 * 1024
-"""Records that a stream that is behind takes at a time: few at first, then as many as have about so many bytes."""
+"""Bytes that a stream that is behind takes at a time: few records at first, then as many as have about this size."""
 STALL_SECONDS = 1.0
-"""A stream whose reader takes nothing for so long gives its consumer back until he does."""
+"""A stream whose reader takes nothing for this long gives its consumer back until it does."""
 TURN_SECONDS = 1.0
-"""For so long a stream that is behind keeps its consumer while others wait for one."""
+"""How long a stream that is behind keeps its consumer while others wait for one."""
 BEGIN_PATIENCE_SECONDS = 10.0
-"""How long a stream waits for a consumer before it begins (429 or 503)."""
+"""How long a stream waits for a consumer before it starts (429 or 503)."""
 PATIENCE_SECONDS = 60.0
 """How long a stream that is behind waits for one before it ends with that error."""
 SWEEP_SECONDS = 2.0
-"""Pause between two looks for callers whose credentials do not count any more, and for what nobody uses."""
+"""Pause between two checks for callers whose credentials are no longer valid, and for unused readers."""
 
 
 class Streams:
@@ -53,13 +53,13 @@ class Streams:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def close(self) -> None:
-        """End them, and the feeds."""
+        """End the streams, and the feeds."""
         for task in self._tasks:
             task.cancel()
         await self._feeds.close()
 
     def keep_up(self) -> None:
-        """Begin to look after readers and streams, with the first of them."""
+        """Start maintaining readers and streams, when the first one appears."""
         if not self._tasks:
             self._tasks = [
                 WATCH.vital("end of streams", self._end()),
@@ -70,13 +70,13 @@ class Streams:
         """Hand records to a stream until its reader leaves, it fails or the gateway ends.
 
         Args:
-            stream: what is wanted, and where it goes.
+            stream: what is wanted, and its outlet.
             group: the consumer group whose share it gets; None: all records.
-            start: where to begin, as `from` says it.
-            last_id: the id of the last event that the reader has; it counts more than `start`.
+            start: where to start, as in `from`.
+            last_id: the id of the reader's last event; it takes precedence over `start`.
 
         Raises:
-            GatewayError: the stream cannot begin.
+            GatewayError: the stream cannot start.
             Gone: the reader left before that.
         """
         outlet = stream.outlet
@@ -102,7 +102,7 @@ class Streams:
 
     @contextlib.contextmanager
     def _open(self, stream: Stream) -> Iterator[None]:
-        """Know of a stream: that its reader has left, or that it has to end."""
+        """Register a stream, to notice that its reader has left, or that it has to end."""
         self.keep_up()
         leaving = WATCH.errand("reader leaves", stream.outlet.gone())
         leaving.add_done_callback(lambda _: stream.stop())
@@ -142,7 +142,7 @@ class Streams:
                     await stream.wait()
 
     async def _step(self, stream: Stream, feed: Feed) -> bool:
-        """Send what the feed has beyond the stream, as far as it goes without a pause; whether that was anything."""
+        """Send what the feed has beyond the stream, as far as possible without a pause; whether there was anything."""
         sent = False
         positions, outlet = stream.positions, stream.outlet
         number = max(stream.next_chunk, feed.first)
@@ -183,7 +183,7 @@ class Streams:
                         raise feed.failure
                     taken = await reader.consume(count, 1.0, positions)
                     if any(error.code() == KafkaError._AUTO_OFFSET_RESET for error in taken.errors):
-                        return  # deleted while it was read: look at the bounds again
+                        return  # deleted while it was read: check the bounds again
                     judge(taken.errors, lambda _: f"Topic {topic}")
                     if taken.records:
                         self._core.metrics.read(len(taken.records))
@@ -197,7 +197,7 @@ class Streams:
                         await stream.outlet.write_alive()
                     taken.judge()
                     for partition, offset in taken.ends.items():
-                        # Behind the last record there may be marks of transactions, which nobody is handed.
+                        # After the last record there may be transaction markers, which are never handed out.
                         positions[partition] = max(positions[partition], offset)
                     if self._readers.wanted and now() > since + TURN_SECONDS:
                         break
@@ -208,10 +208,10 @@ class Streams:
                 sending.cancel()
 
     async def _look_for_gaps(self, stream: Stream, feed: Feed, reader: Reader) -> None:
-        """Say what Kafka has deleted that would have been next, which is never silently left out."""
+        """Report what Kafka has deleted that would have come next; it is never skipped silently."""
         wanted = [number for number in feed.positions if stream.wants(number)]
         for partition, bounds in (await reader.bounds(stream.topic, wanted)).items():
-            have = stream.positions.setdefault(partition, 0)  # a partition that was added
+            have = stream.positions.setdefault(partition, 0)  # a new partition
             if have < bounds[0]:
                 stream.positions[partition] = bounds[0]
                 gap = {"partition": partition, "from": have, "to": bounds[0]}
@@ -242,7 +242,7 @@ class Streams:
                 await send_in_pieces(records, stream)
                 self._core.metrics.read(len(records))
                 if not stream.stopped:
-                    # Only what a reader who was still there has been handed counts as delivered.
+                    # Only what was handed to a reader who was still there counts as delivered.
                     member.delivered(records)
         finally:
             await asyncio.shield(WATCH.errand("member leaves", _left(member, release)))

@@ -1,1 +1,1 @@
-"""HTTP/1.1 and WebSockets on the connections of callers, within bounds."""
+"""HTTP/1.1 and WebSockets on callers' connections, within bounds."""

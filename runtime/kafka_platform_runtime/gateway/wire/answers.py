@@ -1,4 +1,4 @@
-"""Answers on their way to a connection."""
+"""Responses on their way to a connection."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
@@ -8,18 +8,18 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 from kafka_platform_runtime.gateway.http import V2
 
 WRITTEN = b"HTTP/1.1 200 OK\r\ncontent-type: " + V2.encode() + b"\r\ncontent-length: %d\r\n\r\n%b"
-"""The answer to a write of which all records were acknowledged."""
+"""The response to a write whose records were all acknowledged."""
 
 
 class Recounted(Protocol):
     """A connection whose bytes are counted."""
 
     def recount(self) -> None:
-        """Count what is held after it has changed."""
+        """Update the count of what is held."""
 
 
 class DirectCycle:
-    """A write on the direct way, where uvicorn looks for what a connection is busy with."""
+    """A write on the direct path, in the place where uvicorn keeps a connection's current request."""
 
     response_started = False
     response_complete = False
@@ -30,13 +30,13 @@ class DirectCycle:
         self.message_event = self
 
     def set(self) -> None:
-        """Nobody waits for what uvicorn tells here."""
+        """Ignore uvicorn's signal: nobody waits for it."""
 
 
 class OneWrite(RequestResponseCycle):
-    """uvicorn's answer, written at once where all of it is known: a system call for the head alone costs a tenth.
+    """uvicorn's response, written at once if all of it is known: a system call for the head alone costs a tenth.
 
-    It returns when the reader has taken the answer, so that what it holds counts until then.
+    It returns when the reader has taken the response, so that what it holds counts until then.
     """
 
     _start: Mapping[str, Any] | None = None
@@ -59,7 +59,7 @@ class OneWrite(RequestResponseCycle):
         if self.disconnected:
             return
         if self.transport.is_closing():
-            self.disconnected = True  # nobody takes the answer any more
+            self.disconnected = True  # nobody receives the response any more
             return
         content, self.keep_alive = whole(start["status"], start["headers"], message["body"], self.keep_alive)
         self.response_started = True
@@ -68,14 +68,14 @@ class OneWrite(RequestResponseCycle):
         if self.flow.write_paused:
             await self.flow.drain()
         self.response_complete = True
-        self.body.clear()  # what came of it without being asked for
+        self.body.clear()  # parts of the body that arrived unrequested
         self.message_event.set()
         if not self.keep_alive:
             self.transport.close()
         self.on_response()
 
     async def _send(self, message: Any) -> None:
-        """As uvicorn does, but for HTTP/1.0, which knows no chunks: the end of the connection is that of the answer."""
+        """Like uvicorn, except for HTTP/1.0, which has no chunks: the response ends with the connection."""
         if self.scope["http_version"] == "1.0":
             if message["type"] == "http.response.start":
                 self._is_unbounded = all(name != b"content-length" for name, _ in message["headers"])
@@ -86,7 +86,7 @@ class OneWrite(RequestResponseCycle):
         await super().send(message)
 
     async def receive(self) -> Any:
-        """What has come of the body; it is the handler's from here on."""
+        """What has arrived of the body; from here on it belongs to the handler."""
         message = await super().receive()
         connection: Recounted = self.scope["connection"]  # type: ignore[typeddict-item]
         connection.recount()
@@ -94,7 +94,7 @@ class OneWrite(RequestResponseCycle):
 
 
 def whole(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes, keep_alive: bool) -> tuple[bytes, bool]:
-    """An answer as it goes over the wire, and whether the connection stays open after it."""
+    """A response in wire format, and whether the connection stays open after it."""
     content = [STATUS_LINE[status]]
     for name, value in headers:
         if name == b"connection":  # only ever to close it

@@ -1,22 +1,22 @@
-"""Connections: how many there may be, what they may hold, and how long each state of theirs may last.
+"""Connections: how many there may be, what they may hold, and how long each state may last.
 
-Everything a connection holds counts before somebody is logged in on it ("a stranger", owned by its address) and after
-("known", owned by the user). Where a bound is reached, whoever holds most pays: of the owner with the most bytes the
-connection with the most ends, of the address with the most connections the oldest, so that attackers displace themselves
+Everything a connection holds counts, before anybody is logged in on it ("a stranger", owned by its address) and after
+("known", owned by the user). When a bound is reached, whoever holds most pays: the largest connection of the owner with
+the most bytes ends, or the oldest of the address with the most connections, so that attackers displace themselves
 and not others.
 
 | State | What happens | Deadline |
 | --- | --- | --- |
-| HANDSHAKE | it was accepted; TLS, where there is any, is agreed on | HEAD_SECONDS |
-| HEAD | nothing has come yet, or a part of a head | HEAD_SECONDS since it was accepted or the head began |
-| BODY | a part of a body has come; also while the login is awaited, when none of it is read | `limits.timeoutSeconds` |
+| HANDSHAKE | it was accepted; TLS, if any, is being negotiated | HEAD_SECONDS |
+| HEAD | nothing has arrived yet, or part of a head | HEAD_SECONDS since it was accepted or the head began |
+| BODY | part of a body has arrived; also while the login is awaited and none of it is read | `limits.timeoutSeconds` |
 | ANSWERING | a handler is at work, behind it pipelined requests; also a WebSocket before its 101 | ANSWER_TIMES the limit |
 | STREAMING | a stream or open WebSocket whose reader keeps up | heartbeats and pings, which a reader must take |
 | BLOCKED | the reader does not take what was written | `limits.timeoutSeconds` without PROGRESS_BYTES taken |
-| IDLE | the last answer is written | IDLE_SECONDS |
-| CLOSING | closed by either side (a half-closed one too), the rest is being written | CLOSE_SECONDS |
+| IDLE | the last response is written | IDLE_SECONDS |
+| CLOSING | closed by either side (including half-closed), the rest is being written | CLOSE_SECONDS |
 
-A peer that vanished without a word, in whichever state, is noticed by TCP (VANISHED_SECONDS of the door).
+TCP notices a peer that vanished, in any state (the door's VANISHED_SECONDS).
 """
 
 import enum
@@ -37,16 +37,16 @@ HEAD_SECONDS = 10.0
 IDLE_SECONDS = 75.0
 """How long a connection without a request stays open."""
 CLOSE_SECONDS = 10.0
-"""How long a closed connection may take to be rid of what was written to it."""
+"""How long a closed connection may take to send what was written to it."""
 ANSWER_TIMES = 4
-"""A handler keeps deadlines of its own, the longest of them the sum of a login, a question and a read of
-`limits.timeoutSeconds` each: beyond so many times the limit it has forgotten one."""
+"""A handler has its own deadlines, the longest being the sum of a login, a metadata request and a read of
+`limits.timeoutSeconds` each: beyond this many times the limit it has forgotten one."""
 ANSWER_SPARE_SECONDS = 60.0
 PROGRESS_BYTES = 64 * 1024
 STRANGERS_SHARE = 4
-"""Strangers may have one in so many of all connections: the others are kept for those who are logged in."""
+"""Strangers may have one in this many of all connections: the others are reserved for logged-in callers."""
 FULL_SECONDS = 0.1
-"""Pause between two looks for connections that could make room."""
+"""Pause between two checks for connections that could make room."""
 
 
 class State(enum.Enum):
@@ -63,23 +63,23 @@ class State(enum.Enum):
 
 
 class Pipe(Protocol):
-    """What is asked of a transport here."""
+    """What is needed of a transport here."""
 
     def abort(self) -> None:
-        """Close it at once, without what is still to be written."""
+        """Close it at once, discarding what is still to be written."""
 
     def is_closing(self) -> bool:
-        """Whether it is closed, or will be when everything is written."""
+        """Whether it is closed, or will be once everything is written."""
 
     def get_write_buffer_size(self) -> int:
         """Bytes that the peer has not taken."""
 
 
 class Connection(Protocol):
-    """What every protocol class of the server tells of its connections."""
+    """What every protocol class of the server reports about its connections."""
 
     owner: Owner
-    """Whom it belongs to: an address before a login, a user after it."""
+    """Its owner: an address before a login, a user after it."""
     is_stranger: bool
 
     @property
@@ -87,14 +87,14 @@ class Connection(Protocol):
         """What it is written to."""
 
     def state(self) -> tuple[State, float]:
-        """What it does, and since when (by `now`)."""
+        """What it is doing, and since when (by `now`)."""
 
     def too_late(self, state: State, seconds: float) -> None:
-        """A deadline is over: say so if that is possible, and close."""
+        """Handle a missed deadline: report it if possible, and close."""
 
 
 class Pot:
-    """Bytes held by connections, bounded together.
+    """Bytes held by connections, with a common bound.
 
     Args:
         limit: the most bytes.
@@ -109,7 +109,7 @@ class Pot:
         self._owners: Counter[Owner] = Counter()
 
     def hold(self, connection: Connection, count: int) -> int:
-        """`connection` holds `count` bytes now; those who hold most are ended while there are too many.
+        """Record that `connection` now holds `count` bytes; the largest holders are ended while there are too many.
 
         Returns:
             How many it held before.
@@ -145,7 +145,7 @@ class Pot:
 
 
 class Connections:
-    """All connections of the server's port, from the moment they are accepted.
+    """All connections to the server's port, from the moment they are accepted.
 
     Args:
         limits: how many, and what they may hold.
@@ -160,12 +160,12 @@ class Connections:
         self._stranger_count = 0
         self._full_until = 0.0
         self._marks: dict[Connection, tuple[State, float, int]] = {}
-        """For those that are closing or blocked: since when, and how much was unwritten then."""
+        """For closing or blocked connections: since when, and how much was unwritten then."""
         self._strange = Pot(limits.stranger_bytes, self._end)
         self._ahead = Pot(limits.ahead_bytes, self._end)
         self.written = Pot(limits.written_bytes, self._end)
         self.ended = 0
-        """Connections that were refused, or ended because they held too much or did not go on."""
+        """Connections that were refused, or ended because they held too much or made no progress."""
 
     def __len__(self) -> int:
         return len(self._all)
@@ -173,7 +173,7 @@ class Connections:
     # Who is there
 
     def add(self, connection: Connection) -> None:
-        """A connection was made."""
+        """Add a new connection."""
         self._all[connection] = None
         if connection.is_stranger:
             self._stranger_count += 1
@@ -182,7 +182,7 @@ class Connections:
                 self._end_a_stranger()
 
     def identified(self, connection: Connection, user: Owner) -> None:
-        """Somebody is logged in on it."""
+        """Somebody has logged in on it."""
         if not connection.is_stranger:
             if connection.owner != user:
                 self._ahead.moved(connection, user)
@@ -198,11 +198,11 @@ class Connections:
             self._ahead.hold(connection, ahead)
 
     def read(self, connection: Connection, count: int) -> None:
-        """So many bytes that were read from it are held now."""
+        """Record that this many bytes read from it are now held."""
         (self._strange if connection.is_stranger else self._ahead).hold(connection, count)
 
     def replace(self, before: Connection, after: Connection) -> None:
-        """It goes on in another protocol, under the same owner."""
+        """It continues in another protocol, under the same owner."""
         after.owner, after.is_stranger = before.owner, before.is_stranger
         self.remove(before)
         self.add(after)
@@ -227,7 +227,7 @@ class Connections:
                 del self._strangers[connection.owner]
 
     def _end_a_stranger(self) -> None:
-        """The oldest of the address that has most."""
+        """End the oldest stranger of the address with the most."""
         crowd = max(self._strangers.values(), key=len)
         self._end(next(iter(crowd)))
 
@@ -237,7 +237,7 @@ class Connections:
         connection.transport.abort()
 
     def has_room(self) -> bool:
-        """Whether another connection may be accepted; idle ones of the owner who has most of them end if need be."""
+        """Whether another connection may be accepted; if necessary, idle ones of the owner with the most end."""
         if len(self._all) < self._limit:
             return True
         if now() < self._full_until:
@@ -250,7 +250,7 @@ class Connections:
         if not idle:
             self._full_until = now() + FULL_SECONDS
             return False
-        # All of them are looked at, so that it must not be done for each newcomer.
+        # This checks all of them, so it must not run for each newcomer.
         crowd = max(idle.values(), key=len)
         for _, _, connection in sorted(crowd)[: 1 + self._limit // 100]:
             self._end(connection)
@@ -259,11 +259,11 @@ class Connections:
     # Deadlines
 
     def sweep(self, moment: float) -> None:
-        """End whatever is over its deadline, in every state and protocol; to be called once a second."""
+        """End whatever has missed its deadline, in every state and protocol; to be called once a second."""
         for connection in list(self._all):
             try:
                 self._look_at(connection, moment)
-            except Exception as error:  # one connection's affair: the others are still looked at
+            except Exception as error:  # only this connection is affected: the others are still checked
                 LOG.error("A connection cannot be looked at: %s", whereabouts(error))
                 self._end(connection)
 

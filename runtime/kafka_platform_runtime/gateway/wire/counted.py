@@ -1,4 +1,4 @@
-"""What a connection holds and what it waits for, and how a request is refused that breaks a bound."""
+"""What a connection holds and waits for, and how a request that breaks a bound is refused."""
 
 import asyncio
 from http import HTTPStatus
@@ -15,37 +15,37 @@ from kafka_platform_runtime.gateway.wire.connections import Connections, State
 from kafka_platform_runtime.gateway.wire.door import Accepted
 
 PIPELINED_BYTES = 4096
-"""About what a request that waits for the answers to those before it takes, besides its body."""
+"""Approximate size of a request that waits for earlier responses, besides its body."""
 
 
 class CountedProtocol(HttpToolsProtocol, Accepted):
-    """uvicorn's HTTP/1.1 that tells `Connections` how many bytes it holds and what it has been waiting for since when.
+    """uvicorn's HTTP/1.1, reporting to `Connections` how many bytes it holds, what it waits for and since when.
 
-    It only keeps count; the subclass that reads the caller's bytes notes what arrives.
+    It only counts; the subclass that reads the caller's bytes records what arrives.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._head_bytes = 0
         self._head_since: float | None = now()
-        """Since when a head is expected or under way; None while there is none."""
+        """Since when a head is expected or arriving; None if none is."""
         self._body_since: float | None = None
-        """Since when a body is under way; None while there is none."""
+        """Since when a body is arriving; None if none is."""
         self._direct_body: bytes | None = None
-        """What has arrived of the body of a request that may go the direct way; None if it does not."""
+        """What has arrived of the body of a request that may take the direct path; None if it does not."""
         self._idle_since: float | None = None
-        """Since when nothing is under way; None while something is."""
+        """Since when nothing is in progress; None while something is."""
         self._asked_at = 0.0
-        """When the last head was there."""
+        """When the last head had arrived."""
         self._held = 0
-        """Bytes of the caller's that are here and of which no handler knows yet."""
+        """Bytes from the caller that have arrived and that no handler knows yet."""
         self._unread = b""
-        """What has come and was not looked at yet."""
+        """What has arrived but was not parsed yet."""
         self._in_hand = 0
         """Bytes of records that a stream is about to write."""
         self._open: Connections = self.config.app.open  # type: ignore[union-attr]
         self._fault: GatewayError | None = None
-        """Why the request under way is refused; None for what only the parser has found."""
+        """Why the current request is refused; None for what only the parser has found."""
         self.owner: Owner = ()
         self.is_stranger = True
 
@@ -58,7 +58,7 @@ class CountedProtocol(HttpToolsProtocol, Accepted):
         """The connection has ended."""
         super().connection_lost(exc)
         self._open.remove(self)
-        # Handlers at work have what they need; without these cycles everything is freed at once.
+        # Running handlers have what they need; without these cycles everything is freed at once.
         self.pipeline.clear()
         self.cycle = self.scope = None  # type: ignore[assignment]
         self.headers, self._unread, self._direct_body = [], b"", None
@@ -80,14 +80,14 @@ class CountedProtocol(HttpToolsProtocol, Accepted):
         self._open.written.hold(self, count + waiting)
 
     def recount(self) -> None:
-        """Count what is held after it has changed."""
+        """Update the count of what is held."""
         cycle, held = self.cycle, len(self._unread)
         if self._head_since is not None:
             held += self._head_bytes
         if self._direct_body:
             held += len(self._direct_body)
         if type(cycle) is OneWrite:
-            # The last of those that wait is `cycle`.
+            # The last of the waiting requests is `cycle`.
             waiting = [each for each, _ in self.pipeline] or [cycle]
             held += PIPELINED_BYTES * len(self.pipeline) + sum(len(each.body) for each in waiting)
         if held != self._held:
@@ -100,7 +100,7 @@ class CountedProtocol(HttpToolsProtocol, Accepted):
         if self.flow.write_paused:
             return State.BLOCKED, 0.0
         if self.flow.read_paused and self._is_next_under_way() and cycle is not None and not cycle.response_complete:
-            # The caller is not late with what nobody reads before this one is answered.
+            # The caller is not late with data that nobody reads before this request is answered.
             return (State.STREAMING, 0.0) if cycle.response_started else (State.ANSWERING, self._asked_at)
         if self._body_since is not None:
             if self._direct_body is None and cycle.response_started and not cycle.response_complete:
@@ -115,11 +115,11 @@ class CountedProtocol(HttpToolsProtocol, Accepted):
         return State.ANSWERING, self._asked_at
 
     def _is_next_under_way(self) -> bool:
-        """Whether part of another request has arrived behind the one being answered."""
+        """Whether part of another request has arrived behind the current one."""
         return self._head_since is not None or bool(self.pipeline)
 
     def too_late(self, state: State, seconds: float) -> None:
-        """End the connection, because it has been in `state` for longer than the `seconds` allowed."""
+        """End the connection, because it has been in `state` for longer than the allowed `seconds`."""
         if state is State.BODY or (state is State.HEAD and self._head_bytes):
             what = "body" if state is State.BODY else "head of the request"
             late = f"The {what} did not arrive within {seconds:g} s."
@@ -130,13 +130,13 @@ class CountedProtocol(HttpToolsProtocol, Accepted):
             self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
-        """Say why the request is refused, in the form of every other error, and close the connection."""
-        if self._body_since is None:  # what is wrong is no part of the request that `cycle` answers
+        """Report why the request is refused, in the form of every other error, and close the connection."""
+        if self._body_since is None:  # the fault is not in the request that `cycle` answers
             answering = self.cycle is not None and not self.cycle.response_complete
         else:
             answering = self._direct_body is None and self.cycle.response_started
         if self.pipeline or answering:
-            # Another answer is under way, or this request has one already: a second would be taken for it.
+            # Another response is being sent, or this request has one already: a second would be mistaken for it.
             self.transport.close()
             return
         response = error_response(self._fault or malformed("The request is not HTTP/1.1."))

@@ -16,7 +16,7 @@ VANISHED_SECONDS = 30
 ACCEPTED_AT_A_TIME = 64
 BACKLOG = 2048
 PAUSE_WITHOUT_FILES = 0.1
-"""Seconds without accepting when the program has as many files open as it may."""
+"""Seconds without accepting when the program has reached its limit of open files."""
 REFUSAL = (
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/vnd.kafka.v2+json\r\nretry-after: 1\r\n"
     b"content-length: 84\r\nconnection: close\r\n\r\n"
@@ -25,7 +25,7 @@ REFUSAL = (
 
 
 class Handshake:
-    """A connection that was accepted and has no protocol yet."""
+    """An accepted connection without a protocol yet."""
 
     is_stranger = True
 
@@ -36,15 +36,15 @@ class Handshake:
 
     @property
     def transport(self) -> Pipe:
-        """It is its own, until there is one."""
+        """This object itself, until there is a transport."""
         return self
 
     def state(self) -> tuple[State, float]:
-        """Since when it goes on."""
+        """The handshake, and since when it has been going on."""
         return State.HANDSHAKE, self._since
 
     def too_late(self, state: State, seconds: float) -> None:
-        """Give it up."""
+        """Give up."""
         self.abort()
 
     def abort(self) -> None:
@@ -53,25 +53,25 @@ class Handshake:
             self.begun.cancel()
 
     def is_closing(self) -> bool:
-        """Only its end is known."""
+        """False: only its end is known."""
         return False
 
     def get_write_buffer_size(self) -> int:
-        """Nothing of ours."""
+        """0: nothing here is ours."""
         return 0
 
 
 class Accepted(asyncio.Protocol):
-    """A protocol that takes the place of the handshake when it is told that the connection was made."""
+    """A protocol that replaces the handshake once the connection is made."""
 
     handshake: Handshake
 
 
 class Door:
-    """Accepts connections: counted and bounded before TLS, or anything else, costs memory. uvicorn's idea of a server.
+    """Accepts connections: counted and bounded before TLS, or anything else, costs memory. A server to uvicorn.
 
     Args:
-        connections: who is there.
+        connections: the existing ones.
         make: makes the protocol of a connection.
         port: on all addresses.
         context: for TLS.
@@ -87,7 +87,7 @@ class Door:
         self._handshakes: set[asyncio.Task[None]] = set()
         self._socket = socket.create_server(("0.0.0.0", port), backlog=BACKLOG)  # noqa: S104 - a pod's own address
         self._socket.setblocking(False)
-        # What is accepted has these too.
+        # Accepted sockets inherit these.
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, VANISHED_SECONDS * 1000)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, VANISHED_SECONDS)
@@ -116,7 +116,7 @@ class Door:
                     self._loop.remove_reader(self._socket)
                     self._loop.call_later(PAUSE_WITHOUT_FILES, self._go_on)
                     return
-                continue  # it was gone before it was accepted
+                continue  # it left before it was accepted
             accepted.setblocking(False)
             if not self._connections.has_room():
                 self._connections.ended += 1
@@ -151,4 +151,4 @@ class Door:
             accepted.close()  # no TLS, or the peer has left
         finally:
             self._connections.remove(handshake)
-            handshake.begun = None  # the two would hold each other until the collector comes by
+            handshake.begun = None  # the two would hold each other until the next garbage collection

@@ -1,4 +1,4 @@
-"""What is wrong with the head of a request, before anybody looks at what it asks for."""
+"""What is wrong with a request's head, before anything looks at what it requests."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -8,7 +8,7 @@ import httptools
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed
 
 HEAD_BYTES = 32 * 1024
-"""Size of a request's line and headers together."""
+"""Size of the request line and headers together."""
 HEAD_FIELDS = 100
 SINGLE = frozenset(
     {
@@ -27,16 +27,16 @@ SINGLE = frozenset(
         b"upgrade",
     }
 )
-"""Fields that mean something here and must not mean two things; those of SINGLE_PREFIX too."""
+"""Fields that matter here and must not have two meanings; also those of SINGLE_PREFIX."""
 SINGLE_PREFIX = b"x-gateway-"
 OF_UPGRADE = frozenset({b"upgrade", b"http2-settings"})
-"""Fields, and words of the field Connection, by which a caller offers another protocol."""
+"""Fields, and words in the field Connection, with which a caller offers another protocol."""
 
 Fields = Sequence[tuple[bytes, bytes]]
 
 
 def head_too_large() -> GatewayError:
-    """The answer to a head that is larger than the bounds."""
+    """The error for a head that exceeds the bounds."""
     return GatewayError(
         HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
         43101,
@@ -47,13 +47,13 @@ def head_too_large() -> GatewayError:
 def ambiguity(
     parser: "httptools.HttpRequestParser", url: bytes, fields: Fields, opens_socket: bool
 ) -> GatewayError | None:
-    """Why the head could mean two things, or none; None if it means one.
+    """Why the head could have two meanings, or none; None if it has one.
 
     Args:
-        parser: which has read it.
+        parser: the one that read it.
         url: the target.
         fields: names (lower case) and values.
-        opens_socket: whether it asks for a WebSocket.
+        opens_socket: whether it requests a WebSocket.
     """
     names = [name for name, _ in fields]
     if len(set(names)) != len(names):
@@ -77,7 +77,7 @@ def ambiguity(
 
 
 def _of_target(parser: "httptools.HttpRequestParser", url: bytes, fields: Fields) -> GatewayError | None:
-    """Judge a target that is no plain path."""
+    """Judge a target that is not a plain path."""
     if url == b"*" or parser.get_method() == b"CONNECT":
         return None
     try:
@@ -93,7 +93,7 @@ def _of_target(parser: "httptools.HttpRequestParser", url: bytes, fields: Fields
 
 
 def without_upgrade(parser: "httptools.HttpRequestParser", url: bytes, fields: Fields) -> bytes:
-    """A head that was read, without the caller's wish to speak HTTP/2, which Java's client has with each request."""
+    """The head without the offer of HTTP/2, which Java's client makes with each request."""
     version = parser.get_http_version().encode()
     head = [parser.get_method(), b" ", url, b" HTTP/", version, b"\r\n"]
     for name, value in fields:

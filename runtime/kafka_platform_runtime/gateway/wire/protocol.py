@@ -1,4 +1,4 @@
-"""HTTP/1.1 as the gateway speaks it: uvicorn's, with bounds, and with a shorter way for the writes that most callers send."""
+"""HTTP/1.1 as the gateway speaks it: uvicorn's, with bounds, and a shorter path for the most common writes."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -20,19 +20,19 @@ from kafka_platform_runtime.gateway.wire.heads import (
 from kafka_platform_runtime.gateway.wire.sockets import BoundedSocket
 
 PIPELINED = 64
-"""The most requests of a connection that may wait for the answers to those before them."""
+"""Maximum requests on a connection that may wait for earlier responses."""
 FED_BYTES = 4096
 """Bytes parsed before waiting requests are counted again, unless the rest of a body is longer: a request of 30 bytes takes
-a hundred times as many in memory."""
+a hundred times as much memory."""
 DIRECT_BYTES = 64 * 1024
-"""The largest body that goes the direct way: as much as is read ahead of any other request, too."""
+"""The largest body on the direct path: as much as is read ahead of any other request, too."""
 TOPICS = b"/topics/"
 UNUSUAL = frozenset({b"content-encoding", b"expect", b"origin", b"sec-fetch-site"})
-"""Header fields that keep a request off the direct way, because there is more to check."""
+"""Header fields that keep a request off the direct path, because there is more to check."""
 
 
 class Direct(Protocol):
-    """Begins a write whose body is there, if nothing has to be waited for but Kafka's acknowledgement."""
+    """Begins a write whose body has arrived, if it has to wait for nothing but Kafka's acknowledgement."""
 
     def __call__(
         self,
@@ -44,28 +44,28 @@ class Direct(Protocol):
         since: float,
         answer: Callable[[Response], None],
     ) -> bool:
-        """Whether it was begun: then `answer` is called later, and otherwise nothing has happened."""
+        """Whether it was begun: then `answer` is called later; otherwise nothing has happened."""
 
 
 class BoundedProtocol(CountedProtocol):
     """uvicorn's HTTP/1.1 with bounds that it lacks: on size, fields and time of a head, and on what frames a body.
 
-    Nothing of a body is read ahead on a connection on which nobody was logged in yet, and one piece on others.
+    Nothing of a body is read ahead on a connection without a login, and one piece on others.
 
-    A write whose caller and topic are known, and whose body is small, goes the direct way: no task, no scope and no
-    timer are made for it, which cost as much as all of its hundred records. Whatever is unusual about a request sends it
-    the ordinary way, so that only one place has to know of it.
+    A write whose caller and topic are known, and whose body is small, takes the direct path: it gets no task, no scope
+    and no timer, which would cost as much as all of its hundred records. Anything unusual about a request sends it
+    the ordinary way, so that only one place has to handle it.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._framing_bytes = 0
-        """Since the last piece of the body: sizes and extensions of chunks, trailers."""
+        """Bytes since the last piece of the body: sizes and extensions of chunks, trailers."""
         self._offers_upgrade = False
-        """The request that has just been read offers to go on in another protocol, which nobody speaks here."""
+        """The last request read offers to continue in another protocol, which is not supported here."""
         self._direct: Direct = self.config.app.direct  # type: ignore[union-attr]
         self._direct_length = 0
-        """Length of the body of a request that may go the direct way."""
+        """Length of the body of a request that may take the direct path."""
         self._authorization: bytes | None = None
         self._content_type = b""
         self._is_socket = False
@@ -80,7 +80,7 @@ class BoundedProtocol(CountedProtocol):
             self._feed(data)
 
     def _feed_unread(self) -> None:
-        """Look at what has come, unless too many requests wait for their answers already."""
+        """Parse what has arrived, unless too many requests already wait for their responses."""
         data, self._unread = self._unread, b""
         begin = 0
         while begin < len(data) and not self.transport.is_closing() and not self._is_socket:
@@ -95,7 +95,7 @@ class BoundedProtocol(CountedProtocol):
             begin = end
 
     def _feed(self, data: bytes) -> None:
-        """Look at bytes; in a head they count even before the header that they belong to is complete."""
+        """Parse bytes; those of a head count even before their header is complete."""
         if self._head_since is not None:
             self._head_bytes += len(data)
         else:
@@ -115,12 +115,12 @@ class BoundedProtocol(CountedProtocol):
             self.recount()
 
     def _upgrade(self, data: bytes, end: int) -> None:
-        """Speak WebSocket, or go on with HTTP: uvicorn loses the body where it knows nothing of what is offered."""
+        """Switch to WebSocket, or continue with HTTP: uvicorn loses the body of a request that offers anything else."""
         while self._offers_upgrade:
             self._offers_upgrade = False
             data = without_upgrade(self.parser, self.url, self.headers) + data[end:]
             self.parser = httptools.HttpRequestParser(self)
-            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # like uvicorn
             try:
                 self.parser.feed_data(data)
                 return
@@ -131,12 +131,12 @@ class BoundedProtocol(CountedProtocol):
                 return
         if self._should_upgrade():
             if self.cycle is not None and not self.cycle.response_complete:
-                self.transport.close()  # the answer under way and the handshake would be one stream of bytes
+                self.transport.close()  # the current response and the handshake would be one stream of bytes
             else:
                 self.handle_websocket_upgrade()
 
     def handle_websocket_upgrade(self) -> None:
-        """Go on as a WebSocket."""
+        """Continue as a WebSocket."""
         self._is_socket = True
         self.connections.discard(self)
         head = [b"GET ", self.url, b" HTTP/1.1\r\n"]
@@ -159,9 +159,9 @@ class BoundedProtocol(CountedProtocol):
             self._head_bytes = 0
 
     def on_headers_complete(self) -> None:
-        """The head is here."""
+        """The head has arrived."""
         if len(self.headers) > HEAD_FIELDS or (
-            # What has arrived may be the body too, so that only now its size is known.
+            # What has arrived may include the body, so its size is only known now.
             self._head_bytes > HEAD_BYTES
             and len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES
         ):
@@ -184,14 +184,14 @@ class BoundedProtocol(CountedProtocol):
         self._body_since = self._asked_at
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A field of the head; those behind the body (trailers) mean nothing here, nor do blanks around a value."""
+        """A field of the head; those after the body (trailers) are ignored, as are blanks around a value."""
         if self._body_since is None:
             super().on_header(name, value.strip(b" \t"))
 
     def _may_go_direct(self) -> bool:
-        """Whether the head is that of a small write, and nothing else is under way on this connection.
+        """Whether the head is that of a small write, and nothing else is in progress on this connection.
 
-        On a connection of a stranger the caller must be known already: then the connection is.
+        On a stranger's connection the caller must be known already: then the connection is, too.
         """
         if not self.url.startswith(TOPICS) or self.parser.get_method() != b"POST" or self.parser.should_upgrade():
             return False
@@ -219,7 +219,7 @@ class BoundedProtocol(CountedProtocol):
         return True
 
     def _go_the_ordinary_way(self) -> None:
-        """What uvicorn does from the first byte of a head to its last."""
+        """Do what uvicorn does from the first byte of a head to its last."""
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
@@ -230,11 +230,11 @@ class BoundedProtocol(CountedProtocol):
         self.cycle.__class__ = OneWrite
         self.scope["connection"] = self  # type: ignore[typeddict-unknown-key]
         if self.is_stranger:
-            # The handler reads on when it knows who it is.
+            # The handler reads on once it knows the caller.
             self.flow.pause_reading()
 
     def _go_direct(self, body: bytes, since: float) -> bool:
-        """Begin a write whose head was there at `since`; whether that was possible."""
+        """Begin a write whose head had arrived at `since`; whether that was possible."""
         cycle = DirectCycle(self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive())
 
         def answer(response: Response) -> None:
@@ -270,12 +270,12 @@ class BoundedProtocol(CountedProtocol):
             super().on_body(body)
             if not self.cycle.response_complete:
                 self.flow.pause_reading()
-            # Otherwise nobody asks for more, and it is read to its end: the next request may stand behind it.
+            # Otherwise nobody requests more, and it is read to its end: the next request may follow it.
         else:
             self._direct_body = self._direct_body + body if self._direct_body else body
 
     def on_message_complete(self) -> None:
-        """The body is here, and what followed it."""
+        """The body has arrived, and what followed it."""
         if self._offers_upgrade:
             return
         body, since = self._direct_body, self._body_since
@@ -283,7 +283,7 @@ class BoundedProtocol(CountedProtocol):
         if body is None:
             super().on_message_complete()
             if not self.is_stranger and not self.pipeline:
-                self.flow.resume_reading()  # that the caller leaves is noticed by reading
+                self.flow.resume_reading()  # only reading notices that the caller leaves
         elif not self._go_direct(body, since or now()):
             self._go_the_ordinary_way()
             if body:
@@ -291,10 +291,10 @@ class BoundedProtocol(CountedProtocol):
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """An answer is written: as uvicorn's, without a timer for each."""
+        """A response is written: like uvicorn's, without a timer for each."""
         if self.transport.is_closing():
             return
-        if self._is_next_under_way():  # its time begins with its turn
+        if self._is_next_under_way():  # its time starts with its turn
             self._head_since = None if self._head_since is None else now()
             self._body_since = None if self._body_since is None else now()
         if self.pipeline:

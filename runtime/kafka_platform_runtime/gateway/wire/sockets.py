@@ -10,7 +10,7 @@ from kafka_platform_runtime.gateway.wire.connections import Connections, State
 
 
 class BoundedSocket(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket, counted and ended as every other connection."""
+    """uvicorn's WebSocket, counted and ended like every other connection."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -26,39 +26,39 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         self._open.remove(self)
 
     def handle_connect(self, event: Any) -> None:
-        """The handshake is here."""
+        """The handshake has arrived."""
         super().handle_connect(event)
         if not self.close_sent:
             self.scope["connection"] = self  # type: ignore[typeddict-unknown-key]
 
     def pause_writing(self) -> None:
-        """The caller does not take what is written: nothing of what he sends is read, as each ping would be answered."""
+        """The caller does not take what is written: nothing they send is read, as each ping would be answered."""
         super().pause_writing()
         self.transport.pause_reading()
         self._open.written.hold(self, self._in_hand + self.transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
-        """He does again."""
+        """They do again."""
         super().resume_writing()
         if not self.read_paused:
             self.transport.resume_reading()
         self._open.written.hold(self, self._in_hand)
 
     async def receive(self) -> Any:
-        """What has come; while the caller takes nothing, nothing is read."""
+        """What has arrived; while the caller takes nothing, nothing is read."""
         message = await super().receive()
         if not self.writable.is_set():
             self.transport.pause_reading()
         return message
 
     def holds(self, count: int) -> None:
-        """So many bytes of records are about to be written."""
+        """Note that this many bytes of records are about to be written."""
         self._in_hand = count
         waiting = 0 if self.writable.is_set() else self.transport.get_write_buffer_size()
         self._open.written.hold(self, count + waiting)
 
     def state(self) -> tuple[State, float]:
-        """What it does, and since when."""
+        """What it is doing, and since when."""
         if not self.writable.is_set():
             return State.BLOCKED, 0.0
         return (State.STREAMING, 0.0) if self.handshake_complete else (State.ANSWERING, self._since)

@@ -1,1 +1,1 @@
-"""Writes: records of a request go to Kafka together, and each is answered when Kafka has acknowledged it."""
+"""Writes: a request's records go to Kafka together, and each is answered once Kafka has acknowledged it."""

@@ -1,4 +1,4 @@
-"""The records of requests on their way to Kafka, and the look for its acknowledgements."""
+"""The records of requests on their way to Kafka, and polling for its acknowledgements."""
 
 import asyncio
 import logging
@@ -17,9 +17,9 @@ from kafka_platform_runtime.supervision import whereabouts
 LOG = logging.getLogger("gateway")
 
 POLL_SECONDS = 0.001
-"""Pause between two looks for acknowledgements. Shorter ones cost more than they gain; the event loop counts in ms."""
+"""Pause between two polls for acknowledgements. Shorter ones cost more than they gain; the event loop counts in ms."""
 POLLS_BETWEEN_CHECKS = 100
-"""Records that could not even be handed over are noticed then, should nothing else happen."""
+"""How often to check for records that could not even be handed over, if nothing else happens."""
 
 Delivered = Callable[[KafkaError | None, Any], None]
 
@@ -38,17 +38,17 @@ class Unwritten(NamedTuple):
 
 
 class Batch:
-    """The records of one request on their way.
+    """The records of one request in flight.
 
-    Kafka's answers come one by one in any order, each to the callback of its record. The callbacks are made once, do as
-    little as can be, and are used again by the next request: they are most of what a record costs here.
+    Kafka's answers arrive one by one in any order, each at its record's callback. The callbacks are made once, do as
+    little as possible, and are reused by the next request: they are most of a record's cost here.
     """
 
     __slots__ = ("again", "ended", "extras", "failures", "offsets", "places", "results", "size")
 
     def __init__(self) -> None:
         self.failures: list[KafkaError] = []
-        """Of records that were not written, in no order."""
+        """Of records that were not written, in any order."""
         self.results: list[Any] = []
         """For each record None, then its offset, or where it was written, or why it was not."""
         self.offsets: list[Delivered] = []
@@ -57,14 +57,14 @@ class Batch:
         """Callbacks that note the partition too."""
         self.size = 0
         self.extras: dict[int, tuple[int | None, Headers]] = {}
-        """Time and headers of the records that have any: Kafka's client does not give these back."""
+        """Timestamp and headers of the records that have any: Kafka's client does not return these."""
         self.ended: Callable[[], None]
-        """Called when the fate of every record is known."""
+        """Called when the outcome of every record is known."""
         self.again: SendAgain
-        """Sends a record again that was refused together with others; says whether it does."""
+        """Resends a record that was refused together with others; returns whether it does."""
 
     def begin(self, size: int) -> None:
-        """Make ready for `size` records."""
+        """Prepare for `size` records."""
         for index in range(len(self.offsets), size):
             self.results.append(None)
             self.offsets.append(_noting_offset(self, index))
@@ -76,7 +76,7 @@ class Batch:
         self.size = size
 
     def failed(self, error: KafkaError, message: Any, index: int, written: "Place") -> Unwritten | None:
-        """Why a record was not written; None if it is sent again, because others of its batch may be at fault."""
+        """Why a record was not written; None if it is resent, because others of its batch may be at fault."""
         if message is not None and error.code() in OF_A_BATCH:
 
             def settled(final: KafkaError | None, sent: Any) -> None:
@@ -86,7 +86,7 @@ class Batch:
             place, value, key = message.partition(), message.value(), message.key()
             if self.again(Again(message.topic(), place, value, key, timestamp, headers, settled)):
                 return None
-            # Nobody knows whether this record is to blame: it was not written, and may be sent again.
+            # Whether this record is to blame is unknown: it was not written, and may be resent.
             error = KafkaError(KafkaError._INVALID_DIFFERENT_RECORD)
         return self._unwritten(error)
 
@@ -95,7 +95,7 @@ class Batch:
         return Unwritten(error)
 
     def is_complete(self) -> bool:
-        """Whether the fate of every record is known."""
+        """Whether the outcome of every record is known."""
         return self.results[self.size - 1] is not None and None not in self.results[: self.size]
 
 
@@ -134,7 +134,7 @@ def _noting_place(batch: Batch, index: int) -> Delivered:
 
 
 class Poller:
-    """Looks for acknowledgements while somebody waits for any, in the event loop's own thread."""
+    """Polls for acknowledgements while somebody waits for any, in the event loop's own thread."""
 
     def __init__(self) -> None:
         self._waiting: dict[Channel, list[Batch]] = {}
@@ -142,11 +142,11 @@ class Poller:
 
     @property
     def waits(self) -> bool:
-        """Whether the fate of any record is not known yet."""
+        """Whether the outcome of any record is unknown."""
         return bool(self._waiting)
 
     def watch(self, channel: Channel, batch: Batch) -> None:
-        """A batch was handed to this producer: say so when all of it is answered."""
+        """Watch a batch that was handed to this producer, to report when all of it is answered."""
         channel.awaited += 1
         self._waiting.setdefault(channel, []).append(batch)
         if not self._scheduled:
@@ -154,7 +154,7 @@ class Poller:
             asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
 
     def look(self, channel: Channel) -> None:
-        """The fate of some records that were handed to this producer has become known elsewhere."""
+        """Check records of this producer whose outcome has become known elsewhere."""
         batches = self._waiting.get(channel)
         if batches:
             self._check(channel, batches)
@@ -170,7 +170,7 @@ class Poller:
                 if served or channel.turn % POLLS_BETWEEN_CHECKS == 0:
                     self._check(channel, batches)
         finally:
-            # Whatever happens, those who wait are not forgotten.
+            # Whatever happens, waiting requests are not forgotten.
             self._scheduled = bool(self._waiting)
             if self._scheduled:
                 asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
@@ -188,5 +188,5 @@ class Poller:
         for batch in complete:
             try:
                 batch.ended()
-            except Exception as error:  # one caller's affair: the others are told theirs
+            except Exception as error:  # only this caller is affected: the others get their outcomes
                 LOG.error("A write cannot be answered: %s", whereabouts(error))

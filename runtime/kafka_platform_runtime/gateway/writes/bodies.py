@@ -1,4 +1,4 @@
-"""What the bodies of writes say, and what is wrong with those that are refused."""
+"""The bodies of writes, and what is wrong with those that are refused."""
 
 import base64
 from typing import Annotated, TypeVar
@@ -20,7 +20,7 @@ R = TypeVar("R")
 
 Offset = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Timestamp = Annotated[int, Meta(ge=1, le=2**63 - 1)]
-"""Kafka's client takes 0 for absent: it would write the present time."""
+"""Kafka's client treats 0 as absent: it would write the current time."""
 
 
 class RecordHeader(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -59,7 +59,7 @@ class Value(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 
 class _Body(msgspec.Struct, gc=False, forbid_unknown_fields=True, kw_only=True):
-    # Clients for whom schemas mean something send null where there is none.
+    # Clients that use schemas send null if there is none.
     key_schema: None = None
     key_schema_id: None = None
     value_schema: None = None
@@ -88,17 +88,17 @@ Headers = list[tuple[str, str | bytes | None]] | None
 
 
 def text_of(content: str | UnsetType | None) -> str | None:
-    """A key or value; None where it is not there."""
+    """A key or value; None if it is missing."""
     return None if content is UNSET else content
 
 
 def empty(index: int) -> GatewayError:
-    """A record has nothing in it."""
+    """A record is empty."""
     return unprocessable(f"records[{index}]: has neither key nor value: send one of them, null to delete a key.")
 
 
 def require_readable(content: bytes | Raw, index: int, name: str) -> None:
-    """See that every reader of JSON can read this.
+    """Check that every JSON reader can read this.
 
     Raises:
         GatewayError: many could not.
@@ -113,7 +113,7 @@ def decoded(decoder: "msgspec.json.Decoder[R]", body: bytes) -> R:
 
     Raises:
         GatewayError: it is not JSON.
-        msgspec.ValidationError: it is, and not what is asked for.
+        msgspec.ValidationError: it is JSON, but invalid.
     """
     try:
         return decoder.decode(body)
@@ -126,10 +126,10 @@ def decoded(decoder: "msgspec.json.Decoder[R]", body: bytes) -> R:
 
 
 def from_base64(text: str | None, index: int, name: str) -> bytes | None:
-    """What base64 says; without padding, for URLs and in lines too.
+    """Decode base64; also without padding, in the URL alphabet and in lines.
 
     Raises:
-        GatewayError: it is none, or bits of it would be lost.
+        GatewayError: it is not base64, or bits of it would be lost.
     """
     if text is None:
         return None
@@ -151,7 +151,7 @@ def from_base64(text: str | None, index: int, name: str) -> bytes | None:
 
 
 def headers_of(headers: list[RecordHeader] | None, index: int) -> Headers:
-    """The headers of a record, as Kafka's client takes them.
+    """A record's headers in the form of Kafka's client.
 
     Raises:
         GatewayError: a value is not base64.

@@ -1,4 +1,4 @@
-"""From the body of a write to records that Kafka's client has."""
+"""From a write's body to the records of Kafka's client."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -34,10 +34,10 @@ ANY_PARTITION = -1
 
 
 class Target(NamedTuple):
-    """Where the records of a request go."""
+    """Where a request's records go."""
 
     partition: int | None
-    """What the path says."""
+    """The partition in the path."""
     sticky: int
     """For records without a key."""
     partitions: int
@@ -48,10 +48,10 @@ Row = tuple[Any, Any, int | None, int | None, Headers]
 
 
 class Formats:
-    """Hands records over, in each format that there is.
+    """Hands records over, in each supported format.
 
     Args:
-        most_records: that a request may have.
+        most_records: maximum in one request.
     """
 
     def __init__(self, most_records: int) -> None:
@@ -65,7 +65,7 @@ class Formats:
             b"application/vnd.kafka.binary.v2+json": self._write_binary,
             b"application/vnd.kafka.text.v2+json": self._write_text,
         }
-        """By the content type of the body."""
+        """By the body's content type."""
 
     def _check(self, records: Sequence[Record], target: Target) -> None:
         self._check_count(len(records))
@@ -79,14 +79,14 @@ class Formats:
             raise too_large(f"The request has {count} records: at most {self._most_records} are taken.")
 
     def _write_json(self, channel: Channel, batch: Batch, topic: str, body: bytes, target: Target) -> int | None:
-        # Values are passed on as they are: that they are UTF-8 is not seen by the decoder, which leaves them closed.
+        # Values are passed on unchanged: the decoder leaves them closed and so does not check that they are UTF-8.
         if not body.isascii():
             try:
                 body.decode()
             except UnicodeDecodeError:
                 raise malformed("The body is not UTF-8.") from None
         values = None
-        # Most records are values and nothing else; the first that is more ends this look at once.
+        # Most records are only values; the first that has more ends this check at once.
         with contextlib.suppress(msgspec.ValidationError):
             values = [record.value for record in decoded(self._values, body).records]
         if values is not None and NO_VALUE not in values:
@@ -159,7 +159,7 @@ class Formats:
 
 
 def _send_values(channel: Channel, batch: Batch, topic: str, values: Sequence[Raw], partition: int) -> None:
-    """As `_send`, for records that are values and nothing else: the way that most records take, in half the time."""
+    """Like `_send`, for records that are only values: the path of most records, in half the time."""
     batch.begin(len(values))
     produce = channel.producer.produce
     for value, delivered in zip(values, batch.offsets, strict=False):
@@ -172,7 +172,7 @@ def _send_values(channel: Channel, batch: Batch, topic: str, values: Sequence[Ra
 
 
 def _send(channel: Channel, batch: Batch, topic: str, rows: Sequence[Row], target: Target) -> None:
-    """Hand the records to the producer; from here on each of them has its own fate."""
+    """Hand the records to the producer; from here on each has its own outcome."""
     batch.begin(len(rows))
     produce = channel.producer.produce
     for index, ((value, key, wanted, timestamp, headers), delivered) in enumerate(

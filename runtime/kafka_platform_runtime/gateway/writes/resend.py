@@ -1,7 +1,7 @@
-"""Records that Kafka refused together with others of their batch: each is sent again, alone.
+"""Records that Kafka refused together with others of their batch: each is resent alone.
 
-Kafka's client gathers records of several requests into one batch, and a broker refuses a batch as a whole. Nothing of it
-was written then, and who was at fault is known only of a record that was refused alone.
+Kafka's client gathers records of several requests into one batch, and a broker refuses a batch as a whole. Then none of
+it was written, and only a record that was refused alone is known to be at fault.
 """
 
 import asyncio
@@ -18,23 +18,23 @@ from kafka_platform_runtime.gateway.metrics import Metrics
 from kafka_platform_runtime.supervision import WATCH
 
 MOST_CALLERS = 64
-"""Callers who have such a producer at a time: each has a connection to every broker."""
+"""Callers with such a producer at a time: each has a connection to every broker."""
 MOST_RECORDS = 20_000
-"""Records of a caller that wait to be sent again; further ones are answered 503. A request has half as many at most."""
+"""A caller's records that wait to be resent; further ones are answered 503. A request has at most half as many."""
 IDLE_SECONDS = 10.0
-"""After so long without a refused batch the producer is closed."""
+"""Time without a refused batch after which the producer is closed."""
 POLL_SECONDS = 0.001
-"""Pause between two looks for acknowledgements."""
+"""Pause between two polls for acknowledgements."""
 IN_FLIGHT = 5
-"""Requests to a broker at a time, as the usual producer has. A broker answers them one by one."""
+"""Requests to a broker at a time, as with the usual producer. A broker answers them one by one."""
 _DONE_OR_NOT = frozenset({KafkaError._TRANSPORT, KafkaError._TIMED_OUT})
-"""What the client says of a record whose acknowledgement did not come; this producer does not try again by itself."""
+"""The client's errors for a record whose acknowledgement did not arrive; this producer does not retry by itself."""
 
 Settled = Callable[[KafkaError | None, Any], None]
 
 
 class Again(NamedTuple):
-    """A record to send again."""
+    """A record to resend."""
 
     topic: str
     partition: int
@@ -43,17 +43,17 @@ class Again(NamedTuple):
     timestamp: int | None
     headers: list[tuple[str, str | bytes | None]] | None
     settled: Settled
-    """Told its fate, which is final."""
+    """Receives its outcome, which is final."""
 
 
 class _Alone:
-    """A caller's records, and the producer that makes a batch of each of them."""
+    """A caller's records, and the producer that makes each of them a batch."""
 
     def __init__(self) -> None:
         self.waiting: deque[Again] = deque()
         self.under_way = 0
         self.channels: set[Channel] = set()
-        """Whose requests wait for these records."""
+        """The channels whose requests wait for these records."""
         self.woken = asyncio.Event()
 
     @property
@@ -62,11 +62,11 @@ class _Alone:
 
 
 class Resender:
-    """Sends refused records again, those of a caller and partition in their order.
+    """Resends refused records, those of a caller and partition in their order.
 
     Args:
-        metrics: say how many there are.
-        look: called when the fate of some records is known that were handed to this producer before.
+        metrics: count them.
+        look: called when the outcome of some records that were handed to this producer before is known.
     """
 
     def __init__(self, metrics: Metrics, look: Callable[[Channel], None]) -> None:
@@ -80,7 +80,7 @@ class Resender:
         )
 
     def send(self, caller: Caller, channel: Channel, record: Again) -> bool:
-        """Send a record again; false if that is not possible, and nothing was done."""
+        """Resend a record; false if that is not possible, and nothing was done."""
         alone = self._callers.get(caller)
         if alone is None:
             if len(self._callers) >= MOST_CALLERS:
@@ -88,7 +88,7 @@ class Resender:
             try:
                 asyncio.get_running_loop()
             except RuntimeError:
-                return False  # the gateway is ending: its producers are flushed in another thread
+                return False  # the gateway is ending: another thread flushes its producers
             alone = self._callers[caller] = _Alone()
             task = WATCH.errand(f"records of {caller.username} again", self._run(caller, alone), awaited=False)
             self._tasks.add(task)
@@ -101,7 +101,7 @@ class Resender:
         return True
 
     async def close(self) -> None:
-        """End, whatever is under way."""
+        """End, whatever is in progress."""
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -145,8 +145,8 @@ class Resender:
     def _producer(self, caller: Caller) -> Producer:
         return Producer(
             caller.producing(
-                # Without retries and numbers of batches: a refused batch makes the client begin its numbers anew, which
-                # takes much longer than the refusal. A record whose answer is lost is answered as unknown.
+                # Without retries and sequence numbers: a refused batch makes the client restart its sequence, which
+                # takes much longer than the refusal. A record whose answer is lost is reported as unknown.
                 enable_idempotence=False,
                 retries=0,
                 batch_num_messages=1,
@@ -158,7 +158,7 @@ class Resender:
     def _hand_over(self, caller: Caller, alone: _Alone, producer: Producer) -> None:
         record = alone.waiting.popleft()
         if caller.forgotten:
-            # Kafka does not take the credentials any more.
+            # Kafka rejects the credentials.
             record.settled(KafkaError(KafkaError._PURGE_QUEUE), None)
             return
 

@@ -1,4 +1,4 @@
-"""The routes that write: the answer waits until Kafka has acknowledged each of the records."""
+"""The routes that write: the response waits until Kafka has acknowledged each of the records."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -20,23 +20,23 @@ from kafka_platform_runtime.gateway.writes.formats import Formats, Target, Write
 from kafka_platform_runtime.gateway.writes.resend import Resender
 
 ENDING_SECONDS = 1.0
-"""What is left for the rest of the end when Kafka has not answered in time."""
+"""Time left for the rest of the shutdown when Kafka has not answered in time."""
 STICKY_POLLS = 10
 """librdkafka's sticky.partitioning.linger.ms is 10 ms."""
 KEPT_BATCHES = 512
 LONGEST_KEPT_BATCH = 1000
-"""Batches are used again; larger ones are not worth their memory."""
+"""Batches are reused; larger ones are not worth their memory."""
 
 
 class Failed(msgspec.Struct, gc=False):
-    """A record that was not written, or of which that is unknown."""
+    """A record that was not written, or whose outcome is unknown."""
 
     error_code: int
     error: str
 
 
 class Answer(msgspec.Struct, gc=False, omit_defaults=True):
-    """An entry per record, in their order."""
+    """An entry per record, in order."""
 
     offsets: Sequence[Written | Failed]
     error_code: int = 0
@@ -44,7 +44,7 @@ class Answer(msgspec.Struct, gc=False, omit_defaults=True):
 
 
 Ended = Callable[[Callable[[], Response]], None]
-"""Is told that the fate of every record is known, and given what makes the answer."""
+"""Called when the outcome of every record is known, with the function that makes the response."""
 
 
 class Writes:
@@ -64,14 +64,14 @@ class Writes:
         self._writers = Formats(core.limits.records).writers
 
     def routes(self) -> list[Route]:
-        """What this class answers."""
+        """The routes that it answers."""
         return [
             Route(method="POST", path="/topics/{topic}", handler=self.write, name="write"),
             Route(method="POST", path="/topics/{topic}/partitions/{partition}", handler=self.write, name="write"),
         ]
 
     async def close(self) -> None:
-        """Wait until Kafka has answered for all that was handed over, also for what nobody waits for, and end."""
+        """Wait until Kafka has answered for everything handed over, also for what nobody waits for, and end."""
         until = now() + self._limits.timeout_seconds - ENDING_SECONDS
         while self._poller.waits and now() < until:
             await asyncio.sleep(POLL_SECONDS)
@@ -130,7 +130,7 @@ class Writes:
         """Write records to a topic without waiting for anything.
 
         Returns:
-            Whether they were handed over; `ended` is called later then. If not, `write` knows the reason.
+            Whether they were handed over: then `ended` is called later. If not, `write` finds out the reason.
         """
         writer = self._writers.get(content_type)
         channel = caller.channel
@@ -162,16 +162,16 @@ class Writes:
         body: bytes,
         ended: Ended,
     ) -> None:
-        """Give the records to Kafka's client and see to it that `ended` is called with their answer.
+        """Give the records to Kafka's client and have `ended` called with their response.
 
         Raises:
-            GatewayError: the body is at fault, none of its records was handed over.
+            GatewayError: the body is at fault, and none of its records was handed over.
             msgspec.ValidationError: the same.
         """
         batch = self._free.pop() if self._free else Batch()
         batch.again = lambda record: self._resender.send(caller, channel, record)
-        # Records without a key and a partition go to one partition for a while, as Kafka's own clients let them: batches
-        # are larger then.
+        # Records without a key and a partition go to one partition for a while, as with Kafka's own clients: batches
+        # are then larger.
         sticky = known.available[channel.turn // STICKY_POLLS % len(known.available)]
         place = writer(channel, batch, topic, body, Target(partition, sticky, known.partitions))
         caller.usage.awaited += 1
@@ -179,7 +179,7 @@ class Writes:
         self._poller.watch(channel, batch)
 
     def _answer(self, caller: Caller, channel: Channel, topic: str, batch: Batch, place: int | None) -> Response:
-        """What became of the records; the batch is free again after it."""
+        """The outcome of the records; afterwards the batch is free again."""
         caller.usage.awaited -= 1
         results, failures = batch.results[: batch.size], batch.failures[:]
         if batch.size <= LONGEST_KEPT_BATCH and len(self._free) < KEPT_BATCHES:
@@ -206,7 +206,7 @@ class Writes:
         return self._failed(entries, [channel.refusal(error, "The records") for error in failures])
 
     def _failed(self, entries: Sequence[Written | Failed], reasons: Sequence[GatewayError]) -> Response:
-        """200 if some records were written and the fate of the others is known; otherwise the status of the failure."""
+        """200 if some records were written and the others' outcome is known; otherwise the status of the failure."""
         unknown = next((each for each in reasons if each.status == HTTPStatus.GATEWAY_TIMEOUT), None)
         alike = len(reasons) == len(entries) and len({each.code for each in reasons}) == 1
         reason = unknown or (reasons[0] if alike else None)
