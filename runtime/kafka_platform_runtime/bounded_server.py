@@ -1,4 +1,4 @@
-"""Bounds for servers that have a thread for each connection."""
+"""Bounds for servers that use a thread per connection."""
 
 import contextlib
 import socket
@@ -8,26 +8,27 @@ from threading import Lock
 from typing import Any
 
 CONNECTIONS = 32
-"""Connections at a time: Prometheus and the kubelet have one or two each, and each takes a thread."""
+"""Concurrent connections: Prometheus and the kubelet have one or two each, and each takes a thread."""
 CONNECTION_SECONDS = 10.0
-"""How long one may take from its beginning to its end; Prometheus itself gives up after as long by default."""
+"""How long a connection may last from beginning to end; Prometheus' own default timeout is as long."""
 
 
 class BoundedThreads(ThreadingMixIn, BaseServer):
-    """A thread for each connection, so that one who dawdles holds up nobody; bounded in number and time.
+    """A thread per connection, so that a slow client delays nobody; bounded in number and time.
 
-    Beyond the bound the oldest connection is ended, not the newest: a collector is done in milliseconds, and whoever
-    dawdles must not keep it, or the kubelet that asks for the health, out.
+    Beyond the bound the oldest connection is ended, not the newest: a collector is done in milliseconds, and a slow
+    client must not keep it, or the kubelet's health check, out.
     """
 
     daemon_threads = True
     request_queue_size = 4 * CONNECTIONS
-    """Connections that the kernel keeps until they are accepted; the library's 5 would have others wait for TCP to try again."""
+    """Connections that the kernel queues until they are accepted; the library's 5 would make others wait for TCP
+    retries."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._open: dict[socket.socket, float] = {}
-        """Since when; the oldest first. Changed by the thread that accepts and by those that answer."""
+        """Since when each has been open, oldest first. Changed by the accepting thread and those that answer."""
         self._open_lock = Lock()
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -41,7 +42,7 @@ class BoundedThreads(ThreadingMixIn, BaseServer):
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """The end of a connection."""
+        """End a connection."""
         with self._open_lock:
             self._open.pop(request, None)
         super().shutdown_request(request)
@@ -54,7 +55,7 @@ class BoundedThreads(ThreadingMixIn, BaseServer):
                     _break_off(connection)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of connections that broke."""
+        """Do not report broken connections."""
 
 
 def _break_off(connection: socket.socket) -> None:

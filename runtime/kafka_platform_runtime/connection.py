@@ -22,7 +22,7 @@ REQUEST_TIMEOUT = 30.0
 
 _UNRESOLVED = re.compile(r"Failed to resolve '(?P<host>[^']*):\d+': (?P<reason>[^(]*)")
 
-# The libraries report what fails by exceptions and callbacks; their own log lines would repeat it without context.
+# The libraries report failures through exceptions and callbacks; their own log lines would repeat them without context.
 _SILENT = logging.getLogger("kafka_platform_runtime.libraries")
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
@@ -48,7 +48,7 @@ class SecurityProtocol(StrEnum):
 
 
 class SaslMechanism(StrEnum):
-    """The ways to log in that the programs know."""
+    """The login mechanisms that the programs support."""
 
     SCRAM_SHA_512 = "SCRAM-SHA-512"
     PLAIN = "PLAIN"
@@ -56,7 +56,7 @@ class SaslMechanism(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:
-    """Where Kafka listens and who logs in. The password is not part of its text form."""
+    """Where Kafka listens and the login. The password is not part of its text form."""
 
     bootstrap_servers: str
     security_protocol: SecurityProtocol = SecurityProtocol.PLAINTEXT
@@ -67,10 +67,10 @@ class Connection:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Connection":
-        """Read the KAFKA_* variables and the password's file.
+        """Read the KAFKA_* variables and the password file.
 
         Raises:
-            Refused: a variable is missing or has a value that is not known, or a file cannot be read.
+            Refused: a variable is missing or has an unknown value, or a file cannot be read.
         """
         faults: list[str] = []
 
@@ -157,7 +157,7 @@ class Connection:
 
 
 def read_password(path: Path, name: str, faults: list[str]) -> str | None:
-    """The file's content without the line end; None, and a fault that names `name`, if there is none."""
+    """The file's content without the line end; None, and a fault that names `name`, if there is no such file."""
     try:
         password = path.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -171,7 +171,7 @@ def read_password(path: Path, name: str, faults: list[str]) -> str | None:
 
 
 class Complaints:
-    """Collects why a client cannot connect; to be given to it as `error_cb`."""
+    """Collects why a client cannot connect; pass it as `error_cb`."""
 
     def __init__(self) -> None:
         self._errors: deque[KafkaError] = deque(maxlen=50)
@@ -195,11 +195,11 @@ class Complaints:
         return None
 
     def unanswered(self, bootstrap_servers: str) -> str | None:
-        """Why no broker answers, as far as it is known: a name that cannot be resolved, or the most recent reason."""
+        """Why no broker answers, if known: a name that cannot be resolved, or the most recent reason."""
         return unresolved(bootstrap_servers) or self.reason()
 
     def why(self, error: KafkaError, bootstrap_servers: str) -> str:
-        """Why a question to the brokers ended in this error, by the most telling of what is known."""
+        """Why a request to the brokers ended in this error, by the most telling reason known."""
         return self.rejection() or self.unanswered(bootstrap_servers) or sentence(error)
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong with a Kafka cluster, and which of it is worth another try."""
+"""What can go wrong with a Kafka cluster, and which errors are worth a retry."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from confluent_kafka import KafkaError
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a malfunction
-    """A definite no: trying again cannot help.
+    """A definite no: a retry cannot help.
 
     Args:
         faults: one sentence each, beginning with the name of the declaration or variable.
@@ -18,15 +18,15 @@ class Refused(Exception):  # noqa: N818 - an answer, not a malfunction
 
 
 class Transient(Exception):  # noqa: N818
-    """Not now: the same may succeed in a moment."""
+    """Not now: a retry in a moment may succeed."""
 
 
 class Rejected(Exception):  # noqa: N818
-    """The login or the TLS handshake failed: either not set up yet, or wrong; worth only a brief wait."""
+    """The login or the TLS handshake failed: it is either not set up yet, or wrong; worth only a brief wait."""
 
 
 class Superseded(Exception):  # noqa: N818
-    """A newer run of the same owner has begun: this one must not change anything any more."""
+    """A newer run of the same owner has begun: this one must not change anything more."""
 
 
 _TRANSIENT = frozenset(
@@ -63,7 +63,7 @@ _TRANSIENT = frozenset(
         KafkaError.REPLICA_NOT_AVAILABLE,
         KafkaError.REQUEST_TIMED_OUT,
         KafkaError.THROTTLING_QUOTA_EXCEEDED,
-        # The cluster is not what was read a moment ago: read it again.
+        # The cluster has changed since it was read a moment ago: read it again.
         KafkaError.TOPIC_ALREADY_EXISTS,
         KafkaError.UNKNOWN_TOPIC_OR_PART,
     }
@@ -113,7 +113,7 @@ def sentence(error: KafkaError, *, username: str | None = None) -> str:
 
 
 def raise_for(error: KafkaError, subject: str, *, username: str | None = None) -> None:
-    """Raise what fits the error: Rejected, Transient or Refused, its message beginning with `subject`."""
+    """Raise the matching exception: Rejected, Transient or Refused, with a message that begins with `subject`."""
     text = f"{subject}: {sentence(error, username=username)}"
     if is_rejected(error):
         raise Rejected(text)

@@ -1,22 +1,22 @@
-"""Tells Kubernetes whether the broker beside it may be counted on.
+"""Tells Kubernetes whether the broker in the same pod is ready and alive.
 
 Run as `python3 -m kafka_platform_runtime.health` with the KAFKA_* variables of `connection` (the broker's own listener) and:
 
 - NODE_ID: the broker's id.
 - HEALTH_PORT: where it listens (default 9600).
-- CHECK_SECONDS: how long an answer is good for (default 2).
+- CHECK_SECONDS: how long an answer is valid (default 2).
 - ANSWER_SECONDS: how long the broker has to answer (default 3); the probe's timeout must be longer.
-- ADMIN_PASSWORD_FILE: the password that the SCRAM user `admin` shall have. Default: it is left alone.
+- ADMIN_PASSWORD_FILE: the password that the SCRAM user `admin` is to have. Default: it is left alone.
 
-Whoever is told that a broker is ready can log in as `admin`: the password is set before the first such answer, also on
-volumes that were kept from an earlier deployment with another one.
+Once a broker is reported ready, a client can log in as `admin`: the password is set before the first such answer, also
+on volumes that were kept from an earlier deployment with another password.
 
-`GET /readyz` answers 200 when the broker lets a client log in and answers it, is registered, and is in sync for every
-partition that it replicates; otherwise 503 and one line why. `GET /livez` answers 200 while the program runs and no check
-hangs.
+`GET /readyz` answers 200 if the broker lets a client log in and answers it, is registered, and is in sync for every
+partition that it replicates; otherwise 503 and the reason in one line. `GET /livez` answers 200 while the program runs
+and no check hangs.
 
-Every check logs in anew: a connection that is kept would go on to another broker when this one hangs, and would answer
-with what that one knows.
+Every check logs in anew: a kept connection would move to another broker when this one hangs, and would report
+that broker's view.
 """
 
 import contextlib
@@ -50,34 +50,34 @@ DEFAULT_PORT = 9600
 DEFAULT_CHECK_SECONDS = 2.0
 DEFAULT_ANSWER_SECONDS = 3.0
 
-# A check of a cluster with very many partitions takes longer; its answer is then good for this many times as long, so
-# that checking takes at most a twentieth of one processor.
+# A check of a cluster with very many partitions takes longer; its answer is then valid for this many times as long, so
+# that checks take at most a twentieth of one processor.
 COST_FACTOR = 20
 
-# A check that takes so long hangs: librdkafka ends its own questions after ANSWER_SECONDS.
+# A check that takes this long hangs: librdkafka ends its own requests after ANSWER_SECONDS.
 HUNG_SECONDS = 120.0
 
-# Partitions named in an answer.
+# Maximum partitions named in an answer.
 NAMES_SHOWN = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """Whether the broker is ready, and one line why (not)."""
+    """Whether the broker is ready, and the reason in one line."""
 
     ready: bool
     reason: str
 
 
 def judge(node: int, metadata: ClusterMetadata) -> Answer:
-    """The answer that the broker's own view of the cluster gives."""
+    """The answer according to the broker's own view of the cluster."""
     if node not in metadata.brokers:
         return Answer(ready=False, reason=f"broker {node} is not registered (it is starting, stopping or fenced)")
     behind: list[str] = []
     replicated = 0
     for name, topic in sorted(metadata.topics.items()):
         if topic.error is not None:
-            continue  # being created or deleted at this moment
+            continue  # just being created or deleted
         for number, partition in sorted(topic.partitions.items()):
             if node in partition.replicas:
                 replicated += 1
@@ -107,14 +107,14 @@ def ask(connection: Connection, node: int, seconds: float) -> Answer:
 
 
 class Administrator:
-    """Sees to it that the SCRAM user `admin` has the password of a file.
+    """Gives the SCRAM user `admin` the password in a file.
 
     Args:
         file: where the password is; None leaves the user alone.
     """
 
     NAME = "admin"
-    # The password is long and random: more rounds would protect nothing more.
+    # The password is long and random: more iterations would add no protection.
     ITERATIONS = 4096
 
     def __init__(self, file: Path | None) -> None:
@@ -122,7 +122,7 @@ class Administrator:
         self._set: str | None = None
 
     def ensure(self, connection: Connection, seconds: float) -> str | None:
-        """Set the password unless this was done already; one line why it could not be, otherwise None."""
+        """Set the password unless this was done already; returns the reason if it could not be, otherwise None."""
         if self._file is None:
             return None
         try:
@@ -141,13 +141,13 @@ class Administrator:
 
 
 class Check:
-    """Asks at most once per `check_seconds`; callers in between, and those who wait, share one answer.
+    """Asks at most once per `check_seconds`; callers in between, and waiting ones, share one answer.
 
     Args:
-        ask: gives a new answer.
-        check_seconds: how long an answer is good for.
-        clock: seconds that pass.
-        work: seconds of processor time that this process has used.
+        ask: makes a new answer.
+        check_seconds: how long an answer is valid.
+        clock: monotonic seconds.
+        work: seconds of processor time used by this process.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class Check:
         self._asked_at: float | None = None
 
     def answer(self) -> Answer:
-        """The answer, at most as old as it is good for."""
+        """A valid answer."""
         with self._lock:
             if self._answer is None or self._clock() >= self._good_until:
                 work = self._work()
@@ -196,13 +196,13 @@ class Check:
 
 
 class Server(BoundedThreads, HTTPServer):
-    """Serves /readyz and /livez, by IPv4 and IPv6: kubelet asks at the pod's address, whichever that is."""
+    """Serves /readyz and /livez over IPv4 and IPv6: the kubelet asks at the pod's address, whichever that is."""
 
     address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
     check: Check
 
     def server_bind(self) -> None:
-        """Accept IPv4 as well where the socket is an IPv6 one."""
+        """Accept IPv4 as well if the socket is an IPv6 one."""
         if self.address_family == socket.AF_INET6:
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         super().server_bind()
@@ -231,7 +231,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class' name
-        """Say nothing: probes come every few seconds."""
+        """Log nothing: probes come every few seconds."""
 
 
 def serve(environment: Mapping[str, str]) -> Server:
@@ -262,14 +262,14 @@ def serve(environment: Mapping[str, str]) -> Server:
 
     def ask_now() -> Answer:
         try:
-            # Read anew each time: the password's file may be replaced while this runs.
+            # Read each time: the password's file may be replaced while this runs.
             connection = Connection.from_environment(environment)
             answer = ask(connection, node, answer_seconds)
             fault = administrator.ensure(connection, answer_seconds) if answer.ready else None
             return answer if fault is None else Answer(ready=False, reason=f"broker {node}: {fault}")
         except Refused as refusal:
             return Answer(ready=False, reason=str(refusal))
-        except Exception as error:  # whoever asks is told so, and the next one is a new try
+        except Exception as error:  # callers receive the error, and the next one retries
             return Answer(ready=False, reason=f"broker {node} cannot be checked: {whereabouts(error)}")
 
     server = Server(("", port), _Handler)

@@ -1,6 +1,6 @@
-"""Why Kafka cannot be found by its name: DNS that does not answer looks like brokers that do not.
+"""Why Kafka's name cannot be resolved: DNS that does not answer looks like brokers that do not.
 
-`python -m kafka_platform_runtime.names HOST:PORT[,...]` is what runs in a worker's pod before the team's program does.
+A worker's pod runs `python -m kafka_platform_runtime.names HOST:PORT[,...]` before the team's program.
 """
 
 import ipaddress
@@ -14,22 +14,22 @@ from pathlib import Path
 from kafka_platform_runtime.supervision import WATCH
 
 LOOKUP_SECONDS = 3.0
-"""How long a lookup may take. A resolver that is cut off answers nothing for half a minute, so the reason is known before."""
+"""How long a lookup may take. An unreachable resolver fails after half a minute, so this gives the reason earlier."""
 START_SECONDS = 10.0
-"""How long a pod waits for the names: network policies may take some seconds to know a new pod."""
+"""How long a pod waits for the names: network policies may take some seconds to recognize a new pod."""
 MESSAGE = Path("/dev/termination-log")
-"""What stands here is told with the pod: by `kubectl describe pod`, for example."""
+"""Its content is reported with the pod, for example by `kubectl describe pod`."""
 
 _UNDER_WAY: dict[str, "Future[None]"] = {}
 _LOCK = threading.Lock()
 
 
 def unresolved(bootstrap_servers: str, seconds: float = LOOKUP_SECONDS) -> str | None:
-    """Why no server can be found, as `cannot resolve NAME: REASON`; None if one can, or has an address.
+    """Why no server's name can be resolved, as `cannot resolve NAME: REASON`; None if one can, or is an address.
 
     Args:
-        bootstrap_servers: `host:port`, several with commas.
-        seconds: how long the lookups may take, together.
+        bootstrap_servers: `host:port`, several separated by commas.
+        seconds: how long the lookups may take together.
     """
     servers = [each.strip() for each in bootstrap_servers.split(",") if each.strip()]
     names = [each.rpartition(":")[0].strip("[]") for each in servers]
@@ -50,7 +50,7 @@ def unresolved(bootstrap_servers: str, seconds: float = LOOKUP_SECONDS) -> str |
 
 
 def _lookup(name: str) -> "Future[None]":
-    """A lookup that is under way, of which there is one for each name: a resolver that hangs must not hold many threads."""
+    """A lookup in progress, at most one for each name: a hanging resolver must not hold many threads."""
     with _LOCK:
         if name not in _UNDER_WAY or _UNDER_WAY[name].done():
             _UNDER_WAY[name] = WATCH.question(f"lookup of {name}", lambda: _look_up(name))
@@ -60,7 +60,7 @@ def _lookup(name: str) -> "Future[None]":
 def _look_up(name: str) -> None:
     try:
         socket.getaddrinfo(name, None)
-    except UnicodeError as error:  # a label that is empty or too long
+    except UnicodeError as error:  # an empty label, or one that is too long
         raise OSError(str(error)) from None
 
 
@@ -73,7 +73,7 @@ def _is_address(host: str) -> bool:
 
 
 def main(bootstrap_servers: str) -> None:
-    """Says why no server can be found, in the log and with the pod. It never fails: the program may find them later."""
+    """Report why no server's name can be resolved, in the log and with the pod. Never fails: it may succeed later."""
     until = time.monotonic() + START_SECONDS
     while fault := unresolved(bootstrap_servers, max(0.0, until - time.monotonic())):
         if time.monotonic() >= until:

@@ -1,11 +1,11 @@
-"""Watches what a program does in the background, so that nothing dies or hangs unnoticed.
+"""Watches a program's background work, so that nothing dies or hangs unnoticed.
 
-Every task, thread and pool of a program is made here, under a name (a repository law holds this):
+Every task, thread and pool of a program is made here, under a name (a repository law checks this):
 
-- **vital** tasks, threads and pools serve everybody. When one ends before the program does, the program is told, writes the
-  reason to its log, fails its health check and ends.
+- **vital** tasks, threads and pools serve everybody. When one ends before the program does, the program logs the
+  reason, fails its health check and ends.
 - **errands** serve one caller or do one thing. When one fails, that is logged and nothing else happens.
-- **hearts** tell a loop that hangs from one that works: a loop that has not come round for too long fails the health check.
+- **hearts** distinguish a hung loop from a working one: a loop without a round for too long fails the health check.
 """
 
 import asyncio
@@ -23,12 +23,12 @@ T = TypeVar("T")
 LOG = logging.getLogger("supervision")
 
 HUNG_SECONDS = 30.0
-"""A loop that has not come round for so long hangs. The loops come round every few seconds; a pod that gets next to no
-processor time must not be taken for one that hangs."""
+"""A loop without a round for this long hangs. The loops take a few seconds; a pod that gets next to no
+processor time must not be mistaken for a hung one."""
 
 
 def whereabouts(error: BaseException) -> str:
-    """Kind and place of a fault, without its message, which could have data of a caller."""
+    """Kind and place of a fault, without its message, which could contain a caller's data."""
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
@@ -37,11 +37,11 @@ def whereabouts(error: BaseException) -> str:
 
 
 class Pool(ThreadPoolExecutor):
-    """A pool that can tell whether one of its threads has died, which the standard library's would never notice.
+    """A pool that notices when one of its threads has died, which the standard library's does not.
 
     Args:
-        name: of its threads, with a number behind it.
-        threads: how many there are at most.
+        name: of its threads, followed by a number.
+        threads: maximum number.
     """
 
     def __init__(self, name: str, threads: int) -> None:
@@ -50,7 +50,7 @@ class Pool(ThreadPoolExecutor):
 
     @property
     def lost(self) -> bool:
-        """Whether a thread has died: what is handed to the pool may then wait for ever."""
+        """Whether a thread has died: work handed to the pool may then wait forever."""
         return not self._shutdown and any(not thread.is_alive() for thread in list(self._threads))
 
 
@@ -59,9 +59,9 @@ class Watch:
 
     def __init__(self) -> None:
         self.death: str | None = None
-        """What died first, and of what; None while everything lives."""
+        """What died first, and why; None while everything lives."""
         self._hearts: dict[str, tuple[float, float]] = {}
-        """For each loop: when it last came round, and how long that may take."""
+        """For each loop: when its last round began, and how long one may take."""
         self._pools: weakref.WeakSet[Pool] = weakref.WeakSet()
         self._errands: set[asyncio.Task[Any]] = set()
         self._on_death: Callable[[], object] | None = None
@@ -77,11 +77,11 @@ class Watch:
         self._hearts.clear()
 
     def ending(self) -> None:
-        """The program ends: whatever ends from now on was meant to."""
+        """The program ends: from now on, everything may end."""
         self._ending = True
 
     def reason(self) -> str | None:
-        """Why the program cannot go on; None if it can. From any thread."""
+        """Why the program cannot continue; None if it can. From any thread."""
         if self.death is not None:
             return self.death
         moment = time.monotonic()
@@ -91,14 +91,14 @@ class Watch:
         return None
 
     def look(self) -> None:
-        """Look whether a pool has lost a thread; to be called every few seconds in the thread that makes the pools."""
+        """Check whether a pool has lost a thread; to be called every few seconds in the thread that makes the pools."""
         for pool in list(self._pools):
             if pool.lost:
                 self._died(f"a thread of {pool.name}", "it was killed")
 
     @contextlib.contextmanager
     def heart(self, name: str, limit: float = HUNG_SECONDS) -> Iterator[Callable[[], None]]:
-        """Call what this gives each time a loop comes round; `limit` seconds without that count as hanging."""
+        """Call the result in each round of a loop; `limit` seconds without a call count as hanging."""
 
         def beat() -> None:
             self._hearts[name] = (time.monotonic(), limit)
@@ -110,7 +110,7 @@ class Watch:
             del self._hearts[name]
 
     def vital(self, name: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """A task without which the program is of no use: it must not end before the program."""
+        """A task that the program cannot work without: it must not end before the program."""
 
         def ended(task: asyncio.Task[Any]) -> None:
             self._errands.discard(task)
@@ -128,7 +128,7 @@ class Watch:
         Args:
             name: of the task.
             work: what it does.
-            awaited: whether somebody looks at how it ends; otherwise a failure is logged here.
+            awaited: whether somebody handles its outcome; otherwise a failure is logged here.
         """
 
         def ended(task: asyncio.Task[T]) -> None:
@@ -142,12 +142,12 @@ class Watch:
         self, name: str, work: Coroutine[Any, Any, T], ended: Callable[[asyncio.Task[T]], None]
     ) -> asyncio.Task[T]:
         task = asyncio.get_running_loop().create_task(work, name=name)
-        self._errands.add(task)  # the event loop alone would not keep it
+        self._errands.add(task)  # the event loop alone would not keep it alive
         task.add_done_callback(ended)
         return task
 
     def thread(self, name: str, work: Callable[[], Any]) -> threading.Thread:
-        """Start a thread without which the program is of no use."""
+        """Start a thread that the program cannot work without."""
 
         def run() -> None:
             try:
@@ -162,10 +162,10 @@ class Watch:
         return thread
 
     def question(self, name: str, ask: Callable[[], T]) -> "Future[T]":
-        """Ask what may hang for long, in a thread of its own that does not hold up the end of the program.
+        """Make a call that may hang for long, in a thread of its own that does not delay the end of the program.
 
         Returns:
-            The answer, or how asking failed: whoever asks looks at it.
+            The answer or the exception: the caller handles it.
         """
         answer: Future[T] = Future()
 
@@ -181,19 +181,19 @@ class Watch:
         return answer
 
     def pool(self, name: str, threads: int) -> Pool:
-        """A pool of at most so many threads, for what blocks."""
+        """A pool of at most this many threads, for blocking calls."""
         pool = Pool(name, threads)
         self._pools.add(pool)
         return pool
 
     def hand_over(self, name: str, pool: Pool, work: Callable[[], Any], done: Callable[[], None] | None = None) -> None:
-        """Have a pool do something that nobody waits for; a failure is logged.
+        """Have a pool do something that nobody awaits; a failure is logged.
 
         Args:
             name: what is done, for the log.
-            pool: who does it.
-            work: what blocks.
-            done: called in this thread, which runs the event loop, however it ended.
+            pool: the pool that does it.
+            work: the blocking call.
+            done: called in this thread, which runs the event loop, whatever the outcome.
         """
         loop = asyncio.get_running_loop()
 

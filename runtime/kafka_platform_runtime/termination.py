@@ -13,7 +13,7 @@ def termination_log(environment: Mapping[str, str]) -> Path:
 
 
 def leave(message: str, path: Path) -> None:
-    """Write the message where Kubernetes looks for it; without Kubernetes there is no such file, which is fine."""
+    """Write the message where Kubernetes looks for it; without Kubernetes there is no such file, which does no harm."""
     try:
         with path.open("w", encoding="utf-8") as file:
             file.write(message)

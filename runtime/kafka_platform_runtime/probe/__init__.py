@@ -1,1 +1,1 @@
-"""Measures how long records take from a writer to a reader, by Kafka's protocol and by HTTP, and whether any get lost."""
+"""Measures how long records take from writer to reader, over Kafka's protocol and HTTP, and whether any get lost."""

@@ -1,20 +1,20 @@
-"""Measures how long records take through the platform, and whether any get lost, by records of its own.
+"""Measures how long records take through the platform, and whether any get lost, with records of its own.
 
 Run as `python3 -m kafka_platform_runtime.probe` with the KAFKA_* variables of `connection` and:
 
 - PROBE_TOPIC: a topic for the probe alone; it writes to all of its partitions. The user needs WRITE and READ on it, no group.
-- PROBE_GATEWAY_URL: of an HTTP gateway; probes then are written and read through it too. Default: none.
+- PROBE_GATEWAY_URL: of an HTTP gateway; probes are then written and read through it too. Default: none.
 - PROBE_GATEWAY_CA_FILE: authority that signed its certificate (default: the usual public ones).
-- PROBE_INTERVAL_SECONDS: pause between two probes to a partition, for each way to write (default 1).
+- PROBE_INTERVAL_SECONDS: pause between two probes to a partition, per write protocol (default 1).
 - PROBE_LOST_AFTER_SECONDS: how long a written probe may take until it counts as lost, if its reader has read on (default 30).
 - PROBE_PORT: of /metrics, /healthz and /readyz (default 9404).
 
 With `--once` it sends PROBE_COUNT probes (default 20) to each partition along every path, ends within PROBE_DEADLINE_SECONDS
-(default 120), prints one line and leaves it at TERMINATION_LOG (default /dev/termination-log). With `--table`, for people, it
-prints a table too and leaves nothing.
+(default 120), prints one line and leaves it at TERMINATION_LOG (default /dev/termination-log). With `--table`, for
+people, it also prints a table and leaves nothing.
 
-Exit code 0: told to end, or all probes came. 1: the deadline passed, a probe was lost, duplicated or out of order, or a part of
-the program has ended; another try may help. 3: a variable is missing or wrong.
+Exit code 0: asked to end, or all probes arrived. 1: the deadline passed, a probe was lost, duplicated or out of order,
+or a background task has ended; a retry may help. 3: a variable is missing or wrong.
 """
 
 import argparse
@@ -38,7 +38,7 @@ DONE = 0
 FAILED = 1
 REFUSED = 3
 QUESTION_THREADS = 4
-"""For questions to Kafka that block: one at a time, and one more while the program ends."""
+"""For blocking requests to Kafka: one at a time, and one more while the program ends."""
 
 
 async def _run(settings: Settings, connection: Connection, *, once: bool) -> Verdict | str:
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         leave(message, log)
         print(message, file=sys.stderr)
         return REFUSED
-    except Exception as error:  # the message must reach whoever waits for the Job, whatever happened
+    except Exception as error:  # the message must reach whoever waits for the Job, in any case
         traceback.print_exc()
         leave(f"unexpected {type(error).__name__}: {error}; see the log of the pod", log)
         return FAILED

@@ -1,4 +1,4 @@
-"""Sends a fixed number of probes along every path and says, in one line, whether all is well."""
+"""Sends a fixed number of probes along every path and reports the result in one line."""
 
 import asyncio
 import math
@@ -13,22 +13,23 @@ from kafka_platform_runtime.probe.tally import Kind, Path, Tally, Way
 from kafka_platform_runtime.supervision import WATCH
 
 INTERVAL_SECONDS = 0.2
-"""Of the probes to a partition; long enough for a write through the gateway to be answered before the next one is due."""
+"""Between probes to a partition; long enough for a write through the gateway to be answered before the next is due."""
 MOST_PROBES_A_SECOND = 100.0
-"""With many partitions the interval is longer."""
+"""With many partitions the interval is longer to stay below this."""
 WARM_UP_SECONDS = 0.25
-"""Interval of the probes that are sent until every path has brought one; they must not get lost, but are not timed."""
+"""Interval of the probes that are sent until every path has delivered one; they must not get lost, but are not
+timed."""
 LOOK_SECONDS = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What came of it."""
+    """The result."""
 
     passed: bool
     line: str
     table: str = ""
-    """The paths, one a line, as far as anything was measured."""
+    """The paths, one per line, if anything was measured."""
 
 
 async def gate(settings: Settings, connection: Connection, stop: asyncio.Event, log: Log) -> Verdict:

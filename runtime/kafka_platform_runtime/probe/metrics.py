@@ -1,4 +1,4 @@
-"""What the probe exports for Prometheus, and the port on which that and its health are told."""
+"""What the probe exports for Prometheus, and the port that serves its metrics and health."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -29,12 +29,12 @@ _PATHS = {
 
 
 class Metrics(Collector):
-    """Counters of a tally, a histogram of latencies, and what there is to know at the moment.
+    """A tally's counters, a histogram of latencies, and the current state.
 
-    Every series is there from the beginning, with 0, so that an increase is seen when there is one.
+    Every series exists from the start, with 0, so that an increase is visible.
 
     Args:
-        readers: tells of each way to read how often it broke.
+        readers: for each read protocol, how often it broke.
     """
 
     def __init__(self, readers: Mapping[Way, Callable[[], int]]) -> None:
@@ -51,7 +51,7 @@ class Metrics(Collector):
         self.registry.register(self)
 
     def of(self, tally: Tally) -> None:
-        """Tell of this tally from now on."""
+        """Report this tally from now on."""
         self._tally = tally
         for path in tally.paths:
             self._latency.labels(*path)
@@ -61,11 +61,11 @@ class Metrics(Collector):
         self._latency.labels(*path).observe(seconds)
 
     def describe(self) -> list[Metric]:
-        """Nothing can be said before there is a tally."""
+        """Empty: nothing is known before there is a tally."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """All but the histogram, as Prometheus asks for it."""
+        """Everything except the histogram, for Prometheus."""
         errors = CounterMetricFamily("kafka_probe_read_errors", "How often reading was interrupted.", labels=["read"])
         for read, broke in self._readers.items():
             errors.add_metric([read], broke())
@@ -100,11 +100,11 @@ class Metrics(Collector):
 
 
 async def serve(port: int, metrics: Metrics, not_ready: Callable[[], str | None]) -> web.AppRunner:
-    """Answer /metrics, /healthz and /readyz, in the loop that sends the probes: if it hangs, /healthz hangs too.
+    """Answer /metrics, /healthz and /readyz, in the loop that sends the probes: if it hangs, so does /healthz.
 
     Args:
         port: on all addresses; 0 for any.
-        metrics: what is told.
+        metrics: what is reported.
         not_ready: why the probe is not ready, or None.
     """
 

@@ -1,4 +1,4 @@
-"""Writes and reads probes by Kafka's own protocol."""
+"""Writes and reads probes over Kafka's own protocol."""
 
 import contextlib
 import json
@@ -14,22 +14,22 @@ from kafka_platform_runtime.probe.tally import Mark, Tally, Way
 from kafka_platform_runtime.supervision import WATCH
 
 ASK_SECONDS = 5.0
-"""How long one question to the brokers may take."""
+"""How long one request to the brokers may take."""
 WRITE_SECONDS = 60.0
-"""How long a write is tried again: a broker that is replaced, its volume included, is back by then."""
+"""How long a write is retried: a replaced broker, including its volume, is back by then."""
 POLL_SECONDS = 0.2
 FLUSH_SECONDS = 5.0
 LONGEST_QUEUE = 20_000
-"""Probes that wait for a broker: what the highest rate sends in WRITE_SECONDS, and more."""
+"""Probes waiting for a broker: more than the highest rate sends in WRITE_SECONDS."""
 
 
 class Native:
     """A producer and a consumer, each with a thread that serves it.
 
     Args:
-        connection: where Kafka listens, and who logs in.
+        connection: where Kafka listens, and the login.
         topic: of the probes.
-        say: is told what fails, in one line.
+        say: receives failures, in one line each.
     """
 
     def __init__(self, connection: Connection, topic: str, say: Callable[[str], None]) -> None:
@@ -40,7 +40,7 @@ class Native:
         self.failure: str | None = None
         """Why the producer can never write again; None while it can."""
         self.errors = 0
-        """Errors that the consumer was told."""
+        """Errors that the consumer received."""
         self._producer = Producer(
             connection.confluent(
                 self._complaints,
@@ -55,11 +55,11 @@ class Native:
         self._consumer = Consumer(
             connection.confluent(
                 self._complaints,
-                # Partitions are assigned, without a group; librdkafka asks for a name all the same.
+                # Partitions are assigned, without a group; librdkafka requires a name anyway.
                 group_id="no-group",
                 enable_auto_commit=False,
                 enable_auto_offset_store=False,
-                # The oldest record, but not without a word (see `_read`).
+                # The oldest record, but not silently (see `_read`).
                 auto_offset_reset="error",
                 isolation_level="read_committed",
                 fetch_wait_max_ms=500,
@@ -77,12 +77,12 @@ class Native:
         """How many partitions the topic has.
 
         Raises:
-            Transient: nobody answers, the login is refused, or the topic is not there (yet) for this user.
+            Transient: no broker answers, the login is refused, or the topic does not exist (yet) for this user.
         """
         try:
             found = self._producer.list_topics(self._topic, timeout=ASK_SECONDS).topics[self._topic]
         except KafkaException as failure:
-            with contextlib.suppress(KafkaException):  # what cannot be recovered from is told to `_serve`, or was
+            with contextlib.suppress(KafkaException):  # `_serve` is told of errors that are final
                 self._producer.poll(0)
             reason = self._complaints.why(failure.args[0], self._servers)
             raise Transient(f"Kafka does not answer: {reason}") from None
@@ -92,10 +92,10 @@ class Native:
         return len(found.partitions)
 
     def ends(self, partitions: int) -> dict[int, int]:
-        """Offset of the next record of each partition.
+        """The offset of the next record in each partition.
 
         Raises:
-            Transient: a partition cannot tell.
+            Transient: Kafka does not know it for a partition.
         """
         found = {}
         for number in range(partitions):
@@ -107,13 +107,13 @@ class Native:
         return found
 
     def start(self, tally: Tally, ends: Mapping[int, int]) -> None:
-        """Read from these offsets on."""
+        """Read from these offsets on, in the background."""
         self._consumer.assign([TopicPartition(self._topic, *place) for place in ends.items()])
         for name, work in (("native-acknowledgements", self._serve), ("native-reader", lambda: self._read(tally))):
             self._threads.append(WATCH.thread(name, work))
 
     def write(self, tally: Tally, partition: int) -> None:
-        """Send the next probe to a partition; its fate is told to the tally."""
+        """Send the next probe to a partition; the tally receives its outcome."""
         mark = tally.send(Way.NATIVE, partition, time.monotonic())
 
         def delivered(error: KafkaError | None, message: Message) -> None:
@@ -132,7 +132,7 @@ class Native:
             self._say(f"native: a probe cannot be sent: {failure}")
 
     def close(self) -> None:
-        """Give what was sent a moment to be acknowledged, and end the connections."""
+        """Give what was sent a moment to be acknowledged, and close the connections."""
         with contextlib.suppress(KafkaException):
             self._producer.flush(FLUSH_SECONDS)
         WATCH.ending()
@@ -147,7 +147,7 @@ class Native:
                 beat()
                 try:
                     self._producer.poll(POLL_SECONDS)
-                except KafkaException as failure:  # so the client tells what it cannot recover from
+                except KafkaException as failure:  # this is how the client reports a final error
                     self.failure = _reason(failure.args[0])
 
     def _read(self, tally: Tally) -> None:
@@ -165,14 +165,14 @@ class Native:
         if error is None:
             tally.read(Way.NATIVE, partition, offset, _mark(message.value()), now)
             return
-        # The client looks for the coordinator of its group even if nothing is done in the group: that this is
-        # denied means nothing.
+        # The client looks for its group's coordinator even if it does nothing in the group: a denial means
+        # nothing.
         if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
             return
         self.errors += 1
         self._say(f"native: the reader was told: {_reason(error)}")
         if error.code() == KafkaError._AUTO_OFFSET_RESET:
-            # The topic began anew, or records are gone: go on with what is left.
+            # The topic was made anew, or records are gone: continue with what is left.
             tally.rewind(Way.NATIVE, partition)
             self._consumer.incremental_unassign([TopicPartition(self._topic, partition)])
             self._consumer.incremental_assign([TopicPartition(self._topic, partition, OFFSET_BEGINNING)])

@@ -1,4 +1,4 @@
-"""Sends probes along every path, as long as it is told to."""
+"""Sends probes along every path, until stopped."""
 
 import asyncio
 import contextlib
@@ -19,30 +19,30 @@ from kafka_platform_runtime.probe.web import Web
 from kafka_platform_runtime.supervision import WATCH
 
 REMEMBERED_SECONDS = 600.0
-"""How long a probe is remembered. The topic keeps records for longer (an hour, as the platform declares it), so that what
-a reader missed in this time is there for it, and no probe is taken for lost because it had become old."""
+"""How long a probe is remembered. The topic keeps records for longer (an hour, as the platform declares it), so
+whatever a reader missed in this time is still there, and no probe counts as lost because it had become old."""
 JUDGE_SECONDS = 1.0
 WATCH_SECONDS = 30.0
-"""How often it is looked whether the topic and the password are still those that the program began with."""
+"""How often to check whether the topic and the password have changed since the start."""
 REPEAT_SECONDS = 60.0
-"""How long a line is not said again."""
+"""How long a line is not repeated."""
 PAUSE_SECONDS = 1.0
 MOST_BEHIND_SECONDS = 40.0
-"""Writes by HTTP to a partition wait for each other. What is due meanwhile is sent late, and its latency counts from when it
-was due; what would be later than this is left out."""
+"""HTTP writes to a partition wait for each other. A write that is due meanwhile is sent late, and its latency counts
+from when it was due; what would be later than this is left out."""
 
 
 class Log:
-    """Lines with the seconds since the beginning; what is said again and again is said once a minute."""
+    """Lines with the seconds since the start; repeated lines are logged once a minute."""
 
     def __init__(self) -> None:
         self._begun = time.monotonic()
         self._said: dict[str, float] = {}
         self.last: dict[str, str] = {}
-        """The last line about each subject, which is what stands before its first colon."""
+        """The last line about each subject, which is the text before its first colon."""
 
     def __call__(self, line: str) -> None:
-        """Say it."""
+        """Log a line."""
         now = time.monotonic()
         self.last[line.partition(":")[0]] = line
         if now - self._said.get(line, -REPEAT_SECONDS) < REPEAT_SECONDS:
@@ -56,9 +56,9 @@ class Prober:
     """The connections, and the tasks that send probes.
 
     Args:
-        settings: what it is told.
-        connection: where Kafka listens, and who logs in.
-        log: where it tells what fails.
+        settings: the probe's own variables.
+        connection: where Kafka listens, and the login.
+        log: receives failures.
     """
 
     def __init__(self, settings: Settings, connection: Connection, log: Log) -> None:
@@ -70,13 +70,13 @@ class Prober:
             self.web = Web(settings.gateway, settings.gateway_ca, connection, settings.topic, log)
         self.ways = [Way.NATIVE] if self.web is None else [Way.NATIVE, Way.HTTP]
         self.readers: dict[Way, Callable[[], int]] = {Way.NATIVE: lambda: self.native.errors}
-        """How often reading was interrupted, by way."""
+        """How often reading was interrupted, by read protocol."""
         if (web := self.web) is not None:
             self.readers[Way.HTTP] = lambda: web.errors
         self.partitions = 0
 
     async def begin(self, observe: Callable[[Path, float, int, int], None], remembered: float) -> Tally:
-        """Wait until the topic is there, and make the tally.
+        """Wait until the topic exists, and make the tally.
 
         Raises:
             Refused: the topic has too many partitions for the interval.
@@ -103,7 +103,7 @@ class Prober:
 
     @contextlib.asynccontextmanager
     async def reading(self, tally: Tally) -> AsyncIterator[Sequence[asyncio.Task[None]]]:
-        """Readers of every way, and the judge; none of the tasks ends by itself unless it fails."""
+        """Run readers of every protocol, and the judge; none of the tasks ends by itself unless it fails."""
         self.native.start(tally, self._ends)
         tasks = [WATCH.vital("judge of the probes", self._judge(tally))]
         if self.web is not None:
@@ -114,11 +114,11 @@ class Prober:
             await end(tasks)
 
     async def send(self, tally: Tally, interval: float, count: int | None = None) -> None:
-        """Send probes by every way to every partition, so many to each or until cancelled."""
+        """Send probes over every protocol to every partition, `count` to each or until cancelled."""
         begin = time.monotonic()
         writers = []
         for number in range(self.partitions):
-            # Not all at once: the load is even, and so is what a path's neighbours do to it.
+            # Not all at once: the load is even, and so is the effect of a path's neighbours.
             due = begin + interval * number / self.partitions
             writers.append(self._send_native(tally, number, due, interval, count))
             if self.web is not None:
@@ -128,7 +128,7 @@ class Prober:
                 group.create_task(writer)
 
     async def close(self) -> None:
-        """End the connections."""
+        """Close the connections."""
         if self.web is not None:
             await self.web.close()
         await asyncio.to_thread(self.native.close)
@@ -176,7 +176,7 @@ async def end(tasks: Sequence[asyncio.Task[Any]]) -> None:
 async def canary(
     settings: Settings, connection: Connection, password_file: File | None, stop: asyncio.Event, log: Log
 ) -> str:
-    """Send probes and tell of them until `stop` is set, or what it began with has changed; the reason why it ended.
+    """Send probes and report them until `stop` is set, or its preconditions have changed; returns why it ended.
 
     Raises:
         Refused: the topic has too many partitions for the interval.
@@ -209,7 +209,7 @@ async def canary(
             sending = WATCH.vital("writer of the probes", prober.send(tally, settings.interval))
             watching = WATCH.errand("look for changes", _changed(prober, password_file, connection.password))
             done, _ = await asyncio.wait({sending, watching, stopping, *reading}, return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.sleep(0)  # what has died is noted by now
+            await asyncio.sleep(0)  # what has died is recorded by now
             reason = await watching if watching in done else "told to end"
             WATCH.ending()
             await end([sending, watching])
@@ -220,7 +220,7 @@ async def canary(
 
 
 async def _changed(prober: Prober, password_file: File | None, password: str | None) -> str:
-    """Return when something is not what it was at the beginning: then begin anew."""
+    """Return when something differs from the start: then the program starts over."""
     while True:
         await asyncio.sleep(WATCH_SECONDS)
         if prober.native.failure is not None:

@@ -1,4 +1,4 @@
-"""What the probe is told: environment variables, checked once."""
+"""The probe's configuration: environment variables, checked once."""
 
 import math
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ DEFAULT_LOST_AFTER_SECONDS = 30.0
 DEFAULT_COUNT = 20
 DEFAULT_DEADLINE_SECONDS = 120.0
 MOST_PROBES_A_SECOND = 200.0
-"""Of all partitions and ways to write together: a probe measures a load and is none, and its memory stays below 50 MiB."""
+"""Over all partitions and write protocols: a probe measures load without being one; its memory stays below 50 MiB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Settings:
         """Read the variables.
 
         Raises:
-            Refused: a variable is missing or has a value that is not acceptable.
+            Refused: a variable is missing or has an unacceptable value.
         """
         faults: list[str] = []
 
@@ -84,7 +84,7 @@ class Settings:
         return settings
 
     def check_rate(self, partitions: int) -> None:
-        """Refuses to be a load.
+        """Refuse a rate that would be a load.
 
         Raises:
             Refused: the partitions are too many for the interval.

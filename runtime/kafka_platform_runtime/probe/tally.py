@@ -1,19 +1,22 @@
-"""What became of each probe: the rules by which probes count as read, lost, duplicated or out of order. No clock, no I/O.
+"""The outcome of each probe: rules that count it as read, lost, duplicated or out of order. No clock, no I/O.
 
-A path is a way to write and a way to read, such as http->native. For each way to write and each partition the probes are
-numbered, and the next one is sent only when its order after the one before is promised. What counts, for each path:
+A path is a write protocol and a read protocol, such as http->native. For each write protocol and partition the probes
+are numbered, and the next one is sent only when its order after the previous one is guaranteed. The counts for each
+path:
 
-- written: Kafka acknowledged it. A probe without an acknowledgement is a write error; it may have been written all the same,
-  is never counted as lost or out of order, and is measured if it comes.
-- read: the reader was given it for the first time.
-- lost: written, not read within `lost_after` seconds of its acknowledgement, and the reader has read on past it: it was given
-  a later probe, or was told that the records there are gone. A reader that cannot read (brokers or gateway are away) has not
-  read on, so that its probes wait for it and none is lost by that.
-- found: was counted as lost and came after all.
-- duplicated: the reader was given it once more. Where a reader has to begin again at the oldest record (its place is gone,
-  because the log was cut off there), the same records come again, and that is none.
-- out of order: written, and the reader was given a later one of the same writer and partition before it.
-- undecided: written, and after `remembered` seconds neither read nor passed. It is forgotten then, which bounds the memory.
+- written: Kafka acknowledged it. A probe without an acknowledgement is a write error; it may have been written anyway,
+  never counts as lost or out of order, and is timed if it arrives.
+- read: the reader received it for the first time.
+- lost: written, not read within `lost_after` seconds of its acknowledgement, and the reader has read past it: it
+received
+  a later probe, or the news that the records there are gone. A reader that cannot read (brokers or gateway are
+  unavailable) has not read on, so its probes wait for it and none is lost by that.
+- found: was counted as lost and arrived after all.
+- duplicated: the reader received it again. If a reader has to restart at the oldest record (its position is gone,
+  because the log was truncated there), the same records come again without being duplicates.
+- out of order: written, and the reader received a later one of the same writer and partition before it.
+- undecided: written, and after `remembered` seconds neither read nor passed. It is then forgotten, which bounds the
+memory.
 """
 
 import json
@@ -34,7 +37,7 @@ class Way(StrEnum):
 
 
 class Kind(StrEnum):
-    """What is counted for each path; WRITTEN and WRITE_ERROR for each way to write."""
+    """What is counted for each path; WRITTEN and WRITE_ERROR for each write protocol."""
 
     WRITTEN = "written"
     WRITE_ERROR = "write_error"
@@ -47,18 +50,18 @@ class Kind(StrEnum):
 
 
 Path = tuple[Way, Way]
-"""How it is written, how it is read."""
+"""How it is written, and how it is read."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """What a probe's record says."""
+    """The content of a probe's record."""
 
     run: str
     """Which run of which program sent it; records of others are ignored."""
     write: Way
     number: int
-    """Its place among the probes of this way to write and this partition, from 0."""
+    """Its number among the probes of this write protocol and partition, from 0."""
     sent: int
     """Nanoseconds of the monotonic clock of the program that sent it: only that program can compare them."""
 
@@ -69,7 +72,7 @@ class Mark:
 
     @classmethod
     def of(cls, content: object) -> "Mark | None":
-        """What a decoded record says; None if it is no probe's."""
+        """The content of a decoded record; None if it is not a probe's."""
         match content:
             case {"run": str(run), "write": str(write), "number": int(number), "sent": int(sent)} if write in set(Way):
                 return cls(run=run, write=Way(write), number=number, sent=sent)
@@ -93,7 +96,7 @@ class _Probe:
 
 
 class _Sequence:
-    """The probes of one way to write and one partition, oldest first."""
+    """The probes of one write protocol and one partition, oldest first."""
 
     def __init__(self) -> None:
         self.probes: dict[int, _Probe] = {}
@@ -105,13 +108,13 @@ class Tally:
     """Keeps the probes of one run. Threads may call it at the same time.
 
     Args:
-        run: what tells its records from others.
-        writers: ways to write.
-        readers: ways to read.
+        run: distinguishes its records from others.
+        writers: write protocols.
+        readers: read protocols.
         partitions: of the topic.
         lost_after: seconds after the acknowledgement in which a probe has to be read.
         remembered: seconds for which a probe is remembered after it was sent; longer than an unanswered write takes.
-        observe: is told each latency in seconds, with the path, partition and number of the probe.
+        observe: receives each latency in seconds, with the path, partition and number of the probe.
     """
 
     def __init__(
@@ -129,7 +132,7 @@ class Tally:
         self.paths: list[Path] = [(write, read) for write in writers for read in readers]
         self.counts: Counter[tuple[Kind, Way, Way | None]] = Counter()
         self.last_read: dict[Path, float] = {}
-        """When a probe came last."""
+        """When a probe last arrived."""
         self._readers = tuple(readers)
         self._lost_after = lost_after
         self._remembered = remembered
@@ -140,7 +143,7 @@ class Tally:
         self._lock = threading.Lock()
 
     def send(self, write: Way, partition: int, now: float) -> Mark:
-        """The next probe, which is about to be sent. `now` is when it is (or should have been), in monotonic seconds."""
+        """The next probe, about to be sent. `now` is when it is (or should have been) sent, in monotonic seconds."""
         with self._lock:
             sequence = self._sequences[write, partition]
             number = sequence.next
@@ -160,7 +163,7 @@ class Tally:
                     self.counts[Kind.OUT_OF_ORDER, write, read] += 1
 
     def fail(self, write: Way, partition: int, number: int) -> None:
-        """There is no acknowledgement, and will be none: nobody knows whether Kafka has the probe."""
+        """There is no acknowledgement, and will be none: whether Kafka has the probe is unknown."""
         with self._lock:
             self.counts[Kind.WRITE_ERROR, write, None] += 1
             probe = self._sequences[write, partition].probes.get(number)
@@ -168,7 +171,7 @@ class Tally:
                 probe.failed = True
 
     def read(self, read: Way, partition: int, offset: int, mark: Mark | None, now: float) -> None:
-        """A reader was given a record at `now`; `mark` is None if it is no probe's."""
+        """A reader received a record at `now`; `mark` is None if it is not a probe's."""
         with self._lock:
             self._positions[read, partition] = offset + 1
             if mark is None or mark.run != self.run or (mark.write, partition) not in self._sequences:
@@ -192,23 +195,23 @@ class Tally:
             self.last_read[write, read] = now
             if number < highest and not probe.failed:
                 if probe.acknowledged is None:
-                    probe.overtaken.append(read)  # counted when it turns out to have been written
+                    probe.overtaken.append(read)  # counted if it turns out to have been written
                 else:
                     self.counts[Kind.OUT_OF_ORDER, write, read] += 1
             self._observe((write, read), now - mark.sent / 1e9, partition, number)
 
     def passed(self, read: Way, partition: int, position: int) -> None:
-        """A reader was told that there is nothing before this offset that it has not been given."""
+        """A reader knows that before this offset there is nothing that it has not received."""
         with self._lock:
             self._positions[read, partition] = position
 
     def rewind(self, read: Way, partition: int) -> None:
-        """A reader begins again at the oldest record of a partition."""
+        """A reader restarts at the oldest record of a partition."""
         with self._lock:
             self._rewound[read, partition] = self._positions.get((read, partition), 0)
 
     def judge(self, now: float) -> None:
-        """Count what is lost by now, and forget what is old."""
+        """Count what is lost by now, and forget old probes."""
         with self._lock:
             for (write, partition), sequence in self._sequences.items():
                 for number, probe in list(sequence.probes.items()):
@@ -228,7 +231,7 @@ class Tally:
         return self._positions.get((read, partition), -1) > probe.offset or sequence.highest.get(read, -1) > number
 
     def waiting(self) -> Iterator[tuple[Path, int, float]]:
-        """For each path: probes that are written and not read yet, and when the oldest of them was acknowledged."""
+        """For each path: probes that are written but not read yet, and when the oldest of them was acknowledged."""
         with self._lock:
             found: dict[Path, list[float]] = {path: [] for path in self.paths}
             for (write, _), sequence in self._sequences.items():
@@ -241,7 +244,7 @@ class Tally:
             yield path, len(times), min(times, default=0.0)
 
     def unsettled(self) -> bool:
-        """Whether there are probes whose writing has not ended, or which are written and neither read nor lost."""
+        """Whether there are probes whose write has not ended, or that are written and neither read nor lost."""
         with self._lock:
             return any(
                 not probe.failed and (probe.acknowledged is None or _Fate.WAITING in probe.fates.values())
@@ -250,7 +253,7 @@ class Tally:
             )
 
     def silent(self, now: float) -> str | None:
-        """Which paths have brought no probe for `lost_after` seconds, in one line; None if all did."""
+        """Which paths have delivered no probe for `lost_after` seconds, in one line; None if all have."""
         told = []
         for write, read in self.paths:
             last = self.last_read.get((write, read))

@@ -15,7 +15,7 @@ from kafka_platform_runtime.probe.tally import Mark, Tally, Way
 
 JSON = "application/vnd.kafka.json.v2+json"
 WRITE_SECONDS = 40.0
-"""How long a write may take: the gateway itself answers after 30 s at most, unless its `limits.timeout` says otherwise."""
+"""How long a write may take: the gateway itself answers within 30 s, unless its `limits.timeout` differs."""
 HEARTBEAT_SECONDS = 5
 """How long an idle stream may be silent."""
 SILENT_SECONDS = 20.0
@@ -23,18 +23,18 @@ SILENT_SECONDS = 20.0
 SHORTEST_PAUSE = 0.2
 LONGEST_PAUSE = 2.0
 GONE = 416
-"""The records at the cursor were deleted, or the topic began anew."""
+"""The records at the cursor were deleted, or the topic was made anew."""
 
 
 class Web:
-    """Speaks with the gateway as the Kafka user of the connection.
+    """Talks to the gateway as the connection's Kafka user.
 
     Args:
         url: of the gateway.
         authority: file with the authority that signed its certificate; None: the usual public ones.
-        connection: who logs in.
+        connection: the login.
         topic: of the probes.
-        say: is told what fails, in one line.
+        say: receives failures, in one line each.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Web:
         )
 
     async def write(self, tally: Tally, partition: int, due: float) -> None:
-        """Send the next probe to a partition and wait for its fate, which is told to the tally."""
+        """Send the next probe to a partition and wait for its outcome, which the tally receives."""
         mark = tally.send(Way.HTTP, partition, due)
         body = b'{"records":[{"value":%b,"partition":%d}]}' % (mark.record(), partition)
         try:
@@ -80,7 +80,7 @@ class Web:
         self._say(f"http: a probe was not acknowledged: {reason}")
 
     async def read(self, tally: Tally, ends: Mapping[int, int]) -> None:
-        """Read from these offsets on, until cancelled; where the stream broke it is taken up again."""
+        """Read from these offsets on, until cancelled; a broken stream is resumed."""
         cursor = ",".join(f"{partition}:{offset}" for partition, offset in sorted(ends.items()))
         pause = SHORTEST_PAUSE
         while True:
@@ -115,7 +115,7 @@ class Web:
         return "earliest"
 
     async def close(self) -> None:
-        """End the connections."""
+        """Close the connections."""
         await self._session.close()
 
     async def _events(self, cursor: str) -> AsyncIterator[tuple[str, str | None, dict[str, Any]]]:
@@ -156,7 +156,7 @@ class _Refused(Exception):  # noqa: N818 - an answer, not a malfunction
 
 
 def _entry(content: Any) -> dict[str, Any]:
-    """The only record's entry in an answer, or the answer itself where it is an error."""
+    """The only record's entry in a response, or the response itself if it is an error."""
     entries = content.get("offsets") if isinstance(content, dict) else None
     found = entries[0] if isinstance(entries, list) and entries else content
     return found if isinstance(found, dict) else {}

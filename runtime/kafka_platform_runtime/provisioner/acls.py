@@ -1,4 +1,4 @@
-"""ACLs as confluent-kafka has them, and as they are declared."""
+"""ACLs in the form of confluent-kafka, and as they are declared."""
 
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -18,7 +18,7 @@ _RESOURCES = {
     Resource.TOPIC: ResourceType.TOPIC,
     Resource.GROUP: ResourceType.GROUP,
     Resource.TRANSACTIONAL_ID: ResourceType.TRANSACTIONAL_ID,
-    # librdkafka's name for Kafka's resource type 4, which is the cluster where ACLs are concerned.
+    # librdkafka's name for Kafka's resource type 4, which for ACLs is the cluster.
     Resource.CLUSTER: ResourceType.BROKER,
 }
 _PATTERNS = {Pattern.LITERAL: ResourcePatternType.LITERAL, Pattern.PREFIXED: ResourcePatternType.PREFIXED}
@@ -33,7 +33,7 @@ EVERY_ACL = AclBindingFilter(
 
 
 def by_user(bindings: Iterable[AclBinding], names: Collection[str]) -> dict[str, frozenset[Acl]]:
-    """The ACLs of the named users, as far as they are of a kind that can be declared."""
+    """The ACLs of the named users that are of a kind that can be declared."""
     found: dict[str, set[Acl]] = {}
     for binding in bindings:
         name = binding.principal.removeprefix(_PRINCIPAL)
@@ -77,10 +77,10 @@ def _arguments(name: str, acl: Acl) -> tuple[Any, ...]:
 
 
 def to_binding(name: str, acl: Acl) -> AclBinding:
-    """The ACL of one user, to be added."""
+    """A user's ACL, to be added."""
     return AclBinding(*_arguments(name, acl))
 
 
 def to_filter(name: str, acl: Acl) -> AclBindingFilter:
-    """What matches exactly the ACL of one user, to be removed."""
+    """A filter that matches exactly a user's ACL, to be removed."""
     return AclBindingFilter(*_arguments(name, acl))

@@ -1,7 +1,7 @@
-"""What a first declaration would overwrite of a topic or user that exists already, in words.
+"""What a first declaration would overwrite in an existing topic or user, in words.
 
-The ledger tells what was applied from here. What it does not know was made by somebody else, who relies on it: a
-declaration alone does not change it. `adopt: true` does, and even then what is not declared stays.
+The ledger records what was applied from here. Anything else was made by somebody else, who relies on it: a
+declaration alone does not change it. `adopt: true` does, and even then undeclared parts stay.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -10,16 +10,16 @@ from typing import Any
 from kafka_platform_runtime.provisioner.declarations import Acl, Mechanism, Pattern, Permission, Topic, User
 
 ACLS_SHOWN = 20
-"""ACLs that one message lists: it has to fit with others into the 4 KiB that Kubernetes keeps."""
+"""ACLs that one message lists: it has to fit, with others, into the 4 KiB that Kubernetes keeps."""
 
 
 def is_adopted(entry: Mapping[str, Any] | None) -> bool:
-    """Whether the ledger's entry is of something that was taken over, so that it does not know all of it."""
+    """Whether the ledger's entry is for something that was taken over, so that the entry may be incomplete."""
     return entry is not None and entry.get("adopt") is True
 
 
 def allowing(acls: Iterable[Acl]) -> frozenset[Acl]:
-    """Those that allow something. Rules that deny cannot be declared, so they are somebody else's and never removed."""
+    """Those that allow something. Deny ACLs cannot be declared, so they are somebody else's and never removed."""
     return frozenset(acl for acl in acls if acl.permission is Permission.ALLOW)
 
 
@@ -33,16 +33,16 @@ def refuse_user(
     lost_acls: Collection[Acl],
     quotas: Mapping[str, tuple[float, float | None]],
 ) -> str | None:
-    """Why the user is not touched; None if the declaration would overwrite nothing.
+    """Why the user is left alone; None if the declaration would overwrite nothing.
 
     Args:
-        user: as it is declared, without `adopt`.
-        entry: what the ledger has of it, if anything.
+        user: as declared, without `adopt`.
+        entry: the ledger's entry, if any.
         credentials: the user's passwords in Kafka.
         gets_password: whether a password would be set.
-        acls: the user's rules in Kafka.
+        acls: the user's ACLs in Kafka.
         lost_acls: those that would be removed.
-        quotas: those that would change, by name: the limit now, and the declared one (None: no limit).
+        quotas: those that would change, by name: the current limit, and the declared one (None: no limit).
     """
     losses = []
     if gets_password and Mechanism.SCRAM_SHA_512 in credentials:
@@ -77,13 +77,13 @@ def refuse_topic(
     wanted_partitions: int | None,
     wanted: Mapping[str, str],
 ) -> str | None:
-    """Why the topic is not touched; None if the declaration would overwrite nothing.
+    """Why the topic is left alone; None if the declaration would overwrite nothing.
 
     Args:
-        topic: as it is declared, without `adopt`.
+        topic: as declared, without `adopt`.
         partitions: how many it has.
         config: what is set on it.
-        wanted_partitions: how many it would get; None if as many as it has.
+        wanted_partitions: how many it would get; None if the number stays.
         wanted: the settings that would change, as declared.
     """
     losses = []
@@ -106,7 +106,7 @@ def refuse_topic(
 
 
 def describe_acls(acls: Collection[Acl]) -> str:
-    """In words, in the given order, as many as a message takes."""
+    """In words, in the given order, as many as fit into a message."""
     shown = [describe_acl(acl) for acl in list(acls)[:ACLS_SHOWN]]
     more = len(acls) - len(shown)
     return ", ".join(shown) + (f" and {more:,} more" if more else "")

@@ -1,4 +1,4 @@
-"""Makes the changes of a plan, batch by batch; every batch is recorded in the ledger before the next one begins."""
+"""Applies a plan's changes, batch by batch; each batch is recorded in the ledger before the next one begins."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -26,14 +26,14 @@ C = TypeVar("C", TopicChange, UserChange, TopicRemoval, UserRemoval)
 # Kafka's controller writes at most 10,000 metadata records for one request.
 RECORDS_PER_BATCH = 4000
 
-# So many declarations a batch: an interruption leaves at most these applied but not recorded, which the next run mends.
+# Declarations per batch: an interruption leaves at most these applied but not recorded, which the next run repairs.
 CHANGES_PER_BATCH = 250
 
 Outcome = Mapping[str, KafkaError | Exception | None]
 
 
 def batches(changes: Sequence[C]) -> Iterator[list[C]]:
-    """The changes in their order, in batches that the controller takes at once."""
+    """The changes in order, in batches that the controller accepts at once."""
     batch: list[C] = []
     weight = 0
     for change in changes:
@@ -47,7 +47,7 @@ def batches(changes: Sequence[C]) -> Iterator[list[C]]:
 
 
 def validate(plan: Plan, cluster: Cluster) -> list[str]:
-    """What the cluster would refuse, asked without changing anything; one sentence each.
+    """What the cluster would refuse, found out without changing anything; one sentence each.
 
     Raises:
         Transient, Rejected: the cluster cannot be asked now.
@@ -74,18 +74,18 @@ def validate(plan: Plan, cluster: Cluster) -> list[str]:
 def apply(plan: Plan, cluster: Cluster, ledger: Ledger, passwords: Mapping[str, str], report: Report) -> None:
     """Make the changes.
 
-    What the cluster refuses for one declaration is noted in the report and does not stop the others; removals are then
+    If the cluster refuses one declaration, the report notes it and the others continue; removals are then
     left for the next run.
 
     Args:
-        plan: what to do.
-        cluster: where.
-        ledger: where it is recorded.
+        plan: the changes.
+        cluster: the target.
+        ledger: records them.
         passwords: of every user whose password is to be set, by name.
-        report: where it is told.
+        report: collects the outcome.
 
     Raises:
-        Transient, Rejected: the cluster does not answer any more; what was recorded until then stands.
+        Transient, Rejected: the cluster no longer answers; what was recorded until then stays.
         Superseded: a newer run has begun.
     """
     for topics in batches(plan.topics):
@@ -111,9 +111,9 @@ def apply(plan: Plan, cluster: Cluster, ledger: Ledger, passwords: Mapping[str, 
 
 
 def _begin(batch: list[C], ledger: Ledger, report: Report) -> list[C]:
-    """Note what is about to be made, which the next run would otherwise take for somebody else's if this one is killed.
+    """Record what is about to be made; the next run would otherwise take it for somebody else's if this one is killed.
 
-    Returns what may be made: two owners may have read at the same time that nobody has it, and the first to note it does.
+    Returns what may be made: two owners may both have read that nobody has it, and the first to record it gets it.
     """
     begun = {
         change.key: {**_entry(change), BEGUN: True}
@@ -132,7 +132,7 @@ def _begin(batch: list[C], ledger: Ledger, report: Report) -> list[C]:
 
 
 def _finish(batch: Sequence[Change], outcome: Outcome, cluster: Cluster, ledger: Ledger, report: Report) -> None:
-    """Record what was done, note what was refused, and then raise what is worth another try."""
+    """Record what was done, note what was refused, and then raise what is worth a retry."""
     done = [change for change in batch if outcome.get(change.key) is None]
     ledger.record(
         {change.key: _entry(change) if isinstance(change, TopicChange | UserChange) else None for change in done}
@@ -154,7 +154,7 @@ def _finish(batch: Sequence[Change], outcome: Outcome, cluster: Cluster, ledger:
             continue
         not_ours.append(change)
         report.failed(change.key, reason)
-    # What was not made, or by somebody else meanwhile, is not this owner's.
+    # What was not made, or was made by somebody else meanwhile, is not this owner's.
     forgotten = {change.key: None for change in not_ours if isinstance(change, TopicChange) and change.begins}
     if forgotten:
         ledger.record(forgotten)
@@ -172,7 +172,7 @@ def _definite(error: KafkaError | Exception, key: str, cluster: Cluster) -> str:
     """Why it is refused.
 
     Raises:
-        Transient, Rejected: it is worth another try.
+        Transient, Rejected: it is worth a retry.
     """
     if isinstance(error, KafkaError):
         text = sentence(error, username=cluster.connection.username)
@@ -217,7 +217,7 @@ def _new_topic(change: TopicChange) -> NewTopic:
 
 
 class _Outcome:
-    """Gathers the first error of every key over several steps."""
+    """Collects the first error of every key over several steps."""
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
@@ -239,7 +239,7 @@ def _change_topics(batch: Sequence[TopicChange], cluster: Cluster) -> Outcome:
 
 
 def _change_users(batch: Sequence[UserChange], cluster: Cluster, passwords: Mapping[str, str]) -> Outcome:
-    # The password comes last: whoever can log in already has the limits and rights that are declared.
+    # The password comes last: a user that can already log in has the declared limits and rights.
     outcome = _Outcome("user.")
     limits = [_quota_change(change) for change in batch if change.set_quotas or change.unset_quotas]
     if limits:

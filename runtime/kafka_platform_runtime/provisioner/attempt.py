@@ -1,4 +1,4 @@
-"""One attempt of a run: reads what Kafka has, plans, validates, applies, and waits until every broker knows."""
+"""One attempt of a run: reads what Kafka has, plans, validates, applies, and waits until every broker knows it."""
 
 from collections.abc import Mapping
 
@@ -19,11 +19,11 @@ from kafka_platform_runtime.provisioner.visible import wait_until_visible
 
 
 def attempt(settings: Settings, connection: Connection, declared: Declarations, report: Report) -> None:
-    """Bring the cluster to what is declared, once.
+    """Bring the cluster to the declared state, once.
 
     Raises:
-        Refused: nothing was changed, and another try cannot help.
-        Transient, Rejected: another try may help.
+        Refused: nothing was changed, and a retry cannot help.
+        Transient, Rejected: a retry may help.
         Superseded: a newer run of the same owner has begun.
     """
     with Cluster(connection) as cluster:
@@ -69,7 +69,7 @@ def attempt(settings: Settings, connection: Connection, declared: Declarations, 
 
 
 def _wait_for_brokers(declared: Declarations, metadata: ClusterMetadata) -> None:
-    """Wait with making the ledger, which would get fewer replicas than the topics while brokers are still starting."""
+    """Wait before making the ledger: while brokers are still starting it would get fewer replicas than the topics."""
     needed = max((topic.replicas for topic in declared.topics.values()), default=1)
     if len(metadata.brokers) < (1 if LEDGER_TOPIC in metadata.topics else needed):
         raise Transient(f"the topics need {count(needed, 'broker')}, {len(metadata.brokers)} registered")
@@ -82,7 +82,7 @@ def _wait_for_brokers_to_follow(plan: Plan, cluster: Cluster, passwords: Mapping
         for change in done
         if isinstance(change, TopicChange) and (change.create or change.partitions is not None)
     }
-    # Removals are left out of a run in which something failed.
+    # A run in which something failed leaves out removals.
     deleted = [] if report.failures else [c.name for c in done if isinstance(c, TopicRemoval) and c.delete and c.exists]
     changed = [change.user.name for change in done if isinstance(change, UserChange) and change.set_password]
     login = None

@@ -1,4 +1,4 @@
-"""One Kafka cluster as its administrator sees it: reads what it has, and makes changes in batches."""
+"""A Kafka cluster from its administrator's view: reads what it has, and makes changes in batches."""
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -40,21 +40,21 @@ from kafka_platform_runtime.provisioner.quotas import QuotaChange, QuotaClient
 
 K = TypeVar("K")
 
-# Kafka's default is 4,096 and its limit 16,384. The passwords are long and random, so more rounds would add no protection
-# while every login pays for them; 8,192 leaves a margin for passwords that a person chose.
+# Kafka's default is 4,096 and its limit 16,384. The passwords are long and random, so more iterations would add no
+# protection while every login pays for them; 8,192 leaves a margin for passwords that a person chose.
 SCRAM_ITERATIONS = 8192
 
-# Seconds for the first answer; after that the reason is reported and the run tries again.
+# Seconds for the first answer; after that the reason is reported and the run retries.
 CONNECT_TIMEOUT = 8.0
 
-# Topics in one DescribeConfigs request: each has some 35 settings in the answer.
+# Topics in one DescribeConfigs request: each has some 35 settings in the response.
 CONFIGS_PER_REQUEST = 500
 
 _MECHANISMS = {
     Mechanism.SCRAM_SHA_256: ScramMechanism.SCRAM_SHA_256,
     Mechanism.SCRAM_SHA_512: ScramMechanism.SCRAM_SHA_512,
 }
-# The library gives the number of the source, not the member of the enumeration.
+# The library returns the number of the source, not the member of the enumeration.
 _SET_ON_THE_TOPIC: tuple[object, ...] = (
     ConfigSource.DYNAMIC_TOPIC_CONFIG,
     ConfigSource.DYNAMIC_TOPIC_CONFIG.value,
@@ -62,7 +62,7 @@ _SET_ON_THE_TOPIC: tuple[object, ...] = (
 
 
 class Cluster:
-    """One login of an administrator; a context manager that closes the client for quotas."""
+    """An administrator's login; a context manager that closes the client for quotas."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -100,7 +100,7 @@ class Cluster:
             raise
 
     def read(self, declared: Declarations, recorded: Recorded, metadata: ClusterMetadata) -> Actual:
-        """What the cluster has of what is declared or was applied last.
+        """The cluster's current state of everything declared or applied last.
 
         Raises:
             Rejected, Transient, Refused: it cannot be read.
@@ -110,7 +110,7 @@ class Cluster:
         topics = {
             name: ActualTopic(
                 partitions=len(topic.partitions),
-                # A reassignment under way adds replicas for a while: the fewest are the ones that are declared.
+                # A reassignment in progress adds replicas for a while: the lowest count is the declared one.
                 replicas=min(len(partition.replicas) for partition in topic.partitions.values()),
                 config=configs.get(name, {}),
             )
@@ -142,7 +142,7 @@ class Cluster:
         return configs
 
     def credentials(self) -> dict[str, frozenset[Mechanism]]:
-        """The kinds of SCRAM credentials of every user that has some.
+        """The kinds of SCRAM credentials of every user that has any.
 
         Raises:
             Rejected, Transient, Refused: they cannot be read.
@@ -169,12 +169,12 @@ class Cluster:
         except Refused:
             if needed:
                 raise
-            return {}  # a cluster that has no quotas, or shows them to nobody, is fine if none are wanted
+            return {}  # a cluster without quotas, or one that shows them to nobody, is fine if none are wanted
         return {name: found[name] for name in names if name in found}
 
     @property
     def quotas(self) -> QuotaClient:
-        """The client for quotas, made when it is first needed."""
+        """The client for quotas, made when first needed."""
         if self._quotas is None:
             self._quotas = QuotaClient(self.connection)
         return self._quotas
@@ -215,10 +215,10 @@ class Cluster:
             time.sleep(pause)
             pause = min(0.5, pause * 2)
 
-    # Changing: each returns per name None, or why it was not done
+    # Changing: each returns by name None, or why it was not done
 
     def create_topics(self, topics: Iterable[NewTopic], *, validate_only: bool = False) -> dict[str, KafkaError | None]:
-        """Create topics, or only ask whether they could be."""
+        """Create topics, or only check whether they could be created."""
         return self._settle(
             self._admin.create_topics(
                 list(topics),
@@ -229,7 +229,7 @@ class Cluster:
         )
 
     def add_partitions(self, counts: Mapping[str, int], *, validate_only: bool = False) -> dict[str, KafkaError | None]:
-        """Raise topics' numbers of partitions to the given totals."""
+        """Raise topics' partition counts to the given totals."""
         return self._settle(
             self._admin.create_partitions(
                 [NewPartitions(name, total) for name, total in counts.items()],
@@ -259,7 +259,7 @@ class Cluster:
         return self._settle({str(resource.name): future for resource, future in futures.items()})
 
     def delete_topics(self, names: Iterable[str]) -> dict[str, KafkaError | None]:
-        """Delete topics with their records; one that is gone already counts as done."""
+        """Delete topics with their records; a missing one counts as done."""
         errors = self._settle(
             self._admin.delete_topics(list(names), operation_timeout=REQUEST_TIMEOUT, request_timeout=REQUEST_TIMEOUT)
         )
@@ -276,9 +276,9 @@ class Cluster:
         )
 
     def remove_passwords(self, credentials: Mapping[str, Collection[Mechanism]]) -> dict[str, KafkaError | None]:
-        """Remove SCRAM credentials, by user; one that is gone already counts as done."""
+        """Remove SCRAM credentials, by user; a missing one counts as done."""
         outcome: dict[str, KafkaError | None] = {}
-        # Kafka takes one change of each user in a request.
+        # Kafka accepts one change per user in a request.
         for mechanism, number in _MECHANISMS.items():
             deletions: list[UserScramCredentialAlteration] = [
                 UserScramCredentialDeletion(name, number) for name, each in credentials.items() if mechanism in each
@@ -292,13 +292,13 @@ class Cluster:
         return outcome
 
     def add_acls(self, acls: Mapping[str, Iterable[Acl]]) -> dict[str, KafkaError | None]:
-        """Add rules, by user."""
+        """Add ACLs, by user."""
         bindings = {to_binding(name, acl): name for name, each in acls.items() for acl in each}
         errors = self._settle(self._admin.create_acls(list(bindings), request_timeout=REQUEST_TIMEOUT))
         return _errors_by_user(bindings, errors)
 
     def remove_acls(self, acls: Mapping[str, Iterable[Acl]]) -> dict[str, KafkaError | None]:
-        """Remove rules, by user."""
+        """Remove ACLs, by user."""
         filters = {to_filter(name, acl): name for name, each in acls.items() for acl in each}
         errors = self._settle(self._admin.delete_acls(list(filters), request_timeout=REQUEST_TIMEOUT))
         return _errors_by_user(filters, errors)

@@ -1,4 +1,4 @@
-"""What is to exist: the declared topics and users, parsed from one small JSON file each."""
+"""The declared topics and users, each parsed from a small JSON file."""
 
 import json
 import re
@@ -29,7 +29,7 @@ class Resource(StrEnum):
 
 
 class Pattern(StrEnum):
-    """Whether an ACL's name is the whole name or its beginning."""
+    """Whether an ACL's name is a whole name or a prefix."""
 
     LITERAL = "literal"
     PREFIXED = "prefixed"
@@ -66,7 +66,7 @@ class Mechanism(StrEnum):
 
 
 class Quota(StrEnum):
-    """Kafka's quotas of a user. Each holds per broker, for all clients of the user together."""
+    """Kafka's user quotas. Each applies per broker, to all clients of the user together."""
 
     PRODUCER_BYTE_RATE = "producer_byte_rate"
     CONSUMER_BYTE_RATE = "consumer_byte_rate"
@@ -82,9 +82,9 @@ class Topic:
         name: 1 to 249 of letters, digits, `.`, `_` and `-`.
         partitions: how many; may grow, never shrink.
         replicas: copies of each partition; cannot be changed.
-        config: topic settings in Kafka's names; what is not named here has the cluster's default.
-        deletion_allowed: delete the topic with its records when its declaration is gone; otherwise it is kept.
-        adopt: it may exist already although nobody here made it: what is declared is then applied to it.
+        config: topic settings in Kafka's names; others have the cluster's default.
+        deletion_allowed: delete the topic with its records when its declaration is removed; otherwise it is kept.
+        adopt: it may already exist without having been made here: the declaration is then applied to it.
     """
 
     name: str
@@ -96,11 +96,11 @@ class Topic:
 
     @property
     def key(self) -> str:
-        """Its name among the declarations."""
+        """Its key among the declarations."""
         return f"{TOPIC_PREFIX}{self.name}"
 
     def value(self) -> dict[str, Any]:
-        """The declaration as it is written; what is empty is omitted."""
+        """The declaration as written; empty values are omitted."""
         value: dict[str, Any] = {"partitions": self.partitions, "replicas": self.replicas}
         if self.config:
             value["config"] = dict(sorted(self.config.items()))
@@ -113,7 +113,7 @@ class Topic:
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Acl:
-    """One rule for one user: an operation on what a pattern matches."""
+    """One rule for one user: an operation on whatever a pattern matches."""
 
     resource: Resource
     name: str
@@ -125,14 +125,14 @@ class Acl:
 
 @dataclass(frozen=True, kw_only=True)
 class User:
-    """A declared user, who logs in by SCRAM-SHA-512.
+    """A declared user, which logs in with SCRAM-SHA-512.
 
     Args:
         name: the name to log in with; the principal is `User:<name>`.
-        acls: all that the user may do; other rules of the same principal that allow something are removed.
+        acls: everything that the user may do; other ACLs of the same principal that allow something are removed.
         password_version: the password is set again when this number changes.
         quotas: limits per broker; other quotas of the same user are removed.
-        adopt: it exists already although nobody here made it. What is declared is applied to it; its other rules and
+        adopt: it already exists without having been made here. The declaration is applied to it; its other ACLs and
             quotas stay, and so does its password while `password_version` is 1.
     """
 
@@ -144,11 +144,11 @@ class User:
 
     @property
     def key(self) -> str:
-        """Its name among the declarations."""
+        """Its key among the declarations."""
         return f"{USER_PREFIX}{self.name}"
 
     def value(self) -> dict[str, Any]:
-        """The declaration as it is written; what is empty is omitted. There is no password in it."""
+        """The declaration as written; empty values are omitted. It has no password."""
         grouped: dict[tuple[Resource, str, Pattern], list[str]] = {}
         for acl in sorted(self.acls):
             grouped.setdefault((acl.resource, acl.name, acl.pattern), []).append(acl.operation.value)
@@ -167,13 +167,13 @@ class User:
 
     @property
     def keeps_password(self) -> bool:
-        """Whether it goes on with the password that it had when it was taken over."""
+        """Whether it keeps the password that it had when it was taken over."""
         return self.adopt and self.password_version <= 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Declarations:
-    """All that is declared, by name."""
+    """Everything declared, by name."""
 
     topics: Mapping[str, Topic] = field(default_factory=dict)
     users: Mapping[str, User] = field(default_factory=dict)
@@ -183,10 +183,10 @@ class Declarations:
 
 
 def read(folder: Path) -> Declarations:
-    """The declarations in a mounted folder.
+    """Read the declarations in a mounted folder.
 
     Raises:
-        Refused: the folder cannot be read, or a declaration is not valid; all faults together.
+        Refused: the folder cannot be read, or a declaration is invalid; lists all faults together.
     """
     try:
         # A mounted ConfigMap has hidden folders for its atomic updates.
@@ -201,10 +201,10 @@ def read(folder: Path) -> Declarations:
 
 
 def parse(files: Mapping[str, str]) -> Declarations:
-    """The declarations in files' contents by file name.
+    """Parse the declarations in files' contents by file name.
 
     Raises:
-        Refused: with all faults together.
+        Refused: lists all faults together.
     """
     faults: list[str] = []
     topics: dict[str, Topic] = {}
@@ -234,7 +234,7 @@ def parse(files: Mapping[str, str]) -> Declarations:
 
 
 def parse_topic(name: str, value: Mapping[str, Any], faults: list[str]) -> Topic | None:
-    """One topic; None, and faults, if it is not valid."""
+    """One topic; None, and faults, if it is invalid."""
     look = _Reader(f"{TOPIC_PREFIX}{name}", value, faults)
     if not re.fullmatch(r"[a-zA-Z0-9._-]{1,249}", name) or name in {".", ".."}:
         look.fault("name", f"{name!r} is not a topic name: use up to 249 letters, digits, '.', '_' and '-'")
@@ -264,7 +264,7 @@ def parse_topic(name: str, value: Mapping[str, Any], faults: list[str]) -> Topic
 
 
 def parse_user(name: str, value: Mapping[str, Any], faults: list[str]) -> User | None:
-    """One user; None, and faults, if it is not valid."""
+    """One user; None, and faults, if it is invalid."""
     look = _Reader(f"{USER_PREFIX}{name}", value, faults)
     if not re.fullmatch(r"[a-zA-Z0-9._-]+", name):
         look.fault("name", f"{name!r} is not a user name: use letters, digits, '.', '_' and '-'")
@@ -291,7 +291,7 @@ def parse_user(name: str, value: Mapping[str, Any], faults: list[str]) -> User |
 
 
 def declared_acls(value: Mapping[str, Any]) -> frozenset[Acl]:
-    """The rules of a user's declaration as the ledger keeps it; what cannot be read is left out."""
+    """The ACLs of a user's declaration in the ledger's form; whatever cannot be read is left out."""
     look = _Reader(USER_PREFIX, value, [])
     listed = value.get("acls", [])
     return frozenset(acl for item in listed for acl in _parse_acl("acls", item, look)) if listed else frozenset()
@@ -326,7 +326,7 @@ def _parse_acl(path: str, item: object, look: "_Reader") -> set[Acl]:
 
 
 def _colliding(topics: Mapping[str, Topic]) -> list[str]:
-    # Kafka names a topic's metrics with '_' for '.', and therefore refuses two topics that differ in nothing else.
+    # Kafka names a topic's metrics with '_' for '.', and so refuses two topics that differ only in these.
     seen: dict[str, str] = {}
     faults = []
     for name in topics:
@@ -340,7 +340,7 @@ def _colliding(topics: Mapping[str, Topic]) -> list[str]:
 
 
 class _Reader:
-    """Takes fields out of a JSON object and notes what is wrong with them."""
+    """Takes fields out of a JSON object and collects what is wrong with them."""
 
     def __init__(self, key: str, value: Mapping[str, Any], faults: list[str]) -> None:
         self._key = key

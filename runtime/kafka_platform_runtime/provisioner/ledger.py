@@ -1,8 +1,8 @@
 """The ledger: what was applied last, kept in a compacted topic of the cluster itself.
 
 Key `<owner>/topic.<name>` or `<owner>/user.<name>`, value the declaration, never a password. `<owner>/run` names the
-newest run of an owner, so that an older one that is still under way notices and stops, and the stack whose run it was.
-Stacks that share a Kafka give their owners the same names: entries of one with a stack are those of `<owner>@<stack>`.
+newest run of an owner, so that an older one still in progress notices and stops, and that run's stack.
+Stacks that share a Kafka name their owners alike: entries of an owner with a stack are those of `<owner>@<stack>`.
 """
 
 import json
@@ -27,7 +27,7 @@ from kafka_platform_runtime.provisioner.planning.recorded import Recorded
 
 LEDGER_REPLICAS = 3
 LEDGER_CONFIG = {"cleanup.policy": "compact"}
-# A broker answers a connection's requests in order: asking for the end of the topic waits for the fetch before it.
+# A broker answers a connection's requests in order: a request for the end of the topic waits for the fetch before it.
 FETCH_WAIT_MS = 20
 
 _RUN = "run"
@@ -40,9 +40,9 @@ class Ledger:
     Args:
         connection: an administrator's login.
         owner: the scope of the entries; no `/` in it.
-        former_owners: whose entries count as this owner's, because it took their place.
+        former_owners: their entries count as this owner's, because it replaced them.
         stack: the stack that this owner belongs to; None if no other stack uses this Kafka.
-        former_stacks: stacks whose owner of the same name this one took the place of.
+        former_stacks: stacks whose owner of the same name this one replaced.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Ledger:
                 fetch_wait_max_ms=FETCH_WAIT_MS,
             )
         )
-        # One request in flight: entries stay in the order in which they were written, also when one is sent again.
+        # One request in flight: entries stay in the order in which they were written, also after a retry.
         self._producer = Producer(
             connection.confluent(
                 acks="all",
@@ -116,7 +116,7 @@ class Ledger:
         """Make this the owner's newest run.
 
         Args:
-            is_ours: whether entries by key, of an owner that has not told its stack, are this stack's.
+            is_ours: whether entries by key, of an owner that names no stack, are this stack's.
 
         Raises:
             Transient: the ledger cannot be read or written now.
@@ -137,7 +137,7 @@ class Ledger:
         mine = {owner for owner in scopes if holders.get(owner, stack) in self._stacks}
         untold = {} if self._name in holders else self._of(self._name)
         if self._name not in holders and not (untold and is_ours(untold)):
-            mine.discard(self._name)  # it is left to an owner without a stack, such as that of an embedded Kafka
+            mine.discard(self._name)  # it is left to an owner without a stack, such as an embedded Kafka's
         self._owner = self._name if self._name in mine and own not in holders else own
         self._owners = (self._owners - {self._name}) | mine
 
@@ -150,7 +150,7 @@ class Ledger:
         }
 
     def _holders(self) -> dict[str, str]:
-        """The stack of every owner that has one."""
+        """The stack of every owner that names one."""
         return {
             owner: str(value["stack"])
             for owner, _, key in (full_key.partition("/") for full_key in self._entries)
@@ -160,7 +160,7 @@ class Ledger:
         }
 
     def check(self) -> None:
-        """Make sure that this is still the owner's newest run.
+        """Check that this is still the owner's newest run.
 
         Raises:
             Superseded: another one has begun since.
@@ -171,13 +171,13 @@ class Ledger:
             raise Superseded("a newer run of the same owner has begun and takes over")
 
     def contested(self, keys: Iterable[str]) -> dict[str, str]:
-        """Of the keys that this owner has recorded, those that another one recorded before, with that owner.
+        """Of the keys that this owner has recorded, those that another owner recorded before, with that owner.
 
         Raises:
             Transient: the ledger cannot be read now.
         """
         self._catch_up()
-        # Entries are in the order in which they first came, since a newer value keeps the place of the older one.
+        # Entries are in the order of their first record, since a newer value takes the place of the older one.
         first: dict[str, str] = {}
         for full_key in self._entries:
             owner, _, key = full_key.partition("/")
@@ -199,7 +199,7 @@ class Ledger:
         self._write(records)
 
     def take_over(self) -> None:
-        """Move the entries that former owners have left, once all is applied: from then on they are this owner's alone.
+        """Move the entries that former owners left to this owner, once everything is applied.
 
         Raises:
             Transient, Refused: not every entry could be written.
@@ -210,7 +210,7 @@ class Ledger:
             for owner, _, key in (full_key.partition("/"),)
             if owner in self._owners - {self._owner} and key != _RUN
         ]
-        # The owner's own first: killed in between, both are there, which is read as the owner's.
+        # The owner's own first: if killed in between, both exist, which is read as the owner's.
         self._write(
             {
                 f"{self._owner}/{key}": self._entries[full_key]
@@ -249,12 +249,12 @@ class Ledger:
         try:
             start, end = self._consumer.get_watermark_offsets(self._partition, timeout=REQUEST_TIMEOUT, cached=False)
             if self._next is None:
-                # Not earlier, and by number: told to begin without a known leader, the library waits half a second.
+                # Not earlier, and by number: if it starts without a known leader, the library waits half a second.
                 self._consumer.assign([TopicPartition(LEDGER_TOPIC, 0, start)])
                 self._next = start
-            # Compaction leaves gaps: the position, not the number of records, tells where the reading is.
+            # Compaction leaves gaps: the position, not the number of records, shows the progress.
             while self._next < end:
-                # `consume` waits out its time unless it gets as many as it is asked for: only the first one is waited for.
+                # `consume` waits out its timeout unless it gets the requested number: only the first record is awaited.
                 first = self._consumer.poll(0.5)
                 if first is not None:
                     for message in (first, *self._consumer.consume(1000, timeout=0)):

@@ -1,4 +1,4 @@
-"""What belongs to this owner although the ledger does not say so, as the passwords made for its users prove."""
+"""What belongs to this owner although it is not in the ledger, as the passwords made for its users prove."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,15 +16,15 @@ from kafka_platform_runtime.provisioner.settings import Settings
 
 # Seconds for the login of a user that may be this owner's; a refused one takes all of them.
 PROOF_SECONDS = 3.0
-# In the client's own words for a login that was not refused, but cut off.
+# The client's wording for a login that was cut off rather than refused.
 _LOST_CONNECTION = "Local:"
-# Refused logins after which the other users that the ledger does not know are taken for somebody else's: the run is going
-# to be refused, and each costs seconds.
+# Refused logins after which the other users missing in the ledger count as somebody else's: the run is going
+# to be refused, and each login costs seconds.
 MOST_FAILED_PROOFS = 10
 
 
 def read_passwords(declared: Declarations, folder: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """The users' passwords by name, and by key why one cannot be read, which matters only where it has to be set."""
+    """The users' passwords by name, and by key why one cannot be read, which only matters if it has to be set."""
     passwords: dict[str, str] = {}
     unreadable: dict[str, str] = {}
     for user in declared.users.values():
@@ -40,7 +40,7 @@ def read_passwords(declared: Declarations, folder: Path) -> tuple[dict[str, str]
 def are_ours(
     entries: Mapping[str, Mapping[str, Any]], declared: Declarations, passwords: Mapping[str, str], settings: Settings
 ) -> bool:
-    """Whether entries from before owners named their stack are this stack's, and not of another one on the same Kafka."""
+    """Whether entries from before owners named their stack are this stack's, not another one's on the same Kafka."""
     if settings.stack in settings.former_stacks:
         return True
     kept = {user.name: entries.get(user.key, {}).get(FINGERPRINT) for user in declared.users.values()}
@@ -55,7 +55,7 @@ def are_ours(
 def proven_users(
     declared: Declarations, actual: Actual, recorded: Recorded, passwords: Mapping[str, str], connection: Connection
 ) -> set[str]:
-    """Users that the ledger does not know and that can log in by the password made for them: the ledger was lost.
+    """Users missing in the ledger that can log in with the password made for them: the ledger was lost.
 
     Raises:
         Transient: a broker does not answer.

@@ -1,6 +1,6 @@
-"""Whether a user's password is still the one that was set: Kafka does not tell, so the ledger keeps a salted hash of it.
+"""Whether a user's password is still the one that was set: Kafka does not reveal it, so the ledger keeps a salted hash.
 
-Only the administrator may read the ledger, and it reads there no more than in Kafka's own metadata, which holds a salted
+Only the administrator may read the ledger, which reveals no more than Kafka's own metadata: that holds a salted
 hash of each password too (RFC 5802).
 """
 
@@ -9,7 +9,7 @@ import hmac
 import secrets
 
 ROUNDS = 8192
-"""As many as the SCRAM credentials themselves have: neither is the easier way to a password."""
+"""The same as in the SCRAM credentials: neither is the easier way to a password."""
 
 
 def fingerprint(password: str, salt: str | None = None) -> str:
@@ -19,5 +19,5 @@ def fingerprint(password: str, salt: str | None = None) -> str:
 
 
 def matches(password: str, kept: str) -> bool:
-    """Whether the fingerprint is this password's."""
+    """Whether the fingerprint belongs to this password."""
     return hmac.compare_digest(fingerprint(password, kept.partition(":")[0]), kept)

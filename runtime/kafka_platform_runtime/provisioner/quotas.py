@@ -3,7 +3,8 @@
 librdkafka, and so confluent-kafka, can neither read nor change client quotas (KIP-546). kafka-python has the request
 classes but no method for them, so this adds the two to its admin client.
 
-Kafka's quotas hold per broker: a user who writes to partitions on three brokers may write three times `producer_byte_rate`.
+Kafka's quotas apply per broker: a user that writes to partitions on three brokers may write three times
+`producer_byte_rate`.
 """
 
 import logging
@@ -35,12 +36,12 @@ class QuotaChange:
 
 
 class QuotaClient:
-    """Reads and changes quotas of user principals; a context manager that ends its connections.
+    """Reads and changes quotas of user principals; a context manager that closes its connections.
 
     Raises:
         Rejected: the login failed.
         Transient: no broker answers.
-        Refused: the cluster will not have it, by any method.
+        Refused: the cluster rejects every method.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -58,7 +59,7 @@ class QuotaClient:
         self._client.close()
 
     def read(self) -> dict[str, dict[str, float]]:
-        """The quotas of every user that has some, by user and name."""
+        """The quotas of every user that has any, by user and name."""
         component = DescribeClientQuotasRequest.ComponentData(
             entity_type="user", match_type=_ANY_SPECIFIED_NAME, match=None
         )
@@ -71,7 +72,7 @@ class QuotaClient:
         }
 
     def change(self, changes: list[QuotaChange], *, validate_only: bool = False) -> dict[str, Exception | None]:
-        """Make the changes; per user None, or why it was not made (Transient or Refused)."""
+        """Make the changes; by user None, or why it was not made (Transient or Refused)."""
         entry = AlterClientQuotasRequest.EntryData
         entries = [
             entry(

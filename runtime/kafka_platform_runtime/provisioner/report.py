@@ -1,4 +1,4 @@
-"""What a run tells: lines while it works, and one message at its end that Kubernetes keeps with the pod."""
+"""What a run reports: lines while it works, and a final message that Kubernetes keeps with the pod."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ from kafka_platform_runtime.provisioner.planning.changes import (
 )
 from kafka_platform_runtime.termination import LONGEST_MESSAGE
 
-# Names in a list of the message; the log has all of them.
+# Names in a list in the message; the log has all of them.
 NAMES_SHOWN = 20
 
 
@@ -29,12 +29,12 @@ class Report:
         self._unchanged = 0
 
     def say(self, line: str) -> None:
-        """Print one line to the log, with the seconds since the beginning."""
+        """Print one line to the log, with the seconds since the start."""
         sys.stdout.write(f"{time.monotonic() - self._begun:7.1f}s  {line}\n")
         sys.stdout.flush()
 
     def plan(self, changes: Iterable[Change], unchanged: int) -> None:
-        """Note what an attempt is going to do; what earlier attempts applied stays noted."""
+        """Note what an attempt is about to do; what earlier attempts applied stays noted."""
         self._planned = {change.key: change for change in changes}
         self._failed.clear()
         self._unchanged = max(0, unchanged - len(self._applied.keys() - self._planned.keys()))
@@ -45,23 +45,23 @@ class Report:
         self.say(f"{change.key}: {change.describe()}")
 
     def failed(self, key: str, reason: str) -> None:
-        """Note that a change was refused by the cluster."""
+        """Note that the cluster refused a change."""
         self._failed[key] = reason
         self.say(f"{key}: failed: {reason}")
 
     @property
     def failures(self) -> dict[str, str]:
-        """Why, by key."""
+        """The reasons, by key."""
         return dict(self._failed)
 
     def success(self) -> str:
-        """One line: what was done. It says first that all is well: Pulumi shows what a Job's pod left as a warning."""
+        """What was done, in one line that begins with the success: Pulumi shows what a Job's pod left as a warning."""
         if not self._applied:
             return f"done: nothing to change, {count(self._unchanged, 'declaration')} in place"
         return f"done: {self._done()}; {self._unchanged:,} unchanged; {time.monotonic() - self._begun:.1f} s"
 
     def refused(self, faults: Sequence[str]) -> str:
-        """The message of a run that ended before it changed anything, or after what it lists."""
+        """The message of a run that was refused before it changed anything, or after the changes that it lists."""
         return self._message(faults)
 
     def partial(self) -> str:
@@ -107,7 +107,7 @@ def _names(names: Iterable[str]) -> str:
 
 
 def fit(reasons: Sequence[str], ending: Sequence[str]) -> str:
-    """The reasons and then the ending, one a line, in what Kubernetes keeps; reasons that do not fit are counted."""
+    """The reasons and then the ending, one per line, within what Kubernetes keeps; counts reasons that do not fit."""
     tail = "\n".join(ending)
     room = LONGEST_MESSAGE - len(tail.encode()) - 64
     shown: list[str] = []

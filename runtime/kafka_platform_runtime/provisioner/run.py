@@ -1,4 +1,4 @@
-"""A run: one attempt after another until the cluster is as declared, refuses, or the time is up."""
+"""A run: one attempt after another until the cluster is as declared, refuses, or time runs out."""
 
 import time
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ DONE = 0
 NOT_NOW = 1
 REFUSED = 3
 
-# Seconds for which a failing login is tried again: the administrator's own credential may be a moment late.
+# How many seconds a failing login is retried: the administrator's own credential may be a moment late.
 LOGIN_SECONDS = 30.0
 
 SHORTEST_PAUSE = 0.5
@@ -22,7 +22,7 @@ LONGEST_PAUSE = 5.0
 
 
 def run(environment: Mapping[str, str], report: Report) -> tuple[int, str]:
-    """Try until it is done, refused, or out of time; the exit code and the last message."""
+    """Retry until it is done, refused, or out of time; the exit code and the last message."""
     try:
         settings = Settings.from_environment(environment)
         declared = read(settings.declarations)

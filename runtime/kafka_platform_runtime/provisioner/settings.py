@@ -15,7 +15,7 @@ DEFAULT_RESERVED_USERS = ("admin", "broker")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The provisioner's own variables; `__main__` tells what each means."""
+    """The provisioner's own variables; see `__main__`."""
 
     declarations: Path
     passwords: Path

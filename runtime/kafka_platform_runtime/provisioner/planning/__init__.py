@@ -1,1 +1,1 @@
-"""Planning: what has to be done so that the cluster is as declared."""
+"""Planning: what brings the cluster to the declared state."""

@@ -1,4 +1,4 @@
-"""The changes that a plan consists of, each with its size in Kafka's metadata and a description in words."""
+"""The changes in a plan, each with its size in Kafka's metadata and a description in words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from kafka_platform_runtime.provisioner.declarations import TOPIC_PREFIX, USER_P
 
 @dataclass(frozen=True, kw_only=True)
 class TopicChange:
-    """What one declared topic needs; `record` alone if only the ledger does not know it yet."""
+    """What one declared topic needs; only `record` if just the ledger lacks it."""
 
     topic: Topic
     create: bool = False
@@ -22,12 +22,12 @@ class TopicChange:
 
     @property
     def key(self) -> str:
-        """The declaration's name."""
+        """The declaration's key."""
         return self.topic.key
 
     @property
     def begins(self) -> bool:
-        """Whether the ledger has to know of it before it is made."""
+        """Whether the ledger has to record it before it is made."""
         return self.is_unknown and (self.create or self.topic.adopt)
 
     @property
@@ -37,7 +37,7 @@ class TopicChange:
 
     @property
     def weight(self) -> int:
-        """How many metadata records this makes in Kafka, which takes a limited number of them in one request."""
+        """How many metadata records this makes in Kafka, which accepts a limited number per request."""
         new = self.topic.partitions - self.partitions_before if self.create or self.partitions else 0
         return 1 + new + len(self.set_config) + len(self.unset_config) + (len(self.topic.config) if self.create else 0)
 
@@ -59,7 +59,7 @@ class TopicChange:
 class UserChange:
     """What one declared user needs.
 
-    `fingerprint` is what the ledger is to keep of the password. `is_unknown`: the ledger does not have the user yet.
+    `fingerprint` is what the ledger keeps of the password. `is_unknown`: the user is not in the ledger yet.
     """
 
     user: User
@@ -76,12 +76,12 @@ class UserChange:
 
     @property
     def key(self) -> str:
-        """The declaration's name."""
+        """The declaration's key."""
         return self.user.key
 
     @property
     def begins(self) -> bool:
-        """Whether the ledger has to know of it before it is made."""
+        """Whether the ledger has to record it before it is made."""
         return self.is_unknown
 
     @property
@@ -121,7 +121,7 @@ class UserChange:
 
 @dataclass(frozen=True, kw_only=True)
 class TopicRemoval:
-    """A topic that is not declared any more: deleted only if its last declaration allowed that."""
+    """A topic that is no longer declared: deleted only if its last declaration allowed that."""
 
     name: str
     delete: bool
@@ -129,7 +129,7 @@ class TopicRemoval:
 
     @property
     def key(self) -> str:
-        """The former declaration's name."""
+        """The former declaration's key."""
         return f"{TOPIC_PREFIX}{self.name}"
 
     @property
@@ -146,7 +146,7 @@ class TopicRemoval:
 
 @dataclass(frozen=True, kw_only=True)
 class UserRemoval:
-    """A user who is not declared any more: credentials, ACLs and quotas go, unless it was taken over as it was."""
+    """A user that is no longer declared: loses its credentials, ACLs and quotas, unless it was taken over as it was."""
 
     name: str
     credentials: frozenset[Mechanism] = frozenset()
@@ -156,7 +156,7 @@ class UserRemoval:
 
     @property
     def key(self) -> str:
-        """The former declaration's name."""
+        """The former declaration's key."""
         return f"{USER_PREFIX}{self.name}"
 
     @property

@@ -1,6 +1,6 @@
 """What has to be done: a function of what is declared, what the cluster has and what was applied last.
 
-It is pure but for the salts of new password fingerprints.
+It is pure except for the salts of new password fingerprints.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -30,7 +30,7 @@ class Plan:
     Args:
         refusals: why nothing at all may be applied; one sentence each.
         waits: why nothing can be applied yet; one sentence each.
-        unchanged: how many declarations are in place and recorded already.
+        unchanged: how many declarations are already in place and recorded.
     """
 
     topics: tuple[TopicChange, ...] = ()
@@ -43,7 +43,7 @@ class Plan:
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """All of them."""
+        """All changes."""
         return (*self.topics, *self.users, *self.removed_users, *self.removed_topics)
 
 
@@ -56,17 +56,17 @@ def make_plan(
     passwords: Mapping[str, str] | None = None,
     proven: Collection[str] = (),
 ) -> Plan:
-    """What to do so that the cluster is as declared.
+    """Plan how to bring the cluster to the declared state.
 
     Args:
-        declared: what the cluster is to have.
+        declared: the declared state.
         actual: what the cluster has.
         recorded: what this and other owners applied last.
-        reserved_users: names that must not be declared, such as the one that this program logs in with.
-        passwords: by user, as far as they can be read. One that differs from the one set last is set again even if its
+        reserved_users: names that must not be declared, such as this program's own login.
+        passwords: by user, if they can be read. One that differs from the last one set is set again even if its
             version is the same: the stack was destroyed and created again over kept volumes.
-        proven: users who can log in with their password in `passwords`. Only this owner makes such passwords, so these users
-            are its own, whatever the ledger says.
+        proven: users that can log in with their password in `passwords`. Only this owner makes such passwords, so these
+            users are its own, whatever the ledger says.
     """
     reserved = set(reserved_users)
     refusals = list(_refuse_names(declared, recorded, reserved))
@@ -103,12 +103,12 @@ def make_plan(
 
 
 def _needed(changes: Iterable[C | None]) -> tuple[C, ...]:
-    """Those that are not refused and have something to do."""
+    """Those that are not refused and change something."""
     return tuple(change for change in changes if change is not None and not change.empty)
 
 
 def _refuse_names(declared: Declarations, recorded: Recorded, reserved: set[str]) -> Iterator[str]:
-    """Why names must not be declared here: another owner declares them, or they administer the cluster."""
+    """Why names must not be declared here: another owner declares them, or they are administrators."""
     for key in sorted({*(t.key for t in declared.topics.values()), *(u.key for u in declared.users.values())}):
         refusal = recorded.refuse_other(key)
         if refusal is not None:
@@ -118,6 +118,6 @@ def _refuse_names(declared: Declarations, recorded: Recorded, reserved: set[str]
 
 
 def _undeclared(recorded: Recorded, prefix: str, declared: Collection[str]) -> list[str]:
-    """Names of one kind that were applied last time and are not declared any more."""
+    """Names of one kind that were applied last time and are no longer declared."""
     names = (key.removeprefix(prefix) for key in sorted(recorded.mine) if key.startswith(prefix))
     return [name for name in names if name not in declared]

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 FINGERPRINT = "passwordFingerprint"
-"""The key under which the ledger keeps a hash of a user's password besides its declaration; see `passwords`."""
+"""The key under which the ledger keeps a hash of a user's password beside its declaration; see `passwords`."""
 BEGUN = "begun"
-"""Marks an entry of the ledger that was written before its topic or user was created: a run killed in between may have left it
-half done, and the next run knows it as its own."""
+"""Marks a ledger entry that was written before its topic or user was created: a run killed in between may have left it
+half done, and the next run recognizes it as its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,7 @@ class Recorded:
     Args:
         mine: those of this owner.
         others: the owner of every key that another owner applied.
-        stacks: the stack of every owner that has named one.
+        stacks: the stack of every owner that names one.
     """
 
     mine: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -13,14 +13,14 @@ from kafka_platform_runtime.provisioner.planning.recorded import Recorded
 def plan_topic(
     topic: Topic, actual: Actual, recorded: Recorded, refusals: list[str], waits: list[str]
 ) -> TopicChange | None:
-    """What the topic needs; None if that is refused.
+    """What the topic needs; None if it is refused.
 
     Args:
-        topic: as it is declared.
+        topic: as declared.
         actual: what the cluster has.
         recorded: what was applied last.
-        refusals: reasons why it cannot be done are added here.
-        waits: a reason why it cannot be done yet is added here.
+        refusals: receives the reasons why it cannot be done.
+        waits: receives a reason why it cannot be done yet.
     """
     existing = actual.topics.get(topic.name)
     last = recorded.mine.get(topic.key)
@@ -49,7 +49,7 @@ def _create(
 
 
 def _refuse_fixed(topic: Topic, existing: ActualTopic) -> Iterator[str]:
-    """Refusals for what Kafka cannot change in an existing topic, or does not change without moving data."""
+    """Refusals of changes that Kafka cannot make to an existing topic, or not without moving data."""
     if existing.partitions > topic.partitions:
         yield (
             f"{topic.key}: partitions: {topic.partitions} is fewer than the {existing.partitions} it has, and Kafka never "
@@ -98,7 +98,7 @@ def _alter(
 
 
 def same_setting(one: str, other: str) -> bool:
-    """Whether Kafka takes both values for the same: spaces, letter case of booleans and notation of numbers aside."""
+    """Whether Kafka treats both values alike, ignoring spaces, letter case of booleans and notation of numbers."""
     first = [part.strip() for part in one.split(",")]
     second = [part.strip() for part in other.split(",")]
     return len(first) == len(second) and all(map(_same_part, first, second))

@@ -1,4 +1,4 @@
-"""What one declared user needs, and what is removed of one that is not declared any more."""
+"""What one declared user needs, and what is removed from one that is no longer declared."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,14 +15,14 @@ from kafka_platform_runtime.provisioner.planning.recorded import BEGUN, FINGERPR
 def plan_user(
     user: User, actual: Actual, recorded: Recorded, password: str | None, refusals: list[str], *, is_proven: bool
 ) -> UserChange | None:
-    """What the user needs; None if that is refused.
+    """What the user needs; None if it is refused.
 
     Args:
-        user: as it is declared.
+        user: as declared.
         actual: what the cluster has.
         recorded: what was applied last.
         password: the one made for this user, if it can be read.
-        refusals: a refusal is added here.
+        refusals: receives a refusal.
         is_proven: whether the user can log in with `password`, and so is this owner's whatever the ledger says.
     """
     entry = recorded.mine.get(user.key)
@@ -59,7 +59,7 @@ def plan_user(
 
 
 def plan_removal(name: str, last: Mapping[str, Any], actual: Actual) -> UserRemoval:
-    """What is removed of a user that is not declared any more and whose ledger entry is `last`."""
+    """What is removed from a user that is no longer declared and whose ledger entry is `last`."""
     if is_adopted(last):
         return UserRemoval(name=name, kept=True)
     return UserRemoval(
@@ -71,7 +71,7 @@ def plan_removal(name: str, last: Mapping[str, Any], actual: Actual) -> UserRemo
 
 
 def _is_ours(entry: Mapping[str, Any] | None) -> bool:
-    """Whether the user was made from here, by what the ledger says."""
+    """Whether the user was made from here, according to the ledger."""
     return entry is not None and not is_adopted(entry)
 
 
@@ -93,13 +93,13 @@ class _ExistingUser:
 
     @property
     def has_login(self) -> bool:
-        """Whether there is a credential of the kind that is set here."""
+        """Whether it has a credential of the kind that is set here."""
         return Mechanism.SCRAM_SHA_512 in self.credentials
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Difference:
-    """What separates an existing user's ACLs and quotas from the declared ones."""
+    """The difference between an existing user's ACLs and quotas and the declared ones."""
 
     add_acls: frozenset[Acl]
     remove_acls: frozenset[Acl]
@@ -128,7 +128,7 @@ def _refuse(
     *,
     set_password: bool,
 ) -> str | None:
-    """Why the user is not touched; None if it may be."""
+    """Why the user is left alone; None if it may be changed."""
     if user.adopt:
         is_there = existing.credentials or existing.acls or existing.quotas or (set_password and entry is not None)
         if is_there:
@@ -154,7 +154,7 @@ def _refuse(
 
 @dataclass(frozen=True, kw_only=True)
 class _LastApplied:
-    """What the ledger has of one user."""
+    """The ledger's entry for one user."""
 
     value: Mapping[str, Any] = field(default_factory=dict)
     fingerprint: str | None = None
