@@ -1,4 +1,4 @@
-"""What every cluster needs besides nodes: names (CoreDNS), volumes (a default StorageClass), and KEDA's kinds."""
+"""What every cluster needs besides nodes: DNS (CoreDNS), volumes (a default StorageClass), and KEDA's CRDs."""
 
 import hashlib
 import string
@@ -16,7 +16,7 @@ READY_SECONDS = 90
 
 
 def apply(instance: Instance, kubectl: Path, others: Sequence[Path]) -> None:
-    """Applies the manifests and the `others` if they are not what was applied last; without nodes only the others."""
+    """Applies the manifests and the `others` if they changed since the last time; without nodes only the others."""
     texts = [file.read_text() for file in others]
     for file in sorted(MANIFESTS.glob("*.yaml")) if instance.count else []:
         ours = string.Template(file.read_text())
@@ -39,10 +39,10 @@ def apply(instance: Instance, kubectl: Path, others: Sequence[Path]) -> None:
 
 
 def wait(instance: Instance, kubectl: Path) -> None:
-    """Waits until KEDA's kinds are served and, where there are nodes, names are answered.
+    """Waits until KEDA's kinds are served and, if there are nodes, DNS answers.
 
     Raises:
-        SandboxError: they are not, in READY_SECONDS; with what the cluster says about it.
+        SandboxError: not within READY_SECONDS; with what the cluster reports about it.
     """
     deadline = time.monotonic() + READY_SECONDS
     while not api.serves(instance, "/apis/keda.sh/v1alpha1"):

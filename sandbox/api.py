@@ -1,4 +1,4 @@
-"""Questions to the cluster's API server while it comes up."""
+"""Requests to the cluster's API server while it starts."""
 
 import http.client
 import json
@@ -15,7 +15,7 @@ def get(instance: Instance, path: str, seconds: float = 5) -> str:
     """The body of a GET as the administrator.
 
     Raises:
-        OSError: nobody answers.
+        OSError: no answer.
         SandboxError: the answer is not 200.
     """
     context = ssl.create_default_context(cafile=str(instance.keys / "ca.crt"))
@@ -44,7 +44,7 @@ def serves(instance: Instance, path: str) -> bool:
 
 
 def ready(instance: Instance) -> bool:
-    """Whether the API server answers and says that it is ready."""
+    """Whether the API server answers and reports that it is ready."""
     return serves(instance, "/readyz")
 
 
@@ -61,7 +61,7 @@ def ready_nodes(instance: Instance, since: Mapping[str, float] | None = None) ->
 
 
 def deployment_ready(instance: Instance, namespace: str, name: str) -> bool:
-    """Whether every replica that a Deployment wants is available."""
+    """Whether every replica that a Deployment requests is available."""
     try:
         found = json.loads(get(instance, f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}"))
     except (OSError, SandboxError):

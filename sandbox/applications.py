@@ -1,7 +1,7 @@
 """Images of applications, made without Docker from a folder with a Dockerfile.
 
-A Dockerfile is not run: what its last stage says about files, variables, user and command is taken over, and the two
-things that a small service needs done are done here: `pip install --requirement FILE` for the image's Python, and
+A Dockerfile is not run: the files, variables, user and command of its last stage are applied, and the two
+things that a small service needs are done here: `pip install --requirement FILE` for the image's Python, and
 `go build` of the module in the folder for a program that is copied from another stage. Anything else is refused.
 """
 
@@ -39,7 +39,7 @@ _TAG = re.compile(r"(?P<name>[a-z0-9][a-z0-9._/:-]*?):(?P<tag>[A-Za-z0-9_][A-Za-
 
 @dataclass(kw_only=True)
 class Recipe:
-    """What the last stage of a Dockerfile says."""
+    """The last stage of a Dockerfile."""
 
     base: str = ""
     folder: str = "/"
@@ -55,7 +55,7 @@ class Recipe:
 
     @property
     def is_python(self) -> bool:
-        """Whether it stands on a Python."""
+        """Whether it is based on a Python image."""
         return fnmatch.fnmatch(self.base, PYTHON_BASES)
 
 
@@ -63,7 +63,7 @@ def full_name(tag: str) -> str:
     """An image's name as a node knows it: with its registry.
 
     Raises:
-        SandboxError: it is not one, or has no tag that says which.
+        SandboxError: it is not a name, or has no tag.
     """
     found = _TAG.fullmatch(tag)
     if found is None or found["tag"] == "latest":
@@ -77,10 +77,10 @@ def full_name(tag: str) -> str:
 
 
 def read(dockerfile: str) -> Recipe:
-    """Understands a Dockerfile.
+    """Parses a Dockerfile.
 
     Raises:
-        SandboxError: it asks for what can be had with Docker alone; names the line.
+        SandboxError: it uses something that only Docker can do; names the line.
     """
     recipe = Recipe()
     text = re.sub(r"^\s*#.*\n?", "", dockerfile, flags=re.MULTILINE)
@@ -143,7 +143,7 @@ def archive(folders: BuildFolders, folder: Path, tag: str) -> Archive:
     """The image of the application in a folder, ready for import into nodes.
 
     Raises:
-        SandboxError: the folder has no Dockerfile that can be understood, or its program does not compile.
+        SandboxError: the folder has no Dockerfile that can be parsed, or its program does not compile.
     """
     name = full_name(tag)
     files = _files(folder)
@@ -202,7 +202,7 @@ def archive(folders: BuildFolders, folder: Path, tag: str) -> Archive:
 
 
 def _copied(files: Mapping[str, Path], source: str, target: str) -> dict[str, Path]:
-    """Where COPY puts which files: what is in a folder goes into the target, a file under its name into a folder."""
+    """Where COPY puts which files: a folder's contents go into the target, a file goes into a folder under its name."""
     source = source.removeprefix("./").rstrip("/")
     copied = {}
     for name, file in files.items():

@@ -1,6 +1,6 @@
-"""KEDA and metrics-server: where the horizontal pod autoscaler gets its numbers, installed by their own manifests.
+"""KEDA and metrics-server: the sources of the horizontal pod autoscaler's numbers, installed from their own manifests.
 
-They become ready in the background, some seconds after the nodes: KEDA first makes its certificates.
+They become ready in the background, some seconds after the nodes: KEDA makes its certificates first.
 """
 
 import string
@@ -18,9 +18,9 @@ MODULES = {
     "metrics-server": (build.METRICS_SERVER, "sigs.k8s.io/metrics-server"),
 }
 KINDS = "crds.yaml"
-"""KEDA's kinds alone: what an API server needs to judge a ScaledObject."""
+"""KEDA's CRDs alone: what an API server needs to validate a ScaledObject."""
 EVERYTHING = "all.yaml"
-"""KEDA with its kinds, and metrics-server."""
+"""KEDA with its CRDs, and metrics-server."""
 
 DEPLOYMENTS = (
     ("keda", "keda-operator"),
@@ -32,7 +32,7 @@ MARK = "keda"
 
 
 def manifests(folders: BuildFolders, kubectl: Path) -> Path:
-    """A folder with KINDS and EVERYTHING, made by kustomize from what the Go modules carry."""
+    """A folder with KINDS and EVERYTHING, which kustomize makes from the contents of the Go modules."""
     template = string.Template((MANIFESTS / "autoscaling" / "kustomization.yaml").read_text())
     ours = template.substitute(KEDA=pins.KEDA, METRICS_SERVER=pins.METRICS_SERVER)
     pinned = [(group.source / name).read_text() for group, _ in MODULES.values() for name in ("go.mod", "go.sum")]
@@ -51,12 +51,12 @@ def manifests(folders: BuildFolders, kubectl: Path) -> Path:
 
 
 def installed(state: Path) -> bool:
-    """Whether the sandbox in a folder was given KEDA."""
+    """Whether the sandbox in a folder has KEDA."""
     return (state / MARK).exists()
 
 
 def remember(state: Path) -> None:
-    """Writes down that the sandbox in a folder was given KEDA."""
+    """Records that the sandbox in a folder has KEDA."""
     write(state / MARK, "")
 
 

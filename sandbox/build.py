@@ -1,4 +1,4 @@
-"""What is compiled from pinned Go modules, kept in the user's cache under a key of everything it is made from."""
+"""What is compiled from pinned Go modules, kept in the user's cache under a hash of all inputs."""
 
 import contextlib
 import hashlib
@@ -21,12 +21,12 @@ from sandbox.progress import step
 
 SOURCE = Path(__file__).resolve().parent / "go"
 UNUSED_DAYS = 30
-"""What no sandbox has asked for in so long is removed from the cache."""
+"""What no sandbox has used for this long is removed from the cache."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuildFolders:
-    """Where results are kept and where logs of making them go."""
+    """Where results are kept and where the build logs go."""
 
     cache: Path
     logs: Path
@@ -41,11 +41,11 @@ class Group:
     packages: Sequence[tuple[str, str]]
     """Program and the package it is compiled from."""
     variables: str = ""
-    """What -ldflags set."""
+    """Variables set by -ldflags."""
     links: tuple[str, Sequence[str]] = ("", ())
-    """A program and the other names it runs under."""
+    """A program and its other names."""
     files: Sequence[tuple[str, str]] = ()
-    """Module and path of what is taken along as it is."""
+    """Module and path of files that are copied as they are."""
     modules: str = SOURCE.name
     """The folder beside this file whose go.mod and go.sum pin the modules."""
 
@@ -78,8 +78,8 @@ PLUGINS = Group(
     links=("plugins", ["pulumi-resource-kubernetes", "pulumi-resource-random", "pulumi-language-python"]),
     files=[("github.com/pulumi/pulumi/sdk/v3", "python/cmd/pulumi-language-python-exec")],
 )
-# Modules of their own: KEDA asks for other versions of Kubernetes' libraries than Kubernetes itself, and metrics-server
-# would have everything compiled again whenever its own change.
+# Separate modules: KEDA requires other versions of Kubernetes' libraries than Kubernetes itself, and metrics-server
+# would cause everything to be recompiled whenever its own change.
 KEDA = Group(
     name="keda",
     what=f"KEDA {pins.KEDA}",
@@ -95,7 +95,7 @@ METRICS_SERVER = Group(
     name="metrics-server",
     what=f"metrics-server {pins.METRICS_SERVER}",
     packages=[("metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server")],
-    # Where its own Makefile writes the version.
+    # Where its own Makefile sets the version.
     variables=f"-X k8s.io/client-go/pkg/version.gitVersion=v{pins.METRICS_SERVER}",
     modules="go-metrics-server",
 )
@@ -108,7 +108,7 @@ NETWORK_POLICIES = Group(
 
 
 def digest_of(*parts: str) -> str:
-    """A short name for what the parts say together."""
+    """A short hash of the parts together."""
     joined = "\0".join(parts)
     return hashlib.sha256(joined.encode()).hexdigest()[:16]
 
@@ -116,13 +116,13 @@ def digest_of(*parts: str) -> str:
 def cached(
     folders: BuildFolders, name: str, make: Callable[[Path], None], *, doing: str, done: str | None = None
 ) -> Path:
-    """The folder `name` of the cache, made by `make` if it is not there: complete or not at all, by one process at a time."""
+    """The cache's folder `name`, made by `make` if missing: complete or not at all, by one process at a time."""
     folder = folders.cache / name
     if not folder.exists():
         folders.logs.mkdir(parents=True, exist_ok=True)
         with lock(folders.cache / f".{name.rpartition('-')[0]}.lock", f"waiting for another process that is {doing}"):
             if not folder.exists():
-                for left in folders.cache.glob(f".{name}.partial.*"):  # by one that was interrupted
+                for left in folders.cache.glob(f".{name}.partial.*"):  # by an interrupted process
                     shutil.rmtree(left, ignore_errors=True)
                 temporary = Path(tempfile.mkdtemp(prefix=f".{name}.partial.", dir=folders.cache))
                 temporary.chmod(0o755)
@@ -136,7 +136,7 @@ def cached(
 
 
 def _prune(cache: Path) -> None:
-    """Removes what no sandbox has used for long."""
+    """Removes what no sandbox has used for a long time."""
     oldest = time.time() - UNUSED_DAYS * 24 * 3600
     for folder in cache.iterdir():
         if folder.is_dir() and folder.stat().st_mtime < oldest:
@@ -148,7 +148,7 @@ def _version(text: str) -> tuple[int, ...]:
 
 
 def needed_go(source: Path) -> str:
-    """The Go version that a folder's go.mod asks for."""
+    """The Go version that a folder's go.mod requires."""
     found = re.search(r"^go ([\d.]+)$", (source / "go.mod").read_text(), re.MULTILINE)
     if found is None:
         raise SandboxError(f"{source / 'go.mod'}: no line `go VERSION`: add it")
@@ -179,7 +179,7 @@ def go(folders: BuildFolders, source: Path) -> Path:
 
 
 def pip(folders: BuildFolders) -> Command:
-    """The command that runs pip: this Python's, or that of an environment of our own in the cache."""
+    """The command that runs pip: this Python's, or one from our own environment in the cache."""
     if importlib.util.find_spec("pip") is not None:
         return [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     name = f"pip-{sys.version_info[0]}.{sys.version_info[1]}"
@@ -213,7 +213,7 @@ def _sources(group: Group) -> list[Path]:
 
 
 def available(group: Group) -> bool:
-    """Whether the sources of a group are in this repository."""
+    """Whether a group's sources are in this repository."""
     return all((group.source / package).is_dir() for _, package in group.packages if package.startswith("./"))
 
 
@@ -221,7 +221,7 @@ COMPILING = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readon
 
 
 def module_folder(compiler: Path, source: Path, module: str) -> Path:
-    """Where Go keeps the files of a module, as pinned in a folder's go.mod and checked by its go.sum; fetched if need be.
+    """Where Go keeps a module's files, as pinned in a folder's go.mod and verified by its go.sum; fetched if necessary.
 
     Raises:
         SandboxError: it cannot be fetched.
@@ -231,7 +231,7 @@ def module_folder(compiler: Path, source: Path, module: str) -> Path:
 
 
 def binaries(folders: BuildFolders, group: Group) -> Path:
-    """The folder with a group's programs, compiled if they are not in the cache."""
+    """The folder with a group's programs, compiled unless they are cached."""
     texts = [f"{path.relative_to(group.source)}\n{path.read_text()}" for path in _sources(group)]
     key = digest_of(group.variables, *(path for _, path in group.files), *texts)
 

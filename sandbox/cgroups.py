@@ -1,6 +1,6 @@
 """The cgroups of a sandbox: /kafka-platform/<sandbox>/<node>, in every hierarchy that the machine has.
 
-Its control plane has one beside those of the nodes.
+The control plane has one beside the nodes'.
 """
 
 import contextlib
@@ -17,25 +17,25 @@ OURS = "kafka-platform"
 SYSTEM = "system"
 """The cgroup of the node's own programs; its pods are beside it."""
 WEIGHT = 4
-"""Share of the processors that all sandboxes have together when there are too few, beside a process outside, which has 1.
+"""Combined share of the processors for all sandboxes under contention, relative to a process outside, which has 1.
 
-A group has 1 as well unless it says more: three nodes with everything on them would get no more than one test beside them,
+A group has 1 as well by default: three nodes with everything on them would get no more than one test beside them,
 and brokers that answer too late are taken out of service.
 """
 
 NEEDED = ("cpu", "memory", "pids")
-"""Controllers that kubelet does not start without."""
+"""Controllers that the kubelet requires."""
 
 
 def unified() -> bool:
-    """Whether the machine has cgroup version 2 alone."""
+    """Whether the machine has only cgroup version 2."""
     return (MOUNT / "cgroup.controllers").exists()
 
 
 def _hierarchies() -> list[Path]:
     if unified():
         return [MOUNT]
-    # cpu and cpuacct may be names of one hierarchy. The `unified` one of a hybrid has no controllers, but runc uses it too.
+    # cpu and cpuacct may be names of one hierarchy. A hybrid's `unified` one has no controllers, but runc uses it too.
     folders = {path.resolve() for path in MOUNT.iterdir() if (path / "cgroup.procs").exists()}
     return sorted(folders)
 
@@ -59,7 +59,7 @@ def _folders(instance: Instance) -> list[Path]:
 
 
 def path(instance: Instance, node: Node) -> str:
-    """The node's cgroup as kubelet names it."""
+    """The node's cgroup as the kubelet names it."""
     return f"/{OURS}/{instance.id}/{node.name}"
 
 
@@ -73,7 +73,7 @@ def _make(folder: Path) -> None:
 
 
 def _delegate(folder: Path) -> None:
-    """Version 2: lets the groups below a folder have every controller that the folder has."""
+    """Version 2: gives the groups below a folder every controller that the folder has."""
     for controller in (folder / "cgroup.controllers").read_text().split():
         with contextlib.suppress(OSError):
             (folder / "cgroup.subtree_control").write_text(f"+{controller}")

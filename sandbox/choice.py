@@ -15,7 +15,7 @@ class Mode(enum.Enum):
     """How the sandbox is made."""
 
     KIND = "kind"
-    """kind on Docker, with everything official."""
+    """kind on Docker, with official programs throughout."""
     PACKAGES = "packages"
     """Compiled and assembled from packages."""
     OFF = "off"
@@ -34,10 +34,10 @@ def docker_answers() -> bool:
 
 
 def choose(state: Path) -> Mode:
-    """SANDBOX, or what was chosen when this sandbox came up, or what this machine has.
+    """SANDBOX, or the choice made when this sandbox came up, or what this machine supports.
 
     Raises:
-        SandboxError: SANDBOX is none of the modes.
+        SandboxError: SANDBOX is not one of the modes.
     """
     wanted = os.environ.get("SANDBOX", "")
     if wanted:
@@ -48,11 +48,12 @@ def choose(state: Path) -> Mode:
     try:
         return Mode((state / "mode").read_text())
     except FileNotFoundError:
-        # kind itself is a program of its own or, with Go, compiled from its module; other systems have no packages to build from.
+        # kind is a program of its own or, with Go, compiled from its module; other systems have no packages to build
+        # from.
         possible = shutil.which("kind") or shutil.which("go") or sys.platform != "linux"
         return Mode.KIND if possible and docker_answers() else Mode.PACKAGES
 
 
 def remember(state: Path, mode: Mode) -> None:
-    """Writes down how this sandbox was made."""
+    """Records how this sandbox was made."""
     write(state / "mode", mode.value)

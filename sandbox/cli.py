@@ -60,7 +60,7 @@ def _env(mode: Mode, state: Path) -> int:
         kubeconfig = kind.kubeconfig(state)
     wanted = environment.variables(state, kubeconfig, official=mode is not Mode.PACKAGES)
     if mode is Mode.OFF:
-        # A user's own tools come with settings of their own; what is not set gets the default of a local backend.
+        # A user's own tools have their own settings; whatever is unset gets the default of a local backend.
         environment.prepare_backend(state)
         wanted = {name: value for name, value in wanted.items() if name == "PATH" or name not in os.environ}
     for name, value in wanted.items():

@@ -1,4 +1,4 @@
-"""The pod from which the demo, the tests and the benchmarks use Kafka as an application does."""
+"""The pod in which the demo, the tests and the benchmarks use Kafka like an application."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,9 +18,9 @@ def client_pod(
     programs: str | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """A pod that waits for commands, with the Secret of one user in /etc/kafka-client, as restricted as a pod can be.
+    """A pod that waits for commands, with one user's Secret in /etc/kafka-client, as restricted as a pod can be.
 
-    `programs` names a ConfigMap whose files are to be in /programs.
+    `programs` names a ConfigMap whose files appear in /programs.
     """
     mounts = [
         {"name": "credentials", "mountPath": CREDENTIALS, "readOnly": True},
@@ -46,7 +46,7 @@ def client_pod(
                     "name": "client",
                     "image": image,
                     "command": ["sleep", str(SECONDS)],
-                    # For Kafka's own tools, where the image has them.
+                    # For Kafka's own tools, if the image has them.
                     "env": [{"name": "LOG_DIR", "value": "/tmp"}, {"name": "KAFKA_HEAP_OPTS", "value": "-Xmx256m"}],  # noqa: S108
                     "securityContext": {
                         "allowPrivilegeEscalation": False,

@@ -1,4 +1,4 @@
-"""etcd, API server, controller manager, scheduler and the maker of volumes, as plain processes of this machine."""
+"""etcd, API server, controller manager, scheduler and the volume provisioner, as plain processes of this machine."""
 
 import signal
 import time
@@ -15,7 +15,7 @@ READY_SECONDS = 120
 
 def _services(instance: Instance, binaries: Path) -> list[Service]:
     keys = instance.keys
-    # A socket in a folder that only this user may enter: no port to collide with, no certificates.
+    # A socket in a folder that only this user may enter: no port that could collide, no certificates.
     etcd = instance.state / "etcd"
     clients = f"unix://{etcd}/client"
     services = [
@@ -27,11 +27,13 @@ def _services(instance: Instance, binaries: Path) -> list[Service]:
                 f"--data-dir={etcd}/data",
                 f"--listen-client-urls={clients}",
                 f"--listen-peer-urls=unix://{etcd}/peer",
-                # It has no peers and its one client knows the socket; these are never dialled but must be host:port.
+                # It has no peers and its one client knows the socket; these are never dialled but must have the form
+                # host:port.
                 "--advertise-client-urls=http://localhost:1",
                 "--initial-advertise-peer-urls=http://localhost:1",
                 "--initial-cluster=etcd=http://localhost:1",
-                # Objects of a sandbox outlive its processes, and need not outlive a power cut: writes do not wait for the disk.
+                # A sandbox's objects outlive its processes, and need not outlive a power cut: writes do not wait for
+                # the disk.
                 "--unsafe-no-fsync",
                 "--log-level=warn",
             ],
@@ -60,7 +62,8 @@ def _services(instance: Instance, binaries: Path) -> list[Service]:
                 f"--kubelet-client-key={keys}/apiserver-kubelet.key",
                 # kubectl logs, exec and port-forward reach a node by its address: its name is in no DNS.
                 "--kubelet-preferred-address-types=InternalIP",
-                # Extension API servers, such as KEDA's metrics: trusted by their own authority, reached at their pods.
+                # Extension API servers, such as KEDA's metrics: trusted through their own authority, reached at their
+                # pods.
                 f"--requestheader-client-ca-file={keys}/front-proxy-ca.crt",
                 "--requestheader-allowed-names=front-proxy-client",
                 "--requestheader-extra-headers-prefix=X-Remote-Extra-",
@@ -108,7 +111,7 @@ def _services(instance: Instance, binaries: Path) -> list[Service]:
 
 
 def start(instance: Instance, binaries: Path) -> None:
-    """Starts the control plane if it does not run or runs otherwise than it would be started now; does not wait for it."""
+    """Starts the control plane unless it already runs as it would be started now; does not wait for it."""
     services = _services(instance, binaries)
     if recorded(instance, NAME) is not None:
         if not changed(instance, NAME, services):
@@ -118,7 +121,7 @@ def start(instance: Instance, binaries: Path) -> None:
     etcd.mkdir(mode=0o700, parents=True, exist_ok=True)
     for socket in ("client", "peer"):
         (etcd / socket).unlink(missing_ok=True)
-    # Both are one program of 140 MB: collecting garbage less often is worth a few megabytes.
+    # Both are one program of 140 MB: less frequent garbage collection is worth a few megabytes.
     supervisor = Supervisor(instance, NAME, services=services, env={"GOGC": "200"})
     if instance.count:
         cgroups.enter(instance, supervisor.pid, NAME)
@@ -129,7 +132,7 @@ def wait(instance: Instance) -> None:
     """Waits until the API server is ready.
 
     Raises:
-        SandboxError: it is not, in READY_SECONDS; with the end of its log.
+        SandboxError: not within READY_SECONDS; with the end of its log.
     """
     deadline = time.monotonic() + READY_SECONDS
     while not api.ready(instance):
@@ -142,6 +145,6 @@ def wait(instance: Instance) -> None:
 
 
 def stop(instance: Instance, *, keep: bool) -> None:
-    """Ends the control plane; in good order if what it holds is to be kept."""
+    """Ends the control plane; in order if its contents are to be kept."""
     gently = ((signal.SIGTERM, 45.0),) if keep else ()
     end(instance, NAME, signals=(*gently, (signal.SIGINT, 10.0), (signal.SIGKILL, 5.0)))

@@ -1,4 +1,4 @@
-"""`make demo` after the sandbox is up: deploys the dev stack by `pulumi up` and moves real records through it.
+"""`make demo` after the sandbox is up: deploys the dev stack with `pulumi up` and moves real records through it.
 
 Runs in the sandbox's environment (`python -m sandbox env`): `pulumi` and `kubectl` are on the PATH.
 """
@@ -20,7 +20,7 @@ from sandbox.client import CREDENTIALS, client_pod
 from sandbox.instance import state_folder
 
 LOG_FILES = ("/var/log/dpkg.log", "/var/log/dpkg.log.1", "/var/log/syslog", "/var/log/messages", "/var/log/install.log")
-"""Where a machine keeps real lines of its own; the first one that has any is taken."""
+"""Where a machine keeps real log lines of its own; the first file with content is used."""
 MOST_LINES = 20_000
 STACK = "dev"
 TOPIC, WRITER, READER, GROUP = "logs", "log-writer", "log-reader", "demo"
@@ -28,10 +28,10 @@ TOPIC, WRITER, READER, GROUP = "logs", "log-writer", "log-reader", "demo"
 GATEWAY = "gateway"
 """The Service of the HTTP gateway in the same stack."""
 GATEWAY_PORT = 8080
-"""Where the gateway is reached from here, unless somebody else has the port."""
+"""The gateway's local port, unless it is taken."""
 JSON = "application/vnd.kafka.json.v2+json"
 READ_TIMEOUT_MS = 5_000
-"""The reader ends when nothing has come for this long."""
+"""The reader ends when nothing has arrived for this long."""
 
 Record = tuple[str, str]
 
@@ -51,7 +51,7 @@ def run(command: Sequence[str], *, stdin: str | None = None) -> str:
 
 
 def deploy() -> dict[str, Any]:
-    """`pulumi up` on the stack; its outputs."""
+    """Runs `pulumi up` on the stack; its outputs."""
     started = time.monotonic()
     run(["pulumi", "stack", "select", "--create", STACK])
     up = subprocess.run(
@@ -61,7 +61,7 @@ def deploy() -> dict[str, Any]:
     )
     if up.returncode != 0:
         raise SystemExit(up.stdout)
-    # "    + 26 created": a sign, a number and what was done
+    # "    + 26 created": a sign, a number and an action
     counts = re.findall(r"^\s+\W*(\d+) (created|updated|replaced|deleted|unchanged)$", up.stdout, re.MULTILINE)
     summary = ", ".join(f"{number} resources {done}" for number, done in counts)
     say("pulumi", f"{STACK}: {summary}", time.monotonic() - started)
@@ -71,7 +71,7 @@ def deploy() -> dict[str, Any]:
 
 
 def _refresh_git() -> None:
-    """Pulumi has put its salt into the stack file, which .gitattributes keeps out of commits; git looks only at the size."""
+    """Pulumi has put its salt into the stack file, which .gitattributes keeps out of commits; git compares only sizes."""
     file = f"stacks/Pulumi.{STACK}.yaml"
     if (
         Path(".git").exists()
@@ -82,7 +82,7 @@ def _refresh_git() -> None:
 
 
 def real_lines() -> tuple[str, list[Record]]:
-    """Lines of the machine's own log with a key each: the package of a dpkg line, the program of a system log line."""
+    """Lines of the machine's own log, each with a key: the package in a dpkg line, the program in a system log line."""
     for path in map(Path, LOG_FILES):
         if path.is_file() and (lines := path.read_text(errors="replace").splitlines()[:MOST_LINES]):
             return path.name, [(_key(line), line.replace("\t", " ")) for line in lines if line.strip()]
@@ -99,7 +99,7 @@ def _key(line: str) -> str:
 
 
 def start_client(namespace: str, image: str, name: str, user: str) -> None:
-    """A pod with Kafka's own command-line tools and the credentials of one user, as an application would have them."""
+    """A pod with Kafka's own command-line tools and one user's credentials, as an application would have them."""
     run(["kubectl", "-n", namespace, "delete", "pod", name, "--ignore-not-found", "--now"])
     run(["kubectl", "apply", "-f", "-"], stdin=json.dumps(client_pod(namespace, name, user, image)))
 
@@ -110,7 +110,7 @@ def exec_tool(namespace: str, pod: str, *command: str, stdin: str | None = None)
 
 
 def per_key(records: Sequence[Record]) -> dict[str, list[str]]:
-    """The values of each key in their order: all that Kafka promises."""
+    """The values of each key in order: what Kafka guarantees."""
     grouped: dict[str, list[str]] = defaultdict(list)
     for key, value in records:
         grouped[key].append(value)
@@ -200,7 +200,7 @@ def through_gateway(namespace: str) -> None:
 
 
 def _free_port(wanted: int) -> int:
-    """The port if nobody listens there, otherwise one that is free."""
+    """The port if it is free, otherwise another free one."""
     for port in (wanted, 0):
         with socket.socket() as probe:
             try:
@@ -214,7 +214,7 @@ def _free_port(wanted: int) -> int:
 
 @contextlib.contextmanager
 def _running(command: Sequence[str], sign: str) -> Iterator[None]:
-    """The command runs; the block begins when a line of its output has the sign."""
+    """Runs the command; the block begins when a line of its output contains the sign."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:
             assert process.stdout is not None  # noqa: S101 - it is a pipe

@@ -1,4 +1,4 @@
-"""What a shell needs so that `pulumi` and `kubectl` mean this sandbox."""
+"""What a shell needs so that `pulumi` and `kubectl` use this sandbox."""
 
 import os
 import re
@@ -10,11 +10,11 @@ from sandbox.host import SandboxError
 from sandbox.instance import REPOSITORY, state_folder, write
 
 STANDINS = ("kubernetes", "random")
-"""Providers for which the sandbox has a process of its own where the official plugin is not installed."""
+"""Providers that the sandbox replaces with a process of its own if the official plugin is not installed."""
 
 
 SANDBOX_STACKS = ("dev", "ci")
-"""Stacks whose files hold no encrypted values: .gitattributes keeps their salt out of commits."""
+"""Stacks whose files have no encrypted values: .gitattributes keeps their salt out of commits."""
 
 
 def official_plugin(provider: str, version: str) -> Path | None:
@@ -25,7 +25,7 @@ def official_plugin(provider: str, version: str) -> Path | None:
 
 
 def plugin_version(provider: str) -> str:
-    """The plugin's version that the Python SDK asks for: its own, as requirements.txt pins it.
+    """The plugin version that the Python SDK requests: its own, as pinned in requirements.txt.
 
     Raises:
         SandboxError: it is not pinned.
@@ -55,12 +55,12 @@ def _link(link: Path, target: Path) -> None:
 
 
 def prepare_backend(state: Path) -> None:
-    """Makes the folder that keeps Pulumi's state and the passphrase of its secrets."""
+    """Makes the folder for Pulumi's state and the passphrase of its secrets."""
     (state / "state").mkdir(parents=True, exist_ok=True)
     passphrase = state / "passphrase"
     if not passphrase.exists():
         write(passphrase, f"{secrets.token_urlsafe(32)}\n", mode=0o600)
-        # The salt that an earlier sandbox of this clone left in a stack file belongs to that one's passphrase.
+        # The salt that an earlier sandbox of this clone left in a stack file belongs to that sandbox's passphrase.
         stacks = [REPOSITORY / "stacks" / f"Pulumi.{name}.yaml" for name in SANDBOX_STACKS]
         examples = sorted((REPOSITORY / "examples").glob("*/stack.yaml"))
         for file in [*stacks, *examples] if state == REPOSITORY / ".sandbox" else ():
@@ -85,7 +85,7 @@ def _place(target: Path, source: Path) -> None:
 
 
 def prepare(state: Path, kube: Path | None, pulumi: Path | None, plugins: Path | None) -> None:
-    """Makes `bin` and PULUMI_HOME in the state folder from folders of compiled programs, as far as they are given."""
+    """Makes `bin` and PULUMI_HOME in the state folder from the given folders of compiled programs."""
     if kube:
         _link(state / "bin" / "kubectl", kube / "kubectl")
     if pulumi and not official_cli():
@@ -98,7 +98,7 @@ def prepare(state: Path, kube: Path | None, pulumi: Path | None, plugins: Path |
         if official:
             _link(link, official)
         elif plugins:
-            # The engine looks for a folder, and for the program by its name in it.
+            # The engine looks for a folder, and in it for the program by name.
             if link.is_symlink():
                 link.unlink()
             _link(link / f"pulumi-resource-{provider}", plugins / f"pulumi-resource-{provider}")
@@ -109,7 +109,7 @@ def prepare(state: Path, kube: Path | None, pulumi: Path | None, plugins: Path |
 
 
 def standins() -> list[str]:
-    """The parts of Pulumi that are stand-ins here, in the words of the line that says so."""
+    """The parts of Pulumi that are stand-ins here, worded for the line that lists them."""
     found = [provider for provider in STANDINS if official_plugin(provider, plugin_version(provider)) is None]
     names = []
     if found:
@@ -122,8 +122,8 @@ def standins() -> list[str]:
 def backend_url(folder: Path) -> str:
     """Pulumi's backend for states in a folder.
 
-    Every file of it is replaced as a whole. Its attributes would lie beside it in files that are not, and a stack whose
-    command was killed meanwhile could not be read any more (`failed to load checkpoint: EOF`); so there are none.
+    Every file in it is replaced as a whole. Its attributes would be in separate files that are not, and a stack whose
+    command was killed meanwhile could not be read any more (`failed to load checkpoint: EOF`); so they are turned off.
     """
     return f"file://{folder}?metadata=skip"
 
@@ -133,7 +133,7 @@ def variables(state: Path, kubeconfig: Path | None, *, official: bool) -> dict[s
 
     Args:
         state: the sandbox's folder.
-        kubeconfig: None where the user's own holds.
+        kubeconfig: None to use the user's own.
         official: whether Pulumi is the user's own and finds its plugins by itself.
     """
     folders = [state / "bin", REPOSITORY / ".venv" / "bin"]
@@ -141,7 +141,7 @@ def variables(state: Path, kubeconfig: Path | None, *, official: bool) -> dict[s
         "PATH": os.pathsep.join([*(str(each) for each in folders if each.is_dir()), _path_without(folders)]),
         "PULUMI_BACKEND_URL": backend_url(state / "state"),
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(state / "passphrase"),
-        # A stack file without a salt is no reason for another one: the state has it.
+        # A stack file without a salt does not need another one: the state has it.
         "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
     }

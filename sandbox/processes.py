@@ -17,7 +17,7 @@ SUPERVISOR = Path(__file__).with_name("supervise.py")
 
 
 def start_time(pid: int) -> str | None:
-    """When a process began, in ticks since boot; None if there is none. With the pid it names a process for good."""
+    """When a process began, in ticks since boot; None if there is none. With the pid it identifies a process forever."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
@@ -26,7 +26,7 @@ def start_time(pid: int) -> str | None:
 
 
 def record(instance: Instance, name: str, pid: int) -> None:
-    """Remembers a process that was started, so that it can be found and ended."""
+    """Records a process that was started, so that it can be found and ended."""
     write(instance.state / "run" / f"{name}.pid", f"{pid} {start_time(pid)}")
 
 
@@ -40,7 +40,7 @@ def recorded(instance: Instance, name: str) -> int | None:
 
 
 def end(instance: Instance, name: str, *, signals: tuple[tuple[signal.Signals, float], ...]) -> None:
-    """Ends a recorded process by the given signals, each with the seconds it is given.
+    """Ends a recorded process with the given signals, each with the seconds to wait after it.
 
     Raises:
         SandboxError: it did not end.
@@ -71,13 +71,13 @@ def _listed(services: Sequence[Service]) -> list[dict[str, object]]:
 
 
 def changed(instance: Instance, name: str, services: Sequence[Service]) -> bool:
-    """Whether a supervisor was last started with other services than these."""
+    """Whether a supervisor was last started with services other than these."""
     spec = json.loads((instance.state / "run" / f"{name}.json").read_text())
     return bool(spec["services"] != _listed(services))
 
 
 class Supervisor:
-    """A supervisor that was started and waits for `go`; until then nobody knows it and it ends with this process."""
+    """A started supervisor that waits for `go`; until then nobody knows it and it ends with this process."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class Supervisor:
         if not answer:
             raise SandboxError(f"{name} did not start:\n{tail((instance.logs / f'{name}.log').read_text())}")
         self.pid = int(answer)
-        """As this machine sees it; in a node it is process 1."""
+        """The pid on this machine; in a node it is process 1."""
 
     def go(self) -> None:
         """Records the process and lets it begin."""

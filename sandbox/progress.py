@@ -1,4 +1,4 @@
-"""What the user sees while something takes its time: one line per step, with the time it took."""
+"""What the user sees during long operations: one line per step, with the time it took."""
 
 import sys
 import threading
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 WIDTH = 75
-"""Of the text between the topic and the time."""
+"""Width of the text between the topic and the time."""
 
 
 def clock(seconds: float) -> str:
@@ -26,7 +26,7 @@ def say(text: str, seconds: float | None = None, topic: str = "sandbox") -> None
 
 
 class Step:
-    """A step under way. `done` is the text of its line at the end; None leaves the line out."""
+    """A step in progress. `done` is the text of its line at the end; None leaves the line out."""
 
     def __init__(self, done: str | None) -> None:
         self.done = done
@@ -51,7 +51,7 @@ def step(doing: str, done: str | None = None) -> Iterator[Step]:
             sys.stdout.flush()
 
     def announce() -> None:
-        # In a log file a long step names itself once, so that a reader knows what the silence is.
+        # In a log file a long step is named once, so that a reader knows what the silence is.
         if not stop.wait(5):
             say(f"{doing} ...")
 

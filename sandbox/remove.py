@@ -11,10 +11,11 @@ from sandbox.processes import end
 
 
 def everything(instance: Instance | None, state: Path) -> None:
-    """Ends the sandbox's processes and removes its mounts, network, cgroups and folder; what is gone already is fine.
+    """Ends the sandbox's processes and removes its mounts, network, cgroups and folder; missing parts are fine.
 
     Raises:
-        SandboxError: something does not go away; what was removed until then stays removed, and `down` can be repeated.
+        SandboxError: something cannot be removed; what was removed until then stays removed, and `down` can be
+            repeated.
     """
     if instance is not None:
         # The control plane first: otherwise it watches its nodes vanish.

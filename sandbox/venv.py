@@ -11,7 +11,7 @@ UV = "uv==0.13.8"
 
 
 def _install_venv_package() -> None:
-    """Debian keeps `ensurepip` in a package of its own."""
+    """Debian has `ensurepip` in a separate package."""
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise SystemExit("python3 has no venv module: install it (Debian and Ubuntu: apt-get install python3-venv)")
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
@@ -21,7 +21,7 @@ def _install_venv_package() -> None:
 
 
 def main() -> None:
-    """Makes the environment at the folder named by the first argument, default `.venv`."""
+    """Makes the environment in the folder named by the first argument, default `.venv`."""
     if sys.version_info < (3, 11):  # noqa: UP036 - this runs before anything could have checked it
         raise SystemExit(
             f"Python {sys.version.split()[0]} is too old: use 3.11 or newer, such as make PYTHON=python3.12"
@@ -44,7 +44,7 @@ def main() -> None:
         check=True,
         env=environment,
     )
-    if Path(".git").exists() and shutil.which("git"):  # .gitattributes says what for
+    if Path(".git").exists() and shutil.which("git"):  # .gitattributes explains why
         clean = "sed '/^encryptionsalt: /d'"
         subprocess.run(["git", "config", "filter.pulumi-salt.clean", clean], check=True)
 

@@ -1,8 +1,8 @@
-"""Alerts: reads temperatures and writes an alert, by the device's key, for each one that is out of range.
+"""Alerts: reads temperatures and writes an alert, under the device's key, for each one that is out of range.
 
-Nothing is lost: a reading is committed when it is dealt with and its alert is acknowledged, not before. What was done
-and not yet committed when a pod died is done again, so an alert may come twice; `reading` in it says of which reading it
-is, so that whoever must not act twice can tell.
+Nothing is lost: a reading is committed once it is processed and its alert is acknowledged, not before. What was done
+but not yet committed when a pod died is done again, so an alert may come twice; its `reading` identifies the reading,
+so that a consumer that must not act twice can tell.
 """
 
 import json
@@ -20,25 +20,25 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 COMMIT_SECONDS = 1.0
-"""How much work is done again at most when a pod dies."""
+"""How much work is repeated at most when a pod dies."""
 MOST_WAITING = 10_000
-"""Alerts that may be on their way to Kafka at a time."""
+"""Maximum alerts on their way to Kafka at a time."""
 REPORT_SECONDS = 10.0
 ACKNOWLEDGE_SECONDS = 20.0
-"""How long Kafka has to take alerts before the program gives up and is started again."""
+"""How long Kafka has to accept alerts before the program gives up and is restarted."""
 
 LATER = {KafkaError.REBALANCE_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID}
-"""While the group changes a commit may be refused; the client then says which partitions are still ours."""
+"""While the group changes a commit may be refused; the client then reports which partitions are still ours."""
 
 log = logging.getLogger("alerts")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the program's variables say."""
+    """The program's variables."""
 
     consumer: Mapping[str, str]
-    """librdkafka's settings for reading: the connection, the group, how it shares out partitions."""
+    """librdkafka's settings for reading: the connection, the group, its assignment of partitions."""
     producer: Mapping[str, str]
     """librdkafka's settings for writing."""
     readings: str
@@ -46,18 +46,18 @@ class Settings:
     alerts: str
     """The topic that is written."""
     least: float = -10.0
-    """Degrees Celsius: what is colder is an alert."""
+    """Degrees Celsius: anything colder is an alert."""
     most: float = 60.0
-    """Degrees Celsius: what is hotter is an alert."""
+    """Degrees Celsius: anything hotter is an alert."""
     work: float = 0.0
-    """Seconds that each reading takes, in place of the work of a real service."""
+    """Seconds that each reading takes, simulating the work of a real service."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """Reads the variables.
 
         Raises:
-            ValueError: one is missing or has a value that is not possible; names it.
+            ValueError: one is missing or invalid; names it.
         """
         found = cls(
             consumer=kafka_settings(environment, "KAFKA_LIBRDKAFKA_CONSUMER_CONFIG"),
@@ -96,16 +96,16 @@ def number(environment: Mapping[str, str], name: str, default: float) -> float:
 
 
 def kafka_settings(environment: Mapping[str, str], role: str) -> dict[str, str]:
-    """The librdkafka settings that the platform mounts: how to connect and log in, then those of a role."""
+    """The librdkafka settings that the platform mounts: how to connect and log in, then those of the role."""
     files = [required(environment, name) for name in ("KAFKA_LIBRDKAFKA_CONFIG", role)]
     lines = [line.strip() for file in files for line in Path(file).read_text().splitlines()]
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
 def judge(value: bytes | None, settings: Settings) -> dict[str, Any] | None:
-    """What is wrong with a reading; None if nothing is.
+    """What is wrong with a reading; None if nothing is wrong.
 
-    What cannot be read is an alert too: somebody has to look at it, and it must not hold up what comes after it.
+    An unreadable record is an alert too: somebody has to look at it, and it must not block what comes after it.
     """
     try:
         celsius = json.loads(value or b"")["celsius"]
@@ -126,21 +126,21 @@ class Alerts:
 
     settings: Settings
     stop: bool = False
-    """Whether it was told to end: by a signal handler, which must not wait for a lock."""
+    """Whether the program was asked to end: set by a signal handler, which must not wait for a lock."""
     read: int = 0
     alerted: int = 0
     _done: dict[tuple[str, int], int] = field(default_factory=dict)
-    """Topic and partition -> the offset to go on from."""
+    """Topic and partition -> the offset to continue from."""
     _refused: KafkaError | None = None
 
     def run(self) -> None:
         """Works until it is stopped, then commits and leaves the group.
 
         Raises:
-            KafkaException: Kafka refuses what the program needs, or does not take its alerts. What is not committed is
-                read again by whoever comes next.
+            KafkaException: Kafka refuses what the program needs, or does not accept its alerts. What is not committed
+                is read again by the next pod.
         """
-        # The platform's settings say cooperative-sticky, acks=all, idempotent, and to commit by hand, as is done here.
+        # The platform's settings are cooperative-sticky, acks=all, idempotent, and manual commits, as done here.
         self._consumer = Consumer({"client.id": "sensors-alerts", **self.settings.consumer})
         self._producer = Producer({"client.id": "sensors-alerts", **self.settings.producer})
         self._consumer.subscribe([self.settings.readings], on_revoke=self._revoked, on_lost=self._lost)
@@ -161,7 +161,8 @@ class Alerts:
             self._done.clear()  # nothing more may be committed
             raise
         finally:
-            # Asks _revoked to commit, and leaves the group: the others go on at once, not after the session's time.
+            # Calls _revoked to commit, and leaves the group: the others continue at once, not after the session
+            # timeout.
             self._consumer.close()
         log.info("%d readings read, %d alerts written; stopped, the group is left", self.read, self.alerted)
 
@@ -208,12 +209,12 @@ class Alerts:
         self._refused = error or self._refused
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        """Another member is to read these partitions: it begins where we have committed."""
+        """Another member will read these partitions: it starts where we have committed."""
         self._commit()
         self._lost(consumer, partitions)
 
     def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        """Another member reads them already: what we did and did not commit is done again there."""
+        """Another member reads them already: it repeats what we did and did not commit."""
         for each in partitions:
             self._done.pop((each.topic, each.partition), None)
 

@@ -1,7 +1,8 @@
 """Sensors: writes the temperatures of a number of devices to a topic, at a bounded rate, keyed by device.
 
-The key decides the partition, so the readings of one device stay in order. Kafka has acknowledged what is counted as
-written (acks=all, idempotent: a retry makes no duplicate); what it refuses is logged, and the exit code is 1.
+The key decides the partition, so the readings of one device stay in order. Every reading counted as written is
+acknowledged by Kafka (acks=all, idempotent: a retry makes no duplicate); refused ones are logged, and the exit code is
+1.
 """
 
 import json
@@ -21,16 +22,16 @@ from confluent_kafka import KafkaError, Message, Producer
 
 REPORT_SECONDS = 10.0
 FLUSH_SECONDS = 20.0
-"""How long what was begun has to be acknowledged when the program is to end."""
+"""How long pending readings have to be acknowledged when the program ends."""
 LONGEST_DEBT = 1.0
-"""Seconds: a writer that was held up for longer does not make up for it."""
+"""Seconds: a writer that was held up for longer does not catch up."""
 
 log = logging.getLogger("producer")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the program's variables say."""
+    """The program's variables."""
 
     kafka: Mapping[str, str]
     """librdkafka's settings."""
@@ -39,16 +40,16 @@ class Settings:
     rate: float = 50.0
     """Readings per second, of all devices together."""
     hot_every: int = 199
-    """One reading in so many is far too hot. Not a multiple of the devices, so that each has its turn."""
+    """One reading in this many is far too hot. Not a multiple of the devices, so that each has its turn."""
     count: int | None = None
-    """Ends after so many readings. Default: goes on until it is told to stop."""
+    """Ends after this many readings. Default: continues until stopped."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """Reads the variables.
 
         Raises:
-            ValueError: one is missing or has a value that is not possible; names it.
+            ValueError: one is missing or invalid; names it.
         """
         count = environment.get("READINGS_COUNT")
         return cls(
@@ -94,7 +95,7 @@ class Device:
 
     name: str
     boot: int
-    """When it was switched on; with `number` it tells readings apart, and their order."""
+    """When it was switched on; with `number` it identifies readings and their order."""
     chance: random.Random
     number: int = 0
 
@@ -119,7 +120,7 @@ class Stop:
     """Tells the writer from a signal handler to stop.
 
     A handler runs in the thread that it interrupts, wherever that is: if that holds the lock of a `threading.Event`, setting
-    the event waits for it for ever. A SimpleQueue may be interrupted at any point.
+    the event waits for it forever. A SimpleQueue may be interrupted at any point.
     """
 
     def __init__(self) -> None:
@@ -130,7 +131,7 @@ class Stop:
         self._told.put(None)
 
     def wait(self, seconds: float) -> bool:
-        """Whether to stop, known at the latest after so many seconds."""
+        """Whether to stop, known after at most this many seconds."""
         try:
             self._told.get(timeout=seconds)
         except Empty:
@@ -140,7 +141,7 @@ class Stop:
 
 
 class Pace:
-    """Spreads work evenly: so much a second, and no burst after a pause."""
+    """Spreads work evenly: a fixed rate, and no burst after a pause."""
 
     def __init__(self, per_second: float) -> None:
         self._step = 1 / per_second
@@ -166,7 +167,7 @@ class Sensors:
     def run(self) -> int:
         """Writes until it is stopped or has written its count. Returns how many readings Kafka refused or did not acknowledge."""
         settings = self.settings
-        # The platform's settings say acks=all, idempotent, and partitions by the key as Java has them.
+        # The platform's settings are acks=all, idempotent, and partitioning by key like Java.
         producer = Producer({"client.id": "sensors-producer", "linger.ms": 20, **settings.kafka})
         devices = fleet(settings.devices, int(time.time()))
         pace, begun, sent = Pace(settings.rate), time.monotonic(), 0
@@ -190,7 +191,7 @@ class Sensors:
             try:
                 producer.produce(self.settings.topic, key=device, value=reading, on_delivery=self._delivered)
                 break
-            except BufferError:  # Kafka takes less than we have: wait for it
+            except BufferError:  # Kafka accepts less than we have: wait for it
                 producer.poll(0.1)
         producer.poll(0)
 

@@ -8,15 +8,14 @@ path:
   never counts as lost or out of order, and is timed if it arrives.
 - read: the reader received it for the first time.
 - lost: written, not read within `lost_after` seconds of its acknowledgement, and the reader has read past it: it
-received
-  a later probe, or the news that the records there are gone. A reader that cannot read (brokers or gateway are
+  received a later probe, or the news that the records there are gone. A reader that cannot read (brokers or gateway are
   unavailable) has not read on, so its probes wait for it and none is lost by that.
 - found: was counted as lost and arrived after all.
 - duplicated: the reader received it again. If a reader has to restart at the oldest record (its position is gone,
   because the log was truncated there), the same records come again without being duplicates.
 - out of order: written, and the reader received a later one of the same writer and partition before it.
 - undecided: written, and after `remembered` seconds neither read nor passed. It is then forgotten, which bounds the
-memory.
+  memory.
 """
 
 import json

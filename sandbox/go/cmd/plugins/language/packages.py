@@ -10,12 +10,12 @@ from typing import Any
 
 
 def canonical(name: str) -> str:
-    """The one way of writing a distribution's name (PEP 503)."""
+    """The canonical form of a distribution's name (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def manifest(name: str) -> Any:
-    """What the package of that name says of the plugin it needs; None if it has no such file."""
+    """The plugin that the package of that name needs; None if it has no such file."""
     try:
         spec = importlib.util.find_spec(name.replace("-", "_"))
     except (ImportError, ValueError):
@@ -35,7 +35,7 @@ for distribution in importlib.metadata.distributions():
         continue
     requirements = distribution.requires or []
     required.update(canonical(re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0]) for line in requirements)
-    # Only what knows Pulumi can carry a manifest; looking into the other packages would cost most of the time.
+    # Only packages that know Pulumi can carry a manifest; looking into the others would take most of the time.
     knows = any(canonical(line).startswith("pulumi") for line in requirements) or canonical(name).startswith("pulumi-")
     found[canonical(name)] = {
         "name": canonical(name),
