@@ -1,5 +1,5 @@
 #!/bin/bash
-# Makes /opt/kafka/storage.jsa and kafka.jsa, as the official image has them: the classes that formatting a volume and
+# Makes /opt/kafka/storage.jsa and kafka.jsa, as in the official image: the classes that formatting a volume and
 # running a broker load, ready to be mapped. A start then takes half the processor time. Run in the image's file system.
 set -e
 export LOG_DIR=/tmp PATH=/opt/kafka/bin:$PATH

@@ -1,8 +1,8 @@
-// Collects what each device reported per minute: count, least, most and mean, written to a topic by the device's key.
+// Aggregates what each device reported per minute: count, minimum, maximum and mean, written under the device's key.
 //
-// A minute is committed when it is written, not before: whoever takes a partition over reads its open minute again from
-// the first reading. Nothing is lost when a pod ends, however it ends, and no minute is written in halves because pods
-// came or went.
+// A minute is committed once it is written, not before: whichever member takes over a partition rereads its open minute
+// from the first reading. Nothing is lost when a pod ends, however it ends, and no minute is split because pods came
+// or went.
 package main
 
 import (
@@ -22,13 +22,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// How long a minute stays open after its end in a partition where nothing comes any more: what is on its way arrives.
+// How long a minute stays open after its end in a quiet partition, so that readings on their way arrive.
 const grace = 2 * time.Second
 
 const (
-	// How long Kafka has to take minutes before the program gives up and is started again.
+	// How long Kafka has to accept minutes before the program gives up and is restarted.
 	acknowledge = 20 * time.Second
-	// While the group changes the client does not commit, and after a member died that takes its session's time (45 s).
+	// While the group changes the client does not commit; after a member died that takes the session timeout (45 s).
 	commit = 2 * time.Minute
 )
 
@@ -76,11 +76,11 @@ func newAggregator(chosen settings, connection []kgo.Opt) (*aggregator, error) {
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.DisableAutoCommit(),
-		// No partition is taken away while its records are worked on.
+		// No partition is taken away while its records are being processed.
 		kgo.BlockRebalanceOnPoll(),
 		kgo.OnPartitionsRevoked(forget),
 		kgo.OnPartitionsLost(forget),
-		// Java's way from key to partition, which the platform's other clients have too; it is also this client's default.
+		// Java's partitioner, which the platform's other clients use too; it is also this client's default.
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 	)...)
@@ -113,7 +113,7 @@ func (a *aggregator) run(ctx context.Context) error {
 		})
 		caughtUp := func(at Position, next int64) bool { return next >= a.ends[at] }
 		finished = append(finished, a.collector.EndBefore(time.Now().Add(-grace), caughtUp)...)
-		// Not the context that ends with the program: what was begun is finished.
+		// Not the context that ends with the program: pending work is finished.
 		if err := a.write(context.Background(), finished); err != nil {
 			return err
 		}
@@ -164,7 +164,7 @@ func (a *aggregator) write(ctx context.Context, finished []*Finished) error {
 	return nil
 }
 
-// commit commits offsets whatever else goes on in the group.
+// commit commits offsets whatever else happens in the group.
 func (a *aggregator) commit(ctx context.Context, offsets map[string]map[int32]kgo.EpochOffset) error {
 	ctx, cancel := context.WithTimeout(ctx, commit)
 	defer cancel()

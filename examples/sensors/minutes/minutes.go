@@ -14,7 +14,7 @@ type Position struct {
 	Partition int32
 }
 
-// Minute is what is written for a device when a minute of its partition is complete.
+// Minute is written for a device when a minute of its partition is complete.
 type Minute struct {
 	Start  time.Time `json:"start"`
 	Count  int       `json:"count"`
@@ -40,8 +40,8 @@ func (m *Minute) add(celsius float64) {
 	m.sum += celsius
 }
 
-// bucket is the minute that is being collected of one partition. It is a run of offsets: the first reading of a later
-// minute ends it, and one that comes late counts for the minute that is open. So what is in it can be read again from
+// bucket is a partition's open minute. It is a range of offsets: the first reading of a later
+// minute ends it, and a late reading counts for the open minute. So its contents can be reread from
 // its first offset, and no other state has to be kept anywhere.
 type bucket struct {
 	start   time.Time
@@ -69,7 +69,7 @@ func NewCollector(window time.Duration) *Collector {
 	return &Collector{window: window, open: map[Position]*bucket{}}
 }
 
-// Add takes a reading in. It returns the minute that the reading ended, if it ended one.
+// Add adds a reading. It returns the minute that the reading ended, if any.
 func (c *Collector) Add(record *kgo.Record) *Finished {
 	at := Position{record.Topic, record.Partition}
 	start := record.Timestamp.Truncate(c.window).UTC()
@@ -98,7 +98,7 @@ func (c *Collector) Add(record *kgo.Record) *Finished {
 	return finished
 }
 
-// EndBefore returns the minutes that ended before a time, of partitions that have no newer reading to end them.
+// EndBefore returns the minutes that ended before a time, for partitions without a newer reading to end them.
 func (c *Collector) EndBefore(now time.Time, caughtUp func(Position, int64) bool) []*Finished {
 	var finished []*Finished
 	for at, current := range c.open {
@@ -109,7 +109,7 @@ func (c *Collector) EndBefore(now time.Time, caughtUp func(Position, int64) bool
 	return finished
 }
 
-// Forget drops what is open of partitions that another member reads from now on: it reads them from their first offset.
+// Forget drops the open minutes of partitions that another member now reads: it rereads them from their first offset.
 func (c *Collector) Forget(partitions map[string][]int32) {
 	for topic, numbers := range partitions {
 		for _, number := range numbers {

@@ -1,7 +1,7 @@
-/* Records of a stream as JSON, for the usual case: no headers, keys and values that are JSON in ASCII on one line.
+/* A stream's records as JSON, in the usual case: no headers, keys and values that are JSON in ASCII on one line.
  *
- * render.py makes the same in Python, for every case, in nearly three times the time. What is not understood here is left
- * to it: this code may refuse what is right, never take what is wrong (tests/unit/runtime/gateway/test_render.py).
+ * render.py does the same in Python, for every case, in nearly three times the time. Whatever this code does not understand
+ * it leaves to render.py: it may refuse what is right, never accept what is wrong (tests/unit/runtime/gateway/test_render.py).
  */
 
 #define PY_SSIZE_T_CLEAN
@@ -11,19 +11,19 @@
 #include <string.h>
 
 enum {
-    DEEPEST = 64,      /* objects and arrays within each other */
-    BESIDE = 160,      /* bytes of a record beside its key and value, at most: three names, three numbers, signs */
-    EXPECTED = 256,    /* bytes of a record that room is made for at first */
+    DEEPEST = 64,      /* nested objects and arrays */
+    BESIDE = 160,      /* maximum bytes of a record besides its key and value: three names, three numbers, signs */
+    EXPECTED = 256,    /* bytes of a record for which room is made at first */
     LONGEST_NUMBER = 20,
-    READABLE = 1000    /* characters of a number that is taken: LONGEST_NUMBER of jsontext.py */
+    READABLE = 1000    /* characters of an accepted number: LONGEST_NUMBER of jsontext.py */
 };
 
 typedef const unsigned char *Text;
 
-/* What comes: one JSON document. Each function returns where it ends, or NULL where there is none. */
+/* Input: one JSON document. Each function returns where it ends, or NULL if there is none. */
 
 static Text plain(Text at, Text end) {
-    /* Eight bytes at a time; the bits that are left are exact for the first byte that is no plain one, which is enough. */
+    /* Eight bytes at a time; the remaining bits are exact for the first byte that is not plain, which is enough. */
     const uint64_t ones = 0x0101010101010101ULL, high = 0x8080808080808080ULL;
     while (end - at >= 8) {
         uint64_t word;
@@ -80,7 +80,7 @@ static bool is_json(Text at, Text end) {
     unsigned char closing[DEEPEST];
     int depth = 0;
     for (;;) {
-        /* A value, or the beginning of one. */
+        /* A value, or its beginning. */
         at = blanks(at, end);
         if (at == end) return false;
         if (*at == '{' || *at == '[') {
@@ -96,7 +96,7 @@ static bool is_json(Text at, Text end) {
         else if (*at == 'n') at = word(at, end, "null", 4);
         else at = number(at, end);
         if (at == NULL) return false;
-        /* What stands behind a value. */
+        /* What follows a value. */
         for (;;) {
             at = blanks(at, end);
             if (depth == 0) return at == end;
@@ -115,7 +115,7 @@ static bool is_json(Text at, Text end) {
     }
 }
 
-/* What goes. */
+/* Output. */
 
 typedef struct {
     char *start, *at, *end;
@@ -151,7 +151,7 @@ static void put_number(Buffer *buffer, long long value) {
     put(buffer, text + place, sizeof text - place);
 }
 
-/* Kafka's messages: their methods without arguments are called as the functions that they are. */
+/* Kafka's messages: their methods without arguments are called directly as C functions. */
 
 static PyTypeObject *Message;
 static PyCFunction partition_of, offset_of, timestamp_of, key_of, value_of, headers_of;
@@ -185,7 +185,7 @@ static int put_content(Buffer *buffer, PyObject *content) {
     return done;
 }
 
-/* Fills in what is asked of a message first. */
+/* Fetches a message's fields first. */
 static int look(PyObject *message, long long *partition, long long *offset) {
     if (Py_TYPE(message) != Message) return LEFT;
     PyObject *headers = headers_of(message, NULL);
@@ -234,7 +234,7 @@ static int set_position(PyObject *positions, long long partition, long long posi
     return result;
 }
 
-/* What stands around the position in the ids of a partition's events. */
+/* The text around the position in the ids of a partition's events. */
 static PyObject *ask(PyObject *around, PyObject *positions, long long partition) {
     PyObject *texts = PyObject_CallFunction(around, "OL", positions, partition);
     if (texts == NULL) return NULL;
@@ -286,7 +286,7 @@ static PyObject *render(PyObject *messages, PyObject *positions, PyObject *aroun
     Buffer buffer = {0};
     int done = put_all(&buffer, PySequence_Fast_ITEMS(messages), PySequence_Fast_GET_SIZE(messages), reached, around);
     if (done == LEFT) result = Py_NewRef(Py_None);
-    /* The positions move together, when nothing can go wrong any more. */
+    /* The positions move together, once nothing can go wrong any more. */
     if (done == DONE) result = PyBytes_FromStringAndSize(buffer.start, buffer.at - buffer.start);
     if (done == DONE && result != NULL && PyDict_Update(positions, reached)) Py_CLEAR(result);
     PyMem_Free(buffer.start);
@@ -316,7 +316,7 @@ static PyObject *events(PyObject *module, PyObject *const *arguments, Py_ssize_t
     return of("events", arguments, arguments[2]);
 }
 
-/* Whether a document of JSON may be more than most readers can read: jsontext.py takes a closer look then. */
+/* Whether a JSON document may exceed what most readers can read: jsontext.py then looks closer. */
 
 enum { OTHER = 0, NUMERIC, QUOTE, OPENING, CLOSING };
 
@@ -325,7 +325,7 @@ static const unsigned char kinds[256] = {
     ['2'] = NUMERIC, ['3'] = NUMERIC, ['4'] = NUMERIC, ['5'] = NUMERIC, ['6'] = NUMERIC, ['7'] = NUMERIC, ['8'] = NUMERIC,
     ['9'] = NUMERIC, ['"'] = QUOTE, ['['] = OPENING, ['{'] = OPENING, [']'] = CLOSING, ['}'] = CLOSING};
 
-/* A number that is too long has this many places in a row that are as far as this from each other. */
+/* A number that is too long has this many positions in a row at this distance from each other. */
 enum { PLACES = 4, STRIDE = READABLE / PLACES };
 
 static bool may_have_long_number(Text at, Text end) {

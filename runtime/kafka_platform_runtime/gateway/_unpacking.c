@@ -1,14 +1,14 @@
 /* A bound on what librdkafka unpacks.
  *
- * A batch of Kafka of 1 MiB unpacks to 1 GiB if its writer likes. librdkafka bounds that for zstd alone: for gzip, lz4 and
- * snappy it allocates whatever comes out. Here its calls of malloc and its kin are led through this file (by the table of
- * addresses that the dynamic linker has filled in). The few places in its code that allocate room for what is unpacked are
- * learned from batches that are known (unpacking.py), and only what is asked for from there is counted and bounded.
+ * A Kafka batch of 1 MiB unpacks to 1 GiB if its writer wants. librdkafka bounds that only for zstd: for gzip, lz4 and
+ * snappy it allocates whatever comes out. Here its calls of malloc and the like are routed through this file (via the table
+ * of addresses that the dynamic linker has filled in). The few places in its code that allocate room for unpacking are
+ * learned from known batches (unpacking.py), and only allocations from there are counted and bounded.
  *
- * What is refused must fail in a way that librdkafka expects:
- * - where more is allocated before unpacking begins (gzip, zstd, lz4), that fails next: it takes the batch for damaged;
- * - where not (snappy, an lz4 buffer that grows), it unpacks into room of which all pages but the first are the same few,
- *   and then finds at its beginning records that say that the batch was refused, and nothing behind them.
+ * A refused allocation must fail in a way that librdkafka expects:
+ * - where more is allocated before unpacking begins (gzip, zstd, lz4), that allocation fails: the batch counts as damaged;
+ * - elsewhere (snappy, an lz4 buffer that grows), it unpacks into room whose pages, except the first, are the same few,
+ *   and then finds at its beginning records that report the refusal, and nothing behind them.
  */
 
 #define _GNU_SOURCE
@@ -30,13 +30,13 @@
 #include <unistd.h>
 
 enum {
-    COUNTED_FROM = 64 * 1024,   /* smaller ones are not looked at */
+    COUNTED_FROM = 64 * 1024,   /* smaller ones are ignored */
     MAPPED_FROM = 512 * 1024,
     SITES = 32,                 /* places in librdkafka */
-    BUCKETS = 1024, SLOTS = 8,  /* allocations that are known; further ones are not counted */
-    SHARED = 4 << 20,           /* bytes behind all that is refused */
+    BUCKETS = 1024, SLOTS = 8,  /* known allocations; further ones are not counted */
+    SHARED = 4 << 20,           /* bytes behind everything that is refused */
     OWN = 4096,                 /* bytes at its beginning that are not shared, and that its reader sees */
-    NOTICE = 2048               /* most bytes of the records that say that a batch was refused */
+    NOTICE = 2048               /* maximum bytes of the records that report a refusal */
 };
 
 typedef enum { FAILS_NEXT = 1, POISONS = 2 } Way;
@@ -46,7 +46,7 @@ typedef struct {
     char *room;
     size_t span;
     Answer why;
-    _Atomic int holders; /* the thread that unpacks, and whoever frees the room: the records in it may live longer */
+    _Atomic int holders; /* the thread that unpacks, and whatever frees the room: the records in it may live longer */
 } Refused;
 
 static _Atomic uintptr_t site_at[SITES];
@@ -107,7 +107,7 @@ static bool remember(void *pointer, size_t size, Refused *refused) {
     return false;
 }
 
-/* Nobody takes what a response unpacks to before all of it is: only its first batch may wait for room. */
+/* Nobody takes a response's contents before all of it is unpacked: only its first batch may wait for room. */
 static Answer reserve(size_t size) {
     if (size > atomic_load(&limit)) {
         atomic_fetch_add(&too_large, 1);
@@ -187,7 +187,7 @@ static inline bool troubled(void) {
     if (poisoned != NULL) {
         if (atomic_load(&poisoned->holders) == 1) poison(NULL);
         else if (memcmp(poisoned->room, notice[poisoned->why], notice_bytes[poisoned->why]) != 0) {
-            memset(poisoned->room, 0xff, OWN); /* which is no length of a record */
+            memset(poisoned->room, 0xff, OWN); /* not a valid record length */
             memcpy(poisoned->room, notice[poisoned->why], notice_bytes[poisoned->why]);
         }
     }
@@ -235,7 +235,7 @@ static void *our_realloc(void *pointer, size_t size) {
         && find(pointer, &bucket, &slot);
     Way way = size >= COUNTED_FROM ? site(__builtin_return_address(0), size, learn_realloc) : 0;
     if (way == 0 && !is_known) return realloc(pointer, size);
-    if (is_known && refused_at[bucket][slot] != NULL) { /* there is nothing to be kept */
+    if (is_known && refused_at[bucket][slot] != NULL) { /* nothing needs to be kept */
         Answer why = refused_at[bucket][slot]->why;
         if (size <= refused_at[bucket][slot]->span) return pointer;
         our_free(pointer);
@@ -302,7 +302,7 @@ static PyObject *install(PyObject *self, PyObject *none) {
         if (shared_file < 0 || ftruncate(shared_file, SHARED) != 0) return PyErr_SetFromErrno(PyExc_OSError);
         if ((errno = pthread_key_create(&ends, ended)) != 0) return PyErr_SetFromErrno(PyExc_OSError);
     }
-    /* What is large goes back to the system when it is freed: otherwise each thread keeps the most that it ever held. */
+    /* Large blocks go back to the system when they are freed: otherwise each thread keeps the most that it ever held. */
     mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
     int found = 0;
     dl_iterate_phdr(visit, &found);

@@ -1,5 +1,5 @@
 // Command network-policies enforces a cluster's network policies on one node of the sandbox: the evaluator of
-// kube-network-policies, fed by the NFQUEUE that the node's iptables fill. Upstream's own command wants to run in a pod.
+// kube-network-policies, fed by the NFQUEUE that the node's iptables fill. Upstream's own command has to run in a pod.
 package main
 
 import (

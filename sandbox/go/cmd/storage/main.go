@@ -34,7 +34,7 @@ func (p provisioner) Provision(_ context.Context, options controller.ProvisionOp
 	}
 	node := options.SelectedNode.Name
 	path := filepath.Join(p.root, node, "volumes", options.PVName)
-	// 0755 root, as a new disk has it: a program with another user needs fsGroup, here as in a cloud.
+	// 0755 root, as on a new disk: a program with another user needs fsGroup, here as in a cloud.
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		return nil, controller.ProvisioningFinished, err
 	}

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs a class with Kafka's jars. Understands what the distribution's script of this name does:
+# Runs a class with Kafka's jars. Supports what the distribution's script of this name does:
 # KAFKA_HEAP_OPTS, KAFKA_JVM_PERFORMANCE_OPTS, KAFKA_GC_LOG_OPTS, KAFKA_JMX_OPTS, JMX_PORT, KAFKA_LOG4J_OPTS, KAFKA_OPTS,
 # CLASSPATH (put first), LOG_DIR, JAVA_HOME; options -daemon, -name NAME, -loggc.
 if [ $# -lt 1 ]; then
@@ -35,7 +35,7 @@ KAFKA_LOG4J_OPTS="-Dkafka.logs.dir=$LOG_DIR $KAFKA_LOG4J_OPTS"
 if [ -n "$log_gc" ] && [ -z "$KAFKA_GC_LOG_OPTS" ]; then
   KAFKA_GC_LOG_OPTS="-Xlog:gc*:file=$LOG_DIR/$name-gc.log:time,tags:filecount=10,filesize=100M"
 fi
-# In the order of their names, not of the folder: an archive of classes (-XX:SharedArchiveFile) is only good for one order.
+# Sorted by name rather than in the folder's order: a class archive (-XX:SharedArchiveFile) is only valid for one order.
 jars=$(IFS=: ; set -- "$home"/libs/*.jar; echo "$*")
 classpath=${CLASSPATH:+$CLASSPATH:}$jars
 

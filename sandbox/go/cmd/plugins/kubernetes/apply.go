@@ -21,15 +21,15 @@ import (
 	"kafka-platform.dev/sandbox/cmd/plugins/kubernetes/object"
 )
 
-// creationManager owns the fields of an object that has just been created: only applying can name the resource's own
-// manager, but only creating can tell that the object exists already.
+// creationManager owns the fields of a newly created object: only applying can set the resource's own
+// manager, but only creating can detect that the object exists already.
 const creationManager = "pulumi-kubernetes"
 
-// handedOver is what the names of managers begin with whose fields an update takes over: earlier ways in which this
-// object's inputs were sent, and, as the official provider does it, everything that was changed by kubectl.
+// handedOver are the prefixes of managers whose fields an update takes over: earlier ways in which this
+// object's inputs were sent, and, like in the official provider, everything changed by kubectl.
 var handedOver = []string{creationManager, "pulumi-resource-kubernetes", "kubectl", "before-first-apply"}
 
-// handsOver tells whether an update takes over what this manager owns. What kubectl applies counts as what it patches.
+// handsOver tells whether an update takes over what this manager owns. This covers kubectl apply and kubectl patch alike.
 func handsOver(entry metav1.ManagedFieldsEntry) bool {
 	if entry.Subresource != "" || entry.Operation != metav1.ManagedFieldsOperationUpdate && !strings.HasPrefix(entry.Manager, "kubectl") {
 		return false
@@ -86,7 +86,7 @@ func relinquish(
 }
 
 // takeOver makes the resource's manager the owner of what earlier managers of the same inputs own, so that a field
-// that leaves the inputs also leaves the object.
+// removed from the inputs is also removed from the object.
 func takeOver(
 	ctx context.Context, client dynamic.ResourceInterface, live *unstructured.Unstructured, manager string,
 ) (*unstructured.Unstructured, error) {
@@ -107,8 +107,8 @@ func takeOver(
 	return client.Patch(ctx, live.GetName(), types.JSONPatchType, patch, metav1.PatchOptions{})
 }
 
-// pendingTakeOver tells whether an update will take fields over from a provider. For those of kubectl the preview says
-// that they conflict, and the update takes them over all the same: so does the official provider.
+// pendingTakeOver tells whether an update will take fields over from a provider. For kubectl's fields the preview reports
+// a conflict, and the update takes them over anyway, like the official provider.
 func pendingTakeOver(live *unstructured.Unstructured) bool {
 	return slices.ContainsFunc(live.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
 		return handsOver(entry) && strings.HasPrefix(entry.Manager, "pulumi-")
@@ -121,8 +121,8 @@ func (p *provider) forced(inputs, live *unstructured.Unstructured, preview bool)
 		preview && pendingTakeOver(live)
 }
 
-// keepIgnored adapts inputs to ignoreChanges: an ignored field that somebody else owns is left to them, any other
-// keeps its live value, because leaving it out would remove it.
+// keepIgnored adapts inputs to ignoreChanges: an ignored field that another manager owns is left alone, any other
+// keeps its live value, because omitting it would remove it.
 func keepIgnored(inputs, live *unstructured.Unstructured, manager string, ignored []string) error {
 	if len(ignored) == 0 {
 		return nil

@@ -89,7 +89,7 @@ func (p *provider) DiffConfig(_ context.Context, req *pulumirpc.DiffRequest) (*p
 	return response, nil
 }
 
-// leadsElsewhere tells whether two configurations lead to different clusters. Not knowing counts as different.
+// leadsElsewhere tells whether two configurations select different clusters. Unknown counts as different.
 func leadsElsewhere(before, after resource.PropertyMap) (bool, error) {
 	for _, key := range whereabouts {
 		if after[key].ContainsUnknowns() {
@@ -111,7 +111,7 @@ func leadsElsewhere(before, after resource.PropertyMap) (bool, error) {
 	return old != nil && current != nil && !reflect.DeepEqual(old, current), nil
 }
 
-// kubeconfigOf reads the setting, which is a text or an object; nil if there is none or it cannot be read.
+// kubeconfigOf reads the setting, which is a string or an object; nil if there is none or it cannot be read.
 func kubeconfigOf(value resource.PropertyValue) (*api.Config, error) {
 	for value.IsSecret() {
 		value = value.SecretValue().Element
@@ -129,7 +129,7 @@ func kubeconfigOf(value resource.PropertyValue) (*api.Config, error) {
 	}
 	config, err := cluster.ParseKubeconfig(text)
 	if err != nil {
-		// A kubeconfig that could not be read led nowhere; what to say about it is Configure's business.
+		// An unreadable kubeconfig selects no cluster; reporting it is up to Configure.
 		return nil, nil
 	}
 	return config, nil
@@ -148,8 +148,8 @@ func textOf(value resource.PropertyValue) string {
 	return ""
 }
 
-// Configure connects to the API server. If that fails, the provider goes on without: previews then show what the
-// program asks for, and whatever needs the API server says why there is none.
+// Configure connects to the API server. If that fails, the provider continues without: previews then show what the
+// program requests, and whatever needs the API server reports why there is none.
 func (p *provider) Configure(_ context.Context, req *pulumirpc.ConfigureRequest) (*pulumirpc.ConfigureResponse, error) {
 	var err error
 	if p.settings, err = parseSettings(req.GetVariables(), os.LookupEnv); err != nil {
@@ -170,7 +170,7 @@ func (p *provider) Configure(_ context.Context, req *pulumirpc.ConfigureRequest)
 	}, nil
 }
 
-// clientConfig is how to reach the API server. It also settles the namespace of objects that name none.
+// clientConfig is how to reach the API server. It also decides the namespace of objects that name none.
 func (s *settings) clientConfig() (*rest.Config, error) {
 	overrides := &clientcmd.ConfigOverrides{
 		Context: api.Context{Cluster: s.cluster, Namespace: s.namespace}, CurrentContext: s.context,

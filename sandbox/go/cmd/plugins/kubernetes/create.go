@@ -21,11 +21,11 @@ import (
 	"kafka-platform.dev/sandbox/cmd/plugins/properties"
 )
 
-// createRetries are the pauses after which a creation is tried again that failed because the namespace or the kind
-// is not there yet: a program may make both in the same run without saying that one needs the other.
+// createRetries are the pauses between retries of a creation that failed because the namespace or the kind
+// does not exist yet: a program may make both in the same run without declaring the dependency.
 var createRetries = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}
 
-// existsAdvice is what to do about an object that is there already.
+// existsAdvice is what to do about an object that exists already.
 const existsAdvice = `
 
 The resource already exists in the cluster. This can happen when:
@@ -39,7 +39,7 @@ The resource already exists in the cluster. This can happen when:
   - Intentional upsert: set upsertExistingObjects on the provider to allow
     server-side apply to update existing objects on create.`
 
-// Create creates an object and waits until it is ready; a preview asks the API server what it would make of it.
+// Create creates an object and waits until it is ready; a preview asks the API server for the result.
 func (p *provider) Create(_ context.Context, req *pulumirpc.CreateRequest) (*pulumirpc.CreateResponse, error) {
 	urn := resource.URN(req.GetUrn())
 	news, err := properties.Read("inputs", req.GetProperties())
@@ -103,14 +103,14 @@ func notCreated(urn resource.URN, err error) error {
 	return fmt.Errorf("resource %q was not successfully created by the Kubernetes API server: %w", urn, err)
 }
 
-// unpreviewable tells whether a dry run failed for a reason that says nothing about the real run: not allowed, not
-// supported, about to be replaced, or in a namespace that is still to be made.
+// unpreviewable tells whether a dry run failed for a reason that does not predict the real run: forbidden, not
+// supported, about to be replaced, or in a namespace that does not exist yet.
 func unpreviewable(err error) bool {
 	return apierrors.IsForbidden(err) || apierrors.IsAlreadyExists(err) || cluster.IsNamespaceMissing(err) ||
 		apierrors.IsBadRequest(err) && strings.Contains(err.Error(), "dry run")
 }
 
-// create sends the inputs, again if the namespace or the kind is not there yet.
+// create sends the inputs, again if the namespace or the kind does not exist yet.
 func (p *provider) create(
 	urn string, inputs *unstructured.Unstructured, manager string, patch, preview bool,
 ) (*unstructured.Unstructured, error) {
@@ -142,7 +142,7 @@ func (p *provider) createOnce(
 	return client.Create(p.ctx, inputs, metav1.CreateOptions{FieldManager: creationManager, DryRun: dryRun(preview)})
 }
 
-// await waits until an object is ready: by the program's own conditions if it states any, otherwise by its kind's
+// await waits until an object is ready: by the program's own conditions if it declares any, otherwise by its kind's
 // rule. It returns the last version of the object that was seen.
 func (p *provider) await(
 	urn string, inputs, live *unstructured.Unstructured, creating bool, timeout float64,
@@ -164,7 +164,7 @@ func (p *provider) await(
 	return await.Ready(p.ctx, p.cluster, live, rule, creating, limit, p.reporter(urn))
 }
 
-// unfinished is the error of an operation that left an object behind: the engine keeps its state and tries again
+// unfinished is the error of an operation that left an object behind: the engine keeps its state and retries
 // at the next deployment.
 func unfinished(id, summary string, err error, detail *pulumirpc.ErrorResourceInitFailed) error {
 	detail.Id = id

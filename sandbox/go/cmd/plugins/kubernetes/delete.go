@@ -18,7 +18,7 @@ import (
 	"kafka-platform.dev/sandbox/cmd/plugins/properties"
 )
 
-// Delete deletes an object and waits until it is gone; what is gone already is deleted. A Patch resource only gives
+// Delete deletes an object and waits until it is gone; a missing one counts as deleted. A Patch resource only gives
 // up its fields.
 func (p *provider) Delete(_ context.Context, req *pulumirpc.DeleteRequest) (*emptypb.Empty, error) {
 	urn := resource.URN(req.GetUrn())
@@ -42,7 +42,7 @@ func (p *provider) Delete(_ context.Context, req *pulumirpc.DeleteRequest) (*emp
 	}
 	_, name := object.ParseID(req.GetId())
 	if object.IsPatch(urn, checkpoint.Inputs) {
-		// Applying nothing to an object that is gone would make it.
+		// Applying nothing to a missing object would create it.
 		if _, err := client.Get(p.ctx, name, metav1.GetOptions{}); cluster.IsGone(err) {
 			return &emptypb.Empty{}, nil
 		}

@@ -17,8 +17,8 @@ import (
 // unreadyPath is where a preview shows that an object is replaced because it has failed.
 var unreadyPath = resource.PropertyPath{"metadata", "annotations", object.ReplaceUnready}.String()
 
-// Diff compares new inputs with the part of the last known live object that the old inputs mention. So it finds what
-// the program changes and what a refresh has found changed, and leaves out what the cluster filled in.
+// Diff compares new inputs with the part of the last known live object that the old inputs mention. So it finds
+// changes by the program and by a refresh, and ignores what the cluster filled in.
 func (p *provider) Diff(_ context.Context, req *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
 	urn := resource.URN(req.GetUrn())
 	state, err := properties.Read("state", req.GetOlds())
@@ -56,8 +56,8 @@ func (p *provider) Diff(_ context.Context, req *pulumirpc.DiffRequest) (*pulumir
 	return response, nil
 }
 
-// alignIdentity removes differences of identity that are none: no namespace means "default", kinds outside of
-// namespaces have none, and a name that the program begins to write down may be the one that was made up.
+// alignIdentity removes spurious differences of identity: no namespace means "default", cluster-wide kinds
+// have none, and a name that the program now specifies may be the generated one.
 func (p *provider) alignIdentity(current, wanted, live *unstructured.Unstructured) error {
 	namespaced, err := p.cluster.Namespaced(kindOf(wanted))
 	if err != nil {
@@ -88,7 +88,7 @@ func takesItsPlace(wanted, live *unstructured.Unstructured) bool {
 		wanted.GetName() == live.GetName() && wanted.GetNamespace() == live.GetNamespace()
 }
 
-// unready tells whether an object that asks for it is to be replaced because it is not ready.
+// unready tells whether an object that requests it is to be replaced because it is not ready.
 func (p *provider) unready(urn string, live, wanted *unstructured.Unstructured) bool {
 	switch {
 	case p.cluster == nil:
@@ -104,7 +104,7 @@ func (p *provider) unready(urn string, live, wanted *unstructured.Unstructured) 
 	}
 	now, err := client.Get(p.ctx, live.GetName(), metav1.GetOptions{})
 	if err != nil {
-		// A Job that is gone is found by refresh; a diff only replaces what it has seen to be unready.
+		// Refresh finds a missing Job; a diff only replaces what it has seen to be unready.
 		return false
 	}
 	return !await.For(now.GroupVersionKind()).Evaluate(await.Observation{Object: now}).Ready

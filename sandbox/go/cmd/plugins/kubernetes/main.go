@@ -1,5 +1,5 @@
 // Package kubernetes is a Pulumi provider for the objects of a Kubernetes API server. It behaves like the official
-// kubernetes provider in what a program relies on; it has no Helm, YAML or Kustomize resources.
+// kubernetes provider where programs rely on it; it has no Helm, YAML or Kustomize resources.
 package kubernetes
 
 import (
@@ -39,7 +39,7 @@ func Main(args []string) error {
 	})
 }
 
-// provider answers the engine about the objects of one API server.
+// provider serves the engine for the objects of one API server.
 type provider struct {
 	pulumirpc.UnimplementedResourceProviderServer
 
@@ -89,7 +89,7 @@ func (p *provider) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.Pl
 	return &pulumirpc.PluginInfo{Version: version}, nil
 }
 
-// GetSchema has no schema to give: the Python SDK carries the types, and generated code needs the official plugin.
+// GetSchema returns no schema: the Python SDK carries the types, and generated code needs the official plugin.
 func (p *provider) GetSchema(context.Context, *pulumirpc.GetSchemaRequest) (*pulumirpc.GetSchemaResponse, error) {
 	return nil, status.Error(codes.Unimplemented,
 		"this stand-in of the kubernetes provider carries no schema: install the official plugin to generate code")
@@ -100,7 +100,7 @@ func (p *provider) GetMappings(context.Context, *pulumirpc.GetMappingsRequest) (
 	return &pulumirpc.GetMappingsResponse{}, nil
 }
 
-// Cancel ends whatever waits. What has been created is kept in the state.
+// Cancel ends all waits. What has been created is kept in the state.
 func (p *provider) Cancel(context.Context, *emptypb.Empty) (*emptypb.Empty, error) {
 	p.cancel()
 	return &emptypb.Empty{}, nil
@@ -121,12 +121,12 @@ func (p *provider) Call(_ context.Context, req *pulumirpc.CallRequest) (*pulumir
 	return nil, fmt.Errorf("%s: this stand-in of the kubernetes provider has no methods: install the official plugin", req.GetTok())
 }
 
-// errUnreachable is what every operation answers that needs the API server while it cannot be reached.
+// errUnreachable is returned by every operation that needs the API server while it cannot be reached.
 func (p *provider) errUnreachable() error {
 	return errors.New("configured Kubernetes cluster is unreachable: " + p.unreachable)
 }
 
-// log shows a message beside a resource; a passing one is replaced by the next.
+// log shows a message beside a resource; a transient one is replaced by the next.
 func (p *provider) log(severity pulumirpc.LogSeverity, urn, message string, passing bool) {
 	p.lock.Lock()
 	engine := p.engine

@@ -16,14 +16,14 @@ import (
 	"kafka-platform.dev/sandbox/cmd/plugins/properties"
 )
 
-// unreachableAdvice is what to do about objects of a cluster that is gone.
+// unreachableAdvice is what to do about objects of a missing cluster.
 const unreachableAdvice = "If the cluster was deleted, you can remove this resource from Pulumi state by rerunning the operation " +
 	`with the PULUMI_K8S_DELETE_UNREACHABLE environment variable set to "true"`
 
-// removed is the answer that an object is not there any more.
+// removed reports that an object no longer exists.
 var removed = &pulumirpc.ReadResponse{}
 
-// Read looks at the live object: for a refresh, for an import, and for resources that a program only looks up.
+// Read reads the live object: for a refresh, for an import, and for resources that a program only looks up.
 func (p *provider) Read(_ context.Context, req *pulumirpc.ReadRequest) (*pulumirpc.ReadResponse, error) {
 	urn := resource.URN(req.GetUrn())
 	if p.cluster == nil {
@@ -107,7 +107,7 @@ func describe(id string, checkpoint object.Checkpoint, secretsFrom resource.Prop
 	return &pulumirpc.ReadResponse{Id: id, Properties: state, Inputs: message}, nil
 }
 
-// importable are the inputs that an imported object could have been made from: all but what only the cluster writes.
+// importable are the inputs from which an imported object could have been made: everything except what only the cluster writes.
 func importable(live *unstructured.Unstructured) *unstructured.Unstructured {
 	inputs := object.Normalize(live)
 	delete(inputs.Object, "status")
@@ -119,7 +119,7 @@ func importable(live *unstructured.Unstructured) *unstructured.Unstructured {
 	return inputs
 }
 
-// readUnreachable answers while the API server cannot be reached, as the provider's settings say.
+// readUnreachable responds while the API server cannot be reached, according to the provider's settings.
 func (p *provider) readUnreachable(req *pulumirpc.ReadRequest) (*pulumirpc.ReadResponse, error) {
 	p.warn(req.GetUrn(), p.errUnreachable().Error())
 	switch {

@@ -24,7 +24,7 @@ type settings struct {
 	kubeconfig string
 	context    string
 	cluster    string
-	// namespace is where namespaced objects go that name none.
+	// namespace is for namespaced objects that name none.
 	namespace string
 
 	serverSideApply       bool
@@ -46,7 +46,7 @@ type clientSettings struct {
 	Timeout *int     `json:"timeout"`
 }
 
-// parseSettings reads the configuration; what it leaves out may come from an environment variable.
+// parseSettings reads the configuration; missing values may come from an environment variable.
 func parseSettings(variables map[string]string, environment func(string) (string, bool)) (settings, error) {
 	value := func(name string) string { return variables[configPrefix+name] }
 	flag := func(name, variable string, otherwise bool) bool {

@@ -16,8 +16,8 @@ import (
 	"kafka-platform.dev/sandbox/cmd/plugins/properties"
 )
 
-// Update applies new inputs to an object and waits until it is ready again; a preview asks the API server what it
-// would make of them.
+// Update applies new inputs to an object and waits until it is ready again; a preview asks the API server for
+// the result.
 func (p *provider) Update(_ context.Context, req *pulumirpc.UpdateRequest) (*pulumirpc.UpdateResponse, error) {
 	urn := resource.URN(req.GetUrn())
 	state, err := properties.Read("state", req.GetOlds())
@@ -88,7 +88,7 @@ func (p *provider) update(
 	}
 	inputs := object.CopyOf(checkpoint.Inputs)
 	if kindOf(inputs).Kind == "CustomResourceDefinition" {
-		// A definition is replaced as a whole, like `kubectl replace` does: applying could leave versions of it behind.
+		// A definition is replaced as a whole, like `kubectl replace` does: applying could leave old versions behind.
 		inputs.SetResourceVersion(live.GetResourceVersion())
 		updated, err := client.Update(p.ctx, inputs,
 			metav1.UpdateOptions{FieldManager: checkpoint.FieldManager, DryRun: dryRun(req.GetPreview())})

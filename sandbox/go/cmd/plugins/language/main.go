@@ -1,4 +1,4 @@
-// Package language is a Pulumi language host for Python: it tells the engine which plugins a program needs, runs
+// Package language is a Pulumi language host for Python: it reports which plugins a program needs, runs
 // the program, and serves component packages written in Python.
 package language
 
@@ -21,7 +21,7 @@ import (
 // executor is the Python script of the Pulumi SDK that connects a program to the engine and runs it.
 const executor = "pulumi-language-python-exec"
 
-// cancelGrace is how long a program may take to end by itself after the deployment is cancelled.
+// cancelGrace is how long a program may take to end by itself after a cancelled deployment.
 const cancelGrace = 3 * time.Second
 
 // Main runs the language host.
@@ -60,7 +60,7 @@ func findExecutor() (string, error) {
 	return "", fmt.Errorf("%s is missing: put the file of that name from the Pulumi SDK beside %s", executor, os.Args[0])
 }
 
-// host answers the engine's questions about one Python program or plugin.
+// host serves the engine for one Python program or plugin.
 type host struct {
 	pulumirpc.UnimplementedLanguageRuntimeServer
 

@@ -16,8 +16,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/python/toolchain"
 )
 
-// listPackages is the Python program that lists what is installed. One run of it answers what `pip list` and a
-// second look for pulumi-plugin.json would, and it needs no pip in the environment.
+// listPackages is the Python program that lists installed packages. One run of it replaces `pip list` and a
+// search for pulumi-plugin.json, and it needs no pip in the environment.
 //
 //go:embed packages.py
 var listPackages string
@@ -50,11 +50,11 @@ func installedPackages(ctx context.Context, tools toolchain.Toolchain) ([]instal
 	return packages, nil
 }
 
-// release is the part of a Python version that is also a plugin version. Pre-releases are left out: the plugin's
-// version then has a commit in it that the Python version does not tell.
+// release is the part of a Python version that is also a plugin version. Pre-releases are excluded: the plugin's
+// version then contains a commit that the Python version does not show.
 var release = regexp.MustCompile(`^(\d+)\.(\d+)(?:\.(\d+))?$`)
 
-// dependency says which plugin a Python package needs, nil if none.
+// dependency is the plugin that a Python package needs, nil if none.
 func dependency(pkg installed) *pulumirpc.PackageDependency {
 	manifest := pkg.Plugin
 	switch {
@@ -99,8 +99,8 @@ func parameterization(value *plugin.PulumiParameterizationJSON) *pulumirpc.Packa
 	return &pulumirpc.PackageParameterization{Name: value.Name, Version: value.Version, Value: value.Value}
 }
 
-// GetRequiredPackages names the plugins that the program's Python packages need, after making sure that there is
-// an environment to look into.
+// GetRequiredPackages names the plugins that the program's Python packages need, after making sure that the
+// environment exists.
 func (h *host) GetRequiredPackages(
 	ctx context.Context, req *pulumirpc.GetRequiredPackagesRequest,
 ) (*pulumirpc.GetRequiredPackagesResponse, error) {
@@ -170,7 +170,7 @@ func (h *host) GetProgramDependencies(
 	return response, nil
 }
 
-// engineLog shows what is written to it as a passing message of the engine.
+// engineLog shows what is written to it as a transient message of the engine.
 type engineLog struct {
 	ctx      context.Context
 	engine   pulumirpc.EngineClient

@@ -43,7 +43,7 @@ func (h *host) RunPlugin(
 	run := command.Run
 	if policy {
 		// A policy pack reads the stack's configuration from its environment, so the proxy asks the engine for it
-		// before the pack starts and hands the pack's port on afterwards.
+		// before the pack starts and passes on the pack's port afterwards.
 		proxy, proxied, err := sdk.NewPolicyProxy(ctx, stdout)
 		if err != nil {
 			return fmt.Errorf("starting the policy pack's proxy: %w", err)

@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// bailed is the exit code by which the executor says that it has shown the error itself.
+	// bailed is the exit code with which the executor reports that it has shown the error itself.
 	bailed = 32
 	// endGrace is how long a terminated program may take to end before it is killed.
 	endGrace = 2 * time.Second
@@ -70,8 +70,8 @@ func (h *host) Run(ctx context.Context, req *pulumirpc.RunRequest) (*pulumirpc.R
 	if err != nil {
 		return nil, err
 	}
-	// The engine interrupts the process group of a plugin that it needs no longer; in a group of its own the program
-	// gets to know by this host alone. It is terminated instead of interrupted, because Python would answer an
+	// The engine interrupts the process group of a plugin that it no longer needs; in its own group the program
+	// only hears from this host. It is terminated rather than interrupted, because Python would answer an
 	// interrupt with a traceback of the SDK, and wait for calls that nobody answers any more.
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
@@ -123,7 +123,7 @@ func (h *host) arguments(req *pulumirpc.RunRequest) []string {
 	return append(arguments, req.GetArgs()...)
 }
 
-// configuration hands the stack's configuration to the program by its environment, where the SDK looks for it.
+// configuration passes the stack's configuration to the program through its environment, where the SDK looks for it.
 func configuration(req *pulumirpc.RunRequest) ([]string, error) {
 	secrets := req.GetConfigSecretKeys()
 	if secrets == nil {

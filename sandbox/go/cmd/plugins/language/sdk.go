@@ -96,7 +96,7 @@ func (h *host) Link(ctx context.Context, req *pulumirpc.LinkRequest) (*pulumirpc
 	}, nil
 }
 
-// pythonNames are the name of a package's Python distribution and of the module that programs import.
+// pythonNames are the names of a package's Python distribution and of the module that programs import.
 func pythonNames(
 	ctx context.Context, loader schema.ReferenceLoader, dependency *pulumirpc.PackageDependency,
 ) (distribution, module string, err error) {

@@ -1,4 +1,4 @@
-// Package properties turns the properties of a resource between their wire form and the form that the providers
+// Package properties converts a resource's properties between their wire form and the form that the providers
 // work with. Unknown values and secrets are kept in both directions.
 package properties
 
@@ -21,7 +21,7 @@ func Read(label string, message *structpb.Struct) (resource.PropertyMap, error) 
 	return values, nil
 }
 
-// Write makes properties ready for a response; label names them in an error.
+// Write prepares properties for a response; label names them in an error.
 func Write(label string, values resource.PropertyMap) (*structpb.Struct, error) {
 	message, err := plugin.MarshalProperties(values, plugin.MarshalOptions{
 		Label: label, KeepUnknowns: true, KeepSecrets: true,

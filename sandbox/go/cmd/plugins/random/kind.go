@@ -11,9 +11,9 @@ import (
 
 // kind is one type of resource.
 type kind struct {
-	// required are the inputs without which there is no value.
+	// required are the mandatory inputs.
 	required []resource.PropertyKey
-	// defaults are the inputs that the state has even if the program leaves them out.
+	// defaults are the inputs that the state has even if the program omits them.
 	defaults map[resource.PropertyKey]any
 	// outputs are drawn by create; unknown while previewing.
 	outputs []resource.PropertyKey
@@ -23,7 +23,7 @@ type kind struct {
 	check func(settings) []*pulumirpc.CheckFailure
 	// create draws the outputs and the id.
 	create func(settings) (resource.PropertyMap, string, error)
-	// read makes the inputs and outputs of an existing value from what the user gives as id; nil if that is impossible.
+	// read makes the inputs and outputs of an existing value from the id that the user gives; nil if that is impossible.
 	read func(id string) (inputs, outputs resource.PropertyMap, stored string, err error)
 }
 
@@ -52,8 +52,8 @@ func (k kind) hide(state resource.PropertyMap) {
 	}
 }
 
-// diff says what differs between the inputs that the state was made from and the new ones. What begins with "__" is the
-// official provider's own: a state of its is as good as one of this one's.
+// diff finds the differences between the inputs that the state was made from and the new ones. Keys that begin with "__"
+// belong to the official provider: its states are as valid as this one's.
 func (k kind) diff(state, inputs resource.PropertyMap, ignored []string) (*pulumirpc.DiffResponse, error) {
 	response := &pulumirpc.DiffResponse{Changes: pulumirpc.DiffResponse_DIFF_NONE, HasDetailedDiff: true}
 	previous := resource.PropertyMap{}
@@ -141,7 +141,7 @@ func (s settings) value(name resource.PropertyKey) resource.PropertyValue {
 	return value
 }
 
-// number is an input that is a whole number, or what stands in for one that is left out.
+// number is an integer input, or its replacement if it is omitted.
 func (s settings) number(name resource.PropertyKey, otherwise int) int {
 	if value := s.value(name); value.IsNumber() {
 		return int(value.NumberValue())

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// bcryptLimit is how many bytes of a password bcrypt takes in.
+// bcryptLimit is how many bytes of a password bcrypt uses.
 const bcryptLimit = 72
 
 var kinds = map[string]kind{
@@ -201,7 +201,7 @@ func drawBytes(length int) ([]byte, error) {
 	return data, err
 }
 
-// below draws a whole number from 0 to limit - 1, each equally likely.
+// below draws an integer from 0 to limit - 1, each equally likely.
 func below(limit int) (int, error) {
 	value, err := rand.Int(rand.Reader, big.NewInt(int64(limit)))
 	if err != nil {

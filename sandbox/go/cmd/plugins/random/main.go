@@ -37,7 +37,7 @@ type provider struct {
 	pulumirpc.UnimplementedResourceProviderServer
 }
 
-// Handshake accepts what this provider understands.
+// Handshake accepts what this provider supports.
 func (*provider) Handshake(
 	context.Context, *pulumirpc.ProviderHandshakeRequest,
 ) (*pulumirpc.ProviderHandshakeResponse, error) {
@@ -71,7 +71,7 @@ func (*provider) CheckConfig(_ context.Context, req *pulumirpc.CheckRequest) (*p
 	return &pulumirpc.CheckResponse{Inputs: req.GetNews()}, nil
 }
 
-// DiffConfig finds no change of any consequence.
+// DiffConfig finds no significant change.
 func (*provider) DiffConfig(context.Context, *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
 	return &pulumirpc.DiffResponse{Changes: pulumirpc.DiffResponse_DIFF_NONE}, nil
 }
@@ -90,7 +90,7 @@ func find(urn string) (kind, error) {
 	return found, nil
 }
 
-// read takes from a request what it is about: the kind of resource, its inputs, and its state if it has one already.
+// read extracts from a request its kind of resource, its inputs, and its state if it has one already.
 func read(urn string, news, olds *structpb.Struct) (found kind, inputs, state resource.PropertyMap, err error) {
 	if found, err = find(urn); err != nil {
 		return kind{}, nil, nil, err
@@ -104,7 +104,7 @@ func read(urn string, news, olds *structpb.Struct) (found kind, inputs, state re
 	return found, inputs, state, nil
 }
 
-// write makes the state ready for a response, its secrets hidden.
+// write prepares the state for a response, its secrets hidden.
 func (k kind) write(state resource.PropertyMap) (*structpb.Struct, error) {
 	k.hide(state)
 	return properties.Write("state", state)
@@ -130,7 +130,7 @@ func (*provider) Check(_ context.Context, req *pulumirpc.CheckRequest) (*pulumir
 	return response, nil
 }
 
-// Diff compares inputs: every change asks for a new value, so it replaces the resource.
+// Diff compares inputs: every change requires a new value, so it replaces the resource.
 func (*provider) Diff(_ context.Context, req *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
 	found, inputs, state, err := read(req.GetUrn(), req.GetNews(), req.GetOlds())
 	if err != nil {
@@ -166,7 +166,7 @@ func (*provider) Create(_ context.Context, req *pulumirpc.CreateRequest) (*pulum
 	return &pulumirpc.CreateResponse{Id: id, Properties: message}, nil
 }
 
-// Update takes over inputs whose change does not matter to the value.
+// Update accepts inputs whose change does not affect the value.
 func (*provider) Update(_ context.Context, req *pulumirpc.UpdateRequest) (*pulumirpc.UpdateResponse, error) {
 	found, inputs, state, err := read(req.GetUrn(), req.GetNews(), req.GetOlds())
 	if err != nil {

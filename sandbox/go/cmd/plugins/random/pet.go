@@ -17,7 +17,7 @@ var (
 	}
 )
 
-// petName is adverbs, one adjective and one animal, as many words as asked for.
+// petName is adverbs, one adjective and one animal, in the requested number of words.
 func petName(words int, separator, prefix string) (string, error) {
 	var parts []string
 	if prefix != "" {

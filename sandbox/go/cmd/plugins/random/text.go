@@ -8,13 +8,13 @@ import (
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 )
 
-// textDefaults are the inputs of passwords and strings that the program may leave out.
+// textDefaults are the optional inputs of passwords and strings.
 var textDefaults = map[resource.PropertyKey]any{
 	"lower": true, "upper": true, "numeric": true, "number": true, "special": true,
 	"minLower": 0.0, "minUpper": 0.0, "minNumeric": 0.0, "minSpecial": 0.0,
 }
 
-// class is a set of characters of which a text has at least some.
+// class is a set of characters of which a text has a minimum number.
 type class struct {
 	characters string
 	least      int
@@ -32,7 +32,7 @@ func classes(s settings) []class {
 	}
 }
 
-// checkText refuses lengths that the minima do not fit into, and texts of no characters.
+// checkText refuses lengths below the sum of the minima, and texts without characters.
 func checkText(s settings) []*pulumirpc.CheckFailure {
 	length, least, any := s.number("length", 0), 0, false
 	if length < 1 {
@@ -52,7 +52,7 @@ func checkText(s settings) []*pulumirpc.CheckFailure {
 	return nil
 }
 
-// drawText draws the minima first, then the rest from all that is allowed, and shuffles.
+// drawText draws the minima first, then the rest from all allowed characters, and shuffles.
 func drawText(s settings) (string, error) {
 	var text []byte
 	var pool strings.Builder

@@ -1,4 +1,4 @@
-// Package serve starts a plugin's gRPC server the way the Pulumi engine expects it.
+// Package serve starts a plugin's gRPC server as the Pulumi engine expects.
 package serve
 
 import (
@@ -14,9 +14,9 @@ import (
 	"google.golang.org/grpc"
 )
 
-// engineCheck is how often the plugin looks whether the engine is still there. An engine that is killed can end no plugin:
-// whatever waits for the cluster would go on for minutes, and another `up` would meet it. A look is a call within the
-// machine; official plugins take one every five minutes.
+// engineCheck is how often the plugin checks whether the engine is still there. A killed engine cannot end its plugins:
+// waits for the cluster would go on for minutes, and another `up` would meet them. A check is a call within the
+// machine; official plugins make one every five minutes.
 const engineCheck = 2 * time.Second
 
 // Options are the command line of a plugin. The engine passes its own address as the only argument.
@@ -43,11 +43,11 @@ func Parse(args []string) (Options, error) {
 	return options, nil
 }
 
-// Run serves until the engine goes away or interrupts the plugin, which is how it ends its plugins. The port goes to
+// Run serves until the engine goes away or interrupts the plugin, which is how it ends its plugins. The port is written to
 // standard output, where the engine reads it. Ctrl-C in a terminal does not reach a plugin: the engine starts it in a
-// process group of its own and tells it by Cancel.
+// separate process group and calls Cancel.
 //
-// The context that register gets ends when the plugin is to end.
+// The context that register receives ends when the plugin is to end.
 func Run(engine string, register func(context.Context, *grpc.Server) error) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()

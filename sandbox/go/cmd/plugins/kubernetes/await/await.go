@@ -19,27 +19,27 @@ import (
 )
 
 const (
-	// tick is how often readiness is judged again although nothing has changed, for rules that depend on time.
+	// tick is how often readiness is judged again without a change, for rules that depend on time.
 	tick = time.Second
-	// eventsEvery is how many ticks pass between two looks at the warnings that the cluster recorded.
+	// eventsEvery is how many ticks pass between two reads of the warnings that the cluster recorded.
 	eventsEvery = 10
 )
 
-// Status is what a look at an object says.
+// Status is the result of judging an object.
 type Status struct {
 	// Ready ends the waiting with success.
 	Ready bool
-	// Failed ends it with failure, by this reason, because waiting longer will not help; empty otherwise.
+	// Failed ends it with failure, for this reason, because waiting longer will not help; empty otherwise.
 	Failed string
 	// Progress is what is being waited for, in one line.
 	Progress string
-	// Problems are what stands in the way, the most telling first.
+	// Problems are the obstacles, the most telling first.
 	Problems []string
-	// Results are what pods that did their work said at their end.
+	// Results are the final messages of pods that succeeded.
 	Results []string
 }
 
-// Observation is what there is to judge readiness by.
+// Observation is the basis for judging readiness.
 type Observation struct {
 	// Object is the object itself.
 	Object *unstructured.Unstructured
@@ -55,7 +55,7 @@ type Observation struct {
 type Error struct {
 	// Object is its last known version.
 	Object *unstructured.Unstructured
-	// Reasons are what stood in the way.
+	// Reasons are the obstacles.
 	Reasons []string
 
 	summary string
@@ -65,10 +65,10 @@ func (e *Error) Error() string {
 	return e.summary
 }
 
-// Reporter shows what is going on: passing messages of one line, as warnings or not.
+// Reporter shows progress: transient one-line messages, as warnings or not.
 type Reporter func(message string, warning bool)
 
-// Ready waits until an object satisfies a rule, and returns its then current version. It ends early with an Error
+// Ready waits until an object satisfies a rule, and returns its current version. It ends early with an Error
 // when the rule says that the object has failed, at the timeout, and when the context is cancelled.
 func Ready(
 	ctx context.Context, target *cluster.Cluster, object *unstructured.Unstructured, rule Rule, creating bool, timeout time.Duration,
@@ -239,7 +239,7 @@ func Unfinished(err error) (*Error, bool) {
 	return failure, found
 }
 
-// merge appends what is not there yet.
+// merge appends the lines that are missing.
 func merge(lines, more []string) []string {
 	result := slices.Clone(lines)
 	for _, line := range more {

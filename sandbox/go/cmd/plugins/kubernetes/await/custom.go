@@ -67,7 +67,7 @@ func hasCondition(object *unstructured.Unstructured, kind, wanted string) Status
 	return status
 }
 
-// stale tells whether an object's status speaks of an older version of it.
+// stale tells whether an object's status describes an older version of it.
 func stale(object *unstructured.Unstructured) bool {
 	seen, found, _ := unstructured.NestedInt64(object.Object, "status", "observedGeneration")
 	return found && seen < object.GetGeneration()

@@ -7,11 +7,11 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// settling is how long a Service may have no pods at all before that is taken to be intended.
+// settling is how long a Service may have no pods at all before that counts as intended.
 const settling = 10 * time.Second
 
 // hasEndpoints tells whether a Service directs traffic to pods that its selector finds. A headless Service only
-// gives names, one without a selector is somebody else's to fill.
+// gives names, one without a selector is filled by somebody else.
 func hasEndpoints(service *unstructured.Unstructured) bool {
 	selector, _, _ := unstructured.NestedMap(service.Object, "spec", "selector")
 	return len(selector) > 0 && text(service.Object, "spec", "clusterIP") != "None" &&

@@ -16,8 +16,8 @@ func claim(seen Observation) Status {
 	status := Status{Progress: "Waiting for the claim to be bound"}
 	switch text(object, "status", "phase") {
 	case "Bound":
-		// As the official plugin has it: a claim that is new to the stack must be Pending where its class waits for a
-		// pod, so that one which a pod uses already is waited for in vain, unless it has the annotation skipAwait.
+		// As in the official plugin: a claim that is new to the stack must be Pending if its class waits for a
+		// pod, so waiting for one that a pod already uses never ends, unless it has the annotation skipAwait.
 		status.Ready = !seen.Creating || !waitsForPod(seen)
 	case "Lost":
 		status.Failed = "The claim has lost its volume"

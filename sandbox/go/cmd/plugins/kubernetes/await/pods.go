@@ -11,10 +11,10 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// told are reasons of events that say again what the pods' and the Job's own status says, or that are part of starting.
+// told are reasons of events that repeat the pods' and the Job's own status, or that are part of starting.
 var told = []string{"BackOff", "BackoffLimitExceeded", "Failed", "FailedScheduling", "Unhealthy"}
 
-// starting are reasons of waiting that are no problem.
+// starting are reasons for waiting that are not problems.
 var starting = []string{"", "ContainerCreating", "PodInitializing"}
 
 func toPod(object *unstructured.Unstructured) *corev1.Pod {
@@ -48,7 +48,7 @@ func pod(seen Observation) Status {
 	return status
 }
 
-// podProblems is what is wrong with pods. Pods with the same problem are named once, by the first of them.
+// podProblems is what is wrong with pods. Pods with the same problem are reported once, under the first one's name.
 func podProblems(pods []*unstructured.Unstructured) []string {
 	slices.SortFunc(pods, func(a, b *unstructured.Unstructured) int { return strings.Compare(a.GetName(), b.GetName()) })
 	var result []string
@@ -69,8 +69,8 @@ func podProblems(pods []*unstructured.Unstructured) []string {
 	return result
 }
 
-// podResults are the messages that containers left which ended well. The official plugin shows them as warnings, in these
-// words (provider/pkg/await/checker/pod/check.go, 4.34), when the kubelet tells of the container's end before the pod's.
+// podResults are the messages left by containers that succeeded. The official plugin shows them as warnings, in these
+// words (provider/pkg/await/checker/pod/check.go, 4.34), if the kubelet reports the container's end before the pod's.
 func podResults(pods []*unstructured.Unstructured) []string {
 	var results []string
 	for _, object := range pods {
@@ -115,7 +115,7 @@ func problemsOf(pod *corev1.Pod) []string {
 	return problems
 }
 
-// containerProblems is why a container does not run: what it waits for, and how it ended before.
+// containerProblems is why a container does not run: what it waits for, and how it last ended.
 func containerProblems(status corev1.ContainerStatus) []string {
 	if status.Ready {
 		return nil
@@ -144,7 +144,7 @@ func ending(ended *corev1.ContainerStateTerminated) string {
 	return line
 }
 
-// warnings are the messages of those events that are about the object or what belongs to it, one per cause.
+// warnings are the messages of events about the object or what belongs to it, one per cause.
 func warnings(seen Observation, events []unstructured.Unstructured) []string {
 	about := map[types.UID]bool{seen.Object.GetUID(): true}
 	for _, kind := range []string{podKind.Kind, replicaSetKind.Kind} {

@@ -18,7 +18,7 @@ type Rule struct {
 	// OnRead tells that a refresh judges readiness, too.
 	OnRead bool
 
-	// relations are what else to watch.
+	// relations are the other objects to watch.
 	relations func(*unstructured.Unstructured) []relation
 }
 

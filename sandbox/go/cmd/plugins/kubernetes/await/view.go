@@ -18,7 +18,7 @@ import (
 // retryWatch is the pause before a broken watch is opened again.
 const retryWatch = 500 * time.Millisecond
 
-// relation is a set of objects that belong to the one that is waited for.
+// relation is a set of objects that belong to the awaited one.
 type relation struct {
 	kind   schema.GroupVersionKind
 	labels string
@@ -123,7 +123,7 @@ func (v *view) take(kind schema.GroupVersionKind, event watch.EventType, item *u
 	})
 }
 
-// follow lists and then watches, again and again until the context ends.
+// follow lists and then watches, repeatedly until the context ends.
 func follow(
 	ctx context.Context, client dynamic.ResourceInterface, options metav1.ListOptions,
 	all func([]unstructured.Unstructured), one func(watch.EventType, *unstructured.Unstructured),
@@ -145,7 +145,7 @@ func follow(
 	}
 }
 
-// consume passes the events of one watch on until it ends.
+// consume passes on the events of one watch until it ends.
 func consume(
 	ctx context.Context, client dynamic.ResourceInterface, options metav1.ListOptions,
 	one func(watch.EventType, *unstructured.Unstructured),

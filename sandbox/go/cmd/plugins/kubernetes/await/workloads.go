@@ -163,8 +163,8 @@ func replicationController(seen Observation) Status {
 	}
 }
 
-// finalReasons are those for which the official plugin takes a Job as failed (provider/pkg/await/checker/job/check.go,
-// 4.34): whatever failed for another one, such as PodFailurePolicy, is waited for until the timeout.
+// finalReasons are those for which the official plugin considers a Job failed (provider/pkg/await/checker/job/check.go,
+// 4.34): a Job that failed for another one, such as PodFailurePolicy, is awaited until the timeout.
 var finalReasons = []string{"BackoffLimitExceeded", "DeadlineExceeded"}
 
 func job(seen Observation) Status {

@@ -33,8 +33,8 @@ type Changes struct {
 	Replaces []string
 }
 
-// Find compares what an object is with what it shall be. `patch` tells that the resource only patches somebody
-// else's object: then nothing but another identity replaces it.
+// Find compares what an object is with what it should be. `patch` tells that the resource only patches somebody
+// else's object: then only another identity replaces it.
 func Find(
 	current, wanted *unstructured.Unstructured, patch bool, mutability Mutability, ignored []string,
 ) (Changes, error) {
@@ -144,7 +144,7 @@ func (f *finder) note(path resource.PropertyPath, kind pulumirpc.PropertyDiff_Ki
 	f.changes.Properties[text] = change
 }
 
-// touches tells whether a change of value at path changes a field of the pattern: the path lies at or below the
+// touches tells whether a change of value at path changes a field of the pattern: the path is at or below the
 // field, or the value contains the field.
 func (p pattern) touches(path resource.PropertyPath, value any) bool {
 	for i, element := range p {

@@ -1,4 +1,4 @@
-// Package changes finds what differs between the last known object and new inputs, and which of it cannot be done
+// Package changes finds the differences between the last known object and new inputs, and which of them cannot be made
 // without replacing the object.
 package changes
 
@@ -16,7 +16,7 @@ type Mutability struct {
 	Secret bool
 }
 
-// pattern is a path in an object; "*" stands for every element of a list.
+// pattern is a path in an object; "*" matches every element of a list.
 type pattern []string
 
 func fields(prefix pattern, names ...string) []pattern {
@@ -27,7 +27,7 @@ func fields(prefix pattern, names ...string) []pattern {
 	return result
 }
 
-// identity is what makes an object another object.
+// identity is what identifies an object.
 var identity = fields(pattern{"metadata"}, "name", "namespace")
 
 var (
@@ -37,8 +37,8 @@ var (
 	selector    = fields(spec, "selector")
 )
 
-// immutable are the fields that the API server refuses to change, per kind. It is the official provider's table;
-// what is not in it is left to the API server, whose refusal then names the field.
+// immutable are the fields that the API server refuses to change, per kind. The table is the official provider's;
+// anything else is left to the API server, whose refusal names the field.
 var immutable = map[schema.GroupKind][]pattern{
 	{Group: "apps", Kind: "DaemonSet"}:  selector,
 	{Group: "apps", Kind: "Deployment"}: selector,

@@ -19,7 +19,7 @@ import (
 	"k8s.io/client-go/restmapper"
 )
 
-// rediscovery is the shortest time between two looks at which kinds the API server has, made because one is unknown.
+// rediscovery is the minimum time between two discoveries of the API server's kinds because one is unknown.
 const rediscovery = 2 * time.Second
 
 // Cluster is one API server.
@@ -52,7 +52,7 @@ func Connect(ctx context.Context, config *rest.Config) (*Cluster, error) {
 	return &Cluster{client: client, mapper: mapper, refreshed: time.Now()}, nil
 }
 
-// Refresh forgets which kinds the API server has, so that the next question looks again.
+// Refresh forgets the API server's kinds, so that the next lookup discovers them again.
 func (c *Cluster) Refresh() {
 	c.lock.Lock()
 	defer c.lock.Unlock()
@@ -60,7 +60,7 @@ func (c *Cluster) Refresh() {
 	c.mapper.Reset()
 }
 
-// mapping looks a kind up. An unknown kind is looked up once more after asking the API server again, but many
+// mapping looks up a kind. An unknown kind is looked up once more after asking the API server again, but many
 // unknown kinds at once do not ask for each.
 func (c *Cluster) mapping(kind schema.GroupVersionKind) (*meta.RESTMapping, error) {
 	mapping, err := c.mapper.RESTMapping(kind.GroupKind(), kind.Version)
@@ -82,7 +82,7 @@ func (c *Cluster) Has(kind schema.GroupVersionKind) bool {
 	return err == nil
 }
 
-// Client is what reads and writes objects of a kind. A namespace is ignored where the kind has none.
+// Client reads and writes objects of a kind. A namespace is ignored if the kind has none.
 func (c *Cluster) Client(kind schema.GroupVersionKind, namespace string) (dynamic.ResourceInterface, error) {
 	mapping, err := c.mapping(kind)
 	if err != nil {
@@ -102,8 +102,8 @@ func (c *Cluster) ClientFor(object *unstructured.Unstructured) (dynamic.Resource
 	return c.Client(object.GroupVersionKind(), object.GetNamespace())
 }
 
-// Namespaced tells whether objects of a kind live in a namespace. Without an API server (nil), or for a kind that it
-// does not have yet, a kind is taken to be namespaced unless it is known to be not.
+// Namespaced tells whether objects of a kind have a namespace. Without an API server (nil), or for a kind that it
+// does not have yet, a kind counts as namespaced unless it is known not to be.
 func (c *Cluster) Namespaced(kind schema.GroupVersionKind) (bool, error) {
 	if c == nil {
 		return !clusterWide[kind.GroupKind()], nil
@@ -118,7 +118,7 @@ func (c *Cluster) Namespaced(kind schema.GroupVersionKind) (bool, error) {
 	return mapping.Scope.Name() == meta.RESTScopeNameNamespace, nil
 }
 
-// clusterWide are the kinds of Kubernetes itself that live in no namespace.
+// clusterWide are Kubernetes' own kinds without a namespace.
 var clusterWide = map[schema.GroupKind]bool{
 	{Kind: "Namespace"}:        true,
 	{Kind: "Node"}:             true,
@@ -143,12 +143,12 @@ var clusterWide = map[schema.GroupKind]bool{
 	{Group: "storage.k8s.io", Kind: "VolumeAttachment"}:                               true,
 }
 
-// IsGone tells whether an error says that an object, or its whole kind, is not there.
+// IsGone tells whether an error says that an object, or its whole kind, does not exist.
 func IsGone(err error) bool {
 	return apierrors.IsNotFound(err) || meta.IsNoMatchError(err)
 }
 
-// IsNamespaceMissing tells whether an error says that the namespace of an object is not there yet.
+// IsNamespaceMissing tells whether an error says that an object's namespace does not exist yet.
 func IsNamespaceMissing(err error) bool {
 	var status *apierrors.StatusError
 	return apierrors.IsNotFound(err) && errors.As(err, &status) &&

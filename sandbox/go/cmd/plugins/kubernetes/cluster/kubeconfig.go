@@ -10,7 +10,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 )
 
-// ParseKubeconfig reads a kubeconfig from its content or from the path of a file; "~/" is the home folder.
+// ParseKubeconfig reads a kubeconfig from its content or from a file's path; "~/" is the home folder.
 func ParseKubeconfig(pathOrContent string) (*api.Config, error) {
 	content := []byte(pathOrContent)
 	path := pathOrContent
@@ -33,8 +33,8 @@ func ParseKubeconfig(pathOrContent string) (*api.Config, error) {
 	return config, nil
 }
 
-// ActiveCluster is the cluster that a kubeconfig leads to, nil if it leads to none. Context and cluster override
-// what the kubeconfig says, unless empty.
+// ActiveCluster is the cluster that a kubeconfig selects, nil if there is none. Context and cluster override
+// the kubeconfig's, unless empty.
 func ActiveCluster(config *api.Config, context, cluster string) *api.Cluster {
 	if config == nil {
 		return nil

@@ -24,7 +24,7 @@ const (
 // DefaultTimeout is how long the provider waits for an object to become ready or to be gone.
 const DefaultTimeout = 10 * time.Minute
 
-// Annotation is the value of an annotation, empty if there is none or it is not known yet.
+// Annotation is the value of an annotation, empty if it is missing or not known yet.
 func Annotation(object *unstructured.Unstructured, name string) string {
 	metadata, _ := object.Object["metadata"].(map[string]any)
 	annotations, _ := metadata["annotations"].(map[string]any)

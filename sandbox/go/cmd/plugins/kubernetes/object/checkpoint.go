@@ -5,7 +5,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Keys that the state has beside the live object.
+// Keys that the state has besides the live object.
 const (
 	inputsKey            resource.PropertyKey = "__inputs"
 	initialAPIVersionKey resource.PropertyKey = "__initialApiVersion"
@@ -24,11 +24,11 @@ type Checkpoint struct {
 	FieldManager string
 }
 
-// Properties is the checkpoint as Pulumi stores it. What is secret in the given inputs is secret in it, and so is
+// Properties is the checkpoint as Pulumi stores it. Whatever is secret in the given inputs is secret in it, and so is
 // all data of a Secret.
 func (c Checkpoint) Properties(secretsFrom resource.PropertyMap) resource.PropertyMap {
 	shown := CopyOf(c.Live)
-	// Who owns which field is the API server's bookkeeping; in the state it would only make every refresh look like a change.
+	// Field ownership is the API server's bookkeeping; in the state it would only make every refresh look like a change.
 	unstructured.RemoveNestedField(shown.Object, "metadata", "managedFields")
 	state, inputs := ToProperties(shown.Object), ToProperties(c.Inputs.Object)
 	MarkSecrets(state, secretsFrom)
@@ -57,7 +57,7 @@ func ReadCheckpoint(state resource.PropertyMap) Checkpoint {
 	return checkpoint
 }
 
-// MarkSecrets makes secret in `values` what is secret in `from`, and all data of a Secret even if nothing is.
+// MarkSecrets makes secret in `values` what is secret in `from`, and all data of a Secret in any case.
 // A secret element makes its whole list secret: elements may change their place.
 func MarkSecrets(values, from resource.PropertyMap) {
 	if kind := values["kind"]; kind.IsString() && kind.StringValue() == "Secret" {

@@ -1,4 +1,4 @@
-// Package object holds what the provider knows about one Kubernetes object without asking a cluster: how inputs,
+// Package object covers what the provider knows about one Kubernetes object without asking a cluster: how inputs,
 // live objects and Pulumi's state turn into each other, names, annotations and secrets.
 package object
 
@@ -29,8 +29,8 @@ var underscored = func() map[string]string {
 	return reverse
 }()
 
-// FromProperties makes an object of properties. Secrets lose their mark, unknown values stay resource.Computed,
-// nulls inside mappings are left out, whole numbers become int64 as everywhere in Kubernetes' libraries.
+// FromProperties makes an object from properties. Secrets lose their mark, unknown values stay resource.Computed,
+// nulls inside mappings are dropped, integers become int64 as everywhere in Kubernetes' libraries.
 func FromProperties(properties resource.PropertyMap) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: plainMap(properties)}
 }
@@ -82,7 +82,7 @@ func plainValue(value resource.PropertyValue) any {
 	return nil
 }
 
-// ToProperties makes properties of an object.
+// ToProperties makes properties from an object.
 func ToProperties(object map[string]any) resource.PropertyMap {
 	return resource.NewPropertyMapFromMapRepl(object, func(key string) (resource.PropertyKey, bool) {
 		underscore, known := underscored[key]
@@ -90,7 +90,7 @@ func ToProperties(object map[string]any) resource.PropertyMap {
 	}, nil)
 }
 
-// HasUnknown tells whether a value contains something that only the deployment will tell.
+// HasUnknown tells whether a value contains something that is only known after deployment.
 func HasUnknown(value any) bool {
 	switch value := value.(type) {
 	case resource.Computed:
@@ -130,7 +130,7 @@ func Copy(value any) any {
 	return value
 }
 
-// CopyOf copies an object; unlike DeepCopy it knows unknown values.
+// CopyOf copies an object; unlike DeepCopy it handles unknown values.
 func CopyOf(object *unstructured.Unstructured) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: Copy(object.Object).(map[string]any)}
 }

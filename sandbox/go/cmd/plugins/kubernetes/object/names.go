@@ -20,8 +20,8 @@ func Named(inputs *unstructured.Unstructured) bool {
 	return inputs.GetName() != ""
 }
 
-// Name names an unnamed object: as before if it has been created under a name of ours, otherwise by the resource's
-// name and a random suffix, or as the engine's own naming rules say.
+// Name names an unnamed object: as before if it was created under a generated name, otherwise by the resource's
+// name and a random suffix, or by the engine's own naming rules.
 func Name(
 	inputs, previous *unstructured.Unstructured, exists bool, resourceName string,
 	seed []byte, rules *pulumirpc.CheckRequest_AutonamingOptions,
@@ -62,7 +62,7 @@ func setName(inputs *unstructured.Unstructured, name string) {
 	}
 }
 
-// ID is how Pulumi knows an object: namespace/name, or the name alone where there is no namespace.
+// ID identifies an object in Pulumi: namespace/name, or the name alone without a namespace.
 func ID(object *unstructured.Unstructured) string {
 	if object.GetNamespace() == "" {
 		return object.GetName()
@@ -78,7 +78,7 @@ func ParseID(id string) (namespace, name string) {
 	return "", id
 }
 
-// NewFieldManager makes up the name under which one resource's inputs are applied.
+// NewFieldManager generates the name under which one resource's inputs are applied.
 func NewFieldManager() (string, error) {
 	return resource.NewUniqueName(nil, "pulumi-kubernetes-", 0, 0, nil)
 }

@@ -21,7 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// scheme knows the types by which inputs are brought into the form that the API server stores.
+// scheme knows the types that convert inputs into the form that the API server stores.
 var scheme = sync.OnceValue(func() *runtime.Scheme {
 	types := runtime.NewScheme()
 	builder := runtime.NewSchemeBuilder(
@@ -40,8 +40,8 @@ var readOnly = []string{
 	"creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "generation", "managedFields", "resourceVersion", "uid",
 }
 
-// Normalize brings inputs into the form in which the API server would show them, so that what means the same
-// compares as equal: quantities, base64, stringData of a Secret. Inputs of unknown kinds or with unknown values only
+// Normalize converts inputs into the form in which the API server would show them, so that equivalent values
+// compare as equal: quantities, base64, a Secret's stringData. Inputs of unknown kinds or with unknown values only
 // lose the fields that nobody but the API server may write.
 func Normalize(inputs *unstructured.Unstructured) *unstructured.Unstructured {
 	result := CopyOf(inputs)

@@ -2,7 +2,7 @@ package object
 
 import "reflect"
 
-// Prune keeps of a live object what the inputs mention, so that it can be compared with inputs: all else is the
+// Prune keeps the parts of a live object that the inputs mention, so that they can be compared: the rest is the
 // cluster's business.
 func Prune(live, inputs map[string]any) map[string]any {
 	if live == nil || inputs == nil {
@@ -31,7 +31,7 @@ func pruneValue(live, input any) any {
 	return live
 }
 
-// pruneList keeps the elements that have a counterpart in the inputs at the same place. Where the kinds of elements
+// pruneList keeps the elements that have a counterpart in the inputs at the same position. If the elements' types
 // differ, they cannot be compared one by one, so all are kept.
 func pruneList(live, inputs []any) []any {
 	if len(live) > 0 && len(inputs) > 0 && reflect.TypeOf(live[0]) != reflect.TypeOf(inputs[0]) {

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// builtin are the API groups that Kubernetes itself has; the other groups come from CustomResourceDefinitions.
+// builtin are Kubernetes' own API groups; the other groups come from CustomResourceDefinitions.
 var builtin = []string{
 	"", "admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io", "apps", "autoscaling", "batch",
 	"certificates.k8s.io", "coordination.k8s.io", "discovery.k8s.io", "events.k8s.io", "extensions",
@@ -18,7 +18,7 @@ var builtin = []string{
 	"resource.k8s.io", "scheduling.k8s.io", "storage.k8s.io", "storagemigration.k8s.io",
 }
 
-// IsBuiltin tells whether Kubernetes itself has an API group.
+// IsBuiltin tells whether an API group is Kubernetes' own.
 func IsBuiltin(group string) bool {
 	return slices.Contains(builtin, group)
 }
@@ -61,7 +61,7 @@ func Kind(urn resource.URN) (schema.GroupVersionKind, error) {
 	return schema.GroupVersionKind{Group: group, Version: version, Kind: kind}, nil
 }
 
-// IsPatch tells whether a resource patches an object that is somebody else's.
+// IsPatch tells whether a resource patches somebody else's object.
 func IsPatch(urn resource.URN, inputs *unstructured.Unstructured) bool {
 	patched, isPatch := strings.CutSuffix(string(urn.Type().Name()), "Patch")
 	return isPatch && inputs.GetKind() == patched
