@@ -113,7 +113,7 @@ def read(dockerfile: str) -> Recipe:
     if not recipe.is_python and not any(fnmatch.fnmatch(recipe.base, each) for each in EMPTY_BASES):
         known = f"{PYTHON_BASES}, or for Go {' or '.join(EMPTY_BASES)}"
         raise SandboxError(
-            f"Dockerfile: FROM {recipe.base}: without Docker an image stands on {known}: use one of these, or SANDBOX=kind"
+            f"Dockerfile: FROM {recipe.base}: without Docker only {known} work: use one, or SANDBOX=kind"
         )
     if not recipe.command:
         raise SandboxError('Dockerfile: no command: write one as a list, such as CMD ["python3", "app.py"]')

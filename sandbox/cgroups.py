@@ -49,8 +49,8 @@ def cannot_delegate() -> str | None:
     if not missing:
         return None
     return (
-        f"nodes need the cgroup controllers {', '.join(sorted(missing))} at {MOUNT}, which do not let themselves be"
-        " enabled: in a container, move its processes into a cgroup below that first, or use a machine of its own"
+        f"nodes need the cgroup controllers {', '.join(sorted(missing))} at {MOUNT}, which cannot be"
+        " enabled: in a container, move its processes into a cgroup below that first, or use a dedicated machine"
     )
 
 

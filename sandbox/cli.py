@@ -105,17 +105,17 @@ def main(arguments: Sequence[str]) -> int:
         prog="python -m sandbox", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    up = commands.add_parser("up", help="bring it up, or what of it is missing or changed")
-    up.add_argument("--without-keda", action="store_true", help="save the time to compile KEDA where nothing needs it")
+    up = commands.add_parser("up", help="start it, or whatever is missing or has changed")
+    up.add_argument("--without-keda", action="store_true", help="skip compiling KEDA if nothing needs it")
     commands.add_parser("down", help="remove it, and the Pulumi stacks that describe it")
-    commands.add_parser("status", help="say what runs; exit code 0 if all of it does")
-    commands.add_parser("env", help="print the environment in which pulumi and kubectl mean this sandbox")
+    commands.add_parser("status", help="show what runs; exit code 0 if everything does")
+    commands.add_parser("env", help="print the environment in which pulumi and kubectl use this sandbox")
     logs = commands.add_parser("logs", help="list the components, or print what one wrote")
     logs.add_argument("component", nargs="?")
-    logs.add_argument("-f", "--follow", action="store_true", help="go on printing what it writes")
-    image = commands.add_parser("image", help="make the image of an application and give it to the nodes")
+    logs.add_argument("-f", "--follow", action="store_true", help="keep printing its output")
+    image = commands.add_parser("image", help="build an application's image and load it into the nodes")
     image.add_argument("-t", "--tag", required=True, help="its name, such as alerts:1")
-    image.add_argument("folder", type=Path, help="where the application and its Dockerfile are")
+    image.add_argument("folder", type=Path, help="the folder with the application and its Dockerfile")
     chosen = parser.parse_args(arguments)
     state = state_folder()
     try:
@@ -135,7 +135,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"sandbox: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nsandbox: interrupted: `up` goes on from here, `down` removes what there is", file=sys.stderr)
+        print("\nsandbox: interrupted: `up` continues from here, `down` removes everything", file=sys.stderr)
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -194,7 +194,7 @@ def through_gateway(namespace: str) -> None:
     if not isinstance(found, list) or not found or found[0] | wanted != found[0]:
         raise SystemExit(f"{wanted} was written over HTTP, and {read} was answered with:\n{found}")
     where = f"topic {TOPIC}, partition {written['partition']}, offset {written['offset']}"
-    say(GATEWAY, f"a record written and read by HTTP: {where}; do it again by", time.monotonic() - started)
+    say(GATEWAY, f"a record written and read over HTTP: {where}; the commands:", time.monotonic() - started)
     for command in (f"{forward} &", define, write, read):
         print(f"{'':<9} {command}")
 
@@ -234,7 +234,7 @@ def main() -> None:
     through_gateway(namespace)
     say("kafka", f"{bootstrap} in the cluster; credentials in Secrets {WRITER}-kafka, {READER}-kafka")
     say("next", 'eval "$(python3 -m sandbox env)"     use pulumi and kubectl in this shell')
-    say("", f"pulumi preview --stack {STACK}          see that nothing changes")
+    say("", f"pulumi preview --stack {STACK}          shows no changes")
     say("", f"kubectl -n {namespace} get pods        look inside")
     say("", "make down                          remove everything")
 

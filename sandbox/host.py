@@ -239,7 +239,7 @@ def cannot_run_nodes(folder: Path) -> str | None:
         return "nodes need Linux namespaces: use a Linux machine, or a virtual machine"
     for part in ("/var", "/run"):
         if folder.is_relative_to(part):
-            return f"nodes have a {part} of their own and {folder} lies there: set SANDBOX_STATE to a folder elsewhere"
+            return f"nodes have a {part} of their own and {folder} is there: set SANDBOX_STATE to a folder elsewhere"
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         probe = "mkdir l u w m && mount -t overlay overlay -o lowerdir=l,upperdir=u,workdir=w m"

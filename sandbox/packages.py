@@ -162,7 +162,7 @@ def up(state: Path, *, keda: bool = True) -> Instance:
 def _says_unenforced() -> bool:
     reason = host.cannot_enforce_policies()
     if reason:
-        say(f"network policies are accepted and not enforced: {reason}")
+        say(f"network policies are accepted but not enforced: {reason}")
     return reason is not None
 
 

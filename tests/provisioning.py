@@ -182,7 +182,7 @@ def bench(local_kafka: LocalKafka, tmp_path: Path, request: pytest.FixtureReques
     declared = {name.removeprefix("topic.") for name in made.files if name.startswith("topic.")}
     made.files, made.passwords, made.more = {}, {}, {}
     made.run()
-    # What is kept when it is not declared any more, or was never this owner's.
+    # What is kept when it is no longer declared, or was never this owner's.
     left = [name for name in made.topics if name in declared]
     if left:
         for future in made.admin.delete_topics(left).values():

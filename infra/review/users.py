@@ -15,7 +15,7 @@ def user_findings(before: Declared, after: Declared) -> Iterator[Finding]:
         if is_ is None:
             assert was is not None  # noqa: S101  # the key is of one of the two
             gone = "removed: can no longer log in, and if it comes back it has a new password"
-            kept = "not declared any more: it was taken over, and keeps its password and its rights"
+            kept = "no longer declared: it was taken over, and keeps its password and its rights"
             yield _user(name, kept if was.adopted else gone, look=True)
             continue
         gained = is_.rights - (was.rights if was else frozenset())

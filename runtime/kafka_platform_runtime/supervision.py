@@ -210,7 +210,7 @@ class Watch:
         if self._ending or self.death is not None:
             return
         self.death = f"{name} has ended: {why}"
-        LOG.error("The program cannot go on: %s.", self.death)
+        LOG.error("The program cannot continue: %s.", self.death)
         if self._on_death is not None:
             self._on_death()
 

@@ -1,6 +1,6 @@
 """Tries ways through the network: python3 ways.py '[[ADDRESS, PORT, SECONDS], ...]' prints which are open, as JSON.
 
-A way without a port is a name that is looked up. Each is tried again until it is open or its seconds are over.
+A way without a port is a name that is looked up. Each is tried again until it is open or its seconds have passed.
 """
 
 import json

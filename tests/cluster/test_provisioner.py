@@ -198,7 +198,7 @@ def test_a_topic_keeps_its_records_unless_deletion_is_allowed(bench: Bench) -> N
     bench.files = {}
     message = bench.apply()
     assert message.startswith(
-        "done: 1 topic deleted with their records, 1 user removed, 1 topic not declared any more, kept with records: kept;"
+        "done: 1 topic deleted with their records, 1 user removed, 1 topic no longer declared, kept with records: kept;"
     )
     assert "kept" in bench.topics
     assert "dropped" not in bench.topics

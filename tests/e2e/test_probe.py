@@ -146,7 +146,7 @@ def test_a_gate_that_does_not_open_says_why(stack: Stack) -> None:
         output = stack.up(fails=True)
     finally:
         kubectl("-n", NAMESPACE, "scale", "statefulset", "gateway", "--replicas=1")
-    assert re.search(r"not ready: 15 s are over: .*native->http has brought no probe yet", output), output
+    assert re.search(r"not ready: 15 s have passed: .*native->http has delivered no probe yet", output), output
     kubectl("-n", NAMESPACE, "rollout", "status", "statefulset/gateway", "--timeout=300s")
     stack.up()
     assert any("passed: " in str(pod["status"]) for pod in gates())

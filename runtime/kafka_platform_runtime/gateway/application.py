@@ -241,7 +241,7 @@ class Gateway:
     def _faulty(self, method: str, name: str, error: Exception) -> Response:
         """The response when this program is at fault."""
         LOG.error("%s %s: %s", method, name, whereabouts(error))
-        return error_response(GatewayError(500, 50001, "The gateway has a fault: it was written to its log."))
+        return error_response(GatewayError(500, 50001, "Internal error in the gateway: its log has the details."))
 
     def _admit(self, caller: Caller) -> None:
         """Count a request of this caller as in flight.
@@ -255,7 +255,7 @@ class Gateway:
                 f"User {caller.username} has {caller.usage.requests} requests in flight, as many as allowed."
             )
         if self.in_flight >= limits.requests:
-            raise overloaded("The gateway has as many requests in flight as it may: try again in a moment.")
+            raise overloaded("The gateway has reached its limit of requests in flight: try again in a moment.")
         caller.usage.requests += 1
         self.in_flight += 1
 

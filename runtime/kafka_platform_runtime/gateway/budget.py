@@ -35,9 +35,9 @@ class Budget:
             GatewayError: they are not available.
         """
         if holder.held + count > self._of_one:
-            raise too_many("This user's requests and answers hold as many bytes as they may: try again in a moment.")
+            raise too_many("This user's requests and responses have reached their memory limit: try again in a moment.")
         if self.used + count > self.limit:
-            raise overloaded("The gateway holds as many bytes as it may: try again in a moment.")
+            raise overloaded("The gateway has reached its memory limit: try again in a moment.")
         self.used += count
         holder.held += count
 

@@ -24,7 +24,7 @@ def parse(cursor: str) -> Positions:
         partition, colon, offset = part.partition(":")
         if not (colon and _is_number(partition) and _is_number(offset)) or int(partition) in positions:
             raise malformed(
-                f"{cursor[:50]!r} is no cursor: it has partition:offset for each partition, such as 0:5,1:9."
+                f"{cursor[:50]!r} is not a cursor: write partition:offset for each partition, such as 0:5,1:9."
             )
         positions[int(partition)] = int(offset)
     return positions

@@ -32,7 +32,7 @@ def is_plain(encoding: str | None) -> bool:
     raise GatewayError(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         41502,
-        f"Content-Encoding {name[:50]!r} is not taken: send the body as it is, or by gzip.",
+        f"Content-Encoding {name[:50]!r} is not supported: send the body uncompressed or as gzip.",
         [("accept-encoding", "gzip")],
     )
 
@@ -64,11 +64,11 @@ async def inflated(body: bytes, limit: int, hold: Callable[[int], None]) -> byte
                 parts.append(part)
                 await asyncio.sleep(0)
             if stream.eof and (stream.unused_data or begin + PIECE_BYTES < len(body)):
-                raise malformed("The body goes on behind its gzip: compress all of it at once.")
+                raise malformed("The body continues after its gzip data: compress all of it at once.")
     except zlib.error:
         raise malformed("The body is not gzip, though Content-Encoding says so.") from None
     if not stream.eof:
-        raise malformed("The body ends before its gzip does.")
+        raise malformed("The body ends before its gzip data does.")
     return b"".join(parts)
 
 

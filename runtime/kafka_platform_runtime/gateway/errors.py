@@ -108,7 +108,7 @@ def from_kafka(error: KafkaError, what: str) -> GatewayError:
         case Verdict.DENIED:
             return forbidden(f"{what}: this user may not do this on {_DENIED[code]}: an ACL must allow it.")
         case Verdict.REJECTED if code == K._PURGE_QUEUE:
-            return unauthorized(f"{what}: not sent, because Kafka does not accept these credentials any more.")
+            return unauthorized(f"{what}: not sent, because Kafka no longer accepts these credentials.")
         case Verdict.REJECTED:
             return unauthorized(f"{what}: Kafka does not accept these credentials.")
         case Verdict.NO_TOPIC:

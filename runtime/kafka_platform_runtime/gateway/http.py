@@ -175,7 +175,7 @@ class Request:
         length = self.content_length
         if length is not None:
             if length > limit:
-                raise too_large(f"The body has {length} bytes: at most {limit} are taken.")
+                raise too_large(f"The body has {length} bytes: at most {limit} are accepted.")
             self.hold(length, budget)
         message = await self.receive()
         if message["type"] == "http.disconnect":

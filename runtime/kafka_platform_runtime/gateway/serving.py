@@ -98,7 +98,7 @@ async def serve(gateway: Gateway) -> None:
 
     def end() -> None:
         if gateway.not_ready is None:
-            LOG.info("Ending: new requests are taken for %g s more.", limits.drain_seconds)
+            LOG.info("Shutting down: new requests are accepted for another %g s.", limits.drain_seconds)
             WATCH.ending()
             tasks.append(WATCH.errand("drain", drain()))
 
@@ -109,9 +109,9 @@ async def serve(gateway: Gateway) -> None:
     end_metrics = serve_metrics(gateway.settings.metrics_port, gateway.metrics, gateway.why_not_ready)
     memory.settle()
     if not unpacking.bound(limits.batch_bytes, limits.unpacked_bytes):
-        LOG.warning("The part that bounds what batches unpack to is missing: one batch may take all memory.")
+        LOG.warning("The compiled bound on unpacking is missing: one batch may take all memory.")
     if not COMPILED:
-        LOG.warning("The part that is compiled is missing: streams of JSON take half as much processor time again.")
+        LOG.warning("The compiled renderer is missing: JSON streams take half as much processor time again.")
     LOG.info("Listening on port %d, metrics on port %d.", gateway.settings.port, gateway.settings.metrics_port)
     try:
         await server.serve()

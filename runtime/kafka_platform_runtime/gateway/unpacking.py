@@ -197,7 +197,7 @@ class Refusals:
         if time.monotonic() < self._tried.setdefault(place, time.monotonic()) + ROOM_SECONDS:
             return None
         del self._tried[place]
-        return overloaded(f"{where}: the gateway unpacks as much as it may: try again in a moment.")
+        return overloaded(f"{where}: the gateway has reached its limit of unpacked bytes: try again in a moment.")
 
 
 def _unreadable(message: Message) -> Unreadable | None:

@@ -60,8 +60,8 @@ async def _run(settings: Settings, connection: Connection, *, once: bool) -> Ver
 def main(arguments: Sequence[str] | None = None) -> int:
     """The program; see the module."""
     parser = argparse.ArgumentParser(prog="python3 -m kafka_platform_runtime.probe")
-    parser.add_argument("--once", action="store_true", help="send a fixed number of probes and say what came of them")
-    parser.add_argument("--table", action="store_true", help="with --once: print a table too, and leave no message")
+    parser.add_argument("--once", action="store_true", help="send a fixed number of probes and report the result")
+    parser.add_argument("--table", action="store_true", help="with --once: also print a table, and leave no message")
     chosen = parser.parse_args(arguments)
     log = termination_log(os.environ)
     try:

@@ -44,7 +44,7 @@ async def gate(settings: Settings, connection: Connection, stop: asyncio.Event, 
     stopping = WATCH.errand("order to end", stop.wait())
     try:
         await asyncio.wait({working, stopping}, timeout=settings.deadline, return_when=asyncio.FIRST_COMPLETED)
-        ended = "" if working.done() else "was told to end" if stop.is_set() else f"{settings.deadline:g} s are over"
+        ended = "" if working.done() else "was told to end" if stop.is_set() else f"{settings.deadline:g} s have passed"
         WATCH.ending()
         await end([working])
         stopping.cancel()

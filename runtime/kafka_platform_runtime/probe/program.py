@@ -224,7 +224,7 @@ async def _changed(prober: Prober, password_file: File | None, password: str | N
     while True:
         await asyncio.sleep(WATCH_SECONDS)
         if prober.native.failure is not None:
-            return f"the producer cannot go on: {prober.native.failure}"
+            return f"the producer cannot continue: {prober.native.failure}"
         if password_file is not None:
             with contextlib.suppress(OSError, UnicodeDecodeError):
                 if password_file.read_text(encoding="utf-8").rstrip("\r\n") != password:

@@ -257,7 +257,7 @@ class Tally:
         for write, read in self.paths:
             last = self.last_read.get((write, read))
             if last is None:
-                told.append(f"{write}->{read} has brought no probe yet")
+                told.append(f"{write}->{read} has delivered no probe yet")
             elif now - last > self._lost_after:
-                told.append(f"{write}->{read} has brought no probe for {now - last:.0f} s")
+                told.append(f"{write}->{read} has delivered no probe for {now - last:.0f} s")
         return "; ".join(told) or None

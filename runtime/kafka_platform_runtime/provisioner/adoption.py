@@ -101,7 +101,7 @@ def refuse_topic(
         return None
     return (
         f"{topic.key}: exists already and was not made from here: {'; '.join(losses)}: declare it as it is, or write "
-        "`adopt: true` to have it changed"
+        "`adopt: true` to change it"
     )
 
 

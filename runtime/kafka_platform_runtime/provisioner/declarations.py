@@ -333,8 +333,8 @@ def _colliding(topics: Mapping[str, Topic]) -> list[str]:
         other = seen.setdefault(name.replace(".", "_"), name)
         if other != name:
             faults.append(
-                f"{TOPIC_PREFIX}{name}: name: differs from topic {other!r} only by '.' and '_', which Kafka takes "
-                "for the same: choose another name"
+                f"{TOPIC_PREFIX}{name}: name: differs from topic {other!r} only by '.' and '_', which Kafka treats "
+                "as the same: choose another name"
             )
     return faults
 

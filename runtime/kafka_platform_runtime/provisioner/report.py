@@ -93,10 +93,10 @@ class Report:
         told = [f"{count(number, noun)} {verb}" for number, noun, verb in parts if number]
         kept = [change.name for change in gone if change.exists and not change.delete]
         if kept:
-            told.append(f"{count(len(kept), 'topic')} not declared any more, kept with records: {_names(kept)}")
+            told.append(f"{count(len(kept), 'topic')} no longer declared, kept with records: {_names(kept)}")
         left = [change.name for change in users_gone if change.kept]
         if left:
-            told.append(f"{count(len(left), 'user')} not declared any more, kept as taken over: {_names(left)}")
+            told.append(f"{count(len(left), 'user')} no longer declared, kept as taken over: {_names(left)}")
         return ", ".join(told) or "nothing to change"
 
 

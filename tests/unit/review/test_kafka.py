@@ -307,7 +307,7 @@ def test_taking_over_what_exists_needs_a_second_look_and_so_does_its_end() -> No
         "! user `it`: is no longer one that was taken over"
     )
     assert said(embedded("user", adopted, None))["Access"] == [
-        "! user `it`: not declared any more: it was taken over, and keeps its password and its rights"
+        "! user `it`: no longer declared: it was taken over, and keeps its password and its rights"
     ]
     found = said(embedded("topic", None, {"partitions": 3, "replicas": 3, "adopt": True}))
     assert found["Data at risk"] == ["! topic `it`: is taken over if it exists, and changed to what is declared"]

@@ -134,7 +134,7 @@ def test_an_adopted_user_goes_on_as_it_was_and_a_later_change_is_all_that_change
 
     # Taken out of the file, it is let go of.
     legacy.files = {}
-    assert legacy.apply().startswith("done: 1 user not declared any more, kept as taken over: legacy")
+    assert legacy.apply().startswith("done: 1 user no longer declared, kept as taken over: legacy")
     assert legacy.can_log_in("legacy", PASSWORD)
     assert legacy.ledger == {}
 
@@ -217,7 +217,7 @@ def test_a_topic_that_exists_is_refused_where_it_would_change_and_otherwise_take
     assert message.splitlines() == [
         "topic.payments: exists already and was not made from here: partitions would grow from 2 to 3, which moves keys to "
         "other partitions; retention.ms would change from 86400000 to 1; `deletion: allow` would let its records be deleted "
-        "later: declare it as it is, or write `adopt: true` to have it changed",
+        "later: declare it as it is, or write `adopt: true` to change it",
         "nothing was applied",
     ]
     assert len(legacy.admin.list_topics(timeout=10).topics["payments"].partitions) == 2
@@ -227,7 +227,7 @@ def test_a_topic_that_exists_is_refused_where_it_would_change_and_otherwise_take
     assert legacy.apply().startswith("done: 2 topics changed")
     assert legacy.configs("payroll")["retention.ms"] == "86400000", "what is not declared stays"
     legacy.files = {}
-    assert "2 topics not declared any more, kept with records: payments, payroll" in legacy.apply()
+    assert "2 topics no longer declared, kept with records: payments, payroll" in legacy.apply()
     consumer = Consumer({**legacy.kafka.client(), "group.id": "any", "auto.offset.reset": "earliest"})
     consumer.subscribe(["payments"])
     received = consumer.poll(30)

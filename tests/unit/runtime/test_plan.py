@@ -181,7 +181,7 @@ def test_a_topic_that_is_gone_from_the_files_is_deleted_only_if_its_last_declara
     )
     plan = make_plan(declared(), there, recorded(ORDERS, disposable))
     assert [(change.name, change.delete) for change in plan.removed_topics] == [("orders", False), ("scratch", True)]
-    assert plan.removed_topics[0].describe() == "is not declared any more: kept with its records"
+    assert plan.removed_topics[0].describe() == "is no longer declared: kept with its records"
 
 
 def test_a_user_who_is_gone_from_the_files_loses_everything() -> None:
@@ -279,7 +279,7 @@ def test_a_user_whose_generated_password_logs_in_is_taken_up_again_after_the_led
     change = only_user(plan)
     assert not change.set_password
     assert matches("ours", str(change.fingerprint))
-    assert change.describe() == "as declared already, now recorded"
+    assert change.describe() == "already as declared, now recorded"
 
 
 def test_even_with_its_own_password_what_the_ledger_does_not_know_is_not_removed() -> None:
@@ -366,7 +366,7 @@ def test_a_topic_of_somebody_else_is_refused_with_all_that_would_change() -> Non
         "topic.orders: exists already and was not made from here: partitions would grow from 6 to 9, which moves keys to "
         "other partitions; flush.ms would change from the default of the cluster to 1; retention.ms would change from 1000 "
         "to 2; `deletion: allow` would let its records be deleted later: declare it as it is, or write `adopt: true` to "
-        "have it changed",
+        "change it",
     )
     change = only_topic(make_plan(declared(replace(more, adopt=True)), IN_PLACE, Recorded()))
     assert change.describe() == "taken over, partitions 6 -> 9, flush.ms=1, retention.ms=2"

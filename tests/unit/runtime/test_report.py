@@ -39,7 +39,7 @@ def test_success_is_one_line_that_counts() -> None:
     line = report.success()
     assert line.startswith(
         "done: 2 topics created, 1 topic changed, 1 user created, 1 topic deleted with their records, 1 user removed, "
-        "1 topic not declared any more, kept with records: e; 10 unchanged; "
+        "1 topic no longer declared, kept with records: e; 10 unchanged; "
     )
     assert "\n" not in line
 

@@ -159,7 +159,7 @@ class Caller:
         channel = Channel(await self.made(lambda: Producer(settings)))
         if self.forgotten:
             self._close_channel(channel)
-            raise unauthorized("Kafka does not accept these credentials any more.")
+            raise unauthorized("Kafka no longer accepts these credentials.")
         self.channel = channel
         return channel
 
@@ -197,7 +197,7 @@ class Caller:
             await asyncio.shield(self._asking)
         found = self._questioner
         if found is None:
-            raise unauthorized("Kafka does not accept these credentials any more.")
+            raise unauthorized("Kafka no longer accepts these credentials.")
         found.users += 1
         try:
             yield found.client
@@ -212,7 +212,7 @@ class Caller:
         self._questioner = made = _Questioner(await self.made(lambda: AdminClient(settings)))
         if self.forgotten:
             self._close_questioner()
-            raise unauthorized("Kafka does not accept these credentials any more.")
+            raise unauthorized("Kafka no longer accepts these credentials.")
         return made
 
     async def listed(self, topic: str | None = None) -> Any:
@@ -247,7 +247,7 @@ class Caller:
                 except KafkaException as failure:
                     serve()
                     if self.rejected:
-                        raise unauthorized("Kafka does not accept these credentials any more.") from None
+                        raise unauthorized("Kafka no longer accepts these credentials.") from None
                     if left <= wait or failure.args[0].code() not in _UNANSWERED:
                         raise
                     wait *= 2
@@ -269,7 +269,7 @@ class Caller:
                 client.poll(0)
                 if self.rejected:
                     waiting.add_done_callback(lambda late: late.cancelled() or late.exception())
-                    raise unauthorized("Kafka does not accept these credentials any more.")
+                    raise unauthorized("Kafka no longer accepts these credentials.")
         return waiting.result()
 
     async def topic(self, name: str) -> Topic:
@@ -331,7 +331,7 @@ class Caller:
         """Set a failed producer aside, so that the next write gets another one."""
         channel = self.channel
         if channel is not None and channel.failure is not None:
-            LOG.warning("A producer cannot go on, the next write has a new one: %s", channel.failure.name())
+            LOG.warning("A producer failed, the next write gets a new one: %s", channel.failure.name())
             self._failed.append(channel)
             self.channel = None
 

@@ -102,7 +102,7 @@ class Callers:
         """
         if caller in set(self._known.values()):
             return None
-        return unauthorized("Kafka does not accept these credentials any more.")
+        return unauthorized("Kafka no longer accepts these credentials.")
 
     async def identify(self, authorization: bytes | None, address: str) -> Caller:
         """The caller who sent this Authorization header, logged in to Kafka.
@@ -165,7 +165,7 @@ class Callers:
         if usage.streams >= limits.streams_per_caller:
             raise too_many(f"User {caller.username} has {usage.streams} open streams, as many as allowed: close one.")
         if self.streams >= limits.streams:
-            raise overloaded("The gateway has as many open streams as it may: try again later.", 5)
+            raise overloaded("The gateway has reached its limit of open streams: try again later.", 5)
         usage.streams += 1
         self.streams += 1
         try:
@@ -186,7 +186,7 @@ class Callers:
                 f"User {caller.username} has {usage.consumers} consumers, as many as allowed: delete one or wait."
             )
         if self.consumers >= limits.consumers:
-            raise overloaded("The gateway has as many consumers as it may: try again later.", 5)
+            raise overloaded("The gateway has reached its limit of consumers: try again later.", 5)
         self._resources.claim()
         usage.consumers += 1
         self.consumers += 1
@@ -244,7 +244,7 @@ class Callers:
         elif len(self._known) >= most:
             idle = [key for key, caller in self._known.items() if not caller.busy]
             if not idle:
-                raise overloaded("The gateway has as many callers as it may: try again later.", 5)
+                raise overloaded("The gateway has reached its limit of callers: try again later.", 5)
         else:
             return
         self._forget(min(idle, key=lambda key: self._known[key].used_at))

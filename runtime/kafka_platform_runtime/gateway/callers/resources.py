@@ -64,7 +64,7 @@ class Resources:
             GatewayError: the limit is reached.
         """
         if self.clients >= MOST_CLIENTS:
-            raise overloaded("The gateway has as many Kafka clients as it may: try again later.", 5)
+            raise overloaded("The gateway has reached its limit of Kafka clients: try again later.", 5)
         self.clients += 1
 
     def release(self) -> None:

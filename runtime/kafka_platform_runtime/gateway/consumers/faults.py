@@ -56,7 +56,7 @@ def failed(error: KafkaError, key: InstanceKey, what: str | None = None) -> Gate
         return GatewayError(
             HTTPStatus.SERVICE_UNAVAILABLE,
             50003,
-            f"{subject(key)}: the group is being moved or shared out: try again.",
+            f"{subject(key)}: the group is being moved or rebalanced: try again.",
             [retry_after(1)],
         )
     return errors.from_kafka(error, what or subject(key))

@@ -197,7 +197,7 @@ class Consumers:
         if topics and pattern:
             raise conflict("Subscribe either to topics or to a topic_pattern.")
         if not topics and not pattern:
-            raise unprocessable("topics (a list of names that is not empty) or topic_pattern must be there.")
+            raise unprocessable("Give topics (a non-empty list of names) or topic_pattern.")
         if len(topics) > TOPICS_OF_A_SUBSCRIPTION:
             raise unprocessable(f"topics: at most {TOPICS_OF_A_SUBSCRIPTION}; use topic_pattern.")
         for topic in dict.fromkeys(topics):

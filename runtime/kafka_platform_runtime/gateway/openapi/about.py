@@ -16,7 +16,7 @@ def paths() -> Json:
             "get": operation(
                 "information",
                 "About",
-                "Version as JSON; for browsers (Accept: text/html) a page to try the interface",
+                "Version as JSON; for browsers (Accept: text/html) a page to try the API",
                 {
                     "200": {
                         "description": "The version, in the Strimzi bridge's form.",

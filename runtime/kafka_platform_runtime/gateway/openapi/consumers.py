@@ -25,7 +25,7 @@ SCHEMAS: Json = {
         {
             "name": {
                 **TEXT_OR_NULL,
-                "description": "1 to 200 letters, digits and . _ ~ : + -; absent: one is made up.",
+                "description": "1 to 200 letters, digits and . _ ~ : + -; generated if absent.",
             },
             "id": {**TEXT_OR_NULL, "description": "Older name of `name`."},
             "format": {
@@ -36,7 +36,7 @@ SCHEMAS: Json = {
             "auto.offset.reset": {
                 "type": ["string", "null"],
                 "enum": ["latest", "earliest", "none", None],
-                "description": "Where to begin if the group has no offset; latest if absent.",
+                "description": "Where to start if the group has no offset; latest if absent.",
             },
             "enable.auto.commit": {"type": ["boolean", "string", "null"], "description": "true if absent."},
             "auto.commit.enable": {"type": ["boolean", "string", "null"], "description": "Older name of it."},
@@ -80,7 +80,7 @@ SCHEMAS: Json = {
             "topic_pattern": STRING,
             "partitions": list_of(
                 {"type": "object", "additionalProperties": list_of(INTEGER)},
-                description="The partitions that this instance reads at the moment, by topic.",
+                description="The partitions that this instance currently reads, by topic.",
             ),
         },
         ["topics", "partitions"],
@@ -155,16 +155,16 @@ def _instances() -> Json:
             "post": operation(
                 "createConsumer",
                 TAG,
-                "Make a consumer instance",
+                "Create a consumer instance",
                 {
                     "200": answer(
-                        "It was made.",
+                        "Created.",
                         "Consumer",
                         {"instance_id": "c1", "base_uri": "http://localhost:8080/consumers/shop/instances/c1"},
                     )
                 },
                 (403, 409, 500, 504, *OF_A_BODY),
-                description="It is deleted after some minutes without a request. Only the user who has made it may use it.",
+                description="It is deleted after some minutes without a request. Only its creator may use it.",
                 body=body_of(
                     "NewConsumer",
                     {"name": "c1", "format": "json", "auto.offset.reset": "earliest", "enable.auto.commit": False},
@@ -204,7 +204,7 @@ def _subscriptions() -> Json:
             "get": operation(
                 "subscription",
                 TAG,
-                "Topics of an instance, and the partitions that it reads at the moment",
+                "Topics of an instance, and the partitions that it currently reads",
                 {
                     "200": answer(
                         "The subscription.", "Subscribed", {"topics": ["orders"], "partitions": [{"orders": [0, 1, 2]}]}
@@ -215,22 +215,22 @@ def _subscriptions() -> Json:
             "post": operation(
                 "subscribe",
                 TAG,
-                "Subscribe to topics, in place of those before",
+                "Subscribe to topics, replacing the previous ones",
                 {"204": NOTHING},
                 [*OF_AN_INSTANCE, 409, 415, 422],
                 body=body_of("Subscription", {"topics": ["orders", "customers"]}),
             ),
-            "delete": operation("unsubscribe", TAG, "Give the topics up", {"204": NOTHING}, OF_AN_INSTANCE),
+            "delete": operation("unsubscribe", TAG, "Unsubscribe", {"204": NOTHING}, OF_AN_INSTANCE),
         },
         f"{INSTANCE}/assignments": {
             "get": operation(
                 "assignments",
                 TAG,
-                "Partitions that were assigned by hand",
+                "Manually assigned partitions",
                 {"200": answer("The partitions.", "Places", PLACES)},
                 OF_AN_INSTANCE,
             ),
-            "post": _on_places("assign", "Read these partitions, without sharing them out in the group", [409]),
+            "post": _on_places("assign", "Read these partitions, without the group's assignment", [409]),
         },
     }
 
@@ -242,7 +242,7 @@ def _records() -> Json:
                 "consume",
                 TAG,
                 "Read the next records",
-                {"200": answer_of_records("The records; none if none came in time.")},
+                {"200": answer_of_records("The records; none if none arrived in time.")},
                 [*OF_AN_INSTANCE, 406, 409],
                 parameters=[TIMEOUT, MAX_BYTES],
             )
@@ -269,7 +269,7 @@ def _records() -> Json:
                 "Commit offsets",
                 {"204": NOTHING},
                 [*OF_AN_INSTANCE, 409, 415, 422],
-                description="Those in the body; without a body, behind the last records read.",
+                description="Those in the body; without a body, after the last records read.",
                 body=body_of("Commit", POSITIONS, required=False),
             ),
         },
@@ -282,16 +282,14 @@ def _positions() -> Json:
             "post": operation(
                 "seek",
                 TAG,
-                "Read on from these offsets or times",
+                "Seek to these offsets or times",
                 {"204": NOTHING},
                 [*OF_AN_INSTANCE, 409, 415, 422],
                 body=body_of("Positions", POSITIONS),
             )
         },
-        f"{INSTANCE}/positions/beginning": {
-            "post": _on_places("seekToBeginning", "Read on from the oldest records", [409])
-        },
-        f"{INSTANCE}/positions/end": {"post": _on_places("seekToEnd", "Read on behind the newest records", [409])},
+        f"{INSTANCE}/positions/beginning": {"post": _on_places("seekToBeginning", "Seek to the oldest records", [409])},
+        f"{INSTANCE}/positions/end": {"post": _on_places("seekToEnd", "Seek past the newest records", [409])},
     }
 
 

@@ -14,7 +14,7 @@ SEGMENTS = {
     "topic": _segment("topic", "Name of the topic."),
     "partition": _segment("partition", "Number of the partition.", INTEGER),
     "group": _segment("group", "Name of the consumer group."),
-    "name": _segment("name", "Name of the instance, as it stands at the end of its `base_uri`."),
+    "name": _segment("name", "Name of the instance, as at the end of its `base_uri`."),
 }
 
 SCHEMAS: Json = {
@@ -35,8 +35,8 @@ def document() -> Json:
             "title": "Kafka over HTTP",
             "version": kafka_platform_runtime.__version__,
             "description": (
-                "Write and read the topics of a Kafka cluster in the dialect of Confluent's REST API v2 and of the Strimzi "
-                "bridge. Log in with a Kafka user and password by HTTP Basic; Kafka's ACLs and quotas hold for you."
+                "Read and write the topics of a Kafka cluster with Confluent's REST API v2, as in the Strimzi "
+                "bridge. Log in with a Kafka user and password over HTTP Basic; Kafka's ACLs and quotas apply to you."
             ),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
@@ -44,8 +44,8 @@ def document() -> Json:
         "security": [{"basic": []}, {"bearer": []}, {}],
         "tags": [
             {"name": "Writes"},
-            {"name": "Reads", "description": "Without state at the gateway: any request may go to any pod."},
-            {"name": "Consumer instances", "description": "Consumers of a group that live at the gateway."},
+            {"name": "Reads", "description": "Stateless: any request may go to any pod."},
+            {"name": "Consumer instances", "description": "Group consumers that live in the gateway."},
             {"name": "Topics"},
             {"name": "About"},
         ],
@@ -55,11 +55,11 @@ def document() -> Json:
             "parameters": SEGMENTS,
             "responses": {str(status): failure(status) for status in ERRORS},
             "securitySchemes": {
-                "basic": {"type": "http", "scheme": "basic", "description": "User and password of Kafka."},
+                "basic": {"type": "http", "scheme": "basic", "description": "Kafka user and password."},
                 "bearer": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "Where the gateway is told to take tokens; they go to Kafka as OAUTHBEARER.",
+                    "description": "If the gateway is configured to accept tokens; they go to Kafka as OAUTHBEARER.",
                 },
             },
         },

@@ -33,7 +33,7 @@ def _read_record(content: Json) -> Json:
             "headers": HEADERS,
             "format": {
                 "const": "binary",
-                "description": "Key and value are in base64, because they do not fit the format that was asked for.",
+                "description": "Key and value are in base64, because they do not fit the requested format.",
             },
         },
         ["topic", "key", "value", "partition", "offset"],
@@ -44,7 +44,7 @@ def _merged(records: str) -> Json:
     return object_of(
         {
             "records": schema(records),
-            "cursor": {"type": "string", "description": "Where to go on: `from` of the next read, or `Last-Event-ID`."},
+            "cursor": {"type": "string", "description": "Where to continue: the next `from`, or `Last-Event-ID`."},
             "gaps": schema("Gaps"),
         },
         ["records", "cursor"],
@@ -57,7 +57,7 @@ SCHEMAS: Json = {
     "ReadTextRecords": list_of(_read_record(TEXT_OR_NULL)),
     "Gaps": list_of(
         object_of({"partition": INTEGER, "from": LONG, "to": LONG}, ["partition", "from", "to"]),
-        description="Offsets from where the cursor stood to where there are records: Kafka has deleted those between.",
+        description="Offsets from the cursor to the first record: Kafka has deleted those in between.",
     ),
     "MergedJsonRecords": _merged("ReadJsonRecords"),
     "MergedBinaryRecords": _merged("ReadBinaryRecords"),
@@ -85,11 +85,11 @@ EVENTS = (
 
 TIMEOUT = query("timeout", "Milliseconds to wait for the first record.", {"type": "integer", "minimum": 0})
 MAX_BYTES = query(
-    "max_bytes", "About how many bytes of keys and values to answer with.", {"type": "integer", "minimum": 1}
+    "max_bytes", "Approximate maximum bytes of keys and values in the response.", {"type": "integer", "minimum": 1}
 )
 MAX_RECORDS = query(
     "max_records",
-    "How many records to answer with.",
+    "Maximum number of records in the response.",
     {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 500},
 )
 FROM = "earliest, latest, a cursor such as `0:5,1:9`, milliseconds since 1970 or an ISO 8601 time."
@@ -111,10 +111,10 @@ def _topic_records() -> Json:
     return operation(
         "read",
         "Reads",
-        "Read records of all partitions, and go on later by the cursor",
+        "Read records of all partitions, and continue later with the cursor",
         {
             "200": {
-                "description": "What is there, or what has come in time; in order within each partition.",
+                "description": "Records that exist or arrive in time; in order within each partition.",
                 "content": {
                     **content(RECORD_TYPES["json"], "MergedJsonRecords", {"response": MERGED}),
                     **content(
@@ -132,7 +132,7 @@ def _topic_records() -> Json:
         },
         (*OF_A_TOPIC, 406, 416),
         parameters=[
-            query("from", f"Where to begin: {FROM}", {"type": "string", "default": "earliest"}),
+            query("from", f"Where to start: {FROM}", {"type": "string", "default": "earliest"}),
             TIMEOUT,
             MAX_BYTES,
             MAX_RECORDS,
@@ -145,7 +145,7 @@ def _partition_records() -> Json:
         "readPartition",
         "Reads",
         "Read records of one partition from an offset on",
-        {"200": answer_of_records("What is there, or what has come in time.")},
+        {"200": answer_of_records("Records that exist or arrive in time.")},
         (*OF_A_TOPIC, 406, 416),
         parameters=[
             query("offset", "Of the first record.", {**LONG, "default": 0}),
@@ -160,12 +160,12 @@ def _stream() -> Json:
     return operation(
         "stream",
         "Reads",
-        "Records as they come, as Server-Sent Events or by WebSocket",
+        "Records as they arrive, as Server-Sent Events or over WebSocket",
         {
             "200": {
                 "description": (
-                    "An event for each record, or with `batch` for several; its id is the cursor behind it. `gap`: Kafka "
-                    "has deleted records that would have been next. `error`: the stream ends for the reason in it."
+                    "An event for each record, or for several with `batch`; its id is the cursor after it. `gap`: "
+                    "Kafka has deleted records that would have come next. `error`: the stream ends, with the reason."
                 ),
                 "content": {"text/event-stream": {"schema": STRING, "example": EVENTS}},
             },
@@ -178,11 +178,11 @@ def _stream() -> Json:
         },
         (*OF_A_TOPIC, 406, 416),
         description=(
-            "Come back with the id of the last event that arrived, and each record comes exactly once. With `group` the "
-            "readers of the group share the partitions, and what was delivered is committed."
+            "Reconnect with the id of the last event received, and each record arrives exactly once. With `group` the "
+            "group's readers share the partitions, and delivered records are committed."
         ),
         parameters=[
-            query("from", f"Where to begin: {FROM}", {"type": "string", "default": "latest"}),
+            query("from", f"Where to start: {FROM}", {"type": "string", "default": "latest"}),
             query("group", "Consumer group to read as.", STRING),
             query("batch", "Records in an event, as an array.", {"type": "integer", "minimum": 1, "default": 1}),
             query("format", "Of keys and values.", {"enum": ["json", "binary", "text"], "default": "json"}),
@@ -190,7 +190,7 @@ def _stream() -> Json:
             {
                 "name": "Last-Event-ID",
                 "in": "header",
-                "description": "Id of the last event that arrived; wins over `from`.",
+                "description": "Id of the last event received; takes precedence over `from`.",
                 "schema": STRING,
             },
         ],

@@ -49,7 +49,7 @@ SCHEMAS: Json = {
     ),
     "Bounds": object_of(
         {
-            "beginning_offset": {**LONG, "description": "Of the oldest record that is kept."},
+            "beginning_offset": {**LONG, "description": "Of the oldest stored record."},
             "end_offset": {**LONG, "description": "That the next record will have."},
         },
         ["beginning_offset", "end_offset"],
@@ -101,8 +101,8 @@ def _cluster() -> Json:
             "post": operation(
                 "createTopic",
                 "Topics",
-                "Make a topic",
-                {"201": {"description": "It was made.", "content": {V2: {"example": {}}}}},
+                "Create a topic",
+                {"201": {"description": "Created.", "content": {V2: {"example": {}}}}},
                 (403, 409, 500, 504, *OF_A_BODY),
                 description="The user needs the ACL CREATE on the topic or the cluster.",
                 body={

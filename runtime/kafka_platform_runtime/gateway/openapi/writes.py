@@ -73,9 +73,9 @@ SCHEMAS: Json = {
     "Offsets": object_of(
         {
             "offsets": list_of(
-                {"oneOf": [schema("Written"), schema("Failed")]}, description="An entry per record, in their order."
+                {"oneOf": [schema("Written"), schema("Failed")]}, description="An entry per record, in order."
             ),
-            "error_code": {"type": "integer", "description": "Where the status is that of a failure."},
+            "error_code": {"type": "integer", "description": "If the status is an error."},
             "message": STRING,
         },
         ["offsets"],
@@ -122,7 +122,7 @@ WRITE_ANSWERS: Json = {
 }
 ASYNC = query(
     "async",
-    "Whether to answer 202 at once, without waiting for Kafka: nobody is told whether the records were written.",
+    "Whether to answer 202 at once, without waiting for Kafka: the outcome of the records is not reported.",
     {"type": "boolean", "default": False},
 )
 FAILURES = (*OF_A_TOPIC, *OF_A_BODY)

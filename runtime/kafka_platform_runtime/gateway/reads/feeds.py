@@ -142,7 +142,7 @@ class Feed:
             task.cancel()
             await asyncio.wait({task})
         if not self._ready.done():
-            self._ready.set_exception(errors.overloaded("The gateway is ending: come back."))
+            self._ready.set_exception(errors.overloaded("The gateway is shutting down: reconnect."))
             self._ready.exception()  # possibly nobody waits
         await self._reader.close()
 
@@ -159,11 +159,11 @@ class Feed:
             self._fail(error)
         except Exception as error:
             LOG.error("Feed: %s", whereabouts(error))
-            self._fail(GatewayError(500, 50001, "The gateway has a fault: it was written to its log."))
+            self._fail(GatewayError(500, 50001, "Internal error in the gateway: its log has the details."))
         finally:
             if self.failure is None and not self._closed:
                 # Whoever ended it, listeners must not wait forever.
-                self._fail(errors.overloaded("The reader of this topic was ended: come back."))
+                self._fail(errors.overloaded("The reader of this topic was ended: reconnect."))
 
     async def _begin(self) -> None:
         partitions = (await self._feeds.topic(self.caller, self.topic)).partitions
@@ -231,7 +231,9 @@ class Feed:
         reason = errors.from_kafka(error, f"Topic {self.topic}")
         if error.code() == KafkaError._AUTO_OFFSET_RESET:
             raise GatewayError(
-                416, 41601, f"Topic {self.topic}: its records were deleted or began anew: read it from the beginning."
+                416,
+                41601,
+                f"Topic {self.topic}: its records were deleted or it was made anew: read it from the beginning.",
             )
         if reason.status in LASTING:
             raise reason

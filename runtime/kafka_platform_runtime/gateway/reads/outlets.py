@@ -179,7 +179,7 @@ class Frames(Outlet):
 
     async def end(self, error: GatewayError | None) -> None:
         """Close the socket, after a frame with the error."""
-        code, reason = GOING_AWAY, "The gateway is ending: come back."
+        code, reason = GOING_AWAY, "The gateway is shutting down: reconnect."
         if error is not None:
             await self.tell("error", _body(error))
             code, reason = CLOSE_CODES.get(error.status, 1011), error.message

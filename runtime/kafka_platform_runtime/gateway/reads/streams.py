@@ -97,7 +97,7 @@ class Streams:
                 raise failure
             if not self._core.ending.is_set():
                 raise Gone
-            raise errors.overloaded("The gateway is ending: come back.")
+            raise errors.overloaded("The gateway is shutting down: reconnect.")
         await outlet.end(failure)
 
     @contextlib.contextmanager
@@ -222,11 +222,11 @@ class Streams:
     async def _share(self, stream: Stream, group: str, start: str | None) -> None:
         """Read as a member of a group and commit what was handed out."""
         if not is_group(group) or group == NO_GROUP:
-            raise malformed(f"group={group[:50]}: is no name of a consumer group.")
+            raise malformed(f"group={group[:50]}: is not a consumer group name.")
         if start not in {None, "earliest", "latest"}:
-            raise malformed("from: a group's own offsets say where it goes on: use earliest or latest for a new one.")
+            raise malformed("from: a group continues from its own offsets: use earliest or latest for a new one.")
         if stream.only is not None:
-            raise malformed("partitions: the members of a group share them out: leave partitions or group away.")
+            raise malformed("partitions: a group assigns them to its members: leave out partitions or group.")
         await self._core.topic(stream.caller, stream.topic)
         release = self._core.callers.claim_consumer(stream.caller)
         member = Member(stream.caller, self._limits, stream.topic, group, start or "earliest")

@@ -40,7 +40,7 @@ def head_too_large() -> GatewayError:
     return GatewayError(
         HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
         43101,
-        f"The head of the request is too large: at most {HEAD_BYTES} bytes and {HEAD_FIELDS} fields are taken.",
+        f"The head of the request is too large: at most {HEAD_BYTES} bytes and {HEAD_FIELDS} fields are accepted.",
     )
 
 
@@ -59,7 +59,7 @@ def ambiguity(
     if len(set(names)) != len(names):
         for name in names:
             if (name in SINGLE or name.startswith(SINGLE_PREFIX)) and names.count(name) > 1:
-                return malformed(f"The field {name.decode()} is there twice: send it once.")
+                return malformed(f"The field {name.decode()} is given twice: send it once.")
     version = parser.get_http_version()
     if b"host" not in names and version == "1.1":
         return malformed("The field host is missing, which HTTP/1.1 requires.")
@@ -83,9 +83,9 @@ def _of_target(parser: "httptools.HttpRequestParser", url: bytes, fields: Fields
     try:
         parsed = httptools.parse_url(url)
     except httptools.HttpParserInvalidURLError:
-        return malformed("The target of the request is no URL.")
+        return malformed("The target of the request is not a URL.")
     if parsed.fragment is not None:
-        return malformed("The target of the request has a fragment: leave # and what follows away.")
+        return malformed("The target of the request has a fragment: leave out # and what follows.")
     authority = (parsed.host or b"") + (b":%d" % parsed.port if parsed.port else b"")
     if authority.lower() != dict(fields).get(b"host", authority).lower():
         return malformed("The target of the request and the field host name different hosts.")

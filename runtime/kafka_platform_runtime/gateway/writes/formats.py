@@ -76,7 +76,7 @@ class Formats:
         if not count:
             raise unprocessable("records: is empty: send at least one record.")
         if count > self._most_records:
-            raise too_large(f"The request has {count} records: at most {self._most_records} are taken.")
+            raise too_large(f"The request has {count} records: at most {self._most_records} are accepted.")
 
     def _write_json(self, channel: Channel, batch: Batch, topic: str, body: bytes, target: Target) -> int | None:
         # Values are passed on unchanged: the decoder leaves them closed and so does not check that they are UTF-8.

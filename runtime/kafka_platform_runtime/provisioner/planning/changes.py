@@ -52,7 +52,7 @@ class TopicChange:
         parts += [f"{name} back to the cluster's default" for name in self.unset_config]
         if self.is_unknown and self.topic.adopt:
             parts.insert(0, "taken over")
-        return ", ".join(parts) or "as declared already, now recorded"
+        return ", ".join(parts) or "already as declared, now recorded"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +116,7 @@ class UserChange:
         parts += [f"{name} without limit" for name in self.unset_quotas]
         if self.is_unknown and self.user.adopt:
             parts.insert(0, "taken over with its password" if self.user.keeps_password else "taken over")
-        return ", ".join(parts) or "as declared already, now recorded"
+        return ", ".join(parts) or "already as declared, now recorded"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,8 +140,8 @@ class TopicRemoval:
     def describe(self) -> str:
         """In words."""
         if not self.exists:
-            return "is not declared any more and was gone already"
-        return "deleted with its records" if self.delete else "is not declared any more: kept with its records"
+            return "is no longer declared and was gone already"
+        return "deleted with its records" if self.delete else "is no longer declared: kept with its records"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +167,7 @@ class UserRemoval:
     def describe(self) -> str:
         """In words."""
         if self.kept:
-            return "is not declared any more: kept as it is, since it was taken over"
+            return "is no longer declared: kept as it is, since it was taken over"
         return "removed"
 
 

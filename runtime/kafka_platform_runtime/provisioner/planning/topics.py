@@ -37,9 +37,7 @@ def _create(
     topic: Topic, last: Mapping[str, Any] | None, brokers: int, refusals: list[str], waits: list[str]
 ) -> TopicChange | None:
     if topic.adopt and last is None:
-        refusals.append(
-            f"{topic.key}: adopt: there is no such topic: take `adopt` out to have it made, or mend the name"
-        )
+        refusals.append(f"{topic.key}: adopt: there is no such topic: remove `adopt` to create it, or correct the name")
         return None
     if topic.replicas > brokers:
         waits.append(

@@ -133,7 +133,7 @@ def _refuse(
         is_there = existing.credentials or existing.acls or existing.quotas or (set_password and entry is not None)
         if is_there:
             return None
-        return f"{user.key}: adopt: there is no such user: take `adopt` out to have it made, or mend the name"
+        return f"{user.key}: adopt: there is no such user: remove `adopt` to create it, or correct the name"
     if _is_ours(entry):
         return None
     is_said = entry is not None and last.password_version != user.password_version

@@ -86,7 +86,7 @@ def test_the_program_ends_with_a_task_that_serves_everybody(kafka: Kafka, tmp_pa
         gateway.order(way, task)
         assert gateway.process.wait(SECONDS) == 4
         why = "was cancelled" if way == "cancel" else "RuntimeError"
-        assert f"The program cannot go on: {task} has ended: {why}" in gateway.log.read_text()
+        assert f"The program cannot continue: {task} has ended: {why}" in gateway.log.read_text()
 
 
 @pytest.mark.parametrize("thread", THREADS)
@@ -94,7 +94,7 @@ def test_the_program_ends_with_a_thread(kafka: Kafka, tmp_path: Path, thread: st
     with at_work(kafka, tmp_path) as (gateway, _):
         gateway.order("thread", thread)
         assert gateway.process.wait(SECONDS) == 4
-        assert "The program cannot go on" in gateway.log.read_text()
+        assert "The program cannot continue" in gateway.log.read_text()
 
 
 @pytest.mark.parametrize("task", [task for task, heart in TASKS.items() if heart])

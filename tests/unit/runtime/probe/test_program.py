@@ -237,7 +237,7 @@ class TestCanary:
             gateway.kill()
             time.sleep(7)  # longer than a probe may take
             eventually("it says so", lambda: probe.get("/readyz")[0] == 503, probe)
-            assert "native->http has brought no probe for" in probe.get("/readyz")[1]
+            assert "native->http has delivered no probe for" in probe.get("/readyz")[1]
             assert probe.metrics()['kafka_probe_write_errors_total{write="http"}'] > 0
             assert probe.faults() == dict.fromkeys(KINDS, 0)
             gateway = Program(kafka, folder, settings).wait()
@@ -323,11 +323,11 @@ class TestGate:
     @pytest.mark.parametrize(
         ("more", "said"),
         [
-            ({"PROBE_TOPIC": "nobody"}, r"not ready: 8 s are over: topic nobody: "),
-            ({"secret": "wrong"}, r"not ready: 8 s are over: Kafka does not answer: .*Authentication failed"),
+            ({"PROBE_TOPIC": "nobody"}, r"not ready: 8 s have passed: topic nobody: "),
+            ({"secret": "wrong"}, r"not ready: 8 s have passed: Kafka does not answer: .*Authentication failed"),
             (
                 {"gateway": "http://127.0.0.1:9"},
-                r"native->http has brought no probe yet; .*http: .*Cannot connect to host",
+                r"native->http has delivered no probe yet; .*http: .*Cannot connect to host",
             ),
         ],
         ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

@@ -250,11 +250,12 @@ def test_memory_is_bounded() -> None:
 
 def test_silence() -> None:
     run = Run(readers=(NATIVE, HTTP))
-    assert run.tally.silent(run.now) == "native->native has brought no probe yet; native->http has brought no probe yet"
+    silent = "native->native has delivered no probe yet; native->http has delivered no probe yet"
+    assert run.tally.silent(run.now) == silent
     mark = run.write(5)
     run.read(mark, 5)
     run.read(mark, 5, HTTP)
     assert run.tally.silent(run.now + LOST_AFTER) is None
     run.now += 20
     run.read(run.write(6), 6)
-    assert run.tally.silent(run.now + 25) == "native->http has brought no probe for 45 s"
+    assert run.tally.silent(run.now + 25) == "native->http has delivered no probe for 45 s"
