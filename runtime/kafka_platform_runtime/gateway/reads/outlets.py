@@ -144,7 +144,7 @@ class Events(Outlet):
 
     async def _begin(self, positions: Positions) -> None:
         await self._request.begin(SSE, [("cache-control", "no-store"), ("x-accel-buffering", "no")])
-        # A block without data is not an event, but its id counts. Some clients treat it as one, so there is only this one.
+        # A block without data is no event, but its id counts. Some clients treat it as one, so it is the only one.
         cursor = f"id: {text_of(positions)}\n\n" if positions else ""
         await self._write(f"retry: {RETRY_MILLISECONDS}\n{cursor}".encode())
 
