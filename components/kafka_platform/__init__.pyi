@@ -25,13 +25,7 @@ from kafka_platform.cluster.strimzi.listeners import (
     InternalListener as InternalListener,
     StrimziListeners as StrimziListeners,
 )
-from kafka_platform.cluster.strimzi.pools import (
-    Pool as Pool,
-    Role as Role,
-    Toleration as Toleration,
-    TolerationEffect as TolerationEffect,
-    Volume as Volume,
-)
+from kafka_platform.cluster.strimzi.pools import Pool as Pool, Role as Role, Volume as Volume
 from kafka_platform.cluster.strimzi.spec import (
     Authorities as Authorities,
     Balance as Balance,
@@ -71,6 +65,12 @@ from kafka_platform.kafka.protocols import (
     SecurityProtocol as SecurityProtocol,
 )
 from kafka_platform.kube.metrics import Alert as Alert, Severity as Severity
+from kafka_platform.kube.pod_settings import (
+    PodSettings as PodSettings,
+    RunAs as RunAs,
+    Toleration as Toleration,
+    TolerationEffect as TolerationEffect,
+)
 from kafka_platform.monitoring.component import (
     MetricsSource as MetricsSource,
     Monitoring as Monitoring,

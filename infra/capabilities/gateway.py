@@ -141,7 +141,9 @@ class Gateway(GatewaySpec):
         """Its fields as a program writes them: the tenants' pods may call too, where not everybody may."""
         tenants = settings.tenant_namespaces if self.client_namespaces else set[str]()
         callers = tuple(sorted(({*self.client_namespaces} | tenants) - {settings.namespace}))
-        return shared(self, GatewaySpec) | {"expose": self.exposure(), "client_namespaces": callers}
+        pods = settings.pod_settings.with_own(self.pod_settings)
+        own = {"expose": self.exposure(), "client_namespaces": callers, "pod_settings": pods}
+        return shared(self, GatewaySpec) | own
 
 
 class HttpGateway(Capability[Gateway]):

@@ -37,6 +37,7 @@ def cluster_values(kafka: Kafka, stack: Stack) -> dict[str, Any]:
     return shared(kafka, ClusterSpec) | {
         "listeners": kafka.listeners.listeners() if kafka.engine is Engine.EMBEDDED else Listeners(),
         "client_namespaces": stack.client_namespaces,
+        "pod_settings": stack.settings.pod_settings.with_own(kafka.pod_settings),
     }
 
 
@@ -214,4 +215,5 @@ def _entity_values(kafka: Kafka, placed: Placed, mark: str) -> dict[str, Any]:
         # Only somebody else's Kafka may be used by several stacks.
         "stack": mark if kafka.engine is Engine.EXTERNAL else None,
         "former_stacks": kafka.former_stacks,
+        "pod_settings": placed.settings.pod_settings,
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import kafka_platform
 from kafka_platform.kafka.entities import MAX_PARTITIONS, Topic, User
@@ -37,6 +38,11 @@ class Probe(ProbeSpec):
         super().check()
         if self.partitions is not None:
             self.check_rate(self.partitions, 1)
+
+    def values(self, settings: Core) -> dict[str, Any]:
+        """Its fields as a program writes them."""
+        pods = settings.pod_settings.with_own(self.pod_settings)
+        return shared(self, ProbeSpec) | {"pod_settings": pods}
 
     def partitions_in(self, settings: Core) -> int:
         """Partitions of its topic."""
@@ -115,14 +121,14 @@ class LatencyProbe(Capability[Probe]):
             gateway_url=placed.gateway_url if section.gateway else None,
             gateway_ca_secret=section.gateway_authority,
             gate_version=MADE_UP,
-            spec=ProbeSpec(**shared(section, ProbeSpec)),
+            spec=ProbeSpec(**section.values(settings)),
         )
         yield from placed.named(LATENCY_PROBE, objects(probe))
 
     def build(self, section: Probe, deployment: Deployment) -> None:
         """After its topic, its user and that user's password."""
         args = kafka_platform.LatencyProbeArgs(
-            **shared(section, ProbeSpec),
+            **section.values(deployment.settings),
             connection=deployment.connection,
             gateway_url=deployment.gateway_url if section.gateway else None,
             gateway_ca_secret=section.gateway_authority,

@@ -36,10 +36,11 @@ class Worker(WorkerSpec):
         made = {user: replace(each, namespace=namespace) for user, each in self.users_of(name).items()}
         return {user: replace(each, quotas=quotas) if user == name else each for user, each in made.items()}
 
-    def values(self, name: str) -> dict[str, Any]:
+    def values(self, name: str, settings: Core) -> dict[str, Any]:
         """Its fields as a program writes them. Its users are made with all others."""
         scaler = self.scaler_user or (scaler_user_name(name) if self.scales_by_lag else None)
-        return shared(self, WorkerSpec) | {"user": self.user or name, "scaler_user": scaler}
+        pods = settings.pod_settings.with_own(self.pod_settings)
+        return shared(self, WorkerSpec) | {"user": self.user or name, "scaler_user": scaler, "pod_settings": pods}
 
 
 class Workers(Capability[Mapping[str, Worker]]):
@@ -117,7 +118,7 @@ class Workers(Capability[Mapping[str, Worker]]):
         """Their objects, and those that scale them."""
         settings, connection = placed.settings, placed.connection
         for name, each in sorted(section.items()):
-            spec = WorkerSpec(**each.values(name))
+            spec = WorkerSpec(**each.values(name, settings))
             user = spec.user if connection.sasl_mechanism is not None else None
             worker = WorkerSettings(
                 name=name,
@@ -140,7 +141,7 @@ class Workers(Capability[Mapping[str, Worker]]):
             operator = ["keda"] if worker.scale is not None else []
             servers = deployment.once_made(connection.bootstrap_servers, "entities")
             args = kafka_platform.StreamWorkerArgs(
-                **worker.values(name),
+                **worker.values(name, settings),
                 connection=replace(connection, bootstrap_servers=servers),
                 namespace=deployment.once_made(settings.namespace_of(worker.tenant), *operator, namespaces=True),
                 partitions=settings.partitions_of(worker.reads),

@@ -12,6 +12,7 @@ from typing import TypeVar
 from kafka_platform.kafka.entities import Quotas, Topic, User
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kube.images import RUNTIME_IMAGE
+from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.values.free_maps import check_text
 from kafka_platform.values.names import IMAGE
 from pydantic import field_validator
@@ -99,6 +100,9 @@ class Core(Section):
     are kept when the stack goes. Default: none, an object that the stack did not make is refused."""
     images: Images = Images()
     """Container images. Default: the public ones."""
+    pod_settings: PodSettings = UNDECIDED
+    """Where all pods of the platform run, and what they carry: brokers, gateway, probe, workers and Jobs. `podSettings` of
+    `kafka`, `gateway`, `probe` or a worker adds to it for those. Default: what Kubernetes does."""
     kafka: Kafka = Kafka()
     """The brokers. Default: one embedded node."""
     topics: Mapping[str, Topic] = {}

@@ -125,8 +125,15 @@ def keys() -> str:
     return "\n".join(_rows(definitions, definitions["Settings"], ""))
 
 
+_LISTED_ONCE = "PodSettings"
+"""A section that several others have: the table has its keys where it is first."""
+
+
 def _rows(definitions: Mapping[str, Schema], node: Schema, prefix: str) -> Iterator[str]:
     for name, each in node["properties"].items():
+        if prefix and each.get("$ref", "").endswith(f"/{_LISTED_ONCE}"):
+            yield f"- `{prefix}{name}`: {each['description']} Its keys are those of `{name}`."
+            continue
         yield f"- `{prefix}{name}`{_values(definitions, each)}: {each.get('description', '')}"
         inner, path = each, f"{prefix}{name}."
         while "properties" not in _target(definitions, inner):

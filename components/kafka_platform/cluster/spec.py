@@ -16,6 +16,7 @@ from kafka_platform.cluster.nodes import MOST_NODES, Jvm, Resources, check_nodes
 from kafka_platform.cluster.strimzi.spec import check_strimzi_config, check_strimzi_version
 from kafka_platform.kafka.entities import Deletion
 from kafka_platform.kafka.protocols import Engine, SaslMechanism, SecurityProtocol
+from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.values.checks import check_field, check_ports
 from kafka_platform.values.forms import Spec, formed, label_of_machines, named, namespaces
 from kafka_platform.values.names import check_cluster_id, check_subdomain
@@ -91,6 +92,8 @@ class ClusterSpec(Spec):
         "volumes",
     )
     """Identity of the cluster, to take over volumes kept from an earlier one. Default: a new, random one."""
+    pod_settings: PodSettings = UNDECIDED
+    """Where the nodes' pods run, and what they carry; with Strimzi, those beside the nodes too. Default: what Kubernetes does."""
     deletion: Deletion = Deletion.RETAIN
     """`allow` lets the volumes go with the cluster. Default: retain, they are kept."""
 

@@ -17,6 +17,7 @@ from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kafka.secrets import PASSWORD_LENGTH, Urls
 from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.place import KubernetesObject, look_up, place_all, resolved
+from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.values.names import check_cluster, user_secret
 
 
@@ -34,6 +35,8 @@ class KafkaResourcesArgs(Args):
     """Namespace that the Secrets of users without one are delivered to. Default: the connection's."""
     runtime_image: str = RUNTIME_IMAGE
     """Image of this platform's own programs."""
+    pod_settings: PodSettings = UNDECIDED
+    """Where the Job's pods run, and what they carry. Default: what Kubernetes does."""
     stack: str | None = None
     """The stack, as `organization/project/stack`, where several stacks manage what is in one Kafka: components of the same
     name in other stacks are then others. Default: only this one uses it."""
@@ -116,6 +119,7 @@ class KafkaResources(pulumi.ComponentResource):
             stack=self._args.stack,
             former_stacks=self._args.former_stacks,
             urls=Urls(inside=self._args.http_url, outside=self._args.external_http_url),
+            pod_settings=self._args.pod_settings,
         )
         passwords = self._passwords(settings)
         if connection.engine is Engine.STRIMZI:

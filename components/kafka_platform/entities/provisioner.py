@@ -8,7 +8,8 @@ from kafka_platform.entities.settings import COMPONENT, EntitySettings, Password
 from kafka_platform.kafka.client_pods import ca_mounts, ca_volumes, connection_environment, kafka_ports
 from kafka_platform.kube.manifests import Manifest, labels, metadata, selector, to_names
 from kafka_platform.kube.objects import Guard, Object
-from kafka_platform.kube.pods import RUN_ONCE, container_security, pod_security
+from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
+from kafka_platform.kube.pods import HELPER_CPU_LIMIT, RUN_ONCE, container_security, pod_security, run_once
 
 if TYPE_CHECKING:
     from pulumi import Input
@@ -57,6 +58,7 @@ def objects(settings: EntitySettings, passwords: Passwords) -> list[Object]:
         declarations_hash(rendered),
         stack=settings.stack,
         former_stacks=settings.former_stacks,
+        pods=settings.pod_settings,
     )
     return [*before, Object(role="provision", manifest=manifest, after=before, runs_again=True)]
 
@@ -99,9 +101,34 @@ def job(
     *,
     stack: str | None = None,
     former_stacks: Sequence[str] = (),
+    pods: PodSettings = UNDECIDED,
 ) -> Manifest:
     """Applies the declarations; another hash makes another Job."""
     own = labels(name, COMPONENT)
+    template: Manifest = {
+        "metadata": {"annotations": {DECLARATIONS_ANNOTATION: declarations_hash}, "labels": own},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "containers": [
+                {
+                    "command": ["python3", "-m", "kafka_platform_runtime.provisioner"],
+                    "env": _environment(name, connection, admin_secret, stack, former_stacks),
+                    "image": image,
+                    "name": "provisioner",
+                    "resources": {
+                        "limits": {"cpu": HELPER_CPU_LIMIT, "memory": "512Mi"},
+                        "requests": {"cpu": "50m", "memory": "128Mi"},
+                    },
+                    "securityContext": container_security(),
+                    "volumeMounts": _mounts(connection),
+                }
+            ],
+            "enableServiceLinks": False,
+            "restartPolicy": "Never",
+            "securityContext": pod_security(),
+            "volumes": _volumes(name, connection, admin_secret),
+        },
+    }
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -113,30 +140,7 @@ def job(
         "spec": {
             "activeDeadlineSeconds": DEADLINE_SECONDS,
             **RUN_ONCE,
-            "template": {
-                "metadata": {"annotations": {DECLARATIONS_ANNOTATION: declarations_hash}, "labels": own},
-                "spec": {
-                    "automountServiceAccountToken": False,
-                    "containers": [
-                        {
-                            "command": ["python3", "-m", "kafka_platform_runtime.provisioner"],
-                            "env": _environment(name, connection, admin_secret, stack, former_stacks),
-                            "image": image,
-                            "name": "provisioner",
-                            "resources": {
-                                "limits": {"memory": "512Mi"},
-                                "requests": {"cpu": "50m", "memory": "128Mi"},
-                            },
-                            "securityContext": container_security(),
-                            "volumeMounts": _mounts(connection),
-                        }
-                    ],
-                    "enableServiceLinks": False,
-                    "restartPolicy": "Never",
-                    "securityContext": pod_security(),
-                    "volumes": _volumes(name, connection, admin_secret),
-                },
-            },
+            "template": run_once(template, pods),
         },
     }
 

@@ -8,6 +8,7 @@ from kafka_platform.kafka import secrets
 from kafka_platform.kafka.entities import Login, Topic, User
 from kafka_platform.kube.manifests import labels
 from kafka_platform.kube.objects import Object, derived
+from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.values.names import user_secret
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class EntitySettings:
     stack: str | None = None
     former_stacks: Sequence[str] = ()
     urls: secrets.Urls = secrets.NO_URLS
+    pod_settings: PodSettings = UNDECIDED
 
     @property
     def replicas(self) -> int | None:

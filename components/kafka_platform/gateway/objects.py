@@ -24,6 +24,7 @@ from kafka_platform.kube.objects import Object, derived
 from kafka_platform.kube.pods import (
     HTTP_PORT,
     METRICS_PORT,
+    configured,
     container_security,
     pod_security,
     prefer_other_machines,
@@ -215,22 +216,7 @@ def stateful_set(settings: GatewaySettings, config_hash: "Input[str]") -> Manife
         "replicas": settings.spec.pods.min,
         "selector": {"matchLabels": settings.own},
         "serviceName": f"{settings.name}-pods",
-        "template": {
-            "metadata": {
-                "annotations": {"kafka-platform/config": config_hash},
-                "labels": labels(settings.name, COMPONENT),
-            },
-            "spec": {
-                "affinity": prefer_other_machines(settings.own),
-                "automountServiceAccountToken": False,
-                "containers": [_container(settings)],
-                "enableServiceLinks": False,
-                "securityContext": pod_security(),
-                "terminationGracePeriodSeconds": termination_seconds(settings.spec.limits),
-                "topologySpreadConstraints": spread_over(settings.spread, settings.own),
-                "volumes": _volumes(settings),
-            },
-        },
+        "template": configured(_template(settings, config_hash), settings.spec.pod_settings),
         "updateStrategy": {"type": "RollingUpdate"},
     }
     return {
@@ -242,6 +228,25 @@ def stateful_set(settings: GatewaySettings, config_hash: "Input[str]") -> Manife
             labels(settings.name, COMPONENT),
         ),
         "spec": spec,
+    }
+
+
+def _template(settings: GatewaySettings, config_hash: "Input[str]") -> Manifest:
+    return {
+        "metadata": {
+            "annotations": {"kafka-platform/config": config_hash},
+            "labels": labels(settings.name, COMPONENT),
+        },
+        "spec": {
+            "affinity": prefer_other_machines(settings.own),
+            "automountServiceAccountToken": False,
+            "containers": [_container(settings)],
+            "enableServiceLinks": False,
+            "securityContext": pod_security(),
+            "terminationGracePeriodSeconds": termination_seconds(settings.spec.limits),
+            "topologySpreadConstraints": spread_over(settings.spread, settings.own),
+            "volumes": _volumes(settings),
+        },
     }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from fractions import Fraction
 
+from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.values.checks import NODE_PORTS, check_source_ranges
 from kafka_platform.values.forms import (
     Compute,
@@ -359,6 +360,8 @@ class GatewaySpec(Spec):
     Gateway controller has to be among them. Default: every pod that reaches the gateway may."""
     metrics_namespaces: Sequence[str] = namespaces()
     """Namespaces whose pods may read the gateway's metrics. Default: all."""
+    pod_settings: PodSettings = UNDECIDED
+    """Where the pods run, and what they carry. Default: what Kubernetes does."""
 
     def exposure(self) -> Exposure:
         """The way in for callers outside Kubernetes."""

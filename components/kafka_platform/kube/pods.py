@@ -3,13 +3,20 @@
 Without Pulumi, which the checks of settings do not load: they render the charts' values too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from kafka_platform.kube.manifests import Manifest
+from kafka_platform.kube.pod_settings import PodSettings, RunAs, Toleration
 
 HTTP_PORT = 8080
 """Port of our programs' pods at which the gateway listens."""
 METRICS_PORT = 9404
 """Port of our programs' pods at which Prometheus reads them."""
+HELPER_CPU_LIMIT = "1"
+"""Cores that a container beside the programs proper, or a Job that people do not size, may use at most. A ResourceQuota on
+`limits.cpu` refuses pods in which a container has no such limit. One core: these programs hardly use more at any time, so
+that none is throttled."""
 MACHINE = "kubernetes.io/hostname"
 """The label that tells machines apart."""
 
@@ -23,6 +30,69 @@ RUN_ONCE: Mapping[str, Any] = {
 evicted. The official Kubernetes plugin notices only Jobs that are beyond their limit of failures or their deadline."""
 
 
+IMAGE_USER = 1000
+"""User and group id that the platform's images are made for."""
+_IDS = ("fsGroup", "runAsGroup", "runAsUser")
+
+WITHOUT_SIDECARS: Mapping[str, Mapping[str, str]] = {
+    "annotations": {
+        "consul.hashicorp.com/connect-inject": "false",
+        "linkerd.io/inject": "disabled",
+        "sidecar.istio.io/inject": "false",
+    },
+    "labels": {"kuma.io/sidecar-injection": "disabled", "sidecar.istio.io/inject": "false"},
+}
+"""Metadata of a Job's pods, which keeps the service meshes that inject into whole namespaces out: a Job ends when all its
+containers do, and a proxy never does."""
+
+
+def run_once(template: Manifest, pods: PodSettings) -> Manifest:
+    """The template of the pods of a Job, which nothing is injected into."""
+    rendered = configured(template, pods)
+    rendered["metadata"] = {
+        **rendered["metadata"],
+        **{key: {**rendered["metadata"].get(key, {}), **fixed} for key, fixed in WITHOUT_SIDECARS.items()},
+    }
+    return rendered
+
+
+def configured(template: Manifest, pods: PodSettings) -> Manifest:
+    """The template of pods, with what people decided about them; what the template says of labels and annotations stays."""
+    metadata, spec = dict(template["metadata"]), dict(template["spec"])
+    for key, declared in (("annotations", pods.annotations), ("labels", pods.labels)):
+        if declared:
+            metadata[key] = {**declared, **metadata.get(key, {})}
+    if pods.pull_secrets:
+        spec["imagePullSecrets"] = pull_secrets(pods.pull_secrets)
+    if pods.node_labels:
+        spec["nodeSelector"] = dict(sorted(pods.node_labels.items()))
+    if pods.priority_class is not None:
+        spec["priorityClassName"] = pods.priority_class
+    if pods.run_as is RunAs.PLATFORM:
+        spec["securityContext"] = {key: value for key, value in spec["securityContext"].items() if key not in _IDS}
+    if pods.tolerations:
+        spec["tolerations"] = tolerations(pods.tolerations)
+    return {"metadata": metadata, "spec": dict(sorted(spec.items()))}
+
+
+def pull_secrets(names: Sequence[str]) -> list[Manifest]:
+    """Secrets with logins for registries, as a pod takes them."""
+    return [{"name": name} for name in names]
+
+
+def tolerations(given: Sequence[Toleration]) -> list[Manifest]:
+    """Tolerations, as a pod takes them."""
+    return [
+        {
+            "key": each.key,
+            "operator": "Exists" if each.value is None else "Equal",
+            **({} if each.value is None else {"value": each.value}),
+            **({} if each.effect is None else {"effect": each.effect.value}),
+        }
+        for each in given
+    ]
+
+
 def container_security() -> dict[str, Any]:
     """What every container of this platform may do: nothing but write to its volumes."""
     return {
@@ -32,14 +102,14 @@ def container_security() -> dict[str, Any]:
     }
 
 
-def pod_security() -> dict[str, Any]:
-    """How every pod of this platform runs: as the images' user 1000, never as root."""
+def pod_security(user: int = IMAGE_USER) -> dict[str, Any]:
+    """How every pod of this platform runs: as one user and group, never as root."""
     return {
-        "fsGroup": 1000,
+        "fsGroup": user,
         "fsGroupChangePolicy": "OnRootMismatch",
-        "runAsGroup": 1000,
+        "runAsGroup": user,
         "runAsNonRoot": True,
-        "runAsUser": 1000,
+        "runAsUser": user,
         "seccompProfile": {"type": "RuntimeDefault"},
     }
 

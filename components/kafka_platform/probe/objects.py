@@ -18,7 +18,15 @@ from kafka_platform.kube.manifests import (
     to_names,
 )
 from kafka_platform.kube.objects import Object, derived
-from kafka_platform.kube.pods import HTTP_PORT, METRICS_PORT, RUN_ONCE, container_security, pod_security
+from kafka_platform.kube.pods import (
+    HTTP_PORT,
+    METRICS_PORT,
+    RUN_ONCE,
+    configured,
+    container_security,
+    pod_security,
+    run_once,
+)
 from kafka_platform.probe.spec import ProbeSpec
 from kafka_platform.values.names import user_secret
 from kafka_platform.values.units import seconds
@@ -99,10 +107,10 @@ def deployment(settings: ProbeSettings) -> Manifest:
         "spec": {
             "replicas": 1,
             "selector": {"matchLabels": settings.own},
-            "template": {
-                "metadata": {"labels": labels(settings.name, COMPONENT)},
-                "spec": _pod(settings, container),
-            },
+            "template": configured(
+                {"metadata": {"labels": labels(settings.name, COMPONENT)}, "spec": _pod(settings, container)},
+                settings.spec.pod_settings,
+            ),
         },
     }
 
@@ -147,10 +155,10 @@ def gate_job(settings: ProbeSettings) -> Manifest:
         "spec": {
             "activeDeadlineSeconds": deadline + _START_SECONDS,
             **RUN_ONCE,
-            "template": {
-                "metadata": template,
-                "spec": _pod(settings, container) | {"restartPolicy": "Never"},
-            },
+            "template": run_once(
+                {"metadata": template, "spec": _pod(settings, container) | {"restartPolicy": "Never"}},
+                settings.spec.pod_settings,
+            ),
         },
     }
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kafka_platform.kafka.entities import Quotas, Topic, User
+from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.values.forms import Compute, Spec, duration, memory_of, namespaces, processors
 from kafka_platform.values.ranges import within
 from kafka_platform.values.units import milliseconds, seconds
@@ -60,6 +61,8 @@ class ProbeSpec(Spec):
     """How long the gate may take, from its start, 1s to 1h. Default 2m."""
     resources: LatencyProbeResources = LatencyProbeResources()
     """Processor and memory of the pod. Default: 50m and 192Mi."""
+    pod_settings: PodSettings = UNDECIDED
+    """Where the pod and the gate's run, and what they carry. Default: what Kubernetes does."""
     metrics_namespaces: Sequence[str] = namespaces()
     """Namespaces whose pods may read the metrics. Default: all."""
 

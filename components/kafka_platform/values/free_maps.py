@@ -22,6 +22,9 @@ _JVM_OPTION = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _JVM_VALUE = re.compile(r"[A-Za-z0-9._/%+-]*")
 _OURS = ("pulumi.com", "kafka-platform", "strimzi.io", "kubectl.kubernetes.io", "meta.helm.sh")
 _OUR_LABELS = frozenset(f"app.kubernetes.io/{key}" for key in ("component", "instance", "managed-by", "name"))
+# Kubernetes' controllers set these on pods, and Services and ReplicaSets find pods by them.
+_POD_LABEL_DOMAINS = frozenset({"apps.kubernetes.io", "batch.kubernetes.io", "statefulset.kubernetes.io"})
+_POD_LABELS = frozenset({"controller-revision-hash", "controller-uid", "job-name", "pod-template-hash"})
 
 
 def check_text(text: str, what: str = "text", longest: int = LONGEST_TEXT) -> None:
@@ -79,6 +82,14 @@ def check_labels(labels: Mapping[str, str]) -> None:
     for key in labels:
         if _is_ours(key) or key in _OUR_LABELS:
             raise ValueError(f"{key!r} says whose the object is: remove it")
+
+
+def check_pod_labels(labels: Mapping[str, str]) -> None:
+    """Raises unless pods may have these labels, and none is one by which this platform or Kubernetes finds pods."""
+    check_labels(labels)
+    for key in labels:
+        if key in _POD_LABELS or key.lower().rpartition("/")[0] in _POD_LABEL_DOMAINS:
+            raise ValueError(f"{key!r} is set on pods by Kubernetes itself: remove it")
 
 
 def _is_ours(key: str) -> bool:

@@ -107,7 +107,11 @@ class StreamWorker(pulumi.ComponentResource):
         made = KafkaResources(
             f"{self._name}-access",
             KafkaResourcesArgs(
-                connection=args.connection, users=users, user_namespace=namespace, runtime_image=args.runtime_image
+                connection=args.connection,
+                users=users,
+                user_namespace=namespace,
+                runtime_image=args.runtime_image,
+                pod_settings=args.pod_settings,
             ),
             pulumi.ResourceOptions(parent=self),
         )

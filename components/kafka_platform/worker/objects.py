@@ -18,7 +18,15 @@ from kafka_platform.kube.manifests import (
     to_names,
 )
 from kafka_platform.kube.objects import Object, derived
-from kafka_platform.kube.pods import container_security, pod_security, prefer_other_machines, spread_over
+from kafka_platform.kube.pods import (
+    HELPER_CPU_LIMIT,
+    IMAGE_USER,
+    configured,
+    container_security,
+    pod_security,
+    prefer_other_machines,
+    spread_over,
+)
 from kafka_platform.values.names import user_secret
 from kafka_platform.values.units import whole_seconds
 from kafka_platform.worker.client_files import CLIENT, CREDENTIALS, ClientSettings, client_files
@@ -174,27 +182,20 @@ def deployment(settings: WorkerSettings, config_hash: "Input[str]") -> Manifest:
         "containers": [_container(settings)],
         "enableServiceLinks": False,
         "initContainers": [_name_check(settings)],
-        "securityContext": {
-            **pod_security(),
-            "fsGroup": settings.spec.run_as,
-            "runAsGroup": settings.spec.run_as,
-            "runAsUser": settings.spec.run_as,
-        },
+        "securityContext": pod_security(settings.spec.run_as or IMAGE_USER),
         "terminationGracePeriodSeconds": settings.grace_seconds,
         "topologySpreadConstraints": spread_over(settings.spread, settings.own),
         "volumes": _volumes(settings),
     }
-    if settings.spec.pull_secrets:
-        pod["imagePullSecrets"] = [{"name": name} for name in settings.spec.pull_secrets]
     spec: Manifest = {
         "minReadySeconds": SETTLE_SECONDS,
         "selector": {"matchLabels": settings.own},
         # A quarter at a time, each gone when its successor is there: few and short rebalances, and nobody is missing.
         "strategy": {"rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0}, "type": "RollingUpdate"},
-        "template": {
-            "metadata": {"annotations": annotations, "labels": labels(settings.name, COMPONENT)},
-            "spec": dict(sorted(pod.items())),
-        },
+        "template": configured(
+            {"metadata": {"annotations": annotations, "labels": labels(settings.name, COMPONENT)}, "spec": pod},
+            settings.spec.effective_pod_settings,
+        ),
     }
     if settings.spec.scale is None:
         spec["replicas"] = 1 if settings.spec.replicas is None else settings.spec.replicas
@@ -254,7 +255,10 @@ def _name_check(settings: WorkerSettings) -> Manifest:
         "command": ["python3", "-m", "kafka_platform_runtime.names", settings.connection.bootstrap_servers],
         "image": settings.runtime_image,
         "name": "name-check",
-        "resources": {"limits": {"memory": "64Mi"}, "requests": {"cpu": "10m", "memory": "64Mi"}},
+        "resources": {
+            "limits": {"cpu": HELPER_CPU_LIMIT, "memory": "64Mi"},
+            "requests": {"cpu": "10m", "memory": "64Mi"},
+        },
         "securityContext": container_security(),
     }
 

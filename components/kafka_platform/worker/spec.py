@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
 
 from kafka_platform.kafka.entities import Acl, User
+from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings, RunAs
 from kafka_platform.scaling.spec import (
     MOST_PODS,
     Commit,
@@ -260,6 +261,9 @@ class WorkerSpec(Spec):
     """The same for the user that KEDA looks at the lag with. Default: one of its own is made, `<name>-scaler`."""
     password_version: int = within(1, MOST_VERSIONS, default=1)
     """Another number restarts the pods with the password that its user then has; its own user gets a new one. Default 1."""
+    pod_settings: PodSettings = UNDECIDED
+    """Where the pods run, and what they carry; `pull_secrets` and `run_as` of the worker come on top. Default: what
+    Kubernetes does."""
     resources: WorkerResources = WorkerResources()
     """Processor and memory of each pod. Default: 100m and 256Mi."""
     probes: HealthChecks = HealthChecks()
@@ -279,8 +283,8 @@ class WorkerSpec(Spec):
     """Secrets of the namespace that are mounted at /etc/secrets/<name>. Default: none."""
     pull_secrets: Sequence[str] = names(check_subdomain, "Secret name")
     """Secrets of the namespace with logins for the image's registry. Default: none."""
-    run_as: int = within(1, MOST_USER, default=1000)
-    """User and group id of the program, not 0. Default 1000."""
+    run_as: int | None = within(1, MOST_USER, default=None)
+    """User and group id of the program, not 0. Default: 1000, or what `pod_settings` says."""
     termination: str = duration("60s", least="1s", most="1h", whole_seconds=True)
     """How long a pod may take to finish what it has in hand, commit and leave the group when it is told to end (SIGTERM).
     Default 60s; what is not done by then is done again by another pod."""
@@ -313,6 +317,12 @@ class WorkerSpec(Spec):
         """Raises unless it has to do with Kafka."""
         if not self.reads and not self.writes:
             raise ValueError("reads: missing, and writes too: name the topics that the worker reads or writes")
+
+    @property
+    def effective_pod_settings(self) -> PodSettings:
+        """What holds for its pods: its own fields are more specific than the section."""
+        own_ids = RunAs.IMAGE if self.run_as is not None else None
+        return self.pod_settings.with_own(PodSettings(pull_secrets=self.pull_secrets, run_as=own_ids))
 
     @property
     def scales_by_lag(self) -> bool:

@@ -15,13 +15,14 @@ from kafka_platform.cluster.embedded.files import BrokerSettings, broker_files, 
 from kafka_platform.cluster.embedded.listeners import LoadBalancers
 from kafka_platform.cluster.nodes import Jvm
 from kafka_platform.cluster.strimzi.listeners import BrokerIngresses, BrokerLoadBalancers, CustomAuthentication
-from kafka_platform.cluster.strimzi.pools import Pool, Role, Toleration
+from kafka_platform.cluster.strimzi.pools import Pool, Role
 from kafka_platform.cluster.strimzi.spec import TieredStorage, check_principal, check_strimzi_config
 from kafka_platform.gateway.spec import GatewayApiExposure, IngressExposure, LoadBalancerExposure
 from kafka_platform.kafka.entities import Topic, User
 from kafka_platform.kafka.properties import java_properties, option_lines
 from kafka_platform.kafka.secrets import client_files
 from kafka_platform.kube.manifests import environment
+from kafka_platform.kube.pod_settings import PodSettings, Toleration
 from kafka_platform.operators.charts import OperatorSpec
 from kafka_platform.values.free_maps import check_labels
 from kafka_platform.worker.client_files import ClientSettings, client_files as worker_files
@@ -95,6 +96,7 @@ ANNOTATIONS: dict[str, Callable[[dict[str, str]], object]] = {
     "load balancers": lambda free: LoadBalancers(host="a.b", annotations=free),
     "load balancers of Strimzi": lambda free: BrokerLoadBalancers(host="{nodeId}.b", annotations=free),
     "ingresses of Strimzi": lambda free: BrokerIngresses(host="{nodeId}.b", ingress_class="nginx", annotations=free),
+    "pods": lambda free: PodSettings(annotations=free),
     "the gateway's load balancer": lambda free: LoadBalancerExposure(annotations=free),
     "the gateway's Ingress": lambda free: IngressExposure(host="a.b", ingress_class="nginx", annotations=free),
     "the gateway's Gateway": lambda free: GatewayApiExposure(
@@ -104,6 +106,8 @@ ANNOTATIONS: dict[str, Callable[[dict[str, str]], object]] = {
 LABELS: dict[str, Callable[[dict[str, str]], object]] = {
     "monitors": check_labels,
     "machines": lambda free: Pool(roles=[Role.BROKER], nodes=1, storage="1Gi", node_labels=free),
+    "pods": lambda free: PodSettings(labels=free),
+    "machines of all pods": lambda free: PodSettings(node_labels=free),
     "taints": lambda free: [Toleration(key=key, value=value) for key, value in free.items()],
 }
 VARIABLES: dict[str, Callable[[dict[str, str]], object]] = {

@@ -146,9 +146,9 @@ class TestGate:
         assert (told.count, told.deadline) == (5, 90)
         assert spec["activeDeadlineSeconds"] > told.deadline
         assert spec["template"]["spec"]["restartPolicy"] == "Never"
-        assert spec["template"]["metadata"]["annotations"] == {"kafka-platform/gate-version": "v2"}
+        assert spec["template"]["metadata"]["annotations"]["kafka-platform/gate-version"] == "v2"
         assert spec["backoffLimit"] == 0
-        assert "annotations" not in gate_job(settings())["spec"]["template"]["metadata"]
+        assert "kafka-platform/gate-version" not in gate_job(settings())["spec"]["template"]["metadata"]["annotations"]
 
     def test_it_is_not_behind_the_service(self) -> None:
         labels = gate_job(settings())["spec"]["template"]["metadata"]["labels"]

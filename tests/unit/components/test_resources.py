@@ -107,7 +107,7 @@ class TestRender:
         assert "name" not in manifest["metadata"]
         settings = EntitySettings(name="events", connection=CONNECTION, runtime_image="runtime:1")
         assert [each.kind for each in objects(settings, {}) if each.runs_again] == ["Job"]
-        assert manifest["spec"]["template"]["metadata"]["annotations"] == {"kafka-platform/declarations": "hash"}
+        assert manifest["spec"]["template"]["metadata"]["annotations"]["kafka-platform/declarations"] == "hash"
 
     def test_the_authority_is_mounted_when_there_is_one(self) -> None:
         manifest = job("events", replace(CONNECTION, ca_secret="ca"), "events-admin", "runtime:1", "hash")

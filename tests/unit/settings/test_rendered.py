@@ -19,7 +19,17 @@ from tests.unit.components.graph import Registered, run
 KUBECONFIG = {"KUBECONFIG": "/home/somebody/.kube/config"}
 WORKER = {"image": "fraud-check:1.8.2", "tenant": "shop", "reads": ["orders"], "ports": {"metrics": 8080}}
 SCALED = WORKER | {"scale": {"recordsPerSecondPerPod": 1000, "acceptableDelay": "10s", "max": 4}}
+PODS: dict[str, Any] = {
+    "pullSecrets": ["registry"],
+    "tolerations": [{"key": "dedicated", "value": "kafka", "effect": "NoSchedule"}, {"key": "spot"}],
+    "nodeLabels": {"pool": "kafka"},
+    "priorityClass": "high",
+    "labels": {"example.com/cost": "streaming"},
+    "annotations": {"example.com/scrape": "false"},
+    "runAs": "platform",
+}
 COMMON: dict[str, Any] = {
+    "podSettings": PODS,
     "topics": {"orders": {"partitions": 6}},
     "tenants": {
         "shop": {"namespace": "shop", "createNamespace": True, "users": {"api": {"writes": ["orders"]}}},

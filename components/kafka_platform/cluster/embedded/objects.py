@@ -33,7 +33,7 @@ from kafka_platform.kube.manifests import (
     to_names,
 )
 from kafka_platform.kube.objects import Guard, Object, derived
-from kafka_platform.kube.pods import pod_security, prefer_other_machines, spread_over
+from kafka_platform.kube.pods import configured, pod_security, prefer_other_machines, spread_over
 from kafka_platform.values.units import quantity
 
 if TYPE_CHECKING:
@@ -288,25 +288,30 @@ def stateful_set(settings: EmbeddedSettings, config_hash: "Input[str]") -> Manif
             "replicas": settings.spec.nodes,
             "selector": {"matchLabels": own},
             "serviceName": f"{settings.name}-nodes",
-            "template": {
-                "metadata": {
-                    "annotations": {"kafka-platform/config": config_hash},
-                    "labels": labels(settings.name, COMPONENT),
-                },
-                "spec": {
-                    "affinity": prefer_other_machines(own),
-                    "automountServiceAccountToken": False,
-                    "containers": [kafka_container(settings), health_container(settings)],
-                    "enableServiceLinks": False,
-                    "securityContext": pod_security(),
-                    "serviceAccountName": settings.name,
-                    "terminationGracePeriodSeconds": _TERMINATION_SECONDS,
-                    "topologySpreadConstraints": spread_over(settings.spec.spread, own),
-                    "volumes": volumes(settings),
-                },
-            },
+            "template": configured(_template(settings, config_hash), settings.spec.pod_settings),
             "updateStrategy": {"type": "RollingUpdate"},
             "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": claim}],
+        },
+    }
+
+
+def _template(settings: EmbeddedSettings, config_hash: "Input[str]") -> Manifest:
+    own = selector(settings.name, COMPONENT)
+    return {
+        "metadata": {
+            "annotations": {"kafka-platform/config": config_hash},
+            "labels": labels(settings.name, COMPONENT),
+        },
+        "spec": {
+            "affinity": prefer_other_machines(own),
+            "automountServiceAccountToken": False,
+            "containers": [kafka_container(settings), health_container(settings)],
+            "enableServiceLinks": False,
+            "securityContext": pod_security(),
+            "serviceAccountName": settings.name,
+            "terminationGracePeriodSeconds": _TERMINATION_SECONDS,
+            "topologySpreadConstraints": spread_over(settings.spec.spread, own),
+            "volumes": volumes(settings),
         },
     }
 

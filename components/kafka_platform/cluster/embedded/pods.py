@@ -3,7 +3,7 @@
 from kafka_platform.cluster.embedded.files import CONTROLLER_PORT, EXTERNAL_PORT, INTERNAL_PORT, REPLICATION_PORT
 from kafka_platform.cluster.embedded.settings import HEALTH_PORT, EmbeddedSettings
 from kafka_platform.kube.manifests import Manifest, environment
-from kafka_platform.kube.pods import container_security
+from kafka_platform.kube.pods import HELPER_CPU_LIMIT, container_security
 
 # After an unclean stop a broker reads its newest segments again; a full volume can take most of an hour.
 _STARTUP_SECONDS = 3600
@@ -92,7 +92,10 @@ def health_container(settings: EmbeddedSettings) -> Manifest:
         },
         "name": "health",
         "ports": [{"containerPort": HEALTH_PORT, "name": "health"}],
-        "resources": {"limits": {"memory": "128Mi"}, "requests": {"cpu": "10m", "memory": "64Mi"}},
+        "resources": {
+            "limits": {"cpu": HELPER_CPU_LIMIT, "memory": "128Mi"},
+            "requests": {"cpu": "10m", "memory": "64Mi"},
+        },
         "securityContext": container_security(),
         "volumeMounts": [
             {"mountPath": "/etc/kafka-platform/credentials", "name": "all-credentials", "readOnly": True},

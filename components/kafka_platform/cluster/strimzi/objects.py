@@ -7,6 +7,7 @@ from typing import Any
 
 from kafka_platform.cluster.nodes import Resources
 from kafka_platform.cluster.strimzi.listener_objects import gateway_name, listener_list
+from kafka_platform.cluster.strimzi.pods import container_security, pod_template, pool_template
 from kafka_platform.cluster.strimzi.pools import Pool, check_scaling_step, check_volumes
 from kafka_platform.cluster.strimzi.settings import StrimziSettings
 from kafka_platform.cluster.strimzi.spec import Balance, Metrics, StrimziKafka, broker_config
@@ -14,7 +15,7 @@ from kafka_platform.kafka.entities import Deletion
 from kafka_platform.kube.manifests import Manifest, labels, metadata
 from kafka_platform.kube.objects import Guard, Object, Wait
 from kafka_platform.kube.operated import READY, STRIMZI_API, STRIMZI_CLUSTER_LABEL
-from kafka_platform.kube.pods import container_security, spread_over
+from kafka_platform.kube.pods import HELPER_CPU_LIMIT
 from kafka_platform.values.units import bytes_per_second, percent
 
 COMPONENT = "broker"
@@ -26,9 +27,6 @@ READY_SECONDS = 1800
 # controllers there are, and stay so when some are added. Kafka keeps numbers from 1000 on for itself.
 _BROKER_IDS = "[0-899]"
 _CONTROLLER_IDS = "[900-999]"
-
-_TERMINATION_SECONDS = 120
-"""A broker that stops hands over every partition that it leads, which takes a second for some hundred of them."""
 
 
 def objects(settings: StrimziSettings) -> list[Object]:
@@ -101,7 +99,7 @@ def node_pool(settings: StrimziSettings, name: str, pool: Pool) -> Manifest:
             "roles": sorted((role.value for role in pool.roles), reverse=True),
             # Always a list, even of one: a single claim could never become several.
             "storage": {"type": "jbod", "volumes": _volumes(settings, pool)},
-            "template": _pool_template(settings, name, pool),
+            "template": pool_template(settings, name, pool),
         },
     }
 
@@ -140,57 +138,11 @@ def resources(wanted: Resources) -> Manifest:
     return {"limits": limits, "requests": {"cpu": wanted.cpu, "memory": wanted.memory}}
 
 
-def _security() -> Manifest:
-    """What a container of Strimzi's may do. Its images write to their own file system, and say who they run as."""
-    security = container_security() | {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
-    del security["readOnlyRootFilesystem"]
-    return security
-
-
-def _pool_template(settings: StrimziSettings, name: str, pool: Pool) -> Manifest:
-    own = {STRIMZI_CLUSTER_LABEL: settings.name, "strimzi.io/pool-name": name}
-    pod: Manifest = {
-        "terminationGracePeriodSeconds": _TERMINATION_SECONDS,
-        "topologySpreadConstraints": spread_over(pool.spread, own),
-    }
-    if pool.priority_class is not None:
-        pod["priorityClassName"] = pool.priority_class
-    if pool.tolerations:
-        pod["tolerations"] = [
-            {
-                "key": each.key,
-                "operator": "Exists" if each.value is None else "Equal",
-                **({} if each.value is None else {"value": each.value}),
-                **({} if each.effect is None else {"effect": each.effect.value}),
-            }
-            for each in pool.tolerations
-        ]
-    if pool.node_labels:
-        terms = [{"key": key, "operator": "In", "values": [value]} for key, value in sorted(pool.node_labels.items())]
-        pod["affinity"] = {
-            "nodeAffinity": {
-                "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": terms}]}
-            }
-        }
-    container: Manifest = {"securityContext": _security()}
-    secrets = _mounted_secrets(settings.strimzi) if pool.holds_records else []
-    if secrets:
-        pod["volumes"] = [{"name": secret, "secret": {"secretName": secret}} for secret in secrets]
-        container["volumeMounts"] = [{"mountPath": f"/mnt/{secret}", "name": secret} for secret in secrets]
-    return {"initContainer": {"securityContext": _security()}, "kafkaContainer": container, "pod": pod}
-
-
-def _mounted_secrets(strimzi: StrimziKafka) -> list[str]:
-    ways = [strimzi.listeners.internal.custom]
-    if strimzi.listeners.external is not None:
-        ways.append(strimzi.listeners.external.custom)
-    return list(dict.fromkeys(secret for way in ways if way is not None for secret in way.secrets))
-
-
 def kafka(settings: StrimziSettings) -> Manifest:
     """The cluster."""
     strimzi = settings.strimzi
-    spec: Manifest = {"kafka": _brokers(settings), "entityOperator": _entity_operator()}
+    pod = pod_template(settings.spec.pod_settings)
+    spec: Manifest = {"kafka": _brokers(settings), "entityOperator": _entity_operator(pod)}
     for key in ("clientsCa", "clusterCa"):
         spec[key] = {
             "generateCertificateAuthority": not strimzi.authorities.given,
@@ -199,12 +151,15 @@ def kafka(settings: StrimziSettings) -> Manifest:
         }
     balance = strimzi.effective_balance
     if balance is not None:
-        spec["cruiseControl"] = _cruise_control(settings.name, balance)
+        spec["cruiseControl"] = _cruise_control(settings.name, balance, pod)
     if strimzi.exporter:
         spec["kafkaExporter"] = {
             "groupRegex": ".*",
-            "resources": {"limits": {"memory": "256Mi"}, "requests": {"cpu": "50m", "memory": "128Mi"}},
-            "template": {"container": {"securityContext": _security()}},
+            "resources": {
+                "limits": {"cpu": HELPER_CPU_LIMIT, "memory": "256Mi"},
+                "requests": {"cpu": "50m", "memory": "128Mi"},
+            },
+            "template": {"container": {"securityContext": container_security()}, **pod},
             "topicRegex": ".*",
         }
     if strimzi.maintenance:
@@ -296,13 +251,13 @@ def gateway(settings: StrimziSettings, gateway_class: str, port: int) -> Manifes
     }
 
 
-def _entity_operator() -> Manifest:
-    container: Manifest = {"securityContext": _security()}
+def _entity_operator(pod: Manifest) -> Manifest:
+    container: Manifest = {"securityContext": container_security()}
     # A topic that is kept when its stack goes must not keep its namespace from going, with nobody left to end it.
     without_finalizers: Manifest = {**container, "env": [{"name": "STRIMZI_USE_FINALIZERS", "value": "false"}]}
-    requests = {"limits": {"memory": "512Mi"}, "requests": {"cpu": "100m", "memory": "512Mi"}}
+    requests = {"limits": {"cpu": HELPER_CPU_LIMIT, "memory": "512Mi"}, "requests": {"cpu": "100m", "memory": "512Mi"}}
     return {
-        "template": {"topicOperatorContainer": without_finalizers, "userOperatorContainer": container},
+        "template": {"topicOperatorContainer": without_finalizers, "userOperatorContainer": container, **pod},
         "topicOperator": {"resources": requests},
         "userOperator": {"resources": requests},
     }
@@ -313,7 +268,7 @@ def template_name(name: str) -> str:
     return f"{name}-rebalance"
 
 
-def _cruise_control(name: str, balance: Balance) -> Manifest:
+def _cruise_control(name: str, balance: Balance, pod: Manifest) -> Manifest:
     template = {"name": template_name(name)}
     spec: Manifest = {
         "autoRebalance": [
@@ -321,7 +276,7 @@ def _cruise_control(name: str, balance: Balance) -> Manifest:
             {"mode": "remove-brokers", "template": template},
         ],
         "resources": resources(balance.resources),
-        "template": {"cruiseControlContainer": {"securityContext": _security()}},
+        "template": {"cruiseControlContainer": {"securityContext": container_security()}, **pod},
     }
     if balance.network is not None:
         rate = f"{bytes_per_second(balance.network)}B/s"

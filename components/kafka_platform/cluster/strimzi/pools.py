@@ -5,9 +5,10 @@ from dataclasses import MISSING, dataclass, field
 from enum import Enum
 
 from kafka_platform.cluster.nodes import MOST_NODES, Jvm, Resources, volume_of
+from kafka_platform.kube.pod_settings import Toleration
 from kafka_platform.values.checks import check_field
 from kafka_platform.values.forms import Spec, formed, label_of_machines, mapping, named
-from kafka_platform.values.names import check_object_labels, check_subdomain, is_label_key
+from kafka_platform.values.names import check_object_labels, check_subdomain
 from kafka_platform.values.ranges import within
 from kafka_platform.values.units import quantity
 
@@ -36,36 +37,6 @@ def _check_roles(roles: Sequence[Role]) -> None:
         raise ValueError("none are given: write [broker], [controller] or both")
     if len(set(roles)) != len(roles):
         raise ValueError("one is listed twice: keep one")
-
-
-class TolerationEffect(Enum):
-    """What a taint does to pods that do not tolerate it."""
-
-    NO_SCHEDULE = "NoSchedule"
-    PREFER_NO_SCHEDULE = "PreferNoSchedule"
-    NO_EXECUTE = "NoExecute"
-
-
-def _check_taint(key: str) -> None:
-    if not is_label_key(key):
-        raise ValueError(f"{key!r} is not the key of a taint: write one such as dedicated")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Toleration(Spec):
-    """A taint of machines that the nodes of a pool tolerate."""
-
-    key: str = formed(MISSING, _check_taint)
-    """Key of the taint."""
-    value: str | None = None
-    """Its value. Default: any."""
-    effect: TolerationEffect | None = None
-    """Its effect. Default: any."""
-
-    def check(self) -> None:
-        """The value is one that the taint can have."""
-        if self.value is not None:
-            check_field("value", check_object_labels, {self.key: self.value})
 
 
 @dataclass(frozen=True, kw_only=True)

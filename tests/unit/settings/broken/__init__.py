@@ -6,6 +6,7 @@ from tests.unit.settings.broken import (
     gateway,
     operators,
     platform,
+    pods,
     probe,
     strimzi,
     tenants,
@@ -15,7 +16,7 @@ from tests.unit.settings.broken import (
 
 PLATFORM: list[tuple[str, str]] = [
     case
-    for part in (platform, cluster, strimzi, topics, tenants, gateway, probe, workers, operators)
+    for part in (platform, pods, cluster, strimzi, topics, tenants, gateway, probe, workers, operators)
     for case in part.CASES
 ]
 """What is written below `config: kafka-platform:platform:`."""

@@ -11,7 +11,7 @@ CASES: list[tuple[str, str]] = [
     ("gatway: {pods: {min: 3}}", "gatway: unknown key: did you mean 'gateway'?"),
     (
         "services: {fraud: {image: a}}",
-        "services: unknown key: use one of environment, namespace, createNamespace, kubernetes, adopt, images, kafka, topics, topicFiles, tenants, gateway, strimzi, drainCleaner, certManager, prometheus, keda, probe, workers",
+        "services: unknown key: use one of environment, namespace, createNamespace, kubernetes, adopt, images, podSettings, kafka, topics, topicFiles, tenants, gateway, strimzi, drainCleaner, certManager, prometheus, keda, probe, workers",
     ),
     ("createNamespace: yes", "createNamespace: 'yes' is not true or false: write true or false"),
     (
