@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +30,7 @@ _T = TypeVar("_T")
 class ApiServer:
     """The API server that the provider deploys to, by the same kubeconfig and context.
 
-    Nothing is loaded and nobody is asked before the first question: a stack in which nothing is new asks none.
+    Nothing is loaded and nobody is asked before the first question: a stack in which nothing is new asks only for the version.
     Requests and answers are bounded by THREADS and PAGE; what a preview has seen is kept until the program ends.
     """
 
@@ -107,6 +108,17 @@ class ApiServer:
             # It may come in this very deployment, with its definition.
             self._seen.pop(key, None)
         return served.get(kind)  # type: ignore[no-any-return]
+
+    def version(self) -> tuple[int, int] | None:
+        """Its Kubernetes, as `(1, 34)`; None if it does not say, as one that cannot be reached. It blocks."""
+        try:
+            said = self._connect().get("its version", "/version", None) or {}
+        except ClusterError:
+            return None  # whoever needs an answer tells why there is none
+        # Clouds write `30+`.
+        numbers = [re.match(r"\d+", str(said.get(key, ""))) for key in ("major", "minor")]
+        major, minor = (int(each[0]) if each else None for each in numbers)
+        return None if major is None or minor is None else (major, minor)
 
     def names(self, api_version: str, kind: str) -> frozenset[str] | None:
         """The names of all objects of a kind, as `kafka_platform.kube.refusals.Cluster` says. It blocks, once for each kind."""

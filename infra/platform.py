@@ -8,8 +8,9 @@ import pulumi_kubernetes
 from kafka_platform.kube.ownership import own
 
 from infra.api_server import ApiServer
-from infra.capabilities import build
+from infra.capabilities import build, needed_kubernetes
 from infra.kubeconfig import check_chosen
+from infra.kubernetes_version import check_version
 from infra.settings.model import Settings
 
 
@@ -20,10 +21,12 @@ class Platform:
         """`environment` is where KUBECONFIG is looked up when the settings do not name a Kubernetes cluster.
 
         Raises:
-            ValueError: neither says which Kubernetes cluster is meant.
+            ValueError: neither says which Kubernetes cluster is meant, or it is too old.
         """
         check_chosen(settings.kubernetes, environment)
-        own(stack_mark(), ApiServer(settings.kubernetes.kubeconfig, settings.kubernetes.context), settings.adopt)
+        api_server = ApiServer(settings.kubernetes.kubeconfig, settings.kubernetes.context)
+        check_version(api_server.version(), needed_kubernetes(settings))
+        own(stack_mark(), api_server, settings.adopt)
         # In place, not by replacement: pods mount these objects by name, and the preview shows the key that changes.
         provider = pulumi_kubernetes.Provider(
             "kubernetes",

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from infra.capabilities.capability import Capability, Deployment, Placed, Rendered, Stack
+from infra.capabilities.capability import Capability, Deployment, LeastKubernetes, Placed, Rendered, Stack
 from infra.capabilities.gateway import HttpGateway
 from infra.capabilities.kafka import BrokersByLoad, Cluster, Entities
 from infra.capabilities.monitoring import Monitoring
@@ -57,6 +57,11 @@ def build(settings: Core, provider: Any, mark: str) -> dict[str, Any]:
     for each, section in stack.present:
         each.build(section, deployment)
     return deployment.outputs
+
+
+def needed_kubernetes(settings: Core) -> list[LeastKubernetes]:
+    """Which Kubernetes the capabilities that are turned on need."""
+    return [least for each in Stack(settings, CAPABILITIES).needs for least in each.kubernetes]
 
 
 def _version(stack: Stack) -> str:

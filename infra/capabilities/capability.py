@@ -45,6 +45,19 @@ class Scrape:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LeastKubernetes:
+    """The oldest Kubernetes that something runs on."""
+
+    minor: int
+    """The version, as in 1.30."""
+    because: str
+    """What an older one lacks, as in `workers with ports drain by preStop.sleep`."""
+
+
+JOBS = LeastKubernetes(minor=26, because="Jobs go on after an eviction by podFailurePolicy")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Needs:
     """What a capability needs of the rest of the stack."""
 
@@ -57,6 +70,8 @@ class Needs:
     scrapes: Sequence[Scrape] = ()
     urls: Urls = NO_URLS
     """Where callers reach the HTTP interface that it is: users find it in their Secrets."""
+    kubernetes: Sequence[LeastKubernetes] = ()
+    """What the Kubernetes cluster has to be, besides one that is still maintained."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The Kafka of a stack: its cluster, the scaling of its brokers, and its topics and users."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import kafka_platform
@@ -19,9 +19,21 @@ from kafka_platform.kafka.plain_connection import PlainConnection
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kube.images import kafka_image
 from kafka_platform.kube.objects import Object
+from kafka_platform.kube.operated import STRIMZI_VERSION
 from kafka_platform.values.forms import shared
 
-from infra.capabilities.capability import CLUSTER, MADE_UP, Capability, Deployment, Needs, Placed, Rendered, Stack
+from infra.capabilities.capability import (
+    CLUSTER,
+    JOBS,
+    MADE_UP,
+    Capability,
+    Deployment,
+    LeastKubernetes,
+    Needs,
+    Placed,
+    Rendered,
+    Stack,
+)
 from infra.capabilities.operators import OPERATORS, Keda
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known, suggest
@@ -30,6 +42,13 @@ from infra.settings.relations import brokers, strimzi, tenants, topics
 
 if TYPE_CHECKING:
     from kafka_platform import KafkaConnection
+
+
+_KUBERNETES: Mapping[Engine, Sequence[LeastKubernetes]] = {
+    Engine.EMBEDDED: [LeastKubernetes(minor=28, because="brokers get their number from the label pod-index")],
+    Engine.STRIMZI: [LeastKubernetes(minor=30, because=f"Strimzi {STRIMZI_VERSION} runs on no older one")],
+    Engine.EXTERNAL: [],
+}
 
 
 def cluster_values(kafka: Kafka, stack: Stack) -> dict[str, Any]:
@@ -50,7 +69,9 @@ class Cluster(Capability[Kafka]):
 
     def needs(self, section: Kafka, settings: Core) -> Needs:
         """Who may connect, besides those of other capabilities."""
-        return Needs(clients=(*section.client_namespaces, *settings.tenant_namespaces))
+        return Needs(
+            clients=(*section.client_namespaces, *settings.tenant_namespaces), kubernetes=_KUBERNETES[section.engine]
+        )
 
     def faults(self, section: Kafka, stack: Stack, known: Known) -> Iterator[Fault]:
         """What the engine does not know, the brokers cannot do, or Kafka would refuse of topics and users."""
@@ -183,6 +204,10 @@ class Entities(Capability[Kafka]):
     def section(self, settings: Core) -> Kafka | None:
         """Whoever runs the Kafka has to let the stack manage them."""
         return settings.kafka if settings.manages_entities else None
+
+    def needs(self, section: Kafka, settings: Core) -> Needs:
+        """Jobs, of which an eviction is no failure."""
+        return Needs(kubernetes=[] if section.engine is Engine.STRIMZI else [JOBS])
 
     def rendered(self, section: Kafka, placed: Placed) -> Iterator[Rendered]:
         """Strimzi's custom resources, or the provisioner."""

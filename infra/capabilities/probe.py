@@ -13,7 +13,7 @@ from kafka_platform.probe.spec import LATENCY_PROBE, ProbeSpec, latency_probe_to
 from kafka_platform.values.forms import shared
 from kafka_platform.values.ranges import within
 
-from infra.capabilities.capability import MADE_UP, Capability, Deployment, Needs, Placed, Rendered, Scrape, Stack
+from infra.capabilities.capability import JOBS, MADE_UP, Capability, Deployment, Needs, Placed, Rendered, Scrape, Stack
 from infra.capabilities.gateway import Gateway
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known
@@ -65,7 +65,7 @@ class LatencyProbe(Capability[Probe]):
             key=("probe", "metricsNamespaces"),
             allowed=section.metrics_namespaces,
         )
-        return Needs(passwords=["the probe logs in"], scrapes=[scrape])
+        return Needs(passwords=["the probe logs in"], scrapes=[scrape], kubernetes=[JOBS] if section.gate else [])
 
     def topics(self, section: Probe, settings: Core) -> Mapping[str, Topic]:
         """Its own."""

@@ -17,7 +17,16 @@ from kafka_platform.worker.objects import WorkerSettings, objects
 from kafka_platform.worker.spec import WorkerSpec
 from pydantic.alias_generators import to_camel
 
-from infra.capabilities.capability import Capability, Deployment, Needs, Placed, Rendered, Scrape, Stack
+from infra.capabilities.capability import (
+    Capability,
+    Deployment,
+    LeastKubernetes,
+    Needs,
+    Placed,
+    Rendered,
+    Scrape,
+    Stack,
+)
 from infra.capabilities.operators import Keda
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known, Path, declare
@@ -43,6 +52,9 @@ class Worker(WorkerSpec):
         return shared(self, WorkerSpec) | {"user": self.user or name, "scaler_user": scaler, "pod_settings": pods}
 
 
+_SLEEP = LeastKubernetes(minor=30, because="workers with ports serve them for a while by preStop.sleep when they end")
+
+
 class Workers(Capability[Mapping[str, Worker]]):
     """Teams' services, each with a Kafka user of its own."""
 
@@ -60,7 +72,8 @@ class Workers(Capability[Mapping[str, Worker]]):
             for name, worker in sorted(section.items())
             if "metrics" in worker.ports
         ]
-        return Needs(passwords=["workers log in"], scrapes=scrapes)
+        sleeping = any(worker.ports and not worker.stop_command for worker in section.values())
+        return Needs(passwords=["workers log in"], scrapes=scrapes, kubernetes=[_SLEEP] if sleeping else [])
 
     def users(self, section: Mapping[str, Worker], settings: Core) -> Mapping[str, User]:
         """Those that are made for them: their own, and their scalers'."""

@@ -22,7 +22,6 @@ that broker's view.
 import contextlib
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -44,6 +43,7 @@ from confluent_kafka.admin import (
 from kafka_platform_runtime.bounded_server import BoundedThreads
 from kafka_platform_runtime.connection import Complaints, Connection
 from kafka_platform_runtime.failures import Refused, sentence
+from kafka_platform_runtime.listening import EVERYWHERE, BothFamilies
 from kafka_platform_runtime.supervision import whereabouts
 
 DEFAULT_PORT = 9600
@@ -195,17 +195,10 @@ class Check:
             sys.stdout.flush()
 
 
-class Server(BoundedThreads, HTTPServer):
-    """Serves /readyz and /livez over IPv4 and IPv6: the kubelet asks at the pod's address, whichever that is."""
+class Server(BoundedThreads, BothFamilies, HTTPServer):
+    """Serves /readyz and /livez."""
 
-    address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
     check: Check
-
-    def server_bind(self) -> None:
-        """Accept IPv4 as well if the socket is an IPv6 one."""
-        if self.address_family == socket.AF_INET6:
-            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        super().server_bind()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -272,7 +265,7 @@ def serve(environment: Mapping[str, str]) -> Server:
         except Exception as error:  # callers receive the error, and the next one retries
             return Answer(ready=False, reason=f"broker {node} cannot be checked: {whereabouts(error)}")
 
-    server = Server(("", port), _Handler)
+    server = Server((EVERYWHERE, port), _Handler)
     server.check = Check(ask_now, check_seconds)
     return server
 

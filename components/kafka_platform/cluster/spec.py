@@ -4,6 +4,7 @@
 `strimzi_model`. `ExternalSpec` is a Kafka that somebody else runs.
 """
 
+import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
@@ -29,7 +30,7 @@ EXTERNAL_REPLICAS = 3
 
 _INSTEAD = "instead"
 _POOLS = "write strimzi.pools"
-_SERVERS = re.compile(r"[A-Za-z0-9._-]+:\d{1,5}(,[A-Za-z0-9._-]+:\d{1,5})*")
+_SERVER = re.compile(r"(?:[A-Za-z0-9._-]+|\[(?P<address>[0-9A-Fa-f:.]+)\]):(?P<port>\d{1,5})")
 
 
 def embedded(declared: Any, *, instead: str = _POOLS) -> Any:
@@ -45,12 +46,31 @@ def embedded_only(kind: type) -> dict[str, str]:
 
 def check_bootstrap_servers(servers: str) -> None:
     """Raises unless it is `host:port`, or several of them with commas."""
-    if _SERVERS.fullmatch(servers) and all(1 <= int(each.rsplit(":")[-1]) <= 65535 for each in servers.split(",")):
+    if all(map(_is_server, servers.split(","))):
         return
     if re.search(r"[\s;]", servers):
         together = ",".join(re.split(r"[\s,;]+", servers.strip()))
         raise ValueError(f"{servers!r} is not host:port: write several with commas and no blanks, as in '{together}'")
+    for each in servers.split(","):
+        host, _, port = each.rpartition(":")
+        if _is_ipv6(host) and not _is_server(each):
+            raise ValueError(f"{each!r} is not host:port: put an address of IPv6 in brackets, as in '[{host}]:{port}'")
     raise ValueError(f"{servers!r} is not host:port: write kafka.example.com:9092, several with commas")
+
+
+def _is_server(text: str) -> bool:
+    match = _SERVER.fullmatch(text)
+    if match is None or not 1 <= int(match["port"]) <= 65535:
+        return False
+    return match["address"] is None or _is_ipv6(match["address"])
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from kafka_platform_runtime.bounded_server import BoundedThreads
+from kafka_platform_runtime.listening import EVERYWHERE, BothFamilies
 from kafka_platform_runtime.supervision import WATCH
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -113,7 +114,7 @@ class _Quiet(WSGIRequestHandler):
         """Log nothing."""
 
 
-class _Threaded(BoundedThreads, WSGIServer):
+class _Threaded(BoundedThreads, BothFamilies, WSGIServer):
     """A thread per connection, up to a bound."""
 
 
@@ -121,7 +122,7 @@ def serve(port: int, metrics: Metrics, not_ready: Callable[[], str | None]) -> C
     """Answer /metrics, /healthz and /readyz on a separate port, over plain HTTP and in separate threads.
 
     Args:
-        port: on all addresses.
+        port: on all addresses, of IPv4 and IPv6.
         metrics: the counts.
         not_ready: why the gateway is not ready, or None.
 
@@ -143,7 +144,7 @@ def serve(port: int, metrics: Metrics, not_ready: Callable[[], str | None]) -> C
         )
         return [f"{reason or 'ok'}\n".encode() if known else b"Ask for /metrics, /healthz or /readyz.\n"]
 
-    server = make_server("", port, answer, _Threaded, handler_class=_Quiet)
+    server = make_server(EVERYWHERE, port, answer, _Threaded, handler_class=_Quiet)
     WATCH.thread("metrics", server.serve_forever)
 
     def end() -> None:

@@ -57,7 +57,6 @@ def _configuration(gateway: Gateway) -> uvicorn.Config:
     tls = settings.tls
     config = uvicorn.Config(
         gateway,
-        host="0.0.0.0",  # noqa: S104 - a pod's address is not known before
         port=settings.port,
         http=BoundedProtocol,
         ws=BoundedSocket,

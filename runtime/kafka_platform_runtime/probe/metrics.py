@@ -8,9 +8,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram,
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from kafka_platform_runtime.listening import listen
 from kafka_platform_runtime.probe.tally import Kind, Path, Tally, Way
 from kafka_platform_runtime.supervision import WATCH
 
+BACKLOG = 128
+"""Connections that the kernel keeps until they are accepted: only Prometheus and the kubelet come."""
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds; a record takes 2 to 10 ms from its writer to its reader."""
 
@@ -103,7 +106,7 @@ async def serve(port: int, metrics: Metrics, not_ready: Callable[[], str | None]
     """Answer /metrics, /healthz and /readyz, in the loop that sends the probes: if it hangs, so does /healthz.
 
     Args:
-        port: on all addresses; 0 for any.
+        port: on all addresses, of IPv4 and IPv6; 0 for any.
         metrics: what is reported.
         not_ready: why the probe is not ready, or None.
     """
@@ -123,5 +126,5 @@ async def serve(port: int, metrics: Metrics, not_ready: Callable[[], str | None]
     application.add_routes([web.get("/metrics", told), web.get("/healthz", healthy), web.get("/readyz", ready)])
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, None, port).start()
+    await web.SockSite(runner, listen(port, BACKLOG)).start()
     return runner

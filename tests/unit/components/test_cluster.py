@@ -29,7 +29,8 @@ from kafka_platform.cluster.embedded.objects import (
 )
 from kafka_platform.cluster.embedded.settings import EmbeddedSettings
 from kafka_platform.cluster.nodes import heap_megabytes
-from kafka_platform.cluster.spec import ClusterSpec
+from kafka_platform.cluster.spec import ClusterSpec, ExternalSpec
+from kafka_platform.kafka.client_pods import ports_of
 
 from tests.unit.components.graph import run, value
 
@@ -230,6 +231,16 @@ class TestGraph:
         assert found["ConfigMap events-config"].inputs["data"]["cluster-id"] == identity
 
 
+@pytest.mark.parametrize(
+    "servers", ["[2001:db8::1]:9092", "[2001:db8::1]:9092,kafka-1.example.com:9093", "[::ffff:10.0.0.1]:9092"]
+)
+def test_servers_may_be_addresses_of_ipv6(servers: str) -> None:
+    assert ExternalKafka(bootstrap_servers=servers).bootstrap_servers == servers
+    assert ExternalSpec(bootstrap_servers=servers).bootstrap_servers == servers
+    ports = [int(each.rpartition(":")[2]) for each in servers.split(",")]
+    assert ports_of(servers) == sorted(set(ports))
+
+
 MISUSES: list[tuple[Callable[[], object], str]] = [
     (lambda: KafkaClusterArgs(namespace="Streaming"), "namespace: 'Streaming' is not a Kubernetes namespace"),
     (lambda: KafkaClusterArgs(namespace="s", nodes=0), "nodes: 0 is out of range: use 1 to 900"),
@@ -269,6 +280,7 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
         "external: the engine is embedded",
     ),
     (lambda: KafkaClusterArgs(namespace="s", spread="a b"), "spread: 'a b' is not a label of machines"),
+    (lambda: ExternalKafka(bootstrap_servers="::1:9092"), "bootstrap_servers: '::1:9092' is not host:port: put an"),
     (lambda: ExternalKafka(bootstrap_servers="kafka"), "bootstrap_servers: 'kafka' is not host:port"),
     (lambda: ExternalKafka(bootstrap_servers="k:1", broker_ports=[0]), "broker_ports: 0 is out of range"),
     (lambda: ExternalKafka(bootstrap_servers="k:1", replicas=0), "replicas: 0 is out of range: use 1 to 32767"),

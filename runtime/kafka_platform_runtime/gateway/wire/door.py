@@ -10,6 +10,7 @@ from collections.abc import Callable
 from kafka_platform_runtime.gateway.callers.credentials import Owner
 from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.wire.connections import HEAD_SECONDS, Connections, Pipe, State
+from kafka_platform_runtime.listening import listen, origin
 from kafka_platform_runtime.supervision import WATCH
 
 VANISHED_SECONDS = 30
@@ -30,6 +31,7 @@ class Handshake:
     is_stranger = True
 
     def __init__(self, address: str) -> None:
+        """`address` is that of its origin."""
         self.owner: Owner = ("address", address)
         self.begun: asyncio.Task[None] | None = None
         self._since = now()
@@ -73,7 +75,7 @@ class Door:
     Args:
         connections: the existing ones.
         make: makes the protocol of a connection.
-        port: on all addresses.
+        port: on all addresses, of IPv4 and IPv6.
         context: for TLS.
     """
 
@@ -85,7 +87,7 @@ class Door:
         self._context = context
         self._loop = asyncio.get_running_loop()
         self._handshakes: set[asyncio.Task[None]] = set()
-        self._socket = socket.create_server(("0.0.0.0", port), backlog=BACKLOG)  # noqa: S104 - a pod's own address
+        self._socket = listen(port, BACKLOG)
         self._socket.setblocking(False)
         # Accepted sockets inherit these.
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, VANISHED_SECONDS * 1000)
@@ -125,7 +127,7 @@ class Door:
                         accepted.send(REFUSAL)
                 accepted.close()
                 continue
-            handshake = Handshake(address[0])
+            handshake = Handshake(origin(address[0]))
             self._connections.add(handshake)
             task = handshake.begun = WATCH.errand("connection", self._begin(accepted, handshake), awaited=False)
             self._handshakes.add(task)

@@ -1,6 +1,8 @@
 """What the gateway answers about topics and brokers, and to whom."""
 
+import copy
 import json
+import socket
 import threading
 from typing import Any
 
@@ -18,6 +20,14 @@ REPLICAS = [{"broker": 0, "leader": True, "in_sync": True}]
 @pytest.fixture(scope="module")
 def topic(kafka: Kafka) -> str:
     return kafka.make_topic("red-metadata", 2, cleanup_policy="compact")
+
+
+def test_callers_come_by_either_family(gateway: Program, topic: str) -> None:
+    by_ipv6 = copy.copy(gateway)
+    by_ipv6.address = "::1" if socket.has_dualstack_ipv6() else gateway.address
+    for each in (gateway, by_ipv6):
+        assert each.ask("GET", f"/topics/{topic}", user=RED).status == 200
+        assert each.beside("/readyz")[0] == 200
 
 
 def test_topics_are_those_that_the_user_may_see(kafka: Kafka, gateway: Program, topic: str) -> None:

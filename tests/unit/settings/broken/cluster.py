@@ -222,6 +222,14 @@ kafka:
         "kafka.bootstrapServers: missing: write where the Kafka is, as in kafka.example.com:9092",
     ),
     (
+        "kafka: {engine: external, bootstrapServers: '2001:db8::1:9092'}",
+        "kafka.bootstrapServers: '2001:db8::1:9092' is not host:port: put an address of IPv6 in brackets, as in '[2001:db8::1]:9092'",
+    ),
+    (
+        "kafka: {engine: external, bootstrapServers: '[2001:db8::zz]:9092'}",
+        "kafka.bootstrapServers: '[2001:db8::zz]:9092' is not host:port: write kafka.example.com:9092, several with commas",
+    ),
+    (
         "kafka: {engine: external, bootstrapServers: kafka.example.com}",
         "kafka.bootstrapServers: 'kafka.example.com' is not host:port: write kafka.example.com:9092, several with commas",
     ),
