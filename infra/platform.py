@@ -8,9 +8,9 @@ import pulumi_kubernetes
 from kafka_platform.kube.ownership import own
 
 from infra.api_server import ApiServer
-from infra.capabilities import build, needed_kubernetes
+from infra.capabilities import build
 from infra.kubeconfig import check_chosen
-from infra.kubernetes_version import check_version
+from infra.kubernetes_version import check_cluster
 from infra.settings.model import Settings
 
 
@@ -25,7 +25,7 @@ class Platform:
         """
         check_chosen(settings.kubernetes, environment)
         api_server = ApiServer(settings.kubernetes.kubeconfig, settings.kubernetes.context)
-        check_version(api_server.version(), needed_kubernetes(settings))
+        check_cluster(settings, api_server)
         own(stack_mark(), api_server, settings.adopt)
         # In place, not by replacement: pods mount these objects by name, and the preview shows the key that changes.
         provider = pulumi_kubernetes.Provider(

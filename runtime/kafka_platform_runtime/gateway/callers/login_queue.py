@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.errors import GatewayError, overloaded, too_many
+from kafka_platform_runtime.listening import origin
 
 AT_A_TIME = 16
 """Logins in progress. A broker takes 20 ms for a right one and 100 ms for a wrong one."""
@@ -77,7 +78,7 @@ class LoginQueue:
         Raises:
             GatewayError: the queue is full, or too many passwords of this lane were wrong.
         """
-        lane = Lane(address, blake2b(username.encode("utf-8", "surrogatepass"), digest_size=16).digest())
+        lane = Lane(origin(address), blake2b(username.encode("utf-8", "surrogatepass"), digest_size=16).digest())
         self._refuse_if_closed(lane)
         await self._wait(lane)
         try:

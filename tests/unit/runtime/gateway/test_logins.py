@@ -362,6 +362,19 @@ def test_an_address_that_comes_late_displaces_one_that_has_most() -> None:
     run(test)
 
 
+def test_a_host_with_many_addresses_of_ipv6_counts_as_one() -> None:
+    async def test(queue: LoginQueue) -> None:
+        many = [asyncio.create_task(wrong(queue, f"2001:db8::{number:x}", "x")) for number in range(20)]
+        await asyncio.sleep(0)
+        assert len(queue) == login_queue.WAITING_PER_LANE
+        await right(queue, "2001:db8:0:1::1", "x")
+        for task in many:
+            task.cancel()
+        await settled(*many)
+
+    run(test)
+
+
 def test_wrong_passwords_close_their_lane_and_no_other() -> None:
     async def test(queue: LoginQueue) -> None:
         results = await settled(*(asyncio.create_task(failing_in_turn(queue)) for _ in range(1)))
