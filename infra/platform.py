@@ -17,15 +17,18 @@ from infra.settings.model import Settings
 class Platform:
     """Everything of one environment."""
 
-    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
+    def __init__(self, settings: Settings, environment: Mapping[str, str], *, deploys: bool = False) -> None:
         """`environment` is where KUBECONFIG is looked up when the settings do not name a Kubernetes cluster.
+
+        Where it `deploys`, the cluster is asked for its version; a rendering of the program asks nobody.
 
         Raises:
             ValueError: neither says which Kubernetes cluster is meant, or it is too old.
         """
         check_chosen(settings.kubernetes, environment)
         api_server = ApiServer(settings.kubernetes.kubeconfig, settings.kubernetes.context)
-        check_cluster(settings, api_server)
+        if deploys:
+            check_cluster(settings, api_server)
         own(stack_mark(), api_server, settings.adopt)
         # In place, not by replacement: pods mount these objects by name, and the preview shows the key that changes.
         provider = pulumi_kubernetes.Provider(

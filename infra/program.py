@@ -32,7 +32,7 @@ def run(*, deploys: bool = False) -> None:
         if deploys:
             check_chosen(settings.kubernetes, os.environ)
             check_there(settings.kubernetes, os.environ)
-        platform = Platform(settings, os.environ)
+        platform = Platform(settings, os.environ, deploys=deploys)
     except SettingsError as error:
         raise pulumi.RunError("\n".join(["the stack's file cannot be deployed:", *str(error).splitlines()])) from None
     except ValueError as error:

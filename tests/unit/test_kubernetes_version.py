@@ -98,11 +98,12 @@ def test_a_stack_makes_nothing_in_a_cluster_that_is_too_old(server: Server) -> N
 
     def program() -> None:
         try:
-            Platform(settings, {})
+            Platform(settings, {}, deploys=True)
         except ValueError as error:
             refused.append(error)
 
     assert run(program) == {}
+    assert server.asked == ["/version"]
     assert [str(each) for each in refused] == [
         "kubernetes: the cluster has Kubernetes 1.27, and this stack needs 1.28 or newer, as brokers get their number from "
         "the label pod-index: upgrade the cluster, or name another one"
