@@ -25,10 +25,12 @@ from kafka_platform import (
     Login,
     Metrics,
     Operation,
+    PodSettings,
     Pool,
     Quotas,
     Resources,
     Role,
+    RunAs,
     StrimziKafka,
     StrimziListeners,
     TieredStorage,
@@ -44,6 +46,15 @@ from kafka_platform.cluster.strimzi.settings import StrimziSettings
 from kafka_platform.entities.strimzi import topic, user
 from kafka_platform.kafka.protocols import Engine
 
+PODS = PodSettings(
+    pull_secrets=["registry"],
+    tolerations=[Toleration(key="dedicated", effect=TolerationEffect.NO_EXECUTE)],
+    node_labels={"pool": "streaming"},
+    priority_class="high",
+    labels={"example.com/team": "data"},
+    annotations={"example.com/owner": "data-platform"},
+    run_as=RunAs.PLATFORM,
+)
 CONTROLLERS = Pool(roles=[Role.CONTROLLER], nodes=3, storage="20Gi")
 BROKERS = Pool(roles=[Role.BROKER], nodes=3, storage="1Ti", storage_class="fast")
 POOLS = {"controllers": CONTROLLERS, "brokers": BROKERS}
@@ -165,6 +176,7 @@ def rendered(strimzi: StrimziKafka, namespace: str = "streaming") -> list[dict[s
         defaults=Defaults(retention="3d"),
         config={"num.network.threads": "6"},
         client_namespaces=["payments"],
+        pod_settings=PODS,
         deletion=Deletion.ALLOW,
     )
     return [each.manifest for each in objects.objects(every)]

@@ -9,7 +9,7 @@ from kafka_platform.kafka.entities import AclResource, Cleanup, Deletion, Login,
 
 from infra.settings.core import Environment
 from infra.settings.faults import Path, choose, show, suggest
-from infra.settings.kinds import Key, at, fixed_keys, key_at, names
+from infra.settings.kinds import Key, at, below, fixed_keys, key_at, names
 
 DECIDING = (AclResource, Authentication, Cleanup, Deletion, Environment, Login, Operation)
 """Words that decide on what is deleted, on who may do what, or on what a stack is held to."""
@@ -36,8 +36,8 @@ def explain(error: Any, known: Sequence[str]) -> tuple[Path, str, Path]:
     key = next((each for each in reversed(path) if isinstance(each, str)), "")
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         fix = suggest(str(key), known)
-        if str(key) in fixed_keys():
-            fix = f"did you mean {fixed_keys()[str(key)]}?"
+        if meant := below(path) or fixed_keys().get(str(key)):
+            fix = f"did you mean {meant}?"
         return path, f"unknown key: {fix}", path
     if kind in ("missing", "missing_argument", "missing_keyword_only_argument"):
         return path, f"missing: {_NEEDED.get(str(key), 'write a value for it')}", path[:-1]

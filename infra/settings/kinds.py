@@ -109,6 +109,14 @@ def known_keys(path: Path) -> Sequence[str]:
     return list(keys_of(at(path)))
 
 
+def below(path: Path) -> str | None:
+    """The full paths, as people say them, of the path's last key in the sections where it stands; None if none has it."""
+    *outer, last = map(str, path)
+    sections = keys_of(at(path[:-1]))
+    found = [".".join((*outer, name, last)) for name, key in sections.items() if last in keys_of(key.type)]
+    return _or(found) if found and len(found) <= _FEW else None
+
+
 def is_map(kind: Any) -> bool:
     """Whether people choose the keys."""
     origin = get_origin(kind)

@@ -17,6 +17,7 @@ from kafka_platform.kafka.connection import KafkaConnection
 from kafka_platform.kafka.entities import Deletion, Topic, User
 
 from tests.cluster.objects import dry_run, own_namespace, warn_of_pods
+from tests.strimzi_cases import PODS
 
 NAMESPACE = "rendered-objects"
 ID = "A" * 22
@@ -47,6 +48,7 @@ def rendered(broker: BrokerSettings) -> Iterator[dict[str, Any]]:
             storage_class="fast",
             resources=Resources(cpu_limit="2"),
             client_namespaces=["payments"],
+            pod_settings=PODS,
             deletion=Deletion.ALLOW,
         ),
         image="docker.io/apache/kafka:4.3.1",
@@ -71,6 +73,7 @@ def rendered(broker: BrokerSettings) -> Iterator[dict[str, Any]]:
         name="events",
         connection=connection,
         runtime_image="runtime:1",
+        pod_settings=PODS,
         topics={"orders": Topic(partitions=3)},
         users={"app": User(writes=["orders"])},
     )

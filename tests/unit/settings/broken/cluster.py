@@ -274,7 +274,7 @@ topics: {orders: {}}
     ),
     (
         "kafka: {nodes: 3, retention: 7d}",
-        "kafka.retention: unknown key: did you mean kafka.defaults.retention or prometheus.retention?",
+        "kafka.retention: unknown key: did you mean kafka.defaults.retention?",
     ),
     (
         "kafka: {config: {compression.type: zstd, super.users: 'User:me'}}",

@@ -6,6 +6,14 @@ CASES: list[tuple[str, str]] = [
         "podSettings.nodeSelector: unknown key: use one of pullSecrets, tolerations, nodeLabels, priorityClass, labels, annotations, runAs",
     ),
     (
+        "kafka: {tolerations: [{key: dedicated}]}",
+        "kafka.tolerations: unknown key: did you mean kafka.podSettings.tolerations?",
+    ),
+    (
+        "{topics: {orders: }, tenants: {shop: }, workers: {w: {image: a:1, tenant: shop, reads: [orders], nodeLabels: {a: b}}}}",
+        "workers.w.nodeLabels: unknown key: did you mean workers.w.podSettings.nodeLabels?",
+    ),
+    (
         "podSettings: {pullSecrets: [Registry]}",
         "podSettings.pullSecrets: 'Registry' is not a Kubernetes Secret name: use up to 253 of a-z, 0-9, - and ., beginning and ending with a letter or digit",
     ),
