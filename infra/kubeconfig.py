@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from kafka_platform.values.words import suggest
 
 from infra.settings.core import Kubernetes
-from infra.settings.faults import suggest
 
 
 def check_chosen(chosen: Kubernetes, environment: Mapping[str, str]) -> None:

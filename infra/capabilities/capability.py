@@ -13,9 +13,10 @@ from kafka_platform.kafka.entities import Topic, User
 from kafka_platform.kafka.secrets import NO_URLS, Urls
 from kafka_platform.kube.metrics import Source
 from kafka_platform.kube.objects import Object
+from kafka_platform.values.words import Path
 
 from infra.settings.core import Core
-from infra.settings.faults import Fault, Known, Path
+from infra.settings.faults import Fault, Known
 
 if TYPE_CHECKING:
     import pulumi

@@ -21,6 +21,7 @@ from kafka_platform.kube.images import kafka_image
 from kafka_platform.kube.objects import Object
 from kafka_platform.kube.operated import STRIMZI_VERSION
 from kafka_platform.values.forms import shared
+from kafka_platform.values.words import suggest
 
 from infra.capabilities.capability import (
     CLUSTER,
@@ -36,7 +37,7 @@ from infra.capabilities.capability import (
 )
 from infra.capabilities.operators import OPERATORS, Keda
 from infra.settings.core import Core
-from infra.settings.faults import Fault, Known, suggest
+from infra.settings.faults import Fault, Known
 from infra.settings.kafka import Kafka
 from infra.settings.relations import brokers, strimzi, tenants, topics
 

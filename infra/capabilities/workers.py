@@ -12,6 +12,7 @@ from kafka_platform.scaling import objects as scaling
 from kafka_platform.scaling.spec import Scale, scaler_user_name
 from kafka_platform.values.forms import shared
 from kafka_platform.values.names import check_workload
+from kafka_platform.values.words import Path
 from kafka_platform.worker.monitoring import source
 from kafka_platform.worker.objects import WorkerSettings, objects
 from kafka_platform.worker.spec import WorkerSpec
@@ -29,7 +30,7 @@ from infra.capabilities.capability import (
 )
 from infra.capabilities.operators import Keda
 from infra.settings.core import Core
-from infra.settings.faults import Fault, Known, Path, declare
+from infra.settings.faults import Fault, Known, declare
 from infra.settings.relations.declared import Declared, no_topic, overlap
 
 

@@ -12,12 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from kafka_platform.values.words import suggest
+
 from infra.check import ROOT
 from infra.review import rendering
 from infra.review.changes import Preview, compare, read
 from infra.review.report import MOST_CHARACTERS, markdown, review
 from infra.settings import stackfile
-from infra.settings.faults import SettingsError, suggest
+from infra.settings.faults import SettingsError
 
 FAILED = 1
 """The preview failed, or there is none: the review says why."""

@@ -6,7 +6,6 @@ What concerns several settings at once is checked by the capabilities and in `re
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from enum import Enum
 from typing import TypeVar
 
 from kafka_platform.kafka.entities import Quotas, Topic, User
@@ -15,6 +14,7 @@ from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.values.free_maps import check_text
 from kafka_platform.values.names import IMAGE
+from kafka_platform.values.words import Deciding
 from pydantic import field_validator
 
 from infra.settings.kafka import Kafka
@@ -23,7 +23,7 @@ from infra.settings.section import AdoptedObjects, NamespaceName, Section
 _S = TypeVar("_S")
 
 
-class Environment(Enum):
+class Environment(Deciding):
     """What a stack is for, which decides how strict the policies are."""
 
     DEV = "dev"

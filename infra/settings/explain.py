@@ -4,15 +4,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from kafka_platform.cluster.strimzi.listeners import Authentication
-from kafka_platform.kafka.entities import AclResource, Cleanup, Deletion, Login, Operation
+from kafka_platform.values.misfits import IN_FILE, Kind, misfit, show, unknown_word
+from kafka_platform.values.words import Deciding, Path, suggest
 
-from infra.settings.core import Environment
-from infra.settings.faults import Path, choose, show, suggest
-from infra.settings.kinds import Key, at, below, fixed_keys, key_at, names
+from infra.settings.kinds import at, below, fixed_keys, key_at, names
 
-DECIDING = (AclResource, Authentication, Cleanup, Deletion, Environment, Login, Operation)
-"""Words that decide on what is deleted, on who may do what, or on what a stack is held to."""
 _NEEDED = {
     "resource": "write what it is about: topic, group, transactionalId or cluster",
     "name": "write a name such as orders, or a prefix such as orders-*",
@@ -45,16 +41,13 @@ def explain(error: Any, known: Sequence[str]) -> tuple[Path, str, Path]:
         return _value_error(path, known, str(error["ctx"]["error"]))
     if kind == "enum":
         members = re.findall(r"'([^']*)'", error["ctx"]["expected"])
-        if isinstance(value, dict | list):
-            return path, f"{show(value)} stands where one word belongs: use one of {', '.join(members)}", path
-        fix = (choose if _decides(path) else suggest)(str(value), members)
-        return path, f"{show(value)} is not known: {fix}", path
+        return path, unknown_word(value, members, IN_FILE, decides=_decides(path)), path
     return path, _type_error(kind, path, value, known), path
 
 
 def _decides(path: Path) -> bool:
     found = at(path)
-    return isinstance(found, type) and issubclass(found, DECIDING)
+    return isinstance(found, type) and issubclass(found, Deciding)
 
 
 def _value_error(path: Path, known: Sequence[str], text: str) -> tuple[Path, str, Path]:
@@ -72,35 +65,25 @@ def _value_error(path: Path, known: Sequence[str], text: str) -> tuple[Path, str
     return path + inner, _camel(named[3]), path + inner
 
 
-def _type_error(kind: str, path: Path, value: Any, known: Sequence[str]) -> str:
-    what = show(value)
-    if kind.startswith(("int", "float")):
-        number = "a whole number" if kind.startswith("int") else "a number"
-        if isinstance(value, str) and re.fullmatch(r"-?\d+(\.\d+)?", value):
-            return f"{what} is text: write {number} without quotes"
-        return f"{what} is not {number}: write one such as 3"
-    if kind.startswith("bool"):
-        return f"{what} is not true or false: write true or false"
-    if kind.startswith("string"):
-        return _no_text(key_at(path), value)
-    if kind.startswith(("list", "tuple", "sequence", "iterable", "is_instance_of")):
-        return f"{what} is not a list: write {'[' + str(value) + ']' if isinstance(value, str | int) else 'a list such as [orders]'}"
-    if kind.startswith(("model", "dataclass", "dict", "mapping")):
-        if known:
-            return f"{what} is not a mapping: write keys below it, such as {', '.join(known[:3])}"
-        return f"{what} is not a mapping: write names below it, each followed by a colon"
-    return f"{what} cannot stand here: see the description of the key in docs/stack-file.md"
+_KINDS = {
+    ("int",): Kind.WHOLE_NUMBER,
+    ("float",): Kind.NUMBER,
+    ("bool",): Kind.TRUTH,
+    ("string",): Kind.TEXT,
+    ("list", "tuple", "sequence", "iterable", "is_instance_of"): Kind.LIST,
+    ("model", "dataclass", "dict", "mapping"): Kind.MAPPING,
+}
+"""What is wanted, by how the names of Pydantic's errors begin."""
 
 
-def _no_text(key: Key | None, value: Any) -> str:
-    what, hint = show(value), None if key is None else key.hint
-    if isinstance(value, dict | list):
-        return f"{what} stands where a text belongs: write {hint or 'a single value'}"
-    if key is not None and key.endless is not None and value == -1:
-        return f"{what} is a bare number: write {key.endless}, which is Kafka's -1"
-    if hint is not None:
-        return f"{what} is {'not text' if isinstance(value, bool) else 'a bare number'}: write {hint}"
-    return f"{what} is not text: put it in quotes, as in '{what}'"
+def _type_error(error: str, path: Path, value: Any, known: Sequence[str]) -> str:
+    kind = next((each for begin, each in _KINDS.items() if error.startswith(begin)), None)
+    if kind is None:
+        return f"{show(value)} cannot stand here: see the description of the key in docs/stack-file.md"
+    if kind is Kind.MAPPING and known:
+        return f"{show(value)} is not a mapping: write keys below it, such as {', '.join(known[:3])}"
+    key = key_at(path)
+    return misfit(kind, value, IN_FILE, None if key is None else key.form)
 
 
 def _camel(text: str) -> str:

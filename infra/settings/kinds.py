@@ -6,21 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from kafka_platform.values.forms import DURATION, PERCENTAGE, QUANTITY, RATE, SIZE, Form, forms
+from kafka_platform.values.form import Form
+from kafka_platform.values.forms import forms
+from kafka_platform.values.words import Path
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
-from infra.settings.faults import Path
 from infra.settings.model import Settings
 
-_NOUNS = {
-    DURATION: "a duration",
-    PERCENTAGE: "a share",
-    QUANTITY: "a quantity",
-    RATE: "a rate",
-    SIZE: "a size",
-}
-"""What a text of a pattern is called."""
 _FEW = 4
 """More places of a key are no help to somebody who has put it at a wrong one."""
 
@@ -38,21 +31,12 @@ class Key:
     @property
     def examples(self) -> Sequence[str]:
         """Of what a text at it looks like."""
-        given = [] if self.form is None else self.form.schema.get("examples", [])
-        return [each for each in given if isinstance(each, str)]
-
-    @property
-    def endless(self) -> str | None:
-        """The word for no end, if it takes one: Kafka's own is -1."""
-        return next((each for each in self.examples if each in ("forever", "unlimited")), None)
+        return () if self.form is None else self.form.examples
 
     @property
     def hint(self) -> str | None:
         """What to write at it: `a duration such as 7d`. None if that does not follow from its form."""
-        if self.form is None or not self.examples:
-            return None
-        noun = _NOUNS.get(self.form.schema.get("pattern", ""))
-        return f"{noun} such as {self.examples[0]}" if noun is not None else f"it as in {' or '.join(self.examples)}"
+        return None if self.form is None else self.form.hint
 
 
 def _bare(kind: Any) -> Any:

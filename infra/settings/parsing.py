@@ -8,13 +8,15 @@ from pathlib import Path as Folder
 from typing import Any
 
 from kafka_platform.operators.sources import files
+from kafka_platform.values.misfits import show
+from kafka_platform.values.words import Path
 from pydantic import ValidationError
 
 from infra.capabilities import faults as relations
 from infra.capabilities.operators import OPERATORS
 from infra.settings import stackfile
 from infra.settings.explain import explain
-from infra.settings.faults import Fault, Known, Path, SettingsError, show
+from infra.settings.faults import Fault, Known, SettingsError
 from infra.settings.kinds import at, is_free_text, known_keys, may_be_empty
 from infra.settings.model import Settings
 

@@ -6,8 +6,10 @@ from pathlib import Path as File
 from typing import Any
 
 import yaml
+from kafka_platform.values.misfits import show
+from kafka_platform.values.words import Path, suggest
 
-from infra.settings.faults import Fault, Path, SettingsError, show, suggest
+from infra.settings.faults import Fault, SettingsError
 from infra.settings.scalars import engine_reads, unlike
 
 PROJECT = "kafka-platform"

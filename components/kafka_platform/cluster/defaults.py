@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from kafka_platform.kafka.entities import check_min_insync
-from kafka_platform.values.forms import DURATION, Spec, formed
+from kafka_platform.values.form import DURATION
+from kafka_platform.values.forms import Spec, formed
 from kafka_platform.values.ranges import MOST_REPLICAS, within
 from kafka_platform.values.units import milliseconds
 

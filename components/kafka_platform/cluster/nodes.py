@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from kafka_platform.values.forms import QUANTITY, Compute, Spec, formed, mapping, memory_of, processors
+from kafka_platform.values.form import QUANTITY
+from kafka_platform.values.forms import Compute, Spec, formed, mapping, memory_of, processors
 from kafka_platform.values.free_maps import check_jvm_options
 from kafka_platform.values.units import quantity, volume
 

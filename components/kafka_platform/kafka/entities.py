@@ -2,22 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
-from enum import Enum
 
-from kafka_platform.values.forms import (
-    DURATION,
-    SIZE,
-    Spec,
-    formed,
-    mapping,
-    named,
-    names,
-    rate,
-)
+from kafka_platform.values.form import DURATION, SIZE
+from kafka_platform.values.forms import Spec, formed, mapping, named, names, rate
 from kafka_platform.values.free_maps import check_settings
 from kafka_platform.values.names import check_label, check_pattern
 from kafka_platform.values.ranges import MOST_REPLICAS, MOST_VERSIONS, within
 from kafka_platform.values.units import bytes_per_second, milliseconds, size_bytes
+from kafka_platform.values.words import Deciding
 
 MAX_PARTITIONS = 10_000
 """Most partitions of one topic: beyond it the controller's metadata operations take minutes, and it is nearly always a typing error."""
@@ -25,7 +17,7 @@ MAX_MESSAGE_BYTES = 2**31 - 1
 """Bytes of a batch: Kafka counts them in 32 bits."""
 
 
-class Deletion(Enum):
+class Deletion(Deciding):
     """What happens to data whose declaration is removed."""
 
     RETAIN = "retain"
@@ -43,7 +35,7 @@ def check_min_insync(least: int, replicas: int) -> None:
         )
 
 
-class Cleanup(Enum):
+class Cleanup(Deciding):
     """What happens to old records of a topic (Kafka's `cleanup.policy`)."""
 
     DELETE = "delete"
@@ -161,7 +153,7 @@ class Quotas(Spec):
         return quotas
 
 
-class AclResource(Enum):
+class AclResource(Deciding):
     """What an ACL is about."""
 
     TOPIC = "topic"
@@ -170,7 +162,7 @@ class AclResource(Enum):
     CLUSTER = "cluster"
 
 
-class Operation(Enum):
+class Operation(Deciding):
     """What an ACL allows (org.apache.kafka.common.acl.AclOperation)."""
 
     READ = "READ"
@@ -208,7 +200,7 @@ class Acl(Spec):
             raise ValueError(f"name: {self.name!r} is not the cluster's name in ACLs: write kafka-cluster")
 
 
-class Login(Enum):
+class Login(Deciding):
     """How a user proves who it is."""
 
     SCRAM = "scram"

@@ -1,37 +1,18 @@
 """Fields of what people declare: bounds, check, example and schema are at the field, once. No Pulumi."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, field, fields
 from functools import cache
 from typing import Any
 
 from kafka_platform.values.checks import check_field
+from kafka_platform.values.form import DURATION, PERCENTAGE, QUANTITY, RATE, SIZE, Form
 from kafka_platform.values.free_maps import check_lines
 from kafka_platform.values.names import check_label, is_label_key
 from kafka_platform.values.ranges import check_ranges
 from kafka_platform.values.units import bytes_per_second, cores, memory, milliseconds, percent, quantity, size_bytes
 
 _FORM = "form"
-DURATION = r"^(forever|(\d{1,15}(ms|s|m|h|d))+)$"
-"""Patterns of JSON Schema, for editors: the checks decide."""
-SIZE = r"^(unlimited|\d{1,19}(\.\d{1,9})?(B|kB|MB|GB|TB|Ki|Mi|Gi|Ti|Pi|KiB|MiB|GiB|TiB|PiB)?)$"
-QUANTITY = r"^\d{1,19}(\.\d{1,9})?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
-
-RATE = r"^\d{1,19}(\.\d{1,9})?(B|kB|MB|GB|TB|Ki|Mi|Gi|Ti|Pi|KiB|MiB|GiB|TiB|PiB)?/s$"
-PERCENTAGE = r"^[1-9]\d?%$"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Form:
-    """What a field's value looks like.
-
-    Args:
-        check: raises `ValueError`, without the field's name, for a value that is not acceptable.
-        schema: of the value in a stack file, as JSON Schema; what only the check knows is left out.
-    """
-
-    check: Callable[[Any], object]
-    schema: Mapping[str, Any]
 
 
 class Spec:

@@ -8,9 +8,10 @@ from kafka_platform.cluster.strimzi.listeners import Authentication
 from kafka_platform.kafka.entities import Login, Quotas, User
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.values.names import LONGEST_CERTIFICATE_NAME, user_secret
+from kafka_platform.values.words import Path
 
 from infra.settings.core import Core
-from infra.settings.faults import Fault, Known, Path
+from infra.settings.faults import Fault, Known
 from infra.settings.kafka import Kafka
 from infra.settings.listeners import Expose, ExternalListener, embedded_keys
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from kafka_platform.kafka.entities import AclResource, User
 from kafka_platform.values.names import check_label, check_user
+from kafka_platform.values.words import choose
 
 from infra.settings.core import Core, Tenant
-from infra.settings.faults import Fault, Known, choose
+from infra.settings.faults import Fault, Known
 from infra.settings.relations.declared import Declared, no_topic, repeated
 
 _OF_KUBERNETES = "kube-"

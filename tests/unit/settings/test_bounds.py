@@ -10,9 +10,10 @@ from typing import Any
 
 import jsonschema
 import pytest
+from kafka_platform.values.words import show_path
 
 from infra.check import STACKS, check
-from infra.settings.faults import SettingsError, show_path
+from infra.settings.faults import SettingsError
 from infra.settings.model import Settings
 from infra.settings.parsing import parse
 from infra.settings.schema import schema

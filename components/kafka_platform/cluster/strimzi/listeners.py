@@ -7,13 +7,13 @@ field at fault, as those in `model` do.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
-from enum import Enum
 
 from kafka_platform.values.checks import check_node_port, check_source_ranges
 from kafka_platform.values.forms import Spec, formed, mapping, named, names
 from kafka_platform.values.free_maps import check_annotations, check_settings
 from kafka_platform.values.names import check_label, check_subdomain
 from kafka_platform.values.ranges import within
+from kafka_platform.values.words import Deciding
 
 SCRAM = "SCRAM-SHA-512"
 """Kafka's name of the way in which generated passwords are used."""
@@ -22,7 +22,7 @@ LEAST_PORT, MOST_PORT = 9092, 65535
 TAKEN_PORTS = {9092: "the internal listener", 9093: "the listener for certificates", 9404: "the metrics", 9999: "JMX"}
 
 
-class Authentication(Enum):
+class Authentication(Deciding):
     """How clients of a listener prove who they are."""
 
     SCRAM = "scram"
