@@ -18,6 +18,7 @@ from kafka_platform.kafka.secrets import PASSWORD_LENGTH, Urls
 from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.place import KubernetesObject, look_up, place_all, resolved
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
+from kafka_platform.values.later import known
 from kafka_platform.values.names import check_cluster, user_secret
 
 
@@ -48,23 +49,23 @@ class KafkaResourcesArgs(Args):
     external_http_url: pulumi.Input[str] | None = None
     """Where callers from outside do: it is in users' Secrets as `external-http-url`. Default: nowhere."""
 
-    def __post_init__(self) -> None:
-        connection = self.connection if isinstance(self.connection, KafkaConnection) else None
-        by_strimzi = connection is not None and connection.engine is Engine.STRIMZI
-        if connection is not None:
-            if connection.admin_secret is None and not by_strimzi:
-                raise ValueError(
-                    "connection: admin_secret is missing: topics and users need the credentials of an administrator: "
-                    "name their Secret in ExternalKafka(admin_secret=...)"
-                )
-            check_topics(
-                self.topics,
-                _plain(connection.nodes),
-                _plain(connection.replicas),
-                _plain(connection.min_insync_replicas),
+    def check(self) -> None:
+        """The Kafka can be managed, and has what topics and users ask of it."""
+        connection = self.connection
+        by_strimzi = connection.engine is Engine.STRIMZI
+        if connection.admin_secret is None and not by_strimzi:
+            raise ValueError(
+                "connection: admin_secret is missing: topics and users need the credentials of an administrator: "
+                "name their Secret in ExternalKafka(admin_secret=...)"
             )
-            if connection.engine is not Engine.EXTERNAL:
-                check_topic_settings(self.topics)
+        check_topics(
+            self.topics,
+            known(connection.nodes),
+            known(connection.replicas),
+            known(connection.min_insync_replicas),
+        )
+        if connection.engine is not Engine.EXTERNAL:
+            check_topic_settings(self.topics)
         check_users(self.users)
         if by_strimzi:
             check_strimzi_users(connection.cluster, self.users)
@@ -77,11 +78,11 @@ class KafkaResourcesArgs(Args):
                         f"{kind} {adopted[0]}: adopt: Strimzi's operator takes over every {kind} that is declared: leave it out"
                     )
         for name, user in sorted(self.users.items()):
-            if user.auth is Login.CUSTOM and connection is not None and not by_strimzi:
+            if user.auth is Login.CUSTOM and not by_strimzi:
                 raise ValueError(
                     f"user {name}: auth: only listeners of Strimzi have a way of their own: write auth scram"
                 )
-            if user.auth is Login.MTLS and (connection is None or connection.certificate_bootstrap_servers is None):
+            if user.auth is Login.MTLS and connection.certificate_bootstrap_servers is None:
                 why = (
                     "no listener takes certificates: " if by_strimzi else "only Strimzi makes certificates for users: "
                 )
@@ -162,7 +163,3 @@ class KafkaResources(pulumi.ComponentResource):
             child = pulumi.ResourceOptions(parent=self, depends_on=[made])
             found = look_up(f"{self._name}-{user}-certificate", "v1", "Secret", made.id, child)
             place_all(self, self._name, [delivered_certificate(settings, user, found.data)], depends_on=[made])
-
-
-def _plain(value: pulumi.Input[int] | None) -> int | None:
-    return value if isinstance(value, int) else None

@@ -52,7 +52,8 @@ class ScalerArgs(Args):
     runtime_image: str = RUNTIME_IMAGE
     """Image of this platform's own programs."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """It is a workload that can be scaled, and the scaling fits it."""
         if isinstance(self.namespace, str):
             check_field("namespace", check_label, self.namespace, "namespace")
         if isinstance(self.target, str):

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+FORM = "form"
+"""Where a field's metadata has it."""
 DURATION = r"^(forever|(\d{1,15}(ms|s|m|h|d))+)$"
 """Patterns of JSON Schema, for editors: the checks decide."""
 SIZE = r"^(unlimited|\d{1,19}(\.\d{1,9})?(B|kB|MB|GB|TB|Ki|Mi|Gi|Ti|Pi|KiB|MiB|GiB|TiB|PiB)?)$"

@@ -6,22 +6,31 @@ from functools import cache
 from typing import Any
 
 from kafka_platform.values.checks import check_field
-from kafka_platform.values.form import DURATION, PERCENTAGE, QUANTITY, RATE, SIZE, Form
+from kafka_platform.values.form import DURATION, FORM, PERCENTAGE, QUANTITY, RATE, SIZE, Form
 from kafka_platform.values.free_maps import check_lines
+from kafka_platform.values.later import known
 from kafka_platform.values.names import check_label, is_label_key
 from kafka_platform.values.ranges import check_ranges
+from kafka_platform.values.readers import later_fields, read_fields
 from kafka_platform.values.units import bytes_per_second, cores, memory, milliseconds, percent, quantity, size_bytes
-
-_FORM = "form"
 
 
 class Spec:
-    """Base of frozen dataclasses that check themselves when they are made: each field, then what they are together."""
+    """Base of frozen dataclasses that check themselves when they are made: each field, then what they are together.
+
+    First each field is read: words become enums, and mappings the dataclasses that they describe. What a program knows only
+    when it runs, as an Output, is not checked.
+    """
 
     def __post_init__(self) -> None:
+        read_fields(self)
         check_ranges(self)
-        for name, form in forms(type(self)).items():  # type: ignore[arg-type]  # mypy takes the class for an object
+        kind: Any = type(self)
+        later = later_fields(kind)
+        for name, form in forms(kind).items():
             value = getattr(self, name)
+            if name in later:
+                value = known(value)
             if value is not None:
                 check_field(name, form.check, value)
         self.check()
@@ -51,7 +60,7 @@ def shared(spec: Any, kind: type) -> dict[str, Any]:
 @cache
 def forms(kind: type) -> dict[str, Form]:
     """The forms of a dataclass's fields, by name."""
-    return {each.name: each.metadata[_FORM] for each in fields(kind) if _FORM in each.metadata}
+    return {each.name: each.metadata[FORM] for each in fields(kind) if FORM in each.metadata}
 
 
 def duration(default: Any, *, least: str, most: str | None = None, whole_seconds: bool = False) -> Any:
@@ -183,10 +192,10 @@ def mapping(check: Callable[[Any], object], **schema: Any) -> Any:
 
 def formed_by(make: Callable[[], Any], check: Callable[[Any], object], **schema: Any) -> Any:
     """A field with a form of its own, whose default is made anew for each object."""
-    return field(default_factory=make, metadata={_FORM: Form(check=check, schema=schema)})
+    return field(default_factory=make, metadata={FORM: Form(check=check, schema=schema)})
 
 
 def formed(default: Any, check: Callable[[Any], object], **schema: Any) -> Any:
     """A field with a form of its own; `MISSING` as the default: it is needed."""
-    metadata = {_FORM: Form(check=check, schema=schema)}
+    metadata = {FORM: Form(check=check, schema=schema)}
     return field(metadata=metadata) if default is MISSING else field(default=default, metadata=metadata)

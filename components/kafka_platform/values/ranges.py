@@ -2,7 +2,8 @@
 
 import math
 from dataclasses import MISSING, field, fields
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 _RANGE = "range"
 _FLOOR = "floor"
@@ -24,13 +25,21 @@ def within(least: float, most: float, *, default: Any = MISSING, floor: str | No
 
 def check_ranges(instance: Any) -> None:
     """Raises `ValueError` for the first field of the dataclass that is out of its range."""
-    for each in fields(instance):
-        if _RANGE in each.metadata:
-            value = getattr(instance, each.name)
-            if value is not None:
-                floor = each.metadata[_FLOOR]
-                above = None if floor is None else getattr(instance, floor)
-                check_range(each.name, value, *each.metadata[_RANGE], floor=None if above is None else (above, floor))
+    kind: Any = type(instance)
+    for name, least, most, floor in _ranged(kind):
+        value = getattr(instance, name)
+        if value is not None:
+            above = None if floor is None else getattr(instance, floor)
+            check_range(name, value, least, most, floor=None if above is None else (above, str(floor)))
+
+
+@cache
+def _ranged(kind: type) -> tuple[tuple[str, float, float, str | None], ...]:
+    return tuple(
+        (each.name, *each.metadata[_RANGE], each.metadata[_FLOOR])
+        for each in fields(cast(Any, kind))
+        if _RANGE in each.metadata
+    )
 
 
 def check_range(name: str, value: float, least: float, most: float, *, floor: tuple[float, str] | None = None) -> None:

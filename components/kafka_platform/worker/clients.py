@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from kafka_platform.values.forms import Spec
+
 _JAVA_CLASS = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)+")
 
 
@@ -35,7 +37,7 @@ LIBRDKAFKA_PARTITIONERS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Partitioning:
+class Partitioning(Spec):
     """Which partition a record is written to."""
 
     by: PartitionBy = PartitionBy.KEY
@@ -45,7 +47,8 @@ class Partitioning:
     librdkafka: str | None = None
     """With `custom`: librdkafka's own partitioner of that name, such as `fnv1a_random`."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """A partitioner is named where, and only where, one chooses."""
         if self.by is not PartitionBy.CUSTOM:
             for name in ("java", "librdkafka"):
                 if getattr(self, name) is not None:

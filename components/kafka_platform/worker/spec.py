@@ -123,7 +123,7 @@ class HealthCheck(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class HealthChecks:
+class HealthChecks(Spec):
     """How Kubernetes sees that a pod is well. Default: a pod is well while its program runs."""
 
     startup: HealthCheck | None = None

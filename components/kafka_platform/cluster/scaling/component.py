@@ -25,9 +25,8 @@ class BrokerScalerArgs(Args):
     scaling: BrokerScaling
     """By what, and within which limits."""
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.connection, KafkaConnection):
-            return  # of another language, and not yet built
+    def check(self) -> None:
+        """The pool is left to an autoscaler, and can be scaled so."""
         if self.scaling.pool not in self.connection.scalable_pools:
             raise ValueError(
                 f"scaling.pool: {self.scaling.pool!r} is not left to an autoscaler, or its records would not move to new "

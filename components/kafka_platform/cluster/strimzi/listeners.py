@@ -258,7 +258,7 @@ class BrokerAccess(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StrimziListeners:
+class StrimziListeners(Spec):
     """How clients reach a cluster of Strimzi."""
 
     internal: InternalListener = field(default_factory=InternalListener)
