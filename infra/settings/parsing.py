@@ -8,6 +8,7 @@ from pathlib import Path as Folder
 from typing import Any
 
 from kafka_platform.operators.sources import files
+from kafka_platform.values.free_maps import as_text
 from kafka_platform.values.misfits import show
 from kafka_platform.values.words import Path
 from pydantic import ValidationError
@@ -137,7 +138,7 @@ def _plain(value: Any, path: Path, faults: list[Fault], pruned: set[Path]) -> An
             faults.append(Fault(path=inner, message=_no_value(path, str(key))))
             pruned.add(inner)
         elif free and isinstance(each, bool | int | float):
-            made[str(key)] = _text(each)
+            made[str(key)] = as_text(each)
         else:
             made[str(key)] = _plain(each, inner, faults, pruned)
     return made
@@ -149,12 +150,6 @@ def _no_value(path: Path, key: str) -> str:
         return "has no value: write one, or remove the key"
     # {cleanup: compact,delete} has a key `delete`: whoever removed it would have another cleanup.
     return "unknown key without a value: put a text that has commas in quotes, as in cleanup: 'compact,delete'"
-
-
-def _text(value: bool | int | float) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _validate(data: dict[str, Any], faults: list[Fault], pruned: set[Path]) -> Settings | None:

@@ -27,6 +27,15 @@ _POD_LABEL_DOMAINS = frozenset({"apps.kubernetes.io", "batch.kubernetes.io", "st
 _POD_LABELS = frozenset({"controller-revision-hash", "controller-uid", "job-name", "pod-template-hash"})
 
 
+def as_text(value: Any) -> Any:
+    """A number, or true or false, as Kafka writes it; what else it is stays."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    return value
+
+
 def check_text(text: str, what: str = "text", longest: int = LONGEST_TEXT) -> None:
     """Raises unless `text` is one line of printable characters."""
     if len(text) > longest:

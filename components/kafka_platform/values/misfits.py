@@ -33,6 +33,8 @@ class Spelling:
     """A list, as it is written there."""
     item: Callable[[object], str]
     """A value as an item of a list."""
+    mapping: str
+    """How a mapping with names of one's own is written there."""
 
 
 def show(value: object) -> str:
@@ -63,8 +65,16 @@ def show_in_program(value: object) -> str:
 _LONGEST_SHOWN = 100
 """Characters of a value that a message to a program shows."""
 
-IN_FILE = Spelling(show=show, truth="true or false", example="[orders]", item=str)
-IN_PROGRAM = Spelling(show=show_in_program, truth="True or False", example='["orders"]', item=show_in_program)
+IN_FILE = Spelling(
+    show=show, truth="true or false", example="[orders]", item=str, mapping="names below it, each followed by a colon"
+)
+IN_PROGRAM = Spelling(
+    show=show_in_program,
+    truth="True or False",
+    example='["orders"]',
+    item=show_in_program,
+    mapping='names with values, such as {"orders": ...}',
+)
 
 
 def unknown_word(value: Any, words: Sequence[str], spelling: Spelling, *, decides: bool) -> str:
@@ -95,7 +105,7 @@ def misfit(kind: Kind, value: object, spelling: Spelling, form: Form | None = No
         fix = f"[{spelling.item(value)}]" if isinstance(value, str | int) else f"a list such as {spelling.example}"
         return f"{what} is not a list: write {fix}"
     if kind is Kind.MAPPING:
-        return f"{what} is not a mapping: write names below it, each followed by a colon"
+        return f"{what} is not a mapping: write {spelling.mapping}"
     return _not_text(value, what, form)
 
 

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
 
 from kafka_platform.values.form import FORM, Form
+from kafka_platform.values.free_maps import as_text
 from kafka_platform.values.later import LATER, is_later
 from kafka_platform.values.misfits import IN_PROGRAM, Kind, misfit, unknown_word
 from kafka_platform.values.words import Deciding, Path, show_path, suggest
@@ -21,13 +22,6 @@ _Reader = Callable[[Any, Path], Any]
 
 _CONTAINERS = (list, tuple, Sequence, dict, Mapping)
 _NUMBERS: Mapping[type, Kind] = {int: Kind.WHOLE_NUMBER, float: Kind.NUMBER}
-
-
-class _MisfitError(ValueError):
-    """A value that is at fault, with its place before the message."""
-
-    def __init__(self, path: Path, message: str) -> None:
-        super().__init__(f"{show_path(path)}: {message}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +59,11 @@ def build(cls: type[_T], given: Mapping[str, Any], path: Path = ()) -> _T:
     known = {each.name: each for each in fields(cast(Any, cls))}
     for key in given:
         if key not in known:
-            raise _MisfitError((*path, str(key)), f"unknown key: {suggest(str(key), sorted(known))}")
+            raise _fault((*path, str(key)), f"unknown key: {suggest(str(key), sorted(known))}")
     values = {key: value for key, value in given.items() if value is not None}
     for name, each in known.items():
         if name not in values and _is_needed(each):
-            raise _MisfitError((*path, name), "missing: write a value for it")
+            raise _fault((*path, name), "missing: write a value for it")
     try:
         return cls(**values)
     except ValueError as error:
@@ -78,6 +72,10 @@ def build(cls: type[_T], given: Mapping[str, Any], path: Path = ()) -> _T:
 
 def _is_needed(of: Field[Any]) -> bool:
     return of.default is MISSING and of.default_factory is MISSING
+
+
+def _fault(path: Path, message: str) -> ValueError:
+    return ValueError(f"{show_path(path)}: {message}")
 
 
 @cache
@@ -136,9 +134,9 @@ def _plain_reader(hint: Any, form: Form | None, *, is_input: bool) -> _Reader:
         if is_later(value):
             if is_input:
                 return value
-            raise _MisfitError(path, "an Output is known too late to decide on it: write a plain value")
+            raise _fault(path, "an Output is known too late to decide on it: write a plain value")
         if value is None and hint is not Any:
-            raise _MisfitError(path, "has no value: write one, or leave it out")
+            raise _fault(path, "has no value: write one, or leave it out")
         return reader(value, path)
 
     return read
@@ -171,7 +169,7 @@ def _list_reader(of: Any) -> _Reader:
     def read_list(value: Any, path: Path) -> Any:
         is_list = type(value) in (tuple, list) or (isinstance(value, Sequence) and not isinstance(value, str | bytes))
         if not is_list:
-            raise _MisfitError(path, misfit(Kind.LIST, value, IN_PROGRAM))
+            raise _fault(path, misfit(Kind.LIST, value, IN_PROGRAM))
         if not value or set(map(type, value)) <= kinds:
             return value
         made = tuple(read(each, (*path, index)) for index, each in enumerate(value))
@@ -181,19 +179,21 @@ def _list_reader(of: Any) -> _Reader:
 
 
 def _mapping_reader(of: Any) -> _Reader:
-    reader = _reader_of(of)
+    reader, is_free = _reader_of(of), unwrapped(of)[0] is str
     kinds, read = reader["kinds"], reader["read"]
 
     def read_mapping(value: Any, path: Path) -> Any:
         if type(value) is not dict and not isinstance(value, Mapping):
-            raise _MisfitError(path, misfit(Kind.MAPPING, value, IN_PROGRAM))
+            raise _fault(path, misfit(Kind.MAPPING, value, IN_PROGRAM))
         if not value:
             return value
         for key in value:
             if not isinstance(key, str):
-                raise _MisfitError(path, f"key {misfit(Kind.TEXT, key, IN_PROGRAM)}")
+                raise _fault(path, f"key {misfit(Kind.TEXT, key, IN_PROGRAM)}")
         if set(map(type, value.values())) <= kinds:
             return value
+        if is_free:
+            value = {key: as_text(each) for key, each in value.items()}
         made = {key: read(each, (*path, key)) for key, each in value.items()}
         return value if all(made[key] is each for key, each in value.items()) else made
 
@@ -208,9 +208,7 @@ def _enum_reader(kind: type[Enum]) -> _Reader:
             return kind(value)
         except ValueError:
             words = [str(each.value) for each in kind]
-            raise _MisfitError(
-                path, unknown_word(value, words, IN_PROGRAM, decides=issubclass(kind, Deciding))
-            ) from None
+            raise _fault(path, unknown_word(value, words, IN_PROGRAM, decides=issubclass(kind, Deciding))) from None
 
     return read
 
@@ -223,9 +221,9 @@ def _dataclass_reader(kind: type) -> _Reader:
             return build(kind, value, path)
         what = IN_PROGRAM.show(value)
         if isinstance(getattr(value, _field(path), None), kind):
-            raise _MisfitError(path, f"{what} is not a {kind.__name__}: write its {_field(path)}")
+            raise _fault(path, f"{what} is not a {kind.__name__}: write its {_field(path)}")
         known = ", ".join(each.name for each in fields(kind)[:3])
-        raise _MisfitError(path, f"{what} is not a {kind.__name__}: write one, with fields such as {known}")
+        raise _fault(path, f"{what} is not a {kind.__name__}: write one, with fields such as {known}")
 
     return read
 
@@ -236,7 +234,7 @@ def _number_reader(kind: type) -> _Reader:
             return value
         if isinstance(value, float) and (kind is float or value.is_integer()):
             return value if kind is float else int(value)
-        raise _MisfitError(path, misfit(_NUMBERS[kind], value, IN_PROGRAM))
+        raise _fault(path, misfit(_NUMBERS[kind], value, IN_PROGRAM))
 
     return read
 
@@ -247,7 +245,7 @@ def _scalar_reader(kind: type, wanted: Kind, form: Form | None) -> _Reader:
             return value
         if kind is str and isinstance(value, Enum) and isinstance(value.value, str):
             return value.value
-        raise _MisfitError(path, misfit(wanted, value, IN_PROGRAM, form))
+        raise _fault(path, misfit(wanted, value, IN_PROGRAM, form))
 
     return read
 
