@@ -5,10 +5,11 @@ import json
 import sys
 from enum import Enum
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin
 
 import pulumi
 from pulumi.provider import main
+from pulumi.provider.experimental import component
 from pulumi.provider.experimental.analyzer import Analyzer, PropertyDefinition
 from pulumi.provider.experimental.component import ComponentProvider
 from pulumi.provider.experimental.schema import generate_schema
@@ -25,6 +26,15 @@ def _components() -> dict[type[pulumi.ComponentResource], type]:
     return {each: public[f"{each.__name__}Args"] for each in found}
 
 
+class _Analyzer(Analyzer):
+    """Pulumi's analyzer, which knows what specs call an Input: they do without Pulumi."""
+
+    def analyze_property(self, arg: Any, typ: type, name: str, **given: Any) -> PropertyDefinition:
+        of: Any = pulumi.Input
+        wanted = of[get_args(arg)[0]] if get_origin(arg) is Annotated else arg
+        return super().analyze_property(wanted, typ, name, **given)
+
+
 class Host(ComponentProvider):
     """Pulumi's component host, which three things escape.
 
@@ -33,9 +43,11 @@ class Host(ComponentProvider):
 
     def __init__(self) -> None:
         components = _components()
+        # It makes an analyzer of its own.
+        vars(component)["Analyzer"] = _Analyzer
         super().__init__(list(components), PACKAGE, version=_version())
-        for component, args in components.items():
-            _complete(args, self._component_defs[component.__name__].inputs)
+        for each, args in components.items():
+            _complete(args, self._component_defs[each.__name__].inputs)
         for definition in self._type_defs.values():
             if dataclasses.is_dataclass(definition.python_type):
                 _complete(definition.python_type, definition.properties)

@@ -23,6 +23,7 @@ from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kafka.secrets import Urls
 from kafka_platform.values.checks import NODE_PORTS
 from kafka_platform.values.forms import shared
+from kafka_platform.values.later import plain
 from pydantic import Field, model_validator
 from pydantic.alias_generators import to_camel
 
@@ -140,7 +141,7 @@ class Gateway(GatewaySpec):
     def values(self, settings: Core) -> dict[str, Any]:
         """Its fields as a program writes them: the tenants' pods may call too, where not everybody may."""
         tenants = settings.tenant_namespaces if self.client_namespaces else set[str]()
-        callers = tuple(sorted(({*self.client_namespaces} | tenants) - {settings.namespace}))
+        callers = tuple(sorted(({*plain(self.client_namespaces)} | tenants) - {settings.namespace}))
         pods = settings.pod_settings.with_own(self.pod_settings)
         own = {"expose": self.exposure(), "client_namespaces": callers, "pod_settings": pods}
         return shared(self, GatewaySpec) | own
@@ -161,7 +162,7 @@ class HttpGateway(Capability[Gateway]):
             source=source(GATEWAY),
             namespace=settings.namespace,
             key=("gateway", "metricsNamespaces"),
-            allowed=section.metrics_namespaces,
+            allowed=plain(section.metrics_namespaces),
         )
         return Needs(
             scrapes=[scrape],

@@ -21,6 +21,7 @@ from kafka_platform.kube.images import kafka_image
 from kafka_platform.kube.objects import Object
 from kafka_platform.kube.operated import STRIMZI_VERSION
 from kafka_platform.values.forms import shared
+from kafka_platform.values.later import plain
 from kafka_platform.values.words import suggest
 
 from infra.capabilities.capability import (
@@ -71,7 +72,7 @@ class Cluster(Capability[Kafka]):
     def needs(self, section: Kafka, settings: Core) -> Needs:
         """Who may connect, besides those of other capabilities."""
         return Needs(
-            clients=(*section.client_namespaces, *settings.tenant_namespaces), kubernetes=_KUBERNETES[section.engine]
+            clients=(*plain(section.client_namespaces), *settings.tenant_namespaces), kubernetes=_KUBERNETES[section.engine]
         )
 
     def faults(self, section: Kafka, stack: Stack, known: Known) -> Iterator[Fault]:

@@ -8,6 +8,7 @@ from kafka_platform.cluster.strimzi.spec import Metrics
 from kafka_platform.monitoring.objects import objects
 from kafka_platform.monitoring.spec import MonitoredSpec, MonitoringSpec
 from kafka_platform.values.forms import shared
+from kafka_platform.values.later import plain
 
 from infra.capabilities.capability import CLUSTER, Capability, Deployment, Placed, Rendered, Stack
 from infra.capabilities.operators import CertManagerInstallation, Prometheus
@@ -68,7 +69,7 @@ def _scaling(settings: Core, known: Known, prometheus: Prometheus) -> Iterator[F
     if scaling is None or not known("kafka"):
         return
     usual = type(scaling).prometheus
-    if prometheus.install and scaling.prometheus == usual and f".{prometheus.namespace}.svc" not in usual:
+    if prometheus.install and scaling.prometheus == usual and f".{prometheus.namespace}.svc" not in plain(usual):
         yield Fault(
             path=("kafka", "scaling", "prometheus"),
             message=f"{usual} is not the Prometheus of this file: write http://prometheus-operated.{prometheus.namespace}.svc:9090",

@@ -16,6 +16,7 @@ from kafka_platform.operators.prometheus.spec import PrometheusStackSpec
 from kafka_platform.operators.sources import Source
 from kafka_platform.operators.strimzi.spec import StrimziOperatorSpec
 from kafka_platform.values.checks import check_field
+from kafka_platform.values.later import plain
 from pydantic.alias_generators import to_camel
 
 from infra.capabilities.capability import Capability, Deployment, Needs, Stack
@@ -97,7 +98,7 @@ class Installed(Capability[_O]):
 
     def needs(self, section: _O, settings: Core) -> Needs:
         """A namespace of its own, unless there is one."""
-        return Needs(made=[section.namespace] if section.install and section.create_namespace else [])
+        return Needs(made=[plain(section.namespace)] if section.install and section.create_namespace else [])
 
     def faults(self, section: _O, stack: Stack, known: Known) -> Iterator[Fault]:
         """Keys that do not go with one that is there, or a namespace that cannot be made."""
@@ -125,7 +126,7 @@ class Installed(Capability[_O]):
     def _namespace_faults(self, section: _O, stack: Stack) -> Iterator[Fault]:
         if not section.create_namespace:
             return
-        path, namespace = (to_camel(self.key), "namespace"), section.namespace
+        path, namespace = (to_camel(self.key), "namespace"), plain(section.namespace)
         made = dict.fromkeys(stack.settings.created_namespaces, "by this file")
         for other in itertools.takewhile(lambda each: each is not self, INSTALLED):
             found = other.section(stack.settings)
@@ -213,7 +214,7 @@ class KedaOperator(Installed[Keda]):
 
     def needs(self, section: Keda, settings: Core) -> Needs:
         """Its pods connect to the brokers, to measure lag."""
-        return replace(super().needs(section, settings), clients=[section.namespace])
+        return replace(super().needs(section, settings), clients=[plain(section.namespace)])
 
 
 INSTALLED: Sequence[Installed[Any]] = (

@@ -11,6 +11,7 @@ from kafka_platform.probe.monitoring import source
 from kafka_platform.probe.objects import ProbeSettings, objects
 from kafka_platform.probe.spec import LATENCY_PROBE, ProbeSpec, latency_probe_topic, latency_probe_user
 from kafka_platform.values.forms import shared
+from kafka_platform.values.later import plain
 from kafka_platform.values.ranges import within
 
 from infra.capabilities.capability import JOBS, MADE_UP, Capability, Deployment, Needs, Placed, Rendered, Scrape, Stack
@@ -63,7 +64,7 @@ class LatencyProbe(Capability[Probe]):
             source=source(LATENCY_PROBE),
             namespace=settings.namespace,
             key=("probe", "metricsNamespaces"),
-            allowed=section.metrics_namespaces,
+            allowed=plain(section.metrics_namespaces),
         )
         return Needs(passwords=["the probe logs in"], scrapes=[scrape], kubernetes=[JOBS] if section.gate else [])
 

@@ -11,6 +11,7 @@ from kafka_platform.kafka.protocols import Engine
 from kafka_platform.scaling import objects as scaling
 from kafka_platform.scaling.spec import Scale, scaler_user_name
 from kafka_platform.values.forms import shared
+from kafka_platform.values.later import plain
 from kafka_platform.values.names import check_workload
 from kafka_platform.values.words import Path
 from kafka_platform.worker.monitoring import source
@@ -68,7 +69,7 @@ class Workers(Capability[Mapping[str, Worker]]):
                 source=replace(source(name), namespace=settings.namespace_of(worker.tenant)),
                 namespace=settings.namespace_of(worker.tenant),
                 key=("workers", name, "clientNamespaces"),
-                allowed=worker.client_namespaces,
+                allowed=plain(worker.client_namespaces),
             )
             for name, worker in sorted(section.items())
             if "metrics" in worker.ports

@@ -27,26 +27,20 @@ from kafka_platform.kafka.secrets import PASSWORD_LENGTH
 from kafka_platform.kube.images import RUNTIME_IMAGE, kafka_image
 from kafka_platform.kube.place import KubernetesObject, look_up, once_ready, place_all, resolved
 from kafka_platform.values.checks import check_field
-from kafka_platform.values.forms import formed
-from kafka_platform.values.names import check_cluster, check_label
+from kafka_platform.values.forms import formed, named
+from kafka_platform.values.names import check_cluster, check_label, check_subdomain
 from kafka_platform.values.ranges import MOST_REPLICAS, within
-
-
-def _check_known_servers(servers: pulumi.Input[str]) -> None:
-    if isinstance(servers, str):
-        check_bootstrap_servers(servers)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExternalKafka(ExternalSpec, Args):
     """A Kafka that somebody else runs."""
 
-    # A program may know these only when it runs.
-    bootstrap_servers: pulumi.Input[str] = formed(MISSING, _check_known_servers)  # type: ignore[assignment]  # noqa: RUF009
+    bootstrap_servers: pulumi.Input[str] = formed(MISSING, check_bootstrap_servers)
     """Where clients connect first: `host:port`, several with commas."""
-    ca_secret: pulumi.Input[str] | None = None  # type: ignore[assignment]
+    ca_secret: pulumi.Input[str] | None = named(check_subdomain, "object name")
     """Secret (in the args' namespace) whose key `ca.crt` is the authority to trust. Default: the usual public ones."""
-    admin_secret: pulumi.Input[str] | None = None  # type: ignore[assignment]
+    admin_secret: pulumi.Input[str] | None = named(check_subdomain, "object name")
     """Secret (in the args' namespace) with the keys `username` and `password` of a user who may manage topics, users,
     ACLs and quotas. Default: they cannot be managed from here."""
     replicas: int = within(1, MOST_REPLICAS, default=EXTERNAL_REPLICAS)
@@ -57,16 +51,16 @@ class ExternalKafka(ExternalSpec, Args):
 class KafkaClusterArgs(ClusterSpec, Args):
     """What a Kafka cluster shall be."""
 
-    namespace: pulumi.Input[str]
+    namespace: pulumi.Input[str] = named(check_label, "namespace", default=MISSING)
     """Namespace of everything that the cluster consists of. It has to exist."""
     external: ExternalKafka | None = None
     """The Kafka that somebody else runs; needed by, and only by, the engine `external`."""
     strimzi: StrimziKafka | None = None
     """The Kafka that Strimzi's operator runs; needed by, and only by, the engine `strimzi`. Besides it that engine goes
     by `version`, `image`, `defaults`, `client_namespaces`, `config` and `deletion`."""
-    image: str | None = None
+    image: pulumi.Input[str] | None = None
     """Image with Kafka in /opt/kafka. Default `docker.io/apache/kafka:<version>`; with Strimzi, the operator's own."""
-    runtime_image: str = RUNTIME_IMAGE
+    runtime_image: pulumi.Input[str] = RUNTIME_IMAGE
     """Image of this platform's own programs."""
 
     def check(self) -> None:
@@ -81,8 +75,6 @@ class KafkaClusterArgs(ClusterSpec, Args):
                     "external: missing: say where the Kafka is, as in ExternalKafka(bootstrap_servers=...)"
                 )
             return
-        if isinstance(self.namespace, str):
-            check_field("namespace", check_label, self.namespace, "namespace")
         if self.engine is Engine.STRIMZI:
             self._check_strimzi()
         else:
@@ -155,7 +147,7 @@ class KafkaCluster(pulumi.ComponentResource):
             name=name,
             namespace=args.namespace,
             spec=args,
-            image=args.image or kafka_image(args.version),
+            image=kafka_image(args.version) if args.image is None else args.image,
             runtime_image=args.runtime_image,
         )
         # How to reach the cluster, whether it is ready or not.

@@ -20,6 +20,7 @@ from kafka_platform.kafka.protocols import Engine, SaslMechanism, SecurityProtoc
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.values.checks import check_field, check_ports
 from kafka_platform.values.forms import Spec, formed, label_of_machines, named, namespaces
+from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_cluster_id, check_subdomain
 
 KAFKA_VERSION = "4.3.1"
@@ -89,13 +90,13 @@ class ClusterSpec(Spec):
     shrink. Default 1."""
     storage: str = embedded(volume_of("10Gi", "10Gi", "1Ti"))
     """Volume of each node, at least 1Gi. Can grow where the storage class allows it, never shrink. Default 10Gi."""
-    storage_class: str | None = embedded(named(check_subdomain, "object name"))
+    storage_class: Input[str] | None = embedded(named(check_subdomain, "object name"))
     """StorageClass of the volumes; fixed once they exist. Default: the Kubernetes cluster's default class."""
-    resources: Resources = embedded(field(default_factory=Resources))  # noqa: RUF009
+    resources: Resources = embedded(field(default_factory=Resources))
     """Processor and memory of each node. Default: 100m and 1Gi."""
-    jvm: Jvm = embedded(field(default_factory=Jvm))  # noqa: RUF009
+    jvm: Jvm = embedded(field(default_factory=Jvm))
     """Java of each node: its heap and -XX options. Default: half of the memory, and Kafka's own options."""
-    listeners: Listeners = embedded(field(default_factory=Listeners), instead="write strimzi.listeners")  # noqa: RUF009
+    listeners: Listeners = embedded(field(default_factory=Listeners), instead="write strimzi.listeners")
     """How clients reach the cluster. Default: inside Kubernetes only, without TLS."""
     defaults: Defaults = field(default_factory=Defaults)
     """What topics get that do not say otherwise. Default: safe for the number of nodes."""
@@ -103,7 +104,7 @@ class ClusterSpec(Spec):
     """Label of the machines over whose values the nodes are spread, as far as possible. Default: the zones."""
     config: Mapping[str, str] = field(default_factory=dict)
     """Further broker settings by Kafka's own names (https://kafka.apache.org/documentation/#brokerconfigs)."""
-    client_namespaces: Sequence[str] = namespaces()
+    client_namespaces: Sequence[Input[str]] = namespaces()
     """Namespaces whose pods may connect, besides the cluster's own, those of a stack's tenants, and those labelled
     `kafka-platform/access: <name>`. Default: none."""
     cluster_id: str | None = embedded(
@@ -141,7 +142,7 @@ def _default(of: Field[Any]) -> object:
 class ExternalSpec(Spec):
     """A Kafka that somebody else runs."""
 
-    bootstrap_servers: str | None = formed(
+    bootstrap_servers: Input[str] | None = formed(
         None, check_bootstrap_servers, examples=["kafka.example.com:9092", "a:9092,b:9092"]
     )
     """Where clients connect first, `host:port`, several with commas. Needed."""
@@ -152,9 +153,9 @@ class ExternalSpec(Spec):
     """How clients connect. Default SASL_SSL."""
     sasl_mechanism: SaslMechanism | None = None
     """How clients log in. Default SCRAM-SHA-512; with PLAINTEXT and SSL there is none."""
-    ca_secret: str | None = named(check_subdomain, "object name")
+    ca_secret: Input[str] | None = named(check_subdomain, "object name")
     """Secret in the platform's namespace whose key `ca.crt` is the authority to trust. Default: the usual public ones."""
-    admin_secret: str | None = named(check_subdomain, "object name")
+    admin_secret: Input[str] | None = named(check_subdomain, "object name")
     """Secret in the platform's namespace with `username` and `password` of a user who may manage topics, users, ACLs and
     quotas. Default: none, they are not managed from here."""
 

@@ -18,8 +18,9 @@ from kafka_platform.kafka.secrets import PASSWORD_LENGTH, Urls
 from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.place import KubernetesObject, look_up, place_all, resolved
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
+from kafka_platform.values.forms import named
 from kafka_platform.values.later import known
-from kafka_platform.values.names import check_cluster, user_secret
+from kafka_platform.values.names import check_cluster, check_label, user_secret
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +33,9 @@ class KafkaResourcesArgs(Args):
     """Topics by name. One that is taken out keeps its records, unless it said `deletion: allow`."""
     users: Mapping[str, User] = field(default_factory=dict)
     """Users by name, with what they may do. One that is taken out can no longer log in."""
-    user_namespace: pulumi.Input[str] | None = None
+    user_namespace: pulumi.Input[str] | None = named(check_label, "namespace")
     """Namespace that the Secrets of users without one are delivered to. Default: the connection's."""
-    runtime_image: str = RUNTIME_IMAGE
+    runtime_image: pulumi.Input[str] = RUNTIME_IMAGE
     """Image of this platform's own programs."""
     pod_settings: PodSettings = UNDECIDED
     """Where the Job's pods run, and what they carry. Default: what Kubernetes does."""

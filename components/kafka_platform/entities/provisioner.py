@@ -96,7 +96,7 @@ def job(
     name: str,
     connection: "KafkaConnection",
     admin_secret: "Input[str]",
-    image: str,
+    image: "Input[str]",
     declarations_hash: str,
     *,
     stack: str | None = None,

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from kafka_platform.kafka import secrets
 from kafka_platform.kafka.entities import Login, Topic, User
+from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import labels
-from kafka_platform.kube.objects import Object, derived
+from kafka_platform.kube.objects import Object
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.values.names import user_secret
 
@@ -25,7 +26,7 @@ class EntitySettings:
 
     name: str
     connection: "KafkaConnection"
-    runtime_image: str
+    runtime_image: "Input[str]"
     topics: Mapping[str, Topic] = field(default_factory=dict)
     users: Mapping[str, User] = field(default_factory=dict)
     user_namespace: "Input[str] | None" = None
@@ -50,7 +51,8 @@ class EntitySettings:
     def namespace_of(self, user: str) -> Any:
         """Where a user's Secret goes, known once the namespaces are there: none goes into one that was refused."""
         platform = self.connection.namespace
-        given = self.users[user].namespace or self.user_namespace
+        own = self.users[user].namespace
+        given = self.user_namespace if own is None else own
         return platform if given is None else derived(lambda _, namespace: namespace, platform, given)
 
 

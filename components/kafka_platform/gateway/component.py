@@ -11,7 +11,7 @@ from kafka_platform.gateway.spec import GatewaySpec
 from kafka_platform.kafka.connection import KafkaConnection
 from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.place import once_ready, place_all
-from kafka_platform.values.checks import check_field
+from kafka_platform.values.forms import named
 from kafka_platform.values.names import check_gateway_name, check_label
 
 
@@ -21,17 +21,15 @@ class HttpGatewayArgs(GatewaySpec, Args):
 
     connection: KafkaConnection
     """The Kafka, as its `KafkaCluster` tells. The gateway has no credentials of its own: callers log in with theirs."""
-    namespace: pulumi.Input[str] | None = None
+    namespace: pulumi.Input[str] | None = named(check_label, "namespace")
     """Namespace of the gateway, which the Kafka has to let in. Default: the connection's, which it does."""
     spread: str = "topology.kubernetes.io/zone"
     """Label of the machines over whose values the pods are spread, as far as possible. Default: the zones."""
-    runtime_image: str = RUNTIME_IMAGE
+    runtime_image: pulumi.Input[str] = RUNTIME_IMAGE
     """Image of this platform's own programs."""
 
     def check(self) -> None:
         """As every gateway; and the namespace is one."""
-        if isinstance(self.namespace, str):
-            check_field("namespace", check_label, self.namespace, "namespace")
         super().check()
 
 

@@ -9,6 +9,7 @@ from kafka_platform.gateway.settings import COMPONENT, GatewaySettings
 from kafka_platform.gateway.spec import HttpGatewayLimits
 from kafka_platform.gateway.ways_in import ways_in
 from kafka_platform.kafka.client_pods import ca_mounts, ca_volumes, connection_environment, kafka_ports
+from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import (
     Manifest,
     allowed_port,
@@ -20,7 +21,7 @@ from kafka_platform.kube.manifests import (
     text_hash,
     to_names,
 )
-from kafka_platform.kube.objects import Object, derived
+from kafka_platform.kube.objects import Object
 from kafka_platform.kube.pods import (
     HTTP_PORT,
     METRICS_PORT,
@@ -325,6 +326,6 @@ def _volumes(settings: GatewaySettings) -> list[Manifest]:
     return [*volumes, *ca_volumes(settings.connection)]
 
 
-def _secret_volume(name: str, secret: str, *keys: str) -> Manifest:
+def _secret_volume(name: str, secret: "Input[str]", *keys: str) -> Manifest:
     items = [{"key": key, "path": key} for key in keys]
     return {"name": name, "secret": {"items": items, "secretName": secret}}

@@ -21,7 +21,7 @@ class GatewaySettings:
     name: str
     namespace: "Input[str]"
     connection: "KafkaConnection"
-    image: str
+    image: "Input[str]"
     spread: str = "topology.kubernetes.io/zone"
     spec: GatewaySpec = field(default_factory=GatewaySpec)
 

@@ -24,6 +24,7 @@ from kafka_platform.values.forms import (
     wait,
 )
 from kafka_platform.values.free_maps import check_annotations
+from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_label, check_subdomain, check_user
 from kafka_platform.values.ranges import within
 from kafka_platform.values.units import quantity, seconds, size_bytes
@@ -195,10 +196,10 @@ _SHARES_TRIED, _LEAST_SHARE = 64, 8
 class HttpGatewayTls(Spec):
     """TLS that ends at the pods. The files are read again when the Secrets change."""
 
-    certificate: str = named(check_subdomain, "Secret name", default=MISSING)
+    certificate: Input[str] = named(check_subdomain, "Secret name", default=MISSING)
     """Secret of the type kubernetes.io/tls (in the gateway's namespace), valid for `<name>.<namespace>.svc` and the names
     by which callers outside come."""
-    client_authority: str | None = named(check_subdomain, "Secret name")
+    client_authority: Input[str] | None = named(check_subdomain, "Secret name")
     """Secret whose key `ca.crt` is the authority that callers' certificates must be signed by; they are then needed
     besides a login. Pods call each other with `certificate`, so it must be signed by that authority too and be good for
     clients. Default: callers need no certificate."""
@@ -229,7 +230,7 @@ class LoadBalancerExposure(Spec):
     """Name that external-dns, where it is installed, keeps in DNS for it. Default: none."""
     source_ranges: Sequence[str] = formed((), check_source_ranges, examples=[["203.0.113.0/24"]])
     """Networks that callers may come from, such as `203.0.113.0/24`. Default: everywhere."""
-    annotations: Mapping[str, str] = mapping(check_annotations)
+    annotations: Mapping[str, Input[str]] = mapping(check_annotations)
     """Annotations of the Service, for the cloud's load balancer controller. Default: none."""
 
 
@@ -239,15 +240,15 @@ class GatewayApiExposure(Spec):
 
     host: str = named(check_subdomain, "host name", default=MISSING)
     """Name by which callers come, such as `data.example.com`."""
-    gateway_class: str | None = named(check_subdomain, "GatewayClass name")
+    gateway_class: Input[str] | None = named(check_subdomain, "GatewayClass name")
     """GatewayClass of a Gateway of its own, which ends TLS. Needs `certificate`."""
-    certificate: str | None = named(check_subdomain, "Secret name")
+    certificate: Input[str] | None = named(check_subdomain, "Secret name")
     """Secret of the type kubernetes.io/tls (in the gateway's namespace), valid for `host`, for a Gateway of its own."""
     gateway: str | None = formed(None, _check_reference)
     """Gateway that is there already, as `name` or `namespace/name`; it has to allow routes of this namespace."""
     listener: str | None = named(check_subdomain, "listener name")
     """Name of the listener of that Gateway. Default: every one whose host fits."""
-    annotations: Mapping[str, str] = mapping(check_annotations)
+    annotations: Mapping[str, Input[str]] = mapping(check_annotations)
     """Annotations of the Gateway of its own, for its controller and for cert-manager. Default: none."""
 
     def check(self) -> None:
@@ -263,8 +264,11 @@ class GatewayApiExposure(Spec):
             if self.listener is not None:
                 raise ValueError("listener: a Gateway of its own has one only: remove it, or name a gateway")
         if self.gateway is not None:
-            for field_name in ("certificate", "annotations"):
-                if getattr(self, field_name):
+            for field_name, given in (
+                ("certificate", self.certificate is not None),
+                ("annotations", bool(self.annotations)),
+            ):
+                if given:
                     raise ValueError(f"{field_name}: the Gateway that is there has its own: remove it")
 
     @property
@@ -280,11 +284,11 @@ class IngressExposure(Spec):
 
     host: str = named(check_subdomain, "host name", default=MISSING)
     """Name by which callers come, such as `data.example.com`."""
-    ingress_class: str = named(check_subdomain, "IngressClass name", default=MISSING)
+    ingress_class: Input[str] = named(check_subdomain, "IngressClass name", default=MISSING)
     """IngressClass of the controller, such as `nginx`."""
-    certificate: str | None = named(check_subdomain, "Secret name")
+    certificate: Input[str] | None = named(check_subdomain, "Secret name")
     """Secret of the type kubernetes.io/tls (in the gateway's namespace), valid for `host`. Default: the controller's."""
-    annotations: Mapping[str, str] = mapping(check_annotations)
+    annotations: Mapping[str, Input[str]] = mapping(check_annotations)
     """Annotations of the Ingress, for its controller and for cert-manager. Default: none."""
 
 
@@ -355,10 +359,10 @@ class GatewaySpec(Spec):
     """How long a login counts until it is tried again: a changed password takes effect after at most this. Default 60s."""
     cors: Sequence[str] = formed((), _check_origins)
     """Origins whose pages may call, such as `https://shop.example.com`, or `'*'` for all. Default: none."""
-    client_namespaces: Sequence[str] = namespaces()
+    client_namespaces: Sequence[Input[str]] = namespaces()
     """Namespaces whose pods may call, besides the gateway's own (in a stack file: and the tenants'); that of the Ingress or
     Gateway controller has to be among them. Default: every pod that reaches the gateway may."""
-    metrics_namespaces: Sequence[str] = namespaces()
+    metrics_namespaces: Sequence[Input[str]] = namespaces()
     """Namespaces whose pods may read the gateway's metrics. Default: all."""
     pod_settings: PodSettings = UNDECIDED
     """Where the pods run, and what they carry. Default: what Kubernetes does."""

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import Manifest, allowed_port, environment
-from kafka_platform.kube.objects import derived
 from kafka_platform.values.names import user_secret
 
 if TYPE_CHECKING:

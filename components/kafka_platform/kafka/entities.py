@@ -6,6 +6,7 @@ from dataclasses import MISSING, dataclass
 from kafka_platform.values.form import DURATION, SIZE
 from kafka_platform.values.forms import Spec, formed, mapping, named, names, rate
 from kafka_platform.values.free_maps import check_settings
+from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_label, check_pattern
 from kafka_platform.values.ranges import MOST_REPLICAS, MOST_VERSIONS, within
 from kafka_platform.values.units import bytes_per_second, milliseconds, size_bytes
@@ -231,7 +232,7 @@ class User(Spec):
     """What the four lists above cannot say."""
     quotas: Quotas | None = None
     """Limits. Default: none."""
-    namespace: str | None = named(check_label, "namespace")
+    namespace: Input[str] | None = named(check_label, "namespace")
     """Namespace that its Secret is delivered to. Default: the cluster's."""
     password_version: int = within(1, MOST_VERSIONS, default=1)
     """Raise it by one to have a new password made. Default 1."""

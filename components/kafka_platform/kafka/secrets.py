@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kafka_platform.kafka.properties import jaas_text, java_properties, option_lines
+from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import Manifest, metadata
-from kafka_platform.kube.objects import derived
 
 if TYPE_CHECKING:
     from pulumi import Input

@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from kafka_platform.kube.derived import derived
+
 if TYPE_CHECKING:
     from pulumi import Input
 
@@ -28,7 +30,7 @@ def selector(name: str, component: str) -> dict[str, str]:
     }
 
 
-def namespace(name: str) -> Manifest:
+def namespace(name: "Input[str]") -> Manifest:
     """A namespace."""
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
@@ -79,19 +81,19 @@ def to_names() -> list[Manifest]:
     return [{"ports": [allowed_port(53, "UDP"), allowed_port(53)]}, {"to": [kubernetes, openshift]}]
 
 
-def callers(ports: Iterable[int], namespaces: Sequence[str]) -> Manifest:
+def callers(ports: Iterable[int], namespaces: "Sequence[Input[str]]") -> Manifest:
     """Who may connect to these ports, in a network policy: the own namespace and those named, or everybody if none is."""
     rule: Manifest = {"ports": [allowed_port(port) for port in sorted(ports)]}
     return {"from": [{"podSelector": {}}, of_namespaces(namespaces)], **rule} if namespaces else rule
 
 
-def collectors(port: int, namespaces: Sequence[str]) -> Manifest:
+def collectors(port: int, namespaces: "Sequence[Input[str]]") -> Manifest:
     """Who may collect metrics at this port, in a network policy: the namespaces named, or all if none is."""
     peer = of_namespaces(namespaces) if namespaces else {"namespaceSelector": {}}
     return {"from": [peer], "ports": [allowed_port(port)]}
 
 
-def client_peers(cluster: str, namespaces: Sequence[str]) -> list[Manifest]:
+def client_peers(cluster: str, namespaces: "Sequence[Input[str]]") -> list[Manifest]:
     """Who may connect to a Kafka, in a network policy: its own namespace, those with its label, and those named."""
     peers: list[Manifest] = [
         {"podSelector": {}},
@@ -102,9 +104,10 @@ def client_peers(cluster: str, namespaces: Sequence[str]) -> list[Manifest]:
     return peers
 
 
-def of_namespaces(names: Iterable[str]) -> Manifest:
+def of_namespaces(names: "Iterable[Input[str]]") -> Manifest:
     """All pods of these namespaces, in a network policy."""
-    expression = {"key": NAMESPACE_LABEL, "operator": "In", "values": sorted(names)}
+    values = derived(lambda *known: sorted(known), *names)
+    expression = {"key": NAMESPACE_LABEL, "operator": "In", "values": values}
     return {"namespaceSelector": {"matchExpressions": [expression]}}
 
 

@@ -8,8 +8,9 @@ from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.settings import get_monitor
 from pulumi_kubernetes import _utilities
 
+from kafka_platform.kube.derived import Derived
 from kafka_platform.kube.manifests import Manifest
-from kafka_platform.kube.objects import Derived, Guard, Object
+from kafka_platform.kube.objects import Guard, Object
 
 _T = TypeVar("_T")
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kafka_platform.kafka.protocols import Engine
+from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import Manifest, labels, metadata, selector
 from kafka_platform.kube.metrics import METRICS_PORT_NAME, Source
-from kafka_platform.kube.objects import Object, derived
+from kafka_platform.kube.objects import Object
 from kafka_platform.monitoring.alerts import CLUSTER_LABEL, Watched, rule_groups
 from kafka_platform.monitoring.spec import MonitoredSpec
 
@@ -155,7 +156,7 @@ def of_strimzi(name: str, namespace: "Input[str]") -> PodMonitor:
     )
 
 
-def of_cert_manager(name: str, namespace: "Input[str]", pods_in: str) -> PodMonitor:
+def of_cert_manager(name: str, namespace: "Input[str]", pods_in: "Input[str]") -> PodMonitor:
     """cert-manager's controller, which knows when certificates end."""
     return PodMonitor(
         name=f"{name}-certificates",

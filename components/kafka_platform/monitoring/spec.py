@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.values.forms import Spec, mapping
 from kafka_platform.values.free_maps import check_labels
+from kafka_platform.values.later import Input
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,5 +34,5 @@ class MonitoredSpec(MonitoringSpec):
     """Strimzi: how many days before their end certificate authorities are renewed. Default 30."""
     authorities_given: bool = False
     """Strimzi: whether they are yours, and somebody has to be told to renew them. Default: Strimzi renews them."""
-    cert_manager: str | None = None
+    cert_manager: Input[str] | None = None
     """Namespace of cert-manager. Default: certificates are somebody else's."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from kafka_platform.values.forms import Spec, formed, mapping, named
 from kafka_platform.values.free_maps import check_values
+from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_label
 from kafka_platform.values.ranges import within
 
@@ -55,7 +56,7 @@ def _check_registry(registry: str) -> None:
 class OperatorSpec(Spec):
     """What people declare of an operator, in a program and in a stack file alike."""
 
-    namespace: str = namespace_of_its_own(MISSING)
+    namespace: Input[str] = namespace_of_its_own(MISSING)
     """Namespace of the operator."""
     create_namespace: bool = True
     """Whether the namespace is made (and removed) with it. Default true."""

@@ -10,7 +10,7 @@ from pulumi_kubernetes.yaml.v2 import ConfigFile
 
 from kafka_platform.args import Args
 from kafka_platform.kube.manifests import namespace
-from kafka_platform.kube.place import hooks_work, once_ready, place
+from kafka_platform.kube.place import hooks_work, once_ready, place, resolved
 from kafka_platform.kube.stored_form import as_stored
 from kafka_platform.operators.charts import OperatorSpec
 from kafka_platform.operators.sources import ChartSource, Source
@@ -64,7 +64,7 @@ def install_chart(
         namespace=args.namespace,
         repository_opts=None if source.repository is None else RepositoryOptsArgs(repo=source.repository),
         skip_crds=True,
-        values=dict(chart.values),
+        values=resolved(chart.values),
         opts=pulumi.ResourceOptions(parent=parent, depends_on=before, transforms=transforms),
     )
     return once_ready(args.namespace, release)

@@ -11,8 +11,13 @@ from kafka_platform.kube.place import place_all
 from kafka_platform.kube.pods import METRICS_PORT
 from kafka_platform.probe.objects import ProbeSettings, objects
 from kafka_platform.probe.spec import LATENCY_PROBE, ProbeSpec
-from kafka_platform.values.checks import check_field
+from kafka_platform.values.forms import formed, named
 from kafka_platform.values.names import check_label, check_service_name, check_subdomain, check_topic, check_user
+
+
+def _check_url(url: str) -> None:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"{url!r} is not a URL: write one such as http://gateway.streaming.svc")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,36 +26,26 @@ class LatencyProbeArgs(ProbeSpec, Args):
 
     connection: KafkaConnection
     """The Kafka, as its `KafkaCluster` tells."""
-    topic: str = LATENCY_PROBE
+    topic: str = named(check_topic, default=LATENCY_PROBE)
     """Topic for this probe alone, which exists: declare it as `latency_probe_topic(partitions)` in a `KafkaResources`.
     Default `latency-probe`."""
-    user: str = LATENCY_PROBE
+    user: str = named(check_user, default=LATENCY_PROBE)
     """Kafka user, whose Secret `<user>-kafka` is in the probe's namespace: declare it as `latency_probe_user(topic)`.
     Default `latency-probe`."""
-    namespace: pulumi.Input[str] | None = None
+    namespace: pulumi.Input[str] | None = named(check_label, "namespace")
     """Namespace of the probe, which the Kafka has to let in. Default: the connection's, which it does."""
-    gateway_url: pulumi.Input[str] | None = None
+    gateway_url: pulumi.Input[str] | None = formed(None, _check_url)
     """URL of an HTTP gateway in front of the same Kafka, such as the `url` of an `HttpGateway`: probes are written and
     read through it too. Default: by Kafka's protocol only."""
-    gateway_ca_secret: pulumi.Input[str] | None = None
+    gateway_ca_secret: pulumi.Input[str] | None = named(check_subdomain, "Secret name")
     """Secret whose key `ca.crt` is the authority of the gateway's certificate. Default: the usual public ones."""
     gate_version: str = ""
     """The gate runs again whenever this changes (and whenever the probe does). Default: only then."""
-    runtime_image: str = RUNTIME_IMAGE
+    runtime_image: pulumi.Input[str] = RUNTIME_IMAGE
     """Image of this platform's own programs."""
 
     def check(self) -> None:
-        """Raises `ValueError` for names that are none, and an authority without a gateway."""
-        check_field("topic", check_topic, self.topic)
-        check_field("user", check_user, self.user)
-        if isinstance(self.namespace, str):
-            check_field("namespace", check_label, self.namespace, "namespace")
-        if isinstance(self.gateway_url, str) and not self.gateway_url.startswith(("http://", "https://")):
-            raise ValueError(
-                f"gateway_url: {self.gateway_url!r} is not a URL: write one such as http://gateway.streaming.svc"
-            )
-        if isinstance(self.gateway_ca_secret, str):
-            check_field("gateway_ca_secret", check_subdomain, self.gateway_ca_secret, "Secret name")
+        """An authority is that of a gateway."""
         if self.gateway_ca_secret is not None and self.gateway_url is None:
             raise ValueError("gateway_ca_secret: there is no gateway: write gateway_url too, or leave this out")
         super().check()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from kafka_platform.kafka.client_pods import ca_mounts, ca_volumes, connection_environment, kafka_ports
+from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import (
     Manifest,
     allowed_port,
@@ -17,7 +18,7 @@ from kafka_platform.kube.manifests import (
     service_port,
     to_names,
 )
-from kafka_platform.kube.objects import Object, derived
+from kafka_platform.kube.objects import Object
 from kafka_platform.kube.pods import (
     HTTP_PORT,
     METRICS_PORT,
@@ -56,7 +57,7 @@ class ProbeSettings:
     name: str
     namespace: "Input[str]"
     connection: "KafkaConnection"
-    image: str
+    image: "Input[str]"
     topic: str
     user: str
     gateway_url: "Input[str] | None" = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from kafka_platform.kafka.entities import Quotas, Topic, User
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.values.forms import Compute, Spec, duration, memory_of, namespaces, processors
+from kafka_platform.values.later import Input
 from kafka_platform.values.ranges import within
 from kafka_platform.values.units import milliseconds, seconds
 
@@ -63,7 +64,7 @@ class ProbeSpec(Spec):
     """Processor and memory of the pod. Default: 50m and 192Mi."""
     pod_settings: PodSettings = UNDECIDED
     """Where the pod and the gate's run, and what they carry. Default: what Kubernetes does."""
-    metrics_namespaces: Sequence[str] = namespaces()
+    metrics_namespaces: Sequence[Input[str]] = namespaces()
     """Namespaces whose pods may read the metrics. Default: all."""
 
     def check(self) -> None:

@@ -14,6 +14,7 @@ from kafka_platform.kube.place import once_ready, place_all
 from kafka_platform.scaling.objects import ScalerSettings, objects
 from kafka_platform.scaling.spec import Commit, OffsetReset, Scale, check_scale, scaler_user, scaler_user_name
 from kafka_platform.values.checks import check_field
+from kafka_platform.values.forms import named
 from kafka_platform.values.names import check_label, check_subdomain, check_topic, check_user, check_workload
 
 
@@ -27,7 +28,7 @@ class ScalerArgs(Args):
     """Name of the workload, in the scaler's namespace."""
     target_kind: str = "Deployment"
     """Deployment or StatefulSet. Default Deployment."""
-    namespace: pulumi.Input[str] | None = None
+    namespace: pulumi.Input[str] | None = named(check_label, "namespace")
     """Namespace of the workload, of the Secret of the scaler's user, and of the connection's `ca_secret`. Default: the
     connection's."""
     scale: Scale
@@ -49,13 +50,11 @@ class ScalerArgs(Args):
     user: str | None = None
     """Kafka user for KEDA that is there already, with its Secret `<user>-kafka` in the namespace; it needs Describe on the
     topics and the group. Default: one of its own is made, `<name>-scaler`."""
-    runtime_image: str = RUNTIME_IMAGE
+    runtime_image: pulumi.Input[str] = RUNTIME_IMAGE
     """Image of this platform's own programs."""
 
     def check(self) -> None:
         """It is a workload that can be scaled, and the scaling fits it."""
-        if isinstance(self.namespace, str):
-            check_field("namespace", check_label, self.namespace, "namespace")
         if isinstance(self.target, str):
             check_field("target", check_subdomain, self.target, "workload name")
         if self.target_kind not in ("Deployment", "StatefulSet"):

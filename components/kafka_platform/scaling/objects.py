@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import Manifest, labels, metadata
-from kafka_platform.kube.objects import Object, derived
+from kafka_platform.kube.objects import Object
 from kafka_platform.kube.operated import KEDA_API, KEDA_SCALES
 from kafka_platform.scaling.spec import SCALE_UP_PERIOD_SECONDS, OffsetReset, PrometheusScale, Scale
 from kafka_platform.values.names import user_secret

@@ -16,6 +16,7 @@ from enum import Enum
 from kafka_platform.kafka.entities import Acl, AclResource, Operation, User
 from kafka_platform.values.forms import Spec, duration, formed, named, wait
 from kafka_platform.values.free_maps import check_lines, check_text
+from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_subdomain
 from kafka_platform.values.ranges import within
 from kafka_platform.values.units import milliseconds
@@ -103,7 +104,7 @@ class CpuScale(Spec):
 class PrometheusScale(Spec):
     """As many pods as a query's value asks for."""
 
-    server: str = formed(MISSING, _check_server)
+    server: Input[str] = formed(MISSING, _check_server)
     """Address of the Prometheus, such as `http://prometheus.monitoring.svc:9090`."""
     query: str = formed(MISSING, _check_query)
     """PromQL with one value, such as `sum(rate(orders_received_total[1m]))`."""
@@ -111,7 +112,7 @@ class PrometheusScale(Spec):
     """How much of that value one pod handles."""
     activation: float = within(0, MOST_NUMBER, default=0)
     """With `min: 0`: what the value must be above for the first pod. Default 0."""
-    bearer_secret: str | None = named(check_subdomain, "Secret name")
+    bearer_secret: Input[str] | None = named(check_subdomain, "Secret name")
     """Secret (in the workload's namespace) whose key `token` opens the Prometheus. Default: it asks for none."""
 
 

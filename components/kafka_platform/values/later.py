@@ -38,3 +38,8 @@ def known(value: Any) -> Any:
             return value
         return {key: each for key, each in value.items() if not is_later(each)}
     return None if is_later(value) else value
+
+
+def plain(value: Any) -> Any:
+    """The value where nothing is declared by a program, as in a stack file: it is known, whatever its annotation says."""
+    return value

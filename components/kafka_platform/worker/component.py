@@ -13,8 +13,7 @@ from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.place import KubernetesObject, once_ready, place_all
 from kafka_platform.scaling.component import Scaler, ScalerArgs
 from kafka_platform.scaling.spec import Scale, scaler_user_name
-from kafka_platform.values.checks import check_field
-from kafka_platform.values.forms import mapping
+from kafka_platform.values.forms import mapping, named
 from kafka_platform.values.names import check_label, check_workload
 from kafka_platform.worker.clients import Assignment
 from kafka_platform.worker.objects import WorkerSettings, objects
@@ -30,7 +29,7 @@ class StreamWorkerArgs(WorkerSpec, Args):
     # In a program their values may be known later.
     environment: Mapping[str, pulumi.Input[str]] = mapping(check_worker_variables)  # type: ignore[assignment]
     """Variables of the program. No secrets: those are mounted by `secret_files`."""
-    namespace: pulumi.Input[str] | None = None
+    namespace: pulumi.Input[str] | None = named(check_label, "namespace")
     """Namespace of the worker, which the Kafka has to let in; the connection's `ca_secret` has to be there too. Default: the
     connection's."""
     partitions: Mapping[str, int] = field(default_factory=dict)
@@ -38,13 +37,11 @@ class StreamWorkerArgs(WorkerSpec, Args):
     `scale.max` is needed."""
     spread: str = "topology.kubernetes.io/zone"
     """Label of the machines over whose values the pods are spread, as far as possible. Default: the zones."""
-    runtime_image: str = RUNTIME_IMAGE
+    runtime_image: pulumi.Input[str] = RUNTIME_IMAGE
     """Image of this platform's own programs."""
 
     def check(self) -> None:
         """As every worker; and the scaling fits the topics."""
-        if isinstance(self.namespace, str):
-            check_field("namespace", check_label, self.namespace, "namespace")
         if self.scaler_user is not None and not self.scales_by_lag:
             raise ValueError("scaler_user: lag does not decide on the number of pods: remove it")
         self.check_purpose()

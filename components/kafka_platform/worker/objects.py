@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafka_platform.kafka.client_pods import ca_mounts, ca_volumes, connection_environment, kafka_ports
+from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import (
     Manifest,
     allowed_port,
@@ -17,7 +18,7 @@ from kafka_platform.kube.manifests import (
     text_hash,
     to_names,
 )
-from kafka_platform.kube.objects import Object, derived
+from kafka_platform.kube.objects import Object
 from kafka_platform.kube.pods import (
     HELPER_CPU_LIMIT,
     IMAGE_USER,
@@ -55,7 +56,7 @@ class WorkerSettings:
     namespace: "Input[str]"
     connection: "KafkaConnection"
     spec: WorkerSpec
-    runtime_image: str
+    runtime_image: "Input[str]"
     user: str | None = None
     spread: str = "topology.kubernetes.io/zone"
 
@@ -314,7 +315,9 @@ def _mounts(settings: WorkerSettings) -> list[Manifest]:
     if settings.user is not None:
         mounts.append({"mountPath": CREDENTIALS, "name": "credentials", "readOnly": True})
     for index, secret in enumerate(settings.spec.secret_files):
-        mounts.append({"mountPath": f"{SECRETS}/{secret}", "name": f"secret-{index}", "readOnly": True})
+        mounts.append(
+            {"mountPath": derived(f"{SECRETS}/{{}}".format, secret), "name": f"secret-{index}", "readOnly": True}
+        )
     for index, path in enumerate(settings.spec.scratch):
         mounts.append({"mountPath": path, "name": f"scratch-{index}"})
     return [*mounts, *ca_mounts(settings.connection)]

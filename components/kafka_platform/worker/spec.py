@@ -35,6 +35,7 @@ from kafka_platform.values.forms import (
     words,
 )
 from kafka_platform.values.free_maps import check_lines, check_settings, check_text, check_variables
+from kafka_platform.values.later import Input
 from kafka_platform.values.names import IMAGE, check_group, check_label, check_subdomain, check_topic, check_user
 from kafka_platform.values.ranges import MOST_VERSIONS, within
 from kafka_platform.values.units import volume
@@ -153,7 +154,7 @@ class Egress(Spec):
 
     ports: Sequence[int] = formed(MISSING, _check_targets, items={"type": "integer", "minimum": 1, "maximum": 65535})
     """TCP ports, such as 5432."""
-    namespace: str | None = named(check_label, "namespace")
+    namespace: Input[str] | None = named(check_label, "namespace")
     """Namespace whose pods are meant. Default: anywhere."""
     network: str | None = named(check_network, "10.20.0.0/16", examples=["10.20.0.0/16"])
     """Network outside the cluster that is meant, such as `10.20.0.0/16`. Default: anywhere."""
@@ -219,7 +220,7 @@ def _check_stop_command(command: Sequence[str]) -> None:
 class WorkerSpec(Spec):
     """What people declare of a worker, in a program and in a stack file alike."""
 
-    image: str = formed(MISSING, _check_image, examples=["ghcr.io/acme/fraud-check:1.8.2"])
+    image: Input[str] = formed(MISSING, _check_image, examples=["ghcr.io/acme/fraud-check:1.8.2"])
     """The team's image. Its program finds how to connect in variables and files. Needed."""
     reads: Sequence[str] = formed((), _check_topics)
     """Topics that it reads, in one consumer group."""
@@ -272,16 +273,16 @@ class WorkerSpec(Spec):
         _check_ports, additionalProperties={"type": "integer", "minimum": 1, "maximum": 65535}
     )
     """Ports of the program by name, such as http; a Service of the worker's name leads to them. Default: none."""
-    client_namespaces: Sequence[str] = namespaces()
+    client_namespaces: Sequence[Input[str]] = namespaces()
     """Namespaces, besides its own, whose pods may connect to `ports`. Default: everybody may who reaches them."""
     egress: Sequence[Egress] = ()
     """What its pods connect to besides names and Kafka, such as a database. Default: nothing."""
     scratch: Mapping[str, str] = formed_by(lambda: {"/tmp": "64Mi"}, _check_scratch)  # noqa: S108 - in the pod
     """Folders that the program may write to, with their sizes; they go with the pod, and the rest is read-only. Default:
     /tmp with 64Mi."""
-    secret_files: Sequence[str] = names(check_subdomain, "Secret name")
+    secret_files: Sequence[Input[str]] = names(check_subdomain, "Secret name")
     """Secrets of the namespace that are mounted at /etc/secrets/<name>. Default: none."""
-    pull_secrets: Sequence[str] = names(check_subdomain, "Secret name")
+    pull_secrets: Sequence[Input[str]] = names(check_subdomain, "Secret name")
     """Secrets of the namespace with logins for the image's registry. Default: none."""
     run_as: int | None = within(1, MOST_USER, default=None)
     """User and group id of the program, not 0. Default: 1000, or what `pod_settings` says."""

@@ -16,7 +16,8 @@ from kafka_platform.entities.settings import EntitySettings
 from kafka_platform.kafka.connection import KafkaConnection
 from kafka_platform.kafka.entities import Topic, User
 from kafka_platform.kube import place as kubernetes
-from kafka_platform.kube.objects import Derived, Guard, Object, Wait, derived
+from kafka_platform.kube.derived import Derived, derived
+from kafka_platform.kube.objects import Guard, Object, Wait
 from kafka_platform.kube.place import annotated, place_all, resolved
 
 from tests import strimzi_cases

@@ -121,7 +121,7 @@ def external_bootstrap_servers(settings: BrokerSettings) -> str | None:
 
 def client_protocol(listeners: Listeners) -> str:
     """The security protocol of the client listeners."""
-    return "SASL_SSL" if listeners.certificate else "SASL_PLAINTEXT"
+    return "SASL_PLAINTEXT" if listeners.certificate is None else "SASL_SSL"
 
 
 def cluster_properties(settings: BrokerSettings, namespace: str) -> dict[str, str]:
@@ -173,7 +173,7 @@ def cluster_properties(settings: BrokerSettings, namespace: str) -> dict[str, st
         properties[f"{prefix}.scram-sha-512.sasl.jaas.config"] = (
             "org.apache.kafka.common.security.scram.ScramLoginModule required;"
         )
-    if settings.listeners.certificate:
+    if settings.listeners.certificate is not None:
         properties["ssl.keystore.type"] = "PEM"
     return dict(sorted((properties | dict(settings.config)).items()))
 

@@ -10,6 +10,7 @@ from dataclasses import MISSING, dataclass
 from kafka_platform.values.checks import NODE_PORTS, check_field, check_node_port
 from kafka_platform.values.forms import Spec, formed, mapping, named
 from kafka_platform.values.free_maps import check_annotations
+from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_subdomain
 from kafka_platform.values.ranges import within
 
@@ -43,7 +44,7 @@ class LoadBalancers(Spec):
     """Host name of each node; `{nodeId}` stands for its number, as in `broker-{nodeId}.kafka.example.com`."""
     port: int = within(1, 65535, default=9094)
     """Port of the load balancers. Default 9094."""
-    annotations: Mapping[str, str] = mapping(check_annotations)
+    annotations: Mapping[str, Input[str]] = mapping(check_annotations)
     """Annotations of the Services, for the cloud's load balancer controller. Default: none."""
 
     def address(self, node: int) -> tuple[str, int]:
@@ -62,7 +63,7 @@ class LoadBalancers(Spec):
 class Listeners(Spec):
     """How clients reach an embedded cluster. All of them log in by SCRAM-SHA-512."""
 
-    certificate: str | None = named(check_subdomain, "Secret name")
+    certificate: Input[str] | None = named(check_subdomain, "Secret name")
     """Secret (in the cluster's namespace) with `tls.crt`, `tls.key` (PKCS#8) and `ca.crt`: clients then use TLS. It must
     be valid for `<name>.<namespace>.svc`, `*.<name>-nodes.<namespace>.svc` and the external hosts. Default: no TLS."""
     node_ports: NodePorts | None = None

@@ -22,6 +22,7 @@ from kafka_platform.cluster.embedded.settings import COMPONENT, EmbeddedSettings
 from kafka_platform.kafka import secrets
 from kafka_platform.kafka.entities import Deletion
 from kafka_platform.kafka.protocols import SaslMechanism
+from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import (
     Manifest,
     allowed_port,
@@ -32,7 +33,7 @@ from kafka_platform.kube.manifests import (
     service_port,
     to_names,
 )
-from kafka_platform.kube.objects import Guard, Object, derived
+from kafka_platform.kube.objects import Guard, Object
 from kafka_platform.kube.pods import configured, pod_security, prefer_other_machines, spread_over
 from kafka_platform.values.units import quantity
 
@@ -199,7 +200,7 @@ def external_service(settings: EmbeddedSettings, external: NodePorts | LoadBalan
     """Where clients outside Kubernetes reach one node, at the address that the node advertises."""
     host, port = external.address(node)
     entry = service_port("external", EXTERNAL_PORT)
-    annotations: dict[str, str] = {}
+    annotations: dict[str, Input[str]] = {}
     if isinstance(external, NodePorts):
         entry["nodePort"] = port
     else:
@@ -264,7 +265,7 @@ def network_policy(settings: EmbeddedSettings) -> Manifest:
 def stateful_set(settings: EmbeddedSettings, config_hash: "Input[str]") -> Manifest:
     """The nodes, each with a volume of its own."""
     own = selector(settings.name, COMPONENT)
-    claim = {
+    claim: Manifest = {
         "accessModes": ["ReadWriteOnce"],
         "resources": {"requests": {"storage": settings.spec.storage}},
     }

@@ -20,8 +20,8 @@ class EmbeddedSettings:
     name: str
     namespace: "Input[str]"
     spec: ClusterSpec
-    image: str
-    runtime_image: str
+    image: "Input[str]"
+    runtime_image: "Input[str]"
 
     @property
     def broker(self) -> BrokerSettings:

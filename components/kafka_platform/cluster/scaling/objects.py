@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 from kafka_platform.cluster.scaling.spec import LASTING_SECONDS, QUIET_SECONDS, STEP_SECONDS, BrokerScaling, measures
 from kafka_platform.cluster.strimzi.pools import Pool
+from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import Manifest, labels, metadata
-from kafka_platform.kube.objects import Object, derived
+from kafka_platform.kube.objects import Object
 from kafka_platform.kube.operated import KEDA_API, KEDA_SCALES, STRIMZI_API
 
 if TYPE_CHECKING:

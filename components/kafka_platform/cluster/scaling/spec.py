@@ -10,6 +10,7 @@ from dataclasses import MISSING, dataclass
 from kafka_platform.cluster.nodes import MOST_NODES
 from kafka_platform.cluster.strimzi.pools import Pool
 from kafka_platform.values.forms import Spec, described, formed, named, percentage, rate
+from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_label
 from kafka_platform.values.ranges import within
 from kafka_platform.values.units import bytes_per_second, percent, quantity
@@ -52,7 +53,7 @@ class BrokerScaling(Spec):
     matter."""
     scale_in: bool = False
     """Whether brokers go again: one at a time, when Cruise Control has moved their records away. Default: they stay."""
-    prometheus: str = formed("http://prometheus-operated.monitoring.svc:9090", _check_server)
+    prometheus: Input[str] = formed("http://prometheus-operated.monitoring.svc:9090", _check_server)
     """Address of the Prometheus that reads kubelets and cAdvisor. Default: that of the Prometheus operator in the namespace
     monitoring."""
 

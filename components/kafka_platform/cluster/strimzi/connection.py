@@ -6,7 +6,7 @@ from kafka_platform.cluster.strimzi.listener_objects import CERTIFICATES_PORT, I
 from kafka_platform.cluster.strimzi.listeners import SCRAM, Authentication, InternalListener
 from kafka_platform.cluster.strimzi.settings import StrimziSettings
 from kafka_platform.kafka.protocols import Engine
-from kafka_platform.kube.objects import derived
+from kafka_platform.kube.derived import derived
 
 if TYPE_CHECKING:
     from pulumi import Input

@@ -9,13 +9,14 @@ from kafka_platform.cluster.strimzi.listeners import (
     StrimziListeners,
 )
 from kafka_platform.kube.manifests import Manifest, client_peers
+from kafka_platform.values.later import Input
 
 INTERNAL_PORT = 9092
 CERTIFICATES_PORT = 9093
 _EXTERNAL_DNS = "external-dns.alpha.kubernetes.io/hostname"
 
 
-def listener_list(name: str, listeners: StrimziListeners, client_namespaces: Sequence[str]) -> list[Manifest]:
+def listener_list(name: str, listeners: StrimziListeners, client_namespaces: Sequence[Input[str]]) -> list[Manifest]:
     """All ways in to the cluster of that name."""
     peers = client_peers(name, client_namespaces)
     internal = listeners.internal

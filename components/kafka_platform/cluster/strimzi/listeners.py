@@ -11,6 +11,7 @@ from dataclasses import MISSING, dataclass, field
 from kafka_platform.values.checks import check_node_port, check_source_ranges
 from kafka_platform.values.forms import Spec, formed, mapping, named, names
 from kafka_platform.values.free_maps import check_annotations, check_settings
+from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_label, check_subdomain
 from kafka_platform.values.ranges import within
 from kafka_platform.values.words import Deciding
@@ -168,11 +169,11 @@ class BrokerNames(Spec):
 class BrokerLoadBalancers(BrokerNames):
     """A load balancer for the first connection and one for each broker, under names that you keep in DNS."""
 
-    load_balancer_class: str | None = None
+    load_balancer_class: Input[str] | None = None
     """Class of the load balancers. Default: the Kubernetes cluster's."""
     source_ranges: Sequence[str] = formed((), check_source_ranges)
     """Networks that clients may come from, such as `203.0.113.0/24`. Default: everywhere."""
-    annotations: Mapping[str, str] = mapping(check_annotations)
+    annotations: Mapping[str, Input[str]] = mapping(check_annotations)
     """Annotations of the Services, for the cloud's controller; external-dns is told the names. Default: none."""
 
 
@@ -180,7 +181,7 @@ class BrokerLoadBalancers(BrokerNames):
 class BrokerTlsRoutes(BrokerNames):
     """Routes of the Gateway API that pass TLS on as it is, by the name that clients ask for."""
 
-    gateway_class: str | None = named(check_subdomain, "GatewayClass name")
+    gateway_class: Input[str] | None = named(check_subdomain, "GatewayClass name")
     """GatewayClass of a Gateway of its own, which is made."""
     gateway: str | None = formed(None, _check_gateway)
     """Gateway that is there already, as `name` or `namespace/name`, with a listener of TLS in the mode Passthrough."""
@@ -199,9 +200,9 @@ class BrokerTlsRoutes(BrokerNames):
 class BrokerIngresses(BrokerNames):
     """Ingresses that pass TLS on as it is; the controller has to be one that can (ssl-passthrough)."""
 
-    ingress_class: str = named(check_subdomain, "IngressClass name", default=MISSING)
+    ingress_class: Input[str] = named(check_subdomain, "IngressClass name", default=MISSING)
     """IngressClass of the controller, such as `nginx`."""
-    annotations: Mapping[str, str] = mapping(check_annotations)
+    annotations: Mapping[str, Input[str]] = mapping(check_annotations)
     """Annotations of the Ingresses. Default: none; ssl-passthrough of nginx is switched on by Strimzi."""
 
 
@@ -218,7 +219,7 @@ class BrokerAccess(Spec):
     """The way of your own to log in; needed by, and only by, `custom`."""
     port: int = formed(9094, _check_port)
     """Port of the brokers for it, 9092 to 65535; also that of load balancers. Default 9094."""
-    certificate: str | None = named(check_subdomain, "Secret name")
+    certificate: Input[str] | None = named(check_subdomain, "Secret name")
     """Secret of the type kubernetes.io/tls (in the cluster's namespace), valid for all the names, that brokers show
     outside. Default: one by the cluster's own authority."""
     node_ports: BrokerNodePorts | None = None

@@ -16,6 +16,7 @@ from kafka_platform.kube.manifests import Manifest, labels, metadata
 from kafka_platform.kube.objects import Guard, Object, Wait
 from kafka_platform.kube.operated import READY, STRIMZI_API, STRIMZI_CLUSTER_LABEL
 from kafka_platform.kube.pods import HELPER_CPU_LIMIT
+from kafka_platform.values.later import Input
 from kafka_platform.values.units import bytes_per_second, percent
 
 COMPONENT = "broker"
@@ -113,7 +114,7 @@ def _volumes(settings: StrimziSettings, pool: Pool) -> list[Manifest]:
             "size": volume.size,
             "type": "persistent-claim",
         }
-        storage_class = volume.storage_class or pool.storage_class
+        storage_class = pool.storage_class if volume.storage_class is None else volume.storage_class
         if storage_class is not None:
             rendered["class"] = storage_class
         if number == 0:
@@ -223,7 +224,7 @@ def _quotas(strimzi: StrimziKafka) -> Manifest:
     return rendered
 
 
-def gateway(settings: StrimziSettings, gateway_class: str, port: int) -> Manifest:
+def gateway(settings: StrimziSettings, gateway_class: Input[str], port: int) -> Manifest:
     """A Gateway of its own, which passes TLS on to the brokers as it is."""
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",

@@ -8,6 +8,7 @@ from kafka_platform.cluster.nodes import MOST_NODES, Jvm, Resources, volume_of
 from kafka_platform.kube.pod_settings import Toleration
 from kafka_platform.values.checks import check_field
 from kafka_platform.values.forms import Spec, formed, label_of_machines, mapping, named
+from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_object_labels, check_subdomain
 from kafka_platform.values.ranges import within
 from kafka_platform.values.units import quantity
@@ -28,7 +29,7 @@ class Volume(Spec):
 
     size: str = volume_of(MISSING, "1Ti")
     """Its size, such as `1Ti`. Can grow where the storage class allows it, never shrink."""
-    storage_class: str | None = named(check_subdomain, "StorageClass name")
+    storage_class: Input[str] | None = named(check_subdomain, "StorageClass name")
     """StorageClass; fixed once the volume exists. Default: the pool's."""
 
 
@@ -52,7 +53,7 @@ class Pool(Spec):
     unless `volumes` are given."""
     volumes: Sequence[Volume] = ()
     """Several volumes of each node (JBOD), in their order; more can be added at the end. Default: `storage` alone."""
-    storage_class: str | None = named(check_subdomain, "object name")
+    storage_class: Input[str] | None = named(check_subdomain, "object name")
     """StorageClass of the volumes; fixed once they exist. Default: the Kubernetes cluster's default class."""
     resources: Resources = field(default_factory=lambda: Resources(cpu="1", memory="4Gi"))
     """Processor and memory of each node. Default: 1 and 4Gi."""
@@ -64,7 +65,7 @@ class Pool(Spec):
     """Taints of machines that the nodes tolerate. Default: none."""
     node_labels: Mapping[str, str] = mapping(check_object_labels)
     """Labels that a machine must have to run the nodes. Default: any machine."""
-    priority_class: str | None = named(check_subdomain, "object name")
+    priority_class: Input[str] | None = named(check_subdomain, "object name")
     """PriorityClass of the pods. Default: the Kubernetes cluster's."""
     autoscaled: bool = False
     """Whether an autoscaler owns the number of nodes: `nodes` is then the first number only. Default false."""

@@ -18,4 +18,4 @@ class StrimziSettings:
     namespace: "Input[str]"
     spec: ClusterSpec
     strimzi: StrimziKafka
-    image: str | None = None
+    image: "Input[str] | None" = None

@@ -12,6 +12,7 @@ from kafka_platform.operators.charts import (
     registry_of_images,
     version_of,
 )
+from kafka_platform.values.later import Input
 
 CERT_MANAGER_VERSION = "1.21.1"
 """The cert-manager of this release; its Helm chart carries the same number with a `v` before it."""
@@ -26,7 +27,7 @@ DEFINITIONS = "https://github.com/cert-manager/cert-manager/releases/download/v{
 class CertManagerSpec(OperatorSpec):
     """What people declare of cert-manager, in a program and in a stack file alike."""
 
-    namespace: str = namespace_of_its_own("cert-manager")
+    namespace: Input[str] = namespace_of_its_own("cert-manager")
     """Namespace of cert-manager. Default cert-manager."""
     version: str = version_of("cert-manager", CERT_MANAGER_VERSION, least=LEAST_VERSION)
     """Version of cert-manager and of its Helm chart, 1.20.0 or newer. Default: the one of this release."""

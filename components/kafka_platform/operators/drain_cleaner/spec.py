@@ -6,6 +6,7 @@ from typing import Any
 
 from kafka_platform.kube.pods import MACHINE, container_security, spread_over
 from kafka_platform.operators.charts import OperatorSpec, merged, namespace_of_its_own, registry_of_images, version_of
+from kafka_platform.values.later import Input
 
 DRAIN_CLEANER_VERSION = "1.6.0"
 """The Drain Cleaner of this release; its Helm chart carries the same number."""
@@ -18,7 +19,7 @@ CHART = "oci://quay.io/strimzi-helm/strimzi-drain-cleaner"
 class DrainCleanerSpec(OperatorSpec):
     """What people declare of the Drain Cleaner, in a program and in a stack file alike."""
 
-    namespace: str = namespace_of_its_own("strimzi-drain-cleaner")
+    namespace: Input[str] = namespace_of_its_own("strimzi-drain-cleaner")
     """Namespace of the Drain Cleaner. Default strimzi-drain-cleaner."""
     version: str = version_of("the Drain Cleaner", DRAIN_CLEANER_VERSION, least=LEAST_VERSION)
     """Version of the Drain Cleaner and of its Helm chart, 1.5.0 or newer. Default: the one of this release."""

@@ -12,6 +12,7 @@ from kafka_platform.operators.charts import (
     registry_of_images,
     version_of,
 )
+from kafka_platform.values.later import Input
 
 VERSION = "2.20.2"
 """The KEDA that this release is tested with; its Helm chart carries the same number."""
@@ -26,7 +27,7 @@ DEFINITIONS = "https://github.com/kedacore/keda/releases/download/v{version}/ked
 class KedaSpec(OperatorSpec):
     """What people declare of KEDA, in a program and in a stack file alike."""
 
-    namespace: str = namespace_of_its_own("keda")
+    namespace: Input[str] = namespace_of_its_own("keda")
     """Namespace of KEDA. Default keda."""
     version: str = version_of("KEDA", VERSION, least=LEAST_VERSION)
     """Version of KEDA and of its Helm chart, 2.17.0 or newer. Default: the one of this release."""

@@ -13,6 +13,7 @@ from kafka_platform.operators.charts import (
     replicas_of_parts,
 )
 from kafka_platform.values.forms import formed, named
+from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_subdomain
 from kafka_platform.values.units import milliseconds, quantity, volume
 
@@ -46,7 +47,7 @@ def _check_storage(storage: str) -> None:
 class PrometheusStackSpec(OperatorSpec):
     """What people declare of Prometheus, in a program and in a stack file alike."""
 
-    namespace: str = namespace_of_its_own("monitoring")
+    namespace: Input[str] = namespace_of_its_own("monitoring")
     """Namespace of Prometheus and of what belongs to it. Default monitoring."""
     replicas: int = replicas_of_parts()
     """How many Prometheus there are, each with all the metrics, and how many Alertmanagers. Default 2."""
@@ -56,7 +57,7 @@ class PrometheusStackSpec(OperatorSpec):
     """How long metrics are kept, at least 2h. Default 10d; less where the volume is too small for them."""
     storage: str = formed("50Gi", _check_storage)
     """Volume of each Prometheus. Default 50Gi."""
-    storage_class: str | None = named(check_subdomain, "object name")
+    storage_class: Input[str] | None = named(check_subdomain, "object name")
     """StorageClass of the volumes. Default: the Kubernetes cluster's default class."""
 
     def owned(self) -> Mapping[str, str]:

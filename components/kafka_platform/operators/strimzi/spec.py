@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kafka_platform.kube.derived import derived
 from kafka_platform.operators.charts import OperatorSpec, merged, namespace_of_its_own, registry_of_images
 from kafka_platform.values.forms import namespaces
+from kafka_platform.values.later import Input
 
 CHART = "oci://quay.io/strimzi-helm/strimzi-kafka-operator"
 DEFINITIONS = (
@@ -18,9 +20,9 @@ DEFINITIONS = (
 class StrimziOperatorSpec(OperatorSpec):
     """What people declare of Strimzi's operator, in a program and in a stack file alike."""
 
-    namespace: str = namespace_of_its_own("strimzi")
+    namespace: Input[str] = namespace_of_its_own("strimzi")
     """Namespace of the operator. Default strimzi."""
-    watch_namespaces: Sequence[str] = namespaces()
+    watch_namespaces: Sequence[Input[str]] = namespaces()
     """Namespaces whose Kafkas it runs, besides those in its own; they have to exist. Default: all namespaces."""
     registry: str | None = registry_of_images()
     """Registry that has the images `strimzi/operator`, `strimzi/kafka` and their companions. Default: quay.io."""
@@ -30,9 +32,10 @@ def strimzi_chart_values(spec: StrimziOperatorSpec) -> dict[str, Any]:
     """The chart's values: ours, and on top of them the spec's."""
     ours: dict[str, Any] = {"replicas": spec.replicas}
     # The operator watches its own namespace in any case, and the chart fails when that is named too.
-    others = sorted(set(spec.watch_namespaces) - {spec.namespace})
     if spec.watch_namespaces:
-        ours["watchNamespaces"] = others
+        ours["watchNamespaces"] = derived(
+            lambda own, *others: sorted(set(others) - {own}), spec.namespace, *spec.watch_namespaces
+        )
     else:
         ours["watchAnyNamespace"] = True
     if spec.replicas > 1:
