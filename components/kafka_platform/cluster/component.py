@@ -21,7 +21,7 @@ from kafka_platform.cluster.strimzi import connection as strimzi_connection, obj
 from kafka_platform.cluster.strimzi.settings import StrimziSettings
 from kafka_platform.cluster.strimzi.spec import StrimziKafka
 from kafka_platform.kafka import secrets
-from kafka_platform.kafka.connection import KafkaConnection
+from kafka_platform.kafka.connection import ClusterConnection, KafkaConnection, of_cluster
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kafka.secrets import PASSWORD_LENGTH
 from kafka_platform.kube.images import RUNTIME_IMAGE, kafka_image
@@ -110,7 +110,7 @@ class KafkaCluster(pulumi.ComponentResource):
     The engine `strimzi` leaves that to Strimzi's operator, by its custom resources: pools of nodes, TLS, Cruise Control.
     """
 
-    connection: KafkaConnection
+    connection: ClusterConnection
     """How to reach the cluster; ready to use when the cluster is."""
     cluster_id: pulumi.Output[str]
     """Identity of the cluster; empty for a Kafka that somebody else runs, and in the preview of one that Strimzi will run."""
@@ -123,12 +123,13 @@ class KafkaCluster(pulumi.ComponentResource):
         check_cluster(name)
         if self._args.external is not None:
             self.cluster_id = pulumi.Output.from_input("")
-            self.connection = self._elsewhere(self._args.external)
+            self.connection = of_cluster(self._elsewhere(self._args.external))
         elif self._args.strimzi is not None:
-            self.cluster_id, self.connection = self._strimzi(self._args.strimzi)
+            self.cluster_id, connection = self._strimzi(self._args.strimzi)
+            self.connection = of_cluster(connection)
         else:
             self.cluster_id = self._identity()
-            self.connection = self._embedded()
+            self.connection = of_cluster(self._embedded())
         self.register_outputs({"clusterId": self.cluster_id, "bootstrapServers": self.connection.bootstrap_servers})
 
     def _elsewhere(self, external: ExternalKafka) -> KafkaConnection:

@@ -226,9 +226,9 @@ class LoadBalancerExposure(Spec):
 
     port: int | None = within(1, 65535, default=None)
     """Its port. Default: 443 with TLS at the pods, otherwise 80."""
-    host: str | None = named(check_subdomain, "host name")
+    host: Input[str] | None = named(check_subdomain, "host name")
     """Name that external-dns, where it is installed, keeps in DNS for it. Default: none."""
-    source_ranges: Sequence[str] = formed((), check_source_ranges, examples=[["203.0.113.0/24"]])
+    source_ranges: Sequence[Input[str]] = formed((), check_source_ranges, examples=[["203.0.113.0/24"]])
     """Networks that callers may come from, such as `203.0.113.0/24`. Default: everywhere."""
     annotations: Mapping[str, Input[str]] = mapping(check_annotations)
     """Annotations of the Service, for the cloud's load balancer controller. Default: none."""
@@ -238,7 +238,7 @@ class LoadBalancerExposure(Spec):
 class GatewayApiExposure(Spec):
     """A route of the Gateway API: through a Gateway of its own, or through one that is there already."""
 
-    host: str = named(check_subdomain, "host name", default=MISSING)
+    host: Input[str] = named(check_subdomain, "host name", default=MISSING)
     """Name by which callers come, such as `data.example.com`."""
     gateway_class: Input[str] | None = named(check_subdomain, "GatewayClass name")
     """GatewayClass of a Gateway of its own, which ends TLS. Needs `certificate`."""
@@ -282,7 +282,7 @@ class GatewayApiExposure(Spec):
 class IngressExposure(Spec):
     """An Ingress, which ends TLS."""
 
-    host: str = named(check_subdomain, "host name", default=MISSING)
+    host: Input[str] = named(check_subdomain, "host name", default=MISSING)
     """Name by which callers come, such as `data.example.com`."""
     ingress_class: Input[str] = named(check_subdomain, "IngressClass name", default=MISSING)
     """IngressClass of the controller, such as `nginx`."""

@@ -156,7 +156,7 @@ class Egress(Spec):
     """TCP ports, such as 5432."""
     namespace: Input[str] | None = named(check_label, "namespace")
     """Namespace whose pods are meant. Default: anywhere."""
-    network: str | None = named(check_network, "10.20.0.0/16", examples=["10.20.0.0/16"])
+    network: Input[str] | None = named(check_network, "10.20.0.0/16", examples=["10.20.0.0/16"])
     """Network outside the cluster that is meant, such as `10.20.0.0/16`. Default: anywhere."""
 
     def check(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
+from kafka_platform.testing import Mocks
 from pulumi.runtime import mocks
 from pulumi.runtime.proto import callback_pb2
 from pulumi.runtime.settings import ROOT, SETTINGS
@@ -34,7 +35,7 @@ class _Monitor(mocks.MockMonitor):
     """Remembers what the mocks of Pulumi do not."""
 
     def __init__(self) -> None:
-        super().__init__(_Mocks())
+        super().__init__(Mocks())
         self.ignored: dict[str, list[str]] = {}
         self.retained: dict[str, bool] = {}
         self.protected: dict[str, bool] = {}
@@ -60,30 +61,13 @@ class _Callbacks:
         return callback_pb2.Callback(token=token, target="none")
 
 
-class _Mocks(mocks.Mocks):
-    """Answers every resource with its inputs, and generated ones with a recognisable value."""
-
-    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        outputs = dict(args.inputs)
-        if args.typ == "random:index/randomPassword:RandomPassword":
-            outputs["result"] = f"password-of-{args.name}"
-        if args.typ == "random:index/randomId:RandomId":
-            outputs["b64Url"] = "AAAAAAAAAAAAAAAAAAAAAA"
-        if args.typ == "kubernetes:kafka.strimzi.io/v1:Kafka":
-            outputs["status"] = {"clusterId": "BBBBBBBBBBBBBBBBBBBBBB"}
-        return f"{args.name}-id", outputs
-
-    def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
-        return {}, None
-
-
 def run(program: Callable[[], Any]) -> dict[str, Registered]:
     """The resources that the program registers, by `<kind> <name>`. Raises what the program raises."""
     # Pulumi takes the thread's loop, and a test that ran one of its own has left none.
     asyncio.set_event_loop(asyncio.new_event_loop())
     ROOT.set(None)  # with what earlier programs registered for all resources
     monitor = _Monitor()
-    mocks.set_mocks(_Mocks(), project="project", stack="stack", preview=False, monitor=monitor)
+    mocks.set_mocks(Mocks(), project="project", stack="stack", preview=False, monitor=monitor)
     SETTINGS.rpc_manager.clear()
     SETTINGS.outputs.clear()
     SETTINGS.callbacks = callbacks = _Callbacks()

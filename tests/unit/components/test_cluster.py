@@ -193,7 +193,7 @@ class TestGraph:
         made: list[KafkaCluster] = []
         assert list(run(lambda: made.append(KafkaCluster("events", args)))) == ["KafkaCluster events"]
         connection = made[0].connection
-        assert connection.bootstrap_servers == "kafka:9093"
+        assert value(connection.bootstrap_servers) == "kafka:9093"
         assert connection.security_protocol == "SASL_SSL"
         assert connection.admin_secret is None
 

@@ -171,7 +171,7 @@ class BrokerLoadBalancers(BrokerNames):
 
     load_balancer_class: Input[str] | None = None
     """Class of the load balancers. Default: the Kubernetes cluster's."""
-    source_ranges: Sequence[str] = formed((), check_source_ranges)
+    source_ranges: Sequence[Input[str]] = formed((), check_source_ranges)
     """Networks that clients may come from, such as `203.0.113.0/24`. Default: everywhere."""
     annotations: Mapping[str, Input[str]] = mapping(check_annotations)
     """Annotations of the Services, for the cloud's controller; external-dns is told the names. Default: none."""
