@@ -1,7 +1,7 @@
 """The Kafka of a stack: its cluster, the scaling of its brokers, and its topics and users."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import kafka_platform
 from kafka_platform.cluster.embedded import objects as embedded
@@ -14,8 +14,8 @@ from kafka_platform.cluster.strimzi import connection as strimzi_connection, obj
 from kafka_platform.cluster.strimzi.settings import StrimziSettings
 from kafka_platform.entities import provisioner, strimzi as strimzi_entities
 from kafka_platform.entities.settings import EntitySettings, delivered_certificate
+from kafka_platform.kafka.connection import KafkaConnection
 from kafka_platform.kafka.entities import Login
-from kafka_platform.kafka.plain_connection import PlainConnection
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kube.images import kafka_image
 from kafka_platform.kube.objects import Object
@@ -41,10 +41,6 @@ from infra.settings.core import Core
 from infra.settings.faults import Fault, Known
 from infra.settings.kafka import Kafka
 from infra.settings.relations import brokers, strimzi, tenants, topics
-
-if TYPE_CHECKING:
-    from kafka_platform import KafkaConnection
-
 
 _KUBERNETES: Mapping[Engine, Sequence[LeastKubernetes]] = {
     Engine.EMBEDDED: [LeastKubernetes(minor=28, because="brokers get their number from the label pod-index")],
@@ -121,27 +117,24 @@ class Cluster(Capability[Kafka]):
         if not external:
             deployment.outputs["clusterId"] = cluster.cluster_id
 
-    def _objects(self, section: Kafka, placed: Placed) -> tuple["KafkaConnection", Sequence[Object]]:
+    def _objects(self, section: Kafka, placed: Placed) -> tuple[KafkaConnection, Sequence[Object]]:
         settings = placed.settings
         if section.engine is Engine.EXTERNAL:
-            return _plain(external_connection(section, cluster=CLUSTER, namespace=settings.namespace)), []
+            return KafkaConnection(**external_connection(section, cluster=CLUSTER, namespace=settings.namespace)), []
         spec = ClusterSpec(**cluster_values(section, placed.stack))
         common: dict[str, Any] = {"name": CLUSTER, "namespace": settings.namespace, "spec": spec}
         if section.engine is Engine.STRIMZI:
             by_strimzi = StrimziSettings(**common, strimzi=section.strimzi(), image=settings.images.kafka)
             authority = MADE_UP if strimzi_connection.has_authority(by_strimzi) else None
-            return _plain(strimzi_connection.connection(by_strimzi, authority)), strimzi_objects.objects(by_strimzi)
+            connection = KafkaConnection(**strimzi_connection.connection(by_strimzi, authority))
+            return connection, strimzi_objects.objects(by_strimzi)
         image = settings.images.kafka or kafka_image(spec.version)
         own = EmbeddedSettings(**common, image=image, runtime_image=settings.runtime_image)
-        connection = _plain(embedded.connection(own))
+        connection = KafkaConnection(**embedded.connection(own))
         generated = embedded.Generated(
             cluster_id=spec.cluster_id or MADE_UP, admin_password=MADE_UP, broker_password=MADE_UP
         )
         return connection, embedded.objects(own, connection, generated)
-
-
-def _plain(values: dict[str, Any]) -> "KafkaConnection":
-    return cast("KafkaConnection", PlainConnection(**values))
 
 
 def _scaling_faults(kafka: Kafka, stack: Stack, known: Known) -> Iterator[Fault]:

@@ -143,7 +143,7 @@ def test_the_generated_classes_of_the_core_are_not_imported() -> None:
 
 
 LIBRARY = ROOT / "components" / "kafka_platform"
-KNOW_PULUMI = {"host", "kafka.connection", "kube.ownership", "kube.place", "kube.refusals", "testing"}
+KNOW_PULUMI = {"host", "kube.ownership", "kube.place", "kube.refusals", "testing"}
 """What of the library imports Pulumi, besides the components."""
 PURE = sorted(
     name

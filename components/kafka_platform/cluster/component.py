@@ -14,20 +14,20 @@ from kafka_platform.cluster.spec import (
     EXTERNAL_REPLICAS,
     ClusterSpec,
     ExternalSpec,
-    check_bootstrap_servers,
     external_connection,
 )
 from kafka_platform.cluster.strimzi import connection as strimzi_connection, objects as strimzi_objects
 from kafka_platform.cluster.strimzi.settings import StrimziSettings
 from kafka_platform.cluster.strimzi.spec import StrimziKafka
 from kafka_platform.kafka import secrets
-from kafka_platform.kafka.connection import ClusterConnection, KafkaConnection, of_cluster
+from kafka_platform.kafka.connection import FROM_CLUSTER, ClusterConnection, KafkaConnection
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kafka.secrets import PASSWORD_LENGTH
+from kafka_platform.kafka.servers import check_bootstrap_servers
 from kafka_platform.kube.images import RUNTIME_IMAGE, kafka_image
 from kafka_platform.kube.place import KubernetesObject, look_up, once_ready, place_all, resolved
 from kafka_platform.values.checks import check_field
-from kafka_platform.values.forms import formed, named
+from kafka_platform.values.forms import formed, named, shared
 from kafka_platform.values.names import check_cluster, check_label, check_subdomain
 from kafka_platform.values.ranges import MOST_REPLICAS, within
 
@@ -102,6 +102,13 @@ class KafkaClusterArgs(ClusterSpec, Args):
             raise ValueError(f"defaults.{error}") from None
 
 
+def _given(connection: KafkaConnection) -> ClusterConnection:
+    """The connection as a cluster gives it."""
+    given = shared(connection, KafkaConnection)
+    outputs = {name: pulumi.Output.from_input(given[name]) for name in FROM_CLUSTER if given[name] is not None}
+    return ClusterConnection(**given | outputs)
+
+
 class KafkaCluster(pulumi.ComponentResource):
     """A Kafka cluster and how to reach it.
 
@@ -123,13 +130,13 @@ class KafkaCluster(pulumi.ComponentResource):
         check_cluster(name)
         if self._args.external is not None:
             self.cluster_id = pulumi.Output.from_input("")
-            self.connection = of_cluster(self._elsewhere(self._args.external))
+            self.connection = _given(self._elsewhere(self._args.external))
         elif self._args.strimzi is not None:
             self.cluster_id, connection = self._strimzi(self._args.strimzi)
-            self.connection = of_cluster(connection)
+            self.connection = _given(connection)
         else:
             self.cluster_id = self._identity()
-            self.connection = of_cluster(self._embedded())
+            self.connection = _given(self._embedded())
         self.register_outputs({"clusterId": self.cluster_id, "bootstrapServers": self.connection.bootstrap_servers})
 
     def _elsewhere(self, external: ExternalKafka) -> KafkaConnection:

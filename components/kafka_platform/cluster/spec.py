@@ -4,8 +4,6 @@
 `strimzi_model`. `ExternalSpec` is a Kafka that somebody else runs.
 """
 
-import ipaddress
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any
@@ -17,6 +15,7 @@ from kafka_platform.cluster.nodes import MOST_NODES, Jvm, Resources, check_nodes
 from kafka_platform.cluster.strimzi.spec import check_strimzi_config, check_strimzi_version
 from kafka_platform.kafka.entities import Deletion
 from kafka_platform.kafka.protocols import Engine, SaslMechanism, SecurityProtocol
+from kafka_platform.kafka.servers import check_bootstrap_servers
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.values.checks import check_field, check_ports
 from kafka_platform.values.forms import Spec, formed, label_of_machines, named, namespaces
@@ -31,7 +30,6 @@ EXTERNAL_REPLICAS = 3
 
 _INSTEAD = "instead"
 _POOLS = "write strimzi.pools"
-_SERVER = re.compile(r"(?:[A-Za-z0-9._-]+|\[(?P<address>[0-9A-Fa-f:.]+)\]):(?P<port>\d{1,5})")
 
 
 def embedded(declared: Any, *, instead: str = _POOLS) -> Any:
@@ -43,35 +41,6 @@ def embedded(declared: Any, *, instead: str = _POOLS) -> Any:
 def embedded_only(kind: type) -> dict[str, str]:
     """The fields of a dataclass that only the engine `embedded` knows, each with what a program with Strimzi writes."""
     return {each.name: each.metadata[_INSTEAD] for each in fields(kind) if _INSTEAD in each.metadata}
-
-
-def check_bootstrap_servers(servers: str) -> None:
-    """Raises unless it is `host:port`, or several of them with commas."""
-    if all(map(_is_server, servers.split(","))):
-        return
-    if re.search(r"[\s;]", servers):
-        together = ",".join(re.split(r"[\s,;]+", servers.strip()))
-        raise ValueError(f"{servers!r} is not host:port: write several with commas and no blanks, as in '{together}'")
-    for each in servers.split(","):
-        host, _, port = each.rpartition(":")
-        if _is_ipv6(host) and not _is_server(each):
-            raise ValueError(f"{each!r} is not host:port: put an address of IPv6 in brackets, as in '[{host}]:{port}'")
-    raise ValueError(f"{servers!r} is not host:port: write kafka.example.com:9092, several with commas")
-
-
-def _is_server(text: str) -> bool:
-    match = _SERVER.fullmatch(text)
-    if match is None or not 1 <= int(match["port"]) <= 65535:
-        return False
-    return match["address"] is None or _is_ipv6(match["address"])
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        ipaddress.IPv6Address(text)
-    except ValueError:
-        return False
-    return True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, field, fields
+from enum import Enum
 from functools import cache
 from typing import Any
 
@@ -9,6 +10,7 @@ from kafka_platform.values.checks import check_field
 from kafka_platform.values.form import DURATION, FORM, PERCENTAGE, QUANTITY, RATE, SIZE, Form
 from kafka_platform.values.free_maps import check_lines
 from kafka_platform.values.later import known
+from kafka_platform.values.misfits import IN_PROGRAM, unknown_word
 from kafka_platform.values.names import check_label, is_label_key
 from kafka_platform.values.ranges import check_ranges
 from kafka_platform.values.readers import later_fields, read_fields
@@ -183,6 +185,17 @@ def words(what: str) -> Any:
             check_lines(word, what)
 
     return formed((), check)
+
+
+def word_of(words: type[Enum], default: Any) -> Any:
+    """A field with one of an enum's words, as text since other languages know it as that."""
+    known = [str(each.value) for each in words]
+
+    def check(word: str) -> None:
+        if word not in known:
+            raise ValueError(unknown_word(word, known, IN_PROGRAM, decides=False))
+
+    return formed(default, check)
 
 
 def mapping(check: Callable[[Any], object], **schema: Any) -> Any:
