@@ -18,6 +18,7 @@ from kafka_platform.kafka.secrets import PASSWORD_LENGTH, Urls
 from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.place import KubernetesObject, look_up, place_all, resolved
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
+from kafka_platform.values.checks import check_url
 from kafka_platform.values.forms import named
 from kafka_platform.values.later import known
 from kafka_platform.values.names import check_cluster, check_label, user_secret
@@ -44,10 +45,10 @@ class KafkaResourcesArgs(Args):
     name in other stacks are then others. Default: only this one uses it."""
     former_stacks: Sequence[str] = ()
     """Stacks that this one took the place of, such as its own former name. What is not declared of theirs goes. Default: none."""
-    http_url: pulumi.Input[str] | None = None
+    http_url: pulumi.Input[str] | None = named(check_url)
     """Where callers inside Kubernetes reach an HTTP gateway in front of the Kafka: it is in users' Secrets as `http-url`.
     Default: there is none."""
-    external_http_url: pulumi.Input[str] | None = None
+    external_http_url: pulumi.Input[str] | None = named(check_url)
     """Where callers from outside do: it is in users' Secrets as `external-http-url`. Default: nowhere."""
 
     def check(self) -> None:

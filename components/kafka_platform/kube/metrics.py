@@ -4,6 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from kafka_platform.values.forms import Spec, named
+from kafka_platform.values.later import Input
+from kafka_platform.values.names import check_label
+
 METRICS_PORT_NAME = "metrics"
 """Name of the port with metrics, of our own programs and of workers that want to be read."""
 
@@ -18,7 +22,7 @@ class Severity(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Alert:
+class Alert(Spec):
     """A state that should not be."""
 
     name: str
@@ -35,7 +39,7 @@ class Alert:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class Source(Spec):
     """Pods of a program with a port called `metrics`, which Prometheus reads at `/metrics`."""
 
     name: str
@@ -44,7 +48,7 @@ class Source:
     """What it is: the pods' label `app.kubernetes.io/component`."""
     label: str
     """Label that says in its metrics which one it is: its value is `name`."""
-    namespace: str | None = None
+    namespace: Input[str] | None = named(check_label, "namespace")
     """Namespace of the pods. Default: that of the Kafka."""
     alerts: Sequence[Alert] = ()
     """The states that somebody is told of. Default: none."""

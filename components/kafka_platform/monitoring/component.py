@@ -21,9 +21,6 @@ from kafka_platform.worker import monitoring as worker
 class MetricsSource(Source, Args):
     """Pods of a program with a port called `metrics`, which Prometheus reads at `/metrics`."""
 
-    namespace: pulumi.Input[str] | None = None  # type: ignore[assignment]
-    """Namespace of the pods. Default: that of the Kafka."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class MonitoringArgs(MonitoredSpec, Args):

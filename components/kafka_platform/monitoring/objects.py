@@ -173,7 +173,7 @@ def of_source(source: Source, namespace: "Input[str]") -> PodMonitor:
     """The pods of a program; `namespace` is that of the Kafka."""
     return PodMonitor(
         name=source.name,
-        namespace=source.namespace or namespace,
+        namespace=namespace if source.namespace is None else source.namespace,
         pods={**selector(source.name, source.component)},
         port=METRICS_PORT_NAME,
         of={source.label: source.name},

@@ -11,13 +11,9 @@ from kafka_platform.kube.place import place_all
 from kafka_platform.kube.pods import METRICS_PORT
 from kafka_platform.probe.objects import ProbeSettings, objects
 from kafka_platform.probe.spec import LATENCY_PROBE, ProbeSpec
-from kafka_platform.values.forms import formed, named
+from kafka_platform.values.checks import check_url
+from kafka_platform.values.forms import named
 from kafka_platform.values.names import check_label, check_service_name, check_subdomain, check_topic, check_user
-
-
-def _check_url(url: str) -> None:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError(f"{url!r} is not a URL: write one such as http://gateway.streaming.svc")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +30,7 @@ class LatencyProbeArgs(ProbeSpec, Args):
     Default `latency-probe`."""
     namespace: pulumi.Input[str] | None = named(check_label, "namespace")
     """Namespace of the probe, which the Kafka has to let in. Default: the connection's, which it does."""
-    gateway_url: pulumi.Input[str] | None = formed(None, _check_url)
+    gateway_url: pulumi.Input[str] | None = named(check_url)
     """URL of an HTTP gateway in front of the same Kafka, such as the `url` of an `HttpGateway`: probes are written and
     read through it too. Default: by Kafka's protocol only."""
     gateway_ca_secret: pulumi.Input[str] | None = named(check_subdomain, "Secret name")

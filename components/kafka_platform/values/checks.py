@@ -33,6 +33,12 @@ def check_source_ranges(networks: Sequence[str]) -> None:
         check_network(network, "203.0.113.0/24")
 
 
+def check_url(url: str) -> None:
+    """Raises unless it is an address of HTTP."""
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"{url!r} is not a URL: write one such as http://gateway.streaming.svc")
+
+
 # What --service-node-port-range of the API server is unless somebody changed it.
 NODE_PORTS = range(30000, 32768)
 
