@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pulumi
 import pytest
 from kafka_platform import (
     AclResource,
@@ -159,3 +160,21 @@ def test_an_unknown_key_is_refused() -> None:
 def test_args_pass_unchanged() -> None:
     args = KafkaClusterArgs(namespace="streaming")
     assert KafkaClusterArgs.of(args) is args
+
+
+def test_what_may_be_an_output_is_an_input_in_every_language(host: Host, schema: dict[str, Any]) -> None:
+    namespace = schema["types"]["kafka-platform:index:User"]["properties"]["namespace"]
+    assert (namespace["type"], "plain" in namespace) == ("string", False)
+    shop = pulumi.Output.from_input("shop")
+    sent = {
+        "connection": {
+            "cluster": "events",
+            "namespace": shop,
+            "bootstrapServers": "b:9092",
+            "securityProtocol": "SASL_SSL",
+            "adminSecret": "admin",
+        },
+        "users": {"app": {"namespace": shop}},
+    }
+    args = KafkaResourcesArgs.of(host.map_inputs(sent, host._component_defs["KafkaResources"]))
+    assert args.users["app"].namespace is shop is args.connection.namespace
