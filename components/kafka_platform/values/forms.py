@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import MISSING, field, fields
 from enum import Enum
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 from kafka_platform.values.checks import check_field
 from kafka_platform.values.form import DURATION, FORM, PERCENTAGE, QUANTITY, RATE, SIZE, Form
@@ -13,7 +13,7 @@ from kafka_platform.values.later import known
 from kafka_platform.values.misfits import IN_PROGRAM, unknown_word
 from kafka_platform.values.names import check_label, is_label_key
 from kafka_platform.values.ranges import check_ranges
-from kafka_platform.values.readers import later_fields, read_fields
+from kafka_platform.values.readers import check_keys, later_fields, read_fields
 from kafka_platform.values.units import bytes_per_second, cores, memory, milliseconds, percent, quantity, size_bytes
 
 
@@ -23,6 +23,12 @@ class Spec:
     First each field is read: words become enums, and mappings the dataclasses that they describe. What a program knows only
     when it runs, as an Output, is not checked.
     """
+
+    def __new__(cls, *_: Any, **given: Any) -> Self:
+        """Raises `ValueError` for keys that are unknown or missing; without any it is Python, or Pydantic, that looks."""
+        if given:
+            check_keys(cls, given)
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         read_fields(self)

@@ -5,7 +5,7 @@ Stack files are read by Pydantic, from the same annotations, and are told the sa
 
 import types
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from enum import Enum
 from functools import cache
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
@@ -56,22 +56,31 @@ def build(cls: type[_T], given: Mapping[str, Any], path: Path = ()) -> _T:
         ValueError: the mapping has a key that the class does not have, lacks one that it needs, or has a value that is not
             acceptable.
     """
-    known = {each.name: each for each in fields(cast(Any, cls))}
-    for key in given:
-        if key not in known:
-            raise _fault((*path, str(key)), f"unknown key: {suggest(str(key), sorted(known))}")
-    values = {key: value for key, value in given.items() if value is not None}
-    for name, each in known.items():
-        if name not in values and _is_needed(each):
-            raise _fault((*path, name), "missing: write a value for it")
+    known, _ = _keys(cls)
+    values = {key: value for key, value in given.items() if value is not None or key not in known}
+    check_keys(cls, values, path)
     try:
         return cls(**values)
     except ValueError as error:
         raise (ValueError(f"{show_path(path)}.{error}") if path else error) from None
 
 
-def _is_needed(of: Field[Any]) -> bool:
-    return of.default is MISSING and of.default_factory is MISSING
+def check_keys(cls: Any, given: Mapping[str, Any], path: Path = ()) -> None:
+    """Raises `ValueError` for a key that the dataclass does not have, and for one that it needs and that is not given."""
+    known, needed = _keys(cls)
+    if not known.issuperset(given):
+        unknown = next(str(key) for key in given if key not in known)
+        raise _fault((*path, unknown), f"unknown key: {suggest(unknown, sorted(known))}")
+    if not needed <= given.keys():
+        raise _fault((*path, next(iter(sorted(needed - given.keys())))), "missing: write a value for it")
+
+
+@cache
+def _keys(cls: Any) -> tuple[frozenset[str], frozenset[str]]:
+    """All keys of a dataclass, and those that it needs."""
+    own = fields(cls)
+    needed = (each.name for each in own if each.default is MISSING and each.default_factory is MISSING)
+    return frozenset(each.name for each in own), frozenset(needed)
 
 
 def _fault(path: Path, message: str) -> ValueError:

@@ -187,6 +187,17 @@ def test_fields_of_one_meaning_take_outputs_alike(field: Field) -> None:
     assert (is_text and is_input) != (str(field) in DECIDES), "annotate it with Input[str]"
 
 
+@pytest.mark.parametrize("name", CLASSES)
+def test_unknown_and_missing_keys_are_told_by_name(name: str) -> None:
+    with pytest.raises(ValueError, match=r"^no_such_key: unknown key: (did you mean|use )"):
+        CLASSES[name](no_such_key=1)
+    needed = [each for each in fields_of(CLASSES[name]) if each.is_needed]
+    for each in needed[1:]:
+        given = {other.name: sample(other.kind) for other in needed if other is not each}
+        with pytest.raises(ValueError, match=f"^{each.name}: missing: write a value for it$"):
+            CLASSES[name](**given)
+
+
 CONNECTION = KafkaConnection(
     cluster="events", namespace="streaming", bootstrap_servers="b:9092", security_protocol="SASL_SSL", admin_secret="admin", replicas=3
 )  # fmt: skip
@@ -207,6 +218,9 @@ EXAMPLES: dict[str, tuple[Callable[[], Any], str]] = {
     "a cleanup with a typing error": (
         lambda: Topic(cleanup=typing.cast(Any, "compacted")),
         "cleanup: 'compacted' is not known: use one of delete, compact, compact,delete",
+    ),
+    "a typing error in a key": (
+        lambda: Topic(**typing.cast(Any, {"partition": 3})), "partition: unknown key: did you mean 'partitions'?",
     ),
     "a number for a duration": (lambda: Topic(retention=typing.cast(Any, 30)), "retention: 30 is a bare number: write a duration such as 7d"),
     "Kafka's own for ever": (
