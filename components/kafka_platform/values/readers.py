@@ -56,7 +56,7 @@ def build(cls: type[_T], given: Mapping[str, Any], path: Path = ()) -> _T:
         ValueError: the mapping has a key that the class does not have, lacks one that it needs, or has a value that is not
             acceptable.
     """
-    known, _ = _keys(cls)
+    known, _ = _keys(cast(Any, cls))
     values = {key: value for key, value in given.items() if value is not None or key not in known}
     check_keys(cls, values, path)
     try:

@@ -190,7 +190,7 @@ def test_fields_of_one_meaning_take_outputs_alike(field: Field) -> None:
 @pytest.mark.parametrize("name", CLASSES)
 def test_unknown_and_missing_keys_are_told_by_name(name: str) -> None:
     with pytest.raises(ValueError, match=r"^no_such_key: unknown key: (did you mean|use )"):
-        CLASSES[name](no_such_key=1)
+        CLASSES[name](**{"no_such_key": 1})
     needed = [each for each in fields_of(CLASSES[name]) if each.is_needed]
     for each in needed[1:]:
         given = {other.name: sample(other.kind) for other in needed if other is not each}
