@@ -1,7 +1,7 @@
 """Pods by load: KEDA scales a workload by lag, cores, a query or the time of day."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, replace
 
 import pulumi
 
@@ -24,7 +24,7 @@ class ScalerArgs(Args):
 
     connection: KafkaConnection
     """The Kafka, as its `KafkaCluster` tells."""
-    target: pulumi.Input[str]
+    target: pulumi.Input[str] = named(check_subdomain, "workload name", default=MISSING)
     """Name of the workload, in the scaler's namespace."""
     target_kind: str = "Deployment"
     """Deployment or StatefulSet. Default Deployment."""
@@ -47,7 +47,7 @@ class ScalerArgs(Args):
     per_topic: bool = False
     """Whether the group shares out each topic by itself (the assignment `range`), so that no more pods are useful than the
     largest topic has partitions. Default: all partitions together."""
-    user: str | None = None
+    user: str | None = named(check_user)
     """Kafka user for KEDA that is there already, with its Secret `<user>-kafka` in the namespace; it needs Describe on the
     topics and the group. Default: one of its own is made, `<name>-scaler`."""
     runtime_image: pulumi.Input[str] = RUNTIME_IMAGE
@@ -55,15 +55,11 @@ class ScalerArgs(Args):
 
     def check(self) -> None:
         """It is a workload that can be scaled, and the scaling fits it."""
-        if isinstance(self.target, str):
-            check_field("target", check_subdomain, self.target, "workload name")
         if self.target_kind not in ("Deployment", "StatefulSet"):
             raise ValueError(f"target_kind: {self.target_kind!r} cannot be scaled: use Deployment or StatefulSet")
         for topic in self.topics:
             if "*" not in topic:
                 check_field("topics", check_topic, topic)
-        if self.user is not None:
-            check_field("user", check_user, self.user)
         self.most_pods()
 
     def most_pods(self) -> int:

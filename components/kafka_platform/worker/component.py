@@ -13,11 +13,11 @@ from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.place import KubernetesObject, once_ready, place_all
 from kafka_platform.scaling.component import Scaler, ScalerArgs
 from kafka_platform.scaling.spec import Scale, scaler_user_name
-from kafka_platform.values.forms import mapping, named
+from kafka_platform.values.forms import named
 from kafka_platform.values.names import check_label, check_workload
 from kafka_platform.worker.clients import Assignment
 from kafka_platform.worker.objects import WorkerSettings, objects
-from kafka_platform.worker.spec import WorkerSpec, check_worker_variables
+from kafka_platform.worker.spec import WorkerSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +26,6 @@ class StreamWorkerArgs(WorkerSpec, Args):
 
     connection: KafkaConnection
     """The Kafka, as its `KafkaCluster` tells."""
-    # In a program their values may be known later.
-    environment: Mapping[str, pulumi.Input[str]] = mapping(check_worker_variables)  # type: ignore[assignment]
-    """Variables of the program. No secrets: those are mounted by `secret_files`."""
     namespace: pulumi.Input[str] | None = named(check_label, "namespace")
     """Namespace of the worker, which the Kafka has to let in; the connection's `ca_secret` has to be there too. Default: the
     connection's."""

@@ -236,7 +236,7 @@ class WorkerSpec(Spec):
     """Program and arguments in place of the image's entry point. Default: the image's."""
     args: Sequence[str] = words("an argument")
     """Arguments in place of the image's. Default: the image's."""
-    environment: Mapping[str, str] = mapping(check_worker_variables)
+    environment: Mapping[str, Input[str]] = mapping(check_worker_variables)
     """Variables of the program. No secrets: those are mounted by `secret_files`."""
     partitioning: Partitioning | None = None
     """Which partition a record is written to. Default: by its key, the same one from every language."""
