@@ -68,7 +68,8 @@ class Cluster(Capability[Kafka]):
     def needs(self, section: Kafka, settings: Core) -> Needs:
         """Who may connect, besides those of other capabilities."""
         return Needs(
-            clients=(*plain(section.client_namespaces), *settings.tenant_namespaces), kubernetes=_KUBERNETES[section.engine]
+            clients=(*plain(section.client_namespaces), *settings.tenant_namespaces),
+            kubernetes=_KUBERNETES[section.engine],
         )
 
     def faults(self, section: Kafka, stack: Stack, known: Known) -> Iterator[Fault]:

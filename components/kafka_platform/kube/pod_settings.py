@@ -10,6 +10,7 @@ from enum import Enum
 from kafka_platform.values.checks import check_field
 from kafka_platform.values.forms import Spec, formed, mapping, named, names
 from kafka_platform.values.free_maps import check_annotations, check_pod_labels
+from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_object_labels, check_subdomain, is_label_key
 
 
@@ -60,13 +61,13 @@ class PodSettings(Spec):
     key or field, the specific one wins.
     """
 
-    pull_secrets: Sequence[str] = names(check_subdomain, "Secret name")
+    pull_secrets: Sequence[Input[str]] = names(check_subdomain, "Secret name")
     """Secrets with logins for the images' registries, in the namespace of the pods. Default: none."""
     tolerations: Sequence[Toleration] = ()
     """Taints of machines that the pods tolerate. Default: none."""
     node_labels: Mapping[str, str] = mapping(check_object_labels)
     """Labels that a machine must have to run the pods. Default: any machine."""
-    priority_class: str | None = named(check_subdomain, "object name")
+    priority_class: Input[str] | None = named(check_subdomain, "object name")
     """PriorityClass of the pods. Default: the Kubernetes cluster's."""
     labels: Mapping[str, str] = mapping(check_pod_labels)
     """Further labels of the pods. Default: none."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from kafka_platform.kube.manifests import Manifest
 from kafka_platform.kube.pod_settings import PodSettings, RunAs, Toleration
+from kafka_platform.values.later import Input
 
 HTTP_PORT = 8080
 """Port of our programs' pods at which the gateway listens."""
@@ -75,7 +76,7 @@ def configured(template: Manifest, pods: PodSettings) -> Manifest:
     return {"metadata": metadata, "spec": dict(sorted(spec.items()))}
 
 
-def pull_secrets(names: Sequence[str]) -> list[Manifest]:
+def pull_secrets(names: Sequence[Input[str]]) -> list[Manifest]:
     """Secrets with logins for registries, as a pod takes them."""
     return [{"name": name} for name in names]
 

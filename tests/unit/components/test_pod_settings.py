@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 from kafka_platform import PodSettings, RunAs, Toleration, TolerationEffect
-from kafka_platform.args import build
 from kafka_platform.kube.pods import configured
+from kafka_platform.values.readers import build
 
 MISUSES: list[tuple[Callable[[], object], str]] = [
     (lambda: PodSettings(pull_secrets=["a b"]), "pull_secrets: 'a b' is not a Kubernetes Secret name"),
