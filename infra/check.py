@@ -46,9 +46,10 @@ def check(stacks: Sequence[str], folder: Path = STACKS) -> int:
 
 
 def _file(stack: str, folder: Path) -> Path:
-    """The file of a stack that is given by its name, or by a path."""
+    """The file of a stack that is given by its name, or by a path: what names a folder too, or ends as files of stacks do."""
     path = Path(stack)
-    return path.absolute() if path.suffix in (".yaml", ".yml") else folder / f"Pulumi.{stack}.yaml"
+    is_path = path.suffix in (".yaml", ".yml") or os.sep in stack
+    return path.absolute() if is_path else folder / f"Pulumi.{stack}.yaml"
 
 
 def _check_one(file: Path, *, named: bool) -> int:

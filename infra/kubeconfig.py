@@ -22,7 +22,7 @@ def check_chosen(chosen: Kubernetes, environment: Mapping[str, str]) -> None:
 def check_there(chosen: Kubernetes, environment: Mapping[str, str]) -> None:
     """Raises `ValueError` if the kubeconfig is not there or cannot be read, or does not have the context."""
     key, files = _files(chosen, environment)
-    found = [each for each in files if each.is_file() or each.is_char_device()]
+    found = [each for each in files if _is_there(each)]
     if not found:
         shown = ", ".join(map(str, files))
         raise ValueError(f"{key}: there is no file {shown}: name a kubeconfig, or make it")
@@ -39,18 +39,33 @@ def check_there(chosen: Kubernetes, environment: Mapping[str, str]) -> None:
 def _files(chosen: Kubernetes, environment: Mapping[str, str]) -> tuple[str, Sequence[Path]]:
     """Who names the files, and which they are."""
     if chosen.kubeconfig is not None:
-        return "kubernetes.kubeconfig", [Path(chosen.kubeconfig).expanduser()]
+        return "kubernetes.kubeconfig", [_home("kubernetes.kubeconfig", chosen.kubeconfig)]
     named = [Path(each) for each in environment.get("KUBECONFIG", "").split(":") if each]
-    return ("KUBECONFIG", named) if named else ("kubernetes.context", [Path.home() / ".kube" / "config"])
+    return ("KUBECONFIG", named) if named else ("kubernetes.context", [_home("kubernetes.context", "~/.kube/config")])
+
+
+def _home(key: str, name: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        raise ValueError(f"{key}: there is no home folder for {name}: name a kubeconfig by its whole path") from None
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.is_file() or file.is_char_device()
+    except OSError:
+        return False  # its name is too long, or a folder on the way may not be looked into
 
 
 def _contexts(key: str, file: Path) -> Iterator[str]:
     try:
-        content: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        # All is text: a date that is none, or a lone `=`, is none of our business.
+        content: Any = yaml.load(file.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506 - makes text alone
+    except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not YAML"
         raise ValueError(f"{key}: {file} cannot be read, {reason}: name a kubeconfig") from None
     listed = content.get("contexts") if isinstance(content, dict) else None
     for each in listed if isinstance(listed, list) else ():
-        if isinstance(each, dict) and "name" in each:
-            yield str(each["name"])
+        if isinstance(each, dict) and isinstance(each.get("name"), str):
+            yield each["name"]

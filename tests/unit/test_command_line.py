@@ -89,6 +89,16 @@ def test_a_stack_file_is_checked_by_its_path(tmp_path: Path, capsys: pytest.Capt
     assert "kafka.nodez: unknown key: did you mean 'nodes'?" in capsys.readouterr().out
 
 
+def test_a_path_without_the_ending_of_stack_files_is_no_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "ours").write_text("config:\n  kafka-platform:platform: {kafka: {nodes: 3}}\n")
+    monkeypatch.chdir(tmp_path)
+    assert check(["./ours"]) == 0
+    assert check([f"{tmp_path}/"]) == 1
+    assert "file: cannot be read, Is a directory" in capsys.readouterr().out
+
+
 @pytest.fixture
 def kubeconfig(tmp_path: Path) -> Path:
     file = tmp_path / "config"
@@ -102,6 +112,8 @@ def kubeconfig(tmp_path: Path) -> Path:
         ({}, {}, "kubernetes.context: missing, and KUBECONFIG is not set: say which cluster is meant"),
         ({"kubeconfig": "/nowhere/config"}, {}, "kubernetes.kubeconfig: there is no file /nowhere/config: name a kubeconfig"),
         ({}, {"KUBECONFIG": "/nowhere/a:/nowhere/b"}, "KUBECONFIG: there is no file /nowhere/a, /nowhere/b: name a"),
+        ({"kubeconfig": "~nobody-of-this-name/x"}, {}, "kubernetes.kubeconfig: there is no home folder for ~nobody-of-this-name/x:"),
+        ({"kubeconfig": "x" * 300}, {}, f"kubernetes.kubeconfig: there is no file {'x' * 300}: name a kubeconfig"),
         ({"context": "kind-dve"}, {"KUBECONFIG": "{}"}, "kubernetes.context: 'kind-dve' is not a context of {}: did you mean 'kind-dev'?"),
     ],
 )  # fmt: skip
@@ -124,9 +136,17 @@ def test_a_context_that_is_there_is_taken(kubeconfig: Path) -> None:
     check_there(Kubernetes(kubeconfig=str(kubeconfig)), {})
 
 
-def test_a_kubeconfig_that_is_no_yaml(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["user: {token: =}", "expires: 2024-99-01", "expires: !!python/name:os.system"])
+def test_what_else_a_kubeconfig_says_is_no_matter(text: str, tmp_path: Path) -> None:
     file = tmp_path / "config"
-    file.write_text("a: [")
+    file.write_text(f"contexts: [{{name: 1234}}]\n{text}\n")
+    check_there(Kubernetes(context="1234"), {"KUBECONFIG": str(file)})
+
+
+@pytest.mark.parametrize("text", ["a: [", "a: " + "[" * 5000])
+def test_a_kubeconfig_that_is_no_yaml(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "config"
+    file.write_text(text)
     with pytest.raises(ValueError, match=r"KUBECONFIG: .* cannot be read, it is not YAML: name a kubeconfig"):
         check_there(Kubernetes(context="prod"), {"KUBECONFIG": str(file)})
 
