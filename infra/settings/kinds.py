@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
+from kafka_platform.kafka.entities import Quotas
 from kafka_platform.values.form import Form
 from kafka_platform.values.forms import forms
 from kafka_platform.values.words import Path
@@ -113,7 +114,12 @@ def is_free_text(kind: Any) -> bool:
 
 
 def may_be_empty(kind: Any) -> bool:
-    """Whether nothing may stand at its key: a map, and a section that needs no key. `orders:` declares a topic."""
+    """Whether nothing may stand at its key: a map, and a section that needs no key. `orders:` declares a topic.
+
+    Not quotas: a user's take the place of its tenant's, and a key that was forgotten would lift all limits.
+    """
+    if kind is Quotas:
+        return False
     found = keys_of(kind) if isinstance(kind, type) else {}
     return is_map(kind) or (bool(found) and not any(each.needed for each in found.values()))
 

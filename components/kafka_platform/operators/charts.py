@@ -44,7 +44,7 @@ def version_of(what: str, default: str, *, least: Iterable[int]) -> Any:
             oldest = ".".join(map(str, least))
             raise ValueError(f"{version} is too old: use {oldest} or newer, such as {default}")
 
-    return formed(default, check)
+    return formed(default, check, examples=[default])
 
 
 def _check_registry(registry: str) -> None:

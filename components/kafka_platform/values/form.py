@@ -51,4 +51,8 @@ class Form:
         if not self.examples:
             return None
         noun = _NOUNS.get(self.schema.get("pattern", ""))
-        return f"{noun} such as {self.examples[0]}" if noun is not None else f"it as in {' or '.join(self.examples)}"
+        if noun is None:
+            return f"it as in {' or '.join(self.examples)}"
+        number = next((each for each in self.examples if each.isdecimal()), None)
+        quoted = "" if number is None else f" or {number!r}, in quotes if it is a bare number"
+        return f"{noun} such as {self.examples[0]}{quoted}"

@@ -12,6 +12,7 @@ from kafka_platform.operators.charts import (
     registry_of_images,
     replicas_of_parts,
 )
+from kafka_platform.values.form import DURATION, QUANTITY
 from kafka_platform.values.forms import formed, named
 from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_subdomain
@@ -53,9 +54,9 @@ class PrometheusStackSpec(OperatorSpec):
     """How many Prometheus there are, each with all the metrics, and how many Alertmanagers. Default 2."""
     registry: str | None = registry_of_images()
     """Registry that has all images of the chart. Default: those of their projects."""
-    retention: str = formed("10d", _check_retention)
+    retention: str = formed("10d", _check_retention, pattern=DURATION, examples=["10d"])
     """How long metrics are kept, at least 2h. Default 10d; less where the volume is too small for them."""
-    storage: str = formed("50Gi", _check_storage)
+    storage: str = formed("50Gi", _check_storage, pattern=QUANTITY, examples=["50Gi"])
     """Volume of each Prometheus. Default 50Gi."""
     storage_class: Input[str] | None = named(check_subdomain, "object name")
     """StorageClass of the volumes. Default: the Kubernetes cluster's default class."""

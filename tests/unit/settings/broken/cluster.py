@@ -85,6 +85,10 @@ CASES: list[tuple[str, str]] = [
     ("kafka: {nodes: true}", "kafka.nodes: true is not a whole number: write one such as 3"),
     ("kafka: {nodes: [3]}", "kafka.nodes: a list is not a whole number: write one such as 3"),
     ("kafka: {version: 4.3}", "kafka.version: 4.3 is a bare number: write it as in 4.3.1"),
+    (
+        "kafka: {resources: {cpu: 2}}",
+        "kafka.resources.cpu: 2 is a bare number: write a quantity such as 500m or '2', in quotes if it is a bare number",
+    ),
     ("kafka: {storage: 10}", "kafka.storage: 10 is a bare number: write a quantity such as 10Gi"),
     ("kafka: 3", "kafka: 3 is not a mapping: write keys below it, such as engine, version, nodes"),
     ("kafka: [nodes, 3]", "kafka: a list is not a mapping: write keys below it, such as engine, version, nodes"),

@@ -85,6 +85,9 @@ CASES: list[tuple[str, str]] = [
         "prometheus: {install: true, source: {definition: crds.yaml}}",
         "prometheus.source.definition: unknown key: did you mean 'definitions'?",
     ),
+    ("prometheus: {retention: 5}", "prometheus.retention: 5 is a bare number: write a duration such as 10d"),
+    ("prometheus: {storage: 50}", "prometheus.storage: 50 is a bare number: write a quantity such as 50Gi"),
+    ("keda: {version: 2}", "keda.version: 2 is a bare number: write it as in 2.20.2"),
     ("keda: {install: true, version: }", "keda.version: has no value: write one, or remove the key"),
     (
         strimzi(", drainCleaner: true")

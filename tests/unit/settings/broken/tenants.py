@@ -4,6 +4,10 @@ from tests.unit.settings.broken.strimzi import strimzi
 
 CASES: list[tuple[str, str]] = [
     (
+        "{topics: {orders: }, tenants: {shop: {quotas: {produce: 1MB/s}, users: {app: {writes: [orders], quotas: }}}}}",
+        "tenants.shop.users.app.quotas: has no value: write one, or remove the key",
+    ),
+    (
         r"tenants: {shop: {quotas: {produce: 99999999999999999999999999999999GB/s}}}",
         "tenants.shop.quotas.produce: '99999999999999999999999999999999GB' is out of range: use up to 1024Pi",
     ),
