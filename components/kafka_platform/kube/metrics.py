@@ -1,15 +1,28 @@
 """What shows metrics, and the states of it that somebody is told of. No Pulumi."""
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, replace
 from enum import Enum
 
-from kafka_platform.values.forms import Spec, named
+from kafka_platform.values.forms import Spec, formed, named
 from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_label
 
 METRICS_PORT_NAME = "metrics"
 """Name of the port with metrics, of our own programs and of workers that want to be read."""
+_LABEL_NAME = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]{0,99}")
+_LASTING = re.compile(r"(?=\d)(\d{1,9}d)?(\d{1,9}h)?(\d{1,9}m)?(\d{1,9}s)?")
+
+
+def _check_lasting(lasting: str) -> None:
+    if not _LASTING.fullmatch(lasting):
+        raise ValueError(f"{lasting!r} is not a duration of Prometheus: write one such as 5m or 1h30m")
+
+
+def _check_label_name(label: str) -> None:
+    if not _LABEL_NAME.fullmatch(label):
+        raise ValueError(f"{label!r} is not a label of Prometheus: use a-z, A-Z, 0-9 and _, beginning with a letter")
 
 
 class Severity(Enum):
@@ -29,7 +42,7 @@ class Alert(Spec):
     expression: str
     """PromQL; every series in its answer is an alert. `$source` in it is what selects the series of one source, as in
     `up{$source} == 0`."""
-    lasting: str
+    lasting: str = formed(MISSING, _check_lasting)
     """How long it is so before anybody is told."""
     severity: Severity
     summary: str
@@ -42,11 +55,11 @@ class Alert(Spec):
 class Source(Spec):
     """Pods of a program with a port called `metrics`, which Prometheus reads at `/metrics`."""
 
-    name: str
+    name: str = named(check_label, "name", default=MISSING)
     """The program's name, which its pods have in the label `app.kubernetes.io/instance`."""
-    component: str
+    component: str = named(check_label, "name", default=MISSING)
     """What it is: the pods' label `app.kubernetes.io/component`."""
-    label: str
+    label: str = formed(MISSING, _check_label_name)
     """Label that says in its metrics which one it is: its value is `name`."""
     namespace: Input[str] | None = named(check_label, "namespace")
     """Namespace of the pods. Default: that of the Kafka."""

@@ -63,7 +63,19 @@ class Monitoring(pulumi.ComponentResource):
             ),
             *given.sources,
         ]
+        _check_different(sources)
         place_all(self, name, objects(name, given, connection, sources))
         names = [each.name for each in monitors(name, given, connection, sources).values()]
         self.monitors = pulumi.Output.from_input(names)
         self.register_outputs({"monitors": self.monitors})
+
+
+def _check_different(sources: Sequence[Source]) -> None:
+    """Raises `ValueError` for two of one name in one namespace: their monitors would be one object."""
+    found = set[tuple[str, object]]()
+    for each in sources:
+        # Where a namespace is known later, the two that come from one output are still told apart from others.
+        place = each.namespace if isinstance(each.namespace, str | None) else id(each.namespace)
+        if (each.name, place) in found:
+            raise ValueError(f"sources: two programs are called {each.name!r}: each needs a name of its own")
+        found.add((each.name, place))

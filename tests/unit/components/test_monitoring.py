@@ -1,5 +1,6 @@
 """Monitoring: what it renders, the graph that it makes, and its place in a stack."""
 
+import re
 from typing import Any
 
 import pytest
@@ -72,6 +73,35 @@ def test_a_program_of_your_own_has_alerts_about_itself() -> None:
     assert [(each["alert"], each["expr"]) for each in group["rules"]] == [
         ("RegistryGone", 'absent(up{namespace="data",registry="schemas"} == 1)')
     ]
+
+
+@pytest.mark.parametrize(
+    ("field", "bad", "message"),
+    [
+        ("name", 'x"} or up{', "name: 'x\"} or up{' is not a Kubernetes name"),
+        ("component", "The Registry", "component: 'The Registry' is not a Kubernetes name"),
+        ("label", "app.kubernetes.io/name", "label: 'app.kubernetes.io/name' is not a label of Prometheus"),
+        ("label", "__name__", "label: '__name__' is not a label of Prometheus"),
+    ],
+)
+def test_a_source_that_prometheus_could_not_read_is_refused(field: str, bad: str, message: str) -> None:
+    given = {"name": "schemas", "component": "registry", "label": "registry"} | {field: bad}
+    with pytest.raises(ValueError, match=re.escape(message)):
+        MetricsSource(**given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("lasting", ["", "5", "5 minutes", "forever", "30s5m"])
+def test_an_alert_lasts_for_a_duration_of_prometheus(lasting: str) -> None:
+    with pytest.raises(ValueError, match="lasting: .* is not a duration of Prometheus: write one such as 5m or 1h30m"):
+        Alert(name="x", expression="up", lasting=lasting, severity=Severity.WARNING, summary="x", description="x")
+
+
+def test_two_sources_of_one_name_are_refused_and_neither_is_dropped() -> None:
+    one = MetricsSource(name="schemas", component="registry", label="registry")
+    other = MetricsSource(name="schemas", component="api", label="api")
+    args = MonitoringArgs(connection=CONNECTION, engine=Engine.EXTERNAL, sources=[one, other])
+    with pytest.raises(ValueError, match="sources: two programs are called 'schemas': each needs a name of its own"):
+        run(lambda: Monitoring("kafka", args) and None)
 
 
 def test_the_graph() -> None:
