@@ -91,7 +91,7 @@ class Capability(Generic[_S]):
     carries_records: ClassVar[bool] = False
     """Whether records pass it on their way: the probe's gate is passed again when its objects change."""
     names: ClassVar[frozenset[str]] = frozenset()
-    """Names that its workloads and Services have in the platform's namespace: no worker may be called so."""
+    """Names that its workloads, Services and monitors have in the platform's namespace: no worker may be called so."""
 
     def section(self, settings: Core) -> _S | None:
         """What the file says of it; None if it is not turned on."""

@@ -151,7 +151,7 @@ class HttpGateway(Capability[Gateway]):
     """The data interface over HTTP."""
 
     key = "gateway"
-    names = frozenset({GATEWAY})
+    names = frozenset({GATEWAY, f"{GATEWAY}-pods", f"{GATEWAY}-external"})
     carries_records = True
 
     def needs(self, section: Gateway, settings: Core) -> Needs:

@@ -62,7 +62,7 @@ class Cluster(Capability[Kafka]):
     """The brokers, or the way to those that somebody else runs."""
 
     key = "kafka"
-    names = frozenset({CLUSTER})
+    names = frozenset({CLUSTER, f"{CLUSTER}-nodes", f"{CLUSTER}-provisioner"})
     carries_records = True
 
     def needs(self, section: Kafka, settings: Core) -> Needs:

@@ -20,6 +20,7 @@ class Monitoring(Capability[Prometheus]):
     """Monitors and alerts for everything that shows metrics."""
 
     key = "prometheus"
+    names = frozenset({f"{CLUSTER}-nodes", f"{CLUSTER}-operator", f"{CLUSTER}-certificates"})
 
     def faults(self, section: Prometheus, stack: Stack, known: Known) -> Iterator[Fault]:
         """Prometheus has to be let in to what it reads."""

@@ -92,7 +92,7 @@ def test_a_source_that_prometheus_could_not_read_is_refused(field: str, bad: str
 
 @pytest.mark.parametrize("lasting", ["", "5", "5 minutes", "forever", "30s5m"])
 def test_an_alert_lasts_for_a_duration_of_prometheus(lasting: str) -> None:
-    with pytest.raises(ValueError, match="lasting: .* is not a duration of Prometheus: write one such as 5m or 1h30m"):
+    with pytest.raises(ValueError, match=r"lasting: .* is not a duration of Prometheus: write one such as 5m or 1h30m"):
         Alert(name="x", expression="up", lasting=lasting, severity=Severity.WARNING, summary="x", description="x")
 
 

@@ -1,6 +1,13 @@
 """Workers."""
 
 CASES: list[tuple[str, str]] = [
+    *(
+        (
+            f"{{topics: {{orders: }}, tenants: {{shop: }}, workers: {{{name}: {{image: a:1, tenant: shop, reads: [orders]}}}}}}",
+            f"workers.{name}: {name!r} is a part of the platform itself: choose another name",
+        )
+        for name in ("gateway-pods", "gateway-external", "kafka-nodes", "kafka-provisioner", "kafka-certificates")
+    ),
     (
         "{topics: {orders: }, tenants: {shop: }, workers: {fraud: {image: a:1, tenant: shop, reads: [orders], egress: [{ports: [5432], network: 10}]}}}",
         "workers.fraud.egress[0].network: 10 is a bare number: write it as in 10.20.0.0/16",
