@@ -5,6 +5,8 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 # Every recipe that talks to the cluster runs in the sandbox's environment (PATH, KUBECONFIG, state backend).
 ENV := eval "$$($(PYTHON) -m sandbox env)"
+# Most tests wait most of the time, for pods above all: one more than there are cores keeps these busy.
+WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 PYTEST := $(ENV) && $(VENV)/bin/python -m pytest
 
 .DEFAULT_GOAL := help
@@ -23,7 +25,7 @@ demo: $(STAMP) ## A Kubernetes, a Kafka deployed by `pulumi up`, and real record
 
 test: check ## Every test that this machine can run; says why the rest are skipped
 	@$(PYTHON) -m sandbox up
-	@$(PYTEST) --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/e2e tests/cluster tests/unit
+	@$(PYTEST) --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder tests/e2e tests/cluster tests/unit
 
 up: $(STAMP) ## Only the sandbox: Kubernetes, Pulumi and the images
 	@$(PYTHON) -m sandbox up

@@ -159,9 +159,9 @@ class Stack:
         assert (done.returncode != 0) == fails, f"{' '.join(self.command(*arguments))}:\n{done.stdout}"
         return done.stdout
 
-    def up(self, *, fails: bool = False) -> str:
-        """`pulumi up`, its preview included."""
-        return self.run("up", "--yes", fails=fails)
+    def up(self, *, preview: bool = False, fails: bool = False) -> str:
+        """`pulumi up`; it shows a preview first only if asked to, which takes as long as the program of the stack."""
+        return self.run("up", "--yes", *(() if preview else ("--skip-preview",)), fails=fails)
 
     def preview(self, *options: str, fails: bool = False) -> str:
         """`pulumi preview`."""
@@ -172,8 +172,8 @@ class Stack:
         return self.run("refresh", "--yes")
 
     def destroy(self) -> str:
-        """`pulumi destroy`."""
-        return self.run("destroy", "--yes")
+        """`pulumi destroy`, without a preview."""
+        return self.run("destroy", "--yes", "--skip-preview")
 
     def outputs(self) -> dict[str, Any]:
         """What the stack exports."""

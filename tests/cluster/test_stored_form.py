@@ -4,6 +4,7 @@ import copy
 import json
 import shutil
 import subprocess
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,8 @@ from tests.prometheus_api import ALL_KINDS
 Manifest = dict[str, Any]
 MOST_BYTES = 200_000
 """Of a definition that is previewed: an engine and a plugin take minutes for a dozen of the largest."""
-GROUP = "stored-form.example.com"
-"""Instead of the operator's: its kinds may be there, and in use."""
+GROUP = f"stored-form-{uuid.uuid4().hex[:8]}.example.com"
+"""Instead of the operator's: its kinds may be there, and in use. Another one each time: those of the last time may still be going."""
 
 
 def folders() -> BuildFolders:
@@ -81,8 +82,10 @@ class ApiServer:
         return stored
 
     def close(self) -> None:
+        """Removes what was made, without waiting: the API server takes seconds for each definition."""
         if self._made:
-            self._kubectl("delete", "--ignore-not-found", "customresourcedefinition", *dict.fromkeys(self._made))
+            names = dict.fromkeys(self._made)
+            self._kubectl("delete", "--ignore-not-found", "--wait=false", "customresourcedefinition", *names)
 
 
 def of_this_test(definition: Manifest) -> Manifest:

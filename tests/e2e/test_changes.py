@@ -25,7 +25,7 @@ PLATFORM: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def stack(make_stack: MakeStack) -> Stack:
     stack = make_stack("changes", PLATFORM)
-    stack.up()
+    stack.up(preview=True)  # as people run it
     client_pod(NAMESPACE, "client", "app", programs=["access.py"])
     return stack
 
@@ -162,7 +162,7 @@ def test_records_outlive_destroy(stack: Stack, settings: dict[str, Any]) -> None
     assert kubectl("-n", NAMESPACE, "get", "pvc", "-o", "name").split()
     settings["kafka"]["clusterId"] = cluster_id
     stack.write(settings)
-    stack.up()
+    stack.up(preview=True)
     client_pod(NAMESPACE, "client-3", "app", programs=["access.py"])
     assert in_pod(NAMESPACE, "client-3", *access, "consume", "orders", "after").strip() == "ok"
     assert stack.outputs()["clusterId"] == cluster_id

@@ -276,7 +276,7 @@ def test_routes_of_the_gateway_api(stack: Stack, settings: dict[str, Any], tmp_p
 
     settings["gateway"]["expose"] = {"gatewayClass": "nobody", "host": host, "certificate": "data-tls"}
     stack.write(settings)
-    up = stack.start("up", "--yes")
+    up = stack.start("up", "--yes", "--skip-preview")
     found = ["-n", NAMESPACE, "get", "gateway.gateway.networking.k8s.io", "gateway", "--ignore-not-found"]
     eventually("the Gateway", lambda: bool(kubectl(*found)), 60)
     assert up.poll() is None, "it waits for the Gateway"

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness import Stack, client_pod, in_pod, kubectl
+from tests.harness import QUICK_JVM, Stack, client_pod, in_pod, kubectl
 
 MOMENTS = 10
 LATEST = 0.85
@@ -36,7 +36,7 @@ def platform(namespace: str) -> dict[str, Any]:
 @contextlib.contextmanager
 def new_stack(folder: Path, name: str) -> Iterator[Stack]:
     """A stack that nothing is deployed of yet; its namespace, and all that is in it, goes at the end, unwaited for."""
-    stack = Stack(name, folder / name, platform(f"e2e-{name}"))
+    stack = Stack(name, folder / name, platform(f"e2e-{name}"), jvm=QUICK_JVM)
     try:
         yield stack
     finally:
@@ -59,7 +59,7 @@ def look_after_a_kill(stack: Stack) -> int:
     """What the next `up` makes of a stack; returns how many resources were in its state."""
     stack.run("cancel", "--yes")
     done = len(stack.resources())
-    stack.run("up", "--yes", "--skip-preview")
+    stack.up()
     plan = json.loads(stack.preview("--json"))
     assert {step["op"] for step in plan["steps"]} <= {"same", "read"}
     namespace = str(stack.platform["namespace"])

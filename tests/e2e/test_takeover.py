@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from kafka_platform.kube.marks import MARK
 
-from tests.harness import Stack, kubectl
+from tests.harness import QUICK_JVM, Stack, kubectl
 
 NAMESPACE, TEAM = "e2e-owned", "e2e-owned-team"
 CLAIM = f"PersistentVolumeClaim/{NAMESPACE}/data-kafka-0"
@@ -45,7 +45,7 @@ def objects() -> dict[str, tuple[str, str | None]]:
 
 @pytest.fixture
 def first(tmp_path: Path) -> Iterator[Stack]:
-    stack = Stack("owned-first", tmp_path / "first", platform("retain"))
+    stack = Stack("owned-first", tmp_path / "first", platform("retain"), jvm=QUICK_JVM)
     stack.up()
     yield stack
     stack.write(platform("allow", clusterId=stack.outputs()["clusterId"]))
@@ -55,13 +55,13 @@ def first(tmp_path: Path) -> Iterator[Stack]:
 
 @pytest.fixture
 def second(tmp_path: Path) -> Stack:
-    return Stack("owned-second", tmp_path / "second", platform("allow"))
+    return Stack("owned-second", tmp_path / "second", platform("allow"), jvm=QUICK_JVM)
 
 
 def refused(stack: Stack, *expected: str) -> None:
     """Neither a preview nor a deployment lets the stack have anything; and it is destroyed, as one cleans up."""
     before = objects()
-    for output in (stack.preview(fails=True), stack.run("up", "--yes", "--skip-preview", fails=True)):
+    for output in (stack.preview(fails=True), stack.up(fails=True)):
         assert any(f"{each} exists already, and this stack did not make it" in output for each in expected), output
     stack.destroy()
     assert objects() == before

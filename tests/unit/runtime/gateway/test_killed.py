@@ -15,6 +15,8 @@ from tests.ports import free_ports
 from tests.unit.runtime.gateway.conftest import RED, Kafka, Program, authorization
 
 SECONDS = 60.0
+SETTINGS = {"limits": {"timeoutSeconds": 5}}
+"""Callers get so long to end with the program, and five seconds more: streams that nobody ends any more take all of it."""
 TASKS = {
     "maintenance": "The gateway's maintenance",
     "look at Kafka": "The look at Kafka",
@@ -42,7 +44,10 @@ class Killed(Program):
     def __init__(self, kafka: Kafka, folder: Path) -> None:
         [self.control] = free_ports(1)
         super().__init__(
-            kafka, folder, module=["tests.unit.runtime.killing", str(self.control), "kafka_platform_runtime.gateway"]
+            kafka,
+            folder,
+            SETTINGS,
+            module=["tests.unit.runtime.killing", str(self.control), "kafka_platform_runtime.gateway"],
         )
 
     def order(self, *words: str) -> Any:

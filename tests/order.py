@@ -1,0 +1,72 @@
+"""The order in which the files of all tests begin, so that a machine with few cores neither idles nor waits for the last one.
+
+1. Files with tests that need the machine for themselves: later, all others would wait for what runs then.
+2. The rest, the longest first, those that mostly wait for pods and those that mostly compute by turns.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+SECONDS: Mapping[str, int] = {
+    "tests/e2e/test_durability.py": 220,
+    "tests/e2e/test_gateway_loss.py": 120,
+    "tests/e2e/test_gateway_deployed.py": 190,
+    "tests/e2e/test_attacks.py": 190,
+    "tests/e2e/test_elastic.py": 340,
+    "tests/cluster/test_stored_form.py": 150,
+    "tests/e2e/test_interrupted.py": 220,
+    "tests/e2e/test_changes.py": 170,
+    "tests/e2e/test_probe.py": 180,
+    "tests/e2e/test_worker.py": 180,
+    "tests/e2e/test_full_volumes.py": 160,
+    "tests/cluster/test_ownership.py": 170,
+    "tests/e2e/test_keda_runs.py": 160,
+    "tests/cluster/test_conformance.py": 140,
+    "tests/cluster/test_provisioner.py": 120,
+    "tests/e2e/test_example_sensors.py": 110,
+    "tests/e2e/test_takeover.py": 90,
+    "tests/cluster/test_delivery.py": 110,
+    "tests/e2e/test_review.py": 90,
+    "tests/e2e/test_network.py": 80,
+    "tests/cluster/test_sandbox_down.py": 70,
+    "tests/e2e/test_access.py": 60,
+    "tests/e2e/test_gateway_tenants.py": 60,
+    "tests/cluster/test_strimzi_lifecycle.py": 50,
+    "tests/unit/runtime/gateway/test_killed.py": 130,
+    "tests/unit/runtime/gateway/test_bounds.py": 120,
+    "tests/unit/runtime/probe/test_program.py": 110,
+    "tests/unit/examples/test_sensors_kafka.py": 100,
+    "tests/unit/runtime/gateway/test_logins.py": 90,
+    "tests/unit/runtime/gateway/test_streams.py": 80,
+    "tests/unit/runtime/gateway/test_unpacking.py": 70,
+    "tests/unit/runtime/gateway/test_consumers_pods.py": 60,
+    "tests/unit/runtime/gateway/test_consumers.py": 40,
+}
+"""About how long a file takes (`--durations=0` tells); a wrong number costs some time and breaks nothing."""
+OTHERWISE = 15
+"""Seconds of a file that is not listed."""
+
+
+def ordered(files: Iterable[str], alone: set[str]) -> list[str]:
+    """Files of tests in the order in which they should begin.
+
+    Args:
+        files: paths relative to the repository, each once.
+        alone: those with tests that need the machine for themselves.
+    """
+    rest = sorted(files, key=lambda file: (-SECONDS.get(file, OTHERWISE), file))
+    first = [file for file in rest if file in alone]
+    computing = [file for file in rest if file not in alone and file.startswith("tests/unit/")]
+    waiting = [file for file in rest if file not in alone and not file.startswith("tests/unit/")]
+    return [*first, *_by_turns(computing, waiting)]
+
+
+def _by_turns(*queues: Sequence[str]) -> Iterator[str]:
+    """Takes from the queue of which the smallest share of the time is handed out yet."""
+    wholes = [sum(SECONDS.get(file, OTHERWISE) for file in queue) for queue in queues]
+    begun = [0] * len(queues)
+    ways = [iter(queue) for queue in queues]
+    for _ in range(sum(map(len, queues))):
+        _, turn = min((begun[each] / wholes[each], each) for each in range(len(queues)) if begun[each] < wholes[each])
+        file = next(ways[turn])
+        begun[turn] += SECONDS.get(file, OTHERWISE)
+        yield file
