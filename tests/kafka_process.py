@@ -7,6 +7,7 @@ nodes, the standard authorizer with deny by default), without containers and wit
 import atexit
 import contextlib
 import functools
+import hashlib
 import os
 import re
 import shutil
@@ -55,13 +56,16 @@ Configuration:
 """
 
 
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kafka-platform"
+
+
 def find_jars() -> Path | None:
     """The folder of Kafka's jars: KAFKA_JARS_DIR, or what the sandbox keeps in the user's cache; None if there is none."""
     named = os.environ.get(JARS_VARIABLE)
     if named:
         return Path(named) if any(Path(named).glob("kafka_2.13-*.jar")) else None
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kafka-platform"
-    layers = sorted(cache.glob("kafka-*/layer.tar"), key=lambda layer: layer.stat().st_mtime)
+    layers = sorted(_cache().glob("kafka-*/layer.tar"), key=lambda layer: layer.stat().st_mtime)
     return _unpacked(layers[-1]) if layers else None
 
 
@@ -96,6 +100,28 @@ def java() -> str | None:
     if home and (Path(home) / "bin" / "java").exists():
         return str(Path(home) / "bin" / "java")
     return shutil.which("java")
+
+
+@functools.cache
+def _shared_classes(jars: Path) -> list[str]:
+    """The JVM's option for an archive of the classes that a broker loads, made once for these jars and this Java.
+
+    A start with it takes 1.8 s of processor time instead of 3. Java ignores an archive that does not fit, and so does
+    this function one that cannot be made.
+    """
+    program = Path(java() or "java").resolve()
+    known = [program, *sorted(jars.glob("*.jar"))]
+    key = "".join(f"{path} {path.stat().st_mtime_ns}\n" for path in known) + " ".join(QUICK)
+    archive = _cache() / f"test-classes-{hashlib.sha256(key.encode()).hexdigest()[:16]}.jsa"
+    if not archive.exists():
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
+            made = Path(folder) / archive.name
+            with LocalKafka(jars=jars, jvm_options=(*QUICK, f"-XX:ArchiveClassesAtExit={made}")):
+                pass
+            if made.exists():
+                made.rename(archive)
+    return [f"-XX:SharedArchiveFile={archive}"] if archive.exists() else []
 
 
 @dataclass(kw_only=True)
@@ -264,7 +290,8 @@ class LocalKafka:
     def start_node(self, number: int) -> None:
         """Start the process of one node (again)."""
         node = self.members[number]
-        command = [java() or "java", f"-Xmx{self.heap}", f"-Xms{self.heap}", *self.jvm_options]
+        shared = _shared_classes(self.jars) if self.jvm_options is QUICK else []
+        command = [java() or "java", f"-Xmx{self.heap}", f"-Xms{self.heap}", *self.jvm_options, *shared]
         command += [f"-Dlog4j2.configurationFile={self.root / 'log4j2.yaml'}", "-cp", f"{self.jars}/*"]
         command += ["kafka.Kafka", str(node.folder / "server.properties")]
         with node.log.open("ab") as log:
