@@ -60,6 +60,11 @@ def gates() -> list[dict[str, Any]]:
     return found
 
 
+def uid(pod: str) -> str | None:
+    """A pod's identity; None while there is no such pod."""
+    return kubectl("-n", NAMESPACE, "get", "pod", pod, "-o", "jsonpath={.metadata.uid}", check=False) or None
+
+
 def is_ready() -> bool:
     return bool(get("deployment", NAME, NAMESPACE)["status"].get("readyReplicas") == 1)
 
@@ -112,8 +117,9 @@ def test_by_hand(stack: Stack) -> None:
 
 def test_a_killed_broker_loses_nothing(stack: Stack) -> None:
     before = of_paths(scrape(), "kafka_probe_read_total")
-    kubectl("-n", NAMESPACE, "delete", "pod", "kafka-1", "--grace-period=0", "--force")
-    time.sleep(15)
+    killed = uid("kafka-1")
+    kubectl("-n", NAMESPACE, "delete", "pod", "kafka-1", "--grace-period=0", "--force", "--wait=false")
+    eventually("another kafka-1", lambda: uid("kafka-1") not in (killed, None), 180)
     kubectl("-n", NAMESPACE, "wait", "--for=condition=Ready", "--timeout=300s", "pod/kafka-1")
 
     def goes_on() -> bool:
