@@ -110,7 +110,7 @@ class Volumes:
             kubectl("delete", "pv", name, "--ignore-not-found", "--wait=false", check=False)
             in_pod(HOST, "mount", "umount", "-l", f"/host/{name}", check=False)
         kubectl("delete", "storageclass", CLASS, "--ignore-not-found")
-        kubectl("delete", "namespace", HOST, "--ignore-not-found")
+        kubectl("delete", "namespace", HOST, "--ignore-not-found", "--wait=false")
 
 
 @pytest.fixture(scope="module")
