@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from kafka_platform.kube.marks import ADOPTED, MARK
+from kafka_platform.testing import CLUSTER_ID
 
 from infra.check import ROOT
 from infra.platform import Platform
@@ -199,7 +200,7 @@ def test_a_platform_with_strimzi() -> None:
         "securityProtocol": "SASL_SSL",
         "externalBootstrapServers": "broker-bootstrap.kafka.example.com:9094",
         "certificateBootstrapServers": "kafka-kafka-bootstrap.streaming.svc:9093",
-        "clusterId": "B" * 22,
+        "clusterId": CLUSTER_ID,
         "userSecrets": {"api": "payments/api-kafka", "dwh": "payments/dwh-kafka"},
     }
     assert value(gateway["service"]) == "gateway"
