@@ -1,0 +1,24 @@
+"""The order in which files of tests begin."""
+
+from tests.harness import ROOT
+from tests.order import SECONDS, ordered
+
+FILES = ["tests/unit/a.py", "tests/cluster/b.py", "tests/e2e/c.py", *SECONDS]
+
+
+def test_every_file_begins_once() -> None:
+    assert sorted(ordered(FILES, {"tests/e2e/c.py"})) == sorted(FILES)
+    assert ordered([], set()) == []
+
+
+def test_what_needs_the_machine_for_itself_begins_first() -> None:
+    assert ordered(FILES, {"tests/e2e/c.py", "tests/cluster/b.py"})[:2] == ["tests/cluster/b.py", "tests/e2e/c.py"]
+
+
+def test_files_that_wait_and_files_that_compute_take_turns() -> None:
+    kinds = ["unit" if file.startswith("tests/unit/") else "pods" for file in ordered(SECONDS, set())]
+    assert set(kinds[:4]) == set(kinds[-4:]) == {"unit", "pods"}
+
+
+def test_every_file_of_the_table_is_there() -> None:
+    assert [file for file in SECONDS if not (ROOT / file).is_file()] == []
