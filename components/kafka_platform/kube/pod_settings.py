@@ -71,7 +71,7 @@ class PodSettings(Spec):
     """PriorityClass of the pods. Default: the Kubernetes cluster's."""
     labels: Mapping[str, str] = mapping(check_pod_labels)
     """Further labels of the pods. Default: none."""
-    annotations: Mapping[str, str] = mapping(check_annotations)
+    annotations: Mapping[str, Input[str]] = mapping(check_annotations)
     """Further annotations of the pods. Default: none."""
     run_as: RunAs | None = None
     """Who decides on user and group ids: `platform` leaves them out, as OpenShift wants it. Default: image, they are 1000."""

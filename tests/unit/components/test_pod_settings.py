@@ -46,8 +46,8 @@ def test_settings_from_other_languages_are_the_same() -> None:
         "run_as": "platform",
     }
     assert build(PodSettings, given) == PodSettings(
-        pull_secrets=("registry",),
-        tolerations=(Toleration(key="dedicated", effect=TolerationEffect.NO_SCHEDULE),),
+        pull_secrets=["registry"],
+        tolerations=[Toleration(key="dedicated", effect=TolerationEffect.NO_SCHEDULE)],
         node_labels={"pool": "kafka"},
         run_as=RunAs.PLATFORM,
     )

@@ -110,7 +110,7 @@ class TestWhereItBegins:
         write(kafka, topic, numbers(0, 6))
         with Stream(gateway, topic) as stream:
             begin = next(event for event in stream.events() if "id" in event)
-        assert begin == {"id": "0:3,1:3"}
+        assert begin == {"retry": "1000", "id": "0:3,1:3"}
         write(kafka, topic, numbers(6, 10))
         with Stream(gateway, topic, last_id=begin["id"]) as stream:
             assert sorted(each["value"] for each in stream.records(4)) == [6, 7, 8, 9]

@@ -200,10 +200,19 @@ class TestCanary:
         assert probe.get("/healthz") == (200, "ok\n")
         quiet(probe)
         assert probe.faults() == dict.fromkeys(KINDS, 0)
+
+        def timed() -> bool:
+            """A probe is counted, and then timed: one may come between the two."""
+            found = probe.metrics()
+            return all(
+                found[f"kafka_probe_latency_seconds_count{{{path}}}"] == found[f"kafka_probe_read_total{{{path}}}"]
+                for path in (f'read="{read}",write="{write}"' for write, read in PATHS)
+            )
+
+        eventually("every probe that was read was timed", timed, probe)
         found = probe.metrics()
         for write, read in PATHS:
             path = f'read="{read}",write="{write}"'
-            assert found[f"kafka_probe_latency_seconds_count{{{path}}}"] == found[f"kafka_probe_read_total{{{path}}}"]
             assert (
                 0
                 < found[f"kafka_probe_latency_seconds_sum{{{path}}}"]
