@@ -6,6 +6,7 @@ it leaves in `Placed`.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -91,7 +92,8 @@ class Capability(Generic[_S]):
     carries_records: ClassVar[bool] = False
     """Whether records pass it on their way: the probe's gate is passed again when its objects change."""
     names: ClassVar[frozenset[str]] = frozenset()
-    """Names that its workloads, Services and monitors have in the platform's namespace: no worker may be called so."""
+    """Names of its workloads, Services and monitors in the platform's namespace, which no worker may have; `*` stands for
+    anything."""
 
     def section(self, settings: Core) -> _S | None:
         """What the file says of it; None if it is not turned on."""
@@ -169,10 +171,9 @@ class Stack:
         """Where callers reach the HTTP interface, if there is one."""
         return next((each.urls for each in self.needs if each.urls != NO_URLS), NO_URLS)
 
-    @property
-    def taken(self) -> frozenset[str]:
-        """Names of workloads and Services of which a platform can have one, turned on or not."""
-        return frozenset(name for each in self.capabilities for name in each.names)
+    def is_taken(self, name: str) -> bool:
+        """Whether a capability, turned on or not, has a workload, Service or monitor of that name."""
+        return any(fnmatchcase(name, pattern) for each in self.capabilities for pattern in each.names)
 
     @property
     def client_namespaces(self) -> tuple[str, ...]:

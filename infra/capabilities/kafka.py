@@ -62,7 +62,7 @@ class Cluster(Capability[Kafka]):
     """The brokers, or the way to those that somebody else runs."""
 
     key = "kafka"
-    names = frozenset({CLUSTER, f"{CLUSTER}-nodes", f"{CLUSTER}-provisioner"})
+    names = frozenset({CLUSTER, f"{CLUSTER}-nodes", f"{CLUSTER}-provisioner", f"{CLUSTER}-external-*"})
     carries_records = True
 
     def needs(self, section: Kafka, settings: Core) -> Needs:

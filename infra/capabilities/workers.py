@@ -103,7 +103,7 @@ class Workers(Capability[Mapping[str, Worker]]):
             except ValueError as error:
                 yield Fault(path=path, message=str(error))
                 continue
-            if name in stack.taken:
+            if stack.is_taken(name):
                 yield Fault(path=path, message=f"{name!r} is a part of the platform itself: choose another name")
             if known(*path):
                 try:

@@ -6,7 +6,14 @@ CASES: list[tuple[str, str]] = [
             f"{{topics: {{orders: }}, tenants: {{shop: }}, workers: {{{name}: {{image: a:1, tenant: shop, reads: [orders]}}}}}}",
             f"workers.{name}: {name!r} is a part of the platform itself: choose another name",
         )
-        for name in ("gateway-pods", "gateway-external", "kafka-nodes", "kafka-provisioner", "kafka-certificates")
+        for name in (
+            "gateway-pods",
+            "gateway-external",
+            "kafka-nodes",
+            "kafka-external-0",
+            "kafka-provisioner",
+            "kafka-certificates",
+        )
     ),
     (
         "{topics: {orders: }, tenants: {shop: }, workers: {fraud: {image: a:1, tenant: shop, reads: [orders], egress: [{ports: [5432], network: 10}]}}}",
