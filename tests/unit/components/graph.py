@@ -61,8 +61,41 @@ class _Callbacks:
         return callback_pb2.Callback(token=token, target="none")
 
 
+class _Loops(asyncio.DefaultEventLoopPolicy):
+    """Closes the loops of the program before: Pulumi makes one in each of its threads, with three open files, and closes none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: list[asyncio.AbstractEventLoop] = []
+
+    def new_event_loop(self) -> asyncio.AbstractEventLoop:
+        self._made.append(loop := super().new_event_loop())
+        return loop
+
+    def close(self) -> None:
+        while self._made:
+            loop = self._made.pop()
+            if not loop.is_running():
+                loop.close()
+
+
+_LOOPS = _Loops()
+
+
 def run(program: Callable[[], Any]) -> dict[str, Registered]:
     """The resources that the program registers, by `<kind> <name>`. Raises what the program raises."""
+    usual = asyncio.get_event_loop_policy()
+    _LOOPS.close()
+    asyncio.set_event_loop_policy(_LOOPS)
+    try:
+        return _run(program)
+    finally:
+        loop = _LOOPS.get_event_loop()
+        asyncio.set_event_loop_policy(usual)
+        asyncio.set_event_loop(loop)  # for `value`
+
+
+def _run(program: Callable[[], Any]) -> dict[str, Registered]:
     # Pulumi takes the thread's loop, and a test that ran one of its own has left none.
     asyncio.set_event_loop(asyncio.new_event_loop())
     ROOT.set(None)  # with what earlier programs registered for all resources

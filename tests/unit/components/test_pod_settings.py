@@ -47,7 +47,7 @@ def test_settings_from_other_languages_are_the_same() -> None:
     }
     assert build(PodSettings, given) == PodSettings(
         pull_secrets=["registry"],
-        tolerations=[Toleration(key="dedicated", effect=TolerationEffect.NO_SCHEDULE)],
+        tolerations=(Toleration(key="dedicated", effect=TolerationEffect.NO_SCHEDULE),),
         node_labels={"pool": "kafka"},
         run_as=RunAs.PLATFORM,
     )

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import NewPartitions
+from kafka_platform_runtime.gateway.formats import Format
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
@@ -233,7 +234,46 @@ class TestWhatDoesNotFit:
             if content == b'"ok"':
                 assert (record[place], record.get("format")) == ("ok", None)
             else:
-                assert (base64.b64decode(record[place]), record["format"]) == (content, "binary")
+                form = "binary-json" if place == "key" else "json-binary"
+                assert (base64.b64decode(record[place]), record["format"]) == (content, form)
+                assert record["value" if place == "key" else "key"] in ("k", "v"), "what fits is in the format"
+
+    @pytest.mark.parametrize("way", ["offset", "cursor", "stream", "batches", "instance"])
+    def test_keys_of_text_beside_values_of_json(self, kafka: Kafka, gateway: Program, way: str) -> None:
+        """As most clients of Kafka write them."""
+        topic = new_topic(kafka)
+        producer = Producer(dict(kafka.client()))
+        producer.produce(topic, b'{"item": "chair"}', b"order-17")
+        assert producer.flush(30) == 0
+        body = {"records": [{"key": "order-17", "value": {"item": "table"}}, {"key": None, "value": 1}, {"key": "x"}]}
+        written = gateway.ask("POST", f"/topics/{topic}", body, kind=Format.TEXT_JSON.media_type)
+        assert written.status == 200, written.body
+        found = read_all(gateway, topic, way, 4, Format.TEXT_JSON)
+        shown = [(each["key"], each["value"], each.get("format")) for each in found]
+        assert shown == [
+            ("order-17", {"item": "chair"}, None),
+            ("order-17", {"item": "table"}, None),
+            (None, 1, None),
+            ("x", None, None),
+        ]
+
+    @pytest.mark.parametrize("form", [each for each in Format if "-" in each])
+    def test_every_pair_of_formats_is_read_as_it_was_written(
+        self, kafka: Kafka, gateway: Program, form: Format
+    ) -> None:
+        topic = new_topic(kafka)
+        shown = {Format.JSON: {"a": [1]}, Format.TEXT: "grün", Format.BINARY: "/w=="}
+        record = {"key": shown[form.of_keys], "value": shown[form.of_values]}
+        kind = form.media_type
+        assert gateway.ask("POST", f"/topics/{topic}", {"records": [record]}, kind=kind).status == 200
+        accept = {"accept": form.media_type}
+        [found] = gateway.ask("GET", f"/topics/{topic}/records", headers=accept).json()["records"]
+        assert {name: found[name] for name in record} == record
+        assert "format" not in found
+        wrong = {"records": [{"key": 1, "value": 1}]}
+        reply = gateway.ask("POST", f"/topics/{topic}", wrong, kind=kind)
+        name = "value" if form.of_values is not Format.JSON else "key"
+        assert (reply.status, reply.json()["message"]) == (422, f"records[0].{name}: is not a string.")
 
     def test_text_that_is_none_is_in_base64(self, kafka: Kafka, gateway: Program) -> None:
         topic = new_topic(kafka)
@@ -261,18 +301,19 @@ class TestWhatDoesNotFit:
         assert gateway.ask("GET", f"/topics/{topic}/records?timeout=100").json()["records"] == []
 
 
-def read_all(gateway: Program, topic: str, way: str, count: int) -> list[dict[str, Any]]:
-    """All records of a topic with one partition, as JSON."""
+def read_all(gateway: Program, topic: str, way: str, count: int, form: Format = Format.JSON) -> list[dict[str, Any]]:
+    """All records of a topic with one partition, in a format."""
+    accept = {"accept": form.media_type}
     if way == "offset":
-        return list(gateway.ask("GET", f"/topics/{topic}/partitions/0/records").json())
+        return list(gateway.ask("GET", f"/topics/{topic}/partitions/0/records", headers=accept).json())
     if way == "cursor":
-        return list(gateway.ask("GET", f"/topics/{topic}/records").json()["records"])
+        return list(gateway.ask("GET", f"/topics/{topic}/records", headers=accept).json()["records"])
     if way != "instance":
         batch = "&batch=5" if way == "batches" else ""
-        with Stream(gateway, topic, f"?from=earliest{batch}") as stream:
+        with Stream(gateway, topic, f"?from=earliest{batch}&format={form}") as stream:
             return stream.records(count)
     group = f"/consumers/red-{topic}"
-    options = {"name": "c", "format": "json", "auto.offset.reset": "earliest"}
+    options = {"name": "c", "format": form, "auto.offset.reset": "earliest"}
     assert gateway.ask("POST", group, options, user=RED).status == 200
     own = f"{group}/instances/c"
     try:
