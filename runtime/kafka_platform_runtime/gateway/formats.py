@@ -11,36 +11,58 @@ from msgspec import Raw
 from kafka_platform_runtime.gateway.jsontext import why_unreadable
 
 NULL = Raw(b"null")
-UNFIT = "binary"
-"""A record's field `format` if the record does not fit the requested format: it is in base64."""
 _encode = msgspec.json.Encoder().encode
 _check_json = msgspec.json.Decoder(Raw).decode
 
 
 class Format(StrEnum):
-    """The embedded formats of the API."""
+    """The embedded formats of the dialect, and one for keys of each kind beside values of another: `<key>-<value>`."""
 
     JSON = "json"
     BINARY = "binary"
     TEXT = "text"
+    TEXT_JSON = "text-json"
+    TEXT_BINARY = "text-binary"
+    JSON_TEXT = "json-text"
+    JSON_BINARY = "json-binary"
+    BINARY_JSON = "binary-json"
+    BINARY_TEXT = "binary-text"
 
     @property
     def media_type(self) -> str:
         """The media type of records in this format."""
         return f"application/vnd.kafka.{self.value}.v2+json"
 
-    def contents(self, message: Any) -> tuple[Any, Any, str]:
-        """Key and value of a record as they are handed out, and its field `format`.
+    @property
+    def of_keys(self) -> "Format":
+        """The format of the keys: json, binary or text."""
+        return _OF_KEYS[self]
 
-        A record that does not fit the format is handed out in base64 and marked. If it were refused, its writer would
-        keep readers from everything behind it.
+    @property
+    def of_values(self) -> "Format":
+        """The format of the values: json, binary or text."""
+        return _OF_VALUES[self]
+
+    def contents(self, message: Any) -> tuple[Any, Any, str]:
+        """Key and value of a record as they are handed out, and the format in its field `format`.
+
+        A key or value that does not fit the format is handed out in base64, and the record says so. Refusing it would let
+        its writer keep readers from everything behind it.
         """
         key, value = message.key(), message.value()
-        content_of = _CONTENT[self]
-        try:
-            return content_of(key), content_of(value), ""
-        except (ValueError, RecursionError):
-            return key, value, UNFIT
+        of_key, of_value = _OF_KEYS[self], _OF_VALUES[self]
+        shown_key, shown_value = _fitting(of_key, key), _fitting(of_value, value)
+        if shown_key is not _UNFIT and shown_value is not _UNFIT:
+            return shown_key, shown_value, ""
+        if shown_key is _UNFIT:
+            shown_key, of_key = key, Format.BINARY
+        if shown_value is _UNFIT:
+            shown_value, of_value = value, Format.BINARY
+        if key is None:
+            of_key = of_value
+        if value is None:
+            of_value = of_key
+        return shown_key, shown_value, of_key.value if of_key is of_value else f"{of_key.value}-{of_value.value}"
 
     def record(self, message: Any) -> bytes:
         """A record as JSON."""
@@ -97,3 +119,15 @@ _CONTENT: Mapping[Format, Callable[[bytes | None], Any]] = {
     Format.TEXT: text_of,
     Format.BINARY: _binary_of,
 }
+
+_OF_KEYS: Mapping[Format, Format] = {each: Format(each.value.partition("-")[0]) for each in Format}
+_OF_VALUES: Mapping[Format, Format] = {each: Format(each.value.rpartition("-")[2]) for each in Format}
+_UNFIT = object()
+
+
+def _fitting(form: Format, content: bytes | None) -> Any:
+    """A key or value in a format; `_UNFIT` if it does not fit."""
+    try:
+        return _CONTENT[form](content)
+    except (ValueError, RecursionError):
+        return _UNFIT

@@ -106,8 +106,8 @@ class _Columns:
                 self.partitions,
                 self.offsets,
                 map(_milliseconds, map(Message.timestamp, messages)),
-                _all(list(map(Message.key, messages)), form),
-                _all(list(map(Message.value, messages)), form),
+                _all(list(map(Message.key, messages)), form.of_keys),
+                _all(list(map(Message.value, messages)), form.of_values),
             )
         except (ValueError, RecursionError):
             # One of them does not fit, or has line ends.

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from kafka_platform_runtime.gateway.openapi.elements import (
+    FORMATS,
     INTEGER,
     LONG,
     NOTHING,
@@ -30,7 +31,7 @@ SCHEMAS: Json = {
             "id": {**TEXT_OR_NULL, "description": "Older name of `name`."},
             "format": {
                 "type": ["string", "null"],
-                "enum": ["binary", "json", "text", None],
+                "enum": [*FORMATS, None],
                 "description": "Of keys and values; binary if absent.",
             },
             "auto.offset.reset": {

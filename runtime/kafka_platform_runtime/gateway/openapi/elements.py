@@ -3,9 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kafka_platform_runtime.gateway.formats import Format
+
 Json = dict[str, Any]
 V2 = "application/vnd.kafka.v2+json"
-RECORD_TYPES = {name: f"application/vnd.kafka.{name}.v2+json" for name in ("json", "binary", "text")}
+FORMATS = [each.value for each in Format]
+"""The formats of keys and values; `text-json` is text for keys, and JSON for values."""
+RECORD_TYPES = {name: f"application/vnd.kafka.{name}.v2+json" for name in ("json", "binary", "text", "text-json")}
 
 INTEGER = {"type": "integer", "format": "int32", "minimum": 0}
 LONG = {"type": "integer", "format": "int64", "minimum": 0}

@@ -35,8 +35,8 @@ ERRORS: Mapping[int, Mapping[int, str]] = {
         "What follows can be read from offset 8 on.",
     },
     415: {
-        41501: "Set Content-Type to application/vnd.kafka.json.v2+json, application/vnd.kafka.binary.v2+json "
-        "or application/vnd.kafka.text.v2+json.",
+        41501: "Set Content-Type to application/vnd.kafka.FORMAT.v2+json; FORMAT is one of json, binary, text, "
+        "text-json, text-binary, json-text, json-binary, binary-json, binary-text.",
         41502: "Content-Encoding 'br' is not supported: send the body uncompressed or as gzip.",
     },
     416: {41601: "Offset 99 is out of range: partition 0 of topic orders has 10 to 50."},

@@ -2,6 +2,7 @@
 
 from kafka_platform_runtime.gateway.openapi.elements import (
     BASE64_OR_NULL,
+    FORMATS,
     HEADERS,
     INTEGER,
     LONG,
@@ -21,19 +22,19 @@ from kafka_platform_runtime.gateway.openapi.elements import (
 )
 
 
-def _read_record(content: Json) -> Json:
+def _read_record(content: Json, key: Json | None = None) -> Json:
     return object_of(
         {
             "topic": STRING,
-            "key": content,
+            "key": content if key is None else key,
             "value": content,
             "partition": INTEGER,
             "offset": LONG,
             "timestamp": {"type": "integer", "format": "int64", "description": "Milliseconds since 1970."},
             "headers": HEADERS,
             "format": {
-                "const": "binary",
-                "description": "Key and value are in base64, because they do not fit the requested format.",
+                "enum": FORMATS,
+                "description": "The record's own format, if its key or value does not fit the requested one: that is in base64.",
             },
         },
         ["topic", "key", "value", "partition", "offset"],
@@ -55,6 +56,7 @@ SCHEMAS: Json = {
     "ReadJsonRecords": list_of(_read_record({})),
     "ReadBinaryRecords": list_of(_read_record(BASE64_OR_NULL)),
     "ReadTextRecords": list_of(_read_record(TEXT_OR_NULL)),
+    "ReadTextJsonRecords": list_of(_read_record({}, TEXT_OR_NULL)),
     "Gaps": list_of(
         object_of({"partition": INTEGER, "from": LONG, "to": LONG}, ["partition", "from", "to"]),
         description="Offsets from the cursor to the first record: Kafka has deleted those in between.",
@@ -62,6 +64,7 @@ SCHEMAS: Json = {
     "MergedJsonRecords": _merged("ReadJsonRecords"),
     "MergedBinaryRecords": _merged("ReadBinaryRecords"),
     "MergedTextRecords": _merged("ReadTextRecords"),
+    "MergedTextJsonRecords": _merged("ReadTextJsonRecords"),
 }
 
 READ = [
@@ -103,6 +106,7 @@ def answer_of_records(description: str) -> Json:
             **content(RECORD_TYPES["json"], "ReadJsonRecords", {"response": READ}),
             **content(RECORD_TYPES["binary"], "ReadBinaryRecords", {"response": READ_BINARY}),
             **content(RECORD_TYPES["text"], "ReadTextRecords", {"response": READ_TEXT}),
+            **content(RECORD_TYPES["text-json"], "ReadTextJsonRecords", {"response": READ}),
         },
     }
 
@@ -127,6 +131,7 @@ def _topic_records() -> Json:
                         "MergedTextRecords",
                         {"response": {**MERGED, "records": READ_TEXT}},
                     ),
+                    **content(RECORD_TYPES["text-json"], "MergedTextJsonRecords", {"response": MERGED}),
                 },
             }
         },
@@ -185,7 +190,7 @@ def _stream() -> Json:
             query("from", f"Where to start: {FROM}", {"type": "string", "default": "latest"}),
             query("group", "Consumer group to read as.", STRING),
             query("batch", "Records in an event, as an array.", {"type": "integer", "minimum": 1, "default": 1}),
-            query("format", "Of keys and values.", {"enum": ["json", "binary", "text"], "default": "json"}),
+            query("format", "Of keys and values.", {"enum": FORMATS, "default": "json"}),
             query("heartbeat", "Seconds between signs of life.", {"type": "integer", "minimum": 1, "maximum": 300}),
             {
                 "name": "Last-Event-ID",

@@ -63,9 +63,11 @@ SCHEMAS: Json = {
     "JsonRecord": _record({}, {}),
     "BinaryRecord": _record(BASE64_OR_NULL, BASE64_OR_NULL),
     "TextRecord": _record(TEXT_OR_NULL, TEXT_OR_NULL),
+    "TextJsonRecord": _record({}, TEXT_OR_NULL),
     "JsonRecords": _records("JsonRecord"),
     "BinaryRecords": _records("BinaryRecord"),
     "TextRecords": _records("TextRecord"),
+    "TextJsonRecords": _records("TextJsonRecord"),
     "Written": object_of({"partition": INTEGER, "offset": LONG}, ["partition", "offset"], additionalProperties=False),
     "Failed": object_of(
         {"error_code": {"type": "integer"}, "error": STRING}, ["error_code", "error"], additionalProperties=False
@@ -111,6 +113,7 @@ WRITE_BODY: Json = {
         **content(RECORD_TYPES["json"], "JsonRecords", {"request": JSON_RECORDS}),
         **content(RECORD_TYPES["binary"], "BinaryRecords", {"request": BINARY_RECORDS}),
         **content(RECORD_TYPES["text"], "TextRecords", {"request": TEXT_RECORDS}),
+        **content(RECORD_TYPES["text-json"], "TextJsonRecords", {"request": JSON_RECORDS}),
     },
 }
 WRITE_ANSWERS: Json = {

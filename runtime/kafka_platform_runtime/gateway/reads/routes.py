@@ -183,5 +183,8 @@ def _format(request: Request, named: str | None = None) -> Format:
         if kind in {"*/*", "application/*", "application/json", "application/vnd.kafka.v2+json", "text/*", SSE, ""}:
             return Format.JSON
     raise GatewayError(
-        406, 40601, f"Accept one of {', '.join(form.media_type for form in Format)}, or leave the header out."
+        406,
+        40601,
+        "Accept one of application/vnd.kafka.FORMAT.v2+json, or leave the header out; FORMAT is one of "
+        f"{', '.join(Format)}.",
     )

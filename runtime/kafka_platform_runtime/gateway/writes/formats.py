@@ -1,7 +1,7 @@
 """From a write's body to the records of Kafka's client."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -10,6 +10,7 @@ from msgspec import UNSET, Raw
 
 from kafka_platform_runtime.gateway.callers.channel import Channel
 from kafka_platform_runtime.gateway.errors import malformed, too_large, unprocessable
+from kafka_platform_runtime.gateway.formats import Format
 from kafka_platform_runtime.gateway.jsontext import SHORTEST, canonical
 from kafka_platform_runtime.gateway.writes.batches import Batch
 from kafka_platform_runtime.gateway.writes.bodies import (
@@ -64,6 +65,11 @@ class Formats:
             b"application/json": self._write_json,
             b"application/vnd.kafka.binary.v2+json": self._write_binary,
             b"application/vnd.kafka.text.v2+json": self._write_text,
+            **{
+                form.media_type.encode(): self._write_mixed(form)
+                for form in Format
+                if form.of_keys is not form.of_values
+            },
         }
         """By the body's content type."""
 
@@ -156,6 +162,54 @@ class Formats:
             for index, record in enumerate(records)
         ]
         _send(channel, batch, topic, rows, target)
+
+    def _write_mixed(self, form: Format) -> Writer:
+        """The writer of keys in one format and values in another."""
+        key_of, value_of = _FIELDS[form.of_keys], _FIELDS[form.of_values]
+
+        def write(channel: Channel, batch: Batch, topic: str, body: bytes, target: Target) -> None:
+            records = decoded(self._json, body).records
+            self._check(records, target)
+            rows: list[Row] = []
+            for index, record in enumerate(records):
+                if record.value is ABSENT and record.key is ABSENT:
+                    raise empty(index)
+                value = None if record.value == NO_VALUE else value_of(bytes(record.value), index, "value")
+                key = None if record.key == NO_VALUE else key_of(bytes(record.key), index, "key")
+                if key is not None and form.of_keys is Format.JSON:
+                    key = canonical(key)
+                rows.append((value, key, record.partition, record.timestamp, headers_of(record.headers, index)))
+            _send(channel, batch, topic, rows, target)
+
+        return write
+
+
+def _json_field(content: bytes, index: int, name: str) -> bytes:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        raise malformed("The body is not UTF-8.") from None
+    require_readable(content, index, name)
+    return content
+
+
+def _text_field(content: bytes, index: int, name: str) -> bytes:
+    try:
+        return msgspec.json.decode(content, type=str).encode()
+    except (msgspec.MsgspecError, UnicodeError):
+        raise unprocessable(f"records[{index}].{name}: is not a string.") from None
+
+
+def _binary_field(content: bytes, index: int, name: str) -> bytes | None:
+    return from_base64(_text_field(content, index, name).decode(), index, name)
+
+
+_FIELDS: Mapping[Format, Callable[[bytes, int, str], bytes | None]] = {
+    Format.JSON: _json_field,
+    Format.TEXT: _text_field,
+    Format.BINARY: _binary_field,
+}
+"""From a field of a body to what is stored."""
 
 
 def _send_values(channel: Channel, batch: Batch, topic: str, values: Sequence[Raw], partition: int) -> None:

@@ -13,6 +13,7 @@ from kafka_platform_runtime.gateway.callers.channel import Channel
 from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.core import Core
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, unprocessable
+from kafka_platform_runtime.gateway.formats import Format
 from kafka_platform_runtime.gateway.http import Request, Response, Route
 from kafka_platform_runtime.gateway.verdicts import is_unknown_topic
 from kafka_platform_runtime.gateway.writes.batches import POLL_SECONDS, Batch, Poller, Unwritten, Written
@@ -93,8 +94,7 @@ class Writes:
             raise GatewayError(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
                 41501,
-                "Set Content-Type to application/vnd.kafka.json.v2+json, application/vnd.kafka.binary.v2+json "
-                "or application/vnd.kafka.text.v2+json.",
+                f"Set Content-Type to application/vnd.kafka.FORMAT.v2+json; FORMAT is one of {', '.join(Format)}.",
             )
         caller.refuse_if_throttled()
         if caller.usage.awaited >= self._limits.requests_per_caller:
