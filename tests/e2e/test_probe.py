@@ -148,6 +148,9 @@ def test_a_gate_that_does_not_open_says_why(stack: Stack) -> None:
     platform = {**stack.platform, "probe": {**stack.platform["probe"], "gateProbes": 5, "gateDeadline": "15s"}}
     kubectl("-n", NAMESPACE, "scale", "statefulset", "gateway", "--replicas=0")
     try:
+        # A gateway that is ending answers for some seconds.
+        chosen = ("-l", "app.kubernetes.io/component=gateway", "--timeout=120s")
+        kubectl("-n", NAMESPACE, "wait", "pod", "--for=delete", *chosen)
         stack.write(platform)
         output = stack.up(fails=True)
     finally:
