@@ -20,7 +20,8 @@ def check_chosen(chosen: Kubernetes, environment: Mapping[str, str]) -> None:
 
 
 def check_there(chosen: Kubernetes, environment: Mapping[str, str]) -> None:
-    """Raises `ValueError` if the kubeconfig is not there or cannot be read, or does not have the context."""
+    """Raises `ValueError` as `check_chosen`, and if the kubeconfig is not there, cannot be read or lacks the context."""
+    check_chosen(chosen, environment)
     key, files = _files(chosen, environment)
     found = [each for each in files if _is_there(each)]
     if not found:

@@ -9,7 +9,7 @@ from kafka_platform.kube.ownership import own
 
 from infra.api_server import ApiServer
 from infra.capabilities import build
-from infra.kubeconfig import check_chosen
+from infra.kubeconfig import check_chosen, check_there
 from infra.kubernetes_version import check_cluster
 from infra.settings.model import Settings
 
@@ -20,12 +20,12 @@ class Platform:
     def __init__(self, settings: Settings, environment: Mapping[str, str], *, deploys: bool = False) -> None:
         """`environment` is where KUBECONFIG is looked up when the settings do not name a Kubernetes cluster.
 
-        Where it `deploys`, the cluster is asked for its version; a rendering of the program asks nobody.
+        Where it `deploys`, the cluster has to be there and is asked for its version; a rendering asks nobody.
 
         Raises:
-            ValueError: neither says which Kubernetes cluster is meant, or it is too old.
+            ValueError: neither says which Kubernetes cluster is meant, its kubeconfig is not there, or it is too old.
         """
-        check_chosen(settings.kubernetes, environment)
+        (check_there if deploys else check_chosen)(settings.kubernetes, environment)
         api_server = ApiServer(settings.kubernetes.kubeconfig, settings.kubernetes.context)
         if deploys:
             check_cluster(settings, api_server)

@@ -9,7 +9,7 @@ from pathlib import Path
 from kafka_platform.probe.spec import LATENCY_PROBE
 
 from infra.check import STACKS
-from infra.kubeconfig import check_chosen, check_there
+from infra.kubeconfig import check_there
 from infra.settings.faults import SettingsError
 from infra.settings.model import Settings
 from infra.settings.parsing import read_stack
@@ -33,7 +33,6 @@ def probe(stack: str, folder: Path = STACKS, environment: Mapping[str, str] = os
         print(f"{file.name}: probe: missing, so there is no pod that could send any: write probe: {{}} and deploy it")
         return 1
     try:
-        check_chosen(settings.kubernetes, environment)
         check_there(settings.kubernetes, environment)
         done = subprocess.run(command(settings), env=dict(environment), check=False, stderr=subprocess.PIPE, text=True)
     except FileNotFoundError:

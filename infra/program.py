@@ -5,7 +5,6 @@ import os
 
 import pulumi
 
-from infra.kubeconfig import check_chosen, check_there
 from infra.platform import Platform
 from infra.settings.faults import SettingsError
 from infra.settings.parsing import parse
@@ -29,9 +28,6 @@ def run(*, deploys: bool = False) -> None:
     """
     try:
         settings = parse(pulumi.Config().require_object("platform"))
-        if deploys:
-            check_chosen(settings.kubernetes, os.environ)
-            check_there(settings.kubernetes, os.environ)
         platform = Platform(settings, os.environ, deploys=deploys)
     except SettingsError as error:
         raise pulumi.RunError("\n".join(["the stack's file cannot be deployed:", *str(error).splitlines()])) from None

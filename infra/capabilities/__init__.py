@@ -1,7 +1,5 @@
 """What a stack can have, and what follows from all of it together: nothing else knows a list of it."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -53,7 +51,7 @@ def build(settings: Core, provider: Any, mark: str) -> dict[str, Any]:
     `provider` is that of Kubernetes, `mark` says whose objects these are.
     """
     stack = Stack(settings, CAPABILITIES)
-    deployment = Deployment(stack, provider=provider, mark=mark, version=_version(stack))
+    deployment = Deployment(stack, provider=provider, mark=mark)
     for each, section in stack.present:
         each.build(section, deployment)
     return deployment.outputs
@@ -62,11 +60,3 @@ def build(settings: Core, provider: Any, mark: str) -> dict[str, Any]:
 def needed_kubernetes(settings: Core) -> list[LeastKubernetes]:
     """Which Kubernetes the capabilities that are turned on need."""
     return [least for each in Stack(settings, CAPABILITIES).needs for least in each.kubernetes]
-
-
-def _version(stack: Stack) -> str:
-    """Changes with every object that records pass on their way."""
-    placed = Placed(stack)
-    passed = ((each, section) for each, section in stack.present if each.carries_records)
-    found = [one.object.manifest for each, section in passed for one in each.rendered(section, placed)]
-    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()

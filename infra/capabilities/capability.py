@@ -4,6 +4,8 @@ No capability knows a list of the others. What one needs of the rest it says in 
 it leaves in `Placed`.
 """
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -181,6 +183,14 @@ class Stack:
         needed = {namespace for each in self.needs for namespace in each.clients}
         return tuple(sorted(needed - {self.settings.namespace}))
 
+    @property
+    def version(self) -> str:
+        """Changes with every object that records pass on their way; it is rendered for this."""
+        placed = Placed(self)
+        passed = ((each, section) for each, section in self.present if each.carries_records)
+        found = [one.object.manifest for each, section in passed for one in each.rendered(section, placed)]
+        return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
+
 
 class Placed:
     """What is there for those that come after: made up where a stack's file is rendered by itself."""
@@ -202,15 +212,14 @@ class Placed:
 class Deployment(Placed):
     """What has been made for those that come after."""
 
-    def __init__(self, stack: Stack, *, provider: "pulumi.ProviderResource", mark: str, version: str) -> None:
-        """`mark` says whose objects these are; `version` changes with everything that records pass on their way."""
+    def __init__(self, stack: Stack, *, provider: "pulumi.ProviderResource", mark: str) -> None:
+        """`mark` says whose objects these are."""
         super().__init__(stack)
         self.mark = mark
-        self.version = version
         self.namespaces: list[pulumi.Resource] = []
         """The namespaces that are made with the stack."""
         self.made: dict[str, Any] = {}
-        """The components, by the fields of the settings that turn them on; workers by `workers/<name>`."""
+        """The components that others come after, by the fields of the settings that turn them on."""
         self.outputs: dict[str, Any] = {"namespace": stack.settings.namespace}
         """What the stack exports. No secret is among it, only where they are."""
         self._provider = provider
@@ -219,14 +228,15 @@ class Deployment(Placed):
         """For a component that comes after others, if they are there, and after the namespaces if it is in one of them."""
         import pulumi
 
-        before = [self.made[each] for each in after if each in self.made]
-        return pulumi.ResourceOptions(
-            provider=self._provider, protect=protect, depends_on=[*(self.namespaces if namespaces else ()), *before]
-        )
+        before = self._before(after, namespaces=namespaces)
+        return pulumi.ResourceOptions(provider=self._provider, protect=protect, depends_on=before)
 
     def once_made(self, value: "pulumi.Input[_V]", *after: str, namespaces: bool = False) -> "pulumi.Input[_V]":
         """The value, for what must not be made before others, if they are there, or before the namespaces."""
         from kafka_platform.kube.place import once_ready
 
-        before = [*(self.namespaces if namespaces else ()), *(self.made[each] for each in after if each in self.made)]
+        before = self._before(after, namespaces=namespaces)
         return once_ready(value, *before) if before else value
+
+    def _before(self, after: Sequence[str], *, namespaces: bool) -> "list[pulumi.Resource]":
+        return [*(self.namespaces if namespaces else ()), *(self.made[each] for each in after if each in self.made)]

@@ -131,10 +131,9 @@ class Gateway(GatewaySpec):
 
     def urls(self, settings: Core) -> Urls:
         """Where callers reach it; from outside as far as the file names it."""
-        scheme = "https" if self.tls is not None else "http"
         host = None if self.expose is None else self.expose.host
         return Urls(
-            inside=f"{scheme}://{GATEWAY}.{settings.namespace}.svc",
+            inside=url(GATEWAY, settings.namespace, self),
             outside=None if host is None else f"https://{host}",
         )
 
@@ -211,7 +210,7 @@ class HttpGateway(Capability[Gateway]):
             spread=settings.kafka.spread,
             spec=GatewaySpec(**section.values(settings)),
         )
-        placed.gateway_url = url(gateway, settings.namespace)
+        placed.gateway_url = url(GATEWAY, settings.namespace, section)
         yield from placed.named(GATEWAY, objects(gateway))
 
     def build(self, section: Gateway, deployment: Deployment) -> None:

@@ -105,7 +105,6 @@ class Cluster(Capability[Kafka]):
             runtime_image=settings.runtime_image,
         )
         cluster = kafka_platform.KafkaCluster(CLUSTER, args, deployment.options("strimzi", protect=section.protect))
-        deployment.made[self.key] = cluster
         deployment.connection = connection = cluster.connection
         deployment.outputs |= {
             "bootstrapServers": connection.bootstrap_servers,

@@ -133,7 +133,7 @@ class LatencyProbe(Capability[Probe]):
             connection=deployment.connection,
             gateway_url=deployment.gateway_url if section.gateway else None,
             gateway_ca_secret=section.gateway_authority,
-            gate_version=deployment.version,
+            gate_version=deployment.stack.version if section.gate else "",
             runtime_image=deployment.settings.runtime_image,
         )
         probe = kafka_platform.LatencyProbe(LATENCY_PROBE, args, deployment.options("entities"))

@@ -164,7 +164,6 @@ class Workers(Capability[Mapping[str, Worker]]):
                 runtime_image=settings.runtime_image,
             )
             made = kafka_platform.StreamWorker(name, args, deployment.options())
-            deployment.made[f"workers/{name}"] = made
             deployment.outputs.setdefault("workers", {})[name] = {
                 "namespace": made.namespace,
                 "deployment": made.deployment,

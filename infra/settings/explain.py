@@ -6,6 +6,7 @@ from typing import Any
 
 from kafka_platform.values.misfits import IN_FILE, Kind, misfit, show, unknown_word
 from kafka_platform.values.words import Deciding, Path, suggest
+from pydantic.alias_generators import to_camel
 
 from infra.settings.kinds import at, below, fixed_keys, key_at, names
 
@@ -90,11 +91,7 @@ def _camel(text: str) -> str:
     """The text with the components' field names as the stack file spells them; what is quoted stays."""
 
     def spelled(match: re.Match[str]) -> str:
-        word = match[0]
-        if word not in names():
-            return word
-        first, *rest = word.split("_")
-        return first + "".join(part.capitalize() for part in rest)
+        return to_camel(match[0]) if match[0] in names() else match[0]
 
     parts = re.split(r"('[^']*')", text)
     return "".join(part if part.startswith("'") else re.sub(r"\b[a-z]+(?:_[a-z]+)+\b", spelled, part) for part in parts)

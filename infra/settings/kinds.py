@@ -1,14 +1,14 @@
 """The classes that stack files are made of, and what follows from their fields: keys, their forms, what may be left empty."""
 
 import functools
-import types
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from kafka_platform.kafka.entities import Quotas
 from kafka_platform.values.form import Form
 from kafka_platform.values.forms import forms
+from kafka_platform.values.readers import unwrapped
 from kafka_platform.values.words import Path
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
@@ -29,22 +29,10 @@ class Key:
     needed: bool
     form: Form | None
 
-    @property
-    def examples(self) -> Sequence[str]:
-        """Of what a text at it looks like."""
-        return () if self.form is None else self.form.examples
 
-    @property
-    def hint(self) -> str | None:
-        """What to write at it: `a duration such as 7d`. None if that does not follow from its form."""
-        return None if self.form is None else self.form.hint
-
-
-def _bare(kind: Any) -> Any:
+def _plain(kind: Any) -> Any:
     """The type without annotations and None."""
-    while get_origin(kind) in (Annotated, Union, types.UnionType):
-        kind = next(each for each in get_args(kind) if each is not types.NoneType)
-    return kind
+    return unwrapped(kind)[0]
 
 
 @functools.cache
@@ -54,7 +42,7 @@ def keys_of(kind: type) -> Mapping[str, Key]:
         return {}
     if issubclass(kind, BaseModel):
         return {
-            str(each.alias or name): Key(name=name, type=_bare(each.annotation), needed=each.is_required(), form=None)
+            str(each.alias or name): Key(name=name, type=_plain(each.annotation), needed=each.is_required(), form=None)
             for name, each in kind.model_fields.items()
         }
     if not is_dataclass(kind):
@@ -63,7 +51,7 @@ def keys_of(kind: type) -> Mapping[str, Key]:
     return {
         to_camel(each.name): Key(
             name=each.name,
-            type=_bare(hints[each.name]),
+            type=_plain(hints[each.name]),
             needed=each.default is MISSING and each.default_factory is MISSING,
             form=own.get(each.name),
         )
@@ -77,7 +65,7 @@ def at(path: Path) -> Any:
     for part in path:
         arguments = get_args(kind)
         if arguments:
-            kind = _bare(arguments[-1] if isinstance(part, str) else arguments[0])
+            kind = _plain(arguments[-1] if isinstance(part, str) else arguments[0])
         else:
             key = keys_of(kind).get(str(part))
             kind = None if key is None else key.type
@@ -110,7 +98,7 @@ def is_map(kind: Any) -> bool:
 
 def is_free_text(kind: Any) -> bool:
     """Whether it is a map of texts: they may be written as numbers, and as true or false."""
-    return is_map(kind) and _bare(get_args(kind)[1]) is str
+    return is_map(kind) and _plain(get_args(kind)[1]) is str
 
 
 def may_be_empty(kind: Any) -> bool:
@@ -143,7 +131,8 @@ def _or(words: Sequence[str]) -> str:
 
 
 @functools.cache
-def _kinds() -> tuple[type, ...]:
+def kinds() -> tuple[type, ...]:
+    """All classes that stack files are made of."""
     found: dict[type, None] = {}
     waiting: list[Any] = [Settings]
     while waiting:
@@ -156,17 +145,12 @@ def _kinds() -> tuple[type, ...]:
     return tuple(found)
 
 
-def kinds() -> Sequence[type]:
-    """All classes that stack files are made of."""
-    return _kinds()
-
-
 def declared() -> tuple[type, ...]:
     """The dataclasses among them."""
-    return tuple(kind for kind in _kinds() if is_dataclass(kind))
+    return tuple(kind for kind in kinds() if is_dataclass(kind))
 
 
 @functools.cache
 def names() -> frozenset[str]:
     """The names of all their fields, as programs write them."""
-    return frozenset(each.name for kind in _kinds() for each in keys_of(kind).values())
+    return frozenset(each.name for kind in kinds() for each in keys_of(kind).values())

@@ -66,7 +66,7 @@ class HttpGateway(pulumi.ComponentResource):
         namespace = pulumi.Output.from_input(settings.namespace)
         placed = place_all(self, name, objects(settings))
         answers = once_ready(None, placed["StatefulSet", "pods"], placed["Service", "service"])
-        self.url = pulumi.Output.all(namespace, answers).apply(lambda known: url(settings, str(known[0])))
+        self.url = pulumi.Output.all(namespace, answers).apply(lambda known: url(name, str(known[0]), self._args))
         self.service = pulumi.Output.from_input(name)
         self.namespace = namespace
         self.register_outputs({"url": self.url, "service": self.service, "namespace": self.namespace})

@@ -28,7 +28,7 @@ class GatewaySettings:
     @property
     def scheme(self) -> str:
         """How callers speak with the pods."""
-        return "https" if self.spec.tls is not None else "http"
+        return scheme(self.spec)
 
     @property
     def port(self) -> int:
@@ -41,6 +41,11 @@ class GatewaySettings:
         return selector(self.name, COMPONENT)
 
 
-def url(settings: GatewaySettings, namespace: str) -> str:
+def scheme(spec: GatewaySpec) -> str:
+    """How callers speak with the gateway's pods."""
+    return "https" if spec.tls is not None else "http"
+
+
+def url(name: str, namespace: str, spec: GatewaySpec) -> str:
     """Where callers inside Kubernetes reach the gateway."""
-    return f"{settings.scheme}://{settings.name}.{namespace}.svc"
+    return f"{scheme(spec)}://{name}.{namespace}.svc"

@@ -9,6 +9,7 @@ from kafka_platform.kafka.entities import Login, Quotas, User
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.values.names import LONGEST_CERTIFICATE_NAME, user_secret
 from kafka_platform.values.words import Path
+from pydantic.alias_generators import to_camel
 
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known
@@ -55,16 +56,12 @@ def faults(settings: Core, known: Known, passwords: Sequence[str], scaling: Sequ
         kafka.strimzi()
     except ValueError as error:
         field, _, message = str(error).partition(": ")
-        yield Fault(path=("kafka", _camel(field)), message=_spelled(message))
+        yield Fault(path=("kafka", _spelled(field)), message=_spelled(message))
 
 
-def _camel(field: str) -> str:
-    first, *rest = field.split("_")
-    return first + "".join(part.capitalize() for part in rest)
-
-
-def _spelled(message: str) -> str:
-    return re.sub(r"\b[a-z]+(?:_[a-z]+)+\b", lambda found: _camel(found[0]), message)
+def _spelled(text: str) -> str:
+    """The text with field names as the stack file spells them."""
+    return re.sub(r"\b[a-z]+(?:_[a-z]+)+\b", lambda found: to_camel(found[0]), text)
 
 
 def _listeners(kafka: Kafka) -> Iterator[Fault]:
@@ -85,7 +82,7 @@ def _listeners(kafka: Kafka) -> Iterator[Fault]:
     if external is None:
         return
     for name in sorted(external.model_fields_set - embedded_keys()):
-        yield Fault(path=(*path, "external", _camel(name)), message=_only_strimzi())
+        yield Fault(path=(*path, "external", to_camel(name)), message=_only_strimzi())
     if external.expose in (Expose.TLS_ROUTE, Expose.INGRESS):
         yield Fault(
             path=(*path, "external", "expose"),
@@ -102,7 +99,7 @@ def _access(external: ExternalListener) -> Iterator[Fault]:
         external.access()
     except ValueError as error:
         field, _, message = str(error).partition(": ")
-        yield Fault(path=("kafka", "listeners", "external", _camel(field)), message=_spelled(message))
+        yield Fault(path=("kafka", "listeners", "external", _spelled(field)), message=_spelled(message))
 
 
 def _topics(settings: Core) -> Iterator[Fault]:
