@@ -9,7 +9,7 @@ from kafka_platform.kafka.client_pods import ca_mounts, ca_volumes, connection_e
 from kafka_platform.kube.manifests import Manifest, labels, metadata, selector, to_names
 from kafka_platform.kube.objects import Guard, Object
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
-from kafka_platform.kube.pods import HELPER_CPU_LIMIT, RUN_ONCE, container_security, pod_security, run_once
+from kafka_platform.kube.pods import HELPER_CPU_LIMIT, container_security, pod_security, run_once
 
 if TYPE_CHECKING:
     from pulumi import Input
@@ -129,20 +129,7 @@ def job(
             "volumes": _volumes(name, connection, admin_secret),
         },
     }
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {
-            # Without a name, so that a Job that failed and the next one may both exist for a while.
-            "labels": own,
-            "namespace": connection.namespace,
-        },
-        "spec": {
-            "activeDeadlineSeconds": DEADLINE_SECONDS,
-            **RUN_ONCE,
-            "template": run_once(template, pods),
-        },
-    }
+    return run_once(template, pods, namespace=connection.namespace, own=own, deadline_seconds=DEADLINE_SECONDS)
 
 
 def _environment(

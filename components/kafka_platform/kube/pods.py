@@ -21,16 +21,6 @@ that none is throttled."""
 MACHINE = "kubernetes.io/hostname"
 """The label that tells machines apart."""
 
-RUN_ONCE: Mapping[str, Any] = {
-    "backoffLimit": 0,
-    "podFailurePolicy": {
-        "rules": [{"action": "Ignore", "onPodConditions": [{"status": "True", "type": "DisruptionTarget"}]}]
-    },
-}
-"""For the `spec` of a Job whose program itself tries again what may yet succeed: a failure is final, unless the pod was
-evicted. The official Kubernetes plugin notices only Jobs that are beyond their limit of failures or their deadline."""
-
-
 IMAGE_USER = 1000
 """User and group id that the platform's images are made for."""
 _IDS = ("fsGroup", "runAsGroup", "runAsUser")
@@ -47,14 +37,37 @@ WITHOUT_SIDECARS: Mapping[str, Mapping[str, str]] = {
 containers do, and a proxy never does."""
 
 
-def run_once(template: Manifest, pods: PodSettings) -> Manifest:
-    """The template of the pods of a Job, which nothing is injected into."""
+def run_once(
+    template: Manifest, pods: PodSettings, *, namespace: "Input[str]", own: Mapping[str, str], deadline_seconds: int
+) -> Manifest:
+    """A Job that runs a program of ours once for each content of `template`; other content makes another Job.
+
+    The program itself tries again what may yet succeed, so a failure is final unless the pod was evicted: the official
+    Kubernetes plugin notices only Jobs that are beyond their limit of failures or their deadline. Nothing is injected into
+    its pods.
+
+    It has no name; Pulumi generates one for each run. With a name of its own, a Job would have to be deleted before the
+    next is created, and Pulumi then also deletes what depends on it. With a name that follows from the content, going back
+    after a failed change would find the former Job, long complete, and run nothing.
+    """
     rendered = configured(template, pods)
     rendered["metadata"] = {
         **rendered["metadata"],
         **{key: {**rendered["metadata"].get(key, {}), **fixed} for key, fixed in WITHOUT_SIDECARS.items()},
     }
-    return rendered
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"labels": dict(own), "namespace": namespace},
+        "spec": {
+            "activeDeadlineSeconds": deadline_seconds,
+            "backoffLimit": 0,
+            "podFailurePolicy": {
+                "rules": [{"action": "Ignore", "onPodConditions": [{"status": "True", "type": "DisruptionTarget"}]}]
+            },
+            "template": rendered,
+        },
+    }
 
 
 def configured(template: Manifest, pods: PodSettings) -> Manifest:

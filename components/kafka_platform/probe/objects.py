@@ -22,7 +22,6 @@ from kafka_platform.kube.objects import Object
 from kafka_platform.kube.pods import (
     HTTP_PORT,
     METRICS_PORT,
-    RUN_ONCE,
     configured,
     container_security,
     pod_security,
@@ -145,23 +144,13 @@ def gate_job(settings: ProbeSettings) -> Manifest:
     template: Manifest = {"labels": own}
     if settings.gate_version:
         template["annotations"] = {VERSION_ANNOTATION: settings.gate_version}
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {
-            # Without a name, so that a gate that failed and the next one may both exist for a while.
-            "labels": own,
-            "namespace": settings.namespace,
-        },
-        "spec": {
-            "activeDeadlineSeconds": deadline + _START_SECONDS,
-            **RUN_ONCE,
-            "template": run_once(
-                {"metadata": template, "spec": _pod(settings, container) | {"restartPolicy": "Never"}},
-                settings.spec.pod_settings,
-            ),
-        },
-    }
+    return run_once(
+        {"metadata": template, "spec": _pod(settings, container) | {"restartPolicy": "Never"}},
+        settings.spec.pod_settings,
+        namespace=settings.namespace,
+        own=own,
+        deadline_seconds=deadline + _START_SECONDS,
+    )
 
 
 def network_policy(
