@@ -28,18 +28,24 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; the result is the exit code (2: it was called wrongly)."""
-    parser = argparse.ArgumentParser(
+    made = parser()
+    argcomplete.autocomplete(made)
+    chosen = made.parse_args(arguments)
+    code: int = chosen.run(chosen)
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the command takes."""
+    made = argparse.ArgumentParser(
         prog="kafka-platform",
         description="What can be said about stacks without an engine; all but `probe` without a Kubernetes cluster too.",
         epilog='Tab completion: eval "$(register-python-argcomplete kafka-platform)"',
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = made.add_subparsers(required=True, metavar="COMMAND")
     for add in (_check, _schema, _review, _probe, _affected, _ci):
         add(commands)
-    argcomplete.autocomplete(parser)
-    chosen = parser.parse_args(arguments)
-    code: int = chosen.run(chosen)
-    return code
+    return made
 
 
 def _command(commands: Commands, name: str, summary: str, examples: str, **more: Any) -> argparse.ArgumentParser:

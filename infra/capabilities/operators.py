@@ -203,7 +203,7 @@ class PrometheusOperator(Installed[Prometheus]):
     """Reads metrics, and tells of what is wrong."""
 
     key, resource, component, title = "prometheus", "prometheus", "PrometheusStack", "Prometheus"
-    without_install = frozenset({"namespace", "alerts", "labels"})
+    without_install = frozenset({"namespace", *(to_camel(each.name) for each in fields(MonitoringSpec))})
 
 
 class KedaOperator(Installed[Keda]):

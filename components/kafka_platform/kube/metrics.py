@@ -12,6 +12,7 @@ from kafka_platform.values.names import check_label
 METRICS_PORT_NAME = "metrics"
 """Name of the port with metrics, of our own programs and of workers that want to be read."""
 _LABEL_NAME = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]{0,99}")
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LASTING = re.compile(r"(?=\d)(\d{1,9}d)?(\d{1,9}h)?(\d{1,9}m)?(\d{1,9}s)?")
 
 
@@ -29,9 +30,10 @@ class Severity(Enum):
     """Whom an alert is for."""
 
     CRITICAL = "critical"
-    """Records are lost or nobody can write: now."""
+    """A symptom, which pages somebody: users cannot write or read, records are lost, or that is certain within hours and cannot
+    be undone."""
     WARNING = "warning"
-    """It becomes critical if nobody looks: this week."""
+    """A cause, which makes a ticket: it hurts nobody yet, and somebody looks this week."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,12 @@ class Alert(Spec):
     """What is so. `{{ $labels.x }}` and `{{ $value }}` are filled in by Prometheus."""
     description: str
     """What it means, and what to look at."""
+    runbook: str | None = None
+    """Address of the page that says what to do. Default: the page of the alert's name among those that monitoring links to."""
+
+    def runbook_in(self, pages: str) -> str:
+        """Address of its page; `pages` is where the pages are that are called like alerts, as `kafka-gone.md`."""
+        return self.runbook or f"{pages.rstrip('/')}/{_WORD.sub('-', self.name).lower()}.md"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,8 @@ CLUSTER_LABEL = "kafka_cluster"
 """Label of the metrics of nodes: the Kafka's name."""
 
 _DAY = 86_400
+_HOURS_TO_ACT = 4
+"""How long before a volume is full somebody is woken: to find who fills it, agree with them and grow it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,13 +82,21 @@ def _nodes(watched: Watched) -> Iterator[Alert]:
     )
     yield Alert(
         name="KafkaNoActiveController",
-        # Of nodes that are all gone nothing is heard: that is no controller, too.
-        expression=f"(sum(kafka_controller_kafkacontroller_activecontrollercount{{{own}}}) or vector(0)) != 1",
+        expression=f"sum(kafka_controller_kafkacontroller_activecontrollercount{{{own}}}) != 1",
         # An election takes seconds, but the old and the new one may both be seen until each has been read once more.
         lasting="3m",
-        severity=Severity.CRITICAL,
+        # Partitions go on with the leaders that they have; when one of them goes, another alert pages.
+        severity=Severity.WARNING,
         summary="{{ $value }} nodes say that they are the active controller, and it has to be one.",
         description="Without one no leader is elected and no topic made. Is a majority of the controllers up, and do they reach one another?",
+    )
+    yield Alert(
+        name="KafkaGone",
+        expression=f"absent(kafka_controller_kafkacontroller_activecontrollercount{{{own}}})",
+        lasting="3m",
+        severity=Severity.CRITICAL,
+        summary="No node of the Kafka shows metrics.",
+        description="All of them are down, or Prometheus cannot reach them: then nobody would notice that they are.",
     )
 
 
@@ -108,9 +118,19 @@ def _volumes(watched: Watched) -> Iterator[Alert]:
         name="KafkaVolumeAlmostFull",
         expression=f"{free} < 0.1",
         lasting="5m",
-        severity=Severity.CRITICAL,
+        severity=Severity.WARNING,
         summary="The volume {{ $labels.persistentvolumeclaim }} has {{ $value | humanizePercentage }} free.",
-        description="A full volume stops its broker, and freeing it by hand costs records. Grow the volume now.",
+        description="A full volume stops its broker. Grow the volume, or shorten the retention of its largest topics.",
+    )
+    yield Alert(
+        name="KafkaVolumeFullSoon",
+        # The one cause that pages: volumes fill alike, full ones stop all brokers, and freeing them by hand costs records.
+        expression=f"predict_linear(kubelet_volume_stats_available_bytes{{{own}}}[1h], {_HOURS_TO_ACT * 3600}) < 0 and {free} < 0.2",
+        lasting="10m",
+        severity=Severity.CRITICAL,
+        summary="The volume {{ $labels.persistentvolumeclaim }} will be full within "
+        f"{_HOURS_TO_ACT} hours if it goes on like this.",
+        description="A full volume stops its broker, and freeing it by hand costs records. Slow down who fills it, or grow it now.",
     )
 
 
@@ -159,13 +179,17 @@ def _certificates(watched: Watched) -> Iterator[Alert]:
         )
 
 
-def rule_groups(watched: Watched, more: Sequence[Alert] = ()) -> list[dict[str, Any]]:
-    """The alerts as Prometheus reads them; `more` are those about what else shows metrics."""
+def rule_groups(watched: Watched, more: Sequence[Alert] = (), *, runbooks: str) -> list[dict[str, Any]]:
+    """The alerts as Prometheus reads them; `more` are those about what else shows metrics, `runbooks` is where their pages are."""
     known: Mapping[str, str] = {CLUSTER_LABEL: watched.cluster, "namespace": watched.namespace}
     rules = [
         {
             "alert": alert.name,
-            "annotations": {"description": alert.description, "summary": alert.summary},
+            "annotations": {
+                "description": alert.description,
+                "runbook_url": alert.runbook_in(runbooks),
+                "summary": alert.summary,
+            },
             "expr": alert.expression,
             "for": alert.lasting,
             "labels": {**known, "severity": alert.severity.value},

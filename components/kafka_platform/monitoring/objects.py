@@ -43,6 +43,7 @@ def objects(name: str, spec: MonitoredSpec, connection: "KafkaConnection", sourc
                     for each, other in zip(sources, others, strict=True)
                     for alert in each.alerts_in(other or namespace)
                 ],
+                runbooks=spec.runbooks,
             ),
             connection.cluster,
             connection.namespace,

@@ -4,9 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kafka_platform.kafka.protocols import Engine
-from kafka_platform.values.forms import Spec, mapping
-from kafka_platform.values.free_maps import check_labels
+from kafka_platform.values.forms import Spec, formed, mapping
+from kafka_platform.values.free_maps import check_labels, check_text
 from kafka_platform.values.later import Input
+
+RUNBOOKS = "https://github.com/kafka-platform/kafka-platform/blob/main/docs/runbooks"
+"""Where the pages of this platform's alerts are published."""
+
+
+def _check_pages(pages: str) -> None:
+    check_text(pages, "the address of a folder")
+    if not pages.strip() or " " in pages:
+        raise ValueError(f"{pages!r} is not the address of a folder: write one such as {RUNBOOKS}, or docs/runbooks")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +24,9 @@ class MonitoringSpec(Spec):
 
     alerts: bool = True
     """Whether there are alert rules. Default true."""
+    runbooks: str = formed(RUNBOOKS, _check_pages, examples=[RUNBOOKS, "docs/runbooks"])
+    """Where the pages are that alerts link to (annotation `runbook_url`), each called like its alert, as `kafka-gone.md`: an
+    address, or a relative path where there is none. Default: those of this platform's documentation."""
     labels: Mapping[str, str] = mapping(check_labels)
     """Labels of the monitors and rules, for a Prometheus that reads only those that have them. Default: none besides the
     platform's own."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from kafka_platform.gateway.monitoring import source as gateway_source
 from kafka_platform.monitoring.alerts import Watched, alerts, rule_groups
+from kafka_platform.monitoring.spec import RUNBOOKS
 from kafka_platform.probe.monitoring import source as probe_source
 from kafka_platform_runtime.gateway.metrics import Metrics as GatewayMetrics
 from kafka_platform_runtime.probe.metrics import Metrics as ProbeMetrics
@@ -134,8 +135,10 @@ CASES = [
     # Every broker is restarted in its turn, and each of them takes ten minutes.
     Case(alert="KafkaPartitionsUnderReplicated", measured={node(UNDER_REPLICATED): "0x2 7x9 0 9x9 0x9"}, at="24m"),
     Case(alert="KafkaNoActiveController", measured=controllers("0x20", "0x20"), at="4m", summary=NO_CONTROLLER),
-    # Nothing at all is heard of them.
-    Case(alert="KafkaNoActiveController", measured={}, at="4m", summary=NO_CONTROLLER),
+    # Nothing at all is heard of them: that is another alert.
+    Case(alert="KafkaNoActiveController", measured={}, at="4m"),
+    Case(alert="KafkaGone", measured={}, at="4m", summary="No node of the Kafka shows metrics."),
+    Case(alert="KafkaGone", measured=controllers("_x20", "0x20"), at="10m"),
     Case(alert="KafkaNoActiveController", measured=controllers("1x20", "0x20"), at="10m"),
     Case(alert="KafkaNoActiveController", measured=controllers("1x5 1 0x20", "0x5 1 1x20"), at="10m"),
     Case(
@@ -156,6 +159,16 @@ CASES = [
         labels={"persistentvolumeclaim": "data-0-kafka-brokers-0"},
     ),
     Case(alert="KafkaVolumeAlmostFull", measured=volume("150x20"), at="6m"),
+    Case(
+        alert="KafkaVolumeFullSoon",
+        measured=volume("200-1x100"),
+        at="80m",
+        summary="The volume data-0-kafka-brokers-0 will be full within 4 hours if it goes on like this.",
+        labels={"persistentvolumeclaim": "data-0-kafka-brokers-0"},
+    ),
+    # It is almost full and grows slowly; or a new topic is filled, and there is room.
+    Case(alert="KafkaVolumeFullSoon", measured=volume("50-0.1x100"), at="80m"),
+    Case(alert="KafkaVolumeFullSoon", measured=volume("900-5x100"), at="80m"),
     Case(alert="KafkaVolumeAlmostFull", measured=volume("50x20", claim="data-0-other-brokers-0"), at="6m"),
     Case(
         alert="KafkaConsumerLagGrows",
@@ -259,7 +272,11 @@ def as_test(case: Case) -> dict[str, Any]:
     if case.summary is not None:
         rule = RULES[case.alert]
         labels = {"kafka_cluster": "kafka", "namespace": "streaming", "severity": rule.severity.value, **case.labels}
-        annotations = {"description": rule.description, "summary": case.summary}
+        annotations = {
+            "description": rule.description,
+            "runbook_url": rule.runbook_in(RUNBOOKS),
+            "summary": case.summary,
+        }
         expected.append({"exp_annotations": annotations, "exp_labels": labels})
     return {
         "alert_rule_test": [{"alertname": case.alert, "eval_time": case.at, "exp_alerts": expected}],
@@ -279,7 +296,7 @@ def tool() -> str:
 @pytest.fixture
 def rules(tmp_path: Path) -> Path:
     file = tmp_path / "rules.yml"
-    file.write_text(json.dumps({"groups": rule_groups(EVERYTHING, SOURCES)}))
+    file.write_text(json.dumps({"groups": rule_groups(EVERYTHING, SOURCES, runbooks=RUNBOOKS)}))
     return file
 
 
@@ -306,9 +323,9 @@ def test_every_alert_is_seen_both_ways() -> None:
 
 
 def test_nothing_is_said_of_what_is_not_there() -> None:
-    assert rule_groups(Watched(cluster="kafka", namespace="streaming")) == []
+    assert rule_groups(Watched(cluster="kafka", namespace="streaming"), runbooks=RUNBOOKS) == []
     only = {alert.name for alert in alerts(Watched(cluster="kafka", namespace="streaming", claims="data-kafka-[0-9]+"))}
-    assert only == {"KafkaVolumeFillsUp", "KafkaVolumeAlmostFull"}
+    assert only == {"KafkaVolumeFillsUp", "KafkaVolumeAlmostFull", "KafkaVolumeFullSoon"}
 
 
 def shown(registry: CollectorRegistry) -> set[str]:
