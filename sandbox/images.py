@@ -308,6 +308,28 @@ def _runtime_sources() -> list[Path]:
     )
 
 
+def agent_layer(folders: BuildFolders) -> Layer:
+    """The JMX agent, which the runtime image carries for the brokers; runtime/agent/pom.xml pins it."""
+    pom = REPOSITORY / "runtime" / "agent" / "pom.xml"
+    key = digest_of(RECIPE, pom.read_text())
+
+    def make(folder: Path) -> None:
+        jars = folder / "libs"
+        logged(
+            ["mvn", "--batch-mode", "--quiet", "--file", pom, "dependency:copy-dependencies",
+             "-Dmdep.stripVersion=true", f"-DoutputDirectory={jars}"],
+            folders.logs / "runtime-image.log",
+        )  # fmt: skip
+        layer = LayerWriter(folder / "layer.tar")
+        layer.tree("opt/kafka-platform/agent", jars)
+        layer.finish()
+        shutil.rmtree(jars)
+        seal(folder / "layer.tar")
+
+    folder = cached(folders, f"agent-{key}", make, doing="fetching the JMX agent")
+    return Layer(file=folder / "layer.tar")
+
+
 def runtime_layer(folders: BuildFolders) -> Layer:
     """Our own programs and the packages they need, where the base layer's Python finds them."""
     root = REPOSITORY / "runtime"
@@ -481,13 +503,13 @@ def runtime_archive(folders: BuildFolders) -> Archive | None:
     """The image of our own programs, without the base layer that every node has; None if there is no runtime/."""
     if not (REPOSITORY / "runtime" / "pyproject.toml").exists():
         return None
-    base, ours = base_layer(folders), runtime_layer(folders)
-    key = digest_of(RECIPE, base.digest, ours.digest)
+    base, agent, ours = base_layer(folders), agent_layer(folders), runtime_layer(folders)
+    key = digest_of(RECIPE, base.digest, agent.digest, ours.digest)
 
     def make(folder: Path) -> None:
         image = Image(
             name=pins.RUNTIME_IMAGE,
-            layers=[base, ours],
+            layers=[base, agent, ours],
             # As in runtime/Dockerfile.
             command=["python3", "-m", "kafka_platform_runtime.provisioner"],
             env=(PATH, "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1"),

@@ -69,13 +69,21 @@ def find_jars() -> Path | None:
     return _unpacked(layers[-1]) if layers else None
 
 
-def _unpacked(layer: Path) -> Path:
-    """The jars of the sandbox's Kafka image, unpacked beside its layer once."""
+def needed_agent() -> Path:
+    """The JMX agent that the sandbox keeps for the runtime image; the test is skipped where there is none."""
+    layers = sorted(_cache().glob("agent-*/layer.tar"), key=lambda layer: layer.stat().st_mtime)
+    if not layers:
+        pytest.skip("no JMX agent: `python3 -m sandbox up` fetches it once")
+    return next(_unpacked(layers[-1], "opt/kafka-platform/agent/").glob("*.jar"))
+
+
+def _unpacked(layer: Path, below: str = "opt/kafka/libs/") -> Path:
+    """The jars of a layer of the sandbox's images, unpacked beside it once."""
     folder = layer.with_name("libs")
     if not folder.exists():
         with tempfile.TemporaryDirectory(dir=layer.parent) as name, tarfile.open(layer) as archive:
             for member in archive.getmembers():
-                if member.name.startswith("opt/kafka/libs/") and member.isfile():
+                if member.name.startswith(below) and member.isfile():
                     member.name = Path(member.name).name
                     archive.extract(member, name, filter="data")
             with contextlib.suppress(OSError):  # another process was quicker

@@ -119,7 +119,6 @@ CLUSTERS: dict[str, StrimziKafka] = {
             class_path="/opt/kafka/plugins/tiered/*",
             config={"chunk.size": "4194304"},
         ),
-        metrics=Metrics.JMX,
         exporter=True,
         maintenance=["* * 1-4 ? * SUN *"],
         drain_cleaner=True,
@@ -144,13 +143,11 @@ CLUSTERS: dict[str, StrimziKafka] = {
     "custom-login": StrimziKafka(
         pools=POOLS,
         listeners=StrimziListeners(internal=InternalListener(auth=Authentication.CUSTOM, custom=OAUTH)),
-        metrics=Metrics.OFF,
         unbalanced=True,
     ),
     "custom-and-passwords": StrimziKafka(
         pools=POOLS,
         listeners=StrimziListeners(internal=InternalListener(auth=Authentication.CUSTOM, custom=MIXED)),
-        metrics=Metrics.OFF,
         unbalanced=True,
     ),
     "plain": StrimziKafka(pools=POOLS, listeners=StrimziListeners(internal=InternalListener(tls=False))),
@@ -177,6 +174,7 @@ def rendered(strimzi: StrimziKafka, namespace: str = "streaming") -> list[dict[s
         config={"num.network.threads": "6"},
         client_namespaces=["payments"],
         pod_settings=PODS,
+        metrics=Metrics.JMX if strimzi.tiered_storage is not None else None,
         deletion=Deletion.ALLOW,
     )
     return [each.manifest for each in objects.objects(every)]

@@ -11,6 +11,7 @@ from kafka_platform.cluster.embedded.listeners import (
     LoadBalancers as LoadBalancers,
     NodePorts as NodePorts,
 )
+from kafka_platform.cluster.metrics import Metrics as Metrics
 from kafka_platform.cluster.nodes import Jvm as Jvm, Resources as Resources
 from kafka_platform.cluster.scaling.component import BrokerScaler as BrokerScaler, BrokerScalerArgs as BrokerScalerArgs
 from kafka_platform.cluster.scaling.spec import BrokerScaling as BrokerScaling
@@ -30,7 +31,6 @@ from kafka_platform.cluster.strimzi.spec import (
     Authorities as Authorities,
     Balance as Balance,
     ClusterQuotas as ClusterQuotas,
-    Metrics as Metrics,
     StrimziKafka as StrimziKafka,
     TieredStorage as TieredStorage,
 )

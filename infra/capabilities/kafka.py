@@ -7,6 +7,7 @@ import kafka_platform
 from kafka_platform.cluster.embedded import objects as embedded
 from kafka_platform.cluster.embedded.listeners import Listeners
 from kafka_platform.cluster.embedded.settings import EmbeddedSettings
+from kafka_platform.cluster.metrics import Metrics
 from kafka_platform.cluster.scaling import objects as broker_scaling
 from kafka_platform.cluster.scaling.spec import BrokerScaling, check_broker_scaling
 from kafka_platform.cluster.spec import ClusterSpec, ExternalSpec, external_connection
@@ -21,7 +22,7 @@ from kafka_platform.kube.images import kafka_image
 from kafka_platform.kube.objects import Object
 from kafka_platform.kube.operated import STRIMZI_VERSION
 from kafka_platform.values.forms import shared
-from kafka_platform.values.later import plain
+from kafka_platform.values.later import Input, plain
 from kafka_platform.values.words import suggest
 
 from infra.capabilities.capability import (
@@ -36,7 +37,7 @@ from infra.capabilities.capability import (
     Rendered,
     Stack,
 )
-from infra.capabilities.operators import OPERATORS, Keda
+from infra.capabilities.operators import OPERATORS, Keda, Prometheus
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known
 from infra.settings.kafka import Kafka
@@ -49,11 +50,33 @@ _KUBERNETES: Mapping[Engine, Sequence[LeastKubernetes]] = {
 }
 
 
+def node_metrics(stack: Stack) -> Metrics:
+    """How the nodes that the stack runs expose their metrics."""
+    kafka = stack.settings.kafka
+    if kafka.engine is Engine.EXTERNAL:
+        return Metrics.OFF
+    if kafka.metrics is not None:
+        return kafka.metrics
+    if kafka.engine is Engine.STRIMZI:
+        return Metrics.REPORTER
+    return Metrics.OFF if stack.of(Prometheus) is None else Metrics.JMX
+
+
+def _collectors(stack: Stack) -> Sequence[Input[str]]:
+    """The namespaces that may read the metrics of embedded nodes: where Prometheus is, unless others are named."""
+    kafka, prometheus = stack.settings.kafka, stack.of(Prometheus)
+    if kafka.metrics_namespaces or kafka.engine is not Engine.EMBEDDED or prometheus is None:
+        return kafka.metrics_namespaces
+    return [prometheus.namespace]
+
+
 def cluster_values(kafka: Kafka, stack: Stack) -> dict[str, Any]:
     """What the Kafka is, as the fields of its spec: the tenants' pods may connect too."""
     return shared(kafka, ClusterSpec) | {
         "listeners": kafka.listeners.listeners() if kafka.engine is Engine.EMBEDDED else Listeners(),
         "client_namespaces": stack.client_namespaces,
+        "metrics": node_metrics(stack),
+        "metrics_namespaces": _collectors(stack),
         "pod_settings": stack.settings.pod_settings.with_own(kafka.pod_settings),
     }
 

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import kafka_platform
-from kafka_platform.cluster.strimzi.spec import Metrics
+from kafka_platform.cluster.metrics import Metrics
 from kafka_platform.monitoring.objects import objects
 from kafka_platform.monitoring.spec import MonitoredSpec, MonitoringSpec
 from kafka_platform.values.forms import shared
 from kafka_platform.values.later import plain
 
 from infra.capabilities.capability import CLUSTER, Capability, Deployment, Placed, Rendered, Stack
+from infra.capabilities.kafka import node_metrics
 from infra.capabilities.operators import CertManagerInstallation, Prometheus
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known
@@ -57,7 +58,7 @@ def _values(prometheus: Prometheus, stack: Stack) -> dict[str, Any]:
     kafka, certificates = stack.settings.kafka, stack.of(CertManagerInstallation)
     return shared(prometheus, MonitoringSpec) | {
         "engine": kafka.engine,
-        "nodes": kafka.metrics is not Metrics.OFF,
+        "nodes": node_metrics(stack) is not Metrics.OFF,
         "exporter": kafka.exporter,
         "renewal_days": kafka.authorities.renewal_days,
         "authorities_given": kafka.authorities.given,

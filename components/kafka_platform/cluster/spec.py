@@ -11,6 +11,7 @@ from typing import Any
 from kafka_platform.cluster.defaults import Defaults
 from kafka_platform.cluster.embedded.files import check_config
 from kafka_platform.cluster.embedded.listeners import Listeners
+from kafka_platform.cluster.metrics import Metrics
 from kafka_platform.cluster.nodes import MOST_NODES, Jvm, Resources, check_nodes, check_version, volume_of
 from kafka_platform.cluster.strimzi.spec import check_strimzi_config, check_strimzi_version
 from kafka_platform.kafka.entities import Deletion
@@ -82,6 +83,11 @@ class ClusterSpec(Spec):
         "volumes",
     )
     """Identity of the cluster, to take over volumes kept from an earlier one. Default: a new, random one."""
+    metrics: Metrics | None = None
+    """How nodes expose Kafka's own metrics. `reporter` (Strimzi only): by its Metrics Reporter. `jmx`: by the Prometheus JMX
+    agent. `off`: not at all. Default: `reporter` with Strimzi; embedded `jmx` in a stack with `prometheus`, else `off`."""
+    metrics_namespaces: Sequence[Input[str]] = embedded(namespaces(), instead="write network policies of your own")
+    """Namespaces whose pods may read the nodes' metrics. Default: that of the stack's `prometheus`; in a program: all."""
     pod_settings: PodSettings = UNDECIDED
     """Where the nodes' pods run, and what they carry; with Strimzi, those beside the nodes too. Default: what Kubernetes does."""
     deletion: Deletion = Deletion.RETAIN
@@ -94,6 +100,8 @@ class ClusterSpec(Spec):
             check_strimzi_config(self.config)
         else:
             check_config(self.config)
+            if self.metrics is Metrics.REPORTER:
+                raise ValueError("metrics: the reporter is part of Strimzi's images: write jmx, or off")
 
     def check_engine(self) -> None:
         """Raises for what only the engine `embedded` knows, with another one."""

@@ -11,6 +11,10 @@ from kafka_platform.values.names import check_label
 
 METRICS_PORT_NAME = "metrics"
 """Name of the port with metrics, of our own programs and of workers that want to be read."""
+NODE_METRICS_PORT_NAME = "tcp-prometheus"
+"""Strimzi's name of the port with metrics, of nodes and of Kafka Exporter; embedded nodes have it too."""
+NODES_COMPONENT = "broker"
+"""The label `app.kubernetes.io/component` of embedded nodes."""
 _LABEL_NAME = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]{0,99}")
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LASTING = re.compile(r"(?=\d)(\d{1,9}d)?(\d{1,9}h)?(\d{1,9}m)?(\d{1,9}s)?")

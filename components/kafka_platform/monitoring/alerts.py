@@ -30,7 +30,7 @@ class Watched:
     claims: str | None = None
     """Regular expression of the nodes' volume claims. Default: somebody else's volumes."""
     nodes: bool = False
-    """Whether the nodes show metrics by Strimzi's names."""
+    """Whether the nodes expose metrics."""
     exporter: bool = False
     """Whether Kafka Exporter shows the lag of groups."""
     renewal_days: int | None = None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import Manifest, labels, metadata, selector
-from kafka_platform.kube.metrics import METRICS_PORT_NAME, Source
+from kafka_platform.kube.metrics import METRICS_PORT_NAME, NODE_METRICS_PORT_NAME, NODES_COMPONENT, Source
 from kafka_platform.kube.objects import Object
 from kafka_platform.monitoring.alerts import CLUSTER_LABEL, Watched, rule_groups
 from kafka_platform.monitoring.spec import MonitoredSpec
@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 
 API = "monitoring.coreos.com/v1"
 COMPONENT = "monitoring"
-
-_STRIMZI_PORT = "tcp-prometheus"
-"""Strimzi's name of port 9404, of nodes and of Kafka Exporter."""
+EMBEDDED_POOL = "brokers"
+"""What the label `pool` says of embedded nodes."""
 
 
 def objects(name: str, spec: MonitoredSpec, connection: "KafkaConnection", sources: Sequence[Source]) -> list[Object]:
@@ -61,9 +60,11 @@ def monitors(
     namespace = connection.namespace
     found: dict[str, PodMonitor] = {}
     if spec.engine is Engine.STRIMZI:
-        if spec.nodes or spec.exporter:
+        if spec.nodes_show or spec.exporter:
             found["nodes"] = of_nodes(connection.cluster, name, namespace)
         found["operator"] = of_strimzi(name, namespace)
+    elif spec.nodes_show:
+        found["nodes"] = of_embedded(connection.cluster, name, namespace)
     if spec.cert_manager is not None:
         found["certificates"] = of_cert_manager(name, namespace, spec.cert_manager)
     return found | {f"{each.label}-{each.name}": of_source(each, namespace) for each in sources}
@@ -77,7 +78,7 @@ def watched_of(spec: MonitoredSpec, cluster: str, namespace: str) -> Watched:
         cluster=cluster,
         namespace=namespace,
         claims=claims.get(spec.engine),
-        nodes=strimzi and spec.nodes,
+        nodes=spec.nodes_show,
         exporter=strimzi and spec.exporter,
         renewal_days=spec.renewal_days if strimzi else None,
         authorities_given=spec.authorities_given,
@@ -140,9 +141,21 @@ def of_nodes(cluster: "Input[str]", name: str, namespace: "Input[str]") -> PodMo
         name=f"{name}-nodes",
         namespace=namespace,
         pods={"strimzi.io/cluster": cluster, "strimzi.io/kind": "Kafka"},
-        port=_STRIMZI_PORT,
+        port=NODE_METRICS_PORT_NAME,
         of={CLUSTER_LABEL: cluster},
         copied={"pool": "strimzi_io_pool_name"},
+    )
+
+
+def of_embedded(cluster: "Input[str]", name: str, namespace: "Input[str]") -> PodMonitor:
+    """The nodes of an embedded Kafka."""
+    return PodMonitor(
+        name=f"{name}-nodes",
+        namespace=namespace,
+        pods=selector("", NODES_COMPONENT) | {"app.kubernetes.io/instance": cluster},
+        port=NODE_METRICS_PORT_NAME,
+        # Strimzi's nodes are in pools; these are all of one kind.
+        of={CLUSTER_LABEL: cluster, "pool": EMBEDDED_POOL},
     )
 
 

@@ -38,8 +38,8 @@ class MonitoredSpec(MonitoringSpec):
 
     engine: Engine
     """Who runs it: what it shows depends on that."""
-    nodes: bool = True
-    """Strimzi: whether its nodes show metrics. Default true."""
+    nodes: bool | None = None
+    """Whether Kafka's nodes expose metrics. Default: they do with Strimzi, and embedded ones do not (`metrics` of the cluster)."""
     exporter: bool = False
     """Strimzi: whether there is a Kafka Exporter. Default false."""
     renewal_days: int = 30
@@ -48,3 +48,10 @@ class MonitoredSpec(MonitoringSpec):
     """Strimzi: whether they are yours, and somebody has to be told to renew them. Default: Strimzi renews them."""
     cert_manager: Input[str] | None = None
     """Namespace of cert-manager. Default: certificates are somebody else's."""
+
+    @property
+    def nodes_show(self) -> bool:
+        """Whether Kafka's nodes expose metrics, with the default that follows from the engine."""
+        if self.engine is Engine.EXTERNAL:
+            return False
+        return self.engine is Engine.STRIMZI if self.nodes is None else self.nodes

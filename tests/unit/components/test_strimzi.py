@@ -24,6 +24,7 @@ from kafka_platform import (
     KafkaCluster,
     KafkaClusterArgs,
     Listeners,
+    Metrics,
     Pool,
     Resources,
     Role,
@@ -234,7 +235,7 @@ class TestRender:
 
 class TestGraph:
     def test_children(self) -> None:
-        found = run(lambda: KafkaCluster("events", args(CLUSTERS["everything"])))
+        found = run(lambda: KafkaCluster("events", args(CLUSTERS["everything"], metrics=Metrics.JMX)))
         assert sorted(found) == [
             "ConfigMap events-metrics",
             "Kafka events-kafka",

@@ -7,6 +7,7 @@ from importlib.resources import files
 
 from kafka_platform.cluster.defaults import Defaults
 from kafka_platform.cluster.embedded.listeners import Listeners
+from kafka_platform.cluster.metrics import RULES_FILE, rules
 from kafka_platform.kafka.properties import java_properties
 from kafka_platform.values.free_maps import check_settings
 from kafka_platform.values.units import milliseconds
@@ -96,6 +97,8 @@ class BrokerSettings:
     defaults: Defaults = field(default_factory=Defaults)
     listeners: Listeners = field(default_factory=Listeners)
     config: Mapping[str, str] = field(default_factory=dict)
+    metrics: bool = False
+    """Whether the JMX agent runs in the nodes."""
 
     def __post_init__(self) -> None:
         check_config(self.config)
@@ -206,6 +209,8 @@ def broker_files(settings: BrokerSettings, namespace: str, cluster_id: str) -> d
         "log4j2.yaml": (scripts / "log4j2.yaml").read_text(encoding="utf-8"),
         "start.sh": (scripts / "start.sh").read_text(encoding="utf-8"),
     }
+    if settings.metrics:
+        rendered[RULES_FILE] = rules()
     for node in range(settings.nodes):
         rendered[f"node-{node}.properties"] = java_properties(node_properties(settings, namespace, node))
     return rendered
@@ -214,6 +219,8 @@ def broker_files(settings: BrokerSettings, namespace: str, cluster_id: str) -> d
 def files_hash(rendered: Mapping[str, str]) -> str:
     """Changes when running nodes have to restart: not when only further nodes are added."""
     digest = hashlib.sha256()
-    for name in ("cluster-id", "cluster.properties", "log4j2.yaml", "node-0.properties", "start.sh"):
+    for name in ("cluster-id", "cluster.properties", RULES_FILE, "log4j2.yaml", "node-0.properties", "start.sh"):
+        if name not in rendered:
+            continue
         digest.update(rendered[name].encode() + b"\0")
     return digest.hexdigest()[:16]

@@ -17,8 +17,9 @@ from kafka_platform.cluster.embedded.files import (
     files_hash,
 )
 from kafka_platform.cluster.embedded.listeners import LoadBalancers, NodePorts
-from kafka_platform.cluster.embedded.pods import health_container, kafka_container, volumes
+from kafka_platform.cluster.embedded.pods import health_container, init_containers, kafka_container, volumes
 from kafka_platform.cluster.embedded.settings import COMPONENT, EmbeddedSettings
+from kafka_platform.cluster.metrics import NODE_METRICS_PORT
 from kafka_platform.kafka import secrets
 from kafka_platform.kafka.entities import Deletion
 from kafka_platform.kafka.protocols import SaslMechanism
@@ -27,6 +28,7 @@ from kafka_platform.kube.manifests import (
     Manifest,
     allowed_port,
     client_peers,
+    collectors,
     labels,
     metadata,
     selector,
@@ -249,6 +251,8 @@ def network_policy(settings: EmbeddedSettings) -> Manifest:
     ]
     if settings.spec.listeners.external is not None:
         ingress.append({"ports": [allowed_port(EXTERNAL_PORT)]})
+    if settings.shows_metrics:
+        ingress.append(collectors(NODE_METRICS_PORT, settings.spec.metrics_namespaces))
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -298,6 +302,7 @@ def stateful_set(settings: EmbeddedSettings, config_hash: "Input[str]") -> Manif
 
 def _template(settings: EmbeddedSettings, config_hash: "Input[str]") -> Manifest:
     own = selector(settings.name, COMPONENT)
+    before = init_containers(settings)
     return {
         "metadata": {
             "annotations": {"kafka-platform/config": config_hash},
@@ -308,6 +313,7 @@ def _template(settings: EmbeddedSettings, config_hash: "Input[str]") -> Manifest
             "automountServiceAccountToken": False,
             "containers": [kafka_container(settings), health_container(settings)],
             "enableServiceLinks": False,
+            **({"initContainers": before} if before else {}),
             "securityContext": pod_security(),
             "serviceAccountName": settings.name,
             "terminationGracePeriodSeconds": _TERMINATION_SECONDS,

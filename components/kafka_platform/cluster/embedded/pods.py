@@ -2,11 +2,17 @@
 
 from kafka_platform.cluster.embedded.files import CONTROLLER_PORT, EXTERNAL_PORT, INTERNAL_PORT, REPLICATION_PORT
 from kafka_platform.cluster.embedded.settings import HEALTH_PORT, EmbeddedSettings
+from kafka_platform.cluster.metrics import NODE_METRICS_PORT, RULES_FILE
 from kafka_platform.kube.manifests import Manifest, environment
+from kafka_platform.kube.metrics import NODE_METRICS_PORT_NAME
 from kafka_platform.kube.pods import HELPER_CPU_LIMIT, container_security
 
 # After an unclean stop a broker reads its newest segments again; a full volume can take most of an hour.
 _STARTUP_SECONDS = 3600
+
+_AGENT_FOLDER = "/opt/kafka-platform/agent"
+_AGENT = "jmx_prometheus_javaagent.jar"
+"""The file's name in the runtime image (runtime/Dockerfile), in the same folder."""
 
 
 def kafka_container(settings: EmbeddedSettings) -> Manifest:
@@ -16,20 +22,6 @@ def kafka_container(settings: EmbeddedSettings) -> Manifest:
     limits = {"memory": settings.spec.resources.memory}
     if settings.spec.resources.cpu_limit is not None:
         limits["cpu"] = settings.spec.resources.cpu_limit
-    ports = [
-        ("replication", REPLICATION_PORT),
-        ("internal", INTERNAL_PORT),
-        ("controller", CONTROLLER_PORT),
-    ] + ([("external", EXTERNAL_PORT)] if settings.spec.listeners.external is not None else [])
-    mounts = [
-        {"mountPath": "/etc/kafka-platform/config", "name": "config", "readOnly": True},
-        {"mountPath": "/etc/kafka-platform/credentials", "name": "broker-credentials", "readOnly": True},
-        {"mountPath": "/run/kafka-platform", "name": "run"},
-        {"mountPath": "/tmp", "name": "tmp"},  # noqa: S108
-        {"mountPath": "/var/lib/kafka", "name": "data"},
-    ]
-    if settings.spec.listeners.certificate is not None:
-        mounts.append({"mountPath": "/etc/kafka-platform/certificate", "name": "certificate", "readOnly": True})
     accepts = {"tcpSocket": {"port": REPLICATION_PORT}, "timeoutSeconds": 5}
     return {
         "command": ["/bin/sh", "/etc/kafka-platform/config/start.sh"],
@@ -37,7 +29,7 @@ def kafka_container(settings: EmbeddedSettings) -> Manifest:
             *environment(
                 {
                     # Without this the start script adds a file for the garbage collector's log.
-                    "EXTRA_ARGS": "-name kafkaServer",
+                    "EXTRA_ARGS": _arguments(settings),
                     "KAFKA_HEAP_OPTS": f"-Xms{heap} -Xmx{heap}",
                     "KAFKA_LOG4J_OPTS": "-Dlog4j2.configurationFile=/etc/kafka-platform/config/log4j2.yaml",
                     "LOG_DIR": "/tmp",  # noqa: S108
@@ -49,7 +41,7 @@ def kafka_container(settings: EmbeddedSettings) -> Manifest:
         "image": settings.image,
         "livenessProbe": {**accepts, "failureThreshold": 6, "periodSeconds": 10},
         "name": "kafka",
-        "ports": [{"containerPort": port, "name": name} for name, port in ports],
+        "ports": [{"containerPort": port, "name": name} for name, port in _ports(settings)],
         # Half a minute, as Strimzi has it: a slow broker is better than none, and clients find one that hangs by themselves.
         "readinessProbe": {
             "failureThreshold": 6,
@@ -65,8 +57,63 @@ def kafka_container(settings: EmbeddedSettings) -> Manifest:
         "startupProbe": {**accepts, "failureThreshold": _STARTUP_SECONDS // 2, "periodSeconds": 2},
         # A setting that Kafka refuses is only told in its log.
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": mounts,
+        "volumeMounts": _mounts(settings),
     }
+
+
+def _arguments(settings: EmbeddedSettings) -> str:
+    """What stands before the class that is run: options of Java for the broker alone, not for the tools that start.sh runs."""
+    arguments = ["-name", "kafkaServer"]
+    if settings.shows_metrics:
+        rules = f"/etc/kafka-platform/config/{RULES_FILE}"
+        arguments.append(f"-javaagent:{_AGENT_FOLDER}/{_AGENT}={NODE_METRICS_PORT}:{rules}")
+    return " ".join(arguments)
+
+
+def _ports(settings: EmbeddedSettings) -> list[tuple[str, int]]:
+    ports = [
+        ("replication", REPLICATION_PORT),
+        ("internal", INTERNAL_PORT),
+        ("controller", CONTROLLER_PORT),
+    ] + ([("external", EXTERNAL_PORT)] if settings.spec.listeners.external is not None else [])
+    if settings.shows_metrics:
+        ports.append((NODE_METRICS_PORT_NAME, NODE_METRICS_PORT))
+    return ports
+
+
+def _mounts(settings: EmbeddedSettings) -> list[Manifest]:
+    mounts: list[Manifest] = [
+        {"mountPath": "/etc/kafka-platform/config", "name": "config", "readOnly": True},
+        {"mountPath": "/etc/kafka-platform/credentials", "name": "broker-credentials", "readOnly": True},
+        {"mountPath": "/run/kafka-platform", "name": "run"},
+        {"mountPath": "/tmp", "name": "tmp"},  # noqa: S108
+        {"mountPath": "/var/lib/kafka", "name": "data"},
+    ]
+    if settings.spec.listeners.certificate is not None:
+        mounts.append({"mountPath": "/etc/kafka-platform/certificate", "name": "certificate", "readOnly": True})
+    if settings.shows_metrics:
+        mounts.append({"mountPath": _AGENT_FOLDER, "name": "agent", "readOnly": True})
+    return mounts
+
+
+def init_containers(settings: EmbeddedSettings) -> list[Manifest]:
+    """Hands the agent from our image to the broker, so that Kafka's image stays the official one."""
+    if not settings.shows_metrics:
+        return []
+    return [
+        {
+            "command": ["cp", f"{_AGENT_FOLDER}/{_AGENT}", "/agent/"],
+            "image": settings.runtime_image,
+            "name": "agent",
+            "resources": {
+                "limits": {"cpu": HELPER_CPU_LIMIT, "memory": "32Mi"},
+                "requests": {"cpu": "10m", "memory": "16Mi"},
+            },
+            "securityContext": container_security(),
+            "terminationMessagePolicy": "FallbackToLogsOnError",
+            "volumeMounts": [{"mountPath": "/agent", "name": "agent"}],
+        }
+    ]
 
 
 def health_container(settings: EmbeddedSettings) -> Manifest:
@@ -125,6 +172,8 @@ def volumes(settings: EmbeddedSettings) -> list[Manifest]:
         {"emptyDir": {"medium": "Memory", "sizeLimit": "4Mi"}, "name": "run"},
         {"emptyDir": {"sizeLimit": "256Mi"}, "name": "tmp"},
     ]
+    if settings.shows_metrics:
+        volumes.append({"emptyDir": {"sizeLimit": "16Mi"}, "name": "agent"})
     if settings.spec.listeners.certificate is not None:
         volumes.append({"name": "certificate", "secret": {"secretName": settings.spec.listeners.certificate}})
     return volumes

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafka_platform.cluster.embedded.files import BrokerSettings
+from kafka_platform.cluster.metrics import Metrics
 from kafka_platform.cluster.spec import ClusterSpec
+from kafka_platform.kube.metrics import NODES_COMPONENT
 
 if TYPE_CHECKING:
     from pulumi import Input
 
-COMPONENT = "broker"
+COMPONENT = NODES_COMPONENT
 HEALTH_PORT = 9600
 
 
@@ -24,9 +26,19 @@ class EmbeddedSettings:
     runtime_image: "Input[str]"
 
     @property
+    def shows_metrics(self) -> bool:
+        """Whether the JMX agent runs in the nodes."""
+        return self.spec.metrics is Metrics.JMX
+
+    @property
     def broker(self) -> BrokerSettings:
         """What the files of the nodes follow from."""
         spec = self.spec
         return BrokerSettings(
-            name=self.name, nodes=spec.nodes, defaults=spec.defaults, listeners=spec.listeners, config=spec.config
+            name=self.name,
+            nodes=spec.nodes,
+            defaults=spec.defaults,
+            listeners=spec.listeners,
+            config=spec.config,
+            metrics=self.shows_metrics,
         )

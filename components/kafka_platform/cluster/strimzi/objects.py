@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from importlib.resources import files
 from typing import Any
 
+from kafka_platform.cluster.metrics import RULES_FILE, Metrics, rules
 from kafka_platform.cluster.nodes import Resources
 from kafka_platform.cluster.strimzi.listener_objects import gateway_name, listener_list
 from kafka_platform.cluster.strimzi.pods import container_security, pod_template, pool_template
 from kafka_platform.cluster.strimzi.pools import Pool, check_scaling_step, check_volumes
 from kafka_platform.cluster.strimzi.settings import StrimziSettings
-from kafka_platform.cluster.strimzi.spec import Balance, Metrics, StrimziKafka, broker_config
+from kafka_platform.cluster.strimzi.spec import Balance, StrimziKafka, broker_config
 from kafka_platform.kafka.entities import Deletion
 from kafka_platform.kube.manifests import Manifest, labels, metadata
 from kafka_platform.kube.objects import Guard, Object, Wait
@@ -67,7 +67,7 @@ def _beside_kafka(settings: StrimziSettings) -> list[Object]:
     balance = strimzi.effective_balance
     if balance is not None:
         found.append(Object(role="rebalance", manifest=rebalance_template(settings, balance)))
-    if strimzi.metrics is Metrics.JMX:
+    if settings.metrics is Metrics.JMX:
         found.append(Object(role="metrics", manifest=metrics_config_map(settings)))
     external = strimzi.listeners.external
     routes = None if external is None else external.tls_routes
@@ -189,10 +189,10 @@ def _brokers(settings: StrimziSettings) -> Manifest:
         spec["authorization"]["superUsers"] = list(strimzi.super_users)
     if strimzi.rack is not None:
         spec["rack"] = {"topologyKey": strimzi.rack}
-    if strimzi.metrics is Metrics.REPORTER:
+    if settings.metrics is Metrics.REPORTER:
         spec["metricsConfig"] = {"type": "strimziMetricsReporter"}
-    if strimzi.metrics is Metrics.JMX:
-        reference = {"configMapKeyRef": {"key": "jmx.yaml", "name": f"{settings.name}-metrics"}}
+    if settings.metrics is Metrics.JMX:
+        reference = {"configMapKeyRef": {"key": RULES_FILE, "name": f"{settings.name}-metrics"}}
         spec["metricsConfig"] = {"type": "jmxPrometheusExporter", "valueFrom": reference}
     if strimzi.quotas is not None:
         spec["quotas"] = _quotas(strimzi)
@@ -304,11 +304,10 @@ def rebalance_template(settings: StrimziSettings, balance: Balance) -> Manifest:
 
 
 def metrics_config_map(settings: StrimziSettings) -> Manifest:
-    """The rules of the JMX exporter."""
-    rules = files("kafka_platform.cluster.strimzi") / "jmx.yaml"
+    """The rules of the JMX agent."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": metadata(f"{settings.name}-metrics", settings.namespace, labels(settings.name, COMPONENT)),
-        "data": {"jmx.yaml": rules.read_text(encoding="utf-8")},
+        "data": {RULES_FILE: rules()},
     }

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kafka_platform.cluster.metrics import Metrics
 from kafka_platform.cluster.spec import ClusterSpec
 from kafka_platform.cluster.strimzi.spec import StrimziKafka
 
@@ -19,3 +20,8 @@ class StrimziSettings:
     spec: ClusterSpec
     strimzi: StrimziKafka
     image: "Input[str] | None" = None
+
+    @property
+    def metrics(self) -> Metrics:
+        """How nodes expose their metrics."""
+        return Metrics.REPORTER if self.spec.metrics is None else self.spec.metrics

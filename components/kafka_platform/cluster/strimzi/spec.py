@@ -12,7 +12,6 @@ server with Strimzi's own definitions (tests/cluster/test_strimzi_objects.py).
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
-from enum import Enum
 
 from kafka_platform.cluster.defaults import Defaults
 from kafka_platform.cluster.nodes import MOST_NODES, Resources
@@ -139,17 +138,6 @@ def _check_goal(goal: str) -> None:
         raise ValueError(f"{goal!r} is not a goal of Cruise Control: write one such as RackAwareGoal")
 
 
-class Metrics(Enum):
-    """How brokers and controllers show their metrics, on port 9404."""
-
-    REPORTER = "reporter"
-    """By Strimzi's Metrics Reporter, inside Kafka."""
-    JMX = "jmx"
-    """By the Prometheus JMX exporter, an agent in the Java process: slower, and the same names as elsewhere."""
-    OFF = "off"
-    """Not at all."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Authorities(Spec):
     """The certificate authorities of the cluster and of its clients."""
@@ -243,8 +231,6 @@ class StrimziSpec(Spec):
     """What all clients of a broker together may use. Default: no limits."""
     tiered_storage: TieredStorage | None = None
     """Where old records go, by a plugin that is in the image. Default: they stay on the volumes."""
-    metrics: Metrics = Metrics.REPORTER
-    """How nodes show their metrics. Default: by Strimzi's Metrics Reporter."""
     exporter: bool = False
     """Whether Kafka Exporter shows the lag of consumer groups. Default false."""
     maintenance: Sequence[str] = formed((), _check_windows)

@@ -8,6 +8,10 @@ CASES: list[tuple[str, str]] = [
         "kafka.nodes: 1000000000000 is out of range: use 1 to 900",
     ),
     (
+        r"kafka: {metrics: reporter}",
+        "kafka.metrics: the reporter is part of Strimzi's images: write jmx, or off",
+    ),
+    (
         r"kafka: {storage: 1000000000000000000000000000000}",
         "kafka.storage: 1000000000000000000000000000000 is too large for a number: use a smaller one, or put it in quotes",
     ),
