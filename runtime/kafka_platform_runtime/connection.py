@@ -14,6 +14,7 @@ from confluent_kafka import KafkaError
 
 from kafka_platform_runtime.failures import Refused, sentence
 from kafka_platform_runtime.names import unresolved
+from kafka_platform_runtime.tokens import OAuth, Tokens
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -51,12 +52,30 @@ class SaslMechanism(StrEnum):
     """The login mechanisms that the programs support."""
 
     SCRAM_SHA_512 = "SCRAM-SHA-512"
+    SCRAM_SHA_256 = "SCRAM-SHA-256"
     PLAIN = "PLAIN"
+    OAUTHBEARER = "OAUTHBEARER"
+
+    @property
+    def is_scram(self) -> bool:
+        """Whether Kafka itself keeps the passwords."""
+        return self in {SaslMechanism.SCRAM_SHA_256, SaslMechanism.SCRAM_SHA_512}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientCertificate:
+    """What a client shows to be let in by TLS: PEM files with the certificate chain and its private key."""
+
+    certificate: Path
+    key: Path
 
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:
-    """Where Kafka listens and the login. The password is not part of its text form."""
+    """Where Kafka listens and the login. The password is not part of its text form.
+
+    With OAUTHBEARER `username` and `password` are the id and the secret of the OAuth client.
+    """
 
     bootstrap_servers: str
     security_protocol: SecurityProtocol = SecurityProtocol.PLAINTEXT
@@ -64,6 +83,8 @@ class Connection:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     ca_file: Path | None = None
+    certificate: ClientCertificate | None = None
+    oauth: OAuth | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Connection":
@@ -85,17 +106,17 @@ class Connection:
         mechanism: SaslMechanism | None = None
         username: str | None = None
         password: str | None = None
+        oauth: OAuth | None = None
         if protocol is not None and protocol.has_login:
             mechanism = _choice(SaslMechanism, environment, "KAFKA_SASL_MECHANISM", "SCRAM-SHA-512", faults)
             username = required("KAFKA_SASL_USERNAME")
             path = required("KAFKA_SASL_PASSWORD_FILE")
             if path:
                 password = read_password(Path(path), "KAFKA_SASL_PASSWORD_FILE", faults)
-        ca_file: Path | None = None
-        if environment.get("KAFKA_SSL_CA_FILE"):
-            ca_file = Path(environment["KAFKA_SSL_CA_FILE"])
-            if not ca_file.is_file():
-                faults.append(f"KAFKA_SSL_CA_FILE: {ca_file} is not a file: mount the CA certificate there")
+            if mechanism is SaslMechanism.OAUTHBEARER:
+                oauth = _oauth(environment, required("KAFKA_OAUTH_TOKEN_URL"), faults)
+        ca_file = ca_file_from(environment, faults)
+        certificate = certificate_from(environment, faults)
         if faults or protocol is None:
             raise Refused(faults)
         return cls(
@@ -105,6 +126,8 @@ class Connection:
             username=username,
             password=password,
             ca_file=ca_file,
+            certificate=certificate,
+            oauth=oauth,
         )
 
     def at(self, bootstrap_servers: str) -> "Connection":
@@ -131,10 +154,13 @@ class Connection:
         }
         if self.security_protocol.has_login:
             settings["sasl.mechanism"] = (self.mechanism or SaslMechanism.SCRAM_SHA_512).value
-            settings["sasl.username"] = self.username
-            settings["sasl.password"] = self.password
-        if self.security_protocol.has_tls and self.ca_file is not None:
-            settings["ssl.ca.location"] = str(self.ca_file)
+            if self.oauth is not None:
+                settings |= _oidc(self.oauth, self.username, self.password)
+            else:
+                settings["sasl.username"] = self.username
+                settings["sasl.password"] = self.password
+        if self.security_protocol.has_tls:
+            settings |= tls_settings(self.ca_file, self.certificate)
         settings.update({name.replace("_", "."): value for name, value in more.items()})
         return settings
 
@@ -149,11 +175,89 @@ class Connection:
         }
         if self.security_protocol.has_login:
             settings["sasl_mechanism"] = (self.mechanism or SaslMechanism.SCRAM_SHA_512).value
-            settings["sasl_plain_username"] = self.username
-            settings["sasl_plain_password"] = self.password
+            if self.oauth is None:  # a provider of tokens is for the client to make
+                settings["sasl_plain_username"] = self.username
+                settings["sasl_plain_password"] = self.password
         if self.security_protocol.has_tls and self.ca_file is not None:
             settings["ssl_cafile"] = str(self.ca_file)
+        if self.security_protocol.has_tls and self.certificate is not None:
+            settings["ssl_certfile"] = str(self.certificate.certificate)
+            settings["ssl_keyfile"] = str(self.certificate.key)
         return settings
+
+    def tokens(self) -> Tokens | None:
+        """The login's OAuth tokens; None if it has a password or a certificate."""
+        if self.oauth is None:
+            return None
+        return Tokens(self.oauth, self.username or "", self.password or "")
+
+
+def tls_settings(ca_file: Path | str | None, certificate: ClientCertificate | None) -> dict[str, Any]:
+    """What a confluent-kafka client trusts, and shows."""
+    settings = {} if ca_file is None else {"ssl.ca.location": str(ca_file)}
+    if certificate is not None:
+        settings |= {
+            "ssl.certificate.location": str(certificate.certificate),
+            "ssl.key.location": str(certificate.key),
+        }
+    return settings
+
+
+def _oidc(oauth: OAuth, client: str | None, secret: str | None) -> dict[str, Any]:
+    """How librdkafka fetches tokens itself."""
+    settings = {
+        "sasl.oauthbearer.method": "oidc",
+        "sasl.oauthbearer.client.id": client,
+        "sasl.oauthbearer.client.secret": secret,
+        "sasl.oauthbearer.token.endpoint.url": oauth.token_url,
+    }
+    if oauth.scope is not None:
+        settings["sasl.oauthbearer.scope"] = oauth.scope
+    if oauth.extensions:
+        settings["sasl.oauthbearer.extensions"] = ",".join(f"{key}={value}" for key, value in oauth.extensions.items())
+    return settings
+
+
+def _oauth(environment: Mapping[str, str], token_url: str, faults: list[str]) -> OAuth:
+    """Where tokens come from, by the KAFKA_OAUTH_* variables."""
+    if token_url and not token_url.startswith(("https://", "http://")):
+        faults.append(
+            f"KAFKA_OAUTH_TOKEN_URL: {token_url!r} is not a URL: write one such as https://id.example.com/token"
+        )
+    extensions = dict(
+        each.split("=", 1) for each in environment.get("KAFKA_OAUTH_EXTENSIONS", "").split(",") if "=" in each
+    )
+    return OAuth(token_url=token_url, scope=environment.get("KAFKA_OAUTH_SCOPE") or None, extensions=extensions)
+
+
+def ca_file_from(environment: Mapping[str, str], faults: list[str]) -> Path | None:
+    """The authority to trust; None, and a fault, if there is no such file."""
+    if not environment.get("KAFKA_SSL_CA_FILE"):
+        return None
+    ca_file = Path(environment["KAFKA_SSL_CA_FILE"])
+    if not ca_file.is_file():
+        faults.append(f"KAFKA_SSL_CA_FILE: {ca_file} is not a file: mount the CA certificate there")
+    return ca_file
+
+
+def certificate_from(environment: Mapping[str, str], faults: list[str]) -> ClientCertificate | None:
+    """The certificate to show; None if there is none."""
+    found = {
+        name: Path(environment[name])
+        for name in ("KAFKA_SSL_CERTIFICATE_FILE", "KAFKA_SSL_KEY_FILE")
+        if environment.get(name)
+    }
+    faults += [
+        f"{name}: {path} is not a file: mount the user's Secret there"
+        for name, path in found.items()
+        if not path.is_file()
+    ]
+    if len(found) == 1:
+        (given,) = found
+        faults.append(f"{given}: is set alone: a certificate and its key belong together, set both or neither")
+    if len(found) < 2:
+        return None
+    return ClientCertificate(certificate=found["KAFKA_SSL_CERTIFICATE_FILE"], key=found["KAFKA_SSL_KEY_FILE"])
 
 
 def read_password(path: Path, name: str, faults: list[str]) -> str | None:

@@ -23,6 +23,7 @@ def main() -> int:
     try:
         kafka = settings.Kafka.from_environment(os.environ)
         chosen = settings.read(os.environ)
+        settings.check_logins(kafka, chosen)
     except Refused as refusal:
         for fault in refusal.faults:
             print(fault, file=sys.stderr)

@@ -9,7 +9,14 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from kafka_platform_runtime.connection import SaslMechanism, SecurityProtocol
+from kafka_platform_runtime.connection import (
+    ClientCertificate,
+    SaslMechanism,
+    SecurityProtocol,
+    ca_file_from,
+    certificate_from,
+    tls_settings,
+)
 from kafka_platform_runtime.failures import Refused
 
 DEFAULT_FILE = Path("/etc/kafka-platform/gateway.json")
@@ -165,7 +172,9 @@ class Kafka(msgspec.Struct, frozen=True, kw_only=True):
     bootstrap_servers: str
     security_protocol: SecurityProtocol
     mechanism: SaslMechanism
-    ca_file: str | None = None
+    ca_file: Path | None = None
+    certificate: ClientCertificate | None = None
+    """What the gateway shows to Kafka, which then is who all callers are."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Kafka":
@@ -184,9 +193,7 @@ class Kafka(msgspec.Struct, frozen=True, kw_only=True):
         mechanism = environment.get("KAFKA_SASL_MECHANISM") or SaslMechanism.SCRAM_SHA_512
         if mechanism not in set(SaslMechanism):
             faults.append(f"KAFKA_SASL_MECHANISM: {mechanism!r} is not known: use {', '.join(SaslMechanism)}")
-        ca_file = environment.get("KAFKA_SSL_CA_FILE") or None
-        if ca_file is not None and not Path(ca_file).is_file():
-            faults.append(f"KAFKA_SSL_CA_FILE: {ca_file} is not a file: mount the CA certificate there")
+        ca_file, certificate = ca_file_from(environment, faults), certificate_from(environment, faults)
         if faults:
             raise Refused(faults)
         return cls(
@@ -194,7 +201,13 @@ class Kafka(msgspec.Struct, frozen=True, kw_only=True):
             security_protocol=SecurityProtocol(protocol),
             mechanism=SaslMechanism(mechanism),
             ca_file=ca_file,
+            certificate=certificate,
         )
+
+    @property
+    def takes_passwords(self) -> bool:
+        """Whether callers log in by passwords; otherwise by tokens, or not at all."""
+        return self.security_protocol.has_login and self.mechanism is not SaslMechanism.OAUTHBEARER
 
     def client(self) -> dict[str, Any]:
         """The settings of a confluent-kafka client, without a login."""
@@ -210,9 +223,26 @@ class Kafka(msgspec.Struct, frozen=True, kw_only=True):
             # The broker closes connections that are idle for longer, at an inconvenient moment.
             "connections.max.idle.ms": 240_000,
         }
-        if self.security_protocol.has_tls and self.ca_file is not None:
-            settings["ssl.ca.location"] = self.ca_file
+        if self.security_protocol.has_tls:
+            settings |= tls_settings(self.ca_file, self.certificate)
         return settings
+
+
+def check_logins(kafka: Kafka, settings: Settings) -> None:
+    """Refuse settings with which no caller could log in.
+
+    Raises:
+        Refused: Kafka takes tokens only, and the settings speak of passwords.
+    """
+    if kafka.takes_passwords or not kafka.security_protocol.has_login:
+        return
+    faults = []
+    if not settings.bearer:
+        faults.append("bearer: Kafka takes tokens only (OAUTHBEARER): set it to true, callers send theirs")
+    if settings.anonymous is not None:
+        faults.append("anonymous: Kafka takes tokens only (OAUTHBEARER), and this user has a password: remove it")
+    if faults:
+        raise Refused(faults)
 
 
 def read(environment: Mapping[str, str]) -> Settings:

@@ -51,7 +51,7 @@ async def _run(settings: Settings, connection: Connection, *, once: bool) -> Ver
     log = Log()
     if once:
         return await gate(settings, connection, stop, log)
-    file = os.environ.get("KAFKA_SASL_PASSWORD_FILE")
+    file = os.environ.get("KAFKA_SASL_PASSWORD_FILE") or os.environ.get("KAFKA_SSL_CERTIFICATE_FILE")
     reason = await canary(settings, connection, Path(file) if file else None, stop, log)
     log(f"ended: {reason}")
     return reason

@@ -23,7 +23,7 @@ REMEMBERED_SECONDS = 600.0
 whatever a reader missed in this time is still there, and no probe counts as lost because it had become old."""
 JUDGE_SECONDS = 1.0
 WATCH_SECONDS = 30.0
-"""How often to check whether the topic and the password have changed since the start."""
+"""How often to check whether the topic, the password or the certificate has changed since the start."""
 REPEAT_SECONDS = 60.0
 """How long a line is not repeated."""
 PAUSE_SECONDS = 1.0
@@ -174,13 +174,14 @@ async def end(tasks: Sequence[asyncio.Task[Any]]) -> None:
 
 
 async def canary(
-    settings: Settings, connection: Connection, password_file: File | None, stop: asyncio.Event, log: Log
+    settings: Settings, connection: Connection, login_file: File | None, stop: asyncio.Event, log: Log
 ) -> str:
     """Send probes and report them until `stop` is set, or its preconditions have changed; returns why it ended.
 
     Raises:
         Refused: the topic has too many partitions for the interval.
     """
+    begun = _text(login_file)
     prober = Prober(settings, connection, log)
     counted = metrics.Metrics(prober.readers)
     tally: Tally | None = None
@@ -207,7 +208,7 @@ async def canary(
         log(f"begun: {paths}; topic {settings.topic}, {prober.partitions} partitions, every {settings.interval:g} s")
         async with prober.reading(tally) as reading:
             sending = WATCH.vital("writer of the probes", prober.send(tally, settings.interval))
-            watching = WATCH.errand("look for changes", _changed(prober, password_file, connection.password))
+            watching = WATCH.errand("look for changes", _changed(prober, login_file, begun))
             done, _ = await asyncio.wait({sending, watching, stopping, *reading}, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.sleep(0)  # what has died is recorded by now
             reason = await watching if watching in done else "told to end"
@@ -219,16 +220,22 @@ async def canary(
         await prober.close()
 
 
-async def _changed(prober: Prober, password_file: File | None, password: str | None) -> str:
+def _text(login_file: File | None) -> str | None:
+    """The password, or the certificate; None if there is none, or it is being replaced."""
+    if login_file is not None:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            return login_file.read_text(encoding="utf-8")
+    return None
+
+
+async def _changed(prober: Prober, login_file: File | None, begun: str | None) -> str:
     """Return when something differs from the start: then the program starts over."""
     while True:
         await asyncio.sleep(WATCH_SECONDS)
         if prober.native.failure is not None:
             return f"the producer cannot continue: {prober.native.failure}"
-        if password_file is not None:
-            with contextlib.suppress(OSError, UnicodeDecodeError):
-                if password_file.read_text(encoding="utf-8").rstrip("\r\n") != password:
-                    return "the password has changed"
+        if _text(login_file) not in (None, begun):
+            return "the password, or the certificate, has changed"
         with contextlib.suppress(Transient):
             partitions = await asyncio.to_thread(prober.native.partitions)
             if partitions != prober.partitions:

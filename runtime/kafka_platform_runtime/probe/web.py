@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 
 from kafka_platform_runtime.connection import Connection
+from kafka_platform_runtime.failures import Rejected, Transient
 from kafka_platform_runtime.probe.tally import Mark, Tally, Way
 
 JSON = "application/vnd.kafka.json.v2+json"
@@ -46,15 +47,10 @@ class Web:
         """How often the stream ended or could not be opened."""
         self.reading = False
         """Whether the stream is open."""
-        headers = {}
-        if connection.username is not None:
-            headers["Authorization"] = aiohttp.BasicAuth(
-                connection.username, connection.password or "", "utf-8"
-            ).encode()
+        self._connection = connection
+        self._tokens = connection.tokens()
         tls = ssl.create_default_context(cafile=authority) if authority is not None else True
-        self._session = aiohttp.ClientSession(
-            headers=headers, connector=aiohttp.TCPConnector(ssl=tls, limit=0), read_bufsize=2**20
-        )
+        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls, limit=0), read_bufsize=2**20)
 
     async def write(self, tally: Tally, partition: int, due: float) -> None:
         """Send the next probe to a partition and wait for its outcome, which the tally receives."""
@@ -64,7 +60,7 @@ class Web:
             async with self._session.post(
                 self._url,
                 data=body,
-                headers={"Content-Type": JSON},
+                headers={"Content-Type": JSON, **await self._login()},
                 timeout=aiohttp.ClientTimeout(total=WRITE_SECONDS),
             ) as answer:
                 content = await answer.json(content_type=None)
@@ -74,7 +70,7 @@ class Web:
                     tally.acknowledge(Way.HTTP, partition, mark.number, int(entry["offset"]), now)
                     return
                 reason = f"{answer.status}: {entry.get('error') or entry.get('message') or 'no reason'}"
-        except (aiohttp.ClientError, TimeoutError, ValueError) as failure:
+        except (aiohttp.ClientError, TimeoutError, ValueError, Rejected, Transient) as failure:
             reason = _told(failure)
         tally.fail(Way.HTTP, partition, mark.number)
         self._say(f"http: a probe was not acknowledged: {reason}")
@@ -101,7 +97,7 @@ class Web:
             except _Refused as refused:
                 reason = str(refused)
                 cursor = self._rewind(tally, ends) if refused.status == GONE else cursor
-            except (aiohttp.ClientError, TimeoutError, ValueError, KeyError) as failure:
+            except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, Rejected, Transient) as failure:
                 reason = _told(failure)
             self.reading = False
             self.errors += 1
@@ -114,6 +110,16 @@ class Web:
             tally.rewind(Way.HTTP, partition)
         return "earliest"
 
+    async def _login(self) -> dict[str, str]:
+        """The header by which the gateway knows the probe: its password, or a token that is still valid."""
+        if self._tokens is not None:
+            token = await asyncio.to_thread(self._tokens.token)
+            return {"Authorization": f"Bearer {token}"}
+        if self._connection.username is None:
+            return {}
+        password = self._connection.password or ""
+        return {"Authorization": aiohttp.BasicAuth(self._connection.username, password, "utf-8").encode()}
+
     async def close(self) -> None:
         """Close the connections."""
         await self._session.close()
@@ -123,7 +129,7 @@ class Web:
         async with self._session.get(
             f"{self._url}/stream",
             params={"from": cursor, "format": "json", "heartbeat": str(HEARTBEAT_SECONDS)},
-            headers={"Accept": "text/event-stream"},
+            headers={"Accept": "text/event-stream", **await self._login()},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=SILENT_SECONDS),
         ) as answer:
             if answer.status != 200:

@@ -18,6 +18,11 @@ def is_adopted(entry: Mapping[str, Any] | None) -> bool:
     return entry is not None and entry.get("adopt") is True
 
 
+def is_custom(entry: Mapping[str, Any] | None) -> bool:
+    """Whether the ledger's entry is for a user who logs in with what somebody else made."""
+    return entry is not None and entry.get("auth") == "custom"
+
+
 def allowing(acls: Iterable[Acl]) -> frozenset[Acl]:
     """Those that allow something. Deny ACLs cannot be declared, so they are somebody else's and never removed."""
     return frozenset(acl for acl in acls if acl.permission is Permission.ALLOW)
@@ -27,6 +32,7 @@ def refuse_user(
     user: User,
     *,
     entry: Mapping[str, Any] | None,
+    mechanism: Mechanism,
     credentials: Collection[Mechanism],
     gets_password: bool,
     acls: Collection[Acl],
@@ -38,6 +44,7 @@ def refuse_user(
     Args:
         user: as declared, without `adopt`.
         entry: the ledger's entry, if any.
+        mechanism: the kind of password that would be set.
         credentials: the user's passwords in Kafka.
         gets_password: whether a password would be set.
         acls: the user's ACLs in Kafka.
@@ -45,7 +52,7 @@ def refuse_user(
         quotas: those that would change, by name: the current limit, and the declared one (None: no limit).
     """
     losses = []
-    if gets_password and Mechanism.SCRAM_SHA_512 in credentials:
+    if gets_password and mechanism in credentials:
         losses.append(f"its password ({' and '.join(sorted(credentials))}) would be replaced")
     elif gets_password and credentials:
         losses.append(f"it would get a second password beside the one for {' and '.join(sorted(credentials))}")

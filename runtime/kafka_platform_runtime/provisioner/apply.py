@@ -7,7 +7,7 @@ from confluent_kafka import KafkaError
 from confluent_kafka.admin import NewTopic
 
 from kafka_platform_runtime.failures import Refused, Rejected, Transient, is_rejected, is_transient, sentence
-from kafka_platform_runtime.provisioner.cluster import Cluster
+from kafka_platform_runtime.provisioner.cluster import CLUSTERS_DEFAULT, Cluster
 from kafka_platform_runtime.provisioner.ledger import Ledger
 from kafka_platform_runtime.provisioner.planning.changes import (
     Change,
@@ -213,7 +213,8 @@ def _topic_steps(
 
 def _new_topic(change: TopicChange) -> NewTopic:
     topic = change.topic
-    return NewTopic(topic.name, topic.partitions, topic.replicas, config=dict(topic.config))
+    copies = CLUSTERS_DEFAULT if topic.replicas is None else topic.replicas
+    return NewTopic(topic.name, topic.partitions, copies, config=dict(topic.config))
 
 
 class _Outcome:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from confluent_kafka.admin import ClusterMetadata
 
-from kafka_platform_runtime.connection import Connection, SaslMechanism
+from kafka_platform_runtime.connection import Connection
 from kafka_platform_runtime.failures import Refused, Transient
 from kafka_platform_runtime.provisioner.apply import apply, validate
 from kafka_platform_runtime.provisioner.cluster import Cluster
@@ -38,6 +38,7 @@ def attempt(settings: Settings, connection: Connection, declared: Declarations, 
             former_stacks=settings.former_stacks,
         )
         try:
+            _refuse_passwords(declared, connection)
             passwords, unreadable = read_passwords(declared, settings.passwords)
             ledger.claim(lambda entries: are_ours(entries, declared, passwords, settings))
             recorded = ledger.read()
@@ -68,9 +69,23 @@ def attempt(settings: Settings, connection: Connection, declared: Declarations, 
             ledger.close()
 
 
+def _refuse_passwords(declared: Declarations, connection: Connection) -> None:
+    """Kafka takes passwords for SCRAM alone: with another login, whoever runs it makes the users."""
+    if connection.mechanism is not None and connection.mechanism.is_scram:
+        return
+    login = connection.mechanism or connection.security_protocol
+    faults = [
+        f"{user.key}: auth: clients log in by {login}, for which Kafka keeps no passwords: write custom"
+        for user in declared.users.values()
+        if not user.keeps_password
+    ]
+    if faults:
+        raise Refused(faults)
+
+
 def _wait_for_brokers(declared: Declarations, metadata: ClusterMetadata) -> None:
     """Wait before making the ledger: while brokers are still starting it would get fewer replicas than the topics."""
-    needed = max((topic.replicas for topic in declared.topics.values()), default=1)
+    needed = max((topic.replicas or 1 for topic in declared.topics.values()), default=1)
     if len(metadata.brokers) < (1 if LEDGER_TOPIC in metadata.topics else needed):
         raise Transient(f"the topics need {count(needed, 'broker')}, {len(metadata.brokers)} registered")
 
@@ -86,7 +101,7 @@ def _wait_for_brokers_to_follow(plan: Plan, cluster: Cluster, passwords: Mapping
     deleted = [] if report.failures else [c.name for c in done if isinstance(c, TopicRemoval) and c.delete and c.exists]
     changed = [change.user.name for change in done if isinstance(change, UserChange) and change.set_password]
     login = None
-    if changed and cluster.connection.mechanism is SaslMechanism.SCRAM_SHA_512:
+    if changed:
         login = (changed[-1], passwords[changed[-1]])
     if partitions or deleted or login:
         wait_until_visible(cluster.connection, cluster.metadata(), partitions=partitions, deleted=deleted, login=login)

@@ -24,11 +24,12 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from kafka_platform_runtime.connection import REQUEST_TIMEOUT, Complaints, Connection
+from kafka_platform_runtime.connection import REQUEST_TIMEOUT, Complaints, Connection, SaslMechanism
 from kafka_platform_runtime.failures import Refused, Rejected, Transient, raise_for
 from kafka_platform_runtime.provisioner.acls import EVERY_ACL, by_user, to_binding, to_filter
 from kafka_platform_runtime.provisioner.declarations import (
     LEDGER_TOPIC,
+    USER_PREFIX,
     Acl,
     Declarations,
     Mechanism,
@@ -49,6 +50,9 @@ CONNECT_TIMEOUT = 8.0
 
 # Topics in one DescribeConfigs request: each has some 35 settings in the response.
 CONFIGS_PER_REQUEST = 500
+
+CLUSTERS_DEFAULT = -1
+"""Instead of a number of replicas: as many as the cluster gives by itself (KIP-464)."""
 
 _MECHANISMS = {
     Mechanism.SCRAM_SHA_256: ScramMechanism.SCRAM_SHA_256,
@@ -116,13 +120,18 @@ class Cluster:
             )
             for name, topic in existing.items()
         }
-        names = {*declared.users, *(key.removeprefix("user.") for key in recorded.mine if key.startswith("user."))}
+        names = {
+            *declared.users,
+            *(key.removeprefix(USER_PREFIX) for key in recorded.mine if key.startswith(USER_PREFIX)),
+        }
         if not names:
             return Actual(brokers=len(metadata.brokers), topics=topics)
         return Actual(
             brokers=len(metadata.brokers),
             topics=topics,
-            credentials=self.credentials(),
+            mechanism=self._scram,
+            # Managed clusters keep logins elsewhere and refuse to show them: nobody asks unless one is made here.
+            credentials=self.credentials() if _have_passwords(declared, recorded) else {},
             acls=self._acls(names),
             quotas=self._user_quotas(names, needed=_have_quotas(declared, recorded)),
         )
@@ -179,6 +188,15 @@ class Cluster:
             self._quotas = QuotaClient(self.connection)
         return self._quotas
 
+    @property
+    def _scram(self) -> Mechanism:
+        """The kind of SCRAM that clients log in by."""
+        return (
+            Mechanism.SCRAM_SHA_256
+            if self.connection.mechanism is SaslMechanism.SCRAM_SHA_256
+            else Mechanism.SCRAM_SHA_512
+        )
+
     # The ledger's topic
 
     def ensure_ledger(self, metadata: ClusterMetadata) -> None:
@@ -194,12 +212,15 @@ class Cluster:
             if entries.get("cleanup.policy") != LEDGER_CONFIG["cleanup.policy"]:
                 self._raise(self.alter_configs({LEDGER_TOPIC: (LEDGER_CONFIG, ())}), subject)
             return
-        copies = min(LEDGER_REPLICAS, len(metadata.brokers))
-        new = NewTopic(LEDGER_TOPIC, 1, copies, config=dict(LEDGER_CONFIG))
-        errors = self._settle(self._admin.create_topics([new], request_timeout=REQUEST_TIMEOUT))
+        errors = self._create_ledger(min(LEDGER_REPLICAS, len(metadata.brokers)))
+        if _is(errors[LEDGER_TOPIC], KafkaError.INVALID_REPLICATION_FACTOR, KafkaError.POLICY_VIOLATION):
+            errors = self._create_ledger(CLUSTERS_DEFAULT)  # a managed cluster may accept nothing but its own number
         if not _is(errors[LEDGER_TOPIC], KafkaError.TOPIC_ALREADY_EXISTS):
             self._raise(errors, subject)
         self.wait_for(lambda seen: _is_led(seen.topics.get(LEDGER_TOPIC)), subject)
+
+    def _create_ledger(self, copies: int) -> dict[str, KafkaError | None]:
+        return self.create_topics([NewTopic(LEDGER_TOPIC, 1, copies, config=dict(LEDGER_CONFIG))])
 
     def wait_for(self, condition: Callable[[ClusterMetadata], bool], subject: str, timeout: float = 20.0) -> None:
         """Wait until the metadata fulfils `condition`.
@@ -266,8 +287,8 @@ class Cluster:
         return {name: None if _is(error, KafkaError.UNKNOWN_TOPIC_OR_PART) else error for name, error in errors.items()}
 
     def set_passwords(self, passwords: Mapping[str, str]) -> dict[str, KafkaError | None]:
-        """Set SCRAM-SHA-512 credentials."""
-        info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, SCRAM_ITERATIONS)
+        """Set credentials of the kind that clients log in by."""
+        info = ScramCredentialInfo(_MECHANISMS[self._scram], SCRAM_ITERATIONS)
         return self._settle(
             self._admin.alter_user_scram_credentials(
                 [UserScramCredentialUpsertion(name, info, password.encode()) for name, password in passwords.items()],
@@ -337,6 +358,12 @@ def _have_quotas(declared: Declarations, recorded: Recorded) -> bool:
     )
 
 
+def _have_passwords(declared: Declarations, recorded: Recorded) -> bool:
+    return any(not user.custom for user in declared.users.values()) or any(
+        key.startswith(USER_PREFIX) and value.get("auth") != "custom" for key, value in recorded.mine.items()
+    )
+
+
 def _exists(topic: TopicMetadata) -> bool:
     return bool(topic.partitions) and not _is(topic.error, KafkaError.UNKNOWN_TOPIC_OR_PART)
 
@@ -345,8 +372,8 @@ def _is_led(topic: TopicMetadata | None) -> bool:
     return topic is not None and bool(topic.partitions) and all(each.leader >= 0 for each in topic.partitions.values())
 
 
-def _is(error: KafkaError | None, code: int) -> bool:
-    return error is not None and error.code() == code
+def _is(error: KafkaError | None, *codes: int) -> bool:
+    return error is not None and error.code() in codes
 
 
 def _errors_by_user(names: Mapping[K, str], errors: Mapping[K, KafkaError | None]) -> dict[str, KafkaError | None]:

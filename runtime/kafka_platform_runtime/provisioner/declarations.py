@@ -1,21 +1,16 @@
-"""The declared topics and users, each parsed from a small JSON file."""
+"""What is declared: topics, and users with their ACLs and quotas."""
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
-from typing import Any, TypeVar
-
-from kafka_platform_runtime.failures import Refused
-
-E = TypeVar("E", bound=StrEnum)
+from typing import Any
 
 LEDGER_TOPIC = "_kafka-platform-ledger"
 TOPIC_PREFIX = "topic."
 USER_PREFIX = "user."
-LONGEST_TOPIC_NAME = 249
+INTERNAL_TOPICS = frozenset({"__cluster_metadata", "__consumer_offsets", "__share_group_state", "__transaction_state"})
+"""Kafka's own (org.apache.kafka.common.internals.Topic)."""
+LONGEST_USER_NAME = 249
 CLUSTER_RESOURCE_NAME = "kafka-cluster"
 
 
@@ -59,7 +54,7 @@ class Permission(StrEnum):
 
 
 class Mechanism(StrEnum):
-    """Kinds of SCRAM credentials. Declared users get SCRAM-SHA-512."""
+    """Kinds of SCRAM credentials. Declared users get the one that clients log in by."""
 
     SCRAM_SHA_256 = "SCRAM-SHA-256"
     SCRAM_SHA_512 = "SCRAM-SHA-512"
@@ -81,7 +76,7 @@ class Topic:
     Args:
         name: 1 to 249 of letters, digits, `.`, `_` and `-`.
         partitions: how many; may grow, never shrink.
-        replicas: copies of each partition; cannot be changed.
+        replicas: copies of each partition; cannot be changed. None: as many as the cluster gives by itself.
         config: topic settings in Kafka's names; others have the cluster's default.
         deletion_allowed: delete the topic with its records when its declaration is removed; otherwise it is kept.
         adopt: it may already exist without having been made here: the declaration is then applied to it.
@@ -89,7 +84,7 @@ class Topic:
 
     name: str
     partitions: int
-    replicas: int
+    replicas: int | None = None
     config: Mapping[str, str] = field(default_factory=dict)
     deletion_allowed: bool = False
     adopt: bool = False
@@ -101,7 +96,9 @@ class Topic:
 
     def value(self) -> dict[str, Any]:
         """The declaration as written; empty values are omitted."""
-        value: dict[str, Any] = {"partitions": self.partitions, "replicas": self.replicas}
+        value: dict[str, Any] = {"partitions": self.partitions}
+        if self.replicas is not None:
+            value["replicas"] = self.replicas
         if self.config:
             value["config"] = dict(sorted(self.config.items()))
         if self.deletion_allowed:
@@ -125,10 +122,12 @@ class Acl:
 
 @dataclass(frozen=True, kw_only=True)
 class User:
-    """A declared user, which logs in with SCRAM-SHA-512.
+    """A declared user, which logs in by SCRAM unless it is `custom`.
 
     Args:
         name: the name to log in with; the principal is `User:<name>`.
+        file: its file among the declarations, where the name cannot be that of one; None: the name's own.
+        custom: somebody else gives it what it logs in with, such as a certificate: it gets rights and quotas alone.
         acls: everything that the user may do; other ACLs of the same principal that allow something are removed.
         password_version: the password is set again when this number changes.
         quotas: limits per broker; other quotas of the same user are removed.
@@ -137,6 +136,8 @@ class User:
     """
 
     name: str
+    file: str | None = field(default=None, compare=False)
+    custom: bool = False
     acls: frozenset[Acl] = frozenset()
     password_version: int = 1
     quotas: Mapping[Quota, float] = field(default_factory=dict)
@@ -144,8 +145,13 @@ class User:
 
     @property
     def key(self) -> str:
-        """Its key among the declarations."""
+        """Its key in the ledger and in messages."""
         return f"{USER_PREFIX}{self.name}"
+
+    @property
+    def password_file(self) -> str:
+        """Its file among the passwords."""
+        return self.file or self.name
 
     def value(self) -> dict[str, Any]:
         """The declaration as written; empty values are omitted. It has no password."""
@@ -163,12 +169,14 @@ class User:
             value["quotas"] = {quota.value: self.quotas[quota] for quota in Quota if quota in self.quotas}
         if self.adopt:
             value["adopt"] = True
+        if self.custom:
+            value["auth"] = "custom"
         return value
 
     @property
     def keeps_password(self) -> bool:
-        """Whether it keeps the password that it had when it was taken over."""
-        return self.adopt and self.password_version <= 1
+        """Whether it keeps the password that it had when it was taken over, or logs in by what is not made here."""
+        return self.custom or (self.adopt and self.password_version <= 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,207 +188,3 @@ class Declarations:
 
     def __len__(self) -> int:
         return len(self.topics) + len(self.users)
-
-
-def read(folder: Path) -> Declarations:
-    """Read the declarations in a mounted folder.
-
-    Raises:
-        Refused: the folder cannot be read, or a declaration is invalid; lists all faults together.
-    """
-    try:
-        # A mounted ConfigMap has hidden folders for its atomic updates.
-        files = {
-            entry.name: entry.read_text(encoding="utf-8")
-            for entry in sorted(folder.iterdir())
-            if not entry.name.startswith("..") and entry.is_file()
-        }
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refused([f"DECLARATIONS_DIR: {folder} cannot be read: {error}"]) from error
-    return parse(files)
-
-
-def parse(files: Mapping[str, str]) -> Declarations:
-    """Parse the declarations in files' contents by file name.
-
-    Raises:
-        Refused: lists all faults together.
-    """
-    faults: list[str] = []
-    topics: dict[str, Topic] = {}
-    users: dict[str, User] = {}
-    for file, text in sorted(files.items()):
-        try:
-            value = json.loads(text)
-        except ValueError as error:
-            faults.append(f"{file}: is not JSON: {error}")
-            continue
-        if not isinstance(value, dict):
-            faults.append(f"{file}: is not a JSON object")
-        elif file.startswith(TOPIC_PREFIX):
-            topic = parse_topic(file.removeprefix(TOPIC_PREFIX), value, faults)
-            if topic is not None:
-                topics[topic.name] = topic
-        elif file.startswith(USER_PREFIX):
-            user = parse_user(file.removeprefix(USER_PREFIX), value, faults)
-            if user is not None:
-                users[user.name] = user
-        else:
-            faults.append(f"{file}: is not a known kind of declaration: name it topic.<name> or user.<name>")
-    faults += _colliding(topics)
-    if faults:
-        raise Refused(faults)
-    return Declarations(topics=topics, users=users)
-
-
-def parse_topic(name: str, value: Mapping[str, Any], faults: list[str]) -> Topic | None:
-    """One topic; None, and faults, if it is invalid."""
-    look = _Reader(f"{TOPIC_PREFIX}{name}", value, faults)
-    if not re.fullmatch(r"[a-zA-Z0-9._-]{1,249}", name) or name in {".", ".."}:
-        look.fault("name", f"{name!r} is not a topic name: use up to 249 letters, digits, '.', '_' and '-'")
-    if name == LEDGER_TOPIC or name.startswith("__"):
-        look.fault("name", f"{name!r} is reserved: choose a name without leading underscores")
-    partitions = look.integer("partitions", least=1)
-    replicas = look.integer("replicas", least=1)
-    config = look.mapping("config")
-    for setting, content in config.items():
-        if not isinstance(content, str):
-            look.fault(f"config.{setting}", f"{json.dumps(content)} is not text: write {json.dumps(str(content))}")
-    deletion = value.get("deletion")
-    if deletion not in {None, "allow"}:
-        look.fault("deletion", f"{deletion!r} is not known: write 'allow', or omit it to keep the records")
-    adopt = look.boolean("adopt")
-    look.only("partitions", "replicas", "config", "deletion", "adopt")
-    if look.failed:
-        return None
-    return Topic(
-        name=name,
-        partitions=partitions,
-        replicas=replicas,
-        config=dict(config),
-        deletion_allowed=deletion == "allow",
-        adopt=adopt,
-    )
-
-
-def parse_user(name: str, value: Mapping[str, Any], faults: list[str]) -> User | None:
-    """One user; None, and faults, if it is invalid."""
-    look = _Reader(f"{USER_PREFIX}{name}", value, faults)
-    if not re.fullmatch(r"[a-zA-Z0-9._-]+", name):
-        look.fault("name", f"{name!r} is not a user name: use letters, digits, '.', '_' and '-'")
-    acls: set[Acl] = set()
-    declared = value.get("acls", [])
-    if not isinstance(declared, list):
-        look.fault("acls", "is not a list")
-        declared = []
-    for index, item in enumerate(declared):
-        acls |= _parse_acl(f"acls[{index}]", item, look)
-    quotas: dict[Quota, float] = {}
-    for key, number in look.mapping("quotas").items():
-        quota = look.member(Quota, f"quotas.{key}", key)
-        if isinstance(number, bool) or not isinstance(number, int | float) or number <= 0:
-            look.fault(f"quotas.{key}", f"{json.dumps(number)} is not a number above 0")
-        elif quota is not None:
-            quotas[quota] = float(number) if not float(number).is_integer() else int(number)
-    version = look.integer("passwordVersion", least=0, default=1)
-    adopt = look.boolean("adopt")
-    look.only("acls", "passwordVersion", "quotas", "adopt")
-    if look.failed:
-        return None
-    return User(name=name, acls=frozenset(acls), password_version=version, quotas=quotas, adopt=adopt)
-
-
-def declared_acls(value: Mapping[str, Any]) -> frozenset[Acl]:
-    """The ACLs of a user's declaration in the ledger's form; whatever cannot be read is left out."""
-    look = _Reader(USER_PREFIX, value, [])
-    listed = value.get("acls", [])
-    return frozenset(acl for item in listed for acl in _parse_acl("acls", item, look)) if listed else frozenset()
-
-
-def _parse_acl(path: str, item: object, look: "_Reader") -> set[Acl]:
-    if not isinstance(item, dict):
-        look.fault(path, "is not a JSON object")
-        return set()
-    resource = look.member(Resource, f"{path}.resource", item.get("resource"))
-    pattern = look.member(Pattern, f"{path}.pattern", item.get("pattern", Pattern.LITERAL.value))
-    name = item.get("name", CLUSTER_RESOURCE_NAME if resource is Resource.CLUSTER else None)
-    if not isinstance(name, str) or not name:
-        look.fault(f"{path}.name", f"{json.dumps(name)} is not a name: write the resource's name, or '*' for all")
-        name = ""
-    if resource is Resource.CLUSTER and name != CLUSTER_RESOURCE_NAME:
-        look.fault(f"{path}.name", f"{name!r} is not the cluster: write {CLUSTER_RESOURCE_NAME!r} or omit it")
-    operations = item.get("operations")
-    if not isinstance(operations, list) or not operations:
-        look.fault(f"{path}.operations", "is not a list of at least one operation")
-        operations = []
-    chosen = [look.member(Operation, f"{path}.operations", operation) for operation in operations]
-    for key in item.keys() - {"resource", "name", "pattern", "operations"}:
-        look.fault(f"{path}.{key}", "is not known: use resource, name, pattern, operations")
-    if resource is None or pattern is None:
-        return set()
-    return {
-        Acl(resource=resource, name=name, pattern=pattern, operation=operation)
-        for operation in chosen
-        if operation is not None
-    }
-
-
-def _colliding(topics: Mapping[str, Topic]) -> list[str]:
-    # Kafka names a topic's metrics with '_' for '.', and so refuses two topics that differ only in these.
-    seen: dict[str, str] = {}
-    faults = []
-    for name in topics:
-        other = seen.setdefault(name.replace(".", "_"), name)
-        if other != name:
-            faults.append(
-                f"{TOPIC_PREFIX}{name}: name: differs from topic {other!r} only by '.' and '_', which Kafka treats "
-                "as the same: choose another name"
-            )
-    return faults
-
-
-class _Reader:
-    """Takes fields out of a JSON object and collects what is wrong with them."""
-
-    def __init__(self, key: str, value: Mapping[str, Any], faults: list[str]) -> None:
-        self._key = key
-        self._value = value
-        self._faults = faults
-        self.failed = False
-
-    def fault(self, path: str, what: str) -> None:
-        self._faults.append(f"{self._key}: {path}: {what}")
-        self.failed = True
-
-    def integer(self, path: str, *, least: int, default: int | None = None) -> int:
-        value = self._value.get(path, default)
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            self.fault(path, f"{json.dumps(value)} is not a whole number of at least {least}")
-            return least
-        return value
-
-    def boolean(self, path: str) -> bool:
-        value = self._value.get(path, False)
-        if not isinstance(value, bool):
-            self.fault(path, f"{json.dumps(value)} is not known: write true, or omit it")
-            return False
-        return value
-
-    def mapping(self, path: str) -> Mapping[str, Any]:
-        value = self._value.get(path, {})
-        if not isinstance(value, dict):
-            self.fault(path, "is not a JSON object")
-            return {}
-        return value
-
-    def member(self, kinds: type[E], path: str, value: object) -> E | None:
-        if isinstance(value, str) and value in {kind.value for kind in kinds}:
-            return kinds(value)
-        self.fault(path, f"{json.dumps(value)} is not known: use one of {', '.join(kinds)}")
-        return None
-
-    def only(self, *names: str) -> None:
-        for key in sorted(self._value.keys() - set(names)):
-            self.fault(key, f"is not known: use {', '.join(names)}")

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kafka_platform_runtime.connection import Connection, SaslMechanism, read_password
+from kafka_platform_runtime.connection import Connection, read_password
 from kafka_platform_runtime.failures import Rejected, Transient
 from kafka_platform_runtime.provisioner.adoption import is_adopted
 from kafka_platform_runtime.provisioner.cluster import Cluster
-from kafka_platform_runtime.provisioner.declarations import Declarations, Mechanism
+from kafka_platform_runtime.provisioner.declarations import Declarations
 from kafka_platform_runtime.provisioner.passwords import matches
 from kafka_platform_runtime.provisioner.planning.actual import Actual
 from kafka_platform_runtime.provisioner.planning.recorded import FINGERPRINT, Recorded
@@ -28,8 +28,10 @@ def read_passwords(declared: Declarations, folder: Path) -> tuple[dict[str, str]
     passwords: dict[str, str] = {}
     unreadable: dict[str, str] = {}
     for user in declared.users.values():
+        if user.custom:
+            continue
         faults: list[str] = []
-        password = read_password(folder / user.name, user.key, faults)
+        password = read_password(folder / user.password_file, user.key, faults)
         if password is None:
             unreadable[user.key] = faults[0]
         else:
@@ -61,7 +63,7 @@ def proven_users(
         Transient: a broker does not answer.
     """
     proven: set[str] = set()
-    if connection.mechanism is not SaslMechanism.SCRAM_SHA_512:
+    if connection.mechanism is None or not connection.mechanism.is_scram:
         return proven
     failed = 0
     for user in declared.users.values():
@@ -71,7 +73,7 @@ def proven_users(
             or user.key in recorded.others
             or user.keeps_password
             or user.name not in passwords
-            or Mechanism.SCRAM_SHA_512 not in actual.credentials.get(user.name, frozenset())
+            or actual.mechanism not in actual.credentials.get(user.name, frozenset())
         ):
             continue
         try:

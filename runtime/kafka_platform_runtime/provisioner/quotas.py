@@ -15,10 +15,12 @@ from typing import Any
 
 from kafka import errors
 from kafka.admin import KafkaAdminClient
+from kafka.net.sasl.oauth import AbstractTokenProvider
 from kafka.protocol.admin import AlterClientQuotasRequest, DescribeClientQuotasRequest
 
 from kafka_platform_runtime.connection import REQUEST_TIMEOUT, Connection
 from kafka_platform_runtime.failures import Refused, Rejected, Transient
+from kafka_platform_runtime.tokens import Tokens
 
 _ANY_SPECIFIED_NAME = 2
 
@@ -35,6 +37,20 @@ class QuotaChange:
     unset: tuple[str, ...] = ()
 
 
+class _Provider(AbstractTokenProvider):  # type: ignore[misc]  # kafka-python has no types
+    """Tokens in the form in which kafka-python asks for them."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        super().__init__()
+        self._tokens = tokens
+
+    def token(self) -> str:
+        return self._tokens.token()
+
+    def extensions(self) -> dict[str, str]:
+        return dict(self._tokens.extensions)
+
+
 class QuotaClient:
     """Reads and changes quotas of user principals; a context manager that closes its connections.
 
@@ -45,8 +61,11 @@ class QuotaClient:
     """
 
     def __init__(self, connection: Connection) -> None:
+        settings, tokens = connection.kafka_python(), connection.tokens()
+        if tokens is not None:
+            settings["sasl_oauth_token_provider"] = _Provider(tokens)
         try:
-            self._client = KafkaAdminClient(**connection.kafka_python())
+            self._client = KafkaAdminClient(**settings)
         except errors.KafkaError as error:
             raise _translated(error) from error
 

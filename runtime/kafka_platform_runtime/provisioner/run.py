@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from kafka_platform_runtime.connection import Connection
 from kafka_platform_runtime.failures import Refused, Rejected, Superseded, Transient
 from kafka_platform_runtime.provisioner.attempt import attempt
-from kafka_platform_runtime.provisioner.declarations import read
+from kafka_platform_runtime.provisioner.parsing import read
 from kafka_platform_runtime.provisioner.report import Report
 from kafka_platform_runtime.provisioner.settings import Settings
 

@@ -53,7 +53,7 @@ def test_all_faults_are_told_together(environment: dict[str, str]) -> None:
         Connection.from_environment(environment)
     assert refused.value.faults == (
         "KAFKA_BOOTSTRAP_SERVERS: is not set",
-        "KAFKA_SASL_MECHANISM: 'GSSAPI' is not known: use one of SCRAM-SHA-512, PLAIN",
+        "KAFKA_SASL_MECHANISM: 'GSSAPI' is not known: use one of SCRAM-SHA-512, SCRAM-SHA-256, PLAIN, OAUTHBEARER",
         "KAFKA_SASL_PASSWORD_FILE: the password file /nowhere/password cannot be read: No such file or directory",
         "KAFKA_SSL_CA_FILE: /nowhere/ca.crt is not a file: mount the CA certificate there",
     )

@@ -11,9 +11,8 @@ from kafka_platform_runtime.provisioner.declarations import (
     Resource,
     Topic,
     User,
-    parse,
-    read,
 )
+from kafka_platform_runtime.provisioner.parsing import parse, read
 
 
 def faults_of(files: dict[str, Any]) -> tuple[str, ...]:
@@ -53,7 +52,14 @@ def test_what_is_empty_is_omitted() -> None:
 
 
 def test_all_faults_are_told_together() -> None:
-    faults = faults_of({"topic.a": "{", "topic.b": {"partitions": 0}, "user.c": {"passwordVersion": "x"}, "other": {}})
+    faults = faults_of(
+        {
+            "topic.a": "{",
+            "topic.b": {"partitions": 0, "replicas": None},
+            "user.c": {"passwordVersion": "x"},
+            "other": {},
+        }
+    )
     assert len(faults) == 5
     assert faults[0] == "other: is not a known kind of declaration: name it topic.<name> or user.<name>"
     assert faults[1].startswith("topic.a: is not JSON")
@@ -72,8 +78,8 @@ GOOD_ACL = {"resource": "topic", "name": "a", "operations": ["READ"]}
         ("topic.a b", GOOD_TOPIC, "topic.a b: name: 'a b' is not a topic name"),
         ("topic." + "a" * 250, GOOD_TOPIC, "is not a topic name: use up to 249"),
         ("topic...", GOOD_TOPIC, "is not a topic name"),
-        ("topic._kafka-platform-ledger", GOOD_TOPIC, "is reserved"),
-        ("topic.__consumer_offsets", GOOD_TOPIC, "is reserved"),
+        ("topic._kafka-platform-ledger", GOOD_TOPIC, "is an internal topic"),
+        ("topic.__consumer_offsets", GOOD_TOPIC, "is an internal topic"),
         ("topic.a", [], "topic.a: is not a JSON object"),
         ("topic.a", {**GOOD_TOPIC, "partitions": True}, "partitions: true is not a whole number"),
         ("topic.a", {**GOOD_TOPIC, "partitions": 1.5}, "partitions: 1.5 is not a whole number"),
@@ -81,7 +87,9 @@ GOOD_ACL = {"resource": "topic", "name": "a", "operations": ["READ"]}
         ("topic.a", {**GOOD_TOPIC, "config": []}, "config: is not a JSON object"),
         ("topic.a", {**GOOD_TOPIC, "deletion": "yes"}, "deletion: 'yes' is not known: write 'allow'"),
         ("topic.a", {**GOOD_TOPIC, "replica": 3}, "replica: is not known: use partitions, replicas, config, deletion"),
-        ("user.a:b", {}, "user.a:b: name: 'a:b' is not a user name"),
+        ("user.a", {"name": "*"}, 'user.a: name: "*" is not a user name: use up to 249 printable characters, not *'),
+        ("user.a", {"name": "a\nb"}, 'name: "a\\nb" is not a user name'),
+        ("user.a", {"auth": "scram"}, 'auth: "scram" is not known: write '),
         ("user.a", {"acls": {}}, "acls: is not a list"),
         ("user.a", {"acls": ["x"]}, "acls[0]: is not a JSON object"),
         ("user.a", {"acls": [{**GOOD_ACL, "resource": "queue"}]}, 'acls[0].resource: "queue" is not known'),
@@ -128,3 +136,12 @@ def test_the_word_to_adopt_is_true_or_left_out() -> None:
     assert found.users["app"].value() == {"passwordVersion": 1, "adopt": True}
     with pytest.raises(Refused, match=r'user\.app: adopt: "yes" is not known: write true, or omit it'):
         parse({"user.app": '{"adopt": "yes"}'})
+
+
+def test_a_user_may_be_called_what_no_file_can_be() -> None:
+    found = parse({"user.cn-app-1234567890": '{"name": "CN=app,O=Acme", "auth": "custom"}'}).users
+    user = found["CN=app,O=Acme"]
+    assert (user.key, user.password_file, user.custom) == ("user.CN=app,O=Acme", "cn-app-1234567890", True)
+    assert user.value() == {"passwordVersion": 1, "auth": "custom"}
+    faults = faults_of({"user.a": {"name": "b"}, "user.b": {}})
+    assert faults == ("user.b: name: 'b' is declared twice: keep one",)

@@ -85,8 +85,13 @@ class Identity:
                 }
 
 
-def read(authorization: bytes | None, settings: Settings) -> Identity:
+def read(authorization: bytes | None, settings: Settings, *, takes_passwords: bool = True) -> Identity:
     """Who sent this Authorization header, without asking Kafka.
+
+    Args:
+        authorization: the header.
+        settings: the gateway's.
+        takes_passwords: whether Kafka has users with passwords, and not only tokens.
 
     Raises:
         GatewayError: 401, it identifies nobody.
@@ -94,16 +99,17 @@ def read(authorization: bytes | None, settings: Settings) -> Identity:
     if authorization is None:
         anonymous = settings.anonymous
         if anonymous is None:
-            raise unauthorized("Credentials are needed: a Kafka user and password by HTTP Basic.")
+            needed = "a Kafka user and password by HTTP Basic" if takes_passwords else "an OAuth token by HTTP Bearer"
+            raise unauthorized(f"Credentials are needed: {needed}.")
         password = Path(anonymous.password_file).read_text(encoding="utf-8").rstrip("\r\n")
         return Identity(kind=Kind.PASSWORD, username=anonymous.username, secret=password)
     kind, _, credentials = authorization.partition(b" ")
-    if kind.lower() == b"basic":
+    if kind.lower() == b"basic" and takes_passwords:
         return _basic(credentials.strip())
     if kind.lower() == b"bearer" and settings.bearer:
         return _bearer(credentials.strip().decode("latin-1"))
-    use = "Basic or Bearer" if settings.bearer else "Basic"
-    raise unauthorized(f"Unknown kind of credentials: use {use}.")
+    kinds = (["Basic"] if takes_passwords else []) + (["Bearer"] if settings.bearer else [])
+    raise unauthorized(f"This kind of credentials is not accepted here: use {' or '.join(kinds)}.")
 
 
 def _basic(credentials: bytes) -> Identity:

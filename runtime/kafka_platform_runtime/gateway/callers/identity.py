@@ -52,6 +52,8 @@ class Callers:
 
     def __init__(self, kafka: Kafka, brokers: Brokers, settings: Settings) -> None:
         self._has_login = kafka.security_protocol.has_login
+        self._takes_passwords = kafka.takes_passwords
+        self._certificate = kafka.certificate
         self._settings = settings
         self._resources = Resources(kafka, settings)
         self._check = Logins(kafka, brokers, WATCH.pool("scram", SCRAM_THREADS))
@@ -136,8 +138,10 @@ class Callers:
 
     def _identity(self, authorization: bytes | None) -> Identity:
         if not self._has_login:
-            return Identity(kind=Kind.NONE, username="anonymous", secret="")
-        return credentials.read(authorization, self._settings)
+            # With a renewed certificate it is another caller: clients show the one that they were made with.
+            shown = "" if self._certificate is None else str(self._certificate.certificate.stat().st_mtime_ns)
+            return Identity(kind=Kind.NONE, username="anonymous", secret=shown)
+        return credentials.read(authorization, self._settings, takes_passwords=self._takes_passwords)
 
     def _note_spelling(self, authorization: bytes | None, caller: Caller) -> None:
         if authorization is not None and len(authorization) > SPELLING_BYTES:

@@ -15,7 +15,6 @@ import ssl
 import struct
 from collections.abc import AsyncIterator, Generator
 from enum import IntEnum
-from pathlib import Path
 
 from kafka_platform_runtime.connection import SaslMechanism
 from kafka_platform_runtime.gateway.callers.credentials import Identity, Kind
@@ -88,6 +87,7 @@ class Brokers:
         self.addresses = [each.strip() for each in kafka.bootstrap_servers.split(",") if each.strip()]
         self._has_tls = kafka.security_protocol.has_tls
         self._authority = kafka.ca_file
+        self._certificate = kafka.certificate
         self._trust: tuple[int, ssl.SSLContext] | None = None
         self._context()  # an unreadable file ends the program when it starts
 
@@ -111,12 +111,17 @@ class Brokers:
         return "Kafka does not answer" if fault is None else f"Kafka does not answer: {fault}"
 
     def _context(self) -> ssl.SSLContext | None:
-        """Which authorities to trust; read again when the file changes."""
+        """Which authorities to trust, and what to show; read again when a file changes."""
         if not self._has_tls:
             return None
-        changed = 0 if self._authority is None else Path(self._authority).stat().st_mtime_ns
+        shown = self._certificate
+        files = [self._authority, *([] if shown is None else [shown.certificate, shown.key])]
+        changed = max((path.stat().st_mtime_ns for path in files if path is not None), default=0)
         if self._trust is None or self._trust[0] != changed:
-            self._trust = (changed, ssl.create_default_context(cafile=self._authority))
+            context = ssl.create_default_context(cafile=self._authority)
+            if shown is not None:
+                context.load_cert_chain(shown.certificate, shown.key)
+            self._trust = (changed, context)
         return self._trust[1]
 
 
@@ -206,7 +211,7 @@ def _conversation(identity: Identity, mechanism: SaslMechanism) -> tuple[str, Co
         return "OAUTHBEARER", _bearer(identity.secret)
     if mechanism is SaslMechanism.PLAIN:
         return mechanism.value, _plain(identity.username, identity.secret)
-    return mechanism.value, _scram(identity.username, identity.secret)
+    return mechanism.value, _scram(identity.username, identity.secret, _HASHES[mechanism])
 
 
 def _plain(username: str, password: str) -> Conversation:
@@ -220,8 +225,11 @@ def _bearer(token: str) -> Conversation:
         raise NotAccepted
 
 
-def _scram(username: str, password: str) -> Conversation:
-    """RFC 5802 with SHA-512, without a channel binding."""
+_HASHES = {SaslMechanism.SCRAM_SHA_256: "sha256", SaslMechanism.SCRAM_SHA_512: "sha512"}
+
+
+def _scram(username: str, password: str, digest: str) -> Conversation:
+    """RFC 5802 with this hash function, without a channel binding."""
     name = username.replace("=", "=3D").replace(",", "=2C")
     nonce = secrets.token_hex(16)
     opening = f"n={name},r={nonce}"
@@ -230,13 +238,13 @@ def _scram(username: str, password: str) -> Conversation:
     rounds = int(given["i"])
     if not given["r"].startswith(nonce) or not 0 < rounds <= MOST_ITERATIONS:
         raise ValueError("the broker does not speak SCRAM")
-    salted = hashlib.pbkdf2_hmac("sha512", password.encode(), base64.b64decode(given["s"]), rounds)
+    salted = hashlib.pbkdf2_hmac(digest, password.encode(), base64.b64decode(given["s"]), rounds)
     closing = f"c=biws,r={given['r']}"
     said = f"{opening},{challenge},{closing}".encode()
-    key = hmac.digest(salted, b"Client Key", "sha512")
-    signature = hmac.digest(hashlib.sha512(key).digest(), said, "sha512")
+    key = hmac.digest(salted, b"Client Key", digest)
+    signature = hmac.digest(hashlib.new(digest, key).digest(), said, digest)
     proof = bytes(one ^ other for one, other in zip(key, signature, strict=True))
     verdict = (yield f"{closing},p={base64.b64encode(proof).decode()}".encode()).decode()
-    own = hmac.digest(hmac.digest(salted, b"Server Key", "sha512"), said, "sha512")
+    own = hmac.digest(hmac.digest(salted, b"Server Key", digest), said, digest)
     if not hmac.compare_digest(verdict, f"v={base64.b64encode(own).decode()}"):
         raise ValueError("the broker does not know the password itself")

@@ -22,6 +22,7 @@ class Actual:
     Args:
         brokers: how many are registered.
         topics: by name.
+        mechanism: the kind of SCRAM that clients log in by.
         credentials: by user, the kinds of its SCRAM credentials.
         acls: by user, for principals of the form `User:<name>`.
         quotas: by user; a key may be one that cannot be declared.
@@ -29,6 +30,7 @@ class Actual:
 
     brokers: int
     topics: Mapping[str, ActualTopic] = field(default_factory=dict)
+    mechanism: Mechanism = Mechanism.SCRAM_SHA_512
     credentials: Mapping[str, frozenset[Mechanism]] = field(default_factory=dict)
     acls: Mapping[str, frozenset[Acl]] = field(default_factory=dict)
     quotas: Mapping[str, Mapping[str, float]] = field(default_factory=dict)

@@ -44,7 +44,9 @@ class TopicChange:
     def describe(self) -> str:
         """In words."""
         if self.create:
-            return f"created ({count(self.topic.partitions, 'partition')}, {count(self.topic.replicas, 'replica')})"
+            replicas = self.topic.replicas
+            copies = "as many replicas as the cluster gives" if replicas is None else count(replicas, "replica")
+            return f"created ({count(self.topic.partitions, 'partition')}, {copies})"
         parts = []
         if self.partitions is not None:
             parts.append(f"partitions {self.partitions_before} -> {self.partitions}")
@@ -115,7 +117,8 @@ class UserChange:
         parts += [f"{name}={value:,.10g}" for name, value in self.set_quotas.items()]
         parts += [f"{name} without limit" for name in self.unset_quotas]
         if self.is_unknown and self.user.adopt:
-            parts.insert(0, "taken over with its password" if self.user.keeps_password else "taken over")
+            keeps = self.user.keeps_password and not self.user.custom
+            parts.insert(0, "taken over with its password" if keeps else "taken over")
         return ", ".join(parts) or "already as declared, now recorded"
 
 

@@ -39,7 +39,7 @@ def _create(
     if topic.adopt and last is None:
         refusals.append(f"{topic.key}: adopt: there is no such topic: remove `adopt` to create it, or correct the name")
         return None
-    if topic.replicas > brokers:
+    if topic.replicas is not None and topic.replicas > brokers:
         waits.append(
             f"{topic.key}: replicas: {topic.replicas} need as many brokers, {count(brokers, 'broker')} registered"
         )
@@ -53,7 +53,7 @@ def _refuse_fixed(topic: Topic, existing: ActualTopic) -> Iterator[str]:
             f"{topic.key}: partitions: {topic.partitions} is fewer than the {existing.partitions} it has, and Kafka never "
             f"removes partitions: declare {existing.partitions} or more, or declare a new topic"
         )
-    if existing.replicas != topic.replicas:
+    if topic.replicas is not None and existing.replicas != topic.replicas:
         yield (
             f"{topic.key}: replicas: {topic.replicas} differs from the {existing.replicas} it has, and changing it moves "
             f"data between brokers, which is not done here: declare {existing.replicas}, "

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kafka_platform_runtime.provisioner.adoption import allowing, is_adopted, refuse_user
-from kafka_platform_runtime.provisioner.declarations import Acl, Mechanism, Quota, User, declared_acls
+from kafka_platform_runtime.provisioner.adoption import allowing, is_adopted, is_custom, refuse_user
+from kafka_platform_runtime.provisioner.declarations import Acl, Mechanism, Quota, User
+from kafka_platform_runtime.provisioner.parsing import declared_acls
 from kafka_platform_runtime.provisioner.passwords import fingerprint, matches
 from kafka_platform_runtime.provisioner.planning.actual import Actual
 from kafka_platform_runtime.provisioner.planning.changes import UserChange, UserRemoval
@@ -33,7 +34,7 @@ def plan_user(
         change = replace(
             change, remove_acls=change.remove_acls & last.acls, unset_quotas=change.unset_quotas & last.quotas
         )
-    keeps_password = user.keeps_password if user.adopt else is_proven and not _is_ours(entry)
+    keeps_password = user.keeps_password if user.adopt or user.custom else is_proven and not _is_ours(entry)
     set_password = not keeps_password and last.needs_password(user, password, has_login=existing.has_login)
     refusal = _refuse(user, entry, last, existing, change, set_password=set_password)
     if refusal is not None:
@@ -53,7 +54,7 @@ def plan_user(
         unset_quotas=tuple(sorted(change.unset_quotas)),
         record=last.value != user.value(),
         is_new=not existing.has_login and not user.adopt,
-        other_credentials=existing.credentials - {Mechanism.SCRAM_SHA_512},
+        other_credentials=existing.credentials - {actual.mechanism},
         is_unknown=entry is None,
     )
 
@@ -64,7 +65,8 @@ def plan_removal(name: str, last: Mapping[str, Any], actual: Actual) -> UserRemo
         return UserRemoval(name=name, kept=True)
     return UserRemoval(
         name=name,
-        credentials=actual.credentials.get(name, frozenset()),
+        # What somebody else gave it to log in with is not ours to take away.
+        credentials=frozenset() if is_custom(last) else actual.credentials.get(name, frozenset()),
         acls=allowing(actual.acls.get(name, frozenset())),
         quotas=tuple(sorted(actual.quotas.get(name, {}))),
     )
@@ -77,8 +79,9 @@ def _is_ours(entry: Mapping[str, Any] | None) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class _ExistingUser:
-    """What the cluster has of one user."""
+    """What the cluster has of one user, and the kind of credentials that clients log in by."""
 
+    mechanism: Mechanism
     credentials: frozenset[Mechanism]
     acls: frozenset[Acl]
     quotas: Mapping[str, float]
@@ -86,6 +89,7 @@ class _ExistingUser:
     @classmethod
     def of(cls, name: str, actual: Actual) -> "_ExistingUser":
         return cls(
+            mechanism=actual.mechanism,
             credentials=actual.credentials.get(name, frozenset()),
             acls=actual.acls.get(name, frozenset()),
             quotas=actual.quotas.get(name, {}),
@@ -94,7 +98,7 @@ class _ExistingUser:
     @property
     def has_login(self) -> bool:
         """Whether it has a credential of the kind that is set here."""
-        return Mechanism.SCRAM_SHA_512 in self.credentials
+        return self.mechanism in self.credentials
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +134,8 @@ def _refuse(
 ) -> str | None:
     """Why the user is left alone; None if it may be changed."""
     if user.adopt:
+        if user.custom:
+            return None  # whether it exists is known to whoever made what it logs in with
         is_there = existing.credentials or existing.acls or existing.quotas or (set_password and entry is not None)
         if is_there:
             return None
@@ -140,6 +146,7 @@ def _refuse(
     return refuse_user(
         user,
         entry=entry,
+        mechanism=existing.mechanism,
         credentials=existing.credentials,
         gets_password=set_password and not is_said,
         acls=existing.acls,
@@ -175,7 +182,9 @@ class _LastApplied:
         return int(self.value.get("passwordVersion", 1))
 
     def needs_password(self, user: User, password: str | None, *, has_login: bool) -> bool:
-        if not self.value or self.value.get(BEGUN) or not has_login or self.password_version != user.password_version:
+        if not self.value or self.value.get(BEGUN) or is_custom(self.value):
+            return True
+        if not has_login or self.password_version != user.password_version:
             return True
         if self.fingerprint is None:
             return is_adopted(self.value)

@@ -1,0 +1,101 @@
+"""OAuth tokens by client credentials (RFC 6749, section 4.4), for clients that cannot fetch them themselves.
+
+librdkafka does it by its method `oidc`; kafka-python and requests to the gateway take their tokens from here.
+"""
+
+import base64
+import json
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kafka_platform_runtime.failures import Rejected, Transient
+
+ANSWER_SECONDS = 10.0
+"""How long the token endpoint may take."""
+ANSWER_BYTES = 1024 * 1024
+"""Longest answer that is read; tokens have a few KiB."""
+DEFAULT_SECONDS = 300.0
+"""Lifetime assumed for a token whose answer has no `expires_in`."""
+KEPT_SHARE = 0.8
+"""How much of its lifetime a token is used: a request under way still arrives with a valid one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OAuth:
+    """Where tokens come from.
+
+    Args:
+        token_url: the token endpoint.
+        scope: what is asked for, several with blanks; None: the server's default.
+        extensions: SASL extensions sent beside the token (RFC 7628), such as Confluent Cloud's `logicalCluster`.
+    """
+
+    token_url: str
+    scope: str | None = None
+    extensions: Mapping[str, str] = field(default_factory=dict)
+
+
+class Tokens:
+    """Tokens of one client, each kept until most of its lifetime is over; safe to use from several threads.
+
+    Args:
+        oauth: where they come from.
+        client: the client's id.
+        secret: the client's secret.
+    """
+
+    def __init__(self, oauth: OAuth, client: str, secret: str) -> None:
+        self._oauth = oauth
+        pair = ":".join(urllib.parse.quote(each, safe="") for each in (client, secret))
+        self._authorization = "Basic " + base64.b64encode(pair.encode()).decode()
+        self._token = ""
+        self._until = 0.0
+        self._lock = threading.Lock()
+
+    def token(self) -> str:
+        """A token that is still valid.
+
+        Raises:
+            Rejected: the token endpoint refuses the client.
+            Transient: it does not answer.
+        """
+        with self._lock:
+            if not self._token or time.monotonic() >= self._until:
+                self._token, seconds = self._fetch()
+                self._until = time.monotonic() + KEPT_SHARE * seconds
+            return self._token
+
+    @property
+    def extensions(self) -> Mapping[str, str]:
+        """What is sent beside the token."""
+        return self._oauth.extensions
+
+    def _fetch(self) -> tuple[str, float]:
+        form = {"grant_type": "client_credentials"} | ({"scope": self._oauth.scope} if self._oauth.scope else {})
+        request = urllib.request.Request(  # noqa: S310 - the URL is the platform's setting, and checked there
+            self._oauth.token_url,
+            data=urllib.parse.urlencode(form).encode(),
+            headers={"Authorization": self._authorization, "Accept": "application/json"},
+        )
+        where = f"the token endpoint {self._oauth.token_url}"
+        try:
+            with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:  # noqa: S310 - as above
+                content: Any = json.loads(answer.read(ANSWER_BYTES))
+        except urllib.error.HTTPError as error:
+            if error.code < 500:
+                raise Rejected(f"{where} refuses the client: HTTP {error.code}") from None
+            raise Transient(f"{where} fails: HTTP {error.code}") from None
+        except (OSError, ValueError) as error:
+            raise Transient(f"{where} does not answer: {getattr(error, 'reason', None) or error}") from None
+        token = content.get("access_token") if isinstance(content, dict) else None
+        if not isinstance(token, str) or not token:
+            raise Rejected(f"{where} answers without an access_token")
+        lifetime = content.get("expires_in")
+        is_number = isinstance(lifetime, int | float) and not isinstance(lifetime, bool) and lifetime > 0
+        return token, float(lifetime) if is_number else DEFAULT_SECONDS
