@@ -39,6 +39,7 @@ SECONDS: Mapping[str, int] = {
     "tests/unit/runtime/gateway/test_streams.py": 80,
     "tests/unit/runtime/gateway/test_unpacking.py": 70,
     "tests/unit/runtime/gateway/test_consumers_pods.py": 60,
+    "tests/unit/runtime/test_mechanisms.py": 60,
     "tests/unit/runtime/gateway/test_consumers.py": 40,
 }
 """About how long a file takes (`--durations=0` tells); a wrong number costs some time and breaks nothing."""
