@@ -13,6 +13,7 @@ try:
     from infra import delivery
     from infra.affected import AffectedError, affected, changed_files, stack_files
     from infra.check import STACKS, check, write_schema
+    from infra.dashboards import write as write_dashboards
     from infra.probe import probe
     from infra.review import command as reviewing
     from infra.review.report import MOST_CHARACTERS
@@ -43,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
         epilog='Tab completion: eval "$(register-python-argcomplete kafka-platform)"',
     )
     commands = made.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_check, _schema, _review, _probe, _affected, _ci):
+    for add in (_check, _schema, _review, _dashboards, _probe, _affected, _ci):
         add(commands)
     return made
 
@@ -114,6 +115,14 @@ def _review(commands: Commands) -> None:
             expect_no_changes=chosen.expect_no_changes,
         )
     )
+
+
+def _dashboards(commands: Commands) -> None:
+    summary = "write the Grafana dashboards of a stack as files"
+    parser = _command(commands, "dashboards", summary, "prod --to dashboards")
+    _stack(parser, help="name of a stack with prometheus: in its file, or the file's path")
+    parser.add_argument("--to", metavar="FOLDER", type=Path, required=True, help="where they are put")
+    parser.set_defaults(run=lambda chosen: write_dashboards(chosen.stack, chosen.to))
 
 
 def _probe(commands: Commands) -> None:

@@ -42,10 +42,10 @@ def check(stacks: Sequence[str], folder: Path = STACKS) -> int:
     if not names:
         print(f"{_shown(folder)}: no stack files: write Pulumi.<stack>.yaml")
         return 1
-    return max(_check_one(_file(name, folder), named=bool(named)) for name in names)
+    return max(_check_one(file_of(name, folder), named=bool(named)) for name in names)
 
 
-def _file(stack: str, folder: Path) -> Path:
+def file_of(stack: str, folder: Path) -> Path:
     """The file of a stack that is given by its name, or by a path: what names a folder too, or ends as files of stacks do."""
     path = Path(stack)
     is_path = path.suffix in (".yaml", ".yml") or os.sep in stack

@@ -64,6 +64,14 @@ from kafka_platform.kafka.protocols import (
     SaslMechanism as SaslMechanism,
     SecurityProtocol as SecurityProtocol,
 )
+from kafka_platform.kube.boards import (
+    Board as Board,
+    Panel as Panel,
+    Query as Query,
+    Row as Row,
+    Shape as Shape,
+    Unit as Unit,
+)
 from kafka_platform.kube.metrics import Alert as Alert, Severity as Severity
 from kafka_platform.kube.pod_settings import (
     PodSettings as PodSettings,

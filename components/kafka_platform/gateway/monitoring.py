@@ -1,13 +1,13 @@
 """What is watched of an HTTP gateway, and when somebody is told. No Pulumi."""
 
+from kafka_platform.gateway.dashboard import FAILING, FAILING_SHARE, board, overview
 from kafka_platform.kube.metrics import Alert, Severity, Source
 
 ALERTS = (
     Alert(
         name="HttpGatewayFails",
         # Of a few requests a night one that fails is a large share.
-        expression='sum(rate(gateway_requests_total{$source,status=~"5.."}[5m])) '
-        "/ sum(rate(gateway_requests_total{$source}[5m])) > 0.05 "
+        expression=f"{FAILING} > {FAILING_SHARE} "
         'and sum(increase(gateway_requests_total{$source,status=~"5.."}[5m])) > 5',
         lasting="5m",
         severity=Severity.CRITICAL,
@@ -27,4 +27,6 @@ ALERTS = (
 
 def source(name: str) -> Source:
     """What Prometheus reads of the one of that name."""
-    return Source(name=name, component="gateway", label="gateway", alerts=ALERTS)
+    return Source(
+        name=name, component="gateway", label="gateway", alerts=ALERTS, boards=[board()], overview=[overview()]
+    )

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, dataclass, replace
 from enum import Enum
 
+from kafka_platform.kube.boards import Board, Panel
 from kafka_platform.values.forms import Spec, formed, named
 from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_label
@@ -77,6 +78,10 @@ class Source(Spec):
     """Namespace of the pods. Default: that of the Kafka."""
     alerts: Sequence[Alert] = ()
     """The states that somebody is told of. Default: none."""
+    boards: Sequence[Board] = ()
+    """Dashboards of programs of this kind; of several sources with the same one, it is made once. Default: none."""
+    overview: Sequence[Panel] = ()
+    """What says on the first dashboard whether it is well, one panel or two. Default: none."""
 
     def alerts_in(self, namespace: str) -> Iterator[Alert]:
         """The alerts about the series of this source, whose pods are in that namespace."""

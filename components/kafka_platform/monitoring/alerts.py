@@ -10,13 +10,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka_platform.kube.metrics import Alert, Severity, series
+from kafka_platform.monitoring.limits import (
+    ALMOST_FULL,
+    DAY,
+    FILLING,
+    FULL_SOON,
+    HOURS_TO_ACT,
+    OFFLINE,
+    UNDER_MIN_ISR,
+    UNDER_REPLICATED,
+)
 
 CLUSTER_LABEL = "kafka_cluster"
 """Label of the metrics of nodes: the Kafka's name."""
-
-_DAY = 86_400
-_HOURS_TO_ACT = 4
-"""How long before a volume is full somebody is woken: to find who fills it, agree with them and grow it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +63,7 @@ def _nodes(watched: Watched) -> Iterator[Alert]:
     own = series(watched.namespace, CLUSTER_LABEL, watched.cluster)
     yield Alert(
         name="KafkaPartitionsOffline",
-        expression=f"max(kafka_controller_kafkacontroller_offlinepartitionscount{{{own}}}) > 0",
+        expression=f"{OFFLINE} > 0".replace("$source", own),
         lasting="1m",
         severity=Severity.CRITICAL,
         summary="{{ $value }} partitions have no leader: nobody can write to them or read from them.",
@@ -65,7 +71,7 @@ def _nodes(watched: Watched) -> Iterator[Alert]:
     )
     yield Alert(
         name="KafkaPartitionsUnderMinIsr",
-        expression=f"sum(kafka_server_replicamanager_underminisrpartitioncount{{{own}}}) > 0",
+        expression=f"{UNDER_MIN_ISR} > 0".replace("$source", own),
         lasting="2m",
         severity=Severity.CRITICAL,
         summary="{{ $value }} partitions have fewer copies in sync than they must: writes with acks=all fail.",
@@ -73,7 +79,7 @@ def _nodes(watched: Watched) -> Iterator[Alert]:
     )
     yield Alert(
         name="KafkaPartitionsUnderReplicated",
-        expression=f"sum by (pod) (kafka_server_replicamanager_underreplicatedpartitions{{{own}}}) > 0",
+        expression=f"{UNDER_REPLICATED} > 0".replace("$source", own),
         # A restarted broker with full volumes needs minutes to catch up; meanwhile each of the others says so.
         lasting="15m",
         severity=Severity.WARNING,
@@ -107,8 +113,7 @@ def _volumes(watched: Watched) -> Iterator[Alert]:
     free = f"kubelet_volume_stats_available_bytes{{{own}}} / kubelet_volume_stats_capacity_bytes{{{own}}}"
     yield Alert(
         name="KafkaVolumeFillsUp",
-        # Volumes that are half empty are left alone: what a new topic writes in its first hours goes on for no day.
-        expression=f"predict_linear(kubelet_volume_stats_available_bytes{{{own}}}[6h], {_DAY}) < 0 and {free} < 0.4",
+        expression=f"predict_linear(kubelet_volume_stats_available_bytes{{{own}}}[6h], {DAY}) < 0 and {free} < {FILLING}",
         lasting="1h",
         severity=Severity.WARNING,
         summary="The volume {{ $labels.persistentvolumeclaim }} will be full within a day if it goes on like this.",
@@ -116,7 +121,7 @@ def _volumes(watched: Watched) -> Iterator[Alert]:
     )
     yield Alert(
         name="KafkaVolumeAlmostFull",
-        expression=f"{free} < 0.1",
+        expression=f"{free} < {ALMOST_FULL}",
         lasting="5m",
         severity=Severity.WARNING,
         summary="The volume {{ $labels.persistentvolumeclaim }} has {{ $value | humanizePercentage }} free.",
@@ -125,11 +130,11 @@ def _volumes(watched: Watched) -> Iterator[Alert]:
     yield Alert(
         name="KafkaVolumeFullSoon",
         # The one cause that pages: volumes fill alike, full ones stop all brokers, and freeing them by hand costs records.
-        expression=f"predict_linear(kubelet_volume_stats_available_bytes{{{own}}}[1h], {_HOURS_TO_ACT * 3600}) < 0 and {free} < 0.2",
+        expression=f"predict_linear(kubelet_volume_stats_available_bytes{{{own}}}[1h], {HOURS_TO_ACT * 3600}) < 0 and {free} < {FULL_SOON}",
         lasting="10m",
         severity=Severity.CRITICAL,
         summary="The volume {{ $labels.persistentvolumeclaim }} will be full within "
-        f"{_HOURS_TO_ACT} hours if it goes on like this.",
+        f"{HOURS_TO_ACT} hours if it goes on like this.",
         description="A full volume stops its broker, and freeing it by hand costs records. Slow down who fills it, or grow it now.",
     )
 
@@ -159,7 +164,7 @@ def _certificates(watched: Watched) -> Iterator[Alert]:
             days = max(days - 8, days / 2)
         yield Alert(
             name="KafkaCertificateExpires",
-            expression=f"min by (type) (strimzi_certificate_expiration_timestamp_ms{{{own}}}) / 1000 - time() < {days * _DAY:.0f}",
+            expression=f"min by (type) (strimzi_certificate_expiration_timestamp_ms{{{own}}}) / 1000 - time() < {days * DAY:.0f}",
             lasting="1h",
             severity=Severity.WARNING,
             summary="The authority {{ $labels.type }} ends in {{ $value | humanizeDuration }} and was not renewed.",
@@ -171,7 +176,7 @@ def _certificates(watched: Watched) -> Iterator[Alert]:
         yield Alert(
             name="CertificateExpires",
             # cert-manager renews after two thirds of the time, a month before the end of the usual three.
-            expression=f"certmanager_certificate_expiration_timestamp_seconds{{{own}}} - time() < {14 * _DAY}",
+            expression=f"certmanager_certificate_expiration_timestamp_seconds{{{own}}} - time() < {14 * DAY}",
             lasting="1h",
             severity=Severity.WARNING,
             summary="The certificate {{ $labels.name }} ends in {{ $value | humanizeDuration }} and was not renewed.",
@@ -179,13 +184,24 @@ def _certificates(watched: Watched) -> Iterator[Alert]:
         )
 
 
-def rule_groups(watched: Watched, more: Sequence[Alert] = (), *, runbooks: str) -> list[dict[str, Any]]:
-    """The alerts as Prometheus reads them; `more` are those about what else shows metrics, `runbooks` is where their pages are."""
+def rule_groups(
+    watched: Watched, more: Sequence[Alert] = (), *, runbooks: str, panels: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """The alerts as Prometheus reads them.
+
+    Args:
+        watched: the Kafka itself.
+        more: alerts about what else shows metrics.
+        runbooks: where the pages of alerts are.
+        panels: addresses of the panels that show what alerts are about, by their names. Default: there are none.
+    """
+    drawn = panels or {}
     known: Mapping[str, str] = {CLUSTER_LABEL: watched.cluster, "namespace": watched.namespace}
     rules = [
         {
             "alert": alert.name,
             "annotations": {
+                **({"dashboard_url": drawn[alert.name]} if alert.name in drawn else {}),
                 "description": alert.description,
                 "runbook_url": alert.runbook_in(runbooks),
                 "summary": alert.summary,

@@ -13,7 +13,8 @@ from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import Manifest, labels, metadata, selector
 from kafka_platform.kube.metrics import METRICS_PORT_NAME, NODE_METRICS_PORT_NAME, NODES_COMPONENT, Source
 from kafka_platform.kube.objects import Object
-from kafka_platform.monitoring.alerts import CLUSTER_LABEL, Watched, rule_groups
+from kafka_platform.monitoring.alerts import CLUSTER_LABEL, Watched, alerts, rule_groups
+from kafka_platform.monitoring.dashboards import Shown, panels_of_alerts, shown
 from kafka_platform.monitoring.spec import MonitoredSpec
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def objects(name: str, spec: MonitoredSpec, connection: "KafkaConnection", sourc
         Object(role=role, manifest=pod_monitor(monitor, spec.labels))
         for role, monitor in monitors(name, spec, connection, sources).items()
     ]
+    boards = boards_of(spec, sources) if spec.dashboards else []
     if spec.alerts:
         groups = derived(
             lambda cluster, namespace, *others: rule_groups(
@@ -43,6 +45,7 @@ def objects(name: str, spec: MonitoredSpec, connection: "KafkaConnection", sourc
                     for alert in each.alerts_in(other or namespace)
                 ],
                 runbooks=spec.runbooks,
+                panels=panels_of_alerts(boards, namespace, cluster, spec.grafana),
             ),
             connection.cluster,
             connection.namespace,
@@ -50,7 +53,48 @@ def objects(name: str, spec: MonitoredSpec, connection: "KafkaConnection", sourc
         )
         rule = prometheus_rule(name, connection.namespace, spec.labels, groups)
         found.append(Object(role="alerts", manifest=rule))
+    found += [
+        Object(role=f"dashboard-{each.board.name}", manifest=config_map(name, spec, connection, each, sources))
+        for each in boards
+    ]
     return found
+
+
+def boards_of(spec: MonitoredSpec, sources: Sequence[Source]) -> list[Shown]:
+    """The dashboards; names and namespaces are variables of theirs."""
+    return shown(watched_of(spec, f"${CLUSTER_LABEL}", "$namespace"), sources)
+
+
+def config_map(
+    name: str, spec: MonitoredSpec, connection: "KafkaConnection", shown: Shown, sources: Sequence[Source]
+) -> Manifest:
+    """A dashboard, where Grafana's sidecar finds it."""
+    board, at = shown.board.name, (connection.cluster, connection.namespace)
+    # The sidecar keeps what it finds in all namespaces as files, by these keys.
+    data = derived(
+        lambda cluster, namespace: {
+            f"{namespace}-{cluster}-{board}.json": dashboard(spec, cluster, namespace, shown, sources)
+        },
+        *at,
+    )
+    folder = derived(lambda cluster, namespace: f"Kafka {namespace} {cluster}", *at)
+    own = labels(name, COMPONENT) | {"grafana_dashboard": "1"}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata(f"{name}-dashboard-{board}", connection.namespace, own, {"grafana_folder": folder}),
+        "data": data,
+    }
+
+
+def dashboard(spec: MonitoredSpec, cluster: str, namespace: str, shown: Shown, sources: Sequence[Source]) -> str:
+    """A dashboard's JSON."""
+    # Grafana's SDK is imported where a dashboard is rendered: other stacks are checked and previewed without it.
+    from kafka_platform.monitoring.grafana import Home, rendered
+
+    known = [*alerts(watched_of(spec, cluster, namespace)), *(alert for each in sources for alert in each.alerts)]
+    pages = {each.name: each.runbook_in(spec.runbooks) for each in known} if spec.alerts else {}
+    return rendered(shown, Home(namespace=namespace, cluster=cluster, pages=pages))
 
 
 def monitors(

@@ -1,5 +1,6 @@
 """The spec of monitoring. No Pulumi."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,6 +19,12 @@ def _check_pages(pages: str) -> None:
         raise ValueError(f"{pages!r} is not the address of a folder: write one such as {RUNBOOKS}, or docs/runbooks")
 
 
+def _check_grafana(address: str) -> None:
+    check_text(address, "an address")
+    if address and not re.fullmatch(r"https?://[^\s?#]+", address):
+        raise ValueError(f"{address!r} is not an address of Grafana: write one such as https://grafana.example.com")
+
+
 @dataclass(frozen=True, kw_only=True)
 class MonitoringSpec(Spec):
     """What people declare of monitors and alerts, in a program and in a stack file alike."""
@@ -27,6 +34,11 @@ class MonitoringSpec(Spec):
     runbooks: str = formed(RUNBOOKS, _check_pages, examples=[RUNBOOKS, "docs/runbooks"])
     """Where the pages are that alerts link to (annotation `runbook_url`), each called like its alert, as `kafka-gone.md`: an
     address, or a relative path where there is none. Default: those of this platform's documentation."""
+    dashboards: bool = True
+    """Whether there are Grafana dashboards: a ConfigMap for each, with the label `grafana_dashboard: "1"` by which Grafana's
+    sidecar finds it. Default true."""
+    grafana: str = formed("", _check_grafana, examples=["https://grafana.example.com"])
+    """Address of Grafana, for the links from alerts to dashboards. Default: the links begin with `/d/`."""
     labels: Mapping[str, str] = mapping(check_labels)
     """Labels of the monitors and rules, for a Prometheus that reads only those that have them. Default: none besides the
     platform's own."""

@@ -1,6 +1,7 @@
 """What is watched of a latency probe, and when somebody is told. No Pulumi."""
 
 from kafka_platform.kube.metrics import Alert, Severity, Source
+from kafka_platform.probe.dashboard import ERRORS_PER_SECOND, SLOW_SECONDS, SLOWEST, STUCK_SECONDS, board, overview
 
 ALERTS = (
     Alert(
@@ -22,7 +23,7 @@ ALERTS = (
     ),
     Alert(
         name="KafkaPathBroken",
-        expression="max by (write, read) (kafka_probe_oldest_unread_seconds{$source}) > 60",
+        expression=f"max by (write, read) (kafka_probe_oldest_unread_seconds{{$source}}) > {STUCK_SECONDS}",
         lasting="1m",
         severity=Severity.CRITICAL,
         summary="Nothing comes through from {{ $labels.write }} to {{ $labels.read }} since {{ $value | humanizeDuration }}.",
@@ -30,7 +31,7 @@ ALERTS = (
     ),
     Alert(
         name="KafkaWritesFail",
-        expression="sum by (write) (rate(kafka_probe_write_errors_total{$source}[5m])) > 0.1",
+        expression=f"sum by (write) (rate(kafka_probe_write_errors_total{{$source}}[5m])) > {ERRORS_PER_SECOND}",
         lasting="2m",
         severity=Severity.CRITICAL,
         summary='Probes cannot be written ({{ $labels.write }}): {{ printf "%.1f" $value }} a second.',
@@ -38,7 +39,7 @@ ALERTS = (
     ),
     Alert(
         name="KafkaPathSlow",
-        expression="histogram_quantile(0.99, sum by (write, read, le) (rate(kafka_probe_latency_seconds_bucket{$source}[5m]))) > 0.5",
+        expression=f"{SLOWEST} > {SLOW_SECONDS}",
         lasting="5m",
         severity=Severity.WARNING,
         summary="One record in a hundred takes {{ $value | humanizeDuration }} from {{ $labels.write }} to {{ $labels.read }}.",
@@ -57,4 +58,6 @@ ALERTS = (
 
 def source(name: str) -> Source:
     """What Prometheus reads of the one of that name."""
-    return Source(name=name, component="latency-probe", label="probe", alerts=ALERTS)
+    return Source(
+        name=name, component="latency-probe", label="probe", alerts=ALERTS, boards=[board()], overview=overview()
+    )

@@ -124,6 +124,10 @@ def test_the_graph() -> None:
         "PodMonitor kafka-probe-latency-probe",
         "PodMonitor kafka-worker-fraud",
         "PrometheusRule kafka-alerts",
+        *(
+            f"ConfigMap kafka-dashboard-{board}"
+            for board in ("overview", "brokers", "topics", "groups", "capacity", "gateway", "latency")
+        ),
     }
     assert found["PodMonitor kafka-worker-fraud"].inputs["metadata"]["namespace"] == "shop"
     rules = found["PrometheusRule kafka-alerts"].inputs["spec"]["groups"][0]["rules"]

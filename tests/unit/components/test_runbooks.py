@@ -1,15 +1,12 @@
 """Each alert has a page that says what to do, and each page is about an alert; what people copy from it works."""
 
 import json
-import pkgutil
 import re
 import shlex
 import subprocess
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 
-import kafka_platform
 import pytest
 from kafka_platform import Monitoring, MonitoringArgs
 from kafka_platform.kafka.protocols import Engine
@@ -18,9 +15,9 @@ from kafka_platform.monitoring.spec import RUNBOOKS
 
 from infra.__main__ import parser
 from infra.check import ROOT
+from tests.dashboards import asked, every_alert
 from tests.promtool import promtool
 from tests.unit.components.graph import run
-from tests.unit.components.test_alerts import RULES
 from tests.unit.components.test_monitoring import CONNECTION
 
 PAGES = ROOT / "docs" / "runbooks"
@@ -30,15 +27,6 @@ BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 KUBECTL = {"describe", "get", "logs"}
 """What pages say to run: nothing that changes anything is copied at three in the morning."""
 FLAGS = {"-n", "-A", "-l", "-o", "--sort-by", "--previous", "--tail", "--since", "--prefix", "--watch", "-w"}
-
-
-def every_alert() -> dict[str, Alert]:
-    """Those of a Kafka, and the `ALERTS` of every module `monitoring`."""
-    found = dict(RULES)
-    for module in pkgutil.walk_packages(kafka_platform.__path__, "kafka_platform."):
-        if module.name.endswith(".monitoring") and not module.ispkg:
-            found |= {each.name: each for each in getattr(import_module(module.name), "ALERTS", ())}
-    return found
 
 
 ALERTS = every_alert()
@@ -118,6 +106,13 @@ def test_queries_of_pages_parse(tmp_path: Path) -> None:
     file.write_text(json.dumps({"groups": [{"name": "queries", "rules": rules}]}))
     done = subprocess.run([tool, "check", "rules", file], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_queries_of_pages_ask_for_metrics_of_dashboards_and_alerts() -> None:
+    found = {name for _, text in blocks("promql") for name in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b(?! *\()", text)}
+    labels = {"kafka_cluster"}
+    assert len(found) > 10
+    assert found - labels - asked("") == set()
 
 
 def linked(runbooks: str = RUNBOOKS) -> dict[str, str]:

@@ -19,6 +19,7 @@ from kafka_platform.monitoring.alerts import Watched, alerts
 
 from infra.platform import Platform
 from infra.settings.parsing import parse
+from tests.dashboards import asked
 from tests.kafka_process import QUICK, LocalKafka, needed_agent, needed_jars
 from tests.ports import free_ports
 from tests.unit.components.graph import run
@@ -156,6 +157,11 @@ class TestExposed:
         used = {name for each in alerts(watched) for name in re.findall(r"kafka_\w+(?=\{)", each.expression)}
         assert used
         assert used <= names
+
+    @pytest.mark.parametrize("prefix", ["kafka_server_", "kafka_controller_", "kafka_network_", "jvm_", "process_"])
+    def test_every_panel_about_nodes_finds_its_metric(self, exposed: dict[str, float], prefix: str) -> None:
+        assert asked(prefix)
+        assert asked(prefix) <= {each.partition("{")[0] for each in exposed}
 
     def test_what_people_look_at_is_there(self, exposed: dict[str, float]) -> None:
         assert exposed['kafka_server_brokertopicmetrics_bytesinpersec_total{topic="t"}'] > 50_000

@@ -3,6 +3,7 @@
 import base64
 import concurrent.futures
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
+from tests.dashboards import asked
 from tests.kafka_process import ADMIN_USER
 from tests.unit.runtime.gateway.conftest import BINARY, BLUE, JSON, RED, TEXT, Kafka, Program, StartGateway
 
@@ -290,6 +292,13 @@ def test_the_port_of_the_metrics_tells_the_health_too(gateway: Program) -> None:
     assert gateway.beside("/readyz") == (200, "ok\n")
     assert gateway.beside("/metrics")[0] == 200
     assert gateway.beside("/topics")[0] == 404
+
+
+def test_dashboards_and_alerts_ask_for_metrics_that_it_shows(gateway: Program) -> None:
+    assert gateway.ask("GET", "/topics").status == 200
+    names = {re.split(r"[{ ]", line)[0] for line in gateway.beside("/metrics")[1].splitlines()}
+    assert "gateway_limit" in asked("gateway_")
+    assert asked("gateway_") <= names
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
 
+from tests.dashboards import asked
 from tests.kafka_process import needed_jars
 from tests.ports import free_ports
 from tests.unit.runtime.gateway.conftest import Kafka, Program, password
@@ -233,6 +234,11 @@ class TestCanary:
         after, took = probe.metrics()[name], time.monotonic() - began
         assert 0 < after - before <= PARTITIONS * (took / 0.2 + 2)
         assert 'read="http"' not in probe.get("/metrics")[1]
+
+    def test_dashboards_and_alerts_ask_for_metrics_that_it_shows(self, start: Callable[..., Probe]) -> None:
+        probe = start(None)
+        eventually("it has begun", lambda: "begun" in probe.said(), probe)
+        assert asked("kafka_probe_") <= {name.partition("{")[0] for name in probe.metrics()}
 
     def test_a_killed_gateway_is_no_loss(
         self, kafka: Kafka, start: Callable[..., Probe], tmp_path_factory: pytest.TempPathFactory

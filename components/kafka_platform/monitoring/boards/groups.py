@@ -1,0 +1,102 @@
+"""The dashboard of consumer groups and of what scales them: lag, pods and KEDA's decisions on one time axis. No Pulumi."""
+
+from kafka_platform.kube.boards import Board, Panel, Query, Row, Shape, Unit
+
+_HPA = 'horizontalpodautoscaler=~"keda-hpa-.+"'
+"""What KEDA calls the autoscalers that it makes; kube-state-metrics tells of them."""
+_BY_HPA = "{{namespace}}/{{horizontalpodautoscaler}}"
+
+
+def overview() -> list[Panel]:
+    """How late readers are."""
+    return [
+        Panel(
+            title="Latest group",
+            description="How long ago the oldest record was written that a group has not read; of all groups with members.",
+            queries=[Query(expression="max(kafka_consumergroup_lag_seconds{$source}) or vector(0)")],
+            unit=Unit.SECONDS,
+            shape=Shape.NUMBER,
+        ),
+    ]
+
+
+def board() -> Board:
+    """Its dashboard."""
+    return Board(name="groups", title="Kafka groups and scaling", rows=[_lag(), _members(), _scaling()])
+
+
+def _lag() -> Row:
+    return Row(
+        title="Lag",
+        panels=[
+            Panel(
+                title="Lag in records",
+                description="Records that a group has not read, by topic.",
+                queries=[
+                    Query(
+                        expression="sum by (consumergroup, topic) (kafka_consumergroup_lag{$source})",
+                        legend="{{consumergroup}} {{topic}}",
+                    )
+                ],
+                alerts=["KafkaConsumerLagGrows"],
+            ),
+            Panel(
+                title="Lag in seconds",
+                description="How long ago the oldest record was written that a group has not read.",
+                queries=[
+                    Query(
+                        expression="max by (consumergroup, topic) (kafka_consumergroup_lag_seconds{$source})",
+                        legend="{{consumergroup}} {{topic}}",
+                    )
+                ],
+                unit=Unit.SECONDS,
+            ),
+        ],
+    )
+
+
+def _members() -> Row:
+    return Row(
+        title="Groups",
+        panels=[
+            Panel(
+                title="Members",
+                description="Members of each group.",
+                queries=[
+                    Query(
+                        expression="sum by (consumergroup) (kafka_consumergroup_members{$source})",
+                        legend="{{consumergroup}}",
+                    )
+                ],
+            ),
+            Panel(
+                title="Groups by state",
+                description="A group that stays in a rebalance reads nothing.",
+                queries=[Query(expression="sum by (state) (kafka_consumergroup_state{$source})", legend="{{state}}")],
+            ),
+        ],
+    )
+
+
+def _scaling() -> Row:
+    def pods(title: str, description: str, metric: str) -> Panel:
+        return Panel(
+            title=title,
+            description=description,
+            queries=[
+                Query(
+                    expression=f"sum by (namespace, horizontalpodautoscaler) ({metric}{{{_HPA}}})",
+                    legend=_BY_HPA,
+                )
+            ],
+        )
+
+    hpa = "kube_horizontalpodautoscaler"
+    return Row(
+        title="Pods that KEDA scales (kube-state-metrics)",
+        panels=[
+            pods("Pods", "Pods that there are.", f"{hpa}_status_current_replicas"),
+            pods("Pods that KEDA wants", "Pods that the measured load asks for.", f"{hpa}_status_desired_replicas"),
+            pods("Most pods", "The bound; a group that is late at its bound stays late.", f"{hpa}_spec_max_replicas"),
+        ],
+    )

@@ -1,0 +1,47 @@
+"""All dashboards and alerts that there can be, and the metrics that they ask for."""
+
+import pkgutil
+import re
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+
+import kafka_platform
+from kafka_platform.gateway.monitoring import source as gateway_source
+from kafka_platform.kafka.protocols import Engine
+from kafka_platform.kube.metrics import Alert
+from kafka_platform.monitoring.alerts import alerts
+from kafka_platform.monitoring.dashboards import Shown
+from kafka_platform.monitoring.objects import boards_of, watched_of
+from kafka_platform.monitoring.spec import MonitoredSpec
+from kafka_platform.probe.monitoring import source as probe_source
+
+EVERYTHING = MonitoredSpec(engine=Engine.STRIMZI, exporter=True, cert_manager="cert-manager")
+SOURCES = [gateway_source("gateway"), probe_source("latency-probe")]
+_METRIC = re.compile(r"\b([a-z][a-z0-9_]*)\{")
+
+
+def every_board() -> list[Shown]:
+    """Those of a Kafka that Strimzi runs, and of all our programs."""
+    return boards_of(EVERYTHING, SOURCES)
+
+
+def every_alert() -> dict[str, Alert]:
+    """Those of a Kafka, and the `ALERTS` of every module `monitoring`, by name."""
+    found = {each.name: each for each in alerts(watched_of(EVERYTHING, "kafka", "streaming"))}
+    for module in pkgutil.walk_packages(kafka_platform.__path__, "kafka_platform."):
+        if module.name.endswith(".monitoring") and not module.ispkg:
+            found |= {each.name: each for each in getattr(import_module(module.name), "ALERTS", ())}
+    return found
+
+
+def queries(boards: Iterable[Shown]) -> Iterator[tuple[str, str]]:
+    """What the panels ask for, with where that is."""
+    for shown in boards:
+        for panel in shown.board.panels:
+            yield from ((f"{shown.board.name}: {panel.title}", each.expression) for each in panel.queries)
+
+
+def asked(prefix: str) -> set[str]:
+    """Names of the metrics with a prefix that dashboards and alerts ask for."""
+    texts = [text for _, text in queries(every_board())] + [each.expression for each in every_alert().values()]
+    return {name for text in texts for name in _METRIC.findall(text) if name.startswith(prefix)}
