@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from kafka_platform.kube.boards import DASHBOARD_LABEL
+
 from infra.capabilities import CAPABILITIES
 from infra.capabilities.capability import Placed, Stack
 from infra.capabilities.operators import Prometheus
@@ -43,5 +45,5 @@ def dashboards(settings: Settings) -> Iterator[tuple[str, str]]:
         for one in each.rendered(shown, placed):
             manifest = one.object.manifest
             labels: Mapping[str, str] = manifest["metadata"].get("labels", {})
-            if "grafana_dashboard" in labels:
+            if DASHBOARD_LABEL in labels:
                 yield from manifest["data"].items()

@@ -10,6 +10,10 @@ from enum import Enum
 
 from kafka_platform.values.forms import Spec, formed
 
+DASHBOARD_LABEL = "grafana_dashboard"
+"""Label of a ConfigMap by which Grafana's sidecar finds dashboards, as `"1"`; the one that kube-prometheus-stack looks for."""
+FOLDER_ANNOTATION = "grafana_folder"
+"""Annotation of such a ConfigMap that says in which of Grafana's folders they are."""
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kafka_platform.kafka.protocols import Engine
+from kafka_platform.kube.boards import DASHBOARD_LABEL, FOLDER_ANNOTATION
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import Manifest, labels, metadata, selector
 from kafka_platform.kube.metrics import METRICS_PORT_NAME, NODE_METRICS_PORT_NAME, NODES_COMPONENT, Source
@@ -78,11 +79,11 @@ def config_map(
         *at,
     )
     folder = derived(lambda cluster, namespace: f"Kafka {namespace} {cluster}", *at)
-    own = labels(name, COMPONENT) | {"grafana_dashboard": "1"}
+    own = labels(name, COMPONENT) | {DASHBOARD_LABEL: "1"}
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": metadata(f"{name}-dashboard-{board}", connection.namespace, own, {"grafana_folder": folder}),
+        "metadata": metadata(f"{name}-dashboard-{board}", connection.namespace, own, {FOLDER_ANNOTATION: folder}),
         "data": data,
     }
 

@@ -10,7 +10,8 @@ from pulumi_kubernetes.yaml.v2 import ConfigFile
 
 from kafka_platform.args import Args
 from kafka_platform.kube.manifests import namespace
-from kafka_platform.kube.place import hooks_work, once_ready, place, resolved
+from kafka_platform.kube.objects import Object
+from kafka_platform.kube.place import hooks_work, once_ready, place, place_all, resolved
 from kafka_platform.kube.stored_form import as_stored
 from kafka_platform.operators.charts import OperatorSpec
 from kafka_platform.operators.sources import ChartSource, Source
@@ -30,6 +31,8 @@ class OperatorChart:
     values: Mapping[str, Any]
     official: ChartSource
     """Where it is unless the args say otherwise."""
+    needed: Sequence[Object] = ()
+    """Objects in its namespace that are made before it, such as a Secret. Default: none."""
 
 
 def install_chart(
@@ -56,6 +59,7 @@ def install_chart(
         before.append(ConfigFile(f"{name}-definitions", file=source.definitions, opts=kept))
     if args.create_namespace:
         before.append(place(f"{name}-namespace", namespace(args.namespace), child))
+    before += place_all(parent, name, chart.needed, depends_on=before).values()
     release = Chart(
         f"{name}-chart",
         name=chart.release,

@@ -1,5 +1,6 @@
 """PrometheusStack: the values of its chart, the graph that it makes, what it refuses, and its place in a stack."""
 
+import base64
 import re
 from typing import Any
 
@@ -35,7 +36,34 @@ def test_the_chart_has_neither_the_definitions_nor_a_hook() -> None:
 
 
 def test_nothing_in_it_is_made_by_chance() -> None:
-    assert values()["grafana"] == {"enabled": False}
+    grafana = values()["grafana"]
+    assert grafana["admin"]["existingSecret"] == "prometheus-grafana-admin"
+    assert "adminPassword" not in grafana
+
+
+def test_grafanas_sidecar_puts_the_dashboards_of_each_platform_into_a_folder() -> None:
+    sidecar = values()["grafana"]["sidecar"]["dashboards"]
+    assert sidecar == {"folderAnnotation": "grafana_folder", "provider": {"foldersFromFilesStructure": True}}
+
+
+def test_grafanas_administrator_has_a_password_that_stays() -> None:
+    found = run(lambda: PrometheusStack("metrics", PrometheusStackArgs(namespace="watch")) and None)
+    secret = found["Secret metrics-grafana"].inputs
+    assert (
+        secret["metadata"]["name"]
+        == found["Chart metrics-chart"].inputs["values"]["grafana"]["admin"]["existingSecret"]
+    )
+    assert secret["metadata"]["namespace"] == "watch"
+    login = secret["data"]["value"]  # a secret of Pulumi's
+    assert set(login) == {"admin-user", "admin-password"}
+    assert base64.b64decode(login["admin-user"]) == b"admin"
+
+
+@pytest.mark.parametrize("grafana", [{"enabled": False}, {"admin": {"existingSecret": "mine"}}])
+def test_grafana_may_be_off_or_have_a_secret_of_yours(grafana: dict[str, Any]) -> None:
+    args = PrometheusStackArgs(values={"grafana": grafana})
+    found = run(lambda: PrometheusStack("metrics", args) and None)
+    assert not [each for each in found if each.startswith(("Secret", "RandomPassword"))]
 
 
 def test_metrics_never_fill_the_volume() -> None:
@@ -57,7 +85,7 @@ def test_further_values_are_put_on_top() -> None:
         registry="registry.example.com", values={"kubeEtcd": {"enabled": True}, "grafana": {"enabled": True}}
     )
     assert found["kubeEtcd"] == {"enabled": True}
-    assert found["grafana"] == {"enabled": True}
+    assert found["grafana"]["enabled"] is True
     assert found["global"] == {"imageRegistry": "registry.example.com"}
     assert found["prometheus"]["prometheusSpec"]["replicas"] == 2
 
@@ -70,6 +98,8 @@ def test_the_graph() -> None:
         "ConfigFile metrics-definitions",
         "Namespace metrics-namespace",
         "Chart metrics-chart",
+        "RandomPassword metrics-grafana-password",
+        "Secret metrics-grafana",
     }
     chart = found["Chart metrics-chart"].inputs
     assert (chart["chart"], chart["version"], chart["skipCrds"]) == (

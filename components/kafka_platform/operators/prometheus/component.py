@@ -3,14 +3,23 @@
 from dataclasses import dataclass
 
 import pulumi
+from pulumi_random import RandomPassword
 
+from kafka_platform.kafka.secrets import PASSWORD_LENGTH, encode
+from kafka_platform.kube.derived import derived
+from kafka_platform.kube.manifests import Manifest, labels, metadata
+from kafka_platform.kube.objects import Object
 from kafka_platform.operators.component import OperatorArgs, OperatorChart, install_chart
 from kafka_platform.operators.prometheus.spec import (
     CHART,
     DEFINITIONS,
+    GRAFANA_SECRET,
+    PASSWORD_KEY,
     PROMETHEUS_OPERATOR_VERSION,
     PROMETHEUS_STACK_VERSION,
+    USER_KEY,
     PrometheusStackSpec,
+    grafana_secret,
     prometheus_stack_values,
 )
 from kafka_platform.operators.sources import ChartSource
@@ -21,11 +30,21 @@ class PrometheusStackArgs(PrometheusStackSpec, OperatorArgs):
     """How Prometheus shall be installed."""
 
 
+def grafana_login(namespace: pulumi.Input[str], password: pulumi.Input[str]) -> Manifest:
+    """The Secret with the name and the password of Grafana's administrator."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": metadata(GRAFANA_SECRET, namespace, labels("grafana", "monitoring")),
+        "data": derived(lambda known: encode({USER_KEY: "admin", PASSWORD_KEY: known}), password),
+    }
+
+
 class PrometheusStack(pulumi.ComponentResource):
     """The Helm chart kube-prometheus-stack, with the definitions of the Prometheus operator's kinds as resources of their own.
 
     Its Prometheus reads every PodMonitor, ServiceMonitor and PrometheusRule of the Kubernetes cluster, and kubelets and
-    cAdvisor, by which brokers are scaled. The definitions stay when the component goes, and with them all monitors and rules.
+    cAdvisor, by which brokers are scaled. Its Grafana shows every ConfigMap with the label `grafana_dashboard`. The definitions stay when the component goes, and with them all monitors and rules.
     """
 
     namespace: pulumi.Output[str]
@@ -39,6 +58,7 @@ class PrometheusStack(pulumi.ComponentResource):
         given = PrometheusStackArgs.of(args)
         chart = OperatorChart(
             release="prometheus",
+            needed=self._login(name, given) if grafana_secret(given) else [],
             values=prometheus_stack_values(given),
             official=ChartSource(
                 chart=CHART,
@@ -49,3 +69,9 @@ class PrometheusStack(pulumi.ComponentResource):
         self.namespace = install_chart(self, name, given, chart)
         self.url = self.namespace.apply(lambda known: f"http://prometheus-operated.{known}.svc:9090")
         self.register_outputs({"namespace": self.namespace, "url": self.url})
+
+    def _login(self, name: str, given: PrometheusStackArgs) -> list[Object]:
+        """The Secret of Grafana's administrator, with a password that stays as it is."""
+        child = pulumi.ResourceOptions(parent=self)
+        password = RandomPassword(f"{name}-grafana-password", length=PASSWORD_LENGTH, special=False, opts=child).result
+        return [Object(role="grafana", manifest=grafana_login(given.namespace, password))]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kafka_platform.kube.boards import FOLDER_ANNOTATION
 from kafka_platform.operators.charts import (
     OperatorSpec,
     definitions_kept,
@@ -27,6 +28,11 @@ DEFINITIONS = (
     "https://github.com/prometheus-operator/prometheus-operator/releases/download/v{version}/stripped-down-crds.yaml"
 )
 """Where each release of the operator has the definitions of its kinds; these without their descriptions, which are a megabyte."""
+
+GRAFANA_SECRET = "prometheus-grafana-admin"  # noqa: S105 - a name
+"""Secret with the name and the password of Grafana's administrator."""
+USER_KEY, PASSWORD_KEY = "admin-user", "admin-password"
+"""Its keys, which are the chart's own."""
 
 LEAST_RETENTION_MILLISECONDS = 7_200_000
 """Prometheus writes a block every two hours."""
@@ -66,6 +72,26 @@ class PrometheusStackSpec(OperatorSpec):
         return definitions_kept("monitor and rule")
 
 
+def grafana_secret(spec: PrometheusStackSpec) -> bool:
+    """Whether Grafana's administrator has the Secret that is made here: not without Grafana, or with a Secret of yours."""
+    grafana = prometheus_stack_values(spec)["grafana"]
+    return bool(grafana["enabled"]) and grafana["admin"]["existingSecret"] == GRAFANA_SECRET
+
+
+def _grafana() -> dict[str, Any]:
+    return {
+        "enabled": True,
+        # The chart's own password would be another one each time that it is rendered.
+        "admin": {"existingSecret": GRAFANA_SECRET, "userKey": USER_KEY, "passwordKey": PASSWORD_KEY},
+        # A platform's dashboards are in a folder of its own.
+        "sidecar": {
+            "dashboards": {"folderAnnotation": FOLDER_ANNOTATION, "provider": {"foldersFromFilesStructure": True}}
+        },
+        # Its test is a pod that only Helm's own client would run.
+        "testFramework": {"enabled": False},
+    }
+
+
 def prometheus_stack_values(spec: PrometheusStackSpec) -> dict[str, Any]:
     """The chart's values: ours, and on top of them the spec's."""
     claim: dict[str, Any] = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": spec.storage}}}
@@ -82,8 +108,7 @@ def prometheus_stack_values(spec: PrometheusStackSpec) -> dict[str, Any]:
     ours: dict[str, Any] = {
         # They are resources of their own, which outlive the chart.
         "crds": {"enabled": False},
-        # Without a Secret of yours its password would be another one each time that the chart is rendered.
-        "grafana": {"enabled": False},
+        "grafana": _grafana(),
         "prometheus": {
             "prometheusSpec": {
                 **of_everybody,
