@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,6 +18,7 @@ try:
     from infra.review import command as reviewing
     from infra.review.report import MOST_CHARACTERS
     from infra.settings.stackfile import stack_names
+    from infra.top import command as watching
 except ModuleNotFoundError as error:
     raise SystemExit(
         f"{error.name} is not installed for {sys.executable}: `make demo` sets everything up, and "
@@ -40,11 +41,11 @@ def parser() -> argparse.ArgumentParser:
     """What the command takes."""
     made = argparse.ArgumentParser(
         prog="kafka-platform",
-        description="What can be said about stacks without an engine; all but `probe` without a Kubernetes cluster too.",
+        description="What can be said about stacks without an engine; all but `probe`, `top`, `doctor` and `drill` without a Kubernetes cluster too.",
         epilog='Tab completion: eval "$(register-python-argcomplete kafka-platform)"',
     )
     commands = made.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_check, _schema, _review, _dashboards, _probe, _affected, _ci):
+    for add in (_check, _schema, _review, _dashboards, _probe, _top, _affected, _ci):
         add(commands)
     return made
 
@@ -130,6 +131,43 @@ def _probe(commands: Commands) -> None:
     parser = _command(commands, "probe", summary, "ci")
     _stack(parser, help="name of a stack with probe: in its file")
     parser.set_defaults(run=lambda chosen: probe(chosen.stack))
+
+
+def _top(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "top",
+        "show what a platform does: brokers, topics by traffic, groups by lag, gateway, workers, alerts",
+        "prod\nprod --interval 30\nprod --once --json",
+        epilog="exit codes: 0 shown; 1 the stack file is wrong; 3 the cluster cannot be asked; 2 wrong usage",
+    )
+    _stack(parser)
+    parser.add_argument("--once", action="store_true", help="show it once; always where the output is no terminal")
+    parser.add_argument("--json", action="store_true", help="print JSON, once: docs/operations.md names its keys")
+    parser.add_argument(
+        "--interval",
+        type=_seconds(watching.LEAST_INTERVAL, watching.MOST_INTERVAL),
+        metavar="SECONDS",
+        help=f"between two looks; default: {watching.INTERVAL_SECONDS:g}, with --once {watching.ONCE_SECONDS:g}",
+    )
+    parser.set_defaults(
+        run=lambda chosen: watching.top(chosen.stack, once=chosen.once, as_data=chosen.json, interval=chosen.interval)
+    )
+
+
+def _seconds(least: float, most: float) -> Callable[[str], float]:
+    """What reads a number of seconds within bounds."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1.0
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from {least:g} to {most:g}")
+        return value
+
+    return read
 
 
 def _affected(commands: Commands) -> None:

@@ -1,23 +1,21 @@
 """Asks the API server of a stack's Kubernetes cluster which objects there are, for `kafka_platform.kube.refusals`."""
 
 import asyncio
-import json
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from kafka_platform.kube.refusals import ClusterError, ObjectId
 
+from infra.connection import Connection, NoAnswerError
+
 THREADS = 8
 """Requests at a time. They have threads of their own: those of the event loop wait for registrations, which wait for them."""
-SECONDS = (5.0, 30.0)
-"""How long a connection and an answer may take."""
 PAGE = 500
 """Objects in one answer, as kubectl asks for."""
 MOST_NAMES = 5_000
@@ -42,7 +40,7 @@ class ApiServer:
         self._seen: dict[tuple[str, ...], asyncio.Task[Any]] = {}
         self._names: dict[tuple[str, str], frozenset[str] | None] = {}
         self._lock = threading.Lock()
-        self._made: _Connection | None = None
+        self._made: Connection | None = None
 
     async def look_up(self, wanted: ObjectId, *, fresh: bool) -> Mapping[str, Any] | None:
         """The metadata of an object, as `kafka_platform.kube.refusals.Cluster` says."""
@@ -112,7 +110,7 @@ class ApiServer:
     def version(self) -> tuple[int, int] | None:
         """Its Kubernetes, as `(1, 34)`; None if it does not say, as one that cannot be reached. It blocks."""
         try:
-            said = self._connect().get("its version", "/version", None) or {}
+            said = _get(self._connect(), "its version", "/version") or {}
         except ClusterError:
             return None  # whoever needs an answer tells why there is none
         # Clouds write `30+`.
@@ -131,31 +129,34 @@ class ApiServer:
         try:
             connection = self._connect()
             root = "/api" if "/" not in api_version else "/apis"
-            kinds = connection.get(f"kinds of {api_version}", f"{root}/{api_version}", None) or {"resources": []}
+            kinds = _get(connection, f"kinds of {api_version}", f"{root}/{api_version}") or {"resources": []}
             served = next(
                 (each for each in kinds["resources"] if each["kind"] == kind and "/" not in each["name"]), None
             )
             if served is None:
                 return frozenset()
             path = f"{_path(api_version, served, None)}?{urlencode({'limit': MOST_NAMES})}"
-            page = connection.get(f"all {served['name']}", path, _METADATA.format("List"))
+            page = _get(connection, f"all {served['name']}", path, _METADATA.format("List"))
         except ClusterError:
             return None
         if page is None or page["metadata"].get("continue"):
             return None
         return frozenset(each["metadata"]["name"] for each in page["items"] or [])
 
-    def _connect(self) -> "_Connection":
+    def _connect(self) -> Connection:
         with self._lock:
             if self._made is None:
-                self._made = _Connection(self._kubeconfig, self._context)
+                try:
+                    self._made = Connection(self._kubeconfig, self._context)
+                except NoAnswerError as error:
+                    raise ClusterError(str(error)) from error
             return self._made
 
-    async def _connection(self) -> "_Connection":
-        async def connect() -> "_Connection":
+    async def _connection(self) -> Connection:
+        async def connect() -> Connection:
             return await self._in_thread(self._connect)
 
-        connection: _Connection = await self._once(("connection",), connect)
+        connection: Connection = await self._once(("connection",), connect)
         return connection
 
     async def _once(self, key: tuple[str, ...], ask: Callable[[], Any]) -> Any:
@@ -169,76 +170,23 @@ class ApiServer:
 
     async def _ask(self, what: str, path: str, form: str | None) -> Any:
         connection = await self._connection()
-        return await self._in_thread(partial(connection.get, what, path, form))
+        return await self._in_thread(partial(_get, connection, what, path, form))
 
 
 class _NotAllowedError(ClusterError):
     """The credentials do not allow the question."""
 
 
-class _Connection:
-    """HTTP connections to the API server."""
-
-    def __init__(self, kubeconfig: str | None, context: str | None) -> None:
-        # Only here: it takes a quarter of a second to load.
-        import yaml
-        from kubernetes import config
-        from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION, KubeConfigMerger
-
-        try:
-            if kubeconfig is None or "\n" not in kubeconfig:
-                path = KUBE_CONFIG_DEFAULT_LOCATION if kubeconfig is None else str(Path(kubeconfig).expanduser())
-                merged = KubeConfigMerger(path).config
-                content = {} if merged is None else merged.value  # none where there is no such file
-                self._client = config.new_client_from_config(path, context, persist_config=False)
-            else:
-                content = yaml.safe_load(kubeconfig)
-                self._client = config.new_client_from_config_dict(content, context, persist_config=False)
-        except Exception as error:  # its library raises many kinds, of files, YAML and programs that get credentials
-            raise ClusterError(f"the kubeconfig cannot be used: {error}") from error
-        chosen = context or content.get("current-context")
-        # A merged file has its entries in wrappers that know where they came from.
-        contexts = [getattr(each, "value", each) for each in content.get("contexts") or []]
-        named: Mapping[str, Any] = next((each["context"] for each in contexts if each["name"] == chosen), {})
-        self.namespace = str(named.get("namespace") or "default")
-        """The namespace of objects that name none."""
-
-    def get(self, what: str, path: str, form: str | None) -> Any:
-        """What the API server answers; None if there is no such thing.
-
-        Raises:
-            ClusterError: it answers anything else, or not at all.
-        """
-        from kubernetes.client import ApiException
-        from urllib3.exceptions import HTTPError
-
-        accepted = "application/json" if form is None else f"application/json;{form}, application/json"
-        headers = {"Accept": accepted, "User-Agent": "kafka-platform"}
-        try:
-            self._client.update_params_for_auth(headers, [], ["BearerToken"], path, "GET", None)
-            url = self._client.configuration.host + path
-            answer = self._client.call_api("GET", url, header_params=headers, _request_timeout=SECONDS)
-            body = answer.read()
-        except (HTTPError, ApiException, OSError) as error:
-            raise ClusterError(_unknown(what, str(error))) from error
-        if answer.status == HTTPStatus.NOT_FOUND:
-            return None
-        if answer.status == HTTPStatus.OK:
-            return json.loads(body)
-        reason = f"{answer.status} {_message(body)}"
-        if answer.status == HTTPStatus.FORBIDDEN:
-            raise _NotAllowedError(_unknown(what, reason))
-        raise ClusterError(_unknown(what, reason))
-
-
-def _message(body: bytes) -> str:
+def _get(connection: Connection, what: str, path: str, form: str | None = None) -> Any:
+    """What the API server answers; None if there is no such thing. Raises `ClusterError` if it answers anything else."""
     try:
-        return str(json.loads(body)["message"])
-    except (ValueError, KeyError, TypeError):
-        return body[:200].decode(errors="replace")
+        return connection.get(path, form)
+    except NoAnswerError as error:
+        kind = _NotAllowedError if error.status == HTTPStatus.FORBIDDEN else ClusterError
+        raise kind(_unknown(what, error)) from error
 
 
-def _unknown(what: str, reason: str) -> str:
+def _unknown(what: str, reason: object) -> str:
     return f"the API server does not say whether {what} exists, and whose it is: {reason}: nothing is made unseen"
 
 

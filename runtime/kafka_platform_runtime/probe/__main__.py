@@ -13,6 +13,9 @@ With `--once` it sends PROBE_COUNT probes (default 20) to each partition along e
 (default 120), prints one line and leaves it at TERMINATION_LOG (default /dev/termination-log). With `--table`, for
 people, it also prints a table and leaves nothing.
 
+With `--drill SECONDS` it sends probes until its standard input ends, for at most so long, and reports how long nobody could
+write and what came late (`drill`).
+
 Exit code 0: asked to end, or all probes arrived. 1: the deadline passed, a probe was lost, duplicated or out of order,
 or a background task has ended; a retry may help. 3: a variable is missing or wrong.
 """
@@ -28,6 +31,7 @@ from pathlib import Path
 
 from kafka_platform_runtime.connection import Connection
 from kafka_platform_runtime.failures import Refused
+from kafka_platform_runtime.probe.drill import drill
 from kafka_platform_runtime.probe.gate import Verdict, gate
 from kafka_platform_runtime.probe.program import Log, canary
 from kafka_platform_runtime.probe.settings import Settings
@@ -41,7 +45,7 @@ QUESTION_THREADS = 4
 """For blocking requests to Kafka: one at a time, and one more while the program ends."""
 
 
-async def _run(settings: Settings, connection: Connection, *, once: bool) -> Verdict | str:
+async def _run(settings: Settings, connection: Connection, *, once: bool, seconds: float | None) -> Verdict | str:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_default_executor(WATCH.pool("questions", QUESTION_THREADS))
@@ -49,6 +53,8 @@ async def _run(settings: Settings, connection: Connection, *, once: bool) -> Ver
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     log = Log()
+    if seconds is not None:
+        return await drill(settings, connection, stop, log, seconds)
     if once:
         return await gate(settings, connection, stop, log)
     file = os.environ.get("KAFKA_SASL_PASSWORD_FILE") or os.environ.get("KAFKA_SSL_CERTIFICATE_FILE")
@@ -62,11 +68,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python3 -m kafka_platform_runtime.probe")
     parser.add_argument("--once", action="store_true", help="send a fixed number of probes and report the result")
     parser.add_argument("--table", action="store_true", help="with --once: also print a table, and leave no message")
+    parser.add_argument(
+        "--drill", type=float, metavar="SECONDS", help="send probes until standard input ends, and report"
+    )
     chosen = parser.parse_args(arguments)
     log = termination_log(os.environ)
     try:
         settings = Settings.from_environment(os.environ)
-        result = asyncio.run(_run(settings, Connection.from_environment(os.environ), once=chosen.once))
+        result = asyncio.run(
+            _run(settings, Connection.from_environment(os.environ), once=chosen.once, seconds=chosen.drill)
+        )
     except Refused as refusal:
         message = "; ".join(refusal.faults)
         leave(message, log)
@@ -78,7 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     if isinstance(result, str):
         return DONE if WATCH.death is None else FAILED
-    if chosen.table:
+    if chosen.drill is not None:
+        print(result.line, flush=True)
+    elif chosen.table:
         print("\n\n".join([result.table, result.line] if result.table else [result.line]))
     else:
         leave(result.line, log)

@@ -101,6 +101,21 @@ class _Sequence:
         self.probes: dict[int, _Probe] = {}
         self.next = 0
         self.highest: dict[Way, int] = {}
+        self.silence = _Silence()
+
+
+@dataclass(kw_only=True, slots=True)
+class _Silence:
+    """The longest time without an acknowledgement, since the silences are measured."""
+
+    since: float | None = None
+    longest: float = 0.0
+
+    def heard(self, now: float) -> None:
+        """There is an acknowledgement."""
+        if self.since is not None:
+            self.longest = max(self.longest, now - self.since)
+            self.since = now
 
 
 class Tally:
@@ -139,6 +154,7 @@ class Tally:
         self._sequences = {(write, number): _Sequence() for write in writers for number in range(partitions)}
         self._positions: dict[tuple[Way, int], int] = {}
         self._rewound: dict[tuple[Way, int], int] = {}
+        self._silences = {write: _Silence() for write in writers}
         self._lock = threading.Lock()
 
     def send(self, write: Way, partition: int, now: float) -> Mark:
@@ -155,11 +171,27 @@ class Tally:
         """Kafka has the probe, at this offset."""
         with self._lock:
             self.counts[Kind.WRITTEN, write, None] += 1
+            self._silences[write].heard(now)
+            self._sequences[write, partition].silence.heard(now)
             probe = self._sequences[write, partition].probes.get(number)
             if probe is not None:
                 probe.acknowledged, probe.offset = now, offset
                 for read in probe.overtaken:
                     self.counts[Kind.OUT_OF_ORDER, write, read] += 1
+
+    def measure_silences(self, now: float) -> None:
+        """Measure from now on for how long nothing is acknowledged."""
+        with self._lock:
+            for each in (*self._silences.values(), *(sequence.silence for sequence in self._sequences.values())):
+                each.since, each.longest = now, 0.0
+
+    def silences(self, write: Way, now: float) -> tuple[float, list[float]]:
+        """How long nothing that was written that way was acknowledged: at most, in all partitions together and in each."""
+        with self._lock:
+            own = [sequence.silence for (each, _), sequence in self._sequences.items() if each is write]
+            for each in (self._silences[write], *own):
+                each.heard(now)
+            return self._silences[write].longest, [each.longest for each in own]
 
     def fail(self, write: Way, partition: int, number: int) -> None:
         """There is no acknowledgement, and will be none: whether Kafka has the probe is unknown."""

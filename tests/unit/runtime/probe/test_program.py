@@ -1,6 +1,7 @@
 """The probe as a real process, with a real Kafka and a real gateway, also while these are killed."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -91,6 +92,7 @@ class Probe:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", *module, *arguments],
                 env=environment,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
             )
@@ -380,6 +382,48 @@ class TestGate:
         probe = start(None, "--once", **more)
         assert probe.process.wait(60) == 3, probe.said()
         assert said in probe.message.read_text()
+
+
+class TestDrill:
+    @staticmethod
+    def reports(probe: Probe) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in probe.said().splitlines() if line.startswith('{"drill"')]
+
+    def test_it_says_how_long_nobody_could_write_and_what_came_late(
+        self, gateway: Program, start: Callable[..., Probe]
+    ) -> None:
+        probe = start(url(gateway), "--drill", "300")
+        eventually("it has begun", lambda: self.reports(probe), probe)
+        gateway.process.send_signal(signal.SIGSTOP)
+        time.sleep(3)
+        gateway.process.send_signal(signal.SIGCONT)
+        time.sleep(2)
+        assert probe.process.stdin is not None
+        probe.process.stdin.close()
+        assert probe.process.wait(180) == 0, probe.said()
+        [_, report] = self.reports(probe)
+        by_way = {each["write"]: each for each in report["writes"]}
+        assert by_way["http"]["longestSilenceSeconds"] >= 2.5
+        assert by_way["http"]["silentPartitions"] == by_way["http"]["partitions"] == PARTITIONS
+        assert by_way["http"]["failed"] == by_way["native"]["failed"] == 0
+        assert by_way["native"]["written"] > 0
+        assert all(
+            each["lost"] == each["duplicated"] == each["outOfOrder"] == each["unread"] == 0 for each in report["paths"]
+        )
+        late = {(each["write"], each["read"]): each["late"] for each in report["paths"]}
+        assert late["http", "native"] > 0
+
+    def test_it_ends_by_itself(self, start: Callable[..., Probe]) -> None:
+        probe = start(None, "--drill", "2")
+        assert probe.process.wait(180) == 0, probe.said()
+        assert [each["drill"] for each in self.reports(probe)] == ["begun", "done"]
+
+    def test_it_says_why_it_has_not_begun(self, start: Callable[..., Probe]) -> None:
+        probe = start(None, "--drill", "2", secret="wrong", PROBE_DEADLINE_SECONDS="12")
+        assert probe.process.wait(180) == 1
+        [report] = self.reports(probe)
+        assert report["drill"] == "failed"
+        assert "Authentication failed" in report["why"]
 
 
 def test_a_killed_broker_is_no_loss(kafka: Kafka, gateway: Program, start: Callable[..., Probe]) -> None:

@@ -1,0 +1,70 @@
+"""HTTP to a port of a pod, by way of the API server and the kubelet: no port is opened here, and no network policy concerns it."""
+
+import contextlib
+import http.client
+import threading
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from infra.connection import Connection, NoAnswerError
+
+SECONDS = 8.0
+"""How long an answer may take: a broker with thousands of partitions needs some seconds for its metrics."""
+MOST_BYTES = 32 * 1024 * 1024
+"""Of one answer."""
+_THREADS = "Kubernetes port forward proxy"
+"""How the library's threads are called that carry the bytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a program in a pod answers."""
+
+    status: int
+    body: bytes
+
+
+def forwarded(connection: Connection, namespace: str, pod: str, port: int, path: str) -> Answer:
+    """What the pod answers to a GET at that port. Raises `NoAnswerError` if it does not, or the right is missing."""
+    from kubernetes.stream import ws_client
+
+    where = f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(pod)}/portforward?ports={port}"
+    socket = connection.upgraded(where)
+    _quiet()
+    ways = ws_client.PortForward(socket, [port])
+    try:
+        return _asked(ways.socket(port), path)
+    except (OSError, http.client.HTTPException) as error:
+        # What the kubelet says of a port at which nobody listens comes by another channel, and names addresses of its machine.
+        raise NoAnswerError(f"pod {pod} does not answer at port {port}: {error or type(error).__name__}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            ways.close()
+
+
+def _asked(socket: Any, path: str) -> Answer:
+    socket.settimeout(SECONDS)
+    http_connection = http.client.HTTPConnection("localhost")
+    http_connection.sock = socket
+    http_connection.request(
+        "GET", f"/{path.lstrip('/')}", headers={"Connection": "close", "User-Agent": "kafka-platform"}
+    )
+    answer = http_connection.getresponse()
+    body = answer.read(MOST_BYTES + 1)
+    if len(body) > MOST_BYTES:
+        raise OSError(f"the answer has more than {MOST_BYTES:,} bytes")
+    return Answer(status=answer.status, body=body)
+
+
+_SHOWN = threading.excepthook
+
+
+def _quiet() -> None:
+    """A connection that breaks ends the library's thread by an exception, which the reader of its other end is told anyway."""
+
+    def show(args: Any) -> None:
+        if args.thread is None or not args.thread.name.startswith(_THREADS):
+            _SHOWN(args)
+
+    threading.excepthook = show

@@ -1,0 +1,1 @@
+"""`python -m infra top`: what a platform does right now, in the terminal."""
