@@ -10,7 +10,7 @@ WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 PYTEST := $(ENV) && $(VENV)/bin/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test up down status check unit cluster e2e bench bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-fuzz
+.PHONY: help demo test up down status check registry unit cluster e2e bench bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-fuzz
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ check: $(STAMP) ## Formatting, lint, types, stack files
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/python -m infra check --all
 	@$(VENV)/bin/python -m infra schema --check
+
+registry: $(STAMP) ## Fetches the schema registry (159 MB), so that tests with a real one are not skipped
+	@$(PYTHON) -m sandbox.registry
 
 unit: $(STAMP) ## Tests that need no cluster
 	@$(VENV)/bin/python -m pytest tests/unit

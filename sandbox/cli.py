@@ -12,6 +12,7 @@ from sandbox import choice, environment, kind, packages
 from sandbox.choice import Mode
 from sandbox.host import SandboxError, lock
 from sandbox.instance import load, state_folder
+from sandbox.pins import REGISTRY_IMAGE
 from sandbox.progress import say
 
 DESCRIPTION = """A local Kubernetes and Pulumi engine.
@@ -89,13 +90,27 @@ def _logs(mode: Mode, state: Path, component: str | None, follow: bool) -> int:
                 time.sleep(0.3)
 
 
-def _image(mode: Mode, state: Path, tag: str, folder: Path) -> int:
+def _image(mode: Mode, state: Path, tag: str, folder: Path | None) -> int:
+    if folder is None:
+        return _official(mode, state, tag)
     if mode is Mode.OFF:
         raise SandboxError(
             f"SANDBOX=off: your cluster pulls its images: docker build --tag {tag} {folder}, then docker push"
         )
     with lock(state / "lock", WAITING):
         (kind if mode is Mode.KIND else packages).add_image(state, tag, folder)
+    return 0
+
+
+def _official(mode: Mode, state: Path, tag: str) -> int:
+    """An image of somebody else's, which nodes that are made from packages cannot pull."""
+    if tag != REGISTRY_IMAGE:
+        raise SandboxError(f"{tag}: name the folder of its application; without one only {REGISTRY_IMAGE} can be made")
+    if mode is not Mode.PACKAGES:
+        say(f"{tag}: the nodes pull it")
+        return 0
+    with lock(state / "lock", WAITING):
+        packages.add_registry(state)
     return 0
 
 
@@ -115,7 +130,7 @@ def main(arguments: Sequence[str]) -> int:
     logs.add_argument("-f", "--follow", action="store_true", help="keep printing its output")
     image = commands.add_parser("image", help="build an application's image and load it into the nodes")
     image.add_argument("-t", "--tag", required=True, help="its name, such as alerts:1")
-    image.add_argument("folder", type=Path, help="the folder with the application and its Dockerfile")
+    image.add_argument("folder", type=Path, nargs="?", help="the folder with the application and its Dockerfile")
     chosen = parser.parse_args(arguments)
     state = state_folder()
     try:

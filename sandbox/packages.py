@@ -3,6 +3,7 @@
 import os
 import socket
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from sandbox import (
     images,
     network,
     nodes,
+    registry,
     remove,
 )
 from sandbox.host import SandboxError
@@ -177,11 +179,24 @@ def add_image(state: Path, tag: str, folder: Path) -> None:
     Raises:
         SandboxError: no node runs, or the image cannot be made.
     """
+    _load(state, lambda folders: applications.archive(folders, folder, tag))
+
+
+def add_registry(state: Path) -> None:
+    """Makes the image of Apicurio Registry and loads it into every node.
+
+    Raises:
+        SandboxError: no node runs, or the image cannot be made.
+    """
+    _load(state, registry.registry_archive)
+
+
+def _load(state: Path, make: Callable[[build.BuildFolders], images.Archive]) -> None:
     instance = load(state)
     running = [node for node in instance.nodes if recorded(instance, node.name)] if instance else []
     if instance is None or not running:
         raise SandboxError("no node runs that could use an image: `python -m sandbox up` first")
-    archive = applications.archive(build.BuildFolders(cache=cache_folder(), logs=instance.logs), folder, tag)
+    archive = make(build.BuildFolders(cache=cache_folder(), logs=instance.logs))
     with ThreadPoolExecutor(max_workers=len(running)) as pool:
         changed = list(pool.map(lambda node: _images(instance, node, [archive]), running))
     say(f"{archive.name}: {'imported: new pods use it' if any(changed) else 'the nodes have it already'}")

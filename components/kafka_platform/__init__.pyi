@@ -107,6 +107,18 @@ from kafka_platform.probe.spec import (
     latency_probe_topic as latency_probe_topic,
     latency_probe_user as latency_probe_user,
 )
+from kafka_platform.registry.component import (
+    SchemaRegistry as SchemaRegistry,
+    SchemaRegistryArgs as SchemaRegistryArgs,
+)
+from kafka_platform.registry.spec import (
+    RegistryResources as RegistryResources,
+    RegistryRole as RegistryRole,
+    RegistryTls as RegistryTls,
+    RegistryUser as RegistryUser,
+    schema_registry_topics as schema_registry_topics,
+    schema_registry_user as schema_registry_user,
+)
 from kafka_platform.scaling.component import Scaler as Scaler, ScalerArgs as ScalerArgs
 from kafka_platform.scaling.spec import (
     Commit as Commit,

@@ -10,6 +10,7 @@ from infra.capabilities.monitoring import Monitoring
 from infra.capabilities.namespaces import Namespaces
 from infra.capabilities.operators import INSTALLED
 from infra.capabilities.probe import LatencyProbe
+from infra.capabilities.registry import SchemaRegistry
 from infra.capabilities.workers import Workers
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known
@@ -20,6 +21,7 @@ CAPABILITIES: Sequence[Capability[Any]] = (
     Cluster(),
     BrokersByLoad(),
     Entities(),
+    SchemaRegistry(),
     HttpGateway(),
     LatencyProbe(),
     Workers(),

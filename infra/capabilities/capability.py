@@ -74,6 +74,8 @@ class Needs:
     scrapes: Sequence[Scrape] = ()
     urls: Urls = NO_URLS
     """Where callers reach the HTTP interface that it is: users find it in their Secrets."""
+    schemas: Sequence[str] = ()
+    """Its users that look up how records are written: each gets a login to the schema registry, if there is one."""
     kubernetes: Sequence[LeastKubernetes] = ()
     """What the Kubernetes cluster has to be, besides one that is still maintained."""
 

@@ -75,7 +75,12 @@ class Workers(Capability[Mapping[str, Worker]]):
             if "metrics" in worker.ports
         ]
         sleeping = any(worker.ports and not worker.stop_command for worker in section.values())
-        return Needs(passwords=["workers log in"], scrapes=scrapes, kubernetes=[_SLEEP] if sleeping else [])
+        return Needs(
+            passwords=["workers log in"],
+            scrapes=scrapes,
+            kubernetes=[_SLEEP] if sleeping else [],
+            schemas=[name for name, worker in sorted(section.items()) if worker.user is None],
+        )
 
     def users(self, section: Mapping[str, Worker], settings: Core) -> Mapping[str, User]:
         """Those that are made for them: their own, and their scalers'."""

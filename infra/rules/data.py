@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from kafka_platform.kube.marks import ADOPTED
+from kafka_platform.registry.spec import JOURNAL, SNAPSHOTS
 
 from infra.reading.kinds import deletes_volumes, volumes
 from infra.reading.settings import RETENTION, RETENTION_SIZE, broker_settings, topic_defaults, whole
@@ -71,11 +72,16 @@ PROTECTED_DATA = Rule(
 )
 
 
+_KEPT_FOREVER = frozenset({JOURNAL, SNAPSHOTS})
+"""Whoever reads records needs the schemas that they were written with, however old. They are kilobytes, and few. The registry
+does not start where they could be deleted."""
+
+
 def _bounded_retention(resource: Resource) -> Iterator[str]:
     for name, topic in resource.topics.items():
         forever = whole(topic.config.get(RETENTION)) == -1
         bounded = (whole(topic.config.get(RETENTION_SIZE)) or -1) > 0
-        if forever and not bounded and not _compacts(topic.config):
+        if forever and not bounded and not _compacts(topic.config) and name not in _KEPT_FOREVER:
             yield f"topic {name}: retention: forever fills every volume: write a duration, a retentionSize, or cleanup compact"
     defaults = topic_defaults(broker_settings(resource.properties) or {})
     if whole(defaults.get(RETENTION)) == -1 and (whole(defaults.get(RETENTION_SIZE)) or -1) <= 0:

@@ -59,8 +59,10 @@ class Images(Section):
     """Image with Kafka in /opt/kafka. Default: `docker.io/apache/kafka:<kafka.version>`."""
     runtime: str | None = None
     """Image of this platform's own programs. Default: the one of this release."""
+    registry: str | None = None
+    """Image of Apicurio Registry 3, for the schema registry. Default: `docker.io/apicurio/apicurio-registry:3.3.3`."""
 
-    @field_validator("kafka", "runtime")
+    @field_validator("kafka", "runtime", "registry")
     @classmethod
     def _image(cls, value: str | None) -> str | None:
         if value is not None and not IMAGE.fullmatch(value):

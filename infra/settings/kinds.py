@@ -15,7 +15,7 @@ from pydantic.alias_generators import to_camel
 
 from infra.settings.model import Settings
 
-_FEW = 4
+_FEW = 5
 """More places of a key are no help to somebody who has put it at a wrong one."""
 
 

@@ -11,6 +11,7 @@ from infra.capabilities.operators import (
     StrimziInstallation,
 )
 from infra.capabilities.probe import Probe
+from infra.capabilities.registry import Registry
 from infra.capabilities.workers import Worker
 from infra.settings.core import Core
 
@@ -18,6 +19,8 @@ from infra.settings.core import Core
 class Settings(Core):
     """The platform of one stack: what stands under `kafka-platform:platform`."""
 
+    registry: Registry | None = None
+    """The schema registry; may be left empty. Default: there is none."""
     gateway: Gateway | None = None
     """The HTTP gateway; may be left empty. Default: there is none."""
     strimzi: StrimziInstallation | None = None

@@ -2,6 +2,8 @@
 
 RUNTIME_IMAGE = "ghcr.io/kafka-platform/runtime:0.1.0"
 """This platform's own programs, of this release."""
+REGISTRY_IMAGE = "docker.io/apicurio/apicurio-registry:3.3.3"
+"""Apicurio Registry, for a schema registry."""
 
 
 def kafka_image(version: str) -> str:

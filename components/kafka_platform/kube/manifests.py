@@ -106,7 +106,7 @@ def client_peers(cluster: str, namespaces: "Sequence[Input[str]]") -> list[Manif
 
 def of_namespaces(names: "Iterable[Input[str]]") -> Manifest:
     """All pods of these namespaces, in a network policy."""
-    values = derived(lambda *known: sorted(known), *names)
+    values = derived(lambda *known: sorted(set(known)), *names)
     expression = {"key": NAMESPACE_LABEL, "operator": "In", "values": values}
     return {"namespaceSelector": {"matchExpressions": [expression]}}
 

@@ -13,6 +13,7 @@ from kafka_platform.gateway.monitoring import source as gateway_source
 from kafka_platform.monitoring.alerts import Watched, alerts, rule_groups
 from kafka_platform.monitoring.spec import RUNBOOKS
 from kafka_platform.probe.monitoring import source as probe_source
+from kafka_platform.registry.monitoring import source as registry_source
 from kafka_platform_runtime.gateway.metrics import Metrics as GatewayMetrics
 from kafka_platform_runtime.probe.metrics import Metrics as ProbeMetrics
 from kafka_platform_runtime.probe.tally import Tally, Way
@@ -31,7 +32,7 @@ EVERYTHING = Watched(
 )
 SOURCES = [
     alert
-    for each in (gateway_source("gateway"), probe_source("latency-probe"))
+    for each in (gateway_source("gateway"), probe_source("latency-probe"), registry_source("schema-registry"))
     for alert in each.alerts_in("streaming")
 ]
 RULES = {alert.name: alert for alert in (*alerts(EVERYTHING), *SOURCES)}
@@ -95,6 +96,11 @@ def requests(well: str, failed: str) -> dict[str, str]:
     }
 
 
+def schemas(status: str, values: str) -> dict[str, str]:
+    of = f'namespace="streaming",registry="schema-registry",status_code_group="{status}"'
+    return {f"rest_requests_seconds_count{{{of}}}": values}
+
+
 def probe(metric: str, values: str, **more: str) -> dict[str, str]:
     given = {"namespace": "streaming", "probe": "latency-probe", "write": "native", "read": "http"} | more
     of = ",".join(f'{key}="{each}"' for key, each in given.items() if each)
@@ -105,6 +111,7 @@ PATH = {"write": "native", "read": "http"}
 OFFLINE = "kafka_controller_kafkacontroller_offlinepartitionscount"
 UNDER_REPLICATED = "kafka_server_replicamanager_underreplicatedpartitions"
 UNDER_MIN_ISR = "kafka_server_replicamanager_underminisrpartitioncount"
+REGISTRY_UP = 'up{namespace="streaming",registry="schema-registry",pod="schema-registry-0"}'
 UP = 'up{namespace="streaming",gateway="gateway",pod="gateway-0"}'
 GONE = "No pod of the gateway shows metrics."
 NO_CONTROLLER = "0 nodes say that they are the active controller, and it has to be one."
@@ -210,6 +217,27 @@ CASES = [
     Case(alert="HttpGatewayGone", measured={UP: "1x5 0x20"}, at="12m", summary=GONE),
     Case(alert="HttpGatewayGone", measured={}, at="6m", summary=GONE),
     Case(alert="HttpGatewayGone", measured={UP: "1x30"}, at="12m"),
+    Case(
+        alert="SchemaRegistryFails",
+        measured=schemas("2xx", "0+540x30") | schemas("5xx", "0+60x30"),
+        at="15m",
+        summary="10% of the requests to the schema registry fail by its own fault.",
+    ),
+    Case(alert="SchemaRegistryFails", measured=schemas("2xx", "0+540x30") | schemas("5xx", "0x30"), at="15m"),
+    Case(
+        alert="SchemaRegistryGone",
+        measured={REGISTRY_UP: "1x5 0x20"},
+        at="12m",
+        summary="No pod of the schema registry shows metrics.",
+    ),
+    Case(alert="SchemaRegistryGone", measured={REGISTRY_UP: "1x30"}, at="12m"),
+    Case(
+        alert="SchemaRegistryLoginsFail",
+        measured=schemas("401", "0+20x30"),
+        at="20m",
+        summary="300 requests to the schema registry in 15 minutes had no login, or a wrong one.",
+    ),
+    Case(alert="SchemaRegistryLoginsFail", measured=schemas("401", "0+1x30"), at="20m"),
     Case(
         alert="KafkaRecordsLost",
         measured=probe("kafka_probe_lost_total", "0x5 2x20"),

@@ -53,9 +53,14 @@ def text(name: str) -> str:
 def test_every_panel_asks_for_metrics_that_something_shows() -> None:
     exporter = {each for each in asked("kafka_") if re.match(r"kafka_(consumergroup|topic|brokers)", each)}
     known = (
-        {each.partition("{")[0] for each in REPORTED} | exporter | asked("kafka_probe_") | asked("gateway_") | OTHERS
+        {each.partition("{")[0] for each in REPORTED}
+        | exporter
+        | asked("kafka_probe_")
+        | asked("gateway_")
+        | asked("rest_")
+        | OTHERS
     )
-    # What the gateway, the probe and a broker with the agent really show is compared with it where these run.
+    # What the gateway, the probe, the schema registry and a broker with the agent really show is compared with it where these run.
     assert asked("") <= known
 
 

@@ -15,6 +15,7 @@ from kafka_platform import (
     LatencyProbeArgs,
     MonitoringArgs,
     PrometheusStackArgs,
+    SchemaRegistryArgs,
     StreamWorkerArgs,
     StrimziKafka,
     StrimziOperatorArgs,
@@ -29,6 +30,7 @@ from infra.capabilities.operators import (
     StrimziInstallation,
 )
 from infra.capabilities.probe import Probe
+from infra.capabilities.registry import Registry
 from infra.capabilities.workers import Worker
 from infra.settings.kafka import Kafka
 
@@ -43,6 +45,7 @@ PAIRS: list[tuple[Any, Any]] = [
     (Probe, LatencyProbeArgs),
     (Prometheus, MonitoringArgs),
     (Prometheus, PrometheusStackArgs),
+    (Registry, SchemaRegistryArgs),
     (StrimziInstallation, StrimziOperatorArgs),
     (Worker, StreamWorkerArgs),
 ]

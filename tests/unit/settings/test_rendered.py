@@ -38,6 +38,7 @@ COMMON: dict[str, Any] = {
     "gateway": {"anonymous": "anyone", "pods": {"min": 2, "max": 5}},
     "probe": {"gate": True},
     "keda": {},
+    "registry": {"roles": {"api": "developer"}, "tls": {"certificate": "schemas"}},
     "prometheus": {},
     "certManager": {},
     "workers": {"fraud-check": SCALED, "plain": WORKER | {"replicas": 2}},
@@ -133,7 +134,16 @@ def test_every_capability_is_judged(stack: str) -> None:
     }
     entities = "resources" if stack == "strimzi" else "provisioner"
     own = {"embedded": {"broker"}, "strimzi": {"broker", "broker-scaler"}, "external": set[str]()}
-    expected = {entities, "gateway", "latency-probe", "latency-gate", "worker", "scaler", "monitoring"}
+    expected = {
+        entities,
+        "gateway",
+        "latency-probe",
+        "latency-gate",
+        "worker",
+        "scaler",
+        "monitoring",
+        "schema-registry",
+    }
     assert parts >= expected | own[stack]
 
 

@@ -8,6 +8,7 @@ from tests.unit.settings.broken import (
     platform,
     pods,
     probe,
+    registry,
     strimzi,
     tenants,
     topics,
@@ -16,7 +17,7 @@ from tests.unit.settings.broken import (
 
 PLATFORM: list[tuple[str, str]] = [
     case
-    for part in (platform, pods, cluster, strimzi, topics, tenants, gateway, probe, workers, operators)
+    for part in (platform, pods, cluster, strimzi, topics, tenants, gateway, probe, registry, workers, operators)
     for case in part.CASES
 ]
 """What is written below `config: kafka-platform:platform:`."""

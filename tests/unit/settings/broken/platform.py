@@ -7,11 +7,11 @@ CASES: list[tuple[str, str]] = [
     ),
     ("kafak: {nodes: 3}", "kafak: unknown key: did you mean 'kafka'?"),
     ("kubernetes: {ctx: prod}", "kubernetes.ctx: unknown key: did you mean 'context'?"),
-    ("images: {broker: apache/kafka}", "images.broker: unknown key: use one of kafka, runtime"),
+    ("images: {broker: apache/kafka}", "images.broker: unknown key: use one of kafka, runtime, registry"),
     ("gatway: {pods: {min: 3}}", "gatway: unknown key: did you mean 'gateway'?"),
     (
         "services: {fraud: {image: a}}",
-        "services: unknown key: use one of environment, namespace, createNamespace, kubernetes, adopt, images, podSettings, kafka, topics, topicFiles, tenants, gateway, strimzi, drainCleaner, certManager, prometheus, keda, probe, workers",
+        "services: unknown key: use one of environment, namespace, createNamespace, kubernetes, adopt, images, podSettings, kafka, topics, topicFiles, tenants, registry, gateway, strimzi, drainCleaner, certManager, prometheus, keda, probe, workers",
     ),
     ("createNamespace: yes", "createNamespace: 'yes' is not true or false: write true or false"),
     (
@@ -68,7 +68,7 @@ CASES: list[tuple[str, str]] = [
     ("nodes: 3", "nodes: unknown key: did you mean kafka.nodes?"),
     (
         "certificate: kafka-tls",
-        "certificate: unknown key: did you mean kafka.listeners.certificate, kafka.listeners.external.certificate, gateway.expose.certificate or gateway.tls.certificate?",
+        "certificate: unknown key: did you mean kafka.listeners.certificate, kafka.listeners.external.certificate, registry.tls.certificate, gateway.expose.certificate or gateway.tls.certificate?",
     ),
     ("environment: prd", "environment: 'prd' is not known: use one of dev, staging, prod"),
 ]

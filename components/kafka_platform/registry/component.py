@@ -1,0 +1,125 @@
+"""A schema registry that keeps its schemas in Kafka, and the logins of its users."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pulumi
+from pulumi_random import RandomPassword
+
+from kafka_platform.args import Args
+from kafka_platform.kafka.client_pods import with_authority_of
+from kafka_platform.kafka.connection import KafkaConnection
+from kafka_platform.kafka.secrets import PASSWORD_LENGTH
+from kafka_platform.kube.images import REGISTRY_IMAGE
+from kafka_platform.kube.place import once_ready, place_all
+from kafka_platform.registry.logins import login_secret
+from kafka_platform.registry.objects import RegistrySettings, objects, registry_url
+from kafka_platform.registry.spec import (
+    REGISTRAR,
+    SCHEMA_REGISTRY,
+    RegistrySpec,
+    RegistryUser,
+    check_registry_users,
+)
+from kafka_platform.values.forms import named
+from kafka_platform.values.names import check_label, check_service_name, check_user
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchemaRegistryArgs(RegistrySpec, Args):
+    """What a schema registry shall be."""
+
+    connection: KafkaConnection
+    """The Kafka that keeps the schemas, as its `KafkaCluster` tells. Declare `schema_registry_topics()` in it."""
+    user: str = named(check_user, default=SCHEMA_REGISTRY)
+    """Kafka user, whose Secret `<user>-kafka` is in the registry's namespace: declare it as `schema_registry_user()`.
+    Default `schema-registry`."""
+    users: Mapping[str, RegistryUser] = field(default_factory=dict)
+    """Who may log in to the registry, by name. Default: only what registers declared schemas."""
+    namespace: pulumi.Input[str] | None = named(check_label, "namespace")
+    """Namespace of the registry, which the Kafka has to let in. Default: the connection's, which it does."""
+    spread: str = "topology.kubernetes.io/zone"
+    """Label of the machines over whose values the pods are spread, as far as possible. Default: the zones."""
+    image: pulumi.Input[str] = REGISTRY_IMAGE
+    """Image of Apicurio Registry 3. Default: its own."""
+
+    def check(self) -> None:
+        """As every registry; and users have names of their own."""
+        super().check()
+        for name in self.users:
+            try:
+                check_user(name)
+            except ValueError as error:
+                raise ValueError(f"users: {error}") from None
+        check_registry_users(self.users)
+
+
+class SchemaRegistry(pulumi.ComponentResource):
+    """Apicurio Registry, with the API of Confluent's clients and its schemas in a topic of the Kafka.
+
+    Nobody reads or writes without a login. Each user gets a generated password, delivered in the Secret `<user>-registry` of the
+    user's namespace with the keys `SCHEMA_REGISTRY_URL`, `SCHEMA_REGISTRY_BASIC_AUTH_CREDENTIALS_SOURCE`,
+    `SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO`, `schema.registry.url`, `basic.auth.user.info`, `registry.properties`, `username` and
+    `password`.
+    """
+
+    url: pulumi.Output[str]
+    """Where clients inside Kubernetes reach its API, once it answers."""
+    service: pulumi.Output[str]
+    """Name of its Service."""
+    namespace: pulumi.Output[str]
+    """Namespace of its Service."""
+    admin_secret: pulumi.Output[str]
+    """Secret in that namespace with the login of an administrator, for `SchemaSubjects`."""
+    user_secrets: pulumi.Output[Mapping[str, str]]
+    """Names of the Secrets with the users' logins, by user."""
+
+    def __init__(self, name: str, args: SchemaRegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """`name` is the name of the Deployment and of the Service."""
+        super().__init__("kafka-platform:index:SchemaRegistry", name, {}, opts)
+        self._name = name
+        self._args = args = SchemaRegistryArgs.of(args)
+        check_service_name(name, "registry")
+        user = args.user if args.connection.sasl_mechanism is not None else None
+        settings = RegistrySettings(
+            name=name,
+            namespace=args.connection.namespace if args.namespace is None else args.namespace,
+            connection=with_authority_of(args.connection, user),
+            image=args.image,
+            user=args.user,
+            users=args.users,
+            spread=args.spread,
+            spec=args,
+        )
+        placed = place_all(self, name, objects(settings, self._passwords()))
+        self.namespace = pulumi.Output.from_input(settings.namespace)
+        answers = once_ready(None, placed["Deployment", "pods"], placed["Service", "service"])
+        self.url = pulumi.Output.all(self.namespace, answers).apply(
+            lambda known: registry_url(name, str(known[0]), args)
+        )
+        self.service = pulumi.Output.from_input(name)
+        self.admin_secret = once_ready(f"{name}-admin", placed["Secret", "admin"])
+        self.user_secrets = pulumi.Output.from_input({each: login_secret(each) for each in sorted(args.users)})
+        self.register_outputs(
+            {
+                "url": self.url,
+                "service": self.service,
+                "namespace": self.namespace,
+                "adminSecret": self.admin_secret,
+                "userSecrets": self.user_secrets,
+            }
+        )
+
+    def _passwords(self) -> dict[str, pulumi.Input[str]]:
+        """A password for each user, and for the one that registers schemas."""
+        versions = {REGISTRAR: 1} | {user: each.password_version for user, each in sorted(self._args.users.items())}
+        return {
+            user: RandomPassword(
+                f"{self._name}-{user}-password",
+                length=PASSWORD_LENGTH,
+                special=False,
+                keepers={"version": str(version)},
+                opts=pulumi.ResourceOptions(parent=self),
+            ).result
+            for user, version in versions.items()
+        }

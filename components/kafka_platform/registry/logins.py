@@ -1,0 +1,117 @@
+"""The Secrets with logins to a schema registry: one pure function renders each. No Pulumi."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kafka_platform.kafka.properties import java_properties
+from kafka_platform.kafka.secrets import encode
+from kafka_platform.kube.derived import derived
+from kafka_platform.kube.manifests import Manifest, metadata
+from kafka_platform.registry.spec import REGISTRAR, RegistryRole, RegistryUser
+
+if TYPE_CHECKING:
+    from pulumi import Input
+
+USERS_FILE = "users.properties"
+REALM = "Quarkus"
+"""Part of what is hashed of a password; fixed when Apicurio Registry is built."""
+ALGORITHM = "digest-sha-256"
+_USERS = "quarkus.security.users.embedded"
+_ROLES = {
+    RegistryRole.READONLY: "sr-readonly",
+    RegistryRole.DEVELOPER: "sr-developer",
+    RegistryRole.ADMIN: "sr-admin",
+}
+
+Passwords = Mapping[str, Any]
+"""Each user's generated password, by the user's name: those of the registry's users, and the registrar's."""
+
+
+def login_secret(user: str) -> str:
+    """Name of the Secret with a user's login."""
+    return f"{user}-registry"
+
+
+def roles_of(users: Mapping[str, RegistryUser]) -> dict[str, RegistryRole]:
+    """What everybody who logs in may do."""
+    return {REGISTRAR: RegistryRole.ADMIN} | {name: user.role for name, user in sorted(users.items())}
+
+
+def logins_version(users: Mapping[str, RegistryUser]) -> str:
+    """Changes with every login: the pods read them when they start."""
+    known = {name: [user.role.value, user.password_version] for name, user in sorted(users.items())}
+    return hashlib.sha256(json.dumps(known).encode()).hexdigest()
+
+
+def digest(user: str, password: str) -> str:
+    """What the pods know of a password. It is of 190 random bits, which no hash has to make more expensive to guess."""
+    return hashlib.sha256(f"{user}:{REALM}:{password}".encode()).hexdigest()
+
+
+def users_secret(
+    name: str,
+    namespace: "Input[str]",
+    labels: Mapping[str, str],
+    users: Mapping[str, RegistryUser],
+    passwords: Passwords,
+) -> Manifest:
+    """Who may log in, as the pods read it: no password is in it, only what it is compared with."""
+    roles = roles_of(users)
+
+    def rendered(*known: str) -> dict[str, str]:
+        lines = {f"{_USERS}.plain-text": "false", f"{_USERS}.algorithm": ALGORITHM}
+        for user, password in zip(roles, known, strict=True):
+            lines[f'{_USERS}.users."{user}"'] = digest(user, password)
+            lines[f'{_USERS}.roles."{user}"'] = _ROLES[roles[user]]
+        return encode({USERS_FILE: java_properties(lines)})
+
+    return _secret(name, namespace, labels, derived(rendered, *(passwords[user] for user in roles)))
+
+
+def login(
+    name: str,
+    namespace: "Input[str]",
+    labels: Mapping[str, str],
+    user: str,
+    password: "Input[str]",
+    url: "Input[str]",
+    role: RegistryRole,
+) -> Manifest:
+    """Everything that a client needs to log in, by the names that clients know."""
+    data = derived(lambda password, url: encode(_client(user, password, url, role)), password, url)
+    return _secret(name, namespace, labels, data)
+
+
+def _client(user: str, password: str, url: str, role: RegistryRole) -> dict[str, str]:
+    both = f"{user}:{password}"
+    java = {
+        "schema.registry.url": url,
+        "basic.auth.credentials.source": "USER_INFO",
+        "basic.auth.user.info": both,
+    }
+    if role is RegistryRole.READONLY:
+        # Serializers register what they write unless told not to, and would be refused.
+        java |= {"auto.register.schemas": "false", "use.latest.version": "true"}
+    return {
+        # For `envFrom`.
+        "SCHEMA_REGISTRY_URL": url,
+        "SCHEMA_REGISTRY_BASIC_AUTH_CREDENTIALS_SOURCE": "USER_INFO",
+        "SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO": both,
+        "basic.auth.user.info": both,
+        "password": password,
+        "registry.properties": java_properties(java),
+        "schema.registry.url": url,
+        "username": user,
+    }
+
+
+def _secret(name: str, namespace: "Input[str]", labels: Mapping[str, str], data: Any) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": metadata(name, namespace, labels),
+        "type": "Opaque",
+        "data": data,
+    }

@@ -1,0 +1,357 @@
+"""The Kubernetes objects of a schema registry: one pure function renders each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kafka_platform.kafka.client_pods import ca_mounts, ca_volumes, kafka_ports
+from kafka_platform.kafka.properties import java_properties
+from kafka_platform.kafka.secrets import CA_FILE
+from kafka_platform.kube.derived import derived
+from kafka_platform.kube.manifests import (
+    Manifest,
+    allowed_port,
+    collectors,
+    labels,
+    metadata,
+    of_namespaces,
+    selector,
+    service_port,
+    text_hash,
+    to_names,
+)
+from kafka_platform.kube.objects import Object
+from kafka_platform.kube.pods import (
+    HTTP_PORT,
+    METRICS_PORT,
+    configured,
+    container_security,
+    pod_security,
+    prefer_other_machines,
+    spread_over,
+)
+from kafka_platform.registry.logins import USERS_FILE, Passwords, login, login_secret, logins_version, users_secret
+from kafka_platform.registry.spec import (
+    EVENTS,
+    JOURNAL,
+    REGISTRAR,
+    SCHEMA_REGISTRY,
+    SNAPSHOTS,
+    RegistryRole,
+    RegistrySpec,
+    RegistryUser,
+)
+from kafka_platform.values.names import user_secret
+from kafka_platform.values.units import quantity
+
+if TYPE_CHECKING:
+    from pulumi import Input
+
+    from kafka_platform.kafka.connection import KafkaConnection
+
+COMPONENT = "schema-registry"
+API = "/apis/ccompat/v7"
+"""Where the API of Confluent's clients is."""
+
+_CONFIG = "/etc/kafka-platform/config"
+_USERS = "/etc/kafka-platform/users"
+_CREDENTIALS = "/etc/kafka-platform/credentials"
+_TLS = "/etc/kafka-platform/tls"
+_FILE = "registry.properties"
+
+_METASPACE_MEBIBYTES = 192
+_CODE_MEBIBYTES = 64
+_DIRECT_MEBIBYTES = 48
+_OUTSIDE_MEBIBYTES = 384
+"""Memory that is not heap: the three above, and the stacks of threads. Seen altogether at work: 272 MiB with half of the
+heap in use."""
+_POLL_MILLISECONDS = 500
+"""How long a pod waits for more of the journal when it starts. By default it is 5 s, twice."""
+_REQUEST_BYTES = 2 * 2**20
+"""Largest body of a request: Kafka takes no larger record unless told to."""
+_CONNECTIONS = 2000
+_THREADS = 32
+"""Of requests that are worked on at a time; others wait on their connections."""
+_TERMINATION_SECONDS = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistrySettings:
+    """What the objects of a schema registry follow from."""
+
+    name: str
+    namespace: "Input[str]"
+    connection: "KafkaConnection"
+    image: "Input[str]"
+    user: str = SCHEMA_REGISTRY
+    users: Mapping[str, RegistryUser] = field(default_factory=dict)
+    spread: str = "topology.kubernetes.io/zone"
+    spec: RegistrySpec = field(default_factory=RegistrySpec)
+
+    @property
+    def own(self) -> dict[str, str]:
+        """The labels that find the pods."""
+        return selector(self.name, COMPONENT)
+
+    @property
+    def logs_in(self) -> bool:
+        """Whether it has a Kafka user."""
+        return self.connection.sasl_mechanism is not None
+
+
+def registry_url(name: str, namespace: str, spec: RegistrySpec) -> str:
+    """Where clients inside Kubernetes reach the registry's API."""
+    return f"{_scheme(spec)}://{name}.{namespace}.svc{API}"
+
+
+def objects(settings: RegistrySettings, passwords: Passwords) -> list[Object]:
+    """The registry's objects, in the order in which they are needed."""
+    name, namespace, own = settings.name, settings.namespace, labels(settings.name, COMPONENT)
+    properties = derived(
+        lambda servers, protocol, mechanism: java_properties(
+            registry_properties(settings, servers, protocol, mechanism)
+        ),
+        settings.connection.bootstrap_servers,
+        settings.connection.security_protocol,
+        settings.connection.sasl_mechanism,
+    )
+    config = Object(role="config", manifest=config_map(settings, properties))
+    logins = Object(role="users", manifest=users_secret(f"{name}-users", namespace, own, settings.users, passwords))
+    policy = Object(role="network", manifest=network_policy(settings, kafka_ports(settings.connection)))
+    pods = Object(
+        role="pods", manifest=deployment(settings, derived(text_hash, properties)), after=[config, logins, policy]
+    )
+    return [
+        config,
+        logins,
+        policy,
+        Object(role="disruption", manifest=pod_disruption_budget(settings)),
+        pods,
+        Object(role="service", manifest=service(settings)),
+        *_delivered(settings, passwords),
+    ]
+
+
+def _delivered(settings: RegistrySettings, passwords: Passwords) -> list[Object]:
+    """The logins: that of the Job that registers schemas, and the users' in their namespaces."""
+    name, own = settings.name, labels(settings.name, COMPONENT)
+    url = derived(lambda known: registry_url(name, known, settings.spec), settings.namespace)
+    admin = login(f"{name}-admin", settings.namespace, own, REGISTRAR, passwords[REGISTRAR], url, RegistryRole.ADMIN)
+    found = [Object(role="admin", manifest=admin)]
+    for user, declared in sorted(settings.users.items()):
+        namespace = settings.namespace if declared.namespace is None else declared.namespace
+        manifest = login(login_secret(user), namespace, own, user, passwords[user], url, declared.role)
+        found.append(Object(role=f"{user}-registry", manifest=manifest))
+    return found
+
+
+def registry_properties(
+    settings: RegistrySettings, bootstrap_servers: str, security_protocol: str, sasl_mechanism: str | None
+) -> dict[str, str]:
+    """Its settings, without any secret: the login to Kafka stands in the file of its user, to which these refer."""
+    spec = settings.spec
+    found = {
+        "apicurio.auth.owner-only-authorization": str(spec.owner_only).lower(),
+        "apicurio.auth.role-based-authorization": "true",
+        "apicurio.datasource.jdbc.initial-size": "2",
+        "apicurio.datasource.jdbc.max-size": str(_THREADS),
+        "apicurio.datasource.jdbc.min-size": "2",
+        "apicurio.events.kafka.topic": EVENTS,
+        "apicurio.kafka.common.security.protocol": security_protocol,
+        "apicurio.kafkasql.bootstrap.servers": bootstrap_servers,
+        "apicurio.kafkasql.consumer.group-prefix": f"{SCHEMA_REGISTRY}-",
+        "apicurio.kafkasql.consumer.poll.timeout": str(_POLL_MILLISECONDS),
+        # A snapshot is a file of the pod that made it, which is gone with that pod.
+        "apicurio.kafkasql.snapshot.scheduled.enabled": "false",
+        "apicurio.kafkasql.snapshots.topic": SNAPSHOTS,
+        "apicurio.kafkasql.topic": JOURNAL,
+        "apicurio.kafkasql.topic.auto-create": "false",
+        "apicurio.storage.kind": "kafkasql",
+        "quarkus.http.access-log.enabled": "false",
+        "quarkus.http.auth.basic": "true",
+        "quarkus.http.host": "0.0.0.0",  # noqa: S104 - in a pod, behind a network policy
+        "quarkus.http.limits.max-body-size": str(_REQUEST_BYTES),
+        "quarkus.http.limits.max-connections": str(_CONNECTIONS),
+        "quarkus.management.host": "0.0.0.0",  # noqa: S104
+        "quarkus.management.port": str(METRICS_PORT),
+        "quarkus.thread-pool.max-threads": str(_THREADS),
+    }
+    if sasl_mechanism is not None:
+        found["apicurio.kafka.common.sasl.mechanism"] = sasl_mechanism
+        found["apicurio.kafka.common.sasl.jaas.config"] = "${sasl.jaas.config}"
+    if settings.connection.ca_secret is not None:
+        found["apicurio.kafka.common.ssl.truststore.location"] = CA_FILE
+        found["apicurio.kafka.common.ssl.truststore.type"] = "PEM"
+    if spec.tls is None:
+        return found | {"quarkus.http.port": str(HTTP_PORT)}
+    return found | {
+        "quarkus.http.insecure-requests": "disabled",
+        "quarkus.http.ssl-port": str(HTTP_PORT),
+        "quarkus.http.ssl.certificate.files": f"{_TLS}/tls.crt",
+        "quarkus.http.ssl.certificate.key-files": f"{_TLS}/tls.key",
+        "quarkus.http.ssl.certificate.reload-period": "1m",
+    }
+
+
+def config_map(settings: RegistrySettings, properties: "Input[str]") -> Manifest:
+    """The file that the pods start from."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata(f"{settings.name}-config", settings.namespace, labels(settings.name, COMPONENT)),
+        "data": {_FILE: properties},
+    }
+
+
+def service(settings: RegistrySettings) -> Manifest:
+    """Where clients inside Kubernetes reach the registry."""
+    port = 443 if settings.spec.tls is not None else 80
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        "spec": {
+            "ports": [service_port(_scheme(settings.spec), port, HTTP_PORT)],
+            "selector": settings.own,
+            "type": "ClusterIP",
+        },
+    }
+
+
+def pod_disruption_budget(settings: RegistrySettings) -> Manifest:
+    """One pod at a time may be drained."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": settings.own}},
+    }
+
+
+def network_policy(settings: RegistrySettings, kafka_ports: "Input[Sequence[Manifest]]") -> Manifest:
+    """Its own namespace, its users' and those named reach the registry, and it reaches Kafka."""
+    others = [each.namespace for each in settings.users.values() if each.namespace is not None]
+    others += settings.spec.client_namespaces
+    peers: list[Manifest] = [{"podSelector": {}}, *([of_namespaces(others)] if others else [])]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        "spec": {
+            "egress": [*to_names(), {"ports": kafka_ports}],
+            "ingress": [
+                {"from": peers, "ports": [allowed_port(HTTP_PORT)]},
+                collectors(METRICS_PORT, settings.spec.metrics_namespaces),
+            ],
+            "podSelector": {"matchLabels": settings.own},
+            "policyTypes": ["Ingress", "Egress"],
+        },
+    }
+
+
+def deployment(settings: RegistrySettings, config_hash: "Input[str]") -> Manifest:
+    """The pods. Each has all schemas in memory, from the journal."""
+    own = labels(settings.name, COMPONENT)
+    annotations = {"kafka-platform/config": config_hash, "kafka-platform/logins": logins_version(settings.users)}
+    pod: Manifest = {
+        "affinity": prefer_other_machines(settings.own),
+        "automountServiceAccountToken": False,
+        "containers": [_container(settings)],
+        "enableServiceLinks": False,
+        "securityContext": pod_security(),
+        "terminationGracePeriodSeconds": _TERMINATION_SECONDS,
+        "topologySpreadConstraints": spread_over(settings.spread, settings.own),
+        "volumes": _volumes(settings),
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata(settings.name, settings.namespace, own),
+        "spec": {
+            "replicas": settings.spec.pods,
+            "selector": {"matchLabels": settings.own},
+            "strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}, "type": "RollingUpdate"},
+            "template": configured(
+                {"metadata": {"annotations": annotations, "labels": own}, "spec": pod}, settings.spec.pod_settings
+            ),
+        },
+    }
+
+
+def _container(settings: RegistrySettings) -> Manifest:
+    resources = settings.spec.resources
+    limits = {"memory": resources.memory}
+    if resources.cpu_limit is not None:
+        limits["cpu"] = resources.cpu_limit
+    return {
+        "command": ["java", *jvm_options(settings), "-jar", "/deployments/quarkus-run.jar"],
+        "image": settings.image,
+        "livenessProbe": _asked("/health/live") | {"failureThreshold": 3, "periodSeconds": 20},
+        "name": "registry",
+        "ports": [
+            {"containerPort": HTTP_PORT, "name": _scheme(settings.spec)},
+            {"containerPort": METRICS_PORT, "name": "metrics"},
+        ],
+        "readinessProbe": _asked("/health/ready") | {"failureThreshold": 2, "periodSeconds": 5},
+        "resources": {"limits": limits, "requests": {"cpu": resources.cpu, "memory": resources.memory}},
+        "securityContext": container_security(),
+        # A start takes 8 s, and longer on busy machines and with a long journal.
+        "startupProbe": _asked("/health/ready") | {"failureThreshold": 120, "periodSeconds": 2},
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": _mounts(settings),
+    }
+
+
+def jvm_options(settings: RegistrySettings) -> list[str]:
+    """Options of the JVM: every part of its memory has a bound, and together they fit into the pod."""
+    heap = int(quantity(settings.spec.resources.memory)) // 2**20 - _OUTSIDE_MEBIBYTES
+    files = [f"{_CREDENTIALS}/client.properties"] if settings.logs_in else []
+    files += [f"{_USERS}/{USERS_FILE}", f"{_CONFIG}/{_FILE}"]
+    return [
+        f"-Xmx{heap}m",
+        f"-XX:MaxMetaspaceSize={_METASPACE_MEBIBYTES}m",
+        f"-XX:ReservedCodeCacheSize={_CODE_MEBIBYTES}m",
+        f"-XX:MaxDirectMemorySize={_DIRECT_MEBIBYTES}m",
+        "-XX:+UseSerialGC",
+        "-XX:+ExitOnOutOfMemoryError",
+        "-Djava.util.logging.manager=org.jboss.logmanager.LogManager",
+        f"-Dsmallrye.config.locations={','.join(files)}",
+    ]
+
+
+def _asked(path: str) -> Manifest:
+    return {"httpGet": {"path": path, "port": METRICS_PORT}, "timeoutSeconds": 5}
+
+
+def _mounts(settings: RegistrySettings) -> list[Manifest]:
+    mounts: list[Manifest] = [
+        {"mountPath": _CONFIG, "name": "config", "readOnly": True},
+        {"mountPath": _USERS, "name": "users", "readOnly": True},
+        {"mountPath": "/tmp", "name": "tmp"},  # noqa: S108
+    ]
+    if settings.logs_in:
+        mounts.append({"mountPath": _CREDENTIALS, "name": "credentials", "readOnly": True})
+    if settings.spec.tls is not None:
+        mounts.append({"mountPath": _TLS, "name": "tls", "readOnly": True})
+    return [*mounts, *ca_mounts(settings.connection)]
+
+
+def _volumes(settings: RegistrySettings) -> list[Manifest]:
+    volumes: list[Manifest] = [
+        {"configMap": {"name": f"{settings.name}-config"}, "name": "config"},
+        _secret_volume("users", f"{settings.name}-users", USERS_FILE),
+        {"emptyDir": {"sizeLimit": "128Mi"}, "name": "tmp"},
+    ]
+    if settings.logs_in:
+        volumes.append(_secret_volume("credentials", user_secret(settings.user), "client.properties"))
+    if settings.spec.tls is not None:
+        volumes.append(_secret_volume("tls", settings.spec.tls.certificate, "tls.crt", "tls.key"))
+    return [*volumes, *ca_volumes(settings.connection)]
+
+
+def _secret_volume(name: str, secret: "Input[str]", *keys: str) -> Manifest:
+    return {"name": name, "secret": {"items": [{"key": key, "path": key} for key in keys], "secretName": secret}}
+
+
+def _scheme(spec: RegistrySpec) -> str:
+    return "https" if spec.tls is not None else "http"

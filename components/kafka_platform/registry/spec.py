@@ -1,0 +1,110 @@
+"""The spec of a schema registry, its users, and what it needs in Kafka. No Pulumi."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass
+
+from kafka_platform.kafka.entities import Acl, AclResource, Cleanup, Operation, Quotas, Topic, User
+from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
+from kafka_platform.values.forms import Compute, Spec, memory_of, named, namespaces, processors
+from kafka_platform.values.later import Input
+from kafka_platform.values.names import check_label, check_subdomain
+from kafka_platform.values.ranges import MOST_VERSIONS, within
+from kafka_platform.values.words import Deciding
+
+SCHEMA_REGISTRY = "schema-registry"
+"""Name of its Deployment, its Service and its Kafka user in a stack, and what its topics begin with."""
+REGISTRAR = "registrar"
+"""The user of the registry that registers what is declared."""
+JOURNAL, SNAPSHOTS, EVENTS = (f"{SCHEMA_REGISTRY}-{part}" for part in ("journal", "snapshots", "events"))
+"""Its topics. The first has the schemas; it writes nothing to the others unless told to, and does not start without them."""
+QUOTAS = Quotas(produce="5MB/s", consume="50MB/s")
+"""Schemas are kilobytes, and few are written; a pod that starts reads all that were ever written."""
+MOST_PODS = 5
+"""Each pod has all schemas in memory and answers hundreds of requests a second, which clients cache: more are of no use."""
+
+
+class RegistryRole(Deciding):
+    """What a user may do in a schema registry."""
+
+    READONLY = "readonly"
+    """Read every schema."""
+    DEVELOPER = "developer"
+    """Also register schemas, and change and delete its own."""
+    ADMIN = "admin"
+    """Everything, with every subject."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistryUser(Spec):
+    """A user of a schema registry, with a generated password that is not its password in Kafka."""
+
+    role: RegistryRole = RegistryRole.READONLY
+    """What it may do. Default: read."""
+    namespace: Input[str] | None = named(check_label, "namespace")
+    """Namespace that its Secret `<user>-registry` is delivered to, whose pods may call the registry. Default: the registry's."""
+    password_version: int = within(1, MOST_VERSIONS, default=1)
+    """Raise it by one to have a new password made. Default 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistryResources(Compute):
+    """What each pod of a schema registry gets."""
+
+    cpu: str = processors("250m")
+    """Cores that are reserved; a start takes ten seconds of one. Default 250m."""
+    cpu_limit: str | None = processors(None, "2")
+    """Cores it may use at most. Default: what the machine has."""
+    memory: str = memory_of("a schema registry", "768Mi", least="640Mi")
+    """Memory that is reserved and may be used, at least 640Mi; what is above 384Mi is the heap. Default 768Mi."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistryTls(Spec):
+    """TLS that ends at the pods. The files are read again when the Secret changes."""
+
+    certificate: Input[str] = named(check_subdomain, "Secret name", default=MISSING)
+    """Secret of the type kubernetes.io/tls (in the registry's namespace), valid for `<name>.<namespace>.svc`."""
+    authority: Input[str] | None = named(check_subdomain, "Secret name")
+    """Secret whose key `ca.crt` is the authority of that certificate, for the Job that registers schemas. Default: the usual
+    public ones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistrySpec(Spec):
+    """What people declare of a schema registry, in a program and in a stack file alike."""
+
+    pods: int = within(1, MOST_PODS, default=2)
+    """How many pods there are. Default 2: one of them may be restarted while the other answers."""
+    resources: RegistryResources = RegistryResources()
+    """Processor and memory of each pod. Default: 250m and 768Mi."""
+    tls: RegistryTls | None = None
+    """TLS that ends at the pods. Default: none, and passwords pass in the clear inside the Kubernetes cluster."""
+    owner_only: bool = True
+    """Whether a developer may change and delete only subjects that it has registered itself. Default true."""
+    client_namespaces: Sequence[Input[str]] = namespaces()
+    """Namespaces whose pods may call, besides the registry's own and those of its users. Default: no others."""
+    metrics_namespaces: Sequence[Input[str]] = namespaces()
+    """Namespaces whose pods may read the metrics. Default: all."""
+    pod_settings: PodSettings = UNDECIDED
+    """Where the pods run, and what they carry. Default: what Kubernetes does."""
+
+
+def check_registry_users(users: Mapping[str, object]) -> None:
+    """Raises for a name that the registry has for itself."""
+    if REGISTRAR in users:
+        raise ValueError(f"users: {REGISTRAR!r} registers what is declared: choose another name")
+
+
+def schema_registry_topics() -> dict[str, Topic]:
+    """The topics of a schema registry by name: its journal is kept for ever, as every pod reads it from its beginning."""
+    journal = Topic(retention="forever", retention_size="unlimited", cleanup=Cleanup.DELETE)
+    return {JOURNAL: journal, SNAPSHOTS: journal, EVENTS: Topic(retention="1d")}
+
+
+def schema_registry_user(namespace: Input[str] | None = None) -> User:
+    """The Kafka user of a schema registry: its topics and its groups, and nothing else."""
+    topics = tuple(schema_registry_topics())
+    # It looks whether the topics keep what it writes, and does not start unless they do.
+    looks = [Acl(resource=AclResource.TOPIC, name=each, operations=[Operation.DESCRIBE_CONFIGS]) for each in topics]
+    groups = (f"{SCHEMA_REGISTRY}-*",)
+    return User(writes=topics, reads=topics, groups=groups, acls=looks, quotas=QUOTAS, namespace=namespace)

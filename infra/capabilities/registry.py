@@ -1,0 +1,139 @@
+"""The schema registry of a stack."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import kafka_platform
+from kafka_platform.kafka.client_pods import with_authority_of
+from kafka_platform.kafka.entities import Topic, User
+from kafka_platform.kube.images import REGISTRY_IMAGE
+from kafka_platform.registry.logins import roles_of
+from kafka_platform.registry.monitoring import source
+from kafka_platform.registry.objects import RegistrySettings, objects
+from kafka_platform.registry.spec import (
+    REGISTRAR,
+    SCHEMA_REGISTRY,
+    RegistryRole,
+    RegistrySpec,
+    RegistryUser,
+    schema_registry_topics,
+    schema_registry_user,
+)
+from kafka_platform.values.forms import shared
+from kafka_platform.values.later import plain
+from kafka_platform.values.words import suggest
+
+from infra.capabilities.capability import MADE_UP, Capability, Deployment, Needs, Placed, Rendered, Scrape, Stack
+from infra.settings.core import Core
+from infra.settings.faults import Fault, Known
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registry(RegistrySpec):
+    """The schema registry: Apicurio Registry, with the API of Confluent's clients and its schemas in the Kafka."""
+
+    roles: Mapping[str, RegistryRole] = field(default_factory=dict)
+    """What users and workers may do in the registry, by name: readonly, developer (registers schemas, and changes its own) or
+    admin. Default: readonly."""
+
+    def values(self, settings: Core) -> dict[str, Any]:
+        """Its fields as a program writes them."""
+        pods = settings.pod_settings.with_own(self.pod_settings)
+        return shared(self, RegistrySpec) | {"pod_settings": pods}
+
+    def users(self, stack: Stack) -> dict[str, RegistryUser]:
+        """Who gets a login: the tenants' users and the workers."""
+        names = {*stack.settings.users, *(name for each in stack.needs for name in each.schemas)}
+        found = ((name, stack.users[name]) for name in sorted(names))
+        return {
+            name: RegistryUser(
+                role=self.roles.get(name, RegistryRole.READONLY),
+                namespace=user.namespace,
+                password_version=user.password_version,
+            )
+            for name, user in found
+        }
+
+
+class SchemaRegistry(Capability[Registry]):
+    """Where programs look up how records are written."""
+
+    key = "registry"
+    names = frozenset({SCHEMA_REGISTRY})
+
+    def needs(self, section: Registry, settings: Core) -> Needs:
+        """A password; and it shows metrics."""
+        scrape = Scrape(
+            source=source(SCHEMA_REGISTRY),
+            namespace=settings.namespace,
+            key=("registry", "metricsNamespaces"),
+            allowed=plain(section.metrics_namespaces),
+        )
+        return Needs(passwords=["the schema registry logs in"], scrapes=[scrape])
+
+    def topics(self, section: Registry, settings: Core) -> Mapping[str, Topic]:
+        """Its own."""
+        return schema_registry_topics()
+
+    def users(self, section: Registry, settings: Core) -> Mapping[str, User]:
+        """Its own."""
+        return {SCHEMA_REGISTRY: schema_registry_user(settings.namespace)}
+
+    def described(self, section: Registry) -> str:
+        """There is one at most."""
+        return "schema registry"
+
+    def faults(self, section: Registry, stack: Stack, known: Known) -> Iterator[Fault]:
+        """What it asks of the brokers, its names, and whose roles are declared."""
+        settings = stack.settings
+        if not settings.manages_entities and known("kafka", "engine") and known("kafka", "adminSecret"):
+            yield Fault(
+                path=("registry",),
+                message="it needs topics and a user, which an administrator makes: name their Secret in "
+                "kafka.adminSecret, or remove the key",
+            )
+        for topic in sorted(schema_registry_topics().keys() & settings.topics.keys()):
+            message = "is a topic of the schema registry: rename it, or remove registry"
+            yield Fault(path=("topics", topic), message=message)
+        for name, tenant in settings.tenants.items():
+            for user in sorted({SCHEMA_REGISTRY, REGISTRAR} & tenant.users.keys()):
+                path = ("tenants", name, "users", user)
+                yield Fault(path=path, message="is a user of the schema registry: rename it, or remove registry")
+        if known("registry", "roles") and known("tenants") and known("workers"):
+            users = section.users(stack)
+            for user in section.roles.keys() - users.keys():
+                yield Fault(
+                    path=("registry", "roles", user),
+                    message=f"{user!r} is neither a user nor a worker of this file: {suggest(user, users)}",
+                )
+
+    def rendered(self, section: Registry, placed: Placed) -> Iterator[Rendered]:
+        """Its objects."""
+        settings, connection = placed.settings, placed.connection
+        user = SCHEMA_REGISTRY if connection.sasl_mechanism is not None else None
+        users = section.users(placed.stack)
+        registry = RegistrySettings(
+            name=SCHEMA_REGISTRY,
+            namespace=settings.namespace,
+            connection=with_authority_of(connection, user),
+            image=settings.images.registry or REGISTRY_IMAGE,
+            users=users,
+            spread=settings.kafka.spread,
+            spec=RegistrySpec(**section.values(settings)),
+        )
+        yield from placed.named(SCHEMA_REGISTRY, objects(registry, dict.fromkeys(roles_of(users), MADE_UP)))
+
+    def build(self, section: Registry, deployment: Deployment) -> None:
+        """After its topics, its user and that user's password, and after the namespaces of its users."""
+        settings = deployment.settings
+        args = kafka_platform.SchemaRegistryArgs(
+            **section.values(settings),
+            connection=deployment.connection,
+            users=section.users(deployment.stack),
+            spread=settings.kafka.spread,
+            image=settings.images.registry or REGISTRY_IMAGE,
+        )
+        registry = kafka_platform.SchemaRegistry(SCHEMA_REGISTRY, args, deployment.options("entities", namespaces=True))
+        deployment.made["registry"] = registry
+        deployment.outputs["registry"] = {"url": registry.url, "service": registry.service}

@@ -1,0 +1,42 @@
+"""The schema registry."""
+
+CASES: list[tuple[str, str]] = [
+    ("registry: true", "registry: true is not a mapping: write keys below it, such as pods, resources, tls"),
+    ("registry: {pod: 1}", "registry.pod: unknown key: did you mean 'pods'?"),
+    ("registry: {pods: 0}", "registry.pods: 0 is out of range: use 1 to 5"),
+    ("registry: {pods: 6}", "registry.pods: 6 is out of range: use 1 to 5"),
+    (
+        "registry: {resources: {memory: 512Mi}}",
+        "registry.resources.memory: 512Mi is too little for a schema registry: use at least 640Mi",
+    ),
+    ("registry: {tls: {}}", "registry.tls.certificate: missing: write the name of a Secret"),
+    ("registry: {ownerOnly: 1}", "registry.ownerOnly: 1 is not true or false: write true or false"),
+    (
+        "{tenants: {shop: {users: {api: }}}, registry: {roles: {apo: admin}}}",
+        "registry.roles.apo: 'apo' is neither a user nor a worker of this file: did you mean 'api'?",
+    ),
+    (
+        "{tenants: {shop: {users: {api: }}}, registry: {roles: {api: root}}}",
+        "registry.roles.api: 'root' is not known: use one of readonly, developer, admin",
+    ),
+    (
+        "{tenants: {shop: {users: {registrar: }}}, registry: }",
+        "tenants.shop.users.registrar: is a user of the schema registry: rename it, or remove registry",
+    ),
+    (
+        "{tenants: {shop: {users: {schema-registry: }}}, registry: }",
+        "tenants.shop.users.schema-registry: is a user of the schema registry: rename it, or remove registry",
+    ),
+    (
+        "{topics: {schema-registry-journal: }, registry: }",
+        "topics.schema-registry-journal: is a topic of the schema registry: rename it, or remove registry",
+    ),
+    (
+        "{kafka: {engine: external, bootstrapServers: 'a.example.com:9092'}, registry: }",
+        "registry: it needs topics and a user, which an administrator makes: name their Secret in kafka.adminSecret, or remove the key",
+    ),
+    (
+        "images: {registry: UPPER}",
+        "images.registry: 'UPPER' is not an image: write registry/name:tag, such as registry.example.com/kafka:4.3.1",
+    ),
+]
