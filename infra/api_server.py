@@ -28,7 +28,8 @@ _T = TypeVar("_T")
 class ApiServer:
     """The API server that the provider deploys to, by the same kubeconfig and context.
 
-    Nothing is loaded and nobody is asked before the first question: a stack in which nothing is new asks only for the version.
+    Nothing is loaded and nobody is asked before the first question: a stack in which nothing is new asks only for the version,
+    and for what it uses of others.
     Requests and answers are bounded by THREADS and PAGE; what a preview has seen is kept until the program ends.
     """
 
@@ -38,7 +39,8 @@ class ApiServer:
         self._context = context
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api-server")
         self._seen: dict[tuple[str, ...], asyncio.Task[Any]] = {}
-        self._names: dict[tuple[str, str], frozenset[str] | None] = {}
+        self._all: dict[tuple[str, str], Mapping[str, Mapping[str, Any]] | None] = {}
+        self._kinds: dict[str, Mapping[str, Mapping[str, Any]]] = {}
         self._lock = threading.Lock()
         self._made: Connection | None = None
 
@@ -120,28 +122,64 @@ class ApiServer:
 
     def names(self, api_version: str, kind: str) -> frozenset[str] | None:
         """The names of all objects of a kind, as `kafka_platform.kube.refusals.Cluster` says. It blocks, once for each kind."""
-        key = (api_version, kind)
-        if key not in self._names:
-            self._names[key] = self._all_names(api_version, kind)
-        return self._names[key]
+        found = self.metadata(api_version, kind)
+        return None if found is None else frozenset(found)
 
-    def _all_names(self, api_version: str, kind: str) -> frozenset[str] | None:
+    def metadata(self, api_version: str, kind: str) -> Mapping[str, Mapping[str, Any]] | None:
+        """The metadata of all objects of a kind, as `infra.needed_objects.Cluster` says. It blocks, once for each kind."""
+        key = (api_version, kind)
+        if key not in self._all:
+            self._all[key] = self._all_metadata(api_version, kind)
+        return self._all[key]
+
+    def exists(self, wanted: ObjectId) -> bool | None:
+        """Whether there is an object, as `infra.needed_objects.Cluster` says. It blocks."""
         try:
-            connection = self._connect()
-            root = "/api" if "/" not in api_version else "/apis"
-            kinds = _get(connection, f"kinds of {api_version}", f"{root}/{api_version}") or {"resources": []}
-            served = next(
-                (each for each in kinds["resources"] if each["kind"] == kind and "/" not in each["name"]), None
-            )
+            served = self._kind(wanted.api_version, wanted.kind)
             if served is None:
-                return frozenset()
-            path = f"{_path(api_version, served, None)}?{urlencode({'limit': MOST_NAMES})}"
-            page = _get(connection, f"all {served['name']}", path, _METADATA.format("List"))
+                return False
+            path = f"{_path(wanted.api_version, served, wanted.namespace)}/{quote(wanted.name)}"
+            return _get(self._connect(), str(wanted), path, _METADATA.format("")) is not None
+        except ClusterError:
+            return None
+
+    def serves(self, api_version: str, kind: str) -> bool | None:
+        """Whether there can be objects of a kind, as `infra.needed_objects.Cluster` says. It blocks."""
+        try:
+            return self._kind(api_version, kind) is not None
+        except ClusterError:
+            return None
+
+    def classes_of_volumes(self) -> frozenset[str] | None:
+        """The storage classes that volumes have, as `infra.needed_objects.Cluster` says. It blocks."""
+        try:
+            page = _get(self._connect(), "all volumes", f"/api/v1/persistentvolumes?{urlencode({'limit': PAGE})}", None)
         except ClusterError:
             return None
         if page is None or page["metadata"].get("continue"):
             return None
-        return frozenset(each["metadata"]["name"] for each in page["items"] or [])
+        return frozenset(str(each["spec"].get("storageClassName") or "") for each in page["items"] or [])
+
+    def _all_metadata(self, api_version: str, kind: str) -> Mapping[str, Mapping[str, Any]] | None:
+        try:
+            served = self._kind(api_version, kind)
+            if served is None:
+                return {}
+            path = f"{_path(api_version, served, None)}?{urlencode({'limit': MOST_NAMES})}"
+            page = _get(self._connect(), f"all {served['name']}", path, _METADATA.format("List"))
+        except ClusterError:
+            return None
+        if page is None or page["metadata"].get("continue"):
+            return None
+        return {each["metadata"]["name"]: each["metadata"] for each in page["items"] or []}
+
+    def _kind(self, api_version: str, kind: str) -> Mapping[str, Any] | None:
+        """What the API server says of a kind; None if it does not serve it."""
+        if api_version not in self._kinds:
+            root = "/api" if "/" not in api_version else "/apis"
+            found = _get(self._connect(), f"kinds of {api_version}", f"{root}/{api_version}", None) or {"resources": []}
+            self._kinds[api_version] = {each["kind"]: each for each in found["resources"] if "/" not in each["name"]}
+        return self._kinds[api_version].get(kind)
 
     def _connect(self) -> Connection:
         with self._lock:

@@ -11,6 +11,7 @@ from infra.api_server import ApiServer
 from infra.capabilities import build
 from infra.kubeconfig import check_chosen, check_there
 from infra.kubernetes_version import check_cluster
+from infra.needed_objects import check_needed
 from infra.settings.model import Settings
 
 
@@ -20,15 +21,18 @@ class Platform:
     def __init__(self, settings: Settings, environment: Mapping[str, str], *, deploys: bool = False) -> None:
         """`environment` is where KUBECONFIG is looked up when the settings do not name a Kubernetes cluster.
 
-        Where it `deploys`, the cluster has to be there and is asked for its version; a rendering asks nobody.
+        Where it `deploys`, the cluster has to be there, and is asked for its version and for what the stack uses of others;
+        a rendering asks nobody.
 
         Raises:
-            ValueError: neither says which Kubernetes cluster is meant, its kubeconfig is not there, or it is too old.
+            ValueError: neither says which Kubernetes cluster is meant, its kubeconfig is not there, it is too old, or it
+                lacks what the stack uses.
         """
         (check_there if deploys else check_chosen)(settings.kubernetes, environment)
         api_server = ApiServer(settings.kubernetes.kubeconfig, settings.kubernetes.context)
         if deploys:
             check_cluster(settings, api_server)
+            check_needed(settings, api_server)
         own(stack_mark(), api_server, settings.adopt)
         # In place, not by replacement: pods mount these objects by name, and the preview shows the key that changes.
         provider = pulumi_kubernetes.Provider(

@@ -7,5 +7,8 @@ _GROUP = "gateway.networking.k8s.io"
 GATEWAY_API = Kinds(
     module="sigs.k8s.io/gateway-api@v1.4.1",
     checksum="h1:NPxFutNkKNa8UfLd2CMlEuhIPMQgDQ6DXNKG9sHbJU8=",
-    files={f"{kind}.{_GROUP}": f"config/crd/standard/{_GROUP}_{kind}.yaml" for kind in ("gateways", "httproutes")},
+    files={
+        f"{kind}.{_GROUP}": f"config/crd/standard/{_GROUP}_{kind}.yaml"
+        for kind in ("gatewayclasses", "gateways", "httproutes")
+    },
 )

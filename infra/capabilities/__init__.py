@@ -62,3 +62,9 @@ def build(settings: Core, provider: Any, mark: str) -> dict[str, Any]:
 def needed_kubernetes(settings: Core) -> list[LeastKubernetes]:
     """Which Kubernetes the capabilities that are turned on need."""
     return [least for each in Stack(settings, CAPABILITIES).needs for least in each.kubernetes]
+
+
+def made_namespaces(settings: Core) -> list[str]:
+    """The namespaces that are made with the stack."""
+    made = [namespace for each in Stack(settings, CAPABILITIES).needs for namespace in each.made]
+    return [*settings.created_namespaces, *made]

@@ -91,6 +91,8 @@ class Installed(Capability[_O]):
     """Name of its component in the stack."""
     title: str
     """What it is called in a message."""
+    group: str | None = None
+    """API group of the kinds that come with it; None if it brings none."""
     without_install = frozenset[str]()
     """Keys of one that the Kubernetes cluster has."""
     after: Sequence[str] = ()
@@ -144,6 +146,7 @@ class StrimziOperator(Installed[StrimziInstallation]):
     """Runs a Kafka by custom resources."""
 
     key, resource, component, title = "strimzi", "strimzi", "StrimziOperator", "the operator"
+    group = "kafka.strimzi.io"
 
     def own_faults(self, section: StrimziInstallation, stack: Stack, known: Known) -> Iterator[Fault]:
         """It has to see the namespace of the Kafka."""
@@ -196,6 +199,7 @@ class CertManager(Installed[CertManagerInstallation]):
     """Makes and renews certificates."""
 
     key, resource, component, title = "cert_manager", "cert-manager", "CertManager", "cert-manager"
+    group = "cert-manager.io"
     without_install = frozenset({"namespace"})
 
 
@@ -203,6 +207,7 @@ class PrometheusOperator(Installed[Prometheus]):
     """Reads metrics, and tells of what is wrong."""
 
     key, resource, component, title = "prometheus", "prometheus", "PrometheusStack", "Prometheus"
+    group = "monitoring.coreos.com"
     without_install = frozenset({"namespace", *(to_camel(each.name) for each in fields(MonitoringSpec))})
 
 
@@ -210,6 +215,7 @@ class KedaOperator(Installed[Keda]):
     """Scales workloads by measured load."""
 
     key, resource, component, title = "keda", "keda", "KedaOperator", "KEDA"
+    group = "keda.sh"
     without_install = frozenset({"namespace"})
 
     def needs(self, section: Keda, settings: Core) -> Needs:

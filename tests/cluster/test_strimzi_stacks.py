@@ -3,7 +3,7 @@
 import json
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,46 @@ def as_context(tmp_path: Path, environment: Mapping[str, str], monkeypatch: pyte
     return file
 
 
+CLASSES = [
+    {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": "fast"},
+        "provisioner": "kubernetes.io/no-provisioner",
+    },
+    {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "GatewayClass",
+        "metadata": {"name": "envoy"},
+        "spec": {"controllerName": "example.com/none"},
+    },
+]
+"""What the shipped stacks name and do not make."""
+
+
+@pytest.fixture
+def classes(environment: Mapping[str, str]) -> Iterator[None]:
+    made = json.dumps({"apiVersion": "v1", "kind": "List", "items": CLASSES})
+
+    def kubectl(*command: str) -> None:
+        subprocess.run(
+            ["kubectl", *command, "-f", "-"], input=made, env=environment, check=True, capture_output=True, text=True
+        )
+
+    kubectl("apply")
+    yield
+    kubectl("delete")
+
+
 @pytest.mark.parametrize("stack", SHIPPED)
+def test_the_preview_names_the_classes_that_are_not_there(stack: str, as_context: Path, tmp_path: Path) -> None:
+    shown = Stack(f"shipped-{stack}", tmp_path, read(STACKS / f"Pulumi.{stack}.yaml")).preview(fails=True)
+    assert "GatewayClass 'envoy' does not exist" in shown
+    assert ("StorageClass 'fast' does not exist" in shown) == (stack == "prod")
+
+
+@pytest.mark.parametrize("stack", SHIPPED)
+@pytest.mark.usefixtures("classes")
 def test_the_preview_of_the_file_as_it_is(stack: str, as_context: Path, tmp_path: Path) -> None:
     shown = Stack(f"shipped-{stack}", tmp_path, read(STACKS / f"Pulumi.{stack}.yaml")).preview()
     assert "KafkaCluster" in shown

@@ -276,6 +276,14 @@ def test_routes_of_the_gateway_api(stack: Stack, settings: dict[str, Any], tmp_p
 
     settings["gateway"]["expose"] = {"gatewayClass": "nobody", "host": host, "certificate": "data-tls"}
     stack.write(settings)
+    assert "GatewayClass 'nobody' does not exist" in stack.preview(fails=True)
+    nobody = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "GatewayClass",
+        "metadata": {"name": "nobody"},
+        "spec": {"controllerName": "example.com/nobody"},
+    }
+    kubectl("apply", "-f", "-", stdin=json.dumps(nobody))
     up = stack.start("up", "--yes", "--skip-preview")
     found = ["-n", NAMESPACE, "get", "gateway.gateway.networking.k8s.io", "gateway", "--ignore-not-found"]
     eventually("the Gateway", lambda: bool(kubectl(*found)), 60)

@@ -9,6 +9,7 @@ from kafka_platform_runtime.gateway.callers.identity import Callers
 from kafka_platform_runtime.gateway.callers.login import Brokers
 from kafka_platform_runtime.gateway.errors import GatewayError
 from kafka_platform_runtime.gateway.metrics import Metrics
+from kafka_platform_runtime.gateway.rights import Right
 from kafka_platform_runtime.gateway.settings import Kafka, Settings
 
 
@@ -32,8 +33,8 @@ class Core:
         self.ending = asyncio.Event()
         """Set when the program is asked to end: streams say goodbye, so that their readers reconnect elsewhere."""
 
-    async def topic(self, caller: Caller, name: str) -> Topic:
-        """What is known about a topic.
+    async def topic(self, caller: Caller, name: str, right: Right) -> Topic:
+        """What is known about a topic, for a caller who needs that right on it.
 
         Raises:
             GatewayError: there is no such topic, or this caller may not see it.
@@ -42,7 +43,7 @@ class Core:
             raise GatewayError(
                 HTTPStatus.NOT_FOUND, 40401, "No topic has this name: letters, digits, '.', '_' and '-', at most 249."
             )
-        return await caller.topic(name)
+        return await caller.topic(name, right)
 
 
 _TOPIC_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")

@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from confluent_kafka import KafkaError
 
+from kafka_platform_runtime.gateway.rights import Wish
 from kafka_platform_runtime.gateway.verdicts import Verdict, verdict_on
 
 Header = tuple[str, str]
@@ -86,13 +87,6 @@ def retry_after(seconds: float) -> Header:
 
 
 K = KafkaError
-_DENIED = {
-    K.TOPIC_AUTHORIZATION_FAILED: "the topic",
-    K.GROUP_AUTHORIZATION_FAILED: "the consumer group",
-    K.CLUSTER_AUTHORIZATION_FAILED: "the cluster",
-    K.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "the transactional id",
-    K.DELEGATION_TOKEN_AUTHORIZATION_FAILED: "the delegation token",
-}
 _HINTS = {
     K.INVALID_RECORD: "a topic with cleanup.policy=compact needs a key in each record",
     K.INVALID_TIMESTAMP: "a timestamp is in milliseconds since 1970, and within the topic's "
@@ -100,13 +94,16 @@ _HINTS = {
 }
 
 
-def from_kafka(error: KafkaError, what: str) -> GatewayError:
-    """Kafka's error in the API's form; `what` is the subject of the sentence, such as `Topic orders`."""
+def from_kafka(error: KafkaError, what: str, wish: Wish) -> GatewayError:
+    """Kafka's error in the API's form; `what` is the subject of the sentence, such as `Topic orders`.
+
+    A denial names the right that `wish` needs.
+    """
     code = error.code()
     text = " ".join(error.str().split()).rstrip(".")
     match verdict_on(error):
         case Verdict.DENIED:
-            return forbidden(f"{what}: this user may not do this on {_DENIED[code]}: an ACL must allow it.")
+            return forbidden(wish.denied(error))
         case Verdict.REJECTED if code == K._PURGE_QUEUE:
             return unauthorized(f"{what}: not sent, because Kafka no longer accepts these credentials.")
         case Verdict.REJECTED:

@@ -22,6 +22,7 @@ from kafka_platform_runtime.gateway.core import Core
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, unprocessable
 from kafka_platform_runtime.gateway.http import Request, Response, Route
 from kafka_platform_runtime.gateway.openapi.document import document
+from kafka_platform_runtime.gateway.rights import Right, Wish
 
 MOST_PARTITIONS = 10_000
 """Of a topic created over HTTP: a typo must not hurt the cluster."""
@@ -97,7 +98,7 @@ class Metadata:
 
     async def _topic(self, request: Request, topic: str) -> Response:
         request.known()
-        await self._core.topic(request.caller, topic)
+        await self._core.topic(request.caller, topic, Right.DESCRIBE)
         partitions, configs = await asyncio.gather(
             self._described(request.caller, topic), self._configs(request.caller, topic)
         )
@@ -105,7 +106,7 @@ class Metadata:
 
     async def _partitions(self, request: Request, topic: str) -> Response:
         request.known()
-        await self._core.topic(request.caller, topic)
+        await self._core.topic(request.caller, topic, Right.DESCRIBE)
         return _json(await self._described(request.caller, topic))
 
     async def _partition(self, request: Request, topic: str, partition: str) -> Response:
@@ -135,6 +136,7 @@ class Metadata:
         await self._answer(
             request.caller,
             f"Topic {name}",
+            request.caller.wish(Right.CREATE, name),
             lambda client: client.create_topics([topic], request_timeout=self._seconds)[name],
             refused=errors.from_kafka,
         )
@@ -150,7 +152,7 @@ class Metadata:
         Raises:
             GatewayError: one of them does not.
         """
-        known = await self._core.topic(caller, topic)
+        known = await self._core.topic(caller, topic, Right.DESCRIBE)
         if not (partition.isascii() and partition.isdigit() and len(partition) <= 10):
             raise malformed(f"Partition {partition[:50]!r} is not a number.")
         if int(partition) >= known.partitions:
@@ -162,14 +164,14 @@ class Metadata:
         try:
             return await caller.listed()
         except KafkaException as failure:
-            raise _not_answered(failure.args[0], "The topics") from None
+            raise _not_answered(failure.args[0], "The topics", caller.wish(Right.DESCRIBE, "")) from None
 
     async def _described(self, caller: Caller, topic: str) -> list[dict[str, Any]]:
         """A topic's partitions, in the API's form."""
         try:
-            found = await caller.described(topic)
+            found = await caller.described(topic, Right.DESCRIBE)
         except KafkaException as failure:
-            raise _not_answered(failure.args[0], f"Topic {topic}") from None
+            raise _not_answered(failure.args[0], f"Topic {topic}", caller.wish(Right.DESCRIBE, topic)) from None
         return [_partition(found.partitions[number]) for number in sorted(found.partitions)]
 
     async def _offset(self, caller: Caller, place: TopicPartition, which: OffsetSpec) -> int:
@@ -177,6 +179,7 @@ class Metadata:
         found = await self._answer(
             caller,
             subject,
+            caller.wish(Right.DESCRIBE, place.topic),
             lambda client: client.list_offsets({place: which}, request_timeout=self._seconds)[place],
         )
         return int(found.offset)
@@ -188,6 +191,7 @@ class Metadata:
             found = await self._answer(
                 caller,
                 f"Topic {topic}",
+                caller.wish(Right.DESCRIBE, topic),
                 lambda client: client.describe_configs([resource], request_timeout=self._seconds)[resource],
             )
         except GatewayError as error:
@@ -200,6 +204,7 @@ class Metadata:
         self,
         caller: Caller,
         subject: str,
+        wish: Wish,
         question: Callable[[AdminClient], "Future[Any]"],
         *,
         refused: "Refusal | None" = None,
@@ -209,14 +214,14 @@ class Metadata:
             try:
                 return await caller.answered(client, question(client))
             except KafkaException as failure:
-                raise (refused or _not_answered)(failure.args[0], subject) from None
+                raise (refused or _not_answered)(failure.args[0], subject, wish) from None
 
 
-Refusal = Callable[[KafkaError, str], GatewayError]
+Refusal = Callable[[KafkaError, str, Wish], GatewayError]
 
 
-def _not_answered(error: KafkaError, subject: str) -> GatewayError:
-    refusal = errors.from_kafka(error, subject)
+def _not_answered(error: KafkaError, subject: str, wish: Wish) -> GatewayError:
+    refusal = errors.from_kafka(error, subject, wish)
     if refusal.status == HTTPStatus.GATEWAY_TIMEOUT:
         return errors.timed_out(f"{subject}: Kafka did not answer in time.")
     return refusal

@@ -6,6 +6,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from kafka_platform_runtime.gateway import errors, unpacking
+from kafka_platform_runtime.gateway.rights import Wish
 from kafka_platform_runtime.gateway.settings import Limits
 from kafka_platform_runtime.gateway.unpacking import Unreadable
 
@@ -70,13 +71,13 @@ def bounds_of_consumers(limits: Limits) -> dict[str, int]:
     }
 
 
-def judge(found: Sequence[KafkaError], subject: Callable[[KafkaError], str]) -> None:
+def judge(found: Sequence[KafkaError], subject: Callable[[KafkaError], str], wish: Wish) -> None:
     """Give up if an error lasts; `subject` starts the sentence about it, such as `Topic orders`.
 
     Raises:
         GatewayError: the read is denied, or what is read no longer exists.
     """
     for error in found:
-        reason = errors.from_kafka(error, subject(error))
+        reason = errors.from_kafka(error, subject(error), wish)
         if reason.status in LASTING:
             raise reason

@@ -16,6 +16,7 @@ from kafka_platform_runtime.gateway.callers.credentials import Identity
 from kafka_platform_runtime.gateway.callers.resources import Resources, Usage
 from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.errors import overloaded, too_many, unauthorized
+from kafka_platform_runtime.gateway.rights import Right, Wish
 from kafka_platform_runtime.gateway.verdicts import is_rejected, is_unknown_topic
 from kafka_platform_runtime.supervision import WATCH, whereabouts
 
@@ -172,7 +173,7 @@ class Caller:
         except BaseException as error:
             resources.release()
             if isinstance(error, KafkaException):
-                raise errors.from_kafka(error.args[0], "Kafka") from None
+                raise errors.from_kafka(error.args[0], "Kafka", self.wish(Right.DESCRIBE, "")) from None
             if isinstance(error, RuntimeError):  # out of threads, or of keys for their data
                 LOG.error("A Kafka client cannot be made: %s", whereabouts(error))
                 raise overloaded("The gateway cannot make another Kafka client: try again later.", 5) from None
@@ -272,8 +273,12 @@ class Caller:
                     raise unauthorized("Kafka no longer accepts these credentials.")
         return waiting.result()
 
-    async def topic(self, name: str) -> Topic:
-        """What is known about a topic, asking Kafka if necessary.
+    def wish(self, right: Right, topic: str, group: str = "") -> Wish:
+        """What they ask of Kafka, for the sentence about its denial."""
+        return Wish(user=self.username, right=right, topic=topic, group=group)
+
+    async def topic(self, name: str, right: Right) -> Topic:
+        """What is known about a topic, asking Kafka if necessary; `right` is what they need it for.
 
         Raises:
             GatewayError: there is no such topic, this user may not see it, or Kafka does not answer.
@@ -282,9 +287,9 @@ class Caller:
         if known is not None and known.until > now():
             return known
         try:
-            metadata = await self.described(name)
+            metadata = await self.described(name, right)
         except KafkaException as failure:
-            raise errors.from_kafka(failure.args[0], f"Topic {name}") from None
+            raise errors.from_kafka(failure.args[0], f"Topic {name}", self.wish(right, name)) from None
         leading = sorted(number for number, each in metadata.partitions.items() if each.leader >= 0)
         topic = Topic(len(metadata.partitions), leading or sorted(metadata.partitions))
         if len(self.topics) >= TOPICS_OF_A_CALLER:
@@ -292,7 +297,7 @@ class Caller:
         self.topics[name] = topic
         return topic
 
-    async def described(self, name: str) -> Any:
+    async def described(self, name: str, right: Right) -> Any:
         """Kafka's current description of a topic: its partitions, and who has them.
 
         Does not use describe_topics, which leaks memory: confluent_kafka 2.16 keeps a reference to each topic's id.
@@ -306,7 +311,7 @@ class Caller:
             self.topics.pop(name, None)
             if is_unknown_topic(metadata.error):
                 raise errors.no_topic(name)
-            raise errors.from_kafka(metadata.error, f"Topic {name}")
+            raise errors.from_kafka(metadata.error, f"Topic {name}", self.wish(right, name))
         return metadata
 
     # Upkeep

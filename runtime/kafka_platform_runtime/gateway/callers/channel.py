@@ -6,6 +6,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from kafka_platform_runtime.gateway import errors
 from kafka_platform_runtime.gateway.errors import overloaded
+from kafka_platform_runtime.gateway.rights import Wish
 from kafka_platform_runtime.supervision import whereabouts
 
 LOG = logging.getLogger("gateway")
@@ -64,16 +65,15 @@ class Channel:
         except Exception as error:
             self.failed(error)
 
-    def refusal(self, error: KafkaError, what: str) -> errors.GatewayError:
+    def refusal(self, error: KafkaError, what: str, wish: Wish) -> errors.GatewayError:
         """What a record's error means, given why the producer failed."""
         cause = self.failure
         if cause is None or error.code() not in _OF_A_FAILED_PRODUCER:
-            return errors.from_kafka(error, what)
+            return errors.from_kafka(error, what, wish)
         if cause.code() == KafkaError.CLUSTER_AUTHORIZATION_FAILED:
-            # Kafka gives a producer its id if the user may write to any topic at all.
-            return errors.forbidden(f"{what}: this user may not write to the topic: an ACL must allow it.")
+            return errors.from_kafka(cause, what, wish)
         if error.code() == KafkaError._PURGE_INFLIGHT:
-            return errors.from_kafka(error, what)
+            return errors.from_kafka(error, what, wish)
         return overloaded(f"{what}: not written, the connection to Kafka is made anew: try again.")
 
 

@@ -45,8 +45,11 @@ def subject(key: InstanceKey) -> str:
     return f"Consumer instance {key.name} of group {key.group}"
 
 
-def failed(error: KafkaError, key: InstanceKey, what: str | None = None) -> GatewayError:
-    """Kafka's answer to an instance as an error; `what` is the subject of the sentence, if it is not the instance."""
+def failed(error: KafkaError, key: InstanceKey, what: str | None = None, topic: str = "") -> GatewayError:
+    """Kafka's answer to an instance as an error; `what` is the subject of the sentence, if it is not the instance.
+
+    `topic` is the one that it is about, if it is known.
+    """
     if error.code() in _TAKEN_OVER:
         return conflict(
             f"{subject(key)}: the group has given its partitions to others meanwhile: nothing was committed, and what "
@@ -59,4 +62,4 @@ def failed(error: KafkaError, key: InstanceKey, what: str | None = None) -> Gate
             f"{subject(key)}: the group is being moved or rebalanced: try again.",
             [retry_after(1)],
         )
-    return errors.from_kafka(error, what or subject(key))
+    return errors.from_kafka(error, what or subject(key), key.wish(topic))

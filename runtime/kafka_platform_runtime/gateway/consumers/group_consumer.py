@@ -326,7 +326,7 @@ class GroupConsumer:
             return
         for each in self._consumer.commit(offsets=places, asynchronous=False):
             if each.error is not None:
-                raise failed(each.error, self.key, f"Partition {each.partition} of topic {each.topic}")
+                raise failed(each.error, self.key, f"Partition {each.partition} of topic {each.topic}", each.topic)
         if offsets is None:
             self._confirm()
             self._fetched.delivered.clear()

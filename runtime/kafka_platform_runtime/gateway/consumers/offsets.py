@@ -41,7 +41,7 @@ def committed_of(
     found = consumer.committed([TopicPartition(*place) for place in places], timeout=seconds)
     for each in found:
         if each.error is not None:
-            raise failed(each.error, key, f"Partition {each.partition} of topic {each.topic}")
+            raise failed(each.error, key, f"Partition {each.partition} of topic {each.topic}", each.topic)
     return [(each.topic, each.partition, each.offset, each.metadata or "") for each in found if each.offset >= 0]
 
 
@@ -58,5 +58,5 @@ def offsets_for(
     found = consumer.offsets_for_times([TopicPartition(*each) for each in moments], timeout=seconds)
     for each in found:
         if each.error is not None:
-            raise failed(each.error, key, f"Partition {each.partition} of topic {each.topic}")
+            raise failed(each.error, key, f"Partition {each.partition} of topic {each.topic}", each.topic)
     return [(each.topic, each.partition, each.offset) for each in found]

@@ -72,4 +72,4 @@ class PartitionFaults:
             )
         if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
             return failed(error, self._key, f"Group {self._key.group}")
-        return failed(error, self._key, f"Topic {topic}")
+        return failed(error, self._key, f"Topic {topic}", topic)

@@ -34,6 +34,7 @@ from kafka_platform_runtime.gateway.errors import GatewayError, unprocessable
 from kafka_platform_runtime.gateway.formats import Format
 from kafka_platform_runtime.gateway.groups import LONGEST_GROUP, is_group
 from kafka_platform_runtime.gateway.http import Request, Response, Route
+from kafka_platform_runtime.gateway.rights import Right
 from kafka_platform_runtime.supervision import WATCH
 
 WAIT_SECONDS = 1.0
@@ -206,7 +207,7 @@ class Consumers:
                     f"topics: {topic[:50]!r} cannot be the name of a topic; for a pattern use topic_pattern."
                 )
             try:
-                await self._core.topic(request.caller, topic)
+                await self._core.topic(request.caller, topic, Right.READ)
             except GatewayError as failure:
                 # A topic may be created later, as for every other Kafka consumer.
                 if failure.code != errors.no_topic(topic).code:
@@ -254,7 +255,7 @@ class Consumers:
         if len(places) > PARTITIONS_OF_A_REQUEST:
             raise unprocessable(f"At most {PARTITIONS_OF_A_REQUEST} partitions at a time.")
         for topic, partition in places:
-            known = await self._core.topic(request.caller, topic)
+            known = await self._core.topic(request.caller, topic, Right.READ)
             if partition >= known.partitions:
                 raise errors.no_partition(topic, partition)
 

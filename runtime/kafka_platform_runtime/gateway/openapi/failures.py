@@ -10,7 +10,7 @@ ERRORS: Mapping[int, Mapping[int, str]] = {
     },
     401: {40101: "Kafka does not accept these credentials."},
     403: {
-        40301: "Topic orders: this user may not do this on the topic: an ACL must allow it.",
+        40301: "payment-api may not READ topic orders: add it to its `reads`.",
         40302: "A page of origin https://shop.example may not call this gateway: cors must name its origin.",
     },
     404: {

@@ -10,6 +10,7 @@ from kafka_platform_runtime.gateway.http import Request
 from kafka_platform_runtime.gateway.polling import Message, judge
 from kafka_platform_runtime.gateway.reads.feeds import RECORD_OVERHEAD
 from kafka_platform_runtime.gateway.reads.readers import Reader
+from kafka_platform_runtime.gateway.rights import Right
 
 SLICE_SECONDS = 0.25
 """How long a read holds its thread at a time, so that a caller who left is noticed."""
@@ -49,7 +50,7 @@ async def collect(
         if now() >= until + ANSWER_SECONDS:
             raise errors.timed_out(f"Topic {topic}: Kafka did not answer in time.")
         taken = await reader.consume(bounds.records - len(collected), SLICE_SECONDS, positions, patient=True)
-        judge(taken.errors, lambda _: f"Topic {topic}")
+        judge(taken.errors, lambda _: f"Topic {topic}", reader.caller.wish(Right.READ, topic))
         if not taken.records and not collected:
             taken.judge()
         for record in taken.records:

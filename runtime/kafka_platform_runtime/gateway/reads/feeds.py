@@ -17,6 +17,7 @@ from kafka_platform_runtime.gateway.cursor import Positions
 from kafka_platform_runtime.gateway.errors import GatewayError
 from kafka_platform_runtime.gateway.polling import LASTING, Message
 from kafka_platform_runtime.gateway.reads.readers import Reader, Readers, Taken
+from kafka_platform_runtime.gateway.rights import Right
 from kafka_platform_runtime.supervision import WATCH, whereabouts
 
 LOG = logging.getLogger("gateway")
@@ -166,7 +167,7 @@ class Feed:
                 self._fail(errors.overloaded("The reader of this topic was ended: reconnect."))
 
     async def _begin(self) -> None:
-        partitions = (await self._feeds.topic(self.caller, self.topic)).partitions
+        partitions = (await self._feeds.topic(self.caller, self.topic, Right.READ)).partitions
         bounds = await self._reader.bounds(self.topic, range(partitions))
         self.positions = {partition: end for partition, (_, end) in bounds.items()}
         self.base = dict(self.positions)
@@ -228,7 +229,7 @@ class Feed:
 
     def _judge(self, error: KafkaError) -> None:
         """End the feed if the error lasts; lost and restored connections are librdkafka's own business."""
-        reason = errors.from_kafka(error, f"Topic {self.topic}")
+        reason = errors.from_kafka(error, f"Topic {self.topic}", self.caller.wish(Right.READ, self.topic))
         if error.code() == KafkaError._AUTO_OFFSET_RESET:
             raise GatewayError(
                 416,
@@ -243,7 +244,7 @@ class Feed:
             raise dismissal
         self.caller.topics.pop(self.topic, None)
         try:
-            count = (await self._feeds.topic(self.caller, self.topic)).partitions
+            count = (await self._feeds.topic(self.caller, self.topic, Right.READ)).partitions
         except GatewayError as error:
             self._missed += error.status == 404
             if error.status in {401, 403} or self._missed >= MISSED_LOOKS:
@@ -305,7 +306,7 @@ class Feeds:
         """
         feed = self._feeds.get((caller, topic))
         if feed is None:
-            await self.topic(caller, topic)
+            await self.topic(caller, topic, Right.READ)
             # Another task may have started one meanwhile.
             feed = self._feeds.get((caller, topic))
         if feed is None:

@@ -13,6 +13,7 @@ from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.cursor import Positions
 from kafka_platform_runtime.gateway.errors import GatewayError
 from kafka_platform_runtime.gateway.polling import LASTING, Message, bounds_of_consumers, committed, consume, judge
+from kafka_platform_runtime.gateway.rights import Right
 from kafka_platform_runtime.gateway.settings import Limits
 from kafka_platform_runtime.gateway.unpacking import Copies, Unreadable
 from kafka_platform_runtime.supervision import WATCH
@@ -46,6 +47,7 @@ class Member:
     def __init__(self, caller: Caller, limits: Limits, topic: str, group: str, start: str) -> None:
         self._topic = topic
         self._group = group
+        self._wish = caller.wish(Right.READ, topic, group)
         self._settings = caller.client(
             group_id=group,
             auto_offset_reset=start,
@@ -130,7 +132,7 @@ class Member:
             raise refusals[0]
         if refusals:
             self._refusal = refusals[0]  # when those before it have been handed out
-        judge([error for each in messages if (error := each.error()) is not None], self._subject)
+        judge([error for each in messages if (error := each.error()) is not None], self._subject, self._wish)
         # Another member hands out what was taken from here while it was being fetched.
         return [each for each in messages if each.error() is None and each.partition() not in self._revoked]
 
@@ -164,7 +166,7 @@ class Member:
             self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as failure:
             error = failure.args[0]
-            reason = errors.from_kafka(error, self._subject(error))
+            reason = errors.from_kafka(error, self._subject(error), self._wish)
             if reason.status in LASTING:
                 raise reason from None
             return  # the group is rebalancing, or a broker is unavailable: next time
@@ -175,4 +177,4 @@ class Member:
             return await asyncio.get_running_loop().run_in_executor(self._thread, action)
         except KafkaException as failure:
             error = failure.args[0]
-            raise errors.from_kafka(error, self._subject(error)) from None
+            raise errors.from_kafka(error, self._subject(error), self._wish) from None

@@ -17,6 +17,7 @@ from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.cursor import Positions
 from kafka_platform_runtime.gateway.errors import GatewayError, timed_out
 from kafka_platform_runtime.gateway.polling import Message, bounds_of_consumers, consume
+from kafka_platform_runtime.gateway.rights import Right
 from kafka_platform_runtime.gateway.settings import Limits
 from kafka_platform_runtime.gateway.unpacking import Copies
 from kafka_platform_runtime.gateway.verdicts import is_unknown_topic
@@ -139,7 +140,7 @@ class Reader:
             error = failure.args[0]
             if error.code() in {KafkaError._TIMED_OUT, KafkaError._TRANSPORT}:
                 raise timed_out("Kafka did not answer in time.") from None
-            raise errors.from_kafka(error, "Kafka") from None
+            raise errors.from_kafka(error, "Kafka", self.caller.wish(Right.READ, "")) from None
 
     async def bounds(self, topic: str, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
         """The first offset of each of these partitions, and the offset of the next record to be written."""

@@ -16,6 +16,7 @@ from kafka_platform_runtime.gateway.reads.readers import Readers
 from kafka_platform_runtime.gateway.reads.start import begin, out_of_range
 from kafka_platform_runtime.gateway.reads.stream import Stream
 from kafka_platform_runtime.gateway.reads.streams import Streams
+from kafka_platform_runtime.gateway.rights import Right
 
 DEFAULT_BYTES = 1024 * 1024
 DEFAULT_RECORDS = 500
@@ -68,7 +69,7 @@ class Reads:
         form = _format(request)
         caller = request.caller
         caller.refuse_if_throttled()
-        count = (await self._core.topic(caller, topic)).partitions
+        count = (await self._core.topic(caller, topic, Right.READ)).partitions
         if partition >= count:
             raise errors.no_partition(topic, partition)
         self._streams.keep_up()
@@ -85,7 +86,7 @@ class Reads:
         form = _format(request)
         caller = request.caller
         caller.refuse_if_throttled()
-        count = (await self._core.topic(caller, topic)).partitions
+        count = (await self._core.topic(caller, topic, Right.READ)).partitions
         self._streams.keep_up()
         async with self._readers.borrow(caller) as reader:
             start = await begin(reader, topic, range(count), request.query.get("from", "earliest"))
@@ -128,7 +129,7 @@ class Reads:
         batch = request.integer("batch", 1, least=1, most=MOST_RECORDS)
         outlet = Events(request, _format(request, request.query.get("format")), self._heartbeat(request), batch)
         if request.method == "HEAD":
-            await self._core.topic(request.caller, topic)
+            await self._core.topic(request.caller, topic, Right.READ)
             return Response(content_type=SSE)
         await self._serve(request, topic, outlet)
         return None

@@ -18,6 +18,7 @@ from kafka_platform_runtime.gateway.reads.members import Member
 from kafka_platform_runtime.gateway.reads.readers import NO_GROUP, Reader, Readers
 from kafka_platform_runtime.gateway.reads.start import begin, out_of_range
 from kafka_platform_runtime.gateway.reads.stream import Stream, average_size, send_in_pieces, shared
+from kafka_platform_runtime.gateway.rights import Right
 from kafka_platform_runtime.supervision import WATCH
 
 STREAMED_AT_FIRST = 2
@@ -184,7 +185,7 @@ class Streams:
                     taken = await reader.consume(count, 1.0, positions)
                     if any(error.code() == KafkaError._AUTO_OFFSET_RESET for error in taken.errors):
                         return  # deleted while it was read: check the bounds again
-                    judge(taken.errors, lambda _: f"Topic {topic}")
+                    judge(taken.errors, lambda _: f"Topic {topic}", stream.caller.wish(Right.READ, topic))
                     if taken.records:
                         self._core.metrics.read(len(taken.records))
                         count = max(1, min(STREAMED_AT_MOST, STREAMED_BYTES // average_size(taken.records)))
@@ -227,7 +228,7 @@ class Streams:
             raise malformed("from: a group continues from its own offsets: use earliest or latest for a new one.")
         if stream.only is not None:
             raise malformed("partitions: a group assigns them to its members: leave out partitions or group.")
-        await self._core.topic(stream.caller, stream.topic)
+        await self._core.topic(stream.caller, stream.topic, Right.READ)
         release = self._core.callers.claim_consumer(stream.caller)
         member = Member(stream.caller, self._limits, stream.topic, group, start or "earliest")
         try:

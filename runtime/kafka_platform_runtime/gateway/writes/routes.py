@@ -15,6 +15,7 @@ from kafka_platform_runtime.gateway.core import Core
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, unprocessable
 from kafka_platform_runtime.gateway.formats import Format
 from kafka_platform_runtime.gateway.http import Request, Response, Route
+from kafka_platform_runtime.gateway.rights import Right
 from kafka_platform_runtime.gateway.verdicts import is_unknown_topic
 from kafka_platform_runtime.gateway.writes.batches import POLL_SECONDS, Batch, Poller, Unwritten, Written
 from kafka_platform_runtime.gateway.writes.formats import Formats, Target, Writer
@@ -105,7 +106,7 @@ class Writes:
         channel = caller.channel or await caller.writing()
         known = caller.topics.get(topic)
         if known is None or known.until < now():
-            known = await self._core.topic(caller, topic)
+            known = await self._core.topic(caller, topic, Right.WRITE)
             channel = caller.channel or await caller.writing()  # it may have failed meanwhile
         partition = None if partition_text is None else _partition(topic, partition_text, known.partitions)
         done = asyncio.get_running_loop().create_future()
@@ -196,14 +197,15 @@ class Writes:
         for error in failures:
             if is_unknown_topic(error) or error.code() == KafkaError._UNKNOWN_PARTITION:
                 caller.topics.pop(topic, None)
+        wish = caller.wish(Right.WRITE, topic)
         entries: list[Written | Failed] = []
         for index, each in enumerate(results):
             if type(each) is Unwritten:
-                reason = channel.refusal(each.error, f"Record {index}")
+                reason = channel.refusal(each.error, f"Record {index}", wish)
                 entries.append(Failed(reason.code, reason.message))
             else:
                 entries.append(Written(place, each) if place is not None else each)
-        return self._failed(entries, [channel.refusal(error, "The records") for error in failures])
+        return self._failed(entries, [channel.refusal(error, "The records", wish) for error in failures])
 
     def _failed(self, entries: Sequence[Written | Failed], reasons: Sequence[GatewayError]) -> Response:
         """200 if some records were written and the others' outcome is known; otherwise the status of the failure."""

@@ -9,12 +9,14 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
 from kafka_platform_runtime.gateway.callers.channel import Channel
+from kafka_platform_runtime.gateway.rights import Right, Wish
 
 from tests.kafka_process import ADMIN_USER
 from tests.unit.runtime.gateway.conftest import Kafka, password
 
 SECONDS = 60.0
 READER = "reader"
+WISH = Wish(user=READER, right=Right.WRITE, topic="callbacks")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -132,8 +134,9 @@ def test_a_fatal_error_is_raised_by_poll_and_ends_the_channel_alone(make: Callab
         return bool(errors) and channel.failure is not None
 
     until(failed)
-    refusal = channel.refusal(errors[0], "Record 0")
+    refusal = channel.refusal(errors[0], "Record 0", WISH)
     assert (refusal.status, refusal.code) == (403, 40301)
+    assert refusal.message == "reader may not WRITE topic callbacks: add it to its `writes`."
     with pytest.raises(KafkaException):
         channel.producer.produce("callbacks", b"x")
 
@@ -146,4 +149,4 @@ def test_records_of_a_producer_that_failed_otherwise_may_be_sent_again(
 ) -> None:
     channel = Channel(make())
     channel.end(KafkaError(KafkaError.INVALID_PRODUCER_EPOCH, fatal=True))
-    assert channel.refusal(KafkaError(code), "Record 0").status == status
+    assert channel.refusal(KafkaError(code), "Record 0", WISH).status == status

@@ -431,7 +431,7 @@ def test_nobody_uses_another_users_instance_or_group(kafka: Kafka, pod: Pod, top
     assert consumer.call("GET", "/subscription").body["topics"] == [topic]
     answer = pod.call("POST", f"/consumers/{group}", {"name": "bobs"}, user=BLUE)
     assert (answer.status, answer.code) == (403, 40301)
-    assert "group" in answer.body["message"]
+    assert answer.body["message"] == f"{BLUE} may not READ group {group}: add it to its `groups`."
     assert pod.call("POST", "/consumers/blue.x", {"name": "alices"}).code == 40301
     kafka.make_topic("blue.topic")
     own = Consumer.make(pod, f"{group}-own")
@@ -444,6 +444,7 @@ def test_nobody_uses_another_users_instance_or_group(kafka: Kafka, pod: Pod, top
     for path, wish in wanted.items():
         answer = own.call("POST", path, wish)
         assert (answer.status, answer.code) == (403, 40301), path
+        assert answer.body["message"].endswith("may not READ topic blue.topic: add it to its `reads`.")
     assert own.call("GET", "/offsets", {"partitions": [place]}).code == 40301
     assert pod.call("POST", f"/consumers/{group}", user=None).status == 401
     assert consumer.call("GET", "/records", user=None).status == 401

@@ -80,6 +80,7 @@ def test_a_write_of_a_reader_is_forbidden(gateway: Program, topic: str, record: 
     for path in (f"/topics/{topic}", f"/topics/{topic}/partitions/0"):
         reply = gateway.ask("POST", path, {"records": [record]}, user=READER)
         assert (reply.status, reply.json()["error_code"]) == (403, 40301), reply.body
+        assert f"{READER} may not WRITE topic {topic}: add it to its `writes`." in reply.json()["message"]
 
 
 def test_all_writes_of_a_reader_at_the_same_time_are_forbidden(gateway: Program) -> None:

@@ -83,6 +83,7 @@ def test_partitions_and_their_offsets(kafka: Kafka, gateway: Program, topic: str
 def test_nothing_is_said_to_others(gateway: Program, topic: str, path: str) -> None:
     denied = gateway.ask("GET", f"/topics/{topic}{path}", user=BLUE)
     assert (denied.status, denied.json()["error_code"]) == (403, 40301)
+    assert denied.json()["message"] == f"{BLUE} may not DESCRIBE topic {topic}: add it to its `reads` or `writes`."
     stranger = gateway.ask("GET", f"/topics/{topic}{path}", user=None)
     assert (stranger.status, stranger.json()["error_code"]) == (401, 40101)
     absent = gateway.ask("GET", f"/topics/red-absent{path}", user=RED)
@@ -144,6 +145,8 @@ def test_making_topics(gateway: Program, user: str, wanted: Any, status: int, co
         )
     else:
         assert reply.json()["error_code"] == code
+        if status == 403:
+            assert reply.json()["message"].startswith(f"{RED} may not CREATE topic red-made: ")
 
 
 def test_root_is_a_page_for_browsers_and_a_version_for_programs(gateway: Program) -> None:

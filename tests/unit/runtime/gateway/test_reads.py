@@ -175,11 +175,15 @@ class TestByOffset:
         for path in ("partitions/0/records", "records", "stream", "stream?from=earliest", "stream?group=blue-g"):
             reply = gateway.ask("GET", f"/topics/{topic}/{path}", user=BLUE)
             assert (reply.status, reply.json()["error_code"]) == (403, 40301), path
+            assert reply.json()["message"] == f"{BLUE} may not READ topic {topic}: add it to its `reads`."
+            absent = gateway.ask("GET", f"/topics/red-missing/{path}", user=BLUE)
+            assert absent.json()["message"] == f"{BLUE} may not READ topic red-missing: add it to its `reads`."
         for path in ("partitions/0/records", "records", "stream"):
             assert gateway.ask("GET", f"/topics/red-missing/{path}").status == 404
         assert gateway.ask("GET", f"/topics/{topic}/partitions/1/records").json()["error_code"] == 40402
         reply = gateway.ask("GET", f"/topics/{topic}/stream?group=blue-group", user=RED)
         assert (reply.status, reply.json()["error_code"]) == (403, 40301)
+        assert reply.json()["message"] == f"{RED} may not READ group blue-group: add it to its `groups`."
 
 
 UNFIT = [b"not json", b"\xff", b'"\\ud800"', b"NaN", b"[" * 501 + b"]" * 501, b"9" * 1001, b"[" * 5000 + b"]" * 5000]
@@ -555,7 +559,9 @@ class TestWebSocket:
         with pytest.raises(InvalidStatus) as denied:
             self.open(gateway, new_topic(kafka), user=BLUE)
         assert denied.value.response.status_code == 403
-        assert json.loads(denied.value.response.body)["error_code"] == 40301
+        refusal = json.loads(denied.value.response.body)
+        assert refusal["error_code"] == 40301
+        assert "may not READ topic" in refusal["message"]
 
     def test_the_end_is_said(self, kafka: Kafka, start_gateway: StartGateway) -> None:
         gateway = start_gateway()

@@ -337,7 +337,7 @@ class TestWhatEndsAStream:
             kafka.admin.delete_acls([rights])[rights].result(30)
             error = error_of(stream)
         assert error["error_code"] == 40301
-        assert topic in error["message"]
+        assert error["message"] == f"{user} may not READ topic {topic}: add it to its `reads`."
 
     def test_another_password(self, kafka: Kafka, start_gateway: StartGateway) -> None:
         gateway = start_gateway({"recheckSeconds": 2})

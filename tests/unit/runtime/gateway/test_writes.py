@@ -206,6 +206,15 @@ def test_who_may_not(
     assert (reply.status, reply.json()["error_code"]) == (status, code), reply.body
 
 
+@pytest.mark.usefixtures("topic")
+def test_who_may_not_write_is_told_the_right_but_not_whether_there_is_such_a_topic(gateway: Program) -> None:
+    for topic in ("red-writes", "red-absent"):
+        for path in (f"/topics/{topic}", f"/topics/{topic}/partitions/0"):
+            reply = gateway.ask("POST", path, {"records": [{"value": 1}]}, user=BLUE)
+            sentence = f"{BLUE} may not WRITE topic {topic}: add it to its `writes`."
+            assert (reply.status, reply.json()["message"]) == (403, sentence)
+
+
 def test_a_changed_password_takes_effect(kafka: Kafka, start_gateway: StartGateway) -> None:
     kafka.make_user("red-changing")
     kafka.allow("red-changing", "red")

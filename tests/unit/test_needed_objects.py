@@ -1,0 +1,196 @@
+"""What a stack uses and does not make: its cluster is asked for it, and the stack refused, before anything is changed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from kafka_platform.kube.refusals import ObjectId
+
+from infra.api_server import ApiServer
+from infra.check import STACKS
+from infra.needed_objects import DEFAULT_CLASS, check_needed, needed
+from infra.platform import Platform
+from infra.settings.parsing import parse
+from infra.settings.stackfile import stack_names
+from tests.unit.components.graph import run
+from tests.unit.settings.test_rendered import POOLS, STACKS_OF_TESTS, settings_of
+from tests.unit.test_api_server import Server, server
+
+__all__ = ["server"]
+
+HEAD = "the Kubernetes cluster lacks what this stack uses:\n"
+SHOP: dict[str, Any] = {"topics": {"orders": {}}, "tenants": {"shop": {"namespace": "shop"}}}
+WORKER: dict[str, Any] = {"image": "a:1", "tenant": "shop", "reads": ["orders"]}
+
+
+class Known:
+    """A cluster that has the objects that are named, and a default StorageClass."""
+
+    def __init__(self, *objects: str, groups: tuple[str, ...] = (), volumes: tuple[str, ...] | None = ()) -> None:
+        self.objects = {"StorageClass/standard", *objects}
+        self.groups = groups
+        self.volumes = volumes
+        self.allowed = True
+
+    def serves(self, api_version: str, kind: str) -> bool | None:
+        return api_version.partition("/")[0] in self.groups if self.allowed else None
+
+    def exists(self, wanted: ObjectId) -> bool | None:
+        return str(wanted) in self.objects if self.allowed else None
+
+    def metadata(self, api_version: str, kind: str) -> Mapping[str, Mapping[str, Any]] | None:
+        names = [each.partition("/")[2] for each in self.objects if each.startswith(f"{kind}/")]
+        return {each: {"annotations": {DEFAULT_CLASS: str(each == "standard").lower()}} for each in names}
+
+    def classes_of_volumes(self) -> frozenset[str] | None:
+        return None if self.volumes is None else frozenset(self.volumes)
+
+
+def faults(declared: Mapping[str, Any], cluster: Known) -> list[str]:
+    told = ""
+    try:
+        check_needed(parse(declared), cluster)
+    except ValueError as error:
+        told = str(error)
+    assert told == "" or told.startswith(HEAD)
+    return [each.strip() for each in told.removeprefix(HEAD).splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("declared", "found"),
+    [
+        (
+            SHOP,
+            ["tenants.shop: the namespace 'shop' does not exist: make it, or write tenants.shop.createNamespace: true"],
+        ),
+        (
+            {"createNamespace": False},
+            ["namespace: the namespace 'streaming' does not exist: make it, or write createNamespace: true"],
+        ),
+        (
+            {"keda": {"install": True, "createNamespace": False}},
+            ["keda: the namespace 'keda' does not exist: make it, or write keda.createNamespace: true"],
+        ),
+        (
+            {"podSettings": {"priorityClass": "hihg"}},
+            ["PriorityClass 'hihg' does not exist, and StatefulSet kafka needs it: did you mean 'high'?, or make it"],
+        ),
+        (
+            {"kafka": {"storageClass": "fast"}},
+            ["StorageClass 'fast' does not exist, and claims of StatefulSet kafka need it: use standard, or make it"],
+        ),
+        (
+            {"kafka": {"engine": "strimzi", "pools": POOLS}},
+            [
+                "strimzi: the cluster does not know the kind KafkaNodePool (kafka.strimzi.io/v1): install its operator, "
+                "or write strimzi: {install: true}"
+            ],
+        ),
+    ],
+    ids=["tenant", "platform", "operator", "priority", "storage", "kind"],
+)
+def test_what_is_not_there_is_said_with_the_fix(declared: dict[str, Any], found: list[str]) -> None:
+    assert faults(declared, Known("PriorityClass/high")) == found
+
+
+def test_a_secret_is_looked_for_where_its_pods_are() -> None:
+    declared = SHOP | {"workers": {"w": WORKER | {"secretFiles": ["bank"], "pullSecrets": ["registry"]}}}
+    there = ["Namespace/shop", "Secret/shop/registry", "Secret/streaming/bank"]
+    sentence = "Secret/shop/bank does not exist, and pods of Deployment w do not start without it: make it, or correct its name"
+    assert faults(declared, Known(*there)) == [sentence]
+    assert faults(declared, Known(*there, "Secret/shop/bank")) == []
+
+
+def test_nothing_is_said_of_what_is_in_a_namespace_that_is_not_there() -> None:
+    declared = SHOP | {"workers": {"w": WORKER | {"secretFiles": ["bank"]}}}
+    [only] = faults(declared, Known())
+    assert "the namespace 'shop' does not exist" in only
+
+
+def test_what_others_put_into_a_namespace_that_the_stack_makes_cannot_be_known() -> None:
+    declared = {"podSettings": {"pullSecrets": ["registry"]}}
+    assert faults(declared, Known()) == []
+    assert len(faults(declared, Known("Namespace/streaming"))) == 1
+
+
+def test_claims_need_a_default_class_or_volumes_that_somebody_made() -> None:
+    cluster = Known("StorageClass/gp2")
+    cluster.objects.remove("StorageClass/standard")
+    [fault] = faults({}, cluster)
+    assert fault == (
+        "no StorageClass is the default, and claims of StatefulSet kafka name none: write storageClass there, one of gp2"
+    )
+    for volumes in (("",), None):
+        cluster.volumes = volumes
+        assert faults({}, cluster) == []
+    assert faults({"kafka": {"storageClass": "local"}}, Known(volumes=("local",))) == []
+
+
+def test_who_may_not_look_is_not_refused() -> None:
+    cluster = Known()
+    cluster.allowed = False
+    declared = SHOP | {"podSettings": {"pullSecrets": ["registry"]}, "kafka": {"engine": "strimzi", "pools": POOLS}}
+    assert faults(declared, cluster) == []
+
+
+MADE = {
+    "ci": [],
+    "dev": [],
+    "staging": ["GatewayClass/envoy"],
+    "prod": ["GatewayClass/envoy", "StorageClass/fast"],
+    "embedded": ["PriorityClass/high", "Secret/shop/registry", "Secret/streaming/registry"],
+    "strimzi": ["PriorityClass/high", "Secret/shop/registry", "Secret/streaming/registry"],
+    "external": [
+        "PriorityClass/high",
+        "Secret/shop/registry",
+        "Secret/streaming/kafka-admin",
+        "Secret/streaming/registry",
+    ],
+}
+
+
+@pytest.mark.parametrize("stack", [*stack_names(STACKS), *STACKS_OF_TESTS])
+def test_a_stack_needs_what_its_file_names_and_nothing_that_it_makes(stack: str) -> None:
+    assert sorted(str(each.wanted) for each in needed(settings_of(stack)) if each.wanted.name) == MADE[stack]
+
+
+class TestTheApiServer:
+    """Answers of a real one, as far as they matter here."""
+
+    SHOP = ObjectId(api_version="v1", kind="Namespace", name="shop")
+
+    def test_says_what_there_is(self, server: Server) -> None:
+        api_server = ApiServer(str(server.kubeconfig), None)
+        assert api_server.exists(self.SHOP) is False
+        server.answers["/api/v1/namespaces/shop"] = (200, {"metadata": {"name": "shop"}})
+        assert api_server.exists(self.SHOP) is True
+        assert api_server.serves("v1", "Namespace") is True
+        assert api_server.serves("keda.sh/v1alpha1", "ScaledObject") is False
+        assert server.asked.count("/api/v1") == 1
+
+    @pytest.mark.parametrize("status", [401, 403, 500])
+    def test_may_not_say_it(self, server: Server, status: int) -> None:
+        server.answers["/api/v1/namespaces/shop"] = (status, {"message": "no"})
+        server.answers["/api/v1/persistentvolumes?limit=500"] = (status, {"message": "no"})
+        api_server = ApiServer(str(server.kubeconfig), None)
+        assert api_server.exists(self.SHOP) is None
+        assert api_server.classes_of_volumes() is None
+
+    def test_knows_the_classes_of_volumes(self, server: Server) -> None:
+        items = [{"spec": {"storageClassName": "fast"}}, {"spec": {}}]
+        server.answers["/api/v1/persistentvolumes?limit=500"] = (200, {"metadata": {}, "items": items})
+        assert ApiServer(str(server.kubeconfig), None).classes_of_volumes() == frozenset({"fast", ""})
+
+    def test_refuses_a_stack_before_anything_is_made(self, server: Server) -> None:
+        server.answers["/version"] = (200, {"major": "1", "minor": "34"})
+        settings = parse(SHOP | {"kubernetes": {"kubeconfig": str(server.kubeconfig)}})
+        refused: list[str] = []
+
+        def program() -> None:
+            try:
+                Platform(settings, {}, deploys=True)
+            except ValueError as error:
+                refused.append(str(error))
+
+        assert run(program) == {}
+        assert "the namespace 'shop' does not exist" in refused[0]
