@@ -150,6 +150,20 @@ class ApiServer:
         except ClusterError:
             return None
 
+    def find(
+        self, api_version: str, kind: str, namespace: str, *, labels: str = "", fields: str = ""
+    ) -> Sequence[Mapping[str, Any]]:
+        """The first PAGE objects of a kind in a namespace, as `infra.rollouts.watch.Cluster` says. It blocks."""
+        served = self._kind(api_version, kind)
+        if served is None:
+            return []
+        query = {"limit": str(PAGE), "labelSelector": labels, "fieldSelector": fields}
+        path = (
+            f"{_path(api_version, served, namespace)}?{urlencode({key: each for key, each in query.items() if each})}"
+        )
+        found = self._connect().get(f"{kind} in {namespace}", path, None)
+        return [] if found is None else found["items"] or []
+
     def classes_of_volumes(self) -> frozenset[str] | None:
         """The storage classes that volumes have, as `infra.needed_objects.Cluster` says. It blocks."""
         try:

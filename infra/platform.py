@@ -12,6 +12,7 @@ from infra.capabilities import build
 from infra.kubeconfig import check_chosen, check_there
 from infra.kubernetes_version import check_cluster
 from infra.needed_objects import check_needed
+from infra.rollouts.watch import Rollouts
 from infra.settings.model import Settings
 
 
@@ -34,6 +35,8 @@ class Platform:
             check_cluster(settings, api_server)
             check_needed(settings, api_server)
         own(stack_mark(), api_server, settings.adopt)
+        if deploys and not pulumi.runtime.is_dry_run():
+            Rollouts(api_server).watch()
         # In place, not by replacement: pods mount these objects by name, and the preview shows the key that changes.
         provider = pulumi_kubernetes.Provider(
             "kubernetes",

@@ -114,9 +114,18 @@ def digest_of(*parts: str) -> str:
 
 
 def cached(
-    folders: BuildFolders, name: str, make: Callable[[Path], None], *, doing: str, done: str | None = None
+    folders: BuildFolders,
+    name: str,
+    make: Callable[[Path], None],
+    *,
+    doing: str,
+    done: str | None = None,
+    far: Callable[[], str] | None = None,
 ) -> Path:
-    """The cache's folder `name`, made by `make` if missing: complete or not at all, by one process at a time."""
+    """The cache's folder `name`, made by `make` if missing: complete or not at all, by one process at a time.
+
+    `far` says how far `make` is.
+    """
     folder = folders.cache / name
     if not folder.exists():
         folders.logs.mkdir(parents=True, exist_ok=True)
@@ -126,7 +135,7 @@ def cached(
                     shutil.rmtree(left, ignore_errors=True)
                 temporary = Path(tempfile.mkdtemp(prefix=f".{name}.partial.", dir=folders.cache))
                 temporary.chmod(0o755)
-                with step(doing, done):
+                with step(doing, done, far):
                     make(temporary)
                 temporary.rename(folder)
                 _prune(folders.cache)
@@ -230,19 +239,52 @@ def module_folder(compiler: Path, source: Path, module: str) -> Path:
     return Path(json.loads(described)["Dir"])
 
 
+class Compilation:
+    """How far the compilation of a group's programs is: Go names each package in its log when it is done with it."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._begins = 0
+        self._program = ""
+        self._packages = 0
+
+    def begin(self, program: str, packages: int) -> None:
+        """Another program begins, of so many packages; those that Go has compiled before are among them."""
+        self._begins = self._log.stat().st_size if self._log.exists() else 0
+        self._program, self._packages = program, packages
+
+    def far(self) -> str:
+        """The program and its packages, as `keda: 812 of 2,130 packages`."""
+        if not self._packages:
+            return "fetching its modules"
+        with self._log.open("rb") as log:
+            log.seek(self._begins)
+            done = sum(1 for each in log if _PACKAGE.fullmatch(each.strip()))
+        return f"{self._program}, {done:,} of {self._packages:,} packages"
+
+
+_PACKAGE = re.compile(rb"[\w.~-]+(/[\w.~+-]+)*")
+"""A line with nothing but the path of a package."""
+
+
 def binaries(folders: BuildFolders, group: Group) -> Path:
     """The folder with a group's programs, compiled unless they are cached."""
     texts = [f"{path.relative_to(group.source)}\n{path.read_text()}" for path in _sources(group)]
     key = digest_of(group.variables, *(path for _, path in group.files), *texts)
+
+    log = folders.logs / f"build-{group.name}.log"
+    compilation = Compilation(log)
 
     def make(folder: Path) -> None:
         target = folder / "bin"
         target.mkdir()
         compiler = go(folders, group.source)
         for program, package in group.packages:
-            command: Command = [compiler, "build", "-trimpath", f"-ldflags=-s -w {group.variables}"]
+            needed = run([compiler, "list", "-deps", package], env=COMPILING, cwd=group.source)
+            compilation.begin(program, len(needed.splitlines()))
+            command: Command = [compiler, "build", "-v", "-trimpath", f"-ldflags=-s -w {group.variables}"]
             command += ["-o", target / program, package]
-            logged(command, folders.logs / f"build-{group.name}.log", env=COMPILING, cwd=group.source)
+            logged(command, log, env=COMPILING, cwd=group.source)
         for module, path in group.files:
             copied = target / Path(path).name
             copied.write_bytes((module_folder(compiler, group.source, module) / path).read_bytes())
@@ -257,5 +299,6 @@ def binaries(folders: BuildFolders, group: Group) -> Path:
         make,
         doing=f"compiling {group.what} (minutes, once)",
         done=f"{group.what} compiled",
+        far=compilation.far,
     )
     return folder / "bin"

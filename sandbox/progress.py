@@ -1,13 +1,20 @@
 """What the user sees during long operations: one line per step, with the time it took."""
 
+import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 WIDTH = 75
 """Width of the text between the topic and the time."""
+
+
+FIRST_SECONDS = 5.0
+"""After which a log file names a step that has not ended, so that a reader knows what the silence is."""
+AGAIN_SECONDS = 60.0
+"""After which it says how far the step is, again and again."""
 
 
 def clock(seconds: float) -> str:
@@ -26,11 +33,20 @@ def say(text: str, seconds: float | None = None, topic: str = "sandbox") -> None
 
 
 class Step:
-    """A step in progress. `done` is the text of its line at the end; None leaves the line out."""
+    """A step in progress. `done` is the text of its line at the end; None leaves the line out.
 
-    def __init__(self, done: str | None) -> None:
+    `far` tells how far it is, such as `12 of 40 packages`; it is called while the step goes on.
+    """
+
+    def __init__(self, done: str | None, far: Callable[[], str] | None = None) -> None:
         self.done = done
+        self.far = far
         self.began = time.monotonic()
+
+    def line(self, doing: str) -> str:
+        """The line about it while it goes on."""
+        far = self.far() if self.far is not None else ""
+        return line(f"{doing}: {far}" if far else f"{doing} ...", self.seconds)
 
     @property
     def seconds(self) -> float:
@@ -39,21 +55,26 @@ class Step:
 
 
 @contextmanager
-def step(doing: str, done: str | None = None) -> Iterator[Step]:
-    """Shows `doing` with a running clock on a terminal (once, elsewhere), then the step's `done` with its time."""
-    current = Step(done or doing)
+def step(doing: str, done: str | None = None, far: Callable[[], str] | None = None) -> Iterator[Step]:
+    """Shows `doing`, how far it is and a running clock, then the step's `done` with its time.
+
+    On a terminal that is one line that is renewed each second; elsewhere a line after five seconds, and one each minute.
+    """
+    current = Step(done or doing, far)
     stop = threading.Event()
     terminal = sys.stdout.isatty()
 
     def tick() -> None:
         while not stop.wait(1):
-            sys.stdout.write("\r" + line(f"{doing} ...", current.seconds))
+            columns = shutil.get_terminal_size().columns
+            sys.stdout.write("\r\x1b[K" + current.line(doing)[: columns - 1])
             sys.stdout.flush()
 
     def announce() -> None:
-        # In a log file a long step is named once, so that a reader knows what the silence is.
-        if not stop.wait(5):
-            say(f"{doing} ...")
+        pause = FIRST_SECONDS
+        while not stop.wait(pause):
+            print(current.line(doing), flush=True)
+            pause = AGAIN_SECONDS
 
     watcher = threading.Thread(target=tick if terminal else announce, daemon=True)
     watcher.start()

@@ -1,0 +1,220 @@
+"""Looks at the pods of workloads that the engine is waiting for, and has it end when one of them certainly will not start.
+
+The providers of Kubernetes wait for a workload until it is ready, their time is over or the engine is told to cancel
+(provider/pkg/await of pulumi-kubernetes 4.34). So this tells the engine, as Ctrl-C and CI systems do, by a signal.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pulumi
+from kafka_platform.kube.place import KubernetesObject, hooks_work
+from kafka_platform.kube.refusals import ClusterError
+
+from infra.reading.values import at, items, mapping, text
+from infra.rollouts.engine import cancel
+from infra.rollouts.problems import Problem, problems, refused, restarts
+
+LOOK_SECONDS = 5.0
+"""Pause between two looks: each is a request or two for each workload that is waited for."""
+SAID_SECONDS = 2.0
+"""How long the engine has to show the sentence before it is told to end."""
+_REVISION = "deployment.kubernetes.io/revision"
+
+
+class Cluster(Protocol):
+    """What is asked of a Kubernetes cluster."""
+
+    def find(
+        self, api_version: str, kind: str, namespace: str, *, labels: str = "", fields: str = ""
+    ) -> Sequence[Mapping[str, Any]]:
+        """The objects of a kind in a namespace. Raises `ClusterError` if it cannot be told."""
+
+    def names(self, api_version: str, kind: str) -> "frozenset[str] | None":
+        """The names of all objects of a kind; None if they cannot be told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """Something that the engine waits for, and that has pods."""
+
+    kind: str
+    namespace: str
+    name: str
+    labels: str
+    """By which its pods are found."""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+def workload(manifest: Mapping[str, Any]) -> Workload | None:
+    """The workload that a manifest declares; None if it declares none, or if it is not known yet which."""
+    kind, name = text(manifest, "kind"), text(manifest, "metadata", "name")
+    namespace = text(manifest, "metadata", "namespace")
+    match kind:
+        case "Deployment" | "StatefulSet":
+            selected = mapping(manifest, "spec", "selector", "matchLabels")
+            labels = ",".join(f"{key}={value}" for key, value in sorted(selected.items()))
+        case "Job":
+            labels = f"batch.kubernetes.io/job-name={name}"
+        case "Kafka":
+            labels = f"strimzi.io/cluster={name}"
+        case _:
+            return None
+    return Workload(kind=kind, namespace=namespace, name=name, labels=labels) if namespace and name and labels else None
+
+
+class Rollouts:
+    """What the engine waits for at the moment. Owns one thread, while there is something; it ends with the program."""
+
+    def __init__(self, cluster: Cluster, end: Callable[[], None] = cancel) -> None:
+        self._cluster = cluster
+        self._end = end
+        self._under_way: dict[str, Workload] = {}
+        """By URN."""
+        self._before: dict[str, Mapping[str, int]] = {}
+        """Pods that were there before it began, and how often their containers had restarted; by the pod's uid."""
+        self._since: dict[str, float] = {}
+        """Since when each problem lasts."""
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        # Not the event loop's own threads: those wait for registrations, which wait for these.
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="rollouts-before")
+
+    def watch(self) -> None:
+        """Begins to look at what the program registers from here on."""
+        if hooks_work():
+            binding = pulumi.ResourceHookBinding(
+                before_create=[pulumi.ResourceHook("kafka-platform-rollout-begins", self._begins)],
+                before_update=[pulumi.ResourceHook("kafka-platform-rollout-changes", self._begins)],
+                after_create=[pulumi.ResourceHook("kafka-platform-rollout-began", self._ends)],
+                after_update=[pulumi.ResourceHook("kafka-platform-rollout-changed", self._ends)],
+            )
+            own = pulumi.ResourceOptions(hooks=binding)
+
+            def transform(
+                args: pulumi.ResourceTransformationArgs,
+            ) -> pulumi.ResourceTransformationResult | None:
+                is_one = args.type_.rpartition(":")[2] in ("Deployment", "StatefulSet", "Job", "Kafka")
+                if not is_one or not isinstance(args.resource, KubernetesObject) or args.opts.id is not None:
+                    return None
+                return pulumi.ResourceTransformationResult(args.props, pulumi.ResourceOptions.merge(args.opts, own))
+
+            pulumi.runtime.register_stack_transformation(transform)
+
+    async def _begins(self, args: pulumi.ResourceHookArgs) -> None:
+        found = workload(args.new_inputs or {})
+        if found is not None:
+            self._loop = asyncio.get_running_loop()
+            await self._loop.run_in_executor(self._threads, self.begin, args.urn, found)
+
+    def _ends(self, args: pulumi.ResourceHookArgs) -> None:
+        self.done(args.urn)
+
+    def begin(self, urn: str, found: Workload) -> None:
+        """The engine is about to make or change it, and to wait. Whoever may not look at pods waits as long as Pulumi does."""
+        try:
+            there = self._cluster.find("v1", "Pod", found.namespace, labels=found.labels)
+        except ClusterError:
+            return
+        with self._lock:
+            self._before |= {text(each, "metadata", "uid"): restarts(each) for each in there}
+            self._under_way[urn] = found
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="rollouts", daemon=True)
+                self._thread.start()
+
+    def done(self, urn: str) -> None:
+        """The engine no longer waits for it."""
+        with self._lock:
+            self._under_way.pop(urn, None)
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(LOOK_SECONDS)
+            with self._lock:
+                if not self._under_way:
+                    self._thread = None
+                    return
+            try:
+                certain = self.look(time.monotonic())
+            except ClusterError:
+                continue  # it may answer the next time
+            if certain:
+                self._tell(certain)
+                return
+
+    def look(self, moment: float) -> list[str]:
+        """What is certain by now, and why each: a sentence. Raises `ClusterError` if the cluster does not answer."""
+        with self._lock:
+            under_way = dict(self._under_way)
+        found: dict[str, Problem] = {}
+        for each in under_way.values():
+            found |= {problem.key: problem for problem in self._problems(each)}
+        self._since = {key: self._since.get(key, moment) for key in found}
+        return [each.sentence for key, each in found.items() if moment - self._since[key] >= each.seconds]
+
+    def _problems(self, of: Workload) -> Iterator[Problem]:
+        pods = [each for each in self._pods(of) if not _is_ready(each)]
+        if not pods:
+            failed = self._cluster.find("v1", "Event", of.namespace, fields="reason=FailedCreate")
+            yield from refused(str(of), of.name, failed)
+        for pod in pods:
+            claims = {text(each, "persistentVolumeClaim", "claimName") for each in items(pod, "spec", "volumes")} - {""}
+            about = {text(pod, "metadata", "name"), *claims}
+            events = [
+                each
+                for name in sorted(about)
+                for each in self._cluster.find("v1", "Event", of.namespace, fields=f"involvedObject.name={name}")
+            ]
+            waiting = [
+                each
+                for name in sorted(claims)
+                for each in self._cluster.find(
+                    "v1", "PersistentVolumeClaim", of.namespace, fields=f"metadata.name={name}"
+                )
+            ]
+            classes = self._cluster.names("storage.k8s.io/v1", "StorageClass") if waiting else None
+            before = self._before.get(text(pod, "metadata", "uid"))
+            yield from problems(pod, events, waiting, None if classes is None else sorted(classes), before)
+
+    def _pods(self, of: Workload) -> list[Mapping[str, Any]]:
+        """Its pods of the newest revision: older ones may be what is being repaired."""
+        pods = list(self._cluster.find("v1", "Pod", of.namespace, labels=of.labels))
+        match of.kind:
+            case "StatefulSet":
+                sets = list(
+                    self._cluster.find("apps/v1", "StatefulSet", of.namespace, fields=f"metadata.name={of.name}")
+                )
+                newest = text(sets[0], "status", "updateRevision") if sets else ""
+                return [each for each in pods if text(each, "metadata", "labels", "controller-revision-hash") == newest]
+            case "Deployment":
+                sets = list(self._cluster.find("apps/v1", "ReplicaSet", of.namespace, labels=of.labels))
+                last = max(
+                    sets, key=lambda each: int(text(each, "metadata", "annotations", _REVISION) or 0), default={}
+                )
+                newest = text(last, "metadata", "labels", "pod-template-hash")
+                return [each for each in pods if text(each, "metadata", "labels", "pod-template-hash") == newest]
+            case _:
+                return pods
+
+    def _tell(self, certain: Sequence[str]) -> None:
+        text_ = "\n".join([*certain, "Waiting longer would not help, so this deployment is cancelled."])
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(pulumi.log.error, text_)
+        time.sleep(SAID_SECONDS)
+        self._end()
+
+
+def _is_ready(pod: Mapping[str, Any]) -> bool:
+    ready = any(
+        text(each, "type") == "Ready" and text(each, "status") == "True" for each in items(pod, "status", "conditions")
+    )
+    return ready or at(pod, "status", "phase") == "Succeeded"
