@@ -60,17 +60,17 @@ class Need:
 
 def check_needed(settings: Core, cluster: Cluster) -> None:
     """Raises `ValueError`, with a line for each, if the cluster lacks an object that the stack uses. What cannot be told is no fault."""
-    found = list(missing_kinds(settings, cluster))
-    found += missing(needed(settings), frozenset(made_namespaces(settings)), cluster)
+    manifests = [each.object.manifest for each in rendered(settings)]
+    found = list(missing_kinds(settings, manifests, cluster))
+    found += missing(needed(settings, manifests), frozenset(made_namespaces(settings)), cluster)
     if found:
         raise ValueError(
             "\n".join(["the Kubernetes cluster lacks what this stack uses:", *(f"  {each}" for each in found)])
         )
 
 
-def needed(settings: Core) -> list[Need]:
-    """What the stack uses and does not make, each object once."""
-    objects = [each.object.manifest for each in rendered(settings)]
+def needed(settings: Core, objects: Sequence[Manifest]) -> list[Need]:
+    """What the stack, which makes these objects, uses and does not make, each object once."""
     made = {_id_of(each) for each in objects}
     made |= {
         ObjectId(
@@ -99,12 +99,12 @@ def needed(settings: Core) -> list[Need]:
     return list(found.values())
 
 
-def missing_kinds(settings: Core, cluster: Cluster) -> Iterator[str]:
+def missing_kinds(settings: Core, objects: Sequence[Manifest], cluster: Cluster) -> Iterator[str]:
     """A sentence for each operator whose kinds the stack uses, and that is neither there nor installed with it."""
     operators = {each.group: each for each in INSTALLED if each.group is not None}
     used: dict[str, tuple[str, str]] = {}
-    for each in rendered(settings):
-        api_version, kind = each.object.manifest["apiVersion"], each.object.manifest["kind"]
+    for each in objects:
+        api_version, kind = each["apiVersion"], each["kind"]
         used.setdefault(api_version.partition("/")[0], (api_version, kind))
     for group, operator in operators.items():
         section = operator.section(settings)

@@ -7,6 +7,7 @@ import pytest
 from kafka_platform.kube.refusals import ObjectId
 
 from infra.api_server import ApiServer
+from infra.capabilities import rendered
 from infra.check import STACKS
 from infra.needed_objects import DEFAULT_CLASS, check_needed, needed
 from infra.platform import Platform
@@ -151,7 +152,9 @@ MADE = {
 
 @pytest.mark.parametrize("stack", [*stack_names(STACKS), *STACKS_OF_TESTS])
 def test_a_stack_needs_what_its_file_names_and_nothing_that_it_makes(stack: str) -> None:
-    assert sorted(str(each.wanted) for each in needed(settings_of(stack)) if each.wanted.name) == MADE[stack]
+    settings = settings_of(stack)
+    found = needed(settings, [each.object.manifest for each in rendered(settings)])
+    assert sorted(str(each.wanted) for each in found if each.wanted.name) == MADE[stack]
 
 
 class TestTheApiServer:
