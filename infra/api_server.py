@@ -161,7 +161,7 @@ class ApiServer:
         path = (
             f"{_path(api_version, served, namespace)}?{urlencode({key: each for key, each in query.items() if each})}"
         )
-        found = self._connect().get(f"{kind} in {namespace}", path, None)
+        found = _get(self._connect(), f"{kind} in {namespace}", path, None)
         return [] if found is None else found["items"] or []
 
     def classes_of_volumes(self) -> frozenset[str] | None:
