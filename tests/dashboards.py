@@ -14,9 +14,10 @@ from kafka_platform.monitoring.dashboards import Shown
 from kafka_platform.monitoring.objects import boards_of, watched_of
 from kafka_platform.monitoring.spec import MonitoredSpec
 from kafka_platform.probe.monitoring import source as probe_source
+from kafka_platform.registry.monitoring import source as registry_source
 
 EVERYTHING = MonitoredSpec(engine=Engine.STRIMZI, exporter=True, cert_manager="cert-manager")
-SOURCES = [gateway_source("gateway"), probe_source("latency-probe")]
+SOURCES = [gateway_source("gateway"), probe_source("latency-probe"), registry_source("schema-registry")]
 _METRIC = re.compile(r"\b([a-z][a-z0-9_]*)\{")
 
 

@@ -1,6 +1,14 @@
 """What is watched of a schema registry, and when somebody is told. No Pulumi."""
 
 from kafka_platform.kube.metrics import Alert, Severity, Source
+from kafka_platform.registry.dashboard import (
+    FAILED_LOGINS,
+    FAILING,
+    FAILING_SHARE,
+    MOST_FAILED_LOGINS,
+    board,
+    overview,
+)
 from kafka_platform.registry.objects import COMPONENT
 
 ALERTS = (
@@ -14,8 +22,7 @@ ALERTS = (
     ),
     Alert(
         name="SchemaRegistryFails",
-        expression='sum(rate(rest_requests_seconds_count{$source,status_code_group="5xx"}[5m])) '
-        "/ sum(rate(rest_requests_seconds_count{$source}[5m])) > 0.05 "
+        expression=f"{FAILING} > {FAILING_SHARE} "
         'and sum(increase(rest_requests_seconds_count{$source,status_code_group="5xx"}[5m])) > 5',
         lasting="5m",
         severity=Severity.WARNING,
@@ -24,7 +31,7 @@ ALERTS = (
     ),
     Alert(
         name="SchemaRegistryLoginsFail",
-        expression='sum(increase(rest_requests_seconds_count{$source,status_code_group="401"}[15m])) > 100',
+        expression=f"{FAILED_LOGINS} > {MOST_FAILED_LOGINS}",
         lasting="0m",
         severity=Severity.WARNING,
         summary='{{ printf "%.0f" $value }} requests to the schema registry in 15 minutes had no login, or a wrong one.',
@@ -35,4 +42,6 @@ ALERTS = (
 
 def source(name: str) -> Source:
     """What Prometheus reads of the one of that name."""
-    return Source(name=name, component=COMPONENT, label="registry", alerts=ALERTS)
+    return Source(
+        name=name, component=COMPONENT, label="registry", alerts=ALERTS, boards=[board()], overview=[overview()]
+    )
