@@ -14,6 +14,7 @@ try:
     from infra.affected import AffectedError, affected, changed_files, stack_files
     from infra.check import STACKS, check, write_schema
     from infra.dashboards import write as write_dashboards
+    from infra.doctor.command import doctor
     from infra.probe import probe
     from infra.review import command as reviewing
     from infra.review.report import MOST_CHARACTERS
@@ -45,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
         epilog='Tab completion: eval "$(register-python-argcomplete kafka-platform)"',
     )
     commands = made.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_check, _schema, _review, _dashboards, _probe, _top, _affected, _ci):
+    for add in (_check, _schema, _review, _dashboards, _probe, _top, _doctor, _affected, _ci):
         add(commands)
     return made
 
@@ -153,6 +154,19 @@ def _top(commands: Commands) -> None:
     parser.set_defaults(
         run=lambda chosen: watching.top(chosen.stack, once=chosen.once, as_data=chosen.json, interval=chosen.interval)
     )
+
+
+def _doctor(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "doctor",
+        "say what is wrong with a platform that runs, and how to mend it",
+        "prod\nprod --json",
+        epilog="exit codes: 0 well; 1 warnings; 2 faults (or wrong usage); 3 it could not be looked at",
+    )
+    _stack(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON: docs/operations.md names its keys")
+    parser.set_defaults(run=lambda chosen: doctor(chosen.stack, as_data=chosen.json))
 
 
 def _seconds(least: float, most: float) -> Callable[[str], float]:

@@ -11,7 +11,7 @@ from infra.capabilities.operators import Prometheus
 from infra.connection import NoAnswerError
 from infra.live import metrics
 from infra.live.cluster import PODS, Cluster, Manifest, Unseen, monotonic
-from infra.live.pods import OURS, Part, has_ended, has_port, metrics_port, name, part
+from infra.live.pods import OURS, Part, has_ended, has_port, is_running, metrics_port, name, part
 from infra.live.samples import Samples, parse
 from infra.settings.model import Settings
 
@@ -90,6 +90,8 @@ def samples(
 
 def _scrape(cluster: Cluster, pod: Manifest, port: int, names: frozenset[str]) -> Callable[[], Samples]:
     def scrape() -> Samples:
+        if not is_running(pod):
+            raise NoAnswerError(f"pod {name(pod)} does not run")
         return parse(_content(cluster, pod, port, "metrics").decode("utf-8", "replace"), monotonic(), names)
 
     return scrape

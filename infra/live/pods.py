@@ -68,6 +68,11 @@ def has_ended(pod: Pod) -> bool:
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 
+def is_running(pod: Pod) -> bool:
+    """Whether its containers have been started."""
+    return (pod.get("status") or {}).get("phase") == "Running"
+
+
 def is_ready(pod: Pod) -> bool:
     """Whether it serves, and is not about to end."""
     return condition(pod, "Ready").get("status") == "True" and not pod["metadata"].get("deletionTimestamp")

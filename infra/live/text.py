@@ -13,7 +13,8 @@ _NAMED = re.compile(
 )
 _SCHEME = re.compile(r"(?i)\b(basic|bearer)\s+[\w.~+/=-]{8,}")
 _PEM = re.compile(r"-----BEGIN [^-]+-----.*?(?:-----END [^-]+-----|\Z)", re.DOTALL)
-_RANDOM = re.compile(r"(?<![\w/+=-])(?=[\w/+=-]*[a-z])(?=[\w/+=-]*[A-Z])(?=[\w/+=-]*\d)[\w+=/-]{16,}(?![\w/+=-])")
+_RANDOM = re.compile(r"(?<![\w+])(?=[\w+]*[a-z])(?=[\w+]*[A-Z])(?=[\w+]*\d)[\w+]{16,}(?![\w+])")
+_BASE64 = re.compile(r"(?<![\w+/])[A-Za-z0-9+/]{16,}={1,2}(?![\w=])")
 
 
 def shown(text: object, longest: int = LONGEST) -> str:
@@ -35,7 +36,7 @@ def redacted(text: object) -> str:
     told = _URL_LOGIN.sub(rf"\g<1>{HIDDEN}@", told)
     told = _NAMED.sub(rf"\g<1>{HIDDEN}", told)
     told = _SCHEME.sub(rf"\g<1> {HIDDEN}", told)
-    return _RANDOM.sub(HIDDEN, told)
+    return _RANDOM.sub(HIDDEN, _BASE64.sub(HIDDEN, told))
 
 
 def told(text: object) -> str:

@@ -19,7 +19,7 @@ from infra.live.cluster import (
     monotonic,
 )
 from infra.live.platform import Platform, Watchers, notified, pods, rules, samples, watchers
-from infra.live.pods import COMPONENT_LABEL, OURS, Part
+from infra.live.pods import COMPONENT_LABEL, OURS, Part, name, of
 from infra.live.samples import Samples
 from infra.live.scaling import Scalers, scalers
 from infra.settings.model import Settings
@@ -121,14 +121,17 @@ def _alerts(
 def snapshot(platform: Platform, settings: Settings, before: Seen, now: Seen) -> Snapshot:
     """What two looks say; of the first look alone there are no rates."""
     first = before is NOTHING
+    # Of these it is known that they show neither topics nor groups.
+    programs_of_ours = {name(each) for each in of(now.pods, Part.GATEWAY, Part.PROBE)}
+    others = {pod: each for pod, each in now.samples.items() if pod not in programs_of_ours}
     return Snapshot(
         stack=platform.stack,
         namespace=platform.namespace,
         at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         seconds=None if first else now.at - before.at,
         brokers=kafka.brokers(now.pods, before.samples, now.samples, wanted=_wanted(settings), why=now.pods_why),
-        topics=kafka.topics(before.samples, now.samples),
-        groups=kafka.groups(before.samples, now.samples),
+        topics=kafka.topics(before.samples, others),
+        groups=kafka.groups(before.samples, others),
         gateway=None
         if settings.gateway is None
         else programs.gateway(now.pods, before.samples, now.samples, now.scalers, why=now.pods_why),

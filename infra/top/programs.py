@@ -38,7 +38,7 @@ def gateway(
         if twice
         else None,
         p99_seconds=_quantile(before, chosen, metrics.REQUEST_SECONDS),
-        scaler=scalers.words("Deployment", instance(own[0]), own[0]["metadata"]["namespace"]) if own else None,
+        scaler=scalers.words(instance(own[0]), own[0]["metadata"]["namespace"]) if own else None,
     )
 
 

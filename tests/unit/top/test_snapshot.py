@@ -13,6 +13,7 @@ from infra.live.platform import Platform
 from infra.live.samples import Samples
 from infra.live.scaling import scalers
 from infra.settings.parsing import parse
+from infra.top.kafka import NO_EXPORTER
 from infra.top.look import NO_PROMETHEUS, NOTHING, Seen, snapshot
 from infra.top.model import Snapshot, as_json
 from infra.top.render import render
@@ -147,7 +148,10 @@ def test_each_section_says_by_itself_why_it_is_not_known() -> None:
     nowhere = Unseen(why="no right to create pods/portforward in namespace streaming", forbidden=True)
     value = found(samples=dict.fromkeys(("kafka-0", "gateway-0"), nowhere), rules=[], alerts_why=NO_PROMETHEUS)
     assert value.gateway is not None
-    for section in (value.brokers, value.topics, value.groups, value.gateway):
+    assert value.topics.why == nowhere.why
+    gateway = found(samples={"gateway-0": nowhere})
+    assert gateway.topics.why == NO_EXPORTER
+    for section in (value.brokers, value.groups, value.gateway):
         assert section.why == nowhere.why
     assert value.brokers.ready == 2
     assert value.alerts.why == NO_PROMETHEUS

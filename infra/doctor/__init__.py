@@ -1,0 +1,1 @@
+"""`python -m infra doctor`: what a support engineer would look at first, with the fix for each finding."""
