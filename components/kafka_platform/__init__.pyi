@@ -84,6 +84,19 @@ from kafka_platform.monitoring.component import (
     Monitoring as Monitoring,
     MonitoringArgs as MonitoringArgs,
 )
+from kafka_platform.monitoring.receivers.spec import (
+    EmailReceiver as EmailReceiver,
+    PagerDutyReceiver as PagerDutyReceiver,
+    Receivers as Receivers,
+    SlackReceiver as SlackReceiver,
+    TenantReceivers as TenantReceivers,
+    WebhookReceiver as WebhookReceiver,
+)
+from kafka_platform.monitoring.server.component import Prometheus as Prometheus, PrometheusArgs as PrometheusArgs
+from kafka_platform.monitoring.server.spec import (
+    AlertmanagerResources as AlertmanagerResources,
+    PrometheusResources as PrometheusResources,
+)
 from kafka_platform.operators.cert_manager.component import (
     CertManager as CertManager,
     CertManagerArgs as CertManagerArgs,

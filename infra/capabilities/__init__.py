@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from infra.capabilities.alerts import AlertReceivers
 from infra.capabilities.capability import Capability, Deployment, LeastKubernetes, Placed, Rendered, Stack
 from infra.capabilities.gateway import HttpGateway
 from infra.capabilities.kafka import BrokersByLoad, Cluster, Entities
-from infra.capabilities.monitoring import Monitoring
+from infra.capabilities.monitoring import Monitoring, PrometheusServer
 from infra.capabilities.namespaces import Namespaces
 from infra.capabilities.operators import INSTALLED
 from infra.capabilities.probe import LatencyProbe
@@ -26,6 +27,8 @@ CAPABILITIES: Sequence[Capability[Any]] = (
     LatencyProbe(),
     Workers(),
     Monitoring(),
+    PrometheusServer(),
+    AlertReceivers(),
 )
 """All of them, each after those whose components it needs."""
 

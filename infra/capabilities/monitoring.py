@@ -1,38 +1,46 @@
-"""What Prometheus reads of a stack, and what it tells of."""
+"""What Prometheus reads of a stack, and what it tells of: by its operator, or by a Prometheus of the stack's own."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import kafka_platform
 from kafka_platform.cluster.metrics import Metrics
+from kafka_platform.kube.images import ALERTMANAGER_IMAGE, PROMETHEUS_IMAGE
 from kafka_platform.monitoring.objects import objects
+from kafka_platform.monitoring.receivers.spec import NOBODY
+from kafka_platform.monitoring.server.objects import ServerSettings, objects as server_objects
+from kafka_platform.monitoring.server.spec import PrometheusSpec
 from kafka_platform.monitoring.spec import MonitoredSpec, MonitoringSpec
 from kafka_platform.values.forms import shared
 from kafka_platform.values.later import plain
 
+from infra.capabilities.alerts import Alerts
 from infra.capabilities.capability import CLUSTER, Capability, Deployment, Placed, Rendered, Stack
 from infra.capabilities.kafka import node_metrics
 from infra.capabilities.operators import CertManagerInstallation, Prometheus
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known
 
+SERVER = "prometheus"
+"""Name of the stack's own Prometheus."""
+
 
 class Monitoring(Capability[Prometheus]):
-    """Monitors and alerts for everything that shows metrics."""
+    """Monitors and alerts for everything that shows metrics, which an operator reads."""
 
     key = "prometheus"
     names = frozenset({f"{CLUSTER}-nodes", f"{CLUSTER}-operator", f"{CLUSTER}-certificates"})
 
+    def section(self, settings: Core) -> Prometheus | None:
+        """None where there is a Prometheus without operator."""
+        found = super().section(settings)
+        return None if found is None or found.server is not None else found
+
     def faults(self, section: Prometheus, stack: Stack, known: Known) -> Iterator[Fault]:
         """Prometheus has to be let in to what it reads."""
-        if not known("prometheus"):
-            return
-        for scrape in stack.scrapes:
-            seen = scrape.key[0] == "workers" or known(str(scrape.key[0]))
-            if seen and scrape.allowed and section.namespace not in (scrape.namespace, *scrape.allowed):
-                message = f"Prometheus may not connect: add {section.namespace!r}, or remove the key"
-                yield Fault(path=scrape.key, message=message)
-        yield from _scaling(stack.settings, known, section)
+        if known("prometheus"):
+            yield from _shut_out(section, stack, known)
+            yield from _scaling(stack.settings, known, section)
 
     def rendered(self, section: Prometheus, placed: Placed) -> Iterator[Rendered]:
         """Its objects."""
@@ -53,9 +61,71 @@ class Monitoring(Capability[Prometheus]):
         kafka_platform.Monitoring(CLUSTER, args, deployment.options("prometheus"))
 
 
+class PrometheusServer(Capability[Prometheus]):
+    """A Prometheus of the stack's own, without an operator."""
+
+    key = "prometheus"
+    names = frozenset({SERVER, f"{SERVER}-alertmanager"})
+
+    def section(self, settings: Core) -> Prometheus | None:
+        """None where an operator reads the metrics."""
+        found = super().section(settings)
+        return None if found is None or found.server is None else found
+
+    def faults(self, section: Prometheus, stack: Stack, known: Known) -> Iterator[Fault]:
+        """It has to be let in to what it reads; and it does not measure what brokers are scaled by."""
+        if not known("prometheus"):
+            return
+        yield from _shut_out(section, stack, known)
+        if known("kafka") and stack.settings.kafka.scaling is not None:
+            message = "brokers are scaled by what prometheus.server does not read: write prometheus: {install: true}"
+            yield Fault(path=("kafka", "scaling"), message=message)
+
+    def described(self, section: Prometheus) -> str:
+        """There is one at most."""
+        return "Prometheus"
+
+    def rendered(self, section: Prometheus, placed: Placed) -> Iterator[Rendered]:
+        """Its objects."""
+        values = _values(section, placed.stack)
+        images = placed.settings.images
+        settings = ServerSettings(
+            name=SERVER,
+            connection=placed.connection,
+            spec=PrometheusSpec(**_server_values(section, placed.settings)),
+            monitored=MonitoredSpec(**values),
+            sources=[each.source for each in placed.stack.scrapes],
+            receivers=values["receivers"],
+            image=images.prometheus or PROMETHEUS_IMAGE,
+            alertmanager_image=images.alertmanager or ALERTMANAGER_IMAGE,
+        )
+        yield from placed.named(SERVER, server_objects(settings))
+
+    def build(self, section: Prometheus, deployment: Deployment) -> None:
+        """After the namespaces that the stack makes, in which it gets rights."""
+        images = deployment.settings.images
+        args = kafka_platform.PrometheusArgs(
+            **_values(section, deployment.stack),
+            **_server_values(section, deployment.settings),
+            connection=deployment.connection,
+            sources=[kafka_platform.MetricsSource(**vars(each.source)) for each in deployment.stack.scrapes],
+            image=images.prometheus or PROMETHEUS_IMAGE,
+            alertmanager_image=images.alertmanager or ALERTMANAGER_IMAGE,
+        )
+        server = kafka_platform.Prometheus(SERVER, args, deployment.options("cert_manager", namespaces=True))
+        deployment.outputs["prometheus"] = {"url": server.url}
+
+
+def _server_values(section: Prometheus, settings: Core) -> dict[str, Any]:
+    """The fields of a Prometheus without operator, as a program writes them."""
+    assert section.server is not None  # noqa: S101 - that is when there is one
+    pods = settings.pod_settings.with_own(section.server.pod_settings)
+    return shared(section.server, PrometheusSpec) | {"pod_settings": pods}
+
+
 def _values(prometheus: Prometheus, stack: Stack) -> dict[str, Any]:
     """What there is to watch, as the fields of its spec."""
-    kafka, certificates = stack.settings.kafka, stack.of(CertManagerInstallation)
+    kafka, certificates, alerts = stack.settings.kafka, stack.of(CertManagerInstallation), stack.of(Alerts)
     return shared(prometheus, MonitoringSpec) | {
         "engine": kafka.engine,
         "nodes": node_metrics(stack) is not Metrics.OFF,
@@ -63,7 +133,17 @@ def _values(prometheus: Prometheus, stack: Stack) -> dict[str, Any]:
         "renewal_days": kafka.authorities.renewal_days,
         "authorities_given": kafka.authorities.given,
         "cert_manager": None if certificates is None else certificates.namespace,
+        "receivers": NOBODY if alerts is None else alerts.receivers(stack.settings),
     }
+
+
+def _shut_out(prometheus: Prometheus, stack: Stack, known: Known) -> Iterator[Fault]:
+    """What shows metrics and does not let Prometheus read them."""
+    reader = prometheus.runs_in(stack.settings)
+    for scrape in stack.scrapes:
+        seen = scrape.key[0] == "workers" or known(str(scrape.key[0]))
+        if seen and scrape.allowed and reader not in scrape.allowed:
+            yield Fault(path=scrape.key, message=f"Prometheus may not connect: add {reader!r}, or remove the key")
 
 
 def _scaling(settings: Core, known: Known, prometheus: Prometheus) -> Iterator[Fault]:

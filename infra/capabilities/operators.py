@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import kafka_platform
 from kafka_platform.kafka.protocols import Engine
+from kafka_platform.monitoring.server.spec import PrometheusSpec
 from kafka_platform.monitoring.spec import MonitoringSpec
 from kafka_platform.operators.cert_manager.spec import CertManagerSpec
 from kafka_platform.operators.charts import OperatorSpec
@@ -70,8 +71,20 @@ class Keda(KedaSpec, Operator):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PrometheusServer(PrometheusSpec):
+    """One Prometheus for this platform alone, without an operator. It runs in the platform's namespace."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Prometheus(PrometheusStackSpec, MonitoringSpec, Operator):
-    """Prometheus and its operator: what the platform shows is read, and alerts tell of what is wrong."""
+    """Prometheus: what the platform shows is read, and alerts tell of what is wrong."""
+
+    server: PrometheusServer | None = None
+    """One Prometheus without its operator, for this platform alone; may be left empty. Default: there is the operator's."""
+
+    def runs_in(self, settings: Core) -> str:
+        """Namespace of the Prometheus that reads the metrics."""
+        return settings.namespace if self.server is not None else str(plain(self.namespace))
 
 
 def operator_args(kind: type[Any], operator: Operator) -> Any:
@@ -108,10 +121,14 @@ class Installed(Capability[_O]):
         if known(key, "install") and section.install:
             yield from self._namespace_faults(section, stack)
         elif known(key, "install"):
+            message = self.unfit(section)
             for name in sorted(known.written(key) - {"install"} - self.without_install):
-                message = f"{self.title} is in the cluster already: remove the key, or write install: true"
                 yield Fault(path=(key, name), message=message)
         yield from self.own_faults(section, stack, known)
+
+    def unfit(self, section: _O) -> str:
+        """What is wrong with a key that says how to install one that is not installed."""
+        return f"{self.title} is in the cluster already: remove the key, or write install: true"
 
     def own_faults(self, section: _O, stack: Stack, known: Known) -> Iterator[Fault]:
         """What only this operator asks of the rest."""
@@ -208,7 +225,23 @@ class PrometheusOperator(Installed[Prometheus]):
 
     key, resource, component, title = "prometheus", "prometheus", "PrometheusStack", "Prometheus"
     group = "monitoring.coreos.com"
-    without_install = frozenset({"namespace", *(to_camel(each.name) for each in fields(MonitoringSpec))})
+    without_install = frozenset({"namespace", "server", *(to_camel(each.name) for each in fields(MonitoringSpec))})
+
+    def unfit(self, section: Prometheus) -> str:
+        """Most keys are those of the operator's chart."""
+        if section.server is None:
+            return super().unfit(section)
+        return "is not of a Prometheus without operator: remove the key; what there is to say of it is below server"
+
+    def own_faults(self, section: Prometheus, stack: Stack, known: Known) -> Iterator[Fault]:
+        """There is one Prometheus, and its keys are its own."""
+        if section.server is None or not known("prometheus", "install"):
+            return
+        if section.install:
+            yield Fault(path=("prometheus", "server"), message="install: true brings one: remove one of the two keys")
+            return
+        for name in sorted(known.written("prometheus") & {"namespace", "labels"}):
+            yield Fault(path=("prometheus", name), message=self.unfit(section))
 
 
 class KedaOperator(Installed[Keda]):

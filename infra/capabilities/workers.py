@@ -1,6 +1,6 @@
 """The workers of a stack."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,6 +42,11 @@ class Worker(WorkerSpec):
     tenant: str
     """Tenant of this file that it belongs to: its namespace, and the quotas of its user. Needed."""
 
+    def callers_in(self, settings: Core) -> Sequence[str]:
+        """The namespaces whose pods reach its ports; none: all."""
+        named = plain(self.client_namespaces)
+        return (settings.namespace_of(self.tenant), *named) if named else ()
+
     def users(self, name: str, namespace: str, quotas: Quotas | None) -> Mapping[str, User]:
         """The users that are made for the worker of that name: its own, and its scaler's."""
         made = {user: replace(each, namespace=namespace) for user, each in self.users_of(name).items()}
@@ -69,7 +74,7 @@ class Workers(Capability[Mapping[str, Worker]]):
                 source=replace(source(name), namespace=settings.namespace_of(worker.tenant)),
                 namespace=settings.namespace_of(worker.tenant),
                 key=("workers", name, "clientNamespaces"),
-                allowed=plain(worker.client_namespaces),
+                allowed=worker.callers_in(settings),
             )
             for name, worker in sorted(section.items())
             if "metrics" in worker.ports

@@ -62,7 +62,12 @@ class Images(Section):
     registry: str | None = None
     """Image of Apicurio Registry 3, for the schema registry. Default: `docker.io/apicurio/apicurio-registry:3.3.3`."""
 
-    @field_validator("kafka", "runtime", "registry")
+    prometheus: str | None = None
+    """Image of Prometheus, for `prometheus.server`. Default: the official one."""
+    alertmanager: str | None = None
+    """Image of Alertmanager, for `prometheus.server` with `alerts`. Default: the official one."""
+
+    @field_validator("kafka", "runtime", "registry", "prometheus", "alertmanager")
     @classmethod
     def _image(cls, value: str | None) -> str | None:
         if value is not None and not IMAGE.fullmatch(value):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from infra.capabilities.alerts import Alerts
 from infra.capabilities.gateway import Gateway
 from infra.capabilities.operators import (
     CertManagerInstallation,
@@ -30,7 +31,9 @@ class Settings(Core):
     cert_manager: CertManagerInstallation | None = None
     """cert-manager; may be left empty, where the Kubernetes cluster has it. Default: nothing needs it."""
     prometheus: Prometheus | None = None
-    """Prometheus and its operator; may be left empty, where the Kubernetes cluster has them. Default: there is none."""
+    """Prometheus; may be left empty, where the Kubernetes cluster has it with its operator. Default: there is none."""
+    alerts: Alerts | None = None
+    """Whom the alerts are sent to. Default: nobody, Prometheus shows them."""
     keda: Keda | None = None
     """KEDA; may be left empty, where the Kubernetes cluster has it. Default: nothing is scaled by it."""
     probe: Probe | None = None

@@ -9,3 +9,9 @@ REGISTRY_IMAGE = "docker.io/apicurio/apicurio-registry:3.3.3"
 def kafka_image(version: str) -> str:
     """Kafka's own image, for a cluster without an operator."""
     return f"docker.io/apache/kafka:{version}"
+
+
+PROMETHEUS_IMAGE = "docker.io/prom/prometheus:v3.13.5"
+"""Prometheus, where the stack runs one without an operator."""
+ALERTMANAGER_IMAGE = "docker.io/prom/alertmanager:v0.34.2"
+"""Alertmanager, beside that Prometheus."""

@@ -54,20 +54,23 @@ class Monitoring(pulumi.ComponentResource):
         given = MonitoringArgs.of(args)
         check_service_name(name, "monitoring")
         connection = given.connection
-        sources = [
-            *(gateway.source(each) for each in sorted(given.gateways)),
-            *(probe.source(each) for each in sorted(given.probes)),
-            *(
-                MetricsSource(**vars(worker.source(each)) | {"namespace": at})
-                for each, at in sorted(given.workers.items())
-            ),
-            *given.sources,
-        ]
-        _check_different(sources)
+        sources = sources_of(given)
         place_all(self, name, objects(name, given, connection, sources))
         names = [each.name for each in monitors(name, given, connection, sources).values()]
         self.monitors = pulumi.Output.from_input(names)
         self.register_outputs({"monitors": self.monitors})
+
+
+def sources_of(given: MonitoringArgs) -> list[Source]:
+    """All programs that show metrics. Raises `ValueError` for two of one name in one namespace."""
+    sources: list[Source] = [
+        *(gateway.source(each) for each in sorted(given.gateways)),
+        *(probe.source(each) for each in sorted(given.probes)),
+        *(MetricsSource(**vars(worker.source(each)) | {"namespace": at}) for each, at in sorted(given.workers.items())),
+        *given.sources,
+    ]
+    _check_different(sources)
+    return sources
 
 
 def _check_different(sources: Sequence[Source]) -> None:

@@ -16,6 +16,8 @@ from kafka_platform.kube.metrics import METRICS_PORT_NAME, NODE_METRICS_PORT_NAM
 from kafka_platform.kube.objects import Object
 from kafka_platform.monitoring.alerts import CLUSTER_LABEL, Watched, alerts, rule_groups
 from kafka_platform.monitoring.dashboards import Shown, panels_of_alerts, shown
+from kafka_platform.monitoring.receivers.routing import operated_config
+from kafka_platform.monitoring.receivers.spec import Receivers
 from kafka_platform.monitoring.spec import MonitoredSpec
 
 if TYPE_CHECKING:
@@ -35,30 +37,45 @@ def objects(name: str, spec: MonitoredSpec, connection: "KafkaConnection", sourc
         Object(role=role, manifest=pod_monitor(monitor, spec.labels))
         for role, monitor in monitors(name, spec, connection, sources).items()
     ]
-    boards = boards_of(spec, sources) if spec.dashboards else []
     if spec.alerts:
-        groups = derived(
-            lambda cluster, namespace, *others: rule_groups(
-                watched_of(spec, cluster, namespace),
-                [
-                    alert
-                    for each, other in zip(sources, others, strict=True)
-                    for alert in each.alerts_in(other or namespace)
-                ],
-                runbooks=spec.runbooks,
-                panels=panels_of_alerts(boards, namespace, cluster, spec.grafana),
-            ),
-            connection.cluster,
-            connection.namespace,
-            *(each.namespace for each in sources),
-        )
+        groups = groups_of(spec, connection, sources)
         rule = prometheus_rule(name, connection.namespace, spec.labels, groups)
         found.append(Object(role="alerts", manifest=rule))
-    found += [
-        Object(role=f"dashboard-{each.board.name}", manifest=config_map(name, spec, connection, each, sources))
-        for each in boards
-    ]
+    found += dashboards(name, spec, connection, sources)
+    if spec.receivers.anybody:
+        manifest = alertmanager_config(name, connection.namespace, spec.labels, spec.receivers)
+        found.append(Object(role="receivers", manifest=manifest))
     return found
+
+
+def groups_of(spec: MonitoredSpec, connection: "KafkaConnection", sources: Sequence[Source]) -> Any:
+    """The groups of rules about the platform: a list, or what it is once the namespaces are known."""
+    boards = boards_of(spec, sources) if spec.dashboards else []
+    return derived(
+        lambda cluster, namespace, *others: rule_groups(
+            watched_of(spec, cluster, namespace),
+            [
+                alert
+                for each, other in zip(sources, others, strict=True)
+                for alert in each.alerts_in(other or namespace)
+            ],
+            runbooks=spec.runbooks,
+            panels=panels_of_alerts(boards, namespace, cluster, spec.grafana),
+        ),
+        connection.cluster,
+        connection.namespace,
+        *(each.namespace for each in sources),
+    )
+
+
+def dashboards(
+    name: str, spec: MonitoredSpec, connection: "KafkaConnection", sources: Sequence[Source]
+) -> list[Object]:
+    """The dashboards, if there are any."""
+    return [
+        Object(role=f"dashboard-{each.board.name}", manifest=config_map(name, spec, connection, each, sources))
+        for each in (boards_of(spec, sources) if spec.dashboards else ())
+    ]
 
 
 def boards_of(spec: MonitoredSpec, sources: Sequence[Source]) -> list[Shown]:
@@ -122,7 +139,7 @@ def watched_of(spec: MonitoredSpec, cluster: str, namespace: str) -> Watched:
     return Watched(
         cluster=cluster,
         namespace=namespace,
-        claims=claims.get(spec.engine),
+        claims=claims.get(spec.engine) if spec.kubelets else None,
         nodes=spec.nodes_show,
         exporter=strimzi and spec.exporter,
         renewal_days=spec.renewal_days if strimzi else None,
@@ -151,6 +168,11 @@ class PodMonitor:
     """Whether the pods may be in any namespace."""
     trusted: bool = False
     """Whether labels that the metrics have already are kept: those that say of which object a metric is."""
+
+    @property
+    def found_in(self) -> "Input[str]":
+        """Namespace of the pods, unless they may be anywhere."""
+        return self.namespace if self.pods_in is None else self.pods_in
 
 
 def pod_monitor(monitor: PodMonitor, own: Mapping[str, str]) -> Manifest:
@@ -246,4 +268,14 @@ def prometheus_rule(name: str, namespace: "Input[str]", own: Mapping[str, str], 
         "kind": "PrometheusRule",
         "metadata": metadata(name, namespace, labels(name, COMPONENT) | dict(own)),
         "spec": {"groups": groups},
+    }
+
+
+def alertmanager_config(name: str, namespace: "Input[str]", own: Mapping[str, str], receivers: Receivers) -> Manifest:
+    """Whom the operator's Alertmanager sends the alerts to."""
+    return {
+        "apiVersion": "monitoring.coreos.com/v1alpha1",
+        "kind": "AlertmanagerConfig",
+        "metadata": metadata(name, namespace, labels(name, COMPONENT) | dict(own)),
+        "spec": operated_config(receivers),
     }

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kafka_platform.kafka.protocols import Engine
+from kafka_platform.monitoring.receivers.spec import NOBODY, Receivers
 from kafka_platform.values.forms import Spec, formed, mapping
 from kafka_platform.values.free_maps import check_labels, check_text
 from kafka_platform.values.later import Input
@@ -39,6 +40,9 @@ class MonitoringSpec(Spec):
     sidecar finds it. Default true."""
     grafana: str = formed("", _check_grafana, examples=["https://grafana.example.com"])
     """Address of Grafana, for the links from alerts to dashboards. Default: the links begin with `/d/`."""
+    kubelets: bool = True
+    """Whether Prometheus reads the kubelets, which know how full volumes are; for that it may read the metrics of all machines.
+    If not, nobody is told of full volumes. Default true."""
     labels: Mapping[str, str] = mapping(check_labels)
     """Labels of the monitors and rules, for a Prometheus that reads only those that have them. Default: none besides the
     platform's own."""
@@ -60,6 +64,8 @@ class MonitoredSpec(MonitoringSpec):
     """Strimzi: whether they are yours, and somebody has to be told to renew them. Default: Strimzi renews them."""
     cert_manager: Input[str] | None = None
     """Namespace of cert-manager. Default: certificates are somebody else's."""
+    receivers: Receivers = NOBODY
+    """Whom alerts are sent to. Default: nobody, Prometheus shows them."""
 
     @property
     def nodes_show(self) -> bool:

@@ -51,8 +51,10 @@ def test_every_component_is_in_the_package(schema: dict[str, Any]) -> None:
         "kafka-platform:index:KedaOperator",
         "kafka-platform:index:LatencyProbe",
         "kafka-platform:index:Monitoring",
+        "kafka-platform:index:Prometheus",
         "kafka-platform:index:PrometheusStack",
         "kafka-platform:index:Scaler",
+        "kafka-platform:index:SchemaRegistry",
         "kafka-platform:index:StreamWorker",
         "kafka-platform:index:StrimziOperator",
     }

@@ -173,6 +173,7 @@ LATE = re.compile(
 """What a program often knows only when it runs: the names and addresses of what it makes itself."""
 DECIDES = {
     "CustomAuthentication.secrets": "names volumes of the brokers",
+    "WebhookReceiver.url": "decides where the network policy lets Alertmanager go",
     "Scale.prometheus": "is a query",
 }
 

@@ -25,6 +25,8 @@ from kafka_platform import (
     LatencyProbeArgs,
     Monitoring,
     MonitoringArgs,
+    Prometheus,
+    PrometheusArgs,
     PrometheusStack,
     PrometheusStackArgs,
     StreamWorker,
@@ -155,8 +157,18 @@ def probe(of: Late) -> None:
 
 def monitoring(of: Late) -> None:
     sources = [{"name": "schemas", "component": "registry", "label": "registry", "namespace": of("data")}]
-    args = {"engine": "embedded", "cert_manager": of("cert-manager"), "workers": {"w": of("shop")}, "sources": sources}
-    Monitoring("monitoring", MonitoringArgs.of({"connection": connection(of), **args}))
+    receivers = {"slack": {"secret": of("slack"), "channel": "#streaming"}}
+    args = {
+        "connection": connection(of),
+        "engine": "embedded",
+        "cert_manager": of("cert-manager"),
+        "workers": {"w": of("shop")},
+        "sources": sources,
+        "receivers": receivers,
+    }
+    Monitoring("monitoring", MonitoringArgs.of(args))
+    own = {"storage_class": of("fast"), "client_namespaces": [of("grafana")], "image": of("p:1")}
+    Prometheus("prometheus", PrometheusArgs.of(args | own))
 
 
 def scaler(of: Late) -> None:

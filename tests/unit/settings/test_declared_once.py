@@ -14,6 +14,7 @@ from kafka_platform import (
     KedaOperatorArgs,
     LatencyProbeArgs,
     MonitoringArgs,
+    PrometheusArgs,
     PrometheusStackArgs,
     SchemaRegistryArgs,
     StreamWorkerArgs,
@@ -27,6 +28,7 @@ from infra.capabilities.operators import (
     DrainCleanerInstallation,
     Keda,
     Prometheus,
+    PrometheusServer,
     StrimziInstallation,
 )
 from infra.capabilities.probe import Probe
@@ -46,6 +48,7 @@ PAIRS: list[tuple[Any, Any]] = [
     (Prometheus, MonitoringArgs),
     (Prometheus, PrometheusStackArgs),
     (Registry, SchemaRegistryArgs),
+    (PrometheusServer, PrometheusArgs),
     (StrimziInstallation, StrimziOperatorArgs),
     (Worker, StreamWorkerArgs),
 ]

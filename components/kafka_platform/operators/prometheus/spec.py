@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka_platform.kube.boards import FOLDER_ANNOTATION
+from kafka_platform.kube.tsdb import check_retention, check_storage, retention_size, retention_time
 from kafka_platform.operators.charts import (
     OperatorSpec,
     definitions_kept,
@@ -17,7 +18,6 @@ from kafka_platform.values.form import DURATION, QUANTITY
 from kafka_platform.values.forms import formed, named
 from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_subdomain
-from kafka_platform.values.units import milliseconds, quantity, volume
 
 PROMETHEUS_STACK_VERSION = "88.5.3"
 """The Helm chart of this release."""
@@ -34,21 +34,6 @@ GRAFANA_SECRET = "prometheus-grafana-admin"  # noqa: S105 - a name
 USER_KEY, PASSWORD_KEY = "admin-user", "admin-password"
 """Its keys, which are the chart's own."""
 
-LEAST_RETENTION_MILLISECONDS = 7_200_000
-"""Prometheus writes a block every two hours."""
-_FULL = 0.85
-"""Share of the volume at which Prometheus drops its oldest blocks; the rest is for its log and for compaction."""
-
-
-def _check_retention(retention: str) -> None:
-    if milliseconds(retention) < LEAST_RETENTION_MILLISECONDS:
-        raise ValueError(f"{retention!r} is not a time that Prometheus keeps metrics for: use 2h or more, such as 10d")
-
-
-def _check_storage(storage: str) -> None:
-    if volume(storage) < 2**30:
-        raise ValueError(f"{storage} is too little for metrics: use at least 1Gi, such as 50Gi")
-
 
 @dataclass(frozen=True, kw_only=True)
 class PrometheusStackSpec(OperatorSpec):
@@ -60,9 +45,9 @@ class PrometheusStackSpec(OperatorSpec):
     """How many Prometheus there are, each with all the metrics, and how many Alertmanagers. Default 2."""
     registry: str | None = registry_of_images()
     """Registry that has all images of the chart. Default: those of their projects."""
-    retention: str = formed("10d", _check_retention, pattern=DURATION, examples=["10d"])
+    retention: str = formed("10d", check_retention, pattern=DURATION, examples=["10d"])
     """How long metrics are kept, at least 2h. Default 10d; less where the volume is too small for them."""
-    storage: str = formed("50Gi", _check_storage, pattern=QUANTITY, examples=["50Gi"])
+    storage: str = formed("50Gi", check_storage, pattern=QUANTITY, examples=["50Gi"])
     """Volume of each Prometheus. Default 50Gi."""
     storage_class: Input[str] | None = named(check_subdomain, "object name")
     """StorageClass of the volumes. Default: the Kubernetes cluster's default class."""
@@ -113,9 +98,8 @@ def prometheus_stack_values(spec: PrometheusStackSpec) -> dict[str, Any]:
             "prometheusSpec": {
                 **of_everybody,
                 "replicas": spec.replicas,
-                # Prometheus wants days before hours, and hours before minutes.
-                "retention": f"{milliseconds(spec.retention) // 60_000}m",
-                "retentionSize": f"{int(float(quantity(spec.storage)) * _FULL)}B",
+                "retention": retention_time(spec.retention),
+                "retentionSize": retention_size(spec.storage),
                 "storageSpec": {"volumeClaimTemplate": {"spec": claim}},
             }
         },

@@ -29,6 +29,64 @@ CASES: list[tuple[str, str]] = [
         "prometheus.values: crds: the chart would delete every monitor and rule when it goes: remove the key, the definitions are kept",
     ),
     (
+        "prometheus: {install: true, server: {}}",
+        "prometheus.server: install: true brings one: remove one of the two keys",
+    ),
+    (
+        "prometheus: {server: {}, replicas: 2}",
+        "prometheus.replicas: is not of a Prometheus without operator: remove the key; what there is to say of it is below server",
+    ),
+    (
+        "prometheus: {server: {}, namespace: ops}",
+        "prometheus.namespace: is not of a Prometheus without operator: remove the key; what there is to say of it is below server",
+    ),
+    (
+        "prometheus: {server: {persistent: false, storageClass: fast}}",
+        "prometheus.server.storageClass: there is no volume to be of that class: remove it, or write persistent: true",
+    ),
+    (
+        "prometheus: {server: {apiPorts: []}}",
+        "prometheus.server.apiPorts: none is named, and Prometheus finds pods by the API server: write its port, such as 6443",
+    ),
+    (
+        "{prometheus: {server: {}}, gateway: {metricsNamespaces: [ops]}}",
+        "gateway.metricsNamespaces: Prometheus may not connect: add 'streaming', or remove the key",
+    ),
+    (
+        "alerts: {slack: {secret: slack, channel: '#streaming'}}",
+        "alerts: there is no Prometheus that would find anything wrong: write prometheus: {server: {}}",
+    ),
+    (
+        "{alerts: {slack: {secret: slack, channel: '#streaming'}}, prometheus: {alerts: false}}",
+        "alerts: there are no alerts to be sent: remove prometheus.alerts, or this section",
+    ),
+    ("{alerts: {}, prometheus: {}}", "alerts: nobody is told: name slack, pagerduty, email or webhook"),
+    (
+        "{alerts: {slack: {channel: '#a'}}, prometheus: {}}",
+        "alerts.slack.secret: missing: write a value for it",
+    ),
+    (
+        "{alerts: {slack: {secret: slack, channel: streaming}}, prometheus: {}}",
+        "alerts.slack.channel: 'streaming' is not a channel of Slack: write one in quotes, such as \"#streaming\"",
+    ),
+    (
+        "{alerts: {pagerduty: {secret: pagerduty, severities: []}}, prometheus: {}}",
+        "alerts.pagerduty.severities: it gets no alert: name some of critical, warning, or remove pagerduty",
+    ),
+    (
+        "{alerts: {email: {to: [a@example.com], sender: b@example.com, smarthost: 'smtp:587', username: kafka}}, prometheus: {}}",
+        "alerts.email.secret: the user of the mail server needs a password: name the Secret with it",
+    ),
+    (
+        "{alerts: {webhook: {url: 'https://me:word@example.com/hook?key=word'}}, prometheus: {}}",
+        "alerts.webhook.url: only https://example.com/hook may be written here, where everybody can read it: put a token into the "
+        "Secret that `secret` names",
+    ),
+    (
+        "{alerts: {tenants: {paymnts: {slack: {secret: slack, channel: '#a'}}}}, tenants: {payments: {}}, prometheus: {}}",
+        "alerts.tenants.paymnts: unknown tenant: use payments",
+    ),
+    (
         "drainCleaner: {install: true}",
         "drainCleaner: the engine is embedded: remove the key, or write kafka.engine: strimzi",
     ),

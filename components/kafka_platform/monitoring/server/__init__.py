@@ -1,0 +1,1 @@
+"""Prometheus without an operator."""

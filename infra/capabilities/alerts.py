@@ -1,0 +1,63 @@
+"""Whom the alerts of a stack are sent to."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from kafka_platform.monitoring.receivers.spec import Receivers
+from kafka_platform.values.forms import shared
+from kafka_platform.values.words import choose
+
+from infra.capabilities.capability import Capability, Stack
+from infra.capabilities.operators import Prometheus
+from infra.capabilities.workers import Worker
+from infra.settings.core import Core
+from infra.settings.faults import Fault, Known
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alerts(Receivers):
+    """Whom the alerts are sent to: credentials are in Secrets of the platform's namespace."""
+
+    def receivers(self, settings: Core) -> Receivers:
+        """As a program writes them: the alerts about a tenant's groups are the tenant's."""
+        tenants = {
+            name: each if each.groups else replace(each, groups=_groups(settings, name))
+            for name, each in self.tenants.items()
+        }
+        return Receivers(**shared(self, Receivers) | {"tenants": tenants})
+
+
+def _groups(settings: Core, tenant: str) -> tuple[str, ...]:
+    """The groups in which a tenant's users and workers may be."""
+    users = settings.tenants[tenant].users.values()
+    workers: dict[str, Worker] = getattr(settings, "workers", {})
+    found = [
+        *(group for user in users for group in user.groups),
+        *(worker.group or name for name, worker in workers.items() if worker.tenant == tenant and worker.reads),
+    ]
+    return tuple(sorted(set(found)))
+
+
+class AlertReceivers(Capability[Alerts]):
+    """Alerts reach people. What sends them is made with Prometheus."""
+
+    key = "alerts"
+
+    def faults(self, section: Alerts, stack: Stack, known: Known) -> Iterator[Fault]:
+        """Somebody is told, of something."""
+        if not known("alerts"):
+            return
+        if not section.anybody:
+            yield Fault(path=("alerts",), message="nobody is told: name slack, pagerduty, email or webhook")
+        if known("tenants"):
+            for name in section.tenants:
+                if name not in stack.settings.tenants:
+                    message = f"unknown tenant: {choose(name, list(stack.settings.tenants))}"
+                    yield Fault(path=("alerts", "tenants", name), message=message)
+        prometheus = stack.of(Prometheus)
+        if known("prometheus") and prometheus is None:
+            message = "there is no Prometheus that would find anything wrong: write prometheus: {server: {}}"
+            yield Fault(path=("alerts",), message=message)
+        elif known("prometheus") and prometheus is not None and not prometheus.alerts:
+            message = "there are no alerts to be sent: remove prometheus.alerts, or this section"
+            yield Fault(path=("alerts",), message=message)
