@@ -15,6 +15,8 @@ try:
     from infra.check import STACKS, check, write_schema
     from infra.dashboards import write as write_dashboards
     from infra.doctor.command import doctor
+    from infra.drill import command as drilling
+    from infra.drill.victims import Kill, Words
     from infra.probe import probe
     from infra.review import command as reviewing
     from infra.review.report import MOST_CHARACTERS
@@ -46,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
         epilog='Tab completion: eval "$(register-python-argcomplete kafka-platform)"',
     )
     commands = made.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_check, _schema, _review, _dashboards, _probe, _top, _doctor, _affected, _ci):
+    for add in (_check, _schema, _review, _dashboards, _probe, _top, _doctor, _drill, _affected, _ci):
         add(commands)
     return made
 
@@ -167,6 +169,41 @@ def _doctor(commands: Commands) -> None:
     _stack(parser)
     parser.add_argument("--json", action="store_true", help="print JSON: docs/operations.md names its keys")
     parser.set_defaults(run=lambda chosen: doctor(chosen.stack, as_data=chosen.json))
+
+
+def _drill(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "drill",
+        "kill one thing of a platform while records flow, and say what that did to them",
+        "staging --kill broker\nstaging --kill node --within 900\nstaging --kill worker --name fraud-check --json",
+        epilog="exit codes: 0 nothing was lost and all is as before; 1 not so; 2 it was refused (or wrong usage);\n"
+        "3 it could not be watched; 130 it was interrupted, and what it changed is restored",
+    )
+    _stack(parser)
+    parser.add_argument("--kill", required=True, choices=[each.value for each in Kill], help="what dies")
+    parser.add_argument("--name", help="a pod, a worker or a machine; default: the last of its kind")
+    parser.add_argument(
+        "--within",
+        type=_seconds(drilling.LEAST_WITHIN, drilling.MOST_WITHIN),
+        default=drilling.WITHIN_SECONDS,
+        metavar="SECONDS",
+        help="how long the platform may take until it is as before; default: %(default)g",
+    )
+    parser.add_argument("--accept-outage", action="store_true", help="even if nobody can write until it is back")
+    parser.add_argument("--production", metavar="STACK", help="the name of the stack again, if it is for production")
+    parser.add_argument("--json", action="store_true", help="print JSON: docs/operations.md names its keys")
+
+    def run(chosen: argparse.Namespace) -> int:
+        words = Words(
+            kill=Kill(chosen.kill),
+            name=chosen.name,
+            production=chosen.production,
+            accept_outage=chosen.accept_outage,
+        )
+        return drilling.drill(chosen.stack, words, within=chosen.within, as_data=chosen.json)
+
+    parser.set_defaults(run=run)
 
 
 def _seconds(least: float, most: float) -> Callable[[str], float]:

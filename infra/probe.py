@@ -56,11 +56,13 @@ def _reason(stack: str, settings: Settings, said: str) -> str:
     return said.strip()
 
 
-def command(settings: Settings) -> list[str]:
-    """What is run."""
+def command(settings: Settings, *program: str, stdin: bool = False) -> list[str]:
+    """What runs a program in the pod of the probe; by default, the probe once."""
     chosen = []
     if settings.kubernetes.kubeconfig is not None:
         chosen += ["--kubeconfig", str(Path(settings.kubernetes.kubeconfig).expanduser())]
     if settings.kubernetes.context is not None:
         chosen += ["--context", settings.kubernetes.context]
-    return ["kubectl", *chosen, "-n", settings.namespace, "exec", f"deployment/{LATENCY_PROBE}", "--", *PROGRAM]
+    options = ["-i"] if stdin else []
+    pod = f"deployment/{LATENCY_PROBE}"
+    return ["kubectl", *chosen, "-n", settings.namespace, "exec", *options, pod, "--", *(program or PROGRAM)]

@@ -19,7 +19,8 @@ from infra.live.text import shown, told
 from infra.settings.faults import SettingsError
 from infra.settings.model import Settings
 from infra.settings.parsing import read_stack
-from infra.top.look import look, snapshot
+from infra.top.look import Seen, look, snapshot
+from infra.top.model import Brokers
 
 UNSEEN = 3
 """Exit code where nothing could be looked at."""
@@ -41,7 +42,7 @@ def doctor(
     file = folder / f"Pulumi.{stack}.yaml"
     try:
         settings = read_stack(file)
-        found = examined(stack, settings, Cluster(settings.kubernetes, environment))
+        found, _, _ = diagnosed(stack, settings, Cluster(settings.kubernetes, environment))
     except SettingsError as error:
         print(f"{file.name}: {error.faults[0]}", file=sys.stderr)
         return UNSEEN
@@ -52,8 +53,8 @@ def doctor(
     return int(found.severity)
 
 
-def examined(stack: str, settings: Settings, cluster: Cluster) -> Diagnosis:
-    """What is wrong. Raises `UnreachableError` if not even the pods can be listed."""
+def diagnosed(stack: str, settings: Settings, cluster: Cluster) -> tuple[Diagnosis, Seen, Brokers]:
+    """What is wrong, and what was seen. Raises `UnreachableError` if not even the pods can be listed."""
     version = cluster.version()
     platform = Platform.of(stack, settings)
     before = look(cluster, platform)
@@ -63,9 +64,8 @@ def examined(stack: str, settings: Settings, cluster: Cluster) -> Diagnosis:
     time.sleep(BETWEEN_SECONDS)
     now = look(cluster, platform)
     seen = snapshot(platform, settings, before, now)
-    return diagnose(
-        Case(settings=settings, snapshot=seen, seen=now, patient=patient, version=version, now=datetime.now(UTC))
-    )
+    case = Case(settings=settings, snapshot=seen, seen=now, patient=patient, version=version, now=datetime.now(UTC))
+    return diagnose(case), now, seen.brokers
 
 
 def as_json(stack: str, found: Diagnosis) -> dict[str, Any]:

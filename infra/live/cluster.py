@@ -29,6 +29,9 @@ PAGE = 500
 MOST_OBJECTS = 5_000
 """Of one kind in one namespace; further ones are left out."""
 
+ALERT_STATES = ("pending", "firing")
+"""Of an alert whose condition is met: for too short a time yet, or long enough."""
+
 Manifest = Mapping[str, Any]
 _T = TypeVar("_T")
 _K = TypeVar("_K")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infra.live import metrics, scaling
-from infra.live.cluster import Manifest
+from infra.live.cluster import ALERT_STATES, Manifest
 from infra.live.pods import INSTANCE_LABEL, Part, instance, is_ready, name, of
 from infra.live.samples import Samples, per_second, quantile
 from infra.live.text import told
@@ -137,10 +137,7 @@ def alerts(
     for rule in rules:
         for each in rule.get("alerts") or []:
             labels, notes = each.get("labels") or {}, each.get("annotations") or {}
-            if labels.get("namespace", namespaces[0]) not in namespaces or each.get("state") not in (
-                "pending",
-                "firing",
-            ):
+            if labels.get("namespace", namespaces[0]) not in namespaces or each.get("state") not in ALERT_STATES:
                 continue
             rows.append(
                 Alert(
