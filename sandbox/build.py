@@ -55,6 +55,8 @@ class Group:
         return SOURCE.with_name(self.modules)
 
 
+STANDIN_HOSTS = ("pulumi-language-python", "pulumi-language-nodejs")
+
 KUBERNETES = Group(
     name="kubernetes",
     what=f"Kubernetes {pins.KUBERNETES}",
@@ -73,9 +75,9 @@ PULUMI = Group(
 )
 PLUGINS = Group(
     name="plugins",
-    what="stand-in providers and language host",
+    what="stand-in providers and language hosts",
     packages=[("plugins", "./cmd/plugins")],
-    links=("plugins", ["pulumi-resource-kubernetes", "pulumi-resource-random", "pulumi-language-python"]),
+    links=("plugins", ["pulumi-resource-kubernetes", "pulumi-resource-random", *STANDIN_HOSTS]),
     files=[("github.com/pulumi/pulumi/sdk/v3", "python/cmd/pulumi-language-python-exec")],
 )
 # Separate modules: KEDA requires other versions of Kubernetes' libraries than Kubernetes itself, and metrics-server
@@ -104,6 +106,14 @@ NETWORK_POLICIES = Group(
     what=f"kube-network-policies {pins.NETWORK_POLICIES}",
     packages=[("network-policies", "./cmd/network-policies")],
     modules="go-network-policies",
+)
+
+# A separate module: it requires an older engine than the sandbox's. Nothing of this repository but its tests needs it.
+YAML = Group(
+    name="yaml",
+    what=f"Pulumi's language host for YAML {pins.PULUMI_YAML}",
+    packages=[("pulumi-language-yaml", "./cmd/pulumi-language-yaml")],
+    modules="go-yaml",
 )
 
 
@@ -267,10 +277,19 @@ _PACKAGE = re.compile(rb"[\w.~-]+(/[\w.~+-]+)*")
 """A line with nothing but the path of a package."""
 
 
+def _name(group: Group) -> str:
+    texts = [f"{path.relative_to(group.source)}\n{path.read_text()}" for path in _sources(group)]
+    return f"{group.name}-{digest_of(group.variables, *(path for _, path in group.files), *texts)}"
+
+
+def compiled(cache: Path, group: Group) -> Path | None:
+    """The folder with a group's programs, if they are cached."""
+    folder = cache / _name(group) / "bin"
+    return folder if folder.exists() else None
+
+
 def binaries(folders: BuildFolders, group: Group) -> Path:
     """The folder with a group's programs, compiled unless they are cached."""
-    texts = [f"{path.relative_to(group.source)}\n{path.read_text()}" for path in _sources(group)]
-    key = digest_of(group.variables, *(path for _, path in group.files), *texts)
 
     log = folders.logs / f"build-{group.name}.log"
     compilation = Compilation(log)
@@ -295,7 +314,7 @@ def binaries(folders: BuildFolders, group: Group) -> Path:
 
     folder = cached(
         folders,
-        f"{group.name}-{key}",
+        _name(group),
         make,
         doing=f"compiling {group.what} (minutes, once)",
         done=f"{group.what} compiled",

@@ -1,4 +1,4 @@
-"""The command line: `python -m sandbox up | down | status | env | logs | image`."""
+"""The command line: `python -m sandbox up | down | status | env | logs | image | languages`."""
 
 import argparse
 import os
@@ -114,6 +114,15 @@ def _official(mode: Mode, state: Path, tag: str) -> int:
     return 0
 
 
+def _languages(mode: Mode, state: Path) -> int:
+    if mode is not Mode.PACKAGES:
+        say(f"{mode.value}: the Pulumi CLI on the PATH has its own language hosts")
+        return 0
+    with lock(state / "lock", WAITING):
+        packages.add_languages(state)
+    return 0
+
+
 def main(arguments: Sequence[str]) -> int:
     """Runs a command and returns its exit code: 0, 1 for a failure whose reason it printed, 130 when interrupted."""
     parser = argparse.ArgumentParser(
@@ -131,6 +140,7 @@ def main(arguments: Sequence[str]) -> int:
     image = commands.add_parser("image", help="build an application's image and load it into the nodes")
     image.add_argument("-t", "--tag", required=True, help="its name, such as alerts:1")
     image.add_argument("folder", type=Path, nargs="?", help="the folder with the application and its Dockerfile")
+    commands.add_parser("languages", help="compile Pulumi's language host for YAML, which only tests need")
     chosen = parser.parse_args(arguments)
     state = state_folder()
     try:
@@ -143,6 +153,8 @@ def main(arguments: Sequence[str]) -> int:
             return _env(mode, state)
         if chosen.command == "logs":
             return _logs(mode, state, chosen.component, chosen.follow)
+        if chosen.command == "languages":
+            return _languages(mode, state)
         if chosen.command == "image":
             return _image(mode, state, chosen.tag, chosen.folder)
         return kind.status(state) if mode is Mode.KIND else packages.status(state)

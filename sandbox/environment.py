@@ -6,6 +6,7 @@ import secrets
 import shutil
 from pathlib import Path
 
+from sandbox.build import STANDIN_HOSTS
 from sandbox.host import SandboxError
 from sandbox.instance import REPOSITORY, state_folder, write
 
@@ -103,9 +104,14 @@ def prepare(state: Path, kube: Path | None, pulumi: Path | None, plugins: Path |
                 link.unlink()
             _link(link / f"pulumi-resource-{provider}", plugins / f"pulumi-resource-{provider}")
     if plugins and not official_cli():
-        _link(state / "bin" / "pulumi-language-python", plugins / "pulumi-language-python")
-        _link(state / "bin" / "pulumi-language-python-exec", plugins / "pulumi-language-python-exec")
+        for program in (*STANDIN_HOSTS, "pulumi-language-python-exec"):
+            _link(state / "bin" / program, plugins / program)
     prepare_backend(state)
+
+
+def add_yaml(state: Path, yaml: Path) -> None:
+    """Puts the language host for YAML beside the engine."""
+    _link(state / "bin" / "pulumi-language-yaml", yaml / "pulumi-language-yaml")
 
 
 def standins() -> list[str]:
@@ -115,7 +121,7 @@ def standins() -> list[str]:
     if found:
         names.append(f"provider{'s' if len(found) > 1 else ''} {' and '.join(found)}")
     if not official_cli():
-        names.append("the Python language host")
+        names.append("the language hosts for Python and Node")
     return names
 
 

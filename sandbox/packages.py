@@ -119,6 +119,9 @@ def up(state: Path, *, keda: bool = True) -> Instance:
         build.binaries(folders, build.PLUGINS) if build.available(build.PLUGINS) and environment.standins() else None
     )
     environment.prepare(state, kube, pulumi, plugins)
+    yaml = build.compiled(folders.cache, build.YAML)
+    if yaml and pulumi:
+        environment.add_yaml(state, yaml)
     manifests = autoscaling.manifests(folders, kube / "kubectl")
     keda = instance.count > 0 and (keda or autoscaling.installed(state))
     archives: list[images.Archive] = []
@@ -171,6 +174,19 @@ def _says_unenforced() -> bool:
 def _images(instance: Instance, node: Node, archives: list[images.Archive]) -> bool:
     nodes.wait_for_containerd(instance, node)
     return nodes.import_images(instance, node, archives)
+
+
+def add_languages(state: Path) -> None:
+    """Compiles Pulumi's language host for YAML, which only tests need, and puts it beside the engine.
+
+    Raises:
+        SandboxError: it cannot be compiled.
+    """
+    if environment.official_cli():
+        say("the Pulumi CLI on the PATH has its own language hosts")
+        return
+    folders = build.BuildFolders(cache=cache_folder(), logs=state / "logs")
+    environment.add_yaml(state, build.binaries(folders, build.YAML))
 
 
 def add_image(state: Path, tag: str, folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 KUBERNETES = "1.34.2"
 PULUMI = "3.255.0"
+PULUMI_YAML = "1.25.0"
+"""The latest language host for YAML that is a Go module."""
 KAFKA = "4.3.1"
 COREDNS = "1.13.1"
 KEDA = "2.20.2"

@@ -39,9 +39,9 @@ class ExternalKafka(ExternalSpec, Args):
     bootstrap_servers: pulumi.Input[str] = formed(MISSING, check_bootstrap_servers)
     """Where clients connect first: `host:port`, several with commas."""
     ca_secret: pulumi.Input[str] | None = named(check_subdomain, "object name")
-    """Secret (in the args' namespace) whose key `ca.crt` is the authority to trust. Default: the usual public ones."""
+    """Secret (in the cluster's namespace) whose key `ca.crt` is the authority to trust. Default: the usual public ones."""
     admin_secret: pulumi.Input[str] | None = named(check_subdomain, "object name")
-    """Secret (in the args' namespace) with the keys `username` and `password` of a user who may manage topics, users,
+    """Secret (in the cluster's namespace) with the keys `username` and `password` of a user who may manage topics, users,
     ACLs and quotas. Default: they cannot be managed from here."""
     replicas: int = within(1, MOST_REPLICAS, default=EXTERNAL_REPLICAS)
     """Copies that a topic gets that does not say otherwise. Default 3."""
@@ -195,7 +195,9 @@ class KafkaCluster(pulumi.ComponentResource):
             # Pulumi knows an object as `<namespace>/<name>`, and only one that is there: a first preview looks for nothing.
             identity = kafka.id.apply(strimzi_connection.ca_secret)
             secret = look_up(f"{self._name}-authority", "v1", "Secret", identity, pulumi.ResourceOptions(parent=self))
-            authority = secret.data.apply(secrets.authorities)
+            # What is in a Secret is secret to Pulumi, and would make secrets of all that is made of the connection: but an
+            # authority's certificates are public.
+            authority = pulumi.Output.unsecret(secret.data.apply(secrets.authorities))
         # Whatever uses these two values waits until the cluster answers.
         ready = pulumi.Output.all(settings.namespace, once_ready(None, kafka)).apply(lambda values: str(values[0]))
         known = resolved(strimzi_connection.connection(replace(settings, namespace=ready), authority))

@@ -229,7 +229,7 @@ class User(Spec):
     transactions: Sequence[str] = names(check_pattern)
     """Transactional ids it may use."""
     acls: Sequence[Acl] = ()
-    """What the four lists above cannot say."""
+    """Rights that `writes`, `reads`, `groups` and `transactions` cannot express."""
     quotas: Quotas | None = None
     """Limits. Default: none."""
     namespace: Input[str] | None = named(check_label, "namespace")

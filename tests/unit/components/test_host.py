@@ -1,9 +1,12 @@
 """The component package for other languages: its schema, and how plain mappings become the args."""
 
 import json
+import re
+from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
-import pulumi
+import kafka_platform.host.host
 import pytest
 from kafka_platform import (
     AclResource,
@@ -164,19 +167,47 @@ def test_args_pass_unchanged() -> None:
     assert KafkaClusterArgs.of(args) is args
 
 
-def test_what_may_be_an_output_is_an_input_in_every_language(host: Host, schema: dict[str, Any]) -> None:
+def test_what_may_be_an_output_is_an_input_in_every_language(schema: dict[str, Any]) -> None:
     namespace = schema["types"]["kafka-platform:index:User"]["properties"]["namespace"]
     assert (namespace["type"], "plain" in namespace) == ("string", False)
-    shop = pulumi.Output.from_input("shop")
-    sent = {
-        "connection": {
-            "cluster": "events",
-            "namespace": shop,
-            "bootstrapServers": "b:9092",
-            "securityProtocol": "SASL_SSL",
-            "adminSecret": "admin",
-        },
-        "users": {"app": {"namespace": shop}},
-    }
-    args = KafkaResourcesArgs.of(host.map_inputs(sent, host._component_defs["KafkaResources"]))
-    assert args.users["app"].namespace is shop is args.connection.namespace
+
+
+CONNECTION = "kafka-platform:index:KafkaConnection"
+
+
+def test_a_connection_is_an_input_as_a_whole_and_in_its_parts(schema: dict[str, Any]) -> None:
+    takers = [each["inputProperties"].get("connection") for each in schema["resources"].values()]
+    assert [each for each in takers if each is not None and "plain" in each] == []
+    assert "plain" not in json.dumps(schema["types"][CONNECTION])
+
+
+def test_a_connection_has_no_enum_which_yaml_cannot_hand_on(schema: dict[str, Any]) -> None:
+    assert "$ref" not in json.dumps(schema["types"][CONNECTION])
+    assert schema["types"][CONNECTION]["properties"]["engine"]["type"] == "string"
+
+
+def descriptions(of: Any) -> Iterator[str]:
+    inner = of.values() if isinstance(of, dict) else of if isinstance(of, list) else ()
+    for each in inner:
+        yield from descriptions(each)
+    if isinstance(of, dict) and isinstance(of.get("description"), str):
+        yield of["description"]
+
+
+def test_docs_are_not_indented_and_name_fields_as_other_languages_do(schema: dict[str, Any]) -> None:
+    texts = list(descriptions(schema))
+    assert [text for text in texts if "\n " in text or text != text.strip()] == []
+    names = {field.name for each in vars(kafka_platform.host.host)["_components"]().values() for field in fields(each)}
+    python = {name for name in names if "_" in name}
+    assert [text for text in texts for code in re.findall(r"`([^`]+)`", text) if code in python] == []
+    assert any("`caSecret`" in text for text in texts)
+    words = {each["name"] for each in schema["types"]["kafka-platform:index:Deletion"]["enum"]}
+    assert words == {"Allow", "Retain"}
+
+
+def test_generated_packages_are_called_by_our_own_name(schema: dict[str, Any]) -> None:
+    language = schema["language"]
+    assert language["nodejs"]["packageName"] == "@kafka-platform/components"
+    assert language["go"]["importBasePath"].endswith(language["go"]["rootPackageName"])
+    assert schema["repository"].startswith("https://")
+    assert schema["license"] == "Apache-2.0"

@@ -143,8 +143,9 @@ def test_standins_are_linked_only_where_the_official_plugin_is_missing(
     assert (plugins / f"resource-random-v{version}").readlink() == official
     ours = plugins / f"resource-kubernetes-v{environment.plugin_version('kubernetes')}" / "pulumi-resource-kubernetes"
     assert ours.readlink() == compiled / "pulumi-resource-kubernetes"
-    assert (state / "bin" / "pulumi-language-python").readlink() == compiled / "pulumi-language-python"
-    assert environment.standins() == ["provider kubernetes", "the Python language host"]
+    for name in ("pulumi-language-python", "pulumi-language-nodejs"):
+        assert (state / "bin" / name).readlink() == compiled / name
+    assert environment.standins() == ["provider kubernetes", "the language hosts for Python and Node"]
 
 
 def test_the_environment_can_be_applied_twice(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.build import NETWORK_POLICIES, SOURCE, BuildFolders, go
+from sandbox.build import NETWORK_POLICIES, SOURCE, YAML, BuildFolders, go
 from sandbox.instance import cache_folder, state_folder
 
 
@@ -16,7 +16,7 @@ def compiler() -> Path:
 
 
 def test_the_sources_are_formatted(compiler: Path) -> None:
-    folders = [str(source / "cmd") for source in (SOURCE, NETWORK_POLICIES.source)]
+    folders = [str(source / "cmd") for source in (SOURCE, NETWORK_POLICIES.source, YAML.source)]
     listed = subprocess.run(
         [str(compiler.with_name("gofmt")), "-l", *folders], capture_output=True, text=True, check=True
     )

@@ -9,6 +9,8 @@ import (
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"github.com/pulumi/pulumi/sdk/v3/python/toolchain"
 	"google.golang.org/grpc"
+
+	"kafka-platform.dev/sandbox/cmd/plugins/hosting"
 )
 
 // InstallDependencies makes the virtual environment and installs what the program or plugin requires.
@@ -23,7 +25,7 @@ func (h *host) InstallDependencies(
 	if err != nil {
 		return err
 	}
-	defer closeQuietly(closer)
+	defer hosting.CloseQuietly(closer)
 	ctx, directory := server.Context(), req.GetInfo().GetProgramDirectory()
 	if req.GetIsPlugin() {
 		buildable, err := toolchain.IsBuildablePackage(directory)

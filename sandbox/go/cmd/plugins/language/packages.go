@@ -14,6 +14,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"github.com/pulumi/pulumi/sdk/v3/python/toolchain"
+
+	"kafka-platform.dev/sandbox/cmd/plugins/hosting"
 )
 
 // listPackages is the Python program that lists installed packages. One run of it replaces `pip list` and a
@@ -108,11 +110,11 @@ func (h *host) GetRequiredPackages(
 	if err != nil {
 		return nil, err
 	}
-	engine, closer, err := h.connect()
+	engine, closer, err := h.Connect()
 	if err != nil {
 		return nil, err
 	}
-	defer closeQuietly(closer)
+	defer hosting.CloseQuietly(closer)
 	progress := &engineLog{ctx: ctx, engine: engine, severity: pulumirpc.LogSeverity_INFO}
 	problems := &engineLog{ctx: ctx, engine: engine, severity: pulumirpc.LogSeverity_ERROR}
 	if err := tools.EnsureVenv(ctx, req.GetInfo().GetProgramDirectory(), false, true, progress, problems); err != nil {

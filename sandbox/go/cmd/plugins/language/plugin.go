@@ -16,6 +16,8 @@ import (
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"github.com/pulumi/pulumi/sdk/v3/python/toolchain"
 	"google.golang.org/grpc"
+
+	"kafka-platform.dev/sandbox/cmd/plugins/hosting"
 )
 
 // RunPlugin runs a component package or a policy pack written in Python.
@@ -36,7 +38,7 @@ func (h *host) RunPlugin(
 	if err != nil {
 		return err
 	}
-	defer closeQuietly(closer)
+	defer hosting.CloseQuietly(closer)
 	if command.Env == nil {
 		command.Env = os.Environ()
 	}

@@ -29,8 +29,11 @@ type Options struct {
 func Parse(args []string) (Options, error) {
 	var options Options
 	flags := flag.NewFlagSet("plugin", flag.ContinueOnError)
-	// The engine passes its own flags for logging and tracing, and the folder of the plugin; they change nothing here.
-	flags.String("root", "", "ignored")
+	// The engine passes its own flags for logging and tracing, the folder of the plugin and, up to 3.2xx, the options of its
+	// runtime, which it also sends with each request; they change nothing here.
+	for _, name := range []string{"root", "toolchain", "virtualenv", "typechecker"} {
+		flags.String(name, "", "ignored")
+	}
 	flags.Bool("logtostderr", false, "ignored")
 	flags.Int("v", 0, "ignored")
 	flags.String("tracing", "", "ignored")
