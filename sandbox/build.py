@@ -290,7 +290,6 @@ def compiled(cache: Path, group: Group) -> Path | None:
 
 def binaries(folders: BuildFolders, group: Group) -> Path:
     """The folder with a group's programs, compiled unless they are cached."""
-
     log = folders.logs / f"build-{group.name}.log"
     compilation = Compilation(log)
 
