@@ -9,16 +9,27 @@ import kafka_platform
 from kafka_platform.gateway.monitoring import source as gateway_source
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kube.metrics import Alert
+from kafka_platform.levels.spec import LatencyLevel, Level
 from kafka_platform.monitoring.alerts import alerts
 from kafka_platform.monitoring.dashboards import Shown
-from kafka_platform.monitoring.objects import boards_of, watched_of
+from kafka_platform.monitoring.objects import boards_of, measures_of, watched_of
 from kafka_platform.monitoring.spec import MonitoredSpec
 from kafka_platform.probe.monitoring import source as probe_source
 from kafka_platform.registry.monitoring import source as registry_source
 
-EVERYTHING = MonitoredSpec(engine=Engine.STRIMZI, exporter=True, cert_manager="cert-manager")
+EVERYTHING = MonitoredSpec(
+    engine=Engine.STRIMZI,
+    exporter=True,
+    cert_manager="cert-manager",
+    levels={
+        "platform": Level(availability="99.9%", latency=LatencyLevel(p99="500ms")),
+        "shop": Level(users=["shop-api"], availability="99.5%"),
+        "orders": Level(topic="orders", availability="99.9%"),
+        "payments": Level(group="payments-*", freshness="1m"),
+    },
+)
 SOURCES = [gateway_source("gateway"), probe_source("latency-probe"), registry_source("schema-registry")]
-_METRIC = re.compile(r"\b([a-z][a-z0-9_]*)\{")
+_METRIC = re.compile(r"(?<![\w:])([a-zA-Z][a-zA-Z0-9_:]*)\{")
 
 
 def every_board() -> list[Shown]:
@@ -45,4 +56,6 @@ def queries(boards: Iterable[Shown]) -> Iterator[tuple[str, str]]:
 def asked(prefix: str) -> set[str]:
     """Names of the metrics with a prefix that dashboards and alerts ask for."""
     texts = [text for _, text in queries(every_board())] + [each.expression for each in every_alert().values()]
+    for each in measures_of(EVERYTHING, "kafka", "streaming", SOURCES):
+        texts += [each.errors, each.events]
     return {name for text in texts for name in _METRIC.findall(text) if name.startswith(prefix)}

@@ -79,6 +79,7 @@ from kafka_platform.kube.pod_settings import (
     Toleration as Toleration,
     TolerationEffect as TolerationEffect,
 )
+from kafka_platform.levels.spec import LatencyLevel as LatencyLevel, Level as Level
 from kafka_platform.monitoring.component import (
     MetricsSource as MetricsSource,
     Monitoring as Monitoring,

@@ -7,6 +7,7 @@ from infra.capabilities.alerts import AlertReceivers
 from infra.capabilities.capability import Capability, Deployment, LeastKubernetes, Placed, Rendered, Stack
 from infra.capabilities.gateway import HttpGateway
 from infra.capabilities.kafka import BrokersByLoad, Cluster, Entities
+from infra.capabilities.levels import Levels
 from infra.capabilities.monitoring import Monitoring, PrometheusServer
 from infra.capabilities.namespaces import Namespaces
 from infra.capabilities.operators import INSTALLED
@@ -26,6 +27,7 @@ CAPABILITIES: Sequence[Capability[Any]] = (
     HttpGateway(),
     LatencyProbe(),
     Workers(),
+    Levels(),
     Monitoring(),
     PrometheusServer(),
     AlertReceivers(),

@@ -17,6 +17,7 @@ from kafka_platform.values.later import plain
 from infra.capabilities.alerts import Alerts
 from infra.capabilities.capability import CLUSTER, Capability, Deployment, Placed, Rendered, Stack
 from infra.capabilities.kafka import node_metrics
+from infra.capabilities.levels import Levels, levels_of
 from infra.capabilities.operators import CertManagerInstallation, Prometheus
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known
@@ -132,6 +133,7 @@ def _values(prometheus: Prometheus, stack: Stack) -> dict[str, Any]:
         "exporter": kafka.exporter,
         "renewal_days": kafka.authorities.renewal_days,
         "authorities_given": kafka.authorities.given,
+        "levels": levels_of(Levels().section(stack.settings) or {}, stack.settings),
         "cert_manager": None if certificates is None else certificates.namespace,
         "receivers": NOBODY if alerts is None else alerts.receivers(stack.settings),
     }

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from infra.capabilities.alerts import Alerts
 from infra.capabilities.gateway import Gateway
+from infra.capabilities.levels import ServiceLevel
 from infra.capabilities.operators import (
     CertManagerInstallation,
     DrainCleanerInstallation,
@@ -38,5 +39,8 @@ class Settings(Core):
     """KEDA; may be left empty, where the Kubernetes cluster has it. Default: nothing is scaled by it."""
     probe: Probe | None = None
     """The latency probe; may be left empty. Default: there is none."""
+    levels: Mapping[str, ServiceLevel] = {}
+    """Service levels by name: what users may expect, with alerts that page when an error budget burns too fast. Default: none
+    is promised."""
     workers: Mapping[str, Worker] = {}
     """Teams' services by name, each with a Kafka user of its own and as many pods as its load asks for."""

@@ -180,7 +180,11 @@ def test_every_component_is_public_and_in_a_module_of_that_name() -> None:
 
 NEUTRAL = {"values": set(), "kube": {"values"}, "kafka": {"values", "kube", "args"}}
 """What every capability may import, and what of it may import which other parts."""
-COMPOSED = {"worker": {"scaling", "entities"}, "scaling": {"entities"}, "monitoring": {"gateway", "probe", "worker"}}
+COMPOSED = {
+    "worker": {"scaling", "entities"},
+    "scaling": {"entities"},
+    "monitoring": {"gateway", "levels", "probe", "worker"},
+}
 """Capabilities whose component makes another one, as a worker its scaler and its user, or takes others by their names."""
 
 

@@ -25,7 +25,7 @@ def overview() -> Panel:
 
 def board() -> Board:
     """Its dashboard."""
-    return Board(name="gateway", title="HTTP gateway", rows=[_requests(), _records(), _bounds()])
+    return Board(name="gateway", title="HTTP gateway", rows=[_requests(), _users(), _records(), _bounds()])
 
 
 def _requests() -> Row:
@@ -77,6 +77,46 @@ def _requests() -> Row:
                     Query(expression="sum by (status) (rate(gateway_requests_total{$source}[5m]))", legend="{{status}}")
                 ],
                 unit=Unit.REQUESTS_PER_SECOND,
+            ),
+        ],
+    )
+
+
+def _users() -> Row:
+    requests = "sum by (user) (rate(gateway_user_requests_total{$source}[5m]))"
+    return Row(
+        title="Users (with passwords; a tenant is its users)",
+        panels=[
+            Panel(
+                title="Requests by user",
+                description="Answers a second to the fifteen busiest users.",
+                queries=[Query(expression=f"topk(15, {requests})", legend="{{user}}")],
+                unit=Unit.REQUESTS_PER_SECOND,
+            ),
+            Panel(
+                title="Requests that fail, by user",
+                description="Share of a user's requests that are answered with 500 or above.",
+                queries=[
+                    Query(
+                        expression='sum by (user) (rate(gateway_user_requests_total{$source,outcome="failed"}[5m])) '
+                        f"/ {requests}",
+                        legend="{{user}}",
+                    )
+                ],
+                unit=Unit.SHARE,
+                bad_from=FAILING_SHARE,
+            ),
+            Panel(
+                title="Mean duration by user",
+                description="Of a user's requests, without streams.",
+                queries=[
+                    Query(
+                        expression="sum by (user) (rate(gateway_user_request_seconds_total{$source}[5m])) "
+                        f"/ {requests}",
+                        legend="{{user}}",
+                    )
+                ],
+                unit=Unit.SECONDS,
             ),
         ],
     )

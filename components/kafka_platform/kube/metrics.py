@@ -59,6 +59,10 @@ class Alert(Spec):
     runbook: str | None = None
     """Address of the page that says what to do. Default: the page of the alert's name among those that monitoring links to."""
 
+    def selecting(self, source: str) -> "Alert":
+        """The alert about the series that `source` selects."""
+        return replace(self, expression=self.expression.replace("$source", source))
+
     def runbook_in(self, pages: str) -> str:
         """Address of its page; `pages` is where the pages are that are called like alerts, as `kafka-gone.md`."""
         return self.runbook or f"{pages.rstrip('/')}/{_WORD.sub('-', self.name).lower()}.md"
@@ -86,7 +90,7 @@ class Source(Spec):
     def alerts_in(self, namespace: str) -> Iterator[Alert]:
         """The alerts about the series of this source, whose pods are in that namespace."""
         own = series(namespace, self.label, self.name)
-        yield from (replace(each, expression=each.expression.replace("$source", own)) for each in self.alerts)
+        yield from (each.selecting(own) for each in self.alerts)
 
 
 def series(namespace: str, label: str, name: str) -> str:

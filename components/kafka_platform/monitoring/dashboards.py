@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from kafka_platform.kube.boards import Board, Panel, Row, Shape
 from kafka_platform.kube.metrics import Source
+from kafka_platform.levels import dashboard as level_board
 from kafka_platform.monitoring.alerts import CLUSTER_LABEL, Watched
 from kafka_platform.monitoring.boards import brokers, capacity, groups, overview, topics
 
@@ -19,15 +20,18 @@ class Shown:
     """Label whose values are what it shows one of, which is also its variable: `kafka_cluster`, or that of a program."""
 
 
-def shown(watched: Watched, sources: Sequence[Source]) -> list[Shown]:
+def shown(watched: Watched, sources: Sequence[Source], *, levels: bool = False) -> list[Shown]:
     """The dashboards of a platform, the one that says whether it is well first.
 
     Args:
         watched: the Kafka itself, its name and namespace being variables.
         sources: what else shows metrics.
+        levels: whether there are service levels.
     """
-    found = {each.board.name: each for each in (*_of_kafka(watched), *_of_sources(sources))}
-    first = overview.board([replace(panel, shape=Shape.NUMBER) for panel in _overview(watched, sources)])
+    promised = [Shown(board=level_board.board(), label=CLUSTER_LABEL)] if levels else []
+    found = {each.board.name: each for each in (*promised, *_of_kafka(watched), *_of_sources(sources))}
+    panels = [*([level_board.overview()] if levels else []), *_overview(watched, sources)]
+    first = overview.board([replace(panel, shape=Shape.NUMBER) for panel in panels])
     return [_selecting(each) for each in (Shown(board=first, label=CLUSTER_LABEL), *found.values())]
 
 

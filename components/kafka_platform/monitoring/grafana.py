@@ -70,20 +70,24 @@ def rendered(shown: Shown, home: Home) -> str:
 def _variables(shown: Shown, home: Home) -> list[Any]:
     label = shown.label
     source = dashboard.DatasourceVariable("datasource").label("Prometheus").type("prometheus")
-    known = {"namespace": home.namespace} | ({CLUSTER_LABEL: home.cluster} if label == CLUSTER_LABEL else {})
-    asked = {
-        "namespace": f'label_values(up{{{label}!=""}}, namespace)',
-        label: f'label_values(up{{namespace="$namespace"}}, {label})',
-    }
-    titles = {"namespace": "Namespace", CLUSTER_LABEL: "Cluster"}
+    if label == CLUSTER_LABEL:
+        # Each platform has its own; others can be typed.
+        return [source, _fixed("namespace", "Namespace", home.namespace), _fixed(label, "Cluster", home.cluster)]
     return [
         source,
-        *(_variable(each, titles.get(each, each.capitalize()), query, known) for each, query in asked.items()),
+        _asked("namespace", "Namespace", f'label_values(up{{{label}!=""}}, namespace)'),
+        _asked(label, label.capitalize(), f'label_values(up{{namespace="$namespace"}}, {label})'),
     ]
 
 
-def _variable(name: str, title: str, query: str, known: Mapping[str, str]) -> Any:
-    made = (
+def _fixed(name: str, title: str, value: str) -> Any:
+    chosen = models.VariableOption(selected=True, text=value, value=value)
+    made = dashboard.CustomVariable(name).label(title).values(value).options([chosen]).current(chosen)
+    return made.allow_custom_value(True)
+
+
+def _asked(name: str, title: str, query: str) -> Any:
+    return (
         dashboard.QueryVariable(name)
         .label(title)
         .datasource(_DATASOURCE)
@@ -91,9 +95,6 @@ def _variable(name: str, title: str, query: str, known: Mapping[str, str]) -> An
         .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(models.VariableSort.ALPHABETICAL_ASC)
     )
-    if name in known:
-        made.current(models.VariableOption(selected=True, text=known[name], value=known[name]))
-    return made
 
 
 def _span(row: Row) -> int:

@@ -12,8 +12,10 @@ from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kube.boards import DASHBOARD_LABEL, FOLDER_ANNOTATION
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import Manifest, labels, metadata, selector
-from kafka_platform.kube.metrics import METRICS_PORT_NAME, NODE_METRICS_PORT_NAME, NODES_COMPONENT, Source
+from kafka_platform.kube.metrics import METRICS_PORT_NAME, NODE_METRICS_PORT_NAME, NODES_COMPONENT, Source, series
 from kafka_platform.kube.objects import Object
+from kafka_platform.levels import monitoring as levels
+from kafka_platform.levels.measures import Measure, Measured, measures, missing
 from kafka_platform.monitoring.alerts import CLUSTER_LABEL, Watched, alerts, rule_groups
 from kafka_platform.monitoring.dashboards import Shown, panels_of_alerts, shown
 from kafka_platform.monitoring.receivers.routing import operated_config
@@ -49,19 +51,13 @@ def objects(name: str, spec: MonitoredSpec, connection: "KafkaConnection", sourc
 
 
 def groups_of(spec: MonitoredSpec, connection: "KafkaConnection", sources: Sequence[Source]) -> Any:
-    """The groups of rules about the platform: a list, or what it is once the namespaces are known."""
-    boards = boards_of(spec, sources) if spec.dashboards else []
+    """The groups of rules about the platform: a list, or what it is once the namespaces are known.
+
+    Raises `ValueError` for a level that nothing measures, whatever is known later.
+    """
+    measures_of(spec, "", "", sources)
     return derived(
-        lambda cluster, namespace, *others: rule_groups(
-            watched_of(spec, cluster, namespace),
-            [
-                alert
-                for each, other in zip(sources, others, strict=True)
-                for alert in each.alerts_in(other or namespace)
-            ],
-            runbooks=spec.runbooks,
-            panels=panels_of_alerts(boards, namespace, cluster, spec.grafana),
-        ),
+        lambda cluster, namespace, *others: rules(spec, cluster, namespace, list(zip(sources, others, strict=True))),
         connection.cluster,
         connection.namespace,
         *(each.namespace for each in sources),
@@ -78,9 +74,44 @@ def dashboards(
     ]
 
 
+def rules(
+    spec: MonitoredSpec, cluster: str, namespace: str, sources: Sequence[tuple[Source, str | None]]
+) -> list[dict[str, Any]]:
+    """Everything that Prometheus computes: the alerts, and what is recorded of levels. Each source is with its namespace."""
+    of_sources = [alert for each, other in sources for alert in each.alerts_in(other or namespace)]
+    programs = [each for each, _ in sources]
+    measured = measures_of(spec, cluster, namespace, programs)
+    known = {CLUSTER_LABEL: cluster, "namespace": namespace}
+    own = series(namespace, CLUSTER_LABEL, cluster)
+    of_levels = [each.selecting(own) for each in levels.ALERTS] if measured else []
+    boards = boards_of(spec, programs) if spec.dashboards else []
+    groups = rule_groups(
+        watched_of(spec, cluster, namespace),
+        [*of_sources, *of_levels],
+        runbooks=spec.runbooks,
+        panels=panels_of_alerts(boards, namespace, cluster, spec.grafana),
+    )
+    return [*groups, *levels.rule_groups(measured, known, f"{namespace}-{cluster}")]
+
+
+def measures_of(spec: MonitoredSpec, cluster: str, namespace: str, sources: Sequence[Source]) -> list[Measure]:
+    """How the levels are measured. Raises `ValueError` for one that nothing measures."""
+    there = {each.label for each in sources}
+    watched = watched_of(spec, cluster, namespace)
+    measured = Measured(
+        probe=f'namespace="{namespace}",probe!=""' if "probe" in there else None,
+        gateway=f'namespace="{namespace}",gateway!=""' if "gateway" in there else None,
+        exporter=series(namespace, CLUSTER_LABEL, cluster) if watched.exporter else None,
+    )
+    for name, level in spec.levels.items():
+        for field_, needed in missing(level, measured):
+            raise ValueError(f"levels.{name}.{field_}: nothing measures it: add the {needed}, or remove it")
+    return [measure for name, level in sorted(spec.levels.items()) for measure in measures(name, level, measured)]
+
+
 def boards_of(spec: MonitoredSpec, sources: Sequence[Source]) -> list[Shown]:
     """The dashboards; names and namespaces are variables of theirs."""
-    return shown(watched_of(spec, f"${CLUSTER_LABEL}", "$namespace"), sources)
+    return shown(watched_of(spec, f"${CLUSTER_LABEL}", "$namespace"), sources, levels=bool(spec.levels))
 
 
 def config_map(
@@ -111,6 +142,7 @@ def dashboard(spec: MonitoredSpec, cluster: str, namespace: str, shown: Shown, s
     from kafka_platform.monitoring.grafana import Home, rendered
 
     known = [*alerts(watched_of(spec, cluster, namespace)), *(alert for each in sources for alert in each.alerts)]
+    known += levels.ALERTS if spec.levels else ()
     pages = {each.name: each.runbook_in(spec.runbooks) for each in known} if spec.alerts else {}
     return rendered(shown, Home(namespace=namespace, cluster=cluster, pages=pages))
 

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kafka_platform.kafka.protocols import Engine
+from kafka_platform.levels.spec import Level, check_level
 from kafka_platform.monitoring.receivers.spec import NOBODY, Receivers
+from kafka_platform.values.checks import check_field
 from kafka_platform.values.forms import Spec, formed, mapping
 from kafka_platform.values.free_maps import check_labels, check_text
 from kafka_platform.values.later import Input
@@ -66,6 +68,15 @@ class MonitoredSpec(MonitoringSpec):
     """Namespace of cert-manager. Default: certificates are somebody else's."""
     receivers: Receivers = NOBODY
     """Whom alerts are sent to. Default: nobody, Prometheus shows them."""
+    levels: Mapping[str, Level] = field(default_factory=dict)
+    """Service levels by name: what users may expect (docs/components/levels.md). Default: none is promised."""
+
+    def check(self) -> None:
+        """The levels have names that Prometheus can show, and it computes them."""
+        if self.levels and not self.alerts:
+            raise ValueError("alerts: false leaves out the rules by which levels are computed: remove it, or levels")
+        for name in self.levels:
+            check_field(f"levels.{name}", check_level, name)
 
     @property
     def nodes_show(self) -> bool:

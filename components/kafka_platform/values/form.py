@@ -12,9 +12,11 @@ SIZE = r"^(unlimited|\d{1,19}(\.\d{1,9})?(B|kB|MB|GB|TB|Ki|Mi|Gi|Ti|Pi|KiB|MiB|G
 QUANTITY = r"^\d{1,19}(\.\d{1,9})?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
 RATE = r"^\d{1,19}(\.\d{1,9})?(B|kB|MB|GB|TB|Ki|Mi|Gi|Ti|Pi|KiB|MiB|GiB|TiB|PiB)?/s$"
 PERCENTAGE = r"^[1-9]\d?%$"
+OBJECTIVE = r"^[5-9]\d(\.\d{1,4})?%$"
 
 _NOUNS = {
     DURATION: "a duration",
+    OBJECTIVE: "an objective",
     PERCENTAGE: "a share",
     QUANTITY: "a quantity",
     RATE: "a rate",

@@ -71,27 +71,29 @@ def forms(kind: type) -> dict[str, Form]:
     return {each.name: each.metadata[FORM] for each in fields(kind) if FORM in each.metadata}
 
 
-def duration(default: Any, *, least: str, most: str | None = None, whole_seconds: bool = False) -> Any:
+def duration(default: Any, *examples: str, least: str, most: str | None = None, whole_seconds: bool = False) -> Any:
     """A field with a duration such as `500ms`, `10s` or `1d12h`.
 
     Args:
         default: of the field.
+        examples: of it; the default unless others are given.
         least: the shortest.
         most: the longest; None where another field decides on it.
         whole_seconds: whether Kubernetes gets it, which counts in seconds.
     """
+    shown = list(examples) or [default]
 
     def check(text: str) -> None:
         length = milliseconds(text)
         if most is None and length < milliseconds(least):
-            raise ValueError(f"{text!r} is too short: write a duration of at least {least}, such as {default}")
+            raise ValueError(f"{text!r} is too short: write a duration of at least {least}, such as {shown[0]}")
         is_fraction = whole_seconds and length % 1000
         if most is not None and (is_fraction or not milliseconds(least) <= length <= milliseconds(most)):
             raise ValueError(
                 f"{text!r} is out of range: use {'whole seconds, ' if whole_seconds else ''}{least} to {most}"
             )
 
-    return formed(default, check, pattern=DURATION, examples=[default])
+    return formed(default, check, pattern=DURATION, examples=shown)
 
 
 def wait(default: Any, *examples: str, zero: bool = False) -> Any:

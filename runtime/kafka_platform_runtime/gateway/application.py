@@ -122,6 +122,7 @@ class Gateway:
         name, long, status = "none", False, 0
         response: Response | None = None
         admitted: Caller | None = None
+        user: str | None = None
         if self.settings.cors:
             send = request.send = self._allowing(request, send)
         try:
@@ -138,6 +139,7 @@ class Gateway:
                 if not route.public:
                     browsers.judge(request, self.settings.cors)
                     caller = request.caller = await self.callers.identify(request.authorization, request.address)
+                    user = caller.identity.known_user
                     self.open.identified(scope["connection"], caller.identity.owner)
                     if not long:
                         self._admit(caller)
@@ -168,7 +170,7 @@ class Gateway:
             if admitted is not None:
                 admitted.usage.requests -= 1
                 self.in_flight -= 1
-        self.metrics.answered(name, status or 200, None if long else time.perf_counter() - begun)
+        self.metrics.answered(name, status or 200, None if long else time.perf_counter() - begun, user)
 
     async def _encoded(self, request: Request, response: Response) -> Response:
         """The response in the encoding that the caller prefers: gzip if it is large enough to gain from that."""
@@ -229,7 +231,7 @@ class Gateway:
             except Exception as error:
                 response = self._faulty("POST", "write", error)
             answer(response)
-            self.metrics.answered("write", response.status, now() - since)
+            self.metrics.answered("write", response.status, now() - since, caller.identity.known_user)
 
         if not self._writes.begin(caller, topic, content_type, body, ended):
             return False

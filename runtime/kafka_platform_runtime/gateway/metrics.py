@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -22,6 +23,22 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 """Seconds; a write takes 2 to 10 ms."""
 
 
+MOST_USERS = 500
+"""Users that are counted apart, with four series each; those that come after them are counted together."""
+OTHER_USERS = "other users"
+"""Their name: no Kafka user of a stack has a space in it."""
+
+
+class _Answered:
+    """The requests of a user."""
+
+    __slots__ = ("failed", "ok", "refused", "seconds")
+
+    def __init__(self) -> None:
+        self.ok = self.refused = self.failed = 0
+        self.seconds = 0.0
+
+
 class Metrics(Collector):
     """Counters and gauges with names that begin with `gateway_`.
 
@@ -38,6 +55,7 @@ class Metrics(Collector):
         self._requests: dict[tuple[str, int], int] = {}
         self._seconds: dict[str, list[int]] = {}
         self._seconds_sum: dict[str, float] = {}
+        self._users: dict[str, _Answered] = {}
         self._written = 0
         self._failed = 0
         self._read = 0
@@ -50,8 +68,10 @@ class Metrics(Collector):
         """The configured bounds, so that a dashboard can draw them beside the usage."""
         self._limits = limits
 
-    def answered(self, route: str, status: int, seconds: float | None) -> None:
-        """Count a response; `seconds` is None for a stream."""
+    def answered(self, route: str, status: int, seconds: float | None, user: str | None = None) -> None:
+        """Count a response; `seconds` is None for a stream, `user` unless Kafka has accepted the password of one."""
+        if user is not None:
+            self._answered_to(user, status, seconds or 0.0)
         key = (route, status)
         self._requests[key] = self._requests.get(key, 0) + 1
         if seconds is not None:
@@ -61,6 +81,21 @@ class Metrics(Collector):
                 self._seconds_sum[route] = 0.0
             counts[bisect_left(BUCKETS, seconds)] += 1
             self._seconds_sum[route] += seconds
+
+    def _answered_to(self, user: str, status: int, seconds: float) -> None:
+        answered = self._users.get(user)
+        if answered is None:
+            name = user if len(self._users) < MOST_USERS else OTHER_USERS
+            # What is no text would keep Prometheus from reading anything.
+            name = name.encode("utf-8", "replace").decode()
+            answered = self._users.setdefault(name, _Answered())
+        answered.seconds += seconds
+        if status < HTTPStatus.BAD_REQUEST:
+            answered.ok += 1
+        elif status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            answered.refused += 1
+        else:
+            answered.failed += 1
 
     def written(self, records: int, failed: int) -> None:
         """Count records that were written, and those that were not."""
@@ -93,6 +128,7 @@ class Metrics(Collector):
                 buckets.append((bound, float(total)))
             seconds.add_metric([route], buckets, self._seconds_sum[route])
         yield seconds
+        yield from self._of_users()
         for name, description, value in (
             ("gateway_records_written", "Records that Kafka acknowledged.", self._written),
             ("gateway_records_failed", "Records that Kafka did not acknowledge.", self._failed),
@@ -105,6 +141,21 @@ class Metrics(Collector):
         for name, bound_value in self._limits.items():
             limits.add_metric([name], bound_value)
         yield limits
+
+    def _of_users(self) -> Iterator[Metric]:
+        requests = CounterMetricFamily(
+            "gateway_user_requests",
+            "Requests answered to a user with a password: ok, refused (from 400 on), failed (from 500 on).",
+            labels=["user", "outcome"],
+        )
+        seconds = CounterMetricFamily(
+            "gateway_user_request_seconds", "Time that a user's requests took, without streams.", labels=["user"]
+        )
+        for user, answered in list(self._users.items()):
+            for outcome in ("ok", "refused", "failed"):
+                requests.add_metric([user, outcome], getattr(answered, outcome))
+            seconds.add_metric([user], answered.seconds)
+        yield from (requests, seconds)
 
 
 class _Quiet(WSGIRequestHandler):

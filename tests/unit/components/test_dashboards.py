@@ -12,6 +12,7 @@ import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 from kafka_platform import Board, Engine, MetricsSource, Monitoring, MonitoringArgs, Panel, Query, Row
+from kafka_platform.levels import monitoring as levels
 from kafka_platform.monitoring.dashboards import uid
 from kafka_platform.monitoring.objects import dashboard
 
@@ -52,14 +53,10 @@ def text(name: str) -> str:
 
 def test_every_panel_asks_for_metrics_that_something_shows() -> None:
     exporter = {each for each in asked("kafka_") if re.match(r"kafka_(consumergroup|topic|brokers)", each)}
-    known = (
-        {each.partition("{")[0] for each in REPORTED}
-        | exporter
-        | asked("kafka_probe_")
-        | asked("gateway_")
-        | asked("rest_")
-        | OTHERS
-    )
+    recorded = {levels.ERRORS, levels.EVENTS, levels.OBJECTIVE, levels.LEFT}
+    nodes = {each.partition("{")[0] for each in REPORTED}
+    own = asked("kafka_probe_") | asked("gateway_") | asked("rest_")
+    known = nodes | exporter | own | recorded | OTHERS
     # What the gateway, the probe, the schema registry and a broker with the agent really show is compared with it where these run.
     assert asked("") <= known
 

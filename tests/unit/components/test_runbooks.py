@@ -109,7 +109,11 @@ def test_queries_of_pages_parse(tmp_path: Path) -> None:
 
 
 def test_queries_of_pages_ask_for_metrics_of_dashboards_and_alerts() -> None:
-    found = {name for _, text in blocks("promql") for name in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b(?! *\()", text)}
+    found = {
+        name
+        for _, text in blocks("promql")
+        for name in re.findall(r"(?<![\w:])[a-z]+(?:[_:][a-z0-9]+)+\b(?! *\()", text)
+    }
     labels = {"kafka_cluster", "status_code_group"}
     assert len(found) > 10
     assert found - labels - asked("") == set()

@@ -53,6 +53,11 @@ class Identity:
         return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=32).digest()
 
     @property
+    def known_user(self) -> str | None:
+        """The Kafka user, if it is one with a password: of a token Kafka decides which claim names the user."""
+        return self.username if self.kind is Kind.PASSWORD else None
+
+    @property
     def owner(self) -> Owner:
         """Whose bounds and consumer instances apply, also with another password or a renewed token.
 

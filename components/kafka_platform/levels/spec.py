@@ -1,0 +1,105 @@
+"""The specs of service levels. No Pulumi."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import MISSING, dataclass
+from decimal import Decimal
+
+from kafka_platform.values.form import OBJECTIVE
+from kafka_platform.values.forms import Spec, duration, formed, named, names
+from kafka_platform.values.free_maps import check_text
+
+_OBJECTIVE = re.compile(r"([5-9]\d(\.\d{1,4})?)%")
+_LEVEL = re.compile(r"[a-z][a-z0-9-]{0,39}")
+
+
+def objective(text: str) -> Decimal:
+    """A share such as `99.9%` as 0.999. Raises `ValueError` for what nobody can keep, or nobody needs."""
+    match = _OBJECTIVE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not an objective: write 50% to 99.9999%, such as 99.9%")
+    return Decimal(match[1]) / 100
+
+
+def check_level(name: str) -> None:
+    """Raises `ValueError` for what is no name of a level."""
+    if not _LEVEL.fullmatch(name):
+        raise ValueError(f"{name!r} is not a name of a level: use a-z, 0-9 and -, up to 40, beginning with a letter")
+
+
+def _objective_of(default: str | None, example: str) -> str:
+    made: str = formed(default, objective, pattern=OBJECTIVE, examples=[example])
+    return made
+
+
+def _check_name(name: str) -> None:
+    check_text(name, "a name")
+    if not name or '"' in name or "\\" in name:
+        raise ValueError(f"{name!r} is not a name in Kafka: write one such as orders")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatencyLevel(Spec):
+    """How long records may take from their writer to their reader."""
+
+    p99: str = duration(MISSING, "500ms", least="1ms", most="10s")
+    """What all but one in a hundred records take at most, over five minutes, such as `500ms`. Needed."""
+    of: str = _objective_of("99%", "99%")
+    """Share of the time in which that holds. Default 99%."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelSpec(Spec):
+    """What users may expect, in a program and in a stack file alike: of the platform, unless it says of what."""
+
+    topic: str | None = named(_check_name)
+    """With `availability`: the level is of this topic."""
+    group: str | None = named(_check_name, examples=["payments", "payments-*"])
+    """With `freshness`: the consumer group, or with `*` at its end all whose names begin so."""
+    availability: str | None = _objective_of(None, "99.9%")
+    """Share of the probes that are written and not lost, and of the requests to the gateway that do not fail by its fault, such
+    as `99.9%`; of a topic: share of the time in which all its partitions have a leader. Default: none is promised."""
+    latency: LatencyLevel | None = None
+    """How long records may take from writer to reader, as the probe measures it. Default: nothing is promised."""
+    freshness: str | None = duration(None, "1m", least="1s", most="1d")
+    """How old the oldest record may be that the group has yet to read, for 99% of the time, such as `1m`. Default: nothing is
+    promised."""
+
+    @property
+    def of_one(self) -> str | None:
+        """What it is of if it is not of the platform, as the name of the field."""
+        return next((each for each in ("topic", "group") if getattr(self, each) is not None), None)
+
+    def check(self) -> None:
+        """Something is promised, and of what it can be promised of."""
+        if self.availability is None and self.latency is None and self.freshness is None:
+            raise ValueError("availability: missing: write availability, latency or freshness")
+        if self.topic is not None and self.group is not None:
+            raise ValueError("group: excludes topic: write a level for each")
+        if self.freshness is not None and self.group is None:
+            raise ValueError("group: missing: freshness is of a consumer group: write its name")
+        if self.group is not None and self.availability is not None:
+            raise ValueError("availability: a group is late rather than unavailable: write freshness, or remove group")
+        if self.latency is not None and self.of_one is not None:
+            raise ValueError(
+                f"{self.of_one}: its records are not timed: latency is of the platform: remove one of them"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level(LevelSpec):
+    """A service level."""
+
+    users: Sequence[str] = names(_check_name)
+    """With `availability`: Kafka users whose requests to the gateway count, such as those of a tenant. Default: everybody's."""
+
+    @property
+    def of_one(self) -> str | None:
+        """What it is of if it is not of the platform, as the name of the field."""
+        return "users" if self.users else super().of_one
+
+    def check(self) -> None:
+        """As every level; and users are those of the gateway."""
+        if self.users and (self.topic is not None or self.group is not None):
+            raise ValueError("users: excludes topic and group: write a level for each")
+        super().check()
