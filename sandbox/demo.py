@@ -235,8 +235,8 @@ def main() -> None:
     say("kafka", f"{bootstrap} in the cluster; credentials in Secrets {WRITER}-kafka, {READER}-kafka")
     say("next", 'eval "$(python3 -m sandbox env)"     use pulumi and kubectl in this shell')
     say("", f"pulumi preview --stack {STACK}          shows no changes")
-    say("", f"kafka-platform top {STACK}                 brokers, topics, groups and the gateway, live")
-    say("", f"kafka-platform doctor {STACK}              what is wrong, and how to mend it")
+    say("", f"kafka-platform top {STACK}              brokers, topics, groups and the gateway, live")
+    say("", f"kafka-platform doctor {STACK}           what is wrong, and how to mend it")
     say("", f"kubectl -n {namespace} get pods        look inside")
     say("", "make down                          remove everything")
 

@@ -17,6 +17,7 @@ SECONDS: Mapping[str, int] = {
     "tests/e2e/test_interrupted.py": 220,
     "tests/e2e/test_changes.py": 170,
     "tests/e2e/test_probe.py": 180,
+    "tests/e2e/test_watching.py": 300,
     "tests/e2e/test_worker.py": 180,
     "tests/e2e/test_full_volumes.py": 160,
     "tests/cluster/test_ownership.py": 170,

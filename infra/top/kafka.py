@@ -9,7 +9,7 @@ from infra.top import rates
 from infra.top.model import MOST_ROWS, Brokers, Group, Groups, Node, Topic, Topics
 
 NO_BROKER_METRICS = "the brokers show no metrics: kafka.metrics is off, or they were deployed by an older release"
-NO_EXPORTER = "nothing shows groups and offsets: no exporter is deployed (docs/components/monitoring.md)"
+NO_EXPORTER = "nothing shows groups and offsets: write exporter: {} in the stack file and deploy it (docs/components/monitoring.md)"
 EXTERNAL = "somebody else runs the brokers: only what the exporter shows is known"
 
 
