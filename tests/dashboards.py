@@ -8,7 +8,7 @@ from importlib import import_module
 import kafka_platform
 from kafka_platform.gateway.monitoring import source as gateway_source
 from kafka_platform.kafka.protocols import Engine
-from kafka_platform.kube.metrics import Alert
+from kafka_platform.kube.metrics import Alert, Source
 from kafka_platform.levels.spec import LatencyLevel, Level
 from kafka_platform.monitoring.alerts import alerts
 from kafka_platform.monitoring.dashboards import Shown
@@ -28,7 +28,12 @@ EVERYTHING = MonitoredSpec(
         "payments": Level(group="payments-*", freshness="1m"),
     },
 )
-SOURCES = [gateway_source("gateway"), probe_source("latency-probe"), registry_source("schema-registry")]
+SOURCES = [
+    Source(name="kafka-exporter", component="kafka-exporter", label="exporter"),
+    gateway_source("gateway"),
+    probe_source("latency-probe"),
+    registry_source("schema-registry"),
+]
 _METRIC = re.compile(r"(?<![\w:])([a-zA-Z][a-zA-Z0-9_:]*)\{")
 
 
@@ -56,6 +61,6 @@ def queries(boards: Iterable[Shown]) -> Iterator[tuple[str, str]]:
 def asked(prefix: str) -> set[str]:
     """Names of the metrics with a prefix that dashboards and alerts ask for."""
     texts = [text for _, text in queries(every_board())] + [each.expression for each in every_alert().values()]
-    for each in measures_of(EVERYTHING, "kafka", "streaming", SOURCES):
+    for each in measures_of(EVERYTHING, "streaming", SOURCES):
         texts += [each.errors, each.events]
     return {name for text in texts for name in _METRIC.findall(text) if name.startswith(prefix)}

@@ -11,9 +11,7 @@ from kafka_platform.values.forms import shared
 from kafka_platform.values.units import milliseconds
 
 from infra.capabilities.capability import Capability, Stack
-from infra.capabilities.gateway import Gateway
 from infra.capabilities.operators import Prometheus
-from infra.capabilities.probe import Probe
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known, declare
 from infra.settings.relations.declared import Declared, no_topic
@@ -22,7 +20,7 @@ _FIXES = {
     "probe": "write probe: {}",
     "gateway": "write gateway: {}",
     "probe or gateway": "write probe: {} or gateway: {}",
-    "exporter": "write kafka.exporter: true",
+    "exporter": "write exporter: {}",
 }
 """What to write for what is missing."""
 _DAY = 86_400_000
@@ -115,10 +113,6 @@ def _of_what(path: Any, level: ServiceLevel, settings: Core, known: Known, decla
 
 
 def _measured(stack: Stack) -> Measured:
-    """What there is that measures levels."""
-    there = "is there"
-    return Measured(
-        probe=there if stack.of(Probe) is not None else None,
-        gateway=there if stack.of(Gateway) is not None else None,
-        exporter=there if stack.settings.kafka.exporter else None,
-    )
+    """What there is that measures levels, by the labels of what shows metrics."""
+    there = {each.source.label: each.source.name for each in stack.scrapes}
+    return Measured(probe=there.get("probe"), gateway=there.get("gateway"), exporter=there.get("exporter"))

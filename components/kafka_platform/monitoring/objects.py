@@ -55,7 +55,7 @@ def groups_of(spec: MonitoredSpec, connection: "KafkaConnection", sources: Seque
 
     Raises `ValueError` for a level that nothing measures, whatever is known later.
     """
-    measures_of(spec, "", "", sources)
+    measures_of(spec, "", sources)
     return derived(
         lambda cluster, namespace, *others: rules(spec, cluster, namespace, list(zip(sources, others, strict=True))),
         connection.cluster,
@@ -80,7 +80,7 @@ def rules(
     """Everything that Prometheus computes: the alerts, and what is recorded of levels. Each source is with its namespace."""
     of_sources = [alert for each, other in sources for alert in each.alerts_in(other or namespace)]
     programs = [each for each, _ in sources]
-    measured = measures_of(spec, cluster, namespace, programs)
+    measured = measures_of(spec, namespace, programs)
     known = {CLUSTER_LABEL: cluster, "namespace": namespace}
     own = series(namespace, CLUSTER_LABEL, cluster)
     of_levels = [each.selecting(own) for each in levels.ALERTS] if measured else []
@@ -94,15 +94,11 @@ def rules(
     return [*groups, *levels.rule_groups(measured, known, f"{namespace}-{cluster}")]
 
 
-def measures_of(spec: MonitoredSpec, cluster: str, namespace: str, sources: Sequence[Source]) -> list[Measure]:
+def measures_of(spec: MonitoredSpec, namespace: str, sources: Sequence[Source]) -> list[Measure]:
     """How the levels are measured. Raises `ValueError` for one that nothing measures."""
     there = {each.label for each in sources}
-    watched = watched_of(spec, cluster, namespace)
-    measured = Measured(
-        probe=f'namespace="{namespace}",probe!=""' if "probe" in there else None,
-        gateway=f'namespace="{namespace}",gateway!=""' if "gateway" in there else None,
-        exporter=series(namespace, CLUSTER_LABEL, cluster) if watched.exporter else None,
-    )
+    own = {each: f'namespace="{namespace}",{each}!=""' for each in there}
+    measured = Measured(probe=own.get("probe"), gateway=own.get("gateway"), exporter=own.get("exporter"))
     for name, level in spec.levels.items():
         for field_, needed in missing(level, measured):
             raise ValueError(f"levels.{name}.{field_}: nothing measures it: add the {needed}, or remove it")

@@ -69,7 +69,7 @@ def requested(failed: str, minutes: int, user: str) -> dict[str, str]:
 
 
 def lag(seconds: str, group: str = "payments-fraud") -> dict[str, str]:
-    own = f'namespace="streaming",kafka_cluster="kafka",consumergroup="{group}",topic="orders"'
+    own = f'namespace="streaming",exporter="kafka-exporter",consumergroup="{group}",topic="orders"'
     return {f"kafka_consumergroup_lag_seconds{{{own}}}": seconds}
 
 
