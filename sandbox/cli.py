@@ -123,12 +123,12 @@ def _languages(mode: Mode, state: Path) -> int:
     return 0
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Runs a command and returns its exit code: 0, 1 for a failure whose reason it printed, 130 when interrupted."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """What the command takes."""
+    made = argparse.ArgumentParser(
         prog="python -m sandbox", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = made.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start it, or whatever is missing or has changed")
     up.add_argument("--without-keda", action="store_true", help="skip compiling KEDA if nothing needs it")
     commands.add_parser("down", help="remove it, and the Pulumi stacks that describe it")
@@ -141,7 +141,12 @@ def main(arguments: Sequence[str]) -> int:
     image.add_argument("-t", "--tag", required=True, help="its name, such as alerts:1")
     image.add_argument("folder", type=Path, nargs="?", help="the folder with the application and its Dockerfile")
     commands.add_parser("languages", help="compile Pulumi's language host for YAML, which only tests need")
-    chosen = parser.parse_args(arguments)
+    return made
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs a command and returns its exit code: 0, 1 for a failure whose reason it printed, 130 when interrupted."""
+    chosen = parser().parse_args(arguments)
     state = state_folder()
     try:
         mode = choice.choose(state)

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 SECONDS: Mapping[str, int] = {
     "tests/e2e/test_durability.py": 220,
-    "tests/e2e/test_pods_that_do_not_start.py": 330,
+    "tests/e2e/test_pods_that_do_not_start.py": 370,
+    "tests/e2e/test_documented_commands.py": 240,
     "tests/e2e/test_gateway_loss.py": 120,
     "tests/e2e/test_gateway_deployed.py": 190,
     "tests/e2e/test_attacks.py": 190,
