@@ -42,6 +42,8 @@ class Group:
     """Program and the package it is compiled from."""
     variables: str = ""
     """Variables set by -ldflags."""
+    tags: str = ""
+    """Build tags, by which parts are left out."""
     links: tuple[str, Sequence[str]] = ("", ())
     """A program and its other names."""
     files: Sequence[tuple[str, str]] = ()
@@ -114,6 +116,15 @@ YAML = Group(
     what=f"Pulumi's language host for YAML {pins.PULUMI_YAML}",
     packages=[("pulumi-language-yaml", "./cmd/pulumi-language-yaml")],
     modules="go-yaml",
+)
+# Of the ways to find what there is to scrape only that by Kubernetes: those of clouds take many more minutes.
+PROMETHEUS = Group(
+    name="prometheus",
+    what=f"Prometheus {pins.PROMETHEUS}",
+    packages=[("prometheus", "github.com/prometheus/prometheus/cmd/prometheus")],
+    variables=f"-X github.com/prometheus/common/version.Version={pins.PROMETHEUS}",
+    tags="remove_all_sd,enable_kubernetes_sd",
+    modules="go-prometheus",
 )
 
 
@@ -279,7 +290,7 @@ _PACKAGE = re.compile(rb"[\w.~-]+(/[\w.~+-]+)*")
 
 def _name(group: Group) -> str:
     texts = [f"{path.relative_to(group.source)}\n{path.read_text()}" for path in _sources(group)]
-    return f"{group.name}-{digest_of(group.variables, *(path for _, path in group.files), *texts)}"
+    return f"{group.name}-{digest_of(group.variables, *filter(None, [group.tags]), *(path for _, path in group.files), *texts)}"
 
 
 def compiled(cache: Path, group: Group) -> Path | None:
@@ -298,10 +309,11 @@ def binaries(folders: BuildFolders, group: Group) -> Path:
         target.mkdir()
         compiler = go(folders, group.source)
         for program, package in group.packages:
-            needed = run([compiler, "list", "-deps", package], env=COMPILING, cwd=group.source)
+            tags = [f"-tags={group.tags}"] if group.tags else []
+            needed = run([compiler, "list", *tags, "-deps", package], env=COMPILING, cwd=group.source)
             compilation.begin(program, len(needed.splitlines()))
             command: Command = [compiler, "build", "-v", "-trimpath", f"-ldflags=-s -w {group.variables}"]
-            command += ["-o", target / program, package]
+            command += [*tags, "-o", target / program, package]
             logged(command, log, env=COMPILING, cwd=group.source)
         for module, path in group.files:
             copied = target / Path(path).name

@@ -130,7 +130,9 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = made.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start it, or whatever is missing or has changed")
-    up.add_argument("--without-keda", action="store_true", help="skip compiling KEDA if nothing needs it")
+    up.add_argument(
+        "--without-keda", action="store_true", help="skip compiling KEDA and Prometheus if nothing needs them"
+    )
     commands.add_parser("down", help="remove it, and the Pulumi stacks that describe it")
     commands.add_parser("status", help="show what runs; exit code 0 if everything does")
     commands.add_parser("env", help="print the environment in which pulumi and kubectl use this sandbox")

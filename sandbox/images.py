@@ -369,6 +369,35 @@ def _program_layer(folder: Path, binary: Path) -> Layer:
     return seal(file)
 
 
+ALERTMANAGER_FILES = {
+    "usr/bin/prometheus-alertmanager": "alertmanager",
+    "usr/share/prometheus/alertmanager/default.tmpl": "default.tmpl",
+    "usr/share/prometheus/alertmanager/email.tmpl": "email.tmpl",
+}
+"""What an Alertmanager needs of Debian's package, and what it is called beside it."""
+
+
+def alertmanager_files(folders: BuildFolders) -> Path:
+    """A folder with Alertmanager and its templates from Debian's package, which is unpacked and not installed."""
+    package = "prometheus-alertmanager"
+    key = digest_of(RECIPE, architecture(), pins.DEBIAN, package, *ALERTMANAGER_FILES)
+
+    def make(folder: Path) -> None:
+        archive = folder / "packages.tar"
+        command: Command = ["mmdebstrap", "--variant=extract", f"--architectures={architecture()}"]
+        command += [f"--include={package}", pins.DEBIAN, archive, *debian_archives()]
+        logged(command, folders.logs / "alertmanager-image.log", env={"SOURCE_DATE_EPOCH": "0"})
+        with tarfile.open(archive) as content:
+            for path, name in ALERTMANAGER_FILES.items():
+                found = content.extractfile(f"./{path}")
+                assert found is not None  # noqa: S101 - they are regular files
+                with (folder / name).open("wb") as file:
+                    shutil.copyfileobj(found, file)
+        archive.unlink()
+
+    return cached(folders, f"alertmanager-{key}", make, doing="fetching Alertmanager")
+
+
 # Images
 
 
@@ -454,6 +483,40 @@ def platform_archive(folders: BuildFolders, programs: Path) -> Archive:
 
     folder = cached(folders, f"platform-image-{key}", make, doing="wrapping the images")
     return Archive(name="platform", digest=key, file=folder / "images.tar")
+
+
+def monitoring_archive(folders: BuildFolders, prometheus: Path) -> Archive:
+    """The images of Prometheus, from the folder of Go's build, and of Alertmanager; without the base layer."""
+    base, alertmanager = base_layer(folders), alertmanager_files(folders)
+    key = digest_of(
+        RECIPE, base.digest, prometheus.parent.name, alertmanager.name, pins.PROMETHEUS_IMAGE, pins.ALERTMANAGER_IMAGE
+    )
+    programs = {
+        "prometheus": (pins.PROMETHEUS_IMAGE, {"usr/bin/prometheus": prometheus / "prometheus"}),
+        "alertmanager": (
+            pins.ALERTMANAGER_IMAGE,
+            {
+                path.replace("prometheus-alertmanager", "alertmanager"): alertmanager / name
+                for path, name in ALERTMANAGER_FILES.items()
+            },
+        ),
+    }
+
+    def make(folder: Path) -> None:
+        images = []
+        for program, (name, files) in programs.items():
+            layer = LayerWriter(folder / f"{program}.tar")
+            for path, file in files.items():
+                layer.file(path, file.read_bytes(), mode=0o755 if path.startswith("usr/bin/") else 0o644)
+            layer.finish()
+            layers = [base, seal(folder / f"{program}.tar")]
+            images.append(Image(name=name, layers=layers, entrypoint=[f"/bin/{program}"], user="65534:65534"))
+        write_archive(folder / "images.tar", images, without=[base])
+        for program in programs:
+            (folder / f"{program}.tar").unlink()
+
+    folder = cached(folders, f"monitoring-image-{key}", make, doing="wrapping the images of Prometheus")
+    return Archive(name="monitoring", digest=key, file=folder / "images.tar")
 
 
 def autoscaling_archive(folders: BuildFolders, keda: Path, metrics_server: Path) -> Archive:

@@ -130,6 +130,7 @@ def up(state: Path, *, keda: bool = True) -> Instance:
         if keda:
             compiled = [build.binaries(folders, group) for group in (build.KEDA, build.METRICS_SERVER)]
             archives.append(images.autoscaling_archive(folders, *compiled))
+            archives.append(images.monitoring_archive(folders, build.binaries(folders, build.PROMETHEUS)))
         template = images.containerd_template(folders, archives)
         archives += [each for each in [images.runtime_archive(folders)] if each]
     policies = None

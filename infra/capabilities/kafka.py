@@ -67,7 +67,7 @@ def _collectors(stack: Stack) -> Sequence[Input[str]]:
     kafka, prometheus = stack.settings.kafka, stack.of(Prometheus)
     if kafka.metrics_namespaces or kafka.engine is not Engine.EMBEDDED or prometheus is None:
         return kafka.metrics_namespaces
-    return [prometheus.namespace]
+    return [prometheus.runs_in(stack.settings)]
 
 
 def cluster_values(kafka: Kafka, stack: Stack) -> dict[str, Any]:

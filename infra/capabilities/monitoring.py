@@ -141,7 +141,11 @@ def _values(prometheus: Prometheus, stack: Stack) -> dict[str, Any]:
 
 def _shut_out(prometheus: Prometheus, stack: Stack, known: Known) -> Iterator[Fault]:
     """What shows metrics and does not let Prometheus read them."""
-    reader = prometheus.runs_in(stack.settings)
+    reader, kafka = prometheus.runs_in(stack.settings), stack.settings.kafka
+    nodes = plain(kafka.metrics_namespaces)
+    if known("kafka") and nodes and reader not in nodes:
+        message = f"Prometheus may not connect: add {reader!r}, or remove the key"
+        yield Fault(path=("kafka", "metricsNamespaces"), message=message)
     for scrape in stack.scrapes:
         seen = scrape.key[0] == "workers" or known(str(scrape.key[0]))
         if seen and scrape.allowed and reader not in scrape.allowed:

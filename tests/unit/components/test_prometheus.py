@@ -326,6 +326,9 @@ def test_the_graph() -> None:
 def test_in_a_stack_it_takes_the_place_of_monitors() -> None:
     graph = run(lambda: Platform(parse({**EMBEDDED, "prometheus": {"server": {}}, "gateway": {}}), KUBECONFIG) and None)
     assert "StatefulSet prometheus-pod" in graph
+    # It is let in to the brokers where it is, which is not where an operator's would be.
+    way_in = graph["NetworkPolicy kafka-network"].inputs["spec"]["ingress"]
+    assert "streaming" in json.dumps([each for each in way_in if each["ports"][0]["port"] == 9404])
     assert not [each for each in graph if each.startswith(("PodMonitor", "PrometheusRule"))]
 
 

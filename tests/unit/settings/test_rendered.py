@@ -53,6 +53,14 @@ STACKS_OF_TESTS: dict[str, dict[str, Any]] = {
         "kafka": {"nodes": 3, "listeners": {"external": {"expose": "nodePort", "host": "localhost", "port": 30092}}},
         "images": {"kafka": "registry.example.com/kafka:1", "runtime": "registry.example.com/runtime:1"},
     },
+    "server": COMMON
+    | {
+        "prometheus": {"server": {}},
+        "alerts": {
+            "slack": {"secret": "slack", "channel": "#streaming"},
+            "tenants": {"shop": {"pagerduty": {"secret": "pagerduty"}}},
+        },
+    },
     "strimzi": COMMON
     | {
         "kafka": {"engine": "strimzi", "pools": POOLS, "scaling": {"pool": "brokers", "max": 9, "diskAbove": "70%"}},
@@ -133,7 +141,12 @@ def test_every_capability_is_judged(stack: str) -> None:
         if "metadata" in each.properties
     }
     entities = "resources" if stack == "strimzi" else "provisioner"
-    own = {"embedded": {"broker"}, "strimzi": {"broker", "broker-scaler"}, "external": set[str]()}
+    own = {
+        "embedded": {"broker"},
+        "server": {"broker", "prometheus", "alertmanager"},
+        "strimzi": {"broker", "broker-scaler"},
+        "external": set[str](),
+    }
     expected = {
         entities,
         "gateway",

@@ -49,6 +49,10 @@ CASES: list[tuple[str, str]] = [
         "prometheus.server.apiPorts: none is named, and Prometheus finds pods by the API server: write its port, such as 6443",
     ),
     (
+        "{prometheus: {server: {}}, kafka: {metricsNamespaces: [ops]}}",
+        "kafka.metricsNamespaces: Prometheus may not connect: add 'streaming', or remove the key",
+    ),
+    (
         "{prometheus: {server: {}}, gateway: {metricsNamespaces: [ops]}}",
         "gateway.metricsNamespaces: Prometheus may not connect: add 'streaming', or remove the key",
     ),
