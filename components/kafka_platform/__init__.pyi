@@ -59,6 +59,7 @@ from kafka_platform.kafka.entities import (
     Topic as Topic,
     User as User,
 )
+from kafka_platform.kafka.oauth import OAuth as OAuth
 from kafka_platform.kafka.protocols import (
     Engine as Engine,
     SaslMechanism as SaslMechanism,

@@ -1,12 +1,13 @@
 """The HTTP gateway of a stack."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import kafka_platform
 from kafka_platform.cluster.embedded.listeners import NodePorts
 from kafka_platform.cluster.strimzi.listeners import Authentication
+from kafka_platform.gateway.logins import check_logins
 from kafka_platform.gateway.monitoring import source
 from kafka_platform.gateway.objects import objects
 from kafka_platform.gateway.settings import GatewaySettings, url
@@ -19,7 +20,7 @@ from kafka_platform.gateway.spec import (
     NodePortExposure,
 )
 from kafka_platform.kafka.entities import Login
-from kafka_platform.kafka.protocols import Engine
+from kafka_platform.kafka.protocols import Engine, SaslMechanism
 from kafka_platform.kafka.secrets import Urls
 from kafka_platform.values.checks import NODE_PORTS
 from kafka_platform.values.forms import shared
@@ -142,7 +143,12 @@ class Gateway(GatewaySpec):
         tenants = settings.tenant_namespaces if self.client_namespaces else set[str]()
         callers = tuple(sorted(({*plain(self.client_namespaces)} | tenants) - {settings.namespace}))
         pods = settings.pod_settings.with_own(self.pod_settings)
-        own = {"expose": self.exposure(), "client_namespaces": callers, "pod_settings": pods}
+        own = {
+            "anonymous_secret": settings.secret_of(self.anonymous, self.anonymous_secret),
+            "expose": self.exposure(),
+            "client_namespaces": callers,
+            "pod_settings": pods,
+        }
         return shared(self, GatewaySpec) | own
 
 
@@ -194,6 +200,7 @@ class HttpGateway(Capability[Gateway]):
                 path=("gateway", "expose"),
                 message="no way in is given: write nodePort, loadBalancer, gatewayClass, gateway or ingressClass",
             )
+        yield from _callers(settings, section, known)
         yield from _anonymous(settings, section, known)
         yield from _taken_port(kafka, section, is_counted(settings, known))
         if kafka.engine is Engine.STRIMZI and known("kafka", "pools") and kafka.pools:
@@ -242,6 +249,24 @@ def _logins(settings: Core, gateway: Gateway) -> Iterator[Fault]:
             path=("gateway", "anonymous"),
             message=f"{gateway.anonymous!r} has no password, and the gateway needs one: use a user with auth: scram",
         )
+
+
+def _callers(settings: Core, gateway: Gateway, known: Known) -> Iterator[Fault]:
+    """What callers cannot log in to a Kafka with that somebody else runs."""
+    kafka = settings.kafka
+    external = kafka.engine is Engine.EXTERNAL
+    if not known("gateway") or (external and not known("kafka")):
+        return
+    try:
+        check_logins(
+            replace(gateway, anonymous_secret=settings.secret_of(gateway.anonymous, gateway.anonymous_secret)),
+            login=kafka.login,
+            tokens=external and kafka.sasl is SaslMechanism.OAUTHBEARER,
+            certificates=external and kafka.client_certificates,
+        )
+    except ValueError as error:
+        field, _, message = str(error).partition(": ")
+        yield Fault(path=("gateway", to_camel(field)), message=message)
 
 
 def _anonymous(settings: Core, gateway: Gateway, known: Known) -> Iterator[Fault]:

@@ -10,14 +10,15 @@ from kafka_platform.kafka.protocols import Engine
 from kafka_platform.probe.monitoring import source
 from kafka_platform.probe.objects import ProbeSettings, objects
 from kafka_platform.probe.spec import LATENCY_PROBE, ProbeSpec, latency_probe_topic, latency_probe_user
-from kafka_platform.values.forms import shared
-from kafka_platform.values.later import plain
+from kafka_platform.values.forms import formed, shared
+from kafka_platform.values.later import Input, plain
+from kafka_platform.values.names import check_user, check_user_secret, user_secret
 from kafka_platform.values.ranges import within
 
 from infra.capabilities.capability import JOBS, MADE_UP, Capability, Deployment, Needs, Placed, Rendered, Scrape, Stack
 from infra.capabilities.gateway import Gateway
 from infra.settings.core import Core
-from infra.settings.faults import Fault, Known
+from infra.settings.faults import Fault, Known, declare
 from infra.settings.section import SecretName
 
 
@@ -34,6 +35,10 @@ class Probe(ProbeSpec):
     """With `gateway.tls`: Secret in the platform's namespace whose key `ca.crt` is the authority of the gateway's
     certificate. Default: the usual public ones."""
 
+    user: str | None = formed(None, check_user)
+    """Kafka user that is there already, that it logs in as: one of this file, or, without `kafka.adminSecret`, any. It needs
+    to read and write the topic `latency-probe`. Default: one of its own is made."""
+
     def check(self) -> None:
         """As every probe; and so many partitions get no more probes than one pod sends."""
         super().check()
@@ -43,7 +48,12 @@ class Probe(ProbeSpec):
     def values(self, settings: Core) -> dict[str, Any]:
         """Its fields as a program writes them."""
         pods = settings.pod_settings.with_own(self.pod_settings)
-        return shared(self, ProbeSpec) | {"pod_settings": pods}
+        return shared(self, ProbeSpec) | {"pod_settings": pods, "user_secret": self.secret(settings)}
+
+    def secret(self, settings: Core) -> Input[str]:
+        """Name of the Secret with its login."""
+        known = settings.secret_of(self.user, self.user_secret)
+        return user_secret(self.user or LATENCY_PROBE) if known is None else known
 
     def partitions_in(self, settings: Core) -> int:
         """Partitions of its topic."""
@@ -73,8 +83,8 @@ class LatencyProbe(Capability[Probe]):
         return {LATENCY_PROBE: latency_probe_topic(section.partitions_in(settings))}
 
     def users(self, section: Probe, settings: Core) -> Mapping[str, User]:
-        """Its own."""
-        return {LATENCY_PROBE: latency_probe_user(LATENCY_PROBE, settings.namespace)}
+        """Its own, unless it logs in as one that is there."""
+        return {} if section.user else {LATENCY_PROBE: latency_probe_user(LATENCY_PROBE, settings.namespace)}
 
     def described(self, section: Probe) -> str:
         """There is one at most."""
@@ -85,12 +95,8 @@ class LatencyProbe(Capability[Probe]):
         settings = stack.settings
         if not known("kafka", "engine"):
             return
-        if not settings.manages_entities and known("kafka", "adminSecret"):
-            yield Fault(
-                path=("probe",),
-                message="it needs a topic and a user, which an administrator makes: name their Secret in "
-                "kafka.adminSecret, or remove the key",
-            )
+        if known("kafka") and known("probe"):
+            yield from _user_faults(section, settings)
         if known("gateway"):
             yield from _gateway_faults(section, stack.of(Gateway))
         if LATENCY_PROBE in settings.topics:
@@ -118,7 +124,7 @@ class LatencyProbe(Capability[Probe]):
             connection=placed.connection,
             image=settings.runtime_image,
             topic=LATENCY_PROBE,
-            user=LATENCY_PROBE,
+            secret=section.secret(settings),
             gateway_url=placed.gateway_url if section.gateway else None,
             gateway_ca_secret=section.gateway_authority,
             gate_version=MADE_UP,
@@ -131,6 +137,7 @@ class LatencyProbe(Capability[Probe]):
         args = kafka_platform.LatencyProbeArgs(
             **section.values(deployment.settings),
             connection=deployment.connection,
+            user=section.user or LATENCY_PROBE,
             gateway_url=deployment.gateway_url if section.gateway else None,
             gateway_ca_secret=section.gateway_authority,
             gate_version=deployment.stack.version if section.gate else "",
@@ -138,6 +145,33 @@ class LatencyProbe(Capability[Probe]):
         )
         probe = kafka_platform.LatencyProbe(LATENCY_PROBE, args, deployment.options("entities"))
         deployment.outputs["probe"] = {"metricsUrl": probe.metrics_url}
+
+
+def _user_faults(probe: Probe, settings: Core) -> Iterator[Fault]:
+    """Whether there is a user that it can log in as."""
+    kafka = settings.kafka
+    if probe.user is None and probe.user_secret is not None:
+        message = "it is the Secret of a user that is there: name that user in user too"
+        yield Fault(path=("probe", "userSecret"), message=message)
+    elif probe.user is None and not settings.manages_entities:
+        yield Fault(
+            path=("probe",),
+            message="it needs a topic and a user, which an administrator makes: name their Secret in "
+            "kafka.adminSecret, or remove the key",
+        )
+    elif probe.user is None and not settings.makes_users and kafka.logs_in:
+        yield Fault(
+            path=("probe", "user"),
+            message=f"missing, clients log in by {kafka.login}, and whoever runs the Kafka makes users: name one",
+        )
+    elif probe.user is not None and settings.manages_entities and probe.user not in settings.users:
+        fix = declare("tenants", settings.users)
+        yield Fault(path=("probe", "user"), message=f"{probe.user!r} is not a user of this file: {fix}")
+    elif probe.user is not None and settings.secret_of(probe.user, probe.user_secret) is None:
+        try:
+            check_user_secret(probe.user)
+        except ValueError as error:
+            yield Fault(path=("probe", "userSecret"), message=str(error).partition(": ")[2])
 
 
 def _gateway_faults(probe: Probe, gateway: Gateway | None) -> Iterator[Fault]:

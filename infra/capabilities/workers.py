@@ -1,5 +1,6 @@
 """The workers of a stack."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,8 +13,9 @@ from kafka_platform.scaling import objects as scaling
 from kafka_platform.scaling.spec import Scale, scaler_user_name
 from kafka_platform.values.forms import shared
 from kafka_platform.values.later import plain
-from kafka_platform.values.names import check_workload
+from kafka_platform.values.names import check_workload, user_secret
 from kafka_platform.values.words import Path
+from kafka_platform.worker.logins import check_logins, login_of
 from kafka_platform.worker.monitoring import source
 from kafka_platform.worker.objects import WorkerSettings, objects
 from kafka_platform.worker.spec import WorkerSpec
@@ -56,7 +58,13 @@ class Worker(WorkerSpec):
         """Its fields as a program writes them. Its users are made with all others."""
         scaler = self.scaler_user or (scaler_user_name(name) if self.scales_by_lag else None)
         pods = settings.pod_settings.with_own(self.pod_settings)
-        return shared(self, WorkerSpec) | {"user": self.user or name, "scaler_user": scaler, "pod_settings": pods}
+        return shared(self, WorkerSpec) | {
+            "user": self.user or name,
+            "user_secret": settings.secret_of(self.user, self.user_secret),
+            "scaler_user": scaler,
+            "scaler_user_secret": settings.secret_of(scaler, self.scaler_user_secret),
+            "pod_settings": pods,
+        }
 
 
 _SLEEP = LeastKubernetes(minor=30, because="workers with ports serve them for a while by preStop.sleep when they end")
@@ -144,14 +152,15 @@ class Workers(Capability[Mapping[str, Worker]]):
         settings, connection = placed.settings, placed.connection
         for name, each in sorted(section.items()):
             spec = WorkerSpec(**each.values(name, settings))
-            user = spec.user if connection.sasl_mechanism is not None else None
+            secret, is_delivered = login_of(name, connection, spec.user, spec.user_secret)
             worker = WorkerSettings(
                 name=name,
                 namespace=settings.namespace_of(each.tenant),
-                connection=with_authority_of(connection, user),
+                connection=with_authority_of(connection, secret),
                 spec=spec,
                 runtime_image=settings.runtime_image,
-                user=user,
+                secret=secret,
+                is_delivered=is_delivered,
                 spread=settings.kafka.spread,
             )
             yield from placed.named(name, objects(worker))
@@ -184,18 +193,19 @@ class Workers(Capability[Mapping[str, Worker]]):
 
 def _scaler(worker: WorkerSettings, scale: Scale, placed: Placed) -> scaling.ScalerSettings:
     spec, connection = worker.spec, placed.connection
-    user = spec.scaler_user if scale.by_lag and connection.sasl_mechanism is not None else None
+    user, secret = spec.scaler_user or scaler_user_name(worker.name), spec.scaler_user_secret
+    secret = (user_secret(user) if secret is None else secret) if scale.by_lag and connection.logs_in else None
     return scaling.ScalerSettings(
         name=scaler_user_name(worker.name),
         namespace=worker.namespace,
-        connection=with_authority_of(connection, user),
+        connection=with_authority_of(connection, secret),
         scale=scale,
         max=spec.most_pods(scale, worker.name, placed.settings.partitions_of(spec.reads)),
         target=worker.name,
         topics=spec.reads,
         group=worker.group,
         offset_reset=spec.offset_reset,
-        user=user,
+        secret=secret,
     )
 
 
@@ -213,8 +223,21 @@ def _users(settings: Core, workers: Mapping[str, Worker], known: Known, name: st
             )
         elif made != name and made in workers:
             yield Fault(path=path, message=f"the user of its scaler, {made!r}, is another worker's: rename one")
-    managed = settings.manages_entities
-    logs_in = settings.kafka.engine is not Engine.EXTERNAL or settings.kafka.sasl is not None
+    managed, kafka = settings.manages_entities, settings.kafka
+    logs_in = kafka.engine is not Engine.EXTERNAL or kafka.logs_in
+    try:
+        known_secrets = replace(
+            worker,
+            user_secret=settings.secret_of(worker.user, worker.user_secret),
+            scaler_user_secret=settings.secret_of(worker.scaler_user, worker.scaler_user_secret),
+        )
+        check_logins(known_secrets, kafka.login, makes_users=settings.makes_users or not logs_in)
+    except ValueError as error:
+        field, _, message = str(error).partition(": ")
+        yield Fault(
+            path=(*path, to_camel(field)), message=re.sub(r"(\w+)_secret\b", lambda found: to_camel(found[0]), message)
+        )
+        return
     for key, given, needed in (("user", worker.user, True), ("scalerUser", worker.scaler_user, worker.scales_by_lag)):
         if given is None:
             if needed and logs_in and not managed:
@@ -226,6 +249,9 @@ def _users(settings: Core, workers: Mapping[str, Worker], known: Known, name: st
             yield Fault(path=(*path, key), message="lag does not decide on the number of pods: remove the key")
         elif managed:
             yield from _user(settings, (*path, key), given, worker, worker.group or name)
+
+
+_USERS = ("user", "scaler_user")
 
 
 def _user(settings: Core, path: Path, name: str, worker: Worker, group: str) -> Iterator[Fault]:
@@ -241,7 +267,7 @@ def _user(settings: Core, path: Path, name: str, worker: Worker, group: str) -> 
             message=f"the Secret of {name!r} is delivered to namespace {user.namespace!r}, and the worker is in "
             f"{namespace!r}: use a user of tenant {worker.tenant!r}",
         )
-    if user.auth is not Login.SCRAM:
+    if user.auth is not Login.SCRAM and settings.kafka.engine is not Engine.EXTERNAL:
         yield Fault(path=path, message=f"{name!r} has no password, and workers log in by one: use another user")
     needed = [(AclResource.TOPIC, topic, Operation.READ) for topic in worker.reads]
     needed += [(AclResource.GROUP, group, Operation.READ)] if worker.reads else []

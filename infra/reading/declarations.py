@@ -87,7 +87,8 @@ def provisioned(data: Mapping[str, Any]) -> Declarations:
         if isinstance(declaration, dict) and part == "topic":
             found.topics[name] = _provisioned_topic(declaration)
         if isinstance(declaration, dict) and part == "user":
-            found.users[name] = _provisioned_user(declaration)
+            # A key of a ConfigMap cannot be called as every user.
+            found.users[text(declaration, "name") or name] = _provisioned_user(declaration)
     return found
 
 

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from kafka_platform.kafka.entities import Quotas, Topic, User
+from kafka_platform.kafka.entities import Login, Quotas, Topic, User
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.values.free_maps import check_text
+from kafka_platform.values.later import Input
 from kafka_platform.values.names import IMAGE
 from kafka_platform.values.words import Deciding
 from pydantic import field_validator
@@ -81,8 +82,7 @@ class Tenant(Section):
     """A team: its users, where their credentials are delivered, and their limits."""
 
     namespace: NamespaceName | None = None
-    """Kubernetes namespace of the team's applications; the Secret `<user>-kafka` of each user is put there. Default:
-    the platform's."""
+    """Kubernetes namespace of the team's applications; the Secret of each user is put there. Default: the platform's."""
     create_namespace: bool = False
     """Whether the namespace is made (and removed) with the stack. Default: it exists already."""
     users: Mapping[str, User] = {}
@@ -153,6 +153,18 @@ class Core(Section):
     def manages_entities(self) -> bool:
         """Whether topics and users are managed by the stack."""
         return self.kafka.engine is not Engine.EXTERNAL or self.kafka.admin_secret is not None
+
+    @property
+    def makes_users(self) -> bool:
+        """Whether users can be given passwords from here."""
+        return self.kafka.engine is not Engine.EXTERNAL or self.kafka.makes_users
+
+    def secret_of(self, user: str | None, secret: Input[str] | None) -> Input[str] | None:
+        """The Secret of a user that something logs in as; None if it is the one that the platform makes and calls as the user."""
+        declared = None if user is None else self.users.get(user)
+        if secret is not None or user is None or declared is None:
+            return secret
+        return declared.secret_of(user) if declared.secret is not None or declared.auth is Login.CUSTOM else None
 
     @property
     def runtime_image(self) -> str:

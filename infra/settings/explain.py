@@ -33,7 +33,9 @@ def explain(error: Any, known: Sequence[str]) -> tuple[Path, str, Path]:
     key = next((each for each in reversed(path) if isinstance(each, str)), "")
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         fix = suggest(str(key), known)
-        if meant := below(path) or fixed_keys().get(str(key)):
+        # A key beside it that is nearly so is likelier meant than the same one in another section.
+        is_near = fix.startswith("did you mean")
+        if meant := below(path) or (None if is_near else fixed_keys().get(str(key))):
             fix = f"did you mean {meant}?"
         return path, f"unknown key: {fix}", path
     if kind in ("missing", "missing_argument", "missing_keyword_only_argument"):

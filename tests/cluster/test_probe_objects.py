@@ -29,7 +29,7 @@ def rendered(*, full: bool) -> list[dict[str, Any]]:
         ),
         image="ghcr.io/kafka-platform/runtime:0.1.0",
         topic="latency-probe",
-        user="latency-probe",
+        secret="latency-probe-kafka",
         gateway_url="https://gateway" if full else None,
         gateway_ca_secret="data-ca" if full else None,
         gate_version="1" if full else "",

@@ -83,7 +83,7 @@ def worker(*, full: bool) -> list[dict[str, Any]]:
         name="fraud",
         namespace=NAMESPACE,
         connection=connection(full=full),
-        user="fraud",
+        secret="fraud-kafka",
         runtime_image="ghcr.io/kafka-platform/runtime:0.1.0",
         spec=WorkerSpec(image="ghcr.io/acme/fraud-check:1.8.2", reads=["orders"], **(optional if full else {})),
     )
@@ -102,7 +102,7 @@ def scaler(scale: Scale, *, full: bool) -> list[dict[str, Any]]:
         topics=["orders", "customers"],
         group="fraud",
         offset_reset=OffsetReset.LATEST,
-        user="fraud-scaler" if scale.by_lag else None,
+        secret="fraud-scaler-kafka" if scale.by_lag else None,
     )
     return [each.manifest for each in scaling_objects.objects(settings)]
 

@@ -202,7 +202,7 @@ def test_a_reader_of_two_topics_has_as_many_pods_as_both_have_partitions() -> No
         target=BOTH,
         topics=PAIR,
         group=BOTH,
-        user="scaler",
+        secret="scaler-kafka",
     )
     apply(deployment(BOTH, read), trigger_authentication(scaler), rendered(scaler))
 

@@ -11,7 +11,6 @@ from kafka_platform.cluster.embedded import objects as embedded
 from kafka_platform.cluster.embedded.objects import Generated
 from kafka_platform.cluster.embedded.settings import EmbeddedSettings
 from kafka_platform.cluster.spec import (
-    EXTERNAL_REPLICAS,
     ClusterSpec,
     ExternalSpec,
     external_connection,
@@ -41,10 +40,15 @@ class ExternalKafka(ExternalSpec, Args):
     ca_secret: pulumi.Input[str] | None = named(check_subdomain, "object name")
     """Secret (in the cluster's namespace) whose key `ca.crt` is the authority to trust. Default: the usual public ones."""
     admin_secret: pulumi.Input[str] | None = named(check_subdomain, "object name")
-    """Secret (in the cluster's namespace) with the keys `username` and `password` of a user who may manage topics, users,
-    ACLs and quotas. Default: they cannot be managed from here."""
-    replicas: int = within(1, MOST_REPLICAS, default=EXTERNAL_REPLICAS)
-    """Copies that a topic gets that does not say otherwise. Default 3."""
+    """Secret (in the cluster's namespace) with the login of a user who may manage topics, ACLs and quotas: `username` and
+    `password`, or `tls.crt` and `tls.key`. Default: they cannot be managed from here."""
+    replicas: int | None = within(1, MOST_REPLICAS, default=None)
+    """Copies that a topic gets that does not say otherwise. Default: as many as that Kafka gives by itself."""
+
+    def check(self) -> None:
+        """As every such Kafka; and tokens come from somewhere."""
+        super().check()
+        self.check_tokens()
 
 
 @dataclass(frozen=True, kw_only=True)

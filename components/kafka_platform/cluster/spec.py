@@ -15,19 +15,17 @@ from kafka_platform.cluster.metrics import Metrics
 from kafka_platform.cluster.nodes import MOST_NODES, Jvm, Resources, check_nodes, check_version, volume_of
 from kafka_platform.cluster.strimzi.spec import check_strimzi_config, check_strimzi_version
 from kafka_platform.kafka.entities import Deletion
-from kafka_platform.kafka.protocols import Engine, SaslMechanism, SecurityProtocol
-from kafka_platform.kafka.servers import check_bootstrap_servers
+from kafka_platform.kafka.oauth import OAuth
+from kafka_platform.kafka.protocols import SCRAM, Engine, SaslMechanism, SecurityProtocol
+from kafka_platform.kafka.servers import check_bootstrap_servers, public_address
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.values.checks import check_field, check_ports
 from kafka_platform.values.forms import Spec, formed, label_of_machines, named, namespaces
-from kafka_platform.values.later import Input
+from kafka_platform.values.later import Input, known
 from kafka_platform.values.names import check_cluster_id, check_subdomain
 
 KAFKA_VERSION = "4.3.1"
 """The version of Kafka that runs unless another one is given."""
-
-EXTERNAL_REPLICAS = 3
-"""Copies that a topic of a Kafka that somebody else runs gets, unless something else is said."""
 
 _INSTEAD = "instead"
 _POOLS = "write strimzi.pools"
@@ -130,11 +128,31 @@ class ExternalSpec(Spec):
     """How clients connect. Default SASL_SSL."""
     sasl_mechanism: SaslMechanism | None = None
     """How clients log in. Default SCRAM-SHA-512; with PLAINTEXT and SSL there is none."""
+    oauth: OAuth | None = None
+    """With OAUTHBEARER: where clients get their tokens. Default: no tokens."""
+    client_certificates: bool = False
+    """With SSL: whether clients log in by certificates. The Secret of each then has `tls.crt` and `tls.key`, as cert-manager
+    makes it, instead of a name and a password. Default: they do not."""
     ca_secret: Input[str] | None = named(check_subdomain, "object name")
     """Secret in the platform's namespace whose key `ca.crt` is the authority to trust. Default: the usual public ones."""
     admin_secret: Input[str] | None = named(check_subdomain, "object name")
-    """Secret in the platform's namespace with `username` and `password` of a user who may manage topics, users, ACLs and
-    quotas. Default: none, they are not managed from here."""
+    """Secret in the platform's namespace with the login of a user who may manage topics, ACLs and quotas: `username` and
+    `password`, or `tls.crt` and `tls.key`. Default: none, they are not managed from here."""
+
+    @property
+    def logs_in(self) -> bool:
+        """Whether clients log in."""
+        return self.sasl is not None or self.client_certificates
+
+    @property
+    def login(self) -> str:
+        """How clients log in, in words."""
+        return "certificates" if self.client_certificates else "no login" if self.sasl is None else self.sasl.value
+
+    @property
+    def makes_users(self) -> bool:
+        """Whether users can be given passwords by Kafka's own protocol: SCRAM alone has that."""
+        return self.sasl is not None and self.sasl.value in SCRAM
 
     @property
     def sasl(self) -> SaslMechanism | None:
@@ -150,10 +168,44 @@ class ExternalSpec(Spec):
                 f"sasl_mechanism: {self.security_protocol.value} has no login: remove the key, or use SASL_SSL as "
                 "security_protocol"
             )
-        if self.sasl is SaslMechanism.PLAIN and self.security_protocol is SecurityProtocol.SASL_PLAINTEXT:
+        self._check_certificates()
+        self._check_clear()
+
+    def check_tokens(self) -> None:
+        """Raises unless there are tokens where, and only where, clients log in by them."""
+        if self.oauth is not None and self.sasl is not SaslMechanism.OAUTHBEARER:
             raise ValueError(
-                "sasl_mechanism: PLAIN sends the password in the clear without TLS: use SCRAM-SHA-512, or SASL_SSL as "
+                f"oauth: clients log in by {self.login}: write OAUTHBEARER as sasl_mechanism, or remove the key"
+            )
+        if self.sasl is SaslMechanism.OAUTHBEARER and self.oauth is None:
+            raise ValueError(
+                "oauth: missing, OAUTHBEARER needs tokens: write token_url, as in https://id.example.com/oauth2/token"
+            )
+
+    def _check_certificates(self) -> None:
+        if self.client_certificates and self.security_protocol is SecurityProtocol.PLAINTEXT:
+            raise ValueError("client_certificates: PLAINTEXT has no certificates: write SSL as security_protocol")
+        if self.client_certificates and self.sasl is not None:
+            raise ValueError(
+                f"client_certificates: clients log in by {self.sasl.value} already, by {self.security_protocol.value}: write "
+                "SSL as security_protocol, or remove the key"
+            )
+
+    def _check_clear(self) -> None:
+        """What is sent as it is, and passwords to anywhere on the internet, goes inside TLS."""
+        if self.security_protocol is not SecurityProtocol.SASL_PLAINTEXT:
+            return
+        if self.sasl in (SaslMechanism.PLAIN, SaslMechanism.OAUTHBEARER):
+            what = "password" if self.sasl is SaslMechanism.PLAIN else "token"
+            raise ValueError(
+                f"sasl_mechanism: {self.sasl.value} sends the {what} in the clear without TLS: use SCRAM-SHA-512, or SASL_SSL as "
                 "security_protocol"
+            )
+        address = public_address(known(self.bootstrap_servers) or "")
+        if address is not None:
+            raise ValueError(
+                f"security_protocol: {address} is an address of the internet, where SASL_PLAINTEXT sends records readable: use "
+                "SASL_SSL"
             )
 
 
@@ -166,7 +218,9 @@ def external_connection(spec: ExternalSpec, *, cluster: str, namespace: Any) -> 
         "broker_ports": spec.broker_ports,
         "security_protocol": spec.security_protocol.value,
         "sasl_mechanism": None if spec.sasl is None else spec.sasl.value,
+        "oauth": spec.oauth,
+        "client_certificates": spec.client_certificates,
         "ca_secret": spec.ca_secret,
         "admin_secret": spec.admin_secret,
-        "replicas": EXTERNAL_REPLICAS,
+        "engine": Engine.EXTERNAL,
     }

@@ -21,7 +21,7 @@ from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.values.checks import check_url
 from kafka_platform.values.forms import named
 from kafka_platform.values.later import known
-from kafka_platform.values.names import check_cluster, check_label, user_secret
+from kafka_platform.values.names import check_cluster, check_label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +80,14 @@ class KafkaResourcesArgs(Args):
                         f"{kind} {adopted[0]}: adopt: Strimzi's operator takes over every {kind} that is declared: leave it out"
                     )
         for name, user in sorted(self.users.items()):
-            if user.auth is Login.CUSTOM and not by_strimzi:
+            if user.auth is Login.CUSTOM and connection.engine is None and connection.makes_users:
                 raise ValueError(
-                    f"user {name}: auth: only listeners of Strimzi have a way of their own: write auth scram"
+                    f"user {name}: auth: brokers that the platform runs itself take passwords alone: write auth scram"
+                )
+            if user.auth is Login.SCRAM and not user.keeps_password and not connection.makes_users:
+                raise ValueError(
+                    f"user {name}: auth: clients log in by {connection.login}, for which Kafka keeps no passwords: write auth "
+                    "custom, and give its Secret what whoever runs the Kafka made"
                 )
             if user.auth is Login.MTLS and connection.certificate_bootstrap_servers is None:
                 why = (
@@ -132,7 +137,7 @@ class KafkaResources(pulumi.ComponentResource):
             place_all(self, name, provisioner.objects(settings, passwords))
         self.user_secrets = pulumi.Output.all(
             **{
-                user: pulumi.Output.concat(resolved(settings.namespace_of(user)), "/", user_secret(user))
+                user: pulumi.Output.concat(resolved(settings.namespace_of(user)), "/", declared.secret_of(user))
                 for user, declared in sorted(self._args.users.items())
                 if declared.auth is not Login.CUSTOM and not declared.keeps_password
             }

@@ -2,15 +2,19 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from kafka_platform.kafka.entities import Acl, Deletion, Topic, User, check_min_insync
+from kafka_platform.kafka.entities import Acl, Deletion, Login, Topic, User, check_min_insync
 from kafka_platform.kafka.topic_settings import faults
-from kafka_platform.values.names import check_topic, check_user
+from kafka_platform.values.later import is_later
+from kafka_platform.values.names import check_topic, check_user, check_user_secret
 
 # A ConfigMap takes 1 MiB with everything around the data.
 MAX_BYTES = 900_000
+_KEY = re.compile(r"[A-Za-z0-9._-]{1,200}")
+_UNFIT = re.compile(r"[^a-z0-9.-]+")
 LONGEST_DECLARED_TOPIC = 253 - len("topic.")
 """Characters of the name of a topic that a ConfigMap declares: Kubernetes takes 253 for a key. Kafka, and Strimzi's resources, take 249."""
 
@@ -31,9 +35,21 @@ def topic_declaration(topic: Topic, default_replicas: int | None) -> str:
     return json.dumps(declaration, separators=(",", ":"))
 
 
-def user_declaration(user: User) -> str:
+def user_key(name: str) -> str:
+    """The key of a user's declaration, and of the password: the name, where a key may be called so, otherwise made of it."""
+    if _KEY.fullmatch(name):
+        return name
+    readable = _UNFIT.sub("-", name.lower()).strip("-.")[:60].rstrip("-.") or "user"
+    return f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
+
+
+def user_declaration(name: str, user: User) -> str:
     """A user, as the provisioner reads it; the password is not in it."""
     declaration: dict[str, Any] = {}
+    if user_key(name) != name:
+        declaration["name"] = name
+    if user.auth is Login.CUSTOM:
+        declaration["auth"] = "custom"
     acls = user.all_acls()
     if acls:
         declaration["acls"] = [_acl(acl) for acl in acls]
@@ -66,7 +82,7 @@ def declarations(
         ValueError: they do not fit into one ConfigMap.
     """
     rendered = {f"topic.{name}": topic_declaration(topics[name], default_replicas) for name in sorted(topics)}
-    rendered |= {f"user.{name}": user_declaration(users[name]) for name in sorted(users)}
+    rendered |= {f"user.{user_key(name)}": user_declaration(name, users[name]) for name in sorted(users)}
     size = sum(len(key) + len(text.encode()) for key, text in rendered.items())
     if size > MAX_BYTES:
         raise ValueError(
@@ -105,7 +121,7 @@ def check_topics(
             )
         replicas = topic.replicas if topic.replicas is not None else default_replicas
         if replicas is None:
-            raise ValueError(f"topic {name}: replicas: missing, and the connection has no default: say how many copies")
+            continue  # the cluster decides
         if nodes is not None and replicas > nodes:
             raise ValueError(
                 f"topic {name}: replicas: {replicas} replicas on {nodes} nodes: use at most {nodes}, or add nodes"
@@ -127,9 +143,22 @@ def check_topic_settings(topics: Mapping[str, Topic]) -> None:
 
 
 def check_users(users: Mapping[str, User]) -> None:
-    """Raises for a user that cannot be delivered."""
-    for name in sorted(users):
+    """Raises for a user that cannot be, or whose Secret cannot be called as it is or is another user's already."""
+    owners: dict[tuple[Any, Any], str] = {}
+    for name, user in sorted(users.items()):
         check_user(name)
+        if user.secret is None and user.auth is not Login.CUSTOM and not user.keeps_password:
+            try:
+                check_user_secret(name)
+            except ValueError as error:
+                raise ValueError(f"user {name}: {error}") from None
+        is_known = not is_later(user.namespace) and not is_later(user.secret)
+        if user.auth is not Login.CUSTOM and not user.keeps_password and is_known:
+            other = owners.setdefault((user.secret_of(name), user.namespace), name)
+            if other != name:
+                raise ValueError(
+                    f"user {name}: secret: {user.secret_of(name)} is the Secret of user {other}: name another"
+                )
 
 
 def check_update(old: Mapping[str, object], new: Mapping[str, object]) -> None:
@@ -146,10 +175,11 @@ def check_update(old: Mapping[str, object], new: Mapping[str, object]) -> None:
                 f"{topic}: {had['partitions']} partitions -> {wanted['partitions']}: partitions never shrink: "
                 f"keep {had['partitions']}, or make a new topic"
             )
-        if wanted.get("replicas") != had.get("replicas"):
+        # Without a number the topic keeps what it has, and the provisioner compares a number with that.
+        if "replicas" in had and "replicas" in wanted and wanted["replicas"] != had["replicas"]:
             faults.append(
-                f"{topic}: {had.get('replicas')} replicas -> {wanted.get('replicas')}: fixed once the topic exists: "
-                f"keep {had.get('replicas')}, or make a new topic"
+                f"{topic}: {had['replicas']} replicas -> {wanted['replicas']}: fixed once the topic exists: "
+                f"keep {had['replicas']}, or make a new topic"
             )
     if faults:
         raise ValueError("; ".join(faults))

@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 from kafka_platform.entities.declarations import check_declared, check_update, declarations, declarations_hash
 from kafka_platform.entities.settings import COMPONENT, EntitySettings, Passwords, all_passwords, delivered
-from kafka_platform.kafka.client_pods import ca_mounts, ca_volumes, connection_environment, kafka_ports
+from kafka_platform.kafka.client_pods import (
+    ca_mounts,
+    ca_volumes,
+    connection_environment,
+    kafka_ports,
+    login_files,
+    login_values,
+    login_volume,
+)
 from kafka_platform.kube.manifests import Manifest, labels, metadata, selector, to_names
 from kafka_platform.kube.objects import Guard, Object
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
@@ -142,7 +150,7 @@ def _environment(
     variables = {
         "DEADLINE_SECONDS": str(RETRY_SECONDS),
         "DECLARATIONS_DIR": "/etc/kafka-platform/declarations",
-        "KAFKA_SASL_PASSWORD_FILE": f"{_CREDENTIALS}/password",
+        **login_files(connection, _CREDENTIALS),
         "OWNER": name,
         "PASSWORDS_DIR": "/etc/kafka-platform/passwords",
     }
@@ -150,11 +158,7 @@ def _environment(
         variables["STACK"] = stack
     if former_stacks:
         variables["FORMER_STACKS"] = ",".join(former_stacks)
-    rendered = connection_environment(connection, variables)
-    if connection.sasl_mechanism is not None:
-        username = {"secretKeyRef": {"key": "username", "name": admin_secret}}
-        rendered.append({"name": "KAFKA_SASL_USERNAME", "valueFrom": username})
-    return rendered
+    return [*connection_environment(connection, variables), *login_values(connection, admin_secret)]
 
 
 def _mounts(connection: "KafkaConnection") -> list[Manifest]:
@@ -171,9 +175,6 @@ def _volumes(name: str, connection: "KafkaConnection", admin_secret: "Input[str]
         {"configMap": {"name": f"{name}-declarations"}, "name": "declarations"},
         # Without users there is no such Secret.
         {"name": "passwords", "secret": {"optional": True, "secretName": f"{name}-passwords"}},
-        {
-            "name": "credentials",
-            "secret": {"items": [{"key": "password", "path": "password"}], "secretName": admin_secret},
-        },
+        login_volume(connection, admin_secret),
         *ca_volumes(connection),
     ]

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kafka_platform.entities.declarations import user_key
 from kafka_platform.kafka import secrets
 from kafka_platform.kafka.entities import Login, Topic, User
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import labels
 from kafka_platform.kube.objects import Object
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
-from kafka_platform.values.names import user_secret
 
 if TYPE_CHECKING:
     from pulumi import Input
@@ -63,7 +63,8 @@ Passwords = Mapping[str, Any]
 def all_passwords(settings: EntitySettings, passwords: Passwords) -> Object:
     """Where whoever makes the users reads their passwords."""
     name, own = f"{settings.name}-passwords", labels(settings.name, COMPONENT)
-    return Object(role="passwords", manifest=secrets.passwords(name, settings.connection.namespace, own, passwords))
+    by_key = {user_key(user): password for user, password in passwords.items()}
+    return Object(role="passwords", manifest=secrets.passwords(name, settings.connection.namespace, own, by_key))
 
 
 def delivered(settings: EntitySettings, user: str, password: "Input[str]", after: Sequence[Object] = ()) -> Object:
@@ -71,7 +72,7 @@ def delivered(settings: EntitySettings, user: str, password: "Input[str]", after
     own = labels(settings.name, COMPONENT)
     namespace = settings.namespace_of(user)
     manifest = secrets.credentials(
-        user_secret(user), namespace, own, user, password, settings.connection, settings.urls
+        settings.users[user].secret_of(user), namespace, own, user, password, settings.connection, settings.urls
     )
     return Object(role=f"{user}-kafka", manifest=manifest, after=after)
 
@@ -80,5 +81,6 @@ def delivered_certificate(settings: EntitySettings, user: str, made: "Input[Mapp
     """What Strimzi's operator made for a user, in the user's namespace."""
     own = labels(settings.name, COMPONENT)
     namespace = settings.namespace_of(user)
-    manifest = secrets.certificate(user_secret(user), namespace, own, user, made, settings.connection, settings.urls)
+    secret = settings.users[user].secret_of(user)
+    manifest = secrets.certificate(secret, namespace, own, user, made, settings.connection, settings.urls)
     return Object(role=f"{user}-kafka", manifest=manifest)

@@ -10,7 +10,7 @@ from kafka_platform.kafka.entities import Acl, AclResource, Deletion, Login, Ope
 from kafka_platform.kube.manifests import Manifest, labels, metadata
 from kafka_platform.kube.objects import Guard, Object, Wait
 from kafka_platform.kube.operated import READY, STRIMZI_API, STRIMZI_CLUSTER_LABEL
-from kafka_platform.values.names import LONGEST_CERTIFICATE_NAME, is_subdomain, user_secret
+from kafka_platform.values.names import LONGEST_CERTIFICATE_NAME, LONGEST_OBJECT_USER, is_subdomain
 
 if TYPE_CHECKING:
     from pulumi import Input
@@ -109,6 +109,26 @@ def topic(
     }
 
 
+CERTIFICATE_NAME = "CN="
+"""With what Kafka's name of a user begins that Strimzi knows by a certificate."""
+
+
+def user_object(name: str, declared: User) -> str:
+    """Name of the object of a user: the user's own; of one with somebody else's certificate without `CN=`.
+
+    Raises:
+        ValueError: no object can be called so.
+    """
+    is_certified = declared.auth is Login.CUSTOM and name.startswith(CERTIFICATE_NAME)
+    found = name.removeprefix(CERTIFICATE_NAME) if is_certified else name
+    if len(found) > LONGEST_OBJECT_USER or not is_subdomain(found):
+        raise ValueError(
+            f"{name!r} is not a user of Strimzi, which calls objects so: use up to {LONGEST_OBJECT_USER} of a-z, 0-9, - and ., or, "
+            "with auth custom, CN=<such a name> of a certificate that is there"
+        )
+    return found
+
+
 def user(owner: str, connection: "KafkaConnection", name: str, declared: User, passwords_secret: str) -> Manifest:
     """A user that `owner`, a KafkaResources, declares: its rights and limits. Its password is the entry of its name in the Secret."""
     spec: Manifest = {}
@@ -117,6 +137,8 @@ def user(owner: str, connection: "KafkaConnection", name: str, declared: User, p
     if declared.auth is Login.SCRAM:
         reference = {"key": name, "name": passwords_secret}
         spec["authentication"] = {"password": {"valueFrom": {"secretKeyRef": reference}}, "type": "scram-sha-512"}
+    if declared.auth is Login.CUSTOM and name.startswith(CERTIFICATE_NAME):
+        spec["authentication"] = {"type": "tls-external"}
     # Without `authentication` Strimzi makes no credentials, and gives rights and limits to whoever is called so.
     acls = declared.all_acls()
     if acls:
@@ -128,7 +150,7 @@ def user(owner: str, connection: "KafkaConnection", name: str, declared: User, p
         "apiVersion": STRIMZI_API,
         "kind": "KafkaUser",
         "metadata": metadata(
-            name,
+            user_object(name, declared),
             connection.namespace,
             _labels(owner, connection),
             # The operator does not watch the passwords' Secret: a changed annotation makes it look at once.
@@ -172,16 +194,23 @@ def _quotas(declared: User) -> Manifest:
 
 def check_strimzi_users(cluster: object, users: Mapping[str, User]) -> None:
     """Raises for a user that Strimzi cannot make in the cluster of that name, as far as the name is known."""
+    objects: dict[str, str] = {}
     for name, declared in sorted(users.items()):
+        try:
+            other = objects.setdefault(user_object(name, declared), name)
+        except ValueError as error:
+            raise ValueError(f"user {name}: {error}") from None
+        if other != name:
+            raise ValueError(f"user {name}: Strimzi calls it as user {other}: rename one")
         if isinstance(cluster, str) and name.startswith(f"{cluster}-"):
             raise ValueError(
                 f"user {name}: Strimzi keeps the credentials in a Secret of that name, and those that begin with {cluster}- "
                 "are the cluster's own: choose another name"
             )
         # Strimzi keeps each user's credentials in a Secret that is called as the user.
-        if user_secret(name) in users:
+        if declared.auth is not Login.CUSTOM and declared.secret_of(name) in users:
             raise ValueError(
-                f"user {user_secret(name)}: its Secret is called as the one that user {name} is given: rename one of them"
+                f"user {declared.secret_of(name)}: its Secret is called as the one that user {name} is given: rename one of them"
             )
         if declared.auth is Login.MTLS and len(name) > LONGEST_CERTIFICATE_NAME:
             raise ValueError(

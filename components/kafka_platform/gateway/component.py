@@ -5,13 +5,16 @@ from dataclasses import dataclass
 import pulumi
 
 from kafka_platform.args import Args
+from kafka_platform.gateway.logins import check_logins
 from kafka_platform.gateway.objects import objects
 from kafka_platform.gateway.settings import GatewaySettings, url
 from kafka_platform.gateway.spec import GatewaySpec
 from kafka_platform.kafka.connection import KafkaConnection
+from kafka_platform.kafka.protocols import SaslMechanism
 from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.place import once_ready, place_all
 from kafka_platform.values.forms import named
+from kafka_platform.values.later import known
 from kafka_platform.values.names import check_gateway_name, check_label
 
 
@@ -29,8 +32,14 @@ class HttpGatewayArgs(GatewaySpec, Args):
     """Image of this platform's own programs."""
 
     def check(self) -> None:
-        """As every gateway; and the namespace is one."""
+        """As every gateway; and callers can log in to this Kafka."""
         super().check()
+        check_logins(
+            self,
+            login=self.connection.login,
+            tokens=known(self.connection.sasl_mechanism) == SaslMechanism.OAUTHBEARER.value,
+            certificates=self.connection.client_certificates,
+        )
 
 
 class HttpGateway(pulumi.ComponentResource):

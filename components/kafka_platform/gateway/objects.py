@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 from kafka_platform.gateway.settings import COMPONENT, GatewaySettings
 from kafka_platform.gateway.spec import HttpGatewayLimits
 from kafka_platform.gateway.ways_in import ways_in
-from kafka_platform.kafka.client_pods import ca_mounts, ca_volumes, connection_environment, kafka_ports
+from kafka_platform.kafka.client_pods import (
+    ca_mounts,
+    ca_volumes,
+    connection_environment,
+    kafka_ports,
+    login_files,
+    login_volume,
+)
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import (
     Manifest,
@@ -31,7 +38,6 @@ from kafka_platform.kube.pods import (
     prefer_other_machines,
     spread_over,
 )
-from kafka_platform.values.names import user_secret
 from kafka_platform.values.units import seconds
 
 if TYPE_CHECKING:
@@ -103,7 +109,7 @@ def gateway_json(settings: GatewaySettings, namespace: str) -> str:
             "key": f"{_TLS}/tls.key",
             "clientAuthority": f"{_CLIENT_AUTHORITY}/ca.crt" if settings.spec.tls.client_authority else None,
         }
-    if settings.spec.anonymous is not None:
+    if settings.spec.anonymous is not None and not settings.connection.client_certificates:
         content["anonymous"] = {"username": settings.spec.anonymous, "passwordFile": f"{_ANONYMOUS}/password"}
     return json.dumps(content, indent=2) + "\n"
 
@@ -265,7 +271,9 @@ def _container(settings: GatewaySettings) -> Manifest:
     return {
         "command": ["python3", "-m", "kafka_platform_runtime.gateway"],
         "env": [
-            *connection_environment(settings.connection, {"GATEWAY_SETTINGS": f"{_CONFIG}/gateway.json"}),
+            *connection_environment(
+                settings.connection, {"GATEWAY_SETTINGS": f"{_CONFIG}/gateway.json"} | _shown(settings)
+            ),
             pod_name,
         ],
         "image": settings.image,
@@ -286,6 +294,11 @@ def _container(settings: GatewaySettings) -> Manifest:
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": _mounts(settings),
     }
+
+
+def _shown(settings: GatewaySettings) -> dict[str, str]:
+    """The certificate that the gateway shows to Kafka for all callers, if it takes nothing else."""
+    return login_files(settings.connection, _ANONYMOUS) if settings.connection.client_certificates else {}
 
 
 def _probe(settings: GatewaySettings, path: str) -> Manifest:
@@ -321,8 +334,8 @@ def _volumes(settings: GatewaySettings) -> list[Manifest]:
         volumes.append(_secret_volume("tls", settings.spec.tls.certificate, "tls.crt", "tls.key"))
         if settings.spec.tls.client_authority is not None:
             volumes.append(_secret_volume("client-authority", settings.spec.tls.client_authority, "ca.crt"))
-    if settings.spec.anonymous is not None:
-        volumes.append(_secret_volume("anonymous", user_secret(settings.spec.anonymous), "password"))
+    if settings.anonymous_secret is not None:
+        volumes.append(login_volume(settings.connection, settings.anonymous_secret, "anonymous"))
     return [*volumes, *ca_volumes(settings.connection)]
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from kafka_platform.gateway.spec import GatewaySpec
 from kafka_platform.kube.manifests import selector
+from kafka_platform.values.names import user_secret
 
 if TYPE_CHECKING:
     from pulumi import Input
@@ -34,6 +35,13 @@ class GatewaySettings:
     def port(self) -> int:
         """The usual port of the scheme, which the Service has."""
         return 443 if self.spec.tls is not None else 80
+
+    @property
+    def anonymous_secret(self) -> "Input[str] | None":
+        """Name of the Secret of the user that callers without credentials are; None if there is none."""
+        if self.spec.anonymous is None or self.spec.anonymous_secret is not None:
+            return self.spec.anonymous_secret
+        return user_secret(self.spec.anonymous)
 
     @property
     def own(self) -> dict[str, str]:

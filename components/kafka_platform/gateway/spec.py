@@ -1,8 +1,4 @@
-"""The spec of an HTTP gateway: its size, its bounds, and how callers reach it. No Pulumi.
-
-Every class checks itself when it is made and raises `ValueError` with one sentence that begins with the name of the
-field at fault, as those in `model` do.
-"""
+"""The spec of an HTTP gateway: its size, its bounds, and how callers reach it. No Pulumi."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -351,8 +347,10 @@ class GatewaySpec(Spec):
     limits: HttpGatewayLimits = HttpGatewayLimits()
     """Bounds of what callers may use of each pod. Beyond them a request is refused, never queued."""
     anonymous: str | None = formed(None, check_user)
-    """Kafka user that callers without credentials are; its Secret `<user>-kafka` has to be in the gateway's namespace (in a
-    stack file: a user of a tenant without a namespace of its own). Default: callers without credentials are refused."""
+    """Kafka user that callers without credentials are (in a stack file: of a tenant without a namespace of its own). Where clients
+    log in by certificates, all callers are this user. Default: callers without credentials are refused."""
+    anonymous_secret: Input[str] | None = named(check_subdomain, "object name")
+    """Its Secret, in the gateway's namespace. Default: `<user>-kafka`."""
     bearer: bool = False
     """Whether bearer tokens are passed on to Kafka as OAUTHBEARER, which it has to understand. Default: they are refused."""
     recheck: str = wait("60s")

@@ -5,11 +5,15 @@ from dataclasses import MISSING, dataclass, field
 from typing import TYPE_CHECKING
 
 from kafka_platform.args import Args
-from kafka_platform.kafka.protocols import Engine, SaslMechanism, SecurityProtocol
+from kafka_platform.kafka.oauth import OAuth
+from kafka_platform.kafka.protocols import SCRAM, Engine, SaslMechanism, SecurityProtocol
 from kafka_platform.kafka.servers import check_bootstrap_servers
 from kafka_platform.values.forms import formed, named, word_of
-from kafka_platform.values.later import Input
+from kafka_platform.values.later import Input, known
 from kafka_platform.values.names import check_label, check_subdomain
+
+_SOME = SaslMechanism.SCRAM_SHA_512.value
+"""What a mechanism is taken for that a program knows only later: the provisioner refuses passwords that it is not for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,14 +35,20 @@ class KafkaConnection(Args):
     security_protocol: Input[str] = word_of(SecurityProtocol, MISSING)
     """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
     sasl_mechanism: Input[str] | None = word_of(SaslMechanism, None)
-    """SCRAM-SHA-512 or PLAIN. Default: no login."""
+    """SCRAM-SHA-512, SCRAM-SHA-256, PLAIN or OAUTHBEARER. Default: no login, or one by certificate."""
+    oauth: OAuth | None = None
+    """With OAUTHBEARER: where clients get their tokens. Default: there are none."""
+    client_certificates: bool = False
+    """Whether clients log in by certificates (`tls.crt` and `tls.key` in their Secret), which TLS asks for. Default: they do
+    not."""
     ca_secret: Input[str] | None = named(check_subdomain, "object name")
     """Secret whose key `ca.crt` is the authority to trust. Default: the usual public ones."""
     authority: Input[str] | None = None
     """The certificates to trust themselves, delivered with users' credentials to where `ca_secret` is not. Default: they
     are not delivered."""
     admin_secret: Input[str] | None = named(check_subdomain, "object name")
-    """Secret with the keys `username` and `password` of an administrator. Default: nobody can manage topics and users."""
+    """Secret with the login of an administrator: `username` and `password`, or `tls.crt` and `tls.key`. Default: nobody can
+    manage topics and users."""
     nodes: Input[int] | None = None
     """Number of brokers, if it is known."""
     replicas: Input[int] | None = None
@@ -46,11 +56,30 @@ class KafkaConnection(Args):
     min_insync_replicas: Input[int] | None = None
     """Copies that `acks=all` waits for in a topic that does not say otherwise, if it is known."""
     engine: Engine | None = None
-    """Who runs it, where topics and users are declared otherwise than by a Job: `strimzi`, by its custom resources.
-    Default: by a Job."""
+    """Who runs it, where that matters: with `strimzi` topics and users are custom resources; with `external` users may log in
+    by what somebody else made. Default: this platform."""
     scalable_pools: Mapping[str, Input[str]] = field(default_factory=dict)
     """Pools of brokers whose number of nodes an autoscaler owns, and whose records move along: `<namespace>/<name>` by
     name, known once the pool is there. Default: none."""
+
+    @property
+    def logs_in(self) -> bool:
+        """Whether clients log in, so that each needs a Secret."""
+        return self.sasl_mechanism is not None or self.client_certificates
+
+    @property
+    def login(self) -> str:
+        """How clients log in, in words, as far as it is known."""
+        if self.client_certificates:
+            return "certificates"
+        return "no login" if self.sasl_mechanism is None else known(self.sasl_mechanism) or "a mechanism of its own"
+
+    @property
+    def makes_users(self) -> bool:
+        """Whether users can be given passwords from here: not where it is known that logins are made elsewhere."""
+        if self.engine is Engine.STRIMZI:
+            return True
+        return self.logs_in and not self.client_certificates and (known(self.sasl_mechanism) or _SOME) in SCRAM
 
 
 if TYPE_CHECKING:

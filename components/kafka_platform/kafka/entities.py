@@ -7,7 +7,7 @@ from kafka_platform.values.form import DURATION, SIZE
 from kafka_platform.values.forms import Spec, formed, mapping, named, names, rate
 from kafka_platform.values.free_maps import check_settings
 from kafka_platform.values.later import Input
-from kafka_platform.values.names import check_label, check_pattern
+from kafka_platform.values.names import check_label, check_pattern, check_subdomain, user_secret
 from kafka_platform.values.ranges import MOST_REPLICAS, MOST_VERSIONS, within
 from kafka_platform.values.units import bytes_per_second, milliseconds, size_bytes
 from kafka_platform.values.words import Deciding
@@ -205,17 +205,17 @@ class Login(Deciding):
     """How a user proves who it is."""
 
     SCRAM = "scram"
-    """By a generated SCRAM-SHA-512 password."""
+    """By a generated password (SCRAM)."""
     MTLS = "mtls"
     """By a certificate that the cluster's operator makes and renews; only where Strimzi runs the Kafka."""
     CUSTOM = "custom"
-    """In the way of its own that a listener has, such as a token: it gets rights and limits here, and no credentials; only where
-    Strimzi runs the Kafka."""
+    """By what somebody else gave it, such as a token, an API key or a certificate: it gets rights and limits here, and no
+    credentials; where Strimzi or somebody else runs the Kafka."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class User(Spec):
-    """A Kafka user with generated credentials, delivered as the Secret `<user>-kafka`.
+    """A Kafka user with generated credentials, delivered as the Secret `<user>-kafka`, or with those that somebody else made.
 
     `writes`, `reads`, `groups` and `transactions` each take names, or prefixes that end in `*`.
     """
@@ -238,6 +238,9 @@ class User(Spec):
     """Raise it by one to have a new password made. Default 1."""
     auth: Login = Login.SCRAM
     """How it proves who it is. Default: by a password."""
+    secret: Input[str] | None = named(check_subdomain, "object name")
+    """Name of the Secret with its credentials; needed where no Secret can be called as the user, as for `svc@corp`. With
+    `auth: custom` it is one that is there already. Default: `<user>-kafka`."""
     adopt: bool = False
     """Whether it exists already although this stack did not make it: what is declared is then applied to it. Its other ACLs
     and quotas stay, and so does its password, of which no Secret is made, unless `password_version` is above 1. Default:
@@ -247,6 +250,10 @@ class User(Spec):
     def keeps_password(self) -> bool:
         """Whether it goes on with a password that is not known here."""
         return self.adopt and self.password_version == 1
+
+    def secret_of(self, name: str) -> Input[str]:
+        """Name of the Secret of the user of that name."""
+        return user_secret(name) if self.secret is None else self.secret
 
     def all_acls(self) -> list[Acl]:
         """Everything the user may do, as ACLs with no resource named twice, in a stable order."""

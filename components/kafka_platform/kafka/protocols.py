@@ -32,5 +32,13 @@ class SaslMechanism(Enum):
 
     SCRAM_SHA_512 = "SCRAM-SHA-512"
     """A password that is never sent."""
+    SCRAM_SHA_256 = "SCRAM-SHA-256"
+    """The same with a shorter hash, as some managed Kafkas offer it."""
     PLAIN = "PLAIN"
-    """A password that is sent: only inside TLS."""
+    """A password, or an API key, that is sent: only inside TLS."""
+    OAUTHBEARER = "OAUTHBEARER"
+    """A token that an OAuth server gives for a client's id and secret: only inside TLS."""
+
+
+SCRAM = frozenset({SaslMechanism.SCRAM_SHA_256.value, SaslMechanism.SCRAM_SHA_512.value})
+"""The mechanisms whose passwords Kafka itself keeps, so that users can be made by its own protocol."""

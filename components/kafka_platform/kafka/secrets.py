@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kafka_platform.kafka.oauth import OAuth
 from kafka_platform.kafka.properties import jaas_text, java_properties, option_lines
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import Manifest, metadata
@@ -25,9 +26,12 @@ USER_FOLDER = "/etc/kafka-platform/user"
 """Where client.properties of a user with a certificate expects its Secret."""
 
 LOGIN_MODULES = {
+    "OAUTHBEARER": "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule",
     "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
+    "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
     "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
 }
+_TOKENS = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginCallbackHandler"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +58,7 @@ def _ways(servers: str | None, inside: str | None, outside: str | None) -> dict[
 
 
 def credentials(
-    name: str,
+    name: "Input[str]",
     namespace: "Input[str]",
     labels: Mapping[str, str],
     username: str,
@@ -88,7 +92,7 @@ def credentials(
 
 
 def certificate(
-    name: str,
+    name: "Input[str]",
     namespace: "Input[str]",
     labels: Mapping[str, str],
     username: str,
@@ -172,21 +176,21 @@ def client_files(
     security_protocol: str,
     sasl_mechanism: str,
     has_ca: bool,
+    oauth: OAuth | None = None,
 ) -> dict[str, str]:
     """The keys of a user's Secret: `client.properties` is for Java and Kafka's tools, `librdkafka.conf` for librdkafka and kcat."""
     properties = {
         "bootstrap.servers": bootstrap_servers,
         "security.protocol": security_protocol,
         "sasl.mechanism": sasl_mechanism,
-        "sasl.jaas.config": f"{LOGIN_MODULES[sasl_mechanism]} required username={jaas_text(username)} "
-        f"password={jaas_text(password)};",
+        "sasl.jaas.config": java_login(sasl_mechanism, username, password, oauth),
+        **java_tokens(oauth),
     }
     librdkafka = {
         "bootstrap.servers": bootstrap_servers,
         "security.protocol": security_protocol,
         "sasl.mechanism": sasl_mechanism,
-        "sasl.username": username,
-        "sasl.password": password,
+        **_librdkafka_login(username, password, oauth),
     }
     if has_ca:
         properties |= {"ssl.truststore.type": "PEM", "ssl.truststore.location": CA_FILE}
@@ -202,13 +206,54 @@ def client_files(
     }
 
 
+def java_login(mechanism: str, username: str, password: str, oauth: OAuth | None) -> str:
+    """The JAAS configuration of a Java client; with OAUTHBEARER name and password are the OAuth client's id and secret."""
+    if oauth is None:
+        options = {"username": username, "password": password}
+    else:
+        options = {"clientId": username, "clientSecret": password}
+        options |= {} if oauth.scope is None else {"scope": str(oauth.scope)}
+        options |= {f"extension_{name}": value for name, value in sorted(oauth.extensions.items())}
+    told = " ".join(f"{name}={jaas_text(value)}" for name, value in options.items())
+    return f"{LOGIN_MODULES[mechanism]} required {told};"
+
+
+def java_tokens(oauth: OAuth | None) -> dict[str, str]:
+    """How a Java client fetches tokens."""
+    if oauth is None:
+        return {}
+    return {
+        "sasl.login.callback.handler.class": _TOKENS,
+        "sasl.oauthbearer.token.endpoint.url": str(oauth.token_url),
+    }
+
+
+def _librdkafka_login(username: str, password: str, oauth: OAuth | None) -> dict[str, str]:
+    if oauth is None:
+        return {"sasl.username": username, "sasl.password": password}
+    options = {
+        "sasl.oauthbearer.client.id": username,
+        "sasl.oauthbearer.client.secret": password,
+        "sasl.oauthbearer.method": "oidc",
+        "sasl.oauthbearer.token.endpoint.url": str(oauth.token_url),
+    }
+    if oauth.extensions:
+        options["sasl.oauthbearer.extensions"] = extensions_text(oauth.extensions)
+    return options | ({} if oauth.scope is None else {"sasl.oauthbearer.scope": str(oauth.scope)})
+
+
+def extensions_text(extensions: Mapping[str, str]) -> str:
+    """SASL extensions as clients other than Java's, and KEDA, take them."""
+    return ",".join(f"{name}={value}" for name, value in sorted(extensions.items()))
+
+
 def encode(data: Mapping[str, str]) -> dict[str, str]:
     """A Secret's data as the API server takes it, in a stable order."""
     return {key: base64.b64encode(value.encode()).decode() for key, value in sorted(data.items())}
 
 
 def _secret(
-    name: str,
+    name: "Input[str]",
     namespace: "Input[str]",
     labels: Mapping[str, str],
     data: Any,

@@ -20,6 +20,18 @@ def check_bootstrap_servers(servers: str) -> None:
     raise ValueError(f"{servers!r} is not host:port: write kafka.example.com:9092, several with commas")
 
 
+def public_address(servers: str) -> str | None:
+    """The first server that is given by an address of the internet; None if there is none, or only names."""
+    for each in servers.split(","):
+        host = each.rpartition(":")[0].strip("[]")
+        try:
+            if ipaddress.ip_address(host).is_global:
+                return host
+        except ValueError:
+            continue
+    return None
+
+
 def _is_server(text: str) -> bool:
     match = _SERVER.fullmatch(text)
     if match is None or not 1 <= int(match["port"]) <= 65535:

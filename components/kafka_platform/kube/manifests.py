@@ -36,7 +36,7 @@ def namespace(name: "Input[str]") -> Manifest:
 
 
 def metadata(
-    name: str,
+    name: "Input[str]",
     namespace: "Input[str]",
     own_labels: "Mapping[str, Input[str]]",
     annotations: "Mapping[str, Input[str]] | None" = None,

@@ -13,7 +13,15 @@ from kafka_platform.probe.objects import ProbeSettings, objects
 from kafka_platform.probe.spec import LATENCY_PROBE, ProbeSpec
 from kafka_platform.values.checks import check_url
 from kafka_platform.values.forms import named
-from kafka_platform.values.names import check_label, check_service_name, check_subdomain, check_topic, check_user
+from kafka_platform.values.names import (
+    check_label,
+    check_secret_of_user,
+    check_service_name,
+    check_subdomain,
+    check_topic,
+    check_user,
+    user_secret,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +52,8 @@ class LatencyProbeArgs(ProbeSpec, Args):
         """An authority is that of a gateway."""
         if self.gateway_ca_secret is not None and self.gateway_url is None:
             raise ValueError("gateway_ca_secret: there is no gateway: write gateway_url too, or leave this out")
+        if self.user_secret is None and self.connection.logs_in:
+            check_secret_of_user("user", self.user)
         super().check()
 
 
@@ -69,7 +79,7 @@ class LatencyProbe(pulumi.ComponentResource):
             connection=connection,
             image=self._args.runtime_image,
             topic=self._args.topic,
-            user=self._args.user,
+            secret=user_secret(self._args.user) if self._args.user_secret is None else self._args.user_secret,
             gateway_url=self._args.gateway_url,
             gateway_ca_secret=self._args.gateway_ca_secret,
             gate_version=self._args.gate_version,

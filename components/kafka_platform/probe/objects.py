@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from kafka_platform.kafka.client_pods import ca_mounts, ca_volumes, connection_environment, kafka_ports
+from kafka_platform.kafka.client_pods import (
+    ca_mounts,
+    ca_volumes,
+    connection_environment,
+    kafka_ports,
+    login_files,
+    login_values,
+    login_volume,
+)
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import (
     Manifest,
@@ -28,7 +36,6 @@ from kafka_platform.kube.pods import (
     run_once,
 )
 from kafka_platform.probe.spec import ProbeSpec
-from kafka_platform.values.names import user_secret
 from kafka_platform.values.units import seconds
 
 if TYPE_CHECKING:
@@ -58,7 +65,8 @@ class ProbeSettings:
     connection: "KafkaConnection"
     image: "Input[str]"
     topic: str
-    user: str
+    secret: "Input[str]"
+    """Name of the Secret with the probe's login."""
     gateway_url: "Input[str] | None" = None
     gateway_ca_secret: "Input[str] | None" = None
     gate_version: str = ""
@@ -222,14 +230,13 @@ def _environment(settings: ProbeSettings, more: dict[str, str]) -> list[Manifest
         "PROBE_LOST_AFTER_SECONDS": str(seconds(settings.spec.lost_after)),
         "PROBE_PORT": str(METRICS_PORT),
         "PROBE_TOPIC": settings.topic,
+        **login_files(settings.connection, _CREDENTIALS),
         **more,
     }
-    if settings.connection.sasl_mechanism is not None:
-        variables["KAFKA_SASL_USERNAME"] = settings.user
-        variables["KAFKA_SASL_PASSWORD_FILE"] = f"{_CREDENTIALS}/password"
     if settings.gateway_ca_secret is not None:
         variables["PROBE_GATEWAY_CA_FILE"] = f"{_GATEWAY_CA}/ca.crt"
     rendered = connection_environment(settings.connection, variables)
+    rendered += login_values(settings.connection, settings.secret)
     if settings.gateway_url is not None:
         rendered.append({"name": "PROBE_GATEWAY_URL", "value": settings.gateway_url})
     return rendered
@@ -241,7 +248,7 @@ def _asked(path: str) -> Manifest:
 
 def _mounts(settings: ProbeSettings) -> list[Manifest]:
     mounts: list[Manifest] = []
-    if settings.connection.sasl_mechanism is not None:
+    if settings.connection.logs_in:
         mounts.append({"mountPath": _CREDENTIALS, "name": "credentials", "readOnly": True})
     if settings.gateway_ca_secret is not None:
         mounts.append({"mountPath": _GATEWAY_CA, "name": "gateway-ca", "readOnly": True})
@@ -250,8 +257,8 @@ def _mounts(settings: ProbeSettings) -> list[Manifest]:
 
 def _volumes(settings: ProbeSettings) -> list[Manifest]:
     volumes: list[Manifest] = []
-    if settings.connection.sasl_mechanism is not None:
-        volumes.append(_secret_volume("credentials", user_secret(settings.user), "password"))
+    if settings.connection.logs_in:
+        volumes.append(login_volume(settings.connection, settings.secret))
     if settings.gateway_ca_secret is not None:
         volumes.append(_secret_volume("gateway-ca", settings.gateway_ca_secret, "ca.crt"))
     return [*volumes, *ca_volumes(settings.connection)]

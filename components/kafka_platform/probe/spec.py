@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from kafka_platform.kafka.entities import Quotas, Topic, User
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
-from kafka_platform.values.forms import Compute, Spec, duration, memory_of, namespaces, processors
+from kafka_platform.values.forms import Compute, Spec, duration, memory_of, named, namespaces, processors
 from kafka_platform.values.later import Input
+from kafka_platform.values.names import check_subdomain
 from kafka_platform.values.ranges import within
 from kafka_platform.values.units import milliseconds, seconds
 
@@ -64,6 +65,9 @@ class ProbeSpec(Spec):
     """Processor and memory of the pod. Default: 50m and 192Mi."""
     pod_settings: PodSettings = UNDECIDED
     """Where the pod and the gate's run, and what they carry. Default: what Kubernetes does."""
+    user_secret: Input[str] | None = named(check_subdomain, "object name")
+    """Secret with the login of its user in its namespace: `username` and `password`, or `tls.crt` and `tls.key`. Default:
+    `<user>-kafka`, or in a stack file what the user's declaration says."""
     metrics_namespaces: Sequence[Input[str]] = namespaces()
     """Namespaces whose pods may read the metrics. Default: all."""
 

@@ -11,11 +11,20 @@ from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.connection import KafkaConnection
 from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.place import once_ready, place_all
+from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.scaling.objects import ScalerSettings, objects
 from kafka_platform.scaling.spec import Commit, OffsetReset, Scale, check_scale, scaler_user, scaler_user_name
 from kafka_platform.values.checks import check_field
 from kafka_platform.values.forms import named
-from kafka_platform.values.names import check_label, check_subdomain, check_topic, check_user, check_workload
+from kafka_platform.values.names import (
+    check_label,
+    check_secret_of_user,
+    check_subdomain,
+    check_topic,
+    check_user,
+    check_workload,
+    user_secret,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +57,12 @@ class ScalerArgs(Args):
     """Whether the group shares out each topic by itself (the assignment `range`), so that no more pods are useful than the
     largest topic has partitions. Default: all partitions together."""
     user: str | None = named(check_user)
-    """Kafka user for KEDA that is there already, with its Secret `<user>-kafka` in the namespace; it needs Describe on the
-    topics and the group. Default: one of its own is made, `<name>-scaler`."""
+    """Kafka user for KEDA that is there already, with its Secret in the namespace; it needs Describe on the topics and the
+    group. Default: one of its own is made, `<name>-scaler`."""
+    user_secret: pulumi.Input[str] | None = named(check_subdomain, "object name")
+    """Secret of that user: `username` and `password`, or `tls.crt` and `tls.key`. Default: `<user>-kafka`."""
+    pod_settings: PodSettings = UNDECIDED
+    """Where the pods of the Job run that makes KEDA's user, and what they carry. Default: what Kubernetes does."""
     runtime_image: pulumi.Input[str] = RUNTIME_IMAGE
     """Image of this platform's own programs."""
 
@@ -57,6 +70,15 @@ class ScalerArgs(Args):
         """It is a workload that can be scaled, and the scaling fits it."""
         if self.target_kind not in ("Deployment", "StatefulSet"):
             raise ValueError(f"target_kind: {self.target_kind!r} cannot be scaled: use Deployment or StatefulSet")
+        if self.user is not None and self.user_secret is None:
+            check_secret_of_user("user", self.user)
+        if self.user is None and self.user_secret is not None:
+            raise ValueError("user_secret: a user of its own is made, with its own Secret: name that user in user too")
+        if self.user is None and self.scale.by_lag and self.connection.logs_in and not self.connection.makes_users:
+            raise ValueError(
+                f"user: missing, clients log in by {self.connection.login}, and whoever runs the Kafka makes users: name one, and its "
+                "Secret in user_secret"
+            )
         for topic in self.topics:
             if "*" not in topic:
                 check_field("topics", check_topic, topic)
@@ -93,15 +115,16 @@ class Scaler(pulumi.ComponentResource):
         check_workload(name, "scaler", 33 if given.user is None else 40)
         connection = given.connection
         namespace = connection.namespace if given.namespace is None else given.namespace
-        logs_in = given.scale.by_lag and connection.sasl_mechanism is not None
+        logs_in = given.scale.by_lag and connection.logs_in
         if logs_in and given.user is None:
             connection = self._with_user(name, given, namespace)
-        user = (given.user or scaler_user_name(name)) if logs_in else None
+        own = user_secret(given.user or scaler_user_name(name))
+        secret = (own if given.user_secret is None else given.user_secret) if logs_in else None
         most = given.most_pods()
         settings = ScalerSettings(
             name=name,
             namespace=namespace,
-            connection=with_authority_of(connection, user),
+            connection=with_authority_of(connection, secret),
             scale=given.scale,
             max=most,
             target=given.target,
@@ -109,7 +132,7 @@ class Scaler(pulumi.ComponentResource):
             topics=given.topics,
             group=given.group,
             offset_reset=given.offset_reset,
-            user=user,
+            secret=secret,
         )
         place_all(self, name, objects(settings))
         self.scaled_object = pulumi.Output.from_input(name)
@@ -125,6 +148,7 @@ class Scaler(pulumi.ComponentResource):
                 users={scaler_user_name(name): scaler_user(topics=args.topics, group=args.group or "")},
                 user_namespace=namespace,
                 runtime_image=args.runtime_image,
+                pod_settings=args.pod_settings,
             ),
             pulumi.ResourceOptions(parent=self),
         )

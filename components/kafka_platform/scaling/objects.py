@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kafka_platform.kafka.oauth import OAuth
+from kafka_platform.kafka.secrets import extensions_text
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import Manifest, labels, metadata
 from kafka_platform.kube.objects import Object
 from kafka_platform.kube.operated import KEDA_API, KEDA_SCALES
 from kafka_platform.scaling.spec import SCALE_UP_PERIOD_SECONDS, OffsetReset, PrometheusScale, Scale
-from kafka_platform.values.names import user_secret
 from kafka_platform.values.units import whole_seconds
 
 if TYPE_CHECKING:
@@ -22,7 +23,15 @@ FAILURES = 3
 """Failed looks in a row until the fallback: one broker that restarts is none."""
 
 # KEDA's names for Kafka's mechanisms.
-_SASL = {"SCRAM-SHA-512": "scram_sha512", "SCRAM-SHA-256": "scram_sha256", "PLAIN": "plaintext"}
+_SASL = {
+    "OAUTHBEARER": "oauthbearer",
+    "PLAIN": "plaintext",
+    "SCRAM-SHA-256": "scram_sha256",
+    "SCRAM-SHA-512": "scram_sha512",
+}
+_PASSWORD = {"username": "username", "password": "password"}
+_CERTIFICATE = {"tls.crt": "cert", "tls.key": "key"}
+"""KEDA's parameters of a login, by the key of its Secret."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,20 +48,29 @@ class ScalerSettings:
     topics: Sequence[str] = ()
     group: str | None = None
     offset_reset: OffsetReset = OffsetReset.EARLIEST
-    user: str | None = None
+    secret: "Input[str] | None" = None
+    """Name of the Secret with KEDA's login."""
 
     @property
     def logs_in(self) -> bool:
         """Whether KEDA needs a user of Kafka, or an authority to trust."""
         connection = self.connection
-        return self.scale.by_lag and (self.user is not None or connection.ca_secret is not None)
+        return self.scale.by_lag and (self.secret is not None or connection.ca_secret is not None)
+
+    @property
+    def oauth(self) -> OAuth | None:
+        """Where KEDA gets tokens, if it logs in by them."""
+        return self.connection.oauth if self.scale.by_lag and self.secret is not None else None
 
 
 def objects(settings: ScalerSettings) -> list[Object]:
     """The scaler's objects, in the order in which they are needed."""
     logins: list[Object] = []
+    if settings.oauth is not None:
+        # KEDA takes these from objects alone, not from a trigger.
+        logins.append(Object(role="tokens", manifest=config_map(settings, settings.oauth)))
     if settings.logs_in:
-        logins.append(Object(role="login", manifest=trigger_authentication(settings)))
+        logins.append(Object(role="login", manifest=trigger_authentication(settings), after=[*logins]))
     prometheus = settings.scale.prometheus
     if prometheus is not None and prometheus.bearer_secret is not None:
         logins.append(Object(role="prometheus", manifest=prometheus_authentication(settings, prometheus)))
@@ -92,13 +110,40 @@ def scaled_object(settings: ScalerSettings) -> Manifest:
 
 def trigger_authentication(settings: ScalerSettings) -> Manifest:
     """The login of KEDA at Kafka: from the Secret of a user that may only see offsets."""
-    references: list[Manifest] = []
-    if settings.user is not None:
-        secret = user_secret(settings.user)
-        references += [{"key": key, "name": secret, "parameter": key} for key in ("username", "password")]
-    if settings.connection.ca_secret is not None:
-        references.append({"key": "ca.crt", "name": settings.connection.ca_secret, "parameter": "ca"})
-    return _authentication(settings, settings.name, references)
+    connection, references = settings.connection, list[Manifest]()
+    if settings.secret is not None:
+        keys = _CERTIFICATE if connection.client_certificates else _PASSWORD
+        references += [{"key": key, "name": settings.secret, "parameter": each} for key, each in keys.items()]
+    if connection.ca_secret is not None:
+        references.append({"key": "ca.crt", "name": connection.ca_secret, "parameter": "ca"})
+    authentication = _authentication(settings, settings.name, references)
+    if settings.oauth is not None:
+        name = f"{settings.name}-tokens"
+        authentication["spec"]["configMapTargetRef"] = [
+            {"key": key, "name": name, "parameter": key} for key in _tokens(settings.oauth)
+        ]
+    return authentication
+
+
+def config_map(settings: ScalerSettings, oauth: OAuth) -> Manifest:
+    """Where KEDA's tokens come from."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata(f"{settings.name}-tokens", settings.namespace, labels(settings.name, COMPONENT)),
+        "data": _tokens(oauth),
+    }
+
+
+def _tokens(oauth: OAuth) -> Manifest:
+    """KEDA's parameters of a token endpoint."""
+    found: Manifest = {"oauthTokenEndpointUri": oauth.token_url}
+    if oauth.extensions:
+        found["oauthExtensions"] = extensions_text(oauth.extensions)
+    if oauth.scope is not None:
+        # KEDA separates several by commas.
+        found["scopes"] = derived(lambda scope: scope.replace(" ", ","), oauth.scope)
+    return dict(sorted(found.items()))
 
 
 def prometheus_authentication(settings: ScalerSettings, prometheus: PrometheusScale) -> Manifest:
@@ -184,7 +229,7 @@ def _lag_trigger(settings: ScalerSettings, topic: str) -> Manifest:
         "tls": derived(lambda known: "enable" if known.endswith("SSL") else "disable", connection.security_protocol),
         "topic": topic,
     }
-    if settings.user is not None and connection.sasl_mechanism is not None:
+    if settings.secret is not None and connection.sasl_mechanism is not None:
         content["sasl"] = derived(_SASL.__getitem__, connection.sasl_mechanism)
     trigger: Manifest = {"metadata": dict(sorted(content.items())), "metricType": "AverageValue", "type": "kafka"}
     if settings.logs_in:

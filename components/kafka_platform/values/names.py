@@ -24,6 +24,8 @@ RESERVED_USERS = frozenset({"admin", "broker", "ANONYMOUS"})
 
 LONGEST_NAME = 249
 """Characters of the name of a topic (Kafka's bound), of a group or of a transactional id (this platform's)."""
+LONGEST_OBJECT_USER = 200
+"""Characters of the name of a user that objects of Kubernetes are called as."""
 LONGEST_CERTIFICATE_NAME = 64
 """A certificate's common name has 64 characters at most (X.520)."""
 
@@ -89,13 +91,31 @@ def check_object_labels(labels: Mapping[str, str]) -> None:
 
 
 def check_user(name: str) -> None:
-    """Raises unless `name` can be a Kafka user and the name of the Secret that holds its password."""
+    """Raises unless `name` can be a Kafka user: also an e-mail address, an API key or what a certificate says."""
     if name in RESERVED_USERS:
         raise ValueError(f"{name!r} is a user of the platform itself: choose another name")
-    if len(name) > 200 or not _SUBDOMAIN.fullmatch(name):
+    if name == "*":
+        raise ValueError("'*' are all users, also those who do not log in: name one")
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable() or name != name.strip():
         raise ValueError(
-            f"{name!r} is not a user name: use up to 200 of a-z, 0-9, - and ., beginning and ending with a letter or digit"
+            f"{name[:60]!r} is not a user name: use 1 to {LONGEST_NAME} printable characters without blanks around them"
         )
+
+
+def check_user_secret(user: str) -> None:
+    """Raises unless a user's Secret can be called as the user."""
+    if len(user) > LONGEST_OBJECT_USER or not _SUBDOMAIN.fullmatch(user):
+        raise ValueError(
+            f"secret: missing, no Secret can be called {user_secret(user)!r}: name one of up to 253 of a-z, 0-9, - and ."
+        )
+
+
+def check_secret_of_user(field: str, user: str) -> None:
+    """Raises unless the Secret of a user whom the field names can be called as the user; otherwise it has to be named."""
+    try:
+        check_user_secret(user)
+    except ValueError as error:
+        raise ValueError(f"{field}_{error}") from None
 
 
 def check_cluster(name: str) -> None:

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 
+from kafka_platform.kafka import secrets
+from kafka_platform.kafka.oauth import OAuth
 from kafka_platform.kafka.properties import java_properties, option_lines
-from kafka_platform.kafka.secrets import CA_FILE, LOGIN_MODULES
+from kafka_platform.kafka.secrets import CA_FILE
 from kafka_platform.scaling.spec import Commit
 from kafka_platform.worker.clients import JAVA_ASSIGNORS, Assignment, PartitionBy, Partitioning
 from kafka_platform.worker.spec import PLATFORM_FOLDER, WorkerSpec, transactional_prefix
@@ -15,6 +18,29 @@ CLIENT = f"{PLATFORM_FOLDER}/client"
 """Where the files of this module are mounted."""
 
 
+class Login(Enum):
+    """Where the files of a login come from, which are the same in each case."""
+
+    NONE = "none"
+    """There is no login."""
+    DELIVERED = "delivered"
+    """The platform made the user's Secret, with all files."""
+    PASSWORD = "password"  # noqa: S105 - the word
+    """Somebody else made the Secret, with `username` and `password`: the files are made of it in the pod."""
+    CERTIFICATE = "certificate"
+    """The same, with `tls.crt` and `tls.key`."""
+
+    @property
+    def is_made_in_the_pod(self) -> bool:
+        """Whether the platform made none of its files."""
+        return self in (Login.PASSWORD, Login.CERTIFICATE)
+
+
+TEMPLATE = "login-"
+"""With what the names of the files begin of which a login's are made in the pod (`kafka_platform_runtime.client_login`)."""
+_USERNAME, _PASSWORD = "@username@", "@password@"
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClientSettings:
     """What the files follow from."""
@@ -22,9 +48,10 @@ class ClientSettings:
     bootstrap_servers: str
     security_protocol: str
     sasl_mechanism: str | None = None
-    """Default: no login."""
+    """Default: no login, or one by certificate."""
     has_ca: bool = False
-    user: str | None = None
+    oauth: OAuth | None = None
+    login: Login = Login.NONE
     name: str
     """Of the worker."""
     spec: WorkerSpec
@@ -33,11 +60,6 @@ class ClientSettings:
     def group(self) -> str | None:
         """The group that it reads in; None if it reads nothing."""
         return self.spec.group_of(self.name)
-
-    @property
-    def logs_in(self) -> bool:
-        """Whether there is a Secret with a login."""
-        return self.user is not None and self.sasl_mechanism is not None
 
 
 def client_files(settings: ClientSettings) -> dict[str, str]:
@@ -49,9 +71,33 @@ def client_files(settings: ClientSettings) -> dict[str, str]:
     if settings.spec.writes:
         files["librdkafka-producer.conf"] = option_lines(_sorted(librdkafka_producer(settings)))
         files["producer.properties"] = java_properties(_sorted(java_connection(settings) | java_producer(settings)))
-    if not settings.logs_in:
+    if settings.login is Login.NONE:
         files["librdkafka.conf"] = option_lines(_sorted(librdkafka_connection(settings)))
+    files |= {f"{TEMPLATE}{name}": text for name, text in _login(settings).items()}
     return dict(sorted(files.items()))
+
+
+def _login(settings: ClientSettings) -> dict[str, str]:
+    """The files of a login that is made in the pod, with marks for what is in the Secret."""
+    if settings.login is Login.CERTIFICATE:
+        return {
+            "client.properties": java_properties(_sorted(java_connection(settings))),
+            "librdkafka.conf": option_lines(_sorted(librdkafka_connection(settings))),
+        }
+    if settings.login is not Login.PASSWORD:
+        return {}
+    mechanism = settings.sasl_mechanism or ""
+    files = secrets.client_files(
+        username=_USERNAME,
+        password=_PASSWORD,
+        bootstrap_servers=settings.bootstrap_servers,
+        security_protocol=settings.security_protocol,
+        sasl_mechanism=mechanism,
+        has_ca=settings.has_ca,
+        oauth=settings.oauth,
+    )
+    jaas = secrets.java_login(mechanism, _USERNAME, _PASSWORD, settings.oauth)
+    return {name: files[name] for name in ("client.properties", "librdkafka.conf")} | {"jaas": jaas}
 
 
 def java_connection(settings: ClientSettings) -> dict[str, str]:
@@ -59,14 +105,21 @@ def java_connection(settings: ClientSettings) -> dict[str, str]:
     options = {"bootstrap.servers": settings.bootstrap_servers, "security.protocol": settings.security_protocol}
     if settings.has_ca:
         options |= {"ssl.truststore.location": CA_FILE, "ssl.truststore.type": "PEM"}
-    if settings.logs_in:
+    if settings.login is Login.CERTIFICATE:
+        options |= _KEYSTORE
+    elif settings.login is not Login.NONE:
         options |= {
             "config.providers": "file",
             "config.providers.file.class": "org.apache.kafka.common.config.provider.FileConfigProvider",
             "sasl.jaas.config": f"${{file:{CREDENTIALS}/client.properties:sasl.jaas.config}}",
             "sasl.mechanism": settings.sasl_mechanism or "",
+            **secrets.java_tokens(settings.oauth),
         }
     return options
+
+
+_KEYSTORE = {"ssl.keystore.location": f"{CREDENTIALS}/user.pem", "ssl.keystore.type": "PEM"}
+"""Java reads the key and the certificate from one file."""
 
 
 def java_consumer(settings: ClientSettings) -> dict[str, str]:
@@ -93,8 +146,13 @@ def java_partitioner(partitioning: Partitioning) -> dict[str, str]:
 
 
 def librdkafka_connection(settings: ClientSettings) -> dict[str, str]:
-    """How a client of librdkafka connects to a Kafka without logins."""
+    """How a client of librdkafka connects to a Kafka without passwords."""
     options = {"bootstrap.servers": settings.bootstrap_servers, "security.protocol": settings.security_protocol}
+    if settings.login is Login.CERTIFICATE:
+        options |= {
+            "ssl.certificate.location": f"{CREDENTIALS}/tls.crt",
+            "ssl.key.location": f"{CREDENTIALS}/tls.key",
+        }
     return options | ({"ssl.ca.location": CA_FILE} if settings.has_ca else {})
 
 
@@ -143,12 +201,20 @@ def spring(settings: ClientSettings) -> dict[str, str]:
             "spring.kafka.properties.ssl.truststore.location": CA_FILE,
             "spring.kafka.properties.ssl.truststore.type": "PEM",
         }
-    if settings.logs_in:
-        login = 'required username="${credentials.username}" password="${credentials.password}";'
+    if settings.login is Login.CERTIFICATE:
+        options |= {f"spring.kafka.properties.{name}": value for name, value in _KEYSTORE.items()}
+    elif settings.login is not Login.NONE:
+        mechanism = settings.sasl_mechanism or ""
+        delivered = secrets.java_login(mechanism, "${credentials.username}", "${credentials.password}", None)
         options |= {
             "spring.config.import": f"configtree:{PLATFORM_FOLDER}/",
-            "spring.kafka.properties.sasl.jaas.config": f"{LOGIN_MODULES[settings.sasl_mechanism or '']} {login}",
-            "spring.kafka.properties.sasl.mechanism": settings.sasl_mechanism or "",
+            "spring.kafka.properties.sasl.jaas.config": (
+                "${credentials.jaas}" if settings.login.is_made_in_the_pod else delivered
+            ),
+            "spring.kafka.properties.sasl.mechanism": mechanism,
+        }
+        options |= {
+            f"spring.kafka.properties.{name}": value for name, value in secrets.java_tokens(settings.oauth).items()
         }
     if settings.spec.reads:
         consumer = java_consumer(settings)

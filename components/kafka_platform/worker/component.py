@@ -16,6 +16,7 @@ from kafka_platform.scaling.spec import Scale, scaler_user_name
 from kafka_platform.values.forms import named
 from kafka_platform.values.names import check_label, check_workload
 from kafka_platform.worker.clients import Assignment
+from kafka_platform.worker.logins import check_logins, login_of
 from kafka_platform.worker.objects import WorkerSettings, objects
 from kafka_platform.worker.spec import WorkerSpec
 
@@ -43,6 +44,8 @@ class StreamWorkerArgs(WorkerSpec, Args):
             raise ValueError("scaler_user: lag does not decide on the number of pods: remove it")
         self.check_purpose()
         super().check()
+        connection = self.connection
+        check_logins(self, connection.login, makes_users=connection.makes_users or not connection.logs_in)
         if self.scale is not None:
             self.most_pods(self.scale, "its own", self.partitions)
 
@@ -69,14 +72,15 @@ class StreamWorker(pulumi.ComponentResource):
         self._args = given = StreamWorkerArgs.of(args)
         check_workload(name, "worker")
         namespace = given.connection.namespace if given.namespace is None else given.namespace
-        logs_in = given.connection.sasl_mechanism is not None
+        logs_in = given.connection.logs_in
         connection = self._with_users(namespace) if logs_in else given.connection
-        user = (given.user or name) if logs_in else None
+        secret, is_delivered = login_of(name, connection, given.user, given.user_secret)
         settings = WorkerSettings(
             name=name,
             namespace=namespace,
-            connection=with_authority_of(connection, user),
-            user=user,
+            connection=with_authority_of(connection, secret),
+            secret=secret,
+            is_delivered=is_delivered,
             spread=given.spread,
             spec=given,
             runtime_image=given.runtime_image,
@@ -86,7 +90,7 @@ class StreamWorker(pulumi.ComponentResource):
             self._scale(given.scale, settings, connection, pods)
         self.deployment = once_ready(name, pods)
         self.namespace = pulumi.Output.from_input(namespace)
-        self.user = pulumi.Output.from_input(settings.user or "")
+        self.user = pulumi.Output.from_input((given.user or name) if logs_in else "")
         self.group = pulumi.Output.from_input(settings.group or "")
         self.register_outputs(
             {"deployment": self.deployment, "namespace": self.namespace, "user": self.user, "group": self.group}
@@ -129,6 +133,8 @@ class StreamWorker(pulumi.ComponentResource):
                 commit=args.commit,
                 per_topic=args.assignment is Assignment.RANGE,
                 user=args.scaler_user or scaler_user_name(self._name),
+                user_secret=args.scaler_user_secret,
+                pod_settings=args.pod_settings,
             ),
             pulumi.ResourceOptions(parent=self),
         )

@@ -1,10 +1,17 @@
 """The Kubernetes objects of a worker: one pure function renders each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kafka_platform.kafka.client_pods import ca_mounts, ca_volumes, connection_environment, kafka_ports
+from kafka_platform.kafka.client_pods import (
+    ca_mounts,
+    ca_volumes,
+    connection_environment,
+    kafka_ports,
+    login_files,
+    login_values,
+)
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import (
     Manifest,
@@ -28,9 +35,9 @@ from kafka_platform.kube.pods import (
     prefer_other_machines,
     spread_over,
 )
-from kafka_platform.values.names import user_secret
 from kafka_platform.values.units import whole_seconds
-from kafka_platform.worker.client_files import CLIENT, CREDENTIALS, ClientSettings, client_files
+from kafka_platform.worker.client_files import CLIENT, CREDENTIALS, ClientSettings, Login, client_files
+from kafka_platform.worker.logins import java_options, login_container, login_volumes
 from kafka_platform.worker.spec import Egress, HealthCheck, WorkerSpec, transactional_prefix
 
 if TYPE_CHECKING:
@@ -57,13 +64,25 @@ class WorkerSettings:
     connection: "KafkaConnection"
     spec: WorkerSpec
     runtime_image: "Input[str]"
-    user: str | None = None
+    secret: "Input[str] | None" = None
+    """Name of the Secret with its login; None if there is none."""
+    is_delivered: bool = True
+    """Whether the platform made that Secret, with all files that clients need."""
     spread: str = "topology.kubernetes.io/zone"
 
     @property
     def group(self) -> str | None:
         """The group that it reads in; None if it reads nothing."""
         return self.spec.group_of(self.name)
+
+    @property
+    def login(self) -> Login:
+        """Where the files of its login come from."""
+        if self.secret is None:
+            return Login.NONE
+        if self.is_delivered:
+            return Login.DELIVERED
+        return Login.CERTIFICATE if self.connection.client_certificates else Login.PASSWORD
 
     @property
     def own(self) -> dict[str, str]:
@@ -80,14 +99,16 @@ class WorkerSettings:
 def objects(settings: WorkerSettings) -> list[Object]:
     """The worker's objects, in the order in which they are needed."""
     connection = settings.connection
+    oauth = connection.oauth
     files = derived(
-        lambda bootstrap_servers, security_protocol, sasl_mechanism, ca_secret: client_files(
+        lambda bootstrap_servers, security_protocol, sasl_mechanism, ca_secret, token_url, scope: client_files(
             ClientSettings(
                 bootstrap_servers=bootstrap_servers,
                 security_protocol=security_protocol,
                 sasl_mechanism=sasl_mechanism,
                 has_ca=ca_secret is not None,
-                user=settings.user,
+                oauth=None if oauth is None else replace(oauth, token_url=token_url, scope=scope),
+                login=settings.login,
                 name=settings.name,
                 spec=settings.spec,
             )
@@ -96,6 +117,8 @@ def objects(settings: WorkerSettings) -> list[Object]:
         connection.security_protocol,
         connection.sasl_mechanism,
         connection.ca_secret,
+        None if oauth is None else oauth.token_url,
+        None if oauth is None else oauth.scope,
     )
     config = Object(role="client", manifest=config_map(settings, files))
     policy = Object(role="network", manifest=network_policy(settings, kafka_ports(connection)))
@@ -174,7 +197,7 @@ def network_policy(settings: WorkerSettings, kafka_ports: "Input[Sequence[Manife
 def deployment(settings: WorkerSettings, config_hash: "Input[str]") -> Manifest:
     """The pods."""
     annotations: dict[str, Input[str]] = {"kafka-platform/config": config_hash}
-    if settings.user is not None:
+    if settings.secret is not None:
         # Another password is another Secret content, which running clients do not look at.
         annotations["kafka-platform/password-version"] = str(settings.spec.password_version)
     pod: Manifest = {
@@ -182,7 +205,10 @@ def deployment(settings: WorkerSettings, config_hash: "Input[str]") -> Manifest:
         "automountServiceAccountToken": False,
         "containers": [_container(settings)],
         "enableServiceLinks": False,
-        "initContainers": [_name_check(settings)],
+        "initContainers": [
+            _name_check(settings),
+            *([login_container(settings.runtime_image)] if settings.login.is_made_in_the_pod else []),
+        ],
         "securityContext": pod_security(settings.spec.run_as or IMAGE_USER),
         "terminationGracePeriodSeconds": settings.grace_seconds,
         "topologySpreadConstraints": spread_over(settings.spread, settings.own),
@@ -281,12 +307,11 @@ def _probe(probe: HealthCheck) -> Manifest:
 def _environment(settings: WorkerSettings) -> list[Manifest]:
     variables = {"SPRING_CONFIG_ADDITIONAL_LOCATION": f"file:{CLIENT}/application.properties"}
     login = CLIENT
-    if settings.user is not None:
+    if settings.secret is not None:
         login = CREDENTIALS
         variables |= {
             "KAFKA_CLIENT_PROPERTIES": f"{CREDENTIALS}/client.properties",
-            "KAFKA_SASL_PASSWORD_FILE": f"{CREDENTIALS}/password",
-            "KAFKA_SASL_USERNAME": settings.user,
+            **login_files(settings.connection, CREDENTIALS),
         }
     variables["KAFKA_LIBRDKAFKA_CONFIG"] = f"{login}/librdkafka.conf"
     if settings.spec.reads:
@@ -306,13 +331,17 @@ def _environment(settings: WorkerSettings) -> list[Manifest]:
         if settings.spec.transactional:
             variables["KAFKA_TRANSACTIONAL_ID_PREFIX"] = transactional_prefix(settings.name)
     pod_name = {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
-    own = [{"name": name, "value": value} for name, value in sorted(settings.spec.environment.items())]
-    return [*connection_environment(settings.connection, variables), pod_name, *own]
+    chosen = dict(settings.spec.environment)
+    if settings.connection.oauth is not None and settings.secret is not None:
+        chosen |= java_options(chosen, settings.connection.oauth)
+    own = [{"name": name, "value": value} for name, value in sorted(chosen.items())]
+    credentials = [] if settings.secret is None else login_values(settings.connection, settings.secret)
+    return [*connection_environment(settings.connection, variables), *credentials, pod_name, *own]
 
 
 def _mounts(settings: WorkerSettings) -> list[Manifest]:
     mounts: list[Manifest] = [{"mountPath": CLIENT, "name": "client", "readOnly": True}]
-    if settings.user is not None:
+    if settings.secret is not None:
         mounts.append({"mountPath": CREDENTIALS, "name": "credentials", "readOnly": True})
     for index, secret in enumerate(settings.spec.secret_files):
         mounts.append(
@@ -325,8 +354,8 @@ def _mounts(settings: WorkerSettings) -> list[Manifest]:
 
 def _volumes(settings: WorkerSettings) -> list[Manifest]:
     volumes: list[Manifest] = [{"configMap": {"name": f"{settings.name}-client"}, "name": "client"}]
-    if settings.user is not None:
-        volumes.append({"name": "credentials", "secret": {"secretName": user_secret(settings.user)}})
+    if settings.secret is not None:
+        volumes += login_volumes(settings.login, settings.secret)
     for index, secret in enumerate(settings.spec.secret_files):
         volumes.append({"name": f"secret-{index}", "secret": {"secretName": secret}})
     for index, size in enumerate(settings.spec.scratch.values()):

@@ -36,7 +36,14 @@ from kafka_platform.values.forms import (
 )
 from kafka_platform.values.free_maps import check_lines, check_settings, check_text, check_variables
 from kafka_platform.values.later import Input
-from kafka_platform.values.names import IMAGE, check_group, check_label, check_subdomain, check_topic, check_user
+from kafka_platform.values.names import (
+    IMAGE,
+    check_group,
+    check_label,
+    check_subdomain,
+    check_topic,
+    check_user,
+)
 from kafka_platform.values.ranges import MOST_VERSIONS, within
 from kafka_platform.values.units import volume
 from kafka_platform.worker.clients import Assignment, Partitioning, check_clients
@@ -56,6 +63,9 @@ VARIABLES = frozenset(
         "KAFKA_LIBRDKAFKA_CONFIG",
         "KAFKA_LIBRDKAFKA_CONSUMER_CONFIG",
         "KAFKA_LIBRDKAFKA_PRODUCER_CONFIG",
+        "KAFKA_OAUTH_EXTENSIONS",
+        "KAFKA_OAUTH_SCOPE",
+        "KAFKA_OAUTH_TOKEN_URL",
         "KAFKA_PRODUCER_PROPERTIES",
         "KAFKA_READ_TOPICS",
         "KAFKA_SASL_MECHANISM",
@@ -63,6 +73,8 @@ VARIABLES = frozenset(
         "KAFKA_SASL_USERNAME",
         "KAFKA_SECURITY_PROTOCOL",
         "KAFKA_SSL_CA_FILE",
+        "KAFKA_SSL_CERTIFICATE_FILE",
+        "KAFKA_SSL_KEY_FILE",
         "KAFKA_TRANSACTIONAL_ID_PREFIX",
         "KAFKA_WRITE_TOPICS",
         "POD_NAME",
@@ -256,10 +268,15 @@ class WorkerSpec(Spec):
     acls: Sequence[Acl] = ()
     """What its user may do beyond reading, writing and its group. Default: nothing."""
     user: str | None = formed(None, check_user)
-    """Kafka user that is there already, that it logs in as, with its Secret `<user>-kafka` in the namespace. Default: one of
-    its own is made, `<name>`, which may do what is declared here and nothing else."""
+    """Kafka user that is there already, that it logs in as, with its Secret in the namespace. Default: one of its own is made,
+    `<name>`, which may do what is declared here and nothing else."""
+    user_secret: Input[str] | None = named(check_subdomain, "object name")
+    """Secret of that user: `username` and `password`, or `tls.crt` and `tls.key`. Default: `<user>-kafka`, or what the user's
+    declaration says."""
     scaler_user: str | None = formed(None, check_user)
     """The same for the user that KEDA looks at the lag with. Default: one of its own is made, `<name>-scaler`."""
+    scaler_user_secret: Input[str] | None = named(check_subdomain, "object name")
+    """Secret of that user. Default: `<user>-kafka`, or what the user's declaration says."""
     password_version: int = within(1, MOST_VERSIONS, default=1)
     """Another number restarts the pods with the password that its user then has; its own user gets a new one. Default 1."""
     pod_settings: PodSettings = UNDECIDED

@@ -41,6 +41,14 @@ def external_faults(settings: Core, known: Known) -> Iterator[Fault]:
             path=("kafka", "bootstrapServers"),
             message="missing: write where the Kafka is, as in kafka.example.com:9092",
         )
+    if known("kafka", "saslMechanism") and known("kafka", "securityProtocol") and known("kafka", "oauth"):
+        try:
+            kafka.check_tokens()
+        except ValueError as error:
+            message = str(error).partition(": ")[2]
+            for field in ("sasl_mechanism", "token_url"):
+                message = message.replace(field, to_camel(field))
+            yield Fault(path=("kafka", "oauth"), message=message)
     if kafka.admin_secret is None and (settings.topics or settings.users) and known("kafka", "adminSecret"):
         yield Fault(
             path=("kafka", "adminSecret"),

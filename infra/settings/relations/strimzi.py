@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kafka_platform.cluster.strimzi.listeners import Authentication
+from kafka_platform.entities.strimzi import user_object
 from kafka_platform.kafka.entities import Login, Quotas, User
 from kafka_platform.kafka.protocols import Engine
-from kafka_platform.values.names import LONGEST_CERTIFICATE_NAME, user_secret
+from kafka_platform.values.names import LONGEST_CERTIFICATE_NAME
 from kafka_platform.values.words import Path
 from pydantic.alias_generators import to_camel
 
@@ -121,9 +122,10 @@ class _Logins:
 
 
 def _logins(kafka: Kafka) -> _Logins:
-    internal, external = kafka.listeners.internal, kafka.listeners.external
     if kafka.engine is not Engine.STRIMZI:
-        return _Logins(passwords=True, certificates=False, custom=False)
+        elsewhere = kafka.engine is Engine.EXTERNAL
+        return _Logins(passwords=not elsewhere or kafka.makes_users, certificates=False, custom=elsewhere)
+    internal, external = kafka.listeners.internal, kafka.listeners.external
     return _Logins(
         passwords=internal is None or internal.takes_passwords or (external is not None and external.takes_passwords),
         certificates=(internal is not None and (internal.certificates or internal.auth is Authentication.MTLS))
@@ -133,13 +135,13 @@ def _logins(kafka: Kafka) -> _Logins:
 
 
 def _users(settings: Core) -> Iterator[Fault]:
-    by_strimzi, logins = settings.kafka.engine is Engine.STRIMZI, _logins(settings.kafka)
+    kafka, by_strimzi = settings.kafka, settings.kafka.engine is Engine.STRIMZI
     for tenant_name, tenant in settings.tenants.items():
         for name, user in tenant.users.items():
             path = ("tenants", tenant_name, "users", name)
             if by_strimzi:
-                yield from _secret_of(settings, path, name)
-            yield from _login(path, name, user, logins, by_strimzi=by_strimzi)
+                yield from _secret_of(settings, path, name, user)
+            yield from _login(path, name, user, kafka)
             if by_strimzi and user.adopt:
                 yield Fault(path=(*path, "adopt"), message=_MAKES_ALL.format(what="user"))
             if by_strimzi:
@@ -148,25 +150,35 @@ def _users(settings: Core) -> Iterator[Fault]:
             yield from _percentage(("tenants", tenant_name), tenant.quotas)
 
 
-def _secret_of(settings: Core, path: Path, name: str) -> Iterator[Fault]:
+def _secret_of(settings: Core, path: Path, name: str, user: User) -> Iterator[Fault]:
     """What is wrong with the names of the Secrets in which Strimzi keeps a user's credentials."""
+    try:
+        user_object(name, user)
+    except ValueError as error:
+        yield Fault(path=path, message=str(error))
     if name.startswith(_OWN_SECRETS):
         message = (
             "Strimzi keeps the credentials in a Secret of that name, and those that begin with "
             f"{_OWN_SECRETS} are the cluster's own: choose another name"
         )
         yield Fault(path=path, message=message)
-    other = user_secret(name)
-    if other in settings.users:
+    other = user.secret_of(name)
+    if user.auth is not Login.CUSTOM and other in settings.users:
         message = f"Strimzi keeps the credentials of user {other!r} in the Secret that this one is given: rename one"
         yield Fault(path=path, message=message)
 
 
-def _login(path: Path, name: str, user: User, logins: _Logins, *, by_strimzi: bool) -> Iterator[Fault]:
+def _login(path: Path, name: str, user: User, kafka: Kafka) -> Iterator[Fault]:
     """What is wrong with how a user logs in."""
+    by_strimzi, logins = kafka.engine is Engine.STRIMZI, _logins(kafka)
     message = None
-    if user.auth is Login.SCRAM and not logins.passwords:
+    if user.auth is Login.SCRAM and not logins.passwords and not user.keeps_password:
         message = "no listener takes passwords: write auth: mtls or custom, or kafka.listeners.internal.auth: scram"
+        if not by_strimzi:
+            message = (
+                f"clients log in by {kafka.login}, for which Kafka keeps no passwords: write auth: custom, and in secret where "
+                "its login is"
+            )
     if user.auth is Login.CUSTOM and not logins.custom:
         fix = "write kafka.listeners.internal.auth: custom" if by_strimzi else "use scram, or engine: strimzi"
         message = f"no listener has a way of its own to log in: {fix}"

@@ -1,9 +1,10 @@
 """Namespaces, tenants and their users."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from kafka_platform.kafka.entities import AclResource, User
-from kafka_platform.values.names import check_label, check_user
+from kafka_platform.kafka.entities import AclResource, Login, User
+from kafka_platform.values.names import check_label, check_user, check_user_secret
 from kafka_platform.values.words import choose
 
 from infra.settings.core import Core, Tenant
@@ -82,6 +83,7 @@ def _adopted(settings: Core, known: Known, made: Sequence[str], makers: Sequence
 def user_faults(settings: Core, known: Known) -> Iterator[Fault]:
     """Users that are declared twice, and rights on topics that there are not."""
     owners: dict[str, str] = {}
+    secrets: dict[tuple[str, Any], str] = {}
     declared = Declared(settings, known)
     for tenant_name, tenant in settings.tenants.items():
         for name, user in tenant.users.items():
@@ -90,12 +92,33 @@ def user_faults(settings: Core, known: Known) -> Iterator[Fault]:
                 check_user(name)
             except ValueError as error:
                 yield Fault(path=path, message=str(error))
+            else:
+                yield from _secret(settings, path, name, user, secrets)
             owner = owners.setdefault(name, tenant_name)
             if owner != tenant_name:
                 yield Fault(path=path, message=f"tenant {owner!r} has a user of that name too: rename one")
             yield from _user(path, tenant, user)
             if declared.complete:
                 yield from _rights_on_nothing(path, user, declared)
+
+
+def _secret(
+    settings: Core, path: tuple[str, ...], name: str, user: User, secrets: dict[tuple[str, Any], str]
+) -> Iterator[Fault]:
+    """What is wrong with the name of a user's Secret; `secrets` are those of the users before, by namespace and name."""
+    if user.auth is Login.CUSTOM or user.keeps_password or not settings.makes_users:
+        return
+    if user.secret is None:
+        try:
+            check_user_secret(name)
+        except ValueError as error:
+            field, _, message = str(error).partition(": ")
+            yield Fault(path=(*path, field), message=message)
+            return
+    secret = user.secret_of(name)
+    other = secrets.setdefault((settings.namespace_of(path[1]), secret), name)
+    if other != name:
+        yield Fault(path=(*path, "secret"), message=f"{secret!r} is the Secret of user {other!r}: name another one")
 
 
 def _user(path: tuple[str, ...], tenant: Tenant, user: User) -> Iterator[Fault]:

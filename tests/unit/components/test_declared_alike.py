@@ -112,7 +112,7 @@ def topic_by_strimzi(name: str, topic: Topic) -> dict[str, Any]:
 
 
 def user_by_job(name: str, user: User) -> dict[str, Any]:
-    declared = json.loads(user_declaration(user))
+    declared = json.loads(user_declaration(name, user))
     acls = [
         (each["resource"], each["name"], each["pattern"], set(each["operations"])) for each in declared.get("acls", [])
     ]

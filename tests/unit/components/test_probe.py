@@ -48,7 +48,7 @@ def settings(**changes: Any) -> ProbeSettings:
         "connection": CONNECTION,
         "image": "runtime:1",
         "topic": "latency-probe",
-        "user": "latency-probe",
+        "secret": "latency-probe-kafka",
     }
     return ProbeSettings(spec=taken(ProbeSpec, changes), **(given | changes))
 
@@ -65,7 +65,7 @@ def container(**changes: Any) -> dict[str, Any]:
 
 
 def variables(of: dict[str, Any]) -> dict[str, str]:
-    return {each["name"]: each["value"] for each in of["env"]}
+    return {each["name"]: each.get("value", "from a Secret") for each in of["env"]}
 
 
 class TestPod:
@@ -104,10 +104,11 @@ class TestPod:
             {"mountPath": "/etc/kafka-platform/credentials", "name": "credentials", "readOnly": True}
         ]
         items = [{"key": "password", "path": "password"}]
-        assert pod(user="own")["volumes"] == [
+        assert pod(secret="own-kafka")["volumes"] == [
             {"name": "credentials", "secret": {"items": items, "secretName": "own-kafka"}}
         ]
-        assert "secretKeyRef" not in json.dumps(pod())
+        # Who it is, and nothing else, is in a variable.
+        assert json.dumps(pod()).count("secretKeyRef") == 1
 
     def test_a_kafka_without_a_login(self) -> None:
         plain = replace(CONNECTION, security_protocol="PLAINTEXT", sasl_mechanism=None)

@@ -260,7 +260,7 @@ class TestGraph:
         ({"__consumer_offsets": Topic()}, {}, "'__consumer_offsets' is an internal topic of Kafka"),
         ({"a.b": Topic(), "a_b": Topic()}, {}, "topic a_b: differs from topic a.b only by '.' and '_'"),
         ({}, {"admin": User()}, "'admin' is a user of the platform itself"),
-        ({}, {"App": User()}, "'App' is not a user name"),
+        ({}, {"App": User()}, "user App: secret: missing, no Secret can be called 'App-kafka'"),
     ],
 )
 def test_misuse_is_refused(topics: dict[str, Topic], users: dict[str, User], message: str) -> None:

@@ -48,7 +48,7 @@ def spec(scale: Scale, **changes: Any) -> dict[str, Any]:
         "target": "reader",
         "topics": ["orders"],
         "group": "team-a",
-        "user": "orders",
+        "secret": "orders-kafka",
     }
     found: dict[str, Any] = scaled_object(ScalerSettings(**(given | changes)))["spec"]
     return found
@@ -198,7 +198,7 @@ class TestRendered:
             target="reader",
             topics=["orders"],
             group="team-a",
-            user="keda",
+            secret="keda-kafka",
         )
         assert trigger_authentication(settings)["spec"]["secretTargetRef"] == [
             {"key": "username", "name": "keda-kafka", "parameter": "username"},

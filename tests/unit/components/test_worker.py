@@ -13,6 +13,7 @@ from kafka_platform import (
     HealthCheck,
     HealthChecks,
     KafkaConnection,
+    OAuth,
     OffsetReset,
     PartitionBy,
     Partitioning,
@@ -22,7 +23,7 @@ from kafka_platform import (
     WorkerResources,
 )
 from kafka_platform.kube.manifests import allowed_port
-from kafka_platform.worker.client_files import ClientSettings, client_files
+from kafka_platform.worker.client_files import ClientSettings, Login, client_files
 from kafka_platform.worker.clients import LIBRDKAFKA_PARTITIONERS
 from kafka_platform.worker.objects import (
     WorkerSettings,
@@ -54,6 +55,7 @@ LOGIN = {
     "sasl.username": "fraud",
     "sasl.password": "x",
 }
+OAUTH = OAuth(token_url="https://id.example.com/token", scope="kafka", extensions={"logicalCluster": "lkc-1"})
 BY_LAG = Scale(records_per_second_per_pod=400, acceptable_delay="10s")
 OWN = {
     "app.kubernetes.io/name": "kafka",
@@ -69,11 +71,10 @@ def settings(**changes: Any) -> WorkerSettings:
         "connection": CONNECTION,
         "image": "fraud:1",
         "reads": ["orders"],
-        "user": "fraud",
+        "secret": "fraud-kafka",
         "runtime_image": "runtime:1",
     } | changes
-    user = given.pop("user")
-    return WorkerSettings(user=user, spec=taken(WorkerSpec, given), **given)
+    return WorkerSettings(spec=taken(WorkerSpec, given), **given)
 
 
 def spec(**changes: Any) -> dict[str, Any]:
@@ -143,7 +144,7 @@ class TestPods:
             "KAFKA_READ_TOPICS": "orders",
             "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
             "KAFKA_SASL_PASSWORD_FILE": "/etc/kafka-platform/credentials/password",
-            "KAFKA_SASL_USERNAME": "fraud",
+            "KAFKA_SASL_USERNAME": {"secretKeyRef": {"key": "username", "name": "fraud-kafka"}},
             "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
             "POD_NAME": {"fieldRef": {"fieldPath": "metadata.name"}},
             "SPRING_CONFIG_ADDITIONAL_LOCATION": "file:/etc/kafka-platform/client/application.properties",
@@ -157,8 +158,14 @@ class TestPods:
         assert found.keys().isdisjoint({"KAFKA_GROUP_ID", "KAFKA_READ_TOPICS", "KAFKA_CONSUMER_PROPERTIES"})
 
     def test_every_variable_of_the_platform_is_known_as_such(self) -> None:
-        both = variables(writes=["a"], transactional=True, connection=replace(CONNECTION, ca_secret="ca"))
-        assert both.keys() == VARIABLES
+        authority = replace(CONNECTION, ca_secret="ca")
+        by_token = replace(authority, sasl_mechanism="OAUTHBEARER", oauth=OAUTH)
+        by_certificate = replace(authority, sasl_mechanism=None, security_protocol="SSL", client_certificates=True)
+        found: set[str] = set()
+        for connection in (authority, by_token, by_certificate):
+            found |= variables(writes=["a"], transactional=True, connection=connection).keys()
+        # Whoever has options for Java of their own keeps them.
+        assert found - {"JAVA_TOOL_OPTIONS"} == VARIABLES
 
     def test_own_variables_come_last(self) -> None:
         assert container(environment={"B": "2", "A": "1"})["env"][-2:] == [
@@ -167,7 +174,8 @@ class TestPods:
         ]
 
     def test_credentials_are_files_and_nothing_else(self) -> None:
-        assert "secretKeyRef" not in json.dumps(pod())
+        # Who it is, and nothing else, is in a variable.
+        assert json.dumps(pod()).count("secretKeyRef") == 1
         mounts = {each["name"]: each["mountPath"] for each in container()["volumeMounts"]}
         assert mounts == {
             "client": "/etc/kafka-platform/client",
@@ -177,10 +185,10 @@ class TestPods:
         assert {"name": "credentials", "secret": {"secretName": "fraud-kafka"}} in pod()["volumes"]
 
     def test_without_logins_there_are_none(self) -> None:
-        found = variables(user=None)
+        found = variables(secret=None)
         assert found["KAFKA_LIBRDKAFKA_CONFIG"] == "/etc/kafka-platform/client/librdkafka.conf"
         assert "KAFKA_SASL_USERNAME" not in found
-        assert [each["name"] for each in pod(user=None)["volumes"]] == ["client", "scratch-0"]
+        assert [each["name"] for each in pod(secret=None)["volumes"]] == ["client", "scratch-0"]
 
     def test_the_authority_and_other_secrets_are_mounted(self) -> None:
         connection = KafkaConnection(
@@ -270,13 +278,12 @@ def files(**changes: Any) -> dict[str, dict[str, str]]:
         "bootstrap_servers": "events:9092",
         "security_protocol": "SASL_PLAINTEXT",
         "sasl_mechanism": "SCRAM-SHA-512",
-        "user": "fraud",
+        "login": Login.DELIVERED,
         "image": "fraud:1",
         "reads": ["orders"],
         "writes": ["alerts"],
     } | changes
-    user = given.pop("user")
-    rendered = client_files(ClientSettings(name="fraud", user=user, spec=taken(WorkerSpec, given), **given))
+    rendered = client_files(ClientSettings(name="fraud", spec=taken(WorkerSpec, given), **given))
     return {name: dict(line.split("=", 1) for line in text.splitlines()) for name, text in rendered.items()}
 
 
@@ -322,7 +329,7 @@ class TestClientFiles:
         assert found["spring.kafka.producer.transaction-id-prefix"] == "fraud-${HOSTNAME}-"
 
     def test_a_kafka_without_logins(self) -> None:
-        found = files(security_protocol="SSL", sasl_mechanism=None, has_ca=True)
+        found = files(security_protocol="SSL", sasl_mechanism=None, has_ca=True, login=Login.NONE)
         assert found["librdkafka.conf"] == {
             "bootstrap.servers": "events:9092",
             "security.protocol": "SSL",
@@ -460,7 +467,8 @@ class TestGraph:
         found = graph(args(partitions={"orders": 24}, scale=BY_LAG, user="payments", scaler_user="keda"))
         assert not [each for each in found if each.startswith(("KafkaResources", "Job", "RandomPassword"))]
         [worker] = found["Deployment fraud-pods"].inputs["spec"]["template"]["spec"]["containers"]
-        assert {"name": "KAFKA_SASL_USERNAME", "value": "payments"} in worker["env"]
+        username = {"secretKeyRef": {"key": "username", "name": "payments-kafka"}}
+        assert {"name": "KAFKA_SASL_USERNAME", "valueFrom": username} in worker["env"]
         references = found["TriggerAuthentication fraud-scaler-login"].inputs["spec"]["secretTargetRef"]
         assert {each["name"] for each in references} == {"keda-kafka"}
 

@@ -61,6 +61,8 @@ OTHER_FORMS = {
     (ExternalKafka, "bootstrap_servers"),
     (ExternalKafka, "ca_secret"),
     (ExternalKafka, "admin_secret"),
+    # A program makes the probe's user itself; a file names one that is there.
+    (Probe, "user"),
     # The values of variables may be known later in a program.
     (StreamWorkerArgs, "environment"),
 }

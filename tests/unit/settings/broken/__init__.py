@@ -4,6 +4,7 @@ from tests.unit.settings.broken import (
     cluster,
     files,
     gateway,
+    logins,
     operators,
     platform,
     pods,
@@ -17,7 +18,20 @@ from tests.unit.settings.broken import (
 
 PLATFORM: list[tuple[str, str]] = [
     case
-    for part in (platform, pods, cluster, strimzi, topics, tenants, gateway, probe, registry, workers, operators)
+    for part in (
+        platform,
+        pods,
+        cluster,
+        strimzi,
+        topics,
+        tenants,
+        gateway,
+        logins,
+        probe,
+        registry,
+        workers,
+        operators,
+    )
     for case in part.CASES
 ]
 """What is written below `config: kafka-platform:platform:`."""

@@ -265,8 +265,8 @@ topics: {orders: {}}
         "kafka.saslMechanism: PLAIN sends the password in the clear without TLS: use SCRAM-SHA-512, or SASL_SSL as securityProtocol",
     ),
     (
-        "kafka: {engine: external, bootstrapServers: 'a:9092', saslMechanism: SCRAM-SHA-256}",
-        "kafka.saslMechanism: 'SCRAM-SHA-256' is not known: did you mean 'SCRAM-SHA-512'?",
+        "kafka: {engine: external, bootstrapServers: 'a:9092', saslMechanism: SCRAM-SHA-384}",
+        "kafka.saslMechanism: 'SCRAM-SHA-384' is not known: did you mean 'SCRAM-SHA-512'?",
     ),
     (
         "kafka: {engine: external, bootstrapServers: 'a:9092', securityProtocol: TLS}",

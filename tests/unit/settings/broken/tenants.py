@@ -119,7 +119,7 @@ tenants: {shop: {users: {app: {groups: ['']}}}}
     ),
     (
         "tenants: {shop: {users: {Order_API: {}}}}",
-        "tenants.shop.users.Order_API: 'Order_API' is not a user name: use up to 200 of a-z, 0-9, - and ., beginning and ending with a letter or digit",
+        "tenants.shop.users.Order_API.secret: missing, no Secret can be called 'Order_API-kafka': name one of up to 253 of a-z, 0-9, - and .",
     ),
     (
         "tenants: {Shop: {}}",
