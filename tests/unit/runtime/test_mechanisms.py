@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import (
     AclBinding,
     AclOperation,
@@ -20,13 +21,17 @@ from confluent_kafka.admin import (
     ScramMechanism,
     UserScramCredentialUpsertion,
 )
+from kafka_platform import OAuth
+from kafka_platform.worker.client_files import ClientSettings, Login, client_files
+from kafka_platform.worker.spec import WorkerSpec
+from kafka_platform_runtime import client_login
 from kafka_platform_runtime.connection import Connection
 from kafka_platform_runtime.failures import Rejected, Transient
 from kafka_platform_runtime.provisioner.declarations import Mechanism
 from kafka_platform_runtime.provisioner.run import REFUSED
 from kafka_platform_runtime.tokens import Tokens
 
-from tests.kafka_process import ADMIN_PASSWORD, ADMIN_USER, needed_jars
+from tests.kafka_process import ADMIN_PASSWORD, ADMIN_USER, QUICK, java, needed_jars
 from tests.logins import Authority, ManagedKafka, TokenServer
 from tests.provisioning import PASSWORD, Bench
 from tests.unit.runtime.gateway.conftest import Kafka, Program
@@ -334,3 +339,87 @@ def test_a_renewed_certificate_is_shown_from_then_on(kafka: Managed, tmp_path: P
         while status() != 200:
             assert time.monotonic() < until, program.log.read_text()
             time.sleep(0.2)
+
+
+ENDPOINT = "https://id.example.com/token"
+
+
+def files_of_a_worker(kafka: Managed, folder: Path, kind: str, user: str, secret: str, topic: str) -> Path:
+    """What a worker's pod finds, in a folder in place of /etc/kafka-platform: its files, and those made of the Secret."""
+    certified = kind == "mTLS"
+    rendered = client_files(
+        ClientSettings(
+            name="app",
+            bootstrap_servers=f"127.0.0.1:{kafka.certificate_port}" if certified else kafka.bootstrap_servers,
+            security_protocol="SSL" if certified else "SASL_SSL",
+            sasl_mechanism=None if certified else kind,
+            has_ca=True,
+            oauth=OAuth(token_url=ENDPOINT, scope="kafka.all") if kind == "OAUTHBEARER" else None,
+            login=Login.CERTIFICATE if certified else Login.PASSWORD,
+            spec=WorkerSpec(image="app:1", writes=[topic]),
+        )
+    )
+    client, login, credentials, authority = (folder / name for name in ("client", "login", "credentials", "ca"))
+    for each in (client, login, credentials, authority):
+        each.mkdir()
+    for name, text in rendered.items():
+        # A token endpoint of the test has no TLS, which a worker's must have.
+        known = text.replace("/etc/kafka-platform", str(folder)).replace(ENDPOINT, f"{kafka.tokens.url}/token")
+        (client / name).write_text(known)
+    (authority / "ca.crt").write_bytes(kafka.authority.ca_file.read_bytes())
+    if certified:
+        for name, path in zip(("tls.crt", "tls.key"), kafka.authority.issue(user, f"/CN={user}"), strict=True):
+            (login / name).write_bytes(path.read_bytes())
+    else:
+        (login / "username").write_text(user)
+        (login / "password").write_text(secret)
+    assert client_login.main([str(client), str(login), str(credentials)]) == client_login.DONE
+    return folder
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_worker_writes_with_the_files_that_its_pod_makes(kafka: Managed, tmp_path: Path, kind: str) -> None:
+    user, secret = {
+        "SCRAM-SHA-256": ("worker@corp", 'pass"word\\1'),
+        "PLAIN": ("ABCD1234", SECRET),
+        "OAUTHBEARER": ("payments@corp", SECRET),
+        "mTLS": ("worker", ""),
+    }[kind]
+    topic = f"worker-{kind}"
+    allow(kafka, f"CN={user}" if kind == "mTLS" else user, topic)
+    if kind == "SCRAM-SHA-256":
+        change = UserScramCredentialUpsertion(
+            user, ScramCredentialInfo(ScramMechanism.SCRAM_SHA_256, 4096), secret.encode()
+        )
+        kafka.admin.alter_user_scram_credentials([change])[user].result(30)
+    folder = files_of_a_worker(kafka, tmp_path, kind, user, secret, topic)
+
+    options = [
+        line.split("=", 1)
+        for name in ("credentials/librdkafka.conf", "client/librdkafka-producer.conf")
+        for line in (folder / name).read_text().splitlines()
+    ]
+    told: list[Any] = []
+    producer = Producer({**dict(options), "message.timeout.ms": 60_000})
+    producer.produce(topic, b"by librdkafka", on_delivery=lambda error, _: told.append(error))
+    assert producer.flush(90) == 0
+    assert told == [None]
+
+    allowed = f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={kafka.tokens.url}/token"
+    command = [java() or "java", *QUICK, "-Xmx128m", allowed, "-cp", f"{kafka.jars}/*"]
+    command += ["org.apache.kafka.tools.ConsoleProducer", "--bootstrap-server", kafka.bootstrap_servers]
+    if kind == "mTLS":
+        command[-1] = f"127.0.0.1:{kafka.certificate_port}"
+    command += ["--topic", topic, "--command-config", str(folder / "client" / "producer.properties")]
+    done = subprocess.run(command, input="by Java\n", capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    consumer = Consumer({**kafka.client(), "group.id": f"read-{kind}", "auto.offset.reset": "earliest"})
+    consumer.subscribe([topic])
+    try:
+        found: set[bytes | None] = set()
+        until = time.monotonic() + 60
+        while len(found) < 2 and time.monotonic() < until:
+            found |= {each.value() for each in consumer.consume(10, 1.0)}
+    finally:
+        consumer.close()
+    assert found == {b"by librdkafka", b"by Java"}, done.stdout + done.stderr
