@@ -224,10 +224,14 @@ def _oauth(environment: Mapping[str, str], token_url: str, faults: list[str]) ->
         faults.append(
             f"KAFKA_OAUTH_TOKEN_URL: {token_url!r} is not a URL: write one such as https://id.example.com/token"
         )
-    extensions = dict(
-        each.split("=", 1) for each in environment.get("KAFKA_OAUTH_EXTENSIONS", "").split(",") if "=" in each
-    )
-    return OAuth(token_url=token_url, scope=environment.get("KAFKA_OAUTH_SCOPE") or None, extensions=extensions)
+    scope = environment.get("KAFKA_OAUTH_SCOPE") or None
+    return OAuth(token_url=token_url, scope=scope, extensions=extensions_from(environment))
+
+
+def extensions_from(environment: Mapping[str, str]) -> dict[str, str]:
+    """The SASL extensions sent beside a token, by KAFKA_OAUTH_EXTENSIONS: `name=value`, several with commas."""
+    listed = environment.get("KAFKA_OAUTH_EXTENSIONS", "").split(",")
+    return dict(each.split("=", 1) for each in listed if "=" in each)
 
 
 def ca_file_from(environment: Mapping[str, str], faults: list[str]) -> Path | None:

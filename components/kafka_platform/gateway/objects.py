@@ -15,6 +15,7 @@ from kafka_platform.kafka.client_pods import (
     kafka_ports,
     login_files,
     login_volume,
+    token_extensions,
 )
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import (
@@ -274,6 +275,7 @@ def _container(settings: GatewaySettings) -> Manifest:
             *connection_environment(
                 settings.connection, {"GATEWAY_SETTINGS": f"{_CONFIG}/gateway.json"} | _shown(settings)
             ),
+            *token_extensions(settings.connection),
             pod_name,
         ],
         "image": settings.image,

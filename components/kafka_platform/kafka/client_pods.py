@@ -49,9 +49,15 @@ def login_values(connection: "KafkaConnection", secret: "Input[str]") -> list[Ma
         rendered.append({"name": "KAFKA_OAUTH_TOKEN_URL", "value": oauth.token_url})
         if oauth.scope is not None:
             rendered.append({"name": "KAFKA_OAUTH_SCOPE", "value": oauth.scope})
-        if oauth.extensions:
-            rendered.append({"name": "KAFKA_OAUTH_EXTENSIONS", "value": extensions_text(oauth.extensions)})
+        rendered += token_extensions(connection)
     return rendered
+
+
+def token_extensions(connection: "KafkaConnection") -> list[Manifest]:
+    """The variable with what is sent beside a token, if anything is."""
+    if connection.oauth is None or not connection.oauth.extensions:
+        return []
+    return [{"name": "KAFKA_OAUTH_EXTENSIONS", "value": extensions_text(connection.oauth.extensions)}]
 
 
 def login_keys(connection: "KafkaConnection") -> Sequence[str]:

@@ -15,6 +15,7 @@ from kafka_platform_runtime.connection import (
     SecurityProtocol,
     ca_file_from,
     certificate_from,
+    extensions_from,
     tls_settings,
 )
 from kafka_platform_runtime.failures import Refused
@@ -175,6 +176,8 @@ class Kafka(msgspec.Struct, frozen=True, kw_only=True):
     ca_file: Path | None = None
     certificate: ClientCertificate | None = None
     """What the gateway shows to Kafka, which then is who all callers are."""
+    extensions: Mapping[str, str] = {}
+    """SASL extensions sent beside callers' tokens."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Kafka":
@@ -202,6 +205,7 @@ class Kafka(msgspec.Struct, frozen=True, kw_only=True):
             mechanism=SaslMechanism(mechanism),
             ca_file=ca_file,
             certificate=certificate,
+            extensions=extensions_from(environment),
         )
 
     @property

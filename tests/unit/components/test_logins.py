@@ -272,6 +272,7 @@ class TestGateway:
         told = variables(pod(found, "StatefulSet data-pods")["containers"][0])
         program = gateway_program.Kafka.from_environment({name: str(each) for name, each in told.items()})
         assert not program.takes_passwords
+        assert program.extensions == {"logicalCluster": "lkc-1"}
 
 
 def test_the_probe_logs_in_with_the_secret_of_a_user_that_is_there() -> None:

@@ -68,7 +68,11 @@ class Managed(ManagedKafka, Kafka):
             "KAFKA_SASL_PASSWORD_FILE": str(file),
         }
         if kind == "OAUTHBEARER":
-            variables |= {"KAFKA_OAUTH_TOKEN_URL": f"{self.tokens.url}/token", "KAFKA_OAUTH_SCOPE": "kafka.all"}
+            variables |= {
+                "KAFKA_OAUTH_TOKEN_URL": f"{self.tokens.url}/token",
+                "KAFKA_OAUTH_SCOPE": "kafka.all",
+                "KAFKA_OAUTH_EXTENSIONS": "logicalCluster=lkc-1,identityPoolId=pool-1",
+            }
         return variables
 
     def administrator(self, kind: str) -> dict[str, str]:

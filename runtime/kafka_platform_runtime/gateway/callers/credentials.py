@@ -86,7 +86,8 @@ class Identity:
                 return {
                     **client,
                     "sasl.mechanism": "OAUTHBEARER",
-                    "oauth_cb": lambda _: (self.secret, self.expiry),
+                    # Which principal it is, is decided by Kafka.
+                    "oauth_cb": lambda _: (self.secret, self.expiry, "", dict(kafka.extensions)),
                 }
 
 

@@ -13,7 +13,7 @@ import hmac
 import secrets
 import ssl
 import struct
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Generator, Mapping
 from enum import IntEnum
 
 from kafka_platform_runtime.connection import SaslMechanism
@@ -137,6 +137,7 @@ class Logins:
     def __init__(self, kafka: Kafka, brokers: Brokers, pool: Pool) -> None:
         self._has_login = kafka.security_protocol.has_login
         self._mechanism = kafka.mechanism
+        self._extensions = kafka.extensions
         self._brokers = brokers
         self._pool = pool
         self._turn = 0
@@ -167,7 +168,7 @@ class Logins:
         raise overloaded(f"{await self._brokers.silence()}.", 5)
 
     async def _log_in(self, line: Line, identity: Identity) -> None:
-        mechanism, talk = _conversation(identity, self._mechanism)
+        mechanism, talk = _conversation(identity, self._mechanism, self._extensions)
         name = mechanism.encode()
         _judge(await line.ask(Api.SASL_HANDSHAKE, 1, struct.pack(">h", len(name)) + name))
         loop = asyncio.get_running_loop()
@@ -206,9 +207,11 @@ def _judge(answer: bytes) -> bytes:
     return answer[4 + max(length, 0) + 4 :]
 
 
-def _conversation(identity: Identity, mechanism: SaslMechanism) -> tuple[str, Conversation]:
+def _conversation(
+    identity: Identity, mechanism: SaslMechanism, extensions: Mapping[str, str]
+) -> tuple[str, Conversation]:
     if identity.kind is Kind.TOKEN:
-        return "OAUTHBEARER", _bearer(identity.secret)
+        return "OAUTHBEARER", _bearer(identity.secret, extensions)
     if mechanism is SaslMechanism.PLAIN:
         return mechanism.value, _plain(identity.username, identity.secret)
     return mechanism.value, _scram(identity.username, identity.secret, _HASHES[mechanism])
@@ -218,8 +221,9 @@ def _plain(username: str, password: str) -> Conversation:
     yield f"\0{username}\0{password}".encode()
 
 
-def _bearer(token: str) -> Conversation:
-    told = yield f"n,,\1auth=Bearer {token}\1\1".encode()
+def _bearer(token: str, extensions: Mapping[str, str]) -> Conversation:
+    sent = "".join(f"{name}={value}\1" for name, value in extensions.items())
+    told = yield f"n,,\1auth=Bearer {token}\1{sent}\1".encode()
     if told:  # the reason for the refusal; the code follows it
         yield b"\1"
         raise NotAccepted
