@@ -269,7 +269,7 @@ def test_an_external_platform_without_an_administrator_is_a_connection_only() ->
 def test_an_external_platform_with_an_administrator_has_topics() -> None:
     external = {"kafka": {**EXTERNAL["kafka"], "adminSecret": "msk"}, "topics": {"orders": {}}}
     found, _ = build(external)
-    assert found["ConfigMap kafka-declarations"].inputs["data"] == {"topic.orders": '{"partitions":1,"replicas":3}'}
+    assert found["ConfigMap kafka-declarations"].inputs["data"] == {"topic.orders": '{"partitions":1}'}
 
 
 def test_nobody_deploys_to_whichever_cluster_is_current() -> None:
