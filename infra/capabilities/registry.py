@@ -22,6 +22,7 @@ from kafka_platform.registry.spec import (
 )
 from kafka_platform.values.forms import shared
 from kafka_platform.values.later import plain
+from kafka_platform.values.names import object_user, user_secret
 from kafka_platform.values.words import suggest
 
 from infra.capabilities.capability import MADE_UP, Capability, Deployment, Needs, Placed, Rendered, Scrape, Stack
@@ -47,7 +48,7 @@ class Registry(RegistrySpec):
         names = {*stack.settings.users, *(name for each in stack.needs for name in each.schemas)}
         found = ((name, stack.users[name]) for name in sorted(names))
         return {
-            name: RegistryUser(
+            object_user(name): RegistryUser(
                 role=self.roles.get(name, RegistryRole.READONLY),
                 namespace=user.namespace,
                 password_version=user.password_version,
@@ -93,6 +94,12 @@ class SchemaRegistry(Capability[Registry]):
                 message="it needs topics and a user, which an administrator makes: name their Secret in "
                 "kafka.adminSecret, or remove the key",
             )
+        if settings.manages_entities and not settings.makes_users and known("kafka"):
+            yield Fault(
+                path=("registry",),
+                message=f"it needs a user of its own, and clients log in by {settings.kafka.login}, where whoever runs the Kafka "
+                "makes users: remove the key, and use a registry that is there",
+            )
         for topic in sorted(schema_registry_topics().keys() & settings.topics.keys()):
             message = "is a topic of the schema registry: rename it, or remove registry"
             yield Fault(path=("topics", topic), message=message)
@@ -102,7 +109,7 @@ class SchemaRegistry(Capability[Registry]):
                 yield Fault(path=path, message="is a user of the schema registry: rename it, or remove registry")
         if known("registry", "roles") and known("tenants") and known("workers"):
             users = section.users(stack)
-            for user in section.roles.keys() - users.keys():
+            for user in sorted(name for name in section.roles if object_user(name) not in users):
                 yield Fault(
                     path=("registry", "roles", user),
                     message=f"{user!r} is neither a user nor a worker of this file: {suggest(user, users)}",
@@ -116,7 +123,7 @@ class SchemaRegistry(Capability[Registry]):
         registry = RegistrySettings(
             name=SCHEMA_REGISTRY,
             namespace=settings.namespace,
-            connection=with_authority_of(connection, user),
+            connection=with_authority_of(connection, None if user is None else user_secret(user)),
             image=settings.images.registry or REGISTRY_IMAGE,
             users=users,
             spread=settings.kafka.spread,

@@ -9,12 +9,11 @@ from typing import Any
 from kafka_platform.kafka.entities import Acl, Deletion, Login, Topic, User, check_min_insync
 from kafka_platform.kafka.topic_settings import faults
 from kafka_platform.values.later import is_later
-from kafka_platform.values.names import check_topic, check_user, check_user_secret
+from kafka_platform.values.names import check_topic, check_user, check_user_secret, object_user
 
 # A ConfigMap takes 1 MiB with everything around the data.
 MAX_BYTES = 900_000
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,200}")
-_UNFIT = re.compile(r"[^a-z0-9.-]+")
 LONGEST_DECLARED_TOPIC = 253 - len("topic.")
 """Characters of the name of a topic that a ConfigMap declares: Kubernetes takes 253 for a key. Kafka, and Strimzi's resources, take 249."""
 
@@ -37,10 +36,7 @@ def topic_declaration(topic: Topic, default_replicas: int | None) -> str:
 
 def user_key(name: str) -> str:
     """The key of a user's declaration, and of the password: the name, where a key may be called so, otherwise made of it."""
-    if _KEY.fullmatch(name):
-        return name
-    readable = _UNFIT.sub("-", name.lower()).strip("-.")[:60].rstrip("-.") or "user"
-    return f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
+    return name if _KEY.fullmatch(name) else object_user(name)
 
 
 def user_declaration(name: str, user: User) -> str:

@@ -21,8 +21,9 @@ from kafka_platform.registry.spec import (
     RegistryUser,
     check_registry_users,
 )
+from kafka_platform.values.checks import check_field
 from kafka_platform.values.forms import named
-from kafka_platform.values.names import check_label, check_service_name, check_user
+from kafka_platform.values.names import check_label, check_service_name, check_user, object_user, user_secret
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +47,18 @@ class SchemaRegistryArgs(RegistrySpec, Args):
     def check(self) -> None:
         """As every registry; and users have names of their own."""
         super().check()
-        for name in self.users:
-            try:
-                check_user(name)
-            except ValueError as error:
-                raise ValueError(f"users: {error}") from None
+        if self.connection.logs_in and not self.connection.makes_users:
+            raise ValueError(
+                f"connection: clients log in by {self.connection.login}, and the registry needs a password of Kafka: use a registry "
+                "that is there"
+            )
+        for key, name in (("user", self.user), *(("users", name) for name in self.users)):
+            check_field(key, check_user, name)
+            if object_user(name) != name:
+                raise ValueError(
+                    f"{key}: {name!r} is not a user whose Secret can be called so: use up to 200 of a-z, 0-9, - and ., beginning and ending "
+                    "with a letter or digit"
+                )
         check_registry_users(self.users)
 
 
@@ -84,7 +92,7 @@ class SchemaRegistry(pulumi.ComponentResource):
         settings = RegistrySettings(
             name=name,
             namespace=args.connection.namespace if args.namespace is None else args.namespace,
-            connection=with_authority_of(args.connection, user),
+            connection=with_authority_of(args.connection, None if user is None else user_secret(user)),
             image=args.image,
             user=args.user,
             users=args.users,

@@ -3,6 +3,7 @@
 Every check raises `ValueError` with one sentence that names the value and what to write instead.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping
 
@@ -108,6 +109,14 @@ def check_user_secret(user: str) -> None:
         raise ValueError(
             f"secret: missing, no Secret can be called {user_secret(user)!r}: name one of up to 253 of a-z, 0-9, - and ."
         )
+
+
+def object_user(user: str) -> str:
+    """What objects of a user are called as: the user, where Kubernetes takes that, otherwise a name made of it."""
+    if len(user) <= LONGEST_OBJECT_USER and _SUBDOMAIN.fullmatch(user):
+        return user
+    readable = re.sub(r"[^a-z0-9]+", "-", user.lower()).strip("-")[:60].rstrip("-") or "user"
+    return f"{readable}-{hashlib.sha256(user.encode()).hexdigest()[:10]}"
 
 
 def check_secret_of_user(field: str, user: str) -> None:

@@ -133,6 +133,11 @@ CASES: list[tuple[str, str]] = [
         "probe.userSecret: missing, no Secret can be called 'svc@corp-kafka': name one of up to 253 of a-z, 0-9, - and .",
     ),
     (
+        kafka("saslMechanism: PLAIN, adminSecret: x", "registry: {}"),
+        "registry: it needs a user of its own, and clients log in by PLAIN, where whoever runs the Kafka makes users: remove the "
+        "key, and use a registry that is there",
+    ),
+    (
         "probe: {userSecret: a}",
         "probe.userSecret: it is the Secret of a user that is there: name that user in user too",
     ),
