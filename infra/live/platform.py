@@ -33,6 +33,8 @@ class Platform:
     watcher_namespaces: Sequence[str] = ()
     """Where Prometheus and Alertmanager may be."""
     strimzi: bool = False
+    prometheus: bool = False
+    """Whether the stack's file names one."""
 
     @classmethod
     def of(cls, stack: str, settings: Settings) -> "Platform":
@@ -45,6 +47,7 @@ class Platform:
             worker_namespaces=sorted({settings.namespace_of(each.tenant) for each in settings.workers.values()}),
             watcher_namespaces=sorted(watchers),
             strimzi=settings.kafka.engine.value == "strimzi",
+            prometheus=installed is not None,
         )
 
     @property

@@ -96,7 +96,7 @@ def _show(found: Snapshot, *, as_data: bool) -> None:
     from infra.top.render import render
 
     console = Console(highlight=False)
-    console.print(render(found, width=console.width))
+    console.print(render(found))
 
 
 def _live(watched: _Watched, interval: float) -> None:
@@ -111,5 +111,5 @@ def _live(watched: _Watched, interval: float) -> None:
         while True:
             begun = time.monotonic()
             found = watched.look()
-            screen.update(render(found, width=console.width, height=console.height), refresh=True)
+            screen.update(render(found, height=console.height), refresh=True)
             time.sleep(max(0.0, interval - (time.monotonic() - begun)))

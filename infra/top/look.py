@@ -54,7 +54,7 @@ def look(cluster: Cluster, platform: Platform) -> Seen:
     at = monotonic()
     found, unseen = pods(cluster, platform)
     listed = _listed(cluster, platform)
-    told, receivers, why = _alerts(cluster, watchers(cluster, platform))
+    told, receivers, why = _alerts(cluster, platform, watchers(cluster, platform))
     workers, workers_why = listed["workers"]
     (scaled, scaled_why), (autoscalers, autoscalers_why) = listed["scaled"], listed["autoscalers"]
     return Seen(
@@ -97,13 +97,14 @@ def _ask(cluster: Cluster, kind: Kind, namespace: str, labels: str) -> Callable[
 
 
 def _alerts(
-    cluster: Cluster, found: Watchers | Unseen
+    cluster: Cluster, platform: Platform, found: Watchers | Unseen
 ) -> tuple[Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]], str | None]:
     if isinstance(found, Unseen):
         return [], [], found.why
     prometheus, alertmanager = found.prometheus, found.alertmanager
     if prometheus is None:
-        return [], [], NO_PROMETHEUS
+        gone = f"no pod of a Prometheus runs in namespace {' or '.join(platform.watcher_namespaces)}"
+        return [], [], gone if platform.prometheus else NO_PROMETHEUS
     asks: dict[str, Callable[[], list[Mapping[str, Any]]]] = {"rules": lambda: rules(cluster, prometheus)}
     if alertmanager is not None:
         asks["notified"] = lambda: notified(cluster, alertmanager)

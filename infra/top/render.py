@@ -18,11 +18,9 @@ SLOW_SECONDS = 60.0
 """A group that is later than this stands out."""
 
 _BAD, _ODD, _DIM = "bold red", "yellow", "dim"
-_NARROW = 100
-"""Columns below which the less important ones of a table are left out."""
 
 
-def render(snapshot: Snapshot, *, width: int, height: int | None = None) -> RenderableType:
+def render(snapshot: Snapshot, *, height: int | None = None) -> RenderableType:
     """The snapshot, with at most as many rows as fit; all that it has without a height."""
     rows = None if height is None else max(LEAST_ROWS, (height - _fixed(snapshot)) // 3)
     parts: list[RenderableType] = [_head(snapshot), *_brokers(snapshot.brokers)]
@@ -30,16 +28,16 @@ def render(snapshot: Snapshot, *, width: int, height: int | None = None) -> Rend
         parts.append(_gateway(snapshot.gateway))
     if snapshot.probe is not None:
         parts.append(_probe(snapshot.probe))
-    parts += _topics(snapshot.topics, rows, width)
-    parts += _groups(snapshot.groups, rows, width)
-    parts += _workers(snapshot.workers, rows, width)
-    parts += _alerts(snapshot.alerts, rows, width)
+    parts += _topics(snapshot.topics, rows)
+    parts += _groups(snapshot.groups, rows)
+    parts += _workers(snapshot.workers, rows)
+    parts += _alerts(snapshot.alerts, rows)
     return Lines(*parts)
 
 
 def _fixed(snapshot: Snapshot) -> int:
     """Lines that are not rows of the topics, groups or workers."""
-    return 13 + len(snapshot.brokers.nodes) + len(snapshot.alerts.items)
+    return 13 + len(snapshot.brokers.nodes) + 3 * len(snapshot.alerts.items)
 
 
 def _head(snapshot: Snapshot) -> Text:
@@ -134,7 +132,7 @@ def _probe(section: Probe) -> RenderableType:
     return Lines(*lines)
 
 
-def _topics(section: Topics, rows: int | None, width: int) -> Iterable[RenderableType]:
+def _topics(section: Topics, rows: int | None) -> Iterable[RenderableType]:
     yield _titled("topics", f"{section.count:,}") if section.count else _why("topics", section.why or "there is none")
     table = _table(("topic", "left"), "in", "out", "records/s", "size", "under-replicated")
     for each in section.items[:rows]:
@@ -150,7 +148,7 @@ def _topics(section: Topics, rows: int | None, width: int) -> Iterable[Renderabl
     yield from _rest(table, len(section.items[:rows]), section.count)
 
 
-def _groups(section: Groups, rows: int | None, width: int) -> Iterable[RenderableType]:
+def _groups(section: Groups, rows: int | None) -> Iterable[RenderableType]:
     yield (
         _titled("groups", f"{section.count:,} groups and topics")
         if section.count
@@ -169,7 +167,7 @@ def _groups(section: Groups, rows: int | None, width: int) -> Iterable[Renderabl
     yield from _rest(table, len(section.items[:rows]), section.count)
 
 
-def _workers(section: Workers, rows: int | None, width: int) -> Iterable[RenderableType]:
+def _workers(section: Workers, rows: int | None) -> Iterable[RenderableType]:
     if section.count or section.why:
         yield _titled("workers", f"{section.count:,}") if section.count else _why("workers", section.why or "")
     table = _table(("worker", "left"), ("namespace", "left"), "ready", "min-max", "restarts", ("scaler", "left"))
@@ -188,18 +186,20 @@ def _workers(section: Workers, rows: int | None, width: int) -> Iterable[Rendera
         yield _why("", section.why)
 
 
-def _alerts(section: Alerts, rows: int | None, width: int) -> Iterable[RenderableType]:
+def _alerts(section: Alerts, rows: int | None) -> Iterable[RenderableType]:
     if not section.count:
         yield _why("alerts", section.why) if section.why else _titled("alerts", ("none", "green"))
         return
     yield _titled("alerts", f"{section.count:,}")
-    table = _table(("alert", "left"), ("state", "left"), ("severity", "left"), ("since", "left"), ("", "left"))
     for each in section.items[:rows]:
         style = (_BAD if each.severity == "critical" else _ODD) if each.state == "firing" else _DIM
-        text = shown(" ".join(filter(None, [each.summary, each.runbook])), max(20, width))
-        since = shown((each.since or "").partition(".")[0])
-        table.add_row(Text(shown(each.alert), style=style), each.state, shown(each.severity), since, Text(text))
-    yield from _rest(table, len(section.items[:rows]), section.count)
+        since = f"since {(each.since or '?').partition('.')[0]}"
+        whom = f"told {', '.join(each.receivers)}" if each.receivers else ""
+        yield _line((f"  {each.alert}", style), each.state, each.severity, since, *filter(None, [whom]))
+        for text in filter(None, [each.summary, each.runbook]):
+            yield _line((f"    {text}", _DIM))
+    if section.count > len(section.items[:rows]):
+        yield _more(section.count - len(section.items[:rows]))
     if section.why:
         yield _why("", section.why)
 
@@ -224,4 +224,8 @@ def _name(text: str) -> Text:
 def _rest(table: Table, rows: int, total: int) -> Sequence[RenderableType]:
     if not rows:
         return []
-    return [table] if rows == total else [table, Text(f"  {total - rows:,} more: --once --json has them", style=_DIM)]
+    return [table] if rows == total else [table, _more(total - rows)]
+
+
+def _more(number: int) -> Text:
+    return Text(f"  {number:,} more: --once --json has them", style=_DIM)

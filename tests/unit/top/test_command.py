@@ -49,6 +49,15 @@ def test_it_shows_what_it_may_see_and_says_what_it_may_not(server: Server, capsy
     assert told["alerts"]["why"].startswith("no Prometheus in this stack")
 
 
+def test_a_prometheus_that_is_declared_and_does_not_run(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "config:\n  kafka-platform:platform: {prometheus: {namespace: watch, install: true}}\n"
+    (server.kubeconfig.parent / "Pulumi.dev.yaml").write_text(text)
+    server.answers["/version"] = (200, {"major": "1", "minor": "34"})
+    assert run(server) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["alerts"]["why"] == "no pod of a Prometheus runs in namespace streaming or watch"
+
+
 def test_a_cluster_that_cannot_be_asked(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     server.answers["/version"] = (401, {"message": "who are you?"})
     assert run(server) == UNREACHABLE

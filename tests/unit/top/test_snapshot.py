@@ -70,7 +70,7 @@ def found(**more: Any) -> Snapshot:
 
 def drawn(value: Snapshot, width: int = 100, height: int | None = None) -> str:
     console = Console(file=io.StringIO(), width=width, highlight=False)
-    console.print(render(value, width=width, height=height))
+    console.print(render(value, height=height))
     output = console.file.getvalue()  # type: ignore[attr-defined]
     assert isinstance(output, str)
     return output
@@ -119,6 +119,16 @@ def test_the_keys_that_scripts_rely_on() -> None:
 @pytest.mark.parametrize("width", [20, 80, 200])
 def test_it_is_as_wide_as_the_terminal(width: int) -> None:
     assert max(map(len, drawn(found(), width).splitlines())) <= width
+
+
+def test_what_a_person_looks_for_in_an_alert_is_there() -> None:
+    output = drawn(found())
+    for text in (
+        "KafkaWritesFail   firing   critical   since 2026-11-29T10:00:00",
+        "Probes cannot be written.",
+        "docs/runbooks/x.md",
+    ):
+        assert text in output
 
 
 def test_a_low_terminal_gets_fewer_rows_and_is_told_so() -> None:
