@@ -5,10 +5,10 @@ from dataclasses import MISSING, dataclass, field
 from typing import TYPE_CHECKING
 
 from kafka_platform.args import Args
-from kafka_platform.kafka.oauth import OAuth
+from kafka_platform.kafka.oauth import OAuth, check_extensions, check_scope, check_token_url
 from kafka_platform.kafka.protocols import SCRAM, Engine, SaslMechanism, SecurityProtocol
 from kafka_platform.kafka.servers import check_bootstrap_servers
-from kafka_platform.values.forms import formed, named, word_of
+from kafka_platform.values.forms import formed, mapping, named, word_of
 from kafka_platform.values.later import Input, known
 from kafka_platform.values.names import check_label, check_subdomain
 
@@ -36,8 +36,12 @@ class KafkaConnection(Args):
     """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
     sasl_mechanism: Input[str] | None = word_of(SaslMechanism, None)
     """SCRAM-SHA-512, SCRAM-SHA-256, PLAIN or OAUTHBEARER. Default: no login, or one by certificate."""
-    oauth: OAuth | None = None
-    """With OAUTHBEARER: where clients get their tokens. Default: there are none."""
+    oauth_token_url: Input[str] | None = formed(None, check_token_url)
+    """With OAUTHBEARER: the token endpoint from which clients get their tokens. Default: there is none."""
+    oauth_scope: Input[str] | None = formed(None, check_scope)
+    """What tokens are asked for, several with blanks. Default: what the server gives by itself."""
+    oauth_extensions: Mapping[str, str] = mapping(check_extensions)
+    """SASL extensions sent beside a token. Default: none."""
     client_certificates: bool = False
     """Whether clients log in by certificates (`tls.crt` and `tls.key` in their Secret), which TLS asks for. Default: they do
     not."""
@@ -61,6 +65,13 @@ class KafkaConnection(Args):
     scalable_pools: Mapping[str, Input[str]] = field(default_factory=dict)
     """Pools of brokers whose number of nodes an autoscaler owns, and whose records move along: `<namespace>/<name>` by
     name, known once the pool is there. Default: none."""
+
+    @property
+    def oauth(self) -> OAuth | None:
+        """Where clients get their tokens; None if they have none. A field of its own class could not be handed on in YAML."""
+        if self.oauth_token_url is None:
+            return None
+        return OAuth(token_url=self.oauth_token_url, scope=self.oauth_scope, extensions=self.oauth_extensions)
 
     @property
     def logs_in(self) -> bool:

@@ -13,7 +13,8 @@ _EXTENSION_VALUE = re.compile(r"[\x21-\x2b\x2d-\x3c\x3e-\x7e]+")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*")
 
 
-def _check_token_url(url: str) -> None:
+def check_token_url(url: str) -> None:
+    """Raises unless it is the https URL of a token endpoint."""
     parts = urlsplit(url)
     if parts.scheme == "http":
         raise ValueError(f"{url!r} sends the client's secret in the clear: use https")
@@ -21,13 +22,15 @@ def _check_token_url(url: str) -> None:
         raise ValueError(f"{url!r} is not a token endpoint: write one such as https://id.example.com/oauth2/token")
 
 
-def _check_scope(scope: str) -> None:
+def check_scope(scope: str) -> None:
+    """Raises unless it is an OAuth scope, or several."""
     # RFC 6749, section 3.3
     if not _SCOPE.fullmatch(scope):
         raise ValueError(f"{scope!r} is not a scope: write one such as kafka.all, several with one blank between them")
 
 
-def _check_extensions(extensions: Mapping[str, str]) -> None:
+def check_extensions(extensions: Mapping[str, str]) -> None:
+    """Raises unless all of them can be sent."""
     # RFC 7628, section 3.1; a comma separates them in clients' settings.
     for name, value in extensions.items():
         if name == "auth" or not _EXTENSION_NAME.fullmatch(name):
@@ -40,9 +43,9 @@ def _check_extensions(extensions: Mapping[str, str]) -> None:
 class OAuth(Spec):
     """Where clients get tokens (OAUTHBEARER), for the id and the secret in their Secret (`username` and `password`)."""
 
-    token_url: Input[str] = formed(MISSING, _check_token_url, examples=["https://id.example.com/oauth2/token"])
+    token_url: Input[str] = formed(MISSING, check_token_url, examples=["https://id.example.com/oauth2/token"])
     """The token endpoint, by https. Needed."""
-    scope: Input[str] | None = formed(None, _check_scope, examples=["kafka.all"])
+    scope: Input[str] | None = formed(None, check_scope, examples=["kafka.all"])
     """What the token is asked for, several with blanks. Default: what the server gives by itself."""
-    extensions: Mapping[str, str] = mapping(_check_extensions)
+    extensions: Mapping[str, str] = mapping(check_extensions)
     """SASL extensions sent beside the token, such as Confluent Cloud's `logicalCluster` and `identityPoolId`. Default: none."""

@@ -80,6 +80,7 @@ def test_mappings_become_the_args(host: Host) -> None:
             "namespace": "streaming",
             "bootstrapServers": "b:9092",
             "securityProtocol": "SASL_SSL",
+            "saslMechanism": "SCRAM-SHA-512",
             "adminSecret": "admin",
             "nodes": 3.0,
             "replicas": 3.0,

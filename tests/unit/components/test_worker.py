@@ -159,7 +159,13 @@ class TestPods:
 
     def test_every_variable_of_the_platform_is_known_as_such(self) -> None:
         authority = replace(CONNECTION, ca_secret="ca")
-        by_token = replace(authority, sasl_mechanism="OAUTHBEARER", oauth=OAUTH)
+        by_token = replace(
+            authority,
+            sasl_mechanism="OAUTHBEARER",
+            oauth_token_url=OAUTH.token_url,
+            oauth_scope=OAUTH.scope,
+            oauth_extensions=OAUTH.extensions,
+        )
         by_certificate = replace(authority, sasl_mechanism=None, security_protocol="SSL", client_certificates=True)
         found: set[str] = set()
         for connection in (authority, by_token, by_certificate):
