@@ -10,7 +10,7 @@ WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 PYTEST := $(ENV) && $(VENV)/bin/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test up down status check registry unit cluster e2e bench bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-fuzz
+.PHONY: help demo test test-long up down status check registry unit cluster e2e bench bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-fuzz
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,10 @@ demo: $(STAMP) ## A Kubernetes, a Kafka deployed by `pulumi up`, and real record
 test: check ## Every test that this machine can run; says why the rest are skipped
 	@$(PYTHON) -m sandbox up
 	@$(PYTEST) --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder tests/e2e tests/cluster tests/unit
+
+test-long: up ## What `make test` skips until it is compiled: minutes, once; then all tests
+	@$(PYTHON) -m sandbox languages
+	@$(MAKE) test
 
 up: $(STAMP) ## Only the sandbox: Kubernetes, Pulumi and the images
 	@$(PYTHON) -m sandbox up

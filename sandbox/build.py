@@ -113,8 +113,8 @@ NETWORK_POLICIES = Group(
 # A separate module: it requires an older engine than the sandbox's. Nothing of this repository but its tests needs it.
 YAML = Group(
     name="yaml",
-    what=f"Pulumi's language host for YAML {pins.PULUMI_YAML}",
-    packages=[("pulumi-language-yaml", "./cmd/pulumi-language-yaml")],
+    what=f"Pulumi's language host for YAML {pins.PULUMI_YAML} and its generator for Go",
+    packages=[(name, f"./cmd/{name}") for name in ("pulumi-language-yaml", "go-sdk")],
     modules="go-yaml",
 )
 # Of the ways to find what there is to scrape only that by Kubernetes: those of clouds take many more minutes.

@@ -13,6 +13,7 @@ SECONDS: Mapping[str, int] = {
     "tests/e2e/test_gateway_loss.py": 120,
     "tests/e2e/test_gateway_deployed.py": 190,
     "tests/e2e/test_attacks.py": 190,
+    "tests/e2e/test_languages.py": 300,
     "tests/e2e/test_elastic.py": 340,
     "tests/cluster/test_stored_form.py": 150,
     "tests/e2e/test_interrupted.py": 220,

@@ -91,6 +91,11 @@ def schema(
     for each in _described(everything):
         if each.description:
             each.description = _respelled(inspect.cleandoc(each.description), names)
+    for each in _described(everything):
+        # Otherwise the generator for Go forgets the types of what is listed nowhere else.
+        for item in (getattr(each, "items", None), getattr(each, "additional_properties", None)):
+            if item is not None and item.ref:
+                item.plain = None
     for definition in definitions.values():
         for word in definition.enum or []:
             word.name = "".join(part.capitalize() for part in word.name.split("_"))
