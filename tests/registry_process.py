@@ -26,7 +26,7 @@ from kafka_platform.registry.spec import REGISTRAR, RegistrySpec
 from tests.kafka_process import LocalKafka
 from tests.ports import free_ports
 
-START_SECONDS = 120.0
+START_SECONDS = 240.0
 STOP_SECONDS = 30.0
 
 
@@ -130,7 +130,7 @@ class LocalRegistry:
         while self.get("/health/ready", port=self.management_port)[0] != 200:
             ended = self.process is None or self.process.poll() is not None
             if ended or time.monotonic() > deadline:
-                raise RuntimeError(f"the registry {'ended' if ended else 'is not ready'}:\n{self.log[-3000:]}")
+                raise RuntimeError(f"the registry {'ended' if ended else 'is not ready'}:\n{self.log[-1500:]}")
             time.sleep(0.2)
 
     def _run(self, options: Sequence[str]) -> None:

@@ -143,6 +143,16 @@ from kafka_platform.scaling.spec import (
     PrometheusScale as PrometheusScale,
     Scale as Scale,
 )
+from kafka_platform.schemas.component import (
+    SchemaSubjects as SchemaSubjects,
+    SchemaSubjectsArgs as SchemaSubjectsArgs,
+)
+from kafka_platform.schemas.spec import (
+    Compatibility as Compatibility,
+    SchemaReference as SchemaReference,
+    SchemaType as SchemaType,
+    Subject as Subject,
+)
 from kafka_platform.worker.clients import (
     Assignment as Assignment,
     PartitionBy as PartitionBy,

@@ -13,6 +13,7 @@ from infra.capabilities.namespaces import Namespaces
 from infra.capabilities.operators import INSTALLED
 from infra.capabilities.probe import LatencyProbe
 from infra.capabilities.registry import SchemaRegistry
+from infra.capabilities.schemas import Schemas
 from infra.capabilities.workers import Workers
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known
@@ -24,6 +25,7 @@ CAPABILITIES: Sequence[Capability[Any]] = (
     BrokersByLoad(),
     Entities(),
     SchemaRegistry(),
+    Schemas(),
     HttpGateway(),
     LatencyProbe(),
     Workers(),

@@ -201,6 +201,8 @@ class Placed:
     """How to reach the Kafka."""
     gateway_url: "pulumi.Input[str] | None" = None
     """Where callers inside Kubernetes reach the gateway, if there is one."""
+    registry_url: "pulumi.Input[str] | None" = None
+    """Where clients inside Kubernetes reach the schema registry, if the stack runs one."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack

@@ -1,7 +1,7 @@
 """The schema registry of a stack."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import kafka_platform
@@ -10,7 +10,7 @@ from kafka_platform.kafka.entities import Topic, User
 from kafka_platform.kube.images import REGISTRY_IMAGE
 from kafka_platform.registry.logins import roles_of
 from kafka_platform.registry.monitoring import source
-from kafka_platform.registry.objects import RegistrySettings, objects
+from kafka_platform.registry.objects import RegistrySettings, objects, registry_url
 from kafka_platform.registry.spec import (
     REGISTRAR,
     SCHEMA_REGISTRY,
@@ -20,7 +20,9 @@ from kafka_platform.registry.spec import (
     schema_registry_topics,
     schema_registry_user,
 )
-from kafka_platform.values.forms import shared
+from kafka_platform.schemas.spec import Compatibility, check_subject
+from kafka_platform.values.checks import check_url
+from kafka_platform.values.forms import formed, names, shared
 from kafka_platform.values.later import plain
 from kafka_platform.values.names import object_user, user_secret
 from kafka_platform.values.words import suggest
@@ -28,6 +30,7 @@ from kafka_platform.values.words import suggest
 from infra.capabilities.capability import MADE_UP, Capability, Deployment, Needs, Placed, Rendered, Scrape, Stack
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known
+from infra.settings.section import SecretName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +40,35 @@ class Registry(RegistrySpec):
     roles: Mapping[str, RegistryRole] = field(default_factory=dict)
     """What users and workers may do in the registry, by name: readonly, developer (registers schemas, and changes its own) or
     admin. Default: readonly."""
+
+    url: str | None = formed(None, check_url, examples=["https://registry.example.com"])
+    """Where the API of a registry is that is there already, which is then used instead of one of the stack's own: Confluent's, or
+    one that speaks like it. Default: the stack runs one."""
+    secret: SecretName | None = None
+    """With `url`: Secret in the platform's namespace with the keys `username` and `password` of a user that may register
+    everything. Default: no login."""
+    authority: SecretName | None = None
+    """With `url`: Secret in the platform's namespace whose key `ca.crt` is the authority of the registry's certificate. Default:
+    the usual public ones."""
+    compatibility: Compatibility = Compatibility.BACKWARD
+    """What new versions of schemas must be able to do with records of older ones, where a topic does not say otherwise. Default:
+    backward, readers with the new version read records of the last one."""
+    removed_subjects: Sequence[str] = names(check_subject)
+    """Subjects that are deleted from the registry; who reads records with their schemas fails. Default: none, a schema stays when
+    it is no longer declared."""
+
+    def check(self) -> None:
+        """Of a registry that is there already, only the login is said."""
+        super().check()
+        plain_spec = RegistrySpec()
+        for each in fields(RegistrySpec):
+            if self.url is not None and getattr(self, each.name) != getattr(plain_spec, each.name):
+                raise ValueError(f"{each.name}: the registry at url is there already and has its own: remove the key")
+        if self.url is not None and self.roles:
+            raise ValueError("roles: the registry at url has users of its own: remove the key")
+        for name in ("secret", "authority"):
+            if self.url is None and getattr(self, name) is not None:
+                raise ValueError(f"{name}: the stack runs its own registry: remove the key, or write url")
 
     def values(self, settings: Core) -> dict[str, Any]:
         """Its fields as a program writes them."""
@@ -62,6 +94,11 @@ class SchemaRegistry(Capability[Registry]):
 
     key = "registry"
     names = frozenset({SCHEMA_REGISTRY})
+
+    def section(self, settings: Core) -> Registry | None:
+        """None if it is there already: then there is nothing to run."""
+        found = settings.of(Registry)
+        return found if found is not None and found.url is None else None
 
     def needs(self, section: Registry, settings: Core) -> Needs:
         """A password; and it shows metrics."""
@@ -129,6 +166,7 @@ class SchemaRegistry(Capability[Registry]):
             spread=settings.kafka.spread,
             spec=RegistrySpec(**section.values(settings)),
         )
+        placed.registry_url = registry_url(SCHEMA_REGISTRY, settings.namespace, section)
         yield from placed.named(SCHEMA_REGISTRY, objects(registry, dict.fromkeys(roles_of(users), MADE_UP)))
 
     def build(self, section: Registry, deployment: Deployment) -> None:
@@ -143,4 +181,5 @@ class SchemaRegistry(Capability[Registry]):
         )
         registry = kafka_platform.SchemaRegistry(SCHEMA_REGISTRY, args, deployment.options("entities", namespaces=True))
         deployment.made["registry"] = registry
+        deployment.registry_url = registry.url
         deployment.outputs["registry"] = {"url": registry.url, "service": registry.service}

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kafka_platform.cluster.embedded.files import is_owned
+from kafka_platform.schemas.objects import COMPONENT
 
 from infra.reading.settings import broker_settings
 from infra.reading.values import items, mapping, text
@@ -13,16 +14,21 @@ from infra.review.context import Context, say
 from infra.review.declared import is_declarations
 from infra.review.findings import Finding, Section
 from infra.review.quantities import code, names
+from infra.review.schemas import schema_findings
 from infra.review.settings import broker_findings, client_findings, opened_by
 
 
 def config_map(change: Change, _: Context) -> Iterator[Finding]:
     """What changed settings of brokers, clients and the gateway mean."""
     if change.operation is Operation.DELETE:
+        if change.part == COMPONENT:
+            yield from schema_findings(mapping(change.before, "data"), {})
         if is_declarations(change):
             what_happens = "no longer managed: topics and users stay in Kafka as they are"
             yield say(change, Section.DATA, what_happens, look=True, what="declarations")
         return
+    if change.part == COMPONENT:
+        yield from schema_findings(*(mapping(side, "data") for side in (change.before, change.after)))
     old, new = broker_settings(change.before), broker_settings(change.after)
     if old is not None and new is not None:
         yield from broker_findings(change.name.removesuffix("-config"), old, new)

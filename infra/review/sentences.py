@@ -44,7 +44,8 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType(
         "ConfigMap": Sentence(
             config_map,
             (
-                r"data\.(topic|user)\.",
+                r"data\.(topic|user|subject)\.",
+                r"data\.removed$",
                 r"data\.cluster\.properties",
                 r"data\.gateway\.json",
                 r"data\.node-\d+\.properties",

@@ -6,9 +6,10 @@ What concerns several settings at once is checked by the capabilities and in `re
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
-from kafka_platform.kafka.entities import Login, Quotas, Topic, User
+from kafka_platform.kafka.entities import Login, Quotas, User
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
@@ -20,8 +21,12 @@ from pydantic import field_validator
 
 from infra.settings.kafka import Kafka
 from infra.settings.section import AdoptedObjects, NamespaceName, Section
+from infra.settings.topic import Topic
 
 _S = TypeVar("_S")
+
+ROOT = Path(__file__).resolve().parents[2]
+"""Where the program runs, and from where the files are seen that settings name."""
 
 
 class Environment(Deciding):

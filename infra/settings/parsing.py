@@ -15,11 +15,13 @@ from pydantic import ValidationError
 
 from infra.capabilities import faults as relations
 from infra.capabilities.operators import OPERATORS
+from infra.schemas.files import SchemaFault, place
 from infra.settings import stackfile
 from infra.settings.explain import explain
 from infra.settings.faults import Fault, Known, SettingsError
 from infra.settings.kinds import at, is_free_text, known_keys, may_be_empty
 from infra.settings.model import Settings
+from infra.settings.topic import LANGUAGES, PARTS
 
 STACKS = Folder(__file__).resolve().parents[2] / "stacks"
 """Where Pulumi.yaml says that the stack files are."""
@@ -41,6 +43,7 @@ def parse(raw: Any, folder: Folder = STACKS) -> Settings:
     if isinstance(data, dict):
         _add_topic_files(data, folder, faults)
         _find_sources(data, folder, faults)
+        _find_schemas(data, folder, faults)
     data = _plain(data, (), faults, pruned)
     if not isinstance(data, dict):
         raise SettingsError([Fault(path=("config", "kafka-platform:platform"), message=_not_mapping(data))])
@@ -116,6 +119,22 @@ def _find_sources(data: dict[str, Any], folder: Folder, faults: list[Fault]) -> 
                 faults.append(Fault(path=(operator, "source", key), message=message))
             # With a slash in any case, as a name without one would be that of a chart in a repository.
             source[key] = f"./{os.path.relpath(file, STACKS.parent)}"
+
+
+def _find_schemas(data: dict[str, Any], folder: Folder, faults: list[Fault]) -> None:
+    """Has the files of schemas named as seen from where the program runs; they are in the stack file's folder."""
+    topics = data.get("topics")
+    for topic, declared in topics.items() if isinstance(topics, dict) else ():
+        for part in PARTS if isinstance(declared, dict) else ():
+            name = declared.get(part)
+            if not isinstance(name, str) or Folder(name).suffix not in LANGUAGES:
+                continue  # the model says so
+            try:
+                found = place(folder, folder, name, by="")
+                declared[part] = os.path.relpath(found, STACKS.parent)
+            except (SchemaFault, OSError, ValueError) as error:
+                faults.append(Fault(path=("topics", topic, part), message=str(error).removeprefix(": ")))
+                declared.pop(part)
 
 
 def _not_mapping(value: Any) -> str:

@@ -38,7 +38,7 @@ COMMON: dict[str, Any] = {
     "gateway": {"anonymous": "anyone", "pods": {"min": 2, "max": 5}},
     "probe": {"gate": True},
     "keda": {},
-    "registry": {"roles": {"api": "developer"}, "tls": {"certificate": "schemas"}},
+    "registry": {"roles": {"api": "developer"}, "tls": {"certificate": "schemas"}, "removedSubjects": ["old"]},
     "prometheus": {},
     "certManager": {},
     "workers": {"fraud-check": SCALED, "plain": WORKER | {"replicas": 2}},
@@ -51,7 +51,11 @@ STACKS_OF_TESTS: dict[str, dict[str, Any]] = {
     "embedded": COMMON
     | {
         "kafka": {"nodes": 3, "listeners": {"external": {"expose": "nodePort", "host": "localhost", "port": 30092}}},
-        "images": {"kafka": "registry.example.com/kafka:1", "runtime": "registry.example.com/runtime:1"},
+        "images": {
+            "kafka": "registry.example.com/kafka:1",
+            "runtime": "registry.example.com/runtime:1",
+            "registry": "registry.example.com/apicurio:1",
+        },
     },
     "server": COMMON
     | {
@@ -167,4 +171,5 @@ def test_every_container_comes_from_the_images_that_the_stack_names() -> None:
         for container in each.containers
         if container["name"] != "worker"
     }
-    assert images == {"registry.example.com/kafka:1", "registry.example.com/runtime:1"}
+    own = {"registry.example.com/apicurio:1", "registry.example.com/kafka:1", "registry.example.com/runtime:1"}
+    assert images == own

@@ -7,11 +7,14 @@ CASES: list[tuple[str, str]] = [
     ),
     ("kafak: {nodes: 3}", "kafak: unknown key: did you mean 'kafka'?"),
     ("kubernetes: {ctx: prod}", "kubernetes.ctx: unknown key: did you mean 'context'?"),
-    ("images: {broker: apache/kafka}", "images.broker: unknown key: use one of kafka, runtime, registry"),
+    (
+        "images: {broker: apache/kafka}",
+        "images.broker: unknown key: use one of kafka, runtime, registry, prometheus, alertmanager",
+    ),
     ("gatway: {pods: {min: 3}}", "gatway: unknown key: did you mean 'gateway'?"),
     (
         "services: {fraud: {image: a}}",
-        "services: unknown key: use one of environment, namespace, createNamespace, kubernetes, adopt, images, podSettings, kafka, topics, topicFiles, tenants, registry, gateway, strimzi, drainCleaner, certManager, prometheus, keda, probe, workers",
+        "services: unknown key: use one of environment, namespace, createNamespace, kubernetes, adopt, images, podSettings, kafka, topics, topicFiles, tenants, registry, gateway, strimzi, drainCleaner, certManager, prometheus, alerts, keda, probe, ...",
     ),
     ("createNamespace: yes", "createNamespace: 'yes' is not true or false: write true or false"),
     (

@@ -39,4 +39,33 @@ CASES: list[tuple[str, str]] = [
         "images: {registry: UPPER}",
         "images.registry: 'UPPER' is not an image: write registry/name:tag, such as registry.example.com/kafka:4.3.1",
     ),
+    (
+        "registry: {url: registry}",
+        "registry.url: 'registry' is not a URL: write one such as http://gateway.streaming.svc",
+    ),
+    (
+        "registry: {url: 'https://r.example.com', pods: 3}",
+        "registry.pods: the registry at url is there already and has its own: remove the key",
+    ),
+    (
+        "{tenants: {shop: {users: {api: }}}, registry: {url: 'https://r.example.com', roles: {api: admin}}}",
+        "registry.roles: the registry at url has users of its own: remove the key",
+    ),
+    ("registry: {secret: login}", "registry.secret: the stack runs its own registry: remove the key, or write url"),
+    (
+        "registry: {compatibility: backwards}",
+        "registry.compatibility: 'backwards' is not known: use one of none, backward, backwardTransitive, forward, forwardTransitive, full, fullTransitive",
+    ),
+    (
+        "{topics: {orders: {compatibility: full}}, registry: }",
+        "topics.orders.compatibility: there is no schema: write value too, or remove the key",
+    ),
+    (
+        "{topics: {orders: {value: order.xml}}, registry: }",
+        "topics.orders.value: 'order.xml' is not a file of a schema: write a path that ends in .avsc, .json, .proto",
+    ),
+    (
+        "registry: {removedSubjects: ['']}",
+        "registry.removedSubjects: '' is not a subject: write one such as orders-value",
+    ),
 ]

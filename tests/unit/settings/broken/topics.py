@@ -40,7 +40,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "topics: {orders: {colour: red}}",
-        "topics.orders.colour: unknown key: use one of partitions, replicas, minInsyncReplicas, retention, retentionSize, cleanup, maxMessageSize, config, deletion, adopt",
+        "topics.orders.colour: unknown key: use one of partitions, replicas, minInsyncReplicas, retention, retentionSize, cleanup, maxMessageSize, config, deletion, adopt, value, key, compatibility",
     ),
     (
         "{topics: {latency-probe: }, probe: }",

@@ -1,0 +1,1 @@
+"""What schemas a registry is to have."""

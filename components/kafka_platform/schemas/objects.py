@@ -1,0 +1,203 @@
+"""The Kubernetes objects that register schemas: one pure function renders each."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from kafka_platform.kube.derived import derived
+from kafka_platform.kube.manifests import Manifest, allowed_port, environment, labels, metadata, selector, to_names
+from kafka_platform.kube.objects import Guard, Object
+from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
+from kafka_platform.kube.pods import HELPER_CPU_LIMIT, HTTP_PORT, container_security, pod_security, run_once
+from kafka_platform.schemas.compatibility import check_schema_update
+from kafka_platform.schemas.spec import Compatibility, Subject
+
+if TYPE_CHECKING:
+    from pulumi import Input
+
+COMPONENT = "registrar"
+DECLARATIONS_ANNOTATION = "kafka-platform/declarations"
+MAX_BYTES = 900_000
+"""Of all schemas: a ConfigMap takes 1 MiB with everything around the data."""
+
+RETRY_SECONDS = 240
+"""In which the program retries what passes by itself, such as a registry that does not answer yet."""
+DEADLINE_SECONDS = 540
+"""After which Kubernetes ends the Job: the above, with time to pull the image."""
+
+REMOVED_KEY = "removed"
+"""Which subjects are to be deleted."""
+
+_FOLDER = "/etc/kafka-platform"
+_UNFIT = re.compile(r"[^A-Za-z0-9._-]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchemaSettings:
+    """What the objects follow from that declare schemas."""
+
+    name: str
+    namespace: "Input[str]"
+    url: "Input[str]"
+    runtime_image: "Input[str]"
+    subjects: Mapping[str, Subject] = field(default_factory=dict)
+    compatibility: Compatibility = Compatibility.BACKWARD
+    removed: Sequence[str] = ()
+    secret: "Input[str] | None" = None
+    ca_secret: "Input[str] | None" = None
+    pod_settings: PodSettings = UNDECIDED
+
+
+def objects(settings: SchemaSettings) -> list[Object]:
+    """The objects of a Job that registers what is declared; it runs when any of it changes.
+
+    Raises:
+        ValueError: there is more than a ConfigMap takes.
+    """
+    rendered = declarations(settings.subjects, settings.compatibility)
+    guard = Guard(name=f"{settings.name}-compatible", check=_refuse_incompatible)
+    before = [
+        Object(role="schemas", manifest=config_map(settings, rendered), guard=guard),
+        Object(role="registrar-network", manifest=network_policy(settings)),
+    ]
+    return [*before, Object(role="register", manifest=job(settings, rendered), after=before, runs_again=True)]
+
+
+def _refuse_incompatible(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    check_schema_update(old.get("data") or {}, new.get("data") or {})
+
+
+def declarations(subjects: Mapping[str, Subject], default: Compatibility) -> dict[str, str]:
+    """All subjects by key, in a stable order.
+
+    Raises:
+        ValueError: they do not fit into one ConfigMap.
+    """
+    rendered = {_key(name): _declaration(name, subjects[name], default) for name in sorted(subjects)}
+    size = sum(len(key) + len(text.encode()) for key, text in rendered.items())
+    if size > MAX_BYTES:
+        raise ValueError(
+            f"subjects: {len(subjects)} schemas are {size:,} bytes, and a ConfigMap takes {MAX_BYTES:,}: declare fewer, or "
+            "divide them among several SchemaSubjects"
+        )
+    return rendered
+
+
+def _key(subject: str) -> str:
+    if len(subject) <= 200 and not _UNFIT.search(subject):
+        return f"subject.{subject}"
+    digest = hashlib.sha256(subject.encode()).hexdigest()[:10]
+    return f"subject.{_UNFIT.sub('-', subject)[:200]}-{digest}"
+
+
+def _declaration(name: str, subject: Subject, default: Compatibility) -> str:
+    declared: dict[str, Any] = {
+        "subject": name,
+        "type": subject.type.value.upper(),
+        "compatibility": (subject.compatibility or default).level,
+        "schema": subject.schema,
+    }
+    if subject.references:
+        declared["references"] = [{"name": each.name, "subject": each.subject} for each in subject.references]
+    return json.dumps(declared, separators=(",", ":"))
+
+
+def config_map(settings: SchemaSettings, rendered: Mapping[str, str]) -> Manifest:
+    """One key for each subject, so that a preview names what changes."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata(f"{settings.name}-schemas", settings.namespace, labels(settings.name, COMPONENT)),
+        "data": {**rendered, **({REMOVED_KEY: json.dumps(sorted(settings.removed))} if settings.removed else {})},
+    }
+
+
+def network_policy(settings: SchemaSettings) -> Manifest:
+    """The Job's pods reach names and the registry; nobody reaches them."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(f"{settings.name}-{COMPONENT}", settings.namespace, labels(settings.name, COMPONENT)),
+        "spec": {
+            "egress": [*to_names(), {"ports": derived(registry_ports, settings.url)}],
+            "ingress": [],
+            "podSelector": {"matchLabels": selector(settings.name, COMPONENT)},
+            "policyTypes": ["Ingress", "Egress"],
+        },
+    }
+
+
+def registry_ports(url: str) -> list[Manifest]:
+    """The ports by which the registry is reached: network policies see that of a Service's pods."""
+    parts = urlsplit(url)
+    own = parts.port or (443 if parts.scheme == "https" else 80)
+    return [allowed_port(port) for port in sorted({own, HTTP_PORT})]
+
+
+def job(settings: SchemaSettings, rendered: Mapping[str, str]) -> Manifest:
+    """Registers the schemas; other declarations make another Job."""
+    own = labels(settings.name, COMPONENT)
+    told = [dict(rendered), settings.compatibility.level, sorted(settings.removed)]
+    version = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    template: Manifest = {
+        "metadata": {"annotations": {DECLARATIONS_ANNOTATION: version}, "labels": own},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "containers": [
+                {
+                    "command": ["python3", "-m", "kafka_platform_runtime.registrar"],
+                    "env": _environment(settings),
+                    "image": settings.runtime_image,
+                    "name": COMPONENT,
+                    "resources": {
+                        "limits": {"cpu": HELPER_CPU_LIMIT, "memory": "256Mi"},
+                        "requests": {"cpu": "50m", "memory": "64Mi"},
+                    },
+                    "securityContext": container_security(),
+                    "volumeMounts": [
+                        {"mountPath": f"{_FOLDER}/{name}", "name": name, "readOnly": True}
+                        for name in _volumes(settings)
+                    ],
+                }
+            ],
+            "enableServiceLinks": False,
+            "restartPolicy": "Never",
+            "securityContext": pod_security(),
+            "volumes": list(_volumes(settings).values()),
+        },
+    }
+    return run_once(
+        template, settings.pod_settings, namespace=settings.namespace, own=own, deadline_seconds=DEADLINE_SECONDS
+    )
+
+
+def _environment(settings: SchemaSettings) -> list[Manifest]:
+    variables = {
+        "DEADLINE_SECONDS": str(RETRY_SECONDS),
+        "DECLARATIONS_DIR": f"{_FOLDER}/schemas",
+        "REGISTRY_COMPATIBILITY": settings.compatibility.level,
+    }
+    if settings.secret is not None:
+        variables["REGISTRY_LOGIN_DIR"] = f"{_FOLDER}/login"
+    if settings.ca_secret is not None:
+        variables["REGISTRY_CA_FILE"] = f"{_FOLDER}/registry-ca/ca.crt"
+    return [*environment(variables), {"name": "REGISTRY_URL", "value": settings.url}]
+
+
+def _volumes(settings: SchemaSettings) -> dict[str, Manifest]:
+    found: dict[str, Manifest] = {
+        "schemas": {"configMap": {"name": f"{settings.name}-schemas"}, "name": "schemas"},
+    }
+    if settings.secret is not None:
+        found["login"] = _secret_volume("login", settings.secret, "username", "password")
+    if settings.ca_secret is not None:
+        found["registry-ca"] = _secret_volume("registry-ca", settings.ca_secret, "ca.crt")
+    return found
+
+
+def _secret_volume(name: str, secret: "Input[str]", *keys: str) -> Manifest:
+    return {"name": name, "secret": {"items": [{"key": key, "path": key} for key in keys], "secretName": secret}}

@@ -1,0 +1,1 @@
+"""Files of schemas, read and checked without a registry."""

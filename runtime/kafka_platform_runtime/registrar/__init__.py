@@ -1,0 +1,1 @@
+"""Registers declared schemas in a schema registry."""
