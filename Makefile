@@ -27,9 +27,9 @@ test: check ## Every test that this machine can run; says why the rest are skipp
 	@$(PYTHON) -m sandbox up
 	@$(PYTEST) --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder tests/e2e tests/cluster tests/unit
 
-test-long: up ## What `make test` skips until it is compiled: minutes, once; then all tests
+test-long: up ## All tests, also those that need minutes of compiling (once) or of waiting, as each alert by a real fault
 	@$(PYTHON) -m sandbox languages
-	@$(MAKE) test
+	@TEST_LONG=1 $(MAKE) test
 
 up: $(STAMP) ## Only the sandbox: Kubernetes, Pulumi and the images
 	@$(PYTHON) -m sandbox up
