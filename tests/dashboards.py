@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 
 import kafka_platform
+from kafka_platform.exporter.monitoring import source as exporter_source
 from kafka_platform.gateway.monitoring import source as gateway_source
 from kafka_platform.kafka.protocols import Engine
-from kafka_platform.kube.metrics import Alert, Source
+from kafka_platform.kube.metrics import Alert
 from kafka_platform.levels.spec import LatencyLevel, Level
 from kafka_platform.monitoring.alerts import alerts
 from kafka_platform.monitoring.dashboards import Shown
@@ -29,7 +30,7 @@ EVERYTHING = MonitoredSpec(
     },
 )
 SOURCES = [
-    Source(name="kafka-exporter", component="kafka-exporter", label="exporter"),
+    exporter_source("kafka-exporter"),
     gateway_source("gateway"),
     probe_source("latency-probe"),
     registry_source("schema-registry"),

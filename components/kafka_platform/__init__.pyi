@@ -35,6 +35,12 @@ from kafka_platform.cluster.strimzi.spec import (
     TieredStorage as TieredStorage,
 )
 from kafka_platform.entities.component import KafkaResources as KafkaResources, KafkaResourcesArgs as KafkaResourcesArgs
+from kafka_platform.exporter.component import KafkaExporter as KafkaExporter, KafkaExporterArgs as KafkaExporterArgs
+from kafka_platform.exporter.spec import (
+    EXPORTER_USER as EXPORTER_USER,
+    KafkaExporterResources as KafkaExporterResources,
+    exporter_user as exporter_user,
+)
 from kafka_platform.gateway.component import HttpGateway as HttpGateway, HttpGatewayArgs as HttpGatewayArgs
 from kafka_platform.gateway.spec import (
     Exposure as Exposure,

@@ -5,6 +5,7 @@ from typing import Any
 
 from infra.capabilities.alerts import AlertReceivers
 from infra.capabilities.capability import Capability, Deployment, LeastKubernetes, Placed, Rendered, Stack
+from infra.capabilities.exporter import KafkaExporter
 from infra.capabilities.gateway import HttpGateway
 from infra.capabilities.kafka import BrokersByLoad, Cluster, Entities
 from infra.capabilities.levels import Levels
@@ -28,6 +29,7 @@ CAPABILITIES: Sequence[Capability[Any]] = (
     Schemas(),
     HttpGateway(),
     LatencyProbe(),
+    KafkaExporter(),
     Workers(),
     Levels(),
     Monitoring(),

@@ -1,6 +1,7 @@
 """The Kafka of a stack: its cluster, the scaling of its brokers, and its topics and users."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import kafka_platform
@@ -13,6 +14,7 @@ from kafka_platform.cluster.scaling.spec import BrokerScaling, check_broker_scal
 from kafka_platform.cluster.spec import ClusterSpec, ExternalSpec, external_connection
 from kafka_platform.cluster.strimzi import connection as strimzi_connection, objects as strimzi_objects
 from kafka_platform.cluster.strimzi.settings import StrimziSettings
+from kafka_platform.cluster.strimzi.spec import StrimziKafka
 from kafka_platform.entities import provisioner, strimzi as strimzi_entities
 from kafka_platform.entities.settings import EntitySettings, delivered_certificate
 from kafka_platform.kafka.connection import KafkaConnection
@@ -37,6 +39,7 @@ from infra.capabilities.capability import (
     Rendered,
     Stack,
 )
+from infra.capabilities.exporter import exporter_of
 from infra.capabilities.operators import OPERATORS, Keda, Prometheus
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known
@@ -60,6 +63,12 @@ def node_metrics(stack: Stack) -> Metrics:
     if kafka.engine is Engine.STRIMZI:
         return Metrics.REPORTER
     return Metrics.OFF if stack.of(Prometheus) is None else Metrics.JMX
+
+
+def _by_strimzi(stack: Stack) -> StrimziKafka:
+    """The cluster as Strimzi takes it. Our exporter takes the place of Strimzi's, which shows the same lag once more."""
+    kafka = stack.settings.kafka.strimzi()
+    return kafka if exporter_of(stack.settings) is None else replace(kafka, exporter=False)
 
 
 def _collectors(stack: Stack) -> Sequence[Input[str]]:
@@ -122,7 +131,7 @@ class Cluster(Capability[Kafka]):
         args = kafka_platform.KafkaClusterArgs(
             **cluster_values(section, deployment.stack),
             namespace=deployment.once_made(settings.namespace, namespaces=True),
-            strimzi=section.strimzi() if by_strimzi else None,
+            strimzi=_by_strimzi(deployment.stack) if by_strimzi else None,
             external=kafka_platform.ExternalKafka(**shared(section, ExternalSpec)) if external else None,
             image=settings.images.kafka,
             runtime_image=settings.runtime_image,
@@ -147,7 +156,7 @@ class Cluster(Capability[Kafka]):
         spec = ClusterSpec(**cluster_values(section, placed.stack))
         common: dict[str, Any] = {"name": CLUSTER, "namespace": settings.namespace, "spec": spec}
         if section.engine is Engine.STRIMZI:
-            by_strimzi = StrimziSettings(**common, strimzi=section.strimzi(), image=settings.images.kafka)
+            by_strimzi = StrimziSettings(**common, strimzi=_by_strimzi(placed.stack), image=settings.images.kafka)
             authority = MADE_UP if strimzi_connection.has_authority(by_strimzi) else None
             connection = KafkaConnection(**strimzi_connection.connection(by_strimzi, authority))
             return connection, strimzi_objects.objects(by_strimzi)

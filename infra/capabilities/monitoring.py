@@ -16,6 +16,7 @@ from kafka_platform.values.later import plain
 
 from infra.capabilities.alerts import Alerts
 from infra.capabilities.capability import CLUSTER, Capability, Deployment, Placed, Rendered, Stack
+from infra.capabilities.exporter import exporter_of
 from infra.capabilities.kafka import node_metrics
 from infra.capabilities.levels import Levels, levels_of
 from infra.capabilities.operators import CertManagerInstallation, Prometheus
@@ -130,7 +131,7 @@ def _values(prometheus: Prometheus, stack: Stack) -> dict[str, Any]:
     return shared(prometheus, MonitoringSpec) | {
         "engine": kafka.engine,
         "nodes": node_metrics(stack) is not Metrics.OFF,
-        "exporter": kafka.exporter,
+        "exporter": kafka.exporter or exporter_of(stack.settings) is not None,
         "renewal_days": kafka.authorities.renewal_days,
         "authorities_given": kafka.authorities.given,
         "levels": levels_of(Levels().section(stack.settings) or {}, stack.settings),

@@ -9,7 +9,8 @@ from infra.rules.rule import Level, Resource, Rule, one_by_one
 
 def _wildcards(resource: Resource) -> Iterator[str]:
     for name, user in resource.users.items():
-        found = {(each.resource, each.name) for each in user.rights if each.any_name}
+        # Whoever may only look at everything, as an exporter, reads nobody's records.
+        found = {(each.resource, each.name) for each in user.rights if each.any_name and not each.harmless}
         for kind, pattern in sorted(found):
             which = f"every {kind}" if pattern == "*" else f"every {kind} that begins with {pattern[:-1]!r}"
             yield f"user {name}: may use {which}: name them, or write a prefix such as {name}-*"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from infra.capabilities.alerts import Alerts
+from infra.capabilities.exporter import Exporter
 from infra.capabilities.gateway import Gateway
 from infra.capabilities.levels import ServiceLevel
 from infra.capabilities.operators import (
@@ -37,6 +38,9 @@ class Settings(Core):
     """Whom the alerts are sent to. Default: nobody, Prometheus shows them."""
     keda: Keda | None = None
     """KEDA; may be left empty, where the Kubernetes cluster has it. Default: nothing is scaled by it."""
+    exporter: Exporter | None = None
+    """The Kafka exporter, which shows the lag of groups and the sizes of topics; may be left empty. Default: there is one
+    wherever there is `prometheus`, unless somebody else manages Kafka's users."""
     probe: Probe | None = None
     """The latency probe; may be left empty. Default: there is none."""
     levels: Mapping[str, ServiceLevel] = {}

@@ -183,7 +183,7 @@ NEUTRAL = {"values": set(), "kube": {"values"}, "kafka": {"values", "kube", "arg
 COMPOSED = {
     "worker": {"scaling", "entities"},
     "scaling": {"entities"},
-    "monitoring": {"gateway", "levels", "probe", "worker"},
+    "monitoring": {"exporter", "gateway", "levels", "probe", "worker"},
 }
 """Capabilities whose component makes another one, as a worker its scaler and its user, or takes others by their names."""
 

@@ -38,7 +38,7 @@ class Watched:
     nodes: bool = False
     """Whether the nodes expose metrics."""
     exporter: bool = False
-    """Whether Kafka Exporter shows the lag of groups."""
+    """Whether the lag of groups is shown."""
     renewal_days: int | None = None
     """How many days before its end a certificate authority is renewed. Default: none is Strimzi's to watch."""
     authorities_given: bool = False

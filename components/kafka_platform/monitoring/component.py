@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pulumi
 
 from kafka_platform.args import Args
+from kafka_platform.exporter import monitoring as exporter
 from kafka_platform.gateway import monitoring as gateway
 from kafka_platform.kafka.connection import KafkaConnection
 from kafka_platform.kube.metrics import Source
@@ -30,6 +31,8 @@ class MonitoringArgs(MonitoredSpec, Args):
     """The Kafka, as its `KafkaCluster` tells."""
     gateways: Sequence[str] = ()
     """Names of the HTTP gateways in the connection's namespace. Default: none."""
+    exporters: Sequence[str] = ()
+    """Names of the Kafka exporters in the connection's namespace. Default: none."""
     probes: Sequence[str] = ()
     """Names of the latency probes in the connection's namespace. Default: none."""
     workers: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
@@ -37,11 +40,16 @@ class MonitoringArgs(MonitoredSpec, Args):
     sources: Sequence[MetricsSource] = ()
     """What else shows metrics, with its alerts. Default: nothing."""
 
+    @property
+    def lag_is_shown(self) -> bool:
+        """Whether something shows the lag of groups."""
+        return self.exporter or bool(self.exporters)
+
 
 class Monitoring(pulumi.ComponentResource):
     """Monitors and alert rules for what belongs to a Kafka.
 
-    Prometheus then reads brokers, controllers, Kafka Exporter, Strimzi's operator, gateways, probes and workers, and knows
+    Prometheus then reads brokers, controllers, exporters, Strimzi's operator, gateways, probes and workers, and knows
     what somebody has to be told of (docs/components/monitoring.md).
     """
 
@@ -64,6 +72,7 @@ class Monitoring(pulumi.ComponentResource):
 def sources_of(given: MonitoringArgs) -> list[Source]:
     """All programs that show metrics. Raises `ValueError` for two of one name in one namespace."""
     sources: list[Source] = [
+        *(exporter.source(each) for each in sorted(given.exporters)),
         *(gateway.source(each) for each in sorted(given.gateways)),
         *(probe.source(each) for each in sorted(given.probes)),
         *(MetricsSource(**vars(worker.source(each)) | {"namespace": at}) for each, at in sorted(given.workers.items())),

@@ -157,7 +157,7 @@ def monitors(
         found["nodes"] = of_embedded(connection.cluster, name, namespace)
     if spec.cert_manager is not None:
         found["certificates"] = of_cert_manager(name, namespace, spec.cert_manager)
-    return found | {f"{each.label}-{each.name}": of_source(each, namespace) for each in sources}
+    return found | {f"{each.label}-{each.name}": of_source(each, namespace, connection.cluster) for each in sources}
 
 
 def watched_of(spec: MonitoredSpec, cluster: str, namespace: str) -> Watched:
@@ -169,7 +169,7 @@ def watched_of(spec: MonitoredSpec, cluster: str, namespace: str) -> Watched:
         namespace=namespace,
         claims=claims.get(spec.engine) if spec.kubelets else None,
         nodes=spec.nodes_show,
-        exporter=strimzi and spec.exporter,
+        exporter=spec.lag_is_shown,
         renewal_days=spec.renewal_days if strimzi else None,
         authorities_given=spec.authorities_given,
         certificates=spec.cert_manager is not None,
@@ -278,14 +278,14 @@ def of_cert_manager(name: str, namespace: "Input[str]", pods_in: "Input[str]") -
     )
 
 
-def of_source(source: Source, namespace: "Input[str]") -> PodMonitor:
-    """The pods of a program; `namespace` is that of the Kafka."""
+def of_source(source: Source, namespace: "Input[str]", cluster: "Input[str]") -> PodMonitor:
+    """The pods of a program; `namespace` and `cluster` are those of the Kafka."""
     return PodMonitor(
         name=source.name,
         namespace=namespace if source.namespace is None else source.namespace,
         pods={**selector(source.name, source.component)},
         port=METRICS_PORT_NAME,
-        of={source.label: source.name},
+        of={CLUSTER_LABEL: cluster, source.label: source.name},
     )
 
 

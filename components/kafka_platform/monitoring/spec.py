@@ -59,7 +59,7 @@ class MonitoredSpec(MonitoringSpec):
     nodes: bool | None = None
     """Whether Kafka's nodes expose metrics. Default: they do with Strimzi, and embedded ones do not (`metrics` of the cluster)."""
     exporter: bool = False
-    """Strimzi: whether there is a Kafka Exporter. Default false."""
+    """Whether something shows the lag of groups: a `KafkaExporter`, or Strimzi's Kafka Exporter. Default false."""
     renewal_days: int = 30
     """Strimzi: how many days before their end certificate authorities are renewed. Default 30."""
     authorities_given: bool = False
@@ -77,6 +77,11 @@ class MonitoredSpec(MonitoringSpec):
             raise ValueError("alerts: false leaves out the rules by which levels are computed: remove it, or levels")
         for name in self.levels:
             check_field(f"levels.{name}", check_level, name)
+
+    @property
+    def lag_is_shown(self) -> bool:
+        """Whether something shows the lag of groups."""
+        return self.exporter
 
     @property
     def nodes_show(self) -> bool:

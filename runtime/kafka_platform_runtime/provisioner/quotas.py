@@ -7,25 +7,19 @@ Kafka's quotas apply per broker: a user that writes to partitions on three broke
 `producer_byte_rate`.
 """
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
 from kafka import errors
-from kafka.admin import KafkaAdminClient
-from kafka.net.sasl.oauth import AbstractTokenProvider
 from kafka.protocol.admin import AlterClientQuotasRequest, DescribeClientQuotasRequest
 
 from kafka_platform_runtime.connection import REQUEST_TIMEOUT, Connection
 from kafka_platform_runtime.failures import Refused, Rejected, Transient
-from kafka_platform_runtime.tokens import Tokens
+from kafka_platform_runtime.kafka_python import admin_client
 
 _ANY_SPECIFIED_NAME = 2
-
-# The library's warnings about connections repeat what its exceptions say.
-logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,20 +29,6 @@ class QuotaChange:
     user: str
     set: Mapping[str, float] = field(default_factory=dict)
     unset: tuple[str, ...] = ()
-
-
-class _Provider(AbstractTokenProvider):  # type: ignore[misc]  # kafka-python has no types
-    """Tokens in the form in which kafka-python asks for them."""
-
-    def __init__(self, tokens: Tokens) -> None:
-        super().__init__()
-        self._tokens = tokens
-
-    def token(self) -> str:
-        return self._tokens.token()
-
-    def extensions(self) -> dict[str, str]:
-        return dict(self._tokens.extensions)
 
 
 class QuotaClient:
@@ -61,11 +41,8 @@ class QuotaClient:
     """
 
     def __init__(self, connection: Connection) -> None:
-        settings, tokens = connection.kafka_python(), connection.tokens()
-        if tokens is not None:
-            settings["sasl_oauth_token_provider"] = _Provider(tokens)
         try:
-            self._client = KafkaAdminClient(**settings)
+            self._client = admin_client(connection)
         except errors.KafkaError as error:
             raise _translated(error) from error
 

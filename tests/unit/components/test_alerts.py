@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka_platform.exporter.monitoring import source as exporter_source
 from kafka_platform.gateway.monitoring import source as gateway_source
 from kafka_platform.monitoring.alerts import Watched, alerts, rule_groups
 from kafka_platform.monitoring.spec import RUNBOOKS
@@ -32,7 +33,12 @@ EVERYTHING = Watched(
 )
 SOURCES = [
     alert
-    for each in (gateway_source("gateway"), probe_source("latency-probe"), registry_source("schema-registry"))
+    for each in (
+        exporter_source("kafka-exporter"),
+        gateway_source("gateway"),
+        probe_source("latency-probe"),
+        registry_source("schema-registry"),
+    )
     for alert in each.alerts_in("streaming")
 ]
 RULES = {alert.name: alert for alert in (*alerts(EVERYTHING), *SOURCES)}
@@ -107,6 +113,13 @@ def probe(metric: str, values: str, **more: str) -> dict[str, str]:
     return {f"{metric}{{{of}}}": values}
 
 
+def exporter(metric: str, values: str, **more: str) -> dict[str, str]:
+    given = {"namespace": "streaming", "exporter": "kafka-exporter"} | more
+    of = ",".join(f'{key}="{each}"' for key, each in given.items())
+    return {f"{metric}{{{of}}}": values}
+
+
+SHOP = {"consumergroup": "shop", "topic": "orders"}
 PATH = {"write": "native", "read": "http"}
 OFFLINE = "kafka_controller_kafkacontroller_offlinepartitionscount"
 UNDER_REPLICATED = "kafka_server_replicamanager_underreplicatedpartitions"
@@ -288,6 +301,55 @@ CASES = [
         measured=probe("kafka_probe_latency_seconds_bucket", "0+60x30", le="0.01")
         | probe("kafka_probe_latency_seconds_bucket", "0+60x30", le="+Inf"),
         at="15m",
+    ),
+    Case(
+        alert="KafkaConsumerLate",
+        measured=exporter("kafka_consumergroup_lag_seconds", "0+60x120", **SHOP),
+        at="60m",
+        summary="The next record of orders for the group shop is 1h 0m 0s old, and it gets later.",
+        labels=SHOP,
+    ),
+    # It is late and catches up; it is a few minutes late for ever.
+    Case(
+        alert="KafkaConsumerLate",
+        measured=exporter("kafka_consumergroup_lag_seconds", "9000-60x120", **SHOP),
+        at="60m",
+    ),
+    Case(
+        alert="KafkaConsumerLate",
+        measured=exporter("kafka_consumergroup_lag_seconds", "300x120", **SHOP),
+        at="60m",
+    ),
+    Case(
+        alert="KafkaExporterGone",
+        measured={},
+        at="6m",
+        summary="Nothing is known of the lag of groups and the sizes of topics.",
+        labels={"exporter": "kafka-exporter"},
+    ),
+    # The pod is there and cannot look.
+    Case(
+        alert="KafkaExporterGone",
+        measured=exporter("kafka_exporter_last_success_timestamp_seconds", "0x30"),
+        at="15m",
+        summary="Nothing is known of the lag of groups and the sizes of topics.",
+    ),
+    Case(
+        alert="KafkaExporterGone",
+        measured=exporter("kafka_exporter_last_success_timestamp_seconds", "0+60x30"),
+        at="15m",
+    ),
+    Case(
+        alert="KafkaExporterLeavesOut",
+        measured=exporter("kafka_exporter_left_out", "12x60", kind="groups"),
+        at="40m",
+        summary="12 groups are beyond the exporter's bounds and are not shown.",
+        labels={"kind": "groups"},
+    ),
+    Case(
+        alert="KafkaExporterLeavesOut",
+        measured=exporter("kafka_exporter_left_out", "0x60", kind="groups"),
+        at="40m",
     ),
     Case(alert="KafkaProbeGone", measured={}, at="6m", summary="Nothing is heard of the probe."),
     Case(alert="KafkaProbeGone", measured=probe("kafka_probe_written_total", "0+1x30", read=""), at="6m"),

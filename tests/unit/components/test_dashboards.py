@@ -52,7 +52,7 @@ def text(name: str) -> str:
 
 
 def test_every_panel_asks_for_metrics_that_something_shows() -> None:
-    exporter = {each for each in asked("kafka_") if re.match(r"kafka_(consumergroup|topic|brokers)", each)}
+    exporter = {each for each in asked("kafka_") if re.match(r"kafka_(consumergroup|topic|brokers|exporter)", each)}
     recorded = {levels.ERRORS, levels.EVENTS, levels.OBJECTIVE, levels.LEFT}
     nodes = {each.partition("{")[0] for each in REPORTED}
     own = asked("kafka_probe_") | asked("gateway_") | asked("rest_")
@@ -174,7 +174,10 @@ def test_grafanas_sidecar_finds_them() -> None:
         "kafka-dashboard-overview",
         "kafka-dashboard-brokers",
         "kafka-dashboard-capacity",
+        "kafka-dashboard-exporter",
         "kafka-dashboard-gateway",
+        "kafka-dashboard-groups",
+        "kafka-dashboard-topics",
     }
     for each in maps(found):
         assert each["metadata"]["labels"]["grafana_dashboard"] == "1"

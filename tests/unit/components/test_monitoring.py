@@ -51,7 +51,7 @@ def test_certificates_keep_their_own_namespace() -> None:
 
 @pytest.mark.parametrize("source", [gateway.source("shop"), worker.source("shop")])
 def test_our_programs_are_found_by_their_own_labels(source: Source) -> None:
-    monitor = pod_monitor(of_source(source, "streaming"), {})
+    monitor = pod_monitor(of_source(source, "streaming", "kafka"), {})
     assert monitor["metadata"]["namespace"] == "streaming"
     assert monitor["spec"]["selector"]["matchLabels"]["app.kubernetes.io/instance"] == "shop"
 
@@ -176,6 +176,7 @@ def test_it_comes_with_prometheus() -> None:
         "PodMonitor kafka-nodes",
         "PodMonitor kafka-operator",
         "PodMonitor kafka-certificates",
+        "PodMonitor kafka-exporter-kafka-exporter",
         "PodMonitor kafka-gateway-gateway",
         "PodMonitor kafka-probe-latency-probe",
     }
@@ -196,7 +197,7 @@ def test_its_pods_are_those_of_the_programs() -> None:
         for name, each in found.items()
         if name.split()[0] in ("StatefulSet", "Deployment") and "kafka-nodes" not in name
     ]
-    for monitor in ("gateway-gateway", "probe-latency-probe", "worker-fraud"):
+    for monitor in ("exporter-kafka-exporter", "gateway-gateway", "probe-latency-probe", "worker-fraud"):
         spec = found[f"PodMonitor kafka-{monitor}"].inputs["spec"]
         wanted = spec["selector"]["matchLabels"].items()
         fitting = [each for each in programs if wanted <= each["spec"]["template"]["metadata"]["labels"].items()]

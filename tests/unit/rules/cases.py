@@ -109,6 +109,7 @@ CASES: dict[str, tuple[list[list[Resource]], dict[str, list[Resource]]]] = {
             [declared(user_app={"acls": [acl("orders", "READ")]})],
             [declared(user_app={"acls": [acl("shop-", "READ") | {"pattern": "prefixed"}]})],
             [made("KafkaUser", kafka_acl("orders", "Read"))],
+            [declared(user_app={"acls": [acl("*", "DESCRIBE")]})],
         ],
         {
             "user app: may use every topic: name them, or write a prefix such as app-*": [

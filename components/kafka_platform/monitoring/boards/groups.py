@@ -1,5 +1,6 @@
 """The dashboard of consumer groups and of what scales them: lag, pods and KEDA's decisions on one time axis. No Pulumi."""
 
+from kafka_platform.exporter.monitoring import LATE_SECONDS
 from kafka_platform.kube.boards import Board, Panel, Query, Row, Shape, Unit
 
 _HPA = 'horizontalpodautoscaler=~"keda-hpa-.+"'
@@ -50,6 +51,8 @@ def _lag() -> Row:
                     )
                 ],
                 unit=Unit.SECONDS,
+                bad_from=LATE_SECONDS,
+                alerts=["KafkaConsumerLate"],
             ),
         ],
     )

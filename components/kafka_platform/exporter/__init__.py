@@ -1,0 +1,1 @@
+"""The exporter of lag and topics."""

@@ -1,0 +1,62 @@
+"""Lag of groups, and sizes and offsets of topics, for Prometheus."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from kafka_platform.args import Args
+from kafka_platform.exporter.objects import ExporterSettings, objects
+from kafka_platform.exporter.spec import EXPORTER_USER, ExporterSpec
+from kafka_platform.kafka.connection import KafkaConnection
+from kafka_platform.kube.images import RUNTIME_IMAGE
+from kafka_platform.kube.place import place_all
+from kafka_platform.kube.pods import METRICS_PORT
+from kafka_platform.values.forms import named
+from kafka_platform.values.names import check_label, check_service_name, check_user
+
+
+@dataclass(frozen=True, kw_only=True)
+class KafkaExporterArgs(ExporterSpec, Args):
+    """What a Kafka exporter shall be."""
+
+    connection: KafkaConnection
+    """The Kafka, as its `KafkaCluster` tells."""
+    user: str = named(check_user, default=EXPORTER_USER)
+    """Kafka user, whose Secret `<user>-kafka` is in the exporter's namespace: declare it as `exporter_user()` in a
+    `KafkaResources`. Default `lag-exporter`."""
+    namespace: pulumi.Input[str] | None = named(check_label, "namespace")
+    """Namespace of the exporter, which the Kafka has to let in. Default: the connection's, which it does."""
+    ledger: bool = False
+    """Whether to show when a `KafkaResources` was last applied, which an embedded or external Kafka knows. Default false."""
+    runtime_image: pulumi.Input[str] = RUNTIME_IMAGE
+    """Image of this platform's own programs."""
+
+
+class KafkaExporter(pulumi.ComponentResource):
+    """Shows Prometheus how far consumer groups are behind, in records and in seconds, and how large topics are.
+
+    One pod looks at the brokers at intervals; however many scrape it, the brokers are asked once.
+    """
+
+    metrics_url: pulumi.Output[str]
+    """Where Prometheus reads the metrics."""
+
+    def __init__(self, name: str, args: KafkaExporterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """`name` is the name of the Deployment and of the Service."""
+        super().__init__("kafka-platform:index:KafkaExporter", name, {}, opts)
+        given = KafkaExporterArgs.of(args)
+        check_service_name(name, "exporter")
+        settings = ExporterSettings(
+            name=name,
+            namespace=given.connection.namespace if given.namespace is None else given.namespace,
+            connection=given.connection,
+            image=given.runtime_image,
+            user=given.user,
+            ledger=given.ledger,
+            spec=given,
+        )
+        place_all(self, name, objects(settings))
+        self.metrics_url = pulumi.Output.from_input(settings.namespace).apply(
+            lambda known: f"http://{name}.{known}.svc:{METRICS_PORT}/metrics"
+        )
+        self.register_outputs({"metricsUrl": self.metrics_url})

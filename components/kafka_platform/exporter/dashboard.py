@@ -1,0 +1,50 @@
+"""The dashboard of Kafka exporters: whether what they show can be relied on. No Pulumi."""
+
+from kafka_platform.kube.boards import Board, Panel, Query, Row, Unit
+
+SILENT_SECONDS = 300
+"""How long no look at the brokers may succeed."""
+_SINCE = "time() - max(kafka_exporter_last_success_timestamp_seconds{$source})"
+
+
+def board() -> Board:
+    """Its dashboard."""
+    return Board(name="exporter", title="Kafka exporter", rows=[_looks()])
+
+
+def _looks() -> Row:
+    return Row(
+        title="Looks at the brokers",
+        panels=[
+            Panel(
+                title="Age of the numbers",
+                description="How long ago a look at the brokers last succeeded.",
+                queries=[Query(expression=_SINCE)],
+                unit=Unit.SECONDS,
+                bad_from=SILENT_SECONDS,
+                alerts=["KafkaExporterGone"],
+            ),
+            Panel(
+                title="Left out",
+                description="Topics, groups and pairs of both beyond the exporter's bounds.",
+                queries=[Query(expression="max by (kind) (kafka_exporter_left_out{$source})", legend="{{kind}}")],
+                bad_from=1,
+                alerts=["KafkaExporterLeavesOut"],
+            ),
+            Panel(
+                title="Time of a look",
+                description="How long it takes to ask all brokers.",
+                queries=[Query(expression="max(kafka_exporter_look_seconds{$source})")],
+                unit=Unit.SECONDS,
+            ),
+            Panel(
+                title="Failed requests",
+                description="Requests to brokers that failed, by what was asked.",
+                queries=[
+                    Query(
+                        expression="sum by (what) (rate(kafka_exporter_errors_total{$source}[5m]))", legend="{{what}}"
+                    )
+                ],
+            ),
+        ],
+    )

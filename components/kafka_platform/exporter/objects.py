@@ -1,0 +1,169 @@
+"""The Kubernetes objects of a Kafka exporter: one pure function renders each."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kafka_platform.exporter.spec import LEDGER_TOPIC, ExporterSpec
+from kafka_platform.kafka.client_pods import ca_mounts, ca_volumes, connection_environment, kafka_ports
+from kafka_platform.kube.manifests import Manifest, collectors, labels, metadata, selector, service_port, to_names
+from kafka_platform.kube.metrics import METRICS_PORT_NAME
+from kafka_platform.kube.objects import Object
+from kafka_platform.kube.pods import METRICS_PORT, configured, container_security, pod_security
+from kafka_platform.values.names import user_secret
+from kafka_platform.values.units import seconds
+
+if TYPE_CHECKING:
+    from pulumi import Input
+
+    from kafka_platform.kafka.connection import KafkaConnection
+
+COMPONENT = "kafka-exporter"
+# A look that is under way takes up to ten seconds for a broker that does not answer.
+_TERMINATION_SECONDS = 20
+_CREDENTIALS = "/etc/kafka-platform/credentials"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExporterSettings:
+    """What the objects of an exporter follow from."""
+
+    name: str
+    namespace: "Input[str]"
+    connection: "KafkaConnection"
+    image: "Input[str]"
+    user: str
+    ledger: bool = False
+    """Whether a provisioner records its runs in this Kafka."""
+    spec: ExporterSpec = field(default_factory=ExporterSpec)
+
+    @property
+    def own(self) -> dict[str, str]:
+        """The labels that find the pod."""
+        return selector(self.name, COMPONENT)
+
+
+def objects(settings: ExporterSettings) -> list[Object]:
+    """The exporter's objects, in the order in which they are needed."""
+    policy = Object(role="network", manifest=network_policy(settings, kafka_ports(settings.connection)))
+    return [
+        policy,
+        Object(role="service", manifest=service(settings), awaited=False),
+        # It observes, and never holds up a deployment.
+        Object(role="pod", manifest=deployment(settings), after=[policy], awaited=False),
+    ]
+
+
+def deployment(settings: ExporterSettings) -> Manifest:
+    """The pod that looks at the cluster."""
+    own = labels(settings.name, COMPONENT)
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata(settings.name, settings.namespace, own),
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": settings.own},
+            # Two at once would count everything twice.
+            "strategy": {"type": "Recreate"},
+            "template": configured({"metadata": {"labels": own}, "spec": _pod(settings)}, settings.spec.pod_settings),
+        },
+    }
+
+
+def service(settings: ExporterSettings) -> Manifest:
+    """Where metrics are collected by whoever does not look for pods."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        "spec": {
+            "ports": [service_port(METRICS_PORT_NAME, METRICS_PORT)],
+            "publishNotReadyAddresses": True,
+            "selector": settings.own,
+            "type": "ClusterIP",
+        },
+    }
+
+
+def network_policy(settings: ExporterSettings, kafka_ports: Any) -> Manifest:
+    """Whoever collects metrics reaches the pod; it reaches Kafka."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        "spec": {
+            "egress": [*to_names(), {"ports": kafka_ports}],
+            "ingress": [collectors(METRICS_PORT, settings.spec.metrics_namespaces)],
+            "podSelector": {"matchLabels": settings.own},
+            "policyTypes": ["Ingress", "Egress"],
+        },
+    }
+
+
+def _pod(settings: ExporterSettings) -> Manifest:
+    return {
+        "automountServiceAccountToken": False,
+        "containers": [_container(settings)],
+        "enableServiceLinks": False,
+        "securityContext": pod_security(),
+        "terminationGracePeriodSeconds": _TERMINATION_SECONDS,
+        "volumes": _volumes(settings),
+    }
+
+
+def _container(settings: ExporterSettings) -> Manifest:
+    resources = settings.spec.resources
+    limits = {"memory": resources.memory}
+    if resources.cpu_limit is not None:
+        limits["cpu"] = resources.cpu_limit
+    return {
+        "command": ["python3", "-m", "kafka_platform_runtime.exporter"],
+        "env": _environment(settings),
+        "image": settings.image,
+        "livenessProbe": _asked("/healthz") | {"failureThreshold": 3, "periodSeconds": 20},
+        "name": "exporter",
+        "ports": [{"containerPort": METRICS_PORT, "name": METRICS_PORT_NAME}],
+        "readinessProbe": _asked("/readyz") | {"failureThreshold": 3, "periodSeconds": 10},
+        "resources": {"limits": limits, "requests": {"cpu": resources.cpu, "memory": resources.memory}},
+        "securityContext": container_security(),
+        "startupProbe": _asked("/healthz") | {"failureThreshold": 60, "periodSeconds": 2},
+        # A variable that the program refuses is told in its log.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": _mounts(settings),
+    }
+
+
+def _environment(settings: ExporterSettings) -> list[Manifest]:
+    spec = settings.spec
+    variables = {
+        "EXPORTER_INTERVAL_SECONDS": f"{seconds(spec.interval):g}",
+        "EXPORTER_MOST_GROUPS": str(spec.groups),
+        "EXPORTER_MOST_PAIRS": str(spec.pairs),
+        "EXPORTER_MOST_TOPICS": str(spec.topics),
+        "EXPORTER_PORT": str(METRICS_PORT),
+    }
+    if settings.ledger:
+        variables["EXPORTER_LEDGER_TOPIC"] = LEDGER_TOPIC
+    if settings.connection.sasl_mechanism is not None:
+        variables["KAFKA_SASL_PASSWORD_FILE"] = f"{_CREDENTIALS}/password"
+        variables["KAFKA_SASL_USERNAME"] = settings.user
+    return connection_environment(settings.connection, variables)
+
+
+def _asked(path: str) -> Manifest:
+    return {"httpGet": {"path": path, "port": METRICS_PORT}, "timeoutSeconds": 5}
+
+
+def _mounts(settings: ExporterSettings) -> list[Manifest]:
+    mounts: list[Manifest] = []
+    if settings.connection.sasl_mechanism is not None:
+        mounts.append({"mountPath": _CREDENTIALS, "name": "credentials", "readOnly": True})
+    return [*mounts, *ca_mounts(settings.connection)]
+
+
+def _volumes(settings: ExporterSettings) -> list[Manifest]:
+    volumes: list[Manifest] = []
+    if settings.connection.sasl_mechanism is not None:
+        secret = {"items": [{"key": "password", "path": "password"}], "secretName": user_secret(settings.user)}
+        volumes.append({"name": "credentials", "secret": secret})
+    return [*volumes, *ca_volumes(settings.connection)]

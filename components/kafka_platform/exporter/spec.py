@@ -1,0 +1,66 @@
+"""The spec of a Kafka exporter, and what it needs in Kafka. No Pulumi."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kafka_platform.kafka.entities import Acl, AclResource, Operation, User
+from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
+from kafka_platform.values.forms import Compute, Spec, duration, memory_of, namespaces, processors
+from kafka_platform.values.later import Input
+from kafka_platform.values.ranges import within
+
+KAFKA_EXPORTER = "kafka-exporter"
+"""Name of its Deployment in a stack."""
+EXPORTER_USER = "lag-exporter"
+"""Name of its user: with Strimzi, what begins with `kafka-` is the cluster's."""
+
+LEDGER_TOPIC = "_kafka-platform-ledger"
+"""Where the provisioner records its runs (`provisioner/declarations.py` of the runtime)."""
+
+
+def exporter_user(namespace: str | None = None) -> User:
+    """The user of an exporter: it may look at all topics, all groups and the cluster, and read no record."""
+    describe = [Operation.DESCRIBE]
+    return User(
+        acls=[
+            Acl(resource=AclResource.TOPIC, name="*", operations=describe),
+            Acl(resource=AclResource.GROUP, name="*", operations=describe),
+            # How much of the brokers' disks topics take.
+            Acl(resource=AclResource.CLUSTER, name="kafka-cluster", operations=describe),
+        ],
+        namespace=namespace,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class KafkaExporterResources(Compute):
+    """What the pod of an exporter gets."""
+
+    cpu: str = processors("20m")
+    """Cores that are reserved. Default 20m."""
+    cpu_limit: str | None = processors("1", "1")
+    """Cores it may use at most. Default 1."""
+    # Interpreter and libraries take some 60 MiB; 1,000 topics and 100 groups some 40 MiB more (docs/benchmarks.md).
+    memory: str = memory_of("an exporter", "256Mi", least="128Mi")
+    """Memory that is reserved and may be used, at least 128Mi. Default 256Mi, enough for 2,000 topics and 1,000 groups."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExporterSpec(Spec):
+    """What people declare of a Kafka exporter, in a program and in a stack file alike."""
+
+    interval: str = duration("30s", least="5s", most="10m")
+    """Time from one look at the cluster to the next, 5s to 10m; scrapes in between show the same numbers. Default 30s."""
+    topics: int = within(1, 100_000, default=2000)
+    """Topics that are shown at most, each with six series; the first ones by name. Default 2000."""
+    groups: int = within(1, 100_000, default=1000)
+    """Groups that are shown at most, each with two series; those with members first. Default 1000."""
+    pairs: int = within(1, 1_000_000, default=5000)
+    """Pairs of a group and a topic whose lag is shown at most, each with two series; those furthest behind first.
+    Default 5000."""
+    resources: KafkaExporterResources = KafkaExporterResources()
+    """Processor and memory of the pod. Default: 20m and 256Mi."""
+    pod_settings: PodSettings = UNDECIDED
+    """Where the pod runs, and what it carries. Default: what Kubernetes does."""
+    metrics_namespaces: Sequence[Input[str]] = namespaces()
+    """Namespaces whose pods may read the metrics. Default: that of the stack's `prometheus`; in a program: all."""

@@ -1,0 +1,1 @@
+"""The exporter: lag of consumer groups, and sizes and offsets of topics, for Prometheus."""

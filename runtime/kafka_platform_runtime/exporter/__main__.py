@@ -1,0 +1,122 @@
+"""Shows Prometheus how far consumer groups are behind, and how large topics are.
+
+Run as `python3 -m kafka_platform_runtime.exporter` with the KAFKA_* variables of `connection` and:
+
+- EXPORTER_INTERVAL_SECONDS: from one look at the cluster to the next (default 30). Scrapes ask no broker anything.
+- EXPORTER_MOST_TOPICS, EXPORTER_MOST_GROUPS, EXPORTER_MOST_PAIRS: how many are shown (default 2000, 1000, 5000);
+  `kafka_exporter_left_out` says how many are not.
+- EXPORTER_LEDGER_TOPIC: topic in which the provisioner records its runs (default: none).
+- EXPORTER_PORT: of /metrics, /healthz and /readyz (default 9404).
+
+The user needs Describe on topics, groups and the cluster, no more.
+
+Exit code 0: asked to end. 1: a background thread has ended. 3: a variable is missing or wrong.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+
+from kafka_platform_runtime.connection import Connection
+from kafka_platform_runtime.exporter.cluster import Cluster
+from kafka_platform_runtime.exporter.look import Looker
+from kafka_platform_runtime.exporter.page import Handler, Page, Server
+from kafka_platform_runtime.exporter.settings import Settings
+from kafka_platform_runtime.failures import Refused, Rejected, Transient
+from kafka_platform_runtime.listening import EVERYWHERE
+from kafka_platform_runtime.supervision import WATCH, whereabouts
+
+DONE = 0
+FAILED = 1
+REFUSED = 3
+HUNG_SECONDS = 300.0
+"""How long a look may take. A request takes up to ten seconds, and a broker that does not answer is asked once in a look."""
+
+
+class Looking:
+    """Looks at the cluster at intervals, and begins anew with another connection after a failure."""
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str], page: Page) -> None:
+        self._environment = environment
+        self._page = page
+        self._looker = Looker(settings)
+        self._cluster: Cluster | None = None
+        self._said: str | None = None
+
+    def once(self) -> None:
+        """Look, and show the result. Never raises."""
+        begun = time.monotonic()
+        try:
+            if self._cluster is None:
+                # The file with the password is read anew: it may have changed.
+                self._cluster = Cluster(Connection.from_environment(self._environment))
+            snapshot = self._looker.look(self._cluster)
+        except (Refused, Rejected, Transient) as trouble:
+            self._failed(str(trouble), begun)
+        except Exception as error:  # what a broker answers must not end the program
+            self._failed(f"unexpected {whereabouts(error)}", begun)
+        else:
+            self._said = None
+            self._page.seen(snapshot, time.monotonic() - begun, self._looker.errors)
+
+    def _failed(self, trouble: str, begun: float) -> None:
+        self._looker.errors["metadata"] += 1
+        self._page.failed(trouble, time.monotonic() - begun, self._looker.errors)
+        if trouble != self._said:
+            sys.stdout.write(f"cannot look at the cluster: {trouble}\n")
+            sys.stdout.flush()
+            self._said = trouble
+        self.close()
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._cluster is not None:
+            self._cluster.close()
+            self._cluster = None
+
+
+def run(settings: Settings, environment: Mapping[str, str], stop: threading.Event, server: Server) -> None:
+    """Look until told to stop."""
+    looking = Looking(settings, environment, server.page)
+    with WATCH.heart("The look at the cluster", settings.interval + HUNG_SECONDS) as beat:
+        while not stop.is_set():
+            due = time.monotonic() + settings.interval
+            beat()
+            looking.once()
+            stop.wait(max(0.0, due - time.monotonic()))
+    looking.close()
+
+
+def serve(settings: Settings) -> Server:
+    """A server that answers in the background."""
+    server = Server((EVERYWHERE, settings.port), Handler)
+    server.page = Page()
+    WATCH.thread("server of metrics", server.serve_forever)
+    return server
+
+
+def main() -> int:
+    """The program; see the module."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    WATCH.begin(stop.set)
+    try:
+        settings = Settings.from_environment(os.environ)
+        Connection.from_environment(os.environ)
+    except Refused as refusal:
+        sys.stderr.write("".join(f"{fault}\n" for fault in refusal.faults))
+        return REFUSED
+    server = serve(settings)
+    run(settings, os.environ, stop, server)
+    WATCH.ending()
+    server.shutdown()
+    server.server_close()
+    return DONE if WATCH.death is None else FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

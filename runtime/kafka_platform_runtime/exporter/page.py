@@ -1,0 +1,184 @@
+"""What Prometheus reads: rendered once for each look, however many scrape it."""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from kafka_platform_runtime.bounded_server import BoundedThreads
+from kafka_platform_runtime.exporter.look import Snapshot
+from kafka_platform_runtime.listening import BothFamilies
+from kafka_platform_runtime.supervision import WATCH
+
+STALE_LOOKS = 3
+"""A result is shown until so many looks in a row have failed: a broker's restart is no gap in anybody's graph."""
+ASKED = ("groups", "members", "metadata", "offsets", "ends", "sizes")
+"""What `kafka_exporter_errors_total` counts from the start, so that the first error is an increase."""
+
+
+class Page(Collector):
+    """The newest result, as text."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+        self._lock = threading.Lock()
+        self._text = b""
+        self._snapshot: Snapshot | None = None
+        self._errors: Mapping[str, int] = {}
+        self._seconds = 0.0
+        self._succeeded: float | None = None
+        self._failures = 0
+        self.trouble: str | None = "has not looked yet"
+        """Why there is no new result; None if the last look succeeded."""
+        self._render()
+
+    @property
+    def text(self) -> bytes:
+        """The metrics."""
+        with self._lock:
+            return self._text
+
+    def seen(self, snapshot: Snapshot, seconds: float, errors: Mapping[str, int]) -> None:
+        """A look succeeded."""
+        self._snapshot, self._seconds, self._errors = snapshot, seconds, errors
+        self._succeeded, self._failures, self.trouble = time.time(), 0, None
+        self._render()
+
+    def failed(self, trouble: str, seconds: float, errors: Mapping[str, int]) -> None:
+        """A look failed."""
+        self._seconds, self._errors, self.trouble = seconds, errors, trouble
+        self._failures += 1
+        if self._failures >= STALE_LOOKS:
+            self._snapshot = None
+        self._render()
+
+    def _render(self) -> None:
+        text = generate_latest(self._registry)
+        with self._lock:
+            self._text = text
+
+    def describe(self) -> list[Metric]:
+        """Empty: what there is follows from the cluster."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Everything, for Prometheus."""
+        errors = CounterMetricFamily("kafka_exporter_errors", "Requests to brokers that failed.", labels=["what"])
+        for what in sorted({*ASKED, *self._errors}):
+            errors.add_metric([what], self._errors.get(what, 0))
+        yield errors
+        yield GaugeMetricFamily("kafka_exporter_look_seconds", "How long the last look took.", value=self._seconds)
+        if self._succeeded is not None:
+            yield GaugeMetricFamily(
+                "kafka_exporter_last_success_timestamp_seconds", "When a look last succeeded.", value=self._succeeded
+            )
+        if self._snapshot is not None:
+            yield from _of_cluster(self._snapshot)
+            yield from _of_topics(self._snapshot)
+            yield from _of_groups(self._snapshot)
+
+
+def _of_cluster(snapshot: Snapshot) -> Iterator[Metric]:
+    yield GaugeMetricFamily("kafka_brokers", "Brokers that are up.", value=snapshot.brokers)
+    left_out = GaugeMetricFamily("kafka_exporter_left_out", "What is beyond the exporter's bounds.", labels=["kind"])
+    for kind, count in sorted(snapshot.left_out.items()):
+        left_out.add_metric([kind], count)
+    yield left_out
+    if snapshot.provisioned is not None:
+        yield GaugeMetricFamily(
+            "kafka_provisioner_last_run_timestamp_seconds",
+            "When topics and users were last applied.",
+            value=snapshot.provisioned,
+        )
+
+
+def _of_topics(snapshot: Snapshot) -> Iterator[Metric]:
+    def gauge(name: str, text: str) -> GaugeMetricFamily:
+        return GaugeMetricFamily(f"kafka_topic_{name}", text, labels=["topic"])
+
+    partitions = gauge("partitions", "Partitions.")
+    lacking = gauge("under_replicated_partitions", "Partitions with fewer copies in sync than they have.")
+    offline = gauge("offline_partitions", "Partitions without a leader.")
+    written = CounterMetricFamily(
+        "kafka_topic_records", "Records ever written: the sum of end offsets.", labels=["topic"]
+    )
+    kept = gauge("records", "Records that are kept, those that compaction has removed and markers included.")
+    size = gauge("size_bytes", "Bytes on the disks of all brokers, all copies together.")
+    for name, topic in snapshot.topics.items():
+        partitions.add_metric([name], topic.partitions)
+        lacking.add_metric([name], topic.under_replicated)
+        offline.add_metric([name], topic.offline)
+        if topic.written is not None:
+            written.add_metric([name], topic.written)
+        if topic.records is not None:
+            kept.add_metric([name], topic.records)
+        if topic.size is not None:
+            size.add_metric([name], topic.size)
+    yield from (partitions, lacking, offline, written, kept, size)
+
+
+def _of_groups(snapshot: Snapshot) -> Iterator[Metric]:
+    members = GaugeMetricFamily("kafka_consumergroup_members", "Members of a group.", labels=["consumergroup"])
+    states = GaugeMetricFamily(
+        "kafka_consumergroup_state", "1: the state that a group is in.", labels=["consumergroup", "state"]
+    )
+    for name, group in snapshot.groups.items():
+        states.add_metric([name, group.state], 1)
+        if group.members is not None:
+            members.add_metric([name], group.members)
+    lag = GaugeMetricFamily(
+        "kafka_consumergroup_lag", "Records that a group has yet to read.", labels=["consumergroup", "topic"]
+    )
+    seconds = GaugeMetricFamily(
+        "kafka_consumergroup_lag_seconds",
+        "Age of the oldest record that a group has yet to read.",
+        labels=["consumergroup", "topic"],
+    )
+    for pair, behind in snapshot.lags.items():
+        lag.add_metric(list(pair), behind.records)
+        seconds.add_metric(list(pair), behind.seconds)
+    yield from (members, states, lag, seconds)
+
+
+class Server(BoundedThreads, BothFamilies, HTTPServer):
+    """Answers /metrics, /healthz and /readyz."""
+
+    page: Page
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    server: Server
+    timeout = 10
+
+    def do_GET(self) -> None:
+        """Metrics or health."""
+        if self.path == "/metrics":
+            self._send(200, self.server.page.text, CONTENT_TYPE_LATEST)
+        elif self.path == "/healthz":
+            reason = WATCH.reason()
+            self._say(503 if reason else 200, reason or "ok")
+        elif self.path == "/readyz":
+            trouble = self.server.page.trouble
+            self._say(503 if trouble else 200, trouble or "ok")
+        else:
+            self._say(404, "ask for /metrics, /healthz or /readyz")
+
+    def _say(self, status: int, line: str) -> None:
+        self._send(status, f"{line}\n".encode(), "text/plain; charset=utf-8")
+
+    def _send(self, status: int, body: bytes, kind: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class' name
+        """Log nothing: Prometheus comes every few seconds."""

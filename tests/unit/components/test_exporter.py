@@ -1,0 +1,141 @@
+"""The Kafka exporter: what it renders, the graph that it makes, and its place in a stack."""
+
+import re
+from typing import Any
+
+import pytest
+from kafka_platform import KafkaConnection, KafkaExporter, KafkaExporterArgs, exporter_user
+from kafka_platform.exporter.objects import ExporterSettings, deployment, network_policy
+from kafka_platform.exporter.spec import ExporterSpec
+
+from infra.platform import Platform
+from infra.settings.faults import SettingsError
+from infra.settings.parsing import parse
+from tests.unit.components.graph import run, value
+from tests.unit.test_platform import EMBEDDED, EXTERNAL, KUBECONFIG, STRIMZI
+
+CONNECTION = KafkaConnection(
+    cluster="events",
+    namespace="streaming",
+    bootstrap_servers="b:9092",
+    security_protocol="SASL_SSL",
+    sasl_mechanism="SCRAM-SHA-512",
+)
+
+
+def settings(**changes: Any) -> ExporterSettings:
+    spec = ExporterSpec(**changes)
+    return ExporterSettings(
+        name="lag", namespace="streaming", connection=CONNECTION, image="runtime:1", user="lag-exporter", spec=spec
+    )
+
+
+def variables(**changes: Any) -> dict[str, str]:
+    [container] = deployment(settings(**changes))["spec"]["template"]["spec"]["containers"]
+    return {each["name"]: each["value"] for each in container["env"]}
+
+
+def built(raw: dict[str, Any]) -> dict[str, Any]:
+    return run(lambda: Platform(parse(raw), KUBECONFIG) and None)
+
+
+def test_its_user_may_describe_and_nothing_else() -> None:
+    acls = exporter_user().all_acls()
+    assert {(acl.resource.value, acl.name) for acl in acls} == {
+        ("topic", "*"),
+        ("group", "*"),
+        ("cluster", "kafka-cluster"),
+    }
+    assert {operation.value for acl in acls for operation in acl.operations} == {"DESCRIBE"}
+
+
+def test_the_bounds_reach_the_program() -> None:
+    given = variables(interval="90s", topics=7, groups=8, pairs=9)
+    assert given["EXPORTER_INTERVAL_SECONDS"] == "90"
+    assert [given[f"EXPORTER_MOST_{each}"] for each in ("TOPICS", "GROUPS", "PAIRS")] == ["7", "8", "9"]
+    assert given["KAFKA_SASL_USERNAME"] == "lag-exporter"
+    assert "password" not in str({key for key in given.values() if "/" not in key})
+
+
+def test_its_pod_runs_with_the_least_rights() -> None:
+    spec = deployment(settings())["spec"]["template"]["spec"]
+    [container] = spec["containers"]
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["resources"]["limits"] == {"cpu": "1", "memory": "256Mi"}
+
+
+def test_only_the_named_namespaces_read_its_metrics() -> None:
+    [rule] = network_policy(settings(metrics_namespaces=["watch"]), [])["spec"]["ingress"]
+    assert rule["ports"] == [{"port": 9404, "protocol": "TCP"}]
+    assert rule["from"][0]["namespaceSelector"]["matchExpressions"][0]["values"] == ["watch"]
+
+
+def test_the_graph() -> None:
+    made: list[KafkaExporter] = []
+    found = run(lambda: made.append(KafkaExporter("lag", KafkaExporterArgs(connection=CONNECTION))))
+    assert {name for name in found if "stack" not in name} == {
+        "KafkaExporter lag",
+        "NetworkPolicy lag-network",
+        "Service lag-service",
+        "Deployment lag-pod",
+    }
+    assert all("KafkaExporter$" in each.urn for name, each in found.items() if name.split()[0] == "Deployment")
+    assert value(made[0].metrics_url) == "http://lag.streaming.svc:9404/metrics"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"interval": "1s"}, "interval: '1s' is out of range: use 5s to 10m"),
+        ({"groups": 0}, "groups: 0 is out of range: use 1 to 100000"),
+    ],
+)
+def test_a_misuse_names_the_field(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        KafkaExporterArgs(connection=CONNECTION, **given)
+
+
+class TestStack:
+    @pytest.mark.parametrize(
+        "engine", [EMBEDDED, STRIMZI, {**EXTERNAL, "kafka": {**EXTERNAL["kafka"], "adminSecret": "admin"}}]
+    )
+    def test_it_comes_with_prometheus_on_every_engine(self, engine: dict[str, Any]) -> None:
+        assert "KafkaExporter kafka-exporter" not in built(engine)
+        found = built({**engine, "prometheus": {"namespace": "watch"}})
+        assert "KafkaExporter kafka-exporter" in found
+        assert "PodMonitor kafka-exporter-kafka-exporter" in found
+        [rule] = found["NetworkPolicy kafka-exporter-network"].inputs["spec"]["ingress"]
+        assert rule["from"][0]["namespaceSelector"]["matchExpressions"][0]["values"] == ["watch"]
+        rules = found["PrometheusRule kafka-alerts"].inputs["spec"]["groups"][0]["rules"]
+        assert {"KafkaConsumerLagGrows", "KafkaConsumerLate", "KafkaExporterGone"} <= {each["alert"] for each in rules}
+
+    def test_it_can_be_turned_off_and_on(self) -> None:
+        assert "KafkaExporter kafka-exporter" not in built(
+            {**EMBEDDED, "prometheus": {}, "exporter": {"enabled": False}}
+        )
+        assert "KafkaExporter kafka-exporter" in built({**EMBEDDED, "exporter": {}})
+
+    def test_it_is_not_there_where_nobody_can_make_its_user(self) -> None:
+        assert "KafkaExporter kafka-exporter" not in built({**EXTERNAL, "prometheus": {}})
+        with pytest.raises(SettingsError, match="exporter: it needs a user, which an administrator makes"):
+            parse({**EXTERNAL, "exporter": {}})
+
+    def test_it_takes_the_place_of_strimzis(self) -> None:
+        kafka = {**STRIMZI["kafka"], "exporter": True}
+        both = built({**STRIMZI, "kafka": kafka, "prometheus": {}})
+        assert "kafkaExporter" not in both["Kafka kafka-kafka"].inputs["spec"]
+        theirs = built({**STRIMZI, "kafka": kafka, "prometheus": {}, "exporter": {"enabled": False}})
+        assert "kafkaExporter" in theirs["Kafka kafka-kafka"].inputs["spec"]
+        rules = theirs["PrometheusRule kafka-alerts"].inputs["spec"]["groups"][0]["rules"]
+        assert "KafkaConsumerLagGrows" in {each["alert"] for each in rules}
+
+    def test_its_user_is_nobody_elses(self) -> None:
+        tenants = {"shop": {"users": {"lag-exporter": {"reads": ["orders"]}}}}
+        with pytest.raises(SettingsError, match=r"tenants.shop.users.lag-exporter: is the user of the exporter"):
+            parse({**EMBEDDED, "tenants": tenants, "exporter": {}})
+
+    def test_prometheus_has_to_be_let_in(self) -> None:
+        with pytest.raises(SettingsError, match=r"exporter.metricsNamespaces: Prometheus may not connect"):
+            parse({**EMBEDDED, "prometheus": {}, "exporter": {"metricsNamespaces": ["elsewhere"]}})
