@@ -77,7 +77,11 @@ class LocalRegistry:
         self.port, self.management_port = free_ports(2)
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
