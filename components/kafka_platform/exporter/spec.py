@@ -40,9 +40,9 @@ class KafkaExporterResources(Compute):
     """Cores that are reserved. Default 20m."""
     cpu_limit: str | None = processors("1", "1")
     """Cores it may use at most. Default 1."""
-    # Interpreter and libraries take some 60 MiB; 1,000 topics and 100 groups some 40 MiB more (docs/benchmarks.md).
+    # Interpreter and libraries take some 60 MiB.
     memory: str = memory_of("an exporter", "256Mi", least="128Mi")
-    """Memory that is reserved and may be used, at least 128Mi. Default 256Mi, enough for 2,000 topics and 1,000 groups."""
+    """Memory that is reserved and may be used, at least 128Mi. Default 256Mi."""
 
 
 @dataclass(frozen=True, kw_only=True)
