@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
-from kafka_platform.kube.refusals import ClusterError, ObjectId
+from kafka_platform.kube.object_id import ClusterError, ObjectId
 
 from infra.connection import Connection, NoAnswerError
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kafka_platform.kube.manifests import Manifest
-from kafka_platform.kube.refusals import ObjectId
+from kafka_platform.kube.object_id import ObjectId
 from kafka_platform.values.words import suggest
 from pydantic.alias_generators import to_camel
 

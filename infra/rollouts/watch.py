@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pulumi
+from kafka_platform.kube.object_id import ClusterError
 from kafka_platform.kube.place import KubernetesObject, hooks_work
-from kafka_platform.kube.refusals import ClusterError
 
 from infra.reading.values import at, items, mapping, text
 from infra.rollouts.engine import cancel

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka_platform.kube.refusals import ClusterError, ObjectId
+from kafka_platform.kube.object_id import ClusterError, ObjectId
 
 from infra.api_server import ApiServer
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from kafka_platform.kube.refusals import ObjectId
+from kafka_platform.kube.object_id import ObjectId
 
 from infra.api_server import ApiServer
 from infra.capabilities import rendered

@@ -2,36 +2,18 @@
 
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pulumi
 from pulumi.runtime import is_dry_run
 
 from kafka_platform.kube.marks import MARK
+from kafka_platform.kube.object_id import ObjectId
 
 CLAIM = "PersistentVolumeClaim"
 _TOGETHER = 0.5
 """Seconds that a preview waits before it refuses an object: the engine ends it at the first error, and by then the others
 that it looks at (`--parallel`, 8) are refused as well."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ObjectId:
-    """What tells an object of a Kubernetes cluster apart from all others."""
-
-    api_version: str
-    kind: str
-    name: str
-    namespace: str | None = None
-    """None for what is cluster-wide, and for the namespace that the kubeconfig names."""
-
-    def __str__(self) -> str:
-        return "/".join(part for part in (self.kind, self.namespace, self.name) if part)
-
-
-class ClusterError(Exception):
-    """The Kubernetes cluster cannot be asked; the message says why."""
 
 
 class Cluster(Protocol):

@@ -8,9 +8,10 @@ import pulumi
 import pytest
 from kafka_platform.kube import ownership
 from kafka_platform.kube.marks import ADOPTED, MARK
+from kafka_platform.kube.object_id import ClusterError, ObjectId
 from kafka_platform.kube.ownership import own
 from kafka_platform.kube.place import place
-from kafka_platform.kube.refusals import ClusterError, ObjectId, Refusals
+from kafka_platform.kube.refusals import Refusals
 
 from tests.unit.components.graph import run, value
 

@@ -12,6 +12,7 @@ from tests.unit.settings.test_rendered import PODS, STACKS_OF_TESTS
 LIMITED: dict[str, Any] = {
     "gateway": {"resources": {"cpuLimit": "1"}},
     "probe": {"gate": True, "resources": {"cpuLimit": "1"}},
+    "registry": {"resources": {"cpuLimit": "1"}},
 }
 """Sections in which people give every limit of processors that they can."""
 STRIMZI_TEMPLATES = (
@@ -83,7 +84,7 @@ def test_every_pod_of_a_stack_is_as_its_file_says(stack: str) -> None:
 
 def test_every_pod_that_strimzi_makes_is_as_the_file_says() -> None:
     kafka = STACKS_OF_TESTS["strimzi"]["kafka"] | {"exporter": True}
-    found = list(strimzi_templates(manifests(declared("strimzi", kafka=kafka))))
+    found = list(strimzi_templates(manifests(declared("strimzi", kafka=kafka, exporter={"enabled": False}))))
     assert {where for where, _ in found} == {f"{kind} {path[1]}" for kind, path in STRIMZI_TEMPLATES}
     for where, pod in found:
         assert pod["metadata"] == {"annotations": PODS["annotations"], "labels": PODS["labels"]}, where
@@ -180,8 +181,8 @@ def limits_of(found: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]
 @pytest.mark.parametrize("stack", STACKS_OF_TESTS)
 def test_where_every_limit_is_given_a_quota_finds_one_in_every_container(stack: str) -> None:
     limit = {"cpu": "1", "cpuLimit": "2", "memory": "2Gi"}
-    kafka = dict(STACKS_OF_TESTS[stack]["kafka"])
-    if stack == "embedded":
+    kafka = dict(STACKS_OF_TESTS[stack].get("kafka", {}))
+    if stack in ("embedded", "server"):
         kafka["resources"] = limit
     if stack == "strimzi":
         pools = {name: pool | {"resources": limit} for name, pool in kafka["pools"].items()}
@@ -189,7 +190,13 @@ def test_where_every_limit_is_given_a_quota_finds_one_in_every_container(stack: 
     workers = {
         name: worker | {"resources": {"cpuLimit": "1"}} for name, worker in STACKS_OF_TESTS[stack]["workers"].items()
     }
-    for where, resources in limits_of(manifests(declared(stack, **LIMITED, kafka=kafka, workers=workers))):
+    more = {"kafka": kafka, "workers": workers}
+    if stack == "strimzi":
+        more["exporter"] = {"enabled": False}  # Strimzi's own is there instead.
+    if stack == "server":
+        one = {"cpuLimit": "1"}
+        more["prometheus"] = {"server": {"resources": one, "alertmanagerResources": one}}
+    for where, resources in limits_of(manifests(declared(stack, **LIMITED, **more))):
         for kind in ("limits", "requests"):
             assert resources[kind].keys() >= {"cpu", "memory"}, f"{where}: {kind}"
 

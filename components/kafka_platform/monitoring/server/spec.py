@@ -59,7 +59,9 @@ class PrometheusSpec(Spec):
     the pods. Default true."""
     client_namespaces: Sequence[Input[str]] = namespaces()
     """Namespaces whose pods may query it, such as Grafana's. Default: none; people use `kubectl port-forward`."""
-    api_ports: Sequence[int] = formed((443, 6443), _check_api_ports)
+    api_ports: Sequence[int] = formed(
+        (443, 6443), _check_api_ports, items={"type": "integer", "minimum": 1, "maximum": 65535}
+    )
     """Ports at which the machines of the API server listen, behind its Service. Default 443 and 6443."""
     resources: PrometheusResources = PrometheusResources()
     """Processor and memory of the pod. Default: 50m and 256Mi."""
