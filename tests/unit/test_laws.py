@@ -264,16 +264,25 @@ REGISTRIES = [
 """Hosts of package registries, written so that this file does not name them."""
 
 
+def committed_files() -> list[str]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [file for file in listed.split("\0") if file]
+
+
 def test_no_package_registry_is_named() -> None:
     """The clients of the registries know where they are: a machine may be set up to use mirrors."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     named = {
         f"{file}: {host}"
-        for file in filter(None, listed.split("\0"))
+        for file in committed_files()
         for host in REGISTRIES
         if re.search(rb"(?<![\w-])" + re.escape(host.encode()), (ROOT / file).read_bytes())
     }
     assert not named
+
+
+def test_no_file_has_the_marks_of_a_merge_conflict() -> None:
+    marked = re.compile(rb"^(<{7}|>{7}) ", re.MULTILINE)
+    assert not [file for file in committed_files() if marked.search((ROOT / file).read_bytes())]
 
 
 def test_no_stack_file_is_bound_to_a_passphrase() -> None:
