@@ -14,7 +14,7 @@ from kafka_platform.kafka.client_pods import (
     login_values,
     login_volume,
 )
-from kafka_platform.kube.manifests import Manifest, labels, metadata, selector, to_names
+from kafka_platform.kube.manifests import Manifest, labels, metadata, network_policy_of, selector, to_names
 from kafka_platform.kube.objects import Guard, Object
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.kube.pods import HELPER_CPU_LIMIT, container_security, pod_security, run_once
@@ -87,17 +87,12 @@ def config_map(name: str, namespace: "Input[str]", declarations: Mapping[str, st
 
 def network_policy(name: str, namespace: "Input[str]", kafka_ports: "Input[Sequence[Manifest]]") -> Manifest:
     """The Job's pods reach names and Kafka; nobody reaches them."""
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": metadata(f"{name}-{COMPONENT}", namespace, labels(name, COMPONENT)),
-        "spec": {
-            "egress": [*to_names(), {"ports": kafka_ports}],
-            "ingress": [],
-            "podSelector": {"matchLabels": selector(name, COMPONENT)},
-            "policyTypes": ["Ingress", "Egress"],
-        },
-    }
+    return network_policy_of(
+        metadata(f"{name}-{COMPONENT}", namespace, labels(name, COMPONENT)),
+        pods={"matchLabels": selector(name, COMPONENT)},
+        ingress=[],
+        egress=[*to_names(), {"ports": kafka_ports}],
+    )
 
 
 def job(

@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 from kafka_platform.exporter.spec import LEDGER_TOPIC, ExporterSpec
 from kafka_platform.kafka.client_pods import ca_mounts, ca_volumes, connection_environment, kafka_ports
-from kafka_platform.kube.manifests import Manifest, collectors, labels, metadata, selector, service_port, to_names
+from kafka_platform.kube.manifests import (
+    Manifest,
+    collectors,
+    labels,
+    metadata,
+    network_policy_of,
+    selector,
+    service_of,
+    service_port,
+    to_names,
+)
 from kafka_platform.kube.metrics import METRICS_PORT_NAME
 from kafka_platform.kube.objects import Object
 from kafka_platform.kube.pods import METRICS_PORT, configured, container_security, pod_security
@@ -72,32 +82,22 @@ def deployment(settings: ExporterSettings) -> Manifest:
 
 def service(settings: ExporterSettings) -> Manifest:
     """Where metrics are collected by whoever does not look for pods."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-        "spec": {
-            "ports": [service_port(METRICS_PORT_NAME, METRICS_PORT)],
-            "publishNotReadyAddresses": True,
-            "selector": settings.own,
-            "type": "ClusterIP",
-        },
-    }
+    return service_of(
+        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        [service_port(METRICS_PORT_NAME, METRICS_PORT)],
+        settings.own,
+        unready=True,
+    )
 
 
 def network_policy(settings: ExporterSettings, kafka_ports: Any) -> Manifest:
     """Whoever collects metrics reaches the pod; it reaches Kafka."""
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-        "spec": {
-            "egress": [*to_names(), {"ports": kafka_ports}],
-            "ingress": [collectors(METRICS_PORT, settings.spec.metrics_namespaces)],
-            "podSelector": {"matchLabels": settings.own},
-            "policyTypes": ["Ingress", "Egress"],
-        },
-    }
+    return network_policy_of(
+        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        pods={"matchLabels": settings.own},
+        ingress=[collectors(METRICS_PORT, settings.spec.metrics_namespaces)],
+        egress=[*to_names(), {"ports": kafka_ports}],
+    )
 
 
 def _pod(settings: ExporterSettings) -> Manifest:

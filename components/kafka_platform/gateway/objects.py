@@ -23,8 +23,11 @@ from kafka_platform.kube.manifests import (
     allowed_port,
     callers,
     collectors,
+    disruption_budget_of,
     labels,
     metadata,
+    network_policy_of,
+    service_of,
     service_port,
     text_hash,
     to_names,
@@ -127,69 +130,52 @@ def config_map(settings: GatewaySettings, content: "Input[str]") -> Manifest:
 
 def service(settings: GatewaySettings) -> Manifest:
     """Where callers inside Kubernetes reach the gateway, and what routes and Ingresses lead to."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-        "spec": {
-            "ports": [service_port(settings.scheme, settings.port, HTTP_PORT)],
-            "selector": settings.own,
-            "type": "ClusterIP",
-        },
-    }
+    return service_of(
+        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        [service_port(settings.scheme, settings.port, HTTP_PORT)],
+        settings.own,
+    )
 
 
 def pods_service(settings: GatewaySettings) -> Manifest:
     """Gives each pod its name: a request that belongs to another pod is forwarded there."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": metadata(
+    return service_of(
+        metadata(
             f"{settings.name}-pods",
             settings.namespace,
             labels(settings.name, COMPONENT),
         ),
-        "spec": {
-            "clusterIP": "None",
-            "ports": [service_port(settings.scheme, HTTP_PORT), service_port("metrics", METRICS_PORT)],
-            # A pod that is about to end, or cannot reach Kafka for a moment, still has its consumer instances.
-            "publishNotReadyAddresses": True,
-            "selector": settings.own,
-        },
-    }
+        [service_port(settings.scheme, HTTP_PORT), service_port("metrics", METRICS_PORT)],
+        settings.own,
+        headless=True,
+        # A pod that is about to end, or cannot reach Kafka for a moment, still has its consumer instances.
+        unready=True,
+    )
 
 
 def pod_disruption_budget(settings: GatewaySettings) -> Manifest:
     """One pod at a time may be drained."""
-    return {
-        "apiVersion": "policy/v1",
-        "kind": "PodDisruptionBudget",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": settings.own}},
-    }
+    return disruption_budget_of(
+        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)), settings.own
+    )
 
 
 def network_policy(settings: GatewaySettings, kafka_ports: "Input[Sequence[Manifest]]") -> Manifest:
     """Callers and peers reach the program, whoever collects metrics reaches those, and the program reaches Kafka."""
     peers = {"podSelector": {"matchLabels": settings.own}}
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-        "spec": {
-            "egress": [
-                *to_names(),
-                {"ports": kafka_ports},
-                {"ports": [allowed_port(HTTP_PORT)], "to": [peers]},
-            ],
-            "ingress": [
-                callers([HTTP_PORT], settings.spec.client_namespaces),
-                collectors(METRICS_PORT, settings.spec.metrics_namespaces),
-            ],
-            "podSelector": {"matchLabels": settings.own},
-            "policyTypes": ["Ingress", "Egress"],
-        },
-    }
+    return network_policy_of(
+        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        pods={"matchLabels": settings.own},
+        ingress=[
+            callers([HTTP_PORT], settings.spec.client_namespaces),
+            collectors(METRICS_PORT, settings.spec.metrics_namespaces),
+        ],
+        egress=[
+            *to_names(),
+            {"ports": kafka_ports},
+            {"ports": [allowed_port(HTTP_PORT)], "to": [peers]},
+        ],
+    )
 
 
 def autoscaler(settings: GatewaySettings) -> Manifest:

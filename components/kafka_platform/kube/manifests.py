@@ -58,6 +58,61 @@ def service_port(name: str, port: int, target: int | None = None) -> Manifest:
     return {"name": name, "port": port, "protocol": "TCP", "targetPort": port if target is None else target}
 
 
+def service_of(
+    about: Manifest,
+    ports: Sequence[Manifest],
+    own: "Mapping[str, Input[str]]",
+    *,
+    headless: bool = False,
+    unready: bool = False,
+) -> Manifest:
+    """A Service inside the cluster for the pods with the labels `own`; `about` is its metadata.
+
+    Args:
+        about: its metadata.
+        ports: its ports.
+        own: labels of the pods.
+        headless: whether it has no address of its own, but a name for each pod.
+        unready: whether pods that are not ready are reached too.
+    """
+    spec: Manifest = {"clusterIP": "None"} if headless else {"type": "ClusterIP"}
+    if unready:
+        spec["publishNotReadyAddresses"] = True
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": about,
+        "spec": {**spec, "ports": list(ports), "selector": dict(own)},
+    }
+
+
+def disruption_budget_of(about: Manifest, own: "Mapping[str, Input[str]]") -> Manifest:
+    """Lets one of the pods with the labels `own` be evicted at a time; `about` is its metadata."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": about,
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": dict(own)}},
+    }
+
+
+def network_policy_of(
+    about: Manifest, *, pods: Manifest, ingress: Sequence[Manifest], egress: Sequence[Manifest]
+) -> Manifest:
+    """Closes pods to everything but these rules, in both directions; `about` is its metadata, `pods` a label selector."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": about,
+        "spec": {
+            "egress": list(egress),
+            "ingress": list(ingress),
+            "podSelector": pods,
+            "policyTypes": ["Ingress", "Egress"],
+        },
+    }
+
+
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 """Which Kubernetes gives every namespace."""
 

@@ -5,8 +5,9 @@ Without Pulumi, which the checks of settings do not load: they render the charts
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
-from kafka_platform.kube.manifests import Manifest
+from kafka_platform.kube.manifests import Manifest, allowed_port
 from kafka_platform.kube.pod_settings import PodSettings, RunAs, Toleration
 from kafka_platform.values.later import Input
 
@@ -35,6 +36,16 @@ WITHOUT_SIDECARS: Mapping[str, Mapping[str, str]] = {
 }
 """Metadata of a Job's pods, which keeps the service meshes that inject into whole namespaces out: a Job ends when all its
 containers do, and a proxy never does."""
+
+
+def ports_of(url: str) -> list[Manifest]:
+    """The ports by which pods reach a program of ours at `url`, in a network policy.
+
+    Policies are judged by the port of a Service's pods, which is 8080 for this platform's programs.
+    """
+    parts = urlsplit(url)
+    own = parts.port or (443 if parts.scheme == "https" else 80)
+    return [allowed_port(port) for port in sorted({own, HTTP_PORT})]
 
 
 def run_once(

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from kafka_platform.kafka.client_pods import (
     ca_mounts,
@@ -18,21 +17,22 @@ from kafka_platform.kafka.client_pods import (
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import (
     Manifest,
-    allowed_port,
     collectors,
     labels,
     metadata,
+    network_policy_of,
     selector,
+    service_of,
     service_port,
     to_names,
 )
 from kafka_platform.kube.objects import Object
 from kafka_platform.kube.pods import (
-    HTTP_PORT,
     METRICS_PORT,
     configured,
     container_security,
     pod_security,
+    ports_of,
     run_once,
 )
 from kafka_platform.probe.spec import ProbeSpec
@@ -81,7 +81,7 @@ class ProbeSettings:
 def objects(settings: ProbeSettings) -> list[Object]:
     """The probe's objects, in the order in which they are needed."""
     url = settings.gateway_url
-    through = None if url is None else derived(gateway_ports, url)
+    through = None if url is None else derived(ports_of, url)
     policy = Object(role="network", manifest=network_policy(settings, kafka_ports(settings.connection), through))
     found = [
         policy,
@@ -125,21 +125,16 @@ def deployment(settings: ProbeSettings) -> Manifest:
 
 def service(settings: ProbeSettings) -> Manifest:
     """Where metrics are collected, above all while the probe is not ready."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": metadata(
+    return service_of(
+        metadata(
             settings.name,
             settings.namespace,
             labels(settings.name, COMPONENT),
         ),
-        "spec": {
-            "ports": [service_port("metrics", METRICS_PORT)],
-            "publishNotReadyAddresses": True,
-            "selector": settings.own,
-            "type": "ClusterIP",
-        },
-    }
+        [service_port("metrics", METRICS_PORT)],
+        settings.own,
+        unready=True,
+    )
 
 
 def gate_job(settings: ProbeSettings) -> Manifest:
@@ -172,27 +167,12 @@ def network_policy(
     egress: list[Manifest] = [*to_names(), {"ports": kafka_ports}]
     if gateway_ports is not None:
         egress.append({"ports": gateway_ports})
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-        "spec": {
-            "egress": egress,
-            "ingress": [collectors(METRICS_PORT, settings.spec.metrics_namespaces)],
-            "podSelector": {"matchExpressions": [both], "matchLabels": instance},
-            "policyTypes": ["Ingress", "Egress"],
-        },
-    }
-
-
-def gateway_ports(url: str) -> list[Manifest]:
-    """The ports by which the probe reaches the gateway.
-
-    Network policies see the port of a Service's pods, which is 8080 for this platform's gateway.
-    """
-    parts = urlsplit(url)
-    own = parts.port or (443 if parts.scheme == "https" else 80)
-    return [allowed_port(port) for port in sorted({own, HTTP_PORT})]
+    return network_policy_of(
+        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        pods={"matchExpressions": [both], "matchLabels": instance},
+        ingress=[collectors(METRICS_PORT, settings.spec.metrics_namespaces)],
+        egress=egress,
+    )
 
 
 def _pod(settings: ProbeSettings, container: Manifest) -> Manifest:

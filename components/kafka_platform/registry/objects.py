@@ -12,10 +12,13 @@ from kafka_platform.kube.manifests import (
     Manifest,
     allowed_port,
     collectors,
+    disruption_budget_of,
     labels,
     metadata,
+    network_policy_of,
     of_namespaces,
     selector,
+    service_of,
     service_port,
     text_hash,
     to_names,
@@ -206,26 +209,18 @@ def config_map(settings: RegistrySettings, properties: "Input[str]") -> Manifest
 def service(settings: RegistrySettings) -> Manifest:
     """Where clients inside Kubernetes reach the registry."""
     port = 443 if settings.spec.tls is not None else 80
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-        "spec": {
-            "ports": [service_port(_scheme(settings.spec), port, HTTP_PORT)],
-            "selector": settings.own,
-            "type": "ClusterIP",
-        },
-    }
+    return service_of(
+        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        [service_port(_scheme(settings.spec), port, HTTP_PORT)],
+        settings.own,
+    )
 
 
 def pod_disruption_budget(settings: RegistrySettings) -> Manifest:
     """One pod at a time may be drained."""
-    return {
-        "apiVersion": "policy/v1",
-        "kind": "PodDisruptionBudget",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": settings.own}},
-    }
+    return disruption_budget_of(
+        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)), settings.own
+    )
 
 
 def network_policy(settings: RegistrySettings, kafka_ports: "Input[Sequence[Manifest]]") -> Manifest:
@@ -233,20 +228,15 @@ def network_policy(settings: RegistrySettings, kafka_ports: "Input[Sequence[Mani
     others = [each.namespace for each in settings.users.values() if each.namespace is not None]
     others += settings.spec.client_namespaces
     peers: list[Manifest] = [{"podSelector": {}}, *([of_namespaces(others)] if others else [])]
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-        "spec": {
-            "egress": [*to_names(), {"ports": kafka_ports}],
-            "ingress": [
-                {"from": peers, "ports": [allowed_port(HTTP_PORT)]},
-                collectors(METRICS_PORT, settings.spec.metrics_namespaces),
-            ],
-            "podSelector": {"matchLabels": settings.own},
-            "policyTypes": ["Ingress", "Egress"],
-        },
-    }
+    return network_policy_of(
+        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        pods={"matchLabels": settings.own},
+        ingress=[
+            {"from": peers, "ports": [allowed_port(HTTP_PORT)]},
+            collectors(METRICS_PORT, settings.spec.metrics_namespaces),
+        ],
+        egress=[*to_names(), {"ports": kafka_ports}],
+    )
 
 
 def deployment(settings: RegistrySettings, config_hash: "Input[str]") -> Manifest:

@@ -6,13 +6,20 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from kafka_platform.kube.derived import derived
-from kafka_platform.kube.manifests import Manifest, allowed_port, environment, labels, metadata, selector, to_names
+from kafka_platform.kube.manifests import (
+    Manifest,
+    environment,
+    labels,
+    metadata,
+    network_policy_of,
+    selector,
+    to_names,
+)
 from kafka_platform.kube.objects import Guard, Object
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
-from kafka_platform.kube.pods import HELPER_CPU_LIMIT, HTTP_PORT, container_security, pod_security, run_once
+from kafka_platform.kube.pods import HELPER_CPU_LIMIT, container_security, pod_security, ports_of, run_once
 from kafka_platform.schemas.compatibility import check_schema_update
 from kafka_platform.schemas.spec import Compatibility, Subject
 
@@ -118,24 +125,12 @@ def config_map(settings: SchemaSettings, rendered: Mapping[str, str]) -> Manifes
 
 def network_policy(settings: SchemaSettings) -> Manifest:
     """The Job's pods reach names and the registry; nobody reaches them."""
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": metadata(f"{settings.name}-{COMPONENT}", settings.namespace, labels(settings.name, COMPONENT)),
-        "spec": {
-            "egress": [*to_names(), {"ports": derived(registry_ports, settings.url)}],
-            "ingress": [],
-            "podSelector": {"matchLabels": selector(settings.name, COMPONENT)},
-            "policyTypes": ["Ingress", "Egress"],
-        },
-    }
-
-
-def registry_ports(url: str) -> list[Manifest]:
-    """The ports by which the registry is reached: network policies see that of a Service's pods."""
-    parts = urlsplit(url)
-    own = parts.port or (443 if parts.scheme == "https" else 80)
-    return [allowed_port(port) for port in sorted({own, HTTP_PORT})]
+    return network_policy_of(
+        metadata(f"{settings.name}-{COMPONENT}", settings.namespace, labels(settings.name, COMPONENT)),
+        pods={"matchLabels": selector(settings.name, COMPONENT)},
+        ingress=[],
+        egress=[*to_names(), {"ports": derived(ports_of, settings.url)}],
+    )
 
 
 def job(settings: SchemaSettings, rendered: Mapping[str, str]) -> Manifest:

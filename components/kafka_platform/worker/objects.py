@@ -17,10 +17,13 @@ from kafka_platform.kube.manifests import (
     Manifest,
     allowed_port,
     callers,
+    disruption_budget_of,
     labels,
     metadata,
+    network_policy_of,
     of_namespaces,
     selector,
+    service_of,
     service_port,
     text_hash,
     to_names,
@@ -148,50 +151,37 @@ def config_map(settings: WorkerSettings, files: "Input[Mapping[str, str]]") -> M
 
 def service(settings: WorkerSettings) -> Manifest:
     """Leads others to the pods' ports."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": metadata(
+    return service_of(
+        metadata(
             settings.name,
             settings.namespace,
             labels(settings.name, COMPONENT),
         ),
-        "spec": {
-            "ports": [service_port(name, port) for name, port in sorted(settings.spec.ports.items())],
-            "selector": settings.own,
-            "type": "ClusterIP",
-        },
-    }
+        [service_port(name, port) for name, port in sorted(settings.spec.ports.items())],
+        settings.own,
+    )
 
 
 def pod_disruption_budget(settings: WorkerSettings) -> Manifest:
     """One pod at a time may be drained: the group shares out its partitions once for each."""
-    return {
-        "apiVersion": "policy/v1",
-        "kind": "PodDisruptionBudget",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": settings.own}},
-    }
+    return disruption_budget_of(
+        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)), settings.own
+    )
 
 
 def network_policy(settings: WorkerSettings, kafka_ports: "Input[Sequence[Manifest]]") -> Manifest:
     """The program reaches names, Kafka, and what it said; its ports are reached by those who may."""
     ingress = [callers(settings.spec.ports.values(), settings.spec.client_namespaces)] if settings.spec.ports else []
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-        "spec": {
-            "egress": [
-                *to_names(),
-                {"ports": kafka_ports},
-                *(_egress(each) for each in settings.spec.egress),
-            ],
-            "ingress": ingress,
-            "podSelector": {"matchLabels": settings.own},
-            "policyTypes": ["Ingress", "Egress"],
-        },
-    }
+    return network_policy_of(
+        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        pods={"matchLabels": settings.own},
+        ingress=ingress,
+        egress=[
+            *to_names(),
+            {"ports": kafka_ports},
+            *(_egress(each) for each in settings.spec.egress),
+        ],
+    )
 
 
 def deployment(settings: WorkerSettings, config_hash: "Input[str]") -> Manifest:

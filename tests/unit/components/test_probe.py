@@ -16,11 +16,11 @@ from kafka_platform import (
     latency_probe_topic,
     latency_probe_user,
 )
+from kafka_platform.kube.pods import ports_of
 from kafka_platform.probe.objects import (
     ProbeSettings,
     deployment,
     gate_job,
-    gateway_ports,
     network_policy,
     objects,
     service,
@@ -180,7 +180,7 @@ class TestNetwork:
         ],
     )
     def test_ports(self, url: str, ports: list[int]) -> None:
-        found = gateway_ports(url)
+        found = ports_of(url)
         assert [each["port"] for each in found] == ports
 
 

@@ -29,9 +29,12 @@ from kafka_platform.kube.manifests import (
     allowed_port,
     client_peers,
     collectors,
+    disruption_budget_of,
     labels,
     metadata,
+    network_policy_of,
     selector,
+    service_of,
     service_port,
     to_names,
 )
@@ -163,39 +166,30 @@ def config_map(settings: EmbeddedSettings, files: "Input[Mapping[str, str]]") ->
 
 def nodes_service(settings: EmbeddedSettings) -> Manifest:
     """Gives each node its name, also before it is ready: the nodes need each other to become ready."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": metadata(
+    return service_of(
+        metadata(
             f"{settings.name}-nodes",
             settings.namespace,
             labels(settings.name, COMPONENT),
         ),
-        "spec": {
-            "clusterIP": "None",
-            "ports": [
-                service_port("replication", REPLICATION_PORT),
-                service_port("internal", INTERNAL_PORT),
-                service_port("controller", CONTROLLER_PORT),
-            ],
-            "publishNotReadyAddresses": True,
-            "selector": selector(settings.name, COMPONENT),
-        },
-    }
+        [
+            service_port("replication", REPLICATION_PORT),
+            service_port("internal", INTERNAL_PORT),
+            service_port("controller", CONTROLLER_PORT),
+        ],
+        selector(settings.name, COMPONENT),
+        headless=True,
+        unready=True,
+    )
 
 
 def bootstrap_service(settings: EmbeddedSettings) -> Manifest:
     """Where clients inside Kubernetes connect first."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-        "spec": {
-            "ports": [service_port("internal", INTERNAL_PORT)],
-            "selector": selector(settings.name, COMPONENT),
-            "type": "ClusterIP",
-        },
-    }
+    return service_of(
+        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        [service_port("internal", INTERNAL_PORT)],
+        selector(settings.name, COMPONENT),
+    )
 
 
 def external_service(settings: EmbeddedSettings, external: NodePorts | LoadBalancers, node: int) -> Manifest:
@@ -233,12 +227,10 @@ def external_service(settings: EmbeddedSettings, external: NodePorts | LoadBalan
 
 def pod_disruption_budget(settings: EmbeddedSettings) -> Manifest:
     """One node at a time may be drained."""
-    return {
-        "apiVersion": "policy/v1",
-        "kind": "PodDisruptionBudget",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": selector(settings.name, COMPONENT)}},
-    }
+    return disruption_budget_of(
+        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        selector(settings.name, COMPONENT),
+    )
 
 
 def network_policy(settings: EmbeddedSettings) -> Manifest:
@@ -253,17 +245,12 @@ def network_policy(settings: EmbeddedSettings) -> Manifest:
         ingress.append({"ports": [allowed_port(EXTERNAL_PORT)]})
     if settings.shows_metrics:
         ingress.append(collectors(NODE_METRICS_PORT, settings.spec.metrics_namespaces))
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-        "spec": {
-            "egress": [*to_names(), {"to": [nodes]}],
-            "ingress": ingress,
-            "podSelector": {"matchLabels": selector(settings.name, COMPONENT)},
-            "policyTypes": ["Ingress", "Egress"],
-        },
-    }
+    return network_policy_of(
+        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        pods={"matchLabels": selector(settings.name, COMPONENT)},
+        ingress=ingress,
+        egress=[*to_names(), {"to": [nodes]}],
+    )
 
 
 def stateful_set(settings: EmbeddedSettings, config_hash: "Input[str]") -> Manifest:

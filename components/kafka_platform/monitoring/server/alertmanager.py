@@ -11,8 +11,10 @@ from kafka_platform.kube.manifests import (
     allowed_port,
     labels,
     metadata,
+    network_policy_of,
     of_namespaces,
     selector,
+    service_of,
     service_port,
     text_hash,
     to_names,
@@ -80,12 +82,7 @@ def objects(settings: AlertmanagerSettings) -> list[Object]:
     policy = Object(role="alertmanager-network", manifest=network_policy(settings, meta))
     entry = Object(
         role="alertmanager-service",
-        manifest={
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": meta,
-            "spec": {"ports": [service_port("http", PORT)], "selector": settings.own, "type": "ClusterIP"},
-        },
+        manifest=service_of(meta, [service_port("http", PORT)], settings.own),
         awaited=False,
     )
     pod = Object(
@@ -107,22 +104,17 @@ def network_policy(settings: AlertmanagerSettings, meta: Manifest) -> Manifest:
     egress: list[Manifest] = [*to_names(), {"ports": [allowed_port(port) for port in ports]}]
     if inside:
         egress.append({"to": [of_namespaces(inside)]})
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": meta,
-        "spec": {
-            "egress": egress,
-            "ingress": [
-                {
-                    "from": [{"podSelector": {"matchLabels": dict(settings.prometheus)}}],
-                    "ports": [allowed_port(PORT)],
-                }
-            ],
-            "podSelector": {"matchLabels": settings.own},
-            "policyTypes": ["Ingress", "Egress"],
-        },
-    }
+    return network_policy_of(
+        meta,
+        pods={"matchLabels": settings.own},
+        ingress=[
+            {
+                "from": [{"podSelector": {"matchLabels": dict(settings.prometheus)}}],
+                "ports": [allowed_port(PORT)],
+            }
+        ],
+        egress=egress,
+    )
 
 
 def _ways(receivers: ReceiversSpec) -> Iterator[str | int]:

@@ -11,8 +11,10 @@ from kafka_platform.kube.manifests import (
     allowed_port,
     labels,
     metadata,
+    network_policy_of,
     of_namespaces,
     selector,
+    service_of,
     service_port,
     text_hash,
     to_names,
@@ -166,12 +168,11 @@ def config_map(settings: ServerSettings, config: "Input[str]", rules: "Input[str
 
 def service(settings: ServerSettings) -> Manifest:
     """Where it is queried."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-        "spec": {"ports": [service_port("http", PORT)], "selector": settings.own, "type": "ClusterIP"},
-    }
+    return service_of(
+        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        [service_port("http", PORT)],
+        settings.own,
+    )
 
 
 def service_account(settings: ServerSettings) -> Manifest:
@@ -242,17 +243,12 @@ def network_policy(settings: ServerSettings) -> Manifest:
     anywhere = any(each.anywhere for each in settings.monitors)
     sources = {"namespaceSelector": {}} if anywhere else of_namespaces(namespaces(settings))
     named = settings.spec.client_namespaces
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-        "spec": {
-            "egress": [*to_names(), {"to": [sources]}, {"ports": [allowed_port(port) for port in sorted(ports)]}],
-            "ingress": [{"from": [of_namespaces(named)], "ports": [allowed_port(PORT)]}] if named else [],
-            "podSelector": {"matchLabels": settings.own},
-            "policyTypes": ["Ingress", "Egress"],
-        },
-    }
+    return network_policy_of(
+        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        pods={"matchLabels": settings.own},
+        ingress=[{"from": [of_namespaces(named)], "ports": [allowed_port(PORT)]}] if named else [],
+        egress=[*to_names(), {"to": [sources]}, {"ports": [allowed_port(port) for port in sorted(ports)]}],
+    )
 
 
 def arguments(spec: PrometheusSpec) -> list[str]:
