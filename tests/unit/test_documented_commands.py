@@ -55,3 +55,13 @@ def test_there_are_some() -> None:
 def test_what_a_page_links_to_exists(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     assert [each for each in targets if not (page.parent / each).exists()] == []
+
+
+def test_the_index_of_the_docs_names_every_page() -> None:
+    index = ROOT / "docs" / "README.md"
+    linked = {
+        (index.parent / target).resolve()
+        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", index.read_text(encoding="utf-8"))
+    }
+    runbooks = {page for page in PAGES if page.parent.name == "runbooks" and page.name != "README.md"}
+    assert [page for page in PAGES if page not in linked | runbooks | {index}] == []
