@@ -22,6 +22,7 @@ EVERYTHING = MonitoredSpec(
     engine=Engine.STRIMZI,
     exporter=True,
     cert_manager="cert-manager",
+    keda="keda",
     levels={
         "platform": Level(availability="99.9%", latency=LatencyLevel(p99="500ms")),
         "shop": Level(users=["shop-api"], availability="99.5%"),

@@ -19,7 +19,7 @@ from infra.capabilities.capability import CLUSTER, Capability, Deployment, Place
 from infra.capabilities.exporter import exporter_of
 from infra.capabilities.kafka import node_metrics
 from infra.capabilities.levels import Levels, levels_of
-from infra.capabilities.operators import CertManagerInstallation, Prometheus
+from infra.capabilities.operators import CertManagerInstallation, Keda, Prometheus
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known
 
@@ -31,7 +31,7 @@ class Monitoring(Capability[Prometheus]):
     """Monitors and alerts for everything that shows metrics, which an operator reads."""
 
     key = "prometheus"
-    names = frozenset({f"{CLUSTER}-nodes", f"{CLUSTER}-operator", f"{CLUSTER}-certificates"})
+    names = frozenset({f"{CLUSTER}-nodes", f"{CLUSTER}-operator", f"{CLUSTER}-certificates", f"{CLUSTER}-keda"})
 
     def section(self, settings: Core) -> Prometheus | None:
         """None where there is a Prometheus without operator."""
@@ -128,6 +128,7 @@ def _server_values(section: Prometheus, settings: Core) -> dict[str, Any]:
 def _values(prometheus: Prometheus, stack: Stack) -> dict[str, Any]:
     """What there is to watch, as the fields of its spec."""
     kafka, certificates, alerts = stack.settings.kafka, stack.of(CertManagerInstallation), stack.of(Alerts)
+    keda = stack.of(Keda)
     return shared(prometheus, MonitoringSpec) | {
         "engine": kafka.engine,
         "nodes": node_metrics(stack) is not Metrics.OFF,
@@ -136,6 +137,8 @@ def _values(prometheus: Prometheus, stack: Stack) -> dict[str, Any]:
         "authorities_given": kafka.authorities.given,
         "levels": levels_of(Levels().section(stack.settings) or {}, stack.settings),
         "cert_manager": None if certificates is None else certificates.namespace,
+        "keda": None if keda is None else keda.namespace,
+        "scaled_in": sorted(stack.settings.tenant_namespaces - {stack.settings.namespace}) if keda else [],
         "receivers": NOBODY if alerts is None else alerts.receivers(stack.settings),
     }
 

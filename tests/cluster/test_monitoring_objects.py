@@ -39,6 +39,7 @@ def rendered(engine: Engine) -> list[dict[str, Any]]:
         probes=["canary"],
         workers={"fraud": NAMESPACE},
         cert_manager="cert-manager",
+        keda="keda",
         labels={"release": "prometheus"},
     )
     found = run(lambda: Monitoring("kafka", args) and None)

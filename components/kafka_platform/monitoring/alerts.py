@@ -17,6 +17,7 @@ from kafka_platform.monitoring.limits import (
     FULL_SOON,
     HOURS_TO_ACT,
     OFFLINE,
+    SCALER_ERRORS,
     UNDER_MIN_ISR,
     UNDER_REPLICATED,
 )
@@ -45,6 +46,8 @@ class Watched:
     """Whether somebody renews the authorities by hand."""
     certificates: bool = False
     """Whether cert-manager shows the certificates of the namespace."""
+    scaled_in: Sequence[str] = ()
+    """Namespaces in which KEDA scales programs and shows its metrics. Default: none."""
 
 
 def alerts(watched: Watched) -> list[Alert]:
@@ -54,6 +57,7 @@ def alerts(watched: Watched) -> list[Alert]:
         *_volumes(watched),
         *_groups(watched),
         *_certificates(watched),
+        *_scalers(watched),
     ]
 
 
@@ -182,6 +186,22 @@ def _certificates(watched: Watched) -> Iterator[Alert]:
             summary="The certificate {{ $labels.name }} ends in {{ $value | humanizeDuration }} and was not renewed.",
             description="When it ends callers are refused. `kubectl describe certificate` says why cert-manager cannot renew it.",
         )
+
+
+def _scalers(watched: Watched) -> Iterator[Alert]:
+    if not watched.scaled_in:
+        return
+    own = f'namespace=~"{"|".join(sorted(set(watched.scaled_in)))}"'
+    yield Alert(
+        name="KedaScalerFails",
+        # A rebalance or a broker that restarts makes it fail once or twice; it looks every 30 s by default.
+        expression=f"sum by (namespace, scaledObject) (increase(keda_scaler_detail_errors_total{{{own}}}[10m])) > {SCALER_ERRORS}",
+        lasting="5m",
+        severity=Severity.WARNING,
+        summary="KEDA cannot measure what {{ $labels.scaledObject }} in {{ $labels.namespace }} is scaled by.",
+        description="Its number of pods stays as it is, or falls back to its least. `kubectl describe scaledobject` says why: usually a login, "
+        "a network policy or a group that does not exist.",
+    )
 
 
 def rule_groups(

@@ -17,3 +17,5 @@ FILLING = 0.4
 no day."""
 HOURS_TO_ACT = 4
 """How long before a volume is full somebody is woken: to find who fills it, agree with them and grow it."""
+SCALER_ERRORS = 3
+"""Failed looks of one of KEDA's scalers in ten minutes, of some twenty, above which it does not mend itself."""

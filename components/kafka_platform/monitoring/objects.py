@@ -157,6 +157,8 @@ def monitors(
         found["nodes"] = of_embedded(connection.cluster, name, namespace)
     if spec.cert_manager is not None:
         found["certificates"] = of_cert_manager(name, namespace, spec.cert_manager)
+    if spec.keda is not None:
+        found["keda"] = of_keda(name, namespace, spec.keda)
     return found | {f"{each.label}-{each.name}": of_source(each, namespace, connection.cluster) for each in sources}
 
 
@@ -173,6 +175,7 @@ def watched_of(spec: MonitoredSpec, cluster: str, namespace: str) -> Watched:
         renewal_days=spec.renewal_days if strimzi else None,
         authorities_given=spec.authorities_given,
         certificates=spec.cert_manager is not None,
+        scaled_in=(namespace, *spec.scaled_in) if spec.keda is not None else (),
     )
 
 
@@ -274,6 +277,19 @@ def of_cert_manager(name: str, namespace: "Input[str]", pods_in: "Input[str]") -
         port="http-metrics",
         pods_in=pods_in,
         # They have the namespace of the certificate, which that of the pod would hide.
+        trusted=True,
+    )
+
+
+def of_keda(name: str, namespace: "Input[str]", pods_in: "Input[str]") -> PodMonitor:
+    """KEDA's operator, which knows what it measures and what it cannot. Its chart names the port where metrics are on."""
+    return PodMonitor(
+        name=f"{name}-keda",
+        namespace=namespace,
+        pods={"app": "keda-operator"},
+        port=METRICS_PORT_NAME,
+        pods_in=pods_in,
+        # They have the namespace of what is scaled, which that of the pod would hide.
         trusted=True,
     )
 

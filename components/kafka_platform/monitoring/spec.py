@@ -1,7 +1,7 @@
 """The spec of monitoring. No Pulumi."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kafka_platform.kafka.protocols import Engine
@@ -66,6 +66,10 @@ class MonitoredSpec(MonitoringSpec):
     """Strimzi: whether they are yours, and somebody has to be told to renew them. Default: Strimzi renews them."""
     cert_manager: Input[str] | None = None
     """Namespace of cert-manager. Default: certificates are somebody else's."""
+    keda: Input[str] | None = None
+    """Namespace of KEDA. Default: nobody reads what it measures."""
+    scaled_in: Sequence[str] = ()
+    """Namespaces, besides the Kafka's, in which KEDA scales programs by it. Default: none."""
     receivers: Receivers = NOBODY
     """Whom alerts are sent to. Default: nobody, Prometheus shows them."""
     levels: Mapping[str, Level] = field(default_factory=dict)

@@ -30,6 +30,7 @@ EVERYTHING = Watched(
     exporter=True,
     renewal_days=30,
     certificates=True,
+    scaled_in=("streaming", "shop"),
 )
 SOURCES = [
     alert
@@ -92,6 +93,11 @@ def authority(milliseconds: int) -> dict[str, str]:
 def certificate(seconds: int, namespace: str = "streaming") -> dict[str, str]:
     of = f'namespace="{namespace}",name="data-tls"'
     return {f"certmanager_certificate_expiration_timestamp_seconds{{{of}}}": f"{seconds}x200"}
+
+
+def scaler(errors: str, namespace: str = "shop") -> dict[str, str]:
+    of = f'namespace="{namespace}",scaledObject="fraud-check",scaler="kafkaScaler",metric="s0-kafka-orders"'
+    return {f"keda_scaler_detail_errors_total{{{of}}}": errors}
 
 
 def requests(well: str, failed: str) -> dict[str, str]:
@@ -218,6 +224,16 @@ CASES = [
     ),
     Case(alert="CertificateExpires", measured=certificate(20 * DAY), at="2h"),
     Case(alert="CertificateExpires", measured=certificate(5 * DAY, namespace="other"), at="2h"),
+    Case(
+        alert="KedaScalerFails",
+        measured=scaler("0+2x60"),
+        at="20m",
+        summary="KEDA cannot measure what fraud-check in shop is scaled by.",
+        labels={"scaledObject": "fraud-check"},
+    ),
+    # A broker was restarted; somebody else's scaler.
+    Case(alert="KedaScalerFails", measured=scaler("0x4 2x60"), at="20m"),
+    Case(alert="KedaScalerFails", measured=scaler("0+2x60", namespace="other"), at="20m"),
     Case(
         alert="HttpGatewayFails",
         measured=requests("0+540x30", "0+60x30"),

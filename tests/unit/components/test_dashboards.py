@@ -41,6 +41,8 @@ OTHERS = {
     "kube_horizontalpodautoscaler_spec_max_replicas",  # kube-state-metrics
     "kube_horizontalpodautoscaler_status_current_replicas",
     "kube_horizontalpodautoscaler_status_desired_replicas",
+    "keda_scaler_detail_errors_total",  # KEDA
+    "keda_scaler_metrics_value",
     "strimzi_certificate_expiration_timestamp_ms",  # Strimzi's operator
     "certmanager_certificate_expiration_timestamp_seconds",  # cert-manager
 }
@@ -77,7 +79,8 @@ def test_prometheus_takes_every_query(tmp_path: Path) -> None:
 def test_no_query_is_left_without_what_it_selects() -> None:
     for where, query in queries(BOARDS.values()):
         assert "$source" not in query, where
-        assert 'namespace="$namespace"' in query or 'horizontalpodautoscaler=~"keda-hpa-.+"' in query, where
+        of_keda = 'horizontalpodautoscaler=~"keda-hpa-.+"' in query or 'scaledObject!=""' in query
+        assert 'namespace="$namespace"' in query or of_keda, where
 
 
 def test_every_alert_is_about_a_panel_and_links_to_it() -> None:

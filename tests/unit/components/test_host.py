@@ -30,6 +30,8 @@ from kafka_platform import (
 )
 from kafka_platform.host import Host
 
+from tests.unit.test_laws import components
+
 
 @pytest.fixture(scope="module")
 def host() -> Host:
@@ -43,24 +45,8 @@ def schema(host: Host) -> dict[str, Any]:
     return parsed
 
 
-def test_every_component_is_in_the_package(schema: dict[str, Any]) -> None:
-    assert set(schema["resources"]) == {
-        "kafka-platform:index:BrokerScaler",
-        "kafka-platform:index:CertManager",
-        "kafka-platform:index:DrainCleaner",
-        "kafka-platform:index:HttpGateway",
-        "kafka-platform:index:KafkaCluster",
-        "kafka-platform:index:KafkaResources",
-        "kafka-platform:index:KedaOperator",
-        "kafka-platform:index:LatencyProbe",
-        "kafka-platform:index:Monitoring",
-        "kafka-platform:index:Prometheus",
-        "kafka-platform:index:PrometheusStack",
-        "kafka-platform:index:Scaler",
-        "kafka-platform:index:SchemaRegistry",
-        "kafka-platform:index:StreamWorker",
-        "kafka-platform:index:StrimziOperator",
-    }
+def test_every_component_of_the_sources_is_in_the_package(schema: dict[str, Any]) -> None:
+    assert set(schema["resources"]) == {f"kafka-platform:index:{node.name}" for _, node in components()}
 
 
 def test_what_has_a_default_is_optional(schema: dict[str, Any]) -> None:

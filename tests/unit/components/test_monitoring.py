@@ -114,12 +114,14 @@ def test_the_graph() -> None:
         probes=["latency-probe"],
         workers={"fraud": "shop"},
         cert_manager="cert-manager",
+        keda="keda",
     )
     found = run(lambda: made.append(Monitoring("kafka", args)))
     assert set(found) - {"Stack project-stack", "Monitoring kafka"} == {
         "PodMonitor kafka-nodes",
         "PodMonitor kafka-operator",
         "PodMonitor kafka-certificates",
+        "PodMonitor kafka-keda",
         "PodMonitor kafka-gateway-gateway",
         "PodMonitor kafka-probe-latency-probe",
         "PodMonitor kafka-worker-fraud",
@@ -138,6 +140,7 @@ def test_the_graph() -> None:
         "kafka-nodes",
         "kafka-operator",
         "kafka-certificates",
+        "kafka-keda",
         "gateway",
         "latency-probe",
         "fraud",

@@ -2,9 +2,12 @@
 
 from kafka_platform.exporter.monitoring import LATE_SECONDS
 from kafka_platform.kube.boards import Board, Panel, Query, Row, Shape, Unit
+from kafka_platform.monitoring.limits import SCALER_ERRORS
 
 _HPA = 'horizontalpodautoscaler=~"keda-hpa-.+"'
 """What KEDA calls the autoscalers that it makes; kube-state-metrics tells of them."""
+_SCALED = 'scaledObject!=""'
+"""Everything that KEDA scales."""
 _BY_HPA = "{{namespace}}/{{horizontalpodautoscaler}}"
 
 
@@ -23,7 +26,7 @@ def overview() -> list[Panel]:
 
 def board() -> Board:
     """Its dashboard."""
-    return Board(name="groups", title="Kafka groups and scaling", rows=[_lag(), _members(), _scaling()])
+    return Board(name="groups", title="Kafka groups and scaling", rows=[_lag(), _members(), _measured(), _scaling()])
 
 
 def _lag() -> Row:
@@ -76,6 +79,38 @@ def _members() -> Row:
                 title="Groups by state",
                 description="A group that stays in a rebalance reads nothing.",
                 queries=[Query(expression="sum by (state) (kafka_consumergroup_state{$source})", legend="{{state}}")],
+            ),
+        ],
+    )
+
+
+def _measured() -> Row:
+    by = "{{namespace}}/{{scaledObject}}"
+    return Row(
+        title="What KEDA measures",
+        panels=[
+            Panel(
+                title="Measured load",
+                description="What each scaler measures, such as the lag of its group; KEDA divides it by what one pod can do.",
+                queries=[
+                    Query(
+                        expression=f"sum by (namespace, scaledObject, scaler) (keda_scaler_metrics_value{{{_SCALED}}})",
+                        legend=by + " {{scaler}}",
+                    )
+                ],
+            ),
+            Panel(
+                title="Failed looks",
+                description="How often KEDA could not measure in ten minutes; the number of pods stays as it is meanwhile.",
+                queries=[
+                    Query(
+                        expression="sum by (namespace, scaledObject) "
+                        f"(increase(keda_scaler_detail_errors_total{{{_SCALED}}}[10m]))",
+                        legend=by,
+                    )
+                ],
+                bad_from=SCALER_ERRORS,
+                alerts=["KedaScalerFails"],
             ),
         ],
     )

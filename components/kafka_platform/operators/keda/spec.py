@@ -47,6 +47,8 @@ def chart_values(spec: KedaSpec) -> dict[str, Any]:
         "crds": {"install": False},
         # The tag is a release: a KEDA that restarts does not depend on the registry.
         "image": {"pullPolicy": "IfNotPresent"},
+        # What it measures, and what it cannot: port `metrics`, which a stack's Prometheus reads.
+        "prometheus": {"operator": {"enabled": True}},
         **{part: {"replicaCount": spec.replicas} for part in ("operator", "metricsServer", "webhooks")},
     }
     if spec.replicas > 1:
