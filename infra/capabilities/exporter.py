@@ -24,7 +24,7 @@ class Exporter(ExporterSpec):
     """The Kafka exporter: lag of consumer groups, and sizes and offsets of topics, as metrics."""
 
     enabled: bool | None = None
-    """Whether there is one. Default: wherever the file has this key, or has `prometheus` and manages Kafka's users."""
+    """Whether to run it. Default: if the file has this key, or has `prometheus` and manages Kafka's users."""
 
     def values(self, settings: Core) -> dict[str, Any]:
         """Its fields as a program writes them."""

@@ -49,22 +49,22 @@ class GatewayExposure(Section):
     )
     """A port of every machine of the Kubernetes cluster, 30000 to 32767."""
     load_balancer: LoadBalancerExposure | None = None
-    """A load balancer of the cloud; may be left empty."""
+    """A cloud load balancer; may be left empty."""
     gateway_class: str | None = None
-    """GatewayClass of the Gateway API: a Gateway is made, with `host` and `certificate`."""
+    """GatewayClass of the Gateway API: creates a Gateway, with `host` and `certificate`."""
     gateway: str | None = Field(default=None, json_schema_extra={"examples": ["public", "infra/public"]})
-    """Gateway of the Gateway API that is there already, as `name` or `namespace/name`, with `host`."""
+    """An existing Gateway of the Gateway API, as `name` or `namespace/name`, with `host`."""
     listener: str | None = None
-    """With `gateway`: name of its listener. Default: every one whose host fits."""
+    """With `gateway`: name of its listener. Default: all with a matching host."""
     ingress_class: str | None = None
-    """IngressClass: an Ingress is made, with `host`."""
+    """IngressClass: creates an Ingress, with `host`."""
     host: str | None = Field(default=None, json_schema_extra={"examples": ["data.example.com"]})
-    """With gatewayClass, gateway and ingressClass: the name by which callers come. Needed."""
+    """With gatewayClass, gateway and ingressClass: the host name that callers use. Required."""
     certificate: str | None = None
-    """Secret of the type kubernetes.io/tls in the platform's namespace, valid for `host`. Needed with gatewayClass;
+    """Secret of the type kubernetes.io/tls in the platform's namespace, valid for `host`. Required with gatewayClass;
     default with ingressClass: the controller's own."""
     annotations: Mapping[str, str] = {}
-    """Annotations of the Gateway that is made, or of the Ingress, for its controller and for cert-manager. Default: none."""
+    """Annotations of the created Gateway or Ingress, for its controller and for cert-manager. Default: none."""
 
     @model_validator(mode="after")
     def _check(self) -> "GatewayExposure":
@@ -124,7 +124,7 @@ class Gateway(GatewaySpec):
 
     # A file says the way in and what goes with it in one mapping.
     expose: GatewayExposure | None = None  # type: ignore[assignment]
-    """The way in for callers outside Kubernetes. Default: none."""
+    """How callers outside Kubernetes reach the gateway. Default: they cannot."""
 
     def exposure(self) -> Exposure:
         """The way in as the component takes it."""

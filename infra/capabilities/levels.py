@@ -31,7 +31,7 @@ class ServiceLevel(LevelSpec):
     """What users may expect: of the platform, unless it says of what."""
 
     tenant: str | None = None
-    """With `availability`: the requests to the gateway of this tenant's users count. Default: everybody's."""
+    """With `availability`: the tenant whose users' requests to the gateway count. Default: all requests."""
 
     @property
     def of_one(self) -> str | None:

@@ -33,8 +33,8 @@ class Installable:
     """What a stack may bring, or find."""
 
     install: bool = False
-    """Whether it is installed with the stack. If not, the Kubernetes cluster has to have it, and keys that say how to install
-    it are refused. Default false."""
+    """Whether the stack installs it. Otherwise the Kubernetes cluster must have it, and keys about the installation are
+    refused. Default false."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class Operator(OperatorSpec, Installable):
     """An operator by its official Helm chart, or one that the Kubernetes cluster has already."""
 
     source: Source = field(default_factory=Source)
-    """Where its chart and definitions are. Default: at the official places."""
+    """Where its chart and CRDs come from. Default: the official sources."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,8 @@ class Prometheus(PrometheusStackSpec, MonitoringSpec, Operator):
     """Prometheus: what the platform shows is read, and alerts tell of what is wrong."""
 
     server: PrometheusServer | None = None
-    """One Prometheus without its operator, for this platform alone; may be left empty. Default: there is the operator's."""
+    """One Prometheus without the operator, for this platform alone; may be left empty. Default: the operator's
+    Prometheus."""
 
     def runs_in(self, settings: Core) -> str:
         """Namespace of the Prometheus that reads the metrics."""

@@ -27,17 +27,17 @@ class Probe(ProbeSpec):
     """The latency probe: small records of its own, written and read all the time, and what became of them as metrics."""
 
     partitions: int | None = within(1, MAX_PARTITIONS, default=None)
-    """Partitions of its topic; can grow, never shrink: where brokers are to be taken away, write the number here. Default:
-    the number of brokers, so that each leads one; external: 3."""
+    """Partitions of its topic; can grow, never shrink: before you remove brokers, set the number here. Default: the
+    number of brokers, so that each leads one; external: 3."""
     gateway: bool = True
     """Whether probes are written and read through the HTTP gateway too, if there is one. Default true."""
     gateway_authority: SecretName | None = None
     """With `gateway.tls`: Secret in the platform's namespace whose key `ca.crt` is the authority of the gateway's
-    certificate. Default: the usual public ones."""
+    certificate. Default: public authorities."""
 
     user: str | None = formed(None, check_user)
-    """Kafka user that is there already, that it logs in as: one of this file, or, without `kafka.adminSecret`, any. It needs
-    to read and write the topic `latency-probe`. Default: one of its own is made."""
+    """An existing Kafka user to log in as: one of this file, or, without `kafka.adminSecret`, any. It needs to read and
+    write the topic `latency-probe`. Default: its own is created."""
 
     def check(self) -> None:
         """As every probe; and so many partitions get no more probes than one pod sends."""

@@ -38,24 +38,23 @@ class Registry(RegistrySpec):
     """The schema registry: Apicurio Registry, with the API of Confluent's clients and its schemas in the Kafka."""
 
     roles: Mapping[str, RegistryRole] = field(default_factory=dict)
-    """What users and workers may do in the registry, by name: readonly, developer (registers schemas, and changes its own) or
-    admin. Default: readonly."""
+    """Roles of users and workers in the registry, by name: readonly, developer (registers schemas, and changes its own)
+    or admin. Default: readonly."""
 
     url: str | None = formed(None, check_url, examples=["https://registry.example.com"])
-    """Where the API of a registry is that is there already, which is then used instead of one of the stack's own: Confluent's, or
-    one that speaks like it. Default: the stack runs one."""
+    """URL of an existing registry with Confluent's API, to use instead of running one. Default: the stack runs one."""
     secret: SecretName | None = None
-    """With `url`: Secret in the platform's namespace with the keys `username` and `password` of a user that may register
-    everything. Default: no login."""
+    """With `url`: Secret in the platform's namespace with the keys `username` and `password` of a user who may register
+    any schema. Default: no login."""
     authority: SecretName | None = None
-    """With `url`: Secret in the platform's namespace whose key `ca.crt` is the authority of the registry's certificate. Default:
-    the usual public ones."""
+    """With `url`: Secret in the platform's namespace whose key `ca.crt` is the authority of the registry's certificate.
+    Default: public authorities."""
     compatibility: Compatibility = Compatibility.BACKWARD
-    """What new versions of schemas must be able to do with records of older ones, where a topic does not say otherwise. Default:
-    backward, readers with the new version read records of the last one."""
+    """How new schema versions must be compatible with older ones, unless a topic sets its own. Default: backward,
+    readers with the new version can read records of the last one."""
     removed_subjects: Sequence[str] = names(check_subject)
-    """Subjects that are deleted from the registry; who reads records with their schemas fails. Default: none, a schema stays when
-    it is no longer declared."""
+    """Subjects to delete from the registry; reading records with their schemas then fails. Default: none, schemas that
+    are no longer declared stay."""
 
     def check(self) -> None:
         """Of a registry that is there already, only the login is said."""

@@ -42,7 +42,7 @@ class Worker(WorkerSpec):
     """A team's service that reads from Kafka, writes to it, or both. It runs in its tenant's namespace."""
 
     tenant: str
-    """Tenant of this file that it belongs to: its namespace, and the quotas of its user. Needed."""
+    """Tenant of this file that it belongs to, which decides its namespace and its user's quotas. Required."""
 
     def callers_in(self, settings: Core) -> Sequence[str]:
         """The namespaces whose pods reach its ports; none: all."""

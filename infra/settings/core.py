@@ -64,7 +64,7 @@ class Images(Section):
     kafka: str | None = None
     """Image with Kafka in /opt/kafka. Default: `docker.io/apache/kafka:<kafka.version>`."""
     runtime: str | None = None
-    """Image of this platform's own programs. Default: the one of this release."""
+    """Image of this platform's own programs. Default: that of this release."""
     registry: str | None = None
     """Image of Apicurio Registry 3, for the schema registry. Default: `docker.io/apicurio/apicurio-registry:3.3.3`."""
 
@@ -89,39 +89,40 @@ class Tenant(Section):
     namespace: NamespaceName | None = None
     """Kubernetes namespace of the team's applications; the Secret of each user is put there. Default: the platform's."""
     create_namespace: bool = False
-    """Whether the namespace is made (and removed) with the stack. Default: it exists already."""
+    """Whether the stack creates the namespace (and removes it). Default: it exists already."""
     users: Mapping[str, User] = {}
-    """Users by name: what each may do. Whatever is not allowed is denied."""
+    """Users by name, and what each may do. Everything else is denied."""
     quotas: Quotas | None = None
-    """Limits of each user that has none of its own. Default: no limits."""
+    """Limits of each user that does not set its own. Default: no limits."""
 
 
 class Core(Section):
     """What every platform has: a Kafka, topics and users, in a Kubernetes cluster."""
 
     environment: Environment = Environment.DEV
-    """What the stack is for: how strict the policies are (docs/policies.md). Default: dev, they advise."""
+    """Purpose of the stack, which decides how strict the policies are (docs/policies.md). Default: dev, where policies
+    only advise."""
     namespace: NamespaceName = "streaming"
     """Kubernetes namespace of the brokers and of what belongs to them. Default streaming."""
     create_namespace: bool = True
-    """Whether the namespace is made (and removed) with the stack. Default true."""
+    """Whether the stack creates the namespace (and removes it). Default true."""
     kubernetes: Kubernetes = Kubernetes()
     """The Kubernetes cluster. Needed unless KUBECONFIG is set."""
     adopt: AdoptedObjects = ()
-    """Objects that exist and that the stack may take over, as `Namespace/streaming` or `Secret/streaming/api-kafka`. They
-    are kept when the stack goes. Default: none, an object that the stack did not make is refused."""
+    """Objects that exist and that the stack may take over, as `Namespace/streaming` or `Secret/streaming/api-kafka`.
+    They are kept when the stack is removed. Default: none, an object that the stack did not make is refused."""
     images: Images = Images()
     """Container images. Default: the public ones."""
     pod_settings: PodSettings = UNDECIDED
-    """Where all pods of the platform run, and what they carry: brokers, gateway, probe, workers and Jobs. `podSettings` of
-    `kafka`, `gateway`, `probe` or a worker adds to it for those. Default: what Kubernetes does."""
+    """Scheduling, labels and pull secrets of all the platform's pods: brokers, gateway, probe, workers and Jobs.
+    `podSettings` of `kafka`, `gateway`, `probe` or a worker adds to it for those. Default: Kubernetes' own defaults."""
     kafka: Kafka = Kafka()
     """The brokers. Default: one embedded node."""
     topics: Mapping[str, Topic] = {}
-    """Topics by name. A topic that is taken out of the file keeps its records, unless it said `deletion: allow`."""
+    """Topics by name. A topic removed from the file keeps its records, unless it said `deletion: allow`."""
     topic_files: tuple[str, ...] = ()
-    """Further files with topics by name, seen from the stack file's folder: for more topics than a stack file can hold
-    (Linux takes at most 128 KiB of settings), or one file per team. Default: none."""
+    """More files with topics by name, relative to the stack file's folder: for more topics than a stack file can hold
+    (Linux limits it to 128 KiB), or one file per team. Default: none."""
     tenants: Mapping[str, Tenant] = {}
     """Teams by name, with their users."""
 

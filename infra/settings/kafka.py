@@ -23,9 +23,9 @@ class OwnKafka(ClusterSpec):
 
     # A file says the ways in of both engines alike.
     listeners: ListenerSettings = field(default_factory=ListenerSettings)  # type: ignore[assignment]
-    """How clients reach the brokers. Default: inside Kubernetes only; embedded without TLS, Strimzi with."""
+    """How clients reach the brokers. Default: inside Kubernetes only; without TLS (embedded) or with it (Strimzi)."""
     protect: bool = False
-    """Whether Pulumi refuses to remove or replace anything of the cluster. Default false."""
+    """Whether Pulumi refuses to delete or replace the cluster's resources. Default false."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +41,9 @@ class ExternalKeys(ExternalSpec):
     """Keys of a Kafka that somebody else runs."""
 
     former_stacks: FormerStacks = ()
-    """Stacks that this one took the place of, as `organization/project/stack`: its own former name, or one that is gone for
-    good. Their topics and users then count as this stack's, and go if they are not declared. Default: none."""
+    """Stacks that this one replaces, as `organization/project/stack`: its own former name, or one that is gone for
+    good. Their topics and users then belong to this stack, and are removed if it does not declare them. Default:
+    none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,8 +39,9 @@ class ExternalListener(Section):
     """The way in for clients outside Kubernetes: everything that the chosen one needs, and nothing else."""
 
     expose: Expose
-    """`nodePort`: a port of every machine of the cluster for each broker; `loadBalancer`: each broker has its own;
-    with Strimzi also `tlsRoute`: a Gateway of the Gateway API passes TLS on; `ingress`: an Ingress controller does."""
+    """`nodePort`: each broker has a port on every machine of the cluster; `loadBalancer`: each broker has a load
+    balancer; with Strimzi also `tlsRoute`: a Gateway of the Gateway API passes TLS through; `ingress`: an Ingress
+    controller does."""
     host: str = Field(
         json_schema_extra={"examples": ["kafka.example.com", "broker-{nodeId}.kafka.example.com"]},
     )
@@ -56,20 +57,20 @@ class ExternalListener(Section):
     auth: Authentication | None = None
     """Strimzi: how clients log in. Default: scram."""
     custom: CustomAuthentication | None = None
-    """Strimzi: the way of your own to log in, with `auth: custom`."""
+    """Strimzi: the custom login, with `auth: custom`."""
     certificate: str | None = None
     """Strimzi: Secret of the type kubernetes.io/tls in the platform's namespace, valid for all the names, that brokers show
     outside. Default: one by the cluster's own authority."""
     load_balancer_class: str | None = None
     """Strimzi, loadBalancer: class of the load balancers. Default: the Kubernetes cluster's."""
     source_ranges: tuple[str, ...] = ()
-    """Strimzi, loadBalancer: networks that clients may come from, such as 203.0.113.0/24. Default: everywhere."""
+    """Strimzi, loadBalancer: networks that clients may connect from, such as 203.0.113.0/24. Default: any."""
     gateway_class: str | None = None
-    """Strimzi, tlsRoute: GatewayClass of a Gateway that is made."""
+    """Strimzi, tlsRoute: GatewayClass of a Gateway to create."""
     gateway: str | None = None
-    """Strimzi, tlsRoute: Gateway that is there already, as `name` or `namespace/name`."""
+    """Strimzi, tlsRoute: An existing Gateway, as `name` or `namespace/name`."""
     ingress_class: str | None = None
-    """Strimzi, ingress: IngressClass of the controller. Needed."""
+    """Strimzi, ingress: IngressClass of the controller. Required."""
 
     @property
     def takes_passwords(self) -> bool:
@@ -155,9 +156,9 @@ class ListenerSettings(Section):
     """Embedded: Secret in the platform's namespace with `tls.crt`, `tls.key` and `ca.crt`: clients then use TLS. Default:
     no TLS."""
     internal: InternalListener | None = None
-    """Strimzi: the way in for clients inside Kubernetes. Default: by TLS and SCRAM passwords."""
+    """Strimzi: the listener for clients inside Kubernetes. Default: TLS and SCRAM passwords."""
     external: ExternalListener | None = None
-    """The way in for clients outside Kubernetes. Default: none."""
+    """The listener for clients outside Kubernetes. Default: none."""
 
     def listeners(self) -> Listeners:
         """The listeners as an embedded cluster takes them."""

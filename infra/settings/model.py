@@ -23,28 +23,28 @@ class Settings(Core):
     """The platform of one stack: what stands under `kafka-platform:platform`."""
 
     registry: Registry | None = None
-    """The schema registry; may be left empty. Default: there is none."""
+    """The schema registry; may be left empty. Default: none."""
     gateway: Gateway | None = None
-    """The HTTP gateway; may be left empty. Default: there is none."""
+    """The HTTP gateway; may be left empty. Default: none."""
     strimzi: StrimziInstallation | None = None
     """Strimzi's operator, for `kafka.engine: strimzi`. Default: the Kubernetes cluster has it."""
     drain_cleaner: DrainCleanerInstallation | None = None
     """Strimzi's Drain Cleaner, for `kafka.drainCleaner: true`. Default: the Kubernetes cluster has it."""
     cert_manager: CertManagerInstallation | None = None
-    """cert-manager; may be left empty, where the Kubernetes cluster has it. Default: nothing needs it."""
+    """cert-manager; may be left empty where the Kubernetes cluster has it. Default: not used."""
     prometheus: Prometheus | None = None
-    """Prometheus; may be left empty, where the Kubernetes cluster has it with its operator. Default: there is none."""
+    """Prometheus; may be left empty where the Kubernetes cluster has its operator. Default: none."""
     alerts: Alerts | None = None
-    """Whom the alerts are sent to. Default: nobody, Prometheus shows them."""
+    """Receivers of alerts. Default: none; alerts are only shown in Prometheus."""
     keda: Keda | None = None
-    """KEDA; may be left empty, where the Kubernetes cluster has it. Default: nothing is scaled by it."""
+    """KEDA; may be left empty where the Kubernetes cluster has it. Default: nothing is scaled by it."""
     exporter: Exporter | None = None
-    """The Kafka exporter, which shows the lag of groups and the sizes of topics; may be left empty. Default: there is one
-    wherever there is `prometheus`, unless somebody else manages Kafka's users."""
+    """The Kafka exporter, which exposes consumer lag and topic sizes; may be left empty. Default: present wherever
+    there is `prometheus`, unless the stack does not manage Kafka's users."""
     probe: Probe | None = None
-    """The latency probe; may be left empty. Default: there is none."""
+    """The latency probe; may be left empty. Default: none."""
     levels: Mapping[str, ServiceLevel] = {}
-    """Service levels by name: what users may expect, with alerts that page when an error budget burns too fast. Default: none
-    is promised."""
+    """Service levels by name: what users may expect, with alerts that page when an error budget burns too fast.
+    Default: none."""
     workers: Mapping[str, Worker] = {}
-    """Teams' services by name, each with a Kafka user of its own and as many pods as its load asks for."""
+    """Teams' services by name, each with its own Kafka user and as many pods as its load needs."""

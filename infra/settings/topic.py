@@ -28,12 +28,12 @@ class Topic(TopicSpec):
     """A topic. What is left out follows the cluster's defaults."""
 
     value: str | None = named(_check_file, examples=["schemas/order.avsc"])
-    """File with the schema of its records' values, seen from the stack file's folder and in it: Avro (.avsc), JSON Schema (.json)
-    or Protobuf (.proto). It is registered as `<topic>-value`. Needs `registry`. Default: none."""
+    """File with the schema of the record values, in the stack file's folder and relative to it: Avro (.avsc), JSON
+    Schema (.json) or Protobuf (.proto). It is registered as `<topic>-value`. Needs `registry`. Default: none."""
     key: str | None = named(_check_file, examples=["schemas/order-key.avsc"])
-    """File with the schema of their keys, as `<topic>-key`. Default: none."""
+    """File with the schema of the record keys, registered as `<topic>-key`. Default: none."""
     compatibility: Compatibility | None = None
-    """What a new version of these schemas must be able to do with records of older ones. Default: `registry.compatibility`."""
+    """How new versions of these schemas must be compatible with older ones. Default: `registry.compatibility`."""
 
     @property
     def has_schema(self) -> bool:

@@ -38,7 +38,7 @@ class ExternalKafka(ExternalSpec, Args):
     bootstrap_servers: pulumi.Input[str] = formed(MISSING, check_bootstrap_servers)
     """Where clients connect first: `host:port`, several with commas."""
     ca_secret: pulumi.Input[str] | None = named(check_subdomain, "object name")
-    """Secret (in the cluster's namespace) whose key `ca.crt` is the authority to trust. Default: the usual public ones."""
+    """Secret (in the cluster's namespace) whose key `ca.crt` is the authority to trust. Default: public authorities."""
     admin_secret: pulumi.Input[str] | None = named(check_subdomain, "object name")
     """Secret (in the cluster's namespace) with the login of a user who may manage topics, ACLs and quotas: `username` and
     `password`, or `tls.crt` and `tls.key`. Default: they cannot be managed from here."""

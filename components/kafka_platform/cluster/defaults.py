@@ -16,7 +16,8 @@ class Defaults(Spec):
     replicas: int | None = within(1, MOST_REPLICAS, default=None)
     """Copies of each record. Default: 1 on one node, 2 on two, otherwise 3."""
     min_insync_replicas: int | None = within(1, MOST_REPLICAS, default=None)
-    """Copies that must have a record before `acks=all` is answered. Default: one less than `replicas`, at least 1."""
+    """Replicas that must have a record before `acks=all` is acknowledged. Default: one less than `replicas`, at least
+    1."""
     retention: str = formed("7d", milliseconds, pattern=DURATION, examples=["7d", "forever"])
     """How long records are kept, such as `7d`, or `forever`. Default 7d."""
 

@@ -68,9 +68,9 @@ class Jvm(Spec):
     """The Java of a node."""
 
     heap: str | None = formed(None, _check_heap, pattern=f"^{_HEAP.pattern}$", examples=["4g"])
-    """Memory for Java objects, such as `4g`. Default: half of the node's memory, at most 6 GiB: the rest is page cache."""
+    """Heap size, such as `4g`. Default: half of the node's memory, at most 6 GiB: the rest is page cache."""
     options: Mapping[str, str] = mapping(check_jvm_options)
-    """-XX options by name, such as `MaxGCPauseMillis: "20"`. They take the place of all of Kafka's own. Default: Kafka's own."""
+    """-XX options by name, such as `MaxGCPauseMillis: "20"`. They replace all of Kafka's own. Default: Kafka's own."""
 
     @property
     def arguments(self) -> str:
@@ -106,9 +106,10 @@ class Resources(Compute):
     """What one Kafka node gets."""
 
     cpu: str = processors("100m", "500m", "2")
-    """Cores that are reserved. Default 100m: three nodes fit a laptop; more is used when it is free."""
+    """CPU request. Default 100m: three nodes fit on a laptop; idle CPU is used as well."""
     cpu_limit: str | None = processors(None, "2")
-    """Cores it may use at most. Default: what the machine has."""
+    """CPU limit. Default: none."""
     # A broker with less heap than this collects garbage all the time.
     memory: str = memory_of("a broker", "1Gi", least="512Mi")
-    """Memory that is reserved and may be used, at least 512Mi; half is the JVM's heap, the rest serves threads and buffers. Default 1Gi."""
+    """Memory request and limit, at least 512Mi; half is the JVM's heap, the rest is for threads and buffers. Default
+    1Gi."""

@@ -48,7 +48,7 @@ class ClusterSpec(Spec):
 
     engine: Engine = Engine.EMBEDDED
     """Who runs the brokers. `embedded`: this platform, as one StatefulSet. `strimzi`: Strimzi's operator. `external`:
-    somebody else. Default: embedded."""
+    another system, such as a managed Kafka. Default: embedded."""
     version: str = formed(
         KAFKA_VERSION, check_version, pattern=r"^\d+\.\d+\.\d+(-[A-Za-z0-9.]+)?$", examples=[KAFKA_VERSION]
     )
@@ -61,15 +61,15 @@ class ClusterSpec(Spec):
     storage_class: Input[str] | None = embedded(named(check_subdomain, "object name"))
     """StorageClass of the volumes; fixed once they exist. Default: the Kubernetes cluster's default class."""
     resources: Resources = embedded(field(default_factory=Resources))
-    """Processor and memory of each node. Default: 100m and 1Gi."""
+    """CPU and memory of each node. Default: 100m and 1Gi."""
     jvm: Jvm = embedded(field(default_factory=Jvm))
-    """Java of each node: its heap and -XX options. Default: half of the memory, and Kafka's own options."""
+    """JVM of each node: heap and -XX options. Default: half of the memory, and Kafka's own options."""
     listeners: Listeners = embedded(field(default_factory=Listeners), instead="write strimzi.listeners")
     """How clients reach the cluster. Default: inside Kubernetes only, without TLS."""
     defaults: Defaults = field(default_factory=Defaults)
-    """What topics get that do not say otherwise. Default: safe for the number of nodes."""
+    """Settings of topics that do not set their own. Default: safe for the number of nodes."""
     spread: str = embedded(label_of_machines("topology.kubernetes.io/zone"))
-    """Label of the machines over whose values the nodes are spread, as far as possible. Default: the zones."""
+    """Node label over whose values the pods are spread, as far as possible. Default: zones."""
     config: Mapping[str, str] = field(default_factory=dict)
     """Further broker settings by Kafka's own names (https://kafka.apache.org/documentation/#brokerconfigs)."""
     client_namespaces: Sequence[Input[str]] = namespaces()
@@ -87,9 +87,10 @@ class ClusterSpec(Spec):
     metrics_namespaces: Sequence[Input[str]] = embedded(namespaces(), instead="write network policies of your own")
     """Namespaces whose pods may read the nodes' metrics. Default: that of the stack's `prometheus`; in a program: all."""
     pod_settings: PodSettings = UNDECIDED
-    """Where the nodes' pods run, and what they carry; with Strimzi, those beside the nodes too. Default: what Kubernetes does."""
+    """Scheduling, labels and pull secrets of the nodes' pods; with Strimzi, also of the other pods that it creates.
+    Default: Kubernetes' own defaults."""
     deletion: Deletion = Deletion.RETAIN
-    """`allow` lets the volumes go with the cluster. Default: retain, they are kept."""
+    """`allow` deletes the volumes with the cluster. Default: retain, which keeps them."""
 
     def check(self) -> None:
         """What runs the Kafka can run this version, and takes these settings."""
@@ -120,7 +121,7 @@ class ExternalSpec(Spec):
     bootstrap_servers: Input[str] | None = formed(
         None, check_bootstrap_servers, examples=["kafka.example.com:9092", "a:9092,b:9092"]
     )
-    """Where clients connect first, `host:port`, several with commas. Needed."""
+    """Bootstrap servers, `host:port`, separated by commas. Required."""
     broker_ports: Sequence[int] = formed((), check_ports, items={"type": "integer", "minimum": 1, "maximum": 65535})
     """Ports of the brokers that are not among those of `bootstrap_servers`: network policies let pods connect to these
     too. Default: there are none."""
@@ -131,13 +132,13 @@ class ExternalSpec(Spec):
     oauth: OAuth | None = None
     """With OAUTHBEARER: where clients get their tokens. Default: no tokens."""
     client_certificates: bool = False
-    """With SSL: whether clients log in by certificates. The Secret of each then has `tls.crt` and `tls.key`, as cert-manager
-    makes it, instead of a name and a password. Default: they do not."""
+    """With SSL: whether clients log in with certificates. Each Secret then has `tls.crt` and `tls.key`, as cert-manager
+    creates them, instead of `username` and `password`. Default false."""
     ca_secret: Input[str] | None = named(check_subdomain, "object name")
-    """Secret in the platform's namespace whose key `ca.crt` is the authority to trust. Default: the usual public ones."""
+    """Secret in the platform's namespace whose key `ca.crt` is the authority to trust. Default: public authorities."""
     admin_secret: Input[str] | None = named(check_subdomain, "object name")
-    """Secret in the platform's namespace with the login of a user who may manage topics, ACLs and quotas: `username` and
-    `password`, or `tls.crt` and `tls.key`. Default: none, they are not managed from here."""
+    """Secret in the platform's namespace with the login of a user who may manage topics, ACLs and quotas: `username`
+    and `password`, or `tls.crt` and `tls.key`. Default: none; the platform then manages none of these."""
 
     @property
     def logs_in(self) -> bool:

@@ -39,7 +39,7 @@ class KafkaResourcesArgs(Args):
     runtime_image: pulumi.Input[str] = RUNTIME_IMAGE
     """Image of this platform's own programs."""
     pod_settings: PodSettings = UNDECIDED
-    """Where the Job's pods run, and what they carry. Default: what Kubernetes does."""
+    """Where the Job's pods run, and what they carry. Default: Kubernetes' own defaults."""
     stack: str | None = None
     """The stack, as `organization/project/stack`, where several stacks manage what is in one Kafka: components of the same
     name in other stacks are then others. Default: only this one uses it."""

@@ -37,12 +37,12 @@ class KafkaExporterResources(Compute):
     """What the pod of an exporter gets."""
 
     cpu: str = processors("20m")
-    """Cores that are reserved. Default 20m."""
+    """CPU request. Default 20m."""
     cpu_limit: str | None = processors("1", "1")
-    """Cores it may use at most. Default 1."""
+    """CPU limit. Default 1."""
     # Interpreter and libraries take some 60 MiB.
     memory: str = memory_of("an exporter", "256Mi", least="128Mi")
-    """Memory that is reserved and may be used, at least 128Mi. Default 256Mi."""
+    """Memory request and limit, at least 128Mi. Default 256Mi."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,17 +50,16 @@ class ExporterSpec(Spec):
     """What people declare of a Kafka exporter, in a program and in a stack file alike."""
 
     interval: str = duration("30s", least="5s", most="10m")
-    """Time from one look at the cluster to the next, 5s to 10m; scrapes in between show the same numbers. Default 30s."""
+    """Interval between two polls of the cluster, 5s to 10m; scrapes in between return the same values. Default 30s."""
     topics: int = within(1, 100_000, default=2000)
-    """Topics that are shown at most, each with six series; the first ones by name. Default 2000."""
+    """Maximum number of topics, each with six series; the first by name are shown. Default 2000."""
     groups: int = within(1, 100_000, default=1000)
-    """Groups that are shown at most, each with two series; those with members first. Default 1000."""
+    """Maximum number of groups, each with two series; those with members are shown first. Default 1000."""
     pairs: int = within(1, 1_000_000, default=5000)
-    """Pairs of a group and a topic whose lag is shown at most, each with two series; those furthest behind first.
-    Default 5000."""
+    """Maximum number of group-topic pairs, each with two series; those with most lag are shown first. Default 5000."""
     resources: KafkaExporterResources = KafkaExporterResources()
-    """Processor and memory of the pod. Default: 20m and 256Mi."""
+    """CPU and memory of the pod. Default: 20m and 256Mi."""
     pod_settings: PodSettings = UNDECIDED
-    """Where the pod runs, and what it carries. Default: what Kubernetes does."""
+    """Scheduling, labels and pull secrets of the pod. Default: Kubernetes' own defaults."""
     metrics_namespaces: Sequence[Input[str]] = namespaces()
     """Namespaces whose pods may read the metrics. Default: that of the stack's `prometheus`; in a program: all."""

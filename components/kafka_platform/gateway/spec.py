@@ -50,18 +50,18 @@ _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 
 @dataclass(frozen=True, kw_only=True)
 class HttpGatewayPods(Spec):
-    """How many pods there are. With `max` above `min` a HorizontalPodAutoscaler decides."""
+    """Number of pods. With `max` above `min` a HorizontalPodAutoscaler decides."""
 
     min: int = within(1, MOST_PODS, default=2)
-    """Fewest pods. Default 2: one of them may be restarted while the other answers."""
+    """Minimum number of pods. Default 2: one serves while the other restarts."""
     max: int | None = within(1, MOST_PODS, default=None, floor="min")
-    """Most pods. Default: as `min`, a fixed number."""
+    """Maximum number of pods. Default: `min`, a fixed number."""
     cpu_percent: int = within(1, 100, default=70)
-    """With `max`: a pod is added when the pods use more than this share of their reserved cores, in percent. Needs
-    Kubernetes' metrics-server. Default 70."""
+    """With `max`: a pod is added when the pods use more than this percentage of their CPU request. Needs
+    metrics-server. Default 70."""
     requests_in_flight: int | None = within(1, MOST_COUNT, default=None)
     """With `max`: a pod is added when there are more requests in flight than this for each pod. Needs an adapter that
-    serves `gateway_requests_in_flight` as a pods' metric. Default: only the cores decide."""
+    serves `gateway_requests_in_flight` as a pods' metric. Default: only CPU decides."""
 
     def check(self) -> None:
         """Only an autoscaler looks at the requests in flight."""
@@ -79,12 +79,12 @@ class HttpGatewayResources(Compute):
     """What one pod of a gateway gets."""
 
     cpu: str = processors("500m", "500m", "2")
-    """Cores that are reserved; a pod uses little more than one. Default 500m."""
+    """CPU request; a pod uses little more than one core. Default 500m."""
     cpu_limit: str | None = processors(None, "2")
-    """Cores it may use at most. Default: what the machine has."""
+    """CPU limit. Default: none."""
     # Interpreter, libraries and a few callers' connections to Kafka take some 100 MiB.
     memory: str = memory_of("a gateway", "1Gi", least="256Mi")
-    """Memory that is reserved and may be used, at least 256Mi, and as much as all `limits` together may take. Default 1Gi."""
+    """Memory request and limit, at least 256Mi, and as much as all `limits` together may use. Default 1Gi."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,16 +96,16 @@ class HttpGatewayLimits(Spec):
     """
 
     body: str = size("1Mi")
-    """Largest body of a request (413). Default 1Mi, as Kafka takes no larger batch unless told to."""
+    """Largest request body (413). Default 1Mi, Kafka's own default for a batch."""
     records: int = within(1, MOST_COUNT, default=10_000)
-    """Most records of one request (413). Default 10000."""
+    """Largest number of records in a request (413). Default 10000."""
     requests_per_caller: int = within(1, MOST_COUNT, default=256)
     """Requests in flight of one caller (429). Default 256."""
     requests: int = within(1, MOST_COUNT, default=2048)
     """Requests in flight of all callers (503). Default 2048."""
     bodies: str | None = size(None, "128Mi")
-    """Requests and answers held in memory at a time, of all callers (503); one caller may hold half (429).
-    Default 128Mi."""
+    """Memory for requests and responses in flight of all callers (503); one caller may hold half (429). Default
+    128Mi."""
     streams_per_caller: int | None = within(1, MOST_COUNT, default=None)
     """Open streams of one caller (429). Default 1000."""
     streams: int | None = within(1, MOST_COUNT, default=None)
@@ -122,11 +122,11 @@ class HttpGatewayLimits(Spec):
     timeout: str = wait("30s")
     """How long Kafka may take to acknowledge, and a caller to send a request (504, 408). Default 30s."""
     consumer_idle: str = wait("5m")
-    """A consumer instance that nobody used for so long is deleted. Default 5m."""
+    """Idle time after which a consumer instance is deleted. Default 5m."""
     heartbeat: str = wait("15s")
-    """Pause after which an idle stream says that it is alive. Default 15s."""
+    """Interval of keep-alive messages on an idle stream. Default 15s."""
     drain: str = wait("5s", zero=True)
-    """How long a pod that is to end still takes new requests, until everybody knows. Default 5s."""
+    """How long a terminating pod still accepts new requests, until clients have stopped sending them. Default 5s."""
 
     def check(self) -> None:
         """All callers together have at least what one may have."""
@@ -193,12 +193,12 @@ class HttpGatewayTls(Spec):
     """TLS that ends at the pods. The files are read again when the Secrets change."""
 
     certificate: Input[str] = named(check_subdomain, "Secret name", default=MISSING)
-    """Secret of the type kubernetes.io/tls (in the gateway's namespace), valid for `<name>.<namespace>.svc` and the names
-    by which callers outside come."""
+    """Secret of the type kubernetes.io/tls (in the gateway's namespace), valid for `<name>.<namespace>.svc` and the
+    host names that callers outside use."""
     client_authority: Input[str] | None = named(check_subdomain, "Secret name")
-    """Secret whose key `ca.crt` is the authority that callers' certificates must be signed by; they are then needed
-    besides a login. Pods call each other with `certificate`, so it must be signed by that authority too and be good for
-    clients. Default: callers need no certificate."""
+    """Secret whose key `ca.crt` is the authority that must have signed callers' certificates, which are then required
+    besides a login. Pods call each other with `certificate`, so it must be signed by that authority too, and be valid
+    for clients. Default: callers need no certificate."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,9 +223,9 @@ class LoadBalancerExposure(Spec):
     port: int | None = within(1, 65535, default=None)
     """Its port. Default: 443 with TLS at the pods, otherwise 80."""
     host: Input[str] | None = named(check_subdomain, "host name")
-    """Name that external-dns, where it is installed, keeps in DNS for it. Default: none."""
+    """Name that external-dns, if installed, maintains in DNS for it. Default: none."""
     source_ranges: Sequence[Input[str]] = formed((), check_source_ranges, examples=[["203.0.113.0/24"]])
-    """Networks that callers may come from, such as `203.0.113.0/24`. Default: everywhere."""
+    """Networks that callers may connect from, such as `203.0.113.0/24`. Default: any."""
     annotations: Mapping[str, Input[str]] = mapping(check_annotations)
     """Annotations of the Service, for the cloud's load balancer controller. Default: none."""
 
@@ -241,7 +241,7 @@ class GatewayApiExposure(Spec):
     certificate: Input[str] | None = named(check_subdomain, "Secret name")
     """Secret of the type kubernetes.io/tls (in the gateway's namespace), valid for `host`, for a Gateway of its own."""
     gateway: str | None = formed(None, _check_reference)
-    """Gateway that is there already, as `name` or `namespace/name`; it has to allow routes of this namespace."""
+    """An existing Gateway, as `name` or `namespace/name`; it has to allow routes of this namespace."""
     listener: str | None = named(check_subdomain, "listener name")
     """Name of the listener of that Gateway. Default: every one whose host fits."""
     annotations: Mapping[str, Input[str]] = mapping(check_annotations)
@@ -337,15 +337,15 @@ class GatewaySpec(Spec):
     """What people declare of an HTTP gateway, in a program and in a stack file alike."""
 
     pods: HttpGatewayPods = HttpGatewayPods()
-    """How many pods there are. Default: 2."""
+    """Number of pods. Default: 2."""
     resources: HttpGatewayResources = HttpGatewayResources()
-    """Processor and memory of each pod. Default: 500m and 1Gi."""
+    """CPU and memory of each pod. Default: 500m and 1Gi."""
     expose: Exposure = Exposure()
     """How callers outside Kubernetes reach it. Default: they do not."""
     tls: HttpGatewayTls | None = None
-    """TLS that ends at the pods. Default: none; what exposes the gateway can end it too."""
+    """TLS terminated at the pods. Default: none; what exposes the gateway can terminate it instead."""
     limits: HttpGatewayLimits = HttpGatewayLimits()
-    """Bounds of what callers may use of each pod. Beyond them a request is refused, never queued."""
+    """What callers may use of each pod. Requests beyond a limit are refused, never queued."""
     anonymous: str | None = formed(None, check_user)
     """Kafka user that callers without credentials are (in a stack file: of a tenant without a namespace of its own). Where clients
     log in by certificates, all callers are this user. Default: callers without credentials are refused."""
@@ -363,7 +363,7 @@ class GatewaySpec(Spec):
     metrics_namespaces: Sequence[Input[str]] = namespaces()
     """Namespaces whose pods may read the gateway's metrics. Default: all."""
     pod_settings: PodSettings = UNDECIDED
-    """Where the pods run, and what they carry. Default: what Kubernetes does."""
+    """Scheduling, labels and pull secrets of the pods. Default: Kubernetes' own defaults."""
 
     def exposure(self) -> Exposure:
         """The way in for callers outside Kubernetes."""

@@ -46,7 +46,7 @@ class KafkaConnection(Args):
     """Whether clients log in by certificates (`tls.crt` and `tls.key` in their Secret), which TLS asks for. Default: they do
     not."""
     ca_secret: Input[str] | None = named(check_subdomain, "object name")
-    """Secret whose key `ca.crt` is the authority to trust. Default: the usual public ones."""
+    """Secret whose key `ca.crt` is the authority to trust. Default: public authorities."""
     authority: Input[str] | None = None
     """The certificates to trust themselves, delivered with users' credentials to where `ca_secret` is not. Default: they
     are not delivered."""

@@ -85,11 +85,12 @@ class Topic(Spec):
     """A topic. What is left out follows the cluster's defaults."""
 
     partitions: int = within(1, MAX_PARTITIONS, default=1)
-    """How many partitions; can grow, never shrink. Default 1."""
+    """Number of partitions; can grow, never shrink. Default 1."""
     replicas: int | None = formed(None, _check_replicas, minimum=1, maximum=MOST_REPLICAS)
     """Copies of each record, at most the number of brokers; fixed once the topic exists. Default: the cluster's."""
     min_insync_replicas: int | None = within(1, MOST_REPLICAS, default=None)
-    """Copies that must have a record before `acks=all` is answered; less than `replicas`. Default: the cluster's."""
+    """Replicas that must have a record before `acks=all` is acknowledged; fewer than `replicas`. Default: the
+    cluster's."""
     retention: str | None = formed(None, milliseconds, pattern=DURATION, examples=["7d", "forever"])
     """How long records are kept, such as `7d`, or `forever`. Default: the cluster's."""
     retention_size: str | None = formed(None, size_bytes, pattern=SIZE, examples=["10Gi", "unlimited"])
@@ -101,10 +102,10 @@ class Topic(Spec):
     config: Mapping[str, str] = mapping(_check_topic_config)
     """Any other topic setting by Kafka's own name (https://kafka.apache.org/documentation/#topicconfigs); its type and bounds are checked."""
     deletion: Deletion = Deletion.RETAIN
-    """Whether records go when the declaration is removed. Default: they are kept."""
+    """Whether the topic is deleted, with its records, when its declaration is removed. Default: it is kept."""
     adopt: bool = False
-    """Whether it may exist already although this stack did not make it: what is declared is then applied to it, the rest
-    stays. Default: where it exists and would change, it is refused."""
+    """Whether to take over an existing topic that this stack did not create: declared settings are applied to it, the
+    rest stays. Default: an existing topic that would change is refused."""
 
     def check(self) -> None:
         """One broker down stops no writer."""
@@ -221,9 +222,9 @@ class User(Spec):
     """
 
     writes: Sequence[str] = names(check_pattern)
-    """Topics it may write to."""
+    """Topics it may write."""
     reads: Sequence[str] = names(check_pattern)
-    """Topics it may read from."""
+    """Topics it may read."""
     groups: Sequence[str] = names(check_pattern)
     """Consumer groups it may join."""
     transactions: Sequence[str] = names(check_pattern)
@@ -235,16 +236,16 @@ class User(Spec):
     namespace: Input[str] | None = named(check_label, "namespace")
     """Namespace that its Secret is delivered to. Default: the cluster's."""
     password_version: int = within(1, MOST_VERSIONS, default=1)
-    """Raise it by one to have a new password made. Default 1."""
+    """Raise it by one to generate a new password. Default 1."""
     auth: Login = Login.SCRAM
-    """How it proves who it is. Default: by a password."""
+    """How it logs in. Default: with a password."""
     secret: Input[str] | None = named(check_subdomain, "object name")
-    """Name of the Secret with its credentials; needed where no Secret can be called as the user, as for `svc@corp`. With
-    `auth: custom` it is one that is there already. Default: `<user>-kafka`."""
+    """Name of the Secret with its credentials; required where a Secret cannot have the user's name, as for `svc@corp`.
+    With `auth: custom` it is an existing one. Default: `<user>-kafka`."""
     adopt: bool = False
-    """Whether it exists already although this stack did not make it: what is declared is then applied to it. Its other ACLs
-    and quotas stay, and so does its password, of which no Secret is made, unless `password_version` is above 1. Default:
-    where it exists and would change, it is refused."""
+    """Whether to take over an existing user that this stack did not create: what is declared is applied to it. Its
+    other ACLs and quotas stay, and so does its password, for which there is no Secret unless `password_version` is
+    above 1. Default: an existing user that would change is refused."""
 
     @property
     def keeps_password(self) -> bool:

@@ -44,8 +44,8 @@ class OAuth(Spec):
     """Where clients get tokens (OAUTHBEARER), for the id and the secret in their Secret (`username` and `password`)."""
 
     token_url: Input[str] = formed(MISSING, check_token_url, examples=["https://id.example.com/oauth2/token"])
-    """The token endpoint, by https. Needed."""
+    """URL of the token endpoint (https). Required."""
     scope: Input[str] | None = formed(None, check_scope, examples=["kafka.all"])
-    """What the token is asked for, several with blanks. Default: what the server gives by itself."""
+    """Requested scopes, separated by spaces. Default: the server's default."""
     extensions: Mapping[str, str] = mapping(check_extensions)
     """SASL extensions sent beside the token, such as Confluent Cloud's `logicalCluster` and `identityPoolId`. Default: none."""

@@ -33,7 +33,7 @@ def own(mark: str, cluster: Cluster, adopt: Collection[str] = ()) -> None:
     Args:
         mark: who this stack is, different from all others that deploy to the cluster.
         cluster: tells which objects there are.
-        adopt: objects that may be taken over, as `Kind/name` or `Kind/namespace/name`. They are kept when the stack goes.
+        adopt: objects that may be taken over, as `Kind/name` or `Kind/namespace/name`. They are kept when the stack is removed.
     """
     register_stack_transformation(_Owner(mark, cluster, frozenset(adopt)).transform)
 

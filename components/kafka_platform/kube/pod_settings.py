@@ -62,9 +62,9 @@ class PodSettings(Spec):
     """
 
     pull_secrets: Sequence[Input[str]] = names(check_subdomain, "Secret name")
-    """Secrets with logins for the images' registries, in the namespace of the pods. Default: none."""
+    """Secrets with logins for the image registries, in the namespace of the pods. Default: none."""
     tolerations: Sequence[Toleration] = ()
-    """Taints of machines that the pods tolerate. Default: none."""
+    """Taints that the pods tolerate. Default: none."""
     node_labels: Mapping[str, str] = mapping(check_object_labels)
     """Labels that a machine must have to run the pods. Default: any machine."""
     priority_class: Input[str] | None = named(check_subdomain, "object name")
@@ -74,7 +74,8 @@ class PodSettings(Spec):
     annotations: Mapping[str, Input[str]] = mapping(check_annotations)
     """Further annotations of the pods. Default: none."""
     run_as: RunAs | None = None
-    """Who decides on user and group ids: `platform` leaves them out, as OpenShift wants it. Default: image, they are 1000."""
+    """Where user and group ids come from: `platform` leaves them to the cluster, as OpenShift requires. Default: image,
+    which uses 1000."""
 
     def with_own(self, own: "PodSettings") -> "PodSettings":
         """These settings and what a more specific section says."""

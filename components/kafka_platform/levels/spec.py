@@ -43,7 +43,7 @@ class LatencyLevel(Spec):
     """How long records may take from their writer to their reader."""
 
     p99: str = duration(MISSING, "500ms", least="1ms", most="10s")
-    """What all but one in a hundred records take at most, over five minutes, such as `500ms`. Needed."""
+    """Maximum p99 over five minutes, such as `500ms`. Required."""
     of: str = _objective_of("99%", "99%")
     """Share of the time in which that holds. Default 99%."""
 
@@ -53,17 +53,17 @@ class LevelSpec(Spec):
     """What users may expect, in a program and in a stack file alike: of the platform, unless it says of what."""
 
     topic: str | None = named(_check_name)
-    """With `availability`: the level is of this topic."""
+    """With `availability`: the topic that the level is about."""
     group: str | None = named(_check_name, examples=["payments", "payments-*"])
-    """With `freshness`: the consumer group, or with `*` at its end all whose names begin so."""
+    """With `freshness`: the consumer group, or a prefix of groups that ends in `*`."""
     availability: str | None = _objective_of(None, "99.9%")
-    """Share of the probes that are written and not lost, and of the requests to the gateway that do not fail by its fault, such
-    as `99.9%`; of a topic: share of the time in which all its partitions have a leader. Default: none is promised."""
+    """Share of the probes that are written and not lost, and of the requests to the gateway that do not fail by its
+    fault, such as `99.9%`; for a topic: share of the time in which all its partitions have a leader. Default: none."""
     latency: LatencyLevel | None = None
-    """How long records may take from writer to reader, as the probe measures it. Default: nothing is promised."""
+    """How long records may take from writer to reader, as measured by the probe. Default: none."""
     freshness: str | None = duration(None, "1m", least="1s", most="1d")
-    """How old the oldest record may be that the group has yet to read, for 99% of the time, such as `1m`. Default: nothing is
-    promised."""
+    """Maximum age of the oldest record that the group has yet to read, for 99% of the time, such as `1m`. Default:
+    none."""
 
     @property
     def of_one(self) -> str | None:

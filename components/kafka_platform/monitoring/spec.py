@@ -33,21 +33,21 @@ class MonitoringSpec(Spec):
     """What people declare of monitors and alerts, in a program and in a stack file alike."""
 
     alerts: bool = True
-    """Whether there are alert rules. Default true."""
+    """Whether to create alert rules. Default true."""
     runbooks: str = formed(RUNBOOKS, _check_pages, examples=[RUNBOOKS, "docs/runbooks"])
-    """Where the pages are that alerts link to (annotation `runbook_url`), each called like its alert, as `kafka-gone.md`: an
-    address, or a relative path where there is none. Default: those of this platform's documentation."""
+    """Folder of the runbooks that alerts link to (annotation `runbook_url`), each named after its alert, such as
+    `kafka-gone.md`: an address or a relative path. Default: this platform's documentation."""
     dashboards: bool = True
-    """Whether there are Grafana dashboards: a ConfigMap for each, with the label `grafana_dashboard: "1"` by which Grafana's
-    sidecar finds it. Default true."""
+    """Whether to create Grafana dashboards, each as a ConfigMap with the label `grafana_dashboard: "1"`, which
+    Grafana's sidecar finds. Default true."""
     grafana: str = formed("", _check_grafana, examples=["https://grafana.example.com"])
     """Address of Grafana, for the links from alerts to dashboards. Default: the links begin with `/d/`."""
     kubelets: bool = True
-    """Whether Prometheus reads the kubelets, which know how full volumes are; for that it may read the metrics of all machines.
-    If not, nobody is told of full volumes. Default true."""
+    """Whether Prometheus scrapes the kubelets for the usage of volumes, which needs the right to read the metrics of
+    all machines. Without it there are no alerts about full volumes. Default true."""
     labels: Mapping[str, str] = mapping(check_labels)
-    """Labels of the monitors and rules, for a Prometheus that reads only those that have them. Default: none besides the
-    platform's own."""
+    """Labels of the monitors and rules, for a Prometheus that selects them by label. Default: only the platform's
+    own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ class MonitoredSpec(MonitoringSpec):
     scaled_in: Sequence[str] = ()
     """Namespaces, besides the Kafka's, in which KEDA scales programs by it. Default: none."""
     receivers: Receivers = NOBODY
-    """Whom alerts are sent to. Default: nobody, Prometheus shows them."""
+    """Receivers of alerts. Default: none; alerts are only shown in Prometheus."""
     levels: Mapping[str, Level] = field(default_factory=dict)
     """Service levels by name: what users may expect (docs/components/levels.md). Default: none is promised."""
 

@@ -59,13 +59,13 @@ class OperatorSpec(Spec):
     namespace: Input[str] = namespace_of_its_own(MISSING)
     """Namespace of the operator."""
     create_namespace: bool = True
-    """Whether the namespace is made (and removed) with it. Default true."""
+    """Whether the namespace is created (and removed) with it. Default true."""
     replicas: int = replicas_of_parts()
-    """Pods of each of its parts: one works, the others take over when its machine goes. Default 2."""
+    """Pods of each of its parts: one is active, the others take over if its machine fails. Default 2."""
     registry: str | None = registry_of_images()
     """Registry that has the operator's images under their usual names. Default: the official one."""
     values: Mapping[str, Any] = mapping(check_values)
-    """Further values of the Helm chart, on top of those that follow from the other fields. Default: none."""
+    """Further values of the Helm chart, on top of those that other fields set. Default: none."""
 
     def owned(self) -> Mapping[str, str]:
         """Values of the chart that follow from something else, each with what is wrong with giving it."""

@@ -122,12 +122,13 @@ class Source(Spec):
     the path of a `.tgz` or a folder (in a stack file: relative to that file), or its name in `repository`. Default: the
     official one."""
     repository: str | None = formed(None, _check_repository)
-    """Address of a Helm repository that has the chart, under its usual name unless `chart` says another. Default: none."""
+    """Address of a Helm repository that has the chart, under its usual name unless `chart` names another. Default:
+    none."""
     chart_version: str | None = None
-    """Version of the chart, if yours is numbered otherwise than the official one. Default: the same number."""
+    """Version of the chart, if yours is numbered differently from the official one. Default: the same number."""
     definitions: str | None = formed(None, _check_definitions)
-    """URL of the definitions of the operator's kinds, or a file (in a stack file: relative to that file), of the operator's
-    version. Default: those of the official release."""
+    """URL or file (in a stack file: relative to that file) of the operator's CRDs, matching its version. Default: those
+    of the official release."""
 
     def check(self) -> None:
         """The chart is in the repository, if there is one, and has no other version than its own."""

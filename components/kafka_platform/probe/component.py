@@ -42,7 +42,7 @@ class LatencyProbeArgs(ProbeSpec, Args):
     """URL of an HTTP gateway in front of the same Kafka, such as the `url` of an `HttpGateway`: probes are written and
     read through it too. Default: by Kafka's protocol only."""
     gateway_ca_secret: pulumi.Input[str] | None = named(check_subdomain, "Secret name")
-    """Secret whose key `ca.crt` is the authority of the gateway's certificate. Default: the usual public ones."""
+    """Secret whose key `ca.crt` is the authority of the gateway's certificate. Default: public authorities."""
     gate_version: str = ""
     """The gate runs again whenever this changes (and whenever the probe does). Default: only then."""
     runtime_image: pulumi.Input[str] = RUNTIME_IMAGE

@@ -38,12 +38,12 @@ class LatencyProbeResources(Compute):
     """What the pod of a probe gets."""
 
     cpu: str = processors("50m")
-    """Cores that are reserved. Default 50m; a probe that has to wait for a processor measures that."""
+    """CPU request. Default 50m; a probe that waits for CPU measures its own delay."""
     cpu_limit: str | None = processors(None, "1")
-    """Cores it may use at most. Default: what the machine has."""
+    """CPU limit. Default: none."""
     # Interpreter and libraries take some 60 MiB, and as much again while it is run once more by hand.
     memory: str = memory_of("a probe", "192Mi", least="128Mi")
-    """Memory that is reserved and may be used, at least 128Mi. Default 192Mi."""
+    """Memory request and limit, at least 128Mi. Default 192Mi."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,20 +51,21 @@ class ProbeSpec(Spec):
     """What people declare of a latency probe, in a program and in a stack file alike."""
 
     interval: str = duration("1s", least="10ms")
-    """Pause between two probes to a partition, for each way to write: by Kafka's protocol and by HTTP. Default 1s."""
+    """Interval between two probes to a partition, separately for Kafka's protocol and for HTTP. Default 1s."""
     lost_after: str = duration("30s", least="1s", most="5m")
-    """Time in which a written probe has to be read, 1s to 5m, until it counts as lost if its reader has read on. Default 30s."""
+    """How long after its write a probe must be read, 1s to 5m; then it counts as lost if its reader has read past it.
+    Default 30s."""
     gate: bool = False
-    """Whether a Job sends probes along every path and fails, and `pulumi up` with it, unless all of them come: after each
-    change of Kafka, the gateway or the probe. Default false."""
+    """Whether a Job sends probes along every path after each change to Kafka, the gateway or the probe; it fails, and
+    `pulumi up` with it, unless all of them arrive. Default false."""
     gate_probes: int = within(1, 1000, default=20)
     """Probes that the gate sends to each partition along every path, 1 to 1000. Default 20."""
     gate_deadline: str = duration("2m", least="1s", most="1h")
     """How long the gate may take, from its start, 1s to 1h. Default 2m."""
     resources: LatencyProbeResources = LatencyProbeResources()
-    """Processor and memory of the pod. Default: 50m and 192Mi."""
+    """CPU and memory of the pod. Default: 50m and 192Mi."""
     pod_settings: PodSettings = UNDECIDED
-    """Where the pod and the gate's run, and what they carry. Default: what Kubernetes does."""
+    """Scheduling, labels and pull secrets of the pod and of the gate's Job. Default: Kubernetes' own defaults."""
     user_secret: Input[str] | None = named(check_subdomain, "object name")
     """Secret with the login of its user in its namespace: `username` and `password`, or `tls.crt` and `tls.key`. Default:
     `<user>-kafka`, or in a stack file what the user's declaration says."""

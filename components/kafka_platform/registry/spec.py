@@ -43,7 +43,7 @@ class RegistryUser(Spec):
     namespace: Input[str] | None = named(check_label, "namespace")
     """Namespace that its Secret `<user>-registry` is delivered to, whose pods may call the registry. Default: the registry's."""
     password_version: int = within(1, MOST_VERSIONS, default=1)
-    """Raise it by one to have a new password made. Default 1."""
+    """Raise it by one to generate a new password. Default 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +51,11 @@ class RegistryResources(Compute):
     """What each pod of a schema registry gets."""
 
     cpu: str = processors("250m")
-    """Cores that are reserved; a start takes ten seconds of one. Default 250m."""
+    """CPU request; a start takes ten seconds of one core. Default 250m."""
     cpu_limit: str | None = processors(None, "2")
-    """Cores it may use at most. Default: what the machine has."""
+    """CPU limit. Default: none."""
     memory: str = memory_of("a schema registry", "768Mi", least="640Mi")
-    """Memory that is reserved and may be used, at least 640Mi; what is above 384Mi is the heap. Default 768Mi."""
+    """Memory request and limit, at least 640Mi; the heap is what exceeds 384Mi. Default 768Mi."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +65,8 @@ class RegistryTls(Spec):
     certificate: Input[str] = named(check_subdomain, "Secret name", default=MISSING)
     """Secret of the type kubernetes.io/tls (in the registry's namespace), valid for `<name>.<namespace>.svc`."""
     authority: Input[str] | None = named(check_subdomain, "Secret name")
-    """Secret whose key `ca.crt` is the authority of that certificate, for the Job that registers schemas. Default: the usual
-    public ones."""
+    """Secret whose key `ca.crt` is the authority of that certificate, for the Job that registers schemas. Default:
+    public authorities."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,19 +74,19 @@ class RegistrySpec(Spec):
     """What people declare of a schema registry, in a program and in a stack file alike."""
 
     pods: int = within(1, MOST_PODS, default=2)
-    """How many pods there are. Default 2: one of them may be restarted while the other answers."""
+    """Number of pods. Default 2: one serves while the other restarts."""
     resources: RegistryResources = RegistryResources()
-    """Processor and memory of each pod. Default: 250m and 768Mi."""
+    """CPU and memory of each pod. Default: 250m and 768Mi."""
     tls: RegistryTls | None = None
-    """TLS that ends at the pods. Default: none, and passwords pass in the clear inside the Kubernetes cluster."""
+    """TLS terminated at the pods. Default: none; passwords cross the Kubernetes cluster's network unencrypted."""
     owner_only: bool = True
-    """Whether a developer may change and delete only subjects that it has registered itself. Default true."""
+    """Whether a developer may change and delete only subjects that it registered itself. Default true."""
     client_namespaces: Sequence[Input[str]] = namespaces()
-    """Namespaces whose pods may call, besides the registry's own and those of its users. Default: no others."""
+    """Namespaces whose pods may connect, besides the registry's own and those of its users. Default: no others."""
     metrics_namespaces: Sequence[Input[str]] = namespaces()
     """Namespaces whose pods may read the metrics. Default: all."""
     pod_settings: PodSettings = UNDECIDED
-    """Where the pods run, and what they carry. Default: what Kubernetes does."""
+    """Scheduling, labels and pull secrets of the pods. Default: Kubernetes' own defaults."""
 
 
 def check_registry_users(users: Mapping[str, object]) -> None:

@@ -62,7 +62,7 @@ class ScalerArgs(Args):
     user_secret: pulumi.Input[str] | None = named(check_subdomain, "object name")
     """Secret of that user: `username` and `password`, or `tls.crt` and `tls.key`. Default: `<user>-kafka`."""
     pod_settings: PodSettings = UNDECIDED
-    """Where the pods of the Job run that makes KEDA's user, and what they carry. Default: what Kubernetes does."""
+    """Where the pods of the Job run that makes KEDA's user, and what they carry. Default: Kubernetes' own defaults."""
     runtime_image: pulumi.Input[str] = RUNTIME_IMAGE
     """Image of this platform's own programs."""
 

@@ -97,7 +97,7 @@ class CpuScale(Spec):
     """A pod is added when the pods use more of their reserved cores. Needs metrics-server. Cannot scale to zero."""
 
     percent: int = formed(70, _check_percent, minimum=1, maximum=MOST_PERCENT)
-    """Share of `resources.cpu` in percent. Default 70: a new pod is there before the others are full."""
+    """Percentage of `resources.cpu`. Default 70: a new pod is ready before the others are fully loaded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,9 +111,9 @@ class PrometheusScale(Spec):
     per_pod: float = within(LEAST_NUMBER, MOST_NUMBER)
     """How much of that value one pod handles."""
     activation: float = within(0, MOST_NUMBER, default=0)
-    """With `min: 0`: what the value must be above for the first pod. Default 0."""
+    """With `min: 0`: the first pod starts when the value is above this. Default 0."""
     bearer_secret: Input[str] | None = named(check_subdomain, "Secret name")
-    """Secret (in the workload's namespace) whose key `token` opens the Prometheus. Default: it asks for none."""
+    """Secret (in the workload's namespace) whose key `token` is the bearer token for Prometheus. Default: none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,13 +121,13 @@ class CronScale(Spec):
     """At least so many pods between two times of the day, week or year."""
 
     start: str = formed(MISSING, _check_cron, examples=["0 7 * * 1-5"])
-    """When it begins, as cron's five fields: `0 7 * * 1-5`."""
+    """Start, as cron's five fields: `0 7 * * 1-5`."""
     end: str = formed(MISSING, _check_cron, examples=["0 19 * * 1-5"])
-    """When it ends: `0 19 * * 1-5`."""
+    """End: `0 19 * * 1-5`."""
     pods: int = within(1, MOST_PODS)
-    """How many pods, at least 1."""
+    """Number of pods, at least 1."""
     timezone: str = formed("UTC", _check_timezone, examples=["Europe/Zurich"])
-    """Whose time is meant, such as `Europe/Zurich`. Default UTC."""
+    """Time zone, such as `Europe/Zurich`. Default UTC."""
 
     def check(self) -> None:
         """It ends."""
@@ -149,14 +149,14 @@ class Scale(Spec):
     """
 
     min: int = within(0, MOST_PODS, default=1)
-    """Fewest pods. Default 1. With 0 there is none while nothing waits; the first record then waits for `polling` and for
-    a pod to start."""
+    """Minimum number of pods. Default 1. With 0 there is none while no record waits; the first record then waits for
+    `polling` and a pod's start."""
     max: int | None = within(1, MOST_PODS, default=None, floor="min")
-    """Most pods. Default: as many as there are partitions to read; more would have nothing to do."""
+    """Maximum number of pods. Default: the number of partitions to read; more pods would be idle."""
     records_per_second_per_pod: float | None = within(LEAST_NUMBER, MOST_NUMBER, default=None)
-    """By lag: records that one pod handles in a second. Measure it: this is a decision about the hardware."""
+    """By lag: records that one pod handles in a second. Measure it: it depends on the hardware."""
     acceptable_delay: str | None = wait(None, "10s")
-    """By lag: how long a record may wait, such as `10s`. This is a decision about the service."""
+    """By lag: how long a record may wait, such as `10s`. You decide this for your service."""
     lag_threshold: int | None = within(1, MOST_NUMBER, default=None)
     """By lag: records that may wait for each pod. Default: the product of the two."""
     activation_lag: int = within(0, MOST_NUMBER, default=0)
@@ -164,38 +164,38 @@ class Scale(Spec):
     counts a record for each partition that nobody ever reads (the transaction's end): give it as many as it has
     partitions, otherwise it never goes to zero. That many real records may then wait too."""
     cpu: CpuScale | None = None
-    """By cores. Default: they do not decide."""
+    """By CPU. Default: not considered."""
     prometheus: PrometheusScale | None = None
-    """By a query. Default: none decides."""
+    """By a Prometheus query. Default: not considered."""
     cron: Sequence[CronScale] = ()
-    """By the time of day. Default: it does not decide."""
+    """By the time of day. Default: not considered."""
     even: bool = False
-    """By lag: only numbers of pods by which each topic's partitions can be divided, so that all pods get the same share.
-    Default: any number."""
+    """By lag: only numbers of pods that divide each topic's partitions, so that all pods get the same share. Default:
+    any number."""
     only_lagging_partitions: bool = False
-    """By lag: no more pods than there are partitions where something waits, which helps where few keys have most records;
-    the partitions of a pod are not known beforehand, so it may be slower. Default: up to all partitions."""
+    """By lag: no more pods than partitions with waiting records, which helps if few keys have most records; since
+    assignments are not known in advance, it may be slower. Default: up to all partitions."""
     allow_idle: bool = False
-    """By lag: more pods than there are partitions; they wait as spares and take over at once. Default: refused."""
+    """By lag: allows more pods than partitions: spares that take over at once. Default: refused."""
     ignore_stuck: bool = False
-    """By lag: a partition whose offset does not move between two looks does not ask for pods, as when one record cannot
-    be handled. It still keeps the last pod from going to zero. A pod that commits less often than KEDA looks counts as
-    stuck, so it is off by default."""
+    """By lag: ignores a partition whose offset does not move between two measurements, as when a record cannot be
+    handled. It still keeps the last pod running. A pod that commits less often than KEDA measures counts as stuck, so
+    this is off by default."""
     polling: str = duration("10s", least="1s", most="3600s", whole_seconds=True)
-    """How often KEDA looks whether the first pod is needed (with more than that, the autoscaler looks every 15 s). Default
-    10s, less than KEDA's 30s: it is what the first record waits for, and costs three small requests to Kafka."""
+    """How often KEDA checks whether the first pod is needed (from then on, the autoscaler checks every 15 s). Default
+    10s, less than KEDA's 30s: the first record waits this long, and a check costs three small requests to Kafka."""
     cooldown: str = duration("300s", least="0s", most="86400s", whole_seconds=True)
-    """With `min: 0`: how long nothing must wait before the last pod goes. Default 300s, as KEDA: a pod's start and two
-    rebalances cost more than a few minutes of one idle pod."""
+    """With `min: 0`: how long no record must wait before the last pod is removed. Default 300s, as in KEDA: a pod's
+    start and two rebalances cost more than a few minutes of one idle pod."""
     stabilization: str = duration("300s", least="0s", most=LONGEST_STABILIZATION, whole_seconds=True)
-    """How long fewer pods must have been enough before one goes. Default 300s: lag is back at zero as soon as there are
-    enough pods, and without a pause they would go, be missed and come again, with a rebalance each time."""
+    """How long fewer pods must have sufficed before one is removed. Default 300s: lag drops to zero as soon as there
+    are enough pods; without this pause they would be removed and added again, with a rebalance each time."""
     scale_down_period: str = duration(SCALE_DOWN_PERIOD, least="1s", most="1800s", whole_seconds=True)
-    """In this time one pod goes, not more. Default 60s: each that goes makes the group share out its partitions."""
+    """At most one pod is removed in this time. Default 60s: each removal rebalances the group."""
     fallback: int | None = formed(None, _check_fallback, minimum=1, maximum=MOST_PODS)
-    """Pods that there are at least after three failures to look, as when brokers are away; if there are more at that
-    time, they stay. At least 1: with 0 KEDA took a failure for an idle group and ended all pods (kedacore/keda#4098).
-    Default: `min`, or 1."""
+    """Minimum number of pods after three failed measurements, as when brokers are unavailable; if there are more, they
+    stay. At least 1: with 0, KEDA takes a failure for an idle group and removes all pods (kedacore/keda#4098). Default:
+    `min`, or 1."""
 
     def check(self) -> None:
         """Something decides, it can ask for the first pod, and the numbers of pods are within the limits."""

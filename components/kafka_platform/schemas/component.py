@@ -28,7 +28,7 @@ class SchemaSubjectsArgs(Args):
     """Secret with the keys `username` and `password` of a user that may register everything, such as the `admin_secret` of
     a `SchemaRegistry`. Default: no login."""
     ca_secret: pulumi.Input[str] | None = named(check_subdomain, "Secret name")
-    """Secret whose key `ca.crt` is the authority of the registry's certificate. Default: the usual public ones."""
+    """Secret whose key `ca.crt` is the authority of the registry's certificate. Default: public authorities."""
     subjects: Mapping[str, Subject] = field(default_factory=dict)
     """Schemas by subject; Confluent's clients look for those of a topic at `<topic>-key` and `<topic>-value`. One that is taken
     out stays in the registry."""
@@ -39,7 +39,7 @@ class SchemaSubjectsArgs(Args):
     runtime_image: pulumi.Input[str] = RUNTIME_IMAGE
     """Image of this platform's own programs."""
     pod_settings: PodSettings = UNDECIDED
-    """Where the Job's pods run, and what they carry. Default: what Kubernetes does."""
+    """Where the Job's pods run, and what they carry. Default: Kubernetes' own defaults."""
 
     def check(self) -> None:
         """References lead to subjects that are declared, and nothing is both declared and removed."""

@@ -41,7 +41,7 @@ class Partitioning(Spec):
     """Which partition a record is written to."""
 
     by: PartitionBy = PartitionBy.KEY
-    """By the key, evenly, in batches, or by a partitioner of your own. Default: by the key."""
+    """By key, evenly, in batches, or by your own partitioner. Default: by key."""
     java: str | None = None
     """With `custom`: class of the Java partitioner, such as `com.example.ByRegion`."""
     librdkafka: str | None = None

@@ -93,11 +93,11 @@ class WorkerResources(Compute):
     """What one pod of a worker gets."""
 
     cpu: str = processors("100m", "500m", "2")
-    """Cores that are reserved. Default 100m."""
+    """CPU request. Default 100m."""
     cpu_limit: str | None = processors(None, "2")
-    """Cores it may use at most. Default: what the machine has."""
+    """CPU limit. Default: none."""
     memory: str = memory_of("a program", "256Mi", least="16Mi")
-    """Memory that is reserved and may be used. Default 256Mi."""
+    """Memory request and limit. Default 256Mi."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,15 +105,15 @@ class HealthCheck(Spec):
     """A question to a pod: an HTTP path, or a command."""
 
     path: str | None = None
-    """Path that is answered by 200, such as `/healthz`, on `port`."""
+    """HTTP path that returns 200, such as `/healthz`, on `port`."""
     port: int | None = within(1, 65535, default=None)
     """Port of the path."""
     command: Sequence[str] = ()
-    """Command in the container that ends with 0."""
+    """Command in the container that exits with 0."""
     period: str = duration("10s", least="1s", most="1h", whole_seconds=True)
-    """How often it is asked. Default 10s."""
+    """How often it runs. Default 10s."""
     failures: int = within(1, 1000, default=3)
-    """Failures in a row that count. Default 3."""
+    """Consecutive failures until it counts as failed. Default 3."""
 
     def check(self) -> None:
         """It is one question."""
@@ -140,12 +140,12 @@ class HealthChecks(Spec):
     """How Kubernetes sees that a pod is well. Default: a pod is well while its program runs."""
 
     startup: HealthCheck | None = None
-    """Until it succeeds, the others are not asked. Default: none."""
+    """Until it succeeds, the other checks do not run. Default: none."""
     readiness: HealthCheck | None = None
-    """While it fails, an update goes no further, and a Service sends nothing. Default: none."""
+    """While it fails, a rollout does not continue and Services send no traffic. Default: none."""
     liveness: HealthCheck | None = None
-    """When it fails, the program is started again. It should not ask Kafka: brokers that are away would restart all pods,
-    which helps nobody. Default: none."""
+    """When it fails, the container is restarted. It should not depend on Kafka: unavailable brokers would restart all
+    pods. Default: none."""
 
 
 WorkerProbe = HealthCheck
@@ -167,9 +167,9 @@ class Egress(Spec):
     ports: Sequence[int] = formed(MISSING, _check_targets, items={"type": "integer", "minimum": 1, "maximum": 65535})
     """TCP ports, such as 5432."""
     namespace: Input[str] | None = named(check_label, "namespace")
-    """Namespace whose pods are meant. Default: anywhere."""
+    """Namespace of the destination pods. Default: any."""
     network: Input[str] | None = named(check_network, "10.20.0.0/16", examples=["10.20.0.0/16"])
-    """Network outside the cluster that is meant, such as `10.20.0.0/16`. Default: anywhere."""
+    """Destination network outside the cluster, such as `10.20.0.0/16`. Default: any."""
 
     def check(self) -> None:
         """It is one place."""
@@ -233,7 +233,7 @@ class WorkerSpec(Spec):
     """What people declare of a worker, in a program and in a stack file alike."""
 
     image: Input[str] = formed(MISSING, _check_image, examples=["ghcr.io/acme/fraud-check:1.8.2"])
-    """The team's image. Its program finds how to connect in variables and files. Needed."""
+    """The team's image. Its program finds its connection settings in environment variables and files. Required."""
     reads: Sequence[str] = formed((), _check_topics)
     """Topics that it reads, in one consumer group."""
     writes: Sequence[str] = formed((), _check_topics)
@@ -241,7 +241,7 @@ class WorkerSpec(Spec):
     group: str | None = formed(None, check_group)
     """Its consumer group. Default: the worker's name."""
     scale: Scale | None = None
-    """By what the number of pods is decided; needs KEDA. Default: it is fixed, `replicas`."""
+    """What the number of pods depends on; needs KEDA. Default: fixed, `replicas`."""
     replicas: int | None = within(0, MOST_PODS, default=None)
     """Fixed number of pods. Default: 1."""
     command: Sequence[str] = words("an argument")
@@ -249,18 +249,19 @@ class WorkerSpec(Spec):
     args: Sequence[str] = words("an argument")
     """Arguments in place of the image's. Default: the image's."""
     environment: Mapping[str, Input[str]] = mapping(check_worker_variables)
-    """Variables of the program. No secrets: those are mounted by `secret_files`."""
+    """Environment variables. No secrets: mount those with `secret_files`."""
     partitioning: Partitioning | None = None
-    """Which partition a record is written to. Default: by its key, the same one from every language."""
+    """How records are assigned to partitions. Default: by key, the same in every language."""
     assignment: Assignment = Assignment.COOPERATIVE_STICKY
-    """How the group shares out partitions. Default: cooperative-sticky, members go on with what they keep."""
+    """Partition assignment strategy of the group. Default: cooperative-sticky, where members keep reading the
+    partitions that they keep."""
     offset_reset: OffsetReset = OffsetReset.EARLIEST
-    """Where the group begins in a partition of which it has committed nothing. Default: earliest, at the oldest record, so
-    that nothing is left out, also in partitions that are added."""
+    """Where the group starts in a partition without a committed offset. Default: earliest, the oldest record, so that
+    nothing is skipped, also in added partitions."""
     commit: Commit = Commit.MANUAL
-    """Who commits. Default: manual, the program does when a record is dealt with."""
+    """Who commits offsets. Default: manual, the program commits when it has handled a record."""
     transactional: bool = False
-    """Whether it writes in transactions, whose ids begin with `<name>-`. Default: it does not."""
+    """Whether it writes in transactions, whose ids begin with `<name>-`. Default false."""
     consumer_config: Mapping[str, str] = mapping(check_settings)
     """Further options of the consumer by the client library's own names, such as max.poll.interval.ms."""
     producer_config: Mapping[str, str] = mapping(check_settings)
@@ -268,35 +269,36 @@ class WorkerSpec(Spec):
     acls: Sequence[Acl] = ()
     """What its user may do beyond reading, writing and its group. Default: nothing."""
     user: str | None = formed(None, check_user)
-    """Kafka user that is there already, that it logs in as, with its Secret in the namespace. Default: one of its own is made,
-    `<name>`, which may do what is declared here and nothing else."""
+    """An existing Kafka user to log in as, with its Secret in the namespace. Default: its own user `<name>` is created,
+    with exactly the rights declared here."""
     user_secret: Input[str] | None = named(check_subdomain, "object name")
     """Secret of that user: `username` and `password`, or `tls.crt` and `tls.key`. Default: `<user>-kafka`, or what the user's
     declaration says."""
     scaler_user: str | None = formed(None, check_user)
-    """The same for the user that KEDA looks at the lag with. Default: one of its own is made, `<name>-scaler`."""
+    """The same for the user with which KEDA measures lag. Default: its own user `<name>-scaler` is created."""
     scaler_user_secret: Input[str] | None = named(check_subdomain, "object name")
     """Secret of that user. Default: `<user>-kafka`, or what the user's declaration says."""
     password_version: int = within(1, MOST_VERSIONS, default=1)
-    """Another number restarts the pods with the password that its user then has; its own user gets a new one. Default 1."""
+    """Another number restarts the pods with their user's current password; a user of its own gets a new one. Default
+    1."""
     pod_settings: PodSettings = UNDECIDED
-    """Where the pods run, and what they carry; `pull_secrets` and `run_as` of the worker come on top. Default: what
-    Kubernetes does."""
+    """Scheduling, labels and pull secrets of the pods; the worker's own `pull_secrets` and `run_as` are added. Default:
+    Kubernetes' own defaults."""
     resources: WorkerResources = WorkerResources()
-    """Processor and memory of each pod. Default: 100m and 256Mi."""
+    """CPU and memory of each pod. Default: 100m and 256Mi."""
     probes: HealthChecks = HealthChecks()
-    """How Kubernetes sees that a pod is well. Default: while its program runs."""
+    """Health checks of the pods. Default: a pod is healthy while its program runs."""
     ports: Mapping[str, int] = mapping(
         _check_ports, additionalProperties={"type": "integer", "minimum": 1, "maximum": 65535}
     )
-    """Ports of the program by name, such as http; a Service of the worker's name leads to them. Default: none."""
+    """Ports of the program by name, such as http, with a Service of the worker's name. Default: none."""
     client_namespaces: Sequence[Input[str]] = namespaces()
-    """Namespaces, besides its own, whose pods may connect to `ports`. Default: everybody may who reaches them."""
+    """Namespaces, besides its own, whose pods may connect to `ports`. Default: all."""
     egress: Sequence[Egress] = ()
-    """What its pods connect to besides names and Kafka, such as a database. Default: nothing."""
+    """What its pods may connect to besides DNS and Kafka, such as a database. Default: nothing."""
     scratch: Mapping[str, str] = formed_by(lambda: {"/tmp": "64Mi"}, _check_scratch)  # noqa: S108 - in the pod
-    """Folders that the program may write to, with their sizes; they go with the pod, and the rest is read-only. Default:
-    /tmp with 64Mi."""
+    """Writable folders with their sizes; they are deleted with the pod, and everything else is read-only. Default: /tmp
+    with 64Mi."""
     secret_files: Sequence[Input[str]] = names(check_subdomain, "Secret name")
     """Secrets of the namespace that are mounted at /etc/secrets/<name>. Default: none."""
     pull_secrets: Sequence[Input[str]] = names(check_subdomain, "Secret name")
@@ -304,11 +306,11 @@ class WorkerSpec(Spec):
     run_as: int | None = within(1, MOST_USER, default=None)
     """User and group id of the program, not 0. Default: 1000, or what `pod_settings` says."""
     termination: str = duration("60s", least="1s", most="1h", whole_seconds=True)
-    """How long a pod may take to finish what it has in hand, commit and leave the group when it is told to end (SIGTERM).
-    Default 60s; what is not done by then is done again by another pod."""
+    """How long a pod may take after SIGTERM to finish its records, commit and leave the group. Default 60s; another pod
+    repeats what is not finished by then."""
     stop_command: Sequence[str] = formed((), _check_stop_command)
-    """Command in the container that makes the program leave its group, for one that does not understand SIGTERM; it is told
-    to end afterwards. Default: none; a pod with `ports` serves them for 5 s more."""
+    """Command in the container that makes the program leave its group, for programs that do not handle SIGTERM; SIGTERM
+    follows. Default: none; a pod with `ports` keeps serving for 5 s."""
 
     def check(self) -> None:
         """The parts fit together; `most_pods` says whether scaling fits the topics."""

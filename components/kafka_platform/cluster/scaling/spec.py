@@ -39,23 +39,24 @@ class BrokerScaling(Spec):
     """A pool of brokers that grows by itself: by at least one of `disk_above`, `network_above` and `cpu_above`."""
 
     pool: str = named(check_label, "pool's name", default=MISSING)
-    """Name of the pool; its nodes are brokers and nothing else."""
+    """Name of the pool, whose nodes are brokers only."""
     max: int = described(MISSING, minimum=LEAST_BROKERS + 1, maximum=MOST_BROKERS, examples=[12])
-    """Most brokers."""
+    """Maximum number of brokers."""
     min: int = within(LEAST_BROKERS, MOST_BROKERS, default=LEAST_BROKERS)
-    """Fewest brokers. Default 3."""
+    """Minimum number of brokers. Default 3."""
     disk_above: str | None = percentage("70%")
-    """A broker is added when the pool's volumes are fuller than this, such as `70%`. Default: it does not matter."""
+    """A broker is added when the pool's volumes are fuller than this, such as `70%`. Default: not considered."""
     network_above: str | None = rate(None, "80MB/s")
-    """A broker is added when each sends or receives more than this, such as `80MB/s`. Default: it does not matter."""
+    """A broker is added when each sends or receives more than this, such as `80MB/s`. Default: not considered."""
     cpu_above: str | None = percentage("80%")
-    """A broker is added when each uses more than this share of its reserved cores, such as `80%`. Default: it does not
-    matter."""
+    """A broker is added when each uses more than this share of its reserved cores, such as `80%`. Default: not
+    considered."""
     scale_in: bool = False
-    """Whether brokers go again: one at a time, when Cruise Control has moved their records away. Default: they stay."""
+    """Whether brokers are removed again: one at a time, after Cruise Control has moved their records away. Default:
+    they are not."""
     prometheus: Input[str] = formed("http://prometheus-operated.monitoring.svc:9090", _check_server)
-    """Address of the Prometheus that reads kubelets and cAdvisor. Default: that of the Prometheus operator in the namespace
-    monitoring."""
+    """Address of the Prometheus that scrapes kubelets and cAdvisor. Default: that of the Prometheus operator in the
+    namespace monitoring."""
 
     def check(self) -> None:
         """It can grow, and something says when."""

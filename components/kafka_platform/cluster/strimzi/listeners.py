@@ -56,7 +56,7 @@ class CustomAuthentication(Spec):
     """Settings of the listener by Kafka's own names, without the listener's prefix, such as
     `oauthbearer.sasl.jaas.config`. Secrets are read from mounted files: `${dir:/mnt/<secret>:<key>}`."""
     sasl: bool = True
-    """Whether it is a SASL mechanism. Default true."""
+    """Whether the login uses SASL. Default true."""
     secrets: Sequence[str] = names(check_label, "Secret name")
     """Secrets (in the cluster's namespace) that the brokers read at /mnt/<name>. Default: none."""
 
@@ -72,13 +72,13 @@ class InternalListener(Spec):
     """How clients inside Kubernetes reach the cluster, on port 9092."""
 
     tls: bool = True
-    """Whether records travel encrypted. Default true."""
+    """Whether connections use TLS. Default true."""
     auth: Authentication = Authentication.SCRAM
-    """How clients log in. Default: by SCRAM passwords."""
+    """How clients log in. Default: with SCRAM passwords."""
     custom: CustomAuthentication | None = None
-    """The way of your own to log in; needed by, and only by, `custom`."""
+    """The custom login; required by, and allowed only with, `custom`."""
     certificates: bool = False
-    """Whether clients with certificates have a listener of their own too, on port 9093. Default false."""
+    """Whether there is also a listener for clients with certificates, on port 9093. Default false."""
 
     @property
     def takes_passwords(self) -> bool:
@@ -214,9 +214,9 @@ class BrokerAccess(Spec):
     """How clients outside Kubernetes reach the brokers, always by TLS: in exactly one of four ways, each complete in itself."""
 
     auth: Authentication = Authentication.SCRAM
-    """How clients log in. Default: by SCRAM passwords."""
+    """How clients log in. Default: with SCRAM passwords."""
     custom: CustomAuthentication | None = None
-    """The way of your own to log in; needed by, and only by, `custom`."""
+    """The custom login; required by, and allowed only with, `custom`."""
     port: int = formed(9094, _check_port)
     """Port of the brokers for it, 9092 to 65535; also that of load balancers. Default 9094."""
     certificate: Input[str] | None = named(check_subdomain, "Secret name")

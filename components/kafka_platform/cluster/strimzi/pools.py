@@ -45,24 +45,25 @@ class Pool(Spec):
     """Nodes of one kind (a KafkaNodePool). Only pools of brokers alone scale while they run."""
 
     roles: Sequence[Role] = formed(MISSING, _check_roles, minItems=1, uniqueItems=True)
-    """What its nodes do: `controller`, `broker`, or both."""
+    """Roles of its nodes: `controller`, `broker`, or both."""
     nodes: int = within(1, MOST_NODES)
-    """How many there are. Brokers can be added, and removed where the cluster moves their records; controllers stay."""
+    """Number of nodes. Brokers can be added, and removed where the cluster moves their records; the number of
+    controllers is fixed."""
     storage: str | None = volume_of(None, "100Gi", "1Ti")
-    """The one volume of each node, such as `1Ti`; can grow where the storage class allows it, never shrink. Needed
-    unless `volumes` are given."""
+    """The one volume of each node, such as `1Ti`; can grow where the storage class allows it, never shrink. Required
+    unless `volumes` is given."""
     volumes: Sequence[Volume] = ()
     """Several volumes of each node (JBOD), in their order; more can be added at the end. Default: `storage` alone."""
     storage_class: Input[str] | None = named(check_subdomain, "object name")
     """StorageClass of the volumes; fixed once they exist. Default: the Kubernetes cluster's default class."""
     resources: Resources = field(default_factory=lambda: Resources(cpu="1", memory="4Gi"))
-    """Processor and memory of each node. Default: 1 and 4Gi."""
+    """CPU and memory of each node. Default: 1 and 4Gi."""
     jvm: Jvm = field(default_factory=Jvm)
-    """The Java of each node."""
+    """JVM of each node."""
     spread: str = label_of_machines("topology.kubernetes.io/zone")
-    """Label of the machines over whose values the nodes are spread, as far as possible. Default: the zones."""
+    """Node label over whose values the pods are spread, as far as possible. Default: zones."""
     tolerations: Sequence[Toleration] = ()
-    """Taints of machines that the nodes tolerate. Default: none."""
+    """Taints that the nodes tolerate. Default: none."""
     node_labels: Mapping[str, str] = mapping(check_object_labels)
     """Labels that a machine must have to run the nodes. Default: any machine."""
     priority_class: Input[str] | None = named(check_subdomain, "object name")

@@ -143,12 +143,12 @@ class Authorities(Spec):
     """The certificate authorities of the cluster and of its clients."""
 
     given: bool = False
-    """Whether they are yours: the Secrets `<name>-cluster-ca`, `<name>-cluster-ca-cert`, `<name>-clients-ca` and
-    `<name>-clients-ca-cert` are there then, as Strimzi describes them. Default: Strimzi makes and renews them."""
+    """Whether you provide them: the Secrets `<name>-cluster-ca`, `<name>-cluster-ca-cert`, `<name>-clients-ca` and
+    `<name>-clients-ca-cert` must then exist, as Strimzi describes them. Default: Strimzi makes and renews them."""
     validity_days: int = within(2, LONGEST_DAYS, default=365)
     """How long a certificate is valid. Default 365."""
     renewal_days: int = within(1, LONGEST_DAYS - 1, default=30)
-    """How many days before its end a certificate is made anew. Default 30."""
+    """How many days before it expires a certificate is renewed. Default 30."""
 
     def check(self) -> None:
         """A certificate is made anew before it ends."""
@@ -164,13 +164,14 @@ class Balance(Spec):
     """Cruise Control, which moves records to added brokers, and away from brokers that are to be removed."""
 
     throttle: str = rate("50MB/s")
-    """Most that moving records take of each broker, such as `50MB/s`, so that clients keep the rest. Default 50MB/s."""
+    """Bandwidth of each broker that moving records may use, such as `50MB/s`; the rest is left to clients. Default
+    50MB/s."""
     network: str | None = rate(None, "125MB/s")
-    """What each broker's network carries in each direction, such as `125MB/s`. Default: Cruise Control's 10000KiB/s."""
+    """Network capacity of each broker in each direction, such as `125MB/s`. Default: Cruise Control's 10000KiB/s."""
     resources: Resources = field(default_factory=lambda: Resources(cpu="500m", memory="2Gi"))
-    """Processor and memory of Cruise Control. Default: 500m and 2Gi."""
+    """CPU and memory of Cruise Control. Default: 500m and 2Gi."""
     goals: Sequence[str] = names(_check_goal)
-    """What a balanced cluster is, by Cruise Control's names, most important first. Default: Strimzi's goals."""
+    """Cruise Control's goals, most important first. Default: Strimzi's goals."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +185,7 @@ class ClusterQuotas(Spec):
     least_free: str | None = percentage("5%")
     """Writers are stopped when a volume has less than this share free, such as `5%`: a full volume stops its broker."""
     except_users: Sequence[str] = names(check_principal)
-    """Users who have no such limits. Default: none."""
+    """Users who are exempt from these limits. Default: none."""
 
 
 def _check_java_class(name: str) -> None:
@@ -215,32 +216,32 @@ class StrimziSpec(Spec):
     """What only Strimzi knows of a Kafka, besides its listeners."""
 
     pools: Mapping[str, Pool] = field(default_factory=dict)
-    """The nodes, by the name of their pool. Some vote on the metadata (one, or an odd number from 3), some hold records.
-    Needed."""
+    """The nodes, by the name of their pool. Some nodes vote on the metadata (one, or an odd number from 3), some hold
+    records. Required."""
     rack: str | None = label_of_machines(None)
-    """Label of the machines whose value is a broker's rack: copies of a record go to different ones, and consumers read
-    from the nearest. Every machine needs it. Default: brokers know no racks."""
+    """Node label whose value is a broker's rack: replicas are placed on different racks, and consumers read from the
+    nearest. Every machine needs the label. Default: no racks."""
     balance: Balance | None = None
     """Cruise Control, which moves records when brokers come and go. Default: there is one wherever a pool can scale and
     `unbalanced` is false."""
     unbalanced: bool = False
-    """Whether records stay where they are when brokers are added; none can be removed then. Default false."""
+    """Whether records stay where they are when brokers are added; brokers then cannot be removed. Default false."""
     authorities: Authorities = field(default_factory=Authorities)
     """The certificate authorities. Default: Strimzi makes and renews them."""
     quotas: ClusterQuotas | None = None
-    """What all clients of a broker together may use. Default: no limits."""
+    """Limits of each broker for all its clients together. Default: no limits."""
     tiered_storage: TieredStorage | None = None
-    """Where old records go, by a plugin that is in the image. Default: they stay on the volumes."""
+    """Where old records are moved, by a plugin in the image. Default: they stay on the volumes."""
     exporter: bool = False
     """Whether Kafka Exporter shows the lag of consumer groups. Default false."""
     maintenance: Sequence[str] = formed((), _check_windows)
-    """When certificates may be made anew, which restarts nodes: cron expressions such as `* * 1-4 ? * SUN *` (UTC).
-    Default: whenever it is due."""
+    """When certificates may be renewed, which restarts nodes: cron expressions such as `* * 1-4 ? * SUN *` (UTC).
+    Default: as soon as they are due."""
     drain_cleaner: bool = False
-    """Whether Strimzi's Drain Cleaner is in the Kubernetes cluster: it moves nodes off drained machines, one at a time and
-    only when all copies are in sync. Default false: a PodDisruptionBudget lets one node go at a time."""
+    """Whether Strimzi's Drain Cleaner is in the Kubernetes cluster: it moves nodes off drained machines, one at a time
+    and only when all replicas are in sync. Default false: a PodDisruptionBudget allows one eviction at a time."""
     super_users: Sequence[str] = names(check_principal)
-    """Users who may do everything: names, or `CN=<name>` for users with certificates. Default: none."""
+    """Users without any restrictions: names, or `CN=<name>` for users with certificates. Default: none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -69,11 +69,11 @@ class SlackReceiver(Spec):
     """A channel of Slack."""
 
     secret: Input[str] = named(check_subdomain, "Secret name", default=MISSING)
-    """Secret whose key `url` is the URL of an incoming webhook of Slack."""
+    """Secret whose key `url` is the URL of a Slack incoming webhook."""
     channel: str = formed(MISSING, _check_channel, examples=["#streaming"])
     """The channel, such as `#streaming`, or its id."""
     severities: Sequence[Severity] = field(default_factory=_severities)
-    """Which alerts it gets. Default: all."""
+    """Severities that it receives. Default: all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +83,7 @@ class PagerDutyReceiver(Spec):
     secret: Input[str] = named(check_subdomain, "Secret name", default=MISSING)
     """Secret whose key `routing-key` is the integration key of PagerDuty's Events API v2."""
     severities: Sequence[Severity] = (Severity.CRITICAL,)
-    """Which alerts it gets. Default: critical ones."""
+    """Severities that it receives. Default: critical."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,17 +91,17 @@ class EmailReceiver(Spec):
     """Email by a mail server that speaks TLS."""
 
     to: Sequence[str] = formed(MISSING, _check_addresses, examples=[["oncall@example.com"]])
-    """Addresses that it is sent to."""
+    """Recipient addresses."""
     sender: str = formed(MISSING, _check_address, examples=["kafka@example.com"])
-    """Address that it comes from."""
+    """Sender address."""
     smarthost: str = formed(MISSING, _check_server, examples=["smtp.example.com:587"])
-    """The mail server, as host and port."""
+    """The mail server, as `host:port`."""
     username: str | None = None
-    """User of the mail server. Default: it wants none."""
+    """User name at the mail server. Default: no login."""
     secret: Input[str] | None = named(check_subdomain, "Secret name")
-    """Secret whose key `password` is that user's. Default: there is no user."""
+    """Secret whose key `password` is that user's password. Default: no login."""
     severities: Sequence[Severity] = field(default_factory=_severities)
-    """Which alerts it gets. Default: all."""
+    """Severities that it receives. Default: all."""
 
     def check(self) -> None:
         """A user has a password."""
@@ -116,11 +116,11 @@ class WebhookReceiver(Spec):
     """A program of your own, which gets Alertmanager's JSON by POST."""
 
     url: str = formed(MISSING, _check_webhook, examples=["https://alerts.example.com/kafka"])
-    """Where it is. Everybody who may read ConfigMaps reads it, so that it must have no secret in it."""
+    """Its URL. It is visible to everybody who may read ConfigMaps, so it must not contain a secret."""
     secret: Input[str] | None = named(check_subdomain, "Secret name")
     """Secret whose key `token` is sent as `Authorization: Bearer`. Default: nothing is sent."""
     severities: Sequence[Severity] = field(default_factory=_severities)
-    """Which alerts it gets. Default: all."""
+    """Severities that it receives. Default: all."""
 
 
 Receiver = SlackReceiver | PagerDutyReceiver | EmailReceiver | WebhookReceiver
@@ -131,13 +131,13 @@ class ReceiversSpec(Spec):
     """Whom alerts are sent to: all that are named."""
 
     slack: SlackReceiver | None = None
-    """A channel of Slack. Default: none."""
+    """A Slack channel. Default: none."""
     pagerduty: PagerDutyReceiver | None = None
-    """A service of PagerDuty. Default: none."""
+    """A PagerDuty service. Default: none."""
     email: EmailReceiver | None = None
-    """People by email. Default: nobody."""
+    """Email recipients. Default: none."""
     webhook: WebhookReceiver | None = None
-    """A program of your own. Default: none."""
+    """A webhook of your own. Default: none."""
 
     @property
     def named(self) -> Iterator[tuple[str, Receiver]]:
@@ -160,8 +160,8 @@ class TenantReceivers(ReceiversSpec):
     """Whom the alerts of one tenant are sent to, besides those who get all."""
 
     groups: Sequence[str] = ()
-    """Consumer groups whose alerts are the tenant's, also as `payments-*`. Default: in a stack file those of
-    the tenant's users and workers, otherwise none."""
+    """Consumer groups whose alerts go to the tenant, such as `payments-*`. Default: in a stack file those of the
+    tenant's users and workers, otherwise none."""
 
     def check(self) -> None:
         """As all; and the groups are names or prefixes."""
@@ -180,9 +180,9 @@ class Receivers(ReceiversSpec):
     """Whom alerts are sent to."""
 
     tenants: Mapping[str, TenantReceivers] = formed_by(dict, _check_tenants)
-    """Whom alerts about a tenant are sent to as well, by the tenant's name. Default: nobody."""
+    """Additional receivers of the alerts about a tenant, by the tenant's name. Default: none."""
     repeat: str = duration("4h", least="5m", most="7d", whole_seconds=True)
-    """How long until they are told again of what is still so, 5m to 7d. Default 4h."""
+    """How often notifications of firing alerts are repeated, 5m to 7d. Default 4h."""
 
     @property
     def anybody(self) -> bool:

@@ -17,11 +17,11 @@ class PrometheusResources(Compute):
     """What the pod of Prometheus gets."""
 
     cpu: str = processors("50m")
-    """Cores that are reserved. Default 50m."""
+    """CPU request. Default 50m."""
     cpu_limit: str | None = processors(None, "1")
-    """Cores it may use at most. Default: what the machine has."""
+    """CPU limit. Default: none."""
     memory: str = memory_of("Prometheus", "256Mi", least="128Mi")
-    """Memory that is reserved and may be used, at least 128Mi; it needs some 3 KiB for each series. Default 256Mi."""
+    """Memory request and limit, at least 128Mi; it needs about 3 KiB per series. Default 256Mi."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,11 +29,11 @@ class AlertmanagerResources(Compute):
     """What the pod of Alertmanager gets."""
 
     cpu: str = processors("10m")
-    """Cores that are reserved. Default 10m."""
+    """CPU request. Default 10m."""
     cpu_limit: str | None = processors(None, "1")
-    """Cores it may use at most. Default: what the machine has."""
+    """CPU limit. Default: none."""
     memory: str = memory_of("Alertmanager", "64Mi", least="48Mi")
-    """Memory that is reserved and may be used, at least 48Mi. Default 64Mi."""
+    """Memory request and limit, at least 48Mi. Default 64Mi."""
 
 
 def _check_api_ports(ports: Sequence[int]) -> None:
@@ -47,28 +47,27 @@ class PrometheusSpec(Spec):
     """What people declare of a Prometheus without an operator, in a program and in a stack file alike."""
 
     interval: str = duration("30s", least="1s", most="2m", whole_seconds=True)
-    """How often metrics are read and rules evaluated, 1s to 2m. Default 30s."""
+    """How often metrics are scraped and rules evaluated, 1s to 2m. Default 30s."""
     retention: str = formed("3d", check_retention, pattern=DURATION, examples=["3d"])
-    """How long metrics are kept, at least 2h. Default 3d; less where the volume is too small for them."""
+    """How long metrics are kept, at least 2h; less if the volume is too small for them. Default 3d."""
     storage: str = formed("5Gi", check_storage, pattern=QUANTITY, examples=["5Gi"])
     """Size of the volume. Default 5Gi."""
     storage_class: Input[str] | None = named(check_subdomain, "object name")
     """StorageClass of the volumes. Default: the Kubernetes cluster's default class."""
     persistent: bool = True
-    """Whether metrics and silences are on volumes that outlive the pods. If not, they are on the machine's disk and go with
-    the pods. Default true."""
+    """Whether metrics and silences are on persistent volumes. Otherwise they are lost with the pods. Default true."""
     client_namespaces: Sequence[Input[str]] = namespaces()
-    """Namespaces whose pods may query it, such as Grafana's. Default: none; people use `kubectl port-forward`."""
+    """Namespaces whose pods may query it, such as Grafana's. Default: none; use `kubectl port-forward`."""
     api_ports: Sequence[int] = formed(
         (443, 6443), _check_api_ports, items={"type": "integer", "minimum": 1, "maximum": 65535}
     )
-    """Ports at which the machines of the API server listen, behind its Service. Default 443 and 6443."""
+    """Ports that the API server's machines listen on, behind its Service. Default 443 and 6443."""
     resources: PrometheusResources = PrometheusResources()
-    """Processor and memory of the pod. Default: 50m and 256Mi."""
+    """CPU and memory of the pod. Default: 50m and 256Mi."""
     alertmanager_resources: AlertmanagerResources = AlertmanagerResources()
-    """Processor and memory of Alertmanager's pod. Default: 10m and 64Mi."""
+    """CPU and memory of Alertmanager's pod. Default: 10m and 64Mi."""
     pod_settings: PodSettings = UNDECIDED
-    """Where the pods run, and what they carry. Default: what Kubernetes does."""
+    """Scheduling, labels and pull secrets of the pods. Default: Kubernetes' own defaults."""
 
     def check(self) -> None:
         """What goes with the pod has no class of volumes."""

@@ -42,11 +42,11 @@ class PrometheusStackSpec(OperatorSpec):
     namespace: Input[str] = namespace_of_its_own("monitoring")
     """Namespace of Prometheus and of what belongs to it. Default monitoring."""
     replicas: int = replicas_of_parts()
-    """How many Prometheus there are, each with all the metrics, and how many Alertmanagers. Default 2."""
+    """Number of Prometheus replicas, each with all metrics, and of Alertmanagers. Default 2."""
     registry: str | None = registry_of_images()
-    """Registry that has all images of the chart. Default: those of their projects."""
+    """Registry of all the chart's images. Default: the projects' own."""
     retention: str = formed("10d", check_retention, pattern=DURATION, examples=["10d"])
-    """How long metrics are kept, at least 2h. Default 10d; less where the volume is too small for them."""
+    """How long metrics are kept, at least 2h; less if the volume is too small for them. Default 10d."""
     storage: str = formed("50Gi", check_storage, pattern=QUANTITY, examples=["50Gi"])
     """Volume of each Prometheus. Default 50Gi."""
     storage_class: Input[str] | None = named(check_subdomain, "object name")

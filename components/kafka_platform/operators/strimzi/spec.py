@@ -23,7 +23,7 @@ class StrimziOperatorSpec(OperatorSpec):
     namespace: Input[str] = namespace_of_its_own("strimzi")
     """Namespace of the operator. Default strimzi."""
     watch_namespaces: Sequence[Input[str]] = namespaces()
-    """Namespaces whose Kafkas it runs, besides those in its own; they have to exist. Default: all namespaces."""
+    """Namespaces whose Kafka clusters it manages, besides its own; they have to exist. Default: all namespaces."""
     registry: str | None = registry_of_images()
     """Registry that has the images `strimzi/operator`, `strimzi/kafka` and their companions. Default: quay.io."""
 
