@@ -8,8 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-_BLOCK = re.compile(r"^```(?:bash|sh)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_ANY_BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```([a-z]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+)`")
 _PROGRAM = re.compile(r"(?:[A-Z_]+=\S+ )*(make|python3? -m [a-z_.]+|pulumi|kafka-platform)(?= |$)")
 PLACEHOLDERS = {
@@ -47,17 +46,39 @@ def commands() -> Iterator[Command]:
     seen = set()
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        lines = [line.removeprefix("$ ") for block in _BLOCK.findall(text) for line in block.splitlines()]
-        for found in [*lines, *_INLINE.findall(_ANY_BLOCK.sub("", text))]:
+        lines = [line.removeprefix("$ ") for content in _shell_blocks(text) for line in content.splitlines()]
+        for found in [*lines, *_INLINE.findall(_BLOCK.sub("", text))]:
             # A table of output begins with a word and many blanks; alternatives are listed with bars.
             if _PROGRAM.match(found) and not re.match(r"\S+   ", found) and " | " not in found and found not in seen:
                 seen.add(found)
                 yield Command(page=page, text=found)
 
 
+def _shell_blocks(text: str) -> Iterator[str]:
+    """The blocks that no other language is named for."""
+    return (content for language, content in _BLOCK.findall(text) if language in ("", "bash", "sh"))
+
+
+def _section(page: str, heading: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
 def block(page: str, heading: str) -> list[str]:
     """The lines of the first block of commands under a heading."""
-    text = (ROOT / page).read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2]
-    found = _BLOCK.search(text)
+    found = next(_shell_blocks(_section(page, heading)), None)
     assert found is not None, f"{page}: no commands under {heading}"
-    return found[1].splitlines()
+    return found.splitlines()
+
+
+def lines_to_type(page: str, heading: str) -> list[str]:
+    """What people type from all blocks under a heading: lines behind `$ ` where output is shown too, with their continuations."""
+    typed: list[str] = []
+    for content in _shell_blocks(_section(page, heading)):
+        shows_output = "$ " in {line[:2] for line in content.splitlines()}
+        for line in content.splitlines():
+            if typed and typed[-1].endswith("\\"):
+                typed[-1] = typed[-1].removesuffix("\\") + line.strip()
+            elif line.startswith("$ ") or not shows_output:
+                typed.append(line.removeprefix("$ "))
+    assert typed, f"{page}: no commands under {heading}"
+    return typed

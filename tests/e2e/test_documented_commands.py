@@ -1,15 +1,16 @@
-"""README's commands of every day, run by a shell as they are written there, and the options of every Pulumi command in the docs."""
+"""The commands of README and of the tutorial, run by a shell as they are written there, and the options of every Pulumi command."""
 
 import os
 import re
+import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 
 import pytest
 
 from sandbox import environment
-from tests.documented import ROOT, Command, block, commands
-from tests.harness import kubectl
+from tests.documented import ROOT, Command, block, commands, lines_to_type
+from tests.harness import kubectl, why_no_keda
 
 NOT_HERE = "make down"
 """It ends the sandbox of all tests."""
@@ -40,7 +41,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str
         file.write_bytes(before)  # without the salt of this test's state
 
 
-def run(line: str, own: Mapping[str, str]) -> None:
+def run(line: str, own: Mapping[str, str]) -> str:
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", line],
         cwd=ROOT,
@@ -50,6 +51,7 @@ def run(line: str, own: Mapping[str, str]) -> None:
         stdin=subprocess.DEVNULL,
     )
     assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
 
 
 def test_the_commands_of_every_day(shell: Mapping[str, str]) -> None:
@@ -57,6 +59,33 @@ def test_the_commands_of_every_day(shell: Mapping[str, str]) -> None:
     assert len(lines) >= 6
     for line in lines:
         run(line, shell)
+
+
+def test_the_tutorial(shell: Mapping[str, str]) -> None:
+    """All in one shell, as somebody at a terminal: the load of its fifth part is what tests/e2e/test_elastic.py is about."""
+    if (reason := why_no_keda()) is not None:
+        pytest.skip(reason)
+    with socket.socket() as port:
+        if port.connect_ex(("127.0.0.1", 8080)) == 0:
+            pytest.skip("something listens on port 8080, which the tutorial forwards")
+    parts = ("2. The images", "3. The stream", "4. A reading by curl", "6. What is lost when pods go")
+    lines = [line for part in parts for line in lines_to_type("docs/tutorial.md", part)]
+    # People look at logs some seconds later, stop the stream when they have seen enough, and wait until a port is forwarded.
+    lines = [line.replace("| grep freezer", "| grep -m 1 freezer") for line in lines]
+    at = next(index for index, line in enumerate(lines) if "port-forward" in line)
+    lines.insert(at + 1, "trap 'kill %1' EXIT; until curl -s localhost:8080 > /dev/null; do sleep 1; done")
+    at = next(index for index, line in enumerate(lines) if "logs deploy/sensors-producer" in line)
+    lines.insert(at, "until kubectl -n sensors logs deploy/sensors-producer | grep -q written; do sleep 1; done")
+    example = ROOT / "examples" / "sensors" / "stack.yaml"
+    before = example.read_bytes()
+    try:
+        output = run("set +o pipefail\n" + "\n".join(lines), shell)
+        for shown in ("readings written by 20 devices, 0 failed", '{"offsets":[{"partition":', '"key":"freezer-1"'):
+            assert shown in output, output
+        run("pulumi up --stack dev", shell)
+        assert not kubectl("get", "namespace", "sensors", "--ignore-not-found", "-o", "name")
+    finally:
+        example.write_bytes(before)
 
 
 @pytest.mark.parametrize("command", PULUMI, ids=str)
