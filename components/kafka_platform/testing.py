@@ -5,7 +5,7 @@
 
     pulumi.runtime.set_mocks(Mocks())
 
-What a program makes afterwards is registered with the mocks, which answer as a deployment would.
+Resources that a program creates afterwards are registered with the mocks, which answer as a deployment would.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ CLUSTER_ID = "AAAAAAAAAAAAAAAAAAAAAA"
 
 
 class Mocks(pulumi.runtime.Mocks):
-    """Answers every resource with its inputs, and what is generated with a value that can be recognised.
+    """Answers every resource with its inputs, and generated values with recognisable ones.
 
     A subclass can answer for further resources: override `new_resource` and leave the rest to `super()`.
     """

@@ -153,7 +153,7 @@ class Gateway(GatewaySpec):
 
 
 class HttpGateway(Capability[Gateway]):
-    """The data interface over HTTP."""
+    """The HTTP interface to a Kafka."""
 
     key = "gateway"
     names = frozenset({GATEWAY, f"{GATEWAY}-pods", f"{GATEWAY}-external"})

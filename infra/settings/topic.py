@@ -25,7 +25,7 @@ def _check_file(name: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Topic(TopicSpec):
-    """A topic. What is left out follows the cluster's defaults."""
+    """A topic. Fields that are left out have the cluster's defaults."""
 
     value: str | None = named(_check_file, examples=["schemas/order.avsc"])
     """File with the schema of the record values, in the stack file's folder and relative to it: Avro (.avsc), JSON

@@ -1,1 +1,1 @@
-"""A Kafka cluster: embedded, by Strimzi, or run by somebody else."""
+"""A Kafka cluster: embedded, run by Strimzi, or external."""

@@ -1,4 +1,4 @@
-"""A Kafka cluster, run here or by somebody else."""
+"""A Kafka cluster, run by this platform or elsewhere."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, replace
@@ -33,7 +33,7 @@ from kafka_platform.values.ranges import MOST_REPLICAS, within
 
 @dataclass(frozen=True, kw_only=True)
 class ExternalKafka(ExternalSpec, Args):
-    """A Kafka that somebody else runs."""
+    """An existing Kafka that this platform does not run, such as a managed one."""
 
     bootstrap_servers: pulumi.Input[str] = formed(MISSING, check_bootstrap_servers)
     """Where clients connect first: `host:port`, several with commas."""
@@ -53,15 +53,15 @@ class ExternalKafka(ExternalSpec, Args):
 
 @dataclass(frozen=True, kw_only=True)
 class KafkaClusterArgs(ClusterSpec, Args):
-    """What a Kafka cluster shall be."""
+    """Arguments of a `KafkaCluster`."""
 
     namespace: pulumi.Input[str] = named(check_label, "namespace", default=MISSING)
     """Namespace of everything that the cluster consists of. It has to exist."""
     external: ExternalKafka | None = None
-    """The Kafka that somebody else runs; needed by, and only by, the engine `external`."""
+    """The existing Kafka; required by, and allowed only with, the engine `external`."""
     strimzi: StrimziKafka | None = None
-    """The Kafka that Strimzi's operator runs; needed by, and only by, the engine `strimzi`. Besides it that engine goes
-    by `version`, `image`, `defaults`, `client_namespaces`, `config` and `deletion`."""
+    """The Kafka that Strimzi's operator runs; required by, and allowed only with, the engine `strimzi`. That engine
+    also uses `version`, `image`, `defaults`, `client_namespaces`, `config` and `deletion`."""
     image: pulumi.Input[str] | None = None
     """Image with Kafka in /opt/kafka. Default `docker.io/apache/kafka:<version>`; with Strimzi, the operator's own."""
     runtime_image: pulumi.Input[str] = RUNTIME_IMAGE
@@ -114,17 +114,17 @@ def _given(connection: KafkaConnection) -> ClusterConnection:
 
 
 class KafkaCluster(pulumi.ComponentResource):
-    """A Kafka cluster and how to reach it.
+    """A Kafka cluster and the connection to it.
 
     The engine `embedded` runs it as one StatefulSet of Apache Kafka's own image in KRaft mode: SCRAM-SHA-512 logins,
-    everything denied that is not allowed, one node at a time restarted, and only while every copy is in sync.
-    The engine `strimzi` leaves that to Strimzi's operator, by its custom resources: pools of nodes, TLS, Cruise Control.
+    deny by default, and rolling restarts of one node at a time, only while all replicas are in sync. The engine
+    `strimzi` leaves that to Strimzi's operator, through its custom resources: pools of nodes, TLS, Cruise Control.
     """
 
     connection: ClusterConnection
     """How to reach the cluster; ready to use when the cluster is."""
     cluster_id: pulumi.Output[str]
-    """Identity of the cluster; empty for a Kafka that somebody else runs, and in the preview of one that Strimzi will run."""
+    """Cluster ID; empty with the engine `external`, and in the preview of a Kafka that Strimzi has yet to create."""
 
     def __init__(self, name: str, args: KafkaClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """`name` is the name of the cluster, of its StatefulSet and of its bootstrap Service."""

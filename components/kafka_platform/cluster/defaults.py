@@ -1,4 +1,4 @@
-"""What topics get that do not say otherwise. No Pulumi."""
+"""Settings of topics that do not set their own. No Pulumi."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from kafka_platform.values.units import milliseconds
 
 @dataclass(frozen=True, kw_only=True)
 class Defaults(Spec):
-    """What topics get that do not say otherwise."""
+    """Settings of topics that do not set their own."""
 
     replicas: int | None = within(1, MOST_REPLICAS, default=None)
     """Copies of each record. Default: 1 on one node, 2 on two, otherwise 3."""

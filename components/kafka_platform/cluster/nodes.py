@@ -1,4 +1,4 @@
-"""What a node of Kafka may be: its cores and memory, its Java, its volume, its version, and how many there are. No Pulumi."""
+"""Properties of Kafka nodes: CPU and memory, JVM, volume, version and number. No Pulumi."""
 
 import re
 from collections.abc import Mapping
@@ -65,7 +65,7 @@ def _check_heap(heap: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Jvm(Spec):
-    """The Java of a node."""
+    """JVM settings of a node."""
 
     heap: str | None = formed(None, _check_heap, pattern=f"^{_HEAP.pattern}$", examples=["4g"])
     """Heap size, such as `4g`. Default: half of the node's memory, at most 6 GiB: the rest is page cache."""
@@ -103,7 +103,7 @@ class Jvm(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class Resources(Compute):
-    """What one Kafka node gets."""
+    """CPU and memory of one Kafka node."""
 
     cpu: str = processors("100m", "500m", "2")
     """CPU request. Default 100m: three nodes fit on a laptop; idle CPU is used as well."""

@@ -1,7 +1,7 @@
-"""The spec of a Kafka cluster, by who runs it: what programs and stack files both say. No Pulumi.
+"""The specs of a Kafka cluster, one per engine, shared by programs and stack files. No Pulumi.
 
 `ClusterSpec` is a Kafka that the platform runs, itself or by Strimzi's operator, whose own part is `StrimziSpec` in
-`strimzi_model`. `ExternalSpec` is a Kafka that somebody else runs.
+`strimzi/spec.py`. `ExternalSpec` is an existing Kafka that the platform does not run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ def embedded_only(kind: type) -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterSpec(Spec):
-    """A Kafka that the platform runs. What only the engine `embedded` knows is marked as such."""
+    """A Kafka that the platform runs. Fields of the engine `embedded` alone are marked as such."""
 
     engine: Engine = Engine.EMBEDDED
     """Who runs the brokers. `embedded`: this platform, as one StatefulSet. `strimzi`: Strimzi's operator. `external`:
@@ -116,15 +116,14 @@ def _default(of: Field[Any]) -> object:
 
 @dataclass(frozen=True, kw_only=True)
 class ExternalSpec(Spec):
-    """A Kafka that somebody else runs."""
+    """An existing Kafka that this platform does not run, such as a managed one."""
 
     bootstrap_servers: Input[str] | None = formed(
         None, check_bootstrap_servers, examples=["kafka.example.com:9092", "a:9092,b:9092"]
     )
     """Bootstrap servers, `host:port`, separated by commas. Required."""
     broker_ports: Sequence[int] = formed((), check_ports, items={"type": "integer", "minimum": 1, "maximum": 65535})
-    """Ports of the brokers that are not among those of `bootstrap_servers`: network policies let pods connect to these
-    too. Default: there are none."""
+    """Broker ports that are not in `bootstrap_servers`, which network policies also have to allow. Default: none."""
     security_protocol: SecurityProtocol = SecurityProtocol.SASL_SSL
     """How clients connect. Default SASL_SSL."""
     sasl_mechanism: SaslMechanism | None = None

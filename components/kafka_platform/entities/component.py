@@ -26,7 +26,7 @@ from kafka_platform.values.names import check_cluster, check_label
 
 @dataclass(frozen=True, kw_only=True)
 class KafkaResourcesArgs(Args):
-    """What shall exist in a Kafka cluster."""
+    """Arguments of a `KafkaResources`: what exists in a Kafka cluster."""
 
     connection: KafkaConnection
     """The cluster, as its `KafkaCluster` tells. It needs an `admin_secret`."""
@@ -44,7 +44,8 @@ class KafkaResourcesArgs(Args):
     """The stack, as `organization/project/stack`, where several stacks manage what is in one Kafka: components of the same
     name in other stacks are then others. Default: only this one uses it."""
     former_stacks: Sequence[str] = ()
-    """Stacks that this one took the place of, such as its own former name. What is not declared of theirs goes. Default: none."""
+    """Stacks that this one replaces, such as its own former name. Whatever of theirs is not declared is removed.
+    Default: none."""
     http_url: pulumi.Input[str] | None = named(check_url)
     """Where callers inside Kubernetes reach an HTTP gateway in front of the Kafka: it is in users' Secrets as `http-url`.
     Default: there is none."""
@@ -98,13 +99,14 @@ class KafkaResourcesArgs(Args):
 
 
 class KafkaResources(pulumi.ComponentResource):
-    """Topics, users, ACLs and quotas: by one Job that runs when any of them changes, or by Strimzi's custom resources.
+    """Topics, users, ACLs and quotas, created by one Job that runs when any of them changes, or by Strimzi's custom resources.
 
     Each user gets a generated SCRAM-SHA-512 password, delivered in the Secret `<user>-kafka` of the user's namespace
-    with the keys `username`, `password`, `bootstrap-servers`, `security-protocol`, `sasl-mechanism`, `client.properties`,
-    `librdkafka.conf`, where Strimzi runs the Kafka `ca.crt`, and where they are known `external-bootstrap-servers`,
-    `http-url` and `external-http-url`. A user with a certificate finds `user.crt`, `user.key` and `ca.crt` there; one who
-    logs in in a listener's own way gets none, nor does one that is adopted with its password.
+    with the keys `username`, `password`, `bootstrap-servers`, `security-protocol`, `sasl-mechanism`,
+    `client.properties`, `librdkafka.conf`, where Strimzi runs the Kafka `ca.crt`, and where they are known
+    `external-bootstrap-servers`, `http-url` and `external-http-url`. A user with a certificate finds `user.crt`,
+    `user.key` and `ca.crt` there; users with a custom login, and users that are adopted with their password, get no
+    Secret.
     """
 
     user_secrets: pulumi.Output[Mapping[str, str]]

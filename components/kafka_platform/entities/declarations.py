@@ -1,4 +1,4 @@
-"""What the provisioner is told: one small JSON text for each topic and user."""
+"""Input of the provisioner: one small JSON text for each topic and user."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What the objects of `KafkaResources` follow from, and the Secrets that carry users' credentials."""
+"""Inputs of the objects of `KafkaResources`, and the Secrets with users' credentials."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ COMPONENT = "provisioner"
 
 @dataclass(frozen=True, kw_only=True)
 class EntitySettings:
-    """What the objects follow from that declare topics and users."""
+    """Inputs of the objects that declare topics and users."""
 
     name: str
     connection: "KafkaConnection"

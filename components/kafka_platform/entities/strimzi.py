@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 COMPONENT = "resources"
 TOPIC_SECONDS = 300
-"""How long `pulumi up` waits for a topic or user: the operators look at each at least every two minutes."""
+"""How long `pulumi up` waits for a topic or user: the operators reconcile each at least every two minutes."""
 
 # io.strimzi.api.kafka.model.user.acl.AclOperation
 _OPERATIONS = {

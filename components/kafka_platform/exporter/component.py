@@ -1,4 +1,4 @@
-"""Lag of groups, and sizes and offsets of topics, for Prometheus."""
+"""Consumer lag, topic sizes and offsets as Prometheus metrics."""
 
 from dataclasses import dataclass
 
@@ -17,10 +17,10 @@ from kafka_platform.values.names import check_label, check_service_name, check_u
 
 @dataclass(frozen=True, kw_only=True)
 class KafkaExporterArgs(ExporterSpec, Args):
-    """What a Kafka exporter shall be."""
+    """Arguments of a `KafkaExporter`."""
 
     connection: KafkaConnection
-    """The Kafka, as its `KafkaCluster` tells."""
+    """The Kafka: `connection` of its `KafkaCluster`."""
     user: str = named(check_user, default=EXPORTER_USER)
     """Kafka user, whose Secret `<user>-kafka` is in the exporter's namespace: declare it as `exporter_user()` in a
     `KafkaResources`. Default `lag-exporter`."""
@@ -33,9 +33,9 @@ class KafkaExporterArgs(ExporterSpec, Args):
 
 
 class KafkaExporter(pulumi.ComponentResource):
-    """Shows Prometheus how far consumer groups are behind, in records and in seconds, and how large topics are.
+    """Exposes consumer lag, in records and in seconds, and topic sizes as Prometheus metrics.
 
-    One pod looks at the brokers at intervals; however many scrape it, the brokers are asked once.
+    One pod polls the brokers at intervals, however often it is scraped.
     """
 
     metrics_url: pulumi.Output[str]

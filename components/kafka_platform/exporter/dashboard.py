@@ -1,9 +1,9 @@
-"""The dashboard of Kafka exporters: whether what they show can be relied on. No Pulumi."""
+"""The dashboard of Kafka exporters: whether their metrics are current and complete. No Pulumi."""
 
 from kafka_platform.kube.boards import Board, Panel, Query, Row, Unit
 
 SILENT_SECONDS = 300
-"""How long no look at the brokers may succeed."""
+"""How long polls of the brokers may fail."""
 _SINCE = "time() - max(kafka_exporter_last_success_timestamp_seconds{$source})"
 
 

@@ -1,4 +1,4 @@
-"""What is watched of a Kafka exporter, and when somebody is told. No Pulumi."""
+"""Metrics and alerts of a Kafka exporter. No Pulumi."""
 
 from kafka_platform.exporter.dashboard import SILENT_SECONDS, board
 from kafka_platform.kube.metrics import Alert, Severity, Source

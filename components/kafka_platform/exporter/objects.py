@@ -35,7 +35,7 @@ _CREDENTIALS = "/etc/kafka-platform/credentials"
 
 @dataclass(frozen=True, kw_only=True)
 class ExporterSettings:
-    """What the objects of an exporter follow from."""
+    """Inputs of the objects of an exporter."""
 
     name: str
     namespace: "Input[str]"

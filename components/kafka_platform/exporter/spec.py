@@ -34,7 +34,7 @@ def exporter_user(namespace: str | None = None) -> User:
 
 @dataclass(frozen=True, kw_only=True)
 class KafkaExporterResources(Compute):
-    """What the pod of an exporter gets."""
+    """CPU and memory of an exporter's pod."""
 
     cpu: str = processors("20m")
     """CPU request. Default 20m."""
@@ -47,7 +47,7 @@ class KafkaExporterResources(Compute):
 
 @dataclass(frozen=True, kw_only=True)
 class ExporterSpec(Spec):
-    """What people declare of a Kafka exporter, in a program and in a stack file alike."""
+    """Settings of a Kafka exporter, shared by programs and stack files."""
 
     interval: str = duration("30s", least="5s", most="10m")
     """Interval between two polls of the cluster, 5s to 10m; scrapes in between return the same values. Default 30s."""

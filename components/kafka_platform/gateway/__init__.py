@@ -1,1 +1,1 @@
-"""The data interface over HTTP."""
+"""The HTTP interface to a Kafka."""

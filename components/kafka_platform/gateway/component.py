@@ -1,4 +1,4 @@
-"""The data interface over HTTP: a gateway in front of a Kafka."""
+"""The HTTP interface to a Kafka."""
 
 from dataclasses import dataclass
 
@@ -20,10 +20,11 @@ from kafka_platform.values.names import check_gateway_name, check_label
 
 @dataclass(frozen=True, kw_only=True)
 class HttpGatewayArgs(GatewaySpec, Args):
-    """What an HTTP gateway shall be."""
+    """Arguments of an `HttpGateway`."""
 
     connection: KafkaConnection
-    """The Kafka, as its `KafkaCluster` tells. The gateway has no credentials of its own: callers log in with theirs."""
+    """The Kafka: `connection` of its `KafkaCluster`. The gateway has no credentials of its own: callers log in with
+    theirs."""
     namespace: pulumi.Input[str] | None = named(check_label, "namespace")
     """Namespace of the gateway, which the Kafka has to let in. Default: the connection's, which it does."""
     spread: str = "topology.kubernetes.io/zone"
@@ -43,10 +44,10 @@ class HttpGatewayArgs(GatewaySpec, Args):
 
 
 class HttpGateway(pulumi.ComponentResource):
-    """Writes and reads any topic over HTTP.
+    """Gives HTTP clients access to topics.
 
     Every caller logs in to Kafka with the user and password (or token) of the request, so that Kafka's ACLs and quotas
-    hold for him. Any pod takes any request: one for a consumer instance of another pod is forwarded to it.
+    apply. Any pod accepts any request: requests for a consumer instance of another pod are forwarded to it.
     """
 
     url: pulumi.Output[str]

@@ -1,9 +1,9 @@
-"""The dashboard of HTTP gateways: rate, errors and duration by route, and how near they are to their bounds. No Pulumi."""
+"""The dashboard of HTTP gateways: rate, errors and duration by route, and how close pods are to their limits. No Pulumi."""
 
 from kafka_platform.kube.boards import Board, Panel, Query, Row, Shape, Unit
 
 FAILING_SHARE = 0.05
-"""Share of the requests that fail by the gateway's own fault from which on somebody is woken."""
+"""Share of requests with a server error (5xx) at which an alert pages."""
 FAILING = (
     'sum(rate(gateway_requests_total{$source,status=~"5.."}[5m])) / sum(rate(gateway_requests_total{$source}[5m]))'
 )

@@ -1,4 +1,4 @@
-"""What is watched of an HTTP gateway, and when somebody is told. No Pulumi."""
+"""Metrics and alerts of an HTTP gateway. No Pulumi."""
 
 from kafka_platform.gateway.dashboard import FAILING, FAILING_SHARE, board, overview
 from kafka_platform.kube.metrics import Alert, Severity, Source

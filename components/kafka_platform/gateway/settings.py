@@ -1,4 +1,4 @@
-"""What the objects of an HTTP gateway follow from. No Pulumi."""
+"""Inputs of the objects of an HTTP gateway. No Pulumi."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ COMPONENT = "gateway"
 
 @dataclass(frozen=True, kw_only=True)
 class GatewaySettings:
-    """What the objects of a gateway follow from."""
+    """Inputs of the objects of a gateway."""
 
     name: str
     namespace: "Input[str]"

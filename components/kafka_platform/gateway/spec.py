@@ -1,4 +1,4 @@
-"""The spec of an HTTP gateway: its size, its bounds, and how callers reach it. No Pulumi."""
+"""The spec of an HTTP gateway: size, limits and exposure. No Pulumi."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ from kafka_platform.values.ranges import within
 from kafka_platform.values.units import quantity, seconds, size_bytes
 
 MOST_PODS = 200
-"""Most pods of one gateway: each has connections of its own to every broker for every caller."""
+"""Maximum number of pods of a gateway: each has its own connections to every broker for every caller."""
 MOST_COUNT = 1_000_000
 """Most of anything that a limit counts: beyond it a number bounds nothing in one pod."""
 _MIB = 2**20
@@ -76,7 +76,7 @@ class HttpGatewayPods(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class HttpGatewayResources(Compute):
-    """What one pod of a gateway gets."""
+    """CPU and memory of one gateway pod."""
 
     cpu: str = processors("500m", "500m", "2")
     """CPU request; a pod uses little more than one core. Default 500m."""
@@ -89,10 +89,10 @@ class HttpGatewayResources(Compute):
 
 @dataclass(frozen=True, kw_only=True)
 class HttpGatewayLimits(Spec):
-    """Bounds of what callers may use of one pod. Beyond them a request is refused at once, never queued.
+    """What callers may use of one pod. Requests beyond a limit are refused at once, never queued.
 
-    The defaults are for a pod with 1Gi. With less, those that cost memory and are not written are as much less as it
-    takes for all of them together to fit.
+    The defaults are for a pod with 1Gi. With less memory, limits that cost memory and are not set are lowered so that
+    all of them together fit.
     """
 
     body: str = size("1Mi")
@@ -115,10 +115,10 @@ class HttpGatewayLimits(Spec):
     consumers: int | None = within(1, MOST_COUNT, default=None)
     """Kafka consumers of all callers (503). Default 256."""
     callers: int | None = within(1, MOST_COUNT, default=None)
-    """Callers with connections to Kafka; idle ones make room for others (503 if none is idle). Default 128."""
+    """Callers with connections to Kafka; idle ones are closed for new ones (503 if none is idle). Default 128."""
     connections: int | None = within(1, MOST_COUNT, default=None)
-    """Connections of all callers, a quarter of them at most without a login; the oldest of those, and idle ones, make room for
-    others (503 if there are none). Default 6000."""
+    """Connections of all callers, at most a quarter of them without a login; the oldest of those, and idle ones, are
+    closed for new ones (503 if there are none). Default 6000."""
     timeout: str = wait("30s")
     """How long Kafka may take to acknowledge, and a caller to send a request (504, 408). Default 30s."""
     consumer_idle: str = wait("5m")
@@ -190,7 +190,7 @@ _SHARES_TRIED, _LEAST_SHARE = 64, 8
 
 @dataclass(frozen=True, kw_only=True)
 class HttpGatewayTls(Spec):
-    """TLS that ends at the pods. The files are read again when the Secrets change."""
+    """TLS terminated at the pods. The files are reloaded when the Secrets change."""
 
     certificate: Input[str] = named(check_subdomain, "Secret name", default=MISSING)
     """Secret of the type kubernetes.io/tls (in the gateway's namespace), valid for `<name>.<namespace>.svc` and the
@@ -203,7 +203,7 @@ class HttpGatewayTls(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class NodePortExposure(Spec):
-    """A port that is open on every machine of the Kubernetes cluster."""
+    """A port on every machine of the Kubernetes cluster."""
 
     port: int = within(NODE_PORTS.start, NODE_PORTS.stop - 1)
     """The port, 30000 to 32767."""
@@ -218,7 +218,7 @@ def _check_reference(reference: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadBalancerExposure(Spec):
-    """A load balancer of the cloud, which passes connections on as they are."""
+    """A cloud load balancer, which passes TCP connections through."""
 
     port: int | None = within(1, 65535, default=None)
     """Its port. Default: 443 with TLS at the pods, otherwise 80."""
@@ -232,20 +232,20 @@ class LoadBalancerExposure(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class GatewayApiExposure(Spec):
-    """A route of the Gateway API: through a Gateway of its own, or through one that is there already."""
+    """A Gateway API route, through a Gateway that is created or an existing one."""
 
     host: Input[str] = named(check_subdomain, "host name", default=MISSING)
     """Name by which callers come, such as `data.example.com`."""
     gateway_class: Input[str] | None = named(check_subdomain, "GatewayClass name")
-    """GatewayClass of a Gateway of its own, which ends TLS. Needs `certificate`."""
+    """GatewayClass of a Gateway to create, which terminates TLS. Requires `certificate`."""
     certificate: Input[str] | None = named(check_subdomain, "Secret name")
-    """Secret of the type kubernetes.io/tls (in the gateway's namespace), valid for `host`, for a Gateway of its own."""
+    """Secret of the type kubernetes.io/tls (in the gateway's namespace), valid for `host`, for the created Gateway."""
     gateway: str | None = formed(None, _check_reference)
     """An existing Gateway, as `name` or `namespace/name`; it has to allow routes of this namespace."""
     listener: str | None = named(check_subdomain, "listener name")
     """Name of the listener of that Gateway. Default: every one whose host fits."""
     annotations: Mapping[str, Input[str]] = mapping(check_annotations)
-    """Annotations of the Gateway of its own, for its controller and for cert-manager. Default: none."""
+    """Annotations of the created Gateway, for its controller and for cert-manager. Default: none."""
 
     def check(self) -> None:
         """It has a Gateway of its own, with a certificate, or names one that is there."""
@@ -276,7 +276,7 @@ class GatewayApiExposure(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class IngressExposure(Spec):
-    """An Ingress, which ends TLS."""
+    """An Ingress, which terminates TLS."""
 
     host: Input[str] = named(check_subdomain, "host name", default=MISSING)
     """Name by which callers come, such as `data.example.com`."""
@@ -290,7 +290,7 @@ class IngressExposure(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class Exposure(Spec):
-    """How callers outside Kubernetes reach a gateway: in one of these ways. Default: they do not."""
+    """How callers outside Kubernetes reach a gateway: one of these ways. Default: not at all."""
 
     node_port: NodePortExposure | None = None
     """By a port of every machine."""
@@ -334,7 +334,7 @@ def _check_origins(origins: Sequence[str]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class GatewaySpec(Spec):
-    """What people declare of an HTTP gateway, in a program and in a stack file alike."""
+    """Settings of an HTTP gateway, shared by programs and stack files."""
 
     pods: HttpGatewayPods = HttpGatewayPods()
     """Number of pods. Default: 2."""
@@ -347,12 +347,13 @@ class GatewaySpec(Spec):
     limits: HttpGatewayLimits = HttpGatewayLimits()
     """What callers may use of each pod. Requests beyond a limit are refused, never queued."""
     anonymous: str | None = formed(None, check_user)
-    """Kafka user that callers without credentials are (in a stack file: of a tenant without a namespace of its own). Where clients
-    log in by certificates, all callers are this user. Default: callers without credentials are refused."""
+    """Kafka user of callers without credentials (in a stack file: of a tenant without its own namespace). Where clients
+    log in with certificates, all callers are this user. Default: callers without credentials are refused."""
     anonymous_secret: Input[str] | None = named(check_subdomain, "object name")
     """Its Secret, in the gateway's namespace. Default: `<user>-kafka`."""
     bearer: bool = False
-    """Whether bearer tokens are passed on to Kafka as OAUTHBEARER, which it has to understand. Default: they are refused."""
+    """Whether bearer tokens are passed on to Kafka as OAUTHBEARER, which it has to support. Default: they are
+    refused."""
     recheck: str = wait("60s")
     """How long a login counts until it is tried again: a changed password takes effect after at most this. Default 60s."""
     cors: Sequence[str] = formed((), _check_origins)

@@ -1,4 +1,4 @@
-"""The objects by which callers outside Kubernetes reach an HTTP gateway: one pure function renders each."""
+"""The objects that expose an HTTP gateway outside Kubernetes: one pure function renders each."""
 
 from kafka_platform.gateway.settings import COMPONENT, GatewaySettings
 from kafka_platform.gateway.spec import (

@@ -1,4 +1,4 @@
-"""What a program in another language sends, as the args that a program in Python would give.
+"""Converts what a program in another language sends into the args that a Python program would pass.
 
 An Output whose value is known by now stands for that value, one of nothing is absent, and a field that may be known late
 keeps it, with what it depends on. A program in Python is refused an Output wherever it would decide on what is deployed; here
@@ -25,7 +25,7 @@ MOST_REMEMBERED = 1000
 
 
 class Remembered:
-    """The connections that clusters of this process gave, by the clusters' URNs.
+    """The connections of this process' clusters, by the clusters' URNs.
 
     In a preview a program gets a connection as one unknown value if anything in it is unknown, such as the authority of a
     Kafka that Strimzi will run. What depends on it is previewed with the connection itself, whose other fields are known.
@@ -53,7 +53,7 @@ def refusal(message: str) -> InputPropertiesError:
 
 @dataclass(frozen=True, kw_only=True)
 class _Place:
-    """Where a value stands in what was sent."""
+    """Position of a value in what was sent."""
 
     path: str = ""
     owner: type = object

@@ -1,4 +1,4 @@
-"""How to reach a Kafka: the data that crosses from the cluster to everything that uses it. No Pulumi at run time."""
+"""The connection to a Kafka: data that a cluster outputs and other components take. No Pulumi at run time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
@@ -18,7 +18,7 @@ _SOME = SaslMechanism.SCRAM_SHA_512.value
 
 @dataclass(frozen=True, kw_only=True)
 class KafkaConnection(Args):
-    """What a client, a gateway or `KafkaResources` has to know of a Kafka. No secret is in it, only names of Secrets."""
+    """What a client, a gateway or `KafkaResources` needs to know about a Kafka. It holds no secrets, only names of Secrets."""
 
     cluster: Input[str]
     """The cluster's name, which is also the value of the label `kafka-platform/access` that lets a namespace in."""
@@ -31,7 +31,7 @@ class KafkaConnection(Args):
     certificate_bootstrap_servers: Input[str] | None = formed(None, check_bootstrap_servers)
     """Where clients that log in by certificates connect first. Default: they cannot."""
     broker_ports: Sequence[int] = ()
-    """Ports of the brokers that are not among those of the bootstrap servers, for network policies. Default: there are none."""
+    """Broker ports that are not in the bootstrap servers, for network policies. Default: none."""
     security_protocol: Input[str] = word_of(SecurityProtocol, MISSING)
     """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
     sasl_mechanism: Input[str] | None = word_of(SaslMechanism, None)
@@ -51,8 +51,8 @@ class KafkaConnection(Args):
     """The certificates to trust themselves, delivered with users' credentials to where `ca_secret` is not. Default: they
     are not delivered."""
     admin_secret: Input[str] | None = named(check_subdomain, "object name")
-    """Secret with the login of an administrator: `username` and `password`, or `tls.crt` and `tls.key`. Default: nobody can
-    manage topics and users."""
+    """Secret with the login of an administrator: `username` and `password`, or `tls.crt` and `tls.key`. Default: topics
+    and users cannot be managed."""
     nodes: Input[int] | None = None
     """Number of brokers, if it is known."""
     replicas: Input[int] | None = None
@@ -60,8 +60,8 @@ class KafkaConnection(Args):
     min_insync_replicas: Input[int] | None = None
     """Copies that `acks=all` waits for in a topic that does not say otherwise, if it is known."""
     engine: Engine | None = None
-    """Who runs it, where that matters: with `strimzi` topics and users are custom resources; with `external` users may log in
-    by what somebody else made. Default: this platform."""
+    """Who runs it: with `strimzi`, topics and users are custom resources; with `external`, users can have existing
+    credentials. Default: this platform."""
     scalable_pools: Mapping[str, Input[str]] = field(default_factory=dict)
     """Pools of brokers whose number of nodes an autoscaler owns, and whose records move along: `<namespace>/<name>` by
     name, known once the pool is there. Default: none."""

@@ -1,4 +1,4 @@
-"""Which settings of brokers and clients decide on who may do what: what a review has to point at. No Pulumi."""
+"""Settings of brokers and clients that decide who may do what, and that a review points out. No Pulumi."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What is declared in a Kafka: topics, users, their rights and quotas. No Pulumi."""
+"""Topics, users, rights and quotas. No Pulumi."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
@@ -82,7 +82,7 @@ def _check_topic_config(config: Mapping[str, str]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Topic(Spec):
-    """A topic. What is left out follows the cluster's defaults."""
+    """A topic. Fields that are left out have the cluster's defaults."""
 
     partitions: int = within(1, MAX_PARTITIONS, default=1)
     """Number of partitions; can grow, never shrink. Default 1."""
@@ -130,7 +130,7 @@ class Topic(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class Quotas(Spec):
-    """Limits of a user. Kafka enforces them per broker: a user of three brokers can reach three times the rate."""
+    """Limits of a user. Kafka enforces them per broker: with three brokers a user can reach three times the rate."""
 
     produce: str | None = rate(None, "20MB/s")
     """Bytes a second written to each broker, such as `20MB/s`. Default: no limit."""
@@ -156,7 +156,7 @@ class Quotas(Spec):
 
 
 class AclResource(Deciding):
-    """What an ACL is about."""
+    """Resource type of an ACL."""
 
     TOPIC = "topic"
     GROUP = "group"
@@ -165,7 +165,7 @@ class AclResource(Deciding):
 
 
 class Operation(Deciding):
-    """What an ACL allows (org.apache.kafka.common.acl.AclOperation)."""
+    """Operation that an ACL allows (org.apache.kafka.common.acl.AclOperation)."""
 
     READ = "READ"
     WRITE = "WRITE"
@@ -187,7 +187,7 @@ def _check_operations(operations: Sequence[Operation]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Acl(Spec):
-    """Operations that a user may do on a resource. Whatever is not allowed is denied."""
+    """Operations that a user may perform on a resource. Everything else is denied."""
 
     resource: AclResource
     """Kind of the resource."""
@@ -203,20 +203,20 @@ class Acl(Spec):
 
 
 class Login(Deciding):
-    """How a user proves who it is."""
+    """How a user logs in."""
 
     SCRAM = "scram"
     """By a generated password (SCRAM)."""
     MTLS = "mtls"
     """By a certificate that the cluster's operator makes and renews; only where Strimzi runs the Kafka."""
     CUSTOM = "custom"
-    """By what somebody else gave it, such as a token, an API key or a certificate: it gets rights and limits here, and no
-    credentials; where Strimzi or somebody else runs the Kafka."""
+    """With existing credentials, such as a token, an API key or a certificate: it gets rights and limits here, but no
+    credentials. Only with the engines `strimzi` and `external`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class User(Spec):
-    """A Kafka user with generated credentials, delivered as the Secret `<user>-kafka`, or with those that somebody else made.
+    """A Kafka user with generated credentials, delivered as the Secret `<user>-kafka`, or with existing ones.
 
     `writes`, `reads`, `groups` and `transactions` each take names, or prefixes that end in `*`.
     """

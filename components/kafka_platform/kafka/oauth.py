@@ -1,4 +1,4 @@
-"""Where clients get OAuth tokens for Kafka. No Pulumi."""
+"""OAuth tokens for Kafka clients. No Pulumi."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Files of settings, rendered so that who reads them gets exactly what was declared. Pure functions, no Pulumi."""
+"""Properties files, escaped so that readers get exactly what was declared. Pure functions, no Pulumi."""
 
 import re
 from collections.abc import Mapping

@@ -11,7 +11,7 @@ class Engine(Enum):
     STRIMZI = "strimzi"
     """Strimzi's operator, by its custom resources: production."""
     EXTERNAL = "external"
-    """A Kafka that somebody else runs: only the connection."""
+    """An existing Kafka that the platform does not run: only the connection."""
 
 
 class SecurityProtocol(Enum):
@@ -28,7 +28,7 @@ class SecurityProtocol(Enum):
 
 
 class SaslMechanism(Enum):
-    """How a client proves who it is (Kafka's `sasl.mechanism`)."""
+    """How a client logs in (Kafka's `sasl.mechanism`)."""
 
     SCRAM_SHA_512 = "SCRAM-SHA-512"
     """A password that is never sent."""
@@ -41,4 +41,4 @@ class SaslMechanism(Enum):
 
 
 SCRAM = frozenset({SaslMechanism.SCRAM_SHA_256.value, SaslMechanism.SCRAM_SHA_512.value})
-"""The mechanisms whose passwords Kafka itself keeps, so that users can be made by its own protocol."""
+"""The mechanisms whose passwords Kafka itself stores, so that users can be created through its protocol."""

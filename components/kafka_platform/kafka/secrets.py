@@ -36,7 +36,7 @@ _TOKENS = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginCallback
 
 @dataclass(frozen=True, kw_only=True)
 class Urls:
-    """Where callers reach the HTTP interface to a Kafka."""
+    """URLs of the HTTP interface to a Kafka."""
 
     inside: "Input[str] | None" = None
     """Inside Kubernetes. Default: there is none, or it is not known."""

@@ -1,4 +1,4 @@
-"""Where clients connect first. No Pulumi."""
+"""Bootstrap servers. No Pulumi."""
 
 import ipaddress
 import re

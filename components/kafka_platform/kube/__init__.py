@@ -1,1 +1,1 @@
-"""What every capability needs of Kubernetes: manifests, objects, and the one place that hands them to Pulumi."""
+"""Kubernetes for all capabilities: manifests, objects, and the one place that passes them to Pulumi."""

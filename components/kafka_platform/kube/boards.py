@@ -1,4 +1,4 @@
-"""What a dashboard shows: panels with queries, units and limits, without Grafana. No Pulumi.
+"""Dashboards as data: panels with queries, units and limits, independent of Grafana. No Pulumi.
 
 `monitoring/grafana.py` makes Grafana's JSON of it.
 """
@@ -52,7 +52,7 @@ class Shape(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Query(Spec):
-    """What a panel asks Prometheus for."""
+    """A PromQL query of a panel."""
 
     expression: str
     """PromQL. `$source` in it is what selects the series of what the dashboard is about, as in `up{$source}`."""
@@ -62,7 +62,7 @@ class Query(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class Panel(Spec):
-    """Some values on a dashboard."""
+    """A panel of a dashboard."""
 
     title: str
     description: str

@@ -1,4 +1,4 @@
-"""The parts of which manifests are made. No Pulumi."""
+"""Building blocks of manifests. No Pulumi."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What shows metrics, and the states of it that somebody is told of. No Pulumi."""
+"""Programs that expose metrics, and their alerts. No Pulumi."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -32,30 +32,30 @@ def _check_label_name(label: str) -> None:
 
 
 class Severity(Enum):
-    """Whom an alert is for."""
+    """Severity of an alert."""
 
     CRITICAL = "critical"
-    """A symptom, which pages somebody: users cannot write or read, records are lost, or that is certain within hours and cannot
+    """A symptom, which pages: users cannot write or read, records are lost, or that is certain within hours and cannot
     be undone."""
     WARNING = "warning"
-    """A cause, which makes a ticket: it hurts nobody yet, and somebody looks this week."""
+    """A cause, which opens a ticket to look at this week: it affects nobody yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Alert(Spec):
-    """A state that should not be."""
+    """An alert: a state that should not occur."""
 
     name: str
     expression: str
     """PromQL; every series in its answer is an alert. `$source` in it is what selects the series of one source, as in
     `up{$source} == 0`."""
     lasting: str = formed(MISSING, _check_lasting)
-    """How long it is so before anybody is told."""
+    """How long the state must last before the alert fires."""
     severity: Severity
     summary: str
     """What is so. `{{ $labels.x }}` and `{{ $value }}` are filled in by Prometheus."""
     description: str
-    """What it means, and what to look at."""
+    """What the state means, and where to look."""
     runbook: str | None = None
     """Address of the page that says what to do. Default: the page of the alert's name among those that monitoring links to."""
 
@@ -70,7 +70,7 @@ class Alert(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class Source(Spec):
-    """Pods of a program with a port called `metrics`, which Prometheus reads at `/metrics`."""
+    """Pods of a program with a port called `metrics`, which Prometheus scrapes at `/metrics`."""
 
     name: str = named(check_label, "name", default=MISSING)
     """The program's name, which its pods have in the label `app.kubernetes.io/instance`."""
@@ -81,9 +81,9 @@ class Source(Spec):
     namespace: Input[str] | None = named(check_label, "namespace")
     """Namespace of the pods. Default: that of the Kafka."""
     alerts: Sequence[Alert] = ()
-    """The states that somebody is told of. Default: none."""
+    """Its alerts. Default: none."""
     boards: Sequence[Board] = ()
-    """Dashboards of programs of this kind; of several sources with the same one, it is made once. Default: none."""
+    """Dashboards of programs of this kind; a dashboard that several sources share is created once. Default: none."""
     overview: Sequence[Panel] = ()
     """What says on the first dashboard whether it is well, one panel or two. Default: none."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectId:
-    """What tells an object of a Kubernetes cluster apart from all others."""
+    """Identity of an object in a Kubernetes cluster."""
 
     api_version: str
     kind: str

@@ -13,7 +13,7 @@ from kafka_platform.kube.manifests import Manifest
 
 @dataclass(frozen=True, kw_only=True)
 class Wait:
-    """What shows that an object is ready, besides what Pulumi knows of its kind."""
+    """When an object is ready, in addition to what Pulumi knows about its kind."""
 
     condition: str
     """The condition in its status that has to be true, such as `Ready`."""
@@ -23,12 +23,12 @@ class Wait:
 
 @dataclass(frozen=True, kw_only=True)
 class Guard:
-    """Refuses updates that must not be made, before anything is changed."""
+    """Refuses forbidden updates before anything is changed."""
 
     name: str
     """Unique in a program. Objects may share a guard."""
     check: Callable[[Mapping[str, Any], Mapping[str, Any]], None]
-    """Raises `ValueError` for a change from the first manifest to the second that must not be made."""
+    """Raises `ValueError` for a forbidden change from the first manifest to the second."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,7 +40,7 @@ class Object:
     manifest: Manifest
     """What the API server gets. Whatever is meant for Pulumi alone is said by the other fields."""
     after: Sequence["Object"] = ()
-    """Objects of the same list that have to be ready before it is made."""
+    """Objects of the same list that have to be ready before it is created."""
     awaited: bool = True
     """Whether the deployment waits until it is ready."""
     wait: Wait | None = None
@@ -48,13 +48,13 @@ class Object:
     runs_again: bool = False
     """Whether it is replaced by the next deployment if it has not become ready, as a Job is that failed."""
     forced: bool = False
-    """Whether it takes its fields from whoever else has set them."""
+    """Whether it takes over fields that another field manager owns."""
     ignored: Sequence[str] = ()
-    """Paths of fields that are set when it is made, and left alone afterwards."""
+    """Paths of fields that are set on creation, and left alone afterwards."""
     kept: bool = False
     """Whether it stays in the cluster when it is no longer declared."""
     partial: bool = False
-    """Whether somebody else makes the object and the manifest has only the fields that are set in it."""
+    """Whether the object is created elsewhere, and the manifest has only the fields that are set in it."""
     guard: Guard | None = None
     """What refuses changes to it. Default: nothing does."""
 

@@ -1,8 +1,8 @@
-"""Whose an object is: the mark of every object that a stack makes, and the refusal of those that it did not make.
+"""Ownership: the mark of every object that a stack creates, and the refusal of those that it did not create.
 
 The provider takes over what exists (`upsertExistingObjects`), so that an interrupted deployment can go on. Server-side
 apply does not protect the objects of others: one without contested fields, such as a namespace, never conflicts, and a
-preview forces its way through all conflicts. Hence the look before each creation, in previews and in deployments.
+preview forces its way through all conflicts. Hence the check before each creation, in previews and in deployments.
 """
 
 from collections import Counter

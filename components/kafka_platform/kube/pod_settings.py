@@ -1,4 +1,4 @@
-"""What people decide about pods, whatever runs in them: where they run, how their images are pulled, what they carry. No Pulumi.
+"""Settings that apply to any pod: scheduling, image pull secrets, labels and annotations. No Pulumi.
 
 The section is called `pod_settings`, as a gateway's `pods` says how many there are.
 """
@@ -29,7 +29,7 @@ def _check_taint(key: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Toleration(Spec):
-    """A taint of machines that pods tolerate."""
+    """A taint that pods tolerate."""
 
     key: str = formed(MISSING, _check_taint)
     """Key of the taint."""
@@ -45,7 +45,7 @@ class Toleration(Spec):
 
 
 class RunAs(Enum):
-    """Who decides on the user and group ids of pods."""
+    """Where the user and group ids of pods come from."""
 
     IMAGE = "image"
     """The platform's images: user and group 1000."""
@@ -55,10 +55,10 @@ class RunAs(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class PodSettings(Spec):
-    """What pods have in common, whatever runs in them.
+    """Settings that apply to any pod.
 
-    A more specific section adds to a general one: lists and mappings are joined, and where both say something of the same
-    key or field, the specific one wins.
+    A more specific section adds to a general one: lists and mappings are joined, and for the same key or field the
+    specific one wins.
     """
 
     pull_secrets: Sequence[Input[str]] = names(check_subdomain, "Secret name")

@@ -1,4 +1,4 @@
-"""What all pods of this platform have in common: what they may do, and where they run.
+"""What all pods of this platform have in common: security contexts and scheduling.
 
 Without Pulumi, which the checks of settings do not load: they render the charts' values too.
 """
@@ -16,14 +16,13 @@ HTTP_PORT = 8080
 METRICS_PORT = 9404
 """Port of our programs' pods at which Prometheus reads them."""
 HELPER_CPU_LIMIT = "1"
-"""Cores that a container beside the programs proper, or a Job that people do not size, may use at most. A ResourceQuota on
-`limits.cpu` refuses pods in which a container has no such limit. One core: these programs hardly use more at any time, so
-that none is throttled."""
+"""CPU limit of helper containers, and of Jobs without resources of their own. A ResourceQuota on `limits.cpu` refuses
+pods with a container that has no such limit. One core: these programs hardly ever use more, so none is throttled."""
 MACHINE = "kubernetes.io/hostname"
 """The label that tells machines apart."""
 
 IMAGE_USER = 1000
-"""User and group id that the platform's images are made for."""
+"""User and group id that the platform's images are built for."""
 _IDS = ("fsGroup", "runAsGroup", "runAsUser")
 
 WITHOUT_SIDECARS: Mapping[str, Mapping[str, str]] = {

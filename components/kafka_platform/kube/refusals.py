@@ -1,4 +1,4 @@
-"""The look before an object is made: what exists is refused, unless this stack made it or may take it over."""
+"""The check before an object is created: an existing object is refused, unless this stack created it or may adopt it."""
 
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ that it looks at (`--parallel`, 8) are refused as well."""
 
 
 class Cluster(Protocol):
-    """What has to be known of a Kubernetes cluster."""
+    """What refusals need to know about a Kubernetes cluster."""
 
     async def look_up(self, wanted: ObjectId, *, fresh: bool) -> Mapping[str, Any] | None:
         """The metadata of an object; None if there is none, or its kind is not served.

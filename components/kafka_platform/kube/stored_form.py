@@ -1,4 +1,4 @@
-"""Objects that others wrote, in the form in which the API server stores them. No Pulumi.
+"""Third-party objects in the form in which the API server stores them. No Pulumi.
 
 The Kubernetes plugin compares what it is given with what the API server stored, so whatever the API server drops would show
 as a change in every preview. The plugin brings the kinds of Kubernetes' core into the stored form by itself; what is left

@@ -1,4 +1,4 @@
-"""What measures a service level: the share of what failed, as Prometheus computes it. No Pulumi."""
+"""Measurements of service levels: ratios of bad events in PromQL. No Pulumi."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ FRESH = Decimal("0.99")
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What there is that measures levels, each as what selects its series in PromQL; None: there is none."""
+    """The programs that measure levels, each as the PromQL selector of its series, or None."""
 
     probe: str | None = None
     gateway: str | None = None

@@ -1,7 +1,7 @@
-"""What is recorded of service levels, and when somebody is told that one is missed. No Pulumi.
+"""Recording rules and alerts of service levels. No Pulumi.
 
-Alerts are by burn rate in several windows, as in Google's Site Reliability Workbook, chapter 5: the long window says that much
-of the error budget is gone, the short one that it still burns.
+Alerts use multi-window burn rates, as in Google's Site Reliability Workbook, chapter 5: the long window shows that much
+of the error budget is used, the short one that it is still burning.
 """
 
 from collections.abc import Mapping, Sequence

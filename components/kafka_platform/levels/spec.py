@@ -50,7 +50,7 @@ class LatencyLevel(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class LevelSpec(Spec):
-    """What users may expect, in a program and in a stack file alike: of the platform, unless it says of what."""
+    """A service level objective, shared by programs and stack files: for the platform, unless it names something else."""
 
     topic: str | None = named(_check_name)
     """With `availability`: the topic that the level is about."""

@@ -1,1 +1,1 @@
-"""What Prometheus reads, and when somebody is woken."""
+"""Metrics, dashboards and alerts."""

@@ -1,8 +1,8 @@
-"""What somebody has to be woken or told for: the alert rules of a Kafka. Pure functions, no Pulumi.
+"""The alert rules of a Kafka. Pure functions, no Pulumi.
 
-Every rule, here and in the modules `monitoring` of what else shows metrics, names the state that it tells of by the labels of
-our own monitors (`kafka_cluster`, `gateway`, `probe`), never by the names of pods, which have the name of their pool in them. How long a state has to last is as long as it comes and goes
-by itself while nothing is wrong, as when nodes are restarted one after another.
+Every rule, here and in the `monitoring` modules of other capabilities, selects by the labels of our own monitors
+(`kafka_cluster`, `gateway`, `probe`), never by pod names, which contain the name of their pool. The duration of each
+alert exceeds what is normal while nothing is wrong, such as a rolling restart.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,14 +28,14 @@ CLUSTER_LABEL = "kafka_cluster"
 
 @dataclass(frozen=True, kw_only=True)
 class Watched:
-    """What of a Kafka itself shows metrics."""
+    """Which parts of a Kafka cluster expose metrics."""
 
     cluster: str
     """The Kafka's name."""
     namespace: str
     """Its namespace."""
     claims: str | None = None
-    """Regular expression of the nodes' volume claims. Default: somebody else's volumes."""
+    """Regular expression of the nodes' volume claims. Default: none, the volumes are not in this Kubernetes cluster."""
     nodes: bool = False
     """Whether the nodes expose metrics."""
     exporter: bool = False
@@ -43,7 +43,7 @@ class Watched:
     renewal_days: int | None = None
     """How many days before its end a certificate authority is renewed. Default: none is Strimzi's to watch."""
     authorities_given: bool = False
-    """Whether somebody renews the authorities by hand."""
+    """Whether the authorities are renewed by hand."""
     certificates: bool = False
     """Whether cert-manager shows the certificates of the namespace."""
     scaled_in: Sequence[str] = ()

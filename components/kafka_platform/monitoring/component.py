@@ -1,4 +1,4 @@
-"""Lets the Prometheus operator watch a platform."""
+"""Monitoring with the Prometheus operator."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,15 +20,15 @@ from kafka_platform.worker import monitoring as worker
 
 @dataclass(frozen=True, kw_only=True)
 class MetricsSource(Source, Args):
-    """Pods of a program with a port called `metrics`, which Prometheus reads at `/metrics`."""
+    """Pods of a program with a port called `metrics`, which Prometheus scrapes at `/metrics`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MonitoringArgs(MonitoredSpec, Args):
-    """What there is to watch. The Kubernetes cluster has to know the Prometheus operator's kinds."""
+    """Arguments of a `Monitoring`: what to watch. The Kubernetes cluster needs the Prometheus operator's CRDs."""
 
     connection: KafkaConnection
-    """The Kafka, as its `KafkaCluster` tells."""
+    """The Kafka: `connection` of its `KafkaCluster`."""
     gateways: Sequence[str] = ()
     """Names of the HTTP gateways in the connection's namespace. Default: none."""
     exporters: Sequence[str] = ()
@@ -47,10 +47,10 @@ class MonitoringArgs(MonitoredSpec, Args):
 
 
 class Monitoring(pulumi.ComponentResource):
-    """Monitors and alert rules for what belongs to a Kafka.
+    """Monitors, dashboards and alert rules of a Kafka platform.
 
-    Prometheus then reads brokers, controllers, exporters, Strimzi's operator, gateways, probes and workers, and knows
-    what somebody has to be told of (docs/components/monitoring.md).
+    Prometheus then scrapes brokers, controllers, exporters, Strimzi's operator, gateways, probes and workers, and fires
+    alerts (docs/components/monitoring.md).
     """
 
     monitors: pulumi.Output[Sequence[str]]

@@ -1,4 +1,4 @@
-"""Which dashboards there are for a platform, and which panel tells of which alert. No Pulumi, and nothing of Grafana's."""
+"""The dashboards of a platform, and the panel of each alert. No Pulumi, and nothing of Grafana."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""From which value on something of a Kafka is wrong: alerts and dashboards have the same limits. No Pulumi."""
+"""Thresholds that alerts and dashboards share. No Pulumi."""
 
 DAY = 86_400
 """Seconds."""
@@ -13,9 +13,8 @@ ALMOST_FULL = 0.1
 FULL_SOON = 0.2
 """Share of a volume that is free, below which a fast growth pages."""
 FILLING = 0.4
-"""Share of a volume that is free, below which growth makes a ticket: what a new topic writes in its first hours goes on for
-no day."""
+"""Share of free space below which growth opens a ticket: a new topic's first writes do not continue for a day."""
 HOURS_TO_ACT = 4
-"""How long before a volume is full somebody is woken: to find who fills it, agree with them and grow it."""
+"""How long before a volume is full an alert pages: the time to find the cause, agree on a fix and grow the volume."""
 SCALER_ERRORS = 3
 """Failed looks of one of KEDA's scalers in ten minutes, of some twenty, above which it does not mend itself."""

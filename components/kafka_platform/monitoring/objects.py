@@ -1,4 +1,4 @@
-"""The objects by which the Prometheus operator watches a platform: one pure function renders each.
+"""The Prometheus operator's objects for a platform: one pure function renders each.
 
 The types are written by hand and few: of the hundreds of fields of a PodMonitor six are used here. A real API server with
 the operator's own definitions judges what is rendered (tests/cluster/test_monitoring_objects.py).
@@ -181,7 +181,7 @@ def watched_of(spec: MonitoredSpec, cluster: str, namespace: str) -> Watched:
 
 @dataclass(frozen=True, kw_only=True)
 class PodMonitor:
-    """Whose metrics Prometheus reads."""
+    """Pods that Prometheus scrapes."""
 
     name: str
     namespace: "Input[str]"

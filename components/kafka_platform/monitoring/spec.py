@@ -30,7 +30,7 @@ def _check_grafana(address: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class MonitoringSpec(Spec):
-    """What people declare of monitors and alerts, in a program and in a stack file alike."""
+    """Settings of monitors, dashboards and alerts, shared by programs and stack files."""
 
     alerts: bool = True
     """Whether to create alert rules. Default true."""
@@ -52,10 +52,10 @@ class MonitoringSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class MonitoredSpec(MonitoringSpec):
-    """What there is to watch, and how."""
+    """What to watch, and how."""
 
     engine: Engine
-    """Who runs it: what it shows depends on that."""
+    """Who runs it, which decides what metrics it has."""
     nodes: bool | None = None
     """Whether Kafka's nodes expose metrics. Default: they do with Strimzi, and embedded ones do not (`metrics` of the cluster)."""
     exporter: bool = False
@@ -63,11 +63,11 @@ class MonitoredSpec(MonitoringSpec):
     renewal_days: int = 30
     """Strimzi: how many days before their end certificate authorities are renewed. Default 30."""
     authorities_given: bool = False
-    """Strimzi: whether they are yours, and somebody has to be told to renew them. Default: Strimzi renews them."""
+    """Strimzi: whether you provide and renew them. Default: Strimzi renews them."""
     cert_manager: Input[str] | None = None
-    """Namespace of cert-manager. Default: certificates are somebody else's."""
+    """Namespace of cert-manager. Default: it is not watched."""
     keda: Input[str] | None = None
-    """Namespace of KEDA. Default: nobody reads what it measures."""
+    """Namespace of KEDA. Default: it is not watched."""
     scaled_in: Sequence[str] = ()
     """Namespaces, besides the Kafka's, in which KEDA scales programs by it. Default: none."""
     receivers: Receivers = NOBODY

@@ -1,1 +1,1 @@
-"""Operators by their official Helm charts."""
+"""Operators from their official Helm charts."""

@@ -1,4 +1,4 @@
-"""What operators installed by their official Helm charts have in common. No Pulumi."""
+"""What operators from official Helm charts have in common. No Pulumi."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -54,7 +54,7 @@ def _check_registry(registry: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class OperatorSpec(Spec):
-    """What people declare of an operator, in a program and in a stack file alike."""
+    """Settings of an operator, shared by programs and stack files."""
 
     namespace: Input[str] = namespace_of_its_own(MISSING)
     """Namespace of the operator."""

@@ -1,4 +1,4 @@
-"""Operators by their official Helm charts: what the components that install them have in common."""
+"""Operators from official Helm charts: what the components that install them have in common."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from kafka_platform.operators.sources import ChartSource, Source
 
 @dataclass(frozen=True, kw_only=True)
 class OperatorArgs(OperatorSpec, Source, Args):
-    """What all operators are told: how they are, and where they come from."""
+    """Arguments that all operators share."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class OperatorChart:
     official: ChartSource
     """Where it is unless the args say otherwise."""
     needed: Sequence[Object] = ()
-    """Objects in its namespace that are made before it, such as a Secret. Default: none."""
+    """Objects in its namespace that are created before it, such as a Secret. Default: none."""
 
 
 def install_chart(
@@ -44,8 +44,8 @@ def install_chart(
 ) -> pulumi.Output[str]:
     """Install an operator, with the definitions of its kinds apart, as children of `parent`: its namespace, once it is ready.
 
-    The definitions stay when the component goes: with a definition Kubernetes deletes all objects of its kind. They are
-    also upgraded before the chart, whose folder `crds` Helm itself never upgrades.
+    The CRDs are kept when the component is removed: deleting a CRD deletes all objects of its kind. They are also
+    upgraded before the chart, whose folder `crds` Helm itself never upgrades.
 
     Everything is sent in the form in which the API server stores it, so that a second preview shows no change.
     """

@@ -1,4 +1,4 @@
-"""Where an operator's Helm chart and the definitions of its kinds are taken from. No Pulumi."""
+"""Sources of an operator's Helm chart and CRDs. No Pulumi."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ LONGEST_ADDRESS = 2_048
 
 @dataclass(frozen=True, kw_only=True)
 class ChartSource:
-    """A chart and definitions, as the Kubernetes plugin takes them."""
+    """A chart and CRDs, as the Kubernetes plugin takes them."""
 
     chart: str
     """An address, a path, or a name in `repository`."""
@@ -115,7 +115,7 @@ def _check_repository(repository: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Source(Spec):
-    """Where an operator's chart and the definitions of its kinds are, for clusters that do not reach the official ones."""
+    """Where an operator's chart and CRDs come from, for clusters that cannot reach the official ones."""
 
     chart: str | None = None
     """The Helm chart: an address such as `oci://registry.example.com/charts/keda` or `https://files.example.com/keda.tgz`,

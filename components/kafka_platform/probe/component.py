@@ -1,4 +1,4 @@
-"""Probes that are sent through the platform all the time, and a gate that a deployment has to pass."""
+"""A continuous probe of the platform, and a gate that a deployment has to pass."""
 
 from dataclasses import dataclass
 
@@ -26,10 +26,10 @@ from kafka_platform.values.names import (
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyProbeArgs(ProbeSpec, Args):
-    """What a latency probe shall be."""
+    """Arguments of a `LatencyProbe`."""
 
     connection: KafkaConnection
-    """The Kafka, as its `KafkaCluster` tells."""
+    """The Kafka: `connection` of its `KafkaCluster`."""
     topic: str = named(check_topic, default=LATENCY_PROBE)
     """Topic for this probe alone, which exists: declare it as `latency_probe_topic(partitions)` in a `KafkaResources`.
     Default `latency-probe`."""
@@ -58,10 +58,10 @@ class LatencyProbeArgs(ProbeSpec, Args):
 
 
 class LatencyProbe(pulumi.ComponentResource):
-    """Sends small records of its own through the platform all the time, and tells Prometheus what became of them.
+    """Continuously sends small records of its own through the platform, and exposes the results as metrics.
 
-    They are written and read by Kafka's protocol and, where there is one, through an HTTP gateway: how long each of these
-    paths takes, and whether any record was lost, duplicated or out of order.
+    They are written and read over Kafka's protocol and, if there is one, through an HTTP gateway. The metrics show how
+    long each path takes, and whether a record was lost, duplicated or out of order.
     """
 
     metrics_url: pulumi.Output[str]

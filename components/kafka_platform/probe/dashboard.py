@@ -1,4 +1,4 @@
-"""The dashboard of latency probes: how late records come, and whether any is lost. No Pulumi."""
+"""The dashboard of latency probes: latency by path, and losses. No Pulumi."""
 
 from kafka_platform.kube.boards import Board, Panel, Query, Row, Shape, Unit
 

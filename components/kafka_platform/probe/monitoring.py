@@ -1,4 +1,4 @@
-"""What is watched of a latency probe, and when somebody is told. No Pulumi."""
+"""Metrics and alerts of a latency probe. No Pulumi."""
 
 from kafka_platform.kube.metrics import Alert, Severity, Source
 from kafka_platform.probe.dashboard import ERRORS_PER_SECOND, SLOW_SECONDS, SLOWEST, STUCK_SECONDS, board, overview

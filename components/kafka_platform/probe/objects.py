@@ -58,7 +58,7 @@ _GATEWAY_CA = "/etc/kafka-platform/gateway-ca"
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeSettings:
-    """What the objects of a probe follow from."""
+    """Inputs of the objects of a probe."""
 
     name: str
     namespace: "Input[str]"

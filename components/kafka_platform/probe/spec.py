@@ -35,7 +35,7 @@ def latency_probe_user(topic: str, namespace: str | None = None) -> User:
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyProbeResources(Compute):
-    """What the pod of a probe gets."""
+    """CPU and memory of a probe's pod."""
 
     cpu: str = processors("50m")
     """CPU request. Default 50m; a probe that waits for CPU measures its own delay."""
@@ -48,7 +48,7 @@ class LatencyProbeResources(Compute):
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeSpec(Spec):
-    """What people declare of a latency probe, in a program and in a stack file alike."""
+    """Settings of a latency probe, shared by programs and stack files."""
 
     interval: str = duration("1s", least="10ms")
     """Interval between two probes to a partition, separately for Kafka's protocol and for HTTP. Default 1s."""

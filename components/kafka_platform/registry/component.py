@@ -28,7 +28,7 @@ from kafka_platform.values.names import check_label, check_service_name, check_u
 
 @dataclass(frozen=True, kw_only=True)
 class SchemaRegistryArgs(RegistrySpec, Args):
-    """What a schema registry shall be."""
+    """Arguments of a `SchemaRegistry`."""
 
     connection: KafkaConnection
     """The Kafka that keeps the schemas, as its `KafkaCluster` tells. Declare `schema_registry_topics()` in it."""
@@ -36,7 +36,7 @@ class SchemaRegistryArgs(RegistrySpec, Args):
     """Kafka user, whose Secret `<user>-kafka` is in the registry's namespace: declare it as `schema_registry_user()`.
     Default `schema-registry`."""
     users: Mapping[str, RegistryUser] = field(default_factory=dict)
-    """Who may log in to the registry, by name. Default: only what registers declared schemas."""
+    """Users of the registry, by name. Default: none but the platform's own, which registers declared schemas."""
     namespace: pulumi.Input[str] | None = named(check_label, "namespace")
     """Namespace of the registry, which the Kafka has to let in. Default: the connection's, which it does."""
     spread: str = "topology.kubernetes.io/zone"
@@ -63,12 +63,12 @@ class SchemaRegistryArgs(RegistrySpec, Args):
 
 
 class SchemaRegistry(pulumi.ComponentResource):
-    """Apicurio Registry, with the API of Confluent's clients and its schemas in a topic of the Kafka.
+    """Apicurio Registry with Confluent's API, which stores its schemas in a Kafka topic.
 
-    Nobody reads or writes without a login. Each user gets a generated password, delivered in the Secret `<user>-registry` of the
-    user's namespace with the keys `SCHEMA_REGISTRY_URL`, `SCHEMA_REGISTRY_BASIC_AUTH_CREDENTIALS_SOURCE`,
-    `SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO`, `schema.registry.url`, `basic.auth.user.info`, `registry.properties`, `username` and
-    `password`.
+    Every read and write needs a login. Each user gets a generated password, delivered in the Secret `<user>-registry`
+    of the user's namespace with the keys `SCHEMA_REGISTRY_URL`, `SCHEMA_REGISTRY_BASIC_AUTH_CREDENTIALS_SOURCE`,
+    `SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO`, `schema.registry.url`, `basic.auth.user.info`, `registry.properties`,
+    `username` and `password`.
     """
 
     url: pulumi.Output[str]

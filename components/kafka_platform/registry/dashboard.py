@@ -3,14 +3,14 @@
 from kafka_platform.kube.boards import Board, Panel, Query, Row, Shape, Unit
 
 FAILING_SHARE = 0.05
-"""Share of the requests that fail by the registry's own fault from which on somebody is told."""
+"""Share of requests with a server error (5xx) at which an alert fires."""
 FAILING = (
     'sum(rate(rest_requests_seconds_count{$source,status_code_group="5xx"}[5m])) '
     "/ sum(rate(rest_requests_seconds_count{$source}[5m]))"
 )
 """That share."""
 MOST_FAILED_LOGINS = 100
-"""Requests in 15 minutes without a right login from which on somebody is told: a few are a typing error."""
+"""Failed logins in 15 minutes at which an alert fires: a few are typing errors."""
 FAILED_LOGINS = 'sum(increase(rest_requests_seconds_count{$source,status_code_group="401"}[15m]))'
 """Their number."""
 

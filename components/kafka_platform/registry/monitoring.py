@@ -1,4 +1,4 @@
-"""What is watched of a schema registry, and when somebody is told. No Pulumi."""
+"""Metrics and alerts of a schema registry. No Pulumi."""
 
 from kafka_platform.kube.metrics import Alert, Severity, Source
 from kafka_platform.registry.dashboard import (

@@ -71,7 +71,7 @@ heap in use."""
 _POLL_MILLISECONDS = 500
 """How long a pod waits for more of the journal when it starts. By default it is 5 s, twice."""
 _REQUEST_BYTES = 2 * 2**20
-"""Largest body of a request: Kafka takes no larger record unless told to."""
+"""Largest request body: Kafka's default for a record."""
 _CONNECTIONS = 2000
 _THREADS = 32
 """Of requests that are worked on at a time; others wait on their connections."""
@@ -80,7 +80,7 @@ _TERMINATION_SECONDS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class RegistrySettings:
-    """What the objects of a schema registry follow from."""
+    """Inputs of the objects of a schema registry."""
 
     name: str
     namespace: "Input[str]"

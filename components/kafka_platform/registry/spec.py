@@ -24,7 +24,7 @@ MOST_PODS = 5
 
 
 class RegistryRole(Deciding):
-    """What a user may do in a schema registry."""
+    """Role of a user in a schema registry."""
 
     READONLY = "readonly"
     """Read every schema."""
@@ -48,7 +48,7 @@ class RegistryUser(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class RegistryResources(Compute):
-    """What each pod of a schema registry gets."""
+    """CPU and memory of each pod of a schema registry."""
 
     cpu: str = processors("250m")
     """CPU request; a start takes ten seconds of one core. Default 250m."""
@@ -60,7 +60,7 @@ class RegistryResources(Compute):
 
 @dataclass(frozen=True, kw_only=True)
 class RegistryTls(Spec):
-    """TLS that ends at the pods. The files are read again when the Secret changes."""
+    """TLS terminated at the pods. The files are reloaded when the Secret changes."""
 
     certificate: Input[str] = named(check_subdomain, "Secret name", default=MISSING)
     """Secret of the type kubernetes.io/tls (in the registry's namespace), valid for `<name>.<namespace>.svc`."""
@@ -71,7 +71,7 @@ class RegistryTls(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class RegistrySpec(Spec):
-    """What people declare of a schema registry, in a program and in a stack file alike."""
+    """Settings of a schema registry, shared by programs and stack files."""
 
     pods: int = within(1, MOST_PODS, default=2)
     """Number of pods. Default 2: one serves while the other restarts."""

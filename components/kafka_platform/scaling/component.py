@@ -1,4 +1,4 @@
-"""Pods by load: KEDA scales a workload by lag, cores, a query or the time of day."""
+"""Autoscaling: KEDA scales a workload by lag, CPU, a query or the time of day."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, replace
@@ -29,10 +29,10 @@ from kafka_platform.values.names import (
 
 @dataclass(frozen=True, kw_only=True)
 class ScalerArgs(Args):
-    """What shall be scaled, and by what. It must not render `replicas` itself."""
+    """Arguments of a `Scaler`: what to scale, and on which metrics. The workload must not set `replicas`."""
 
     connection: KafkaConnection
-    """The Kafka, as its `KafkaCluster` tells."""
+    """The Kafka: `connection` of its `KafkaCluster`."""
     target: pulumi.Input[str] = named(check_subdomain, "workload name", default=MISSING)
     """Name of the workload, in the scaler's namespace."""
     target_kind: str = "Deployment"
@@ -57,8 +57,8 @@ class ScalerArgs(Args):
     """Whether the group shares out each topic by itself (the assignment `range`), so that no more pods are useful than the
     largest topic has partitions. Default: all partitions together."""
     user: str | None = named(check_user)
-    """Kafka user for KEDA that is there already, with its Secret in the namespace; it needs Describe on the topics and the
-    group. Default: one of its own is made, `<name>-scaler`."""
+    """An existing Kafka user for KEDA, with its Secret in the namespace; it needs Describe on the topics and the group.
+    Default: its own user `<name>-scaler` is created."""
     user_secret: pulumi.Input[str] | None = named(check_subdomain, "object name")
     """Secret of that user: `username` and `password`, or `tls.crt` and `tls.key`. Default: `<user>-kafka`."""
     pod_settings: PodSettings = UNDECIDED
@@ -98,9 +98,9 @@ class ScalerArgs(Args):
 
 
 class Scaler(pulumi.ComponentResource):
-    """Scales a workload by KEDA, which has to be installed and be let in by the Kafka.
+    """Scales a workload with KEDA, which has to be installed and allowed to connect to the Kafka.
 
-    KEDA logs in with a Kafka user of its own that may see offsets and nothing else.
+    KEDA logs in with its own Kafka user, which can see offsets and nothing else.
     """
 
     scaled_object: pulumi.Output[str]

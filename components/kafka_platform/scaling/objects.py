@@ -36,7 +36,7 @@ _CERTIFICATE = {"tls.crt": "cert", "tls.key": "key"}
 
 @dataclass(frozen=True, kw_only=True)
 class ScalerSettings:
-    """What the objects of a scaler follow from."""
+    """Inputs of the objects of a scaler."""
 
     name: str
     namespace: "Input[str]"

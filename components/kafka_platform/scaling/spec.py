@@ -1,9 +1,9 @@
-"""The spec of scaling: what decides on the number of pods, and within which limits. No Pulumi.
+"""The spec of autoscaling: metrics and limits. No Pulumi.
 
-Every class checks itself when it is made and raises `ValueError` with one sentence that begins with the name of the
-field at fault, as those in `model` do. What concerns the worker that is scaled too is checked by `check_scale`.
-What KEDA does with each of these numbers was read in `pkg/scalers/kafka_scaler.go`, `pkg/scaling/executor` and
-`pkg/fallback` of KEDA 2.20.2.
+Every class checks itself when constructed and raises `ValueError` with one sentence that begins with the name of the
+invalid field, as every spec does. What concerns the worker that is scaled too is checked by `check_scale`. What KEDA
+does with each of these numbers was read in `pkg/scalers/kafka_scaler.go`, `pkg/scaling/executor` and `pkg/fallback` of
+KEDA 2.20.2.
 """
 
 import math
@@ -29,8 +29,8 @@ MOST_PODS = 1000
 MOST_PERCENT = 1000
 """Ten times the cores that are reserved: a pod may use more than those."""
 SCALE_DOWN_PERIOD = "60s"
-"""One pod goes in this time: each that goes makes the group share out its partitions anew, and what is handled takes as
-long as that. Many at once, or one right after the other, are a rebalance storm (kedacore/keda#1556, #5096, #7092)."""
+"""At most one pod is removed in this time: each removal rebalances the group, which delays records. Many at once, or in
+quick succession, are a rebalance storm (kedacore/keda#1556, #5096, #7092)."""
 SCALE_UP_PERIOD_SECONDS = 15
 """How often the horizontal pod autoscaler looks (`--horizontal-pod-autoscaler-sync-period`): all pods that are missing
 come at once, which is one rebalance and not several."""
@@ -42,12 +42,12 @@ _SERVER = re.compile(r"https?://[^\s/]+(/\S*)?")
 
 
 class OffsetReset(Enum):
-    """Where a group begins in a partition of which it has committed nothing (`auto.offset.reset`)."""
+    """Where a group starts in a partition without a committed offset (`auto.offset.reset`)."""
 
     EARLIEST = "earliest"
     """At the oldest record: nothing is left out."""
     LATEST = "latest"
-    """At what comes from now on: whatever came before, and while nobody had the partition yet, is left out."""
+    """At new records: older ones, and those written before the partition was assigned, are skipped."""
 
 
 class Commit(Enum):
@@ -94,7 +94,7 @@ def _check_timezone(name: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class CpuScale(Spec):
-    """A pod is added when the pods use more of their reserved cores. Needs metrics-server. Cannot scale to zero."""
+    """Scales on CPU, as a percentage of the request. Needs metrics-server. Cannot scale to zero."""
 
     percent: int = formed(70, _check_percent, minimum=1, maximum=MOST_PERCENT)
     """Percentage of `resources.cpu`. Default 70: a new pod is ready before the others are fully loaded."""
@@ -102,7 +102,7 @@ class CpuScale(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class PrometheusScale(Spec):
-    """As many pods as a query's value asks for."""
+    """As many pods as a query's value requires."""
 
     server: Input[str] = formed(MISSING, _check_server)
     """Address of the Prometheus, such as `http://prometheus.monitoring.svc:9090`."""
@@ -118,7 +118,7 @@ class PrometheusScale(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class CronScale(Spec):
-    """At least so many pods between two times of the day, week or year."""
+    """A minimum number of pods between two times of the day, week or year."""
 
     start: str = formed(MISSING, _check_cron, examples=["0 7 * * 1-5"])
     """Start, as cron's five fields: `0 7 * * 1-5`."""
@@ -142,9 +142,9 @@ def _check_fallback(pods: int) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Scale(Spec):
-    """By what the number of pods is decided, and within which limits; of several, the one that asks for most pods decides.
+    """Metrics and limits of the number of pods; of several metrics, the one that requires most pods decides.
 
-    By lag: there shall be so many pods that what waits is handled within the delay that is acceptable. State
+    By lag: as many pods as it takes to handle waiting records within the acceptable delay. Set
     `records_per_second_per_pod` and `acceptable_delay`, or their product as `lag_threshold`.
     """
 
@@ -160,9 +160,9 @@ class Scale(Spec):
     lag_threshold: int | None = within(1, MOST_NUMBER, default=None)
     """By lag: records that may wait for each pod. Default: the product of the two."""
     activation_lag: int = within(0, MOST_NUMBER, default=0)
-    """With `min: 0`: the first pod starts when more records wait than this. Default 0. A topic written in transactions
-    counts a record for each partition that nobody ever reads (the transaction's end): give it as many as it has
-    partitions, otherwise it never goes to zero. That many real records may then wait too."""
+    """With `min: 0`: the first pod starts when more records wait than this. Default 0. In a topic written in
+    transactions, the transaction markers count as one unread record per partition: set this to its number of
+    partitions, or the last pod is never removed. That many real records may then wait too."""
     cpu: CpuScale | None = None
     """By CPU. Default: not considered."""
     prometheus: PrometheusScale | None = None

@@ -1,1 +1,1 @@
-"""What schemas a registry is to have."""
+"""The schemas of a registry."""

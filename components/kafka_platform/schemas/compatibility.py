@@ -1,7 +1,7 @@
 """Which changes of declared schemas are refused before anything is changed. No Pulumi.
 
-Only Avro's rules are known here, by Apache's own checker. Of other schemas, and of versions before the last one, the registry
-judges when the Job asks it.
+Only Avro's rules are known here, through Apache's own checker. The registry judges other schemas, and versions before
+the last one, when the Job asks it.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The schemas that a registry is to have."""
+"""The schemas of a registry."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
@@ -18,7 +18,7 @@ from kafka_platform.values.names import check_label, check_service_name, check_s
 
 @dataclass(frozen=True, kw_only=True)
 class SchemaSubjectsArgs(Args):
-    """What schemas shall be registered."""
+    """Arguments of a `SchemaSubjects`: the schemas to register."""
 
     url: pulumi.Input[str] = named(check_url, default=MISSING)
     """Where the registry's API is, such as the `url` of a `SchemaRegistry`: that of Confluent's clients."""
@@ -63,9 +63,9 @@ def check_subjects(subjects: Mapping[str, Subject], removed: Sequence[str]) -> N
 
 
 class SchemaSubjects(pulumi.ComponentResource):
-    """Registers schemas by one Job, which runs when any of them changes. All of them are tried before one is registered.
+    """Registers schemas with one Job, which runs when any of them changes. All of them are tested before one is registered.
 
-    A change of an Avro schema that the last one's readers or records do not fit is refused in the preview already.
+    The preview already refuses an Avro change that breaks readers or records of the last version.
     """
 
     subjects: pulumi.Output[Sequence[str]]

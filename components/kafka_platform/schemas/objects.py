@@ -45,7 +45,7 @@ _UNFIT = re.compile(r"[^A-Za-z0-9._-]")
 
 @dataclass(frozen=True, kw_only=True)
 class SchemaSettings:
-    """What the objects follow from that declare schemas."""
+    """Inputs of the objects that declare schemas."""
 
     name: str
     namespace: "Input[str]"

@@ -21,7 +21,7 @@ class SchemaType(Deciding):
 
 
 class Compatibility(Deciding):
-    """What a new version of a schema must be able to do with records of older versions."""
+    """How a new version of a schema must be compatible with older versions."""
 
     NONE = "none"
     """Nothing: anything may follow."""

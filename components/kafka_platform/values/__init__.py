@@ -1,1 +1,1 @@
-"""Forms, units, names and checks of what people declare. No Pulumi."""
+"""Forms, units, names and checks of declared values. No Pulumi."""

@@ -1,4 +1,4 @@
-"""Fields of what people declare: bounds, check, example and schema are at the field, once. No Pulumi."""
+"""Fields of specs: bounds, check, example and schema are declared once, at the field. No Pulumi."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, field, fields
@@ -18,10 +18,10 @@ from kafka_platform.values.units import bytes_per_second, cores, memory, millise
 
 
 class Spec:
-    """Base of frozen dataclasses that check themselves when they are made: each field, then what they are together.
+    """Base of frozen dataclasses that check themselves when constructed: first each field, then all together.
 
-    First each field is read: words become enums, and mappings the dataclasses that they describe. What a program knows only
-    when it runs, as an Output, is not checked.
+    First each field is read: words become enums, and mappings the dataclasses that they describe. Values that are known
+    only at run time, such as Outputs, are not checked.
     """
 
     def __new__(cls, *_: Any, **given: Any) -> Self:
@@ -48,7 +48,7 @@ class Spec:
 
 
 class Compute(Spec):
-    """Base of what a pod gets: `cpu`, `cpu_limit` and `memory`, each with the default and the bounds of its program."""
+    """Base of the resources of a pod: `cpu`, `cpu_limit` and `memory`, each with the default and the bounds of its program."""
 
     cpu: str
     cpu_limit: str | None

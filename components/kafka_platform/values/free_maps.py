@@ -1,4 +1,4 @@
-"""Maps whose keys people choose, and texts of their own, judged by the form that they end in. Pure functions, no Pulumi.
+"""Maps with free keys, and free texts, checked against the format in which they end up. Pure functions, no Pulumi.
 
 Settings and components call the same checks. Every check raises `ValueError` with one sentence that names the key, or the
 value, and what to write instead.

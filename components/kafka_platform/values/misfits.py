@@ -1,4 +1,4 @@
-"""What is wrong with a value of another kind than its field has, in people's words: for stack files and programs. No Pulumi."""
+"""Messages about values of the wrong type, for stack files and programs. No Pulumi."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +23,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Spelling:
-    """How values are written where people declare: a stack file, or a program."""
+    """How values are written in a stack file or a program."""
 
     show: Callable[[object], str]
     """A value as it is written there."""

@@ -1,4 +1,4 @@
-"""Numbers that have a range: it stands at the field, the check and the schema of stack files follow from it. No Pulumi."""
+"""Numbers with a range, which is declared at the field; the check and the schema of stack files follow from it. No Pulumi."""
 
 import math
 from dataclasses import MISSING, field, fields

@@ -1,4 +1,4 @@
-"""What a program gives a field becomes what the field's annotation says, or one line that says what to write. No Pulumi.
+"""Converts what a program passes to a field's annotated type, or raises one line that says what to write. No Pulumi.
 
 Stack files are read by Pydantic, from the same annotations, and are told the same.
 """
@@ -18,7 +18,7 @@ from kafka_platform.values.words import Deciding, Path, show_path, suggest
 
 _T = TypeVar("_T")
 _Reader = Callable[[Any, Path], Any]
-"""Returns the value as it is wanted, the same object if it is so already. The path is where it stands."""
+"""Returns the value converted, or the same object if it already has the right type. The path is its position."""
 
 _CONTAINERS = (list, tuple, Sequence, dict, Mapping)
 _NUMBERS: Mapping[type, Kind] = {int: Kind.WHOLE_NUMBER, float: Kind.NUMBER}

@@ -1,4 +1,4 @@
-"""Words that are not known: the nearest known one, or all of them; and where they stand. No Pulumi."""
+"""Unknown words: the nearest known one, or all of them, and their position. No Pulumi."""
 
 import difflib
 import re
@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import islice
 
 Path = tuple[str | int, ...]
-"""Where something stands in what people declare, as keys and positions in lists."""
+"""Position of a value in a declaration, as keys and list indices."""
 
 MOST_COMPARED = 500
 """Words among which the nearest is looked for: beyond it thousands of faults would take minutes."""
@@ -19,7 +19,7 @@ _PLAIN_KEY = re.compile(r"[^\s.\[\]'\"]+")
 
 
 class Deciding(Enum):
-    """Base of enums whose words decide on what is deleted, on who may do what, or on what a stack is held to: none is guessed."""
+    """Base of enums whose words decide what is deleted, who may do what, or which policies apply: these are never guessed."""
 
 
 def show_path(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Client configuration files for Java, librdkafka and Spring: one pure function renders each. No secret is in them."""
+"""Client configuration files for Java, librdkafka and Spring: one pure function renders each. They contain no secrets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ class Login(Enum):
     NONE = "none"
     """There is no login."""
     DELIVERED = "delivered"
-    """The platform made the user's Secret, with all files."""
+    """The platform created the user's Secret, with all files."""
     PASSWORD = "password"  # noqa: S105 - the word
-    """Somebody else made the Secret, with `username` and `password`: the files are made of it in the pod."""
+    """An existing Secret with `username` and `password`, from which the pod generates the files."""
     CERTIFICATE = "certificate"
     """The same, with `tls.crt` and `tls.key`."""
 
@@ -43,7 +43,7 @@ _USERNAME, _PASSWORD = "@username@", "@password@"
 
 @dataclass(frozen=True, kw_only=True)
 class ClientSettings:
-    """What the files follow from."""
+    """Inputs of the files."""
 
     bootstrap_servers: str
     security_protocol: str

@@ -1,4 +1,4 @@
-"""How a worker's Kafka clients share out partitions, and which options are theirs to set. No Pulumi."""
+"""Partition assignment of a worker's Kafka clients, and the options that they may set. No Pulumi."""
 
 import re
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ LIBRDKAFKA_PARTITIONERS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Partitioning(Spec):
-    """Which partition a record is written to."""
+    """How records are assigned to partitions."""
 
     by: PartitionBy = PartitionBy.KEY
     """By key, evenly, in batches, or by your own partitioner. Default: by key."""
@@ -64,7 +64,7 @@ class Partitioning(Spec):
 
 
 class Assignment(Enum):
-    """How a group shares out its partitions."""
+    """Partition assignment strategy of a group."""
 
     COOPERATIVE_STICKY = "cooperative-sticky"
     """Members keep what they have and go on with it; only what moves stops for a moment."""
@@ -74,7 +74,8 @@ class Assignment(Enum):
     ROUND_ROBIN = "roundrobin"
     """In turn. Everybody stops while it is shared out."""
     CONSUMER = "consumer"
-    """The brokers share out, member by member, and nobody stops (KIP-848; Kafka 4.0, librdkafka 2.12, Java client 4.0)."""
+    """The brokers assign partitions incrementally, without stopping the group (KIP-848; Kafka 4.0, librdkafka 2.12,
+    Java client 4.0)."""
 
 
 JAVA_ASSIGNORS: Mapping[Assignment, str] = {

@@ -23,10 +23,10 @@ from kafka_platform.worker.spec import WorkerSpec
 
 @dataclass(frozen=True, kw_only=True)
 class StreamWorkerArgs(WorkerSpec, Args):
-    """What a worker reads and writes, and how it runs."""
+    """Arguments of a `StreamWorker`: what it reads and writes, and how it runs."""
 
     connection: KafkaConnection
-    """The Kafka, as its `KafkaCluster` tells."""
+    """The Kafka: `connection` of its `KafkaCluster`."""
     namespace: pulumi.Input[str] | None = named(check_label, "namespace")
     """Namespace of the worker, which the Kafka has to let in; the connection's `ca_secret` has to be there too. Default: the
     connection's."""
@@ -51,9 +51,10 @@ class StreamWorkerArgs(WorkerSpec, Args):
 
 
 class StreamWorker(pulumi.ComponentResource):
-    """Runs a team's service with everything that it needs to reach Kafka, and no more rights than it declares.
+    """Runs a team's service with its Kafka connection and exactly the rights that it declares.
 
-    Its pods get the connection in variables and files, are spread, end in order, and are as many as the load asks for.
+    Its pods get their connection in environment variables and files, are spread over machines, shut down in order, and
+    are as many as the load requires.
     """
 
     deployment: pulumi.Output[str]

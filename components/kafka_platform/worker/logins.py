@@ -1,4 +1,4 @@
-"""How a worker logs in with what somebody else made: its Secret, and the files that are made of it in the pod."""
+"""A worker's login with existing credentials: its Secret, and the client files that the pod generates from it."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kafka_platform.kafka.connection import KafkaConnection
 
 _LOGIN = f"{PLATFORM_FOLDER}/login"
-"""Where the container that makes a login's files finds somebody else's Secret."""
+"""Where the container that generates a login's files finds the existing Secret."""
 _CREDENTIALS_SIZE = "1Mi"
 """Room for the files of a login: they have some KiB, and a Secret at most 1 MiB."""
 _JAVA_OPTIONS = "JAVA_TOOL_OPTIONS"

@@ -1,4 +1,4 @@
-"""What is watched of a worker. No Pulumi."""
+"""Metrics of a worker. No Pulumi."""
 
 from kafka_platform.kube.metrics import Source
 

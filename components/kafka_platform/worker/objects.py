@@ -53,14 +53,14 @@ SECRETS = "/etc/secrets"
 """Where the Secrets of `secret_files` are mounted, each in a folder of its name."""
 
 DRAIN_SECONDS = 5
-"""A pod with ports goes on for so long before it is told to end: until then Services still send to it."""
+"""How long a pod with ports keeps serving before SIGTERM, as Services still send traffic to it."""
 SETTLE_SECONDS = 5
 """A new pod counts as there after this: the group has shared out its partitions before the next pods are replaced."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerSettings:
-    """What the objects of a worker follow from."""
+    """Inputs of the objects of a worker."""
 
     name: str
     namespace: "Input[str]"
@@ -70,7 +70,7 @@ class WorkerSettings:
     secret: "Input[str] | None" = None
     """Name of the Secret with its login; None if there is none."""
     is_delivered: bool = True
-    """Whether the platform made that Secret, with all files that clients need."""
+    """Whether the platform created that Secret, with all files that clients need."""
     spread: str = "topology.kubernetes.io/zone"
 
     @property

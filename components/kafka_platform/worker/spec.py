@@ -1,7 +1,7 @@
-"""The spec of a worker: how its clients share out partitions, and what its pods need. No Pulumi.
+"""The spec of a worker: its clients and its pods. No Pulumi.
 
-Every class checks itself when it is made and raises `ValueError` with one sentence that begins with the name of the
-field at fault, as those in `model` do.
+Every class checks itself when constructed and raises `ValueError` with one sentence that begins with the name of the
+invalid field, as every spec does.
 """
 
 import re
@@ -90,7 +90,7 @@ MOST_USER = 2**31 - 1
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerResources(Compute):
-    """What one pod of a worker gets."""
+    """CPU and memory of one worker pod."""
 
     cpu: str = processors("100m", "500m", "2")
     """CPU request. Default 100m."""
@@ -102,7 +102,7 @@ class WorkerResources(Compute):
 
 @dataclass(frozen=True, kw_only=True)
 class HealthCheck(Spec):
-    """A question to a pod: an HTTP path, or a command."""
+    """A health check of a pod: an HTTP path or a command."""
 
     path: str | None = None
     """HTTP path that returns 200, such as `/healthz`, on `port`."""
@@ -137,7 +137,7 @@ class HealthCheck(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class HealthChecks(Spec):
-    """How Kubernetes sees that a pod is well. Default: a pod is well while its program runs."""
+    """Health checks of a pod. Default: it is healthy while its program runs."""
 
     startup: HealthCheck | None = None
     """Until it succeeds, the other checks do not run. Default: none."""
@@ -162,7 +162,7 @@ def _check_targets(ports: Sequence[int]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Egress(Spec):
-    """Somewhere else that a worker's pods may connect to."""
+    """Another destination that a worker's pods may connect to."""
 
     ports: Sequence[int] = formed(MISSING, _check_targets, items={"type": "integer", "minimum": 1, "maximum": 65535})
     """TCP ports, such as 5432."""
@@ -230,7 +230,7 @@ def _check_stop_command(command: Sequence[str]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerSpec(Spec):
-    """What people declare of a worker, in a program and in a stack file alike."""
+    """Settings of a worker, shared by programs and stack files."""
 
     image: Input[str] = formed(MISSING, _check_image, examples=["ghcr.io/acme/fraud-check:1.8.2"])
     """The team's image. Its program finds its connection settings in environment variables and files. Required."""

@@ -90,7 +90,7 @@ def controllers(nodes: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class BrokerSettings:
-    """What the files of the nodes follow from."""
+    """Inputs of the nodes' files."""
 
     name: str
     nodes: int

@@ -1,7 +1,7 @@
 """How clients reach a Kafka without an operator. No Pulumi.
 
-Every class checks itself when it is made and raises `ValueError` with one sentence that begins with the
-name of the field at fault (`partitions: 0 ...`), so that a caller can put its own path before it.
+Every class checks itself when constructed and raises `ValueError` with one sentence that begins with the name of the
+invalid field (`partitions: 0 ...`), so that a caller can put its own path before it.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from kafka_platform.values.ranges import within
 
 @dataclass(frozen=True, kw_only=True)
 class NodePorts(Spec):
-    """Clients outside Kubernetes reach node i at `<host>:<first_port + i>`, a port open on every machine of the cluster."""
+    """Node ports: clients outside Kubernetes reach node i at `<host>:<first_port + i>`, a port open on every machine of the cluster."""
 
     host: str = named(check_subdomain, "host name", default=MISSING)
     """Host name or address that reaches any machine of the Kubernetes cluster."""
@@ -38,10 +38,10 @@ class NodePorts(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class LoadBalancers(Spec):
-    """Clients outside Kubernetes reach each node through a load balancer of its own, under a name that you keep in DNS."""
+    """One load balancer per node for clients outside Kubernetes, under names that you maintain in DNS."""
 
     host: str = formed(MISSING, lambda host: check_subdomain(host.replace("{nodeId}", "0"), "host name"))
-    """Host name of each node; `{nodeId}` stands for its number, as in `broker-{nodeId}.kafka.example.com`."""
+    """Host name of each node; `{nodeId}` is replaced by its number, as in `broker-{nodeId}.kafka.example.com`."""
     port: int = within(1, 65535, default=9094)
     """Port of the load balancers. Default 9094."""
     annotations: Mapping[str, Input[str]] = mapping(check_annotations)
@@ -61,15 +61,15 @@ class LoadBalancers(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class Listeners(Spec):
-    """How clients reach an embedded cluster. All of them log in by SCRAM-SHA-512."""
+    """How clients reach an embedded cluster. All of them log in with SCRAM-SHA-512."""
 
     certificate: Input[str] | None = named(check_subdomain, "Secret name")
     """Secret (in the cluster's namespace) with `tls.crt`, `tls.key` (PKCS#8) and `ca.crt`: clients then use TLS. It must
     be valid for `<name>.<namespace>.svc`, `*.<name>-nodes.<namespace>.svc` and the external hosts. Default: no TLS."""
     node_ports: NodePorts | None = None
-    """Lets clients outside Kubernetes in by node ports. Default: nobody outside."""
+    """External access through node ports. Default: none."""
     load_balancers: LoadBalancers | None = None
-    """Lets clients outside Kubernetes in by load balancers. Default: nobody outside."""
+    """External access through load balancers. Default: none."""
 
     def check(self) -> None:
         """There is one way in from outside at most."""

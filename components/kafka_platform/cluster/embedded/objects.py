@@ -71,7 +71,7 @@ def connection(settings: EmbeddedSettings) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Generated:
-    """What is made up once for a cluster, and kept."""
+    """Values that are generated once for a cluster, and kept."""
 
     cluster_id: "Input[str]"
     admin_password: "Input[str]"

@@ -1,4 +1,4 @@
-"""What the objects of an embedded Kafka cluster follow from. No Pulumi."""
+"""Inputs of the objects of an embedded Kafka cluster. No Pulumi."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ HEALTH_PORT = 9600
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddedSettings:
-    """What the objects of an embedded cluster follow from."""
+    """Inputs of the objects of an embedded cluster."""
 
     name: str
     namespace: "Input[str]"
@@ -32,7 +32,7 @@ class EmbeddedSettings:
 
     @property
     def broker(self) -> BrokerSettings:
-        """What the files of the nodes follow from."""
+        """Inputs of the nodes' files."""
         spec = self.spec
         return BrokerSettings(
             name=self.name,

@@ -1,4 +1,4 @@
-"""Brokers by load: KEDA scales a pool of a Kafka that Strimzi runs, and Cruise Control moves the records."""
+"""Broker autoscaling: KEDA scales a pool of a Kafka that Strimzi runs, and Cruise Control moves the records."""
 
 from dataclasses import dataclass
 
@@ -16,10 +16,10 @@ from kafka_platform.values.names import check_workload
 
 @dataclass(frozen=True, kw_only=True)
 class BrokerScalerArgs(Args):
-    """Which brokers shall be scaled, and by what."""
+    """Arguments of a `BrokerScaler`: which brokers to scale, and on which metrics."""
 
     connection: KafkaConnection
-    """The Kafka, as its `KafkaCluster` tells. The pool is one that it leaves to an autoscaler (`autoscaled`)."""
+    """The Kafka: `connection` of its `KafkaCluster`. The pool is one that it leaves to an autoscaler (`autoscaled`)."""
     brokers: Pool
     """The pool, as the cluster's args have it."""
     scaling: BrokerScaling
@@ -44,10 +44,10 @@ class BrokerScalerArgs(Args):
 
 
 class BrokerScaler(pulumi.ComponentResource):
-    """Scales a pool of brokers by KEDA, which has to be installed, in slow steps.
+    """Scales a pool of brokers with KEDA, which has to be installed, in slow steps.
 
-    It changes the number of nodes that the pool should have. Strimzi starts brokers and lets Cruise Control move records
-    to them; before brokers go it has their records moved away, and keeps those that still have some.
+    It changes the pool's number of nodes. Strimzi starts brokers and has Cruise Control move records to them; before it
+    removes brokers it has their records moved away, and it keeps brokers that still have some.
     """
 
     scaled_object: pulumi.Output[str]

@@ -1,7 +1,7 @@
-"""The spec of scaling brokers: by what, and within which limits. No Pulumi.
+"""The spec of broker autoscaling: metrics and limits. No Pulumi.
 
-The class checks itself when it is made and raises `ValueError` with one sentence that begins with the name of the field
-at fault, as every spec does. What concerns the pool too is checked by `check_broker_scaling`.
+The class checks itself when constructed and raises `ValueError` with one sentence that begins with the name of the
+invalid field, as every spec does. What concerns the pool too is checked by `check_broker_scaling`.
 """
 
 import re
@@ -19,12 +19,13 @@ MOST_BROKERS = MOST_NODES
 LEAST_BROKERS = 3
 """Three copies of each record are on as many brokers."""
 STEP_SECONDS = 1800
-"""One broker comes, or goes, in this time: moving records to it takes longer than starting a pod, and an autoscaler that
-does not wait adds brokers until none is left to add. The horizontal pod autoscaler takes no longer period."""
+"""At most one broker is added or removed in this time: moving records takes longer than starting a pod, and an
+autoscaler that does not wait keeps adding brokers up to the maximum. It is the HorizontalPodAutoscaler's longest
+period."""
 LASTING_SECONDS = 600
 """Load has to last so long before a broker is added: what passes by is not worth moving terabytes."""
 QUIET_SECONDS = 3600
-"""And quiet so long before one goes: what the horizontal pod autoscaler takes at most."""
+"""How long the load must be low before a broker is removed: the HorizontalPodAutoscaler's maximum."""
 
 _SERVER = re.compile(r"https?://[^\s/]+(/\S*)?")
 
@@ -36,7 +37,7 @@ def _check_server(address: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class BrokerScaling(Spec):
-    """A pool of brokers that grows by itself: by at least one of `disk_above`, `network_above` and `cpu_above`."""
+    """A pool of brokers that is scaled automatically, on at least one of `disk_above`, `network_above` and `cpu_above`."""
 
     pool: str = named(check_label, "pool's name", default=MISSING)
     """Name of the pool, whose nodes are brokers only."""

@@ -1,7 +1,7 @@
 """How clients reach a Kafka that Strimzi runs: its listeners, and how clients log in. No Pulumi.
 
-Every class checks itself when it is made and raises `ValueError` with one sentence that begins with the name of the
-field at fault, as those in `model` do.
+Every class checks itself when constructed and raises `ValueError` with one sentence that begins with the name of the
+invalid field, as every spec does.
 """
 
 import re
@@ -24,7 +24,7 @@ TAKEN_PORTS = {9092: "the internal listener", 9093: "the listener for certificat
 
 
 class Authentication(Deciding):
-    """How clients of a listener prove who they are."""
+    """How clients of a listener log in."""
 
     SCRAM = "scram"
     """By a password that is never sent (SCRAM-SHA-512)."""
@@ -50,7 +50,7 @@ def _check_custom_config(config: Mapping[str, str]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class CustomAuthentication(Spec):
-    """A way of your own to log in."""
+    """A custom login."""
 
     config: Mapping[str, str] = formed(MISSING, _check_custom_config)
     """Settings of the listener by Kafka's own names, without the listener's prefix, such as
@@ -130,7 +130,7 @@ def _check_port(port: int) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class BrokerNodePorts(Spec):
-    """A port of every machine for the first connection, and one for each broker, which Kubernetes chooses and brokers tell."""
+    """Node ports for the bootstrap connection and for each broker, chosen by Kubernetes and advertised by the brokers."""
 
     host: str = named(check_subdomain, "host name", default=MISSING)
     """Name or address that reaches any machine of the Kubernetes cluster; brokers' certificates are valid for it."""
@@ -145,10 +145,10 @@ class BrokerNodePorts(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class BrokerNames(Spec):
-    """A name for each broker, and one for the first connection."""
+    """Host names of the brokers and of the bootstrap connection."""
 
     host: str = formed(MISSING, _check_node_hosts)
-    """Name of each broker; `{nodeId}` stands for its number, as in `broker-{nodeId}.kafka.example.com`."""
+    """Name of each broker; `{nodeId}` is replaced by its number, as in `broker-{nodeId}.kafka.example.com`."""
     bootstrap: str | None = named(check_subdomain, "host name")
     """Name for the first connection. Default: `host` with `bootstrap` for `{nodeId}`."""
 
@@ -167,24 +167,24 @@ class BrokerNames(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class BrokerLoadBalancers(BrokerNames):
-    """A load balancer for the first connection and one for each broker, under names that you keep in DNS."""
+    """Load balancers for the bootstrap connection and for each broker, under names that you maintain in DNS."""
 
     load_balancer_class: Input[str] | None = None
     """Class of the load balancers. Default: the Kubernetes cluster's."""
     source_ranges: Sequence[Input[str]] = formed((), check_source_ranges)
     """Networks that clients may come from, such as `203.0.113.0/24`. Default: everywhere."""
     annotations: Mapping[str, Input[str]] = mapping(check_annotations)
-    """Annotations of the Services, for the cloud's controller; external-dns is told the names. Default: none."""
+    """Annotations of the Services, for the cloud's controller; external-dns gets the names. Default: none."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BrokerTlsRoutes(BrokerNames):
-    """Routes of the Gateway API that pass TLS on as it is, by the name that clients ask for."""
+    """TLSRoutes of the Gateway API that pass TLS through, selected by the name that clients request (SNI)."""
 
     gateway_class: Input[str] | None = named(check_subdomain, "GatewayClass name")
-    """GatewayClass of a Gateway of its own, which is made."""
+    """GatewayClass of a Gateway to create."""
     gateway: str | None = formed(None, _check_gateway)
-    """Gateway that is there already, as `name` or `namespace/name`, with a listener of TLS in the mode Passthrough."""
+    """An existing Gateway, as `name` or `namespace/name`, with a TLS listener in the mode Passthrough."""
     port: int = within(1, 65535, default=443)
     """Port of the Gateway that clients connect to. Default 443."""
 
@@ -198,7 +198,7 @@ class BrokerTlsRoutes(BrokerNames):
 
 @dataclass(frozen=True, kw_only=True)
 class BrokerIngresses(BrokerNames):
-    """Ingresses that pass TLS on as it is; the controller has to be one that can (ssl-passthrough)."""
+    """Ingresses that pass TLS through; the controller has to support it (ssl-passthrough)."""
 
     ingress_class: Input[str] = named(check_subdomain, "IngressClass name", default=MISSING)
     """IngressClass of the controller, such as `nginx`."""
@@ -211,7 +211,7 @@ _WAYS = ("node_ports", "load_balancers", "tls_routes", "ingresses")
 
 @dataclass(frozen=True, kw_only=True)
 class BrokerAccess(Spec):
-    """How clients outside Kubernetes reach the brokers, always by TLS: in exactly one of four ways, each complete in itself."""
+    """How clients outside Kubernetes reach the brokers, always with TLS: exactly one of four ways."""
 
     auth: Authentication = Authentication.SCRAM
     """How clients log in. Default: with SCRAM passwords."""
@@ -260,7 +260,7 @@ class BrokerAccess(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class StrimziListeners(Spec):
-    """How clients reach a cluster of Strimzi."""
+    """How clients reach a cluster that Strimzi runs."""
 
     internal: InternalListener = field(default_factory=InternalListener)
     """Inside Kubernetes. Default: TLS and SCRAM passwords."""

@@ -1,4 +1,4 @@
-"""The templates of the pods that Strimzi makes: of nodes, and of what it runs beside them. No Pulumi."""
+"""The templates of the pods that Strimzi creates: nodes, and what it runs beside them. No Pulumi."""
 
 from kafka_platform.cluster.strimzi.pools import Pool
 from kafka_platform.cluster.strimzi.settings import StrimziSettings

@@ -15,7 +15,7 @@ from kafka_platform.values.units import quantity
 
 
 class Role(Enum):
-    """What a node does."""
+    """Role of a node."""
 
     CONTROLLER = "controller"
     """It votes on the cluster's metadata."""
@@ -42,7 +42,7 @@ def _check_roles(roles: Sequence[Role]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Pool(Spec):
-    """Nodes of one kind (a KafkaNodePool). Only pools of brokers alone scale while they run."""
+    """Nodes of one kind (a KafkaNodePool). Only pools without controllers can be scaled."""
 
     roles: Sequence[Role] = formed(MISSING, _check_roles, minItems=1, uniqueItems=True)
     """Roles of its nodes: `controller`, `broker`, or both."""

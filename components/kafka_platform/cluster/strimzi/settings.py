@@ -1,4 +1,4 @@
-"""What the objects of a Kafka that Strimzi runs follow from. No Pulumi."""
+"""Inputs of the objects of a Kafka that Strimzi runs. No Pulumi."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class StrimziSettings:
-    """What the objects of a cluster follow from."""
+    """Inputs of the objects of a cluster."""
 
     name: str
     namespace: "Input[str]"

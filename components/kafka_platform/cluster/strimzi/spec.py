@@ -1,7 +1,7 @@
-"""The spec of a Kafka that Strimzi runs: its pools, listeners and what belongs to them. No Pulumi.
+"""The spec of a Kafka that Strimzi runs: pools, listeners and their parts. No Pulumi.
 
-Every class checks itself when it is made and raises `ValueError` with one sentence that begins with the name of the
-field at fault, as every spec does. What concerns several of them is checked by `StrimziKafka`.
+Every class checks itself when constructed and raises `ValueError` with one sentence that begins with the name of the
+invalid field, as every spec does. What concerns several of them is checked by `StrimziKafka`.
 
 These classes are the types of what is written into Strimzi's custom resources. They are written by hand, and few: the
 definition of `Kafka` alone has 330 KB of schema, nearly all of it pod templates, and classes generated from it would say
@@ -161,7 +161,7 @@ class Authorities(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class Balance(Spec):
-    """Cruise Control, which moves records to added brokers, and away from brokers that are to be removed."""
+    """Cruise Control, which moves records to added brokers, and off brokers before they are removed."""
 
     throttle: str = rate("50MB/s")
     """Bandwidth of each broker that moving records may use, such as `50MB/s`; the rest is left to clients. Default
@@ -201,7 +201,7 @@ def _check_class_path(path: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class TieredStorage(Spec):
-    """Old records in an object store, by a plugin for Kafka's remote storage that is in the image."""
+    """Old records in an object store, through a Kafka remote storage plugin in the image."""
 
     class_name: str = formed(MISSING, _check_java_class)
     """Java class of the RemoteStorageManager, such as `io.aiven.kafka.tieredstorage.RemoteStorageManager`."""
@@ -213,7 +213,7 @@ class TieredStorage(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class StrimziSpec(Spec):
-    """What only Strimzi knows of a Kafka, besides its listeners."""
+    """Settings of a Kafka that only Strimzi has, except its listeners."""
 
     pools: Mapping[str, Pool] = field(default_factory=dict)
     """The nodes, by the name of their pool. Some nodes vote on the metadata (one, or an odd number from 3), some hold

@@ -1,1 +1,1 @@
-"""The dashboards of a Kafka itself; those of programs are beside the programs."""
+"""The dashboards of a Kafka cluster; those of other programs are in their packages."""

@@ -1,4 +1,4 @@
-"""The dashboard of brokers and controllers: are partitions well, what do requests take, what do nodes do. No Pulumi."""
+"""The dashboard of brokers and controllers: partitions, request latency, and load of the nodes. No Pulumi."""
 
 from kafka_platform.kube.boards import Board, Panel, Query, Row, Shape, Unit
 from kafka_platform.monitoring.limits import OFFLINE, UNDER_MIN_ISR, UNDER_REPLICATED

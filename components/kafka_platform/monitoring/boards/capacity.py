@@ -1,4 +1,4 @@
-"""The dashboard of room on the brokers' volumes: how full they are, and how many days are left. No Pulumi."""
+"""The dashboard of the brokers' volumes: usage, and days until they are full. No Pulumi."""
 
 from kafka_platform.kube.boards import Board, Panel, Query, Row, Shape, Unit
 from kafka_platform.monitoring.limits import ALMOST_FULL, DAY

@@ -1,4 +1,4 @@
-"""The dashboard of consumer groups and of what scales them: lag, pods and KEDA's decisions on one time axis. No Pulumi."""
+"""The dashboard of consumer groups and their autoscaling: lag, pods and KEDA's decisions on one time axis. No Pulumi."""
 
 from kafka_platform.exporter.monitoring import LATE_SECONDS
 from kafka_platform.kube.boards import Board, Panel, Query, Row, Shape, Unit

@@ -1,4 +1,4 @@
-"""The first dashboard: is it well? One row, to which everything that is watched adds a panel or two. No Pulumi."""
+"""The overview dashboard: one row, to which everything that is watched adds a panel or two. No Pulumi."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The dashboard of topics: which take the traffic and the room, and which lack copies. No Pulumi."""
+"""The dashboard of topics: traffic, size and under-replicated partitions. No Pulumi."""
 
 from kafka_platform.kube.boards import Board, Panel, Query, Row, Shape, Unit
 

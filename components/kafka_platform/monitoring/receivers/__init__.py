@@ -1,1 +1,1 @@
-"""Whom alerts are sent to."""
+"""Receivers of alerts."""

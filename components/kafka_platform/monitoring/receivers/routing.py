@@ -1,6 +1,7 @@
-"""Which alert goes to whom. No Pulumi.
+"""Routing of alerts to receivers. No Pulumi.
 
-One tree of routes, in two renderings: a file of Alertmanager's own, and what the Prometheus operator makes such a file of.
+One tree of routes in two forms: Alertmanager's own configuration file, and the AlertmanagerConfig from which the
+Prometheus operator builds one.
 """
 
 import re
@@ -27,11 +28,12 @@ if TYPE_CHECKING:
 NOBODY = "nobody"
 """The receiver of an alert that no route takes; there has to be one."""
 GROUPED_BY = ("alertname", "namespace", "kafka_cluster")
-"""Alerts that have these in common are told in one message: ten brokers with the same trouble are one."""
+"""Alerts with the same values of these labels are grouped into one message: ten brokers with the same problem are
+one."""
 _GROUP_WAIT = "30s"
 """How long the first message of a group waits for others of it: an evaluation."""
 _GROUP_INTERVAL = "5m"
-"""How long until those that join it are told."""
+"""How long until alerts that join a group are sent."""
 
 Config = dict[str, Any]
 
@@ -51,7 +53,7 @@ class Matcher:
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """Alerts that meet all conditions go to a receiver; others look further, whether they do or not."""
+    """A route: alerts that match all conditions are sent to a receiver; further routes are tried in any case."""
 
     receiver: str
     matchers: Sequence[Matcher]

@@ -1,6 +1,6 @@
-"""Whom alerts are sent to: what people declare. No Pulumi.
+"""The spec of alert receivers. No Pulumi.
 
-Every credential is a key of a Secret that is there already, in the namespace of the Kafka; none is written here.
+Every credential is a key of an existing Secret in the Kafka's namespace; none is in the spec.
 """
 
 import re
@@ -66,7 +66,7 @@ def _severities() -> "Sequence[Severity]":
 
 @dataclass(frozen=True, kw_only=True)
 class SlackReceiver(Spec):
-    """A channel of Slack."""
+    """A Slack channel."""
 
     secret: Input[str] = named(check_subdomain, "Secret name", default=MISSING)
     """Secret whose key `url` is the URL of a Slack incoming webhook."""
@@ -78,7 +78,7 @@ class SlackReceiver(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class PagerDutyReceiver(Spec):
-    """A service of PagerDuty: it wakes people."""
+    """A PagerDuty service, which pages."""
 
     secret: Input[str] = named(check_subdomain, "Secret name", default=MISSING)
     """Secret whose key `routing-key` is the integration key of PagerDuty's Events API v2."""
@@ -88,7 +88,7 @@ class PagerDutyReceiver(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class EmailReceiver(Spec):
-    """Email by a mail server that speaks TLS."""
+    """Email, through a mail server with TLS."""
 
     to: Sequence[str] = formed(MISSING, _check_addresses, examples=[["oncall@example.com"]])
     """Recipient addresses."""
@@ -113,7 +113,7 @@ class EmailReceiver(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookReceiver(Spec):
-    """A program of your own, which gets Alertmanager's JSON by POST."""
+    """A webhook of your own, which receives Alertmanager's JSON by POST."""
 
     url: str = formed(MISSING, _check_webhook, examples=["https://alerts.example.com/kafka"])
     """Its URL. It is visible to everybody who may read ConfigMaps, so it must not contain a secret."""
@@ -128,7 +128,7 @@ Receiver = SlackReceiver | PagerDutyReceiver | EmailReceiver | WebhookReceiver
 
 @dataclass(frozen=True, kw_only=True)
 class ReceiversSpec(Spec):
-    """Whom alerts are sent to: all that are named."""
+    """Receivers of alerts: all that are set."""
 
     slack: SlackReceiver | None = None
     """A Slack channel. Default: none."""
@@ -157,7 +157,7 @@ class ReceiversSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class TenantReceivers(ReceiversSpec):
-    """Whom the alerts of one tenant are sent to, besides those who get all."""
+    """Additional receivers of one tenant's alerts."""
 
     groups: Sequence[str] = ()
     """Consumer groups whose alerts go to the tenant, such as `payments-*`. Default: in a stack file those of the
@@ -177,7 +177,7 @@ def _check_tenants(tenants: Mapping[str, object]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Receivers(ReceiversSpec):
-    """Whom alerts are sent to."""
+    """Receivers of alerts."""
 
     tenants: Mapping[str, TenantReceivers] = formed_by(dict, _check_tenants)
     """Additional receivers of the alerts about a tenant, by the tenant's name. Default: none."""
@@ -191,4 +191,4 @@ class Receivers(ReceiversSpec):
 
 
 NOBODY = Receivers()
-"""Alerts are shown by Prometheus, and sent to nobody."""
+"""No receivers: alerts are only shown in Prometheus."""

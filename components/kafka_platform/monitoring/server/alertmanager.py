@@ -39,7 +39,7 @@ _CONFIG = "/etc/alertmanager"
 _CREDENTIALS = "/etc/alertmanager-credentials"
 _DATA = "/alertmanager"
 _STORAGE = "1Gi"
-"""Silences and what was told; some kilobytes, and no class of volumes has smaller ones."""
+"""Silences and the notification log: some kilobytes, and storage classes have no smaller volumes."""
 _MOST_REQUESTS = 16
 """Queries at once; the alerts of Prometheus are no queries."""
 _TERMINATION_SECONDS = 20
@@ -47,7 +47,7 @@ _TERMINATION_SECONDS = 20
 
 @dataclass(frozen=True, kw_only=True)
 class AlertmanagerSettings:
-    """What the objects of an Alertmanager follow from."""
+    """Inputs of the objects of an Alertmanager."""
 
     name: str
     """Of its Prometheus."""

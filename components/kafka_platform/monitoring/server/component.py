@@ -14,7 +14,7 @@ from kafka_platform.values.names import check_workload
 
 @dataclass(frozen=True, kw_only=True)
 class PrometheusArgs(PrometheusSpec, MonitoringArgs):
-    """What a Prometheus shall be, and what it watches."""
+    """Arguments of a `Prometheus`, and what it watches."""
 
     image: pulumi.Input[str] = PROMETHEUS_IMAGE
     """Image of Prometheus."""
@@ -29,9 +29,9 @@ class PrometheusArgs(PrometheusSpec, MonitoringArgs):
 
 
 class Prometheus(pulumi.ComponentResource):
-    """One Prometheus for one platform, without an operator: it reads what `Monitoring` lets the operator's read.
+    """One Prometheus for one platform, without an operator. It scrapes the same pods as the operator's Prometheus with `Monitoring`.
 
-    The rules are the same too. With receivers there is an Alertmanager that sends alerts on (docs/components/prometheus.md).
+    The rules are the same too. With receivers, an Alertmanager sends the alerts (docs/components/prometheus.md).
     """
 
     url: pulumi.Output[str]

@@ -54,7 +54,7 @@ _TERMINATION_SECONDS = 60
 
 @dataclass(frozen=True, kw_only=True)
 class ServerSettings:
-    """What the objects of a Prometheus follow from."""
+    """Inputs of the objects of a Prometheus."""
 
     name: str
     connection: "KafkaConnection"
@@ -63,7 +63,7 @@ class ServerSettings:
     """What there is to watch."""
     sources: "Sequence[Source]" = ()
     receivers: Receivers = NOBODY
-    """Whom alerts are sent to."""
+    """Receivers of alerts."""
     image: "Input[str]" = PROMETHEUS_IMAGE
     alertmanager_image: "Input[str]" = ALERTMANAGER_IMAGE
 

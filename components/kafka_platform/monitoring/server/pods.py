@@ -20,7 +20,7 @@ _MEMORY_OF_GO = 0.9
 
 @dataclass(frozen=True, kw_only=True)
 class MonitoringPod:
-    """What the StatefulSet of one of the two follows from."""
+    """Inputs of the StatefulSet of either."""
 
     name: str
     component: str

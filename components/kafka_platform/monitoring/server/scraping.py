@@ -1,4 +1,4 @@
-"""What Prometheus reads, as its own configuration says it: from the monitors that the operator's Prometheus reads too.
+"""Prometheus' scrape configuration, rendered from the same monitors that the operator's Prometheus uses.
 
 Both renderings give a series the same labels, so that one set of rules and dashboards serves both.
 """

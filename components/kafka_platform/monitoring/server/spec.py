@@ -14,7 +14,7 @@ from kafka_platform.values.names import check_subdomain
 
 @dataclass(frozen=True, kw_only=True)
 class PrometheusResources(Compute):
-    """What the pod of Prometheus gets."""
+    """CPU and memory of Prometheus' pod."""
 
     cpu: str = processors("50m")
     """CPU request. Default 50m."""
@@ -26,7 +26,7 @@ class PrometheusResources(Compute):
 
 @dataclass(frozen=True, kw_only=True)
 class AlertmanagerResources(Compute):
-    """What the pod of Alertmanager gets."""
+    """CPU and memory of Alertmanager's pod."""
 
     cpu: str = processors("10m")
     """CPU request. Default 10m."""
@@ -44,7 +44,7 @@ def _check_api_ports(ports: Sequence[int]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class PrometheusSpec(Spec):
-    """What people declare of a Prometheus without an operator, in a program and in a stack file alike."""
+    """Settings of a Prometheus without an operator, shared by programs and stack files."""
 
     interval: str = duration("30s", least="1s", most="2m", whole_seconds=True)
     """How often metrics are scraped and rules evaluated, 1s to 2m. Default 30s."""

@@ -1,4 +1,4 @@
-"""cert-manager, which makes and renews certificates."""
+"""cert-manager, which issues and renews certificates."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,14 @@ from kafka_platform.operators.sources import ChartSource
 
 @dataclass(frozen=True, kw_only=True)
 class CertManagerArgs(CertManagerSpec, OperatorArgs):
-    """How cert-manager shall be installed. A Kubernetes cluster takes one cert-manager."""
+    """Arguments of a `CertManager`. A Kubernetes cluster needs only one."""
 
 
 class CertManager(pulumi.ComponentResource):
-    """cert-manager by its official Helm chart, with the definitions of its kinds as resources of their own.
+    """cert-manager from its official Helm chart, with its CRDs as separate resources.
 
-    The definitions stay when the component goes, and with them every Certificate and Issuer of the Kubernetes cluster.
+    The CRDs are kept when the component is removed, and with them every Certificate and Issuer of the Kubernetes
+    cluster.
     """
 
     namespace: pulumi.Output[str]

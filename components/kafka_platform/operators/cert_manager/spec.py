@@ -1,4 +1,4 @@
-"""The values that the Helm chart of cert-manager is given. No Pulumi."""
+"""The spec of cert-manager, and the values of its Helm chart. No Pulumi."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ DEFINITIONS = "https://github.com/cert-manager/cert-manager/releases/download/v{
 
 @dataclass(frozen=True, kw_only=True)
 class CertManagerSpec(OperatorSpec):
-    """What people declare of cert-manager, in a program and in a stack file alike."""
+    """Settings of cert-manager, shared by programs and stack files."""
 
     namespace: Input[str] = namespace_of_its_own("cert-manager")
     """Namespace of cert-manager. Default cert-manager."""

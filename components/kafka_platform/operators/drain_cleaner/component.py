@@ -1,4 +1,4 @@
-"""Strimzi's Drain Cleaner, which lets Strimzi move Kafka's nodes off machines that are drained."""
+"""Strimzi's Drain Cleaner, which lets Strimzi move Kafka's nodes off drained machines."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from kafka_platform.values.checks import check_field
 
 @dataclass(frozen=True, kw_only=True)
 class DrainCleanerArgs(DrainCleanerSpec, OperatorArgs):
-    """How the Drain Cleaner shall be installed. A Kubernetes cluster takes one: its webhook is for the whole cluster."""
+    """Arguments of a `DrainCleaner`. A Kubernetes cluster can have only one: its webhook applies to the whole cluster."""
 
     def check(self) -> None:
         """As every operator; and there are no definitions."""
@@ -26,11 +26,11 @@ class DrainCleanerArgs(DrainCleanerSpec, OperatorArgs):
 
 
 class DrainCleaner(pulumi.ComponentResource):
-    """Strimzi's Drain Cleaner by its official Helm chart.
+    """Strimzi's Drain Cleaner from its official Helm chart.
 
-    Whoever drains a machine asks Kubernetes to evict its pods. The Drain Cleaner answers for those of Kafka: no, but
-    Strimzi restarts the node elsewhere, one at a time and only while every record has enough copies in sync. Clusters
-    say `drain_cleaner`, so that nobody else may take a node away. The certificate of its webhook is cert-manager's.
+    Draining a machine asks Kubernetes to evict its pods. For Kafka's pods the Drain Cleaner refuses, and has Strimzi
+    restart the nodes elsewhere, one at a time and only while every record has enough replicas in sync. Clusters set
+    `drain_cleaner`, so that nothing else can evict a node. The certificate of its webhook comes from cert-manager.
     """
 
     namespace: pulumi.Output[str]

@@ -1,4 +1,4 @@
-"""The values that the Helm chart of Strimzi's Drain Cleaner is given. No Pulumi."""
+"""The spec of Strimzi's Drain Cleaner, and the values of its Helm chart. No Pulumi."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ CHART = "oci://quay.io/strimzi-helm/strimzi-drain-cleaner"
 
 @dataclass(frozen=True, kw_only=True)
 class DrainCleanerSpec(OperatorSpec):
-    """What people declare of the Drain Cleaner, in a program and in a stack file alike."""
+    """Settings of the Drain Cleaner, shared by programs and stack files."""
 
     namespace: Input[str] = namespace_of_its_own("strimzi-drain-cleaner")
     """Namespace of the Drain Cleaner. Default strimzi-drain-cleaner."""

@@ -11,15 +11,15 @@ from kafka_platform.operators.sources import ChartSource
 
 @dataclass(frozen=True, kw_only=True)
 class KedaOperatorArgs(KedaSpec, OperatorArgs):
-    """How KEDA shall be installed. A Kubernetes cluster takes one KEDA: its metrics API has one place."""
+    """Arguments of a `KedaOperator`. A Kubernetes cluster can have only one, because there is one external metrics API."""
 
 
 class KedaOperator(pulumi.ComponentResource):
-    """KEDA by its official Helm chart, with the definitions of its kinds as resources of their own.
+    """KEDA from its official Helm chart, with its CRDs as separate resources.
 
-    The definitions stay when the component goes, and with them every ScaledObject: as a part of the chart they, and so
-    every ScaledObject of the cluster, would be deleted with it. What is scaled by KEDA depends on this component, so
-    that it is removed while KEDA is still there to take its finalizers away.
+    The CRDs are kept when the component is removed, and with them every ScaledObject; as part of the chart they would
+    be deleted with it. Whatever KEDA scales should depend on this component, so that it is removed while KEDA can still
+    remove its finalizers.
     """
 
     namespace: pulumi.Output[str]

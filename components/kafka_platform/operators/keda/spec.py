@@ -1,4 +1,4 @@
-"""What a KEDA may be, and the values that its Helm chart is given."""
+"""The spec of KEDA, and the values of its Helm chart."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ DEFINITIONS = "https://github.com/kedacore/keda/releases/download/v{version}/ked
 
 @dataclass(frozen=True, kw_only=True)
 class KedaSpec(OperatorSpec):
-    """What people declare of KEDA, in a program and in a stack file alike."""
+    """Settings of KEDA, shared by programs and stack files."""
 
     namespace: Input[str] = namespace_of_its_own("keda")
     """Namespace of KEDA. Default keda."""

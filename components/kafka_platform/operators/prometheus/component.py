@@ -27,7 +27,7 @@ from kafka_platform.operators.sources import ChartSource
 
 @dataclass(frozen=True, kw_only=True)
 class PrometheusStackArgs(PrometheusStackSpec, OperatorArgs):
-    """How Prometheus shall be installed."""
+    """Arguments of a `PrometheusStack`."""
 
 
 def grafana_login(namespace: pulumi.Input[str], password: pulumi.Input[str]) -> Manifest:
@@ -41,10 +41,11 @@ def grafana_login(namespace: pulumi.Input[str], password: pulumi.Input[str]) -> 
 
 
 class PrometheusStack(pulumi.ComponentResource):
-    """The Helm chart kube-prometheus-stack, with the definitions of the Prometheus operator's kinds as resources of their own.
+    """The Helm chart kube-prometheus-stack, with the Prometheus operator's CRDs as separate resources.
 
-    Its Prometheus reads every PodMonitor, ServiceMonitor and PrometheusRule of the Kubernetes cluster, and kubelets and
-    cAdvisor, by which brokers are scaled. Its Grafana shows every ConfigMap with the label `grafana_dashboard`. The definitions stay when the component goes, and with them all monitors and rules.
+    Its Prometheus selects every PodMonitor, ServiceMonitor and PrometheusRule of the Kubernetes cluster, and scrapes
+    the kubelets and cAdvisor, which broker autoscaling needs. Its Grafana shows every ConfigMap with the label
+    `grafana_dashboard`. The CRDs are kept when the component is removed, and with them all monitors and rules.
     """
 
     namespace: pulumi.Output[str]

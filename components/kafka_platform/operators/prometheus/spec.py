@@ -1,4 +1,4 @@
-"""The values that the Helm chart kube-prometheus-stack is given. No Pulumi."""
+"""The spec of kube-prometheus-stack, and the values of its Helm chart. No Pulumi."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ USER_KEY, PASSWORD_KEY = "admin-user", "admin-password"
 
 @dataclass(frozen=True, kw_only=True)
 class PrometheusStackSpec(OperatorSpec):
-    """What people declare of Prometheus, in a program and in a stack file alike."""
+    """Settings of Prometheus, shared by programs and stack files."""
 
     namespace: Input[str] = namespace_of_its_own("monitoring")
     """Namespace of Prometheus and of what belongs to it. Default monitoring."""

@@ -1,4 +1,4 @@
-"""Strimzi's operator, which runs Kafka by custom resources."""
+"""Strimzi's operator, which runs Kafka from custom resources."""
 
 from dataclasses import dataclass
 
@@ -12,14 +12,15 @@ from kafka_platform.operators.strimzi.spec import CHART, DEFINITIONS, StrimziOpe
 
 @dataclass(frozen=True, kw_only=True)
 class StrimziOperatorArgs(StrimziOperatorSpec, OperatorArgs):
-    """How Strimzi's operator shall be installed."""
+    """Arguments of a `StrimziOperator`."""
 
 
 class StrimziOperator(pulumi.ComponentResource):
-    """Strimzi's operator by its official Helm chart, with the definitions of its kinds as resources of their own.
+    """Strimzi's operator from its official Helm chart, with its CRDs as separate resources.
 
-    Its version is the one whose custom resources this release renders. The definitions stay when the component goes: with
-    them every Kafka of the Kubernetes cluster would go. Clusters depend on this component, so that they are removed first.
+    Its version is the one whose custom resources this release renders. The CRDs are kept when the component is removed:
+    deleting them would delete every Kafka of the Kubernetes cluster. Clusters should depend on this component, so that
+    they are removed first.
     """
 
     namespace: pulumi.Output[str]

@@ -1,4 +1,4 @@
-"""The values that the Helm chart of Strimzi's operator is given. No Pulumi."""
+"""The spec of Strimzi's operator, and the values of its Helm chart. No Pulumi."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ DEFINITIONS = (
 
 @dataclass(frozen=True, kw_only=True)
 class StrimziOperatorSpec(OperatorSpec):
-    """What people declare of Strimzi's operator, in a program and in a stack file alike."""
+    """Settings of Strimzi's operator, shared by programs and stack files."""
 
     namespace: Input[str] = namespace_of_its_own("strimzi")
     """Namespace of the operator. Default strimzi."""
