@@ -51,7 +51,7 @@ class Platform:
         self._outputs = build(settings, provider, stack_mark())
 
     def outputs(self) -> Mapping[str, Any]:
-        """What the stack exports. No secret is among it, only where they are."""
+        """The stack's outputs: no secrets, only where they are."""
         return self._outputs
 
 

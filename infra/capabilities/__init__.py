@@ -1,4 +1,4 @@
-"""What a stack can have, and what follows from all of it together: nothing else knows a list of it."""
+"""The list of all capabilities, and what follows from all of them together. No other module has such a list."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -40,7 +40,7 @@ CAPABILITIES: Sequence[Capability[Any]] = (
 
 
 def faults(settings: Core, known: Known) -> list[Fault]:
-    """Every fault between settings that are valid each for itself."""
+    """All conflicts between settings that are valid on their own."""
     stack = Stack(settings, CAPABILITIES)
     return [fault for each, section in stack.present for fault in each.faults(section, stack, known)]
 
@@ -57,9 +57,9 @@ def rendered(settings: Core) -> Iterator[Rendered]:
 
 
 def build(settings: Core, provider: Any, mark: str) -> dict[str, Any]:
-    """Makes the components of everything that is turned on, and returns what the stack exports.
+    """Creates the components of everything that is turned on, and returns the stack's outputs.
 
-    `provider` is that of Kubernetes, `mark` says whose objects these are.
+    `provider` is the Kubernetes provider, `mark` identifies the stack.
     """
     stack = Stack(settings, CAPABILITIES)
     deployment = Deployment(stack, provider=provider, mark=mark)
@@ -69,11 +69,11 @@ def build(settings: Core, provider: Any, mark: str) -> dict[str, Any]:
 
 
 def needed_kubernetes(settings: Core) -> list[LeastKubernetes]:
-    """Which Kubernetes the capabilities that are turned on need."""
+    """The Kubernetes versions that the enabled capabilities require."""
     return [least for each in Stack(settings, CAPABILITIES).needs for least in each.kubernetes]
 
 
 def made_namespaces(settings: Core) -> list[str]:
-    """The namespaces that are made with the stack."""
+    """The namespaces that the stack creates."""
     made = [namespace for each in Stack(settings, CAPABILITIES).needs for namespace in each.made]
     return [*settings.created_namespaces, *made]

@@ -1,4 +1,4 @@
-"""Whom the alerts of a stack are sent to."""
+"""Receivers of a stack's alerts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,10 +16,10 @@ from infra.settings.faults import Fault, Known
 
 @dataclass(frozen=True, kw_only=True)
 class Alerts(Receivers):
-    """Whom the alerts are sent to: credentials are in Secrets of the platform's namespace."""
+    """Receivers of alerts; their credentials are in Secrets of the platform's namespace."""
 
     def receivers(self, settings: Core) -> Receivers:
-        """As a program writes them: the alerts about a tenant's groups are the tenant's."""
+        """As a program writes them, with each tenant's consumer groups."""
         tenants = {
             name: each if each.groups else replace(each, groups=_groups(settings, name))
             for name, each in self.tenants.items()
@@ -28,7 +28,7 @@ class Alerts(Receivers):
 
 
 def _groups(settings: Core, tenant: str) -> tuple[str, ...]:
-    """The groups in which a tenant's users and workers may be."""
+    """The consumer groups that a tenant's users and workers may join."""
     users = settings.tenants[tenant].users.values()
     workers: dict[str, Worker] = getattr(settings, "workers", {})
     found = [
@@ -39,12 +39,12 @@ def _groups(settings: Core, tenant: str) -> tuple[str, ...]:
 
 
 class AlertReceivers(Capability[Alerts]):
-    """Alerts reach people. What sends them is made with Prometheus."""
+    """Receivers of alerts. What sends them is created with Prometheus."""
 
     key = "alerts"
 
     def faults(self, section: Alerts, stack: Stack, known: Known) -> Iterator[Fault]:
-        """Somebody is told, of something."""
+        """There are receivers, and there is something to alert about."""
         if not known("alerts"):
             return
         if not section.anybody:

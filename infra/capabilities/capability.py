@@ -1,4 +1,4 @@
-"""What can be turned on, as the program sees it: what it needs, what is wrong with it, what it renders and what it builds.
+"""The interface of a capability: what it needs, its faults, the objects that it renders, and the component that it builds.
 
 No capability knows a list of the others. What one needs of the rest it says in `Needs`; what it offers to those after it,
 it leaves in `Placed`.
@@ -32,30 +32,30 @@ _V = TypeVar("_V")
 CLUSTER = "kafka"
 """Name of the cluster in its namespace: bootstrap servers are `kafka.<namespace>.svc:9092`."""
 MADE_UP = "made-up"
-"""Stands for what only a deployment knows, where a stack's file is rendered by itself."""
+"""Placeholder for values that only a deployment knows, when a stack file alone is rendered."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scrape:
-    """Something that shows metrics."""
+    """Pods that expose metrics."""
 
     source: Source
     namespace: str
     """Where its pods are."""
     key: Path
-    """Where the stack file says which namespaces may read it."""
+    """Key of the stack file that says which namespaces may read them."""
     allowed: Sequence[str]
     """Those namespaces; none: all."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LeastKubernetes:
-    """The oldest Kubernetes that something runs on."""
+    """Minimum Kubernetes version of a feature."""
 
     minor: int
     """The version, as in 1.30."""
     because: str
-    """What an older one lacks, as in `workers with ports drain by preStop.sleep`."""
+    """What an older one lacks, such as `workers with ports drain by preStop.sleep`."""
 
 
 JOBS = LeastKubernetes(minor=26, because="Jobs go on after an eviction by podFailurePolicy")
@@ -63,21 +63,21 @@ JOBS = LeastKubernetes(minor=26, because="Jobs go on after an eviction by podFai
 
 @dataclass(frozen=True, kw_only=True)
 class Needs:
-    """What a capability needs of the rest of the stack."""
+    """What a capability needs from the rest of the stack."""
 
     passwords: Sequence[str] = ()
-    """Who logs in by a password, as the beginning of a sentence: `the probe logs in`."""
+    """Who logs in with a password, as the beginning of a sentence: `the probe logs in`."""
     clients: Sequence[str] = ()
     """Namespaces whose pods connect to the brokers."""
     made: Sequence[str] = ()
-    """Namespaces that it makes itself."""
+    """Namespaces that it creates itself."""
     scrapes: Sequence[Scrape] = ()
     urls: Urls = NO_URLS
-    """Where callers reach the HTTP interface that it is: users find it in their Secrets."""
+    """URLs of the HTTP interface that it provides, which users find in their Secrets."""
     schemas: Sequence[str] = ()
-    """Its users that look up how records are written: each gets a login to the schema registry, if there is one."""
+    """Its users of the schema registry: each gets a login, if there is one."""
     kubernetes: Sequence[LeastKubernetes] = ()
-    """What the Kubernetes cluster has to be, besides one that is still maintained."""
+    """Requirements on the Kubernetes cluster."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,46 +89,46 @@ class Rendered:
 
 
 class Capability(Generic[_S]):
-    """Something that a stack can have. `_S` is what its file says of it."""
+    """Something that a stack can have. `_S` is the type of its section in the stack file."""
 
     key: ClassVar[str]
-    """The field of the settings that turns it on."""
+    """The settings field that turns it on."""
     carries_records: ClassVar[bool] = False
-    """Whether records pass it on their way: the probe's gate is passed again when its objects change."""
+    """Whether it is on the path of records: the probe's gate runs again when its objects change."""
     names: ClassVar[frozenset[str]] = frozenset()
-    """Names of its workloads, Services and monitors in the platform's namespace, which no worker may have; `*` stands for
+    """Names of its workloads, Services and monitors in the platform's namespace, which no worker may have; `*` matches
     anything."""
 
     def section(self, settings: Core) -> _S | None:
-        """What the file says of it; None if it is not turned on."""
+        """Its section of the file; None if it is not turned on."""
         return getattr(settings, self.key) or None
 
     def needs(self, section: _S, settings: Core) -> Needs:
-        """What it needs of the rest, besides topics and users."""
+        """What it needs from the rest, besides topics and users."""
         return Needs()
 
     def topics(self, section: _S, settings: Core) -> Mapping[str, Topic]:
-        """The topics that are made for it, by name. Raises `ValueError` if there can be none."""
+        """Its topics, by name. Raises `ValueError` if there can be none."""
         return {}
 
     def users(self, section: _S, settings: Core) -> Mapping[str, User]:
-        """The Kafka users that are made for it, by name. Raises `ValueError` if a name can have none."""
+        """Its Kafka users, by name. Raises `ValueError` if a name can have none."""
         return {}
 
     def described(self, section: _S) -> str | None:
-        """What `check` calls it in its summary; None if it is not worth a word."""
+        """Its name in the summary of `check`; None to leave it out."""
         return None
 
     def faults(self, section: _S, stack: "Stack", known: Known) -> Iterator[Fault]:
-        """What only the whole file shows to be wrong."""
+        """Faults that only the whole file shows."""
         return iter(())
 
     def rendered(self, section: _S, placed: "Placed") -> Iterator[Rendered]:
-        """Its objects, as far as the file alone tells."""
+        """Its objects, as far as the file alone determines them."""
         return iter(())
 
     def build(self, section: _S, deployment: "Deployment") -> None:
-        """Makes its component."""
+        """Creates its component."""
 
 
 class Stack:
@@ -144,13 +144,13 @@ class Stack:
 
     @property
     def present(self) -> Iterator[tuple[Capability[Any], Any]]:
-        """The capabilities that are turned on, with what the file says of each."""
+        """The enabled capabilities, with their sections of the file."""
         found = ((each, each.section(self.settings)) for each in self.capabilities)
         return ((each, section) for each, section in found if section is not None)
 
     @cached_property
     def needs(self) -> Sequence[Needs]:
-        """What the capabilities that are turned on need."""
+        """What the enabled capabilities need."""
         return [each.needs(section, self.settings) for each, section in self.present]
 
     @property
@@ -167,12 +167,12 @@ class Stack:
 
     @property
     def scrapes(self) -> Sequence[Scrape]:
-        """All that shows metrics."""
+        """Everything that exposes metrics."""
         return [scrape for each in self.needs for scrape in each.scrapes]
 
     @property
     def urls(self) -> Urls:
-        """Where callers reach the HTTP interface, if there is one."""
+        """URLs of the HTTP interface, if there is one."""
         return next((each.urls for each in self.needs if each.urls != NO_URLS), NO_URLS)
 
     def is_taken(self, name: str) -> bool:
@@ -187,7 +187,7 @@ class Stack:
 
     @property
     def version(self) -> str:
-        """Changes with every object that records pass on their way; it is rendered for this."""
+        """A hash that changes with every object on the path of records; objects are rendered for this."""
         placed = Placed(self)
         passed = ((each, section) for each, section in self.present if each.carries_records)
         found = [one.object.manifest for each, section in passed for one in each.rendered(section, placed)]
@@ -195,14 +195,14 @@ class Stack:
 
 
 class Placed:
-    """What is there for those that come after: made up where a stack's file is rendered by itself."""
+    """What earlier capabilities provide for later ones: placeholders when a stack file alone is rendered."""
 
     connection: "KafkaConnection"
     """How to reach the Kafka."""
     gateway_url: "pulumi.Input[str] | None" = None
-    """Where callers inside Kubernetes reach the gateway, if there is one."""
+    """URL of the gateway inside Kubernetes, if there is one."""
     registry_url: "pulumi.Input[str] | None" = None
-    """Where clients inside Kubernetes reach the schema registry, if the stack runs one."""
+    """URL of the schema registry inside Kubernetes, if the stack runs one."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
@@ -214,22 +214,22 @@ class Placed:
 
 
 class Deployment(Placed):
-    """What has been made for those that come after."""
+    """What has been created for later capabilities."""
 
     def __init__(self, stack: Stack, *, provider: "pulumi.ProviderResource", mark: str) -> None:
-        """`mark` says whose objects these are."""
+        """`mark` identifies the stack."""
         super().__init__(stack)
         self.mark = mark
         self.namespaces: list[pulumi.Resource] = []
-        """The namespaces that are made with the stack."""
+        """The namespaces that the stack creates."""
         self.made: dict[str, Any] = {}
-        """The components that others come after, by the fields of the settings that turn them on."""
+        """The components that others depend on, by the settings fields that turn them on."""
         self.outputs: dict[str, Any] = {"namespace": stack.settings.namespace}
-        """What the stack exports. No secret is among it, only where they are."""
+        """The stack's outputs: no secrets, only where they are."""
         self._provider = provider
 
     def options(self, *after: str, namespaces: bool = False, protect: bool | None = None) -> "pulumi.ResourceOptions":
-        """For a component that comes after others, if they are there, and after the namespaces if it is in one of them."""
+        """Options of a component that depends on others, if they exist, and on the namespaces if it is in one of them."""
         import pulumi
 
         before = self._before(after, namespaces=namespaces)

@@ -21,7 +21,7 @@ from infra.settings.faults import Fault, Known
 
 @dataclass(frozen=True, kw_only=True)
 class Exporter(ExporterSpec):
-    """The Kafka exporter: lag of consumer groups, and sizes and offsets of topics, as metrics."""
+    """The Kafka exporter: consumer lag, topic sizes and offsets as metrics."""
 
     enabled: bool | None = None
     """Whether to run it. Default: if the file has this key, or has `prometheus` and manages Kafka's users."""
@@ -35,7 +35,7 @@ class Exporter(ExporterSpec):
 
 
 def exporter_of(settings: Core) -> Exporter | None:
-    """The exporter, if there is one: it is on wherever somebody reads metrics."""
+    """The exporter, if there is one: it is on wherever there is Prometheus."""
     written = settings.of(Exporter)
     if written is not None:
         return None if written.enabled is False else written
@@ -44,7 +44,7 @@ def exporter_of(settings: Core) -> Exporter | None:
 
 
 class KafkaExporter(Capability[Exporter]):
-    """Shows how far groups are behind, and how large topics are."""
+    """Exposes consumer lag and topic sizes."""
 
     key = "exporter"
     names = frozenset({KAFKA_EXPORTER})
@@ -72,7 +72,7 @@ class KafkaExporter(Capability[Exporter]):
         return "Kafka exporter"
 
     def faults(self, section: Exporter, stack: Stack, known: Known) -> Iterator[Fault]:
-        """Somebody has to make its user, and nobody else may have the name."""
+        """The stack has to be able to create its user, whose name nothing else may have."""
         settings = stack.settings
         if not known("kafka", "engine"):
             return
@@ -103,7 +103,7 @@ class KafkaExporter(Capability[Exporter]):
         yield from placed.named(KAFKA_EXPORTER, objects(exporter))
 
     def build(self, section: Exporter, deployment: Deployment) -> None:
-        """After its user and that user's password."""
+        """Depends on its user and that user's password."""
         args = kafka_platform.KafkaExporterArgs(
             **section.values(deployment.settings),
             connection=deployment.connection,

@@ -83,7 +83,7 @@ class GatewayExposure(Section):
         return self
 
     def exposure(self) -> Exposure:
-        """The way in as the component takes it. Raises `ValueError` that names the field at fault."""
+        """The exposure as the component takes it. Raises `ValueError` that names the invalid field."""
         host = self.host or ""
         if self.node_port is not None:
             try:
@@ -115,23 +115,23 @@ _FITTING: Mapping[str, tuple[str, ...]] = {
     "gateway": ("host", "listener"),
     "ingress_class": ("host", "certificate", "annotations"),
 }
-"""The ways in, each with the keys that go with it."""
+"""The kinds of exposure, each with its keys."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gateway(GatewaySpec):
-    """The HTTP gateway: programs in any language write and read by HTTP, each with its own Kafka user and password."""
+    """The HTTP gateway: programs in any language read and write over HTTP, each with its own Kafka user and password."""
 
     # A file says the way in and what goes with it in one mapping.
     expose: GatewayExposure | None = None  # type: ignore[assignment]
     """How callers outside Kubernetes reach the gateway. Default: they cannot."""
 
     def exposure(self) -> Exposure:
-        """The way in as the component takes it."""
+        """The exposure as the component takes it."""
         return Exposure() if self.expose is None else self.expose.exposure()
 
     def urls(self, settings: Core) -> Urls:
-        """Where callers reach it; from outside as far as the file names it."""
+        """Its URLs; the external one as far as the file names it."""
         host = None if self.expose is None else self.expose.host
         return Urls(
             inside=url(GATEWAY, settings.namespace, self),
@@ -139,7 +139,7 @@ class Gateway(GatewaySpec):
         )
 
     def values(self, settings: Core) -> dict[str, Any]:
-        """Its fields as a program writes them: the tenants' pods may call too, where not everybody may."""
+        """Its fields as a program writes them; if access is restricted, the tenants' pods may call too."""
         tenants = settings.tenant_namespaces if self.client_namespaces else set[str]()
         callers = tuple(sorted(({*plain(self.client_namespaces)} | tenants) - {settings.namespace}))
         pods = settings.pod_settings.with_own(self.pod_settings)
@@ -160,7 +160,7 @@ class HttpGateway(Capability[Gateway]):
     carries_records = True
 
     def needs(self, section: Gateway, settings: Core) -> Needs:
-        """Callers without bearer tokens log in by passwords; where clients have certificates, `faults` says more of it."""
+        """Callers without bearer tokens log in with passwords; `faults` covers Kafkas where clients have certificates."""
         internal = settings.kafka.listeners.internal
         passwords = not section.bearer and internal is not None and internal.auth is Authentication.CUSTOM
         scrape = Scrape(
@@ -180,7 +180,7 @@ class HttpGateway(Capability[Gateway]):
         return "HTTP gateway"
 
     def faults(self, section: Gateway, stack: Stack, known: Known) -> Iterator[Fault]:
-        """What the gateway asks of the brokers, of users and of ports."""
+        """Conflicts with the brokers, users and ports."""
         settings, kafka = stack.settings, stack.settings.kafka
         if not known("kafka", "engine"):
             return
@@ -207,7 +207,7 @@ class HttpGateway(Capability[Gateway]):
             yield from _logins(settings, section)
 
     def rendered(self, section: Gateway, placed: Placed) -> Iterator[Rendered]:
-        """Its objects; and its address for those that come after."""
+        """Its objects; and its URL for later capabilities."""
         settings = placed.settings
         gateway = GatewaySettings(
             name=GATEWAY,
@@ -221,7 +221,7 @@ class HttpGateway(Capability[Gateway]):
         yield from placed.named(GATEWAY, objects(gateway))
 
     def build(self, section: Gateway, deployment: Deployment) -> None:
-        """After the users, if callers without credentials are one of them: its password is looked at."""
+        """Depends on the users, if callers without credentials are one of them: its password is read."""
         settings = deployment.settings
         args = kafka_platform.HttpGatewayArgs(
             **section.values(settings),
@@ -252,7 +252,7 @@ def _logins(settings: Core, gateway: Gateway) -> Iterator[Fault]:
 
 
 def _callers(settings: Core, gateway: Gateway, known: Known) -> Iterator[Fault]:
-    """What callers cannot log in to a Kafka with that somebody else runs."""
+    """Logins that callers cannot use with an external Kafka."""
     kafka = settings.kafka
     external = kafka.engine is Engine.EXTERNAL
     if not known("gateway") or (external and not known("kafka")):

@@ -66,7 +66,7 @@ def node_metrics(stack: Stack) -> Metrics:
 
 
 def _by_strimzi(stack: Stack) -> StrimziKafka:
-    """The cluster as Strimzi takes it. Our exporter takes the place of Strimzi's, which shows the same lag once more."""
+    """The cluster as Strimzi takes it. Our exporter replaces Strimzi's, which would expose the same lag again."""
     kafka = stack.settings.kafka.strimzi()
     return kafka if exporter_of(stack.settings) is None else replace(kafka, exporter=False)
 
@@ -80,7 +80,7 @@ def _collectors(stack: Stack) -> Sequence[Input[str]]:
 
 
 def cluster_values(kafka: Kafka, stack: Stack) -> dict[str, Any]:
-    """What the Kafka is, as the fields of its spec: the tenants' pods may connect too."""
+    """The fields of the Kafka's spec; the tenants' pods may connect too."""
     return shared(kafka, ClusterSpec) | {
         "listeners": kafka.listeners.listeners() if kafka.engine is Engine.EMBEDDED else Listeners(),
         "client_namespaces": stack.client_namespaces,
@@ -91,21 +91,21 @@ def cluster_values(kafka: Kafka, stack: Stack) -> dict[str, Any]:
 
 
 class Cluster(Capability[Kafka]):
-    """The brokers, or the way to those that somebody else runs."""
+    """The brokers, or the connection to an external Kafka."""
 
     key = "kafka"
     names = frozenset({CLUSTER, f"{CLUSTER}-nodes", f"{CLUSTER}-provisioner", f"{CLUSTER}-external-*"})
     carries_records = True
 
     def needs(self, section: Kafka, settings: Core) -> Needs:
-        """Who may connect, besides those of other capabilities."""
+        """Who may connect, besides other capabilities' pods."""
         return Needs(
             clients=(*plain(section.client_namespaces), *settings.tenant_namespaces),
             kubernetes=_KUBERNETES[section.engine],
         )
 
     def faults(self, section: Kafka, stack: Stack, known: Known) -> Iterator[Fault]:
-        """What the engine does not know, the brokers cannot do, or Kafka would refuse of topics and users."""
+        """Keys of other engines, and whatever the brokers or Kafka would refuse."""
         settings = stack.settings
         yield from brokers.engine_faults(settings, known)
         yield from brokers.external_faults(settings, known)
@@ -120,12 +120,12 @@ class Cluster(Capability[Kafka]):
         yield from tenants.user_faults(settings, known)
 
     def rendered(self, section: Kafka, placed: Placed) -> Iterator[Rendered]:
-        """The objects of the engine; and the connection for those that come after."""
+        """The objects of the engine; and the connection for later capabilities."""
         placed.connection, found = self._objects(section, placed)
         yield from placed.named(CLUSTER, found)
 
     def build(self, section: Kafka, deployment: Deployment) -> None:
-        """After the namespaces that the stack makes, and after Strimzi's operator if it brings that."""
+        """Depends on the namespaces that the stack creates, and on Strimzi's operator if the stack installs it."""
         settings, by_strimzi = deployment.settings, section.engine is Engine.STRIMZI
         external = section.engine is Engine.EXTERNAL
         args = kafka_platform.KafkaClusterArgs(
@@ -170,7 +170,7 @@ class Cluster(Capability[Kafka]):
 
 
 def _scaling_faults(kafka: Kafka, stack: Stack, known: Known) -> Iterator[Fault]:
-    """What is wrong with the pool that KEDA scales."""
+    """Faults of the pool that KEDA scales."""
     scaling, path = kafka.scaling, ("kafka", "scaling")
     if scaling is None:
         return
@@ -207,16 +207,16 @@ class BrokersByLoad(Capability[BrokerScaling]):
     key = "kafka"
 
     def section(self, settings: Core) -> BrokerScaling | None:
-        """A part of what the file says of the brokers."""
+        """A part of the brokers' section."""
         return settings.kafka.scaling
 
     def rendered(self, section: BrokerScaling, placed: Placed) -> Iterator[Rendered]:
-        """What KEDA is told."""
+        """KEDA's objects."""
         name, pool = f"{CLUSTER}-{section.pool}", placed.settings.kafka.strimzi().pools[section.pool]
         yield from placed.named(name, broker_scaling.objects(name, placed.connection, pool, section))
 
     def build(self, section: BrokerScaling, deployment: Deployment) -> None:
-        """After KEDA, if the stack brings it."""
+        """Depends on KEDA, if the stack installs it."""
         pool = deployment.settings.kafka.strimzi().pools[section.pool]
         args = kafka_platform.BrokerScalerArgs(connection=deployment.connection, brokers=pool, scaling=section)
         scaler = kafka_platform.BrokerScaler(f"{CLUSTER}-{section.pool}", args, deployment.options("keda"))
@@ -229,11 +229,11 @@ class Entities(Capability[Kafka]):
     key = "kafka"
 
     def section(self, settings: Core) -> Kafka | None:
-        """Whoever runs the Kafka has to let the stack manage them."""
+        """None if the stack does not manage topics and users."""
         return settings.kafka if settings.manages_entities else None
 
     def needs(self, section: Kafka, settings: Core) -> Needs:
-        """Jobs, of which an eviction is no failure."""
+        """A Kubernetes in which Jobs do not fail by eviction."""
         return Needs(kubernetes=[] if section.engine is Engine.STRIMZI else [JOBS])
 
     def rendered(self, section: Kafka, placed: Placed) -> Iterator[Rendered]:
@@ -249,7 +249,7 @@ class Entities(Capability[Kafka]):
         yield from placed.named(CLUSTER, found)
 
     def build(self, section: Kafka, deployment: Deployment) -> None:
-        """Comes after the brokers by their connection."""
+        """Depends on the brokers through their connection."""
         values = _entity_values(section, deployment, deployment.mark)
         urls = deployment.stack.urls
         args = kafka_platform.KafkaResourcesArgs(**values, http_url=urls.inside, external_http_url=urls.outside)

@@ -1,4 +1,4 @@
-"""The service levels of a stack: what users may expect, measured by what the stack has."""
+"""The service levels of a stack, measured by what the stack has."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,18 +28,18 @@ _DAY = 86_400_000
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceLevel(LevelSpec):
-    """What users may expect: of the platform, unless it says of what."""
+    """A service level objective: for the platform, unless it names something else."""
 
     tenant: str | None = None
     """With `availability`: the tenant whose users' requests to the gateway count. Default: all requests."""
 
     @property
     def of_one(self) -> str | None:
-        """What it is of if it is not of the platform, as the name of the field."""
+        """The field that says what the level is about; None for the platform."""
         return "tenant" if self.tenant is not None else super().of_one
 
     def check(self) -> None:
-        """As every level; and a tenant is one of the gateway's callers."""
+        """Like every level; a tenant excludes a topic and a group."""
         if self.tenant is not None and (self.topic is not None or self.group is not None):
             raise ValueError("tenant: excludes topic and group: write a level for each")
         super().check()
@@ -56,7 +56,7 @@ def levels_of(section: Mapping[str, ServiceLevel], settings: Core) -> dict[str, 
 
 
 class Levels(Capability[Mapping[str, ServiceLevel]]):
-    """What users may expect. Monitoring renders their rules with all others."""
+    """Service levels, whose rules monitoring renders with all others."""
 
     key = "levels"
 
@@ -65,7 +65,7 @@ class Levels(Capability[Mapping[str, ServiceLevel]]):
         return "1 service level" if len(section) == 1 else f"{len(section):,} service levels"
 
     def faults(self, section: Mapping[str, ServiceLevel], stack: Stack, known: Known) -> Iterator[Fault]:
-        """Each is of something that there is, and something measures it."""
+        """Each is about something that exists, and something measures it."""
         prometheus = stack.of(Prometheus)
         if known("prometheus"):
             yield from _prometheus(prometheus)
@@ -113,6 +113,6 @@ def _of_what(path: Any, level: ServiceLevel, settings: Core, known: Known, decla
 
 
 def _measured(stack: Stack) -> Measured:
-    """What there is that measures levels, by the labels of what shows metrics."""
+    """The programs that measure levels, by the labels of their metrics."""
     there = {each.source.label: each.source.name for each in stack.scrapes}
     return Measured(probe=there.get("probe"), gateway=there.get("gateway"), exporter=there.get("exporter"))

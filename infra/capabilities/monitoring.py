@@ -1,4 +1,4 @@
-"""What Prometheus reads of a stack, and what it tells of: by its operator, or by a Prometheus of the stack's own."""
+"""Monitoring of a stack, with the Prometheus operator or with a Prometheus of its own."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -28,18 +28,18 @@ SERVER = "prometheus"
 
 
 class Monitoring(Capability[Prometheus]):
-    """Monitors and alerts for everything that shows metrics, which an operator reads."""
+    """Monitors and alerts for everything that exposes metrics, for the Prometheus operator."""
 
     key = "prometheus"
     names = frozenset({f"{CLUSTER}-nodes", f"{CLUSTER}-operator", f"{CLUSTER}-certificates", f"{CLUSTER}-keda"})
 
     def section(self, settings: Core) -> Prometheus | None:
-        """None where there is a Prometheus without operator."""
+        """None with a Prometheus without operator."""
         found = super().section(settings)
         return None if found is None or found.server is not None else found
 
     def faults(self, section: Prometheus, stack: Stack, known: Known) -> Iterator[Fault]:
-        """Prometheus has to be let in to what it reads."""
+        """Prometheus has to be able to reach what it scrapes."""
         if known("prometheus"):
             yield from _shut_out(section, stack, known)
             yield from _scaling(stack.settings, known, section)
@@ -51,7 +51,7 @@ class Monitoring(Capability[Prometheus]):
         yield from placed.named(CLUSTER, objects(CLUSTER, spec, placed.connection, sources))
 
     def build(self, section: Prometheus, deployment: Deployment) -> None:
-        """After its operator, if the stack brings it, and after the namespaces that the stack makes."""
+        """Depends on its operator, if the stack installs it, and on the namespaces that the stack creates."""
         sources = [
             kafka_platform.MetricsSource(
                 **vars(each) | {"namespace": each.namespace and deployment.once_made(each.namespace, namespaces=True)}
@@ -75,7 +75,7 @@ class PrometheusServer(Capability[Prometheus]):
         return None if found is None or found.server is None else found
 
     def faults(self, section: Prometheus, stack: Stack, known: Known) -> Iterator[Fault]:
-        """It has to be let in to what it reads; and it does not measure what brokers are scaled by."""
+        """It has to be able to reach what it scrapes; and it cannot scale brokers."""
         if not known("prometheus"):
             return
         yield from _shut_out(section, stack, known)
@@ -104,7 +104,7 @@ class PrometheusServer(Capability[Prometheus]):
         yield from placed.named(SERVER, server_objects(settings))
 
     def build(self, section: Prometheus, deployment: Deployment) -> None:
-        """After the namespaces that the stack makes, in which it gets rights."""
+        """Depends on the namespaces that the stack creates, in which it gets rights."""
         images = deployment.settings.images
         args = kafka_platform.PrometheusArgs(
             **_values(section, deployment.stack),
@@ -126,7 +126,7 @@ def _server_values(section: Prometheus, settings: Core) -> dict[str, Any]:
 
 
 def _values(prometheus: Prometheus, stack: Stack) -> dict[str, Any]:
-    """What there is to watch, as the fields of its spec."""
+    """What to watch, as the fields of its spec."""
     kafka, certificates, alerts = stack.settings.kafka, stack.of(CertManagerInstallation), stack.of(Alerts)
     keda = stack.of(Keda)
     return shared(prometheus, MonitoringSpec) | {
@@ -144,7 +144,7 @@ def _values(prometheus: Prometheus, stack: Stack) -> dict[str, Any]:
 
 
 def _shut_out(prometheus: Prometheus, stack: Stack, known: Known) -> Iterator[Fault]:
-    """What shows metrics and does not let Prometheus read them."""
+    """Whatever exposes metrics that Prometheus cannot reach."""
     reader, kafka = prometheus.runs_in(stack.settings), stack.settings.kafka
     nodes = plain(kafka.metrics_namespaces)
     if known("kafka") and nodes and reader not in nodes:

@@ -1,4 +1,4 @@
-"""The namespaces that a stack makes."""
+"""The namespaces that a stack creates."""
 
 from collections.abc import Iterator
 
@@ -33,7 +33,7 @@ class Namespaces(Capability[tuple[str, ...]]):
 
 
 def _keeps(settings: Core, name: str) -> bool:
-    """Whether a namespace stays when the stack goes: volumes that are kept are in it."""
+    """Whether a namespace is kept when the stack is removed, because it has volumes that are kept."""
     kafka = settings.kafka
     keeps = kafka.engine is not Engine.EXTERNAL and kafka.deletion is Deletion.RETAIN
     return keeps and name == settings.namespace

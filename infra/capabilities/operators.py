@@ -30,7 +30,7 @@ _O = TypeVar("_O", bound="Operator")
 
 @dataclass(frozen=True, kw_only=True)
 class Installable:
-    """What a stack may bring, or find."""
+    """Something that a stack installs, or finds in the cluster."""
 
     install: bool = False
     """Whether the stack installs it. Otherwise the Kubernetes cluster must have it, and keys about the installation are
@@ -39,7 +39,7 @@ class Installable:
 
 @dataclass(frozen=True, kw_only=True)
 class Operator(OperatorSpec, Installable):
-    """An operator by its official Helm chart, or one that the Kubernetes cluster has already."""
+    """An operator from its official Helm chart, or one that the Kubernetes cluster already has."""
 
     source: Source = field(default_factory=Source)
     """Where its chart and CRDs come from. Default: the official sources."""
@@ -55,19 +55,19 @@ class DrainCleanerInstallation(DrainCleanerSpec, Operator):
     """Strimzi's Drain Cleaner, for `kafka.drainCleaner`. The certificate of its webhook needs `certManager`."""
 
     def check(self) -> None:
-        """As every operator; and there are no definitions."""
+        """Like every operator; but it has no CRDs."""
         super().check()
         check_field("source.definitions", check_no_definitions, self.source.definitions)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CertManagerInstallation(CertManagerSpec, Operator):
-    """cert-manager, which makes and renews the certificates of webhooks and of what is exposed."""
+    """cert-manager, which issues and renews certificates of webhooks, Gateways and Ingresses."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Keda(KedaSpec, Operator):
-    """KEDA, which scales programs by measured load. Its pods may connect to the brokers, to measure lag."""
+    """KEDA, which scales workloads by load. Its pods may connect to the brokers, to measure lag."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,14 +77,14 @@ class PrometheusServer(PrometheusSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class Prometheus(PrometheusStackSpec, MonitoringSpec, Operator):
-    """Prometheus: what the platform shows is read, and alerts tell of what is wrong."""
+    """Prometheus: metrics, dashboards and alerts of the platform."""
 
     server: PrometheusServer | None = None
     """One Prometheus without the operator, for this platform alone; may be left empty. Default: the operator's
     Prometheus."""
 
     def runs_in(self, settings: Core) -> str:
-        """Namespace of the Prometheus that reads the metrics."""
+        """Namespace of the Prometheus that scrapes the metrics."""
         return settings.namespace if self.server is not None else str(plain(self.namespace))
 
 
@@ -97,7 +97,7 @@ def operator_args(kind: type[Any], operator: Operator) -> Any:
 
 
 class Installed(Capability[_O]):
-    """An operator that a stack may bring."""
+    """An operator that a stack can install."""
 
     component: str
     """Name of its component in the library."""
@@ -106,7 +106,7 @@ class Installed(Capability[_O]):
     title: str
     """What it is called in a message."""
     group: str | None = None
-    """API group of the kinds that come with it; None if it brings none."""
+    """API group of its CRDs; None if it has none."""
     without_install = frozenset[str]()
     """Keys of one that the Kubernetes cluster has."""
     after: Sequence[str] = ()
@@ -117,7 +117,7 @@ class Installed(Capability[_O]):
         return Needs(made=[plain(section.namespace)] if section.install and section.create_namespace else [])
 
     def faults(self, section: _O, stack: Stack, known: Known) -> Iterator[Fault]:
-        """Keys that do not go with one that is there, or a namespace that cannot be made."""
+        """Keys that do not fit an existing operator, or a namespace that cannot be created."""
         key = to_camel(self.key)
         if known(key, "install") and section.install:
             yield from self._namespace_faults(section, stack)
@@ -128,15 +128,15 @@ class Installed(Capability[_O]):
         yield from self.own_faults(section, stack, known)
 
     def unfit(self, section: _O) -> str:
-        """What is wrong with a key that says how to install one that is not installed."""
+        """The fault of a key about the installation of something that the stack does not install."""
         return f"{self.title} is in the cluster already: remove the key, or write install: true"
 
     def own_faults(self, section: _O, stack: Stack, known: Known) -> Iterator[Fault]:
-        """What only this operator asks of the rest."""
+        """Faults of this operator alone."""
         return iter(())
 
     def build(self, section: _O, deployment: Deployment) -> None:
-        """Installs it, if the stack brings it: what it runs has to come after it."""
+        """Installs it, if the stack does: what it runs has to depend on it."""
         if section.install:
             args = operator_args(getattr(kafka_platform, f"{self.component}Args"), section)
             component = getattr(kafka_platform, self.component)
@@ -161,13 +161,13 @@ class Installed(Capability[_O]):
 
 
 class StrimziOperator(Installed[StrimziInstallation]):
-    """Runs a Kafka by custom resources."""
+    """Runs a Kafka from custom resources."""
 
     key, resource, component, title = "strimzi", "strimzi", "StrimziOperator", "the operator"
     group = "kafka.strimzi.io"
 
     def own_faults(self, section: StrimziInstallation, stack: Stack, known: Known) -> Iterator[Fault]:
-        """It has to see the namespace of the Kafka."""
+        """It has to watch the namespace of the Kafka."""
         settings = stack.settings
         if not known("strimzi") or not known("kafka", "engine"):
             return
@@ -214,7 +214,7 @@ class DrainCleaner(Installed[DrainCleanerInstallation]):
 
 
 class CertManager(Installed[CertManagerInstallation]):
-    """Makes and renews certificates."""
+    """Issues and renews certificates."""
 
     key, resource, component, title = "cert_manager", "cert-manager", "CertManager", "cert-manager"
     group = "cert-manager.io"
@@ -222,7 +222,7 @@ class CertManager(Installed[CertManagerInstallation]):
 
 
 class PrometheusOperator(Installed[Prometheus]):
-    """Reads metrics, and tells of what is wrong."""
+    """Scrapes metrics, and fires alerts."""
 
     key, resource, component, title = "prometheus", "prometheus", "PrometheusStack", "Prometheus"
     group = "monitoring.coreos.com"
@@ -246,7 +246,7 @@ class PrometheusOperator(Installed[Prometheus]):
 
 
 class KedaOperator(Installed[Keda]):
-    """Scales workloads by measured load."""
+    """Scales workloads by load."""
 
     key, resource, component, title = "keda", "keda", "KedaOperator", "KEDA"
     group = "keda.sh"

@@ -24,7 +24,7 @@ from infra.settings.section import SecretName
 
 @dataclass(frozen=True, kw_only=True)
 class Probe(ProbeSpec):
-    """The latency probe: small records of its own, written and read all the time, and what became of them as metrics."""
+    """The latency probe: continuously writes and reads small records of its own, with the results as metrics."""
 
     partitions: int | None = within(1, MAX_PARTITIONS, default=None)
     """Partitions of its topic; can grow, never shrink: before you remove brokers, set the number here. Default: the
@@ -40,7 +40,7 @@ class Probe(ProbeSpec):
     write the topic `latency-probe`. Default: its own is created."""
 
     def check(self) -> None:
-        """As every probe; and so many partitions get no more probes than one pod sends."""
+        """Like every probe; and the probes to all partitions do not exceed what one pod can send."""
         super().check()
         if self.partitions is not None:
             self.check_rate(self.partitions, 1)
@@ -63,7 +63,7 @@ class Probe(ProbeSpec):
 
 
 class LatencyProbe(Capability[Probe]):
-    """Sends records of its own through the platform all the time."""
+    """Continuously sends records of its own through the platform."""
 
     key = "probe"
     names = frozenset({LATENCY_PROBE})
@@ -83,7 +83,7 @@ class LatencyProbe(Capability[Probe]):
         return {LATENCY_PROBE: latency_probe_topic(section.partitions_in(settings))}
 
     def users(self, section: Probe, settings: Core) -> Mapping[str, User]:
-        """Its own, unless it logs in as one that is there."""
+        """Its own, unless it logs in as an existing one."""
         return {} if section.user else {LATENCY_PROBE: latency_probe_user(LATENCY_PROBE, settings.namespace)}
 
     def described(self, section: Probe) -> str:
@@ -91,7 +91,7 @@ class LatencyProbe(Capability[Probe]):
         return "latency probe"
 
     def faults(self, section: Probe, stack: Stack, known: Known) -> Iterator[Fault]:
-        """What the probe asks of the brokers and of the gateway, and its names."""
+        """Conflicts with the brokers, the gateway and its names."""
         settings = stack.settings
         if not known("kafka", "engine"):
             return
@@ -133,7 +133,7 @@ class LatencyProbe(Capability[Probe]):
         yield from placed.named(LATENCY_PROBE, objects(probe))
 
     def build(self, section: Probe, deployment: Deployment) -> None:
-        """After its topic, its user and that user's password."""
+        """Depends on its topic, its user and that user's password."""
         args = kafka_platform.LatencyProbeArgs(
             **section.values(deployment.settings),
             connection=deployment.connection,

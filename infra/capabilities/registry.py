@@ -35,7 +35,7 @@ from infra.settings.section import SecretName
 
 @dataclass(frozen=True, kw_only=True)
 class Registry(RegistrySpec):
-    """The schema registry: Apicurio Registry, with the API of Confluent's clients and its schemas in the Kafka."""
+    """The schema registry: Apicurio Registry with Confluent's API, which stores its schemas in Kafka."""
 
     roles: Mapping[str, RegistryRole] = field(default_factory=dict)
     """Roles of users and workers in the registry, by name: readonly, developer (registers schemas, and changes its own)
@@ -57,7 +57,7 @@ class Registry(RegistrySpec):
     are no longer declared stay."""
 
     def check(self) -> None:
-        """Of a registry that is there already, only the login is said."""
+        """For an existing registry only the login is allowed."""
         super().check()
         plain_spec = RegistrySpec()
         for each in fields(RegistrySpec):
@@ -89,13 +89,13 @@ class Registry(RegistrySpec):
 
 
 class SchemaRegistry(Capability[Registry]):
-    """Where programs look up how records are written."""
+    """The schema registry."""
 
     key = "registry"
     names = frozenset({SCHEMA_REGISTRY})
 
     def section(self, settings: Core) -> Registry | None:
-        """None if it is there already: then there is nothing to run."""
+        """None for an existing registry: there is nothing to run."""
         found = settings.of(Registry)
         return found if found is not None and found.url is None else None
 
@@ -122,7 +122,7 @@ class SchemaRegistry(Capability[Registry]):
         return "schema registry"
 
     def faults(self, section: Registry, stack: Stack, known: Known) -> Iterator[Fault]:
-        """What it asks of the brokers, its names, and whose roles are declared."""
+        """Conflicts with the brokers and names, and roles of unknown users."""
         settings = stack.settings
         if not settings.manages_entities and known("kafka", "engine") and known("kafka", "adminSecret"):
             yield Fault(
@@ -169,7 +169,7 @@ class SchemaRegistry(Capability[Registry]):
         yield from placed.named(SCHEMA_REGISTRY, objects(registry, dict.fromkeys(roles_of(users), MADE_UP)))
 
     def build(self, section: Registry, deployment: Deployment) -> None:
-        """After its topics, its user and that user's password, and after the namespaces of its users."""
+        """Depends on its topics, its user and that user's password, and on the namespaces of its users."""
         settings = deployment.settings
         args = kafka_platform.SchemaRegistryArgs(
             **section.values(settings),

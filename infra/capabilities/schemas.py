@@ -15,12 +15,12 @@ from infra.settings.core import ROOT, Core
 from infra.settings.faults import Fault, Known
 
 SCHEMAS = "schemas"
-"""What the objects that register schemas are called."""
+"""Name of the objects that register schemas."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """What a file says of schemas: at its topics, and where they are registered."""
+    """The schemas of a file: those of its topics, and where they are registered."""
 
     registry: Registry | None
     topics: dict[str, Any]
@@ -45,7 +45,7 @@ class Schemas(Capability[Section]):
         return Section(registry=registry, topics=topics)
 
     def needs(self, section: Section, settings: Core) -> Needs:
-        """A Job, of which an eviction is no failure."""
+        """A Kubernetes in which Jobs do not fail by eviction."""
         return Needs(kubernetes=[JOBS])
 
     def described(self, section: Section) -> str | None:
@@ -54,7 +54,7 @@ class Schemas(Capability[Section]):
         return None if not count else f"schemas of {count} topic{'' if count == 1 else 's'}"
 
     def faults(self, section: Section, stack: Stack, known: Known) -> Iterator[Fault]:
-        """Files that are no schemas, and schemas without a registry."""
+        """Invalid schema files, and schemas without a registry."""
         if section.registry is None and known("registry"):
             topic = next(iter(section.topics))
             part = "value" if section.topics[topic].value is not None else "key"
@@ -82,7 +82,7 @@ class Schemas(Capability[Section]):
             yield from placed.named(SCHEMAS, objects(SchemaSettings(name=SCHEMAS, **values)))
 
     def build(self, section: Section, deployment: Deployment) -> None:
-        """After the registry."""
+        """Depends on the registry."""
         if section.registry is not None:
             args = kafka_platform.SchemaSubjectsArgs(**_values(section, section.registry, deployment))
             kafka_platform.SchemaSubjects(SCHEMAS, args, deployment.options("registry", namespaces=True))

@@ -45,17 +45,17 @@ class Worker(WorkerSpec):
     """Tenant of this file that it belongs to, which decides its namespace and its user's quotas. Required."""
 
     def callers_in(self, settings: Core) -> Sequence[str]:
-        """The namespaces whose pods reach its ports; none: all."""
+        """The namespaces whose pods may reach its ports; none: all."""
         named = plain(self.client_namespaces)
         return (settings.namespace_of(self.tenant), *named) if named else ()
 
     def users(self, name: str, namespace: str, quotas: Quotas | None) -> Mapping[str, User]:
-        """The users that are made for the worker of that name: its own, and its scaler's."""
+        """The users of the worker of that name: its own, and its scaler's."""
         made = {user: replace(each, namespace=namespace) for user, each in self.users_of(name).items()}
         return {user: replace(each, quotas=quotas) if user == name else each for user, each in made.items()}
 
     def values(self, name: str, settings: Core) -> dict[str, Any]:
-        """Its fields as a program writes them. Its users are made with all others."""
+        """Its fields as a program writes them. Its users are created with all others."""
         scaler = self.scaler_user or (scaler_user_name(name) if self.scales_by_lag else None)
         pods = settings.pod_settings.with_own(self.pod_settings)
         return shared(self, WorkerSpec) | {
@@ -76,7 +76,7 @@ class Workers(Capability[Mapping[str, Worker]]):
     key = "workers"
 
     def needs(self, section: Mapping[str, Worker], settings: Core) -> Needs:
-        """Passwords; and whoever has a port called `metrics` is read by Prometheus."""
+        """Passwords; and Prometheus scrapes workers with a port called `metrics`."""
         scrapes = [
             Scrape(
                 source=replace(source(name), namespace=settings.namespace_of(worker.tenant)),
@@ -96,7 +96,7 @@ class Workers(Capability[Mapping[str, Worker]]):
         )
 
     def users(self, section: Mapping[str, Worker], settings: Core) -> Mapping[str, User]:
-        """Those that are made for them: their own, and their scalers'."""
+        """Their own, and their scalers'."""
         return {
             user: declared
             for name, worker in section.items()
@@ -110,7 +110,7 @@ class Workers(Capability[Mapping[str, Worker]]):
         return "1 worker" if len(section) == 1 else f"{len(section):,} workers"
 
     def faults(self, section: Mapping[str, Worker], stack: Stack, known: Known) -> Iterator[Fault]:
-        """What workers ask of topics, users and groups."""
+        """Conflicts with topics, users and groups."""
         settings = stack.settings
         declared = Declared(settings, known)
         groups: dict[str, str] = {}
@@ -169,7 +169,7 @@ class Workers(Capability[Mapping[str, Worker]]):
                 yield from placed.named(scaler.name, scaling.objects(scaler))
 
     def build(self, section: Mapping[str, Worker], deployment: Deployment) -> None:
-        """After their users; and after KEDA if they are scaled."""
+        """Depends on their users; and on KEDA if they are scaled."""
         settings, connection = deployment.settings, deployment.connection
         for name, worker in sorted(section.items()):
             operator = ["keda"] if worker.scale is not None else []
@@ -255,7 +255,7 @@ _USERS = ("user", "scaler_user")
 
 
 def _user(settings: Core, path: Path, name: str, worker: Worker, group: str) -> Iterator[Fault]:
-    """What is wrong with a user of this file that a worker, or its scaler, logs in as."""
+    """Faults of a user of this file that a worker, or its scaler, logs in as."""
     user, namespace = settings.users.get(name), settings.namespace_of(worker.tenant)
     if user is None:
         fix = declare("tenants", settings.users)

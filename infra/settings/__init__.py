@@ -1,1 +1,1 @@
-"""The settings of one stack, parsed once into frozen objects; everything that is wrong with them is said at once."""
+"""The settings of one stack, parsed once into frozen objects; all faults are reported together."""

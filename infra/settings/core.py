@@ -1,7 +1,7 @@
-"""The settings that every stack has: what stands in its file besides what can be turned on. Parsed once, then frozen.
+"""The settings that every stack has, besides the capabilities that can be turned on. Parsed once, then frozen.
 
-Topics, quotas, resources and defaults are the components' own value objects: they check themselves.
-What concerns several settings at once is checked by the capabilities and in `relations`.
+Topics, quotas, resources and defaults are the components' own value objects: they check themselves. Checks across
+several settings are in the capabilities and in `relations`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,11 +26,11 @@ from infra.settings.topic import Topic
 _S = TypeVar("_S")
 
 ROOT = Path(__file__).resolve().parents[2]
-"""Where the program runs, and from where the files are seen that settings name."""
+"""The folder in which the program runs, and to which the paths of files in settings are relative."""
 
 
 class Environment(Deciding):
-    """What a stack is for, which decides how strict the policies are."""
+    """Purpose of a stack, which decides how strict the policies are."""
 
     DEV = "dev"
     """For trying things out: policies advise."""
@@ -103,14 +103,14 @@ class Core(Section):
     """Purpose of the stack, which decides how strict the policies are (docs/policies.md). Default: dev, where policies
     only advise."""
     namespace: NamespaceName = "streaming"
-    """Kubernetes namespace of the brokers and of what belongs to them. Default streaming."""
+    """Kubernetes namespace of the platform. Default streaming."""
     create_namespace: bool = True
     """Whether the stack creates the namespace (and removes it). Default true."""
     kubernetes: Kubernetes = Kubernetes()
-    """The Kubernetes cluster. Needed unless KUBECONFIG is set."""
+    """The Kubernetes cluster. Required unless KUBECONFIG is set."""
     adopt: AdoptedObjects = ()
-    """Objects that exist and that the stack may take over, as `Namespace/streaming` or `Secret/streaming/api-kafka`.
-    They are kept when the stack is removed. Default: none, an object that the stack did not make is refused."""
+    """Existing objects that the stack may take over, such as `Namespace/streaming` or `Secret/streaming/api-kafka`.
+    They are kept when the stack is removed. Default: none; an object that the stack did not create is refused."""
     images: Images = Images()
     """Container images. Default: the public ones."""
     pod_settings: PodSettings = UNDECIDED
@@ -162,11 +162,11 @@ class Core(Section):
 
     @property
     def makes_users(self) -> bool:
-        """Whether users can be given passwords from here."""
+        """Whether the stack can give users passwords."""
         return self.kafka.engine is not Engine.EXTERNAL or self.kafka.makes_users
 
     def secret_of(self, user: str | None, secret: Input[str] | None) -> Input[str] | None:
-        """The Secret of a user that something logs in as; None if it is the one that the platform makes and calls as the user."""
+        """The Secret of a user that something logs in as; None if it is the one that the platform creates and names after the user."""
         declared = None if user is None else self.users.get(user)
         if secret is not None or user is None or declared is None:
             return secret
@@ -179,7 +179,7 @@ class Core(Section):
 
     @property
     def created_namespaces(self) -> tuple[str, ...]:
-        """Namespaces that are made with the stack, each once, the platform's first."""
+        """Namespaces that the stack creates, each once, the platform's first."""
         own = [self.namespace] if self.create_namespace else []
         tenants = [each.namespace for each in self.tenants.values() if each.create_namespace and each.namespace]
         return tuple(dict.fromkeys(own + tenants))

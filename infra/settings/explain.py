@@ -1,4 +1,4 @@
-"""What Pydantic finds wrong with a stack file, in people's words."""
+"""Turns Pydantic's errors about a stack file into our messages."""
 
 import re
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _NEEDED = {
 
 
 def explain(error: Any, known: Sequence[str]) -> tuple[Path, str, Path]:
-    """Path and message of one pydantic error, and the path of what has to be left out to look for further faults.
+    """Path and message of one Pydantic error, and the path of what to leave out to find further faults.
 
     `known` are the keys that are known where the error is.
     """

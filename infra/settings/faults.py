@@ -1,4 +1,4 @@
-"""What is wrong with a stack file, in people's words: one line for each fault."""
+"""Faults of a stack file: one line each."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from kafka_platform.values.words import Path, listed, show_path
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One thing that is wrong."""
+    """One fault."""
 
     path: Path
-    """Where, below `kafka-platform:platform` (or in the whole file, for what stands outside of it)."""
+    """Its path below `kafka-platform:platform`, or in the whole file for anything outside of it."""
     message: str
     """What is wrong and how to fix it: `what: fix`."""
     place: str | None = None
@@ -37,20 +37,20 @@ def declare(where: str, known: Iterable[str]) -> str:
 
 
 class Known:
-    """What is free of faults, so that something can be concluded from it."""
+    """The parts of the settings without faults, from which other checks can draw conclusions."""
 
     def __init__(self, faulty: Collection[Path], data: Mapping[str, Any] | None = None) -> None:
-        """`faulty` are the paths of faults, `data` is what stands in the file besides."""
+        """`faulty` are the paths of faults, `data` is the content of the file."""
         self._data = data or {}
         self._faulty = frozenset(faulty)
         self._above = frozenset(each[:depth] for each in self._faulty for depth in range(len(each)))
 
     def __call__(self, *path: str) -> bool:
-        """Whether nothing at, above or below the path is at fault."""
+        """Whether there is no fault at, above or below the path."""
         return path not in self._above and not any(path[:depth] in self._faulty for depth in range(len(path) + 1))
 
     def written(self, section: str) -> set[str]:
-        """The keys that stand in a section and are free of faults."""
+        """The keys of a section that have no faults."""
         return set(self._data.get(section) or {})
 
     def names(self, section: str) -> list[str] | None:

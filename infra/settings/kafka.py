@@ -1,4 +1,4 @@
-"""The settings of the brokers: what may stand under `kafka`.
+"""The settings of the brokers, under `kafka`.
 
 Each engine has keys of its own: they are the spec of that engine, and what only a file knows. `Kafka` is all of them
 together, since one mapping is written; `engines_of` says who knows a key.
@@ -38,7 +38,7 @@ class StrimziKeys(StrimziSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class ExternalKeys(ExternalSpec):
-    """Keys of a Kafka that somebody else runs."""
+    """Keys of an external Kafka."""
 
     former_stacks: FormerStacks = ()
     """Stacks that this one replaces, as `organization/project/stack`: its own former name, or one that is gone for
@@ -51,7 +51,7 @@ class Kafka(ExternalKeys, StrimziKeys, OwnKafka):
     """The brokers."""
 
     def check(self) -> None:
-        """As the engine wants it; what concerns its keys together is said by the relations."""
+        """Checks of the engine's own keys; those across keys are in the relations."""
         if self.engine is Engine.EXTERNAL:
             ExternalSpec.check(self)
         ClusterSpec.check(self)
@@ -64,7 +64,7 @@ class Kafka(ExternalKeys, StrimziKeys, OwnKafka):
         return self.nodes
 
     def strimzi(self) -> StrimziKafka:
-        """The cluster as Strimzi takes it. Raises `ValueError` that names the field at fault."""
+        """The cluster as Strimzi takes it. Raises `ValueError` that names the invalid field."""
         pools = {
             name: replace(pool, autoscaled=True) if self.scaling is not None and self.scaling.pool == name else pool
             for name, pool in self.pools.items()

@@ -16,7 +16,7 @@ from pydantic.alias_generators import to_camel
 from infra.settings.model import Settings
 
 _FEW = 5
-"""More places of a key are no help to somebody who has put it at a wrong one."""
+"""Maximum number of places named in a hint about a misplaced key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +83,7 @@ def known_keys(path: Path) -> Sequence[str]:
 
 
 def below(path: Path) -> str | None:
-    """The full paths, as people say them, of the path's last key in the sections where it stands; None if none has it."""
+    """The full paths, as shown in messages, of the path's last key in the sections that have it; None if none has it."""
     *outer, last = map(str, path)
     sections = keys_of(at(path[:-1]))
     found = [".".join((*outer, name, last)) for name, key in sections.items() if last in keys_of(key.type)]
@@ -102,9 +102,9 @@ def is_free_text(kind: Any) -> bool:
 
 
 def may_be_empty(kind: Any) -> bool:
-    """Whether nothing may stand at its key: a map, and a section that needs no key. `orders:` declares a topic.
+    """Whether its key may be left empty: a map, and a section without required keys. `orders:` declares a topic.
 
-    Not quotas: a user's take the place of its tenant's, and a key that was forgotten would lift all limits.
+    Not quotas: a user's replace its tenant's, and a forgotten key would lift all limits.
     """
     if kind is Quotas:
         return False

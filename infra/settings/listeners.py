@@ -1,4 +1,4 @@
-"""The settings of the ways in to the brokers: what may stand under `kafka.listeners`."""
+"""The settings of the listeners, under `kafka.listeners`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -32,11 +32,11 @@ class Expose(Enum):
     TLS_ROUTE = "tlsRoute"
     """Routes of the Gateway API; with Strimzi."""
     INGRESS = "ingress"
-    """Ingresses that pass TLS on; with Strimzi."""
+    """Ingresses that pass TLS through; with Strimzi."""
 
 
 class ExternalListener(Section):
-    """The way in for clients outside Kubernetes: everything that the chosen one needs, and nothing else."""
+    """The listener for clients outside Kubernetes: everything that the chosen kind needs, and nothing else."""
 
     expose: Expose
     """`nodePort`: each broker has a port on every machine of the cluster; `loadBalancer`: each broker has a load
@@ -45,22 +45,22 @@ class ExternalListener(Section):
     host: str = Field(
         json_schema_extra={"examples": ["kafka.example.com", "broker-{nodeId}.kafka.example.com"]},
     )
-    """nodePort: a name or address that reaches the machines; otherwise the name you keep in DNS for each broker,
-    `{nodeId}` stands for its number, as in `broker-{nodeId}.kafka.example.com`."""
+    """nodePort: a name or address that reaches the machines; otherwise the name that you maintain in DNS for each
+    broker, where `{nodeId}` is replaced by its number, as in `broker-{nodeId}.kafka.example.com`."""
     port: int | None = Field(default=None, json_schema_extra={"minimum": 1, "maximum": 65535, "examples": [30092]})
-    """nodePort: the port of broker 0 (Strimzi: of the first connection), 30000 to 32767, the following ones belong to the
-    next brokers; loadBalancer: the port of each, default 9094; tlsRoute: that of the Gateway, default 443."""
+    """nodePort: the port of broker 0 (Strimzi: of the bootstrap connection), 30000 to 32767; the next brokers use the
+    next ports; loadBalancer: the port of each, default 9094; tlsRoute: that of the Gateway, default 443."""
     annotations: Mapping[str, str] = {}
     """Annotations of the load balancers' Services, or the Ingresses, for their controller. Default: none."""
     bootstrap: str | None = None
-    """Strimzi: name for the first connection. Default: `host` with `bootstrap` for `{nodeId}`."""
+    """Strimzi: host name of the bootstrap connection. Default: `host` with `bootstrap` for `{nodeId}`."""
     auth: Authentication | None = None
     """Strimzi: how clients log in. Default: scram."""
     custom: CustomAuthentication | None = None
     """Strimzi: the custom login, with `auth: custom`."""
     certificate: str | None = None
-    """Strimzi: Secret of the type kubernetes.io/tls in the platform's namespace, valid for all the names, that brokers show
-    outside. Default: one by the cluster's own authority."""
+    """Strimzi: Secret of the type kubernetes.io/tls in the platform's namespace, valid for all external names, that
+    brokers present to external clients. Default: one from the cluster's own authority."""
     load_balancer_class: str | None = None
     """Strimzi, loadBalancer: class of the load balancers. Default: the Kubernetes cluster's."""
     source_ranges: tuple[str, ...] = ()
@@ -74,7 +74,7 @@ class ExternalListener(Section):
 
     @property
     def takes_passwords(self) -> bool:
-        """Whether clients may log in by SCRAM passwords."""
+        """Whether clients may log in with SCRAM passwords."""
         if self.custom is not None:
             return self.custom.takes_passwords
         return self.auth in (None, Authentication.SCRAM)
@@ -99,7 +99,7 @@ class ExternalListener(Section):
         return self
 
     def addresses(self) -> NodePorts | LoadBalancers:
-        """The listener as an embedded cluster takes it. Raises `ValueError` that names the field at fault."""
+        """The listener as an embedded cluster takes it. Raises `ValueError` that names the invalid field."""
         if self.expose is not Expose.NODE_PORT:
             if self.port is None:
                 return LoadBalancers(host=self.host, annotations=self.annotations)
@@ -110,7 +110,7 @@ class ExternalListener(Section):
             raise ValueError(str(error).replace("first_port:", "port:", 1)) from None
 
     def access(self) -> BrokerAccess:
-        """The listener as Strimzi takes it. Raises `ValueError` that names the field at fault."""
+        """The listener as Strimzi takes it. Raises `ValueError` that names the invalid field."""
         field, kind = _WAYS[self.expose]
         given = {name: getattr(self, name) for name in _keys(kind)}
         access: dict[str, Any] = {
@@ -130,7 +130,7 @@ _WAYS: Mapping[Expose, tuple[str, Any]] = {
     Expose.TLS_ROUTE: ("tls_routes", BrokerTlsRoutes),
     Expose.INGRESS: ("ingresses", BrokerIngresses),
 }
-"""The ways in as Strimzi takes them: the field of `BrokerAccess`, and the class whose fields are the keys that go with it."""
+"""Kinds of external listeners in Strimzi: the field of `BrokerAccess`, and the class whose fields are its keys."""
 
 
 def _keys(kind: Any) -> Sequence[str]:
@@ -138,7 +138,7 @@ def _keys(kind: Any) -> Sequence[str]:
 
 
 def ways_with(key: str) -> Sequence[Expose]:
-    """The ways in that a key of an external listener goes with; none if it is not of a way, such as `auth`."""
+    """The kinds of external listeners that have a key; none if it belongs to no kind, such as `auth`."""
     # The port of load balancers is that of the brokers.
     also = [Expose.LOAD_BALANCER] if key == "port" else []
     return [way for way, (_, kind) in _WAYS.items() if key in _keys(kind) or way in also]

@@ -20,7 +20,7 @@ from infra.settings.core import Core
 
 
 class Settings(Core):
-    """The platform of one stack: what stands under `kafka-platform:platform`."""
+    """The platform of one stack: the content of `kafka-platform:platform`."""
 
     registry: Registry | None = None
     """The schema registry; may be left empty. Default: none."""

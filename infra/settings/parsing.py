@@ -1,4 +1,4 @@
-"""Plain data becomes `Settings`, or the list of everything that is wrong with it."""
+"""Parses plain data into `Settings`, or a list of all its faults."""
 
 import copy
 import json
@@ -103,7 +103,7 @@ def _add_topic_files(data: dict[str, Any], folder: Folder, faults: list[Fault]) 
 
 
 def _find_sources(data: dict[str, Any], folder: Folder, faults: list[Fault]) -> None:
-    """Has the files of operators named as the Kubernetes plugin sees them: it runs in the folder of Pulumi.yaml."""
+    """Rewrites the paths of operators' files for the Kubernetes plugin, which runs in the folder of Pulumi.yaml."""
     for operator in OPERATORS:
         section = data.get(operator)
         source = section.get("source") if isinstance(section, dict) else None
@@ -122,7 +122,7 @@ def _find_sources(data: dict[str, Any], folder: Folder, faults: list[Fault]) -> 
 
 
 def _find_schemas(data: dict[str, Any], folder: Folder, faults: list[Fault]) -> None:
-    """Has the files of schemas named as seen from where the program runs; they are in the stack file's folder."""
+    """Rewrites the paths of schema files for the folder in which the program runs; they are in the stack file's folder."""
     topics = data.get("topics")
     for topic, declared in topics.items() if isinstance(topics, dict) else ():
         for part in PARTS if isinstance(declared, dict) else ():
@@ -172,9 +172,9 @@ def _no_value(path: Path, key: str) -> str:
 
 
 def _validate(data: dict[str, Any], faults: list[Fault], pruned: set[Path]) -> Settings | None:
-    """The settings without what is at fault: it is left out, one round after the other, until the rest is valid.
+    """The settings without faulty parts, which are left out round by round until the rest is valid.
 
-    Value objects report one fault at a time, and what stands next to a fault of another kind is not looked at at all.
+    Value objects report one fault at a time, and siblings of a fault of another kind are not checked at all.
     """
     while True:
         try:
@@ -200,7 +200,7 @@ def _container(error: Any) -> Path:
 
 
 def _remove(data: dict[str, Any], path: Path) -> bool:
-    """Takes out what stands at the path; of a list all of it, so that positions stay what they are in the file."""
+    """Removes the value at the path, or the whole list that contains it, so that indices stay as in the file."""
     here: Any = data
     for depth, part in enumerate(path):
         if isinstance(here, list) or (isinstance(here, dict) and isinstance(here.get(str(part)), list)):

@@ -1,4 +1,4 @@
-"""What Pulumi's engine reads where a stack file has a text without quotes. Pure functions.
+"""How Pulumi's engine reads unquoted text in a stack file. Pure functions.
 
 The engine reads YAML with Go's gopkg.in/yaml.v3 and hands it on as JSON; a test compares this module with the engine itself.
 """

@@ -1,4 +1,4 @@
-"""The base of everything that may stand in a stack's file."""
+"""The base of all sections of a stack file."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Reads `Pulumi.<stack>.yaml` as Pulumi does, and says where it is not YAML, or means something else than is written."""
+"""Reads `Pulumi.<stack>.yaml` as Pulumi does, and reports where it is not YAML, or where Pulumi reads something else than is written."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ PROJECT = "kafka-platform"
 KEY = f"{PROJECT}:platform"
 """The one configuration key of the program."""
 MOST_BYTES = 128 * 1024 - 1024
-"""Pulumi hands the whole configuration to a Python program as one environment variable, and Linux takes 128 KiB for one
+"""Pulumi passes the whole configuration to a Python program as one environment variable, which Linux limits to 128 KiB
 (MAX_ARG_STRLEN); beyond that `pulumi up` ends with "argument list too long". A little is left for other keys."""
 MOST_FILE_BYTES = 1024 * 1024
 """A stack file, or a file of topics, comments included: eight times what Pulumi hands over, and more topics than fit into
@@ -160,7 +160,7 @@ def _unreadable(place: str, message: str) -> SettingsError:
 
 
 def read(file: File) -> Any:
-    """What stands in the file under `config: kafka-platform:platform:`.
+    """The content of the file under `config: kafka-platform:platform:`.
 
     Raises:
         SettingsError: there is no such file, it is not YAML, or it does not have the key.

@@ -1,4 +1,4 @@
-"""A topic of a stack file: what every topic is, and the schemas of its records."""
+"""A topic of a stack file, with the schemas of its records."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ LANGUAGES: Mapping[str, SchemaType] = {
 }
 """The languages of schemas by the ends of files' names."""
 PARTS = ("key", "value")
-"""What of a record may have a schema."""
+"""The parts of a record that can have a schema."""
 
 
 def _check_file(name: str) -> None:
@@ -41,7 +41,7 @@ class Topic(TopicSpec):
         return self.key is not None or self.value is not None
 
     def check(self) -> None:
-        """As every topic; and there is a schema to be compatible with."""
+        """Like every topic; `compatibility` also needs a schema."""
         super().check()
         if self.compatibility is not None and not self.has_schema:
             raise ValueError("compatibility: there is no schema: write value too, or remove the key")

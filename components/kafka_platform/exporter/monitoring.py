@@ -40,5 +40,5 @@ ALERTS = (
 
 
 def source(name: str) -> Source:
-    """What Prometheus reads of the one of that name."""
+    """Prometheus' source for the program of that name."""
     return Source(name=name, component="kafka-exporter", label="exporter", alerts=ALERTS, boards=[board()])

@@ -64,7 +64,7 @@ def objects(settings: ExporterSettings) -> list[Object]:
 
 
 def deployment(settings: ExporterSettings) -> Manifest:
-    """The pod that looks at the cluster."""
+    """The pod that polls the cluster."""
     own = labels(settings.name, COMPONENT)
     return {
         "apiVersion": "apps/v1",
@@ -81,7 +81,7 @@ def deployment(settings: ExporterSettings) -> Manifest:
 
 
 def service(settings: ExporterSettings) -> Manifest:
-    """Where metrics are collected by whoever does not look for pods."""
+    """A Service for scrapers that do not discover pods."""
     return service_of(
         metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
         [service_port(METRICS_PORT_NAME, METRICS_PORT)],
@@ -91,7 +91,7 @@ def service(settings: ExporterSettings) -> Manifest:
 
 
 def network_policy(settings: ExporterSettings, kafka_ports: Any) -> Manifest:
-    """Whoever collects metrics reaches the pod; it reaches Kafka."""
+    """Scrapers may connect to the pod, and the pod to Kafka."""
     return network_policy_of(
         metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
         pods={"matchLabels": settings.own},

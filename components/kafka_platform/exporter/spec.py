@@ -19,7 +19,7 @@ LEDGER_TOPIC = "_kafka-platform-ledger"
 
 
 def exporter_user(namespace: str | None = None) -> User:
-    """The user of an exporter: it may look at all topics, all groups and the cluster, and read no record."""
+    """The user of an exporter: it may describe all topics, all groups and the cluster, but read no record."""
     describe = [Operation.DESCRIBE]
     return User(
         acls=[

@@ -26,7 +26,7 @@ ALERTS = (
 
 
 def source(name: str) -> Source:
-    """What Prometheus reads of the one of that name."""
+    """Prometheus' source for the program of that name."""
     return Source(
         name=name, component="gateway", label="gateway", alerts=ALERTS, boards=[board()], overview=[overview()]
     )

@@ -14,7 +14,7 @@ class Derived:
 
 
 def derived(function: Callable[..., Any], *values: Any) -> Any:
-    """What the function makes of the values: at once if all of them are plain, otherwise when Pulumi knows them."""
+    """The function's result: at once if all values are plain, otherwise when Pulumi knows them."""
     return function(*values) if all(map(is_plain, values)) else Derived(function, values)
 
 

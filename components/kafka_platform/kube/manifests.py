@@ -123,10 +123,10 @@ def allowed_port(port: int, protocol: str = "TCP") -> Manifest:
 
 
 def to_names() -> list[Manifest]:
-    """The ways to a resolver of names, in a network policy.
+    """Egress to DNS resolvers, in a network policy.
 
-    A policy is judged by the port at which the resolver's pod listens, which need not be that of its Service: OpenShift's
-    has 5353. Resolvers outside of the cluster and on the machine (NodeLocal DNSCache) are no pods and have 53.
+    A policy applies to the port of the resolver's pod, which need not be that of its Service: OpenShift's is 5353.
+    Resolvers outside of the cluster and on the machine (NodeLocal DNSCache) are no pods and have 53.
     """
     kubernetes = {
         "namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: "kube-system"}},
@@ -137,19 +137,19 @@ def to_names() -> list[Manifest]:
 
 
 def callers(ports: Iterable[int], namespaces: "Sequence[Input[str]]") -> Manifest:
-    """Who may connect to these ports, in a network policy: the own namespace and those named, or everybody if none is."""
+    """Peers that may connect to these ports, in a network policy: the own namespace and the given ones, or all if none is given."""
     rule: Manifest = {"ports": [allowed_port(port) for port in sorted(ports)]}
     return {"from": [{"podSelector": {}}, of_namespaces(namespaces)], **rule} if namespaces else rule
 
 
 def collectors(port: int, namespaces: "Sequence[Input[str]]") -> Manifest:
-    """Who may collect metrics at this port, in a network policy: the namespaces named, or all if none is."""
+    """Peers that may scrape this port, in a network policy: the given namespaces, or all if none is given."""
     peer = of_namespaces(namespaces) if namespaces else {"namespaceSelector": {}}
     return {"from": [peer], "ports": [allowed_port(port)]}
 
 
 def client_peers(cluster: str, namespaces: "Sequence[Input[str]]") -> list[Manifest]:
-    """Who may connect to a Kafka, in a network policy: its own namespace, those with its label, and those named."""
+    """Peers that may connect to a Kafka, in a network policy: its own namespace, those with its label, and the given ones."""
     peers: list[Manifest] = [
         {"podSelector": {}},
         {"namespaceSelector": {"matchLabels": {ACCESS_LABEL: cluster}}},

@@ -25,7 +25,7 @@ _TEMPLATES = "spec.volumeClaimTemplates"
 
 
 def own(mark: str, cluster: Cluster, adopt: Collection[str] = ()) -> None:
-    """Marks every object that this program makes from here on, and refuses those that exist and are not this stack's.
+    """Marks every object that this program creates from here on, and refuses existing ones that are not this stack's.
 
     That holds for objects of the components, and for those of Helm charts and YAML files. Call it before the first
     resource. Refused are creations, in previews too, and updates of what has another stack's mark by now.

@@ -26,13 +26,13 @@ class KubernetesObject(pulumi.CustomResource):
     @property
     @pulumi.getter
     def spec(self) -> pulumi.Output[Any]:
-        """What it should be, where its manifest says it."""
+        """Its spec."""
         return pulumi.get(self, "spec")  # type: ignore[no-any-return]
 
     @property
     @pulumi.getter
     def status(self) -> pulumi.Output[Any]:
-        """What the cluster or an operator says of it; None in the preview of a new one."""
+        """Its status; None in the preview of a new object."""
         return pulumi.get(self, "status")  # type: ignore[no-any-return]
 
     @property
@@ -70,7 +70,7 @@ def place(name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions) 
 
 
 def patch(name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions) -> KubernetesObject:
-    """The resource for those fields of somebody else's object that the manifest has."""
+    """The resource for the manifest's fields of an object that is created elsewhere."""
     return KubernetesObject(name, manifest["apiVersion"], manifest["kind"], manifest, opts, suffix="Patch")
 
 
@@ -81,7 +81,7 @@ def look_up(
     known_as: pulumi.Input[str],
     opts: pulumi.ResourceOptions,
 ) -> KubernetesObject:
-    """An object that somebody else makes, looked up by its id, `<namespace>/<name>`."""
+    """An object that is created elsewhere, looked up by its id, `<namespace>/<name>`."""
     return KubernetesObject(
         name,
         api_version,
@@ -92,12 +92,12 @@ def look_up(
 
 
 def once_ready(value: "pulumi.Input[_T]", *resources: pulumi.Resource) -> "pulumi.Output[_T]":
-    """The value, known in previews too, for resources that must not be made before those given are ready."""
+    """The value, known in previews too, for resources that must not be created before the given ones are ready."""
     return pulumi.Output.all(*(resource.urn for resource in resources)).apply(lambda _: value)
 
 
 def refuse(guard: Guard) -> pulumi.ResourceHookBinding | None:
-    """Lets the guard raise for an update that must not be made, in previews already."""
+    """Lets the guard raise for a forbidden update, in previews already."""
     if not hooks_work():
         return None
 

@@ -81,7 +81,7 @@ def run_once(
 
 
 def configured(template: Manifest, pods: PodSettings) -> Manifest:
-    """The template of pods, with what people decided about them; what the template says of labels and annotations stays."""
+    """The pod template with the pod settings; the template's own labels and annotations stay."""
     metadata, spec = dict(template["metadata"]), dict(template["spec"])
     for key, declared in (("annotations", pods.annotations), ("labels", pods.labels)):
         if declared:

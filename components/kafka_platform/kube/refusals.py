@@ -54,7 +54,7 @@ class Refusals:
         self._declared: dict[ObjectId, str] = {}
 
     async def before_create(self, args: pulumi.ResourceHookArgs) -> None:
-        """Raises for an object that exists and is not this stack's, and for what of others it would use or write over."""
+        """Raises for an existing object that is not this stack's, and for others' objects that it would use or overwrite."""
         inputs = args.new_inputs or {}
         wanted = _identity(inputs)
         if wanted is None:
@@ -72,7 +72,7 @@ class Refusals:
             raise ValueError("\n".join(faults))
 
     async def before_update(self, args: pulumi.ResourceHookArgs) -> None:
-        """Raises for an object that another stack has taken over, and for claims of others that it would use."""
+        """Raises for an object that another stack has adopted, and for others' claims that it would use."""
         before, inputs = args.old_inputs or {}, args.new_inputs or {}
         wanted = _identity(inputs)
         if wanted is None:
@@ -112,7 +112,7 @@ class Refusals:
         )
 
     async def _faults_of_makings(self, wanted: ObjectId) -> list[str]:
-        """What an operator would write over to do what the object asks for."""
+        """Objects that an operator would overwrite for this object."""
         making = MAKINGS.get(wanted.kind)
         if making is None:
             return []
@@ -128,7 +128,7 @@ class Refusals:
         return list(self._faults(made, live, f", and the operator would write over it for {wanted}"))
 
     async def _faults_of_claims(self, wanted: ObjectId, inputs: Mapping[str, Any], *, first: int) -> list[str]:
-        """Claims of others that the object would use, and delete in the end."""
+        """Others' claims that the object would use, and eventually delete."""
         used_by = f", and {wanted} would use the records on it"
         faults: list[str] = []
         for template in volume_claim_templates(inputs) if wanted.kind == "StatefulSet" else []:
@@ -170,14 +170,14 @@ def _identity(inputs: Mapping[str, Any]) -> ObjectId | None:
 
 
 def _mark_of(metadata: Any) -> str | None:
-    """The stack that made an object; None if it has no mark."""
+    """The stack that created an object; None if it has no mark."""
     annotations = metadata.get("annotations") if isinstance(metadata, Mapping) else None
     found = annotations.get(MARK) if isinstance(annotations, Mapping) else None
     return found if isinstance(found, str) else None
 
 
 def volume_claim_templates(inputs: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The templates of the claims that a StatefulSet makes."""
+    """The volume claim templates of a StatefulSet."""
     spec = inputs.get("spec")
     templates = spec.get("volumeClaimTemplates") if isinstance(spec, Mapping) else None
     return list(templates) if isinstance(templates, Sequence) else []

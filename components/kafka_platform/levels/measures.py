@@ -23,7 +23,7 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """One way in which a level is measured."""
+    """One measurement of a level."""
 
     name: str
     """Of the level."""
@@ -61,7 +61,7 @@ def missing(level: Level, measured: Measured) -> Iterator[tuple[str, str]]:
 
 
 def measures(name: str, level: Level, measured: Measured) -> Iterator[Measure]:
-    """How a level is measured; what nothing measures is left out."""
+    """The measurements of a level; what nothing measures is left out."""
     yield from _availability(name, level, measured)
     if level.latency is not None and measured.probe is not None:
         own, longest = measured.probe, milliseconds(level.latency.p99) / 1000

@@ -26,7 +26,7 @@ _SECONDS_OF_LEFT = 300
 
 
 def burn(window: str, source: str = "$source") -> str:
-    """How many times as fast as it may the error budget burns, over a window."""
+    """The burn rate of the error budget over a window."""
     failed = f"sum_over_time({ERRORS}{{{source}}}[{window}]) / sum_over_time({EVENTS}{{{source}}}[{window}])"
     return f"({failed} / (1 - {OBJECTIVE}{{{source}}}))"
 

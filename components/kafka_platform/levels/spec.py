@@ -14,7 +14,7 @@ _LEVEL = re.compile(r"[a-z][a-z0-9-]{0,39}")
 
 
 def objective(text: str) -> Decimal:
-    """A share such as `99.9%` as 0.999. Raises `ValueError` for what nobody can keep, or nobody needs."""
+    """A share such as `99.9%` as 0.999. Raises `ValueError` if it is too high to meet or too low to be useful."""
     match = _OBJECTIVE.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not an objective: write 50% to 99.9999%, such as 99.9%")
@@ -67,11 +67,11 @@ class LevelSpec(Spec):
 
     @property
     def of_one(self) -> str | None:
-        """What it is of if it is not of the platform, as the name of the field."""
+        """The field that says what the level is about; None for the platform."""
         return next((each for each in ("topic", "group") if getattr(self, each) is not None), None)
 
     def check(self) -> None:
-        """Something is promised, and of what it can be promised of."""
+        """There is an objective, and what it is about can have it."""
         if self.availability is None and self.latency is None and self.freshness is None:
             raise ValueError("availability: missing: write availability, latency or freshness")
         if self.topic is not None and self.group is not None:
@@ -95,11 +95,11 @@ class Level(LevelSpec):
 
     @property
     def of_one(self) -> str | None:
-        """What it is of if it is not of the platform, as the name of the field."""
+        """The field that says what the level is about; None for the platform."""
         return "users" if self.users else super().of_one
 
     def check(self) -> None:
-        """As every level; and users are those of the gateway."""
+        """Like every level; users exclude a topic and a group."""
         if self.users and (self.topic is not None or self.group is not None):
             raise ValueError("users: excludes topic and group: write a level for each")
         super().check()

@@ -51,7 +51,7 @@ class Watched:
 
 
 def alerts(watched: Watched) -> list[Alert]:
-    """Every alert about a Kafka itself."""
+    """Every alert about a Kafka cluster."""
     return [
         *_nodes(watched),
         *_volumes(watched),
@@ -207,11 +207,11 @@ def _scalers(watched: Watched) -> Iterator[Alert]:
 def rule_groups(
     watched: Watched, more: Sequence[Alert] = (), *, runbooks: str, panels: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:
-    """The alerts as Prometheus reads them.
+    """The alerts as Prometheus' rule groups.
 
     Args:
-        watched: the Kafka itself.
-        more: alerts about what else shows metrics.
+        watched: the Kafka cluster.
+        more: alerts about other programs.
         runbooks: where the pages of alerts are.
         panels: addresses of the panels that show what alerts are about, by their names. Default: there are none.
     """

@@ -42,7 +42,7 @@ class MonitoringArgs(MonitoredSpec, Args):
 
     @property
     def lag_is_shown(self) -> bool:
-        """Whether something shows the lag of groups."""
+        """Whether something exposes consumer lag."""
         return self.exporter or bool(self.exporters)
 
 
@@ -70,7 +70,7 @@ class Monitoring(pulumi.ComponentResource):
 
 
 def sources_of(given: MonitoringArgs) -> list[Source]:
-    """All programs that show metrics. Raises `ValueError` for two of one name in one namespace."""
+    """All programs that expose metrics. Raises `ValueError` if two of them have the same name and namespace."""
     sources: list[Source] = [
         *(exporter.source(each) for each in sorted(given.exporters)),
         *(gateway.source(each) for each in sorted(given.gateways)),
@@ -83,7 +83,7 @@ def sources_of(given: MonitoringArgs) -> list[Source]:
 
 
 def _check_different(sources: Sequence[Source]) -> None:
-    """Raises `ValueError` for two of one name in one namespace: their monitors would be one object."""
+    """Raises `ValueError` if two have the same name and namespace: they would share one monitor object."""
     found = set[tuple[str, object]]()
     for each in sources:
         # Where a namespace is known later, the two that come from one output are still told apart from others.

@@ -21,11 +21,11 @@ class Shown:
 
 
 def shown(watched: Watched, sources: Sequence[Source], *, levels: bool = False) -> list[Shown]:
-    """The dashboards of a platform, the one that says whether it is well first.
+    """The dashboards of a platform, the overview first.
 
     Args:
-        watched: the Kafka itself, its name and namespace being variables.
-        sources: what else shows metrics.
+        watched: the Kafka cluster, with variables for its name and namespace.
+        sources: other programs that expose metrics.
         levels: whether there are service levels.
     """
     promised = [Shown(board=level_board.board(), label=CLUSTER_LABEL)] if levels else []

@@ -150,7 +150,7 @@ def _table() -> Any:
 
 
 def _limits(panel: Panel) -> Any:
-    """Green where it is well, red where it is not."""
+    """Thresholds: green while all is well, red otherwise."""
     green, red = "green", "red"
     steps: Sequence[tuple[float | None, str]] = [(None, green)]
     if panel.bad_from is not None:

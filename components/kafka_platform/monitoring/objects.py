@@ -34,7 +34,7 @@ EMBEDDED_POOL = "brokers"
 
 
 def objects(name: str, spec: MonitoredSpec, connection: "KafkaConnection", sources: Sequence[Source]) -> list[Object]:
-    """The objects by which Prometheus watches the platform: a Kafka itself, and the sources."""
+    """The objects by which Prometheus watches a platform: the Kafka cluster and the sources."""
     found = [
         Object(role=role, manifest=pod_monitor(monitor, spec.labels))
         for role, monitor in monitors(name, spec, connection, sources).items()
@@ -77,7 +77,7 @@ def dashboards(
 def rules(
     spec: MonitoredSpec, cluster: str, namespace: str, sources: Sequence[tuple[Source, str | None]]
 ) -> list[dict[str, Any]]:
-    """Everything that Prometheus computes: the alerts, and what is recorded of levels. Each source is with its namespace."""
+    """All of Prometheus' rules: alerts, and recording rules of levels. Each source is with its namespace."""
     of_sources = [alert for each, other in sources for alert in each.alerts_in(other or namespace)]
     programs = [each for each, _ in sources]
     measured = measures_of(spec, namespace, programs)
@@ -95,7 +95,7 @@ def rules(
 
 
 def measures_of(spec: MonitoredSpec, namespace: str, sources: Sequence[Source]) -> list[Measure]:
-    """How the levels are measured. Raises `ValueError` for one that nothing measures."""
+    """The measurements of all levels. Raises `ValueError` for a level that nothing measures."""
     there = {each.label for each in sources}
     own = {each: f'namespace="{namespace}",{each}!=""' for each in there}
     measured = Measured(probe=own.get("probe"), gateway=own.get("gateway"), exporter=own.get("exporter"))
@@ -146,7 +146,7 @@ def dashboard(spec: MonitoredSpec, cluster: str, namespace: str, shown: Shown, s
 def monitors(
     name: str, spec: MonitoredSpec, connection: "KafkaConnection", sources: Sequence[Source]
 ) -> "dict[str, PodMonitor]":
-    """Whose metrics are read, by the roles of the monitors."""
+    """All monitors, by their roles."""
     namespace = connection.namespace
     found: dict[str, PodMonitor] = {}
     if spec.engine is Engine.STRIMZI:
@@ -207,7 +207,7 @@ class PodMonitor:
 
 
 def pod_monitor(monitor: PodMonitor, own: Mapping[str, str]) -> Manifest:
-    """Lets Prometheus read pods; `own` are further labels of the monitor."""
+    """A PodMonitor; `own` are further labels of it."""
     # `action` is what the API server would fill in; said here, it is no difference later.
     relabelings: list[Manifest] = [
         {"action": "replace", "replacement": value, "targetLabel": label} for label, value in sorted(monitor.of.items())
@@ -258,7 +258,7 @@ def of_embedded(cluster: "Input[str]", name: str, namespace: "Input[str]") -> Po
 
 
 def of_strimzi(name: str, namespace: "Input[str]") -> PodMonitor:
-    """Strimzi's operator, wherever it is: it knows when certificates end."""
+    """Strimzi's operator, in any namespace: it knows when certificates expire."""
     return PodMonitor(
         name=f"{name}-operator",
         namespace=namespace,
@@ -269,7 +269,7 @@ def of_strimzi(name: str, namespace: "Input[str]") -> PodMonitor:
 
 
 def of_cert_manager(name: str, namespace: "Input[str]", pods_in: "Input[str]") -> PodMonitor:
-    """cert-manager's controller, which knows when certificates end."""
+    """cert-manager's controller, which knows when certificates expire."""
     return PodMonitor(
         name=f"{name}-certificates",
         namespace=namespace,
@@ -316,7 +316,7 @@ def prometheus_rule(name: str, namespace: "Input[str]", own: Mapping[str, str], 
 
 
 def alertmanager_config(name: str, namespace: "Input[str]", own: Mapping[str, str], receivers: Receivers) -> Manifest:
-    """Whom the operator's Alertmanager sends the alerts to."""
+    """Receivers for the operator's Alertmanager."""
     return {
         "apiVersion": "monitoring.coreos.com/v1alpha1",
         "kind": "AlertmanagerConfig",

@@ -84,7 +84,7 @@ class MonitoredSpec(MonitoringSpec):
 
     @property
     def lag_is_shown(self) -> bool:
-        """Whether something shows the lag of groups."""
+        """Whether something exposes consumer lag."""
         return self.exporter
 
     @property

@@ -68,11 +68,11 @@ class OperatorSpec(Spec):
     """Further values of the Helm chart, on top of those that other fields set. Default: none."""
 
     def owned(self) -> Mapping[str, str]:
-        """Values of the chart that follow from something else, each with what is wrong with giving it."""
+        """Chart values that other fields decide, each with the reason why it cannot be given."""
         return {}
 
     def check(self) -> None:
-        """No value is given that follows from something else."""
+        """No value is given that another field decides."""
         super().check()
         for key, reason in self.owned().items():
             if key in self.values:
@@ -80,7 +80,7 @@ class OperatorSpec(Spec):
 
 
 def definitions_kept(kinds: str, *keys: str) -> dict[str, str]:
-    """The values by which a chart would own the definitions of its `kinds`, with what is wrong with giving them."""
+    """The values with which a chart would own the CRDs of its `kinds`, with the reason why they cannot be given."""
     reason = f"the chart would delete every {kinds} when it goes: remove the key, the definitions are kept"
     return dict.fromkeys(keys or ("crds",), reason)
 

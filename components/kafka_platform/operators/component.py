@@ -42,7 +42,7 @@ def install_chart(
     chart: OperatorChart,
     needed: Sequence[pulumi.Resource] = (),
 ) -> pulumi.Output[str]:
-    """Install an operator, with the definitions of its kinds apart, as children of `parent`: its namespace, once it is ready.
+    """Installs an operator, with its CRDs apart, as children of `parent`. Returns its namespace, known once it is ready.
 
     The CRDs are kept when the component is removed: deleting a CRD deletes all objects of its kind. They are also
     upgraded before the chart, whose folder `crds` Helm itself never upgrades.

@@ -31,7 +31,7 @@ class ChartSource:
     """File or URL; none if the operator has no kinds of its own."""
 
     def replaced(self, source: "Source") -> "ChartSource":
-        """The source where what is declared takes the place of what is meant otherwise."""
+        """The source, with declared values in place of the defaults."""
         chart, repository = source.chart, source.repository
         usual = self.chart.rpartition("/")[2]
         if chart is None and repository is None:

@@ -57,7 +57,7 @@ ALERTS = (
 
 
 def source(name: str) -> Source:
-    """What Prometheus reads of the one of that name."""
+    """Prometheus' source for the program of that name."""
     return Source(
         name=name, component="latency-probe", label="probe", alerts=ALERTS, boards=[board()], overview=overview()
     )

@@ -45,7 +45,7 @@ class SchemaRegistryArgs(RegistrySpec, Args):
     """Image of Apicurio Registry 3. Default: its own."""
 
     def check(self) -> None:
-        """As every registry; and users have names of their own."""
+        """Like every registry; and users do not have its reserved names."""
         super().check()
         if self.connection.logs_in and not self.connection.makes_users:
             raise ValueError(

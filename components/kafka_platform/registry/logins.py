@@ -35,7 +35,7 @@ def login_secret(user: str) -> str:
 
 
 def roles_of(users: Mapping[str, RegistryUser]) -> dict[str, RegistryRole]:
-    """What everybody who logs in may do."""
+    """The role of each login."""
     return {REGISTRAR: RegistryRole.ADMIN} | {name: user.role for name, user in sorted(users.items())}
 
 
@@ -46,7 +46,7 @@ def logins_version(users: Mapping[str, RegistryUser]) -> str:
 
 
 def digest(user: str, password: str) -> str:
-    """What the pods know of a password. It is of 190 random bits, which no hash has to make more expensive to guess."""
+    """The hash of a password that the pods get. Passwords have 190 random bits, so a fast hash is enough."""
     return hashlib.sha256(f"{user}:{REALM}:{password}".encode()).hexdigest()
 
 
@@ -57,7 +57,7 @@ def users_secret(
     users: Mapping[str, RegistryUser],
     passwords: Passwords,
 ) -> Manifest:
-    """Who may log in, as the pods read it: no password is in it, only what it is compared with."""
+    """The users and their password hashes, as the pods read them."""
     roles = roles_of(users)
 
     def rendered(*known: str) -> dict[str, str]:
@@ -79,7 +79,7 @@ def login(
     url: "Input[str]",
     role: RegistryRole,
 ) -> Manifest:
-    """Everything that a client needs to log in, by the names that clients know."""
+    """Everything that a client needs to log in, under the names that clients use."""
     data = derived(lambda password, url: encode(_client(user, password, url, role)), password, url)
     return _secret(name, namespace, labels, data)
 

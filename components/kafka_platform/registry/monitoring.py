@@ -41,7 +41,7 @@ ALERTS = (
 
 
 def source(name: str) -> Source:
-    """What Prometheus reads of the one of that name."""
+    """Prometheus' source for the program of that name."""
     return Source(
         name=name, component=COMPONENT, label="registry", alerts=ALERTS, boards=[board()], overview=[overview()]
     )

@@ -103,7 +103,7 @@ class RegistrySettings:
 
 
 def registry_url(name: str, namespace: str, spec: RegistrySpec) -> str:
-    """Where clients inside Kubernetes reach the registry's API."""
+    """URL of the registry's API inside Kubernetes."""
     return f"{_scheme(spec)}://{name}.{namespace}.svc{API}"
 
 
@@ -151,7 +151,7 @@ def _delivered(settings: RegistrySettings, passwords: Passwords) -> list[Object]
 def registry_properties(
     settings: RegistrySettings, bootstrap_servers: str, security_protocol: str, sasl_mechanism: str | None
 ) -> dict[str, str]:
-    """Its settings, without any secret: the login to Kafka stands in the file of its user, to which these refer."""
+    """Its settings, without secrets: the Kafka login is in the user's file, to which these refer."""
     spec = settings.spec
     found = {
         "apicurio.auth.owner-only-authorization": str(spec.owner_only).lower(),
@@ -207,7 +207,7 @@ def config_map(settings: RegistrySettings, properties: "Input[str]") -> Manifest
 
 
 def service(settings: RegistrySettings) -> Manifest:
-    """Where clients inside Kubernetes reach the registry."""
+    """The Service of the registry."""
     port = 443 if settings.spec.tls is not None else 80
     return service_of(
         metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
@@ -224,7 +224,7 @@ def pod_disruption_budget(settings: RegistrySettings) -> Manifest:
 
 
 def network_policy(settings: RegistrySettings, kafka_ports: "Input[Sequence[Manifest]]") -> Manifest:
-    """Its own namespace, its users' and those named reach the registry, and it reaches Kafka."""
+    """Its own namespace, its users' and the given ones may connect to the registry, and the registry to Kafka."""
     others = [each.namespace for each in settings.users.values() if each.namespace is not None]
     others += settings.spec.client_namespaces
     peers: list[Manifest] = [{"podSelector": {}}, *([of_namespaces(others)] if others else [])]

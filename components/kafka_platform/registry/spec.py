@@ -90,13 +90,13 @@ class RegistrySpec(Spec):
 
 
 def check_registry_users(users: Mapping[str, object]) -> None:
-    """Raises for a name that the registry has for itself."""
+    """Raises for a name that the registry reserves."""
     if REGISTRAR in users:
         raise ValueError(f"users: {REGISTRAR!r} registers what is declared: choose another name")
 
 
 def schema_registry_topics() -> dict[str, Topic]:
-    """The topics of a schema registry by name: its journal is kept for ever, as every pod reads it from its beginning."""
+    """The topics of a schema registry by name: its journal has unlimited retention, as every pod reads it from the beginning."""
     journal = Topic(retention="forever", retention_size="unlimited", cleanup=Cleanup.DELETE)
     return {JOURNAL: journal, SNAPSHOTS: journal, EVENTS: Topic(retention="1d")}
 

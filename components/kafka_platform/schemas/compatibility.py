@@ -14,7 +14,7 @@ _LEVELS = {each.level: each for each in Compatibility}
 
 
 def check_schema_update(old: Mapping[str, object], new: Mapping[str, object]) -> None:
-    """Raises for schemas whose readers or records the last version's would not fit: all of them in one message."""
+    """Raises for schemas that are incompatible with the last version: all of them in one message."""
     before, after = _declared(old), _declared(new)
     faults = [
         f"subject {subject}: {fault}"

@@ -42,7 +42,7 @@ class SchemaSubjectsArgs(Args):
     """Where the Job's pods run, and what they carry. Default: Kubernetes' own defaults."""
 
     def check(self) -> None:
-        """References lead to subjects that are declared, and nothing is both declared and removed."""
+        """References name declared subjects, and nothing is both declared and removed."""
         check_subjects(self.subjects, self.removed_subjects)
 
 

@@ -60,7 +60,7 @@ class SchemaSettings:
 
 
 def objects(settings: SchemaSettings) -> list[Object]:
-    """The objects of a Job that registers what is declared; it runs when any of it changes.
+    """The objects of a Job that registers the declared schemas; it runs when any of them changes.
 
     Raises:
         ValueError: there is more than a ConfigMap takes.
@@ -124,7 +124,7 @@ def config_map(settings: SchemaSettings, rendered: Mapping[str, str]) -> Manifes
 
 
 def network_policy(settings: SchemaSettings) -> Manifest:
-    """The Job's pods reach names and the registry; nobody reaches them."""
+    """The Job's pods may connect to DNS and the registry; nothing may connect to them."""
     return network_policy_of(
         metadata(f"{settings.name}-{COMPONENT}", settings.namespace, labels(settings.name, COMPONENT)),
         pods={"matchLabels": selector(settings.name, COMPONENT)},

@@ -1,1 +1,1 @@
-"""What has to fit together in what every stack has. Every check yields all the faults that it finds."""
+"""Checks across the settings that every stack has. Every check yields all the faults that it finds."""

@@ -14,7 +14,7 @@ from infra.settings.listeners import Expose, ExternalListener
 from infra.settings.relations.strimzi import pool_of_brokers
 
 PLAIN_WAYS = (Expose.NODE_PORT, Expose.LOAD_BALANCER)
-"""The ways in that an embedded Kafka knows."""
+"""The kinds of external listeners that an embedded Kafka has."""
 
 
 def engine_faults(settings: Core, known: Known) -> Iterator[Fault]:
@@ -32,7 +32,7 @@ def engine_faults(settings: Core, known: Known) -> Iterator[Fault]:
 
 
 def external_faults(settings: Core, known: Known) -> Iterator[Fault]:
-    """What somebody else's Kafka needs to be told."""
+    """Required keys of an external Kafka."""
     kafka = settings.kafka
     if kafka.engine is not Engine.EXTERNAL:
         return
@@ -57,7 +57,7 @@ def external_faults(settings: Core, known: Known) -> Iterator[Fault]:
 
 
 def broker_faults(settings: Core, known: Known) -> Iterator[Fault]:
-    """What the brokers cannot do: their heap, their addresses, their copies of records."""
+    """Faults of the brokers: heap, addresses, replicas."""
     kafka, nodes = settings.kafka, settings.kafka.brokers
     if known("kafka", "jvm") and known("kafka", "resources"):
         try:
@@ -100,7 +100,7 @@ def _external_addresses(listener: ExternalListener, nodes: int) -> Iterator[Faul
 
 
 def too_many(replicas: int, settings: Core) -> str:
-    """What to say of more replicas than there are brokers."""
+    """The message about more replicas than brokers."""
     nodes = settings.kafka.brokers
     brokers = "1 broker" if nodes == 1 else f"{nodes} brokers"
     return f"{replicas} replicas on {brokers}: use at most {nodes}, or add nodes to {nodes_key(settings)}"

@@ -1,4 +1,4 @@
-"""What a stack file declares, for whoever refers to it."""
+"""What a stack file declares, for checks of references."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -18,7 +18,7 @@ class Declared:
     def __init__(self, settings: Core, known: Known) -> None:
         faulty = known.names("topics")
         self.complete = settings.kafka.engine is not Engine.EXTERNAL and known("kafka", "engine") and faulty is not None
-        """Whether all topics are known: somebody else's Kafka has more."""
+        """Whether all topics are known: an external Kafka has others."""
         self.topics = [*settings.topics, *(faulty or [])]
         self.creatable = [
             acl.name
@@ -26,12 +26,12 @@ class Declared:
             for acl in user.acls
             if acl.resource is AclResource.TOPIC and {Operation.CREATE, Operation.ALL} & set(acl.operations)
         ]
-        """Names and prefixes of topics that applications may make themselves."""
+        """Names and prefixes of topics that applications may create."""
         self._sorted = sorted(self.topics)
         self._names = frozenset(self.topics)
 
     def has(self, pattern: str) -> bool:
-        """Whether a topic is, or can come to be, what the name or prefix stands for."""
+        """Whether a topic with that name or prefix exists, or can be created."""
         if pattern == "*" or is_internal_topic(pattern.removesuffix("*")):
             return True
         if pattern.endswith("*"):
@@ -43,7 +43,7 @@ class Declared:
 
 
 def overlap(one: str, other: str) -> bool:
-    """Whether some name is meant by both; `*` at the end stands for every ending."""
+    """Whether a name can match both patterns; a final `*` matches any suffix."""
     if one.endswith("*") and other.endswith("*"):
         return one[:-1].startswith(other[:-1]) or other[:-1].startswith(one[:-1])
     if one.endswith("*"):
@@ -54,7 +54,7 @@ def overlap(one: str, other: str) -> bool:
 
 
 def no_topic(pattern: str, topics: Sequence[str]) -> str:
-    """What to say of a topic, or of a prefix, that is not declared."""
+    """The message about a topic or prefix that is not declared."""
     # The nearest name may be the topic of another team, or what is left of a removed one.
     fix = declare("topics", topics)
     if pattern.endswith("*"):

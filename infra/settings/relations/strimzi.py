@@ -1,4 +1,4 @@
-"""What has to fit together in the settings of a Kafka that Strimzi runs, besides what holds for every Kafka."""
+"""Checks across the settings of a Kafka that Strimzi runs, in addition to those for every Kafka."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from infra.settings.kafka import Kafka
 from infra.settings.listeners import Expose, ExternalListener, embedded_keys
 
 _OWN_SECRETS = "kafka-"
-"""What the names of the Secrets of the cluster `kafka` begin with, such as kafka-passwords and kafka-cluster-ca."""
+"""Prefix of the names of the cluster's Secrets, such as kafka-passwords and kafka-cluster-ca."""
 
 
 def faults(settings: Core, known: Known, passwords: Sequence[str], scaling: Sequence[Fault]) -> Iterator[Fault]:
@@ -114,7 +114,7 @@ _MAKES_ALL = "Strimzi's operator takes over every {what} that is declared: remov
 
 @dataclass(frozen=True, kw_only=True)
 class _Logins:
-    """What the listeners take of clients."""
+    """The logins that the listeners accept."""
 
     passwords: bool
     certificates: bool
@@ -151,7 +151,7 @@ def _users(settings: Core) -> Iterator[Fault]:
 
 
 def _secret_of(settings: Core, path: Path, name: str, user: User) -> Iterator[Fault]:
-    """What is wrong with the names of the Secrets in which Strimzi keeps a user's credentials."""
+    """Faults of the names of the Secrets in which Strimzi stores a user's credentials."""
     try:
         user_object(name, user)
     except ValueError as error:
@@ -169,7 +169,7 @@ def _secret_of(settings: Core, path: Path, name: str, user: User) -> Iterator[Fa
 
 
 def _login(path: Path, name: str, user: User, kafka: Kafka) -> Iterator[Fault]:
-    """What is wrong with how a user logs in."""
+    """Faults of a user's login."""
     by_strimzi, logins = kafka.engine is Engine.STRIMZI, _logins(kafka)
     message = None
     if user.auth is Login.SCRAM and not logins.passwords and not user.keeps_password:
@@ -202,7 +202,7 @@ def _percentage(path: Path, quotas: Quotas | None) -> Iterator[Fault]:
 
 
 def _programs(settings: Core, known: Known, passwords: Sequence[str]) -> Iterator[Fault]:
-    """Programs of the platform, and workers, are inside Kubernetes and log in by passwords."""
+    """Programs of the platform, and workers, are inside Kubernetes and log in with passwords."""
     internal = settings.kafka.listeners.internal
     if (
         settings.kafka.engine is not Engine.STRIMZI

@@ -12,11 +12,11 @@ from infra.settings.faults import Fault, Known
 from infra.settings.relations.declared import Declared, no_topic, repeated
 
 _OF_KUBERNETES = "kube-"
-"""What the names of Kubernetes' own namespaces begin with; it keeps the prefix to itself."""
+"""Prefix of Kubernetes' own namespaces, which it reserves."""
 
 
 def creation_fault(namespace: str) -> str | None:
-    """What is wrong with making a namespace of that name, if it is one of Kubernetes itself."""
+    """The fault of creating a namespace of that name, if it is one of Kubernetes itself."""
     if namespace == "default":
         return f"{namespace!r} is in every Kubernetes cluster already: write createNamespace: false, or another name"
     if namespace.startswith(_OF_KUBERNETES):
@@ -27,14 +27,14 @@ def creation_fault(namespace: str) -> str | None:
 
 
 def system_namespace_fault(namespace: str) -> str | None:
-    """What is wrong with a platform or a team in a namespace of that name, if it is one of Kubernetes' own programs."""
+    """The fault of a platform or a team in a namespace of that name, if it is one of Kubernetes' own programs."""
     if not namespace.startswith(_OF_KUBERNETES):
         return None
     return f"{namespace!r} is of Kubernetes itself, whose programs may read all Secrets in it: choose another namespace"
 
 
 def namespace_faults(settings: Core, known: Known, made: Sequence[str], makers: Sequence[str]) -> Iterator[Fault]:
-    """Namespaces that are reserved, or that nobody makes.
+    """Namespaces that are reserved, or that nothing creates.
 
     `made` are those that capabilities make, `makers` the keys of the file that say so.
     """
@@ -81,7 +81,7 @@ def _adopted(settings: Core, known: Known, made: Sequence[str], makers: Sequence
 
 
 def user_faults(settings: Core, known: Known) -> Iterator[Fault]:
-    """Users that are declared twice, and rights on topics that there are not."""
+    """Users that are declared twice, and rights on unknown topics."""
     owners: dict[str, str] = {}
     secrets: dict[tuple[str, Any], str] = {}
     declared = Declared(settings, known)
@@ -105,7 +105,7 @@ def user_faults(settings: Core, known: Known) -> Iterator[Fault]:
 def _secret(
     settings: Core, path: tuple[str, ...], name: str, user: User, secrets: dict[tuple[str, Any], str]
 ) -> Iterator[Fault]:
-    """What is wrong with the name of a user's Secret; `secrets` are those of the users before, by namespace and name."""
+    """Faults of the name of a user's Secret; `secrets` are those of the users before, by namespace and name."""
     if user.auth is Login.CUSTOM or user.keeps_password or not settings.makes_users:
         return
     if user.secret is None:

@@ -79,7 +79,7 @@ def _topic_itself(name: str, topic: Topic) -> Iterator[Fault]:
 
 
 def _topic_settings(settings: Core, known: Known) -> Iterator[Fault]:
-    """What Kafka will refuse of the topics' own settings, if it is of the version that the platform knows."""
+    """Topic settings that Kafka will refuse, if it has the version that the platform knows."""
     version = settings.kafka.version if known("kafka", "version") else None
     if settings.kafka.engine is Engine.EXTERNAL:
         version = topic_settings.defined_by()
@@ -89,7 +89,7 @@ def _topic_settings(settings: Core, known: Known) -> Iterator[Fault]:
 
 
 def advice(settings: Core) -> list[Fault]:
-    """What may be wrong, if the Kafka that somebody else runs is as the one that the platform knows."""
+    """Likely faults, if the external Kafka is like the version that the platform knows."""
     if settings.kafka.engine is not Engine.EXTERNAL:
         return []
     return [

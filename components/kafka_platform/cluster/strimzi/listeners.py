@@ -82,7 +82,7 @@ class InternalListener(Spec):
 
     @property
     def takes_passwords(self) -> bool:
-        """Whether clients may log in by SCRAM passwords."""
+        """Whether clients may log in with SCRAM passwords."""
         return _takes_passwords(self.auth, self.custom)
 
     def check(self) -> None:
@@ -220,8 +220,8 @@ class BrokerAccess(Spec):
     port: int = formed(9094, _check_port)
     """Port of the brokers for it, 9092 to 65535; also that of load balancers. Default 9094."""
     certificate: Input[str] | None = named(check_subdomain, "Secret name")
-    """Secret of the type kubernetes.io/tls (in the cluster's namespace), valid for all the names, that brokers show
-    outside. Default: one by the cluster's own authority."""
+    """Secret of the type kubernetes.io/tls (in the cluster's namespace), valid for all external names, that brokers
+    present to external clients. Default: one from the cluster's own authority."""
     node_ports: BrokerNodePorts | None = None
     """By ports of every machine."""
     load_balancers: BrokerLoadBalancers | None = None
@@ -242,7 +242,7 @@ class BrokerAccess(Spec):
 
     @property
     def takes_passwords(self) -> bool:
-        """Whether clients may log in by SCRAM passwords."""
+        """Whether clients may log in with SCRAM passwords."""
         return _takes_passwords(self.auth, self.custom)
 
     @property

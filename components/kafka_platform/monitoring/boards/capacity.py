@@ -7,7 +7,7 @@ _CLAIM = "{{persistentvolumeclaim}}"
 
 
 def overview(volumes: str) -> list[Panel]:
-    """How full the fullest volume is; `volumes` selects those of the nodes."""
+    """Usage of the fullest volume; `volumes` selects those of the nodes."""
     return [
         Panel(
             title="Room on the fullest volume",

@@ -66,7 +66,7 @@ def receivers_of(receivers: Receivers) -> Iterator[tuple[str, Receiver]]:
 
 
 def routes(receivers: Receivers) -> Iterator[Route]:
-    """The routes, in a stable order. An alert goes by each that it fits, and to no receiver twice."""
+    """The routes, in a stable order. An alert follows every route that matches, but reaches no receiver twice."""
     for owner, each in _owners(receivers):
         for key, receiver in each.named:
             words = "|".join(severity.value for severity in receiver.severities)

@@ -148,7 +148,7 @@ class ReceiversSpec(Spec):
                 yield key, receiver
 
     def check(self) -> None:
-        """None of them gets nothing."""
+        """Every receiver gets some severity."""
         for key, receiver in self.named:
             if not receiver.severities:
                 words = ", ".join(each.value for each in Severity)
@@ -164,7 +164,7 @@ class TenantReceivers(ReceiversSpec):
     tenant's users and workers, otherwise none."""
 
     def check(self) -> None:
-        """As all; and the groups are names or prefixes."""
+        """Like all receivers; and the groups are names or prefixes."""
         super().check()
         for each in self.groups:
             check_field("groups", check_pattern, each)
@@ -186,7 +186,7 @@ class Receivers(ReceiversSpec):
 
     @property
     def anybody(self) -> bool:
-        """Whether somebody is told of something."""
+        """Whether there are any receivers."""
         return any(self.named) or any(True for each in self.tenants.values() for _ in each.named)
 
 

@@ -65,7 +65,7 @@ class AlertmanagerSettings:
 
 
 def called(name: str) -> str:
-    """What the Alertmanager of that Prometheus is called."""
+    """Name of that Prometheus' Alertmanager."""
     return f"{name}-alertmanager"
 
 
@@ -96,7 +96,7 @@ def objects(settings: AlertmanagerSettings) -> list[Object]:
 
 
 def network_policy(settings: AlertmanagerSettings, meta: Manifest) -> Manifest:
-    """Only Prometheus reaches it: whoever does can silence any alert. It reaches services on the web and mail servers."""
+    """Only Prometheus may connect, since any client can silence alerts. It may connect to web services and mail servers."""
     everybody = [settings.receivers, *settings.receivers.tenants.values()]
     ways = [way for each in everybody for way in _ways(each)]
     inside = sorted({way for way in ways if isinstance(way, str)})
@@ -118,7 +118,7 @@ def network_policy(settings: AlertmanagerSettings, meta: Manifest) -> Manifest:
 
 
 def _ways(receivers: ReceiversSpec) -> Iterator[str | int]:
-    """Where its messages go, besides HTTPS: ports outside, or namespaces of Services, whose pods may have other ports."""
+    """Destinations of its messages besides HTTPS: external ports, or namespaces of Services, whose pods may have other ports."""
     found: list[tuple[str, int]] = []
     if receivers.email is not None:
         host, _, number = receivers.email.smarthost.rpartition(":")
@@ -132,7 +132,7 @@ def _ways(receivers: ReceiversSpec) -> Iterator[str | int]:
 
 
 def arguments(data: str) -> list[str]:
-    """The command line: it is alone, so that no port is open for others of its kind."""
+    """The command line: it runs alone, so the cluster port is closed."""
     return [
         f"--config.file={_CONFIG}/alertmanager.yml",
         f"--storage.path={data}",

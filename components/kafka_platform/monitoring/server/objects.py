@@ -84,7 +84,7 @@ class ServerSettings:
 
 
 def objects(settings: ServerSettings) -> list[Object]:
-    """The objects of Prometheus, and of Alertmanager if somebody is to be told, in the order in which they are needed."""
+    """The objects of Prometheus, and of Alertmanager if there are receivers, in the order in which they are needed."""
     config, rules = configuration(settings), rules_yml(settings)
     account = Object(role="account", manifest=service_account(settings))
     rights = [account, *_rights(settings)]
@@ -109,7 +109,7 @@ def _claims(settings: ServerSettings) -> list[Object]:
 
 
 def told(settings: ServerSettings) -> alertmanager.AlertmanagerSettings:
-    """What the objects of its Alertmanager follow from."""
+    """Inputs of its Alertmanager's objects."""
     return alertmanager.AlertmanagerSettings(
         name=settings.name,
         namespace=settings.namespace,
@@ -176,7 +176,7 @@ def service(settings: ServerSettings) -> Manifest:
 
 
 def service_account(settings: ServerSettings) -> Manifest:
-    """As whom it asks the API server which pods there are."""
+    """Its identity for service discovery at the API server."""
     return {
         "apiVersion": "v1",
         "automountServiceAccountToken": False,
@@ -186,7 +186,7 @@ def service_account(settings: ServerSettings) -> Manifest:
 
 
 def _rights(settings: ServerSettings) -> list[Object]:
-    """It may list the pods of the namespaces that it reads, and of all only where a monitor's pods may be anywhere."""
+    """It may list the pods of the namespaces that it scrapes, and of all namespaces only if a monitor's pods may be anywhere."""
     found = []
     for index, namespace in enumerate(namespaces(settings)):
         role = "pods" if index == 0 else f"pods-{namespace if isinstance(namespace, str) else index}"
@@ -203,7 +203,7 @@ def _rights(settings: ServerSettings) -> list[Object]:
 
 
 def namespaces(settings: ServerSettings) -> "Sequence[Input[str]]":
-    """The namespaces whose pods it reads, each once: its own first."""
+    """The namespaces whose pods it scrapes, each once, its own first."""
     found: dict[Any, Any] = {}
     for each in (settings.namespace, *(each.found_in for each in settings.monitors if not each.anywhere)):
         found.setdefault(each if isinstance(each, str) else id(each), each)
@@ -238,7 +238,7 @@ def _granted(
 
 
 def network_policy(settings: ServerSettings) -> Manifest:
-    """Nobody but the namespaces named queries it; it reaches pods with metrics, the API server, kubelets and Alertmanager."""
+    """Only the given namespaces may query it; it may connect to pods with metrics, the API server, kubelets and Alertmanager."""
     ports = dict.fromkeys([*settings.spec.api_ports, *([_KUBELET_PORT] if settings.monitored.kubelets else [])])
     anywhere = any(each.anywhere for each in settings.monitors)
     sources = {"namespaceSelector": {}} if anywhere else of_namespaces(namespaces(settings))
@@ -252,7 +252,7 @@ def network_policy(settings: ServerSettings) -> Manifest:
 
 
 def arguments(spec: PrometheusSpec) -> list[str]:
-    """The command line. Nothing can be changed or deleted by HTTP: what would allow it is off unless it is named."""
+    """The command line. Nothing can be changed or deleted over HTTP: the flags that would allow it are off by default."""
     return [
         f"--config.file={_CONFIG}/prometheus.yml",
         f"--storage.tsdb.path={_DATA}",

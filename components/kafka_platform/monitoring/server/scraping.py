@@ -89,10 +89,10 @@ def _of_pods(monitor: PodMonitor) -> Config:
 
 
 def _of_kubelets(namespace: str) -> Config:
-    """How full the volumes of the namespace are.
+    """Usage of the namespace's volumes.
 
-    The token is sent to whoever answers at a machine's address, as kubelets sign their own certificates; it can do no more
-    than this configuration needs.
+    The token is sent to whatever answers at a machine's address, as kubelets use self-signed certificates; it allows no
+    more than this configuration needs.
     """
     return {
         "authorization": {"credentials_file": f"{SERVICE_ACCOUNT}/token"},

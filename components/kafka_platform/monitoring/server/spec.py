@@ -70,7 +70,7 @@ class PrometheusSpec(Spec):
     """Scheduling, labels and pull secrets of the pods. Default: Kubernetes' own defaults."""
 
     def check(self) -> None:
-        """What goes with the pod has no class of volumes."""
+        """A volume that is lost with the pod has no storage class."""
         if not self.persistent and self.storage_class is not None:
             raise ValueError(
                 "storage_class: there is no volume to be of that class: remove it, or write persistent: true"

@@ -35,7 +35,7 @@ class CertManagerSpec(OperatorSpec):
     """Registry that has `jetstack/cert-manager-controller` and its companions. Default: quay.io."""
 
     def owned(self) -> Mapping[str, str]:
-        """Who makes the definitions of cert-manager's kinds."""
+        """Chart values about cert-manager's CRDs, which this component creates."""
         return definitions_kept("Certificate", "crds", "installCRDs")
 
 

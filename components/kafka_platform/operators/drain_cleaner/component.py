@@ -20,7 +20,7 @@ class DrainCleanerArgs(DrainCleanerSpec, OperatorArgs):
     """Arguments of a `DrainCleaner`. A Kubernetes cluster can have only one: its webhook applies to the whole cluster."""
 
     def check(self) -> None:
-        """As every operator; and there are no definitions."""
+        """Like every operator; but it has no CRDs."""
         check_field("definitions", check_no_definitions, self.definitions)
         super().check()
 
@@ -37,7 +37,7 @@ class DrainCleaner(pulumi.ComponentResource):
     """Namespace of the Drain Cleaner, once it is ready."""
 
     def __init__(self, name: str, args: DrainCleanerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        """`name` is the prefix of its children's names. cert-manager has to be there: say so by `depends_on`."""
+        """`name` is the prefix of its children's names. It needs cert-manager: express that with `depends_on`."""
         super().__init__("kafka-platform:index:DrainCleaner", name, {}, opts)
         given = DrainCleanerArgs.of(args)
         chart = OperatorChart(

@@ -32,7 +32,7 @@ class DrainCleanerSpec(OperatorSpec):
 
 
 def check_no_definitions(definitions: str | None) -> None:
-    """Raises if there are definitions of kinds."""
+    """Raises if CRDs are given."""
     if definitions is not None:
         raise ValueError("the Drain Cleaner has no kinds of its own: remove the key")
 

@@ -36,7 +36,7 @@ class KedaSpec(OperatorSpec):
     Default: ghcr.io."""
 
     def owned(self) -> Mapping[str, str]:
-        """Who makes the definitions of KEDA's kinds."""
+        """Chart values about KEDA's CRDs, which this component creates."""
         return definitions_kept("ScaledObject")
 
 

@@ -72,7 +72,7 @@ class PrometheusStack(pulumi.ComponentResource):
         self.register_outputs({"namespace": self.namespace, "url": self.url})
 
     def _login(self, name: str, given: PrometheusStackArgs) -> list[Object]:
-        """The Secret of Grafana's administrator, with a password that stays as it is."""
+        """The Secret of Grafana's administrator, with a stable password."""
         child = pulumi.ResourceOptions(parent=self)
         password = RandomPassword(f"{name}-grafana-password", length=PASSWORD_LENGTH, special=False, opts=child).result
         return [Object(role="grafana", manifest=grafana_login(given.namespace, password))]

@@ -40,7 +40,7 @@ class PrometheusStackSpec(OperatorSpec):
     """Settings of Prometheus, shared by programs and stack files."""
 
     namespace: Input[str] = namespace_of_its_own("monitoring")
-    """Namespace of Prometheus and of what belongs to it. Default monitoring."""
+    """Namespace of Prometheus and its parts. Default monitoring."""
     replicas: int = replicas_of_parts()
     """Number of Prometheus replicas, each with all metrics, and of Alertmanagers. Default 2."""
     registry: str | None = registry_of_images()
@@ -53,12 +53,12 @@ class PrometheusStackSpec(OperatorSpec):
     """StorageClass of the volumes. Default: the Kubernetes cluster's default class."""
 
     def owned(self) -> Mapping[str, str]:
-        """Who makes the definitions of the Prometheus operator's kinds."""
+        """Chart values about the Prometheus operator's CRDs, which this component creates."""
         return definitions_kept("monitor and rule")
 
 
 def grafana_secret(spec: PrometheusStackSpec) -> bool:
-    """Whether Grafana's administrator has the Secret that is made here: not without Grafana, or with a Secret of yours."""
+    """Whether this component creates the Secret of Grafana's administrator: not without Grafana, or with a Secret of yours."""
     grafana = prometheus_stack_values(spec)["grafana"]
     return bool(grafana["enabled"]) and grafana["admin"]["existingSecret"] == GRAFANA_SECRET
 
