@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from infra.schemas.files import Loaded, References, SchemaFault, Used, parsed_json, place
+from infra.schemas.files import Loaded, References, SchemaFault, Used, parsed_json, place, quoted
 
 PRIMITIVES = {"null", "boolean", "int", "long", "float", "double", "bytes", "string"}
 _COMPLEX = {"record", "error", "enum", "fixed", "array", "map"}
@@ -29,7 +29,8 @@ def load(references: References, path: Path, *, by: str) -> Loaded:
             file = place(references.folder, path.parent, f"{name}.avsc", by=loaded.shown)
         except SchemaFault:
             raise SchemaFault(
-                f"{loaded.shown}: type {name!r} is unknown: define it, or put it beside the file as {name}.avsc"
+                f"{loaded.shown}: type {quoted(name)} is unknown: define it, or put it beside the file as "
+                f"{quoted(f'{name}.avsc')}"
             ) from None
         loaded.uses.append(Used(name=name, file=load(references, file, by=loaded.shown)))
     references.leave()

@@ -13,6 +13,9 @@ MOST_REFERENCES = 100
 DEEPEST = 100
 """Levels that brackets may be nested: a schema of people's has ten, and every parser ends somewhere."""
 
+LONGEST_SHOWN = 200
+"""Characters of a name or a message that a fault shows."""
+
 
 class SchemaFault(ValueError):  # noqa: N818 - of a file, as other faults of settings
     """What is wrong with a file, beginning with its name."""
@@ -51,19 +54,29 @@ class Loaded:
         return visit(self)
 
 
+def quoted(name: str) -> str:
+    """A name as messages show it: whatever a file says, it stays a part of one line."""
+    return repr(name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}...")
+
+
 def place(folder: Path, base: Path, name: str, *, by: str) -> Path:
     """Where a file is that is named as seen from `base`.
 
     Raises:
         SchemaFault: it is not a file, or is not below `folder`; `by` says what names it.
     """
+    no_path = SchemaFault(f"{by}: {quoted(name)} is not a path: write one such as schemas/order.avsc")
     if "\0" in name or "\\" in name:
-        raise SchemaFault(f"{by}: {name!r} is not a path: write one such as schemas/order.avsc")
-    path = (base / name).resolve()
+        raise no_path
+    try:
+        path = (base / name).resolve()
+        is_file = path.is_file()
+    except (OSError, ValueError, RuntimeError):  # too long, not encodable, or links in a circle
+        raise no_path from None
     if not path.is_relative_to(folder.resolve()):
-        raise SchemaFault(f"{by}: {name!r} is outside of {folder.name}: put it into that folder")
-    if not path.is_file():
-        raise SchemaFault(f"{by}: {name!r} is not a file in {base.name}: correct the name")
+        raise SchemaFault(f"{by}: {quoted(name)} is outside of {folder.name}: put it into that folder")
+    if not is_file:
+        raise SchemaFault(f"{by}: {quoted(name)} is not a file in {base.name}: correct the name")
     return path
 
 

@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from infra.schemas.files import Loaded, References, SchemaFault, Used, parsed_json, place
+from infra.schemas.files import LONGEST_SHOWN, Loaded, References, SchemaFault, Used, parsed_json, place, quoted
+
+MOST_MIXED = 200
+"""Values of an `enum` that cannot be sorted, such as objects: each is compared with every other one."""
 
 
 def load(references: References, path: Path, *, by: str) -> Loaded:
@@ -22,7 +25,7 @@ def load(references: References, path: Path, *, by: str) -> Loaded:
             continue
         if ":" in name or name.startswith("/"):
             raise SchemaFault(
-                f"{loaded.shown}: $ref {reference!r} is not a file beside it, and nothing is fetched: put it there"
+                f"{loaded.shown}: $ref {quoted(reference)} is not a file beside it, and nothing is fetched: put it there"
             )
         file = place(references.folder, path.parent, name, by=loaded.shown)
         loaded.uses.append(Used(name=name, file=load(references, file, by=loaded.shown)))
@@ -39,19 +42,41 @@ def check(loaded: Loaded) -> None:
         content = parsed_json(each)
         if not isinstance(content, dict | bool):
             raise SchemaFault(f"{each.shown}: is not a JSON Schema, it is no object: write one")
-        validator = validator_for(content, default=Draft202012Validator)
-        named = content.get("$schema") if isinstance(content, dict) else None
-        if named is not None and str(named).rstrip("#") != str(validator.META_SCHEMA.get("$schema", "")).rstrip("#"):
+        named = content.get("$schema", "") if isinstance(content, dict) else ""
+        validator = validator_for({"$schema": named} if isinstance(named, str) else {}, default=Draft202012Validator)
+        if named and str(named).rstrip("#") != str(validator.META_SCHEMA.get("$schema", "")).rstrip("#"):
             raise SchemaFault(
-                f"{each.shown}: $schema {named!r} is not known: write https://json-schema.org/draft/2020-12/schema"
+                f"{each.shown}: $schema {quoted(str(named))} is not known: write "
+                "https://json-schema.org/draft/2020-12/schema"
             )
+        _check_enums(each, content)
         try:
             validator.check_schema(content)  # type: ignore[arg-type]  # true and false are schemas too
         except SchemaError as error:
-            said = " ".join(error.message.split())[:200]
-            raise SchemaFault(f"{each.shown}: {error.json_path}: {said}: correct it") from None
+            said = " ".join(error.message.split())[:LONGEST_SHOWN]
+            raise SchemaFault(f"{each.shown}: {_short(error.json_path)}: {said}: correct it") from None
+        except (OverflowError, ValueError, TypeError) as error:  # such as a pattern that repeats too often
+            raise SchemaFault(f"{each.shown}: is not a JSON Schema, {_short(str(error))}: correct it") from None
         except RecursionError:
             raise SchemaFault(f"{each.shown}: is nested too deep: put parts of it into $defs") from None
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:LONGEST_SHOWN]
+
+
+def _check_enums(loaded: Loaded, value: Any) -> None:
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_enums(loaded, each)
+    values = value.get("enum") if isinstance(value, dict) else None
+    if isinstance(values, list) and len(values) > MOST_MIXED:
+        try:
+            sorted(values)
+        except TypeError:
+            raise SchemaFault(
+                f"{loaded.shown}: an enum has {len(values):,} values of several kinds: use up to {MOST_MIXED}, or values of "
+                "one kind"
+            ) from None
 
 
 def _references(value: Any) -> Iterator[str]:

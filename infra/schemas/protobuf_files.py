@@ -6,11 +6,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from infra.schemas.files import Loaded, References, SchemaFault, Used, place
+from infra.schemas.files import Loaded, References, SchemaFault, Used, place, quoted
 
 COMPILER_SECONDS = 30
-_IMPORT = re.compile(r'^\s*import\s+(?:public\s+|weak\s+)?["\']([^"\']*)["\']\s*;', re.MULTILINE)
-_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+# Neither looks twice at the same text, however many line breaks or open comments there are.
+_IMPORT = re.compile(r'(?:^|;)[ \t]*import\s*(?:public\s*|weak\s*)?["\']([^"\']*)["\']\s*(?=;)', re.MULTILINE)
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|//[^\n]*", re.DOTALL)
 _OWN = "google/protobuf/"
 """What these paths name comes with every compiler, and with the registry."""
 
@@ -29,7 +30,9 @@ def load(references: References, path: Path, *, by: str, root: Path | None = Non
         if name.startswith(_OWN):
             continue
         if ".." in Path(name).parts or name.startswith("/"):
-            raise SchemaFault(f"{loaded.shown}: import {name!r} leaves its folder: write a path below it")
+            raise SchemaFault(f"{loaded.shown}: import {quoted(name)} leaves its folder: write a path below it")
+        if not name.endswith(".proto"):
+            raise SchemaFault(f"{loaded.shown}: import {quoted(name)} is not a .proto file: import one")
         file = place(references.folder, root, name, by=loaded.shown)
         loaded.uses.append(Used(name=name, file=load(references, file, by=loaded.shown, root=root)))
     references.leave()
@@ -44,13 +47,15 @@ def check(loaded: Loaded) -> None:
             copy = Path(folder) / each.path.relative_to(root)
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_text(each.text, encoding="utf-8")
-        command = [sys.executable, "-m", "grpc_tools.protoc", "-I.", "--descriptor_set_out=descriptors"]
+        # -P: never run a module of the folder, whose files are somebody's.
+        command = [sys.executable, "-P", "-m", "grpc_tools.protoc", "-I.", "--descriptor_set_out=descriptors"]
         try:
             done = subprocess.run(
                 [*command, f"./{loaded.path.name}"],
                 cwd=folder,
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
                 timeout=COMPILER_SECONDS,
             )
         except subprocess.TimeoutExpired:

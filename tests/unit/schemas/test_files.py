@@ -135,6 +135,24 @@ HOSTILE: list[tuple[str, Mapping[str, Any], str]] = [
     ("a.proto", {"a.proto": MESSAGE + 'import "/etc/b.proto";'}, "a.proto: import '/etc/b.proto' leaves its folder"),
     ("a.proto", {"a.proto": MESSAGE + 'import "b.proto";'}, "a.proto: 'b.proto' is not a file in "),
     ("a.proto", {"a.proto": MESSAGE + 'import "a.proto";'}, "a.proto: refers to a.proto, which refers back to it"),
+    (
+        "a.proto",
+        {"a.proto": MESSAGE + 'import "grpc_tools/protoc.py";', "grpc_tools/protoc.py": "raise SystemExit('it ran')"},
+        "a.proto: import 'grpc_tools/protoc.py' is not a .proto file: import one",
+    ),
+    ("a.proto", {"a.proto": MESSAGE + "\n" * 250_000 + "x"}, "a.proto: is not Protobuf, a.proto:"),
+    ("a.proto", {"a.proto": "/* " * 80_000}, 'a.proto: is not Protobuf, a.proto:1:5: "/*" inside block comment'),
+    ("order.json", {"order.json": {"$ref": "a" * 5000}}, "order.json: 'aaaa"),
+    ("order.json", {"order.json": r'{"$ref": "\ud800"}'}, r"order.json: '\ud800' is not a path: "),
+    ("order.json", {"order.json": {"$schema": ["x"]}}, "order.json: $schema \"['x']\" is not known"),
+    ("order.json", {"order.json": {"pattern": "a{99999999999999999999}"}}, "order.json: is not a JSON Schema, the rep"),
+    (
+        "order.json",
+        {"order.json": {"$schema": "http://json-schema.org/draft-04/schema#", "enum": [1, "1"] * 15_000}},
+        "order.json: an enum has 30,000 values of several kinds: use up to 200",
+    ),
+    ("order.avsc", {"order.avsc": json.dumps("b" * 5000)}, "order.avsc: type 'bbbb"),
+    ("order.avsc", {"order.avsc": r'"\ud800"'}, r"order.avsc: type '\ud800' is unknown: "),
     ("a.proto", {"a.proto": "message A {" * 500 + "}" * 500}, "a.proto: is not Protobuf, "),
 ]
 
