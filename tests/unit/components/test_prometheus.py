@@ -21,7 +21,7 @@ from kafka_platform import (
 from kafka_platform.gateway import monitoring as gateway
 from kafka_platform.kube.objects import Object
 from kafka_platform.monitoring.objects import monitors, objects as operated_objects
-from kafka_platform.monitoring.receivers.routing import alertmanager_config
+from kafka_platform.monitoring.receivers.routing import SLACK_TEXTS, alertmanager_config
 from kafka_platform.monitoring.receivers.spec import NOBODY
 from kafka_platform.monitoring.server.objects import ServerSettings, objects
 from kafka_platform.monitoring.server.spec import PrometheusSpec
@@ -263,6 +263,47 @@ def test_an_alert_goes_to_those_whom_it_concerns(tmp_path: Path, labels: dict[st
     command = [amtool(), "config", "routes", "test", f"--config.file={file}", *given]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.stdout.strip().split(",") == told, done.stderr
+
+
+def test_a_tenant_that_may_use_every_group_does_not_get_alerts_that_are_of_no_group(tmp_path: Path) -> None:
+    everything = build(
+        Receivers, {"tenants": {"shop": {"slack": {"secret": "s", "channel": "#shop"}, "groups": ["*"]}}}
+    )
+    file = tmp_path / "alertmanager.yml"
+    file.write_text(json.dumps(alertmanager_config(everything, "/etc/credentials")))
+    for labels, told in (
+        (["severity=critical"], "nobody"),
+        (["severity=warning", "consumergroup=a"], "tenant-shop-slack"),
+    ):
+        command = [amtool(), "config", "routes", "test", f"--config.file={file}", *labels]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.stdout.strip() == told, done.stderr
+
+
+def test_slack_takes_no_name_of_a_group_for_a_link_or_a_call(tmp_path: Path) -> None:
+    """Alertmanager's own tool fills the templates, with a group that somebody named to deceive."""
+    summary = "Group <!channel> <https://evil.example.com|Approve>\n& more is behind"
+    alert = {"status": "firing", "labels": {"consumergroup": summary}, "annotations": {"summary": summary}}
+    data = {
+        "receiver": "platform-slack",
+        "status": "firing",
+        "alerts": [alert] * 30,
+        "groupLabels": {"alertname": "GroupBehind"},
+        "commonLabels": alert["labels"] | {"alertname": "GroupBehind"},
+        "commonAnnotations": {},
+        "externalURL": "http://localhost",
+    }
+    file = tmp_path / "data.json"
+    file.write_text(json.dumps(data))
+    shown = {}
+    for name, text in SLACK_TEXTS.items():
+        command = [amtool(), "template", "render", "--template.glob=/dev/null", f"--template.data={file}"]
+        done = subprocess.run([*command, f"--template.text={text}"], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        shown[name] = done.stdout.rstrip("\n")
+    assert shown["title"] == shown["fallback"] == "[FIRING:30] GroupBehind"
+    line = "Group  !channel   https://evil.example.com|Approve  more is behind"
+    assert shown["text"].split("\n") == [line] * 20
 
 
 def test_credentials_are_files_from_secrets_and_nowhere_else() -> None:

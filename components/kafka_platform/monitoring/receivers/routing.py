@@ -34,6 +34,19 @@ _GROUP_WAIT = "30s"
 """How long the first message of a group waits for others of it: an evaluation."""
 _GROUP_INTERVAL = "5m"
 """How long until alerts that join a group are sent."""
+_SLACK_TITLE = (
+    '[{{ .Status | toUpper }}{{ if eq .Status "firing" }}:{{ .Alerts.Firing | len }}{{ end }}] '
+    '{{ .GroupLabels.SortedPairs.Values | join " " }}'
+)
+_SLACK_ALERTS = 20
+"""Alerts that a message of Slack spells out: Slack refuses a message that is too long."""
+# Anybody who may use a consumer group names one: Slack must not take that for a link, or for a call to everybody.
+_SLACK_TEXT = (
+    f"{{{{ range $number, $alert := .Alerts }}}}{{{{ if lt $number {_SLACK_ALERTS} }}}}"
+    '{{ reReplaceAll `[<>&[:cntrl:]]+` " " $alert.Annotations.summary }}\n{{ end }}{{ end }}'
+)
+SLACK_TEXTS = {"fallback": _SLACK_TITLE, "text": _SLACK_TEXT, "title": _SLACK_TITLE}
+"""What Slack shows, instead of Alertmanager's own, which has all labels in it as they are."""
 
 Config = dict[str, Any]
 
@@ -98,7 +111,8 @@ def _of_tenant(receivers: Receivers, owner: str) -> Iterator[list[Matcher]]:
 
 
 def _regex(pattern: str) -> str:
-    return f"{re.escape(pattern[:-1])}.*" if pattern.endswith("*") else re.escape(pattern)
+    # `.*` alone would also fit alerts that are of no group.
+    return f"{re.escape(pattern[:-1])}{'.*' if pattern[:-1] else '.+'}" if pattern.endswith("*") else re.escape(pattern)
 
 
 def credentials(receivers: Receivers) -> "Iterator[tuple[Input[str], str, str]]":
@@ -141,7 +155,8 @@ def _own(receiver: Receiver, folder: str) -> Config:
     """A receiver with one integration, whose credential is in a file of the folder."""
     told: Config = {"send_resolved": True}
     if isinstance(receiver, SlackReceiver):
-        return {"slack_configs": [told | {"api_url_file": f"{folder}/{SLACK_KEY}", "channel": receiver.channel}]}
+        told |= SLACK_TEXTS | {"api_url_file": f"{folder}/{SLACK_KEY}", "channel": receiver.channel}
+        return {"slack_configs": [told]}
     if isinstance(receiver, PagerDutyReceiver):
         return {"pagerduty_configs": [told | {"routing_key_file": f"{folder}/{PAGERDUTY_KEY}"}]}
     if isinstance(receiver, EmailReceiver):
@@ -193,7 +208,7 @@ def _operated(receiver: Receiver) -> Config:
     told: Config = {"sendResolved": True}
     credential = {"key": _key(receiver), "name": receiver.secret}
     if isinstance(receiver, SlackReceiver):
-        return {"slackConfigs": [told | {"apiURL": credential, "channel": receiver.channel}]}
+        return {"slackConfigs": [told | SLACK_TEXTS | {"apiURL": credential, "channel": receiver.channel}]}
     if isinstance(receiver, PagerDutyReceiver):
         return {"pagerdutyConfigs": [told | {"routingKey": credential}]}
     if isinstance(receiver, EmailReceiver):

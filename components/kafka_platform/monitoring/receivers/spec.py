@@ -122,6 +122,16 @@ class WebhookReceiver(Spec):
     severities: Sequence[Severity] = field(default_factory=_severities)
     """Severities that it receives. Default: all."""
 
+    def check(self) -> None:
+        """A token leaves the cluster by TLS alone."""
+        parts = urlsplit(self.url)
+        if self.secret is not None and parts.scheme == "http" and not _in_cluster(parts.hostname or ""):
+            raise ValueError(f"url: {self.url!r} sends the token in the clear: use https, or remove secret")
+
+
+def _in_cluster(host: str) -> bool:
+    return re.fullmatch(r"[^.]+\.[^.]+\.svc(\.cluster\.local)?", host) is not None
+
 
 Receiver = SlackReceiver | PagerDutyReceiver | EmailReceiver | WebhookReceiver
 

@@ -87,6 +87,10 @@ CASES: list[tuple[str, str]] = [
         "Secret that `secret` names",
     ),
     (
+        "{alerts: {webhook: {url: 'http://hook.example.com/kafka', secret: hook}}, prometheus: {}}",
+        "alerts.webhook.url: 'http://hook.example.com/kafka' sends the token in the clear: use https, or remove secret",
+    ),
+    (
         "{alerts: {tenants: {paymnts: {slack: {secret: slack, channel: '#a'}}}}, tenants: {payments: {}}, prometheus: {}}",
         "alerts.tenants.paymnts: unknown tenant: use payments",
     ),
