@@ -95,23 +95,16 @@ def _allowed(stack: str, settings: Settings, words: Words, cluster: Cluster) -> 
 @contextlib.contextmanager
 def _told_to_end() -> Iterator[None]:
     """SIGTERM, and a terminal that goes away, end the drill in order, as Ctrl-C does."""
+    was_told = False
 
     def end(number: int, frame: FrameType | None) -> None:
-        raise _InterruptedError
+        # Once: another signal, which may come at the same moment, must not break off what is restored.
+        nonlocal was_told
+        if not was_told:
+            was_told = True
+            raise _InterruptedError
 
     before = {each: signal.signal(each, end) for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """What is restored is restored to the end, whoever presses Ctrl-C again."""
-    numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-    before = {each: signal.signal(each, signal.SIG_IGN) for each in numbers}
     try:
         yield
     finally:
@@ -138,6 +131,8 @@ class _Drill:
         self._within = within
         self._environment = environment
         self._platform = Platform.of(stack, settings)
+        self._closed = False
+        """Whether the machine takes no pods because of this drill."""
 
     def run(self) -> Report:
         """Kills, watches, and restores whatever happens. Raises what `drill` tells of."""
@@ -156,8 +151,7 @@ class _Drill:
             watching.note_alerts(time.monotonic() - begun)
             report = probing.finish()
         finally:
-            with _undisturbed():
-                probing.stop()
+            probing.stop()
         return Report(
             stack=self._stack, victim=self._victim.called, recovered=recovered, recovery=watching.recovery, probe=report
         )
@@ -172,20 +166,28 @@ class _Drill:
         whose = f"{self._stack} since {since} on {socket.gethostname()}, process {os.getpid()}"
         gone = [each["metadata"]["uid"] for each in self._victim.pods]
         try:
-            breaking.close(connection, machine, whose)
-            breaking.evict(connection, self._victim.pods)
-            until = time.monotonic() + CLOSED_SECONDS
-            while time.monotonic() < until and not watching.is_whole(gone, time.monotonic() - begun):
-                time.sleep(1)
-        finally:
-            with _undisturbed():
+            try:
+                self._closed = True
+                breaking.close(connection, machine, whose)
+                breaking.evict(connection, self._victim.pods)
+                until = time.monotonic() + CLOSED_SECONDS
+                while time.monotonic() < until and not watching.is_whole(gone, time.monotonic() - begun):
+                    time.sleep(1)
+            finally:
                 self._reopen(machine)
+        finally:
+            # The drill may have been told to end within the lines above, which it is once.
+            self._reopen(machine)
 
     def _reopen(self, machine: str) -> None:
+        if not self._closed:
+            return
         try:
             breaking.reopen(self._cluster.connection, machine)
+            self._closed = False
             _say(f"machine {machine} takes pods again")
         except NoAnswerError as error:
+            self._closed = False
             _say(f"machine {machine} could not be opened again ({told(error)}): kubectl uncordon {machine}")
 
 

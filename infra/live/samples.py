@@ -69,7 +69,12 @@ def parse(text: str, at: float, names: Container[str]) -> Samples:
 
 
 def _labels(text: str) -> Labels:
-    return {each[1]: _ESCAPE.sub(_unescaped, each[2]) for each in _LABEL.finditer(text)}
+    found, at = {}, 0
+    # One after the other from the start: to look for the next one anywhere would take hostile lines the square of their length.
+    while (each := _LABEL.match(text, at)) is not None:
+        found[each[1]] = _ESCAPE.sub(_unescaped, each[2])
+        at = each.end()
+    return found
 
 
 def _unescaped(match: re.Match[str]) -> str:

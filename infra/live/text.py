@@ -4,6 +4,8 @@ import re
 
 LONGEST = 300
 """Characters of a text by others: a message of the scheduler about some machines."""
+MOST_READ = 4_096
+"""Characters in which secrets are looked for; what follows is not shown anyway."""
 HIDDEN = "[hidden]"
 
 _URL_LOGIN = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s@]+@")
@@ -32,7 +34,7 @@ def _escaped(character: str) -> str:
 
 def redacted(text: object) -> str:
     """A message of others without what may be a secret: passwords, tokens, keys, logins in URLs, and long random words."""
-    told = _PEM.sub(HIDDEN, str(text))
+    told = _PEM.sub(HIDDEN, str(text)[:MOST_READ])
     told = _URL_LOGIN.sub(rf"\g<1>{HIDDEN}@", told)
     told = _NAMED.sub(rf"\g<1>{HIDDEN}", told)
     told = _SCHEME.sub(rf"\g<1> {HIDDEN}", told)

@@ -25,6 +25,9 @@ LOOK_SECONDS = 5.0
 SAID_SECONDS = 2.0
 """How long the engine has to show the sentence before it is told to end."""
 _REVISION = "deployment.kubernetes.io/revision"
+_REFUSALS = "reason=FailedCreate"
+STRIMZI_PODS_API = "core.strimzi.io/v1"
+"""Of Strimzi's StrimziPodSets, which make the pods of Kafka."""
 
 
 class Cluster(Protocol):
@@ -80,6 +83,8 @@ class Rollouts:
         """By URN."""
         self._before: dict[str, Mapping[str, int]] = {}
         """Pods that were there before it began, and how often their containers had restarted; by the pod's uid."""
+        self._old_refusals: set[str] = set()
+        """Refusals of pods from before it began, which may be over; by the event's uid and version."""
         self._since: dict[str, float] = {}
         """Since when each problem lasts."""
         self._lock = threading.Lock()
@@ -122,9 +127,11 @@ class Rollouts:
         """The engine is about to make or change it, and to wait. Whoever may not look at pods waits as long as Pulumi does."""
         try:
             there = self._cluster.find("v1", "Pod", found.namespace, labels=found.labels)
+            refusals = self._cluster.find("v1", "Event", found.namespace, fields=_REFUSALS)
         except ClusterError:
             return
         with self._lock:
+            self._old_refusals |= {_version(each) for each in refusals}
             self._before |= {text(each, "metadata", "uid"): restarts(each) for each in there}
             self._under_way[urn] = found
             if self._thread is None:
@@ -143,37 +150,33 @@ class Rollouts:
                 if not self._under_way:
                     self._thread = None
                     return
-            try:
-                certain = self.look(time.monotonic())
-            except ClusterError:
-                continue  # it may answer the next time
+            certain = self.look(time.monotonic())
             if certain:
                 self._tell(certain)
                 return
 
     def look(self, moment: float) -> list[str]:
-        """What is certain by now, and why each: a sentence. Raises `ClusterError` if the cluster does not answer."""
+        """What is certain by now, and why each: a sentence."""
         with self._lock:
             under_way = dict(self._under_way)
         found: dict[str, Problem] = {}
+        unseen = False
         for each in under_way.values():
-            found |= {problem.key: problem for problem in self._problems(each)}
-        self._since = {key: self._since.get(key, moment) for key in found}
+            try:
+                found |= {problem.key: problem for problem in self._problems(each)}
+            except ClusterError:
+                unseen = True  # it may answer the next time; whoever lacks a right for one sees the others
+        since = {key: self._since.get(key, moment) for key in found}
+        self._since = self._since | since if unseen else since
         return [each.sentence for key, each in found.items() if moment - self._since[key] >= each.seconds]
 
     def _problems(self, of: Workload) -> Iterator[Problem]:
         pods = [each for each in self._pods(of) if not _is_ready(each)]
         if not pods:
-            failed = self._cluster.find("v1", "Event", of.namespace, fields="reason=FailedCreate")
-            yield from refused(str(of), of.name, failed)
+            failed = self._cluster.find("v1", "Event", of.namespace, fields=_REFUSALS)
+            yield from refused(str(of), of.name, [each for each in failed if _version(each) not in self._old_refusals])
         for pod in pods:
             claims = {text(each, "persistentVolumeClaim", "claimName") for each in items(pod, "spec", "volumes")} - {""}
-            about = {text(pod, "metadata", "name"), *claims}
-            events = [
-                each
-                for name in sorted(about)
-                for each in self._cluster.find("v1", "Event", of.namespace, fields=f"involvedObject.name={name}")
-            ]
             waiting = [
                 each
                 for name in sorted(claims)
@@ -181,29 +184,45 @@ class Rollouts:
                     "v1", "PersistentVolumeClaim", of.namespace, fields=f"metadata.name={name}"
                 )
             ]
+            # By uid: a StatefulSet's next pod has the name of its last one, of which events tell for an hour.
+            events = [
+                event
+                for about in (pod, *waiting)
+                for event in self._cluster.find(
+                    "v1", "Event", of.namespace, fields=f"involvedObject.uid={text(about, 'metadata', 'uid')}"
+                )
+            ]
             classes = self._cluster.names("storage.k8s.io/v1", "StorageClass") if waiting else None
             before = self._before.get(text(pod, "metadata", "uid"))
             yield from problems(pod, events, waiting, None if classes is None else sorted(classes), before)
 
     def _pods(self, of: Workload) -> list[Mapping[str, Any]]:
-        """Its pods of the newest revision: older ones may be what is being repaired."""
-        pods = list(self._cluster.find("v1", "Pod", of.namespace, labels=of.labels))
-        match of.kind:
-            case "StatefulSet":
-                sets = list(
-                    self._cluster.find("apps/v1", "StatefulSet", of.namespace, fields=f"metadata.name={of.name}")
-                )
-                newest = text(sets[0], "status", "updateRevision") if sets else ""
-                return [each for each in pods if text(each, "metadata", "labels", "controller-revision-hash") == newest]
-            case "Deployment":
-                sets = list(self._cluster.find("apps/v1", "ReplicaSet", of.namespace, labels=of.labels))
-                last = max(
-                    sets, key=lambda each: int(text(each, "metadata", "annotations", _REVISION) or 0), default={}
-                )
-                newest = text(last, "metadata", "labels", "pod-template-hash")
-                return [each for each in pods if text(each, "metadata", "labels", "pod-template-hash") == newest]
-            case _:
-                return pods
+        """Its pods of the newest revision: older ones may be what is being repaired. Labels alone make no pod its own."""
+        pods = self._cluster.find("v1", "Pod", of.namespace, labels=of.labels)
+        if of.kind == "Kafka":
+            sets = self._cluster.find(STRIMZI_PODS_API, "StrimziPodSet", of.namespace, labels=of.labels)
+            # Its operator for topics and users is a Deployment.
+            sets = [*sets, *self._cluster.find("apps/v1", "Deployment", of.namespace, labels=of.labels)]
+            owners = {text(each, "metadata", "uid") for each in sets if _is_of_kafka(each)}
+            owners |= {
+                text(each, "metadata", "uid")
+                for each in self._cluster.find("apps/v1", "ReplicaSet", of.namespace, labels=of.labels)
+                if _owner(each) in owners
+            }
+            return [each for each in pods if _owner(each) in owners]
+        api = "batch/v1" if of.kind == "Job" else "apps/v1"
+        found = self._cluster.find(api, of.kind, of.namespace, fields=f"metadata.name={of.name}")
+        own = found[0] if found else {}
+        owner = text(own, "metadata", "uid")
+        if of.kind == "Deployment":
+            sets = self._cluster.find("apps/v1", "ReplicaSet", of.namespace, labels=of.labels)
+            last = max((each for each in sets if _owner(each) == owner), key=_revision, default={})
+            owner = text(last, "metadata", "uid")
+        pods = [each for each in pods if owner and _owner(each) == owner]
+        if of.kind == "StatefulSet":
+            newest = text(own, "status", "updateRevision")
+            return [each for each in pods if text(each, "metadata", "labels", "controller-revision-hash") == newest]
+        return pods
 
     def _tell(self, certain: Sequence[str]) -> None:
         text_ = "\n".join([*certain, "Waiting longer would not help, so this deployment is cancelled."])
@@ -211,6 +230,26 @@ class Rollouts:
             self._loop.call_soon_threadsafe(pulumi.log.error, text_)
         time.sleep(SAID_SECONDS)
         self._end()
+
+
+def _owner(of: Mapping[str, Any]) -> str:
+    """The uid of what made it; empty if nothing did."""
+    references = items(of, "metadata", "ownerReferences")
+    return next((text(each, "uid") for each in references if at(each, "controller") is True), "")
+
+
+def _is_of_kafka(of: Mapping[str, Any]) -> bool:
+    """Whether it is of the Kafka itself: a Kafka Connect of the same name has the same labels."""
+    return any(text(each, "kind") in ("Kafka", "KafkaNodePool") for each in items(of, "metadata", "ownerReferences"))
+
+
+def _revision(of: Mapping[str, Any]) -> int:
+    written = text(of, "metadata", "annotations", _REVISION)
+    return int(written) if written.isdecimal() else 0
+
+
+def _version(of: Mapping[str, Any]) -> str:
+    return f"{text(of, 'metadata', 'uid')} {text(of, 'metadata', 'resourceVersion')}"
 
 
 def _is_ready(pod: Mapping[str, Any]) -> bool:

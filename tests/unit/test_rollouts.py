@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from kafka_platform.kube.object_id import ClusterError
 
 from infra.rollouts.engine import find_engine
 from infra.rollouts.problems import (
@@ -31,10 +32,20 @@ def pod(state: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
     """A pod that does not run, with a container in some state."""
     status = {"name": "app", "ready": False, "restartCount": 0, "state": state or {}, **more}
     return {
-        "metadata": {"name": "w-1", "namespace": "shop", "uid": "1", "labels": {"controller-revision-hash": "new"}},
+        "metadata": {
+            "name": "w-1",
+            "namespace": "shop",
+            "uid": "1",
+            "labels": {"controller-revision-hash": "new"},
+            "ownerReferences": owned("set"),
+        },
         "spec": {"containers": [{"name": "app", "image": IMAGE}]},
         "status": {"phase": "Pending", "containerStatuses": [status]},
     }
+
+
+def owned(uid: str, kind: str = "StatefulSet", controller: bool = True) -> list[dict[str, Any]]:
+    return [{"kind": kind, "uid": uid, "controller": controller}]
 
 
 def waiting(reason: str, message: str = "") -> dict[str, Any]:
@@ -214,14 +225,17 @@ class Known:
     def find(
         self, api_version: str, kind: str, namespace: str, *, labels: str = "", fields: str = ""
     ) -> Sequence[Mapping[str, Any]]:
-        return self.objects.get(kind, [])
+        found = self.objects.get(kind, [])
+        if fields.startswith("involvedObject.uid="):
+            return [each for each in found if each["involvedObject"].get("uid") == fields.partition("=")[2]]
+        return found
 
     def names(self, api_version: str, kind: str) -> frozenset[str] | None:
         return frozenset()
 
 
 def sets(revision: str) -> list[Mapping[str, Any]]:
-    return [{"status": {"updateRevision": revision}}]
+    return [{"metadata": {"uid": "set"}, "status": {"updateRevision": revision}}]
 
 
 class TestALook:
@@ -256,6 +270,95 @@ class TestALook:
         rollouts.look(0)
         assert rollouts.look(IMAGE_SECONDS) == []
         assert len(rollouts.look(OLD_SECONDS)) == 1
+        rollouts.done("urn")
+
+    @pytest.mark.parametrize("owners", [[], owned("another"), owned("set", controller=False)])
+    def test_leaves_out_a_pod_that_has_only_the_labels(self, owners: list[Any]) -> None:
+        forged = {**self.PULLING, "metadata": self.PULLING["metadata"] | {"ownerReferences": owners}}
+        rollouts = Rollouts(Known(Pod=[forged], StatefulSet=sets("new")))
+        rollouts._under_way["urn"] = BROKERS
+        rollouts.look(0)
+        assert rollouts.look(1000) == []
+
+    @pytest.mark.parametrize(
+        ("kind", "objects"),
+        [
+            ("Job", {"Job": [{"metadata": {"uid": "set"}}]}),
+            (
+                "Deployment",
+                {
+                    "Deployment": [{"metadata": {"uid": "d"}}],
+                    "ReplicaSet": [
+                        {"metadata": {"uid": "set", "ownerReferences": owned("d")}},
+                        {
+                            "metadata": {
+                                "uid": "forged",
+                                "annotations": {"deployment.kubernetes.io/revision": "99"},
+                            }
+                        },
+                    ],
+                },
+            ),
+            (
+                "Kafka",
+                {"StrimziPodSet": [{"metadata": {"uid": "set", "ownerReferences": owned("k", "KafkaNodePool")}}]},
+            ),
+            (
+                "Kafka",
+                {
+                    "Deployment": [{"metadata": {"uid": "d", "ownerReferences": owned("k", "Kafka", False)}}],
+                    "ReplicaSet": [{"metadata": {"uid": "set", "ownerReferences": owned("d")}}],
+                },
+            ),
+        ],
+    )
+    def test_finds_pods_by_what_made_them(self, kind: str, objects: dict[str, Any]) -> None:
+        rollouts = Rollouts(Known(Pod=[self.PULLING], **objects))
+        rollouts._under_way["urn"] = Workload(kind=kind, namespace="shop", name="w", labels="app=w")
+        rollouts.look(0)
+        assert len(rollouts.look(1000)) == 1
+
+    def test_leaves_out_a_kafka_connect_of_the_same_name(self) -> None:
+        connect = {"metadata": {"uid": "set", "ownerReferences": owned("c", "KafkaConnect")}}
+        rollouts = Rollouts(Known(Pod=[self.PULLING], StrimziPodSet=[connect]))
+        rollouts._under_way["urn"] = Workload(kind="Kafka", namespace="shop", name="w", labels="strimzi.io/cluster=w")
+        rollouts.look(0)
+        assert rollouts.look(1000) == []
+
+    @pytest.mark.parametrize(("uid", "certain"), [("1", 1), ("0", 0)], ids=["of the pod", "of an earlier one"])
+    def test_believes_events_of_this_very_pod_alone(self, uid: str, certain: int) -> None:
+        told_of = event("w-1", "FailedMount", 'secret "bank" not found')
+        told_of["involvedObject"]["uid"] = uid
+        rollouts = Rollouts(Known(Pod=[pod()], StatefulSet=sets("new"), Event=[told_of]))
+        rollouts._under_way["urn"] = BROKERS
+        rollouts.look(0)
+        assert len(rollouts.look(1000)) == certain
+
+    def test_sees_the_others_where_one_is_hidden(self) -> None:
+        class Hiding(Known):
+            def find(
+                self, api_version: str, kind: str, namespace: str, *, labels: str = "", fields: str = ""
+            ) -> Sequence[Mapping[str, Any]]:
+                if kind == "StrimziPodSet":
+                    raise ClusterError("forbidden")
+                return super().find(api_version, kind, namespace, labels=labels, fields=fields)
+
+        rollouts = Rollouts(Hiding(Pod=[self.PULLING], StatefulSet=sets("new")))
+        rollouts._under_way["hidden"] = Workload(kind="Kafka", namespace="shop", name="w", labels="app=w")
+        rollouts._under_way["urn"] = BROKERS
+        rollouts.look(0)
+        assert len(rollouts.look(1000)) == 1
+
+    def test_does_not_believe_refusals_from_before_it_began(self) -> None:
+        refusal = event("kafka", "FailedCreate", "exceeded quota") | {"metadata": {"uid": "e", "resourceVersion": "1"}}
+        cluster = Known(Pod=[], StatefulSet=sets("new"), Event=[refusal])
+        rollouts = Rollouts(cluster)
+        rollouts.begin("urn", BROKERS)
+        rollouts.look(0)
+        assert rollouts.look(1000) == []
+        cluster.objects["Event"] = [refusal | {"metadata": {"uid": "e", "resourceVersion": "2"}}]
+        rollouts.look(2000)
+        assert len(rollouts.look(3000)) == 1
         rollouts.done("urn")
 
     def test_is_only_at_what_the_engine_waits_for(self) -> None:

@@ -1,6 +1,7 @@
 """What a drill refuses, whom it kills, what it leaves, and what it says."""
 
 import json
+import signal
 import time
 from collections.abc import Mapping
 from typing import Any, ClassVar, cast
@@ -11,7 +12,7 @@ from infra.connection import Connection, NoAnswerError
 from infra.doctor.diagnosis import DRILL_ANNOTATION, Diagnosis
 from infra.doctor.findings import fault, warning
 from infra.drill import breaking
-from infra.drill.command import _Drill, _InterruptedError
+from infra.drill.command import _Drill, _InterruptedError, _told_to_end
 from infra.drill.report import HARMED, SAFE, Report, as_json, as_text
 from infra.drill.victims import Kill, RefusedError, Victim, Words, choose, refusals
 from infra.drill.watching import Recovery, Rung, Watching
@@ -180,6 +181,49 @@ def test_a_machine_is_opened_again_when_the_drill_is_told_to_end() -> None:
     assert closed[2]["spec"] == {"unschedulable": True}
     assert closed[2]["metadata"]["annotations"][DRILL_ANNOTATION].startswith("ours since ")
     assert opened[2]["spec"] == {"unschedulable": None}
+
+
+class EndsTwice(Api):
+    """Two signals come at the same moment while pods are evicted, as when a session ends."""
+
+    def ask(self, method: str, path: str, *, body: Any = None, **more: Any) -> bytes:
+        answer = super().ask(method, path, body=body, **more)
+        if path.endswith("/eviction"):
+            both = {signal.SIGTERM, signal.SIGHUP}
+            signal.pthread_sigmask(signal.SIG_BLOCK, both)
+            for each in both:
+                signal.raise_signal(each)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
+        return answer
+
+
+class EndsWhileItOpens(Api):
+    """The only signal comes as the machine is being opened, before that is done."""
+
+    def ask(self, method: str, path: str, *, body: Any = None, **more: Any) -> bytes:
+        if len(self.asked) == 2 and body["spec"] == {"unschedulable": None}:
+            self.asked.append((method, path, {"spec": "interrupted"}))
+            signal.raise_signal(signal.SIGTERM)
+        return super().ask(method, path, body=body, **more)
+
+
+class Whole:
+    def is_whole(self, gone: Any, since: float) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("api", [EndsTwice(), EndsWhileItOpens()], ids=["two signals", "one within opening"])
+def test_a_machine_is_opened_again_whenever_signals_come(api: Api) -> None:
+    victim = Victim(kill=Kill.NODE, pods=[pod("kafka-1")], machine="node-2")
+
+    class There:
+        connection = api.connection
+
+    drill = _Drill("ours", parse(THREE), cast(Cluster, There()), victim, 60.0, {})
+    with pytest.raises(_InterruptedError), _told_to_end():
+        drill._kill(cast(Watching, Whole()), time.monotonic())
+    assert api.asked[-1][2]["spec"] == {"unschedulable": None}
+    assert not drill._closed
 
 
 def probed(**of_a_path: Any) -> dict[str, Any]:

@@ -38,6 +38,12 @@ def test_what_is_no_sample_is_left_out(line: str) -> None:
     assert not shown(f"{line}\n", 0.0).series.get("")
 
 
+@pytest.mark.parametrize("labels", [" " * 300_000, "a" * 300_000, 'a="b' * 100_000, 'a="b",' * 50_000 + "\\"])
+def test_no_line_takes_more_time_than_its_length(labels: str) -> None:
+    """With the square of it this would take minutes."""
+    parse(f"kafka_brokers{{{labels}}} 1\n", 0.0, metrics.NAMES)
+
+
 def test_the_number_of_samples_is_bounded() -> None:
     text = "".join(f'm{{n="{n}"}} 1\n' for n in range(MOST_SAMPLES + 10))
     assert len(parse(text, 0.0, {"m"}).series["m"]) == MOST_SAMPLES

@@ -50,6 +50,12 @@ def test_no_secret_is_shown(text: str) -> None:
     assert HIDDEN in redacted(text)
 
 
+@pytest.mark.parametrize("text", ["secret" * 50_000, "a." * 100_000, "-----BEGIN " * 50_000, "bearer " * 50_000])
+def test_no_text_takes_more_time_than_is_shown_of_it(text: str) -> None:
+    """With the square of its length this would take minutes."""
+    assert len(told(text)) <= 300
+
+
 def test_a_long_random_word_is_hidden_and_names_are_not() -> None:
     assert redacted("login with R8dKf02LmQx7ZpT4vBn6 failed") == f"login with {HIDDEN} failed"
     kept = "pod latency-probe-7c4fbb6664-59tlm on node-1.example.com pulls docker.io/apache/kafka:4.3.1@sha256:0f3ac1 for KafkaTopic/orders"
