@@ -21,7 +21,7 @@ from kafka_platform.registry.spec import (
     schema_registry_user,
 )
 from kafka_platform.schemas.spec import Compatibility, check_subject
-from kafka_platform.values.checks import check_url
+from kafka_platform.values.checks import check_field, check_login_url, check_url
 from kafka_platform.values.forms import formed, names, shared
 from kafka_platform.values.later import plain
 from kafka_platform.values.names import object_user, user_secret
@@ -68,6 +68,8 @@ class Registry(RegistrySpec):
         for name in ("secret", "authority"):
             if self.url is None and getattr(self, name) is not None:
                 raise ValueError(f"{name}: the stack runs its own registry: remove the key, or write url")
+        if self.url is not None and self.secret is not None:
+            check_field("secret", check_login_url, self.url)
 
     def values(self, settings: Core) -> dict[str, Any]:
         """Its fields as a program writes them."""

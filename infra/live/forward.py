@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import threading
 from dataclasses import dataclass
+from socket import SHUT_RDWR
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +12,8 @@ from infra.connection import Connection, NoAnswerError
 
 SECONDS = 8.0
 """How long an answer may take: a broker with thousands of partitions needs some seconds for its metrics."""
+WHOLE_SECONDS = 15.0
+"""How long all of it may take: a pod that sends a byte now and then must not hold a thread for ever."""
 MOST_BYTES = 32 * 1024 * 1024
 """Of one answer."""
 _THREADS = "Kubernetes port forward proxy"
@@ -45,6 +48,26 @@ def forwarded(connection: Connection, namespace: str, pod: str, port: int, path:
 
 def _asked(socket: Any, path: str) -> Answer:
     socket.settimeout(SECONDS)
+    over = threading.Event()
+
+    def break_off() -> None:
+        over.set()
+        with contextlib.suppress(OSError):
+            socket.shutdown(SHUT_RDWR)
+
+    end = threading.Timer(WHOLE_SECONDS, break_off)
+    end.daemon = True
+    end.start()
+    try:
+        found = _answer(socket, path)
+    finally:
+        end.cancel()
+    if over.is_set():
+        raise TimeoutError(f"the answer takes more than {WHOLE_SECONDS:.0f} s")
+    return found
+
+
+def _answer(socket: Any, path: str) -> Answer:
     http_connection = http.client.HTTPConnection("localhost")
     http_connection.sock = socket
     http_connection.request(

@@ -11,8 +11,9 @@ from kafka_platform.kafka.connection import KafkaConnection
 from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.place import place_all
 from kafka_platform.kube.pods import METRICS_PORT
+from kafka_platform.values.checks import check_field
 from kafka_platform.values.forms import named
-from kafka_platform.values.names import check_label, check_service_name, check_user
+from kafka_platform.values.names import check_label, check_object_user, check_service_name, check_user
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,12 @@ class KafkaExporterArgs(ExporterSpec, Args):
     """Whether to show when a `KafkaResources` was last applied, which an embedded or external Kafka knows. Default false."""
     runtime_image: pulumi.Input[str] = RUNTIME_IMAGE
     """Image of this platform's own programs."""
+
+    def check(self) -> None:
+        """There can be a Secret of its user."""
+        if self.connection.logs_in:
+            check_field("user", check_object_user, self.user)
+        super().check()
 
 
 class KafkaExporter(pulumi.ComponentResource):

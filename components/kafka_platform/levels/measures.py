@@ -11,6 +11,9 @@ from kafka_platform.values.units import milliseconds
 FRESH = Decimal("0.99")
 """Share of the time in which a group has to be as fresh as promised: it may be late while its members are replaced."""
 
+LONGEST_BUCKET = 10.0
+"""Seconds: the largest bound of the probe's buckets (`probe/metrics.py` of the runtime)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
@@ -71,7 +74,8 @@ def measures(name: str, level: Level, measured: Measured) -> Iterator[Measure]:
             kind="latency",
             by="probe",
             objective=objective(level.latency.of),
-            errors=f"max({slowest}) > bool {longest:g}",
+            # Of what is in no bucket but the last, Prometheus says the bound of the one before it.
+            errors=f"max({slowest}) {'>=' if longest >= LONGEST_BUCKET else '>'} bool {longest:g}",
             events=f"sum(rate(kafka_probe_latency_seconds_count{{{own}}}[5m])) > bool 0",
         )
     if level.freshness is not None and level.group is not None and measured.exporter is not None:

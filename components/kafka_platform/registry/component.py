@@ -23,7 +23,7 @@ from kafka_platform.registry.spec import (
 )
 from kafka_platform.values.checks import check_field
 from kafka_platform.values.forms import named
-from kafka_platform.values.names import check_label, check_service_name, check_user, object_user, user_secret
+from kafka_platform.values.names import check_label, check_object_user, check_service_name, check_user, user_secret
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +54,7 @@ class SchemaRegistryArgs(RegistrySpec, Args):
             )
         for key, name in (("user", self.user), *(("users", name) for name in self.users)):
             check_field(key, check_user, name)
-            if object_user(name) != name:
-                raise ValueError(
-                    f"{key}: {name!r} is not a user whose Secret can be called so: use up to 200 of a-z, 0-9, - and ., beginning and ending "
-                    "with a letter or digit"
-                )
+            check_field(key, check_object_user, name)
         check_registry_users(self.users)
 
 

@@ -11,7 +11,7 @@ from kafka_platform.kube.place import place_all
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.schemas.objects import SchemaSettings, objects
 from kafka_platform.schemas.spec import Compatibility, Subject, check_subject
-from kafka_platform.values.checks import check_url
+from kafka_platform.values.checks import check_field, check_login_url, check_url
 from kafka_platform.values.forms import named, names
 from kafka_platform.values.names import check_label, check_service_name, check_subdomain
 
@@ -44,6 +44,8 @@ class SchemaSubjectsArgs(Args):
     def check(self) -> None:
         """References name declared subjects, and nothing is both declared and removed."""
         check_subjects(self.subjects, self.removed_subjects)
+        if self.secret is not None and isinstance(self.url, str):
+            check_field("secret", check_login_url, self.url)
 
 
 def check_subjects(subjects: Mapping[str, Subject], removed: Sequence[str]) -> None:

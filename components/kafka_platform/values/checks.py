@@ -1,7 +1,12 @@
 """What checks of fields have in common. No Pulumi."""
 
 import ipaddress
+import re
 from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
+
+# A name without dots is a Service of the pod's own namespace.
+_IN_CLUSTER = re.compile(r"[^.:]+(\.[^.]+(\.svc(\.cluster\.local)?)?)?")
 
 
 def check_field(name: str, check: Callable[..., object], *arguments: object) -> None:
@@ -37,6 +42,13 @@ def check_url(url: str) -> None:
     """Raises unless it is an address of HTTP."""
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"{url!r} is not a URL: write one such as http://gateway.streaming.svc")
+
+
+def check_login_url(url: str) -> None:
+    """Raises unless a login that is sent to this address is encrypted, or stays in the cluster."""
+    parts = urlsplit(url)
+    if parts.scheme == "http" and not _IN_CLUSTER.fullmatch(parts.hostname or ""):
+        raise ValueError(f"is sent to {url!r} in the clear: use https there, or remove it")
 
 
 # What --service-node-port-range of the API server is unless somebody changed it.

@@ -119,6 +119,15 @@ def object_user(user: str) -> str:
     return f"{readable}-{hashlib.sha256(user.encode()).hexdigest()[:10]}"
 
 
+def check_object_user(user: str) -> None:
+    """Raises unless objects can be called as the user, whose Secret cannot be named."""
+    if object_user(user) != user:
+        raise ValueError(
+            f"{user!r} is not a user whose Secret can be called so: use up to {LONGEST_OBJECT_USER} of a-z, 0-9, - and ., beginning "
+            "and ending with a letter or digit"
+        )
+
+
 def check_secret_of_user(field: str, user: str) -> None:
     """Raises unless the Secret of a user whom the field names can be called as the user; otherwise it has to be named."""
     try:

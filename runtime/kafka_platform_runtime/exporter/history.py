@@ -7,22 +7,31 @@ MOST_POINTS = 40
 """Points kept of a partition. Half of them are dropped, evenly, when there are more: what is older is known less exactly."""
 
 
+LEAST_POINTS = 4
+MOST_POINTS_OF_ALL = 400_000
+"""Of all partitions together, each point with some 120 bytes: beyond 10,000 partitions each has fewer, down to LEAST_POINTS."""
+
+
+def points_each(partitions: int) -> int:
+    """How many points each of so many partitions may have."""
+    return max(LEAST_POINTS, min(MOST_POINTS, MOST_POINTS_OF_ALL // max(1, partitions)))
+
+
 class History:
     """Times at which a partition ended at which offset, oldest first; both only grow."""
 
     def __init__(self) -> None:
         self._points: list[tuple[int, float]] = []
 
-    def see(self, at: float, end: int) -> None:
-        """The partition ends at this offset now."""
+    def see(self, at: float, end: int, most: int = MOST_POINTS) -> None:
+        """The partition ends at this offset now; at most so many points are kept."""
         points = self._points
         if points and end < points[-1][0]:  # it was made anew, or has lost records
             points.clear()
-        if points and points[-1][0] == end:
-            # Of an end that stays the first time counts, when its last record came, and the last, until which none came.
-            if len(points) > 1 and points[-2][0] == end:
-                points.pop()
-        elif len(points) >= MOST_POINTS:
+        # Of an end that stays the first time counts, when its last record came, and the last, until which none came.
+        if len(points) > 1 and points[-1][0] == points[-2][0] == end:
+            points.pop()
+        while len(points) >= most:
             del points[1:-1:2]
         points.append((end, at))
 

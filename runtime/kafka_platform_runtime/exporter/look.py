@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from kafka_platform_runtime.exporter.cluster import EARLIEST, LATEST, NEWEST_RECORD, Cluster, Group, Metadata, Partition
-from kafka_platform_runtime.exporter.history import History
+from kafka_platform_runtime.exporter.history import History, points_each
 from kafka_platform_runtime.exporter.settings import Settings
 from kafka_platform_runtime.failures import Transient
 
@@ -19,6 +19,13 @@ LADDER = (60, 240, 960, 3_840, 15_360, 61_440, 245_760, 983_040)
 """Seconds ago, up to eleven days, at which an unknown lag is looked up by the timestamps of records."""
 MOST_LOOKED_UP = 200
 """Partitions looked up like this in one look; each takes a broker one search in its indexes for each rung of the ladder."""
+LOOK_SECONDS = 120.0
+"""How long a look asks: brokers that answer slowly must not make it look like one that hangs (HUNG_SECONDS)."""
+MOST_OFFSETS = 200_000
+"""Committed offsets that a look remembers, each with some 300 bytes. Of more, those of the groups with most are left out:
+whoever may use groups could otherwise fill the memory with them."""
+OFFSETS_AT_ONCE = 20_000
+"""Offsets that one answer may have, if each group has committed some of all partitions."""
 WITH_OFFSETS = frozenset({"classic", "consumer", "streams"})
 
 
@@ -63,13 +70,13 @@ class Snapshot:
     lags: Mapping[tuple[str, str], Lag] = field(default_factory=dict)
     """By group and topic."""
     left_out: Mapping[str, int] = field(default_factory=dict)
-    """How many topics, groups and pairs of both are not shown."""
+    """How many topics, groups and pairs of both are not shown, and of how many groups the lag is not."""
     provisioned: float | None = None
     """When the provisioner last recorded something, as a Unix time."""
 
 
 class Questions:
-    """Asks brokers during one look. One that did not answer is not asked again in it.
+    """Asks brokers during one look. One that did not answer is not asked again in it, and none after LOOK_SECONDS.
 
     Args:
         brokers: those that are up.
@@ -79,10 +86,15 @@ class Questions:
     def __init__(self, brokers: Iterable[int], errors: Counter[str]) -> None:
         self._brokers = set(brokers)
         self._errors = errors
+        self._until = time.monotonic() + LOOK_SECONDS
 
     def __call__(self, what: str, broker: int, question: Callable[..., T], *details: object) -> T | None:
         """The answer to `question(broker, *details)`; None if there is none."""
         if broker not in self._brokers:
+            return None
+        if time.monotonic() > self._until:
+            self._errors[what] += 1
+            self._brokers.clear()
             return None
         try:
             return question(broker, *details)
@@ -123,11 +135,9 @@ class Looker:
         ask = Questions(metadata.brokers, self.errors)
         shown = sorted(metadata.topics)[: self._settings.most_topics]
         groups, unseen = self._groups(metadata, cluster, ask)
-        committed: dict[str, Mapping[Partition, int]] = {}
+        committed, unread = self._committed(groups, metadata, cluster, ask)
         members: dict[str, int] = {}
         for broker, own in _by_coordinator(groups).items():
-            names = [each.name for each in own if each.kind in WITH_OFFSETS]
-            committed |= ask("offsets", broker, cluster.committed, names) or {}
             busy = [each.name for each in own if each.state != "Empty" and each.kind == "classic"]
             members |= ask("members", broker, cluster.members, busy) or {}
         members |= self._newer_members(cluster, groups)
@@ -150,7 +160,7 @@ class Looker:
                 for each in groups
             },
             lags=lags,
-            left_out={"topics": len(metadata.topics) - len(shown), "groups": unseen, "pairs": pairs},
+            left_out={"topics": len(metadata.topics) - len(shown), "groups": unseen, "offsets": unread, "pairs": pairs},
             provisioned=provisioned,
         )
 
@@ -162,6 +172,25 @@ class Looker:
         fit.sort(key=lambda each: (each.state in ("Empty", "Dead"), each.name))
         shown = fit[: self._settings.most_groups]
         return shown, len(found) - len(shown)
+
+    def _committed(
+        self, groups: Iterable[Group], metadata: Metadata, cluster: Cluster, ask: Questions
+    ) -> tuple[dict[str, Mapping[Partition, int]], int]:
+        """What groups have committed, and of how many it is left out."""
+        found: dict[str, Mapping[Partition, int]] = {}
+        total = left_out = 0
+        at_once = max(1, OFFSETS_AT_ONCE // max(1, sum(map(len, metadata.topics.values()))))
+        for broker, own in _by_coordinator(groups).items():
+            names = [each.name for each in own if each.kind in WITH_OFFSETS]
+            for begin in range(0, len(names), at_once):
+                answer = ask("offsets", broker, cluster.committed, names[begin : begin + at_once]) or {}
+                found |= answer
+                total += sum(map(len, answer.values()))
+                while total > MOST_OFFSETS:
+                    largest = max(found, key=lambda name: (len(found[name]), name))
+                    total -= len(found.pop(largest))
+                    left_out += 1
+        return found, left_out
 
     def _newer_members(self, cluster: Cluster, groups: Iterable[Group]) -> dict[str, int]:
         busy = [each.name for each in groups if each.kind == "consumer" and each.state != "Empty"]
@@ -188,8 +217,9 @@ class Looker:
         now = self._clock()
         self._histories = {each: history for each, history in self._histories.items() if each in read}
         self._looked_up &= read
+        most = points_each(len(read))
         for each in read & self._ends.keys():
-            self._histories.setdefault(each, History()).see(now, self._ends[each])
+            self._histories.setdefault(each, History()).see(now, self._ends[each], most)
 
     def _look_up(
         self,

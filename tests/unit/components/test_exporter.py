@@ -90,6 +90,7 @@ def test_the_graph() -> None:
     [
         ({"interval": "1s"}, "interval: '1s' is out of range: use 5s to 10m"),
         ({"groups": 0}, "groups: 0 is out of range: use 1 to 100000"),
+        ({"user": "lag exporter"}, "user: 'lag exporter' is not a user whose Secret can be called so: use"),
     ],
 )
 def test_a_misuse_names_the_field(given: dict[str, Any], message: str) -> None:

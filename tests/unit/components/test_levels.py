@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from kafka_platform import Engine, LatencyLevel, Level, Monitoring, MonitoringArgs
-from kafka_platform.levels.measures import Measured, measures, missing
+from kafka_platform.levels.measures import LONGEST_BUCKET, Measured, measures, missing
 from kafka_platform.levels.monitoring import FAST, FAST_LATER, PERIOD_DAYS, SLOW, SLOW_LATER
 from kafka_platform.levels.spec import objective
 from kafka_platform.monitoring.objects import rules
 from kafka_platform.monitoring.spec import MonitoredSpec
+from kafka_platform_runtime.probe.metrics import BUCKETS
 
 from infra.settings.faults import SettingsError
 from infra.settings.parsing import parse
@@ -33,6 +34,14 @@ SPEC = MonitoredSpec(engine=Engine.STRIMZI, exporter=True, levels=LEVELS)
 PROBE = 'namespace="streaming",probe="latency-probe",write="native"'
 GATEWAY = 'namespace="streaming",gateway="gateway"'
 DAY = 24 * 60
+
+
+def test_a_latency_of_the_longest_bucket_can_be_missed() -> None:
+    """Prometheus says the bound of the last finite bucket, 10 s, of whatever takes longer."""
+    level = Level(latency=LatencyLevel(p99="10s"))
+    [slowest] = measures("platform", level, Measured(probe=PROBE))
+    assert BUCKETS[-1] == LONGEST_BUCKET
+    assert slowest.errors.endswith(" >= bool 10")
 
 
 @dataclass(frozen=True, kw_only=True)

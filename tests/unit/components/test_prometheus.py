@@ -289,7 +289,7 @@ def test_slack_takes_no_name_of_a_group_for_a_link_or_a_call(tmp_path: Path) -> 
         "status": "firing",
         "alerts": [alert] * 30,
         "groupLabels": {"alertname": "GroupBehind"},
-        "commonLabels": alert["labels"] | {"alertname": "GroupBehind"},
+        "commonLabels": {"alertname": "GroupBehind", "consumergroup": summary},
         "commonAnnotations": {},
         "externalURL": "http://localhost",
     }

@@ -9,7 +9,7 @@ from dataclasses import MISSING, dataclass, field
 from urllib.parse import urlsplit
 
 from kafka_platform.kube.metrics import Severity
-from kafka_platform.values.checks import check_field, check_url
+from kafka_platform.values.checks import check_field, check_login_url, check_url
 from kafka_platform.values.forms import Spec, duration, formed, formed_by, named
 from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_label, check_pattern, check_subdomain
@@ -124,13 +124,8 @@ class WebhookReceiver(Spec):
 
     def check(self) -> None:
         """A token leaves the cluster by TLS alone."""
-        parts = urlsplit(self.url)
-        if self.secret is not None and parts.scheme == "http" and not _in_cluster(parts.hostname or ""):
-            raise ValueError(f"url: {self.url!r} sends the token in the clear: use https, or remove secret")
-
-
-def _in_cluster(host: str) -> bool:
-    return re.fullmatch(r"[^.]+\.[^.]+\.svc(\.cluster\.local)?", host) is not None
+        if self.secret is not None:
+            check_field("secret", check_login_url, self.url)
 
 
 Receiver = SlackReceiver | PagerDutyReceiver | EmailReceiver | WebhookReceiver

@@ -88,7 +88,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "{alerts: {webhook: {url: 'http://hook.example.com/kafka', secret: hook}}, prometheus: {}}",
-        "alerts.webhook.url: 'http://hook.example.com/kafka' sends the token in the clear: use https, or remove secret",
+        "alerts.webhook.secret: is sent to 'http://hook.example.com/kafka' in the clear: use https there, or remove it",
     ),
     (
         "{alerts: {tenants: {paymnts: {slack: {secret: slack, channel: '#a'}}}}, tenants: {payments: {}}, prometheus: {}}",

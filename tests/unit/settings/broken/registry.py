@@ -2,6 +2,10 @@
 
 CASES: list[tuple[str, str]] = [
     ("registry: true", "registry: true is not a mapping: write keys below it, such as pods, resources, tls"),
+    (
+        "registry: {url: 'http://registry.example.com', secret: login}",
+        "registry.secret: is sent to 'http://registry.example.com' in the clear: use https there, or remove it",
+    ),
     ("registry: {pod: 1}", "registry.pod: unknown key: did you mean 'pods'?"),
     ("registry: {pods: 0}", "registry.pods: 0 is out of range: use 1 to 5"),
     ("registry: {pods: 6}", "registry.pods: 6 is out of range: use 1 to 5"),
