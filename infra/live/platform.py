@@ -70,8 +70,13 @@ def pods(cluster: Cluster, platform: Platform) -> tuple[list[Manifest], list[Uns
         if isinstance(answer, Unseen):
             unseen.append(answer)
         else:
-            found |= {each["metadata"]["uid"]: each for each in answer}
+            found |= {each["metadata"]["uid"]: each for each in answer if _may_be_ours(each, platform)}
     return sorted(found.values(), key=name), unseen
+
+
+def _may_be_ours(pod: Manifest, platform: Platform) -> bool:
+    """Whether the platform makes such pods there: in its namespace a tenant may give pods any labels, also a broker's."""
+    return pod["metadata"]["namespace"] == platform.namespace or part(pod) in (Part.WORKER, Part.PROVISIONER)
 
 
 def _listing(cluster: Cluster, namespace: str, labels: str) -> Callable[[], list[Manifest]]:
@@ -86,7 +91,7 @@ def samples(
     shown = [
         (each, port)
         for each in found
-        if not has_ended(each) and part(each) is not Part.WORKER and (port := metrics_port(each))
+        if not has_ended(each) and part(each) not in (Part.WORKER, Part.PROVISIONER) and (port := metrics_port(each))
     ]
     return cluster.together({name(pod): _scrape(cluster, pod, port, wanted) for pod, port in shown[:MOST_PODS]})
 

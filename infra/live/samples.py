@@ -62,7 +62,8 @@ def parse(text: str, at: float, names: Container[str]) -> Samples:
             value = float(match[3])
         except ValueError:
             continue
-        if not math.isnan(value):
+        # Sums and differences of what is infinite are no numbers that anybody could show.
+        if math.isfinite(value):
             found[match[1]].append((_labels(match[2] or ""), value))
             seen += 1
     return Samples(at=at, series=dict(found))

@@ -1,5 +1,6 @@
 """Text of others as a terminal may show it, and numbers as people read them."""
 
+import math
 import re
 
 LONGEST = 300
@@ -75,7 +76,7 @@ def count(number: float | None, digits: int = 0) -> str:
 
 def lasting(seconds: float | None) -> str:
     """A duration by its two largest units."""
-    if seconds is None:
+    if seconds is None or not math.isfinite(seconds):
         return "-"
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"

@@ -10,6 +10,7 @@ from pathlib import Path
 from infra.check import STACKS
 from infra.live.cluster import Cluster, UnreachableError
 from infra.live.platform import Platform
+from infra.live.text import shown
 from infra.settings.faults import SettingsError
 from infra.settings.model import Settings
 from infra.settings.parsing import read_stack
@@ -55,7 +56,7 @@ def top(
         print(f"{file.name}: {error.faults[0]}", file=sys.stderr)
         return WRONG_FILE
     except UnreachableError as error:
-        print(f"{stack}: {error}", file=sys.stderr)
+        print(f"{stack}: {shown(error)}", file=sys.stderr)
         return UNREACHABLE
     watched = _Watched(cluster, Platform.of(stack, settings), settings)
     try:

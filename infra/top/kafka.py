@@ -1,5 +1,6 @@
 """The brokers, topics and groups of a look: pure functions from what was seen."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from infra.live import metrics
@@ -145,7 +146,7 @@ def _by_name(found: Mapping[tuple[str, ...], float]) -> dict[str, float]:
 
 
 def _whole(value: float | None) -> int | None:
-    return None if value is None else round(value)
+    return None if value is None or not math.isfinite(value) else round(value)
 
 
 def names_of(pods: Iterable[Manifest]) -> list[str]:

@@ -82,7 +82,7 @@ def probe(pods: Sequence[Manifest], before: rates.Look, now: rates.Look, *, why:
             write=write,
             read=read,
             p99_seconds=_quantile(before, chosen, metrics.PROBE_LATENCY, write=write, read=read),
-            lost=round(value),
+            lost=round(value) if math.isfinite(value) else 0,
             oldest_unread_seconds=oldest.get((write, read)),
         )
         for (write, read), value in sorted(lost.items())

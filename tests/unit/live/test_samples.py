@@ -31,7 +31,18 @@ def test_names_of_groups_may_have_anything_in_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["", "kafka_brokers", "kafka_brokers x", "kafka_brokers NaN", "kafka_brokers{a=} ", "{} 1", "\x00"]
+    "line",
+    [
+        "",
+        "kafka_brokers +Inf",
+        "kafka_brokers 1e999",
+        "kafka_brokers",
+        "kafka_brokers x",
+        "kafka_brokers NaN",
+        "kafka_brokers{a=} ",
+        "{} 1",
+        "\x00",
+    ],
 )
 def test_what_is_no_sample_is_left_out(line: str) -> None:
     assert shown(f"{line}\n", 0.0).total(metrics.KNOWN_BROKERS) in (None, 1.0)

@@ -56,6 +56,14 @@ def test_no_text_takes_more_time_than_is_shown_of_it(text: str) -> None:
     assert len(told(text)) <= 300
 
 
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan")])
+def test_what_is_no_number_is_shown_somehow(number: float) -> None:
+    assert lasting(number) == "-"
+    assert size(number)
+    assert rate(number)
+    assert count(number)
+
+
 def test_a_long_random_word_is_hidden_and_names_are_not() -> None:
     assert redacted("login with R8dKf02LmQx7ZpT4vBn6 failed") == f"login with {HIDDEN} failed"
     kept = "pod latency-probe-7c4fbb6664-59tlm on node-1.example.com pulls docker.io/apache/kafka:4.3.1@sha256:0f3ac1 for KafkaTopic/orders"
