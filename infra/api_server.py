@@ -34,7 +34,7 @@ class ApiServer:
     """
 
     def __init__(self, kubeconfig: str | None, context: str | None) -> None:
-        """`kubeconfig` is a path or what stands in such a file; by default KUBECONFIG or ~/.kube/config."""
+        """`kubeconfig` is a path or the content of such a file; by default KUBECONFIG or ~/.kube/config."""
         self._kubeconfig = kubeconfig
         self._context = context
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api-server")

@@ -37,7 +37,7 @@ class Connection:
     """HTTP connections to the API server. Threads may share it."""
 
     def __init__(self, kubeconfig: str | None, context: str | None, *, retries: int | None = None) -> None:
-        """`kubeconfig` is a path or what stands in such a file; by default KUBECONFIG or ~/.kube/config.
+        """`kubeconfig` is a path or the content of such a file; by default KUBECONFIG or ~/.kube/config.
 
         `retries` says how often a request is sent again that was not answered; by default three times.
 

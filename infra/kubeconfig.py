@@ -11,7 +11,7 @@ from infra.settings.core import Kubernetes
 
 
 def check_chosen(chosen: Kubernetes, environment: Mapping[str, str]) -> None:
-    """Raises `ValueError` unless somebody said which Kubernetes cluster is meant: never whichever happens to be current."""
+    """Raises `ValueError` unless the stack file or KUBECONFIG says which cluster is meant: ~/.kube/config alone is never used."""
     if chosen.context is None and chosen.kubeconfig is None and not environment.get("KUBECONFIG"):
         raise ValueError(
             "kubernetes.context: missing, and KUBECONFIG is not set: say which cluster is meant, "

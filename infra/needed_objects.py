@@ -31,7 +31,7 @@ _BY_STRIMZI = "{kafka}-cluster-ca-cert"
 
 
 class Cluster(Protocol):
-    """What is asked of a Kubernetes cluster. Each answer is None if it cannot be told, as to somebody without the right to look."""
+    """Queries to a Kubernetes cluster. An answer is None if it is unknown, for example without the right to read."""
 
     def serves(self, api_version: str, kind: str) -> bool | None:
         """Whether there can be objects of a kind."""

@@ -1,4 +1,4 @@
-"""`python -m infra probe`: records through a platform that runs, timed and counted, by way of the Kubernetes API alone."""
+"""`python -m infra probe`: sends records through a running platform, timed and counted, using only the Kubernetes API."""
 
 import os
 import subprocess

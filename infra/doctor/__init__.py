@@ -1,1 +1,1 @@
-"""`python -m infra doctor`: what a support engineer would look at first, with the fix for each finding."""
+"""`python -m infra doctor`: what a support engineer would check first, with the fix for each finding."""

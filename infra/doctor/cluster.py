@@ -19,11 +19,11 @@ from infra.live.text import lasting, size
 PENDING = timedelta(minutes=2)
 """How long a claim may wait for its volume."""
 ALMOST_FULL, FULL = 0.8, 0.9
-"""Shares of a volume: at the second KafkaVolumeAlmostFull tells somebody."""
+"""Shares of a volume: at the second, KafkaVolumeAlmostFull fires."""
 QUOTA_NEAR = 0.9
 """Share of a ResourceQuota that is used up."""
 SOON, VERY_SOON = timedelta(days=14), timedelta(days=3)
-"""How long before a certificate's end somebody should look: whoever renews it does so earlier."""
+"""How long before a certificate expires the doctor reports it: automatic renewal happens earlier."""
 
 
 def pending_claims(claims: Sequence[Manifest], now: datetime) -> Iterator[Finding]:
@@ -205,7 +205,7 @@ def missing_objects(missing: Sequence[str]) -> Iterator[Finding]:
 
 
 def foreign_objects(objects: Mapping[str, Manifest], stack: str) -> Iterator[Finding]:
-    """Objects that another stack has made, or nobody."""
+    """Objects that another stack created, or no stack."""
     for subject, each in sorted(objects.items()):
         mark = str((each["metadata"].get("annotations") or {}).get(MARK, ""))
         if mark and mark.rpartition("/")[2] != stack:

@@ -93,7 +93,7 @@ def _word(severity: int) -> str:
 
 
 def as_text(stack: str, found: Diagnosis, *, coloured: bool) -> str:
-    """The findings as people read them."""
+    """The findings as text."""
     lines = []
     for each in found.findings:
         word = each.severity.name.lower()

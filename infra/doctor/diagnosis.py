@@ -44,7 +44,7 @@ class Diagnosis:
 
     @property
     def severity(self) -> int:
-        """Of the worst finding; 0 if there is none. It is the exit code."""
+        """Severity of the worst finding, 0 if there is none: the exit code."""
         return max((each.severity for each in self.findings), default=0)
 
 
@@ -139,7 +139,7 @@ def _cluster(case: Case, missing: Sequence[str]) -> Iterator[Finding]:
 
 
 def _missing(patient: Patient) -> list[str]:
-    """Objects that are not there, of kinds that could be listed."""
+    """Missing objects, of kinds that could be listed."""
     return sorted(
         subject
         for subject in patient.rendered

@@ -25,7 +25,7 @@ class Finding:
     subject: str
     """The object, as `Kind/namespace/name`."""
     message: str
-    """What is wrong with it. What others have written in it is made safe, and secrets in it are hidden."""
+    """The finding's text; third-party text in it is sanitised, and secrets are hidden."""
     fix: str
     """What to do, mostly a command."""
 
@@ -36,17 +36,17 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
-    """What could not be looked at, and why: no finding, unless somebody lacks a right that is needed."""
+    """Something that could not be checked, and why; not a finding, unless a required right is missing."""
 
     what: str
     why: str
 
 
 def fault(check: str, subject: str, message: str, fix: str) -> Finding:
-    """A finding that hurts somebody."""
+    """A finding that affects users."""
     return Finding(check=check, severity=Severity.FAULT, subject=subject, message=message, fix=fix)
 
 
 def warning(check: str, subject: str, message: str, fix: str) -> Finding:
-    """A finding that hurts nobody yet."""
+    """A finding that affects nobody yet."""
     return Finding(check=check, severity=Severity.WARNING, subject=subject, message=message, fix=fix)

@@ -1,4 +1,4 @@
-"""What Kafka itself shows to be wrong, and what its operator says: one pure function for each finding."""
+"""Findings about Kafka, from its metrics and its operator: one pure function for each."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

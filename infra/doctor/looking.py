@@ -1,4 +1,4 @@
-"""What the doctor looks at besides what `top` does: objects of the stack, volumes, certificates, operators."""
+"""What the doctor queries in addition to `top`: objects of the stack, volumes, certificates, operators."""
 
 import base64
 import json
@@ -27,7 +27,7 @@ from infra.settings.model import Settings
 MOST_MACHINES = 50
 """Machines that are asked how full the volumes are."""
 HEALTH_PORT = "health"
-"""Name of the port at which an embedded broker says why it is not ready."""
+"""Name of the port on which an embedded broker reports why it is not ready."""
 WORKLOADS = ("Deployment", "StatefulSet")
 _OPERATORS = {
     "strimzi": re.compile(r"(?:^|/)operator:v?(\d[\w.-]*)(?:@|$)"),
@@ -47,7 +47,7 @@ class Patient:
     rendered: Mapping[str, Any] = field(default_factory=dict)
     """The objects that the stack file has, by `Kind/namespace/name`."""
     live: Mapping[str, Manifest] = field(default_factory=dict)
-    """Those of them that are there: of most kinds, only their metadata."""
+    """Those of them that exist: of most kinds, only their metadata."""
     unlisted: frozenset[str] = frozenset()
     """Kinds of rendered objects that could not be listed, as `Kind/namespace`."""
     ends: Mapping[str, datetime] = field(default_factory=dict)
@@ -122,7 +122,7 @@ def _listing(cluster: Cluster, kind: Kind, namespace: str, *, metadata: bool = F
 
 
 def _declared(settings: Settings) -> Iterator[Object]:
-    """The objects of the file that have a name and a namespace, and are there for as long as the stack is."""
+    """The objects of the file that have a name and a namespace, and exist as long as the stack."""
     for each in rendered(settings):
         metadata = each.object.manifest.get("metadata") or {}
         if (
@@ -186,7 +186,7 @@ def _asked(
     pods: Sequence[Manifest],
     seen: Mapping[str, Sequence[Manifest]],
 ) -> tuple[dict[tuple[str, str], tuple[float, float]], dict[str, datetime], list[Note]]:
-    """How full volumes are and when certificates end, as far as that is told."""
+    """Usage of volumes and expiry of certificates, as far as they are known."""
     machines = sorted({each["spec"].get("nodeName") or "" for each in of(pods, Part.BROKER, Part.CONTROLLER)} - {""})
     asks: dict[tuple[str, str], Callable[[], Any]] = {
         ("volumes on machine", machine): _summary(cluster, machine) for machine in machines[:MOST_MACHINES]
@@ -245,7 +245,7 @@ def _known_ends(seen: Mapping[str, Sequence[Manifest]]) -> Iterator[tuple[str, d
 
 
 def _certificate_secrets(settings: Settings, seen: Mapping[str, Sequence[Manifest]]) -> list[str]:
-    """Secrets with certificates of the platform that nobody else is known to watch."""
+    """Secrets with certificates of the platform that nothing else is known to watch."""
     named = {settings.kafka.listeners.certificate}
     if settings.gateway is not None and settings.gateway.expose is not None:
         named.add(getattr(settings.gateway.expose, "certificate", None))
@@ -267,7 +267,7 @@ def _certificate(cluster: Cluster, namespace: str, secret: str) -> Callable[[], 
 
 
 def _reasons(cluster: Cluster, pods: Sequence[Manifest]) -> dict[str, str]:
-    """Why our own programs say that they are not ready."""
+    """The reasons that our own programs give for not being ready."""
     asks: dict[str, Callable[[], str]] = {}
     for pod in pods:
         running = (pod.get("status") or {}).get("phase") == "Running"

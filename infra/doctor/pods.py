@@ -82,7 +82,7 @@ def stuck_starts(pods: Sequence[Manifest], now: datetime) -> Iterator[Finding]:
 
 
 def unschedulable(pods: Sequence[Manifest]) -> Iterator[Finding]:
-    """Pods for which there is no machine."""
+    """Pods that cannot be scheduled."""
     for pod in pods:
         scheduled = condition(pod, "PodScheduled")
         if scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable":
@@ -114,7 +114,7 @@ def not_ready(pods: Sequence[Manifest], now: datetime, reasons: Mapping[str, str
 
 
 def recent_restarts(pods: Sequence[Manifest], now: datetime) -> Iterator[Finding]:
-    """Containers that run again after an end nobody asked for."""
+    """Containers that restarted unexpectedly."""
     for pod, status in _containers(pods):
         ended = _last_end(status)
         if (
@@ -139,7 +139,7 @@ def evicted(pods: Sequence[Manifest]) -> Iterator[Finding]:
 
 
 def missing_pods(workloads: Sequence[Manifest]) -> Iterator[Finding]:
-    """Workloads whose pods cannot be made: a quota, a policy or an admission webhook refuses them."""
+    """Workloads whose pods cannot be created: a quota, a policy or an admission webhook refuses them."""
     for each in workloads:
         failure = condition(each, "ReplicaFailure")
         if failure.get("status") == "True":

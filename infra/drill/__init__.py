@@ -1,1 +1,1 @@
-"""`python -m infra drill`: one thing dies on purpose while records flow, and a report says what that did to them."""
+"""`python -m infra drill`: kills one part on purpose while records flow, and reports the effect on them."""

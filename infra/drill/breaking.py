@@ -56,7 +56,7 @@ def evict(connection: Connection, pods: Sequence[Manifest], sleep: Callable[[flo
 
 
 def close(connection: Connection, machine: str, whose: str) -> None:
-    """Lets a machine take no pods, and leaves a note on it that says who did. Raises `NoAnswerError`."""
+    """Cordons a machine, with an annotation that says which drill did it. Raises `NoAnswerError`."""
     _patch(
         connection, machine, {"metadata": {"annotations": {DRILL_ANNOTATION: whose}}, "spec": {"unschedulable": True}}
     )

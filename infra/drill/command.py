@@ -40,7 +40,7 @@ AFTER_SECONDS = 3.0
 
 
 class _InterruptedError(BaseException):
-    """The drill was told to end."""
+    """The drill was interrupted."""
 
 
 def drill(
@@ -94,7 +94,7 @@ def _allowed(stack: str, settings: Settings, words: Words, cluster: Cluster) -> 
 
 @contextlib.contextmanager
 def _told_to_end() -> Iterator[None]:
-    """SIGTERM, and a terminal that goes away, end the drill in order, as Ctrl-C does."""
+    """SIGTERM and a closed terminal end the drill in order, as Ctrl-C does."""
     was_told = False
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -192,5 +192,5 @@ class _Drill:
 
 
 def _say(text: str) -> None:
-    """Progress, for people: scripts read the report alone."""
+    """Prints progress for people; scripts read only the report."""
     print(shown(text), file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""The probe of a drill: a program in the pod of the latency probe, which ends by itself when nobody listens any more."""
+"""The probe of a drill: a program in the pod of the latency probe, which ends by itself when its reader is gone."""
 
 import json
 import queue

@@ -76,7 +76,7 @@ class Report:
 
 
 def as_text(report: Report) -> str:
-    """The report as people read it."""
+    """The report as text."""
     recovery = report.recovery
     lines = [report.line, ""]
     whole = (

@@ -37,7 +37,7 @@ class Words:
     production: str | None = None
     """The stack's name once more, where it is one for production."""
     accept_outage: bool = False
-    """Whether it may be that nobody can write, or reach the gateway, until what was killed is back."""
+    """Whether an outage of writes or of the gateway is accepted until the victim is back."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ _PARTS = {Kill.BROKER: Part.BROKER, Kill.GATEWAY: Part.GATEWAY, Kill.WORKER: Par
 
 
 def choose(words: Words, pods: Sequence[Manifest], nodes: Sequence[Manifest]) -> Victim:
-    """What dies. Raises `RefusedError` if there is no such thing."""
+    """The victim. Raises `RefusedError` if there is no such thing."""
     if words.kill is Kill.NODE:
         return _machine(words, pods, nodes)
     own = [each for each in of(pods, _PARTS[words.kill]) if is_ready(each)]
@@ -107,12 +107,12 @@ _BLOCKING = (
     "claim-lost",
     "drill-",
 )
-"""Checks of the doctor by whose findings a platform is not well enough; by these of Kafka, a warning will do."""
+"""The doctor's checks whose findings refuse a drill; for those about Kafka, a warning is enough."""
 _HARMLESS = ("kafka-throttled", "pod-restarted", "pod-evicted")
 
 
 def refusals(stack: str, settings: Settings, words: Words, found: Diagnosis, brokers: Brokers) -> Iterator[str]:
-    """Why there must be no such drill, each with what to do."""
+    """The reasons to refuse the drill, each with what to do."""
     if settings.environment is Environment.PROD and words.production != stack:
         yield f"{stack} is marked as production (environment: prod): to break it nevertheless, write --production {stack}"
     if settings.probe is None:

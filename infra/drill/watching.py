@@ -15,7 +15,7 @@ from infra.live.text import told
 from infra.top import rates
 
 LOOK_SECONDS = 1.0
-"""Between two looks at the pods."""
+"""Interval between two polls of the pods."""
 RARELY = 5
 """Looks at the pods for one at metrics and alerts, which cost more."""
 STEADY_LOOKS = 2
@@ -32,7 +32,7 @@ class Rung:
     seconds: float
     """For how long it was."""
     after: float
-    """For how long it has to be, until anybody is told."""
+    """How long the state must last before the alert fires."""
     fired: bool = False
     receivers: Sequence[str] = ()
 
@@ -44,7 +44,7 @@ class Recovery:
     ready: float | None = None
     """When as many pods were ready as before."""
     whole: float | None = None
-    """When all copies were in sync too; None if it never came to that, or cannot be told."""
+    """When all replicas were in sync too; None if they never were, or if that is unknown."""
     copies_known: bool = False
     alerts: dict[str, Rung] = field(default_factory=dict)
     alerts_why: str | None = None

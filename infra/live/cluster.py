@@ -19,7 +19,7 @@ from infra.settings.core import Kubernetes
 THREADS = 8
 """Requests at a time."""
 LOOK_SECONDS = 20.0
-"""How long all answers to one look may take; what is not there by then is unseen."""
+"""How long all queries of one sample may take; what has not arrived by then counts as unseen."""
 ASK_SECONDS = (5.0, 8.0)
 """How long a connection and an answer may take: a broker with thousands of partitions needs some seconds for its metrics."""
 RETRIES = 1
@@ -46,11 +46,11 @@ class Unseen:
     forbidden: bool = False
     """Whether the credentials do not allow it."""
     absent: bool = False
-    """Whether there is nothing to look at: the stack does not have it."""
+    """Whether there is nothing to show, because the stack does not have it."""
 
 
 class UnreachableError(Exception):
-    """The cluster cannot be asked anything; the message says why."""
+    """The cluster cannot be reached; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +139,7 @@ class Cluster:
         return found
 
     def of_pod(self, pod: Manifest, port: int, path: str) -> Answer:
-        """What a pod answers to a GET, by way of the API server alone.
+        """A pod's response to a GET, sent through the API server only.
 
         Its port is forwarded, as by `kubectl port-forward`: the platform's network policies keep the API server's own proxy
         out, which is taken only where forwarding is not allowed.
@@ -194,5 +194,5 @@ def first_unseen(answers: Sequence[object]) -> Unseen | None:
 
 
 def monotonic() -> float:
-    """Seconds of a clock that only goes forward."""
+    """Seconds of a monotonic clock."""
     return time.monotonic()

@@ -1,4 +1,4 @@
-"""HTTP to a port of a pod, by way of the API server and the kubelet: no port is opened here, and no network policy concerns it."""
+"""HTTP to a port of a pod, through the API server and the kubelet: no local port is opened, and no network policy applies."""
 
 import contextlib
 import http.client

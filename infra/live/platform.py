@@ -1,4 +1,4 @@
-"""What there is of a stack's platform in its cluster: its pods, their metrics, and its alerts."""
+"""A stack's platform in its cluster: its pods, their metrics and its alerts."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -57,7 +57,7 @@ class Platform:
 
 
 def pods(cluster: Cluster, platform: Platform) -> tuple[list[Manifest], list[Unseen]]:
-    """The platform's pods, each once, and the reasons why there may be more."""
+    """The platform's pods, each once, and the reasons why the list may be incomplete."""
     asks: dict[tuple[str, str], Callable[[], list[Manifest]]] = {
         (namespace, OURS): _listing(cluster, namespace, OURS) for namespace in platform.namespaces
     }

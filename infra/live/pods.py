@@ -1,4 +1,4 @@
-"""What a pod says of itself: which part of the platform it is, where its metrics are, whether it is ready."""
+"""What a pod's object says: which part of the platform it is, where its metrics are, whether it is ready."""
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -33,7 +33,7 @@ class Part(StrEnum):
 
 
 def part(pod: Pod) -> Part:
-    """Which part it is; nodes of Strimzi's are told by its labels."""
+    """Which part it is; Strimzi's nodes are recognised by its labels."""
     found = pod["metadata"].get("labels") or {}
     if found.get("strimzi.io/broker-role") == "true":
         return Part.BROKER

@@ -22,7 +22,7 @@ class Samples:
     """The metrics of one pod at one moment."""
 
     at: float
-    """Seconds of a clock that only goes forward."""
+    """Seconds of a monotonic clock."""
     series: Mapping[str, Sequence[tuple[Labels, float]]] = field(default_factory=dict)
 
     def has(self, name: str) -> bool:
@@ -83,7 +83,7 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def per_second(before: float | None, now: float | None, seconds: float) -> float | None:
-    """How fast a counter grows; from zero if it began anew. None if it was not seen twice."""
+    """The rate of a counter; from zero after a reset. None if it was not seen twice."""
     if before is None or now is None or seconds <= 0:
         return None
     return (now - before if now >= before else now) / seconds

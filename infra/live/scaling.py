@@ -49,14 +49,14 @@ class Scalers:
 
     found: Sequence[Scaler] = ()
     why: str | None = None
-    """Why there may be more."""
+    """Why the list may be incomplete."""
 
     def of(self, kind: str, name: str, namespace: str) -> Scaler | None:
         """What scales a workload; None if nothing does."""
         return next((each for each in self.found if each.target == (kind, name) and each.namespace == namespace), None)
 
     def words(self, name: str, namespace: str) -> str | None:
-        """How the scaler of a workload of that name is; None if there is none."""
+        """State of the scaler of a workload of that name; None if there is none."""
         found = self.of("StatefulSet", name, namespace) or self.of("Deployment", name, namespace)
         return None if found is None else f"{found.min} to {found.max}, {found.words}"
 

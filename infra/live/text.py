@@ -1,4 +1,4 @@
-"""Text of others as a terminal may show it, and numbers as people read them."""
+"""Third-party text made safe for a terminal, and human-readable numbers."""
 
 import math
 import re
@@ -43,7 +43,7 @@ def redacted(text: object) -> str:
 
 
 def told(text: object) -> str:
-    """A message of others as people may see it: in one line, and without secrets."""
+    """A third-party message in one line, without secrets."""
     return shown(redacted(text))
 
 

@@ -1,4 +1,4 @@
-"""What manifests say: their kinds, and the topics, users, rights and settings in them.
+"""Reads manifests: kinds, topics, users, rights and settings.
 
 The rules and the review are built on this; it knows neither of them, nor the settings of a stack.
 """

@@ -26,7 +26,7 @@ class Topic:
     deletable: bool = False
     """Whether its records go when its declaration does."""
     adopted: bool = False
-    """Whether one that somebody else made may be taken over."""
+    """Whether an existing one that this stack did not create may be adopted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class User:
     quotas: Mapping[str, float] = field(default_factory=dict)
     password_version: int | None = None
     adopted: bool = False
-    """Whether it is somebody else's that is taken over."""
+    """Whether an existing one is adopted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ def declarations_in(kind: Kind, inputs: Any, *, name: str = "", retained: bool =
         kind: its kind.
         inputs: the object.
         name: its name, if that is not the one in its metadata.
-        retained: whether what it stands for is kept when it goes.
+        retained: whether the topic or user is kept when the object is removed.
     """
     name = name or text(inputs, "metadata", "name")
     if kind.declares is Declares.TOPIC:

@@ -14,7 +14,7 @@ from infra.reading.values import at, items, mapping, text
 
 
 class Declares(Enum):
-    """What in Kafka an object stands for."""
+    """What an object represents in Kafka."""
 
     TOPIC = "topic"
     USER = "user"
@@ -27,7 +27,7 @@ class Kind:
     type: str
     """Its type token, which has its group and version, such as `kubernetes:apps/v1:StatefulSet`."""
     stateful: bool = False
-    """Whether it holds data, or deleting it deletes data: one that is replaced begins anew, without it."""
+    """Whether it holds data, or deleting it deletes data: a replaced one starts empty."""
     runs_again: bool = False
     """Whether it is replaced in order to run again, so that replacing it loses nothing."""
     workload: bool = False
@@ -39,7 +39,7 @@ class Kind:
     pods_between: tuple[str, str] | None = None
     """Keys of its spec that hold the least and the most pods, if it scales a workload."""
     declares: Declares | None = None
-    """What in Kafka it stands for."""
+    """What it represents in Kafka."""
     grants: bool = False
     """Whether it grants rights in Kubernetes."""
     everywhere: bool = False
@@ -124,7 +124,7 @@ def volumes(storage: Mapping[str, Any]) -> list[Any]:
 
 
 def deletes_volumes(inputs: Any) -> bool:
-    """Whether any of the volumes of a workload are deleted when what uses them goes."""
+    """Whether any of a workload's volumes are deleted with what uses them."""
     if "Delete" in mapping(inputs, "spec", "persistentVolumeClaimRetentionPolicy").values():
         return True
     return any(at(each, "deleteClaim") is True for each in volumes(mapping(inputs, "spec", "storage")))

@@ -22,7 +22,7 @@ class Right:
 
     @property
     def harmless(self) -> bool:
-        """Whether nobody else's records, rights or service can be touched by it, whatever it is about."""
+        """Whether it can affect no other user's records, rights or service, whatever resource it is about."""
         return self.denied or self.operation in _LOOKING
 
     @property

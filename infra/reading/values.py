@@ -1,6 +1,6 @@
 """Values in a manifest or in a preview, by their path of keys.
 
-A value that is secret or not known yet counts as absent: nothing is said about it, and nobody sees it.
+A value that is secret or not yet known counts as absent, and is never shown.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ UNKNOWN = frozenset(
         "e48ece36-62e2-4504-bad9-02848725956a",
     }
 )
-"""What stands for values that are not known before the deployment (sdk/go/common/resource/plugin, rpc.go)."""
+"""Placeholder of values that are unknown before the deployment (sdk/go/common/resource/plugin, rpc.go)."""
 
 
 def known(value: object) -> bool:
@@ -30,7 +30,7 @@ def known(value: object) -> bool:
 
 
 def at(value: Any, *path: str) -> Any:
-    """What stands at the path of keys; None if nothing known does."""
+    """The value at the path of keys; None if it is absent or unknown."""
     for key in path:
         value = value.get(key) if isinstance(value, Mapping) else None
     return value if known(value) else None

@@ -48,9 +48,9 @@ class Change:
     before: Object | None = None
     """Its inputs until now; None if it is new."""
     after: Object | None = None
-    """Its inputs from now on; None if it goes."""
+    """Its new inputs; None if it is removed."""
     retained: bool = False
-    """Whether what it stands for is kept when it goes (`retainOnDelete`), as of before the change."""
+    """Whether the object is kept when the resource is removed (`retainOnDelete`), as of before the change."""
     retained_after: bool = False
     """The same as of after the change."""
     protected: bool = False

@@ -28,11 +28,11 @@ SECOND_LOOK = 3
 CHANGES = 4
 """Nothing needs a second look, but something would change, and it was asked that nothing does."""
 _START = re.compile(r"^\{", re.MULTILINE)
-"""Where the preview begins: warnings may stand before it."""
+"""Start of the preview: warnings may precede it."""
 
 
 class ReviewError(Exception):
-    """There is nothing to review; the message is one line that says why."""
+    """There is nothing to review; the message says why in one line."""
 
 
 def run(
@@ -48,7 +48,7 @@ def run(
     Args:
         stack: its name.
         against: a git ref whose code and stack file are compared with the working tree's, without engine and cluster.
-        preview: what `pulumi preview --json` printed, `-` for standard input. Default: the preview is made here.
+        preview: what `pulumi preview --json` printed, `-` for standard input. Default: runs the preview.
         limit: bytes that the review may have.
         expect_no_changes: whether any change is answered by an exit code.
 
@@ -126,7 +126,7 @@ def _parse(text: str) -> Preview:
 def against_ref(stack: str, ref: str) -> Preview:
     """The changes from the code and the stack file of a git ref to the working tree's.
 
-    Both programs run with made-up answers in the place of an engine: what they declare is compared, not what is deployed.
+    Both programs run against a mocked engine: what they declare is compared, not what is deployed.
     """
     with tempfile.TemporaryDirectory(prefix="kafka-platform-review-") as folder:
         earlier = Path(folder)

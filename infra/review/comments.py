@@ -33,7 +33,7 @@ class PullRequest:
         self._token = environment["GITHUB_TOKEN"]
 
     def put(self, comments: Mapping[str, str]) -> None:
-        """Makes or updates the comment of each stack; those of other stacks say that these are not concerned any more."""
+        """Creates or updates the comment of each stack; comments of other stacks then say that these are no longer affected."""
         ours: dict[str, tuple[int, str]] = {}
         page = 1
         while True:

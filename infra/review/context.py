@@ -1,4 +1,4 @@
-"""What has to be known of the other changes, and how a sentence about a change is made."""
+"""Context from other changes, and how a finding about a change is worded."""
 
 import json
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class Context:
         """What claims ask for; the template of a StatefulSet does not change with them."""
 
     def goes(self, change: Change) -> bool:
-        """Whether the object is gone after the change: neither kept nor made again by another resource."""
+        """Whether the object is gone after the change: neither kept nor created again by another resource."""
         return change.operation is Operation.DELETE and not change.retained and identity(change) not in self.made_again
 
 
@@ -53,5 +53,5 @@ def identity(change: Change) -> tuple[str, str, str] | None:
 
 
 def say(change: Change, section: Section, what_happens: str, *, look: bool = False, what: str | None = None) -> Finding:
-    """A sentence about a change; `what` is its kind unless it is said."""
+    """A finding about a change; `what` is its kind by default."""
     return Finding(section=section, what=what or change.kind, subject=change.name, text=what_happens, look=look)

@@ -13,7 +13,7 @@ ACCESS_LABEL = "kafka-platform/access"
 
 
 def namespace(change: Change, context: Context) -> Iterator[Finding]:
-    """What goes with a namespace, and what its pods may connect to."""
+    """What is deleted with a namespace, and what its pods may connect to."""
     if context.goes(change):
         yield say(change, Section.DATA, "deleted with everything that is in it", look=True)
     old, new = (text(side, "metadata", "labels", ACCESS_LABEL) for side in (change.before, change.after))
@@ -52,7 +52,7 @@ def claim(change: Change, context: Context) -> Iterator[Finding]:
 
 
 def generated(change: Change, _: Context) -> Iterator[Finding]:
-    """Identities and passwords that are lost or made anew."""
+    """Identities and passwords that are lost or regenerated."""
     if change.operation not in (Operation.REPLACE, Operation.DELETE):
         return
     if change.kind == "RandomId":

@@ -15,7 +15,7 @@ _FOLLOWS = (
     # How the provider goes about it.
     r"metadata\.annotations\.pulumi\.com/",
 )
-"""Paths whose changes only follow from another, or are how the provider goes about it."""
+"""Paths whose changes only follow from others, or are internal to the provider."""
 
 
 def changed(change: Change) -> list[str]:

@@ -1,4 +1,4 @@
-"""Who may talk to whom in the cluster's network."""
+"""Network connections between pods."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from infra.review.quantities import code, names
 
 
 def network_policy(change: Change, context: Context) -> Iterator[Finding]:
-    """Who may talk to whom from now on, and who no longer."""
+    """Connections that become allowed, and those that no longer are."""
     if change.operation is Operation.DELETE:
         if (change.namespace, change.part) not in context.gone:
             yield say(change, Section.ACCESS, "deleted: what it kept out is let in", look=True, what="network policy")

@@ -1,4 +1,4 @@
-"""What is said about each kind of object: who says it, and which of its fields are put into words by that."""
+"""Findings by kind of object: the function that words them, and the fields that it covers."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Who gains and who loses what in Kafka."""
+"""Rights in Kafka that users gain and lose."""
 
 from collections.abc import Iterator, Mapping
 
@@ -9,7 +9,7 @@ from infra.review.quantities import names, size
 
 
 def user_findings(before: Declared, after: Declared) -> Iterator[Finding]:
-    """Who gains and who loses what."""
+    """Rights that users gain and lose."""
     for key in dict.fromkeys([*after.users, *before.users]):
         was, is_, name = before.users.get(key), after.users.get(key), key[1]
         if is_ is None:

@@ -10,7 +10,7 @@ MOST_ANCESTORS = 10
 
 
 def cancel() -> None:
-    """Has the engine cancel: it tells the providers, notes what is there, and fails. Nothing happens if it is not found."""
+    """Makes the engine cancel: it informs the providers, records the state, and fails. Does nothing if the engine is not found."""
     engine = find_engine(os.getppid())
     if engine is not None:
         os.kill(engine, signal.SIGTERM)

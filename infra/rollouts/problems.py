@@ -15,14 +15,14 @@ SCHEDULE_SECONDS = 300
 CLAIM_SECONDS = 120
 """Of a claim whose provisioner fails, which may be for a moment."""
 PROVISIONER_SECONDS = 300
-"""Of a claim whose provisioner says nothing: some take minutes, and there may be none of that name."""
+"""Patience with a claim whose provisioner reports nothing: some take minutes, and there may be none of that name."""
 MISSING_SECONDS = 60
-"""Of a Secret, ConfigMap, StorageClass or right that somebody may be about to make."""
+"""Patience with a missing Secret, ConfigMap, StorageClass or right, which may be created at any moment."""
 RESTARTS = 4
 """Of a container that crashes at once: with the pauses between them that takes two and a half minutes."""
 OLD_SECONDS = 330
-"""Of a pod that was there before the deployment, which may mend what the pod waits for: the kubelet and provisioners may
-take five minutes until they try again."""
+"""Patience with a pod that is older than the deployment, which may fix what it waits for: the kubelet and provisioners
+may take five minutes until they try again."""
 AT_ONCE_SECONDS = 20
 """How long a container lives at most that crashes at once."""
 DETAIL = 400
@@ -162,7 +162,7 @@ def _of_scheduling(name: str, pod: Mapping[str, Any], events: Sequence[Any]) -> 
 
 
 def _of_mounts(name: str, pod: Mapping[str, Any], events: Sequence[Any]) -> Iterator[Problem]:
-    """Volumes from Secrets and ConfigMaps that are not there: nothing but an event tells."""
+    """Volumes from missing Secrets and ConfigMaps, which only an event reports."""
     if text(pod, "status", "phase") != "Pending":
         return
     for each in events:

@@ -1,4 +1,4 @@
-"""Looks at the pods of workloads that the engine is waiting for, and has it end when one of them certainly will not start.
+"""Watches the pods of workloads that the engine is waiting for, and makes it end when one of them certainly will not start.
 
 The providers of Kubernetes wait for a workload until it is ready, their time is over or the engine is told to cancel
 (provider/pkg/await of pulumi-kubernetes 4.34). So this tells the engine, as Ctrl-C and CI systems do, by a signal.
@@ -23,7 +23,7 @@ from infra.rollouts.problems import Problem, problems, refused, restarts
 LOOK_SECONDS = 5.0
 """Pause between two looks: each is a request or two for each workload that is waited for."""
 SAID_SECONDS = 2.0
-"""How long the engine has to show the sentence before it is told to end."""
+"""How long the engine has to show the message before it is told to end."""
 _REVISION = "deployment.kubernetes.io/revision"
 _REFUSALS = "reason=FailedCreate"
 STRIMZI_PODS_API = "core.strimzi.io/v1"
@@ -74,7 +74,7 @@ def workload(manifest: Mapping[str, Any]) -> Workload | None:
 
 
 class Rollouts:
-    """What the engine waits for at the moment. Owns one thread, while there is something; it ends with the program."""
+    """What the engine is waiting for. Owns one thread while there is something; it ends with the program."""
 
     def __init__(self, cluster: Cluster, end: Callable[[], None] = cancel) -> None:
         self._cluster = cluster
@@ -82,7 +82,7 @@ class Rollouts:
         self._under_way: dict[str, Workload] = {}
         """By URN."""
         self._before: dict[str, Mapping[str, int]] = {}
-        """Pods that were there before it began, and how often their containers had restarted; by the pod's uid."""
+        """Pods that are older than the deployment, and how often their containers had restarted; by the pod's uid."""
         self._old_refusals: set[str] = set()
         """Refusals of pods from before it began, which may be over; by the event's uid and version."""
         self._since: dict[str, float] = {}
@@ -124,7 +124,7 @@ class Rollouts:
         self.done(args.urn)
 
     def begin(self, urn: str, found: Workload) -> None:
-        """The engine is about to make or change it, and to wait. Whoever may not look at pods waits as long as Pulumi does."""
+        """The engine is about to create or change it, and to wait. Without the right to read pods, the wait is Pulumi's own."""
         try:
             there = self._cluster.find("v1", "Pod", found.namespace, labels=found.labels)
             refusals = self._cluster.find("v1", "Event", found.namespace, fields=_REFUSALS)

@@ -33,7 +33,8 @@ class Resource:
     ignored: Sequence[str] = ()
     """Properties whose changes are ignored."""
     kept: bool | None = None
-    """Whether it stays in the cluster when it goes from the program. Default: not known, as CrossGuard does not tell."""
+    """Whether it is kept in the cluster when it is removed from the program. Default: unknown, as CrossGuard does not
+    say."""
 
     @property
     def kind(self) -> str:
@@ -72,12 +73,12 @@ class Rule:
 
     name: str
     reason: str
-    """Why there is such a rule, in one sentence."""
+    """The reason for the rule, in one sentence."""
     dev: Level
     staging: Level
     prod: Level
     check: Callable[[Sequence[Resource]], Iterator[tuple[Resource, str]]] = field(repr=False)
-    """What is wrong: the resource, and one line that says what and how to fix it."""
+    """A violation: the resource, and one line with the problem and the fix."""
     together: bool = False
     """Whether it has to see all resources of a stack at once."""
 

@@ -11,7 +11,7 @@ from kafka_platform.schemas.spec import MOST_SCHEMA_BYTES
 MOST_REFERENCES = 100
 """Files that one schema may use, directly and by others."""
 DEEPEST = 100
-"""Levels that brackets may be nested: a schema of people's has ten, and every parser ends somewhere."""
+"""Maximum nesting of brackets: real schemas have about ten, and every parser has a limit."""
 
 LONGEST_SHOWN = 200
 """Characters of a name or a message that a fault shows."""
@@ -60,7 +60,7 @@ def quoted(name: str) -> str:
 
 
 def place(folder: Path, base: Path, name: str, *, by: str) -> Path:
-    """Where a file is that is named as seen from `base`.
+    """The location of a file whose path is relative to `base`.
 
     Raises:
         SchemaFault: it is not a file, or is not below `folder`; `by` says what names it.
@@ -103,7 +103,7 @@ def read(folder: Path, path: Path) -> Loaded:
 
 
 def parsed_json(loaded: Loaded) -> Any:
-    """What a file of JSON says.
+    """The content of a JSON file.
 
     Raises:
         SchemaFault: it is no JSON, or is nested too deep.

@@ -133,7 +133,7 @@ def groups(before: rates.Look, now: rates.Look) -> Groups:
 
 
 def _between(before: rates.Look, now: rates.Look) -> float | None:
-    """Seconds between the two looks at whoever shows lags."""
+    """Seconds between the two samples of lag."""
     for pod, each in rates.seen(now):
         old = dict(rates.seen(before, [pod])).get(pod)
         if each.has(metrics.LAG) and old is not None and each.at > old.at:

@@ -1,4 +1,4 @@
-"""One look at a platform: what is asked of its cluster, and the snapshot that follows from two of them."""
+"""A sample of a platform: what is queried from its cluster, and the snapshot computed from two samples."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -72,7 +72,7 @@ def look(cluster: Cluster, platform: Platform) -> Seen:
 
 
 def _listed(cluster: Cluster, platform: Platform) -> dict[str, tuple[list[Manifest], str | None]]:
-    """Objects of all namespaces of the platform, and why there may be more."""
+    """Objects of all namespaces of the platform, and the reasons why the list may be incomplete."""
     wanted: Mapping[str, tuple[Kind, str]] = {
         "workers": (DEPLOYMENTS, WORKERS),
         "scaled": (SCALED_OBJECTS, ""),
@@ -120,7 +120,7 @@ def _alerts(
 
 
 def snapshot(platform: Platform, settings: Settings, before: Seen, now: Seen) -> Snapshot:
-    """What two looks say; of the first look alone there are no rates."""
+    """The snapshot from two samples; the first alone has no rates."""
     first = before is NOTHING
     # Of these it is known that they show neither topics nor groups.
     programs_of_ours = {name(each) for each in of(now.pods, Part.GATEWAY, Part.PROBE)}

@@ -39,7 +39,7 @@ class Brokers(Section):
 
     ready: int = 0
     wanted: int | None = None
-    """As the stack file says; null for a Kafka that somebody else runs."""
+    """As in the stack file; null for an external Kafka."""
     known: int | None = None
     """How many brokers Kafka itself knows."""
     bytes_in_per_second: float | None = None
@@ -135,7 +135,7 @@ class Worker:
     min: int | None = None
     max: int | None = None
     scaler: str | None = None
-    """`well`, `paused`, `fallback`, or why it cannot scale; null if nothing scales it."""
+    """`well`, `paused`, `fallback`, or why it cannot scale; null without a scaler."""
     restarts: int = 0
 
 

@@ -15,7 +15,7 @@ LONGEST_NAME = 80
 LEAST_ROWS = 3
 """Of each table, however low the terminal is."""
 SLOW_SECONDS = 60.0
-"""A group that is later than this stands out."""
+"""Lag in seconds from which a group is highlighted."""
 
 _BAD, _ODD, _DIM = "bold red", "yellow", "dim"
 
