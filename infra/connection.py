@@ -58,6 +58,11 @@ class Connection:
             else:
                 content = yaml.safe_load(kubeconfig)
                 self._client = config.new_client_from_config_dict(content, context, persist_config=False)
+        except yaml.YAMLError as error:
+            # The error quotes the line, which may be a key or a token.
+            mark = getattr(error, "problem_mark", None)
+            where = "" if mark is None else f" from line {mark.line + 1} on"
+            raise NoAnswerError(f"the kubeconfig cannot be used: it is not YAML{where}") from None
         except Exception as error:  # its library raises many kinds, of files, YAML and programs that get credentials
             raise NoAnswerError(f"the kubeconfig cannot be used: {error}") from error
         if retries is not None:

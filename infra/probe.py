@@ -10,6 +10,7 @@ from kafka_platform.probe.spec import LATENCY_PROBE
 
 from infra.check import STACKS
 from infra.kubeconfig import check_there
+from infra.live.text import told
 from infra.settings.faults import SettingsError
 from infra.settings.model import Settings
 from infra.settings.parsing import read_stack
@@ -52,8 +53,8 @@ def _reason(stack: str, settings: Settings, said: str) -> str:
         return f"{stack} is not deployed: there is no pod of its probe in namespace {settings.namespace}: pulumi up --stack {stack}"
     if "refused" in said or "no such host" in said or "i/o timeout" in said:
         line = said.strip().splitlines()[-1]
-        return f"the Kubernetes cluster of {stack} does not answer: {line}"
-    return said.strip()
+        return f"the Kubernetes cluster of {stack} does not answer: {told(line)}"
+    return "\n".join(told(line) for line in said.strip().splitlines())
 
 
 def command(settings: Settings, *program: str, stdin: bool = False) -> list[str]:

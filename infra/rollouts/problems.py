@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from infra.live.text import redacted
 from infra.reading.values import at, items, mapping, text
 
 IMAGE_SECONDS = 90
@@ -201,5 +202,6 @@ def _of_claim(pod: str, claim: Any, events: Sequence[Any], classes: Sequence[str
 
 def _short(message: str) -> str:
     """What is said, in one line; of a long text the end, where the cause is."""
-    line = _BACK_OFF.sub("", " ".join(message.split())).rstrip(".")
+    # A container's last words are lines of its log, with whatever its program writes there.
+    line = _BACK_OFF.sub("", " ".join(redacted(message).split())).rstrip(".")
     return line if len(line) <= DETAIL else f"...{line[-DETAIL:]}"

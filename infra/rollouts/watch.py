@@ -16,6 +16,7 @@ import pulumi
 from kafka_platform.kube.object_id import ClusterError
 from kafka_platform.kube.place import KubernetesObject, hooks_work
 
+from infra.live.text import shown
 from infra.reading.values import at, items, mapping, text
 from infra.rollouts.engine import cancel
 from infra.rollouts.problems import Problem, problems, refused, restarts
@@ -24,6 +25,8 @@ LOOK_SECONDS = 5.0
 """Pause between two looks: each is a request or two for each workload that is waited for."""
 SAID_SECONDS = 2.0
 """How long the engine has to show the message before it is told to end."""
+LONGEST_SENTENCE = 2_000
+"""Characters of a message: it quotes Kubernetes and containers."""
 _REVISION = "deployment.kubernetes.io/revision"
 _REFUSALS = "reason=FailedCreate"
 STRIMZI_PODS_API = "core.strimzi.io/v1"
@@ -168,7 +171,8 @@ class Rollouts:
                 unseen = True  # it may answer the next time; whoever lacks a right for one sees the others
         since = {key: self._since.get(key, moment) for key in found}
         self._since = self._since | since if unseen else since
-        return [each.sentence for key, each in found.items() if moment - self._since[key] >= each.seconds]
+        certain = [each for key, each in found.items() if moment - self._since[key] >= each.seconds]
+        return [shown(each.sentence, LONGEST_SENTENCE) for each in certain]
 
     def _problems(self, of: Workload) -> Iterator[Problem]:
         pods = [each for each in self._pods(of) if not _is_ready(each)]

@@ -12,6 +12,7 @@ import pytest
 from kafka_platform.kube.object_id import ClusterError, ObjectId
 
 from infra.api_server import ApiServer
+from infra.connection import Connection, NoAnswerError
 
 CONFIG_MAP = ObjectId(api_version="v1", kind="ConfigMap", namespace="streaming", name="it")
 NAMESPACE = ObjectId(api_version="v1", kind="Namespace", name="streaming")
@@ -172,6 +173,13 @@ def test_a_kubeconfig_that_cannot_be_used_is_said(server: Server) -> None:
     server.kubeconfig.write_text("nothing")
     with pytest.raises(ClusterError, match="the kubeconfig cannot be used"):
         find(server, CONFIG_MAP)
+
+
+@pytest.mark.parametrize("content", ["users:\n- user: {token: hunter2\n", "users: &a\n- *hunter2\n"])
+def test_a_broken_kubeconfig_is_not_quoted(content: str) -> None:
+    with pytest.raises(NoAnswerError, match=r"it is not YAML from line \d on$") as raised:
+        Connection(content, None)
+    assert "hunter2" not in str(raised.value)
 
 
 def test_a_context_that_is_not_there_is_said(server: Server) -> None:

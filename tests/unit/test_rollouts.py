@@ -248,6 +248,19 @@ class TestALook:
         [sentence] = rollouts.look(1000 + IMAGE_SECONDS)
         assert "cannot be pulled" in sentence
 
+    def test_shows_no_secret_and_no_control_character_of_a_containers_last_words(self) -> None:
+        last = {"terminated": CRASH["terminated"] | {"finishedAt": "2026-01-01T00:00:02Z"}}
+        last["terminated"]["message"] = (
+            "\x1b[2Jcannot log in with password=hunter2 at \x1b]0;owned\x07 https://a:hunter2@b/"
+        )
+        crashing = pod(waiting("CrashLoopBackOff"), restartCount=RESTARTS, lastState=last)
+        rollouts = Rollouts(Known(Pod=[crashing], StatefulSet=sets("new")))
+        rollouts._under_way["urn"] = BROKERS
+        [sentence] = rollouts.look(0)
+        assert "cannot log in" in sentence
+        assert "hunter2" not in sentence
+        assert sentence.isprintable()
+
     def test_begins_anew_when_a_problem_was_gone(self) -> None:
         cluster = Known(Pod=[self.PULLING], StatefulSet=sets("new"))
         rollouts = Rollouts(cluster)
