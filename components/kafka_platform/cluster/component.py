@@ -68,7 +68,7 @@ class KafkaClusterArgs(ClusterSpec, Args):
     """Image of this platform's own programs."""
 
     def check(self) -> None:
-        """What the engine needs is there, and nothing that it does not know."""
+        """Everything that the engine requires is set, and nothing that it does not have."""
         if self.external is not None and self.engine is not Engine.EXTERNAL:
             raise ValueError(f"external: the engine is {self.engine.value}: write engine external, or leave it out")
         if self.strimzi is not None and self.engine is not Engine.STRIMZI:

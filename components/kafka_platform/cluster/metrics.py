@@ -19,5 +19,5 @@ class Metrics(Enum):
 
 
 def rules() -> str:
-    """What the JMX agent reads and how it names it: the content of `jmx.yaml`."""
+    """The JMX agent's rules: the content of `jmx.yaml`."""
     return (files("kafka_platform.cluster") / RULES_FILE).read_text(encoding="utf-8")

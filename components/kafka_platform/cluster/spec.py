@@ -192,7 +192,7 @@ class ExternalSpec(Spec):
             )
 
     def _check_clear(self) -> None:
-        """What is sent as it is, and passwords to anywhere on the internet, goes inside TLS."""
+        """PLAIN passwords and tokens, and passwords over the internet, require TLS."""
         if self.security_protocol is not SecurityProtocol.SASL_PLAINTEXT:
             return
         if self.sasl in (SaslMechanism.PLAIN, SaslMechanism.OAUTHBEARER):

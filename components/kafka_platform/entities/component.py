@@ -162,7 +162,7 @@ class KafkaResources(pulumi.ComponentResource):
     def _deliver_certificates(
         self, settings: EntitySettings, placed: Mapping[tuple[str, str], KubernetesObject]
     ) -> None:
-        """What the operator makes for users with certificates, in their namespaces."""
+        """The operator's certificates of users, in their namespaces."""
         for user, declared in sorted(self._args.users.items()):
             if declared.auth is not Login.MTLS:
                 continue

@@ -86,7 +86,7 @@ def config_map(name: str, namespace: "Input[str]", declarations: Mapping[str, st
 
 
 def network_policy(name: str, namespace: "Input[str]", kafka_ports: "Input[Sequence[Manifest]]") -> Manifest:
-    """The Job's pods reach names and Kafka; nobody reaches them."""
+    """The Job's pods may connect to DNS and Kafka; nothing may connect to them."""
     return network_policy_of(
         metadata(f"{name}-{COMPONENT}", namespace, labels(name, COMPONENT)),
         pods={"matchLabels": selector(name, COMPONENT)},

@@ -37,19 +37,19 @@ class EntitySettings:
 
     @property
     def replicas(self) -> int | None:
-        """Copies that a topic gets that does not say otherwise, if it is known."""
+        """Default number of replicas of a topic, if it is known."""
         known = self.connection.replicas
         return known if isinstance(known, int) else None
 
     @property
     def with_passwords(self) -> list[str]:
-        """The users for whom a password is made."""
+        """The users that get a generated password."""
         return [
             name for name, user in sorted(self.users.items()) if user.auth is Login.SCRAM and not user.keeps_password
         ]
 
     def namespace_of(self, user: str) -> Any:
-        """Where a user's Secret goes, known once the namespaces are there: none goes into one that was refused."""
+        """Namespace of a user's Secret, known once the namespaces exist: no Secret is created in a refused one."""
         platform = self.connection.namespace
         own = self.users[user].namespace
         given = self.user_namespace if own is None else own
@@ -61,7 +61,7 @@ Passwords = Mapping[str, Any]
 
 
 def all_passwords(settings: EntitySettings, passwords: Passwords) -> Object:
-    """Where whoever makes the users reads their passwords."""
+    """The Secret from which the users' passwords are read."""
     name, own = f"{settings.name}-passwords", labels(settings.name, COMPONENT)
     by_key = {user_key(user): password for user, password in passwords.items()}
     return Object(role="passwords", manifest=secrets.passwords(name, settings.connection.namespace, own, by_key))
@@ -78,7 +78,7 @@ def delivered(settings: EntitySettings, user: str, password: "Input[str]", after
 
 
 def delivered_certificate(settings: EntitySettings, user: str, made: "Input[Mapping[str, str]]") -> Object:
-    """What Strimzi's operator made for a user, in the user's namespace."""
+    """The certificate that Strimzi's operator created for a user, in the user's namespace."""
     own = labels(settings.name, COMPONENT)
     namespace = settings.namespace_of(user)
     secret = settings.users[user].secret_of(user)

@@ -41,7 +41,7 @@ _UNFIT = re.compile(r"[^a-z0-9.-]+")
 def objects(settings: EntitySettings, passwords: Passwords) -> list[Object]:
     """One custom resource for each topic and user, so that a change is one line of a preview.
 
-    What the operator makes for users with certificates is not among them: it is looked up when they are there.
+    The operator's certificates are not among them: they are looked up once they exist.
     """
     name, connection = settings.name, settings.connection
     wait = Wait(condition=READY, seconds=TOPIC_SECONDS)
@@ -79,7 +79,7 @@ def _refuse_shrinking(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
 
 
 def object_name(topic: str) -> str:
-    """Name of the object of a topic: the topic's own where Kubernetes takes it, otherwise one that is made of it."""
+    """Name of a topic's object: the topic's own if Kubernetes accepts it, otherwise one derived from it."""
     if is_subdomain(topic):
         return topic
     readable = re.sub(r"\.+", ".", _UNFIT.sub("-", topic.lower())).strip("-.")
@@ -114,7 +114,7 @@ CERTIFICATE_NAME = "CN="
 
 
 def user_object(name: str, declared: User) -> str:
-    """Name of the object of a user: the user's own; of one with somebody else's certificate without `CN=`.
+    """Name of a user's object: the user's own; without `CN=` for a user with an external certificate.
 
     Raises:
         ValueError: no object can be called so.

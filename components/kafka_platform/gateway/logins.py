@@ -5,7 +5,7 @@ from kafka_platform.values.names import check_secret_of_user
 
 
 def check_logins(spec: GatewaySpec, *, login: str, tokens: bool, certificates: bool) -> None:
-    """Raises `ValueError` that begins with the field at fault where no caller could log in.
+    """Raises `ValueError` that begins with the invalid field if no caller could log in.
 
     Args:
         spec: the gateway's.

@@ -52,7 +52,8 @@ REQUESTS_IN_FLIGHT = "gateway_requests_in_flight"
 
 # After draining, every request has its time to be answered, and what is written its time to be flushed.
 _FLUSH_SECONDS = 10
-# A pod that goes takes its consumer instances and streams with it, so pods go one at a time and not for a short lull.
+# A removed pod takes its consumer instances and streams with it, so pods are removed one at a time, and not for a short
+# lull.
 _SCALE_DOWN_SECONDS = 300
 _SCALE_DOWN_PERIOD_SECONDS = 60
 
@@ -129,7 +130,7 @@ def config_map(settings: GatewaySettings, content: "Input[str]") -> Manifest:
 
 
 def service(settings: GatewaySettings) -> Manifest:
-    """Where callers inside Kubernetes reach the gateway, and what routes and Ingresses lead to."""
+    """The Service for callers inside Kubernetes, and the backend of routes and Ingresses."""
     return service_of(
         metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
         [service_port(settings.scheme, settings.port, HTTP_PORT)],
@@ -161,7 +162,7 @@ def pod_disruption_budget(settings: GatewaySettings) -> Manifest:
 
 
 def network_policy(settings: GatewaySettings, kafka_ports: "Input[Sequence[Manifest]]") -> Manifest:
-    """Callers and peers reach the program, whoever collects metrics reaches those, and the program reaches Kafka."""
+    """Callers and peers may connect to the program, scrapers to its metrics, and the program to Kafka."""
     peers = {"podSelector": {"matchLabels": settings.own}}
     return network_policy_of(
         metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),

@@ -55,5 +55,5 @@ def scheme(spec: GatewaySpec) -> str:
 
 
 def url(name: str, namespace: str, spec: GatewaySpec) -> str:
-    """Where callers inside Kubernetes reach the gateway."""
+    """URL of the gateway inside Kubernetes."""
     return f"{scheme(spec)}://{name}.{namespace}.svc"

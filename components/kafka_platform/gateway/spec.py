@@ -64,7 +64,7 @@ class HttpGatewayPods(Spec):
     serves `gateway_requests_in_flight` as a pods' metric. Default: only CPU decides."""
 
     def check(self) -> None:
-        """Only an autoscaler looks at the requests in flight."""
+        """`requests_in_flight` needs an autoscaler."""
         if self.requests_in_flight is not None and not self.scales:
             raise ValueError("requests_in_flight: the number of pods is fixed: write max too, or leave this out")
 
@@ -248,7 +248,7 @@ class GatewayApiExposure(Spec):
     """Annotations of the created Gateway, for its controller and for cert-manager. Default: none."""
 
     def check(self) -> None:
-        """It has a Gateway of its own, with a certificate, or names one that is there."""
+        """It either creates a Gateway, with a certificate, or names an existing one."""
         if (self.gateway_class is None) == (self.gateway is None):
             what = "gateway is given too: keep one of them" if self.gateway else "missing: write one, or gateway"
             raise ValueError(f"gateway_class: {what}")
@@ -371,7 +371,7 @@ class GatewaySpec(Spec):
         return self.expose
 
     def check(self) -> None:
-        """A pod at all of its limits fits into its memory, and the way in goes with TLS and with the callers."""
+        """A pod at all of its limits fits into its memory, and the exposure fits TLS and the callers."""
         memory = int(quantity(self.resources.memory))
         needed = memory_needed(self.limits.costly(memory), memory)
         if sum(needed.values()) > memory:

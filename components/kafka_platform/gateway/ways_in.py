@@ -34,7 +34,7 @@ def ways_in(settings: GatewaySettings, entry: Object) -> list[Object]:
 
 
 def node_port_service(settings: GatewaySettings, exposure: NodePortExposure) -> Manifest:
-    """Where callers outside reach the gateway on every machine."""
+    """A node port Service for external callers."""
     entry = service_port(settings.scheme, settings.port, HTTP_PORT) | {"nodePort": exposure.port}
     return {
         "apiVersion": "v1",
@@ -45,7 +45,7 @@ def node_port_service(settings: GatewaySettings, exposure: NodePortExposure) -> 
 
 
 def load_balancer_service(settings: GatewaySettings, exposure: LoadBalancerExposure) -> Manifest:
-    """Where callers outside reach the gateway through a load balancer."""
+    """A load balancer Service for external callers."""
     annotations = dict(exposure.annotations)
     if exposure.host is not None:
         annotations = {"external-dns.alpha.kubernetes.io/hostname": exposure.host, **annotations}
@@ -70,7 +70,7 @@ def load_balancer_service(settings: GatewaySettings, exposure: LoadBalancerExpos
 
 
 def gateway(settings: GatewaySettings, exposure: GatewayApiExposure) -> Manifest:
-    """A Gateway of its own, which ends TLS for the one host."""
+    """A Gateway, which terminates TLS for the one host."""
     return {
         "apiVersion": GATEWAY_API,
         "kind": "Gateway",

@@ -56,7 +56,7 @@ class KafkaConnection(Args):
     nodes: Input[int] | None = None
     """Number of brokers, if it is known."""
     replicas: Input[int] | None = None
-    """Copies that a topic gets that does not say otherwise, if it is known."""
+    """Default number of replicas of a topic, if it is known."""
     min_insync_replicas: Input[int] | None = None
     """Copies that `acks=all` waits for in a topic that does not say otherwise, if it is known."""
     engine: Engine | None = None
@@ -68,7 +68,7 @@ class KafkaConnection(Args):
 
     @property
     def oauth(self) -> OAuth | None:
-        """Where clients get their tokens; None if they have none. A field of its own class could not be handed on in YAML."""
+        """The clients' token endpoint; None if they have none. YAML programs could not pass a field with a class of its own."""
         if self.oauth_token_url is None:
             return None
         return OAuth(token_url=self.oauth_token_url, scope=self.oauth_scope, extensions=self.oauth_extensions)
@@ -87,7 +87,7 @@ class KafkaConnection(Args):
 
     @property
     def makes_users(self) -> bool:
-        """Whether users can be given passwords from here: not where it is known that logins are made elsewhere."""
+        """Whether the platform can give users passwords: not if logins are known to come from elsewhere."""
         if self.engine is Engine.STRIMZI:
             return True
         return self.logs_in and not self.client_certificates and (known(self.sasl_mechanism) or _SOME) in SCRAM

@@ -23,7 +23,7 @@ _REFERENCE = re.compile(r"\$\{")
 
 
 def broker_door(name: str, value: str | None) -> str | None:
-    """What a broker's setting decides on, if another value of it can let in more than was declared; otherwise None."""
+    """What a broker setting decides, if another value of it can allow more than was declared; otherwise None."""
     key = name.strip().lower()
     for pattern, opens in _BROKER:
         if re.fullmatch(pattern, key):

@@ -249,7 +249,7 @@ class User(Spec):
 
     @property
     def keeps_password(self) -> bool:
-        """Whether it goes on with a password that is not known here."""
+        """Whether it keeps a password that is not known here."""
         return self.adopt and self.password_version == 1
 
     def secret_of(self, name: str) -> Input[str]:

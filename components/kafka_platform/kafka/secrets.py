@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from kafka_platform.kafka.connection import KafkaConnection
 
-# Letters and digits only: the password stands in JAAS configurations and properties files, which have their own quoting.
-# 32 of them are 190 random bits.
+# Letters and digits only: the password is written into JAAS configurations and properties files, which have their own
+# quoting. 32 of them are 190 random bits.
 PASSWORD_LENGTH = 32
 
 CA_FILE = "/etc/kafka-platform/ca/ca.crt"
@@ -52,7 +52,7 @@ def _outside(connection: "KafkaConnection", urls: Urls) -> Sequence[Any]:
 
 
 def _ways(servers: str | None, inside: str | None, outside: str | None) -> dict[str, str]:
-    """The keys that say where to connect, besides `bootstrap-servers`: those that are known."""
+    """The known address keys besides `bootstrap-servers`."""
     found = {"external-bootstrap-servers": servers, "http-url": inside, "external-http-url": outside}
     return {key: each for key, each in found.items() if each is not None}
 
@@ -100,7 +100,7 @@ def certificate(
     connection: "KafkaConnection",
     urls: "Urls" = NO_URLS,
 ) -> Manifest:
-    """Everything that a client with a certificate needs; `made` is the data of the Secret that the cluster's operator made."""
+    """Everything that a client with a certificate needs; `made` is the data of the Secret that the cluster's operator created."""
     data = derived(
         lambda made, authority, bootstrap_servers, *outside: encode(
             _with_authority(authority)

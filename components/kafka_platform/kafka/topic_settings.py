@@ -33,7 +33,7 @@ class TopicSetting:
     """Whether it is a list of replicas, each as partition:broker."""
 
     def fault(self, text: str) -> str | None:
-        """What is wrong with a value, and how to fix it."""
+        """The fault of a value, and its fix."""
         value = text.strip()
         if self.type == "boolean":
             return (
@@ -100,7 +100,7 @@ def _nearest(name: str) -> str | None:
 
 
 def faults(config: Mapping[str, str], version: str | None = None) -> Iterator[tuple[str, str]]:
-    """The settings at fault, by name, each with what is wrong and how to fix it.
+    """The invalid settings by name, each with its fault and its fix.
 
     Args:
         config: settings of a topic.

@@ -95,7 +95,7 @@ def _nodes(watched: Watched) -> Iterator[Alert]:
         expression=f"sum(kafka_controller_kafkacontroller_activecontrollercount{{{own}}}) != 1",
         # An election takes seconds, but the old and the new one may both be seen until each has been read once more.
         lasting="3m",
-        # Partitions go on with the leaders that they have; when one of them goes, another alert pages.
+        # Partitions keep their leaders; if one of those fails, another alert pages.
         severity=Severity.WARNING,
         summary="{{ $value }} nodes say that they are the active controller, and it has to be one.",
         description="Without one no leader is elected and no topic made. Is a majority of the controllers up, and do they reach one another?",

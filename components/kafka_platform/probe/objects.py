@@ -124,7 +124,7 @@ def deployment(settings: ProbeSettings) -> Manifest:
 
 
 def service(settings: ProbeSettings) -> Manifest:
-    """Where metrics are collected, above all while the probe is not ready."""
+    """A Service for scrapers, also while the probe is not ready."""
     return service_of(
         metadata(
             settings.name,

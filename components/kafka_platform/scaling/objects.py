@@ -59,7 +59,7 @@ class ScalerSettings:
 
     @property
     def oauth(self) -> OAuth | None:
-        """Where KEDA gets tokens, if it logs in by them."""
+        """KEDA's token endpoint, if it logs in with tokens."""
         return self.connection.oauth if self.scale.by_lag and self.secret is not None else None
 
 
@@ -78,7 +78,7 @@ def objects(settings: ScalerSettings) -> list[Object]:
 
 
 def scaled_object(settings: ScalerSettings) -> Manifest:
-    """Tells KEDA by what and how far the workload is scaled; KEDA makes a HorizontalPodAutoscaler of it."""
+    """The ScaledObject with metrics and limits, from which KEDA creates a HorizontalPodAutoscaler."""
     scale = settings.scale
     triggers = _triggers(settings)
     advanced: Manifest = {"horizontalPodAutoscalerConfig": {"behavior": _behavior(settings)}}
@@ -126,7 +126,7 @@ def trigger_authentication(settings: ScalerSettings) -> Manifest:
 
 
 def config_map(settings: ScalerSettings, oauth: OAuth) -> Manifest:
-    """Where KEDA's tokens come from."""
+    """KEDA's token settings."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",

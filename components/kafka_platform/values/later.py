@@ -41,5 +41,5 @@ def known(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """The value where nothing is declared by a program, as in a stack file: it is known, whatever its annotation says."""
+    """The value in contexts without Outputs, as in a stack file: it is known, whatever its annotation says."""
     return value

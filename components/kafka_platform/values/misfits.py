@@ -38,7 +38,7 @@ class Spelling:
 
 
 def show(value: object) -> str:
-    """A value as it stands in a file."""
+    """A value as written in a file."""
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):

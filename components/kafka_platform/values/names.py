@@ -49,7 +49,7 @@ def is_internal_topic(name: str) -> bool:
 
 
 def may_be_internal_topic(pattern: str) -> bool:
-    """Whether a name, or a prefix with `*` behind it, stands for an internal topic."""
+    """Whether a name, or a prefix with a final `*`, can match an internal topic."""
     if not pattern.endswith("*"):
         return is_internal_topic(pattern)
     prefix = pattern[:-1]
@@ -112,7 +112,7 @@ def check_user_secret(user: str) -> None:
 
 
 def object_user(user: str) -> str:
-    """What objects of a user are called as: the user, where Kubernetes takes that, otherwise a name made of it."""
+    """Name of a user's objects: the user's, if Kubernetes accepts it, otherwise a name derived from it."""
     if len(user) <= LONGEST_OBJECT_USER and _SUBDOMAIN.fullmatch(user):
         return user
     readable = re.sub(r"[^a-z0-9]+", "-", user.lower()).strip("-")[:60].rstrip("-") or "user"

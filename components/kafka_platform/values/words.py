@@ -23,7 +23,7 @@ class Deciding(Enum):
 
 
 def show_path(path: Path) -> str:
-    """A path as people write it: `kafka.nodes`, `acls[0].name`; names with dots in quotes."""
+    """A path as shown in messages: `kafka.nodes`, `acls[0].name`; names with dots in quotes."""
     text = ""
     for part in path:
         if isinstance(part, int):

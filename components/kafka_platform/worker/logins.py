@@ -25,12 +25,12 @@ _ALLOWED_URLS = "org.apache.kafka.sasl.oauthbearer.allowed.urls"
 
 
 def check_logins(spec: WorkerSpec, login: str, *, makes_users: bool) -> None:
-    """Raises `ValueError` that begins with the field at fault for a user that can neither be made nor is named.
+    """Raises `ValueError` that begins with the invalid field for a user that can neither be created nor is named.
 
     Args:
         spec: the worker's.
         login: how clients of the Kafka log in, in words.
-        makes_users: whether users can be made from here.
+        makes_users: whether the platform can create users.
     """
     for field, given, secret, needed in (
         ("user", spec.user, spec.user_secret, True),
@@ -95,7 +95,7 @@ def login_volumes(login: Login, secret: "Input[str]") -> list[Manifest]:
 
 
 def java_options(variables: Mapping[str, Any], oauth: OAuth) -> Mapping[str, Any]:
-    """The variable that lets Kafka's Java client fetch tokens (needed since 4.0), beside what is in it already."""
+    """The variable that lets Kafka's Java client fetch tokens (needed since 4.0), appended to its value."""
     return {
         _JAVA_OPTIONS: derived(
             lambda given, url: f"{given} -D{_ALLOWED_URLS}={url}".strip(),

@@ -4,5 +4,5 @@ from kafka_platform.kube.metrics import Source
 
 
 def source(name: str) -> Source:
-    """What Prometheus reads of the worker of that name: its port called `metrics`."""
+    """Prometheus' source for the worker of that name: its port called `metrics`."""
     return Source(name=name, component="worker", label="worker")

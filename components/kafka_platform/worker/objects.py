@@ -267,7 +267,7 @@ def _container(settings: WorkerSettings) -> Manifest:
 
 
 def _name_check(settings: WorkerSettings) -> Manifest:
-    """Tells with the pod why Kafka's name cannot be resolved; clients' own messages do not say that DNS is at fault."""
+    """Reports in the pod's status that Kafka's name cannot be resolved; clients' own messages do not blame DNS."""
     return {
         "command": ["python3", "-m", "kafka_platform_runtime.names", settings.connection.bootstrap_servers],
         "image": settings.runtime_image,

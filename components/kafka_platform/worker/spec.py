@@ -340,7 +340,7 @@ class WorkerSpec(Spec):
 
     @property
     def effective_pod_settings(self) -> PodSettings:
-        """What holds for its pods: its own fields are more specific than the section."""
+        """Its effective pod settings: its own fields are more specific than the section."""
         own_ids = RunAs.IMAGE if self.run_as is not None else None
         return self.pod_settings.with_own(PodSettings(pull_secrets=self.pull_secrets, run_as=own_ids))
 

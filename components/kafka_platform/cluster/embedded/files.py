@@ -79,7 +79,7 @@ def _owner(key: str) -> str | None:
 
 
 def is_owned(key: str) -> bool:
-    """Whether a broker setting is decided by the cluster's other args, so that nobody can set it."""
+    """Whether a broker setting is decided by the cluster's other args, so that it cannot be set."""
     return _owner(key) is not None
 
 
@@ -110,12 +110,12 @@ def node_host(settings: BrokerSettings, namespace: str, node: int) -> str:
 
 
 def bootstrap_servers(settings: BrokerSettings, namespace: str) -> str:
-    """Where clients inside Kubernetes connect first."""
+    """Bootstrap servers inside Kubernetes."""
     return f"{settings.name}.{namespace}.svc:{INTERNAL_PORT}"
 
 
 def external_bootstrap_servers(settings: BrokerSettings) -> str | None:
-    """Where clients outside Kubernetes connect first, if they can."""
+    """Bootstrap servers outside Kubernetes, if there is external access."""
     external = settings.listeners.external
     if external is None:
         return None

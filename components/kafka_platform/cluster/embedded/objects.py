@@ -145,7 +145,7 @@ def _claim(settings: EmbeddedSettings, node: int, nodes: Object) -> Object:
 
 
 def service_account(settings: EmbeddedSettings) -> Manifest:
-    """Who the pods are to the API server: nobody, there is no token."""
+    """The pods' service account, without a token."""
     return {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
@@ -184,7 +184,7 @@ def nodes_service(settings: EmbeddedSettings) -> Manifest:
 
 
 def bootstrap_service(settings: EmbeddedSettings) -> Manifest:
-    """Where clients inside Kubernetes connect first."""
+    """Bootstrap servers inside Kubernetes."""
     return service_of(
         metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
         [service_port("internal", INTERNAL_PORT)],
@@ -193,7 +193,7 @@ def bootstrap_service(settings: EmbeddedSettings) -> Manifest:
 
 
 def external_service(settings: EmbeddedSettings, external: NodePorts | LoadBalancers, node: int) -> Manifest:
-    """Where clients outside Kubernetes reach one node, at the address that the node advertises."""
+    """The Service of one node for external clients, at the address that the node advertises."""
     host, port = external.address(node)
     entry = service_port("external", EXTERNAL_PORT)
     annotations: dict[str, Input[str]] = {}
@@ -311,7 +311,7 @@ def _template(settings: EmbeddedSettings, config_hash: "Input[str]") -> Manifest
 
 
 def claim_patch(settings: EmbeddedSettings, node: int) -> Manifest:
-    """What a node's claim asks for: a StatefulSet makes claims, but never changes them."""
+    """The requested size of a node's claim: a StatefulSet creates claims, but never changes them."""
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",

@@ -117,7 +117,7 @@ def init_containers(settings: EmbeddedSettings) -> list[Manifest]:
 
 
 def health_container(settings: EmbeddedSettings) -> Manifest:
-    """The program that says whether a node may be restarted."""
+    """The container that reports whether a node may be restarted."""
     variables = {
         "ADMIN_PASSWORD_FILE": "/etc/kafka-platform/credentials/admin",
         "HEALTH_PORT": str(HEALTH_PORT),

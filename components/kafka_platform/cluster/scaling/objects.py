@@ -29,7 +29,7 @@ def objects(name: str, connection: "KafkaConnection", brokers: Pool, scaling: Br
 
 
 def render_triggers(scaling: BrokerScaling, pool: Pool, cluster: str, namespace: str) -> list[Manifest]:
-    """What KEDA asks Prometheus. The value is the brokers' mean, so that a limit passed by half asks for half as many more."""
+    """KEDA's Prometheus queries. The value is the brokers' mean, so that a limit passed by half asks for half as many more."""
     return [
         {
             "metadata": {
@@ -49,7 +49,7 @@ def render_triggers(scaling: BrokerScaling, pool: Pool, cluster: str, namespace:
 def scaled_object(
     name: str, namespace: "Input[str]", scaling: BrokerScaling, triggers: "Input[list[Manifest]]"
 ) -> Manifest:
-    """Tells KEDA by what and how far the pool is scaled. Without an answer of Prometheus the number stays as it is."""
+    """The ScaledObject with metrics and limits of the pool. Without an answer from Prometheus the number does not change."""
     one = {"periodSeconds": STEP_SECONDS, "type": "Pods", "value": 1}
     down: Manifest = {"policies": [one], "stabilizationWindowSeconds": QUIET_SECONDS}
     if not scaling.scale_in:

@@ -60,7 +60,7 @@ class BrokerScaling(Spec):
     namespace monitoring."""
 
     def check(self) -> None:
-        """It can grow, and something says when."""
+        """It can grow, and has a metric."""
         if not self.min < self.max <= MOST_BROKERS:
             raise ValueError(f"max: {self.max} is out of range: use {self.min + 1} to {MOST_BROKERS}")
         if self.disk_above is None and self.network_above is None and self.cpu_above is None:
@@ -118,7 +118,7 @@ def measures(scaling: BrokerScaling, pool: Pool, cluster: str, namespace: str) -
 
 
 def drift(pool: str, spec: int, status: int | None) -> str:
-    """What there is to say about a pool that has another number of brokers than it should; nothing if it has that."""
+    """The message about a pool whose number of brokers is not the desired one; empty if it is."""
     if status is None or spec == status:
         return ""
     return (

@@ -35,7 +35,7 @@ def sasl_mechanism(listener: InternalListener) -> str | None:
 
 
 def certificate_bootstrap_servers(settings: StrimziSettings, namespace: str) -> str | None:
-    """Where clients with certificates connect first, inside Kubernetes if they can."""
+    """Bootstrap servers for clients with certificates, inside Kubernetes if possible."""
     listeners = settings.strimzi.listeners
     service = f"{bootstrap_service(settings.name)}.{namespace}.svc"
     if listeners.internal.auth is Authentication.MTLS:

@@ -124,5 +124,5 @@ def _way_in(name: str, access: BrokerAccess) -> tuple[str, Manifest]:
 
 
 def gateway_name(name: str) -> str:
-    """The Gateway that is made for a cluster's routes."""
+    """Name of the Gateway that is created for a cluster's routes."""
     return f"{name}-brokers"

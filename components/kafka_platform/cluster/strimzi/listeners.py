@@ -86,7 +86,7 @@ class InternalListener(Spec):
         return _takes_passwords(self.auth, self.custom)
 
     def check(self) -> None:
-        """The login goes with what is encrypted."""
+        """The login fits the encryption."""
         _check_auth(self.auth, self.custom)
         if self.auth is Authentication.MTLS and not self.tls:
             raise ValueError("tls: a login by certificate is part of TLS: write tls true, or auth scram")
@@ -139,7 +139,7 @@ class BrokerNodePorts(Spec):
 
     @property
     def bootstrap_servers(self) -> str:
-        """Where clients connect first."""
+        """Bootstrap servers."""
         return f"{self.host}:{self.port}"
 
 
@@ -232,7 +232,7 @@ class BrokerAccess(Spec):
     """By Ingresses."""
 
     def check(self) -> None:
-        """There is one way in, and a login of its own where it says so."""
+        """There is exactly one kind of exposure, and a custom login if it says so."""
         _check_auth(self.auth, self.custom)
         given = [name for name in _WAYS if getattr(self, name) is not None]
         if not given:
@@ -247,7 +247,7 @@ class BrokerAccess(Spec):
 
     @property
     def bootstrap_servers(self) -> str:
-        """Where clients connect first."""
+        """Bootstrap servers."""
         if self.node_ports is not None:
             return self.node_ports.bootstrap_servers
         if self.load_balancers is not None:

@@ -132,7 +132,7 @@ def _jvm(pool: Pool) -> Manifest:
 
 
 def resources(wanted: Resources) -> Manifest:
-    """What a container gets."""
+    """Resources of a container."""
     limits = {"memory": wanted.memory}
     if wanted.cpu_limit is not None:
         limits["cpu"] = wanted.cpu_limit
@@ -225,7 +225,7 @@ def _quotas(strimzi: StrimziKafka) -> Manifest:
 
 
 def gateway(settings: StrimziSettings, gateway_class: Input[str], port: int) -> Manifest:
-    """A Gateway of its own, which passes TLS on to the brokers as it is."""
+    """A Gateway, which passes TLS through to the brokers."""
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "Gateway",

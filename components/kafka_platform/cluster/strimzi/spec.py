@@ -151,7 +151,7 @@ class Authorities(Spec):
     """How many days before it expires a certificate is renewed. Default 30."""
 
     def check(self) -> None:
-        """A certificate is made anew before it ends."""
+        """A certificate is renewed before it expires."""
         if not 1 <= self.renewal_days < self.validity_days:
             raise ValueError(
                 f"renewal_days: {self.renewal_days} is out of range: use 1 to {self.validity_days - 1}, "

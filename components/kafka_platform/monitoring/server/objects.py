@@ -262,7 +262,7 @@ def arguments(spec: PrometheusSpec) -> list[str]:
         f"--query.max-samples={_MOST_SAMPLES}",
         f"--query.timeout={_QUERY_TIMEOUT}",
         f"--web.max-connections={_MOST_CONNECTIONS}",
-        # A page in somebody's browser cannot query it by way of his port-forward.
+        # A web page in a browser cannot query it through a user's port-forward.
         "--web.cors.origin=none",
     ]
 

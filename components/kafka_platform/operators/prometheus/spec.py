@@ -82,7 +82,7 @@ def prometheus_stack_values(spec: PrometheusStackSpec) -> dict[str, Any]:
     claim: dict[str, Any] = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": spec.storage}}}
     if spec.storage_class is not None:
         claim["storageClassName"] = spec.storage_class
-    # It reads all monitors and rules, whoever made them; by default only those that the chart made itself.
+    # It selects all monitors and rules; by default it selects only the chart's own.
     of_everybody = dict.fromkeys(
         (
             f"{kind}SelectorNilUsesHelmValues"
