@@ -21,7 +21,7 @@ import traceback
 from collections.abc import Mapping
 
 from kafka_platform_runtime.failures import Refused, Transient
-from kafka_platform_runtime.registrar.apply import apply
+from kafka_platform_runtime.registrar.apply import Levels, apply
 from kafka_platform_runtime.registrar.client import Registry
 from kafka_platform_runtime.registrar.declarations import Settings, read
 from kafka_platform_runtime.termination import leave, termination_log
@@ -42,9 +42,10 @@ def run(environment: Mapping[str, str]) -> tuple[int, str]:
     except Refused as refusal:
         return REFUSED, _refused(refusal)
     until, pause = time.monotonic() + settings.deadline_seconds, SHORTEST_PAUSE
+    former: Levels = {}
     while True:
         try:
-            return DONE, apply(registry, declared, settings)
+            return DONE, apply(registry, declared, settings, former)
         except Refused as refusal:
             return REFUSED, _refused(refusal)
         except Transient as trouble:

@@ -6,9 +6,18 @@ from kafka_platform_runtime.failures import Refused
 from kafka_platform_runtime.registrar.client import Registry
 from kafka_platform_runtime.registrar.declarations import Declared, Settings, Subject
 
+Levels = dict[str, str | None]
+"""Compatibility levels by subject; None where the subject has none of its own."""
 
-def apply(registry: Registry, declared: Declared, settings: Settings) -> str:
+
+def apply(registry: Registry, declared: Declared, settings: Settings, former: Levels) -> str:
     """What was done, in one line.
+
+    Args:
+        registry: the schema registry.
+        declared: what it is to have.
+        settings: the program's own.
+        former: the levels from before the first try, which every try adds to. They are restored if a schema is refused.
 
     Raises:
         Refused: a schema is refused; those that others refer to may have been registered, nothing else.
@@ -16,8 +25,8 @@ def apply(registry: Registry, declared: Declared, settings: Settings) -> str:
     """
     if settings.compatibility is not None and registry.level(None) != settings.compatibility:
         registry.set_level(None, settings.compatibility)
-    former = _set_levels(registry, declared.subjects)
     try:
+        _set_levels(registry, declared.subjects, former)
         registered = _register(registry, declared.subjects)
     except Refused:
         for subject, level in former.items():
@@ -35,15 +44,14 @@ def apply(registry: Registry, declared: Declared, settings: Settings) -> str:
     return f"done: {len(registered)} registered, {unchanged} unchanged, {len(deleted)} deleted"
 
 
-def _set_levels(registry: Registry, declared: Sequence[Subject]) -> dict[str, str | None]:
-    """Sets the levels that differ, and returns what they were."""
-    former: dict[str, str | None] = {}
+def _set_levels(registry: Registry, declared: Sequence[Subject], former: Levels) -> None:
+    """Sets the levels that differ, and remembers what they were."""
     for subject in declared:
         level = registry.level(subject.name)
         if level != subject.compatibility:
+            # Before it is set: that may succeed although no answer comes.
+            former.setdefault(subject.name, level)
             registry.set_level(subject.name, subject.compatibility)
-            former[subject.name] = level
-    return former
 
 
 def _register(registry: Registry, declared: Sequence[Subject]) -> list[str]:
