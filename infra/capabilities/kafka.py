@@ -264,7 +264,7 @@ def _entity_values(kafka: Kafka, placed: Placed, mark: str) -> dict[str, Any]:
         "topics": placed.stack.topics,
         "users": placed.stack.users,
         "runtime_image": placed.settings.runtime_image,
-        # Only somebody else's Kafka may be used by several stacks.
+        # Only an external Kafka may be used by several stacks.
         "stack": mark if kafka.engine is Engine.EXTERNAL else None,
         "former_stacks": kafka.former_stacks,
         "pod_settings": placed.settings.pod_settings,

@@ -40,7 +40,7 @@ class PullRequest:
             found = self._call("GET", f"/{self._number}/comments?per_page={_PAGE}&page={page}")
             for each in found:
                 match = _MARKER.match(each["body"])
-                # A marker that somebody else wrote is only text.
+                # A marker in another author's comment is only text.
                 if match is not None and each["user"]["type"] == "Bot":
                     ours.setdefault(match[1], (each["id"], each["body"]))
             if len(found) < _PAGE:

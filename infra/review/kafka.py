@@ -54,7 +54,7 @@ def _listeners(change: Change) -> Iterator[Finding]:
         elif name not in old or old[name] != new[name]:
             outside = text(new[name], "type") not in ("internal", "cluster-ip", "")
             way = mapping(new[name], "authentication")
-            # A way to log in of one's own decides on who somebody is.
+            # A custom login decides who a client is.
             weaker = at(new[name], "tls") is not True or not way or text(way, "type") == "custom"
             word = "is new" if name not in old else "changes"
             yield say(

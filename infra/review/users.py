@@ -44,7 +44,7 @@ def user_findings(before: Declared, after: Declared) -> Iterator[Finding]:
 def allowed(rights: frozenset[Right]) -> str:
     """The rights in words: `write orders; read customers; join groups payments-*`."""
     by_verb: dict[str, set[str]] = {}
-    # Whoever reads or writes something may also see that it is there.
+    # The right to read or write something includes the right to see that it exists.
     told = {(each.resource, each.name, each.denied) for each in rights if each.operation in ("READ", "WRITE", "ALL")}
     for each in sorted(rights):
         if each.operation == "DESCRIBE" and (each.resource, each.name, each.denied) in told:

@@ -9,7 +9,7 @@ from infra.rules.rule import Level, Resource, Rule, one_by_one
 
 def _wildcards(resource: Resource) -> Iterator[str]:
     for name, user in resource.users.items():
-        # Whoever may only look at everything, as an exporter, reads nobody's records.
+        # A user who may only describe everything, such as an exporter, reads no records.
         found = {(each.resource, each.name) for each in user.rights if each.any_name and not each.harmless}
         for kind, pattern in sorted(found):
             which = f"every {kind}" if pattern == "*" else f"every {kind} that begins with {pattern[:-1]!r}"

@@ -47,7 +47,7 @@ def check(loaded: Loaded) -> None:
             copy = Path(folder) / each.path.relative_to(root)
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_text(each.text, encoding="utf-8")
-        # -P: never run a module of the folder, whose files are somebody's.
+        # -P: never run a module of the folder, whose files are not trusted.
         command = [sys.executable, "-P", "-m", "grpc_tools.protoc", "-I.", "--descriptor_set_out=descriptors"]
         try:
             done = subprocess.run(

@@ -167,7 +167,7 @@ def _no_value(path: Path, key: str) -> str:
     known = known_keys(path)
     if not known or key in known:
         return "has no value: write one, or remove the key"
-    # {cleanup: compact,delete} has a key `delete`: whoever removed it would have another cleanup.
+    # {cleanup: compact,delete} has a key `delete`: removing it would change the cleanup.
     return "unknown key without a value: put a text that has commas in quotes, as in cleanup: 'compact,delete'"
 
 

@@ -139,7 +139,7 @@ def user(owner: str, connection: "KafkaConnection", name: str, declared: User, p
         spec["authentication"] = {"password": {"valueFrom": {"secretKeyRef": reference}}, "type": "scram-sha-512"}
     if declared.auth is Login.CUSTOM and name.startswith(CERTIFICATE_NAME):
         spec["authentication"] = {"type": "tls-external"}
-    # Without `authentication` Strimzi makes no credentials, and gives rights and limits to whoever is called so.
+    # Without `authentication` Strimzi creates no credentials, and gives rights and limits to the user of that name.
     acls = declared.all_acls()
     if acls:
         spec["authorization"] = {"acls": [_acl(acl) for acl in acls], "type": "simple"}

@@ -79,5 +79,5 @@ def send_as_stored(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransfo
     if not args.custom:
         return None  # the chart or the file itself
     stored = as_stored(args.props)
-    # What comes back is written anew, a twentieth of a second for a large definition: most are stored as they are.
+    # The result is serialised again, a twentieth of a second for a large CRD; most are stored unchanged.
     return None if stored == args.props else pulumi.ResourceTransformResult(stored, args.opts)

@@ -51,7 +51,7 @@ def check_login_url(url: str) -> None:
         raise ValueError(f"is sent to {url!r} in the clear: use https there, or remove it")
 
 
-# What --service-node-port-range of the API server is unless somebody changed it.
+# Default of the API server's --service-node-port-range.
 NODE_PORTS = range(30000, 32768)
 
 

@@ -15,7 +15,8 @@ LONGEST_TEXT = 32_767
 MOST_ANNOTATIONS = 256 * 1024
 """Bytes of all annotations of one object: what Kubernetes takes."""
 
-# No name of Kafka, librdkafka or a plugin has other characters: what would need an escape is somebody getting round a check.
+# No name of Kafka, librdkafka or a plugin has other characters: anything that would need an escape is an attempt to get
+# around a check.
 _SETTING = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _JVM_OPTION = re.compile(r"[A-Za-z][A-Za-z0-9]*")

@@ -100,7 +100,7 @@ def objects(settings: EmbeddedSettings, connection: "KafkaConnection", generated
         manifest=stateful_set(settings, derived(files_hash, files)),
         after=before,
         # The API server completes the claims' template as a whole: to take up a StatefulSet that an interrupted
-        # deployment made looks like a conflict with whoever completed it.
+        # deployment created looks like a conflict with the one that completed it.
         forced=True,
         # The API server takes no other template; what it would change is done by the claims' patches.
         ignored=["spec.volumeClaimTemplates"],
