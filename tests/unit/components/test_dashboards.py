@@ -163,6 +163,12 @@ def test_the_same_dashboard_is_the_same_text() -> None:
     assert len(made) == 1
 
 
+def test_the_page_on_monitoring_lists_every_dashboard() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "components" / "monitoring.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| \*(.+)\* \(`(\w+)`\) \|", page, re.MULTILINE))
+    assert rows == {each.board.title: name for name, each in BOARDS.items()}
+
+
 def test_two_platforms_in_one_grafana_are_told_apart() -> None:
     assert len({uid(*each, "overview") for each in (("a", "kafka"), ("b", "kafka"), ("a", "events"))}) == 3
 
