@@ -48,8 +48,8 @@ def faults(settings: Core, known: Known) -> list[Fault]:
 def rendered(settings: Core) -> Iterator[Rendered]:
     """All objects that the program places for these settings: the same lists, with plain text in them.
 
-    What only a deployment knows is made up: passwords, the identity of the cluster, certificates. Charts of operators are
-    not among them: only Helm renders those.
+    Values that only a deployment knows are placeholders: passwords, the cluster ID, certificates. Operators' charts are
+    not included: only Helm renders those.
     """
     placed = Placed(Stack(settings, CAPABILITIES))
     for each, section in placed.stack.present:

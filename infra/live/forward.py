@@ -84,7 +84,7 @@ _SHOWN = threading.excepthook
 
 
 def _quiet() -> None:
-    """A connection that breaks ends the library's thread by an exception, which the reader of its other end is told anyway."""
+    """A broken connection ends the library's thread with an exception, which the reader at its other end sees anyway."""
 
     def show(args: Any) -> None:
         if args.thread is None or not args.thread.name.startswith(_THREADS):

@@ -269,7 +269,7 @@ class GatewayApiExposure(Spec):
 
     @property
     def gateway_name(self) -> tuple[str | None, str]:
-        """Namespace, if it is another one, and name of the Gateway that is there already."""
+        """Namespace, if it is another one, and name of the existing Gateway."""
         namespace, _, name = (self.gateway or "").rpartition("/")
         return namespace or None, name
 

@@ -143,7 +143,7 @@ def place_all(
 
 
 def annotated(rendered: Object) -> Manifest:
-    """The manifest, with what the official plugin is told by annotations: `pulumi.com/...`."""
+    """The manifest, with the official plugin's annotations: `pulumi.com/...`."""
     told: dict[str, str] = {}
     if rendered.forced:
         told["patchForce"] = "true"

@@ -212,7 +212,7 @@ def mapping(check: Callable[[Any], object], **schema: Any) -> Any:
 
 
 def formed_by(make: Callable[[], Any], check: Callable[[Any], object], **schema: Any) -> Any:
-    """A field with a form of its own, whose default is made anew for each object."""
+    """A field with its own form, whose default is created for each object (`default_factory`)."""
     return field(default_factory=make, metadata={FORM: Form(check=check, schema=schema)})
 
 

@@ -37,7 +37,7 @@ class Login(Enum):
 
 
 TEMPLATE = "login-"
-"""With what the names of the files begin of which a login's are made in the pod (`kafka_platform_runtime.client_login`)."""
+"""Prefix of the templates from which the pod generates a login's files (`kafka_platform_runtime.client_login`)."""
 _USERNAME, _PASSWORD = "@username@", "@password@"
 
 
@@ -78,7 +78,7 @@ def client_files(settings: ClientSettings) -> dict[str, str]:
 
 
 def _login(settings: ClientSettings) -> dict[str, str]:
-    """The files of a login that is made in the pod, with marks for what is in the Secret."""
+    """The templates of a login's files that the pod generates, with placeholders for the Secret's values."""
     if settings.login is Login.CERTIFICATE:
         return {
             "client.properties": java_properties(_sorted(java_connection(settings))),

@@ -85,7 +85,7 @@ def login_container(image: "Input[str]") -> Manifest:
 
 
 def login_volumes(login: Login, secret: "Input[str]") -> list[Manifest]:
-    """The folder with the login's files, and what they are made of."""
+    """The folder with the login's files, and what they are generated from."""
     if not login.is_made_in_the_pod:
         return [{"name": "credentials", "secret": {"secretName": secret}}]
     return [

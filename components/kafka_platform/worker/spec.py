@@ -375,7 +375,7 @@ class WorkerSpec(Spec):
         )
 
     def users_of(self, name: str) -> dict[str, User]:
-        """The Kafka users that are made for the worker of that name: its own, and the one that KEDA looks at the lag with.
+        """The Kafka users of the worker of that name: its own, and the one with which KEDA measures lag.
 
         The first may do what the worker declares, and nothing else.
         """
