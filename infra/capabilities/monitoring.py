@@ -114,7 +114,7 @@ class PrometheusServer(Capability[Prometheus]):
             image=images.prometheus or PROMETHEUS_IMAGE,
             alertmanager_image=images.alertmanager or ALERTMANAGER_IMAGE,
         )
-        server = kafka_platform.Prometheus(SERVER, args, deployment.options("cert_manager", namespaces=True))
+        server = kafka_platform.Prometheus(SERVER, args, deployment.options("cert_manager", "keda", namespaces=True))
         deployment.outputs["prometheus"] = {"url": server.url}
 
 

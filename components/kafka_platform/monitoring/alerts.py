@@ -48,6 +48,8 @@ class Watched:
     """Whether cert-manager shows the certificates of the namespace."""
     scaled_in: Sequence[str] = ()
     """Namespaces in which KEDA scales programs and shows its metrics. Default: none."""
+    kube_state: bool = False
+    """Whether kube-state-metrics is read."""
 
 
 def alerts(watched: Watched) -> list[Alert]:

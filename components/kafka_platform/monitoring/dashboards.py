@@ -40,7 +40,7 @@ def _of_kafka(watched: Watched) -> Iterator[Shown]:
     found = [
         brokers.board() if watched.nodes else None,
         topics.board() if watched.exporter else None,
-        groups.board() if watched.exporter else None,
+        groups.board(keda=bool(watched.scaled_in), kube_state=watched.kube_state) if watched.exporter else None,
         None if volumes is None else capacity.board(volumes, exporter=watched.exporter),
     ]
     yield from (Shown(board=each, label=CLUSTER_LABEL) for each in found if each is not None)

@@ -176,6 +176,7 @@ def watched_of(spec: MonitoredSpec, cluster: str, namespace: str) -> Watched:
         authorities_given=spec.authorities_given,
         certificates=spec.cert_manager is not None,
         scaled_in=(namespace, *spec.scaled_in) if spec.keda is not None else (),
+        kube_state=spec.kube_state,
     )
 
 

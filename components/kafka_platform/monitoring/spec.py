@@ -70,6 +70,9 @@ class MonitoredSpec(MonitoringSpec):
     """Namespace of KEDA. Default: it is not watched."""
     scaled_in: Sequence[str] = ()
     """Namespaces, besides the Kafka's, in which KEDA scales programs by it. Default: none."""
+    kube_state: bool = True
+    """Whether Prometheus reads kube-state-metrics, which knows how many pods autoscalers want, as kube-prometheus-stack's does.
+    A Prometheus without an operator never does. Default true."""
     receivers: Receivers = NOBODY
     """Receivers of alerts. Default: none; alerts are only shown in Prometheus."""
     levels: Mapping[str, Level] = field(default_factory=dict)

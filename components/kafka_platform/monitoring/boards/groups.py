@@ -24,9 +24,15 @@ def overview() -> list[Panel]:
     ]
 
 
-def board() -> Board:
-    """Its dashboard."""
-    return Board(name="groups", title="Kafka groups and scaling", rows=[_lag(), _members(), _measured(), _scaling()])
+def board(*, keda: bool, kube_state: bool) -> Board:
+    """Its dashboard.
+
+    Args:
+        keda: whether KEDA's metrics are read.
+        kube_state: whether those of kube-state-metrics are.
+    """
+    scaling = [*([_measured()] if keda else []), *([_scaling()] if kube_state else [])]
+    return Board(name="groups", title="Kafka groups and scaling", rows=[_lag(), _members(), *scaling])
 
 
 def _lag() -> Row:

@@ -96,7 +96,9 @@ def objects(settings: ServerSettings) -> list[Object]:
     found = [*rights, files, policy, entry, *_claims(settings), pod]
     if settings.receivers.anybody:
         found += alertmanager.objects(told(settings))
-    found += dashboards(settings.name, settings.monitored, settings.connection, settings.sources)
+    found += dashboards(
+        settings.name, replace(settings.monitored, kube_state=False), settings.connection, settings.sources
+    )
     return found
 
 
@@ -124,10 +126,10 @@ def configuration(settings: ServerSettings) -> "Input[str]":
     """The text of its configuration."""
     sources = settings.sources
 
-    def render(cluster: str, namespace: str, cert_manager: str | None, *others: str | None) -> str:
+    def render(cluster: str, namespace: str, cert_manager: str | None, keda: str | None, *others: str | None) -> str:
         known = monitors(
             settings.name,
-            replace(settings.monitored, cert_manager=cert_manager),
+            replace(settings.monitored, cert_manager=cert_manager, keda=keda),
             replace(settings.connection, cluster=cluster, namespace=namespace),
             [replace(each, namespace=other) for each, other in zip(sources, others, strict=True)],
         )
@@ -144,6 +146,7 @@ def configuration(settings: ServerSettings) -> "Input[str]":
         settings.connection.cluster,
         settings.namespace,
         settings.monitored.cert_manager,
+        settings.monitored.keda,
         *(each.namespace for each in sources),
     )
 

@@ -19,7 +19,7 @@ MOST_BYTES = "64MB"
 """Size of one such answer."""
 _TIMEOUT_MILLISECONDS = 10_000
 """How long an answer may take."""
-_VOLUMES = "kubelet_volume_stats_(available|capacity)_bytes|kubelet_volume_stats_inodes(_free)?"
+_VOLUMES = "kubelet_volume_stats_(available|capacity|used)_bytes|kubelet_volume_stats_inodes(_free)?"
 
 Config = dict[str, Any]
 
