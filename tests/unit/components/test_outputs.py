@@ -35,7 +35,7 @@ from kafka_platform import (
     StrimziOperatorArgs,
 )
 
-from tests.unit.components.graph import run
+from tests.unit.components.graph import Registered, run
 
 Late = Callable[[str], Any]
 
@@ -215,6 +215,27 @@ PROGRAMS: dict[str, Callable[[Late], None]] = {
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_outputs_deploy_what_texts_deploy(name: str) -> None:
     program = PROGRAMS[name]
-    late = {key: each.inputs for key, each in run(lambda: program(pulumi.Output.from_input)).items()}
-    assert late == {key: each.inputs for key, each in run(lambda: program(str)).items()}
-    assert late
+    late, known = (run(lambda of=of: program(of)) for of in (pulumi.Output.from_input, str))
+    rights = [{_place(each) for key, each in found.items() if key.startswith("Role")} for found in (late, known)]
+    assert rights[0] == rights[1]
+    others = [
+        {key: each.inputs for key, each in found.items() if not key.startswith("Role")} for found in (late, known)
+    ]
+    assert others[0] == others[1]
+    assert others[0]
+
+
+def _place(each: Registered) -> tuple[str, str, str]:
+    """Roles in namespaces that are known later are called by numbers: two of these may be the same one."""
+    return each.urn.rpartition(":Role")[1], each.inputs["metadata"].get("namespace", ""), str(each.inputs.get("rules"))
+
+
+def test_namespaces_that_turn_out_to_be_one_have_a_role_each() -> None:
+    args = {
+        "connection": connection(str),
+        "engine": "embedded",
+        "workers": {name: pulumi.Output.from_input("shop") for name in "ab"},
+    }
+    found = run(lambda: Prometheus("prometheus", PrometheusArgs.of(args)) and None)
+    roles = [each.inputs["metadata"] for key, each in found.items() if key.startswith("Role ")]
+    assert len({(each["namespace"], each["name"]) for each in roles}) == len(roles) == 3

@@ -1,6 +1,7 @@
 """`--against`: two checkouts rendered without an engine."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -33,6 +34,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         subprocess.run(["cp", "-r", str(source), str(target)], check=True)
     (folder / "stacks").mkdir()
     (folder / "stacks" / "Pulumi.prod.yaml").write_text(STACK)
+    # What building a package leaves beside the sources is in no repository.
+    shutil.copy(ROOT / ".gitignore", folder)
     git(folder, "init", "--quiet")
     git(folder, "add", "-A")
     git(folder, "commit", "--quiet", "-m", "first")
@@ -60,7 +63,7 @@ def test_settings_of_two_commits(here: Path, capsys: pytest.CaptureFixture[str])
 def test_code_of_two_commits(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What renders differently is seen although the settings are the same."""
     git(here, "stash", "push", "--quiet", "stacks/Pulumi.prod.yaml")
-    module = here / "components" / "kafka_platform" / "cluster" / "embedded" / "objects.py"
+    module = here / "components" / "kafka_platform" / "kube" / "manifests.py"
     text = module.read_text()
     try:
         module.write_text(re.sub(r'"maxUnavailable": 1\b', '"maxUnavailable": 2', text))

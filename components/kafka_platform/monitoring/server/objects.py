@@ -192,8 +192,10 @@ def _rights(settings: ServerSettings) -> list[Object]:
     """It may list the pods of the namespaces that it scrapes, and of all namespaces only if a monitor's pods may be anywhere."""
     found = []
     for index, namespace in enumerate(namespaces(settings)):
-        role = "pods" if index == 0 else f"pods-{namespace if isinstance(namespace, str) else index}"
-        found += _granted(settings, "", namespace, [_may(["pods"], "list", "watch")], role)
+        late = index > 0 and not isinstance(namespace, str)
+        role = "pods" if index == 0 else f"pods-{index if late else namespace}"
+        # Two namespaces that are known later may be the same one: each has a Role of its own there.
+        found += _granted(settings, "", namespace, [_may(["pods"], "list", "watch")], role, f"-{index}" if late else "")
     everywhere = []
     if any(each.anywhere for each in settings.monitors):
         everywhere.append(_may(["pods"], "list", "watch"))
@@ -218,12 +220,17 @@ def _may(resources: Sequence[str], *verbs: str) -> Manifest:
 
 
 def _granted(
-    settings: ServerSettings, scope: str, namespace: "Input[str]", rules: Sequence[Manifest], role: str
+    settings: ServerSettings,
+    scope: str,
+    namespace: "Input[str]",
+    rules: Sequence[Manifest],
+    role: str,
+    suffix: str = "",
 ) -> list[Object]:
     """Rights in a namespace, or, with the scope `Cluster`, everywhere; an object of no namespace has its own's in its name."""
     own = labels(settings.name, COMPONENT)
     # In a namespace of another Kafka's Prometheus too, each has a Role of its own.
-    called = derived(lambda known: f"{known}-{settings.name}", settings.namespace)
+    called = derived(lambda known: f"{known}-{settings.name}{suffix}", settings.namespace)
     meta: Manifest = {"name": called, "labels": own} | ({} if scope else {"namespace": namespace})
     granted = Object(
         role=role,

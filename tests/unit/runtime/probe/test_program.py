@@ -318,7 +318,7 @@ class TestCanary:
         eventually("it is ready", lambda: probe.get("/readyz")[0] == 200, probe)
         probe.password.write_text("another")
         assert probe.process.wait(120) == 0
-        assert "ended: the password has changed" in probe.said()
+        assert "ended: the password, or the certificate, has changed" in probe.said()
 
 
 class TestGate:
