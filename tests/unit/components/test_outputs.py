@@ -215,7 +215,7 @@ PROGRAMS: dict[str, Callable[[Late], None]] = {
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_outputs_deploy_what_texts_deploy(name: str) -> None:
     program = PROGRAMS[name]
-    late, known = (run(lambda of=of: program(of)) for of in (pulumi.Output.from_input, str))
+    late, known = run(lambda: program(pulumi.Output.from_input)), run(lambda: program(str))
     rights = [{_place(each) for key, each in found.items() if key.startswith("Role")} for found in (late, known)]
     assert rights[0] == rights[1]
     others = [
