@@ -49,7 +49,7 @@ def rendered(engine: Engine) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("engine", Engine)
 def test_the_api_server_takes_every_object(engine: Engine, environment: Mapping[str, str]) -> None:
     objects = rendered(engine)
-    assert {each["kind"] for each in objects} == {"PodMonitor", "PrometheusRule"}
+    assert {each["kind"] for each in objects} == {"ConfigMap", "PodMonitor", "PrometheusRule"}
     done = dry_run(objects, environment)
     assert done.returncode == 0, done.stderr
     assert not done.stderr, f"warnings: {done.stderr}"

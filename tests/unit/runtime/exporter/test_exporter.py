@@ -76,6 +76,8 @@ def kafka() -> Iterator[Kafka]:
         cluster.make_topic("orders", 3)
         write(cluster, "orders", 300)
         commit(cluster, "first", at=0)  # makes the topic of offsets
+        # Some of its three leaders may still load it: whoever asks these for groups is told to ask again.
+        holds("every broker lists its groups", lambda: not cluster.admin.list_consumer_groups().result(30).errors, 60)
         yield cluster
 
 
@@ -257,7 +259,7 @@ def test_what_is_beyond_the_bounds_is_left_out_and_counted(kafka: Kafka, look: C
     assert found.left_out["groups"] == len(everything.groups) - 10
     assert found.left_out["topics"] == len(everything.topics) - 2
     assert found.left_out["pairs"] > 0
-    assert everything.left_out == {"groups": 0, "pairs": 0, "topics": 0}
+    assert everything.left_out == {"groups": 0, "offsets": 0, "pairs": 0, "topics": 0}
 
 
 def test_the_groups_with_members_are_shown_first(kafka: Kafka, look: Callable[..., Snapshot]) -> None:
