@@ -3,6 +3,7 @@
 With `PICTURES=docs/dashboards` it draws them, for the documentation.
 """
 
+import http.client
 import json
 import os
 import subprocess
@@ -91,7 +92,7 @@ def prometheus(stack: Stack) -> Iterator[int]:
 def answers(port: int) -> bool:
     try:
         return asked(port, "query", query="up") is not None
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return False
 
 
