@@ -87,7 +87,6 @@ def test_what_was_answered_with_an_offset_is_there(
     assert compared["acknowledged"] > 10_000
     assert (compared["lost"], compared["elsewhere"], compared["twice"]) == (0, 0, 0)
     assert (compared["stream_missed"], compared["stream_invented"], read["duplicated_or_out_of_order"]) == (0, 0, 0)
-    # A pod that serves another connection, or a broker, cuts none.
-    assert read["connections"] > len(disturbances) // 2
+    assert read["connections"] > len(disturbances)
     # What was written without an answer is no more than what was left without one.
     assert compared["written_without_answer"] <= sum(written["unknown"].values())

@@ -123,7 +123,7 @@ class Cluster:
             )
             for each in response.groups
             # Kafka Connect's and others' groups commit no offsets of topics.
-            if each.protocol_type in ("", "consumer", "share", "streams")
+            if each.protocol_type in {"", "consumer", "share", "streams"}
         ]
 
     def members(self, broker: int, groups: Sequence[str]) -> dict[str, int]:

@@ -227,7 +227,7 @@ def test_outputs_deploy_what_texts_deploy(name: str) -> None:
 
 def _place(each: Registered) -> tuple[str, str, str]:
     """Roles in namespaces that are known later are called by numbers: two of these may be the same one."""
-    return each.urn.rpartition(":Role")[1], each.inputs["metadata"].get("namespace", ""), str(each.inputs.get("rules"))
+    return each.inputs["kind"], each.inputs["metadata"].get("namespace", ""), str(each.inputs.get("rules"))
 
 
 def test_namespaces_that_turn_out_to_be_one_have_a_role_each() -> None:
