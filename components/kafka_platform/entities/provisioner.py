@@ -17,7 +17,7 @@ from kafka_platform.kafka.client_pods import (
 from kafka_platform.kube.manifests import Manifest, labels, metadata, network_policy_of, selector, to_names
 from kafka_platform.kube.objects import Guard, Object
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
-from kafka_platform.kube.pods import HELPER_CPU_LIMIT, container_security, pod_security, run_once
+from kafka_platform.kube.pods import HELPER_CPU_LIMIT, container_security, pod_spec, run_once
 
 if TYPE_CHECKING:
     from pulumi import Input
@@ -110,9 +110,8 @@ def job(
     own = labels(name, COMPONENT)
     template: Manifest = {
         "metadata": {"annotations": {DECLARATIONS_ANNOTATION: declarations_hash}, "labels": own},
-        "spec": {
-            "automountServiceAccountToken": False,
-            "containers": [
+        "spec": pod_spec(
+            [
                 {
                     "command": ["python3", "-m", "kafka_platform_runtime.provisioner"],
                     "env": _environment(name, connection, admin_secret, stack, former_stacks),
@@ -126,11 +125,8 @@ def job(
                     "volumeMounts": _mounts(connection),
                 }
             ],
-            "enableServiceLinks": False,
-            "restartPolicy": "Never",
-            "securityContext": pod_security(),
-            "volumes": _volumes(name, connection, admin_secret),
-        },
+            _volumes(name, connection, admin_secret),
+        ),
     }
     return run_once(template, pods, namespace=connection.namespace, own=own, deadline_seconds=DEADLINE_SECONDS)
 

@@ -18,7 +18,7 @@ from kafka_platform.kube.manifests import (
 )
 from kafka_platform.kube.metrics import METRICS_PORT_NAME
 from kafka_platform.kube.objects import Object
-from kafka_platform.kube.pods import METRICS_PORT, configured, container_security, pod_security
+from kafka_platform.kube.pods import METRICS_PORT, configured, container_security, http_check, pod_spec, resources_of
 from kafka_platform.values.names import user_secret
 from kafka_platform.values.units import seconds
 
@@ -101,32 +101,21 @@ def network_policy(settings: ExporterSettings, kafka_ports: Any) -> Manifest:
 
 
 def _pod(settings: ExporterSettings) -> Manifest:
-    return {
-        "automountServiceAccountToken": False,
-        "containers": [_container(settings)],
-        "enableServiceLinks": False,
-        "securityContext": pod_security(),
-        "terminationGracePeriodSeconds": _TERMINATION_SECONDS,
-        "volumes": _volumes(settings),
-    }
+    return pod_spec([_container(settings)], _volumes(settings), terminationGracePeriodSeconds=_TERMINATION_SECONDS)
 
 
 def _container(settings: ExporterSettings) -> Manifest:
-    resources = settings.spec.resources
-    limits = {"memory": resources.memory}
-    if resources.cpu_limit is not None:
-        limits["cpu"] = resources.cpu_limit
     return {
         "command": ["python3", "-m", "kafka_platform_runtime.exporter"],
         "env": _environment(settings),
         "image": settings.image,
-        "livenessProbe": _asked("/healthz") | {"failureThreshold": 3, "periodSeconds": 20},
+        "livenessProbe": http_check("/healthz", METRICS_PORT, failures=3, period_seconds=20),
         "name": "exporter",
         "ports": [{"containerPort": METRICS_PORT, "name": METRICS_PORT_NAME}],
-        "readinessProbe": _asked("/readyz") | {"failureThreshold": 3, "periodSeconds": 10},
-        "resources": {"limits": limits, "requests": {"cpu": resources.cpu, "memory": resources.memory}},
+        "readinessProbe": http_check("/readyz", METRICS_PORT, failures=3, period_seconds=10),
+        "resources": resources_of(settings.spec.resources),
         "securityContext": container_security(),
-        "startupProbe": _asked("/healthz") | {"failureThreshold": 60, "periodSeconds": 2},
+        "startupProbe": http_check("/healthz", METRICS_PORT, failures=60, period_seconds=2),
         # A variable that the program refuses is told in its log.
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": _mounts(settings),
@@ -148,10 +137,6 @@ def _environment(settings: ExporterSettings) -> list[Manifest]:
         variables["KAFKA_SASL_PASSWORD_FILE"] = f"{_CREDENTIALS}/password"
         variables["KAFKA_SASL_USERNAME"] = settings.user
     return connection_environment(settings.connection, variables)
-
-
-def _asked(path: str) -> Manifest:
-    return {"httpGet": {"path": path, "port": METRICS_PORT}, "timeoutSeconds": 5}
 
 
 def _mounts(settings: ExporterSettings) -> list[Manifest]:

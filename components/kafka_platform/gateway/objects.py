@@ -38,8 +38,10 @@ from kafka_platform.kube.pods import (
     METRICS_PORT,
     configured,
     container_security,
-    pod_security,
+    pod_spec,
     prefer_other_machines,
+    resources_of,
+    secret_volume,
     spread_over,
 )
 from kafka_platform.values.units import seconds
@@ -232,16 +234,13 @@ def _template(settings: GatewaySettings, config_hash: "Input[str]") -> Manifest:
             "annotations": {"kafka-platform/config": config_hash},
             "labels": labels(settings.name, COMPONENT),
         },
-        "spec": {
-            "affinity": prefer_other_machines(settings.own),
-            "automountServiceAccountToken": False,
-            "containers": [_container(settings)],
-            "enableServiceLinks": False,
-            "securityContext": pod_security(),
-            "terminationGracePeriodSeconds": termination_seconds(settings.spec.limits),
-            "topologySpreadConstraints": spread_over(settings.spread, settings.own),
-            "volumes": _volumes(settings),
-        },
+        "spec": pod_spec(
+            [_container(settings)],
+            _volumes(settings),
+            affinity=prefer_other_machines(settings.own),
+            terminationGracePeriodSeconds=termination_seconds(settings.spec.limits),
+            topologySpreadConstraints=spread_over(settings.spread, settings.own),
+        ),
     }
 
 
@@ -251,9 +250,6 @@ def termination_seconds(limits: HttpGatewayLimits) -> int:
 
 
 def _container(settings: GatewaySettings) -> Manifest:
-    limits = {"memory": settings.spec.resources.memory}
-    if settings.spec.resources.cpu_limit is not None:
-        limits["cpu"] = settings.spec.resources.cpu_limit
     pod_name = {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
     healthy = _probe(settings, "/healthz")
     return {
@@ -273,10 +269,7 @@ def _container(settings: GatewaySettings) -> Manifest:
             {"containerPort": METRICS_PORT, "name": "metrics"},
         ],
         "readinessProbe": {**_probe(settings, "/readyz"), "failureThreshold": 3, "periodSeconds": 5},
-        "resources": {
-            "limits": limits,
-            "requests": {"cpu": settings.spec.resources.cpu, "memory": settings.spec.resources.memory},
-        },
+        "resources": resources_of(settings.spec.resources),
         "securityContext": container_security(),
         "startupProbe": {**healthy, "failureThreshold": 60, "periodSeconds": 1},
         # A setting that the program refuses is told in its log.
@@ -320,14 +313,9 @@ def _volumes(settings: GatewaySettings) -> list[Manifest]:
         {"emptyDir": {"sizeLimit": "64Mi"}, "name": "tmp"},
     ]
     if settings.spec.tls is not None:
-        volumes.append(_secret_volume("tls", settings.spec.tls.certificate, "tls.crt", "tls.key"))
+        volumes.append(secret_volume("tls", settings.spec.tls.certificate, "tls.crt", "tls.key"))
         if settings.spec.tls.client_authority is not None:
-            volumes.append(_secret_volume("client-authority", settings.spec.tls.client_authority, "ca.crt"))
+            volumes.append(secret_volume("client-authority", settings.spec.tls.client_authority, "ca.crt"))
     if settings.anonymous_secret is not None:
         volumes.append(login_volume(settings.connection, settings.anonymous_secret, "anonymous"))
     return [*volumes, *ca_volumes(settings.connection)]
-
-
-def _secret_volume(name: str, secret: "Input[str]", *keys: str) -> Manifest:
-    items = [{"key": key, "path": key} for key in keys]
-    return {"name": name, "secret": {"items": items, "secretName": secret}}

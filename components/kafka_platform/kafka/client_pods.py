@@ -1,7 +1,7 @@
 """What a pod needs to reach a Kafka: variables of our programs, a login, and the authority to trust."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from kafka_platform.kafka.secrets import extensions_text
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import Manifest, allowed_port, environment
+from kafka_platform.kube.pods import secret_volume
 
 if TYPE_CHECKING:
     from pulumi import Input
@@ -60,15 +61,10 @@ def token_extensions(connection: "KafkaConnection") -> list[Manifest]:
     return [{"name": "KAFKA_OAUTH_EXTENSIONS", "value": extensions_text(connection.oauth.extensions)}]
 
 
-def login_keys(connection: "KafkaConnection") -> Sequence[str]:
-    """The keys of a login's Secret that are mounted as files."""
-    return ("tls.crt", "tls.key") if connection.client_certificates else ("password",)
-
-
 def login_volume(connection: "KafkaConnection", secret: "Input[str]", name: str = "credentials") -> Manifest:
     """The volume of a login: what of its Secret programs read as files."""
-    items = [{"key": key, "path": key} for key in login_keys(connection)]
-    return {"name": name, "secret": {"items": items, "secretName": secret}}
+    keys = ("tls.crt", "tls.key") if connection.client_certificates else ("password",)
+    return secret_volume(name, secret, *keys)
 
 
 def ports_of(bootstrap_servers: str) -> list[int]:
@@ -102,8 +98,7 @@ def ca_volumes(connection: "KafkaConnection") -> list[Manifest]:
     """The volume of the authority, if the connection names one."""
     if connection.ca_secret is None:
         return []
-    ca = {"items": [{"key": "ca.crt", "path": "ca.crt"}], "secretName": connection.ca_secret}
-    return [{"name": "ca", "secret": ca}]
+    return [secret_volume("ca", connection.ca_secret, "ca.crt")]
 
 
 def with_authority_of(connection: "KafkaConnection", secret: "Input[str] | None") -> "KafkaConnection":

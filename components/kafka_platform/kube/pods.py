@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from kafka_platform.kube.manifests import Manifest, allowed_port
 from kafka_platform.kube.pod_settings import PodSettings, RunAs, Toleration
+from kafka_platform.values.forms import Compute
 from kafka_platform.values.later import Input
 
 HTTP_PORT = 8080
@@ -60,7 +61,7 @@ def run_once(
     next is created, and Pulumi then also deletes what depends on it. With a name that follows from the content, going back
     after a failed change would find the former Job, long complete, and run nothing.
     """
-    rendered = configured(template, pods)
+    rendered = configured(template | {"spec": template["spec"] | {"restartPolicy": "Never"}}, pods)
     rendered["metadata"] = {
         **rendered["metadata"],
         **{key: {**rendered["metadata"].get(key, {}), **fixed} for key, fixed in WITHOUT_SIDECARS.items()},
@@ -78,6 +79,50 @@ def run_once(
             "template": rendered,
         },
     }
+
+
+def pod_spec(
+    containers: Sequence[Manifest], volumes: Sequence[Manifest], *, user: int = IMAGE_USER, **more: Any
+) -> Manifest:
+    """The spec of a pod of this platform: one that runs as `user`, and cannot ask the API server.
+
+    Args:
+        containers: its containers.
+        volumes: its volumes.
+        user: the user and group that it runs as.
+        more: other fields, by Kubernetes' names.
+    """
+    return {
+        "automountServiceAccountToken": False,
+        "containers": list(containers),
+        "enableServiceLinks": False,
+        "securityContext": pod_security(user),
+        "volumes": list(volumes),
+        **more,
+    }
+
+
+def resources_of(compute: Compute) -> Manifest:
+    """Requests and limits of a container: as much memory as is reserved, and CPU without a limit unless one is given."""
+    limits = {"memory": compute.memory}
+    if compute.cpu_limit is not None:
+        limits["cpu"] = compute.cpu_limit
+    return {"limits": limits, "requests": {"cpu": compute.cpu, "memory": compute.memory}}
+
+
+def http_check(path: str, port: int, *, failures: int, period_seconds: int) -> Manifest:
+    """A health check by HTTP."""
+    return {
+        "failureThreshold": failures,
+        "httpGet": {"path": path, "port": port},
+        "periodSeconds": period_seconds,
+        "timeoutSeconds": 5,
+    }
+
+
+def secret_volume(name: str, secret: Input[str], *keys: str) -> Manifest:
+    """The volume with these keys of a Secret, each as a file of its name."""
+    return {"name": name, "secret": {"items": [{"key": key, "path": key} for key in keys], "secretName": secret}}
 
 
 def configured(template: Manifest, pods: PodSettings) -> Manifest:

@@ -31,9 +31,12 @@ from kafka_platform.kube.pods import (
     METRICS_PORT,
     configured,
     container_security,
-    pod_security,
+    http_check,
+    pod_spec,
     ports_of,
+    resources_of,
     run_once,
+    secret_volume,
 )
 from kafka_platform.probe.spec import ProbeSpec
 from kafka_platform.values.units import seconds
@@ -97,10 +100,10 @@ def objects(settings: ProbeSettings) -> list[Object]:
 def deployment(settings: ProbeSettings) -> Manifest:
     """The pod that sends probes all the time."""
     container = _container(settings) | {
-        "livenessProbe": _asked("/healthz") | {"failureThreshold": 3, "periodSeconds": 20},
+        "livenessProbe": http_check("/healthz", METRICS_PORT, failures=3, period_seconds=20),
         "ports": [{"containerPort": METRICS_PORT, "name": "metrics"}],
-        "readinessProbe": _asked("/readyz") | {"failureThreshold": 1, "periodSeconds": 5},
-        "startupProbe": _asked("/healthz") | {"failureThreshold": 60, "periodSeconds": 2},
+        "readinessProbe": http_check("/readyz", METRICS_PORT, failures=1, period_seconds=5),
+        "startupProbe": http_check("/healthz", METRICS_PORT, failures=60, period_seconds=2),
         # A variable that the program refuses is told in its log.
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
@@ -148,7 +151,7 @@ def gate_job(settings: ProbeSettings) -> Manifest:
     if settings.gate_version:
         template["annotations"] = {VERSION_ANNOTATION: settings.gate_version}
     return run_once(
-        {"metadata": template, "spec": _pod(settings, container) | {"restartPolicy": "Never"}},
+        {"metadata": template, "spec": _pod(settings, container)},
         settings.spec.pod_settings,
         namespace=settings.namespace,
         own=own,
@@ -176,29 +179,16 @@ def network_policy(
 
 
 def _pod(settings: ProbeSettings, container: Manifest) -> Manifest:
-    return {
-        "automountServiceAccountToken": False,
-        "containers": [container],
-        "enableServiceLinks": False,
-        "securityContext": pod_security(),
-        "terminationGracePeriodSeconds": _TERMINATION_SECONDS,
-        "volumes": _volumes(settings),
-    }
+    return pod_spec([container], _volumes(settings), terminationGracePeriodSeconds=_TERMINATION_SECONDS)
 
 
 def _container(settings: ProbeSettings, *arguments: str, **more: str) -> Manifest:
-    limits = {"memory": settings.spec.resources.memory}
-    if settings.spec.resources.cpu_limit is not None:
-        limits["cpu"] = settings.spec.resources.cpu_limit
     return {
         "command": ["python3", "-m", "kafka_platform_runtime.probe", *arguments],
         "env": _environment(settings, more),
         "image": settings.image,
         "name": "probe",
-        "resources": {
-            "limits": limits,
-            "requests": {"cpu": settings.spec.resources.cpu, "memory": settings.spec.resources.memory},
-        },
+        "resources": resources_of(settings.spec.resources),
         "securityContext": container_security(),
         "volumeMounts": _mounts(settings),
     }
@@ -222,10 +212,6 @@ def _environment(settings: ProbeSettings, more: dict[str, str]) -> list[Manifest
     return rendered
 
 
-def _asked(path: str) -> Manifest:
-    return {"httpGet": {"path": path, "port": METRICS_PORT}, "timeoutSeconds": 5}
-
-
 def _mounts(settings: ProbeSettings) -> list[Manifest]:
     mounts: list[Manifest] = []
     if settings.connection.logs_in:
@@ -240,9 +226,5 @@ def _volumes(settings: ProbeSettings) -> list[Manifest]:
     if settings.connection.logs_in:
         volumes.append(login_volume(settings.connection, settings.secret))
     if settings.gateway_ca_secret is not None:
-        volumes.append(_secret_volume("gateway-ca", settings.gateway_ca_secret, "ca.crt"))
+        volumes.append(secret_volume("gateway-ca", settings.gateway_ca_secret, "ca.crt"))
     return [*volumes, *ca_volumes(settings.connection)]
-
-
-def _secret_volume(name: str, secret: "Input[str]", key: str) -> Manifest:
-    return {"name": name, "secret": {"items": [{"key": key, "path": key}], "secretName": secret}}

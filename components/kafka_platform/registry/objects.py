@@ -29,8 +29,11 @@ from kafka_platform.kube.pods import (
     METRICS_PORT,
     configured,
     container_security,
-    pod_security,
+    http_check,
+    pod_spec,
     prefer_other_machines,
+    resources_of,
+    secret_volume,
     spread_over,
 )
 from kafka_platform.registry.logins import USERS_FILE, Passwords, login, login_secret, logins_version, users_secret
@@ -243,16 +246,13 @@ def deployment(settings: RegistrySettings, config_hash: "Input[str]") -> Manifes
     """The pods. Each has all schemas in memory, from the journal."""
     own = labels(settings.name, COMPONENT)
     annotations = {"kafka-platform/config": config_hash, "kafka-platform/logins": logins_version(settings.users)}
-    pod: Manifest = {
-        "affinity": prefer_other_machines(settings.own),
-        "automountServiceAccountToken": False,
-        "containers": [_container(settings)],
-        "enableServiceLinks": False,
-        "securityContext": pod_security(),
-        "terminationGracePeriodSeconds": _TERMINATION_SECONDS,
-        "topologySpreadConstraints": spread_over(settings.spread, settings.own),
-        "volumes": _volumes(settings),
-    }
+    pod = pod_spec(
+        [_container(settings)],
+        _volumes(settings),
+        affinity=prefer_other_machines(settings.own),
+        terminationGracePeriodSeconds=_TERMINATION_SECONDS,
+        topologySpreadConstraints=spread_over(settings.spread, settings.own),
+    )
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -269,24 +269,20 @@ def deployment(settings: RegistrySettings, config_hash: "Input[str]") -> Manifes
 
 
 def _container(settings: RegistrySettings) -> Manifest:
-    resources = settings.spec.resources
-    limits = {"memory": resources.memory}
-    if resources.cpu_limit is not None:
-        limits["cpu"] = resources.cpu_limit
     return {
         "command": ["java", *jvm_options(settings), "-jar", "/deployments/quarkus-run.jar"],
         "image": settings.image,
-        "livenessProbe": _asked("/health/live") | {"failureThreshold": 3, "periodSeconds": 20},
+        "livenessProbe": http_check("/health/live", METRICS_PORT, failures=3, period_seconds=20),
         "name": "registry",
         "ports": [
             {"containerPort": HTTP_PORT, "name": _scheme(settings.spec)},
             {"containerPort": METRICS_PORT, "name": "metrics"},
         ],
-        "readinessProbe": _asked("/health/ready") | {"failureThreshold": 2, "periodSeconds": 5},
-        "resources": {"limits": limits, "requests": {"cpu": resources.cpu, "memory": resources.memory}},
+        "readinessProbe": http_check("/health/ready", METRICS_PORT, failures=2, period_seconds=5),
+        "resources": resources_of(settings.spec.resources),
         "securityContext": container_security(),
         # A start takes 8 s, and longer on busy machines and with a long journal.
-        "startupProbe": _asked("/health/ready") | {"failureThreshold": 120, "periodSeconds": 2},
+        "startupProbe": http_check("/health/ready", METRICS_PORT, failures=120, period_seconds=2),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": _mounts(settings),
     }
@@ -309,10 +305,6 @@ def jvm_options(settings: RegistrySettings) -> list[str]:
     ]
 
 
-def _asked(path: str) -> Manifest:
-    return {"httpGet": {"path": path, "port": METRICS_PORT}, "timeoutSeconds": 5}
-
-
 def _mounts(settings: RegistrySettings) -> list[Manifest]:
     mounts: list[Manifest] = [
         {"mountPath": _CONFIG, "name": "config", "readOnly": True},
@@ -329,18 +321,14 @@ def _mounts(settings: RegistrySettings) -> list[Manifest]:
 def _volumes(settings: RegistrySettings) -> list[Manifest]:
     volumes: list[Manifest] = [
         {"configMap": {"name": f"{settings.name}-config"}, "name": "config"},
-        _secret_volume("users", f"{settings.name}-users", USERS_FILE),
+        secret_volume("users", f"{settings.name}-users", USERS_FILE),
         {"emptyDir": {"sizeLimit": "128Mi"}, "name": "tmp"},
     ]
     if settings.logs_in:
-        volumes.append(_secret_volume("credentials", user_secret(settings.user), "client.properties"))
+        volumes.append(secret_volume("credentials", user_secret(settings.user), "client.properties"))
     if settings.spec.tls is not None:
-        volumes.append(_secret_volume("tls", settings.spec.tls.certificate, "tls.crt", "tls.key"))
+        volumes.append(secret_volume("tls", settings.spec.tls.certificate, "tls.crt", "tls.key"))
     return [*volumes, *ca_volumes(settings.connection)]
-
-
-def _secret_volume(name: str, secret: "Input[str]", *keys: str) -> Manifest:
-    return {"name": name, "secret": {"items": [{"key": key, "path": key} for key in keys], "secretName": secret}}
 
 
 def _scheme(spec: RegistrySpec) -> str:

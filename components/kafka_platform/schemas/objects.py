@@ -19,7 +19,7 @@ from kafka_platform.kube.manifests import (
 )
 from kafka_platform.kube.objects import Guard, Object
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
-from kafka_platform.kube.pods import HELPER_CPU_LIMIT, container_security, pod_security, ports_of, run_once
+from kafka_platform.kube.pods import HELPER_CPU_LIMIT, container_security, pod_spec, ports_of, run_once, secret_volume
 from kafka_platform.schemas.compatibility import check_schema_update
 from kafka_platform.schemas.spec import Compatibility, Subject
 
@@ -140,9 +140,8 @@ def job(settings: SchemaSettings, rendered: Mapping[str, str]) -> Manifest:
     version = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     template: Manifest = {
         "metadata": {"annotations": {DECLARATIONS_ANNOTATION: version}, "labels": own},
-        "spec": {
-            "automountServiceAccountToken": False,
-            "containers": [
+        "spec": pod_spec(
+            [
                 {
                     "command": ["python3", "-m", "kafka_platform_runtime.registrar"],
                     "env": _environment(settings),
@@ -159,11 +158,8 @@ def job(settings: SchemaSettings, rendered: Mapping[str, str]) -> Manifest:
                     ],
                 }
             ],
-            "enableServiceLinks": False,
-            "restartPolicy": "Never",
-            "securityContext": pod_security(),
-            "volumes": list(_volumes(settings).values()),
-        },
+            list(_volumes(settings).values()),
+        ),
     }
     return run_once(
         template, settings.pod_settings, namespace=settings.namespace, own=own, deadline_seconds=DEADLINE_SECONDS
@@ -188,11 +184,7 @@ def _volumes(settings: SchemaSettings) -> dict[str, Manifest]:
         "schemas": {"configMap": {"name": f"{settings.name}-schemas"}, "name": "schemas"},
     }
     if settings.secret is not None:
-        found["login"] = _secret_volume("login", settings.secret, "username", "password")
+        found["login"] = secret_volume("login", settings.secret, "username", "password")
     if settings.ca_secret is not None:
-        found["registry-ca"] = _secret_volume("registry-ca", settings.ca_secret, "ca.crt")
+        found["registry-ca"] = secret_volume("registry-ca", settings.ca_secret, "ca.crt")
     return found
-
-
-def _secret_volume(name: str, secret: "Input[str]", *keys: str) -> Manifest:
-    return {"name": name, "secret": {"items": [{"key": key, "path": key} for key in keys], "secretName": secret}}

@@ -34,8 +34,9 @@ from kafka_platform.kube.pods import (
     IMAGE_USER,
     configured,
     container_security,
-    pod_security,
+    pod_spec,
     prefer_other_machines,
+    resources_of,
     spread_over,
 )
 from kafka_platform.values.units import whole_seconds
@@ -190,20 +191,18 @@ def deployment(settings: WorkerSettings, config_hash: "Input[str]") -> Manifest:
     if settings.secret is not None:
         # Another password is another Secret content, which running clients do not look at.
         annotations["kafka-platform/password-version"] = str(settings.spec.password_version)
-    pod: Manifest = {
-        "affinity": prefer_other_machines(settings.own),
-        "automountServiceAccountToken": False,
-        "containers": [_container(settings)],
-        "enableServiceLinks": False,
-        "initContainers": [
+    pod = pod_spec(
+        [_container(settings)],
+        _volumes(settings),
+        user=settings.spec.run_as or IMAGE_USER,
+        affinity=prefer_other_machines(settings.own),
+        initContainers=[
             _name_check(settings),
             *([login_container(settings.runtime_image)] if settings.login.is_made_in_the_pod else []),
         ],
-        "securityContext": pod_security(settings.spec.run_as or IMAGE_USER),
-        "terminationGracePeriodSeconds": settings.grace_seconds,
-        "topologySpreadConstraints": spread_over(settings.spread, settings.own),
-        "volumes": _volumes(settings),
-    }
+        terminationGracePeriodSeconds=settings.grace_seconds,
+        topologySpreadConstraints=spread_over(settings.spread, settings.own),
+    )
     spec: Manifest = {
         "minReadySeconds": SETTLE_SECONDS,
         "selector": {"matchLabels": settings.own},
@@ -229,17 +228,11 @@ def deployment(settings: WorkerSettings, config_hash: "Input[str]") -> Manifest:
 
 
 def _container(settings: WorkerSettings) -> Manifest:
-    limits = {"memory": settings.spec.resources.memory}
-    if settings.spec.resources.cpu_limit is not None:
-        limits["cpu"] = settings.spec.resources.cpu_limit
     container: Manifest = {
         "env": _environment(settings),
         "image": settings.spec.image,
         "name": COMPONENT,
-        "resources": {
-            "limits": limits,
-            "requests": {"cpu": settings.spec.resources.cpu, "memory": settings.spec.resources.memory},
-        },
+        "resources": resources_of(settings.spec.resources),
         "securityContext": container_security(),
         # Why a program ended is told in its log.
         "terminationMessagePolicy": "FallbackToLogsOnError",

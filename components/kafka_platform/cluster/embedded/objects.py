@@ -39,7 +39,7 @@ from kafka_platform.kube.manifests import (
     to_names,
 )
 from kafka_platform.kube.objects import Guard, Object
-from kafka_platform.kube.pods import configured, pod_security, prefer_other_machines, spread_over
+from kafka_platform.kube.pods import configured, pod_spec, prefer_other_machines, spread_over
 from kafka_platform.values.units import quantity
 
 if TYPE_CHECKING:
@@ -290,23 +290,21 @@ def stateful_set(settings: EmbeddedSettings, config_hash: "Input[str]") -> Manif
 def _template(settings: EmbeddedSettings, config_hash: "Input[str]") -> Manifest:
     own = selector(settings.name, COMPONENT)
     before = init_containers(settings)
+    more: Manifest = {"initContainers": before} if before else {}
     return {
         "metadata": {
             "annotations": {"kafka-platform/config": config_hash},
             "labels": labels(settings.name, COMPONENT),
         },
-        "spec": {
-            "affinity": prefer_other_machines(own),
-            "automountServiceAccountToken": False,
-            "containers": [kafka_container(settings), health_container(settings)],
-            "enableServiceLinks": False,
-            **({"initContainers": before} if before else {}),
-            "securityContext": pod_security(),
-            "serviceAccountName": settings.name,
-            "terminationGracePeriodSeconds": _TERMINATION_SECONDS,
-            "topologySpreadConstraints": spread_over(settings.spec.spread, own),
-            "volumes": volumes(settings),
-        },
+        "spec": pod_spec(
+            [kafka_container(settings), health_container(settings)],
+            volumes(settings),
+            affinity=prefer_other_machines(own),
+            serviceAccountName=settings.name,
+            terminationGracePeriodSeconds=_TERMINATION_SECONDS,
+            topologySpreadConstraints=spread_over(settings.spec.spread, own),
+            **more,
+        ),
     }
 
 

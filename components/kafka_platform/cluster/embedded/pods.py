@@ -5,7 +5,7 @@ from kafka_platform.cluster.embedded.settings import HEALTH_PORT, EmbeddedSettin
 from kafka_platform.cluster.metrics import NODE_METRICS_PORT, RULES_FILE
 from kafka_platform.kube.manifests import Manifest, environment
 from kafka_platform.kube.metrics import NODE_METRICS_PORT_NAME
-from kafka_platform.kube.pods import HELPER_CPU_LIMIT, container_security
+from kafka_platform.kube.pods import HELPER_CPU_LIMIT, container_security, http_check, resources_of
 
 # After an unclean stop a broker reads its newest segments again; a full volume can take most of an hour.
 _STARTUP_SECONDS = 3600
@@ -19,9 +19,6 @@ def kafka_container(settings: EmbeddedSettings) -> Manifest:
     """The broker."""
     heap = settings.spec.jvm.heap_in(settings.spec.resources.memory)
     options = {"KAFKA_JVM_PERFORMANCE_OPTS": settings.spec.jvm.arguments} if settings.spec.jvm.options else {}
-    limits = {"memory": settings.spec.resources.memory}
-    if settings.spec.resources.cpu_limit is not None:
-        limits["cpu"] = settings.spec.resources.cpu_limit
     accepts = {"tcpSocket": {"port": REPLICATION_PORT}, "timeoutSeconds": 5}
     return {
         "command": ["/bin/sh", "/etc/kafka-platform/config/start.sh"],
@@ -43,16 +40,8 @@ def kafka_container(settings: EmbeddedSettings) -> Manifest:
         "name": "kafka",
         "ports": [{"containerPort": port, "name": name} for name, port in _ports(settings)],
         # Half a minute, as Strimzi has it: a slow broker is better than none, and clients find one that hangs by themselves.
-        "readinessProbe": {
-            "failureThreshold": 6,
-            "httpGet": {"path": "/readyz", "port": HEALTH_PORT},
-            "periodSeconds": 5,
-            "timeoutSeconds": 5,
-        },
-        "resources": {
-            "limits": limits,
-            "requests": {"cpu": settings.spec.resources.cpu, "memory": settings.spec.resources.memory},
-        },
+        "readinessProbe": http_check("/readyz", HEALTH_PORT, failures=6, period_seconds=5),
+        "resources": resources_of(settings.spec.resources),
         "securityContext": container_security(),
         "startupProbe": {**accepts, "failureThreshold": _STARTUP_SECONDS // 2, "periodSeconds": 2},
         # A setting that Kafka refuses is only told in its log.
@@ -131,12 +120,7 @@ def health_container(settings: EmbeddedSettings) -> Manifest:
         "command": ["python3", "-m", "kafka_platform_runtime.health"],
         "env": [*environment(variables), _node_id()],
         "image": settings.runtime_image,
-        "livenessProbe": {
-            "failureThreshold": 3,
-            "httpGet": {"path": "/livez", "port": HEALTH_PORT},
-            "periodSeconds": 20,
-            "timeoutSeconds": 5,
-        },
+        "livenessProbe": http_check("/livez", HEALTH_PORT, failures=3, period_seconds=20),
         "name": "health",
         "ports": [{"containerPort": HEALTH_PORT, "name": "health"}],
         "resources": {

@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Any
 
 from kafka_platform.cluster.metrics import RULES_FILE, Metrics, rules
-from kafka_platform.cluster.nodes import Resources
 from kafka_platform.cluster.strimzi.listener_objects import gateway_name, listener_list
 from kafka_platform.cluster.strimzi.pods import container_security, pod_template, pool_template
 from kafka_platform.cluster.strimzi.pools import Pool, check_scaling_step, check_volumes
@@ -15,7 +14,7 @@ from kafka_platform.kafka.entities import Deletion
 from kafka_platform.kube.manifests import Manifest, labels, metadata
 from kafka_platform.kube.objects import Guard, Object, Wait
 from kafka_platform.kube.operated import READY, STRIMZI_API, STRIMZI_CLUSTER_LABEL
-from kafka_platform.kube.pods import HELPER_CPU_LIMIT
+from kafka_platform.kube.pods import HELPER_CPU_LIMIT, resources_of
 from kafka_platform.values.later import Input
 from kafka_platform.values.units import bytes_per_second, percent
 
@@ -96,7 +95,7 @@ def node_pool(settings: StrimziSettings, name: str, pool: Pool) -> Manifest:
         "spec": {
             "jvmOptions": _jvm(pool),
             "replicas": pool.nodes,
-            "resources": resources(pool.resources),
+            "resources": resources_of(pool.resources),
             "roles": sorted((role.value for role in pool.roles), reverse=True),
             # Always a list, even of one: a single claim could never become several.
             "storage": {"type": "jbod", "volumes": _volumes(settings, pool)},
@@ -129,14 +128,6 @@ def _jvm(pool: Pool) -> Manifest:
     if pool.jvm.options:
         rendered["-XX"] = dict(sorted(pool.jvm.options.items()))
     return rendered
-
-
-def resources(wanted: Resources) -> Manifest:
-    """Resources of a container."""
-    limits = {"memory": wanted.memory}
-    if wanted.cpu_limit is not None:
-        limits["cpu"] = wanted.cpu_limit
-    return {"limits": limits, "requests": {"cpu": wanted.cpu, "memory": wanted.memory}}
 
 
 def kafka(settings: StrimziSettings) -> Manifest:
@@ -276,7 +267,7 @@ def _cruise_control(name: str, balance: Balance, pod: Manifest) -> Manifest:
             {"mode": "add-brokers", "template": template},
             {"mode": "remove-brokers", "template": template},
         ],
-        "resources": resources(balance.resources),
+        "resources": resources_of(balance.resources),
         "template": {"cruiseControlContainer": {"securityContext": container_security()}, **pod},
     }
     if balance.network is not None:

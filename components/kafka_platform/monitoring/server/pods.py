@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kafka_platform.kube.manifests import Manifest, labels, metadata, selector
 from kafka_platform.kube.pod_settings import PodSettings
-from kafka_platform.kube.pods import configured, container_security, pod_security
+from kafka_platform.kube.pods import configured, container_security, http_check, pod_spec, resources_of
 from kafka_platform.monitoring.server.spec import PrometheusSpec
 from kafka_platform.values.forms import Compute
 from kafka_platform.values.units import quantity
@@ -67,16 +67,9 @@ def claim(spec: PrometheusSpec, name: str, component: str, namespace: "Input[str
 def stateful_set(pod: MonitoringPod) -> Manifest:
     """One pod, which keeps its volume."""
     own = labels(pod.name, pod.component)
-    spec: Manifest = {
-        "automountServiceAccountToken": pod.service_account is not None,
-        "containers": [_container(pod)],
-        "enableServiceLinks": False,
-        "securityContext": pod_security(),
-        "terminationGracePeriodSeconds": pod.termination_seconds,
-        "volumes": list(pod.volumes),
-    }
+    spec = pod_spec([_container(pod)], pod.volumes, terminationGracePeriodSeconds=pod.termination_seconds)
     if pod.service_account is not None:
-        spec["serviceAccountName"] = pod.service_account
+        spec |= {"automountServiceAccountToken": True, "serviceAccountName": pod.service_account}
     template = {"metadata": {"annotations": {"kafka-platform/config": pod.changed}, "labels": own}, "spec": spec}
     return {
         "apiVersion": "apps/v1",
@@ -93,22 +86,18 @@ def stateful_set(pod: MonitoringPod) -> Manifest:
 
 
 def _container(pod: MonitoringPod) -> Manifest:
-    resources = pod.resources
-    limits = {"memory": resources.memory}
-    if resources.cpu_limit is not None:
-        limits["cpu"] = resources.cpu_limit
     return {
         "args": list(pod.arguments),
-        "env": [{"name": "GOMEMLIMIT", "value": str(int(float(quantity(resources.memory)) * _MEMORY_OF_GO))}],
+        "env": [{"name": "GOMEMLIMIT", "value": str(int(float(quantity(pod.resources.memory)) * _MEMORY_OF_GO))}],
         "image": pod.image,
-        "livenessProbe": _asked("/-/healthy", pod.port) | {"failureThreshold": 6, "periodSeconds": 10},
+        "livenessProbe": http_check("/-/healthy", pod.port, failures=6, period_seconds=10),
         "name": pod.component,
         "ports": [{"containerPort": pod.port, "name": "http"}],
-        "readinessProbe": _asked("/-/ready", pod.port) | {"failureThreshold": 3, "periodSeconds": 5},
-        "resources": {"limits": limits, "requests": {"cpu": resources.cpu, "memory": resources.memory}},
+        "readinessProbe": http_check("/-/ready", pod.port, failures=3, period_seconds=5),
+        "resources": resources_of(pod.resources),
         "securityContext": container_security(),
         # It replays its log first, which after a kill may be hours of metrics.
-        "startupProbe": _asked("/-/ready", pod.port) | {"failureThreshold": 300, "periodSeconds": 2},
+        "startupProbe": http_check("/-/ready", pod.port, failures=300, period_seconds=2),
         # A configuration that it refuses is told in its log.
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [
@@ -116,7 +105,3 @@ def _container(pod: MonitoringPod) -> Manifest:
             for path, name in sorted(pod.mounts.items())
         ],
     }
-
-
-def _asked(path: str, port: int) -> Manifest:
-    return {"httpGet": {"path": path, "port": port}, "timeoutSeconds": 5}
