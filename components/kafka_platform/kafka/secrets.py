@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kafka_platform.kafka.oauth import OAuth
 from kafka_platform.kafka.properties import jaas_text, java_properties, option_lines
 from kafka_platform.kube.derived import derived
-from kafka_platform.kube.manifests import Manifest, metadata
+from kafka_platform.kube.manifests import Manifest, metadata, secret_of
 
 if TYPE_CHECKING:
     from pulumi import Input
@@ -88,7 +88,7 @@ def credentials(
         connection.ca_secret,
         *_outside(connection, urls),
     )
-    return _secret(name, namespace, labels, data)
+    return secret_of(metadata(name, namespace, labels), data)
 
 
 def certificate(
@@ -117,7 +117,7 @@ def certificate(
         connection.certificate_bootstrap_servers,
         *_outside(connection, urls),
     )
-    return _secret(name, namespace, labels, data)
+    return secret_of(metadata(name, namespace, labels), data)
 
 
 def certificate_files(*, username: str, certificate: str, key: str, bootstrap_servers: str) -> dict[str, str]:
@@ -163,9 +163,8 @@ def passwords(
     by_key: "Mapping[str, Input[str]]",
 ) -> Manifest:
     """Passwords alone, by key."""
-    return _secret(
-        name, namespace, labels, derived(lambda *known: encode(dict(zip(by_key, known, strict=True))), *by_key.values())
-    )
+    data = derived(lambda *known: encode(dict(zip(by_key, known, strict=True))), *by_key.values())
+    return secret_of(metadata(name, namespace, labels), data)
 
 
 def client_files(
@@ -250,19 +249,3 @@ def extensions_text(extensions: Mapping[str, str]) -> str:
 def encode(data: Mapping[str, str]) -> dict[str, str]:
     """A Secret's data as the API server takes it, in a stable order."""
     return {key: base64.b64encode(value.encode()).decode() for key, value in sorted(data.items())}
-
-
-def _secret(
-    name: "Input[str]",
-    namespace: "Input[str]",
-    labels: Mapping[str, str],
-    data: Any,
-) -> Manifest:
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": metadata(name, namespace, labels),
-        # `type` is what the API server would fill in; said here, it is no difference later.
-        "type": "Opaque",
-        "data": data,
-    }

@@ -53,6 +53,12 @@ def environment(variables: Mapping[str, str]) -> Sequence[Manifest]:
     return [{"name": name, "value": value} for name, value in sorted(variables.items())]
 
 
+def secret_of(about: Manifest, data: Any) -> Manifest:
+    """A Secret with base64-encoded data; `about` is its metadata."""
+    # `type` is what the API server would fill in; said here, it is no difference later.
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": about, "type": "Opaque", "data": data}
+
+
 def service_port(name: str, port: int, target: int | None = None) -> Manifest:
     """A port of a Service; the pods' is the same unless `target` says another."""
     return {"name": name, "port": port, "protocol": "TCP", "targetPort": port if target is None else target}

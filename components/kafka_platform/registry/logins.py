@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kafka_platform.kafka.properties import java_properties
 from kafka_platform.kafka.secrets import encode
 from kafka_platform.kube.derived import derived
-from kafka_platform.kube.manifests import Manifest, metadata
+from kafka_platform.kube.manifests import Manifest, metadata, secret_of
 from kafka_platform.registry.spec import REGISTRAR, RegistryRole, RegistryUser
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ def users_secret(
             lines[f'{_USERS}.roles."{user}"'] = _ROLES[roles[user]]
         return encode({USERS_FILE: java_properties(lines)})
 
-    return _secret(name, namespace, labels, derived(rendered, *(passwords[user] for user in roles)))
+    data = derived(rendered, *(passwords[user] for user in roles))
+    return secret_of(metadata(name, namespace, labels), data)
 
 
 def login(
@@ -81,7 +82,7 @@ def login(
 ) -> Manifest:
     """Everything that a client needs to log in, under the names that clients use."""
     data = derived(lambda password, url: encode(_client(user, password, url, role)), password, url)
-    return _secret(name, namespace, labels, data)
+    return secret_of(metadata(name, namespace, labels), data)
 
 
 def _client(user: str, password: str, url: str, role: RegistryRole) -> dict[str, str]:
@@ -104,14 +105,4 @@ def _client(user: str, password: str, url: str, role: RegistryRole) -> dict[str,
         "registry.properties": java_properties(java),
         "schema.registry.url": url,
         "username": user,
-    }
-
-
-def _secret(name: str, namespace: "Input[str]", labels: Mapping[str, str], data: Any) -> Manifest:
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": metadata(name, namespace, labels),
-        "type": "Opaque",
-        "data": data,
     }
