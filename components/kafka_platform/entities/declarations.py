@@ -1,6 +1,5 @@
 """Input of the provisioner: one small JSON text for each topic and user."""
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -8,11 +7,10 @@ from typing import Any
 
 from kafka_platform.kafka.entities import Acl, Deletion, Login, Topic, User, check_min_insync
 from kafka_platform.kafka.topic_settings import faults
+from kafka_platform.kube.declared import MAX_BYTES, size_of
 from kafka_platform.values.later import is_later
 from kafka_platform.values.names import check_topic, check_user, check_user_secret, object_user
 
-# A ConfigMap takes 1 MiB with everything around the data.
-MAX_BYTES = 900_000
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,200}")
 LONGEST_DECLARED_TOPIC = 253 - len("topic.")
 """Characters of the name of a topic that a ConfigMap declares: Kubernetes takes 253 for a key. Kafka, and Strimzi's resources, take 249."""
@@ -79,18 +77,13 @@ def declarations(
     """
     rendered = {f"topic.{name}": topic_declaration(topics[name], default_replicas) for name in sorted(topics)}
     rendered |= {f"user.{user_key(name)}": user_declaration(name, users[name]) for name in sorted(users)}
-    size = sum(len(key) + len(text.encode()) for key, text in rendered.items())
+    size = size_of(rendered)
     if size > MAX_BYTES:
         raise ValueError(
             f"topics: {len(topics)} topics and {len(users)} users are {size:,} bytes of declarations, and a ConfigMap "
             f"takes {MAX_BYTES:,}: divide them among several KafkaResources"
         )
     return rendered
-
-
-def declarations_hash(rendered: Mapping[str, str]) -> str:
-    """Changes when anything is declared differently."""
-    return hashlib.sha256(json.dumps(rendered, sort_keys=True).encode()).hexdigest()
 
 
 def check_declared(topic: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kafka_platform.entities.declarations import check_declared, check_update, declarations, declarations_hash
+from kafka_platform.entities.declarations import check_declared, check_update, declarations
 from kafka_platform.entities.settings import COMPONENT, EntitySettings, Passwords, all_passwords, delivered
 from kafka_platform.kafka.client_pods import (
     ca_mounts,
@@ -14,22 +14,16 @@ from kafka_platform.kafka.client_pods import (
     login_values,
     login_volume,
 )
+from kafka_platform.kube import declared
 from kafka_platform.kube.manifests import Manifest, labels, metadata, network_policy_of, selector, to_names
 from kafka_platform.kube.objects import Guard, Object
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
-from kafka_platform.kube.pods import HELPER_CPU_LIMIT, container_security, pod_spec, run_once
+from kafka_platform.kube.pods import HELPER_CPU_LIMIT, container_security
 
 if TYPE_CHECKING:
     from pulumi import Input
 
     from kafka_platform.kafka.connection import KafkaConnection
-
-DECLARATIONS_ANNOTATION = "kafka-platform/declarations"
-
-# Seconds in which the program retries what passes by itself, such as brokers that do not answer yet.
-RETRY_SECONDS = 240
-# Seconds after which Kubernetes ends the Job: the above, with time to pull the image and to apply thousands of topics.
-DEADLINE_SECONDS = 540
 
 _CREDENTIALS = "/etc/kafka-platform/credentials"
 
@@ -63,7 +57,7 @@ def objects(settings: EntitySettings, passwords: Passwords) -> list[Object]:
         connection,
         connection.admin_secret,
         settings.runtime_image,
-        declarations_hash(rendered),
+        declared.version_of(rendered),
         stack=settings.stack,
         former_stacks=settings.former_stacks,
         pods=settings.pod_settings,
@@ -100,35 +94,33 @@ def job(
     connection: "KafkaConnection",
     admin_secret: "Input[str]",
     image: "Input[str]",
-    declarations_hash: str,
+    version: str,
     *,
     stack: str | None = None,
     former_stacks: Sequence[str] = (),
     pods: PodSettings = UNDECIDED,
 ) -> Manifest:
-    """Applies the declarations; another hash makes another Job."""
-    own = labels(name, COMPONENT)
-    template: Manifest = {
-        "metadata": {"annotations": {DECLARATIONS_ANNOTATION: declarations_hash}, "labels": own},
-        "spec": pod_spec(
-            [
-                {
-                    "command": ["python3", "-m", "kafka_platform_runtime.provisioner"],
-                    "env": _environment(name, connection, admin_secret, stack, former_stacks),
-                    "image": image,
-                    "name": "provisioner",
-                    "resources": {
-                        "limits": {"cpu": HELPER_CPU_LIMIT, "memory": "512Mi"},
-                        "requests": {"cpu": "50m", "memory": "128Mi"},
-                    },
-                    "securityContext": container_security(),
-                    "volumeMounts": _mounts(connection),
-                }
-            ],
-            _volumes(name, connection, admin_secret),
-        ),
+    """Applies the declarations; another version of them makes another Job."""
+    container: Manifest = {
+        "command": ["python3", "-m", "kafka_platform_runtime.provisioner"],
+        "env": _environment(name, connection, admin_secret, stack, former_stacks),
+        "image": image,
+        "name": "provisioner",
+        "resources": {
+            "limits": {"cpu": HELPER_CPU_LIMIT, "memory": "512Mi"},
+            "requests": {"cpu": "50m", "memory": "128Mi"},
+        },
+        "securityContext": container_security(),
+        "volumeMounts": _mounts(connection),
     }
-    return run_once(template, pods, namespace=connection.namespace, own=own, deadline_seconds=DEADLINE_SECONDS)
+    return declared.job(
+        container,
+        _volumes(name, connection, admin_secret),
+        version=version,
+        own=labels(name, COMPONENT),
+        namespace=connection.namespace,
+        pods=pods,
+    )
 
 
 def _environment(
@@ -139,7 +131,7 @@ def _environment(
     former_stacks: Sequence[str],
 ) -> list[Manifest]:
     variables = {
-        "DEADLINE_SECONDS": str(RETRY_SECONDS),
+        "DEADLINE_SECONDS": str(declared.RETRY_SECONDS),
         "DECLARATIONS_DIR": "/etc/kafka-platform/declarations",
         **login_files(connection, _CREDENTIALS),
         "OWNER": name,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kafka_platform.kube import declared
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import (
     Manifest,
@@ -19,7 +20,7 @@ from kafka_platform.kube.manifests import (
 )
 from kafka_platform.kube.objects import Guard, Object
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
-from kafka_platform.kube.pods import HELPER_CPU_LIMIT, container_security, pod_spec, ports_of, run_once, secret_volume
+from kafka_platform.kube.pods import HELPER_CPU_LIMIT, container_security, ports_of, secret_volume
 from kafka_platform.schemas.compatibility import check_schema_update
 from kafka_platform.schemas.spec import Compatibility, Subject
 
@@ -27,15 +28,6 @@ if TYPE_CHECKING:
     from pulumi import Input
 
 COMPONENT = "registrar"
-DECLARATIONS_ANNOTATION = "kafka-platform/declarations"
-MAX_BYTES = 900_000
-"""Of all schemas: a ConfigMap takes 1 MiB with everything around the data."""
-
-RETRY_SECONDS = 240
-"""In which the program retries what passes by itself, such as a registry that does not answer yet."""
-DEADLINE_SECONDS = 540
-"""After which Kubernetes ends the Job: the above, with time to pull the image."""
-
 REMOVED_KEY = "removed"
 """Which subjects are to be deleted."""
 
@@ -85,10 +77,10 @@ def declarations(subjects: Mapping[str, Subject], default: Compatibility) -> dic
         ValueError: they do not fit into one ConfigMap.
     """
     rendered = {_key(name): _declaration(name, subjects[name], default) for name in sorted(subjects)}
-    size = sum(len(key) + len(text.encode()) for key, text in rendered.items())
-    if size > MAX_BYTES:
+    size = declared.size_of(rendered)
+    if size > declared.MAX_BYTES:
         raise ValueError(
-            f"subjects: {len(subjects)} schemas are {size:,} bytes, and a ConfigMap takes {MAX_BYTES:,}: declare fewer, or "
+            f"subjects: {len(subjects)} schemas are {size:,} bytes, and a ConfigMap takes {declared.MAX_BYTES:,}: declare fewer, or "
             "divide them among several SchemaSubjects"
         )
     return rendered
@@ -102,15 +94,15 @@ def _key(subject: str) -> str:
 
 
 def _declaration(name: str, subject: Subject, default: Compatibility) -> str:
-    declared: dict[str, Any] = {
+    content: dict[str, Any] = {
         "subject": name,
         "type": subject.type.value.upper(),
         "compatibility": (subject.compatibility or default).level,
         "schema": subject.schema,
     }
     if subject.references:
-        declared["references"] = [{"name": each.name, "subject": each.subject} for each in subject.references]
-    return json.dumps(declared, separators=(",", ":"))
+        content["references"] = [{"name": each.name, "subject": each.subject} for each in subject.references]
+    return json.dumps(content, separators=(",", ":"))
 
 
 def config_map(settings: SchemaSettings, rendered: Mapping[str, str]) -> Manifest:
@@ -135,40 +127,32 @@ def network_policy(settings: SchemaSettings) -> Manifest:
 
 def job(settings: SchemaSettings, rendered: Mapping[str, str]) -> Manifest:
     """Registers the schemas; other declarations make another Job."""
-    own = labels(settings.name, COMPONENT)
-    told = [dict(rendered), settings.compatibility.level, sorted(settings.removed)]
-    version = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-    template: Manifest = {
-        "metadata": {"annotations": {DECLARATIONS_ANNOTATION: version}, "labels": own},
-        "spec": pod_spec(
-            [
-                {
-                    "command": ["python3", "-m", "kafka_platform_runtime.registrar"],
-                    "env": _environment(settings),
-                    "image": settings.runtime_image,
-                    "name": COMPONENT,
-                    "resources": {
-                        "limits": {"cpu": HELPER_CPU_LIMIT, "memory": "256Mi"},
-                        "requests": {"cpu": "50m", "memory": "64Mi"},
-                    },
-                    "securityContext": container_security(),
-                    "volumeMounts": [
-                        {"mountPath": f"{_FOLDER}/{name}", "name": name, "readOnly": True}
-                        for name in _volumes(settings)
-                    ],
-                }
-            ],
-            list(_volumes(settings).values()),
-        ),
+    volumes = _volumes(settings)
+    container: Manifest = {
+        "command": ["python3", "-m", "kafka_platform_runtime.registrar"],
+        "env": _environment(settings),
+        "image": settings.runtime_image,
+        "name": COMPONENT,
+        "resources": {
+            "limits": {"cpu": HELPER_CPU_LIMIT, "memory": "256Mi"},
+            "requests": {"cpu": "50m", "memory": "64Mi"},
+        },
+        "securityContext": container_security(),
+        "volumeMounts": [{"mountPath": f"{_FOLDER}/{name}", "name": name, "readOnly": True} for name in volumes],
     }
-    return run_once(
-        template, settings.pod_settings, namespace=settings.namespace, own=own, deadline_seconds=DEADLINE_SECONDS
+    return declared.job(
+        container,
+        list(volumes.values()),
+        version=declared.version_of([dict(rendered), settings.compatibility.level, sorted(settings.removed)]),
+        own=labels(settings.name, COMPONENT),
+        namespace=settings.namespace,
+        pods=settings.pod_settings,
     )
 
 
 def _environment(settings: SchemaSettings) -> list[Manifest]:
     variables = {
-        "DEADLINE_SECONDS": str(RETRY_SECONDS),
+        "DEADLINE_SECONDS": str(declared.RETRY_SECONDS),
         "DECLARATIONS_DIR": f"{_FOLDER}/schemas",
         "REGISTRY_COMPATIBILITY": settings.compatibility.level,
     }

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from kafka_platform.entities.declarations import MAX_BYTES, check_declared, declarations
+from kafka_platform.entities.declarations import check_declared, declarations
 from kafka_platform.kafka import topic_settings
 from kafka_platform.kafka.entities import Cleanup, Topic, User
 from kafka_platform.kafka.protocols import Engine
+from kafka_platform.kube.declared import MAX_BYTES
 from kafka_platform.values.names import check_topic
 from kafka_platform.values.units import quantity, size_bytes
 

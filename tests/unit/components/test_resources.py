@@ -18,10 +18,11 @@ from kafka_platform import (
     Topic,
     User,
 )
-from kafka_platform.entities.declarations import check_update, declarations, declarations_hash
+from kafka_platform.entities.declarations import check_update, declarations
 from kafka_platform.entities.provisioner import job, objects
 from kafka_platform.entities.settings import EntitySettings
 from kafka_platform.kafka.secrets import client_files
+from kafka_platform.kube.declared import version_of
 
 from tests.strimzi_cases import connection as strimzi_connection
 from tests.unit.components.graph import run
@@ -93,7 +94,7 @@ class TestRender:
         there = declarations({"a": one, "b": two}, {})
         back = declarations({"b": two, "a": one}, {})
         assert list(there) == list(back) == ["topic.a", "topic.b"]
-        assert declarations_hash(there) == declarations_hash(back)
+        assert version_of(there) == version_of(back)
 
     def test_a_refusal_of_the_job_ends_it_for_a_reason_that_every_provider_knows(self) -> None:
         spec = job("events", CONNECTION, "events-admin", "runtime:1", "hash")["spec"]

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from kafka_platform import Compatibility, SchemaReference, SchemaSubjects, SchemaSubjectsArgs, SchemaType, Subject
+from kafka_platform.kube.declared import MAX_BYTES
 from kafka_platform.schemas.compatibility import check_schema_update
-from kafka_platform.schemas.objects import MAX_BYTES, declarations
+from kafka_platform.schemas.objects import declarations
 from kafka_platform_runtime.registrar.declarations import Settings
 
 from tests.unit.components.graph import Registered, run
