@@ -148,6 +148,7 @@ KNOW_PULUMI = {
     "host.described",
     "host.host",
     "kube.ownership",
+    "kube.passwords",
     "kube.place",
     "kube.refusals",
     "testing",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, replace
 
 import pulumi
-from pulumi_random import RandomId, RandomPassword
+from pulumi_random import RandomId
 
 from kafka_platform.args import Args
 from kafka_platform.cluster.embedded import objects as embedded
@@ -21,9 +21,9 @@ from kafka_platform.cluster.strimzi.spec import StrimziKafka
 from kafka_platform.kafka import secrets
 from kafka_platform.kafka.connection import FROM_CLUSTER, ClusterConnection, KafkaConnection
 from kafka_platform.kafka.protocols import Engine
-from kafka_platform.kafka.secrets import PASSWORD_LENGTH
 from kafka_platform.kafka.servers import check_bootstrap_servers
 from kafka_platform.kube.images import RUNTIME_IMAGE, kafka_image
+from kafka_platform.kube.passwords import generated_password
 from kafka_platform.kube.place import KubernetesObject, look_up, once_ready, place_all, resolved
 from kafka_platform.values.checks import check_field
 from kafka_platform.values.forms import formed, named, shared
@@ -164,11 +164,7 @@ class KafkaCluster(pulumi.ComponentResource):
         )
         # How to reach the cluster, whether it is ready or not.
         connection = KafkaConnection(**resolved(embedded.connection(settings)))
-        child = pulumi.ResourceOptions(parent=self)
-        admin, broker = (
-            RandomPassword(f"{name}-{user}-password", length=PASSWORD_LENGTH, special=False, opts=child).result
-            for user in ("admin", "broker")
-        )
+        admin, broker = (generated_password(f"{name}-{user}", self) for user in ("admin", "broker"))
         generated = Generated(cluster_id=self.cluster_id, admin_password=admin, broker_password=broker)
         placed = place_all(self, name, embedded.objects(settings, connection, generated))
         # Whatever uses these two values waits until the cluster answers.

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
-from pulumi_random import RandomPassword
 
 from kafka_platform.args import Args
 from kafka_platform.entities import provisioner, strimzi as strimzi_resources
@@ -14,8 +13,9 @@ from kafka_platform.entities.strimzi import check_strimzi_users
 from kafka_platform.kafka.connection import KafkaConnection
 from kafka_platform.kafka.entities import Login, Topic, User
 from kafka_platform.kafka.protocols import Engine
-from kafka_platform.kafka.secrets import PASSWORD_LENGTH, Urls
+from kafka_platform.kafka.secrets import Urls
 from kafka_platform.kube.images import RUNTIME_IMAGE
+from kafka_platform.kube.passwords import generated_password
 from kafka_platform.kube.place import KubernetesObject, look_up, place_all, resolved
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.values.checks import check_url
@@ -149,13 +149,7 @@ class KafkaResources(pulumi.ComponentResource):
     def _passwords(self, settings: EntitySettings) -> dict[str, pulumi.Input[str]]:
         """A password for each user who has one."""
         return {
-            name: RandomPassword(
-                f"{self._name}-{name}-password",
-                length=PASSWORD_LENGTH,
-                special=False,
-                keepers={"version": str(self._args.users[name].password_version)},
-                opts=pulumi.ResourceOptions(parent=self),
-            ).result
+            name: generated_password(f"{self._name}-{name}", self, self._args.users[name].password_version)
             for name in settings.with_passwords
         }
 

@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 
     from kafka_platform.kafka.connection import KafkaConnection
 
-# Letters and digits only: the password is written into JAAS configurations and properties files, which have their own
-# quoting. 32 of them are 190 random bits.
-PASSWORD_LENGTH = 32
-
 CA_FILE = "/etc/kafka-platform/ca/ca.crt"
 """Where client.properties expects the authority to trust; mount the connection's `ca_secret` there."""
 

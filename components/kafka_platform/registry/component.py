@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pulumi
-from pulumi_random import RandomPassword
 
 from kafka_platform.args import Args
 from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.connection import KafkaConnection
-from kafka_platform.kafka.secrets import PASSWORD_LENGTH
 from kafka_platform.kube.images import REGISTRY_IMAGE
+from kafka_platform.kube.passwords import generated_password
 from kafka_platform.kube.place import once_ready, place_all
 from kafka_platform.registry.logins import login_secret
 from kafka_platform.registry.objects import RegistrySettings, objects, registry_url
@@ -117,13 +116,4 @@ class SchemaRegistry(pulumi.ComponentResource):
     def _passwords(self) -> dict[str, pulumi.Input[str]]:
         """A password for each user, and for the one that registers schemas."""
         versions = {REGISTRAR: 1} | {user: each.password_version for user, each in sorted(self._args.users.items())}
-        return {
-            user: RandomPassword(
-                f"{self._name}-{user}-password",
-                length=PASSWORD_LENGTH,
-                special=False,
-                keepers={"version": str(version)},
-                opts=pulumi.ResourceOptions(parent=self),
-            ).result
-            for user, version in versions.items()
-        }
+        return {user: generated_password(f"{self._name}-{user}", self, version) for user, version in versions.items()}

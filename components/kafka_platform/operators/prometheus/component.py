@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_random import RandomPassword
 
-from kafka_platform.kafka.secrets import PASSWORD_LENGTH, encode
+from kafka_platform.kafka.secrets import encode
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import Manifest, labels, metadata
 from kafka_platform.kube.objects import Object
+from kafka_platform.kube.passwords import generated_password
 from kafka_platform.operators.component import OperatorArgs, OperatorChart, install_chart
 from kafka_platform.operators.prometheus.spec import (
     CHART,
@@ -73,6 +73,5 @@ class PrometheusStack(pulumi.ComponentResource):
 
     def _login(self, name: str, given: PrometheusStackArgs) -> list[Object]:
         """The Secret of Grafana's administrator, with a stable password."""
-        child = pulumi.ResourceOptions(parent=self)
-        password = RandomPassword(f"{name}-grafana-password", length=PASSWORD_LENGTH, special=False, opts=child).result
+        password = generated_password(f"{name}-grafana", self)
         return [Object(role="grafana", manifest=grafana_login(given.namespace, password))]
