@@ -51,6 +51,13 @@ class Watched:
     kube_state: bool = False
     """Whether kube-state-metrics is read."""
 
+    @property
+    def volumes(self) -> str | None:
+        """What selects the series of the nodes' volumes, inside of PromQL's braces; None if they are elsewhere."""
+        if self.claims is None:
+            return None
+        return f'namespace="{self.namespace}",persistentvolumeclaim=~"{self.claims}"'
+
 
 def alerts(watched: Watched) -> list[Alert]:
     """Every alert about a Kafka cluster."""
@@ -113,9 +120,9 @@ def _nodes(watched: Watched) -> Iterator[Alert]:
 
 
 def _volumes(watched: Watched) -> Iterator[Alert]:
-    if watched.claims is None:
+    own = watched.volumes
+    if own is None:
         return
-    own = f'namespace="{watched.namespace}",persistentvolumeclaim=~"{watched.claims}"'
     free = f"kubelet_volume_stats_available_bytes{{{own}}} / kubelet_volume_stats_capacity_bytes{{{own}}}"
     yield Alert(
         name="KafkaVolumeFillsUp",

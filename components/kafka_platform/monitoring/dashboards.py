@@ -36,7 +36,7 @@ def shown(watched: Watched, sources: Sequence[Source], *, levels: bool = False) 
 
 
 def _of_kafka(watched: Watched) -> Iterator[Shown]:
-    volumes = _volumes(watched)
+    volumes = watched.volumes
     found = [
         brokers.board() if watched.nodes else None,
         topics.board() if watched.exporter else None,
@@ -52,7 +52,7 @@ def _of_sources(sources: Sequence[Source]) -> Iterator[Shown]:
 
 
 def _overview(watched: Watched, sources: Sequence[Source]) -> Iterator[Panel]:
-    volumes = _volumes(watched)
+    volumes = watched.volumes
     yield from brokers.overview() if watched.nodes else ()
     yield from groups.overview() if watched.exporter else ()
     for source in {each.label: each for each in sources}.values():
@@ -60,12 +60,6 @@ def _overview(watched: Watched, sources: Sequence[Source]) -> Iterator[Panel]:
         own = f'namespace="$namespace",{source.label}!=""'
         yield from (_with(panel, own) for panel in source.overview)
     yield from () if volumes is None else capacity.overview(volumes)
-
-
-def _volumes(watched: Watched) -> str | None:
-    if watched.claims is None:
-        return None
-    return f'namespace="{watched.namespace}",persistentvolumeclaim=~"{watched.claims}"'
 
 
 def _selecting(one: Shown) -> Shown:

@@ -105,7 +105,7 @@ def check_user(name: str) -> None:
 
 def check_user_secret(user: str) -> None:
     """Raises unless a user's Secret can be called as the user."""
-    if len(user) > LONGEST_OBJECT_USER or not _SUBDOMAIN.fullmatch(user):
+    if object_user(user) != user:
         raise ValueError(
             f"secret: missing, no Secret can be called {user_secret(user)!r}: name one of up to 253 of a-z, 0-9, - and ."
         )
