@@ -1,6 +1,7 @@
 """Metrics and alerts of a Kafka exporter. No Pulumi."""
 
 from kafka_platform.exporter.dashboard import SILENT_SECONDS, board
+from kafka_platform.exporter.objects import COMPONENT
 from kafka_platform.kube.metrics import Alert, Severity, Source
 
 LATE_SECONDS = 600
@@ -41,4 +42,4 @@ ALERTS = (
 
 def source(name: str) -> Source:
     """Prometheus' source for the program of that name."""
-    return Source(name=name, component="kafka-exporter", label="exporter", alerts=ALERTS, boards=[board()])
+    return Source(name=name, component=COMPONENT, label="exporter", alerts=ALERTS, boards=[board()])

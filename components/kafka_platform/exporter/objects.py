@@ -4,7 +4,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kafka_platform.exporter.spec import LEDGER_TOPIC, ExporterSpec
-from kafka_platform.kafka.client_pods import ca_mounts, ca_volumes, connection_environment, kafka_ports
+from kafka_platform.kafka.client_pods import (
+    ca_mounts,
+    ca_volumes,
+    connection_environment,
+    kafka_ports,
+    login_files,
+    login_volume,
+)
 from kafka_platform.kube.manifests import (
     Manifest,
     collectors,
@@ -134,21 +141,19 @@ def _environment(settings: ExporterSettings) -> list[Manifest]:
     if settings.ledger:
         variables["EXPORTER_LEDGER_TOPIC"] = LEDGER_TOPIC
     if settings.connection.sasl_mechanism is not None:
-        variables["KAFKA_SASL_PASSWORD_FILE"] = f"{_CREDENTIALS}/password"
         variables["KAFKA_SASL_USERNAME"] = settings.user
-    return connection_environment(settings.connection, variables)
+    return connection_environment(settings.connection, variables | login_files(settings.connection, _CREDENTIALS))
 
 
 def _mounts(settings: ExporterSettings) -> list[Manifest]:
     mounts: list[Manifest] = []
-    if settings.connection.sasl_mechanism is not None:
+    if settings.connection.logs_in:
         mounts.append({"mountPath": _CREDENTIALS, "name": "credentials", "readOnly": True})
     return [*mounts, *ca_mounts(settings.connection)]
 
 
 def _volumes(settings: ExporterSettings) -> list[Manifest]:
     volumes: list[Manifest] = []
-    if settings.connection.sasl_mechanism is not None:
-        secret = {"items": [{"key": "password", "path": "password"}], "secretName": user_secret(settings.user)}
-        volumes.append({"name": "credentials", "secret": secret})
+    if settings.connection.logs_in:
+        volumes.append(login_volume(settings.connection, user_secret(settings.user)))
     return [*volumes, *ca_volumes(settings.connection)]

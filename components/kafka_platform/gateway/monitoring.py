@@ -1,6 +1,7 @@
 """Metrics and alerts of an HTTP gateway. No Pulumi."""
 
 from kafka_platform.gateway.dashboard import FAILING, FAILING_SHARE, board, overview
+from kafka_platform.gateway.settings import COMPONENT
 from kafka_platform.kube.metrics import Alert, Severity, Source
 
 ALERTS = (
@@ -28,5 +29,5 @@ ALERTS = (
 def source(name: str) -> Source:
     """Prometheus' source for the program of that name."""
     return Source(
-        name=name, component="gateway", label="gateway", alerts=ALERTS, boards=[board()], overview=[overview()]
+        name=name, component=COMPONENT, label="gateway", alerts=ALERTS, boards=[board()], overview=[overview()]
     )

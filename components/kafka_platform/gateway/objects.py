@@ -32,6 +32,7 @@ from kafka_platform.kube.manifests import (
     text_hash,
     to_names,
 )
+from kafka_platform.kube.metrics import METRICS_PORT_NAME
 from kafka_platform.kube.objects import Object
 from kafka_platform.kube.pods import (
     HTTP_PORT,
@@ -148,7 +149,7 @@ def pods_service(settings: GatewaySettings) -> Manifest:
             settings.namespace,
             labels(settings.name, COMPONENT),
         ),
-        [service_port(settings.scheme, HTTP_PORT), service_port("metrics", METRICS_PORT)],
+        [service_port(settings.scheme, HTTP_PORT), service_port(METRICS_PORT_NAME, METRICS_PORT)],
         settings.own,
         headless=True,
         # A pod that is about to end, or cannot reach Kafka for a moment, still has its consumer instances.
@@ -266,7 +267,7 @@ def _container(settings: GatewaySettings) -> Manifest:
         "name": "gateway",
         "ports": [
             {"containerPort": HTTP_PORT, "name": settings.scheme},
-            {"containerPort": METRICS_PORT, "name": "metrics"},
+            {"containerPort": METRICS_PORT, "name": METRICS_PORT_NAME},
         ],
         "readinessProbe": {**_probe(settings, "/readyz"), "failureThreshold": 3, "periodSeconds": 5},
         "resources": resources_of(settings.spec.resources),

@@ -2,6 +2,7 @@
 
 from kafka_platform.kube.metrics import Alert, Severity, Source
 from kafka_platform.probe.dashboard import ERRORS_PER_SECOND, SLOW_SECONDS, SLOWEST, STUCK_SECONDS, board, overview
+from kafka_platform.probe.objects import COMPONENT
 
 ALERTS = (
     Alert(
@@ -58,6 +59,4 @@ ALERTS = (
 
 def source(name: str) -> Source:
     """Prometheus' source for the program of that name."""
-    return Source(
-        name=name, component="latency-probe", label="probe", alerts=ALERTS, boards=[board()], overview=overview()
-    )
+    return Source(name=name, component=COMPONENT, label="probe", alerts=ALERTS, boards=[board()], overview=overview())

@@ -26,6 +26,7 @@ from kafka_platform.kube.manifests import (
     service_port,
     to_names,
 )
+from kafka_platform.kube.metrics import METRICS_PORT_NAME
 from kafka_platform.kube.objects import Object
 from kafka_platform.kube.pods import (
     METRICS_PORT,
@@ -101,7 +102,7 @@ def deployment(settings: ProbeSettings) -> Manifest:
     """The pod that sends probes all the time."""
     container = _container(settings) | {
         "livenessProbe": http_check("/healthz", METRICS_PORT, failures=3, period_seconds=20),
-        "ports": [{"containerPort": METRICS_PORT, "name": "metrics"}],
+        "ports": [{"containerPort": METRICS_PORT, "name": METRICS_PORT_NAME}],
         "readinessProbe": http_check("/readyz", METRICS_PORT, failures=1, period_seconds=5),
         "startupProbe": http_check("/healthz", METRICS_PORT, failures=60, period_seconds=2),
         # A variable that the program refuses is told in its log.
@@ -134,7 +135,7 @@ def service(settings: ProbeSettings) -> Manifest:
             settings.namespace,
             labels(settings.name, COMPONENT),
         ),
-        [service_port("metrics", METRICS_PORT)],
+        [service_port(METRICS_PORT_NAME, METRICS_PORT)],
         settings.own,
         unready=True,
     )

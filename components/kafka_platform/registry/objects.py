@@ -23,6 +23,7 @@ from kafka_platform.kube.manifests import (
     text_hash,
     to_names,
 )
+from kafka_platform.kube.metrics import METRICS_PORT_NAME
 from kafka_platform.kube.objects import Object
 from kafka_platform.kube.pods import (
     HTTP_PORT,
@@ -276,7 +277,7 @@ def _container(settings: RegistrySettings) -> Manifest:
         "name": "registry",
         "ports": [
             {"containerPort": HTTP_PORT, "name": _scheme(settings.spec)},
-            {"containerPort": METRICS_PORT, "name": "metrics"},
+            {"containerPort": METRICS_PORT, "name": METRICS_PORT_NAME},
         ],
         "readinessProbe": http_check("/health/ready", METRICS_PORT, failures=2, period_seconds=5),
         "resources": resources_of(settings.spec.resources),

@@ -1,6 +1,7 @@
 """The Kafka exporter: what it renders, the graph that it makes, and its place in a stack."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,6 +21,15 @@ CONNECTION = KafkaConnection(
     bootstrap_servers="b:9092",
     security_protocol="SASL_SSL",
     sasl_mechanism="SCRAM-SHA-512",
+)
+
+
+CERTIFICATES = KafkaConnection(
+    cluster="events",
+    namespace="streaming",
+    bootstrap_servers="b:9092",
+    security_protocol="SSL",
+    client_certificates=True,
 )
 
 
@@ -55,6 +65,16 @@ def test_the_bounds_reach_the_program() -> None:
     assert [given[f"EXPORTER_MOST_{each}"] for each in ("TOPICS", "GROUPS", "PAIRS")] == ["7", "8", "9"]
     assert given["KAFKA_SASL_USERNAME"] == "lag-exporter"
     assert "password" not in str({key for key in given.values() if "/" not in key})
+
+
+def test_it_shows_a_certificate_where_kafka_asks_for_one() -> None:
+    pod = deployment(replace(settings(), connection=CERTIFICATES))["spec"]["template"]["spec"]
+    given = {each["name"]: each["value"] for each in pod["containers"][0]["env"]}
+    assert given["KAFKA_SSL_CERTIFICATE_FILE"] == "/etc/kafka-platform/credentials/tls.crt"
+    assert not {name for name in given if "SASL" in name}
+    [volume] = pod["volumes"]
+    assert volume["secret"]["secretName"] == "lag-exporter-kafka"
+    assert [each["key"] for each in volume["secret"]["items"]] == ["tls.crt", "tls.key"]
 
 
 def test_its_pod_runs_with_the_least_rights() -> None:
