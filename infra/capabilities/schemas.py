@@ -25,11 +25,6 @@ class Section:
     registry: Registry | None
     topics: dict[str, Any]
 
-    @property
-    def declared(self) -> Declared:
-        """The subjects of the topics, from their files."""
-        return Declared(ROOT, self.topics)
-
 
 class Schemas(Capability[Section]):
     """Registers what topics declare."""
@@ -60,7 +55,7 @@ class Schemas(Capability[Section]):
             part = "value" if section.topics[topic].value is not None else "key"
             message = "schemas need a registry: write registry: {}, or registry.url of one that is there"
             yield Fault(path=("topics", topic, part), message=message)
-        declared = section.declared
+        declared = Declared(ROOT, section.topics)
         for topic, part, message in declared.faults:
             yield Fault(path=("topics", topic, part), message=message)
         if section.registry is None:
@@ -96,7 +91,7 @@ def _values(section: Section, registry: Registry, placed: Placed) -> dict[str, A
         "namespace": placed.settings.namespace,
         "secret": f"{SCHEMA_REGISTRY}-admin" if own else registry.secret,
         "ca_secret": authority,
-        "subjects": section.declared.subjects,
+        "subjects": Declared(ROOT, section.topics, judged=True).subjects,
         "compatibility": registry.compatibility,
         "removed_subjects": registry.removed_subjects,
         "runtime_image": placed.settings.runtime_image,

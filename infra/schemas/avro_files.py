@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from infra.schemas.files import Loaded, References, SchemaFault, Used, parsed_json, place, quoted
+from infra.schemas.files import Loaded, References, SchemaFault, Used, parsed_json, place, quoted, short
 
 PRIMITIVES = {"null", "boolean", "int", "long", "float", "double", "bytes", "string"}
 _COMPLEX = {"record", "error", "enum", "fixed", "array", "map"}
@@ -50,7 +50,7 @@ def check(loaded: Loaded) -> None:
         except (AvroException, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
             if isinstance(error, SchemaFault):
                 raise
-            said = " ".join(str(error).split())[:200] or type(error).__name__
+            said = short(error) or type(error).__name__
             raise SchemaFault(f"{each.shown}: is not a schema of Avro, {said}: correct it") from None
 
 

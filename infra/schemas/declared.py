@@ -20,12 +20,13 @@ _LANGUAGES: Mapping[SchemaType, ModuleType] = {
 class Declared:
     """The subjects of topics, and what is wrong with their files."""
 
-    def __init__(self, root: Path, topics: Mapping[str, Topic]) -> None:
-        """`root` is the folder that paths are seen from, as the settings have them."""
+    def __init__(self, root: Path, topics: Mapping[str, Topic], *, judged: bool = False) -> None:
+        """`root` is the folder that paths are seen from, as the settings have them. Files that were `judged` before are only read."""
         self.subjects: dict[str, Subject] = {}
         self.faults: list[tuple[str, str, str]] = []
         """Topic, key or value, and message."""
         self._files: dict[str, Path] = {}
+        self._judged = judged
         for name, topic in topics.items():
             for part in PARTS:
                 file = getattr(topic, part)
@@ -40,7 +41,8 @@ class Declared:
         module = _LANGUAGES[language]
         # The settings name files of the stack file's folder alone; a schema's own are looked for below that of the file.
         loaded: Loaded = module.load(References(path.resolve().parent), path.resolve(), by=path.name)
-        module.check(loaded)
+        if not self._judged:
+            module.check(loaded)
         for each in _subjects(subject, loaded):
             name, file = each
             if self._files.setdefault(name, file.path) != file.path:

@@ -59,6 +59,11 @@ def quoted(name: str) -> str:
     return repr(name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}...")
 
 
+def short(text: object) -> str:
+    """What a parser says, in one line."""
+    return " ".join(str(text).split())[:LONGEST_SHOWN]
+
+
 def place(folder: Path, base: Path, name: str, *, by: str) -> Path:
     """The location of a file whose path is relative to `base`.
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from infra.schemas.files import LONGEST_SHOWN, Loaded, References, SchemaFault, Used, parsed_json, place, quoted
+from infra.schemas.files import Loaded, References, SchemaFault, Used, parsed_json, place, quoted, short
 
 MOST_MIXED = 200
 """Values of an `enum` that cannot be sorted, such as objects: each is compared with every other one."""
@@ -53,16 +53,12 @@ def check(loaded: Loaded) -> None:
         try:
             validator.check_schema(content)  # type: ignore[arg-type]  # true and false are schemas too
         except SchemaError as error:
-            said = " ".join(error.message.split())[:LONGEST_SHOWN]
-            raise SchemaFault(f"{each.shown}: {_short(error.json_path)}: {said}: correct it") from None
+            said = f"{short(error.json_path)}: {short(error.message)}"
+            raise SchemaFault(f"{each.shown}: {said}: correct it") from None
         except (OverflowError, ValueError, TypeError) as error:  # such as a pattern that repeats too often
-            raise SchemaFault(f"{each.shown}: is not a JSON Schema, {_short(str(error))}: correct it") from None
+            raise SchemaFault(f"{each.shown}: is not a JSON Schema, {short(error)}: correct it") from None
         except RecursionError:
             raise SchemaFault(f"{each.shown}: is nested too deep: put parts of it into $defs") from None
-
-
-def _short(text: str) -> str:
-    return " ".join(text.split())[:LONGEST_SHOWN]
 
 
 def _check_enums(loaded: Loaded, value: Any) -> None:

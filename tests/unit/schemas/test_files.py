@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from infra.capabilities import rendered
+from infra.schemas import protobuf_files
 from infra.schemas.declared import Declared
 from infra.settings.faults import SettingsError
 from infra.settings.parsing import parse
@@ -198,3 +200,12 @@ def test_subjects_are_named_as_clients_look_for_them(tmp_path: Path) -> None:
     assert [each.subject for each in found["orders-value"].references] == ["shop.Customer"]
     assert found["orders-value"].compatibility is not None
     assert found["shop.Customer"].compatibility is None
+
+
+def test_files_are_judged_once_and_then_only_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[str] = []
+    monkeypatch.setattr(protobuf_files, "check", lambda loaded: judged.append(loaded.shown))
+    (tmp_path / "item.proto").write_text(MESSAGE + "message Item { string sku = 1; }\n")
+    settings = parse({"topics": {"items": {"value": "item.proto"}}, "registry": {}}, tmp_path)
+    names = [each.object.manifest["metadata"].get("name") for each in rendered(settings)]
+    assert ("schemas-schemas" in names, judged) == (True, ["item.proto"])
