@@ -1,7 +1,6 @@
 """Asks the API server of a stack's Kubernetes cluster which objects there are, for `kafka_platform.kube.refusals`."""
 
 import asyncio
-import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 from kafka_platform.kube.object_id import ClusterError, ObjectId
 
-from infra.connection import Connection, NoAnswerError
+from infra.connection import Connection, NoAnswerError, version_in
 
 THREADS = 8
 """Requests at a time. They have threads of their own: those of the event loop wait for registrations, which wait for them."""
@@ -94,31 +93,20 @@ class ApiServer:
 
     async def _served(self, api_version: str, kind: str, *, fresh: bool) -> Mapping[str, Any] | None:
         """What the API server says of a kind; None if it does not serve it, so that there can be no object of it."""
-
-        async def ask() -> Any:
-            root = "/api" if "/" not in api_version else "/apis"
-            found = await self._ask(f"kinds of {api_version}", f"{root}/{api_version}", None)
-            # Those with a slash are parts of an object.
-            kinds = [] if found is None else found["resources"]
-            return {each["kind"]: each for each in kinds if "/" not in each["name"]}
-
-        key = ("kinds", api_version)
-        served = await self._once(key, ask)
-        if kind not in served and fresh:
-            # It may come in this very deployment, with its definition.
+        key, known = ("kinds", api_version), self._kinds.get(api_version)
+        if fresh and known is not None and kind not in known:
+            # It may have come in this very deployment, with its definition.
+            self._kinds.pop(api_version, None)
             self._seen.pop(key, None)
+        served = await self._once(key, partial(self._in_thread, partial(self._kinds_of, api_version)))
         return served.get(kind)  # type: ignore[no-any-return]
 
     def version(self) -> tuple[int, int] | None:
         """Its Kubernetes, as `(1, 34)`; None if it does not say, as one that cannot be reached. It blocks."""
         try:
-            said = _get(self._connect(), "its version", "/version") or {}
-        except ClusterError:
+            return version_in(_get(self._connect(), "its version", "/version"))
+        except (ClusterError, ValueError):
             return None  # whoever needs an answer tells why there is none
-        # Clouds write `30+`.
-        numbers = [re.match(r"\d+", str(said.get(key, ""))) for key in ("major", "minor")]
-        major, minor = (int(each[0]) if each else None for each in numbers)
-        return None if major is None or minor is None else (major, minor)
 
     def names(self, api_version: str, kind: str) -> frozenset[str] | None:
         """The names of all objects of a kind, as `kafka_platform.kube.refusals.Cluster` says. It blocks, once for each kind."""
@@ -189,11 +177,18 @@ class ApiServer:
 
     def _kind(self, api_version: str, kind: str) -> Mapping[str, Any] | None:
         """What the API server says of a kind; None if it does not serve it."""
-        if api_version not in self._kinds:
+        return self._kinds_of(api_version).get(kind)
+
+    def _kinds_of(self, api_version: str) -> Mapping[str, Mapping[str, Any]]:
+        """The kinds that it serves, by name. It blocks, once for each version; `_served` asks again for one that may have come."""
+        known = self._kinds.get(api_version)
+        if known is None:
             root = "/api" if "/" not in api_version else "/apis"
             found = _get(self._connect(), f"kinds of {api_version}", f"{root}/{api_version}", None) or {"resources": []}
-            self._kinds[api_version] = {each["kind"]: each for each in found["resources"] if "/" not in each["name"]}
-        return self._kinds[api_version].get(kind)
+            # Those with a slash are parts of an object.
+            known = {each["kind"]: each for each in found["resources"] if "/" not in each["name"]}
+            self._kinds[api_version] = known
+        return known
 
     def _connect(self) -> Connection:
         with self._lock:

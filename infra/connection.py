@@ -1,6 +1,7 @@
 """HTTP to the API server of a Kubernetes cluster, by the kubeconfig and context that `pulumi up` uses."""
 
 import json
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -158,6 +159,16 @@ class Connection:
             raise NoAnswerError(f"{error.status_code} {reason}", error.status_code) from error
         except (websocket.WebSocketException, OSError) as error:
             raise NoAnswerError(str(error)) from error
+
+
+def version_in(said: Any) -> tuple[int, int]:
+    """The Kubernetes of an answer to /version, as `(1, 34)`. Raises `ValueError` if it does not say."""
+    # Clouds write `30+`.
+    numbers = [re.match(r"\d+", str(said.get(key))) for key in ("major", "minor")] if isinstance(said, dict) else [None]
+    found = [int(each[0]) for each in numbers if each is not None]
+    if len(found) < len(numbers):
+        raise ValueError("it does not say its version")
+    return found[0], found[1]
 
 
 def _message(body: bytes) -> str:

@@ -155,6 +155,32 @@ def test_a_kind_that_came_meanwhile_is_seen(server: Server) -> None:
     assert asyncio.new_event_loop().run_until_complete(ask()) == [None, {"name": "it"}]
 
 
+def test_kinds_are_asked_for_once_by_whoever_needs_them(server: Server) -> None:
+    server.has(LIST)
+
+    async def ask() -> None:
+        asked = ApiServer(str(server.kubeconfig), None)
+        assert asked.serves("v1", "ConfigMap")
+        assert await asked.look_up(CONFIG_MAP, fresh=False) is None
+
+    asyncio.new_event_loop().run_until_complete(ask())
+    assert server.asked == ["/api/v1", LIST]
+
+
+def test_a_kind_that_a_preview_missed_is_asked_for_anew_by_a_deployment(server: Server) -> None:
+    widget = ObjectId(api_version="a.example/v1", kind="Widget", namespace="streaming", name="it")
+
+    async def ask() -> Any:
+        asked = ApiServer(str(server.kubeconfig), None)
+        assert asked.serves("a.example/v1", "Widget") is False
+        kinds = [{"name": "widgets", "kind": "Widget", "namespaced": True}]
+        server.answers["/apis/a.example/v1"] = (200, {"resources": kinds})
+        server.answers["/apis/a.example/v1/namespaces/streaming/widgets/it"] = (200, {"metadata": {"name": "it"}})
+        return await asked.look_up(widget, fresh=True)
+
+    assert asyncio.new_event_loop().run_until_complete(ask()) == {"name": "it"}
+
+
 @pytest.mark.parametrize("status", [401, 403, 429, 500])
 def test_any_other_answer_is_no_leave_to_make_it(server: Server, status: int) -> None:
     server.answers[ONE] = (status, {"message": "because"})
