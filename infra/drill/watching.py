@@ -1,7 +1,7 @@
 """Watches how a platform comes back, and which alerts that would have set off."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,7 +57,10 @@ class Watching:
         self._cluster = cluster
         self._platform = platform
         self._watchers = found
-        self._wanted = self._ready_pods([])
+        there, unseen = pods(cluster, platform)
+        if unseen:
+            raise NoAnswerError(unseen[0].why)
+        self._wanted = _ready(there, [])
         self._before = {each[0] for each in self._active()}
         self._since: dict[str, float] = {}
         self.recovery = Recovery(alerts_why=_why(found))
@@ -78,18 +81,17 @@ class Watching:
 
     def is_whole(self, gone: Sequence[str], since: float) -> bool:
         """Looks once, `since` so many seconds after the kill; whether all is as before. `gone` are the victims."""
-        try:
-            ready = self._ready_pods(gone) >= self._wanted
-        except NoAnswerError:
-            ready = False  # the API server may be what suffers
+        found, unseen = pods(self._cluster, self._platform)
+        # Without an answer none is ready: the API server may be what suffers.
+        ready = not unseen and _ready(found, gone) >= self._wanted
         recovery = self.recovery
         if not ready:
             recovery.ready, self._steady = None, 0
         elif recovery.ready is None:
             recovery.ready = since
         if self._looks % RARELY == 0 or ready:
-            self._lacking = self._lacking_copies()
-            self._note_alerts(since)
+            self._lacking = self._lacking_copies(found)
+            self.note_alerts(since)
         self._looks += 1
         recovery.copies_known = self._lacking is not None
         if not ready or self._lacking:
@@ -100,19 +102,7 @@ class Watching:
             recovery.whole = since
         return self._steady >= STEADY_LOOKS
 
-    def note_alerts(self, since: float) -> None:
-        """Looks at the alerts alone."""
-        self._note_alerts(since)
-
-    def _ready_pods(self, gone: Iterable[str]) -> int:
-        found, unseen = pods(self._cluster, self._platform)
-        if unseen:
-            raise NoAnswerError(unseen[0].why)
-        dead = set(gone)
-        return sum(is_ready(each) for each in of(found, *_LASTING) if each["metadata"]["uid"] not in dead)
-
-    def _lacking_copies(self) -> float | None:
-        found, _ = pods(self._cluster, self._platform)
+    def _lacking_copies(self, found: Sequence[Manifest]) -> float | None:
         nodes = [each for each in found if _shows_copies(each)]
         look = samples(
             self._cluster, nodes, (metrics.UNDER_REPLICATED, metrics.OFFLINE, metrics.TOPIC_UNDER_REPLICATED)
@@ -139,7 +129,8 @@ class Watching:
                 active.append((str(rule.get("name")), "firing" if "firing" in states else "pending", rule))
         return active
 
-    def _note_alerts(self, since: float) -> None:
+    def note_alerts(self, since: float) -> None:
+        """Looks at the alerts alone."""
         for alert, state, rule in self._active():
             if alert in self._before:
                 continue
@@ -164,6 +155,11 @@ class Watching:
             return ()
         own = [each for each in found if (each.get("labels") or {}).get("alertname") == alert]
         return sorted({told(one.get("name")) for each in own for one in each.get("receivers") or []})
+
+
+def _ready(found: Sequence[Manifest], gone: Sequence[str]) -> int:
+    """How many of the pods that last are ready, without those that are to die."""
+    return sum(is_ready(each) for each in of(found, *_LASTING) if each["metadata"]["uid"] not in gone)
 
 
 def _shows_copies(pod: Manifest) -> bool:

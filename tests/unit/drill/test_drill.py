@@ -11,12 +11,13 @@ import pytest
 from infra.connection import Connection, NoAnswerError
 from infra.doctor.diagnosis import DRILL_ANNOTATION, Diagnosis
 from infra.doctor.findings import fault, warning
-from infra.drill import breaking
+from infra.drill import breaking, watching
 from infra.drill.command import _Drill, _InterruptedError, _told_to_end
 from infra.drill.report import HARMED, SAFE, Report, as_json, as_text
 from infra.drill.victims import Kill, RefusedError, Victim, Words, choose, refusals
 from infra.drill.watching import Recovery, Rung, Watching
 from infra.live.cluster import Cluster
+from infra.live.platform import Platform, Watchers
 from infra.settings.model import Settings
 from infra.settings.parsing import parse
 from infra.top.model import Brokers
@@ -290,3 +291,18 @@ def test_the_keys_that_scripts_rely_on() -> None:
         "duplicated", "outOfOrder", "writes", "paths", "alerts",
     }  # fmt: skip
     assert told["alerts"] is None
+
+
+def test_one_look_lists_the_pods_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[None] = []
+
+    def pods(*_: Any) -> tuple[list[Any], list[Any]]:
+        looks.append(None)
+        return [], []
+
+    monkeypatch.setattr(watching, "pods", pods)
+    platform = Platform(stack="dev", namespace="streaming")
+    watched = Watching(cast(Cluster, None), platform, Watchers())
+    monkeypatch.setattr(watching, "samples", lambda *_: {})
+    watched.is_whole([], 1.0)
+    assert len(looks) == 2, "once before the kill, and once since"
