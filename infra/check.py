@@ -17,7 +17,7 @@ from infra.settings.model import Settings
 from infra.settings.parsing import read_stack
 from infra.settings.relations.topics import advice
 from infra.settings.schema import keys, schema
-from infra.settings.stackfile import is_blank, stack_names
+from infra.settings.stackfile import is_blank, stack_file, stack_names
 
 ROOT = Path(__file__).resolve().parent.parent
 STACKS = ROOT / "stacks"
@@ -49,7 +49,7 @@ def file_of(stack: str, folder: Path) -> Path:
     """The file of a stack that is given by its name, or by a path: what names a folder too, or ends as files of stacks do."""
     path = Path(stack)
     is_path = path.suffix in (".yaml", ".yml") or os.sep in stack
-    return path.absolute() if is_path else folder / f"Pulumi.{stack}.yaml"
+    return path.absolute() if is_path else stack_file(stack, folder)
 
 
 def _check_one(file: Path, *, named: bool) -> int:
@@ -88,9 +88,13 @@ def summary(settings: Settings) -> str:
     return f"{kafka.engine.value} Kafka, {brokers}, {', '.join(counts)}"
 
 
+def is_coloured() -> bool:
+    """Whether people read the output at a terminal, and want colours (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
 def _coloured(text: str, code: int) -> str:
-    """The text, in a colour where people read it at a terminal (https://no-color.org)."""
-    return f"\033[{code}m{text}\033[0m" if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else text
+    return f"\033[{code}m{text}\033[0m" if is_coloured() else text
 
 
 _RED, _GREEN, _YELLOW = 31, 32, 33

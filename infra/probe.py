@@ -14,6 +14,7 @@ from infra.live.text import told
 from infra.settings.faults import SettingsError
 from infra.settings.model import Settings
 from infra.settings.parsing import read_stack
+from infra.settings.stackfile import stack_file
 
 PROGRAM = ("python3", "-m", "kafka_platform_runtime.probe", "--once", "--table")
 
@@ -24,7 +25,7 @@ def probe(stack: str, folder: Path = STACKS, environment: Mapping[str, str] = os
     Returns:
         0 if every record came, otherwise the exit code of kubectl or of the probe.
     """
-    file = folder / f"Pulumi.{stack}.yaml"
+    file = stack_file(stack, folder)
     try:
         settings = read_stack(file)
     except SettingsError as error:

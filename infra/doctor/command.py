@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from infra.check import STACKS
+from infra.check import STACKS, is_coloured
 from infra.doctor.diagnosis import Case, Diagnosis, diagnose
 from infra.doctor.findings import Severity
 from infra.doctor.looking import examine
@@ -19,6 +19,7 @@ from infra.live.text import shown, told
 from infra.settings.faults import SettingsError
 from infra.settings.model import Settings
 from infra.settings.parsing import read_stack
+from infra.settings.stackfile import stack_file
 from infra.top.look import Seen, look, snapshot
 from infra.top.model import Brokers
 
@@ -39,7 +40,7 @@ def doctor(
     Returns:
         0 if nothing is; 1 for warnings, 2 for faults; 3 if it could not be looked at, for a wrong stack file too.
     """
-    file = folder / f"Pulumi.{stack}.yaml"
+    file = stack_file(stack, folder)
     try:
         settings = read_stack(file)
         found, _, _ = diagnosed(stack, settings, Cluster(settings.kubernetes, environment))
@@ -49,7 +50,7 @@ def doctor(
     except UnreachableError as error:
         print(f"{stack}: {shown(error)}", file=sys.stderr)
         return UNSEEN
-    print(json.dumps(as_json(stack, found), indent=2) if as_data else as_text(stack, found, coloured=_is_coloured()))
+    print(json.dumps(as_json(stack, found), indent=2) if as_data else as_text(stack, found, coloured=is_coloured()))
     return int(found.severity)
 
 
@@ -111,7 +112,3 @@ def as_text(stack: str, found: Diagnosis, *, coloured: bool) -> str:
         lines.append(f"{stack}: well")
     lines += [f"not seen: {told(each.what)}: {told(each.why)}" for each in found.notes]
     return "\n".join(lines)
-
-
-def _is_coloured() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

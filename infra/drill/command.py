@@ -26,6 +26,7 @@ from infra.live.text import shown, told
 from infra.settings.faults import SettingsError
 from infra.settings.model import Settings
 from infra.settings.parsing import read_stack
+from infra.settings.stackfile import stack_file
 
 REFUSED, UNSEEN, INTERRUPTED = 2, 3, 130
 WITHIN_SECONDS = 600.0
@@ -58,7 +59,7 @@ def drill(
         0 if nothing was lost and all is as before; 1 if not; 2 if it was refused; 3 if it could not be watched, and then
         nothing was killed unless it says so; 130 if it was interrupted, and then what it changed is restored.
     """
-    file = folder / f"Pulumi.{stack}.yaml"
+    file = stack_file(stack, folder)
     try:
         settings = read_stack(file)
         cluster = Cluster(settings.kubernetes, environment)

@@ -205,6 +205,11 @@ def read_text(file: File) -> str:
     return content.decode("utf-8")
 
 
+def stack_file(stack: str, folder: File) -> File:
+    """The file of a stack, by its name."""
+    return folder / f"Pulumi.{stack}.yaml"
+
+
 def stack_names(folder: File) -> list[str]:
     """The stacks that have a file in the folder, sorted."""
     return sorted(each.name.removeprefix("Pulumi.").removesuffix(".yaml") for each in folder.glob("Pulumi.*.yaml"))

@@ -14,6 +14,7 @@ from infra.live.text import shown
 from infra.settings.faults import SettingsError
 from infra.settings.model import Settings
 from infra.settings.parsing import read_stack
+from infra.settings.stackfile import stack_file
 from infra.top.look import NOTHING, Seen, look, snapshot
 from infra.top.model import Snapshot, as_json
 
@@ -47,7 +48,7 @@ def top(
     Returns:
         0; 1 if the stack file is wrong; 3 if the cluster cannot be asked.
     """
-    file = folder / f"Pulumi.{stack}.yaml"
+    file = stack_file(stack, folder)
     try:
         settings = read_stack(file)
         cluster = Cluster(settings.kubernetes, environment)
