@@ -1,6 +1,6 @@
 """Monitoring of a stack, with the Prometheus operator or with a Prometheus of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import kafka_platform
@@ -13,6 +13,7 @@ from kafka_platform.monitoring.server.spec import PrometheusSpec
 from kafka_platform.monitoring.spec import MonitoredSpec, MonitoringSpec
 from kafka_platform.values.forms import shared
 from kafka_platform.values.later import plain
+from kafka_platform.values.words import Path
 
 from infra.capabilities.alerts import Alerts
 from infra.capabilities.capability import CLUSTER, Capability, Deployment, Placed, Rendered, Stack
@@ -145,15 +146,11 @@ def _values(prometheus: Prometheus, stack: Stack) -> dict[str, Any]:
 
 def _shut_out(prometheus: Prometheus, stack: Stack, known: Known) -> Iterator[Fault]:
     """Whatever exposes metrics that Prometheus cannot reach."""
-    reader, kafka = prometheus.runs_in(stack.settings), stack.settings.kafka
-    nodes = plain(kafka.metrics_namespaces)
-    if known("kafka") and nodes and reader not in nodes:
-        message = f"Prometheus may not connect: add {reader!r}, or remove the key"
-        yield Fault(path=("kafka", "metricsNamespaces"), message=message)
-    for scrape in stack.scrapes:
-        seen = scrape.key[0] == "workers" or known(str(scrape.key[0]))
-        if seen and scrape.allowed and reader not in scrape.allowed:
-            yield Fault(path=scrape.key, message=f"Prometheus may not connect: add {reader!r}, or remove the key")
+    reader = prometheus.runs_in(stack.settings)
+    nodes: tuple[Path, Sequence[str]] = (("kafka", "metricsNamespaces"), plain(stack.settings.kafka.metrics_namespaces))
+    for key, allowed in [nodes, *((each.key, each.allowed) for each in stack.scrapes)]:
+        if known(*map(str, key[:-1])) and allowed and reader not in allowed:
+            yield Fault(path=key, message=f"Prometheus may not connect: add {reader!r}, or remove the key")
 
 
 def _scaling(settings: Core, known: Known, prometheus: Prometheus) -> Iterator[Fault]:
