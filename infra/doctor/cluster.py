@@ -13,6 +13,7 @@ from infra.capabilities.capability import LeastKubernetes
 from infra.doctor.findings import Finding, fault, warning
 from infra.kubernetes_version import check_version
 from infra.live.cluster import Manifest
+from infra.live.pods import condition
 from infra.live.scaling import Scalers
 from infra.live.text import lasting, size
 
@@ -85,12 +86,11 @@ def certificates(ends: Mapping[str, datetime], now: datetime) -> Iterator[Findin
 def failed_certificates(objects: Sequence[Manifest]) -> Iterator[Finding]:
     """Certificates that cert-manager cannot make."""
     for each in objects:
-        meta = each["metadata"]
-        for condition in (each.get("status") or {}).get("conditions") or []:
-            if condition.get("type") == "Ready" and condition.get("status") == "False":
-                text = f"is not ready: {condition.get('message') or condition.get('reason')}"
-                fix = f"kubectl -n {meta['namespace']} describe certificate {meta['name']}"
-                yield fault("certificate-not-ready", f"Certificate/{meta['namespace']}/{meta['name']}", text, fix)
+        meta, ready = each["metadata"], condition(each, "Ready")
+        if ready.get("status") == "False":
+            text = f"is not ready: {ready.get('message') or ready.get('reason')}"
+            fix = f"kubectl -n {meta['namespace']} describe certificate {meta['name']}"
+            yield fault("certificate-not-ready", f"Certificate/{meta['namespace']}/{meta['name']}", text, fix)
 
 
 def used_up_quotas(quotas: Sequence[Manifest]) -> Iterator[Finding]:
@@ -135,16 +135,8 @@ def provisioner(jobs: Sequence[Manifest], pods: Sequence[Manifest]) -> Iterator[
     if not jobs:
         return
     last = max(jobs, key=lambda each: each["metadata"]["creationTimestamp"])
-    meta, status = last["metadata"], last.get("status") or {}
-    failed = next(
-        (
-            each
-            for each in status.get("conditions") or []
-            if each.get("type") == "Failed" and each.get("status") == "True"
-        ),
-        None,
-    )
-    if failed is None:
+    meta, failed = last["metadata"], condition(last, "Failed")
+    if failed.get("status") != "True":
         return
     own = [
         each

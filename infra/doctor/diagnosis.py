@@ -1,7 +1,7 @@
 """From what was seen of a platform to findings: every check, once."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from kafka_platform.kube.operated import STRIMZI_VERSION
@@ -57,7 +57,7 @@ class Case:
     seen: Seen
     patient: Patient
     version: tuple[int, int]
-    now: datetime = field(kw_only=True)
+    now: datetime
 
 
 def diagnose(case: Case) -> Diagnosis:

@@ -1,6 +1,6 @@
 """Findings about Kafka, from its metrics and its operator: one pure function for each."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from infra.doctor.findings import Finding, fault, warning
 from infra.live import metrics
@@ -131,4 +131,3 @@ def gateway_failures(namespace: str, failed: float | None, requests: float | Non
 
 ALL_OF_BROKERS = (offline_partitions, under_min_isr, under_replicated, controllers, missing_brokers)
 """The checks that need the brokers' state alone."""
-Reasons = Mapping[str, str]

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -21,7 +22,7 @@ from infra.doctor.findings import Note
 from infra.live import cluster as kube
 from infra.live.cluster import ASK_SECONDS, Cluster, Kind, Manifest, Unseen
 from infra.live.platform import Platform
-from infra.live.pods import Part, is_ready, metrics_port, name, of, part
+from infra.live.pods import Part, is_ready, is_running, metrics_port, name, of, part, port_named
 from infra.settings.model import Settings
 
 MOST_MACHINES = 50
@@ -78,15 +79,15 @@ def examine(cluster: Cluster, platform: Platform, settings: Settings, pods: Sequ
     """Looks at everything once."""
     declared = {_subject(each.manifest): each for each in _declared(settings)}
     asks: dict[tuple[str, str], Callable[[], list[Manifest]]] = {
-        ("nodes", ""): lambda: cluster.objects(kube.NODES, None, metadata=False)
+        ("nodes", ""): partial(cluster.objects, kube.NODES, None)
     }
     for what, listed in _LISTED.items():
         for namespace in [platform.namespace] if what in _OWN_NAMESPACE else platform.namespaces:
-            asks[what, namespace] = _listing(cluster, listed, namespace)
+            asks[what, namespace] = partial(cluster.objects, listed, namespace)
     for key, namespace in _operator_namespaces(settings).items():
-        asks[f"operator {key}", namespace] = _listing(cluster, kube.PODS, namespace)
+        asks[f"operator {key}", namespace] = partial(cluster.objects, kube.PODS, namespace)
     for kind, namespace, version in sorted({_place(each.manifest) for each in declared.values()}):
-        asks[f"declared {kind}", namespace] = _listing(cluster, _kind(version, kind), namespace, metadata=True)
+        asks[f"declared {kind}", namespace] = partial(cluster.objects, _kind(version, kind), namespace, metadata=True)
     answers = cluster.together(asks)
     notes = [
         Note(what=f"{what} in namespace {namespace}" if namespace else what, why=each.why)
@@ -112,13 +113,6 @@ def examine(cluster: Cluster, platform: Platform, settings: Settings, pods: Sequ
         reasons=_reasons(cluster, pods),
         notes=[*notes, *more],
     )
-
-
-def _listing(cluster: Cluster, kind: Kind, namespace: str, *, metadata: bool = False) -> Callable[[], list[Manifest]]:
-    def ask() -> list[Manifest]:
-        return cluster.objects(kind, namespace, metadata=metadata)
-
-    return ask
 
 
 def _declared(settings: Settings) -> Iterator[Object]:
@@ -270,9 +264,8 @@ def _reasons(cluster: Cluster, pods: Sequence[Manifest]) -> dict[str, str]:
     """The reasons that our own programs give for not being ready."""
     asks: dict[str, Callable[[], str]] = {}
     for pod in pods:
-        running = (pod.get("status") or {}).get("phase") == "Running"
-        if running and not is_ready(pod) and part(pod) in (Part.BROKER, Part.GATEWAY, Part.PROBE):
-            port = _port_named(pod, HEALTH_PORT) or (metrics_port(pod) if part(pod) is not Part.BROKER else None)
+        if is_running(pod) and not is_ready(pod) and part(pod) in (Part.BROKER, Part.GATEWAY, Part.PROBE):
+            port = port_named(pod, HEALTH_PORT) or (metrics_port(pod) if part(pod) is not Part.BROKER else None)
             if port is not None:
                 asks[name(pod)] = _reason(cluster, pod, port)
     return {key: each for key, each in cluster.together(asks).items() if isinstance(each, str) and each}
@@ -284,8 +277,3 @@ def _reason(cluster: Cluster, pod: Manifest, port: int) -> Callable[[], str]:
         return answer.body.decode("utf-8", "replace").strip() if answer.status == HTTPStatus.SERVICE_UNAVAILABLE else ""
 
     return ask
-
-
-def _port_named(pod: Manifest, wanted: str) -> int | None:
-    ports = [each for container in pod["spec"].get("containers") or [] for each in container.get("ports") or []]
-    return next((int(each["containerPort"]) for each in ports if each.get("name") == wanted), None)

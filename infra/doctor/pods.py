@@ -6,7 +6,7 @@ from typing import Any
 
 from infra.doctor.findings import Finding, fault, warning
 from infra.live.cluster import Manifest
-from infra.live.pods import condition, has_ended, is_ready, name, place
+from infra.live.pods import CREATING, NEVER_PULLED, PULLING, condition, has_ended, is_ready, name, place
 from infra.live.text import lasting
 
 MANY_RESTARTS = 3
@@ -15,8 +15,7 @@ RECENT = timedelta(hours=1)
 """How long ago a restart is still worth a word."""
 STARTING = timedelta(minutes=5)
 """How long a pod may take until it is ready: a broker reads its newest segments again after an unclean end."""
-_PULL = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable")
-_CONFIG = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
+_CONFIG = CREATING | {"RunContainerError"}
 
 
 def crash_loops(pods: Sequence[Manifest], now: datetime) -> Iterator[Finding]:
@@ -49,7 +48,7 @@ def image_pulls(pods: Sequence[Manifest]) -> Iterator[Finding]:
     """Images that cannot be had."""
     for pod, status in _containers(pods):
         waiting = _waiting(status)
-        if waiting.get("reason") in _PULL:
+        if waiting.get("reason") in NEVER_PULLED | PULLING:
             text = f"container {status['name']} waits for image {status.get('image')}: {waiting.get('message') or waiting['reason']}"
             fix = "correct images: in the stack file, or give the namespace's ServiceAccount the login of the registry"
             yield fault("pod-image", _subject(pod), text, fix)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
-from infra.connection import Connection, NoAnswerError
+from infra.connection import Connection, NoAnswerError, version_in
 from infra.kubeconfig import check_there
 from infra.live.forward import MOST_BYTES, Answer, forwarded
 from infra.live.text import told
@@ -99,10 +98,8 @@ class Cluster:
     def version(self) -> tuple[int, int]:
         """Its Kubernetes, as `(1, 34)`. Raises `UnreachableError` if it does not answer: this is the first question."""
         try:
-            said = json.loads(self.connection.ask("GET", "/version", seconds=ASK_SECONDS))
-            major, minor = ("".join(filter(str.isdigit, str(said[key]))) for key in ("major", "minor"))
-            return int(major), int(minor)
-        except (NoAnswerError, ValueError, KeyError, TypeError) as error:
+            return version_in(json.loads(self.connection.ask("GET", "/version", seconds=ASK_SECONDS)))
+        except (NoAnswerError, ValueError) as error:
             raise UnreachableError(f"the Kubernetes cluster does not answer: {told(error)}") from error
 
     def objects(self, kind: Kind, namespace: str | None, labels: str = "", *, metadata: bool = False) -> list[Manifest]:
@@ -191,8 +188,3 @@ def _answer(future: Future[Any]) -> Any:
 def first_unseen(answers: Sequence[object]) -> Unseen | None:
     """The first of the answers that could not be had."""
     return next((each for each in answers if isinstance(each, Unseen)), None)
-
-
-def monotonic() -> float:
-    """Seconds of a monotonic clock."""
-    return time.monotonic()

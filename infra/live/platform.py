@@ -1,16 +1,20 @@
 """A stack's platform in its cluster: its pods, their metrics and its alerts."""
 
 import json
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any
+
+from kafka_platform.kafka.protocols import Engine
 
 from infra.capabilities.capability import CLUSTER
 from infra.capabilities.operators import Prometheus
 from infra.connection import NoAnswerError
 from infra.live import metrics
-from infra.live.cluster import PODS, Cluster, Manifest, Unseen, monotonic
+from infra.live.cluster import PODS, Cluster, Manifest, Unseen
 from infra.live.pods import OURS, Part, has_ended, has_port, is_running, metrics_port, name, part
 from infra.live.samples import Samples, parse
 from infra.settings.model import Settings
@@ -46,7 +50,7 @@ class Platform:
             namespace=settings.namespace,
             worker_namespaces=sorted({settings.namespace_of(each.tenant) for each in settings.workers.values()}),
             watcher_namespaces=sorted(watchers),
-            strimzi=settings.kafka.engine.value == "strimzi",
+            strimzi=settings.kafka.engine is Engine.STRIMZI,
             prometheus=installed is not None,
         )
 
@@ -59,11 +63,11 @@ class Platform:
 def pods(cluster: Cluster, platform: Platform) -> tuple[list[Manifest], list[Unseen]]:
     """The platform's pods, each once, and the reasons why the list may be incomplete."""
     asks: dict[tuple[str, str], Callable[[], list[Manifest]]] = {
-        (namespace, OURS): _listing(cluster, namespace, OURS) for namespace in platform.namespaces
+        (namespace, OURS): partial(cluster.objects, PODS, namespace, OURS) for namespace in platform.namespaces
     }
     if platform.strimzi:
         labels = f"strimzi.io/cluster={CLUSTER}"
-        asks[platform.namespace, labels] = _listing(cluster, platform.namespace, labels)
+        asks[platform.namespace, labels] = partial(cluster.objects, PODS, platform.namespace, labels)
     found: dict[str, Manifest] = {}
     unseen: list[Unseen] = []
     for answer in cluster.together(asks).values():
@@ -77,10 +81,6 @@ def pods(cluster: Cluster, platform: Platform) -> tuple[list[Manifest], list[Uns
 def _may_be_ours(pod: Manifest, platform: Platform) -> bool:
     """Whether the platform makes such pods there: in its namespace a tenant may give pods any labels, also a broker's."""
     return pod["metadata"]["namespace"] == platform.namespace or part(pod) in (Part.WORKER, Part.PROVISIONER)
-
-
-def _listing(cluster: Cluster, namespace: str, labels: str) -> Callable[[], list[Manifest]]:
-    return lambda: cluster.objects(PODS, namespace, labels)
 
 
 def samples(
@@ -100,7 +100,7 @@ def _scrape(cluster: Cluster, pod: Manifest, port: int, names: frozenset[str]) -
     def scrape() -> Samples:
         if not is_running(pod):
             raise NoAnswerError(f"pod {name(pod)} does not run")
-        return parse(_content(cluster, pod, port, "metrics").decode("utf-8", "replace"), monotonic(), names)
+        return parse(_content(cluster, pod, port, "metrics").decode("utf-8", "replace"), time.monotonic(), names)
 
     return scrape
 
@@ -123,7 +123,7 @@ class Watchers:
 def watchers(cluster: Cluster, platform: Platform) -> Watchers | Unseen:
     """Looks for them where the stack may have them."""
     asks = {
-        (namespace, labels): _listing(cluster, namespace, labels)
+        (namespace, labels): partial(cluster.objects, PODS, namespace, labels)
         for namespace in platform.watcher_namespaces
         for labels in (_WATCHERS, _OWN_WATCHERS)
     }

@@ -17,6 +17,12 @@ OURS = ",".join(
 """Selects the pods that the platform itself makes."""
 COMPONENT_LABEL = "app.kubernetes.io/component"
 INSTANCE_LABEL = "app.kubernetes.io/instance"
+NEVER_PULLED = frozenset({"InvalidImageName", "ErrImageNeverPull"})
+"""Reasons why a container waits for an image that nobody will ever try to pull again."""
+PULLING = frozenset({"ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable"})
+"""Reasons why a container waits for an image that the kubelet goes on trying to pull."""
+CREATING = frozenset({"CreateContainerConfigError", "CreateContainerError"})
+"""Reasons why a container cannot be made, such as a Secret that is not there."""
 _METRICS_PORTS = (METRICS_PORT_NAME, "tcp-prometheus")
 
 
@@ -86,18 +92,18 @@ def condition(thing: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
 
 def metrics_port(pod: Pod) -> int | None:
     """The port with metrics; None if it has none."""
-    for names in _METRICS_PORTS:
-        for container in pod["spec"].get("containers") or []:
-            for each in container.get("ports") or []:
-                if each.get("name") == names:
-                    return int(each["containerPort"])
-    return None
+    return next(filter(None, (port_named(pod, each) for each in _METRICS_PORTS)), None)
+
+
+def port_named(pod: Pod, wanted: str) -> int | None:
+    """The port of that name; None if none of its containers declares it."""
+    return next((int(each["containerPort"]) for each in _ports(pod) if each.get("name") == wanted), None)
 
 
 def has_port(pod: Pod, port: int) -> bool:
     """Whether one of its containers declares that port."""
-    return any(
-        each.get("containerPort") == port
-        for container in pod["spec"].get("containers") or []
-        for each in container.get("ports") or []
-    )
+    return any(each.get("containerPort") == port for each in _ports(pod))
+
+
+def _ports(pod: Pod) -> list[Mapping[str, Any]]:
+    return [each for container in pod["spec"].get("containers") or [] for each in container.get("ports") or []]

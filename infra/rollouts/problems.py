@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from infra.live.pods import CREATING, NEVER_PULLED, PULLING
 from infra.live.text import redacted
 from infra.reading.values import at, items, mapping, text
 
@@ -33,10 +34,7 @@ _PROMISES = frozenset({"TriggeredScaleUp", "Nominated"})
 _OF_CLAIMS = frozenset({"ProvisioningFailed", "FailedBinding", "ExternalProvisioning"})
 _SILENT = "Waiting for a volume to be created"
 """How Kubernetes begins to say that it has asked a provisioner (pkg/controller/volume/persistentvolume)."""
-_NEVER = frozenset({"InvalidImageName", "ErrImageNeverPull"})
-_PULLING = frozenset({"ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable"})
 _BACK_OFF = re.compile(r'^Back-off pulling image "[^"]*": (ErrImagePull: )?')
-_CREATING = frozenset({"CreateContainerConfigError", "CreateContainerError"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,14 +117,14 @@ def _of_container(pod: str, status: Any, image: str, before: int) -> Iterator[Pr
     name, reason = text(status, "name"), text(status, "state", "waiting", "reason")
     message = _short(text(status, "state", "waiting", "message"))
     where = f"{pod}, container {name}"
-    if reason in _NEVER or reason in _PULLING:
+    if reason in NEVER_PULLED or reason in PULLING:
         yield Problem(
             key=f"{where} image",
             sentence=f"{where}: its image {image} cannot be pulled: {message or reason}: correct the image, or name the Secret "
             "of its registry in podSettings.pullSecrets",
-            seconds=0 if reason in _NEVER else IMAGE_SECONDS,
+            seconds=0 if reason in NEVER_PULLED else IMAGE_SECONDS,
         )
-    elif reason in _CREATING:
+    elif reason in CREATING:
         sentence = f"{where}: it cannot be made: {message or reason}: make what it names, or correct the name"
         yield Problem(key=f"{where} {reason}", sentence=sentence, seconds=MISSING_SECONDS)
     elif reason == "CrashLoopBackOff" and (at(status, "restartCount") or 0) - before >= RESTARTS:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from infra.live import metrics
 from infra.live.cluster import Manifest
 from infra.live.pods import Part, is_ready, name, of
+from infra.live.samples import Samples
 from infra.top import rates
 from infra.top.model import MOST_ROWS, Brokers, Group, Groups, Node, Topic, Topics
 
@@ -102,10 +103,10 @@ def _traffic(row: Topic) -> float:
 
 def _growth_of_most(before: rates.Look, now: rates.Look, metric: str) -> dict[tuple[str, ...], float]:
     """How fast the counters of the pod grow that shows the most of them: several exporters tell of the same topics."""
-    pods = [pod for pod, each in rates.seen(now) if each.has(metric)]
-    if not pods:
+    shown = {pod: len(each.series[metric]) for pod, each in rates.seen(now) if each.has(metric)}
+    if not shown:
         return {}
-    best = max(pods, key=lambda pod: len(dict(rates.seen(now, [pod]))[pod].series[metric]))
+    best = max(shown, key=shown.__getitem__)
     return rates.growth_by(before, {best: now[best]}, metric, "topic")
 
 
@@ -135,8 +136,8 @@ def groups(before: rates.Look, now: rates.Look) -> Groups:
 def _between(before: rates.Look, now: rates.Look) -> float | None:
     """Seconds between the two samples of lag."""
     for pod, each in rates.seen(now):
-        old = dict(rates.seen(before, [pod])).get(pod)
-        if each.has(metrics.LAG) and old is not None and each.at > old.at:
+        old = before.get(pod)
+        if each.has(metrics.LAG) and isinstance(old, Samples) and each.at > old.at:
             return each.at - old.at
     return None
 

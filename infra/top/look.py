@@ -1,8 +1,10 @@
 """A sample of a platform: what is queried from its cluster, and the snapshot computed from two samples."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from kafka_platform.kafka.protocols import Engine
@@ -16,7 +18,6 @@ from infra.live.cluster import (
     Manifest,
     Unseen,
     first_unseen,
-    monotonic,
 )
 from infra.live.platform import Platform, Watchers, notified, pods, rules, samples, watchers
 from infra.live.pods import COMPONENT_LABEL, OURS, Part, name, of
@@ -51,7 +52,7 @@ NOTHING = Seen(at=0.0)
 
 def look(cluster: Cluster, platform: Platform) -> Seen:
     """Looks at everything once."""
-    at = monotonic()
+    at = time.monotonic()
     found, unseen = pods(cluster, platform)
     listed = _listed(cluster, platform)
     told, receivers, why = _alerts(cluster, platform, watchers(cluster, platform))
@@ -81,7 +82,7 @@ def _listed(cluster: Cluster, platform: Platform) -> dict[str, tuple[list[Manife
     asks: dict[tuple[str, str], Callable[[], list[Manifest]]] = {}
     for what, (kind, labels) in wanted.items():
         for namespace in platform.namespaces:
-            asks[what, namespace] = _ask(cluster, kind, namespace, labels)
+            asks[what, namespace] = partial(cluster.objects, kind, namespace, labels)
     answers = cluster.together(asks)
     found: dict[str, tuple[list[Manifest], str | None]] = {}
     for what in wanted:
@@ -90,10 +91,6 @@ def _listed(cluster: Cluster, platform: Platform) -> dict[str, tuple[list[Manife
         objects = [one for answer in own if not isinstance(answer, Unseen) for one in answer]
         found[what] = (objects, None if unseen is None else unseen.why)
     return found
-
-
-def _ask(cluster: Cluster, kind: Kind, namespace: str, labels: str) -> Callable[[], list[Manifest]]:
-    return lambda: cluster.objects(kind, namespace, labels)
 
 
 def _alerts(

@@ -8,6 +8,7 @@ from typing import Any
 
 from infra.doctor import cluster, pods
 from infra.doctor.findings import Finding, Severity
+from infra.live.pods import NEVER_PULLED, PULLING
 from tests.unit.live import recordings
 
 FOLDER = Path(__file__).parent / "recorded"
@@ -70,6 +71,14 @@ def test_a_container_that_was_killed_for_its_memory() -> None:
     finding = only(pods.out_of_memory(broken(), NOW))
     assert (finding.severity, finding.subject) == (Severity.FAULT, "Pod/brk/hungry")
     assert not list(pods.out_of_memory(broken(), NOW + timedelta(hours=2)))
+
+
+def test_every_reason_why_an_image_is_not_there_is_found() -> None:
+    """The same that end a deployment (`infra.rollouts.problems`)."""
+    for reason in NEVER_PULLED | PULLING:
+        status = {"name": "main", "image": "it:1", "state": {"waiting": {"reason": reason}}}
+        pod = {"metadata": {"namespace": "brk", "name": "it"}, "status": {"containerStatuses": [status]}}
+        assert only(pods.image_pulls([pod])).check == "pod-image"
 
 
 def test_an_image_that_cannot_be_had() -> None:
