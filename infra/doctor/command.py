@@ -20,7 +20,7 @@ from infra.settings.faults import SettingsError
 from infra.settings.model import Settings
 from infra.settings.parsing import read_stack
 from infra.settings.stackfile import stack_file
-from infra.top.look import Seen, look, snapshot
+from infra.top.look import Seen, glance, look, snapshot
 from infra.top.model import Brokers
 
 UNSEEN = 3
@@ -58,7 +58,7 @@ def diagnosed(stack: str, settings: Settings, cluster: Cluster) -> tuple[Diagnos
     """What is wrong, and what was seen. Raises `UnreachableError` if not even the pods can be listed."""
     version = cluster.version()
     platform = Platform.of(stack, settings)
-    before = look(cluster, platform)
+    before = glance(cluster, platform)
     if before.pods_why is not None and not before.pods:
         raise UnreachableError(before.pods_why)
     patient = examine(cluster, platform, settings, before.pods)

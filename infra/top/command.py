@@ -15,7 +15,7 @@ from infra.settings.faults import SettingsError
 from infra.settings.model import Settings
 from infra.settings.parsing import read_stack
 from infra.settings.stackfile import stack_file
-from infra.top.look import NOTHING, Seen, look, snapshot
+from infra.top.look import NOTHING, Seen, glance, look, snapshot
 from infra.top.model import Snapshot, as_json
 
 DONE, WRONG_FILE, UNREACHABLE = 0, 1, 3
@@ -62,7 +62,7 @@ def top(
     watched = _Watched(cluster, Platform.of(stack, settings), settings)
     try:
         if once or as_data or not sys.stdout.isatty():
-            watched.look()
+            watched.begin()
             time.sleep(ONCE_SECONDS if interval is None else interval)
             _show(watched.look(), as_data=as_data)
         else:
@@ -80,6 +80,10 @@ class _Watched:
         self._platform = platform
         self._settings = settings
         self._before: Seen = NOTHING
+
+    def begin(self) -> None:
+        """Looks at what the next look measures rates against."""
+        self._before = glance(self._cluster, self._platform)
 
     def look(self) -> Snapshot:
         """The next look, with rates since the one before."""

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -50,19 +50,23 @@ class Seen:
 NOTHING = Seen(at=0.0)
 
 
-def look(cluster: Cluster, platform: Platform) -> Seen:
-    """Looks at everything once."""
+def glance(cluster: Cluster, platform: Platform) -> Seen:
+    """Looks at the pods and their metrics alone, which is all that rates need of the look before."""
     at = time.monotonic()
     found, unseen = pods(cluster, platform)
+    why = None if not unseen else unseen[0].why
+    return Seen(at=at, pods=found, pods_why=why, samples=samples(cluster, found))
+
+
+def look(cluster: Cluster, platform: Platform) -> Seen:
+    """Looks at everything once."""
+    seen = glance(cluster, platform)
     listed = _listed(cluster, platform)
     told, receivers, why = _alerts(cluster, platform, watchers(cluster, platform))
     workers, workers_why = listed["workers"]
     (scaled, scaled_why), (autoscalers, autoscalers_why) = listed["scaled"], listed["autoscalers"]
-    return Seen(
-        at=at,
-        pods=found,
-        pods_why=None if not unseen else unseen[0].why,
-        samples=samples(cluster, found),
+    return replace(
+        seen,
         workers=workers,
         workers_why=workers_why,
         scalers=scalers(scaled, autoscalers, scaled_why or autoscalers_why),

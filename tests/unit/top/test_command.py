@@ -49,6 +49,13 @@ def test_it_shows_what_it_may_see_and_says_what_it_may_not(server: Server, capsy
     assert told["alerts"]["why"].startswith("no Prometheus in this stack")
 
 
+def test_the_first_of_two_looks_is_at_what_rates_need_alone(server: Server) -> None:
+    server.answers["/version"] = (200, {"major": "1", "minor": "34"})
+    assert run(server) == 0
+    pods = [each for each in server.asked if "/pods?" in each and "managed-by%3Dkafka-platform" in each]
+    assert (len(pods), sum("/scaledobjects?" in each for each in server.asked)) == (2, 1)
+
+
 def test_a_prometheus_that_is_declared_and_does_not_run(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     text = "config:\n  kafka-platform:platform: {prometheus: {namespace: watch, install: true}}\n"
     (server.kubeconfig.parent / "Pulumi.dev.yaml").write_text(text)
