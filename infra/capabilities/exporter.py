@@ -35,11 +35,11 @@ class Exporter(ExporterSpec):
 
 
 def exporter_of(settings: Core) -> Exporter | None:
-    """The exporter, if there is one: it is on wherever there is Prometheus."""
+    """The exporter, if there is one: it is on wherever there is Prometheus and the stack can make its user."""
     written = settings.of(Exporter)
     if written is not None:
         return None if written.enabled is False else written
-    watched = settings.of(Prometheus) is not None and settings.manages_entities
+    watched = settings.of(Prometheus) is not None and settings.manages_entities and settings.makes_users
     return Exporter() if watched else None
 
 
@@ -81,6 +81,12 @@ class KafkaExporter(Capability[Exporter]):
                 path=("exporter",),
                 message="it needs a user, which an administrator makes: name their Secret in kafka.adminSecret, or remove "
                 "the key",
+            )
+        if settings.manages_entities and not settings.makes_users and known("kafka"):
+            yield Fault(
+                path=("exporter",),
+                message=f"it needs a user of its own, and clients log in by {settings.kafka.login}, where whoever runs the Kafka "
+                "makes users: remove the key",
             )
         for name, tenant in settings.tenants.items():
             if EXPORTER_USER in tenant.users:

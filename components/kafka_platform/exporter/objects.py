@@ -10,6 +10,7 @@ from kafka_platform.kafka.client_pods import (
     connection_environment,
     kafka_ports,
     login_files,
+    login_values,
     login_volume,
 )
 from kafka_platform.kube.manifests import (
@@ -140,9 +141,14 @@ def _environment(settings: ExporterSettings) -> list[Manifest]:
     }
     if settings.ledger:
         variables["EXPORTER_LEDGER_TOPIC"] = LEDGER_TOPIC
-    if settings.connection.sasl_mechanism is not None:
+    connection = settings.connection
+    variables |= login_files(connection, _CREDENTIALS)
+    if connection.oauth is not None:
+        # Who it is, is an id of the identity provider's.
+        return [*connection_environment(connection, variables), *login_values(connection, user_secret(settings.user))]
+    if connection.sasl_mechanism is not None:
         variables["KAFKA_SASL_USERNAME"] = settings.user
-    return connection_environment(settings.connection, variables | login_files(settings.connection, _CREDENTIALS))
+    return connection_environment(connection, variables)
 
 
 def _mounts(settings: ExporterSettings) -> list[Manifest]:

@@ -33,6 +33,9 @@ CERTIFICATES = KafkaConnection(
 )
 
 
+TOKENS = replace(CONNECTION, sasl_mechanism="OAUTHBEARER", oauth_token_url="https://id.example.com/token")
+
+
 def settings(**changes: Any) -> ExporterSettings:
     spec = ExporterSpec(**changes)
     return ExporterSettings(
@@ -75,6 +78,14 @@ def test_it_shows_a_certificate_where_kafka_asks_for_one() -> None:
     [volume] = pod["volumes"]
     assert volume["secret"]["secretName"] == "lag-exporter-kafka"
     assert [each["key"] for each in volume["secret"]["items"]] == ["tls.crt", "tls.key"]
+
+
+def test_it_fetches_tokens_where_kafka_asks_for_them() -> None:
+    pod = deployment(replace(settings(), connection=TOKENS))["spec"]["template"]["spec"]
+    given = {each["name"]: each.get("value") or each["valueFrom"] for each in pod["containers"][0]["env"]}
+    assert given["KAFKA_OAUTH_TOKEN_URL"] == "https://id.example.com/token"
+    assert given["KAFKA_SASL_USERNAME"] == {"secretKeyRef": {"key": "username", "name": "lag-exporter-kafka"}}
+    assert given["KAFKA_SASL_PASSWORD_FILE"] == "/etc/kafka-platform/credentials/password"
 
 
 def test_its_pod_runs_with_the_least_rights() -> None:
@@ -142,6 +153,13 @@ class TestStack:
         assert "KafkaExporter kafka-exporter" not in built({**EXTERNAL, "prometheus": {}})
         with pytest.raises(SettingsError, match="exporter: it needs a user, which an administrator makes"):
             parse({**EXTERNAL, "exporter": {}})
+        tokens = {"saslMechanism": "OAUTHBEARER", "oauth": {"tokenUrl": "https://id.example.com/token"}}
+        managed = {"kafka": {**EXTERNAL["kafka"], **tokens, "adminSecret": "admin"}}
+        assert "KafkaExporter kafka-exporter" not in built({**managed, "prometheus": {}})
+        with pytest.raises(
+            SettingsError, match="exporter: it needs a user of its own, and clients log in by OAUTHBEARER"
+        ):
+            parse({**managed, "exporter": {}})
 
     def test_it_takes_the_place_of_strimzis(self) -> None:
         kafka = {**STRIMZI["kafka"], "exporter": True}
