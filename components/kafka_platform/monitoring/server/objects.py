@@ -85,6 +85,8 @@ class ServerSettings:
 
 def objects(settings: ServerSettings) -> list[Object]:
     """The objects of Prometheus, and of Alertmanager if there are receivers, in the order in which they are needed."""
+    # It does not read kube-state-metrics.
+    settings = replace(settings, monitored=replace(settings.monitored, kube_state=False))
     config, rules = configuration(settings), rules_yml(settings)
     account = Object(role="account", manifest=service_account(settings))
     rights = [account, *_rights(settings)]
@@ -96,10 +98,7 @@ def objects(settings: ServerSettings) -> list[Object]:
     found = [*rights, files, policy, entry, *_claims(settings), pod]
     if settings.receivers.anybody:
         found += alertmanager.objects(told(settings))
-    found += dashboards(
-        settings.name, replace(settings.monitored, kube_state=False), settings.connection, settings.sources
-    )
-    return found
+    return found + dashboards(settings.name, settings.monitored, settings.connection, settings.sources)
 
 
 def _claims(settings: ServerSettings) -> list[Object]:
