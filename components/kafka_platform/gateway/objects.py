@@ -35,6 +35,7 @@ from kafka_platform.kube.manifests import (
 from kafka_platform.kube.metrics import METRICS_PORT_NAME
 from kafka_platform.kube.objects import Object
 from kafka_platform.kube.pods import (
+    CONFIG_ANNOTATION,
     HTTP_PORT,
     METRICS_PORT,
     configured,
@@ -232,7 +233,7 @@ def stateful_set(settings: GatewaySettings, config_hash: "Input[str]") -> Manife
 def _template(settings: GatewaySettings, config_hash: "Input[str]") -> Manifest:
     return {
         "metadata": {
-            "annotations": {"kafka-platform/config": config_hash},
+            "annotations": {CONFIG_ANNOTATION: config_hash},
             "labels": labels(settings.name, COMPONENT),
         },
         "spec": pod_spec(

@@ -93,6 +93,11 @@ class Source(Spec):
         yield from (each.selecting(own) for each in self.alerts)
 
 
+def series_of_all(namespace: str, label: str) -> str:
+    """What selects the series of all sources of a kind in a namespace, inside of PromQL's braces."""
+    return f'namespace="{namespace}",{label}!=""'
+
+
 def series(namespace: str, label: str, name: str) -> str:
     """What selects the series of one source, inside of PromQL's braces."""
     return f'namespace="{namespace}",{label}="{name}"'

@@ -19,6 +19,8 @@ METRICS_PORT = 9404
 HELPER_CPU_LIMIT = "1"
 """CPU limit of helper containers, and of Jobs without resources of their own. A ResourceQuota on `limits.cpu` refuses
 pods with a container that has no such limit. One core: these programs hardly ever use more, so none is throttled."""
+CONFIG_ANNOTATION = "kafka-platform/config"
+"""Annotation of pods that read their files when they start: the hash of these. Another one makes other pods."""
 MACHINE = "kubernetes.io/hostname"
 """The label that tells machines apart."""
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kafka_platform.kube.boards import Board, Panel, Row, Shape
-from kafka_platform.kube.metrics import Source
+from kafka_platform.kube.metrics import Source, series, series_of_all
 from kafka_platform.levels import dashboard as level_board
 from kafka_platform.monitoring.alerts import CLUSTER_LABEL, Watched
 from kafka_platform.monitoring.boards import brokers, capacity, groups, overview, topics
@@ -57,13 +57,13 @@ def _overview(watched: Watched, sources: Sequence[Source]) -> Iterator[Panel]:
     yield from groups.overview() if watched.exporter else ()
     for source in {each.label: each for each in sources}.values():
         # All programs of a kind that are in the namespace.
-        own = f'namespace="$namespace",{source.label}!=""'
+        own = series_of_all("$namespace", source.label)
         yield from (_with(panel, own) for panel in source.overview)
     yield from () if volumes is None else capacity.overview(volumes)
 
 
 def _selecting(one: Shown) -> Shown:
-    own = f'namespace="$namespace",{one.label}="${one.label}"'
+    own = series("$namespace", one.label, f"${one.label}")
     rows = [Row(title=row.title, panels=[_with(panel, own) for panel in row.panels]) for row in one.board.rows]
     return replace(one, board=replace(one.board, rows=rows))
 

@@ -12,7 +12,14 @@ from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kube.boards import DASHBOARD_LABEL, FOLDER_ANNOTATION
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import Manifest, labels, metadata, selector
-from kafka_platform.kube.metrics import METRICS_PORT_NAME, NODE_METRICS_PORT_NAME, NODES_COMPONENT, Source, series
+from kafka_platform.kube.metrics import (
+    METRICS_PORT_NAME,
+    NODE_METRICS_PORT_NAME,
+    NODES_COMPONENT,
+    Source,
+    series,
+    series_of_all,
+)
 from kafka_platform.kube.objects import Object
 from kafka_platform.levels import monitoring as levels
 from kafka_platform.levels.measures import Measure, Measured, measures, missing
@@ -96,8 +103,7 @@ def rules(
 
 def measures_of(spec: MonitoredSpec, namespace: str, sources: Sequence[Source]) -> list[Measure]:
     """The measurements of all levels. Raises `ValueError` for a level that nothing measures."""
-    there = {each.label for each in sources}
-    own = {each: f'namespace="{namespace}",{each}!=""' for each in there}
+    own = {each.label: series_of_all(namespace, each.label) for each in sources}
     measured = Measured(probe=own.get("probe"), gateway=own.get("gateway"), exporter=own.get("exporter"))
     for name, level in spec.levels.items():
         for field_, needed in missing(level, measured):

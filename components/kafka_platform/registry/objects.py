@@ -26,6 +26,7 @@ from kafka_platform.kube.manifests import (
 from kafka_platform.kube.metrics import METRICS_PORT_NAME
 from kafka_platform.kube.objects import Object
 from kafka_platform.kube.pods import (
+    CONFIG_ANNOTATION,
     HTTP_PORT,
     METRICS_PORT,
     configured,
@@ -246,7 +247,7 @@ def network_policy(settings: RegistrySettings, kafka_ports: "Input[Sequence[Mani
 def deployment(settings: RegistrySettings, config_hash: "Input[str]") -> Manifest:
     """The pods. Each has all schemas in memory, from the journal."""
     own = labels(settings.name, COMPONENT)
-    annotations = {"kafka-platform/config": config_hash, "kafka-platform/logins": logins_version(settings.users)}
+    annotations = {CONFIG_ANNOTATION: config_hash, "kafka-platform/logins": logins_version(settings.users)}
     pod = pod_spec(
         [_container(settings)],
         _volumes(settings),

@@ -30,6 +30,7 @@ from kafka_platform.kube.manifests import (
 )
 from kafka_platform.kube.objects import Object
 from kafka_platform.kube.pods import (
+    CONFIG_ANNOTATION,
     HELPER_CPU_LIMIT,
     IMAGE_USER,
     configured,
@@ -187,7 +188,7 @@ def network_policy(settings: WorkerSettings, kafka_ports: "Input[Sequence[Manife
 
 def deployment(settings: WorkerSettings, config_hash: "Input[str]") -> Manifest:
     """The pods."""
-    annotations: dict[str, Input[str]] = {"kafka-platform/config": config_hash}
+    annotations: dict[str, Input[str]] = {CONFIG_ANNOTATION: config_hash}
     if settings.secret is not None:
         # Another password is another Secret content, which running clients do not look at.
         annotations["kafka-platform/password-version"] = str(settings.spec.password_version)

@@ -39,7 +39,7 @@ from kafka_platform.kube.manifests import (
     to_names,
 )
 from kafka_platform.kube.objects import Guard, Object
-from kafka_platform.kube.pods import configured, pod_spec, prefer_other_machines, spread_over
+from kafka_platform.kube.pods import CONFIG_ANNOTATION, configured, pod_spec, prefer_other_machines, spread_over
 from kafka_platform.values.units import quantity
 
 if TYPE_CHECKING:
@@ -293,7 +293,7 @@ def _template(settings: EmbeddedSettings, config_hash: "Input[str]") -> Manifest
     more: Manifest = {"initContainers": before} if before else {}
     return {
         "metadata": {
-            "annotations": {"kafka-platform/config": config_hash},
+            "annotations": {CONFIG_ANNOTATION: config_hash},
             "labels": labels(settings.name, COMPONENT),
         },
         "spec": pod_spec(

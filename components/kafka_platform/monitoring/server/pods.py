@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 from kafka_platform.kube.manifests import Manifest, labels, metadata, selector
 from kafka_platform.kube.pod_settings import PodSettings
-from kafka_platform.kube.pods import configured, container_security, http_check, pod_spec, resources_of
+from kafka_platform.kube.pods import (
+    CONFIG_ANNOTATION,
+    configured,
+    container_security,
+    http_check,
+    pod_spec,
+    resources_of,
+)
 from kafka_platform.monitoring.server.spec import PrometheusSpec
 from kafka_platform.values.forms import Compute
 from kafka_platform.values.units import quantity
@@ -70,7 +77,7 @@ def stateful_set(pod: MonitoringPod) -> Manifest:
     spec = pod_spec([_container(pod)], pod.volumes, terminationGracePeriodSeconds=pod.termination_seconds)
     if pod.service_account is not None:
         spec |= {"automountServiceAccountToken": True, "serviceAccountName": pod.service_account}
-    template = {"metadata": {"annotations": {"kafka-platform/config": pod.changed}, "labels": own}, "spec": spec}
+    template = {"metadata": {"annotations": {CONFIG_ANNOTATION: pod.changed}, "labels": own}, "spec": spec}
     return {
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
