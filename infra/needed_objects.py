@@ -16,7 +16,6 @@ from infra.settings.core import Core
 STORAGE = ("storage.k8s.io/v1", "StorageClass")
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 """The annotation of the class of claims that name none."""
-_VOLUME = ("v1", "PersistentVolume")
 _CLASSES: Mapping[str, tuple[str, str]] = {
     "priorityClassName": ("scheduling.k8s.io/v1", "PriorityClass"),
     "gatewayClassName": ("gateway.networking.k8s.io/v1", "GatewayClass"),

@@ -1,25 +1,15 @@
 """The base of all sections of a stack file."""
 
 import re
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
-from kafka_platform.values.checks import check_ports
 from kafka_platform.values.names import check_label, check_subdomain
-from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, WithJsonSchema
 from pydantic.alias_generators import to_camel
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
 
 
 def _namespace(value: str) -> str:
     check_label(value, "namespace")
-    return value
-
-
-def _namespaces(value: tuple[str, ...]) -> tuple[str, ...]:
-    for namespace in value:
-        _namespace(namespace)
     return value
 
 
@@ -51,48 +41,18 @@ def _stacks(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
-def _ports(value: tuple[int, ...]) -> tuple[int, ...]:
-    check_ports(value)
-    return value
-
-
 NamespaceName = Annotated[
     str,
     AfterValidator(_namespace),
     WithJsonSchema({"type": "string", "pattern": r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"}),
 ]
 """The name of a namespace."""
-NamespaceNames = Annotated[tuple[str, ...], AfterValidator(_namespaces)]
-"""Names of namespaces. A fault is one of the whole list, as its message says which name it is."""
 SecretName = Annotated[str, AfterValidator(_secret)]
 """The name of a Secret."""
 AdoptedObjects = Annotated[tuple[str, ...], AfterValidator(_objects)]
 """Objects of the Kubernetes cluster, as `Kind/name` or `Kind/namespace/name`. A fault is one of the whole list."""
 FormerStacks = Annotated[tuple[str, ...], AfterValidator(_stacks)]
 """Stacks, as `organization/project/stack`. A fault is one of the whole list."""
-Port = Annotated[int, WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 65535})]
-"""A port in a list, whose checks name the list."""
-Ports = Annotated[tuple[Port, ...], AfterValidator(_ports)]
-"""Ports of a pod's connections. A fault is one of the whole list."""
-
-
-@dataclass(frozen=True)
-class Range:
-    """The range of a number in a section: checked, and in the schema."""
-
-    least: int
-    most: int
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(self._checked, handler(source))
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return handler(schema) | {"minimum": self.least, "maximum": self.most}
-
-    def _checked(self, value: int) -> int:
-        if not self.least <= value <= self.most:
-            raise ValueError(f"{value} is out of range: use {self.least} to {self.most}")
-        return value
 
 
 class Section(BaseModel):
