@@ -9,6 +9,7 @@ from kafka_platform_runtime.provisioner.attempt import attempt
 from kafka_platform_runtime.provisioner.parsing import read
 from kafka_platform_runtime.provisioner.report import Report
 from kafka_platform_runtime.provisioner.settings import Settings
+from kafka_platform_runtime.retries import Retries
 
 DONE = 0
 NOT_NOW = 1
@@ -16,9 +17,6 @@ REFUSED = 3
 
 # How many seconds a failing login is retried: the administrator's own credential may be a moment late.
 LOGIN_SECONDS = 30.0
-
-SHORTEST_PAUSE = 0.5
-LONGEST_PAUSE = 5.0
 
 
 def run(environment: Mapping[str, str], report: Report) -> tuple[int, str]:
@@ -28,9 +26,8 @@ def run(environment: Mapping[str, str], report: Report) -> tuple[int, str]:
         declared = read(settings.declarations)
     except Refused as refusal:
         return REFUSED, report.refused(refusal.faults)
-    until = time.monotonic() + settings.deadline_seconds
+    retries = Retries(settings.deadline_seconds, report.say)
     login_until: float | None = None
-    pause = SHORTEST_PAUSE
     while True:
         try:
             attempt(settings, Connection.from_environment(environment), declared, report)
@@ -40,7 +37,7 @@ def run(environment: Mapping[str, str], report: Report) -> tuple[int, str]:
             return REFUSED, report.refused([str(newer)])
         except Rejected as rejection:
             login_until = login_until or time.monotonic() + LOGIN_SECONDS
-            if time.monotonic() > min(until, login_until):
+            if time.monotonic() > min(retries.until, login_until):
                 return REFUSED, report.refused([f"the login was refused for {LOGIN_SECONDS:.0f} s: {rejection}"])
             reason = str(rejection)
         except Transient as trouble:
@@ -50,8 +47,6 @@ def run(environment: Mapping[str, str], report: Report) -> tuple[int, str]:
             if report.failures:
                 return REFUSED, report.partial()
             return DONE, report.success()
-        if time.monotonic() + pause > until:
-            return NOT_NOW, report.refused([f"not done after {settings.deadline_seconds:.0f} s: {reason}"])
-        report.say(f"trying again in {pause:.1f} s: {reason}")
-        time.sleep(pause)
-        pause = min(LONGEST_PAUSE, pause * 1.6)
+        late = retries.pause(reason)
+        if late is not None:
+            return NOT_NOW, report.refused([late])

@@ -16,7 +16,6 @@ Exit code 0: everything is as declared. 3: refused, a retry cannot help. 1: ran 
 
 import os
 import sys
-import time
 import traceback
 from collections.abc import Mapping
 
@@ -24,13 +23,12 @@ from kafka_platform_runtime.failures import Refused, Transient
 from kafka_platform_runtime.registrar.apply import Levels, apply
 from kafka_platform_runtime.registrar.client import Registry
 from kafka_platform_runtime.registrar.declarations import Settings, read
+from kafka_platform_runtime.retries import Retries
 from kafka_platform_runtime.termination import leave, termination_log
 
 DONE = 0
 NOT_NOW = 1
 REFUSED = 3
-SHORTEST_PAUSE = 0.5
-LONGEST_PAUSE = 5.0
 
 
 def run(environment: Mapping[str, str]) -> tuple[int, str]:
@@ -41,7 +39,7 @@ def run(environment: Mapping[str, str]) -> tuple[int, str]:
         registry = Registry(settings)
     except Refused as refusal:
         return REFUSED, _refused(refusal)
-    until, pause = time.monotonic() + settings.deadline_seconds, SHORTEST_PAUSE
+    retries = Retries(settings.deadline_seconds, lambda line: print(line, flush=True))
     former: Levels = {}
     while True:
         try:
@@ -49,11 +47,9 @@ def run(environment: Mapping[str, str]) -> tuple[int, str]:
         except Refused as refusal:
             return REFUSED, _refused(refusal)
         except Transient as trouble:
-            if time.monotonic() + pause > until:
-                return NOT_NOW, f"not done after {settings.deadline_seconds:.0f} s: {trouble}"
-            print(f"trying again in {pause:.1f} s: {trouble}", flush=True)
-        time.sleep(pause)
-        pause = min(LONGEST_PAUSE, pause * 1.6)
+            late = retries.pause(str(trouble))
+            if late is not None:
+                return NOT_NOW, late
 
 
 def _refused(refusal: Refused) -> str:
