@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
+from kafka_platform_runtime import mounted
 from kafka_platform_runtime.failures import Refused
 from kafka_platform_runtime.provisioner.declarations import (
     CLUSTER_RESOURCE_NAME,
@@ -35,12 +36,7 @@ def read(folder: Path) -> Declarations:
         Refused: the folder cannot be read, or a declaration is invalid; lists all faults together.
     """
     try:
-        # A mounted ConfigMap has hidden folders for its atomic updates.
-        files = {
-            entry.name: entry.read_text(encoding="utf-8")
-            for entry in sorted(folder.iterdir())
-            if not entry.name.startswith("..") and entry.is_file()
-        }
+        files = mounted.texts(folder)
     except (OSError, UnicodeDecodeError) as error:
         raise Refused([f"DECLARATIONS_DIR: {folder} cannot be read: {error}"]) from error
     return parse(files)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kafka_platform_runtime import mounted
 from kafka_platform_runtime.failures import Refused
 
 DEFAULT_DEADLINE_SECONDS = 240.0
@@ -100,11 +101,9 @@ def read(folder: Path) -> Declared:
     found: dict[str, Subject] = {}
     removed: list[str] = []
     try:
-        for file in sorted(folder.iterdir()):
-            if file.name.startswith("..") or not file.is_file():  # a mounted ConfigMap has hidden folders
-                continue
-            told = json.loads(file.read_text(encoding="utf-8"))
-            if file.name == REMOVED:
+        for file, text in mounted.texts(folder).items():
+            told = json.loads(text)
+            if file == REMOVED:
                 removed = [str(each) for each in told]
                 continue
             references = {str(each["name"]): str(each["subject"]) for each in told.get("references", [])}
