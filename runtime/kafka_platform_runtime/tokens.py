@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kafka_platform_runtime.failures import Rejected, Transient
+from kafka_platform_runtime.redirects import NoRedirects
 
 ANSWER_SECONDS = 10.0
 """How long the token endpoint may take to answer, and then to send all of its answer."""
@@ -47,14 +48,7 @@ class OAuth:
     extensions: Mapping[str, str] = field(default_factory=dict)
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Whoever is redirected to would get the client's secret, perhaps in the clear."""
-
-    def redirect_request(self, *_: Any) -> None:
-        """Follow none: the answer is an error."""
-
-
-_OPENER = urllib.request.build_opener(_NoRedirects)
+_OPENER = urllib.request.build_opener(NoRedirects)
 
 
 class Tokens:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from kafka_platform_runtime.failures import Refused, Transient
+from kafka_platform_runtime.redirects import NoRedirects
 from kafka_platform_runtime.registrar.declarations import Settings
 
 TIMEOUT_SECONDS = 20.0
@@ -22,13 +23,6 @@ _CLASS = re.compile(r"^(?:[\w$]+\.)+[\w$]+(?:Exception|Error): ")
 _DIFFERENCES = re.compile(r"list of diff types: \[(.*)\]", re.DOTALL)
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect would carry the login to another address."""
-
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
-
-
 class Registry:
     """A schema registry, as one user."""
 
@@ -36,7 +30,7 @@ class Registry:
         """Raises `Refused` if the login or the authority cannot be read."""
         self._url = settings.url
         self._headers = {"Accept": _TYPE, "Content-Type": _TYPE}
-        handlers: list[urllib.request.BaseHandler] = [_NoRedirects(), urllib.request.ProxyHandler({})]
+        handlers: list[urllib.request.BaseHandler] = [NoRedirects(), urllib.request.ProxyHandler({})]
         try:
             if settings.login is not None:
                 parts = [
