@@ -37,3 +37,23 @@ def admin_client(connection: Connection, **settings: Any) -> KafkaAdminClient:
     if tokens is not None:
         known["sasl_oauth_token_provider"] = _Provider(tokens)
     return KafkaAdminClient(**known | settings)
+
+
+def ask(client: KafkaAdminClient, request: Any, seconds: float, broker: int | None = None) -> Any:
+    """The answer to a request for which the client has no method.
+
+    Args:
+        client: a connected client.
+        request: one of `kafka.protocol`.
+        seconds: how long it may take.
+        broker: who is asked; None: any broker.
+
+    Raises:
+        kafka.errors.KafkaError: there is none.
+    """
+    manager = client._manager
+
+    async def send() -> Any:
+        return await manager.send(request, node_id=broker, request_timeout_ms=int(seconds * 1000))
+
+    return manager.run(send)

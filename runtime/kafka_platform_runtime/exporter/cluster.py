@@ -19,7 +19,7 @@ from kafka.protocol.metadata import MetadataRequest
 
 from kafka_platform_runtime.connection import Connection
 from kafka_platform_runtime.failures import Rejected, Transient
-from kafka_platform_runtime.kafka_python import admin_client
+from kafka_platform_runtime.kafka_python import admin_client, ask
 
 REQUEST_SECONDS = 10.0
 """How long a request may take. A broker that is gone must not hold up the look for long."""
@@ -205,13 +205,8 @@ class Cluster:
         return dict(found)
 
     def _send(self, request: Any, broker: int | None = None) -> Any:
-        manager = self._client._manager
-
-        async def send() -> Any:
-            return await manager.send(request, node_id=broker, request_timeout_ms=int(REQUEST_SECONDS * 1000))
-
         try:
-            return manager.run(send)
+            return ask(self._client, request, REQUEST_SECONDS, broker)
         except (errors.KafkaError, OSError) as error:
             raise _translated(error) from error
 

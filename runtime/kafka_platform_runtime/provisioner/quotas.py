@@ -17,7 +17,7 @@ from kafka.protocol.admin import AlterClientQuotasRequest, DescribeClientQuotasR
 
 from kafka_platform_runtime.connection import REQUEST_TIMEOUT, Connection
 from kafka_platform_runtime.failures import Refused, Rejected, Transient
-from kafka_platform_runtime.kafka_python import admin_client
+from kafka_platform_runtime.kafka_python import admin_client, ask
 
 _ANY_SPECIFIED_NAME = 2
 
@@ -89,13 +89,8 @@ class QuotaClient:
         }
 
     def _send(self, request: Any) -> Any:
-        manager = self._client._manager
-
-        async def send() -> Any:
-            return await manager.send(request, request_timeout_ms=int(REQUEST_TIMEOUT * 1000))
-
         try:
-            return manager.run(send)
+            return ask(self._client, request, REQUEST_TIMEOUT)
         except errors.KafkaError as error:
             raise _translated(error) from error
 
