@@ -27,6 +27,7 @@ from confluent_kafka.admin import (
 from kafka_platform_runtime.connection import REQUEST_TIMEOUT, Complaints, Connection, SaslMechanism
 from kafka_platform_runtime.failures import Refused, Rejected, Transient, raise_for
 from kafka_platform_runtime.provisioner.acls import EVERY_ACL, by_user, to_binding, to_filter
+from kafka_platform_runtime.provisioner.adoption import is_custom
 from kafka_platform_runtime.provisioner.declarations import (
     LEDGER_TOPIC,
     USER_PREFIX,
@@ -360,7 +361,7 @@ def _have_quotas(declared: Declarations, recorded: Recorded) -> bool:
 
 def _have_passwords(declared: Declarations, recorded: Recorded) -> bool:
     return any(not user.custom for user in declared.users.values()) or any(
-        key.startswith(USER_PREFIX) and value.get("auth") != "custom" for key, value in recorded.mine.items()
+        key.startswith(USER_PREFIX) and not is_custom(value) for key, value in recorded.mine.items()
     )
 
 
