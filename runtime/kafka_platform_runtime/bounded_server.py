@@ -1,8 +1,9 @@
-"""Bounds for servers that use a thread per connection."""
+"""Servers of health and metrics that use a thread per connection, with bounds."""
 
 import contextlib
 import socket
 import time
+from http.server import BaseHTTPRequestHandler
 from socketserver import BaseServer, ThreadingMixIn
 from threading import Lock
 from typing import Any
@@ -56,6 +57,35 @@ class BoundedThreads(ThreadingMixIn, BaseServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Do not report broken connections."""
+
+
+class Answering(BaseHTTPRequestHandler):
+    """One request of Prometheus or the kubelet."""
+
+    timeout = CONNECTION_SECONDS
+
+    def do_GET(self) -> None:
+        """Answer a request."""
+        self.answer()
+
+    def answer(self) -> None:
+        """Answer the request for `path`, by `say` or `send`."""
+        raise NotImplementedError
+
+    def say(self, status: int, line: str) -> None:
+        """Answer with one line of text."""
+        self.send(status, f"{line}\n".encode(), "text/plain; charset=utf-8")
+
+    def send(self, status: int, body: bytes, kind: str) -> None:
+        """Answer with a body of this content type."""
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class' name
+        """Log nothing: they come every few seconds."""
 
 
 def _break_off(connection: socket.socket) -> None:

@@ -27,7 +27,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import HTTPServer
 from pathlib import Path
 from types import FrameType
 
@@ -40,7 +40,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from kafka_platform_runtime.bounded_server import BoundedThreads
+from kafka_platform_runtime.bounded_server import Answering, BoundedThreads
 from kafka_platform_runtime.connection import Complaints, Connection
 from kafka_platform_runtime.failures import Refused, sentence
 from kafka_platform_runtime.listening import EVERYWHERE, BothFamilies
@@ -201,30 +201,18 @@ class Server(BoundedThreads, BothFamilies, HTTPServer):
     check: Check
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Answering):
     server: Server
-    timeout = 10
 
-    def do_GET(self) -> None:
+    def answer(self) -> None:
         if self.path == "/livez":
             hangs = self.server.check.hangs()
-            self._send(503 if hangs else 200, hangs or "alive")
+            self.say(503 if hangs else 200, hangs or "alive")
         elif self.path == "/readyz":
-            answer = self.server.check.answer()
-            self._send(200 if answer.ready else 503, answer.reason)
+            found = self.server.check.answer()
+            self.say(200 if found.ready else 503, found.reason)
         else:
-            self._send(404, "ask for /readyz or /livez")
-
-    def _send(self, status: int, line: str) -> None:
-        body = f"{line}\n".encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "text/plain; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class' name
-        """Log nothing: probes come every few seconds."""
+            self.say(404, "ask for /readyz or /livez")
 
 
 def serve(environment: Mapping[str, str]) -> Server:

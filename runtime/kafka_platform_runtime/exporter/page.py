@@ -1,15 +1,14 @@
 """What Prometheus reads: rendered once for each look, however many scrape it."""
 
-import threading
 import time
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import HTTPServer
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from kafka_platform_runtime.bounded_server import BoundedThreads
+from kafka_platform_runtime.bounded_server import Answering, BoundedThreads
 from kafka_platform_runtime.exporter.look import Snapshot
 from kafka_platform_runtime.listening import BothFamilies
 from kafka_platform_runtime.supervision import WATCH
@@ -26,8 +25,6 @@ class Page(Collector):
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(self)
-        self._lock = threading.Lock()
-        self._text = b""
         self._snapshot: Snapshot | None = None
         self._errors: Mapping[str, int] = {}
         self._seconds = 0.0
@@ -36,12 +33,6 @@ class Page(Collector):
         self.trouble: str | None = "has not looked yet"
         """Why there is no new result; None if the last look succeeded."""
         self._render()
-
-    @property
-    def text(self) -> bytes:
-        """The metrics."""
-        with self._lock:
-            return self._text
 
     def seen(self, snapshot: Snapshot, seconds: float, errors: Mapping[str, int]) -> None:
         """A look succeeded."""
@@ -58,9 +49,8 @@ class Page(Collector):
         self._render()
 
     def _render(self) -> None:
-        text = generate_latest(self._registry)
-        with self._lock:
-            self._text = text
+        self.text = generate_latest(self._registry)
+        """The metrics. Threads that answer see the former or these."""
 
     def describe(self) -> list[Metric]:
         """Empty: what there is follows from the cluster."""
@@ -151,34 +141,20 @@ class Server(BoundedThreads, BothFamilies, HTTPServer):
     page: Page
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Answering):
     """One request."""
 
     server: Server
-    timeout = 10
 
-    def do_GET(self) -> None:
+    def answer(self) -> None:
         """Metrics or health."""
         if self.path == "/metrics":
-            self._send(200, self.server.page.text, CONTENT_TYPE_LATEST)
+            self.send(200, self.server.page.text, CONTENT_TYPE_LATEST)
         elif self.path == "/healthz":
             reason = WATCH.reason()
-            self._say(503 if reason else 200, reason or "ok")
+            self.say(503 if reason else 200, reason or "ok")
         elif self.path == "/readyz":
             trouble = self.server.page.trouble
-            self._say(503 if trouble else 200, trouble or "ok")
+            self.say(503 if trouble else 200, trouble or "ok")
         else:
-            self._say(404, "ask for /metrics, /healthz or /readyz")
-
-    def _say(self, status: int, line: str) -> None:
-        self._send(status, f"{line}\n".encode(), "text/plain; charset=utf-8")
-
-    def _send(self, status: int, body: bytes, kind: str) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class' name
-        """Log nothing: Prometheus comes every few seconds."""
+            self.say(404, "ask for /metrics, /healthz or /readyz")
