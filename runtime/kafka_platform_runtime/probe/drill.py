@@ -14,13 +14,7 @@ from collections import defaultdict
 from typing import Any
 
 from kafka_platform_runtime.connection import Connection
-from kafka_platform_runtime.probe.gate import (
-    INTERVAL_SECONDS,
-    LOOK_SECONDS,
-    MOST_PROBES_A_SECOND,
-    WARM_UP_SECONDS,
-    Verdict,
-)
+from kafka_platform_runtime.probe.gate import LOOK_SECONDS, WARM_UP_SECONDS, Verdict, interval
 from kafka_platform_runtime.probe.native import WRITE_SECONDS
 from kafka_platform_runtime.probe.program import Log, Prober, end
 from kafka_platform_runtime.probe.settings import Settings
@@ -96,8 +90,7 @@ class _Run:
             self._begun = time.monotonic()
             tally.measure_silences(self._begun)
             print(json.dumps({"drill": "begun"}), flush=True)
-            rate = prober.partitions * len(prober.ways)
-            sending = WATCH.errand("sending", prober.send(tally, max(INTERVAL_SECONDS, rate / MOST_PROBES_A_SECOND)))
+            sending = WATCH.errand("sending", prober.send(tally, interval(prober)))
             stopping = WATCH.errand("order to end", stop.wait())
             try:
                 await asyncio.wait({sending, stopping}, timeout=self.seconds, return_when=asyncio.FIRST_COMPLETED)

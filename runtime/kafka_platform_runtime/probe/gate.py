@@ -53,6 +53,11 @@ async def gate(settings: Settings, connection: Connection, stop: asyncio.Event, 
         await prober.close()
 
 
+def interval(prober: Prober) -> float:
+    """Seconds between two probes to a partition, for a run that ends soon."""
+    return max(INTERVAL_SECONDS, prober.partitions * len(prober.ways) / MOST_PROBES_A_SECOND)
+
+
 class _Run:
     def __init__(self, prober: Prober) -> None:
         self._prober = prober
@@ -74,8 +79,7 @@ class _Run:
             self._errors = {way: tally.counts[Kind.WRITE_ERROR, way, None] for way in prober.ways}
             self._samples.clear()
             self._is_warm = True
-            rate = prober.partitions * len(prober.ways)
-            await prober.send(tally, max(INTERVAL_SECONDS, rate / MOST_PROBES_A_SECOND), settings.count)
+            await prober.send(tally, interval(prober), settings.count)
             await self._settled(tally)
 
     async def _settled(self, tally: Tally) -> None:
