@@ -230,6 +230,16 @@ def pip(folders: BuildFolders) -> Command:
     return [folder / "env" / "bin" / "python", "-m", "pip", "--disable-pip-version-check"]
 
 
+def from_maven(pom: Path, target: Path, log: Path, *options: str) -> None:
+    """Fetches what a pom.xml pins into the folder `target`.
+
+    Raises:
+        SandboxError: it cannot be fetched.
+    """
+    command: Command = ["mvn", "--batch-mode", "--quiet", "--file", pom, "dependency:copy-dependencies"]
+    logged([*command, *options, f"-DoutputDirectory={target}"], log)
+
+
 def _sources(group: Group) -> list[Path]:
     files = [group.source / "go.mod", group.source / "go.sum"]
     for _, package in group.packages:

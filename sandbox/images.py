@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox import pins
-from sandbox.build import BuildFolders, cached, digest_of, pip
+from sandbox.build import BuildFolders, cached, digest_of, from_maven, pip
 from sandbox.host import Command, SandboxError, end_with_parent, environment, logged, run, tail
 from sandbox.instance import REPOSITORY, write
 
@@ -213,11 +213,7 @@ def kafka_layer(folders: BuildFolders) -> Layer:
 
     def make(folder: Path) -> None:
         jars = folder / "libs"
-        logged(
-            ["mvn", "--batch-mode", "--quiet", "--file", HERE / "kafka" / "pom.xml", "dependency:copy-dependencies",
-             "-DincludeScope=runtime", f"-DoutputDirectory={jars}"],
-            folders.logs / "kafka-image.log",
-        )  # fmt: skip
+        from_maven(HERE / "kafka" / "pom.xml", jars, folders.logs / "kafka-image.log", "-DincludeScope=runtime")
         table = tools((HERE / "kafka" / "tools.txt").read_text())
         found = sorted(jars.glob("*.jar"))
         _check_classes(found, [main_class for main_class, _ in table.values()])
@@ -315,11 +311,7 @@ def agent_layer(folders: BuildFolders) -> Layer:
 
     def make(folder: Path) -> None:
         jars = folder / "libs"
-        logged(
-            ["mvn", "--batch-mode", "--quiet", "--file", pom, "dependency:copy-dependencies",
-             "-Dmdep.stripVersion=true", f"-DoutputDirectory={jars}"],
-            folders.logs / "runtime-image.log",
-        )  # fmt: skip
+        from_maven(pom, jars, folders.logs / "runtime-image.log", "-Dmdep.stripVersion=true")
         layer = LayerWriter(folder / "layer.tar")
         layer.tree("opt/kafka-platform/agent", jars)
         layer.finish()

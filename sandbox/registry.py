@@ -10,8 +10,8 @@ import tarfile
 from pathlib import Path
 
 from sandbox import pins
-from sandbox.build import BuildFolders, cached, digest_of
-from sandbox.host import SandboxError, logged
+from sandbox.build import BuildFolders, cached, digest_of, from_maven
+from sandbox.host import SandboxError
 from sandbox.images import HERE, RECIPE, Archive, Image, Layer, LayerWriter, base_layer, seal, write_archive
 from sandbox.instance import cache_folder, state_folder
 from sandbox.strimzi import java_runtime
@@ -29,11 +29,7 @@ def registry_layer(folders: BuildFolders) -> Layer:
     def make(folder: Path) -> None:
         fetched, unpacked = folder / "fetched", folder / "unpacked"
         unpacked.mkdir()
-        logged(
-            ["mvn", "--batch-mode", "--quiet", "--file", POM, "dependency:copy-dependencies",
-             f"-DoutputDirectory={fetched}"],
-            folders.logs / "registry-image.log",
-        )  # fmt: skip
+        from_maven(POM, fetched, folders.logs / "registry-image.log")
         (archive,) = fetched.glob("*.tar.gz")
         with tarfile.open(archive) as content:
             content.extractall(unpacked, filter="data")

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 from sandbox import pins
-from sandbox.build import BuildFolders, cached, digest_of, pip
+from sandbox.build import BuildFolders, cached, digest_of, from_maven, pip
 from sandbox.host import Command, logged
 
 POM = Path(__file__).resolve().parent / "images" / "strimzi" / "pom.xml"
@@ -63,18 +63,7 @@ def definitions(folders: BuildFolders) -> list[Path]:
     def make(folder: Path) -> None:
         log = folders.logs / "strimzi-kinds.log"
         jars = folder / "libs"
-        logged(
-            [
-                "mvn",
-                "--batch-mode",
-                "--quiet",
-                "--file",
-                POM,
-                "dependency:copy-dependencies",
-                f"-DoutputDirectory={jars}",
-            ],
-            log,
-        )
+        from_maven(POM, jars, log)
         files = [f"io.strimzi.api.kafka.model.{name}={folder / plural}.yaml" for name, plural in KINDS.items()]
         generator = "io.strimzi.crdgenerator.CrdGenerator"
         logged([java(folders), "-cp", f"{jars}/*", generator, "--yaml", "--label", "app:strimzi", *files], log)
