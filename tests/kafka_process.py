@@ -5,14 +5,12 @@ nodes, the standard authorizer with deny by default), without containers and wit
 """
 
 import atexit
-import contextlib
 import functools
 import hashlib
 import os
 import re
 import shutil
 import subprocess
-import tarfile
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +23,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from tests.ports import free_ports
+from tests.sandbox_cache import cache, newest_layer, unpacked
 
 JARS_VARIABLE = "KAFKA_JARS_DIR"
 ADMIN_USER = "admin"
@@ -56,40 +55,21 @@ Configuration:
 """
 
 
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kafka-platform"
-
-
 def find_jars() -> Path | None:
     """The folder of Kafka's jars: KAFKA_JARS_DIR, or what the sandbox keeps in the user's cache; None if there is none."""
     named = os.environ.get(JARS_VARIABLE)
     if named:
         return Path(named) if any(Path(named).glob("kafka_2.13-*.jar")) else None
-    layers = sorted(_cache().glob("kafka-*/layer.tar"), key=lambda layer: layer.stat().st_mtime)
-    return _unpacked(layers[-1]) if layers else None
+    layer = newest_layer("kafka")
+    return unpacked(layer, "libs", below="opt/kafka/libs/") if layer else None
 
 
 def needed_agent() -> Path:
     """The JMX agent that the sandbox keeps for the runtime image; the test is skipped where there is none."""
-    layers = sorted(_cache().glob("agent-*/layer.tar"), key=lambda layer: layer.stat().st_mtime)
-    if not layers:
+    layer = newest_layer("agent")
+    if layer is None:
         pytest.skip("no JMX agent: `python3 -m sandbox up` fetches it once")
-    return next(_unpacked(layers[-1], "opt/kafka-platform/agent/").glob("*.jar"))
-
-
-def _unpacked(layer: Path, below: str = "opt/kafka/libs/") -> Path:
-    """The jars of a layer of the sandbox's images, unpacked beside it once."""
-    folder = layer.with_name("libs")
-    if not folder.exists():
-        with tempfile.TemporaryDirectory(dir=layer.parent) as name, tarfile.open(layer) as archive:
-            for member in archive.getmembers():
-                if member.name.startswith(below) and member.isfile():
-                    member.name = Path(member.name).name
-                    archive.extract(member, name, filter="data")
-            with contextlib.suppress(OSError):  # another process was quicker
-                Path(name).rename(folder)
-                Path(name).mkdir()
-    return folder
+    return next(unpacked(layer, "libs", below="opt/kafka-platform/agent/").glob("*.jar"))
 
 
 def needed_jars() -> Path:
@@ -120,7 +100,7 @@ def _shared_classes(jars: Path) -> list[str]:
     program = Path(java() or "java").resolve()
     known = [program, *sorted(jars.glob("*.jar"))]
     key = "".join(f"{path} {path.stat().st_mtime_ns}\n" for path in known) + " ".join(QUICK)
-    archive = _cache() / f"test-classes-{hashlib.sha256(key.encode()).hexdigest()[:16]}.jsa"
+    archive = cache() / f"test-classes-{hashlib.sha256(key.encode()).hexdigest()[:16]}.jsa"
     if not archive.exists():
         archive.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=archive.parent) as folder:

@@ -3,10 +3,8 @@ pods get."""
 
 import base64
 import json
-import os
 import shutil
 import subprocess
-import tarfile
 import tempfile
 import time
 import urllib.error
@@ -25,6 +23,7 @@ from kafka_platform.registry.spec import REGISTRAR, RegistrySpec
 
 from tests.kafka_process import LocalKafka
 from tests.ports import free_ports
+from tests.sandbox_cache import newest_layer, unpacked
 
 START_SECONDS = 240.0
 STOP_SECONDS = 30.0
@@ -32,23 +31,10 @@ STOP_SECONDS = 30.0
 
 def needed_registry() -> Path:
     """The folder of the image's files; the test is skipped, with the reason, where nobody has made it."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kafka-platform"
-    layers = sorted(
-        (each for each in cache.glob("registry-*/layer.tar") if "-image-" not in each.parent.name),
-        key=lambda layer: layer.stat().st_mtime,
-    )
-    if not layers:
+    layer = newest_layer("registry")
+    if layer is None:
         pytest.skip("no schema registry: `make registry` fetches it (159 MB)")
-    folder = layers[-1].with_name("unpacked")
-    if not folder.exists():
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent))
-        with tarfile.open(layers[-1]) as archive:
-            archive.extractall(temporary, filter="data")
-        try:
-            temporary.rename(folder)
-        except OSError:  # another process was quicker
-            shutil.rmtree(temporary)
-    return folder
+    return unpacked(layer, "unpacked")
 
 
 @dataclass(kw_only=True)
