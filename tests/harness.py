@@ -221,6 +221,13 @@ def in_pod(
     return kubectl("-n", namespace, "exec", "-i", pod, *chosen, "--", *command, stdin=stdin, check=check)
 
 
+def scrape(namespace: str, pod: str, url: str) -> dict[str, float]:
+    """Every series at a URL by its name with labels, as a pod gets them."""
+    program = f"import urllib.request; print(urllib.request.urlopen({url!r}).read().decode())"
+    lines = in_pod(namespace, pod, "python3", "-c", program).splitlines()
+    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line and line[0] != "#"}
+
+
 def process_of(namespace: str, pod: str, program: bytes) -> int:
     """The process id, as this machine sees it, of a program in a pod: its cgroup carries the pod's uid."""
     uid = get("pod", pod, namespace)["metadata"]["uid"]

@@ -25,11 +25,10 @@ COMMAND_SECONDS = 1500
 HOT = 99.5
 WRITE_AND_READ = f"""
 import json, sys, time
-from pathlib import Path
 from confluent_kafka import Consumer, Producer
-names = {{"bootstrap.servers": "bootstrap-servers", "security.protocol": "security-protocol",
-          "sasl.mechanism": "sasl-mechanism", "sasl.username": "username", "sasl.password": "password"}}
-settings = {{key: (Path("/etc/kafka-client") / name).read_text().strip() for key, name in names.items()}}
+sys.path.append("/programs")
+from ledger import connection
+settings = connection()
 producer = Producer(settings)
 reading = json.dumps({{"device": "d", "reading": "1", "celsius": {HOT}, "at": int(time.time() * 1000)}})
 producer.produce("readings", key="d", value=reading)
@@ -116,7 +115,7 @@ def test_an_example_deploys_a_kafka_whose_worker_passes_records_on(program: Prog
     shown = program.run("up", "--yes", "--stack", "dev")
     assert "events.streaming.svc:9092" in shown
     assert "unchanged" in program.run("preview", "--expect-no-changes", "--stack", "dev")
-    client_pod(NAMESPACE, "operator", "operator")
+    client_pod(NAMESPACE, "operator", "operator", programs=["ledger.py"])
     alert = json.loads(in_pod(NAMESPACE, "operator", "python3", "-c", WRITE_AND_READ))
     assert alert["celsius"] == HOT
     kubectl("-n", NAMESPACE, "delete", "pod", "operator", "--wait=true")

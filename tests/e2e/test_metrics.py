@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import MakeStack
-from tests.harness import Stack, client_pod, eventually, get, in_pod, kubectl
+from tests.harness import Stack, client_pod, eventually, get, in_pod, kubectl, scrape
 
 NAMESPACE = "e2e-metrics"
 PLATFORM: dict[str, Any] = {
@@ -26,11 +26,11 @@ PLATFORM: dict[str, Any] = {
 }
 WRITTEN, READ = 300, 120
 MOVE = f"""
-from pathlib import Path
+import sys
 from confluent_kafka import Consumer, Producer, TopicPartition
-names = {{"bootstrap.servers": "bootstrap-servers", "security.protocol": "security-protocol", "sasl.mechanism": "sasl-mechanism",
-    "sasl.username": "username", "sasl.password": "password"}}
-login = {{key: Path("/etc/kafka-client", name).read_text().strip() for key, name in names.items()}}
+sys.path.append("/programs")
+from ledger import connection
+login = connection()
 producer = Producer(login)
 for number in range({WRITTEN}):
     producer.produce("orders", b"x" * 100, partition=number % 3)
@@ -53,19 +53,17 @@ print(read)
 def stack(make_stack: MakeStack) -> Stack:
     stack = make_stack("metrics", PLATFORM)
     stack.up()
-    client_pod(NAMESPACE, "client", "app")
+    client_pod(NAMESPACE, "client", "app", programs=["ledger.py"])
     return stack
 
 
-def scrape(host: str) -> dict[str, float]:
-    """Every series at port 9404, as a pod gets them."""
-    program = f"import urllib.request; print(urllib.request.urlopen('http://{host}:9404/metrics').read().decode())"
-    lines = in_pod(NAMESPACE, "client", "python3", "-c", program).splitlines()
-    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line and line[0] != "#"}
+def scraped(host: str) -> dict[str, float]:
+    """Every series at port 9404."""
+    return scrape(NAMESPACE, "client", f"http://{host}:9404/metrics")
 
 
 def brokers() -> list[dict[str, float]]:
-    return [scrape(f"kafka-{node}.kafka-nodes.{NAMESPACE}.svc") for node in range(3)]
+    return [scraped(f"kafka-{node}.kafka-nodes.{NAMESPACE}.svc") for node in range(3)]
 
 
 def total(found: list[dict[str, float]], series: str) -> float:
@@ -91,8 +89,8 @@ def test_the_exporter_tells_how_far_a_group_is_behind(stack: Stack) -> None:
     assert url == f"http://kafka-exporter.{NAMESPACE}.svc:9404/metrics"
     host = url.split("/")[2].partition(":")[0]
     lag = 'kafka_consumergroup_lag{consumergroup="shop",topic="orders"}'
-    eventually("the lag is told", lambda: scrape(host).get(lag) == WRITTEN - READ, 60)
-    first = scrape(host)
+    eventually("the lag is told", lambda: scraped(host).get(lag) == WRITTEN - READ, 60)
+    first = scraped(host)
     assert first["kafka_brokers"] == 3
     assert first['kafka_topic_records_total{topic="orders"}'] == WRITTEN
     assert first['kafka_topic_size_bytes{topic="orders"}'] > 3 * WRITTEN * 10
@@ -101,7 +99,7 @@ def test_the_exporter_tells_how_far_a_group_is_behind(stack: Stack) -> None:
     assert {value for series, value in first.items() if series.startswith("kafka_exporter_errors_total")} == {0}
     assert time.time() - first["kafka_provisioner_last_run_timestamp_seconds"] < 3_600
     seconds = 'kafka_consumergroup_lag_seconds{consumergroup="shop",topic="orders"}'
-    eventually("the group gets later", lambda: scrape(host)[seconds] > first[seconds] + 10, 60)
+    eventually("the group gets later", lambda: scraped(host)[seconds] > first[seconds] + 10, 60)
 
 
 def test_the_logs_say_nothing_of_passwords_or_records(stack: Stack) -> None:

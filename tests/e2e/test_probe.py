@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import MakeStack
-from tests.harness import ROOT, Stack, client_pod, eventually, get, in_pod, kubectl
+from tests.harness import ROOT, Stack, client_pod, eventually, get, kubectl, scrape
 
 NAMESPACE = "e2e-probe"
 NAME = "latency-probe"
@@ -39,12 +39,9 @@ def stack(make_stack: MakeStack) -> Stack:
     return stack
 
 
-def scrape() -> dict[str, float]:
-    """Every series of the canary by its name with labels, as a pod gets them by the Service."""
-    url = f"http://{NAME}.{NAMESPACE}.svc:9404/metrics"
-    program = f"import urllib.request; print(urllib.request.urlopen({url!r}).read().decode())"
-    lines = in_pod(NAMESPACE, "client", "python3", "-c", program).splitlines()
-    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line and line[0] != "#"}
+def scraped() -> dict[str, float]:
+    """Every series of the canary, by the Service."""
+    return scrape(NAMESPACE, "client", f"http://{NAME}.{NAMESPACE}.svc:9404/metrics")
 
 
 def of_paths(metrics: dict[str, float], name: str) -> dict[tuple[str, str], float]:
@@ -84,10 +81,10 @@ def test_the_metrics_have_all_four_paths(stack: Stack) -> None:
     eventually("the canary is ready", is_ready, 60)
     eventually(
         "every path is timed",
-        lambda: all(count > 20 for count in of_paths(scrape(), "kafka_probe_latency_seconds_count").values()),
+        lambda: all(count > 20 for count in of_paths(scraped(), "kafka_probe_latency_seconds_count").values()),
         60,
     )
-    found = scrape()
+    found = scraped()
     for kind in ("lost", "found", "duplicated", "out_of_order", "undecided"):
         assert set(of_paths(found, f"kafka_probe_{kind}_total").values()) == {0}, kind
 
@@ -116,24 +113,24 @@ def test_by_hand(stack: Stack) -> None:
 
 
 def test_a_killed_broker_loses_nothing(stack: Stack) -> None:
-    before = of_paths(scrape(), "kafka_probe_read_total")
+    before = of_paths(scraped(), "kafka_probe_read_total")
     killed = uid("kafka-1")
     kubectl("-n", NAMESPACE, "delete", "pod", "kafka-1", "--grace-period=0", "--force", "--wait=false")
     eventually("another kafka-1", lambda: uid("kafka-1") not in (killed, None), 180)
     kubectl("-n", NAMESPACE, "wait", "--for=condition=Ready", "--timeout=300s", "pod/kafka-1")
 
     def goes_on() -> bool:
-        now = of_paths(scrape(), "kafka_probe_read_total")
+        now = of_paths(scraped(), "kafka_probe_read_total")
         return all(now[path] > before[path] + 100 for path in PATHS)
 
     eventually("all paths go on", goes_on, 180)
     eventually(
         "nothing old is left",
-        lambda: max(of_paths(scrape(), "kafka_probe_oldest_unread_seconds").values()) < 5,
+        lambda: max(of_paths(scraped(), "kafka_probe_oldest_unread_seconds").values()) < 5,
         60,
     )
     time.sleep(12)  # longer than a probe may take
-    found = scrape()
+    found = scraped()
     counted = {
         kind: of_paths(found, f"kafka_probe_{kind}_total")
         for kind in ("read", "lost", "found", "duplicated", "out_of_order", "undecided")
