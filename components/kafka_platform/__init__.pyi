@@ -71,6 +71,7 @@ from kafka_platform.kafka.protocols import (
     SaslMechanism as SaslMechanism,
     SecurityProtocol as SecurityProtocol,
 )
+from kafka_platform.kafka.registry import RegistryConnection as RegistryConnection
 from kafka_platform.kube.boards import (
     Board as Board,
     Panel as Panel,

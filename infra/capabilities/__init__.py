@@ -13,7 +13,7 @@ from infra.capabilities.monitoring import Monitoring, PrometheusServer
 from infra.capabilities.namespaces import Namespaces
 from infra.capabilities.operators import INSTALLED
 from infra.capabilities.probe import LatencyProbe
-from infra.capabilities.registry import SchemaRegistry
+from infra.capabilities.registry import ExistingRegistry, SchemaRegistry
 from infra.capabilities.schemas import Schemas
 from infra.capabilities.workers import Workers
 from infra.settings.core import Core
@@ -25,6 +25,7 @@ CAPABILITIES: Sequence[Capability[Any]] = (
     Cluster(),
     BrokersByLoad(),
     Entities(),
+    ExistingRegistry(),
     SchemaRegistry(),
     Schemas(),
     HttpGateway(),

@@ -7,7 +7,7 @@ it leaves in `Placed`.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -73,7 +73,7 @@ class Needs:
     """Namespaces that it creates itself."""
     scrapes: Sequence[Scrape] = ()
     urls: Urls = NO_URLS
-    """URLs of the HTTP interface that it provides, which users find in their Secrets."""
+    """URLs that it provides, which users find in their Secrets."""
     schemas: Sequence[str] = ()
     """Its users of the schema registry: each gets a login, if there is one."""
     kubernetes: Sequence[LeastKubernetes] = ()
@@ -172,8 +172,10 @@ class Stack:
 
     @property
     def urls(self) -> Urls:
-        """URLs of the HTTP interface, if there is one."""
-        return next((each.urls for each in self.needs if each.urls != NO_URLS), NO_URLS)
+        """URLs that users find in their Secrets: each is provided by one capability at most."""
+        found = [each.urls for each in self.needs]
+        named = ((field.name, getattr(each, field.name)) for each in found for field in fields(Urls))
+        return Urls(**{name: url for name, url in named if url is not None})
 
     def is_taken(self, name: str) -> bool:
         """Whether a capability, turned on or not, has a workload, Service or monitor of that name."""
@@ -202,7 +204,7 @@ class Placed:
     gateway_url: "pulumi.Input[str] | None" = None
     """URL of the gateway inside Kubernetes, if there is one."""
     registry_url: "pulumi.Input[str] | None" = None
-    """URL of the schema registry inside Kubernetes, if the stack runs one."""
+    """URL of the schema registry, if there is one."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack

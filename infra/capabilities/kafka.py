@@ -252,7 +252,9 @@ class Entities(Capability[Kafka]):
         """Depends on the brokers through their connection."""
         values = _entity_values(section, deployment, deployment.mark)
         urls = deployment.stack.urls
-        args = kafka_platform.KafkaResourcesArgs(**values, http_url=urls.inside, external_http_url=urls.outside)
+        args = kafka_platform.KafkaResourcesArgs(
+            **values, http_url=urls.inside, external_http_url=urls.outside, registry_url=urls.registry
+        )
         entities = kafka_platform.KafkaResources(CLUSTER, args, deployment.options())
         deployment.made["entities"] = entities
         deployment.outputs["userSecrets"] = entities.user_secrets

@@ -7,8 +7,11 @@ from typing import Any
 import kafka_platform
 from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.entities import Topic, User
+from kafka_platform.kafka.registry import RegistryConnection
+from kafka_platform.kafka.secrets import Urls
 from kafka_platform.kube.images import REGISTRY_IMAGE
-from kafka_platform.registry.logins import roles_of
+from kafka_platform.kube.pods import HTTP_PORT
+from kafka_platform.registry.logins import login_secret, roles_of
 from kafka_platform.registry.monitoring import source
 from kafka_platform.registry.objects import RegistrySettings, objects, registry_url
 from kafka_platform.registry.spec import (
@@ -47,8 +50,11 @@ class Registry(RegistrySpec):
     """With `url`: Secret in the platform's namespace with the keys `username` and `password` of a user who may register
     any schema. Default: no login."""
     authority: SecretName | None = None
-    """With `url`: Secret in the platform's namespace whose key `ca.crt` is the authority of the registry's certificate.
-    Default: public authorities."""
+    """With `url`: Secret in the platform's namespace, and in those of workers, whose key `ca.crt` is the authority of the
+    registry's certificate. Default: public authorities."""
+    client_secret: SecretName | None = None
+    """With `url`: Secret in the workers' namespaces with the keys `username` and `password` of a user who may read
+    schemas. Default: workers do not log in."""
     compatibility: Compatibility = Compatibility.BACKWARD
     """How new schema versions must be compatible with older ones, unless a topic sets its own. Default: backward,
     readers with the new version can read records of the last one."""
@@ -65,11 +71,12 @@ class Registry(RegistrySpec):
                 raise ValueError(f"{each.name}: the registry at url is there already and has its own: remove the key")
         if self.url is not None and self.roles:
             raise ValueError("roles: the registry at url has users of its own: remove the key")
-        for name in ("secret", "authority"):
+        for name in ("secret", "client_secret", "authority"):
             if self.url is None and getattr(self, name) is not None:
                 raise ValueError(f"{name}: the stack runs its own registry: remove the key, or write url")
-        if self.url is not None and self.secret is not None:
-            check_field("secret", check_login_url, self.url)
+        for name in ("secret", "client_secret"):
+            if self.url is not None and getattr(self, name) is not None:
+                check_field(name, check_login_url, self.url)
 
     def values(self, settings: Core) -> dict[str, Any]:
         """Its fields as a program writes them."""
@@ -88,6 +95,56 @@ class Registry(RegistrySpec):
             )
             for name, user in found
         }
+
+
+def connection_for(placed: Placed, user: str, namespace: str) -> RegistryConnection | None:
+    """How a program in that namespace reaches the registry; None without a registry, or without a login for it there.
+
+    Args:
+        placed: what there is.
+        user: its Kafka user.
+        namespace: of the program.
+    """
+    registry = placed.settings.of(Registry)
+    if registry is None or placed.registry_url is None:
+        return None
+    if registry.url is not None:
+        return RegistryConnection(url=placed.registry_url, secret=registry.client_secret, ca_secret=registry.authority)
+    login = registry.users(placed.stack).get(object_user(user))
+    if login is None or login.namespace != namespace:
+        return None
+    return RegistryConnection(
+        url=placed.registry_url,
+        secret=login_secret(object_user(user)),
+        ca_secret=None if registry.tls is None else registry.tls.authority,
+        registers=login.role is not RegistryRole.READONLY,
+        namespace=placed.settings.namespace,
+        port=HTTP_PORT,
+    )
+
+
+class ExistingRegistry(Capability[Registry]):
+    """A schema registry that is there already."""
+
+    key = "registry"
+
+    def section(self, settings: Core) -> Registry | None:
+        """None unless the file names one."""
+        found = settings.of(Registry)
+        return found if found is not None and found.url is not None else None
+
+    def needs(self, section: Registry, settings: Core) -> Needs:
+        """Users find its URL in their Secrets."""
+        return Needs(urls=Urls(registry=section.url))
+
+    def rendered(self, section: Registry, placed: Placed) -> Iterator[Rendered]:
+        """Nothing; its URL for later capabilities."""
+        placed.registry_url = section.url
+        return iter(())
+
+    def build(self, section: Registry, deployment: Deployment) -> None:
+        """Nothing; the same."""
+        deployment.registry_url = section.url
 
 
 class SchemaRegistry(Capability[Registry]):

@@ -87,7 +87,7 @@ def _values(section: Section, registry: Registry, placed: Placed) -> dict[str, A
     own = registry.url is None
     authority = registry.authority if registry.tls is None else registry.tls.authority
     return {
-        "url": placed.registry_url if own else registry.url,
+        "url": placed.registry_url,
         "namespace": placed.settings.namespace,
         "secret": f"{SCHEMA_REGISTRY}-admin" if own else registry.secret,
         "ca_secret": authority,

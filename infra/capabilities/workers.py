@@ -32,6 +32,7 @@ from infra.capabilities.capability import (
     Stack,
 )
 from infra.capabilities.operators import Keda
+from infra.capabilities.registry import connection_for
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known, declare
 from infra.settings.relations.declared import Declared, no_topic, overlap
@@ -162,6 +163,7 @@ class Workers(Capability[Mapping[str, Worker]]):
                 secret=secret,
                 is_delivered=is_delivered,
                 spread=settings.kafka.spread,
+                registry=connection_for(placed, spec.user or name, settings.namespace_of(each.tenant)),
             )
             yield from placed.named(name, objects(worker))
             if spec.scale is not None:
@@ -178,6 +180,7 @@ class Workers(Capability[Mapping[str, Worker]]):
                 **worker.values(name, settings),
                 connection=replace(connection, bootstrap_servers=servers),
                 namespace=deployment.once_made(settings.namespace_of(worker.tenant), *operator, namespaces=True),
+                registry=connection_for(deployment, worker.user or name, settings.namespace_of(worker.tenant)),
                 partitions=settings.partitions_of(worker.reads),
                 spread=settings.kafka.spread,
                 runtime_image=settings.runtime_image,

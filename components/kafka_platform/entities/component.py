@@ -51,6 +51,9 @@ class KafkaResourcesArgs(Args):
     Default: there is none."""
     external_http_url: pulumi.Input[str] | None = named(check_url)
     """Where callers from outside do: it is in users' Secrets as `external-http-url`. Default: nowhere."""
+    registry_url: pulumi.Input[str] | None = named(check_url)
+    """Where an existing schema registry is: it is in users' Secrets as `SCHEMA_REGISTRY_URL` and `schema.registry.url`.
+    Default: there is none; that of a `SchemaRegistry` is in Secrets of its own."""
 
     def check(self) -> None:
         """The Kafka can be managed, and has what topics and users ask of it."""
@@ -104,7 +107,7 @@ class KafkaResources(pulumi.ComponentResource):
     Each user gets a generated SCRAM-SHA-512 password, delivered in the Secret `<user>-kafka` of the user's namespace
     with the keys `username`, `password`, `bootstrap-servers`, `security-protocol`, `sasl-mechanism`,
     `client.properties`, `librdkafka.conf`, where Strimzi runs the Kafka `ca.crt`, and where they are known
-    `external-bootstrap-servers`, `http-url` and `external-http-url`. A user with a certificate finds `user.crt`,
+    `external-bootstrap-servers`, `http-url`, `external-http-url`, `SCHEMA_REGISTRY_URL` and `schema.registry.url`. A user with a certificate finds `user.crt`,
     `user.key` and `ca.crt` there; users with a custom login, and users that are adopted with their password, get no
     Secret.
     """
@@ -128,7 +131,9 @@ class KafkaResources(pulumi.ComponentResource):
             user_namespace=self._args.user_namespace,
             stack=self._args.stack,
             former_stacks=self._args.former_stacks,
-            urls=Urls(inside=self._args.http_url, outside=self._args.external_http_url),
+            urls=Urls(
+                inside=self._args.http_url, outside=self._args.external_http_url, registry=self._args.registry_url
+            ),
             pod_settings=self._args.pod_settings,
         )
         passwords = self._passwords(settings)

@@ -32,24 +32,27 @@ _TOKENS = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginCallback
 
 @dataclass(frozen=True, kw_only=True)
 class Urls:
-    """URLs of the HTTP interface to a Kafka."""
+    """URLs that users of a Kafka find in their Secrets: of its HTTP interface, and of an existing schema registry."""
 
     inside: "Input[str] | None" = None
     """Inside Kubernetes. Default: there is none, or it is not known."""
     outside: "Input[str] | None" = None
     """From outside. Default: nowhere, or it is not known."""
+    registry: "Input[str] | None" = None
+    """Of the schema registry. Default: there is none, or its users find it in Secrets of their own."""
 
 
 NO_URLS = Urls()
 
 
 def _outside(connection: "KafkaConnection", urls: Urls) -> Sequence[Any]:
-    return connection.external_bootstrap_servers, urls.inside, urls.outside
+    return connection.external_bootstrap_servers, urls.inside, urls.outside, urls.registry
 
 
-def _ways(servers: str | None, inside: str | None, outside: str | None) -> dict[str, str]:
+def _ways(servers: str | None, inside: str | None, outside: str | None, registry: str | None) -> dict[str, str]:
     """The known address keys besides `bootstrap-servers`."""
     found = {"external-bootstrap-servers": servers, "http-url": inside, "external-http-url": outside}
+    found |= {"SCHEMA_REGISTRY_URL": registry, "schema.registry.url": registry}
     return {key: each for key, each in found.items() if each is not None}
 
 

@@ -8,14 +8,17 @@ import pulumi
 from kafka_platform.args import Args
 from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.connection import KafkaConnection
+from kafka_platform.kafka.registry import RegistryConnection
 from kafka_platform.kube.images import REGISTRY_IMAGE
 from kafka_platform.kube.passwords import generated_password
 from kafka_platform.kube.place import once_ready, place_all
+from kafka_platform.kube.pods import HTTP_PORT
 from kafka_platform.registry.logins import login_secret
 from kafka_platform.registry.objects import RegistrySettings, objects, registry_url
 from kafka_platform.registry.spec import (
     REGISTRAR,
     SCHEMA_REGISTRY,
+    RegistryRole,
     RegistrySpec,
     RegistryUser,
     check_registry_users,
@@ -111,6 +114,23 @@ class SchemaRegistry(pulumi.ComponentResource):
                 "adminSecret": self.admin_secret,
                 "userSecrets": self.user_secrets,
             }
+        )
+
+    def connection_of(self, user: str) -> RegistryConnection:
+        """How a program in the user's namespace reaches the registry as that user, for `StreamWorkerArgs(registry=...)`.
+
+        Raises:
+            ValueError: it has no such user.
+        """
+        if user not in self._args.users:
+            raise ValueError(f"user: {user!r} is not among the registry's users: add it to users")
+        return RegistryConnection(
+            url=self.url,
+            secret=login_secret(user),
+            ca_secret=None if self._args.tls is None else self._args.tls.authority,
+            registers=self._args.users[user].role is not RegistryRole.READONLY,
+            namespace=self.namespace,
+            port=HTTP_PORT,
         )
 
     def _passwords(self) -> dict[str, pulumi.Input[str]]:

@@ -65,8 +65,8 @@ class RegistryTls(Spec):
     certificate: Input[str] = named(check_subdomain, "Secret name", default=MISSING)
     """Secret of the type kubernetes.io/tls (in the registry's namespace), valid for `<name>.<namespace>.svc`."""
     authority: Input[str] | None = named(check_subdomain, "Secret name")
-    """Secret whose key `ca.crt` is the authority of that certificate, for the Job that registers schemas. Default:
-    public authorities."""
+    """Secret whose key `ca.crt` is the authority of that certificate, for the Job that registers schemas and, in their
+    namespaces, for workers. Default: public authorities."""
 
 
 @dataclass(frozen=True, kw_only=True)

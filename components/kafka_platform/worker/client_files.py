@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from kafka_platform.kafka import secrets
+from kafka_platform.kafka import registry, secrets
 from kafka_platform.kafka.oauth import OAuth
 from kafka_platform.kafka.properties import java_properties, option_lines
+from kafka_platform.kafka.registry import RegistryConnection
 from kafka_platform.kafka.secrets import CA_FILE
 from kafka_platform.scaling.spec import Commit
 from kafka_platform.worker.clients import JAVA_ASSIGNORS, Assignment, PartitionBy, Partitioning
@@ -55,22 +56,32 @@ class ClientSettings:
     name: str
     """Of the worker."""
     spec: WorkerSpec
+    registry: RegistryConnection | None = None
+    registry_url: str = ""
+    """URL of the registry, once it is known."""
 
     @property
     def group(self) -> str | None:
         """The group that it reads in; None if it reads nothing."""
         return self.spec.group_of(self.name)
 
+    @property
+    def registry_login(self) -> bool:
+        """Whether there is a login to a registry."""
+        return self.registry is not None and self.registry.secret is not None
+
 
 def client_files(settings: ClientSettings) -> dict[str, str]:
     """All files by name: those of a worker that only reads have no producer in them, and the other way round."""
     files: dict[str, str] = {"application.properties": java_properties(_sorted(spring(settings)))}
     if settings.spec.reads:
-        files["consumer.properties"] = java_properties(_sorted(java_connection(settings) | java_consumer(settings)))
+        options = java_connection(settings) | java_registry(settings) | java_consumer(settings)
+        files["consumer.properties"] = java_properties(_sorted(options))
         files["librdkafka-consumer.conf"] = option_lines(_sorted(librdkafka_consumer(settings)))
     if settings.spec.writes:
         files["librdkafka-producer.conf"] = option_lines(_sorted(librdkafka_producer(settings)))
-        files["producer.properties"] = java_properties(_sorted(java_connection(settings) | java_producer(settings)))
+        options = java_connection(settings) | java_registry(settings, writes=True) | java_producer(settings)
+        files["producer.properties"] = java_properties(_sorted(options))
     if settings.login is Login.NONE:
         files["librdkafka.conf"] = option_lines(_sorted(librdkafka_connection(settings)))
     files |= {f"{TEMPLATE}{name}": text for name, text in _login(settings).items()}
@@ -116,6 +127,22 @@ def java_connection(settings: ClientSettings) -> dict[str, str]:
             **secrets.java_tokens(settings.oauth),
         }
     return options
+
+
+def java_registry(settings: ClientSettings, *, writes: bool = False) -> dict[str, str]:
+    """How Java's serializers reach the schema registry; the login is read from its Secret, as Kafka's is."""
+    reached = settings.registry
+    if reached is None:
+        return {}
+    parts = (f"${{directory:{registry.LOGIN}:{each}}}" for each in ("username", "password"))
+    options = dict(registry.java_options(reached, settings.registry_url, ":".join(parts)))
+    if settings.registry_login:
+        files = "file," if "config.providers" in java_connection(settings) else ""
+        options |= {
+            "config.providers": f"{files}directory",
+            "config.providers.directory.class": "org.apache.kafka.common.config.provider.DirectoryConfigProvider",
+        }
+    return options | (dict(registry.java_registering(reached)) if writes else {})
 
 
 _KEYSTORE = {"ssl.keystore.location": f"{CREDENTIALS}/user.pem", "ssl.keystore.type": "PEM"}
@@ -216,6 +243,7 @@ def spring(settings: ClientSettings) -> dict[str, str]:
         options |= {
             f"spring.kafka.properties.{name}": value for name, value in secrets.java_tokens(settings.oauth).items()
         }
+    options |= _spring_registry(settings)
     if settings.spec.reads:
         consumer = java_consumer(settings)
         typed = {
@@ -229,12 +257,24 @@ def spring(settings: ClientSettings) -> dict[str, str]:
         options |= {f"spring.kafka.consumer.properties.{key}": value for key, value in consumer.items()}
     if settings.spec.writes:
         producer = java_producer(settings)
+        if settings.registry is not None:
+            producer = dict(registry.java_registering(settings.registry)) | producer
         options["spring.kafka.producer.acks"] = producer.pop("acks")
         options |= {f"spring.kafka.producer.properties.{key}": value for key, value in producer.items()}
         if settings.spec.transactional:
             options["spring.kafka.producer.transaction-id-prefix"] = (
                 transactional_prefix(settings.name) + "${HOSTNAME}-"
             )
+    return options
+
+
+def _spring_registry(settings: ClientSettings) -> dict[str, str]:
+    if settings.registry is None:
+        return {}
+    found = registry.java_options(settings.registry, settings.registry_url, "${registry.username}:${registry.password}")
+    options = {f"spring.kafka.properties.{name}": value for name, value in found.items()}
+    if settings.registry_login:
+        options["spring.config.import"] = f"configtree:{PLATFORM_FOLDER}/"
     return options
 
 

@@ -9,6 +9,7 @@ from kafka_platform.args import Args
 from kafka_platform.entities.component import KafkaResources, KafkaResourcesArgs
 from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.connection import KafkaConnection
+from kafka_platform.kafka.registry import RegistryConnection
 from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.place import KubernetesObject, once_ready, place_all
 from kafka_platform.scaling.component import Scaler, ScalerArgs
@@ -30,6 +31,8 @@ class StreamWorkerArgs(WorkerSpec, Args):
     namespace: pulumi.Input[str] | None = named(check_label, "namespace")
     """Namespace of the worker, which the Kafka has to let in; the connection's `ca_secret` has to be there too. Default: the
     connection's."""
+    registry: RegistryConnection | None = None
+    """The schema registry that it uses: `connection_of(user)` of the `SchemaRegistry`, or an existing one. Default: none."""
     partitions: Mapping[str, int] = field(default_factory=dict)
     """How many partitions the topics have that it reads: no more pods are useful. Default: not known here; then
     `scale.max` is needed."""
@@ -85,6 +88,7 @@ class StreamWorker(pulumi.ComponentResource):
             spread=given.spread,
             spec=given,
             runtime_image=given.runtime_image,
+            registry=given.registry,
         )
         pods = place_all(self, name, objects(settings))["Deployment", "pods"]
         if given.scale is not None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from kafka_platform.kafka import registry
 from kafka_platform.kafka.client_pods import (
     ca_mounts,
     ca_volumes,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from pulumi import Input
 
     from kafka_platform.kafka.connection import KafkaConnection
+    from kafka_platform.kafka.registry import RegistryConnection
 
 COMPONENT = "worker"
 SECRETS = "/etc/secrets"
@@ -74,6 +76,7 @@ class WorkerSettings:
     is_delivered: bool = True
     """Whether the platform created that Secret, with all files that clients need."""
     spread: str = "topology.kubernetes.io/zone"
+    registry: "RegistryConnection | None" = None
 
     @property
     def group(self) -> str | None:
@@ -106,16 +109,20 @@ def objects(settings: WorkerSettings) -> list[Object]:
     connection = settings.connection
     oauth = connection.oauth
     files = derived(
-        lambda bootstrap_servers, security_protocol, sasl_mechanism, ca_secret, token_url, scope: client_files(
-            ClientSettings(
-                bootstrap_servers=bootstrap_servers,
-                security_protocol=security_protocol,
-                sasl_mechanism=sasl_mechanism,
-                has_ca=ca_secret is not None,
-                oauth=None if oauth is None else replace(oauth, token_url=token_url, scope=scope),
-                login=settings.login,
-                name=settings.name,
-                spec=settings.spec,
+        lambda bootstrap_servers, security_protocol, sasl_mechanism, ca_secret, token_url, scope, registry: (
+            client_files(
+                ClientSettings(
+                    bootstrap_servers=bootstrap_servers,
+                    security_protocol=security_protocol,
+                    sasl_mechanism=sasl_mechanism,
+                    has_ca=ca_secret is not None,
+                    oauth=None if oauth is None else replace(oauth, token_url=token_url, scope=scope),
+                    login=settings.login,
+                    name=settings.name,
+                    spec=settings.spec,
+                    registry=settings.registry,
+                    registry_url=registry or "",
+                )
             )
         ),
         connection.bootstrap_servers,
@@ -124,6 +131,7 @@ def objects(settings: WorkerSettings) -> list[Object]:
         connection.ca_secret,
         None if oauth is None else oauth.token_url,
         None if oauth is None else oauth.scope,
+        None if settings.registry is None else settings.registry.url,
     )
     config = Object(role="client", manifest=config_map(settings, files))
     policy = Object(role="network", manifest=network_policy(settings, kafka_ports(connection)))
@@ -181,6 +189,7 @@ def network_policy(settings: WorkerSettings, kafka_ports: "Input[Sequence[Manife
         egress=[
             *to_names(),
             {"ports": kafka_ports},
+            *([] if settings.registry is None else [registry.egress(settings.registry)]),
             *(_egress(each) for each in settings.spec.egress),
         ],
     )
@@ -320,7 +329,10 @@ def _environment(settings: WorkerSettings) -> list[Manifest]:
         chosen |= java_options(chosen, settings.connection.oauth)
     own = [{"name": name, "value": value} for name, value in sorted(chosen.items())]
     credentials = [] if settings.secret is None else login_values(settings.connection, settings.secret)
-    return [*connection_environment(settings.connection, variables), *credentials, pod_name, *own]
+    found = [] if settings.registry is None else registry.variables(settings.registry)
+    # What the program's own variables say about the registry takes precedence.
+    found = [each for each in found if each["name"] not in chosen]
+    return [*connection_environment(settings.connection, variables), *credentials, *found, pod_name, *own]
 
 
 def _mounts(settings: WorkerSettings) -> list[Manifest]:
@@ -333,6 +345,8 @@ def _mounts(settings: WorkerSettings) -> list[Manifest]:
         )
     for index, path in enumerate(settings.spec.scratch):
         mounts.append({"mountPath": path, "name": f"scratch-{index}"})
+    if settings.registry is not None:
+        mounts += registry.mounts(settings.registry)
     return [*mounts, *ca_mounts(settings.connection)]
 
 
@@ -344,6 +358,8 @@ def _volumes(settings: WorkerSettings) -> list[Manifest]:
         volumes.append({"name": f"secret-{index}", "secret": {"secretName": secret}})
     for index, size in enumerate(settings.spec.scratch.values()):
         volumes.append({"emptyDir": {"sizeLimit": size}, "name": f"scratch-{index}"})
+    if settings.registry is not None:
+        volumes += registry.volumes(settings.registry)
     return [*volumes, *ca_volumes(settings.connection)]
 
 

@@ -17,7 +17,12 @@ from kafka_platform import (
     OffsetReset,
     PartitionBy,
     Partitioning,
+    RegistryConnection,
+    RegistryRole,
+    RegistryUser,
     Scale,
+    SchemaRegistry,
+    SchemaRegistryArgs,
     StreamWorker,
     StreamWorkerArgs,
     WorkerResources,
@@ -584,3 +589,86 @@ def test_misuse(changes: dict[str, Any], message: str) -> None:
 def test_names(name: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         run(lambda: StreamWorker(name, args()))
+
+
+class TestRegistry:
+    REGISTRY = RegistryConnection(
+        url="http://schemas.streaming.svc/apis", secret="fraud-registry", namespace="streaming", port=8080
+    )
+
+    def files(self, **changes: Any) -> dict[str, list[str]]:
+        manifest = objects(settings(registry=self.REGISTRY, writes=["alerts"], **changes))[0].manifest
+        return {name: text.splitlines() for name, text in manifest["data"].items()}
+
+    def test_variables_name_the_files_of_the_login_and_hold_no_password(self) -> None:
+        found = {name: each for name, each in variables(registry=self.REGISTRY).items() if "REGISTRY" in name}
+        assert found == {
+            "SCHEMA_REGISTRY_URL": "http://schemas.streaming.svc/apis",
+            "SCHEMA_REGISTRY_BASIC_AUTH_CREDENTIALS_SOURCE": "USER_INFO",
+            "SCHEMA_REGISTRY_USERNAME": {"secretKeyRef": {"key": "username", "name": "fraud-registry"}},
+            "SCHEMA_REGISTRY_PASSWORD_FILE": "/etc/kafka-platform/registry/password",
+        }
+        volume = next(each for each in pod(registry=self.REGISTRY)["volumes"] if each["name"] == "registry")
+        assert [each["key"] for each in volume["secret"]["items"]] == ["username", "password"]
+
+    def test_javas_files_read_the_login_from_its_secret(self) -> None:
+        files = self.files()
+        assert {
+            "schema.registry.url=http://schemas.streaming.svc/apis",
+            "basic.auth.credentials.source=USER_INFO",
+            "basic.auth.user.info=${directory:/etc/kafka-platform/registry:username}"
+            ":${directory:/etc/kafka-platform/registry:password}",
+            "config.providers=file,directory",
+        } <= {*files["consumer.properties"]}
+        assert {"auto.register.schemas=false", "use.latest.version=true"} <= {*files["producer.properties"]}
+        assert {
+            "spring.kafka.properties.basic.auth.user.info=${registry.username}:${registry.password}",
+            "spring.kafka.producer.properties.auto.register.schemas=false",
+        } <= {*files["application.properties"]}
+        assert not [
+            line for name in files if name.startswith("librdkafka") for line in files[name] if "registry" in line
+        ]
+
+    def test_who_may_register_is_not_kept_from_it(self) -> None:
+        found = objects(settings(registry=replace(self.REGISTRY, registers=True), writes=["alerts"]))[0].manifest[
+            "data"
+        ]
+        assert "auto.register.schemas" not in json.dumps(found)
+
+    def test_it_reaches_the_pods_of_the_registry_and_no_others(self) -> None:
+        rule = network_policy(settings(registry=self.REGISTRY), [])["spec"]["egress"][-1]
+        assert rule["ports"] == [allowed_port(8080)]
+        assert rule["to"][0]["namespaceSelector"]["matchExpressions"][0]["values"] == ["streaming"]
+
+    def test_an_existing_registry_is_reached_by_the_port_of_its_url(self) -> None:
+        existing = RegistryConnection(url="https://registry.example.com", ca_secret="registry-ca")
+        assert network_policy(settings(registry=existing), [])["spec"]["egress"][-1] == {"ports": [allowed_port(443)]}
+        found = variables(registry=existing)
+        assert found["SCHEMA_REGISTRY_SSL_CA_FILE"] == "/etc/kafka-platform/registry-ca/ca.crt"
+        assert "SCHEMA_REGISTRY_USERNAME" not in found
+
+    def test_the_programs_own_variables_take_precedence(self) -> None:
+        own = container(registry=self.REGISTRY, environment={"SCHEMA_REGISTRY_URL": "https://own.example.com"})["env"]
+        assert [each["value"] for each in own if each["name"] == "SCHEMA_REGISTRY_URL"] == ["https://own.example.com"]
+
+    def test_without_one_nothing_speaks_of_it(self) -> None:
+        assert "registry" not in json.dumps([each.manifest for each in objects(settings())]).lower()
+
+    def test_a_program_takes_it_from_the_registrys_component(self) -> None:
+        def program() -> None:
+            users = {"fraud": RegistryUser(namespace="shop", role=RegistryRole.DEVELOPER)}
+            registry = SchemaRegistry("schemas", SchemaRegistryArgs(connection=CONNECTION, users=users))
+            args = StreamWorkerArgs(
+                connection=CONNECTION,
+                image="fraud:1",
+                reads=["orders"],
+                namespace="shop",
+                registry=registry.connection_of("fraud"),
+            )
+            StreamWorker("fraud", args)
+            with pytest.raises(ValueError, match=r"user: 'other' is not among the registry's users"):
+                registry.connection_of("other")
+
+        made = run(program)
+        text = made["ConfigMap fraud-client"].inputs["data"]["consumer.properties"]
+        assert "schema.registry.url=http://schemas.streaming.svc/apis/ccompat/v7" in text.splitlines()

@@ -55,6 +55,14 @@ CASES: list[tuple[str, str]] = [
         "{tenants: {shop: {users: {api: }}}, registry: {url: 'https://r.example.com', roles: {api: admin}}}",
         "registry.roles: the registry at url has users of its own: remove the key",
     ),
+    (
+        "registry: {url: 'http://registry.example.com', clientSecret: login}",
+        "registry.clientSecret: is sent to 'http://registry.example.com' in the clear: use https there, or remove it",
+    ),
+    (
+        "registry: {clientSecret: login}",
+        "registry.clientSecret: the stack runs its own registry: remove the key, or write url",
+    ),
     ("registry: {secret: login}", "registry.secret: the stack runs its own registry: remove the key, or write url"),
     (
         "registry: {compatibility: backwards}",
