@@ -4,9 +4,11 @@ import base64
 import json
 from typing import Any
 
+from kafka_platform.kube.place import annotated
+
 from infra.capabilities import rendered
 from infra.settings.parsing import parse
-from tests.unit.settings.test_rendered import annotated, comparable, deployed, key_of
+from tests.unit.settings.test_rendered import comparable, deployed, key_of
 
 WORKERS = {
     "fraud": {"image": "fraud:1", "tenant": "shop", "reads": ["orders"], "writes": ["alerts"]},
