@@ -8,6 +8,7 @@ from importlib import import_module
 import kafka_platform
 from kafka_platform.exporter.monitoring import source as exporter_source
 from kafka_platform.gateway.monitoring import source as gateway_source
+from kafka_platform.kafka.entities import Quotas
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kube.metrics import Alert
 from kafka_platform.levels.spec import LatencyLevel, Level
@@ -15,6 +16,7 @@ from kafka_platform.monitoring.alerts import alerts
 from kafka_platform.monitoring.dashboards import Shown
 from kafka_platform.monitoring.objects import boards_of, measures_of, watched_of
 from kafka_platform.monitoring.spec import MonitoredSpec
+from kafka_platform.monitoring.tenants import WatchedTenant
 from kafka_platform.probe.monitoring import source as probe_source
 from kafka_platform.registry.monitoring import source as registry_source
 
@@ -23,6 +25,10 @@ EVERYTHING = MonitoredSpec(
     exporter=True,
     cert_manager="cert-manager",
     keda="keda",
+    tenants={
+        "shop": WatchedTenant(users={"shop-api": Quotas(produce="20MB/s", consume="50MB/s", request_percentage=200)}),
+        "batch": WatchedTenant(users={"svc@corp": Quotas(consume="50MB/s"), "CN=report": Quotas()}),
+    },
     levels={
         "platform": Level(availability="99.9%", latency=LatencyLevel(p99="500ms")),
         "shop": Level(users=["shop-api"], availability="99.5%"),

@@ -106,6 +106,7 @@ from kafka_platform.monitoring.server.spec import (
     AlertmanagerResources as AlertmanagerResources,
     PrometheusResources as PrometheusResources,
 )
+from kafka_platform.monitoring.tenants import WatchedTenant as WatchedTenant
 from kafka_platform.operators.cert_manager.component import (
     CertManager as CertManager,
     CertManagerArgs as CertManagerArgs,

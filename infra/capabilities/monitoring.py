@@ -5,12 +5,15 @@ from typing import Any
 
 import kafka_platform
 from kafka_platform.cluster.metrics import Metrics
+from kafka_platform.entities.strimzi import CERTIFICATE_NAME
+from kafka_platform.kafka.entities import Login, Quotas, User
 from kafka_platform.kube.images import ALERTMANAGER_IMAGE, PROMETHEUS_IMAGE
 from kafka_platform.monitoring.objects import objects
 from kafka_platform.monitoring.receivers.spec import NOBODY
 from kafka_platform.monitoring.server.objects import ServerSettings, objects as server_objects
 from kafka_platform.monitoring.server.spec import PrometheusSpec
 from kafka_platform.monitoring.spec import MonitoredSpec, MonitoringSpec
+from kafka_platform.monitoring.tenants import WatchedTenant
 from kafka_platform.values.forms import shared
 from kafka_platform.values.later import plain
 from kafka_platform.values.words import Path
@@ -137,11 +140,29 @@ def _values(prometheus: Prometheus, stack: Stack) -> dict[str, Any]:
         "renewal_days": kafka.authorities.renewal_days,
         "authorities_given": kafka.authorities.given,
         "levels": levels_of(Levels().section(stack.settings) or {}, stack.settings),
+        "tenants": _tenants(stack.settings),
         "cert_manager": None if certificates is None else certificates.namespace,
         "keda": None if keda is None else keda.namespace,
         "scaled_in": sorted(stack.settings.tenant_namespaces - {stack.settings.namespace}) if keda else [],
         "receivers": NOBODY if alerts is None else alerts.receivers(stack.settings),
     }
+
+
+def _tenants(settings: Core) -> dict[str, WatchedTenant]:
+    """The tenants with users, each user with the quotas that it has."""
+    users = settings.users
+    return {
+        name: WatchedTenant(
+            users={_in_kafka(user, users[user]): users[user].quotas or Quotas() for user in tenant.users}
+        )
+        for name, tenant in settings.tenants.items()
+        if tenant.users
+    }
+
+
+def _in_kafka(name: str, user: User) -> str:
+    """What Kafka calls a user."""
+    return f"{CERTIFICATE_NAME}{name}" if user.auth is Login.MTLS else name
 
 
 def _shut_out(prometheus: Prometheus, stack: Stack, known: Known) -> Iterator[Fault]:

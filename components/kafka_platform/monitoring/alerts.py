@@ -21,6 +21,7 @@ from kafka_platform.monitoring.limits import (
     UNDER_MIN_ISR,
     UNDER_REPLICATED,
 )
+from kafka_platform.monitoring.tenants import Use
 
 CLUSTER_LABEL = "kafka_cluster"
 """Label of the metrics of nodes: the Kafka's name."""
@@ -50,6 +51,8 @@ class Watched:
     """Namespaces in which KEDA scales programs and shows its metrics. Default: none."""
     kube_state: bool = False
     """Whether kube-state-metrics is read."""
+    limited: Sequence[Use] = ()
+    """What quotas of tenants' users limit, where the use is recorded. Default: nothing."""
 
     @property
     def volumes(self) -> str | None:

@@ -8,7 +8,7 @@ from kafka_platform.kube.boards import Board, Panel, Row, Shape
 from kafka_platform.kube.metrics import Source, series, series_of_all
 from kafka_platform.levels import dashboard as level_board
 from kafka_platform.monitoring.alerts import CLUSTER_LABEL, Watched
-from kafka_platform.monitoring.boards import brokers, capacity, groups, overview, topics
+from kafka_platform.monitoring.boards import brokers, capacity, groups, overview, tenants, topics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,7 @@ def _of_kafka(watched: Watched) -> Iterator[Shown]:
         brokers.board() if watched.nodes else None,
         topics.board() if watched.exporter else None,
         groups.board(keda=bool(watched.scaled_in), kube_state=watched.kube_state) if watched.exporter else None,
+        tenants.board(watched.limited) if watched.nodes and watched.limited else None,
         None if volumes is None else capacity.board(volumes, exporter=watched.exporter),
     ]
     yield from (Shown(board=each, label=CLUSTER_LABEL) for each in found if each is not None)

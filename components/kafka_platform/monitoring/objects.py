@@ -28,6 +28,7 @@ from kafka_platform.monitoring.dashboards import Shown, panels_of_alerts, shown
 from kafka_platform.monitoring.receivers.routing import operated_config
 from kafka_platform.monitoring.receivers.spec import Receivers
 from kafka_platform.monitoring.spec import MonitoredSpec
+from kafka_platform.monitoring.tenants import limited, rule_groups as rules_of_tenants
 
 if TYPE_CHECKING:
     from pulumi import Input
@@ -98,7 +99,9 @@ def rules(
         runbooks=spec.runbooks,
         panels=panels_of_alerts(boards, namespace, cluster, spec.grafana),
     )
-    return [*groups, *levels.rule_groups(measured, known, f"{namespace}-{cluster}")]
+    name = f"{namespace}-{cluster}"
+    of_tenants = rules_of_tenants(spec.tenants, own, known, name) if spec.nodes_show else []
+    return [*groups, *levels.rule_groups(measured, known, name), *of_tenants]
 
 
 def measures_of(spec: MonitoredSpec, namespace: str, sources: Sequence[Source]) -> list[Measure]:
@@ -183,6 +186,7 @@ def watched_of(spec: MonitoredSpec, cluster: str, namespace: str) -> Watched:
         certificates=spec.cert_manager is not None,
         scaled_in=(namespace, *spec.scaled_in) if spec.keda is not None else (),
         kube_state=spec.kube_state,
+        limited=limited(spec.tenants) if spec.alerts else (),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.levels.spec import Level, check_level
 from kafka_platform.monitoring.receivers.spec import NOBODY, Receivers
+from kafka_platform.monitoring.tenants import WatchedTenant, check_tenants
 from kafka_platform.values.checks import check_field
 from kafka_platform.values.forms import Spec, formed, mapping
 from kafka_platform.values.free_maps import check_labels, check_text
@@ -75,6 +76,9 @@ class MonitoredSpec(MonitoringSpec):
     A Prometheus without an operator never does. Default true."""
     receivers: Receivers = NOBODY
     """Receivers of alerts. Default: none; alerts are only shown in Prometheus."""
+    tenants: Mapping[str, WatchedTenant] = mapping(check_tenants)
+    """Tenants by name, for the dashboard that compares what their users use with their quotas. It is there if a user has a
+    quota and the nodes expose metrics. Default: none."""
     levels: Mapping[str, Level] = field(default_factory=dict)
     """Service levels by name: what users may expect (docs/components/levels.md). Default: none is promised."""
 

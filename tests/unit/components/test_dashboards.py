@@ -15,6 +15,7 @@ from kafka_platform import Board, Engine, MetricsSource, Monitoring, MonitoringA
 from kafka_platform.levels import monitoring as levels
 from kafka_platform.monitoring.dashboards import uid
 from kafka_platform.monitoring.objects import dashboard
+from kafka_platform.monitoring.tenants import Use
 
 from infra.check import ROOT
 from tests.dashboards import EVERYTHING, SOURCES, asked, every_alert, every_board, queries
@@ -56,6 +57,7 @@ def text(name: str) -> str:
 def test_every_panel_asks_for_metrics_that_something_shows() -> None:
     exporter = {each for each in asked("kafka_") if re.match(r"kafka_(consumergroup|topic|brokers|exporter)", each)}
     recorded = {levels.ERRORS, levels.EVENTS, levels.OBJECTIVE, levels.LEFT}
+    recorded |= {name for use in Use for name in (use.by_tenant, use.of_quota)}
     nodes = {each.partition("{")[0] for each in REPORTED}
     own = asked("kafka_probe_") | asked("gateway_") | asked("rest_")
     known = nodes | exporter | own | recorded | OTHERS

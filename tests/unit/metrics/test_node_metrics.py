@@ -1,5 +1,6 @@
 """The metrics of embedded nodes: what is rendered for them, and what a real broker with the agent exposes."""
 
+import math
 import re
 import urllib.request
 from collections.abc import Iterator
@@ -8,7 +9,18 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
 from kafka_platform.cluster import metrics
 from kafka_platform.cluster.embedded.files import broker_files, files_hash
 from kafka_platform.cluster.embedded.objects import network_policy, stateful_set
@@ -16,6 +28,9 @@ from kafka_platform.cluster.embedded.settings import EmbeddedSettings
 from kafka_platform.cluster.metrics import Metrics
 from kafka_platform.cluster.spec import ClusterSpec
 from kafka_platform.monitoring.alerts import Watched, alerts
+from kafka_platform.monitoring.tenants import Use, in_kafka
+from kafka_platform_runtime.connection import Connection
+from kafka_platform_runtime.provisioner.quotas import QuotaChange, QuotaClient
 
 from infra.platform import Platform
 from infra.settings.parsing import parse
@@ -26,7 +41,9 @@ from tests.unit.components.graph import run
 from tests.unit.test_platform import EMBEDDED, EXTERNAL, KUBECONFIG, STRIMZI
 
 REPORTED = Path(__file__).with_name("reporter-names.txt").read_text(encoding="utf-8").split()
-"""The series of Strimzi's Metrics Reporter 0.2.0 on a broker of Kafka 4.3.1, as name{labels}."""
+"""The series of Strimzi's Metrics Reporter 0.2.0 on a broker of Kafka 4.3.1, as name{labels}; without labels that it leaves empty,
+which Prometheus drops."""
+LITERAL = ResourcePatternType.LITERAL
 PARTITIONS = 53
 """Of the test's topics: `t` has three, Kafka's own offsets fifty."""
 
@@ -114,6 +131,49 @@ class TestStack:
         assert found["Kafka kafka-kafka"].inputs["spec"]["kafka"]["metricsConfig"] == {"type": "strimziMetricsReporter"}
 
 
+LIMITED, FREE = "svc@corp", "batch"
+"""A user over its quotas, and one without any. Each has a client id of its own making."""
+
+
+def use(kafka: LocalKafka) -> None:
+    """Writes and reads by both."""
+    admin = AdminClient(kafka.client())
+    for user in (LIMITED, FREE):
+        info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
+        for made in admin.alter_user_scram_credentials(
+            [UserScramCredentialUpsertion(user, info, b"password")]
+        ).values():
+            made.result()
+        rights = [
+            AclBinding(kind, "*", LITERAL, f"User:{user}", "*", AclOperation.ALL, AclPermissionType.ALLOW)
+            for kind in (ResourceType.TOPIC, ResourceType.GROUP)
+        ]
+        for allowed in admin.create_acls(rights).values():
+            allowed.result()
+    with QuotaClient(Connection.from_environment(kafka.environment())) as quotas:
+        limits = {"producer_byte_rate": 40_000.0, "consumer_byte_rate": 40_000.0, "request_percentage": 100.0}
+        quotas.change([QuotaChange(user=LIMITED, set=limits)])
+    for user in (LIMITED, FREE):
+        login = {**kafka.client(user, "password"), "client.id": f"made-up-by-{user}"}
+        write_and_read(login, group=user, size=1000)
+
+
+def write_and_read(login: dict[str, Any], *, group: str, size: int) -> None:
+    """500 records of `size` bytes to and from the topic `t`."""
+    producer = Producer(login)
+    for _ in range(500):
+        producer.produce("t", b"x" * size)
+    assert producer.flush(60) == 0
+    consumer = Consumer(
+        {**login, "group.id": group, "auto.offset.reset": "earliest", "max.partition.fetch.bytes": 50_000}
+    )
+    consumer.subscribe(["t"])
+    read = 0
+    while read < 500:
+        read += len(consumer.consume(500, 1))
+    consumer.close()
+
+
 @pytest.fixture(scope="module")
 def exposed() -> Iterator[dict[str, float]]:
     """What a broker exposes after a group has read some records."""
@@ -123,16 +183,8 @@ def exposed() -> Iterator[dict[str, float]]:
         admin = AdminClient(kafka.client())
         for future in admin.create_topics([NewTopic("t", 3, 1)]).values():
             future.result()
-        producer = Producer(kafka.client())
-        for _ in range(500):
-            producer.produce("t", b"x" * 100)
-        assert producer.flush(30) == 0
-        consumer = Consumer({**kafka.client(), "group.id": "g", "auto.offset.reset": "earliest"})
-        consumer.subscribe(["t"])
-        read = 0
-        while read < 500:
-            read += len(consumer.consume(500, 1))
-        consumer.close()
+        write_and_read(kafka.client(), group="g", size=100)
+        use(kafka)
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
             lines = answer.read().decode().splitlines()
         found = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
@@ -178,6 +230,25 @@ class TestExposed:
         ]
         assert not any("partition=" in each for each in exposed)
         assert len(exposed) < 600
+
+    def test_a_user_adds_six_series_and_a_client_id_none(self, exposed: dict[str, float]) -> None:
+        assert sorted(each for each in exposed if f'user="{in_kafka(LIMITED)}"' in each) == [
+            'kafka_server_fetch_byte_rate{user="svc%40corp"}',
+            'kafka_server_fetch_throttle_time{user="svc%40corp"}',
+            'kafka_server_produce_byte_rate{user="svc%40corp"}',
+            'kafka_server_produce_throttle_time{user="svc%40corp"}',
+            'kafka_server_request_request_time{user="svc%40corp"}',
+            'kafka_server_request_throttle_time{user="svc%40corp"}',
+        ]
+        assert not any("made-up" in each for each in exposed)
+
+    def test_who_is_over_a_quota_is_seen_and_nobody_else(self, exposed: dict[str, float]) -> None:
+        for use in (Use.PRODUCE, Use.FETCH):
+            assert exposed[f'{use.metric}{{user="svc%40corp"}}'] > 5_000
+            assert exposed[f'{use.throttle}{{user="svc%40corp"}}'] > 0
+            # Nobody has held it back ever: there is no average.
+            assert math.isnan(exposed[f'{use.throttle}{{user="batch"}}'])
+        assert exposed[f'{Use.REQUEST.metric}{{user="svc%40corp"}}'] > 0
 
     def test_no_value_gets_into_a_name_or_label(self, exposed: dict[str, float]) -> None:
         assert not [each for each in exposed if "_objectname" in each or re.search(r"__\d|_nan", each)]
