@@ -34,6 +34,21 @@ from kafka_platform.cluster.strimzi.spec import (
     StrimziKafka as StrimziKafka,
     TieredStorage as TieredStorage,
 )
+from kafka_platform.connect.component import KafkaConnect as KafkaConnect, KafkaConnectArgs as KafkaConnectArgs
+from kafka_platform.connect.sinks import Evolution as Evolution, JdbcSink as JdbcSink, Plugin as Plugin
+from kafka_platform.connect.sources import (
+    DatabaseTls as DatabaseTls,
+    Decimals as Decimals,
+    PostgresSource as PostgresSource,
+    Snapshot as Snapshot,
+)
+from kafka_platform.connect.spec import (
+    Connector as Connector,
+    ConnectorState as ConnectorState,
+    ConnectResources as ConnectResources,
+    connect_topics as connect_topics,
+    connect_users as connect_users,
+)
 from kafka_platform.entities.component import KafkaResources as KafkaResources, KafkaResourcesArgs as KafkaResourcesArgs
 from kafka_platform.exporter.component import KafkaExporter as KafkaExporter, KafkaExporterArgs as KafkaExporterArgs
 from kafka_platform.exporter.spec import (

@@ -5,6 +5,7 @@ from typing import Any
 
 from infra.capabilities.alerts import AlertReceivers
 from infra.capabilities.capability import Capability, Deployment, LeastKubernetes, Placed, Rendered, Stack
+from infra.capabilities.connectors import KafkaConnect
 from infra.capabilities.exporter import KafkaExporter
 from infra.capabilities.gateway import HttpGateway
 from infra.capabilities.kafka import BrokersByLoad, Cluster, Entities
@@ -32,6 +33,7 @@ CAPABILITIES: Sequence[Capability[Any]] = (
     LatencyProbe(),
     KafkaExporter(),
     Workers(),
+    KafkaConnect(),
     Levels(),
     Monitoring(),
     PrometheusServer(),

@@ -67,13 +67,14 @@ class Images(Section):
     """Image of this platform's own programs. Default: that of this release."""
     registry: str | None = None
     """Image of Apicurio Registry 3, for the schema registry. Default: `docker.io/apicurio/apicurio-registry:3.3.3`."""
-
+    connect: str | None = None
+    """Image with Kafka and the plugins of `connectors`. Default: that of this release."""
     prometheus: str | None = None
     """Image of Prometheus, for `prometheus.server`. Default: the official one."""
     alertmanager: str | None = None
     """Image of Alertmanager, for `prometheus.server` with `alerts`. Default: the official one."""
 
-    @field_validator("kafka", "runtime", "registry", "prometheus", "alertmanager")
+    @field_validator("kafka", "runtime", "registry", "connect", "prometheus", "alertmanager")
     @classmethod
     def _image(cls, value: str | None) -> str | None:
         if value is not None and not IMAGE.fullmatch(value):

@@ -39,13 +39,21 @@ def explain(error: Any, known: Sequence[str]) -> tuple[Path, str, Path]:
             fix = f"did you mean {meant}?"
         return path, f"unknown key: {fix}", path
     if kind in ("missing", "missing_argument", "missing_keyword_only_argument"):
-        return path, f"missing: {_NEEDED.get(str(key), 'write a value for it')}", path[:-1]
+        return path, f"missing: {_needed(path, str(key))}", path[:-1]
     if kind == "value_error":
         return _value_error(path, known, str(error["ctx"]["error"]))
     if kind == "enum":
         members = re.findall(r"'([^']*)'", error["ctx"]["expected"])
         return path, unknown_word(value, members, IN_FILE, decides=_decides(path)), path
     return path, _type_error(kind, path, value, known), path
+
+
+def _needed(path: Path, key: str) -> str:
+    known = key_at(path)
+    hint = None if known is None or known.form is None else known.form.hint
+    needed = _NEEDED.get(key, "write a value for it")
+    # A host of a connector is not that of the brokers.
+    return f"write {hint}" if hint is not None and (key not in _NEEDED or key == "host") else needed
 
 
 def _decides(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from infra.capabilities.alerts import Alerts
+from infra.capabilities.connectors import Connect, StackConnector
 from infra.capabilities.exporter import Exporter
 from infra.capabilities.gateway import Gateway
 from infra.capabilities.levels import ServiceLevel
@@ -48,3 +49,7 @@ class Settings(Core):
     Default: none."""
     workers: Mapping[str, Worker] = {}
     """Teams' services by name, each with its own Kafka user and as many pods as its load needs."""
+    connectors: Mapping[str, StackConnector] = {}
+    """Connectors by name, which move records between Kafka and other systems, each with its own Kafka user."""
+    connect: Connect | None = None
+    """Settings of Kafka Connect, which runs connectors. Default: two pods where there is a connector for it."""

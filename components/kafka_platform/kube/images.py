@@ -4,6 +4,8 @@ RUNTIME_IMAGE = "ghcr.io/kafka-platform/runtime:0.1.0"
 """This platform's own programs, of this release."""
 REGISTRY_IMAGE = "docker.io/apicurio/apicurio-registry:3.3.3"
 """Apicurio Registry, for a schema registry."""
+CONNECT_IMAGE = "ghcr.io/kafka-platform/connect:0.1.0"
+"""Kafka with the plugins of connectors, of this release; runtime/connect/Dockerfile makes it."""
 
 
 def kafka_image(version: str) -> str:

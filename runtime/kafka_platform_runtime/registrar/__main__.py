@@ -14,21 +14,14 @@ Run as `python3 -m kafka_platform_runtime.registrar` with these variables:
 Exit code 0: everything is as declared. 3: refused, a retry cannot help. 1: ran out of time, a retry may help.
 """
 
-import os
 import sys
-import traceback
 from collections.abc import Mapping
 
-from kafka_platform_runtime.failures import Refused, Transient
+from kafka_platform_runtime.failures import Refused
+from kafka_platform_runtime.jobs import REFUSED, attempts, ended, refused
 from kafka_platform_runtime.registrar.apply import Levels, apply
 from kafka_platform_runtime.registrar.client import Registry
 from kafka_platform_runtime.registrar.declarations import Settings, read
-from kafka_platform_runtime.retries import Retries
-from kafka_platform_runtime.termination import leave, termination_log
-
-DONE = 0
-NOT_NOW = 1
-REFUSED = 3
 
 
 def run(environment: Mapping[str, str]) -> tuple[int, str]:
@@ -38,35 +31,10 @@ def run(environment: Mapping[str, str]) -> tuple[int, str]:
         declared = read(settings.declarations)
         registry = Registry(settings)
     except Refused as refusal:
-        return REFUSED, _refused(refusal)
-    retries = Retries(settings.deadline_seconds, lambda line: print(line, flush=True))
+        return REFUSED, refused(refusal)
     former: Levels = {}
-    while True:
-        try:
-            return DONE, apply(registry, declared, settings, former)
-        except Refused as refusal:
-            return REFUSED, _refused(refusal)
-        except Transient as trouble:
-            late = retries.pause(str(trouble))
-            if late is not None:
-                return NOT_NOW, late
-
-
-def _refused(refusal: Refused) -> str:
-    return "\n".join(["refused:", *refusal.faults])
-
-
-def main() -> int:
-    """The program; see the module."""
-    try:
-        code, message = run(os.environ)
-    except Exception as error:  # the message must reach whoever waits for the Job, in any case
-        traceback.print_exc()
-        code, message = NOT_NOW, f"unexpected {type(error).__name__}: {error}; see the log of the pod"
-    leave(message, termination_log(os.environ))
-    print(message, flush=True)
-    return code
+    return attempts(lambda: apply(registry, declared, settings, former), settings.deadline_seconds)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(run))

@@ -173,6 +173,8 @@ LATE = re.compile(
 """What a program often knows only when it runs: the names and addresses of what it makes itself."""
 DECIDES = {
     "CustomAuthentication.secrets": "names volumes of the brokers",
+    "JdbcSink.url": "decides where the network policy lets Kafka Connect go",
+    "Plugin.connector_class": "is a class of Java",
     "WebhookReceiver.url": "decides where the network policy lets Alertmanager go",
     "Scale.prometheus": "is a query",
 }

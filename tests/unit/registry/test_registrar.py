@@ -10,7 +10,8 @@ import pytest
 from kafka_platform import Compatibility, SchemaReference, SchemaType, Subject
 from kafka_platform.registry.spec import REGISTRAR
 from kafka_platform.schemas.objects import REMOVED_KEY, declarations
-from kafka_platform_runtime.registrar.__main__ import DONE, NOT_NOW, REFUSED, run
+from kafka_platform_runtime.jobs import DONE, NOT_NOW, REFUSED
+from kafka_platform_runtime.registrar.__main__ import run
 
 from tests.registry_process import LocalRegistry
 

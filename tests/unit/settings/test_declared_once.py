@@ -11,6 +11,7 @@ from kafka_platform import (
     ExternalKafka,
     HttpGatewayArgs,
     KafkaClusterArgs,
+    KafkaConnectArgs,
     KedaOperatorArgs,
     LatencyProbeArgs,
     MonitoringArgs,
@@ -22,6 +23,7 @@ from kafka_platform import (
     StrimziOperatorArgs,
 )
 
+from infra.capabilities.connectors import Connect
 from infra.capabilities.gateway import Gateway
 from infra.capabilities.operators import (
     CertManagerInstallation,
@@ -37,6 +39,7 @@ from infra.capabilities.workers import Worker
 from infra.settings.kafka import Kafka
 
 PAIRS: list[tuple[Any, Any]] = [
+    (Connect, KafkaConnectArgs),
     (CertManagerInstallation, CertManagerArgs),
     (DrainCleanerInstallation, DrainCleanerArgs),
     (Gateway, HttpGatewayArgs),

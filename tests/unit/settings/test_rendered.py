@@ -28,6 +28,7 @@ PODS: dict[str, Any] = {
     "annotations": {"example.com/scrape": "false"},
     "runAs": "platform",
 }
+SHOP = {"host": "db.shop", "database": "shop", "secret": "shop-db", "tables": ["public.orders"]}
 COMMON: dict[str, Any] = {
     "podSettings": PODS,
     "topics": {"orders": {"partitions": 6}},
@@ -42,6 +43,16 @@ COMMON: dict[str, Any] = {
     "prometheus": {},
     "certManager": {},
     "workers": {"fraud-check": SCALED, "plain": WORKER | {"replicas": 2}},
+    "connectors": {
+        "shop": {"postgres": SHOP, "tenant": "shop"},
+        "warehouse": {
+            "jdbc": {"url": "jdbc:postgresql://10.1.2.3/warehouse", "secret": "warehouse"},
+            "reads": ["orders", "shop.public.orders"],
+        },
+        "other": {
+            "plugin": {"connectorClass": "com.example.Source", "writes": ["orders"], "hosts": ["example.com:443"]}
+        },
+    },
 }
 POOLS: dict[str, Any] = {
     "controllers": {"roles": ["controller"], "nodes": 3, "storage": "10Gi"},
@@ -55,6 +66,7 @@ STACKS_OF_TESTS: dict[str, dict[str, Any]] = {
             "kafka": "registry.example.com/kafka:1",
             "runtime": "registry.example.com/runtime:1",
             "registry": "registry.example.com/apicurio:1",
+            "connect": "registry.example.com/connect:1",
         },
     },
     "server": COMMON
@@ -171,5 +183,5 @@ def test_every_container_comes_from_the_images_that_the_stack_names() -> None:
         for container in each.containers
         if container["name"] != "worker"
     }
-    own = {"registry.example.com/apicurio:1", "registry.example.com/kafka:1", "registry.example.com/runtime:1"}
+    own = {f"registry.example.com/{name}:1" for name in ("apicurio", "connect", "kafka", "runtime")}
     assert images == own

@@ -2,6 +2,7 @@
 
 from tests.unit.settings.broken import (
     cluster,
+    connectors,
     files,
     gateway,
     logins,
@@ -28,6 +29,7 @@ PLATFORM: list[tuple[str, str]] = [
         gateway,
         logins,
         probe,
+        connectors,
         registry,
         workers,
         operators,

@@ -1,0 +1,1 @@
+"""Kafka Connect, and the connectors that it runs."""

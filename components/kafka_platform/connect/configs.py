@@ -1,0 +1,112 @@
+"""What Kafka Connect is told of each connector: its configuration, with references to files for what is secret. No Pulumi."""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kafka_platform.connect.kinds import SECRETS, Context
+from kafka_platform.connect.spec import Connector, offsets_topic
+from kafka_platform.kafka.secrets import CA_FILE
+from kafka_platform.kube.derived import derived
+
+if TYPE_CHECKING:
+    from pulumi import Input
+
+    from kafka_platform.kafka.connection import KafkaConnection
+
+LOGIN_FILE = "client.properties"
+"""The key of a user's Secret from which Kafka's Java clients log in."""
+SESSION_MILLISECONDS = 10_000
+"""After which a worker, or a member of a sink's group, counts as gone. Kafka's own is 45 s, in which nothing would be moved."""
+HEARTBEAT_MILLISECONDS = 3_000
+
+
+def login_reference(folder: str) -> str:
+    """What stands for the login of the user whose Secret is mounted there."""
+    return f"${{file:{folder}/{LOGIN_FILE}:sasl.jaas.config}}"
+
+
+def client_settings(
+    folder: str, security_protocol: str, sasl_mechanism: str | None, *, has_ca: bool, ca_file: str = CA_FILE
+) -> dict[str, str]:
+    """How a Java client logs in as the user whose Secret is mounted there; the password is in that file only."""
+    found = {"security.protocol": security_protocol}
+    if sasl_mechanism is not None:
+        found |= {"sasl.jaas.config": login_reference(folder), "sasl.mechanism": sasl_mechanism}
+    if has_ca:
+        found |= {"ssl.truststore.location": ca_file, "ssl.truststore.type": "PEM"}
+    return found
+
+
+def connector_configs(connectors: Mapping[str, Connector], connection: "KafkaConnection") -> "Input[dict[str, str]]":
+    """A declaration for each connector, as the program that applies them reads it, by its key in a ConfigMap."""
+    has_ca = connection.ca_secret is not None
+
+    def rendered(servers: str, protocol: str, mechanism: str | None) -> dict[str, str]:
+        found = {}
+        for name, each in sorted(connectors.items()):
+            login = client_settings(f"{SECRETS}/{name}/kafka", protocol, mechanism, has_ca=has_ca)
+            context = Context(name=name, logs_in=login, bootstrap_servers=servers)
+            found[f"connector.{name}"] = declaration(each, context)
+        return found
+
+    made: Any = derived(rendered, connection.bootstrap_servers, connection.security_protocol, connection.sasl_mechanism)
+    return made  # type: ignore[no-any-return]
+
+
+def declaration(connector: Connector, context: Context) -> str:
+    """A connector's declaration: its name, its state and its configuration."""
+    told = {
+        "config": connector_config(connector, context),
+        "name": context.name,
+        "state": connector.state.value,
+    }
+    return json.dumps(told, indent=1, sort_keys=True)
+
+
+def connector_config(connector: Connector, context: Context) -> dict[str, str]:
+    """The configuration of a connector."""
+    common = {
+        "errors.log.enable": "true",
+        "errors.log.include.messages": "false",
+        "key.converter": "org.apache.kafka.connect.json.JsonConverter",
+        "tasks.max": str(connector.tasks),
+        "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+        # Exact numbers, as a person writes them.
+        "key.converter.decimal.format": "NUMERIC",
+        "value.converter.decimal.format": "NUMERIC",
+    }
+    common |= _sink(connector, context) if connector.is_sink else _source(context)
+    return dict(sorted((common | connector.kind.settings(context)).items()))
+
+
+def _source(context: Context) -> dict[str, str]:
+    found = {
+        "errors.tolerance": "none",
+        "exactly.once.support": "requested",
+        # Its own, so that no other connector can move it.
+        "offsets.storage.topic": offsets_topic(context.name),
+        "producer.override.compression.type": "zstd",
+        "transaction.boundary": "poll",
+    }
+    return found | _overrides(context, "producer", "consumer", "admin")
+
+
+def _sink(connector: Connector, context: Context) -> dict[str, str]:
+    found = {
+        # From the oldest record on, and none of a transaction that was given up.
+        "consumer.override.auto.offset.reset": "earliest",
+        "consumer.override.heartbeat.interval.ms": str(HEARTBEAT_MILLISECONDS),
+        "consumer.override.isolation.level": "read_committed",
+        "consumer.override.session.timeout.ms": str(SESSION_MILLISECONDS),
+        "errors.deadletterqueue.context.headers.enable": "true",
+        "errors.deadletterqueue.topic.name": str(connector.dead_letters_of(context.name)),
+        "errors.tolerance": "all",
+        "topics": ",".join(connector.reads),
+    }
+    return found | _overrides(context, "producer", "consumer", "admin")
+
+
+def _overrides(context: Context, *clients: str) -> dict[str, str]:
+    """Each client of a connector logs in as the connector's own user."""
+    return {f"{client}.override.{key}": value for client in clients for key, value in sorted(context.logs_in.items())}

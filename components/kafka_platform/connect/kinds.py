@@ -1,0 +1,119 @@
+"""What all kinds of connectors that Kafka Connect runs say of their own settings. No Pulumi."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kafka_platform.connect.common import ConnectorKind
+from kafka_platform.values.forms import mapping
+from kafka_platform.values.free_maps import check_settings
+
+SECRETS = "/mnt/connectors"
+"""Folder of the Secrets of connectors in the pods: `<connector>/kafka` and `<connector>/secret`. Strimzi mounts volumes below /mnt
+only."""
+_PLACEHOLDER = re.compile(r"\$\{[^}]*:")
+_OWN_SECRET = re.compile(r"\$\{secret:([A-Za-z0-9._-]{1,253})\}")
+_SENSITIVE = re.compile(
+    r"(^|[._-])(password|passwd|passphrase|secret|token|api[._-]?key|private[._-]?key)s?($|[._-](?!endpoint|url))", re.I
+)
+_LOGIN = re.compile(
+    r"(producer|consumer|admin)\.override\.(bootstrap\.|client\.|interceptor\.|metric\.|sasl\.|security\.|ssl\.).*"
+)
+_OWNED = {
+    "connector.class": "it follows from the kind",
+    "errors.deadletterqueue.context.headers.enable": "dead letters always say what they failed of",
+    "errors.deadletterqueue.topic.name": "write dead_letters",
+    "errors.deadletterqueue.topic.replication.factor": "the topic is declared",
+    "errors.log.include.messages": "records do not belong in logs",
+    "name": "it is the key of the connector",
+    "offsets.storage.topic": "each source has its own",
+    "tasks.max": "write tasks",
+    "topics": "write reads",
+    "topics.regex": "write reads",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What the configuration of a connector depends on, besides its declaration."""
+
+    name: str
+    """The connector's."""
+    logs_in: Mapping[str, str]
+    """Properties with which any client of it logs in to Kafka, without what stands in files only."""
+    bootstrap_servers: str
+
+    def secret(self, key: str) -> str:
+        """What stands for a key of the connector's Secret in a configuration."""
+        return f"${{directory:{SECRETS}/{self.name}/secret:{key}}}"
+
+    def secret_file(self, key: str) -> str:
+        """Path of the file with that key."""
+        return f"{SECRETS}/{self.name}/secret/{key}"
+
+
+def check_more(config: Mapping[str, str]) -> None:
+    """Raises unless these are settings that a connector may have in addition, and none is a secret in plain text."""
+    check_settings(config)
+    for key, value in config.items():
+        if key in _OWNED:
+            raise ValueError(f"{key!r} is set by the platform, {_OWNED[key]}: remove it")
+        if _LOGIN.fullmatch(key):
+            raise ValueError(f"{key!r}: each connector logs in to Kafka as its own user: remove it")
+        found = _OWN_SECRET.fullmatch(value)
+        if _SENSITIVE.search(key) and found is None:
+            raise ValueError(
+                f"{key!r}: a secret does not belong here: write ${{secret:KEY}} with a key of the Secret in secret"
+            )
+        if _PLACEHOLDER.search(_OWN_SECRET.sub("", value)):
+            raise ValueError(
+                f"{key!r}: reads files that are not the connector's: write ${{secret:KEY}} with a key of its own Secret"
+            )
+
+
+def more(config: Mapping[str, str], context: Context) -> dict[str, str]:
+    """These settings, as Kafka Connect gets them."""
+    return {
+        key: _OWN_SECRET.sub(lambda found: context.secret(found[1]), value) for key, value in sorted(config.items())
+    }
+
+
+def uses_secret(config: Mapping[str, str]) -> bool:
+    """Whether one of the settings refers to the connector's Secret."""
+    return any(_OWN_SECRET.search(value) for value in config.values())
+
+
+def further() -> Any:
+    """A field with further settings of a connector."""
+    return mapping(check_more)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectKind(ConnectorKind):
+    """A kind of connectors that Kafka Connect runs."""
+
+    config: Mapping[str, str] = further()
+    """Further settings by the connector's own names. `${secret:KEY}` stands for a key of its Secret. Default: none."""
+
+    @property
+    def secret_name(self) -> Any:
+        """The Secret with the login to the other system; None if it needs none."""
+        return getattr(self, "secret", None)
+
+    @property
+    def secret_keys(self) -> Sequence[str]:
+        """The keys of that Secret that are mounted; none: all."""
+        return ("username", "password")
+
+    def settings(self, context: Context) -> dict[str, str]:
+        """Its configuration, without what all connectors have."""
+        raise NotImplementedError
+
+    def written(self, name: str) -> Sequence[str]:
+        """Topics with records that it writes, if the connector of this kind has that name."""
+        return ()
+
+    def kept(self, name: str) -> Sequence[str]:
+        """Topics that it writes for itself, and reads."""
+        return ()

@@ -1,0 +1,363 @@
+"""The Kubernetes objects of Kafka Connect without an operator: one pure function renders each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from kafka_platform.connect import applying
+from kafka_platform.connect.common import Place, connector_user_name, is_address
+from kafka_platform.connect.configs import (
+    HEARTBEAT_MILLISECONDS,
+    LOGIN_FILE,
+    SESSION_MILLISECONDS,
+    client_settings,
+    connector_configs,
+)
+from kafka_platform.connect.kinds import SECRETS
+from kafka_platform.connect.spec import CONNECT, Connector, ConnectSpec
+from kafka_platform.kafka.client_pods import ca_mounts, ca_volumes, kafka_ports
+from kafka_platform.kafka.properties import java_properties
+from kafka_platform.kube.declared import version_of
+from kafka_platform.kube.derived import derived
+from kafka_platform.kube.manifests import (
+    Manifest,
+    allowed_port,
+    collectors,
+    disruption_budget_of,
+    labels,
+    metadata,
+    network_policy_of,
+    selector,
+    service_of,
+    service_port,
+    text_hash,
+    to_names,
+)
+from kafka_platform.kube.metrics import METRICS_PORT_NAME
+from kafka_platform.kube.objects import Object
+from kafka_platform.kube.pods import (
+    CONFIG_ANNOTATION,
+    METRICS_PORT,
+    configured,
+    container_security,
+    http_check,
+    pod_spec,
+    prefer_other_machines,
+    resources_of,
+    secret_volume,
+    spread_over,
+)
+from kafka_platform.values.names import user_secret
+from kafka_platform.values.units import quantity
+
+if TYPE_CHECKING:
+    from pulumi import Input
+
+    from kafka_platform.kafka.connection import KafkaConnection
+
+COMPONENT = "connect"
+REST_PORT = 8083
+
+_CONFIG = "/etc/kafka-platform/config"
+_CREDENTIALS = "/etc/kafka-platform/credentials"
+_FILE = "worker.properties"
+_LOGGING = "log4j2.yaml"
+_RULES = "jmx.yaml"
+_AGENT = "/opt/kafka-platform/agent/jmx_prometheus_javaagent.jar"
+_SECRETS_VERSION = "kafka-platform/secrets"
+
+_METASPACE_MEBIBYTES = 160
+_CODE_MEBIBYTES = 64
+_DIRECT_MEBIBYTES = 64
+_OUTSIDE_MEBIBYTES = 448
+"""Memory that is not heap: the three above, and the stacks of threads. Seen at work with a heap of 384 MiB: 460 MiB."""
+_REBALANCE_MILLISECONDS = 5_000
+"""How long a lost worker's tasks wait for it to come back. Kafka's own is five minutes, in which they stand still."""
+_FLUSH_MILLISECONDS = 10_000
+"""How often sinks commit, and so how much is written again after a crash. Kafka's own is a minute."""
+_TERMINATION_SECONDS = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectSettings:
+    """Inputs of the objects of Kafka Connect."""
+
+    name: str
+    namespace: "Input[str]"
+    connection: "KafkaConnection"
+    image: "Input[str]"
+    runtime_image: "Input[str]"
+    connectors: Mapping[str, Connector] = field(default_factory=dict)
+    spread: str = "topology.kubernetes.io/zone"
+    spec: ConnectSpec = field(default_factory=ConnectSpec)
+
+    @property
+    def own(self) -> dict[str, str]:
+        """The labels that find the pods."""
+        return selector(self.name, COMPONENT)
+
+    @property
+    def logs_in(self) -> bool:
+        """Whether there are Kafka users."""
+        return self.connection.sasl_mechanism is not None
+
+    @property
+    def applying(self) -> applying.ApplySettings:
+        """Inputs of the Job that applies the connectors."""
+        return applying.ApplySettings(
+            name=self.name,
+            namespace=self.namespace,
+            url=derived(lambda namespace: f"http://{self.name}.{namespace}.svc:{REST_PORT}", self.namespace),
+            runtime_image=self.runtime_image,
+            configs=connector_configs(self.connectors, self.connection),
+            removed=self.spec.removed_connectors,
+            port=REST_PORT,
+            pods=self.own,
+            secrets=secrets_version(self.connectors),
+            pod_settings=self.spec.pod_settings,
+        )
+
+
+def objects(settings: ConnectSettings) -> list[Object]:
+    """The objects of Kafka Connect, and those that apply its connectors, in the order in which they are needed."""
+    properties = derived(
+        lambda servers, protocol, mechanism: java_properties(worker_properties(settings, servers, protocol, mechanism)),
+        settings.connection.bootstrap_servers,
+        settings.connection.security_protocol,
+        settings.connection.sasl_mechanism,
+    )
+    config = Object(role="config", manifest=config_map(settings, properties))
+    policy = Object(role="network", manifest=network_policy(settings, kafka_ports(settings.connection)))
+    pods = Object(role="pods", manifest=deployment(settings, derived(text_hash, properties)), after=[config, policy])
+    entrance = Object(role="service", manifest=service(settings))
+    return [
+        config,
+        policy,
+        Object(role="disruption", manifest=pod_disruption_budget(settings)),
+        pods,
+        entrance,
+        *applying.objects(settings.applying, after=[pods, entrance]),
+    ]
+
+
+def worker_properties(
+    settings: ConnectSettings, bootstrap_servers: str, security_protocol: str, sasl_mechanism: str | None
+) -> dict[str, str]:
+    """A worker's settings, without secrets: logins are in files, to which these refer."""
+    login = client_settings(
+        _CREDENTIALS, security_protocol, sasl_mechanism, has_ca=settings.connection.ca_secret is not None
+    )
+    providers = "org.apache.kafka.common.config.provider"
+    return {
+        "bootstrap.servers": bootstrap_servers,
+        "group.id": CONNECT,
+        **login,
+        # What a connector refers to: its own folders are the only ones with secrets, beside that of the worker itself.
+        "config.providers": "file,directory,env",
+        "config.providers.directory.class": f"{providers}.DirectoryConfigProvider",
+        "config.providers.directory.param.allowed.paths": SECRETS,
+        "config.providers.env.class": f"{providers}.EnvVarConfigProvider",
+        "config.providers.env.param.allowlist.pattern": "POD_IP",
+        "config.providers.file.class": f"{providers}.FileConfigProvider",
+        "config.providers.file.param.allowed.paths": f"{SECRETS},{_CREDENTIALS}",
+        **_storage(),
+        "connector.client.config.override.policy": "All",
+        "exactly.once.source.support": "enabled",
+        "heartbeat.interval.ms": str(HEARTBEAT_MILLISECONDS),
+        "key.converter": "org.apache.kafka.connect.json.JsonConverter",
+        "listeners": f"http://0.0.0.0:{REST_PORT}",
+        "offset.flush.interval.ms": str(_FLUSH_MILLISECONDS),
+        "plugin.discovery": "service_load",
+        "plugin.path": "/opt/kafka/plugins",
+        "rest.advertised.host.name": "${env:POD_IP}",
+        "rest.advertised.port": str(REST_PORT),
+        "scheduled.rebalance.max.delay.ms": str(_REBALANCE_MILLISECONDS),
+        "session.timeout.ms": str(SESSION_MILLISECONDS),
+        # Topics are declared: connectors may make none.
+        "topic.creation.enable": "false",
+        "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+    }
+
+
+def _storage() -> dict[str, str]:
+    """The topics of the workers, which are declared."""
+    return {
+        f"{part}.storage.topic": f"{CONNECT}-{part}{'s' if part != 'status' else ''}"
+        for part in ("config", "offset", "status")
+    }
+
+
+def config_map(settings: ConnectSettings, properties: "Input[str]") -> Manifest:
+    """The files that the pods start from."""
+    own = files("kafka_platform.connect")
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata(f"{settings.name}-config", settings.namespace, labels(settings.name, COMPONENT)),
+        "data": {
+            _FILE: properties,
+            _LOGGING: (own / _LOGGING).read_text(encoding="utf-8"),
+            _RULES: (own / _RULES).read_text(encoding="utf-8"),
+        },
+    }
+
+
+def service(settings: ConnectSettings) -> Manifest:
+    """The Service of the REST interface, which only the Job that applies connectors reaches."""
+    return service_of(
+        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        [service_port("http", REST_PORT)],
+        settings.own,
+    )
+
+
+def pod_disruption_budget(settings: ConnectSettings) -> Manifest:
+    """One pod at a time may be drained."""
+    return disruption_budget_of(
+        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)), settings.own
+    )
+
+
+def network_policy(settings: ConnectSettings, kafka_ports: "Input[Sequence[Manifest]]") -> Manifest:
+    """The pods reach each other, Kafka and what connectors name; the Job that applies connectors reaches them, and nobody else."""
+    peers = [{"podSelector": {"matchLabels": each}} for each in (settings.own, settings.applying.own)]
+    return network_policy_of(
+        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        pods={"matchLabels": settings.own},
+        ingress=[
+            {"from": peers, "ports": [allowed_port(REST_PORT)]},
+            collectors(METRICS_PORT, settings.spec.metrics_namespaces),
+        ],
+        egress=[
+            *to_names(),
+            {"ports": kafka_ports},
+            {"ports": [allowed_port(REST_PORT)], "to": [peers[0]]},
+            *allowed_places(settings.connectors),
+        ],
+    )
+
+
+def allowed_places(connectors: Mapping[str, Connector]) -> list[Manifest]:
+    """Egress to what connectors name: to an address at its port; to a name, which no policy knows, by its port."""
+    places: set[Place] = {place for each in connectors.values() for place in each.kind.places()}
+    named = sorted({place.port for place in places if not is_address(place.host)})
+    found: list[Manifest] = [{"ports": [allowed_port(port) for port in named]}] if named else []
+    for place in sorted((each for each in places if is_address(each.host)), key=lambda each: (each.host, each.port)):
+        block = {"ipBlock": {"cidr": f"{place.host}/{128 if ':' in place.host else 32}"}}
+        found.append({"ports": [allowed_port(place.port)], "to": [block]})
+    return found
+
+
+def secrets_version(connectors: Mapping[str, Connector]) -> str:
+    """Changes with every Secret of a connector: the pods read them when they start."""
+    known = {name: [str(each.kind.secret_name), each.password_version] for name, each in connectors.items()}
+    return version_of(known)
+
+
+def deployment(settings: ConnectSettings, config_hash: "Input[str]") -> Manifest:
+    """The workers, which share the tasks of all connectors."""
+    own = labels(settings.name, COMPONENT)
+    annotations = {CONFIG_ANNOTATION: config_hash, _SECRETS_VERSION: secrets_version(settings.connectors)}
+    pod = pod_spec(
+        [_container(settings)],
+        _volumes(settings),
+        affinity=prefer_other_machines(settings.own),
+        terminationGracePeriodSeconds=_TERMINATION_SECONDS,
+        topologySpreadConstraints=spread_over(settings.spread, settings.own),
+    )
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata(settings.name, settings.namespace, own),
+        "spec": {
+            "replicas": settings.spec.pods,
+            "selector": {"matchLabels": settings.own},
+            "strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}, "type": "RollingUpdate"},
+            "template": configured(
+                {"metadata": {"annotations": annotations, "labels": own}, "spec": pod}, settings.spec.pod_settings
+            ),
+        },
+    }
+
+
+def _container(settings: ConnectSettings) -> Manifest:
+    address = {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
+    return {
+        "command": [
+            "java",
+            *jvm_options(settings),
+            "-cp",
+            "/opt/kafka/libs/*",
+            "org.apache.kafka.connect.cli.ConnectDistributed",
+            f"{_CONFIG}/{_FILE}",
+        ],
+        "env": [address],
+        "image": settings.image,
+        # It answers without Kafka: brokers that are away restart no worker.
+        "livenessProbe": http_check("/", REST_PORT, failures=6, period_seconds=10),
+        "name": "connect",
+        "ports": [
+            {"containerPort": REST_PORT, "name": "http"},
+            {"containerPort": METRICS_PORT, "name": METRICS_PORT_NAME},
+        ],
+        "readinessProbe": http_check("/health", REST_PORT, failures=3, period_seconds=5),
+        "resources": resources_of(settings.spec.resources),
+        "securityContext": container_security(),
+        # A start takes 4 s, and longer on busy machines and until the brokers answer.
+        "startupProbe": http_check("/health", REST_PORT, failures=120, period_seconds=2),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": _mounts(settings),
+    }
+
+
+def jvm_options(settings: ConnectSettings) -> list[str]:
+    """Options of the JVM: every part of its memory has a bound, and together they fit into the pod."""
+    heap = int(quantity(settings.spec.resources.memory)) // 2**20 - _OUTSIDE_MEBIBYTES
+    return [
+        f"-Xmx{heap}m",
+        f"-XX:MaxMetaspaceSize={_METASPACE_MEBIBYTES}m",
+        f"-XX:ReservedCodeCacheSize={_CODE_MEBIBYTES}m",
+        f"-XX:MaxDirectMemorySize={_DIRECT_MEBIBYTES}m",
+        "-XX:+UseSerialGC",
+        "-XX:+ExitOnOutOfMemoryError",
+        f"-javaagent:{_AGENT}={METRICS_PORT}:{_CONFIG}/{_RULES}",
+        f"-Dlog4j2.configurationFile={_CONFIG}/{_LOGGING}",
+    ]
+
+
+def _mounts(settings: ConnectSettings) -> list[Manifest]:
+    mounts: list[Manifest] = [
+        {"mountPath": _CONFIG, "name": "config", "readOnly": True},
+        {"mountPath": "/tmp", "name": "tmp"},  # noqa: S108
+    ]
+    if settings.logs_in:
+        mounts.append({"mountPath": _CREDENTIALS, "name": "credentials", "readOnly": True})
+    for path, volume in _secrets(settings):
+        mounts.append({"mountPath": f"{SECRETS}/{path}", "name": volume["name"], "readOnly": True})
+    return [*mounts, *ca_mounts(settings.connection)]
+
+
+def _volumes(settings: ConnectSettings) -> list[Manifest]:
+    volumes: list[Manifest] = [
+        {"configMap": {"name": f"{settings.name}-config"}, "name": "config"},
+        {"emptyDir": {"sizeLimit": "256Mi"}, "name": "tmp"},
+    ]
+    if settings.logs_in:
+        volumes.append(secret_volume("credentials", user_secret(CONNECT), LOGIN_FILE))
+    return [*volumes, *(volume for _, volume in _secrets(settings)), *ca_volumes(settings.connection)]
+
+
+def _secrets(settings: ConnectSettings) -> list[tuple[str, Manifest]]:
+    """The Secrets of the connectors: the folder of each below that of all, and its volume."""
+    found: list[tuple[str, Any]] = []
+    for name, each in sorted(settings.connectors.items()):
+        if settings.logs_in:
+            volume = secret_volume(f"{name}-kafka", user_secret(connector_user_name(name)), LOGIN_FILE)
+            found.append((f"{name}/kafka", volume))
+        if each.kind.secret_name is not None:
+            whole = {"name": f"{name}-secret", "secret": {"secretName": each.kind.secret_name}}
+            keys = each.kind.secret_keys
+            own = secret_volume(f"{name}-secret", each.kind.secret_name, *keys) if keys else whole
+            found.append((f"{name}/secret", own))
+    return found

@@ -1,0 +1,138 @@
+"""Sinks, and connectors that somebody else has written. No Pulumi."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import MISSING, dataclass
+
+from kafka_platform.connect.common import Place, check_host, check_places
+from kafka_platform.connect.kinds import ConnectKind, Context, more, uses_secret
+from kafka_platform.values.forms import formed, named, names
+from kafka_platform.values.later import Input
+from kafka_platform.values.names import check_subdomain, check_topic
+from kafka_platform.values.words import Deciding
+
+_JDBC = re.compile(
+    r"jdbc:(?P<system>postgresql|mysql|mariadb|sqlserver)://(?P<host>\[[0-9A-Fa-f:.]+\]|[^/:;?\s\[\]@]+)(?::(?P<port>\d{1,5}))?(?P<rest>[/;?].*)?"
+)
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306, "sqlserver": 1433}
+_CLASS = re.compile(r"([A-Za-z_][A-Za-z0-9_]*\.)+[A-Za-z_][A-Za-z0-9_$]*")
+_TABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}(\.[A-Za-z_][A-Za-z0-9_]{0,62})?")
+
+
+def _check_jdbc(url: str) -> None:
+    found = _JDBC.fullmatch(url)
+    if found is None or not url.isprintable():
+        shown = "it" if re.search(r"password|@", url, re.IGNORECASE) else repr(url)
+        raise ValueError(
+            f"{shown} is not a URL of postgresql, mysql, mariadb or sqlserver without a login: write one such as "
+            "jdbc:postgresql://db.example.com:5432/warehouse"
+        )
+    if re.search(r"password|user(name)?=", found["rest"] or "", re.IGNORECASE):
+        raise ValueError("has a login in it: remove it, and name the Secret with username and password in secret")
+    check_host(found["host"].strip("[]"))
+    if found["port"] and not 1 <= int(found["port"]) <= 65535:
+        raise ValueError(f"port {found['port']} is out of range: use 1 to 65535")
+
+
+def _check_table(name: str) -> None:
+    if not _TABLE_NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not the name of a table: write one such as orders or sales.orders")
+
+
+def _check_class(name: str) -> None:
+    if not _CLASS.fullmatch(name):
+        raise ValueError(f"{name!r} is not a class of Java: write its full name, such as com.example.OrdersSource")
+
+
+class Evolution(Deciding):
+    """Whether a sink changes tables to fit the records."""
+
+    BASIC = "basic"
+    """It makes tables that are missing, and adds columns."""
+    NONE = "none"
+    """Never: records that do not fit fail."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JdbcSink(ConnectKind):
+    """Writes records to tables of a database, as Debezium's sink does it: each key is one row."""
+
+    url: str = named(_check_jdbc, default=MISSING, examples=["jdbc:postgresql://db.example.com:5432/warehouse"])
+    """JDBC URL of the database, without a login."""
+    secret: Input[str] = named(check_subdomain, "Secret name", default=MISSING, examples=["warehouse"])
+    """Secret in the connectors' namespace with the keys `username` and `password` of the database user."""
+    table: str | None = named(_check_table)
+    """Table for all its topics. Default: one for each, called as the topic with `_` for `.`."""
+    deletes: bool = True
+    """Whether a record without a value (a tombstone) deletes the row of its key. Default true."""
+    evolution: Evolution = Evolution.BASIC
+    """Whether it changes tables to fit the records. Default: basic, it makes those that are missing and adds columns."""
+
+    @property
+    def is_sink(self) -> bool:
+        """It reads topics."""
+        return True
+
+    def places(self) -> Sequence[Place]:
+        """The database server."""
+        found = _JDBC.fullmatch(self.url)
+        if found is None:  # it was checked
+            return []
+        return [Place(host=found["host"].strip("[]"), port=int(found["port"] or _PORTS[found["system"]]))]
+
+    def settings(self, context: Context) -> dict[str, str]:
+        """Those of Debezium's JDBC sink."""
+        return {
+            "collection.name.format": self.table or "${topic}",
+            "connection.password": context.secret("password"),
+            "connection.url": self.url,
+            "connection.username": context.secret("username"),
+            "connector.class": "io.debezium.connector.jdbc.JdbcSinkConnector",
+            "delete.enabled": str(self.deletes).lower(),
+            # What is written twice after a crash is one row.
+            "insert.mode": "upsert",
+            "primary.key.mode": "record_key",
+            "schema.evolution": self.evolution.value,
+            **more(self.config, context),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plugin(ConnectKind):
+    """Any other connector of Kafka Connect, whose plugin is in the image: a sink if it `reads` topics, a source otherwise."""
+
+    connector_class: str = named(_check_class, default=MISSING, examples=["com.example.OrdersSource"])
+    """The connector's class in Java."""
+    writes: Sequence[str] = names(check_topic)
+    """Topics that a source writes. Default: none."""
+    secret: Input[str] | None = named(check_subdomain, "Secret name")
+    """Secret in the connectors' namespace whose keys the settings refer to as `${secret:KEY}`. Default: none."""
+    hosts: Sequence[str] = formed((), check_places)
+    """Where it may connect to besides Kafka, as `host:port`. Default: nowhere."""
+
+    def check(self) -> None:
+        """Settings refer only to a Secret that is named."""
+        if self.secret is None and uses_secret(self.config):
+            raise ValueError("secret: missing, config refers to it: name a Secret")
+
+    @property
+    def is_sink(self) -> bool | None:
+        """That depends on whether it reads topics."""
+        return None
+
+    @property
+    def secret_keys(self) -> Sequence[str]:
+        """All of them: only the plugin knows which it needs."""
+        return ()
+
+    def places(self) -> Sequence[Place]:
+        """Those that are named."""
+        return [Place.of(each) for each in self.hosts]
+
+    def written(self, name: str) -> Sequence[str]:
+        """Those that are named."""
+        return self.writes
+
+    def settings(self, context: Context) -> dict[str, str]:
+        """Those that are given."""
+        return {"connector.class": self.connector_class, **more(self.config, context)}

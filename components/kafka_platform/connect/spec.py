@@ -1,0 +1,219 @@
+"""The spec of Kafka Connect and of its connectors, and what they need in Kafka. No Pulumi."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kafka_platform.connect.common import (
+    ConnectorCommon,
+    check_connector_name,
+    connector_user_name,
+    kind,
+)
+from kafka_platform.connect.kinds import ConnectKind
+from kafka_platform.connect.sinks import JdbcSink, Plugin
+from kafka_platform.connect.sources import DatabaseSource, PostgresSource
+from kafka_platform.kafka.entities import Cleanup, Quotas, Topic, User
+from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
+from kafka_platform.values.checks import check_field
+from kafka_platform.values.forms import Compute, Spec, memory_of, names, namespaces, processors
+from kafka_platform.values.later import Input
+from kafka_platform.values.ranges import within
+from kafka_platform.values.words import Deciding
+
+CONNECT = "connect"
+"""Name of Kafka Connect's Deployment, its Service, its group and its Kafka user in a stack, and what its topics begin with."""
+MOST_PODS = 50
+"""Each pod keeps connections to all others' leader, and a rebalance stops tasks of all: larger installations are several."""
+TABLE_PARTITIONS = 3
+"""Partitions of a table's topic that is not declared under `topics`."""
+DEAD_LETTERS_RETENTION = "14d"
+QUOTAS = Quotas(produce="5MB/s", consume="50MB/s")
+"""Of the workers' own user: configurations, offsets and states are kilobytes, and a pod that starts reads all of them."""
+FENCED_TASKS = 8
+"""Transactional ids of a source with fewer tasks: it has to fence those that it had before."""
+
+
+class ConnectorState(Deciding):
+    """Whether a connector works."""
+
+    RUNNING = "running"
+    """It works."""
+    PAUSED = "paused"
+    """It keeps its connections, and moves no records."""
+    STOPPED = "stopped"
+    """Its tasks are ended; its offsets are kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connector(ConnectorCommon):
+    """A connector that Kafka Connect runs: one of its kinds, and what all kinds have."""
+
+    postgres: PostgresSource | None = kind()
+    """Source: changes of tables of PostgreSQL."""
+    jdbc: JdbcSink | None = kind()
+    """Sink: tables of a database with a JDBC driver."""
+    plugin: Plugin | None = kind()
+    """Any other connector whose plugin is in the image."""
+    state: ConnectorState = ConnectorState.RUNNING
+    """Whether it works: running, paused or stopped. Default: running."""
+
+    def check(self) -> None:
+        """A database's log is read by one task, and a plugin reads topics or writes them."""
+        super().check()
+        made = self.kind
+        if isinstance(made, DatabaseSource) and self.tasks != 1:
+            raise ValueError(f"tasks: {self.kind_name} reads the database's log in one task: remove it")
+        if isinstance(made, Plugin) and self.reads and made.writes:
+            raise ValueError("plugin.writes: the connector reads topics, and is a sink then: remove it, or reads")
+        if isinstance(made, JdbcSink) and made.table is not None and len(self.reads) > 1:
+            raise ValueError("jdbc.table: several topics would share its rows: read one topic, or remove it")
+
+    @property
+    def runs_in_connect(self) -> bool:
+        """Whether Kafka Connect runs it."""
+        return isinstance(self.kind, ConnectKind)
+
+    def written(self, name: str) -> Sequence[str]:
+        """The topics that it writes records to, if it has that name."""
+        dead_letters = self.dead_letters_of(name)
+        return [*self.kind.written(name), *([] if dead_letters is None else [dead_letters])]
+
+    def topics(self, name: str) -> dict[str, Topic]:
+        """The topics that it needs, besides those that it reads and those of a plugin, which are declared as all others."""
+        found: dict[str, Topic] = {}
+        if isinstance(self.kind, DatabaseSource):
+            # The newest state of each row stays for whoever begins to read later.
+            table = Topic(partitions=TABLE_PARTITIONS, cleanup=Cleanup.COMPACT)
+            found |= dict.fromkeys(self.kind.written(name), table)
+            found |= dict.fromkeys(self.kind.kept(name), Topic(cleanup=Cleanup.COMPACT))
+        dead_letters = self.dead_letters_of(name)
+        if dead_letters is not None:
+            found[dead_letters] = Topic(retention=DEAD_LETTERS_RETENTION)
+        else:
+            found[offsets_topic(name)] = Topic(cleanup=Cleanup.COMPACT)
+        return found
+
+    def user(self, name: str, namespace: Input[str] | None = None, quotas: Quotas | None = None) -> User:
+        """Its Kafka user: the right to its topics, its group or its transactions, and to nothing else."""
+        own = list(self.kind.kept(name))
+        writes, groups, transactions = [*self.written(name), *own], [], []
+        if self.is_sink:
+            groups.append(sink_group(name))
+        else:
+            writes.append(offsets_topic(name))
+            own.append(offsets_topic(name))
+            transactions += [f"{CONNECT}-{name}-{task}" for task in range(max(self.tasks, FENCED_TASKS))]
+        return User(
+            writes=writes,
+            reads=[*self.reads, *own],
+            groups=groups,
+            transactions=transactions,
+            quotas=quotas,
+            namespace=namespace,
+            password_version=self.password_version,
+        )
+
+
+def offsets_topic(name: str) -> str:
+    """The topic in which the source of that name keeps how far it is."""
+    return f"{CONNECT}-offsets-{name}"
+
+
+def sink_group(name: str) -> str:
+    """The consumer group of the sink of that name, as Kafka Connect calls it."""
+    return f"{CONNECT}-{name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectResources(Compute):
+    """CPU and memory of each pod of Kafka Connect."""
+
+    cpu: str = processors("250m")
+    """CPU request. Default 250m."""
+    cpu_limit: str | None = processors(None, "2")
+    """CPU limit. Default: none."""
+    memory: str = memory_of("Kafka Connect", "1Gi", least="768Mi")
+    """Memory request and limit, at least 768Mi; the heap is what exceeds 448Mi. Default 1Gi."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectSpec(Spec):
+    """Settings of Kafka Connect, shared by programs and stack files."""
+
+    pods: int = within(1, MOST_PODS, default=2)
+    """Number of pods, which share the tasks. Default 2: one takes over when the other ends."""
+    resources: ConnectResources = ConnectResources()
+    """CPU and memory of each pod. Default: 250m and 1Gi."""
+    removed_connectors: Sequence[str] = names(check_connector_name)
+    """Connectors to delete from Kafka Connect. Default: none; connectors that are no longer declared go on with what
+    they were told last."""
+    metrics_namespaces: Sequence[Input[str]] = namespaces()
+    """Namespaces whose pods may read the metrics. Default: all."""
+    pod_settings: PodSettings = UNDECIDED
+    """Scheduling, labels and pull secrets of the pods. Default: Kubernetes' own defaults."""
+
+
+def check_kind(name: str, connector: ConnectorCommon) -> None:
+    """Raises unless the connector of that name has a kind."""
+    try:
+        connector.check_kind()
+    except ValueError as error:
+        raise ValueError(f"connectors.{name}.{error}") from None
+
+
+def check_connectors(connectors: Mapping[str, Connector], removed: Sequence[str] = ()) -> None:
+    """Raises for connectors that cannot run beside each other; the message begins with `connectors` and the name."""
+    slots: dict[tuple[str, int, str, str], str] = {}
+    for name, each in connectors.items():
+        check_field(f"connectors.{name}", check_connector_name, name)
+        check_kind(name, each)
+        if name in removed:
+            raise ValueError(f"removed_connectors: {name!r} is declared too: remove one of them")
+        if isinstance(each.kind, PostgresSource):
+            source = each.kind
+            slot = (source.host, source.port, source.database, source.slot_of(name))
+            if slots.setdefault(slot, name) != name:
+                raise ValueError(
+                    f"connectors.{name}.postgres.slot: {slot[3]!r} is that of connector {slots[slot]!r} too, and each would miss "
+                    "changes: write another one"
+                )
+
+
+def connect_topics(connectors: Mapping[str, Connector]) -> dict[str, Topic]:
+    """The topics of Kafka Connect and of its connectors, by name."""
+    found = {
+        f"{CONNECT}-configs": Topic(cleanup=Cleanup.COMPACT),
+        f"{CONNECT}-offsets": Topic(partitions=5, cleanup=Cleanup.COMPACT),
+        f"{CONNECT}-status": Topic(partitions=5, cleanup=Cleanup.COMPACT),
+    }
+    for name, each in sorted(connectors.items()):
+        found |= each.topics(name)
+    return found
+
+
+def connect_users(
+    connectors: Mapping[str, Connector],
+    namespace: Input[str] | None = None,
+    quotas: Mapping[str, Quotas | None] | None = None,
+) -> dict[str, User]:
+    """The Kafka users: one of Kafka Connect itself, which reads and writes its own topics alone, and one for each connector.
+
+    Args:
+        connectors: by name.
+        namespace: that of Kafka Connect.
+        quotas: limits of connectors, by their names.
+    """
+    own = [f"{CONNECT}-{part}" for part in ("configs", "offsets", "status")]
+    found = {
+        CONNECT: User(
+            writes=own,
+            reads=own,
+            groups=[CONNECT],
+            transactions=[f"{CONNECT}-cluster-{CONNECT}"],
+            quotas=QUOTAS,
+            namespace=namespace,
+        )
+    }
+    for name, each in sorted(connectors.items()):
+        found[connector_user_name(name)] = each.user(name, namespace, (quotas or {}).get(name))
+    return found

@@ -1,0 +1,215 @@
+"""The connectors of a stack, and the Kafka Connect that runs some of them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import kafka_platform
+from kafka_platform.connect.common import ConnectorCommon, connector_user_name, kinds_of
+from kafka_platform.connect.kinds import ConnectKind
+from kafka_platform.connect.objects import ConnectSettings, objects
+from kafka_platform.connect.sinks import Plugin
+from kafka_platform.connect.spec import CONNECT, Connector, ConnectSpec, check_connectors, connect_topics, connect_users
+from kafka_platform.kafka.client_pods import with_authority_of
+from kafka_platform.kafka.entities import Quotas, Topic, User
+from kafka_platform.kube.images import CONNECT_IMAGE
+from kafka_platform.values.forms import shared
+from kafka_platform.values.names import user_secret
+from kafka_platform.values.words import Path
+from pydantic.alias_generators import to_camel
+
+from infra.capabilities.capability import JOBS, Capability, Deployment, Needs, Placed, Rendered, Stack
+from infra.settings.core import Core
+from infra.settings.faults import Fault, Known, declare
+from infra.settings.relations.declared import Declared, no_topic
+
+KEY = "connectors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackConnector(Connector):
+    """Moves records between Kafka and another system. One key says which; what runs it follows from that."""
+
+    tenant: str | None = None
+    """Tenant of this file whose quotas its Kafka user has. Default: none, it has no quotas."""
+
+    def declared(self) -> Connector:
+        """As a program declares it."""
+        return Connector(**shared(self, Connector))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connect(ConnectSpec):
+    """Kafka Connect, which runs connectors: it is there when there is one that it runs."""
+
+    def values(self, settings: Core) -> dict[str, Any]:
+        """Its fields as a program writes them."""
+        return shared(self, ConnectSpec) | {"pod_settings": settings.pod_settings.with_own(self.pod_settings)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """What Kafka Connect runs, and how."""
+
+    connect: Connect
+    connectors: Mapping[str, StackConnector]
+    undecided: Sequence[str] = ()
+    """Names of connectors without a kind, which is a fault."""
+
+    @property
+    def declared(self) -> dict[str, Connector]:
+        """As a program declares them."""
+        return {name: each.declared() for name, each in self.connectors.items()}
+
+    def quotas(self, settings: Core) -> dict[str, Quotas | None]:
+        """The limits of each connector's user."""
+        return {
+            name: None if each.tenant is None else settings.quotas_of(each.tenant)
+            for name, each in self.connectors.items()
+        }
+
+
+def connectors_of(settings: Core) -> Mapping[str, StackConnector]:
+    """All connectors of a file, whatever runs them."""
+    found: Mapping[str, StackConnector] = getattr(settings, KEY)
+    return found
+
+
+class KafkaConnect(Capability[Section]):
+    """The connectors that Kafka Connect runs."""
+
+    key = KEY
+    names = frozenset({CONNECT})
+
+    def section(self, settings: Core) -> Section | None:
+        """None if there is nothing to run, and nothing to remove."""
+        every = connectors_of(settings)
+        connectors = {name: each for name, each in every.items() if isinstance(each.kind, ConnectKind)}
+        undecided = tuple(name for name, each in every.items() if each.kind is None)
+        connect = settings.of(Connect)
+        if not connectors and not undecided and (connect is None or not connect.removed_connectors):
+            return None
+        return Section(connect=connect or Connect(), connectors=connectors, undecided=undecided)
+
+    def needs(self, section: Section, settings: Core) -> Needs:
+        """Passwords; and a Kubernetes in which Jobs do not fail by eviction."""
+        return Needs(passwords=["connectors log in"], kubernetes=[JOBS])
+
+    def topics(self, section: Section, settings: Core) -> Mapping[str, Topic]:
+        """Those of Kafka Connect, and those of connectors that the file does not declare itself."""
+        found = connect_topics(section.declared)
+        return {name: topic for name, topic in found.items() if name not in settings.topics}
+
+    def users(self, section: Section, settings: Core) -> Mapping[str, User]:
+        """One of Kafka Connect, and one for each connector."""
+        return connect_users(section.declared, settings.namespace, section.quotas(settings))
+
+    def described(self, section: Section) -> str:
+        """How many there are."""
+        return "1 connector" if len(section.connectors) == 1 else f"{len(section.connectors):,} connectors"
+
+    def faults(self, section: Section, stack: Stack, known: Known) -> Iterator[Fault]:
+        """Connectors that cannot run beside each other, unknown topics and tenants, and a Kafka in which none can be."""
+        settings = stack.settings
+        yield from _kafka(settings, known)
+        for name in section.undecided:
+            if known(KEY, name):
+                kinds = kinds_of(StackConnector)
+                yield Fault(path=(KEY, name, kinds[0]), message=f"missing: write one of {', '.join(kinds)}")
+        for name, each in section.connectors.items():
+            yield from common_faults(name, each, stack, known)
+            if isinstance(each.kind, Plugin):
+                yield from unknown_topics((KEY, name, "plugin", "writes"), each.kind.writes, stack, known)
+        try:
+            check_connectors(section.declared, section.connect.removed_connectors)
+        except ValueError as error:
+            yield _fault(str(error))
+        for tenant, declared in settings.tenants.items():
+            if CONNECT in declared.users:
+                path = ("tenants", tenant, "users", CONNECT)
+                yield Fault(path=path, message="is the user of Kafka Connect: rename it, or remove connectors")
+        for topic in sorted({f"{CONNECT}-configs", f"{CONNECT}-offsets", f"{CONNECT}-status"} & settings.topics.keys()):
+            yield Fault(path=("topics", topic), message="is a topic of Kafka Connect: rename it, or remove connectors")
+
+    def rendered(self, section: Section, placed: Placed) -> Iterator[Rendered]:
+        """Its objects."""
+        settings, connection = placed.settings, placed.connection
+        secret = user_secret(CONNECT) if connection.sasl_mechanism is not None else None
+        connect = ConnectSettings(
+            name=CONNECT,
+            namespace=settings.namespace,
+            connection=with_authority_of(connection, secret),
+            image=settings.images.connect or CONNECT_IMAGE,
+            runtime_image=settings.runtime_image,
+            connectors=section.declared,
+            spread=settings.kafka.spread,
+            spec=ConnectSpec(**section.connect.values(settings)),
+        )
+        yield from placed.named(CONNECT, objects(connect))
+
+    def build(self, section: Section, deployment: Deployment) -> None:
+        """Depends on its topics, and on its users and their passwords."""
+        settings = deployment.settings
+        args = kafka_platform.KafkaConnectArgs(
+            **section.connect.values(settings),
+            connection=deployment.connection,
+            connectors=section.declared,
+            spread=settings.kafka.spread,
+            image=settings.images.connect or CONNECT_IMAGE,
+            runtime_image=settings.runtime_image,
+        )
+        made = kafka_platform.KafkaConnect(CONNECT, args, deployment.options("entities", namespaces=True))
+        deployment.outputs["connect"] = {"namespace": made.namespace, "service": made.service, "users": made.users}
+
+
+def _kafka(settings: Core, known: Known) -> Iterator[Fault]:
+    """Connectors need topics and users of their own, on any engine."""
+    if not settings.manages_entities and known("kafka", "engine") and known("kafka", "adminSecret"):
+        yield Fault(
+            path=("connectors",),
+            message="they need topics and users, which an administrator makes: name their Secret in kafka.adminSecret, or remove the "
+            "key",
+        )
+    elif settings.manages_entities and not settings.makes_users and known("kafka"):
+        yield Fault(
+            path=("connectors",),
+            message=f"each needs a user of its own, and clients log in by {settings.kafka.login}, where whoever runs the Kafka makes "
+            "users: remove the key",
+        )
+
+
+def common_faults(name: str, connector: ConnectorCommon, stack: Stack, known: Known) -> Iterator[Fault]:
+    """Faults of a connector of any kind: its tenant, its topics and its user.
+
+    `connector` has a field `tenant`.
+    """
+    settings, path = stack.settings, (KEY, name)
+    tenant = getattr(connector, "tenant", None)
+    if tenant is not None and tenant not in settings.tenants and known.names("tenants") == []:
+        fix = declare("tenants", settings.tenants)
+        yield Fault(path=(*path, "tenant"), message=f"{tenant!r} is not a tenant of this file: {fix}")
+    yield from unknown_topics((*path, "reads"), connector.reads, stack, known)
+    user = connector_user_name(name)
+    if user in settings.users:
+        yield Fault(path=path, message=f"its user {user!r} is a tenant's user already: rename one")
+    if user in getattr(settings, "workers", {}):
+        yield Fault(path=path, message=f"its user {user!r} is that of worker {user!r} too: rename one")
+
+
+def unknown_topics(path: Path, topics: Sequence[str], stack: Stack, known: Known) -> Iterator[Fault]:
+    """Topics that neither the file nor another connector declares."""
+    declared = Declared(stack.settings, known)
+    if declared.complete and known(KEY):
+        there = stack.topics
+        for topic in topics:
+            if topic not in there and topic not in declared.topics:
+                yield Fault(path=path, message=no_topic(topic, declared.topics))
+
+
+def _fault(message: str) -> Fault:
+    """The fault that the library found: its message begins with the fields, of which names of connectors are one."""
+    where, _, told = message.partition(": ")
+    parts = where.split(".")
+    if parts[0] != KEY:
+        return Fault(path=("connect", to_camel(parts[0])), message=told)
+    return Fault(path=(KEY, parts[1], *(to_camel(part) for part in parts[2:])), message=told)

@@ -1,0 +1,1 @@
+"""Applies declared connectors to Kafka Connect."""

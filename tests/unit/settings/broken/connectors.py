@@ -1,0 +1,274 @@
+"""Connectors, and Kafka Connect."""
+
+CASES: list[tuple[str, str]] = [
+    ("connectors: [shop]", "connectors: a list is not a mapping: write names below it, each followed by a colon"),
+    ("connectors: {shop: }", "connectors.shop.postgres: missing: write one of postgres, jdbc, plugin"),
+    (
+        "connectors: {shop: true}",
+        "connectors.shop: true is not a mapping: write keys below it, such as reads, deadLetters, tasks",
+    ),
+    ("connectors: {shop: {}}", "connectors.shop.postgres: missing: write one of postgres, jdbc, plugin"),
+    ("connectors: {shop: {postgress: {}}}", "connectors.shop.postgress: unknown key: did you mean 'postgres'?"),
+    (
+        "connectors: {Shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}}}",
+        "connectors.Shop: 'Shop' is not a Kubernetes name: use 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit",
+    ),
+    (
+        "connectors: {1shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}}}",
+        "connectors.1shop: '1shop' is not a Service's name: begin it with a letter",
+    ),
+    (
+        "connectors: {sssssssssssssssssssssssssssssssssssssssss: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}}}",
+        "connectors.sssssssssssssssssssssssssssssssssssssssss: 'sssssssssssssssssssssssssssssssssssssssss' is too long for a connector's name: use up to 40 characters",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}, jdbc: {url: 'jdbc:postgresql://db/w', secret: s}}}",
+        "connectors.shop.jdbc: postgres is given too: keep one of them",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}, reads: [orders]}}",
+        "connectors.shop.reads: postgres writes topics and reads none: remove it",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}, deadLetters: dead}}",
+        "connectors.shop.deadLetters: only sinks have records that they cannot write: remove it",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}, tasks: 2}}",
+        "connectors.shop.tasks: postgres reads the database's log in one task: remove it",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}, tasks: 0}}",
+        "connectors.shop.tasks: 0 is out of range: use 1 to 1000",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}, tenant: shop}}",
+        "connectors.shop.tenant: 'shop' is not a tenant of this file: declare it under tenants",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}, state: off}}",
+        "connectors.shop.state: 'off' is not known: use one of running, paused, stopped",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}, passwordVersion: 0}}",
+        "connectors.shop.passwordVersion: 0 is out of range: use 1 to 1000000",
+    ),
+    (
+        "connectors: {shop: {postgres: {database: shop, secret: s, tables: [public.orders]}}}",
+        "connectors.shop.postgres.host: missing: write it as in db.shop.svc",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders], port: 70000}}}",
+        "connectors.shop.postgres.port: 70000 is out of range: use 1 to 65535",
+    ),
+    (
+        "connectors: {shop: {postgres: {database: shop, secret: s, tables: [public.orders], host: 'db shop'}}}",
+        "connectors.shop.postgres.host: 'db shop' is not a host: write a name or an address, such as db.example.com",
+    ),
+    (
+        "connectors: {shop: {postgres: {database: shop, secret: s, tables: [public.orders], host: 'db:5432'}}}",
+        "connectors.shop.postgres.host: 'db:5432' is not a host: write a name or an address, such as db.example.com",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, tables: [public.orders], secret: 'S_1'}}}",
+        "connectors.shop.postgres.secret: 'S_1' is not a Kubernetes Secret name: use up to 253 of a-z, 0-9, - and ., beginning and ending with a letter or digit",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: []}}}",
+        "connectors.shop.postgres.tables: none are given: name at least one, such as public.orders",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [orders]}}}",
+        "connectors.shop.postgres.tables: 'orders' is not schema.table: write one such as public.orders",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders, public.orders]}}}",
+        "connectors.shop.postgres.tables: 'public.orders' is listed twice: keep one",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: ['public.*']}}}",
+        "connectors.shop.postgres.tables: 'public.*' is not schema.table: write one such as public.orders",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, secret: s, tables: [public.orders], database: 'a b'}}}",
+        "connectors.shop.postgres.database: 'a b' is not the name of a database: write one such as shop",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders], slot: My-Slot}}}",
+        "connectors.shop.postgres.slot: 'My-Slot' is not the name of a replication slot: use up to 63 of a-z, 0-9 and _",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders], publication: a-b}}}",
+        "connectors.shop.postgres.publication: 'a-b' is not the name of a publication: use up to 63 letters, digits and _, such as shop",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders], snapshot: always}}}",
+        "connectors.shop.postgres.snapshot: 'always' is not known: use one of initial, no_data, when_needed",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders], decimals: exact}}}",
+        "connectors.shop.postgres.decimals: 'exact' is not known: use one of precise, string, double",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders], heartbeat: 10}}}",
+        "connectors.shop.postgres.heartbeat: 10 is a bare number: write a duration such as 10s",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders], heartbeat: 10ms}}}",
+        "connectors.shop.postgres.heartbeat: '10ms' is out of range: use 1s to 1h",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders], signals: signals}}}",
+        "connectors.shop.postgres.signals: 'signals' is not schema.table: write one such as public.orders",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders], tls: true}}}",
+        "connectors.shop.postgres.tls: true is not known: use one of preferred, required, verified",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders], config: {database.password: hunter2}}}}",
+        "connectors.shop.postgres.config: 'database.password': a secret does not belong here: write ${secret:KEY} with a key of the Secret in secret",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders], config: {name: x}}}}",
+        "connectors.shop.postgres.config: 'name' is set by the platform, it is the key of the connector: remove it",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders], config: {producer.override.sasl.jaas.config: x}}}}",
+        "connectors.shop.postgres.config: 'producer.override.sasl.jaas.config': each connector logs in to Kafka as its own user: remove it",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders], config: {database.query: '${file:/etc/passwd:root}'}}}}",
+        "connectors.shop.postgres.config: 'database.query': reads files that are not the connector's: write ${secret:KEY} with a key of its own Secret",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders], config: {database.query: '${directory:/mnt/connectors/other/secret:password}'}}}}",
+        "connectors.shop.postgres.config: 'database.query': reads files that are not the connector's: write ${secret:KEY} with a key of its own Secret",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders], config: {'a b': x}}}}",
+        "connectors.shop.postgres.config: 'a b' is not the name of a setting: use letters, digits, '.', '_' and '-', such as num.io.threads",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}}, shop2: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders], slot: shop}}}",
+        "connectors.shop2.postgres.slot: 'shop' is that of connector 'shop' too, and each would miss changes: write another one",
+    ),
+    (
+        "connectors: {out: {jdbc: {url: 'jdbc:postgresql://db/w', secret: s}}}",
+        "connectors.out.reads: missing: name the topics whose records it writes",
+    ),
+    (
+        "{topics: {orders: }, connectors: {out: {jdbc: {url: 'jdbc:postgresql://db/w', secret: s}, reads: [orders, orders]}}}",
+        "connectors.out.reads: 'orders' is listed twice: keep one",
+    ),
+    (
+        "{topics: {orders: }, connectors: {out: {jdbc: {url: 'jdbc:postgresql://db/w', secret: s}, reads: [ordes]}}}",
+        "connectors.out.reads: 'ordes' is not a topic of this file: declare it under topics, or name one that is there: orders",
+    ),
+    (
+        "{topics: {orders: }, connectors: {out: {jdbc: {url: 'jdbc:postgresql://db/w', secret: s}, reads: [orders], deadLetters: orders}}}",
+        "connectors.out.deadLetters: 'orders' is read too, and would grow for ever: name another topic",
+    ),
+    (
+        "{topics: {orders: , items: }, connectors: {out: {jdbc: {url: 'jdbc:postgresql://db/w', secret: s, table: all}, reads: [orders, items]}}}",
+        "connectors.out.jdbc.table: several topics would share its rows: read one topic, or remove it",
+    ),
+    (
+        "{topics: {orders: }, connectors: {out: {jdbc: {url: 'postgresql://db/w', secret: s}, reads: [orders]}}}",
+        "connectors.out.jdbc.url: 'postgresql://db/w' is not a URL of postgresql, mysql, mariadb or sqlserver without a login: write one such as jdbc:postgresql://db.example.com:5432/warehouse",
+    ),
+    (
+        "{topics: {orders: }, connectors: {out: {jdbc: {url: 'jdbc:postgresql://me:hunter2@db/w', secret: s}, reads: [orders]}}}",
+        "connectors.out.jdbc.url: it is not a URL of postgresql, mysql, mariadb or sqlserver without a login: write one such as jdbc:postgresql://db.example.com:5432/warehouse",
+    ),
+    (
+        "{topics: {orders: }, connectors: {out: {jdbc: {url: 'jdbc:postgresql://db/w?password=hunter2', secret: s}, reads: [orders]}}}",
+        "connectors.out.jdbc.url: has a login in it: remove it, and name the Secret with username and password in secret",
+    ),
+    (
+        "{topics: {orders: }, connectors: {out: {jdbc: {url: 'jdbc:oracle:thin:@db:1521', secret: s}, reads: [orders]}}}",
+        "connectors.out.jdbc.url: it is not a URL of postgresql, mysql, mariadb or sqlserver without a login: write one such as jdbc:postgresql://db.example.com:5432/warehouse",
+    ),
+    (
+        "{topics: {orders: }, connectors: {out: {jdbc: {url: 'jdbc:postgresql://db/w'}, reads: [orders]}}}",
+        "connectors.out.jdbc.secret: missing: write it as in warehouse",
+    ),
+    (
+        "{topics: {orders: }, connectors: {out: {jdbc: {url: 'jdbc:postgresql://db/w', secret: s, table: 'a;b'}, reads: [orders]}}}",
+        "connectors.out.jdbc.table: 'a;b' is not the name of a table: write one such as orders or sales.orders",
+    ),
+    (
+        "{topics: {orders: }, connectors: {out: {jdbc: {url: 'jdbc:postgresql://db/w', secret: s, evolution: full}, reads: [orders]}}}",
+        "connectors.out.jdbc.evolution: 'full' is not known: use one of basic, none",
+    ),
+    (
+        "{topics: {orders: }, connectors: {out: {jdbc: {url: 'jdbc:postgresql://db/w', secret: s, deletes: maybe}, reads: [orders]}}}",
+        "connectors.out.jdbc.deletes: 'maybe' is not true or false: write true or false",
+    ),
+    (
+        "connectors: {p: {plugin: {}}}",
+        "connectors.p.plugin.connectorClass: missing: write it as in com.example.OrdersSource",
+    ),
+    (
+        "connectors: {p: {plugin: {connectorClass: Source}}}",
+        "connectors.p.plugin.connectorClass: 'Source' is not a class of Java: write its full name, such as com.example.OrdersSource",
+    ),
+    (
+        "connectors: {p: {plugin: {connectorClass: a.Source, hosts: [db]}}}",
+        "connectors.p.plugin.hosts: 'db' is not host:port: write one such as db.example.com:5432",
+    ),
+    (
+        "connectors: {p: {plugin: {connectorClass: a.Source, config: {token: '${secret:token}'}}}}",
+        "connectors.p.plugin.secret: missing, config refers to it: name a Secret",
+    ),
+    (
+        "connectors: {p: {plugin: {connectorClass: a.Source, config: {api.key: abc}}}}",
+        "connectors.p.plugin.config: 'api.key': a secret does not belong here: write ${secret:KEY} with a key of the Secret in secret",
+    ),
+    (
+        "{topics: {orders: }, connectors: {p: {plugin: {connectorClass: a.Source, writes: [orders]}, reads: [orders]}}}",
+        "connectors.p.plugin.writes: the connector reads topics, and is a sink then: remove it, or reads",
+    ),
+    (
+        "connectors: {p: {plugin: {connectorClass: a.Source, config: {topics: x}}}}",
+        "connectors.p.plugin.config: 'topics' is set by the platform, write reads: remove it",
+    ),
+    (
+        "connectors: {p: {plugin: {connectorClass: a.Source, writes: [orders]}}}",
+        "connectors.p.plugin.writes: 'orders' is not a topic of this file: declare it under topics",
+    ),
+    ("{connect: {pods: 0}}", "connect.pods: 0 is out of range: use 1 to 50"),
+    ("{connect: {pod: 1}}", "connect.pod: unknown key: did you mean 'pods'?"),
+    (
+        "{connect: {resources: {memory: 512Mi}}}",
+        "connect.resources.memory: 512Mi is too little for Kafka Connect: use at least 768Mi",
+    ),
+    (
+        "{connect: {removedConnectors: [A]}}",
+        "connect.removedConnectors: 'A' is not a Kubernetes name: use 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit",
+    ),
+    (
+        "{connect: {removedConnectors: [shop]}, connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}}}}",
+        "connect.removedConnectors: 'shop' is declared too: remove one of them",
+    ),
+    (
+        "images: {connect: UPPER}",
+        "images.connect: 'UPPER' is not an image: write registry/name:tag, such as registry.example.com/kafka:4.3.1",
+    ),
+    (
+        "{topics: {connect-configs: }, connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}}}}",
+        "topics.connect-configs: is a topic of Kafka Connect: rename it, or remove connectors",
+    ),
+    (
+        "{tenants: {shop: {users: {connector-shop: }}}, connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}}}}",
+        "connectors.shop: its user 'connector-shop' is a tenant's user already: rename one",
+    ),
+    (
+        "{tenants: {shop: {users: {connect: }}}, connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}}}}",
+        "tenants.shop.users.connect: is the user of Kafka Connect: rename it, or remove connectors",
+    ),
+    (
+        "{kafka: {engine: external, bootstrapServers: 'a.example.com:9092'}, connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}}}}",
+        "connectors: they need topics and users, which an administrator makes: name their Secret in kafka.adminSecret, or remove the key",
+    ),
+]
