@@ -2,13 +2,15 @@
 
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-_BLOCK = re.compile(r"^```([a-z]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^( *)```([a-z]*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
+"""Also within steps of a list, where it is indented."""
 _INLINE = re.compile(r"`([^`\n]+)`")
 _PROGRAM = re.compile(r"(?:[A-Z_]+=\S+ )*(make|python3? -m [a-z_.]+|pulumi|kafka-platform)(?= |$)")
 PLACEHOLDERS = {
@@ -54,13 +56,26 @@ def commands() -> Iterator[Command]:
                 yield Command(page=page, text=found)
 
 
+def kubectl_lines(folder: str) -> Iterator[Command]:
+    """The lines of `kubectl` in a folder's pages, each once."""
+    seen = set()
+    for page in sorted((ROOT / "docs" / folder).glob("*.md")):
+        lines = (line.removeprefix("$ ") for each in _shell_blocks(page.read_text()) for line in each.splitlines())
+        for line in lines:
+            if line.startswith("kubectl ") and line not in seen:
+                seen.add(line)
+                yield Command(page=page, text=line)
+
+
 def _shell_blocks(text: str) -> Iterator[str]:
     """The blocks that no other language is named for."""
-    return (content for language, content in _BLOCK.findall(text) if language in ("", "bash", "sh"))
+    found = _BLOCK.findall(text)
+    return (textwrap.dedent(content) for _, language, content in found if language in ("", "bash", "sh"))
 
 
-def _section(page: str, heading: str) -> str:
-    return (ROOT / page).read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+def _section(page: str, heading: str | None) -> str:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return (text if heading is None else text.partition(f"\n## {heading}\n")[2]).partition("\n## ")[0]
 
 
 def block(page: str, heading: str) -> list[str]:
@@ -70,8 +85,11 @@ def block(page: str, heading: str) -> list[str]:
     return found.splitlines()
 
 
-def lines_to_type(page: str, heading: str) -> list[str]:
-    """What people type from all blocks under a heading: lines behind `$ ` where output is shown too, with their continuations."""
+def lines_to_type(page: str, heading: str | None) -> list[str]:
+    """What people type from all blocks under a heading: lines behind `$ ` where output is shown too, with their continuations.
+
+    Without a heading: from those above the page's first one.
+    """
     typed: list[str] = []
     for content in _shell_blocks(_section(page, heading)):
         shows_output = "$ " in {line[:2] for line in content.splitlines()}

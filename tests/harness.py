@@ -7,10 +7,11 @@ against any cluster with the official CLI and plugins.
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +220,21 @@ def in_pod(
     """The output of a command run in a pod, in its first container unless another is named."""
     chosen = ("-c", container) if container is not None else ()
     return kubectl("-n", namespace, "exec", "-i", pod, *chosen, "--", *command, stdin=stdin, check=check)
+
+
+@contextlib.contextmanager
+def forwarded(namespace: str, target: str, port: int) -> Iterator[str]:
+    """The address on this machine of a port of a pod or service, by way of the API server."""
+    command = ["kubectl", "-n", namespace, "port-forward", target, f":{port}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            found = re.match(r"Forwarding from 127\.0\.0\.1:(\d+)", line)
+            assert found is not None, line
+            yield f"http://127.0.0.1:{found[1]}"
+        finally:
+            process.terminate()
 
 
 def scrape(namespace: str, pod: str, url: str) -> dict[str, float]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from kafka_platform.cluster import metrics
 from kafka_platform_runtime.connection import Connection
@@ -139,8 +139,25 @@ def brokers(jars: Path) -> dict[str, float]:
     }
 
 
+def coordinated(kafka: LocalKafka) -> None:
+    """Waits for the topic of offsets, which the first question about a group makes: it takes minutes once there are 1,000 others."""
+    consumer = Consumer({**kafka.client(), "group.id": "first"})
+    end = time.monotonic() + 120
+    while True:
+        try:
+            consumer.committed([TopicPartition("none", 0)], timeout=30)
+        except KafkaException:
+            if time.monotonic() > end:
+                raise
+            time.sleep(1)
+        else:
+            consumer.close()
+            return
+
+
 def fill(kafka: LocalKafka) -> None:
     """1,000 topics, a record in each partition of the first ones, and 100 groups that have read some."""
+    coordinated(kafka)
     admin = AdminClient(kafka.client())
     names = [f"topic-{number}" for number in range(TOPICS)]
     for at in range(0, TOPICS, 200):

@@ -4,11 +4,9 @@ import base64
 import copy
 import json
 import os
-import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ import pytest
 
 from tests.e2e.conftest import MakeStack
 from tests.gateway_api import GATEWAY_API
-from tests.harness import Stack, client_pod, eventually, get, in_pod, kubectl
+from tests.harness import Stack, client_pod, eventually, forwarded, get, in_pod, kubectl
 
 NAMESPACE = "e2e-gateway"
 NODE_PORT = 31_880
@@ -87,21 +85,6 @@ def write(*values: object) -> list[str]:
     return ["--header", f"content-type: {JSON}", "--data", body]
 
 
-@contextmanager
-def forwarded() -> Iterator[str]:
-    """The gateway's address on this machine, by way of the API server."""
-    command = ["kubectl", "-n", NAMESPACE, "port-forward", "service/gateway", ":80"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            found = re.match(r"Forwarding from 127\.0\.0\.1:(\d+)", line)
-            assert found is not None, line
-            yield f"http://127.0.0.1:{found[1]}"
-        finally:
-            process.terminate()
-
-
 def steps(stack: Stack) -> dict[str, str]:
     """What a preview would do: operation by URN, without what stays the same."""
     plan = json.loads(stack.preview("--json"))
@@ -134,7 +117,7 @@ class TestAsDeployed:
         ]
 
     def test_curl_writes_through_a_forwarded_port(self, stack: Stack) -> None:
-        with forwarded() as url:
+        with forwarded(NAMESPACE, "service/gateway", 80) as url:
             status, answer = curl(f"{url}/topics/orders", *write("by port-forward"), login=f"app:{password('app')}")
         assert status == 200, answer
 
