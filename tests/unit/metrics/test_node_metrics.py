@@ -44,6 +44,8 @@ REPORTED = Path(__file__).with_name("reporter-names.txt").read_text(encoding="ut
 """The series of Strimzi's Metrics Reporter 0.2.0 on a broker of Kafka 4.3.1, as name{labels}; without labels that it leaves empty,
 which Prometheus drops."""
 LITERAL = ResourcePatternType.LITERAL
+MOST_OF_A_TOPIC = 3
+"""Series that a topic adds to those of a broker, as long as nothing is refused."""
 PARTITIONS = 53
 """Of the test's topics: `t` has three, Kafka's own offsets fifty."""
 
@@ -128,7 +130,19 @@ class TestStack:
 
     def test_strimzi_has_its_own(self) -> None:
         found = built({**STRIMZI, "prometheus": {}})
-        assert found["Kafka kafka-kafka"].inputs["spec"]["kafka"]["metricsConfig"] == {"type": "strimziMetricsReporter"}
+        config = found["Kafka kafka-kafka"].inputs["spec"]["kafka"]["metricsConfig"]
+        assert config == {"type": "strimziMetricsReporter", "values": {"allowList": list(metrics.REPORTED)}}
+
+    def test_what_strimzi_shows_grows_with_topics_but_not_with_partitions(self) -> None:
+        allowed = re.compile("|".join(f"({each})" for each in metrics.REPORTED))
+        # Strimzi joins them by commas.
+        assert not any("," in each for each in metrics.REPORTED)
+        left = [each for each in REPORTED if allowed.fullmatch(each.partition("{")[0])]
+        assert not [each for each in left if "partition" in each.partition("{")[2]]
+        assert len([each for each in left if each.endswith("{topic}")]) <= MOST_OF_A_TOPIC
+        used = {name for name in asked("kafka_") if name in {each.partition("{")[0] for each in REPORTED}}
+        assert len(used) > 15
+        assert used <= {each.partition("{")[0] for each in left}
 
 
 LIMITED, FREE = "svc@corp", "batch"

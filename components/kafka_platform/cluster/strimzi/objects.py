@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from kafka_platform.cluster.metrics import RULES_FILE, Metrics, rules
+from kafka_platform.cluster.metrics import REPORTED, RULES_FILE, Metrics, rules
 from kafka_platform.cluster.strimzi.listener_objects import gateway_name, listener_list
 from kafka_platform.cluster.strimzi.pods import container_security, pod_template, pool_template
 from kafka_platform.cluster.strimzi.pools import Pool, check_scaling_step, check_volumes
@@ -181,7 +181,7 @@ def _brokers(settings: StrimziSettings) -> Manifest:
     if strimzi.rack is not None:
         spec["rack"] = {"topologyKey": strimzi.rack}
     if settings.metrics is Metrics.REPORTER:
-        spec["metricsConfig"] = {"type": "strimziMetricsReporter"}
+        spec["metricsConfig"] = {"type": "strimziMetricsReporter", "values": {"allowList": list(REPORTED)}}
     if settings.metrics is Metrics.JMX:
         reference = {"configMapKeyRef": {"key": RULES_FILE, "name": f"{settings.name}-metrics"}}
         spec["metricsConfig"] = {"type": "jmxPrometheusExporter", "valueFrom": reference}
