@@ -23,6 +23,7 @@ from kafka_platform.registry.monitoring import source as registry_source
 EVERYTHING = MonitoredSpec(
     engine=Engine.STRIMZI,
     exporter=True,
+    provisioner=True,
     cert_manager="cert-manager",
     keda="keda",
     tenants={

@@ -15,7 +15,7 @@ def _kinds(*kinds: str) -> Kinds:
     )
 
 
-PROMETHEUS_API = _kinds("podmonitors", "prometheusrules")
+PROMETHEUS_API = _kinds("alertmanagerconfigs", "podmonitors", "prometheusrules")
 """The kinds that this platform writes."""
 ALL_KINDS = _kinds(
     "alertmanagerconfigs",

@@ -7,6 +7,7 @@ import kafka_platform
 from kafka_platform.cluster.metrics import Metrics
 from kafka_platform.entities.strimzi import CERTIFICATE_NAME
 from kafka_platform.kafka.entities import Login, Quotas, User
+from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kube.images import ALERTMANAGER_IMAGE, PROMETHEUS_IMAGE
 from kafka_platform.monitoring.objects import objects
 from kafka_platform.monitoring.receivers.spec import NOBODY
@@ -23,7 +24,7 @@ from infra.capabilities.capability import CLUSTER, Capability, Deployment, Place
 from infra.capabilities.exporter import exporter_of
 from infra.capabilities.kafka import node_metrics
 from infra.capabilities.levels import Levels, levels_of
-from infra.capabilities.operators import CertManagerInstallation, Keda, Prometheus
+from infra.capabilities.operators import CertManagerInstallation, Keda, Prometheus, StrimziInstallation
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known
 
@@ -118,7 +119,9 @@ class PrometheusServer(Capability[Prometheus]):
             image=images.prometheus or PROMETHEUS_IMAGE,
             alertmanager_image=images.alertmanager or ALERTMANAGER_IMAGE,
         )
-        server = kafka_platform.Prometheus(SERVER, args, deployment.options("cert_manager", "keda", namespaces=True))
+        server = kafka_platform.Prometheus(
+            SERVER, args, deployment.options("strimzi", "cert_manager", "keda", namespaces=True)
+        )
         deployment.outputs["prometheus"] = {"url": server.url}
 
 
@@ -132,15 +135,17 @@ def _server_values(section: Prometheus, settings: Core) -> dict[str, Any]:
 def _values(prometheus: Prometheus, stack: Stack) -> dict[str, Any]:
     """What to watch, as the fields of its spec."""
     kafka, certificates, alerts = stack.settings.kafka, stack.of(CertManagerInstallation), stack.of(Alerts)
-    keda = stack.of(Keda)
+    keda, strimzi = stack.of(Keda), stack.of(StrimziInstallation)
     return shared(prometheus, MonitoringSpec) | {
         "engine": kafka.engine,
         "nodes": node_metrics(stack) is not Metrics.OFF,
         "exporter": kafka.exporter or exporter_of(stack.settings) is not None,
+        "provisioner": kafka.engine is not Engine.STRIMZI and stack.settings.manages_entities,
         "renewal_days": kafka.authorities.renewal_days,
         "authorities_given": kafka.authorities.given,
         "levels": levels_of(Levels().section(stack.settings) or {}, stack.settings),
         "tenants": _tenants(stack.settings),
+        "strimzi": StrimziInstallation.namespace if strimzi is None else strimzi.namespace,
         "cert_manager": None if certificates is None else certificates.namespace,
         "keda": None if keda is None else keda.namespace,
         "scaled_in": sorted(stack.settings.tenant_namespaces - {stack.settings.namespace}) if keda else [],

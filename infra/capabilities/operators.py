@@ -165,6 +165,7 @@ class StrimziOperator(Installed[StrimziInstallation]):
 
     key, resource, component, title = "strimzi", "strimzi", "StrimziOperator", "the operator"
     group = "kafka.strimzi.io"
+    without_install = frozenset({"namespace"})
 
     def own_faults(self, section: StrimziInstallation, stack: Stack, known: Known) -> Iterator[Fault]:
         """It has to watch the namespace of the Kafka."""

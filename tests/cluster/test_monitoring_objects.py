@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
-from kafka_platform import KafkaConnection, Monitoring, MonitoringArgs
+from kafka_platform import KafkaConnection, Monitoring, MonitoringArgs, Quotas, WatchedTenant
 from kafka_platform.kafka.protocols import Engine
 
 from tests.cluster.objects import dry_run, own_namespace
 from tests.prometheus_api import PROMETHEUS_API
 from tests.unit.components.graph import run
+from tests.unit.components.test_prometheus import EVERYBODY
 
 NAMESPACE = "monitoring-objects"
 
@@ -41,6 +42,8 @@ def rendered(engine: Engine) -> list[dict[str, Any]]:
         cert_manager="cert-manager",
         keda="keda",
         labels={"release": "prometheus"},
+        receivers=EVERYBODY,
+        tenants={"shop": WatchedTenant(users={"api": Quotas(produce="1MB/s")})},
     )
     found = run(lambda: Monitoring("kafka", args) and None)
     return [each.inputs for each in found.values() if "apiVersion" in each.inputs]
@@ -49,7 +52,7 @@ def rendered(engine: Engine) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("engine", Engine)
 def test_the_api_server_takes_every_object(engine: Engine, environment: Mapping[str, str]) -> None:
     objects = rendered(engine)
-    assert {each["kind"] for each in objects} == {"ConfigMap", "PodMonitor", "PrometheusRule"}
+    assert {each["kind"] for each in objects} == {"AlertmanagerConfig", "ConfigMap", "PodMonitor", "PrometheusRule"}
     done = dry_run(objects, environment)
     assert done.returncode == 0, done.stderr
     assert not done.stderr, f"warnings: {done.stderr}"
@@ -58,24 +61,31 @@ def test_the_api_server_takes_every_object(engine: Engine, environment: Mapping[
     assert kept == [each.get("spec", each.get("data")) for each in objects]
 
 
-def _no_selector(monitor: dict[str, Any], rule: dict[str, Any]) -> None:
-    del monitor["spec"]["selector"]
+def _no_selector(specs: Mapping[str, Any]) -> None:
+    del specs["PodMonitor"]["selector"]
 
 
-def _unknown_field(monitor: dict[str, Any], rule: dict[str, Any]) -> None:
-    monitor["spec"]["podMetricsEndpoints"][0]["prt"] = "metrics"
+def _unknown_field(specs: Mapping[str, Any]) -> None:
+    specs["PodMonitor"]["podMetricsEndpoints"][0]["prt"] = "metrics"
 
 
-def _no_time(monitor: dict[str, Any], rule: dict[str, Any]) -> None:
-    rule["spec"]["groups"][0]["rules"][0]["for"] = "soon"
+def _no_time(specs: Mapping[str, Any]) -> None:
+    specs["PrometheusRule"]["groups"][0]["rules"][0]["for"] = "soon"
 
 
-@pytest.mark.parametrize("spoil", [_no_selector, _unknown_field, _no_time])
-def test_the_judge_is_awake(
-    spoil: Callable[[dict[str, Any], dict[str, Any]], None], environment: Mapping[str, str]
-) -> None:
+def _unknown_field_of_a_receiver(specs: Mapping[str, Any]) -> None:
+    receiver = next(each for each in specs["AlertmanagerConfig"]["receivers"] if "slackConfigs" in each)
+    receiver["slackConfigs"][0]["chanel"] = "#streaming"
+
+
+def _no_time_of_a_route(specs: Mapping[str, Any]) -> None:
+    specs["AlertmanagerConfig"]["route"]["repeatInterval"] = "soon"
+
+
+@pytest.mark.parametrize(
+    "spoil", [_no_selector, _unknown_field, _no_time, _unknown_field_of_a_receiver, _no_time_of_a_route]
+)
+def test_the_judge_is_awake(spoil: Callable[[Mapping[str, Any]], None], environment: Mapping[str, str]) -> None:
     objects = copy.deepcopy(rendered(Engine.STRIMZI))
-    monitor = next(each for each in objects if each["kind"] == "PodMonitor")
-    rule = next(each for each in objects if each["kind"] == "PrometheusRule")
-    spoil(monitor, rule)
+    spoil({each["kind"]: each["spec"] for each in objects if "spec" in each})
     assert dry_run(objects, environment).returncode != 0

@@ -45,6 +45,10 @@ class Watched:
     """How many days before its end a certificate authority is renewed. Default: none is Strimzi's to watch."""
     authorities_given: bool = False
     """Whether the authorities are renewed by hand."""
+    operator_in: str = ""
+    """Namespace of Strimzi's operator, which shows when authorities end."""
+    provisioned: bool = False
+    """Whether a Job applies topics and users."""
     certificates: bool = False
     """Whether cert-manager shows the certificates of the namespace."""
     scaled_in: Sequence[str] = ()
@@ -70,6 +74,7 @@ def alerts(watched: Watched) -> list[Alert]:
         *_groups(watched),
         *_certificates(watched),
         *_scalers(watched),
+        *_jobs(watched),
     ]
 
 
@@ -173,7 +178,18 @@ def _groups(watched: Watched) -> Iterator[Alert]:
 
 def _certificates(watched: Watched) -> Iterator[Alert]:
     if watched.renewal_days is not None:
-        own = f'resource_namespace="{watched.namespace}",cluster="{watched.cluster}"'
+        # Whoever may run pods in another namespace may not speak for the operator.
+        own = f'namespace="{watched.operator_in}",resource_namespace="{watched.namespace}",cluster="{watched.cluster}"'
+        yield Alert(
+            name="StrimziOperatorGone",
+            expression=f"absent(strimzi_certificate_expiration_timestamp_ms{{{own}}})",
+            # The operator shows a Kafka's certificates once it has looked at it, two minutes after its start.
+            lasting="15m",
+            severity=Severity.WARNING,
+            summary="Strimzi's operator shows nothing of the Kafka.",
+            description="Nobody carries out changes, replaces failed nodes or renews certificates; brokers and clients go on. Is the operator "
+            f"in the namespace {watched.operator_in}, does it run, and does it manage this namespace?",
+        )
         days: float = watched.renewal_days
         if not watched.authorities_given:
             # A maintenance window comes once a week or more often: what was not renewed in the next one never will be.
@@ -213,6 +229,22 @@ def _scalers(watched: Watched) -> Iterator[Alert]:
         summary="KEDA cannot measure what {{ $labels.scaledObject }} in {{ $labels.namespace }} is scaled by.",
         description="Its number of pods stays as it is, or falls back to its least. `kubectl describe scaledobject` says why: usually a login, "
         "a network policy or a group that does not exist.",
+    )
+
+
+def _jobs(watched: Watched) -> Iterator[Alert]:
+    if not (watched.provisioned and watched.kube_state):
+        return
+    own = f'namespace="{watched.namespace}",job_name=~".+-provisioner-[a-z0-9]+"'
+    yield Alert(
+        name="KafkaProvisionerFails",
+        expression=f"max by (job_name) (kube_job_status_failed{{{own}}}) > 0",
+        # The next deployment replaces the Job: who deploys has seen it fail already, and tries again.
+        lasting="15m",
+        severity=Severity.WARNING,
+        summary="The Job {{ $labels.job_name }} could not apply topics, users and rights.",
+        description="What the stack declares is not what Kafka has: a new topic may be missing, or a removed right still there. The Job's log "
+        "names what was refused. Applications go on with what there was before.",
     )
 
 

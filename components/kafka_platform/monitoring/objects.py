@@ -5,7 +5,7 @@ the operator's own definitions judges what is rendered (tests/cluster/test_monit
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from kafka_platform.kafka.protocols import Engine
@@ -65,9 +65,12 @@ def groups_of(spec: MonitoredSpec, connection: "KafkaConnection", sources: Seque
     """
     measures_of(spec, "", sources)
     return derived(
-        lambda cluster, namespace, *others: rules(spec, cluster, namespace, list(zip(sources, others, strict=True))),
+        lambda cluster, namespace, strimzi, *others: rules(
+            replace(spec, strimzi=strimzi), cluster, namespace, list(zip(sources, others, strict=True))
+        ),
         connection.cluster,
         connection.namespace,
+        spec.strimzi,
         *(each.namespace for each in sources),
     )
 
@@ -161,7 +164,7 @@ def monitors(
     if spec.engine is Engine.STRIMZI:
         if spec.nodes_show or spec.exporter:
             found["nodes"] = of_nodes(connection.cluster, name, namespace)
-        found["operator"] = of_strimzi(name, namespace)
+        found["operator"] = of_strimzi(name, namespace, spec.strimzi)
     elif spec.nodes_show:
         found["nodes"] = of_embedded(connection.cluster, name, namespace)
     if spec.cert_manager is not None:
@@ -183,6 +186,9 @@ def watched_of(spec: MonitoredSpec, cluster: str, namespace: str) -> Watched:
         exporter=spec.lag_is_shown,
         renewal_days=spec.renewal_days if strimzi else None,
         authorities_given=spec.authorities_given,
+        # Where it is known later, what is asked for only the names of alerts has no need of it.
+        operator_in=spec.strimzi if isinstance(spec.strimzi, str) else "",
+        provisioned=spec.provisioner,
         certificates=spec.cert_manager is not None,
         scaled_in=(namespace, *spec.scaled_in) if spec.keda is not None else (),
         kube_state=spec.kube_state,
@@ -206,14 +212,12 @@ class PodMonitor:
     """Labels that its metrics get from labels of the pods: by the name of the new one."""
     pods_in: "Input[str] | None" = None
     """Namespace of the pods. Default: that of the monitor."""
-    anywhere: bool = False
-    """Whether the pods may be in any namespace."""
     trusted: bool = False
     """Whether labels that the metrics have already are kept: those that say of which object a metric is."""
 
     @property
     def found_in(self) -> "Input[str]":
-        """Namespace of the pods, unless they may be anywhere."""
+        """Namespace of the pods."""
         return self.namespace if self.pods_in is None else self.pods_in
 
 
@@ -232,9 +236,7 @@ def pod_monitor(monitor: PodMonitor, own: Mapping[str, str]) -> Manifest:
     if relabelings:
         endpoint["relabelings"] = relabelings
     spec: Manifest = {"podMetricsEndpoints": [endpoint], "selector": {"matchLabels": dict(monitor.pods)}}
-    if monitor.anywhere:
-        spec["namespaceSelector"] = {"any": True}
-    elif monitor.pods_in is not None:
+    if monitor.pods_in is not None:
         spec["namespaceSelector"] = {"matchNames": [monitor.pods_in]}
     return {
         "apiVersion": API,
@@ -268,14 +270,14 @@ def of_embedded(cluster: "Input[str]", name: str, namespace: "Input[str]") -> Po
     )
 
 
-def of_strimzi(name: str, namespace: "Input[str]") -> PodMonitor:
-    """Strimzi's operator, in any namespace: it knows when certificates expire."""
+def of_strimzi(name: str, namespace: "Input[str]", pods_in: "Input[str]") -> PodMonitor:
+    """Strimzi's operator, which knows when certificates expire."""
     return PodMonitor(
         name=f"{name}-operator",
         namespace=namespace,
         pods={"strimzi.io/kind": "cluster-operator"},
         port="http",
-        anywhere=True,
+        pods_in=pods_in,
     )
 
 

@@ -9,9 +9,10 @@ from kafka_platform.levels.spec import Level, check_level
 from kafka_platform.monitoring.receivers.spec import NOBODY, Receivers
 from kafka_platform.monitoring.tenants import WatchedTenant, check_tenants
 from kafka_platform.values.checks import check_field
-from kafka_platform.values.forms import Spec, formed, mapping
+from kafka_platform.values.forms import Spec, formed, mapping, named
 from kafka_platform.values.free_maps import check_labels, check_text
 from kafka_platform.values.later import Input
+from kafka_platform.values.names import check_label
 
 RUNBOOKS = "https://github.com/kafka-platform/kafka-platform/blob/main/docs/runbooks"
 """Where the pages of this platform's alerts are published."""
@@ -61,10 +62,14 @@ class MonitoredSpec(MonitoringSpec):
     """Whether Kafka's nodes expose metrics. Default: they do with Strimzi, and embedded ones do not (`metrics` of the cluster)."""
     exporter: bool = False
     """Whether something shows the lag of groups: a `KafkaExporter`, or Strimzi's Kafka Exporter. Default false."""
+    provisioner: bool = False
+    """Whether a Job applies topics and users: `KafkaResources`, unless Strimzi runs the Kafka. Default false."""
     renewal_days: int = 30
     """Strimzi: how many days before their end certificate authorities are renewed. Default 30."""
     authorities_given: bool = False
     """Strimzi: whether you provide and renew them. Default: Strimzi renews them."""
+    strimzi: Input[str] = named(check_label, "namespace", default="strimzi")
+    """Strimzi: namespace of its operator, the only one whose word counts. Default strimzi."""
     cert_manager: Input[str] | None = None
     """Namespace of cert-manager. Default: it is not watched."""
     keda: Input[str] | None = None
@@ -72,8 +77,8 @@ class MonitoredSpec(MonitoringSpec):
     scaled_in: Sequence[str] = ()
     """Namespaces, besides the Kafka's, in which KEDA scales programs by it. Default: none."""
     kube_state: bool = True
-    """Whether Prometheus reads kube-state-metrics, which knows how many pods autoscalers want, as kube-prometheus-stack's does.
-    A Prometheus without an operator never does. Default true."""
+    """Whether Prometheus reads kube-state-metrics, as kube-prometheus-stack's does: it knows how many pods autoscalers want, and
+    which Jobs failed. A Prometheus without an operator does not. Default true with the operator."""
     receivers: Receivers = NOBODY
     """Receivers of alerts. Default: none; alerts are only shown in Prometheus."""
     tenants: Mapping[str, WatchedTenant] = mapping(check_tenants)

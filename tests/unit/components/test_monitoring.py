@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from kafka_platform import KafkaConnection, MetricsSource, Monitoring, MonitoringArgs
+from kafka_platform import KafkaConnection, MetricsSource, Monitoring, MonitoringArgs, PrometheusArgs
 from kafka_platform.gateway import monitoring as gateway
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kube.metrics import Alert, Severity, Source
@@ -155,6 +155,22 @@ def test_a_kafka_of_somebody_else_has_none_of_its_own() -> None:
     assert not [rule["alert"] for rule in rules if "Volume" in rule["alert"] or "Controller" in rule["alert"]]
 
 
+def test_strimzis_operator_is_where_the_file_says() -> None:
+    found = stack(STRIMZI, prometheus={}, strimzi={"namespace": "operators"})
+    assert found["PodMonitor kafka-operator"].inputs["spec"]["namespaceSelector"] == {"matchNames": ["operators"]}
+    rules = found["PrometheusRule kafka-alerts"].inputs["spec"]["groups"][0]["rules"]
+    asked = [each["expr"] for each in rules if "strimzi_" in each["expr"]]
+    assert len(asked) == 2
+    assert all('namespace="operators"' in each for each in asked)
+
+
+def test_a_prometheus_without_operator_cannot_be_told_that_it_reads_more() -> None:
+    with pytest.raises(
+        ValueError, match=r"^kube_state: a Prometheus without an operator does not read it: leave it out$"
+    ):
+        PrometheusArgs(connection=CONNECTION, engine=Engine.EMBEDDED, kube_state=True)
+
+
 def test_a_name_is_a_name() -> None:
     with pytest.raises(ValueError, match="'Kafka' is not a Kubernetes name"):
         run(lambda: Monitoring("Kafka", MonitoringArgs(connection=CONNECTION, engine=Engine.EXTERNAL)) and None)
@@ -184,6 +200,9 @@ def test_it_comes_with_prometheus() -> None:
         "PodMonitor kafka-probe-latency-probe",
     }
     assert all(found[each].inputs["metadata"]["labels"]["release"] == "kps" for each in monitors)
+    # Whoever may run pods elsewhere may give them the operator's labels.
+    operator = found["PodMonitor kafka-operator"].inputs["spec"]
+    assert operator["namespaceSelector"] == {"matchNames": ["strimzi"]}
     spec = found["PodMonitor kafka-certificates"].inputs["spec"]
     assert spec["namespaceSelector"] == {"matchNames": ["pki"]}
 

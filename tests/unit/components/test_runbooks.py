@@ -114,7 +114,7 @@ def test_queries_of_pages_ask_for_metrics_of_dashboards_and_alerts() -> None:
         for _, text in blocks("promql")
         for name in re.findall(r"(?<![\w:])[a-z]+(?:[_:][a-z0-9]+)+\b(?! *\()", text)
     }
-    labels = {"kafka_cluster", "status_code_group"}
+    labels = {"job_name", "kafka_cluster", "status_code_group"}
     assert len(found) > 10
     assert found - labels - asked("") == set()
 

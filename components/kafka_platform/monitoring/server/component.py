@@ -20,10 +20,14 @@ class PrometheusArgs(PrometheusSpec, MonitoringArgs):
     """Image of Prometheus."""
     alertmanager_image: pulumi.Input[str] = ALERTMANAGER_IMAGE
     """Image of Alertmanager."""
+    kube_state: bool = False
+    """It does not read kube-state-metrics."""
 
     def check(self) -> None:
-        """As both; and nothing reads labels of monitors."""
+        """As both; and nothing reads labels of monitors, or kube-state-metrics."""
         super().check()
+        if self.kube_state:
+            raise ValueError("kube_state: a Prometheus without an operator does not read it: leave it out")
         if self.labels:
             raise ValueError("labels: there are no monitors to have them: leave it out")
 

@@ -125,10 +125,12 @@ def configuration(settings: ServerSettings) -> "Input[str]":
     """The text of its configuration."""
     sources = settings.sources
 
-    def render(cluster: str, namespace: str, cert_manager: str | None, keda: str | None, *others: str | None) -> str:
+    def render(
+        cluster: str, namespace: str, strimzi: str, cert_manager: str | None, keda: str | None, *others: str | None
+    ) -> str:
         known = monitors(
             settings.name,
-            replace(settings.monitored, cert_manager=cert_manager, keda=keda),
+            replace(settings.monitored, strimzi=strimzi, cert_manager=cert_manager, keda=keda),
             replace(settings.connection, cluster=cluster, namespace=namespace),
             [replace(each, namespace=other) for each, other in zip(sources, others, strict=True)],
         )
@@ -144,6 +146,7 @@ def configuration(settings: ServerSettings) -> "Input[str]":
         render,
         settings.connection.cluster,
         settings.namespace,
+        settings.monitored.strimzi,
         settings.monitored.cert_manager,
         settings.monitored.keda,
         *(each.namespace for each in sources),
@@ -188,20 +191,16 @@ def service_account(settings: ServerSettings) -> Manifest:
 
 
 def _rights(settings: ServerSettings) -> list[Object]:
-    """It may list the pods of the namespaces that it scrapes, and of all namespaces only if a monitor's pods may be anywhere."""
+    """It may list the pods of the namespaces that it scrapes."""
     found = []
     for index, namespace in enumerate(namespaces(settings)):
         late = index > 0 and not isinstance(namespace, str)
         role = "pods" if index == 0 else f"pods-{index if late else namespace}"
         # Two namespaces that are known later may be the same one: each has a Role of its own there.
         found += _granted(settings, "", namespace, [_may(["pods"], "list", "watch")], role, f"-{index}" if late else "")
-    everywhere = []
-    if any(each.anywhere for each in settings.monitors):
-        everywhere.append(_may(["pods"], "list", "watch"))
     if settings.monitored.kubelets:
         # `nodes/metrics` is what a kubelet asks for at /metrics; `nodes/proxy` would let commands be run in pods.
-        everywhere += [_may(["nodes"], "list", "watch"), _may(["nodes/metrics"], "get")]
-    if everywhere:
+        everywhere = [_may(["nodes"], "list", "watch"), _may(["nodes/metrics"], "get")]
         found += _granted(settings, "Cluster", settings.namespace, everywhere, "everywhere")
     return found
 
@@ -209,7 +208,7 @@ def _rights(settings: ServerSettings) -> list[Object]:
 def namespaces(settings: ServerSettings) -> "Sequence[Input[str]]":
     """The namespaces whose pods it scrapes, each once, its own first."""
     found: dict[Any, Any] = {}
-    for each in (settings.namespace, *(each.found_in for each in settings.monitors if not each.anywhere)):
+    for each in (settings.namespace, *(each.found_in for each in settings.monitors)):
         found.setdefault(each if isinstance(each, str) else id(each), each)
     return list(found.values())
 
@@ -249,14 +248,16 @@ def _granted(
 def network_policy(settings: ServerSettings) -> Manifest:
     """Only the given namespaces may query it; it may connect to pods with metrics, the API server, kubelets and Alertmanager."""
     ports = dict.fromkeys([*settings.spec.api_ports, *([_KUBELET_PORT] if settings.monitored.kubelets else [])])
-    anywhere = any(each.anywhere for each in settings.monitors)
-    sources = {"namespaceSelector": {}} if anywhere else of_namespaces(namespaces(settings))
     named = settings.spec.client_namespaces
     return network_policy_of(
         metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
         pods={"matchLabels": settings.own},
         ingress=[{"from": [of_namespaces(named)], "ports": [allowed_port(PORT)]}] if named else [],
-        egress=[*to_names(), {"to": [sources]}, {"ports": [allowed_port(port) for port in sorted(ports)]}],
+        egress=[
+            *to_names(),
+            {"to": [of_namespaces(namespaces(settings))]},
+            {"ports": [allowed_port(port) for port in sorted(ports)]},
+        ],
     )
 
 

@@ -62,9 +62,11 @@ def as_yaml(content: Any) -> str:
 
 def _of_pods(monitor: PodMonitor) -> Config:
     selected = ",".join(f"{label}={value}" for label, value in sorted(monitor.pods.items()))
-    discovery: Config = {"role": "pod", "selectors": [{"label": selected, "role": "pod"}]}
-    if not monitor.anywhere:
-        discovery["namespaces"] = {"names": [monitor.found_in]}
+    discovery: Config = {
+        "namespaces": {"names": [monitor.found_in]},
+        "role": "pod",
+        "selectors": [{"label": selected, "role": "pod"}],
+    }
     found: Config = {
         "job_name": f"{monitor.namespace}/{monitor.name}",
         "kubernetes_sd_configs": [discovery],
