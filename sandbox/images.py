@@ -341,7 +341,7 @@ def runtime_layer(folders: BuildFolders) -> Layer:
         how = {} if _is_python_of_images() else {"KAFKA_PLATFORM_NO_EXTENSIONS": "1"}
         logged([*pip(folders), "wheel", "--no-deps", "--wheel-dir", wheels, source], log, env=how)
         (wheel,) = wheels.glob("*.whl")
-        install_packages(folders, target, log, wheel)
+        install_packages(folders, target, log, f"{wheel}[connectors]")
         layer = LayerWriter(folder / "layer.tar")
         layer.tree(SITE_PACKAGES, target)
         layer.finish()

@@ -23,10 +23,10 @@ from collections.abc import Mapping
 from kafka_platform_runtime.connection import Connection
 from kafka_platform_runtime.exporter.cluster import Cluster
 from kafka_platform_runtime.exporter.look import Looker
-from kafka_platform_runtime.exporter.page import Handler, Page, Server
+from kafka_platform_runtime.exporter.page import Page
 from kafka_platform_runtime.exporter.settings import Settings
 from kafka_platform_runtime.failures import Refused, Rejected, Transient
-from kafka_platform_runtime.listening import EVERYWHERE
+from kafka_platform_runtime.metrics_server import serve
 from kafka_platform_runtime.supervision import WATCH, whereabouts
 
 DONE = 0
@@ -78,9 +78,9 @@ class Looking:
             self._cluster = None
 
 
-def run(settings: Settings, environment: Mapping[str, str], stop: threading.Event, server: Server) -> None:
+def run(settings: Settings, environment: Mapping[str, str], stop: threading.Event, page: Page) -> None:
     """Look until told to stop."""
-    looking = Looking(settings, environment, server.page)
+    looking = Looking(settings, environment, page)
     with WATCH.heart("The look at the cluster", settings.interval + HUNG_SECONDS) as beat:
         while not stop.is_set():
             due = time.monotonic() + settings.interval
@@ -88,14 +88,6 @@ def run(settings: Settings, environment: Mapping[str, str], stop: threading.Even
             looking.once()
             stop.wait(max(0.0, due - time.monotonic()))
     looking.close()
-
-
-def serve(settings: Settings) -> Server:
-    """A server that answers in the background."""
-    server = Server((EVERYWHERE, settings.port), Handler)
-    server.page = Page()
-    WATCH.thread("server of metrics", server.serve_forever)
-    return server
 
 
 def main() -> int:
@@ -110,8 +102,9 @@ def main() -> int:
     except Refused as refusal:
         sys.stderr.write("".join(f"{fault}\n" for fault in refusal.faults))
         return REFUSED
-    server = serve(settings)
-    run(settings, os.environ, stop, server)
+    page = Page()
+    server = serve(settings.port, page)
+    run(settings, os.environ, stop, page)
     WATCH.ending()
     server.shutdown()
     server.server_close()

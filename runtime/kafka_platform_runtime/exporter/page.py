@@ -2,16 +2,12 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from http.server import HTTPServer
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from kafka_platform_runtime.bounded_server import Answering, BoundedThreads
 from kafka_platform_runtime.exporter.look import Snapshot
-from kafka_platform_runtime.listening import BothFamilies
-from kafka_platform_runtime.supervision import WATCH
 
 STALE_LOOKS = 3
 """A result is shown until so many looks in a row have failed: a broker's restart is no gap in anybody's graph."""
@@ -133,28 +129,3 @@ def _of_groups(snapshot: Snapshot) -> Iterator[Metric]:
         lag.add_metric(list(pair), behind.records)
         seconds.add_metric(list(pair), behind.seconds)
     yield from (members, states, lag, seconds)
-
-
-class Server(BoundedThreads, BothFamilies, HTTPServer):
-    """Answers /metrics, /healthz and /readyz."""
-
-    page: Page
-
-
-class Handler(Answering):
-    """One request."""
-
-    server: Server
-
-    def answer(self) -> None:
-        """Metrics or health."""
-        if self.path == "/metrics":
-            self.send(200, self.server.page.text, CONTENT_TYPE_LATEST)
-        elif self.path == "/healthz":
-            reason = WATCH.reason()
-            self.say(503 if reason else 200, reason or "ok")
-        elif self.path == "/readyz":
-            trouble = self.server.page.trouble
-            self.say(503 if trouble else 200, trouble or "ok")
-        else:
-            self.say(404, "ask for /metrics, /healthz or /readyz")

@@ -1,0 +1,1 @@
+"""Light connectors: move records between Kafka and another system, in order and at least once."""
