@@ -12,29 +12,37 @@ import math
 import os
 import re
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.e2e.conftest import MakeStack
 from tests.harness import PATIENCE, Stack, client_pod, eventually, get, in_pod, kubectl
+from tests.volumes import Volumes
 
 NAMESPACE = "e2e-alerts"
+SMALL = "alerts-small"
+"""Storage class of volumes that fill up in a moment."""
+SIZE = "256m"
 FASTER = 10
 """By how much times in rules are divided."""
 INTERVAL = "3s"
 """How often the faster Prometheus reads: the rules look back over 30 s and more, ten times of it."""
 SLACK = 30
 """Seconds on top of an alert's own time: two evaluations, and what the platform takes to notice."""
-LONG = pytest.mark.skipif("TEST_LONG" not in os.environ, reason="takes some minutes each: `make test-long`")
+IS_LONG = "TEST_LONG" in os.environ
+LONG = pytest.mark.skipif(not IS_LONG, reason="takes some minutes each: `make test-long`")
 
 PLATFORM: dict[str, Any] = {
     "namespace": NAMESPACE,
     "kafka": {
         "engine": "embedded",
         # With one of three gone nobody is hurt; that is a case of the long ones.
-        "nodes": 3 if "TEST_LONG" in os.environ else 1,
+        "nodes": 3 if IS_LONG else 1,
         "storage": "1Gi",
+        # Those that fill up in a moment, for a case of the long ones.
+        **({"storageClass": SMALL} if IS_LONG else {}),
         "resources": {"cpu": "50m", "memory": "768Mi"},
         "deletion": "allow",
     },
@@ -45,6 +53,19 @@ PLATFORM: dict[str, Any] = {
     "prometheus": {"dashboards": False, "server": {"persistent": False, "resources": {"cpu": "20m"}}},
     "alerts": {"webhook": {"url": f"http://hook.{NAMESPACE}.svc:8080/"}},
 }
+CATCH_UP = """
+import sys
+sys.path.insert(0, "/programs")
+from confluent_kafka import Consumer
+from ledger import connection
+consumer = Consumer(connection() | {"group.id": "shop-late", "auto.offset.reset": "earliest"})
+consumer.subscribe(["orders"])
+read = idle = 0
+while not read or idle < 5:
+    record = consumer.poll(1)
+    read, idle = (read, idle + 1) if record is None else (read + 1, 0)
+consumer.close()
+"""
 HOOK = """
 import http.server, sys
 class Hook(http.server.BaseHTTPRequestHandler):
@@ -112,10 +133,25 @@ def pages() -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack: MakeStack) -> Stack:
+def volumes() -> Iterator[Volumes | None]:
+    """Those of the brokers, for the long cases."""
+    if not IS_LONG:
+        yield None
+        return
+    made = Volumes(SMALL, measured=True)
+    try:
+        for node in range(3):
+            made.make(f"{SMALL}-{node}", SIZE, "1Gi")
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture(scope="module")
+def stack(volumes: Volumes | None, make_stack: MakeStack) -> Stack:
     stack = make_stack("alerts", PLATFORM)
     stack.up()
-    client_pod(NAMESPACE, "hook", "app", labels={"app": "hook"})
+    client_pod(NAMESPACE, "hook", "app", labels={"app": "hook"}, programs=["ledger.py", "flow.py"])
     service = {
         "apiVersion": "v1",
         "kind": "Service",
@@ -275,3 +311,32 @@ def test_a_probe_that_may_not_log_in_any_more_makes_a_ticket(quick: dict[str, fl
         kubectl("-n", NAMESPACE, "patch", "secret", secret, "--type=merge", "-p", json.dumps({"data": before}))
         kubectl("-n", NAMESPACE, "delete", "pod", *chosen)
     ends("KafkaProbeGone")
+
+
+@LONG
+def test_a_volume_that_fills_up_pages(quick: dict[str, float], volumes: Volumes) -> None:
+    """One of three: it is full within hours by its trend, and the others go on."""
+    claim = get("persistentvolumeclaim", "data-kafka-0", NAMESPACE)["spec"]["volumeName"]
+    volumes.fill(claim, 0.93)
+    try:
+        # A kubelet looks at its volumes once a minute.
+        fires("KafkaVolumeFullSoon", quick["KafkaVolumeFullSoon"] + 60)
+        eventually("the ticket is made too", lambda: "KafkaVolumeAlmostFull" in alerts(), 90)
+    finally:
+        volumes.clear(claim)
+    ends("KafkaVolumeFullSoon")
+
+
+@LONG
+def test_a_group_that_falls_behind_makes_a_ticket_and_pages_nobody(quick: dict[str, float]) -> None:
+    """It reads less than is written, until it catches up."""
+    flow = "(python3 /programs/flow.py orders shop-late > /tmp/flow.log 2>&1 & echo $! > /tmp/flow.pid)"
+    in_pod(NAMESPACE, "hook", "sh", "-c", flow)
+    try:
+        # The exporter looks every half minute, and a trend takes two looks.
+        fires("KafkaConsumerLagGrows", quick["KafkaConsumerLagGrows"] + 60)
+    finally:
+        in_pod(NAMESPACE, "hook", "sh", "-c", "kill $(cat /tmp/flow.pid)")
+    assert not pages()
+    in_pod(NAMESPACE, "hook", "python3", "-c", CATCH_UP)
+    ends("KafkaConsumerLagGrows")

@@ -22,6 +22,8 @@ from tests.pictures import draw
 from tests.ports import free_ports
 
 NAMESPACE = "e2e-dashboards"
+GREEDY = "greedy"
+"""A user over its quota."""
 PLATFORM: dict[str, Any] = {
     "namespace": NAMESPACE,
     "kafka": {
@@ -32,7 +34,17 @@ PLATFORM: dict[str, Any] = {
         "deletion": "allow",
     },
     "topics": {"orders": {"partitions": 3, "deletion": "allow"}},
-    "tenants": {"shop": {"users": {"app": {"reads": ["orders"], "writes": ["orders"], "groups": ["shop-*"]}}}},
+    "tenants": {
+        "shop": {
+            "users": {"app": {"reads": ["orders"], "writes": ["orders"], "groups": ["shop-*"]}},
+            "quotas": {"produce": "100KB/s", "consume": "200KB/s", "requestPercentage": 50},
+        },
+        # Its user writes 25 KB/s.
+        "batch": {
+            "users": {GREEDY: {"reads": ["orders"], "writes": ["orders"], "groups": ["batch-*"]}},
+            "quotas": {"produce": "15KB/s", "consume": "100KB/s"},
+        },
+    },
     "gateway": {"pods": {"min": 1}, "resources": {"cpu": "50m", "memory": "512Mi"}},
     "probe": {"interval": "1s"},
     "levels": {
@@ -48,6 +60,9 @@ VARIABLES = {
     "gateway": "gateway",
     "probe": "latency-probe",
 }
+BOARDS = {"overview", "brokers", "topics", "groups", "capacity", "tenants", "gateway", "exporter", "latency", "levels"}
+DRAWN_SECONDS = 480
+"""How long a time pictures show."""
 EMPTY: Mapping[str, str] = {"overview: Alerts": "nothing is wrong"}
 """Panels that have nothing to show here, and why."""
 
@@ -71,8 +86,9 @@ def chosen(query: str) -> str:
 def stack(make_stack: MakeStack) -> Stack:
     stack = make_stack("dashboards", PLATFORM)
     stack.up()
-    client_pod(NAMESPACE, "client", "app", programs=["ledger.py", "flow.py"])
-    in_pod(NAMESPACE, "client", "sh", "-c", "(python3 /programs/flow.py orders shop-readers > /tmp/flow.log 2>&1 &)")
+    for pod, user, group in (("client", "app", "shop-readers"), ("greedy", GREEDY, "batch-readers")):
+        client_pod(NAMESPACE, pod, user, programs=["ledger.py", "flow.py"])
+        in_pod(NAMESPACE, pod, "sh", "-c", f"(python3 /programs/flow.py orders {group} > /tmp/flow.log 2>&1 &)")
     return stack
 
 
@@ -112,7 +128,7 @@ def panels(board: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def test_every_panel_has_data(prometheus: int) -> None:
     delivered = boards()
-    assert delivered.keys() >= {"overview", "brokers", "topics", "groups", "gateway", "latency", "levels"}
+    assert delivered.keys() >= BOARDS
 
     def dead() -> dict[str, str]:
         return {
@@ -127,14 +143,24 @@ def test_every_panel_has_data(prometheus: int) -> None:
     while (left := dead()).keys() - EMPTY.keys() and time.monotonic() < until:
         time.sleep(5)
     assert left.keys() <= EMPTY.keys(), json.dumps(left, indent=1)
+    held_back = {
+        each["metric"]["user"]
+        for each in asked(prometheus, "query", query="max by (user) (kafka_server_produce_throttle_time) > 0")
+    }
+    assert held_back == {GREEDY}
     folder = os.environ.get("PICTURES")
     if folder is not None:
-        time.sleep(600)  # something to draw
+        time.sleep(DRAWN_SECONDS)  # something to draw
         now = time.time()
         for name, board in delivered.items():
             values = {
                 query: asked(
-                    prometheus, "query_range", query=chosen(query), start=str(now - 600), end=str(now), step="10"
+                    prometheus,
+                    "query_range",
+                    query=chosen(query),
+                    start=str(now - DRAWN_SECONDS),
+                    end=str(now),
+                    step="10",
                 )
                 for panel in panels(board)
                 for query in (target["expr"] for target in panel["targets"])

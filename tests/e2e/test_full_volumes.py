@@ -13,14 +13,11 @@ from typing import Any
 
 import pytest
 
-from sandbox.pins import RUNTIME_IMAGE
 from tests.e2e.conftest import MakeStack
 from tests.harness import Stack, client_pod, eventually, get, in_pod, kubectl
+from tests.volumes import Volumes
 
 NAMESPACE = "fullvol"
-HOST = "fullvol-host"
-CLASS = "fullvol"
-FOLDER = "/var/fullvol"
 SMALL, LARGE, LARGEST = "80m", "160m", "400m"
 NODES = range(3)
 WRITE_SECONDS = 900
@@ -32,90 +29,15 @@ TOPICS = ("first", "second")
 LEDGER: dict[str, Any] = {"partitions": 3, "config": {"compression.type": "uncompressed", "segment.bytes": 4_194_304}}
 PLATFORM: dict[str, Any] = {
     "namespace": NAMESPACE,
-    "kafka": {"nodes": 3, "storage": "1Gi", "storageClass": CLASS, "deletion": "allow"},
+    "kafka": {"nodes": 3, "storage": "1Gi", "storageClass": NAMESPACE, "deletion": "allow"},
     "topics": {"first": LEDGER, "second": LEDGER},
     "tenants": {"test": {"users": {"writer": {"writes": list(TOPICS), "reads": list(TOPICS), "groups": ["unused"]}}}},
 }
 
 
-class Volumes:
-    """The node's file systems in memory, by name."""
-
-    def __init__(self) -> None:
-        self.node = json.loads(kubectl("get", "nodes", "-o", "json"))["items"][0]["metadata"]["name"]
-        folder = {"name": "host", "hostPath": {"path": FOLDER, "type": "DirectoryOrCreate"}}
-        container = {
-            "name": "mount",
-            "image": RUNTIME_IMAGE,
-            "command": ["sleep", "7200"],
-            "securityContext": {"privileged": True, "runAsUser": 0, "runAsNonRoot": False},
-            "volumeMounts": [{"name": "host", "mountPath": "/host", "mountPropagation": "Bidirectional"}],
-        }
-        pod = {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": "mount", "namespace": HOST},
-            "spec": {
-                "nodeName": self.node,
-                "terminationGracePeriodSeconds": 1,
-                "containers": [container],
-                "volumes": [folder],
-            },
-        }
-        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOST}}
-        storage_class = {
-            "apiVersion": "storage.k8s.io/v1",
-            "kind": "StorageClass",
-            "metadata": {"name": CLASS},
-            "provisioner": "kubernetes.io/no-provisioner",
-            "volumeBindingMode": "WaitForFirstConsumer",
-            "allowVolumeExpansion": True,
-        }
-        self._apply(namespace, storage_class, pod)
-        kubectl("-n", HOST, "wait", "--for=condition=Ready", "--timeout=300s", "pod/mount")
-        self.names: list[str] = []
-
-    def _apply(self, *objects: dict[str, Any]) -> None:
-        kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
-
-    def make(self, name: str, size: str, capacity: str) -> None:
-        """A file system, and the volume of Kubernetes that is said to have that capacity."""
-        self.names.append(name)
-        in_pod(HOST, "mount", "mkdir", "-p", f"/host/{name}")
-        in_pod(HOST, "mount", "mount", "-t", "tmpfs", "-o", f"size={size},mode=0777", "tmpfs", f"/host/{name}")
-        term = {"key": "kubernetes.io/hostname", "operator": "In", "values": [self.node]}
-        self._apply(
-            {
-                "apiVersion": "v1",
-                "kind": "PersistentVolume",
-                "metadata": {"name": name},
-                "spec": {
-                    "accessModes": ["ReadWriteOnce"],
-                    "capacity": {"storage": capacity},
-                    "storageClassName": CLASS,
-                    "persistentVolumeReclaimPolicy": "Retain",
-                    "hostPath": {"path": f"{FOLDER}/{name}"},
-                    "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [term]}]}},
-                },
-            }
-        )
-
-    def grow(self, name: str, size: str) -> None:
-        """Gives a file system more room, as a cloud does with a volume."""
-        in_pod(HOST, "mount", "mount", "-o", f"remount,size={size}", f"/host/{name}")
-
-    def remove(self) -> None:
-        """Gives the memory back."""
-        for name in self.names:
-            kubectl("delete", "pv", name, "--ignore-not-found", "--wait=false", check=False)
-            in_pod(HOST, "mount", "umount", "-l", f"/host/{name}", check=False)
-        kubectl("delete", "storageclass", CLASS, "--ignore-not-found")
-        kubectl("delete", "namespace", HOST, "--ignore-not-found", "--wait=false")
-
-
 @pytest.fixture(scope="module")
 def volumes() -> Iterator[Volumes]:
-    made = Volumes()
+    made = Volumes(NAMESPACE)
     try:
         yield made
     finally:
@@ -196,7 +118,7 @@ def test_brokers_whose_volumes_are_copied_to_larger_ones_lose_nothing(stack: Sta
         volumes.make(f"fullvol-large-{node}", LARGEST, "4Gi")
     with start_writer("second") as writer:
         fill_until_a_majority_is_down()
-        variables = {"NAMESPACE": NAMESPACE, "NODES": "3", "SIZE": "4Gi", "CLASS": CLASS}
+        variables = {"NAMESPACE": NAMESPACE, "NODES": "3", "SIZE": "4Gi", "CLASS": NAMESPACE}
         subprocess.run(["bash", "-eu", "-c", blocks()[1]], env=os.environ | variables, check=True)
         eventually("all brokers are ready", all_ready, 300)
         verify(writer, "second")

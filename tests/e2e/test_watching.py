@@ -14,10 +14,12 @@ from infra.doctor.command import doctor
 from infra.drill.command import REFUSED, drill
 from infra.drill.victims import Kill, Words
 from infra.top.command import top
+from sandbox.pins import RUNTIME_IMAGE
 from tests.e2e.conftest import MakeStack
-from tests.harness import ROOT, Stack, eventually, get, kubectl
+from tests.harness import CLIENTS, ROOT, Stack, eventually, get, kubectl
 
 NAMESPACE = "e2e-watching"
+COPY = ["python3", "-c", (CLIENTS / "copy_worker.py").read_text()]
 NAME = "watching"
 OF_THE_MACHINE = {"volume-full"}
 """Findings that say something of the machine that runs the tests."""
@@ -31,8 +33,11 @@ PLATFORM: dict[str, Any] = {
         "resources": {"cpu": "50m", "memory": "1Gi"},
         "deletion": "allow",
     },
-    "topics": {"orders": {"deletion": "allow"}},
+    "topics": {"orders": {"deletion": "allow"}, "done": {"deletion": "allow"}},
     "tenants": {"shop": {"users": {"app": {"reads": ["orders"]}}}},
+    "workers": {
+        "copy": {"image": RUNTIME_IMAGE, "tenant": "shop", "reads": ["orders"], "writes": ["done"], "command": COPY}
+    },
     "gateway": {"pods": {"min": 2}, "resources": {"cpu": "50m", "memory": "512Mi"}},
     "probe": {"interval": "500ms", "lostAfter": "10s", "gate": True},
 }
@@ -99,10 +104,17 @@ def test_nothing_is_wrong_with_a_platform_that_is_well(stack: Stack, capsys: pyt
     eventually("the platform is well", lambda: not findings(stack, capsys)[1], 120)
 
 
-def test_a_broker_and_a_gateway_pod_die_and_nothing_is_lost(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    for kill, victim in ((Kill.GATEWAY, "gateway gateway-1"), (Kill.BROKER, "broker kafka-2")):
+def test_a_worker_a_gateway_pod_and_a_broker_die_and_nothing_is_lost(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kill, victim in (
+        (Kill.WORKER, "worker copy-"),
+        (Kill.GATEWAY, "gateway gateway-1"),
+        (Kill.BROKER, "broker kafka-2"),
+    ):
         report = drilled(stack, Words(kill=kill), capsys)
-        assert (report["killed"], report["recovered"], report["lost"]) == (victim, True, 0)
+        assert report["killed"].startswith(victim)
+        assert (report["recovered"], report["lost"]) == (True, 0)
         assert report["readySeconds"] > 0
         assert {each["write"] for each in report["writes"]} == {"native", "http"}
     assert report["wholeSeconds"] >= report["readySeconds"]

@@ -4,6 +4,7 @@ Importing this imports Grafana's SDK, a tenth of a second: only what renders a d
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from kafka_platform.monitoring.dashboards import Shown, numbered, uid
 TAG = "kafka-platform"
 """All dashboards have it, and each has a menu of those that do."""
 _GRAFANA_COLUMNS = 24
+_MOST_NUMBERS = 8
+"""Numbers side by side: more could not be read."""
 _DATASOURCE = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
 _HEIGHTS = {Shape.NUMBER: 5, Shape.LINES: 8, Shape.TABLE: 8}
 _RANGE = "now-6h"
@@ -101,7 +104,8 @@ def _span(row: Row) -> int:
     """How many of the 24 columns each panel of a row takes."""
     count = len(row.panels)
     if all(panel.shape is Shape.NUMBER for panel in row.panels):
-        return max(3, _GRAFANA_COLUMNS // count)
+        lines = math.ceil(count / _MOST_NUMBERS)
+        return _GRAFANA_COLUMNS // math.ceil(count / lines)
     return _GRAFANA_COLUMNS // {1: 1, 2: 2, 4: 2}.get(count, 3)
 
 
