@@ -10,7 +10,7 @@ WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 PYTEST := $(ENV) && $(VENV)/bin/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long up down status check registry unit cluster e2e bench bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-monitoring bench-fuzz
+.PHONY: help demo test test-long up down status check registry connect unit cluster e2e bench bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-monitoring bench-fuzz
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ check: $(STAMP) ## Formatting, lint, types, stack files
 
 registry: $(STAMP) ## Fetches the schema registry (159 MB), so that tests with a real one are not skipped
 	@$(PYTHON) -m sandbox.registry
+
+connect: $(STAMP) ## Fetches the plugins of Kafka Connect (142 MB), so that tests with a real one are not skipped
+	@$(PYTHON) -m sandbox.connect
 
 unit: $(STAMP) ## Tests that need no cluster
 	@$(VENV)/bin/python -m pytest tests/unit

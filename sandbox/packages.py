@@ -15,6 +15,7 @@ from sandbox import (
     build,
     certificates,
     cgroups,
+    connect,
     control_plane,
     environment,
     host,
@@ -206,6 +207,15 @@ def add_registry(state: Path) -> None:
         SandboxError: no node runs, or the image cannot be made.
     """
     _load(state, registry.registry_archive)
+
+
+def add_connect(state: Path) -> None:
+    """Makes the image of Kafka Connect and loads it into every node.
+
+    Raises:
+        SandboxError: no node runs, or the image cannot be made.
+    """
+    _load(state, connect.connect_archive)
 
 
 def _load(state: Path, make: Callable[[build.BuildFolders], images.Archive]) -> None:

@@ -33,6 +33,8 @@ METRICS_SERVER_IMAGE = f"registry.k8s.io/metrics-server/metrics-server:v{METRICS
 KAFKA_IMAGE = f"docker.io/apache/kafka:{KAFKA}"
 REGISTRY_IMAGE = "docker.io/apicurio/apicurio-registry:3.3.3"
 """images/registry/pom.xml pins what it is made of."""
+CONNECT_IMAGE = "ghcr.io/kafka-platform/connect:0.1.0"
+"""runtime/connect/pom.xml pins what it is made of."""
 PROMETHEUS_IMAGE = f"docker.io/prom/prometheus:v{PROMETHEUS}"
 ALERTMANAGER_IMAGE = "docker.io/prom/alertmanager:v0.34.2"
 """The name that stacks ask for; the program in it is Debian's 0.25, which reads the same configuration."""

@@ -20,6 +20,16 @@ _SENSITIVE = re.compile(
 _LOGIN = re.compile(
     r"(producer|consumer|admin)\.override\.(bootstrap\.|client\.|interceptor\.|metric\.|sasl\.|security\.|ssl\.).*"
 )
+_DEFAULTS = frozenset(
+    {
+        "event.processing.failure.handling.mode",
+        "exactly.once.support",
+        "slot.drop.on.stop",
+        "time.precision.mode",
+        "tombstones.on.delete",
+    }
+)
+"""Settings of kinds that have no field: others may be given in `config`."""
 _OWNED = {
     "connector.class": "it follows from the kind",
     "errors.deadletterqueue.context.headers.enable": "dead letters always say what they failed of",
@@ -58,9 +68,9 @@ def check_more(config: Mapping[str, str]) -> None:
     check_settings(config)
     for key, value in config.items():
         if key in _OWNED:
-            raise ValueError(f"{key!r} is set by the platform, {_OWNED[key]}: remove it")
+            raise ValueError(f"{key!r} cannot be set here: {_OWNED[key]}")
         if _LOGIN.fullmatch(key):
-            raise ValueError(f"{key!r}: each connector logs in to Kafka as its own user: remove it")
+            raise ValueError(f"{key!r} cannot be set here: each connector logs in to Kafka as its own user")
         found = _OWN_SECRET.fullmatch(value)
         if _SENSITIVE.search(key) and found is None:
             raise ValueError(
@@ -106,8 +116,18 @@ class ConnectKind(ConnectorKind):
         """The keys of that Secret that are mounted; none: all."""
         return ("username", "password")
 
+    def check(self) -> None:
+        """Nothing is set in two ways."""
+        context = Context(name="connector", logs_in={}, bootstrap_servers="")
+        for key in sorted((self.own(context).keys() - _DEFAULTS) & self.config.keys()):
+            raise ValueError(f"config: {key!r} cannot be set here: the kind's other fields decide it")
+
     def settings(self, context: Context) -> dict[str, str]:
         """Its configuration, without what all connectors have."""
+        return {**self.own(context), **more(self.config, context)}
+
+    def own(self, context: Context) -> dict[str, str]:
+        """What follows from its fields, besides the further settings."""
         raise NotImplementedError
 
     def written(self, name: str) -> Sequence[str]:

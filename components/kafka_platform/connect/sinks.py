@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import MISSING, dataclass
 
 from kafka_platform.connect.common import Place, check_host, check_places
-from kafka_platform.connect.kinds import ConnectKind, Context, more, uses_secret
+from kafka_platform.connect.kinds import ConnectKind, Context, uses_secret
 from kafka_platform.values.forms import formed, named, names
 from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_subdomain, check_topic
@@ -80,8 +80,8 @@ class JdbcSink(ConnectKind):
             return []
         return [Place(host=found["host"].strip("[]"), port=int(found["port"] or _PORTS[found["system"]]))]
 
-    def settings(self, context: Context) -> dict[str, str]:
-        """Those of Debezium's JDBC sink."""
+    def own(self, context: Context) -> dict[str, str]:
+        """Settings of Debezium's JDBC sink."""
         return {
             "collection.name.format": self.table or "${topic}",
             "connection.password": context.secret("password"),
@@ -93,7 +93,6 @@ class JdbcSink(ConnectKind):
             "insert.mode": "upsert",
             "primary.key.mode": "record_key",
             "schema.evolution": self.evolution.value,
-            **more(self.config, context),
         }
 
 
@@ -112,6 +111,7 @@ class Plugin(ConnectKind):
 
     def check(self) -> None:
         """Settings refer only to a Secret that is named."""
+        super().check()
         if self.secret is None and uses_secret(self.config):
             raise ValueError("secret: missing, config refers to it: name a Secret")
 
@@ -133,6 +133,6 @@ class Plugin(ConnectKind):
         """Those that are named."""
         return self.writes
 
-    def settings(self, context: Context) -> dict[str, str]:
-        """Those that are given."""
-        return {"connector.class": self.connector_class, **more(self.config, context)}
+    def own(self, context: Context) -> dict[str, str]:
+        """Its class; only the plugin knows its settings."""
+        return {"connector.class": self.connector_class}

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
 
 from kafka_platform.connect.common import Place, check_host
-from kafka_platform.connect.kinds import ConnectKind, Context, more
+from kafka_platform.connect.kinds import ConnectKind, Context
 from kafka_platform.values.forms import duration, formed, named
 from kafka_platform.values.free_maps import check_text
 from kafka_platform.values.later import Input
@@ -139,8 +139,8 @@ class DatabaseSource(ConnectKind):
         """Its heartbeats."""
         return [heartbeat_topic(name)]
 
-    def settings(self, context: Context) -> dict[str, str]:
-        """Those of Debezium."""
+    def own(self, context: Context) -> dict[str, str]:
+        """Settings of Debezium."""
         found = {
             "connector.class": self._CONNECTOR,
             "database.hostname": self.host,
@@ -160,7 +160,7 @@ class DatabaseSource(ConnectKind):
         }
         if self.signals is not None:
             found |= {"signal.data.collection": self.signal_collection, "signal.enabled.channels": "source"}
-        return {**found, **self.own_settings(context), **more(self.config, context)}
+        return {**found, **self.own_settings(context)}
 
     @property
     def read_tables(self) -> Sequence[str]:

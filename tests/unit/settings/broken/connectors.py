@@ -131,11 +131,19 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders], config: {name: x}}}}",
-        "connectors.shop.postgres.config: 'name' is set by the platform, it is the key of the connector: remove it",
+        "connectors.shop.postgres.config.name: cannot be set here, it is the key of the connector: remove the key",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders], config: {topic.prefix: x}}}}",
+        "connectors.shop.postgres.config.'topic.prefix': cannot be set here, the kind's other fields decide it: remove the key",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders], config: {tasks.max: 2}}}}",
+        "connectors.shop.postgres.config.'tasks.max': cannot be set here: write tasks",
     ),
     (
         "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders], config: {producer.override.sasl.jaas.config: x}}}}",
-        "connectors.shop.postgres.config: 'producer.override.sasl.jaas.config': each connector logs in to Kafka as its own user: remove it",
+        "connectors.shop.postgres.config.'producer.override.sasl.jaas.config': cannot be set here, each connector logs in to Kafka as its own user: remove the key",
     ),
     (
         "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders], config: {database.query: '${file:/etc/passwd:root}'}}}}",
@@ -231,7 +239,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "connectors: {p: {plugin: {connectorClass: a.Source, config: {topics: x}}}}",
-        "connectors.p.plugin.config: 'topics' is set by the platform, write reads: remove it",
+        "connectors.p.plugin.config.topics: cannot be set here: write reads",
     ),
     (
         "connectors: {p: {plugin: {connectorClass: a.Source, writes: [orders]}}}",

@@ -1,0 +1,94 @@
+"""The image of Kafka Connect, as runtime/connect/Dockerfile makes it: Kafka with the plugins of connectors, from Maven Central.
+
+It is made when somebody asks for it (`python -m sandbox image --tag ghcr.io/kafka-platform/connect:0.1.0`): most sandboxes have
+no use for its 170 MB.
+"""
+
+import shutil
+import sys
+import tarfile
+from pathlib import Path
+
+from sandbox import pins
+from sandbox.build import BuildFolders, cached, digest_of, from_maven
+from sandbox.host import SandboxError, logged
+from sandbox.images import (
+    RECIPE,
+    Archive,
+    Image,
+    Layer,
+    LayerWriter,
+    agent_layer,
+    base_layer,
+    kafka_layer,
+    seal,
+    write_archive,
+)
+from sandbox.instance import REPOSITORY, cache_folder, state_folder
+
+POM = REPOSITORY / "runtime" / "connect" / "pom.xml"
+PLUGINS = "opt/kafka/plugins"
+LIBS = "opt/kafka/libs"
+LEFT_OUT = "ojdbc"
+"""Oracle's driver may not be passed on under its licence."""
+
+
+def plugins_layer(folders: BuildFolders, kafka: Layer) -> Layer:
+    """/opt/kafka/plugins, with the manifests by which workers find plugins without a look into each class."""
+    key = digest_of(RECIPE, POM.read_text(), kafka.digest, LEFT_OUT)
+
+    def make(folder: Path) -> None:
+        fetched, plugins, libs = folder / "fetched", folder / "plugins", folder / "libs"
+        for each in (plugins, libs):
+            each.mkdir()
+        from_maven(POM, fetched, folders.logs / "connect-image.log")
+        for archive in sorted(fetched.glob("*.tar.gz")):
+            with tarfile.open(archive) as content:
+                content.extractall(plugins, filter="data")
+        for jar in plugins.glob(f"*/{LEFT_OUT}*.jar"):
+            jar.unlink()
+        with tarfile.open(kafka.file) as content:
+            members = [each for each in content.getmembers() if each.name.startswith(f"{LIBS}/") and each.isfile()]
+            content.extractall(libs, members, filter="data")
+        command = ["java", "-Xmx640m", "-cp", f"{libs / LIBS}/*", "org.apache.kafka.tools.ConnectPluginPath"]
+        logged([*command, "sync-manifests", "--plugin-path", plugins], folders.logs / "connect-image.log")
+        layer = LayerWriter(folder / "layer.tar")
+        layer.tree(PLUGINS, plugins)
+        layer.finish()
+        for each in (fetched, plugins, libs):
+            shutil.rmtree(each)
+        seal(folder / "layer.tar")
+
+    folder = cached(folders, f"connect-{key}", make, doing="fetching the plugins of Kafka Connect")
+    return Layer(file=folder / "layer.tar")
+
+
+def connect_archive(folders: BuildFolders) -> Archive:
+    """The image, without the base layer that every node has."""
+    base, kafka, agent = base_layer(folders), kafka_layer(folders), agent_layer(folders)
+    plugins = plugins_layer(folders, kafka)
+    key = digest_of(RECIPE, *(each.digest for each in (base, kafka, agent, plugins)))
+
+    def make(folder: Path) -> None:
+        image = Image(name=pins.CONNECT_IMAGE, layers=[base, kafka, agent, plugins])
+        write_archive(folder / "images.tar", [image], without=[base])
+
+    folder = cached(folders, f"connect-image-{key}", make, doing="wrapping the image of Kafka Connect")
+    return Archive(name=pins.CONNECT_IMAGE, digest=key, file=folder / "images.tar")
+
+
+def main() -> int:
+    """Fetches the plugins, for tests that run a worker without a cluster."""
+    cache = cache_folder()
+    cache.mkdir(parents=True, exist_ok=True)
+    folders = BuildFolders(cache=cache, logs=state_folder() / "logs")
+    try:
+        plugins_layer(folders, kafka_layer(folders))
+    except SandboxError as error:
+        print(f"sandbox: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""A real PostgreSQL on loopback with logical decoding, started by hand from the machine's own programs."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from tests.ports import free_ports
+
+ADMIN_PASSWORD = "admin-of-the-database"
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "max_replication_slots": "8",
+    "max_wal_senders": "8",
+    "shared_buffers": "32MB",
+    "wal_level": "logical",
+}
+
+
+def needed_postgres() -> Path:
+    """The folder of PostgreSQL's programs; the test is skipped, with the reason, where there is none."""
+    found = shutil.which("initdb") or next(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), None)
+    if found is None or shutil.which("psql") is None:
+        pytest.skip("no PostgreSQL: install postgresql")
+    return Path(found).resolve().parent
+
+
+def _ordinary_user() -> str | None:
+    """As whom it runs: it refuses to as root."""
+    if os.geteuid() != 0:
+        return None
+    known = {each.pw_name for each in pwd.getpwall()}
+    return "postgres" if "postgres" in known else "nobody"
+
+
+class LocalPostgres:
+    """A server; a context manager that starts it and ends it.
+
+    Args:
+        programs: folder of its programs.
+    """
+
+    def __init__(self, programs: Path) -> None:
+        self._programs = programs
+        self._user = _ordinary_user()
+        self.folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+        (self.port,) = free_ports(1)
+
+    def __enter__(self) -> Self:
+        password = self.folder / "password"
+        password.write_text(ADMIN_PASSWORD)
+        if self._user is not None:
+            account = pwd.getpwnam(self._user)
+            for each in (self.folder, password):
+                os.chown(each, account.pw_uid, account.pw_gid)
+        options = ["-A", "scram-sha-256", f"--pwfile={password}", "-U", "postgres", "--no-sync"]
+        self._run("initdb", "-D", str(self.folder / "data"), *options)
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "stop")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self) -> None:
+        """Starts it, and waits until it takes connections."""
+        settings = SETTINGS | {"port": str(self.port), "unix_socket_directories": str(self.folder)}
+        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+        self._run(
+            "pg_ctl", "-D", str(self.folder / "data"), "-w", "-l", str(self.folder / "log"), "-o", options, "start"
+        )
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [str(self._programs / program), *arguments],
+            check=True, user=self._user, group=self._user, extra_groups=() if self._user else None, cwd="/",
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def client(self, database: str = "postgres") -> subprocess.Popen[str]:
+        """A program that runs the statements written to it, one by one, and ends at the first that fails."""
+        return subprocess.Popen(
+            self._psql(database), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=self._environment()
+        )
+
+    def sql(self, statements: str, database: str = "postgres") -> list[str]:
+        """Runs statements; the lines of the answers, with `|` between columns."""
+        done = subprocess.run(
+            self._psql(database), input=statements, capture_output=True, text=True, env=self._environment(), check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    def _psql(self, database: str) -> Sequence[str]:
+        return [
+            "psql",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            "-U",
+            "postgres",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-qAt",
+            database,
+        ]
+
+    @staticmethod
+    def _environment() -> dict[str, str]:
+        return {**os.environ, "PGPASSWORD": ADMIN_PASSWORD}

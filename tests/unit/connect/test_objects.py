@@ -1,0 +1,299 @@
+"""KafkaConnect: what it renders, the graph that it makes, what it refuses, and what connectors may do."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from kafka_platform import (
+    Connector,
+    JdbcSink,
+    KafkaConnect,
+    KafkaConnectArgs,
+    KafkaConnection,
+    Plugin,
+    PostgresSource,
+    connect_topics,
+    connect_users,
+)
+from kafka_platform.connect.objects import ConnectSettings, jvm_options, objects
+from kafka_platform.connect.spec import ConnectSpec
+from kafka_platform.values.units import quantity
+
+from tests.specs import taken
+from tests.unit.components.graph import Registered, run, value
+
+CONNECTION = KafkaConnection(
+    cluster="events",
+    namespace="streaming",
+    bootstrap_servers="events.streaming.svc:9092",
+    security_protocol="SASL_PLAINTEXT",
+    sasl_mechanism="SCRAM-SHA-512",
+)
+SOURCE = PostgresSource(host="db.shop", database="shop", secret="shop-db", tables=["public.orders", "public.items"])
+SINK = JdbcSink(url="jdbc:postgresql://10.1.2.3:6432/warehouse", secret="warehouse-db")
+CONNECTORS = {
+    "shop-eu": Connector(postgres=SOURCE),
+    "warehouse": Connector(jdbc=SINK, reads=["orders"], tasks=4),
+}
+
+
+def settings(**changes: Any) -> ConnectSettings:
+    given: dict[str, Any] = {
+        "name": "connect",
+        "namespace": "streaming",
+        "connection": CONNECTION,
+        "image": "connect:1",
+        "runtime_image": "runtime:1",
+        "connectors": CONNECTORS,
+    }
+    return ConnectSettings(spec=taken(ConnectSpec, changes), **(given | changes))
+
+
+def rendered(role: str, **changes: Any) -> dict[str, Any]:
+    return next(each.manifest for each in objects(settings(**changes)) if each.role == role)
+
+
+def pod(**changes: Any) -> dict[str, Any]:
+    spec: dict[str, Any] = rendered("pods", **changes)["spec"]["template"]["spec"]
+    return spec
+
+
+def worker(**changes: Any) -> list[str]:
+    return str(rendered("config", **changes)["data"]["worker.properties"]).splitlines()
+
+
+def config(name: str, **changes: Any) -> dict[str, str]:
+    told = json.loads(rendered("connectors", **changes)["data"][f"connector.{name}"])
+    assert told["name"] == name
+    found: dict[str, str] = told["config"]
+    return found
+
+
+class TestPods:
+    def test_no_rights_and_nothing_to_write_to(self) -> None:
+        [container] = pod()["containers"]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        }
+        assert pod()["securityContext"]["runAsNonRoot"] is True
+        assert pod()["automountServiceAccountToken"] is False
+        assert [each["name"] for each in container["volumeMounts"] if not each.get("readOnly")] == ["tmp"]
+
+    def test_two_spread_pods_of_which_one_may_be_drained(self) -> None:
+        assert rendered("pods")["spec"]["replicas"] == 2
+        assert len(pod()["topologySpreadConstraints"]) == 2
+        assert rendered("disruption")["spec"]["maxUnavailable"] == 1
+
+    @pytest.mark.parametrize("memory", ["768Mi", "1Gi", "4Gi"])
+    def test_all_of_its_memory_has_a_bound_and_fits(self, memory: str) -> None:
+        options = jvm_options(settings(resources={"memory": memory}))
+        sizes = [int(each.rpartition("=")[2].removeprefix("-Xmx").removesuffix("m")) for each in options[:4]]
+        assert sum(sizes) * 2**20 < quantity(memory)
+        assert sizes[0] >= 256
+
+    def test_each_connector_has_folders_of_its_own(self) -> None:
+        mounts = {each["mountPath"]: each["name"] for each in pod()["containers"][0]["volumeMounts"]}
+        assert mounts["/mnt/connectors/shop-eu/kafka"] == "shop-eu-kafka"
+        assert mounts["/mnt/connectors/shop-eu/secret"] == "shop-eu-secret"
+        volumes = {each["name"]: each for each in pod()["volumes"]}
+        assert volumes["shop-eu-secret"]["secret"] == {
+            "items": [{"key": "username", "path": "username"}, {"key": "password", "path": "password"}],
+            "secretName": "shop-db",
+        }
+        assert volumes["warehouse-kafka"]["secret"]["secretName"] == "connector-warehouse-kafka"
+
+    def test_another_password_is_read_by_new_pods(self) -> None:
+        def version(connectors: dict[str, Connector]) -> str:
+            annotations = rendered("pods", connectors=connectors)["spec"]["template"]["metadata"]["annotations"]
+            return str(annotations["kafka-platform/secrets"])
+
+        assert version(CONNECTORS) == version(dict(CONNECTORS))
+        changed = CONNECTORS | {"shop-eu": replace(CONNECTORS["shop-eu"], password_version=2)}
+        assert version(changed) != version(CONNECTORS)
+        jobs = [rendered("apply", connectors=each)["spec"]["template"]["metadata"] for each in (CONNECTORS, changed)]
+        assert jobs[0] != jobs[1]
+
+    def test_a_lost_worker_is_noticed_in_seconds(self) -> None:
+        assert {
+            "session.timeout.ms=10000",
+            "scheduled.rebalance.max.delay.ms=5000",
+            "exactly.once.source.support=enabled",
+            "plugin.discovery=service_load",
+            "topic.creation.enable=false",
+        } <= set(worker())
+
+
+class TestSecrets:
+    def test_none_is_in_what_is_rendered(self) -> None:
+        shown = json.dumps([each.manifest for each in objects(settings())])
+        assert "password=" not in shown
+        assert config("shop-eu")["database.password"] == "${directory:/mnt/connectors/shop-eu/secret:password}"
+        own = "${file:/mnt/connectors/shop-eu/kafka/client.properties:sasl.jaas.config}"
+        assert config("shop-eu")["producer.override.sasl.jaas.config"] == own
+
+    def test_a_connector_refers_to_its_own_folder_only(self) -> None:
+        for name, other in (("shop-eu", "warehouse"), ("warehouse", "shop-eu")):
+            assert f"/mnt/connectors/{other}" not in json.dumps(config(name))
+
+    def test_workers_read_no_other_files(self) -> None:
+        assert "config.providers.directory.param.allowed.paths=/mnt/connectors" in worker()
+        assert "config.providers.file.param.allowed.paths=/mnt/connectors,/etc/kafka-platform/credentials" in worker()
+        assert "config.providers.env.param.allowlist.pattern=POD_IP" in worker()
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            "${file:/etc/kafka-platform/credentials/client.properties:sasl.jaas.config}",
+            "${directory:/mnt/connectors/shop-eu/secret:password}",
+            "x${env:POD_IP}",
+            "${secret:a}${file:/mnt/connectors/shop-eu/kafka/client.properties:sasl.jaas.config}",
+            "${secret:../../warehouse/secret/password:x}",
+        ],
+    )
+    def test_a_plugin_cannot_refer_to_anothers_files(self, given: str) -> None:
+        with pytest.raises(ValueError, match=r"^config: 'url': reads files that are not the connector's"):
+            Plugin(connector_class="a.Source", secret="own", config={"url": given})
+
+    def test_a_plugin_refers_to_its_own(self) -> None:
+        mine = Plugin(connector_class="a.Source", secret="own", config={"api.token": "${secret:token}"})
+        found = config("mine", connectors={"mine": Connector(plugin=mine)})
+        assert found["api.token"] == "${directory:/mnt/connectors/mine/secret:token}"
+
+
+class TestNetwork:
+    def test_the_rest_interface_is_for_workers_and_the_job_alone(self) -> None:
+        rest, metrics = rendered("network")["spec"]["ingress"]
+        components = [each["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for each in rest["from"]]
+        assert components == ["connect", "connect-applier"]
+        assert rest["ports"] == [{"port": 8083, "protocol": "TCP"}]
+        assert metrics["ports"] == [{"port": 9404, "protocol": "TCP"}]
+        assert rendered("applier-network")["spec"]["ingress"] == []
+
+    def test_it_reaches_what_connectors_name_and_nothing_else(self) -> None:
+        egress = rendered("network")["spec"]["egress"]
+        assert egress[2]["ports"] == [{"port": 9092, "protocol": "TCP"}]
+        assert egress[4:] == [
+            {"ports": [{"port": 5432, "protocol": "TCP"}]},
+            {"ports": [{"port": 6432, "protocol": "TCP"}], "to": [{"ipBlock": {"cidr": "10.1.2.3/32"}}]},
+        ]
+
+
+class TestInKafka:
+    def rights(self, user: str) -> dict[tuple[str, str], list[str]]:
+        declared = connect_users(CONNECTORS)[user].all_acls()
+        return {(each.resource.value, each.name): [o.value for o in each.operations] for each in declared}
+
+    def test_a_source_may_write_its_topics_and_use_its_transactions(self) -> None:
+        found = self.rights("connector-shop-eu")
+        assert found[("topic", "shop-eu.public.orders")] == ["DESCRIBE", "WRITE"]
+        assert found[("topic", "connect-offsets-shop-eu")] == ["DESCRIBE", "READ", "WRITE"]
+        assert {name for kind, name in found if kind == "transactionalId"} == {f"connect-shop-eu-{n}" for n in range(8)}
+        assert not [name for kind, name in found if kind == "group"]
+        assert not [name for kind, name in found if name.endswith("*")]
+
+    def test_a_sink_may_read_its_topics_and_write_dead_letters(self) -> None:
+        assert self.rights("connector-warehouse") == {
+            ("group", "connect-warehouse"): ["DESCRIBE", "READ"],
+            ("topic", "orders"): ["DESCRIBE", "READ"],
+            ("topic", "warehouse-dead-letters"): ["DESCRIBE", "WRITE"],
+        }
+
+    def test_the_workers_may_use_their_own_topics_alone(self) -> None:
+        assert {name for kind, name in self.rights("connect") if kind == "topic"} == {
+            "connect-configs",
+            "connect-offsets",
+            "connect-status",
+        }
+
+    def test_tables_are_kept_and_dead_letters_expire(self) -> None:
+        topics = connect_topics(CONNECTORS)
+        assert topics["shop-eu.public.orders"].kafka_config() == {"cleanup.policy": "compact"}
+        assert topics["warehouse-dead-letters"].kafka_config() == {"retention.ms": "1209600000"}
+        assert topics["connect-configs"].partitions == 1
+        assert "__debezium-heartbeat.shop-eu" in topics
+
+
+class TestConfigurations:
+    def test_of_a_source(self) -> None:
+        found = config("shop-eu")
+        assert found["exactly.once.support"] == "required"
+        assert found["slot.name"] == found["publication.name"] == "shop_eu"
+        assert found["table.include.list"] == "public[.]orders,public[.]items"
+        assert found["publication.autocreate.mode"] == "filtered"
+
+    def test_of_a_sink(self) -> None:
+        found = config("warehouse")
+        assert (found["insert.mode"], found["primary.key.mode"], found["delete.enabled"]) == (
+            "upsert",
+            "record_key",
+            "true",
+        )
+        assert (found["errors.tolerance"], found["tasks.max"]) == ("all", "4")
+        assert found["errors.deadletterqueue.topic.name"] == "warehouse-dead-letters"
+        assert found["consumer.override.isolation.level"] == "read_committed"
+
+    def test_a_kafka_without_logins(self) -> None:
+        plain = replace(CONNECTION, security_protocol="PLAINTEXT", sasl_mechanism=None)
+        assert not [each for each in config("warehouse", connection=plain) if "sasl" in each]
+        assert "credentials" not in json.dumps(pod(connection=plain))
+
+    def test_a_kafka_with_tls(self) -> None:
+        secure = replace(CONNECTION, security_protocol="SASL_SSL", ca_secret="kafka-ca")
+        path = "/etc/kafka-platform/ca/ca.crt"
+        assert config("warehouse", connection=secure)["consumer.override.ssl.truststore.location"] == path
+        assert f"ssl.truststore.location={path}" in worker(connection=secure)
+
+    def test_removed_ones_are_told_to_the_job(self) -> None:
+        assert json.loads(rendered("connectors", removed_connectors=["old"])["data"]["removed"]) == ["old"]
+        assert "removed" not in rendered("connectors")["data"]
+
+
+def make(**changes: Any) -> tuple[dict[str, Registered], KafkaConnect]:
+    made: list[KafkaConnect] = []
+    given: dict[str, Any] = {"connection": CONNECTION, "connectors": CONNECTORS} | changes
+    args = KafkaConnectArgs(**given)
+    found = run(lambda: made.append(KafkaConnect("connect", args)))
+    return found, made[0]
+
+
+def test_its_children() -> None:
+    found, made = make()
+    assert sorted(found) == [
+        "ConfigMap connect-config",
+        "ConfigMap connect-connectors",
+        "Deployment connect-pods",
+        "Job connect-apply",
+        "KafkaConnect connect",
+        "NetworkPolicy connect-applier-network",
+        "NetworkPolicy connect-network",
+        "PodDisruptionBudget connect-disruption",
+        "Service connect-service",
+    ]
+    assert value(made.service) == "connect"
+    assert value(made.users) == ["connector-shop-eu", "connector-warehouse"]
+
+
+@pytest.mark.parametrize(
+    ("make_it", "message"),
+    [
+        (lambda: make(connectors={"a": Connector()}), r"^connectors\.a\.postgres: missing: write one of postgres"),
+        (lambda: make(connectors={"A": CONNECTORS["shop-eu"]}), r"^connectors\.A: 'A' is not a Kubernetes name"),
+        (lambda: make(removed_connectors=["warehouse"]), r"^removed_connectors: 'warehouse' is declared too"),
+        (lambda: make(connection=replace(CONNECTION, sasl_mechanism="PLAIN")), r"^connection: clients log in by PLAIN"),
+        (
+            lambda: make(connectors={"a": Connector(postgres=replace(SOURCE, slot="x")), "b": Connector(postgres=replace(SOURCE, slot="x"))}),
+            r"^connectors\.b\.postgres\.slot: 'x' is that of connector 'a' too",
+        ),
+        (lambda: Connector(jdbc=SINK), r"^reads: missing: name the topics"),
+        (lambda: Connector(postgres=SOURCE, jdbc=SINK), r"^jdbc: postgres is given too"),
+        (lambda: replace(SOURCE, config={"database.password": "hunter2"}), r"^config: 'database.password': a secret"),
+        (lambda: replace(SINK, config={"connection.url": "jdbc:x"}), r"^config: 'connection.url' cannot be set here"),
+    ],
+)  # fmt: skip
+def test_misuse(make_it: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make_it()

@@ -1,0 +1,204 @@
+"""Real workers of Kafka Connect, with a real database: what arrives, what is kept secret, and what a connector may do."""
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka.admin import AdminClient
+from kafka_platform import Connector, JdbcSink, PostgresSource
+from kafka_platform_runtime.connect_applier import apply as applying
+from kafka_platform_runtime.jobs import DONE, REFUSED
+
+from tests.connect_process import LocalConnect, needed_plugins
+from tests.harness import PATIENCE
+from tests.kafka_process import LocalKafka, needed_jars
+from tests.postgres_process import LocalPostgres, needed_postgres
+
+ROWS, CHANGES = 2_000, 1_500
+TOPIC = "shop.public.orders"
+DATABASE_PASSWORD = "password-of-the-source"
+WAREHOUSE_PASSWORD = "password-of-the-sink"
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[LocalPostgres]:
+    with LocalPostgres(needed_postgres()) as started:
+        started.sql(
+            f"create role debezium login replication password '{DATABASE_PASSWORD}';"
+            f"create role sink login password '{WAREHOUSE_PASSWORD}';"
+        )
+        started.sql("create database shop owner debezium")
+        started.sql("create database warehouse owner sink")
+        started.sql(
+            "create table orders (id bigserial primary key, customer text, amount numeric(12,2), at timestamptz default now());"
+            "alter table orders owner to debezium;"
+            f"insert into orders (customer, amount) select 'c' || n % 50, n * 1.25 from generate_series(1, {ROWS}) n;",
+            "shop",
+        )
+        yield started
+
+
+@pytest.fixture(scope="module")
+def connect(postgres: LocalPostgres) -> Iterator[LocalConnect]:
+    plugins = needed_plugins()
+    connectors = {
+        "shop": Connector(
+            postgres=PostgresSource(
+                host="127.0.0.1",
+                port=postgres.port,
+                database="shop",
+                secret="shop-db",
+                tables=["public.orders"],
+                heartbeat="1s",
+            )
+        ),
+        "warehouse": Connector(
+            jdbc=JdbcSink(
+                url=f"jdbc:postgresql://127.0.0.1:{postgres.port}/warehouse", secret="warehouse", table="orders"
+            ),
+            reads=[TOPIC],
+        ),
+    }
+    secrets = {
+        "shop": {"username": "debezium", "password": DATABASE_PASSWORD},
+        "warehouse": {"username": "sink", "password": WAREHOUSE_PASSWORD},
+    }
+    with (
+        LocalKafka(jars=needed_jars()) as kafka,
+        LocalConnect(plugins=plugins, kafka=kafka, connectors=connectors, secrets=secrets, workers=2) as started,
+    ):
+        code, message = started.apply()
+        assert code == DONE, message
+        assert message == "done: 2 applied, 0 unchanged, 0 deleted"
+        yield started
+
+
+def events(kafka: LocalKafka, topic: str) -> list[tuple[Any, Any]]:
+    """All records of a topic, with key and value read as JSON."""
+    return [
+        (json.loads(key) if key else None, json.loads(value) if value else None) for key, value in records(kafka, topic)
+    ]
+
+
+def records(kafka: LocalKafka, topic: str) -> list[tuple[bytes | None, bytes | None]]:
+    """All records of a topic."""
+    consumer = Consumer(
+        kafka.client() | {"group.id": "test", "isolation.level": "read_committed", "enable.partition.eof": True}
+    )
+    partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
+    consumer.assign([TopicPartition(topic, each, 0) for each in partitions])
+    found: list[tuple[bytes | None, bytes | None]] = []
+    ends = 0
+    while ends < len(partitions):
+        message = consumer.poll(30)
+        assert message is not None
+        error = message.error()
+        if error is not None:
+            assert error.code() == KafkaError._PARTITION_EOF
+            ends += 1
+            continue
+        found.append((message.key(), message.value()))
+    consumer.close()
+    return found
+
+
+def change(postgres: LocalPostgres) -> None:
+    """New rows, changed ones and deleted ones, each in a transaction of its own."""
+    client = postgres.client("shop")
+    assert client.stdin is not None
+    for number in range(1, CHANGES + 1):
+        if number % 10 == 0:
+            client.stdin.write(f"delete from orders where id = {number};\n")
+        elif number % 3 == 0:
+            client.stdin.write(f"update orders set amount = amount + 1 where id = {number};\n")
+        else:
+            client.stdin.write(f"insert into orders (customer, amount) values ('live', {number}.5);\n")
+        client.stdin.flush()
+        time.sleep(0.005)
+    client.stdin.close()
+    assert client.wait(60) == 0
+
+
+def test_nothing_is_lost_or_twice_when_the_worker_is_killed(postgres: LocalPostgres, connect: LocalConnect) -> None:
+    changing = threading.Thread(target=change, args=[postgres])
+    changing.start()
+    time.sleep(3)
+    victim = connect.worker_of("shop")
+    victim.kill()
+    changing.join()
+    expected = Counter(
+        r=ROWS,
+        d=CHANGES // 10,
+        u=sum(1 for each in range(1, CHANGES + 1) if each % 3 == 0 and each % 10),
+        c=sum(1 for each in range(1, CHANGES + 1) if each % 3 and each % 10),
+    )
+    deadline = time.monotonic() + 60 * PATIENCE
+    seen: Counter[str] = Counter()
+    while time.monotonic() < deadline and sum(seen.values()) < sum(expected.values()):
+        found = events(connect.kafka, TOPIC)
+        seen = Counter(value["payload"]["op"] for _, value in found if value is not None)
+        time.sleep(0.5)
+    assert seen == expected
+    rows = dict(line.split("|") for line in postgres.sql("select id, amount from orders", "shop"))
+    last = {str(key["payload"]["id"]): value for key, value in found}
+    left = {key: f"{value['payload']['after']['amount']:.2f}" for key, value in last.items() if value is not None}
+    assert left == rows
+    while (
+        time.monotonic() < deadline
+        and dict(line.split("|") for line in postgres.sql("select id, amount from orders", "warehouse")) != rows
+    ):
+        time.sleep(0.5)
+    assert dict(line.split("|") for line in postgres.sql("select id, amount from orders", "warehouse")) == rows
+    connect.start(victim)
+
+
+def test_applying_again_changes_nothing(connect: LocalConnect) -> None:
+    assert connect.apply() == (DONE, "done: 0 applied, 2 unchanged, 0 deleted")
+
+
+def test_no_secret_is_in_a_topic_an_answer_or_a_log(connect: LocalConnect) -> None:
+    shown = [str(records(connect.kafka, f"connect-{part}")) for part in ("configs", "offsets", "status")]
+    for worker in connect.members:
+        shown.append(worker.log)
+        for path in ("/connectors?expand=info&expand=status", "/connectors/shop/tasks", "/connectors/shop/config"):
+            shown.append(json.dumps(connect.ask(worker, path)))
+    told = "\n".join(shown)
+    assert "shop" in told
+    for secret in (DATABASE_PASSWORD, WAREHOUSE_PASSWORD, "-password-of-kafka"):
+        assert secret not in told
+
+
+@pytest.mark.parametrize(
+    ("user", "topic"),
+    [("connector-shop", "connect-configs"), ("connector-warehouse", "connect-offsets-shop"), ("connect", TOPIC)],
+)
+def test_a_connector_reads_nothing_that_it_did_not_declare(connect: LocalConnect, user: str, topic: str) -> None:
+    seen = AdminClient(connect.kafka.client(user, connect.password(user))).list_topics(timeout=30).topics
+    assert topic not in seen
+    own = {"connector-shop": "connect-offsets-shop", "connector-warehouse": TOPIC, "connect": "connect-configs"}
+    assert own[user] in seen
+
+
+def test_a_wrong_password_is_refused_by_the_plugin_in_one_line(
+    connect: LocalConnect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(applying, "PATIENCE_SECONDS", 1.0)
+    secret = connect.folder / "mnt" / "shop" / "secret" / "password"
+    kept = dict(connect.connectors)
+    try:
+        secret.write_text("wrong")
+        connect.connectors = kept | {"shop": Connector(postgres=replace(kept["shop"].kind, heartbeat="2s"))}
+        code, message = connect.apply()
+    finally:
+        secret.write_text(DATABASE_PASSWORD)
+        connect.connectors = kept
+    assert code == REFUSED
+    assert len(message.splitlines()) == 2, message
+    assert "connector shop: database." in message
+    assert "password authentication failed" in message
