@@ -1,6 +1,6 @@
 """Metrics and alerts of an HTTP gateway. No Pulumi."""
 
-from kafka_platform.gateway.dashboard import FAILING, FAILING_SHARE, board, overview
+from kafka_platform.gateway.dashboard import CERTIFICATE_SECONDS, FAILING, FAILING_SHARE, board, overview
 from kafka_platform.gateway.settings import COMPONENT
 from kafka_platform.kube.metrics import Alert, Severity, Source
 
@@ -22,6 +22,16 @@ ALERTS = (
         severity=Severity.CRITICAL,
         summary="No pod of the gateway shows metrics.",
         description="All of them are gone, or Prometheus may not reach them (gateway.metricsNamespaces).",
+    ),
+    Alert(
+        name="HttpGatewayCertificateExpires",
+        # cert-manager renews a month before the end of the usual three; without TLS there is nothing to expire.
+        expression=f"min(gateway_certificate_end_timestamp_seconds{{$source}}) - time() < {CERTIFICATE_SECONDS}",
+        lasting="1h",
+        severity=Severity.WARNING,
+        summary="The gateway's TLS certificate ends in {{ $value | humanizeDuration }} and was not renewed.",
+        description="When it ends callers refuse to connect. Put a new one into its Secret (gateway.tls.certificate); pods read it "
+        "without a restart.",
     ),
 )
 

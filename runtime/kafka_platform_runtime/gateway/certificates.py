@@ -7,6 +7,8 @@ from pathlib import Path
 from kafka_platform_runtime.gateway.settings import Tls
 
 LOG = logging.getLogger("gateway")
+END_METRIC = "gateway_certificate_end_timestamp_seconds"
+"""Gauge of when the certificate in use ends."""
 
 
 class Certificates:
@@ -16,6 +18,8 @@ class Certificates:
         self._tls = tls
         self._context = context
         self._seen = self._state()
+        self.ends = _end(tls.certificate)
+        """When the certificate in use ends, in seconds since 1970."""
 
     def _state(self) -> list[tuple[int, int]]:
         files = [self._tls.certificate, self._tls.key, *filter(None, [self._tls.client_authority])]
@@ -31,8 +35,16 @@ class Certificates:
                 self._context.load_cert_chain(self._tls.certificate, self._tls.key)
                 if self._tls.client_authority is not None:
                     self._context.load_verify_locations(self._tls.client_authority)
+                self.ends = _end(self._tls.certificate)
                 LOG.info("The TLS certificate was read again.")
         except (OSError, ssl.SSLError) as error:
             LOG.error("The TLS certificate cannot be read, the former one stays in use: %s", error)
             return
         self._seen = state
+
+
+def _end(certificate: str) -> float:
+    """When the first certificate of a PEM file ends, which is the gateway's own."""
+    # What `ssl` itself decodes peers' certificates by; it offers nothing for a file.
+    decoded: dict[str, str] = ssl._ssl._test_decode_cert(certificate)  # type: ignore[attr-defined]
+    return ssl.cert_time_to_seconds(decoded["notAfter"])

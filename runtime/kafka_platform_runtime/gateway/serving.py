@@ -15,7 +15,7 @@ import uvloop
 
 from kafka_platform_runtime.gateway import memory, unpacking
 from kafka_platform_runtime.gateway.application import Gateway
-from kafka_platform_runtime.gateway.certificates import Certificates
+from kafka_platform_runtime.gateway.certificates import END_METRIC, Certificates
 from kafka_platform_runtime.gateway.core import Core
 from kafka_platform_runtime.gateway.metrics import serve as serve_metrics
 from kafka_platform_runtime.gateway.render import COMPILED
@@ -76,7 +76,8 @@ def _configuration(gateway: Gateway) -> uvicorn.Config:
     config.load()
     if tls is not None and config.ssl is not None:
         config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
-        gateway.certificates = Certificates(tls, config.ssl)
+        gateway.certificates = certificates = Certificates(tls, config.ssl)
+        gateway.metrics.gauge(END_METRIC, "When the TLS certificate in use ends.", lambda: certificates.ends)
     return config
 
 

@@ -15,6 +15,7 @@ from kafka_platform.monitoring.alerts import Watched, alerts, rule_groups
 from kafka_platform.monitoring.spec import RUNBOOKS
 from kafka_platform.probe.monitoring import source as probe_source
 from kafka_platform.registry.monitoring import source as registry_source
+from kafka_platform_runtime.gateway.certificates import END_METRIC
 from kafka_platform_runtime.gateway.metrics import Metrics as GatewayMetrics
 from kafka_platform_runtime.probe.metrics import Metrics as ProbeMetrics
 from kafka_platform_runtime.probe.tally import Tally, Way
@@ -101,6 +102,11 @@ def authority(milliseconds: int, operator_in: str = "strimzi") -> dict[str, str]
 def certificate(seconds: int, namespace: str = "streaming") -> dict[str, str]:
     of = f'namespace="{namespace}",name="data-tls"'
     return {f"certmanager_certificate_expiration_timestamp_seconds{{{of}}}": f"{seconds}x200"}
+
+
+def own_certificate(seconds: int, pod: str = "gateway-0") -> dict[str, str]:
+    of = f'namespace="streaming",gateway="gateway",pod="{pod}"'
+    return {f"gateway_certificate_end_timestamp_seconds{{{of}}}": f"{seconds}x200"}
 
 
 def scaler(errors: str, namespace: str = "shop") -> dict[str, str]:
@@ -253,6 +259,14 @@ CASES = [
         labels={"name": "data-tls"},
     ),
     Case(alert="CertificateExpires", measured=certificate(20 * DAY), at="2h"),
+    Case(
+        alert="HttpGatewayCertificateExpires",
+        # A pod that has not read the new one yet.
+        measured=own_certificate(60 * DAY) | own_certificate(5 * DAY, "gateway-1"),
+        at="2h",
+        summary="The gateway's TLS certificate ends in 4d 22h 0m 0s and was not renewed.",
+    ),
+    Case(alert="HttpGatewayCertificateExpires", measured=own_certificate(20 * DAY), at="2h"),
     Case(alert="CertificateExpires", measured=certificate(5 * DAY, namespace="other"), at="2h"),
     Case(
         alert="KedaScalerFails",
@@ -479,7 +493,7 @@ def test_the_gateway_and_the_probe_show_what_is_asked_for() -> None:
     )
     probing = ProbeMetrics({})
     probing.of(tally)
-    known = shown(answering.registry) | shown(probing.registry)
+    known = shown(answering.registry) | shown(probing.registry) | {END_METRIC}
     asked = {
         name for alert in SOURCES for name in re.findall(r"\b(?:gateway|kafka_probe)_[a-z_]+(?=\{)", alert.expression)
     }

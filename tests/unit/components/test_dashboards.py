@@ -26,7 +26,13 @@ from tests.unit.test_platform import EMBEDDED, STRIMZI
 
 BOARDS = {each.board.name: each for each in every_board()}
 ALERTS = every_alert()
-NO_PANEL = {"KafkaCertificateExpires", "CertificateExpires", "StrimziOperatorGone", "KafkaProvisionerFails"}
+NO_PANEL = {
+    "KafkaCertificateExpires",
+    "CertificateExpires",
+    "HttpGatewayCertificateExpires",
+    "StrimziOperatorGone",
+    "KafkaProvisionerFails",
+}
 """Alerts about dates, an operator and a Job, which a line over time says nothing about: the list of alerts on the first dashboard
 has them."""
 REPORTED = (ROOT / "tests" / "unit" / "metrics" / "reporter-names.txt").read_text(encoding="utf-8").split()

@@ -13,7 +13,7 @@ import pytest
 from kafka_platform_runtime.gateway.wire.connections import HEAD_SECONDS
 
 from tests import attacks
-from tests.unit.runtime.gateway.conftest import RED, Kafka, StartGateway, authorization
+from tests.unit.runtime.gateway.conftest import RED, Kafka, Program, StartGateway, authorization
 
 REFUSED = "the former one stays in use"
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl: install it")
@@ -33,7 +33,7 @@ class Authority:
         new = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
         openssl(*new, "-subj", "/CN=authority", "-keyout", str(self._key), "-out", str(self.certificate))
 
-    def sign(self, name: str, certificate: Path, key: Path) -> None:
+    def sign(self, name: str, certificate: Path, key: Path, *, days: int = 1) -> None:
         """Write a certificate and its key, each put in place at once."""
         request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
         extensions.write_text("subjectAltName=IP:127.0.0.1\n")
@@ -41,7 +41,7 @@ class Authority:
         new = ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
         openssl(*new, "-subj", f"/CN={name}", "-keyout", str(made_key), "-out", str(request))
         sign = ["x509", "-req", "-in", str(request), "-CA", str(self.certificate), "-CAkey", str(self._key)]
-        openssl(*sign, "-CAcreateserial", "-days", "1", "-extfile", str(extensions), "-out", str(made))
+        openssl(*sign, "-CAcreateserial", "-days", str(days), "-extfile", str(extensions), "-out", str(made))
         made_key.rename(key)
         made.rename(certificate)
 
@@ -64,6 +64,11 @@ def subject(connection: ssl.SSLSocket) -> str:
     certificate = connection.getpeercert()
     assert certificate is not None
     return str(dict(pair for part in certificate["subject"] for pair in part)["commonName"])  # type: ignore[misc]
+
+
+def days_left(gateway: Program) -> float:
+    """How long the certificate in use is valid, as the metrics have it."""
+    return (gateway.metric("gateway_certificate_end_timestamp_seconds") - time.time()) / 86_400
 
 
 def write(connection: ssl.SSLSocket, topic: str) -> int:
@@ -90,12 +95,14 @@ def test_a_new_certificate_is_served_without_a_restart(
     assert subject(old) == "first"
     assert write(old, topic) == 200
 
-    authority.sign("second", certificate, key)
+    assert days_left(gateway) == pytest.approx(1, abs=0.1)
+    authority.sign("second", certificate, key, days=20)
     until = time.monotonic() + 60
     while subject(connect(gateway.port, authority)) != "second":
         assert time.monotonic() < until, "the new certificate is not served"
         time.sleep(0.3)
     assert write(old, topic) == 200, "a connection that was open must go on"
+    assert days_left(gateway) == pytest.approx(20, abs=0.1)
 
     # Between the key and the certificate of a new pair the files do not fit each other: that may have been seen before.
     refused = gateway.log.read_text().count(REFUSED)
