@@ -167,13 +167,13 @@ def _kafka(settings: Core, known: Known) -> Iterator[Fault]:
     if not settings.manages_entities and known("kafka", "engine") and known("kafka", "adminSecret"):
         yield Fault(
             path=("connectors",),
-            message="they need topics and users, which an administrator makes: name their Secret in kafka.adminSecret, or remove the "
+            message="they need topics and users, which an administrator makes: name the administrator's Secret in kafka.adminSecret, or remove the "
             "key",
         )
     elif settings.manages_entities and not settings.makes_users and known("kafka"):
         yield Fault(
             path=("connectors",),
-            message=f"each needs a user of its own, and clients log in by {settings.kafka.login}, where whoever runs the Kafka makes "
+            message=f"each needs a user of its own, and clients log in with {settings.kafka.login}, where whoever runs the Kafka makes "
             "users: remove the key",
         )
 
