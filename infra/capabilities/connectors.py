@@ -7,6 +7,7 @@ from typing import Any
 import kafka_platform
 from kafka_platform.connect.common import ConnectorCommon, connector_user_name, kinds_of
 from kafka_platform.connect.kinds import ConnectKind
+from kafka_platform.connect.monitoring import source
 from kafka_platform.connect.objects import ConnectSettings, objects
 from kafka_platform.connect.sinks import Plugin
 from kafka_platform.connect.spec import CONNECT, Connector, ConnectSpec, check_connectors, connect_topics, connect_users
@@ -14,11 +15,12 @@ from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.entities import Quotas, Topic, User
 from kafka_platform.kube.images import CONNECT_IMAGE
 from kafka_platform.values.forms import shared
+from kafka_platform.values.later import plain
 from kafka_platform.values.names import user_secret
 from kafka_platform.values.words import Path
 from pydantic.alias_generators import to_camel
 
-from infra.capabilities.capability import JOBS, Capability, Deployment, Needs, Placed, Rendered, Stack
+from infra.capabilities.capability import JOBS, Capability, Deployment, Needs, Placed, Rendered, Scrape, Stack
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known, declare
 from infra.settings.relations.declared import Declared, no_topic
@@ -92,8 +94,14 @@ class KafkaConnect(Capability[Section]):
         return Section(connect=connect or Connect(), connectors=connectors, undecided=undecided)
 
     def needs(self, section: Section, settings: Core) -> Needs:
-        """Passwords; and a Kubernetes in which Jobs do not fail by eviction."""
-        return Needs(passwords=["connectors log in"], kubernetes=[JOBS])
+        """Passwords; a Kubernetes in which Jobs do not fail by eviction; and it shows metrics."""
+        scrape = Scrape(
+            source=source(CONNECT),
+            namespace=settings.namespace,
+            key=("connect", "metricsNamespaces"),
+            allowed=plain(section.connect.metrics_namespaces),
+        )
+        return Needs(passwords=["connectors log in"], kubernetes=[JOBS], scrapes=[scrape])
 
     def topics(self, section: Section, settings: Core) -> Mapping[str, Topic]:
         """Those of Kafka Connect, and those of connectors that the file does not declare itself."""
