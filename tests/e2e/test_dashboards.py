@@ -37,12 +37,12 @@ PLATFORM: dict[str, Any] = {
     "tenants": {
         "shop": {
             "users": {"app": {"reads": ["orders"], "writes": ["orders"], "groups": ["shop-*"]}},
-            "quotas": {"produce": "100KB/s", "consume": "200KB/s", "requestPercentage": 50},
+            "quotas": {"produce": "100kB/s", "consume": "200kB/s", "requestPercentage": 50},
         },
-        # Its user writes 25 KB/s.
+        # Its user writes 25 kB/s.
         "batch": {
             "users": {GREEDY: {"reads": ["orders"], "writes": ["orders"], "groups": ["batch-*"]}},
-            "quotas": {"produce": "15KB/s", "consume": "100KB/s"},
+            "quotas": {"produce": "15kB/s", "consume": "100kB/s"},
         },
     },
     "gateway": {"pods": {"min": 1}, "resources": {"cpu": "50m", "memory": "512Mi"}},

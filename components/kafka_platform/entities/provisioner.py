@@ -16,6 +16,7 @@ from kafka_platform.kafka.client_pods import (
 )
 from kafka_platform.kube import declared
 from kafka_platform.kube.manifests import Manifest, labels, metadata, network_policy_of, selector, to_names
+from kafka_platform.kube.metrics import PROVISION_JOB
 from kafka_platform.kube.objects import Guard, Object
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.kube.pods import HELPER_CPU_LIMIT, container_security
@@ -62,7 +63,7 @@ def objects(settings: EntitySettings, passwords: Passwords) -> list[Object]:
         former_stacks=settings.former_stacks,
         pods=settings.pod_settings,
     )
-    return [*before, Object(role="provision", manifest=manifest, after=before, runs_again=True)]
+    return [*before, Object(role=PROVISION_JOB, manifest=manifest, after=before, runs_again=True)]
 
 
 def _refuse_shrinking(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

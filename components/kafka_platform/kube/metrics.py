@@ -14,6 +14,8 @@ METRICS_PORT_NAME = "metrics"
 """Name of the port with metrics, of our own programs and of workers that want to be read."""
 NODE_METRICS_PORT_NAME = "tcp-prometheus"
 """Strimzi's name of the port with metrics, of nodes and of Kafka Exporter; embedded nodes have it too."""
+PROVISION_JOB = "provision"
+"""Role of the Job that applies topics and users: Pulumi calls it `<name>-provision-<generated>`."""
 NODES_COMPONENT = "broker"
 """The label `app.kubernetes.io/component` of embedded nodes."""
 _LABEL_NAME = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]{0,99}")

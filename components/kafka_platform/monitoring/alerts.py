@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kafka_platform.kube.metrics import Alert, Severity, series
+from kafka_platform.kube.metrics import PROVISION_JOB, Alert, Severity, series
 from kafka_platform.monitoring.limits import (
     ALMOST_FULL,
     DAY,
@@ -235,7 +235,7 @@ def _scalers(watched: Watched) -> Iterator[Alert]:
 def _jobs(watched: Watched) -> Iterator[Alert]:
     if not (watched.provisioned and watched.kube_state):
         return
-    own = f'namespace="{watched.namespace}",job_name=~".+-provisioner-[a-z0-9]+"'
+    own = f'namespace="{watched.namespace}",job_name=~".+-{PROVISION_JOB}-[a-z0-9]+"'
     yield Alert(
         name="KafkaProvisionerFails",
         expression=f"max by (job_name) (kube_job_status_failed{{{own}}}) > 0",

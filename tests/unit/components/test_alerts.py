@@ -91,7 +91,7 @@ def lag(*partitions: str) -> dict[str, str]:
     }
 
 
-def job(failed: str, name: str = "kafka-provisioner-4f2a", namespace: str = "streaming") -> dict[str, str]:
+def job(failed: str, name: str = "kafka-provision-d913469b", namespace: str = "streaming") -> dict[str, str]:
     of = f'namespace="{namespace}",job_name="{name}"'
     return {f"kube_job_status_failed{{{of}}}": failed}
 
@@ -259,8 +259,8 @@ CASES = [
         alert="KafkaProvisionerFails",
         measured=job("0x5 1x60"),
         at="30m",
-        summary="The Job kafka-provisioner-4f2a could not apply topics, users and rights.",
-        labels={"job_name": "kafka-provisioner-4f2a"},
+        summary="The Job kafka-provision-d913469b could not apply topics, users and rights.",
+        labels={"job_name": "kafka-provision-d913469b"},
     ),
     # Whoever deployed has seen it and deployed again; Jobs of others.
     Case(alert="KafkaProvisionerFails", measured=job("0x5 1x10 _x60"), at="30m"),
