@@ -76,6 +76,8 @@ class Needs:
     """URLs that it provides, which users find in their Secrets."""
     schemas: Sequence[str] = ()
     """Its users of the schema registry: each gets a login, if there is one."""
+    schema_readers: Sequence[str] = ()
+    """The same, for programs in the platform's namespace without a Kafka user of their own; they may only read."""
     kubernetes: Sequence[LeastKubernetes] = ()
     """Requirements on the Kubernetes cluster."""
 

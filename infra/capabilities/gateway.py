@@ -29,13 +29,17 @@ from pydantic import Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from infra.capabilities.capability import Capability, Deployment, Needs, Placed, Rendered, Scrape, Stack
+from infra.capabilities.registry import Registry, connection_for
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known, declare
 from infra.settings.kafka import Kafka
 from infra.settings.listeners import Expose
 from infra.settings.relations.brokers import PLAIN_WAYS, is_counted
+from infra.settings.relations.declared import no_topic
 from infra.settings.section import Section
 
+SCHEMA_READER = "http-gateway"
+"""Its user of the schema registry."""
 GATEWAY = "gateway"
 """Name of the HTTP gateway in its namespace: `http://gateway.<namespace>.svc`."""
 
@@ -76,9 +80,7 @@ class GatewayExposure(Section):
         for name in ("host", "listener", "certificate", "annotations"):
             if getattr(self, name) and name not in _FITTING[given[0]]:
                 owners = " or ".join(to_camel(key) for key, fitting in _FITTING.items() if name in fitting)
-                raise ValueError(
-                    f"{name}: cannot be combined with {to_camel(given[0])}: remove the key, or write {owners}"
-                )
+                raise ValueError(f"{name}: does not go with {to_camel(given[0])}: remove the key, or write {owners}")
         if self.host is None and "host" in _FITTING[given[0]]:
             raise ValueError("host: missing: write the name by which callers come, such as data.example.com")
         self.exposure()
@@ -175,6 +177,7 @@ class HttpGateway(Capability[Gateway]):
             scrapes=[scrape],
             passwords=["the gateway's callers without bearer tokens log in"] if passwords else [],
             urls=section.urls(settings),
+            schema_readers=[SCHEMA_READER],
         )
 
     def described(self, section: Gateway) -> str:
@@ -190,12 +193,12 @@ class HttpGateway(Capability[Gateway]):
         if section.bearer and kafka.engine is Engine.EMBEDDED:
             yield Fault(
                 path=("gateway", "bearer"),
-                message="an embedded Kafka does not accept tokens: remove the key, or write engine: external",
+                message="an embedded Kafka knows no tokens: remove the key, or write engine: external",
             )
         if section.bearer and kafka.engine is Engine.STRIMZI and (internal is None or internal.custom is None):
             yield Fault(
                 path=("gateway", "bearer"),
-                message="the brokers do not accept tokens: remove the key, or write kafka.listeners.internal with auth: custom",
+                message="the brokers know no tokens: remove the key, or write kafka.listeners.internal with auth: custom",
             )
         if section.expose is not None and known("gateway", "expose") and section.exposure() == Exposure():
             yield Fault(
@@ -203,6 +206,7 @@ class HttpGateway(Capability[Gateway]):
                 message="no way in is given: write nodePort, loadBalancer, gatewayClass, gateway or ingressClass",
             )
         yield from _callers(settings, section, known)
+        yield from _enforced(settings, section, known)
         yield from _anonymous(settings, section, known)
         yield from _taken_port(kafka, section, is_counted(settings, known))
         if kafka.engine is Engine.STRIMZI and known("kafka", "pools") and kafka.pools:
@@ -218,6 +222,7 @@ class HttpGateway(Capability[Gateway]):
             image=settings.runtime_image,
             spread=settings.kafka.spread,
             spec=GatewaySpec(**section.values(settings)),
+            registry=connection_for(placed, SCHEMA_READER, settings.namespace),
         )
         placed.gateway_url = url(GATEWAY, settings.namespace, section)
         yield from placed.named(GATEWAY, objects(gateway))
@@ -228,6 +233,7 @@ class HttpGateway(Capability[Gateway]):
         args = kafka_platform.HttpGatewayArgs(
             **section.values(settings),
             connection=deployment.connection,
+            registry=connection_for(deployment, SCHEMA_READER, settings.namespace),
             spread=settings.kafka.spread,
             runtime_image=settings.runtime_image,
         )
@@ -269,6 +275,25 @@ def _callers(settings: Core, gateway: Gateway, known: Known) -> Iterator[Fault]:
     except ValueError as error:
         field, _, message = str(error).partition(": ")
         yield Fault(path=("gateway", to_camel(field)), message=message)
+
+
+def _enforced(settings: Core, gateway: Gateway, known: Known) -> Iterator[Fault]:
+    """Topics whose values cannot be checked."""
+    if not known("registry") or not known("topics"):
+        return
+    path = ("gateway", "enforcedTopics")
+    if gateway.enforced_topics and settings.of(Registry) is None:
+        yield Fault(path=path, message="there is no schema registry: write registry, or remove the key")
+        return
+    for topic in gateway.enforced_topics:
+        declared = settings.topics.get(topic)
+        if declared is None:
+            yield Fault(path=path, message=no_topic(topic, sorted(settings.topics)))
+        elif declared.value is None or not declared.value.endswith(".avsc"):
+            yield Fault(
+                path=path,
+                message=f"topic {topic!r} declares no Avro schema for its values: write its value, or remove it here",
+            )
 
 
 def _anonymous(settings: Core, gateway: Gateway, known: Known) -> Iterator[Fault]:

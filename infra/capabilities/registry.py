@@ -53,8 +53,8 @@ class Registry(RegistrySpec):
     """With `url`: Secret in the platform's namespace, and in those of workers, whose key `ca.crt` is the authority of the
     registry's certificate. Default: public authorities."""
     client_secret: SecretName | None = None
-    """With `url`: Secret in the workers' namespaces with the keys `username` and `password` of a user who may read
-    schemas. Default: workers do not log in."""
+    """With `url`: Secret in the namespaces of the platform and of workers with the keys `username` and `password` of a user
+    who may read schemas. Default: the HTTP gateway and workers do not log in."""
     compatibility: Compatibility = Compatibility.BACKWARD
     """How new schema versions must be compatible with older ones, unless a topic sets its own. Default: backward,
     readers with the new version can read records of the last one."""
@@ -68,7 +68,7 @@ class Registry(RegistrySpec):
         plain_spec = RegistrySpec()
         for each in fields(RegistrySpec):
             if self.url is not None and getattr(self, each.name) != getattr(plain_spec, each.name):
-                raise ValueError(f"{each.name}: the existing registry at url has its own: remove the key")
+                raise ValueError(f"{each.name}: the registry at url is there already and has its own: remove the key")
         if self.url is not None and self.roles:
             raise ValueError("roles: the registry at url has users of its own: remove the key")
         for name in ("secret", "client_secret", "authority"):
@@ -84,10 +84,11 @@ class Registry(RegistrySpec):
         return shared(self, RegistrySpec) | {"pod_settings": pods}
 
     def users(self, stack: Stack) -> dict[str, RegistryUser]:
-        """Who gets a login: the tenants' users and the workers."""
+        """Who gets a login: the tenants' users, the workers, and parts of the platform."""
         names = {*stack.settings.users, *(name for each in stack.needs for name in each.schemas)}
         found = ((name, stack.users[name]) for name in sorted(names))
-        return {
+        reader = RegistryUser(namespace=stack.settings.namespace)
+        return {name: reader for each in stack.needs for name in each.schema_readers} | {
             object_user(name): RegistryUser(
                 role=self.roles.get(name, RegistryRole.READONLY),
                 namespace=user.namespace,
@@ -186,20 +187,21 @@ class SchemaRegistry(Capability[Registry]):
         if not settings.manages_entities and known("kafka", "engine") and known("kafka", "adminSecret"):
             yield Fault(
                 path=("registry",),
-                message="it needs topics and a user, which an administrator makes: name the administrator's Secret in "
+                message="it needs topics and a user, which an administrator makes: name their Secret in "
                 "kafka.adminSecret, or remove the key",
             )
         if settings.manages_entities and not settings.makes_users and known("kafka"):
             yield Fault(
                 path=("registry",),
-                message=f"it needs a user of its own, and clients log in with {settings.kafka.login}, where whoever runs the Kafka "
-                "makes users: remove the key, and use an existing registry",
+                message=f"it needs a user of its own, and clients log in by {settings.kafka.login}, where whoever runs the Kafka "
+                "makes users: remove the key, and use a registry that is there",
             )
         for topic in sorted(schema_registry_topics().keys() & settings.topics.keys()):
             message = "is a topic of the schema registry: rename it, or remove registry"
             yield Fault(path=("topics", topic), message=message)
+        reserved = {SCHEMA_REGISTRY, REGISTRAR, *(name for each in stack.needs for name in each.schema_readers)}
         for name, tenant in settings.tenants.items():
-            for user in sorted({SCHEMA_REGISTRY, REGISTRAR} & tenant.users.keys()):
+            for user in sorted(reserved & tenant.users.keys()):
                 path = ("tenants", name, "users", user)
                 yield Fault(path=path, message="is a user of the schema registry: rename it, or remove registry")
         if known("registry", "roles") and known("tenants") and known("workers"):

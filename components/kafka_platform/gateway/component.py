@@ -11,6 +11,7 @@ from kafka_platform.gateway.settings import GatewaySettings, url
 from kafka_platform.gateway.spec import GatewaySpec
 from kafka_platform.kafka.connection import KafkaConnection
 from kafka_platform.kafka.protocols import SaslMechanism
+from kafka_platform.kafka.registry import RegistryConnection
 from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.place import once_ready, place_all
 from kafka_platform.values.forms import named
@@ -27,6 +28,9 @@ class HttpGatewayArgs(GatewaySpec, Args):
     theirs."""
     namespace: pulumi.Input[str] | None = named(check_label, "namespace")
     """Namespace of the gateway, which the Kafka has to let in. Default: the connection's, which it does."""
+    registry: RegistryConnection | None = None
+    """The schema registry, for formats with schemas: `connection_of(user)` of a `SchemaRegistry`, with a user of the
+    gateway's own that only reads, or an existing one. Default: none."""
     spread: str = "topology.kubernetes.io/zone"
     """Label of the machines over whose values the pods are spread, as far as possible. Default: the zones."""
     runtime_image: pulumi.Input[str] = RUNTIME_IMAGE
@@ -35,6 +39,8 @@ class HttpGatewayArgs(GatewaySpec, Args):
     def check(self) -> None:
         """As every gateway; and callers can log in to this Kafka."""
         super().check()
+        if self.enforced_topics and self.registry is None:
+            raise ValueError("enforced_topics: there is no registry with their schemas: pass registry, or remove this")
         check_logins(
             self,
             login=self.connection.login,
@@ -72,6 +78,7 @@ class HttpGateway(pulumi.ComponentResource):
             image=self._args.runtime_image,
             spread=self._args.spread,
             spec=self._args,
+            registry=self._args.registry,
         )
         namespace = pulumi.Output.from_input(settings.namespace)
         placed = place_all(self, name, objects(settings))

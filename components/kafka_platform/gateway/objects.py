@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kafka_platform.gateway.settings import COMPONENT, GatewaySettings
 from kafka_platform.gateway.spec import HttpGatewayLimits
 from kafka_platform.gateway.ways_in import ways_in
+from kafka_platform.kafka import registry
 from kafka_platform.kafka.client_pods import (
     ca_mounts,
     ca_volumes,
@@ -69,7 +70,8 @@ _ANONYMOUS = "/etc/kafka-platform/anonymous"
 
 def objects(settings: GatewaySettings) -> list[Object]:
     """The gateway's objects, in the order in which they are needed."""
-    content = derived(lambda namespace: gateway_json(settings, namespace), settings.namespace)
+    url = None if settings.registry is None else settings.registry.url
+    content = derived(lambda namespace, url: gateway_json(settings, namespace, url), settings.namespace, url)
     config = Object(role="config", manifest=config_map(settings, content))
     # The StatefulSet needs this Service first; waiting for its pods here would never end.
     peers = Object(role="pods", manifest=pods_service(settings), awaited=False)
@@ -99,7 +101,7 @@ def objects(settings: GatewaySettings) -> list[Object]:
     return found
 
 
-def gateway_json(settings: GatewaySettings, namespace: str) -> str:
+def gateway_json(settings: GatewaySettings, namespace: str, registry_url: str | None = None) -> str:
     """The program's settings."""
     content: dict[str, Any] = {
         "port": HTTP_PORT,
@@ -120,6 +122,13 @@ def gateway_json(settings: GatewaySettings, namespace: str) -> str:
         }
     if settings.spec.anonymous is not None and not settings.connection.client_certificates:
         content["anonymous"] = {"username": settings.spec.anonymous, "passwordFile": f"{_ANONYMOUS}/password"}
+    if settings.registry is not None:
+        content["registry"] = {
+            "url": registry_url,
+            "login": None if settings.registry.secret is None else registry.LOGIN,
+            "caFile": None if settings.registry.ca_secret is None else registry.CA_FILE,
+            "enforced": sorted(settings.spec.enforced_topics),
+        }
     return json.dumps(content, indent=2) + "\n"
 
 
@@ -179,6 +188,7 @@ def network_policy(settings: GatewaySettings, kafka_ports: "Input[Sequence[Manif
             *to_names(),
             {"ports": kafka_ports},
             {"ports": [allowed_port(HTTP_PORT)], "to": [peers]},
+            *([] if settings.registry is None else [registry.egress(settings.registry)]),
         ],
     )
 
@@ -306,6 +316,8 @@ def _mounts(settings: GatewaySettings) -> list[Manifest]:
             mounts.append({"mountPath": _CLIENT_AUTHORITY, "name": "client-authority", "readOnly": True})
     if settings.spec.anonymous is not None:
         mounts.append({"mountPath": _ANONYMOUS, "name": "anonymous", "readOnly": True})
+    if settings.registry is not None:
+        mounts += registry.mounts(settings.registry)
     return [*mounts, *ca_mounts(settings.connection)]
 
 
@@ -320,4 +332,6 @@ def _volumes(settings: GatewaySettings) -> list[Manifest]:
             volumes.append(secret_volume("client-authority", settings.spec.tls.client_authority, "ca.crt"))
     if settings.anonymous_secret is not None:
         volumes.append(login_volume(settings.connection, settings.anonymous_secret, "anonymous"))
+    if settings.registry is not None:
+        volumes += registry.volumes(settings.registry)
     return [*volumes, *ca_volumes(settings.connection)]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pulumi import Input
 
     from kafka_platform.kafka.connection import KafkaConnection
+    from kafka_platform.kafka.registry import RegistryConnection
 
 COMPONENT = "gateway"
 
@@ -25,6 +26,7 @@ class GatewaySettings:
     image: "Input[str]"
     spread: str = "topology.kubernetes.io/zone"
     spec: GatewaySpec = field(default_factory=GatewaySpec)
+    registry: "RegistryConnection | None" = None
 
     @property
     def scheme(self) -> str:

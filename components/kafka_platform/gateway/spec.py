@@ -1,12 +1,11 @@
 """The spec of an HTTP gateway: size, limits and exposure. No Pulumi."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from fractions import Fraction
 
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
-from kafka_platform.values.checks import NODE_PORTS, check_source_ranges
+from kafka_platform.values.checks import NODE_PORTS, check_origins, check_source_ranges
 from kafka_platform.values.forms import (
     Compute,
     Spec,
@@ -14,6 +13,7 @@ from kafka_platform.values.forms import (
     mapping,
     memory_of,
     named,
+    names,
     namespaces,
     processors,
     size,
@@ -21,7 +21,7 @@ from kafka_platform.values.forms import (
 )
 from kafka_platform.values.free_maps import check_annotations
 from kafka_platform.values.later import Input
-from kafka_platform.values.names import check_label, check_subdomain, check_user
+from kafka_platform.values.names import check_label, check_subdomain, check_topic, check_user
 from kafka_platform.values.ranges import within
 from kafka_platform.values.units import quantity, seconds, size_bytes
 
@@ -44,8 +44,6 @@ _CONNECTION_BYTES = 6 * 1024
 _SHARES = Fraction(1, 64) + Fraction(1, 32) + Fraction(1, 16) + Fraction(1, 16) + Fraction(3, 32)
 """Of the memory: what strangers hold, what is read ahead, what is written and not taken, newest records of topics, and what
 batches unpack to. The program has the same numbers (`Limits` in its settings)."""
-
-_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,14 +256,14 @@ class GatewayApiExposure(Spec):
                     "certificate: missing, passwords would pass in the clear: name a Secret of kubernetes.io/tls"
                 )
             if self.listener is not None:
-                raise ValueError("listener: a Gateway made here has only one: remove it, or name a gateway")
+                raise ValueError("listener: a Gateway of its own has one only: remove it, or name a gateway")
         if self.gateway is not None:
             for field_name, given in (
                 ("certificate", self.certificate is not None),
                 ("annotations", bool(self.annotations)),
             ):
                 if given:
-                    raise ValueError(f"{field_name}: the existing Gateway has its own: remove it")
+                    raise ValueError(f"{field_name}: the Gateway that is there has its own: remove it")
 
     @property
     def gateway_name(self) -> tuple[str | None, str]:
@@ -326,12 +324,6 @@ def memory_needed(costly: Mapping[str, int], memory: int) -> dict[str, int]:
     }
 
 
-def _check_origins(origins: Sequence[str]) -> None:
-    for origin in origins:
-        if origin != "*" and not _ORIGIN.fullmatch(origin):
-            raise ValueError(f"{origin!r} is not an origin: write one such as https://shop.example.com, or '*'")
-
-
 @dataclass(frozen=True, kw_only=True)
 class GatewaySpec(Spec):
     """Settings of an HTTP gateway, shared by programs and stack files."""
@@ -356,8 +348,11 @@ class GatewaySpec(Spec):
     refused."""
     recheck: str = wait("60s")
     """How long a login counts until it is tried again: a changed password takes effect after at most this. Default 60s."""
-    cors: Sequence[str] = formed((), _check_origins)
+    cors: Sequence[str] = formed((), check_origins)
     """Origins whose pages may call, such as `https://shop.example.com`, or `'*'` for all. Default: none."""
+    enforced_topics: Sequence[str] = names(check_topic)
+    """Topics whose values have to fit the latest Avro schema of `<topic>-value`, also those sent as JSON; other formats are
+    refused. Needs a schema registry. Default: none."""
     client_namespaces: Sequence[Input[str]] = namespaces()
     """Namespaces whose pods may call, besides the gateway's own (in a stack file: and the tenants'); that of the Ingress or
     Gateway controller has to be among them. Default: every pod that reaches the gateway may."""

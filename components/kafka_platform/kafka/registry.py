@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 LOGIN = "/etc/kafka-platform/registry"
 """Where the Secret with the login is mounted."""
 _CA = "/etc/kafka-platform/registry-ca"
+CA_FILE = f"{_CA}/ca.crt"
+"""Where the authority is mounted."""
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -51,7 +53,7 @@ def variables(registry: RegistryConnection) -> list[Manifest]:
             {"name": "SCHEMA_REGISTRY_PASSWORD_FILE", "value": f"{LOGIN}/password"},
         ]
     if registry.ca_secret is not None:
-        found.append({"name": "SCHEMA_REGISTRY_SSL_CA_FILE", "value": f"{_CA}/ca.crt"})
+        found.append({"name": "SCHEMA_REGISTRY_SSL_CA_FILE", "value": CA_FILE})
     return found
 
 
@@ -104,7 +106,7 @@ def java_options(registry: RegistryConnection, url: str, user_info: str) -> "Map
         options |= {"basic.auth.credentials.source": "USER_INFO", "basic.auth.user.info": user_info}
     if registry.ca_secret is not None:
         options |= {
-            "schema.registry.ssl.truststore.location": f"{_CA}/ca.crt",
+            "schema.registry.ssl.truststore.location": CA_FILE,
             "schema.registry.ssl.truststore.type": "PEM",
         }
     return options

@@ -59,3 +59,13 @@ def check_node_port(port: int) -> None:
     """Raises unless Kubernetes opens this port on every machine."""
     if port not in NODE_PORTS:
         raise ValueError(f"{port} is out of range: use {NODE_PORTS.start} to {NODE_PORTS.stop - 1}")
+
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
+
+
+def check_origins(origins: Sequence[str]) -> None:
+    """Raises unless each is an origin of web pages, or `*`."""
+    for origin in origins:
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            raise ValueError(f"{origin!r} is not an origin: write one such as https://shop.example.com, or '*'")

@@ -82,6 +82,7 @@ class Gateway:
         self.not_ready: str | None = None
         self.certificates: Certificates | None = None
         self.open = Connections(core.limits)
+        self._schemas = core.schemas
         self._writes = Writes(core)
         self.parts: list[Part] = [Consumers(core), Metadata(core), Reads(core), self._writes]
         """They are closed in this order."""
@@ -311,6 +312,7 @@ class Gateway:
         seconds = self.settings.limits.timeout_seconds
         for end in [
             *(part.close() for part in self.parts),
+            *([] if self._schemas is None else [self._schemas.close()]),
             asyncio.to_thread(self.callers.close, seconds),
         ]:
             try:

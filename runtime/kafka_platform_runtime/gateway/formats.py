@@ -1,6 +1,6 @@
 """How keys and values of records are handed out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -27,6 +27,10 @@ class Format(StrEnum):
     JSON_BINARY = "json-binary"
     BINARY_JSON = "binary-json"
     BINARY_TEXT = "binary-text"
+    AVRO = "avro"
+    TEXT_AVRO = "text-avro"
+    JSON_AVRO = "json-avro"
+    BINARY_AVRO = "binary-avro"
 
     @property
     def media_type(self) -> str:
@@ -35,13 +39,18 @@ class Format(StrEnum):
 
     @property
     def of_keys(self) -> "Format":
-        """The format of the keys: json, binary or text."""
+        """The format of the keys: json, binary, text or avro."""
         return _OF_KEYS[self]
 
     @property
     def of_values(self) -> "Format":
-        """The format of the values: json, binary or text."""
+        """The format of the values: json, binary, text or avro."""
         return _OF_VALUES[self]
+
+    @property
+    def has_schema(self) -> bool:
+        """Whether it needs a schema registry."""
+        return _OF_VALUES[self] is Format.AVRO
 
     def contents(self, message: Any) -> tuple[Any, Any, str]:
         """Key and value of a record as they are handed out, and the format in its field `format`.
@@ -114,15 +123,36 @@ def _binary_of(content: bytes | None) -> bytes | None:
     return content  # bytes become base64
 
 
-_CONTENT: Mapping[Format, Callable[[bytes | None], Any]] = {
+_CONTENT: dict[Format, Callable[[bytes | None], Any]] = {
     Format.JSON: json_of,
     Format.TEXT: text_of,
     Format.BINARY: _binary_of,
 }
 
+
+def read_with(read: Callable[[bytes, str], bytes]) -> None:
+    """Hand out what was written with schemas as JSON.
+
+    Args:
+        read: from a key or value, and the type of its schema, to JSON; raises `ValueError` if it was not written with one.
+    """
+    _CONTENT[Format.AVRO] = lambda content: NULL if content is None else json_of(read(content, "AVRO"))
+
+
 _OF_KEYS: Mapping[Format, Format] = {each: Format(each.value.partition("-")[0]) for each in Format}
 _OF_VALUES: Mapping[Format, Format] = {each: Format(each.value.rpartition("-")[2]) for each in Format}
 _UNFIT = object()
+PLAIN = tuple(each for each in Format if not each.has_schema)
+"""Those that a gateway without a schema registry has."""
+
+
+def contents_of(form: Format, contents: Iterable[bytes | None]) -> list[Any]:
+    """Keys or values in a format.
+
+    Raises:
+        ValueError: one does not fit.
+    """
+    return list(map(_CONTENT[form], contents))
 
 
 def _fitting(form: Format, content: bytes | None) -> Any:

@@ -15,7 +15,7 @@ from confluent_kafka import Message
 from msgspec import Raw
 
 from kafka_platform_runtime.gateway.cursor import Positions, text_of
-from kafka_platform_runtime.gateway.formats import NULL, Format, text_of as _text
+from kafka_platform_runtime.gateway.formats import NULL, Format, contents_of, text_of as _text
 from kafka_platform_runtime.gateway.jsontext import SHORTEST, why_unreadable
 
 try:
@@ -80,7 +80,7 @@ def _all(contents: Sequence[bytes | None], form: Format) -> Iterable[Any]:
         return _all_json(contents)
     if form is Format.TEXT:
         return list(map(_text, contents))
-    return contents
+    return contents if form is Format.BINARY else contents_of(form, contents)
 
 
 def _record(message: Any, form: Format) -> Record:

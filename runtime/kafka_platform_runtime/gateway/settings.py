@@ -148,6 +148,19 @@ class Limits(Part, frozen=True):
         return max(LEAST_QUEUE_BYTES, min(MOST_QUEUE_BYTES, self.memory_bytes // 8 // self.consumers))
 
 
+class Registry(Part, frozen=True):
+    """The schema registry, which the gateway only reads."""
+
+    url: str
+    """URL of its API, as Confluent's clients take it."""
+    login: str | None = None
+    """Folder with the files `username` and `password`; None: no login."""
+    ca_file: str | None = None
+    """Path of the authority to trust; None: public ones."""
+    enforced: tuple[str, ...] = ()
+    """Topics whose values have to fit the latest schema of the subject `<topic>-value`, whatever the format of the write."""
+
+
 class Settings(Part, frozen=True):
     """The whole file."""
 
@@ -162,6 +175,8 @@ class Settings(Part, frozen=True):
     limits: Limits = Limits()
     cors: tuple[str, ...] = ()
     """Origins whose pages may call, such as `https://shop.example.com`; `*` for all."""
+    registry: Registry | None = None
+    """The schema registry; None: the formats with schemas are refused."""
     peers: str | None = None
     """Domain of the pods of this gateway (headless service), or, without Kubernetes, all of them as a list such as
     `gateway-0=10.0.0.1:8080,gateway-1=10.0.0.2:8080`; None: there are no others."""
@@ -210,7 +225,7 @@ class Kafka(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def takes_passwords(self) -> bool:
-        """Whether callers log in with passwords; otherwise by tokens, or not at all."""
+        """Whether callers log in by passwords; otherwise by tokens, or not at all."""
         return self.security_protocol.has_login and self.mechanism is not SaslMechanism.OAUTHBEARER
 
     def client(self) -> dict[str, Any]:
@@ -272,6 +287,10 @@ def read(environment: Mapping[str, str]) -> Settings:
             files["tls.clientAuthority"] = settings.tls.client_authority
     if settings.anonymous is not None:
         files["anonymous.passwordFile"] = settings.anonymous.password_file
+    if settings.registry is not None and settings.registry.login is not None:
+        files |= {f"registry.login/{each}": f"{settings.registry.login}/{each}" for each in ("username", "password")}
+    if settings.registry is not None and settings.registry.ca_file is not None:
+        files["registry.caFile"] = settings.registry.ca_file
     faults = [
         f"{path}: {key}: {file} is not a file: mount it there"
         for key, file in files.items()

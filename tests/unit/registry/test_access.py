@@ -56,8 +56,34 @@ def test_an_existing_registry_gives_users_and_workers_its_url_and_workers_a_logi
         assert '"admin"' not in json.dumps(found["fraud-pods"])
 
 
+def test_the_gateway_reads_with_a_login_of_its_own() -> None:
+    found = manifests(registry={"roles": {"fraud": "admin"}}, gateway={})
+    settings = json.loads(found["gateway-config"]["data"]["gateway.json"])["registry"]
+    assert settings == {
+        "url": "http://schema-registry.streaming.svc/apis/ccompat/v7",
+        "login": "/etc/kafka-platform/registry",
+        "caFile": None,
+        "enforced": [],
+    }
+    volumes = found["gateway-pods"]["spec"]["template"]["spec"]["volumes"]
+    assert [each["secret"]["secretName"] for each in volumes if each["name"] == "registry"] == ["http-gateway-registry"]
+    login = base64.b64decode(found["schema-registry-http-gateway-registry"]["data"]["registry.properties"]).decode()
+    assert "auto.register.schemas=false" in login
+    users = base64.b64decode(found["schema-registry-users"]["data"]["users.properties"]).decode()
+    assert 'roles."http-gateway"=sr-readonly' in users
+    egress = found["gateway-network"]["spec"]["egress"][-1]
+    assert [each["port"] for each in egress["ports"]] == [8080]
+    assert egress["to"][0]["namespaceSelector"]
+
+
+def test_a_gateway_without_a_registry_is_as_before() -> None:
+    found = manifests(gateway={})
+    assert "registry" not in json.dumps([each for name, each in found.items() if name.startswith("gateway-")])
+
+
 def test_what_an_existing_registry_adds_is_judged_as_it_is_deployed() -> None:
-    settings = parse(STACK | {"registry": {"url": "https://registry.example.com", "clientSecret": "reader"}})
+    registry = {"url": "https://registry.example.com", "clientSecret": "reader"}
+    settings = parse(STACK | {"registry": registry, "gateway": {}})
     found = deployed(settings)
     for each in rendered(settings):
         assert comparable(annotated(each.object)) == comparable(found[key_of(each)].inputs), each.name

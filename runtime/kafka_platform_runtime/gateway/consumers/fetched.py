@@ -53,6 +53,17 @@ class Fetched:
         self.size += _size(message)
         self.next[message.topic(), message.partition()] = message.offset() + 1
 
+    def contents(self, most: int) -> list[bytes | None]:
+        """Keys and values of the records that are next, up to this many bytes."""
+        found: list[bytes | None] = []
+        size = 0
+        for message in self._records:
+            size += _size(message)
+            if found and size > most:
+                break
+            found += (message.key(), message.value())
+        return found
+
     def take(self, encode: Callable[[Any], bytes], most: int, most_bytes: int | None) -> Taken:
         """Records up to this many bytes, or a single one.
 

@@ -160,6 +160,10 @@ class GroupConsumer:
             with _ENCODING:
                 if self._fetched.size < most:
                     self._poll(TAKEN_AT_A_TIME, 0, copies)
+            if self.options.prepare is not None:
+                # Not while others are kept from encoding: the registry may be slow.
+                self.options.prepare(self._fetched.contents(most))
+            with _ENCODING:
                 taken = self._fetched.take(self.options.format.record, most, most_bytes)
                 copies.add(len(taken.body))
                 return taken

@@ -1,17 +1,18 @@
 """What a caller can request when creating an instance."""
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kafka_platform_runtime.gateway.consumers.bodies import Creation
 from kafka_platform_runtime.gateway.errors import unprocessable
-from kafka_platform_runtime.gateway.formats import Format
+from kafka_platform_runtime.gateway.formats import PLAIN, Format
 
 MOST_MIN_BYTES = 10_000_000
 
 _RESETS = {"earliest": "earliest", "latest": "latest", "none": "error"}
 _ISOLATIONS = frozenset({"read_uncommitted", "read_committed"})
-_OTHER_FORMATS = frozenset({"avro", "jsonschema", "protobuf"})
+_WITH_SCHEMAS = frozenset({*(each.value for each in Format if each.has_schema), "jsonschema", "protobuf"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,8 @@ class Options:
         min_bytes: how much Kafka gathers before it answers a fetch (at most half a second).
         isolation: read_uncommitted or read_committed.
         wait_seconds: how long a read waits by default; None: the gateway's default.
+        prepare: makes known the schemas of keys and values before they are handed out, in the thread that calls it; None if
+            the format has none.
     """
 
     format: Format
@@ -33,22 +36,28 @@ class Options:
     min_bytes: int
     isolation: str
     wait_seconds: float | None
+    prepare: Callable[[Sequence[bytes | None]], None] | None = None
 
 
-def options_of(wanted: Creation, longest: float) -> Options:
+def options_of(
+    wanted: Creation, longest: float, prepare: Callable[[Sequence[bytes | None]], None] | None = None
+) -> Options:
     """The options, with defaults for what is not given.
 
     Args:
         wanted: the request.
         longest: seconds that a read may wait.
+        prepare: makes known the schemas of keys and values; None: there is no schema registry.
 
     Raises:
         GatewayError: one of them is unknown or out of bounds.
     """
     name = ("binary" if wanted.format is None else wanted.format).lower()
-    if name not in {each.value for each in Format}:
-        why = "needs a schema registry, which the gateway does not have" if name in _OTHER_FORMATS else "is not known"
-        raise unprocessable(f"format: {name[:50]!r} {why}: use {', '.join(Format)}.")
+    forms = PLAIN if prepare is None else tuple(Format)
+    if name not in {each.value for each in forms}:
+        lacking = name in _WITH_SCHEMAS and prepare is None
+        why = "needs a schema registry, which the gateway does not have" if lacking else "is not known"
+        raise unprocessable(f"format: {name[:50]!r} {why}: use {', '.join(forms)}.")
     reset = ("latest" if wanted.auto_offset_reset is None else wanted.auto_offset_reset).lower()
     if reset not in _RESETS:
         raise unprocessable(f"auto.offset.reset: {reset[:50]!r} is not known: use {', '.join(_RESETS)}.")
@@ -71,6 +80,7 @@ def options_of(wanted: Creation, longest: float) -> Options:
         min_bytes=max(least or 1, 1),
         isolation=isolation,
         wait_seconds=None if wait is None else min(wait / 1000, longest),
+        prepare=prepare if Format(name).has_schema else None,
     )
 
 

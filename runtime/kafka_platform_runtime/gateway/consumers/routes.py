@@ -151,7 +151,8 @@ class Consumers:
         wanted = decoded(request, body, CREATION) if body.strip() else Creation()
         if not is_group(group):
             raise unprocessable(f"The group needs a name of 1 to {LONGEST_GROUP} printable characters.")
-        options = options_of(wanted, self._limits.timeout_seconds)
+        schemas = self._core.schemas
+        options = options_of(wanted, self._limits.timeout_seconds, None if schemas is None else schemas.prepare_from)
         chosen = wanted.id if wanted.id is not None else wanted.name
         if chosen is not None and not _is_name(chosen):
             raise unprocessable("name: must be 1 to 200 letters, digits and . _ ~ : + - characters.")

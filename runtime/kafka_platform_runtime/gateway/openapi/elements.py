@@ -8,8 +8,11 @@ from kafka_platform_runtime.gateway.formats import Format
 Json = dict[str, Any]
 V2 = "application/vnd.kafka.v2+json"
 FORMATS = [each.value for each in Format]
-"""The formats of keys and values; `text-json` is text for keys, and JSON for values."""
-RECORD_TYPES = {name: f"application/vnd.kafka.{name}.v2+json" for name in ("json", "binary", "text", "text-json")}
+"""The formats of keys and values; `text-json` is text for keys, and JSON for values. Those with `avro` need a schema registry."""
+RECORD_TYPES = {
+    name: f"application/vnd.kafka.{name}.v2+json"
+    for name in ("json", "binary", "text", "text-json", "avro", "text-avro")
+}
 
 INTEGER = {"type": "integer", "format": "int32", "minimum": 0}
 LONG = {"type": "integer", "format": "int64", "minimum": 0}

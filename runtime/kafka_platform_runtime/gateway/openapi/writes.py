@@ -42,17 +42,22 @@ def _record(value: Json, key: Json) -> Json:
     )
 
 
-NO_SCHEMA: Json = {"type": "null", "description": "There is no schema registry here."}
+NO_SCHEMA: Json = {"type": "null", "description": "This format has no schemas."}
+SCHEMA: Json = {
+    **TEXT_OR_NULL,
+    "description": "Text of a schema that is registered for the topic. Absent or null, and no id: the latest one.",
+}
+SCHEMA_ID: Json = {**INTEGER, "type": ["integer", "null"], "description": "Id of a schema in the registry."}
 
 
-def _records(item: str) -> Json:
+def _records(item: str, text: Json = NO_SCHEMA, number: Json = NO_SCHEMA) -> Json:
     return object_of(
         {
             "records": list_of(schema(item), minItems=1),
-            "key_schema": NO_SCHEMA,
-            "key_schema_id": NO_SCHEMA,
-            "value_schema": NO_SCHEMA,
-            "value_schema_id": NO_SCHEMA,
+            "key_schema": text,
+            "key_schema_id": number,
+            "value_schema": text,
+            "value_schema_id": number,
         },
         ["records"],
         additionalProperties=False,
@@ -68,6 +73,8 @@ SCHEMAS: Json = {
     "BinaryRecords": _records("BinaryRecord"),
     "TextRecords": _records("TextRecord"),
     "TextJsonRecords": _records("TextJsonRecord"),
+    "AvroRecords": _records("JsonRecord", SCHEMA, SCHEMA_ID),
+    "TextAvroRecords": _records("TextJsonRecord", SCHEMA, SCHEMA_ID),
     "Written": object_of({"partition": INTEGER, "offset": LONG}, ["partition", "offset"], additionalProperties=False),
     "Failed": object_of(
         {"error_code": {"type": "integer"}, "error": STRING}, ["error_code", "error"], additionalProperties=False
@@ -79,6 +86,12 @@ SCHEMAS: Json = {
             ),
             "error_code": {"type": "integer", "description": "If the status is an error."},
             "message": STRING,
+            "key_schema_id": {**INTEGER, "type": ["integer", "null"], "description": "With schemas: that of the keys."},
+            "value_schema_id": {
+                **INTEGER,
+                "type": ["integer", "null"],
+                "description": "With schemas: that of the values.",
+            },
         },
         ["offsets"],
     ),
@@ -97,6 +110,8 @@ JSON_RECORDS = {
 }
 BINARY_RECORDS = {"records": [{"key": "a2V5", "value": "a2Fma2E="}, {"value": "bG9ncw=="}]}
 TEXT_RECORDS = {"records": [{"key": "order-17", "value": "two chairs"}, {"value": None}]}
+AVRO_RECORDS = {"records": [{"value": {"id": "order-17", "amount": 2, "note": {"string": "quick"}}}]}
+TEXT_AVRO_RECORDS = {"records": [{"key": "order-17", "value": {"id": "order-17", "amount": 2, "note": None}}]}
 WRITTEN = {
     "offsets": [{"partition": 2, "offset": 100}, {"partition": 1, "offset": 101}, {"partition": 2, "offset": 101}]
 }
@@ -114,6 +129,12 @@ WRITE_BODY: Json = {
         **content(RECORD_TYPES["binary"], "BinaryRecords", {"request": BINARY_RECORDS}),
         **content(RECORD_TYPES["text"], "TextRecords", {"request": TEXT_RECORDS}),
         **content(RECORD_TYPES["text-json"], "TextJsonRecords", {"request": JSON_RECORDS}),
+        **content(
+            RECORD_TYPES["avro"],
+            "AvroRecords",
+            {"latest": AVRO_RECORDS, "by-id": {"value_schema_id": 7, **AVRO_RECORDS}},
+        ),
+        **content(RECORD_TYPES["text-avro"], "TextAvroRecords", {"request": TEXT_AVRO_RECORDS}),
     },
 }
 WRITE_ANSWERS: Json = {

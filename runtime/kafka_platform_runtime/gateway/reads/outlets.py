@@ -3,7 +3,7 @@
 import contextlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from kafka_platform_runtime.gateway import render
@@ -23,6 +23,8 @@ CLOSE_CODES = {401: 3000, 403: 3003, 404: 4404, 416: 4416, 429: 1013, 503: 1013}
 REASON_BYTES = 123
 """Space for a reason in a close frame."""
 
+Prepare = Callable[[Format, Sequence[Message]], Awaitable[None]]
+
 
 class Outlet(ABC):
     """How a stream reaches its reader.
@@ -31,11 +33,13 @@ class Outlet(ABC):
         request: the reader's request.
         form: of keys and values.
         heartbeat: seconds after which a stream without records sends a sign of life.
+        prepare: makes known what these records are rendered with in a format; raises `GatewayError`.
     """
 
-    def __init__(self, request: Request, form: Format, heartbeat: float) -> None:
+    def __init__(self, request: Request, form: Format, heartbeat: float, prepare: Prepare) -> None:
         self._request = request
         self._form = form
+        self._prepare = prepare
         self._heartbeat = heartbeat
         self._said_at = now()
         self.begun = False
@@ -45,6 +49,15 @@ class Outlet(ABC):
     @abstractmethod
     def form(self) -> object:
         """Equal for outlets that send the same bytes for the same records."""
+
+    async def prepare(self, messages: Sequence[Message]) -> None:
+        """Make known what `rendered` needs for these records.
+
+        Raises:
+            GatewayError: that is not possible at the moment.
+        """
+        if self._form.has_schema:
+            await self._prepare(self._form, messages)
 
     @abstractmethod
     def rendered(self, messages: Sequence[Message], positions: Positions) -> Any:
@@ -111,11 +124,12 @@ class Events(Outlet):
         request: the reader's request.
         form: of keys and values.
         heartbeat: seconds after which a stream without records sends a sign of life.
+        prepare: as for every outlet.
         batch: records in an event.
     """
 
-    def __init__(self, request: Request, form: Format, heartbeat: float, batch: int) -> None:
-        super().__init__(request, form, heartbeat)
+    def __init__(self, request: Request, form: Format, heartbeat: float, prepare: Prepare, batch: int) -> None:
+        super().__init__(request, form, heartbeat, prepare)
         self._batch = batch
 
     @property

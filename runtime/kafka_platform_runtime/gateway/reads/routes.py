@@ -7,7 +7,7 @@ from kafka_platform_runtime.gateway import errors
 from kafka_platform_runtime.gateway.core import Core
 from kafka_platform_runtime.gateway.cursor import text_of
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed
-from kafka_platform_runtime.gateway.formats import Format
+from kafka_platform_runtime.gateway.formats import PLAIN, Format
 from kafka_platform_runtime.gateway.http import Request, Response, Route
 from kafka_platform_runtime.gateway.polling import Message
 from kafka_platform_runtime.gateway.reads.collecting import Bounds, collect
@@ -66,7 +66,7 @@ class Reads:
         partition = _partition(partition_text)
         offset = request.integer("offset", 0)
         bounds = self._bounds(request)
-        form = _format(request)
+        form = self._format(request)
         caller = request.caller
         caller.refuse_if_throttled()
         count = (await self._core.topic(caller, topic, Right.READ)).partitions
@@ -78,12 +78,13 @@ class Reads:
             if not have[0] <= offset <= have[1]:
                 raise out_of_range(topic, partition, offset, have)
             messages = await collect(request, reader, topic, {partition: offset}, bounds, self._core.budget)
+        await self._core.prepare(form, messages)
         return Response(body=self._rendered(request, messages, form, b"[", b"]"), content_type=form.media_type)
 
     async def _records(self, request: Request, topic: str) -> Response:
         request.known("from", "timeout", "max_bytes", "max_records")
         bounds = self._bounds(request)
-        form = _format(request)
+        form = self._format(request)
         caller = request.caller
         caller.refuse_if_throttled()
         count = (await self._core.topic(caller, topic, Right.READ)).partitions
@@ -92,6 +93,7 @@ class Reads:
             start = await begin(reader, topic, range(count), request.query.get("from", "earliest"))
             positions = start.positions
             messages = await collect(request, reader, topic, positions, bounds, self._core.budget)
+        await self._core.prepare(form, messages)
         gaps = f',"gaps":{json.dumps(start.gaps)}' if start.gaps else ""
         end = f'],"cursor":"{text_of(positions)}"{gaps}}}'.encode()
         body = self._rendered(request, messages, form, b'{"records":[', end)
@@ -127,7 +129,8 @@ class Reads:
     async def _events(self, request: Request, topic: str) -> Response | None:
         request.known("from", "partitions", "group", "batch", "format", "heartbeat")
         batch = request.integer("batch", 1, least=1, most=MOST_RECORDS)
-        outlet = Events(request, _format(request, request.query.get("format")), self._heartbeat(request), batch)
+        form = self._format(request, request.query.get("format"))
+        outlet = Events(request, form, self._heartbeat(request), self._core.prepare, batch)
         if request.method == "HEAD":
             await self._core.topic(request.caller, topic, Right.READ)
             return Response(content_type=SSE)
@@ -136,13 +139,36 @@ class Reads:
 
     async def _socket(self, request: Request, topic: str) -> None:
         request.known("from", "partitions", "group", "format", "heartbeat")
-        outlet = Frames(request, _format(request, request.query.get("format")), self._heartbeat(request))
+        form = self._format(request, request.query.get("format"))
+        outlet = Frames(request, form, self._heartbeat(request), self._core.prepare)
         await request.receive()  # websocket.connect
         await self._serve(request, topic, outlet)
 
     def _heartbeat(self, request: Request) -> float:
         default = max(1, round(self._limits.heartbeat_seconds))
         return float(request.integer("heartbeat", default, least=1, most=max(300, default)))
+
+    def _format(self, request: Request, named: str | None = None) -> Format:
+        """The requested format of records: `form`, or the Accept header, or json by default."""
+        forms = PLAIN if self._core.schemas is None else tuple(Format)
+        if named is not None:
+            if named not in forms:
+                raise malformed(f"format={named[:50]}: use {', '.join(forms)}.")
+            return Format(named)
+        accept = request.header("accept") or "*/*"
+        kinds = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
+        for kind in kinds:
+            for form in forms:
+                if kind == form.media_type:
+                    return form
+            if kind in {"*/*", "application/*", "application/json", "application/vnd.kafka.v2+json", "text/*", SSE, ""}:
+                return Format.JSON
+        raise GatewayError(
+            406,
+            40601,
+            "Accept one of application/vnd.kafka.FORMAT.v2+json, or leave the header out; FORMAT is one of "
+            f"{', '.join(forms)}.",
+        )
 
     async def _serve(self, request: Request, topic: str, outlet: Outlet) -> None:
         await self._streams.serve(
@@ -167,25 +193,3 @@ def _partition(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 10):
         raise malformed(f"Partition {text[:50]!r} is not a number.")
     return int(text)
-
-
-def _format(request: Request, named: str | None = None) -> Format:
-    """The requested format of records: `form`, or the Accept header, or json by default."""
-    if named is not None:
-        if named not in set(Format):
-            raise malformed(f"format={named[:50]}: use {', '.join(Format)}.")
-        return Format(named)
-    accept = request.header("accept") or "*/*"
-    kinds = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
-    for kind in kinds:
-        for form in Format:
-            if kind == form.media_type:
-                return form
-        if kind in {"*/*", "application/*", "application/json", "application/vnd.kafka.v2+json", "text/*", SSE, ""}:
-            return Format.JSON
-    raise GatewayError(
-        406,
-        40601,
-        "Accept one of application/vnd.kafka.FORMAT.v2+json, or leave the header out; FORMAT is one of "
-        f"{', '.join(Format)}.",
-    )

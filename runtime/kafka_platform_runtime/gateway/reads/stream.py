@@ -116,4 +116,6 @@ async def send_in_pieces(records: Sequence[Message], stream: Stream) -> None:
         for begin in range(0, len(records), count):
             if stream.stopped:
                 return
-            await outlet.write(outlet.rendered(records[begin : begin + count], positions))
+            piece = records[begin : begin + count]
+            await outlet.prepare(piece)
+            await outlet.write(outlet.rendered(piece, positions))

@@ -155,6 +155,7 @@ class Streams:
             if stream.in_step(chunk):
                 # As most are: the same bytes for all of them.
                 if records:
+                    await outlet.prepare(records)
                     await outlet.write(shared(feed, chunk, records, stream))
             else:
                 records = [each for each in records if each.offset() >= positions.get(each.partition(), 0)]

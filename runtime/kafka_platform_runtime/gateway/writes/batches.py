@@ -44,7 +44,7 @@ class Batch:
     little as possible, and are reused by the next request: they are most of a record's cost here.
     """
 
-    __slots__ = ("again", "ended", "extras", "failures", "offsets", "places", "results", "size")
+    __slots__ = ("again", "ended", "extras", "failures", "offsets", "places", "results", "schemas", "size")
 
     def __init__(self) -> None:
         self.failures: list[KafkaError] = []
@@ -56,6 +56,8 @@ class Batch:
         self.places: list[Delivered] = []
         """Callbacks that note the partition too."""
         self.size = 0
+        self.schemas = b""
+        """What the response begins with: the ids of the schemas, if the records have any."""
         self.extras: dict[int, tuple[int | None, Headers]] = {}
         """Timestamp and headers of the records that have any: Kafka's client does not return these."""
         self.ended: Callable[[], None]
@@ -74,6 +76,7 @@ class Batch:
         if self.extras:
             self.extras.clear()
         self.size = size
+        self.schemas = b""
 
     def failed(self, error: KafkaError, message: Any, index: int, written: "Place") -> Unwritten | None:
         """Why a record was not written; None if it is resent, because others of its batch may be at fault."""

@@ -10,7 +10,7 @@ from msgspec import UNSET, Raw
 
 from kafka_platform_runtime.gateway.callers.channel import Channel
 from kafka_platform_runtime.gateway.errors import malformed, too_large, unprocessable
-from kafka_platform_runtime.gateway.formats import Format
+from kafka_platform_runtime.gateway.formats import PLAIN, Format
 from kafka_platform_runtime.gateway.jsontext import SHORTEST, canonical
 from kafka_platform_runtime.gateway.writes.batches import Batch
 from kafka_platform_runtime.gateway.writes.bodies import (
@@ -67,18 +67,20 @@ class Formats:
             b"application/vnd.kafka.text.v2+json": self._write_text,
             **{
                 form.media_type.encode(): self._write_mixed(form)
-                for form in Format
+                for form in PLAIN
                 if form.of_keys is not form.of_values
             },
         }
         """By the body's content type."""
 
-    def _check(self, records: Sequence[Record], target: Target) -> None:
-        self._check_count(len(records))
+    def check(self, records: Sequence[Record], target: Target) -> None:
+        """Raises `GatewayError` if there are none or too many, or if they name partitions although the path does."""
+        self.check_count(len(records))
         if target.partition is not None and any(record.partition is not None for record in records):
             raise unprocessable("records: partition stands in the path already: leave it out of the records.")
 
-    def _check_count(self, count: int) -> None:
+    def check_count(self, count: int) -> None:
+        """Raises `GatewayError` if there are none or too many."""
         if not count:
             raise unprocessable("records: is empty: send at least one record.")
         if count > self._most_records:
@@ -96,16 +98,16 @@ class Formats:
         with contextlib.suppress(msgspec.ValidationError):
             values = [record.value for record in decoded(self._values, body).records]
         if values is not None and NO_VALUE not in values:
-            self._check_count(len(values))
+            self.check_count(len(values))
             if len(body) > SHORTEST:
                 for index, each in enumerate(values):
                     if len(each) > SHORTEST:
                         require_readable(each, index, "value")
             place = target.sticky if target.partition is None else target.partition
-            _send_values(channel, batch, topic, values, place)
+            send_values(channel, batch, topic, values, place)
             return place
         records = decoded(self._json, body).records
-        self._check(records, target)
+        self.check(records, target)
         rows: list[Row] = []
         add = rows.append
         for index, record in enumerate(records):
@@ -124,12 +126,12 @@ class Formats:
                     headers_of(record.headers, index),
                 )
             )
-        _send(channel, batch, topic, rows, target)
+        send(channel, batch, topic, rows, target)
         return None
 
     def _text_records(self, body: bytes, target: Target) -> list[TextRecord]:
         records = decoded(self._text, body).records
-        self._check(records, target)
+        self.check(records, target)
         for index, record in enumerate(records):
             if record.value is UNSET and record.key is UNSET:
                 raise empty(index)
@@ -147,7 +149,7 @@ class Formats:
             )
             for index, record in enumerate(records)
         ]
-        _send(channel, batch, topic, rows, target)
+        send(channel, batch, topic, rows, target)
 
     def _write_binary(self, channel: Channel, batch: Batch, topic: str, body: bytes, target: Target) -> None:
         records = self._text_records(body, target)
@@ -161,15 +163,15 @@ class Formats:
             )
             for index, record in enumerate(records)
         ]
-        _send(channel, batch, topic, rows, target)
+        send(channel, batch, topic, rows, target)
 
     def _write_mixed(self, form: Format) -> Writer:
         """The writer of keys in one format and values in another."""
-        key_of, value_of = _FIELDS[form.of_keys], _FIELDS[form.of_values]
+        key_of, value_of = FIELDS[form.of_keys], FIELDS[form.of_values]
 
         def write(channel: Channel, batch: Batch, topic: str, body: bytes, target: Target) -> None:
             records = decoded(self._json, body).records
-            self._check(records, target)
+            self.check(records, target)
             rows: list[Row] = []
             for index, record in enumerate(records):
                 if record.value is ABSENT and record.key is ABSENT:
@@ -179,7 +181,7 @@ class Formats:
                 if key is not None and form.of_keys is Format.JSON:
                     key = canonical(key)
                 rows.append((value, key, record.partition, record.timestamp, headers_of(record.headers, index)))
-            _send(channel, batch, topic, rows, target)
+            send(channel, batch, topic, rows, target)
 
         return write
 
@@ -204,7 +206,7 @@ def _binary_field(content: bytes, index: int, name: str) -> bytes | None:
     return from_base64(_text_field(content, index, name).decode(), index, name)
 
 
-_FIELDS: Mapping[Format, Callable[[bytes, int, str], bytes | None]] = {
+FIELDS: Mapping[Format, Callable[[bytes, int, str], bytes | None]] = {
     Format.JSON: _json_field,
     Format.TEXT: _text_field,
     Format.BINARY: _binary_field,
@@ -212,8 +214,10 @@ _FIELDS: Mapping[Format, Callable[[bytes, int, str], bytes | None]] = {
 """From a field of a body to what is stored."""
 
 
-def _send_values(channel: Channel, batch: Batch, topic: str, values: Sequence[Raw], partition: int) -> None:
-    """Like `_send`, for records that are only values: the path of most records, in half the time."""
+def send_values(
+    channel: Channel, batch: Batch, topic: str, values: Sequence[bytes | Raw | None], partition: int
+) -> None:
+    """Like `send`, for records that are only values: the path of most records, in half the time."""
     batch.begin(len(values))
     produce = channel.producer.produce
     for value, delivered in zip(values, batch.offsets, strict=False):
@@ -225,7 +229,7 @@ def _send_values(channel: Channel, batch: Batch, topic: str, values: Sequence[Ra
             delivered(KafkaError(KafkaError._QUEUE_FULL), None)
 
 
-def _send(channel: Channel, batch: Batch, topic: str, rows: Sequence[Row], target: Target) -> None:
+def send(channel: Channel, batch: Batch, topic: str, rows: Sequence[Row], target: Target) -> None:
     """Hand the records to the producer; from here on each has its own outcome."""
     batch.begin(len(rows))
     produce = channel.producer.produce

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import msgspec
 from confluent_kafka import KafkaError
@@ -13,7 +14,7 @@ from kafka_platform_runtime.gateway.callers.channel import Channel
 from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.core import Core
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed, unprocessable
-from kafka_platform_runtime.gateway.formats import Format
+from kafka_platform_runtime.gateway.formats import PLAIN, Format
 from kafka_platform_runtime.gateway.http import Request, Response, Route
 from kafka_platform_runtime.gateway.rights import Right
 from kafka_platform_runtime.gateway.verdicts import is_unknown_topic
@@ -21,11 +22,16 @@ from kafka_platform_runtime.gateway.writes.batches import POLL_SECONDS, Batch, P
 from kafka_platform_runtime.gateway.writes.formats import Formats, Target, Writer
 from kafka_platform_runtime.gateway.writes.resend import Resender
 
+if TYPE_CHECKING:
+    from kafka_platform_runtime.gateway.writes.schemas import SchemaFormats
+
 ENDING_SECONDS = 1.0
 """Time left for the rest of the shutdown when Kafka has not answered in time."""
 STICKY_POLLS = 10
 """librdkafka's sticky.partitioning.linger.ms is 10 ms."""
 KEPT_BATCHES = 512
+MOST_QUESTIONS = 8
+"""To the schema registry, for one request: an id and a schema for its keys, and for its values, and once more if they expire."""
 LONGEST_KEPT_BATCH = 1000
 """Batches are reused; larger ones are not worth their memory."""
 
@@ -63,7 +69,18 @@ class Writes:
         self._resender = Resender(core.metrics, self._poller.look)
         self._free: list[Batch] = []
         self._encode = msgspec.json.Encoder().encode
-        self._writers = Formats(core.limits.records).writers
+        formats = Formats(core.limits.records)
+        self._writers = formats.writers
+        self._schemas = core.schemas
+        self._with_schemas = _with_schemas(formats, core)
+        if self._with_schemas is not None:
+            self._writers = {**formats.writers, **self._with_schemas.writers}
+        self._refusals = (
+            GatewayError,
+            msgspec.ValidationError,
+            *(() if core.schemas is None else (core.schemas.unresolved,)),
+        )
+        self._enforced = frozenset[str]() if self._with_schemas is None else self._with_schemas.enforced
 
     def routes(self) -> list[Route]:
         """The routes that it answers."""
@@ -92,11 +109,14 @@ class Writes:
             send_only = request.flag("async")
         writer = self._writers.get(request.content_type) or self._writers.get(_media_type(request.content_type))
         if writer is None:
+            forms = PLAIN if self._schemas is None else Format
             raise GatewayError(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
                 41501,
-                f"Set Content-Type to application/vnd.kafka.FORMAT.v2+json; FORMAT is one of {', '.join(Format)}.",
+                f"Set Content-Type to application/vnd.kafka.FORMAT.v2+json; FORMAT is one of {', '.join(forms)}.",
             )
+        if topic in self._enforced and self._with_schemas is not None:
+            writer = self._with_schemas.strict(topic, _media_type(request.content_type))
         caller.refuse_if_throttled()
         if caller.usage.awaited >= self._limits.requests_per_caller:
             raise errors.too_many(
@@ -122,10 +142,26 @@ class Writes:
                 done.set_result(response)
 
         try:
-            self._hand_over(writer, caller, channel, topic, known, partition, body, ended)
+            await self._resolved(
+                caller, lambda: self._hand_over(writer, caller, channel, topic, known, partition, body, ended)
+            )
         except msgspec.ValidationError as error:
             raise unprocessable(f"{error}.") from None
         return Response(status=HTTPStatus.ACCEPTED, body=b"{}") if send_only else await done
+
+    async def _resolved(self, caller: Caller, hand_over: Callable[[], None]) -> None:
+        """Hand records over, once all of their schemas are known."""
+        if self._schemas is None:
+            hand_over()
+            return
+        for _ in range(MOST_QUESTIONS):
+            try:
+                hand_over()
+                return
+            except self._schemas.unresolved as unresolved:
+                missing = unresolved
+            await self._schemas.resolve(missing, caller.identity.owner)
+        raise errors.overloaded("The gateway has too many schemas to know: try again in a moment.")
 
     def begin(self, caller: Caller, topic: str, content_type: bytes, body: bytes, ended: Ended) -> bool:
         """Write records to a topic without waiting for anything.
@@ -144,11 +180,12 @@ class Writes:
             or known.until < moment
             or caller.throttled_until > moment
             or caller.usage.awaited >= self._limits.requests_per_caller
+            or topic in self._enforced
         ):
             return False
         try:
             self._hand_over(writer, caller, channel, topic, known, None, body, ended)
-        except (GatewayError, msgspec.ValidationError):
+        except self._refusals:
             return False
         return True
 
@@ -182,16 +219,18 @@ class Writes:
     def _answer(self, caller: Caller, channel: Channel, topic: str, batch: Batch, place: int | None) -> Response:
         """The outcome of the records; afterwards the batch is free again."""
         caller.usage.awaited -= 1
-        results, failures = batch.results[: batch.size], batch.failures[:]
+        results, failures, schemas = batch.results[: batch.size], batch.failures[:], batch.schemas
         if batch.size <= LONGEST_KEPT_BATCH and len(self._free) < KEPT_BATCHES:
             self._free.append(batch)
         self._core.metrics.written(len(results) - len(failures), len(failures))
         if not failures:
             if place is None:
-                return Response(body=self._encode(Answer(results)))
+                body = self._encode(Answer(results))
+                return Response(body=schemas + body[1:] if schemas else body)
             # Numbers with commas between them become entries with commas between them.
             text = self._encode(results)[1:-1].replace(b",", b'},{"partition":%d,"offset":' % place)
-            return Response(body=b'{"offsets":[{"partition":%d,"offset":%b}]}' % (place, text))
+            begin = schemas or b"{"
+            return Response(body=b'%b"offsets":[{"partition":%d,"offset":%b}]}' % (begin, place, text))
         if channel.failure is not None:
             caller.put_failed_aside()
         for error in failures:
@@ -216,6 +255,15 @@ class Writes:
             return Response(body=self._encode(Answer(entries)))
         body = self._encode(Answer(entries, error_code=reason.code, message=reason.message))
         return Response(status=reason.status, body=body, headers=reason.headers)
+
+
+def _with_schemas(formats: Formats, core: Core) -> "SchemaFormats | None":
+    if core.schemas is None or core.settings.registry is None:
+        return None
+    # Only here, as its libraries.
+    from kafka_platform_runtime.gateway.writes.schemas import SchemaFormats
+
+    return SchemaFormats(formats, core.schemas, core.settings.registry.enforced)
 
 
 def _partition(topic: str, text: str, partitions: int) -> int:

@@ -37,7 +37,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "{kafka: {engine: external, bootstrapServers: 'a.example.com:9092'}, registry: }",
-        "registry: it needs topics and a user, which an administrator makes: name the administrator's Secret in kafka.adminSecret, or remove the key",
+        "registry: it needs topics and a user, which an administrator makes: name their Secret in kafka.adminSecret, or remove the key",
     ),
     (
         "images: {registry: UPPER}",
@@ -49,7 +49,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "registry: {url: 'https://r.example.com', pods: 3}",
-        "registry.pods: the existing registry at url has its own: remove the key",
+        "registry.pods: the registry at url is there already and has its own: remove the key",
     ),
     (
         "{tenants: {shop: {users: {api: }}}, registry: {url: 'https://r.example.com', roles: {api: admin}}}",
@@ -62,6 +62,22 @@ CASES: list[tuple[str, str]] = [
     (
         "registry: {clientSecret: login}",
         "registry.clientSecret: the stack runs its own registry: remove the key, or write url",
+    ),
+    (
+        "{tenants: {shop: {users: {http-gateway: }}}, registry: , gateway: }",
+        "tenants.shop.users.http-gateway: is a user of the schema registry: rename it, or remove registry",
+    ),
+    (
+        "{topics: {orders: }, gateway: {enforcedTopics: [orders]}}",
+        "gateway.enforcedTopics: there is no schema registry: write registry, or remove the key",
+    ),
+    (
+        "{topics: {orders: }, registry: , gateway: {enforcedTopics: [orders]}}",
+        "gateway.enforcedTopics: topic 'orders' declares no Avro schema for its values: write its value, or remove it here",
+    ),
+    (
+        "{topics: {orders: }, registry: , gateway: {enforcedTopics: [ordrs]}}",
+        "gateway.enforcedTopics: 'ordrs' is not a topic of this file: declare it under topics, or name one that is there: orders",
     ),
     ("registry: {secret: login}", "registry.secret: the stack runs its own registry: remove the key, or write url"),
     (

@@ -1,0 +1,111 @@
+"""The gateway's writes with an Avro schema next to those without: `python -m tests.bench.formats`.
+
+The same values, batches and connections as `tests.bench.gateway`, against one gateway; the registry is a stand-in with one schema,
+since the gateway asks it only once in half a minute.
+"""
+
+import http.server
+import json
+import re
+import statistics
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from sandbox.host import install
+from tests.bench.gateway import (
+    AUTHORIZATION,
+    LIMITS,
+    LOAD_CORE,
+    PARTITIONS,
+    RUNS,
+    SECONDS,
+    SERVER_CORE,
+    TOPIC,
+    WINDOW,
+    Server,
+)
+from tests.bench.native_client import BATCH
+from tests.kafka_process import KAFKA_JVM, LocalKafka, find_jars
+from tests.ports import free_ports
+
+VALUE = {"id": "order-17-of-customer-4711", "amount": 1250, "price": 17.25, "note": None, "item": "chair, oak, 4 legs"}
+SCHEMA = {
+    "type": "record",
+    "name": "Order",
+    "fields": [
+        {"name": "id", "type": "string"},
+        {"name": "amount", "type": "long"},
+        {"name": "price", "type": "double"},
+        {"name": "note", "type": ["null", "string"]},
+        {"name": "item", "type": "string"},
+    ],
+}
+
+
+class _Registry(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        body = json.dumps({"id": 1, "version": 1, "schema": json.dumps(SCHEMA)}).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+
+def written(port: int, folder: Path, form: str, records: int) -> float:
+    """Records a second."""
+    text = json.dumps({"records": [{"value": VALUE}] * records}, separators=(",", ":"))
+    script = folder / f"{form}-{records}.lua"
+    script.write_text(
+        f"""wrk.method = "POST"
+wrk.body = '{text}'
+wrk.headers["Content-Type"] = "application/vnd.kafka.{form}.v2+json"
+wrk.headers["Authorization"] = "{AUTHORIZATION}"
+"""
+    )
+    command = ["taskset", "--cpu-list", LOAD_CORE, "wrk", "--threads=1", f"--connections={WINDOW}"]
+    command += [f"--duration={SECONDS}s", "--timeout=30s", f"--script={script}"]
+    done = subprocess.run([*command, f"http://127.0.0.1:{port}/topics/{TOPIC}"], capture_output=True, text=True)
+    found = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
+    if done.returncode != 0 or found is None or "Non-2xx" in done.stdout:
+        raise SystemExit(f"wrk: {done.stdout}{done.stderr}")
+    return float(found[1]) * records
+
+
+def main() -> None:
+    """Prints records a second of each, and the ratio."""
+    install({"wrk": "wrk", "taskset": "util-linux"}, Path(tempfile.gettempdir()) / "install.log")
+    jars = find_jars()
+    if jars is None:
+        raise SystemExit("no Kafka: run `make up` once")
+    registry = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Registry)
+    threading.Thread(target=registry.serve_forever, daemon=True).start()
+    with LocalKafka(jars=jars, jvm_options=KAFKA_JVM, heap="1g") as kafka, tempfile.TemporaryDirectory() as name:
+        admin = AdminClient(dict(kafka.client()))
+        admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1)])[TOPIC].result(30)
+        folder, (port, metrics) = Path(name), free_ports(2)
+        chosen: dict[str, Any] = {"port": port, "metricsPort": metrics, "limits": LIMITS}
+        chosen["registry"] = {"url": f"http://127.0.0.1:{registry.server_port}"}
+        (folder / "gateway.json").write_text(json.dumps(chosen))
+        environment = {
+            "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+            "KAFKA_SECURITY_PROTOCOL": kafka.client_protocol,
+            "GATEWAY_SETTINGS": str(folder / "gateway.json"),
+        }
+        with Server(["-m", "kafka_platform_runtime.gateway"], port, environment, SERVER_CORE):
+            for records in (1, BATCH):
+                rounds = [[written(port, folder, form, records) for form in ("json", "avro")] for _ in range(RUNS + 1)]
+                plain, avro = (statistics.median(each[side] for each in rounds[1:]) for side in (0, 1))
+                print(f"{records} records a request: json {plain:,.0f}/s, avro {avro:,.0f}/s, {avro / plain:.2f}")
+    registry.shutdown()
+
+
+if __name__ == "__main__":
+    main()
