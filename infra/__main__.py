@@ -17,6 +17,7 @@ try:
     from infra.doctor.command import doctor
     from infra.drill import command as drilling
     from infra.drill.victims import Kill, Words
+    from infra.graph import show as show_graph
     from infra.probe import probe
     from infra.review import command as reviewing
     from infra.review.report import MOST_CHARACTERS
@@ -48,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
         epilog='Tab completion: eval "$(register-python-argcomplete kafka-platform)"',
     )
     commands = made.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_check, _schema, _review, _dashboards, _probe, _top, _doctor, _drill, _affected, _ci):
+    for add in (_check, _schema, _review, _graph, _dashboards, _probe, _top, _doctor, _drill, _affected, _ci):
         add(commands)
     return made
 
@@ -118,6 +119,18 @@ def _review(commands: Commands) -> None:
             limit=chosen.limit,
             expect_no_changes=chosen.expect_no_changes,
         )
+    )
+
+
+def _graph(commands: Commands) -> None:
+    summary = "show where the data of a stack comes from and goes to, as a Mermaid diagram"
+    parser = _command(commands, "graph", summary, "prod\nprod --topic orders\nprod --tenant payments --json")
+    _stack(parser)
+    parser.add_argument("--topic", help="only what its records are made of, and what is made of them")
+    parser.add_argument("--tenant", help="only what its programs read and write")
+    parser.add_argument("--json", action="store_true", help="print JSON: docs/operations.md names its keys")
+    parser.set_defaults(
+        run=lambda chosen: show_graph(chosen.stack, topic=chosen.topic, tenant=chosen.tenant, as_data=chosen.json)
     )
 
 

@@ -83,6 +83,20 @@ class Needs:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Program:
+    """A program that reads or writes topics, for pictures of where data goes."""
+
+    kind: str
+    """What it is, such as worker."""
+    name: str
+    tenant: str | None = None
+    places: Sequence[str] = ()
+    """Systems besides Kafka that it takes data from, or brings data to, as `host:port`."""
+    is_source: bool = False
+    """Whether it takes data from those systems into Kafka."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rendered:
     """An object of a stack, and the name of its resource."""
 
@@ -115,6 +129,10 @@ class Capability(Generic[_S]):
 
     def users(self, section: _S, settings: Core) -> Mapping[str, User]:
         """Its Kafka users, by name. Raises `ValueError` if a name can have none."""
+        return {}
+
+    def programs(self, section: _S, settings: Core) -> Mapping[str, Program]:
+        """The programs that log in as its users, by user. Those that are left out are called parts of the platform."""
         return {}
 
     def described(self, section: _S) -> str | None:

@@ -18,7 +18,7 @@ from kafka_platform.values.names import user_secret
 from kafka_platform.values.words import Path
 from pydantic.alias_generators import to_camel
 
-from infra.capabilities.capability import JOBS, Capability, Deployment, Needs, Placed, Rendered, Stack
+from infra.capabilities.capability import JOBS, Capability, Deployment, Needs, Placed, Program, Rendered, Stack
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known, declare
 from infra.settings.relations.declared import Declared, no_topic
@@ -103,6 +103,19 @@ class KafkaConnect(Capability[Section]):
     def users(self, section: Section, settings: Core) -> Mapping[str, User]:
         """One of Kafka Connect, and one for each connector."""
         return connect_users(section.declared, settings.namespace, section.quotas(settings))
+
+    def programs(self, section: Section, settings: Core) -> Mapping[str, Program]:
+        """The connectors, and the systems that they connect Kafka with."""
+        return {
+            connector_user_name(name): Program(
+                kind="connector",
+                name=name,
+                tenant=each.tenant,
+                places=[f"{place.host}:{place.port}" for place in each.kind.places()],
+                is_source=not each.is_sink,
+            )
+            for name, each in section.connectors.items()
+        }
 
     def described(self, section: Section) -> str:
         """How many there are."""

@@ -27,6 +27,7 @@ from infra.capabilities.capability import (
     LeastKubernetes,
     Needs,
     Placed,
+    Program,
     Rendered,
     Scrape,
     Stack,
@@ -104,6 +105,14 @@ class Workers(Capability[Mapping[str, Worker]]):
             for user, declared in worker.users(
                 name, settings.namespace_of(worker.tenant), settings.quotas_of(worker.tenant)
             ).items()
+        }
+
+    def programs(self, section: Mapping[str, Worker], settings: Core) -> Mapping[str, Program]:
+        """Those with a user of their own: others read and write as a tenant's user."""
+        return {
+            name: Program(kind="worker", name=name, tenant=each.tenant)
+            for name, each in section.items()
+            if each.user is None
         }
 
     def described(self, section: Mapping[str, Worker]) -> str:

@@ -1,0 +1,159 @@
+"""`python -m infra graph`: where the data of a stack comes from and goes to."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.__main__ import main
+from infra.graph import MOST_ARROWS
+from tests.documented import ROOT
+
+STACK = """
+config:
+  kafka-platform:platform:
+    namespace: streaming
+    kafka: {engine: embedded}
+    topics: {orders: {}, orders-checked: {}, bookings: {}}
+    tenants:
+      shop:
+        users:
+          api: {writes: [orders]}
+      books:
+        users: {auditor: {reads: ["orders*"]}}
+    workers:
+      check: {image: "example.com/check:1", tenant: shop, reads: [orders], writes: [orders-checked]}
+      book: {image: "example.com/book:1", tenant: books, reads: [orders-checked], writes: [bookings]}
+    connectors:
+      crm:
+        postgres: {host: db.crm, database: crm, secret: crm, tables: [public.people]}
+        tenant: shop
+      lake:
+        jdbc: {url: "jdbc:postgresql://lake.example.com:5432/lake", secret: lake}
+        reads: [bookings]
+    probe: {}
+"""
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> str:
+    file = tmp_path / "Pulumi.graph.yaml"
+    file.write_text(STACK)
+    return str(file)
+
+
+def programs(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, dict[str, Any]]:
+    assert main(["graph", "--json", *arguments]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["version"] == 1
+    return {each["user"]: each for each in shown["programs"]}
+
+
+def test_rights_say_who_writes_and_reads(stack: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = programs(capsys, stack)
+    assert found["api"]["writes"] == ["orders"]
+    assert found["check"] == {
+        "user": "check",
+        "kind": "worker",
+        "name": "check",
+        "tenant": "shop",
+        "writes": ["orders-checked"],
+        "reads": ["orders"],
+        "takesFrom": [],
+        "bringsTo": [],
+    }
+    assert found["auditor"]["reads"] == ["orders", "orders-checked"], "a prefix means all topics that begin with it"
+
+
+def test_connectors_show_the_systems_beyond(stack: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = programs(capsys, stack)
+    assert (found["connector-crm"]["takesFrom"], found["connector-crm"]["bringsTo"]) == (["db.crm:5432"], [])
+    assert (found["connector-lake"]["takesFrom"], found["connector-lake"]["bringsTo"]) == (
+        [],
+        ["lake.example.com:5432"],
+    )
+    assert found["connector-crm"]["writes"][-1] == "crm.public.people"
+
+
+def test_what_one_program_has_for_itself_is_left_out(stack: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = programs(capsys, stack)
+    assert {"latency-probe", "connect"}.isdisjoint(found)
+
+
+def test_a_topic_keeps_what_is_upstream_and_downstream(stack: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert set(programs(capsys, stack, "--topic", "orders-checked")) == {
+        "api",
+        "auditor",
+        "check",
+        "book",
+        "connector-lake",
+    }
+    assert set(programs(capsys, stack, "--topic", "crm.public.people")) == {"connector-crm"}
+
+
+def test_a_tenant_keeps_its_programs(stack: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert set(programs(capsys, stack, "--tenant", "books")) == {"auditor", "book"}
+
+
+def test_the_diagram_has_each_arrow_in_the_way_of_the_data(stack: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["graph", stack, "--topic", "bookings"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    nodes = {line.split('"')[1]: line.strip().partition("[")[0].partition("{")[0] for line in lines if '"' in line}
+    assert lines[0] == "flowchart LR"
+    for start, end in (
+        ("orders", "worker check<br>tenant shop"),
+        ("worker check<br>tenant shop", "orders-checked"),
+        ("bookings", "connector lake"),
+        ("connector lake", "lake.example.com:5432"),
+    ):
+        assert f"  {nodes[start]} --> {nodes[end]}" in lines
+
+
+def test_a_name_cannot_write_into_the_diagram(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "Pulumi.graph.yaml"
+    external = """
+config:
+  kafka-platform:platform:
+    namespace: streaming
+    kafka: {engine: external, bootstrapServers: "kafka:9092", securityProtocol: SSL, clientCertificates: true, adminSecret: admin}
+    topics: {orders: {}}
+    tenants: {shop: {users: {"CN=a\\"]-->b<script>": {writes: [orders], auth: custom, secret: a}}}}
+"""
+    file.write_text(external)
+    assert main(["graph", str(file)]) == 0
+    shown = capsys.readouterr().out
+    assert "user CN=a#34;#93;--#62;b#60;script#62;<br>tenant shop" in shown
+    assert shown.count('"') == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--topic", "ordes"], "'ordes' is not a topic of Pulumi.graph.yaml: did you mean 'orders'?\n"),
+        (["--tenant", "book"], "'book' is not a tenant of Pulumi.graph.yaml: did you mean 'books'?\n"),
+    ],
+)
+def test_a_misuse_is_answered_in_one_line(
+    stack: str, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["graph", stack, *arguments]) == 1
+    assert capsys.readouterr() == ("", message)
+
+
+def test_more_arrows_than_mermaid_draws_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    topics = ", ".join(f"topic-{number}: {{}}" for number in range(MOST_ARROWS))
+    file = tmp_path / "Pulumi.graph.yaml"
+    file.write_text(
+        "config:\n  kafka-platform:platform:\n    namespace: streaming\n    kafka: {engine: embedded}\n"
+        f"    topics: {{{topics}}}\n    tenants: {{shop: {{users: {{a: {{writes: ['*']}}, b: {{reads: ['*']}}}}}}}}\n"
+    )
+    assert main(["graph", str(file)]) == 0
+    assert capsys.readouterr().err == "1,000 arrows are more than Mermaid draws: choose --topic or --tenant\n"
+
+
+def test_the_example_in_the_docs_is_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["graph", "prod", "--topic", "orders"]) == 0
+    assert f"$ python -m infra graph prod --topic orders\n{capsys.readouterr().out}```" in (
+        ROOT / "docs" / "operations.md"
+    ).read_text(encoding="utf-8")
