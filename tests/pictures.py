@@ -104,7 +104,11 @@ def _lines(axes: Any, found: list[Series], unit: str, steps: Sequence[Mapping[st
     highest = max((value for _, points in found for _, value in points if math.isfinite(value)), default=0.0)
     for legend, points in found:
         times = [datetime.fromtimestamp(time, UTC) for time, _ in points]
-        axes.plot(times, [value for _, value in points], linewidth=1.2, label=legend)
+        # What begins with _ is left out of legends.
+        axes.plot(times, [value for _, value in points], linewidth=1.2, label=f"\u2009{legend}")
+    seen = [time for _, points in found for time, _ in points]
+    if seen:
+        axes.set_xlim(*(datetime.fromtimestamp(time, UTC) for time in (min(seen), max(seen))))
     axes.set_ylim(bottom=0, top=highest * 1.15 or 1)
     limit = steps[1]["value"] if len(steps) > 1 else None
     if limit is not None and limit <= highest * 1.15:
@@ -168,7 +172,7 @@ def shown(value: float, unit: str) -> str:
     if not math.isfinite(value):
         return "-"
     if unit == "percentunit":
-        return f"{value * 100:.3g}%"
+        return f"{value * 100:.3g}%" if abs(value) < 10 else f"{value * 100:,.0f}%"
     if unit in ("s", "ms"):
         return _lasting(value / 1000 if unit == "ms" else value)
     if unit == "d":

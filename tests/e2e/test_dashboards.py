@@ -63,7 +63,11 @@ VARIABLES = {
 BOARDS = {"overview", "brokers", "topics", "groups", "capacity", "tenants", "gateway", "exporter", "latency", "levels"}
 DRAWN_SECONDS = 480
 """How long a time pictures show."""
-EMPTY: Mapping[str, str] = {"overview: Alerts": "nothing is wrong"}
+EMPTY: Mapping[str, str] = {
+    "overview: Alerts": "nothing is wrong",
+    "tenants: Delay by the quota of reads": "nobody reads more than its quota",
+    "tenants: Delay by the quota of request threads": "nobody keeps a thread busy",
+}
 """Panels that have nothing to show here, and why."""
 
 

@@ -35,6 +35,9 @@ NO_PANEL = {
 }
 """Alerts about dates, an operator and a Job, which a line over time says nothing about: the list of alerts on the first dashboard
 has them."""
+WITHOUT_PICTURE = {"connect", "registry"}
+"""The platform that is drawn has no schema registry and no Kafka Connect."""
+MOST_BYTES = 400_000
 REPORTED = (ROOT / "tests" / "unit" / "metrics" / "reporter-names.txt").read_text(encoding="utf-8").split()
 """The series of Kafka's nodes, as name{labels}."""
 OTHERS = {
@@ -177,6 +180,20 @@ def test_the_page_on_monitoring_lists_every_dashboard() -> None:
     page = (Path(__file__).parents[3] / "docs" / "components" / "monitoring.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| \*(.+)\* \(`(\w+)`\) \|", page, re.MULTILINE))
     assert rows == {each.board.title: name for name, each in BOARDS.items()}
+
+
+def test_each_dashboard_has_a_picture_that_says_where_it_comes_from() -> None:
+    folder = ROOT / "docs" / "dashboards"
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    drawn = {each.stem for each in folder.glob("*.svg")}
+    assert drawn == BOARDS.keys() - WITHOUT_PICTURE
+    sections = {section.partition("\n")[0]: section for section in page.split("\n## ")[1:]}
+    for name in drawn:
+        section = sections.pop(BOARDS[name].board.title)
+        assert f"]({name}.svg)" in section
+        assert section.rstrip().endswith("*Drawn from real results of the sandbox's Prometheus, not by Grafana.*")
+        assert (folder / f"{name}.svg").stat().st_size < MOST_BYTES
+    assert not sections
 
 
 def test_two_platforms_in_one_grafana_are_told_apart() -> None:

@@ -69,11 +69,11 @@ def _held_back(limited: Collection[Use]) -> Row:
         panels=[
             Panel(
                 title=f"Delay by the quota of {_TITLES[use]}",
-                description="By how much Kafka delays each answer to a user that is over its quota. No line: nobody is. "
+                description="By how much Kafka delays each answer to a user that is over its quota. No data: nobody is. "
                 f"The {_MOST} largest, users of the platform itself included.",
                 queries=[
                     Query(
-                        expression=f"topk({_MOST}, max by (user) ({use.throttle}{{$source}}))",
+                        expression=f"topk({_MOST}, max by (user) ({use.throttle}{{$source}}) > 0)",
                         legend="{{user}}",
                     )
                 ],
