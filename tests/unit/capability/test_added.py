@@ -119,9 +119,9 @@ def test_its_objects_topic_user_and_alerts_are_among_the_rest(copy: Path) -> Non
         found["PodMonitor kafka-pulse-pulse"]["spec"]["selector"]["matchLabels"]["app.kubernetes.io/instance"]
         == "pulse"
     )
-    [group] = found["PrometheusRule kafka-alerts"]["spec"]["groups"]
+    groups = found["PrometheusRule kafka-alerts"]["spec"]["groups"]
     assert 'rate(pulse_beats_total{namespace="streaming",pulse="pulse"}[5m]) == 0' in {
-        each["expr"] for each in group["rules"]
+        each["expr"] for group in groups for each in group["rules"]
     }
     assert "Secret kafka-pulse-kafka" in found
     assert {"topic.pulse", "user.pulse"} <= found["ConfigMap kafka-declarations"]["data"].keys()
