@@ -12,6 +12,7 @@ from kafka_platform.kafka.entities import Quotas
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kube.metrics import Alert
 from kafka_platform.levels.spec import LatencyLevel, Level
+from kafka_platform.light.monitoring import source as light_source
 from kafka_platform.monitoring.alerts import alerts
 from kafka_platform.monitoring.dashboards import Shown
 from kafka_platform.monitoring.objects import boards_of, measures_of, watched_of
@@ -40,6 +41,7 @@ EVERYTHING = MonitoredSpec(
 SOURCES = [
     exporter_source("kafka-exporter"),
     gateway_source("gateway"),
+    light_source("connector-search"),
     probe_source("latency-probe"),
     registry_source("schema-registry"),
 ]

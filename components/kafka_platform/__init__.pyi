@@ -103,6 +103,29 @@ from kafka_platform.kube.pod_settings import (
     TolerationEffect as TolerationEffect,
 )
 from kafka_platform.levels.spec import LatencyLevel as LatencyLevel, Level as Level
+from kafka_platform.light.component import (
+    LightConnector as LightConnector,
+    LightConnectorArgs as LightConnectorArgs,
+)
+from kafka_platform.light.kinds import (
+    Cursor as Cursor,
+    DocumentIds as DocumentIds,
+    HttpBody as HttpBody,
+    HttpMethod as HttpMethod,
+    HttpSink as HttpSink,
+    MqttSource as MqttSource,
+    PollSource as PollSource,
+    RabbitMqSource as RabbitMqSource,
+    RedisForm as RedisForm,
+    RedisSink as RedisSink,
+    SearchSink as SearchSink,
+)
+from kafka_platform.light.spec import (
+    LightConnectorSpec as LightConnectorSpec,
+    LightResources as LightResources,
+    light_topics as light_topics,
+    light_users as light_users,
+)
 from kafka_platform.monitoring.component import (
     MetricsSource as MetricsSource,
     Monitoring as Monitoring,

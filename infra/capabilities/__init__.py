@@ -10,6 +10,7 @@ from infra.capabilities.exporter import KafkaExporter
 from infra.capabilities.gateway import HttpGateway
 from infra.capabilities.kafka import BrokersByLoad, Cluster, Entities
 from infra.capabilities.levels import Levels
+from infra.capabilities.light import LightConnectors
 from infra.capabilities.monitoring import Monitoring, PrometheusServer
 from infra.capabilities.namespaces import Namespaces
 from infra.capabilities.operators import INSTALLED
@@ -34,6 +35,7 @@ CAPABILITIES: Sequence[Capability[Any]] = (
     KafkaExporter(),
     Workers(),
     KafkaConnect(),
+    LightConnectors(),
     Levels(),
     Monitoring(),
     PrometheusServer(),

@@ -13,6 +13,7 @@ from kafka_platform.connect.spec import CONNECT, Connector, ConnectSpec, check_c
 from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.entities import Quotas, Topic, User
 from kafka_platform.kube.images import CONNECT_IMAGE
+from kafka_platform.light.spec import LightConnectorSpec
 from kafka_platform.values.forms import shared
 from kafka_platform.values.names import user_secret
 from kafka_platform.values.words import Path
@@ -27,7 +28,7 @@ KEY = "connectors"
 
 
 @dataclass(frozen=True, kw_only=True)
-class StackConnector(Connector):
+class StackConnector(Connector, LightConnectorSpec):
     """Moves records between Kafka and another system. One key says which; what runs it follows from that."""
 
     tenant: str | None = None
@@ -36,6 +37,10 @@ class StackConnector(Connector):
     def declared(self) -> Connector:
         """As a program declares it."""
         return Connector(**shared(self, Connector))
+
+    def light(self) -> LightConnectorSpec:
+        """As a program declares one that is a program of its own."""
+        return LightConnectorSpec(**shared(self, LightConnectorSpec))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +129,7 @@ class KafkaConnect(Capability[Section]):
     def faults(self, section: Section, stack: Stack, known: Known) -> Iterator[Fault]:
         """Connectors that cannot run beside each other, unknown topics and tenants, and a Kafka in which none can be."""
         settings = stack.settings
-        yield from _kafka(settings, known)
+        yield from kafka_faults(settings, known)
         for name in section.undecided:
             if known(KEY, name):
                 kinds = kinds_of(StackConnector)
@@ -175,7 +180,7 @@ class KafkaConnect(Capability[Section]):
         deployment.outputs["connect"] = {"namespace": made.namespace, "service": made.service, "users": made.users}
 
 
-def _kafka(settings: Core, known: Known) -> Iterator[Fault]:
+def kafka_faults(settings: Core, known: Known) -> Iterator[Fault]:
     """Connectors need topics and users of their own, on any engine."""
     if not settings.manages_entities and known("kafka", "engine") and known("kafka", "adminSecret"):
         yield Fault(

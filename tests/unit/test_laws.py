@@ -182,6 +182,7 @@ def test_every_component_is_public_and_in_a_module_of_that_name() -> None:
 NEUTRAL = {"values": set(), "kube": {"values"}, "kafka": {"values", "kube", "args"}}
 """What every capability may import, and what of it may import which other parts."""
 COMPOSED = {
+    "light": {"connect", "scaling"},
     "worker": {"scaling", "entities"},
     "scaling": {"entities"},
     "monitoring": {"exporter", "gateway", "levels", "probe", "worker"},

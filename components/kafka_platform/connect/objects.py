@@ -1,6 +1,6 @@
 """The Kubernetes objects of Kafka Connect without an operator: one pure function renders each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -233,14 +233,14 @@ def network_policy(settings: ConnectSettings, kafka_ports: "Input[Sequence[Manif
             *to_names(),
             {"ports": kafka_ports},
             {"ports": [allowed_port(REST_PORT)], "to": [peers[0]]},
-            *allowed_places(settings.connectors),
+            *allowed_places(place for each in settings.connectors.values() for place in each.kind.places()),
         ],
     )
 
 
-def allowed_places(connectors: Mapping[str, Connector]) -> list[Manifest]:
+def allowed_places(given: Iterable[Place]) -> list[Manifest]:
     """Egress to what connectors name: to an address at its port; to a name, which no policy knows, by its port."""
-    places: set[Place] = {place for each in connectors.values() for place in each.kind.places()}
+    places = set(given)
     named = sorted({place.port for place in places if not is_address(place.host)})
     found: list[Manifest] = [{"ports": [allowed_port(port) for port in named]}] if named else []
     for place in sorted((each for each in places if is_address(each.host)), key=lambda each: (each.host, each.port)):

@@ -35,7 +35,7 @@ NO_PANEL = {
 }
 """Alerts about dates, an operator and a Job, which a line over time says nothing about: the list of alerts on the first dashboard
 has them."""
-WITHOUT_PICTURE = {"connect", "registry"}
+WITHOUT_PICTURE = {"light", "connect", "registry"}
 """The platform that is drawn has no schema registry and no Kafka Connect."""
 MOST_BYTES = 400_000
 REPORTED = (ROOT / "tests" / "unit" / "metrics" / "reporter-names.txt").read_text(encoding="utf-8").split()
@@ -71,8 +71,9 @@ def test_every_panel_asks_for_metrics_that_something_shows() -> None:
     recorded |= {name for use in Use for name in (use.by_tenant, use.of_quota)}
     nodes = {each.partition("{")[0] for each in REPORTED}
     own = asked("kafka_probe_") | asked("gateway_") | asked("rest_")
+    own |= asked("kafka_connector_")
     known = nodes | exporter | own | recorded | OTHERS
-    # What the gateway, the probe, the schema registry and a broker with the agent really show is compared with it where these run.
+    # What the gateway, the probe, the schema registry, light connectors and a broker with the agent really show is compared with it where these run.
     assert asked("") <= known
 
 

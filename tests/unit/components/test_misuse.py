@@ -173,6 +173,9 @@ LATE = re.compile(
 """What a program often knows only when it runs: the names and addresses of what it makes itself."""
 DECIDES = {
     "CustomAuthentication.secrets": "names volumes of the brokers",
+    "HttpSink.url": "decides where the network policy lets the connector go",
+    "PollSource.url": "decides where the network policy lets the connector go",
+    "SearchSink.url": "decides where the network policy lets the connector go",
     "JdbcSink.url": "decides where the network policy lets Kafka Connect go",
     "Plugin.connector_class": "is a class of Java",
     "WebhookReceiver.url": "decides where the network policy lets Alertmanager go",

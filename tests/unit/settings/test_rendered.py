@@ -49,6 +49,13 @@ COMMON: dict[str, Any] = {
             "jdbc": {"url": "jdbc:postgresql://10.1.2.3/warehouse", "secret": "warehouse"},
             "reads": ["orders", "shop.public.orders"],
         },
+        "search": {
+            "opensearch": {"url": "https://search.example.com:9200", "secret": "search"},
+            "reads": ["orders"],
+            "tenant": "shop",
+            "scale": {"recordsPerSecondPerPod": 400, "acceptableDelay": "10s"},
+        },
+        "plants": {"mqtt": {"host": "10.1.2.4", "filters": ["plants/#"], "writes": "orders", "tls": False}},
         "other": {
             "plugin": {"connectorClass": "com.example.Source", "writes": ["orders"], "hosts": ["example.com:443"]}
         },

@@ -21,6 +21,7 @@ from tests.connector_process import (
     read,
     write,
 )
+from tests.dashboards import asked
 from tests.kafka_process import LocalKafka
 from tests.ports import free_ports
 
@@ -219,3 +220,14 @@ def test_without_a_dead_letter_topic_it_stops_in_front_of_a_refused_record(
         service.refuses = False
         connector.start()
         eventually(lambda: {number for _, number in service.got} >= {7, 8}, "the records once they are accepted")
+
+
+def test_it_shows_what_the_dashboard_and_the_alerts_ask_for(
+    quick_kafka: LocalKafka, service: Service, tmp_path: Path
+) -> None:
+    make_topics(quick_kafka, "shown", "shown-dead")
+    with LocalConnector(kafka=quick_kafka, folder=tmp_path, file=connector_file(service, "shown")) as connector:
+        connector.wait_ready()
+        page = connector.get("/metrics")[1]
+    names = {line.partition("{")[0] for line in page.splitlines() if not line.startswith("#")}
+    assert asked("kafka_connector_") <= names

@@ -2,12 +2,18 @@
 
 CASES: list[tuple[str, str]] = [
     ("connectors: [shop]", "connectors: a list is not a mapping: write names below it, each followed by a colon"),
-    ("connectors: {shop: }", "connectors.shop.postgres: missing: write one of postgres, jdbc, plugin"),
+    (
+        "connectors: {shop: }",
+        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, poll, postgres, jdbc, plugin",
+    ),
     (
         "connectors: {shop: true}",
         "connectors.shop: true is not a mapping: write keys below it, such as reads, deadLetters, tasks",
     ),
-    ("connectors: {shop: {}}", "connectors.shop.postgres: missing: write one of postgres, jdbc, plugin"),
+    (
+        "connectors: {shop: {}}",
+        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, poll, postgres, jdbc, plugin",
+    ),
     ("connectors: {shop: {postgress: {}}}", "connectors.shop.postgress: unknown key: did you mean 'postgres'?"),
     (
         "connectors: {Shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}}}",
@@ -278,5 +284,106 @@ CASES: list[tuple[str, str]] = [
     (
         "{kafka: {engine: external, bootstrapServers: 'a.example.com:9092'}, connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}}}}",
         "connectors: they need topics and users, which an administrator makes: name their Secret in kafka.adminSecret, or remove the key",
+    ),
+    # Connectors that are programs of their own.
+    (
+        "connectors: {a: {http: {url: https://example.com}}}",
+        "connectors.a.reads: missing: name the topics whose records it writes",
+    ),
+    (
+        "connectors: {a: {http: {}, reads: [orders]}}",
+        "connectors.a.http.url: missing: write it as in https://api.example.com/orders",
+    ),
+    (
+        "connectors: {a: {http: {url: ftp://example.com}, reads: [orders]}}",
+        "connectors.a.http.url: 'ftp://example.com' is not a URL: write one such as https://api.example.com/orders",
+    ),
+    (
+        "connectors: {a: {http: {url: 'https://me:secret@example.com'}, reads: [orders]}}",
+        "connectors.a.http.url: has a login in it: remove it, and name the Secret with it in secret",
+    ),
+    (
+        "connectors: {a: {http: {url: 'http://api.example.com', secret: s}, reads: [orders]}}",
+        "connectors.a.http.secret: is sent to 'http://api.example.com' in the clear: use https there, or remove it",
+    ),
+    (
+        "connectors: {a: {http: {url: 'https://example.com', method: get}, reads: [orders]}}",
+        "connectors.a.http.method: 'get' is not known: use one of post, put, patch",
+    ),
+    (
+        "connectors: {a: {http: {url: 'https://example.com', timeout: 1h}, reads: [orders]}}",
+        "connectors.a.http.timeout: '1h' is out of range: use 1s to 120s",
+    ),
+    (
+        "connectors: {a: {opensearch: {url: 'https://example.com', index: Orders}, reads: [orders]}}",
+        "connectors.a.opensearch.index: 'Orders' is not the name of an index: use lower case, such as orders",
+    ),
+    (
+        "connectors: {a: {elasticsearch: {url: 'https://example.com', ids: value}, reads: [orders]}}",
+        "connectors.a.elasticsearch.ids: 'value' is not known: use one of record, key",
+    ),
+    (
+        "connectors: {a: {redis: {host: cache, prefix: x, form: stream}, reads: [orders]}}",
+        "connectors.a.redis.prefix: records become entries of a stream: write stream, or remove it",
+    ),
+    (
+        "connectors: {a: {redis: {host: cache, stream: x}, reads: [orders]}}",
+        "connectors.a.redis.stream: records become values: write form stream, or remove it",
+    ),
+    (
+        "connectors: {a: {redis: {host: cache, port: 0}, reads: [orders]}}",
+        "connectors.a.redis.port: 0 is out of range: use 1 to 65535",
+    ),
+    (
+        "connectors: {a: {mqtt: {host: 'a b', filters: ['x/#'], writes: orders}}}",
+        "connectors.a.mqtt.host: 'a b' is not a host: write a name or an address, such as db.example.com",
+    ),
+    (
+        "connectors: {a: {mqtt: {host: broker, filters: ['x/#/y'], writes: orders}}}",
+        "connectors.a.mqtt.filters: 'x/#/y' is not a topic filter of MQTT: write one such as plants/+/temperature or plants/#",
+    ),
+    (
+        "connectors: {a: {mqtt: {host: broker, filters: [], writes: orders}}}",
+        "connectors.a.mqtt.filters: none are given: name at least one, such as plants/+/temperature",
+    ),
+    (
+        "connectors: {a: {mqtt: {host: broker, filters: ['x/#'], writes: orders}, tasks: 2}}",
+        "connectors.a.tasks: mqtt receives in one pod, so that the order stays: remove it",
+    ),
+    (
+        "connectors: {a: {mqtt: {host: broker, filters: ['x/#'], writes: orders}, reads: [orders]}}",
+        "connectors.a.reads: mqtt writes topics and reads none: remove it",
+    ),
+    (
+        "connectors: {a: {mqtt: {host: broker, filters: ['x/#'], writes: nowhere}}}",
+        "connectors.a.mqtt.writes: 'nowhere' is not a topic of this file: declare it under topics",
+    ),
+    (
+        "connectors: {a: {rabbitmq: {host: broker, queue: '', writes: orders}}}",
+        "connectors.a.rabbitmq.queue: '' is not a name: remove the blanks around it",
+    ),
+    (
+        "connectors: {a: {poll: {url: 'https://example.com', writes: orders, cursor: {parameter: after}}}}",
+        "connectors.a.poll.cursor.answer: missing: write one of answer and item",
+    ),
+    (
+        "connectors: {a: {poll: {url: 'https://example.com', writes: orders, interval: 10ms}}}",
+        "connectors.a.poll.interval: '10ms' is out of range: use 1s to 24h",
+    ),
+    (
+        "topics: {orders: {}}\nconnectors: {a: {http: {url: 'https://example.com'}, reads: [orders], scale: {lagThreshold: 100}}}",
+        "connectors.a.scale: needs KEDA: write keda: {install: true}, or an empty keda: where the cluster has it",
+    ),
+    (
+        "connectors: {a: {http: {url: 'https://example.com'}, reads: [orders], tasks: 2, scale: {lagThreshold: 100}}}",
+        "connectors.a.tasks: scale decides on the number of pods: keep one of them",
+    ),
+    (
+        "connectors: {a: {jdbc: {url: 'jdbc:postgresql://db/w', secret: s}, reads: [orders], batch: 100}}",
+        "connectors.a.batch: Kafka Connect runs jdbc connectors in its own pods: remove it",
+    ),
+    (
+        "connectors: {a: {http: {url: 'https://example.com'}, reads: [orders], batch: 100000}}",
+        "connectors.a.batch: 100000 is out of range: use 1 to 10000",
     ),
 ]

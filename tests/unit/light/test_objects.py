@@ -1,0 +1,207 @@
+"""LightConnector: what it renders, the graph that it makes, what it refuses, and what connectors may do."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from kafka_platform import (
+    ConnectorState,
+    Cursor,
+    DocumentIds,
+    HttpBody,
+    HttpSink,
+    KafkaConnection,
+    LightConnector,
+    LightConnectorArgs,
+    LightConnectorSpec,
+    MqttSource,
+    Operation,
+    PollSource,
+    RabbitMqSource,
+    RedisForm,
+    RedisSink,
+    Scale,
+    SearchSink,
+    light_topics,
+    light_users,
+)
+from kafka_platform.light.kinds import LightKind
+from kafka_platform.light.objects import LightSettings, connector_file, objects
+from kafka_platform_runtime.connection import Connection
+from kafka_platform_runtime.connectors.kinds.table import SINKS, SOURCES, made
+from kafka_platform_runtime.connectors.settings import Connector, Secrets
+
+from tests.unit.components.graph import run
+
+CONNECTION = KafkaConnection(
+    cluster="events",
+    namespace="streaming",
+    bootstrap_servers="events.streaming.svc:9092",
+    security_protocol="SASL_PLAINTEXT",
+    sasl_mechanism="SCRAM-SHA-512",
+)
+URL = "https://search.example.com:9200"
+KINDS: dict[str, LightConnectorSpec] = {
+    "http": LightConnectorSpec(http=HttpSink(url="http://api.shop/in", body=HttpBody.RECORD), reads=["orders"]),
+    "opensearch": LightConnectorSpec(
+        opensearch=SearchSink(url=URL, secret="search", index="orders", ids=DocumentIds.KEY), reads=["orders"], tasks=3
+    ),
+    "elasticsearch": LightConnectorSpec(elasticsearch=SearchSink(url=URL), reads=["orders", "items"]),
+    "redis": LightConnectorSpec(redis=RedisSink(host="cache", form=RedisForm.STREAM, stream="s"), reads=["orders"]),
+    "mqtt": LightConnectorSpec(
+        mqtt=MqttSource(host="10.1.2.3", filters=["plants/#"], writes="plants", secret="broker")
+    ),
+    "rabbitmq": LightConnectorSpec(rabbitmq=RabbitMqSource(host="mq", queue="in", writes="plants", tls=False)),
+    "poll": LightConnectorSpec(
+        poll=PollSource(url=URL, writes="plants", items="a.b", key="id", cursor=Cursor(parameter="after", item="id"))
+    ),
+}
+SEARCH = KINDS["opensearch"]
+
+
+def settings(spec: LightConnectorSpec = SEARCH, **changes: Any) -> LightSettings:
+    given: dict[str, Any] = {
+        "connector": "moves",
+        "namespace": "streaming",
+        "connection": CONNECTION,
+        "image": "runtime:1",
+        "spec": spec,
+        "secret": "connector-moves-kafka",
+    }
+    return LightSettings(**given | changes)
+
+
+def manifests(spec: LightConnectorSpec = SEARCH, **changes: Any) -> dict[str, Any]:
+    return {each.manifest["kind"]: each.manifest for each in objects(settings(spec, **changes))}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_program_understands_what_is_declared(name: str) -> None:
+    file = msgspec.json.decode(connector_file(settings(KINDS[name])), type=Connector)
+    kind = KINDS[name].kind
+    assert isinstance(kind, LightKind)
+    assert (file.kind in SINKS) == kind.is_sink
+    assert (file.kind in SOURCES) == (not kind.is_sink)
+    assert file.dead_letters == ("moves-dead-letters" if kind.is_sink else None)
+
+    side = made(file, Secrets(None), Connection(bootstrap_servers="127.0.0.1:1"))
+    assert (side.target is not None) == kind.is_sink
+
+
+def test_every_kind_of_the_program_can_be_declared() -> None:
+    assert {spec.kind.program_kind for spec in KINDS.values()} == {*SINKS, *SOURCES} - {"elasticsearch"}
+
+
+def test_secrets_are_files_and_nowhere_else() -> None:
+    found = manifests()
+    pod = found["Deployment"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    secrets = {each["name"]: each["secret"]["secretName"] for each in pod["volumes"] if "secret" in each}
+    assert secrets == {"credentials": "connector-moves-kafka", "secret": "search"}
+    from_secrets = [each["name"] for each in container["env"] if "secretKeyRef" in each.get("valueFrom", {})]
+    assert from_secrets == ["KAFKA_SASL_USERNAME"]
+    assert "args" not in container
+    assert "search" not in json.dumps(found["ConfigMap"]["metadata"])
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+
+
+def test_it_reaches_kafka_and_what_it_names() -> None:
+    egress = manifests(KINDS["mqtt"])["NetworkPolicy"]["spec"]["egress"]
+    assert {"ports": [{"port": 8883, "protocol": "TCP"}], "to": [{"ipBlock": {"cidr": "10.1.2.3/32"}}]} in egress
+    assert {"ports": [{"port": 9092, "protocol": "TCP"}]} in egress
+    assert {"ports": [{"port": 9200, "protocol": "TCP"}]} in manifests()["NetworkPolicy"]["spec"]["egress"]
+
+
+def test_a_sink_has_its_tasks_as_pods_and_a_source_one_at_a_time() -> None:
+    assert manifests()["Deployment"]["spec"]["replicas"] == 3
+    assert manifests()["Deployment"]["spec"]["strategy"]["type"] == "RollingUpdate"
+    source = manifests(KINDS["mqtt"])["Deployment"]["spec"]
+    assert (source["replicas"], source["strategy"]) == (1, {"type": "Recreate"})
+
+
+def test_a_paused_one_has_no_pods_and_a_scaled_one_leaves_them_to_keda() -> None:
+    paused = LightConnectorSpec(redis=RedisSink(host="cache"), reads=["orders"], state=ConnectorState.PAUSED)
+    assert manifests(paused)["Deployment"]["spec"]["replicas"] == 0
+    scaled = LightConnectorSpec(redis=RedisSink(host="cache"), reads=["orders"], scale=Scale(lag_threshold=100))
+    assert "replicas" not in manifests(scaled)["Deployment"]["spec"]
+
+
+def test_another_declaration_makes_other_pods() -> None:
+    def annotations(spec: LightConnectorSpec) -> Any:
+        return manifests(spec)["Deployment"]["spec"]["template"]["metadata"]["annotations"]
+
+    other = LightConnectorSpec(opensearch=SearchSink(url=URL, secret="search"), reads=["orders"], tasks=3)
+    renewed = LightConnectorSpec(opensearch=SEARCH.opensearch, reads=["orders"], tasks=3, password_version=2)
+    assert len({json.dumps(annotations(each)) for each in (SEARCH, other, renewed)}) == 3
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_connector_may_use_its_own_topics_and_group_alone(name: str) -> None:
+    spec = KINDS[name]
+    (user,) = light_users({"moves": spec}).values()
+    allowed = {(acl.name, operation) for acl in user.all_acls() for operation in acl.operations}
+    read = {each for each, operation in allowed if operation is Operation.READ}
+    written = {each for each, operation in allowed if operation is Operation.WRITE}
+    own = "connector-moves"
+    if spec.is_sink:
+        assert read == {*spec.reads, own}
+        assert written == {"moves-dead-letters"}
+    else:
+        assert read == ({"plants", own} if name == "poll" else set())
+        assert written == {"plants"}
+    assert not {each for each, _ in allowed} & {"*", "kafka-cluster"}
+
+
+def test_keda_looks_as_a_user_that_reads_no_record() -> None:
+    scaled = LightConnectorSpec(redis=RedisSink(host="cache"), reads=["orders"], scale=Scale(lag_threshold=100))
+    users = light_users({"moves": scaled})
+    assert list(users) == ["connector-moves", "connector-moves-scaler"]
+    operations = {each for acl in users["connector-moves-scaler"].all_acls() for each in acl.operations}
+    assert operations == {Operation.DESCRIBE}
+
+
+def test_only_sinks_have_a_dead_letter_topic() -> None:
+    assert list(light_topics(KINDS)) == [f"{name}-dead-letters" for name in sorted(KINDS) if KINDS[name].is_sink]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: LightConnectorArgs(connection=CONNECTION), "http: missing: write one of"),
+        (
+            lambda: LightConnectorArgs(
+                connection=CONNECTION,
+                redis=RedisSink(host="cache"),
+                reads=["orders"],
+                scale=Scale(lag_threshold=1, max=9),
+                partitions={"orders": 3},
+            ),
+            "scale.max: 9 pods, and there are 3 partitions to read",
+        ),
+    ],
+)
+def test_what_it_refuses(make: Callable[[], Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_its_graph() -> None:
+    scaled = Scale(lag_threshold=100, max=3)
+
+    def program() -> None:
+        args = LightConnectorArgs(connection=CONNECTION, redis=RedisSink(host="cache"), reads=["orders"], scale=scaled)
+        LightConnector("moves", args)
+
+    assert sorted(run(program)) == [
+        "ConfigMap connector-moves-config",
+        "Deployment connector-moves-pods",
+        "LightConnector moves",
+        "NetworkPolicy connector-moves-network",
+        "PodDisruptionBudget connector-moves-disruption",
+        "ScaledObject connector-moves-scaler-scaled",
+        "Scaler connector-moves-scaler",
+        "Service connector-moves-service",
+        "TriggerAuthentication connector-moves-scaler-login",
+    ]
