@@ -201,7 +201,7 @@ def _drill(commands: Commands) -> None:
         type=_seconds(drilling.LEAST_WITHIN, drilling.MOST_WITHIN),
         default=drilling.WITHIN_SECONDS,
         metavar="SECONDS",
-        help="how long the platform may take until it is as before; default: %(default)g",
+        help="how long the platform may take to recover; default: %(default)g",
     )
     parser.add_argument("--accept-outage", action="store_true", help="even if nobody can write until it is back")
     parser.add_argument("--production", metavar="STACK", help="the name of the stack again, if it is for production")

@@ -167,7 +167,7 @@ def version_in(said: Any) -> tuple[int, int]:
     numbers = [re.match(r"\d+", str(said.get(key))) for key in ("major", "minor")] if isinstance(said, dict) else [None]
     found = [int(each[0]) for each in numbers if each is not None]
     if len(found) < len(numbers):
-        raise ValueError("it does not say its version")
+        raise ValueError("it does not report its version")
     return found[0], found[1]
 
 

@@ -95,7 +95,7 @@ def drift(stack: str) -> int:
     """Shows how what runs differs from what is declared. Returns 1 if it does; 0 without credentials, with a notice."""
     missing = why_no_engine() or _why_no_state(stack)
     if missing is not None:
-        print(f"::notice::the drift of {stack} is not looked for: {missing}")
+        print(f"::notice::the drift of {stack} is not checked: {missing}")
         return 0
     preview = _run("pulumi", *_preview(stack), "--refresh", "--json", "--show-sames", separate=True)
     made = subprocess.run(

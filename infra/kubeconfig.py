@@ -26,7 +26,7 @@ def check_there(chosen: Kubernetes, environment: Mapping[str, str]) -> None:
     found = [each for each in files if _is_there(each)]
     if not found:
         shown = ", ".join(map(str, files))
-        raise ValueError(f"{key}: there is no file {shown}: name a kubeconfig, or make it")
+        raise ValueError(f"{key}: there is no file {shown}: name a kubeconfig, or create it")
     if chosen.context is None:
         return
     contexts = [name for file in found for name in _contexts(key, file)]

@@ -25,7 +25,7 @@ from kafka_platform.kafka.properties import java_properties
 from kafka_platform.kafka.secrets import client_files
 from kafka_platform_runtime.connect_applier.__main__ import run
 
-from tests.kafka_process import LocalKafka, java, needed_jars
+from tests.kafka_process import LocalKafka, java, needed_agent, needed_jars
 from tests.ports import free_ports
 from tests.provisioning import Bench
 from tests.sandbox_cache import newest_layer, unpacked
@@ -49,6 +49,7 @@ class Worker:
     """One worker: where its REST interface is and, while it runs, its process."""
 
     port: int
+    metrics_port: int
     folder: Path
     process: "subprocess.Popen[bytes] | None" = None
 
@@ -89,7 +90,7 @@ class LocalConnect:
         try:
             self.provision()
             self._mount()
-            self.members = [self._prepared(port) for port in free_ports(self.workers)]
+            self.members = [self._prepared(*free_ports(2)) for _ in range(self.workers)]
             for each in self.members:
                 self.start(each)
         except BaseException:
@@ -161,7 +162,7 @@ class LocalConnect:
         moved = text.replace(SECRETS, str(self.folder / "mnt")).replace(CREDENTIALS, str(self.folder / "credentials"))
         return moved.replace("/opt/kafka/plugins", str(self.plugins))
 
-    def _prepared(self, port: int) -> Worker:
+    def _prepared(self, port: int, metrics_port: int) -> Worker:
         folder = self.folder / f"worker-{port}"
         folder.mkdir()
         servers, protocol = self.kafka.bootstrap_servers, self.kafka.client_protocol
@@ -171,8 +172,9 @@ class LocalConnect:
             "rest.advertised.port": str(port),
         }
         (folder / "worker.properties").write_text(self._here(java_properties(properties)))
-        (folder / "log4j2.yaml").write_text(config_map(self.settings, "")["data"]["log4j2.yaml"])
-        return Worker(port=port, folder=folder)
+        for name in ("jmx.yaml", "log4j2.yaml"):
+            (folder / name).write_text(config_map(self.settings, "")["data"][name])
+        return Worker(port=port, metrics_port=metrics_port, folder=folder)
 
     def start(self, worker: Worker) -> None:
         """Starts it, and waits until it is ready."""
@@ -183,6 +185,7 @@ class LocalConnect:
             "-XX:TieredStopAtLevel=1",
             f"-Dlog4j2.configurationFile={worker.folder / 'log4j2.yaml'}",
         ]
+        command += [f"-javaagent:{needed_agent()}={worker.metrics_port}:{worker.folder / 'jmx.yaml'}"]
         command += ["-cp", f"{needed_jars()}/*", "org.apache.kafka.connect.cli.ConnectDistributed"]
         with (worker.folder / "worker.log").open("ab") as log:
             worker.process = subprocess.Popen(
@@ -205,6 +208,12 @@ class LocalConnect:
             return error.code, error.read().decode()
         except OSError:
             return 0, None
+
+    @staticmethod
+    def metrics(worker: Worker) -> str:
+        """What Prometheus reads of it."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{worker.metrics_port}/metrics", timeout=30) as answer:
+            return str(answer.read().decode())
 
     def apply(self, **more: str) -> tuple[int, str]:
         """Runs the program of the Job that applies connectors; its exit code and last message."""

@@ -1,4 +1,4 @@
-"""A real Kafka as managed ones are: its clients log in by SCRAM-SHA-256, PLAIN, OAuth tokens or certificates; and a token server."""
+"""A real Kafka as managed ones are: its clients log in with SCRAM-SHA-256, PLAIN, OAuth tokens or certificates; and a token server."""
 
 import base64
 import functools
@@ -158,7 +158,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 @dataclass(kw_only=True)
 class ManagedKafka(LocalKafka):
-    """One node whose clients log in by SCRAM, PLAIN or tokens over TLS, or by certificates at a port of their own."""
+    """One node whose clients log in with SCRAM, PLAIN or tokens over TLS, or by certificates at a port of their own."""
 
     tokens: TokenServer
     plain_users: Mapping[str, str] = field(default_factory=dict)

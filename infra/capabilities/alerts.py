@@ -48,7 +48,7 @@ class AlertReceivers(Capability[Alerts]):
         if not known("alerts"):
             return
         if not section.anybody:
-            yield Fault(path=("alerts",), message="nobody is told: name slack, pagerduty, email or webhook")
+            yield Fault(path=("alerts",), message="no receiver is given: name slack, pagerduty, email or webhook")
         if known("tenants"):
             for name in section.tenants:
                 if name not in stack.settings.tenants:

@@ -7,6 +7,7 @@ from typing import Any
 import kafka_platform
 from kafka_platform.connect.common import ConnectorCommon, connector_user_name, kinds_of
 from kafka_platform.connect.kinds import ConnectKind
+from kafka_platform.connect.monitoring import source
 from kafka_platform.connect.objects import ConnectSettings, objects
 from kafka_platform.connect.sinks import Plugin
 from kafka_platform.connect.spec import CONNECT, Connector, ConnectSpec, check_connectors, connect_topics, connect_users
@@ -15,11 +16,22 @@ from kafka_platform.kafka.entities import Quotas, Topic, User
 from kafka_platform.kube.images import CONNECT_IMAGE
 from kafka_platform.light.spec import LightConnectorSpec
 from kafka_platform.values.forms import shared
+from kafka_platform.values.later import plain
 from kafka_platform.values.names import user_secret
 from kafka_platform.values.words import Path
 from pydantic.alias_generators import to_camel
 
-from infra.capabilities.capability import JOBS, Capability, Deployment, Needs, Placed, Program, Rendered, Stack
+from infra.capabilities.capability import (
+    JOBS,
+    Capability,
+    Deployment,
+    Needs,
+    Placed,
+    Program,
+    Rendered,
+    Scrape,
+    Stack,
+)
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known, declare
 from infra.settings.relations.declared import Declared, no_topic
@@ -97,8 +109,14 @@ class KafkaConnect(Capability[Section]):
         return Section(connect=connect or Connect(), connectors=connectors, undecided=undecided)
 
     def needs(self, section: Section, settings: Core) -> Needs:
-        """Passwords; and a Kubernetes in which Jobs do not fail by eviction."""
-        return Needs(passwords=["connectors log in"], kubernetes=[JOBS])
+        """Passwords; a Kubernetes in which Jobs do not fail by eviction; and it shows metrics."""
+        scrape = Scrape(
+            source=source(CONNECT),
+            namespace=settings.namespace,
+            key=("connect", "metricsNamespaces"),
+            allowed=plain(section.connect.metrics_namespaces),
+        )
+        return Needs(passwords=["connectors log in"], kubernetes=[JOBS], scrapes=[scrape])
 
     def topics(self, section: Section, settings: Core) -> Mapping[str, Topic]:
         """Those of Kafka Connect, and those of connectors that the file does not declare itself."""
@@ -185,13 +203,13 @@ def kafka_faults(settings: Core, known: Known) -> Iterator[Fault]:
     if not settings.manages_entities and known("kafka", "engine") and known("kafka", "adminSecret"):
         yield Fault(
             path=("connectors",),
-            message="they need topics and users, which an administrator makes: name their Secret in kafka.adminSecret, or remove the "
+            message="they need topics and users, which an administrator makes: name the administrator's Secret in kafka.adminSecret, or remove the "
             "key",
         )
     elif settings.manages_entities and not settings.makes_users and known("kafka"):
         yield Fault(
             path=("connectors",),
-            message=f"each needs a user of its own, and clients log in by {settings.kafka.login}, where whoever runs the Kafka makes "
+            message=f"each needs a user of its own, and clients log in with {settings.kafka.login}, where whoever runs the Kafka makes "
             "users: remove the key",
         )
 

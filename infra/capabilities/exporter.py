@@ -79,13 +79,13 @@ class KafkaExporter(Capability[Exporter]):
         if not settings.manages_entities and known("kafka", "adminSecret"):
             yield Fault(
                 path=("exporter",),
-                message="it needs a user, which an administrator makes: name their Secret in kafka.adminSecret, or remove "
+                message="it needs a user, which an administrator makes: name the administrator's Secret in kafka.adminSecret, or remove "
                 "the key",
             )
         if settings.manages_entities and not settings.makes_users and known("kafka"):
             yield Fault(
                 path=("exporter",),
-                message=f"it needs a user of its own, and clients log in by {settings.kafka.login}, where whoever runs the Kafka "
+                message=f"it needs a user of its own, and clients log in with {settings.kafka.login}, where whoever runs the Kafka "
                 "makes users: remove the key",
             )
         for name, tenant in settings.tenants.items():

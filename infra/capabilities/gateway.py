@@ -80,7 +80,9 @@ class GatewayExposure(Section):
         for name in ("host", "listener", "certificate", "annotations"):
             if getattr(self, name) and name not in _FITTING[given[0]]:
                 owners = " or ".join(to_camel(key) for key, fitting in _FITTING.items() if name in fitting)
-                raise ValueError(f"{name}: does not go with {to_camel(given[0])}: remove the key, or write {owners}")
+                raise ValueError(
+                    f"{name}: cannot be combined with {to_camel(given[0])}: remove the key, or write {owners}"
+                )
         if self.host is None and "host" in _FITTING[given[0]]:
             raise ValueError("host: missing: write the name by which callers come, such as data.example.com")
         self.exposure()
@@ -193,12 +195,12 @@ class HttpGateway(Capability[Gateway]):
         if section.bearer and kafka.engine is Engine.EMBEDDED:
             yield Fault(
                 path=("gateway", "bearer"),
-                message="an embedded Kafka knows no tokens: remove the key, or write engine: external",
+                message="an embedded Kafka does not accept tokens: remove the key, or write engine: external",
             )
         if section.bearer and kafka.engine is Engine.STRIMZI and (internal is None or internal.custom is None):
             yield Fault(
                 path=("gateway", "bearer"),
-                message="the brokers know no tokens: remove the key, or write kafka.listeners.internal with auth: custom",
+                message="the brokers do not accept tokens: remove the key, or write kafka.listeners.internal with auth: custom",
             )
         if section.expose is not None and known("gateway", "expose") and section.exposure() == Exposure():
             yield Fault(

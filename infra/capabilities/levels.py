@@ -41,7 +41,7 @@ class ServiceLevel(LevelSpec):
     def check(self) -> None:
         """Like every level; a tenant excludes a topic and a group."""
         if self.tenant is not None and (self.topic is not None or self.group is not None):
-            raise ValueError("tenant: excludes topic and group: write a level for each")
+            raise ValueError("tenant: cannot be combined with topic and group: write a level for each")
         super().check()
 
     def in_program(self, settings: Core) -> Level:

@@ -156,13 +156,13 @@ def _user_faults(probe: Probe, settings: Core) -> Iterator[Fault]:
     elif probe.user is None and not settings.manages_entities:
         yield Fault(
             path=("probe",),
-            message="it needs a topic and a user, which an administrator makes: name their Secret in "
+            message="it needs a topic and a user, which an administrator makes: name the administrator's Secret in "
             "kafka.adminSecret, or remove the key",
         )
     elif probe.user is None and not settings.makes_users and kafka.logs_in:
         yield Fault(
             path=("probe", "user"),
-            message=f"missing, clients log in by {kafka.login}, and whoever runs the Kafka makes users: name one",
+            message=f"missing, clients log in with {kafka.login}, and whoever runs the Kafka makes users: name one",
         )
     elif probe.user is not None and settings.manages_entities and probe.user not in settings.users:
         fix = declare("tenants", settings.users)
@@ -179,7 +179,7 @@ def _gateway_faults(probe: Probe, gateway: Gateway | None) -> Iterator[Fault]:
     if probe.gateway_authority is not None and tls is None:
         yield Fault(
             path=("probe", "gatewayAuthority"),
-            message="the probe speaks with no gateway by TLS: remove the key, or write gateway.tls",
+            message="the probe uses TLS with no gateway: remove the key, or write gateway.tls",
         )
     if tls is not None and tls.client_authority is not None:
         yield Fault(

@@ -68,7 +68,7 @@ class Registry(RegistrySpec):
         plain_spec = RegistrySpec()
         for each in fields(RegistrySpec):
             if self.url is not None and getattr(self, each.name) != getattr(plain_spec, each.name):
-                raise ValueError(f"{each.name}: the registry at url is there already and has its own: remove the key")
+                raise ValueError(f"{each.name}: the existing registry at url has its own: remove the key")
         if self.url is not None and self.roles:
             raise ValueError("roles: the registry at url has users of its own: remove the key")
         for name in ("secret", "client_secret", "authority"):
@@ -187,14 +187,14 @@ class SchemaRegistry(Capability[Registry]):
         if not settings.manages_entities and known("kafka", "engine") and known("kafka", "adminSecret"):
             yield Fault(
                 path=("registry",),
-                message="it needs topics and a user, which an administrator makes: name their Secret in "
+                message="it needs topics and a user, which an administrator makes: name the administrator's Secret in "
                 "kafka.adminSecret, or remove the key",
             )
         if settings.manages_entities and not settings.makes_users and known("kafka"):
             yield Fault(
                 path=("registry",),
-                message=f"it needs a user of its own, and clients log in by {settings.kafka.login}, where whoever runs the Kafka "
-                "makes users: remove the key, and use a registry that is there",
+                message=f"it needs a user of its own, and clients log in with {settings.kafka.login}, where whoever runs the Kafka "
+                "makes users: remove the key, and use an existing registry",
             )
         for topic in sorted(schema_registry_topics().keys() & settings.topics.keys()):
             message = "is a topic of the schema registry: rename it, or remove registry"

@@ -132,7 +132,7 @@ class Workers(Capability[Mapping[str, Worker]]):
                 yield Fault(path=path, message=str(error))
                 continue
             if stack.is_taken(name):
-                yield Fault(path=path, message=f"{name!r} is a part of the platform itself: choose another name")
+                yield Fault(path=path, message=f"{name!r} is the name of a part of the platform: choose another name")
             if known(*path):
                 try:
                     worker.check_purpose()
@@ -150,7 +150,7 @@ class Workers(Capability[Mapping[str, Worker]]):
             if worker.reads and groups.setdefault(group, name) != name:
                 yield Fault(
                     path=(*path, "group") if worker.group else path,
-                    message=f"worker {groups[group]!r} is in group {group!r} too, each would get a part of the records: write "
+                    message=f"worker {groups[group]!r} is in group {group!r} too, and each would get only part of the records: use "
                     "another group",
                 )
             yield from _users(settings, section, known, name, worker)
@@ -255,10 +255,10 @@ def _users(settings: Core, workers: Mapping[str, Worker], known: Known, name: st
             if needed and logs_in and not managed:
                 yield Fault(
                     path=(*path, key),
-                    message="missing, an administrator makes users: name one that is there, or their Secret in kafka.adminSecret",
+                    message="missing, an administrator makes users: name an existing one, or the administrator's Secret in kafka.adminSecret",
                 )
         elif not needed:
-            yield Fault(path=(*path, key), message="lag does not decide on the number of pods: remove the key")
+            yield Fault(path=(*path, key), message="the number of pods does not depend on lag: remove the key")
         elif managed:
             yield from _user(settings, (*path, key), given, worker, worker.group or name)
 
@@ -280,7 +280,7 @@ def _user(settings: Core, path: Path, name: str, worker: Worker, group: str) -> 
             f"{namespace!r}: use a user of tenant {worker.tenant!r}",
         )
     if user.auth is not Login.SCRAM and settings.kafka.engine is not Engine.EXTERNAL:
-        yield Fault(path=path, message=f"{name!r} has no password, and workers log in by one: use another user")
+        yield Fault(path=path, message=f"{name!r} has no password, and workers log in with one: use another user")
     needed = [(AclResource.TOPIC, topic, Operation.READ) for topic in worker.reads]
     needed += [(AclResource.GROUP, group, Operation.READ)] if worker.reads else []
     needed += [(AclResource.TOPIC, topic, Operation.WRITE) for topic in worker.writes]
@@ -291,7 +291,7 @@ def _user(settings: Core, path: Path, name: str, worker: Worker, group: str) -> 
             yield Fault(
                 path=path,
                 message=f"{name!r} may not {action.value.lower()} {kind.value} {what!r}: allow it, or leave the key out, then "
-                "a user is made that may",
+                "a user with that right is made",
             )
 
 
@@ -305,9 +305,7 @@ def _may(user: User, kind: AclResource, name: str, action: Operation) -> bool:
 def _scale(stack: Stack, known: Known, name: str, worker: Worker, scale: Scale) -> Iterator[Fault]:
     path = ("workers", name, "scale")
     if stack.of(Keda) is None and known("keda"):
-        yield Fault(
-            path=path, message="needs KEDA: write keda: {install: true}, or an empty keda: where the cluster has it"
-        )
+        yield Fault(path=path, message="needs KEDA: write keda: {install: true}, or keda: {} where the cluster has it")
     if known.names("topics") != []:
         return
     try:

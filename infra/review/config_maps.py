@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from kafka_platform.cluster.embedded.files import is_owned
+from kafka_platform.connect.applying import COMPONENT as CONNECTORS
 from kafka_platform.schemas.objects import COMPONENT
 
 from infra.reading.settings import broker_settings
 from infra.reading.values import items, mapping, text
 from infra.review.changes import Change, Operation
+from infra.review.connectors import connector_findings
 from infra.review.context import Context, say
 from infra.review.declared import is_declarations
 from infra.review.findings import Finding, Section
@@ -23,12 +25,16 @@ def config_map(change: Change, _: Context) -> Iterator[Finding]:
     if change.operation is Operation.DELETE:
         if change.part == COMPONENT:
             yield from schema_findings(mapping(change.before, "data"), {})
+        if change.part == CONNECTORS:
+            yield from connector_findings(mapping(change.before, "data"), {})
         if is_declarations(change):
             what_happens = "no longer managed: topics and users stay in Kafka as they are"
             yield say(change, Section.DATA, what_happens, look=True, what="declarations")
         return
     if change.part == COMPONENT:
         yield from schema_findings(*(mapping(side, "data") for side in (change.before, change.after)))
+    if change.part == CONNECTORS:
+        yield from connector_findings(*(mapping(side, "data") for side in (change.before, change.after)))
     old, new = broker_settings(change.before), broker_settings(change.after)
     if old is not None and new is not None:
         yield from broker_findings(change.name.removesuffix("-config"), old, new)

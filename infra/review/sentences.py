@@ -44,7 +44,7 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType(
         "ConfigMap": Sentence(
             config_map,
             (
-                r"data\.(topic|user|subject)\.",
+                r"data\.(connector|topic|user|subject)\.",
                 r"data\.removed$",
                 r"data\.cluster\.properties",
                 r"data\.gateway\.json",

@@ -89,7 +89,9 @@ class ExternalListener(Section):
             ways = ways_with(name)
             if ways and self.expose not in ways and getattr(self, name):
                 owners = " or ".join(way.value for way in ways)
-                raise ValueError(f"{name}: does not go with {self.expose.value}: remove the key, or expose by {owners}")
+                raise ValueError(
+                    f"{name}: cannot be combined with {self.expose.value}: remove the key, or expose by {owners}"
+                )
         if self.expose is Expose.INGRESS and self.ingress_class is None:
             raise ValueError("ingress_class: missing: write the class of the controller, such as nginx")
         if self.expose in (Expose.NODE_PORT, Expose.LOAD_BALANCER):

@@ -172,10 +172,10 @@ class ExternalSpec(Spec):
         self._check_clear()
 
     def check_tokens(self) -> None:
-        """Raises unless there are tokens where, and only where, clients log in by them."""
+        """Raises unless there are tokens where, and only where, clients log in with them."""
         if self.oauth is not None and self.sasl is not SaslMechanism.OAUTHBEARER:
             raise ValueError(
-                f"oauth: clients log in by {self.login}: write OAUTHBEARER as sasl_mechanism, or remove the key"
+                f"oauth: clients log in with {self.login}: write OAUTHBEARER as sasl_mechanism, or remove the key"
             )
         if self.sasl is SaslMechanism.OAUTHBEARER and self.oauth is None:
             raise ValueError(
@@ -187,7 +187,7 @@ class ExternalSpec(Spec):
             raise ValueError("client_certificates: PLAINTEXT has no certificates: write SSL as security_protocol")
         if self.client_certificates and self.sasl is not None:
             raise ValueError(
-                f"client_certificates: clients log in by {self.sasl.value} already, by {self.security_protocol.value}: write "
+                f"client_certificates: clients log in with {self.sasl.value} already, by {self.security_protocol.value}: write "
                 "SSL as security_protocol, or remove the key"
             )
 

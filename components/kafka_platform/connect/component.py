@@ -25,7 +25,7 @@ class KafkaConnectArgs(ConnectSpec, Args):
     """The Kafka, as its `KafkaCluster` tells. Declare `connect_topics(connectors)` and `connect_users(connectors)` in it: one Kafka has
     one `KafkaConnect`."""
     connectors: Mapping[str, Connector] = field(default_factory=dict)
-    """The connectors, by name. One that is taken out goes on as it was told last, until it is in `removed_connectors`."""
+    """The connectors, by name. One that is taken out keeps its last configuration, until it is in `removed_connectors`."""
     namespace: pulumi.Input[str] | None = named(check_label, "namespace")
     """Namespace of the pods and of the Secrets that connectors name, which the Kafka has to let in. Default: the
     connection's, which it does."""
@@ -41,7 +41,7 @@ class KafkaConnectArgs(ConnectSpec, Args):
         super().check()
         if self.connection.logs_in and not self.connection.makes_users:
             raise ValueError(
-                f"connection: clients log in by {self.connection.login}, and each connector needs a password of Kafka of its own"
+                f"connection: clients log in with {self.connection.login}, and each connector needs a password of Kafka of its own"
             )
         check_connectors(self.connectors, self.removed_connectors)
 

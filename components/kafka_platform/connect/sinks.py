@@ -28,7 +28,7 @@ def _check_jdbc(url: str) -> None:
             "jdbc:postgresql://db.example.com:5432/warehouse"
         )
     if re.search(r"password|user(name)?=", found["rest"] or "", re.IGNORECASE):
-        raise ValueError("has a login in it: remove it, and name the Secret with username and password in secret")
+        raise ValueError("contains credentials: remove them, and name the Secret with username and password in secret")
     check_host(found["host"].strip("[]"))
     if found["port"] and not 1 <= int(found["port"]) <= 65535:
         raise ValueError(f"port {found['port']} is out of range: use 1 to 65535")

@@ -64,7 +64,7 @@ class Connector(ConnectorCommon):
         if isinstance(made, DatabaseSource) and self.tasks != 1:
             raise ValueError(f"tasks: {self.kind_name} reads the database's log in one task: remove it")
         if isinstance(made, Plugin) and self.reads and made.writes:
-            raise ValueError("plugin.writes: the connector reads topics, and is a sink then: remove it, or reads")
+            raise ValueError("plugin.writes: the connector reads topics, so it is a sink: remove it, or reads")
         if isinstance(made, JdbcSink) and made.table is not None and len(self.reads) > 1:
             raise ValueError("jdbc.table: several topics would share its rows: read one topic, or remove it")
 

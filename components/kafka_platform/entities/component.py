@@ -86,11 +86,11 @@ class KafkaResourcesArgs(Args):
         for name, user in sorted(self.users.items()):
             if user.auth is Login.CUSTOM and connection.engine is None and connection.makes_users:
                 raise ValueError(
-                    f"user {name}: auth: brokers that the platform runs itself take passwords alone: write auth scram"
+                    f"user {name}: auth: brokers that the platform runs itself accept only passwords: write auth scram"
                 )
             if user.auth is Login.SCRAM and not user.keeps_password and not connection.makes_users:
                 raise ValueError(
-                    f"user {name}: auth: clients log in by {connection.login}, for which Kafka keeps no passwords: write auth "
+                    f"user {name}: auth: clients log in with {connection.login}, for which Kafka keeps no passwords: write auth "
                     "custom, and give its Secret what whoever runs the Kafka made"
                 )
             if user.auth is Login.MTLS and connection.certificate_bootstrap_servers is None:

@@ -123,8 +123,8 @@ def user_object(name: str, declared: User) -> str:
     found = name.removeprefix(CERTIFICATE_NAME) if is_certified else name
     if len(found) > LONGEST_OBJECT_USER or not is_subdomain(found):
         raise ValueError(
-            f"{name!r} is not a user of Strimzi, which calls objects so: use up to {LONGEST_OBJECT_USER} of a-z, 0-9, - and ., or, "
-            "with auth custom, CN=<such a name> of a certificate that is there"
+            f"{name!r} cannot be a user of Strimzi, which names objects like that: use up to {LONGEST_OBJECT_USER} of a-z, 0-9, - and ., or, "
+            "with auth custom, CN=<such a name> of an existing certificate"
         )
     return found
 
@@ -201,7 +201,7 @@ def check_strimzi_users(cluster: object, users: Mapping[str, User]) -> None:
         except ValueError as error:
             raise ValueError(f"user {name}: {error}") from None
         if other != name:
-            raise ValueError(f"user {name}: Strimzi calls it as user {other}: rename one")
+            raise ValueError(f"user {name}: Strimzi gives it the name of user {other}: rename one")
         if isinstance(cluster, str) and name.startswith(f"{cluster}-"):
             raise ValueError(
                 f"user {name}: Strimzi keeps the credentials in a Secret of that name, and those that begin with {cluster}- "
@@ -210,7 +210,7 @@ def check_strimzi_users(cluster: object, users: Mapping[str, User]) -> None:
         # Strimzi keeps each user's credentials in a Secret that is called as the user.
         if declared.auth is not Login.CUSTOM and declared.secret_of(name) in users:
             raise ValueError(
-                f"user {declared.secret_of(name)}: its Secret is called as the one that user {name} is given: rename one of them"
+                f"user {declared.secret_of(name)}: its Secret has the name of the one that user {name} is given: rename one of them"
             )
         if declared.auth is Login.MTLS and len(name) > LONGEST_CERTIFICATE_NAME:
             raise ValueError(
@@ -219,7 +219,7 @@ def check_strimzi_users(cluster: object, users: Mapping[str, User]) -> None:
         percentage = declared.quotas.request_percentage if declared.quotas is not None else None
         if percentage is not None and percentage != int(percentage):
             raise ValueError(
-                f"user {name}: quotas.request_percentage: {percentage}: Strimzi takes whole percents: use {int(percentage) + 1}"
+                f"user {name}: quotas.request_percentage: {percentage}: Strimzi takes whole percentages only: use {int(percentage) + 1}"
             )
 
 

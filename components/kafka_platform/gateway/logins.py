@@ -16,17 +16,17 @@ def check_logins(spec: GatewaySpec, *, login: str, tokens: bool, certificates: b
     if spec.anonymous_secret is not None and spec.anonymous is None:
         raise ValueError("anonymous_secret: callers without credentials are refused: name their user in anonymous too")
     if tokens and not spec.bearer:
-        raise ValueError(f"bearer: clients log in by {login}, and callers send tokens of their own: write true")
+        raise ValueError(f"bearer: clients log in with {login}, and callers send tokens of their own: write true")
     if tokens and spec.anonymous is not None:
         raise ValueError(
-            f"anonymous: clients log in by {login}, and the gateway has no token of its own: remove the key"
+            f"anonymous: clients log in with {login}, and the gateway has no token of its own: remove the key"
         )
     if certificates and spec.bearer:
-        raise ValueError(f"bearer: clients log in by {login}, and tokens are none: remove the key")
+        raise ValueError(f"bearer: clients log in with {login}, which are not tokens: remove the key")
     if certificates and spec.anonymous is None:
         raise ValueError(
-            f"anonymous: missing, clients log in by {login}, and callers cannot do that through the gateway: name the user whose "
-            "certificate it shows for all of them, or use a listener with passwords or tokens"
+            f"anonymous: missing, clients log in with {login}, and callers cannot do that through the gateway: name the user whose "
+            "certificate it presents for all of them, or use a listener with passwords or tokens"
         )
     if spec.anonymous is not None and spec.anonymous_secret is None:
         check_secret_of_user("anonymous", spec.anonymous)

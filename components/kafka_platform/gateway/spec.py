@@ -256,14 +256,14 @@ class GatewayApiExposure(Spec):
                     "certificate: missing, passwords would pass in the clear: name a Secret of kubernetes.io/tls"
                 )
             if self.listener is not None:
-                raise ValueError("listener: a Gateway of its own has one only: remove it, or name a gateway")
+                raise ValueError("listener: a Gateway made here has only one: remove it, or name a gateway")
         if self.gateway is not None:
             for field_name, given in (
                 ("certificate", self.certificate is not None),
                 ("annotations", bool(self.annotations)),
             ):
                 if given:
-                    raise ValueError(f"{field_name}: the Gateway that is there has its own: remove it")
+                    raise ValueError(f"{field_name}: the existing Gateway has its own: remove it")
 
     @property
     def gateway_name(self) -> tuple[str | None, str]:

@@ -29,7 +29,7 @@ class KafkaConnection(Args):
     external_bootstrap_servers: Input[str] | None = formed(None, check_bootstrap_servers)
     """Where clients outside Kubernetes connect first. Default: they cannot."""
     certificate_bootstrap_servers: Input[str] | None = formed(None, check_bootstrap_servers)
-    """Where clients that log in by certificates connect first. Default: they cannot."""
+    """Where clients that log in with certificates connect first. Default: they cannot."""
     broker_ports: Sequence[int] = ()
     """Broker ports that are not in the bootstrap servers, for network policies. Default: none."""
     security_protocol: Input[str] = word_of(SecurityProtocol, MISSING)
@@ -39,11 +39,11 @@ class KafkaConnection(Args):
     oauth_token_url: Input[str] | None = formed(None, check_token_url)
     """With OAUTHBEARER: the token endpoint from which clients get their tokens. Default: there is none."""
     oauth_scope: Input[str] | None = formed(None, check_scope)
-    """What tokens are asked for, several with blanks. Default: what the server gives by itself."""
+    """What tokens are asked for, several separated by spaces. Default: what the server grants on its own."""
     oauth_extensions: Mapping[str, str] = mapping(check_extensions)
     """SASL extensions sent beside a token. Default: none."""
     client_certificates: bool = False
-    """Whether clients log in by certificates (`tls.crt` and `tls.key` in their Secret), which TLS asks for. Default: they do
+    """Whether clients log in with certificates (`tls.crt` and `tls.key` in their Secret), which TLS asks for. Default: they do
     not."""
     ca_secret: Input[str] | None = named(check_subdomain, "object name")
     """Secret whose key `ca.crt` is the authority to trust. Default: public authorities."""

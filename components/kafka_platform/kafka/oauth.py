@@ -26,7 +26,7 @@ def check_scope(scope: str) -> None:
     """Raises unless it is an OAuth scope, or several."""
     # RFC 6749, section 3.3
     if not _SCOPE.fullmatch(scope):
-        raise ValueError(f"{scope!r} is not a scope: write one such as kafka.all, several with one blank between them")
+        raise ValueError(f"{scope!r} is not a scope: write one such as kafka.all, separate several with single spaces")
 
 
 def check_extensions(extensions: Mapping[str, str]) -> None:
@@ -36,7 +36,7 @@ def check_extensions(extensions: Mapping[str, str]) -> None:
         if name == "auth" or not _EXTENSION_NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not the name of a SASL extension: use letters only, as in logicalCluster")
         if not _EXTENSION_VALUE.fullmatch(value):
-            raise ValueError(f"{name}: {value!r} cannot be sent: use printable characters without blanks, commas and =")
+            raise ValueError(f"{name}: {value!r} cannot be sent: use printable characters without spaces, commas and =")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,13 +34,13 @@ def option_lines(options: Mapping[str, str]) -> str:
     """A file of `name=value` lines in UTF-8, as programs with librdkafka and kcat read it: there is no way to escape anything.
 
     Raises:
-        ValueError: a value does not fit on a line, or would be read without the blanks around it.
+        ValueError: a value does not fit on a line, or would be read without the spaces around it.
     """
     for name, value in options.items():
         if value != value.strip() or not value.isprintable():
             raise ValueError(
-                f"{name}: its value cannot stand in a file of librdkafka's options: remove line breaks, control characters "
-                "and blanks around it"
+                f"{name}: its value does not fit in a file of librdkafka options: remove line breaks, control characters "
+                "and spaces around it"
             )
     return "".join(f"{name}={value}\n" for name, value in options.items())
 

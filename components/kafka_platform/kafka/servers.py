@@ -12,7 +12,7 @@ def check_bootstrap_servers(servers: str) -> None:
         return
     if re.search(r"[\s;]", servers):
         together = ",".join(re.split(r"[\s,;]+", servers.strip()))
-        raise ValueError(f"{servers!r} is not host:port: write several with commas and no blanks, as in '{together}'")
+        raise ValueError(f"{servers!r} is not host:port: write several with commas and no spaces, as in '{together}'")
     for each in servers.split(","):
         host, _, port = each.rpartition(":")
         if _is_ipv6(host) and not _is_server(each):

@@ -101,5 +101,5 @@ class Level(LevelSpec):
     def check(self) -> None:
         """Like every level; users exclude a topic and a group."""
         if self.users and (self.topic is not None or self.group is not None):
-            raise ValueError("users: excludes topic and group: write a level for each")
+            raise ValueError("users: cannot be combined with topic and group: write a level for each")
         super().check()

@@ -82,7 +82,7 @@ def _check_version(version: str, chart: str | None) -> None:
     if not _VERSION.fullmatch(version):
         raise ValueError(f"{shown(version)} is not the version of a chart: write three numbers, such as 1.2.3")
     if chart is not None and (is_file(chart) or chart.endswith(_ARCHIVES)):
-        raise ValueError(f"{version} is not asked for, as the chart is one file or folder: remove the key")
+        raise ValueError(f"{version} has no effect, as the chart is a file or folder: remove the key")
 
 
 def _check_definitions(definitions: str) -> None:
@@ -103,7 +103,7 @@ def _check_url(url: str, schemes: Sequence[str], example: str) -> None:
     # Not shown: it may be a password.
     if user is not None:
         raise ValueError(
-            "has a login in it, which would be readable in the state: remove it, and log in by helm registry"
+            "contains credentials, which would be readable in the state: remove them, and log in with helm registry"
         )
     if not host or any(each.isspace() for each in url) or parts.scheme not in schemes:
         raise ValueError(f"{shown(url)} is not an address with {' or '.join(schemes)}: write one such as {example}")

@@ -51,7 +51,7 @@ class SchemaRegistryArgs(RegistrySpec, Args):
         super().check()
         if self.connection.logs_in and not self.connection.makes_users:
             raise ValueError(
-                f"connection: clients log in by {self.connection.login}, and the registry needs a password of Kafka: use a registry "
+                f"connection: clients log in with {self.connection.login}, and the registry needs a password of Kafka: use a registry "
                 "that is there"
             )
         for key, name in (("user", self.user), *(("users", name) for name in self.users)):

@@ -76,7 +76,7 @@ class ScalerArgs(Args):
             raise ValueError("user_secret: a user of its own is made, with its own Secret: name that user in user too")
         if self.user is None and self.scale.by_lag and self.connection.logs_in and not self.connection.makes_users:
             raise ValueError(
-                f"user: missing, clients log in by {self.connection.login}, and whoever runs the Kafka makes users: name one, and its "
+                f"user: missing, clients log in with {self.connection.login}, and whoever runs the Kafka makes users: name one, and its "
                 "Secret in user_secret"
             )
         for topic in self.topics:

@@ -206,7 +206,7 @@ class Scale(Spec):
                 "acceptable_delay, or write cpu, prometheus or cron"
             )
         if self.min == 0 and not (self.by_lag or self.prometheus or self.cron):
-            raise ValueError("min: 0 pods use no cores, so cores never ask for the first one: use at least 1")
+            raise ValueError("min: 0 pods use no CPU, so CPU never starts the first one: use at least 1")
         for index, each in enumerate(self.cron):
             if self.max is not None and each.pods > self.max:
                 raise ValueError(f"cron: entry {index} wants {each.pods} pods, and max is {self.max}: use at most that")
@@ -214,7 +214,7 @@ class Scale(Spec):
             if self.max is not None and self.fallback > self.max:
                 raise ValueError(f"fallback: {self.fallback} is more than max ({self.max}): use at most that")
             if not (self.by_lag or self.prometheus):
-                raise ValueError("fallback: cores and times of day cannot fail to be looked at: remove it")
+                raise ValueError("fallback: CPU and times of day can always be read: remove it")
 
     def _check_lag(self) -> None:
         rate, delay = self.records_per_second_per_pod, self.acceptable_delay
@@ -235,14 +235,14 @@ class Scale(Spec):
             raise ValueError(f"activation_lag: there are always {self.min} pods (min): write min 0, or remove it")
         if self.only_lagging_partitions and self.allow_idle:
             raise ValueError(
-                "only_lagging_partitions: fewer pods than partitions, and with allow_idle more: keep one of them"
+                "only_lagging_partitions: it runs fewer pods than partitions, and allow_idle more: keep one of them"
             )
         if self.only_lagging_partitions and self.even:
             raise ValueError(
                 "only_lagging_partitions: its numbers of pods do not divide the partitions, as even wants: keep one of them"
             )
         if self.even and self.allow_idle:
-            raise ValueError("even: spare pods have no share that could be the same: keep even, or allow_idle")
+            raise ValueError("even: idle pods have no share of the partitions: keep even, or allow_idle")
 
     @property
     def by_lag(self) -> bool:
@@ -324,7 +324,7 @@ def _check_lag(
 ) -> None:
     """Raises unless there is lag to scale by: topics that a group reads, and commits what it has read."""
     if not topics:
-        raise ValueError("scale: lag is what waits in topics that are read, and none is: name them, or scale by cpu")
+        raise ValueError("scale: lag needs topics to read, and there are none: name them, or scale by cpu")
     if not group:
         raise ValueError("scale: lag is counted for a consumer group: name the group")
     if commit is Commit.NEVER:

@@ -119,7 +119,7 @@ def size(default: Any, *examples: str) -> Any:
 
     def check(text: str) -> None:
         if size_bytes(text) < 1:
-            raise ValueError(f"{text!r} is no bound: write a size such as {shown[0]}")
+            raise ValueError(f"{text!r} is not a size: write one such as {shown[0]}")
 
     return formed(default, check, pattern=SIZE, examples=shown)
 

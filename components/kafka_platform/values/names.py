@@ -96,10 +96,10 @@ def check_user(name: str) -> None:
     if name in RESERVED_USERS:
         raise ValueError(f"{name!r} is a user of the platform itself: choose another name")
     if name == "*":
-        raise ValueError("'*' are all users, also those who do not log in: name one")
+        raise ValueError("'*' means all users, including those who do not log in: name one")
     if not 0 < len(name) <= LONGEST_NAME or not name.isprintable() or name != name.strip():
         raise ValueError(
-            f"{name[:60]!r} is not a user name: use 1 to {LONGEST_NAME} printable characters without blanks around them"
+            f"{name[:60]!r} is not a user name: use 1 to {LONGEST_NAME} printable characters without spaces around them"
         )
 
 
@@ -123,7 +123,7 @@ def check_object_user(user: str) -> None:
     """Raises unless objects can be called as the user, whose Secret cannot be named."""
     if object_user(user) != user:
         raise ValueError(
-            f"{user!r} is not a user whose Secret can be called so: use up to {LONGEST_OBJECT_USER} of a-z, 0-9, - and ., beginning "
+            f"{user!r} cannot be part of a Secret's name: use up to {LONGEST_OBJECT_USER} of a-z, 0-9, - and ., beginning "
             "and ending with a letter or digit"
         )
 

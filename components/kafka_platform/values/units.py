@@ -111,7 +111,7 @@ def bytes_per_second(text: str) -> int:
         raise ValueError(f"{text!r} is not a rate: write a size per second, such as 20MB/s")
     rate = size_bytes(text.removesuffix("/s"))
     if rate <= 0:
-        raise ValueError(f"{text!r} is not a rate: write more than nothing per second, such as 20MB/s")
+        raise ValueError(f"{text!r} is not a rate: write a rate above zero, such as 20MB/s")
     return rate
 
 

@@ -44,7 +44,7 @@ class StreamWorkerArgs(WorkerSpec, Args):
     def check(self) -> None:
         """As every worker; and the scaling fits the topics."""
         if self.scaler_user is not None and not self.scales_by_lag:
-            raise ValueError("scaler_user: lag does not decide on the number of pods: remove it")
+            raise ValueError("scaler_user: the number of pods does not depend on lag: remove it")
         self.check_purpose()
         super().check()
         connection = self.connection

@@ -42,7 +42,7 @@ def check_logins(spec: WorkerSpec, login: str, *, makes_users: bool) -> None:
             check_secret_of_user(field, given)
         if given is None and needed and not makes_users:
             raise ValueError(
-                f"{field}: missing, clients log in by {login}, and whoever runs the Kafka makes users: name one, and its Secret in "
+                f"{field}: missing, clients log in with {login}, and whoever runs the Kafka makes users: name one, and its Secret in "
                 f"{field}_secret"
             )
 

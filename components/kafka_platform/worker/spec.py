@@ -184,7 +184,7 @@ def check_worker_variables(variables: Mapping[str, object]) -> None:
         if key in VARIABLES:
             raise ValueError(f"{key}: is set by the platform: use another name")
         if _SECRET.search(key.upper()):
-            raise ValueError(f"{key}: a secret does not belong into a variable: name its Secret in secret_files")
+            raise ValueError(f"{key}: secrets do not belong in variables: name its Secret in secret_files")
 
 
 def _check_image(image: str) -> None:
@@ -336,7 +336,7 @@ class WorkerSpec(Spec):
     def check_purpose(self) -> None:
         """Raises unless it has to do with Kafka."""
         if not self.reads and not self.writes:
-            raise ValueError("reads: missing, and writes too: name the topics that the worker reads or writes")
+            raise ValueError("reads: missing, as is writes: name the topics that the worker reads or writes")
 
     @property
     def effective_pod_settings(self) -> PodSettings:

@@ -24,7 +24,7 @@ _OWN_SECRETS = "kafka-"
 def faults(settings: Core, known: Known, passwords: Sequence[str], scaling: Sequence[Fault]) -> Iterator[Fault]:
     """Every fault of a Kafka that Strimzi runs, and what only Strimzi can do elsewhere.
 
-    `passwords` says who logs in by one, `scaling` what is wrong with the pool that is scaled.
+    `passwords` says who logs in with one, `scaling` what is wrong with the pool that is scaled.
     """
     kafka = settings.kafka
     if not known("kafka", "engine"):
@@ -71,7 +71,7 @@ def _listeners(kafka: Kafka) -> Iterator[Fault]:
     if strimzi_runs and listeners.certificate is not None:
         yield Fault(
             path=(*path, "certificate"),
-            message="Strimzi makes the brokers' certificates: remove the key; one for clients outside stands at external",
+            message="Strimzi makes the brokers' certificates: remove the key; one for clients outside goes under external",
         )
     if kafka.engine is not Engine.EMBEDDED:
         if strimzi_runs and listeners.external is not None:
@@ -87,7 +87,7 @@ def _listeners(kafka: Kafka) -> Iterator[Fault]:
     if external.expose in (Expose.TLS_ROUTE, Expose.INGRESS):
         yield Fault(
             path=(*path, "external", "expose"),
-            message=f"an embedded Kafka knows no {external.expose.value}: use nodePort or loadBalancer, or engine: strimzi",
+            message=f"an embedded Kafka does not support {external.expose.value}: use nodePort or loadBalancer, or engine: strimzi",
         )
 
 
@@ -176,7 +176,7 @@ def _login(path: Path, name: str, user: User, kafka: Kafka) -> Iterator[Fault]:
         message = "no listener takes passwords: write auth: mtls or custom, or kafka.listeners.internal.auth: scram"
         if not by_strimzi:
             message = (
-                f"clients log in by {kafka.login}, for which Kafka keeps no passwords: write auth: custom, and in secret where "
+                f"clients log in with {kafka.login}, for which Kafka keeps no passwords: write auth: custom, and in secret where "
                 "its login is"
             )
     if user.auth is Login.CUSTOM and not logins.custom:
@@ -197,7 +197,7 @@ def _percentage(path: Path, quotas: Quotas | None) -> Iterator[Fault]:
     if percentage is not None and percentage != int(percentage):
         yield Fault(
             path=(*path, "quotas", "requestPercentage"),
-            message=f"{percentage}: Strimzi takes whole percents: use {int(percentage) + 1}",
+            message=f"{percentage}: Strimzi takes whole percentages only: use {int(percentage) + 1}",
         )
 
 

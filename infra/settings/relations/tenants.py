@@ -134,7 +134,7 @@ def _user(path: tuple[str, ...], tenant: Tenant, user: User) -> Iterator[Fault]:
         if (acl.resource, acl.name) in seen:
             yield Fault(
                 path=(*path, "acls", index),
-                message=f"{acl.resource.value} {acl.name!r} stands in this list already: put the operations together",
+                message=f"{acl.resource.value} {acl.name!r} is in this list already: merge the operations into one entry",
             )
         seen.add((acl.resource, acl.name))
         yield from repeated((*path, "acls", index, "operations"), [each.value for each in acl.operations])

@@ -165,7 +165,7 @@ def _load(settings: Core, topics: _Topics) -> Iterator[Fault]:
     if load > MAX_REPLICAS_PER_BROKER:
         yield Fault(
             path=("topics",),
-            message=f"{load:,} partitions with their copies on each broker: use at most {MAX_REPLICAS_PER_BROKER:,}: fewer "
+            message=f"{load:,} partition replicas on each broker: use at most {MAX_REPLICAS_PER_BROKER:,}: fewer "
             f"partitions, or more nodes in {nodes_key(settings)}",
         )
 

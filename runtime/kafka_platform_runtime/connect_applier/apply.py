@@ -76,7 +76,7 @@ class Applier:
         """Returns if a connector is as declared."""
         name, status = connector.name, self._connect.status(connector.name)
         if status is None:
-            raise Transient(f"connector {name}: Kafka Connect does not say yet what it does")
+            raise Transient(f"connector {name}: Kafka Connect does not report its state yet")
         if status.is_as(connector.state):
             return
         if status.failure is None:
@@ -99,6 +99,6 @@ class Applier:
     def _summary(self) -> str:
         known = {each.name for each in self._declared.connectors}
         for name in sorted(self._connect.names() - known):
-            print(f"{name}: is not declared, and goes on as it was told last", flush=True)
+            print(f"{name}: is not declared, and keeps its last configuration", flush=True)
         unchanged = len(known - self._applied)
         return f"done: {len(self._applied)} applied, {unchanged} unchanged, {len(self._deleted)} deleted"

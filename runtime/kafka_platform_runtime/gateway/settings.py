@@ -225,7 +225,7 @@ class Kafka(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def takes_passwords(self) -> bool:
-        """Whether callers log in by passwords; otherwise by tokens, or not at all."""
+        """Whether callers log in with passwords; otherwise by tokens, or not at all."""
         return self.security_protocol.has_login and self.mechanism is not SaslMechanism.OAUTHBEARER
 
     def client(self) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def _refuse_passwords(declared: Declarations, connection: Connection) -> None:
         return
     login = connection.mechanism or connection.security_protocol
     faults = [
-        f"{user.key}: auth: clients log in by {login}, for which Kafka keeps no passwords: write custom"
+        f"{user.key}: auth: clients log in with {login}, for which Kafka keeps no passwords: write custom"
         for user in declared.users.values()
         if not user.keeps_password
     ]

@@ -191,7 +191,7 @@ class Cluster:
 
     @property
     def _scram(self) -> Mechanism:
-        """The kind of SCRAM that clients log in by."""
+        """The kind of SCRAM that clients log in with."""
         return (
             Mechanism.SCRAM_SHA_256
             if self.connection.mechanism is SaslMechanism.SCRAM_SHA_256
@@ -288,7 +288,7 @@ class Cluster:
         return {name: None if _is(error, KafkaError.UNKNOWN_TOPIC_OR_PART) else error for name, error in errors.items()}
 
     def set_passwords(self, passwords: Mapping[str, str]) -> dict[str, KafkaError | None]:
-        """Set credentials of the kind that clients log in by."""
+        """Set credentials of the kind that clients log in with."""
         info = ScramCredentialInfo(_MECHANISMS[self._scram], SCRAM_ITERATIONS)
         return self._settle(
             self._admin.alter_user_scram_credentials(

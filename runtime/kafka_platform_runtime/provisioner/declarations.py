@@ -54,7 +54,7 @@ class Permission(StrEnum):
 
 
 class Mechanism(StrEnum):
-    """Kinds of SCRAM credentials. Declared users get the one that clients log in by."""
+    """Kinds of SCRAM credentials. Declared users get the one that clients log in with."""
 
     SCRAM_SHA_256 = "SCRAM-SHA-256"
     SCRAM_SHA_512 = "SCRAM-SHA-512"
@@ -122,7 +122,7 @@ class Acl:
 
 @dataclass(frozen=True, kw_only=True)
 class User:
-    """A declared user, which logs in by SCRAM unless it is `custom`.
+    """A declared user, which logs in with SCRAM unless it is `custom`.
 
     Args:
         name: the name to log in with; the principal is `User:<name>`.
@@ -175,7 +175,7 @@ class User:
 
     @property
     def keeps_password(self) -> bool:
-        """Whether it keeps the password that it had when it was taken over, or logs in by what is not made here."""
+        """Whether it keeps the password that it had when it was taken over, or logs in with what is not made here."""
         return self.custom or (self.adopt and self.password_version <= 1)
 
 

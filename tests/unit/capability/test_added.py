@@ -93,7 +93,7 @@ def test_a_worker_may_not_have_its_name(copy: Path) -> None:
     worker = {"image": "pulse:1", "tenant": "shop", "reads": ["orders"], "replicas": 1}
     stack(copy, {}, workers={"pulse": worker})
     shown = run(copy, "-m", "infra", "check", "toy", fails=True)
-    assert "workers.pulse: 'pulse' is a part of the platform itself: choose another name" in shown
+    assert "workers.pulse: 'pulse' is the name of a part of the platform: choose another name" in shown
 
 
 def test_the_policies_judge_what_it_renders(copy: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka_platform.connect.monitoring import source as connect_source
 from kafka_platform.exporter.monitoring import source as exporter_source
 from kafka_platform.gateway.monitoring import source as gateway_source
 from kafka_platform.monitoring.alerts import Watched, alerts, rule_groups
@@ -39,6 +40,7 @@ EVERYTHING = Watched(
 SOURCES = [
     alert
     for each in (
+        connect_source("connect"),
         exporter_source("kafka-exporter"),
         gateway_source("gateway"),
         probe_source("latency-probe"),
@@ -127,6 +129,20 @@ def schemas(status: str, values: str) -> dict[str, str]:
     return {f"rest_requests_seconds_count{{{of}}}": values}
 
 
+def connector(metric: str, values: str, pod: str = "connect-0") -> dict[str, str]:
+    return {f'{metric}{{namespace="streaming",connect="connect",connector="shop",pod="{pod}"}}': values}
+
+
+def tasks(total: str, running: str, paused: str, failed: str) -> dict[str, str]:
+    name = "kafka_connect_worker_connector_{}_task_count"
+    states = {"total": total, "running": running, "paused": paused, "failed": failed}
+    return {
+        series: told
+        for state, values in states.items()
+        for series, told in connector(name.format(state), values).items()
+    }
+
+
 def probe(metric: str, values: str, **more: str) -> dict[str, str]:
     given = {"namespace": "streaming", "probe": "latency-probe", "write": "native", "read": "http"} | more
     of = ",".join(f'{key}="{each}"' for key, each in given.items() if each)
@@ -144,6 +160,8 @@ PATH = {"write": "native", "read": "http"}
 OFFLINE = "kafka_controller_kafkacontroller_offlinepartitionscount"
 UNDER_REPLICATED = "kafka_server_replicamanager_underreplicatedpartitions"
 UNDER_MIN_ISR = "kafka_server_replicamanager_underminisrpartitioncount"
+SHOPS = {"connector": "shop"}
+CONNECT_UP = 'up{namespace="streaming",connect="connect",pod="connect-0"}'
 REGISTRY_UP = 'up{namespace="streaming",registry="schema-registry",pod="schema-registry-0"}'
 UP = 'up{namespace="streaming",gateway="gateway",pod="gateway-0"}'
 GONE = "No pod of the gateway shows metrics."
@@ -311,6 +329,50 @@ CASES = [
         summary="300 requests to the schema registry in 15 minutes had no login, or a wrong one.",
     ),
     Case(alert="SchemaRegistryLoginsFail", measured=schemas("401", "0+1x30"), at="20m"),
+    Case(
+        alert="KafkaConnectGone",
+        measured={CONNECT_UP: "1x5 0x20"},
+        at="12m",
+        summary="No worker of Kafka Connect shows metrics.",
+    ),
+    Case(alert="KafkaConnectGone", measured={CONNECT_UP: "1x30"}, at="12m"),
+    Case(
+        alert="ConnectorTaskFailed",
+        measured=tasks("2x20", "2x5 1x20", "0x20", "0x5 1x20"),
+        at="9m",
+        summary="1 tasks of connector shop have failed.",
+        labels=SHOPS,
+    ),
+    Case(alert="ConnectorTaskFailed", measured=tasks("2x20", "2x20", "0x20", "0x5 1 0x20"), at="9m"),
+    Case(
+        alert="ConnectorNotRunning",
+        measured=tasks("3x30", "3x5 1x30", "0x5 1x30", "0x30"),
+        at="18m",
+        summary="1 tasks of connector shop are run by no worker.",
+        labels=SHOPS,
+    ),
+    # Paused by somebody, or failed, which is another alert.
+    Case(alert="ConnectorNotRunning", measured=tasks("2x30", "0x30", "1x30", "1x30"), at="18m"),
+    Case(
+        alert="ConnectorSourceLate",
+        measured=connector("debezium_millisecondsbehindsource", "0x5 600000x30"),
+        at="18m",
+        summary="Connector shop reads changes 10m 0s after they were made.",
+        labels=SHOPS,
+    ),
+    Case(alert="ConnectorSourceLate", measured=connector("debezium_millisecondsbehindsource", "900x30"), at="18m"),
+    Case(
+        alert="ConnectorDeadLetters",
+        measured=connector("kafka_connect_errors_deadletterqueue_produce_requests_total", "0+2x30"),
+        at="20m",
+        summary="30 records of connector shop became dead letters in 15 minutes.",
+        labels=SHOPS,
+    ),
+    Case(
+        alert="ConnectorDeadLetters",
+        measured=connector("kafka_connect_errors_deadletterqueue_produce_requests_total", "7x30"),
+        at="20m",
+    ),
     Case(
         alert="KafkaRecordsLost",
         measured=probe("kafka_probe_lost_total", "0x5 2x20"),

@@ -86,7 +86,7 @@ def test_only_paths_are_files() -> None:
         ({"repository": "charts.example.com"}, "repository: .* is not an address with https"),
         ({"repository": "https://a b"}, "repository: .* is not an address with https"),
         ({"chart_version": "1.2"}, "chart_version: '1.2' is not the version of a chart"),
-        ({"chart": "./c", "chart_version": "1.2.3"}, "chart_version: 1.2.3 is not asked for"),
+        ({"chart": "./c", "chart_version": "1.2.3"}, "chart_version: 1.2.3 has no effect"),
         ({"definitions": "crds"}, "definitions: 'crds' is neither a file of YAML nor a URL"),
         ({"definitions": "http://example.com/crds.yaml"}, "definitions: .* is not an address with https"),
     ],
@@ -98,6 +98,6 @@ def test_what_nothing_can_be_taken_from_is_refused(given: dict[str, str], messag
 
 @pytest.mark.parametrize("key", ["chart", "repository", "definitions"])
 def test_a_password_in_an_address_is_refused_without_being_shown(key: str) -> None:
-    with pytest.raises(ValueError, match="has a login in it") as refused:
+    with pytest.raises(ValueError, match="contains credentials") as refused:
         Source(**{key: "https://me:hunter2@example.com/c.tgz"})
     assert "hunter2" not in str(refused.value)

@@ -121,7 +121,7 @@ def test_the_graph() -> None:
     [
         ({"interval": "1s"}, "interval: '1s' is out of range: use 5s to 10m"),
         ({"groups": 0}, "groups: 0 is out of range: use 1 to 100000"),
-        ({"user": "lag exporter"}, "user: 'lag exporter' is not a user whose Secret can be called so: use"),
+        ({"user": "lag exporter"}, "user: 'lag exporter' cannot be part of a Secret's name: use"),
     ],
 )
 def test_a_misuse_names_the_field(given: dict[str, Any], message: str) -> None:
@@ -157,7 +157,7 @@ class TestStack:
         managed = {"kafka": {**EXTERNAL["kafka"], **tokens, "adminSecret": "admin"}}
         assert "KafkaExporter kafka-exporter" not in built({**managed, "prometheus": {}})
         with pytest.raises(
-            SettingsError, match="exporter: it needs a user of its own, and clients log in by OAUTHBEARER"
+            SettingsError, match="exporter: it needs a user of its own, and clients log in with OAUTHBEARER"
         ):
             parse({**managed, "exporter": {}})
 

@@ -248,7 +248,7 @@ class TestForms:
 
     @pytest.mark.parametrize("value", [*NO_LINES, " a", "a "], ids=ascii)
     def test_what_does_not_fit_on_a_line_of_librdkafka_is_refused(self, value: str) -> None:
-        with pytest.raises(ValueError, match="cannot stand in a file"):
+        with pytest.raises(ValueError, match="does not fit in a file"):
             option_lines({"a": value})
 
     @pytest.mark.parametrize("password", [value for value in VALUES if value == value.strip() and value])

@@ -395,7 +395,7 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
     (lambda: HttpGatewayResources(cpu="lots"), "cpu: 'lots' is not a Kubernetes quantity: write"),
     (lambda: HttpGatewayResources(cpu="2", cpu_limit="1"), "cpu_limit: 1 is less than cpu (2): raise it"),
     (lambda: HttpGatewayLimits(requests=0), "requests: 0 is out of range: use 1 to 1000000"),
-    (lambda: HttpGatewayLimits(body="unlimited"), "body: 'unlimited' is no bound: write a size such as 1Mi"),
+    (lambda: HttpGatewayLimits(body="unlimited"), "body: 'unlimited' is not a size: write one such as 1Mi"),
     (lambda: HttpGatewayLimits(body="big"), "body: 'big' is not a size: write"),
     (lambda: HttpGatewayLimits(body="1Gi", bodies="128Mi"), "bodies: 128Mi is less than two bodies (1Gi each), and"),
     (lambda: HttpGatewayLimits(timeout="forever"), "timeout: 'forever' is not a time to wait: write a duration such"),
@@ -417,11 +417,11 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
     (lambda: GatewayApiExposure(host="a.b", gateway_class="x"), "certificate: missing, passwords would pass in the"),
     (
         lambda: GatewayApiExposure(host="a.b", gateway="x", certificate="y"),
-        "certificate: the Gateway that is there has its own: remove it",
+        "certificate: the existing Gateway has its own: remove it",
     ),
     (
         lambda: GatewayApiExposure(host="a.b", gateway_class="x", certificate="y", listener="z"),
-        "listener: a Gateway of its own has one only: remove it, or name a gateway",
+        "listener: a Gateway made here has only one: remove it, or name a gateway",
     ),
     (lambda: GatewayApiExposure(host="a.b", gateway="A/b"), "gateway: 'A' is not a Kubernetes namespace: use"),
     (lambda: IngressExposure(host="a.b", ingress_class="N"), "ingress_class: 'N' is not a Kubernetes IngressClass"),

@@ -159,7 +159,7 @@ class TestResources:
         rendered = user("events", strimzi_connection(), "CN=payments", declared, "x")
         assert rendered["metadata"]["name"] == "payments"
         assert rendered["spec"]["authentication"] == {"type": "tls-external"}
-        with pytest.raises(ValueError, match="'svc@corp' is not a user of Strimzi"):
+        with pytest.raises(ValueError, match="'svc@corp' cannot be a user of Strimzi"):
             user_object("svc@corp", declared)
 
 
@@ -292,10 +292,10 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
     (lambda: external(**CERTIFICATES, sasl_mechanism=SaslMechanism.PLAIN), "sasl_mechanism: SSL has no login"),
     (
         lambda: external(client_certificates=True),
-        "client_certificates: clients log in by SCRAM-SHA-512 already, by SASL_SSL",
+        "client_certificates: clients log in with SCRAM-SHA-512 already, by SASL_SSL",
     ),
     (lambda: external(sasl_mechanism=SaslMechanism.OAUTHBEARER), "oauth: missing, OAUTHBEARER needs tokens"),
-    (lambda: external(oauth=OAUTH), "oauth: clients log in by SCRAM-SHA-512"),
+    (lambda: external(oauth=OAUTH), "oauth: clients log in with SCRAM-SHA-512"),
     (
         lambda: external(bootstrap_servers="8.8.8.8:9092", security_protocol=SecurityProtocol.SASL_PLAINTEXT),
         "security_protocol: 8.8.8.8 is an address of the internet",
@@ -307,7 +307,7 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
     (lambda: OAuth(token_url="https://a/t", extensions={"a": "b\1c"}), "extensions: a: 'b\\x01c' cannot be sent"),
     (
         lambda: KafkaResourcesArgs(connection=connection(**PLAIN), users={"app": User()}),
-        "user app: auth: clients log in by PLAIN, for which Kafka keeps no passwords",
+        "user app: auth: clients log in with PLAIN, for which Kafka keeps no passwords",
     ),
     (
         lambda: KafkaResourcesArgs(connection=connection(), users={"svc@corp": User()}),
@@ -317,10 +317,10 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
         lambda: KafkaResourcesArgs(connection=connection(), users={"a": User(secret="b-kafka"), "b": User()}),
         "user b: secret: b-kafka is the Secret of user a",
     ),
-    (lambda: KafkaResourcesArgs(connection=connection(), users={"*": User()}), "'*' are all users"),
+    (lambda: KafkaResourcesArgs(connection=connection(), users={"*": User()}), "'*' means all users"),
     (
         lambda: StreamWorkerArgs(connection=connection(**PLAIN), image="a:1", reads=["a"]),
-        "user: missing, clients log in by PLAIN, and whoever runs the Kafka makes users",
+        "user: missing, clients log in with PLAIN, and whoever runs the Kafka makes users",
     ),
     (
         lambda: StreamWorkerArgs(connection=connection(**PLAIN), image="a:1", reads=["a"], user_secret="a"),
@@ -330,12 +330,12 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
         lambda: StreamWorkerArgs(connection=connection(**PLAIN), image="a:1", reads=["a"], user="ABCD"),
         "user_secret: missing, no Secret can be called 'ABCD-kafka'",
     ),
-    (lambda: scaler(connection=connection(**CERTIFICATES)), "user: missing, clients log in by certificates"),
+    (lambda: scaler(connection=connection(**CERTIFICATES)), "user: missing, clients log in with certificates"),
     (lambda: scaler(connection=connection(), user_secret="a"), "user_secret: a user of its own is made"),
-    (lambda: HttpGatewayArgs(connection=connection(**TOKENS)), "bearer: clients log in by OAUTHBEARER"),
+    (lambda: HttpGatewayArgs(connection=connection(**TOKENS)), "bearer: clients log in with OAUTHBEARER"),
     (
         lambda: HttpGatewayArgs(connection=connection(**CERTIFICATES)),
-        "anonymous: missing, clients log in by certificates",
+        "anonymous: missing, clients log in with certificates",
     ),
     (
         lambda: LatencyProbeArgs(connection=connection(**PLAIN), user="svc@corp"),

@@ -286,7 +286,7 @@ def test_misuse_is_refused(topics: dict[str, Topic], users: dict[str, User], mes
         (
             strimzi_connection(),
             User(quotas=Quotas(request_percentage=0.5)),
-            "user app: quotas.request_percentage: 0.5: Strimzi takes whole percents: use 1",
+            "user app: quotas.request_percentage: 0.5: Strimzi takes whole percentages only: use 1",
         ),
     ],
 )
@@ -300,7 +300,7 @@ def test_two_users_do_not_share_a_secret() -> None:
         ValueError, match="user events-passwords: Strimzi keeps the credentials in a Secret of that name"
     ):
         KafkaResourcesArgs(connection=strimzi_connection(), users={"events-passwords": User()})
-    with pytest.raises(ValueError, match="user app-kafka: its Secret is called as the one that user app is given"):
+    with pytest.raises(ValueError, match="user app-kafka: its Secret has the name of the one that user app is given"):
         KafkaResourcesArgs(connection=strimzi_connection(), users={"app": User(), "app-kafka": User()})
 
 

@@ -271,22 +271,22 @@ ALONE: list[tuple[dict[str, Any], str]] = [
     ({"lag_threshold": 10, "max": 0}, "max: 0 is out of range: use 1 (min) to 1000"),
     (
         {"lag_threshold": 10, "only_lagging_partitions": True, "allow_idle": True},
-        "only_lagging_partitions: fewer pods than partitions, and with allow_idle more: keep one of them",
+        "only_lagging_partitions: it runs fewer pods than partitions, and allow_idle more: keep one of them",
     ),
     (
         {"lag_threshold": 10, "only_lagging_partitions": True, "even": True},
         "only_lagging_partitions: its numbers of pods do not divide the partitions",
     ),
-    ({"lag_threshold": 10, "even": True, "allow_idle": True}, "even: spare pods have no share"),
+    ({"lag_threshold": 10, "even": True, "allow_idle": True}, "even: idle pods have no share"),
     ({"lag_threshold": 10, "activation_lag": 5}, "activation_lag: there are always 1 pods (min)"),
     ({"lag_threshold": 10, "fallback": 0}, "fallback: 0 is out of range: use at least 1, so that no failure ends"),
     ({"lag_threshold": 10, "fallback": 9, "max": 4}, "fallback: 9 is more than max (4)"),
     ({"lag_threshold": 10, "polling": "0s"}, "polling: '0s' is out of range: use whole seconds, 1s to 3600s"),
     ({"lag_threshold": 10, "stabilization": "2h"}, "stabilization: '2h' is out of range"),
     ({"lag_threshold": 10, "cooldown": "500ms"}, "cooldown: '500ms' is out of range"),
-    ({"cpu": CpuScale(), "min": 0}, "min: 0 pods use no cores, so cores never ask for the first one: use at least 1"),
+    ({"cpu": CpuScale(), "min": 0}, "min: 0 pods use no CPU, so CPU never starts the first one: use at least 1"),
     ({"cpu": CpuScale(), "even": True}, "even: lag does not decide here: remove it, or write acceptable_delay"),
-    ({"cpu": CpuScale(), "fallback": 2}, "fallback: cores and times of day cannot fail to be looked at: remove it"),
+    ({"cpu": CpuScale(), "fallback": 2}, "fallback: CPU and times of day can always be read: remove it"),
     ({"cron": [OFFICE_HOURS], "max": 2}, "cron: entry 0 wants 4 pods, and max is 2: use at most that"),
 ]
 
@@ -300,7 +300,7 @@ def test_wrong_by_itself(given: dict[str, Any], message: str) -> None:
 
 
 TOGETHER: list[tuple[dict[str, Any], str]] = [
-    ({"topics": []}, "scale: lag is what waits in topics that are read, and none is: name them, or scale by cpu"),
+    ({"topics": []}, "scale: lag needs topics to read, and there are none: name them, or scale by cpu"),
     ({"group": None}, "scale: lag is counted for a consumer group: name the group"),
     ({"topics": ["ordres"]}, "partitions: topic 'ordres' is missing: say how many it has, or correct its name"),
     ({"topics": ["orders-*"], "partitions": {}}, "scale: 'orders-*' is not one topic"),

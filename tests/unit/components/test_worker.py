@@ -521,7 +521,7 @@ class TestGraph:
 
 MISUSE: list[tuple[dict[str, Any], str]] = [
     ({"image": " "}, "image: is empty: write registry/name:tag"),
-    ({"reads": []}, "reads: missing, and writes too: name the topics that the worker reads or writes"),
+    ({"reads": []}, "reads: missing, as is writes: name the topics that the worker reads or writes"),
     ({"reads": ["orders", "orders"]}, "reads: 'orders' is listed twice: keep one"),
     ({"reads": ["or ders"]}, "reads: 'or ders' is not a Kafka topic name"),
     ({"reads": ["orders-*"]}, "reads: 'orders-*' is not a Kafka topic name"),
@@ -551,7 +551,7 @@ MISUSE: list[tuple[dict[str, Any], str]] = [
     ({"environment": {"KAFKA_GROUP_ID": "x"}}, "environment: KAFKA_GROUP_ID: is set by the platform: use another name"),
     (
         {"environment": {"DB_PASSWORD": "x"}},
-        "environment: DB_PASSWORD: a secret does not belong into a variable: name its Secret in secret_files",
+        "environment: DB_PASSWORD: secrets do not belong in variables: name its Secret in secret_files",
     ),
     ({"environment": {"a-b": "x"}}, "environment: 'a-b' is not a variable"),
     ({"ports": {"HTTP": 80}}, "ports: 'HTTP' is not the name of a port"),
@@ -562,9 +562,9 @@ MISUSE: list[tuple[dict[str, Any], str]] = [
     ({"termination": "forever"}, "termination: 'forever' is out of range"),
     ({"run_as": 0}, "run_as: 0 is out of range: use 1 to"),
     ({"replicas": 2, "scale": BY_LAG}, "replicas: scale decides on the number of pods: remove it, or scale"),
-    ({"scaler_user": "keda"}, "scaler_user: lag does not decide on the number of pods: remove it"),
+    ({"scaler_user": "keda"}, "scaler_user: the number of pods does not depend on lag: remove it"),
     # What scaling must fit: the rest is in test_scaler.py.
-    ({"reads": [], "writes": ["a"], "scale": BY_LAG}, "scale: lag is what waits in topics that are read, and none is"),
+    ({"reads": [], "writes": ["a"], "scale": BY_LAG}, "scale: lag needs topics to read, and there are none"),
     ({"scale": BY_LAG}, "scale.max: missing, and the topics' partitions are not known: write it, or partitions"),
     ({"scale": BY_LAG, "partitions": {"order": 4}}, "partitions: topic 'orders' is missing"),
     (

@@ -283,7 +283,7 @@ def test_its_children() -> None:
         (lambda: make(connectors={"a": Connector()}), r"^connectors\.a\.postgres: missing: write one of postgres"),
         (lambda: make(connectors={"A": CONNECTORS["shop-eu"]}), r"^connectors\.A: 'A' is not a Kubernetes name"),
         (lambda: make(removed_connectors=["warehouse"]), r"^removed_connectors: 'warehouse' is declared too"),
-        (lambda: make(connection=replace(CONNECTION, sasl_mechanism="PLAIN")), r"^connection: clients log in by PLAIN"),
+        (lambda: make(connection=replace(CONNECTION, sasl_mechanism="PLAIN")), r"^connection: clients log in with PLAIN"),
         (
             lambda: make(connectors={"a": Connector(postgres=replace(SOURCE, slot="x")), "b": Connector(postgres=replace(SOURCE, slot="x"))}),
             r"^connectors\.b\.postgres\.slot: 'x' is that of connector 'a' too",

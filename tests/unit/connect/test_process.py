@@ -1,6 +1,7 @@
 """Real workers of Kafka Connect, with a real database: what arrives, what is kept secret, and what a connector may do."""
 
 import json
+import re
 import threading
 import time
 from collections import Counter
@@ -9,13 +10,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from kafka_platform import Connector, JdbcSink, PostgresSource
 from kafka_platform_runtime.connect_applier import apply as applying
 from kafka_platform_runtime.jobs import DONE, REFUSED
 
 from tests.connect_process import LocalConnect, needed_plugins
+from tests.dashboards import asked
 from tests.harness import PATIENCE
 from tests.kafka_process import LocalKafka, needed_jars
 from tests.postgres_process import LocalPostgres, needed_postgres
@@ -162,6 +164,21 @@ def test_applying_again_changes_nothing(connect: LocalConnect) -> None:
     assert connect.apply() == (DONE, "done: 0 applied, 2 unchanged, 0 deleted")
 
 
+def test_it_shows_what_dashboards_and_alerts_ask_for(connect: LocalConnect) -> None:
+    # Tasks may just be moved to the worker that came back.
+    deadline = time.monotonic() + 30 * PATIENCE
+    missing = {"everything"}
+    while missing and time.monotonic() < deadline:
+        shown = "\n".join(map(connect.metrics, connect.members))
+        names = {line.partition("{")[0].partition(" ")[0] for line in shown.splitlines() if not line.startswith("#")}
+        missing = (asked("kafka_connect_") | asked("debezium_")) - names
+        time.sleep(0.5)
+    assert not missing
+    assert re.search(r'kafka_connect_worker_connector_running_task_count\{connector="shop"\} 1', shown)
+    assert re.search(r'debezium_millisecondsbehindsource\{connector="shop",system="postgres"\}', shown)
+    assert re.search(r'kafka_connect_sink_sink_record_read_total\{connector="warehouse",task="0"\} [1-9]', shown)
+
+
 def test_no_secret_is_in_a_topic_an_answer_or_a_log(connect: LocalConnect) -> None:
     shown = [str(records(connect.kafka, f"connect-{part}")) for part in ("configs", "offsets", "status")]
     for worker in connect.members:
@@ -202,3 +219,17 @@ def test_a_wrong_password_is_refused_by_the_plugin_in_one_line(
     assert len(message.splitlines()) == 2, message
     assert "connector shop: database." in message
     assert "password authentication failed" in message
+
+
+def test_a_record_that_cannot_be_converted_becomes_a_dead_letter_and_holds_up_no_other(connect: LocalConnect) -> None:
+    producer = Producer(connect.kafka.client())
+    producer.produce(TOPIC, b"not JSON", key=b"broken")
+    producer.flush(30)
+    deadline = time.monotonic() + 30 * PATIENCE
+    while time.monotonic() < deadline and not (found := records(connect.kafka, "warehouse-dead-letters")):
+        time.sleep(0.5)
+    assert found == [(b"broken", b"not JSON")]
+    status = connect.ask(connect.members[0], "/connectors/warehouse/status")[1]
+    assert [each["state"] for each in status["tasks"]] == ["RUNNING"]
+    shown = "\n".join(map(connect.metrics, connect.members))
+    assert re.search(r'deadletterqueue_produce_requests_total\{connector="warehouse",task="0"\} 1', shown)

@@ -146,7 +146,7 @@ def test_a_password_that_nobody_could_log_in_with_is_refused_before_anything_is_
     bench.passwords = {"app": PASSWORD}
     code, message = bench.run()
     assert code == REFUSED
-    assert "user.app: auth: clients log in by " in message
+    assert "user.app: auth: clients log in with " in message
     assert "write custom" in message
     assert "never-made" not in bench.topics
 

@@ -13,6 +13,7 @@ LIMITED: dict[str, Any] = {
     "gateway": {"resources": {"cpuLimit": "1"}},
     "probe": {"gate": True, "resources": {"cpuLimit": "1"}},
     "registry": {"resources": {"cpuLimit": "1"}},
+    "connect": {"resources": {"cpuLimit": "1"}},
 }
 """Sections in which people give every limit of processors that they can."""
 STRIMZI_TEMPLATES = (

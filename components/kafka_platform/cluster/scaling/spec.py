@@ -71,8 +71,7 @@ def check_broker_scaling(scaling: BrokerScaling, pool: Pool) -> None:
     """Raises unless the pool can be scaled so."""
     if not pool.holds_records or not pool.scales:
         raise ValueError(
-            f"pool: {scaling.pool!r} has nodes that vote on the metadata, which do not come and go: "
-            "use a pool of brokers alone"
+            f"pool: {scaling.pool!r} has controllers, whose number cannot change: use a pool of brokers only"
         )
     if not scaling.min <= pool.nodes <= scaling.max:
         raise ValueError(

@@ -91,7 +91,7 @@ class InternalListener(Spec):
         if self.auth is Authentication.MTLS and not self.tls:
             raise ValueError("tls: a login by certificate is part of TLS: write tls true, or auth scram")
         if self.auth is Authentication.MTLS and self.certificates:
-            raise ValueError("certificates: clients log in by certificates on port 9092 already: remove it")
+            raise ValueError("certificates: clients log in with certificates on port 9092 already: remove it")
 
 
 def _check_auth(auth: Authentication, custom: CustomAuthentication | None) -> None:

@@ -79,7 +79,7 @@ class Pool(Spec):
         check_field("jvm", self.jvm.check_fits, self.resources.memory)
         if self.autoscaled and not self.scales:
             raise ValueError(
-                "autoscaled: only pools of brokers alone scale: take the controllers into a pool of their own"
+                "autoscaled: only pools without controllers can scale: move the controllers to a pool of their own"
             )
 
     @property
@@ -108,11 +108,11 @@ def check_scaling_step(cluster: str, pool: str, before: int, after: int, *, vote
     where = f"cluster {cluster}: pools.{pool}.nodes: {before} -> {after}"
     if before != after and votes:
         raise ValueError(
-            f"{where}: nodes that vote on the metadata do not come and go: keep {before}, or add brokers in a pool of their own"
+            f"{where}: the number of controllers cannot change: keep {before}, or add brokers in a pool of their own"
         )
     if after < before and not balanced:
         raise ValueError(
-            f"{where}: the removed brokers hold records, and Strimzi would take the change back without a word: "
+            f"{where}: the removed brokers hold records, and Strimzi would silently revert the change: "
             f"keep {before}, or leave unbalanced out"
         )
 

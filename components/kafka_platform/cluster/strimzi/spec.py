@@ -264,7 +264,7 @@ class StrimziKafka(StrimziSpec):
                         "remove it, or autoscaled"
                     )
         elif self.balance is not None and self.brokers < 2:
-            raise ValueError("balance: there is nothing to balance between one broker: remove it, or add brokers")
+            raise ValueError("balance: one broker has nothing to balance: remove it, or add brokers")
 
     def _check_pools(self) -> None:
         for name in sorted(self.pools):
@@ -272,11 +272,11 @@ class StrimziKafka(StrimziSpec):
             if len(name) > 20:
                 raise ValueError(f"pools: {name!r} is too long for a pool's name: use up to 20 characters")
         if not self.brokers:
-            raise ValueError("pools: no node holds records: write a pool with the role broker")
+            raise ValueError("pools: no node is a broker: write a pool with the role broker")
         if self.brokers > MOST_NODES:
             raise ValueError(f"pools: {self.brokers} brokers are out of range: use up to {MOST_NODES}")
         if not self.controllers:
-            raise ValueError("pools: no node votes on the metadata: write a pool with the role controller")
+            raise ValueError("pools: no node is a controller: write a pool with the role controller")
         if self.controllers % 2 == 0:
             raise ValueError(
                 f"pools: {self.controllers} controllers are no safer than {self.controllers - 1}, a majority has to be up: "

@@ -22,7 +22,7 @@ class Actual:
     Args:
         brokers: how many are registered.
         topics: by name.
-        mechanism: the kind of SCRAM that clients log in by.
+        mechanism: the kind of SCRAM that clients log in with.
         credentials: by user, the kinds of its SCRAM credentials.
         acls: by user, for principals of the form `User:<name>`.
         quotas: by user; a key may be one that cannot be declared.

@@ -79,7 +79,7 @@ def _is_ours(entry: Mapping[str, Any] | None) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class _ExistingUser:
-    """What the cluster has of one user, and the kind of credentials that clients log in by."""
+    """What the cluster has of one user, and the kind of credentials that clients log in with."""
 
     mechanism: Mechanism
     credentials: frozenset[Mechanism]

@@ -294,11 +294,11 @@ topics: {orders: {}}
     ),
     (
         'kafka: {engine: external, bootstrapServers: "a:9092, b:9092"}',
-        "kafka.bootstrapServers: 'a:9092, b:9092' is not host:port: write several with commas and no blanks, as in 'a:9092,b:9092'",
+        "kafka.bootstrapServers: 'a:9092, b:9092' is not host:port: write several with commas and no spaces, as in 'a:9092,b:9092'",
     ),
     (
         "kafka: {engine: external, bootstrapServers: 'a:9092;b:9092'}",
-        "kafka.bootstrapServers: 'a:9092;b:9092' is not host:port: write several with commas and no blanks, as in 'a:9092,b:9092'",
+        "kafka.bootstrapServers: 'a:9092;b:9092' is not host:port: write several with commas and no spaces, as in 'a:9092,b:9092'",
     ),
     (
         "kafka: {engine: external, bootstrapServers: [a:9092, b:9092]}",

@@ -197,7 +197,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "{topics: {orders: }, connectors: {out: {jdbc: {url: 'jdbc:postgresql://db/w?password=hunter2', secret: s}, reads: [orders]}}}",
-        "connectors.out.jdbc.url: has a login in it: remove it, and name the Secret with username and password in secret",
+        "connectors.out.jdbc.url: contains credentials: remove them, and name the Secret with username and password in secret",
     ),
     (
         "{topics: {orders: }, connectors: {out: {jdbc: {url: 'jdbc:oracle:thin:@db:1521', secret: s}, reads: [orders]}}}",
@@ -241,7 +241,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "{topics: {orders: }, connectors: {p: {plugin: {connectorClass: a.Source, writes: [orders]}, reads: [orders]}}}",
-        "connectors.p.plugin.writes: the connector reads topics, and is a sink then: remove it, or reads",
+        "connectors.p.plugin.writes: the connector reads topics, so it is a sink: remove it, or reads",
     ),
     (
         "connectors: {p: {plugin: {connectorClass: a.Source, config: {topics: x}}}}",
@@ -283,7 +283,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "{kafka: {engine: external, bootstrapServers: 'a.example.com:9092'}, connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}}}}",
-        "connectors: they need topics and users, which an administrator makes: name their Secret in kafka.adminSecret, or remove the key",
+        "connectors: they need topics and users, which an administrator makes: name the administrator's Secret in kafka.adminSecret, or remove the key",
     ),
     # Connectors that are programs of their own.
     (

@@ -34,7 +34,7 @@ CASES: list[tuple[str, str]] = [
     ("gateway: {limits: {body: 1000000}}", "gateway.limits.body: 1000000 is a bare number: write a size such as 1Mi"),
     (
         "gateway: {limits: {body: unlimited}}",
-        "gateway.limits.body: 'unlimited' is no bound: write a size such as 1Mi",
+        "gateway.limits.body: 'unlimited' is not a size: write one such as 1Mi",
     ),
     ("gateway: {limits: {timeout: 30}}", "gateway.limits.timeout: 30 is a bare number: write a duration such as 30s"),
     (
@@ -66,7 +66,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "gateway: {expose: {nodePort: 30080, host: a.example.com}}",
-        "gateway.expose.host: does not go with nodePort: remove the key, or write gatewayClass or gateway or ingressClass",
+        "gateway.expose.host: cannot be combined with nodePort: remove the key, or write gatewayClass or gateway or ingressClass",
     ),
     (
         "gateway: {expose: {gatewayClass: envoy, certificate: data-tls}}",
@@ -78,7 +78,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "gateway: {expose: {gateway: public, host: data.example.com, certificate: data-tls}}",
-        "gateway.expose.certificate: does not go with gateway: remove the key, or write gatewayClass or ingressClass",
+        "gateway.expose.certificate: cannot be combined with gateway: remove the key, or write gatewayClass or ingressClass",
     ),
     (
         "gateway: {expose: {gateway: public, host: data.example.com, certificate: ''}}",
@@ -136,7 +136,7 @@ gateway: {anonymous: web}
     ),
     (
         "gateway: {bearer: true}",
-        "gateway.bearer: an embedded Kafka knows no tokens: remove the key, or write engine: external",
+        "gateway.bearer: an embedded Kafka does not accept tokens: remove the key, or write engine: external",
     ),
     (
         "gateway: {cors: [shop.example.com]}",

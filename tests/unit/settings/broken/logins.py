@@ -19,7 +19,7 @@ def worker(more: str = "") -> str:
 CASES: list[tuple[str, str]] = [
     (
         kafka("clientCertificates: true"),
-        "kafka.clientCertificates: clients log in by SCRAM-SHA-512 already, by SASL_SSL: write SSL as securityProtocol, or "
+        "kafka.clientCertificates: clients log in with SCRAM-SHA-512 already, by SASL_SSL: write SSL as securityProtocol, or "
         "remove the key",
     ),
     (
@@ -32,7 +32,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         kafka("saslMechanism: PLAIN, oauth: {tokenUrl: 'https://id.example.com/token'}"),
-        "kafka.oauth: clients log in by PLAIN: write OAUTHBEARER as saslMechanism, or remove the key",
+        "kafka.oauth: clients log in with PLAIN: write OAUTHBEARER as saslMechanism, or remove the key",
     ),
     (
         kafka(f"securityProtocol: SASL_PLAINTEXT, {_OAUTH}"),
@@ -49,7 +49,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         kafka("saslMechanism: OAUTHBEARER, oauth: {tokenUrl: 'https://a/t', extensions: {logicalCluster: 'a,b'}}"),
-        "kafka.oauth.extensions: logicalCluster: 'a,b' cannot be sent: use printable characters without blanks, commas and =",
+        "kafka.oauth.extensions: logicalCluster: 'a,b' cannot be sent: use printable characters without spaces, commas and =",
     ),
     (
         "kafka: {engine: external, bootstrapServers: '8.8.8.8:9092', securityProtocol: SASL_PLAINTEXT}",
@@ -61,17 +61,17 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         kafka("saslMechanism: PLAIN, adminSecret: x", "tenants: {shop: {users: {app: {}}}}"),
-        "tenants.shop.users.app.auth: clients log in by PLAIN, for which Kafka keeps no passwords: write auth: custom, and in "
+        "tenants.shop.users.app.auth: clients log in with PLAIN, for which Kafka keeps no passwords: write auth: custom, and in "
         "secret where its login is",
     ),
     (
         kafka(f"{_CERTIFICATES}, adminSecret: x", "tenants: {shop: {users: {'CN=app': {}}}}"),
-        "tenants.shop.users.CN=app.auth: clients log in by certificates, for which Kafka keeps no passwords: write auth: custom, "
+        "tenants.shop.users.CN=app.auth: clients log in with certificates, for which Kafka keeps no passwords: write auth: custom, "
         "and in secret where its login is",
     ),
     (
         "tenants: {shop: {users: {'*': {}}}}",
-        "tenants.shop.users.*: '*' are all users, also those who do not log in: name one",
+        "tenants.shop.users.*: '*' means all users, including those who do not log in: name one",
     ),
     (
         "tenants: {shop: {users: {a: {secret: b-kafka}, b: {}}}}",
@@ -84,7 +84,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         kafka("saslMechanism: PLAIN, adminSecret: x", worker()),
-        "workers.fraud.user: missing, clients log in by PLAIN, and whoever runs the Kafka makes users: name one, and its Secret in "
+        "workers.fraud.user: missing, clients log in with PLAIN, and whoever runs the Kafka makes users: name one, and its Secret in "
         "userSecret",
     ),
     (
@@ -97,20 +97,20 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         kafka(_OAUTH, "gateway: {}"),
-        "gateway.bearer: clients log in by OAUTHBEARER, and callers send tokens of their own: write true",
+        "gateway.bearer: clients log in with OAUTHBEARER, and callers send tokens of their own: write true",
     ),
     (
         kafka(_OAUTH, "gateway: {bearer: true, anonymous: app}"),
-        "gateway.anonymous: clients log in by OAUTHBEARER, and the gateway has no token of its own: remove the key",
+        "gateway.anonymous: clients log in with OAUTHBEARER, and the gateway has no token of its own: remove the key",
     ),
     (
         kafka(_CERTIFICATES, "gateway: {}"),
-        "gateway.anonymous: missing, clients log in by certificates, and callers cannot do that through the gateway: name the user "
-        "whose certificate it shows for all of them, or use a listener with passwords or tokens",
+        "gateway.anonymous: missing, clients log in with certificates, and callers cannot do that through the gateway: name the user "
+        "whose certificate it presents for all of them, or use a listener with passwords or tokens",
     ),
     (
         kafka(_CERTIFICATES, "gateway: {bearer: true, anonymous: app}"),
-        "gateway.bearer: clients log in by certificates, and tokens are none: remove the key",
+        "gateway.bearer: clients log in with certificates, which are not tokens: remove the key",
     ),
     (
         kafka(_CERTIFICATES, "gateway: {anonymous: 'CN=app'}"),
@@ -122,7 +122,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         kafka("saslMechanism: PLAIN, adminSecret: x", "probe: {}"),
-        "probe.user: missing, clients log in by PLAIN, and whoever runs the Kafka makes users: name one",
+        "probe.user: missing, clients log in with PLAIN, and whoever runs the Kafka makes users: name one",
     ),
     (
         kafka("saslMechanism: PLAIN, adminSecret: x", "probe: {user: app}"),
@@ -134,8 +134,8 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         kafka("saslMechanism: PLAIN, adminSecret: x", "registry: {}"),
-        "registry: it needs a user of its own, and clients log in by PLAIN, where whoever runs the Kafka makes users: remove the "
-        "key, and use a registry that is there",
+        "registry: it needs a user of its own, and clients log in with PLAIN, where whoever runs the Kafka makes users: remove the "
+        "key, and use an existing registry",
     ),
     (
         "probe: {userSecret: a}",

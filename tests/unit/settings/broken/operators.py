@@ -64,7 +64,7 @@ CASES: list[tuple[str, str]] = [
         "{alerts: {slack: {secret: slack, channel: '#streaming'}}, prometheus: {alerts: false}}",
         "alerts: there are no alerts to be sent: remove prometheus.alerts, or this section",
     ),
-    ("{alerts: {}, prometheus: {}}", "alerts: nobody is told: name slack, pagerduty, email or webhook"),
+    ("{alerts: {}, prometheus: {}}", "alerts: no receiver is given: name slack, pagerduty, email or webhook"),
     (
         "{alerts: {slack: {channel: '#a'}}, prometheus: {}}",
         "alerts.slack.secret: missing: write a value for it",
@@ -133,7 +133,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "keda: {install: true, source: {chart: 'oci://me:secret@registry.example.com/keda'}}",
-        "keda.source.chart: has a login in it, which would be readable in the state: remove it, and log in by helm registry",
+        "keda.source.chart: contains credentials, which would be readable in the state: remove them, and log in with helm registry",
     ),
     (
         "keda: {install: true, source: {repository: 'oci://registry.example.com/charts'}}",

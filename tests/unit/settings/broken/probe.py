@@ -30,7 +30,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "probe: {gatewayAuthority: data-ca}",
-        "probe.gatewayAuthority: the probe speaks with no gateway by TLS: remove the key, or write gateway.tls",
+        "probe.gatewayAuthority: the probe uses TLS with no gateway: remove the key, or write gateway.tls",
     ),
     (
         "{gateway: {tls: {certificate: a, clientAuthority: b}}, probe: }",
@@ -38,6 +38,6 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "{kafka: {engine: external, bootstrapServers: 'a.example.com:9092'}, probe: }",
-        "probe: it needs a topic and a user, which an administrator makes: name their Secret in kafka.adminSecret, or remove the key",
+        "probe: it needs a topic and a user, which an administrator makes: name the administrator's Secret in kafka.adminSecret, or remove the key",
     ),
 ]

@@ -37,7 +37,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "{kafka: {engine: external, bootstrapServers: 'a.example.com:9092'}, registry: }",
-        "registry: it needs topics and a user, which an administrator makes: name their Secret in kafka.adminSecret, or remove the key",
+        "registry: it needs topics and a user, which an administrator makes: name the administrator's Secret in kafka.adminSecret, or remove the key",
     ),
     (
         "images: {registry: UPPER}",
@@ -49,7 +49,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "registry: {url: 'https://r.example.com', pods: 3}",
-        "registry.pods: the registry at url is there already and has its own: remove the key",
+        "registry.pods: the existing registry at url has its own: remove the key",
     ),
     (
         "{tenants: {shop: {users: {api: }}}, registry: {url: 'https://r.example.com', roles: {api: admin}}}",

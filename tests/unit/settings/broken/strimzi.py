@@ -37,7 +37,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         strimzi(pools="brokers: {roles: [broker], nodes: 3, storage: 1Ti}"),
-        "kafka.pools: no node votes on the metadata: write a pool with the role controller",
+        "kafka.pools: no node is a controller: write a pool with the role controller",
     ),
     (
         strimzi(pools="all: {roles: [broker, controller], nodes: 4, storage: 1Ti}"),
@@ -91,7 +91,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         outside("expose: loadBalancer, host: 'b-{nodeId}.example.com', gatewayClass: envoy"),
-        "kafka.listeners.external.gatewayClass: does not go with loadBalancer: remove the key, or expose by tlsRoute",
+        "kafka.listeners.external.gatewayClass: cannot be combined with loadBalancer: remove the key, or expose by tlsRoute",
     ),
     (
         outside("expose: loadBalancer, host: 'b-{nodeId}.example.com', port: 9404"),
@@ -100,7 +100,7 @@ CASES: list[tuple[str, str]] = [
     (
         strimzi(", listeners: {certificate: x}"),
         "kafka.listeners.certificate: Strimzi makes the brokers' certificates: remove the key; one for clients outside "
-        "stands at external",
+        "goes under external",
     ),
     (
         strimzi(", listeners: {internal: {auth: mtls, tls: false}}"),
@@ -120,8 +120,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         strimzi(", scaling: {pool: controllers, max: 9, diskAbove: 70%}") + "\nkeda: {}",
-        "kafka.scaling.pool: 'controllers' has nodes that vote on the metadata, which do not come and go: use a pool of "
-        "brokers alone",
+        "kafka.scaling.pool: 'controllers' has controllers, whose number cannot change: use a pool of brokers only",
     ),
     (
         strimzi(", scaling: {pool: brokers, min: 4, max: 9, diskAbove: 70%}") + "\nkeda: {}",
@@ -224,7 +223,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         strimzi() + "\ntenants: {shop: {quotas: {requestPercentage: 0.5}, users: {app: {}}}}",
-        "tenants.shop.quotas.requestPercentage: 0.5: Strimzi takes whole percents: use 1",
+        "tenants.shop.quotas.requestPercentage: 0.5: Strimzi takes whole percentages only: use 1",
     ),
     (
         strimzi(", listeners: {internal: {auth: mtls}}") + "\ngateway: {}",
@@ -233,7 +232,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         strimzi() + "\ngateway: {bearer: true}",
-        "gateway.bearer: the brokers know no tokens: remove the key, or write kafka.listeners.internal with auth: custom",
+        "gateway.bearer: the brokers do not accept tokens: remove the key, or write kafka.listeners.internal with auth: custom",
     ),
     (
         outside("expose: nodePort, host: h, port: 30080") + "\ngateway: {expose: {nodePort: 30080}}",

@@ -170,7 +170,7 @@ tenants: {shop: {namespace: streaming, createNamespace: true}}
     ),
     (
         "tenants: {shop: {quotas: {produce: 0MB/s}}}",
-        "tenants.shop.quotas.produce: '0MB/s' is not a rate: write more than nothing per second, such as 20MB/s",
+        "tenants.shop.quotas.produce: '0MB/s' is not a rate: write a rate above zero, such as 20MB/s",
     ),
     (
         "tenants: {shop: {quotas: {requestPercentage: 0}}}",
@@ -229,7 +229,7 @@ tenants:
           - {resource: group, name: a, operations: [READ]}
           - {resource: group, name: a, operations: [DESCRIBE]}
 """,
-        "tenants.shop.users.app.acls[1]: group 'a' stands in this list already: put the operations together",
+        "tenants.shop.users.app.acls[1]: group 'a' is in this list already: merge the operations into one entry",
     ),
     (
         "tenants: {shop: {users: {app: {acls: [{resource: group, name: a, operations: [READ, READ]}]}}}}",

@@ -157,7 +157,7 @@ topics: {orders: {partitions: 6, retentionSize: 2Gi}}
     ),
     (
         "topics: {a: {partitions: 10000}, b: {partitions: 10000}, c: {partitions: 10000}, d: {partitions: 10000}}",
-        "topics: 40,000 partitions with their copies on each broker: use at most 30,000: fewer partitions, or more nodes in kafka.nodes",
+        "topics: 40,000 partition replicas on each broker: use at most 30,000: fewer partitions, or more nodes in kafka.nodes",
     ),
     (
         strimzi() + "\ntopics: {orders: {adopt: true}}",

@@ -4,7 +4,7 @@ CASES: list[tuple[str, str]] = [
     *(
         (
             f"{{topics: {{orders: }}, tenants: {{shop: }}, workers: {{{name}: {{image: a:1, tenant: shop, reads: [orders]}}}}}}",
-            f"workers.{name}: {name!r} is a part of the platform itself: choose another name",
+            f"workers.{name}: {name!r} is the name of a part of the platform: choose another name",
         )
         for name in (
             "gateway-pods",
@@ -33,7 +33,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "{topics: {orders: }, tenants: {shop: }, workers: {fraud: {image: a:1, tenant: shop, reads: [orders], scale: {lagThreshold: 5}}}}",
-        "workers.fraud.scale: needs KEDA: write keda: {install: true}, or an empty keda: where the cluster has it",
+        "workers.fraud.scale: needs KEDA: write keda: {install: true}, or keda: {} where the cluster has it",
     ),
     (
         "{topics: {orders: }, tenants: {shop: }, workers: {Fraud: {image: a:1, tenant: shop, reads: [orders]}}}",
@@ -41,7 +41,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "{topics: {orders: }, tenants: {shop: }, workers: {gateway: {image: a:1, tenant: shop, reads: [orders]}}}",
-        "workers.gateway: 'gateway' is a part of the platform itself: choose another name",
+        "workers.gateway: 'gateway' is the name of a part of the platform: choose another name",
     ),
     (
         "{topics: {orders: }, tenants: {shop: {users: {fraud: }}}, workers: {fraud: {image: a:1, tenant: shop, reads: [orders]}}}",
@@ -49,7 +49,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "{topics: {orders: }, tenants: {shop: }, workers: {a: {image: a:1, tenant: shop, reads: [orders]}, b: {image: a:1, tenant: shop, reads: [orders], group: a}}}",
-        "workers.b.group: worker 'a' is in group 'a' too, each would get a part of the records: write another group",
+        "workers.b.group: worker 'a' is in group 'a' too, and each would get only part of the records: use another group",
     ),
     (
         "{topics: {orders: }, tenants: {shop: {namespace: shop}, other: {users: {app: {reads: [orders], groups: [fraud]}}}}, workers: {fraud: {image: a:1, tenant: shop, reads: [orders], user: app}}}",
@@ -57,7 +57,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "{kafka: {engine: external, bootstrapServers: 'k:9092'}, tenants: {shop: }, workers: {fraud: {image: a:1, tenant: shop, reads: [orders]}}}",
-        "workers.fraud.user: missing, an administrator makes users: name one that is there, or their Secret in kafka.adminSecret",
+        "workers.fraud.user: missing, an administrator makes users: name an existing one, or the administrator's Secret in kafka.adminSecret",
     ),
     (
         "{kafka: {engine: external, bootstrapServers: 'k:9092'}, keda: , tenants: {shop: }, workers: {fraud: {image: a:1, tenant: shop, reads: [orders], user: app, scalerUser: keda, scale: {lagThreshold: 5}}}}",
@@ -80,7 +80,7 @@ CASES += [
             "writes: [dnoe]",
             "writes: 'dnoe' is not a topic of this file: declare it under topics, or name one that is there: orders, done",
         ),
-        ("replicas: 2", "reads: missing, and writes too: name the topics that the worker reads or writes"),
+        ("replicas: 2", "reads: missing, as is writes: name the topics that the worker reads or writes"),
         (
             "reads: [orders], scale: {recordsPerSecondPerPod: 400, acceptableDelay: 10s, max: 5}",
             "scale.max: 5 pods, and there are 4 partitions to read: the others would have nothing to do: use at most 4, or more partitions",
@@ -103,7 +103,7 @@ CASES += [
         ),
         (
             "reads: [orders], scale: {lagThreshold: 10, onlyLaggingPartitions: true, allowIdle: true}",
-            "scale.onlyLaggingPartitions: fewer pods than partitions, and with allowIdle more: keep one of them",
+            "scale.onlyLaggingPartitions: it runs fewer pods than partitions, and allowIdle more: keep one of them",
         ),
         (
             "reads: [orders], commit: never, scale: {lagThreshold: 10, min: 0}",
@@ -115,11 +115,11 @@ CASES += [
         ),
         (
             "writes: [done], scale: {lagThreshold: 10, max: 3}",
-            "scale: lag is what waits in topics that are read, and none is: name them, or scale by cpu",
+            "scale: lag needs topics to read, and there are none: name them, or scale by cpu",
         ),
         (
             "reads: [orders], scale: {cpu: , min: 0, max: 3}",
-            "scale.min: 0 pods use no cores, so cores never ask for the first one: use at least 1",
+            "scale.min: 0 pods use no CPU, so CPU never starts the first one: use at least 1",
         ),
         (
             "reads: [orders], scale: {lagThreshold: 10, fallback: 0}",
@@ -143,7 +143,7 @@ CASES += [
         ),
         (
             "reads: [orders], environment: {API_TOKEN: x}",
-            "environment: API_TOKEN: a secret does not belong into a variable: name its Secret in secretFiles",
+            "environment: API_TOKEN: secrets do not belong in variables: name its Secret in secretFiles",
         ),
         (
             "writes: [done], partitioning: {by: custom}",
@@ -159,7 +159,7 @@ CASES += [
         ),
         (
             "reads: [orders], user: api",
-            "user: 'api' may not read group 'fraud': allow it, or leave the key out, then a user is made that may",
+            "user: 'api' may not read group 'fraud': allow it, or leave the key out, then a user with that right is made",
         ),
         ("reads: [orders], termination: 60", "termination: 60 is a bare number: write a duration such as 60s"),
     ]

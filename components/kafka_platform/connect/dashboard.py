@@ -1,0 +1,132 @@
+"""The dashboard of Kafka Connect and its connectors. No Pulumi."""
+
+from kafka_platform.kube.boards import Board, Panel, Query, Row, Shape, Unit
+
+FAILED = "sum by (connector) (kafka_connect_worker_connector_failed_task_count{$source})"
+"""Failed tasks of each connector."""
+IDLE = (
+    "sum by (connector) (kafka_connect_worker_connector_total_task_count{$source}) "
+    "- sum by (connector) (kafka_connect_worker_connector_running_task_count{$source}) "
+    "- sum by (connector) (kafka_connect_worker_connector_paused_task_count{$source}) "
+    "- sum by (connector) (kafka_connect_worker_connector_failed_task_count{$source})"
+)
+"""Tasks of each connector that are neither running nor paused nor failed, as while they are moved."""
+BEHIND = "max by (connector) (debezium_millisecondsbehindsource{$source}) / 1000"
+"""How old the last change was when a source read it, in seconds."""
+MOST_BEHIND_SECONDS = 300
+"""Seconds behind its database at which an alert fires."""
+DEAD_LETTERS = (
+    "sum by (connector) (increase(kafka_connect_errors_deadletterqueue_produce_requests_total{$source}[15m]))"
+)
+"""Records of each sink that went to its dead-letter topic in 15 minutes."""
+
+
+def overview() -> Panel:
+    """Whether it is well."""
+    return Panel(
+        title="Failed tasks of connectors",
+        description="Each stands still until it is started again.",
+        queries=[Query(expression="sum(kafka_connect_worker_connector_failed_task_count{$source}) or vector(0)")],
+        shape=Shape.NUMBER,
+        bad_from=1,
+    )
+
+
+def board() -> Board:
+    """Its dashboard."""
+    return Board(name="connect", title="Kafka Connect", rows=[_states(), _records(), _workers()])
+
+
+def _states() -> Row:
+    return Row(
+        title="Connectors",
+        panels=[
+            Panel(
+                title="Failed tasks",
+                description="A failed task stands still until it is started again; its status has the reason.",
+                queries=[Query(expression=FAILED, legend="{{connector}}")],
+                bad_from=1,
+                alerts=["ConnectorTaskFailed"],
+            ),
+            Panel(
+                title="Tasks that wait",
+                description="Tasks that no worker runs, as for some seconds after a worker has ended.",
+                queries=[Query(expression=IDLE, legend="{{connector}}")],
+                bad_from=1,
+                alerts=["ConnectorNotRunning"],
+            ),
+            Panel(
+                title="Behind the database",
+                description="Age of the last change when a source read it. A source that stands still lets the database's log grow.",
+                queries=[Query(expression=BEHIND, legend="{{connector}}")],
+                unit=Unit.SECONDS,
+                bad_from=MOST_BEHIND_SECONDS,
+                alerts=["ConnectorSourceLate"],
+            ),
+            Panel(
+                title="Dead letters in 15 minutes",
+                description="Records that a sink could not convert; the headers of each say why.",
+                queries=[Query(expression=DEAD_LETTERS, legend="{{connector}}")],
+                bad_from=1,
+                alerts=["ConnectorDeadLetters"],
+            ),
+        ],
+    )
+
+
+def _records() -> Row:
+    return Row(
+        title="Records",
+        panels=[
+            Panel(
+                title="Written to Kafka",
+                description="Records a second of each source.",
+                queries=[
+                    Query(
+                        expression="sum by (connector) (rate(kafka_connect_source_source_record_write_total{$source}[5m]))",
+                        legend="{{connector}}",
+                    )
+                ],
+                unit=Unit.PER_SECOND,
+            ),
+            Panel(
+                title="Read from Kafka",
+                description="Records a second of each sink. The lag of its group, `connect-<name>`, is on the dashboard of groups.",
+                queries=[
+                    Query(
+                        expression="sum by (connector) (rate(kafka_connect_sink_sink_record_read_total{$source}[5m]))",
+                        legend="{{connector}}",
+                    )
+                ],
+                unit=Unit.PER_SECOND,
+            ),
+        ],
+    )
+
+
+def _workers() -> Row:
+    return Row(
+        title="Workers",
+        panels=[
+            Panel(
+                title="Workers that answer",
+                description="With none, nothing moves.",
+                queries=[Query(expression="sum(up{$source}) or vector(0)", legend="workers")],
+                bad_below=1,
+                alerts=["KafkaConnectGone"],
+            ),
+            Panel(
+                title="Tasks by worker",
+                description="They are shared evenly, a while after a worker has come or gone.",
+                queries=[Query(expression="sum by (pod) (kafka_connect_worker_task_count{$source})", legend="{{pod}}")],
+            ),
+            Panel(
+                title="Memory of Java",
+                description="In use by its heap, and besides it.",
+                queries=[
+                    Query(expression="sum by (pod, area) (jvm_memory_used_bytes{$source})", legend="{{pod}} {{area}}")
+                ],
+                unit=Unit.BYTES,
+            ),
+        ],
+    )

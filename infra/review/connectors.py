@@ -1,0 +1,138 @@
+"""What changes of declared connectors mean for the data that they move."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kafka_platform.connect.applying import REMOVED_KEY
+
+from infra.review.findings import Finding, Section
+from infra.review.quantities import code, names
+
+_Config = Mapping[str, str]
+_PLACES = ("database.hostname", "database.port", "database.dbname", "connection.url")
+_STARTS_ANEW = ("slot.name", "topic.prefix", "offsets.storage.topic", *_PLACES[:3])
+"""Of a source: with another one of these it does not go on where it was."""
+_TOLD = {*_STARTS_ANEW, "connection.url", "table.include.list", "topics"}
+_STATES = {
+    "running": "runs again",
+    "paused": "is paused: its records wait",
+    "stopped": "is stopped: its records wait",
+}
+
+
+def connector_findings(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Finding]:
+    """What happens to connectors, and to the data that they move."""
+    before, after = _connectors(old), _connectors(new)
+    removed = set(_removed(new)) - set(_removed(old))
+    for name in dict.fromkeys([*after, *before]):
+        was, is_ = before.get(name), after.get(name)
+        if was is None and is_ is not None:
+            yield from _new(name, is_["config"])
+        elif was is not None and is_ is None and name not in removed:
+            yield _connector(Section.DATA, name, "no longer declared: it goes on as it was told last", look=True)
+        elif was is not None and is_ is not None:
+            yield from _changed(name, was, is_)
+    for name in sorted(removed):
+        config = before[name]["config"] if name in before else {}
+        yield _connector(Section.DATA, name, _deleted(config), look=True)
+
+
+def _new(name: str, config: _Config) -> Iterator[Finding]:
+    if "topics" in config:
+        yield _leaves(name, config["topics"].split(","), config)
+        return
+    tables = _tables(config)
+    shown = f"new: reads {names(tables)} of {code(_place(config))}" if tables else "new source"
+    yield _connector(Section.OTHER, name, shown)
+
+
+def _leaves(name: str, topics: list[str], config: _Config) -> Finding:
+    place = _place(config)
+    where = code(place) if place else "another system"
+    return _connector(Section.ACCESS, name, f"data of {names(topics)} now also goes to {where}", look=True)
+
+
+def _deleted(config: _Config) -> str:
+    if "slot.name" in config:
+        return (
+            f"deleted: its replication slot {code(config['slot.name'])} in {code(config['database.hostname'])} stays and keeps the "
+            "database's log: drop it after the last record"
+        )
+    if "topics" in config:
+        return "deleted: what was written since it last committed does not reach the other system"
+    return "deleted: what happens in the other system from now on is not read"
+
+
+def _changed(name: str, was: Mapping[str, Any], is_: Mapping[str, Any]) -> Iterator[Finding]:
+    old, new = was["config"], is_["config"]
+    if was["state"] != is_["state"]:
+        yield _connector(Section.DATA, name, _STATES.get(is_["state"], is_["state"]), look=is_["state"] != "running")
+    if "topics" not in new:
+        moved = [key for key in _STARTS_ANEW if old.get(key) != new.get(key)]
+        if moved:
+            shown = (
+                f"does not go on where it was ({names(moved)}): it starts with a snapshot, or misses changes until then"
+            )
+            yield _connector(Section.DATA, name, shown, look=True)
+    yield from _other_tables(name, _tables(old), _tables(new))
+    yield from _other_topics(name, old, new)
+    keys = {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)} - _TOLD
+    if keys:
+        yield _connector(Section.OTHER, name, f"settings change: {names(sorted(keys))}")
+
+
+def _other_tables(name: str, old: list[str], new: list[str]) -> Iterator[Finding]:
+    added, gone = [each for each in new if each not in old], [each for each in old if each not in new]
+    if added and old:
+        shown = f"also reads {names(added)}: only changes from now on, unless a signal asks for a snapshot"
+        yield _connector(Section.DATA, name, shown, look=True)
+    if gone:
+        shown = f"no longer reads {names(gone)}: its changes are missing from the topic from now on"
+        yield _connector(Section.DATA, name, shown, look=True)
+
+
+def _other_topics(name: str, old: _Config, new: _Config) -> Iterator[Finding]:
+    before, after = (each.get("topics", "").split(",") if each.get("topics") else [] for each in (old, new))
+    added = after if _place(old) != _place(new) else [each for each in after if each not in before]
+    if added:
+        yield _leaves(name, added, new)
+    gone = [each for each in before if each not in after]
+    if gone:
+        yield _connector(Section.DATA, name, f"no longer writes the records of {names(gone)}", look=True)
+
+
+def _place(config: _Config) -> str:
+    """Where it reads from, or writes to."""
+    if "connection.url" in config:
+        return config["connection.url"]
+    return "/".join(config[key] for key in ("database.hostname", "database.dbname") if key in config)
+
+
+def _tables(config: _Config) -> list[str]:
+    found = config.get("table.include.list", "")
+    return found.replace("[.]", ".").split(",") if found else []
+
+
+def _connectors(data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for key, text in data.items():
+        try:
+            declared = json.loads(text) if key.startswith("connector.") else None
+        except (TypeError, ValueError):
+            continue
+        if isinstance(declared, dict) and isinstance(declared.get("config"), dict):
+            config = {str(each): str(value) for each, value in declared["config"].items()}
+            found[str(declared.get("name"))] = {"config": config, "state": str(declared.get("state"))}
+    return found
+
+
+def _removed(data: Mapping[str, Any]) -> list[str]:
+    try:
+        return [str(each) for each in json.loads(data.get(REMOVED_KEY, "[]"))]
+    except (TypeError, ValueError):
+        return []
+
+
+def _connector(section: Section, name: str, what_happens: str, *, look: bool = False) -> Finding:
+    return Finding(section=section, what="connector", subject=name, text=what_happens, look=look)

@@ -1,0 +1,120 @@
+"""What a change of declared connectors means."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from kafka_platform import Connector, ConnectorState, JdbcSink, KafkaConnection, PostgresSource
+from kafka_platform.connect.applying import data_of
+from kafka_platform.connect.objects import ConnectSettings
+from kafka_platform.connect.spec import ConnectSpec
+
+from infra.review.connectors import connector_findings
+from infra.review.findings import Section
+
+CONNECTION = KafkaConnection(
+    cluster="events", namespace="streaming", bootstrap_servers="b:9092", security_protocol="PLAINTEXT"
+)
+SHOP = PostgresSource(host="db.shop", database="shop", secret="shop-db", tables=["public.orders"])
+SOURCE = Connector(postgres=SHOP)
+SINK = Connector(jdbc=JdbcSink(url="jdbc:postgresql://dw/w", secret="dw"), reads=["orders"])
+
+
+def data(removed: tuple[str, ...] = (), **connectors: Connector) -> dict[str, Any]:
+    settings = ConnectSettings(
+        name="connect",
+        namespace="streaming",
+        connection=CONNECTION,
+        image="",
+        runtime_image="",
+        connectors=connectors,
+        spec=ConnectSpec(removed_connectors=removed),
+    )
+    found: dict[str, Any] = data_of(settings.applying)
+    return found
+
+
+def source(**changes: Any) -> dict[str, Any]:
+    return data(shop=Connector(postgres=replace(SHOP, **changes)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "section", "text", "look"),
+    [
+        ({}, data(shop=SOURCE), Section.OTHER, "new: reads `public.orders` of `db.shop/shop`", False),
+        ({}, data(dw=SINK), Section.ACCESS, "data of `orders` now also goes to `jdbc:postgresql://dw/w`", True),
+        (data(shop=SOURCE), {}, Section.DATA, "no longer declared: it goes on as it was told last", True),
+        (
+            data(shop=SOURCE),
+            data(("shop",)),
+            Section.DATA,
+            "deleted: its replication slot `shop` in `db.shop` stays and keeps the database's log: drop it after the last record",
+            True,
+        ),
+        (
+            data(dw=SINK),
+            data(("dw",)),
+            Section.DATA,
+            "deleted: what was written since it last committed does not reach the other system",
+            True,
+        ),
+        (
+            source(),
+            source(tables=["public.orders", "public.items"]),
+            Section.DATA,
+            "also reads `public.items`: only changes from now on, unless a signal asks for a snapshot",
+            True,
+        ),
+        (
+            source(tables=["public.orders", "public.items"]),
+            source(),
+            Section.DATA,
+            "no longer reads `public.items`: its changes are missing from the topic from now on",
+            True,
+        ),
+        (
+            source(publication="shop"),
+            source(publication="shop", slot="other"),
+            Section.DATA,
+            "does not go on where it was (`slot.name`): it starts with a snapshot, or misses changes until then",
+            True,
+        ),
+        (source(), source(heartbeat="1m"), Section.OTHER, "settings change: `heartbeat.interval.ms`", False),
+        (
+            data(dw=SINK),
+            data(dw=replace(SINK, reads=["orders", "items"])),
+            Section.ACCESS,
+            "data of `items` now also goes to `jdbc:postgresql://dw/w`",
+            True,
+        ),
+        (
+            data(dw=replace(SINK, reads=["orders", "items"])),
+            data(dw=SINK),
+            Section.DATA,
+            "no longer writes the records of `items`",
+            True,
+        ),
+        (
+            data(dw=SINK),
+            data(dw=replace(SINK, jdbc=JdbcSink(url="jdbc:postgresql://elsewhere/w", secret="dw"))),
+            Section.ACCESS,
+            "data of `orders` now also goes to `jdbc:postgresql://elsewhere/w`",
+            True,
+        ),
+        (
+            data(dw=SINK),
+            data(dw=replace(SINK, state=ConnectorState.PAUSED)),
+            Section.DATA,
+            "is paused: its records wait",
+            True,
+        ),
+    ],
+)
+def test_what_a_change_means(old: dict[str, Any], new: dict[str, Any], section: Section, text: str, look: bool) -> None:
+    [finding] = connector_findings(old, new)
+    assert (finding.section, finding.text, finding.look) == (section, text, look)
+
+
+def test_nothing_is_said_of_what_is_as_it_was() -> None:
+    assert list(connector_findings(source(), source())) == []
+    assert list(connector_findings({"connector.x": "{"}, {"connector.x": "[]", "removed": "{"})) == []
