@@ -16,6 +16,8 @@ from matplotlib import dates, patches, pyplot, ticker
 
 MOST_LINES = 8
 """Lines of one panel; the rest is left out."""
+_MOST_TIMES = 5
+"""Times that are written below a panel."""
 MOST_ROWS = 9
 """Rows of a table that are drawn."""
 _COLUMNS, _INCHES, _ROW_INCHES = 24, 13.5, 0.34
@@ -107,13 +109,17 @@ def _lines(axes: Any, found: list[Series], unit: str, steps: Sequence[Mapping[st
         # What begins with _ is left out of legends.
         axes.plot(times, [value for _, value in points], linewidth=1.2, label=f"\u2009{legend}")
     seen = [time for _, points in found for time, _ in points]
-    if seen:
-        axes.set_xlim(*(datetime.fromtimestamp(time, UTC) for time in (min(seen), max(seen))))
+    if not seen:
+        axes.axis("off")
+        axes.text(0.45, 0.5, "No data", ha="center", va="center", color="#6b7280", transform=axes.transAxes)
+        return
+    axes.set_xlim(*(datetime.fromtimestamp(time, UTC) for time in (min(seen), max(seen))))
     axes.set_ylim(bottom=0, top=highest * 1.15 or 1)
     limit = steps[1]["value"] if len(steps) > 1 else None
     if limit is not None and limit <= highest * 1.15:
         axes.axhline(limit, color=_RED, linewidth=1, linestyle="--")
-    axes.xaxis.set_major_locator(dates.AutoDateLocator(maxticks=5))  # type: ignore[no-untyped-call]
+    minutes = max(1, round((max(seen) - min(seen)) / 60 / _MOST_TIMES))
+    axes.xaxis.set_major_locator(dates.MinuteLocator(interval=minutes))  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_formatter(dates.DateFormatter("%H:%M"))  # type: ignore[no-untyped-call]
     axes.yaxis.set_major_locator(_locator(highest, unit))
     axes.yaxis.set_major_formatter(lambda value, _: shown(value, unit))
@@ -121,18 +127,16 @@ def _lines(axes: Any, found: list[Series], unit: str, steps: Sequence[Mapping[st
     axes.grid(alpha=0.35)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    if found:
-        columns = max(1, math.ceil(len(found) / rows))
-        axes.legend(
-            fontsize=6.5,
-            loc="upper left",
-            bbox_to_anchor=(-0.04, -0.1),
-            ncols=columns,
-            frameon=False,
-            handlelength=1,
-            columnspacing=1,
-            borderaxespad=0.6,
-        )
+    axes.legend(
+        fontsize=6.5,
+        loc="upper left",
+        bbox_to_anchor=(-0.04, -0.1),
+        ncols=max(1, math.ceil(len(found) / rows)),
+        frameon=False,
+        handlelength=1,
+        columnspacing=1,
+        borderaxespad=0.6,
+    )
 
 
 def _locator(highest: float, unit: str) -> ticker.Locator:
