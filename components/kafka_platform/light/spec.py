@@ -32,7 +32,7 @@ class LightResources(Compute):
     """CPU request. Default 50m."""
     cpu_limit: str | None = processors("1", "1")
     """CPU limit. Default 1, which is all that the program can use."""
-    # Interpreter and clients take 45 MiB, records read ahead 16 MiB, a batch with its request some multiples of its size.
+    # Interpreter and clients take 40 MiB, records read ahead 16 MiB, a batch with its request some multiples of its size.
     memory: str = memory_of("a light connector", "192Mi", least="128Mi")
     """Memory request and limit, at least 128Mi. Default 192Mi."""
 
