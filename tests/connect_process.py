@@ -8,12 +8,14 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 from kafka_platform import Connector, KafkaConnection, connect_topics, connect_users
 from kafka_platform.connect.applying import data_of
 from kafka_platform.connect.common import connector_user_name
@@ -232,3 +234,44 @@ class LocalConnect:
         )
         port = int(told["tasks"][0]["worker_id"].rpartition(":")[2])
         return next(each for each in self.members if each.port == port)
+
+
+def events(kafka: LocalKafka, topic: str) -> list[tuple[Any, Any]]:
+    """All records of a topic, with key and value read as JSON."""
+    return [
+        (json.loads(key) if key else None, json.loads(value) if value else None) for key, value in records(kafka, topic)
+    ]
+
+
+def records(kafka: LocalKafka, topic: str) -> list[tuple[bytes | None, bytes | None]]:
+    """All records of a topic."""
+    consumer = Consumer(
+        kafka.client() | {"group.id": "test", "isolation.level": "read_committed", "enable.partition.eof": True}
+    )
+    partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
+    consumer.assign([TopicPartition(topic, each, 0) for each in partitions])
+    found: list[tuple[bytes | None, bytes | None]] = []
+    ends = 0
+    while ends < len(partitions):
+        message = consumer.poll(30)
+        assert message is not None
+        error = message.error()
+        if error is not None:
+            assert error.code() == KafkaError._PARTITION_EOF
+            ends += 1
+            continue
+        found.append((message.key(), message.value()))
+    consumer.close()
+    return found
+
+
+def wait_for(kafka: LocalKafka, topic: str, expected: Counter[str], seconds: float) -> list[tuple[Any, Any]]:
+    """The records of a table's topic, once there are as many of each of Debezium's operations as expected; none more, ever."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = events(kafka, topic)
+        seen = Counter(str(value["payload"]["op"]) for _, value in found if value is not None)
+        if seen == expected:
+            return found
+        assert time.monotonic() < deadline, f"{seen}, not {expected}"
+        time.sleep(0.5)

@@ -34,6 +34,7 @@ from kafka_platform.cluster.strimzi.spec import (
     StrimziKafka as StrimziKafka,
     TieredStorage as TieredStorage,
 )
+from kafka_platform.connect.binlog import MariadbSource as MariadbSource, MysqlSource as MysqlSource
 from kafka_platform.connect.component import KafkaConnect as KafkaConnect, KafkaConnectArgs as KafkaConnectArgs
 from kafka_platform.connect.sinks import Evolution as Evolution, JdbcSink as JdbcSink, Plugin as Plugin
 from kafka_platform.connect.sources import (

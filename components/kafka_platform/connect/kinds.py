@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka_platform.connect.common import ConnectorKind
+from kafka_platform.kafka.entities import Topic
 from kafka_platform.values.forms import mapping
 from kafka_platform.values.free_maps import check_settings
 
@@ -134,6 +135,10 @@ class ConnectKind(ConnectorKind):
         """Topics with records that it writes, if the connector of this kind has that name."""
         return ()
 
-    def kept(self, name: str) -> Sequence[str]:
+    def kept(self, name: str) -> Mapping[str, Topic]:
         """Topics that it writes for itself, and reads."""
+        return {}
+
+    def groups(self, name: str) -> Sequence[str]:
+        """Consumer groups in which it reads those topics."""
         return ()

@@ -6,6 +6,7 @@ from dataclasses import MISSING, dataclass
 
 from kafka_platform.connect.common import Place, check_host
 from kafka_platform.connect.kinds import ConnectKind, Context
+from kafka_platform.kafka.entities import Cleanup, Topic
 from kafka_platform.values.forms import duration, formed, named
 from kafka_platform.values.free_maps import check_text
 from kafka_platform.values.later import Input
@@ -46,6 +47,8 @@ class Decimals(Deciding):
 class DatabaseTls(Deciding):
     """Whether the connection to a database is encrypted."""
 
+    OFF = "off"
+    """Never."""
     PREFERRED = "preferred"
     """If the server offers it."""
     REQUIRED = "required"
@@ -56,7 +59,7 @@ class DatabaseTls(Deciding):
 
 def _check_table(table: str) -> None:
     if not _TABLE.fullmatch(table):
-        raise ValueError(f"{table!r} is not schema.table: write one such as public.orders")
+        raise ValueError(f"{table!r} is not the full name of a table: write one such as public.orders")
 
 
 def check_tables(tables: Sequence[str]) -> None:
@@ -99,7 +102,7 @@ class DatabaseSource(ConnectKind):
     secret: Input[str] = named(check_subdomain, "Secret name", default=MISSING, examples=["shop-db"])
     """Secret in the connectors' namespace with the keys `username` and `password` of the database user."""
     tables: Sequence[str] = formed(MISSING, check_tables, minItems=1)
-    """Tables whose changes are read, with their schema, such as public.orders."""
+    """Tables whose changes are read, each with its schema, or its database with MySQL and MariaDB, such as public.orders."""
     snapshot: Snapshot = Snapshot.INITIAL
     """What happens to the rows that are there at the start. Default: initial, they are read once."""
     decimals: Decimals = Decimals.PRECISE
@@ -133,11 +136,11 @@ class DatabaseSource(ConnectKind):
 
     def written(self, name: str) -> Sequence[str]:
         """A topic for each table."""
-        return [f"{name}.{table}" for table in self.tables]
+        return [f"{name}.{table}" for table in self.read_tables]
 
-    def kept(self, name: str) -> Sequence[str]:
+    def kept(self, name: str) -> Mapping[str, Topic]:
         """Its heartbeats."""
-        return [heartbeat_topic(name)]
+        return {heartbeat_topic(name): Topic(cleanup=Cleanup.COMPACT)}
 
     def own(self, context: Context) -> dict[str, str]:
         """Settings of Debezium."""
@@ -216,6 +219,7 @@ class PostgresSource(DatabaseSource):
     def own_settings(self, context: Context) -> Mapping[str, str]:
         """The slot and the publication."""
         modes = {
+            DatabaseTls.OFF: "disable",
             DatabaseTls.PREFERRED: "prefer",
             DatabaseTls.REQUIRED: "require",
             DatabaseTls.VERIFIED: "verify-full",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from kafka_platform.connect.binlog import BinlogSource, MariadbSource, MysqlSource
 from kafka_platform.connect.common import (
     ConnectorCommon,
     check_connector_name,
@@ -50,6 +51,10 @@ class Connector(ConnectorCommon):
 
     postgres: PostgresSource | None = kind()
     """Source: changes of tables of PostgreSQL."""
+    mysql: MysqlSource | None = kind()
+    """Source: changes of tables of MySQL."""
+    mariadb: MariadbSource | None = kind()
+    """Source: changes of tables of MariaDB."""
     jdbc: JdbcSink | None = kind()
     """Sink: tables of a database with a JDBC driver."""
     plugin: Plugin | None = kind()
@@ -85,7 +90,7 @@ class Connector(ConnectorCommon):
             # The newest state of each row stays for whoever begins to read later.
             table = Topic(partitions=TABLE_PARTITIONS, cleanup=Cleanup.COMPACT)
             found |= dict.fromkeys(self.kind.written(name), table)
-            found |= dict.fromkeys(self.kind.kept(name), Topic(cleanup=Cleanup.COMPACT))
+            found |= self.kind.kept(name)
         dead_letters = self.dead_letters_of(name)
         if dead_letters is not None:
             found[dead_letters] = Topic(retention=DEAD_LETTERS_RETENTION)
@@ -96,7 +101,7 @@ class Connector(ConnectorCommon):
     def user(self, name: str, namespace: Input[str] | None = None, quotas: Quotas | None = None) -> User:
         """Its Kafka user: the right to its topics, its group or its transactions, and to nothing else."""
         own = list(self.kind.kept(name))
-        writes, groups, transactions = [*self.written(name), *own], [], []
+        writes, groups, transactions = [*self.written(name), *own], [*self.kind.groups(name)], []
         if self.is_sink:
             groups.append(sink_group(name))
         else:
@@ -164,6 +169,7 @@ def check_kind(name: str, connector: ConnectorCommon) -> None:
 def check_connectors(connectors: Mapping[str, Connector], removed: Sequence[str] = ()) -> None:
     """Raises for connectors that cannot run beside each other; the message begins with `connectors` and the name."""
     slots: dict[tuple[str, int, str, str], str] = {}
+    servers: dict[tuple[str, int, int], str] = {}
     for name, each in connectors.items():
         check_field(f"connectors.{name}", check_connector_name, name)
         check_kind(name, each)
@@ -176,6 +182,13 @@ def check_connectors(connectors: Mapping[str, Connector], removed: Sequence[str]
                 raise ValueError(
                     f"connectors.{name}.postgres.slot: {slot[3]!r} is that of connector {slots[slot]!r} too, and each would miss "
                     "changes: write another one"
+                )
+        if isinstance(each.kind, BinlogSource):
+            server = (each.kind.host, each.kind.port, each.kind.server_id_of(name))
+            if servers.setdefault(server, name) != name:
+                raise ValueError(
+                    f"connectors.{name}.{each.kind_name}.server_id: {server[2]} is that of connector {servers[server]!r} too, and the "
+                    "server would cut one of them off: write another one"
                 )
 
 

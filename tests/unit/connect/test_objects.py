@@ -12,6 +12,7 @@ from kafka_platform import (
     KafkaConnect,
     KafkaConnectArgs,
     KafkaConnection,
+    MariadbSource,
     Plugin,
     PostgresSource,
     connect_topics,
@@ -224,6 +225,23 @@ class TestConfigurations:
         assert found["slot.name"] == found["publication.name"] == "shop_eu"
         assert found["table.include.list"] == "public[.]orders,public[.]items"
         assert found["publication.autocreate.mode"] == "filtered"
+
+    def test_of_a_source_with_a_binary_log(self) -> None:
+        source = MariadbSource(host="db", secret="db", tables=["shop.orders", "shop.items"], signals="shop.signals")
+        found = config("shop", connectors={"shop": Connector(mariadb=source)})
+        assert found["database.include.list"] == "shop"
+        assert found["table.include.list"] == "shop[.]orders,shop[.]items,shop[.]signals"
+        assert found["schema.history.internal.kafka.topic"] == "shop-schema-history"
+        own = "${file:/mnt/connectors/shop/kafka/client.properties:sasl.jaas.config}"
+        assert found["schema.history.internal.consumer.sasl.jaas.config"] == own
+        assert (
+            found["database.server.id"]
+            == config("shop", connectors={"shop": Connector(mariadb=source)})["database.server.id"]
+        )
+        topics = connect_topics({"shop": Connector(mariadb=source)})
+        assert topics["shop-schema-history"].kafka_config()["retention.ms"] == "-1"
+        assert "shop.shop.signals" in topics
+        assert connect_users({"shop": Connector(mariadb=source)})["connector-shop"].groups == ["shop-schemahistory"]
 
     def test_of_a_sink(self) -> None:
         found = config("warehouse")

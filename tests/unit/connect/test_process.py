@@ -7,18 +7,17 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from kafka_platform import Connector, JdbcSink, PostgresSource
 from kafka_platform_runtime.connect_applier import apply as applying
 from kafka_platform_runtime.jobs import DONE, REFUSED
 
-from tests.connect_process import LocalConnect, needed_plugins
+from tests.connect_process import LocalConnect, needed_plugins, records, wait_for
 from tests.dashboards import asked
-from tests.harness import PATIENCE
+from tests.harness import PATIENCE, eventually
 from tests.kafka_process import LocalKafka, needed_jars
 from tests.postgres_process import LocalPostgres, needed_postgres
 
@@ -81,35 +80,6 @@ def connect(postgres: LocalPostgres) -> Iterator[LocalConnect]:
         yield started
 
 
-def events(kafka: LocalKafka, topic: str) -> list[tuple[Any, Any]]:
-    """All records of a topic, with key and value read as JSON."""
-    return [
-        (json.loads(key) if key else None, json.loads(value) if value else None) for key, value in records(kafka, topic)
-    ]
-
-
-def records(kafka: LocalKafka, topic: str) -> list[tuple[bytes | None, bytes | None]]:
-    """All records of a topic."""
-    consumer = Consumer(
-        kafka.client() | {"group.id": "test", "isolation.level": "read_committed", "enable.partition.eof": True}
-    )
-    partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
-    consumer.assign([TopicPartition(topic, each, 0) for each in partitions])
-    found: list[tuple[bytes | None, bytes | None]] = []
-    ends = 0
-    while ends < len(partitions):
-        message = consumer.poll(30)
-        assert message is not None
-        error = message.error()
-        if error is not None:
-            assert error.code() == KafkaError._PARTITION_EOF
-            ends += 1
-            continue
-        found.append((message.key(), message.value()))
-    consumer.close()
-    return found
-
-
 def change(postgres: LocalPostgres) -> None:
     """New rows, changed ones and deleted ones, each in a transaction of its own."""
     client = postgres.client("shop")
@@ -127,7 +97,12 @@ def change(postgres: LocalPostgres) -> None:
     assert client.wait(60) == 0
 
 
+def rows_of(postgres: LocalPostgres, database: str) -> dict[str, str]:
+    return dict(line.split("|") for line in postgres.sql("select id, amount from orders", database))
+
+
 def test_nothing_is_lost_or_twice_when_the_worker_is_killed(postgres: LocalPostgres, connect: LocalConnect) -> None:
+    wait_for(connect.kafka, TOPIC, Counter(r=ROWS), 60 * PATIENCE)
     changing = threading.Thread(target=change, args=[postgres])
     changing.start()
     time.sleep(3)
@@ -140,23 +115,12 @@ def test_nothing_is_lost_or_twice_when_the_worker_is_killed(postgres: LocalPostg
         u=sum(1 for each in range(1, CHANGES + 1) if each % 3 == 0 and each % 10),
         c=sum(1 for each in range(1, CHANGES + 1) if each % 3 and each % 10),
     )
-    deadline = time.monotonic() + 60 * PATIENCE
-    seen: Counter[str] = Counter()
-    while time.monotonic() < deadline and sum(seen.values()) < sum(expected.values()):
-        found = events(connect.kafka, TOPIC)
-        seen = Counter(value["payload"]["op"] for _, value in found if value is not None)
-        time.sleep(0.5)
-    assert seen == expected
-    rows = dict(line.split("|") for line in postgres.sql("select id, amount from orders", "shop"))
+    found = wait_for(connect.kafka, TOPIC, expected, 60 * PATIENCE)
+    rows = rows_of(postgres, "shop")
     last = {str(key["payload"]["id"]): value for key, value in found}
     left = {key: f"{value['payload']['after']['amount']:.2f}" for key, value in last.items() if value is not None}
     assert left == rows
-    while (
-        time.monotonic() < deadline
-        and dict(line.split("|") for line in postgres.sql("select id, amount from orders", "warehouse")) != rows
-    ):
-        time.sleep(0.5)
-    assert dict(line.split("|") for line in postgres.sql("select id, amount from orders", "warehouse")) == rows
+    eventually("the second database has the same rows", lambda: rows_of(postgres, "warehouse") == rows)
     connect.start(victim)
 
 
@@ -164,16 +128,16 @@ def test_applying_again_changes_nothing(connect: LocalConnect) -> None:
     assert connect.apply() == (DONE, "done: 0 applied, 2 unchanged, 0 deleted")
 
 
+def names(connect: LocalConnect) -> set[str]:
+    """Of the metrics that the workers show."""
+    lines = (line for each in connect.members for line in connect.metrics(each).splitlines())
+    return {line.partition("{")[0].partition(" ")[0] for line in lines if not line.startswith("#")}
+
+
 def test_it_shows_what_dashboards_and_alerts_ask_for(connect: LocalConnect) -> None:
     # Tasks may just be moved to the worker that came back.
-    deadline = time.monotonic() + 30 * PATIENCE
-    missing = {"everything"}
-    while missing and time.monotonic() < deadline:
-        shown = "\n".join(map(connect.metrics, connect.members))
-        names = {line.partition("{")[0].partition(" ")[0] for line in shown.splitlines() if not line.startswith("#")}
-        missing = (asked("kafka_connect_") | asked("debezium_")) - names
-        time.sleep(0.5)
-    assert not missing
+    eventually("all metrics are shown", lambda: asked("kafka_connect_") | asked("debezium_") <= names(connect))
+    shown = "\n".join(map(connect.metrics, connect.members))
     assert re.search(r'kafka_connect_worker_connector_running_task_count\{connector="shop"\} 1', shown)
     assert re.search(r'debezium_millisecondsbehindsource\{connector="shop",system="postgres"\}', shown)
     assert re.search(r'kafka_connect_sink_sink_record_read_total\{connector="warehouse",task="0"\} [1-9]', shown)
@@ -225,10 +189,9 @@ def test_a_record_that_cannot_be_converted_becomes_a_dead_letter_and_holds_up_no
     producer = Producer(connect.kafka.client())
     producer.produce(TOPIC, b"not JSON", key=b"broken")
     producer.flush(30)
-    deadline = time.monotonic() + 30 * PATIENCE
-    while time.monotonic() < deadline and not (found := records(connect.kafka, "warehouse-dead-letters")):
-        time.sleep(0.5)
-    assert found == [(b"broken", b"not JSON")]
+    eventually(
+        "it is a dead letter", lambda: records(connect.kafka, "warehouse-dead-letters") == [(b"broken", b"not JSON")]
+    )
     status = connect.ask(connect.members[0], "/connectors/warehouse/status")[1]
     assert [each["state"] for each in status["tasks"]] == ["RUNNING"]
     shown = "\n".join(map(connect.metrics, connect.members))

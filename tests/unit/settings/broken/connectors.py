@@ -85,7 +85,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [orders]}}}",
-        "connectors.shop.postgres.tables: 'orders' is not schema.table: write one such as public.orders",
+        "connectors.shop.postgres.tables: 'orders' is not the full name of a table: write one such as public.orders",
     ),
     (
         "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders, public.orders]}}}",
@@ -93,7 +93,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: ['public.*']}}}",
-        "connectors.shop.postgres.tables: 'public.*' is not schema.table: write one such as public.orders",
+        "connectors.shop.postgres.tables: 'public.*' is not the full name of a table: write one such as public.orders",
     ),
     (
         "connectors: {shop: {postgres: {host: db.shop, secret: s, tables: [public.orders], database: 'a b'}}}",
@@ -125,7 +125,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders], signals: signals}}}",
-        "connectors.shop.postgres.signals: 'signals' is not schema.table: write one such as public.orders",
+        "connectors.shop.postgres.signals: 'signals' is not the full name of a table: write one such as public.orders",
     ),
     (
         "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders], tls: true}}}",
@@ -385,5 +385,37 @@ CASES: list[tuple[str, str]] = [
     (
         "connectors: {a: {http: {url: 'https://example.com'}, reads: [orders], batch: 100000}}",
         "connectors.a.batch: 100000 is out of range: use 1 to 10000",
+    ),
+    (
+        "connectors: {m: {mysql: {host: db, secret: s, tables: [shop.orders], tls: verified}}}",
+        "connectors.m.mysql.tls: verified is not possible with this database: use one of preferred, required, off",
+    ),
+    (
+        "connectors: {m: {mysql: {host: db, secret: s, tables: [orders]}}}",
+        "connectors.m.mysql.tables: 'orders' is not the full name of a table: write one such as public.orders",
+    ),
+    (
+        "connectors: {m: {mysql: {host: db, secret: s, tables: [shop.orders], serverId: 0}}}",
+        "connectors.m.mysql.serverId: 0 is out of range: use 1 to 2147483647",
+    ),
+    (
+        "connectors: {m: {mysql: {host: db, secret: s, tables: [shop.orders], config: {database.server.id: 5}}}}",
+        "connectors.m.mysql.config.'database.server.id': cannot be set here, the kind's other fields decide it: remove the key",
+    ),
+    (
+        "connectors: {m: {mariadb: {host: db, secret: s, tables: [shop.orders], tls: preferred}}}",
+        "connectors.m.mariadb.tls: preferred is not possible with this database: use one of required, off",
+    ),
+    (
+        "connectors: {m: {mariadb: {host: db, secret: s, tables: [shop.orders], database: shop}}}",
+        "connectors.m.mariadb.database: unknown key: use one of config, host, secret, tables, snapshot, decimals, heartbeat, signals, tls, port, serverId",
+    ),
+    (
+        "connectors: {m: {mariadb: {host: db, secret: s, tables: [shop.orders]}, tasks: 3}}",
+        "connectors.m.tasks: mariadb reads the database's log in one task: remove it",
+    ),
+    (
+        "connectors: {m: {mysql: {host: db, secret: s, tables: [shop.orders], serverId: 7}}, n: {mysql: {host: db, secret: s, tables: [shop.items], serverId: 7}}}",
+        "connectors.n.mysql.serverId: 7 is that of connector 'm' too, and the server would cut one of them off: write another one",
     ),
 ]
