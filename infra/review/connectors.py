@@ -30,7 +30,9 @@ def connector_findings(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterat
         if was is None and is_ is not None:
             yield from _new(name, is_["config"])
         elif was is not None and is_ is None and name not in removed:
-            yield _connector(Section.DATA, name, "no longer declared: it goes on as it was told last", look=True)
+            yield _connector(
+                Section.DATA, name, "no longer declared: it keeps running with its last configuration", look=True
+            )
         elif was is not None and is_ is not None:
             yield from _changed(name, was, is_)
     for name in sorted(removed):

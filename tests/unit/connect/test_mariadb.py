@@ -46,6 +46,8 @@ def test_rows_and_changes_arrive_once_although_the_worker_is_killed(mariadb: Loc
         ) as connect,
     ):
         assert connect.apply() == (DONE, "done: 1 applied, 0 unchanged, 0 deleted")
+        # It runs before it has read the rows that are there.
+        wait_for(kafka, TOPIC, Counter(r=500), 60 * PATIENCE)
         mariadb.sql(
             "use shop; update orders set amount = amount + 1 where id <= 100; delete from orders where id > 450;"
         )

@@ -43,7 +43,7 @@ def source(**changes: Any) -> dict[str, Any]:
     [
         ({}, data(shop=SOURCE), Section.OTHER, "new: reads `public.orders` of `db.shop/shop`", False),
         ({}, data(dw=SINK), Section.ACCESS, "data of `orders` now also goes to `jdbc:postgresql://dw/w`", True),
-        (data(shop=SOURCE), {}, Section.DATA, "no longer declared: it goes on as it was told last", True),
+        (data(shop=SOURCE), {}, Section.DATA, "no longer declared: it keeps running with its last configuration", True),
         (
             data(shop=SOURCE),
             data(("shop",)),
