@@ -4,7 +4,7 @@ CASES: list[tuple[str, str]] = [
     ("connectors: [shop]", "connectors: a list is not a mapping: write names below it, each followed by a colon"),
     (
         "connectors: {shop: }",
-        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, poll, postgres, jdbc, plugin",
+        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, poll, postgres, mysql, mariadb, jdbc, plugin",
     ),
     (
         "connectors: {shop: true}",
@@ -12,7 +12,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "connectors: {shop: {}}",
-        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, poll, postgres, jdbc, plugin",
+        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, poll, postgres, mysql, mariadb, jdbc, plugin",
     ),
     ("connectors: {shop: {postgress: {}}}", "connectors.shop.postgress: unknown key: did you mean 'postgres'?"),
     (
@@ -129,7 +129,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders], tls: true}}}",
-        "connectors.shop.postgres.tls: true is not known: use one of preferred, required, verified",
+        "connectors.shop.postgres.tls: true is not known: use one of off, preferred, required, verified",
     ),
     (
         "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders], config: {database.password: hunter2}}}}",
