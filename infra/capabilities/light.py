@@ -86,7 +86,7 @@ class LightConnectors(Capability[Mapping[str, StackConnector]]):
             if stack.of(Keda) is None and known("keda"):
                 yield Fault(
                     path=(*path, "scale"),
-                    message="needs KEDA: write keda: {install: true}, or an empty keda: where the cluster has it",
+                    message="needs KEDA: write keda: {install: true}, or keda: {} where the cluster has it",
                 )
             if known.names("topics") != []:
                 continue

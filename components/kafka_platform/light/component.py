@@ -47,7 +47,7 @@ class LightConnectorArgs(LightConnectorSpec, Args):
         self.check_kind()
         if self.connection.logs_in and not self.connection.makes_users:
             raise ValueError(
-                f"connection: clients log in by {self.connection.login}, and each connector needs a password of Kafka of its own"
+                f"connection: clients log in with {self.connection.login}, and each connector needs a password of Kafka of its own"
             )
         if self.scale is not None:
             self.most_pods("its own", self.partitions)

@@ -31,7 +31,7 @@ def _check_service(url: str) -> None:
     except ValueError:
         raise ValueError("is not a URL: write one such as https://api.example.com/orders") from None
     if parts.username is not None or parts.password is not None:
-        raise ValueError("has a login in it: remove it, and name the Secret with it in secret")
+        raise ValueError("contains credentials: remove them, and name the Secret with it in secret")
     if parts.scheme not in _PORTS or not parts.hostname or parts.fragment or re.search(r"\s", url) or port == 0:
         raise ValueError(f"{url!r} is not a URL: write one such as https://api.example.com/orders")
     check_host(parts.hostname)

@@ -106,7 +106,7 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: BrokerScalerArgs(connection=OF, brokers=CONTROLLERS, scaling=scaling()),
-        "scaling.pool: 'brokers' has nodes that vote on the metadata",
+        "scaling.pool: 'brokers' has controllers, whose number cannot change",
     ),
     (
         lambda: BrokerScalerArgs(connection=OF, brokers=replace(SCALED, nodes=20), scaling=scaling()),

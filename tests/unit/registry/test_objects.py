@@ -236,7 +236,7 @@ def test_its_children() -> None:
         ),
         (
             lambda: SchemaRegistryArgs(connection=CONNECTION, users={'a"': RegistryUser()}),
-            r"^users: 'a\"' is not a user",
+            r"^users: 'a\"' cannot be part of a Secret's name",
         ),
         (lambda: SchemaRegistryArgs(connection=CONNECTION, pods=0), r"^pods: 0 is out of range: use 1 to 5"),
         (lambda: RegistryUser(role="root"), r"^role: 'root' is not known: use"),  # type: ignore[arg-type]

@@ -300,7 +300,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "connectors: {a: {http: {url: 'https://me:secret@example.com'}, reads: [orders]}}",
-        "connectors.a.http.url: has a login in it: remove it, and name the Secret with it in secret",
+        "connectors.a.http.url: contains credentials: remove them, and name the Secret with it in secret",
     ),
     (
         "connectors: {a: {http: {url: 'http://api.example.com', secret: s}, reads: [orders]}}",
@@ -372,7 +372,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "topics: {orders: {}}\nconnectors: {a: {http: {url: 'https://example.com'}, reads: [orders], scale: {lagThreshold: 100}}}",
-        "connectors.a.scale: needs KEDA: write keda: {install: true}, or an empty keda: where the cluster has it",
+        "connectors.a.scale: needs KEDA: write keda: {install: true}, or keda: {} where the cluster has it",
     ),
     (
         "connectors: {a: {http: {url: 'https://example.com'}, reads: [orders], tasks: 2, scale: {lagThreshold: 100}}}",
