@@ -92,6 +92,20 @@ def connectors_of(settings: Core) -> Mapping[str, StackConnector]:
     return found
 
 
+def programs_of(connectors: Mapping[str, StackConnector]) -> dict[str, Program]:
+    """Connectors of any kind by their users, with the systems that they connect Kafka with."""
+    return {
+        connector_user_name(name): Program(
+            kind="connector",
+            name=name,
+            tenant=each.tenant,
+            places=[f"{place.host}:{place.port}" for place in each.kind.places()],
+            is_source=not each.is_sink,
+        )
+        for name, each in connectors.items()
+    }
+
+
 class KafkaConnect(Capability[Section]):
     """The connectors that Kafka Connect runs."""
 
@@ -129,16 +143,7 @@ class KafkaConnect(Capability[Section]):
 
     def programs(self, section: Section, settings: Core) -> Mapping[str, Program]:
         """The connectors, and the systems that they connect Kafka with."""
-        return {
-            connector_user_name(name): Program(
-                kind="connector",
-                name=name,
-                tenant=each.tenant,
-                places=[f"{place.host}:{place.port}" for place in each.kind.places()],
-                is_source=not each.is_sink,
-            )
-            for name, each in section.connectors.items()
-        }
+        return programs_of(section.connectors)
 
     def described(self, section: Section) -> str:
         """How many there are."""

@@ -17,7 +17,7 @@ from kafka_platform.values.later import plain
 from kafka_platform.values.names import user_secret
 from pydantic.alias_generators import to_camel
 
-from infra.capabilities.capability import Capability, Deployment, Needs, Placed, Rendered, Scrape, Stack
+from infra.capabilities.capability import Capability, Deployment, Needs, Placed, Program, Rendered, Scrape, Stack
 from infra.capabilities.connectors import (
     KEY,
     Connect,
@@ -25,6 +25,7 @@ from infra.capabilities.connectors import (
     common_faults,
     connectors_of,
     kafka_faults,
+    programs_of,
     unknown_topics,
 )
 from infra.capabilities.operators import Keda
@@ -66,6 +67,10 @@ class LightConnectors(Capability[Mapping[str, StackConnector]]):
             name: None if each.tenant is None else settings.quotas_of(each.tenant) for name, each in section.items()
         }
         return light_users(_declared(section), settings.namespace, quotas)
+
+    def programs(self, section: Mapping[str, StackConnector], settings: Core) -> Mapping[str, Program]:
+        """The connectors, and the systems that they connect Kafka with."""
+        return programs_of(section)
 
     def described(self, section: Mapping[str, StackConnector]) -> str:
         """How many there are."""

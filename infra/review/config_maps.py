@@ -15,13 +15,15 @@ from infra.review.connectors import connector_findings
 from infra.review.context import Context, say
 from infra.review.declared import is_declarations
 from infra.review.findings import Finding, Section
+from infra.review.light import light_findings
 from infra.review.quantities import code, names
 from infra.review.schemas import schema_findings
 from infra.review.settings import broker_findings, client_findings, opened_by
 
 
 def config_map(change: Change, _: Context) -> Iterator[Finding]:
-    """What changed settings of brokers, clients and the gateway mean."""
+    """What changed settings of brokers, clients, connectors and the gateway mean."""
+    yield from light_findings(change)
     if change.operation is Operation.DELETE:
         if change.part == COMPONENT:
             yield from schema_findings(mapping(change.before, "data"), {})

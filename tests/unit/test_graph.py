@@ -15,7 +15,7 @@ config:
   kafka-platform:platform:
     namespace: streaming
     kafka: {engine: embedded}
-    topics: {orders: {}, orders-checked: {}, bookings: {}}
+    topics: {orders: {}, orders-checked: {}, bookings: {}, readings: {}}
     tenants:
       shop:
         users:
@@ -32,6 +32,11 @@ config:
       lake:
         jdbc: {url: "jdbc:postgresql://lake.example.com:5432/lake", secret: lake}
         reads: [bookings]
+      index:
+        opensearch: {url: "https://search.example.com", secret: search}
+        reads: [bookings]
+      sensors:
+        mqtt: {host: mqtt.example.com, filters: ["sensors/#"], writes: readings}
     probe: {}
 """
 
@@ -73,6 +78,8 @@ def test_connectors_show_the_systems_beyond(stack: str, capsys: pytest.CaptureFi
         [],
         ["lake.example.com:5432"],
     )
+    assert found["connector-index"]["bringsTo"] == ["search.example.com:443"]
+    assert found["connector-sensors"]["takesFrom"] == ["mqtt.example.com:8883"]
     assert found["connector-crm"]["writes"][-1] == "crm.public.people"
 
 
@@ -87,6 +94,7 @@ def test_a_topic_keeps_what_is_upstream_and_downstream(stack: str, capsys: pytes
         "auditor",
         "check",
         "book",
+        "connector-index",
         "connector-lake",
     }
     assert set(programs(capsys, stack, "--topic", "crm.public.people")) == {"connector-crm"}

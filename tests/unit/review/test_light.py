@@ -1,0 +1,90 @@
+"""What changes of light connectors mean, with the files as they are rendered."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from kafka_platform import HttpSink, KafkaConnection, LightConnectorSpec, MqttSource
+from kafka_platform.light.objects import LightSettings, config_map
+
+from tests.unit.review.objects import change, said
+
+CONNECTION = KafkaConnection(
+    cluster="events", namespace="streaming", bootstrap_servers="b:9092", security_protocol="PLAINTEXT"
+)
+SINK = LightConnectorSpec(http=HttpSink(url="https://api.example.com/in"), reads=["orders", "items"])
+SOURCE = LightConnectorSpec(mqtt=MqttSource(host="mq.example.com", filters=["plants/#"], writes="plants"))
+
+
+def rendered(spec: LightConnectorSpec) -> dict[str, Any]:
+    settings = LightSettings(
+        connector="move", namespace="streaming", connection=CONNECTION, image="", spec=spec, secret=None
+    )
+    found: dict[str, Any] = config_map(settings)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "section", "line"),
+    [
+        (
+            None,
+            SINK,
+            "Access",
+            "! connector `move`: data of `orders`, `items` now also goes to `https://api.example.com/in`",
+        ),
+        (
+            SINK,
+            replace(SINK, http=HttpSink(url="https://other.example.com/in")),
+            "Access",
+            "! connector `move`: data of `orders`, `items` now also goes to `https://other.example.com/in`",
+        ),
+        (
+            replace(SINK, reads=["orders"]),
+            SINK,
+            "Access",
+            "! connector `move`: data of `items` now also goes to `https://api.example.com/in`",
+        ),
+        (
+            SINK,
+            replace(SINK, reads=["orders"]),
+            "Data at risk",
+            "! connector `move`: no longer delivers the records of `items`",
+        ),
+        (
+            SINK,
+            None,
+            "Data at risk",
+            "! connector `move`: removed: no longer moves `orders`, `items` to `https://api.example.com/in`",
+        ),
+        (
+            SOURCE,
+            None,
+            "Data at risk",
+            "! connector `move`: removed: no longer moves `mq.example.com:8883` to `plants`",
+        ),
+        (
+            SOURCE,
+            replace(SOURCE, mqtt=MqttSource(host="mq2.example.com", filters=["plants/#"], writes="plants")),
+            "Data at risk",
+            "! connector `move`: other data from now on: moves `mq2.example.com:8883` to `plants`, before: moves "
+            "`mq.example.com:8883` to `plants`",
+        ),
+        (SINK, replace(SINK, batch=7), "Other", "connector `move`: settings change: `batch`, `inFlight`"),
+    ],
+)
+def test_it_is_said(old: LightConnectorSpec | None, new: LightConnectorSpec | None, section: str, line: str) -> None:
+    sides = [None if each is None else rendered(each) for each in (old, new)]
+    found = said(change("ConfigMap", sides[0], sides[1]))
+    assert line in next(lines for title, lines in found.items() if title.startswith(section)), found
+
+
+def test_nothing_is_said_of_what_stays() -> None:
+    found = said(change("ConfigMap", rendered(SINK), {**rendered(SINK), "metadata": {"name": "other"}}))
+    assert "move" not in str(found)
+
+
+@pytest.mark.parametrize("content", ["", "[", "[1]", '{"topics": 3}', "null"])
+def test_a_file_of_somebody_else_is_no_connector(content: str) -> None:
+    found = said(change("ConfigMap", None, {"metadata": {"name": "x"}, "data": {"connector.json": content}}))
+    assert "connector" not in str(found)
