@@ -20,6 +20,7 @@ from kafka_platform.values.words import Path
 
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known
+from infra.settings.relations.declared import Declared
 
 if TYPE_CHECKING:
     import pulumi
@@ -127,6 +128,10 @@ class Capability(Generic[_S]):
         """Its topics, by name. Raises `ValueError` if there can be none."""
         return {}
 
+    def offered(self, section: _S, settings: Core) -> Mapping[str, Topic]:
+        """Those of its topics that users, workers and connectors of the file may name as if the file declared them."""
+        return {}
+
     def users(self, section: _S, settings: Core) -> Mapping[str, User]:
         """Its Kafka users, by name. Raises `ValueError` if a name can have none."""
         return {}
@@ -178,6 +183,29 @@ class Stack:
         """All topics by name: the file's, and those of capabilities. Raises `ValueError` if one of those cannot be."""
         made = (each.topics(section, self.settings) for each, section in self.present)
         return {**self.settings.topics, **{name: topic for each in made for name, topic in each.items()}}
+
+    @cached_property
+    def named_topics(self) -> Mapping[str, Topic]:
+        """The topics that users, workers and connectors may name: the file's, and those that capabilities offer."""
+        offered = (each.offered(section, self.settings) for each, section in self.present)
+        return {**{name: topic for each in offered for name, topic in each.items()}, **self.settings.topics}
+
+    def knows_topics(self, known: Known) -> bool:
+        """Whether no section at fault may declare or offer further topics."""
+        return known.names("topics") == [] and self._knows_offers(known)
+
+    def declared(self, known: Known) -> Declared:
+        """The topics that can be named, for checks of references."""
+        return Declared(self.settings, known, self.named_topics, all_offered=self._knows_offers(known))
+
+    def _knows_offers(self, known: Known) -> bool:
+        return all(known(each.key) for each in self.capabilities if type(each).offered is not Capability.offered)
+
+    def partitions_of(self, topics: Sequence[str]) -> Mapping[str, int]:
+        """How many partitions the topics have; none if one of them is not declared here, as that of an external Kafka."""
+        if not all(topic in self.named_topics for topic in topics):
+            return {}
+        return {topic: self.named_topics[topic].partitions for topic in topics}
 
     @property
     def users(self) -> Mapping[str, User]:

@@ -34,7 +34,7 @@ from infra.capabilities.capability import (
 )
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known, declare
-from infra.settings.relations.declared import Declared, no_topic
+from infra.settings.relations.declared import no_topic
 
 KEY = "connectors"
 
@@ -136,6 +136,11 @@ class KafkaConnect(Capability[Section]):
         """Those of Kafka Connect, and those of connectors that the file does not declare itself."""
         found = connect_topics(section.declared)
         return {name: topic for name, topic in found.items() if name not in settings.topics}
+
+    def offered(self, section: Section, settings: Core) -> Mapping[str, Topic]:
+        """Those of tables, and those with what sinks could not write."""
+        written = {topic for name, each in section.declared.items() for topic in each.written(name)}
+        return {name: topic for name, topic in self.topics(section, settings).items() if name in written}
 
     def users(self, section: Section, settings: Core) -> Mapping[str, User]:
         """One of Kafka Connect, and one for each connector."""
@@ -239,11 +244,10 @@ def common_faults(name: str, connector: ConnectorCommon, stack: Stack, known: Kn
 
 def unknown_topics(path: Path, topics: Sequence[str], stack: Stack, known: Known) -> Iterator[Fault]:
     """Topics that neither the file nor another connector declares."""
-    declared = Declared(stack.settings, known)
-    if declared.complete and known(KEY):
-        there = stack.topics
+    declared = stack.declared(known)
+    if declared.complete:
         for topic in topics:
-            if topic not in there and topic not in declared.topics:
+            if not declared.has(topic):
                 yield Fault(path=path, message=no_topic(topic, declared.topics))
 
 

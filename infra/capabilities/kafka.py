@@ -117,7 +117,7 @@ class Cluster(Capability[Kafka]):
         yield from tenants.namespace_faults(
             settings, known, [made for each in stack.needs for made in each.made], OPERATORS
         )
-        yield from tenants.user_faults(settings, known)
+        yield from tenants.user_faults(settings, known, stack.declared(known))
 
     def rendered(self, section: Kafka, placed: Placed) -> Iterator[Rendered]:
         """The objects of the engine; and the connection for later capabilities."""

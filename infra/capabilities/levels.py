@@ -69,7 +69,7 @@ class Levels(Capability[Mapping[str, ServiceLevel]]):
         prometheus = stack.of(Prometheus)
         if known("prometheus"):
             yield from _prometheus(prometheus)
-        declared = Declared(stack.settings, known)
+        declared = stack.declared(known)
         for name, level in section.items():
             path = ("levels", name)
             try:

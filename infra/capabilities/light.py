@@ -61,6 +61,10 @@ class LightConnectors(Capability[Mapping[str, StackConnector]]):
         found = light_topics(_declared(section))
         return {name: topic for name, topic in found.items() if name not in settings.topics}
 
+    def offered(self, section: Mapping[str, StackConnector], settings: Core) -> Mapping[str, Topic]:
+        """All of them."""
+        return self.topics(section, settings)
+
     def users(self, section: Mapping[str, StackConnector], settings: Core) -> Mapping[str, User]:
         """One for each, and one with which KEDA looks at its lag."""
         quotas: dict[str, Quotas | None] = {
@@ -93,10 +97,10 @@ class LightConnectors(Capability[Mapping[str, StackConnector]]):
                     path=(*path, "scale"),
                     message="needs KEDA: write keda: {install: true}, or keda: {} where the cluster has it",
                 )
-            if known.names("topics") != []:
+            if not stack.knows_topics(known):
                 continue
             try:
-                each.most_pods(name, _partitions(each, stack.settings))
+                each.most_pods(name, stack.partitions_of(each.reads))
             except ValueError as error:
                 field, _, message = str(error).partition(": ")
                 inner = tuple(to_camel(part) for part in field.split("."))
@@ -120,7 +124,7 @@ class LightConnectors(Capability[Mapping[str, StackConnector]]):
                 **shared(each, LightConnectorSpec),
                 connection=deployment.connection,
                 namespace=deployment.once_made(settings.namespace, *operator, namespaces=True),
-                partitions=_partitions(each, settings),
+                partitions=deployment.stack.partitions_of(each.reads),
                 spread=settings.kafka.spread,
                 metrics_namespaces=_readers(settings),
                 pod_settings=settings.pod_settings,
@@ -142,11 +146,6 @@ def _readers(settings: Core) -> Sequence[str]:
 
 def _declared(section: Mapping[str, StackConnector]) -> dict[str, LightConnectorSpec]:
     return {name: each.light() for name, each in section.items()}
-
-
-def _partitions(connector: StackConnector, settings: Core) -> dict[str, int]:
-    found: dict[str, int] = dict(settings.partitions_of(connector.reads)) if connector.reads else {}
-    return found
 
 
 def _settings(name: str, connector: StackConnector, placed: Placed) -> LightSettings:
@@ -175,7 +174,7 @@ def _scaler(name: str, connector: StackConnector, placed: Placed) -> scaling.Sca
         namespace=placed.settings.namespace,
         connection=with_authority_of(connection, secret),
         scale=scale,
-        max=connector.most_pods(name, _partitions(connector, placed.settings)),
+        max=connector.most_pods(name, placed.stack.partitions_of(connector.reads)),
         target=own,
         topics=connector.reads,
         group=own,

@@ -36,7 +36,7 @@ from infra.capabilities.operators import Keda
 from infra.capabilities.registry import connection_for
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known, declare
-from infra.settings.relations.declared import Declared, no_topic, overlap
+from infra.settings.relations.declared import no_topic, overlap
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +122,7 @@ class Workers(Capability[Mapping[str, Worker]]):
     def faults(self, section: Mapping[str, Worker], stack: Stack, known: Known) -> Iterator[Fault]:
         """Conflicts with topics, users and groups."""
         settings = stack.settings
-        declared = Declared(settings, known)
+        declared = stack.declared(known)
         groups: dict[str, str] = {}
         for name, worker in section.items():
             path = ("workers", name)
@@ -190,7 +190,7 @@ class Workers(Capability[Mapping[str, Worker]]):
                 connection=replace(connection, bootstrap_servers=servers),
                 namespace=deployment.once_made(settings.namespace_of(worker.tenant), *operator, namespaces=True),
                 registry=connection_for(deployment, worker.user or name, settings.namespace_of(worker.tenant)),
-                partitions=settings.partitions_of(worker.reads),
+                partitions=deployment.stack.partitions_of(worker.reads),
                 spread=settings.kafka.spread,
                 runtime_image=settings.runtime_image,
             )
@@ -212,7 +212,7 @@ def _scaler(worker: WorkerSettings, scale: Scale, placed: Placed) -> scaling.Sca
         namespace=worker.namespace,
         connection=with_authority_of(connection, secret),
         scale=scale,
-        max=spec.most_pods(scale, worker.name, placed.settings.partitions_of(spec.reads)),
+        max=spec.most_pods(scale, worker.name, placed.stack.partitions_of(spec.reads)),
         target=worker.name,
         topics=spec.reads,
         group=worker.group,
@@ -306,10 +306,10 @@ def _scale(stack: Stack, known: Known, name: str, worker: Worker, scale: Scale) 
     path = ("workers", name, "scale")
     if stack.of(Keda) is None and known("keda"):
         yield Fault(path=path, message="needs KEDA: write keda: {install: true}, or keda: {} where the cluster has it")
-    if known.names("topics") != []:
+    if not stack.knows_topics(known):
         return
     try:
-        worker.most_pods(scale, name, stack.settings.partitions_of(worker.reads))
+        worker.most_pods(scale, name, stack.partitions_of(worker.reads))
     except ValueError as error:
         field, _, message = str(error).partition(": ")
         inner = tuple(to_camel(part) for part in field.split(".")[1:])

@@ -4,7 +4,7 @@ Topics, quotas, resources and defaults are the components' own value objects: th
 several settings are in the capabilities and in `relations`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -149,12 +149,6 @@ class Core(Section):
         """The limits of a tenant's users."""
         found = self.tenants.get(tenant)
         return None if found is None else found.quotas
-
-    def partitions_of(self, topics: Sequence[str]) -> Mapping[str, int]:
-        """How many partitions the topics have; none if one of them is not declared here, as that of an external Kafka."""
-        if not all(topic in self.topics for topic in topics):
-            return {}
-        return {topic: self.topics[topic].partitions for topic in topics}
 
     @property
     def manages_entities(self) -> bool:

@@ -15,11 +15,17 @@ from infra.settings.faults import Fault, Known, declare
 class Declared:
     """Which topics there can be."""
 
-    def __init__(self, settings: Core, known: Known) -> None:
+    def __init__(self, settings: Core, known: Known, offered: Iterable[str] = (), *, all_offered: bool = True) -> None:
+        """`offered` are the topics of connectors and the like, which are all of them if `all_offered`."""
         faulty = known.names("topics")
-        self.complete = settings.kafka.engine is not Engine.EXTERNAL and known("kafka", "engine") and faulty is not None
+        self.complete = (
+            settings.kafka.engine is not Engine.EXTERNAL
+            and known("kafka", "engine")
+            and faulty is not None
+            and all_offered
+        )
         """Whether all topics are known: an external Kafka has others."""
-        self.topics = [*settings.topics, *(faulty or [])]
+        self.topics = [*dict.fromkeys([*settings.topics, *(faulty or []), *offered])]
         self.creatable = [
             acl.name
             for user in settings.users.values()

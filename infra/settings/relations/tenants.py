@@ -80,11 +80,10 @@ def _adopted(settings: Core, known: Known, made: Sequence[str], makers: Sequence
             yield Fault(path=("adopt",), message=f"{each}: this file does not make that namespace: {fix}")
 
 
-def user_faults(settings: Core, known: Known) -> Iterator[Fault]:
+def user_faults(settings: Core, known: Known, declared: Declared) -> Iterator[Fault]:
     """Users that are declared twice, and rights on unknown topics."""
     owners: dict[str, str] = {}
     secrets: dict[tuple[str, Any], str] = {}
-    declared = Declared(settings, known)
     for tenant_name, tenant in settings.tenants.items():
         for name, user in tenant.users.items():
             path = ("tenants", tenant_name, "users", name)

@@ -297,3 +297,42 @@ def test_strimzis_topics_may_be_as_long_as_kafka_takes() -> None:
     paths = {each.path for each in caught.value.faults}
     assert ("topics", "t" * 250) in paths
     assert ("topics", "t" * 249) not in paths
+
+
+CONNECTORS = """
+topics: {orders: {}}
+keda: {}
+tenants: {shop: {users: {app: {reads: [crm.public.people, lake-dead-letters, index-dead-letters, "crm.*"], groups: [a]}}}}
+workers:
+  book: {image: "i:1", tenant: shop, reads: [crm.public.people], scale: {recordsPerSecondPerPod: 9, acceptableDelay: 9s}}
+connectors:
+  crm: {postgres: {host: db.crm, database: crm, secret: crm, tables: [public.people]}}
+  lake: {jdbc: {url: "jdbc:postgresql://lake.example.com/lake", secret: lake}, reads: [crm.public.people]}
+  index: {opensearch: {url: "https://search.example.com"}, reads: [crm.public.people], scale: {cpu: {percent: 70}}}
+"""
+
+
+def test_topics_of_connectors_can_be_named_as_declared_ones() -> None:
+    stack = Stack(platform(CONNECTORS), CAPABILITIES)
+    assert dict(stack.partitions_of(["crm.public.people"])) == {"crm.public.people": 3}
+    assert not stack.partitions_of(["crm.public.people", "another"])
+
+
+def test_a_declaration_of_a_connectors_topic_is_the_one_that_holds() -> None:
+    stack = Stack(platform(CONNECTORS.replace("{orders: {}}", "{crm.public.people: {partitions: 7}}")), CAPABILITIES)
+    assert dict(stack.partitions_of(["crm.public.people"])) == {"crm.public.people": 7}
+    assert stack.topics["crm.public.people"].partitions == 7
+
+
+@pytest.mark.parametrize("topic", ["connect-offsets", "connect-offsets-crm", "connect-configs"])
+def test_what_connectors_keep_for_themselves_cannot_be_named(topic: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        platform(CONNECTORS.replace("lake-dead-letters", topic))
+    [fault] = caught.value.faults
+    assert str(fault).startswith(f"tenants.shop.users.app.reads: {topic!r} is not a topic of this file: ")
+
+
+def test_a_fault_of_a_connector_is_not_one_of_those_who_read_its_topics() -> None:
+    with pytest.raises(SettingsError) as caught:
+        platform(CONNECTORS.replace("host: db.crm, ", ""))
+    assert [fault.path[:2] for fault in caught.value.faults] == [("connectors", "crm")]

@@ -177,7 +177,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "{topics: {orders: }, connectors: {out: {jdbc: {url: 'jdbc:postgresql://db/w', secret: s}, reads: [ordes]}}}",
-        "connectors.out.reads: 'ordes' is not a topic of this file: declare it under topics, or name one that is there: orders",
+        "connectors.out.reads: 'ordes' is not a topic of this file: declare it under topics, or name one that is there: orders, out-dead-letters",
     ),
     (
         "{topics: {orders: }, connectors: {out: {jdbc: {url: 'jdbc:postgresql://db/w', secret: s}, reads: [orders], deadLetters: orders}}}",
