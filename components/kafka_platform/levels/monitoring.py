@@ -31,8 +31,15 @@ def burn(window: str, source: str = "$source") -> str:
     return f"({failed} / (1 - {OBJECTIVE}{{{source}}}))"
 
 
+SHORTER = 12
+"""How many short windows a long one has (Workbook, chapter 5)."""
+
+
 def _burns(long: str, short: str, rate: float) -> str:
-    return f"({burn(long)} > {rate:g} and {burn(short)} > {rate:g})"
+    # A series that began within the long window has used only so much of the budget: the seconds in which a new platform starts
+    # would wake somebody otherwise.
+    seen = f"count_over_time({EVENTS}{{$source}}[{long}]) / ({SHORTER} * count_over_time({EVENTS}{{$source}}[{short}]))"
+    return f"({burn(long)} * clamp_max({seen}, 1) > {rate:g} and {burn(short)} > {rate:g})"
 
 
 FAST = 14.4

@@ -88,7 +88,11 @@ CASES = [
     # All fail for half a minute, and then nothing.
     Case(name="a bad moment", measured=probed("0x60 500x60", 90), at="64m"),
     # It failed for an hour and is over: nobody is woken any more.
-    Case(name="over", measured=probed("0+20x60 1200x120", 180), at="100m", slow=True),
+    Case(name="over", measured=probed("0+40x60 2400x120", 180), at="100m", slow=True),
+    # It has just started, and failed as often as in the first case: of a month's budget that is next to nothing.
+    Case(name="a start", measured=probed("0+20x20", 20), at="10m"),
+    # It has just started, and every other write fails.
+    Case(name="a bad start", measured=probed("0+1000x20", 20), at="10m", fast=True),
     # Four times what may, for a day and more: it makes a ticket.
     Case(name="slow", measured=probed(f"0+4x{DAY}", DAY), at="1d", every="5m", slow=True),
     # Half of what may.
