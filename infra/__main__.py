@@ -13,6 +13,7 @@ try:
     from infra import delivery
     from infra.affected import AffectedError, affected, changed_files, stack_files
     from infra.check import STACKS, check, write_schema
+    from infra.connectors import connectors
     from infra.dashboards import write as write_dashboards
     from infra.doctor.command import doctor
     from infra.drill import command as drilling
@@ -45,11 +46,24 @@ def parser() -> argparse.ArgumentParser:
     """What the command takes."""
     made = argparse.ArgumentParser(
         prog="kafka-platform",
-        description="What can be said about stacks without an engine; all but `probe`, `top`, `doctor` and `drill` without a Kubernetes cluster too.",
+        description="What can be said about stacks without an engine; all but `probe`, `top`, `doctor`, `connectors` and `drill` without a Kubernetes cluster too.",
         epilog='Tab completion: eval "$(register-python-argcomplete kafka-platform)"',
     )
     commands = made.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_check, _schema, _review, _graph, _dashboards, _probe, _top, _doctor, _drill, _affected, _ci):
+    for add in (
+        _check,
+        _schema,
+        _review,
+        _graph,
+        _dashboards,
+        _probe,
+        _top,
+        _doctor,
+        _connectors,
+        _drill,
+        _affected,
+        _ci,
+    ):
         add(commands)
     return made
 
@@ -182,6 +196,22 @@ def _doctor(commands: Commands) -> None:
     _stack(parser)
     parser.add_argument("--json", action="store_true", help="print JSON: docs/operations.md names its keys")
     parser.set_defaults(run=lambda chosen: doctor(chosen.stack, as_data=chosen.json))
+
+
+def _connectors(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "connectors",
+        "show what each connector of a stack does, and why one does not work",
+        "prod\nprod --restart shop\nprod --json",
+        epilog="exit codes: 0 all are as declared; 1 one is not; 2 wrong stack file or usage; 3 it cannot be told",
+    )
+    _stack(parser)
+    parser.add_argument(
+        "--restart", metavar="NAME", help="first restart what has failed of a connector in Kafka Connect"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON: docs/operations.md names its keys")
+    parser.set_defaults(run=lambda chosen: connectors(chosen.stack, restart=chosen.restart, as_data=chosen.json))
 
 
 def _drill(commands: Commands) -> None:

@@ -201,11 +201,12 @@ class LocalConnect:
             time.sleep(0.2)
 
     @staticmethod
-    def ask(worker: Worker, path: str) -> tuple[int, Any]:
+    def ask(worker: Worker, path: str, method: str = "GET") -> tuple[int, Any]:
         """The status and the content of an answer; 0 if there is none."""
+        request = urllib.request.Request(f"http://127.0.0.1:{worker.port}{path}", method=method)
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{worker.port}{path}", timeout=30) as answer:
-                return answer.status, json.loads(answer.read())
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
         except OSError:

@@ -18,6 +18,7 @@ PLACEHOLDERS = {
     "<yours>": "dev",
     "$STACK": "dev",
     "STACK": "dev",
+    "NAME": "shop",
     "REF": "main",
     "FOLDER": "folder",
     "<folder>": "folder",

@@ -135,8 +135,8 @@ class Cluster:
             query["continue"] = following
         return found
 
-    def of_pod(self, pod: Manifest, port: int, path: str) -> Answer:
-        """A pod's response to a GET, sent through the API server only.
+    def of_pod(self, pod: Manifest, port: int, path: str, method: str = "GET") -> Answer:
+        """A pod's response to a request, sent through the API server only.
 
         Its port is forwarded, as by `kubectl port-forward`: the platform's network policies keep the API server's own proxy
         out, which is taken only where forwarding is not allowed.
@@ -145,19 +145,19 @@ class Cluster:
             NoAnswerError: the pod does not answer, or a right is missing.
         """
         try:
-            return forwarded(self.connection, pod["metadata"]["namespace"], pod["metadata"]["name"], port, path)
+            return forwarded(self.connection, pod["metadata"]["namespace"], pod["metadata"]["name"], port, path, method)
         except NoAnswerError as error:
             if not error.forbidden:
                 raise
-        return self._by_proxy(pod, port, path)
+        return self._by_proxy(pod, port, path, method)
 
-    def _by_proxy(self, pod: Manifest, port: int, path: str) -> Answer:
+    def _by_proxy(self, pod: Manifest, port: int, path: str, method: str) -> Answer:
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
         url = f"{PODS.path(namespace)}/{quote(name)}:{port}/proxy/{path.lstrip('/')}"
         try:
             return Answer(
                 status=HTTPStatus.OK,
-                body=self.connection.ask("GET", url, accept="*/*", seconds=ASK_SECONDS, most=MOST_BYTES),
+                body=self.connection.ask(method, url, accept="*/*", seconds=ASK_SECONDS, most=MOST_BYTES),
             )
         except NoAnswerError as error:
             if error.forbidden:

@@ -28,8 +28,8 @@ class Answer:
     body: bytes
 
 
-def forwarded(connection: Connection, namespace: str, pod: str, port: int, path: str) -> Answer:
-    """What the pod answers to a GET at that port. Raises `NoAnswerError` if it does not, or the right is missing."""
+def forwarded(connection: Connection, namespace: str, pod: str, port: int, path: str, method: str = "GET") -> Answer:
+    """What the pod answers to a request at that port. Raises `NoAnswerError` if it does not, or the right is missing."""
     from kubernetes.stream import ws_client
 
     where = f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(pod)}/portforward?ports={port}"
@@ -37,7 +37,7 @@ def forwarded(connection: Connection, namespace: str, pod: str, port: int, path:
     _quiet()
     ways = ws_client.PortForward(socket, [port])
     try:
-        return _asked(ways.socket(port), path)
+        return _asked(ways.socket(port), path, method)
     except (OSError, http.client.HTTPException) as error:
         # What the kubelet says of a port at which nobody listens comes by another channel, and names addresses of its machine.
         raise NoAnswerError(f"pod {pod} does not answer at port {port}: {error or type(error).__name__}") from error
@@ -46,7 +46,7 @@ def forwarded(connection: Connection, namespace: str, pod: str, port: int, path:
             ways.close()
 
 
-def _asked(socket: Any, path: str) -> Answer:
+def _asked(socket: Any, path: str, method: str = "GET") -> Answer:
     socket.settimeout(SECONDS)
     over = threading.Event()
 
@@ -59,7 +59,7 @@ def _asked(socket: Any, path: str) -> Answer:
     end.daemon = True
     end.start()
     try:
-        found = _answer(socket, path)
+        found = _answer(socket, path, method)
     finally:
         end.cancel()
     if over.is_set():
@@ -67,11 +67,11 @@ def _asked(socket: Any, path: str) -> Answer:
     return found
 
 
-def _answer(socket: Any, path: str) -> Answer:
+def _answer(socket: Any, path: str, method: str) -> Answer:
     http_connection = http.client.HTTPConnection("localhost")
     http_connection.sock = socket
     http_connection.request(
-        "GET", f"/{path.lstrip('/')}", headers={"Connection": "close", "User-Agent": "kafka-platform"}
+        method, f"/{path.lstrip('/')}", headers={"Connection": "close", "User-Agent": "kafka-platform"}
     )
     answer = http_connection.getresponse()
     body = answer.read(MOST_BYTES + 1)

@@ -15,6 +15,7 @@ from kafka_platform import Connector, JdbcSink, PostgresSource
 from kafka_platform_runtime.connect_applier import apply as applying
 from kafka_platform_runtime.jobs import DONE, REFUSED
 
+from infra.connectors import states
 from tests.connect_process import LocalConnect, needed_plugins, records, wait_for
 from tests.dashboards import asked
 from tests.harness import PATIENCE, eventually
@@ -196,3 +197,29 @@ def test_a_record_that_cannot_be_converted_becomes_a_dead_letter_and_holds_up_no
     assert [each["state"] for each in status["tasks"]] == ["RUNNING"]
     shown = "\n".join(map(connect.metrics, connect.members))
     assert re.search(r'deadletterqueue_produce_requests_total\{connector="warehouse",task="0"\} 1', shown)
+
+
+def test_a_failed_task_is_shown_with_the_databases_reason_and_restarted(
+    postgres: LocalPostgres, connect: LocalConnect
+) -> None:
+    """By what `python -m infra connectors` asks, and makes of the answer."""
+
+    def seen() -> dict[str, str]:
+        found = states(connect.ask(connect.members[0], "/connectors?expand=status")[1])
+        return {name: f"{each.state} {each.tasks}" for name, each in found.items()}
+
+    assert seen() == {"shop": "running 1/1", "warehouse": "running 1/1"}
+    postgres.sql("alter table orders add constraint small check (amount < 1000000)", "warehouse")
+    postgres.sql("insert into orders (customer, amount) values ('rich', 2000000)", "shop")
+    eventually("the task has failed", lambda: seen() == {"shop": "running 1/1", "warehouse": "failed 0/1"}, 120)
+    reason = states(connect.ask(connect.members[0], "/connectors?expand=status")[1])["warehouse"].reason
+    assert 'violates check constraint "small"' in reason
+    assert "\n" not in reason
+    postgres.sql("alter table orders drop constraint small", "warehouse")
+    connect.ask(connect.members[0], "/connectors/warehouse/restart?includeTasks=true&onlyFailed=true", "POST")
+    eventually(
+        "the second database has the same rows",
+        lambda: rows_of(postgres, "warehouse") == rows_of(postgres, "shop"),
+        120,
+    )
+    assert seen()["warehouse"] == "running 1/1"
