@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from infra import connectors as command
 from infra.connectors import FAULTS, NOT_DECLARED, UNREACHABLE, WORKS, WRONG, connectors, states
+from infra.live.cluster import Cluster
 from infra.live.forward import Answer
 from tests.unit.test_api_server import Server
 
@@ -158,7 +158,7 @@ def test_a_restart_is_asked_for_before_the_look(server: Server, monkeypatch: pyt
         asked.append((method, path))
         return Answer(status=200, body=b"" if method == "POST" else b"{}")
 
-    monkeypatch.setattr(command.Cluster, "of_pod", of_pod)
+    monkeypatch.setattr(Cluster, "of_pod", of_pod)
     assert run(server, restart="dw") == FAULTS
     assert asked == [
         ("POST", "connectors/dw/restart?includeTasks=true&onlyFailed=true"),
