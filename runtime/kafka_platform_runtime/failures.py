@@ -69,13 +69,12 @@ _TRANSIENT = frozenset(
     }
 )
 _REJECTED = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError.SASL_AUTHENTICATION_FAILED})
-_NOT_ALLOWED = frozenset(
-    {
-        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-        KafkaError.GROUP_AUTHORIZATION_FAILED,
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    }
-)
+_NOT_ALLOWED = {
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "do this in the cluster",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "use the group",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "use the topic",
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "use the transactional id",
+}
 _SENTENCES = {
     KafkaError._ALL_BROKERS_DOWN: "no broker answers",
     KafkaError._RESOLVE: "the name of a broker cannot be resolved",
@@ -99,10 +98,14 @@ def is_rejected(error: KafkaError) -> bool:
 
 
 def sentence(error: KafkaError, *, username: str | None = None) -> str:
-    """The error as a sentence without a full stop, for somebody who does not know Kafka's error codes."""
+    """The error as a sentence without a full stop, for somebody who does not know Kafka's error codes.
+
+    `username` is that of an administrator, if one asked.
+    """
     if error.code() in _NOT_ALLOWED:
-        who = f"user {username!r}" if username else "this user"
-        return f"{who} may not do this: it needs to be a super user or to have the ACLs of an administrator"
+        if username:
+            return f"user {username!r} may not do this: it needs to be a super user or to have the ACLs of an administrator"
+        return f"its Kafka user has no right to {_NOT_ALLOWED[error.code()]}"
     if error.code() == KafkaError.SECURITY_DISABLED:
         return "the cluster has no authorizer: ACLs cannot be kept; configure authorizer.class.name or declare no acls"
     known = _SENTENCES.get(error.code())

@@ -48,6 +48,8 @@ class Sink:
         """Records that arrived while the partitions were being paused."""
         self._pauses = Pauses()
         self._is_paused = False
+        self._is_shut_out = False
+        """Whether Kafka refused it the group or a topic when it last said something."""
         self._dead_letters = DeadLetters(connection, connector.dead_letters, connector.name)
         self._consumer = Consumer(
             connection.confluent(
@@ -115,6 +117,9 @@ class Sink:
         batch = self._connector.batch
         messages = self._consumer.consume(max(1, batch.records - len(early)), batch.wait)
         found = [*early, *self._records(messages)]
+        if self._is_shut_out and self._owned and all(each.error() is None for each in messages):
+            self._is_shut_out = False
+            self._meter.works()
         return [each for each in found if each.place in self._owned]
 
     def _records(self, messages: Iterable[Message]) -> list[Record]:
@@ -124,7 +129,8 @@ class Sink:
             if error is None:
                 found.append(record_of(message))
             elif error.code() != KafkaError._PARTITION_EOF:
-                self._meter.say("kafka", f"Kafka: {self._complaints.why(error, self._servers)}")
+                self._is_shut_out = True
+                self._meter.failed(f"Kafka: {self._complaints.why(error, self._servers)}")
         return found
 
     def _deliver(self, batch: Sequence[Record], beat: Callable[[], None]) -> bool:

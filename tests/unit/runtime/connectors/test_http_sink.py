@@ -10,6 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
 
 from tests.connector_process import (
     HEADER,
@@ -24,6 +35,7 @@ from tests.connector_process import (
 from tests.dashboards import asked
 from tests.kafka_process import LocalKafka
 from tests.ports import free_ports
+from tests.rules import add_rules
 
 RECORDS = 3000
 KEYS = 40
@@ -231,3 +243,32 @@ def test_it_shows_what_the_dashboard_and_the_alerts_ask_for(
         page = connector.get("/metrics")[1]
     names = {line.partition("{")[0] for line in page.splitlines() if not line.startswith("#")}
     assert asked("kafka_connector_") <= names
+
+
+def test_a_connector_that_may_not_use_its_group_is_not_ready_until_it_may(
+    quick_kafka: LocalKafka, service: Service, tmp_path: Path
+) -> None:
+    make_topics(quick_kafka, "guarded", "guarded-dead")
+    write(quick_kafka, "guarded", map(record, range(30, 40)))
+    admin = AdminClient(quick_kafka.client())
+    credential = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
+    change = UserScramCredentialUpsertion("guarded", credential, b"its-password")
+    admin.alter_user_scram_credentials([change])["guarded"].result(30)
+
+    def rule(kind: ResourceType, name: str, operation: AclOperation) -> AclBinding:
+        literal, allow = ResourcePatternType.LITERAL, AclPermissionType.ALLOW
+        return AclBinding(kind, name, literal, "User:guarded", "*", operation, allow)
+
+    reads = rule(ResourceType.TOPIC, "guarded", AclOperation.READ)
+    add_rules(admin, reads, rule(ResourceType.TOPIC, "guarded-dead", AclOperation.WRITE))
+    file = connector_file(service, "guarded") | {"unreadyAfter": 0.5}
+    login = {"user": "guarded", "password": "its-password"}
+    with LocalConnector(kafka=quick_kafka, folder=tmp_path, file=file, secrets=LOGIN, **login) as connector:
+        eventually(
+            lambda: connector.get("/readyz") == (503, "Kafka: its Kafka user has no right to use the group\n"),
+            lambda: f"not ready because of the group\n{connector.get('/readyz')}\n{connector.log}",
+        )
+        assert service.got == []
+        add_rules(admin, rule(ResourceType.GROUP, "guarded", AclOperation.READ))
+        eventually(lambda: len(service.got) == 10, lambda: f"all records\n{connector.log}")
+        eventually(lambda: connector.get("/readyz") == (200, "ok\n"), "ready")
