@@ -1,6 +1,5 @@
 """A real MariaDB on loopback with a binary log, started by hand from the machine's own programs."""
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -8,32 +7,28 @@ import time
 from pathlib import Path
 from typing import Self
 
-import pytest
-
+from tests.debian import environment, needed
 from tests.ports import free_ports
 
-ROOT_VARIABLE = "MARIADB_ROOT"
 START_SECONDS = 120.0
 STOP_SECONDS = 30.0
 
 
 def needed_mariadb() -> Path:
-    """The folder that has MariaDB's usr: the root, or MARIADB_ROOT; the test is skipped, with the reason, where there is none."""
-    root = Path(os.environ.get(ROOT_VARIABLE) or "/")
-    if not (root / "usr" / "sbin" / "mariadbd").is_file():
-        pytest.skip(f"no MariaDB: install mariadb-server-core and mariadb-client-core, or set {ROOT_VARIABLE}")
-    return root
+    """MariaDB's server; the test is skipped, with the reason, where it cannot be had."""
+    return needed("usr/sbin/mariadbd", "mariadb-server-core", "mariadb-client-core")
 
 
 class LocalMariadb:
     """A server; a context manager that starts it and ends it by its id.
 
     Args:
-        root: the folder that has its usr.
+        server: its program; the client is beside it.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, server: Path) -> None:
+        self._root = server.parents[2]
+        self._environment = environment(server)
         self.folder = Path(tempfile.mkdtemp(prefix="mariadb-"))
         (self.port,) = free_ports(1)
         self._process: subprocess.Popen[bytes] | None = None
@@ -56,13 +51,6 @@ class LocalMariadb:
             self._process.kill()
             self._process.wait(STOP_SECONDS)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    @property
-    def _environment(self) -> dict[str, str]:
-        return {
-            **os.environ,
-            "LD_LIBRARY_PATH": f"{self._root}/usr/lib/x86_64-linux-gnu:{self._root}/lib/x86_64-linux-gnu",
-        }
 
     def _common(self) -> list[str]:
         return ["--no-defaults", f"--basedir={self._root / 'usr'}", f"--datadir={self.folder / 'data'}", "--user=root"]

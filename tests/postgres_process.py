@@ -11,6 +11,7 @@ from typing import Self
 
 import pytest
 
+from tests.debian import environment, for_everybody, unpacked
 from tests.ports import free_ports
 
 ADMIN_PASSWORD = "admin-of-the-database"
@@ -24,11 +25,15 @@ SETTINGS = {
 
 
 def needed_postgres() -> Path:
-    """The folder of PostgreSQL's programs; the test is skipped, with the reason, where there is none."""
-    found = shutil.which("initdb") or next(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), None)
-    if found is None or shutil.which("psql") is None:
-        pytest.skip("no PostgreSQL: install postgresql")
-    return Path(found).resolve().parent
+    """The folder of PostgreSQL's programs; the test is skipped, with the reason, where they cannot be had."""
+    installed = shutil.which("initdb") or next(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), None)
+    if installed is not None and shutil.which("psql") is not None:
+        return Path(installed).resolve().parent
+    try:
+        root = for_everybody(unpacked("postgresql"))
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    return next(root.glob("usr/lib/postgresql/*/bin/initdb")).parent
 
 
 def _ordinary_user() -> str | None:
@@ -48,6 +53,7 @@ class LocalPostgres:
 
     def __init__(self, programs: Path) -> None:
         self._programs = programs
+        self._own = environment(programs)
         self._user = _ordinary_user()
         self.folder = Path(tempfile.mkdtemp(prefix="postgres-"))
         (self.port,) = free_ports(1)
@@ -80,7 +86,7 @@ class LocalPostgres:
         subprocess.run(
             [str(self._programs / program), *arguments],
             check=True, user=self._user, group=self._user, extra_groups=() if self._user else None, cwd="/",
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env=self._own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
 
     def client(self, database: str = "postgres") -> subprocess.Popen[str]:
@@ -99,7 +105,7 @@ class LocalPostgres:
 
     def _psql(self, database: str) -> Sequence[str]:
         return [
-            "psql",
+            str(self._programs / "psql"),
             "-h",
             "127.0.0.1",
             "-p",
@@ -112,6 +118,5 @@ class LocalPostgres:
             database,
         ]
 
-    @staticmethod
-    def _environment() -> dict[str, str]:
-        return {**os.environ, "PGPASSWORD": ADMIN_PASSWORD}
+    def _environment(self) -> dict[str, str]:
+        return {**self._own, "PGPASSWORD": ADMIN_PASSWORD}

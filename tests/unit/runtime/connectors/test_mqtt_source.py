@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -20,19 +19,20 @@ from tests.connector_process import (
     make_topics,
     read,
 )
+from tests.debian import environment, needed
 from tests.kafka_process import LocalKafka
 from tests.ports import free_ports
 
 MESSAGES = 3000
 TOPICS = 5
-SERVER = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")
 
 
 class Broker:
     """Mosquitto with persistent sessions."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, program: Path, folder: Path) -> None:
         (self.port,) = free_ports(1)
+        self._program = program
         self._folder = folder
         folder.mkdir()
         (folder / "conf").write_text(
@@ -42,9 +42,9 @@ class Broker:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        assert SERVER is not None
+        command = [str(self._program), "-c", str(self._folder / "conf")]
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen([SERVER, "-c", str(self._folder / "conf")], stdout=log, stderr=log)
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment(self._program))
 
     def stop(self) -> None:
         if self._process is not None:
@@ -55,9 +55,7 @@ class Broker:
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
-    if SERVER is None:
-        pytest.skip("no MQTT broker: install mosquitto")
-    made = Broker(tmp_path / "mosquitto")
+    made = Broker(needed("mosquitto", "mosquitto"), tmp_path / "mosquitto")
     made.start()
     yield made
     made.stop()

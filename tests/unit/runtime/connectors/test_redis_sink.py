@@ -1,7 +1,6 @@
 """Kafka to a real Redis, by a connector that is killed while the server restarts."""
 
 import json
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import pytest
 import redis
 
 from tests.connector_process import HEADER, Arrived, LocalConnector, eventually, headers_of, make_topics, read, write
+from tests.debian import environment, needed
 from tests.kafka_process import LocalKafka
 from tests.ports import free_ports
 
@@ -24,18 +24,19 @@ PASSWORD = "of-the-test"
 class Server:
     """Redis, which writes each command to its file before it answers."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, program: Path, folder: Path) -> None:
         (self.port,) = free_ports(1)
+        self._program = program
         self._folder = folder
         folder.mkdir()
         self._process: subprocess.Popen[bytes] | None = None
         self.client = redis.Redis(port=self.port, password=PASSWORD)
 
     def start(self) -> None:
-        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
+        command = [str(self._program), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
         command += ["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--requirepass", PASSWORD]
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment(self._program))
         eventually(self._answers, "a server")
 
     def _answers(self) -> bool:
@@ -53,9 +54,7 @@ class Server:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    if shutil.which("redis-server") is None:
-        pytest.skip("no Redis: install redis-server")
-    made = Server(tmp_path / "redis")
+    made = Server(needed("redis-server", "redis-server", "redis-tools"), tmp_path / "redis")
     made.start()
     yield made
     made.kill()
