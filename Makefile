@@ -27,7 +27,7 @@ test: check ## Every test that this machine can run; says why the rest are skipp
 	@$(PYTHON) -m sandbox up
 	@$(PYTEST) --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder tests/e2e tests/cluster tests/unit
 
-test-long: up ## All tests, also those that need minutes of compiling (once) or of waiting, as each alert by a real fault
+test-long: up registry connect ## All tests, also those that need minutes of compiling (once) or of waiting, as each alert by a real fault
 	@$(PYTHON) -m sandbox languages
 	@TEST_LONG=1 $(MAKE) test
 
