@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kafka_platform.connect.common import ConnectorKind
+from kafka_platform.connect.common import ConnectorKind, check_host
 from kafka_platform.kafka.entities import Topic
 from kafka_platform.values.forms import mapping
 from kafka_platform.values.free_maps import check_settings
@@ -14,13 +14,47 @@ SECRETS = "/mnt/connectors"
 """Folder of the Secrets of connectors in the pods: `<connector>/kafka` and `<connector>/secret`. Strimzi mounts volumes below /mnt
 only."""
 _PLACEHOLDER = re.compile(r"\$\{[^}]*:")
+_URL_LOGIN = re.compile(r"://[^/@\s:]*:[^/@\s]+@")
 _OWN_SECRET = re.compile(r"\$\{secret:([A-Za-z0-9._-]{1,253})\}")
 _SENSITIVE = re.compile(
-    r"(^|[._-])(password|passwd|passphrase|secret|token|api[._-]?key|private[._-]?key)s?($|[._-](?!endpoint|url))", re.I
+    r"(^|[._-])(password|passwd|passphrase|secret|token|credential|api[._-]?key|private[._-]?key|jaas[._-]config|user[._-]info)s?($|[._-](?!endpoint|url))", re.I
 )
 _LOGIN = re.compile(
     r"(producer|consumer|admin)\.override\.(bootstrap\.|client\.|interceptor\.|metric\.|sasl\.|security\.|ssl\.).*"
 )
+_DRIVER = ("driver.", "hibernate.")
+"""Beginnings of settings that Debezium hands to the database's driver, which can load classes and send files of the pod away."""
+JDBC = re.compile(
+    r"jdbc:(?P<system>postgresql|mysql|mariadb|sqlserver)://(?P<host>\[[0-9A-Fa-f:.]+\]|[^/:;?\s\[\]@]+)(?::(?P<port>\d{1,5}))?(?P<rest>[/;?].*)?"
+)
+"""A JDBC URL without a login."""
+_PARAMETERS = frozenset(
+    {
+        "applicationname",
+        "characterencoding",
+        "connecttimeout",
+        "connectiontimezone",
+        "currentschema",
+        "database",
+        "databasename",
+        "encrypt",
+        "logintimeout",
+        "preparethreshold",
+        "rewritebatchedinserts",
+        "rewritebatchedstatements",
+        "servertimezone",
+        "sockettimeout",
+        "ssl",
+        "sslmode",
+        "stringtype",
+        "tcpkeepalive",
+        "timezone",
+        "trustservercertificate",
+        "usessl",
+    }
+)
+"""Parameters of drivers that neither load classes nor read files, in small letters. With others a driver does: `socketFactory` of
+PostgreSQL's, `allowLoadLocalInfile` of MySQL's, by which a server asks for any file of the pod, such as another connector's secret."""
 _DEFAULTS = frozenset(
     {
         "event.processing.failure.handling.mode",
@@ -72,14 +106,49 @@ def check_more(config: Mapping[str, str]) -> None:
             raise ValueError(f"{key!r} cannot be set here: {_OWNED[key]}")
         if _LOGIN.fullmatch(key):
             raise ValueError(f"{key!r} cannot be set here: each connector logs in to Kafka as its own user")
+        if key.startswith(_DRIVER):
+            raise ValueError(f"{key!r} cannot be set here: a driver can read the secrets of other connectors")
+        if value.startswith("jdbc:"):
+            _check_parameters(key, value)
         found = _OWN_SECRET.fullmatch(value)
-        if _SENSITIVE.search(key) and found is None:
+        if found is None and (_SENSITIVE.search(key) or _URL_LOGIN.search(_OWN_SECRET.sub("", value))):
             raise ValueError(
                 f"{key!r}: a secret does not belong here: write ${{secret:KEY}} with a key of the Secret in secret"
             )
         if _PLACEHOLDER.search(_OWN_SECRET.sub("", value)):
             raise ValueError(
                 f"{key!r}: reads files that are not the connector's: write ${{secret:KEY}} with a key of its own Secret"
+            )
+
+
+def _check_parameters(key: str, url: str) -> None:
+    try:
+        check_jdbc(url)
+    except ValueError as error:
+        raise ValueError(f"{key!r}: {error}") from None
+
+
+def check_jdbc(url: str) -> None:
+    """Raises unless it is the URL of a database without a login and without parameters by which drivers read files."""
+    found = JDBC.fullmatch(url)
+    if found is None or not url.isprintable():
+        shown = "it" if re.search(r"password|@", url, re.IGNORECASE) else repr(url)
+        raise ValueError(
+            f"{shown} is not a URL of postgresql, mysql, mariadb or sqlserver without a login: write one such as "
+            "jdbc:postgresql://db.example.com:5432/warehouse"
+        )
+    rest = found["rest"] or ""
+    if re.search(r"password|user(name)?=", rest, re.IGNORECASE):
+        raise ValueError("contains credentials: remove them, and name the Secret with username and password in secret")
+    check_host(found["host"].strip("[]"))
+    if found["port"] and not 1 <= int(found["port"]) <= 65535:
+        raise ValueError(f"port {found['port']} is out of range: use 1 to 65535")
+    for part in re.split(r"[?&;]", rest)[1:]:
+        name = part.partition("=")[0]
+        if part and name.lower() not in _PARAMETERS:
+            raise ValueError(
+                f"parameter {name!r} is not one of those known to be harmless, and a driver can read the secrets of other "
+                "connectors: remove it"
             )
 
 

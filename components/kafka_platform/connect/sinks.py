@@ -4,34 +4,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass
 
-from kafka_platform.connect.common import Place, check_host, check_places
-from kafka_platform.connect.kinds import ConnectKind, Context, uses_secret
+from kafka_platform.connect.common import Place, check_places
+from kafka_platform.connect.kinds import JDBC, ConnectKind, Context, check_jdbc, uses_secret
 from kafka_platform.values.forms import formed, named, names
 from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_subdomain, check_topic
 from kafka_platform.values.words import Deciding
 
-_JDBC = re.compile(
-    r"jdbc:(?P<system>postgresql|mysql|mariadb|sqlserver)://(?P<host>\[[0-9A-Fa-f:.]+\]|[^/:;?\s\[\]@]+)(?::(?P<port>\d{1,5}))?(?P<rest>[/;?].*)?"
-)
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306, "sqlserver": 1433}
+_FILES = "org.apache.kafka.connect.file."
+"""Kafka's own examples, which are in every installation of it."""
 _CLASS = re.compile(r"([A-Za-z_][A-Za-z0-9_]*\.)+[A-Za-z_][A-Za-z0-9_$]*")
 _TABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}(\.[A-Za-z_][A-Za-z0-9_]{0,62})?")
-
-
-def _check_jdbc(url: str) -> None:
-    found = _JDBC.fullmatch(url)
-    if found is None or not url.isprintable():
-        shown = "it" if re.search(r"password|@", url, re.IGNORECASE) else repr(url)
-        raise ValueError(
-            f"{shown} is not a URL of postgresql, mysql, mariadb or sqlserver without a login: write one such as "
-            "jdbc:postgresql://db.example.com:5432/warehouse"
-        )
-    if re.search(r"password|user(name)?=", found["rest"] or "", re.IGNORECASE):
-        raise ValueError("contains credentials: remove them, and name the Secret with username and password in secret")
-    check_host(found["host"].strip("[]"))
-    if found["port"] and not 1 <= int(found["port"]) <= 65535:
-        raise ValueError(f"port {found['port']} is out of range: use 1 to 65535")
 
 
 def _check_table(name: str) -> None:
@@ -42,6 +26,10 @@ def _check_table(name: str) -> None:
 def _check_class(name: str) -> None:
     if not _CLASS.fullmatch(name):
         raise ValueError(f"{name!r} is not a class of Java: write its full name, such as com.example.OrdersSource")
+    if name.startswith(_FILES):
+        raise ValueError(
+            f"{name!r} reads and writes files of the pods, where the secrets of all connectors are: use another"
+        )
 
 
 class Evolution(Deciding):
@@ -57,7 +45,7 @@ class Evolution(Deciding):
 class JdbcSink(ConnectKind):
     """Writes records to tables of a database, as Debezium's sink does it: each key is one row."""
 
-    url: str = named(_check_jdbc, default=MISSING, examples=["jdbc:postgresql://db.example.com:5432/warehouse"])
+    url: str = named(check_jdbc, default=MISSING, examples=["jdbc:postgresql://db.example.com:5432/warehouse"])
     """JDBC URL of the database, without a login."""
     secret: Input[str] = named(check_subdomain, "Secret name", default=MISSING, examples=["warehouse"])
     """Secret in the connectors' namespace with the keys `username` and `password` of the database user."""
@@ -75,7 +63,7 @@ class JdbcSink(ConnectKind):
 
     def places(self) -> Sequence[Place]:
         """The database server."""
-        found = _JDBC.fullmatch(self.url)
+        found = JDBC.fullmatch(self.url)
         if found is None:  # it was checked
             return []
         return [Place(host=found["host"].strip("[]"), port=int(found["port"] or _PORTS[found["system"]]))]

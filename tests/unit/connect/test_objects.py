@@ -309,7 +309,7 @@ def test_its_children() -> None:
         (lambda: Connector(jdbc=SINK), r"^reads: missing: name the topics"),
         (lambda: Connector(postgres=SOURCE, jdbc=SINK), r"^jdbc: postgres is given too"),
         (lambda: replace(SOURCE, config={"database.password": "hunter2"}), r"^config: 'database.password': a secret"),
-        (lambda: replace(SINK, config={"connection.url": "jdbc:x"}), r"^config: 'connection.url' cannot be set here"),
+        (lambda: replace(SINK, config={"connection.url": "jdbc:mysql://x/y"}), r"^config: 'connection.url' cannot be set here"),
     ],
 )  # fmt: skip
 def test_misuse(make_it: Callable[[], object], message: str) -> None:
