@@ -49,7 +49,7 @@ class Connect:
     def names(self) -> set[str]:
         """The connectors that it has."""
         status, answer = self._client.ask("GET", "/connectors")
-        return set(self._expected("", status, answer))
+        return set(self._expected(None, status, answer))
 
     def config(self, name: str) -> dict[str, str] | None:
         """A connector's configuration; None if there is no such connector."""
@@ -104,10 +104,10 @@ class Connect:
         self._expected(name, status, answer)
         return True
 
-    def _expected(self, name: str, status: int, answer: Any) -> Any:
+    def _expected(self, name: str | None, status: int, answer: Any) -> Any:
         if 200 <= status < 300:
             return answer
-        where = f"connector {name}: " if name else ""
+        where = "" if name is None else f"connector {name}: "
         # While it rebalances, it answers 409.
         if status in (404, 408, 409, 425, 429) or status >= 500:
             raise Transient(f"{where}Kafka Connect answers {status}: {reason(answer)}")
