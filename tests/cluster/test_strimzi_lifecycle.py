@@ -179,7 +179,7 @@ def test_the_autoscaler_is_not_overruled_and_drift_is_shown(stack: Stack) -> Non
     ("path", "value", "message"),
     [
         (("kafka", "pools", "brokers", "storage"), "1Gi", "volumes never shrink: use at least 2Gi"),
-        (("kafka", "pools", "controllers", "nodes"), 5, "nodes that vote on the metadata do not come and go"),
+        (("kafka", "pools", "controllers", "nodes"), 5, "the number of controllers cannot change"),
         (("topics", "orders", "partitions"), 3, "topic orders: 6 partitions -> 3: partitions never shrink"),
     ],
 )
