@@ -74,6 +74,7 @@ VARIABLES = {
     "NAMESPACE": NAMESPACE,
     "TENANT_NAMESPACE": TENANT,
     "PROGRAM_NAMESPACE": NAMESPACE,
+    "CERTIFICATE": "latency-probe-kafka",
     "CLUSTER": "kafka",
     "NAME": "kafka",
 }
