@@ -172,6 +172,12 @@ def fill(kafka: LocalKafka) -> None:
     for at in range(0, TOPICS, 200):
         for future in admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in names[at : at + 200]]).values():
             future.result(120)
+    # The controller has them at once; the broker needs a while for the folders of 3,000 partitions.
+    end = time.monotonic() + 180
+    while len(admin.list_topics(timeout=30).topics) < TOPICS:
+        if time.monotonic() > end:
+            raise SystemExit("the broker does not have all topics")
+        time.sleep(0.5)
     producer = Producer(kafka.client())
     for number in range(GROUPS * 3):
         for partition in range(PARTITIONS):
