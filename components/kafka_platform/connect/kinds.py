@@ -17,7 +17,8 @@ _PLACEHOLDER = re.compile(r"\$\{[^}]*:")
 _URL_LOGIN = re.compile(r"://[^/@\s:]*:[^/@\s]+@")
 _OWN_SECRET = re.compile(r"\$\{secret:([A-Za-z0-9._-]{1,253})\}")
 _SENSITIVE = re.compile(
-    r"(^|[._-])(password|passwd|passphrase|secret|token|credential|api[._-]?key|private[._-]?key|jaas[._-]config|user[._-]info)s?($|[._-](?!endpoint|url))", re.I
+    r"(^|[._-])(password|passwd|passphrase|secret|token|credential|api[._-]?key|private[._-]?key|jaas[._-]config|user[._-]info)s?($|[._-](?!endpoint|url))",
+    re.I,
 )
 _LOGIN = re.compile(
     r"(producer|consumer|admin)\.override\.(bootstrap\.|client\.|interceptor\.|metric\.|sasl\.|security\.|ssl\.).*"
