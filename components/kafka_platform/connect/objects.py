@@ -20,6 +20,7 @@ from kafka_platform.kafka.client_pods import ca_mounts, ca_volumes, kafka_ports
 from kafka_platform.kafka.properties import java_properties
 from kafka_platform.kube.declared import version_of
 from kafka_platform.kube.derived import derived
+from kafka_platform.kube.jvm import JvmMemory
 from kafka_platform.kube.manifests import (
     Manifest,
     allowed_port,
@@ -39,17 +40,13 @@ from kafka_platform.kube.objects import Object
 from kafka_platform.kube.pods import (
     CONFIG_ANNOTATION,
     METRICS_PORT,
-    configured,
     container_security,
     http_check,
-    pod_spec,
-    prefer_other_machines,
     resources_of,
     secret_volume,
-    spread_over,
+    spread_deployment,
 )
 from kafka_platform.values.names import user_secret
-from kafka_platform.values.units import quantity
 
 if TYPE_CHECKING:
     from pulumi import Input
@@ -67,11 +64,8 @@ _RULES = "jmx.yaml"
 _AGENT = "/opt/kafka-platform/agent/jmx_prometheus_javaagent.jar"
 _SECRETS_VERSION = "kafka-platform/secrets"
 
-_METASPACE_MEBIBYTES = 160
-_CODE_MEBIBYTES = 64
-_DIRECT_MEBIBYTES = 64
-_OUTSIDE_MEBIBYTES = 448
-"""Memory that is not heap: the three above, and the stacks of threads. Seen at work with a heap of 384 MiB: 460 MiB."""
+_MEMORY = JvmMemory(metaspace=160, code=64, direct=64, outside=448)
+"""Seen at work with a heap of 384 MiB: 460 MiB in all."""
 _REBALANCE_MILLISECONDS = 5_000
 """How long a lost worker's tasks wait for it to come back. Kafka's own is five minutes, in which they stand still."""
 _FLUSH_MILLISECONDS = 10_000
@@ -257,28 +251,17 @@ def secrets_version(connectors: Mapping[str, Connector]) -> str:
 
 def deployment(settings: ConnectSettings, config_hash: "Input[str]") -> Manifest:
     """The workers, which share the tasks of all connectors."""
-    own = labels(settings.name, COMPONENT)
-    annotations = {CONFIG_ANNOTATION: config_hash, _SECRETS_VERSION: secrets_version(settings.connectors)}
-    pod = pod_spec(
+    return spread_deployment(
+        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        settings.own,
         [_container(settings)],
         _volumes(settings),
-        affinity=prefer_other_machines(settings.own),
-        terminationGracePeriodSeconds=_TERMINATION_SECONDS,
-        topologySpreadConstraints=spread_over(settings.spread, settings.own),
+        pods=settings.spec.pods,
+        spread=settings.spread,
+        annotations={CONFIG_ANNOTATION: config_hash, _SECRETS_VERSION: secrets_version(settings.connectors)},
+        termination_seconds=_TERMINATION_SECONDS,
+        settings=settings.spec.pod_settings,
     )
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": metadata(settings.name, settings.namespace, own),
-        "spec": {
-            "replicas": settings.spec.pods,
-            "selector": {"matchLabels": settings.own},
-            "strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}, "type": "RollingUpdate"},
-            "template": configured(
-                {"metadata": {"annotations": annotations, "labels": own}, "spec": pod}, settings.spec.pod_settings
-            ),
-        },
-    }
 
 
 def _container(settings: ConnectSettings) -> Manifest:
@@ -313,14 +296,8 @@ def _container(settings: ConnectSettings) -> Manifest:
 
 def jvm_options(settings: ConnectSettings) -> list[str]:
     """Options of the JVM: every part of its memory has a bound, and together they fit into the pod."""
-    heap = int(quantity(settings.spec.resources.memory)) // 2**20 - _OUTSIDE_MEBIBYTES
     return [
-        f"-Xmx{heap}m",
-        f"-XX:MaxMetaspaceSize={_METASPACE_MEBIBYTES}m",
-        f"-XX:ReservedCodeCacheSize={_CODE_MEBIBYTES}m",
-        f"-XX:MaxDirectMemorySize={_DIRECT_MEBIBYTES}m",
-        "-XX:+UseSerialGC",
-        "-XX:+ExitOnOutOfMemoryError",
+        *_MEMORY.options(settings.spec.resources.memory),
         f"-javaagent:{_AGENT}={METRICS_PORT}:{_CONFIG}/{_RULES}",
         f"-Dlog4j2.configurationFile={_CONFIG}/{_LOGGING}",
     ]

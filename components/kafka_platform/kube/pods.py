@@ -206,3 +206,49 @@ def spread_over(label: str, own: Mapping[str, str]) -> list[dict[str, Any]]:
         }
         for key in dict.fromkeys((MACHINE, label))
     ]
+
+
+def spread_deployment(
+    about: Manifest,
+    own: Mapping[str, str],
+    containers: Sequence[Manifest],
+    volumes: Sequence[Manifest],
+    *,
+    pods: int,
+    spread: str,
+    annotations: Mapping[str, Input[str]],
+    termination_seconds: int,
+    settings: PodSettings,
+) -> Manifest:
+    """A fixed number of pods that do the same, spread out, and replaced one by one without one being missing.
+
+    Args:
+        about: the metadata of the Deployment, whose labels the pods have too.
+        own: the labels that find the pods.
+        containers: of each pod.
+        volumes: of each pod.
+        pods: how many there are.
+        spread: label of machines over whose values they are spread.
+        annotations: of the pods.
+        termination_seconds: how long a pod may take to end.
+        settings: where the pods run, and what they carry.
+    """
+    spec = pod_spec(
+        containers,
+        volumes,
+        affinity=prefer_other_machines(own),
+        terminationGracePeriodSeconds=termination_seconds,
+        topologySpreadConstraints=spread_over(spread, own),
+    )
+    template: Manifest = {"metadata": {"annotations": dict(annotations), "labels": about["labels"]}, "spec": spec}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": about,
+        "spec": {
+            "replicas": pods,
+            "selector": {"matchLabels": dict(own)},
+            "strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}, "type": "RollingUpdate"},
+            "template": configured(template, settings),
+        },
+    }

@@ -8,6 +8,7 @@ from kafka_platform.kafka.client_pods import ca_mounts, ca_volumes, kafka_ports
 from kafka_platform.kafka.properties import java_properties
 from kafka_platform.kafka.secrets import CA_FILE
 from kafka_platform.kube.derived import derived
+from kafka_platform.kube.jvm import JvmMemory
 from kafka_platform.kube.manifests import (
     Manifest,
     allowed_port,
@@ -29,14 +30,11 @@ from kafka_platform.kube.pods import (
     CONFIG_ANNOTATION,
     HTTP_PORT,
     METRICS_PORT,
-    configured,
     container_security,
     http_check,
-    pod_spec,
-    prefer_other_machines,
     resources_of,
     secret_volume,
-    spread_over,
+    spread_deployment,
 )
 from kafka_platform.registry.logins import USERS_FILE, Passwords, login, login_secret, logins_version, users_secret
 from kafka_platform.registry.spec import (
@@ -50,7 +48,6 @@ from kafka_platform.registry.spec import (
     RegistryUser,
 )
 from kafka_platform.values.names import user_secret
-from kafka_platform.values.units import quantity
 
 if TYPE_CHECKING:
     from pulumi import Input
@@ -67,12 +64,8 @@ _CREDENTIALS = "/etc/kafka-platform/credentials"
 _TLS = "/etc/kafka-platform/tls"
 _FILE = "registry.properties"
 
-_METASPACE_MEBIBYTES = 192
-_CODE_MEBIBYTES = 64
-_DIRECT_MEBIBYTES = 48
-_OUTSIDE_MEBIBYTES = 384
-"""Memory that is not heap: the three above, and the stacks of threads. Seen altogether at work: 272 MiB with half of the
-heap in use."""
+_MEMORY = JvmMemory(metaspace=192, code=64, direct=48, outside=384)
+"""Seen at work: 272 MiB in all, with half of the heap in use."""
 _POLL_MILLISECONDS = 500
 """How long a pod waits for more of the journal when it starts. By default it is 5 s, twice."""
 _REQUEST_BYTES = 2 * 2**20
@@ -246,28 +239,17 @@ def network_policy(settings: RegistrySettings, kafka_ports: "Input[Sequence[Mani
 
 def deployment(settings: RegistrySettings, config_hash: "Input[str]") -> Manifest:
     """The pods. Each has all schemas in memory, from the journal."""
-    own = labels(settings.name, COMPONENT)
-    annotations = {CONFIG_ANNOTATION: config_hash, "kafka-platform/logins": logins_version(settings.users)}
-    pod = pod_spec(
+    return spread_deployment(
+        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        settings.own,
         [_container(settings)],
         _volumes(settings),
-        affinity=prefer_other_machines(settings.own),
-        terminationGracePeriodSeconds=_TERMINATION_SECONDS,
-        topologySpreadConstraints=spread_over(settings.spread, settings.own),
+        pods=settings.spec.pods,
+        spread=settings.spread,
+        annotations={CONFIG_ANNOTATION: config_hash, "kafka-platform/logins": logins_version(settings.users)},
+        termination_seconds=_TERMINATION_SECONDS,
+        settings=settings.spec.pod_settings,
     )
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": metadata(settings.name, settings.namespace, own),
-        "spec": {
-            "replicas": settings.spec.pods,
-            "selector": {"matchLabels": settings.own},
-            "strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}, "type": "RollingUpdate"},
-            "template": configured(
-                {"metadata": {"annotations": annotations, "labels": own}, "spec": pod}, settings.spec.pod_settings
-            ),
-        },
-    }
 
 
 def _container(settings: RegistrySettings) -> Manifest:
@@ -292,16 +274,10 @@ def _container(settings: RegistrySettings) -> Manifest:
 
 def jvm_options(settings: RegistrySettings) -> list[str]:
     """Options of the JVM: every part of its memory has a bound, and together they fit into the pod."""
-    heap = int(quantity(settings.spec.resources.memory)) // 2**20 - _OUTSIDE_MEBIBYTES
     files = [f"{_CREDENTIALS}/client.properties"] if settings.logs_in else []
     files += [f"{_USERS}/{USERS_FILE}", f"{_CONFIG}/{_FILE}"]
     return [
-        f"-Xmx{heap}m",
-        f"-XX:MaxMetaspaceSize={_METASPACE_MEBIBYTES}m",
-        f"-XX:ReservedCodeCacheSize={_CODE_MEBIBYTES}m",
-        f"-XX:MaxDirectMemorySize={_DIRECT_MEBIBYTES}m",
-        "-XX:+UseSerialGC",
-        "-XX:+ExitOnOutOfMemoryError",
+        *_MEMORY.options(settings.spec.resources.memory),
         "-Djava.util.logging.manager=org.jboss.logmanager.LogManager",
         f"-Dsmallrye.config.locations={','.join(files)}",
     ]
