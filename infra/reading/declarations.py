@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kafka_platform.kube.declared import REMOVED_KEY
+
 from infra.reading.kinds import Declares, Kind
 from infra.reading.rights import Right
 from infra.reading.settings import texts
@@ -158,3 +160,11 @@ def _numbers(value: Any) -> dict[str, float]:
     if not isinstance(value, Mapping):
         return {}
     return {str(key): float(each) for key, each in value.items() if isinstance(each, int | float)}
+
+
+def removed_names(data: Mapping[str, Any]) -> list[str]:
+    """What a ConfigMap with declarations wants deleted, such as subjects and connectors."""
+    try:
+        return [str(each) for each in json.loads(data.get(REMOVED_KEY, "[]"))]
+    except (TypeError, ValueError):
+        return []

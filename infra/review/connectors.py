@@ -4,8 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kafka_platform.connect.applying import REMOVED_KEY
-
+from infra.reading.declarations import removed_names
 from infra.review.findings import Finding, Section
 from infra.review.quantities import code, names
 
@@ -24,7 +23,7 @@ _STATES = {
 def connector_findings(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Finding]:
     """What happens to connectors, and to the data that they move."""
     before, after = _connectors(old), _connectors(new)
-    removed = set(_removed(new)) - set(_removed(old))
+    removed = set(removed_names(new)) - set(removed_names(old))
     for name in dict.fromkeys([*after, *before]):
         was, is_ = before.get(name), after.get(name)
         if was is None and is_ is not None:
@@ -127,13 +126,6 @@ def _connectors(data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             config = {str(each): str(value) for each, value in declared["config"].items()}
             found[str(declared.get("name"))] = {"config": config, "state": str(declared.get("state"))}
     return found
-
-
-def _removed(data: Mapping[str, Any]) -> list[str]:
-    try:
-        return [str(each) for each in json.loads(data.get(REMOVED_KEY, "[]"))]
-    except (TypeError, ValueError):
-        return []
 
 
 def _connector(section: Section, name: str, what_happens: str, *, look: bool = False) -> Finding:

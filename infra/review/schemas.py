@@ -4,8 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kafka_platform.schemas.objects import REMOVED_KEY
-
+from infra.reading.declarations import removed_names
 from infra.review.findings import Finding, Section
 from infra.review.quantities import code
 
@@ -27,8 +26,9 @@ def schema_findings(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[
             yield _subject(Section.DATA, name, "no longer declared; it stays in the registry")
         elif was is not None:
             yield from _changed(name, was, is_)
-    for name in _removed(new):
-        if name not in _removed(old):
+    deleted = removed_names(old)
+    for name in removed_names(new):
+        if name not in deleted:
             yield _subject(Section.DATA, name, "deleted: who reads records with its schemas fails", look=True)
 
 
@@ -58,13 +58,6 @@ def _subjects(data: Mapping[str, Any]) -> dict[str, dict[str, str]]:
             fields = ("type", "schema", "compatibility")
             found[str(declared.get("subject"))] = {each: str(declared.get(each, "")) for each in fields}
     return found
-
-
-def _removed(data: Mapping[str, Any]) -> list[str]:
-    try:
-        return [str(each) for each in json.loads(data.get(REMOVED_KEY, "[]"))]
-    except (TypeError, ValueError):
-        return []
 
 
 def _level(declared: Mapping[str, str]) -> str:

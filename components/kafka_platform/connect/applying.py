@@ -1,6 +1,5 @@
 """The Job that applies connectors by the REST interface of Kafka Connect: one pure function renders each of its objects."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from pulumi import Input
 
 COMPONENT = "connect-applier"
-REMOVED_KEY = "removed"
-"""Which connectors are to be deleted."""
 _FOLDER = "/etc/kafka-platform/connectors"
 
 
@@ -75,8 +72,7 @@ def objects(settings: ApplySettings, after: Sequence[Object]) -> list[Object]:
 
 def data_of(settings: ApplySettings) -> Any:
     """What the ConfigMap holds."""
-    removed = {REMOVED_KEY: json.dumps(sorted(settings.removed))} if settings.removed else {}
-    return derived(lambda configs: {**configs, **removed}, settings.configs)
+    return derived(lambda configs: {**configs, **declared.removed(settings.removed)}, settings.configs)
 
 
 def config_map(settings: ApplySettings) -> Manifest:

@@ -16,6 +16,8 @@ MAX_BYTES = 900_000
 """Of all declarations: a ConfigMap takes 1 MiB with everything around the data."""
 RETRY_SECONDS = 240
 """In which the program retries what passes by itself, such as brokers or a registry that do not answer yet."""
+REMOVED_KEY = "removed"
+"""Of a ConfigMap with declarations: the JSON list of what is to be deleted, by name."""
 _DEADLINE_SECONDS = 540
 """After which Kubernetes ends the Job: the above, with time to pull the image and to apply thousands of declarations."""
 
@@ -23,6 +25,11 @@ _DEADLINE_SECONDS = 540
 def version_of(declared: Any) -> str:
     """Changes when anything is declared differently, in whatever order."""
     return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()
+
+
+def removed(names: Sequence[str]) -> dict[str, str]:
+    """The key with what is to be deleted; none if nothing is."""
+    return {REMOVED_KEY: json.dumps(sorted(names))} if names else {}
 
 
 def size_of(rendered: Mapping[str, str]) -> int:

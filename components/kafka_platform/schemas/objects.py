@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from pulumi import Input
 
 COMPONENT = "registrar"
-REMOVED_KEY = "removed"
-"""Which subjects are to be deleted."""
 
 _FOLDER = "/etc/kafka-platform"
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]")
@@ -111,7 +109,7 @@ def config_map(settings: SchemaSettings, rendered: Mapping[str, str]) -> Manifes
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": metadata(f"{settings.name}-schemas", settings.namespace, labels(settings.name, COMPONENT)),
-        "data": {**rendered, **({REMOVED_KEY: json.dumps(sorted(settings.removed))} if settings.removed else {})},
+        "data": {**rendered, **declared.removed(settings.removed)},
     }
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from kafka_platform import Compatibility, SchemaReference, SchemaType, Subject
+from kafka_platform.kube.declared import REMOVED_KEY
 from kafka_platform.registry.spec import REGISTRAR
-from kafka_platform.schemas.objects import REMOVED_KEY, declarations
+from kafka_platform.schemas.objects import declarations
 from kafka_platform_runtime.jobs import DONE, NOT_NOW, REFUSED
 from kafka_platform_runtime.registrar.__main__ import run
 
