@@ -11,6 +11,33 @@ from kafka_platform_runtime.termination import leave, termination_log
 DONE = 0
 NOT_NOW = 1
 REFUSED = 3
+DEFAULT_DEADLINE_SECONDS = 240.0
+REMOVED = "removed"
+"""File of the declarations with the JSON list of what is to be deleted."""
+
+
+def address(environment: Mapping[str, str], variable: str) -> str:
+    """The URL in a variable, without a slash at its end.
+
+    Raises:
+        Refused: it is missing, or no URL of HTTP.
+    """
+    url = environment.get(variable, "").rstrip("/")
+    if not url.startswith(("http://", "https://")):
+        raise Refused([f"{variable}: {url!r} is not an address: write one that begins with http:// or https://"])
+    return url
+
+
+def deadline(environment: Mapping[str, str]) -> float:
+    """DEADLINE_SECONDS: how long to retry what may yet succeed.
+
+    Raises:
+        Refused: it is not a number.
+    """
+    try:
+        return float(environment.get("DEADLINE_SECONDS") or DEFAULT_DEADLINE_SECONDS)
+    except ValueError as error:
+        raise Refused([f"DEADLINE_SECONDS: cannot be read: {error}"]) from None
 
 
 def attempts(attempt: Callable[[], str], deadline_seconds: float) -> tuple[int, str]:

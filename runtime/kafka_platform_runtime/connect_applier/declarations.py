@@ -5,13 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kafka_platform_runtime import mounted
+from kafka_platform_runtime import jobs, mounted
 from kafka_platform_runtime.failures import Refused
 
-DEFAULT_DEADLINE_SECONDS = 240.0
 DEFAULT_FOLDER = "/etc/kafka-platform/connectors"
-REMOVED = "removed"
-"""File with the JSON list of connectors to delete."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +17,7 @@ class Settings:
 
     url: str
     declarations: Path
-    deadline_seconds: float = DEFAULT_DEADLINE_SECONDS
+    deadline_seconds: float = jobs.DEFAULT_DEADLINE_SECONDS
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -29,15 +26,12 @@ class Settings:
         Raises:
             Refused: one is missing, or is not what it has to be.
         """
-        url = environment.get("CONNECT_URL", "").rstrip("/")
-        if not url.startswith(("http://", "https://")):
-            raise Refused([f"CONNECT_URL: {url!r} is not an address: write one that begins with http:// or https://"])
-        try:
-            deadline = float(environment.get("DEADLINE_SECONDS") or DEFAULT_DEADLINE_SECONDS)
-        except ValueError as error:
-            raise Refused([f"DEADLINE_SECONDS: cannot be read: {error}"]) from None
         folder = Path(environment.get("DECLARATIONS_DIR") or DEFAULT_FOLDER)
-        return cls(url=url, declarations=folder, deadline_seconds=deadline)
+        return cls(
+            url=jobs.address(environment, "CONNECT_URL"),
+            declarations=folder,
+            deadline_seconds=jobs.deadline(environment),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +73,7 @@ def read(folder: Path) -> Declared:
     try:
         for file, text in mounted.texts(folder).items():
             told = json.loads(text)
-            if file == REMOVED:
+            if file == jobs.REMOVED:
                 removed = [str(each) for each in told]
                 continue
             config = {str(key): str(value) for key, value in told["config"].items()}

@@ -6,12 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kafka_platform_runtime import mounted
+from kafka_platform_runtime import jobs, mounted
 from kafka_platform_runtime.failures import Refused
-
-DEFAULT_DEADLINE_SECONDS = 240.0
-REMOVED = "removed"
-"""File with the JSON list of subjects to delete."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +19,7 @@ class Settings:
     login: Path | None = None
     ca_file: str | None = None
     compatibility: str | None = None
-    deadline_seconds: float = DEFAULT_DEADLINE_SECONDS
+    deadline_seconds: float = jobs.DEFAULT_DEADLINE_SECONDS
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -32,21 +28,14 @@ class Settings:
         Raises:
             Refused: one is missing, or is not what it has to be.
         """
-        url = environment.get("REGISTRY_URL", "").rstrip("/")
-        if not url.startswith(("http://", "https://")):
-            raise Refused([f"REGISTRY_URL: {url!r} is not an address: write one that begins with http:// or https://"])
-        try:
-            deadline = float(environment.get("DEADLINE_SECONDS") or DEFAULT_DEADLINE_SECONDS)
-        except ValueError as error:
-            raise Refused([f"DEADLINE_SECONDS: cannot be read: {error}"]) from None
         login = environment.get("REGISTRY_LOGIN_DIR")
         return cls(
-            url=url,
+            url=jobs.address(environment, "REGISTRY_URL"),
             declarations=Path(environment.get("DECLARATIONS_DIR") or "/etc/kafka-platform/schemas"),
             login=Path(login) if login else None,
             ca_file=environment.get("REGISTRY_CA_FILE") or None,
             compatibility=environment.get("REGISTRY_COMPATIBILITY") or None,
-            deadline_seconds=deadline,
+            deadline_seconds=jobs.deadline(environment),
         )
 
 
@@ -103,7 +92,7 @@ def read(folder: Path) -> Declared:
     try:
         for file, text in mounted.texts(folder).items():
             told = json.loads(text)
-            if file == REMOVED:
+            if file == jobs.REMOVED:
                 removed = [str(each) for each in told]
                 continue
             references = {str(each["name"]): str(each["subject"]) for each in told.get("references", [])}
