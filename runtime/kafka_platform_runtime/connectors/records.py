@@ -1,7 +1,7 @@
 """What connectors move, and what becomes of it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 Headers = Sequence[tuple[str, str | bytes | None]]
@@ -58,6 +58,16 @@ class Outcome:
     """Why some are left, in one line."""
     wait: float = 0.0
     """Seconds that the target asks to be left alone, at least."""
+
+
+def in_halves(records: Sequence[Record], deliver: Callable[[Sequence[Record]], Outcome]) -> Outcome:
+    """Delivers records that are too many for once in two parts, the second only if nothing of the first is left."""
+    middle = len(records) // 2
+    first = deliver(records[:middle])
+    if first.left:
+        return replace(first, left=[*first.left, *records[middle:]])
+    second = deliver(records[middle:])
+    return replace(second, refused=[*first.refused, *second.refused])
 
 
 class Target(Protocol):

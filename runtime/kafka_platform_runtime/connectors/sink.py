@@ -7,6 +7,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from kafka_platform_runtime.connection import Complaints, Connection
 from kafka_platform_runtime.connectors.dead_letters import DeadLetters
+from kafka_platform_runtime.connectors.look import look
 from kafka_platform_runtime.connectors.meter import Meter
 from kafka_platform_runtime.connectors.pauses import Pauses
 from kafka_platform_runtime.connectors.records import Outcome, Record, Target
@@ -22,7 +23,6 @@ HANGING_SECONDS = 240.0
 """How long one delivery may take; the group waits for longer (POLL_SECONDS)."""
 POLL_SECONDS = 300.0
 IDLE_SECONDS = 0.2
-LOOK_SECONDS = 5.0
 FETCHED_KILOBYTES = 16 * 1024
 """What is read ahead, for all partitions."""
 
@@ -90,7 +90,7 @@ class Sink:
     def _open(self, beat: Callable[[], None]) -> None:
         while not self._stop.is_set():
             try:
-                self._look()
+                look(self._consumer, self._connector.topics, self._complaints, self._servers)
                 self._target.open()
             except Transient as failure:
                 self._meter.failed(str(failure))
@@ -99,17 +99,6 @@ class Sink:
                 self._pauses.reset()
                 self._meter.works()
                 return
-
-    def _look(self) -> None:
-        """Whether Kafka lets the connector in, and has the topics."""
-        for topic in self._connector.topics:
-            try:
-                found = self._consumer.list_topics(topic, timeout=LOOK_SECONDS).topics[topic]
-            except KafkaException as failure:
-                why = self._complaints.why(failure.args[0], self._servers)
-                raise Transient(f"Kafka does not answer: {why}") from None
-            if found.error is not None:
-                raise Transient(f"topic {topic}: {sentence(found.error)}")
 
     def _take(self) -> list[Record]:
         self._resume()

@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from kafka_platform_runtime.connection import Complaints, Connection
 from kafka_platform_runtime.connectors.dead_letters import DeadLetters, producer_settings
+from kafka_platform_runtime.connectors.look import look
 from kafka_platform_runtime.connectors.meter import Meter
 from kafka_platform_runtime.connectors.pauses import Pauses
 from kafka_platform_runtime.connectors.records import Origin, Received, Record, Refusal
@@ -71,7 +72,7 @@ class Source:
         with WATCH.heart("The source", HANGING_SECONDS) as beat:
             while not self._stop.is_set():
                 try:
-                    self._look()
+                    look(self._producer, [self._topic], self._complaints, self._servers)
                     self._empty(beat)
                     self._origin.open()
                     self._session(beat)
@@ -81,15 +82,6 @@ class Source:
                 finally:
                     self._pending.clear()
                     self._origin.close()
-
-    def _look(self) -> None:
-        try:
-            found = self._producer.list_topics(self._topic, timeout=5.0).topics[self._topic]
-        except KafkaException as failure:
-            why = self._complaints.why(failure.args[0], self._servers)
-            raise Transient(f"Kafka does not answer: {why}") from None
-        if found.error is not None:
-            raise Transient(f"topic {self._topic}: {sentence(found.error)}")
 
     def _empty(self, beat: Callable[[], None]) -> None:
         """Let Kafka have what an earlier connection brought, before the other system sends it again."""

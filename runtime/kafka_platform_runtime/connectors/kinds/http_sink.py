@@ -1,11 +1,12 @@
 """Sends records to a web service: one in each request, or many as a JSON array."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from enum import StrEnum
 
 import msgspec
 
-from kafka_platform_runtime.connectors.records import Outcome, Record, Refusal
+from kafka_platform_runtime.connectors.records import Outcome, Record, Refusal, in_halves
 from kafka_platform_runtime.connectors.settings import Connector, Secrets
 from kafka_platform_runtime.connectors.web import Answer, Web, WebSettings
 from kafka_platform_runtime.failures import Transient
@@ -64,7 +65,7 @@ class Http:
             else:
                 fit.append(each)
         found = self._halve(fit) if fit else Outcome()
-        return Outcome(refused=[*refused, *found.refused], left=found.left, trouble=found.trouble, wait=found.wait)
+        return replace(found, refused=[*refused, *found.refused])
 
     def _halve(self, records: Sequence[Record]) -> Outcome:
         body = b"[" + b",".join(each.value or b"null" for each in records) + b"]"
@@ -77,14 +78,7 @@ class Http:
             return Outcome(left=records, trouble=answer.reason, wait=answer.wait)
         if len(records) == 1:
             return Outcome(refused=[Refusal(record=records[0], reason=answer.reason)])
-        middle = len(records) // 2
-        first = self._halve(records[:middle])
-        if first.left:
-            left = [*first.left, *records[middle:]]
-            return Outcome(refused=first.refused, left=left, trouble=first.trouble, wait=first.wait)
-        second = self._halve(records[middle:])
-        refused = [*first.refused, *second.refused]
-        return Outcome(refused=refused, left=second.left, trouble=second.trouble, wait=second.wait)
+        return in_halves(records, self._halve)
 
     def _send_one(self, record: Record) -> Answer | str:
         headers = {

@@ -1,13 +1,14 @@
 """Indexes records in OpenSearch or Elasticsearch, each with a result of its own."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
-from kafka_platform_runtime.connectors.records import Outcome, Record, Refusal, line
+from kafka_platform_runtime.connectors.records import Outcome, Record, Refusal, in_halves, line
 from kafka_platform_runtime.connectors.settings import Connector, Secrets
 from kafka_platform_runtime.connectors.web import BUSY, Web, WebSettings
 from kafka_platform_runtime.failures import Refused, Transient
@@ -63,23 +64,14 @@ class Search:
         content = {"content-type": "application/x-ndjson"}
         answer = self._web.ask("POST", f"{self._url}/_bulk", b"\n".join(lines) + b"\n", content)
         if answer.status == 413 and len(sent) > 1:
-            return self._smaller(sent, refused)
+            # The cluster does not take so much in one request.
+            found = in_halves(sent, self.deliver)
+            return replace(found, refused=[*refused, *found.refused])
         if answer.status == 413:
             return Outcome(refused=[*refused, Refusal(record=sent[0], reason=answer.reason)])
         if answer.status != 200:
             return Outcome(refused=refused, left=sent, trouble=answer.reason, wait=answer.wait)
         return _results(sent, refused, answer.body)
-
-    def _smaller(self, records: Sequence[Record], refused: Sequence[Refusal]) -> Outcome:
-        """In two requests, as the cluster does not take so much in one."""
-        middle = len(records) // 2
-        first = self.deliver(records[:middle])
-        if first.left:
-            left = [*first.left, *records[middle:]]
-            return Outcome(refused=[*refused, *first.refused], left=left, trouble=first.trouble, wait=first.wait)
-        second = self.deliver(records[middle:])
-        together = [*refused, *first.refused, *second.refused]
-        return Outcome(refused=together, left=second.left, trouble=second.trouble, wait=second.wait)
 
     def _lines(self, record: Record) -> list[bytes]:
         place: dict[str, Any] = {"_index": self._settings.index or record.topic.lower(), "_id": record.identity}
