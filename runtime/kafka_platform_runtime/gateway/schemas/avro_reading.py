@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from kafka_platform_runtime.gateway.schemas.avro_types import Functions
 from kafka_platform_runtime.gateway.schemas.avro_writing import tag_of
 
 MOST_PARTS = 1_000_000
@@ -37,38 +38,15 @@ Read = Callable[[bytes, int, Reading], int]
 end of the bytes."""
 
 
-class Reads:
-    """The functions of a schema.
-
-    Args:
-        named: its records, enums and fixed, by full name.
-    """
+class Reads(Functions[Read]):
+    """The functions that read the values of a schema."""
 
     def __init__(self, named: Mapping[str, Any]) -> None:
-        self._named = named
-        self._known: dict[str, Read] = {}
+        super().__init__(named)
+        self._primitive = _PRIMITIVE
 
-    def of(self, node: Any) -> Read:
-        """The function of a type."""
-        if isinstance(node, list):
-            return self._union(node)
-        if isinstance(node, dict):
-            kind = node["type"]
-            made = {
-                "record": self._record,
-                "error": self._record,
-                "enum": _enum,
-                "fixed": _fixed,
-                "array": self._array,
-                "map": self._map,
-            }.get(kind if isinstance(kind, str) else "")
-            return self.of(kind) if made is None else made(node)
-        if node in self._named:
-            if node not in self._known:
-                self._known[node] = lambda data, at, out: self._known[node](data, at, out)  # while it is made
-                self._known[node] = self.of(self._named[node])
-            return lambda data, at, out: self._known[node](data, at, out)
-        return _PRIMITIVE[node]
+    def _later(self, name: str) -> Read:
+        return lambda data, at, out: self._known[name](data, at, out)
 
     def _record(self, node: Mapping[str, Any]) -> Read:
         name = node["name"]
@@ -87,6 +65,30 @@ class Reads:
                 at = one(data, at, out)
             out.append(end)
             return at
+
+        return read
+
+    def _enum(self, node: Mapping[str, Any]) -> Read:
+        symbols = [_encode(each) for each in node["symbols"]]
+
+        def read(data: bytes, at: int, out: Reading) -> int:
+            index, at = _long(data, at)
+            if index < 0:
+                raise ValueError
+            out.append(symbols[index])
+            return at
+
+        return read
+
+    def _fixed(self, node: Mapping[str, Any]) -> Read:
+        size: int = node["size"]
+
+        def read(data: bytes, at: int, out: Reading) -> int:
+            end = at + size
+            if end > len(data):
+                raise ValueError
+            out.append(_encode(data[at:end].decode("latin-1")))
+            return end
 
         return read
 
@@ -229,32 +231,6 @@ def _bytes(data: bytes, at: int, out: Reading) -> int:
     content, at = _part(data, at)
     out.append(_encode(content.decode("latin-1")))
     return at
-
-
-def _enum(node: Mapping[str, Any]) -> Read:
-    symbols = [_encode(each) for each in node["symbols"]]
-
-    def read(data: bytes, at: int, out: Reading) -> int:
-        index, at = _long(data, at)
-        if index < 0:
-            raise ValueError
-        out.append(symbols[index])
-        return at
-
-    return read
-
-
-def _fixed(node: Mapping[str, Any]) -> Read:
-    size: int = node["size"]
-
-    def read(data: bytes, at: int, out: Reading) -> int:
-        end = at + size
-        if end > len(data):
-            raise ValueError
-        out.append(_encode(data[at:end].decode("latin-1")))
-        return end
-
-    return read
 
 
 _PRIMITIVE: Mapping[str, Read] = {

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from struct import Struct
 from typing import Any
 
+from kafka_platform_runtime.gateway.schemas.avro_types import Functions
 from kafka_platform_runtime.gateway.schemas.misfit import Misfit, shown
 
 Write = Callable[[Any, bytearray], None]
@@ -17,38 +18,15 @@ _END = b"\0"
 _DOUBLE, _FLOAT = Struct("<d"), Struct("<f")
 
 
-class Writes:
-    """The functions of a schema.
-
-    Args:
-        named: its records, enums and fixed, by full name, as fastavro has parsed them.
-    """
+class Writes(Functions[Write]):
+    """The functions that write the values of a schema."""
 
     def __init__(self, named: Mapping[str, Any]) -> None:
-        self._named = named
-        self._known: dict[str, Write] = {}
+        super().__init__(named)
+        self._primitive = _PRIMITIVE
 
-    def of(self, node: Any) -> Write:
-        """The function of a type."""
-        if isinstance(node, list):
-            return self._union(node)
-        if isinstance(node, dict):
-            kind = node["type"]
-            made = {
-                "record": self._record,
-                "error": self._record,
-                "enum": _enum,
-                "fixed": _fixed,
-                "array": self._array,
-                "map": self._map,
-            }.get(kind if isinstance(kind, str) else "")
-            return self.of(kind) if made is None else made(node)
-        if node in self._named:
-            if node not in self._known:
-                self._known[node] = lambda value, out: self._known[node](value, out)  # while it is made
-                self._known[node] = self.of(self._named[node])
-            return lambda value, out: self._known[node](value, out)
-        return _PRIMITIVE[node]
+    def _later(self, name: str) -> Write:
+        return lambda value, out: self._known[name](value, out)
 
     def _record(self, node: Mapping[str, Any]) -> Write:
         fields: list[tuple[str, Write]] = []
@@ -93,6 +71,28 @@ class Writes:
                     defaults[key] = bytes(made)
                 except Misfit as misfit:
                     raise misfit.within(f"the default of {key}") from None
+        return write
+
+    def _enum(self, node: Mapping[str, Any]) -> Write:
+        symbols = {each: number(index) for index, each in enumerate(node["symbols"])}
+        listed = ", ".join(node["symbols"])[:200]
+
+        def write(value: Any, out: bytearray) -> None:
+            if type(value) is not str or value not in symbols:
+                raise Misfit(f"is {shown(value)}: use one of {listed}")
+            out += symbols[value]
+
+        return write
+
+    def _fixed(self, node: Mapping[str, Any]) -> Write:
+        size = node["size"]
+
+        def write(value: Any, out: bytearray) -> None:
+            found = _latin(value)
+            if len(found) != size:
+                raise Misfit(f"has {len(found)} bytes: {node['name']} has {size}")
+            out += found
+
         return write
 
     def _array(self, node: Mapping[str, Any]) -> Write:
@@ -204,30 +204,6 @@ def number(value: int) -> bytes:
 
 _KEPT = 1024
 _NUMBERS = [number(each) for each in range(_KEPT)]
-
-
-def _enum(node: Mapping[str, Any]) -> Write:
-    symbols = {each: number(index) for index, each in enumerate(node["symbols"])}
-    listed = ", ".join(node["symbols"])[:200]
-
-    def write(value: Any, out: bytearray) -> None:
-        if type(value) is not str or value not in symbols:
-            raise Misfit(f"is {shown(value)}: use one of {listed}")
-        out += symbols[value]
-
-    return write
-
-
-def _fixed(node: Mapping[str, Any]) -> Write:
-    size = node["size"]
-
-    def write(value: Any, out: bytearray) -> None:
-        found = _latin(value)
-        if len(found) != size:
-            raise Misfit(f"has {len(found)} bytes: {node['name']} has {size}")
-        out += found
-
-    return write
 
 
 def _null(value: Any, out: bytearray) -> None:
