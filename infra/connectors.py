@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -145,15 +145,13 @@ class _Pods:
             elif why:
                 yield Seen(name=name, kind=kind, state="unknown", reason=why, wanted=wanted)
             else:
-                there = in_connect.get(name)
                 missing = Seen(
                     name=name, kind=kind, state="missing", reason="Kafka Connect does not have it: deploy the stack"
                 )
-                found = missing if there is None else there
-                yield Seen(**{**asdict(found), "kind": kind, "wanted": wanted})
+                yield replace(in_connect.get(name, missing), kind=kind, wanted=wanted)
         for name in sorted(in_connect.keys() - declared.keys()):
             found = in_connect[name]
-            yield Seen(**{**asdict(found), "reason": found.reason or NOT_DECLARED, "wanted": "absent"})
+            yield replace(found, reason=found.reason or NOT_DECLARED, wanted="absent")
 
     def _light(self, name: str, kind: str, wanted: str) -> Seen:
         own = [each for each in self._of(LIGHT_COMPONENT) if instance(each) == connector_user_name(name)]
@@ -207,7 +205,7 @@ def _cause(trace: str) -> str:
     """The last cause of a stack trace, in one line."""
     lines = trace.splitlines() or ["it does not say why"]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    return told((causes or lines)[-1] if causes else lines[0])
+    return told(causes[-1] if causes else lines[0])
 
 
 def _parsed(body: bytes) -> Any:

@@ -5,8 +5,9 @@ Nothing has to be declared for it: a program that may read one topic and write a
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from kafka_platform.kafka.entities import AclResource, Operation, User
@@ -58,20 +59,34 @@ class Graph:
         """What the programs of a tenant read and write."""
         return self.of(each for each in self.arrows if self.programs[each.user].tenant == tenant)
 
+    @cached_property
+    def by_user(self) -> Mapping[str, Sequence[Arrow]]:
+        """The arrows of each program."""
+        return _grouped(self.arrows, lambda each: each.user)
+
+    @cached_property
+    def _by_topic(self) -> Mapping[str, Sequence[Arrow]]:
+        return _grouped(self.arrows, lambda each: each.topic)
+
     def _beyond(self, topic: str, *, downstream: bool) -> Iterator[Arrow]:
         """The arrows on all ways from a topic, or to it."""
         topics, seen = [topic], {topic}
         while topics:
-            at = topics.pop()
-            near = [each for each in self.arrows if each.topic == at and each.writes is not downstream]
+            near = [each for each in self._by_topic.get(topics.pop(), ()) if each.writes is not downstream]
             yield from near
-            users = {each.user for each in near}
-            for far in self.arrows:
-                if far.user in users and far.writes is downstream:
+            for far in (each for user in {each.user for each in near} for each in self.by_user[user]):
+                if far.writes is downstream:
                     yield far
                     if far.topic not in seen:
                         seen.add(far.topic)
                         topics.append(far.topic)
+
+
+def _grouped(arrows: Iterable[Arrow], by: Callable[[Arrow], str]) -> dict[str, list[Arrow]]:
+    found: dict[str, list[Arrow]] = {}
+    for each in arrows:
+        found.setdefault(by(each), []).append(each)
+    return found
 
 
 def graph_of(settings: Settings) -> Graph:
@@ -79,9 +94,8 @@ def graph_of(settings: Settings) -> Graph:
     stack = Stack(settings, CAPABILITIES)
     topics = sorted(stack.topics)
     arrows = {arrow for user, declared in stack.users.items() for arrow in _arrows(user, declared, topics)}
-    shared = {
-        topic for topic in topics if len({each.user for each in arrows if each.topic == topic}) > 1
-    } | settings.topics.keys()
+    users = {topic: {each.user for each in own} for topic, own in _grouped(arrows, lambda each: each.topic).items()}
+    shared = {topic for topic in topics if len(users.get(topic, ())) > 1} | settings.topics.keys()
     known = {
         user: each
         for capability, section in stack.present
@@ -146,8 +160,8 @@ def data(graph: Graph, stack: str) -> str:
             "kind": each.kind,
             "name": each.name,
             "tenant": each.tenant,
-            "writes": [arrow.topic for arrow in graph.arrows if arrow.user == user and arrow.writes],
-            "reads": [arrow.topic for arrow in graph.arrows if arrow.user == user and not arrow.writes],
+            "writes": [arrow.topic for arrow in graph.by_user[user] if arrow.writes],
+            "reads": [arrow.topic for arrow in graph.by_user[user] if not arrow.writes],
             "takesFrom": list(each.places) if each.is_source else [],
             "bringsTo": [] if each.is_source else list(each.places),
         }
