@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sandbox import pins
 from sandbox.build import BuildFolders, cached, digest_of, from_maven
-from sandbox.host import SandboxError, logged
+from sandbox.host import logged
 from sandbox.images import (
     RECIPE,
     Archive,
@@ -20,11 +20,12 @@ from sandbox.images import (
     LayerWriter,
     agent_layer,
     base_layer,
+    fetched,
+    image_archive,
     kafka_layer,
     seal,
-    write_archive,
 )
-from sandbox.instance import REPOSITORY, cache_folder, state_folder
+from sandbox.instance import REPOSITORY
 
 POM = REPOSITORY / "runtime" / "connect" / "pom.xml"
 PLUGINS = "opt/kafka/plugins"
@@ -65,29 +66,16 @@ def plugins_layer(folders: BuildFolders, kafka: Layer) -> Layer:
 
 def connect_archive(folders: BuildFolders) -> Archive:
     """The image, without the base layer that every node has."""
-    base, kafka, agent = base_layer(folders), kafka_layer(folders), agent_layer(folders)
-    plugins = plugins_layer(folders, kafka)
-    key = digest_of(RECIPE, *(each.digest for each in (base, kafka, agent, plugins)))
-
-    def make(folder: Path) -> None:
-        image = Image(name=pins.CONNECT_IMAGE, layers=[base, kafka, agent, plugins])
-        write_archive(folder / "images.tar", [image], without=[base])
-
-    folder = cached(folders, f"connect-image-{key}", make, doing="wrapping the image of Kafka Connect")
-    return Archive(name=pins.CONNECT_IMAGE, digest=key, file=folder / "images.tar")
+    kafka = kafka_layer(folders)
+    layers = [base_layer(folders), kafka, agent_layer(folders), plugins_layer(folders, kafka)]
+    image = Image(name=pins.CONNECT_IMAGE, layers=layers)
+    doing = "wrapping the image of Kafka Connect"
+    return image_archive(folders, image, name=pins.CONNECT_IMAGE, cache="connect-image", doing=doing)
 
 
 def main() -> int:
     """Fetches the plugins, for tests that run a worker without a cluster."""
-    cache = cache_folder()
-    cache.mkdir(parents=True, exist_ok=True)
-    folders = BuildFolders(cache=cache, logs=state_folder() / "logs")
-    try:
-        plugins_layer(folders, kafka_layer(folders))
-    except SandboxError as error:
-        print(f"sandbox: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return fetched(lambda folders: plugins_layer(folders, kafka_layer(folders)))
 
 
 if __name__ == "__main__":

@@ -16,14 +16,14 @@ import tarfile
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox import pins
 from sandbox.build import BuildFolders, cached, digest_of, from_maven, pip
 from sandbox.host import Command, SandboxError, end_with_parent, environment, logged, run, tail
-from sandbox.instance import REPOSITORY, write
+from sandbox.instance import REPOSITORY, cache_folder, state_folder, write
 
 HERE = Path(__file__).resolve().parent / "images"
 RECIPE = "1"
@@ -455,6 +455,37 @@ def _json(value: Mapping[str, object]) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
+def image_archive(folders: BuildFolders, image: Image, *, name: str, cache: str, doing: str) -> Archive:
+    """An archive of one image, without its first layer, which is the base layer that every node has.
+
+    Args:
+        folders: of the build.
+        image: the image.
+        name: of the archive.
+        cache: beginning of its folder's name in the cache.
+        doing: what is said while it is made.
+    """
+    key = digest_of(RECIPE, *(layer.digest for layer in image.layers))
+
+    def make(folder: Path) -> None:
+        write_archive(folder / "images.tar", [image], without=image.layers[:1])
+
+    folder = cached(folders, f"{cache}-{key}", make, doing=doing)
+    return Archive(name=name, digest=key, file=folder / "images.tar")
+
+
+def fetched(layer: Callable[[BuildFolders], Layer]) -> int:
+    """Makes a layer that sandboxes need only when somebody asks for its image; the exit code of the program that does so."""
+    cache = cache_folder()
+    cache.mkdir(parents=True, exist_ok=True)
+    try:
+        layer(BuildFolders(cache=cache, logs=state_folder() / "logs"))
+    except SandboxError as error:
+        print(f"sandbox: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
 def platform_archive(folders: BuildFolders, programs: Path) -> Archive:
     """The images that every sandbox has: Kafka and the cluster's own; `programs` is the folder of Go's build."""
     base, kafka = base_layer(folders), kafka_layer(folders)
@@ -558,21 +589,14 @@ def runtime_archive(folders: BuildFolders) -> Archive | None:
     """The image of our own programs, without the base layer that every node has; None if there is no runtime/."""
     if not (REPOSITORY / "runtime" / "pyproject.toml").exists():
         return None
-    base, agent, ours = base_layer(folders), agent_layer(folders), runtime_layer(folders)
-    key = digest_of(RECIPE, base.digest, agent.digest, ours.digest)
-
-    def make(folder: Path) -> None:
-        image = Image(
-            name=pins.RUNTIME_IMAGE,
-            layers=[base, agent, ours],
-            # As in runtime/Dockerfile.
-            command=["python3", "-m", "kafka_platform_runtime.provisioner"],
-            env=(PATH, "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1"),
-        )
-        write_archive(folder / "images.tar", [image], without=[base])
-
-    folder = cached(folders, f"runtime-image-{key}", make, doing="wrapping the runtime image")
-    return Archive(name="runtime", digest=key, file=folder / "images.tar")
+    image = Image(
+        name=pins.RUNTIME_IMAGE,
+        layers=[base_layer(folders), agent_layer(folders), runtime_layer(folders)],
+        # As in runtime/Dockerfile.
+        command=["python3", "-m", "kafka_platform_runtime.provisioner"],
+        env=(PATH, "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1"),
+    )
+    return image_archive(folders, image, name="runtime", cache="runtime-image", doing="wrapping the runtime image")
 
 
 def unpack(root: Path, archives: Sequence[Path], log: Path) -> None:

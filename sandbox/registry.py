@@ -11,9 +11,7 @@ from pathlib import Path
 
 from sandbox import pins
 from sandbox.build import BuildFolders, cached, digest_of, from_maven
-from sandbox.host import SandboxError
-from sandbox.images import HERE, RECIPE, Archive, Image, Layer, LayerWriter, base_layer, seal, write_archive
-from sandbox.instance import cache_folder, state_folder
+from sandbox.images import HERE, RECIPE, Archive, Image, Layer, LayerWriter, base_layer, fetched, image_archive, seal
 from sandbox.strimzi import java_runtime
 
 POM = HERE / "registry" / "pom.xml"
@@ -47,32 +45,19 @@ def registry_layer(folders: BuildFolders) -> Layer:
 
 def registry_archive(folders: BuildFolders) -> Archive:
     """The image, without the base layer that every node has."""
-    base, registry = base_layer(folders), registry_layer(folders)
-    key = digest_of(RECIPE, base.digest, registry.digest)
-
-    def make(folder: Path) -> None:
-        image = Image(
-            name=pins.REGISTRY_IMAGE,
-            layers=[base, registry],
-            command=["java", "-jar", f"/{DEPLOYMENTS}/quarkus-run.jar"],
-            env=[f"PATH=/{JAVA}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
-        )
-        write_archive(folder / "images.tar", [image], without=[base])
-
-    folder = cached(folders, f"registry-image-{key}", make, doing="wrapping the image of the schema registry")
-    return Archive(name=pins.REGISTRY_IMAGE, digest=key, file=folder / "images.tar")
+    image = Image(
+        name=pins.REGISTRY_IMAGE,
+        layers=[base_layer(folders), registry_layer(folders)],
+        command=["java", "-jar", f"/{DEPLOYMENTS}/quarkus-run.jar"],
+        env=[f"PATH=/{JAVA}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+    )
+    doing = "wrapping the image of the schema registry"
+    return image_archive(folders, image, name=pins.REGISTRY_IMAGE, cache="registry-image", doing=doing)
 
 
 def main() -> int:
     """Fetches it, for tests that run one without a cluster."""
-    cache = cache_folder()
-    cache.mkdir(parents=True, exist_ok=True)
-    try:
-        registry_layer(BuildFolders(cache=cache, logs=state_folder() / "logs"))
-    except SandboxError as error:
-        print(f"sandbox: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return fetched(registry_layer)
 
 
 if __name__ == "__main__":
