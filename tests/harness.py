@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -232,6 +233,8 @@ def forwarded(namespace: str, target: str, port: int) -> Iterator[str]:
             line = process.stdout.readline()
             found = re.match(r"Forwarding from 127\.0\.0\.1:(\d+)", line)
             assert found is not None, line
+            # It prints a line for each connection, which somebody has to read.
+            threading.Thread(target=process.stdout.read, daemon=True).start()
             yield f"http://127.0.0.1:{found[1]}"
         finally:
             process.terminate()

@@ -6,7 +6,6 @@ With `PICTURES=docs/dashboards` it draws them, for the documentation.
 import http.client
 import json
 import os
-import subprocess
 import time
 import urllib.parse
 import urllib.request
@@ -17,9 +16,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import MakeStack
-from tests.harness import Stack, client_pod, eventually, in_pod, kubectl
+from tests.harness import Stack, client_pod, eventually, forwarded, in_pod, kubectl
 from tests.pictures import draw
-from tests.ports import free_ports
 
 NAMESPACE = "e2e-dashboards"
 GREEDY = "greedy"
@@ -71,8 +69,8 @@ EMPTY: Mapping[str, str] = {
 """Panels that have nothing to show here, and why."""
 
 
-def asked(port: int, path: str, **parameters: str) -> list[dict[str, Any]]:
-    url = f"http://127.0.0.1:{port}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
+def asked(prometheus: str, path: str, **parameters: str) -> list[dict[str, Any]]:
+    url = f"{prometheus}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
     with urllib.request.urlopen(url, timeout=30) as answer:
         found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
     return found
@@ -97,21 +95,16 @@ def stack(make_stack: MakeStack) -> Stack:
 
 
 @pytest.fixture(scope="module")
-def prometheus(stack: Stack) -> Iterator[int]:
-    """The port of this machine at which it answers; no other pod reaches it."""
-    [port] = free_ports(1)
-    forward = ["kubectl", "-n", NAMESPACE, "port-forward", "pod/prometheus-0", f"{port}:9090"]
-    with subprocess.Popen(forward, stdout=subprocess.DEVNULL) as process:
-        try:
-            eventually("Prometheus answers", lambda: answers(port))
-            yield port
-        finally:
-            process.kill()
+def prometheus(stack: Stack) -> Iterator[str]:
+    """Its address on this machine; no other pod reaches it."""
+    with forwarded(NAMESPACE, "pod/prometheus-0", 9090) as address:
+        eventually("Prometheus answers", lambda: answers(address))
+        yield address
 
 
-def answers(port: int) -> bool:
+def answers(prometheus: str) -> bool:
     try:
-        return asked(port, "query", query="up") is not None
+        return asked(prometheus, "query", query="up") is not None
     except (OSError, http.client.HTTPException):
         return False
 
@@ -130,7 +123,7 @@ def panels(board: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from panel.get("panels") or ()
 
 
-def test_every_panel_has_data(prometheus: int) -> None:
+def test_every_panel_has_data(prometheus: str) -> None:
     delivered = boards()
     assert delivered.keys() >= BOARDS
 
