@@ -34,6 +34,9 @@ CLUSTER_ID = "bG9jYWwta2Fma2EtdGVzdA"
 START_SECONDS = 240.0
 STOP_SECONDS = 30.0
 CONTROLLERS_OF_A_LARGE_CLUSTER = 3
+INTERNAL_PARTITIONS = "5"
+"""Of each of Kafka's own topics. The default of 50 takes a node of a busy machine so long to create that a first group's request
+for its coordinator ends by its time limit."""
 QUICK = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 """Options of the JVM for a test's brokers: half the processor time until one has started (6.2 -> 3.2 s), and they do not live
 long enough to gain from better code."""
@@ -405,9 +408,12 @@ class LocalKafka:
             "allow.everyone.if.no.acl.found": "false",
             "auto.create.topics.enable": "false",
             "log.dirs": str(node.folder / "data"),
+            "offsets.topic.num.partitions": INTERNAL_PARTITIONS,
             "offsets.topic.replication.factor": copies,
+            "transaction.state.log.num.partitions": INTERNAL_PARTITIONS,
             "transaction.state.log.replication.factor": copies,
             "transaction.state.log.min.isr": "1",
+            "share.coordinator.state.topic.num.partitions": INTERNAL_PARTITIONS,
             "share.coordinator.state.topic.replication.factor": copies,
             "share.coordinator.state.topic.min.isr": "1",
             "group.initial.rebalance.delay.ms": "0",

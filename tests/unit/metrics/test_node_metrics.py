@@ -1,9 +1,12 @@
 """The metrics of embedded nodes: what is rendered for them, and what a real broker with the agent exposes."""
 
+import contextlib
 import math
 import re
+import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +38,8 @@ from kafka_platform_runtime.provisioner.quotas import QuotaChange, QuotaClient
 from infra.platform import Platform
 from infra.settings.parsing import parse
 from tests.dashboards import asked
-from tests.kafka_process import QUICK, LocalKafka, needed_agent, needed_jars
+from tests.harness import eventually
+from tests.kafka_process import INTERNAL_PARTITIONS, QUICK, LocalKafka, needed_agent, needed_jars
 from tests.ports import free_ports
 from tests.unit.components.graph import run
 from tests.unit.test_platform import EMBEDDED, EXTERNAL, KUBECONFIG, STRIMZI
@@ -46,8 +50,8 @@ which Prometheus drops."""
 LITERAL = ResourcePatternType.LITERAL
 MOST_OF_A_TOPIC = 3
 """Series that a topic adds to those of a broker, as long as nothing is refused."""
-PARTITIONS = 53
-"""Of the test's topics: `t` has three, Kafka's own offsets fifty."""
+PARTITIONS = 3 + int(INTERNAL_PARTITIONS)
+"""Of the test's topics: `t` has three, the others are those of Kafka's own offsets."""
 
 
 def settings(**changes: Any) -> EmbeddedSettings:
@@ -149,8 +153,22 @@ LIMITED, FREE = "svc@corp", "batch"
 """A user over its quotas, and one without any. Each has a client id of its own making."""
 
 
-def use(kafka: LocalKafka) -> None:
-    """Writes and reads by both."""
+def scraped(port: int) -> dict[str, float]:
+    """Every series, by its name with labels."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+        lines = answer.read().decode().splitlines()
+    return {each.rpartition(" ")[0]: float(each.rpartition(" ")[2]) for each in lines if not each.startswith("#")}
+
+
+def is_limited(exposed: dict[str, float]) -> bool:
+    """Whether the broker shows that it holds the limited user back: what it did not do for 11 s is forgotten (`quota.window.num`)."""
+    user = f'{{user="{in_kafka(LIMITED)}"}}'
+    uses = (Use.PRODUCE, Use.FETCH)
+    return all(exposed.get(each.metric + user, 0) > 5_000 and exposed.get(each.throttle + user, 0) > 0 for each in uses)
+
+
+def make_users(kafka: LocalKafka) -> None:
+    """Creates both, and gives the limited one its quotas."""
     admin = AdminClient(kafka.client())
     for user in (LIMITED, FREE):
         info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
@@ -165,27 +183,57 @@ def use(kafka: LocalKafka) -> None:
         for allowed in admin.create_acls(rights).values():
             allowed.result()
     with QuotaClient(Connection.from_environment(kafka.environment())) as quotas:
-        limits = {"producer_byte_rate": 40_000.0, "consumer_byte_rate": 40_000.0, "request_percentage": 100.0}
+        limits = {"producer_byte_rate": 10_000.0, "consumer_byte_rate": 10_000.0, "request_percentage": 100.0}
         quotas.change([QuotaChange(user=LIMITED, set=limits)])
-    for user in (LIMITED, FREE):
-        login = {**kafka.client(user, "password"), "client.id": f"made-up-by-{user}"}
-        write_and_read(login, group=user, size=1000)
+
+
+def login(kafka: LocalKafka, user: str) -> dict[str, Any]:
+    return {**kafka.client(user, "password"), "client.id": f"made-up-by-{user}"}
+
+
+def write(login: dict[str, Any], size: int, many: int = 500) -> None:
+    """Records of `size` bytes to the topic `t`."""
+    producer = Producer(login)
+    for _ in range(many):
+        producer.produce("t", b"x" * size)
+    assert producer.flush(120) == 0
+
+
+@contextlib.contextmanager
+def reader(login: dict[str, Any], group: str) -> Iterator[Consumer]:
+    """A member of a group of the topic `t`."""
+    small = {"auto.offset.reset": "earliest", "max.partition.fetch.bytes": 50_000}
+    consumer = Consumer({**login, **small, "group.id": group})
+    consumer.subscribe(["t"])
+    yield consumer
+    consumer.close()
 
 
 def write_and_read(login: dict[str, Any], *, group: str, size: int) -> None:
-    """500 records of `size` bytes to and from the topic `t`."""
-    producer = Producer(login)
-    for _ in range(500):
-        producer.produce("t", b"x" * size)
-    assert producer.flush(60) == 0
-    consumer = Consumer(
-        {**login, "group.id": group, "auto.offset.reset": "earliest", "max.partition.fetch.bytes": 50_000}
-    )
-    consumer.subscribe(["t"])
-    read = 0
-    while read < 500:
-        read += len(consumer.consume(500, 1))
-    consumer.close()
+    """500 records to and from the topic `t`."""
+    write(login, size)
+    with reader(login, group) as consumer:
+        read = 0
+        while read < 500:
+            read += len(consumer.consume(500, 1))
+
+
+@contextlib.contextmanager
+def always(step: Callable[[], object]) -> Iterator[None]:
+    """Takes a step again and again, beside a block of `with`."""
+    ended = threading.Event()
+
+    def steps() -> None:
+        while not ended.is_set():
+            step()
+
+    with ThreadPoolExecutor(1) as threads:
+        done = threads.submit(steps)
+        try:
+            yield
+        finally:
+            ended.set()
+    done.result()
 
 
 @pytest.fixture(scope="module")
@@ -198,11 +246,17 @@ def exposed() -> Iterator[dict[str, float]]:
         for future in admin.create_topics([NewTopic("t", 3, 1)]).values():
             future.result()
         write_and_read(kafka.client(), group="g", size=100)
-        use(kafka)
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
-            lines = answer.read().decode().splitlines()
-        found = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
-        yield {key: float(value) for key, value in found.items()}
+        make_users(kafka)
+        write_and_read(login(kafka, FREE), group=FREE, size=1000)
+        write(kafka.client(), 1000, 20_000)
+        own = login(kafka, LIMITED)
+        with (
+            reader(own, LIMITED) as consumer,
+            always(lambda: consumer.consume(100, 1)),
+            always(lambda: write(own, 1000, 100)),
+        ):
+            eventually("the broker holds back whoever is over a quota", lambda: is_limited(scraped(port)))
+            yield scraped(port)
 
 
 def shape(series: str) -> str:
@@ -257,9 +311,8 @@ class TestExposed:
         assert not any("made-up" in each for each in exposed)
 
     def test_who_is_over_a_quota_is_seen_and_nobody_else(self, exposed: dict[str, float]) -> None:
+        assert is_limited(exposed)
         for use in (Use.PRODUCE, Use.FETCH):
-            assert exposed[f'{use.metric}{{user="svc%40corp"}}'] > 5_000
-            assert exposed[f'{use.throttle}{{user="svc%40corp"}}'] > 0
             # Nobody has held it back ever: there is no average.
             assert math.isnan(exposed[f'{use.throttle}{{user="batch"}}'])
         assert exposed[f'{Use.REQUEST.metric}{{user="svc%40corp"}}'] > 0
