@@ -16,17 +16,24 @@ from kafka_platform import (
     BrokerTlsRoutes,
     Cleanup,
     ClusterQuotas,
+    Connector,
+    ConnectorState,
+    ConnectResources,
     CustomAuthentication,
     Defaults,
     Deletion,
     InternalListener,
+    JdbcSink,
     Jvm,
     KafkaConnection,
     Login,
+    MariadbSource,
     Metrics,
     Operation,
+    Plugin,
     PodSettings,
     Pool,
+    PostgresSource,
     Quotas,
     Resources,
     Role,
@@ -43,6 +50,9 @@ from kafka_platform import (
 from kafka_platform.cluster.spec import ClusterSpec
 from kafka_platform.cluster.strimzi import objects
 from kafka_platform.cluster.strimzi.settings import StrimziSettings
+from kafka_platform.connect import operated
+from kafka_platform.connect.objects import ConnectSettings
+from kafka_platform.connect.spec import ConnectSpec
 from kafka_platform.entities.strimzi import topic, user
 from kafka_platform.kafka.protocols import Engine
 
@@ -236,3 +246,36 @@ def declared(namespace: str = "streaming") -> Iterator[dict[str, Any]]:
         yield topic("events", to, name, each, 3)
     for name, one in USERS.items():
         yield user("events", to, name, one, "events-passwords")
+
+
+CONNECTORS: dict[str, Connector] = {
+    "shop": Connector(
+        postgres=PostgresSource(host="db.shop", database="shop", secret="shop-db", tables=["public.orders"])
+    ),
+    "stock": Connector(
+        mariadb=MariadbSource(host="10.1.2.3", secret="stock-db", tables=["stock.items"]), state=ConnectorState.PAUSED
+    ),
+    "warehouse": Connector(
+        jdbc=JdbcSink(url="jdbc:postgresql://[fd00::1]/warehouse", secret="warehouse"), reads=["orders"], tasks=3
+    ),
+    "own": Connector(
+        plugin=Plugin(
+            connector_class="com.acme.Source", config={"key": "${secret:key}"}, secret="acme", writes=["orders"]
+        )
+    ),
+}
+
+
+def connectors(namespace: str = "streaming") -> Iterator[dict[str, Any]]:
+    """The objects of a Kafka Connect with everything that it can have, and of its connectors."""
+    plugins = {"acme": "ghcr.io/acme/plugin:1"}
+    made = ConnectSettings(
+        name="connect",
+        namespace=namespace,
+        connection=connection(namespace),
+        image="connect:1",
+        runtime_image="",
+        connectors=CONNECTORS,
+        spec=ConnectSpec(pods=3, plugins=plugins, pod_settings=PODS, resources=ConnectResources(cpu_limit="2")),
+    )
+    yield from (each.manifest for each in operated.objects(made))

@@ -47,6 +47,7 @@ from kafka_platform.connect.spec import (
     Connector as Connector,
     ConnectorState as ConnectorState,
     ConnectResources as ConnectResources,
+    RunBy as RunBy,
     connect_topics as connect_topics,
     connect_users as connect_users,
 )

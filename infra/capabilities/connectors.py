@@ -5,15 +5,27 @@ from dataclasses import dataclass
 from typing import Any
 
 import kafka_platform
+from kafka_platform.connect import operated
 from kafka_platform.connect.common import ConnectorCommon, connector_user_name, kinds_of
 from kafka_platform.connect.kinds import ConnectKind
 from kafka_platform.connect.monitoring import source
 from kafka_platform.connect.objects import ConnectSettings, objects
 from kafka_platform.connect.sinks import Plugin
-from kafka_platform.connect.spec import CONNECT, Connector, ConnectSpec, check_connectors, connect_topics, connect_users
+from kafka_platform.connect.spec import (
+    CONNECT,
+    Connector,
+    ConnectSpec,
+    RunBy,
+    check_connectors,
+    check_run_by,
+    connect_image,
+    connect_topics,
+    connect_users,
+    run_by_of,
+)
 from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.entities import Quotas, Topic, User
-from kafka_platform.kube.images import CONNECT_IMAGE
+from kafka_platform.kafka.protocols import Engine
 from kafka_platform.light.spec import LightConnectorSpec
 from kafka_platform.values.forms import shared
 from kafka_platform.values.later import plain
@@ -72,6 +84,13 @@ class Section:
     connectors: Mapping[str, StackConnector]
     undecided: Sequence[str] = ()
     """Names of connectors without a kind, which is a fault."""
+    engine: Engine
+    """Who runs the Kafka."""
+
+    @property
+    def run_by(self) -> RunBy:
+        """What runs Kafka Connect."""
+        return run_by_of(self.connect, self.engine)
 
     @property
     def declared(self) -> dict[str, Connector]:
@@ -120,17 +139,20 @@ class KafkaConnect(Capability[Section]):
         connect = settings.of(Connect)
         if not connectors and not undecided and (connect is None or not connect.removed_connectors):
             return None
-        return Section(connect=connect or Connect(), connectors=connectors, undecided=undecided)
+        return Section(
+            connect=connect or Connect(), connectors=connectors, undecided=undecided, engine=settings.kafka.engine
+        )
 
     def needs(self, section: Section, settings: Core) -> Needs:
         """Passwords; a Kubernetes in which Jobs do not fail by eviction; and it shows metrics."""
         scrape = Scrape(
-            source=source(CONNECT),
+            source=source(CONNECT, section.run_by),
             namespace=settings.namespace,
             key=("connect", "metricsNamespaces"),
             allowed=plain(section.connect.metrics_namespaces),
         )
-        return Needs(passwords=["connectors log in"], kubernetes=[JOBS], scrapes=[scrape])
+        jobs = [JOBS] if section.run_by is RunBy.PODS else []
+        return Needs(passwords=["connectors log in"], kubernetes=jobs, scrapes=[scrape])
 
     def topics(self, section: Section, settings: Core) -> Mapping[str, Topic]:
         """Those of Kafka Connect, and those of connectors that the file does not declare itself."""
@@ -170,6 +192,11 @@ class KafkaConnect(Capability[Section]):
             check_connectors(section.declared, section.connect.removed_connectors)
         except ValueError as error:
             yield _fault(str(error))
+        if known("kafka", "engine"):
+            try:
+                check_run_by(section.connect, section.engine)
+            except ValueError as error:
+                yield _fault(str(error))
         for tenant, declared in settings.tenants.items():
             if CONNECT in declared.users:
                 path = ("tenants", tenant, "users", CONNECT)
@@ -185,13 +212,14 @@ class KafkaConnect(Capability[Section]):
             name=CONNECT,
             namespace=settings.namespace,
             connection=with_authority_of(connection, secret),
-            image=settings.images.connect or CONNECT_IMAGE,
+            image=settings.images.connect or connect_image(section.run_by),
             runtime_image=settings.runtime_image,
             connectors=section.declared,
             spread=settings.kafka.spread,
             spec=ConnectSpec(**section.connect.values(settings)),
         )
-        yield from placed.named(CONNECT, objects(connect))
+        render = operated.objects if section.run_by is RunBy.STRIMZI else objects
+        yield from placed.named(CONNECT, render(connect))
 
     def build(self, section: Section, deployment: Deployment) -> None:
         """Depends on its topics, and on its users and their passwords."""
@@ -201,7 +229,7 @@ class KafkaConnect(Capability[Section]):
             connection=deployment.connection,
             connectors=section.declared,
             spread=settings.kafka.spread,
-            image=settings.images.connect or CONNECT_IMAGE,
+            image=settings.images.connect,
             runtime_image=settings.runtime_image,
         )
         made = kafka_platform.KafkaConnect(CONNECT, args, deployment.options("entities", namespaces=True))

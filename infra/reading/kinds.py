@@ -69,6 +69,7 @@ _RECORDS = (
     # Strimzi's.
     Kind(type="kubernetes:kafka.strimzi.io/v1:Kafka", stateful=True),
     Kind(type="kubernetes:kafka.strimzi.io/v1:KafkaConnect", workload=True, requests_at=_REQUESTS),
+    Kind(type="kubernetes:kafka.strimzi.io/v1:KafkaConnector"),
     Kind(type="kubernetes:kafka.strimzi.io/v1:KafkaNodePool", stateful=True, workload=True, requests_at=_REQUESTS),
     Kind(type="kubernetes:kafka.strimzi.io/v1:KafkaTopic", stateful=True, declares=Declares.TOPIC),
     Kind(type="kubernetes:kafka.strimzi.io/v1:KafkaUser", stateful=True, declares=Declares.USER),

@@ -5,6 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from infra.reading.declarations import removed_names
+from infra.reading.values import at, mapping, text
+from infra.review.changes import Change, Operation
+from infra.review.context import Context
 from infra.review.findings import Finding, Section
 from infra.review.quantities import code, names
 
@@ -37,6 +40,24 @@ def connector_findings(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterat
     for name in sorted(removed):
         config = before[name]["config"] if name in before else {}
         yield _connector(Section.DATA, name, _deleted(config), look=True)
+
+
+def connector_object(change: Change, _: Context) -> Iterator[Finding]:
+    """The same for one that Strimzi runs, whose object is its declaration."""
+    if change.operation is Operation.DELETE and not change.retained:
+        yield _connector(Section.DATA, change.name, _deleted(_of_object(change.before)["config"]), look=True)
+        return
+    before, after = (
+        {} if side is None else {f"connector.{change.name}": json.dumps(_of_object(side) | {"name": change.name})}
+        for side in (change.before, change.after)
+    )
+    yield from connector_findings(before, after)
+
+
+def _of_object(side: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a KafkaConnector says, as it is declared to Kafka Connect itself."""
+    fixed = {"connector.class": text(side, "spec", "class"), "tasks.max": str(at(side, "spec", "tasksMax"))}
+    return {"config": {**mapping(side, "spec", "config"), **fixed}, "state": text(side, "spec", "state")}
 
 
 def _new(name: str, config: _Config) -> Iterator[Finding]:
@@ -117,9 +138,9 @@ def _tables(config: _Config) -> list[str]:
 
 def _connectors(data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    for key, text in data.items():
+    for key, written in data.items():
         try:
-            declared = json.loads(text) if key.startswith("connector.") else None
+            declared = json.loads(written) if key.startswith("connector.") else None
         except (TypeError, ValueError):
             continue
         if isinstance(declared, dict) and isinstance(declared.get("config"), dict):

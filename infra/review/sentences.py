@@ -9,6 +9,7 @@ from infra.reading.kinds import KINDS
 from infra.review.access import rights, route, secret, service
 from infra.review.changes import Change
 from infra.review.config_maps import config_map
+from infra.review.connectors import connector_object
 from infra.review.context import Context
 from infra.review.data import ACCESS_LABEL, claim, generated, namespace, provider, stateful
 from infra.review.differences import POD
@@ -59,7 +60,8 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType(
         "HorizontalPodAutoscaler": Sentence(autoscaler, (r"spec\.(min|max)Replicas",)),
         "Ingress": Sentence(route, (r"spec\.(rules|tls)",)),
         "Kafka": Sentence(kafka, (r"spec\.kafka\.(config|listeners|authorization|version)",)),
-        "KafkaConnect": Sentence(workload),
+        "KafkaConnect": Sentence(workload, (r"spec\.(replicas|resources)",)),
+        "KafkaConnector": Sentence(connector_object, (r"spec\.(class|config|state|tasksMax)",)),
         "KafkaNodePool": Sentence(workload, (r"spec\.(replicas|storage|resources)",)),
         # What changes of these mean is said of the topics and users.
         "KafkaTopic": Sentence(about=(r"spec\.(partitions|replicas|config)", r"metadata\.annotations\.strimzi")),

@@ -68,7 +68,7 @@ class Images(Section):
     registry: str | None = None
     """Image of Apicurio Registry 3, for the schema registry. Default: `docker.io/apicurio/apicurio-registry:3.3.3`."""
     connect: str | None = None
-    """Image with Kafka and the plugins of `connectors`. Default: that of this release."""
+    """Image with Kafka and the plugins of `connectors`; with Strimzi, one that is built from Strimzi's. Default: that of this release."""
     prometheus: str | None = None
     """Image of Prometheus, for `prometheus.server`. Default: the official one."""
     alertmanager: str | None = None

@@ -14,7 +14,7 @@ from sandbox.host import SandboxError
 from tests import strimzi_api
 from tests.cluster.objects import dry_run, own_namespace
 from tests.gateway_api import GATEWAY_API
-from tests.strimzi_cases import BROKERS, CLUSTERS, declared, rendered
+from tests.strimzi_cases import BROKERS, CLUSTERS, connectors, declared, rendered
 
 NAMESPACE = "strimzi-objects"
 
@@ -48,6 +48,17 @@ def test_the_api_server_takes_every_topic_and_user(environment: Mapping[str, str
     done = dry_run(objects, environment)
     assert done.returncode == 0, done.stderr
     assert [each["spec"] for each in json.loads(done.stdout)["items"]] == [each["spec"] for each in objects]
+
+
+def test_the_api_server_takes_a_kafka_connect_and_its_connectors(environment: Mapping[str, str]) -> None:
+    objects = list(connectors(NAMESPACE))
+    done = dry_run(objects, environment)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr, f"warnings: {done.stderr}"
+    taken = json.loads(done.stdout)["items"]
+    assert [each["spec"] if "spec" in each else each["data"] for each in taken] == [
+        each["spec"] if "spec" in each else each["data"] for each in objects
+    ]
 
 
 @pytest.mark.usefixtures("keda")

@@ -233,6 +233,73 @@ def test_a_new_password_counts_and_the_old_one_does_not(
     assert answer("password-app", "--password", old, "produce", "orders") == "_AUTHENTICATION"
 
 
+DATABASE = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "db", "namespace": NAMESPACE, "labels": {"app": "db"}},
+    "spec": {
+        "containers": [
+            {
+                "name": "db",
+                "image": os.environ.get("STRIMZI_POSTGRES_IMAGE", "docker.io/library/postgres:17"),
+                "args": ["-c", "wal_level=logical"],
+                "env": [{"name": "POSTGRES_PASSWORD", "value": "only-for-this-test"}],
+                "readinessProbe": {"exec": {"command": ["pg_isready", "-U", "postgres", "-h", "127.0.0.1"]}},
+            }
+        ]
+    },
+}
+SERVICE = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "db", "namespace": NAMESPACE},
+    "spec": {"selector": {"app": "db"}, "ports": [{"port": 5432}]},
+}
+LOGIN = {
+    "apiVersion": "v1",
+    "kind": "Secret",
+    "metadata": {"name": "db", "namespace": NAMESPACE},
+    "stringData": {"username": "postgres", "password": "only-for-this-test"},
+}
+
+
+def sql(statement: str, database: str = "postgres") -> str:
+    """The answer; nothing where the statement fails, as while a table is not there."""
+    return in_pod(NAMESPACE, "db", "psql", "-U", "postgres", "-qAt", "-c", statement, database, check=False).strip()
+
+
+def connect(to: dict[str, Any]) -> None:
+    to["connectors"] = {
+        "shop": {"postgres": {"host": "db", "database": "postgres", "secret": "db", "tables": ["public.orders"]}},
+        "copy": {
+            "jdbc": {"url": "jdbc:postgresql://db/copy", "secret": "db", "table": "orders"},
+            "reads": ["shop.public.orders"],
+        },
+    }
+    image = os.environ.get("STRIMZI_CONNECT_IMAGE")
+    if image is not None:
+        to["images"] = {**to.get("images", {}), "connect": image}
+
+
+def test_connectors_move_records_while_a_worker_is_killed(stack: Stack) -> None:
+    """STRIMZI_CONNECT_IMAGE names the image that the target `strimzi` of runtime/connect/Dockerfile makes, where it is not public."""
+    listed = {"apiVersion": "v1", "kind": "List", "items": [DATABASE, SERVICE, LOGIN]}
+    kubectl("apply", "-f", "-", stdin=json.dumps(listed))
+    kubectl("-n", NAMESPACE, "wait", "--for=condition=Ready", "--timeout=300s", "pod/db")
+    sql("create database copy")
+    sql(
+        "create table orders as select n as id, n * 1.5 as amount from generate_series(1, 500) n; alter table orders add primary key (id)"
+    )
+    change(stack, connect)
+    conditions = get("kafkaconnector", "shop", NAMESPACE)["status"]["conditions"]
+    assert any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    kubectl("-n", NAMESPACE, "delete", "pod", "connect-connect-0", "--grace-period=0", "--force", "--wait=false")
+    sql("insert into orders select n, n from generate_series(501, 1000) n")
+    everything = "select count(*), sum(amount) from orders"
+    eventually("the copy is complete", lambda: sql(everything, "copy") == sql(everything), 180)
+    stack.preview("--expect-no-changes")
+
+
 def test_everything_goes(stack: Stack, record_property: Callable[[str, object], None]) -> None:
     began = time.monotonic()
     stack.destroy()

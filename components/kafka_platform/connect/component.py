@@ -6,12 +6,22 @@ from dataclasses import dataclass, field
 import pulumi
 
 from kafka_platform.args import Args
+from kafka_platform.connect import operated
 from kafka_platform.connect.common import connector_user_name
 from kafka_platform.connect.objects import ConnectSettings, objects
-from kafka_platform.connect.spec import CONNECT, Connector, ConnectSpec, check_connectors
+from kafka_platform.connect.spec import (
+    CONNECT,
+    Connector,
+    ConnectSpec,
+    RunBy,
+    check_connectors,
+    check_run_by,
+    connect_image,
+    run_by_of,
+)
 from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.connection import KafkaConnection
-from kafka_platform.kube.images import CONNECT_IMAGE, RUNTIME_IMAGE
+from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.place import once_ready, place_all
 from kafka_platform.values.forms import named
 from kafka_platform.values.names import check_label, check_service_name, user_secret
@@ -31,8 +41,9 @@ class KafkaConnectArgs(ConnectSpec, Args):
     connection's, which it does."""
     spread: str = "topology.kubernetes.io/zone"
     """Label of the machines over whose values the pods are spread, as far as possible. Default: the zones."""
-    image: pulumi.Input[str] = CONNECT_IMAGE
-    """Image with Kafka in /opt/kafka and plugins in /opt/kafka/plugins, as runtime/connect makes it."""
+    image: pulumi.Input[str] | None = None
+    """Image with Kafka in /opt/kafka and plugins in /opt/kafka/plugins. Default: that of this release, as
+    runtime/connect/Dockerfile makes it; with Strimzi that of its target `strimzi`."""
     runtime_image: pulumi.Input[str] = RUNTIME_IMAGE
     """Image of this platform's own programs."""
 
@@ -43,6 +54,7 @@ class KafkaConnectArgs(ConnectSpec, Args):
             raise ValueError(
                 f"connection: clients log in with {self.connection.login}, and each connector needs a password of Kafka of its own"
             )
+        check_run_by(self, self.connection.engine)
         check_connectors(self.connectors, self.removed_connectors)
 
 
@@ -70,14 +82,18 @@ class KafkaConnect(pulumi.ComponentResource):
             name=name,
             namespace=args.connection.namespace if args.namespace is None else args.namespace,
             connection=with_authority_of(args.connection, secret),
-            image=args.image,
+            image=args.image or connect_image(run_by_of(args, args.connection.engine)),
             runtime_image=args.runtime_image,
             connectors=args.connectors,
             spread=args.spread,
             spec=args,
         )
-        placed = place_all(self, name, objects(settings))
-        self.service = once_ready(name, placed["Service", "service"])
+        if run_by_of(args, args.connection.engine) is RunBy.STRIMZI:
+            placed = place_all(self, name, operated.objects(settings))
+            self.service = once_ready(operated.service_name(name), placed[operated.KIND, "workers"])
+        else:
+            placed = place_all(self, name, objects(settings))
+            self.service = once_ready(name, placed["Service", "service"])
         self.namespace = pulumi.Output.from_input(settings.namespace)
         self.users = pulumi.Output.from_input([connector_user_name(each) for each in sorted(args.connectors)])
         self.register_outputs({"service": self.service, "namespace": self.namespace, "users": self.users})

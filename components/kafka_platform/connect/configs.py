@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kafka_platform.connect.kinds import SECRETS, Context
-from kafka_platform.connect.spec import Connector, offsets_topic
+from kafka_platform.connect.spec import CONNECT, Connector, offsets_topic
 from kafka_platform.kafka.secrets import CA_FILE
 from kafka_platform.kube.derived import derived
 
@@ -21,21 +21,73 @@ SESSION_MILLISECONDS = 10_000
 HEARTBEAT_MILLISECONDS = 3_000
 
 
+_REBALANCE_MILLISECONDS = 5_000
+"""How long a lost worker's tasks wait for it to come back. Kafka's own is five minutes, in which they stand still."""
+_FLUSH_MILLISECONDS = 10_000
+"""How often sinks commit, and so how much is written again after a crash. Kafka's own is a minute."""
+
+
+def shared_properties() -> dict[str, str]:
+    """A worker's settings, whoever runs it, without how it logs in and where it listens."""
+    providers = "org.apache.kafka.common.config.provider"
+    return {
+        # What a connector refers to: its own folders are the only ones with secrets.
+        "config.providers": "file,directory",
+        "config.providers.directory.class": f"{providers}.DirectoryConfigProvider",
+        "config.providers.directory.param.allowed.paths": SECRETS,
+        "config.providers.file.class": f"{providers}.FileConfigProvider",
+        "config.providers.file.param.allowed.paths": SECRETS,
+        "connector.client.config.override.policy": "All",
+        "exactly.once.source.support": "enabled",
+        "heartbeat.interval.ms": str(HEARTBEAT_MILLISECONDS),
+        "key.converter": "org.apache.kafka.connect.json.JsonConverter",
+        "offset.flush.interval.ms": str(_FLUSH_MILLISECONDS),
+        "plugin.discovery": "service_load",
+        "scheduled.rebalance.max.delay.ms": str(_REBALANCE_MILLISECONDS),
+        "session.timeout.ms": str(SESSION_MILLISECONDS),
+        # Topics are declared: connectors may make none.
+        "topic.creation.enable": "false",
+        "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+    }
+
+
+def storage_topics() -> dict[str, str]:
+    """The topics of the workers, which are declared."""
+    return {
+        f"{part}.storage.topic": f"{CONNECT}-{part}{'s' if part != 'status' else ''}"
+        for part in ("config", "offset", "status")
+    }
+
+
 def login_reference(folder: str) -> str:
     """What stands for the login of the user whose Secret is mounted there."""
     return f"${{file:{folder}/{LOGIN_FILE}:sasl.jaas.config}}"
 
 
 def client_settings(
-    folder: str, security_protocol: str, sasl_mechanism: str | None, *, has_ca: bool, ca_file: str = CA_FILE
+    folder: str, security_protocol: str, sasl_mechanism: str | None, *, ca_file: str | None
 ) -> dict[str, str]:
     """How a Java client logs in as the user whose Secret is mounted there; the password is in that file only."""
     found = {"security.protocol": security_protocol}
     if sasl_mechanism is not None:
         found |= {"sasl.jaas.config": login_reference(folder), "sasl.mechanism": sasl_mechanism}
-    if has_ca:
+    if ca_file is not None:
         found |= {"ssl.truststore.location": ca_file, "ssl.truststore.type": "PEM"}
     return found
+
+
+def context_of(
+    name: str, bootstrap_servers: str, security_protocol: str, sasl_mechanism: str | None, *, ca_file: str | None
+) -> Context:
+    """What the configuration of the connector of that name depends on: its clients log in as its own user."""
+    login = client_settings(f"{SECRETS}/{name}/kafka", security_protocol, sasl_mechanism, ca_file=ca_file)
+    return Context(name=name, logs_in=login, bootstrap_servers=bootstrap_servers)
+
+
+def class_of(connector: Connector) -> str:
+    """The connector's class in Java."""
+    settings: Mapping[str, str] = connector.kind.own(Context(name="connector", logs_in={}, bootstrap_servers=""))
+    return settings["connector.class"]
 
 
 def connector_configs(connectors: Mapping[str, Connector], connection: "KafkaConnection") -> "Input[dict[str, str]]":
@@ -45,8 +97,7 @@ def connector_configs(connectors: Mapping[str, Connector], connection: "KafkaCon
     def rendered(servers: str, protocol: str, mechanism: str | None) -> dict[str, str]:
         found = {}
         for name, each in sorted(connectors.items()):
-            login = client_settings(f"{SECRETS}/{name}/kafka", protocol, mechanism, has_ca=has_ca)
-            context = Context(name=name, logs_in=login, bootstrap_servers=servers)
+            context = context_of(name, servers, protocol, mechanism, ca_file=CA_FILE if has_ca else None)
             found[f"connector.{name}"] = declaration(each, context)
         return found
 

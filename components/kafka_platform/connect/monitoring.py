@@ -10,6 +10,8 @@ from kafka_platform.connect.dashboard import (
     overview,
 )
 from kafka_platform.connect.objects import COMPONENT
+from kafka_platform.connect.operated import KIND
+from kafka_platform.connect.spec import RunBy
 from kafka_platform.kube.metrics import Alert, Severity, Source
 
 ALERTS = (
@@ -56,8 +58,14 @@ ALERTS = (
 )
 
 
-def source(name: str) -> Source:
+def source(name: str, run_by: RunBy = RunBy.PODS) -> Source:
     """Prometheus' source for the Kafka Connect of that name."""
     return Source(
-        name=name, component=COMPONENT, label="connect", alerts=ALERTS, boards=[board()], overview=[overview()]
+        name=name,
+        component=COMPONENT,
+        label="connect",
+        operated_as=KIND if run_by is RunBy.STRIMZI else None,
+        alerts=ALERTS,
+        boards=[board()],
+        overview=[overview()],
     )

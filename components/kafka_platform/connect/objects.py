@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 from kafka_platform.connect import applying
 from kafka_platform.connect.common import Place, connector_user_name, is_address
 from kafka_platform.connect.configs import (
-    HEARTBEAT_MILLISECONDS,
     LOGIN_FILE,
-    SESSION_MILLISECONDS,
     client_settings,
     connector_configs,
+    shared_properties,
+    storage_topics,
 )
 from kafka_platform.connect.kinds import SECRETS
 from kafka_platform.connect.spec import CONNECT, Connector, ConnectSpec
 from kafka_platform.kafka.client_pods import ca_mounts, ca_volumes, kafka_ports
 from kafka_platform.kafka.properties import java_properties
+from kafka_platform.kafka.secrets import CA_FILE
 from kafka_platform.kube.declared import version_of
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.jvm import JvmMemory
@@ -60,17 +61,13 @@ _CONFIG = "/etc/kafka-platform/config"
 _CREDENTIALS = "/etc/kafka-platform/credentials"
 _FILE = "worker.properties"
 _LOGGING = "log4j2.yaml"
-_RULES = "jmx.yaml"
+RULES = "jmx.yaml"
 _AGENT = "/opt/kafka-platform/agent/jmx_prometheus_javaagent.jar"
-_SECRETS_VERSION = "kafka-platform/secrets"
+SECRETS_VERSION = "kafka-platform/secrets"
 
-_MEMORY = JvmMemory(metaspace=160, code=64, direct=64, outside=448)
+MEMORY = JvmMemory(metaspace=160, code=64, direct=64, outside=448)
 """Seen at work with a heap of 384 MiB: 460 MiB in all."""
-_REBALANCE_MILLISECONDS = 5_000
-"""How long a lost worker's tasks wait for it to come back. Kafka's own is five minutes, in which they stand still."""
-_FLUSH_MILLISECONDS = 10_000
-"""How often sinks commit, and so how much is written again after a crash. Kafka's own is a minute."""
-_TERMINATION_SECONDS = 30
+TERMINATION_SECONDS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,46 +136,26 @@ def worker_properties(
     settings: ConnectSettings, bootstrap_servers: str, security_protocol: str, sasl_mechanism: str | None
 ) -> dict[str, str]:
     """A worker's settings, without secrets: logins are in files, to which these refer."""
-    login = client_settings(
-        _CREDENTIALS, security_protocol, sasl_mechanism, has_ca=settings.connection.ca_secret is not None
-    )
-    providers = "org.apache.kafka.common.config.provider"
+    ca_file = None if settings.connection.ca_secret is None else CA_FILE
+    login = client_settings(_CREDENTIALS, security_protocol, sasl_mechanism, ca_file=ca_file)
+    common = shared_properties()
+    providers, files = common.pop("config.providers"), common.pop("config.providers.file.param.allowed.paths")
+    own = {
+        "config.providers": f"{providers},env",
+        "config.providers.env.class": "org.apache.kafka.common.config.provider.EnvVarConfigProvider",
+        "config.providers.env.param.allowlist.pattern": "POD_IP",
+        "config.providers.file.param.allowed.paths": f"{files},{_CREDENTIALS}",
+        **storage_topics(),
+        "listeners": f"http://0.0.0.0:{REST_PORT}",
+        "plugin.path": "/opt/kafka/plugins",
+        "rest.advertised.host.name": "${env:POD_IP}",
+        "rest.advertised.port": str(REST_PORT),
+    }
     return {
         "bootstrap.servers": bootstrap_servers,
         "group.id": CONNECT,
         **login,
-        # What a connector refers to: its own folders are the only ones with secrets, beside that of the worker itself.
-        "config.providers": "file,directory,env",
-        "config.providers.directory.class": f"{providers}.DirectoryConfigProvider",
-        "config.providers.directory.param.allowed.paths": SECRETS,
-        "config.providers.env.class": f"{providers}.EnvVarConfigProvider",
-        "config.providers.env.param.allowlist.pattern": "POD_IP",
-        "config.providers.file.class": f"{providers}.FileConfigProvider",
-        "config.providers.file.param.allowed.paths": f"{SECRETS},{_CREDENTIALS}",
-        **_storage(),
-        "connector.client.config.override.policy": "All",
-        "exactly.once.source.support": "enabled",
-        "heartbeat.interval.ms": str(HEARTBEAT_MILLISECONDS),
-        "key.converter": "org.apache.kafka.connect.json.JsonConverter",
-        "listeners": f"http://0.0.0.0:{REST_PORT}",
-        "offset.flush.interval.ms": str(_FLUSH_MILLISECONDS),
-        "plugin.discovery": "service_load",
-        "plugin.path": "/opt/kafka/plugins",
-        "rest.advertised.host.name": "${env:POD_IP}",
-        "rest.advertised.port": str(REST_PORT),
-        "scheduled.rebalance.max.delay.ms": str(_REBALANCE_MILLISECONDS),
-        "session.timeout.ms": str(SESSION_MILLISECONDS),
-        # Topics are declared: connectors may make none.
-        "topic.creation.enable": "false",
-        "value.converter": "org.apache.kafka.connect.json.JsonConverter",
-    }
-
-
-def _storage() -> dict[str, str]:
-    """The topics of the workers, which are declared."""
-    return {
-        f"{part}.storage.topic": f"{CONNECT}-{part}{'s' if part != 'status' else ''}"
-        for part in ("config", "offset", "status")
+        **dict(sorted((common | own).items())),
     }
 
 
@@ -192,7 +169,7 @@ def config_map(settings: ConnectSettings, properties: "Input[str]") -> Manifest:
         "data": {
             _FILE: properties,
             _LOGGING: (own / _LOGGING).read_text(encoding="utf-8"),
-            _RULES: (own / _RULES).read_text(encoding="utf-8"),
+            RULES: (own / RULES).read_text(encoding="utf-8"),
         },
     }
 
@@ -258,8 +235,8 @@ def deployment(settings: ConnectSettings, config_hash: "Input[str]") -> Manifest
         _volumes(settings),
         pods=settings.spec.pods,
         spread=settings.spread,
-        annotations={CONFIG_ANNOTATION: config_hash, _SECRETS_VERSION: secrets_version(settings.connectors)},
-        termination_seconds=_TERMINATION_SECONDS,
+        annotations={CONFIG_ANNOTATION: config_hash, SECRETS_VERSION: secrets_version(settings.connectors)},
+        termination_seconds=TERMINATION_SECONDS,
         settings=settings.spec.pod_settings,
     )
 
@@ -297,8 +274,8 @@ def _container(settings: ConnectSettings) -> Manifest:
 def jvm_options(settings: ConnectSettings) -> list[str]:
     """Options of the JVM: every part of its memory has a bound, and together they fit into the pod."""
     return [
-        *_MEMORY.options(settings.spec.resources.memory),
-        f"-javaagent:{_AGENT}={METRICS_PORT}:{_CONFIG}/{_RULES}",
+        *MEMORY.options(settings.spec.resources.memory),
+        f"-javaagent:{_AGENT}={METRICS_PORT}:{_CONFIG}/{RULES}",
         f"-Dlog4j2.configurationFile={_CONFIG}/{_LOGGING}",
     ]
 
@@ -310,7 +287,7 @@ def _mounts(settings: ConnectSettings) -> list[Manifest]:
     ]
     if settings.logs_in:
         mounts.append({"mountPath": _CREDENTIALS, "name": "credentials", "readOnly": True})
-    for path, volume in _secrets(settings):
+    for path, volume in mounted_secrets(settings):
         mounts.append({"mountPath": f"{SECRETS}/{path}", "name": volume["name"], "readOnly": True})
     return [*mounts, *ca_mounts(settings.connection)]
 
@@ -322,10 +299,10 @@ def _volumes(settings: ConnectSettings) -> list[Manifest]:
     ]
     if settings.logs_in:
         volumes.append(secret_volume("credentials", user_secret(CONNECT), LOGIN_FILE))
-    return [*volumes, *(volume for _, volume in _secrets(settings)), *ca_volumes(settings.connection)]
+    return [*volumes, *(volume for _, volume in mounted_secrets(settings)), *ca_volumes(settings.connection)]
 
 
-def _secrets(settings: ConnectSettings) -> list[tuple[str, Manifest]]:
+def mounted_secrets(settings: ConnectSettings) -> list[tuple[str, Manifest]]:
     """The Secrets of the connectors: the folder of each below that of all, and its volume."""
     found: list[tuple[str, Any]] = []
     for name, each in sorted(settings.connectors.items()):

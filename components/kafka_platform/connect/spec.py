@@ -1,5 +1,6 @@
 """The spec of Kafka Connect and of its connectors, and what they need in Kafka. No Pulumi."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,10 +15,13 @@ from kafka_platform.connect.kinds import ConnectKind
 from kafka_platform.connect.sinks import JdbcSink, Plugin
 from kafka_platform.connect.sources import DatabaseSource, PostgresSource
 from kafka_platform.kafka.entities import Cleanup, Quotas, Topic, User
+from kafka_platform.kafka.protocols import Engine
+from kafka_platform.kube.images import CONNECT_IMAGE, STRIMZI_CONNECT_IMAGE
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.values.checks import check_field
-from kafka_platform.values.forms import Compute, Spec, memory_of, names, namespaces, processors
+from kafka_platform.values.forms import Compute, Spec, mapping, memory_of, names, namespaces, processors
 from kafka_platform.values.later import Input
+from kafka_platform.values.names import check_image
 from kafka_platform.values.ranges import within
 from kafka_platform.values.words import Deciding
 
@@ -30,8 +34,18 @@ TABLE_PARTITIONS = 3
 DEAD_LETTERS_RETENTION = "14d"
 QUOTAS = Quotas(produce="5MB/s", consume="50MB/s")
 """Of the workers' own user: configurations, offsets and states are kilobytes, and a pod that starts reads all of them."""
+_PLUGIN = re.compile(r"[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?")
 FENCED_TASKS = 8
 """Transactional ids of a source with fewer tasks: it has to fence those that it had before."""
+
+
+class RunBy(Deciding):
+    """What runs Kafka Connect."""
+
+    PODS = "pods"
+    """A Deployment of this platform, and a Job that applies the connectors."""
+    STRIMZI = "strimzi"
+    """Strimzi's operator, from a `KafkaConnect` and a `KafkaConnector` for each connector."""
 
 
 class ConnectorState(Deciding):
@@ -141,10 +155,26 @@ class ConnectResources(Compute):
     """Memory request and limit, at least 768Mi; the heap is what exceeds 448Mi. Default 1Gi."""
 
 
+def _check_plugins(plugins: Mapping[str, str]) -> None:
+    """Raises unless these are plugins that Strimzi can mount, each by one image."""
+    for name, image in plugins.items():
+        if not _PLUGIN.fullmatch(name):
+            raise ValueError(
+                f"{name!r} is not the name of a plugin: use up to 20 of a-z, 0-9 and -, such as acme-source"
+            )
+        check_field(name, check_image, image)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ConnectSpec(Spec):
     """Settings of Kafka Connect, shared by programs and stack files."""
 
+    run_by: RunBy | None = None
+    """What runs it: `strimzi` (`KafkaConnect` and `KafkaConnector`) or `pods` (a Deployment and a Job of this platform). Default:
+    strimzi where Strimzi runs the Kafka, pods elsewhere."""
+    plugins: Mapping[str, str] = mapping(_check_plugins)
+    """With Strimzi: images that contain only plugins, by a name for each; they are mounted into the workers as image volumes, which
+    the Kubernetes cluster has to offer. Default: none; plugins are in the image."""
     pods: int = within(1, MOST_PODS, default=2)
     """Number of pods, which share the tasks. Default 2: one takes over when the other ends."""
     resources: ConnectResources = ConnectResources()
@@ -156,6 +186,33 @@ class ConnectSpec(Spec):
     """Namespaces whose pods may read the metrics. Default: all."""
     pod_settings: PodSettings = UNDECIDED
     """Scheduling, labels and pull secrets of the pods. Default: Kubernetes' own defaults."""
+
+
+def run_by_of(spec: ConnectSpec, engine: Engine | None) -> RunBy:
+    """What runs the connectors of a Kafka of that engine."""
+    return spec.run_by or (RunBy.STRIMZI if engine is Engine.STRIMZI else RunBy.PODS)
+
+
+def connect_image(run_by: RunBy) -> str:
+    """The image of this release for workers that are run so."""
+    return STRIMZI_CONNECT_IMAGE if run_by is RunBy.STRIMZI else CONNECT_IMAGE
+
+
+def check_run_by(spec: ConnectSpec, engine: Engine | None) -> None:
+    """Raises unless what is to run Kafka Connect can do so, and with these settings."""
+    operated = run_by_of(spec, engine) is RunBy.STRIMZI
+    if operated and engine is not Engine.STRIMZI:
+        raise ValueError("run_by: strimzi is possible only where Strimzi runs the Kafka: remove it")
+    if spec.plugins and not operated:
+        raise ValueError(
+            "plugins: only Strimzi mounts images into workers: build an image with the plugins, as runtime/connect/Dockerfile "
+            "does, and name it as the image of Kafka Connect"
+        )
+    if spec.removed_connectors and operated:
+        names = " ".join(spec.removed_connectors)
+        raise ValueError(
+            f"removed_connectors: with Strimzi a connector is deleted with its object: remove this key, and run kubectl delete kafkaconnector {names}"
+        )
 
 
 def check_kind(name: str, connector: ConnectorCommon) -> None:

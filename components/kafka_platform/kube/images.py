@@ -6,6 +6,8 @@ REGISTRY_IMAGE = "docker.io/apicurio/apicurio-registry:3.3.3"
 """Apicurio Registry, for a schema registry."""
 CONNECT_IMAGE = "ghcr.io/kafka-platform/connect:0.1.0"
 """Kafka with the plugins of connectors, of this release; runtime/connect/Dockerfile makes it."""
+STRIMZI_CONNECT_IMAGE = "ghcr.io/kafka-platform/connect-strimzi:0.1.0"
+"""The same plugins in Strimzi's image of Kafka: the target `strimzi` of the same file."""
 
 
 def kafka_image(version: str) -> str:

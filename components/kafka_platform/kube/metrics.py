@@ -19,6 +19,7 @@ PROVISION_JOB = "provision"
 NODES_COMPONENT = "broker"
 """The label `app.kubernetes.io/component` of embedded nodes."""
 _LABEL_NAME = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]{0,99}")
+_KIND = re.compile(r"[A-Z][A-Za-z0-9]{0,62}")
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LASTING = re.compile(r"(?=\d)(\d{1,9}d)?(\d{1,9}h)?(\d{1,9}m)?(\d{1,9}s)?")
 
@@ -26,6 +27,11 @@ _LASTING = re.compile(r"(?=\d)(\d{1,9}d)?(\d{1,9}h)?(\d{1,9}m)?(\d{1,9}s)?")
 def _check_lasting(lasting: str) -> None:
     if not _LASTING.fullmatch(lasting):
         raise ValueError(f"{lasting!r} is not a duration of Prometheus: write one such as 5m or 1h30m")
+
+
+def _check_kind(kind: str | None) -> None:
+    if kind is not None and not _KIND.fullmatch(kind):
+        raise ValueError(f"{kind!r} is not a kind of custom resource: write one such as KafkaConnect")
 
 
 def _check_label_name(label: str) -> None:
@@ -82,6 +88,9 @@ class Source(Spec):
     """Label that says in its metrics which one it is: its value is `name`."""
     namespace: Input[str] | None = named(check_label, "namespace")
     """Namespace of the pods. Default: that of the Kafka."""
+    operated_as: str | None = formed(None, _check_kind)
+    """Kind of Strimzi's custom resource, of the program's name, whose pods these are, such as `KafkaConnect`: they are found by
+    Strimzi's labels, and their port by its name. Default: none."""
     alerts: Sequence[Alert] = ()
     """Its alerts. Default: none."""
     boards: Sequence[Board] = ()

@@ -21,6 +21,7 @@ from kafka_platform.kube.metrics import (
     series_of_all,
 )
 from kafka_platform.kube.objects import Object
+from kafka_platform.kube.operated import STRIMZI_CLUSTER_LABEL, STRIMZI_KIND_LABEL, STRIMZI_OPERATOR
 from kafka_platform.levels import monitoring as levels
 from kafka_platform.levels.measures import Measure, Measured, measures, missing
 from kafka_platform.monitoring.alerts import CLUSTER_LABEL, Watched, alerts, rule_groups
@@ -251,7 +252,7 @@ def of_nodes(cluster: "Input[str]", name: str, namespace: "Input[str]") -> PodMo
     return PodMonitor(
         name=f"{name}-nodes",
         namespace=namespace,
-        pods={"strimzi.io/cluster": cluster, "strimzi.io/kind": "Kafka"},
+        pods={STRIMZI_CLUSTER_LABEL: cluster, STRIMZI_KIND_LABEL: "Kafka"},
         port=NODE_METRICS_PORT_NAME,
         of={CLUSTER_LABEL: cluster},
         copied={"pool": "strimzi_io_pool_name"},
@@ -275,7 +276,7 @@ def of_strimzi(name: str, namespace: "Input[str]", pods_in: "Input[str]") -> Pod
     return PodMonitor(
         name=f"{name}-operator",
         namespace=namespace,
-        pods={"strimzi.io/kind": "cluster-operator"},
+        pods=STRIMZI_OPERATOR,
         port="http",
         pods_in=pods_in,
     )
@@ -312,8 +313,12 @@ def of_source(source: Source, namespace: "Input[str]", cluster: "Input[str]") ->
     return PodMonitor(
         name=source.name,
         namespace=namespace if source.namespace is None else source.namespace,
-        pods={**selector(source.name, source.component)},
-        port=METRICS_PORT_NAME,
+        pods=(
+            selector(source.name, source.component)
+            if source.operated_as is None
+            else {STRIMZI_CLUSTER_LABEL: source.name, STRIMZI_KIND_LABEL: source.operated_as}
+        ),
+        port=METRICS_PORT_NAME if source.operated_as is None else NODE_METRICS_PORT_NAME,
         of={CLUSTER_LABEL: cluster, source.label: source.name},
     )
 

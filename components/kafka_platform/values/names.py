@@ -35,6 +35,14 @@ IMAGE = re.compile(r"[a-z0-9][A-Za-z0-9._:/-]*[A-Za-z0-9](@sha256:[0-9a-f]{64})?
 """The name of a container image."""
 
 
+def check_image(image: str) -> None:
+    """Raises unless it is the name of a container image."""
+    if not image.strip():
+        raise ValueError("is empty: write registry/name:tag")
+    if not IMAGE.fullmatch(image):
+        raise ValueError(f"{image!r} is not an image: write registry/name:tag, such as ghcr.io/acme/fraud-check:1.8.2")
+
+
 def check_topic(name: str) -> None:
     """Raises unless `name` is a topic that a person may declare."""
     if name in (".", "..") or not _TOPIC.fullmatch(name):

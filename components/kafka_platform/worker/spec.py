@@ -37,8 +37,8 @@ from kafka_platform.values.forms import (
 from kafka_platform.values.free_maps import check_lines, check_settings, check_text, check_variables
 from kafka_platform.values.later import Input
 from kafka_platform.values.names import (
-    IMAGE,
     check_group,
+    check_image,
     check_label,
     check_subdomain,
     check_topic,
@@ -187,13 +187,6 @@ def check_worker_variables(variables: Mapping[str, object]) -> None:
             raise ValueError(f"{key}: secrets do not belong in variables: name its Secret in secret_files")
 
 
-def _check_image(image: str) -> None:
-    if not image.strip():
-        raise ValueError("is empty: write registry/name:tag")
-    if not IMAGE.fullmatch(image):
-        raise ValueError(f"{image!r} is not an image: write registry/name:tag, such as ghcr.io/acme/fraud-check:1.8.2")
-
-
 def _check_ports(ports: Mapping[str, int]) -> None:
     numbers: dict[int, str] = {}
     for key, port in ports.items():
@@ -232,7 +225,7 @@ def _check_stop_command(command: Sequence[str]) -> None:
 class WorkerSpec(Spec):
     """Settings of a worker, shared by programs and stack files."""
 
-    image: Input[str] = formed(MISSING, _check_image, examples=["ghcr.io/acme/fraud-check:1.8.2"])
+    image: Input[str] = formed(MISSING, check_image, examples=["ghcr.io/acme/fraud-check:1.8.2"])
     """The team's image. Its program finds its connection settings in environment variables and files. Required."""
     reads: Sequence[str] = formed((), _check_topics)
     """Topics that it reads, in one consumer group."""

@@ -5,12 +5,15 @@ from typing import Any
 
 import pytest
 from kafka_platform import Connector, ConnectorState, JdbcSink, KafkaConnection, PostgresSource
+from kafka_platform.connect import operated
 from kafka_platform.connect.applying import data_of
 from kafka_platform.connect.objects import ConnectSettings
 from kafka_platform.connect.spec import ConnectSpec
 
+from infra.review.changes import Change, Operation, Preview
 from infra.review.connectors import connector_findings
-from infra.review.findings import Section
+from infra.review.findings import Finding, Section
+from infra.review.objects import findings
 
 CONNECTION = KafkaConnection(
     cluster="events", namespace="streaming", bootstrap_servers="b:9092", security_protocol="PLAINTEXT"
@@ -118,3 +121,74 @@ def test_what_a_change_means(old: dict[str, Any], new: dict[str, Any], section: 
 def test_nothing_is_said_of_what_is_as_it_was() -> None:
     assert list(connector_findings(source(), source())) == []
     assert list(connector_findings({"connector.x": "{"}, {"connector.x": "[]", "removed": "{"})) == []
+
+
+def custom_resource(connector: Connector | None) -> dict[str, Any] | None:
+    """The object of one that Strimzi runs."""
+    if connector is None:
+        return None
+    settings = ConnectSettings(
+        name="connect",
+        namespace="streaming",
+        connection=CONNECTION,
+        image="",
+        runtime_image="",
+        connectors={"it": connector},
+    )
+    return operated.kafka_connector(settings, "it", connector)
+
+
+def said(operation: Operation, old: Connector | None, new: Connector | None, *, retained: bool = True) -> list[Finding]:
+    urn = "urn:pulumi:prod::p::kafka-platform:index:KafkaConnect$kubernetes:kafka.strimzi.io/v1:KafkaConnector::connect-connector-it"
+    change = Change(
+        operation=operation,
+        urn=urn,
+        before=custom_resource(old),
+        after=custom_resource(new),
+        retained=retained,
+        retained_after=retained,
+    )
+    return list(findings(Preview(changes=(change,)).changes))
+
+
+@pytest.mark.parametrize(
+    ("operation", "old", "new", "section", "text"),
+    [
+        (Operation.CREATE, None, SOURCE, Section.OTHER, "new: reads `public.orders` of `db.shop/shop`"),
+        (Operation.CREATE, None, SINK, Section.ACCESS, "data of `orders` now also goes to `jdbc:postgresql://dw/w`"),
+        (
+            Operation.UPDATE,
+            SOURCE,
+            Connector(postgres=replace(SHOP, slot="other", publication="it")),
+            Section.DATA,
+            "does not go on where it was (`slot.name`): it starts with a snapshot, or misses changes until then",
+        ),
+        (
+            Operation.UPDATE,
+            SINK,
+            replace(SINK, state=ConnectorState.STOPPED),
+            Section.DATA,
+            "is stopped: its records wait",
+        ),
+        (Operation.UPDATE, SINK, replace(SINK, tasks=3), Section.OTHER, "settings change: `tasks.max`"),
+        (
+            Operation.DELETE,
+            SOURCE,
+            None,
+            Section.DATA,
+            "no longer declared: it keeps running with its last configuration",
+        ),
+    ],
+)
+def test_the_same_is_said_of_one_that_strimzi_runs(
+    operation: Operation, old: Connector | None, new: Connector | None, section: Section, text: str
+) -> None:
+    [finding] = said(operation, old, new)
+    assert (finding.what, finding.subject, finding.section, finding.text) == ("connector", "it", section, text)
+
+
+def test_one_of_strimzis_that_really_goes_is_data_at_risk() -> None:
+    [finding] = said(Operation.DELETE, SOURCE, None, retained=False)
+    assert finding.section is Section.DATA
+    assert finding.look
+    assert finding.text.startswith("deleted: its replication slot `it` in `db.shop` stays")

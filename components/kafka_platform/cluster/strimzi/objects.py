@@ -6,7 +6,7 @@ from typing import Any
 
 from kafka_platform.cluster.metrics import REPORTED, RULES_FILE, Metrics, rules
 from kafka_platform.cluster.strimzi.listener_objects import gateway_name, listener_list
-from kafka_platform.cluster.strimzi.pods import container_security, pod_template, pool_template
+from kafka_platform.cluster.strimzi.pods import pool_template
 from kafka_platform.cluster.strimzi.pools import Pool, check_scaling_step, check_volumes
 from kafka_platform.cluster.strimzi.settings import StrimziSettings
 from kafka_platform.cluster.strimzi.spec import Balance, StrimziKafka, broker_config
@@ -15,6 +15,7 @@ from kafka_platform.kube.manifests import Manifest, labels, metadata
 from kafka_platform.kube.objects import Guard, Object, Wait
 from kafka_platform.kube.operated import READY, STRIMZI_API, STRIMZI_CLUSTER_LABEL
 from kafka_platform.kube.pods import HELPER_CPU_LIMIT, resources_of
+from kafka_platform.kube.strimzi_pods import container_security, pod_template
 from kafka_platform.values.later import Input
 from kafka_platform.values.units import bytes_per_second, percent
 
