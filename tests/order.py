@@ -38,6 +38,7 @@ SECONDS: Mapping[str, int] = {
     "tests/e2e/test_access.py": 60,
     "tests/e2e/test_gateway_tenants.py": 60,
     "tests/e2e/test_registry.py": 140,
+    "tests/e2e/test_connect.py": 130,
     "tests/unit/registry/test_http_formats.py": 60,
     "tests/cluster/test_strimzi_lifecycle.py": 50,
     "tests/unit/runtime/gateway/test_killed.py": 130,

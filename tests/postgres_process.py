@@ -49,10 +49,12 @@ class LocalPostgres:
 
     Args:
         programs: folder of its programs.
+        address: of this machine, at which others may log in too. Default: nobody else can.
     """
 
-    def __init__(self, programs: Path) -> None:
+    def __init__(self, programs: Path, address: str | None = None) -> None:
         self._programs = programs
+        self._address = address
         self._own = environment(programs)
         self._user = _ordinary_user()
         self.folder = Path(tempfile.mkdtemp(prefix="postgres-"))
@@ -67,6 +69,9 @@ class LocalPostgres:
                 os.chown(each, account.pw_uid, account.pw_gid)
         options = ["-A", "scram-sha-256", f"--pwfile={password}", "-U", "postgres", "--no-sync"]
         self._run("initdb", "-D", str(self.folder / "data"), *options)
+        if self._address is not None:
+            with (self.folder / "data" / "pg_hba.conf").open("a") as rules:
+                rules.write("host all,replication all all scram-sha-256\n")
         self.start()
         return self
 
@@ -77,6 +82,8 @@ class LocalPostgres:
     def start(self) -> None:
         """Starts it, and waits until it takes connections."""
         settings = SETTINGS | {"port": str(self.port), "unix_socket_directories": str(self.folder)}
+        if self._address is not None:
+            settings["listen_addresses"] += f",{self._address}"
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
         self._run(
             "pg_ctl", "-D", str(self.folder / "data"), "-w", "-l", str(self.folder / "log"), "-o", options, "start"
