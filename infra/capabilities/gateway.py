@@ -291,10 +291,10 @@ def _enforced(settings: Core, gateway: Gateway, known: Known) -> Iterator[Fault]
         declared = settings.topics.get(topic)
         if declared is None:
             yield Fault(path=path, message=no_topic(topic, sorted(settings.topics)))
-        elif declared.value is None or not declared.value.endswith(".avsc"):
+        elif declared.value is None:
             yield Fault(
                 path=path,
-                message=f"topic {topic!r} declares no Avro schema for its values: write its value, or remove it here",
+                message=f"topic {topic!r} declares no schema for its values: write its value, or remove it here",
             )
 
 

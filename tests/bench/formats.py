@@ -1,7 +1,7 @@
-"""The gateway's writes with an Avro schema next to those without: `python -m tests.bench.formats`.
+"""The gateway's writes with a schema of each language next to those without: `python -m tests.bench.formats`.
 
-The same values, batches and connections as `tests.bench.gateway`, against one gateway; the registry is a stand-in with one schema,
-since the gateway asks it only once in half a minute.
+The same values, batches and connections as `tests.bench.gateway`, against one gateway; the registry is a stand-in with a schema for
+each topic, since the gateway asks it only once in half a minute.
 """
 
 import http.server
@@ -45,11 +45,42 @@ SCHEMA = {
         {"name": "item", "type": "string"},
     ],
 }
+JSON_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "amount": {"type": "integer"},
+        "price": {"type": "number"},
+        "note": {"type": ["null", "string"]},
+        "item": {"type": "string"},
+    },
+    "required": ["id", "amount", "price", "item"],
+    "additionalProperties": False,
+}
+PROTOBUF = """syntax = "proto3";
+message Order { string id = 1; int64 amount = 2; double price = 3; optional string note = 4; string item = 5; }
+"""
+SCHEMAS = {
+    "avro": ("AVRO", json.dumps(SCHEMA)),
+    "jsonschema": ("JSON", json.dumps(JSON_SCHEMA)),
+    "protobuf": ("PROTOBUF", PROTOBUF),
+}
+FORMS = ["json", *SCHEMAS]
+
+
+def topic_of(form: str) -> str:
+    """The topic that is written in a format."""
+    return f"{TOPIC}-{form}"
 
 
 class _Registry(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        body = json.dumps({"id": 1, "version": 1, "schema": json.dumps(SCHEMA)}).encode()
+        # /subjects/<topic>-value/versions/latest, or /schemas/ids/<number>
+        parts = self.path.split("/")
+        numbers = {topic_of(form) + "-value": number for number, form in enumerate(SCHEMAS, 1)}
+        number = int(parts[-1]) if parts[-1].isdigit() else numbers[parts[2]]
+        kind, schema = SCHEMAS[list(SCHEMAS)[number - 1]]
+        body = json.dumps({"id": number, "version": 1, "schemaType": kind, "schema": schema}).encode()
         self.send_response(200)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
@@ -72,7 +103,9 @@ wrk.headers["Authorization"] = "{AUTHORIZATION}"
     )
     command = ["taskset", "--cpu-list", LOAD_CORE, "wrk", "--threads=1", f"--connections={WINDOW}"]
     command += [f"--duration={SECONDS}s", "--timeout=30s", f"--script={script}"]
-    done = subprocess.run([*command, f"http://127.0.0.1:{port}/topics/{TOPIC}"], capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, f"http://127.0.0.1:{port}/topics/{topic_of(form)}"], capture_output=True, text=True
+    )
     found = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
     if done.returncode != 0 or found is None or "Non-2xx" in done.stdout:
         raise SystemExit(f"wrk: {done.stdout}{done.stderr}")
@@ -89,7 +122,8 @@ def main() -> None:
     threading.Thread(target=registry.serve_forever, daemon=True).start()
     with LocalKafka(jars=jars, jvm_options=KAFKA_JVM, heap="1g") as kafka, tempfile.TemporaryDirectory() as name:
         admin = AdminClient(dict(kafka.client()))
-        admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1)])[TOPIC].result(30)
+        for made in admin.create_topics([NewTopic(topic_of(form), PARTITIONS, 1) for form in FORMS]).values():
+            made.result(30)
         folder, (port, metrics) = Path(name), free_ports(2)
         chosen: dict[str, Any] = {"port": port, "metricsPort": metrics, "limits": LIMITS}
         chosen["registry"] = {"url": f"http://127.0.0.1:{registry.server_port}"}
@@ -101,9 +135,11 @@ def main() -> None:
         }
         with Server(["-m", "kafka_platform_runtime.gateway"], port, environment, SERVER_CORE):
             for records in (1, BATCH):
-                rounds = [[written(port, folder, form, records) for form in ("json", "avro")] for _ in range(RUNS + 1)]
-                plain, avro = (statistics.median(each[side] for each in rounds[1:]) for side in (0, 1))
-                print(f"{records} records a request: json {plain:,.0f}/s, avro {avro:,.0f}/s, {avro / plain:.2f}")
+                rounds = [[written(port, folder, form, records) for form in FORMS] for _ in range(RUNS + 1)]
+                plain, *others = (statistics.median(each[1:]) for each in zip(*rounds, strict=True))
+                print(f"{records} records a request: json {plain:,.0f}/s")
+                for form, found in zip(SCHEMAS, others, strict=True):
+                    print(f"  {form} {found:,.0f}/s, {found / plain:.2f}")
     registry.shutdown()
 
 

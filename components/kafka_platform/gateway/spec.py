@@ -351,7 +351,7 @@ class GatewaySpec(Spec):
     cors: Sequence[str] = formed((), check_origins)
     """Origins whose pages may call, such as `https://shop.example.com`, or `'*'` for all. Default: none."""
     enforced_topics: Sequence[str] = names(check_topic)
-    """Topics whose values have to fit the latest Avro schema of `<topic>-value`, also those sent as JSON; other formats are
+    """Topics whose values have to fit the latest schema of `<topic>-value`, also those sent as JSON; other formats are
     refused. Needs a schema registry. Default: none."""
     client_namespaces: Sequence[Input[str]] = namespaces()
     """Namespaces whose pods may call, besides the gateway's own (in a stack file: and the tenants'); that of the Ingress or

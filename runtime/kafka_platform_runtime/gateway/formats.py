@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -31,6 +32,14 @@ class Format(StrEnum):
     TEXT_AVRO = "text-avro"
     JSON_AVRO = "json-avro"
     BINARY_AVRO = "binary-avro"
+    JSONSCHEMA = "jsonschema"
+    TEXT_JSONSCHEMA = "text-jsonschema"
+    JSON_JSONSCHEMA = "json-jsonschema"
+    BINARY_JSONSCHEMA = "binary-jsonschema"
+    PROTOBUF = "protobuf"
+    TEXT_PROTOBUF = "text-protobuf"
+    JSON_PROTOBUF = "json-protobuf"
+    BINARY_PROTOBUF = "binary-protobuf"
 
     @property
     def media_type(self) -> str:
@@ -39,18 +48,18 @@ class Format(StrEnum):
 
     @property
     def of_keys(self) -> "Format":
-        """The format of the keys: json, binary, text or avro."""
+        """The format of the keys: json, binary, text, or one with schemas."""
         return _OF_KEYS[self]
 
     @property
     def of_values(self) -> "Format":
-        """The format of the values: json, binary, text or avro."""
+        """The format of the values: json, binary, text, or one with schemas."""
         return _OF_VALUES[self]
 
     @property
     def has_schema(self) -> bool:
         """Whether it needs a schema registry."""
-        return _OF_VALUES[self] is Format.AVRO
+        return _OF_VALUES[self] in SCHEMA_TYPES
 
     def contents(self, message: Any) -> tuple[Any, Any, str]:
         """Key and value of a record as they are handed out, and the format in its field `format`.
@@ -136,9 +145,16 @@ def read_with(read: Callable[[bytes, str], bytes]) -> None:
     Args:
         read: from a key or value, and the type of its schema, to JSON; raises `ValueError` if it was not written with one.
     """
-    _CONTENT[Format.AVRO] = lambda content: NULL if content is None else json_of(read(content, "AVRO"))
+    for form, kind in SCHEMA_TYPES.items():
+        _CONTENT[form] = partial(_with_schema, read, kind)
 
 
+def _with_schema(read: Callable[[bytes, str], bytes], kind: str, content: bytes | None) -> Raw:
+    return NULL if content is None else json_of(read(content, kind))
+
+
+SCHEMA_TYPES: Mapping[Format, str] = {Format.AVRO: "AVRO", Format.JSONSCHEMA: "JSON", Format.PROTOBUF: "PROTOBUF"}
+"""The formats with schemas, and the registry's names for their languages."""
 _OF_KEYS: Mapping[Format, Format] = {each: Format(each.value.partition("-")[0]) for each in Format}
 _OF_VALUES: Mapping[Format, Format] = {each: Format(each.value.rpartition("-")[2]) for each in Format}
 _UNFIT = object()

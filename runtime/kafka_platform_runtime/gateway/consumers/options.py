@@ -12,7 +12,7 @@ MOST_MIN_BYTES = 10_000_000
 
 _RESETS = {"earliest": "earliest", "latest": "latest", "none": "error"}
 _ISOLATIONS = frozenset({"read_uncommitted", "read_committed"})
-_WITH_SCHEMAS = frozenset({*(each.value for each in Format if each.has_schema), "jsonschema", "protobuf"})
+_WITH_SCHEMAS = frozenset(each.value for each in Format if each.has_schema)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

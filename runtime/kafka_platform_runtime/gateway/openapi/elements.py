@@ -3,15 +3,19 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kafka_platform_runtime.gateway.formats import Format
+from kafka_platform_runtime.gateway.formats import SCHEMA_TYPES, Format
 
 Json = dict[str, Any]
 V2 = "application/vnd.kafka.v2+json"
 FORMATS = [each.value for each in Format]
-"""The formats of keys and values; `text-json` is text for keys, and JSON for values. Those with `avro` need a schema registry."""
+"""The formats of keys and values; `text-json` is text for keys, and JSON for values. Those with `avro`, `jsonschema` and `protobuf` need a schema
+registry."""
 RECORD_TYPES = {
     name: f"application/vnd.kafka.{name}.v2+json"
-    for name in ("json", "binary", "text", "text-json", "avro", "text-avro")
+    for name in (
+        *("json", "binary", "text", "text-json"),
+        *(f"{keys}{form.value}" for form in SCHEMA_TYPES for keys in ("", "text-")),
+    )
 }
 
 INTEGER = {"type": "integer", "format": "int32", "minimum": 0}

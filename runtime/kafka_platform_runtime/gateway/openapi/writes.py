@@ -73,8 +73,8 @@ SCHEMAS: Json = {
     "BinaryRecords": _records("BinaryRecord"),
     "TextRecords": _records("TextRecord"),
     "TextJsonRecords": _records("TextJsonRecord"),
-    "AvroRecords": _records("JsonRecord", SCHEMA, SCHEMA_ID),
-    "TextAvroRecords": _records("TextJsonRecord", SCHEMA, SCHEMA_ID),
+    "SchemaRecords": _records("JsonRecord", SCHEMA, SCHEMA_ID),
+    "TextSchemaRecords": _records("TextJsonRecord", SCHEMA, SCHEMA_ID),
     "Written": object_of({"partition": INTEGER, "offset": LONG}, ["partition", "offset"], additionalProperties=False),
     "Failed": object_of(
         {"error_code": {"type": "integer"}, "error": STRING}, ["error_code", "error"], additionalProperties=False
@@ -111,7 +111,13 @@ JSON_RECORDS = {
 BINARY_RECORDS = {"records": [{"key": "a2V5", "value": "a2Fma2E="}, {"value": "bG9ncw=="}]}
 TEXT_RECORDS = {"records": [{"key": "order-17", "value": "two chairs"}, {"value": None}]}
 AVRO_RECORDS = {"records": [{"value": {"id": "order-17", "amount": 2, "note": {"string": "quick"}}}]}
-TEXT_AVRO_RECORDS = {"records": [{"key": "order-17", "value": {"id": "order-17", "amount": 2, "note": None}}]}
+PROTOBUF_RECORDS = {"records": [{"value": {"id": "order-17", "amount": "2", "note": "quick"}}]}
+TEXT_SCHEMA_RECORDS = {"records": [{"key": "order-17", "value": {"id": "order-17", "amount": 2, "note": None}}]}
+SCHEMA_EXAMPLES: dict[str, Json] = {
+    "avro": AVRO_RECORDS,
+    "jsonschema": TEXT_SCHEMA_RECORDS,
+    "protobuf": PROTOBUF_RECORDS,
+}
 WRITTEN = {
     "offsets": [{"partition": 2, "offset": 100}, {"partition": 1, "offset": 101}, {"partition": 2, "offset": 101}]
 }
@@ -122,6 +128,17 @@ PARTLY = {
     ]
 }
 
+
+def _with_schemas() -> Json:
+    """The content of writes with schemas."""
+    made: Json = {}
+    for form, records in SCHEMA_EXAMPLES.items():
+        by_id = {"value_schema_id": 7, **records}
+        made |= content(RECORD_TYPES[form], "SchemaRecords", {"latest": records, "by-id": by_id})
+        made |= content(RECORD_TYPES[f"text-{form}"], "TextSchemaRecords", {"request": TEXT_SCHEMA_RECORDS})
+    return made
+
+
 WRITE_BODY: Json = {
     "required": True,
     "content": {
@@ -129,12 +146,7 @@ WRITE_BODY: Json = {
         **content(RECORD_TYPES["binary"], "BinaryRecords", {"request": BINARY_RECORDS}),
         **content(RECORD_TYPES["text"], "TextRecords", {"request": TEXT_RECORDS}),
         **content(RECORD_TYPES["text-json"], "TextJsonRecords", {"request": JSON_RECORDS}),
-        **content(
-            RECORD_TYPES["avro"],
-            "AvroRecords",
-            {"latest": AVRO_RECORDS, "by-id": {"value_schema_id": 7, **AVRO_RECORDS}},
-        ),
-        **content(RECORD_TYPES["text-avro"], "TextAvroRecords", {"request": TEXT_AVRO_RECORDS}),
+        **_with_schemas(),
     },
 }
 WRITE_ANSWERS: Json = {

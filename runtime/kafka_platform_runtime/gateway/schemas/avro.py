@@ -11,9 +11,10 @@ import msgspec
 from fastavro import parse_schema
 from fastavro.schema import SchemaParseException, UnknownType
 
-from kafka_platform_runtime.gateway.schemas.avro_reading import Reading, Reads
+from kafka_platform_runtime.gateway.schemas.avro_reading import Reads
 from kafka_platform_runtime.gateway.schemas.avro_writing import Writes
 from kafka_platform_runtime.gateway.schemas.misfit import Misfit, Unusable
+from kafka_platform_runtime.gateway.schemas.reading import Reading
 
 MOST_DEPTH = 64
 """Nesting of a schema's text."""

@@ -10,27 +10,12 @@ import msgspec
 
 from kafka_platform_runtime.gateway.schemas.avro_types import Functions
 from kafka_platform_runtime.gateway.schemas.avro_writing import tag_of
+from kafka_platform_runtime.gateway.schemas.reading import Reading
 
-MOST_PARTS = 1_000_000
-"""Pieces of text that a record may become, about 40 bytes of memory each."""
-PARTS_OF_A_BYTE = 6
-PARTS_AT_LEAST = 10_000
 _TENTH_BYTE = 63
 _encode = msgspec.json.encode
 _DOUBLE, _FLOAT = Struct("<d"), Struct("<f")
 _SMALL = [str(each).encode() for each in range(1024)]
-
-
-class Reading(list[bytes]):
-    """The pieces of a record's text.
-
-    Args:
-        data: the record.
-    """
-
-    def __init__(self, data: bytes) -> None:
-        super().__init__()
-        self.most = min(MOST_PARTS, PARTS_AT_LEAST + PARTS_OF_A_BYTE * len(data))
 
 
 Read = Callable[[bytes, int, Reading], int]

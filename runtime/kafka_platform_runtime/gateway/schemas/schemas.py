@@ -7,12 +7,12 @@ from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping, Se
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.errors import GatewayError, too_many, unprocessable
-from kafka_platform_runtime.gateway.schemas.avro import AvroCodec
 from kafka_platform_runtime.gateway.schemas.client import ANSWER_SECONDS, Client, unavailable
+from kafka_platform_runtime.gateway.schemas.compiling import Codec, Reference, compiled
 from kafka_platform_runtime.gateway.schemas.misfit import Unusable
 from kafka_platform_runtime.gateway.settings import Registry
 from kafka_platform_runtime.supervision import WATCH
@@ -26,6 +26,7 @@ MOST_TEXTS = 2000
 LONGEST_TEXT = 256 * 1024
 """Bytes of a schema."""
 MOST_REFERENCES = 50
+LONGEST_WITH_REFERENCES = 4 * LONGEST_TEXT
 FRESH_SECONDS = 30.0
 """How long the latest version of a subject, and the id of a text, count until they are looked at again."""
 ABSENT_SECONDS = 10.0
@@ -36,23 +37,13 @@ ASKED_AT_A_TIME = 8
 """Different questions of one caller to the registry at a time (429)."""
 UNKNOWN_AT_A_TIME = 100
 """Different unknown ids of one batch of records that are looked up: records of any others are handed out in base64."""
+PLAIN_KIND = "JSON"
+"""Its records are read without their schema."""
 HEADER_BYTES = 5
 """Before a key or value: a zero, and the id of its schema in four bytes."""
 
 V = TypeVar("V")
 Key = tuple[Hashable, ...]
-
-
-class Codec(Protocol):
-    """A compiled schema."""
-
-    nodes: int
-
-    def write(self, value: Any, header: bytes = b"") -> bytes:
-        """A value in the schema's encoding, after these bytes. Raises `Misfit`."""
-
-    def read(self, content: bytes) -> bytes:
-        """Its JSON text. Raises `ValueError`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,12 +94,15 @@ class Schemas:
         self._asking: dict[Key, asyncio.Task[None]] = {}
         self._asked: Counter[object] = Counter()
         self._parts = 0
+        # One schema at a time, beside the requests: some take a second.
+        self._compiler = WATCH.pool("schemas", 1)
         self._loop = asyncio.get_running_loop()
 
     async def close(self) -> None:
         """End what is being asked."""
         for task in self._asking.values():
             task.cancel()
+        self._compiler.shutdown(wait=False, cancel_futures=True)
         await self._client.close()
 
     # What is known, or has to be asked
@@ -238,7 +232,11 @@ class Schemas:
         if len(content) < HEADER_BYTES or content[0]:
             raise ValueError
         entry = self._known.get(int.from_bytes(content[1:HEADER_BYTES]))
-        if entry is None or entry.value is None or entry.value.kind != kind or entry.value.codec is None:
+        if entry is None or entry.value is None or entry.value.kind != kind:
+            raise ValueError
+        if kind == PLAIN_KIND:
+            return content[HEADER_BYTES:]
+        if entry.value.codec is None:
             raise ValueError
         return entry.value.codec.read(content[HEADER_BYTES:])
 
@@ -272,35 +270,46 @@ class Schemas:
     async def _compiled(self, answer: Mapping[str, Any]) -> Known:
         kind, text = str(answer.get("schemaType") or "AVRO"), str(answer.get("schema", ""))
         try:
-            if len(text.encode(errors="surrogatepass")) > LONGEST_TEXT:
+            if _size(text) > LONGEST_TEXT:
                 raise Unusable(f"has more than {LONGEST_TEXT:,} bytes")
-            if kind != "AVRO":
-                raise Unusable(f"is of the type {kind}, which the gateway does not use")
-            return Known(kind=kind, codec=AvroCodec(text, await self._referenced(answer)))
+            references = await self._referenced(answer)
+            codec = await self._loop.run_in_executor(self._compiler, compiled, kind, text, references)
+            return Known(kind=kind, codec=codec)
         except Unusable as unusable:
             return Known(kind=kind, codec=None, reason=str(unusable))
 
-    async def _referenced(self, answer: Mapping[str, Any]) -> list[str]:
-        """The texts that a schema refers to, each after those that it refers to itself."""
-        texts: dict[tuple[str, int], str] = {}
-        begun: set[tuple[str, int]] = set()
+    async def _referenced(self, answer: Mapping[str, Any]) -> list[Reference]:
+        """The schemas that one refers to, each after those that it refers to itself."""
+        found: dict[tuple[str, int], Reference] = {}
+        begun: dict[tuple[str, int], list[str]] = {}
+        size = 0
 
         async def collect(references: Any) -> None:
+            nonlocal size
             for each in references or ():
                 version = (str(each["subject"]), int(each["version"]))
-                if version in begun:
+                names = begun.setdefault(version, [])
+                if str(each["name"]) not in names:
+                    names.append(str(each["name"]))
+                if len(names) > 1:
                     continue
-                begun.add(version)
                 if len(begun) > MOST_REFERENCES:
                     raise Unusable(f"has more than {MOST_REFERENCES} references")
-                found = await self._client.version(*version)
-                if found is None:
+                answer = await self._client.version(*version)
+                if answer is None:
                     raise Unusable(f"refers to {version[0]}, which is not there")
-                await collect(found.get("references"))
-                texts[version] = str(found["schema"])
+                size += _size(str(answer["schema"]))
+                if size > LONGEST_WITH_REFERENCES:
+                    raise Unusable(f"refers to more than {LONGEST_WITH_REFERENCES:,} bytes")
+                await collect(answer.get("references"))
+                found[version] = Reference(names=names, text=str(answer["schema"]))
 
         await collect(answer.get("references"))
-        return list(texts.values())
+        return list(found.values())
+
+
+def _size(text: str) -> int:
+    return len(text.encode(errors="surrogatepass"))
 
 
 def _parts(known: Known | None) -> int:

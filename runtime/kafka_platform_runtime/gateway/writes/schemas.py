@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Raw
 
 from kafka_platform_runtime.gateway.callers.channel import Channel
 from kafka_platform_runtime.gateway.errors import GatewayError, unprocessable
-from kafka_platform_runtime.gateway.formats import Format
+from kafka_platform_runtime.gateway.formats import SCHEMA_TYPES, Format
 from kafka_platform_runtime.gateway.jsontext import canonical
 from kafka_platform_runtime.gateway.schemas.misfit import Misfit
 from kafka_platform_runtime.gateway.schemas.schemas import Known, Schemas
@@ -18,8 +18,6 @@ from kafka_platform_runtime.gateway.writes.bodies import ABSENT, NO_VALUE, Recor
 from kafka_platform_runtime.gateway.writes.formats import FIELDS, Formats, Row, Target, Writer, send, send_values
 
 Id = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-TYPES = {Format.AVRO: "AVRO"}
-"""The registry's names."""
 
 
 class _SchemaRecord(Record):
@@ -87,8 +85,12 @@ class SchemaFormats:
             form.media_type.encode(): self._writer(form) for form in Format if form.has_schema
         }
         """By the body's content type. They raise `Unresolved` for what has to be asked first."""
-        json = self._writer(Format.JSON_AVRO)
-        self._strict = {**self.writers, b"application/json": json, Format.JSON.media_type.encode(): json}
+        json = self._writer(Format.JSON, strict=True)
+        self._strict = {
+            **{form.media_type.encode(): self._writer(form, strict=True) for form in Format if form.has_schema},
+            b"application/json": json,
+            Format.JSON.media_type.encode(): json,
+        }
 
     def strict(self, topic: str, content_type: bytes) -> Writer:
         """The writer for a topic whose values have to fit.
@@ -98,17 +100,19 @@ class SchemaFormats:
         """
         writer = self._strict.get(content_type)
         if writer is None:
-            raise unprocessable(f"Topic {topic} takes only values that fit its schema: send them as avro or as json.")
+            raise unprocessable(
+                f"Topic {topic} takes only values that fit its schema: send them as json, or in the format of the schema."
+            )
         return writer
 
-    def _writer(self, form: Format) -> Writer:
-        kind = TYPES[form.of_values]
-        key_field = None if form.of_keys is form.of_values else FIELDS[form.of_keys]
+    def _writer(self, form: Format, *, strict: bool = False) -> Writer:
+        wanted = _Wanted(form, strict=strict)
+        key_field = None if form.of_keys in SCHEMA_TYPES else FIELDS[form.of_keys]
 
         def write(channel: Channel, batch: Batch, topic: str, body: bytes, target: Target) -> int | None:
             # As in the json format, most records are only values, and the first that has more ends this check at once.
             with contextlib.suppress(msgspec.ValidationError):
-                return self._write_values(channel, batch, topic, decoded(self._only_values, body), kind, target)
+                return self._write_values(channel, batch, topic, decoded(self._only_values, body), wanted, target)
             data: Any = decoded(self._both, body) if key_field is None else decoded(self._values, body)
             self._formats.check(data.records, target)
             values = keys = None
@@ -120,7 +124,7 @@ class SchemaFormats:
                 if value is UNSET or value is None:
                     value = None
                 else:
-                    values = values or self._encoder(topic, "value", kind, data.value_schema_id, data.value_schema)
+                    values = values or self._encoder(topic, "value", wanted, data.value_schema_id, data.value_schema)
                     value = _written(values, value, index, "value")
                 if key_field is not None:
                     key = None if key == NO_VALUE else key_field(bytes(key), index, "key")
@@ -129,7 +133,7 @@ class SchemaFormats:
                 elif key is UNSET or key is None:
                     key = None
                 else:
-                    keys = keys or self._encoder(topic, "key", kind, data.key_schema_id, data.key_schema)
+                    keys = keys or self._encoder(topic, "key", wanted, data.key_schema_id, data.key_schema)
                     key = _written(keys, key, index, "key")
                 rows.append((value, key, record.partition, record.timestamp, headers_of(record.headers, index)))
             send(channel, batch, topic, rows, target)
@@ -139,10 +143,10 @@ class SchemaFormats:
         return write
 
     def _write_values(
-        self, channel: Channel, batch: Batch, topic: str, data: _Values, kind: str, target: Target
+        self, channel: Channel, batch: Batch, topic: str, data: _Values, wanted: "_Wanted", target: Target
     ) -> int | None:
         self._formats.check_count(len(data.records))
-        encoder = self._encoder(topic, "value", kind, data.value_schema_id, data.value_schema)
+        encoder = self._encoder(topic, "value", wanted, data.value_schema_id, data.value_schema)
         write, header = encoder.write, encoder.header
         values: list[bytes | None] = []
         try:
@@ -155,43 +159,65 @@ class SchemaFormats:
         batch.schemas = _ids(None, encoder)
         return place
 
-    def _encoder(self, topic: str, part: str, kind: str, number: int | None, text: str | None) -> Encoder:
+    def _encoder(self, topic: str, part: str, wanted: "_Wanted", number: int | None, text: str | None) -> Encoder:
         """The schema of the keys or values of a request.
 
         Raises:
             GatewayError: there is none.
             Unresolved: it has to be asked for first.
         """
-        subject, field = f"{topic}-{part}", f"{part}_schema"
+        subject, field, kind = f"{topic}-{part}", f"{part}_schema", wanted.kind
         if number is not None and text is not None:
             raise unprocessable(f"{field}: {field}_id is given too: keep one of them.")
-        if number is not None:
-            what = f"{field}_id: {number}"
-        elif text is not None:
-            what = field
-            number = self._schemas.of_text(subject, kind, text)
+        latest = None
+        if (number is None and text is None) or (wanted.strict and part == "value"):
+            latest = self._schemas.latest(subject)
+            if latest is None:
+                other = "" if part == "value" else f", or send keys as text (text-{wanted.form.of_values})"
+                raise unprocessable(f"{field}: missing, and subject {subject} is not registered: name one{other}.")
+        if text is not None:
+            if kind is None and latest is not None:
+                kind = _usable(self._schemas.by_id(latest), f"{subject}:", None).kind
+            number = self._schemas.of_text(subject, kind or "", text)
             if number is None:
                 raise unprocessable(
                     f"{field}: is not registered as {subject}, and the gateway registers none: declare it, or register it first."
                 )
-        else:
-            what = f"{subject}:"
-            number = self._schemas.latest(subject)
-            if number is None:
-                other = "" if part == "value" else ", or send keys as text (text-avro)"
-                raise unprocessable(f"{field}: missing, and subject {subject} is not registered: name one{other}.")
-        known = self._schemas.by_id(number)
-        return Encoder(number, _usable(known, what, kind))
+        if latest is not None and number not in {None, latest}:
+            given = field if text is not None else f"{field}_id: {number}"
+            raise unprocessable(f"{given} is not the latest one of {subject}, the only one that topic {topic} takes.")
+        what = f"{subject}:" if number is None else field if text is not None else f"{field}_id: {number}"
+        chosen = number if number is not None else latest if latest is not None else -1
+        return Encoder(chosen, _usable(self._schemas.by_id(chosen), what, kind).write)
 
 
-def _usable(known: Known | None, what: str, kind: str) -> Callable[[Any, bytes], bytes]:
+class _Wanted:
+    """What a request says about its schemas.
+
+    Args:
+        form: of the request; json stands for that of the topic's schema.
+        strict: whether values may have no other schema than the latest one of the topic.
+    """
+
+    def __init__(self, form: Format, *, strict: bool) -> None:
+        self.form, self.strict = form, strict
+        self.kind = SCHEMA_TYPES.get(form.of_values)
+
+
+class _Usable(NamedTuple):
+    kind: str
+    write: Callable[[Any, bytes], bytes]
+
+
+def _usable(known: Known | None, what: str, kind: str | None) -> _Usable:
+    """A schema that a request may be written with; without `kind`, of any."""
     if known is None:
         raise unprocessable(f"{what} is not in the registry.")
     if known.codec is None:
         raise unprocessable(f"{what} {known.reason}.")
-    if known.kind != kind:
+    if kind is not None and known.kind != kind:
         raise unprocessable(f"{what} is of the type {known.kind}, and the request of {kind}.")
-    return known.codec.write
+    return _Usable(known.kind, known.codec.write)
 
 
 def _written(encoder: Encoder, value: Any, index: int, part: str) -> bytes:

@@ -73,7 +73,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "{topics: {orders: }, registry: , gateway: {enforcedTopics: [orders]}}",
-        "gateway.enforcedTopics: topic 'orders' declares no Avro schema for its values: write its value, or remove it here",
+        "gateway.enforcedTopics: topic 'orders' declares no schema for its values: write its value, or remove it here",
     ),
     (
         "{topics: {orders: }, registry: , gateway: {enforcedTopics: [ordrs]}}",
