@@ -55,8 +55,9 @@ SECONDS: Mapping[str, int] = {
     "tests/unit/runtime/gateway/test_consumers.py": 40,
     "tests/unit/runtime/connectors/test_http_sink.py": 60,
     "tests/unit/runtime/connectors/test_mqtt_source.py": 35,
-    "tests/unit/runtime/connectors/test_rabbitmq_source.py": 40,
+    "tests/unit/runtime/connectors/test_rabbitmq.py": 80,
     "tests/unit/runtime/connectors/test_search_sink.py": 40,
+    "tests/unit/runtime/connectors/test_s3.py": 40,
 }
 """About how long a file takes (`--durations=0` tells); a wrong number costs some time and breaks nothing."""
 OTHERWISE = 15

@@ -115,18 +115,26 @@ from kafka_platform.light.kinds import (
     HttpBody as HttpBody,
     HttpMethod as HttpMethod,
     HttpSink as HttpSink,
-    MqttSource as MqttSource,
     PollSource as PollSource,
-    RabbitMqSource as RabbitMqSource,
+    SearchSink as SearchSink,
+)
+from kafka_platform.light.servers import (
+    Mqtt as Mqtt,
+    RabbitMq as RabbitMq,
     RedisForm as RedisForm,
     RedisSink as RedisSink,
-    SearchSink as SearchSink,
 )
 from kafka_platform.light.spec import (
     LightConnectorSpec as LightConnectorSpec,
     LightResources as LightResources,
     light_topics as light_topics,
     light_users as light_users,
+)
+from kafka_platform.light.stores import (
+    S3 as S3,
+    AfterRead as AfterRead,
+    Compression as Compression,
+    Lines as Lines,
 )
 from kafka_platform.monitoring.component import (
     MetricsSource as MetricsSource,

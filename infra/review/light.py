@@ -60,6 +60,8 @@ def _is_sink(file: Mapping[str, Any]) -> bool:
 
 def _place(file: Mapping[str, Any]) -> str:
     settings = mapping(file, "settings")
+    if "bucket" in settings:
+        return f"{settings.get('endpoint')}/{settings['bucket']}/{settings.get('prefix', '')}"
     return str(settings.get("url") or f"{settings.get('host')}:{settings.get('port')}")
 
 

@@ -1,4 +1,4 @@
-"""What light connectors connect Kafka with: one class for each system. No Pulumi."""
+"""What light connectors connect Kafka with: what all kinds have, and web services. No Pulumi."""
 
 import re
 from collections.abc import Sequence
@@ -12,17 +12,15 @@ from kafka_platform.values.forms import Spec, duration, formed, named
 from kafka_platform.values.free_maps import check_text
 from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_subdomain, check_topic
-from kafka_platform.values.ranges import within
 from kafka_platform.values.units import seconds
 from kafka_platform.values.words import Deciding
 
 _INDEX = re.compile(r"[^A-Z\\/*?\"<>| ,#:_+.-][^A-Z\\/*?\"<>| ,#:]{0,254}")
 _MEMBER = re.compile(r"[^.\s]+(\.[^.\s]+)*")
-_FILTER = re.compile(r"[^\x00]+")
 _PORTS = {"http": 80, "https": 443}
 
 
-def _check_service(url: str) -> None:
+def check_service(url: str) -> None:
     """Raises unless it is the URL of a service, without a login."""
     check_text(url, "a URL", 2000)
     try:
@@ -42,28 +40,16 @@ def _check_index(index: str) -> None:
         raise ValueError(f"{index!r} is not the name of an index: use lower case, such as orders")
 
 
-def _check_member(path: str) -> None:
+def check_member(path: str) -> None:
+    """Raises unless it is the path of a member of a JSON value."""
     if not _MEMBER.fullmatch(path):
         raise ValueError(
             f"{path!r} is not a member of an answer: write its name, or names with dots, such as data.items"
         )
 
 
-def _check_filters(filters: Sequence[str]) -> None:
-    if not filters:
-        raise ValueError("none are given: name at least one, such as plants/+/temperature")
-    for each in filters:
-        levels = each.split("/")
-        wild = any(("#" in level or "+" in level) and len(level) > 1 for level in levels) or "#" in levels[:-1]
-        if not _FILTER.fullmatch(each) or wild or len(each.encode()) > 65535:
-            raise ValueError(
-                f"{each!r} is not a topic filter of MQTT: write one such as plants/+/temperature or plants/#"
-            )
-        if list(filters).count(each) > 1:
-            raise ValueError(f"{each!r} is listed twice: keep one")
-
-
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Raises unless it can be a name in another system."""
     check_text(name, "a name", 255)
     if not name or name != name.strip():
         raise ValueError(f"{name!r} is not a name: remove the blanks around it")
@@ -77,6 +63,15 @@ class LightKind(ConnectorKind):
     """Secret in the connectors' namespace with the login, as files: `username` and `password`, for HTTP alternatively `token`;
     `ca.crt` for a server whose certificate is not from a public authority; `tls.crt` and `tls.key` for a client certificate.
     Default: none."""
+
+    @property
+    def keeps_position(self) -> bool:
+        """Whether it is a source that keeps in its consumer group how far it is, as the other system does not know."""
+        return False
+
+    def batch(self) -> dict[str, Any] | None:
+        """How many records a sink gathers, if the connector's `batch` does not say so."""
+        return None
 
     @property
     def program_kind(self) -> str:
@@ -96,7 +91,7 @@ class LightKind(ConnectorKind):
 class _Web(LightKind):
     """A system that speaks HTTP."""
 
-    url: str = named(_check_service, default=MISSING, examples=["https://api.example.com/orders"])
+    url: str = named(check_service, default=MISSING, examples=["https://api.example.com/orders"])
     """Its URL, without a login. Required."""
     timeout: str = duration("30s", least="1s", most="120s")
     """How long it may take to answer. Default 30s."""
@@ -198,156 +193,14 @@ class SearchSink(_Web):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Server(LightKind):
-    """A system with a host and a port."""
-
-    host: str = named(check_host, default=MISSING, examples=["broker.example.com"])
-    """Its name or address. Required."""
-    port: int | None = within(1, 65535, default=None)
-    """Its port. Default: the usual one, with or without TLS."""
-    tls: bool = True
-    """Whether the connection is encrypted, and the server's certificate checked. Default true."""
-
-    _plain = 0
-    _encrypted = 0
-
-    @property
-    def port_used(self) -> int:
-        """The port that it connects to."""
-        if self.port is not None:
-            return self.port
-        return self._encrypted if self.tls else self._plain
-
-    def places(self) -> Sequence[Place]:
-        """The server."""
-        return [Place(host=self.host, port=self.port_used)]
-
-    def _server(self) -> dict[str, Any]:
-        return {"host": self.host, "port": self.port_used, "tls": self.tls}
-
-
-class RedisForm(Deciding):
-    """What records become in Redis."""
-
-    VALUES = "values"
-    """The value of the record's key; a record without a value deletes it."""
-    STREAM = "stream"
-    """Entries of a stream."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RedisSink(_Server):
-    """Writes records to Redis."""
-
-    database: int = within(0, 65535, default=0)
-    """Number of the database. Default 0."""
-    form: RedisForm = RedisForm.VALUES
-    """Whether records are values of keys or entries of a stream. Default: values."""
-    stream: str | None = formed(None, _check_name)
-    """Name of the stream. Default: the topic's."""
-    prefix: str = formed("", lambda prefix: check_text(prefix, "a prefix", 255))
-    """What the keys of values begin with. Default: nothing."""
-
-    _plain = 6379
-    _encrypted = 6379
-
-    def check(self) -> None:
-        """A stream is named where there is one."""
-        if self.stream is not None and self.form is not RedisForm.STREAM:
-            raise ValueError("stream: records become values: write form stream, or remove it")
-        if self.prefix and self.form is not RedisForm.VALUES:
-            raise ValueError("prefix: records become entries of a stream: write stream, or remove it")
-
-    @property
-    def is_sink(self) -> bool:
-        """It reads topics."""
-        return True
-
-    @property
-    def program_kind(self) -> str:
-        """As in the stack file."""
-        return "redis"
-
-    def settings(self) -> dict[str, Any]:
-        """The server, and what records become."""
-        stream = {} if self.stream is None else {"stream": self.stream}
-        more = {"database": self.database, "form": self.form.value, "prefix": self.prefix}
-        return self._server() | stream | more
-
-
-@dataclass(frozen=True, kw_only=True)
-class MqttSource(_Server):
-    """Receives messages of an MQTT 5 broker in a session that outlives the connection, with QoS 1; the MQTT topic is the key."""
-
-    filters: Sequence[str] = formed(MISSING, _check_filters, items={"type": "string"})
-    """Topic filters of MQTT, such as `plants/+/temperature`. Required."""
-    writes: str = named(check_topic, default=MISSING)
-    """Topic of Kafka that the messages are written to. Required."""
-
-    _plain = 1883
-    _encrypted = 8883
-
-    @property
-    def is_sink(self) -> bool:
-        """It writes a topic."""
-        return False
-
-    @property
-    def program_kind(self) -> str:
-        """One of the sources."""
-        return "mqtt-source"
-
-    def written(self) -> str:
-        """Its topic."""
-        return self.writes
-
-    def settings(self) -> dict[str, Any]:
-        """The broker, and what is received."""
-        return self._server() | {"topics": list(self.filters)}
-
-
-@dataclass(frozen=True, kw_only=True)
-class RabbitMqSource(_Server):
-    """Receives the messages of a queue, which keeps them until Kafka has them; the routing key is the key."""
-
-    queue: str = formed(MISSING, _check_name)
-    """Name of the queue, which has to exist. Required."""
-    virtual_host: str = formed("/", _check_name)
-    """Virtual host of the queue. Default `/`."""
-    writes: str = named(check_topic, default=MISSING)
-    """Topic of Kafka that the messages are written to. Required."""
-
-    _plain = 5672
-    _encrypted = 5671
-
-    @property
-    def is_sink(self) -> bool:
-        """It writes a topic."""
-        return False
-
-    @property
-    def program_kind(self) -> str:
-        """One of the sources."""
-        return "rabbitmq-source"
-
-    def written(self) -> str:
-        """Its topic."""
-        return self.writes
-
-    def settings(self) -> dict[str, Any]:
-        """The server, and its queue."""
-        return self._server() | {"queue": self.queue, "virtualHost": self.virtual_host}
-
-
-@dataclass(frozen=True, kw_only=True)
 class Cursor(Spec):
     """How a service is asked for what came after its last answer. One of `answer` and `item` says where the cursor is."""
 
-    parameter: str = formed(MISSING, _check_name)
+    parameter: str = formed(MISSING, check_name)
     """Parameter of the query that takes it, such as `after`. Required."""
-    answer: str | None = named(_check_member)
+    answer: str | None = named(check_member)
     """Where an answer has the next one, such as `meta.next`."""
-    item: str | None = named(_check_member)
+    item: str | None = named(check_member)
     """Where an item has it, such as `id`; that of the last item is the next one."""
 
     def check(self) -> None:
@@ -365,9 +218,9 @@ class PollSource(_Web):
     """Topic of Kafka that the items are written to. Required."""
     interval: str = duration("60s", least="1s", most="24h")
     """How often it asks. Default 60s; while a cursor moves, it asks again at once."""
-    items: str | None = named(_check_member)
+    items: str | None = named(check_member)
     """Where an answer has its items, such as `data.items`. Default: an array has them, any other answer is one item."""
-    key: str | None = named(_check_member)
+    key: str | None = named(check_member)
     """Where an item has the key of its record, such as `id`. Default: records have none."""
     cursor: Cursor | None = None
     """How it asks for what came after the last answer. Default: each answer is written, unless its ETag is that of the last."""
@@ -376,6 +229,11 @@ class PollSource(_Web):
     def is_sink(self) -> bool:
         """It writes a topic."""
         return False
+
+    @property
+    def keeps_position(self) -> bool:
+        """A cursor, or an ETag."""
+        return True
 
     @property
     def program_kind(self) -> str:

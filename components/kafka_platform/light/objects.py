@@ -118,7 +118,7 @@ def connector_file(settings: LightSettings) -> str:
     spec = settings.spec
     kind = spec.kind
     file = {
-        "batch": {"records": spec.batch},
+        "batch": kind.batch() or {"records": spec.batch},
         "group": settings.name,
         "inFlight": spec.batch,
         "kind": kind.program_kind,

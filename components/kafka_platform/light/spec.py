@@ -6,15 +6,9 @@ from dataclasses import dataclass
 from kafka_platform.connect.common import ConnectorCommon, check_connector_name, connector_user_name, kind
 from kafka_platform.connect.spec import DEAD_LETTERS_RETENTION, ConnectorState
 from kafka_platform.kafka.entities import Quotas, Topic, User
-from kafka_platform.light.kinds import (
-    HttpSink,
-    LightKind,
-    MqttSource,
-    PollSource,
-    RabbitMqSource,
-    RedisSink,
-    SearchSink,
-)
+from kafka_platform.light.kinds import HttpSink, LightKind, PollSource, SearchSink
+from kafka_platform.light.servers import Mqtt, RabbitMq, RedisSink
+from kafka_platform.light.stores import S3
 from kafka_platform.scaling.spec import Commit, OffsetReset, Scale, check_scale, scaler_user, scaler_user_name
 from kafka_platform.values.checks import check_field
 from kafka_platform.values.forms import Compute, memory_of, processors
@@ -49,10 +43,12 @@ class LightConnectorSpec(ConnectorCommon):
     """Sink: indexes of Elasticsearch."""
     redis: RedisSink | None = kind()
     """Sink: Redis."""
-    mqtt: MqttSource | None = kind()
-    """Source: messages of an MQTT broker."""
-    rabbitmq: RabbitMqSource | None = kind()
-    """Source: messages of a RabbitMQ queue."""
+    mqtt: Mqtt | None = kind()
+    """Source or sink: an MQTT broker."""
+    rabbitmq: RabbitMq | None = kind()
+    """Source or sink: RabbitMQ."""
+    s3: S3 | None = kind()
+    """Source or sink: objects of S3, or of a server with its API."""
     poll: PollSource | None = kind()
     """Source: what a web service answers."""
     state: ConnectorState = ConnectorState.RUNNING
@@ -79,6 +75,8 @@ class LightConnectorSpec(ConnectorCommon):
                         f"{name}: Kafka Connect runs {self.kind_name} connectors in its own pods: remove it"
                     )
             return
+        if made.batch() is not None and self.batch != LightConnectorSpec.batch:
+            raise ValueError(f"batch: {self.kind_name}.size and {self.kind_name}.every decide on that: remove it")
         if not made.is_sink and self.tasks != 1:
             raise ValueError(f"tasks: {self.kind_name} receives in one pod, so that the order stays: remove it")
         if not made.is_sink and self.scale is not None:
@@ -138,9 +136,9 @@ class LightConnectorSpec(ConnectorCommon):
         reads, writes, groups = list(self.reads), [], [own] if self.is_sink else []
         if dead_letters is not None:
             writes.append(dead_letters)
-        if isinstance(self.kind, PollSource):
+        if isinstance(self.kind, LightKind) and self.kind.keeps_position:
             # Its position is an offset of its group in the topic.
-            reads, groups = [self.kind.writes], [own]
+            reads, groups = [self.kind.written() or ""], [own]
         if not self.is_sink:
             writes.append(self.kind.written())
         found = {

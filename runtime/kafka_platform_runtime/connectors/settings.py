@@ -1,5 +1,6 @@
 """A connector's configuration: a JSON file without secrets, and a folder of secrets."""
 
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -26,10 +27,10 @@ class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, ren
 class Batch(Section, frozen=True, kw_only=True):
     """How many records are delivered at once. A batch is complete when one of these is reached."""
 
-    records: Annotated[int, Meta(ge=1, le=10_000)] = 500
+    records: Annotated[int, Meta(ge=1, le=100_000)] = 500
     bytes: Annotated[int, Meta(ge=1, le=64 * 1024 * 1024)] = 4 * 1024 * 1024
     """A record that is larger is a batch of its own."""
-    wait: Annotated[float, Meta(ge=0.001, le=5)] = 0.2
+    wait: Annotated[float, Meta(ge=0.001, le=3600)] = 0.2
     """Seconds until an incomplete batch is delivered."""
 
 
@@ -94,6 +95,29 @@ class Secrets:
             given, missing = ("username", "password") if password is None else ("password", "username")
             raise Refused([f"{SECRET_VARIABLE}: has {given} and no {missing}: add it"])
         return username, password
+
+    def tls(self) -> ssl.SSLContext:
+        """How a server is trusted, by `ca.crt` or else the public authorities, and what it is shown: `tls.crt` with `tls.key`.
+
+        Raises:
+            Refused: a file is no certificate or key, or the key is missing.
+        """
+        ca, certificate, key = (self.path(name) for name in ("ca.crt", "tls.crt", "tls.key"))
+        if (certificate is None) != (key is None):
+            given, missing = ("tls.crt", "tls.key") if key is None else ("tls.key", "tls.crt")
+            raise Refused([f"{SECRET_VARIABLE}: has {given} and no {missing}: add it"])
+        try:
+            context = ssl.create_default_context(cafile=None if ca is None else str(ca))
+        except (ssl.SSLError, OSError):
+            raise Refused([f"{SECRET_VARIABLE}: ca.crt is not a certificate in PEM"]) from None
+        if certificate is not None:
+            try:
+                context.load_cert_chain(certificate, key)
+            except (ssl.SSLError, OSError):
+                raise Refused(
+                    [f"{SECRET_VARIABLE}: tls.crt and tls.key are not a certificate with its key in PEM"]
+                ) from None
+        return context
 
 
 def parse(text: bytes | msgspec.Raw, kind: type[T], where: str) -> T:

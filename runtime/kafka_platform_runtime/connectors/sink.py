@@ -1,6 +1,7 @@
 """The loop of a sink: reads in order, delivers, writes what was refused to the dead-letter topic, and only then commits."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence, Set
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -23,6 +24,8 @@ HANGING_SECONDS = 240.0
 """How long one delivery may take; the group waits for longer (POLL_SECONDS)."""
 POLL_SECONDS = 300.0
 IDLE_SECONDS = 0.2
+TAKE_SECONDS = 1.0
+"""How long it reads on at a time while a batch is not complete."""
 FETCHED_KILOBYTES = 16 * 1024
 """What is read ahead, for all partitions."""
 
@@ -46,6 +49,8 @@ class Sink:
         """The partitions of this member. Only callbacks of `poll` and `consume` change it, in this thread."""
         self._early: list[Record] = []
         """Records that arrived while the partitions were being paused."""
+        self._largest = 16 * 1024
+        """Bytes of the largest record that came with the last ones."""
         self._pauses = Pauses()
         self._is_paused = False
         self._is_shut_out = False
@@ -79,7 +84,7 @@ class Sink:
                 self._open(beat)
                 while not self._stop.is_set():
                     beat()
-                    batch = self._take()
+                    batch = self._take(beat)
                     for part in parts(batch, self._connector.batch.bytes):
                         if not self._deliver(part, beat):
                             break
@@ -100,16 +105,32 @@ class Sink:
                 self._meter.works()
                 return
 
-    def _take(self) -> list[Record]:
+    def _take(self, beat: Callable[[], None]) -> list[Record]:
+        """A batch: complete, or what came in its time; nothing, if nothing came for a moment."""
         self._resume()
-        early, self._early = self._early, []
         batch = self._connector.batch
-        messages = self._consumer.consume(max(1, batch.records - len(early)), batch.wait)
-        found = [*early, *self._records(messages)]
-        if self._is_shut_out and self._owned and all(each.error() is None for each in messages):
-            self._is_shut_out = False
-            self._meter.works()
-        return [each for each in found if each.place in self._owned]
+        until = time.monotonic() + batch.wait
+        size = sum(each.size for each in self._early)
+        while not self._stop.is_set():
+            beat()
+            left = min(until - time.monotonic(), TAKE_SECONDS)
+            if len(self._early) >= batch.records or size >= batch.bytes or left <= 0:
+                break
+            # As many as fit if they are as large as these: the client's buffer fills again while it is emptied.
+            usual = max(self._largest, size // max(1, len(self._early)), 1)
+            most = min(batch.records - len(self._early), max(1, (batch.bytes - size) // usual))
+            messages = self._consumer.consume(most, left)
+            found = self._records(messages)
+            self._largest = max((each.size for each in found), default=self._largest)
+            self._early += found
+            size += sum(each.size for each in found)
+            if self._is_shut_out and self._owned and all(each.error() is None for each in messages):
+                self._is_shut_out = False
+                self._meter.works()
+            if not self._early:
+                break
+        early, self._early = self._early, []
+        return [each for each in early if each.place in self._owned]
 
     def _records(self, messages: Iterable[Message]) -> list[Record]:
         found = []

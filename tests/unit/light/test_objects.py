@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from kafka_platform import (
+    S3,
     ConnectorState,
     Cursor,
     DocumentIds,
@@ -16,10 +18,10 @@ from kafka_platform import (
     LightConnector,
     LightConnectorArgs,
     LightConnectorSpec,
-    MqttSource,
+    Mqtt,
     Operation,
     PollSource,
-    RabbitMqSource,
+    RabbitMq,
     RedisForm,
     RedisSink,
     Scale,
@@ -50,10 +52,19 @@ KINDS: dict[str, LightConnectorSpec] = {
     ),
     "elasticsearch": LightConnectorSpec(elasticsearch=SearchSink(url=URL), reads=["orders", "items"]),
     "redis": LightConnectorSpec(redis=RedisSink(host="cache", form=RedisForm.STREAM, stream="s"), reads=["orders"]),
-    "mqtt": LightConnectorSpec(
-        mqtt=MqttSource(host="10.1.2.3", filters=["plants/#"], writes="plants", secret="broker")
+    "mqtt": LightConnectorSpec(mqtt=Mqtt(host="10.1.2.3", filters=["plants/#"], writes="plants", secret="broker")),
+    "rabbitmq": LightConnectorSpec(rabbitmq=RabbitMq(host="mq", queue="in", writes="plants", tls=False)),
+    "mqtt-sink": LightConnectorSpec(
+        mqtt=Mqtt(host="broker.example.com", topic="devices/{key}", retain=True), reads=["orders"]
     ),
-    "rabbitmq": LightConnectorSpec(rabbitmq=RabbitMqSource(host="mq", queue="in", writes="plants", tls=False)),
+    "rabbitmq-sink": LightConnectorSpec(rabbitmq=RabbitMq(host="mq", queue="in"), reads=["orders"]),
+    "exchange": LightConnectorSpec(
+        rabbitmq=RabbitMq(host="mq", exchange="all", routing_key="{topic}.{key}"), reads=["orders"], tasks=2
+    ),
+    "s3-sink": LightConnectorSpec(s3=S3(bucket="lake", secret="lake", prefix="raw/"), reads=["orders"], tasks=2),
+    "s3": LightConnectorSpec(
+        s3=S3(bucket="inbox", endpoint="https://s3.example.com", secret="lake", writes="plants", key="id")
+    ),
     "poll": LightConnectorSpec(
         poll=PollSource(url=URL, writes="plants", items="a.b", key="id", cursor=Cursor(parameter="after", item="id"))
     ),
@@ -78,7 +89,7 @@ def manifests(spec: LightConnectorSpec = SEARCH, **changes: Any) -> dict[str, An
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_the_program_understands_what_is_declared(name: str) -> None:
+def test_the_program_understands_what_is_declared(name: str, tmp_path: Path) -> None:
     file = msgspec.json.decode(connector_file(settings(KINDS[name])), type=Connector)
     kind = KINDS[name].kind
     assert isinstance(kind, LightKind)
@@ -86,7 +97,9 @@ def test_the_program_understands_what_is_declared(name: str) -> None:
     assert (file.kind in SOURCES) == (not kind.is_sink)
     assert file.dead_letters == ("moves-dead-letters" if kind.is_sink else None)
 
-    side = made(file, Secrets(None), Connection(bootstrap_servers="127.0.0.1:1"))
+    for login in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        (tmp_path / login).write_text("x")
+    side = made(file, Secrets(tmp_path), Connection(bootstrap_servers="127.0.0.1:1"))
     assert (side.target is not None) == kind.is_sink
 
 
@@ -149,7 +162,7 @@ def test_a_connector_may_use_its_own_topics_and_group_alone(name: str) -> None:
         assert read == {*spec.reads, own}
         assert written == {"moves-dead-letters"}
     else:
-        assert read == ({"plants", own} if name == "poll" else set())
+        assert read == ({"plants", own} if name in {"poll", "s3"} else set())
         assert written == {"plants"}
     assert not {each for each, _ in allowed} & {"*", "kafka-cluster"}
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from kafka_platform import HttpSink, KafkaConnection, LightConnectorSpec, MqttSource
+from kafka_platform import S3, HttpSink, KafkaConnection, LightConnectorSpec, Mqtt
 from kafka_platform.light.objects import LightSettings, config_map
 
 from tests.unit.review.objects import change, said
@@ -13,7 +13,8 @@ CONNECTION = KafkaConnection(
     cluster="events", namespace="streaming", bootstrap_servers="b:9092", security_protocol="PLAINTEXT"
 )
 SINK = LightConnectorSpec(http=HttpSink(url="https://api.example.com/in"), reads=["orders", "items"])
-SOURCE = LightConnectorSpec(mqtt=MqttSource(host="mq.example.com", filters=["plants/#"], writes="plants"))
+SOURCE = LightConnectorSpec(mqtt=Mqtt(host="mq.example.com", filters=["plants/#"], writes="plants"))
+BUCKET = LightConnectorSpec(s3=S3(bucket="lake", secret="s"), reads=["orders"])
 
 
 def rendered(spec: LightConnectorSpec) -> dict[str, Any]:
@@ -65,10 +66,22 @@ def rendered(spec: LightConnectorSpec) -> dict[str, Any]:
         ),
         (
             SOURCE,
-            replace(SOURCE, mqtt=MqttSource(host="mq2.example.com", filters=["plants/#"], writes="plants")),
+            replace(SOURCE, mqtt=Mqtt(host="mq2.example.com", filters=["plants/#"], writes="plants")),
             "Data at risk",
             "! connector `move`: other data from now on: moves `mq2.example.com:8883` to `plants`, before: moves "
             "`mq.example.com:8883` to `plants`",
+        ),
+        (
+            BUCKET,
+            replace(BUCKET, s3=S3(bucket="other", secret="s")),
+            "Access",
+            "! connector `move`: data of `orders` now also goes to `https://s3.us-east-1.amazonaws.com/other/`",
+        ),
+        (
+            SOURCE,
+            replace(SOURCE, mqtt=Mqtt(host="mq.example.com", topic="out"), reads=["plants"]),
+            "Access",
+            "! connector `move`: data of `plants` now also goes to `mq.example.com:8883`",
         ),
         (SINK, replace(SINK, batch=7), "Other", "connector `move`: settings change: `batch`, `inFlight`"),
     ],

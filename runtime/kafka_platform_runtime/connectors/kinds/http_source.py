@@ -9,14 +9,12 @@ import msgspec
 from msgspec import Meta
 
 from kafka_platform_runtime.connection import Connection
+from kafka_platform_runtime.connectors.members import Path, key_at, member
 from kafka_platform_runtime.connectors.positions import Positions
 from kafka_platform_runtime.connectors.records import Received
 from kafka_platform_runtime.connectors.settings import Connector, Secrets, Section
 from kafka_platform_runtime.connectors.web import Web, WebSettings
 from kafka_platform_runtime.failures import Refused, Transient
-
-Path = Annotated[str, Meta(pattern=r"^[^.\s]+(\.[^.\s]+)*$")]
-"""Names of members, from the outside to the inside, such as `data.items`."""
 
 
 class Cursor(Section, frozen=True, kw_only=True):
@@ -120,7 +118,7 @@ class Poll:
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise Transient(f"its answer is not JSON: {error}") from None
         items = self._items(found)
-        made = [Received(key=self._key(each), value=msgspec.json.encode(each)) for each in items]
+        made = [Received(key=key_at(each, self._settings.key), value=msgspec.json.encode(each)) for each in items]
         return made, _Position(etag=etag, cursor=self._cursor(found, items) or position.cursor)
 
     def _items(self, found: Any) -> list[Any]:
@@ -130,14 +128,6 @@ class Poll:
         if not isinstance(items, list):
             raise Transient(f"its answer has no array in {self._settings.items}")
         return items
-
-    def _key(self, item: Any) -> bytes | None:
-        if self._settings.key is None:
-            return None
-        found = member(item, self._settings.key)
-        if found is None:
-            return None
-        return found.encode() if isinstance(found, str) else msgspec.json.encode(found)
 
     def _cursor(self, answer: Any, items: Sequence[Any]) -> str | None:
         cursor = self._settings.cursor
@@ -150,13 +140,6 @@ class Poll:
         if found is None or isinstance(found, str):
             return found
         return msgspec.json.encode(found).decode()
-
-
-def member(value: Any, path: str) -> Any:
-    """What is at a path; None if there is nothing."""
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
 
 
 def origin(settings: Settings, secrets: Secrets, connector: Connector, connection: Connection) -> Poll:

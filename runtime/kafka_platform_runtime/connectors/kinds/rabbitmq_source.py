@@ -1,74 +1,39 @@
 """Receives the messages of a RabbitMQ queue, which keeps them until Kafka has them."""
 
-import ssl
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import pika
-from msgspec import Meta
-from pika.exceptions import AMQPConnectionError, AMQPError, ProbableAuthenticationError
+from pika.exceptions import AMQPError, ProbableAuthenticationError
 
 from kafka_platform_runtime.connection import Connection
-from kafka_platform_runtime.connectors.records import Received, line
-from kafka_platform_runtime.connectors.settings import Connector, Secrets, Section
+from kafka_platform_runtime.connectors.kinds.rabbitmq import Server, parameters, why
+from kafka_platform_runtime.connectors.records import Received
+from kafka_platform_runtime.connectors.settings import Connector, Secrets
 from kafka_platform_runtime.failures import Transient
 
-CONNECT_SECONDS = 10.0
 HEARTBEAT_SECONDS = 30
 
 
-class RabbitMq(Section, frozen=True, kw_only=True):
-    """How to reach a server."""
-
-    host: str
-    port: Annotated[int, Meta(ge=1, le=65535)] = 5672
-    tls: bool = False
-    virtual_host: str = "/"
-
-
-class Settings(RabbitMq, frozen=True, kw_only=True):
+class Settings(Server, frozen=True, kw_only=True):
     """Of this kind."""
 
     queue: str
     """Which exists: the connector declares nothing."""
 
 
-def connect(settings: RabbitMq, secrets: Secrets) -> pika.BlockingConnection:
+def connect(settings: Settings, secrets: Secrets) -> pika.BlockingConnection:
     """A connection.
 
     Raises:
         Transient: the server does not answer, or does not accept the login.
     """
-    login = secrets.login()
-    context = None
-    if settings.tls:
-        ca, certificate, key = (secrets.path(name) for name in ("ca.crt", "tls.crt", "tls.key"))
-        context = ssl.create_default_context(cafile=None if ca is None else str(ca))
-        if certificate is not None:
-            context.load_cert_chain(certificate, key)
-    parameters = pika.ConnectionParameters(
-        host=settings.host,
-        port=settings.port,
-        virtual_host=settings.virtual_host,
-        heartbeat=HEARTBEAT_SECONDS,
-        socket_timeout=CONNECT_SECONDS,
-        stack_timeout=CONNECT_SECONDS + 5,
-        blocked_connection_timeout=CONNECT_SECONDS,
-        ssl_options=None if context is None else pika.SSLOptions(context, settings.host),
-        **({} if login is None else {"credentials": pika.PlainCredentials(*login)}),
-    )
     try:
-        return pika.BlockingConnection(parameters)
+        return pika.BlockingConnection(parameters(settings, secrets, HEARTBEAT_SECONDS))
     except ProbableAuthenticationError:
         raise Transient(f"{settings.host}:{settings.port}: the login is refused") from None
     except (AMQPError, OSError) as error:
         raise Transient(f"{settings.host}:{settings.port}: {why(error)}") from None
-
-
-def why(error: Exception) -> str:
-    """Why an operation failed, in one line."""
-    inner = error.args[0] if isinstance(error, AMQPConnectionError) and error.args else error
-    return line(str(getattr(inner, "exception", inner)) or type(error).__name__)
 
 
 class Queue:

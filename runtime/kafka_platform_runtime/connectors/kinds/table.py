@@ -14,11 +14,15 @@ SINKS: Mapping[str, str] = {
     "opensearch": "search_sink",
     "elasticsearch": "search_sink",
     "redis": "redis_sink",
+    "mqtt": "mqtt_sink",
+    "rabbitmq": "rabbitmq_sink",
+    "s3": "s3_sink",
 }
 SOURCES: Mapping[str, str] = {
     "http-source": "http_source",
     "mqtt-source": "mqtt_source",
     "rabbitmq-source": "rabbitmq_source",
+    "s3-source": "s3_source",
 }
 
 

@@ -4,7 +4,7 @@ CASES: list[tuple[str, str]] = [
     ("connectors: [shop]", "connectors: a list is not a mapping: write names below it, each followed by a colon"),
     (
         "connectors: {shop: }",
-        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, poll, postgres, mysql, mariadb, jdbc, plugin",
+        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, s3, poll, postgres, mysql, mariadb, jdbc, plugin",
     ),
     (
         "connectors: {shop: true}",
@@ -12,7 +12,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "connectors: {shop: {}}",
-        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, poll, postgres, mysql, mariadb, jdbc, plugin",
+        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, s3, poll, postgres, mysql, mariadb, jdbc, plugin",
     ),
     ("connectors: {shop: {postgress: {}}}", "connectors.shop.postgress: unknown key: did you mean 'postgres'?"),
     (
@@ -353,6 +353,102 @@ CASES: list[tuple[str, str]] = [
     (
         "connectors: {a: {mqtt: {host: broker, filters: ['x/#'], writes: orders}, reads: [orders]}}",
         "connectors.a.reads: mqtt writes topics and reads none: remove it",
+    ),
+    (
+        "connectors: {a: {mqtt: {host: broker}, reads: [orders]}}",
+        "connectors.a.mqtt.topic: missing: name that of a sink, such as devices/{key}; a source has filters and writes",
+    ),
+    (
+        "connectors: {a: {mqtt: {host: broker, writes: orders}}}",
+        "connectors.a.mqtt.filters: missing: name at least one, such as plants/+/temperature",
+    ),
+    (
+        "connectors: {a: {mqtt: {host: broker, filters: ['x/#']}}}",
+        "connectors.a.mqtt.writes: missing: name the topic of Kafka that the messages are written to",
+    ),
+    (
+        "connectors: {a: {mqtt: {host: broker, filters: ['x/#'], writes: orders, topic: x}}}",
+        "connectors.a.mqtt.topic: writes makes it a source, which sends nothing: remove one of them",
+    ),
+    (
+        "connectors: {a: {mqtt: {host: broker, filters: ['x/#'], writes: orders, retain: true}}}",
+        "connectors.a.mqtt.retain: writes makes it a source, which sends nothing: remove one of them",
+    ),
+    (
+        "connectors: {a: {mqtt: {host: broker, topic: 'x/+'}, reads: [orders]}}",
+        "connectors.a.mqtt.topic: 'x/+' is not a topic of MQTT that can be published to: write one such as devices/{key}",
+    ),
+    (
+        "connectors: {a: {mqtt: {host: broker, topic: 'x/{id}'}, reads: [orders]}}",
+        "connectors.a.mqtt.topic: 'x/{id}' contains {id}: only {key} and {topic} stand for something",
+    ),
+    (
+        "connectors: {a: {mqtt: {host: broker, topic: x}}}",
+        "connectors.a.reads: missing: name the topics whose records it writes",
+    ),
+    (
+        "connectors: {a: {rabbitmq: {host: broker}, reads: [orders]}}",
+        "connectors.a.rabbitmq.queue: missing: name a queue that exists; a sink may have an exchange instead",
+    ),
+    (
+        "connectors: {a: {rabbitmq: {host: broker, writes: orders}}}",
+        "connectors.a.rabbitmq.queue: missing: name a queue that exists",
+    ),
+    (
+        "connectors: {a: {rabbitmq: {host: broker, queue: q, exchange: e}, reads: [orders]}}",
+        "connectors.a.rabbitmq.exchange: queue is given too: keep one of them",
+    ),
+    (
+        "connectors: {a: {rabbitmq: {host: broker, queue: q, routingKey: x}, reads: [orders]}}",
+        "connectors.a.rabbitmq.routingKey: all records go to the queue: write exchange instead of queue, or remove it",
+    ),
+    (
+        "connectors: {a: {rabbitmq: {host: broker, queue: q, exchange: e, writes: orders}}}",
+        "connectors.a.rabbitmq.exchange: writes makes it a source, which sends nothing: remove one of them",
+    ),
+    (
+        "connectors: {a: {rabbitmq: {host: broker, exchange: e, routingKey: '{key'}, reads: [orders]}}",
+        "connectors.a.rabbitmq.routingKey: '{key' contains {: only {key} and {topic} stand for something",
+    ),
+    (
+        "connectors: {a: {s3: {bucket: lake}, reads: [orders]}}",
+        "connectors.a.s3.secret: missing: name the Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    ),
+    (
+        "connectors: {a: {s3: {bucket: Lake, secret: s}, reads: [orders]}}",
+        "connectors.a.s3.bucket: 'Lake' is not a bucket: use 3 to 63 of a-z, 0-9, - and .",
+    ),
+    (
+        "connectors: {a: {s3: {bucket: lake, secret: s, endpoint: 'http://s3.example.com'}, reads: [orders]}}",
+        "connectors.a.s3.secret: is sent to 'http://s3.example.com' in the clear: use https there, or remove it",
+    ),
+    (
+        "connectors: {a: {s3: {bucket: lake, secret: s, endpoint: 'https://s3.example.com/lake'}, reads: [orders]}}",
+        "connectors.a.s3.endpoint: 'https://s3.example.com/lake' has more than a host and a port: write one such as https://s3.example.com",
+    ),
+    (
+        "connectors: {a: {s3: {bucket: lake, secret: s, size: 1Gi}, reads: [orders]}}",
+        "connectors.a.s3.size: 1Gi does not fit in the memory of a pod: use at most 16Mi",
+    ),
+    (
+        "connectors: {a: {s3: {bucket: lake, secret: s, after: delete}, reads: [orders]}}",
+        "connectors.a.s3.after: only a source has it, which has writes: remove one of them",
+    ),
+    (
+        "connectors: {a: {s3: {bucket: lake, secret: s, writes: orders, every: 5s}}}",
+        "connectors.a.s3.every: writes makes it a source: remove one of them",
+    ),
+    (
+        "connectors: {a: {s3: {bucket: lake, secret: s, region: 'eu central'}, reads: [orders]}}",
+        "connectors.a.s3.region: 'eu central' is not a region: write one such as eu-central-1",
+    ),
+    (
+        "connectors: {a: {s3: {bucket: lake, secret: s}, reads: [orders], batch: 100}}",
+        "connectors.a.batch: s3.size and s3.every decide on that: remove it",
+    ),
+    (
+        "connectors: {a: {s3: {bucket: lake, secret: s}}}",
+        "connectors.a.reads: missing: name the topics whose records it writes",
     ),
     (
         "connectors: {a: {mqtt: {host: broker, filters: ['x/#'], writes: nowhere}}}",

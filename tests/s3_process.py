@@ -1,0 +1,98 @@
+"""A real S3 server on loopback: versitygw, which checks signatures and conditions, and keeps objects in a folder."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.connector_process import eventually
+from tests.ports import free_ports
+from tests.sandbox_cache import cache
+
+VERSION = "1.8.0"
+RECIPE = Path(__file__).parent / "versitygw"
+BUCKET = "lake"
+LOGIN = {"AWS_ACCESS_KEY_ID": "of-the-test", "AWS_SECRET_ACCESS_KEY": "secret-of-the-test"}
+
+
+def needed_versitygw() -> Path:
+    """The server's program; the test is skipped, with the reason, where it is not compiled and may not be."""
+    program = cache() / f"versitygw-{VERSION}" / "versitygw"
+    if program.exists():
+        return program
+    compiler = shutil.which("go")
+    if "TEST_LONG" not in os.environ or compiler is None:
+        pytest.skip("no S3 server: `make test-long` compiles one (two minutes, once), with Go in PATH")
+    program.parent.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=program.parent.parent) as folder:
+        made = Path(folder) / "made" / "versitygw"
+        command = [compiler, "build", "-trimpath", "-ldflags=-s -w", "-o", str(made)]
+        package = "github.com/versity/versitygw/cmd/versitygw"
+        subprocess.run([*command, package], cwd=RECIPE, check=True, env=os.environ | {"GOFLAGS": "-mod=readonly"})
+        if not program.parent.exists():  # another test may have been faster
+            made.parent.rename(program.parent)
+    return program
+
+
+class S3Server:
+    """One process at a time, which keeps what it has when it is killed."""
+
+    def __init__(self, program: Path, folder: Path) -> None:
+        (self.port,) = free_ports(1)
+        self._program, self._folder = program, folder
+        (folder / "objects").mkdir(parents=True)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.client: Any = botocore.session.Session().create_client(
+            "s3",
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id=LOGIN["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=LOGIN["AWS_SECRET_ACCESS_KEY"],
+            config=Config(s3={"addressing_style": "path"}),
+        )
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        login = {"ROOT_ACCESS_KEY": LOGIN["AWS_ACCESS_KEY_ID"], "ROOT_SECRET_KEY": LOGIN["AWS_SECRET_ACCESS_KEY"]}
+        command = [str(self._program), "--port", f"127.0.0.1:{self.port}", "--health", "/health", "posix"]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, str(self._folder / "objects")], stdout=log, stderr=log, env=os.environ | login
+            )
+        eventually(self._answers, lambda: (self._folder / "log").read_text()[-2000:])
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/health", timeout=5):
+                return True
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys below a prefix, in their order."""
+        try:
+            page = self.client.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
+        except (BotoCoreError, ClientError):
+            return []
+        return [each["Key"] for each in page.get("Contents", ())]
+
+    def content(self, key: str) -> bytes:
+        found: bytes = self.client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        return found
