@@ -35,10 +35,11 @@ class Applier:
             Refused: a configuration is invalid, in which case nothing was changed, or a connector has failed.
             Transient: another attempt may help.
         """
-        changed = [each for each in self._declared.connectors if self._connect.config(each.name) != self._stored(each)]
+        there = {each.name: self._connect.config(each.name) for each in self._declared.connectors}
+        changed = [each for each in self._declared.connectors if there[each.name] != self._stored(each)]
         self._validate(changed)
         for each in changed:
-            self._connect.put(each.name, each.config)
+            self._change(each, is_new=there[each.name] is None)
             self._applied.add(each.name)
             print(f"{each.name}: applied", flush=True)
         for name in self._declared.removed:
@@ -51,6 +52,15 @@ class Applier:
         for each in self._declared.connectors:
             self._settle(each)
         return self._summary()
+
+    def _change(self, connector: Connector, *, is_new: bool) -> None:
+        """Makes a connector, or gives it its configuration; one that is not to run does not do so meanwhile."""
+        if is_new:
+            self._connect.create(connector.name, connector.config, connector.state)
+            return
+        if connector.state != "running":
+            self._connect.turn(connector.name, connector.state)
+        self._connect.put(connector.name, connector.config)
 
     @staticmethod
     def _stored(connector: Connector) -> dict[str, str]:

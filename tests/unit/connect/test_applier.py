@@ -36,6 +36,10 @@ class Told:
     def faults(self, name: str, config: Mapping[str, str]) -> list[str]:
         return self.invalid.get(name, [])
 
+    def create(self, name: str, config: Mapping[str, str], state: str) -> None:
+        self.configs[name] = {**config, "name": name}
+        self.said.append(f"create {name} {state}")
+
     def put(self, name: str, config: Mapping[str, str]) -> None:
         self.configs[name] = {**config, "name": name}
         self.said.append(f"put {name}")
@@ -89,7 +93,7 @@ def test_what_is_as_declared_is_left_alone() -> None:
     connect = Told()
     applier(connect).attempt()
     assert applier(connect).attempt() == "done: 0 applied, 1 unchanged, 0 deleted"
-    assert connect.said == ["put shop"]
+    assert connect.said == ["create shop running"]
 
 
 def test_what_failed_is_started_once_more_and_then_told_with_its_reason() -> None:
@@ -99,7 +103,7 @@ def test_what_failed_is_started_once_more_and_then_told_with_its_reason() -> Non
         trying.attempt()
     with pytest.raises(Refused, match=r"^connector shop: failed: password authentication failed$"):
         trying.attempt()
-    assert connect.said == ["put shop", "restart shop"]
+    assert connect.said == ["create shop running", "restart shop"]
 
 
 def test_what_fails_just_after_it_began_is_noticed() -> None:
@@ -114,11 +118,23 @@ def test_a_connector_without_tasks_is_waited_for() -> None:
 
 def test_one_that_is_to_be_paused_is_told_so() -> None:
     connect = Told(RUNNING, Status(state="PAUSED", tasks=["PAUSED"], failure=None))
+    connect.configs = {"shop": {"connector.class": "a.Source", "name": "shop"}}
     trying = applier(connect, connector(state="paused"))
     with pytest.raises(Transient):
         trying.attempt()
-    assert trying.attempt() == "done: 1 applied, 0 unchanged, 0 deleted"
-    assert connect.said == ["put shop", "shop paused"]
+    assert trying.attempt() == "done: 0 applied, 1 unchanged, 0 deleted"
+    assert connect.said == ["shop paused"]
+
+
+@pytest.mark.parametrize("state", ["paused", "stopped"])
+def test_one_that_is_not_to_run_never_does(state: str) -> None:
+    tasks = ["PAUSED"] if state == "paused" else []
+    connect = Told(Status(state=state.upper(), tasks=tasks, failure=None))
+    applier(connect, connector(state=state)).attempt()
+    assert connect.said == [f"create shop {state}"]
+    other = {"connector.class": "another.Source"}
+    applier(connect, Connector(name="shop", config=other, state=state)).attempt()
+    assert connect.said[1:] == [f"shop {state}", "put shop"]
 
 
 def test_only_what_is_named_is_deleted(capsys: pytest.CaptureFixture[str]) -> None:
