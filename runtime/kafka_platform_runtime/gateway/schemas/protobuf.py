@@ -21,7 +21,7 @@ from google.protobuf.message_factory import GetMessageClass
 from kafka_platform_runtime.gateway.schemas.misfit import Misfit, Unusable
 from kafka_platform_runtime.gateway.schemas.protobuf_compiler import OWN, descriptors
 from kafka_platform_runtime.gateway.schemas.protobuf_reading import Reads
-from kafka_platform_runtime.gateway.schemas.protobuf_weight import Weights
+from kafka_platform_runtime.gateway.schemas.protobuf_weight import MOST_BYTES, Weights
 from kafka_platform_runtime.gateway.schemas.protobuf_writing import Writes
 from kafka_platform_runtime.gateway.schemas.reading import PARTS_WITH_DEFAULTS, Reading, varint
 
@@ -34,8 +34,6 @@ LONGEST_NAME = 250
 _NEVER_TOO_DEEP = 2 * MOST_NESTED
 """Bytes: a message in another one takes two. What is longer is read once before it is written."""
 _PARTS_OF_A_MESSAGE = 4
-_FIRST = b"\0"
-"""The first message of the file, as it is written most of the time: for one index, 0."""
 _TAKEN = frozenset(dir(Message))
 
 
@@ -67,7 +65,7 @@ class ProtobufCodec:
         self._weights, self._writes, self._reads = Weights(), Writes(self._pool), Reads(self._pool)
         first = self._descriptor((0,))
         self._first: Any = GetMessageClass(first)
-        self._fill = self._writes.of(first)
+        self._fill = self._writes.of_root(first)
         self._has_required = any(_is_required(field) for each in files for field in _fields(each.message_type))
 
     def write(self, value: Any, header: bytes = b"") -> bytes:
@@ -78,13 +76,14 @@ class ProtobufCodec:
         """
         message = self._first()
         try:
-            self._fill(message, value, self._writes.budget())
+            self._fill(message, value, [MOST_BYTES])
             if self._has_required and not message.IsInitialized():
                 raise Misfit("is missing", f".{message.FindInitializationErrors()[0][:200]}")
             content: bytes = message.SerializeToString()
             if len(content) > _NEVER_TOO_DEEP:
                 self._first.FromString(content)
-            return header + _FIRST + content
+            # In between is the first message of the file, as most records have it: for one index, 0.
+            return b"%b\0%b" % (header, content)
         except (RecursionError, EncodeError, DecodeError):
             raise Misfit("is nested too deeply") from None
         except UnicodeEncodeError:

@@ -135,6 +135,7 @@ def test_floats_are_as_short_as_possible(everything: ProtobufCodec, native: Any,
         ({"left": "l"}, ".left", "is given beside rightSide: choice is one of them"),
         ({"may_be": "x"}, ".mayBe", "is given as may_be too"),
         ({"extra": 1}, ".extra", "is not a field of shop.v1.Order"),
+        ({"extra": None}, ".extra", "is not a field of shop.v1.Order"),
     ],
 )
 def test_what_does_not_fit_is_named_by_its_path(
