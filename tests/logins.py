@@ -48,8 +48,8 @@ class Authority:
             *("-subj", "/CN=authority"),
         )
 
-    def issue(self, name: str, subject: str, names: str = "") -> tuple[Path, Path]:
-        """The files of a certificate and of its key (PKCS#8)."""
+    def issue(self, name: str, subject: str, names: str = "", *, days: int = 30) -> tuple[Path, Path]:
+        """The files of a certificate and of its key (PKCS#8); it ended yesterday with -1 days."""
         openssl(
             self._folder,
             *(
@@ -70,7 +70,7 @@ class Authority:
         openssl(
             self._folder,
             *("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial"),
-            *("-extfile", extensions.name, "-out", f"{name}.crt"),
+            *("-days", str(days), "-extfile", extensions.name, "-out", f"{name}.crt"),
         )
         return self._folder / f"{name}.crt", self._folder / f"{name}.key"
 

@@ -13,7 +13,7 @@ from kafka_platform.kafka.protocols import Engine
 from kafka_platform.values.forms import shared
 from kafka_platform.values.later import plain
 
-from infra.capabilities.capability import Capability, Deployment, Needs, Placed, Rendered, Scrape, Stack
+from infra.capabilities.capability import MADE_UP, Capability, Deployment, Needs, Placed, Rendered, Scrape, Stack
 from infra.capabilities.operators import Prometheus
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known
@@ -65,7 +65,7 @@ class KafkaExporter(Capability[Exporter]):
 
     def users(self, section: Exporter, settings: Core) -> Mapping[str, User]:
         """Its own."""
-        return {EXPORTER_USER: exporter_user(settings.namespace)}
+        return {EXPORTER_USER: exporter_user(settings.namespace, ledger=_ledger(settings))}
 
     def described(self, section: Exporter) -> str:
         """There is one at most."""
@@ -104,6 +104,7 @@ class KafkaExporter(Capability[Exporter]):
             image=settings.runtime_image,
             user=EXPORTER_USER,
             ledger=_ledger(settings),
+            stack=MADE_UP if _shared(settings) else None,
             spec=ExporterSpec(**section.values(settings)),
         )
         yield from placed.named(KAFKA_EXPORTER, objects(exporter))
@@ -114,6 +115,7 @@ class KafkaExporter(Capability[Exporter]):
             **section.values(deployment.settings),
             connection=deployment.connection,
             ledger=_ledger(deployment.settings),
+            stack=deployment.mark if _shared(deployment.settings) else None,
             runtime_image=deployment.settings.runtime_image,
         )
         exporter = kafka_platform.KafkaExporter(KAFKA_EXPORTER, args, deployment.options("entities"))
@@ -123,3 +125,8 @@ class KafkaExporter(Capability[Exporter]):
 def _ledger(settings: Core) -> bool:
     """With Strimzi, operators manage topics and users, and there is no provisioner."""
     return settings.manages_entities and settings.kafka.engine is not Engine.STRIMZI
+
+
+def _shared(settings: Core) -> bool:
+    """Only an external Kafka may be used by several stacks."""
+    return settings.kafka.engine is Engine.EXTERNAL

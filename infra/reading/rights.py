@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from kafka_platform.values.names import may_be_internal_topic
+from kafka_platform.values.names import RUNS_TOPIC, may_be_internal_topic
 
 SHORTEST_PREFIX = 2
 """Characters: a prefix of one letter is the names of a dozen teams."""
@@ -44,9 +44,16 @@ class Right:
             return _CLUSTER.get(self.operation, f"may {self.operation} on the cluster")
         if self.resource not in _KINDS:
             return _OTHERS.get(self.resource, f"may {self.operation} on {self.resource}")
-        if self.resource == "topic" and not self.any_name and not self.harmless and may_be_internal_topic(self.name):
+        if self.resource == "topic" and self._reaches_internal:
             return f"may {_VERBS.get(self.operation, self.operation)} internal topics"
         return None
+
+    @property
+    def _reaches_internal(self) -> bool:
+        """Whether it reaches records that only an administrator should: those of runs hold nothing but counts."""
+        if self.any_name or self.harmless or (self.name, self.operation) == (RUNS_TOPIC, "READ"):
+            return False
+        return may_be_internal_topic(self.name)
 
     @property
     def wide(self) -> bool:

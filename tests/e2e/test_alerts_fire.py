@@ -13,12 +13,14 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.conftest import MakeStack
 from tests.harness import PATIENCE, Stack, client_pod, eventually, get, in_pod, kubectl
+from tests.logins import Authority
 from tests.volumes import Volumes
 
 NAMESPACE = "e2e-alerts"
@@ -31,6 +33,8 @@ INTERVAL = "3s"
 """How often the faster Prometheus reads: the rules look back over 30 s and more, ten times of it."""
 SLACK = 30
 """Seconds on top of an alert's own time: two evaluations, and what the platform takes to notice."""
+DELIVERED = 120
+"""Seconds until a changed Secret is in the pods that mount it, and read."""
 IS_LONG = "TEST_LONG" in os.environ
 LONG = pytest.mark.skipif(not IS_LONG, reason="takes some minutes each: `make test-long`")
 
@@ -231,6 +235,8 @@ def test_the_real_rules_load_and_every_target_is_up(stack: Stack) -> None:
     assert {rule["health"] for rule in rules} <= {"ok", "unknown"}, rules
     wrong = [rule.get("lastError") for rule in rules if rule.get("lastError")]
     assert not wrong
+    [topic] = ask('query?query=count(\\{topic="orders",consumergroup=""\\})')["result"]
+    assert float(topic["value"][1]) <= 10
     plan = json.loads(stack.preview("--json"))
     assert {step["op"] for step in plan["steps"]} <= {"same", "read", "refresh"}
 
@@ -340,3 +346,59 @@ def test_a_group_that_falls_behind_makes_a_ticket_and_pages_nobody(quick: dict[s
     assert not pages()
     in_pod(NAMESPACE, "hook", "python3", "-c", CATCH_UP)
     ends("KafkaConsumerLagGrows")
+
+
+@LONG
+def test_a_provisioner_that_is_refused_makes_a_ticket_and_pages_nobody(stack: Stack, quick: dict[str, float]) -> None:
+    """A topic is to be taken over that is not there: nothing is applied until the declaration is mended."""
+    stack.write(PLATFORM | {"topics": {**PLATFORM["topics"], "absent": {"adopt": True}}})
+    try:
+        assert "there is no such topic" in stack.up(fails=True)
+        # The exporter looks every half minute.
+        fires("KafkaProvisionerFails", quick["KafkaProvisionerFails"] + 30)
+        assert not pages()
+        [failed] = ask("query?query=kafka_provisioner_last_run_failed")["result"]
+        assert (failed["metric"]["resources"], failed["value"][1]) == ("kafka", "1")
+    finally:
+        stack.write(PLATFORM)
+        stack.up()
+    ends("KafkaProvisionerFails")
+
+
+@LONG
+def test_a_certificate_that_ends_soon_makes_a_ticket_and_one_that_has_ended_pages(
+    stack: Stack, quick: dict[str, float], tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+
+    def deliver(days: int) -> None:
+        certificate, key = authority.issue("gateway", "/CN=gateway", f"DNS:gateway.{NAMESPACE}.svc", days=days)
+        secret("tls", "gateway-tls", f"--cert={certificate}", f"--key={key}")
+
+    deliver(days=60)
+    secret("generic", "gateway-ca", f"--from-file=ca.crt={authority.ca_file}")
+    secured = {
+        "gateway": PLATFORM["gateway"] | {"tls": {"certificate": "gateway-tls"}},
+        "probe": PLATFORM["probe"] | {"gatewayAuthority": "gateway-ca"},
+    }
+    stack.write(PLATFORM | secured)
+    stack.up()
+    quiet()
+    deliver(days=5)
+    try:
+        fires("HttpGatewayCertificateExpires", quick["HttpGatewayCertificateExpires"] + DELIVERED)
+        assert not pages()
+        deliver(days=-1)
+        # Open connections go on; a pod that starts has none.
+        kubectl("-n", NAMESPACE, "delete", "pod", "gateway-0")
+        fires("KafkaWritesFail", quick["KafkaWritesFail"] + 60, "KafkaPathBroken")
+    finally:
+        deliver(days=60)
+    ends("KafkaWritesFail")
+    assert "HttpGatewayCertificateExpires" not in alerts()
+
+
+def secret(kind: str, name: str, *options: str) -> None:
+    """Makes a Secret in the platform's namespace, or gives it another content."""
+    rendered = kubectl("-n", NAMESPACE, "create", "secret", kind, name, *options, "--dry-run=client", "-o", "json")
+    kubectl("apply", "-f", "-", stdin=rendered)

@@ -97,7 +97,9 @@ def test_the_exporter_tells_how_far_a_group_is_behind(stack: Stack) -> None:
     assert first['kafka_consumergroup_state{consumergroup="shop",state="Empty"}'] == 1
     assert first['kafka_consumergroup_members{consumergroup="shop"}'] == 0
     assert {value for series, value in first.items() if series.startswith("kafka_exporter_errors_total")} == {0}
-    assert time.time() - first["kafka_provisioner_last_run_timestamp_seconds"] < 3_600
+    assert first['kafka_provisioner_last_run_failed{resources="kafka"}'] == 0
+    assert first['kafka_provisioner_last_run_changes{change="created",resources="kafka"}'] > 2
+    assert time.time() - first['kafka_provisioner_last_run_timestamp_seconds{resources="kafka"}'] < 3_600
     seconds = 'kafka_consumergroup_lag_seconds{consumergroup="shop",topic="orders"}'
     eventually("the group gets later", lambda: scraped(host)[seconds] > first[seconds] + 10, 60)
 

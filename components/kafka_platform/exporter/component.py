@@ -28,7 +28,10 @@ class KafkaExporterArgs(ExporterSpec, Args):
     namespace: pulumi.Input[str] | None = named(check_label, "namespace")
     """Namespace of the exporter, which the Kafka has to let in. Default: the connection's, which it does."""
     ledger: bool = False
-    """Whether to show when a `KafkaResources` was last applied, which an embedded or external Kafka knows. Default false."""
+    """Whether to show when a `KafkaResources` was last applied, and what that did, which an embedded or external Kafka
+    knows; the user then needs to be `exporter_user(ledger=True)`. Default false."""
+    stack: str | None = None
+    """Whose `KafkaResources` are shown, if several stacks use the Kafka: their `stack`. Default: all."""
     runtime_image: pulumi.Input[str] = RUNTIME_IMAGE
     """Image of this platform's own programs."""
 
@@ -60,6 +63,7 @@ class KafkaExporter(pulumi.ComponentResource):
             image=given.runtime_image,
             user=given.user,
             ledger=given.ledger,
+            stack=given.stack,
             spec=given,
         )
         place_all(self, name, objects(settings))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kafka_platform.exporter.spec import LEDGER_TOPIC, ExporterSpec
+from kafka_platform.exporter.spec import ExporterSpec
 from kafka_platform.kafka.client_pods import (
     ca_mounts,
     ca_volumes,
@@ -27,7 +27,7 @@ from kafka_platform.kube.manifests import (
 from kafka_platform.kube.metrics import METRICS_PORT_NAME
 from kafka_platform.kube.objects import Object
 from kafka_platform.kube.pods import METRICS_PORT, configured, container_security, http_check, pod_spec, resources_of
-from kafka_platform.values.names import user_secret
+from kafka_platform.values.names import RUNS_TOPIC, user_secret
 from kafka_platform.values.units import seconds
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ class ExporterSettings:
     image: "Input[str]"
     user: str
     ledger: bool = False
-    """Whether a provisioner records its runs in this Kafka."""
+    """Whether a provisioner notes its runs in this Kafka."""
+    stack: str | None = None
+    """Whose runs are shown, if several stacks use the Kafka."""
     spec: ExporterSpec = field(default_factory=ExporterSpec)
 
     @property
@@ -140,7 +142,9 @@ def _environment(settings: ExporterSettings) -> list[Manifest]:
         "EXPORTER_PORT": str(METRICS_PORT),
     }
     if settings.ledger:
-        variables["EXPORTER_LEDGER_TOPIC"] = LEDGER_TOPIC
+        variables["EXPORTER_RUNS_TOPIC"] = RUNS_TOPIC
+        if settings.stack is not None:
+            variables["EXPORTER_STACK"] = settings.stack
     connection = settings.connection
     variables |= login_files(connection, _CREDENTIALS)
     if connection.oauth is not None:

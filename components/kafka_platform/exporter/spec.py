@@ -7,6 +7,7 @@ from kafka_platform.kafka.entities import Acl, AclResource, Operation, User
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.values.forms import Compute, Spec, duration, memory_of, namespaces, processors
 from kafka_platform.values.later import Input
+from kafka_platform.values.names import RUNS_TOPIC
 from kafka_platform.values.ranges import within
 
 KAFKA_EXPORTER = "kafka-exporter"
@@ -14,22 +15,22 @@ KAFKA_EXPORTER = "kafka-exporter"
 EXPORTER_USER = "lag-exporter"
 """Name of its user: with Strimzi, what begins with `kafka-` is the cluster's."""
 
-LEDGER_TOPIC = "_kafka-platform-ledger"
-"""Where the provisioner records its runs (`provisioner/declarations.py` of the runtime)."""
 
+def exporter_user(namespace: str | None = None, *, ledger: bool = False) -> User:
+    """The user of an exporter: it may describe all topics, all groups and the cluster, but read no record.
 
-def exporter_user(namespace: str | None = None) -> User:
-    """The user of an exporter: it may describe all topics, all groups and the cluster, but read no record."""
+    With `ledger` it may read what the provisioner notes of its runs: counts and times.
+    """
     describe = [Operation.DESCRIBE]
-    return User(
-        acls=[
-            Acl(resource=AclResource.TOPIC, name="*", operations=describe),
-            Acl(resource=AclResource.GROUP, name="*", operations=describe),
-            # How much of the brokers' disks topics take.
-            Acl(resource=AclResource.CLUSTER, name="kafka-cluster", operations=describe),
-        ],
-        namespace=namespace,
-    )
+    acls = [
+        Acl(resource=AclResource.TOPIC, name="*", operations=describe),
+        Acl(resource=AclResource.GROUP, name="*", operations=describe),
+        # How much of the brokers' disks topics take.
+        Acl(resource=AclResource.CLUSTER, name="kafka-cluster", operations=describe),
+    ]
+    if ledger:
+        acls.append(Acl(resource=AclResource.TOPIC, name=RUNS_TOPIC, operations=[Operation.READ]))
+    return User(acls=acls, namespace=namespace)
 
 
 @dataclass(frozen=True, kw_only=True)

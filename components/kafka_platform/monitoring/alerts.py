@@ -233,16 +233,24 @@ def _scalers(watched: Watched) -> Iterator[Alert]:
 
 
 def _jobs(watched: Watched) -> Iterator[Alert]:
-    if not (watched.provisioned and watched.kube_state):
+    if not watched.provisioned:
         return
-    own = f'namespace="{watched.namespace}",job_name=~".+-{PROVISION_JOB}-[a-z0-9]+"'
+    # The run notes itself in Kafka; one that was not let in, or never began, is known to Kubernetes alone.
+    own = series(watched.namespace, CLUSTER_LABEL, watched.cluster)
+    jobs = f'namespace="{watched.namespace}",job_name=~".+-{PROVISION_JOB}-[a-z0-9]+",condition="true"'
+    failed = [
+        *([f"kafka_provisioner_last_run_failed{{{own}}}"] if watched.exporter else []),
+        *([f"kube_job_failed{{{jobs}}}"] if watched.kube_state else []),
+    ]
+    if not failed:
+        return
     yield Alert(
         name="KafkaProvisionerFails",
-        expression=f"max by (job_name) (kube_job_status_failed{{{own}}}) > 0",
-        # The next deployment replaces the Job: who deploys has seen it fail already, and tries again.
+        expression=f"max({' or '.join(failed)}) > 0",
+        # Who deploys has seen it fail already, and tries again.
         lasting="15m",
         severity=Severity.WARNING,
-        summary="The Job {{ $labels.job_name }} could not apply topics, users and rights.",
+        summary="The last run of the provisioner could not apply topics, users and rights.",
         description="What the stack declares is not what Kafka has: a new topic may be missing, or a removed right still there. The Job's log "
         "names what was refused. Applications go on with what there was before.",
     )

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 API = "monitoring.coreos.com/v1"
 COMPONENT = "monitoring"
+BY_TOPIC = "kafka_server_brokertopicmetrics_.+;.+"
+"""What brokers count of each topic: a regular expression of the values of BY_TOPIC_LABELS, joined by `;`."""
+BY_TOPIC_LABELS = ("__name__", "topic")
 EMBEDDED_POOL = "brokers"
 """What the label `pool` says of embedded nodes."""
 
@@ -168,6 +171,8 @@ def monitors(
         found["operator"] = of_strimzi(name, namespace, spec.strimzi)
     elif spec.nodes_show:
         found["nodes"] = of_embedded(connection.cluster, name, namespace)
+    if "nodes" in found:
+        found["nodes"] = replace(found["nodes"], by_topic=spec.stores_broker_topics)
     if spec.cert_manager is not None:
         found["certificates"] = of_cert_manager(name, namespace, spec.cert_manager)
     if spec.keda is not None:
@@ -213,6 +218,8 @@ class PodMonitor:
     """Labels that its metrics get from labels of the pods: by the name of the new one."""
     pods_in: "Input[str] | None" = None
     """Namespace of the pods. Default: that of the monitor."""
+    by_topic: bool = True
+    """Whether what brokers count of each topic is stored."""
     trusted: bool = False
     """Whether labels that the metrics have already are kept: those that say of which object a metric is."""
 
@@ -236,6 +243,8 @@ def pod_monitor(monitor: PodMonitor, own: Mapping[str, str]) -> Manifest:
         endpoint["honorLabels"] = True
     if relabelings:
         endpoint["relabelings"] = relabelings
+    if not monitor.by_topic:
+        endpoint["metricRelabelings"] = [{"action": "drop", "regex": BY_TOPIC, "sourceLabels": list(BY_TOPIC_LABELS)}]
     spec: Manifest = {"podMetricsEndpoints": [endpoint], "selector": {"matchLabels": dict(monitor.pods)}}
     if monitor.pods_in is not None:
         spec["namespaceSelector"] = {"matchNames": [monitor.pods_in]}

@@ -47,6 +47,10 @@ class MonitoringSpec(Spec):
     kubelets: bool = True
     """Whether Prometheus scrapes the kubelets for the usage of volumes, which needs the right to read the metrics of
     all machines. Without it there are no alerts about full volumes. Default true."""
+    broker_topics: bool | None = None
+    """Whether Prometheus stores what brokers themselves count of each topic, bytes in and out: two series (with Strimzi's
+    reporter three to six) for every broker that leads partitions of it. Default: only if no exporter shows topics, whose six
+    series are the same for any number of brokers."""
     labels: Mapping[str, str] = mapping(check_labels)
     """Labels of the monitors and rules, for a Prometheus that selects them by label. Default: only the platform's
     own."""
@@ -98,6 +102,11 @@ class MonitoredSpec(MonitoringSpec):
     def lag_is_shown(self) -> bool:
         """Whether something exposes consumer lag."""
         return self.exporter
+
+    @property
+    def stores_broker_topics(self) -> bool:
+        """Whether the brokers' own series of each topic are stored, with the default that follows from the exporter."""
+        return not self.lag_is_shown if self.broker_topics is None else self.broker_topics
 
     @property
     def nodes_show(self) -> bool:

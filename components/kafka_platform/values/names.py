@@ -20,6 +20,8 @@ _CLUSTER_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 INTERNAL_TOPICS = frozenset({"__cluster_metadata", "__consumer_offsets", "__share_group_state", "__transaction_state"})
 """Kafka's own (org.apache.kafka.common.internals.Topic). Others that begin with `__` are those of programs, such as Debezium's."""
 _OWN_TOPICS = "_kafka-platform"
+RUNS_TOPIC = f"{_OWN_TOPICS}-runs"
+"""Where the provisioner notes its runs (`runs.py` of the runtime): counts and times, and no names."""
 """With what the names of this platform's own topics begin."""
 RESERVED_USERS = frozenset({"admin", "broker", "ANONYMOUS"})
 

@@ -5,10 +5,11 @@ Run as `python3 -m kafka_platform_runtime.exporter` with the KAFKA_* variables o
 - EXPORTER_INTERVAL_SECONDS: from one look at the cluster to the next (default 30). Scrapes ask no broker anything.
 - EXPORTER_MOST_TOPICS, EXPORTER_MOST_GROUPS, EXPORTER_MOST_PAIRS: how many are shown (default 2000, 1000, 5000);
   `kafka_exporter_left_out` says how many are not.
-- EXPORTER_LEDGER_TOPIC: topic in which the provisioner records its runs (default: none).
+- EXPORTER_RUNS_TOPIC: topic in which the provisioner notes its runs (default: none); EXPORTER_STACK: whose runs are shown,
+  if several stacks use the Kafka (default: all).
 - EXPORTER_PORT: of /metrics, /healthz and /readyz (default 9404).
 
-The user needs Describe on topics, groups and the cluster, no more.
+The user needs Describe on topics, groups and the cluster, and Read on the topic of runs; no more.
 
 Exit code 0: asked to end. 1: a background thread has ended. 3: a variable is missing or wrong.
 """

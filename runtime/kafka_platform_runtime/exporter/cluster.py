@@ -17,6 +17,7 @@ from kafka.protocol.admin import DescribeGroupsRequest, DescribeLogDirsRequest, 
 from kafka.protocol.consumer import ListOffsetsRequest, OffsetFetchRequest
 from kafka.protocol.metadata import MetadataRequest
 
+from kafka_platform_runtime.compacted import CompactedTopic
 from kafka_platform_runtime.connection import Connection
 from kafka_platform_runtime.failures import Rejected, Transient
 from kafka_platform_runtime.kafka_python import admin_client, ask
@@ -27,7 +28,6 @@ GROUPS_PER_REQUEST = 500
 """Groups asked for at once: an answer stays small enough for a broker."""
 EARLIEST = -2
 LATEST = -1
-NEWEST_RECORD = -3
 
 Partition = tuple[str, int]
 
@@ -170,7 +170,7 @@ class Cluster:
         Args:
             leader: the broker.
             partitions: those that it leads.
-            timestamp: milliseconds, or EARLIEST, LATEST or NEWEST_RECORD.
+            timestamp: milliseconds, or EARLIEST or LATEST.
 
         Returns:
             Only partitions for which there is one.
@@ -184,7 +184,7 @@ class Cluster:
         request = ListOffsetsRequest(
             isolation_level=0,
             topics=[topic(name=name, partitions=each) for name, each in asked.items()],
-            min_version=7 if timestamp == NEWEST_RECORD else 1,
+            min_version=1,
         )
         return {
             (topic.name, each.partition_index): (each.offset, each.timestamp)
@@ -203,6 +203,19 @@ class Cluster:
             for topic in folder.topics:
                 found[topic.name] += sum(each.partition_size for each in topic.partitions)
         return dict(found)
+
+    def entries(self, topic: str) -> dict[str, Any]:
+        """What a compacted topic of one partition holds, by key.
+
+        Raises:
+            Refused, Rejected, Transient: it cannot be read.
+        """
+        table = CompactedTopic(self._connection, topic, topic, timeout=REQUEST_SECONDS)
+        try:
+            table.catch_up()
+        finally:
+            table.close()
+        return table.entries
 
     def _send(self, request: Any, broker: int | None = None) -> Any:
         try:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from kafka_platform_runtime.exporter.cluster import EARLIEST, LATEST, NEWEST_RECORD, Cluster, Group, Metadata, Partition
+from kafka_platform_runtime.exporter.cluster import EARLIEST, LATEST, Cluster, Group, Metadata, Partition
 from kafka_platform_runtime.exporter.history import History, points_each
 from kafka_platform_runtime.exporter.settings import Settings
-from kafka_platform_runtime.failures import Transient
+from kafka_platform_runtime.failures import Refused, Rejected, Transient
+from kafka_platform_runtime.runs import Run, runs_of
 
 T = TypeVar("T")
 
@@ -71,8 +72,8 @@ class Snapshot:
     """By group and topic."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """How many topics, groups and pairs of both are not shown, and of how many groups the lag is not."""
-    provisioned: float | None = None
-    """When the provisioner last recorded something, as a Unix time."""
+    runs: Sequence[Run] = ()
+    """The newest run of the provisioner for each owner."""
 
 
 class Questions:
@@ -121,6 +122,9 @@ class Looker:
         self._begins: dict[Partition, int] = {}
         self._looked_up: set[Partition] = set()
         self._sizes: dict[int, Mapping[str, int]] = {}
+        self._runs: Sequence[Run] = ()
+        self._runs_end: int | None = None
+        """The end of the topic of runs when they were read; None if they were not."""
         self.errors: Counter[str] = Counter()
         """What could not be asked of a broker, and how often."""
 
@@ -147,7 +151,7 @@ class Looker:
         self._offsets(metadata, wanted & metadata.topics.keys(), cluster, ask)
         self._remember(read)
         self._look_up(metadata, committed, cluster, ask)
-        provisioned = self._provisioned(metadata, cluster, ask)
+        self._read_runs(metadata, cluster, ask)
         self._measure(metadata, cluster, ask)
         lags, pairs = self._lags(committed)
         return Snapshot(
@@ -161,7 +165,7 @@ class Looker:
             },
             lags=lags,
             left_out={"topics": len(metadata.topics) - len(shown), "groups": unseen, "offsets": unread, "pairs": pairs},
-            provisioned=provisioned,
+            runs=self._runs,
         )
 
     def _groups(self, metadata: Metadata, cluster: Cluster, ask: Questions) -> tuple[list[Group], int]:
@@ -300,13 +304,22 @@ class Looker:
             size=sum(sizes) if sizes else None,
         )
 
-    def _provisioned(self, metadata: Metadata, cluster: Cluster, ask: Questions) -> float | None:
-        ledger = self._settings.ledger
-        if ledger is None or ledger not in metadata.topics:
-            return None
-        [(leader, partitions)] = list(_by_leader(metadata, [(ledger, 0)]).items()) or [(-1, [])]
-        newest = ask("ends", leader, cluster.offsets, partitions, NEWEST_RECORD) or {}
-        return max((timestamp / 1000 for _, timestamp in newest.values()), default=None)
+    def _read_runs(self, metadata: Metadata, cluster: Cluster, ask: Questions) -> None:
+        """What the provisioner did, read anew only if there is a record more."""
+        topic = self._settings.runs
+        if topic is None or topic not in metadata.topics:
+            self._runs, self._runs_end = (), None
+            return
+        [(leader, partitions)] = list(_by_leader(metadata, [(topic, 0)]).items()) or [(-1, [])]
+        ends = ask("runs", leader, cluster.offsets, partitions, LATEST) or {}
+        end = ends.get((topic, 0), (self._runs_end, 0))[0]
+        if end == self._runs_end:
+            return
+        try:
+            self._runs = runs_of(cluster.entries(topic), self._settings.stack)
+            self._runs_end = end
+        except (Refused, Rejected, Transient):
+            self.errors["runs"] += 1
 
 
 def _by_coordinator(groups: Iterable[Group]) -> dict[int, list[Group]]:

@@ -8,10 +8,11 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from kafka_platform_runtime.exporter.look import Snapshot
+from kafka_platform_runtime.runs import CHANGES
 
 STALE_LOOKS = 3
 """A result is shown until so many looks in a row have failed: a broker's restart is no gap in anybody's graph."""
-ASKED = ("groups", "members", "metadata", "offsets", "ends", "sizes")
+ASKED = ("groups", "members", "metadata", "offsets", "ends", "runs", "sizes")
 """What `kafka_exporter_errors_total` counts from the start, so that the first error is an increase."""
 
 
@@ -65,6 +66,7 @@ class Page(Collector):
             )
         if self._snapshot is not None:
             yield from _of_cluster(self._snapshot)
+            yield from _of_runs(self._snapshot)
             yield from _of_topics(self._snapshot)
             yield from _of_groups(self._snapshot)
 
@@ -75,12 +77,23 @@ def _of_cluster(snapshot: Snapshot) -> Iterator[Metric]:
     for kind, count in sorted(snapshot.left_out.items()):
         left_out.add_metric([kind], count)
     yield left_out
-    if snapshot.provisioned is not None:
-        yield GaugeMetricFamily(
-            "kafka_provisioner_last_run_timestamp_seconds",
-            "When topics and users were last applied.",
-            value=snapshot.provisioned,
-        )
+
+
+def _of_runs(snapshot: Snapshot) -> Iterator[Metric]:
+    def gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
+        return GaugeMetricFamily(f"kafka_provisioner_last_run_{name}", text, labels=["resources", *labels])
+
+    ended = gauge("timestamp_seconds", "When topics and users were last applied, or refused.")
+    failed = gauge("failed", "1: the last run failed, and the Kafka is not as declared.")
+    took = gauge("seconds", "How long the last run took.")
+    changes = gauge("changes", "Topics and users, by what the last run did with them.", "change")
+    for run in snapshot.runs:
+        ended.add_metric([run.resources], run.ended)
+        failed.add_metric([run.resources], run.failed)
+        took.add_metric([run.resources], run.seconds)
+        for change in CHANGES:
+            changes.add_metric([run.resources, change], run.changes.get(change, 0))
+    yield from (ended, failed, took, changes)
 
 
 def _of_topics(snapshot: Snapshot) -> Iterator[Metric]:

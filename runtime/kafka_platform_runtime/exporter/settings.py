@@ -26,8 +26,10 @@ class Settings:
     """Groups that are shown, each with two series."""
     most_pairs: int = DEFAULT_MOST_PAIRS
     """Pairs of a group and a topic that are shown, each with two series."""
-    ledger: str | None = None
-    """Topic in which the provisioner records its runs; None if there is none."""
+    runs: str | None = None
+    """Topic in which the provisioner notes its runs; None if there is none."""
+    stack: str | None = None
+    """Only runs of this stack are shown; None: of all."""
     port: int = DEFAULT_PORT
 
     @classmethod
@@ -55,7 +57,8 @@ class Settings:
             most_topics=int(number("EXPORTER_MOST_TOPICS", DEFAULT_MOST_TOPICS, 1, 100_000)),
             most_groups=int(number("EXPORTER_MOST_GROUPS", DEFAULT_MOST_GROUPS, 1, 100_000)),
             most_pairs=int(number("EXPORTER_MOST_PAIRS", DEFAULT_MOST_PAIRS, 1, 1_000_000)),
-            ledger=environment.get("EXPORTER_LEDGER_TOPIC") or None,
+            runs=environment.get("EXPORTER_RUNS_TOPIC") or None,
+            stack=environment.get("EXPORTER_STACK") or None,
             port=int(number("EXPORTER_PORT", DEFAULT_PORT, 0, 65535)),
         )
         if faults:

@@ -9,7 +9,7 @@ from kafka_platform_runtime.failures import Refused, Transient
 from kafka_platform_runtime.provisioner.apply import apply, validate
 from kafka_platform_runtime.provisioner.cluster import Cluster
 from kafka_platform_runtime.provisioner.declarations import LEDGER_TOPIC, Declarations
-from kafka_platform_runtime.provisioner.ledger import Ledger
+from kafka_platform_runtime.provisioner.ledger import LEDGER, Ledger
 from kafka_platform_runtime.provisioner.ownership import are_ours, proven_users, read_passwords
 from kafka_platform_runtime.provisioner.planning.changes import TopicChange, TopicRemoval, UserChange, count
 from kafka_platform_runtime.provisioner.planning.plan import Plan, make_plan
@@ -29,7 +29,7 @@ def attempt(settings: Settings, connection: Connection, declared: Declarations, 
     with Cluster(connection) as cluster:
         metadata = cluster.metadata()
         _wait_for_brokers(declared, metadata)
-        cluster.ensure_ledger(metadata)
+        cluster.ensure_own(LEDGER_TOPIC, LEDGER, metadata)
         ledger = Ledger(
             connection,
             settings.owner,

@@ -29,13 +29,13 @@ from kafka_platform_runtime.failures import Refused, Rejected, Transient, raise_
 from kafka_platform_runtime.provisioner.acls import EVERY_ACL, by_user, to_binding, to_filter
 from kafka_platform_runtime.provisioner.adoption import is_custom
 from kafka_platform_runtime.provisioner.declarations import (
-    LEDGER_TOPIC,
+    OWN_TOPIC_CONFIG,
+    OWN_TOPIC_REPLICAS,
     USER_PREFIX,
     Acl,
     Declarations,
     Mechanism,
 )
-from kafka_platform_runtime.provisioner.ledger import LEDGER_CONFIG, LEDGER_REPLICAS
 from kafka_platform_runtime.provisioner.planning.actual import Actual, ActualTopic
 from kafka_platform_runtime.provisioner.planning.recorded import Recorded
 from kafka_platform_runtime.provisioner.quotas import QuotaChange, QuotaClient
@@ -198,30 +198,29 @@ class Cluster:
             else Mechanism.SCRAM_SHA_512
         )
 
-    # The ledger's topic
+    # Topics of the provisioner's own
 
-    def ensure_ledger(self, metadata: ClusterMetadata) -> None:
-        """Create the ledger topic if it does not exist.
+    def ensure_own(self, name: str, subject: str, metadata: ClusterMetadata) -> None:
+        """Create a compacted topic of the provisioner's own, such as the ledger, if it does not exist.
 
         Raises:
             Rejected, Transient, Refused: it cannot be created.
         """
-        topic = metadata.topics.get(LEDGER_TOPIC)
-        subject = f"the ledger ({LEDGER_TOPIC})"
+        topic = metadata.topics.get(name)
         if topic is not None and _exists(topic):
-            entries = self._topic_configs([LEDGER_TOPIC])[LEDGER_TOPIC]
-            if entries.get("cleanup.policy") != LEDGER_CONFIG["cleanup.policy"]:
-                self._raise(self.alter_configs({LEDGER_TOPIC: (LEDGER_CONFIG, ())}), subject)
+            entries = self._topic_configs([name])[name]
+            if entries.get("cleanup.policy") != OWN_TOPIC_CONFIG["cleanup.policy"]:
+                self._raise(self.alter_configs({name: (OWN_TOPIC_CONFIG, ())}), subject)
             return
-        errors = self._create_ledger(min(LEDGER_REPLICAS, len(metadata.brokers)))
-        if _is(errors[LEDGER_TOPIC], KafkaError.INVALID_REPLICATION_FACTOR, KafkaError.POLICY_VIOLATION):
-            errors = self._create_ledger(CLUSTERS_DEFAULT)  # a managed cluster may accept nothing but its own number
-        if not _is(errors[LEDGER_TOPIC], KafkaError.TOPIC_ALREADY_EXISTS):
+        errors = self._create_own(name, min(OWN_TOPIC_REPLICAS, len(metadata.brokers)))
+        if _is(errors[name], KafkaError.INVALID_REPLICATION_FACTOR, KafkaError.POLICY_VIOLATION):
+            errors = self._create_own(name, CLUSTERS_DEFAULT)  # a managed cluster may accept nothing but its own number
+        if not _is(errors[name], KafkaError.TOPIC_ALREADY_EXISTS):
             self._raise(errors, subject)
-        self.wait_for(lambda seen: _is_led(seen.topics.get(LEDGER_TOPIC)), subject)
+        self.wait_for(lambda seen: _is_led(seen.topics.get(name)), subject)
 
-    def _create_ledger(self, copies: int) -> dict[str, KafkaError | None]:
-        return self.create_topics([NewTopic(LEDGER_TOPIC, 1, copies, config=dict(LEDGER_CONFIG))])
+    def _create_own(self, name: str, copies: int) -> dict[str, KafkaError | None]:
+        return self.create_topics([NewTopic(name, 1, copies, config=dict(OWN_TOPIC_CONFIG))])
 
     def wait_for(self, condition: Callable[[ClusterMetadata], bool], subject: str, timeout: float = 20.0) -> None:
         """Wait until the metadata fulfils `condition`.

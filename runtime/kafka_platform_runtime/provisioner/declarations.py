@@ -6,6 +6,9 @@ from enum import StrEnum
 from typing import Any
 
 LEDGER_TOPIC = "_kafka-platform-ledger"
+OWN_TOPIC_REPLICAS = 3
+OWN_TOPIC_CONFIG = {"cleanup.policy": "compact"}
+"""Of the ledger, and of the record of runs."""
 TOPIC_PREFIX = "topic."
 USER_PREFIX = "user."
 INTERNAL_TOPICS = frozenset({"__cluster_metadata", "__consumer_offsets", "__share_group_state", "__transaction_state"})

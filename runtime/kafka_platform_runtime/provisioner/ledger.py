@@ -5,33 +5,20 @@ newest run of an owner, so that an older one still in progress notices and stops
 Stacks that share a Kafka name their owners alike: entries of an owner with a stack are those of `<owner>@<stack>`.
 """
 
-import json
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from confluent_kafka import (
-    Consumer,
-    KafkaError,
-    KafkaException,
-    Message,
-    Producer,
-    TopicPartition,
-)
-
-from kafka_platform_runtime.connection import REQUEST_TIMEOUT, Connection
-from kafka_platform_runtime.failures import Superseded, Transient, raise_for
+from kafka_platform_runtime.compacted import CompactedTopic
+from kafka_platform_runtime.connection import Connection
+from kafka_platform_runtime.failures import Superseded
 from kafka_platform_runtime.provisioner.declarations import LEDGER_TOPIC
 from kafka_platform_runtime.provisioner.planning.recorded import Recorded
 
-LEDGER_REPLICAS = 3
-LEDGER_CONFIG = {"cleanup.policy": "compact"}
-# A broker answers a connection's requests in order: a request for the end of the topic waits for the fetch before it.
-FETCH_WAIT_MS = 20
-
 _RUN = "run"
-_SUBJECT = f"the ledger ({LEDGER_TOPIC})"
+LEDGER = f"the ledger ({LEDGER_TOPIC})"
+"""What messages call it."""
 
 
 class Ledger:
@@ -61,34 +48,11 @@ class Ledger:
         self._owners = {owner, *former_owners}
         self._run = uuid.uuid4().hex
         self._claimed = False
-        self._entries: dict[str, Any] = {}
-        self._partition = TopicPartition(LEDGER_TOPIC, 0)
-        self._next: int | None = None
-        self._username = connection.username
-        self._consumer = Consumer(
-            connection.confluent(
-                group_id="kafka-platform-ledger",  # required by the library; never joined, no offsets are committed
-                enable_auto_commit=False,
-                enable_partition_eof=True,
-                auto_offset_reset="earliest",
-                isolation_level="read_uncommitted",
-                allow_auto_create_topics=False,
-                fetch_wait_max_ms=FETCH_WAIT_MS,
-            )
-        )
-        # One request in flight: entries stay in the order in which they were written, also after a retry.
-        self._producer = Producer(
-            connection.confluent(
-                acks="all",
-                max_in_flight_requests_per_connection=1,
-                message_timeout_ms=int(REQUEST_TIMEOUT * 1000),
-                linger_ms=5,
-            )
-        )
+        self._topic = CompactedTopic(connection, LEDGER_TOPIC, LEDGER)
 
     def close(self) -> None:
         """End the connections."""
-        self._consumer.close()
+        self._topic.close()
 
     def read(self) -> Recorded:
         """All entries up to the newest one.
@@ -96,11 +60,11 @@ class Ledger:
         Raises:
             Transient: the partition has no leader, or the records do not arrive.
         """
-        self._catch_up()
+        self._topic.catch_up()
         stacks = self._holders()
         mine: dict[str, Mapping[str, Any]] = {}
         others: dict[str, str] = {}
-        for full_key, value in self._entries.items():
+        for full_key, value in self._topic.entries.items():
             owner, _, key = full_key.partition("/")
             if key == _RUN or not isinstance(value, dict):
                 continue
@@ -123,10 +87,10 @@ class Ledger:
         """
         run: dict[str, Any] = {"id": self._run, "startedAt": int(time.time())}
         if self._stack is not None:
-            self._catch_up()
+            self._topic.catch_up()
             self._find_scope(self._stack, is_ours)
             run["stack"] = self._stack
-        self._write({f"{self._owner}/{_RUN}": run})
+        self._topic.write({f"{self._owner}/{_RUN}": run})
         self._claimed = True
 
     def _find_scope(self, stack: str, is_ours: Callable[[Mapping[str, Mapping[str, Any]]], bool]) -> None:
@@ -145,7 +109,7 @@ class Ledger:
         prefix = f"{owner}/"
         return {
             full_key.removeprefix(prefix): value
-            for full_key, value in self._entries.items()
+            for full_key, value in self._topic.entries.items()
             if full_key.startswith(prefix) and full_key != f"{prefix}{_RUN}" and isinstance(value, dict)
         }
 
@@ -153,9 +117,9 @@ class Ledger:
         """The stack of every owner that names one."""
         return {
             owner: str(value["stack"])
-            for owner, _, key in (full_key.partition("/") for full_key in self._entries)
+            for owner, _, key in (full_key.partition("/") for full_key in self._topic.entries)
             if key == _RUN
-            and isinstance(value := self._entries[f"{owner}/{key}"], dict)
+            and isinstance(value := self._topic.entries[f"{owner}/{key}"], dict)
             and value.get("stack") is not None
         }
 
@@ -165,8 +129,8 @@ class Ledger:
         Raises:
             Superseded: another one has begun since.
         """
-        self._catch_up()
-        newest = self._entries.get(f"{self._owner}/{_RUN}")
+        self._topic.catch_up()
+        newest = self._topic.entries.get(f"{self._owner}/{_RUN}")
         if self._claimed and isinstance(newest, dict) and newest.get("id") != self._run:
             raise Superseded("a newer run of the same owner has begun and takes over")
 
@@ -176,10 +140,10 @@ class Ledger:
         Raises:
             Transient: the ledger cannot be read now.
         """
-        self._catch_up()
+        self._topic.catch_up()
         # Entries are in the order of their first record, since a newer value takes the place of the older one.
         first: dict[str, str] = {}
-        for full_key in self._entries:
+        for full_key in self._topic.entries:
             owner, _, key = full_key.partition("/")
             first.setdefault(key, owner)
         return {key: first[key] for key in keys if first.get(key, self._owner) not in self._owners}
@@ -194,9 +158,9 @@ class Ledger:
         for key, value in applied.items():
             records[f"{self._owner}/{key}"] = value
             for former in self._owners - {self._owner}:
-                if f"{former}/{key}" in self._entries:
+                if f"{former}/{key}" in self._topic.entries:
                     records[f"{former}/{key}"] = None
-        self._write(records)
+        self._topic.write(records)
 
     def take_over(self) -> None:
         """Move the entries that former owners left to this owner, once everything is applied.
@@ -206,81 +170,16 @@ class Ledger:
         """
         left = [
             (full_key, key)
-            for full_key in self._entries
+            for full_key in self._topic.entries
             for owner, _, key in (full_key.partition("/"),)
             if owner in self._owners - {self._owner} and key != _RUN
         ]
         # The owner's own first: if killed in between, both exist, which is read as the owner's.
-        self._write(
+        self._topic.write(
             {
-                f"{self._owner}/{key}": self._entries[full_key]
+                f"{self._owner}/{key}": self._topic.entries[full_key]
                 for full_key, key in left
-                if f"{self._owner}/{key}" not in self._entries
+                if f"{self._owner}/{key}" not in self._topic.entries
             }
         )
-        self._write({full_key: None for full_key, _ in left})
-
-    def _write(self, records: Mapping[str, Mapping[str, Any] | None]) -> None:
-        errors: list[KafkaError] = []
-
-        def delivered(error: KafkaError | None, _: Message) -> None:
-            if error is not None:
-                errors.append(error)
-
-        for key, value in records.items():
-            data = None if value is None else json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
-            while True:
-                try:
-                    self._producer.produce(
-                        LEDGER_TOPIC, key=key.encode(), value=data, partition=0, on_delivery=delivered
-                    )
-                    break
-                except BufferError:
-                    self._producer.poll(0.5)
-            self._producer.poll(0)
-        left = self._producer.flush(REQUEST_TIMEOUT + 5)
-        if errors:
-            raise_for(errors[0], _SUBJECT, username=self._username)
-        if left:
-            raise Transient(f"{_SUBJECT}: {left} entries were not acknowledged in time")
-
-    def _catch_up(self) -> None:
-        until = time.monotonic() + REQUEST_TIMEOUT
-        try:
-            start, end = self._consumer.get_watermark_offsets(self._partition, timeout=REQUEST_TIMEOUT, cached=False)
-            if self._next is None:
-                # Not earlier, and by number: if it starts without a known leader, the library waits half a second.
-                self._consumer.assign([TopicPartition(LEDGER_TOPIC, 0, start)])
-                self._next = start
-            # Compaction leaves gaps: the position, not the number of records, shows the progress.
-            while self._next < end:
-                # `consume` waits out its timeout unless it gets the requested number: only the first record is awaited.
-                first = self._consumer.poll(0.5)
-                if first is not None:
-                    for message in (first, *self._consumer.consume(1000, timeout=0)):
-                        self._take(message)
-                if time.monotonic() > until:
-                    raise Transient(
-                        f"{_SUBJECT}: read up to {self._next:,} of {end:,} records in {REQUEST_TIMEOUT:.0f} s"
-                    )
-        except KafkaException as error:
-            raise_for(error.args[0], _SUBJECT, username=self._username)
-
-    def _take(self, message: Message) -> None:
-        error = message.error()
-        offset = message.offset() or 0
-        if error is not None:
-            if error.code() != KafkaError._PARTITION_EOF:
-                raise_for(error, _SUBJECT, username=self._username)
-            self._next = max(self._next or 0, offset)
-            return
-        self._next = offset + 1
-        key = (message.key() or b"").decode(errors="replace")
-        value = message.value()
-        if value is None:
-            self._entries.pop(key, None)
-            return
-        try:
-            self._entries[key] = json.loads(value)
-        except ValueError:
-            self._entries.pop(key, None)
+        self._topic.write({full_key: None for full_key, _ in left})

@@ -25,6 +25,7 @@ from kafka_platform_runtime.provisioner.declarations import (
     Topic,
     User,
 )
+from kafka_platform_runtime.runs import RUNS_TOPIC
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -80,7 +81,7 @@ def parse_topic(name: str, value: Mapping[str, Any], faults: list[str]) -> Topic
     look = _Reader(f"{TOPIC_PREFIX}{name}", value, faults)
     if not re.fullmatch(r"[a-zA-Z0-9._-]{1,249}", name) or name in {".", ".."}:
         look.fault("name", f"{name!r} is not a topic name: use up to 249 letters, digits, '.', '_' and '-'")
-    if name == LEDGER_TOPIC or name in INTERNAL_TOPICS:
+    if name in {LEDGER_TOPIC, RUNS_TOPIC} or name in INTERNAL_TOPICS:
         look.fault("name", f"{name!r} is an internal topic of Kafka or of this platform: choose another name")
     partitions = look.integer("partitions", least=1)
     replicas = look.integer("replicas", least=1) if "replicas" in value else None

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from kafka_platform_runtime.provisioner.planning.changes import (
@@ -30,7 +31,7 @@ class Report:
 
     def say(self, line: str) -> None:
         """Print one line to the log, with the seconds since the start."""
-        sys.stdout.write(f"{time.monotonic() - self._begun:7.1f}s  {line}\n")
+        sys.stdout.write(f"{self.seconds:7.1f}s  {line}\n")
         sys.stdout.flush()
 
     def plan(self, changes: Iterable[Change], unchanged: int) -> None:
@@ -54,11 +55,26 @@ class Report:
         """The reasons, by key."""
         return dict(self._failed)
 
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken so far."""
+        return time.monotonic() - self._begun
+
+    def changes(self) -> dict[str, int]:
+        """How many topics and users, by what became of them (`runs.CHANGES`)."""
+        counted = Counter(_became(change) for change in self._applied.values())
+        return {**counted, "unchanged": self._unchanged, "refused": len(self._failed), "not_tried": len(self._left)}
+
+    @property
+    def _left(self) -> list[str]:
+        """What was planned and not tried."""
+        return [key for key in self._planned if key not in self._applied and key not in self._failed]
+
     def success(self) -> str:
         """What was done, in one line that begins with the success: Pulumi shows what a Job's pod left as a warning."""
         if not self._applied:
             return f"done: nothing to change, {count(self._unchanged, 'declaration')} in place"
-        return f"done: {self._done()}; {self._unchanged:,} unchanged; {time.monotonic() - self._begun:.1f} s"
+        return f"done: {self._done()}; {self._unchanged:,} unchanged; {self.seconds:.1f} s"
 
     def refused(self, faults: Sequence[str]) -> str:
         """The message of a run that was refused before it changed anything, or after the changes that it lists."""
@@ -69,7 +85,7 @@ class Report:
         return self._message([f"{key}: {reason}" for key, reason in sorted(self._failed.items())])
 
     def _message(self, reasons: Sequence[str]) -> str:
-        left = [key for key in self._planned if key not in self._applied and key not in self._failed]
+        left = self._left
         ending = [f"applied: {_names(self._applied)}" if self._applied else "nothing was applied"]
         if left:
             ending.append(f"not tried: {_names(left)}")
@@ -98,6 +114,17 @@ class Report:
         if left:
             told.append(f"{count(len(left), 'user')} no longer declared, kept as taken over: {_names(left)}")
         return ", ".join(told) or "nothing to change"
+
+
+def _became(change: Change) -> str:
+    match change:
+        case TopicChange():
+            return "created" if change.create else "changed"
+        case UserChange():
+            return "created" if change.is_new else "changed"
+        case TopicRemoval():
+            return "removed" if change.delete and change.exists else "kept"
+    return "kept" if change.kept else "removed"
 
 
 def _names(names: Iterable[str]) -> str:

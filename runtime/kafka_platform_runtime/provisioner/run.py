@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from kafka_platform_runtime.connection import Connection
 from kafka_platform_runtime.failures import Refused, Rejected, Superseded, Transient
 from kafka_platform_runtime.provisioner.attempt import attempt
+from kafka_platform_runtime.provisioner.noting import note
 from kafka_platform_runtime.provisioner.parsing import read
 from kafka_platform_runtime.provisioner.report import Report
 from kafka_platform_runtime.provisioner.settings import Settings
@@ -20,9 +21,21 @@ LOGIN_SECONDS = 30.0
 
 
 def run(environment: Mapping[str, str], report: Report) -> tuple[int, str]:
-    """Retry until it is done, refused, or out of time; the exit code and the last message."""
+    """Retry until it is done, refused, or out of time, and note it; the exit code and the last message."""
     try:
         settings = Settings.from_environment(environment)
+    except Refused as refusal:
+        return REFUSED, report.refused(refusal.faults)
+    try:
+        code, message = _until_done(settings, environment, report)
+    except Superseded as newer:
+        return REFUSED, report.refused([str(newer)])  # which notes what it does
+    note(settings, environment, report, failed=code != DONE)
+    return code, message
+
+
+def _until_done(settings: Settings, environment: Mapping[str, str], report: Report) -> tuple[int, str]:
+    try:
         declared = read(settings.declarations)
     except Refused as refusal:
         return REFUSED, report.refused(refusal.faults)
@@ -33,8 +46,6 @@ def run(environment: Mapping[str, str], report: Report) -> tuple[int, str]:
             attempt(settings, Connection.from_environment(environment), declared, report)
         except Refused as refusal:
             return REFUSED, report.refused(refusal.faults)
-        except Superseded as newer:
-            return REFUSED, report.refused([str(newer)])
         except Rejected as rejection:
             login_until = login_until or time.monotonic() + LOGIN_SECONDS
             if time.monotonic() > min(retries.until, login_until):

@@ -92,8 +92,13 @@ def lag(*partitions: str) -> dict[str, str]:
 
 
 def job(failed: str, name: str = "kafka-provision-d913469b", namespace: str = "streaming") -> dict[str, str]:
-    of = f'namespace="{namespace}",job_name="{name}"'
-    return {f"kube_job_status_failed{{{of}}}": failed}
+    of = f'namespace="{namespace}",job_name="{name}",condition="true"'
+    return {f"kube_job_failed{{{of}}}": failed}
+
+
+def run(failed: str, cluster: str = "kafka") -> dict[str, str]:
+    of = f'namespace="streaming",kafka_cluster="{cluster}",exporter="kafka-exporter",resources="kafka"'
+    return {f"kafka_provisioner_last_run_failed{{{of}}}": failed}
 
 
 def authority(milliseconds: int, operator_in: str = "strimzi") -> dict[str, str]:
@@ -164,6 +169,7 @@ SHOPS = {"connector": "shop"}
 CONNECT_UP = 'up{namespace="streaming",connect="connect",pod="connect-0"}'
 REGISTRY_UP = 'up{namespace="streaming",registry="schema-registry",pod="schema-registry-0"}'
 UP = 'up{namespace="streaming",gateway="gateway",pod="gateway-0"}'
+NOT_APPLIED = "The last run of the provisioner could not apply topics, users and rights."
 GONE = "No pod of the gateway shows metrics."
 NO_CONTROLLER = "0 nodes say that they are the active controller, and it has to be one."
 
@@ -259,9 +265,13 @@ CASES = [
         alert="KafkaProvisionerFails",
         measured=job("0x5 1x60"),
         at="30m",
-        summary="The Job kafka-provision-d913469b could not apply topics, users and rights.",
-        labels={"job_name": "kafka-provision-d913469b"},
+        summary=NOT_APPLIED,
     ),
+    # Without kube-state-metrics; and a Job that was never let in, after a run that was.
+    Case(alert="KafkaProvisionerFails", measured=run("0x5 1x60"), at="30m", summary=NOT_APPLIED),
+    Case(alert="KafkaProvisionerFails", measured=run("0x60") | job("0x5 1x60"), at="30m", summary=NOT_APPLIED),
+    Case(alert="KafkaProvisionerFails", measured=run("1x10 0x60"), at="30m"),
+    Case(alert="KafkaProvisionerFails", measured=run("1x60", cluster="other"), at="30m"),
     # Whoever deployed has seen it and deployed again; Jobs of others.
     Case(alert="KafkaProvisionerFails", measured=job("0x5 1x10 _x60"), at="30m"),
     Case(alert="KafkaProvisionerFails", measured=job("0x60"), at="30m"),

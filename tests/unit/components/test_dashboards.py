@@ -31,9 +31,8 @@ NO_PANEL = {
     "CertificateExpires",
     "HttpGatewayCertificateExpires",
     "StrimziOperatorGone",
-    "KafkaProvisionerFails",
 }
-"""Alerts about dates, an operator and a Job, which a line over time says nothing about: the list of alerts on the first dashboard
+"""Alerts about dates and an operator, which a line over time says nothing about: the list of alerts on the first dashboard
 has them."""
 WITHOUT_PICTURE = {"light", "connect", "registry"}
 """The platform that is drawn has no schema registry and no Kafka Connect."""
@@ -52,7 +51,7 @@ OTHERS = {
     "kube_horizontalpodautoscaler_spec_max_replicas",  # kube-state-metrics
     "kube_horizontalpodautoscaler_status_current_replicas",
     "kube_horizontalpodautoscaler_status_desired_replicas",
-    "kube_job_status_failed",
+    "kube_job_failed",
     "keda_scaler_detail_errors_total",  # KEDA
     "keda_scaler_metrics_value",
     "strimzi_certificate_expiration_timestamp_ms",  # Strimzi's operator
@@ -66,7 +65,9 @@ def text(name: str) -> str:
 
 
 def test_every_panel_asks_for_metrics_that_something_shows() -> None:
-    exporter = {each for each in asked("kafka_") if re.match(r"kafka_(consumergroup|topic|brokers|exporter)", each)}
+    exporter = {
+        each for each in asked("kafka_") if re.match(r"kafka_(consumergroup|topic|brokers|exporter|provisioner)", each)
+    }
     recorded = {levels.ERRORS, levels.EVENTS, levels.OBJECTIVE, levels.LEFT}
     recorded |= {name for use in Use for name in (use.by_tenant, use.of_quota)}
     nodes = {each.partition("{")[0] for each in REPORTED}

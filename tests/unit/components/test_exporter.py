@@ -8,6 +8,8 @@ import pytest
 from kafka_platform import KafkaConnection, KafkaExporter, KafkaExporterArgs, exporter_user
 from kafka_platform.exporter.objects import ExporterSettings, deployment, network_policy
 from kafka_platform.exporter.spec import ExporterSpec
+from kafka_platform.kafka.entities import Operation
+from kafka_platform_runtime import runs
 
 from infra.platform import Platform
 from infra.settings.faults import SettingsError
@@ -60,6 +62,21 @@ def test_its_user_may_describe_and_nothing_else() -> None:
         ("cluster", "kafka-cluster"),
     }
     assert {operation.value for acl in acls for operation in acl.operations} == {"DESCRIBE"}
+
+
+def test_where_runs_are_noted_it_may_read_what_they_did_and_nothing_else() -> None:
+    others = exporter_user().all_acls()
+    rights = [acl for acl in exporter_user(ledger=True).all_acls() if acl not in others]
+    assert [(acl.resource.value, acl.name, *acl.operations) for acl in rights] == [
+        ("topic", runs.RUNS_TOPIC, Operation.READ)
+    ]
+    given = variables()
+    assert not {"EXPORTER_RUNS_TOPIC", "EXPORTER_STACK"} & given.keys()
+    [container] = deployment(replace(settings(), ledger=True, stack="acme/shop/dev"))["spec"]["template"]["spec"][
+        "containers"
+    ]
+    told = {each["name"]: each["value"] for each in container["env"]}
+    assert (told["EXPORTER_RUNS_TOPIC"], told["EXPORTER_STACK"]) == (runs.RUNS_TOPIC, "acme/shop/dev")
 
 
 def test_the_bounds_reach_the_program() -> None:

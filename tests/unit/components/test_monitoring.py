@@ -8,7 +8,8 @@ from kafka_platform import KafkaConnection, MetricsSource, Monitoring, Monitorin
 from kafka_platform.gateway import monitoring as gateway
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kube.metrics import Alert, Severity, Source
-from kafka_platform.monitoring.objects import of_cert_manager, of_nodes, of_source, pod_monitor
+from kafka_platform.monitoring.objects import BY_TOPIC, monitors, of_cert_manager, of_nodes, of_source, pod_monitor
+from kafka_platform.monitoring.spec import MonitoredSpec
 from kafka_platform.worker import monitoring as worker
 
 from infra.platform import Platform
@@ -41,6 +42,20 @@ def test_metrics_of_nodes_say_which_kafka_and_pool_they_are_of() -> None:
         ],
         "selector": {"matchLabels": {"strimzi.io/cluster": "events", "strimzi.io/kind": "Kafka"}},
     }
+
+
+@pytest.mark.parametrize(
+    ("more", "stored"), [({}, True), ({"exporter": True}, False), ({"exporter": True, "broker_topics": True}, True)]
+)
+def test_what_brokers_count_of_topics_is_stored_unless_the_exporter_shows_topics(
+    more: dict[str, Any], stored: bool
+) -> None:
+    spec = MonitoredSpec(engine=Engine.STRIMZI, **more)
+    [endpoint] = pod_monitor(monitors("kafka", spec, CONNECTION, [])["nodes"], {})["spec"]["podMetricsEndpoints"]
+    dropped = {"action": "drop", "regex": BY_TOPIC, "sourceLabels": ["__name__", "topic"]}
+    assert endpoint.get("metricRelabelings", []) == ([] if stored else [dropped])
+    assert re.fullmatch(BY_TOPIC, "kafka_server_brokertopicmetrics_bytesinpersec_total;orders")
+    assert not re.fullmatch(BY_TOPIC, "kafka_server_brokertopicmetrics_bytesinpersec_total;")
 
 
 def test_certificates_keep_their_own_namespace() -> None:

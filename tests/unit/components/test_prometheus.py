@@ -117,6 +117,8 @@ def test_it_reads_what_the_operators_prometheus_reads(engine: Engine) -> None:
             endpoint["port"],
         )
         assert scrapes[name].get("honor_labels", False) == endpoint.get("honorLabels", False)
+        dropped = [each["regex"] for each in scrapes[name].get("metric_relabel_configs", [])]
+        assert dropped == [each["regex"] for each in endpoint.get("metricRelabelings", [])]
         for each in endpoint.get("relabelings", []):
             assert relabelings(scrapes[name])[each["targetLabel"]] == (
                 each.get("sourceLabels", [""])[0],

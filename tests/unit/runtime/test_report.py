@@ -9,6 +9,7 @@ from kafka_platform_runtime.provisioner.planning.changes import (
     UserRemoval,
 )
 from kafka_platform_runtime.provisioner.report import Report, fit
+from kafka_platform_runtime.runs import CHANGES
 from kafka_platform_runtime.termination import LONGEST_MESSAGE, leave
 
 
@@ -42,6 +43,25 @@ def test_success_is_one_line_that_counts() -> None:
         "1 topic no longer declared, kept with records: e; 10 unchanged; "
     )
     assert "\n" not in line
+
+
+def test_what_became_of_everything_is_counted() -> None:
+    report = Report()
+    changes: list[Change] = [
+        created("a"),
+        UserChange(user=User(name="u"), set_password=True, is_new=True),
+        TopicChange(topic=Topic(name="c", partitions=3, replicas=1), partitions=3, partitions_before=1),
+        UserRemoval(name="v"),
+        TopicRemoval(name="d", delete=True, exists=True),
+        TopicRemoval(name="e", delete=False, exists=True),
+    ]
+    report.plan([*changes, created("f"), created("g")], 10)
+    for change in changes:
+        report.applied(change)
+    report.failed("topic.f", "a policy does not allow it")
+    counted = {"created": 2, "changed": 1, "removed": 2, "kept": 1, "unchanged": 10, "refused": 1, "not_tried": 1}
+    assert report.changes() == counted
+    assert counted.keys() == set(CHANGES)
 
 
 def test_what_an_earlier_attempt_applied_is_not_counted_as_unchanged() -> None:

@@ -140,7 +140,7 @@ def comparable(manifest: dict[str, Any]) -> dict[str, Any]:
             made[key] = "known later"
     for container in left.get("spec", {}).get("template", {}).get("spec", {}).get("containers", []):
         for variable in container.get("env", []):
-            if variable["name"] == "STACK":
+            if variable["name"] in {"STACK", "EXPORTER_STACK"}:
                 variable["value"] = "known later"
     return left
 

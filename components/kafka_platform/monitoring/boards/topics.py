@@ -6,9 +6,14 @@ _MOST = 15
 """Topics that a panel shows: more lines cannot be told apart."""
 
 
-def board() -> Board:
-    """Its dashboard."""
-    return Board(name="topics", title="Kafka topics", rows=[_traffic(), _room()])
+def board(*, provisioned: bool = False) -> Board:
+    """Its dashboard.
+
+    Args:
+        provisioned: whether runs of the provisioner are shown.
+    """
+    runs = [_runs()] if provisioned else []
+    return Board(name="topics", title="Kafka topics", rows=[_traffic(), _room(), *runs])
 
 
 def _largest(title: str, description: str, expression: str, unit: Unit) -> Panel:
@@ -68,6 +73,47 @@ def _room() -> Row:
                     )
                 ],
                 bad_from=1,
+            ),
+        ],
+    )
+
+
+def _runs() -> Row:
+    return Row(
+        title="As declared?",
+        panels=[
+            Panel(
+                title="Runs of the provisioner that failed",
+                description="1: the last run could not apply what is declared; the log of its Job says why.",
+                queries=[
+                    Query(
+                        expression="max by (resources) (kafka_provisioner_last_run_failed{$source})",
+                        legend="{{resources}}",
+                    )
+                ],
+                bad_from=1,
+                alerts=["KafkaProvisionerFails"],
+            ),
+            Panel(
+                title="What the last run did",
+                description="Topics and users by what became of them. Kept: no longer declared, and left with their records.",
+                queries=[
+                    Query(
+                        expression="max by (change) (kafka_provisioner_last_run_changes{$source})", legend="{{change}}"
+                    )
+                ],
+                shape=Shape.TABLE,
+            ),
+            Panel(
+                title="Time since the last run",
+                description="Topics and users are applied when what is declared changes.",
+                queries=[
+                    Query(
+                        expression="time() - max by (resources) (kafka_provisioner_last_run_timestamp_seconds{$source})",
+                        legend="{{resources}}",
+                    )
+                ],
+                unit=Unit.SECONDS,
             ),
         ],
     )

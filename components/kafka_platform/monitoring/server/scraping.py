@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from kafka_platform.monitoring.objects import PodMonitor
+from kafka_platform.monitoring.objects import BY_TOPIC, BY_TOPIC_LABELS, PodMonitor
 from kafka_platform.monitoring.server.spec import PrometheusSpec
 from kafka_platform.values.units import milliseconds
 
@@ -87,6 +87,8 @@ def _of_pods(monitor: PodMonitor) -> Config:
     }
     if monitor.trusted:
         found["honor_labels"] = True
+    if not monitor.by_topic:
+        found["metric_relabel_configs"] = [_drop(BY_TOPIC_LABELS, BY_TOPIC)]
     return found
 
 
@@ -113,8 +115,8 @@ def _keep(label: str, pattern: str) -> Config:
     return {"action": "keep", "regex": pattern, "source_labels": [label]}
 
 
-def _drop(label: str, pattern: str) -> Config:
-    return {"action": "drop", "regex": pattern, "source_labels": [label]}
+def _drop(labels: str | Sequence[str], pattern: str) -> Config:
+    return {"action": "drop", "regex": pattern, "source_labels": [labels] if isinstance(labels, str) else list(labels)}
 
 
 def _copied(labels: Mapping[str, str]) -> Sequence[Config]:

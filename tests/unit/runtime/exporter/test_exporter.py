@@ -1,6 +1,7 @@
 """The exporter with a real Kafka, as the user that a platform gives it: groups of all kinds, bounds, faults."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -17,13 +18,15 @@ from typing import Any, TypeVar
 import pytest
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
-from kafka_platform.exporter.spec import EXPORTER_USER, LEDGER_TOPIC, exporter_user
+from kafka_platform.exporter.spec import EXPORTER_USER, exporter_user
 from kafka_platform_runtime.connection import Connection, SaslMechanism, SecurityProtocol
 from kafka_platform_runtime.exporter.cluster import Cluster
 from kafka_platform_runtime.exporter.look import Looker, Snapshot
 from kafka_platform_runtime.exporter.settings import Settings
 from kafka_platform_runtime.failures import Refused, Rejected, Transient
-from kafka_platform_runtime.provisioner import declarations
+from kafka_platform_runtime.provisioner.report import Report
+from kafka_platform_runtime.provisioner.run import DONE, REFUSED, run
+from kafka_platform_runtime.runs import CHANGES, RUNS_TOPIC, Run
 
 from tests.dashboards import asked
 from tests.harness import eventually as holds
@@ -51,7 +54,7 @@ def eventually(read: Callable[[], T], condition: Callable[[T], Any], seconds: fl
 
 def allow(kafka: Kafka) -> None:
     """Give the exporter's user what the platform declares for it."""
-    for acl in exporter_user().all_acls():
+    for acl in exporter_user(ledger=True).all_acls():
         kind = {"topic": ResourceType.TOPIC, "group": ResourceType.GROUP, "cluster": ResourceType.BROKER}
         for operation in acl.operations:
             kafka.add_rules(
@@ -111,8 +114,8 @@ def look(kafka: Kafka) -> Iterator[Callable[..., Snapshot]]:
     cluster = Cluster(connection(kafka))
     lookers: dict[Settings, Looker] = {}
 
-    def look(**bounds: int) -> Snapshot:
-        settings = Settings(**bounds)  # type: ignore[arg-type]
+    def look(**bounds: Any) -> Snapshot:
+        settings = Settings(**bounds)
         looker = lookers.setdefault(settings, Looker(settings))
         found = looker.look(cluster)
         assert not looker.errors
@@ -439,16 +442,68 @@ class TestProgram:
         done = subprocess.run(command, env=program.environment, capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, done.stderr) == (3, "KAFKA_SASL_USERNAME: is not set\n")
 
-    def test_it_shows_what_dashboards_and_alerts_ask_for(self, kafka: Kafka) -> None:
+    def test_it_shows_what_dashboards_and_alerts_ask_for(self, kafka: Kafka, tmp_path: Path) -> None:
         commit(kafka, "asked", at=0)
-        with Program(kafka) as program:
-            shown = {each.partition("{")[0] for each in program.metrics()}
+        assert provision(kafka, tmp_path, "asked")[0] == DONE
+        program = Program(kafka)
+        program.environment["EXPORTER_RUNS_TOPIC"] = RUNS_TOPIC
+        with program:
+            metrics = program.metrics()
+        shown = {each.partition("{")[0] for each in metrics}
+        of = [each for each in metrics if 'resources="asked"' in each]
+        assert len(of) == 3 + len(CHANGES)
+        assert metrics['kafka_provisioner_last_run_failed{resources="asked"}'] == 0
         asked_for = {
-            each for each in asked("kafka_") if re.match(r"kafka_(consumergroup|topic|brokers|exporter)", each)
+            each
+            for each in asked("kafka_")
+            if re.match(r"kafka_(consumergroup|topic|brokers|exporter|provisioner)", each)
         }
         assert asked_for
         assert asked_for <= shown
 
 
-def test_the_library_and_the_provisioner_mean_the_same_ledger() -> None:
-    assert LEDGER_TOPIC == declarations.LEDGER_TOPIC
+def provision(kafka: Kafka, folder: Path, owner: str, *topics: str, **more: str) -> tuple[int, str]:
+    """A run of the provisioner that declares these topics, and only them."""
+    declared = folder / f"{owner}-declarations"
+    declared.mkdir(exist_ok=True)
+    for old in declared.iterdir():
+        old.unlink()
+    for name in topics:
+        (declared / f"topic.{name}").write_text(json.dumps({"partitions": 3, "replicas": 3}))
+    (folder / "none").mkdir(exist_ok=True)
+    own = {"OWNER": owner, "DECLARATIONS_DIR": str(declared), "PASSWORDS_DIR": str(folder / "none"), **more}
+    return run({**kafka.environment(), **own, "TERMINATION_LOG": str(folder / "log")}, Report())
+
+
+def test_what_the_provisioner_did_is_shown_until_it_does_something_else(
+    kafka: Kafka, tmp_path: Path, look: Callable[..., Snapshot]
+) -> None:
+    def shown() -> Run:
+        [own] = [each for each in look(runs=RUNS_TOPIC).runs if each.resources == "shop"]
+        return own
+
+    assert provision(kafka, tmp_path, "shop", "made-1", "made-2")[0] == DONE
+    first = shown()
+    assert (first.failed, first.changes["created"]) == (False, 2)
+    assert time.time() - first.ended < 120
+    # Somebody else's topic: nothing is taken over without being told to.
+    code, message = provision(kafka, tmp_path, "shop", "made-1", "orders")
+    assert code == REFUSED, message
+    second = shown()
+    assert (second.failed, sum(second.changes.values())) == (True, 0)
+    assert provision(kafka, tmp_path, "shop", "made-1")[0] == DONE
+    third = shown()
+    assert (third.failed, third.changes["kept"], third.changes["unchanged"]) == (False, 1, 1)
+    assert third.ended >= second.ended >= first.ended
+
+
+def test_a_stack_shows_its_own_runs_and_no_owner_that_was_replaced(
+    kafka: Kafka, tmp_path: Path, look: Callable[..., Snapshot]
+) -> None:
+    for stack in ("acme/one/dev", "acme/two/dev"):
+        assert provision(kafka, tmp_path, "shared", STACK=stack)[0] == DONE
+    assert provision(kafka, tmp_path, "old")[0] == DONE
+    assert provision(kafka, tmp_path, "new", FORMER_OWNERS="old", STACK="acme/one/dev")[0] == DONE
+    [own] = look(runs=RUNS_TOPIC, stack="acme/two/dev").runs
+    assert (own.resources, own.stack) == ("shared", "acme/two/dev")
+    assert {each.resources for each in look(runs=RUNS_TOPIC, stack="acme/one/dev").runs} == {"shared", "new"}
