@@ -1,11 +1,14 @@
 """The dashboards that a stack delivers, asked of a real Prometheus under load: no panel is dead.
 
-With `PICTURES=docs/dashboards` it draws them, for the documentation.
+With `PICTURES=docs/dashboards` it draws them, for the documentation; the platform then has a schema registry too.
 """
 
+import base64
 import http.client
 import json
 import os
+import subprocess
+import sys
 import time
 import urllib.parse
 import urllib.request
@@ -15,15 +18,23 @@ from typing import Any
 
 import pytest
 
+from sandbox.pins import REGISTRY_IMAGE
 from tests.e2e.conftest import MakeStack
-from tests.harness import Stack, client_pod, eventually, forwarded, in_pod, kubectl
+from tests.harness import ROOT, Stack, client_pod, eventually, forwarded, get, in_pod, kubectl
 from tests.pictures import draw
+from tests.registry_process import needed_registry
 
 NAMESPACE = "e2e-dashboards"
 GREEDY = "greedy"
 """A user over its quota."""
+PICTURES = os.environ.get("PICTURES")
+"""Folder of the pictures; None: none are drawn."""
+TARGET = {"app": "target"}
+"""Labels of the pod in which the web service runs that a connector writes to."""
+PASSWORD = "of-the-target-4711"
 PLATFORM: dict[str, Any] = {
     "namespace": NAMESPACE,
+    "createNamespace": False,
     "kafka": {
         "engine": "embedded",
         "nodes": 1,
@@ -31,10 +42,18 @@ PLATFORM: dict[str, Any] = {
         "resources": {"cpu": "50m", "memory": "768Mi"},
         "deletion": "allow",
     },
-    "topics": {"orders": {"partitions": 3, "deletion": "allow"}},
+    "topics": {name: {"partitions": 3, "deletion": "allow"} for name in ("orders", "parcels")},
+    "connectors": {
+        "deliver": {
+            "http": {"url": f"http://target.{NAMESPACE}.svc:8080/in", "secret": "target"},
+            "reads": ["parcels"],
+            "batch": 20,
+        }
+    },
+    **({} if PICTURES is None else {"registry": {"pods": 1}}),
     "tenants": {
         "shop": {
-            "users": {"app": {"reads": ["orders"], "writes": ["orders"], "groups": ["shop-*"]}},
+            "users": {"app": {"reads": ["orders"], "writes": ["orders", "parcels"], "groups": ["shop-*"]}},
             "quotas": {"produce": "100kB/s", "consume": "200kB/s", "requestPercentage": 50},
         },
         # Its user writes 25 kB/s.
@@ -57,8 +76,22 @@ VARIABLES = {
     "exporter": "kafka-exporter",
     "gateway": "gateway",
     "probe": "latency-probe",
+    "light_connector": "connector-deliver",
+    "registry": "schema-registry",
 }
-BOARDS = {"overview", "brokers", "topics", "groups", "capacity", "tenants", "gateway", "exporter", "latency", "levels"}
+BOARDS = {
+    "overview",
+    "brokers",
+    "topics",
+    "groups",
+    "capacity",
+    "tenants",
+    "gateway",
+    "exporter",
+    "latency",
+    "levels",
+    "light",
+}
 DRAWN_SECONDS = 480
 """How long a time pictures show."""
 EMPTY: Mapping[str, str] = {
@@ -84,14 +117,63 @@ def chosen(query: str) -> str:
     return query
 
 
+SCHEMAS = """
+import base64, itertools, sys, time, urllib.error, urllib.request
+url, login = sys.argv[1:]
+for number in itertools.count():
+    user = login if number % 20 else "app:wrong"
+    authorization = "Basic " + base64.b64encode(user.encode()).decode()
+    try:
+        urllib.request.urlopen(urllib.request.Request(url + "/subjects", headers={"authorization": authorization})).read()
+    except urllib.error.HTTPError:
+        pass
+    time.sleep(0.5)
+"""
+"""Asks a schema registry twice a second, one time of twenty with a wrong password."""
+
+
 @pytest.fixture(scope="module")
 def stack(make_stack: MakeStack) -> Stack:
+    if PICTURES is not None:
+        needed_registry()
+        subprocess.run([sys.executable, "-m", "sandbox", "image", "--tag", REGISTRY_IMAGE], cwd=ROOT, check=True)
+    service = {"selector": TARGET, "ports": [{"port": 8080}]}
+    objects = [
+        {"kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        {
+            "kind": "Secret",
+            "metadata": {"name": "target", "namespace": NAMESPACE},
+            "stringData": {"username": "user", "password": PASSWORD},
+        },
+        {"kind": "Service", "metadata": {"name": "target", "namespace": NAMESPACE}, "spec": service},
+    ]
+    listed = {"apiVersion": "v1", "kind": "List", "items": [{"apiVersion": "v1", **each} for each in objects]}
+    kubectl("apply", "-f", "-", stdin=json.dumps(listed))
     stack = make_stack("dashboards", PLATFORM)
     stack.up()
-    for pod, user, group in (("client", "app", "shop-readers"), ("greedy", GREEDY, "batch-readers")):
-        client_pod(NAMESPACE, pod, user, programs=["ledger.py", "flow.py"])
-        in_pod(NAMESPACE, pod, "sh", "-c", f"(python3 /programs/flow.py orders {group} > /tmp/flow.log 2>&1 &)")
+    for pod, user, group, more in (
+        ("client", "app", "shop-readers", ("parcels.py", "http_target.py")),
+        ("greedy", GREEDY, "batch-readers", ()),
+    ):
+        client_pod(NAMESPACE, pod, user, programs=["ledger.py", "flow.py", *more], labels=TARGET if more else None)
+        background(pod, "flow.py", "orders", group)
+    background("client", "http_target.py", "8080", "0", PASSWORD)
+    background("client", "parcels.py", "parcels")
+    if PICTURES is not None:
+        data = get("secret", "app-registry", NAMESPACE)["data"]
+        login, url = (
+            base64.b64decode(data[f"SCHEMA_REGISTRY_{each}"]).decode() for each in ("BASIC_AUTH_USER_INFO", "URL")
+        )
+        in_pod(NAMESPACE, "client", "sh", "-c", "cat > /tmp/schemas.py", stdin=SCHEMAS)
+        background("client", "/tmp/schemas.py", url, login)
     return stack
+
+
+def background(pod: str, program: str, *arguments: str) -> None:
+    """Starts a program of a pod, which goes on until the pod is gone."""
+    file = Path("/programs", program)
+    command = " ".join(["python3", str(file), *arguments])
+    in_pod(NAMESPACE, pod, "sh", "-c", f"({command} > /tmp/{file.stem}.log 2>&1 &)")
 
 
 @pytest.fixture(scope="module")
@@ -145,8 +227,7 @@ def test_every_panel_has_data(prometheus: str) -> None:
         for each in asked(prometheus, "query", query="max by (user) (kafka_server_produce_throttle_time) > 0")
     }
     assert held_back == {GREEDY}
-    folder = os.environ.get("PICTURES")
-    if folder is not None:
+    if PICTURES is not None:
         time.sleep(DRAWN_SECONDS)  # something to draw
         now = time.time()
         for name, board in delivered.items():
@@ -162,4 +243,4 @@ def test_every_panel_has_data(prometheus: str) -> None:
                 for panel in panels(board)
                 for query in (target["expr"] for target in panel["targets"])
             }
-            draw(board, values, Path(folder) / f"{name}.svg")
+            draw(board, values, Path(PICTURES) / f"{name}.svg")
