@@ -102,7 +102,9 @@ def of_topic(series: Series) -> bool:
 def is_stored(name: str, labels: dict[str, str]) -> bool:
     """Whether Prometheus keeps a series of a broker, by what the stack tells it."""
     spec = MonitoredSpec(engine=Engine.EMBEDDED, nodes=True, exporter=True)
-    connection = KafkaConnection(cluster="kafka", namespace="n", bootstrap_servers="b:9092")
+    connection = KafkaConnection(
+        cluster="kafka", namespace="n", bootstrap_servers="b:9092", security_protocol="PLAINTEXT"
+    )
     monitor = pod_monitor(monitors("kafka", spec, connection, [])["nodes"], {})
     [dropped] = monitor["spec"]["podMetricsEndpoints"][0]["metricRelabelings"]
     values = ";".join((labels | {"__name__": name}).get(each, "") for each in dropped["sourceLabels"])
