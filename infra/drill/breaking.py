@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from infra.connection import Connection, NoAnswerError
 from infra.doctor.diagnosis import DRILL_ANNOTATION
-from infra.live.cluster import ASK_SECONDS, NODES, PODS, Manifest
+from infra.live.cluster import ASK_SECONDS, MERGE_PATCH, NODES, PODS, Manifest
 from infra.live.pods import name
 
 GRACE_SECONDS = 1
@@ -16,7 +16,6 @@ although the old one may still write to its volume."""
 EVICTION_SECONDS = 180.0
 """How long evictions are tried that a PodDisruptionBudget refuses."""
 AGAIN_SECONDS = 2.0
-_MERGE = "application/merge-patch+json"
 
 
 def kill(connection: Connection, pod: Manifest) -> None:
@@ -79,4 +78,6 @@ def reopen(connection: Connection, machine: str, tries: int = 5, sleep: Callable
 
 
 def _patch(connection: Connection, machine: str, body: object) -> None:
-    connection.ask("PATCH", f"{NODES.api}/nodes/{quote(machine)}", body=body, content_type=_MERGE, seconds=ASK_SECONDS)
+    connection.ask(
+        "PATCH", f"{NODES.api}/nodes/{quote(machine)}", body=body, content_type=MERGE_PATCH, seconds=ASK_SECONDS
+    )

@@ -76,10 +76,13 @@ STATEFUL_SETS = Kind(api="/apis/apps/v1", plural="statefulsets")
 AUTOSCALERS = Kind(api="/apis/autoscaling/v2", plural="horizontalpodautoscalers")
 SCALED_OBJECTS = Kind(api="/apis/keda.sh/v1alpha1", plural="scaledobjects")
 CERTIFICATES = Kind(api="/apis/cert-manager.io/v1", plural="certificates")
+CONFIG_MAPS = Kind(api="/api/v1", plural="configmaps")
 KAFKAS = Kind(api="/apis/kafka.strimzi.io/v1", plural="kafkas")
 KAFKA_TOPICS = Kind(api="/apis/kafka.strimzi.io/v1", plural="kafkatopics")
+KAFKA_CONNECTORS = Kind(api="/apis/kafka.strimzi.io/v1", plural="kafkaconnectors")
 KAFKA_USERS = Kind(api="/apis/kafka.strimzi.io/v1", plural="kafkausers")
 
+MERGE_PATCH = "application/merge-patch+json"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1, application/json"
 
 
@@ -135,8 +138,8 @@ class Cluster:
             query["continue"] = following
         return found
 
-    def of_pod(self, pod: Manifest, port: int, path: str, method: str = "GET") -> Answer:
-        """A pod's response to a request, sent through the API server only.
+    def of_pod(self, pod: Manifest, port: int, path: str, method: str = "GET", body: Any = None) -> Answer:
+        """A pod's response to a request, with JSON as its body if there is one, sent through the API server only.
 
         Its port is forwarded, as by `kubectl port-forward`: the platform's network policies keep the API server's own proxy
         out, which is taken only where forwarding is not allowed.
@@ -145,19 +148,20 @@ class Cluster:
             NoAnswerError: the pod does not answer, or a right is missing.
         """
         try:
-            return forwarded(self.connection, pod["metadata"]["namespace"], pod["metadata"]["name"], port, path, method)
+            where = pod["metadata"]
+            return forwarded(self.connection, where["namespace"], where["name"], port, path, method, body)
         except NoAnswerError as error:
             if not error.forbidden:
                 raise
-        return self._by_proxy(pod, port, path, method)
+        return self._by_proxy(pod, port, path, method, body)
 
-    def _by_proxy(self, pod: Manifest, port: int, path: str, method: str) -> Answer:
+    def _by_proxy(self, pod: Manifest, port: int, path: str, method: str, body: Any) -> Answer:
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
         url = f"{PODS.path(namespace)}/{quote(name)}:{port}/proxy/{path.lstrip('/')}"
         try:
             return Answer(
                 status=HTTPStatus.OK,
-                body=self.connection.ask(method, url, accept="*/*", seconds=ASK_SECONDS, most=MOST_BYTES),
+                body=self.connection.ask(method, url, accept="*/*", body=body, seconds=ASK_SECONDS, most=MOST_BYTES),
             )
         except NoAnswerError as error:
             if error.forbidden:
@@ -167,6 +171,18 @@ class Cluster:
             else:
                 reason = f"pod {name} does not answer at port {port}"
             raise NoAnswerError(reason, error.status) from error
+
+    def patch(self, kind: Kind, namespace: str, name: str, fields: Manifest) -> None:
+        """Changes fields of an object, as a merge patch says it. Raises `NoAnswerError` if that is refused."""
+        path = kind.path(namespace, name)
+        try:
+            self.connection.ask("PATCH", path, body=fields, content_type=MERGE_PATCH, seconds=ASK_SECONDS)
+        except NoAnswerError as error:
+            if error.forbidden:
+                raise NoAnswerError(
+                    f"no right to patch {kind.plural} in namespace {namespace}", error.status
+                ) from error
+            raise
 
     def together(self, questions: Mapping[_K, Callable[[], _T]]) -> dict[_K, _T | Unseen]:
         """The answers to all questions, THREADS at a time; a reason in place of each that is not there after LOOK_SECONDS."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import json
 import threading
 from dataclasses import dataclass
 from socket import SHUT_RDWR
@@ -28,8 +29,14 @@ class Answer:
     body: bytes
 
 
-def forwarded(connection: Connection, namespace: str, pod: str, port: int, path: str, method: str = "GET") -> Answer:
-    """What the pod answers to a request at that port. Raises `NoAnswerError` if it does not, or the right is missing."""
+def forwarded(
+    connection: Connection, namespace: str, pod: str, port: int, path: str, method: str = "GET", body: Any = None
+) -> Answer:
+    """What the pod answers to a request at that port, with JSON as its body if there is one.
+
+    Raises:
+        NoAnswerError: it does not, or the right is missing.
+    """
     from kubernetes.stream import ws_client
 
     where = f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(pod)}/portforward?ports={port}"
@@ -37,7 +44,7 @@ def forwarded(connection: Connection, namespace: str, pod: str, port: int, path:
     _quiet()
     ways = ws_client.PortForward(socket, [port])
     try:
-        return _asked(ways.socket(port), path, method)
+        return _asked(ways.socket(port), path, method, body)
     except (OSError, http.client.HTTPException) as error:
         # What the kubelet says of a port at which nobody listens comes by another channel, and names addresses of its machine.
         raise NoAnswerError(f"pod {pod} does not answer at port {port}: {error or type(error).__name__}") from error
@@ -46,7 +53,7 @@ def forwarded(connection: Connection, namespace: str, pod: str, port: int, path:
             ways.close()
 
 
-def _asked(socket: Any, path: str, method: str = "GET") -> Answer:
+def _asked(socket: Any, path: str, method: str = "GET", body: Any = None) -> Answer:
     socket.settimeout(SECONDS)
     over = threading.Event()
 
@@ -59,7 +66,7 @@ def _asked(socket: Any, path: str, method: str = "GET") -> Answer:
     end.daemon = True
     end.start()
     try:
-        found = _answer(socket, path, method)
+        found = _answer(socket, path, method, body)
     finally:
         end.cancel()
     if over.is_set():
@@ -67,12 +74,14 @@ def _asked(socket: Any, path: str, method: str = "GET") -> Answer:
     return found
 
 
-def _answer(socket: Any, path: str, method: str) -> Answer:
+def _answer(socket: Any, path: str, method: str, body: Any) -> Answer:
     http_connection = http.client.HTTPConnection("localhost")
     http_connection.sock = socket
-    http_connection.request(
-        method, f"/{path.lstrip('/')}", headers={"Connection": "close", "User-Agent": "kafka-platform"}
-    )
+    headers = {"Connection": "close", "User-Agent": "kafka-platform"}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+    sent = None if body is None else json.dumps(body)
+    http_connection.request(method, f"/{path.lstrip('/')}", sent, headers)
     answer = http_connection.getresponse()
     body = answer.read(MOST_BYTES + 1)
     if len(body) > MOST_BYTES:

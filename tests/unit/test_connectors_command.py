@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from infra.connectors import FAULTS, NOT_DECLARED, UNREACHABLE, WORKS, WRONG, connectors, states
+from infra.connectors.changing import Action
+from infra.connectors.command import FAULTS, UNREACHABLE, WORKS, WRONG, connectors
+from infra.connectors.seen import NOT_DECLARED, states
 from infra.live.cluster import Cluster
 from infra.live.forward import Answer
 from tests.unit.test_api_server import Server
@@ -76,13 +78,16 @@ def answers(server: Server, **found: Any) -> None:
     for name, port in (("connect-0", 8083), ("search-0", 9404), ("search-1", 9404)):
         path = f"/api/v1/namespaces/streaming/pods/{name}/portforward?ports={port}"
         server.answers[path] = (403, {"message": "no"})
-    server.answers["/api/v1/namespaces/streaming/pods/connect-0:8083/proxy/connectors?expand=status"] = (200, found)
+    server.answers["/api/v1/namespaces/streaming/pods/connect-0:8083/proxy/connectors?expand=status&expand=info"] = (
+        200,
+        found,
+    )
 
 
-def run(server: Server, *, as_data: bool = False, restart: str | None = None) -> int:
+def run(server: Server, action: Action | None = None, name: str = "", *, stack: str = "dev", **more: Any) -> int:
     environment = {"KUBECONFIG": str(server.kubeconfig)}
     folder = server.kubeconfig.parent
-    return connectors("dev", restart=restart, as_data=as_data, folder=folder, environment=environment)
+    return connectors(stack, action=action, name=name, folder=folder, environment=environment, **more)
 
 
 def test_all_that_works(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,7 +131,7 @@ def test_what_the_file_pauses_is_well(server: Server, capsys: pytest.CaptureFixt
 
 
 def test_a_connect_that_does_not_answer(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
-    del server.answers["/api/v1/namespaces/streaming/pods/connect-0:8083/proxy/connectors?expand=status"]
+    del server.answers["/api/v1/namespaces/streaming/pods/connect-0:8083/proxy/connectors?expand=status&expand=info"]
     assert run(server) == UNREACHABLE
     lines = capsys.readouterr().out.splitlines()
     assert "UNKNOWN" in lines[0]
@@ -146,7 +151,7 @@ def test_a_connect_that_does_not_answer(server: Server, capsys: pytest.CaptureFi
     ],
 )
 def test_what_cannot_be_restarted(server: Server, name: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(server, restart=name) == WRONG
+    assert run(server, Action.RESTART, name) == WRONG
     assert capsys.readouterr() == ("", message)
     assert server.asked == []
 
@@ -154,16 +159,150 @@ def test_what_cannot_be_restarted(server: Server, name: str, message: str, capsy
 def test_a_restart_is_asked_for_before_the_look(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, str]] = []
 
-    def of_pod(_: Any, pod: Any, port: int, path: str, method: str = "GET") -> Answer:
+    def of_pod(_: Any, pod: Any, port: int, path: str, method: str = "GET", body: Any = None) -> Answer:
         asked.append((method, path))
         return Answer(status=200, body=b"" if method == "POST" else b"{}")
 
     monkeypatch.setattr(Cluster, "of_pod", of_pod)
-    assert run(server, restart="dw") == FAULTS
+    assert run(server, Action.RESTART, "dw") == FAULTS
     assert asked == [
         ("POST", "connectors/dw/restart?includeTasks=true&onlyFailed=true"),
-        ("GET", "connectors?expand=status"),
+        ("GET", "connectors?expand=status&expand=info"),
     ]
+
+
+def test_what_was_changed_by_hand_is_named_without_its_value(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = "app.kubernetes.io%2Fcomponent%3Dconnect-applier"
+    deployed = {name: {"name": name, "config": {"tasks.max": "1", "url": "a"}} for name in ("shop", "dw")}
+    data = {f"connector.{name}": json.dumps(each) for name, each in deployed.items()}
+    path = f"/api/v1/namespaces/streaming/configmaps?limit=500&labelSelector={labels}"
+    server.answers[path] = (200, {"metadata": {}, "items": [{"data": {**data, "removed": "[]"}}]})
+    same = {"info": {"config": {"tasks.max": "1", "url": "a", "name": "shop"}}}
+    other = {"info": {"config": {"url": "hunter2", "name": "dw", "added": "x"}}}
+    answers(server, shop=status("RUNNING", kind="source") | same, dw=status("RUNNING") | other)
+    assert run(server) == FAULTS
+    shown = capsys.readouterr().out.splitlines()
+    assert (
+        shown[0] == "dw      jdbc        RUNNING  1/1  changed by hand: added, tasks.max, url: --restore sets it back"
+    )
+    assert shown[2] == "shop    postgres    running  1/1"
+
+
+@pytest.mark.parametrize("action", [Action.PAUSE, Action.OFFSETS, Action.RESET])
+def test_light_connectors_are_no_matter_of_kafka_connect(
+    server: Server, action: Action, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(server, action, "search") == WRONG
+    assert (
+        f"'search' is a light connector, whose {action.value} Kafka Connect knows nothing of" in capsys.readouterr().err
+    )
+    assert server.asked == []
+
+
+def test_a_source_cannot_be_reset(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(server, Action.RESET, "shop") == WRONG
+    assert "'shop' is a source, whose offsets Kafka Connect cannot reset" in capsys.readouterr().err
+    assert server.asked == []
+
+
+def test_offsets_in_production_are_reset_only_if_it_is_named_again(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = STACK.replace("platform:\n", "platform:\n    environment: prod\n", 1)
+    (server.kubeconfig.parent / "Pulumi.prod.yaml").write_text(text)
+    for production in (None, "dev"):
+        assert run(server, Action.RESET, "dw", stack="prod", production=production) == WRONG
+    assert "to do it all the same, write --production prod" in capsys.readouterr().err
+    assert server.asked == []
+
+
+class TestStrimzi:
+    """Where Strimzi runs the connectors, its objects say what they do."""
+
+    @pytest.fixture
+    def patched(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
+        pools = "{engine: strimzi, pools: {all: {roles: [broker, controller], nodes: 3, storage: 1Gi}}}"
+        text = STACK.replace("platform:\n", f"platform:\n    kafka: {pools}\n", 1)
+        (server.kubeconfig.parent / "Pulumi.dev.yaml").write_text(text)
+        done: list[tuple[str, Any]] = []
+        monkeypatch.setattr(Cluster, "patch", lambda _, kind, namespace, name, fields: done.append((name, fields)))
+        return done
+
+    @staticmethod
+    def has(server: Server, **found: dict[str, Any]) -> None:
+        items = [
+            {"metadata": {"name": name, "generation": 2}, "status": {"observedGeneration": 2, **each}}
+            for name, each in found.items()
+        ]
+        path = "/apis/kafka.strimzi.io/v1/namespaces/streaming/kafkaconnectors?limit=500&labelSelector=strimzi.io%2Fcluster%3Dconnect"
+        server.answers[path] = (200, {"metadata": {}, "items": items})
+
+    def test_states_and_reasons(
+        self, server: Server, patched: list[tuple[str, Any]], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        failed = {"connectorStatus": status("RUNNING", "FAILED")["status"]}
+        message = "PUT /connectors/shop/config returned 400 (Bad Request): password=hunter2 is wrong"
+        refused = [{"type": "NotReady", "status": "True", "reason": "ConnectRestException", "message": message}]
+        late = {"observedGeneration": 1, "connectorStatus": status("RUNNING")["status"]}
+        self.has(server, dw=failed, shop={"conditions": refused}, old=late)
+        assert run(server) == FAULTS
+        shown = capsys.readouterr().out.splitlines()
+        assert shown[0].startswith("dw      jdbc        FAILED    1/2  org.postgresql.util.PSQLException: ERROR:")
+        assert shown[2].startswith(
+            "shop    postgres    FAILED    -    ConnectRestException: PUT /connectors/shop/config returned 400"
+        )
+        assert "hunter2" not in "".join(shown)
+        assert shown[3].endswith("Strimzi's operator has not seen it yet: does it run?")
+
+    def test_all_that_works(self, server: Server, patched: list[tuple[str, Any]]) -> None:
+        well = {"connectorStatus": status("RUNNING")["status"]}
+        self.has(server, dw=well, shop=well)
+        assert run(server) == WORKS
+
+    def test_one_that_is_not_declared_is_deleted_by_its_object(
+        self, server: Server, patched: list[tuple[str, Any]], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        well = {"connectorStatus": status("RUNNING")["status"]}
+        self.has(server, dw=well, shop=well, old=well)
+        assert run(server) == FAULTS
+        assert "kubectl -n streaming delete kafkaconnector old" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("told", "annotation", "said"),
+        [
+            (status("FAILED", "RUNNING", "FAILED"), {"strimzi.io/restart-task": "0"}, "task 0 within two minutes; 1 failed tasks are left"),
+            (status("FAILED", state="FAILED"), {"strimzi.io/restart": "true"}, "Strimzi restarts it within two minutes; 1 failed"),
+        ],
+    )  # fmt: skip
+    def test_a_restart_is_an_annotation(
+        self,
+        server: Server,
+        patched: list[tuple[str, Any]],
+        capsys: pytest.CaptureFixture[str],
+        told: dict[str, Any],
+        annotation: dict[str, str],
+        said: str,
+    ) -> None:
+        self.has(server, dw={"connectorStatus": told["status"]})
+        run(server, Action.RESTART, "dw")
+        assert patched == [("dw", {"metadata": {"annotations": annotation}})]
+        assert said in capsys.readouterr().err
+
+    def test_nothing_is_restarted_that_has_not_failed(
+        self, server: Server, patched: list[tuple[str, Any]], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.has(server, dw={"connectorStatus": status("RUNNING")["status"]})
+        run(server, Action.RESTART, "dw")
+        assert patched == []
+        assert "nothing of it has failed" in capsys.readouterr().err
+
+    def test_a_pause_is_a_field_of_its_object(self, server: Server, patched: list[tuple[str, Any]]) -> None:
+        self.has(server, dw={"connectorStatus": status("RUNNING")["status"]})
+        run(server, Action.PAUSE, "dw")
+        run(server, Action.RESUME, "dw")
+        assert patched == [("dw", {"spec": {"state": "paused"}}), ("dw", {"spec": {"state": "running"}})]
 
 
 @pytest.mark.parametrize("answer", [None, [], "x", {}])

@@ -92,6 +92,8 @@ def objects(settings: ConnectSettings) -> list[Object]:
             manifest=kafka_connector(settings, name, each),
             after=[workers],
             wait=Wait(condition=READY, seconds=CONNECTOR_SECONDS),
+            # Whoever pauses one by hand owns its state then.
+            forced=True,
             # To delete the object is to delete the connector, and a source that is gone misses changes.
             kept=True,
         )

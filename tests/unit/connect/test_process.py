@@ -4,18 +4,26 @@ import json
 import re
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
-from kafka_platform import Connector, JdbcSink, PostgresSource
+from kafka_platform import Connector, ConnectorState, JdbcSink, PostgresSource
+from kafka_platform.connect.applying import data_of
+from kafka_platform.connect.kinds import SECRETS
 from kafka_platform_runtime.connect_applier import apply as applying
 from kafka_platform_runtime.jobs import DONE, REFUSED
 
-from infra.connectors import states
+from infra.connection import NoAnswerError
+from infra.connectors.changing import Action, act, offsets
+from infra.connectors.seen import drift, states
+from infra.connectors.workers import Workers
 from tests.connect_process import LocalConnect, needed_plugins, records, wait_for
 from tests.dashboards import asked
 from tests.harness import PATIENCE, eventually
@@ -223,3 +231,66 @@ def test_a_failed_task_is_shown_with_the_databases_reason_and_restarted(
         120,
     )
     assert seen()["warehouse"] == "running 1/1"
+
+
+class Asked(Workers):
+    """What commands ask, without a Kubernetes cluster between them and Kafka Connect."""
+
+    def __init__(self, connect: LocalConnect) -> None:
+        self.connect, self.operated = connect, False
+
+    def of_connect(self, path: str, method: str = "GET", body: Any = None) -> Any:
+        sent = None if body is None else json.dumps(body).encode()
+        address = f"http://127.0.0.1:{self.connect.members[0].port}/{path}"
+        request = urllib.request.Request(address, sent, {"Content-Type": "application/json"}, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            raise NoAnswerError(f"Kafka Connect answers {error.code}: {error.read()!r}", error.code) from error
+
+    def deployed(self) -> dict[str, Mapping[str, str]]:
+        folder = str(self.connect.folder / "mnt")
+        texts = data_of(self.connect.settings.applying).values()
+        told = [json.loads(text.replace(SECRETS, folder)) for text in texts]
+        return {each["name"]: each["config"] for each in told}
+
+    def state(self, name: str) -> str:
+        return states(self.of_connect("connectors?expand=status"))[name].state
+
+
+def test_a_connector_is_paused_and_resumed(connect: LocalConnect) -> None:
+    asked = Asked(connect)
+    assert act(asked, Action.PAUSE, "warehouse", ConnectorState.RUNNING) == [
+        "the file says running: it stays paused until its declaration changes"
+    ]
+    eventually("it is paused", lambda: asked.state("warehouse") == "paused")
+    assert act(asked, Action.RESUME, "warehouse", ConnectorState.RUNNING) == []
+    eventually("it runs", lambda: asked.state("warehouse") == "running")
+
+
+def test_what_was_changed_by_hand_is_seen_and_set_back(connect: LocalConnect) -> None:
+    asked = Asked(connect)
+
+    def differs() -> str:
+        return drift(asked.deployed()["warehouse"], asked.of_connect("connectors/warehouse/config"))
+
+    assert differs() == ""
+    asked.of_connect("connectors/warehouse/config", "PUT", {**asked.deployed()["warehouse"], "batch.size": "7"})
+    assert differs() == "changed by hand: batch.size: --restore sets it back"
+    assert act(asked, Action.RESTORE, "warehouse", ConnectorState.RUNNING) == []
+    assert differs() == ""
+
+
+def test_offsets_are_shown_and_reset(postgres: LocalPostgres, connect: LocalConnect) -> None:
+    asked = Asked(connect)
+    eventually("both have offsets", lambda: all(list(offsets(asked, each)) for each in ("warehouse", "shop")))
+    sink = {each.part: int(each.offset) for each in offsets(asked, "warehouse")}
+    assert {part.rpartition("-")[0] for part in sink} == {TOPIC}
+    [source] = offsets(asked, "shop")
+    assert source.part == "server=shop"
+    assert "lsn=" in source.offset
+
+    postgres.sql("delete from orders where id > 20", "warehouse")
+    assert act(asked, Action.RESET, "warehouse", ConnectorState.RUNNING) == [f"warehouse: {len(sink)} offsets reset"]
+    eventually("all is written again", lambda: rows_of(postgres, "warehouse") == rows_of(postgres, "shop"), 120)

@@ -1,0 +1,1 @@
+"""What the connectors of a stack do, and what can be done with them."""
