@@ -10,7 +10,7 @@ WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 PYTEST := $(ENV) && $(VENV)/bin/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long up down status check registry connect unit cluster e2e bench bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-monitoring bench-fuzz
+.PHONY: help demo test test-long up down status check registry connect unit cluster e2e bench bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-monitoring bench-connect bench-fuzz
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,10 +63,13 @@ cluster: up ## Tests against a real API server and engine
 e2e: up ## Tests with real pods and real records
 	@$(PYTEST) tests/e2e
 
-bench: bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-monitoring ## All benchmarks; each ends with one line of JSON
+bench: bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-monitoring bench-connect ## All benchmarks; each ends with one line of JSON
 
 bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-monitoring: up
 	@$(ENV) && exec $(VENV)/bin/python -m tests.bench.$(subst bench-,,$@)
+
+bench-connect: up connect ## Connectors as a stack renders them, next to the same ones started by hand
+	@$(ENV) && exec $(VENV)/bin/python -m tests.bench.connect
 
 bench-fuzz: $(STAMP) ## A long fuzz of the HTTP gateway: 20 minutes, or `make bench-fuzz SECONDS=60 SEED=7`
 	@exec $(VENV)/bin/python -m tests.bench.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))

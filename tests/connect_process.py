@@ -164,11 +164,15 @@ class LocalConnect:
         moved = text.replace(SECRETS, str(self.folder / "mnt")).replace(CREDENTIALS, str(self.folder / "credentials"))
         return moved.replace("/opt/kafka/plugins", str(self.plugins))
 
+    def properties(self) -> dict[str, str]:
+        """The settings of a worker, without its address."""
+        servers, protocol = self.kafka.bootstrap_servers, self.kafka.client_protocol
+        return worker_properties(self.settings, servers, protocol, "SCRAM-SHA-512")
+
     def _prepared(self, port: int, metrics_port: int) -> Worker:
         folder = self.folder / f"worker-{port}"
         folder.mkdir()
-        servers, protocol = self.kafka.bootstrap_servers, self.kafka.client_protocol
-        properties = worker_properties(self.settings, servers, protocol, "SCRAM-SHA-512") | {
+        properties = self.properties() | {
             "listeners": f"http://127.0.0.1:{port}",
             "rest.advertised.host.name": "127.0.0.1",
             "rest.advertised.port": str(port),
