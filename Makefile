@@ -5,8 +5,9 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 # Every recipe that talks to the cluster runs in the sandbox's environment (PATH, KUBECONFIG, state backend).
 ENV := eval "$$($(PYTHON) -m sandbox env)"
-# Most tests wait most of the time, for pods above all: one more than there are cores keeps these busy.
-WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
+# Most tests wait most of the time, for pods above all: with one more than there are cores, these idled for 60 to 80 % of it. Each
+# takes up to 2 GB.
+WORKERS ?= $(shell echo $$(($$(nproc) * 3)))
 PYTEST := $(ENV) && $(VENV)/bin/python -m pytest
 
 .DEFAULT_GOAL := help
