@@ -258,7 +258,7 @@ def refused(stacks: Stacks) -> Refused:
         status = {"phase": "Done", "conditions": [{"type": kind, "status": "True"} for kind in ("Ready", "Made")]}
         stack.kubectl(
             "patch",
-            "widget",
+            f"widgets.{stack.namespace}.kafka-platform.dev",  # other tests have a kind of the same short name
             name_in(state, name),
             "--subresource=status",
             "--type=merge",

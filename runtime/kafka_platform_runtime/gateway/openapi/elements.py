@@ -14,7 +14,7 @@ RECORD_TYPES = {
     name: f"application/vnd.kafka.{name}.v2+json"
     for name in (
         *("json", "binary", "text", "text-json"),
-        *(f"{keys}{form.value}" for form in SCHEMA_TYPES for keys in ("", "text-")),
+        *(f"{keys}{form.value}" for form in SCHEMA_TYPES for keys in ["", "text-"]),
     )
 }
 

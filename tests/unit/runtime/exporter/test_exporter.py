@@ -117,9 +117,16 @@ def look(kafka: Kafka) -> Iterator[Callable[..., Snapshot]]:
     def look(**bounds: Any) -> Snapshot:
         settings = Settings(**bounds)
         looker = lookers.setdefault(settings, Looker(settings))
-        found = looker.look(cluster)
-        assert not looker.errors
-        return found
+        found: list[Snapshot] = []
+
+        def all_answered() -> bool:
+            looker.errors.clear()
+            found.append(looker.look(cluster))
+            return not looker.errors
+
+        # A broker that is slow to answer, or still loads its groups, is asked again, as by the exporter's next look.
+        holds("every broker answers", all_answered, 60)
+        return found[-1]
 
     yield look
     cluster.close()
