@@ -20,8 +20,7 @@ from kafka_platform import Connector, JdbcSink, PostgresSource
 from kafka_platform.connect.spec import TABLE_PARTITIONS, ConnectorState
 from kafka_platform_runtime.jobs import DONE
 
-from tests.bench.measure import ending_properly, report
-from tests.bench.monitoring import resident_megabytes
+from tests.bench.measure import ending_properly, report, resident_megabytes
 from tests.connect_process import LocalConnect, needed_plugins
 from tests.kafka_process import ADMIN_PASSWORD, ADMIN_USER, KAFKA_JVM, LocalKafka, needed_jars
 from tests.postgres_process import ADMIN_PASSWORD as DATABASE_PASSWORD, LocalPostgres, needed_postgres

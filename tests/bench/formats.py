@@ -29,7 +29,7 @@ from tests.bench.gateway import (
     WINDOW,
     Server,
 )
-from tests.bench.monitoring import processor_seconds
+from tests.bench.measure import processor_seconds
 from tests.bench.native_client import BATCH
 from tests.kafka_process import KAFKA_JVM, LocalKafka, find_jars
 from tests.ports import free_ports

@@ -1,7 +1,6 @@
 """What watching costs: brokers with the JMX agent next to brokers without, and the exporter at 1,000 topics and 100 groups."""
 
 import contextlib
-import os
 import resource
 import statistics
 import subprocess
@@ -22,7 +21,7 @@ from kafka_platform_runtime.exporter.look import Looker
 from kafka_platform_runtime.exporter.page import Page
 from kafka_platform_runtime.exporter.settings import Settings
 
-from tests.bench.measure import ending_properly, report
+from tests.bench.measure import ending_properly, processor_seconds, report, resident_megabytes
 from tests.kafka_process import KAFKA_JVM, LocalKafka, find_jars, java, needed_agent
 from tests.ports import free_ports
 
@@ -68,18 +67,6 @@ def scraping(port: int | None) -> Iterator[None]:
     yield
     stop.set()
     thread.join()
-
-
-def processor_seconds(pid: int) -> float:
-    """What a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def resident_megabytes(pid: int) -> float:
-    """The memory that a process has now."""
-    text = Path(f"/proc/{pid}/status").read_text()
-    return int(text.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 def produced(kafka: LocalKafka, jars: Path) -> tuple[float, float]:
