@@ -1,7 +1,7 @@
 """The order in which the files of all tests begin, so that a machine with few cores neither idles nor waits for the last one.
 
-1. Files with tests that need the machine for themselves: later, all others would wait for what runs then.
-2. The rest, the longest first, those that mostly wait for pods and those that mostly compute by turns.
+The longest first, those that mostly wait for pods and those that mostly compute by turns. No test has the machine to
+itself: one that compares times does so within one run, in several rounds, and one that loads it does so at a bounded rate.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -64,18 +64,12 @@ OTHERWISE = 15
 """Seconds of a file that is not listed."""
 
 
-def ordered(files: Iterable[str], alone: set[str]) -> list[str]:
-    """Files of tests in the order in which they should begin.
-
-    Args:
-        files: paths relative to the repository, each once.
-        alone: those with tests that need the machine for themselves.
-    """
-    rest = sorted(files, key=lambda file: (-SECONDS.get(file, OTHERWISE), file))
-    first = [file for file in rest if file in alone]
-    computing = [file for file in rest if file not in alone and file.startswith("tests/unit/")]
-    waiting = [file for file in rest if file not in alone and not file.startswith("tests/unit/")]
-    return [*first, *_by_turns(computing, waiting)]
+def ordered(files: Iterable[str]) -> list[str]:
+    """Files of tests, paths relative to the repository and each once, in the order in which they should begin."""
+    longest_first = sorted(files, key=lambda file: (-SECONDS.get(file, OTHERWISE), file))
+    computing = [file for file in longest_first if file.startswith("tests/unit/")]
+    waiting = [file for file in longest_first if not file.startswith("tests/unit/")]
+    return list(_by_turns(computing, waiting))
 
 
 def _by_turns(*queues: Sequence[str]) -> Iterator[str]:

@@ -22,6 +22,8 @@ CREDENTIALS = Path("/etc/kafka-client")
 TMP = Path("/tmp")
 WRITERS = 12
 RECORDS = 25
+REQUEST_SECONDS = 0.2
+"""From one request of a writer to its next, so that the writers leave the machine to whatever else runs on it."""
 PADDING = "." * 60
 UNKNOWN = 50401
 FORMAT = {"content-type": "application/vnd.kafka.json.v2+json"}
@@ -49,6 +51,7 @@ async def write(url: str, topic: str, seconds: float) -> None:
     async def writer(name: int, http: aiohttp.ClientSession) -> None:
         nonlocal number, longest_gap, last
         while time.monotonic() - started < seconds and not (TMP / "stop-writing").exists():
+            due = time.monotonic() + REQUEST_SECONDS
             numbers = list(range(number, number + RECORDS))
             number += RECORDS
             records = [{"key": f"w{name}", "value": {"number": each, "padding": PADDING}} for each in numbers]
@@ -73,6 +76,7 @@ async def write(url: str, topic: str, seconds: float) -> None:
                     (unknown if entry["error_code"] == UNKNOWN else refused)[f"record {entry['error_code']}"] += 1
             longest_gap = max(longest_gap, time.monotonic() - last)
             last = time.monotonic()
+            await asyncio.sleep(due - time.monotonic())
 
     async with session(60) as http:
         await asyncio.gather(*(writer(name, http) for name in range(WRITERS)))

@@ -1,4 +1,4 @@
-"""Writes numbered records at full speed and remembers which were acknowledged; later reads all and compares.
+"""Writes numbered records in bursts and remembers which were acknowledged; later reads all and compares.
 
     python3 ledger.py write TOPIC SECONDS     until SECONDS have passed or /tmp/stop exists; prints one line of JSON
     python3 ledger.py verify TOPIC            prints one line of JSON: lost, duplicated, out_of_order must be 0
@@ -17,6 +17,10 @@ CREDENTIALS = Path("/etc/kafka-client")
 ACKNOWLEDGED = Path("/tmp/acknowledged")
 STOP = Path("/tmp/stop")
 KEYS = 64
+BURST = 500
+"""Records at a time: they fill the queues of producer and brokers, as full speed would."""
+BURST_SECONDS = 0.1
+"""From one burst to the next, so that the writer leaves the machine to whatever else runs on it."""
 PADDING = b"." * 192
 
 
@@ -70,7 +74,8 @@ def write(topic: str, seconds: float) -> None:
     longest_gap = 0.0
     started = last = time.monotonic()
     while time.monotonic() - started < seconds and not STOP.exists():
-        for _ in range(500):
+        due = time.monotonic() + BURST_SECONDS
+        for _ in range(BURST):
             acknowledged.append(0)
             while True:
                 try:
@@ -84,9 +89,10 @@ def write(topic: str, seconds: float) -> None:
                 except BufferError:
                     producer.poll(0.05)
             number += 1
-        if producer.poll(0):
+        if producer.poll(max(0.0, due - time.monotonic())):
             longest_gap = max(longest_gap, time.monotonic() - last)
             last = time.monotonic()
+        time.sleep(max(0.0, due - time.monotonic()))
     unfinished = producer.flush(300)
     took = time.monotonic() - started
     ACKNOWLEDGED.write_bytes(bytes(acknowledged))

@@ -1,4 +1,4 @@
-"""Three brokers, a writer at full speed, and everything that can happen to a broker: nothing acknowledged is lost."""
+"""Three brokers, a writer that never pauses for long, and everything that can happen to a broker: nothing acknowledged is lost."""
 
 import json
 import os
@@ -38,7 +38,6 @@ def restarts(pod: str) -> int:
     return int(next(each["restartCount"] for each in statuses if each["name"] == "kafka"))
 
 
-@pytest.mark.alone
 def test_nothing_acknowledged_is_lost(stack: Stack, record_property: Callable[[str, object], None]) -> None:
     client_pod(NAMESPACE, "ledger", "writer", programs=["ledger.py"])
     program = ("python3", "/programs/ledger.py")
@@ -69,7 +68,7 @@ def test_nothing_acknowledged_is_lost(stack: Stack, record_property: Callable[[s
     print(f"\nwritten: {written}\nread:    {read}")
     record_property("written", written)
     record_property("read", read)
-    assert written["acknowledged"] > 100_000
+    assert written["acknowledged"] > 50_000
     assert (written["failed"], written["unfinished"]) == ({}, 0)
     assert (read["lost"], read["duplicated"], read["out_of_order"], read["unknown"], read["unread_partitions"]) == (
         0,

@@ -150,7 +150,6 @@ class TestAsDeployed:
             assert text not in logs
 
 
-@pytest.mark.alone
 def test_a_rolling_update_under_load_loses_nothing(
     stack: Stack, settings: dict[str, Any], outside: str, record_property: Callable[[str, object], None]
 ) -> None:
