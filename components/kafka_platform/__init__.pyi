@@ -178,6 +178,14 @@ from kafka_platform.probe.spec import (
     latency_probe_topic as latency_probe_topic,
     latency_probe_user as latency_probe_user,
 )
+from kafka_platform.program.clients import (
+    Assignment as Assignment,
+    Commit as Commit,
+    OffsetReset as OffsetReset,
+    PartitionBy as PartitionBy,
+    Partitioning as Partitioning,
+)
+from kafka_platform.program.spec import Egress as Egress, WorkerResources as WorkerResources
 from kafka_platform.registry.component import (
     SchemaRegistry as SchemaRegistry,
     SchemaRegistryArgs as SchemaRegistryArgs,
@@ -192,10 +200,8 @@ from kafka_platform.registry.spec import (
 )
 from kafka_platform.scaling.component import Scaler as Scaler, ScalerArgs as ScalerArgs
 from kafka_platform.scaling.spec import (
-    Commit as Commit,
     CpuScale as CpuScale,
     CronScale as CronScale,
-    OffsetReset as OffsetReset,
     PrometheusScale as PrometheusScale,
     Scale as Scale,
 )
@@ -209,17 +215,10 @@ from kafka_platform.schemas.spec import (
     SchemaType as SchemaType,
     Subject as Subject,
 )
-from kafka_platform.worker.clients import (
-    Assignment as Assignment,
-    PartitionBy as PartitionBy,
-    Partitioning as Partitioning,
-)
 from kafka_platform.worker.component import StreamWorker as StreamWorker, StreamWorkerArgs as StreamWorkerArgs
 from kafka_platform.worker.spec import (
-    Egress as Egress,
     HealthCheck as HealthCheck,
     HealthChecks as HealthChecks,
     WorkerProbe as WorkerProbe,
     WorkerProbes as WorkerProbes,
-    WorkerResources as WorkerResources,
 )

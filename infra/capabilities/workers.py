@@ -9,13 +9,13 @@ import kafka_platform
 from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.entities import AclResource, Login, Operation, Quotas, User
 from kafka_platform.kafka.protocols import Engine
+from kafka_platform.program.logins import login_of
 from kafka_platform.scaling import objects as scaling
 from kafka_platform.scaling.spec import Scale, scaler_user_name
 from kafka_platform.values.forms import shared
 from kafka_platform.values.later import plain
 from kafka_platform.values.names import check_workload, user_secret
 from kafka_platform.values.words import Path
-from kafka_platform.worker.logins import check_logins, login_of
 from kafka_platform.worker.monitoring import source
 from kafka_platform.worker.objects import WorkerSettings, objects
 from kafka_platform.worker.spec import WorkerSpec
@@ -243,7 +243,7 @@ def _users(settings: Core, workers: Mapping[str, Worker], known: Known, name: st
             user_secret=settings.secret_of(worker.user, worker.user_secret),
             scaler_user_secret=settings.secret_of(worker.scaler_user, worker.scaler_user_secret),
         )
-        check_logins(known_secrets, kafka.login, makes_users=settings.makes_users or not logs_in)
+        known_secrets.check_logins(kafka.login, makes_users=settings.makes_users or not logs_in)
     except ValueError as error:
         field, _, message = str(error).partition(": ")
         yield Fault(

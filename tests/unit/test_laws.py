@@ -179,7 +179,12 @@ def test_every_component_is_public_and_in_a_module_of_that_name() -> None:
     assert not {each for name in found for each in (name, f"{name}Args")} - set(public)
 
 
-NEUTRAL = {"values": set(), "kube": {"values"}, "kafka": {"values", "kube", "args"}}
+NEUTRAL = {
+    "values": set(),
+    "kube": {"values"},
+    "kafka": {"values", "kube", "args"},
+    "program": {"values", "kube", "kafka"},
+}
 """What every capability may import, and what of it may import which other parts."""
 COMPOSED = {
     "light": {"connect", "scaling"},

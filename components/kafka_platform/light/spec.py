@@ -9,7 +9,8 @@ from kafka_platform.kafka.entities import Quotas, Topic, User
 from kafka_platform.light.kinds import HttpSink, LightKind, PollSource, SearchSink
 from kafka_platform.light.servers import Mqtt, RabbitMq, RedisSink
 from kafka_platform.light.stores import S3
-from kafka_platform.scaling.spec import Commit, OffsetReset, Scale, check_scale, scaler_user, scaler_user_name
+from kafka_platform.program.clients import Commit, OffsetReset
+from kafka_platform.scaling.spec import Scale, check_scale, scaler_user, scaler_user_name
 from kafka_platform.values.checks import check_field
 from kafka_platform.values.forms import Compute, memory_of, processors
 from kafka_platform.values.later import Input

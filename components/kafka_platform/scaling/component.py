@@ -12,8 +12,9 @@ from kafka_platform.kafka.connection import KafkaConnection
 from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.place import once_ready, place_all
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
+from kafka_platform.program.clients import Commit, OffsetReset
 from kafka_platform.scaling.objects import ScalerSettings, objects
-from kafka_platform.scaling.spec import Commit, OffsetReset, Scale, check_scale, scaler_user, scaler_user_name
+from kafka_platform.scaling.spec import Scale, check_scale, scaler_user, scaler_user_name
 from kafka_platform.values.checks import check_field
 from kafka_platform.values.forms import named
 from kafka_platform.values.names import (

@@ -10,7 +10,8 @@ from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import Manifest, labels, metadata
 from kafka_platform.kube.objects import Object
 from kafka_platform.kube.operated import KEDA_API, KEDA_SCALES
-from kafka_platform.scaling.spec import SCALE_UP_PERIOD_SECONDS, OffsetReset, PrometheusScale, Scale
+from kafka_platform.program.clients import OffsetReset
+from kafka_platform.scaling.spec import SCALE_UP_PERIOD_SECONDS, PrometheusScale, Scale
 from kafka_platform.values.units import whole_seconds
 
 if TYPE_CHECKING:

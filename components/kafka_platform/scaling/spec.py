@@ -11,9 +11,9 @@ import re
 import zoneinfo
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
-from enum import Enum
 
 from kafka_platform.kafka.entities import Acl, AclResource, Operation, User
+from kafka_platform.program.clients import Commit, OffsetReset
 from kafka_platform.values.forms import Spec, duration, formed, named, wait
 from kafka_platform.values.free_maps import check_lines, check_text
 from kafka_platform.values.later import Input
@@ -39,28 +39,6 @@ LONGEST_STABILIZATION = "3600s"
 
 _CRON = re.compile(r"[0-9A-Za-z*/,?-]+( [0-9A-Za-z*/,?-]+){4}")
 _SERVER = re.compile(r"https?://[^\s/]+(/\S*)?")
-
-
-class OffsetReset(Enum):
-    """Where a group starts in a partition without a committed offset (`auto.offset.reset`)."""
-
-    EARLIEST = "earliest"
-    """At the oldest record: nothing is left out."""
-    LATEST = "latest"
-    """At new records: older ones, and those written before the partition was assigned, are skipped."""
-
-
-class Commit(Enum):
-    """Who commits a group's offsets."""
-
-    MANUAL = "manual"
-    """The program (or its framework, as Spring and Kafka Streams do), when a record is dealt with: nothing is lost when a
-    pod dies, the last records are done again."""
-    AUTO = "auto"
-    """The client library, every few seconds. librdkafka commits what the program has got, dealt with or not: what a pod
-    that dies had in hand is lost, unless the program sets `enable.auto.offset.store=false` and stores offsets itself."""
-    NEVER = "never"
-    """Nobody: the program keeps its offsets elsewhere, or reads everything each time. There is no lag then."""
 
 
 def _check_percent(percent: int) -> None:

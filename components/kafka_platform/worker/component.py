@@ -12,12 +12,12 @@ from kafka_platform.kafka.connection import KafkaConnection
 from kafka_platform.kafka.registry import RegistryConnection
 from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.place import KubernetesObject, once_ready, place_all
+from kafka_platform.program.clients import Assignment
+from kafka_platform.program.logins import login_of
 from kafka_platform.scaling.component import Scaler, ScalerArgs
 from kafka_platform.scaling.spec import Scale, scaler_user_name
 from kafka_platform.values.forms import named
 from kafka_platform.values.names import check_label, check_workload
-from kafka_platform.worker.clients import Assignment
-from kafka_platform.worker.logins import check_logins, login_of
 from kafka_platform.worker.objects import WorkerSettings, objects
 from kafka_platform.worker.spec import WorkerSpec
 
@@ -48,7 +48,7 @@ class StreamWorkerArgs(WorkerSpec, Args):
         self.check_purpose()
         super().check()
         connection = self.connection
-        check_logins(self, connection.login, makes_users=connection.makes_users or not connection.logs_in)
+        self.check_logins(connection.login, makes_users=connection.makes_users or not connection.logs_in)
         if self.scale is not None:
             self.most_pods(self.scale, "its own", self.partitions)
 

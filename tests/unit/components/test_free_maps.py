@@ -24,8 +24,8 @@ from kafka_platform.kafka.secrets import client_files
 from kafka_platform.kube.manifests import environment
 from kafka_platform.kube.pod_settings import PodSettings, Toleration
 from kafka_platform.operators.charts import OperatorSpec
+from kafka_platform.program.client_files import ClientSettings, client_files as worker_files
 from kafka_platform.values.free_maps import check_labels
-from kafka_platform.worker.client_files import ClientSettings, client_files as worker_files
 from kafka_platform.worker.spec import WorkerSpec
 
 from tests.kafka_process import QUICK, java, needed_jars

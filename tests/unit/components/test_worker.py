@@ -28,8 +28,9 @@ from kafka_platform import (
     WorkerResources,
 )
 from kafka_platform.kube.manifests import allowed_port
-from kafka_platform.worker.client_files import ClientSettings, Login, client_files
-from kafka_platform.worker.clients import LIBRDKAFKA_PARTITIONERS
+from kafka_platform.program.client_files import ClientSettings, Login, client_files
+from kafka_platform.program.clients import LIBRDKAFKA_PARTITIONERS
+from kafka_platform.program.spec import VARIABLES
 from kafka_platform.worker.objects import (
     WorkerSettings,
     deployment,
@@ -38,7 +39,7 @@ from kafka_platform.worker.objects import (
     pod_disruption_budget,
     service,
 )
-from kafka_platform.worker.spec import VARIABLES, WorkerSpec
+from kafka_platform.worker.spec import WorkerSpec
 
 from tests.specs import taken
 from tests.unit.components.graph import Registered, run, value
@@ -521,16 +522,16 @@ class TestGraph:
 
 MISUSE: list[tuple[dict[str, Any], str]] = [
     ({"image": " "}, "image: is empty: write registry/name:tag"),
-    ({"reads": []}, "reads: missing, as is writes: name the topics that the worker reads or writes"),
+    ({"reads": []}, "reads: missing, as is writes: name the topics that it reads or writes"),
     ({"reads": ["orders", "orders"]}, "reads: 'orders' is listed twice: keep one"),
     ({"reads": ["or ders"]}, "reads: 'or ders' is not a Kafka topic name"),
     ({"reads": ["orders-*"]}, "reads: 'orders-*' is not a Kafka topic name"),
     ({"writes": ["__transaction_state"]}, "writes: '__transaction_state' is an internal topic"),
-    ({"reads": [], "writes": ["a"], "group": "x"}, "group: the worker reads no topic"),
+    ({"reads": [], "writes": ["a"], "group": "x"}, "group: it reads no topic"),
     ({"group": "a b"}, "group: 'a b' is not a consumer group"),
-    ({"transactional": True}, "transactional: the worker writes no topic"),
-    ({"partitioning": Partitioning()}, "partitioning: the worker writes no topic"),
-    ({"producer_config": {"linger.ms": "5"}}, "producer_config: the worker writes no topic"),
+    ({"transactional": True}, "transactional: it writes no topic"),
+    ({"partitioning": Partitioning()}, "partitioning: it writes no topic"),
+    ({"producer_config": {"linger.ms": "5"}}, "producer_config: it writes no topic"),
     ({"consumer_config": {"group.id": "x"}}, "consumer_config: group.id: has a field of its own: write group"),
     (
         {"consumer_config": {"auto.offset.reset": "latest"}},

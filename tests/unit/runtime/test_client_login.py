@@ -88,7 +88,7 @@ def test_a_secret_that_is_no_login_is_told(
 
 
 def test_the_marks_are_those_of_the_files_that_workers_have() -> None:
-    from kafka_platform.worker import client_files as rendered
+    from kafka_platform.program import client_files as rendered
 
     assert rendered.TEMPLATE == client_login.TEMPLATE
     marks = {rendered._USERNAME: "username", rendered._PASSWORD: "password"}

@@ -22,7 +22,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 from kafka_platform import OAuth
-from kafka_platform.worker.client_files import ClientSettings, Login, client_files
+from kafka_platform.program.client_files import ClientSettings, Login, client_files
 from kafka_platform.worker.spec import WorkerSpec
 from kafka_platform_runtime import client_login
 from kafka_platform_runtime.connection import Connection

@@ -80,7 +80,7 @@ CASES += [
             "writes: [dnoe]",
             "writes: 'dnoe' is not a topic of this file: declare it under topics, or name one that is there: orders, done",
         ),
-        ("replicas: 2", "reads: missing, as is writes: name the topics that the worker reads or writes"),
+        ("replicas: 2", "reads: missing, as is writes: name the topics that it reads or writes"),
         (
             "reads: [orders], scale: {recordsPerSecondPerPod: 400, acceptableDelay: 10s, max: 5}",
             "scale.max: 5 pods, and there are 4 partitions to read: the others would have nothing to do: use at most 4, or more partitions",

@@ -9,9 +9,8 @@ from kafka_platform.kafka.oauth import OAuth
 from kafka_platform.kafka.properties import java_properties, option_lines
 from kafka_platform.kafka.registry import RegistryConnection
 from kafka_platform.kafka.secrets import CA_FILE
-from kafka_platform.scaling.spec import Commit
-from kafka_platform.worker.clients import JAVA_ASSIGNORS, Assignment, PartitionBy, Partitioning
-from kafka_platform.worker.spec import PLATFORM_FOLDER, WorkerSpec, transactional_prefix
+from kafka_platform.program.clients import JAVA_ASSIGNORS, Assignment, Commit, PartitionBy, Partitioning
+from kafka_platform.program.spec import PLATFORM_FOLDER, ProgramSpec, transactional_prefix
 
 CREDENTIALS = f"{PLATFORM_FOLDER}/credentials"
 """Where the Secret of the worker's user is mounted."""
@@ -54,8 +53,8 @@ class ClientSettings:
     oauth: OAuth | None = None
     login: Login = Login.NONE
     name: str
-    """Of the worker."""
-    spec: WorkerSpec
+    """Of the program."""
+    spec: ProgramSpec
     registry: RegistryConnection | None = None
     registry_url: str = ""
     """URL of the registry, once it is known."""
@@ -72,7 +71,7 @@ class ClientSettings:
 
 
 def client_files(settings: ClientSettings) -> dict[str, str]:
-    """All files by name: those of a worker that only reads have no producer in them, and the other way round."""
+    """All files by name: those of a program that only reads have no producer in them, and the other way round."""
     files: dict[str, str] = {"application.properties": java_properties(_sorted(spring(settings)))}
     if settings.spec.reads:
         options = java_connection(settings) | java_registry(settings) | java_consumer(settings)

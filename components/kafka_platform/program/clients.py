@@ -1,4 +1,4 @@
-"""Partition assignment of a worker's Kafka clients, and the options that they may set. No Pulumi."""
+"""What Kafka clients of a program do by themselves (assignment, offsets, partitions), and the options that they may set. No Pulumi."""
 
 import re
 from collections.abc import Mapping
@@ -61,6 +61,28 @@ class Partitioning(Spec):
         if self.librdkafka is not None and self.librdkafka not in LIBRDKAFKA_PARTITIONERS:
             known = ", ".join(LIBRDKAFKA_PARTITIONERS)
             raise ValueError(f"librdkafka: {self.librdkafka!r} is not a partitioner of librdkafka: use one of {known}")
+
+
+class OffsetReset(Enum):
+    """Where a group starts in a partition without a committed offset (`auto.offset.reset`)."""
+
+    EARLIEST = "earliest"
+    """At the oldest record: nothing is left out."""
+    LATEST = "latest"
+    """At new records: older ones, and those written before the partition was assigned, are skipped."""
+
+
+class Commit(Enum):
+    """Who commits a group's offsets."""
+
+    MANUAL = "manual"
+    """The program (or its framework, as Spring and Kafka Streams do), when a record is dealt with: nothing is lost when a
+    pod dies, the last records are done again."""
+    AUTO = "auto"
+    """The client library, every few seconds. librdkafka commits what the program has got, dealt with or not: what a pod
+    that dies had in hand is lost, unless the program sets `enable.auto.offset.store=false` and stores offsets itself."""
+    NEVER = "never"
+    """Nobody: the program keeps its offsets elsewhere, or reads everything each time. There is no lag then."""
 
 
 class Assignment(Enum):

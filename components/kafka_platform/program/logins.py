@@ -1,4 +1,4 @@
-"""A worker's login with existing credentials: its Secret, and the client files that the pod generates from it."""
+"""A program's login with existing credentials: its Secret, and the client files that the pod generates from it."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -7,9 +7,9 @@ from kafka_platform.kafka.oauth import OAuth
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import Manifest
 from kafka_platform.kube.pods import HELPER_CPU_LIMIT, container_security
+from kafka_platform.program.client_files import CLIENT, CREDENTIALS, Login
+from kafka_platform.program.spec import PLATFORM_FOLDER
 from kafka_platform.values.names import check_secret_of_user, user_secret
-from kafka_platform.worker.client_files import CLIENT, CREDENTIALS, Login
-from kafka_platform.worker.spec import PLATFORM_FOLDER, WorkerSpec
 
 if TYPE_CHECKING:
     from pulumi import Input
@@ -24,36 +24,37 @@ _JAVA_OPTIONS = "JAVA_TOOL_OPTIONS"
 _ALLOWED_URLS = "org.apache.kafka.sasl.oauthbearer.allowed.urls"
 
 
-def check_logins(spec: WorkerSpec, login: str, *, makes_users: bool) -> None:
+def check_login(
+    field: str, given: str | None, secret: object, login: str, *, needed: bool = True, makes_users: bool
+) -> None:
     """Raises `ValueError` that begins with the invalid field for a user that can neither be created nor is named.
 
     Args:
-        spec: the worker's.
+        field: that names the user.
+        given: the user, if one is named.
+        secret: the name of its Secret, if one is named.
         login: how clients of the Kafka log in, in words.
+        needed: whether there has to be such a user.
         makes_users: whether the platform can create users.
     """
-    for field, given, secret, needed in (
-        ("user", spec.user, spec.user_secret, True),
-        ("scaler_user", spec.scaler_user, spec.scaler_user_secret, spec.scales_by_lag),
-    ):
-        if given is None and secret is not None:
-            raise ValueError(f"{field}_secret: it is the Secret of a user that is there: name that user in {field} too")
-        if given is not None and secret is None:
-            check_secret_of_user(field, given)
-        if given is None and needed and not makes_users:
-            raise ValueError(
-                f"{field}: missing, clients log in with {login}, and whoever runs the Kafka makes users: name one, and its Secret in "
-                f"{field}_secret"
-            )
+    if given is None and secret is not None:
+        raise ValueError(f"{field}_secret: it is the Secret of a user that is there: name that user in {field} too")
+    if given is not None and secret is None:
+        check_secret_of_user(field, given)
+    if given is None and needed and not makes_users:
+        raise ValueError(
+            f"{field}: missing, clients log in with {login}, and whoever runs the Kafka makes users: name one, and its Secret in "
+            f"{field}_secret"
+        )
 
 
 def login_of(
     name: str, connection: "KafkaConnection", user: str | None, secret: "Input[str] | None"
 ) -> "tuple[Input[str] | None, bool]":
-    """The Secret of a worker's login, None if there is none; and whether the platform made it, with all files.
+    """The Secret of a program's login, None if there is none; and whether the platform made it, with all files.
 
     Args:
-        name: of the worker, which is that of its own user.
+        name: of the program, which is that of its own user.
         connection: the Kafka.
         user: the user that is there already, if there is one.
         secret: the Secret of that user, if it is named.
