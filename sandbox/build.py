@@ -126,6 +126,12 @@ PROMETHEUS = Group(
     tags="remove_all_sd,enable_kubernetes_sd",
     modules="go-prometheus",
 )
+OBJECT_STORE = Group(
+    name="versitygw",
+    what=f"versitygw {pins.VERSITYGW}",
+    packages=[("versitygw", "github.com/versity/versitygw/cmd/versitygw")],
+    modules="go-versitygw",
+)
 
 
 def digest_of(*parts: str) -> str:

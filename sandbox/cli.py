@@ -12,7 +12,7 @@ from sandbox import choice, environment, kind, packages
 from sandbox.choice import Mode
 from sandbox.host import SandboxError, lock
 from sandbox.instance import load, state_folder
-from sandbox.pins import CONNECT_IMAGE, REGISTRY_IMAGE
+from sandbox.pins import CONNECT_IMAGE, OBJECT_STORE_IMAGE, REGISTRY_IMAGE
 from sandbox.progress import say
 
 DESCRIPTION = """A local Kubernetes and Pulumi engine.
@@ -104,10 +104,15 @@ def _image(mode: Mode, state: Path, tag: str, folder: Path | None) -> int:
 
 def _official(mode: Mode, state: Path, tag: str) -> int:
     """An image of somebody else's, which nodes that are made from packages cannot pull."""
-    added = {CONNECT_IMAGE: packages.add_connect, REGISTRY_IMAGE: packages.add_registry}.get(tag)
+    known = {
+        CONNECT_IMAGE: packages.add_connect,
+        OBJECT_STORE_IMAGE: packages.add_object_store,
+        REGISTRY_IMAGE: packages.add_registry,
+    }
+    added = known.get(tag)
     if added is None:
         raise SandboxError(
-            f"{tag}: name the folder of its application; without one only {REGISTRY_IMAGE} and {CONNECT_IMAGE} can be made"
+            f"{tag}: name the folder of its application; without one only {', '.join(sorted(known))} can be made"
         )
     if mode is not Mode.PACKAGES:
         say(f"{tag}: the nodes pull it")

@@ -22,6 +22,7 @@ from sandbox import (
     images,
     network,
     nodes,
+    object_store,
     registry,
     remove,
 )
@@ -216,6 +217,15 @@ def add_connect(state: Path) -> None:
         SandboxError: no node runs, or the image cannot be made.
     """
     _load(state, connect.connect_archive)
+
+
+def add_object_store(state: Path) -> None:
+    """Makes the image of versitygw and loads it into every node.
+
+    Raises:
+        SandboxError: no node runs, or the image cannot be made.
+    """
+    _load(state, object_store.object_store_archive)
 
 
 def _load(state: Path, make: Callable[[build.BuildFolders], images.Archive]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 
 import kafka_platform
-from kafka_platform.connect.monitoring import restarter_source, source as connect_source
+from kafka_platform.connect.monitoring import source as connect_source
 from kafka_platform.exporter.monitoring import source as exporter_source
 from kafka_platform.gateway.monitoring import source as gateway_source
 from kafka_platform.kafka.entities import Quotas
@@ -21,6 +21,7 @@ from kafka_platform.monitoring.spec import MonitoredSpec
 from kafka_platform.monitoring.tenants import WatchedTenant
 from kafka_platform.probe.monitoring import source as probe_source
 from kafka_platform.registry.monitoring import source as registry_source
+from kafka_platform.storage.monitoring import source as storage_source
 
 EVERYTHING = MonitoredSpec(
     engine=Engine.STRIMZI,
@@ -41,12 +42,12 @@ EVERYTHING = MonitoredSpec(
 )
 SOURCES = [
     connect_source("connect"),
-    restarter_source("connect"),
     exporter_source("kafka-exporter"),
     gateway_source("gateway"),
     light_source("connector-search"),
     probe_source("latency-probe"),
     registry_source("schema-registry"),
+    storage_source("object-store"),
 ]
 _METRIC = re.compile(r"(?<![\w:])([a-zA-Z][a-zA-Z0-9_:]*)\{")
 

@@ -1,7 +1,6 @@
 """A real S3 server on loopback: versitygw, which checks signatures and conditions, and keeps objects in a folder."""
 
 import os
-import shutil
 import subprocess
 import tempfile
 import urllib.request
@@ -13,33 +12,25 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sandbox import build
+from sandbox.build import BuildFolders
 from tests.connector_process import eventually
 from tests.ports import free_ports
 from tests.sandbox_cache import cache
 
-VERSION = "1.8.0"
-RECIPE = Path(__file__).parent / "versitygw"
 BUCKET = "lake"
 LOGIN = {"AWS_ACCESS_KEY_ID": "of-the-test", "AWS_SECRET_ACCESS_KEY": "secret-of-the-test"}
 
 
 def needed_versitygw() -> Path:
     """The server's program; the test is skipped, with the reason, where it is not compiled and may not be."""
-    program = cache() / f"versitygw-{VERSION}" / "versitygw"
-    if program.exists():
-        return program
-    compiler = shutil.which("go")
-    if "TEST_LONG" not in os.environ or compiler is None:
-        pytest.skip("no S3 server: `make test-long` compiles one (two minutes, once), with Go in PATH")
-    program.parent.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=program.parent.parent) as folder:
-        made = Path(folder) / "made" / "versitygw"
-        command = [compiler, "build", "-trimpath", "-ldflags=-s -w", "-o", str(made)]
-        package = "github.com/versity/versitygw/cmd/versitygw"
-        subprocess.run([*command, package], cwd=RECIPE, check=True, env=os.environ | {"GOFLAGS": "-mod=readonly"})
-        if not program.parent.exists():  # another test may have been faster
-            made.parent.rename(program.parent)
-    return program
+    compiled = build.compiled(cache(), build.OBJECT_STORE)
+    if compiled is None and "TEST_LONG" in os.environ:
+        with tempfile.TemporaryDirectory() as logs:
+            compiled = build.binaries(BuildFolders(cache=cache(), logs=Path(logs)), build.OBJECT_STORE)
+    if compiled is None:
+        pytest.skip("no S3 server: `make storage` compiles one (two minutes, once)")
+    return compiled / "versitygw"
 
 
 class S3Server:

@@ -215,6 +215,12 @@ from kafka_platform.schemas.spec import (
     SchemaType as SchemaType,
     Subject as Subject,
 )
+from kafka_platform.storage.component import ObjectStore as ObjectStore, ObjectStoreArgs as ObjectStoreArgs
+from kafka_platform.storage.spec import (
+    ObjectStoreResources as ObjectStoreResources,
+    StoreAccess as StoreAccess,
+    StoreUser as StoreUser,
+)
 from kafka_platform.worker.component import StreamWorker as StreamWorker, StreamWorkerArgs as StreamWorkerArgs
 from kafka_platform.worker.spec import (
     HealthCheck as HealthCheck,

@@ -17,6 +17,7 @@ from infra.capabilities.operators import INSTALLED
 from infra.capabilities.probe import LatencyProbe
 from infra.capabilities.registry import ExistingRegistry, SchemaRegistry
 from infra.capabilities.schemas import Schemas
+from infra.capabilities.storage import ObjectStore
 from infra.capabilities.workers import Workers
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known
@@ -33,6 +34,7 @@ CAPABILITIES: Sequence[Capability[Any]] = (
     HttpGateway(),
     LatencyProbe(),
     KafkaExporter(),
+    ObjectStore(),
     Workers(),
     KafkaConnect(),
     LightConnectors(),

@@ -16,6 +16,7 @@ from infra.capabilities.operators import (
 )
 from infra.capabilities.probe import Probe
 from infra.capabilities.registry import Registry
+from infra.capabilities.storage import Storage
 from infra.capabilities.workers import Worker
 from infra.settings.core import Core
 
@@ -47,6 +48,8 @@ class Settings(Core):
     levels: Mapping[str, ServiceLevel] = {}
     """Service levels by name: what users may expect, with alerts that page when an error budget burns too fast.
     Default: none."""
+    storage: Storage | None = None
+    """The object store, for what is kept as files: a lake, checkpoints. Default: none."""
     workers: Mapping[str, Worker] = {}
     """Teams' services by name, each with its own Kafka user and as many pods as its load needs."""
     connectors: Mapping[str, StackConnector] = {}

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka_platform.connect.monitoring import restarter_source, source as connect_source
+from kafka_platform.connect.monitoring import source as connect_source
 from kafka_platform.exporter.monitoring import source as exporter_source
 from kafka_platform.gateway.monitoring import source as gateway_source
 from kafka_platform.monitoring.alerts import Watched, alerts, rule_groups
 from kafka_platform.monitoring.spec import RUNBOOKS
 from kafka_platform.probe.monitoring import source as probe_source
 from kafka_platform.registry.monitoring import source as registry_source
+from kafka_platform.storage.monitoring import source as storage_source
 from kafka_platform_runtime.gateway.certificates import END_METRIC
 from kafka_platform_runtime.gateway.metrics import Metrics as GatewayMetrics
 from kafka_platform_runtime.probe.metrics import Metrics as ProbeMetrics
@@ -41,11 +42,11 @@ SOURCES = [
     alert
     for each in (
         connect_source("connect"),
-        restarter_source("connect"),
         exporter_source("kafka-exporter"),
         gateway_source("gateway"),
         probe_source("latency-probe"),
         registry_source("schema-registry"),
+        storage_source("object-store"),
     )
     for alert in each.alerts_in("streaming")
 ]
@@ -155,6 +156,10 @@ def probe(metric: str, values: str, **more: str) -> dict[str, str]:
     return {f"{metric}{{{of}}}": values}
 
 
+def store(metric: str, values: str) -> dict[str, str]:
+    return {f'object_store_{metric}{{namespace="streaming",store="object-store"}}': values}
+
+
 def exporter(metric: str, values: str, **more: str) -> dict[str, str]:
     given = {"namespace": "streaming", "exporter": "kafka-exporter"} | more
     of = ",".join(f'{key}="{each}"' for key, each in given.items())
@@ -168,12 +173,6 @@ UNDER_REPLICATED = "kafka_server_replicamanager_underreplicatedpartitions"
 UNDER_MIN_ISR = "kafka_server_replicamanager_underminisrpartitioncount"
 SHOPS = {"connector": "shop"}
 CONNECT_UP = 'up{namespace="streaming",connect="connect",pod="connect-0"}'
-RESTARTS = (
-    'connect_restarter_restarts_total{namespace="streaming",restarter="connect-restarter",connector="shop"}'
-)
-RESTARTS_SEEN = (
-    'connect_restarter_last_success_timestamp_seconds{namespace="streaming",restarter="connect-restarter"}'
-)
 REGISTRY_UP = 'up{namespace="streaming",registry="schema-registry",pod="schema-registry-0"}'
 UP = 'up{namespace="streaming",gateway="gateway",pod="gateway-0"}'
 NOT_APPLIED = "The last run of the provisioner could not apply topics, users and rights."
@@ -371,22 +370,6 @@ CASES = [
     # Paused by somebody, or failed, which is another alert.
     Case(alert="ConnectorNotRunning", measured=tasks("2x30", "0x30", "1x30", "1x30"), at="18m"),
     Case(
-        alert="ConnectorFailsAgain",
-        measured={RESTARTS: "0x5 1 2 3 4 5 6x60"},
-        at="30m",
-        summary="Connector shop failed and was restarted 6 times in an hour.",
-        labels=SHOPS,
-    ),
-    # Its database was away for three minutes.
-    Case(alert="ConnectorFailsAgain", measured={RESTARTS: "0x5 2 3x60"}, at="30m"),
-    Case(
-        alert="ConnectorRestarterGone",
-        measured={RESTARTS_SEEN: "0+60x5 300x30"},
-        at="20m",
-        summary="Nothing restarts connectors that fail.",
-    ),
-    Case(alert="ConnectorRestarterGone", measured={RESTARTS_SEEN: "0+60x30"}, at="20m"),
-    Case(
         alert="ConnectorSourceLate",
         measured=connector("debezium_millisecondsbehindsource", "0x5 600000x30"),
         at="18m",
@@ -505,6 +488,38 @@ CASES = [
         alert="KafkaExporterLeavesOut",
         measured=exporter("kafka_exporter_left_out", "0x60", kind="groups"),
         at="40m",
+    ),
+    Case(
+        alert="ObjectStoreGone",
+        measured=store("up", "0x30"),
+        at="6m",
+        summary="The object store does not answer.",
+    ),
+    Case(alert="ObjectStoreGone", measured=store("up", "1x30"), at="6m"),
+    Case(
+        alert="ObjectStoreAlmostFull",
+        measured=store("volume_bytes", "1000x30")
+        | store("volume_available_bytes", "140x30")
+        | store("volume_files", "1000x30")
+        | store("volume_available_files", "900x30"),
+        at="6m",
+        summary="The volume of the object store has 14% free.",
+        labels={"store": "object-store"},
+    ),
+    Case(
+        alert="ObjectStoreAlmostFull",
+        measured=store("volume_bytes", "1000x30")
+        | store("volume_available_bytes", "900x30")
+        | store("volume_files", "1000x30")
+        | store("volume_available_files", "30x30"),
+        at="6m",
+        summary="The volume of the object store has 3% free.",
+        labels={"store": "object-store"},
+    ),
+    Case(
+        alert="ObjectStoreAlmostFull",
+        measured=store("volume_bytes", "1000x30") | store("volume_available_bytes", "900x30"),
+        at="6m",
     ),
     Case(alert="KafkaProbeGone", measured={}, at="6m", summary="Nothing is heard of the probe."),
     Case(alert="KafkaProbeGone", measured=probe("kafka_probe_written_total", "0+1x30", read=""), at="6m"),

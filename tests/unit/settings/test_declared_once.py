@@ -15,6 +15,7 @@ from kafka_platform import (
     KedaOperatorArgs,
     LatencyProbeArgs,
     MonitoringArgs,
+    ObjectStoreArgs,
     PrometheusArgs,
     PrometheusStackArgs,
     SchemaRegistryArgs,
@@ -35,6 +36,7 @@ from infra.capabilities.operators import (
 )
 from infra.capabilities.probe import Probe
 from infra.capabilities.registry import Registry
+from infra.capabilities.storage import Storage
 from infra.capabilities.workers import Worker
 from infra.settings.kafka import Kafka
 
@@ -52,6 +54,7 @@ PAIRS: list[tuple[Any, Any]] = [
     (Prometheus, PrometheusStackArgs),
     (Registry, SchemaRegistryArgs),
     (PrometheusServer, PrometheusArgs),
+    (Storage, ObjectStoreArgs),
     (StrimziInstallation, StrimziOperatorArgs),
     (Worker, StreamWorkerArgs),
 ]

@@ -14,6 +14,7 @@ LIMITED: dict[str, Any] = {
     "probe": {"gate": True, "resources": {"cpuLimit": "1"}},
     "registry": {"resources": {"cpuLimit": "1"}},
     "connect": {"resources": {"cpuLimit": "1"}},
+    "storage": {"install": True, "resources": {"cpuLimit": "1"}},
 }
 """Sections in which people give every limit of processors that they can."""
 STRIMZI_TEMPLATES = (

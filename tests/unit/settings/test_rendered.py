@@ -41,6 +41,10 @@ COMMON: dict[str, Any] = {
     "keda": {},
     "registry": {"roles": {"api": "developer"}, "tls": {"certificate": "schemas"}, "removedSubjects": ["old"]},
     "prometheus": {},
+    "storage": {
+        "install": True,
+        "users": {"lake": {"namespace": "shop"}, "marts": {"prefix": "marts/daily/", "access": "read"}},
+    },
     "certManager": {},
     "workers": {"fraud-check": SCALED, "plain": WORKER | {"replicas": 2}},
     "connectors": {
@@ -74,6 +78,7 @@ STACKS_OF_TESTS: dict[str, dict[str, Any]] = {
             "runtime": "registry.example.com/runtime:1",
             "registry": "registry.example.com/apicurio:1",
             "connect": "registry.example.com/connect:1",
+            "objectStore": "registry.example.com/versitygw:1",
         },
     },
     "server": COMMON
@@ -190,5 +195,5 @@ def test_every_container_comes_from_the_images_that_the_stack_names() -> None:
         for container in each.containers
         if container["name"] != "worker"
     }
-    own = {f"registry.example.com/{name}:1" for name in ("apicurio", "connect", "kafka", "runtime")}
+    own = {f"registry.example.com/{name}:1" for name in ("apicurio", "connect", "kafka", "runtime", "versitygw")}
     assert images == own

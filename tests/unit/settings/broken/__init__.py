@@ -11,6 +11,7 @@ from tests.unit.settings.broken import (
     pods,
     probe,
     registry,
+    storage,
     strimzi,
     tenants,
     topics,
@@ -31,6 +32,7 @@ PLATFORM: list[tuple[str, str]] = [
         probe,
         connectors,
         registry,
+        storage,
         workers,
         operators,
     )

@@ -1,4 +1,4 @@
-module github.com/kafka-platform/tests/versitygw
+module github.com/kafka-platform/sandbox/versitygw
 
 go 1.26.0
 

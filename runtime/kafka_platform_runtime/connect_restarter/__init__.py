@@ -1,1 +1,0 @@
-"""Restarts connectors and tasks of Kafka Connect that have failed."""

@@ -1,0 +1,1 @@
+"""Keeps the bucket of an object store and its policy as declared, and shows its volume."""
