@@ -53,6 +53,7 @@ SECONDS: Mapping[str, int] = {
     "tests/unit/runtime/gateway/test_consumers_pods.py": 60,
     "tests/unit/runtime/test_mechanisms.py": 60,
     "tests/unit/runtime/gateway/test_consumers.py": 40,
+    "tests/unit/runtime/exporter/test_certificates.py": 45,
     "tests/unit/runtime/connectors/test_http_sink.py": 60,
     "tests/unit/runtime/connectors/test_mqtt_source.py": 35,
     "tests/unit/runtime/connectors/test_rabbitmq.py": 80,

@@ -63,6 +63,16 @@ JOBS = LeastKubernetes(minor=26, because="Jobs go on after an eviction by podFai
 
 
 @dataclass(frozen=True, kw_only=True)
+class TlsServer:
+    """A server whose certificate somebody has to renew."""
+
+    address: str
+    """`host:port` inside Kubernetes."""
+    pod_port: int
+    """Port of its pods."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Needs:
     """What a capability needs from the rest of the stack."""
 
@@ -79,6 +89,8 @@ class Needs:
     """Its users of the schema registry: each gets a login, if there is one."""
     schema_readers: Sequence[str] = ()
     """The same, for programs in the platform's namespace without a Kafka user of their own; they may only read."""
+    tls_servers: Sequence[TlsServer] = ()
+    """Servers whose certificates are to be watched, if something watches them."""
     kubernetes: Sequence[LeastKubernetes] = ()
     """Requirements on the Kubernetes cluster."""
 
@@ -217,6 +229,11 @@ class Stack:
     def scrapes(self) -> Sequence[Scrape]:
         """Everything that exposes metrics."""
         return [scrape for each in self.needs for scrape in each.scrapes]
+
+    @property
+    def tls_servers(self) -> Sequence[TlsServer]:
+        """Everything whose certificate is to be watched."""
+        return [server for each in self.needs for server in each.tls_servers]
 
     @property
     def urls(self) -> Urls:

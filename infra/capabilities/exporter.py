@@ -26,12 +26,18 @@ class Exporter(ExporterSpec):
     enabled: bool | None = None
     """Whether to run it. Default: if the file has this key, or has `prometheus` and manages Kafka's users."""
 
-    def values(self, settings: Core) -> dict[str, Any]:
+    def values(self, stack: Stack) -> dict[str, Any]:
         """Its fields as a program writes them."""
+        settings, served = stack.settings, stack.tls_servers
         prometheus = settings.of(Prometheus)
         namespaces = self.metrics_namespaces or ([] if prometheus is None else [prometheus.runs_in(settings)])
         pods = settings.pod_settings.with_own(self.pod_settings)
-        return shared(self, ExporterSpec) | {"metrics_namespaces": namespaces, "pod_settings": pods}
+        return shared(self, ExporterSpec) | {
+            "metrics_namespaces": namespaces,
+            "pod_settings": pods,
+            "tls_servers": [*(each.address for each in served), *self.tls_servers],
+            "tls_server_ports": sorted({*(each.pod_port for each in served), *self.tls_server_ports}),
+        }
 
 
 def exporter_of(settings: Core) -> Exporter | None:
@@ -105,14 +111,14 @@ class KafkaExporter(Capability[Exporter]):
             user=EXPORTER_USER,
             ledger=_ledger(settings),
             stack=MADE_UP if _shared(settings) else None,
-            spec=ExporterSpec(**section.values(settings)),
+            spec=ExporterSpec(**section.values(placed.stack)),
         )
         yield from placed.named(KAFKA_EXPORTER, objects(exporter))
 
     def build(self, section: Exporter, deployment: Deployment) -> None:
         """Depends on its user and that user's password."""
         args = kafka_platform.KafkaExporterArgs(
-            **section.values(deployment.settings),
+            **section.values(deployment.stack),
             connection=deployment.connection,
             ledger=_ledger(deployment.settings),
             stack=deployment.mark if _shared(deployment.settings) else None,

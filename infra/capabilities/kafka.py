@@ -38,6 +38,7 @@ from infra.capabilities.capability import (
     Placed,
     Rendered,
     Stack,
+    TlsServer,
 )
 from infra.capabilities.exporter import exporter_of
 from infra.capabilities.operators import OPERATORS, Keda, Prometheus
@@ -90,6 +91,18 @@ def cluster_values(kafka: Kafka, stack: Stack) -> dict[str, Any]:
     }
 
 
+def _presented(kafka: Kafka, settings: Core) -> list[TlsServer]:
+    """Strimzi's listener for clients outside Kubernetes, if it presents a certificate that the operator does not renew."""
+    external = kafka.listeners.external
+    if kafka.engine is not Engine.STRIMZI or external is None or external.certificate is None:
+        return []
+    try:
+        port = external.access().port
+    except ValueError:  # a fault of its own
+        return []
+    return [TlsServer(address=f"{CLUSTER}-kafka-external-bootstrap.{settings.namespace}.svc:{port}", pod_port=port)]
+
+
 class Cluster(Capability[Kafka]):
     """The brokers, or the connection to an external Kafka."""
 
@@ -102,6 +115,7 @@ class Cluster(Capability[Kafka]):
         return Needs(
             clients=(*plain(section.client_namespaces), *settings.tenant_namespaces),
             kubernetes=_KUBERNETES[section.engine],
+            tls_servers=_presented(section, settings),
         )
 
     def faults(self, section: Kafka, stack: Stack, known: Known) -> Iterator[Fault]:

@@ -30,7 +30,17 @@ from kafka_platform.values.later import plain
 from kafka_platform.values.names import object_user, user_secret
 from kafka_platform.values.words import suggest
 
-from infra.capabilities.capability import MADE_UP, Capability, Deployment, Needs, Placed, Rendered, Scrape, Stack
+from infra.capabilities.capability import (
+    MADE_UP,
+    Capability,
+    Deployment,
+    Needs,
+    Placed,
+    Rendered,
+    Scrape,
+    Stack,
+    TlsServer,
+)
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known
 from infra.settings.section import SecretName
@@ -160,14 +170,16 @@ class SchemaRegistry(Capability[Registry]):
         return found if found is not None and found.url is None else None
 
     def needs(self, section: Registry, settings: Core) -> Needs:
-        """A password; and it shows metrics."""
+        """A password; it shows metrics, and perhaps a certificate."""
         scrape = Scrape(
             source=source(SCHEMA_REGISTRY),
             namespace=settings.namespace,
             key=("registry", "metricsNamespaces"),
             allowed=plain(section.metrics_namespaces),
         )
-        return Needs(passwords=["the schema registry logs in"], scrapes=[scrape])
+        address = f"{SCHEMA_REGISTRY}.{settings.namespace}.svc:443"
+        served = [] if section.tls is None else [TlsServer(address=address, pod_port=HTTP_PORT)]
+        return Needs(passwords=["the schema registry logs in"], scrapes=[scrape], tls_servers=served)
 
     def topics(self, section: Registry, settings: Core) -> Mapping[str, Topic]:
         """Its own."""

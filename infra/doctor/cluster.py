@@ -75,7 +75,8 @@ def certificates(ends: Mapping[str, datetime], now: datetime) -> Iterator[Findin
         if left > SOON:
             continue
         day = f"{end:%Y-%m-%d %H:%M} UTC"
-        fix = "see why it is not renewed: kubectl describe certificate, the log of Strimzi's operator, or whoever made the Secret"
+        fix = "see why it is not renewed: kubectl describe certificate, the log of Strimzi's operator, or whoever made the Secret; "
+        fix += "pulumi up delivers to users what the operator renewed"
         if left <= timedelta():
             yield fault("certificate-ended", subject, f"ended on {day}: callers are refused", fix)
         else:

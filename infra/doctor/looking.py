@@ -1,6 +1,5 @@
 """What the doctor queries in addition to `top`: objects of the stack, volumes, certificates, operators."""
 
-import base64
 import json
 import re
 from collections import defaultdict
@@ -17,7 +16,7 @@ from kafka_platform.values.later import plain
 from infra.capabilities import rendered
 from infra.capabilities.operators import INSTALLED
 from infra.connection import NoAnswerError
-from infra.doctor import x509
+from infra.doctor import certificates, x509
 from infra.doctor.findings import Note
 from infra.live import cluster as kube
 from infra.live.cluster import ASK_SECONDS, Cluster, Kind, Manifest, Unseen
@@ -185,9 +184,8 @@ def _asked(
     asks: dict[tuple[str, str], Callable[[], Any]] = {
         ("volumes on machine", machine): _summary(cluster, machine) for machine in machines[:MOST_MACHINES]
     }
-    secrets = _certificate_secrets(settings, seen)
-    for secret in secrets:
-        asks["certificate in Secret", secret] = _certificate(cluster, platform.namespace, secret)
+    for held in certificates.held(settings, seen):
+        asks["certificate in Secret", f"{held.namespace}/{held.secret}"] = partial(certificates.ends, cluster, held)
     volumes: dict[tuple[str, str], tuple[float, float]] = {}
     ends = dict(_known_ends(seen))
     notes = []
@@ -197,7 +195,7 @@ def _asked(
         elif what.startswith("volumes"):
             volumes |= _volumes(answer, platform.namespace)
         elif answer:
-            ends[f"Secret/{platform.namespace}/{which}"] = min(answer)
+            ends[f"Secret/{which}"] = min(answer)
     return volumes, ends, notes
 
 
@@ -236,28 +234,6 @@ def _known_ends(seen: Mapping[str, Sequence[Manifest]]) -> Iterator[tuple[str, d
             ends = [end for pem in listener.get("certificates") or [] for end in x509.ends(pem)]
             if ends:
                 yield f"Kafka/{each['metadata']['namespace']}/{name(each)}: listener {listener.get('name')}", min(ends)
-
-
-def _certificate_secrets(settings: Settings, seen: Mapping[str, Sequence[Manifest]]) -> list[str]:
-    """Secrets with certificates of the platform that nothing else is known to watch."""
-    named = {settings.kafka.listeners.certificate}
-    if settings.gateway is not None and settings.gateway.expose is not None:
-        named.add(getattr(settings.gateway.expose, "certificate", None))
-    watched = {each["spec"].get("secretName") for each in seen.get("certificates", ())}
-    return sorted(each for each in named - watched if isinstance(each, str))
-
-
-def _certificate(cluster: Cluster, namespace: str, secret: str) -> Callable[[], list[datetime]]:
-    def ask() -> list[datetime]:
-        path = kube.SECRETS.path(namespace, secret)
-        # The answer has the key too: only the certificate is looked at, and nothing of it is kept.
-        data = json.loads(cluster.connection.ask("GET", path, seconds=ASK_SECONDS)).get("data") or {}
-        try:
-            return x509.ends(base64.b64decode(data.get("tls.crt", "")).decode("ascii"))
-        except ValueError as error:
-            raise NoAnswerError("its tls.crt is no certificate in PEM") from error
-
-    return ask
 
 
 def _reasons(cluster: Cluster, pods: Sequence[Manifest]) -> dict[str, str]:

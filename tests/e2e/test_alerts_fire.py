@@ -399,11 +399,13 @@ def test_a_certificate_that_ends_soon_makes_a_ticket_and_one_that_has_ended_page
         deliver(days=-1)
         # Open connections go on; a pod that starts has none.
         kubectl("-n", NAMESPACE, "delete", "pod", "gateway-0")
-        fires("KafkaWritesFail", quick["KafkaWritesFail"] + 60, "KafkaPathBroken")
+        fires("KafkaWritesFail", quick["KafkaWritesFail"] + 60, "KafkaPathBroken", "HttpGatewayCertificateEnds")
+        eventually("its end pages too", lambda: "HttpGatewayCertificateEnds" in alerts(), 180)
+        assert "HttpGatewayCertificateExpires" not in alerts()
     finally:
         deliver(days=60)
     ends("KafkaWritesFail")
-    assert "HttpGatewayCertificateExpires" not in alerts()
+    assert not alerts().keys() & {"HttpGatewayCertificateExpires", "HttpGatewayCertificateEnds"}
 
 
 def secret(kind: str, name: str, *options: str) -> None:

@@ -95,6 +95,8 @@ BOARDS = {
 DRAWN_SECONDS = 480
 """How long a time pictures show."""
 EMPTY: Mapping[str, str] = {
+    "exporter: Next certificate to end": "the brokers have no TLS here",
+    "exporter: Time until certificates end": "the brokers have no TLS here",
     "overview: Alerts": "nothing is wrong",
     "tenants: Delay by the quota of reads": "nobody reads more than its quota",
     "tenants: Delay by the quota of request threads": "nobody keeps a thread busy",

@@ -1,6 +1,7 @@
-"""The dashboard of Kafka exporters: whether their metrics are current and complete. No Pulumi."""
+"""The dashboard of Kafka exporters: whether their metrics are current and complete, and when certificates end. No Pulumi."""
 
-from kafka_platform.kube.boards import Board, Panel, Query, Row, Unit
+from kafka_platform.kube.boards import Board, Panel, Query, Row, Shape, Unit
+from kafka_platform.kube.certificates import LAST, SERVED, SOON
 
 SILENT_SECONDS = 300
 """How long polls of the brokers may fail."""
@@ -9,7 +10,7 @@ _SINCE = "time() - max(kafka_exporter_last_success_timestamp_seconds{$source})"
 
 def board() -> Board:
     """Its dashboard."""
-    return Board(name="exporter", title="Kafka exporter", rows=[_looks()])
+    return Board(name="exporter", title="Kafka exporter", rows=[_looks(), _certificates()])
 
 
 def _looks() -> Row:
@@ -45,6 +46,37 @@ def _looks() -> Row:
                         expression="sum by (what) (rate(kafka_exporter_errors_total{$source}[5m]))", legend="{{what}}"
                     )
                 ],
+            ),
+        ],
+    )
+
+
+def _certificates() -> Row:
+    return Row(
+        title="Certificates",
+        panels=[
+            Panel(
+                title="Next certificate to end",
+                description="Time until the first of them ends. Empty where there is no TLS.",
+                queries=[Query(expression=f"min({SERVED}{{$source}}) - time()")],
+                unit=Unit.SECONDS,
+                shape=Shape.NUMBER,
+                bad_below=LAST,
+                alerts=["KafkaTlsCertificateEnds"],
+            ),
+            Panel(
+                title="Time until certificates end",
+                description="Of brokers and other servers as they present them, of the authority that clients trust brokers by, and of the "
+                "exporter's own login.",
+                queries=[
+                    Query(
+                        expression=f"min by (what, server) ({SERVED}{{$source}}) - time()", legend="{{what}} {{server}}"
+                    )
+                ],
+                unit=Unit.SECONDS,
+                shape=Shape.TABLE,
+                bad_below=SOON,
+                alerts=["KafkaTlsCertificateExpires"],
             ),
         ],
     )

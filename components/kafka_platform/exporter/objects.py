@@ -12,9 +12,12 @@ from kafka_platform.kafka.client_pods import (
     login_files,
     login_values,
     login_volume,
+    ports_of,
 )
+from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import (
     Manifest,
+    allowed_port,
     collectors,
     labels,
     metadata,
@@ -101,13 +104,26 @@ def service(settings: ExporterSettings) -> Manifest:
 
 
 def network_policy(settings: ExporterSettings, kafka_ports: Any) -> Manifest:
-    """Scrapers may connect to the pod, and the pod to Kafka."""
+    """Scrapers may connect to the pod, and the pod to Kafka and to those whose certificates it looks at."""
     return network_policy_of(
         metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
         pods={"matchLabels": settings.own},
         ingress=[collectors(METRICS_PORT, settings.spec.metrics_namespaces)],
-        egress=[*to_names(), {"ports": kafka_ports}],
+        egress=[*to_names(), {"ports": kafka_ports}, *_to_servers(settings.spec)],
     )
+
+
+def _to_servers(spec: ExporterSpec) -> list[Manifest]:
+    """Egress to those whose certificates it looks at, wherever they are."""
+    if not spec.tls_servers:
+        return []
+    ports = derived(
+        lambda *servers: [
+            allowed_port(port) for port in sorted({*ports_of(",".join(servers)), *spec.tls_server_ports})
+        ],
+        *spec.tls_servers,
+    )
+    return [{"ports": ports}]
 
 
 def _pod(settings: ExporterSettings) -> Manifest:
@@ -145,6 +161,8 @@ def _environment(settings: ExporterSettings) -> list[Manifest]:
         variables["EXPORTER_RUNS_TOPIC"] = RUNS_TOPIC
         if settings.stack is not None:
             variables["EXPORTER_STACK"] = settings.stack
+    if spec.tls_servers:
+        variables["EXPORTER_TLS_SERVERS"] = derived(lambda *servers: ",".join(servers), *spec.tls_servers)
     connection = settings.connection
     variables |= login_files(connection, _CREDENTIALS)
     if connection.oauth is not None:

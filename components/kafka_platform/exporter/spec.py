@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kafka_platform.kafka.entities import Acl, AclResource, Operation, User
+from kafka_platform.kafka.servers import check_servers
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
-from kafka_platform.values.forms import Compute, Spec, duration, memory_of, namespaces, processors
+from kafka_platform.values.checks import check_ports
+from kafka_platform.values.forms import Compute, Spec, duration, formed, memory_of, namespaces, processors
 from kafka_platform.values.later import Input
 from kafka_platform.values.names import RUNS_TOPIC
 from kafka_platform.values.ranges import within
@@ -58,6 +60,11 @@ class ExporterSpec(Spec):
     """Maximum number of groups, each with two series; those with members are shown first. Default 1000."""
     pairs: int = within(1, 1_000_000, default=5000)
     """Maximum number of group-topic pairs, each with two series; those with most lag are shown first. Default 5000."""
+    tls_servers: Sequence[Input[str]] = formed((), check_servers)
+    """Further servers, as `host:port`, whose TLS certificates are watched besides the brokers'. Default: in a stack, those that
+    it runs; in a program: none."""
+    tls_server_ports: Sequence[int] = formed((), check_ports, items={"type": "integer", "minimum": 1, "maximum": 65535})
+    """Ports of the pods behind those servers where a Service has another one, for the network policy. Default: none."""
     resources: KafkaExporterResources = KafkaExporterResources()
     """CPU and memory of the pod. Default: 20m and 256Mi."""
     pod_settings: PodSettings = UNDECIDED

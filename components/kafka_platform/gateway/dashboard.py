@@ -2,8 +2,6 @@
 
 from kafka_platform.kube.boards import Board, Panel, Query, Row, Shape, Unit
 
-CERTIFICATE_SECONDS = 14 * 86_400
-"""How long before its end a TLS certificate should have been renewed."""
 FAILING_SHARE = 0.05
 """Share of requests with a server error (5xx) at which an alert pages."""
 FAILING = (

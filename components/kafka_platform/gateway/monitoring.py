@@ -1,7 +1,8 @@
 """Metrics and alerts of an HTTP gateway. No Pulumi."""
 
-from kafka_platform.gateway.dashboard import CERTIFICATE_SECONDS, FAILING, FAILING_SHARE, board, overview
+from kafka_platform.gateway.dashboard import FAILING, FAILING_SHARE, board, overview
 from kafka_platform.gateway.settings import COMPONENT
+from kafka_platform.kube.certificates import GATEWAY, ending
 from kafka_platform.kube.metrics import Alert, Severity, Source
 
 ALERTS = (
@@ -23,15 +24,15 @@ ALERTS = (
         summary="No pod of the gateway shows metrics.",
         description="All of them are gone, or Prometheus may not reach them (gateway.metricsNamespaces).",
     ),
-    Alert(
-        name="HttpGatewayCertificateExpires",
-        # cert-manager renews a month before the end of the usual three; without TLS there is nothing to expire.
-        expression=f"min(gateway_certificate_end_timestamp_seconds{{$source}}) - time() < {CERTIFICATE_SECONDS}",
-        lasting="1h",
-        severity=Severity.WARNING,
-        summary="The gateway's TLS certificate ends in {{ $value | humanizeDuration }} and was not renewed.",
-        description="When it ends callers refuse to connect. Put a new one into its Secret (gateway.tls.certificate); pods read it "
+    *ending(
+        "HttpGatewayCertificate",
+        # Without TLS there is nothing to expire.
+        f"min({GATEWAY}{{$source}}) - time()",
+        subject="The gateway's TLS certificate",
+        ticket="When it ends callers refuse to connect. Put a new one into its Secret (gateway.tls.certificate); pods read it "
         "without a restart.",
+        page="When it ends callers refuse to connect, and so do the pods among themselves. Put a new one into its Secret "
+        "(gateway.tls.certificate) today; pods read it without a restart.",
     ),
 )
 

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Sequence
 
 _SERVER = re.compile(r"(?:[A-Za-z0-9._-]+|\[(?P<address>[0-9A-Fa-f:.]+)\]):(?P<port>\d{1,5})")
 
@@ -18,6 +19,14 @@ def check_bootstrap_servers(servers: str) -> None:
         if _is_ipv6(host) and not _is_server(each):
             raise ValueError(f"{each!r} is not host:port: put an address of IPv6 in brackets, as in '[{host}]:{port}'")
     raise ValueError(f"{servers!r} is not host:port: write kafka.example.com:9092, several with commas")
+
+
+def check_servers(servers: Sequence[str]) -> None:
+    """Raises unless each is one `host:port`."""
+    for each in servers:
+        check_bootstrap_servers(each)
+        if "," in each:
+            raise ValueError(f"{each!r} is several servers: write each as an entry of its own")
 
 
 def public_address(servers: str) -> str | None:

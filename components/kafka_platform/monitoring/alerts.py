@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kafka_platform.kube.certificates import DAY, ISSUED, SERVED, SOON, ending, unserved
 from kafka_platform.kube.metrics import PROVISION_JOB, Alert, Severity, series
 from kafka_platform.monitoring.limits import (
     ALMOST_FULL,
-    DAY,
     FILLING,
     FULL_SOON,
     HOURS_TO_ACT,
@@ -190,30 +190,55 @@ def _certificates(watched: Watched) -> Iterator[Alert]:
             description="Nobody carries out changes, replaces failed nodes or renews certificates; brokers and clients go on. Is the operator "
             f"in the namespace {watched.operator_in}, does it run, and does it manage this namespace?",
         )
-        days: float = watched.renewal_days
-        if not watched.authorities_given:
-            # A maintenance window comes once a week or more often: what was not renewed in the next one never will be.
-            days = max(days - 8, days / 2)
-        yield Alert(
-            name="KafkaCertificateExpires",
-            expression=f"min by (type) (strimzi_certificate_expiration_timestamp_ms{{{own}}}) / 1000 - time() < {days * DAY:.0f}",
-            lasting="1h",
-            severity=Severity.WARNING,
-            summary="The authority {{ $labels.type }} ends in {{ $value | humanizeDuration }} and was not renewed.",
-            description="When it ends nobody can connect. Does Strimzi's operator run, and is there a maintenance window? An authority of "
+        days = watched.renewal_days if watched.authorities_given else _overdue(watched.renewal_days)
+        yield from ending(
+            "KafkaCertificate",
+            f"min by (type) (strimzi_certificate_expiration_timestamp_ms{{{own}}}) / 1000 - time()",
+            subject="The authority {{ $labels.type }}",
+            ticket="When it ends nobody can connect. Does Strimzi's operator run, and is there a maintenance window? An authority of "
             "your own you renew yourself; clients have to trust the new one before.",
+            page="When it ends nobody can connect by TLS, and brokers not to one another. Start Strimzi's operator, or renew your own authority "
+            "today.",
+            soon=days * DAY,
         )
+    if watched.exporter:
+        yield from _presented(watched)
     if watched.certificates:
-        own = f'namespace="{watched.namespace}"'
-        yield Alert(
-            name="CertificateExpires",
-            # cert-manager renews after two thirds of the time, a month before the end of the usual three.
-            expression=f"certmanager_certificate_expiration_timestamp_seconds{{{own}}} - time() < {14 * DAY}",
-            lasting="1h",
-            severity=Severity.WARNING,
-            summary="The certificate {{ $labels.name }} ends in {{ $value | humanizeDuration }} and was not renewed.",
-            description="When it ends callers are refused. `kubectl describe certificate` says why cert-manager cannot renew it.",
+        own = f'{ISSUED}{{namespace="{watched.namespace}"}}'
+        yield from ending(
+            "Certificate",
+            f"{unserved(own, watched.namespace)} - time()",
+            subject="The certificate {{ $labels.name }}",
+            ticket="When it ends callers are refused. `kubectl describe certificate` says why cert-manager cannot renew it.",
+            page="When it ends callers are refused. `kubectl describe certificate` says why cert-manager cannot renew it; renew it by hand "
+            "if that cannot be mended today.",
         )
+
+
+def _presented(watched: Watched) -> Iterator[Alert]:
+    """About the certificates that the exporter sees."""
+    own = series(watched.namespace, CLUSTER_LABEL, watched.cluster)
+    soon: float = SOON
+    if watched.renewal_days is not None:
+        # Authorities are the operator's, which shows both; it renews the brokers' certificates as late as those.
+        own += ',what!="authority"'
+        soon = min(SOON, _overdue(watched.renewal_days) * DAY)
+    yield from ending(
+        "KafkaTlsCertificate",
+        f"min by (what, server) ({SERVED}{{{own}}}) - time()",
+        subject="The TLS certificate ({{ $labels.what }} {{ $labels.server }})",
+        ticket="When it ends clients refuse to connect. Renew what is in its Secret, and restart embedded brokers one by one: they read it when "
+        "they start.",
+        page="When it ends clients refuse to connect; open connections go on until they break. Put a new certificate into its Secret today, "
+        "and restart embedded brokers one by one.",
+        soon=soon,
+    )
+
+
+def _overdue(renewal_days: int) -> float:
+    """How many days before its end something is overdue that Strimzi should have renewed."""
+    # A maintenance window comes once a week or more often: what was not renewed in the next one never will be.
+    return max(renewal_days - 8, renewal_days / 2)
 
 
 def _scalers(watched: Watched) -> Iterator[Alert]:

@@ -1,8 +1,5 @@
 """Thresholds that alerts and dashboards share. No Pulumi."""
 
-DAY = 86_400
-"""Seconds."""
-
 OFFLINE = "max(kafka_controller_kafkacontroller_offlinepartitionscount{$source})"
 UNDER_MIN_ISR = "sum(kafka_server_replicamanager_underminisrpartitioncount{$source})"
 UNDER_REPLICATED = "sum by (pod) (kafka_server_replicamanager_underreplicatedpartitions{$source})"

@@ -1,4 +1,4 @@
-"""Shows Prometheus how far consumer groups are behind, and how large topics are.
+"""Shows Prometheus how far consumer groups are behind, how large topics are, and when certificates end.
 
 Run as `python3 -m kafka_platform_runtime.exporter` with the KAFKA_* variables of `connection` and:
 
@@ -7,6 +7,7 @@ Run as `python3 -m kafka_platform_runtime.exporter` with the KAFKA_* variables o
   `kafka_exporter_left_out` says how many are not.
 - EXPORTER_RUNS_TOPIC: topic in which the provisioner notes its runs (default: none); EXPORTER_STACK: whose runs are shown,
   if several stacks use the Kafka (default: all).
+- EXPORTER_TLS_SERVERS: servers (`host:port`, several with commas) whose certificates are shown too, besides the brokers'.
 - EXPORTER_PORT: of /metrics, /healthz and /readyz (default 9404).
 
 The user needs Describe on topics, groups and the cluster, and Read on the topic of runs; no more.
@@ -19,9 +20,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from kafka_platform_runtime.connection import Connection
+from kafka_platform_runtime.exporter.certificates import Address, Certificates
 from kafka_platform_runtime.exporter.cluster import Cluster
 from kafka_platform_runtime.exporter.look import Looker
 from kafka_platform_runtime.exporter.page import Page
@@ -44,6 +46,7 @@ class Looking:
         self._environment = environment
         self._page = page
         self._looker = Looker(settings)
+        self._certificates = Certificates(settings.servers)
         self._cluster: Cluster | None = None
         self._said: str | None = None
 
@@ -55,6 +58,7 @@ class Looking:
                 # The file with the password is read anew: it may have changed.
                 self._cluster = Cluster(Connection.from_environment(self._environment))
             snapshot = self._looker.look(self._cluster)
+            self._look_at_certificates(snapshot.addresses)
         except (Refused, Rejected, Transient) as trouble:
             self._failed(str(trouble), begun)
         except Exception as error:  # what a broker answers must not end the program
@@ -63,8 +67,18 @@ class Looking:
             self._said = None
             self._page.seen(snapshot, time.monotonic() - begun, self._looker.errors)
 
+    def _look_at_certificates(self, brokers: Sequence[Address] = ()) -> None:
+        """By connections of their own: one that has ended keeps the exporter, too, from asking the brokers anything."""
+        try:
+            connection = Connection.from_environment(self._environment)
+        except Refused:
+            return
+        self._page.certificates = self._certificates.look(connection, brokers)
+        self._looker.errors["certificates"] = self._certificates.failures
+
     def _failed(self, trouble: str, begun: float) -> None:
         self._looker.errors["metadata"] += 1
+        self._look_at_certificates()
         self._page.failed(trouble, time.monotonic() - begun, self._looker.errors)
         if trouble != self._said:
             sys.stdout.write(f"cannot look at the cluster: {trouble}\n")

@@ -48,6 +48,8 @@ class Metadata:
     """The brokers that are up, and the topics that the user may see."""
 
     brokers: Sequence[int]
+    addresses: Sequence[tuple[str, int]] = ()
+    """Where clients reach the brokers."""
     topics: Mapping[str, Mapping[int, Replicas]]
 
 
@@ -108,7 +110,11 @@ class Cluster:
             for topic in response.topics
             if not topic.error_code
         }
-        return Metadata(brokers=sorted(each.node_id for each in response.brokers), topics=topics)
+        return Metadata(
+            brokers=sorted(each.node_id for each in response.brokers),
+            addresses=sorted((each.host, each.port) for each in response.brokers),
+            topics=topics,
+        )
 
     def groups(self, broker: int) -> list[Group]:
         """The groups that a broker coordinates."""

@@ -66,6 +66,8 @@ class Snapshot:
     """The result of a look."""
 
     brokers: int = 0
+    addresses: Sequence[tuple[str, int]] = ()
+    """Where clients reach those brokers."""
     topics: Mapping[str, TopicState] = field(default_factory=dict)
     groups: Mapping[str, GroupState] = field(default_factory=dict)
     lags: Mapping[tuple[str, str], Lag] = field(default_factory=dict)
@@ -156,6 +158,7 @@ class Looker:
         lags, pairs = self._lags(committed)
         return Snapshot(
             brokers=len(metadata.brokers),
+            addresses=metadata.addresses,
             topics={name: self._topic(name, metadata) for name in shown},
             groups={
                 each.name: GroupState(

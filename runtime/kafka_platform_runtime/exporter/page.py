@@ -1,18 +1,20 @@
 """What Prometheus reads: rendered once for each look, however many scrape it."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from kafka_platform_runtime.exporter.certificates import Certificate
 from kafka_platform_runtime.exporter.look import Snapshot
 from kafka_platform_runtime.runs import CHANGES
 
+CERTIFICATE_METRIC = "kafka_certificate_expiration_timestamp_seconds"
 STALE_LOOKS = 3
 """A result is shown until so many looks in a row have failed: a broker's restart is no gap in anybody's graph."""
-ASKED = ("groups", "members", "metadata", "offsets", "ends", "runs", "sizes")
+ASKED = ("certificates", "groups", "members", "metadata", "offsets", "ends", "runs", "sizes")
 """What `kafka_exporter_errors_total` counts from the start, so that the first error is an increase."""
 
 
@@ -27,6 +29,8 @@ class Page(Collector):
         self._seconds = 0.0
         self._succeeded: float | None = None
         self._failures = 0
+        self.certificates: Sequence[Certificate] = ()
+        """Those that are known, whether brokers answer or not; shown from the next result or failure on."""
         self.trouble: str | None = "has not looked yet"
         """Why there is no new result; None if the last look succeeded."""
         self._render()
@@ -64,11 +68,23 @@ class Page(Collector):
             yield GaugeMetricFamily(
                 "kafka_exporter_last_success_timestamp_seconds", "When a look last succeeded.", value=self._succeeded
             )
+        yield _of_certificates(self.certificates)
         if self._snapshot is not None:
             yield from _of_cluster(self._snapshot)
             yield from _of_runs(self._snapshot)
             yield from _of_topics(self._snapshot)
             yield from _of_groups(self._snapshot)
+
+
+def _of_certificates(certificates: Sequence[Certificate]) -> Metric:
+    ends = GaugeMetricFamily(
+        CERTIFICATE_METRIC,
+        "When a certificate ends: that of a broker or another server as it presents it, or one of the exporter's own.",
+        labels=["what", "server"],
+    )
+    for each in certificates:
+        ends.add_metric([each.what, each.server], each.ends)
+    return ends
 
 
 def _of_cluster(snapshot: Snapshot) -> Iterator[Metric]:

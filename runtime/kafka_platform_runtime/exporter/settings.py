@@ -1,9 +1,10 @@
 """The exporter's configuration: environment variables, checked once."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from kafka_platform_runtime.exporter.certificates import Address, addresses
 from kafka_platform_runtime.failures import Refused
 
 DEFAULT_PORT = 9404
@@ -30,6 +31,8 @@ class Settings:
     """Topic in which the provisioner notes its runs; None if there is none."""
     stack: str | None = None
     """Only runs of this stack are shown; None: of all."""
+    servers: Sequence[Address] = ()
+    """Further servers whose TLS certificates are looked at."""
     port: int = DEFAULT_PORT
 
     @classmethod
@@ -52,6 +55,12 @@ class Settings:
                 return default
             return value
 
+        servers = environment.get("EXPORTER_TLS_SERVERS") or ""
+        listed = addresses(servers)
+        if len(listed) != len([each for each in servers.split(",") if each.strip()]):
+            faults.append(
+                f"EXPORTER_TLS_SERVERS: {servers!r} is not a list of servers: write host:port, several with commas"
+            )
         found = cls(
             interval=number("EXPORTER_INTERVAL_SECONDS", DEFAULT_INTERVAL_SECONDS, LEAST_INTERVAL_SECONDS, 3600),
             most_topics=int(number("EXPORTER_MOST_TOPICS", DEFAULT_MOST_TOPICS, 1, 100_000)),
@@ -59,6 +68,7 @@ class Settings:
             most_pairs=int(number("EXPORTER_MOST_PAIRS", DEFAULT_MOST_PAIRS, 1, 1_000_000)),
             runs=environment.get("EXPORTER_RUNS_TOPIC") or None,
             stack=environment.get("EXPORTER_STACK") or None,
+            servers=listed,
             port=int(number("EXPORTER_PORT", DEFAULT_PORT, 0, 65535)),
         )
         if faults:

@@ -5,6 +5,7 @@ import ssl
 from pathlib import Path
 
 from kafka_platform_runtime.gateway.settings import Tls
+from kafka_platform_runtime.x509 import end_of_file
 
 LOG = logging.getLogger("gateway")
 END_METRIC = "gateway_certificate_end_timestamp_seconds"
@@ -18,7 +19,7 @@ class Certificates:
         self._tls = tls
         self._context = context
         self._seen = self._state()
-        self.ends = _end(tls.certificate)
+        self.ends = end_of_file(tls.certificate)
         """When the certificate in use ends, in seconds since 1970."""
 
     def _state(self) -> list[tuple[int, int]]:
@@ -35,16 +36,9 @@ class Certificates:
                 self._context.load_cert_chain(self._tls.certificate, self._tls.key)
                 if self._tls.client_authority is not None:
                     self._context.load_verify_locations(self._tls.client_authority)
-                self.ends = _end(self._tls.certificate)
+                self.ends = end_of_file(self._tls.certificate)
                 LOG.info("The TLS certificate was read again.")
         except (OSError, ssl.SSLError) as error:
             LOG.error("The TLS certificate cannot be read, the former one stays in use: %s", error)
             return
         self._seen = state
-
-
-def _end(certificate: str) -> float:
-    """When the first certificate of a PEM file ends, which is the gateway's own."""
-    # What `ssl` itself decodes peers' certificates by; it offers nothing for a file.
-    decoded: dict[str, str] = ssl._ssl._test_decode_cert(certificate)  # type: ignore[attr-defined]
-    return ssl.cert_time_to_seconds(decoded["notAfter"])

@@ -113,6 +113,11 @@ def certificate(seconds: int, namespace: str = "streaming") -> dict[str, str]:
     return {f"certmanager_certificate_expiration_timestamp_seconds{{{of}}}": f"{seconds}x200"}
 
 
+def presented(seconds: int, what: str = "broker", server: str = "kafka-0:9092") -> dict[str, str]:
+    of = f'namespace="streaming",kafka_cluster="kafka",exporter="kafka-exporter",what="{what}",server="{server}"'
+    return {f"kafka_certificate_expiration_timestamp_seconds{{{of}}}": f"{seconds}x200"}
+
+
 def own_certificate(seconds: int, pod: str = "gateway-0") -> dict[str, str]:
     of = f'namespace="streaming",gateway="gateway",pod="{pod}"'
     return {f"gateway_certificate_end_timestamp_seconds{{{of}}}": f"{seconds}x200"}
@@ -285,6 +290,15 @@ CASES = [
     Case(alert="KafkaProvisionerFails", measured=job("1x60", namespace="other"), at="30m"),
     # It is time, and the next maintenance window comes on Sunday.
     Case(alert="KafkaCertificateExpires", measured=authority(26 * DAY * 1000), at="2h"),
+    Case(alert="KafkaCertificateExpires", measured=authority(DAY // 2 * 1000), at="2h"),
+    Case(
+        alert="KafkaCertificateEnds",
+        measured=authority(DAY // 2 * 1000),
+        at="2h",
+        summary="The authority cluster-ca ends in 10h 0m 0s and was not renewed.",
+        labels={"type": "cluster-ca"},
+    ),
+    Case(alert="KafkaCertificateEnds", measured=authority(10 * DAY * 1000), at="2h"),
     Case(
         alert="CertificateExpires",
         measured=certificate(5 * DAY),
@@ -293,6 +307,26 @@ CASES = [
         labels={"name": "data-tls"},
     ),
     Case(alert="CertificateExpires", measured=certificate(20 * DAY), at="2h"),
+    # It is seen at the gateway, or at a broker, and told of there; another one is seen; that of another namespace is.
+    Case(alert="CertificateExpires", measured=certificate(5 * DAY) | own_certificate(5 * DAY), at="2h"),
+    Case(alert="CertificateExpires", measured=certificate(5 * DAY) | presented(5 * DAY), at="2h"),
+    Case(
+        alert="CertificateExpires",
+        measured=certificate(5 * DAY) | presented(5 * DAY + 1) | certificate(5 * DAY + 1, namespace="other"),
+        at="2h",
+        summary="The certificate data-tls ends in 4d 22h 0m 0s and was not renewed.",
+        labels={"name": "data-tls"},
+    ),
+    Case(alert="CertificateExpires", measured=certificate(DAY // 2), at="2h"),
+    Case(
+        alert="CertificateEnds",
+        measured=certificate(3600),
+        at="2h",
+        summary="The certificate data-tls has ended and was not renewed.",
+        labels={"name": "data-tls"},
+    ),
+    Case(alert="CertificateEnds", measured=certificate(5 * DAY), at="2h"),
+    Case(alert="CertificateEnds", measured=certificate(DAY // 2) | presented(DAY // 2), at="2h"),
     Case(
         alert="HttpGatewayCertificateExpires",
         # A pod that has not read the new one yet.
@@ -301,6 +335,33 @@ CASES = [
         summary="The gateway's TLS certificate ends in 4d 22h 0m 0s and was not renewed.",
     ),
     Case(alert="HttpGatewayCertificateExpires", measured=own_certificate(20 * DAY), at="2h"),
+    Case(alert="HttpGatewayCertificateExpires", measured=own_certificate(DAY // 2), at="2h"),
+    Case(
+        alert="HttpGatewayCertificateEnds",
+        measured=own_certificate(DAY // 2),
+        at="2h",
+        summary="The gateway's TLS certificate ends in 10h 0m 0s and was not renewed.",
+    ),
+    Case(alert="HttpGatewayCertificateEnds", measured=own_certificate(5 * DAY), at="2h"),
+    Case(
+        alert="KafkaTlsCertificateExpires",
+        measured=presented(5 * DAY) | presented(60 * DAY, server="kafka-1:9092"),
+        at="2h",
+        summary="The TLS certificate (broker kafka-0:9092) ends in 4d 22h 0m 0s and was not renewed.",
+        labels={"what": "broker", "server": "kafka-0:9092"},
+    ),
+    Case(alert="KafkaTlsCertificateExpires", measured=presented(20 * DAY), at="2h"),
+    # Strimzi's operator tells of its authorities.
+    Case(alert="KafkaTlsCertificateExpires", measured=presented(5 * DAY, what="authority", server=""), at="2h"),
+    Case(alert="KafkaTlsCertificateExpires", measured=presented(DAY // 2), at="2h"),
+    Case(
+        alert="KafkaTlsCertificateEnds",
+        measured=presented(3600),
+        at="2h",
+        summary="The TLS certificate (broker kafka-0:9092) has ended and was not renewed.",
+        labels={"what": "broker", "server": "kafka-0:9092"},
+    ),
+    Case(alert="KafkaTlsCertificateEnds", measured=presented(5 * DAY), at="2h"),
     Case(alert="CertificateExpires", measured=certificate(5 * DAY, namespace="other"), at="2h"),
     Case(
         alert="KedaScalerFails",
@@ -611,11 +672,33 @@ def test_the_gateway_and_the_probe_show_what_is_asked_for() -> None:
     assert asked <= known
 
 
+def limits(watched: Watched) -> dict[str, str]:
+    """What the alerts about certificates compare with, in seconds."""
+    return {
+        each.name: " ".join(re.findall(r"[<>]=? (\d+)", each.expression))
+        for each in alerts(watched)
+        if "Certificate" in each.name
+    }
+
+
 def test_a_short_renewal_is_waited_for_too() -> None:
-    watched = Watched(cluster="kafka", namespace="streaming", renewal_days=4)
-    assert alerts(watched)[-1].expression.endswith(f"< {2 * DAY}")
+    watched = Watched(cluster="kafka", namespace="streaming", renewal_days=4, exporter=True)
+    assert limits(watched) == {
+        "KafkaCertificateExpires": f"{2 * DAY} {DAY}",
+        "KafkaCertificateEnds": f"{DAY}",
+        "KafkaTlsCertificateExpires": f"{2 * DAY} {DAY}",
+        "KafkaTlsCertificateEnds": f"{DAY}",
+    }
+    hourly = Watched(cluster="kafka", namespace="streaming", renewal_days=1)
+    assert limits(hourly)["KafkaCertificateEnds"] == f"{DAY // 4}"
 
 
 def test_an_authority_of_your_own_is_told_of_when_it_is_time() -> None:
     watched = Watched(cluster="kafka", namespace="streaming", renewal_days=30, authorities_given=True)
-    assert alerts(watched)[-1].expression.endswith(f"< {30 * DAY}")
+    assert limits(watched)["KafkaCertificateExpires"] == f"{30 * DAY} {DAY}"
+
+
+def test_the_authority_of_brokers_without_an_operator_is_watched_by_the_exporter() -> None:
+    of = {each.name: each.expression for each in alerts(Watched(cluster="kafka", namespace="streaming", exporter=True))}
+    assert "what!=" not in of["KafkaTlsCertificateEnds"]
+    assert "KafkaCertificateEnds" not in of

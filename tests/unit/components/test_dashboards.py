@@ -28,8 +28,11 @@ BOARDS = {each.board.name: each for each in every_board()}
 ALERTS = every_alert()
 NO_PANEL = {
     "KafkaCertificateExpires",
+    "KafkaCertificateEnds",
     "CertificateExpires",
+    "CertificateEnds",
     "HttpGatewayCertificateExpires",
+    "HttpGatewayCertificateEnds",
     "StrimziOperatorGone",
 }
 """Alerts about dates and an operator, which a line over time says nothing about: the list of alerts on the first dashboard
@@ -67,7 +70,9 @@ def text(name: str) -> str:
 
 def test_every_panel_asks_for_metrics_that_something_shows() -> None:
     exporter = {
-        each for each in asked("kafka_") if re.match(r"kafka_(consumergroup|topic|brokers|exporter|provisioner)", each)
+        each
+        for each in asked("kafka_")
+        if re.match(r"kafka_(certificate|consumergroup|topic|brokers|exporter|provisioner)", each)
     }
     recorded = {levels.ERRORS, levels.EVENTS, levels.OBJECTIVE, levels.LEFT}
     recorded |= {name for use in Use for name in (use.by_tenant, use.of_quota)}

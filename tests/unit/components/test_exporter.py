@@ -120,6 +120,17 @@ def test_only_the_named_namespaces_read_its_metrics() -> None:
     assert rule["from"][0]["namespaceSelector"]["matchExpressions"][0]["values"] == ["watch"]
 
 
+def test_it_reaches_the_servers_whose_certificates_it_watches() -> None:
+    given = settings(tls_servers=["registry.streaming.svc:443", "[::1]:8443"], tls_server_ports=[8080, 443])
+    [container] = deployment(given)["spec"]["template"]["spec"]["containers"]
+    told = {each["name"]: each["value"] for each in container["env"]}
+    assert told["EXPORTER_TLS_SERVERS"] == "registry.streaming.svc:443,[::1]:8443"
+    rules = network_policy(given, [])["spec"]["egress"]
+    assert [each["port"] for each in rules[-1]["ports"]] == [443, 8080, 8443]
+    assert len(network_policy(settings(), [])["spec"]["egress"]) == len(rules) - 1
+    assert "EXPORTER_TLS_SERVERS" not in variables()
+
+
 def test_the_graph() -> None:
     made: list[KafkaExporter] = []
     found = run(lambda: made.append(KafkaExporter("lag", KafkaExporterArgs(connection=CONNECTION))))
@@ -138,6 +149,9 @@ def test_the_graph() -> None:
     [
         ({"interval": "1s"}, "interval: '1s' is out of range: use 5s to 10m"),
         ({"groups": 0}, "groups: 0 is out of range: use 1 to 100000"),
+        ({"tls_servers": ["registry"]}, "tls_servers: 'registry' is not host:port: write"),
+        ({"tls_servers": ["a:1,b:2"]}, "tls_servers: 'a:1,b:2' is several servers: write each as an entry of its own"),
+        ({"tls_server_ports": [0]}, "tls_server_ports: 0 is out of range: use 1 to 65535"),
         ({"user": "lag exporter"}, "user: 'lag exporter' cannot be part of a Secret's name: use"),
     ],
 )
@@ -195,3 +209,25 @@ class TestStack:
     def test_prometheus_has_to_be_let_in(self) -> None:
         with pytest.raises(SettingsError, match=r"exporter.metricsNamespaces: Prometheus may not connect"):
             parse({**EMBEDDED, "prometheus": {}, "exporter": {"metricsNamespaces": ["elsewhere"]}})
+
+    def test_it_watches_what_the_stack_serves_by_tls(self) -> None:
+        def told(raw: dict[str, Any]) -> str | None:
+            found = built({**raw, "prometheus": {}})["Deployment kafka-exporter-pod"].inputs
+            [container] = found["spec"]["template"]["spec"]["containers"]
+            given: dict[str, str | None] = {each["name"]: each.get("value") for each in container["env"]}
+            return given.get("EXPORTER_TLS_SERVERS")
+
+        assert told({**EMBEDDED, "registry": {}}) is None
+        tls = {
+            "registry": {"tls": {"certificate": "registry-tls"}},
+            "exporter": {"tlsServers": ["data.example.com:443"]},
+        }
+        assert told({**EMBEDDED, **tls}) == "schema-registry.streaming.svc:443,data.example.com:443"
+        external = {"expose": "loadBalancer", "host": "broker-{nodeId}.kafka.example.com"}
+
+        def strimzi(**more: Any) -> dict[str, Any]:
+            listeners = {**STRIMZI["kafka"]["listeners"], "external": external | more}
+            return {**STRIMZI, "kafka": {**STRIMZI["kafka"], "listeners": listeners}}
+
+        assert told(strimzi()) is None
+        assert told(strimzi(certificate="own", port=9096)) == "kafka-kafka-external-bootstrap.streaming.svc:9096"

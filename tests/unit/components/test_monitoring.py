@@ -175,7 +175,7 @@ def test_strimzis_operator_is_where_the_file_says() -> None:
     assert found["PodMonitor kafka-operator"].inputs["spec"]["namespaceSelector"] == {"matchNames": ["operators"]}
     rules = found["PrometheusRule kafka-alerts"].inputs["spec"]["groups"][0]["rules"]
     asked = [each["expr"] for each in rules if "strimzi_" in each["expr"]]
-    assert len(asked) == 2
+    assert len(asked) == 3
     assert all('namespace="operators"' in each for each in asked)
 
 

@@ -1,7 +1,8 @@
 """The dashboard of the brokers' volumes: usage, and days until they are full. No Pulumi."""
 
 from kafka_platform.kube.boards import Board, Panel, Query, Row, Shape, Unit
-from kafka_platform.monitoring.limits import ALMOST_FULL, DAY
+from kafka_platform.kube.certificates import DAY
+from kafka_platform.monitoring.limits import ALMOST_FULL
 
 _CLAIM = "{{persistentvolumeclaim}}"
 
