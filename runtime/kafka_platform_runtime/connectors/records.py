@@ -1,7 +1,7 @@
 """What connectors move, and what becomes of it."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 Headers = Sequence[tuple[str, str | bytes | None]]
@@ -58,6 +58,9 @@ class Outcome:
     """Why some are left, in one line."""
     wait: float = 0.0
     """Seconds that the target asks to be left alone, at least."""
+    ends: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    """By topic and partition, for targets with places of their own to go on from: everything before this offset has arrived, and
+    of a partition that is not named here nothing is committed."""
 
 
 def in_halves(records: Sequence[Record], deliver: Callable[[Sequence[Record]], Outcome]) -> Outcome:

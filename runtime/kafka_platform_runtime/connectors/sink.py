@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import replace
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -52,7 +53,8 @@ class Sink:
         self._largest = 16 * 1024
         """Bytes of the largest record that came with the last ones."""
         self._pauses = Pauses()
-        self._is_paused = False
+        self._paused: set[Place] = set()
+        """Partitions that are paused, also those of them that another member has now: they still are when they come back."""
         self._is_shut_out = False
         """Whether Kafka refused it the group or a topic when it last said something."""
         self._dead_letters = DeadLetters(connection, connector.dead_letters, connector.name)
@@ -148,24 +150,26 @@ class Sink:
         left = [each for each in batch if each.place in self._owned]
         # Of these, the next member begins where the last commit was: nothing of them may be committed here.
         gone = {each.place for each in batch} - {each.place for each in left}
+        ends: dict[Place, int] = {}
         while left:
-            left, trouble, wait = self._try(left, beat)
+            left, outcome = self._try(left, beat)
+            ends |= {place: max(end, ends.get(place, 0)) for place, end in outcome.ends.items()}
             if not left:
                 break
-            self._meter.failed(trouble)
-            self._wait(self._pauses.next(wait), beat)
+            self._meter.failed(outcome.trouble)
+            self._wait(self._pauses.next(outcome.wait), beat)
             gone |= {each.place for each in left} - self._owned
             left = [each for each in left if each.place not in gone]
             if self._stop.is_set():
-                self._commit(batch, left, gone)
+                self._commit(batch, left, gone, ends)
                 return False
         self._pauses.reset()
         self._meter.works()
-        self._commit(batch, (), gone)
+        self._commit(batch, (), gone, ends)
         return True
 
-    def _try(self, records: Sequence[Record], beat: Callable[[], None]) -> tuple[list[Record], str, float]:
-        """One attempt: the records that are left, why, and how long to wait at least."""
+    def _try(self, records: Sequence[Record], beat: Callable[[], None]) -> tuple[list[Record], Outcome]:
+        """One attempt: the records that are left, also those that did not become dead letters, and what became of all."""
         outcome = self._attempt(records)
         unwritten, why = self._dead_letters.write(outcome.refused, lambda: self._idle(beat))
         again = {id(each) for each in outcome.left} | {id(each.record) for each in unwritten}
@@ -174,7 +178,7 @@ class Sink:
         self._meter.refused(len(outcome.refused) - len(unwritten))
         if arrived:
             self._meter.delivered(len(arrived), sum(each.size for each in arrived))
-        return [each for each in records if id(each) in again], why or outcome.trouble, outcome.wait
+        return [each for each in records if id(each) in again], replace(outcome, trouble=why or outcome.trouble)
 
     def _attempt(self, records: Sequence[Record]) -> Outcome:
         try:
@@ -202,19 +206,25 @@ class Sink:
         return not self._stop.is_set()
 
     def _pause(self) -> None:
-        self._is_paused = True
+        self._paused |= self._owned
         self._consumer.pause([TopicPartition(*place) for place in self._owned])
 
     def _resume(self) -> None:
-        if self._is_paused:
-            self._is_paused = False
-            self._consumer.resume([TopicPartition(*place) for place in self._owned])
+        back = self._paused & self._owned
+        if back:
+            self._paused -= back
+            self._consumer.resume([TopicPartition(*place) for place in back])
 
-    def _commit(self, batch: Sequence[Record], left: Sequence[Record], gone: Set[Place]) -> None:
-        """Everything before the first record that is left; `close` waits for what is under way."""
+    def _commit(
+        self, batch: Sequence[Record], left: Sequence[Record], gone: Set[Place], known: Mapping[Place, int]
+    ) -> None:
+        """Everything before the first record that is left, or what the target knows; `close` waits for what is under way."""
         ends = {each.place: each.offset + 1 for each in batch if each.place in self._owned - gone}
         for each in reversed(left):
             ends[each.place] = each.offset
+        if known:
+            behind = {each.place for each in left}
+            ends = {place: known[place] for place in ends if place in known and place not in behind}
         if not ends:
             return
         try:

@@ -19,6 +19,9 @@ LAST = "kafka-last-offset"
 OFFSET_DIGITS = 20
 """Offsets have up to nineteen: names are in the order of the records."""
 
+Place = tuple[str, int]
+"""A topic and a partition."""
+
 
 class Lines(StrEnum):
     """What a line is."""
@@ -68,11 +71,14 @@ class Files:
 
     The offset that is committed is always that of the next file's first record. Whoever begins there again, after a crash or
     because another pod was given up too early, finds the file of this name and goes on behind its last record: each record is in
-    one file, whatever ends when.
+    one file, whatever ends when. If that record is still to be read, it is waited for.
     """
 
     def __init__(self, prefix: str, settings: FileSettings, store: Store) -> None:
         self._prefix, self._settings, self._store = prefix, settings, store
+        self._ahead: dict[Place, tuple[int, int]] = {}
+        """Of partitions of which another process has written more than was read here: the last offset that was read, and that
+        which was written."""
 
     def open(self) -> None:
         """Whether files can be written."""
@@ -81,24 +87,26 @@ class Files:
     def deliver(self, records: Sequence[Record]) -> Outcome:
         """One file for each partition."""
         refused: list[Refusal] = []
-        by_place: dict[tuple[str, int], list[Record]] = {}
+        by_place: dict[Place, list[Record]] = {}
         for each in records:
             by_place.setdefault(each.place, []).append(each)
-        done: set[tuple[str, int]] = set()
+        ends: dict[Place, int] = {}
         for place, group in by_place.items():
             try:
-                refused += self._write(group)
+                unfit, last = self._write(group)
             except Transient as failure:
-                left = [each for each in records if each.place not in done]
-                return Outcome(refused=refused, left=left, trouble=str(failure))
-            done.add(place)
-        return Outcome(refused=refused)
+                left = [each for each in records if each.place not in ends]
+                return Outcome(refused=refused, left=left, trouble=str(failure), ends=ends)
+            refused += unfit
+            ends[place] = last + 1
+        return Outcome(refused=refused, ends=ends)
 
     def close(self) -> None:
         """Ends the connection."""
         self._store.close()
 
-    def _write(self, records: Sequence[Record]) -> list[Refusal]:
+    def _write(self, records: Sequence[Record]) -> tuple[list[Refusal], int]:
+        """What is refused of a partition's records, and the last offset up to which all are written."""
         refused: list[Refusal] = []
         lines: dict[int, bytes] = {}
         for each in records:
@@ -106,10 +114,12 @@ class Files:
                 lines[each.offset] = line_of(each, self._settings.lines)
             except Refused as unfit:
                 refused.append(Refusal(record=each, reason=str(unfit)))
-        rest = list(records)
+        place, last = records[0].place, records[-1].offset
+        written = self._written_before(place, records[0].offset)
+        rest = [each for each in records if each.offset > written]
         while any(each.offset in lines for each in rest):
             name = self._name(rest[0])
-            facts = {FIRST: fingerprint(rest[0]), LAST: str(rest[-1].offset)}
+            facts = {FIRST: fingerprint(rest[0]), LAST: str(last)}
             content = b"".join(lines[each.offset] + b"\n" for each in rest if each.offset in lines)
             if self._settings.compression is Compression.GZIP:
                 content = gzip.compress(content, mtime=0)
@@ -120,8 +130,18 @@ class Files:
                 raise Transient(
                     f"{name} is there and has other records: choose another prefix, or remove what is there"
                 )
-            rest = [each for each in rest if each.offset > int(there[LAST])]
-        return refused
+            written = int(there[LAST])
+            rest = [each for each in rest if each.offset > written]
+        # Only now: until here, these records may be tried again.
+        self._ahead.pop(place, None)
+        if written > last:
+            self._ahead[place] = (last, written)
+        return refused, max(last, written)
+
+    def _written_before(self, place: Place, first: int) -> int:
+        """The last offset of which it is known that it is written; -1 unless these records go on where the last ones ended."""
+        read, written = self._ahead.get(place, (-1, -1))
+        return written if read < first <= written else -1
 
     def _name(self, first: Record) -> str:
         suffix = ".gz" if self._settings.compression is Compression.GZIP else ""
