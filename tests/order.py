@@ -59,6 +59,7 @@ SECONDS: Mapping[str, int] = {
     "tests/unit/runtime/connectors/test_rabbitmq.py": 80,
     "tests/unit/runtime/connectors/test_search_sink.py": 40,
     "tests/unit/runtime/connectors/test_s3.py": 40,
+    "tests/unit/runtime/connectors/test_hdfs_sink.py": 70,
 }
 """About how long a file takes (`--durations=0` tells); a wrong number costs some time and breaks nothing."""
 OTHERWISE = 15

@@ -134,6 +134,7 @@ from kafka_platform.light.stores import (
     S3 as S3,
     AfterRead as AfterRead,
     Compression as Compression,
+    HdfsSink as HdfsSink,
     Lines as Lines,
 )
 from kafka_platform.monitoring.component import (

@@ -28,6 +28,8 @@ def light_findings(change: Change) -> Iterator[Finding]:
         added = [each for each in topics if not known or old is None or each not in old["topics"]]
         if added:
             yield say(Section.ACCESS, f"data of {names(added)} now also goes to {code(_place(new))}", look=True)
+        elif opened := [each for each in _nodes(new) if each not in _nodes(old)]:
+            yield say(Section.ACCESS, f"data of {names(topics)} may now also go to {names(opened)}", look=True)
         gone_topics = [each for each in (old["topics"] if old is not None else []) if each not in topics]
         if gone_topics:
             yield say(Section.DATA, f"no longer delivers the records of {names(gone_topics)}", look=True)
@@ -60,9 +62,17 @@ def _is_sink(file: Mapping[str, Any]) -> bool:
 
 def _place(file: Mapping[str, Any]) -> str:
     settings = mapping(file, "settings")
+    if "urls" in settings:
+        return f"{', '.join(map(str, settings['urls']))} {settings.get('path', '')}"
     if "bucket" in settings:
         return f"{settings.get('endpoint')}/{settings['bucket']}/{settings.get('prefix', '')}"
     return str(settings.get("url") or f"{settings.get('host')}:{settings.get('port')}")
+
+
+def _nodes(file: Mapping[str, Any] | None) -> list[str]:
+    """Servers of the same system that records may be sent to as well."""
+    found = mapping(file or {}, "settings").get("datanodes")
+    return [str(each) for each in found] if isinstance(found, list) else []
 
 
 def _way(file: Mapping[str, Any]) -> str:

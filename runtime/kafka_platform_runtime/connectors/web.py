@@ -68,6 +68,7 @@ class Web:
             self._headers["authorization"] = f"Bearer {token}"
         elif login is not None:
             self._headers["authorization"] = "Basic " + base64.b64encode(":".join(login).encode()).decode()
+        self._anonymous = {name: value for name, value in self._headers.items() if name != "authorization"}
         for value in self._headers.values():
             if not value.isprintable():
                 raise Refused(["CONNECTOR_SECRET_DIR: the login has line breaks or control characters: replace it"])
@@ -81,8 +82,16 @@ class Web:
             key_file=None if key is None else str(key),
         )
 
-    def ask(self, method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
-        """Sends a request; redirects are not followed, as they would take the login along.
+    def ask(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        login: bool = True,
+    ) -> Answer:
+        """Sends a request, unless told otherwise with the login; redirects are not followed, as they would take it along.
 
         Raises:
             Transient: no answer in time.
@@ -92,7 +101,7 @@ class Web:
                 method,
                 url,
                 body=body,
-                headers=self._headers | dict(headers or {}),
+                headers=(self._headers if login else self._anonymous) | dict(headers or {}),
                 timeout=urllib3.Timeout(connect=min(10.0, self._timeout), read=self._timeout),
                 redirect=False,
                 preload_content=False,
@@ -116,6 +125,8 @@ class Web:
 
 def cause(error: Exception) -> str:
     """Why there was no answer, without the library's names for things."""
+    if isinstance(error, urllib3.exceptions.LocationValueError):
+        return "this is no address"  # which may have a secret in it
     reason = getattr(error, "reason", None)
     text = str(reason if isinstance(reason, Exception) else error)
     return line(text.rpartition(">: ")[2] or type(error).__name__)

@@ -12,6 +12,7 @@ from kafka_platform import (
     ConnectorState,
     Cursor,
     DocumentIds,
+    HdfsSink,
     HttpBody,
     HttpSink,
     KafkaConnection,
@@ -64,6 +65,15 @@ KINDS: dict[str, LightConnectorSpec] = {
     "s3-sink": LightConnectorSpec(s3=S3(bucket="lake", secret="lake", prefix="raw/"), reads=["orders"], tasks=2),
     "s3": LightConnectorSpec(
         s3=S3(bucket="inbox", endpoint="https://s3.example.com", secret="lake", writes="plants", key="id")
+    ),
+    "hdfs": LightConnectorSpec(
+        hdfs=HdfsSink(
+            urls=["http://nn-1:9870", "http://nn-2:9870"],
+            path="/lake",
+            user="connect",
+            datanodes=["*.data:9864", "10.1.2.5:9864"],
+        ),
+        reads=["orders"],
     ),
     "poll": LightConnectorSpec(
         poll=PollSource(url=URL, writes="plants", items="a.b", key="id", cursor=Cursor(parameter="after", item="id"))
@@ -125,6 +135,12 @@ def test_it_reaches_kafka_and_what_it_names() -> None:
     assert {"ports": [{"port": 8883, "protocol": "TCP"}], "to": [{"ipBlock": {"cidr": "10.1.2.3/32"}}]} in egress
     assert {"ports": [{"port": 9092, "protocol": "TCP"}]} in egress
     assert {"ports": [{"port": 9200, "protocol": "TCP"}]} in manifests()["NetworkPolicy"]["spec"]["egress"]
+
+
+def test_only_the_named_ports_are_open_to_datanodes() -> None:
+    egress = manifests(KINDS["hdfs"])["NetworkPolicy"]["spec"]["egress"]
+    assert {"ports": [{"port": 9864, "protocol": "TCP"}, {"port": 9870, "protocol": "TCP"}]} in egress
+    assert {"ports": [{"port": 9864, "protocol": "TCP"}], "to": [{"ipBlock": {"cidr": "10.1.2.5/32"}}]} in egress
 
 
 def test_a_sink_has_its_tasks_as_pods_and_a_source_one_at_a_time() -> None:

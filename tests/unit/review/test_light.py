@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from kafka_platform import S3, HttpSink, KafkaConnection, LightConnectorSpec, Mqtt
+from kafka_platform import S3, HdfsSink, HttpSink, KafkaConnection, LightConnectorSpec, Mqtt
 from kafka_platform.light.objects import LightSettings, config_map
 
 from tests.unit.review.objects import change, said
@@ -15,6 +15,9 @@ CONNECTION = KafkaConnection(
 SINK = LightConnectorSpec(http=HttpSink(url="https://api.example.com/in"), reads=["orders", "items"])
 SOURCE = LightConnectorSpec(mqtt=Mqtt(host="mq.example.com", filters=["plants/#"], writes="plants"))
 BUCKET = LightConnectorSpec(s3=S3(bucket="lake", secret="s"), reads=["orders"])
+
+LAKE = HdfsSink(urls=["https://nn-1", "https://nn-2"], path="/lake", user="connect", datanodes=["a:9865"])
+FILES = LightConnectorSpec(hdfs=LAKE, reads=["orders"])
 
 
 def rendered(spec: LightConnectorSpec) -> dict[str, Any]:
@@ -51,6 +54,18 @@ def rendered(spec: LightConnectorSpec) -> dict[str, Any]:
             replace(SINK, reads=["orders"]),
             "Data at risk",
             "! connector `move`: no longer delivers the records of `items`",
+        ),
+        (
+            None,
+            FILES,
+            "Access",
+            "! connector `move`: data of `orders` now also goes to `https://nn-1, https://nn-2 /lake`",
+        ),
+        (
+            FILES,
+            replace(FILES, hdfs=replace(LAKE, datanodes=["a:9865", "*.example.com:9865"])),
+            "Access",
+            "! connector `move`: data of `orders` may now also go to `*.example.com:9865`",
         ),
         (
             SINK,

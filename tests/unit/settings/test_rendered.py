@@ -59,6 +59,10 @@ COMMON: dict[str, Any] = {
             "tenant": "shop",
             "scale": {"recordsPerSecondPerPod": 400, "acceptableDelay": "10s"},
         },
+        "lake": {
+            "hdfs": {"urls": ["http://nn:9870"], "path": "/lake", "user": "kafka", "datanodes": ["*.data:9864"]},
+            "reads": ["orders"],
+        },
         "plants": {"mqtt": {"host": "10.1.2.4", "filters": ["plants/#"], "writes": "orders", "tls": False}},
         "other": {
             "plugin": {"connectorClass": "com.example.Source", "writes": ["orders"], "hosts": ["example.com:443"]}

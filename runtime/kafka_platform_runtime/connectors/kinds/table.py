@@ -17,6 +17,7 @@ SINKS: Mapping[str, str] = {
     "mqtt": "mqtt_sink",
     "rabbitmq": "rabbitmq_sink",
     "s3": "s3_sink",
+    "hdfs": "hdfs_sink",
 }
 SOURCES: Mapping[str, str] = {
     "http-source": "http_source",

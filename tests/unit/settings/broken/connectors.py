@@ -4,7 +4,7 @@ CASES: list[tuple[str, str]] = [
     ("connectors: [shop]", "connectors: a list is not a mapping: write names below it, each followed by a colon"),
     (
         "connectors: {shop: }",
-        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, s3, poll, postgres, mysql, mariadb, jdbc, plugin",
+        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, s3, hdfs, poll, postgres, mysql, mariadb, jdbc, plugin",
     ),
     (
         "connectors: {shop: true}",
@@ -12,7 +12,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "connectors: {shop: {}}",
-        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, s3, poll, postgres, mysql, mariadb, jdbc, plugin",
+        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, s3, hdfs, poll, postgres, mysql, mariadb, jdbc, plugin",
     ),
     ("connectors: {shop: {postgress: {}}}", "connectors.shop.postgress: unknown key: did you mean 'postgres'?"),
     (
@@ -449,6 +449,78 @@ CASES: list[tuple[str, str]] = [
     (
         "connectors: {a: {s3: {bucket: lake, secret: s}}}",
         "connectors.a.reads: missing: name the topics whose records it writes",
+    ),
+    (
+        "connectors: {a: {hdfs: {path: /lake, user: me}, reads: [orders]}}",
+        "connectors.a.hdfs.urls: missing: write a value for it",
+    ),
+    (
+        "connectors: {a: {hdfs: {urls: [], path: /lake, user: me}, reads: [orders]}}",
+        "connectors.a.hdfs.urls: 0 URLs: write one for each namenode, up to 8",
+    ),
+    (
+        "connectors: {a: {hdfs: {urls: ['hdfs://nn:8020'], path: /lake, user: me}, reads: [orders]}}",
+        "connectors.a.hdfs.urls: 'hdfs://nn:8020' is not spoken: write the URL of WebHDFS, such as https://namenode.example.com:9871",
+    ),
+    (
+        "connectors: {a: {hdfs: {urls: ['https://nn:9871/webhdfs/v1'], path: /lake, user: me}, reads: [orders]}}",
+        "connectors.a.hdfs.urls: 'https://nn:9871/webhdfs/v1' has more than its beginning: end it before /webhdfs/v1",
+    ),
+    (
+        "connectors: {a: {hdfs: {urls: ['https://me:word@nn:9871'], path: /lake, user: me}, reads: [orders]}}",
+        "connectors.a.hdfs.urls: contains credentials: remove them, and name the Secret with it in secret",
+    ),
+    (
+        "connectors: {a: {hdfs: {urls: ['https://nn:9871', 'http://nn2:9870'], path: /lake, user: me}, reads: [orders]}}",
+        "connectors.a.hdfs.urls: some are https and some are not: use https for all",
+    ),
+    (
+        "connectors: {a: {hdfs: {urls: ['https://nn:9871', 'https://nn:9871'], path: /lake, user: me}, reads: [orders]}}",
+        "connectors.a.hdfs.urls: 'https://nn:9871' is listed twice: keep one",
+    ),
+    (
+        "connectors: {a: {hdfs: {urls: ['https://nn:9871'], path: lake, user: me}, reads: [orders]}}",
+        "connectors.a.hdfs.path: 'lake' is not a folder: write one from the root, such as /lake/orders",
+    ),
+    (
+        "connectors: {a: {hdfs: {urls: ['https://nn:9871'], path: /lake/../other, user: me}, reads: [orders]}}",
+        "connectors.a.hdfs.path: '/lake/../other' is not a folder: write one from the root, such as /lake/orders",
+    ),
+    (
+        "connectors: {a: {hdfs: {urls: ['https://nn:9871'], path: '/a:b', user: me}, reads: [orders]}}",
+        "connectors.a.hdfs.path: '/a:b' has a colon, which no name in HDFS has: remove it",
+    ),
+    (
+        "connectors: {a: {hdfs: {urls: ['https://nn:9871'], path: /lake}, reads: [orders]}}",
+        "connectors.a.hdfs.secret: missing: name a Secret with a login, or the user of HDFS in user",
+    ),
+    (
+        "connectors: {a: {hdfs: {urls: ['https://nn:9871'], path: /lake, user: 'me&op=DELETE', secret: s}, reads: [orders]}}",
+        "connectors.a.hdfs.user: 'me&op=DELETE' is not a user of HDFS: use A-Z, a-z, 0-9, ., _ and -, beginning with a letter",
+    ),
+    (
+        "connectors: {a: {hdfs: {urls: ['http://nn.example.com:9870'], path: /lake, secret: s}, reads: [orders]}}",
+        "connectors.a.hdfs.secret: is sent to 'http://nn.example.com:9870' in the clear: use https there, or remove it",
+    ),
+    (
+        "connectors: {a: {hdfs: {urls: ['https://nn:9871'], path: /lake, user: me, datanodes: ['data.example.com']}, reads: [orders]}}",
+        "connectors.a.hdfs.datanodes: 'data.example.com' is not host:port: write one such as db.example.com:5432",
+    ),
+    (
+        "connectors: {a: {hdfs: {urls: ['https://nn:9871'], path: /lake, user: me, datanodes: ['*:9865']}, reads: [orders]}}",
+        "connectors.a.hdfs.datanodes: '*:9865' is not host:port: write one such as db.example.com:5432",
+    ),
+    (
+        "connectors: {a: {hdfs: {urls: ['https://nn:9871'], path: /lake, user: me, datanodes: ['d:9865', 'd:9865']}, reads: [orders]}}",
+        "connectors.a.hdfs.datanodes: 'd:9865' is listed twice: keep one",
+    ),
+    (
+        "connectors: {a: {hdfs: {urls: ['https://nn:9871'], path: /lake, user: me, size: 1Gi}, reads: [orders]}}",
+        "connectors.a.hdfs.size: 1Gi does not fit in the memory of a pod: use at most 16Mi",
+    ),
+    (
+        "connectors: {a: {hdfs: {urls: ['https://nn:9871'], path: /lake, user: me, writes: orders}, reads: [orders]}}",
+        "connectors.a.hdfs.writes: unknown key: use one of secret, urls, path, datanodes, user, timeout, lines, compression, size, every",
     ),
     (
         "connectors: {a: {mqtt: {host: broker, filters: ['x/#'], writes: nowhere}}}",
