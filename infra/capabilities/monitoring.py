@@ -36,7 +36,10 @@ class Monitoring(Capability[Prometheus]):
     """Monitors and alerts for everything that exposes metrics, for the Prometheus operator."""
 
     key = "prometheus"
-    names = frozenset({f"{CLUSTER}-nodes", f"{CLUSTER}-operator", f"{CLUSTER}-certificates", f"{CLUSTER}-keda"})
+    names = frozenset(
+        f"{CLUSTER}-{each}"
+        for each in ("nodes", "operator", "topics-operator", "users-operator", "certificates", "keda")
+    )
 
     def section(self, settings: Core) -> Prometheus | None:
         """None with a Prometheus without operator."""

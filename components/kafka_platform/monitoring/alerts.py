@@ -11,6 +11,7 @@ from typing import Any
 
 from kafka_platform.kube.certificates import DAY, ISSUED, SERVED, SOON, ending, unserved
 from kafka_platform.kube.metrics import PROVISION_JOB, Alert, Severity, series
+from kafka_platform.monitoring import strimzi
 from kafka_platform.monitoring.limits import (
     ALMOST_FULL,
     FILLING,
@@ -73,6 +74,7 @@ def alerts(watched: Watched) -> list[Alert]:
         *_volumes(watched),
         *_groups(watched),
         *_certificates(watched),
+        *_operators(watched),
         *_scalers(watched),
         *_jobs(watched),
     ]
@@ -239,6 +241,12 @@ def _overdue(renewal_days: int) -> float:
     """How many days before its end something is overdue that Strimzi should have renewed."""
     # A maintenance window comes once a week or more often: what was not renewed in the next one never will be.
     return max(renewal_days - 8, renewal_days / 2)
+
+
+def _operators(watched: Watched) -> Iterator[Alert]:
+    if watched.renewal_days is not None:
+        own = series(watched.namespace, CLUSTER_LABEL, watched.cluster)
+        yield from strimzi.alerts(watched.namespace, watched.operator_in, own)
 
 
 def _scalers(watched: Watched) -> Iterator[Alert]:

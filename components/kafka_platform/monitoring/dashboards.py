@@ -39,7 +39,9 @@ def _of_kafka(watched: Watched) -> Iterator[Shown]:
     volumes = watched.volumes
     found = [
         brokers.board() if watched.nodes else None,
-        topics.board(provisioned=watched.provisioned) if watched.exporter else None,
+        topics.board(provisioned=watched.provisioned, operated=watched.renewal_days is not None)
+        if watched.exporter
+        else None,
         groups.board(keda=bool(watched.scaled_in), kube_state=watched.kube_state) if watched.exporter else None,
         tenants.board(watched.limited) if watched.nodes and watched.limited else None,
         None if volumes is None else capacity.board(volumes, exporter=watched.exporter),

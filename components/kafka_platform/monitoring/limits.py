@@ -15,3 +15,6 @@ HOURS_TO_ACT = 4
 """How long before a volume is full an alert pages: the time to find the cause, agree on a fix and grow the volume."""
 SCALER_ERRORS = 3
 """Failed looks of one of KEDA's scalers in ten minutes, of some twenty, above which it does not mend itself."""
+RECONCILIATIONS_FAILED = 3
+"""Failures of Strimzi's operators with resources of a kind in 15 minutes, of some seven attempts with each, above which it does not
+mend itself."""

@@ -29,6 +29,7 @@ from kafka_platform.monitoring.dashboards import Shown, panels_of_alerts, shown
 from kafka_platform.monitoring.receivers.routing import operated_config
 from kafka_platform.monitoring.receivers.spec import Receivers
 from kafka_platform.monitoring.spec import MonitoredSpec
+from kafka_platform.monitoring.strimzi import ENTITY_OPERATOR, ENTITY_OPERATORS, OPERATOR_LABEL
 from kafka_platform.monitoring.tenants import limited, rule_groups as rules_of_tenants
 
 if TYPE_CHECKING:
@@ -169,6 +170,8 @@ def monitors(
         if spec.nodes_show or spec.exporter:
             found["nodes"] = of_nodes(connection.cluster, name, namespace)
         found["operator"] = of_strimzi(name, namespace, spec.strimzi)
+        for each in ENTITY_OPERATORS:
+            found[f"{each}-operator"] = of_entity_operator(connection.cluster, each, name, namespace)
     elif spec.nodes_show:
         found["nodes"] = of_embedded(connection.cluster, name, namespace)
     if "nodes" in found:
@@ -288,6 +291,17 @@ def of_strimzi(name: str, namespace: "Input[str]", pods_in: "Input[str]") -> Pod
         pods=STRIMZI_OPERATOR,
         port="http",
         pods_in=pods_in,
+    )
+
+
+def of_entity_operator(cluster: "Input[str]", which: str, name: str, namespace: "Input[str]") -> PodMonitor:
+    """Strimzi's operator of topics or of users."""
+    return PodMonitor(
+        name=f"{name}-{which}-operator",
+        namespace=namespace,
+        pods={**ENTITY_OPERATOR, STRIMZI_CLUSTER_LABEL: cluster},
+        port=ENTITY_OPERATORS[which],
+        of={CLUSTER_LABEL: cluster, OPERATOR_LABEL: which},
     )
 
 

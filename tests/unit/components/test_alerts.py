@@ -123,6 +123,18 @@ def own_certificate(seconds: int, pod: str = "gateway-0") -> dict[str, str]:
     return {f"gateway_certificate_end_timestamp_seconds{{{of}}}": f"{seconds}x200"}
 
 
+def reconciled(kind: str, failed: str, *, namespace: str = "strimzi", **more: str) -> dict[str, str]:
+    of = f'namespace="{namespace}",exported_namespace="streaming",kind="{kind}",selector=""'
+    of += "".join(f',{label}="{each}"' for label, each in more.items())
+    return {f"strimzi_reconciliations_failed_total{{{of}}}": failed}
+
+
+def beside(**seen: str) -> dict[str, str]:
+    """The operators of topics and of users, as Prometheus reads them."""
+    of = 'namespace="streaming",kafka_cluster="kafka"'
+    return {f'up{{{of},strimzi_operator="{name}"}}': values for name, values in seen.items()}
+
+
 def scaler(errors: str, namespace: str = "shop") -> dict[str, str]:
     of = f'namespace="{namespace}",scaledObject="fraud-check",scaler="kafkaScaler",metric="s0-kafka-orders"'
     return {f"keda_scaler_detail_errors_total{{{of}}}": errors}
@@ -272,6 +284,47 @@ CASES = [
         labels={"resource_namespace": "streaming", "cluster": "kafka"},
     ),
     Case(alert="StrimziOperatorGone", measured=authority(60 * DAY * 1000), at="20m"),
+    Case(
+        alert="StrimziReconciliationsFail",
+        measured=reconciled("Kafka", "0+1x60") | reconciled("KafkaConnect", "7x60"),
+        at="40m",
+        summary="Strimzi could not carry out a Kafka 15 times in 15 minutes.",
+        labels={"kind": "Kafka"},
+    ),
+    Case(
+        alert="StrimziReconciliationsFail",
+        measured=reconciled(
+            "KafkaUser", "0+1x60", namespace="streaming", kafka_cluster="kafka", strimzi_operator="users"
+        ),
+        at="40m",
+        summary="Strimzi could not carry out a KafkaUser 15 times in 15 minutes.",
+        labels={"kind": "KafkaUser"},
+    ),
+    # A broker was restarted; a program in another namespace says that it is an operator; another Kafka of the namespace.
+    Case(alert="StrimziReconciliationsFail", measured=reconciled("KafkaTopic", "0x5 3x60"), at="40m"),
+    Case(alert="StrimziReconciliationsFail", measured=reconciled("Kafka", "0+1x60", namespace="shop"), at="40m"),
+    Case(
+        alert="StrimziReconciliationsFail",
+        measured=reconciled(
+            "KafkaUser", "0+1x60", namespace="streaming", kafka_cluster="other", strimzi_operator="users"
+        ),
+        at="40m",
+    ),
+    Case(
+        alert="StrimziEntityOperatorGone",
+        measured=beside(topics="1x60", users="1x5 0x60"),
+        at="30m",
+        summary="Strimzi's operator of users shows nothing.",
+        labels={"strimzi_operator": "users"},
+    ),
+    Case(
+        alert="StrimziEntityOperatorGone",
+        measured=beside(users="1x60"),
+        at="30m",
+        summary="Strimzi's operator of topics shows nothing.",
+        labels={"strimzi_operator": "topics"},
+    ),
+    Case(alert="StrimziEntityOperatorGone", measured=beside(topics="1x60", users="1x5 0x5 1x60"), at="30m"),
     Case(
         alert="KafkaProvisionerFails",
         measured=job("0x5 1x60"),

@@ -58,7 +58,9 @@ OTHERS = {
     "kube_job_failed",
     "keda_scaler_detail_errors_total",  # KEDA
     "keda_scaler_metrics_value",
-    "strimzi_certificate_expiration_timestamp_ms",  # Strimzi's operator
+    "strimzi_certificate_expiration_timestamp_ms",  # Strimzi's operators
+    "strimzi_reconciliations_failed_total",
+    "strimzi_reconciliations_successful_total",
     "certmanager_certificate_expiration_timestamp_seconds",  # cert-manager
 }
 """What others show."""

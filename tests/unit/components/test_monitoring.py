@@ -135,6 +135,8 @@ def test_the_graph() -> None:
     assert set(found) - {"Stack project-stack", "Monitoring kafka"} == {
         "PodMonitor kafka-nodes",
         "PodMonitor kafka-operator",
+        "PodMonitor kafka-topics-operator",
+        "PodMonitor kafka-users-operator",
         "PodMonitor kafka-certificates",
         "PodMonitor kafka-keda",
         "PodMonitor kafka-gateway-gateway",
@@ -154,6 +156,8 @@ def test_the_graph() -> None:
     assert value(made[0].monitors) == [
         "kafka-nodes",
         "kafka-operator",
+        "kafka-topics-operator",
+        "kafka-users-operator",
         "kafka-certificates",
         "kafka-keda",
         "gateway",
@@ -174,8 +178,8 @@ def test_strimzis_operator_is_where_the_file_says() -> None:
     found = stack(STRIMZI, prometheus={}, strimzi={"namespace": "operators"})
     assert found["PodMonitor kafka-operator"].inputs["spec"]["namespaceSelector"] == {"matchNames": ["operators"]}
     rules = found["PrometheusRule kafka-alerts"].inputs["spec"]["groups"][0]["rules"]
-    asked = [each["expr"] for each in rules if "strimzi_" in each["expr"]]
-    assert len(asked) == 3
+    asked = [each["expr"] for each in rules if "strimzi_cert" in each["expr"] or "strimzi_recon" in each["expr"]]
+    assert len(asked) == 4
     assert all('namespace="operators"' in each for each in asked)
 
 
@@ -209,6 +213,8 @@ def test_it_comes_with_prometheus() -> None:
     assert monitors == {
         "PodMonitor kafka-nodes",
         "PodMonitor kafka-operator",
+        "PodMonitor kafka-topics-operator",
+        "PodMonitor kafka-users-operator",
         "PodMonitor kafka-certificates",
         "PodMonitor kafka-exporter-kafka-exporter",
         "PodMonitor kafka-gateway-gateway",

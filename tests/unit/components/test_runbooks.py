@@ -26,7 +26,20 @@ HEADINGS = ["What is broken", "How to see it", "What to do", "What not to do", "
 BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 KUBECTL = {"describe", "get", "logs"}
 """What pages say to run: nothing that changes anything is copied at three in the morning."""
-FLAGS = {"-n", "-A", "-l", "-o", "--sort-by", "--previous", "--tail", "--since", "--prefix", "--watch", "-w"}
+FLAGS = {
+    "--all-containers",
+    "-n",
+    "-A",
+    "-l",
+    "-o",
+    "--sort-by",
+    "--previous",
+    "--tail",
+    "--since",
+    "--prefix",
+    "--watch",
+    "-w",
+}
 
 
 ALERTS = every_alert()
@@ -114,7 +127,7 @@ def test_queries_of_pages_ask_for_metrics_of_dashboards_and_alerts() -> None:
         for _, text in blocks("promql")
         for name in re.findall(r"(?<![\w:])[a-z]+(?:[_:][a-z0-9]+)+\b(?! *\()", text)
     }
-    labels = {"job_name", "kafka_cluster", "status_code_group"}
+    labels = {"exported_namespace", "job_name", "kafka_cluster", "status_code_group", "strimzi_operator"}
     assert len(found) > 10
     assert found - labels - asked("") == set()
 

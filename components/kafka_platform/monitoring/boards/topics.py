@@ -1,18 +1,21 @@
 """The dashboard of topics: traffic, size and under-replicated partitions. No Pulumi."""
 
 from kafka_platform.kube.boards import Board, Panel, Query, Row, Shape, Unit
+from kafka_platform.monitoring.limits import RECONCILIATIONS_FAILED
+from kafka_platform.monitoring.strimzi import OPERATOR_LABEL, SUCCEEDED, failing
 
 _MOST = 15
 """Topics that a panel shows: more lines cannot be told apart."""
 
 
-def board(*, provisioned: bool = False) -> Board:
+def board(*, provisioned: bool = False, operated: bool = False) -> Board:
     """Its dashboard.
 
     Args:
         provisioned: whether runs of the provisioner are shown.
+        operated: whether the work of Strimzi's operators is shown.
     """
-    runs = [_runs()] if provisioned else []
+    runs = [*([_runs()] if provisioned else []), *([_reconciliations()] if operated else [])]
     return Board(name="topics", title="Kafka topics", rows=[_traffic(), _room(), *runs])
 
 
@@ -114,6 +117,44 @@ def _runs() -> Row:
                     )
                 ],
                 unit=Unit.SECONDS,
+            ),
+        ],
+    )
+
+
+def _reconciliations() -> Row:
+    # The operator of Kafkas may be in another namespace; all of them tell the namespace of what they carry out.
+    own = 'exported_namespace="$namespace"'
+    return Row(
+        title="As declared?",
+        panels=[
+            Panel(
+                title="What Strimzi could not carry out",
+                description="Attempts that failed in the last 15 minutes, by kind. The status of a resource says why.",
+                # An operator begins to count when the first attempt fails.
+                queries=[Query(expression=f"{failing(own)} or on () vector(0)", legend="{{kind}}")],
+                bad_from=RECONCILIATIONS_FAILED,
+                alerts=["StrimziReconciliationsFail"],
+            ),
+            Panel(
+                title="What Strimzi carried out",
+                description="Attempts that succeeded in the last 15 minutes, by kind: each resource every two minutes. None: the operator "
+                "does not work.",
+                queries=[
+                    Query(expression=f"sum by (kind) (increase({SUCCEEDED}{{{own}}}[15m]))", legend="{{kind}}"),
+                ],
+            ),
+            Panel(
+                title="Operators beside the Kafka",
+                description="1: Prometheus reads the operator.",
+                queries=[
+                    Query(
+                        expression=f'max by ({OPERATOR_LABEL}) (up{{$source,{OPERATOR_LABEL}!=""}})',
+                        legend="{{" + OPERATOR_LABEL + "}}",
+                    )
+                ],
+                bad_below=1,
+                alerts=["StrimziEntityOperatorGone"],
             ),
         ],
     )
