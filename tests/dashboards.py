@@ -9,6 +9,8 @@ import kafka_platform
 from kafka_platform.connect.monitoring import source as connect_source
 from kafka_platform.exporter.monitoring import source as exporter_source
 from kafka_platform.gateway.monitoring import source as gateway_source
+from kafka_platform.job.monitoring import source as job_source
+from kafka_platform.job.spec import JobSpec
 from kafka_platform.kafka.entities import Quotas
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kube.metrics import Alert
@@ -44,6 +46,7 @@ SOURCES = [
     connect_source("connect"),
     exporter_source("kafka-exporter"),
     gateway_source("gateway"),
+    job_source("nightly", JobSpec(image="report:4", reads=["orders"], schedule="0 3 * * *")),
     light_source("connector-search"),
     probe_source("latency-probe"),
     registry_source("schema-registry"),

@@ -70,6 +70,8 @@ from kafka_platform.gateway.spec import (
     LoadBalancerExposure as LoadBalancerExposure,
     NodePortExposure as NodePortExposure,
 )
+from kafka_platform.job.component import ScheduledJob as ScheduledJob, ScheduledJobArgs as ScheduledJobArgs
+from kafka_platform.job.spec import Overlap as Overlap
 from kafka_platform.kafka.connection import KafkaConnection as KafkaConnection
 from kafka_platform.kafka.entities import (
     Acl as Acl,

@@ -8,6 +8,7 @@ from infra.capabilities.capability import Capability, Deployment, LeastKubernete
 from infra.capabilities.connectors import KafkaConnect
 from infra.capabilities.exporter import KafkaExporter
 from infra.capabilities.gateway import HttpGateway
+from infra.capabilities.jobs import Jobs
 from infra.capabilities.kafka import BrokersByLoad, Cluster, Entities
 from infra.capabilities.levels import Levels
 from infra.capabilities.light import LightConnectors
@@ -36,6 +37,7 @@ CAPABILITIES: Sequence[Capability[Any]] = (
     KafkaExporter(),
     ObjectStore(),
     Workers(),
+    Jobs(),
     KafkaConnect(),
     LightConnectors(),
     Levels(),

@@ -1,21 +1,18 @@
 """The workers of a stack."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import kafka_platform
 from kafka_platform.kafka.client_pods import with_authority_of
-from kafka_platform.kafka.entities import AclResource, Login, Operation, Quotas, User
-from kafka_platform.kafka.protocols import Engine
+from kafka_platform.kafka.entities import Quotas, User
 from kafka_platform.program.logins import login_of
 from kafka_platform.scaling import objects as scaling
 from kafka_platform.scaling.spec import Scale, scaler_user_name
 from kafka_platform.values.forms import shared
 from kafka_platform.values.later import plain
-from kafka_platform.values.names import check_workload, user_secret
-from kafka_platform.values.words import Path
+from kafka_platform.values.names import user_secret
 from kafka_platform.worker.monitoring import source
 from kafka_platform.worker.objects import WorkerSettings, objects
 from kafka_platform.worker.spec import WorkerSpec
@@ -33,10 +30,20 @@ from infra.capabilities.capability import (
     Stack,
 )
 from infra.capabilities.operators import Keda
+from infra.capabilities.programs import (
+    Login,
+    knows_users,
+    login_faults,
+    misnamed,
+    program_faults,
+    rights_of,
+    rights_to_look,
+    shared_group,
+    taken_user,
+)
 from infra.capabilities.registry import connection_for
 from infra.settings.core import Core
-from infra.settings.faults import Fault, Known, declare
-from infra.settings.relations.declared import no_topic, overlap
+from infra.settings.faults import Fault, Known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,39 +128,17 @@ class Workers(Capability[Mapping[str, Worker]]):
 
     def faults(self, section: Mapping[str, Worker], stack: Stack, known: Known) -> Iterator[Fault]:
         """Conflicts with topics, users and groups."""
-        settings = stack.settings
-        declared = stack.declared(known)
         groups: dict[str, str] = {}
         for name, worker in section.items():
-            path = ("workers", name)
-            try:
-                check_workload(name, "worker")
-            except ValueError as error:
-                yield Fault(path=path, message=str(error))
+            path = (self.key, name)
+            if (wrong := misnamed(path, name, "worker", stack)) is not None:
+                yield wrong
                 continue
-            if stack.is_taken(name):
-                yield Fault(path=path, message=f"{name!r} is the name of a part of the platform: choose another name")
-            if known(*path):
-                try:
-                    worker.check_purpose()
-                except ValueError as error:
-                    yield Fault(path=(*path, "reads"), message=str(error).partition(": ")[2])
-            if worker.tenant not in settings.tenants and known.names("tenants") == []:
-                fix = declare("tenants", settings.tenants)
-                yield Fault(path=(*path, "tenant"), message=f"{worker.tenant!r} is not a tenant of this file: {fix}")
-            if declared.complete:
-                for key, topics in (("reads", worker.reads), ("writes", worker.writes)):
-                    for topic in topics:
-                        if not declared.has(topic):
-                            yield Fault(path=(*path, key), message=no_topic(topic, declared.topics))
+            yield from program_faults(path, worker, worker.tenant, stack, known)
             group = worker.group or name
             if worker.reads and groups.setdefault(group, name) != name:
-                yield Fault(
-                    path=(*path, "group") if worker.group else path,
-                    message=f"worker {groups[group]!r} is in group {group!r} too, and each would get only part of the records: use "
-                    "another group",
-                )
-            yield from _users(settings, section, known, name, worker)
+                yield shared_group(path, worker, f"worker {groups[group]!r}", group)
+            yield from _users(stack.settings, section, known, name, worker)
             if worker.scale is not None:
                 yield from _scale(stack, known, name, worker, worker.scale)
 
@@ -223,83 +208,28 @@ def _scaler(worker: WorkerSettings, scale: Scale, placed: Placed) -> scaling.Sca
 
 def _users(settings: Core, workers: Mapping[str, Worker], known: Known, name: str, worker: Worker) -> Iterator[Fault]:
     path = ("workers", name)
-    if not known("tenants") or not known("kafka", "engine") or not known("kafka", "adminSecret"):
+    if not knows_users(known):
         return
-    namespace = settings.namespace_of(worker.tenant)
-    for made in worker.users(name, namespace, None):
+    for made in worker.users(name, settings.namespace_of(worker.tenant), None):
         if made in settings.users:
-            yield Fault(
-                path=path,
-                message=f"its user {made!r} is a tenant's user already: rename one, or let the worker log in as that user "
-                f"by {'user' if made == name else 'scalerUser'}",
-            )
+            yield taken_user(path, made, "worker", "user" if made == name else "scalerUser")
         elif made != name and made in workers:
             yield Fault(path=path, message=f"the user of its scaler, {made!r}, is another worker's: rename one")
-    managed, kafka = settings.manages_entities, settings.kafka
-    logs_in = kafka.engine is not Engine.EXTERNAL or kafka.logs_in
-    try:
-        known_secrets = replace(
-            worker,
-            user_secret=settings.secret_of(worker.user, worker.user_secret),
-            scaler_user_secret=settings.secret_of(worker.scaler_user, worker.scaler_user_secret),
-        )
-        known_secrets.check_logins(kafka.login, makes_users=settings.makes_users or not logs_in)
-    except ValueError as error:
-        field, _, message = str(error).partition(": ")
-        yield Fault(
-            path=(*path, to_camel(field)), message=re.sub(r"(\w+)_secret\b", lambda found: to_camel(found[0]), message)
-        )
-        return
-    for key, given, needed in (("user", worker.user, True), ("scalerUser", worker.scaler_user, worker.scales_by_lag)):
-        if given is None:
-            if needed and logs_in and not managed:
-                yield Fault(
-                    path=(*path, key),
-                    message="missing, an administrator makes users: name an existing one, or the administrator's Secret in kafka.adminSecret",
-                )
-        elif not needed:
-            yield Fault(path=(*path, key), message="the number of pods does not depend on lag: remove the key")
-        elif managed:
-            yield from _user(settings, (*path, key), given, worker, worker.group or name)
-
-
-_USERS = ("user", "scaler_user")
-
-
-def _user(settings: Core, path: Path, name: str, worker: Worker, group: str) -> Iterator[Fault]:
-    """Faults of a user of this file that a worker, or its scaler, logs in as."""
-    user, namespace = settings.users.get(name), settings.namespace_of(worker.tenant)
-    if user is None:
-        fix = declare("tenants", settings.users)
-        yield Fault(path=path, message=f"{name!r} is not a user of this file: {fix}")
-        return
-    if user.namespace != namespace:
-        yield Fault(
-            path=path,
-            message=f"the Secret of {name!r} is delivered to namespace {user.namespace!r}, and the worker is in "
-            f"{namespace!r}: use a user of tenant {worker.tenant!r}",
-        )
-    if user.auth is not Login.SCRAM and settings.kafka.engine is not Engine.EXTERNAL:
-        yield Fault(path=path, message=f"{name!r} has no password, and workers log in with one: use another user")
-    needed = [(AclResource.TOPIC, topic, Operation.READ) for topic in worker.reads]
-    needed += [(AclResource.GROUP, group, Operation.READ)] if worker.reads else []
-    needed += [(AclResource.TOPIC, topic, Operation.WRITE) for topic in worker.writes]
-    if path[-1] == "scalerUser":
-        needed = [(kind, what, Operation.DESCRIBE) for kind, what, action in needed if action is Operation.READ]
-    for kind, what, action in needed:
-        if not _may(user, kind, what, action):
-            yield Fault(
-                path=path,
-                message=f"{name!r} may not {action.value.lower()} {kind.value} {what!r}: allow it, or leave the key out, then "
-                "a user with that right is made",
-            )
-
-
-def _may(user: User, kind: AclResource, name: str, action: Operation) -> bool:
-    return any(
-        acl.resource is kind and overlap(acl.name, name) and {action, Operation.ALL} & set(acl.operations)
-        for acl in user.all_acls()
+    group = worker.group or name
+    own = Login(
+        key="user",
+        user=worker.user,
+        secret=settings.secret_of(worker.user, worker.user_secret),
+        rights=rights_of(worker, group),
     )
+    scalers = Login(
+        key="scalerUser",
+        user=worker.scaler_user,
+        secret=settings.secret_of(worker.scaler_user, worker.scaler_user_secret),
+        rights=rights_to_look(worker, group),
+        needed=worker.scales_by_lag,
+    )
+    yield from login_faults(settings, path, "worker", worker.tenant, [own, scalers])
 
 
 def _scale(stack: Stack, known: Known, name: str, worker: Worker, scale: Scale) -> Iterator[Fault]:

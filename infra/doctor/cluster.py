@@ -165,6 +165,22 @@ def _last_words(pods: Sequence[Manifest]) -> str | None:
     return str(max(words, key=lambda end: end.get("finishedAt") or "")["message"]) if words else None
 
 
+def failing_jobs(cron_jobs: Sequence[Manifest]) -> Iterator[Finding]:
+    """Jobs on a schedule whose last run has ended without success. `cron_jobs` are the stack's."""
+    for each in cron_jobs:
+        meta, status = each["metadata"], each.get("status") or {}
+        began, succeeded = status.get("lastScheduleTime"), status.get("lastSuccessfulTime")
+        if not began or status.get("active") or (succeeded and succeeded >= began):
+            continue
+        since = f", which succeeded last at {succeeded}" if succeeded else ", which has never succeeded"
+        yield warning(
+            "job-failed",
+            f"CronJob/{meta['namespace']}/{meta['name']}",
+            f"the run of {began} failed{since}",
+            f"kubectl -n {meta['namespace']} logs -l app.kubernetes.io/instance={meta['name']} --tail=50",
+        )
+
+
 def old_kubernetes(version: tuple[int, int], needed: Sequence[LeastKubernetes]) -> Iterator[Finding]:
     """A Kubernetes that is too old for the stack."""
     if needed:

@@ -12,7 +12,7 @@ from kafka_platform.operators.keda import spec as keda
 from infra.capabilities import needed_kubernetes
 from infra.doctor import cluster, kafka, pods
 from infra.doctor.findings import Finding, Note, fault, warning
-from infra.doctor.looking import WORKLOADS, Patient
+from infra.doctor.looking import CRON_JOB, WORKLOADS, Patient
 from infra.live.pods import Part, part
 from infra.settings.model import Settings
 from infra.top.look import Seen
@@ -135,6 +135,7 @@ def _cluster(case: Case, missing: Sequence[str]) -> Iterator[Finding]:
     yield from cluster.foreign_objects(known, case.snapshot.stack)
     workloads = {key: each for key, each in patient.rendered.items() if key.partition("/")[0] in WORKLOADS}
     yield from cluster.changed_workloads(workloads, {key: each for key, each in known.items() if "spec" in each})
+    yield from cluster.failing_jobs([each for key, each in known.items() if key.partition("/")[0] == CRON_JOB])
     yield from cluster.left_by_drills(patient.objects.get("nodes", ()), DRILL_ANNOTATION)
 
 

@@ -29,6 +29,7 @@ MOST_MACHINES = 50
 HEALTH_PORT = "health"
 """Name of the port on which an embedded broker reports why it is not ready."""
 WORKLOADS = ("Deployment", "StatefulSet")
+CRON_JOB = "CronJob"
 _OPERATORS = {
     "strimzi": re.compile(r"(?:^|/)operator:v?(\d[\w.-]*)(?:@|$)"),
     "drain_cleaner": re.compile(r"/drain-cleaner:v?(\d[\w.-]*)"),

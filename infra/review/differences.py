@@ -7,7 +7,7 @@ from typing import Any
 from infra.review import ownership
 from infra.review.changes import Change
 
-POD = r"spec\.template\."
+POD = r"spec\.(?:jobTemplate\.spec\.)?template\."
 """Where the template of pods is, as a pattern of paths."""
 _FOLLOWS = (
     # Hashes and generated values: they change because something else does.

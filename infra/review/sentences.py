@@ -14,6 +14,7 @@ from infra.review.context import Context
 from infra.review.data import ACCESS_LABEL, claim, generated, namespace, provider, stateful
 from infra.review.differences import POD
 from infra.review.findings import Finding
+from infra.review.jobs import job
 from infra.review.kafka import kafka
 from infra.review.network import network_policy
 from infra.review.workloads import autoscaler, workload
@@ -50,6 +51,13 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType(
                 r"data\.cluster\.properties",
                 r"data\.gateway\.json",
                 r"data\.node-\d+\.properties",
+            ),
+        ),
+        "CronJob": Sentence(
+            job,
+            (
+                r"spec\.(schedule|timeZone|suspend|concurrencyPolicy)",
+                r"spec\.jobTemplate\.spec\.(activeDeadlineSeconds|template\.spec\.containers\.\d+\.image)",
             ),
         ),
         "CustomResourceDefinition": Sentence(stateful),

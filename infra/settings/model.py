@@ -6,6 +6,7 @@ from infra.capabilities.alerts import Alerts
 from infra.capabilities.connectors import Connect, StackConnector
 from infra.capabilities.exporter import Exporter
 from infra.capabilities.gateway import Gateway
+from infra.capabilities.jobs import Job
 from infra.capabilities.levels import ServiceLevel
 from infra.capabilities.operators import (
     CertManagerInstallation,
@@ -52,6 +53,8 @@ class Settings(Core):
     """The object store, for what is kept as files: a lake, checkpoints. Default: none."""
     workers: Mapping[str, Worker] = {}
     """Teams' services by name, each with its own Kafka user and as many pods as its load needs."""
+    jobs: Mapping[str, Job] = {}
+    """Teams' programs that run on a schedule by name, each with its own Kafka user."""
     connectors: Mapping[str, StackConnector] = {}
     """Connectors by name, which move records between Kafka and other systems, each with its own Kafka user."""
     connect: Connect | None = None

@@ -15,6 +15,53 @@ from tests.harness import CLIENTS, Stack, client_pod, eventually, get, in_pod, k
 NAMESPACE = "e2e-worker"
 SHOP = "e2e-worker-shop"
 PARTITIONS = 4
+TRY = """
+import json, os, sys
+from pathlib import Path
+from confluent_kafka import Consumer, Producer
+options = dict(line.split("=", 1) for line in Path(os.environ["KAFKA_LIBRDKAFKA_CONFIG"]).read_text().splitlines())
+action, topic, group = sys.argv[1:]
+if action == "write":
+    producer, answers = Producer({**options, "message.timeout.ms": 15000}), []
+    producer.produce(topic, b"x", on_delivery=lambda error, _: answers.append("ok" if error is None else error.name()))
+    producer.flush(20)
+    print(answers[0])
+else:
+    consumer = Consumer({**options, "group.id": group, "auto.offset.reset": "earliest"})
+    consumer.subscribe([topic])
+    record = consumer.poll(20)
+    print("nothing" if record is None else "ok" if record.error() is None else record.error().name())
+"""
+COUNT = """
+import os
+from pathlib import Path
+from confluent_kafka import Consumer, KafkaError, Producer
+def options(*names):
+    lines = [line for name in names for line in Path(os.environ[name]).read_text().splitlines()]
+    return dict(line.split("=", 1) for line in lines)
+connection = "KAFKA_LIBRDKAFKA_CONFIG"
+consumer = Consumer(options(connection, "KAFKA_LIBRDKAFKA_CONSUMER_CONFIG") | {"enable.partition.eof": "true"})
+topics = os.environ["KAFKA_READ_TOPICS"].split(",")
+left = {(topic, each) for topic in topics for each in consumer.list_topics(topic, 30).topics[topic].partitions}
+consumer.subscribe(topics)
+count = 0
+while left:
+    record = consumer.poll(60)
+    assert record is not None, "nothing was read for a minute"
+    if record.error() is None:
+        count += 1
+    elif record.error().code() == KafkaError._PARTITION_EOF:
+        left.discard((record.topic(), record.partition()))
+    else:
+        raise SystemExit(str(record.error()))
+producer = Producer(options(connection, "KAFKA_LIBRDKAFKA_PRODUCER_CONFIG"))
+producer.produce(os.environ["KAFKA_WRITE_TOPICS"], str(count), os.environ["POD_NAME"])
+assert producer.flush(60) == 0
+if count:
+    consumer.commit(asynchronous=False)
+consumer.close()
+"""
+"""A job: counts the records that have come since the last run, and writes the number."""
 COPY = ["python3", "-c", (CLIENTS / "copy_worker.py").read_text()]
 PLATFORM: dict[str, Any] = {
     "namespace": NAMESPACE,
@@ -25,6 +72,7 @@ PLATFORM: dict[str, Any] = {
         "burst": {"partitions": PARTITIONS},
         "burst-done": {"partitions": PARTITIONS},
         "private": {},
+        "counts": {},
     },
     "tenants": {
         "shop": {
@@ -55,6 +103,34 @@ PLATFORM: dict[str, Any] = {
             ],
             # The tool writes a log of its own; it leaves the group when it is told to end.
             "environment": {"LOG_DIR": "/tmp", "KAFKA_HEAP_OPTS": "-Xmx128m"},
+        },
+    },
+    "jobs": {
+        "count": {
+            "image": RUNTIME_IMAGE,
+            "tenant": "shop",
+            "schedule": "* * * * *",
+            "reads": ["orders"],
+            "writes": ["counts"],
+            "command": ["python3", "-c", COUNT],
+        },
+        **{
+            name: {
+                "image": RUNTIME_IMAGE,
+                "tenant": "shop",
+                "schedule": "@yearly",
+                "suspended": True,
+                "reads": ["orders"],
+                "command": command,
+                "deadline": deadline,
+                "retries": 1,
+                "termination": "1s",
+            }
+            for name, command, deadline in (
+                ("broken", ["sh", "-c", "exit 3"], "5m"),
+                ("slow", ["sleep", "600"], "20s"),
+                ("curious", ["python3", "-c", TRY, "read", "private", "curious"], "5m"),
+            )
         },
     },
 }
@@ -101,23 +177,6 @@ lines = [line for name in names for line in Path(os.environ[name]).read_text().s
 consumer = Consumer(dict(line.split("=", 1) for line in lines))
 partitions = [TopicPartition(sys.argv[1], each) for each in range(int(sys.argv[2]))]
 print(json.dumps([each.offset for each in consumer.committed(partitions, timeout=20)]))
-"""
-TRY = """
-import json, os, sys
-from pathlib import Path
-from confluent_kafka import Consumer, Producer
-options = dict(line.split("=", 1) for line in Path(os.environ["KAFKA_LIBRDKAFKA_CONFIG"]).read_text().splitlines())
-action, topic, group = sys.argv[1:]
-if action == "write":
-    producer, answers = Producer({**options, "message.timeout.ms": 15000}), []
-    producer.produce(topic, b"x", on_delivery=lambda error, _: answers.append("ok" if error is None else error.name()))
-    producer.flush(20)
-    print(answers[0])
-else:
-    consumer = Consumer({**options, "group.id": group, "auto.offset.reset": "earliest"})
-    consumer.subscribe([topic])
-    record = consumer.poll(20)
-    print("nothing" if record is None else "ok" if record.error() is None else record.error().name())
 """
 
 
@@ -225,6 +284,43 @@ class TestAsDeployed:
         shown = kubectl("-n", SHOP, "get", "deployments,pods,configmaps,replicasets", "-o", "json")
         logs = "".join(kubectl("-n", SHOP, "logs", pod) for pod in pods("copy"))
         assert password not in shown + logs
+
+
+def runs(job: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(
+        kubectl("-n", SHOP, "get", "jobs", "-l", f"app.kubernetes.io/instance={job}", "-o", "json")
+    )["items"]
+    return found
+
+
+class TestJobs:
+    def test_they_run_on_their_schedule_and_read_each_record_once(self, stack: Stack) -> None:
+        assert stack.outputs()["jobs"]["count"] == {
+            "namespace": SHOP,
+            "cronJob": "count",
+            "user": "count",
+            "group": "count",
+        }
+        wanted = len({number for _, _, number in read("done")})
+        eventually("all orders are counted", lambda: sum(number for _, _, number in read("counts")) >= wanted, 150)
+        assert sum(number for _, _, number in read("counts")) == wanted
+        succeeded = [each for each in runs("count") if each.get("status", {}).get("succeeded")]
+        assert succeeded
+        assert all(each["metadata"]["ownerReferences"][0]["kind"] == "CronJob" for each in succeeded)
+
+    def test_those_that_fail_or_take_too_long_end(self, stack: Stack) -> None:
+        for job in ("broken", "slow", "curious"):
+            kubectl("-n", SHOP, "create", "job", f"--from=cronjob/{job}", f"{job}-by-hand")
+
+        def reason(job: str) -> str:
+            conditions = get("job", f"{job}-by-hand", SHOP).get("status", {}).get("conditions", [])
+            return next((each["reason"] for each in conditions if each["type"] in ("Failed", "Complete")), "")
+
+        eventually("the broken one has failed twice", lambda: reason("broken") == "BackoffLimitExceeded", 120)
+        assert get("job", "broken-by-hand", SHOP)["status"]["failed"] == 2
+        eventually("the slow one is ended", lambda: reason("slow") == "DeadlineExceeded", 120)
+        eventually("the curious one has ended", lambda: reason("curious") != "", 120)
+        assert kubectl("-n", SHOP, "logs", "job/curious-by-hand").strip() == "TOPIC_AUTHORIZATION_FAILED"
 
 
 def name_check(pod: str) -> dict[str, Any]:

@@ -187,6 +187,7 @@ NEUTRAL = {
 }
 """What every capability may import, and what of it may import which other parts."""
 COMPOSED = {
+    "job": {"entities"},
     "light": {"connect", "scaling"},
     "worker": {"scaling", "entities"},
     "scaling": {"entities"},

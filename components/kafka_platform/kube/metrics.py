@@ -91,6 +91,9 @@ class Source(Spec):
     operated_as: str | None = formed(None, _check_kind)
     """Kind of Strimzi's custom resource, of the program's name, whose pods these are, such as `KafkaConnect`: they are found by
     Strimzi's labels, and their port by its name. Default: none."""
+    by_kube_state: bool = False
+    """Whether kube-state-metrics tells of it, as of Jobs, whose pods are gone before anybody reads them: nothing of it is
+    scraped. Default false."""
     alerts: Sequence[Alert] = ()
     """Its alerts. Default: none."""
     boards: Sequence[Board] = ()

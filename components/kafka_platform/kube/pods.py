@@ -39,6 +39,18 @@ WITHOUT_SIDECARS: Mapping[str, Mapping[str, str]] = {
 """Metadata of a Job's pods, which keeps the service meshes that inject into whole namespaces out: a Job ends when all its
 containers do, and a proxy never does."""
 
+AFTER_EVICTION: Manifest = {
+    "rules": [{"action": "Ignore", "onPodConditions": [{"status": "True", "type": "DisruptionTarget"}]}]
+}
+"""What a Job does about failed pods: one that was evicted, or lost with its machine, does not count."""
+
+
+def without_sidecars(template: Manifest) -> Manifest:
+    """The template of a Job's pods, into which no service mesh injects anything."""
+    about = template["metadata"]
+    fixed = {key: {**about.get(key, {}), **each} for key, each in WITHOUT_SIDECARS.items()}
+    return {**template, "metadata": {**about, **fixed}}
+
 
 def ports_of(url: str) -> list[Manifest]:
     """The ports by which pods reach a program of ours at `url`, in a network policy.
@@ -64,10 +76,6 @@ def run_once(
     after a failed change would find the former Job, long complete, and run nothing.
     """
     rendered = configured(template | {"spec": template["spec"] | {"restartPolicy": "Never"}}, pods)
-    rendered["metadata"] = {
-        **rendered["metadata"],
-        **{key: {**rendered["metadata"].get(key, {}), **fixed} for key, fixed in WITHOUT_SIDECARS.items()},
-    }
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -75,10 +83,8 @@ def run_once(
         "spec": {
             "activeDeadlineSeconds": deadline_seconds,
             "backoffLimit": 0,
-            "podFailurePolicy": {
-                "rules": [{"action": "Ignore", "onPodConditions": [{"status": "True", "type": "DisruptionTarget"}]}]
-            },
-            "template": rendered,
+            "podFailurePolicy": AFTER_EVICTION,
+            "template": without_sidecars(rendered),
         },
     }
 

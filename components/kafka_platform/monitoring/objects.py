@@ -48,6 +48,7 @@ EMBEDDED_POOL = "brokers"
 
 def objects(name: str, spec: MonitoredSpec, connection: "KafkaConnection", sources: Sequence[Source]) -> list[Object]:
     """The objects by which Prometheus watches a platform: the Kafka cluster and the sources."""
+    sources = seen(spec, sources)
     found = [
         Object(role=role, manifest=pod_monitor(monitor, spec.labels))
         for role, monitor in monitors(name, spec, connection, sources).items()
@@ -180,7 +181,13 @@ def monitors(
         found["certificates"] = of_cert_manager(name, namespace, spec.cert_manager)
     if spec.keda is not None:
         found["keda"] = of_keda(name, namespace, spec.keda)
-    return found | {f"{each.label}-{each.name}": of_source(each, namespace, connection.cluster) for each in sources}
+    scraped = [each for each in sources if not each.by_kube_state]
+    return found | {f"{each.label}-{each.name}": of_source(each, namespace, connection.cluster) for each in scraped}
+
+
+def seen(spec: MonitoredSpec, sources: Sequence[Source]) -> list[Source]:
+    """The sources whose metrics there are: some are only told of by kube-state-metrics."""
+    return [each for each in sources if spec.kube_state or not each.by_kube_state]
 
 
 def watched_of(spec: MonitoredSpec, cluster: str, namespace: str) -> Watched:

@@ -1,16 +1,16 @@
 """Autoscaling: KEDA scales a workload by lag, CPU, a query or the time of day."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, replace
+from dataclasses import MISSING, dataclass, field
 
 import pulumi
 
 from kafka_platform.args import Args
-from kafka_platform.entities.component import KafkaResources, KafkaResourcesArgs
+from kafka_platform.entities.access import with_users
 from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.connection import KafkaConnection
 from kafka_platform.kube.images import RUNTIME_IMAGE
-from kafka_platform.kube.place import once_ready, place_all
+from kafka_platform.kube.place import place_all
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.program.clients import Commit, OffsetReset
 from kafka_platform.scaling.objects import ScalerSettings, objects
@@ -118,7 +118,15 @@ class Scaler(pulumi.ComponentResource):
         namespace = connection.namespace if given.namespace is None else given.namespace
         logs_in = given.scale.by_lag and connection.logs_in
         if logs_in and given.user is None:
-            connection = self._with_user(name, given, namespace)
+            connection = with_users(
+                self,
+                name,
+                connection,
+                {scaler_user_name(name): scaler_user(topics=given.topics, group=given.group or "")},
+                namespace,
+                runtime_image=given.runtime_image,
+                pod_settings=given.pod_settings,
+            )
         own = user_secret(given.user or scaler_user_name(name))
         secret = (own if given.user_secret is None else given.user_secret) if logs_in else None
         most = given.most_pods()
@@ -139,18 +147,3 @@ class Scaler(pulumi.ComponentResource):
         self.scaled_object = pulumi.Output.from_input(name)
         self.max_pods = pulumi.Output.from_input(most)
         self.register_outputs({"scaledObject": self.scaled_object, "maxPods": self.max_pods})
-
-    def _with_user(self, name: str, args: ScalerArgs, namespace: pulumi.Input[str]) -> KafkaConnection:
-        """Makes KEDA's user. Returns the connection, which is to be used when it is there."""
-        made = KafkaResources(
-            f"{name}-access",
-            KafkaResourcesArgs(
-                connection=args.connection,
-                users={scaler_user_name(name): scaler_user(topics=args.topics, group=args.group or "")},
-                user_namespace=namespace,
-                runtime_image=args.runtime_image,
-                pod_settings=args.pod_settings,
-            ),
-            pulumi.ResourceOptions(parent=self),
-        )
-        return replace(args.connection, bootstrap_servers=once_ready(args.connection.bootstrap_servers, made))

@@ -1,12 +1,12 @@
 """A team's service that reads from Kafka, writes to it, or both."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pulumi
 
 from kafka_platform.args import Args
-from kafka_platform.entities.component import KafkaResources, KafkaResourcesArgs
+from kafka_platform.entities.access import with_users
 from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.connection import KafkaConnection
 from kafka_platform.kafka.registry import RegistryConnection
@@ -77,7 +77,15 @@ class StreamWorker(pulumi.ComponentResource):
         check_workload(name, "worker")
         namespace = given.connection.namespace if given.namespace is None else given.namespace
         logs_in = given.connection.logs_in
-        connection = self._with_users(namespace) if logs_in else given.connection
+        connection = with_users(
+            self,
+            name,
+            given.connection,
+            given.users_of(name) if logs_in else {},
+            namespace,
+            runtime_image=given.runtime_image,
+            pod_settings=given.pod_settings,
+        )
         secret, is_delivered = login_of(name, connection, given.user, given.user_secret)
         settings = WorkerSettings(
             name=name,
@@ -100,25 +108,6 @@ class StreamWorker(pulumi.ComponentResource):
         self.register_outputs(
             {"deployment": self.deployment, "namespace": self.namespace, "user": self.user, "group": self.group}
         )
-
-    def _with_users(self, namespace: pulumi.Input[str]) -> KafkaConnection:
-        """Makes the users that are not there yet. Returns the connection, which is to be used when they are."""
-        args = self._args
-        users = args.users_of(self._name)
-        if not users:
-            return args.connection
-        made = KafkaResources(
-            f"{self._name}-access",
-            KafkaResourcesArgs(
-                connection=args.connection,
-                users=users,
-                user_namespace=namespace,
-                runtime_image=args.runtime_image,
-                pod_settings=args.pod_settings,
-            ),
-            pulumi.ResourceOptions(parent=self),
-        )
-        return replace(args.connection, bootstrap_servers=once_ready(args.connection.bootstrap_servers, made))
 
     def _scale(
         self, scale: Scale, settings: WorkerSettings, connection: KafkaConnection, pods: KubernetesObject

@@ -12,6 +12,8 @@ import pytest
 from kafka_platform.connect.monitoring import source as connect_source
 from kafka_platform.exporter.monitoring import source as exporter_source
 from kafka_platform.gateway.monitoring import source as gateway_source
+from kafka_platform.job.monitoring import source as job_source
+from kafka_platform.job.spec import JobSpec
 from kafka_platform.monitoring.alerts import Watched, alerts, rule_groups
 from kafka_platform.monitoring.spec import RUNBOOKS
 from kafka_platform.probe.monitoring import source as probe_source
@@ -50,6 +52,7 @@ SOURCES = [
     )
     for alert in each.alerts_in("streaming")
 ]
+SOURCES += job_source("nightly", JobSpec(image="report:4", reads=["orders"], schedule="0 3 * * *")).alerts_in("shop")
 RULES = {alert.name: alert for alert in (*alerts(EVERYTHING), *SOURCES)}
 DAY = 86_400
 
@@ -101,6 +104,22 @@ def job(failed: str, name: str = "kafka-provision-d913469b", namespace: str = "s
 def run(failed: str, cluster: str = "kafka") -> dict[str, str]:
     of = f'namespace="streaming",kafka_cluster="{cluster}",exporter="kafka-exporter",resources="kafka"'
     return {f"kafka_provisioner_last_run_failed{{{of}}}": failed}
+
+
+def runs(failed: str, succeeded: str | None, owner: str = "nightly") -> dict[str, str]:
+    """A run of a job that began at 300 s and failed or did not, and when one succeeded last, if ever."""
+    job, cron = 'namespace="shop",job_name="nightly-1"', f'namespace="shop",cronjob="{owner}"'
+    found = {
+        f"kube_cronjob_info{{{cron}}}": "1x60",
+        f'kube_job_owner{{{job},owner_kind="CronJob",owner_name="{owner}"}}': "1x60",
+        f"kube_job_status_start_time{{{job}}}": "300x60",
+        f'kube_job_failed{{{job},condition="true"}}': failed,
+    }
+    return found | ({} if succeeded is None else {f"kube_cronjob_status_last_successful_time{{{cron}}}": succeeded})
+
+
+def due(seconds: int) -> dict[str, str]:
+    return {'kube_cronjob_next_schedule_time{namespace="shop",cronjob="nightly"}': f"{seconds}x300"}
 
 
 def authority(milliseconds: int, operator_in: str = "strimzi") -> dict[str, str]:
@@ -635,6 +654,33 @@ CASES = [
         measured=store("volume_bytes", "1000x30") | store("volume_available_bytes", "900x30"),
         at="6m",
     ),
+    Case(
+        alert="JobFails",
+        measured=runs("0x5 1x55", None),
+        at="20m",
+        summary="The last ended run of the job nightly in shop has failed.",
+        labels={"cronjob": "nightly"},
+    ),
+    Case(
+        alert="JobFails",
+        measured=runs("0x5 1x55", "200x60"),
+        at="20m",
+        summary="The last ended run of the job nightly in shop has failed.",
+        labels={"cronjob": "nightly"},
+    ),
+    # Another run has succeeded since; a run that is going has not failed; another job's.
+    Case(alert="JobFails", measured=runs("0x5 1x55", "200x15 1200x45"), at="30m"),
+    Case(alert="JobFails", measured=runs("0x60", "200x60"), at="30m"),
+    Case(alert="JobFails", measured=runs("0x5 1x55", None, owner="weekly"), at="20m"),
+    # An hour that the run before may take, and ten minutes that this one may be late.
+    Case(
+        alert="JobDoesNotRun",
+        measured=due(3600),
+        at="132m",
+        summary="The job nightly in shop should have begun 1h 12m 0s ago.",
+        labels={"cronjob": "nightly"},
+    ),
+    Case(alert="JobDoesNotRun", measured=due(3600), at="129m"),
     Case(alert="KafkaProbeGone", measured={}, at="6m", summary="Nothing is heard of the probe."),
     Case(alert="KafkaProbeGone", measured=probe("kafka_probe_written_total", "0+1x30", read=""), at="6m"),
 ]

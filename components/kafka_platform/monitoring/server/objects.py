@@ -21,7 +21,7 @@ from kafka_platform.kube.manifests import (
 )
 from kafka_platform.kube.objects import Object
 from kafka_platform.kube.tsdb import retention_size, retention_time
-from kafka_platform.monitoring.objects import PodMonitor, dashboards, groups_of, monitors
+from kafka_platform.monitoring.objects import PodMonitor, dashboards, groups_of, monitors, seen
 from kafka_platform.monitoring.receivers.spec import NOBODY, Receivers
 from kafka_platform.monitoring.server import alertmanager
 from kafka_platform.monitoring.server.pods import MonitoringPod, claim, data_volume, stateful_set
@@ -86,7 +86,8 @@ class ServerSettings:
 def objects(settings: ServerSettings) -> list[Object]:
     """The objects of Prometheus, and of Alertmanager if there are receivers, in the order in which they are needed."""
     # It does not read kube-state-metrics.
-    settings = replace(settings, monitored=replace(settings.monitored, kube_state=False))
+    monitored = replace(settings.monitored, kube_state=False)
+    settings = replace(settings, monitored=monitored, sources=seen(monitored, settings.sources))
     config, rules = configuration(settings), rules_yml(settings)
     account = Object(role="account", manifest=service_account(settings))
     rights = [account, *_rights(settings)]

@@ -5,6 +5,7 @@ from tests.unit.settings.broken import (
     connectors,
     files,
     gateway,
+    jobs,
     logins,
     operators,
     platform,
@@ -34,6 +35,7 @@ PLATFORM: list[tuple[str, str]] = [
         registry,
         storage,
         workers,
+        jobs,
         operators,
     )
     for case in part.CASES

@@ -1,0 +1,1 @@
+"""A team's program that runs on a schedule and ends."""
