@@ -172,7 +172,7 @@ def failing_jobs(cron_jobs: Sequence[Manifest]) -> Iterator[Finding]:
         began, succeeded = status.get("lastScheduleTime"), status.get("lastSuccessfulTime")
         if not began or status.get("active") or (succeeded and succeeded >= began):
             continue
-        since = f", which succeeded last at {succeeded}" if succeeded else ", which has never succeeded"
+        since = f"; the last success was at {succeeded}" if succeeded else "; none has succeeded yet"
         yield warning(
             "job-failed",
             f"CronJob/{meta['namespace']}/{meta['name']}",

@@ -8,6 +8,7 @@ from infra.review.changes import Change, Operation
 from infra.review.context import Context, say
 from infra.review.findings import Finding, Section
 from infra.review.quantities import code
+from infra.review.workloads import pods_may_more
 
 _TOLD = {
     ("spec", "concurrencyPolicy"): "a run that is due while another is going",
@@ -25,6 +26,7 @@ def job(change: Change, context: Context) -> Iterator[Finding]:
         yield say(change, Section.OTHER, f"new: runs at {_times(change.after)}", what="job")
     if change.operation is not Operation.UPDATE:
         return
+    yield from pods_may_more(change, "job")
     before, after = _times(change.before), _times(change.after)
     if before != after:
         yield say(change, Section.OTHER, f"runs at {after} instead of {before}", what="job")

@@ -143,11 +143,15 @@ _CAUTION = re.compile(
 )
 
 
-def _pods_change(change: Change, what: str) -> Iterator[Finding]:
-    paths = changed(change)
-    careful = sorted({match[1] for path in paths if (match := _CAUTION.match(path))})
+def pods_may_more(change: Change, what: str) -> Iterator[Finding]:
+    """What pods may do on their machines, and in Kubernetes, changes."""
+    careful = sorted({match[1] for path in changed(change) if (match := _CAUTION.match(path))})
     if careful:
         yield say(change, Section.ACCESS, f"{names(careful)} of the pods changes", look=True, what=what)
+
+
+def _pods_change(change: Change, what: str) -> Iterator[Finding]:
+    yield from pods_may_more(change, what)
     old, new = (_images(change.record, side) for side in (change.before, change.after))
     for name in sorted(old.keys() & new.keys()):
         if old[name] != new[name]:
@@ -155,7 +159,7 @@ def _pods_change(change: Change, what: str) -> Iterator[Finding]:
             detail = ": Kafka cannot go back once new metadata is written" if back else ""
             section = Section.DATA if back else Section.OTHER
             yield say(change, section, f"image {code(old[name])} -> {code(new[name])}{detail}", look=back, what=what)
-    if any(re.match(POD, path) for path in paths):
+    if any(re.match(POD, path) for path in changed(change)):
         yield say(change, Section.OTHER, "restart one after another", what=what)
 
 

@@ -1,7 +1,7 @@
 """The topics, users, ACLs and quotas of a Kafka cluster."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pulumi
 
@@ -16,7 +16,7 @@ from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kafka.secrets import Urls
 from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.passwords import generated_password
-from kafka_platform.kube.place import KubernetesObject, look_up, place_all, resolved
+from kafka_platform.kube.place import KubernetesObject, look_up, once_ready, place_all, resolved
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.values.checks import check_url
 from kafka_platform.values.forms import named
@@ -171,3 +171,37 @@ class KafkaResources(pulumi.ComponentResource):
             child = pulumi.ResourceOptions(parent=self, depends_on=[made])
             found = look_up(f"{self._name}-{user}-certificate", "v1", "Secret", made.id, child)
             place_all(self, self._name, [delivered_certificate(settings, user, found.data)], depends_on=[made])
+
+
+def with_users(
+    parent: pulumi.ComponentResource,
+    name: str,
+    connection: KafkaConnection,
+    users: Mapping[str, User],
+    namespace: pulumi.Input[str],
+    *,
+    runtime_image: pulumi.Input[str],
+    pod_settings: PodSettings,
+) -> KafkaConnection:
+    """Makes the users that are not there yet. Returns the connection, which can be used once they are.
+
+    Args:
+        parent: the component that they are for.
+        name: of that component.
+        connection: the Kafka.
+        users: to be made; none if all are there.
+        namespace: where the Secrets of the users go.
+        runtime_image: image of this platform's own programs.
+        pod_settings: of the Job that makes them.
+    """
+    if not users:
+        return connection
+    args = KafkaResourcesArgs(
+        connection=connection,
+        users=users,
+        user_namespace=namespace,
+        runtime_image=runtime_image,
+        pod_settings=pod_settings,
+    )
+    made = KafkaResources(f"{name}-access", args, pulumi.ResourceOptions(parent=parent))
+    return replace(connection, bootstrap_servers=once_ready(connection.bootstrap_servers, made))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pulumi
 
 from kafka_platform.args import Args
-from kafka_platform.entities.access import with_users
+from kafka_platform.entities.component import with_users
 from kafka_platform.job.objects import JobSettings, objects
 from kafka_platform.job.spec import JobSpec, check_job_name
 from kafka_platform.kafka.client_pods import with_authority_of

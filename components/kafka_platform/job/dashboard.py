@@ -6,7 +6,7 @@ _JOB = "{{cronjob}}"
 _OF_JOB = "by (namespace, cronjob)"
 _SUCCEEDED = f"max {_OF_JOB} (kube_cronjob_status_last_successful_time{{$source}})"
 _OWNED = (
-    'label_replace(kube_job_owner{owner_kind="CronJob"}, "cronjob", "$1", "owner_name", "(.+)") '
+    'label_join(kube_job_owner{owner_kind="CronJob"}, "cronjob", "", "owner_name") '
     "* on (namespace, cronjob) group_left () kube_cronjob_info{$source}"
 )
 """The runs, each with the name of its job."""
@@ -41,7 +41,6 @@ def board() -> Board:
                         description="Of a job whose last ended run failed: how long ago that run had begun.",
                         queries=[Query(expression=f"time() - ({FAILED})", legend=_JOB)],
                         unit=Unit.SECONDS,
-                        bad_from=0,
                         alerts=["JobFails"],
                     ),
                     Panel(

@@ -6,7 +6,7 @@ from dataclasses import MISSING, dataclass, field
 import pulumi
 
 from kafka_platform.args import Args
-from kafka_platform.entities.access import with_users
+from kafka_platform.entities.component import with_users
 from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.connection import KafkaConnection
 from kafka_platform.kube.images import RUNTIME_IMAGE

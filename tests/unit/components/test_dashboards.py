@@ -37,9 +37,9 @@ NO_PANEL = {
 }
 """Alerts about dates and an operator, which a line over time says nothing about: the list of alerts on the first dashboard
 has them."""
-WITHOUT_PICTURE = {"connect", "storage"}
-"""The platform that is drawn has no Kafka Connect, which would take a database, two images and minutes of load, and no object store,
-whose image is another one."""
+WITHOUT_PICTURE = {"connect", "jobs", "storage"}
+"""The platform that is drawn has no Kafka Connect, which would take a database, two images and minutes of load, no object store,
+whose image is another one, and no kube-state-metrics, which tells of jobs."""
 MOST_BYTES = 400_000
 REPORTED = (ROOT / "tests" / "unit" / "metrics" / "reporter-names.txt").read_text(encoding="utf-8").split()
 """The series of Kafka's nodes, as name{labels}."""
@@ -55,7 +55,13 @@ OTHERS = {
     "kube_horizontalpodautoscaler_spec_max_replicas",  # kube-state-metrics
     "kube_horizontalpodautoscaler_status_current_replicas",
     "kube_horizontalpodautoscaler_status_desired_replicas",
+    "kube_cronjob_info",
+    "kube_cronjob_next_schedule_time",
+    "kube_cronjob_status_active",
+    "kube_cronjob_status_last_successful_time",
     "kube_job_failed",
+    "kube_job_owner",
+    "kube_job_status_start_time",
     "keda_scaler_detail_errors_total",  # KEDA
     "keda_scaler_metrics_value",
     "strimzi_certificate_expiration_timestamp_ms",  # Strimzi's operators

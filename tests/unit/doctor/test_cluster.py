@@ -43,6 +43,22 @@ def test_the_state_of_the_brokers(brokers: Brokers, expected: Any) -> None:
     assert checks(each for check in kafka.ALL_OF_BROKERS for each in check("streaming", brokers)) == expected
 
 
+def test_jobs_whose_last_run_failed() -> None:
+    def ran(began: str | None, succeeded: str | None, **status: Any) -> dict[str, Any]:
+        times = {"lastScheduleTime": began, "lastSuccessfulTime": succeeded}
+        named = {"name": "nightly", "namespace": "shop"}
+        return {"metadata": named, "status": {key: each for key, each in times.items() if each} | status}
+
+    one, two = "2026-02-28T03:00:00Z", "2026-02-28T03:04:10Z"
+    well = [ran(None, None), ran(one, two), ran(two, one, active=[{"name": "nightly-2"}]), {"metadata": {}, "spec": {}}]
+    assert not list(cluster.failing_jobs(well))
+    [never, again] = cluster.failing_jobs([ran(one, None), ran(two, one)])
+    assert (never.check, never.subject, never.severity) == ("job-failed", "CronJob/shop/nightly", Severity.WARNING)
+    assert never.message == f"the run of {one} failed; none has succeeded yet"
+    assert again.message == f"the run of {two} failed; the last success was at {one}"
+    assert again.fix == "kubectl -n shop logs -l app.kubernetes.io/instance=nightly --tail=50"
+
+
 def test_a_group_that_is_late() -> None:
     late = Group(group="a\x1b[2J", topic="orders", lag=5, lag_seconds=400, growing_per_second=-1)
     [finding] = kafka.late_groups(

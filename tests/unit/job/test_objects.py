@@ -145,10 +145,8 @@ def test_graph() -> None:
         )
     )
     own = "kafka-platform:index:ScheduledJob"
-    [cron_job] = [urn for urn in made if "batch/v1:CronJob" in urn]
-    assert f"::{own}$kubernetes:batch/v1:CronJob::nightly-runs" in cron_job
-    [user] = [urn for urn in made if "KafkaResources::nightly-access" in urn]
-    assert own in user
+    assert f"::{own}$kubernetes:batch/v1:CronJob::nightly-runs" in made["CronJob nightly-runs"].urn
+    assert f"::{own}$kafka-platform:index:KafkaResources::" in made["KafkaResources nightly-access"].urn
 
 
 @pytest.mark.parametrize(

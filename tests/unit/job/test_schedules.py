@@ -11,7 +11,9 @@ def test_what_cron_knows_is_taken(schedule: str) -> None:
     check_schedule(schedule)
 
 
-@pytest.mark.parametrize("schedule", [*REFUSED, "@every 1h", "TZ=UTC 0 3 * * *", "CRON_TZ=UTC 0 3 * * *"])
+@pytest.mark.parametrize(
+    "schedule", [*REFUSED, "1,,2 * * * *", "@every 1h", "TZ=UTC 0 3 * * *", "CRON_TZ=UTC 0 3 * * *"]
+)
 def test_everything_else_is_refused_in_one_line(schedule: str) -> None:
     with pytest.raises(ValueError, match=r"is not|has|names|ends") as refused:
         check_schedule(schedule)
