@@ -139,6 +139,11 @@ from kafka_platform.light.stores import (
     HdfsSink as HdfsSink,
     Lines as Lines,
 )
+from kafka_platform.light.tables import (
+    CassandraSink as CassandraSink,
+    Consistency as Consistency,
+    Tombstones as Tombstones,
+)
 from kafka_platform.monitoring.component import (
     MetricsSource as MetricsSource,
     Monitoring as Monitoring,

@@ -64,6 +64,8 @@ def _place(file: Mapping[str, Any]) -> str:
     settings = mapping(file, "settings")
     if "urls" in settings:
         return f"{', '.join(map(str, settings['urls']))} {settings.get('path', '')}"
+    if "keyspace" in settings:
+        return f"{', '.join(map(str, settings.get('hosts', ())))} {settings['keyspace']}.{settings.get('table')}"
     if "bucket" in settings:
         return f"{settings.get('endpoint')}/{settings['bucket']}/{settings.get('prefix', '')}"
     return str(settings.get("url") or f"{settings.get('host')}:{settings.get('port')}")
@@ -71,7 +73,8 @@ def _place(file: Mapping[str, Any]) -> str:
 
 def _nodes(file: Mapping[str, Any] | None) -> list[str]:
     """Servers of the same system that records may be sent to as well."""
-    found = mapping(file or {}, "settings").get("datanodes")
+    settings = mapping(file or {}, "settings")
+    found = settings.get("datanodes", settings.get("nodes"))
     return [str(each) for each in found] if isinstance(found, list) else []
 
 

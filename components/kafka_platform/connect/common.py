@@ -44,12 +44,20 @@ def is_address(host: str) -> bool:
     return True
 
 
+def network_of(host: str) -> str | None:
+    """The network of an address, or of many in one (`10.1.0.0/16`); None of a name."""
+    try:
+        return str(ipaddress.ip_network(host))
+    except ValueError:
+        return None
+
+
 _PLACE = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^\[\]:]+)):(?P<port>\d{1,5})")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a connector connects to: a host and a TCP port."""
+    """Where a connector connects to: a host, or a network of hosts, and a TCP port."""
 
     host: str
     port: int

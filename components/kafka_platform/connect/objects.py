@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from kafka_platform.connect import applying
-from kafka_platform.connect.common import Place, connector_user_name, is_address
+from kafka_platform.connect.common import Place, connector_user_name, network_of
 from kafka_platform.connect.configs import (
     LOGIN_FILE,
     client_settings,
@@ -210,13 +210,12 @@ def network_policy(settings: ConnectSettings, kafka_ports: "Input[Sequence[Manif
 
 
 def allowed_places(given: Iterable[Place]) -> list[Manifest]:
-    """Egress to what connectors name: to an address at its port; to a name, which no policy knows, by its port."""
-    places = set(given)
-    named = sorted({place.port for place in places if not is_address(place.host)})
+    """Egress to what connectors name: to an address or a network at its port; to a name, which no policy knows, by its port."""
+    places = {(network_of(each.host), each.port) for each in given}
+    named = sorted({port for network, port in places if network is None})
     found: list[Manifest] = [{"ports": [allowed_port(port) for port in named]}] if named else []
-    for place in sorted((each for each in places if is_address(each.host)), key=lambda each: (each.host, each.port)):
-        block = {"ipBlock": {"cidr": f"{place.host}/{128 if ':' in place.host else 32}"}}
-        found.append({"ports": [allowed_port(place.port)], "to": [block]})
+    for network, port in sorted((network, port) for network, port in places if network is not None):
+        found.append({"ports": [allowed_port(port)], "to": [{"ipBlock": {"cidr": network}}]})
     return found
 
 

@@ -9,6 +9,7 @@ from kafka_platform.kafka.entities import Quotas, Topic, User
 from kafka_platform.light.kinds import HttpSink, LightKind, PollSource, SearchSink
 from kafka_platform.light.servers import Mqtt, RabbitMq, RedisSink
 from kafka_platform.light.stores import S3, HdfsSink
+from kafka_platform.light.tables import CassandraSink
 from kafka_platform.program.clients import Commit, OffsetReset
 from kafka_platform.scaling.spec import Scale, check_scale, scaler_user, scaler_user_name
 from kafka_platform.values.checks import check_field
@@ -52,6 +53,8 @@ class LightConnectorSpec(ConnectorCommon):
     """Source or sink: objects of S3, or of a server with its API."""
     hdfs: HdfsSink | None = kind()
     """Sink: files of HDFS."""
+    cassandra: CassandraSink | None = kind()
+    """Sink: a table of Cassandra."""
     poll: PollSource | None = kind()
     """Source: what a web service answers."""
     state: ConnectorState = ConnectorState.RUNNING

@@ -44,10 +44,15 @@ def check_url(url: str) -> None:
         raise ValueError(f"{url!r} is not a URL: write one such as http://gateway.streaming.svc")
 
 
+def is_in_cluster(host: str) -> bool:
+    """Whether what is sent to a host of this name stays in the cluster."""
+    return _IN_CLUSTER.fullmatch(host) is not None
+
+
 def check_login_url(url: str) -> None:
     """Raises unless a login that is sent to this address is encrypted, or stays in the cluster."""
     parts = urlsplit(url)
-    if parts.scheme == "http" and not _IN_CLUSTER.fullmatch(parts.hostname or ""):
+    if parts.scheme == "http" and not is_in_cluster(parts.hostname or ""):
         raise ValueError(f"is sent to {url!r} in the clear: use https there, or remove it")
 
 

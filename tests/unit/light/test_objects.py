@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from kafka_platform import (
     S3,
+    CassandraSink,
     ConnectorState,
     Cursor,
     DocumentIds,
@@ -27,6 +28,7 @@ from kafka_platform import (
     RedisSink,
     Scale,
     SearchSink,
+    Tombstones,
     light_topics,
     light_users,
 )
@@ -74,6 +76,21 @@ KINDS: dict[str, LightConnectorSpec] = {
             datanodes=["*.data:9864", "10.1.2.5:9864"],
         ),
         reads=["orders"],
+    ),
+    "cassandra": LightConnectorSpec(
+        cassandra=CassandraSink(
+            hosts=["rows.example.com", "10.1.2.5"],
+            nodes=["10.2.0.0/16"],
+            datacenter="dc1",
+            keyspace="shop",
+            table="orders",
+            columns={"id": "key", "total": "value.total"},
+            expires="30d",
+            server_name="rows.example.com",
+            tombstones=Tombstones.DELETE,
+        ),
+        reads=["orders"],
+        tasks=2,
     ),
     "poll": LightConnectorSpec(
         poll=PollSource(url=URL, writes="plants", items="a.b", key="id", cursor=Cursor(parameter="after", item="id"))
@@ -141,6 +158,16 @@ def test_only_the_named_ports_are_open_to_datanodes() -> None:
     egress = manifests(KINDS["hdfs"])["NetworkPolicy"]["spec"]["egress"]
     assert {"ports": [{"port": 9864, "protocol": "TCP"}, {"port": 9870, "protocol": "TCP"}]} in egress
     assert {"ports": [{"port": 9864, "protocol": "TCP"}], "to": [{"ipBlock": {"cidr": "10.1.2.5/32"}}]} in egress
+
+
+def test_a_network_of_nodes_is_open_at_their_port() -> None:
+    egress = manifests(KINDS["cassandra"])["NetworkPolicy"]["spec"]["egress"]
+    port = [{"port": 9042, "protocol": "TCP"}]
+    assert {"ports": port} in egress
+    assert [each["to"] for each in egress if each.get("ports") == port and "to" in each] == [
+        [{"ipBlock": {"cidr": "10.1.2.5/32"}}],
+        [{"ipBlock": {"cidr": "10.2.0.0/16"}}],
+    ]
 
 
 def test_a_sink_has_its_tasks_as_pods_and_a_source_one_at_a_time() -> None:

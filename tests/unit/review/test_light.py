@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from kafka_platform import S3, HdfsSink, HttpSink, KafkaConnection, LightConnectorSpec, Mqtt
+from kafka_platform import S3, CassandraSink, HdfsSink, HttpSink, KafkaConnection, LightConnectorSpec, Mqtt
 from kafka_platform.light.objects import LightSettings, config_map
 
 from tests.unit.review.objects import change, said
@@ -18,6 +18,8 @@ BUCKET = LightConnectorSpec(s3=S3(bucket="lake", secret="s"), reads=["orders"])
 
 LAKE = HdfsSink(urls=["https://nn-1", "https://nn-2"], path="/lake", user="connect", datanodes=["a:9865"])
 FILES = LightConnectorSpec(hdfs=LAKE, reads=["orders"])
+
+ROWS = CassandraSink(hosts=["a", "b"], datacenter="dc1", keyspace="shop", table="orders", columns={"id": "key"})
 
 
 def rendered(spec: LightConnectorSpec) -> dict[str, Any]:
@@ -66,6 +68,18 @@ def rendered(spec: LightConnectorSpec) -> dict[str, Any]:
             replace(FILES, hdfs=replace(LAKE, datanodes=["a:9865", "*.example.com:9865"])),
             "Access",
             "! connector `move`: data of `orders` may now also go to `*.example.com:9865`",
+        ),
+        (
+            LightConnectorSpec(cassandra=ROWS, reads=["orders"]),
+            LightConnectorSpec(cassandra=replace(ROWS, table="other"), reads=["orders"]),
+            "Access",
+            "! connector `move`: data of `orders` now also goes to `a, b shop.other`",
+        ),
+        (
+            LightConnectorSpec(cassandra=ROWS, reads=["orders"]),
+            LightConnectorSpec(cassandra=replace(ROWS, nodes=["10.1.0.0/16"]), reads=["orders"]),
+            "Access",
+            "! connector `move`: data of `orders` may now also go to `10.1.0.0/16`",
         ),
         (
             SINK,

@@ -63,6 +63,17 @@ COMMON: dict[str, Any] = {
             "hdfs": {"urls": ["http://nn:9870"], "path": "/lake", "user": "kafka", "datanodes": ["*.data:9864"]},
             "reads": ["orders"],
         },
+        "rows": {
+            "cassandra": {
+                "hosts": ["10.1.2.5"],
+                "datacenter": "dc1",
+                "keyspace": "shop",
+                "table": "orders",
+                "columns": {"id": "key", "total": "value.total"},
+                "secret": "rows",
+            },
+            "reads": ["orders"],
+        },
         "plants": {"mqtt": {"host": "10.1.2.4", "filters": ["plants/#"], "writes": "orders", "tls": False}},
         "other": {
             "plugin": {"connectorClass": "com.example.Source", "writes": ["orders"], "hosts": ["example.com:443"]}

@@ -18,6 +18,7 @@ SINKS: Mapping[str, str] = {
     "rabbitmq": "rabbitmq_sink",
     "s3": "s3_sink",
     "hdfs": "hdfs_sink",
+    "cassandra": "cassandra_sink",
 }
 SOURCES: Mapping[str, str] = {
     "http-source": "http_source",

@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -13,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from sandbox.build import from_maven
-from sandbox.host import SandboxError
 from tests.connector_process import HEADER, LocalConnector, eventually, headers_of, make_topics, read, write
 from tests.kafka_process import LocalKafka
+from tests.maven_libraries import needed_libraries
 from tests.ports import free_ports
 from tests.sandbox_cache import cache
 
 RECORDS = 3000
 BAD = {5, 1200, 2999}
 RECIPE = Path(__file__).parents[3] / "opensearch"
-LIBRARIES = cache() / "opensearch-2.19.6" / "libs"
+VERSION = "2.19.6"
+LIBRARIES = cache() / f"opensearch-{VERSION}" / "libs"
 
 
 class Server:
@@ -72,25 +71,16 @@ class Server:
         return 0 if found is None else int(found["count"])
 
 
-def needed_libraries() -> None:
+def needed_node() -> None:
     """OpenSearch in the user's cache (45 MB); the test is skipped, with the reason, where it cannot be had."""
     if shutil.which("javac") is None:
         pytest.skip("no compiler of Java for OpenSearch's node: install a JDK, such as openjdk-17-jdk-headless")
-    if LIBRARIES.is_dir():
-        return
-    LIBRARIES.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=LIBRARIES.parent) as folder:
-        try:
-            from_maven(RECIPE / "pom.xml", Path(folder) / "libs", Path(folder) / "log")
-        except SandboxError as error:
-            pytest.skip(f"no OpenSearch: {error}")
-        if not LIBRARIES.is_dir():  # another test may have been faster
-            (Path(folder) / "libs").replace(LIBRARIES)
+    needed_libraries("OpenSearch", VERSION, RECIPE)
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    needed_libraries()
+    needed_node()
     made = Server(tmp_path / "opensearch")
     made.start()
     yield made

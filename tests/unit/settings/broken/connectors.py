@@ -4,7 +4,7 @@ CASES: list[tuple[str, str]] = [
     ("connectors: [shop]", "connectors: a list is not a mapping: write names below it, each followed by a colon"),
     (
         "connectors: {shop: }",
-        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, s3, hdfs, poll, postgres, mysql, mariadb, jdbc, plugin",
+        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, s3, hdfs, cassandra, poll, postgres, mysql, mariadb, jdbc, plugin",
     ),
     (
         "connectors: {shop: true}",
@@ -12,7 +12,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "connectors: {shop: {}}",
-        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, s3, hdfs, poll, postgres, mysql, mariadb, jdbc, plugin",
+        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, s3, hdfs, cassandra, poll, postgres, mysql, mariadb, jdbc, plugin",
     ),
     ("connectors: {shop: {postgress: {}}}", "connectors.shop.postgress: unknown key: did you mean 'postgres'?"),
     (
@@ -521,6 +521,82 @@ CASES: list[tuple[str, str]] = [
     (
         "connectors: {a: {hdfs: {urls: ['https://nn:9871'], path: /lake, user: me, writes: orders}, reads: [orders]}}",
         "connectors.a.hdfs.writes: unknown key: use one of secret, urls, path, datanodes, user, timeout, lines, compression, size, every",
+    ),
+    (
+        "connectors: {a: {cassandra: {datacenter: dc1, keyspace: shop, table: orders, columns: {id: key}}, reads: [orders]}}",
+        "connectors.a.cassandra.hosts: missing: write a value for it",
+    ),
+    (
+        "connectors: {a: {cassandra: {hosts: [], datacenter: dc1, keyspace: shop, table: orders, columns: {id: key}}, reads: [orders]}}",
+        "connectors.a.cassandra.hosts: none are given: name at least one node, such as cassandra.example.com",
+    ),
+    (
+        "connectors: {a: {cassandra: {hosts: ['c1:9042'], datacenter: dc1, keyspace: shop, table: orders, columns: {id: key}}, reads: [orders]}}",
+        "connectors.a.cassandra.hosts: 'c1:9042' is not a host: write a name or an address, such as db.example.com",
+    ),
+    (
+        "connectors: {a: {cassandra: {hosts: [c1, c1], datacenter: dc1, keyspace: shop, table: orders, columns: {id: key}}, reads: [orders]}}",
+        "connectors.a.cassandra.hosts: 'c1' is listed twice: keep one",
+    ),
+    (
+        "connectors: {a: {cassandra: {hosts: [c1], keyspace: shop, table: orders, columns: {id: key}}, reads: [orders]}}",
+        "connectors.a.cassandra.datacenter: missing: write it as in dc1",
+    ),
+    (
+        "connectors: {a: {cassandra: {hosts: [c1], datacenter: dc1, keyspace: 'shop; DROP', table: orders, columns: {id: key}}, reads: [orders]}}",
+        "connectors.a.cassandra.keyspace: 'shop; DROP' is not a name in Cassandra: use up to 48 of A-Z, a-z, 0-9 and _, beginning with a letter",
+    ),
+    (
+        "connectors: {a: {cassandra: {hosts: [c1], datacenter: dc1, keyspace: shop, table: 'orders\"', columns: {id: key}}, reads: [orders]}}",
+        "connectors.a.cassandra.table: 'orders\"' is not a name in Cassandra: use up to 48 of A-Z, a-z, 0-9 and _, beginning with a letter",
+    ),
+    (
+        "connectors: {a: {cassandra: {hosts: [c1], datacenter: dc1, keyspace: shop, table: orders, columns: {}}, reads: [orders]}}",
+        "connectors.a.cassandra.columns: none are given: write a line for each, such as id: key.id",
+    ),
+    (
+        "connectors: {a: {cassandra: {hosts: [c1], datacenter: dc1, keyspace: shop, table: orders, columns: {'id) VALUES': key}}, reads: [orders]}}",
+        "connectors.a.cassandra.columns: 'id) VALUES' is not a name in Cassandra: use up to 48 of A-Z, a-z, 0-9 and _, beginning with a letter",
+    ),
+    (
+        "connectors: {a: {cassandra: {hosts: [c1], datacenter: dc1, keyspace: shop, table: orders, columns: {id: header.x}}, reads: [orders]}}",
+        "connectors.a.cassandra.columns: id gets 'header.x', which no record has: write key, value, a member such as value.customer.name, topic, partition, offset or timestamp",
+    ),
+    (
+        "connectors: {a: {cassandra: {hosts: [c1], datacenter: dc1, keyspace: shop, table: orders, columns: {id: key}, nodes: ['10.1.2.3/16']}, reads: [orders]}}",
+        "connectors.a.cassandra.nodes: '10.1.2.3/16' is not a network: write one such as 10.1.0.0/16",
+    ),
+    (
+        "connectors: {a: {cassandra: {hosts: [c1], datacenter: dc1, keyspace: shop, table: orders, columns: {id: key}, nodes: ['0.0.0.0/0']}, reads: [orders]}}",
+        "connectors.a.cassandra.nodes: '0.0.0.0/0' is everywhere: write the network of the nodes, such as 10.1.0.0/16",
+    ),
+    (
+        "connectors: {a: {cassandra: {hosts: [c.example.com], datacenter: dc1, keyspace: shop, table: orders, columns: {id: key}, tls: false, secret: s}, reads: [orders]}}",
+        "connectors.a.cassandra.tls: the login would be sent to c.example.com in the clear: remove it, or secret",
+    ),
+    (
+        "connectors: {a: {cassandra: {hosts: [c1], datacenter: dc1, keyspace: shop, table: orders, columns: {id: key}, tls: false, serverName: c.example.com}, reads: [orders]}}",
+        "connectors.a.cassandra.serverName: there are no certificates without tls: remove it",
+    ),
+    (
+        "connectors: {a: {cassandra: {hosts: [c1], datacenter: dc1, keyspace: shop, table: orders, columns: {id: value.id}, tombstones: delete}, reads: [orders]}}",
+        "connectors.a.cassandra.tombstones: no column gets something of the key, by which rows are deleted: add those of the primary key",
+    ),
+    (
+        "connectors: {a: {cassandra: {hosts: [c1], datacenter: dc1, keyspace: shop, table: orders, columns: {id: key}, tombstones: drop}, reads: [orders]}}",
+        "connectors.a.cassandra.tombstones: 'drop' is not known: use one of refuse, delete, ignore",
+    ),
+    (
+        "connectors: {a: {cassandra: {hosts: [c1], datacenter: dc1, keyspace: shop, table: orders, columns: {id: key}, consistency: any}, reads: [orders]}}",
+        "connectors.a.cassandra.consistency: 'any' is not known: use one of local-one, local-quorum, each-quorum, quorum, all",
+    ),
+    (
+        "connectors: {a: {cassandra: {hosts: [c1], datacenter: dc1, keyspace: shop, table: orders, columns: {id: key}, expires: 30y}, reads: [orders]}}",
+        "connectors.a.cassandra.expires: '30y' is not a duration: write a number with ms, s, m, h or d, such as 10s, 7d or 1d12h",
+    ),
+    (
+        "connectors: {a: {cassandra: {hosts: [c1], datacenter: dc1, keyspace: shop, table: orders, columns: {id: key}, port: 0}, reads: [orders]}}",
+        "connectors.a.cassandra.port: 0 is out of range: use 1 to 65535",
     ),
     (
         "connectors: {a: {mqtt: {host: broker, filters: ['x/#'], writes: nowhere}}}",
