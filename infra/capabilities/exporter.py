@@ -13,7 +13,17 @@ from kafka_platform.kafka.protocols import Engine
 from kafka_platform.values.forms import shared
 from kafka_platform.values.later import plain
 
-from infra.capabilities.capability import MADE_UP, Capability, Deployment, Needs, Placed, Rendered, Scrape, Stack
+from infra.capabilities.capability import (
+    CLUSTER,
+    MADE_UP,
+    Capability,
+    Deployment,
+    Needs,
+    Placed,
+    Rendered,
+    Scrape,
+    Stack,
+)
 from infra.capabilities.operators import Prometheus
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known
@@ -110,6 +120,7 @@ class KafkaExporter(Capability[Exporter]):
             image=settings.runtime_image,
             user=EXPORTER_USER,
             ledger=_ledger(settings),
+            declared_by=[CLUSTER] if _ledger(settings) else (),
             stack=MADE_UP if _shared(settings) else None,
             spec=ExporterSpec(**section.values(placed.stack)),
         )
@@ -121,6 +132,7 @@ class KafkaExporter(Capability[Exporter]):
             **section.values(deployment.stack),
             connection=deployment.connection,
             ledger=_ledger(deployment.settings),
+            declared_by=[CLUSTER] if _ledger(deployment.settings) else (),
             stack=deployment.mark if _shared(deployment.settings) else None,
             runtime_image=deployment.settings.runtime_image,
         )

@@ -4,6 +4,8 @@ Key: the owner, `<name>` or `<name>@<stack>`. Value: the newest run, with counts
 topic learns nothing of what is in the Kafka.
 """
 
+import hashlib
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,6 +16,8 @@ CHANGES = ("created", "changed", "removed", "kept", "unchanged", "refused", "not
 """What can become of a declared topic or user, or of one that is no longer declared."""
 MOST_RUNS = 100
 """Runs that are shown: a Kafka has a handful of owners, and each is a dozen series."""
+VERSION_LENGTH = 16
+"""Characters of a version."""
 LONGEST_NAME = 253
 """Characters of an owner's name: it becomes a label."""
 
@@ -32,6 +36,8 @@ class Run:
     """Whether the Kafka is not as declared."""
     stack: str | None = None
     """The owner's stack, if several stacks use the Kafka."""
+    version: str | None = None
+    """Of what was declared (`version_of`); None from provisioners that did not note it."""
     changes: Mapping[str, int] = field(default_factory=dict)
     """How many topics and users, by what became of them (`CHANGES`)."""
 
@@ -43,6 +49,11 @@ class Run:
     def value(self) -> dict[str, Any]:
         """What is written."""
         return asdict(self)
+
+
+def version_of(declared: Mapping[str, str]) -> str:
+    """Of declarations by file name: another one whenever one of them differs."""
+    return hashlib.sha256(json.dumps(dict(declared), sort_keys=True).encode()).hexdigest()[:VERSION_LENGTH]
 
 
 def owner_key(owner: str, stack: str | None) -> str:
@@ -69,8 +80,10 @@ def _parsed(value: Any) -> Run | None:
         return None
     counted = {each: _number(changes.get(each, 0)) for each in CHANGES}
     known = {each: int(count) for each, count in counted.items() if count is not None}
+    version = value.get("version")
     return Run(
         resources=resources,
+        version=version if isinstance(version, str) and len(version) <= VERSION_LENGTH else None,
         stack=stack,
         ended=ended,
         seconds=seconds,

@@ -373,6 +373,23 @@ def test_a_provisioner_that_is_refused_makes_a_ticket_and_pages_nobody(stack: St
 
 
 @LONG
+def test_what_is_declared_and_applied_by_no_run_makes_a_ticket(quick: dict[str, float]) -> None:
+    """As after a Job that Kafka did not let in: nothing is noted of it, and nobody reads kube-state-metrics here."""
+
+    def declare(text: str | None) -> None:
+        change = json.dumps({"data": {"topic.unapplied": text}})
+        kubectl("-n", NAMESPACE, "patch", "configmap", "kafka-declarations", "--type=merge", "-p", change)
+
+    declare('{"partitions": 1, "replicas": 1}')
+    try:
+        fires("KafkaProvisionerFails", quick["KafkaProvisionerFails"] + DELIVERED)
+        assert not pages()
+    finally:
+        declare(None)
+    ends("KafkaProvisionerFails")
+
+
+@LONG
 @pytest.mark.timeout(3000)
 def test_a_certificate_that_ends_soon_makes_a_ticket_and_one_that_has_ended_pages(
     stack: Stack, quick: dict[str, float], tmp_path: Path

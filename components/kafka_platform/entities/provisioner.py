@@ -20,6 +20,7 @@ from kafka_platform.kube.metrics import PROVISION_JOB
 from kafka_platform.kube.objects import Guard, Object
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.kube.pods import HELPER_CPU_LIMIT, container_security
+from kafka_platform.values.names import declarations_of
 
 if TYPE_CHECKING:
     from pulumi import Input
@@ -75,7 +76,7 @@ def config_map(name: str, namespace: "Input[str]", declarations: Mapping[str, st
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": metadata(f"{name}-declarations", namespace, labels(name, COMPONENT)),
+        "metadata": metadata(declarations_of(name), namespace, labels(name, COMPONENT)),
         "data": dict(declarations),
     }
 
@@ -156,7 +157,7 @@ def _mounts(connection: "KafkaConnection") -> list[Manifest]:
 
 def _volumes(name: str, connection: "KafkaConnection", admin_secret: "Input[str]") -> list[Manifest]:
     return [
-        {"configMap": {"name": f"{name}-declarations"}, "name": "declarations"},
+        {"configMap": {"name": declarations_of(name)}, "name": "declarations"},
         # Without users there is no such Secret.
         {"name": "passwords", "secret": {"optional": True, "secretName": f"{name}-passwords"}},
         login_volume(connection, admin_secret),

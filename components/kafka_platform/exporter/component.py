@@ -1,5 +1,6 @@
 """Consumer lag, topic sizes and offsets as Prometheus metrics."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -12,8 +13,8 @@ from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.place import place_all
 from kafka_platform.kube.pods import METRICS_PORT
 from kafka_platform.values.checks import check_field
-from kafka_platform.values.forms import named
-from kafka_platform.values.names import check_label, check_object_user, check_service_name, check_user
+from kafka_platform.values.forms import named, names
+from kafka_platform.values.names import check_label, check_object_user, check_service_name, check_subdomain, check_user
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,9 @@ class KafkaExporterArgs(ExporterSpec, Args):
     ledger: bool = False
     """Whether to show when a `KafkaResources` was last applied, and what that did, which an embedded or external Kafka
     knows; the user then needs to be `exporter_user(ledger=True)`. Default false."""
+    declared_by: Sequence[str] = names(check_subdomain, "name")
+    """With `ledger`: names of the `KafkaResources` in the exporter's namespace whose declarations are compared with what was applied
+    last. Default: none."""
     stack: str | None = None
     """Whose `KafkaResources` are shown, if several stacks use the Kafka: their `stack`. Default: all."""
     runtime_image: pulumi.Input[str] = RUNTIME_IMAGE
@@ -63,6 +67,7 @@ class KafkaExporter(pulumi.ComponentResource):
             image=given.runtime_image,
             user=given.user,
             ledger=given.ledger,
+            declared_by=given.declared_by,
             stack=given.stack,
             spec=given,
         )

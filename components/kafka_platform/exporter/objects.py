@@ -1,5 +1,6 @@
 """The Kubernetes objects of a Kafka exporter: one pure function renders each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ from kafka_platform.kube.manifests import (
 from kafka_platform.kube.metrics import METRICS_PORT_NAME
 from kafka_platform.kube.objects import Object
 from kafka_platform.kube.pods import METRICS_PORT, configured, container_security, http_check, pod_spec, resources_of
-from kafka_platform.values.names import RUNS_TOPIC, user_secret
+from kafka_platform.values.names import RUNS_TOPIC, declarations_of, user_secret
 from kafka_platform.values.units import seconds
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ COMPONENT = "kafka-exporter"
 # A look that is under way takes up to ten seconds for a broker that does not answer.
 _TERMINATION_SECONDS = 20
 _CREDENTIALS = "/etc/kafka-platform/credentials"
+_DECLARED = "/etc/kafka-platform/declared"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +57,16 @@ class ExporterSettings:
     user: str
     ledger: bool = False
     """Whether a provisioner notes its runs in this Kafka."""
+    declared_by: Sequence[str] = ()
+    """Names of the `KafkaResources` whose declarations are compared with what was applied."""
     stack: str | None = None
     """Whose runs are shown, if several stacks use the Kafka."""
     spec: ExporterSpec = field(default_factory=ExporterSpec)
+
+    @property
+    def declared(self) -> Sequence[str]:
+        """Those of them that are compared."""
+        return self.declared_by if self.ledger else ()
 
     @property
     def own(self) -> dict[str, str]:
@@ -161,6 +170,8 @@ def _environment(settings: ExporterSettings) -> list[Manifest]:
         variables["EXPORTER_RUNS_TOPIC"] = RUNS_TOPIC
         if settings.stack is not None:
             variables["EXPORTER_STACK"] = settings.stack
+        if settings.declared:
+            variables["EXPORTER_DECLARATIONS_DIR"] = _DECLARED
     if spec.tls_servers:
         variables["EXPORTER_TLS_SERVERS"] = derived(lambda *servers: ",".join(servers), *spec.tls_servers)
     connection = settings.connection
@@ -177,6 +188,10 @@ def _mounts(settings: ExporterSettings) -> list[Manifest]:
     mounts: list[Manifest] = []
     if settings.connection.logs_in:
         mounts.append({"mountPath": _CREDENTIALS, "name": "credentials", "readOnly": True})
+    mounts += [
+        {"mountPath": f"{_DECLARED}/{each}", "name": f"declared-{number}", "readOnly": True}
+        for number, each in enumerate(settings.declared)
+    ]
     return [*mounts, *ca_mounts(settings.connection)]
 
 
@@ -184,4 +199,9 @@ def _volumes(settings: ExporterSettings) -> list[Manifest]:
     volumes: list[Manifest] = []
     if settings.connection.logs_in:
         volumes.append(login_volume(settings.connection, user_secret(settings.user)))
+    volumes += [
+        # Its KafkaResources may be gone.
+        {"configMap": {"name": declarations_of(each), "optional": True}, "name": f"declared-{number}"}
+        for number, each in enumerate(settings.declared)
+    ]
     return [*volumes, *ca_volumes(settings.connection)]

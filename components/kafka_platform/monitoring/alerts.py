@@ -24,6 +24,9 @@ from kafka_platform.monitoring.limits import (
 )
 from kafka_platform.monitoring.tenants import Use
 
+RUN_FAILED = "kafka_provisioner_last_run_failed"
+UNAPPLIED = "kafka_provisioner_unapplied"
+"""1: what is declared is not what was applied last."""
 CLUSTER_LABEL = "kafka_cluster"
 """Label of the metrics of nodes: the Kafka's name."""
 
@@ -268,18 +271,19 @@ def _scalers(watched: Watched) -> Iterator[Alert]:
 def _jobs(watched: Watched) -> Iterator[Alert]:
     if not watched.provisioned:
         return
-    # The run notes itself in Kafka; one that was not let in, or never began, is known to Kubernetes alone.
+    # The run notes itself in Kafka. One that was not let in, or never began, is missed: the exporter sees what is declared.
     own = series(watched.namespace, CLUSTER_LABEL, watched.cluster)
     jobs = f'namespace="{watched.namespace}",job_name=~".+-{PROVISION_JOB}-[a-z0-9]+",condition="true"'
     failed = [
-        *([f"kafka_provisioner_last_run_failed{{{own}}}"] if watched.exporter else []),
+        *(f"{each}{{{own}}}" for each in (RUN_FAILED, UNAPPLIED) if watched.exporter),
         *([f"kube_job_failed{{{jobs}}}"] if watched.kube_state else []),
     ]
     if not failed:
         return
     yield Alert(
         name="KafkaProvisionerFails",
-        expression=f"max({' or '.join(failed)}) > 0",
+        # Each of them is about a run of its own: what is right of `or` must not be hidden by the same labels on its left.
+        expression=" or ".join(f"max({each}) > 0" for each in failed),
         # Who deploys has seen it fail already, and tries again.
         lasting="15m",
         severity=Severity.WARNING,

@@ -177,6 +177,11 @@ def check_workload(name: str, what: str, longest: int = 33) -> None:
         raise ValueError(f"{name!r} is too long for a {what}'s name: use up to {longest} characters")
 
 
+def declarations_of(resources: str) -> str:
+    """Name of the ConfigMap with what a `KafkaResources` declares."""
+    return f"{resources}-declarations"
+
+
 def user_secret(user: str) -> str:
     """Name of the Secret with a user's credentials."""
     return f"{user}-kafka"

@@ -7,6 +7,8 @@ Run as `python3 -m kafka_platform_runtime.exporter` with the KAFKA_* variables o
   `kafka_exporter_left_out` says how many are not.
 - EXPORTER_RUNS_TOPIC: topic in which the provisioner notes its runs (default: none); EXPORTER_STACK: whose runs are shown,
   if several stacks use the Kafka (default: all).
+- EXPORTER_DECLARATIONS_DIR: folder with a folder for each `KafkaResources`, of its name, with what it declares (default: none): shown
+  is whether that was applied.
 - EXPORTER_TLS_SERVERS: servers (`host:port`, several with commas) whose certificates are shown too, besides the brokers'.
 - EXPORTER_PORT: of /metrics, /healthz and /readyz (default 9404).
 

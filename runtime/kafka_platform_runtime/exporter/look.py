@@ -10,7 +10,8 @@ from kafka_platform_runtime.exporter.cluster import EARLIEST, LATEST, Cluster, G
 from kafka_platform_runtime.exporter.history import History, points_each
 from kafka_platform_runtime.exporter.settings import Settings
 from kafka_platform_runtime.failures import Refused, Rejected, Transient
-from kafka_platform_runtime.runs import Run, runs_of
+from kafka_platform_runtime.mounted import texts
+from kafka_platform_runtime.runs import MOST_RUNS, Run, runs_of, version_of
 
 T = TypeVar("T")
 
@@ -76,6 +77,8 @@ class Snapshot:
     """How many topics, groups and pairs of both are not shown, and of how many groups the lag is not."""
     runs: Sequence[Run] = ()
     """The newest run of the provisioner for each owner."""
+    unapplied: Mapping[str, bool] = field(default_factory=dict)
+    """By owner, whether what is declared is something else than what was applied last."""
 
 
 class Questions:
@@ -169,6 +172,7 @@ class Looker:
             lags=lags,
             left_out={"topics": len(metadata.topics) - len(shown), "groups": unseen, "offsets": unread, "pairs": pairs},
             runs=self._runs,
+            unapplied=self._unapplied(),
         )
 
     def _groups(self, metadata: Metadata, cluster: Cluster, ask: Questions) -> tuple[list[Group], int]:
@@ -323,6 +327,21 @@ class Looker:
             self._runs_end = end
         except (Refused, Rejected, Transient):
             self.errors["runs"] += 1
+
+    def _unapplied(self) -> dict[str, bool]:
+        """A run that Kafka does not let in cannot note anything: that nothing is noted of what is declared tells of it."""
+        if self._settings.declared is None or self._runs_end is None:
+            return {}
+        found: dict[str, bool] = {}
+        noted = {each.resources: each for each in self._runs}
+        try:
+            for folder in sorted(self._settings.declared.iterdir())[:MOST_RUNS]:
+                declared, run = texts(folder), noted.get(folder.name)
+                if declared and (run is None or run.version is not None):
+                    found[folder.name] = run is None or run.version != version_of(declared)
+        except (OSError, UnicodeDecodeError):
+            self.errors["runs"] += 1
+        return found
 
 
 def _by_coordinator(groups: Iterable[Group]) -> dict[int, list[Group]]:

@@ -109,7 +109,14 @@ def _of_runs(snapshot: Snapshot) -> Iterator[Metric]:
         took.add_metric([run.resources], run.seconds)
         for change in CHANGES:
             changes.add_metric([run.resources, change], run.changes.get(change, 0))
-    yield from (ended, failed, took, changes)
+    unapplied = GaugeMetricFamily(
+        "kafka_provisioner_unapplied",
+        "1: what is declared is not what was applied last.",
+        labels=["resources"],
+    )
+    for name, pending in snapshot.unapplied.items():
+        unapplied.add_metric([name], pending)
+    yield from (ended, failed, took, changes, unapplied)
 
 
 def _of_topics(snapshot: Snapshot) -> Iterator[Metric]:

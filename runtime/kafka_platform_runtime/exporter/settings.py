@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from kafka_platform_runtime.exporter.certificates import Address, addresses
 from kafka_platform_runtime.failures import Refused
@@ -31,6 +32,8 @@ class Settings:
     """Topic in which the provisioner notes its runs; None if there is none."""
     stack: str | None = None
     """Only runs of this stack are shown; None: of all."""
+    declared: Path | None = None
+    """Folder with a folder for each `KafkaResources`, of its name, with what it declares; None if there is none."""
     servers: Sequence[Address] = ()
     """Further servers whose TLS certificates are looked at."""
     port: int = DEFAULT_PORT
@@ -68,6 +71,7 @@ class Settings:
             most_pairs=int(number("EXPORTER_MOST_PAIRS", DEFAULT_MOST_PAIRS, 1, 1_000_000)),
             runs=environment.get("EXPORTER_RUNS_TOPIC") or None,
             stack=environment.get("EXPORTER_STACK") or None,
+            declared=Path(folder) if (folder := environment.get("EXPORTER_DECLARATIONS_DIR")) else None,
             servers=listed,
             port=int(number("EXPORTER_PORT", DEFAULT_PORT, 0, 65535)),
         )

@@ -16,14 +16,25 @@ NOTING_SECONDS = 10.0
 _SUBJECT = f"the record of runs ({RUNS_TOPIC})"
 
 
-def note(settings: Settings, environment: Mapping[str, str], report: Report, *, failed: bool) -> None:
-    """Note the run. Never raises: whether it can be noted changes nothing of what it did."""
+def note(
+    settings: Settings, environment: Mapping[str, str], report: Report, *, failed: bool, version: str | None
+) -> None:
+    """Note the run. Never raises: whether it can be noted changes nothing of what it did.
+
+    Args:
+        settings: the provisioner's.
+        environment: how to reach the brokers.
+        report: what the run did.
+        failed: whether the Kafka is not as declared.
+        version: of what was declared.
+    """
     run = Run(
         resources=settings.owner,
         stack=settings.stack,
         ended=time.time(),
         seconds=report.seconds,
         failed=failed,
+        version=version,
         changes=report.changes(),
     )
     formers = {

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 
 from kafka_platform_runtime.connection import Connection
 from kafka_platform_runtime.failures import Refused, Rejected, Superseded, Transient
+from kafka_platform_runtime.mounted import texts
 from kafka_platform_runtime.provisioner.attempt import attempt
 from kafka_platform_runtime.provisioner.noting import note
 from kafka_platform_runtime.provisioner.parsing import read
 from kafka_platform_runtime.provisioner.report import Report
 from kafka_platform_runtime.provisioner.settings import Settings
 from kafka_platform_runtime.retries import Retries
+from kafka_platform_runtime.runs import version_of
 
 DONE = 0
 NOT_NOW = 1
@@ -26,12 +28,21 @@ def run(environment: Mapping[str, str], report: Report) -> tuple[int, str]:
         settings = Settings.from_environment(environment)
     except Refused as refusal:
         return REFUSED, report.refused(refusal.faults)
+    version = _version(settings)
     try:
         code, message = _until_done(settings, environment, report)
     except Superseded as newer:
         return REFUSED, report.refused([str(newer)])  # which notes what it does
-    note(settings, environment, report, failed=code != DONE)
+    note(settings, environment, report, failed=code != DONE, version=version)
     return code, message
+
+
+def _version(settings: Settings) -> str | None:
+    """Of the declarations as they are now: files change while a run lasts if somebody deploys."""
+    try:
+        return version_of(texts(settings.declarations))
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def _until_done(settings: Settings, environment: Mapping[str, str], report: Report) -> tuple[int, str]:

@@ -101,9 +101,10 @@ def job(failed: str, name: str = "kafka-provision-d913469b", namespace: str = "s
     return {f"kube_job_failed{{{of}}}": failed}
 
 
-def run(failed: str, cluster: str = "kafka") -> dict[str, str]:
+def run(failed: str, cluster: str = "kafka", unapplied: str | None = None) -> dict[str, str]:
     of = f'namespace="streaming",kafka_cluster="{cluster}",exporter="kafka-exporter",resources="kafka"'
-    return {f"kafka_provisioner_last_run_failed{{{of}}}": failed}
+    found = {f"kafka_provisioner_last_run_failed{{{of}}}": failed}
+    return found if unapplied is None else found | {f"kafka_provisioner_unapplied{{{of}}}": unapplied}
 
 
 def runs(failed: str, succeeded: str | None, owner: str = "nightly") -> dict[str, str]:
@@ -353,7 +354,10 @@ CASES = [
     # Without kube-state-metrics; and a Job that was never let in, after a run that was.
     Case(alert="KafkaProvisionerFails", measured=run("0x5 1x60"), at="30m", summary=NOT_APPLIED),
     Case(alert="KafkaProvisionerFails", measured=run("0x60") | job("0x5 1x60"), at="30m", summary=NOT_APPLIED),
+    Case(alert="KafkaProvisionerFails", measured=run("0x60", unapplied="0x5 1x60"), at="30m", summary=NOT_APPLIED),
     Case(alert="KafkaProvisionerFails", measured=run("1x10 0x60"), at="30m"),
+    # The Job takes its time, and the exporter's file too.
+    Case(alert="KafkaProvisionerFails", measured=run("0x60", unapplied="0x5 1x10 0x60"), at="30m"),
     Case(alert="KafkaProvisionerFails", measured=run("1x60", cluster="other"), at="30m"),
     # Whoever deployed has seen it and deployed again; Jobs of others.
     Case(alert="KafkaProvisionerFails", measured=job("0x5 1x10 _x60"), at="30m"),

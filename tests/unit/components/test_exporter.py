@@ -79,6 +79,20 @@ def test_where_runs_are_noted_it_may_read_what_they_did_and_nothing_else() -> No
     assert (told["EXPORTER_RUNS_TOPIC"], told["EXPORTER_STACK"]) == (runs.RUNS_TOPIC, "acme/shop/dev")
 
 
+def test_it_sees_what_is_declared_where_runs_are_noted() -> None:
+    pod = deployment(replace(settings(), ledger=True, declared_by=["kafka", "more"]))["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    folders = {each["mountPath"]: each["name"] for each in container["volumeMounts"] if "declared" in each["name"]}
+    assert {"name": "EXPORTER_DECLARATIONS_DIR", "value": "/etc/kafka-platform/declared"} in container["env"]
+    assert folders == {
+        f"/etc/kafka-platform/declared/{name}": f"declared-{i}" for i, name in enumerate(["kafka", "more"])
+    }
+    maps = [each["configMap"] for each in pod["volumes"] if "configMap" in each]
+    assert maps == [{"name": f"{name}-declarations", "optional": True} for name in ("kafka", "more")]
+    without = deployment(replace(settings(), declared_by=["kafka"]))["spec"]["template"]["spec"]
+    assert "configMap" not in str(without)
+
+
 def test_the_bounds_reach_the_program() -> None:
     given = variables(interval="90s", topics=7, groups=8, pairs=9)
     assert given["EXPORTER_INTERVAL_SECONDS"] == "90"

@@ -87,12 +87,17 @@ def _runs() -> Row:
         panels=[
             Panel(
                 title="Runs of the provisioner that failed",
-                description="1: the last run could not apply what is declared; the log of its Job says why.",
+                description="1: the last run could not apply what is declared, or none was let in since it is declared; the log of its "
+                "Job says why.",
                 queries=[
                     Query(
                         expression="max by (resources) (kafka_provisioner_last_run_failed{$source})",
-                        legend="{{resources}}",
-                    )
+                        legend="{{resources}} failed",
+                    ),
+                    Query(
+                        expression="max by (resources) (kafka_provisioner_unapplied{$source})",
+                        legend="{{resources}} not applied",
+                    ),
                 ],
                 bad_from=1,
                 alerts=["KafkaProvisionerFails"],

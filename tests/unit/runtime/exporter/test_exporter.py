@@ -11,7 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -453,12 +453,17 @@ class TestProgram:
         commit(kafka, "asked", at=0)
         assert provision(kafka, tmp_path, "asked")[0] == DONE
         program = Program(kafka)
-        program.environment["EXPORTER_RUNS_TOPIC"] = RUNS_TOPIC
+        program.environment |= {
+            "EXPORTER_RUNS_TOPIC": RUNS_TOPIC,
+            "EXPORTER_DECLARATIONS_DIR": str(tmp_path / "declared"),
+        }
+        (tmp_path / "declared" / "asked").mkdir(parents=True)
+        (tmp_path / "declared" / "asked" / "topic.x").write_text("{}")
         with program:
             metrics = program.metrics()
         shown = {each.partition("{")[0] for each in metrics}
         of = [each for each in metrics if 'resources="asked"' in each]
-        assert len(of) == 3 + len(CHANGES)
+        assert len(of) == 4 + len(CHANGES)
         assert metrics['kafka_provisioner_last_run_failed{resources="asked"}'] == 0
         asked_for = {
             each
@@ -502,6 +507,52 @@ def test_what_the_provisioner_did_is_shown_until_it_does_something_else(
     third = shown()
     assert (third.failed, third.changes["kept"], third.changes["unchanged"]) == (False, 1, 1)
     assert third.ended >= second.ended >= first.ended
+
+
+def test_what_is_declared_and_was_not_let_in_is_told_until_it_is(
+    kafka: Kafka, tmp_path: Path, look: Callable[..., Snapshot]
+) -> None:
+    """A run with a wrong password cannot note that it failed."""
+    declared = tmp_path / "declared" / "cafe"
+    declared.mkdir(parents=True)
+
+    def unapplied() -> Mapping[str, bool]:
+        return look(runs=RUNS_TOPIC, declared=declared.parent).unapplied
+
+    def declare(*topics: str) -> None:
+        """As the ConfigMap changes, in the exporter's pod too."""
+        for name in topics:
+            (declared / f"topic.{name}").write_text(json.dumps({"partitions": 3, "replicas": 3}))
+
+    assert provision(kafka, tmp_path, "another")[0] == DONE
+    assert unapplied() == {}
+    declare("cafe-1")
+    assert unapplied() == {"cafe": True}
+    assert provision(kafka, tmp_path, "cafe", "cafe-1")[0] == DONE
+    assert unapplied() == {"cafe": False}
+    declare("cafe-2")
+    wrong = tmp_path / "wrong"
+    wrong.write_text("not-the-password")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kafka_platform_runtime.provisioner.run.LOGIN_SECONDS", 1.0)
+        code, message = provision(kafka, tmp_path, "cafe", "cafe-1", "cafe-2", KAFKA_SASL_PASSWORD_FILE=str(wrong))
+    assert (code, "the login was refused" in message) == (REFUSED, True)
+    found = look(runs=RUNS_TOPIC, declared=declared.parent)
+    assert [each.failed for each in found.runs if each.resources == "cafe"] == [False]
+    assert found.unapplied == {"cafe": True}
+    assert provision(kafka, tmp_path, "cafe", "cafe-1", "cafe-2")[0] == DONE
+    assert unapplied() == {"cafe": False}
+
+
+def test_a_run_that_noted_no_version_and_files_that_are_none_tell_nothing(
+    kafka: Kafka, tmp_path: Path, look: Callable[..., Snapshot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared = tmp_path / "declared"
+    (declared / "former").mkdir(parents=True)
+    (declared / "former" / "topic.x").write_text("{}")
+    monkeypatch.setattr("kafka_platform_runtime.provisioner.run.version_of", lambda _: None)
+    assert provision(kafka, tmp_path, "former")[0] == DONE
+    assert look(runs=RUNS_TOPIC, declared=declared).unapplied == {}
 
 
 def test_a_stack_shows_its_own_runs_and_no_owner_that_was_replaced(
