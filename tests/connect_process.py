@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -26,6 +27,10 @@ from kafka_platform.entities.declarations import declarations, user_key
 from kafka_platform.kafka.properties import java_properties
 from kafka_platform.kafka.secrets import client_files
 from kafka_platform_runtime.connect_applier.__main__ import run
+from kafka_platform_runtime.connect_applier.client import Connect
+from kafka_platform_runtime.connect_restarter.__main__ import Looking
+from kafka_platform_runtime.connect_restarter.page import Page
+from kafka_platform_runtime.connect_restarter.restarts import FIRST_SECONDS, LONGEST_SECONDS, Restarts
 
 from tests.kafka_process import LocalKafka, java, needed_agent, needed_jars
 from tests.ports import free_ports
@@ -66,6 +71,15 @@ class Worker:
             self.process.kill()
             self.process.wait(STOP_SECONDS)
             self.process = None
+
+
+def mend(connect: "LocalConnect", ending: threading.Event) -> None:
+    """What the pod does that restarts failed connectors, by way of whichever worker is there; pauses are a tenth as long."""
+    restarts, page = Restarts(FIRST_SECONDS / 10, LONGEST_SECONDS / 10), Page()
+    while not ending.wait(1):
+        alive = [each for each in connect.members if each.process is not None]
+        if alive:
+            Looking(Connect(f"http://127.0.0.1:{alive[0].port}"), restarts, page).once()
 
 
 @dataclass(kw_only=True)
@@ -133,7 +147,8 @@ class LocalConnect:
         """Makes topics and users, with the rights that they have in a stack."""
         topics, users = connect_topics(self.connectors), connect_users(self.connectors)
         bench = Bench(self.kafka, self.folder / "provisioner", "connect")
-        bench.files = {name: json.loads(text) for name, text in declarations(topics, users, 1).items()}
+        replicas = min(3, self.kafka.nodes)
+        bench.files = {name: json.loads(text) for name, text in declarations(topics, users, replicas).items()}
         bench.passwords = {user_key(user): self.password(user) for user in users}
         bench.apply()
 

@@ -3,8 +3,10 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -15,6 +17,7 @@ from tests.debian import environment, for_everybody, unpacked
 from tests.ports import free_ports
 
 ADMIN_PASSWORD = "admin-of-the-database"
+END_SECONDS = 60.0
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "max_replication_slots": "8",
@@ -42,6 +45,14 @@ def _ordinary_user() -> str | None:
         return None
     known = {each.pw_name for each in pwd.getpwall()}
     return "postgres" if "postgres" in known else "nobody"
+
+
+def _runs(process: object) -> bool:
+    """Whether there is such a process, and not only its exit code."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 class LocalPostgres:
@@ -76,8 +87,28 @@ class LocalPostgres:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "stop")
+        if self._lock.exists():
+            self.stop("immediate")
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def _lock(self) -> Path:
+        """The file with the server's process id, which a server that shuts down removes."""
+        return self.folder / "data" / "postmaster.pid"
+
+    def stop(self, mode: str = "fast") -> None:
+        """Ends it as pg_ctl does: `fast` breaks off connections, `immediate` does not wait for anything."""
+        self._run("pg_ctl", "-D", str(self.folder / "data"), "-m", mode, "-w", "stop")
+
+    def kill(self) -> None:
+        """Ends it at once (SIGKILL), and waits until the processes of its connections have noticed."""
+        pid = int(self._lock.read_text().split()[0])
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + END_SECONDS
+        while any(map(_runs, (pid, *children))):
+            assert time.monotonic() < deadline, f"processes {children} of the killed server {pid} do not end"
+            time.sleep(0.1)
 
     def start(self) -> None:
         """Starts it, and waits until it takes connections."""

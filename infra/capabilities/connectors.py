@@ -8,8 +8,9 @@ import kafka_platform
 from kafka_platform.connect import operated
 from kafka_platform.connect.common import ConnectorCommon, connector_user_name, kinds_of
 from kafka_platform.connect.kinds import ConnectKind
-from kafka_platform.connect.monitoring import source
+from kafka_platform.connect.monitoring import restarter_source, source
 from kafka_platform.connect.objects import ConnectSettings, objects
+from kafka_platform.connect.restarting import restarter_name
 from kafka_platform.connect.sinks import Plugin
 from kafka_platform.connect.spec import (
     CONNECT,
@@ -129,7 +130,7 @@ class KafkaConnect(Capability[Section]):
     """The connectors that Kafka Connect runs."""
 
     key = KEY
-    names = frozenset({CONNECT})
+    names = frozenset({CONNECT, restarter_name(CONNECT)})
 
     def section(self, settings: Core) -> Section | None:
         """None if there is nothing to run, and nothing to remove."""
@@ -145,14 +146,18 @@ class KafkaConnect(Capability[Section]):
 
     def needs(self, section: Section, settings: Core) -> Needs:
         """Passwords; a Kubernetes in which Jobs do not fail by eviction; and it shows metrics."""
-        scrape = Scrape(
-            source=source(CONNECT, section.run_by),
-            namespace=settings.namespace,
-            key=("connect", "metricsNamespaces"),
-            allowed=plain(section.connect.metrics_namespaces),
-        )
-        jobs = [JOBS] if section.run_by is RunBy.PODS else []
-        return Needs(passwords=["connectors log in"], kubernetes=jobs, scrapes=[scrape])
+        runs_pods = section.run_by is RunBy.PODS
+        scrapes = [
+            Scrape(
+                source=each,
+                namespace=settings.namespace,
+                key=("connect", "metricsNamespaces"),
+                allowed=plain(section.connect.metrics_namespaces),
+            )
+            for each in (source(CONNECT, section.run_by), *([restarter_source(CONNECT)] if runs_pods else []))
+        ]
+        jobs = [JOBS] if runs_pods else []
+        return Needs(passwords=["connectors log in"], kubernetes=jobs, scrapes=scrapes)
 
     def topics(self, section: Section, settings: Core) -> Mapping[str, Topic]:
         """Those of Kafka Connect, and those of connectors that the file does not declare itself."""

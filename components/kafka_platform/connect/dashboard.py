@@ -19,13 +19,21 @@ DEAD_LETTERS = (
     "sum by (connector) (increase(kafka_connect_errors_deadletterqueue_produce_requests_total{$source}[15m]))"
 )
 """Records of each sink that went to its dead-letter topic in 15 minutes."""
+RESTARTS = "sum by (connector) (increase(connect_restarter_restarts_total{$source}[1h]))"
+"""How often each connector was restarted in an hour, because it had failed."""
+MOST_RESTARTS = 5
+"""Restarts in an hour at which an alert fires: a server that is restarted, or is away for some minutes, costs one to four."""
+RESTARTS_SEEN = "max(connect_restarter_last_success_timestamp_seconds{$source})"
+"""When the state of all connectors was last known."""
+SILENT_SECONDS = 300
+"""Seconds since then at which an alert fires."""
 
 
 def overview() -> Panel:
     """Whether it is well."""
     return Panel(
         title="Failed tasks of connectors",
-        description="Each stands still until it is started again.",
+        description="Each stands still until it is restarted.",
         queries=[Query(expression="sum(kafka_connect_worker_connector_failed_task_count{$source}) or vector(0)")],
         shape=Shape.NUMBER,
         bad_from=1,
@@ -37,13 +45,41 @@ def board() -> Board:
     return Board(name="connect", title="Kafka Connect", rows=[_states(), _records(), _workers()])
 
 
+def restarts_board() -> Board:
+    """The dashboard of what restarts connectors."""
+    return Board(name="restarts", title="Restarts of connectors", rows=[_restarts()])
+
+
+def _restarts() -> Row:
+    return Row(
+        title="Restarts",
+        panels=[
+            Panel(
+                title="Restarts in an hour",
+                description="Of connectors that had failed: after 20 s, then by pauses that double up to five minutes.",
+                queries=[Query(expression=RESTARTS, legend="{{connector}}")],
+                bad_from=MOST_RESTARTS,
+                alerts=["ConnectorFailsAgain"],
+            ),
+            Panel(
+                title="Since it last saw all connectors",
+                description="It looks every five seconds. What fails while it does not stands still.",
+                queries=[Query(expression=f"time() - {RESTARTS_SEEN}")],
+                unit=Unit.SECONDS,
+                bad_from=SILENT_SECONDS,
+                alerts=["ConnectorRestarterGone"],
+            ),
+        ],
+    )
+
+
 def _states() -> Row:
     return Row(
         title="Connectors",
         panels=[
             Panel(
                 title="Failed tasks",
-                description="A failed task stands still until it is started again; its status has the reason.",
+                description="A failed task stands still until it is restarted; its status has the reason.",
                 queries=[Query(expression=FAILED, legend="{{connector}}")],
                 bad_from=1,
                 alerts=["ConnectorTaskFailed"],

@@ -6,15 +6,21 @@ from kafka_platform.connect.dashboard import (
     FAILED,
     IDLE,
     MOST_BEHIND_SECONDS,
+    MOST_RESTARTS,
+    RESTARTS,
+    RESTARTS_SEEN,
+    SILENT_SECONDS,
     board,
     overview,
+    restarts_board,
 )
 from kafka_platform.connect.objects import COMPONENT
 from kafka_platform.connect.operated import KIND
+from kafka_platform.connect.restarting import COMPONENT as RESTARTER, restarter_name
 from kafka_platform.connect.spec import RunBy
 from kafka_platform.kube.metrics import Alert, Severity, Source
 
-ALERTS = (
+WORKER_ALERTS = (
     Alert(
         name="KafkaConnectGone",
         expression="absent(up{$source} == 1)",
@@ -29,7 +35,8 @@ ALERTS = (
         lasting="2m",
         severity=Severity.CRITICAL,
         summary='{{ printf "%.0f" $value }} tasks of connector {{ $labels.connector }} have failed.',
-        description="They stand still until they are started again. A source that stands still lets its database's log grow.",
+        description="They are restarted, by pauses of up to five minutes, and fail again. A source that stands still lets its "
+        "database's log grow.",
     ),
     Alert(
         name="ConnectorNotRunning",
@@ -56,6 +63,38 @@ ALERTS = (
         description="It could not convert them. They are in its dead-letter topic, with the reason in their headers, and nowhere else.",
     ),
 )
+RESTARTER_ALERTS = (
+    Alert(
+        name="ConnectorFailsAgain",
+        expression=f"{RESTARTS} >= {MOST_RESTARTS}",
+        lasting="0m",
+        severity=Severity.WARNING,
+        summary='Connector {{ $labels.connector }} failed and was restarted {{ printf "%.0f" $value }} times in an hour.',
+        description="It moves records between two failures, or none at all. Its status and the workers' log say of what it fails.",
+    ),
+    Alert(
+        name="ConnectorRestarterGone",
+        expression=f"absent({RESTARTS_SEEN}) or time() - {RESTARTS_SEEN} > {SILENT_SECONDS}",
+        lasting="5m",
+        severity=Severity.WARNING,
+        summary="Nothing restarts connectors that fail.",
+        description="The pod that does so is gone, or Kafka Connect does not tell it the state of the connectors: what fails from now "
+        "on stands still.",
+    ),
+)
+
+ALERTS = (*WORKER_ALERTS, *RESTARTER_ALERTS)
+
+
+def restarter_source(name: str) -> Source:
+    """Prometheus' source for what restarts the connectors of the Kafka Connect of that name."""
+    return Source(
+        name=restarter_name(name),
+        component=RESTARTER,
+        label="restarter",
+        alerts=RESTARTER_ALERTS,
+        boards=[restarts_board()],
+    )
 
 
 def source(name: str, run_by: RunBy = RunBy.PODS) -> Source:
@@ -65,7 +104,7 @@ def source(name: str, run_by: RunBy = RunBy.PODS) -> Source:
         component=COMPONENT,
         label="connect",
         operated_as=KIND if run_by is RunBy.STRIMZI else None,
-        alerts=ALERTS,
+        alerts=WORKER_ALERTS,
         boards=[board()],
         overview=[overview()],
     )

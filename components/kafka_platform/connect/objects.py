@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from kafka_platform.connect import applying
+from kafka_platform.connect import applying, restarting
 from kafka_platform.connect.common import Place, connector_user_name, network_of
 from kafka_platform.connect.configs import (
     LOGIN_FILE,
@@ -94,12 +94,32 @@ class ConnectSettings:
         return self.connection.sasl_mechanism is not None
 
     @property
+    def url(self) -> "Input[str]":
+        """Of the REST interface."""
+        made: Any = derived(lambda namespace: f"http://{self.name}.{namespace}.svc:{REST_PORT}", self.namespace)
+        return made  # type: ignore[no-any-return]
+
+    @property
+    def restarting(self) -> restarting.RestartSettings:
+        """Inputs of the pod that restarts connectors that have failed."""
+        return restarting.RestartSettings(
+            connect=self.name,
+            namespace=self.namespace,
+            url=self.url,
+            image=self.runtime_image,
+            port=REST_PORT,
+            workers=self.own,
+            metrics_namespaces=self.spec.metrics_namespaces,
+            pod_settings=self.spec.pod_settings,
+        )
+
+    @property
     def applying(self) -> applying.ApplySettings:
         """Inputs of the Job that applies the connectors."""
         return applying.ApplySettings(
             name=self.name,
             namespace=self.namespace,
-            url=derived(lambda namespace: f"http://{self.name}.{namespace}.svc:{REST_PORT}", self.namespace),
+            url=self.url,
             runtime_image=self.runtime_image,
             configs=connector_configs(self.connectors, self.connection),
             removed=self.spec.removed_connectors,
@@ -128,6 +148,7 @@ def objects(settings: ConnectSettings) -> list[Object]:
         Object(role="disruption", manifest=pod_disruption_budget(settings)),
         pods,
         entrance,
+        *restarting.objects(settings.restarting),
         *applying.objects(settings.applying, after=[pods, entrance]),
     ]
 
@@ -175,7 +196,7 @@ def config_map(settings: ConnectSettings, properties: "Input[str]") -> Manifest:
 
 
 def service(settings: ConnectSettings) -> Manifest:
-    """The Service of the REST interface, which only the Job that applies connectors reaches."""
+    """The Service of the REST interface, which only what applies and restarts connectors reaches."""
     return service_of(
         metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
         [service_port("http", REST_PORT)],
@@ -191,8 +212,9 @@ def pod_disruption_budget(settings: ConnectSettings) -> Manifest:
 
 
 def network_policy(settings: ConnectSettings, kafka_ports: "Input[Sequence[Manifest]]") -> Manifest:
-    """The pods reach each other, Kafka and what connectors name; the Job that applies connectors reaches them, and nobody else."""
-    peers = [{"podSelector": {"matchLabels": each}} for each in (settings.own, settings.applying.own)]
+    """The pods reach each other, Kafka and what connectors name; what applies and restarts connectors reaches them, and nobody else."""
+    known = (settings.own, settings.applying.own, settings.restarting.own)
+    peers = [{"podSelector": {"matchLabels": each}} for each in known]
     return network_policy_of(
         metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
         pods={"matchLabels": settings.own},

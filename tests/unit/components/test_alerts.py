@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka_platform.connect.monitoring import source as connect_source
+from kafka_platform.connect.monitoring import restarter_source, source as connect_source
 from kafka_platform.exporter.monitoring import source as exporter_source
 from kafka_platform.gateway.monitoring import source as gateway_source
 from kafka_platform.job.monitoring import source as job_source
@@ -44,6 +44,7 @@ SOURCES = [
     alert
     for each in (
         connect_source("connect"),
+        restarter_source("connect"),
         exporter_source("kafka-exporter"),
         gateway_source("gateway"),
         probe_source("latency-probe"),
@@ -210,6 +211,12 @@ UNDER_REPLICATED = "kafka_server_replicamanager_underreplicatedpartitions"
 UNDER_MIN_ISR = "kafka_server_replicamanager_underminisrpartitioncount"
 SHOPS = {"connector": "shop"}
 CONNECT_UP = 'up{namespace="streaming",connect="connect",pod="connect-0"}'
+RESTARTS = (
+    'connect_restarter_restarts_total{namespace="streaming",restarter="connect-restarter",connector="shop"}'
+)
+RESTARTS_SEEN = (
+    'connect_restarter_last_success_timestamp_seconds{namespace="streaming",restarter="connect-restarter"}'
+)
 REGISTRY_UP = 'up{namespace="streaming",registry="schema-registry",pod="schema-registry-0"}'
 UP = 'up{namespace="streaming",gateway="gateway",pod="gateway-0"}'
 NOT_APPLIED = "The last run of the provisioner could not apply topics, users and rights."
@@ -506,6 +513,22 @@ CASES = [
     ),
     # Paused by somebody, or failed, which is another alert.
     Case(alert="ConnectorNotRunning", measured=tasks("2x30", "0x30", "1x30", "1x30"), at="18m"),
+    Case(
+        alert="ConnectorFailsAgain",
+        measured={RESTARTS: "0x5 1 2 3 4 5 6x60"},
+        at="30m",
+        summary="Connector shop failed and was restarted 6 times in an hour.",
+        labels=SHOPS,
+    ),
+    # Its database was away for three minutes.
+    Case(alert="ConnectorFailsAgain", measured={RESTARTS: "0x5 2 3x60"}, at="30m"),
+    Case(
+        alert="ConnectorRestarterGone",
+        measured={RESTARTS_SEEN: "0+60x5 300x30"},
+        at="20m",
+        summary="Nothing restarts connectors that fail.",
+    ),
+    Case(alert="ConnectorRestarterGone", measured={RESTARTS_SEEN: "0+60x30"}, at="20m"),
     Case(
         alert="ConnectorSourceLate",
         measured=connector("debezium_millisecondsbehindsource", "0x5 600000x30"),

@@ -128,6 +128,25 @@ class TestPods:
         } <= set(worker())
 
 
+class TestRestarter:
+    def pod(self) -> dict[str, Any]:
+        spec: dict[str, Any] = rendered("restarter")["spec"]["template"]["spec"]
+        return spec
+
+    def test_it_reaches_the_workers_alone_and_knows_no_secret(self) -> None:
+        *_, workers = rendered("restarter-network")["spec"]["egress"]
+        assert workers["ports"] == [{"port": 8083, "protocol": "TCP"}]
+        assert workers["to"][0]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "connect"
+        assert self.pod()["volumes"] == []
+        assert [each["name"] for each in self.pod()["containers"][0]["env"]] == ["RESTARTER_PORT", "CONNECT_URL"]
+
+    def test_there_is_one_and_it_has_no_rights(self) -> None:
+        assert rendered("restarter")["spec"]["replicas"] == 1
+        assert rendered("restarter")["spec"]["strategy"] == {"type": "Recreate"}
+        assert self.pod()["containers"][0]["securityContext"]["readOnlyRootFilesystem"] is True
+        assert self.pod()["automountServiceAccountToken"] is False
+
+
 class TestSecrets:
     def test_none_is_in_what_is_rendered(self) -> None:
         shown = json.dumps([each.manifest for each in objects(settings())])
@@ -169,10 +188,11 @@ class TestNetwork:
     def test_the_rest_interface_is_for_workers_and_the_job_alone(self) -> None:
         rest, metrics = rendered("network")["spec"]["ingress"]
         components = [each["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for each in rest["from"]]
-        assert components == ["connect", "connect-applier"]
+        assert components == ["connect", "connect-applier", "connect-restarter"]
         assert rest["ports"] == [{"port": 8083, "protocol": "TCP"}]
         assert metrics["ports"] == [{"port": 9404, "protocol": "TCP"}]
         assert rendered("applier-network")["spec"]["ingress"] == []
+        assert [each["ports"][0]["port"] for each in rendered("restarter-network")["spec"]["ingress"]] == [9404]
 
     def test_it_reaches_what_connectors_name_and_nothing_else(self) -> None:
         egress = rendered("network")["spec"]["egress"]
@@ -284,10 +304,12 @@ def test_its_children() -> None:
         "ConfigMap connect-config",
         "ConfigMap connect-connectors",
         "Deployment connect-pods",
+        "Deployment connect-restarter",
         "Job connect-apply",
         "KafkaConnect connect",
         "NetworkPolicy connect-applier-network",
         "NetworkPolicy connect-network",
+        "NetworkPolicy connect-restarter-network",
         "PodDisruptionBudget connect-disruption",
         "Service connect-service",
     ]

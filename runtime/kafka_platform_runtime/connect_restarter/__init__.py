@@ -1,0 +1,1 @@
+"""Restarts connectors and tasks of Kafka Connect that have failed."""
