@@ -52,7 +52,7 @@ check: $(STAMP) ## Formatting, lint, types, stack files
 registry: $(STAMP) ## Fetches the schema registry (159 MB), so that tests with a real one are not skipped
 	@$(PYTHON) -m sandbox.registry
 
-connect: $(STAMP) ## Fetches the plugins of Kafka Connect (142 MB), so that tests with a real one are not skipped
+connect: $(STAMP) ## Fetches the plugins of Kafka Connect (300 MB), so that tests with a real one are not skipped
 	@$(PYTHON) -m sandbox.connect
 
 storage: $(STAMP) ## Compiles the object store (two minutes), so that tests with a real one are not skipped

@@ -46,7 +46,7 @@ def needed_plugins() -> Path:
     """The folder of the plugins; the test is skipped, with the reason, where nobody has fetched them."""
     layer = newest_layer("connect")
     if layer is None:
-        pytest.skip("no plugins of Kafka Connect: `make connect` fetches them (142 MB)")
+        pytest.skip("no plugins of Kafka Connect: `make connect` fetches them (300 MB)")
     needed_jars()
     return unpacked(layer, "unpacked") / "opt" / "kafka" / "plugins"
 
@@ -90,8 +90,9 @@ class LocalConnect:
         plugins: folder of the plugins.
         kafka: the Kafka; topics and users are made in it as a stack makes them.
         connectors: by name.
-        secrets: what the Secret of each connector holds.
+        secrets: what the Secrets of each connector hold, by key, or by folder and key.
         workers: how many there are.
+        replaced: what stands in declarations for something else, such as an address that only pods know.
     """
 
     plugins: Path
@@ -99,6 +100,7 @@ class LocalConnect:
     connectors: Mapping[str, Connector]
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     workers: int = 1
+    replaced: Mapping[str, str] = field(default_factory=dict)
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="connect-")), init=False)
     members: list[Worker] = field(default_factory=list, init=False)
 
@@ -157,7 +159,7 @@ class LocalConnect:
         for name in self.connectors:
             self._login(self.folder / "mnt" / name / "kafka", connector_user_name(name))
             for key, value in self.secrets.get(name, {}).items():
-                file = self.folder / "mnt" / name / "secret" / key
+                file = self.folder / "mnt" / name / (key if "/" in key else f"secret/{key}")
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(value)
         self._login(self.folder / "credentials", CONNECT)
@@ -176,6 +178,8 @@ class LocalConnect:
 
     def _here(self, text: str) -> str:
         """The text with the folders of the pods in this test's folder."""
+        for given, here in self.replaced.items():
+            text = text.replace(given, here)
         moved = text.replace(SECRETS, str(self.folder / "mnt")).replace(CREDENTIALS, str(self.folder / "credentials"))
         return moved.replace("/opt/kafka/plugins", str(self.plugins))
 

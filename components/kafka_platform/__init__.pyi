@@ -36,6 +36,12 @@ from kafka_platform.cluster.strimzi.spec import (
 )
 from kafka_platform.connect.binlog import MariadbSource as MariadbSource, MysqlSource as MysqlSource
 from kafka_platform.connect.component import KafkaConnect as KafkaConnect, KafkaConnectArgs as KafkaConnectArgs
+from kafka_platform.connect.iceberg import (
+    CatalogLogin as CatalogLogin,
+    IcebergCatalog as IcebergCatalog,
+    IcebergSink as IcebergSink,
+    IcebergStore as IcebergStore,
+)
 from kafka_platform.connect.sinks import Evolution as Evolution, JdbcSink as JdbcSink, Plugin as Plugin
 from kafka_platform.connect.sources import (
     DatabaseTls as DatabaseTls,

@@ -15,7 +15,11 @@ _Config = Mapping[str, str]
 _PLACES = ("database.hostname", "database.port", "database.dbname", "connection.url")
 _STARTS_ANEW = ("slot.name", "topic.prefix", "offsets.storage.topic", *_PLACES[:3])
 """Of a source: with another one of these it does not go on where it was."""
-_TOLD = {*_STARTS_ANEW, "connection.url", "table.include.list", "topics"}
+_LAKE = ("iceberg.catalog.warehouse", "iceberg.catalog.s3.endpoint", "iceberg.catalog.uri")
+_LAKE_TABLES = ("iceberg.tables", "transforms.changes.cdc.target.pattern")
+_LAKE_ROUTES = ("iceberg.tables.dynamic-enabled", "iceberg.tables.route-field")
+"""These change with the table's name."""
+_TOLD = {*_STARTS_ANEW, *_LAKE, *_LAKE_TABLES, *_LAKE_ROUTES, "connection.url", "table.include.list", "topics"}
 _STATES = {
     "running": "runs again",
     "paused": "is paused: its records wait",
@@ -99,6 +103,9 @@ def _changed(name: str, was: Mapping[str, Any], is_: Mapping[str, Any]) -> Itera
             yield _connector(Section.DATA, name, shown, look=True)
     yield from _other_tables(name, _tables(old), _tables(new))
     yield from _other_topics(name, old, new)
+    if any(old.get(key) != new.get(key) for key in _LAKE_TABLES) and _LAKE[0] in old:
+        shown = f"appends to {_lake_table(new)} from now on: rows that are in {_lake_table(old)} stay there"
+        yield _connector(Section.DATA, name, shown, look=True)
     keys = {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)} - _TOLD
     if keys:
         yield _connector(Section.OTHER, name, f"settings change: {names(sorted(keys))}")
@@ -128,7 +135,15 @@ def _place(config: _Config) -> str:
     """Where it reads from, or writes to."""
     if "connection.url" in config:
         return config["connection.url"]
+    if _LAKE[0] in config:
+        return " ".join(config[key] for key in _LAKE if key in config)
     return "/".join(config[key] for key in ("database.hostname", "database.dbname") if key in config)
+
+
+def _lake_table(config: _Config) -> str:
+    """The table that a sink appends to, or those of a namespace."""
+    found = next((config[key] for key in _LAKE_TABLES if key in config), "another table")
+    return code(found.replace("{table}", "*"))
 
 
 def _tables(config: _Config) -> list[str]:

@@ -11,8 +11,10 @@ from kafka_platform.values.forms import mapping
 from kafka_platform.values.free_maps import check_settings
 
 SECRETS = "/mnt/connectors"
-"""Folder of the Secrets of connectors in the pods: `<connector>/kafka` and `<connector>/secret`. Strimzi mounts volumes below /mnt
-only."""
+"""Folder of the Secrets of connectors in the pods, such as `<connector>/kafka` and `<connector>/secret`. Strimzi mounts volumes below
+/mnt only."""
+OWN = "secret"
+"""Folder of a connector's own Secret, below the connector's."""
 _PLACEHOLDER = re.compile(r"\$\{[^}]*:")
 _URL_LOGIN = re.compile(r"://[^/@\s:]*:[^/@\s]+@")
 _OWN_SECRET = re.compile(r"\$\{secret:([A-Za-z0-9._-]{1,253})\}")
@@ -90,13 +92,13 @@ class Context:
     """Properties with which any client of it logs in to Kafka, without what stands in files only."""
     bootstrap_servers: str
 
-    def secret(self, key: str) -> str:
-        """What stands for a key of the connector's Secret in a configuration."""
-        return f"${{directory:{SECRETS}/{self.name}/secret:{key}}}"
+    def secret(self, key: str, folder: str = OWN) -> str:
+        """What stands for a key of a Secret of the connector in a configuration."""
+        return f"${{directory:{SECRETS}/{self.name}/{folder}:{key}}}"
 
     def secret_file(self, key: str) -> str:
         """Path of the file with that key."""
-        return f"{SECRETS}/{self.name}/secret/{key}"
+        return f"{SECRETS}/{self.name}/{OWN}/{key}"
 
 
 def check_more(config: Mapping[str, str]) -> None:
@@ -187,6 +189,10 @@ class ConnectKind(ConnectorKind):
         """The keys of that Secret that are mounted; none: all."""
         return ("username", "password")
 
+    def secrets(self) -> Mapping[str, tuple[Any, Sequence[str]]]:
+        """Its Secrets by the folder of each, with the keys that are mounted."""
+        return {} if self.secret_name is None else {OWN: (self.secret_name, self.secret_keys)}
+
     def check(self) -> None:
         """Nothing is set in two ways."""
         context = Context(name="connector", logs_in={}, bootstrap_servers="")
@@ -211,4 +217,8 @@ class ConnectKind(ConnectorKind):
 
     def groups(self, name: str) -> Sequence[str]:
         """Consumer groups in which it reads those topics."""
+        return ()
+
+    def transactions(self, name: str) -> Sequence[str]:
+        """Transactional ids with which it writes those topics."""
         return ()

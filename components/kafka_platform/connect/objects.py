@@ -243,7 +243,13 @@ def allowed_places(given: Iterable[Place]) -> list[Manifest]:
 
 def secrets_version(connectors: Mapping[str, Connector]) -> str:
     """Changes with every Secret of a connector: the pods read them when they start."""
-    known = {name: [str(each.kind.secret_name), each.password_version] for name, each in connectors.items()}
+    known = {
+        name: [
+            *([str(secret) for _, (secret, _) in sorted(each.kind.secrets().items())] or ["None"]),
+            each.password_version,
+        ]
+        for name, each in connectors.items()
+    }
     return version_of(known)
 
 
@@ -330,9 +336,8 @@ def mounted_secrets(settings: ConnectSettings) -> list[tuple[str, Manifest]]:
         if settings.logs_in:
             volume = secret_volume(f"{name}-kafka", user_secret(connector_user_name(name)), LOGIN_FILE)
             found.append((f"{name}/kafka", volume))
-        if each.kind.secret_name is not None:
-            whole = {"name": f"{name}-secret", "secret": {"secretName": each.kind.secret_name}}
-            keys = each.kind.secret_keys
-            own = secret_volume(f"{name}-secret", each.kind.secret_name, *keys) if keys else whole
-            found.append((f"{name}/secret", own))
+        for folder, (secret, keys) in sorted(each.kind.secrets().items()):
+            volume_name = f"{name}-{folder}"
+            whole = {"name": volume_name, "secret": {"secretName": secret}}
+            found.append((f"{name}/{folder}", secret_volume(volume_name, secret, *keys) if keys else whole))
     return found

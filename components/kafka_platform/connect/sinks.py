@@ -14,6 +14,8 @@ from kafka_platform.values.words import Deciding
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306, "sqlserver": 1433}
 _FILES = "org.apache.kafka.connect.file."
 """Kafka's own examples, which are in every installation of it."""
+_ICEBERG = "org.apache.iceberg."
+"""Its sink reads the workers' own settings from their file, unless it is told others, as the kind `iceberg` does."""
 _CLASS = re.compile(r"([A-Za-z_][A-Za-z0-9_]*\.)+[A-Za-z_][A-Za-z0-9_$]*")
 _TABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}(\.[A-Za-z_][A-Za-z0-9_]{0,62})?")
 
@@ -26,10 +28,20 @@ def _check_table(name: str) -> None:
 def _check_class(name: str) -> None:
     if not _CLASS.fullmatch(name):
         raise ValueError(f"{name!r} is not a class of Java: write its full name, such as com.example.OrdersSource")
+    if name.startswith(_ICEBERG):
+        raise ValueError(f"{name!r} would log in to Kafka as the workers themselves: write iceberg instead of plugin")
     if name.startswith(_FILES):
         raise ValueError(
             f"{name!r} reads and writes files of the pods, where the secrets of all connectors are: use another"
         )
+
+
+def place_of_jdbc(url: str) -> Place:
+    """Where a connector connects to for this URL, which was checked."""
+    found = JDBC.fullmatch(url)
+    if found is None:
+        raise ValueError(f"{url!r} was not checked")
+    return Place(host=found["host"].strip("[]"), port=int(found["port"] or _PORTS[found["system"]]))
 
 
 class Evolution(Deciding):
@@ -63,10 +75,7 @@ class JdbcSink(ConnectKind):
 
     def places(self) -> Sequence[Place]:
         """The database server."""
-        found = JDBC.fullmatch(self.url)
-        if found is None:  # it was checked
-            return []
-        return [Place(host=found["host"].strip("[]"), port=int(found["port"] or _PORTS[found["system"]]))]
+        return [place_of_jdbc(self.url)]
 
     def own(self, context: Context) -> dict[str, str]:
         """Settings of Debezium's JDBC sink."""

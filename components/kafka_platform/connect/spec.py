@@ -11,6 +11,7 @@ from kafka_platform.connect.common import (
     connector_user_name,
     kind,
 )
+from kafka_platform.connect.iceberg import IcebergSink, coordinator_group
 from kafka_platform.connect.kinds import ConnectKind
 from kafka_platform.connect.sinks import JdbcSink, Plugin
 from kafka_platform.connect.sources import DatabaseSource, PostgresSource
@@ -71,6 +72,8 @@ class Connector(ConnectorCommon):
     """Source: changes of tables of MariaDB."""
     jdbc: JdbcSink | None = kind()
     """Sink: tables of a database with a JDBC driver."""
+    iceberg: IcebergSink | None = kind()
+    """Sink: tables of Apache Iceberg in a bucket."""
     plugin: Plugin | None = kind()
     """Any other connector whose plugin is in the image."""
     state: ConnectorState = ConnectorState.RUNNING
@@ -104,7 +107,7 @@ class Connector(ConnectorCommon):
             # The newest state of each row stays for whoever begins to read later.
             table = Topic(partitions=TABLE_PARTITIONS, cleanup=Cleanup.COMPACT)
             found |= dict.fromkeys(self.kind.written(name), table)
-            found |= self.kind.kept(name)
+        found |= self.kind.kept(name)
         dead_letters = self.dead_letters_of(name)
         if dead_letters is not None:
             found[dead_letters] = Topic(retention=DEAD_LETTERS_RETENTION)
@@ -115,7 +118,8 @@ class Connector(ConnectorCommon):
     def user(self, name: str, namespace: Input[str] | None = None, quotas: Quotas | None = None) -> User:
         """Its Kafka user: the right to its topics, its group or its transactions, and to nothing else."""
         own = list(self.kind.kept(name))
-        writes, groups, transactions = [*self.written(name), *own], [*self.kind.groups(name)], []
+        writes, groups = [*self.written(name), *own], [*self.kind.groups(name)]
+        transactions = [*self.kind.transactions(name)]
         if self.is_sink:
             groups.append(sink_group(name))
         else:
@@ -230,6 +234,10 @@ def check_connectors(connectors: Mapping[str, Connector], removed: Sequence[str]
     for name, each in connectors.items():
         check_field(f"connectors.{name}", check_connector_name, name)
         check_kind(name, each)
+        if isinstance(each.kind, IcebergSink) and coordinator_group(name) in map(sink_group, connectors):
+            raise ValueError(
+                f"connectors.{name}-coord: would share the consumer group that {name!r} coordinates its commits in: rename it"
+            )
         if name in removed:
             raise ValueError(f"removed_connectors: {name!r} is declared too: remove one of them")
         if isinstance(each.kind, PostgresSource):

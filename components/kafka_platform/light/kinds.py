@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
-from kafka_platform.connect.common import ConnectorKind, Place, check_host
+from kafka_platform.connect.common import ConnectorKind, Place
+from kafka_platform.connect.web import check_service, place_of
 from kafka_platform.values.checks import check_field, check_login_url
 from kafka_platform.values.forms import Spec, duration, formed, named
 from kafka_platform.values.free_maps import check_text
@@ -17,22 +17,6 @@ from kafka_platform.values.words import Deciding
 
 _INDEX = re.compile(r"[^A-Z\\/*?\"<>| ,#:_+.-][^A-Z\\/*?\"<>| ,#:]{0,254}")
 _MEMBER = re.compile(r"[^.\s]+(\.[^.\s]+)*")
-_PORTS = {"http": 80, "https": 443}
-
-
-def check_service(url: str) -> None:
-    """Raises unless it is the URL of a service, without a login."""
-    check_text(url, "a URL", 2000)
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise ValueError("is not a URL: write one such as https://api.example.com/orders") from None
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("contains credentials: remove them, and name the Secret with it in secret")
-    if parts.scheme not in _PORTS or not parts.hostname or parts.fragment or re.search(r"\s", url) or port == 0:
-        raise ValueError(f"{url!r} is not a URL: write one such as https://api.example.com/orders")
-    check_host(parts.hostname)
 
 
 def _check_index(index: str) -> None:
@@ -103,8 +87,7 @@ class _Web(LightKind):
 
     def places(self) -> Sequence[Place]:
         """The server."""
-        parts = urlsplit(self.url)
-        return [Place(host=parts.hostname or "", port=parts.port or _PORTS[parts.scheme])]
+        return [place_of(self.url)]
 
     def _web(self) -> dict[str, Any]:
         return {"url": self.url, "timeout": seconds(self.timeout)}

@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from kafka_platform.connect.common import Place
-from kafka_platform.light.kinds import LightKind, check_member, check_service
+from kafka_platform.connect.web import check_endpoint, check_region, place_of
+from kafka_platform.light.kinds import LightKind, check_member
 from kafka_platform.values.checks import check_field, check_login_url
 from kafka_platform.values.forms import duration, formed, named, size
 from kafka_platform.values.free_maps import check_text
@@ -22,23 +22,11 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,254}\$?")
 _MOST_NAMENODES = 8
 _SCHEMES_OF_HDFS = frozenset({"hdfs", "webhdfs", "swebhdfs", "viewfs", "httpfs"})
-_REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def _check_bucket(bucket: str) -> None:
     if not _BUCKET.fullmatch(bucket) or ".." in bucket:
         raise ValueError(f"{bucket!r} is not a bucket: use 3 to 63 of a-z, 0-9, - and .")
-
-
-def _check_region(region: str) -> None:
-    if not _REGION.fullmatch(region):
-        raise ValueError(f"{region!r} is not a region: write one such as eu-central-1")
-
-
-def _check_endpoint(url: str) -> None:
-    check_service(url)
-    if urlsplit(url).path not in {"", "/"} or urlsplit(url).query:
-        raise ValueError(f"{url!r} has more than a host and a port: write one such as https://s3.example.com")
 
 
 def _check_prefix(prefix: str) -> None:
@@ -127,9 +115,9 @@ class S3(LightKind):
 
     bucket: str = formed(MISSING, _check_bucket, examples=["lake"])
     """Its name. It has to exist. Required."""
-    endpoint: str | None = named(_check_endpoint, examples=["https://s3.example.com"])
+    endpoint: str | None = named(check_endpoint, examples=["https://s3.example.com"])
     """URL of the server, for S3 of others. Default: that of AWS in the region."""
-    region: str = formed("us-east-1", _check_region, examples=["eu-central-1"])
+    region: str = formed("us-east-1", check_region, examples=["eu-central-1"])
     """Region of the bucket. Default us-east-1, which most other servers expect."""
     prefix: str = formed("", _check_prefix, examples=["lake/"])
     """What the keys of objects begin with. Default: nothing."""
@@ -187,8 +175,7 @@ class S3(LightKind):
 
     def places(self) -> Sequence[Place]:
         """The server."""
-        parts = urlsplit(self.url)
-        return [Place(host=parts.hostname or "", port=parts.port or (443 if parts.scheme == "https" else 80))]
+        return [place_of(self.url)]
 
     def written(self) -> str | None:
         """A source's topic."""

@@ -211,12 +211,8 @@ UNDER_REPLICATED = "kafka_server_replicamanager_underreplicatedpartitions"
 UNDER_MIN_ISR = "kafka_server_replicamanager_underminisrpartitioncount"
 SHOPS = {"connector": "shop"}
 CONNECT_UP = 'up{namespace="streaming",connect="connect",pod="connect-0"}'
-RESTARTS = (
-    'connect_restarter_restarts_total{namespace="streaming",restarter="connect-restarter",connector="shop"}'
-)
-RESTARTS_SEEN = (
-    'connect_restarter_last_success_timestamp_seconds{namespace="streaming",restarter="connect-restarter"}'
-)
+RESTARTS = 'connect_restarter_restarts_total{namespace="streaming",restarter="connect-restarter",connector="shop"}'
+RESTARTS_SEEN = 'connect_restarter_last_success_timestamp_seconds{namespace="streaming",restarter="connect-restarter"}'
 REGISTRY_UP = 'up{namespace="streaming",registry="schema-registry",pod="schema-registry-0"}'
 UP = 'up{namespace="streaming",gateway="gateway",pod="gateway-0"}'
 NOT_APPLIED = "The last run of the provisioner could not apply topics, users and rights."

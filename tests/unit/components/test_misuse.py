@@ -177,6 +177,7 @@ DECIDES = {
     "PollSource.url": "decides where the network policy lets the connector go",
     "SearchSink.url": "decides where the network policy lets the connector go",
     "JdbcSink.url": "decides where the network policy lets Kafka Connect go",
+    "IcebergCatalog.url": "decides where the network policy lets Kafka Connect go",
     "Plugin.connector_class": "is a class of Java",
     "WebhookReceiver.url": "decides where the network policy lets Alertmanager go",
     "Scale.prometheus": "is a query",

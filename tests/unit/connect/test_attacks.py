@@ -5,9 +5,29 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from kafka_platform import Connector, JdbcSink, MariadbSource, Plugin, PostgresSource
+from kafka_platform import (
+    Connector,
+    IcebergCatalog,
+    IcebergSink,
+    IcebergStore,
+    JdbcSink,
+    MariadbSource,
+    Plugin,
+    PostgresSource,
+    connect_users,
+)
 
 SOURCE: dict[str, Any] = {"host": "db", "database": "shop", "secret": "s", "tables": ["public.orders"]}
+
+
+def lake(config: dict[str, str] | None = None, **changes: Any) -> IcebergSink:
+    given: dict[str, Any] = {
+        "catalog": IcebergCatalog(url="jdbc:postgresql://db/lake", secret="c"),
+        "warehouse": "s3://lake/w",
+        "s3": IcebergStore(secret="s"),
+        "table": "shop.orders",
+    }
+    return IcebergSink(**given | changes, config=config or {})
 
 
 def plugin(**config: str) -> Connector:
@@ -56,6 +76,26 @@ def plugin(**config: str) -> Connector:
             "config: 'hibernate.connection.url' ",
         ),
         (lambda: plugin(url="jdbc:mysql://db/w?autoDeserialize=true"), "config: 'url': parameter 'autoDeserialize'"),
+        # Iceberg's sink logs in as the workers do unless it is told otherwise, and loads classes that it is told of.
+        (
+            lambda: Plugin(connector_class="org.apache.iceberg.connect.IcebergSinkConnector"),
+            "connector_class: 'org.apache.iceberg.connect.IcebergSinkConnector' would log in to Kafka as the workers",
+        ),
+        (lambda: lake({"iceberg.kafka.security.protocol": "PLAINTEXT"}), "config: 'iceberg.kafka.security.protocol' "),
+        (lambda: lake({"iceberg.kafka.max.poll.records": "5"}), "config: 'iceberg.kafka.max.poll.records' "),
+        (lambda: lake({"iceberg.hadoop-conf-dir": "/mnt/connectors"}), "config: 'iceberg.hadoop-conf-dir' "),
+        (lambda: lake({"iceberg.hadoop.fs.defaultFS": "file:///"}), "config: 'iceberg.hadoop.fs.defaultFS' "),
+        (lambda: lake({"iceberg.catalog.catalog-impl": "a.B"}), "config: 'iceberg.catalog.catalog-impl' "),
+        (lambda: lake({"iceberg.catalog.io-impl": "a.B"}), "config: 'iceberg.catalog.io-impl' "),
+        (
+            lambda: lake({"iceberg.catalog.client.credentials-provider": "a.B"}),
+            "config: 'iceberg.catalog.client.credentials-provider'",
+        ),
+        (lambda: lake({"iceberg.catalog.uri": "https://elsewhere"}), "config: 'iceberg.catalog.uri' "),
+        (lambda: lake({"iceberg.connect.group-id": "connect-other"}), "config: 'iceberg.connect.group-id' "),
+        (lambda: lake({"iceberg.control.topic": "orders"}), "config: 'iceberg.control.topic' "),
+        (lambda: lake(warehouse="file:///mnt/connectors"), "warehouse: 'file:///mnt/connectors' is not"),
+        (lambda: lake(warehouse="s3://lake/../../x"), "warehouse: "),
         # Kafka's own examples read and write any file.
         (
             lambda: Plugin(connector_class="org.apache.kafka.connect.file.FileStreamSourceConnector"),
@@ -85,6 +125,36 @@ def test_a_secret_in_plain_text_is_refused_without_being_shown(config: dict[str,
     with pytest.raises(ValueError, match="a secret does not belong here") as caught:
         plugin(**config)
     assert "password" not in str(caught.value)
+
+
+def test_harmless_settings_of_a_lake_are_taken() -> None:
+    given = {
+        "iceberg.catalog.s3.sse.type": "kms",
+        "iceberg.table.shop.orders.id-columns": "id",
+        "iceberg.tables.write-props.write.parquet.compression-codec": "gzip",
+        "value.converter.schemas.enable": "false",
+    }
+    assert lake(given).config == given
+
+
+@pytest.mark.parametrize("name", ["a", "a-b", "a-b-c"])
+def test_no_sink_may_use_what_another_makes_up_names_of(name: str) -> None:
+    """Groups and transactions of each begin with its name, and no other name may continue it."""
+    patterns = {
+        each: connect_users({each: Connector(iceberg=lake(), reads=["orders"])})[f"connector-{each}"]
+        for each in ("a", "a-b", "a-b-c")
+    }
+    own = f"connect-control.{name}.1f0e"
+    allowed = [
+        each
+        for each, user in patterns.items()
+        if any(
+            own.startswith(pattern.removesuffix("*"))
+            for pattern in (*user.transactions, *user.groups)
+            if "*" in pattern
+        )
+    ]
+    assert allowed == [name]
 
 
 @pytest.mark.parametrize(

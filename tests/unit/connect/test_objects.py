@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 from kafka_platform import (
+    CatalogLogin,
     Connector,
+    IcebergCatalog,
+    IcebergSink,
+    IcebergStore,
     JdbcSink,
     KafkaConnect,
     KafkaConnectArgs,
@@ -236,6 +240,80 @@ class TestInKafka:
         assert topics["warehouse-dead-letters"].kafka_config() == {"retention.ms": "1209600000"}
         assert topics["connect-configs"].partitions == 1
         assert "__debezium-heartbeat.shop-eu" in topics
+
+
+LAKE = IcebergSink(
+    catalog=IcebergCatalog(url="jdbc:postgresql://db.lake:5433/lake", secret="lake-catalog"),
+    warehouse="s3://lake/warehouse",
+    s3=IcebergStore(endpoint="https://s3.example.com", secret="lake-s3"),
+    table="shop.{table}",
+    partition=["day(at)", "bucket(customer, 16)"],
+)
+LAKES = {"lake": Connector(iceberg=LAKE, reads=["shop.public.orders"], tasks=3)}
+
+
+class TestIceberg:
+    def test_rights_are_to_its_own_topic_of_commits_and_to_names_that_begin_like_no_others(self) -> None:
+        declared = connect_users(LAKES)["connector-lake"].all_acls()
+        found = {(each.resource.value, each.name) for each in declared}
+        assert found == {
+            ("group", "connect-control.lake.*"),
+            ("group", "connect-lake"),
+            ("group", "connect-lake-coord"),
+            ("topic", "connect-control-lake"),
+            ("topic", "lake-dead-letters"),
+            ("topic", "shop.public.orders"),
+            ("transactionalId", "connect-control.lake.*"),
+        }
+        assert connect_topics(LAKES)["connect-control-lake"].kafka_config() == {"retention.ms": "604800000"}
+
+    def test_each_secret_is_a_folder_of_its_own(self) -> None:
+        mounts = {each["mountPath"]: each["name"] for each in pod(connectors=LAKES)["containers"][0]["volumeMounts"]}
+        assert mounts["/mnt/connectors/lake/catalog"] == "lake-catalog"
+        assert mounts["/mnt/connectors/lake/s3"] == "lake-s3"
+        volumes = {each["name"]: each["secret"] for each in pod(connectors=LAKES)["volumes"] if "secret" in each}
+        assert volumes["lake-s3"]["secretName"] == "lake-s3"
+        assert [each["key"] for each in volumes["lake-catalog"]["items"]] == ["username", "password"]
+
+    def test_it_logs_in_to_kafka_as_its_own_user_and_to_the_rest_by_files(self) -> None:
+        found = config("lake", connectors=LAKES)
+        own = "${file:/mnt/connectors/lake/kafka/client.properties:sasl.jaas.config}"
+        assert found["iceberg.kafka.sasl.jaas.config"] == own
+        assert found["iceberg.kafka.bootstrap.servers"] == CONNECTION.bootstrap_servers
+        assert found["iceberg.catalog.jdbc.password"] == "${directory:/mnt/connectors/lake/catalog:password}"
+        assert (
+            found["iceberg.catalog.s3.secret-access-key"]
+            == "${directory:/mnt/connectors/lake/s3:AWS_SECRET_ACCESS_KEY}"
+        )
+
+    def test_what_is_not_committed_yet_is_looked_for(self) -> None:
+        every = {"1s": 600, "60s": 3600, "1h": 216_000}
+        for given, seconds in every.items():
+            lake = {"lake": Connector(iceberg=replace(LAKE, every=given), reads=["shop.public.orders"])}
+            assert config("lake", connectors=lake)["iceberg.kafka.auto.offset.reset"] == f"by_duration:PT{seconds}S"
+
+    def test_tables(self) -> None:
+        found = config("lake", connectors=LAKES)
+        assert found["transforms.changes.cdc.target.pattern"] == "shop.{table}"
+        assert found["iceberg.tables.default-partition-by"] == "day(at),bucket(customer, 16)"
+        plain = replace(LAKE, table="shop.clicks", changes=False, partition=[])
+        found = config("lake", connectors={"lake": Connector(iceberg=plain, reads=["clicks"])})
+        assert found["iceberg.tables"] == "shop.clicks"
+        assert not [each for each in found if each.startswith("transforms")]
+
+    def test_a_rest_catalog(self) -> None:
+        for login, key in ((CatalogLogin.CLIENT, "credential"), (CatalogLogin.TOKEN, "token")):
+            catalog = IcebergCatalog(url="https://catalog.example.com/v1", secret="c", login=login)
+            rest = replace(LAKE, catalog=catalog, s3=IcebergStore(region="eu-central-1"))
+            found = config("lake", connectors={"lake": Connector(iceberg=rest, reads=["orders"])})
+            assert found[f"iceberg.catalog.{key}"] == f"${{directory:/mnt/connectors/lake/catalog:{key}}}"
+            assert not [each for each in found if "access-key" in each]
+            places = {(each.host, each.port) for each in rest.places()}
+            assert places == {("catalog.example.com", 443), ("s3.eu-central-1.amazonaws.com", 443)}
+
+    def test_it_reaches_the_catalog_and_the_store(self) -> None:
+        ports = rendered("network", connectors=LAKES)["spec"]["egress"][4:]
+        assert ports == [{"ports": [{"port": 443, "protocol": "TCP"}, {"port": 5433, "protocol": "TCP"}]}]
 
 
 class TestConfigurations:

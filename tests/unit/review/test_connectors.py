@@ -4,7 +4,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from kafka_platform import Connector, ConnectorState, JdbcSink, KafkaConnection, PostgresSource
+from kafka_platform import (
+    Connector,
+    ConnectorState,
+    IcebergCatalog,
+    IcebergSink,
+    IcebergStore,
+    JdbcSink,
+    KafkaConnection,
+    PostgresSource,
+)
 from kafka_platform.connect import operated
 from kafka_platform.connect.applying import data_of
 from kafka_platform.connect.objects import ConnectSettings
@@ -21,6 +30,17 @@ CONNECTION = KafkaConnection(
 SHOP = PostgresSource(host="db.shop", database="shop", secret="shop-db", tables=["public.orders"])
 SOURCE = Connector(postgres=SHOP)
 SINK = Connector(jdbc=JdbcSink(url="jdbc:postgresql://dw/w", secret="dw"), reads=["orders"])
+
+LAKE = IcebergSink(
+    catalog=IcebergCatalog(url="https://catalog.example.com"),
+    warehouse="s3://lake/w",
+    s3=IcebergStore(endpoint="https://s3.example.com"),
+    table="shop.orders",
+)
+
+
+def lake(**changes: Any) -> dict[str, Any]:
+    return data(lake=Connector(iceberg=replace(LAKE, **changes), reads=["orders"]))
 
 
 def data(removed: tuple[str, ...] = (), **connectors: Connector) -> dict[str, Any]:
@@ -46,6 +66,27 @@ def source(**changes: Any) -> dict[str, Any]:
     [
         ({}, data(shop=SOURCE), Section.OTHER, "new: reads `public.orders` of `db.shop/shop`", False),
         ({}, data(dw=SINK), Section.ACCESS, "data of `orders` now also goes to `jdbc:postgresql://dw/w`", True),
+        (
+            {},
+            lake(),
+            Section.ACCESS,
+            "data of `orders` now also goes to `s3://lake/w https://s3.example.com https://catalog.example.com`",
+            True,
+        ),
+        (
+            lake(),
+            lake(s3=IcebergStore(endpoint="https://elsewhere.example.com")),
+            Section.ACCESS,
+            "data of `orders` now also goes to `s3://lake/w https://elsewhere.example.com https://catalog.example.com`",
+            True,
+        ),
+        (
+            lake(),
+            lake(table="shop.{table}"),
+            Section.DATA,
+            "appends to `shop.*` from now on: rows that are in `shop.orders` stay there",
+            True,
+        ),
         (data(shop=SOURCE), {}, Section.DATA, "no longer declared: it keeps running with its last configuration", True),
         (
             data(shop=SOURCE),

@@ -4,7 +4,7 @@ CASES: list[tuple[str, str]] = [
     ("connectors: [shop]", "connectors: a list is not a mapping: write names below it, each followed by a colon"),
     (
         "connectors: {shop: }",
-        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, s3, hdfs, cassandra, poll, postgres, mysql, mariadb, jdbc, plugin",
+        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, s3, hdfs, cassandra, poll, postgres, mysql, mariadb, jdbc, iceberg, plugin",
     ),
     (
         "connectors: {shop: true}",
@@ -12,7 +12,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "connectors: {shop: {}}",
-        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, s3, hdfs, cassandra, poll, postgres, mysql, mariadb, jdbc, plugin",
+        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, s3, hdfs, cassandra, poll, postgres, mysql, mariadb, jdbc, iceberg, plugin",
     ),
     ("connectors: {shop: {postgress: {}}}", "connectors.shop.postgress: unknown key: did you mean 'postgres'?"),
     (
@@ -661,5 +661,105 @@ CASES: list[tuple[str, str]] = [
     (
         "connectors: {m: {mysql: {host: db, secret: s, tables: [shop.orders], serverId: 7}}, n: {mysql: {host: db, secret: s, tables: [shop.items], serverId: 7}}}",
         "connectors.n.mysql.serverId: 7 is that of connector 'm' too, and the server would cut one of them off: write another one",
+    ),
+    (
+        "connectors: {a: {iceberg: {warehouse: 's3://lake/w', s3: {secret: s}, table: shop.orders}, reads: [orders]}}",
+        "connectors.a.iceberg.catalog: missing: write a value for it",
+    ),
+    (
+        "connectors: {a: {iceberg: {catalog: {url: 'jdbc:postgresql://db/lake', secret: c}, s3: {secret: s}, table: shop.orders}, reads: [orders]}}",
+        "connectors.a.iceberg.warehouse: missing: write it as in s3://lake/warehouse",
+    ),
+    (
+        "connectors: {a: {iceberg: {catalog: {url: 'jdbc:postgresql://db/lake', secret: c}, warehouse: 's3://lake/w', s3: {secret: s}}, reads: [orders]}}",
+        "connectors.a.iceberg.table: missing: write it as in shop.orders or shop.{table}",
+    ),
+    (
+        "connectors: {a: {iceberg: {catalog: {url: 'jdbc:postgresql://db/lake', secret: c}, warehouse: 's3://lake/w', s3: {secret: s}, table: orders}, reads: [orders]}}",
+        "connectors.a.iceberg.table: 'orders' is not the full name of a table: write one such as shop.orders or shop.{table}",
+    ),
+    (
+        "connectors: {a: {iceberg: {catalog: {url: 'jdbc:postgresql://db/lake', secret: c}, warehouse: 's3://lake/w', s3: {secret: s}, table: '{namespace}.{table}'}, reads: [orders]}}",
+        "connectors.a.iceberg.table: '{namespace}.{table}' is not the full name of a table: write one such as shop.orders or shop.{table}",
+    ),
+    (
+        "connectors: {a: {iceberg: {catalog: {url: 'jdbc:postgresql://db/lake', secret: c}, warehouse: 's3://lake/w', s3: {secret: s}, table: 'shop.{table}', changes: false}, reads: [orders]}}",
+        "connectors.a.iceberg.table: only changes say which {table} they are of: write its name, or remove changes",
+    ),
+    (
+        "connectors: {a: {iceberg: {catalog: {url: 'jdbc:postgresql://db/lake', secret: c}, warehouse: 's3://lake/w', table: shop.orders}, reads: [orders]}}",
+        "connectors.a.iceberg.catalog: a database gives out no logins for the bucket: name their Secret in s3.secret",
+    ),
+    (
+        "connectors: {a: {iceberg: {catalog: {url: 'jdbc:postgresql://db/lake', secret: c}, warehouse: 'hdfs://lake', s3: {secret: s}, table: shop.orders}, reads: [orders]}}",
+        "connectors.a.iceberg.warehouse: 'hdfs://lake' is not a folder of a bucket: write one such as s3://lake/warehouse",
+    ),
+    (
+        "connectors: {a: {iceberg: {catalog: {url: 'jdbc:postgresql://db/lake'}, warehouse: 's3://lake/w', s3: {secret: s}, table: shop.orders}, reads: [orders]}}",
+        "connectors.a.iceberg.catalog.secret: missing: name the Secret with username and password",
+    ),
+    (
+        "connectors: {a: {iceberg: {catalog: {url: 'jdbc:postgresql://db/lake', secret: c, login: token}, warehouse: 's3://lake/w', s3: {secret: s}, table: shop.orders}, reads: [orders]}}",
+        "connectors.a.iceberg.catalog.login: a database knows username and password: remove it",
+    ),
+    (
+        "connectors: {a: {iceberg: {catalog: {url: 'jdbc:mysql://db/lake', secret: c}, warehouse: 's3://lake/w', s3: {secret: s}, table: shop.orders}, reads: [orders]}}",
+        "connectors.a.iceberg.catalog.url: 'jdbc:mysql://db/lake': only a driver of PostgreSQL is with the sink: use such a database, or a REST catalog",
+    ),
+    (
+        "connectors: {a: {iceberg: {catalog: {url: 'jdbc:postgresql://db/lake?password=x', secret: c}, warehouse: 's3://lake/w', s3: {secret: s}, table: shop.orders}, reads: [orders]}}",
+        "connectors.a.iceberg.catalog.url: contains credentials: remove them, and name the Secret with username and password in secret",
+    ),
+    (
+        "connectors: {a: {iceberg: {catalog: {url: 'thrift://hive', secret: c}, warehouse: 's3://lake/w', s3: {secret: s}, table: shop.orders}, reads: [orders]}}",
+        "connectors.a.iceberg.catalog.url: 'thrift://hive' is not a URL: write one such as https://api.example.com/orders",
+    ),
+    (
+        "connectors: {a: {iceberg: {catalog: {url: 'http://catalog.example.com', secret: c}, warehouse: 's3://lake/w', table: shop.orders}, reads: [orders]}}",
+        "connectors.a.iceberg.catalog.secret: is sent to 'http://catalog.example.com' in the clear: use https there, or remove it",
+    ),
+    (
+        "connectors: {a: {iceberg: {catalog: {url: 'https://catalog.example.com', login: password}, warehouse: 's3://lake/w', table: shop.orders}, reads: [orders]}}",
+        "connectors.a.iceberg.catalog.login: 'password' is not known: use one of client, token",
+    ),
+    (
+        "connectors: {a: {iceberg: {catalog: {url: 'jdbc:postgresql://db/lake', secret: c}, warehouse: 's3://lake/w', s3: {secret: s, endpoint: 'https://s3.example.com/lake'}, table: shop.orders}, reads: [orders]}}",
+        "connectors.a.iceberg.s3.endpoint: 'https://s3.example.com/lake' has more than a host and a port: write one such as https://s3.example.com",
+    ),
+    (
+        "connectors: {a: {iceberg: {catalog: {url: 'jdbc:postgresql://db/lake', secret: c}, warehouse: 's3://lake/w', s3: {secret: s, endpoint: 'http://s3.example.com'}, table: shop.orders}, reads: [orders]}}",
+        "connectors.a.iceberg.s3.endpoint: is sent to 'http://s3.example.com' in the clear: use https there, or remove it",
+    ),
+    (
+        "connectors: {a: {iceberg: {catalog: {url: 'jdbc:postgresql://db/lake', secret: c}, warehouse: 's3://lake/w', s3: {secret: s, region: 'eu central'}, table: shop.orders}, reads: [orders]}}",
+        "connectors.a.iceberg.s3.region: 'eu central' is not a region: write one such as eu-central-1",
+    ),
+    (
+        "connectors: {a: {iceberg: {catalog: {url: 'jdbc:postgresql://db/lake', secret: c}, warehouse: 's3://lake/w', s3: {secret: s}, table: shop.orders, partition: [daily(at)]}, reads: [orders]}}",
+        "connectors.a.iceberg.partition: 'daily(at)' is not a way to partition: write a column, or one such as day(at), bucket(customer, 16) or truncate(name, 3)",
+    ),
+    (
+        "connectors: {a: {iceberg: {catalog: {url: 'jdbc:postgresql://db/lake', secret: c}, warehouse: 's3://lake/w', s3: {secret: s}, table: shop.orders, every: 100ms}, reads: [orders]}}",
+        "connectors.a.iceberg.every: '100ms' is out of range: use 1s to 1h",
+    ),
+    (
+        "connectors: {a: {iceberg: {catalog: {url: 'jdbc:postgresql://db/lake', secret: c}, warehouse: 's3://lake/w', s3: {secret: s}, table: shop.orders, upsert: true}, reads: [orders]}}",
+        "connectors.a.iceberg.upsert: unknown key: use one of config, catalog, warehouse, s3, table, changes, partition, every, evolution",
+    ),
+    (
+        "connectors: {a: {iceberg: {catalog: {url: 'jdbc:postgresql://db/lake', secret: c}, warehouse: 's3://lake/w', s3: {secret: s}, table: shop.orders, config: {iceberg.kafka.sasl.mechanism: PLAIN}}, reads: [orders]}}",
+        "connectors.a.iceberg.config.'iceberg.kafka.sasl.mechanism': cannot be set here, it could read files of other connectors, or log in as another user: remove the key",
+    ),
+    (
+        "connectors: {a: {iceberg: {catalog: {url: 'jdbc:postgresql://db/lake', secret: c}, warehouse: 's3://lake/w', s3: {secret: s}, table: shop.orders}}}",
+        "connectors.a.reads: missing: name the topics whose records it writes",
+    ),
+    (
+        "connectors: {a: {plugin: {connectorClass: org.apache.iceberg.connect.IcebergSinkConnector}, reads: [orders]}}",
+        "connectors.a.plugin.connectorClass: 'org.apache.iceberg.connect.IcebergSinkConnector' would log in to Kafka as the workers themselves: write iceberg instead of plugin",
+    ),
+    (
+        "topics: {orders: {}}\nconnectors: {a: {iceberg: {catalog: {url: 'jdbc:postgresql://db/lake', secret: c}, warehouse: 's3://lake/w', s3: {secret: s}, table: shop.orders}, reads: [orders]}, a-coord: {jdbc: {url: 'jdbc:postgresql://db/w', secret: s}, reads: [orders]}}",
+        "connectors.a-coord: would share the consumer group that 'a' coordinates its commits in: rename it",
     ),
 ]

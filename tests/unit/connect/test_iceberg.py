@@ -1,0 +1,232 @@
+"""Changes of a database in tables of Iceberg: real workers, a real S3 server and a real catalog, read back by PyIceberg."""
+
+import contextlib
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+from kafka_platform import Connector, IcebergCatalog, IcebergSink, IcebergStore, PostgresSource
+from kafka_platform_runtime.jobs import DONE
+from pyiceberg.table import StaticTable
+
+from tests.connect_process import LocalConnect, mend, needed_plugins, records
+from tests.harness import eventually
+from tests.kafka_process import LocalKafka, needed_jars
+from tests.postgres_process import LocalPostgres, needed_postgres
+from tests.s3_process import BUCKET, LOGIN, S3Server, needed_versitygw
+
+ROWS, CHANGES = 2_000, 1_500
+PASSWORD = "password-of-the-database"
+TOPICS = ["shop.public.orders", "shop.public.customers"]
+STORE = "http://store"
+"""What stands for the server's address in the declaration: logins are declared only for addresses in a cluster."""
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[LocalPostgres]:
+    with LocalPostgres(needed_postgres()) as started:
+        started.sql(
+            f"create role debezium login replication password '{PASSWORD}'; create role lake login password '{PASSWORD}';"
+        )
+        started.sql("create database shop owner debezium")
+        started.sql("create database catalog owner lake")
+        started.sql(
+            "create table orders (id bigserial primary key, customer text, amount numeric(12,2) not null);"
+            "create table customers (id bigserial primary key, name text);"
+            "alter table orders owner to debezium; alter table customers owner to debezium;"
+            f"insert into orders (customer, amount) select 'c' || n % 50, n * 1.25 from generate_series(1, {ROWS}) n;"
+            "insert into customers (name) select 'c' || n from generate_series(1, 50) n",
+            "shop",
+        )
+        yield started
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    server = S3Server(needed_versitygw(), tmp_path_factory.mktemp("s3") / "server")
+    server.start()
+    server.client.create_bucket(Bucket=BUCKET)
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def connect(postgres: LocalPostgres, store: S3Server) -> Iterator[LocalConnect]:
+    plugins = needed_plugins()
+    if not (plugins / "iceberg").exists():
+        pytest.skip("no plugin of Iceberg: `make connect` fetches it")
+    connectors = {
+        "shop": Connector(
+            postgres=PostgresSource(
+                host="127.0.0.1",
+                port=postgres.port,
+                database="shop",
+                secret="s",
+                tables=["public.orders", "public.customers"],
+                heartbeat="1s",
+            )
+        ),
+        "lake": Connector(
+            iceberg=IcebergSink(
+                catalog=IcebergCatalog(url=f"jdbc:postgresql://127.0.0.1:{postgres.port}/catalog", secret="catalog"),
+                warehouse=f"s3://{BUCKET}/warehouse",
+                s3=IcebergStore(endpoint=STORE, secret="store"),
+                table="shop.{table}",
+                every="2s",
+            ),
+            reads=TOPICS,
+            tasks=2,
+        ),
+    }
+    secrets = {
+        "shop": {"secret/username": "debezium", "secret/password": PASSWORD},
+        "lake": {
+            "catalog/username": "lake",
+            "catalog/password": PASSWORD,
+            **{f"s3/{key}": value for key, value in LOGIN.items()},
+        },
+    }
+    with (
+        # As Kafka has it by default: groups take three seconds to begin, in which the sink must not lose anything.
+        LocalKafka(jars=needed_jars(), properties={"group.initial.rebalance.delay.ms": "3000"}) as kafka,
+        LocalConnect(
+            plugins=plugins,
+            kafka=kafka,
+            connectors=connectors,
+            secrets=secrets,
+            workers=2,
+            replaced={STORE: store.url},
+        ) as started,
+        contextlib.ExitStack() as stack,
+    ):
+        ending = threading.Event()
+        mending = threading.Thread(target=mend, args=[started, ending])
+        mending.start()
+        stack.callback(mending.join)
+        stack.callback(ending.set)
+        code, message = started.apply()
+        assert code == DONE, message
+        yield started
+
+
+class Lake:
+    """The tables, as anybody reads them."""
+
+    def __init__(self, postgres: LocalPostgres, store: S3Server) -> None:
+        self._postgres = postgres
+        self._properties = {
+            "s3.endpoint": store.url,
+            "s3.access-key-id": LOGIN["AWS_ACCESS_KEY_ID"],
+            "s3.secret-access-key": LOGIN["AWS_SECRET_ACCESS_KEY"],
+            "s3.region": "us-east-1",
+        }
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """What was appended, in no order; nothing if there is no table yet."""
+        if self._postgres.sql("select to_regclass('iceberg_tables')", "catalog") == [""]:
+            return []
+        found = self._postgres.sql(
+            f"select metadata_location from iceberg_tables where table_namespace = 'shop' and table_name = '{table}'",
+            "catalog",
+        )
+        if not found:
+            return []
+        made: list[dict[str, Any]] = StaticTable.from_metadata(found[0], self._properties).scan().to_arrow().to_pylist()
+        return made
+
+    def kinds(self, table: str) -> Counter[str]:
+        """How many rows there are of each kind of change."""
+        return Counter(each["_cdc"]["op"] for each in self.rows(table))
+
+
+@pytest.fixture(scope="module")
+def lake(postgres: LocalPostgres, store: S3Server) -> Lake:
+    return Lake(postgres, store)
+
+
+def change(postgres: LocalPostgres) -> Counter[str]:
+    """Changes rows, each in a transaction of its own. Returns how many of each kind, as the sink calls it."""
+    client = postgres.client("shop")
+    assert client.stdin is not None
+    made = Counter[str]()
+    for number in range(1, CHANGES + 1):
+        if number % 10 == 0:
+            made["D"] += 1
+            client.stdin.write(f"delete from orders where id = {number};\n")
+        elif number % 3 == 0:
+            made["U"] += 1
+            client.stdin.write(f"update orders set amount = amount + 1 where id = {number};\n")
+        else:
+            made["I"] += 1
+            client.stdin.write(f"insert into orders (customer, amount) values ('live', {number}.5);\n")
+        client.stdin.write("select pg_sleep(0.005);\n")
+    client.stdin.close()
+    assert client.wait(120) == 0
+    return made
+
+
+def test_counts_and_sums_agree_although_a_worker_is_killed(
+    postgres: LocalPostgres, connect: LocalConnect, lake: Lake
+) -> None:
+    eventually("all rows are in the lake", lambda: lake.kinds("orders") == Counter(I=ROWS), 120)
+    assert lake.kinds("customers") == Counter(I=50)
+    made: list[Counter[str]] = []
+    changing = threading.Thread(target=lambda: made.append(change(postgres)))
+    changing.start()
+    eventually("changes arrive", lambda: sum(lake.kinds("orders").values()) > ROWS + 100)
+    victim = connect.worker_of("lake")
+    victim.kill()
+    changing.join()
+    expected = made[0] + Counter(I=ROWS)
+    eventually("all changes are in the lake", lambda: lake.kinds("orders") == expected, 120)
+
+    last: dict[int, dict[str, Any]] = {}
+    for row in sorted(lake.rows("orders"), key=lambda row: int(row["_cdc"]["offset"])):
+        last[row["id"]] = row
+    left = {key: row["amount"] for key, row in last.items() if row["_cdc"]["op"] != "D"}
+    rows = dict(line.split("|") for line in postgres.sql("select id, amount from orders", "shop"))
+    assert {str(key): str(amount) for key, amount in left.items()} == rows
+    assert sum(left.values()) == Decimal(postgres.sql("select sum(amount) from orders", "shop")[0])
+    connect.start(victim)
+
+
+def test_no_secret_is_in_a_topic_a_log_or_the_bucket(connect: LocalConnect, store: S3Server) -> None:
+    shown = [
+        str(records(connect.kafka, each)) for each in ("connect-configs", "connect-status", "connect-control-lake")
+    ]
+    shown += [each.log for each in connect.members]
+    shown += [str(connect.ask(each, "/connectors/lake/config")) for each in connect.members]
+    shown += [str(connect.ask(each, "/connectors/lake/tasks")) for each in connect.members]
+    metadata = [each for each in store.keys("warehouse/") if each.endswith(".json")]
+    assert metadata
+    shown += [store.content(each).decode() for each in metadata]
+    told = "\n".join(shown)
+    for secret in (PASSWORD, LOGIN["AWS_SECRET_ACCESS_KEY"], "-password-of-kafka"):
+        assert secret not in told
+
+
+def test_it_logs_in_as_its_own_user_and_sees_no_other_topic(connect: LocalConnect) -> None:
+    user = "connector-lake"
+    seen = AdminClient(connect.kafka.client(user, connect.password(user))).list_topics(timeout=30).topics
+    assert set(seen) == {*TOPICS, "connect-control-lake", "lake-dead-letters"}
+    # What it makes up the names of begins as only it may: no client of it used another login.
+    groups = {each.group_id for each in AdminClient(connect.kafka.client()).list_consumer_groups().result().valid}
+    assert {"connect-lake", "connect-lake-coord"} <= groups
+    own = [each for each in groups if re.search(r"control|coord", each)]
+    assert all(each.startswith("connect-control.lake.") or each == "connect-lake-coord" for each in own)
+
+
+def test_a_record_that_is_no_change_becomes_a_dead_letter(connect: LocalConnect, lake: Lake) -> None:
+    before = len(lake.rows("customers"))
+    producer = Producer(connect.kafka.client())
+    producer.produce(TOPICS[1], b"not JSON", key=b"broken")
+    producer.produce(TOPICS[1], b'{"schema": null, "payload": {"id": 7}}', key=b'{"schema": null, "payload": 7}')
+    producer.flush(30)
+    eventually("both are dead letters", lambda: len(records(connect.kafka, "lake-dead-letters")) == 2)
+    assert len(lake.rows("customers")) == before
