@@ -23,8 +23,9 @@ HEARTBEAT_MILLISECONDS = 3_000
 
 _REBALANCE_MILLISECONDS = 5_000
 """How long a lost worker's tasks wait for it to come back. Kafka's own is five minutes, in which they stand still."""
-_FLUSH_MILLISECONDS = 10_000
-"""How often sinks commit, and so how much is written again after a crash. Kafka's own is a minute."""
+_FLUSH_MILLISECONDS = 2_000
+"""How often sinks commit, and so how much is written again after a crash. Kafka's own is a minute. While there are no records, a sink
+is also called only so often: one of Iceberg then asks whether it is time to commit, and needs some ten calls until it may."""
 
 
 def shared_properties() -> dict[str, str]:

@@ -4,9 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from kafka_platform.connect.common import Place
-from kafka_platform.connect.web import check_endpoint, check_region, place_of
+from kafka_platform.connect.web import check_endpoint, check_region, check_service, place_of
 from kafka_platform.light.kinds import LightKind, check_member
 from kafka_platform.values.checks import check_field, check_login_url
 from kafka_platform.values.forms import duration, formed, named, size

@@ -86,7 +86,13 @@ def test_every_panel_asks_for_metrics_that_something_shows() -> None:
     recorded |= {name for use in Use for name in (use.by_tenant, use.of_quota)}
     nodes = {each.partition("{")[0] for each in REPORTED}
     own = asked("kafka_probe_") | asked("gateway_") | asked("rest_")
-    own |= asked("kafka_connector_") | asked("kafka_connect_") | asked("debezium_") | asked("object_store_") | asked("connect_restarter_")
+    own |= (
+        asked("kafka_connector_")
+        | asked("kafka_connect_")
+        | asked("debezium_")
+        | asked("object_store_")
+        | asked("connect_restarter_")
+    )
     known = nodes | exporter | own | recorded | OTHERS
     # What our programs, the schema registry, Kafka Connect and a broker with the agent really show is compared with it where these run.
     assert asked("") <= known

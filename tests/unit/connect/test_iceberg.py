@@ -216,7 +216,10 @@ def test_it_logs_in_as_its_own_user_and_sees_no_other_topic(connect: LocalConnec
     seen = AdminClient(connect.kafka.client(user, connect.password(user))).list_topics(timeout=30).topics
     assert set(seen) == {*TOPICS, "connect-control-lake", "lake-dead-letters"}
     # What it makes up the names of begins as only it may: no client of it used another login.
-    groups = {each.group_id for each in AdminClient(connect.kafka.client()).list_consumer_groups().result().valid}
+    admin = AdminClient(connect.kafka.client())
+    found = admin.list_consumer_groups(request_timeout=30).result()
+    assert found.errors == []
+    groups = {each.group_id for each in found.valid}
     assert {"connect-lake", "connect-lake-coord"} <= groups
     own = [each for each in groups if re.search(r"control|coord", each)]
     assert all(each.startswith("connect-control.lake.") or each == "connect-lake-coord" for each in own)
