@@ -61,6 +61,7 @@ SECONDS: Mapping[str, int] = {
     "tests/unit/runtime/connectors/test_rabbitmq.py": 80,
     "tests/unit/runtime/connectors/test_search_sink.py": 40,
     "tests/unit/runtime/connectors/test_s3.py": 40,
+    "tests/unit/runtime/connectors/test_s3_rights.py": 30,
     "tests/unit/runtime/connectors/test_hdfs_sink.py": 70,
     "tests/unit/runtime/connectors/test_cassandra_sink.py": 110,
 }

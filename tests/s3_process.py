@@ -1,9 +1,11 @@
 """A real S3 server on loopback: versitygw, which checks signatures and conditions, and keeps objects in a folder."""
 
+import json
 import os
 import subprocess
 import tempfile
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +36,24 @@ def needed_versitygw() -> Path:
 
 
 class S3Server:
-    """One process at a time, which keeps what it has when it is killed."""
+    """One process at a time, which keeps what it has when it is killed.
 
-    def __init__(self, program: Path, folder: Path) -> None:
+    Args:
+        program: that of versitygw.
+        folder: which it makes.
+        users: secret keys of users besides the administrator, who may do what a bucket's policy lets them.
+    """
+
+    def __init__(self, program: Path, folder: Path, users: Mapping[str, str] | None = None) -> None:
         (self.port,) = free_ports(1)
         self._program, self._folder = program, folder
         (folder / "objects").mkdir(parents=True)
+        (folder / "users").mkdir()
+        accounts = {
+            name: {"access": name, "secret": key, "role": "user", "userID": 0, "groupID": 0, "projectID": 0}
+            for name, key in (users or {}).items()
+        }
+        (folder / "users" / "users.json").write_text(json.dumps({"accessAccounts": accounts}))
         self._process: subprocess.Popen[bytes] | None = None
         self.client: Any = botocore.session.Session().create_client(
             "s3",
@@ -56,7 +70,8 @@ class S3Server:
 
     def start(self) -> None:
         login = {"ROOT_ACCESS_KEY": LOGIN["AWS_ACCESS_KEY_ID"], "ROOT_SECRET_KEY": LOGIN["AWS_SECRET_ACCESS_KEY"]}
-        command = [str(self._program), "--port", f"127.0.0.1:{self.port}", "--health", "/health", "posix"]
+        command = [str(self._program), "--port", f"127.0.0.1:{self.port}", "--health", "/health"]
+        command += ["--iam-dir", str(self._folder / "users"), "posix"]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, str(self._folder / "objects")], stdout=log, stderr=log, env=os.environ | login
