@@ -8,15 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kafka_platform.connect.common import connector_user_name
-from kafka_platform.connect.spec import RunBy, run_by_of
 from kafka_platform.values.words import suggest
 
-from infra.capabilities.connectors import Connect, StackConnector, connectors_of
+from infra.capabilities.connectors import StackConnector, connectors_of
 from infra.check import STACKS
 from infra.connection import NoAnswerError
 from infra.connectors.changing import DATA_AT_RISK, Action, act
 from infra.connectors.seen import Seen
-from infra.connectors.workers import Workers
+from infra.connectors.workers import Workers, is_operated
 from infra.live.cluster import Cluster, UnreachableError
 from infra.live.text import shown, told
 from infra.settings.core import Core, Environment
@@ -66,7 +65,7 @@ def connectors(
                 return WRONG
         cluster = Cluster(settings.kubernetes, environment)
         cluster.version()
-        workers = Workers(cluster, settings.namespace, operated=_operated(settings))
+        workers = Workers(cluster, settings.namespace, operated=is_operated(settings))
         said = [] if action is None else act(workers, action, name, declared[name].state)
         if action is Action.OFFSETS:
             print(
@@ -86,12 +85,6 @@ def connectors(
     if any(each.state == "unknown" for each in found):
         return UNREACHABLE
     return WORKS if all(each.is_as_wanted for each in found) else FAULTS
-
-
-def _operated(settings: Core) -> bool:
-    """Whether Strimzi runs Kafka Connect."""
-    connect = settings.of(Connect) or Connect()
-    return run_by_of(connect, settings.kafka.engine) is RunBy.STRIMZI
 
 
 def _refusal(action: Action, name: str, declared: Mapping[str, StackConnector], namespace: str) -> str | None:

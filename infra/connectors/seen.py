@@ -13,6 +13,7 @@ NOT_DECLARED = "not declared: it keeps its last configuration until connect.remo
 MOST_KEYS = 5
 """Settings that are named of those that somebody changed by hand."""
 RUNNING = ConnectorState.RUNNING.value
+FAILED, MISSING, UNKNOWN = "failed", "missing", "unknown"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,17 +9,18 @@ from typing import Any
 from kafka_platform.connect.applying import COMPONENT as APPLIER_COMPONENT
 from kafka_platform.connect.common import connector_user_name
 from kafka_platform.connect.objects import COMPONENT as CONNECT_COMPONENT, REST_PORT
-from kafka_platform.connect.spec import CONNECT
+from kafka_platform.connect.spec import CONNECT, RunBy, run_by_of
 from kafka_platform.kube.operated import STRIMZI_CLUSTER_LABEL
 from kafka_platform.kube.pods import METRICS_PORT
 from kafka_platform.light.objects import COMPONENT as LIGHT_COMPONENT
 
-from infra.capabilities.connectors import StackConnector
+from infra.capabilities.connectors import Connect, StackConnector
 from infra.connection import NoAnswerError
-from infra.connectors.seen import NOT_DECLARED, RUNNING, Seen, drift, operated_state, states
+from infra.connectors.seen import MISSING, NOT_DECLARED, RUNNING, UNKNOWN, Seen, drift, operated_state, states
 from infra.live.cluster import CONFIG_MAPS, KAFKA_CONNECTORS, PODS, Cluster, Manifest
 from infra.live.pods import COMPONENT_LABEL, has_ended, instance, is_ready, is_running
 from infra.live.text import told
+from infra.settings.core import Core
 
 CONNECTORS = "connectors"
 """The path of all connectors in Kafka Connect's REST interface."""
@@ -83,10 +84,10 @@ class Workers:
             if each.is_light:
                 yield self._light(name, kind, wanted)
             elif why:
-                yield Seen(name=name, kind=kind, state="unknown", reason=why, wanted=wanted)
+                yield Seen(name=name, kind=kind, state=UNKNOWN, reason=why, wanted=wanted)
             else:
                 missing = Seen(
-                    name=name, kind=kind, state="missing", reason="Kafka Connect does not have it: deploy the stack"
+                    name=name, kind=kind, state=MISSING, reason="Kafka Connect does not have it: deploy the stack"
                 )
                 yield replace(known.get(name, missing), kind=kind, wanted=wanted)
         for name in sorted(known.keys() - declared.keys()):
@@ -134,6 +135,12 @@ class Workers:
 
     def _of(self, component: str) -> list[Mapping[str, Any]]:
         return [each for each in self._all if (each["metadata"].get("labels") or {}).get(COMPONENT_LABEL) == component]
+
+
+def is_operated(settings: Core) -> bool:
+    """Whether Strimzi runs Kafka Connect."""
+    connect = settings.of(Connect) or Connect()
+    return run_by_of(connect, settings.kafka.engine) is RunBy.STRIMZI
 
 
 def _parsed(body: bytes) -> Any:

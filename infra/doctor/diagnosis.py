@@ -10,7 +10,7 @@ from kafka_platform.operators.drain_cleaner import spec as drain_cleaner
 from kafka_platform.operators.keda import spec as keda
 
 from infra.capabilities import needed_kubernetes
-from infra.doctor import cluster, kafka, pods
+from infra.doctor import cluster, connectors, kafka, pods
 from infra.doctor.findings import Finding, Note, fault, warning
 from infra.doctor.looking import CRON_JOB, WORKLOADS, Patient
 from infra.live.pods import Part, part
@@ -74,7 +74,13 @@ def diagnose(case: Case) -> Diagnosis:
             )
         ]
         return Diagnosis(findings=found, notes=list(case.patient.notes))
-    found = [*_pods(case), *_kafka(case), *_cluster(case, missing), *_alerts(case.snapshot.alerts)]
+    found = [
+        *_pods(case),
+        *_kafka(case),
+        *_cluster(case, missing),
+        *_connectors(case),
+        *_alerts(case.snapshot.alerts),
+    ]
     once = {(each.check, each.subject, each.message): each for each in found}
     ordered = sorted(once.values(), key=lambda each: (-each.severity, each.check, each.subject))
     return Diagnosis(findings=ordered, notes=list(_notes(case)))
@@ -115,6 +121,11 @@ def _kafka(case: Case) -> Iterator[Finding]:
     gateway = case.snapshot.gateway
     if gateway is not None:
         yield from kafka.gateway_failures(namespace, gateway.failed_per_second, gateway.requests_per_second)
+
+
+def _connectors(case: Case) -> Iterator[Finding]:
+    for check in (connectors.failed, connectors.changed):
+        yield from check(case.snapshot.namespace, case.snapshot.stack, case.patient.connectors)
 
 
 def _cluster(case: Case, missing: Sequence[str]) -> Iterator[Finding]:

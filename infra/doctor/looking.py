@@ -14,12 +14,15 @@ from kafka_platform.kube.objects import Object
 from kafka_platform.values.later import plain
 
 from infra.capabilities import rendered
+from infra.capabilities.connectors import connectors_of
 from infra.capabilities.operators import INSTALLED
 from infra.connection import NoAnswerError
+from infra.connectors.seen import UNKNOWN, Seen as Connector
+from infra.connectors.workers import Workers, is_operated
 from infra.doctor import certificates, x509
 from infra.doctor.findings import Note
 from infra.live import cluster as kube
-from infra.live.cluster import ASK_SECONDS, Cluster, Kind, Manifest, Unseen
+from infra.live.cluster import ASK_SECONDS, Cluster, Kind, Manifest, UnreachableError, Unseen
 from infra.live.platform import Platform
 from infra.live.pods import Part, is_ready, is_running, metrics_port, name, of, part, port_named
 from infra.settings.model import Settings
@@ -57,6 +60,8 @@ class Patient:
     operator_pods: Sequence[Manifest] = ()
     reasons: Mapping[str, str] = field(default_factory=dict)
     """Why pods are not ready, in their own words, by their names."""
+    connectors: Sequence[Connector] = ()
+    """What was found of each connector that the file declares, and of those that run besides."""
     notes: Sequence[Note] = ()
 
 
@@ -99,6 +104,7 @@ def examine(cluster: Cluster, platform: Platform, settings: Settings, pods: Sequ
         seen[what] += [] if isinstance(each, Unseen) else each
     operator_pods, operators = _operators(seen)
     volumes, ends, more = _asked(cluster, settings, platform, pods, seen)
+    connectors, unknown = _connectors(cluster, settings)
     return Patient(
         objects=dict(seen),
         rendered={subject: each.manifest for subject, each in declared.items()},
@@ -111,7 +117,8 @@ def examine(cluster: Cluster, platform: Platform, settings: Settings, pods: Sequ
         operators=operators,
         operator_pods=operator_pods,
         reasons=_reasons(cluster, pods),
-        notes=[*notes, *more],
+        connectors=connectors,
+        notes=[*notes, *more, *unknown],
     )
 
 
@@ -235,6 +242,19 @@ def _known_ends(seen: Mapping[str, Sequence[Manifest]]) -> Iterator[tuple[str, d
             ends = [end for pem in listener.get("certificates") or [] for end in x509.ends(pem)]
             if ends:
                 yield f"Kafka/{each['metadata']['namespace']}/{name(each)}: listener {listener.get('name')}", min(ends)
+
+
+def _connectors(cluster: Cluster, settings: Settings) -> tuple[list[Connector], list[Note]]:
+    """The connectors of a stack that has some, and why something is not known of them."""
+    declared = connectors_of(settings)
+    if not declared:
+        return [], []
+    try:
+        found = list(Workers(cluster, settings.namespace, operated=is_operated(settings)).seen(declared))
+    except (NoAnswerError, UnreachableError) as error:
+        return [], [Note(what="connectors", why=str(error))]
+    unknown = sorted({each.reason for each in found if each.state == UNKNOWN})
+    return [each for each in found if each.state != UNKNOWN], [Note(what="connectors", why=why) for why in unknown]
 
 
 def _reasons(cluster: Cluster, pods: Sequence[Manifest]) -> dict[str, str]:
