@@ -18,6 +18,7 @@ from sandbox import (
     connect,
     control_plane,
     environment,
+    flink,
     host,
     images,
     network,
@@ -217,6 +218,15 @@ def add_connect(state: Path) -> None:
         SandboxError: no node runs, or the image cannot be made.
     """
     _load(state, connect.connect_archive)
+
+
+def add_flink(state: Path) -> None:
+    """Makes the image of stream jobs and loads it into every node.
+
+    Raises:
+        SandboxError: no node runs, or the image cannot be made.
+    """
+    _load(state, flink.flink_archive)
 
 
 def add_object_store(state: Path) -> None:

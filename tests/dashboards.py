@@ -24,6 +24,7 @@ from kafka_platform.monitoring.tenants import WatchedTenant
 from kafka_platform.probe.monitoring import source as probe_source
 from kafka_platform.registry.monitoring import source as registry_source
 from kafka_platform.storage.monitoring import source as storage_source
+from kafka_platform.streams.monitoring import source as streams_source
 
 EVERYTHING = MonitoredSpec(
     engine=Engine.STRIMZI,
@@ -52,6 +53,7 @@ SOURCES = [
     probe_source("latency-probe"),
     registry_source("schema-registry"),
     storage_source("object-store"),
+    streams_source("stream-minutes"),
 ]
 _METRIC = re.compile(r"(?<![\w:])([a-zA-Z][a-zA-Z0-9_:]*)\{")
 

@@ -112,6 +112,7 @@ from kafka_platform.kube.pod_settings import (
     Toleration as Toleration,
     TolerationEffect as TolerationEffect,
 )
+from kafka_platform.kube.store import StoreConnection as StoreConnection
 from kafka_platform.levels.spec import LatencyLevel as LatencyLevel, Level as Level
 from kafka_platform.light.component import (
     LightConnector as LightConnector,
@@ -234,6 +235,17 @@ from kafka_platform.storage.spec import (
     ObjectStoreResources as ObjectStoreResources,
     StoreAccess as StoreAccess,
     StoreUser as StoreUser,
+)
+from kafka_platform.streams.component import (
+    StreamJob as StreamJob,
+    StreamJobArgs as StreamJobArgs,
+    stream_user as stream_user,
+)
+from kafka_platform.streams.spec import (
+    StreamManagerResources as StreamManagerResources,
+    StreamResources as StreamResources,
+    StreamStart as StreamStart,
+    StreamTable as StreamTable,
 )
 from kafka_platform.worker.component import StreamWorker as StreamWorker, StreamWorkerArgs as StreamWorkerArgs
 from kafka_platform.worker.spec import (

@@ -18,7 +18,8 @@ from infra.capabilities.operators import INSTALLED
 from infra.capabilities.probe import LatencyProbe
 from infra.capabilities.registry import ExistingRegistry, SchemaRegistry
 from infra.capabilities.schemas import Schemas
-from infra.capabilities.storage import ObjectStore
+from infra.capabilities.storage import ExistingStore, ObjectStore
+from infra.capabilities.streams import Streams
 from infra.capabilities.workers import Workers
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known
@@ -35,7 +36,9 @@ CAPABILITIES: Sequence[Capability[Any]] = (
     HttpGateway(),
     LatencyProbe(),
     KafkaExporter(),
+    ExistingStore(),
     ObjectStore(),
+    Streams(),
     Workers(),
     Jobs(),
     KafkaConnect(),

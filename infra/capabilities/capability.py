@@ -7,7 +7,7 @@ it leaves in `Placed`.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -16,6 +16,7 @@ from kafka_platform.kafka.entities import Topic, User
 from kafka_platform.kafka.secrets import NO_URLS, Urls
 from kafka_platform.kube.metrics import Source
 from kafka_platform.kube.objects import Object
+from kafka_platform.storage.spec import StoreUser
 from kafka_platform.values.words import Path
 
 from infra.settings.core import Core
@@ -91,6 +92,8 @@ class Needs:
     """The same, for programs in the platform's namespace without a Kafka user of their own; they may only read."""
     tls_servers: Sequence[TlsServer] = ()
     """Servers whose certificates are to be watched, if something watches them."""
+    stores: Mapping[str, StoreUser] = field(default_factory=dict)
+    """Users of the object store in the platform's namespace, by name."""
     kubernetes: Sequence[LeastKubernetes] = ()
     """Requirements on the Kubernetes cluster."""
 
@@ -239,7 +242,7 @@ class Stack:
     def urls(self) -> Urls:
         """URLs that users find in their Secrets: each is provided by one capability at most."""
         found = [each.urls for each in self.needs]
-        named = ((field.name, getattr(each, field.name)) for each in found for field in fields(Urls))
+        named = ((one.name, getattr(each, one.name)) for each in found for one in fields(Urls))
         return Urls(**{name: url for name, url in named if url is not None})
 
     def is_taken(self, name: str) -> bool:

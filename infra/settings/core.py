@@ -71,12 +71,14 @@ class Images(Section):
     """Image with Kafka and the plugins of `connectors`; with Strimzi, one that is built from Strimzi's. Default: that of this release."""
     object_store: str | None = None
     """Image of versitygw, for `storage`. Default: `docker.io/versity/versitygw:v1.8.0`."""
+    flink: str | None = None
+    """Image of Flink with the connector of Kafka, for `streams`. Default: that of this release."""
     prometheus: str | None = None
     """Image of Prometheus, for `prometheus.server`. Default: the official one."""
     alertmanager: str | None = None
     """Image of Alertmanager, for `prometheus.server` with `alerts`. Default: the official one."""
 
-    @field_validator("kafka", "runtime", "registry", "connect", "object_store", "prometheus", "alertmanager")
+    @field_validator("kafka", "runtime", "registry", "connect", "object_store", "flink", "prometheus", "alertmanager")
     @classmethod
     def _image(cls, value: str | None) -> str | None:
         if value is not None and not IMAGE.fullmatch(value):

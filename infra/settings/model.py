@@ -18,6 +18,7 @@ from infra.capabilities.operators import (
 from infra.capabilities.probe import Probe
 from infra.capabilities.registry import Registry
 from infra.capabilities.storage import Storage
+from infra.capabilities.streams import Stream
 from infra.capabilities.workers import Worker
 from infra.settings.core import Core
 
@@ -51,6 +52,8 @@ class Settings(Core):
     Default: none."""
     storage: Storage | None = None
     """The object store, for what is kept as files: a lake, checkpoints. Default: none."""
+    streams: Mapping[str, Stream] = {}
+    """Stream jobs by name: SQL over topics, run by Flink, each with its own Kafka user. They need `storage`."""
     workers: Mapping[str, Worker] = {}
     """Teams' services by name, each with its own Kafka user and as many pods as its load needs."""
     jobs: Mapping[str, Job] = {}

@@ -44,6 +44,7 @@ def parse(raw: Any, folder: Folder = STACKS) -> Settings:
         _add_topic_files(data, folder, faults)
         _find_sources(data, folder, faults)
         _find_schemas(data, folder, faults)
+        _find_sql(data, folder, faults)
     data = _plain(data, (), faults, pruned)
     if not isinstance(data, dict):
         raise SettingsError([Fault(path=("config", "kafka-platform:platform"), message=_not_mapping(data))])
@@ -135,6 +136,22 @@ def _find_schemas(data: dict[str, Any], folder: Folder, faults: list[Fault]) -> 
             except (SchemaFault, OSError, ValueError) as error:
                 faults.append(Fault(path=("topics", topic, part), message=str(error).removeprefix(": ")))
                 declared.pop(part)
+
+
+def _find_sql(data: dict[str, Any], folder: Folder, faults: list[Fault]) -> None:
+    """The same for the SQL of stream jobs."""
+    streams = data.get("streams")
+    if not isinstance(streams, dict):
+        return
+    for stream, declared in list(streams.items()):
+        name = declared.get("sql") if isinstance(declared, dict) else None
+        if not isinstance(name, str) or not name.endswith(".sql"):
+            continue  # the model says so
+        try:
+            declared["sql"] = os.path.relpath(place(folder, folder, name, by=""), STACKS.parent)
+        except (SchemaFault, OSError, ValueError) as error:
+            faults.append(Fault(path=("streams", stream, "sql"), message=str(error).removeprefix(": ")))
+            del streams[stream]
 
 
 def _not_mapping(value: Any) -> str:

@@ -19,6 +19,7 @@ from kafka_platform.monitoring.spec import RUNBOOKS
 from kafka_platform.probe.monitoring import source as probe_source
 from kafka_platform.registry.monitoring import source as registry_source
 from kafka_platform.storage.monitoring import source as storage_source
+from kafka_platform.streams.monitoring import source as streams_source
 from kafka_platform_runtime.gateway.certificates import END_METRIC
 from kafka_platform_runtime.gateway.metrics import Metrics as GatewayMetrics
 from kafka_platform_runtime.probe.metrics import Metrics as ProbeMetrics
@@ -50,6 +51,7 @@ SOURCES = [
         probe_source("latency-probe"),
         registry_source("schema-registry"),
         storage_source("object-store"),
+        streams_source("stream-minutes"),
     )
     for alert in each.alerts_in("streaming")
 ]
@@ -192,6 +194,10 @@ def probe(metric: str, values: str, **more: str) -> dict[str, str]:
     given = {"namespace": "streaming", "probe": "latency-probe", "write": "native", "read": "http"} | more
     of = ",".join(f'{key}="{each}"' for key, each in given.items() if each)
     return {f"{metric}{{{of}}}": values}
+
+
+def stream(metric: str, values: str) -> dict[str, str]:
+    return {f'flink_jobmanager_job_{metric}{{namespace="streaming",stream="stream-minutes"}}': values}
 
 
 def store(metric: str, values: str) -> dict[str, str]:
@@ -645,6 +651,27 @@ CASES = [
         measured=exporter("kafka_exporter_left_out", "0x60", kind="groups"),
         at="40m",
     ),
+    Case(
+        alert="StreamJobNotRunning",
+        measured=stream("runningState", "0x30"),
+        at="6m",
+        summary="The stream job does not run.",
+    ),
+    Case(alert="StreamJobNotRunning", measured=stream("runningState", "1x30"), at="6m"),
+    Case(
+        alert="StreamJobCheckpointOld",
+        measured=stream("numberOfCompletedCheckpoints", "7x40"),
+        at="30m",
+        summary="The stream job has completed no checkpoint in 15 minutes.",
+    ),
+    Case(alert="StreamJobCheckpointOld", measured=stream("numberOfCompletedCheckpoints", "0+6x40"), at="30m"),
+    Case(
+        alert="StreamJobRestarts",
+        measured=stream("numRestarts", "0+1x40"),
+        at="30m",
+        summary="The stream job has restarted 15 times in 15 minutes.",
+    ),
+    Case(alert="StreamJobRestarts", measured=stream("numRestarts", "0x20 1x20"), at="30m"),
     Case(
         alert="ObjectStoreGone",
         measured=store("up", "0x30"),

@@ -19,6 +19,7 @@ from kafka_platform import (
     PrometheusArgs,
     PrometheusStackArgs,
     SchemaRegistryArgs,
+    StreamJobArgs,
     StreamWorkerArgs,
     StrimziKafka,
     StrimziOperatorArgs,
@@ -37,6 +38,7 @@ from infra.capabilities.operators import (
 from infra.capabilities.probe import Probe
 from infra.capabilities.registry import Registry
 from infra.capabilities.storage import Storage
+from infra.capabilities.streams import Stream
 from infra.capabilities.workers import Worker
 from infra.settings.kafka import Kafka
 
@@ -55,6 +57,7 @@ PAIRS: list[tuple[Any, Any]] = [
     (Registry, SchemaRegistryArgs),
     (PrometheusServer, PrometheusArgs),
     (Storage, ObjectStoreArgs),
+    (Stream, StreamJobArgs),
     (StrimziInstallation, StrimziOperatorArgs),
     (Worker, StreamWorkerArgs),
 ]
@@ -69,6 +72,8 @@ OTHER_FORMS = {
     (ExternalKafka, "admin_secret"),
     # A program makes the probe's user itself; a file names one that is there.
     (Probe, "user"),
+    # A file in a stack, its text in a program.
+    (Stream, "sql"),
     # The values of variables may be known later in a program.
     (StreamWorkerArgs, "environment"),
 }

@@ -1,6 +1,7 @@
 """Every stack file of the README and of docs/stack-file.md passes `check`."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +44,9 @@ def test_the_file_passes(text: str, tmp_path: Path, capsys: pytest.CaptureFixtur
         schema = tmp_path / name
         schema.parent.mkdir(exist_ok=True)
         schema.write_text(SCHEMAS[schema.suffix])
+    for name in re.findall(r"\bstreams/[\w.-]+", text):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / "stacks" / name, tmp_path / name)
     file = tmp_path / "Pulumi.documented.yaml"
     file.write_text(text)
     assert check.check([str(file)]) == 0, capsys.readouterr().out

@@ -7,7 +7,7 @@ import pytest
 
 from infra.capabilities import rendered
 from infra.settings.parsing import parse
-from tests.unit.settings.test_rendered import PODS, STACKS_OF_TESTS
+from tests.unit.settings.test_rendered import COMMON, PODS, STACKS_OF_TESTS
 
 LIMITED: dict[str, Any] = {
     "gateway": {"resources": {"cpuLimit": "1"}},
@@ -15,6 +15,9 @@ LIMITED: dict[str, Any] = {
     "registry": {"resources": {"cpuLimit": "1"}},
     "connect": {"resources": {"cpuLimit": "1"}},
     "storage": {"install": True, "resources": {"cpuLimit": "1"}},
+    "streams": {
+        "minutes": COMMON["streams"]["minutes"] | {"resources": {"cpuLimit": "1"}, "manager": {"cpuLimit": "1"}}
+    },
 }
 """Sections in which people give every limit of processors that they can."""
 STRIMZI_TEMPLATES = (

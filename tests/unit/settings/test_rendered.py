@@ -31,7 +31,7 @@ PODS: dict[str, Any] = {
 SHOP = {"host": "db.shop", "database": "shop", "secret": "shop-db", "tables": ["public.orders"]}
 COMMON: dict[str, Any] = {
     "podSettings": PODS,
-    "topics": {"orders": {"partitions": 6}},
+    "topics": {"orders": {"partitions": 6}, "orders-by-minute": {}},
     "tenants": {
         "shop": {"namespace": "shop", "createNamespace": True, "users": {"api": {"writes": ["orders"]}}},
         "own": {"users": {"anyone": {"reads": ["orders"]}}},
@@ -44,6 +44,25 @@ COMMON: dict[str, Any] = {
     "storage": {
         "install": True,
         "users": {"lake": {"namespace": "shop"}, "marts": {"prefix": "marts/daily/", "access": "read"}},
+    },
+    "streams": {
+        "minutes": {
+            "sql": "streams/minutes.sql",
+            "tenant": "shop",
+            "slots": 2,
+            "tables": {
+                "orders": {"columns": ["customer STRING", "amount DECIMAL(10, 2)", "at BIGINT"], "time": "at"},
+                "orders-by-minute": {
+                    "columns": [
+                        "customer STRING",
+                        "window_start TIMESTAMP(3)",
+                        "orders BIGINT",
+                        "amount DECIMAL(38, 2)",
+                    ],
+                    "key": "customer",
+                },
+            },
+        }
     },
     "certManager": {},
     "workers": {"fraud-check": SCALED, "plain": WORKER | {"replicas": 2}},
@@ -94,6 +113,7 @@ STACKS_OF_TESTS: dict[str, dict[str, Any]] = {
             "registry": "registry.example.com/apicurio:1",
             "connect": "registry.example.com/connect:1",
             "objectStore": "registry.example.com/versitygw:1",
+            "flink": "registry.example.com/flink:1",
         },
     },
     "server": COMMON
@@ -210,5 +230,7 @@ def test_every_container_comes_from_the_images_that_the_stack_names() -> None:
         for container in each.containers
         if container["name"] != "worker"
     }
-    own = {f"registry.example.com/{name}:1" for name in ("apicurio", "connect", "kafka", "runtime", "versitygw")}
+    own = {
+        f"registry.example.com/{name}:1" for name in ("apicurio", "connect", "flink", "kafka", "runtime", "versitygw")
+    }
     assert images == own

@@ -2,8 +2,28 @@
 
 CASES: list[tuple[str, str]] = [
     (
+        "storage: {endpoint: 'https://s3.example.com'}",
+        "storage.secret: missing: name the Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    ),
+    (
+        "storage: {install: true, endpoint: 'https://s3.example.com', secret: s3}",
+        "storage.install: excludes endpoint: keep one of them",
+    ),
+    (
+        "storage: {endpoint: 'http://s3.example.com', secret: s3}",
+        "storage.endpoint: is sent to 'http://s3.example.com' in the clear: use https there, or remove it",
+    ),
+    (
+        "storage: {endpoint: 'https://s3.example.com', secret: s3, users: {lake: }}",
+        "storage.users: the store at endpoint has its own: remove the key",
+    ),
+    (
+        "storage: {install: true, secret: s3}",
+        "storage.secret: the stack runs its own store: remove the key, or write endpoint",
+    ),
+    (
         "storage: {}",
-        "storage.install: missing: write true for a store of the stack's own; programs reach another one by its own Secret",
+        "storage: write install: true for a store of the stack's own, or endpoint of one that is there",
     ),
     ("storage: {install: yes please}", "storage.install: 'yes please' is not true or false: write true or false"),
     (

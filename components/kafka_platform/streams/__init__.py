@@ -1,0 +1,1 @@
+"""Stream jobs: SQL over topics, run by Flink, with exactly one result for each record."""

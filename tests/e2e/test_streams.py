@@ -1,0 +1,228 @@
+"""A stream job as `pulumi up` deploys it: with its pods killed, every window is right, and each is there once."""
+
+import base64
+import collections
+import datetime
+import json
+import re
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sandbox.pins import FLINK_IMAGE, OBJECT_STORE_IMAGE
+from tests.dashboards import asked
+from tests.e2e.conftest import MakeStack
+from tests.harness import ROOT, Stack, client_pod, eventually, forwarded, get, in_pod, kubectl
+from tests.s3_process import needed_versitygw
+from tests.sandbox_cache import newest_layer
+
+NAMESPACE = "e2e-streams"
+FOLDER = ROOT / "stacks" / NAMESPACE
+RECORDS, PAGES = 12_000, 8
+WINDOW = 10_000
+BEGUN = 1_700_000_000_000
+SQL = """\
+-- Views of each page in ten seconds; it's the comment that has a quote.
+INSERT INTO sums
+SELECT page, window_start, COUNT(*) AS n, SUM(ms) AS total
+FROM TABLE(TUMBLE(TABLE `views`, DESCRIPTOR(event_time), INTERVAL '10' SECOND))
+GROUP BY page, window_start, window_end;
+"""
+JOB: dict[str, Any] = {
+    "sql": f"{NAMESPACE}/minutes.sql",
+    "slots": 2,
+    "checkpoints": "3s",
+    "tables": {
+        "views": {"columns": ["page STRING", "ms DOUBLE", "at BIGINT"], "time": "at", "late": "1s"},
+        "sums": {"columns": ["page STRING", "window_start TIMESTAMP(3)", "n BIGINT", "total DOUBLE"], "key": "page"},
+    },
+}
+PLATFORM: dict[str, Any] = {
+    "namespace": NAMESPACE,
+    "kafka": {"engine": "embedded", "nodes": 1, "storage": "1Gi"},
+    "topics": {"views": {"partitions": 3}, "sums": {"partitions": 1}, "private": {}},
+    "tenants": {"shop": {"users": {"app": {"writes": ["views", "private"], "reads": ["sums"], "groups": ["app-*"]}}}},
+    "storage": {"install": True, "size": "1Gi"},
+    "streams": {"minutes": JOB},
+}
+CLIENT = """
+import json, sys, time
+from pathlib import Path
+from confluent_kafka import Consumer, Producer
+config = dict(line.split("=", 1) for line in Path("/etc/kafka-client/librdkafka.conf").read_text().splitlines() if "=" in line)
+"""
+WRITE = f"""{CLIENT}
+producer = Producer(config | {{"acks": "all"}})
+first, last, ends = json.loads(sys.argv[1])
+for n in range(first, last):
+    at = {BEGUN} + n * 10
+    producer.produce("views", json.dumps({{"page": f"p{{n % {PAGES}}}", "ms": 1.0, "at": at}}), partition=n % 3)
+    producer.poll(0)
+for partition in range(3 if ends else 0):
+    producer.produce("views", json.dumps({{"page": "end", "ms": 0, "at": {BEGUN} + last * 10 + 60000}}), partition=partition)
+raise SystemExit(producer.flush(60))
+"""
+READ = f"""{CLIENT}
+consumer = Consumer(config | {{"group.id": f"app-{{time.time()}}", "auto.offset.reset": "earliest", "isolation.level": "read_committed"}})
+consumer.subscribe(["sums"])
+end = time.monotonic() + 15
+while time.monotonic() < end:
+    message = consumer.poll(1)
+    if message is not None and not message.error():
+        print(message.key().decode(), message.value().decode(), sep="\\t")
+        end = time.monotonic() + 4
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _images() -> Iterator[None]:
+    needed_versitygw()
+    if newest_layer("flink") is None:
+        pytest.skip("no Flink: `make flink` fetches it (400 MB, once)")
+    FOLDER.mkdir(exist_ok=True)
+    file = FOLDER / "minutes.sql"
+    file.write_text(SQL)
+    for tag in (OBJECT_STORE_IMAGE, FLINK_IMAGE):
+        subprocess.run([sys.executable, "-m", "sandbox", "image", "--tag", tag], cwd=ROOT, check=True)
+    try:
+        yield
+    finally:
+        file.unlink()
+        FOLDER.rmdir()
+
+
+@pytest.fixture(scope="module")
+def stack(make_stack: MakeStack) -> Stack:
+    made = make_stack(NAMESPACE, PLATFORM)
+    made.up()
+    client_pod(NAMESPACE, "app", "app")
+    return made
+
+
+def written(first: int, last: int, *, ends: bool = False) -> None:
+    in_pod(NAMESPACE, "app", "python3", "-c", WRITE, json.dumps([first, last, ends]))
+
+
+def results() -> list[tuple[str, str, dict[str, Any]]]:
+    """The rows in the topic: key, begin of the window, and the row."""
+    lines = in_pod(NAMESPACE, "app", "python3", "-c", READ).splitlines()
+    rows = [(line.split("\t")[0], json.loads(line.split("\t")[1])) for line in lines]
+    return [(key, row["window_start"], row) for key, row in rows if row["page"] != "end"]
+
+
+def killed(part: str) -> None:
+    """Kills the pod of a part, and waits until there is another one."""
+    chosen = ("-l", f"app.kubernetes.io/instance=stream-minutes,kafka-platform/part={part}")
+    before = {each["metadata"]["uid"] for each in pods(*chosen)}
+    kubectl("-n", NAMESPACE, "delete", "pods", *chosen, "--grace-period=0", "--force")
+
+    def ready() -> bool:
+        found = [each for each in pods(*chosen) if each["metadata"]["uid"] not in before]
+        return bool(found) and all(
+            each["ready"] for pod in found for each in pod["status"].get("containerStatuses", [{"ready": False}])
+        )
+
+    eventually(f"another pod of {part} is ready", ready, 120)
+
+
+def pods(*chosen: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(kubectl("-n", NAMESPACE, "get", "pods", *chosen, "-o", "json"))["items"]
+    return found
+
+
+def test_every_window_is_right_and_there_once_although_its_pods_are_killed(stack: Stack) -> None:
+    written(0, RECORDS // 3)
+    killed("tasks")
+    written(RECORDS // 3, 2 * RECORDS // 3)
+    killed("manager")
+    written(2 * RECORDS // 3, RECORDS, ends=True)
+    wanted: collections.Counter[tuple[str, str]] = collections.Counter()
+    for number in range(RECORDS):
+        at = (BEGUN + number * 10) // WINDOW * WINDOW
+        begin = datetime.datetime.fromtimestamp(at / 1000, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
+        wanted[f"p{number % PAGES}", begin] += 1
+    found: list[tuple[str, str, dict[str, Any]]] = []
+
+    def complete() -> bool:
+        found[:] = results()
+        return len(found) >= len(wanted)
+
+    eventually("all windows are there", complete, 120)
+    rows = collections.Counter((key, begin) for key, begin, _ in found)
+    assert {each for each, count in rows.items() if count > 1} == set()
+    assert {(key, begin): row["n"] for key, begin, row in found} == wanted
+    assert all(row["total"] == row["n"] and row["page"] == key for key, _, row in found)
+
+
+def test_its_user_may_do_what_its_sql_says_and_nothing_else(stack: Stack) -> None:
+    """As the job's own user, in a pod of the job."""
+    secret = get("secret", "stream-minutes-kafka", NAMESPACE)
+    assert secret["data"]
+    client_pod(NAMESPACE, "impostor", "stream-minutes")
+    tried = f"""{CLIENT}
+producer = Producer(config | {{"acks": "all", "message.timeout.ms": 20000}})
+told = []
+for topic in sys.argv[1:]:
+    producer.produce(topic, b"x", callback=lambda error, _: told.append("ok" if error is None else error.name()))
+    producer.flush(30)
+print(*told)
+"""
+    said = in_pod(NAMESPACE, "impostor", "python3", "-c", tried, "private", "views")
+    assert said.split() == ["TOPIC_AUTHORIZATION_FAILED"] * 2
+
+
+def test_its_pods_may_use_no_config_map_but_their_own(stack: Stack) -> None:
+    account = f"system:serviceaccount:{NAMESPACE}:stream-minutes"
+
+    def may(verb: str, what: str) -> bool:
+        return kubectl("-n", NAMESPACE, "auth", "can-i", verb, what, f"--as={account}", check=False).strip() == "yes"
+
+    assert may("update", "configmaps/stream-minutes-1-cluster-config-map")
+    for verb, what in (
+        ("get", "configmaps/kafka-config"),
+        ("update", "configmaps/kafka-config"),
+        ("update", "configmaps/stream-minutes-config"),
+        ("list", "configmaps"),
+        ("get", "secrets/kafka-admin"),
+        ("create", "pods"),
+    ):
+        assert not may(verb, what), (verb, what)
+
+
+def test_no_password_is_in_what_it_shows(stack: Stack) -> None:
+    password = base64.b64decode(get("secret", "stream-minutes-kafka", NAMESPACE)["data"]["password"]).decode()
+    key = base64.b64decode(get("secret", "stream-minutes-storage", NAMESPACE)["data"]["AWS_SECRET_ACCESS_KEY"]).decode()
+    shown = kubectl("-n", NAMESPACE, "logs", "deployment/stream-minutes-manager", "--tail=-1")
+    shown += kubectl("-n", NAMESPACE, "logs", "deployment/stream-minutes-tasks", "--tail=-1")
+    shown += kubectl("-n", NAMESPACE, "get", "configmaps,deployments", "-o", "yaml")
+    assert password not in shown
+    assert key not in shown
+
+
+def test_what_its_pods_show_is_what_its_alerts_and_panels_ask_for(stack: Stack) -> None:
+    shown: set[str] = set()
+    for part in ("manager", "tasks"):
+        target = f"deployment/stream-minutes-{part}"
+        with (
+            forwarded(NAMESPACE, target, 9404) as address,
+            urllib.request.urlopen(f"{address}/metrics", timeout=30) as answer,
+        ):
+            text = answer.read().decode()
+        shown |= set(re.findall(r"^(flink_\w+)", text, re.MULTILINE))
+    assert asked("flink_") <= shown
+    assert asked("flink_")
+
+
+def test_other_sql_is_refused_at_the_preview_unless_it_is_a_new_version(stack: Stack) -> None:
+    (FOLDER / "minutes.sql").write_text(SQL.replace("COUNT(*)", "COUNT(ms)"))
+    assert "raise version to 2 to start it anew" in stack.preview(fails=True)
+    stack.write(PLATFORM | {"streams": {"minutes": JOB | {"version": 2, "start": "latest"}}})
+    stack.up()
+    # What the former version knew is still there.
+    names = kubectl("-n", NAMESPACE, "get", "configmaps", "-o", "name")
+    assert "stream-minutes-1-cluster-config-map" in names
+    assert "stream-minutes-2-cluster-config-map" in names
