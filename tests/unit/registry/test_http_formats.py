@@ -443,6 +443,18 @@ class TestJsonSchemaAndProtobuf:
             reply = gateway.ask("POST", "/topics/hostile-json", body, kind=JSONSCHEMA)
             assert reply.status == 422, reply.body
             assert f"value_schema_id: {number} " in reply.json()["message"]
+        topic("hostile-avro")
+        added = {"type": "record", "name": "R", "fields": [{"name": "a", "type": "string", "default": "x" * 200_000}]}
+        number = register(registry, "hostile-avro-value", added)
+        body = {"records": [{"value": {}}] * 10_000, "value_schema_id": number}
+        reply = gateway.ask("POST", "/topics/hostile-avro", body, kind=AVRO)
+        assert (reply.status, "with what their schema adds" in reply.json()["message"]) == (413, True), reply.body
+        named = {"type": "record", "name": "R", "fields": [{"name": "n" * 300, "type": "int"}]}
+        number = register(registry, "hostile-names", named)
+        reply = gateway.ask(
+            "POST", "/topics/hostile-avro", {"records": [{"value": {}}], "value_schema_id": number}, kind=AVRO
+        )
+        assert (reply.status, "longer than 250" in reply.json()["message"]) == (422, True), reply.body
         sound = gateway.ask("POST", "/topics/beside-json", {"records": [{"value": JSON_SENT}]}, kind=JSONSCHEMA)
         assert sound.status == 200
 

@@ -23,6 +23,10 @@ MOST_NODES = 10_000
 MOST_WEIGHT = 100_000
 """Steps that the smallest record may take: types that contain others twice, which do the same, double it each time."""
 MOST_FIXED = 2**20
+MOST_NESTED = 100
+"""Records within each other in the smallest value."""
+LONGEST_NAME = 250
+"""Characters of a name or a namespace: every record in JSON has those of its fields, and parts inherit their namespace."""
 
 
 class AvroCodec:
@@ -51,7 +55,9 @@ class AvroCodec:
             _bound(self._schema, named)
             self._write = Writes(named).of(self._schema)
             self._read = Reads(named).of(self._schema)
-        except (Misfit, KeyError, TypeError, RecursionError) as error:
+        except RecursionError:
+            raise Unusable("is nested too deeply") from None
+        except (Misfit, KeyError, TypeError) as error:
             reason = f"{error.path or 'a default'} {error.reason}" if isinstance(error, Misfit) else "a part is missing"
             raise Unusable(f"is not valid Avro: {reason}") from None
 
@@ -65,6 +71,7 @@ class AvroCodec:
         self.nodes += count(schema)
         if self.nodes > MOST_NODES:
             raise Unusable(f"has more than {MOST_NODES} parts")
+        _check_names(schema)
         return _without_logical_types(schema)
 
     def write(self, value: Any, header: bytes = b"") -> bytes:
@@ -122,6 +129,21 @@ def count(schema: Any) -> int:
     return found
 
 
+def _check_names(schema: Any) -> None:
+    """Raises `Unusable` for a name that is too long; what is nested has a bound already."""
+    if isinstance(schema, list):
+        for each in schema:
+            _check_names(each)
+    elif isinstance(schema, dict):
+        for key, value in schema.items():
+            if key in {"name", "namespace", "aliases", "symbols"}:
+                for each in value if isinstance(value, list) else [value]:
+                    if isinstance(each, str) and len(each) > LONGEST_NAME:
+                        raise Unusable(f"has the name {each[:50]}..., which is longer than {LONGEST_NAME}")
+            elif key not in {"default", "doc"}:
+                _check_names(value)
+
+
 def _without_logical_types(schema: Any) -> Any:
     """The schema as it is on the wire: dates are numbers, and decimals are bytes."""
     if isinstance(schema, list):
@@ -136,30 +158,29 @@ def _without_logical_types(schema: Any) -> Any:
 
 
 def _bound(schema: Any, named: Mapping[str, Any]) -> None:
-    """Raises `Unusable` if the smallest value takes too many steps."""
-    known: dict[str, int] = {}
+    """Raises `Unusable` if the smallest value takes too many steps, or too many records within each other."""
+    known: dict[str, tuple[int, int]] = {}
+    leaf = 1, 0
 
-    def weight(node: Any) -> int:
-        if isinstance(node, list):
-            return 1
+    def weight(node: Any) -> tuple[int, int]:
+        """Steps, and records within each other."""
         if isinstance(node, str):
-            if node not in named:
-                return 1
-            if node not in known:
-                known[node] = 1  # within itself, it is in a union, an array or a map
-                known[node] = weight(named[node])
-            return known[node]
-        if isinstance(node, dict) and node.get("type") == "record":
-            name = node.get("name", "")
-            if name in known:
-                return known[name]
-            known[name] = 1
-            known[name] = found = 1 + sum(weight(field["type"]) for field in node["fields"])
-            return found
-        return 1
+            return leaf if node not in named else weight(named[node])
+        if not isinstance(node, dict) or node.get("type") != "record":
+            return leaf
+        name = node.get("name", "")
+        if name not in known:
+            known[name] = leaf  # within itself, it is in a union, an array or a map
+            inner = [weight(field["type"]) for field in node["fields"]]
+            steps, depth = 1 + sum(steps for steps, _ in inner), 1 + max((depth for _, depth in inner), default=0)
+            known[name] = steps, depth
+            if steps > MOST_WEIGHT:
+                raise Unusable("is too large: records in it contain each other too often")
+            if depth > MOST_NESTED:
+                raise Unusable(f"has more than {MOST_NESTED} records within each other")
+        return known[name]
 
     for node in (schema, *named.values()):
-        if weight(node) > MOST_WEIGHT:
-            raise Unusable("is too large: records in it contain each other too often")
+        weight(node)
         if isinstance(node, dict) and node.get("type") == "fixed" and not 0 <= node["size"] <= MOST_FIXED:
             raise Unusable(f"has a fixed of {node['size']} bytes: {MOST_FIXED} at most")

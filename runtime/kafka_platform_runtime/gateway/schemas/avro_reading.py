@@ -41,9 +41,11 @@ class Reads(Functions[Read]):
         begins = [mark + each for mark, each in zip(chain([b"{"], repeat(b",")), names, strict=False)]
         fields = list(zip(begins, [self.of(field["type"]) for field in node["fields"]], strict=True))
         end = b"}" if fields else b"{}"
+        size = sum(map(len, begins[: len(fields)])) if fields else 0
 
         def read(data: bytes, at: int, out: Reading) -> int:
-            if len(out) > out.most:
+            out.names -= size
+            if len(out) > out.most or out.names < 0:
                 raise ValueError
             for begin, one in fields:
                 out.append(begin)
@@ -59,6 +61,9 @@ class Reads(Functions[Read]):
         def read(data: bytes, at: int, out: Reading) -> int:
             index, at = _long(data, at)
             if index < 0:
+                raise ValueError
+            out.names -= len(symbols[index])
+            if out.names < 0:
                 raise ValueError
             out.append(symbols[index])
             return at
@@ -129,6 +134,9 @@ class Reads(Functions[Read]):
             tag, one = branches[index]
             if tag is None:
                 return one(data, at, out)
+            out.names -= len(tag)
+            if out.names < 0:
+                raise ValueError
             out.append(tag)
             at = one(data, at, out)
             out.append(b"}")

@@ -9,6 +9,12 @@ from kafka_platform_runtime.gateway.schemas.misfit import Misfit, shown
 
 Write = Callable[[Any, bytearray], None]
 """Appends a value. Raises `Misfit`."""
+MOST_BYTES = 16 * 1024 * 1024
+"""Of a value with its defaults: three bytes of JSON may stand for as many as the schema says."""
+MOST_GUESSES = 16
+"""Branches that are tried for a value without the name of one: that takes as long for each value as there are branches."""
+LONGEST_LIST = 200
+"""Characters of names in a message."""
 LARGEST_FLOAT = 3.4028234663852886e38
 NOT_NUMBERS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 """As strings in Avro's JSON encoding: JSON has no such numbers."""
@@ -60,6 +66,8 @@ class Writes(Functions[Write]):
                         raise misfit.within(f".{key}") from None
                 elif key in defaults:
                     out += defaults[key]
+                    if len(out) > MOST_BYTES:
+                        raise Misfit(f"takes more than {MOST_BYTES // 2**20} MiB with what its schema adds")
                 else:
                     raise Misfit(f"is missing, and {name} has no default for it", f".{key}")
 
@@ -75,7 +83,7 @@ class Writes(Functions[Write]):
 
     def _enum(self, node: Mapping[str, Any]) -> Write:
         symbols = {each: number(index) for index, each in enumerate(node["symbols"])}
-        listed = ", ".join(node["symbols"])[:200]
+        listed = ", ".join(node["symbols"])[:LONGEST_LIST]
 
         def write(value: Any, out: bytearray) -> None:
             if type(value) is not str or value not in symbols:
@@ -137,7 +145,9 @@ class Writes(Functions[Write]):
         objects = [tag for tag in branches if kinds[tag] in _OBJECTS]
         arrays = [tag for tag in branches if kinds[tag] == "array"]
         scalars = [tag for tag in branches if tag not in {*objects, *arrays}]
-        names = ", ".join([*branches, *(["null"] if null else [])])
+        if len(scalars) > MOST_GUESSES:
+            scalars = []
+        names = ", ".join([*branches, *(["null"] if null else [])])[:LONGEST_LIST]
 
         def write(value: Any, out: bytearray) -> None:
             if value is None and null is not None:

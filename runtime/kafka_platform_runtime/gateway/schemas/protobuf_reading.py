@@ -69,12 +69,13 @@ class Reads:
         ]
 
         def read(message: Any, out: Reading) -> None:
-            if len(out) > out.most:
+            if len(out) > out.most or out.names < 0:
                 raise ValueError
             mark = b"{"
             for begin, name, has_presence, one in fields:
                 if has_presence and not message.HasField(name):
                     continue
+                out.names -= len(begin)
                 out.append(mark + begin)
                 mark = b","
                 one(getattr(message, name), out)
@@ -97,7 +98,7 @@ class Reads:
         def read(values: Any, out: Reading) -> None:
             mark = b"{"
             for key, each in values.items():
-                if len(out) > out.most:
+                if len(out) > out.most or out.names < 0:
                     raise ValueError
                 out.append(mark + _encode(str(key).lower() if is_boolean else str(key)) + b":")
                 mark = b","
@@ -111,7 +112,7 @@ def _array(one: Read) -> Read:
     def read(values: Any, out: Reading) -> None:
         mark = b"["
         for each in values:
-            if len(out) > out.most:
+            if len(out) > out.most or out.names < 0:
                 raise ValueError
             out.append(mark)
             mark = b","
@@ -170,7 +171,9 @@ def _enum(kind: EnumDescriptor) -> Read:
     names = {number: _encode(each.name) for number, each in kind.values_by_number.items()}
 
     def read(value: Any, out: Reading) -> None:
-        out.append(names.get(value) or b"%d" % value)
+        name = names.get(value) or b"%d" % value
+        out.names -= len(name)
+        out.append(name)
 
     return read
 

@@ -6,6 +6,10 @@ PARTS_OF_A_BYTE = 6
 PARTS_WITH_DEFAULTS = 24
 """Of a byte, where fields that the wire leaves out are in the text too."""
 PARTS_AT_LEAST = 10_000
+MOST_NAMES = 64 * 1024 * 1024
+"""Bytes of names of fields, values of enums and branches of unions, which a record has once for each value."""
+NAMES_OF_A_BYTE = 100
+NAMES_AT_LEAST = 64 * 1024
 _TENTH_BYTE = 63
 
 
@@ -20,6 +24,8 @@ class Reading(list[bytes]):
     def __init__(self, data: bytes, of_a_byte: int = PARTS_OF_A_BYTE) -> None:
         super().__init__()
         self.most = min(MOST_PARTS, PARTS_AT_LEAST + of_a_byte * len(data))
+        self.names = min(MOST_NAMES, NAMES_AT_LEAST + NAMES_OF_A_BYTE * len(data))
+        """Bytes of names that it may still have: below zero, it is no record."""
 
 
 def varint(data: bytes, at: int) -> tuple[int, int]:

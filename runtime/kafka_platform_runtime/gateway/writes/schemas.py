@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw
 
 from kafka_platform_runtime.gateway.callers.channel import Channel
-from kafka_platform_runtime.gateway.errors import GatewayError, unprocessable
+from kafka_platform_runtime.gateway.errors import GatewayError, too_large, unprocessable
 from kafka_platform_runtime.gateway.formats import SCHEMA_TYPES, Format
 from kafka_platform_runtime.gateway.jsontext import canonical
 from kafka_platform_runtime.gateway.schemas.misfit import Misfit
@@ -51,6 +51,32 @@ class _Value(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 class _Values(_Body):
     records: list[_Value]
+
+
+MOST_BYTES = 16 * 1024 * 1024
+"""Of the values and keys of a request: its schemas may add to each record what a few bytes of JSON do not tell."""
+
+
+LONGEST_PATH = 1000
+"""Characters of the path to a value in a message: each level has a name."""
+
+
+class _Room:
+    """How many bytes what a request is written as may still take. A value takes at most eight times its JSON without defaults.
+
+    Args:
+        body: bytes of the request.
+    """
+
+    def __init__(self, body: int) -> None:
+        self._most = self._left = max(MOST_BYTES, 8 * body)
+
+    def take(self, content: bytes) -> bytes:
+        """Raises `GatewayError` if this is too much."""
+        self._left -= len(content)
+        if self._left < 0:
+            raise too_large(f"The records take more than {self._most} bytes with what their schema adds: send fewer.")
+        return content
 
 
 class Encoder(NamedTuple):
@@ -112,11 +138,13 @@ class SchemaFormats:
         def write(channel: Channel, batch: Batch, topic: str, body: bytes, target: Target) -> int | None:
             # As in the json format, most records are only values, and the first that has more ends this check at once.
             with contextlib.suppress(msgspec.ValidationError):
-                return self._write_values(channel, batch, topic, decoded(self._only_values, body), wanted, target)
+                only_values = decoded(self._only_values, body)
+                return self._write_values(channel, batch, topic, only_values, wanted, target, _Room(len(body)))
             data: Any = decoded(self._both, body) if key_field is None else decoded(self._values, body)
             self._formats.check(data.records, target)
             values = keys = None
             rows: list[Row] = []
+            room = _Room(len(body))
             for index, record in enumerate(data.records):
                 key, value = record.key, record.value
                 if (key is UNSET or key is ABSENT) and value is UNSET:
@@ -125,7 +153,7 @@ class SchemaFormats:
                     value = None
                 else:
                     values = values or self._encoder(topic, "value", wanted, data.value_schema_id, data.value_schema)
-                    value = _written(values, value, index, "value")
+                    value = room.take(_written(values, value, index, "value"))
                 if key_field is not None:
                     key = None if key == NO_VALUE else key_field(bytes(key), index, "key")
                     if key is not None and form.of_keys is Format.JSON:
@@ -134,7 +162,7 @@ class SchemaFormats:
                     key = None
                 else:
                     keys = keys or self._encoder(topic, "key", wanted, data.key_schema_id, data.key_schema)
-                    key = _written(keys, key, index, "key")
+                    key = room.take(_written(keys, key, index, "key"))
                 rows.append((value, key, record.partition, record.timestamp, headers_of(record.headers, index)))
             send(channel, batch, topic, rows, target)
             batch.schemas = _ids(keys, values)
@@ -143,7 +171,7 @@ class SchemaFormats:
         return write
 
     def _write_values(
-        self, channel: Channel, batch: Batch, topic: str, data: _Values, wanted: "_Wanted", target: Target
+        self, channel: Channel, batch: Batch, topic: str, data: _Values, wanted: "_Wanted", target: Target, room: _Room
     ) -> int | None:
         self._formats.check_count(len(data.records))
         encoder = self._encoder(topic, "value", wanted, data.value_schema_id, data.value_schema)
@@ -151,7 +179,7 @@ class SchemaFormats:
         values: list[bytes | None] = []
         try:
             for record in data.records:
-                values.append(None if record.value is None else write(record.value, header))
+                values.append(None if record.value is None else room.take(write(record.value, header)))
         except Misfit as misfit:
             raise misfits(len(values), "value", misfit) from None
         place = target.sticky if target.partition is None else target.partition
@@ -229,7 +257,8 @@ def _written(encoder: Encoder, value: Any, index: int, part: str) -> bytes:
 
 def misfits(index: int, part: str, misfit: Misfit) -> GatewayError:
     """A record does not fit its schema."""
-    return unprocessable(f"records[{index}].{part}{misfit.path}: {misfit.reason}.")
+    path = misfit.path if len(misfit.path) <= LONGEST_PATH else f"{misfit.path[:LONGEST_PATH]}..."
+    return unprocessable(f"records[{index}].{part}{path}: {misfit.reason}.")
 
 
 def _ids(keys: Encoder | None, values: Encoder | None) -> bytes:

@@ -13,6 +13,7 @@ from fastavro import parse_schema, schemaless_reader
 from kafka_platform_runtime.gateway.errors import GatewayError
 from kafka_platform_runtime.gateway.schemas import schemas as module
 from kafka_platform_runtime.gateway.schemas.avro import AvroCodec
+from kafka_platform_runtime.gateway.schemas.avro_writing import number as varint
 from kafka_platform_runtime.gateway.schemas.misfit import Misfit, Unusable
 from kafka_platform_runtime.gateway.schemas.schemas import Schemas, Unresolved
 from kafka_platform_runtime.gateway.settings import Registry
@@ -189,6 +190,101 @@ def test_hostile_records_are_no_records_and_take_neither_memory_nor_time(schema:
     with pytest.raises(ValueError):  # noqa: PT011 - it has no message: the record is handed out in base64
         codec.read(record)
     assert time.process_time() - begun < 10
+
+
+LONG = "n" * 251
+
+
+def a_record(name: str = "R", *fields: Any, **more: Any) -> dict[str, Any]:
+    return {"type": "record", "name": name, "fields": list(fields), **more}
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        (a_record("R", {"name": LONG, "type": "int"}), "longer than 250"),
+        (a_record(LONG), "longer than 250"),
+        (a_record("R", {"name": "a", "type": a_record("S", namespace=LONG)}), "longer than 250"),
+        (a_record("R", aliases=["A", LONG]), "longer than 250"),
+        (a_record("R", {"name": "a", "type": "int", "aliases": [LONG]}), "longer than 250"),
+        ({"type": "enum", "name": "E", "symbols": ["A", LONG]}, "longer than 250"),
+        ({"type": "fixed", "name": LONG, "size": 1}, "longer than 250"),
+        (["null", {"type": "map", "values": a_record(LONG)}], "longer than 250"),
+        # What is within it inherits it: of 4 KB of text a thousand times as much.
+        (
+            a_record("R", *({"name": f"f{i}", "type": a_record(f"S{i}")} for i in range(900)), namespace=LONG),
+            "longer than",
+        ),
+    ],
+)
+def test_names_have_a_bound(schema: Any, reason: str) -> None:
+    with pytest.raises(Unusable, match=reason) as caught:
+        AvroCodec(json.dumps(schema))
+    assert len(str(caught.value)) < 200
+
+
+def test_what_a_schema_says_in_other_places_may_be_long() -> None:
+    fields = [
+        {"name": "a", "type": "string", "default": LONG, "doc": LONG},
+        {"name": "b", "type": "int", "example": LONG},
+    ]
+    codec = AvroCodec(json.dumps(a_record("n" * 250, *fields, doc=LONG, namespace="n" * 250)))
+    assert json.loads(codec.read(codec.write({"b": 1}))) == {"a": LONG, "b": 1}
+
+
+def chain(length: int) -> AvroCodec:
+    """Records within each other, each in a schema of its own."""
+    links = [a_record(f"R{i}", *([{"name": "x", "type": f"R{i - 1}"}] if i else [])) for i in range(length)]
+    return AvroCodec(json.dumps(links[-1]), [json.dumps(each) for each in links[:-1]])
+
+
+def test_records_within_each_other_have_a_bound_also_by_references() -> None:
+    assert chain(100)
+    for length in (101, 1200):
+        with pytest.raises(Unusable, match=r"has more than 100 records within each other|is nested too deeply"):
+            chain(length)
+
+
+@pytest.mark.parametrize(
+    ("schema", "item"),
+    [
+        (a_record("R", {"name": "n" * 250, "type": "null"}), b""),
+        (a_record("R", *({"name": f"{i:0250}".replace("0", "n", 1), "type": "null"} for i in range(1000))), b""),
+        ({"type": "enum", "name": "E", "symbols": ["n" * 250]}, b"\0"),
+        (["null", a_record("n" * 250, namespace="n" * 250)], b"\x02"),
+    ],
+)
+def test_a_few_bytes_do_not_become_any_number_of_names(schema: Any, item: bytes) -> None:
+    codec = AvroCodec(json.dumps({"type": "array", "items": schema}))
+    for count in (1000, 1_000_000):
+        begun = time.process_time()
+        record = b"".join((varint(count), item * count, b"\0"))
+        try:
+            found = len(codec.read(record))
+        except ValueError:
+            found = 0
+        assert found <= 300_000 + 110 * len(record)
+        assert time.process_time() - begun < 5
+
+
+def test_what_a_schema_adds_to_a_value_has_a_bound() -> None:
+    added = a_record("R", {"name": "a", "type": "string", "default": "x" * 900_000})
+    codec = AvroCodec(json.dumps({"type": "array", "items": added}))
+    assert len(codec.write([{}] * 10)) > 9_000_000
+    with pytest.raises(Misfit, match="takes more than 16 MiB with what its schema adds") as caught:
+        codec.write([{}] * 100_000)
+    assert caught.value.path == "[18]"
+
+
+def test_a_value_is_not_tried_with_any_number_of_branches() -> None:
+    enums = [{"type": "enum", "name": f"E{i}", "symbols": ["A" if i < 1400 else "Z"]} for i in range(1401)]
+    codec = AvroCodec(json.dumps({"type": "array", "items": ["null", *enums]}))
+    assert codec.read(codec.write([{"E1400": "Z"}])) == b'[{"E1400":"Z"}]'
+    begun = time.process_time()
+    with pytest.raises(Misfit, match="use one of E0, E1") as caught:
+        codec.write(["Z"] * 100_000)
+    assert time.process_time() - begun < 2
+    assert len(caught.value.reason) < 400
 
 
 def test_noise_never_does_more_than_not_fit() -> None:

@@ -329,3 +329,15 @@ def test_hostile_records_are_no_records_and_take_no_time(everything: ProtobufCod
     with pytest.raises(ValueError):  # noqa: PT011
         everything.read(record)
     assert time.process_time() - begun < 10
+
+
+def test_a_few_bytes_do_not_become_any_number_of_names() -> None:
+    fields = " ".join(f"bool f{i:0239} = {i + 1};" for i in range(1000))
+    codec = ProtobufCodec(HEAD + f"message A {{ repeated B b = 1; }} message B {{ {fields} }}")
+    for count in (1, 1000):
+        record = b"\0" + b"\x0a\x00" * count
+        try:
+            found = len(codec.read(record))
+        except ValueError:
+            found = 0
+        assert found <= 600_000 + 110 * len(record)
