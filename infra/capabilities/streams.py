@@ -18,6 +18,7 @@ from kafka_platform.streams.spec import PREFIX, StreamJobSpec, check_stream_job,
 from kafka_platform.values.forms import named, shared
 from kafka_platform.values.later import plain
 from kafka_platform.values.names import user_secret
+from kafka_platform.values.words import Path
 
 from infra.capabilities.capability import Capability, Deployment, Needs, Placed, Program, Rendered, Scrape, Stack
 from infra.capabilities.connectors import unknown_topics
@@ -118,7 +119,12 @@ class Streams(Capability[Mapping[str, Stream]]):
                 yield Fault(path=(*path, "tenant"), message=f"{each.tenant!r} is not a tenant of this file: {fix}")
             for topic in each.tables:
                 yield from unknown_topics((*path, "tables", topic), [topic], stack, known)
-            user = stream_user_name(name)
+            yield from _unreadable(path, each, settings)
+            user, storage = stream_user_name(name), stack.of(Storage)
+            if storage is not None and user in storage.users:
+                yield Fault(
+                    path=("storage", "users", user), message=f"is the user of the stream job {name!r}: rename it"
+                )
             if user in settings.users or user in getattr(settings, "workers", {}):
                 yield Fault(path=path, message=f"its user {user!r} is that of somebody else already: rename one")
             if not each.tables:
@@ -167,6 +173,15 @@ class Streams(Capability[Mapping[str, Stream]]):
             )
             job = kafka_platform.StreamJob(name, args, deployment.options("entities", "storage"))
             deployment.outputs.setdefault(KEY, {})[name] = {"deployment": job.deployment, "user": job.user}
+
+
+def _unreadable(path: Path, stream: Stream, settings: Core) -> Iterator[Fault]:
+    """Topics whose records are in a format of the schema registry."""
+    for topic in stream.tables:
+        declared = settings.topics.get(topic)
+        if declared is not None and declared.has_schema:
+            message = "has a schema, and stream jobs know JSON without one alone: use another topic"
+            yield Fault(path=(*path, "tables", topic), message=message)
 
 
 def _place(name: str) -> StoreUser:

@@ -13,7 +13,7 @@ from kafka_platform.kube.place import once_ready, place_all
 from kafka_platform.kube.store import StoreConnection
 from kafka_platform.streams.objects import StreamJobSettings, objects
 from kafka_platform.streams.reading import read
-from kafka_platform.streams.spec import StreamJobSpec, check_stream_job, stream_user_name
+from kafka_platform.streams.spec import StreamJobSpec, check_stream_job, stream_user_name, transactions_of
 from kafka_platform.values.checks import check_field
 from kafka_platform.values.forms import formed, named
 from kafka_platform.values.later import Input
@@ -60,7 +60,7 @@ def stream_user(
         reads=found.sources,
         writes=found.sinks,
         groups=[own] if found.sources else [],
-        transactions=[f"{own}-*"],
+        transactions=[f"{transactions_of(name)}*"],
         namespace=namespace,
         quotas=quotas,
     )

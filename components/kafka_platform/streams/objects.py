@@ -1,5 +1,6 @@
 """The Kubernetes objects of a stream job: one pure function renders each."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -174,8 +175,12 @@ def config_map(settings: StreamJobSettings, sql: "Input[str]", config: "Input[st
 def _plan(settings: StreamJobSettings) -> str:
     """Changes with all that the state of a job depends on."""
     found, spec = settings.read, settings.spec
-    tables = [repr(spec.tables[topic]) for topic in sorted({*found.sources, *found.sinks})]
-    return text_hash("\n".join([*found.views, *found.inserts, *tables, str(spec.parallelism)]))
+    tables = {
+        topic: [*each.columns, each.time, each.late, each.key]
+        for topic, each in sorted(spec.tables.items())
+        if topic in {*found.sources, *found.sinks}
+    }
+    return text_hash(json.dumps([found.views, found.inserts, tables, spec.parallelism]))
 
 
 def _refuse_other_sql(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

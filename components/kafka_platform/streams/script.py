@@ -5,7 +5,14 @@ from dataclasses import dataclass
 
 from kafka_platform.kafka.secrets import CA_FILE, LOGIN_MODULES
 from kafka_platform.streams.reading import Read
-from kafka_platform.streams.spec import EVENT_TIME, StreamJobSpec, StreamStart, StreamTable, stream_user_name
+from kafka_platform.streams.spec import (
+    EVENT_TIME,
+    StreamJobSpec,
+    StreamStart,
+    StreamTable,
+    stream_user_name,
+    transactions_of,
+)
 from kafka_platform.values.units import milliseconds
 
 CREDENTIALS = "/etc/kafka-platform/credentials"
@@ -120,7 +127,7 @@ def _sink(name: str, topic: str, version: int, declared: StreamTable) -> Mapping
     found = {
         "properties.transaction.timeout.ms": str(TRANSACTION_TIMEOUT_MILLISECONDS),
         "sink.delivery-guarantee": "exactly-once",
-        "sink.transactional-id-prefix": f"{stream_user_name(name)}-{version}-{topic}",
+        "sink.transactional-id-prefix": f"{transactions_of(name)}{version}-{topic}",
     }
     if declared.key is not None:
         found |= {"key.fields": declared.key, "key.format": "raw"}

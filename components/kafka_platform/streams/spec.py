@@ -181,6 +181,11 @@ def check_stream_job(name: str) -> None:
     check_workload(name, "stream job", LONGEST_JOB)
 
 
+def transactions_of(name: str) -> str:
+    """What a job's transactional ids begin with. No name has a dot: another job's ids never begin so."""
+    return f"{PREFIX}{name}."
+
+
 def stream_user_name(name: str) -> str:
     """Kafka user of a job, and what its objects are called."""
     return f"{PREFIX}{name}"

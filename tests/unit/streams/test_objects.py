@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from kafka_platform.streams.spec import StreamJobSpec
 from kafka_platform.values.units import quantity
 
 from infra.platform import Platform
+from infra.settings.faults import SettingsError
 from infra.settings.parsing import parse
 from tests.unit.components.graph import run, value
 from tests.unit.settings.test_rendered import COMMON
@@ -142,7 +144,7 @@ class TestScript:
     def test_sources_read_what_is_committed_and_sinks_write_once(self) -> None:
         sums, orders = script().split("CREATE TABLE")[1:]
         assert "'sink.delivery-guarantee' = 'exactly-once'" in sums
-        assert "'sink.transactional-id-prefix' = 'stream-minutes-1-it-s.sums'" in sums
+        assert "'sink.transactional-id-prefix' = 'stream-minutes.1-it-s.sums'" in sums
         assert "'key.fields' = 'id'" in sums
         assert "'scan.startup.mode' = 'earliest-offset'" in orders
         assert "'properties.isolation.level' = 'read_committed'" in orders
@@ -215,7 +217,7 @@ class TestChanges:
 def test_its_user_may_do_what_its_sql_says() -> None:
     user = stream_user("minutes", SQL, StreamJobSpec(tables=TABLES))
     assert (user.reads, user.writes) == (["orders"], ["it-s.sums"])
-    assert (user.groups, user.transactions) == (["stream-minutes"], ["stream-minutes-*"])
+    assert (user.groups, user.transactions) == (["stream-minutes"], ["stream-minutes.*"])
 
 
 def test_the_graph() -> None:
@@ -288,3 +290,22 @@ def test_a_store_that_is_there() -> None:
     assert config["execution.checkpointing.dir"] == "s3://acme/streams/minutes/checkpoints"
     env = found["Deployment stream-minutes-tasks"].inputs["spec"]["template"]["spec"]["containers"][0]["env"]
     assert env[0]["valueFrom"]["secretKeyRef"]["name"] == "s3"
+
+
+def test_a_topic_with_a_schema_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "streams").mkdir()
+    (tmp_path / "streams" / "minutes.sql").write_text(
+        "INSERT INTO `orders-by-minute` SELECT customer, event_time, 1, 1 FROM orders"
+    )
+    (tmp_path / "order.avsc").write_text('{"type": "record", "name": "Order", "fields": []}')
+    topics = {"orders": {"value": "order.avsc"}, "orders-by-minute": {}}
+    raw = {
+        **EMBEDDED,
+        **{key: COMMON[key] for key in ("tenants", "streams", "storage")},
+        "topics": topics,
+        "registry": {},
+    }
+    with pytest.raises(
+        SettingsError, match=r"tables\.orders: has a schema, and stream jobs know JSON without one alone"
+    ):
+        parse(raw, tmp_path)

@@ -57,4 +57,8 @@ CASES: list[tuple[str, str]] = [
         "{topics: {orders: , done: , 'orders-by-minute': }, storage: {install: true}, streams: {minutes: {sql: streams/minutes.sql, start: now, tables: {orders: {columns: [customer STRING, amount DOUBLE]}, 'orders-by-minute': {columns: [customer STRING]}}}}}",
         "streams.minutes.start: 'now' is not known: use one of earliest, latest, committed",
     ),
+    (
+        "{topics: {orders: , 'orders-by-minute': }, storage: {install: true, users: {stream-minutes: }}, streams: {minutes: {sql: streams/minutes.sql, tables: {orders: {columns: [customer STRING, amount DOUBLE]}, 'orders-by-minute': {columns: [customer STRING]}}}}}",
+        "storage.users.stream-minutes: is the user of the stream job 'minutes': rename it",
+    ),
 ]
