@@ -21,6 +21,8 @@ try:
     from infra.drill.victims import Kill, Words
     from infra.graph import show as show_graph
     from infra.probe import probe
+    from infra.render.command import render
+    from infra.render.objects import Tool
     from infra.review import command as reviewing
     from infra.review.report import MOST_CHARACTERS
     from infra.settings.stackfile import stack_names
@@ -57,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
         _review,
         _graph,
         _dashboards,
+        _render,
         _probe,
         _top,
         _doctor,
@@ -155,6 +158,28 @@ def _dashboards(commands: Commands) -> None:
     _stack(parser, help="name of a stack with prometheus: in its file, or the file's path")
     parser.add_argument("--to", metavar="FOLDER", type=Path, required=True, help="where they are put")
     parser.set_defaults(run=lambda chosen: write_dashboards(chosen.stack, chosen.to))
+
+
+def _render(commands: Commands) -> None:
+    summary = "write a stack as plain files, for kubectl, Argo CD and Flux"
+    parser = _command(commands, "render", summary, "dev --out rendered/dev\ndev --out rendered/dev --for argocd")
+    _stack(parser, help="name of a stack, or its file's path")
+    parser.add_argument(
+        "--out", metavar="FOLDER", type=Path, required=True, help="an empty folder, or one that this command wrote"
+    )
+    parser.add_argument(
+        "--for",
+        dest="tool",
+        choices=[each.value for each in Tool],
+        default=Tool.KUBECTL.value,
+        help="what applies them; default: %(default)s",
+    )
+    parser.add_argument(
+        "--owner",
+        metavar="OWNER",
+        help="whose the objects are, by their annotation kafka-platform/stack; default: files/kafka-platform/STACK",
+    )
+    parser.set_defaults(run=lambda chosen: render(chosen.stack, chosen.out, Tool(chosen.tool), chosen.owner))
 
 
 def _probe(commands: Commands) -> None:

@@ -63,9 +63,14 @@ def rendered(settings: Core) -> Iterator[Rendered]:
     Values that only a deployment knows are placeholders: passwords, the cluster ID, certificates. Operators' charts are
     not included: only Helm renders those.
     """
-    placed = Placed(Stack(settings, CAPABILITIES))
+    for _, found in rendered_by_capability(Placed(Stack(settings, CAPABILITIES))):
+        yield from found
+
+
+def rendered_by_capability(placed: Placed) -> Iterator[tuple[str, list[Rendered]]]:
+    """The objects of each capability that is turned on, with its key, each after those that it needs."""
     for each, section in placed.stack.present:
-        yield from each.rendered(section, placed)
+        yield each.key, list(each.rendered(section, placed))
 
 
 def build(settings: Core, provider: Any, mark: str) -> dict[str, Any]:

@@ -273,10 +273,20 @@ class Placed:
     """URL of the gateway inside Kubernetes, if there is one."""
     registry_url: "pulumi.Input[str] | None" = None
     """URL of the schema registry, if there is one."""
+    mark: str = MADE_UP
+    """What identifies the stack."""
+    cluster_id: str = MADE_UP
+    """The ID of an embedded Kafka, unless the file has it."""
+    gate_version: str = MADE_UP
+    """Changes whenever the probe's gate has to run again."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.settings = stack.settings
+
+    def password(self, name: str, version: int = 1) -> str:
+        """The generated password of what `name` says; another version is another one."""
+        return MADE_UP
 
     def named(self, component: str, objects: Sequence[Object]) -> Iterator[Rendered]:
         """Objects of a component, with the names of their resources."""

@@ -15,7 +15,6 @@ from kafka_platform.values.later import plain
 
 from infra.capabilities.capability import (
     CLUSTER,
-    MADE_UP,
     Capability,
     Deployment,
     Needs,
@@ -121,7 +120,7 @@ class KafkaExporter(Capability[Exporter]):
             user=EXPORTER_USER,
             ledger=_ledger(settings),
             declared_by=[CLUSTER] if _ledger(settings) else (),
-            stack=MADE_UP if _shared(settings) else None,
+            stack=placed.mark if _shared(settings) else None,
             spec=ExporterSpec(**section.values(placed.stack)),
         )
         yield from placed.named(KAFKA_EXPORTER, objects(exporter))

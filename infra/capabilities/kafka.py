@@ -178,7 +178,9 @@ class Cluster(Capability[Kafka]):
         own = EmbeddedSettings(**common, image=image, runtime_image=settings.runtime_image)
         connection = KafkaConnection(**embedded.connection(own))
         generated = embedded.Generated(
-            cluster_id=spec.cluster_id or MADE_UP, admin_password=MADE_UP, broker_password=MADE_UP
+            cluster_id=spec.cluster_id or placed.cluster_id,
+            admin_password=placed.password(f"{CLUSTER}-admin"),
+            broker_password=placed.password(f"{CLUSTER}-broker"),
         )
         return connection, embedded.objects(own, connection, generated)
 
@@ -252,8 +254,11 @@ class Entities(Capability[Kafka]):
 
     def rendered(self, section: Kafka, placed: Placed) -> Iterator[Rendered]:
         """Strimzi's custom resources, or the provisioner."""
-        entities = EntitySettings(name=CLUSTER, **_entity_values(section, placed, MADE_UP), urls=placed.stack.urls)
-        passwords = dict.fromkeys(entities.with_passwords, MADE_UP)
+        entities = EntitySettings(name=CLUSTER, **_entity_values(section, placed, placed.mark), urls=placed.stack.urls)
+        passwords = {
+            name: placed.password(f"{CLUSTER}-{name}", entities.users[name].password_version)
+            for name in entities.with_passwords
+        }
         if section.engine is not Engine.STRIMZI:
             found = provisioner.objects(entities, passwords)
         else:

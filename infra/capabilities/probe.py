@@ -15,7 +15,7 @@ from kafka_platform.values.later import Input, plain
 from kafka_platform.values.names import check_user, check_user_secret, user_secret
 from kafka_platform.values.ranges import within
 
-from infra.capabilities.capability import JOBS, MADE_UP, Capability, Deployment, Needs, Placed, Rendered, Scrape, Stack
+from infra.capabilities.capability import JOBS, Capability, Deployment, Needs, Placed, Rendered, Scrape, Stack
 from infra.capabilities.gateway import Gateway
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known, declare
@@ -127,7 +127,7 @@ class LatencyProbe(Capability[Probe]):
             secret=section.secret(settings),
             gateway_url=placed.gateway_url if section.gateway else None,
             gateway_ca_secret=section.gateway_authority,
-            gate_version=MADE_UP,
+            gate_version=placed.gate_version,
             spec=ProbeSpec(**section.values(settings)),
         )
         yield from placed.named(LATENCY_PROBE, objects(probe))

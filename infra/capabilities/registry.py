@@ -31,7 +31,6 @@ from kafka_platform.values.names import object_user, user_secret
 from kafka_platform.values.words import suggest
 
 from infra.capabilities.capability import (
-    MADE_UP,
     Capability,
     Deployment,
     Needs,
@@ -239,7 +238,9 @@ class SchemaRegistry(Capability[Registry]):
             spec=RegistrySpec(**section.values(settings)),
         )
         placed.registry_url = registry_url(SCHEMA_REGISTRY, settings.namespace, section)
-        yield from placed.named(SCHEMA_REGISTRY, objects(registry, dict.fromkeys(roles_of(users), MADE_UP)))
+        versions = {name: users[name].password_version if name in users else 1 for name in roles_of(users)}
+        passwords = {name: placed.password(f"{SCHEMA_REGISTRY}-{name}", each) for name, each in versions.items()}
+        yield from placed.named(SCHEMA_REGISTRY, objects(registry, passwords))
 
     def build(self, section: Registry, deployment: Deployment) -> None:
         """Depends on its topics, its user and that user's password, and on the namespaces of its users."""

@@ -14,7 +14,7 @@ from kafka_platform.values.checks import check_field, check_login_url, check_url
 from kafka_platform.values.forms import formed, shared
 from kafka_platform.values.later import plain
 
-from infra.capabilities.capability import MADE_UP, Capability, Deployment, Needs, Placed, Rendered, Scrape, Stack
+from infra.capabilities.capability import Capability, Deployment, Needs, Placed, Rendered, Scrape, Stack
 from infra.capabilities.operators import Prometheus
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known
@@ -129,7 +129,9 @@ class ObjectStore(Capability[Storage]):
             runtime_image=settings.runtime_image,
             spec=ObjectStoreSpec(**values),
         )
-        yield from placed.named(OBJECT_STORE, objects(store, dict.fromkeys([ADMIN, *values["users"]], MADE_UP)))
+        versions = {ADMIN: 1} | {user: each.password_version for user, each in sorted(values["users"].items())}
+        keys = {user: placed.password(f"{OBJECT_STORE}-{user}", each) for user, each in versions.items()}
+        yield from placed.named(OBJECT_STORE, objects(store, keys))
 
     def build(self, section: Storage, deployment: Deployment) -> None:
         """Depends on the namespaces of its users."""

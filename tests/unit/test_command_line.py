@@ -44,7 +44,7 @@ def test_without_the_environment_one_line_says_what_to_do(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("kafka-platform re", {"review"}),
+        ("kafka-platform re", {"render", "review"}),
         ("kafka-platform check st", {"staging"}),
         ("kafka-platform ci apply p", {"prod"}),
     ],
@@ -55,7 +55,9 @@ def test_the_shell_completes_commands_and_stacks(line: str, expected: set[str], 
     assert set(found.read_text().replace("\x0b", " ").split()) == expected
 
 
-@pytest.mark.parametrize("name", ["check", "schema", "review", "probe", "top", "doctor", "drill", "affected", "ci"])
+@pytest.mark.parametrize(
+    "name", ["check", "schema", "review", "probe", "top", "doctor", "drill", "render", "affected", "ci"]
+)
 def test_every_help_has_examples_that_parse(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     def helped(*arguments: str) -> str:
         with pytest.raises(SystemExit) as ended:

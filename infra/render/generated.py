@@ -1,0 +1,119 @@
+"""The Job that generates passwords in the cluster, once, and makes the Secrets that contain them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kafka_platform.kube.declared import MAX_BYTES
+from kafka_platform.kube.manifests import Manifest, labels, metadata, network_policy_of, selector, text_hash, to_names
+from kafka_platform.kube.pod_settings import PodSettings
+from kafka_platform.kube.pods import CONFIG_ANNOTATION, HELPER_CPU_LIMIT, container_security, pod_spec, run_once
+
+from infra.render.passwords import MARK
+
+NAME = "kafka-secrets"
+STORE = "kafka-generated-passwords"
+"""The Secret in which the passwords are noted, by their marks. Whoever deletes it gets them taken over from the others."""
+_COMPONENT = "secrets"
+_RBAC = "rbac.authorization.k8s.io"
+_DEADLINE_SECONDS = 540
+_API_PORTS = [443, 6443]
+"""Of API servers: policies are judged by the port behind the Service `kubernetes`, which is 6443 on most clusters."""
+
+
+def template_of(manifest: Manifest, data: Mapping[str, str]) -> dict[str, Any]:
+    """A Secret as the Job gets it: text with marks."""
+    about = manifest["metadata"]
+    return {
+        "annotations": dict(about.get("annotations", {})),
+        "data": dict(data),
+        "labels": dict(about.get("labels", {})),
+        "name": about["name"],
+        "namespace": about["namespace"],
+        "type": manifest.get("type", "Opaque"),
+    }
+
+
+def job_objects(
+    namespace: str, image: Any, templates: Sequence[Mapping[str, Any]], pods: PodSettings
+) -> list[Manifest]:
+    """The Job, what it reads, and the rights that it has: on these Secrets by name, and on no other.
+
+    Raises `ValueError` for more than a ConfigMap takes.
+    """
+    marks = sorted({mark for each in templates for text in each["data"].values() for mark in MARK.findall(text)})
+    content = json.dumps({"marks": marks, "namespace": namespace, "secrets": templates, "store": STORE}, indent=1)
+    if len(content.encode()) > MAX_BYTES:
+        raise ValueError(
+            f"{len(templates):,} Secrets with {len(content):,} bytes are more than a ConfigMap takes: split the stack"
+        )
+    own = labels(NAME, _COMPONENT)
+    names: dict[str, set[str]] = {namespace: {STORE}}
+    for each in templates:
+        names.setdefault(each["namespace"], set()).add(each["name"])
+    rights = [right for where, of in sorted(names.items()) for right in _rights(where, sorted(of), namespace, own)]
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(NAME, namespace, own)},
+        *rights,
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": metadata(NAME, namespace, own),
+            "data": {"templates.json": content},
+        },
+        network_policy_of(
+            metadata(NAME, namespace, own),
+            pods={"matchLabels": selector(NAME, _COMPONENT)},
+            ingress=[],
+            egress=[*to_names(), {"ports": [{"port": each, "protocol": "TCP"} for each in _API_PORTS]}],
+        ),
+        _job(namespace, image, text_hash(content), own, pods),
+    ]
+
+
+def _rights(where: str, names: Sequence[str], account_in: str, own: Mapping[str, str]) -> list[Manifest]:
+    about = metadata(NAME, where, own)
+    return [
+        {
+            "apiVersion": f"{_RBAC}/v1",
+            "kind": "Role",
+            "metadata": about,
+            "rules": [
+                # Creating cannot be bound to names.
+                {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
+                {
+                    "apiGroups": [""],
+                    "resourceNames": list(names),
+                    "resources": ["secrets"],
+                    "verbs": ["get", "patch", "update"],
+                },
+            ],
+        },
+        {
+            "apiVersion": f"{_RBAC}/v1",
+            "kind": "RoleBinding",
+            "metadata": about,
+            "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": NAME},
+            "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": account_in}],
+        },
+    ]
+
+
+def _job(namespace: str, image: Any, version: str, own: Mapping[str, str], pods: PodSettings) -> Manifest:
+    container: Manifest = {
+        "command": ["python3", "-m", "kafka_platform_runtime.generated_secrets"],
+        "image": image,
+        "name": "secrets",
+        "resources": {
+            "limits": {"cpu": HELPER_CPU_LIMIT, "memory": "64Mi"},
+            "requests": {"cpu": "10m", "memory": "64Mi"},
+        },
+        "securityContext": container_security(),
+        "volumeMounts": [{"mountPath": "/etc/kafka-platform/templates", "name": "templates", "readOnly": True}],
+    }
+    spec = pod_spec([container], [{"configMap": {"name": NAME}, "name": "templates"}])
+    template: Manifest = {
+        "metadata": {"annotations": {CONFIG_ANNOTATION: version}, "labels": dict(own)},
+        "spec": spec | {"automountServiceAccountToken": True, "serviceAccountName": NAME},
+    }
+    return run_once(template, pods, namespace=namespace, own=own, deadline_seconds=_DEADLINE_SECONDS)

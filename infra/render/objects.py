@@ -1,0 +1,219 @@
+"""The objects of a stack as files have them: with names, in the order in which they are needed, and without passwords."""
+
+import copy
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from kafka_platform.kafka.protocols import Engine
+from kafka_platform.kube.manifests import Manifest
+from kafka_platform.kube.marks import MARK as OWNER
+
+from infra.capabilities import CAPABILITIES, rendered_by_capability
+from infra.capabilities.capability import Rendered, Stack
+from infra.capabilities.operators import INSTALLED, Installable
+from infra.reading.kinds import KINDS
+from infra.render.generated import NAME, job_objects, template_of
+from infra.render.passwords import MARK, Files, decoded
+from infra.settings.model import Settings
+
+
+class RenderError(Exception):
+    """Why a stack cannot be written to files, in one line that says what to do."""
+
+
+class Tool(Enum):
+    """What applies the files."""
+
+    KUBECTL = "kubectl"
+    """`kubectl apply -k`."""
+    ARGOCD = "argocd"
+    """Argo CD: objects have sync waves, and those with data are never pruned."""
+    FLUX = "flux"
+    """Flux: objects with data are never pruned."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """The objects of one capability."""
+
+    name: str
+    manifests: Sequence[Manifest] = field(default_factory=list)
+
+
+_NAMES = {"created_namespaces": "namespaces"}
+_NEVER_PRUNED = {
+    Tool.ARGOCD: {"argocd.argoproj.io/sync-options": "Prune=false,Delete=false"},
+    Tool.FLUX: {"kustomize.toolkit.fluxcd.io/prune": "disabled"},
+    Tool.KUBECTL: {},
+}
+JOB_SECONDS, JOB_RETRIES = 3600, 12
+"""How long, and how often, Kubernetes tries again what waits for brokers: images may take minutes to be pulled."""
+REFUSED = 3
+"""Exit code of our programs by which another attempt cannot help."""
+WAVE = "argocd.argoproj.io/sync-wave"
+
+
+def parts(settings: Settings, owner: str, tool: Tool) -> list[Part]:
+    """All objects of a stack, by capability, each after those that it needs.
+
+    Args:
+        settings: the stack's.
+        owner: identifies the stack: every object has it as the annotation `kafka-platform/stack`, as with Pulumi.
+        tool: what applies the files.
+
+    Raises `RenderError` for what only a deployment by Pulumi can do.
+    """
+    _check(settings)
+    stack = Stack(settings, CAPABILITIES)
+    found = list(rendered_by_capability(Files(stack, owner)))
+    _check_passwords(found, list(rendered_by_capability(Files(stack, owner, "another"))))
+    templates = [
+        template_of(_owned(each.object.manifest, owner), decoded(each.object.manifest.get("data")))
+        for _, rendered in found
+        for each in rendered
+        if has_marks(each.object.manifest)
+    ]
+    known = {(each["namespace"], each["name"]) for each in templates}
+    made: dict[str, list[Manifest]] = {}
+    for key, rendered in found:
+        part = made.setdefault(_NAMES.get(key, key.replace("_", "-")), [])
+        part += [_written(each, known, tool, owner) for each in rendered if _is_written(each)]
+    if templates:
+        # Namespaces first, then what makes the Secrets, then everything else.
+        first = {key: made.pop(key) for key in list(made) if key == "namespaces"}
+        jobs = job_objects(settings.namespace, settings.runtime_image, templates, settings.pod_settings)
+        for each in jobs:
+            if each["kind"] == "Job":
+                _patient(each["spec"])
+        made = {**first, "secrets": [_owned(_named(_without_empty_rules(each), NAME), owner) for each in jobs], **made}
+    return [
+        Part(name=each, manifests=_in_waves(number, manifests, tool))
+        for number, (each, manifests) in enumerate(made.items())
+        if manifests
+    ]
+
+
+def has_marks(manifest: Manifest) -> bool:
+    """Whether it is a Secret with a generated password in it."""
+    return manifest["kind"] == "Secret" and any(map(MARK.search, decoded(manifest.get("data")).values()))
+
+
+def _check(settings: Settings) -> None:
+    if settings.kafka.engine is Engine.STRIMZI:
+        raise RenderError(
+            "kafka.engine: strimzi: users get the authority that its operator makes, which files do not know: deploy it with pulumi up"
+        )
+    for each in INSTALLED:
+        section: Any = each.section(settings)
+        if isinstance(section, Installable) and section.install:
+            raise RenderError(
+                f"{each.key}.install: its Helm chart is not among the files: install it as you install charts, and write {each.key}: {{}}"
+            )
+
+
+def _check_passwords(one: Sequence[tuple[str, list[Rendered]]], other: Sequence[tuple[str, list[Rendered]]]) -> None:
+    """Raises unless passwords are only copied: what is computed from one, as a hash, cannot be filled in later."""
+    for (_, first), (_, second) in zip(one, other, strict=True):
+        for each, again in zip(first, second, strict=True):
+            texts = [
+                json.dumps(manifest | ({"data": decoded(manifest.get("data"))} if manifest["kind"] == "Secret" else {}))
+                for manifest in (each.object.manifest, again.object.manifest)
+            ]
+            if len({MARK.sub("", text) for text in texts}) > 1 or (
+                MARK.search(texts[0]) and not has_marks(each.object.manifest)
+            ):
+                kind, called = each.object.kind, each.object.manifest["metadata"].get("name", each.name)
+                raise RenderError(
+                    f"{kind} {called}: is computed from a generated password, which files do not know: deploy it with pulumi up"
+                )
+
+
+def _is_written(each: Rendered) -> bool:
+    # Fields of claims that the StatefulSet's controller makes: nobody else may create those.
+    return not each.object.partial and not has_marks(each.object.manifest)
+
+
+def _written(each: Rendered, secrets: set[tuple[str, str]], tool: Tool, owner: str) -> Manifest:
+    manifest = copy.deepcopy(dict(each.object.manifest))
+    if "spec.replicas" in each.object.ignored:
+        manifest["spec"].pop("replicas", None)  # somebody else's, once it is created
+    _wait_for_secrets(manifest, manifest["metadata"].get("namespace", ""), secrets)
+    if each.object.kind == "Job":
+        _patient(manifest["spec"])
+    kind = KINDS.get(each.object.kind)
+    if each.object.kept or (kind is not None and kind.stateful):
+        _annotate(manifest, _NEVER_PRUNED[tool])
+    if "spec.volumeClaimTemplates" in each.object.ignored:
+        # As ownership.py has it: nothing about them can be changed afterwards.
+        templates = [_owned(claim, owner) for claim in manifest["spec"]["volumeClaimTemplates"]]
+        manifest["spec"]["volumeClaimTemplates"] = templates
+    return _owned(_named(_without_empty_rules(manifest), each.name), owner)
+
+
+def _owned(manifest: Manifest, owner: str) -> Manifest:
+    found = dict(manifest)
+    _annotate(found, {OWNER: owner})
+    return found
+
+
+def _patient(job: dict[str, Any]) -> None:
+    """Nobody waits for the brokers before the Job begins: it is tried again, unless its program says that it is refused."""
+    job |= {"activeDeadlineSeconds": JOB_SECONDS, "backoffLimit": JOB_RETRIES}
+    refused = {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [REFUSED]}}
+    job["podFailurePolicy"] = {"rules": [refused, *job["podFailurePolicy"]["rules"]]}
+
+
+def _without_empty_rules(manifest: Manifest) -> Manifest:
+    """The API server drops empty lists of rules, and would find a change in each that it gets again.
+
+    Without them the policy still says of which direction it is (`policyTypes`), and lets nothing in or out.
+    """
+    if manifest["kind"] != "NetworkPolicy":
+        return manifest
+    rules = {key: each for key, each in manifest["spec"].items() if key not in ("ingress", "egress") or each}
+    return {**manifest, "spec": rules}
+
+
+def _named(manifest: Manifest, name: str) -> Manifest:
+    """With a name by its content, if it has none, as Jobs: other content is another Job, and the same is the same."""
+    if "name" in manifest["metadata"]:
+        return manifest
+    version = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:8]
+    return manifest | {"metadata": {"name": f"{name}-{version}", **manifest["metadata"]}}
+
+
+def _wait_for_secrets(value: Any, namespace: str, secrets: set[tuple[str, str]]) -> None:
+    """Pods that could begin without a Secret wait for those that are about to be made."""
+    if isinstance(value, dict):
+        name = value.get("secretName") or value.get("name")
+        if value.get("optional") is True and (namespace, name) in secrets:
+            del value["optional"]
+        for each in value.values():
+            _wait_for_secrets(each, namespace, secrets)
+    elif isinstance(value, list):
+        for each in value:
+            _wait_for_secrets(each, namespace, secrets)
+
+
+def _in_waves(number: int, manifests: Sequence[Manifest], tool: Tool) -> list[Manifest]:
+    """Argo CD applies a part when those before are healthy, and a Job when what it needs of its own part is."""
+    found = [copy.deepcopy(dict(each)) for each in manifests]
+    if tool is Tool.ARGOCD:
+        for each in found:
+            _annotate(each, {WAVE: str(2 * number + (each["kind"] == "Job"))})
+    return found
+
+
+def _annotate(manifest: dict[str, Any], annotations: Mapping[str, str]) -> None:
+    if annotations:
+        about = manifest["metadata"]
+        manifest["metadata"] = about | {"annotations": {**about.get("annotations", {}), **annotations}}
+
+
+def all_manifests(found: Sequence[Part]) -> Iterator[Manifest]:
+    """The objects of all parts."""
+    return (each for part in found for each in part.manifests)

@@ -1,0 +1,1 @@
+"""Makes passwords in the cluster, once, and the Secrets that contain them."""

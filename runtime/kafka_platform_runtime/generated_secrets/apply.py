@@ -1,0 +1,107 @@
+"""From templates to Secrets: passwords are generated once, noted in one place, and filled in."""
+
+import re
+import secrets as randomness
+import string
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from kafka_platform_runtime.failures import Transient
+from kafka_platform_runtime.generated_secrets.kubernetes import ConflictError, decoded, encoded
+from kafka_platform_runtime.generated_secrets.templates import Template, Templates
+
+LENGTH = 32
+"""Letters and digits, as of passwords that Pulumi generates: 190 random bits, which no file format has to quote."""
+_LETTERS = string.ascii_letters + string.digits
+_PASSWORD = re.compile(rf"[A-Za-z0-9]{{{LENGTH}}}")
+
+
+class Cluster(Protocol):
+    """What is needed of Kubernetes."""
+
+    def get(self, namespace: str, name: str) -> dict[str, Any] | None:
+        """A Secret; None if it is not there."""
+        ...
+
+    def put(self, found: dict[str, Any] | None, secret: dict[str, Any]) -> None:
+        """Makes a Secret, or replaces the one that was found; raises `ConflictError` if it is no longer as it was."""
+        ...
+
+    def apply(self, secret: dict[str, Any]) -> None:
+        """Makes a Secret as it is declared."""
+        ...
+
+
+def apply(templates: Templates, cluster: Cluster) -> str:
+    """Makes all Secrets. Returns what was done, in one line.
+
+    Passwords are noted before anything is made of them, and never change once they are noted: a run that dies is
+    continued by the next, and two at once end with the same.
+
+    Raises:
+        Transient: another attempt may succeed.
+        Refused: none can.
+    """
+    passwords, made = _passwords(templates, cluster)
+    for template in templates.secrets:
+        cluster.apply(_filled(template, passwords))
+    kept = len(templates.marks) - made
+    return f"{len(templates.secrets)} Secrets; {made} passwords generated or taken over, {kept} kept"
+
+
+def _passwords(templates: Templates, cluster: Cluster) -> tuple[Mapping[str, str], int]:
+    """The password of each mark, and how many of them are new."""
+    store = cluster.get(templates.namespace, templates.store)
+    noted = decoded(store)
+    missing = [mark for mark in templates.marks if mark not in noted]
+    # Older versions of passwords are no longer needed.
+    wanted = {mark: noted[mark] for mark in templates.marks if mark in noted}
+    if not missing and len(wanted) == len(noted):
+        return wanted, 0
+    # Once passwords are noted, one that is missing is a new one, even if its Secret has another version of it.
+    there = _there(templates.secrets, missing, cluster) if store is None else {}
+    for mark in missing:
+        wanted[mark] = there.get(mark) or "".join(randomness.choice(_LETTERS) for _ in range(LENGTH))
+    try:
+        cluster.put(store, _secret(templates.namespace, templates.store, encoded(wanted)))
+    except ConflictError as conflict:
+        raise Transient(f"{conflict} was changed by another run") from None
+    return wanted, len(missing)
+
+
+def _there(secrets: Sequence[Template], missing: Sequence[str], cluster: Cluster) -> dict[str, str]:
+    """Passwords that are not noted, and stand in Secrets that exist: whoever made those, they stay as they are."""
+    found: dict[str, str] = {}
+    for template in secrets:
+        places = {key: text for key, text in template.data.items() if text in missing}
+        if not places:
+            continue
+        data = decoded(cluster.get(template.namespace, template.name))
+        for key, mark in places.items():
+            # What files would have to quote was not made by this platform.
+            if _PASSWORD.fullmatch(data.get(key, "")):
+                found.setdefault(mark, data[key])
+    return found
+
+
+def _filled(template: Template, passwords: Mapping[str, str]) -> dict[str, Any]:
+    pattern = re.compile("|".join(map(re.escape, passwords))) if passwords else None
+
+    def fill(text: str) -> str:
+        return text if pattern is None else pattern.sub(lambda mark: passwords[mark[0]], text)
+
+    data = encoded({key: fill(text) for key, text in template.data.items()})
+    secret = _secret(template.namespace, template.name, data, template.type)
+    about = {"annotations": dict(template.annotations), "labels": dict(template.labels)}
+    secret["metadata"] |= {key: each for key, each in about.items() if each}
+    return secret
+
+
+def _secret(namespace: str, name: str, data: Mapping[str, str], kind: str = "Opaque") -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": namespace},
+        "type": kind,
+        "data": dict(data),
+    }

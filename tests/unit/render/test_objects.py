@@ -1,0 +1,202 @@
+"""What is written of a stack: the objects that a deployment places, without passwords, with names and an order."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka_platform.kube.manifests import Manifest
+
+from infra.capabilities import rendered
+from infra.render.objects import JOB_RETRIES, WAVE, RenderError, Tool, all_manifests, has_marks, parts
+from infra.render.passwords import MARK
+from infra.settings.model import Settings
+from infra.settings.parsing import parse
+
+BASE: dict[str, Any] = {
+    "kafka": {"engine": "embedded", "nodes": 3},
+    "createNamespace": True,
+    "topics": {"orders": {}},
+    "tenants": {"shop": {"namespace": "shop", "createNamespace": True, "users": {"app": {"writes": ["orders"]}}}},
+    "gateway": {},
+}
+
+
+def settings(**changes: Any) -> Settings:
+    return parse(BASE | changes)
+
+
+def manifests(tool: Tool = Tool.KUBECTL, **changes: Any) -> list[Manifest]:
+    return list(all_manifests(parts(settings(**changes), "prod", tool)))
+
+
+def called(found: list[Manifest]) -> list[tuple[str, str]]:
+    return [(each["kind"], each["metadata"]["name"]) for each in found]
+
+
+def test_everything_that_is_placed_is_there_or_made_by_the_job() -> None:
+    placed = [each.object for each in rendered(settings()) if not each.object.partial]
+    names = {(each.kind, each.manifest["metadata"].get("name")) for each in placed}
+    written = set(called(manifests()))
+    [templates] = [
+        each for each in manifests() if each["metadata"]["name"] == "kafka-secrets" and each["kind"] == "ConfigMap"
+    ]
+    made = {("Secret", each["name"]) for each in json.loads(templates["data"]["templates.json"])["secrets"]}
+    assert {each for each in names if each[1] is not None} <= written | made
+    assert made == {("Secret", name) for name in ("kafka-admin", "kafka-broker", "kafka-passwords", "app-kafka")}
+
+
+def test_nothing_that_is_written_is_made_up_or_has_a_password() -> None:
+    for each in manifests(storage={"install": True}, probe={}, exporter={}):
+        text = json.dumps(each)
+        assert "made-up" not in text
+        assert not has_marks(each)
+        assert each["metadata"]["name"] == "kafka-secrets" or not MARK.search(text)
+
+
+def test_it_is_the_same_each_time_and_another_stack_is_another_cluster() -> None:
+    def cluster_id(name: str) -> str:
+        found = all_manifests(parts(settings(), name, Tool.KUBECTL))
+        [config] = [each for each in found if each["metadata"]["name"] == "kafka-config"]
+        return str(config["data"]["cluster-id"])
+
+    assert json.dumps(manifests()) == json.dumps(manifests())
+    assert cluster_id("prod") == cluster_id("prod") != cluster_id("test")
+    assert len(cluster_id("prod")) == 22
+
+
+def test_namespaces_come_first_then_secrets_and_jobs_have_names_by_their_content() -> None:
+    assert [each.name for each in parts(settings(), "prod", Tool.KUBECTL)] == [
+        "namespaces",
+        "secrets",
+        "kafka",
+        "gateway",
+    ]
+
+    def jobs(**changes: Any) -> dict[str, str]:
+        found = [each["metadata"]["name"] for each in manifests(**changes) if each["kind"] == "Job"]
+        return {name.rpartition("-")[0]: name for name in found}
+
+    once, again = jobs(), jobs(topics={"orders": {"retention": "1d"}})
+    assert once.keys() == {"kafka-secrets", "kafka-provision"}
+    assert once["kafka-secrets"] == again["kafka-secrets"]
+    assert once["kafka-provision"] != again["kafka-provision"]
+
+
+def test_jobs_wait_for_brokers_and_secrets() -> None:
+    for job in (each for each in manifests() if each["kind"] == "Job"):
+        assert job["spec"]["backoffLimit"] == JOB_RETRIES
+        refused, evicted = job["spec"]["podFailurePolicy"]["rules"]
+        assert refused == {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [3]}}
+        assert evicted["action"] == "Ignore"
+        assert "optional" not in json.dumps(job["spec"]["template"]["spec"]["volumes"])
+
+
+def test_a_policy_without_rules_says_which_direction_it_is_about() -> None:
+    found = {each["metadata"]["name"]: each["spec"] for each in manifests() if each["kind"] == "NetworkPolicy"}
+    for name in ("kafka-provisioner", "kafka-secrets"):
+        assert "ingress" not in found[name]
+        assert found[name]["policyTypes"] == ["Ingress", "Egress"]
+
+
+def test_an_autoscaler_keeps_its_number() -> None:
+    [gateway] = [
+        each
+        for each in manifests(gateway={"pods": {"min": 2, "max": 5}})
+        if called([each]) == [("StatefulSet", "gateway")]
+    ]
+    assert "replicas" not in gateway["spec"]
+
+
+@pytest.mark.parametrize(
+    ("tool", "annotation"),
+    [
+        (Tool.ARGOCD, ("argocd.argoproj.io/sync-options", "Prune=false,Delete=false")),
+        (Tool.FLUX, ("kustomize.toolkit.fluxcd.io/prune", "disabled")),
+    ],
+)
+def test_what_holds_data_is_never_pruned(tool: Tool, annotation: tuple[str, str]) -> None:
+    for each in manifests(tool):
+        found = annotation in each["metadata"].get("annotations", {}).items()
+        assert found == (each["kind"] in ("StatefulSet", "Namespace")), each["metadata"]
+
+
+def test_argo_applies_in_waves() -> None:
+    def wave(kind: str, name: str) -> int:
+        [found] = [
+            each
+            for each in manifests(Tool.ARGOCD)
+            if each["kind"] == kind and each["metadata"]["name"].startswith(name)
+        ]
+        return int(found["metadata"]["annotations"][WAVE])
+
+    order = [
+        wave("Namespace", "shop"),
+        wave("Job", "kafka-secrets"),
+        wave("StatefulSet", "kafka"),
+        wave("Job", "kafka-provision"),
+        wave("StatefulSet", "gateway"),
+    ]
+    assert order == sorted(order)
+    assert len(set(order)) == len(order)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {
+                "kafka": {
+                    "engine": "strimzi",
+                    "pools": {"all": {"roles": ["controller", "broker"], "nodes": 3, "storage": "10Gi"}},
+                }
+            },
+            "kafka.engine: strimzi: users get the authority",
+        ),
+        ({"keda": {"install": True}}, "keda.install: its Helm chart is not among the files"),
+        ({"registry": {}}, "Secret schema-registry-users: is computed from a generated password"),
+    ],
+)
+def test_what_files_cannot_say_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(RenderError, match="^" + message):
+        manifests(**changes)
+
+
+def test_every_object_says_whose_it_is_as_with_pulumi() -> None:
+    found = {each["kind"]: each for each in manifests()}
+    for each in found.values():
+        assert each["metadata"]["annotations"]["kafka-platform/stack"] == "prod"
+    [claim] = [
+        claim
+        for each in manifests()
+        if called([each]) == [("StatefulSet", "kafka")]
+        for claim in each["spec"]["volumeClaimTemplates"]
+    ]
+    assert claim["metadata"]["annotations"] == {"kafka-platform/stack": "prod"}
+
+
+def test_marks_are_only_in_secrets() -> None:
+    assert not any(has_marks(each) for each in manifests())
+
+
+def test_a_job_has_rights_to_the_secrets_that_it_makes_and_to_no_other() -> None:
+    roles = [each for each in manifests() if each["kind"] == "Role"]
+    assert {each["metadata"]["namespace"] for each in roles} == {"streaming", "shop"}
+    [shop] = [each["rules"] for each in roles if each["metadata"]["namespace"] == "shop"]
+    assert shop == [
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
+        {
+            "apiGroups": [""],
+            "resourceNames": ["app-kafka"],
+            "resources": ["secrets"],
+            "verbs": ["get", "patch", "update"],
+        },
+    ]
+
+
+def test_the_stacks_of_the_repository(tmp_path: Path) -> None:
+    from infra.render.command import render
+
+    assert render("dev", tmp_path / "dev", Tool.FLUX) == 0
+    assert render("prod", tmp_path / "prod", Tool.FLUX) == 1
+    assert not (tmp_path / "prod").exists()

@@ -1,0 +1,179 @@
+"""Passwords that are generated in the cluster: once, whatever happens to the runs. tests/e2e/test_render.py has a real API server."""
+
+import base64
+import copy
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka_platform_runtime.failures import Refused, Transient
+from kafka_platform_runtime.generated_secrets.apply import apply
+from kafka_platform_runtime.generated_secrets.kubernetes import ConflictError, Secrets, decoded
+from kafka_platform_runtime.generated_secrets.templates import Template, Templates, read
+
+ONE, OTHER = f"generated{'0' * 32}z", f"generated{'1' * 32}z"
+STORE = ("streaming", "store")
+
+
+def template(name: str, namespace: str = "shop", **data: str) -> Template:
+    return Template(namespace=namespace, name=name, labels={"a": "b"}, annotations={}, type="Opaque", data=data)
+
+
+APP = template("app-kafka", password=ONE, file=f'login user="app" password="{ONE}";\n')
+ALL = template("passwords", "streaming", app=ONE, admin=OTHER)
+TEMPLATES = Templates(namespace="streaming", store="store", marks=[ONE, OTHER], secrets=[APP, ALL])
+
+
+class Cluster:
+    """Secrets in memory, as strict about versions as the API server."""
+
+    def __init__(self) -> None:
+        self.secrets: dict[tuple[str, str], dict[str, Any]] = {}
+        self.written = 0
+        self.dies_after: int | None = None
+
+    def get(self, namespace: str, name: str) -> dict[str, Any] | None:
+        return copy.deepcopy(self.secrets.get((namespace, name)))
+
+    def put(self, found: dict[str, Any] | None, secret: dict[str, Any]) -> None:
+        key = (secret["metadata"]["namespace"], secret["metadata"]["name"])
+        there = self.secrets.get(key)
+        if (found is None) != (there is None):
+            raise ConflictError("store")
+        versions = {each["metadata"]["resourceVersion"] for each in (found, there) if each is not None}
+        if len(versions) > 1:
+            raise ConflictError("store")
+        self._write(key, secret)
+
+    def apply(self, secret: dict[str, Any]) -> None:
+        self._write((secret["metadata"]["namespace"], secret["metadata"]["name"]), secret)
+
+    def _write(self, key: tuple[str, str], secret: dict[str, Any]) -> None:
+        if self.dies_after is not None and self.written >= self.dies_after:
+            raise KeyboardInterrupt
+        self.written += 1
+        self.secrets[key] = {**secret, "metadata": {**secret["metadata"], "resourceVersion": str(self.written)}}
+
+    def text(self, namespace: str, name: str) -> dict[str, str]:
+        return decoded(self.secrets[namespace, name])
+
+
+def test_a_password_is_the_same_everywhere_and_stays() -> None:
+    cluster = Cluster()
+    assert apply(TEMPLATES, cluster) == "2 Secrets; 2 passwords generated or taken over, 0 kept"
+    app, passwords = cluster.text("shop", "app-kafka"), cluster.text("streaming", "passwords")
+    assert re.fullmatch("[A-Za-z0-9]{32}", app["password"])
+    assert app["file"] == f'login user="app" password="{app["password"]}";\n'
+    assert passwords["app"] == app["password"] != passwords["admin"]
+    before = {key: each["data"] for key, each in cluster.secrets.items()}
+    assert apply(TEMPLATES, cluster) == "2 Secrets; 0 passwords generated or taken over, 2 kept"
+    assert {key: each["data"] for key, each in cluster.secrets.items()} == before
+    assert cluster.secrets["shop", "app-kafka"]["metadata"]["labels"] == {"a": "b"}
+
+
+@pytest.mark.parametrize("written", [0, 1, 2])
+def test_a_run_that_dies_is_continued_by_the_next(written: int) -> None:
+    cluster = Cluster()
+    cluster.dies_after = written
+    with pytest.raises(KeyboardInterrupt):
+        apply(TEMPLATES, cluster)
+    noted = cluster.secrets.get(STORE)
+    cluster.dies_after = None
+    apply(TEMPLATES, cluster)
+    assert cluster.text("shop", "app-kafka")["password"] == cluster.text("streaming", "passwords")["app"]
+    assert noted is None or cluster.secrets[STORE]["data"] == noted["data"]
+
+
+def test_of_two_runs_at_once_one_begins_again() -> None:
+    cluster = Cluster()
+
+    class Late(Cluster):
+        """Somebody else is quicker between the look and the note."""
+
+        def put(self, found: dict[str, Any] | None, secret: dict[str, Any]) -> None:
+            if not cluster.secrets:
+                apply(TEMPLATES, cluster)
+            self.secrets = cluster.secrets
+            super().put(found, secret)
+
+    late = Late()
+    with pytest.raises(Transient, match="was changed by another run"):
+        apply(TEMPLATES, late)
+    before = cluster.text("shop", "app-kafka")
+    apply(TEMPLATES, late)
+    assert late.text("shop", "app-kafka") == before
+
+
+def test_passwords_that_are_there_are_taken_over() -> None:
+    cluster = Cluster()
+    was = "a" * 31 + "B"
+    cluster.secrets["shop", "app-kafka"] = {
+        "metadata": {"resourceVersion": "7"},
+        "data": {"password": base64.b64encode(was.encode()).decode()},
+    }
+    apply(TEMPLATES, cluster)
+    assert cluster.text("streaming", "passwords")["app"] == was
+    assert was in cluster.text("shop", "app-kafka")["file"]
+
+
+@pytest.mark.parametrize("planted", ['x";\nadmin', "short", "a" * 33, "", "ü" * 32, "a" * 31 + "\n"])
+def test_what_we_would_not_generate_is_not_taken_over(planted: str) -> None:
+    """Whoever may write Secrets in a tenant's namespace writes nothing into the platform's files by that."""
+    cluster = Cluster()
+    cluster.secrets["shop", "app-kafka"] = {
+        "metadata": {"resourceVersion": "7"},
+        "data": {"password": base64.b64encode(planted.encode()).decode()},
+    }
+    apply(TEMPLATES, cluster)
+    assert re.fullmatch("[A-Za-z0-9]{32}", cluster.text("streaming", "passwords")["app"])
+
+
+def test_what_is_not_text_is_no_password() -> None:
+    assert decoded({"data": {"a": "/w==", "b": "%%%", "c": base64.b64encode(b"x").decode()}}) == {"c": "x"}
+    assert decoded(None) == {}
+
+
+def test_another_version_is_another_password_and_the_old_one_is_forgotten() -> None:
+    cluster = Cluster()
+    apply(TEMPLATES, cluster)
+    was = cluster.text("shop", "app-kafka")["password"]
+    new = f"generated{'2' * 32}z"
+    secrets = [template("app-kafka", password=new), template("passwords", "streaming", app=new, admin=OTHER)]
+    # The Secret has the password of the version before, which is noted for another mark.
+    assert "1 passwords" in apply(
+        Templates(namespace="streaming", store="store", marks=[new, OTHER], secrets=secrets), cluster
+    )
+    assert cluster.text("shop", "app-kafka")["password"] != was
+    assert set(cluster.text(*STORE)) == {new, OTHER}
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"namespace": "a", "store": "b", "marks": [], "secrets": [{}]}'])
+def test_templates_that_are_not_ours_are_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "t.json").write_text(content)
+    with pytest.raises(Refused, match="cannot be read"):
+        read(tmp_path / "t.json")
+
+
+def test_what_render_writes_can_be_read(tmp_path: Path) -> None:
+    from infra.render.objects import Tool, all_manifests, parts
+    from infra.settings.parsing import parse
+
+    settings = parse({"topics": {"a": {}}, "tenants": {"t": {"users": {"u": {"reads": ["a"]}}}}})
+    [config] = [
+        each
+        for each in all_manifests(parts(settings, "dev", Tool.KUBECTL))
+        if each["kind"] == "ConfigMap" and each["metadata"]["name"] == "kafka-secrets"
+    ]
+    (tmp_path / "t.json").write_text(config["data"]["templates.json"])
+    found = read(tmp_path / "t.json")
+    assert {each.name for each in found.secrets} >= {"u-kafka", "kafka-admin", "kafka-passwords"}
+    assert json.loads(config["data"]["templates.json"])["marks"] == found.marks
+
+
+def test_outside_of_a_pod_it_says_so(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="KUBERNETES_SERVICE_HOST: missing"):
+        Secrets.in_pod({})
+    with pytest.raises(Refused, match="no ServiceAccount"):
+        Secrets.in_pod({"KUBERNETES_SERVICE_HOST": "::1", "KUBERNETES_SERVICE_PORT": "1"}, tmp_path)
