@@ -178,13 +178,15 @@ def _opens() -> list[str]:
     ]
 
 
+# Of an exception the root cause comes first, and little else: it has to fit into the last message of the pod.
 LOG4J = """\
 rootLogger.level = INFO
 rootLogger.appenderRef.console.ref = console
 appender.console.type = CONSOLE
 appender.console.name = console
 appender.console.layout.type = PatternLayout
-appender.console.layout.pattern = %d{ISO8601} %-5p %c{1} %m%n
+appender.console.layout.pattern = %d{ISO8601} %-5p %c{1} %m%n%notEmpty{%rEx{10}%n}
+appender.console.layout.alwaysWriteExceptions = false
 logger.kafka.name = org.apache.flink.kafka.shaded
 logger.kafka.level = WARN
 logger.pekko.name = org.apache.pekko

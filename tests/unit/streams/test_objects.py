@@ -114,6 +114,12 @@ class TestPods:
         [other] = pod("manager", version=2)["containers"]
         assert job not in other["args"]
 
+    def test_the_last_message_of_a_pod_has_the_root_cause(self) -> None:
+        lines = rendered("config")["data"]["log4j.properties"].splitlines()
+        assert any(line.endswith("%m%n%notEmpty{%rEx{10}%n}") for line in lines)
+        assert "appender.console.layout.alwaysWriteExceptions = false" in lines
+        assert pod("manager")["containers"][0]["terminationMessagePolicy"] == "FallbackToLogsOnError"
+
     def test_it_may_use_its_own_config_maps_alone(self) -> None:
         create, own = rendered("role")["rules"]
         assert create["verbs"] == ["create"]
