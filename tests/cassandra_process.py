@@ -1,5 +1,6 @@
 """A real Cassandra on loopback, one node with logins, for tests that kill it."""
 
+import ssl
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ VERSION = "5.0.9"
 RECIPE = Path(__file__).parent / "cassandra"
 ADMIN = ("cassandra", "cassandra")
 CENTRE = "datacenter1"
+START_SECONDS = 300.0
+"""It computes for ten seconds until it listens, which takes minutes on a machine with other work."""
 EXPORTED = (
     "java.base/jdk.internal.misc",
     "java.management.rmi/com.sun.jmx.remote.internal.rmi",
@@ -46,9 +49,6 @@ rpc_address: 127.0.0.1
 storage_port: {storage}
 native_transport_port: {port}
 endpoint_snitch: SimpleSnitch
-authenticator: PasswordAuthenticator
-authorizer: CassandraAuthorizer
-role_manager: CassandraRoleManager
 permissions_validity: 100ms
 roles_validity: 100ms
 concurrent_reads: 4
@@ -71,6 +71,13 @@ cdc_raw_directory: {folder}/cdc
 """
 
 
+LOGINS = (
+    "authenticator: PasswordAuthenticator",
+    "authorizer: CassandraAuthorizer",
+    "role_manager: CassandraRoleManager",
+)
+
+
 def needed_cassandra() -> Path:
     """Cassandra's jars (67 MB, fetched once); the test is skipped, with the reason, where they cannot be had."""
     return needed_libraries("Cassandra", VERSION, RECIPE)
@@ -82,15 +89,19 @@ class Cassandra:
     Args:
         libraries: its jars.
         folder: which it makes.
-        more: lines of its settings, such as those about TLS.
+        more: lines of its settings, instead of those by which it asks for a login.
+        tls: how its administrator connects, if it speaks TLS.
     """
 
-    def __init__(self, libraries: Path, folder: Path, more: Sequence[str] = ()) -> None:
+    def __init__(
+        self, libraries: Path, folder: Path, more: Sequence[str] = (), tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._tls = tls
         self.port, storage = free_ports(2)
         self._folder, self._libraries = folder, libraries
         folder.mkdir()
         text = SETTINGS.format(port=self.port, storage=storage, folder=folder)
-        (folder / "cassandra.yaml").write_text(text + "\n".join(more) + "\n")
+        (folder / "cassandra.yaml").write_text(text + "\n".join(more or LOGINS) + "\n")
         self._process: subprocess.Popen[bytes] | None = None
         self._session: Session | None = None
 
@@ -114,7 +125,7 @@ class Cassandra:
         command += ["-cp", f"{self._libraries}/*", "org.apache.cassandra.service.CassandraDaemon"]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        eventually(self._answers, lambda: (self._folder / "log").read_text(errors="replace")[-3000:])
+        eventually(self._answers, lambda: (self._folder / "log").read_text(errors="replace")[-3000:], START_SECONDS)
 
     def _answers(self) -> bool:
         try:
@@ -133,6 +144,7 @@ class Cassandra:
                 auth_provider=PlainTextAuthProvider(*ADMIN),
                 execution_profiles={EXEC_PROFILE_DEFAULT: profile},
                 connect_timeout=10,
+                ssl_context=self._tls,
             )
             try:
                 self._session = cluster.connect()

@@ -18,6 +18,8 @@ RECIPE = Path(__file__).parent / "hdfs"
 NAMENODE = "org.apache.hadoop.hdfs.server.namenode.NameNode"
 DATANODE = "org.apache.hadoop.hdfs.server.datanode.DataNode"
 OPENED = ("java.base/java.lang", "java.base/java.util")
+START_SECONDS = 300.0
+"""Both compute for ten seconds until they listen, which takes minutes on a machine with other work."""
 SUPERUSER = "admin"
 """HDFS takes the name for that of the user who runs the namenode."""
 
@@ -92,7 +94,7 @@ class Hdfs:
         for name in names or (NAMENODE, DATANODE):
             with (self._folder / "log").open("ab") as log:
                 self._running[name] = subprocess.Popen(self._command(name), stdout=log, stderr=log)
-        eventually(self._is_up, lambda: (self._folder / "log").read_text(errors="replace")[-3000:])
+        eventually(self._is_up, lambda: (self._folder / "log").read_text(errors="replace")[-3000:], START_SECONDS)
 
     def _is_up(self) -> bool:
         try:

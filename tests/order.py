@@ -60,6 +60,7 @@ SECONDS: Mapping[str, int] = {
     "tests/unit/runtime/connectors/test_http_sink.py": 60,
     "tests/unit/runtime/connectors/test_mqtt_source.py": 35,
     "tests/unit/runtime/connectors/test_rabbitmq.py": 80,
+    "tests/unit/runtime/connectors/test_tls.py": 50,
     "tests/unit/runtime/connectors/test_search_sink.py": 40,
     "tests/unit/runtime/connectors/test_s3.py": 40,
     "tests/unit/runtime/connectors/test_s3_rights.py": 30,

@@ -18,6 +18,7 @@ from kafka_platform_runtime.connectors.settings import Connector, Secrets
 from kafka_platform_runtime.failures import Refused, Transient
 
 from tests.authority import Authority
+from tests.cassandra_process import CENTRE, Cassandra, needed_cassandra
 from tests.connector_process import eventually
 from tests.debian import environment, needed
 from tests.mqtt_process import Broker
@@ -64,6 +65,26 @@ def redis(trusted: Authority, folder: Path) -> Iterator[tuple[str, Settings]]:
     yield "redis", {"host": "127.0.0.1", "port": port, "tls": True}
     process.kill()
     process.wait()
+
+
+def cassandra(trusted: Authority, folder: Path) -> Iterator[tuple[str, Settings]]:
+    own, files = trusted.folder, {}
+    files["keystore"] = (own / "server-key.pem").read_text() + (own / "server.pem").read_text()
+    files["truststore"] = trusted.certificate.read_text()
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    more = ["client_encryption_options:", "  enabled: true", "  optional: false", "  require_client_auth: true"]
+    more += ["  ssl_context_factory:", "    class_name: org.apache.cassandra.security.PEMBasedSslContextFactory"]
+    more += [f"  {name}: {folder / name}" for name in files]
+    admin = ssl.create_default_context(cafile=str(trusted.certificate))
+    admin.load_cert_chain(own / "client.pem", own / "client-key.pem")
+    server = Cassandra(needed_cassandra(), folder / "cassandra", more, admin)
+    server.start()
+    server.ask("CREATE KEYSPACE shop WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+    server.ask("CREATE TABLE shop.rows (id text PRIMARY KEY, a text)")
+    place: Settings = {"hosts": ["127.0.0.1"], "port": server.port, "tls": True, "datacenter": CENTRE}
+    yield "cassandra", place | {"keyspace": "shop", "table": "rows", "columns": {"id": "key", "a": "value"}}
+    server.kill()
 
 
 class _Accepting(BaseHTTPRequestHandler):
@@ -119,7 +140,7 @@ def trouble_of(target: Target) -> str:
         target.close()
 
 
-@pytest.mark.parametrize("server", [mqtt, redis, http])
+@pytest.mark.parametrize("server", [mqtt, redis, http, cassandra])
 def test_both_sides_check_the_certificate_of_the_other(
     server: Callable[[Authority, Path], Iterator[tuple[str, Settings]]],
     trusted: Authority,
@@ -139,6 +160,11 @@ def test_both_sides_check_the_certificate_of_the_other(
         assert "certificate verify failed" in trouble({"ca.crt": stranger.certificate, **own})
         assert "certificate verify failed" in trouble(own)
         assert trouble({"ca.crt": trusted.certificate}) != ""
+        if kind == "cassandra":  # whose certificates may have a name instead of addresses
+            for name, told in (("elsewhere.example.com", "certificate verify failed"), ("127.0.0.1", "")):
+                settings["serverName"] = name
+                assert told in (found := trouble({"ca.crt": trusted.certificate, **own}))
+                assert bool(found) == bool(told)
     finally:
         assert list(running) == []
 
