@@ -5,6 +5,7 @@ import socket
 import subprocess
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -16,6 +17,7 @@ from tests.ports import free_ports
 VERSION = "3.4.2"
 RECIPE = Path(__file__).parent / "hdfs"
 NAMENODE = "org.apache.hadoop.hdfs.server.namenode.NameNode"
+HTTPFS = "org.apache.hadoop.fs.http.server.HttpFSServerWebServer"
 DATANODE = "org.apache.hadoop.hdfs.server.datanode.DataNode"
 OPENED = ("java.base/java.lang", "java.base/java.util")
 START_SECONDS = 300.0
@@ -25,8 +27,8 @@ SUPERUSER = "admin"
 
 
 def needed_hdfs() -> Path:
-    """HDFS's jars (65 MB, fetched once); the test is skipped, with the reason, where they cannot be had."""
-    return needed_libraries("HDFS", VERSION, RECIPE)
+    """Jars of HDFS and HttpFS (66 MB, fetched once); the test is skipped, with the reason, where they cannot be had."""
+    return needed_libraries("HttpFS", VERSION, RECIPE)
 
 
 class Hdfs:
@@ -56,6 +58,8 @@ class Hdfs:
     def _configure(self) -> None:
         core = {"fs.defaultFS": f"hdfs://127.0.0.1:{self._rpc}", "hadoop.tmp.dir": f"{self._folder}/tmp"}
         core["hadoop.http.staticuser.user"] = "nobody"
+        # HttpFS acts for its users.
+        core |= {f"hadoop.proxyuser.{SUPERUSER}.{name}": "*" for name in ("hosts", "groups")}
         site = {
             "dfs.namenode.name.dir": f"file://{self._folder}/name",
             "dfs.datanode.data.dir": f"file://{self._folder}/data",
@@ -71,21 +75,49 @@ class Hdfs:
             "dfs.heartbeat.interval": "1",
         }
         for name, settings in (("core-site.xml", core), ("hdfs-site.xml", site)):
-            lines = [f"<property><name>{k}</name><value>{v}</value></property>" for k, v in settings.items()]
-            (self._folder / "conf" / name).write_text("<configuration>" + "".join(lines) + "</configuration>")
+            (self._folder / "conf" / name).write_text(_xml(settings))
         (self._folder / "conf" / "log4j.properties").write_bytes((RECIPE / "log4j.properties").read_bytes())
 
-    def _command(self, name: str) -> list[str]:
+    def start_httpfs(self) -> str:
+        """Run HttpFS too, which passes everything on by itself; its URL."""
+        (port,) = free_ports(1)
+        own = self._folder / "httpfs"
+        for name in ("conf", "log", "temp"):
+            (own / name).mkdir(parents=True)
+        settings = {"httpfs.http.port": str(port), "httpfs.http.hostname": "127.0.0.1"}
+        (own / "conf" / "httpfs-site.xml").write_text(
+            _xml(settings | {"httpfs.hadoop.config.dir": f"{self._folder}/conf"})
+        )
+        (own / "conf" / "httpfs-signature.secret").write_text("secret-of-the-test")
+        (own / "conf" / "httpfs-log4j.properties").write_bytes((RECIPE / "log4j.properties").read_bytes())
+        places = [f"-Dhttpfs.home.dir={own}", *(f"-Dhttpfs.{name}.dir={own}/{name}" for name in ("log", "temp"))]
+        places += [f"-Dhttpfs.config.dir={own}/conf"]
+        with (self._folder / "log").open("ab") as log:
+            command = self._command(HTTPFS, *places, before=f"{own}/conf:")
+            self._running[HTTPFS] = subprocess.Popen(command, stdout=log, stderr=log)
+        url = f"http://127.0.0.1:{port}"
+
+        def is_up() -> bool:
+            try:
+                with urllib.request.urlopen(f"{url}/webhdfs/v1/?op=LISTSTATUS&user.name={SUPERUSER}", timeout=10):
+                    return True
+            except OSError:
+                return False
+
+        eventually(is_up, lambda: (self._folder / "log").read_text(errors="replace")[-3000:], START_SECONDS)
+        return url
+
+    def _command(self, name: str, *more: str, before: str = "") -> list[str]:
         options = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx192m", "-Djava.net.preferIPv4Stack=true"]
         options += [each for opened in OPENED for each in ("--add-opens", f"{opened}=ALL-UNNAMED")]
-        options += [f"-Dhadoop.home.dir={self._folder}", f"-Duser.name={SUPERUSER}"]
+        options += [f"-Dhadoop.home.dir={self._folder}", f"-Duser.name={SUPERUSER}", *more]
         return [
             "env",
             f"HADOOP_USER_NAME={SUPERUSER}",
             "java",
             *options,
             "-cp",
-            f"{self._folder}/conf:{self._libraries}/*",
+            f"{before}{self._folder}/conf:{self._libraries}/*",
             name,
         ]
 
@@ -114,8 +146,8 @@ class Hdfs:
         return beans[0] if beans else {}
 
     def kill(self, *names: str) -> None:
-        """Both, or those that are named."""
-        for name in names or (NAMENODE, DATANODE):
+        """All, or those that are named."""
+        for name in names or (NAMENODE, DATANODE, HTTPFS):
             process = self._running.pop(name, None)
             if process is not None:
                 process.kill()
@@ -155,3 +187,8 @@ class Hdfs:
         found = eventually(lambda: self.ask("GET", path, "OPEN"), f"content of {path}")
         assert isinstance(found, bytes), path
         return found
+
+
+def _xml(settings: Mapping[str, str]) -> str:
+    lines = [f"<property><name>{k}</name><value>{v}</value></property>" for k, v in settings.items()]
+    return "<configuration>" + "".join(lines) + "</configuration>"

@@ -64,7 +64,7 @@ SECONDS: Mapping[str, int] = {
     "tests/unit/runtime/connectors/test_search_sink.py": 40,
     "tests/unit/runtime/connectors/test_s3.py": 40,
     "tests/unit/runtime/connectors/test_s3_rights.py": 30,
-    "tests/unit/runtime/connectors/test_hdfs_sink.py": 70,
+    "tests/unit/runtime/connectors/test_hdfs_sink.py": 90,
     "tests/unit/runtime/connectors/test_cassandra_sink.py": 110,
 }
 """About how long a file takes (`--durations=0` tells); a wrong number costs some time and breaks nothing."""

@@ -210,3 +210,16 @@ def test_names_that_mean_something_in_an_address_are_names(hdfs: Hdfs) -> None:
     assert sink(hdfs, odd).deliver(records(range(3))).left == ()
     assert hdfs.names(quote(odd)) == ["t/0/00000000000000000000.jsonl"]
     assert hdfs.ask("GET", "/lake", "GETFILESTATUS")
+
+
+def test_httpfs_does_what_a_namenode_does(hdfs: Hdfs) -> None:
+    how: dict[str, Any] = {"urls": [hdfs.start_httpfs()], "datanodes": []}
+    first, other = sink(hdfs, "/lake/httpfs", **how), sink(hdfs, "/lake/httpfs", **how)
+    first.open()
+    assert first.deliver(records(range(6))).left == ()
+    assert first.deliver(records(range(6, 9))).left == ()
+    assert other.deliver(records(range(12))).left == ()
+    found = [hdfs.content(f"/lake/httpfs/{name}").split() for name in hdfs.names("/lake/httpfs")]
+    assert [[int(each) for each in lines] for lines in found] == [[0, 1, 2, 3, 4, 5], [6, 7, 8], [9, 10, 11]]
+    assert "has other records" in sink(hdfs, "/lake/httpfs", **how).deliver(records(range(3), b"9")).trouble
+    assert "AccessControlException" in sink(hdfs, "/other", **how).deliver(records(range(3))).trouble
