@@ -2,15 +2,19 @@
 
 import os
 import re
+import shlex
 import socket
 import subprocess
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import pytest
 
 from sandbox import environment
+from tests.connect_process import needed_plugins
 from tests.documented import ROOT, Command, block, commands, lines_to_type
 from tests.harness import kubectl, why_no_keda
+from tests.s3_process import needed_versitygw
 
 NOT_HERE = "make down"
 """It ends the sandbox of all tests."""
@@ -86,6 +90,68 @@ def test_the_tutorial(shell: Mapping[str, str]) -> None:
         assert not kubectl("get", "namespace", "sensors", "--ignore-not-found", "-o", "name")
     finally:
         example.write_bytes(before)
+
+
+def test_the_shop(shell: Mapping[str, str]) -> None:
+    """All in one shell; people look again until what is shown is there."""
+    needed_plugins()
+    needed_versitygw()
+    with socket.socket() as port:
+        if port.connect_ex(("127.0.0.1", 9000)) == 0:
+            pytest.skip("something listens on port 9000, which the tutorial forwards")
+    page = "docs/shop.md"
+    first = ("2. The images", "3. The databases", "4. The connectors")
+    parts = ("5. The same rows in three places", "6. Changes", "7. What is lost when things break")
+    lines = [line for part in first for line in lines_to_type(page, part)]
+    lines += [looked_at(line, section(page, part)) for part in parts for line in lines_to_type(page, part)]
+    at = next(index for index, line in enumerate(lines) if "port-forward" in line)
+    lines.insert(at + 1, "trap 'kill %1' EXIT; until curl -s localhost:9000 > /dev/null; do sleep 1; done")
+    wanted = Counter(line for part in parts for line in shown_by(section(page, part)))
+    example = ROOT / "examples" / "shop" / "stack.yaml"
+    before = example.read_bytes()
+    try:
+        output = run("\n".join([SEEN, *lines]), shell)
+        for line, times in wanted.items():
+            assert output.count(f"{line}\n") >= times, f"{line}\n{output}"
+    finally:
+        for line in lines_to_type(page, "8. Clean up"):
+            if line != NOT_HERE and not line.startswith("make "):
+                run(line, shell)
+        example.write_bytes(before)  # without the salt of this test's state
+    assert "shop-db" not in kubectl("-n", "streaming", "get", "pods,secrets,kafkaconnects", "-o", "name", check=False)
+
+
+SEEN = """
+seen() {
+  for attempt in $(seq 60); do
+    told=$("${@:2}" 2> /dev/null) && [[ "$told" == *"$1"* ]] && break
+    sleep 5
+  done
+  printf '%s\\n' "$told"
+}
+"""
+"""Repeats a command until it says what the page shows; prints what it said last."""
+
+
+def section(page: str, heading: str) -> str:
+    """What is under a heading."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def looked_at(line: str, text: str) -> str:
+    """A line that shows something, in a form that waits until it does."""
+    after = text.partition(f"$ {line}\n")[2]
+    shown = after.partition("\n```")[0].splitlines()
+    if not shown or shown[0].startswith(("$ ", "```")):
+        return line
+    return f"seen {shlex.quote(shown[0])} {line}"
+
+
+def shown_by(text: str) -> list[str]:
+    """The lines of output in a section."""
+    blocks = re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [line for each in blocks if "$ " in each for line in each.splitlines() if not line.startswith("$ ")]
 
 
 @pytest.mark.parametrize("command", PULUMI, ids=str)

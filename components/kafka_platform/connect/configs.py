@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from kafka_platform.connect.kinds import SECRETS, Context
+from kafka_platform.connect.kinds import HEARTBEAT_MILLISECONDS, SECRETS, SESSION_MILLISECONDS, Context
 from kafka_platform.connect.spec import CONNECT, Connector, offsets_topic
 from kafka_platform.kafka.secrets import CA_FILE
 from kafka_platform.kube.derived import derived
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 
 LOGIN_FILE = "client.properties"
 """The key of a user's Secret from which Kafka's Java clients log in."""
-SESSION_MILLISECONDS = 10_000
-"""After which a worker, or a member of a sink's group, counts as gone. Kafka's own is 45 s, in which nothing would be moved."""
-HEARTBEAT_MILLISECONDS = 3_000
-
 
 _REBALANCE_MILLISECONDS = 5_000
 """How long a lost worker's tasks wait for it to come back. Kafka's own is five minutes, in which they stand still."""

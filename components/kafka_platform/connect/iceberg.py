@@ -6,7 +6,14 @@ from dataclasses import MISSING, dataclass
 from typing import Any
 
 from kafka_platform.connect.common import Place
-from kafka_platform.connect.kinds import JDBC, ConnectKind, Context, check_jdbc
+from kafka_platform.connect.kinds import (
+    HEARTBEAT_MILLISECONDS,
+    JDBC,
+    SESSION_MILLISECONDS,
+    ConnectKind,
+    Context,
+    check_jdbc,
+)
 from kafka_platform.connect.sinks import Evolution, place_of_jdbc
 from kafka_platform.connect.web import check_endpoint, check_region, check_service, place_of
 from kafka_platform.kafka.entities import Topic
@@ -250,6 +257,8 @@ class IcebergSink(ConnectKind):
             **{f"iceberg.kafka.{key}": value for key, value in sorted(context.logs_in.items())},
             "iceberg.kafka.auto.offset.reset": f"by_duration:PT{self._looked_back}S",
             "iceberg.kafka.bootstrap.servers": context.bootstrap_servers,
+            "iceberg.kafka.heartbeat.interval.ms": str(HEARTBEAT_MILLISECONDS),
+            "iceberg.kafka.session.timeout.ms": str(SESSION_MILLISECONDS),
         }
         if self.partition:
             found["iceberg.tables.default-partition-by"] = ",".join(self.partition)

@@ -15,6 +15,9 @@ SECRETS = "/mnt/connectors"
 /mnt only."""
 OWN = "secret"
 """Folder of a connector's own Secret, below the connector's."""
+SESSION_MILLISECONDS = 10_000
+"""After which a worker, or a member of a sink's group, counts as gone. Kafka's own is 45 s, in which nothing would be moved."""
+HEARTBEAT_MILLISECONDS = 3_000
 _PLACEHOLDER = re.compile(r"\$\{[^}]*:")
 _URL_LOGIN = re.compile(r"://[^/@\s:]*:[^/@\s]+@")
 _OWN_SECRET = re.compile(r"\$\{secret:([A-Za-z0-9._-]{1,253})\}")
