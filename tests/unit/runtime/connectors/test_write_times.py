@@ -34,10 +34,10 @@ def test_what_is_left_of_a_batch_keeps_its_time() -> None:
 def test_the_newest_record_of_a_row_stays_whatever_is_written_again_or_late() -> None:
     for seed in range(400):
         chance = random.Random(seed)
-        start, count = chance.choice([0, 900, 12_990]), 300
+        start, count, steady = chance.choice([0, 900, 12_990]), 300, chance.choice([6, 100])
         clock, records = 1_700_000_000_000, []
         for offset in range(start, start + count):
-            clock += chance.choice([0, 0, 0, 0, 0, 0, 1, 1, 7])
+            clock += chance.choice([*([0] * steady), 1, 1, 7])
             records.append(record(offset, clock, chance.randrange(4)))
         rows: dict[bytes, tuple[int, int]] = {}
         late: list[tuple[Record, int]] = []
