@@ -125,7 +125,11 @@ class Cassandra:
         command += ["-cp", f"{self._libraries}/*", "org.apache.cassandra.service.CassandraDaemon"]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        eventually(self._answers, lambda: (self._folder / "log").read_text(errors="replace")[-3000:], START_SECONDS)
+        try:
+            eventually(self._answers, lambda: (self._folder / "log").read_text(errors="replace")[-3000:], START_SECONDS)
+        except BaseException:
+            self.kill()  # nobody else does if it never was ready
+            raise
 
     def _answers(self) -> bool:
         try:

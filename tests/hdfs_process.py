@@ -104,7 +104,11 @@ class Hdfs:
             except OSError:
                 return False
 
-        eventually(is_up, lambda: (self._folder / "log").read_text(errors="replace")[-3000:], START_SECONDS)
+        try:
+            eventually(is_up, lambda: (self._folder / "log").read_text(errors="replace")[-3000:], START_SECONDS)
+        except BaseException:
+            self.kill()  # nobody else does if it never was ready
+            raise
         return url
 
     def _command(self, name: str, *more: str, before: str = "") -> list[str]:
@@ -126,7 +130,11 @@ class Hdfs:
         for name in names or (NAMENODE, DATANODE):
             with (self._folder / "log").open("ab") as log:
                 self._running[name] = subprocess.Popen(self._command(name), stdout=log, stderr=log)
-        eventually(self._is_up, lambda: (self._folder / "log").read_text(errors="replace")[-3000:], START_SECONDS)
+        try:
+            eventually(self._is_up, lambda: (self._folder / "log").read_text(errors="replace")[-3000:], START_SECONDS)
+        except BaseException:
+            self.kill()  # nobody else does if it never was ready
+            raise
 
     def _is_up(self) -> bool:
         try:
