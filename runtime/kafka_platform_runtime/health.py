@@ -7,6 +7,8 @@ Run as `python3 -m kafka_platform_runtime.health` with the KAFKA_* variables of 
 - CHECK_SECONDS: how long an answer is valid (default 2).
 - ANSWER_SECONDS: how long the broker has to answer (default 3); the probe's timeout must be longer.
 - ADMIN_PASSWORD_FILE: the password that the SCRAM user `admin` is to have. Default: it is left alone.
+- CERTIFICATE_FILE: the certificate that the broker is to present at CERTIFICATE_SERVER (`host:port`); while it presents another one, it
+  is told to read its own again. Default: it presents none.
 
 Once a broker is reported ready, a client can log in as `admin`: the password is set before the first such answer, also
 on volumes that were kept from an earlier deployment with another password.
@@ -42,8 +44,10 @@ from confluent_kafka.admin import (
 
 from kafka_platform_runtime.bounded_server import Answering, BoundedThreads
 from kafka_platform_runtime.connection import Complaints, Connection
+from kafka_platform_runtime.exporter.certificates import addresses
 from kafka_platform_runtime.failures import Refused, sentence
 from kafka_platform_runtime.listening import EVERYWHERE, BothFamilies
+from kafka_platform_runtime.renewal import Renewal
 from kafka_platform_runtime.supervision import whereabouts
 
 DEFAULT_PORT = 9600
@@ -240,6 +244,8 @@ def serve(environment: Mapping[str, str]) -> Server:
 
     admin_file = environment.get("ADMIN_PASSWORD_FILE")
     administrator = Administrator(Path(admin_file) if admin_file else None)
+    certificate, presents = environment.get("CERTIFICATE_FILE"), addresses(environment.get("CERTIFICATE_SERVER", ""))
+    renewal = Renewal(node, Path(certificate), presents[0]) if certificate and presents else None
 
     def ask_now() -> Answer:
         try:
@@ -247,6 +253,8 @@ def serve(environment: Mapping[str, str]) -> Server:
             connection = Connection.from_environment(environment)
             answer = ask(connection, node, answer_seconds)
             fault = administrator.ensure(connection, answer_seconds) if answer.ready else None
+            if renewal is not None:
+                renewal.when_due(connection)
             return answer if fault is None else Answer(ready=False, reason=f"broker {node}: {fault}")
         except Refused as refusal:
             return Answer(ready=False, reason=str(refusal))

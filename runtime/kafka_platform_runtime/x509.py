@@ -14,14 +14,20 @@ def end_of(certificate: Decoded) -> float:
     return float(ssl.cert_time_to_seconds(certificate["notAfter"]))
 
 
-def end_of_file(file: Path | str) -> float:
-    """When the first certificate of a PEM file ends, which is its owner's.
+def decoded(file: Path | str) -> Decoded:
+    """The first certificate of a PEM file, which is its owner's.
 
     Raises:
         OSError: there is no such file, or no certificate in it.
     """
     # What `ssl` itself decodes peers' certificates by; it offers nothing for a file.
-    return end_of(ssl._ssl._test_decode_cert(str(file)))  # type: ignore[attr-defined]
+    found: Decoded = ssl._ssl._test_decode_cert(str(file))  # type: ignore[attr-defined]
+    return found
+
+
+def end_of_file(file: Path | str) -> float:
+    """When the first certificate of a PEM file ends; raises like `decoded`."""
+    return end_of(decoded(file))
 
 
 def authorities(file: Path | str) -> list[Decoded]:

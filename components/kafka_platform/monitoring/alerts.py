@@ -232,10 +232,10 @@ def _presented(watched: Watched) -> Iterator[Alert]:
         "KafkaTlsCertificate",
         f"min by (what, server) ({SERVED}{{{own}}}) - time()",
         subject="The TLS certificate ({{ $labels.what }} {{ $labels.server }})",
-        ticket="When it ends clients refuse to connect. Renew what is in its Secret, and restart embedded brokers one by one: they read it when "
-        "they start.",
-        page="When it ends clients refuse to connect; open connections go on until they break. Put a new certificate into its Secret today, "
-        "and restart embedded brokers one by one.",
+        ticket="When it ends clients refuse to connect. Renew what is in its Secret: brokers and the schema registry read it within "
+        "two minutes.",
+        page="When it ends clients refuse to connect; open connections go on until they break. Put a new certificate into its Secret "
+        "today.",
         soon=soon,
     )
 

@@ -21,6 +21,9 @@ from kafka_platform.cluster.embedded.files import (
     node_properties,
 )
 from kafka_platform.cluster.embedded.listeners import Listeners, LoadBalancers, NodePorts
+from kafka_platform.cluster.embedded.pods import health_container, volumes
+from kafka_platform.cluster.embedded.settings import EmbeddedSettings
+from kafka_platform.cluster.spec import ClusterSpec
 
 from tests.harness import eventually
 
@@ -86,6 +89,26 @@ def test_external_clients_are_told_addresses_that_exist(listeners: Listeners, ad
     assert advertised.endswith(f",EXTERNAL://{addresses.split(',')[1]}")
 
 
+def test_the_program_beside_the_broker_sees_its_certificate_and_not_the_key() -> None:
+    def embedded(**changes: Listeners) -> EmbeddedSettings:
+        spec = ClusterSpec(**changes)  # type: ignore[arg-type]
+        return EmbeddedSettings(
+            name="events", namespace=NAMESPACE, spec=spec, image="kafka:1", runtime_image="runtime:1"
+        )
+
+    secured = embedded(listeners=Listeners(certificate="kafka-tls"))
+    found = health_container(secured)
+    told = {each["name"]: each.get("value") for each in found["env"]}
+    assert (told["CERTIFICATE_FILE"], told["CERTIFICATE_SERVER"]) == (
+        "/etc/kafka-platform/renewed/tls.crt",
+        "localhost:9092",
+    )
+    [mounted] = [each for each in volumes(secured) if each["name"] == "renewed"]
+    assert mounted["secret"] == {"items": [{"key": "tls.crt", "path": "tls.crt"}], "secretName": "kafka-tls"}
+    assert "certificate" not in {each["name"] for each in found["volumeMounts"]}
+    assert "CERTIFICATE_FILE" not in str(health_container(embedded()))
+
+
 def test_a_certificate_turns_on_tls_for_clients_only() -> None:
     properties = cluster_properties(settings(listeners=Listeners(certificate="kafka-tls")), NAMESPACE)
     protocols = properties["listener.security.protocol.map"]
@@ -140,6 +163,7 @@ class TestStartScript:
         environment = {
             "PATH": f"{pod}/bin:/usr/bin:/bin",
             "ALONE_SECONDS": "2",
+            "RENEWAL_SECONDS": "0.2",
             "NODE_ID": "2",
             "KAFKA_HOME": f"{pod}/kafka",
             "CONFIG_DIR": f"{pod}/config",
@@ -243,6 +267,25 @@ class TestStartScript:
         (pod / "certificate" / "tls.key").write_text("-----BEGIN RSA PRIVATE KEY-----\n")
         assert self.start(pod).returncode == 1
         assert "PKCS#8" in (pod / "termination-log").read_text()
+
+    def test_a_renewed_certificate_reaches_the_keystore_while_the_broker_runs(self, pod: Path) -> None:
+        def deliver(number: int) -> None:
+            (pod / "certificate").mkdir(exist_ok=True)
+            (pod / "certificate" / "tls.key").write_text(f"-----BEGIN PRIVATE KEY-----\n{number}\n")
+            (pod / "certificate" / "tls.crt").write_text(f"CERTIFICATE {number}\n")
+
+        keystore = pod / "run" / "keystore.pem"
+        deliver(1)
+        broker = f"trap 'exit 143' TERM; touch {pod}/started; while :; do sleep 0.1; done"
+        with self.running(pod, broker) as process:
+            assert keystore.read_text() == "-----BEGIN PRIVATE KEY-----\n1\nCERTIFICATE 1\n"
+            deliver(2)
+            eventually("the new one is there", lambda: "\n2\nCERTIFICATE 2" in keystore.read_text(), 30)
+            assert keystore.stat().st_mode & 0o077 == 0
+            (pod / "certificate" / "tls.crt").unlink()
+            process.terminate()
+            assert process.wait(60) == 143
+        assert "CERTIFICATE 2" in keystore.read_text()
 
     def test_the_broker_is_told_to_end_and_its_exit_code_is_told(self, pod: Path) -> None:
         broker = f"trap 'echo ended; exit 143' TERM; touch {pod}/started; while :; do sleep 0.1; done"

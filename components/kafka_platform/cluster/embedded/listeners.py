@@ -65,7 +65,8 @@ class Listeners(Spec):
 
     certificate: Input[str] | None = named(check_subdomain, "Secret name")
     """Secret (in the cluster's namespace) with `tls.crt`, `tls.key` (PKCS#8) and `ca.crt`: clients then use TLS. It must
-    be valid for `<name>.<namespace>.svc`, `*.<name>-nodes.<namespace>.svc` and the external hosts. Default: no TLS."""
+    be valid for `<name>.<namespace>.svc`, `*.<name>-nodes.<namespace>.svc` and the external hosts. A renewed one is read without a
+    restart. Default: no TLS."""
     node_ports: NodePorts | None = None
     """External access through node ports. Default: none."""
     load_balancers: LoadBalancers | None = None

@@ -5,11 +5,12 @@ from kafka_platform.cluster.embedded.settings import HEALTH_PORT, EmbeddedSettin
 from kafka_platform.cluster.metrics import NODE_METRICS_PORT, RULES_FILE
 from kafka_platform.kube.manifests import Manifest, environment
 from kafka_platform.kube.metrics import NODE_METRICS_PORT_NAME
-from kafka_platform.kube.pods import HELPER_CPU_LIMIT, container_security, http_check, resources_of
+from kafka_platform.kube.pods import HELPER_CPU_LIMIT, container_security, http_check, resources_of, secret_volume
 
 # After an unclean stop a broker reads its newest segments again; a full volume can take most of an hour.
 _STARTUP_SECONDS = 3600
 
+_RENEWED_FOLDER = "/etc/kafka-platform/renewed"
 _AGENT_FOLDER = "/opt/kafka-platform/agent"
 _AGENT = "jmx_prometheus_javaagent.jar"
 """The file's name in the runtime image (runtime/Dockerfile), in the same folder."""
@@ -116,6 +117,13 @@ def health_container(settings: EmbeddedSettings) -> Manifest:
         "KAFKA_SASL_USERNAME": "broker",
         "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
     }
+    mounts: list[Manifest] = [
+        {"mountPath": "/etc/kafka-platform/credentials", "name": "all-credentials", "readOnly": True},
+    ]
+    if settings.spec.listeners.certificate is not None:
+        variables["CERTIFICATE_FILE"] = f"{_RENEWED_FOLDER}/tls.crt"
+        variables["CERTIFICATE_SERVER"] = f"localhost:{INTERNAL_PORT}"
+        mounts.append({"mountPath": _RENEWED_FOLDER, "name": "renewed", "readOnly": True})
     return {
         "command": ["python3", "-m", "kafka_platform_runtime.health"],
         "env": [*environment(variables), _node_id()],
@@ -128,9 +136,7 @@ def health_container(settings: EmbeddedSettings) -> Manifest:
             "requests": {"cpu": "10m", "memory": "64Mi"},
         },
         "securityContext": container_security(),
-        "volumeMounts": [
-            {"mountPath": "/etc/kafka-platform/credentials", "name": "all-credentials", "readOnly": True},
-        ],
+        "volumeMounts": mounts,
     }
 
 
@@ -159,7 +165,10 @@ def volumes(settings: EmbeddedSettings) -> list[Manifest]:
     if settings.shows_metrics:
         volumes.append({"emptyDir": {"sizeLimit": "16Mi"}, "name": "agent"})
     if settings.spec.listeners.certificate is not None:
-        volumes.append({"name": "certificate", "secret": {"secretName": settings.spec.listeners.certificate}})
+        secret = settings.spec.listeners.certificate
+        volumes.append({"name": "certificate", "secret": {"secretName": secret}})
+        # The program beside the broker compares, and has no need of the key.
+        volumes.append(secret_volume("renewed", secret, "tls.crt"))
     return volumes
 
 

@@ -12,6 +12,7 @@ data=${DATA_DIR:-/var/lib/kafka/data}
 run=${RUN_DIR:-/run/kafka-platform}
 termination_log=${TERMINATION_LOG:-/dev/termination-log}
 alone_seconds=${ALONE_SECONDS:-10}
+renewal_seconds=${RENEWAL_SECONDS:-10}
 
 # The official image has archives of the classes that are loaded at the start; with one it takes half the processor time.
 shared() {
@@ -67,6 +68,13 @@ export KAFKA_OPTS
 "$home/bin/kafka-server-start.sh" "$run/server.properties" &
 kafka=$!
 ending=
+# The Secret may get a renewed certificate. The program beside the broker sees that, and tells the broker to read this file again.
+if [ -e "$certificate/tls.key" ]; then
+    while sleep "$renewal_seconds" && kill -0 "$kafka"; do
+        cat "$certificate/tls.key" "$certificate/tls.crt" >"$run/next.pem" || continue
+        [ "$(cat "$run/next.pem")" = "$(cat "$run/keystore.pem")" ] || mv "$run/next.pem" "$run/keystore.pem"
+    done >/dev/null 2>&1 &
+fi
 trap 'ending=yes; kill -TERM "$kafka" 2>/dev/null || true' TERM INT
 
 # Whether so many of the controllers' pods are no more that the others cannot decide on anything. The API server's name shows
