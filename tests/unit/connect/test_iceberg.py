@@ -1,16 +1,18 @@
 """Changes of a database in tables of Iceberg: real workers, a real S3 server and a real catalog, read back by PyIceberg."""
 
 import contextlib
+import json
 import re
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, NewTopic
 from kafka_platform import Connector, IcebergCatalog, IcebergSink, IcebergStore, PostgresSource
 from kafka_platform_runtime.jobs import DONE
 from pyiceberg.table import StaticTable
@@ -84,6 +86,14 @@ def connect(postgres: LocalPostgres, store: S3Server) -> Iterator[LocalConnect]:
             tasks=2,
         ),
     }
+    lake = connectors["lake"].kind
+    plain = {
+        "key.converter": "org.apache.kafka.connect.storage.StringConverter",
+        "value.converter.schemas.enable": "false",
+    }
+    connectors["clicks"] = Connector(
+        iceberg=replace(lake, table="shop.clicks", changes=False, config=plain), reads=["clicks"]
+    )
     secrets = {
         "shop": {"secret/username": "debezium", "secret/password": PASSWORD},
         "lake": {
@@ -92,6 +102,7 @@ def connect(postgres: LocalPostgres, store: S3Server) -> Iterator[LocalConnect]:
             **{f"s3/{key}": value for key, value in LOGIN.items()},
         },
     }
+    secrets["clicks"] = secrets["lake"]
     with (
         # As Kafka has it by default: groups take three seconds to begin, in which the sink must not lose anything.
         LocalKafka(jars=needed_jars(), properties={"group.initial.rebalance.delay.ms": "3000"}) as kafka,
@@ -110,6 +121,8 @@ def connect(postgres: LocalPostgres, store: S3Server) -> Iterator[LocalConnect]:
         mending.start()
         stack.callback(mending.join)
         stack.callback(ending.set)
+        admin = AdminClient(kafka.client())
+        admin.create_topics([NewTopic("clicks", 1, 1)])["clicks"].result(30)
         code, message = started.apply()
         assert code == DONE, message
         yield started
@@ -222,7 +235,7 @@ def test_it_logs_in_as_its_own_user_and_sees_no_other_topic(connect: LocalConnec
     groups = {each.group_id for each in found.valid}
     assert {"connect-lake", "connect-lake-coord"} <= groups
     own = [each for each in groups if re.search(r"control|coord", each)]
-    assert all(each.startswith("connect-control.lake.") or each == "connect-lake-coord" for each in own)
+    assert all(re.fullmatch(r"connect-control\.(lake|clicks)\..+|connect-(lake|clicks)-coord", each) for each in own)
 
 
 def test_a_record_that_is_no_change_becomes_a_dead_letter(connect: LocalConnect, lake: Lake) -> None:
@@ -233,3 +246,14 @@ def test_a_record_that_is_no_change_becomes_a_dead_letter(connect: LocalConnect,
     producer.flush(30)
     eventually("both are dead letters", lambda: len(records(connect.kafka, "lake-dead-letters")) == 2)
     assert len(lake.rows("customers")) == before
+
+
+def test_values_of_other_records_are_rows_too(connect: LocalConnect, lake: Lake) -> None:
+    producer = Producer(connect.kafka.client())
+    for number in range(100):
+        producer.produce(
+            "clicks", json.dumps({"page": f"/{number % 7}", "ms": number}).encode(), key=f"visitor-{number}"
+        )
+    producer.flush(30)
+    eventually("all are rows", lambda: len(lake.rows("clicks")) == 100, 120)
+    assert {(each["page"], each["ms"]) for each in lake.rows("clicks")} == {(f"/{n % 7}", n) for n in range(100)}
