@@ -1,12 +1,12 @@
 """The object store of a stack."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
 import kafka_platform
 from kafka_platform.kube.images import OBJECT_STORE_IMAGE
+from kafka_platform.kube.store import REGION, check_region
 from kafka_platform.storage.monitoring import source
 from kafka_platform.storage.objects import ObjectStoreSettings, objects, store_endpoint
 from kafka_platform.storage.spec import ADMIN, OBJECT_STORE, ObjectStoreSpec
@@ -21,11 +21,6 @@ from infra.settings.faults import Fault, Known
 from infra.settings.section import SecretName
 
 
-def _check_region(region: str) -> None:
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", region):
-        raise ValueError(f"{region!r} is not a region: write one such as eu-central-1")
-
-
 @dataclass(frozen=True, kw_only=True)
 class Storage(ObjectStoreSpec):
     """The object store: a small one with S3's API, for laptops, CI and the edge, or one that is there."""
@@ -34,7 +29,7 @@ class Storage(ObjectStoreSpec):
     """Whether the stack runs it: versitygw as one pod on one volume. Default false: name a store that is there in `endpoint`."""
     endpoint: str | None = formed(None, check_url, examples=["https://s3.eu-central-1.amazonaws.com"])
     """URL of a store that is there, with S3's API; its bucket exists. Default: the stack runs one."""
-    region: str = formed("us-east-1", _check_region, examples=["eu-central-1"])
+    region: str = formed(REGION, check_region, examples=["eu-central-1"])
     """With `endpoint`: region of the bucket. Default us-east-1, which most other servers expect."""
     secret: SecretName | None = None
     """With `endpoint`: Secret in the platform's namespace with the keys `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, by which stream jobs

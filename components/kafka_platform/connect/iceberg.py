@@ -15,8 +15,9 @@ from kafka_platform.connect.kinds import (
     check_jdbc,
 )
 from kafka_platform.connect.sinks import Evolution, place_of_jdbc
-from kafka_platform.connect.web import check_endpoint, check_region, check_service, place_of
+from kafka_platform.connect.web import check_endpoint, check_service, place_of
 from kafka_platform.kafka.entities import Topic
+from kafka_platform.kube.store import REGION, check_region
 from kafka_platform.values.checks import check_field, check_login_url
 from kafka_platform.values.forms import Spec, duration, formed, named, names
 from kafka_platform.values.later import Input
@@ -149,7 +150,7 @@ class IcebergStore(Spec):
 
     endpoint: str | None = named(check_endpoint, examples=["https://s3.example.com"])
     """URL of the server, for S3 of others. Default: that of AWS in the region."""
-    region: str = formed("us-east-1", check_region, examples=["eu-central-1"])
+    region: str = formed(REGION, check_region, examples=["eu-central-1"])
     """Region of the bucket. Default us-east-1, which most other servers expect."""
     secret: Input[str] | None = named(check_subdomain, "Secret name", examples=["lake-s3"])
     """Secret in the connectors' namespace with the keys `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`. Default: none, the REST catalog

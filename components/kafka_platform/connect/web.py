@@ -7,7 +7,6 @@ from kafka_platform.connect.common import Place, check_host
 from kafka_platform.values.free_maps import check_text
 
 _PORTS = {"http": 80, "https": 443}
-_REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def check_service(url: str) -> None:
@@ -30,12 +29,6 @@ def check_endpoint(url: str) -> None:
     check_service(url)
     if urlsplit(url).path not in {"", "/"} or urlsplit(url).query:
         raise ValueError(f"{url!r} has more than a host and a port: write one such as https://s3.example.com")
-
-
-def check_region(region: str) -> None:
-    """Raises unless it is a region of S3."""
-    if not _REGION.fullmatch(region):
-        raise ValueError(f"{region!r} is not a region: write one such as eu-central-1")
 
 
 def place_of(url: str) -> Place:

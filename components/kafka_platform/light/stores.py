@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kafka_platform.connect.common import Place
-from kafka_platform.connect.web import check_endpoint, check_region, check_service, place_of
+from kafka_platform.connect.web import check_endpoint, check_service, place_of
+from kafka_platform.kube.store import REGION, check_any_bucket, check_region
 from kafka_platform.light.kinds import LightKind, check_member
 from kafka_platform.values.checks import check_field, check_login_url
 from kafka_platform.values.forms import duration, formed, named, size
@@ -19,15 +20,9 @@ from kafka_platform.values.words import Deciding
 MOST_RECORDS = 50_000
 """Of what is gathered at a time: as objects of Python, small records take many times their size."""
 _LARGEST = "16Mi"
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,254}\$?")
 _MOST_NAMENODES = 8
 _SCHEMES_OF_HDFS = frozenset({"hdfs", "webhdfs", "swebhdfs", "viewfs", "httpfs"})
-
-
-def _check_bucket(bucket: str) -> None:
-    if not _BUCKET.fullmatch(bucket) or ".." in bucket:
-        raise ValueError(f"{bucket!r} is not a bucket: use 3 to 63 of a-z, 0-9, - and .")
 
 
 def _check_prefix(prefix: str) -> None:
@@ -114,11 +109,11 @@ class S3(LightKind):
     writes (`If-None-Match`), by which each record is in one object.
     """
 
-    bucket: str = formed(MISSING, _check_bucket, examples=["lake"])
+    bucket: str = formed(MISSING, check_any_bucket, examples=["lake"])
     """Its name. It has to exist. Required."""
     endpoint: str | None = named(check_endpoint, examples=["https://s3.example.com"])
     """URL of the server, for S3 of others. Default: that of AWS in the region."""
-    region: str = formed("us-east-1", check_region, examples=["eu-central-1"])
+    region: str = formed(REGION, check_region, examples=["eu-central-1"])
     """Region of the bucket. Default us-east-1, which most other servers expect."""
     prefix: str = formed("", _check_prefix, examples=["lake/"])
     """What the keys of objects begin with. Default: nothing."""

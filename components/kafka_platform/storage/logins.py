@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kafka_platform.kafka.secrets import encode
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import Manifest, metadata, secret_of
+from kafka_platform.kube.store import REGION
 from kafka_platform.storage.spec import ADMIN, StoreAccess, StoreUser, prefix_of
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 USERS_FILE = "users.json"
 """What versitygw calls its file of users."""
-REGION = "us-east-1"
-"""Clients that are told no other expect this one."""
 _READ = ("s3:GetObject",)
 _WRITE = (*_READ, "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
 

@@ -34,8 +34,8 @@ from kafka_platform.kube.pods import (
     resources_of,
     secret_volume,
 )
+from kafka_platform.kube.store import REGION
 from kafka_platform.storage.logins import (
-    REGION,
     USERS_FILE,
     Keys,
     admin_secret,

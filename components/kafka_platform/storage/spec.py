@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
+from kafka_platform.kube.store import check_prefix
 from kafka_platform.values.checks import check_field
 from kafka_platform.values.form import QUANTITY
 from kafka_platform.values.forms import Compute, Spec, formed, memory_of, named, namespaces, processors
@@ -22,7 +23,6 @@ MOST_USERS = 100
 """Each adds two statements to the bucket's policy, which is looked through for every request."""
 LEAST_VOLUME = "1Gi"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
-_PREFIX = re.compile(r"([A-Za-z0-9_-][A-Za-z0-9._-]{0,99}/){1,10}")
 
 
 def check_bucket(bucket: str) -> None:
@@ -30,14 +30,6 @@ def check_bucket(bucket: str) -> None:
     if not _BUCKET.fullmatch(bucket):
         raise ValueError(
             f"{bucket[:70]!r} is not a bucket: use 3 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit"
-        )
-
-
-def check_prefix(prefix: str) -> None:
-    """Raises unless keys of objects may begin with it, and nothing in it means more than itself in a policy."""
-    if not _PREFIX.fullmatch(prefix):
-        raise ValueError(
-            f"{prefix[:60]!r} is not a prefix: write parts of a-z A-Z 0-9 . _ - that each end in /, such as lake/orders/"
         )
 
 
