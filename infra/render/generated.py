@@ -21,12 +21,17 @@ _API_PORTS = [443, 6443]
 """Of API servers: policies are judged by the port behind the Service `kubernetes`, which is 6443 on most clusters."""
 
 
+def version_key(data: Mapping[str, str]) -> str:
+    """A key that a Secret has once its content is what this rendering says."""
+    return f"generated-{text_hash(json.dumps(dict(data), sort_keys=True))[:16]}"
+
+
 def template_of(manifest: Manifest, data: Mapping[str, str]) -> dict[str, Any]:
-    """A Secret as the Job gets it: text with marks."""
+    """A Secret as the Job gets it: text with marks, and the key by which pods wait for it."""
     about = manifest["metadata"]
     return {
         "annotations": dict(about.get("annotations", {})),
-        "data": dict(data),
+        "data": {**data, version_key(data): ""},
         "labels": dict(about.get("labels", {})),
         "name": about["name"],
         "namespace": about["namespace"],

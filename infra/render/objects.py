@@ -16,13 +16,26 @@ from infra.capabilities import CAPABILITIES, rendered_by_capability
 from infra.capabilities.capability import Rendered, Stack
 from infra.capabilities.operators import INSTALLED, Installable
 from infra.reading.kinds import KINDS
-from infra.render.generated import NAME, job_objects, template_of
+from infra.render.generated import NAME, job_objects, template_of, version_key
 from infra.render.passwords import MARK, Files, decoded
 from infra.settings.model import Settings
 
 
 class RenderError(Exception):
     """Why a stack cannot be written to files, in one line that says what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A Secret that the Job makes."""
+
+    key: str
+    """What it has once it is as it should be."""
+    is_changed: bool
+    """Whether one of its passwords is not the first one."""
+
+
+_Secrets = Mapping[tuple[str, str], Made]
 
 
 class Tool(Enum):
@@ -69,15 +82,15 @@ def parts(settings: Settings, owner: str, tool: Tool) -> list[Part]:
     """
     _check(settings)
     stack = Stack(settings, CAPABILITIES)
-    found = list(rendered_by_capability(Files(stack, owner)))
+    placed = Files(stack, owner)
+    found = list(rendered_by_capability(placed))
     _check_passwords(found, list(rendered_by_capability(Files(stack, owner, "another"))))
-    templates = [
-        template_of(_owned(each.object.manifest, owner), decoded(each.object.manifest.get("data")))
-        for _, rendered in found
-        for each in rendered
-        if has_marks(each.object.manifest)
-    ]
-    known = {(each["namespace"], each["name"]) for each in templates}
+    templates, known = [], dict[tuple[str, str], Made]()
+    for each in (one.object.manifest for _, rendered in found for one in rendered if has_marks(one.object.manifest)):
+        data, about = decoded(each.get("data")), each["metadata"]
+        templates.append(template_of(_owned(each, owner), data))
+        is_changed = any(mark in text for mark in placed.changed for text in data.values())
+        known[about["namespace"], about["name"]] = Made(key=version_key(data), is_changed=is_changed)
     made: dict[str, list[Manifest]] = {}
     for key, rendered in found:
         part = made.setdefault(_NAMES.get(key, key.replace("_", "-")), [])
@@ -137,14 +150,15 @@ def _is_written(each: Rendered) -> bool:
     return not each.object.partial and not has_marks(each.object.manifest)
 
 
-def _written(each: Rendered, secrets: set[tuple[str, str]], tool: Tool, owner: str) -> Manifest:
+def _written(each: Rendered, secrets: _Secrets, tool: Tool, owner: str) -> Manifest:
     manifest = copy.deepcopy(dict(each.object.manifest))
     if "spec.replicas" in each.object.ignored:
         manifest["spec"].pop("replicas", None)  # somebody else's, once it is created
-    _wait_for_secrets(manifest, manifest["metadata"].get("namespace", ""), secrets)
+    kind = KINDS.get(each.object.kind)
+    if kind is not None and kind.pods:
+        _wait_for_secrets(manifest, kind.pods, secrets)
     if each.object.kind == "Job":
         _patient(manifest["spec"])
-    kind = KINDS.get(each.object.kind)
     if each.object.kept or (kind is not None and kind.stateful):
         _annotate(manifest, _NEVER_PRUNED[tool])
     if "spec.volumeClaimTemplates" in each.object.ignored:
@@ -186,17 +200,40 @@ def _named(manifest: Manifest, name: str) -> Manifest:
     return manifest | {"metadata": {"name": f"{name}-{version}", **manifest["metadata"]}}
 
 
-def _wait_for_secrets(value: Any, namespace: str, secrets: set[tuple[str, str]]) -> None:
-    """Pods that could begin without a Secret wait for those that are about to be made."""
+def _wait_for_secrets(manifest: dict[str, Any], path: Sequence[str], secrets: _Secrets) -> None:
+    """Pods begin when the Secrets that they read are as this rendering says, and not as they were before.
+
+    All is applied at once, and a program that reads its password when it begins would have the former one. For first
+    passwords only Jobs need to wait, since other pods cannot begin without the Secret: so files may take over from a
+    deployment by Pulumi without a restart.
+    """
+    pod: Any = manifest
+    for key in path:
+        pod = pod.get(key, {})
+    found: dict[str, Made] = {}
+    _look_for_secrets(pod, manifest["metadata"].get("namespace", ""), secrets, found)
+    is_job = manifest["kind"] == "Job"
+    awaited = {name: made for name, made in sorted(found.items()) if is_job or made.is_changed}
+    volumes = [
+        {"name": f"generated-{number}", "secret": {"items": [{"key": made.key, "path": "made"}], "secretName": name}}
+        for number, (name, made) in enumerate(awaited.items())
+    ]
+    if volumes:
+        pod["volumes"] = [*pod.get("volumes", []), *volumes]
+
+
+def _look_for_secrets(value: Any, namespace: str, secrets: _Secrets, found: dict[str, Made]) -> None:
     if isinstance(value, dict):
         name = value.get("secretName") or value.get("name")
-        if value.get("optional") is True and (namespace, name) in secrets:
-            del value["optional"]
+        made = secrets.get((namespace, name)) if isinstance(name, str) else None
+        if made is not None and ("secretName" in value or "key" in value):
+            value.pop("optional", None)  # it is about to be made
+            found[str(name)] = made
         for each in value.values():
-            _wait_for_secrets(each, namespace, secrets)
+            _look_for_secrets(each, namespace, secrets, found)
     elif isinstance(value, list):
         for each in value:
-            _wait_for_secrets(each, namespace, secrets)
+            _look_for_secrets(each, namespace, secrets, found)
 
 
 def _in_waves(number: int, manifests: Sequence[Manifest], tool: Tool) -> list[Manifest]:

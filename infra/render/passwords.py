@@ -18,6 +18,8 @@ class Files(Placed):
         """`owner` identifies the stack; with another `salt` all marks of passwords are others."""
         super().__init__(stack)
         self._salt = salt
+        self.changed: set[str] = set()
+        """Marks of passwords that are not the first ones."""
         self.mark = owner
         # The same in each rendering, and another one for each stack.
         known = hashlib.sha256(f"{self.mark}/{stack.settings.namespace}".encode()).digest()
@@ -27,7 +29,10 @@ class Files(Placed):
 
     def password(self, name: str, version: int = 1) -> str:
         """The mark of a password."""
-        return f"generated{hashlib.sha256(f'{self._salt}{name}/{version}'.encode()).hexdigest()[:32]}z"
+        mark = f"generated{hashlib.sha256(f'{self._salt}{name}/{version}'.encode()).hexdigest()[:32]}z"
+        if version > 1:
+            self.changed.add(mark)
+        return mark
 
 
 def decoded(data: Any) -> dict[str, str]:

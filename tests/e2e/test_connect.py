@@ -188,7 +188,7 @@ def test_nobody_else_reads_a_connectors_secret(stack: Stack) -> None:
     mounted = {
         each["metadata"]["labels"]["app.kubernetes.io/component"]
         for each in found
-        if any(volume.get("secret", {}).get("secretName") in PASSWORDS for volume in each["spec"]["volumes"])
+        if any(volume.get("secret", {}).get("secretName") in PASSWORDS for volume in each["spec"].get("volumes", []))
     }
     assert mounted == {"connect"}
     seen = {

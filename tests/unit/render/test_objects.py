@@ -92,6 +92,47 @@ def test_jobs_wait_for_brokers_and_secrets() -> None:
         assert "optional" not in json.dumps(job["spec"]["template"]["spec"]["volumes"])
 
 
+def waits_for(manifest: Manifest) -> dict[str, str]:
+    """The key of each Secret that its pods wait for."""
+    volumes = manifest["spec"]["template"]["spec"].get("volumes", [])
+    generated = [each["secret"] for each in volumes if each["name"].startswith("generated-")]
+    return {each["secretName"]: each["items"][0]["key"] for each in generated}
+
+
+def test_pods_wait_for_passwords_that_are_about_to_change() -> None:
+    """All is applied at once: a Job that read the former passwords would note that it had applied the new ones."""
+
+    def rendered(version: int) -> dict[str, Any]:
+        user = {"writes": ["orders"], "passwordVersion": version}
+        tenants = {"shop": {"namespace": "shop", "createNamespace": True, "users": {"app": user}}}
+        worker = {"image": "a:1", "tenant": "shop", "writes": ["orders"], "passwordVersion": version}
+        found = manifests(tenants=tenants, workers={"copy": worker})
+        named = {
+            f"{each['kind']} {each['metadata']['name'].rpartition('-provision')[0] or each['metadata']['name']}": each
+            for each in found
+        }
+        [config] = [each for each in found if called([each]) == [("ConfigMap", "kafka-secrets")]]
+        templates = {each["name"]: each["data"] for each in json.loads(config["data"]["templates.json"])["secrets"]}
+        return {
+            "job": named["Job kafka"],
+            "brokers": named["StatefulSet kafka"],
+            "worker": named["Deployment copy"],
+            "templates": templates,
+        }
+
+    first, second = rendered(1), rendered(2)
+    for each in (first, second):
+        awaited = waits_for(each["job"])
+        assert set(awaited) == {"kafka-admin", "kafka-passwords"}
+        assert all(key in each["templates"][name] for name, key in awaited.items())
+        assert waits_for(each["brokers"]) == {}
+    assert waits_for(first["job"])["kafka-passwords"] != waits_for(second["job"])["kafka-passwords"]
+    assert waits_for(first["job"])["kafka-admin"] == waits_for(second["job"])["kafka-admin"]
+    # Its pods cannot begin without the Secret; once it is there, they must not begin with the former password.
+    assert waits_for(first["worker"]) == {}
+    assert waits_for(second["worker"]).keys() == {"copy-kafka"}
+
+
 def test_a_policy_without_rules_says_which_direction_it_is_about() -> None:
     found = {each["metadata"]["name"]: each["spec"] for each in manifests() if each["kind"] == "NetworkPolicy"}
     for name in ("kafka-provisioner", "kafka-secrets"):

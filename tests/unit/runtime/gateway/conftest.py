@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AclBinding,
     AclOperation,
@@ -219,10 +220,32 @@ class Kafka(LocalKafka):
         settings = {key.replace("_", "."): value for key, value in config.items()}
         self.admin.create_topics([NewTopic(name, partitions, 1, config=settings)])[name].result(30)
         until = time.monotonic() + START_SECONDS
-        while self.admin.list_topics(name, timeout=10).topics[name].error is not None:
-            assert time.monotonic() < until, f"the broker does not know topic {name}"
+        while not self._leads(name):
+            assert time.monotonic() < until, f"the broker does not lead topic {name}"
             time.sleep(0.05)
         return name
+
+    def _leads(self, topic: str) -> bool:
+        """Whether every partition can be written to."""
+        found = self.admin.list_topics(topic, timeout=10).topics[topic]
+        return found.error is None and all(each.leader >= 0 for each in found.partitions.values())
+
+    def delete_records(self, topic: str, before: Mapping[int, int]) -> None:
+        """Delete the records before an offset of each partition, as retention does.
+
+        A busy broker may answer the client's question for leaders with none (`_NOENT`): it is asked again.
+        """
+        until = time.monotonic() + START_SECONDS
+        for partition, offset in before.items():
+            place = TopicPartition(topic, partition, offset)
+            while True:
+                try:
+                    self.admin.delete_records([place])[place].result(30)
+                    break
+                except KafkaException as error:
+                    if error.args[0].code() != KafkaError._NOENT or time.monotonic() > until:
+                        raise
+                    time.sleep(0.2)
 
     def make_user(self, user: str, secret: str | None = None) -> None:
         """Create a user or change the password, and wait until the broker accepts it: it is told a moment later."""

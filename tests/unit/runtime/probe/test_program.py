@@ -287,9 +287,7 @@ class TestCanary:
             missed = probe.metrics()[unread]
             ends = ends_of(kafka, TOPIC)
             until_read_natively(probe)
-            wanted = [TopicPartition(TOPIC, partition, end) for partition, end in ends.items()]
-            for done in kafka.admin.delete_records(wanted).values():
-                done.result(30)
+            kafka.delete_records(TOPIC, ends)
             gateway = Program(kafka, folder, settings).wait()
             eventually("the loss is seen", lambda: probe.counts("lost")["native", "http"] >= missed, probe)
             assert probe.counts("lost")["native", "native"] == 0
