@@ -76,7 +76,9 @@ class Operator(threading.Thread):
             status["replicas"] = item["spec"]["replicas"]
         elif kind == "ScaledObject":
             del status["observedGeneration"]
-            if item.get("status", {}).get("conditions"):
+            # A KEDA that runs says that there is no Prometheus here; it looks again every half a minute.
+            known = item.get("status", {}).get("conditions", [])
+            if any((each["type"], each["status"]) == ("Ready", "True") for each in known):
                 return
             status["conditions"] = [{"type": "Ready", "status": "True"}]
         else:

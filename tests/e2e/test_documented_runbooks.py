@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+from sandbox.pins import RUNTIME_IMAGE
 from tests.cert_manager_api import CERT_MANAGER_API
 from tests.documented import Command, kubectl_lines, lines_to_type
 from tests.e2e.conftest import MakeStack
@@ -31,6 +32,15 @@ PLATFORM = {
     "gateway": {"pods": {"min": 1}, "resources": {"cpu": "50m"}},
     "probe": {"resources": {"cpu": "20m"}},
     "exporter": {},
+    "jobs": {
+        "nightly": {
+            "image": RUNTIME_IMAGE,
+            "tenant": "shop",
+            "schedule": "@yearly",
+            "reads": ["orders"],
+            "command": ["echo", "done"],
+        }
+    },
     # Nobody answers: what its runbook is about.
     "connectors": {"kafka": {"http": {"url": "http://nobody.svc"}, "reads": ["orders"]}},
 }
@@ -63,7 +73,17 @@ STRIMZI_KAFKA = {
     "metadata": {"name": "kafka", "namespace": NAMESPACE},
     "spec": {"kafka": {"listeners": [{"name": "plain", "port": 9092, "type": "internal", "tls": False}]}},
 }
+STRIMZI_USER = {
+    "apiVersion": "kafka.strimzi.io/v1",
+    "kind": "KafkaUser",
+    "metadata": {"name": "kafka", "namespace": NAMESPACE},
+    "spec": {"authentication": {"type": "scram-sha-512"}},
+}
 ELSEWHERE = {
+    "component=object-store": "tests/e2e/test_object_store.py has a store",
+    "component=stream-job": "tests/e2e/test_streams.py has a stream job",
+    "connect-restarter": "the image of Kafka Connect takes minutes to make",
+    "entity-operator": "no operator of Strimzi runs here",
     "component=connect": "the image of Kafka Connect takes minutes to make",
     "deployment/strimzi-cluster-operator": "the operator's chart names it: tests/e2e/test_operator_charts.py",
     "prometheus-grafana": "Grafana's image cannot be had from packages: tests/unit/components has the Secret and the Service",
@@ -77,6 +97,7 @@ VARIABLES = {
     "CERTIFICATE": "latency-probe-kafka",
     "CLUSTER": "kafka",
     "NAME": "kafka",
+    "JOB": "nightly",
 }
 
 
@@ -103,9 +124,11 @@ def shell(
     if operator_watches(os.environ):
         pytest.skip("an operator of Strimzi runs in this cluster, and would deploy this test's Kafka")
     make_stack("documented", PLATFORM).up()
-    objects = [CERTIFICATE, STRIMZI_KAFKA, *([SCALER] if keda else [])]
+    objects = [CERTIFICATE, STRIMZI_KAFKA, STRIMZI_USER, *([SCALER] if keda else [])]
     kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
     client_pod(TENANT, "app", "payment-api")
+    # A run of the job, and an event about it.
+    kubectl("-n", TENANT, "create", "job", "--from=cronjob/nightly", "nightly-before")
     # Its broker has ended once, for what `logs --previous` shows.
     kubectl("-n", NAMESPACE, "exec", "kafka-0", "-c", "kafka", "--", "sh", "-c", "kill 1", check=False)
     eventually("the broker is back", restarted)

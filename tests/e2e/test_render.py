@@ -5,6 +5,7 @@ import copy
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -121,12 +122,13 @@ def versions(*namespaces: str) -> dict[tuple[str, str, str], str]:
     }
 
 
-class TestFromNothing:
-    @pytest.fixture(scope="class")
-    def files(self, tmp_path_factory: pytest.TempPathFactory) -> Any:
-        yield Files(tmp_path_factory.mktemp("files"), platform(NAMESPACE, SHOP))
-        kubectl("delete", "namespace", NAMESPACE, SHOP, "--ignore-not-found", "--wait=false")
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Files]:
+    yield Files(tmp_path_factory.mktemp("files"), platform(NAMESPACE, SHOP))
+    kubectl("delete", "namespace", NAMESPACE, SHOP, "--ignore-not-found", "--wait=false")
 
+
+class TestFromNothing:
     def test_one_command_brings_the_platform_up(self, files: Files) -> None:
         files.apply()
         eventually("the passwords are made", lambda: is_complete(files.job("secrets"), NAMESPACE), 120)
