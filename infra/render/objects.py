@@ -31,6 +31,8 @@ class Made:
 
     key: str
     """What it has once it is as it should be."""
+    keys: Sequence[str]
+    """All others."""
     is_changed: bool
     """Whether one of its passwords is not the first one."""
 
@@ -90,7 +92,7 @@ def parts(settings: Settings, owner: str, tool: Tool) -> list[Part]:
         data, about = decoded(each.get("data")), each["metadata"]
         templates.append(template_of(_owned(each, owner), data))
         is_changed = any(mark in text for mark in placed.changed for text in data.values())
-        known[about["namespace"], about["name"]] = Made(key=version_key(data), is_changed=is_changed)
+        known[about["namespace"], about["name"]] = Made(key=version_key(data), keys=sorted(data), is_changed=is_changed)
     made: dict[str, list[Manifest]] = {}
     for key, rendered in found:
         part = made.setdefault(_NAMES.get(key, key.replace("_", "-")), [])
@@ -214,12 +216,22 @@ def _wait_for_secrets(manifest: dict[str, Any], path: Sequence[str], secrets: _S
     _look_for_secrets(pod, manifest["metadata"].get("namespace", ""), secrets, found)
     is_job = manifest["kind"] == "Job"
     awaited = {name: made for name, made in sorted(found.items()) if is_job or made.is_changed}
-    volumes = [
-        {"name": f"generated-{number}", "secret": {"items": [{"key": made.key, "path": "made"}], "secretName": name}}
+    mounted = set()
+    for volume in pod.get("volumes", []):
+        name = volume.get("secret", {}).get("secretName")
+        if name in awaited:
+            # In the same volume: each is filled by itself, and an earlier one would keep the former content.
+            made, secret = awaited[name], volume["secret"]
+            usual = [{"key": key, "path": key} for key in made.keys]
+            secret["items"] = [*secret.get("items", usual), {"key": made.key, "path": made.key}]
+            mounted.add(name)
+    others = [
+        {"name": f"generated-{number}", "secret": {"items": [{"key": made.key, "path": made.key}], "secretName": name}}
         for number, (name, made) in enumerate(awaited.items())
+        if name not in mounted
     ]
-    if volumes:
-        pod["volumes"] = [*pod.get("volumes", []), *volumes]
+    if others:
+        pod["volumes"] = [*pod.get("volumes", []), *others]
 
 
 def _look_for_secrets(value: Any, namespace: str, secrets: _Secrets, found: dict[str, Made]) -> None:

@@ -93,10 +93,14 @@ def test_jobs_wait_for_brokers_and_secrets() -> None:
 
 
 def waits_for(manifest: Manifest) -> dict[str, str]:
-    """The key of each Secret that its pods wait for."""
-    volumes = manifest["spec"]["template"]["spec"].get("volumes", [])
-    generated = [each["secret"] for each in volumes if each["name"].startswith("generated-")]
-    return {each["secretName"]: each["items"][0]["key"] for each in generated}
+    """The key of each Secret that its pods wait for, which is in the volume that has the passwords."""
+    found: dict[str, str] = {}
+    for volume in manifest["spec"]["template"]["spec"].get("volumes", []):
+        keys = [each["key"] for each in volume.get("secret", {}).get("items", [])]
+        for key in (each for each in keys if each.startswith("generated-")):
+            assert len(keys) > 1
+            found[volume["secret"]["secretName"]] = key
+    return found
 
 
 def test_pods_wait_for_passwords_that_are_about_to_change() -> None:
