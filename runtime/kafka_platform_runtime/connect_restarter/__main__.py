@@ -14,8 +14,6 @@ Run as `python3 -m kafka_platform_runtime.connect_restarter` with these variable
 Exit code 0: asked to end. 1: a background thread has ended. 3: a variable is missing or wrong.
 """
 
-import os
-import signal
 import sys
 import threading
 import time
@@ -26,11 +24,10 @@ from kafka_platform_runtime.connect_applier.client import Connect, Status
 from kafka_platform_runtime.connect_restarter.page import Page
 from kafka_platform_runtime.connect_restarter.restarts import FIRST_SECONDS, LONGEST_SECONDS, Restarts
 from kafka_platform_runtime.failures import Refused, Transient
-from kafka_platform_runtime.jobs import DONE, REFUSED, address
-from kafka_platform_runtime.metrics_server import serve
+from kafka_platform_runtime.jobs import address
+from kafka_platform_runtime.looking import looks
 from kafka_platform_runtime.supervision import WATCH, whereabouts
 
-FAILED = 1
 DEFAULT_PORT = 9404
 INTERVAL_SECONDS = 5.0
 HUNG_SECONDS = 900.0
@@ -142,22 +139,7 @@ def run(settings: Settings, stop: threading.Event, page: Page) -> None:
 
 def main() -> int:
     """The program; see the module."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    WATCH.begin(stop.set)
-    try:
-        settings = Settings.from_environment(os.environ)
-    except Refused as refusal:
-        sys.stderr.write("".join(f"{fault}\n" for fault in refusal.faults))
-        return REFUSED
-    page = Page()
-    server = serve(settings.port, page)
-    run(settings, stop, page)
-    WATCH.ending()
-    server.shutdown()
-    server.server_close()
-    return DONE if WATCH.death is None else FAILED
+    return looks(Settings.from_environment, lambda _: Page(), run)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ Exit code 0: asked to end. 1: a background thread has ended. 3: a variable is mi
 """
 
 import os
-import signal
 import sys
 import threading
 import time
@@ -31,12 +30,9 @@ from kafka_platform_runtime.exporter.look import Looker
 from kafka_platform_runtime.exporter.page import Page
 from kafka_platform_runtime.exporter.settings import Settings
 from kafka_platform_runtime.failures import Refused, Rejected, Transient
-from kafka_platform_runtime.metrics_server import serve
+from kafka_platform_runtime.looking import looks
 from kafka_platform_runtime.supervision import WATCH, whereabouts
 
-DONE = 0
-FAILED = 1
-REFUSED = 3
 HUNG_SECONDS = 300.0
 """How long a look may take. A request takes up to ten seconds, and a broker that does not answer is asked once in a look."""
 
@@ -107,25 +103,15 @@ def run(settings: Settings, environment: Mapping[str, str], stop: threading.Even
     looking.close()
 
 
+def _read(environment: Mapping[str, str]) -> Settings:
+    settings = Settings.from_environment(environment)
+    Connection.from_environment(environment)
+    return settings
+
+
 def main() -> int:
     """The program; see the module."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    WATCH.begin(stop.set)
-    try:
-        settings = Settings.from_environment(os.environ)
-        Connection.from_environment(os.environ)
-    except Refused as refusal:
-        sys.stderr.write("".join(f"{fault}\n" for fault in refusal.faults))
-        return REFUSED
-    page = Page()
-    server = serve(settings.port, page)
-    run(settings, os.environ, stop, page)
-    WATCH.ending()
-    server.shutdown()
-    server.server_close()
-    return DONE if WATCH.death is None else FAILED
+    return looks(_read, lambda _: Page(), lambda settings, stop, page: run(settings, os.environ, stop, page))
 
 
 if __name__ == "__main__":

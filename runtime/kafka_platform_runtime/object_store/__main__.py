@@ -12,22 +12,17 @@ It is ready once the bucket and its policy are there. Exit code 0: asked to end.
 file is missing or wrong.
 """
 
-import os
-import signal
 import sys
 import threading
 import time
 
-from kafka_platform_runtime.failures import Refused, Transient
-from kafka_platform_runtime.metrics_server import serve
+from kafka_platform_runtime.failures import Transient
+from kafka_platform_runtime.looking import looks
 from kafka_platform_runtime.object_store.bucket import Bucket
 from kafka_platform_runtime.object_store.page import Page
 from kafka_platform_runtime.object_store.settings import Settings
 from kafka_platform_runtime.supervision import WATCH
 
-DONE = 0
-FAILED = 1
-REFUSED = 3
 INTERVAL_SECONDS = 15.0
 PAUSE_SECONDS = 0.5
 """Until another attempt after a failure: the store starts in a tenth of a second."""
@@ -39,8 +34,9 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def run(bucket: Bucket, page: Page, stop: threading.Event) -> None:
+def run(settings: Settings, stop: threading.Event, page: Page) -> None:
     """Look at the bucket until told to stop."""
+    bucket = Bucket(settings)
     said: str | None = None
     with WATCH.heart("The look at the bucket", INTERVAL_SECONDS + HUNG_SECONDS) as beat:
         while not stop.is_set():
@@ -60,28 +56,12 @@ def run(bucket: Bucket, page: Page, stop: threading.Event) -> None:
                 _say(each)
             page.kept(time.monotonic() - begun, len(done))
             stop.wait(INTERVAL_SECONDS)
+    bucket.close()
 
 
 def main() -> int:
     """The program; see the module."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    WATCH.begin(stop.set)
-    try:
-        settings = Settings.from_environment(os.environ)
-    except Refused as refusal:
-        sys.stderr.write("".join(f"{fault}\n" for fault in refusal.faults))
-        return REFUSED
-    page = Page(settings.volume)
-    server = serve(settings.port, page)
-    bucket = Bucket(settings)
-    run(bucket, page, stop)
-    bucket.close()
-    WATCH.ending()
-    server.shutdown()
-    server.server_close()
-    return DONE if WATCH.death is None else FAILED
+    return looks(Settings.from_environment, lambda settings: Page(settings.volume), run)
 
 
 if __name__ == "__main__":

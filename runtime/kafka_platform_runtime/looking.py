@@ -1,0 +1,57 @@
+"""The frame of programs that look at something again and again, and show metrics of it until they are told to end."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeVar
+
+from kafka_platform_runtime.failures import Refused
+from kafka_platform_runtime.jobs import DONE, REFUSED
+from kafka_platform_runtime.metrics_server import Shown, serve
+from kafka_platform_runtime.supervision import WATCH
+
+FAILED = 1
+
+
+class Ported(Protocol):
+    """Settings of a program that shows metrics."""
+
+    @property
+    def port(self) -> int:
+        """Of /metrics, /healthz and /readyz."""
+
+
+_Settings = TypeVar("_Settings", bound=Ported)
+_Page = TypeVar("_Page", bound=Shown)
+
+
+def looks(
+    read: Callable[[Mapping[str, str]], _Settings],
+    page_of: Callable[[_Settings], _Page],
+    run: Callable[[_Settings, threading.Event, _Page], None],
+) -> int:
+    """Runs such a program to its end. Returns its exit code: 0, or 1 if a thread of its own has ended, or 3 if it is refused.
+
+    Args:
+        read: makes settings of the environment; raises `Refused` for those that are missing or wrong.
+        page_of: makes what the program shows.
+        run: looks until the event is set.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    WATCH.begin(stop.set)
+    try:
+        settings = read(os.environ)
+    except Refused as refusal:
+        sys.stderr.write("".join(f"{fault}\n" for fault in refusal.faults))
+        return REFUSED
+    page = page_of(settings)
+    server = serve(settings.port, page)
+    run(settings, stop, page)
+    WATCH.ending()
+    server.shutdown()
+    server.server_close()
+    return DONE if WATCH.death is None else FAILED
