@@ -8,9 +8,7 @@ import kafka_platform
 from kafka_platform.job.monitoring import source
 from kafka_platform.job.objects import JobSettings, objects
 from kafka_platform.job.spec import JobSpec
-from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.entities import User
-from kafka_platform.program.logins import login_of
 from kafka_platform.values.forms import shared
 
 from infra.capabilities.capability import (
@@ -129,18 +127,15 @@ class Jobs(Capability[Mapping[str, Job]]):
 
     def rendered(self, section: Mapping[str, Job], placed: Placed) -> Iterator[Rendered]:
         """Their objects."""
-        settings, connection = placed.settings, placed.connection
+        settings = placed.settings
         for name, each in sorted(section.items()):
             spec = JobSpec(**each.values(name, settings))
-            secret, is_delivered = login_of(name, connection, spec.user, spec.user_secret)
-            job = JobSettings(
+            job = JobSettings.of(
                 name=name,
                 namespace=settings.namespace_of(each.tenant),
-                connection=with_authority_of(connection, secret),
+                connection=placed.connection,
                 spec=spec,
                 runtime_image=settings.runtime_image,
-                secret=secret,
-                is_delivered=is_delivered,
                 registry=connection_for(placed, spec.user or name, settings.namespace_of(each.tenant)),
             )
             yield from placed.named(name, objects(job))

@@ -7,7 +7,6 @@ from typing import Any
 import kafka_platform
 from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.entities import Quotas, User
-from kafka_platform.program.logins import login_of
 from kafka_platform.scaling import objects as scaling
 from kafka_platform.scaling.spec import Scale, scaler_user_name
 from kafka_platform.values.forms import shared
@@ -144,18 +143,15 @@ class Workers(Capability[Mapping[str, Worker]]):
 
     def rendered(self, section: Mapping[str, Worker], placed: Placed) -> Iterator[Rendered]:
         """Their objects, and those that scale them."""
-        settings, connection = placed.settings, placed.connection
+        settings = placed.settings
         for name, each in sorted(section.items()):
             spec = WorkerSpec(**each.values(name, settings))
-            secret, is_delivered = login_of(name, connection, spec.user, spec.user_secret)
-            worker = WorkerSettings(
+            worker = WorkerSettings.of(
                 name=name,
                 namespace=settings.namespace_of(each.tenant),
-                connection=with_authority_of(connection, secret),
+                connection=placed.connection,
                 spec=spec,
                 runtime_image=settings.runtime_image,
-                secret=secret,
-                is_delivered=is_delivered,
                 spread=settings.kafka.spread,
                 registry=connection_for(placed, spec.user or name, settings.namespace_of(each.tenant)),
             )

@@ -18,7 +18,7 @@ from kafka_platform.kube.manifests import (
 )
 from kafka_platform.kube.objects import Object
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
-from kafka_platform.kube.pods import HELPER_CPU_LIMIT, container_security
+from kafka_platform.kube.pods import container_security, helper_resources
 
 if TYPE_CHECKING:
     from pulumi import Input
@@ -106,10 +106,7 @@ def job(settings: ApplySettings) -> Manifest:
         ],
         "image": settings.runtime_image,
         "name": "applier",
-        "resources": {
-            "limits": {"cpu": HELPER_CPU_LIMIT, "memory": "128Mi"},
-            "requests": {"cpu": "50m", "memory": "64Mi"},
-        },
+        "resources": helper_resources("128Mi", cpu="50m", reserved="64Mi"),
         "securityContext": container_security(),
         "volumeMounts": [{"mountPath": _FOLDER, "name": "connectors", "readOnly": True}],
     }

@@ -22,10 +22,10 @@ from kafka_platform.kube.metrics import METRICS_PORT_NAME
 from kafka_platform.kube.objects import Object
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.kube.pods import (
-    HELPER_CPU_LIMIT,
     METRICS_PORT,
     configured,
     container_security,
+    helper_resources,
     http_check,
     pod_spec,
 )
@@ -124,10 +124,7 @@ def _container(settings: RestartSettings) -> Manifest:
         "name": "restarter",
         "ports": [{"containerPort": METRICS_PORT, "name": METRICS_PORT_NAME}],
         "readinessProbe": http_check("/readyz", METRICS_PORT, failures=3, period_seconds=10),
-        "resources": {
-            "limits": {"cpu": HELPER_CPU_LIMIT, "memory": "128Mi"},
-            "requests": {"cpu": "10m", "memory": "128Mi"},
-        },
+        "resources": helper_resources("128Mi"),
         "securityContext": container_security(),
         "startupProbe": http_check("/healthz", METRICS_PORT, failures=60, period_seconds=2),
         "terminationMessagePolicy": "FallbackToLogsOnError",

@@ -19,7 +19,7 @@ from kafka_platform.kube.manifests import Manifest, labels, metadata, network_po
 from kafka_platform.kube.metrics import PROVISION_JOB
 from kafka_platform.kube.objects import Guard, Object
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
-from kafka_platform.kube.pods import HELPER_CPU_LIMIT, container_security
+from kafka_platform.kube.pods import container_security, helper_resources
 from kafka_platform.values.names import declarations_of
 
 if TYPE_CHECKING:
@@ -108,10 +108,7 @@ def job(
         "env": _environment(name, connection, admin_secret, stack, former_stacks),
         "image": image,
         "name": "provisioner",
-        "resources": {
-            "limits": {"cpu": HELPER_CPU_LIMIT, "memory": "512Mi"},
-            "requests": {"cpu": "50m", "memory": "128Mi"},
-        },
+        "resources": helper_resources("512Mi", cpu="50m", reserved="128Mi"),
         "securityContext": container_security(),
         "volumeMounts": _mounts(connection),
     }

@@ -8,12 +8,11 @@ from kafka_platform.args import Args
 from kafka_platform.entities.component import with_users
 from kafka_platform.job.objects import JobSettings, objects
 from kafka_platform.job.spec import JobSpec, check_job_name
-from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.connection import KafkaConnection
 from kafka_platform.kafka.registry import RegistryConnection
 from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.place import once_ready, place_all
-from kafka_platform.program.logins import check_login, login_of
+from kafka_platform.program.logins import check_login
 from kafka_platform.values.forms import named
 from kafka_platform.values.names import check_label
 
@@ -72,13 +71,10 @@ class ScheduledJob(pulumi.ComponentResource):
             runtime_image=given.runtime_image,
             pod_settings=given.pod_settings,
         )
-        secret, is_delivered = login_of(name, connection, given.user, given.user_secret)
-        settings = JobSettings(
+        settings = JobSettings.of(
             name=name,
             namespace=namespace,
-            connection=with_authority_of(connection, secret),
-            secret=secret,
-            is_delivered=is_delivered,
+            connection=connection,
             spec=given,
             runtime_image=given.runtime_image,
             registry=given.registry,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 Manifest = dict[str, Any]
 """A Kubernetes object as the API server takes it. Values may be Outputs of Pulumi, or `Derived` from them."""
 
+_RBAC = "rbac.authorization.k8s.io"
 ACCESS_LABEL = "kafka-platform/access"
 """A namespace with this label and the cluster's name as its value may connect."""
 
@@ -57,6 +58,27 @@ def secret_of(about: Manifest, data: Any) -> Manifest:
     """A Secret with base64-encoded data; `about` is its metadata."""
     # `type` is what the API server would fill in; said here, it is no difference later.
     return {"apiVersion": "v1", "kind": "Secret", "metadata": about, "type": "Opaque", "data": data}
+
+
+def service_account_of(about: Manifest) -> Manifest:
+    """A ServiceAccount whose token no pod gets unless it asks for it."""
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": about, "automountServiceAccountToken": False}
+
+
+def role_of(about: Manifest, rules: Sequence[Manifest], *, scope: str = "") -> Manifest:
+    """A Role, or, with the scope `Cluster`, a ClusterRole."""
+    return {"apiVersion": f"{_RBAC}/v1", "kind": f"{scope}Role", "metadata": about, "rules": list(rules)}
+
+
+def role_binding_of(about: Manifest, account: Manifest, *, scope: str = "") -> Manifest:
+    """What gives the role of the same metadata to the ServiceAccount with the metadata `account`."""
+    return {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": f"{scope}RoleBinding",
+        "metadata": about,
+        "roleRef": {"apiGroup": _RBAC, "kind": f"{scope}Role", "name": about["name"]},
+        "subjects": [{"kind": "ServiceAccount", "name": account["name"], "namespace": account["namespace"]}],
+    }
 
 
 def service_port(name: str, port: int, target: int | None = None) -> Manifest:

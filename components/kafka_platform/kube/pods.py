@@ -110,6 +110,17 @@ def pod_spec(
     }
 
 
+def helper_resources(memory: str, *, cpu: str = "10m", reserved: str | None = None) -> Manifest:
+    """Requests and limits of a helper container, or of a Job without resources of its own.
+
+    As much memory is reserved as it may use, unless `reserved` says less.
+    """
+    return {
+        "limits": {"cpu": HELPER_CPU_LIMIT, "memory": memory},
+        "requests": {"cpu": cpu, "memory": reserved or memory},
+    }
+
+
 def resources_of(compute: Compute) -> Manifest:
     """Requests and limits of a container: as much memory as is reserved, and CPU without a limit unless one is given."""
     limits = {"memory": compute.memory}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from kafka_platform.kafka.oauth import OAuth
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import Manifest
-from kafka_platform.kube.pods import HELPER_CPU_LIMIT, container_security
+from kafka_platform.kube.pods import container_security, helper_resources
 from kafka_platform.program.client_files import CLIENT, CREDENTIALS, Login
 from kafka_platform.program.spec import PLATFORM_FOLDER
 from kafka_platform.values.names import check_secret_of_user, user_secret
@@ -70,10 +70,7 @@ def login_container(image: "Input[str]") -> Manifest:
         "command": ["python3", "-m", "kafka_platform_runtime.client_login", CLIENT, _LOGIN, CREDENTIALS],
         "image": image,
         "name": "login-files",
-        "resources": {
-            "limits": {"cpu": HELPER_CPU_LIMIT, "memory": "64Mi"},
-            "requests": {"cpu": "10m", "memory": "64Mi"},
-        },
+        "resources": helper_resources("64Mi"),
         "securityContext": container_security(),
         # A key that the Secret does not have is told in its log.
         "terminationMessagePolicy": "FallbackToLogsOnError",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from kafka_platform.kafka import registry
 from kafka_platform.kafka.client_pods import (
@@ -11,6 +11,7 @@ from kafka_platform.kafka.client_pods import (
     connection_environment,
     login_files,
     login_values,
+    with_authority_of,
 )
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import (
@@ -26,15 +27,15 @@ from kafka_platform.kube.manifests import (
 )
 from kafka_platform.kube.pods import (
     CONFIG_ANNOTATION,
-    HELPER_CPU_LIMIT,
     IMAGE_USER,
     configured,
     container_security,
+    helper_resources,
     pod_spec,
     resources_of,
 )
 from kafka_platform.program.client_files import CLIENT, CREDENTIALS, ClientSettings, Login, client_files
-from kafka_platform.program.logins import java_options, login_container, login_volumes
+from kafka_platform.program.logins import java_options, login_container, login_of, login_volumes
 from kafka_platform.program.spec import Egress, ProgramSpec, transactional_prefix
 
 if TYPE_CHECKING:
@@ -64,6 +65,13 @@ class ProgramSettings:
     is_delivered: bool = True
     """Whether the platform created that Secret, with all files that clients need."""
     registry: "RegistryConnection | None" = None
+
+    @classmethod
+    def of(cls, *, name: str, connection: "KafkaConnection", spec: ProgramSpec, **more: Any) -> Self:
+        """The program of that name, which logs in to the Kafka as its spec says; `more` are further fields."""
+        secret, is_delivered = login_of(name, connection, spec.user, spec.user_secret)
+        known = with_authority_of(connection, secret)
+        return cls(name=name, connection=known, spec=spec, secret=secret, is_delivered=is_delivered, **more)
 
     @property
     def group(self) -> str | None:
@@ -215,10 +223,7 @@ def _name_check(settings: ProgramSettings) -> Manifest:
         "command": ["python3", "-m", "kafka_platform_runtime.names", settings.connection.bootstrap_servers],
         "image": settings.runtime_image,
         "name": "name-check",
-        "resources": {
-            "limits": {"cpu": HELPER_CPU_LIMIT, "memory": "64Mi"},
-            "requests": {"cpu": "10m", "memory": "64Mi"},
-        },
+        "resources": helper_resources("64Mi"),
         "securityContext": container_security(),
     }
 

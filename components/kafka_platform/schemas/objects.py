@@ -20,7 +20,7 @@ from kafka_platform.kube.manifests import (
 )
 from kafka_platform.kube.objects import Guard, Object
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
-from kafka_platform.kube.pods import HELPER_CPU_LIMIT, container_security, ports_of, secret_volume
+from kafka_platform.kube.pods import container_security, helper_resources, ports_of, secret_volume
 from kafka_platform.schemas.compatibility import check_schema_update
 from kafka_platform.schemas.spec import Compatibility, Subject
 
@@ -131,10 +131,7 @@ def job(settings: SchemaSettings, rendered: Mapping[str, str]) -> Manifest:
         "env": _environment(settings),
         "image": settings.runtime_image,
         "name": COMPONENT,
-        "resources": {
-            "limits": {"cpu": HELPER_CPU_LIMIT, "memory": "256Mi"},
-            "requests": {"cpu": "50m", "memory": "64Mi"},
-        },
+        "resources": helper_resources("256Mi", cpu="50m", reserved="64Mi"),
         "securityContext": container_security(),
         "volumeMounts": [{"mountPath": f"{_FOLDER}/{name}", "name": name, "readOnly": True} for name in volumes],
     }

@@ -24,11 +24,11 @@ from kafka_platform.kube.metrics import METRICS_PORT_NAME
 from kafka_platform.kube.objects import Guard, Object
 from kafka_platform.kube.pods import (
     CONFIG_ANNOTATION,
-    HELPER_CPU_LIMIT,
     HTTP_PORT,
     METRICS_PORT,
     configured,
     container_security,
+    helper_resources,
     http_check,
     pod_spec,
     resources_of,
@@ -252,10 +252,7 @@ def _folders(settings: ObjectStoreSettings) -> Manifest:
         "command": ["mkdir", "-p", f"{_DATA}/objects", f"{_DATA}/metadata"],
         "image": settings.runtime_image,
         "name": "folders",
-        "resources": {
-            "limits": {"cpu": HELPER_CPU_LIMIT, "memory": "32Mi"},
-            "requests": {"cpu": "10m", "memory": "32Mi"},
-        },
+        "resources": helper_resources("32Mi"),
         "securityContext": container_security(),
         "volumeMounts": [{"mountPath": _DATA, "name": "data"}],
     }
@@ -337,10 +334,7 @@ def _keeper(settings: ObjectStoreSettings) -> Manifest:
         "name": "keeper",
         "ports": [{"containerPort": METRICS_PORT, "name": METRICS_PORT_NAME}],
         "readinessProbe": http_check("/readyz", METRICS_PORT, failures=2, period_seconds=5),
-        "resources": {
-            "limits": {"cpu": HELPER_CPU_LIMIT, "memory": _KEEPER_MEMORY},
-            "requests": {"cpu": "10m", "memory": _KEEPER_MEMORY},
-        },
+        "resources": helper_resources(_KEEPER_MEMORY),
         "securityContext": container_security(),
         "startupProbe": http_check("/healthz", METRICS_PORT, failures=60, period_seconds=2),
         "terminationMessagePolicy": "FallbackToLogsOnError",

@@ -14,7 +14,10 @@ from kafka_platform.kube.manifests import (
     labels,
     metadata,
     network_policy_of,
+    role_binding_of,
+    role_of,
     selector,
+    service_account_of,
     text_hash,
     to_names,
 )
@@ -63,7 +66,6 @@ _PART = "kafka-platform/part"
 _CONFIG = "/etc/kafka-platform/config"
 _SCRIPT = "job.sql"
 _VERSION = "kafka-platform/version"
-_RBAC = "rbac.authorization.k8s.io"
 _DISK = "4Gi"
 """Of a TaskManager's own disk, for state that is not in memory."""
 _TERMINATION_SECONDS = 30
@@ -198,22 +200,19 @@ def _refuse_other_sql(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
 
 def service_account(settings: StreamJobSettings) -> Manifest:
     """Who its pods are."""
-    return {
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-        "automountServiceAccountToken": False,
-    }
+    return service_account_of(_about(settings))
+
+
+def _about(settings: StreamJobSettings) -> Manifest:
+    return metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT))
 
 
 def role(settings: StreamJobSettings) -> Manifest:
     """Its own ConfigMaps, in which JobManagers note who leads and where the last checkpoint is, and no other ones."""
     names = derived(lambda job: config_maps(settings.job, settings.spec.version, job), settings.job_id)
-    return {
-        "apiVersion": f"{_RBAC}/v1",
-        "kind": "Role",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-        "rules": [
+    return role_of(
+        _about(settings),
+        [
             # What is created has no name yet that a rule could be about.
             {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]},
             {
@@ -223,18 +222,12 @@ def role(settings: StreamJobSettings) -> Manifest:
                 "verbs": ["get", "list", "watch", "update", "patch", "delete"],
             },
         ],
-    }
+    )
 
 
 def binding(settings: StreamJobSettings) -> Manifest:
     """Gives its pods that right."""
-    return {
-        "apiVersion": f"{_RBAC}/v1",
-        "kind": "RoleBinding",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-        "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": settings.name},
-        "subjects": [{"kind": "ServiceAccount", "name": settings.name, "namespace": settings.namespace}],
-    }
+    return role_binding_of(_about(settings), _about(settings))
 
 
 def network_policy(settings: StreamJobSettings, brokers: "Input[Sequence[Manifest]]") -> Manifest:
@@ -243,7 +236,7 @@ def network_policy(settings: StreamJobSettings, brokers: "Input[Sequence[Manifes
     inside = [allowed_port(port) for port in (DATA_PORT, TASK_PORT, RPC_PORT, BLOB_PORT, REST_PORT)]
     store = derived(lambda endpoint: [allowed_port(port_of(endpoint))], settings.store.endpoint)
     return network_policy_of(
-        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        _about(settings),
         pods={"matchLabels": settings.own},
         ingress=[
             {"from": [each_other], "ports": inside},

@@ -7,13 +7,11 @@ import pulumi
 
 from kafka_platform.args import Args
 from kafka_platform.entities.component import with_users
-from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.connection import KafkaConnection
 from kafka_platform.kafka.registry import RegistryConnection
 from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.place import KubernetesObject, once_ready, place_all
 from kafka_platform.program.clients import Assignment
-from kafka_platform.program.logins import login_of
 from kafka_platform.scaling.component import Scaler, ScalerArgs
 from kafka_platform.scaling.spec import Scale, scaler_user_name
 from kafka_platform.values.forms import named
@@ -86,13 +84,10 @@ class StreamWorker(pulumi.ComponentResource):
             runtime_image=given.runtime_image,
             pod_settings=given.pod_settings,
         )
-        secret, is_delivered = login_of(name, connection, given.user, given.user_secret)
-        settings = WorkerSettings(
+        settings = WorkerSettings.of(
             name=name,
             namespace=namespace,
-            connection=with_authority_of(connection, secret),
-            secret=secret,
-            is_delivered=is_delivered,
+            connection=connection,
             spread=given.spread,
             spec=given,
             runtime_image=given.runtime_image,

@@ -34,6 +34,7 @@ from kafka_platform.kube.manifests import (
     metadata,
     network_policy_of,
     selector,
+    service_account_of,
     service_of,
     service_port,
     to_names,
@@ -146,12 +147,7 @@ def _claim(settings: EmbeddedSettings, node: int, nodes: Object) -> Object:
 
 def service_account(settings: EmbeddedSettings) -> Manifest:
     """The pods' service account, without a token."""
-    return {
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-        "automountServiceAccountToken": False,
-    }
+    return service_account_of(metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)))
 
 
 def config_map(settings: EmbeddedSettings, files: "Input[Mapping[str, str]]") -> Manifest:

@@ -5,7 +5,7 @@ from kafka_platform.cluster.embedded.settings import HEALTH_PORT, EmbeddedSettin
 from kafka_platform.cluster.metrics import NODE_METRICS_PORT, RULES_FILE
 from kafka_platform.kube.manifests import Manifest, environment
 from kafka_platform.kube.metrics import NODE_METRICS_PORT_NAME
-from kafka_platform.kube.pods import HELPER_CPU_LIMIT, container_security, http_check, resources_of, secret_volume
+from kafka_platform.kube.pods import container_security, helper_resources, http_check, resources_of, secret_volume
 
 # After an unclean stop a broker reads its newest segments again; a full volume can take most of an hour.
 _STARTUP_SECONDS = 3600
@@ -95,10 +95,7 @@ def init_containers(settings: EmbeddedSettings) -> list[Manifest]:
             "command": ["cp", f"{_AGENT_FOLDER}/{_AGENT}", "/agent/"],
             "image": settings.runtime_image,
             "name": "agent",
-            "resources": {
-                "limits": {"cpu": HELPER_CPU_LIMIT, "memory": "32Mi"},
-                "requests": {"cpu": "10m", "memory": "16Mi"},
-            },
+            "resources": helper_resources("32Mi", reserved="16Mi"),
             "securityContext": container_security(),
             "terminationMessagePolicy": "FallbackToLogsOnError",
             "volumeMounts": [{"mountPath": "/agent", "name": "agent"}],
@@ -131,10 +128,7 @@ def health_container(settings: EmbeddedSettings) -> Manifest:
         "livenessProbe": http_check("/livez", HEALTH_PORT, failures=3, period_seconds=20),
         "name": "health",
         "ports": [{"containerPort": HEALTH_PORT, "name": "health"}],
-        "resources": {
-            "limits": {"cpu": HELPER_CPU_LIMIT, "memory": "128Mi"},
-            "requests": {"cpu": "10m", "memory": "64Mi"},
-        },
+        "resources": helper_resources("128Mi", reserved="64Mi"),
         "securityContext": container_security(),
         "volumeMounts": mounts,
     }

@@ -14,7 +14,7 @@ from kafka_platform.kafka.entities import Deletion
 from kafka_platform.kube.manifests import Manifest, labels, metadata
 from kafka_platform.kube.objects import Guard, Object, Wait
 from kafka_platform.kube.operated import READY, STRIMZI_API, STRIMZI_CLUSTER_LABEL
-from kafka_platform.kube.pods import HELPER_CPU_LIMIT, resources_of
+from kafka_platform.kube.pods import helper_resources, resources_of
 from kafka_platform.kube.strimzi_pods import container_security, pod_template
 from kafka_platform.values.later import Input
 from kafka_platform.values.units import bytes_per_second, percent
@@ -148,10 +148,7 @@ def kafka(settings: StrimziSettings) -> Manifest:
     if strimzi.exporter:
         spec["kafkaExporter"] = {
             "groupRegex": ".*",
-            "resources": {
-                "limits": {"cpu": HELPER_CPU_LIMIT, "memory": "256Mi"},
-                "requests": {"cpu": "50m", "memory": "128Mi"},
-            },
+            "resources": helper_resources("256Mi", cpu="50m", reserved="128Mi"),
             "template": {"container": {"securityContext": container_security()}, **pod},
             "topicRegex": ".*",
         }
@@ -248,7 +245,7 @@ def _entity_operator(pod: Manifest) -> Manifest:
     container: Manifest = {"securityContext": container_security()}
     # A topic that is kept when its stack goes must not keep its namespace from going, with nobody left to end it.
     without_finalizers: Manifest = {**container, "env": [{"name": "STRIMZI_USE_FINALIZERS", "value": "false"}]}
-    requests = {"limits": {"cpu": HELPER_CPU_LIMIT, "memory": "512Mi"}, "requests": {"cpu": "100m", "memory": "512Mi"}}
+    requests = helper_resources("512Mi", cpu="100m")
     return {
         "template": {"topicOperatorContainer": without_finalizers, "userOperatorContainer": container, **pod},
         "topicOperator": {"resources": requests},

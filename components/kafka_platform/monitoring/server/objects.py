@@ -13,7 +13,10 @@ from kafka_platform.kube.manifests import (
     metadata,
     network_policy_of,
     of_namespaces,
+    role_binding_of,
+    role_of,
     selector,
+    service_account_of,
     service_of,
     service_port,
     text_hash,
@@ -38,7 +41,6 @@ if TYPE_CHECKING:
 COMPONENT = "prometheus"
 PORT = 9090
 _KUBELET_PORT = 10250
-_RBAC = "rbac.authorization.k8s.io"
 
 _CONFIG = "/etc/prometheus"
 _DATA = "/prometheus"
@@ -167,7 +169,7 @@ def config_map(settings: ServerSettings, config: "Input[str]", rules: "Input[str
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        "metadata": _about(settings),
         "data": {"prometheus.yml": config, RULES_FILE: rules},
     }
 
@@ -175,7 +177,7 @@ def config_map(settings: ServerSettings, config: "Input[str]", rules: "Input[str
 def service(settings: ServerSettings) -> Manifest:
     """Where it is queried."""
     return service_of(
-        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        _about(settings),
         [service_port("http", PORT)],
         settings.own,
     )
@@ -183,12 +185,11 @@ def service(settings: ServerSettings) -> Manifest:
 
 def service_account(settings: ServerSettings) -> Manifest:
     """Its identity for service discovery at the API server."""
-    return {
-        "apiVersion": "v1",
-        "automountServiceAccountToken": False,
-        "kind": "ServiceAccount",
-        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-    }
+    return service_account_of(_about(settings))
+
+
+def _about(settings: ServerSettings) -> Manifest:
+    return metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT))
 
 
 def _rights(settings: ServerSettings) -> list[Object]:
@@ -231,18 +232,8 @@ def _granted(
     # In a namespace of another Kafka's Prometheus too, each has a Role of its own.
     called = derived(lambda known: f"{known}-{settings.name}{suffix}", settings.namespace)
     meta: Manifest = {"name": called, "labels": own} | ({} if scope else {"namespace": namespace})
-    granted = Object(
-        role=role,
-        manifest={"apiVersion": f"{_RBAC}/v1", "kind": f"{scope}Role", "metadata": meta, "rules": list(rules)},
-    )
-    account = {"kind": "ServiceAccount", "name": settings.name, "namespace": settings.namespace}
-    bound = {
-        "apiVersion": f"{_RBAC}/v1",
-        "kind": f"{scope}RoleBinding",
-        "metadata": meta,
-        "roleRef": {"apiGroup": _RBAC, "kind": f"{scope}Role", "name": called},
-        "subjects": [account],
-    }
+    granted = Object(role=role, manifest=role_of(meta, rules, scope=scope))
+    bound = role_binding_of(meta, _about(settings), scope=scope)
     return [granted, Object(role=role, manifest=bound, after=[granted])]
 
 
@@ -251,7 +242,7 @@ def network_policy(settings: ServerSettings) -> Manifest:
     ports = dict.fromkeys([*settings.spec.api_ports, *([_KUBELET_PORT] if settings.monitored.kubelets else [])])
     named = settings.spec.client_namespaces
     return network_policy_of(
-        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        _about(settings),
         pods={"matchLabels": settings.own},
         ingress=[{"from": [of_namespaces(named)], "ports": [allowed_port(PORT)]}] if named else [],
         egress=[
