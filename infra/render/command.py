@@ -4,7 +4,7 @@ from pathlib import Path
 
 from infra.check import STACKS, file_of
 from infra.render.folder import files_of, write
-from infra.render.objects import RenderError, Tool, parts
+from infra.render.objects import Tool, parts
 from infra.settings.faults import SettingsError
 from infra.settings.parsing import read_stack
 
@@ -31,7 +31,7 @@ def render(stack: str, out: Path, tool: Tool, owner: str | None = None, folder: 
         for fault in error.faults:
             print(f"{file.name}: {fault}")
         return 1
-    except RenderError as error:
+    except ValueError as error:
         print(f"{file.name}: {error}")
         return 1
     print(f"{out}: {sum(len(part.manifests) for part in found)} objects in {len(found)} parts")

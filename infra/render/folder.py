@@ -1,13 +1,12 @@
 """A folder of ours: a kustomize base, one file for each kind of object of each capability."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
-from kafka_platform.kube.manifests import Manifest
+from kafka_platform.kube.manifests import Manifest, text_hash
 
 from infra.render.objects import Part, RenderError
 
@@ -39,26 +38,28 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
     Raises `RenderError`, before anything is changed, for a folder with files that we did not write, or that were changed.
     """
     known = _known(folder)
-    there = {each.relative_to(folder).as_posix() for each in folder.rglob("*") if not each.is_dir()} - {LIST}
+    # What a run that died had not put in its place yet. A link is nothing of ours, also one to a folder.
+    begun = {each for each in (_new(folder / name) for name in (LIST, *known)) if not each.is_symlink()}
+    found = (each for each in folder.rglob("*") if each.is_symlink() or not each.is_dir())
+    there = {each.relative_to(folder).as_posix() for each in found if each not in begun} - {LIST}
     for name in sorted(there):
         if name not in known:
             raise RenderError(f"{folder / name}: was not written by this command: move it, or choose an empty folder")
-        if (folder / name).is_symlink() or _hash((folder / name).read_text(encoding="utf-8")) not in known[name]:
+        if (folder / name).is_symlink() or text_hash((folder / name).read_text(encoding="utf-8")) not in known[name]:
             raise RenderError(
                 f"{folder / name}: was changed by hand: change the stack's file instead, and delete this one"
             )
     folder.mkdir(parents=True, exist_ok=True)
+    for each in begun:
+        each.unlink(missing_ok=True)
     # The list first, with what was and what will be: a run that dies is continued by the next.
-    wanted = {name: [_hash(text)] for name, text in files.items()}
+    wanted = {name: [text_hash(text)] for name, text in files.items()}
     _note(folder, {name: [*known.get(name, []), *wanted.get(name, [])] for name in [*there, *wanted]})
     for name in sorted(there - files.keys()):
         (folder / name).unlink()
     for name, text in files.items():
-        file = folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        written = file.with_name(f".{file.name}.new")
-        written.write_text(text, encoding="utf-8")
-        written.replace(file)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        _put(folder / name, text)
     _note(folder, wanted)
     for each in sorted((each for each in folder.rglob("*") if each.is_dir()), reverse=True):
         if not any(each.iterdir()):
@@ -80,11 +81,17 @@ def _known(folder: Path) -> dict[str, list[str]]:
 
 
 def _note(folder: Path, files: Mapping[str, Sequence[str]]) -> None:
-    (folder / LIST).write_text(json.dumps(dict(sorted(files.items())), indent=1) + "\n", encoding="utf-8")
+    _put(folder / LIST, json.dumps(dict(sorted(files.items())), indent=1) + "\n")
 
 
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _new(file: Path) -> Path:
+    return file.with_name(f".{file.name}.new")
+
+
+def _put(file: Path, text: str) -> None:
+    """Writes a file at once or not at all."""
+    _new(file).write_text(text, encoding="utf-8")
+    _new(file).replace(file)
 
 
 class _Dumper(yaml.SafeDumper):

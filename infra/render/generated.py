@@ -5,9 +5,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kafka_platform.kube.declared import MAX_BYTES
-from kafka_platform.kube.manifests import Manifest, labels, metadata, network_policy_of, selector, text_hash, to_names
+from kafka_platform.kube.manifests import (
+    Manifest,
+    allowed_port,
+    labels,
+    metadata,
+    network_policy_of,
+    role_binding_of,
+    role_of,
+    selector,
+    service_account_of,
+    text_hash,
+    to_names,
+)
 from kafka_platform.kube.pod_settings import PodSettings
-from kafka_platform.kube.pods import CONFIG_ANNOTATION, HELPER_CPU_LIMIT, container_security, pod_spec, run_once
+from kafka_platform.kube.pods import CONFIG_ANNOTATION, container_security, helper_resources, pod_spec, run_once
 
 from infra.render.passwords import MARK
 
@@ -15,23 +27,17 @@ NAME = "kafka-secrets"
 STORE = "kafka-generated-passwords"
 """The Secret in which the passwords are noted, by their marks. Whoever deletes it gets them taken over from the others."""
 _COMPONENT = "secrets"
-_RBAC = "rbac.authorization.k8s.io"
 _DEADLINE_SECONDS = 540
 _API_PORTS = [443, 6443]
 """Of API servers: policies are judged by the port behind the Service `kubernetes`, which is 6443 on most clusters."""
 
 
-def version_key(data: Mapping[str, str]) -> str:
-    """A key that a Secret has once its content is what this rendering says."""
-    return f"generated-{text_hash(json.dumps(dict(data), sort_keys=True))[:16]}"
-
-
 def template_of(manifest: Manifest, data: Mapping[str, str]) -> dict[str, Any]:
-    """A Secret as the Job gets it: text with marks, and the key by which pods wait for it."""
+    """A Secret as the Job gets it: text with marks."""
     about = manifest["metadata"]
     return {
         "annotations": dict(about.get("annotations", {})),
-        "data": {**data, version_key(data): ""},
+        "data": dict(data),
         "labels": dict(about.get("labels", {})),
         "name": about["name"],
         "namespace": about["namespace"],
@@ -58,7 +64,7 @@ def job_objects(
         names.setdefault(each["namespace"], set()).add(each["name"])
     rights = [right for where, of in sorted(names.items()) for right in _rights(where, sorted(of), namespace, own)]
     return [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(NAME, namespace, own)},
+        service_account_of(metadata(NAME, namespace, own)),
         *rights,
         {
             "apiVersion": "v1",
@@ -70,7 +76,7 @@ def job_objects(
             metadata(NAME, namespace, own),
             pods={"matchLabels": selector(NAME, _COMPONENT)},
             ingress=[],
-            egress=[*to_names(), {"ports": [{"port": each, "protocol": "TCP"} for each in _API_PORTS]}],
+            egress=[*to_names(), {"ports": [allowed_port(each) for each in _API_PORTS]}],
         ),
         _job(namespace, image, text_hash(content), own, pods),
     ]
@@ -78,30 +84,17 @@ def job_objects(
 
 def _rights(where: str, names: Sequence[str], account_in: str, own: Mapping[str, str]) -> list[Manifest]:
     about = metadata(NAME, where, own)
-    return [
+    rules: list[Manifest] = [
+        # Creating cannot be bound to names.
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
         {
-            "apiVersion": f"{_RBAC}/v1",
-            "kind": "Role",
-            "metadata": about,
-            "rules": [
-                # Creating cannot be bound to names.
-                {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
-                {
-                    "apiGroups": [""],
-                    "resourceNames": list(names),
-                    "resources": ["secrets"],
-                    "verbs": ["get", "patch", "update"],
-                },
-            ],
-        },
-        {
-            "apiVersion": f"{_RBAC}/v1",
-            "kind": "RoleBinding",
-            "metadata": about,
-            "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": NAME},
-            "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": account_in}],
+            "apiGroups": [""],
+            "resourceNames": list(names),
+            "resources": ["secrets"],
+            "verbs": ["get", "patch", "update"],
         },
     ]
+    return [role_of(about, rules), role_binding_of(about, {"name": NAME, "namespace": account_in})]
 
 
 def _job(namespace: str, image: Any, version: str, own: Mapping[str, str], pods: PodSettings) -> Manifest:
@@ -109,10 +102,7 @@ def _job(namespace: str, image: Any, version: str, own: Mapping[str, str], pods:
         "command": ["python3", "-m", "kafka_platform_runtime.generated_secrets"],
         "image": image,
         "name": "secrets",
-        "resources": {
-            "limits": {"cpu": HELPER_CPU_LIMIT, "memory": "64Mi"},
-            "requests": {"cpu": "10m", "memory": "64Mi"},
-        },
+        "resources": helper_resources("64Mi"),
         "securityContext": container_security(),
         "volumeMounts": [{"mountPath": "/etc/kafka-platform/templates", "name": "templates", "readOnly": True}],
     }

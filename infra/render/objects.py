@@ -1,7 +1,6 @@
 """The objects of a stack as files have them: with names, in the order in which they are needed, and without passwords."""
 
 import copy
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from kafka_platform.kafka.protocols import Engine
+from kafka_platform.kube.declared import version_of
 from kafka_platform.kube.manifests import Manifest
 from kafka_platform.kube.marks import MARK as OWNER
 
@@ -16,12 +16,12 @@ from infra.capabilities import CAPABILITIES, rendered_by_capability
 from infra.capabilities.capability import Rendered, Stack
 from infra.capabilities.operators import INSTALLED, Installable
 from infra.reading.kinds import KINDS
-from infra.render.generated import NAME, job_objects, template_of, version_key
+from infra.render.generated import NAME, job_objects, template_of
 from infra.render.passwords import MARK, Files, decoded
 from infra.settings.model import Settings
 
 
-class RenderError(Exception):
+class RenderError(ValueError):
     """Why a stack cannot be written to files, in one line that says what to do."""
 
 
@@ -90,9 +90,11 @@ def parts(settings: Settings, owner: str, tool: Tool) -> list[Part]:
     templates, known = [], dict[tuple[str, str], Made]()
     for each in (one.object.manifest for _, rendered in found for one in rendered if has_marks(one.object.manifest)):
         data, about = decoded(each.get("data")), each["metadata"]
-        templates.append(template_of(_owned(each, owner), data))
+        # What pods wait for: the Secret has it once its content is what this rendering says.
+        key = f"generated-{version_of(data)[:16]}"
+        templates.append(template_of(_owned(each, owner), {**data, key: ""}))
         is_changed = any(mark in text for mark in placed.changed for text in data.values())
-        known[about["namespace"], about["name"]] = Made(key=version_key(data), keys=sorted(data), is_changed=is_changed)
+        known[about["namespace"], about["name"]] = Made(key=key, keys=sorted(data), is_changed=is_changed)
     made: dict[str, list[Manifest]] = {}
     for key, rendered in found:
         part = made.setdefault(_NAMES.get(key, key.replace("_", "-")), [])
@@ -162,7 +164,7 @@ def _written(each: Rendered, secrets: _Secrets, tool: Tool, owner: str) -> Manif
     if each.object.kind == "Job":
         _patient(manifest["spec"])
     if each.object.kept or (kind is not None and kind.stateful):
-        _annotate(manifest, _NEVER_PRUNED[tool])
+        manifest = _annotated(manifest, _NEVER_PRUNED[tool])
     if "spec.volumeClaimTemplates" in each.object.ignored:
         # As ownership.py has it: nothing about them can be changed afterwards.
         templates = [_owned(claim, owner) for claim in manifest["spec"]["volumeClaimTemplates"]]
@@ -171,9 +173,14 @@ def _written(each: Rendered, secrets: _Secrets, tool: Tool, owner: str) -> Manif
 
 
 def _owned(manifest: Manifest, owner: str) -> Manifest:
-    found = dict(manifest)
-    _annotate(found, {OWNER: owner})
-    return found
+    return _annotated(manifest, {OWNER: owner})
+
+
+def _annotated(manifest: Manifest, annotations: Mapping[str, str]) -> Manifest:
+    about = manifest["metadata"]
+    if not annotations:
+        return manifest
+    return {**manifest, "metadata": about | {"annotations": {**about.get("annotations", {}), **annotations}}}
 
 
 def _patient(job: dict[str, Any]) -> None:
@@ -198,8 +205,7 @@ def _named(manifest: Manifest, name: str) -> Manifest:
     """With a name by its content, if it has none, as Jobs: other content is another Job, and the same is the same."""
     if "name" in manifest["metadata"]:
         return manifest
-    version = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:8]
-    return manifest | {"metadata": {"name": f"{name}-{version}", **manifest["metadata"]}}
+    return manifest | {"metadata": {"name": f"{name}-{version_of(manifest)[:8]}", **manifest["metadata"]}}
 
 
 def _wait_for_secrets(manifest: dict[str, Any], path: Sequence[str], secrets: _Secrets) -> None:
@@ -250,17 +256,9 @@ def _look_for_secrets(value: Any, namespace: str, secrets: _Secrets, found: dict
 
 def _in_waves(number: int, manifests: Sequence[Manifest], tool: Tool) -> list[Manifest]:
     """Argo CD applies a part when those before are healthy, and a Job when what it needs of its own part is."""
-    found = [copy.deepcopy(dict(each)) for each in manifests]
-    if tool is Tool.ARGOCD:
-        for each in found:
-            _annotate(each, {WAVE: str(2 * number + (each["kind"] == "Job"))})
-    return found
-
-
-def _annotate(manifest: dict[str, Any], annotations: Mapping[str, str]) -> None:
-    if annotations:
-        about = manifest["metadata"]
-        manifest["metadata"] = about | {"annotations": {**about.get("annotations", {}), **annotations}}
+    if tool is not Tool.ARGOCD:
+        return list(manifests)
+    return [_annotated(each, {WAVE: str(2 * number + (each["kind"] == "Job"))}) for each in manifests]
 
 
 def all_manifests(found: Sequence[Part]) -> Iterator[Manifest]:

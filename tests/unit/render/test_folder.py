@@ -57,6 +57,26 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     assert not list(outside.iterdir())
 
 
+@pytest.mark.parametrize("link", ["kafka", ".kustomization.yaml.new"])
+def test_nothing_is_written_through_a_link(tmp_path: Path, link: str) -> None:
+    """To a folder, or where a file is written before it is put in its place."""
+    (tmp_path / "outside").mkdir()
+    write(tmp_path / "out", {"kustomization.yaml": "resources: []\n"})
+    (tmp_path / "out" / link).symlink_to(tmp_path / "outside" if link == "kafka" else tmp_path / "outside" / "file")
+    with pytest.raises(RenderError, match="was not written by this command"):
+        write(tmp_path / "out", FILES)
+    assert not list((tmp_path / "outside").iterdir())
+
+
+@pytest.mark.parametrize("left", [f".{LIST}.new", ".kustomization.yaml.new", "kafka/.job.yaml.new"])
+def test_a_file_that_a_run_had_not_finished_is_no_obstacle(tmp_path: Path, left: str) -> None:
+    write(tmp_path, FILES)
+    (tmp_path / left).write_text("half of")
+    other = {"kustomization.yaml": "resources: []\n"}
+    write(tmp_path, other)
+    assert content(tmp_path) == other
+
+
 @pytest.mark.parametrize("noted", ["[]", "{", '{"a": 1}', "null"])
 def test_a_list_that_is_not_ours_is_refused(tmp_path: Path, noted: str) -> None:
     (tmp_path / LIST).write_text(noted)

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from kafka_platform.kube.manifests import Manifest
+from kafka_platform_runtime import jobs as programs
 
 from infra.capabilities import rendered
-from infra.render.objects import JOB_RETRIES, WAVE, RenderError, Tool, all_manifests, has_marks, parts
+from infra.render.objects import JOB_RETRIES, REFUSED, WAVE, RenderError, Tool, all_manifests, has_marks, parts
 from infra.render.passwords import MARK
 from infra.settings.model import Settings
 from infra.settings.parsing import parse
@@ -86,6 +87,7 @@ def test_namespaces_come_first_then_secrets_and_jobs_have_names_by_their_content
 def test_jobs_wait_for_brokers_and_secrets() -> None:
     for job in (each for each in manifests() if each["kind"] == "Job"):
         assert job["spec"]["backoffLimit"] == JOB_RETRIES
+        assert programs.REFUSED == REFUSED
         refused, evicted = job["spec"]["podFailurePolicy"]["rules"]
         assert refused == {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [3]}}
         assert evicted["action"] == "Ignore"
