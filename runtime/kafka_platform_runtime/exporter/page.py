@@ -38,8 +38,9 @@ class Page(Collector):
     def seen(self, snapshot: Snapshot, seconds: float, errors: Mapping[str, int]) -> None:
         """A look succeeded."""
         self._snapshot, self._seconds, self._errors = snapshot, seconds, errors
-        self._succeeded, self._failures, self.trouble = time.time(), 0, None
+        self._succeeded, self._failures = time.time(), 0
         self._render()
+        self.trouble = None  # last: whoever finds the exporter ready reads this result
 
     def failed(self, trouble: str, seconds: float, errors: Mapping[str, int]) -> None:
         """A look failed."""

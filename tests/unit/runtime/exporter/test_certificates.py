@@ -13,10 +13,12 @@ from kafka_platform.kube.certificates import SERVED
 from kafka_platform_runtime.connection import ClientCertificate, Connection, SecurityProtocol
 from kafka_platform_runtime.exporter import certificates as module
 from kafka_platform_runtime.exporter.certificates import Address, Certificates, What, addresses, presented
+from kafka_platform_runtime.exporter.look import Snapshot
 from kafka_platform_runtime.exporter.page import CERTIFICATE_METRIC, Page
 from kafka_platform_runtime.exporter.settings import Settings
 from kafka_platform_runtime.failures import Refused
 from kafka_platform_runtime.x509 import end_of
+from prometheus_client.metrics_core import Metric
 
 from tests.harness import eventually
 from tests.kafka_process import needed_jars
@@ -206,6 +208,22 @@ def test_a_hostile_host_stays_one_label() -> None:
     page.failed("no broker answers", 0.1, {})
     assert b"\nkafka_brokers" not in page.text
     assert b"expiration_timestamp_seconds{" in page.text
+
+
+def test_whoever_finds_it_ready_reads_the_result_that_made_it_ready() -> None:
+    told: list[str | None] = []
+
+    class Watched(Page):
+        def collect(self) -> Iterator[Metric]:
+            """As a scrape sees it that comes while the text is made."""
+            told.append(self.trouble if hasattr(self, "trouble") else None)
+            yield from super().collect()
+
+    page = Watched()
+    page.seen(Snapshot(brokers=3), 0.1, {})
+    assert told[-1] == "has not looked yet"
+    assert page.trouble is None
+    assert b"\nkafka_brokers 3.0" in page.text
 
 
 def test_both_halves_call_the_metric_the_same() -> None:
