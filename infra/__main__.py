@@ -19,7 +19,8 @@ try:
     from infra.doctor.command import doctor
     from infra.drill import command as drilling
     from infra.drill.victims import Kill, Words
-    from infra.graph import show as show_graph
+    from infra.graph.command import Form, show as show_graph
+    from infra.graph.flow import Way
     from infra.probe import probe
     from infra.render.command import render
     from infra.render.objects import Tool
@@ -142,14 +143,26 @@ def _review(commands: Commands) -> None:
 
 def _graph(commands: Commands) -> None:
     summary = "show where the data of a stack comes from and goes to, as a Mermaid diagram"
-    parser = _command(commands, "graph", summary, "prod\nprod --topic orders\nprod --tenant payments --json")
+    examples = "prod\nprod --topic orders --downstream\nprod --svg > prod.svg\nprod --tenant payments --json"
+    parser = _command(commands, "graph", summary, examples)
     _stack(parser)
     parser.add_argument("--topic", help="only what its records are made of, and what is made of them")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--upstream", action="store_true", help="of --topic, only what its records are made of")
+    only.add_argument("--downstream", action="store_true", help="of --topic, only what is made of them")
     parser.add_argument("--tenant", help="only what its programs read and write")
-    parser.add_argument("--json", action="store_true", help="print JSON: docs/operations.md names its keys")
-    parser.set_defaults(
-        run=lambda chosen: show_graph(chosen.stack, topic=chosen.topic, tenant=chosen.tenant, as_data=chosen.json)
-    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--svg", action="store_true", help="print a picture as SVG")
+    form.add_argument("--json", action="store_true", help="print JSON: docs/operations.md names its keys")
+
+    def run(chosen: argparse.Namespace) -> int:
+        ways = [way for way in Way if getattr(chosen, way.value)]
+        if ways and chosen.topic is None:
+            parser.error(f"--{ways[0].value} is a way from a topic: add --topic")
+        form = Form.SVG if chosen.svg else Form.JSON if chosen.json else Form.MERMAID
+        return show_graph(chosen.stack, topic=chosen.topic, ways=ways or list(Way), tenant=chosen.tenant, form=form)
+
+    parser.set_defaults(run=run)
 
 
 def _dashboards(commands: Commands) -> None:

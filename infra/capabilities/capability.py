@@ -110,6 +110,13 @@ class Program:
     """Systems besides Kafka that it takes data from, or brings data to, as `host:port`."""
     is_source: bool = False
     """Whether it takes data from those systems into Kafka."""
+    when: str | None = None
+    """When it runs, if not all the time, such as `0 3 * * *`."""
+
+    @property
+    def called(self) -> str:
+        """For example `worker fraud-check`, or `job nightly (0 3 * * *)`."""
+        return f"{self.kind} {self.name}" + ("" if self.when is None else f" ({self.when})")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -91,7 +91,7 @@ class Jobs(Capability[Mapping[str, Job]]):
     def programs(self, section: Mapping[str, Job], settings: Core) -> Mapping[str, Program]:
         """Those with a user of their own: others read and write as a tenant's user."""
         return {
-            name: Program(kind="job", name=name, tenant=each.tenant)
+            name: Program(kind="job", name=name, tenant=each.tenant, when=each.schedule)
             for name, each in section.items()
             if each.user is None
         }

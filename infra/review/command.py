@@ -14,12 +14,14 @@ from typing import Any
 
 from kafka_platform.values.words import suggest
 
-from infra.check import ROOT
+from infra.check import ROOT, STACKS
+from infra.graph.flow import programs_of
 from infra.review import rendering
 from infra.review.changes import Preview, compare, read
 from infra.review.report import MOST_CHARACTERS, markdown, review
 from infra.settings import stackfile
 from infra.settings.faults import SettingsError
+from infra.settings.parsing import read_stack
 
 FAILED = 1
 """The preview failed, or there is none: the review says why."""
@@ -65,13 +67,23 @@ def run(
     except ReviewError as error:
         print(f"review of {stack}: {error}", file=sys.stderr)
         return FAILED
-    made = review(stack, found, basis)
+    made = review(stack, found, basis, _called(stack))
     print(markdown(made, limit), end="")
     if made.errors:
         return FAILED
     if made.looks:
         return SECOND_LOOK
     return CHANGES if expect_no_changes and made.changed else 0
+
+
+def _called(stack: str) -> dict[str, str]:
+    """What the programs of the stack's users are called, by the stack file of the working tree."""
+    try:
+        return {
+            user: each.called for user, each in programs_of(read_stack(stackfile.stack_file(stack, STACKS))).items()
+        }
+    except SettingsError:
+        return {}  # a preview of another checkout
 
 
 def _file(path: Path) -> str:

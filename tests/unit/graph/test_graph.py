@@ -1,13 +1,16 @@
 """`python -m infra graph`: where the data of a stack comes from and goes to."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
 from infra.__main__ import main
-from infra.graph import MOST_ARROWS
+from infra.graph.mermaid import MOST_ARROWS
+from infra.graph.svg import MOST_ARROWS as MOST_DRAWN
 from tests.documented import ROOT
 
 STACK = """
@@ -15,7 +18,7 @@ config:
   kafka-platform:platform:
     namespace: streaming
     kafka: {engine: embedded}
-    topics: {orders: {}, orders-checked: {}, bookings: {}, readings: {}}
+    topics: {orders: {}, orders-checked: {}, bookings: {}, readings: {}, sums: {}}
     tenants:
       shop:
         users:
@@ -25,6 +28,8 @@ config:
     workers:
       check: {image: "example.com/check:1", tenant: shop, reads: [orders], writes: [orders-checked]}
       book: {image: "example.com/book:1", tenant: books, reads: [orders-checked], writes: [bookings]}
+    jobs:
+      nightly: {image: "example.com/sum:1", tenant: books, schedule: "0 3 * * *", reads: [bookings], writes: [sums]}
     connectors:
       crm:
         postgres: {host: db.crm, database: crm, secret: crm, tables: [public.people]}
@@ -38,6 +43,16 @@ config:
       sensors:
         mqtt: {host: mqtt.example.com, filters: ["sensors/#"], writes: readings}
     probe: {}
+"""
+
+
+HOSTILE = """
+config:
+  kafka-platform:platform:
+    namespace: streaming
+    kafka: {engine: external, bootstrapServers: "kafka:9092", securityProtocol: SSL, clientCertificates: true, adminSecret: admin}
+    topics: {orders: {}}
+    tenants: {shop: {users: {"CN=a\\"]-->b<script>alert(1)</script>": {writes: [orders], auth: custom, secret: a}}}}
 """
 
 
@@ -94,14 +109,90 @@ def test_a_topic_keeps_what_is_upstream_and_downstream(stack: str, capsys: pytes
         "auditor",
         "check",
         "book",
+        "nightly",
         "connector-index",
         "connector-lake",
     }
     assert set(programs(capsys, stack, "--topic", "crm.public.people")) == {"connector-crm"}
 
 
+def test_one_way_from_a_topic_can_be_chosen(stack: str, capsys: pytest.CaptureFixture[str]) -> None:
+    up = programs(capsys, stack, "--topic", "bookings", "--upstream")
+    assert set(up) == {"book", "check", "api"}
+    down = programs(capsys, stack, "--topic", "bookings", "--downstream")
+    assert set(down) == {"nightly", "connector-index", "connector-lake"}
+    assert down["nightly"]["writes"] == ["sums"]
+
+
+def test_a_way_needs_a_topic(stack: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["graph", stack, "--downstream"])
+    assert "--downstream is a way from a topic: add --topic" in capsys.readouterr().err
+
+
 def test_a_tenant_keeps_its_programs(stack: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert set(programs(capsys, stack, "--tenant", "books")) == {"auditor", "book"}
+    assert set(programs(capsys, stack, "--tenant", "books")) == {"auditor", "book", "nightly"}
+
+
+def picture(text: str) -> ElementTree.Element:
+    return ElementTree.fromstring(text)
+
+
+def all_of(root: ElementTree.Element, tag: str) -> Iterable[ElementTree.Element]:
+    return root.iter(f"{{http://www.w3.org/2000/svg}}{tag}")
+
+
+def test_the_picture_has_every_node_and_arrow(stack: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["graph", stack, "--topic", "bookings", "--svg"]) == 0
+    root = picture(capsys.readouterr().out)
+    titles = {each.text for each in all_of(root, "title")}
+    assert titles == {
+        "orders",
+        "orders-checked",
+        "bookings",
+        "sums",
+        "index-dead-letters",
+        "lake-dead-letters",
+        "user api tenant shop",
+        "worker check tenant shop",
+        "worker book tenant books",
+        "job nightly (0 3 * * *) tenant books",
+        "connector index",
+        "connector lake",
+        "search.example.com:443",
+        "lake.example.com:5432",
+    }
+    ways = [each for each in all_of(root, "path") if each.get("class") == "way"]
+    assert len(ways) == 13, "one for each right and each other system"
+    assert len({each.get("d") for each in ways}) == len(ways)
+
+
+def test_a_name_cannot_write_into_the_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "Pulumi.graph.yaml"
+    file.write_text(HOSTILE)
+    assert main(["graph", str(file), "--svg"]) == 0
+    root = picture(capsys.readouterr().out)
+    assert not list(all_of(root, "script"))
+    assert [each.text for each in all_of(root, "text")] == [
+        "orders",
+        'user CN=a"]-->b<script>alert(1)</sc…',
+        "tenant shop",
+    ]
+
+
+def test_a_picture_with_more_arrows_than_anybody_can_see_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    topics = ", ".join(f"topic-{number}: {{}}" for number in range(MOST_DRAWN // 2 + 1))
+    file = tmp_path / "Pulumi.graph.yaml"
+    file.write_text(
+        "config:\n  kafka-platform:platform:\n    namespace: streaming\n    kafka: {engine: embedded}\n"
+        f"    topics: {{{topics}}}\n    tenants: {{shop: {{users: {{a: {{writes: ['*']}}, b: {{reads: ['*']}}}}}}}}\n"
+    )
+    assert main(["graph", str(file), "--svg"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err == "2,002 arrows are more than one picture shows: choose --topic or --tenant\n"
 
 
 def test_the_diagram_has_each_arrow_in_the_way_of_the_data(stack: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,18 +211,10 @@ def test_the_diagram_has_each_arrow_in_the_way_of_the_data(stack: str, capsys: p
 
 def test_a_name_cannot_write_into_the_diagram(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "Pulumi.graph.yaml"
-    external = """
-config:
-  kafka-platform:platform:
-    namespace: streaming
-    kafka: {engine: external, bootstrapServers: "kafka:9092", securityProtocol: SSL, clientCertificates: true, adminSecret: admin}
-    topics: {orders: {}}
-    tenants: {shop: {users: {"CN=a\\"]-->b<script>": {writes: [orders], auth: custom, secret: a}}}}
-"""
-    file.write_text(external)
+    file.write_text(HOSTILE)
     assert main(["graph", str(file)]) == 0
     shown = capsys.readouterr().out
-    assert "user CN=a#34;#93;--#62;b#60;script#62;<br>tenant shop" in shown
+    assert "user CN=a#34;#93;--#62;b#60;script#62;alert#40;1#41;#60;/script#62;<br>tenant shop" in shown
     assert shown.count('"') == 4
 
 
