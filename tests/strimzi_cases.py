@@ -29,6 +29,7 @@ from kafka_platform import (
     Login,
     MariadbSource,
     Metrics,
+    MongodbSource,
     Operation,
     Plugin,
     PodSettings,
@@ -254,6 +255,11 @@ CONNECTORS: dict[str, Connector] = {
     ),
     "stock": Connector(
         mariadb=MariadbSource(host="10.1.2.3", secret="stock-db", tables=["stock.items"]), state=ConnectorState.PAUSED
+    ),
+    "docs": Connector(
+        mongodb=MongodbSource(
+            hosts=["mongo-0.mongo", "mongo-1.mongo"], replica_set="rs0", secret="docs", collections=["shop.carts"]
+        )
     ),
     "warehouse": Connector(
         jdbc=JdbcSink(url="jdbc:postgresql://[fd00::1]/warehouse", secret="warehouse"), reads=["orders"], tasks=3

@@ -36,6 +36,7 @@ from kafka_platform.cluster.strimzi.spec import (
 )
 from kafka_platform.connect.binlog import MariadbSource as MariadbSource, MysqlSource as MysqlSource
 from kafka_platform.connect.component import KafkaConnect as KafkaConnect, KafkaConnectArgs as KafkaConnectArgs
+from kafka_platform.connect.documents import MongodbSource as MongodbSource
 from kafka_platform.connect.iceberg import (
     CatalogLogin as CatalogLogin,
     IcebergCatalog as IcebergCatalog,

@@ -19,7 +19,9 @@ _LAKE = ("iceberg.catalog.warehouse", "iceberg.catalog.s3.endpoint", "iceberg.ca
 _LAKE_TABLES = ("iceberg.tables", "transforms.changes.cdc.target.pattern")
 _LAKE_ROUTES = ("iceberg.tables.dynamic-enabled", "iceberg.tables.route-field")
 """These change with the table's name."""
-_TOLD = {*_STARTS_ANEW, *_LAKE, *_LAKE_TABLES, *_LAKE_ROUTES, "connection.url", "table.include.list", "topics"}
+_MEMBERS = "mongodb.connection.string"
+_LISTS = ("table.include.list", "collection.include.list")
+_TOLD = {*_STARTS_ANEW, *_LAKE, *_LAKE_TABLES, *_LAKE_ROUTES, "connection.url", _MEMBERS, *_LISTS, "topics"}
 _STATES = {
     "running": "runs again",
     "paused": "is paused: its records wait",
@@ -96,6 +98,10 @@ def _changed(name: str, was: Mapping[str, Any], is_: Mapping[str, Any]) -> Itera
         yield _connector(Section.DATA, name, _STATES.get(is_["state"], is_["state"]), look=is_["state"] != "running")
     if "topics" not in new:
         moved = [key for key in _STARTS_ANEW if old.get(key) != new.get(key)]
+        if _members(old) and not _members(old) & _members(new):
+            moved.append(_MEMBERS)
+        elif _members(old) != _members(new):
+            yield _connector(Section.OTHER, name, f"reads from {code(_place(new))} instead of {code(_place(old))}")
         if moved:
             shown = (
                 f"does not go on where it was ({names(moved)}): it starts with a snapshot, or misses changes until then"
@@ -137,7 +143,15 @@ def _place(config: _Config) -> str:
         return config["connection.url"]
     if _LAKE[0] in config:
         return " ".join(config[key] for key in _LAKE if key in config)
+    if _MEMBERS in config:
+        return config[_MEMBERS]
     return "/".join(config[key] for key in ("database.hostname", "database.dbname") if key in config)
+
+
+def _members(config: _Config) -> set[str]:
+    """The servers of MongoDB that a source reads from: with one of them left it is the same replica set."""
+    hosts = config.get(_MEMBERS, "").removeprefix("mongodb://").partition("/")[0]
+    return set(hosts.split(",")) if hosts else set()
 
 
 def _lake_table(config: _Config) -> str:
@@ -147,7 +161,7 @@ def _lake_table(config: _Config) -> str:
 
 
 def _tables(config: _Config) -> list[str]:
-    found = config.get("table.include.list", "")
+    found = next((config[key] for key in _LISTS if key in config), "")
     return found.replace("[.]", ".").split(",") if found else []
 
 

@@ -75,7 +75,6 @@ class BinlogSource(DatabaseSource):
             "database.include.list": ",".join(sorted({table.partition(".")[0] for table in self.read_tables})),
             "database.server.id": str(self.server_id_of(context.name)),
             "database.ssl.mode": self.ssl_modes()[self.tls],
-            "exactly.once.support": "required",
             "include.schema.changes": "false",
             f"{history}.kafka.bootstrap.servers": context.bootstrap_servers,
             f"{history}.kafka.topic": history_topic(context.name),

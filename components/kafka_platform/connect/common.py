@@ -31,6 +31,10 @@ def check_connector_name(name: str) -> None:
 
 def check_host(host: str) -> None:
     """Raises unless it is a host name or an address."""
+    if "@" in host:
+        raise ValueError(
+            "has a login or another URL in it: write a name or an address alone, and name the Secret in secret"
+        )
     if not is_subdomain(host.lower()) and not is_address(host):
         raise ValueError(f"{host!r} is not a host: write a name or an address, such as db.example.com")
 

@@ -30,6 +30,8 @@ _LOGIN = re.compile(
 )
 _DRIVER = ("driver.", "hibernate.")
 """Beginnings of settings that Debezium hands to the database's driver, which can load classes and send files of the pod away."""
+_READ = ("openlineage.", "signal.file")
+"""Beginnings of settings by which Debezium reads, and empties, any file of the pod."""
 JDBC = re.compile(
     r"jdbc:(?P<system>postgresql|mysql|mariadb|sqlserver)://(?P<host>\[[0-9A-Fa-f:.]+\]|[^/:;?\s\[\]@]+)(?::(?P<port>\d{1,5}))?(?P<rest>[/;?].*)?"
 )
@@ -63,6 +65,7 @@ _PARAMETERS = frozenset(
 PostgreSQL's, `allowLoadLocalInfile` of MySQL's, by which a server asks for any file of the pod, such as another connector's secret."""
 _DEFAULTS = frozenset(
     {
+        "capture.mode",
         "event.processing.failure.handling.mode",
         "exactly.once.support",
         "slot.drop.on.stop",
@@ -114,6 +117,10 @@ def check_more(config: Mapping[str, str]) -> None:
             raise ValueError(f"{key!r} cannot be set here: each connector logs in to Kafka as its own user")
         if key.startswith(_DRIVER):
             raise ValueError(f"{key!r} cannot be set here: a driver can read the secrets of other connectors")
+        if key.startswith(_READ):
+            raise ValueError(
+                f"{key!r} cannot be set here: it reads files of the pod, where the secrets of all connectors are"
+            )
         if value.startswith("jdbc:"):
             _check_parameters(key, value)
         found = _OWN_SECRET.fullmatch(value)

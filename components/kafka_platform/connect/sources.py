@@ -91,34 +91,85 @@ def _check_publication(name: str) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatabaseSource(ConnectKind):
-    """What the sources of all databases have in common. Each table becomes the topic `<connector>.<table>`."""
+class ChangeSource(ConnectKind):
+    """What all sources by Debezium have in common. Each table or collection becomes the topic `<connector>.<its full name>`."""
 
     # Without an annotation it is no field.
     _CONNECTOR = ""
 
-    host: str = named(check_host, default=MISSING, examples=["db.shop.svc"])
-    """Host name or address of the database server."""
     secret: Input[str] = named(check_subdomain, "Secret name", default=MISSING, examples=["shop-db"])
     """Secret in the connectors' namespace with the keys `username` and `password` of the database user."""
-    tables: Sequence[str] = formed(MISSING, check_tables, minItems=1)
-    """Tables whose changes are read, each with its schema, or its database with MySQL and MariaDB, such as public.orders."""
     snapshot: Snapshot = Snapshot.INITIAL
-    """What happens to the rows that are there at the start. Default: initial, they are read once."""
-    decimals: Decimals = Decimals.PRECISE
-    """How decimal numbers are written. Default: precise, no digit is lost."""
+    """What happens to what is there at the start. Default: initial, it is read once."""
     heartbeat: str = duration("10s", least="1s", most="1h")
-    """How often the source writes a heartbeat, which also confirms what it has read of the database's log while its
-    tables do not change. Default 10s."""
-    signals: str | None = named(_check_table)
-    """Table of the database with Debezium's signals, such as that for an incremental snapshot. Default: none."""
-    tls: DatabaseTls = DatabaseTls.PREFERRED
-    """Whether the connection to the database is encrypted. Default: preferred, if the server offers it."""
+    """How often the source writes a heartbeat, which also confirms what it has read of the database's log while what it
+    reads does not change. Default 10s."""
 
     @property
     def is_sink(self) -> bool:
         """It writes topics."""
         return False
+
+    @property
+    def read_tables(self) -> Sequence[str]:
+        """The tables or collections, and that with signals."""
+        raise NotImplementedError
+
+    @property
+    def signal_table(self) -> str | None:
+        """That with signals; None if there is none."""
+        raise NotImplementedError
+
+    def written(self, name: str) -> Sequence[str]:
+        """A topic for each table or collection."""
+        return [f"{name}.{table}" for table in self.read_tables]
+
+    def kept(self, name: str) -> Mapping[str, Topic]:
+        """Its heartbeats."""
+        return {heartbeat_topic(name): Topic(cleanup=Cleanup.COMPACT)}
+
+    def own(self, context: Context) -> dict[str, str]:
+        """Settings of Debezium."""
+        found = {
+            "connector.class": self._CONNECTOR,
+            # A source that cannot read a record has to stop: to go on would be to lose it.
+            "errors.tolerance": "none",
+            "event.processing.failure.handling.mode": "fail",
+            "exactly.once.support": "required",
+            "heartbeat.interval.ms": str(milliseconds(self.heartbeat)),
+            "snapshot.mode": self.snapshot.value,
+            "tombstones.on.delete": "true",
+            "topic.heartbeat.prefix": HEARTBEAT_PREFIX,
+            "topic.prefix": context.name,
+        }
+        if self.signal_table is not None:
+            found |= {"signal.data.collection": self.signal_table, "signal.enabled.channels": "source"}
+        return {**found, **self.own_settings(context)}
+
+    @property
+    def included(self) -> str:
+        """What is read, as Debezium's lists of regular expressions have it."""
+        return ",".join(table.replace(".", "[.]") for table in self.read_tables)
+
+    def own_settings(self, context: Context) -> Mapping[str, str]:
+        """What only this database has."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseSource(ChangeSource):
+    """What the sources of databases with tables have in common."""
+
+    host: str = named(check_host, default=MISSING, examples=["db.shop.svc"])
+    """Host name or address of the database server."""
+    tables: Sequence[str] = formed(MISSING, check_tables, minItems=1)
+    """Tables whose changes are read, each with its schema, or its database with MySQL and MariaDB, such as public.orders."""
+    decimals: Decimals = Decimals.PRECISE
+    """How decimal numbers are written. Default: precise, no digit is lost."""
+    signals: str | None = named(_check_table)
+    """Table of the database with Debezium's signals, such as that for an incremental snapshot. Default: none."""
+    tls: DatabaseTls = DatabaseTls.PREFERRED
+    """Whether the connection to the database is encrypted. Default: preferred, if the server offers it."""
 
     def places(self) -> Sequence[Place]:
         """The database server."""
@@ -134,50 +185,27 @@ class DatabaseSource(ConnectKind):
         """The login, and the authority of the server's certificate if that is verified."""
         return ("username", "password", *(["ca.crt"] if self.tls is DatabaseTls.VERIFIED else []))
 
-    def written(self, name: str) -> Sequence[str]:
-        """A topic for each table."""
-        return [f"{name}.{table}" for table in self.read_tables]
-
-    def kept(self, name: str) -> Mapping[str, Topic]:
-        """Its heartbeats."""
-        return {heartbeat_topic(name): Topic(cleanup=Cleanup.COMPACT)}
-
-    def own(self, context: Context) -> dict[str, str]:
-        """Settings of Debezium."""
-        found = {
-            "connector.class": self._CONNECTOR,
-            "database.hostname": self.host,
-            "database.password": context.secret("password"),
-            "database.port": str(self.port_number),
-            "database.user": context.secret("username"),
-            "decimal.handling.mode": self.decimals.value,
-            # A source that cannot read a record has to stop: to go on would be to lose it.
-            "errors.tolerance": "none",
-            "event.processing.failure.handling.mode": "fail",
-            "heartbeat.interval.ms": str(milliseconds(self.heartbeat)),
-            "snapshot.mode": self.snapshot.value,
-            "table.include.list": ",".join(table.replace(".", "[.]") for table in self.read_tables),
-            "tombstones.on.delete": "true",
-            "topic.heartbeat.prefix": HEARTBEAT_PREFIX,
-            "topic.prefix": context.name,
-        }
-        if self.signals is not None:
-            found |= {"signal.data.collection": self.signal_collection, "signal.enabled.channels": "source"}
-        return {**found, **self.own_settings(context)}
-
     @property
     def read_tables(self) -> Sequence[str]:
         """The tables, and that with signals."""
         return tuple(dict.fromkeys((*self.tables, *([] if self.signals is None else [self.signals]))))
 
     @property
-    def signal_collection(self) -> str:
-        """Debezium's name of the table with signals."""
-        return str(self.signals)
+    def signal_table(self) -> str | None:
+        """That with signals."""
+        return self.signals
 
-    def own_settings(self, context: Context) -> Mapping[str, str]:
-        """What only this database has."""
-        raise NotImplementedError
+    def own(self, context: Context) -> dict[str, str]:
+        """Settings of Debezium."""
+        login = {
+            "database.hostname": self.host,
+            "database.password": context.secret("password"),
+            "database.port": str(self.port_number),
+            "database.user": context.secret("username"),
+            "decimal.handling.mode": self.decimals.value,
+            "table.include.list": self.included,
+        }
+        return {**login, **super().own(context)}
 
 
 HEARTBEAT_PREFIX = "__debezium-heartbeat"
@@ -227,7 +255,6 @@ class PostgresSource(DatabaseSource):
         found = {
             "database.dbname": self.database,
             "database.sslmode": modes[self.tls],
-            "exactly.once.support": "required",
             "plugin.name": "pgoutput",
             "publication.autocreate.mode": "filtered" if self.creates_publication else "disabled",
             "publication.name": self.publication or self.slot_of(context.name),

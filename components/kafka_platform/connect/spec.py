@@ -11,10 +11,11 @@ from kafka_platform.connect.common import (
     connector_user_name,
     kind,
 )
+from kafka_platform.connect.documents import MongodbSource
 from kafka_platform.connect.iceberg import IcebergSink, coordinator_group
 from kafka_platform.connect.kinds import ConnectKind
 from kafka_platform.connect.sinks import JdbcSink, Plugin
-from kafka_platform.connect.sources import DatabaseSource, PostgresSource
+from kafka_platform.connect.sources import ChangeSource, PostgresSource
 from kafka_platform.kafka.entities import Cleanup, Quotas, Topic, User
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kube.images import CONNECT_IMAGE, STRIMZI_CONNECT_IMAGE
@@ -70,6 +71,8 @@ class Connector(ConnectorCommon):
     """Source: changes of tables of MySQL."""
     mariadb: MariadbSource | None = kind()
     """Source: changes of tables of MariaDB."""
+    mongodb: MongodbSource | None = kind()
+    """Source: changes of collections of MongoDB."""
     jdbc: JdbcSink | None = kind()
     """Sink: tables of a database with a JDBC driver."""
     iceberg: IcebergSink | None = kind()
@@ -83,7 +86,7 @@ class Connector(ConnectorCommon):
         """A database's log is read by one task, and a plugin reads topics or writes them."""
         super().check()
         made = self.kind
-        if isinstance(made, DatabaseSource) and self.tasks != 1:
+        if isinstance(made, ChangeSource) and self.tasks != 1:
             raise ValueError(f"tasks: {self.kind_name} reads the database's log in one task: remove it")
         if isinstance(made, Plugin) and self.reads and made.writes:
             raise ValueError("plugin.writes: the connector reads topics, so it is a sink: remove it, or reads")
@@ -103,7 +106,7 @@ class Connector(ConnectorCommon):
     def topics(self, name: str) -> dict[str, Topic]:
         """The topics that it needs, besides those that it reads and those of a plugin, which are declared as all others."""
         found: dict[str, Topic] = {}
-        if isinstance(self.kind, DatabaseSource):
+        if isinstance(self.kind, ChangeSource):
             # The newest state of each row stays for whoever begins to read later.
             table = Topic(partitions=TABLE_PARTITIONS, cleanup=Cleanup.COMPACT)
             found |= dict.fromkeys(self.kind.written(name), table)

@@ -63,7 +63,8 @@ class Connect:
         status, answer = self._client.ask("PUT", path, {**config, "name": name})
         if status == 404:
             return [f"connector.class: no plugin in the image has {plugin}"]
-        values = (each["value"] for each in self._expected(name, status, answer)["configs"])
+        # Debezium's plugin of MongoDB has settings that it says nothing of: their value is null.
+        values = (each["value"] or {} for each in self._expected(name, status, answer)["configs"])
         return [f"{each['name']}: {plain(str(error))}" for each in values for error in each.get("errors", [])]
 
     def create(self, name: str, config: Mapping[str, str], state: str) -> None:

@@ -12,6 +12,7 @@ from kafka_platform import (
     IcebergStore,
     JdbcSink,
     MariadbSource,
+    MongodbSource,
     Plugin,
     PostgresSource,
     connect_users,
@@ -28,6 +29,11 @@ def lake(config: dict[str, str] | None = None, **changes: Any) -> IcebergSink:
         "table": "shop.orders",
     }
     return IcebergSink(**given | changes, config=config or {})
+
+
+def mongodb(**changes: Any) -> MongodbSource:
+    given: dict[str, Any] = {"hosts": ["m1"], "secret": "s", "collections": ["shop.orders"]}
+    return MongodbSource(**given | changes)
 
 
 def plugin(**config: str) -> Connector:
@@ -96,6 +102,23 @@ def plugin(**config: str) -> Connector:
         (lambda: lake({"iceberg.control.topic": "orders"}), "config: 'iceberg.control.topic' "),
         (lambda: lake(warehouse="file:///mnt/connectors"), "warehouse: 'file:///mnt/connectors' is not"),
         (lambda: lake(warehouse="s3://lake/../../x"), "warehouse: "),
+        # Debezium reads signals from any file, and says in the log what it cannot read of them.
+        (
+            lambda: PostgresSource(
+                **SOURCE, config={"signal.enabled.channels": "file", "signal.file": "/mnt/connectors/b/secret/password"}
+            ),
+            "config: 'signal.file' ",
+        ),
+        (
+            lambda: mongodb(config={"openlineage.integration.config.file.path": "/mnt/connectors/b/secret/password"}),
+            "config: 'openlineage.integration.config.file.path' ",
+        ),
+        # Parameters of a connection string turn off verification, or send the login elsewhere.
+        (lambda: mongodb(hosts=["m1/?tlsInsecure=true"]), "hosts: 'm1/?tlsInsecure=true' is not a host"),
+        (lambda: mongodb(hosts=["user:a-password@m1"]), "hosts: has a login"),
+        (lambda: mongodb(replica_set="rs0&tls=false"), "replica_set: 'rs0&tls=false' is not"),
+        (lambda: mongodb(collections=["shop.orders|.*"]), "collections: 'shop.orders|.*' is not"),
+        (lambda: mongodb(collections=["shop.system.users"]), "collections: 'shop.system.users' is not"),
         # Kafka's own examples read and write any file.
         (
             lambda: Plugin(connector_class="org.apache.kafka.connect.file.FileStreamSourceConnector"),

@@ -1,14 +1,17 @@
 """KafkaConnect: what it renders, the graph that it makes, what it refuses, and what connectors may do."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
+import yaml
 from kafka_platform import (
     CatalogLogin,
     Connector,
+    DatabaseTls,
     IcebergCatalog,
     IcebergSink,
     IcebergStore,
@@ -17,6 +20,7 @@ from kafka_platform import (
     KafkaConnectArgs,
     KafkaConnection,
     MariadbSource,
+    MongodbSource,
     Plugin,
     PostgresSource,
     connect_topics,
@@ -340,6 +344,58 @@ class TestConfigurations:
         assert topics["shop-schema-history"].kafka_config()["retention.ms"] == "-1"
         assert "shop.shop.signals" in topics
         assert connect_users({"shop": Connector(mariadb=source)})["connector-shop"].groups == ["shop-schemahistory"]
+
+    def test_of_a_source_of_documents(self) -> None:
+        source = MongodbSource(
+            hosts=["m-0.m.svc", "fd00::1"],
+            replica_set="rs0",
+            secret="docs",
+            collections=["shop.orders", "shop.items.old"],
+            signals="shop.signals",
+            truststore=True,
+        )
+        connectors = {"docs": Connector(mongodb=source)}
+        found = config("docs", connectors=connectors)
+        assert found["mongodb.connection.string"] == "mongodb://m-0.m.svc:27017,[fd00::1]:27017/?replicaSet=rs0"
+        assert found["collection.include.list"] == "shop[.]orders,shop[.]items[.]old,shop[.]signals"
+        assert found["signal.data.collection"] == "shop.signals"
+        assert found["exactly.once.support"] == "required"
+        # A user with the right to read one database is enough.
+        assert (found["capture.scope"], found["capture.target"]) == ("database", "shop")
+        assert found["mongodb.password"] == "${directory:/mnt/connectors/docs/secret:password}"
+        assert found["mongodb.ssl.truststore"] == "/mnt/connectors/docs/secret/truststore.p12"
+        volumes = {each["name"]: each for each in pod(connectors=connectors)["volumes"]}
+        assert [each["key"] for each in volumes["docs-secret"]["secret"]["items"]] == [
+            "username",
+            "password",
+            "truststore.p12",
+            "truststore-password",
+        ]
+        assert {"docs.shop.orders", "docs.shop.items.old", "docs.shop.signals"} <= connect_topics(connectors).keys()
+        [names, *others] = [
+            each
+            for each in rendered("network", connectors=connectors)["spec"]["egress"]
+            if each.get("ports") == [{"port": 27017, "protocol": "TCP"}]
+        ]
+        assert "to" not in names
+        assert [each["to"] for each in others] == [[{"ipBlock": {"cidr": "fd00::1/128"}}]]
+
+    @pytest.mark.parametrize(("system", "server"), [("postgres", "server=shop"), ("mongodb", "server=shop, task=0")])
+    def test_how_far_a_source_is_behind_is_shown_by_its_name(self, system: str, server: str) -> None:
+        rules = yaml.safe_load(rendered("config")["data"]["jmx.yaml"])["rules"]
+        shown = f"debezium.{system}<type=connector-metrics, context=streaming, {server}><>MilliSecondsBehindSource"
+        [found] = [each for each in (re.fullmatch(rule["pattern"], shown) for rule in rules) if each]
+        assert found.groups() == (system, "shop", "MilliSecondsBehindSource")
+
+    def test_documents_of_two_databases_need_one_stream_of_all(self) -> None:
+        source = MongodbSource(
+            hosts=["m"], secret="docs", collections=["shop.orders", "crm.people"], tls=DatabaseTls.OFF
+        )
+        found = config("docs", connectors={"docs": Connector(mongodb=source)})
+        assert found["capture.scope"] == "deployment"
+        assert "capture.target" not in found
+        assert found["mongodb.connection.string"] == "mongodb://m:27017/"
+        assert found["mongodb.ssl.enabled"] == "false"
 
     def test_of_a_sink(self) -> None:
         found = config("warehouse")

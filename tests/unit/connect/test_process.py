@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
-from kafka_platform import Connector, ConnectorState, JdbcSink, PostgresSource
+from kafka_platform import Connector, ConnectorState, DatabaseTls, JdbcSink, MongodbSource, PostgresSource
 from kafka_platform.connect.applying import data_of
 from kafka_platform.connect.kinds import SECRETS
 from kafka_platform_runtime.connect_applier import apply as applying
@@ -28,6 +28,7 @@ from tests.connect_process import LocalConnect, needed_plugins, records, wait_fo
 from tests.dashboards import asked
 from tests.harness import PATIENCE, eventually
 from tests.kafka_process import LocalKafka, needed_jars
+from tests.ports import free_ports
 from tests.postgres_process import LocalPostgres, needed_postgres
 
 ROWS, CHANGES = 2_000, 1_500
@@ -192,6 +193,45 @@ def test_a_wrong_password_is_refused_by_the_plugin_in_one_line(
     assert len(message.splitlines()) == 2, message
     assert "connector shop: database." in message
     assert "password authentication failed" in message
+
+
+def test_the_plugin_of_mongodb_takes_all_that_it_is_told_and_misses_only_the_server(
+    connect: LocalConnect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No server of MongoDB is at hand: the plugin reads its login from the files, and says that nobody answers."""
+    monkeypatch.setattr(applying, "PATIENCE_SECONDS", 0.0)
+    kept = dict(connect.connectors)
+    source = MongodbSource(
+        hosts=["127.0.0.1"],
+        port=free_ports(1)[0],
+        replica_set="rs0",
+        secret="docs",
+        collections=["shop.orders"],
+        signals="shop.signals",
+        tls=DatabaseTls.OFF,
+        config={"mongodb.server.selection.timeout.ms": "500"},
+    )
+    folder = connect.folder / "mnt" / "docs" / "secret"
+    folder.mkdir(parents=True)
+    for key in ("username", "password"):
+        (folder / key).write_text("docs")
+    try:
+        connect.connectors = kept | {"docs": Connector(mongodb=source)}
+        connect._mount()
+        code, message = connect.apply()
+        config = json.loads(data_of(connect.settings.applying)["connector.docs"])["config"]
+    finally:
+        connect.connectors = kept
+    assert code == REFUSED
+    [_, fault] = message.splitlines()
+    assert fault.strip().startswith("connector docs: mongodb.connection.string: Unable to connect: Timed out")
+    assert "Connection refused" in fault
+    # It knows each of the settings of its own, and would say nothing of one that it does not know.
+    wanted = {
+        each for each in config if each.startswith(("collection.", "heartbeat.", "mongodb.", "signal.", "snapshot."))
+    }
+    known = Asked(connect).of_connect(f"connector-plugins/{config['connector.class']}/config")
+    assert wanted <= {each["name"] for each in known}
 
 
 def test_a_record_that_cannot_be_converted_becomes_a_dead_letter_and_holds_up_no_other(connect: LocalConnect) -> None:

@@ -12,6 +12,7 @@ from kafka_platform import (
     IcebergStore,
     JdbcSink,
     KafkaConnection,
+    MongodbSource,
     PostgresSource,
 )
 from kafka_platform.connect import operated
@@ -37,6 +38,13 @@ LAKE = IcebergSink(
     s3=IcebergStore(endpoint="https://s3.example.com"),
     table="shop.orders",
 )
+
+
+DOCUMENTS = MongodbSource(hosts=["m1", "m2"], secret="m", collections=["shop.carts"])
+
+
+def documents(**changes: Any) -> dict[str, Any]:
+    return data(docs=Connector(mongodb=replace(DOCUMENTS, **changes)))
 
 
 def lake(**changes: Any) -> dict[str, Any]:
@@ -85,6 +93,34 @@ def source(**changes: Any) -> dict[str, Any]:
             lake(table="shop.{table}"),
             Section.DATA,
             "appends to `shop.*` from now on: rows that are in `shop.orders` stay there",
+            True,
+        ),
+        (
+            {},
+            documents(),
+            Section.OTHER,
+            "new: reads `shop.carts` of `mongodb://m1:27017,m2:27017/`",
+            False,
+        ),
+        (
+            documents(),
+            documents(collections=["shop.carts", "shop.people"]),
+            Section.DATA,
+            "also reads `shop.people`: only changes from now on, unless a signal asks for a snapshot",
+            True,
+        ),
+        (
+            documents(),
+            documents(hosts=["m2", "m3"]),
+            Section.OTHER,
+            "reads from `mongodb://m2:27017,m3:27017/` instead of `mongodb://m1:27017,m2:27017/`",
+            False,
+        ),
+        (
+            documents(),
+            documents(hosts=["elsewhere"]),
+            Section.DATA,
+            "does not go on where it was (`mongodb.connection.string`): it starts with a snapshot, or misses changes until then",
             True,
         ),
         (data(shop=SOURCE), {}, Section.DATA, "no longer declared: it keeps running with its last configuration", True),

@@ -4,7 +4,7 @@ CASES: list[tuple[str, str]] = [
     ("connectors: [shop]", "connectors: a list is not a mapping: write names below it, each followed by a colon"),
     (
         "connectors: {shop: }",
-        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, s3, hdfs, cassandra, poll, postgres, mysql, mariadb, jdbc, iceberg, plugin",
+        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, s3, hdfs, cassandra, poll, postgres, mysql, mariadb, mongodb, jdbc, iceberg, plugin",
     ),
     (
         "connectors: {shop: true}",
@@ -12,7 +12,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "connectors: {shop: {}}",
-        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, s3, hdfs, cassandra, poll, postgres, mysql, mariadb, jdbc, iceberg, plugin",
+        "connectors.shop.http: missing: write one of http, opensearch, elasticsearch, redis, mqtt, rabbitmq, s3, hdfs, cassandra, poll, postgres, mysql, mariadb, mongodb, jdbc, iceberg, plugin",
     ),
     ("connectors: {shop: {postgress: {}}}", "connectors.shop.postgress: unknown key: did you mean 'postgres'?"),
     (
@@ -652,7 +652,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "connectors: {m: {mariadb: {host: db, secret: s, tables: [shop.orders], database: shop}}}",
-        "connectors.m.mariadb.database: unknown key: use one of config, host, secret, tables, snapshot, decimals, heartbeat, signals, tls, port, serverId",
+        "connectors.m.mariadb.database: unknown key: use one of config, secret, snapshot, heartbeat, host, tables, decimals, signals, tls, port, serverId",
     ),
     (
         "connectors: {m: {mariadb: {host: db, secret: s, tables: [shop.orders]}, tasks: 3}}",
@@ -761,5 +761,81 @@ CASES: list[tuple[str, str]] = [
     (
         "topics: {orders: {}}\nconnectors: {a: {iceberg: {catalog: {url: 'jdbc:postgresql://db/lake', secret: c}, warehouse: 's3://lake/w', s3: {secret: s}, table: shop.orders}, reads: [orders]}, a-coord: {jdbc: {url: 'jdbc:postgresql://db/w', secret: s}, reads: [orders]}}",
         "connectors.a-coord: would share the consumer group that 'a' coordinates its commits in: rename it",
+    ),
+    (
+        "connectors: {m: {mongodb: {secret: s, collections: [shop.orders]}}}",
+        "connectors.m.mongodb.hosts: missing: write a value for it",
+    ),
+    (
+        "connectors: {m: {mongodb: {hosts: [], secret: s, collections: [shop.orders]}}}",
+        "connectors.m.mongodb.hosts: none are given: name the members of the replica set, such as [mongo-0.mongo.shop.svc]",
+    ),
+    (
+        "connectors: {m: {mongodb: {hosts: ['m1:27017'], secret: s, collections: [shop.orders]}}}",
+        "connectors.m.mongodb.hosts: 'm1:27017' is not a host: write a name or an address, such as db.example.com",
+    ),
+    (
+        "connectors: {m: {mongodb: {hosts: [m1, m1], secret: s, collections: [shop.orders]}}}",
+        "connectors.m.mongodb.hosts: 'm1' is listed twice: keep one",
+    ),
+    (
+        "connectors: {m: {mongodb: {hosts: ['mongodb://u:p@m1/'], secret: s, collections: [shop.orders]}}}",
+        "connectors.m.mongodb.hosts: has a login or another URL in it: write a name or an address alone, and name the Secret in secret",
+    ),
+    (
+        "connectors: {m: {mongodb: {hosts: [m1], secret: s, collections: []}}}",
+        "connectors.m.mongodb.collections: none are given: name at least one, such as shop.orders",
+    ),
+    (
+        "connectors: {m: {mongodb: {hosts: [m1], secret: s, collections: [orders]}}}",
+        "connectors.m.mongodb.collections: 'orders' is not the full name of a collection: write its database and its name with A-Z, a-z, 0-9, _ and -, such as shop.orders",
+    ),
+    (
+        "connectors: {m: {mongodb: {hosts: [m1], secret: s, collections: ['shop.*']}}}",
+        "connectors.m.mongodb.collections: 'shop.*' is not the full name of a collection: write its database and its name with A-Z, a-z, 0-9, _ and -, such as shop.orders",
+    ),
+    (
+        "connectors: {m: {mongodb: {hosts: [m1], secret: s, collections: [shop.orders, shop.orders]}}}",
+        "connectors.m.mongodb.collections: 'shop.orders' is listed twice: keep one",
+    ),
+    (
+        "connectors: {m: {mongodb: {hosts: [m1], secret: s, collections: [shop.orders], replicaSet: 'rs0&tls=false'}}}",
+        "connectors.m.mongodb.replicaSet: 'rs0&tls=false' is not the name of a replica set: use up to 63 of A-Z, a-z, 0-9, _ and -, such as rs0",
+    ),
+    (
+        "connectors: {m: {mongodb: {hosts: [m1], secret: s, collections: [shop.orders], loginDatabase: ''}}}",
+        "connectors.m.mongodb.loginDatabase: '' is not the name of a database: use up to 63 of A-Z, a-z, 0-9, _ and -, such as admin",
+    ),
+    (
+        "connectors: {m: {mongodb: {hosts: [m1], secret: s, collections: [shop.orders], signals: signals}}}",
+        "connectors.m.mongodb.signals: 'signals' is not the full name of a collection: write its database and its name with A-Z, a-z, 0-9, _ and -, such as shop.orders",
+    ),
+    (
+        "connectors: {m: {mongodb: {hosts: [m1], secret: s, collections: [shop.orders], tls: required}}}",
+        "connectors.m.mongodb.tls: required is not possible with this database: use one of verified, off",
+    ),
+    (
+        "connectors: {m: {mongodb: {hosts: [m1], secret: s, collections: [shop.orders], tls: off, truststore: true}}}",
+        "connectors.m.mongodb.truststore: tls is off, so there are no certificates: remove one of them",
+    ),
+    (
+        "connectors: {m: {mongodb: {hosts: [m1], secret: s, collections: [shop.orders], config: {mongodb.connection.string: 'mongodb://x'}}}}",
+        "connectors.m.mongodb.config.'mongodb.connection.string': cannot be set here, the kind's other fields decide it: remove the key",
+    ),
+    (
+        "connectors: {m: {mongodb: {hosts: [m1], secret: s, collections: [shop.orders], config: {signal.file: /mnt/connectors/shop/secret/password}}}}",
+        "connectors.m.mongodb.config.'signal.file': cannot be set here, it reads files of the pod, where the secrets of all connectors are: remove the key",
+    ),
+    (
+        "connectors: {m: {mongodb: {hosts: [m1], secret: s, collections: [shop.orders], publication: shop}}}",
+        "connectors.m.mongodb.publication: unknown key: use one of config, secret, snapshot, heartbeat, hosts, collections, replicaSet, port, loginDatabase, signals, tls, truststore",
+    ),
+    (
+        "connectors: {m: {mongodb: {hosts: [m1], secret: s, collections: [shop.orders]}, tasks: 2}}",
+        "connectors.m.tasks: mongodb reads the database's log in one task: remove it",
+    ),
+    (
+        "connectors: {m: {mongodb: {hosts: [m1], secret: s, collections: [shop.orders]}, reads: [orders]}}",
+        "connectors.m.reads: mongodb writes topics and reads none: remove it",
     ),
 ]
