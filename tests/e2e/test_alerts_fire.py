@@ -178,7 +178,10 @@ def quick(stack: Stack) -> dict[str, float]:
 
 
 def quicken() -> str:
-    """Puts the faster rules in force, also after a deployment that has put the others back."""
+    """Puts the faster rules in force, also after a deployment that has put the others back and is over.
+
+    By them the restart of a gateway lasts long enough to page: the probe has to succeed for as long as they look back.
+    """
     data = get("configmap", "prometheus", NAMESPACE)["data"]
     content = json.loads(data["prometheus.yml"])
     if content["global"]["scrape_interval"] != INTERVAL:
@@ -187,6 +190,9 @@ def quicken() -> str:
         kubectl("-n", NAMESPACE, "patch", "configmap", "prometheus", "--type=merge", "-p", json.dumps({"data": data}))
         kubectl("-n", NAMESPACE, "delete", "pod", "prometheus-0")
         kubectl("-n", NAMESPACE, "rollout", "status", "statefulset/prometheus", "--timeout=300s")
+    errors, seen = "kafka_probe_write_errors_total", 30 // int(INTERVAL.rstrip("s")) - 1
+    succeeds = quote(f"min(count_over_time({errors}[30s])) >= {seen} and max(rate({errors}[30s])) == 0")
+    eventually("the probe's writes succeed", lambda: bool(ask(f"query?query={succeeds}")["result"]), 300)
     quiet()
     rules: str = data["rules.yml"]
     return rules
