@@ -27,6 +27,7 @@ try:
     from infra.review import command as reviewing
     from infra.review.report import MOST_CHARACTERS
     from infra.settings.stackfile import stack_names
+    from infra.sizing import arguments as sizing
     from infra.top import command as watching
 except ModuleNotFoundError as error:
     raise SystemExit(
@@ -59,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
         _schema,
         _review,
         _graph,
+        _size,
         _dashboards,
         _render,
         _probe,
@@ -163,6 +165,11 @@ def _graph(commands: Commands) -> None:
         return show_graph(chosen.stack, topic=chosen.topic, ways=ways or list(Way), tenant=chosen.tenant, form=form)
 
     parser.set_defaults(run=run)
+
+
+def _size(commands: Commands) -> None:
+    examples = "--records 5000 --peak 3 --retention 7d --per-pod 200\n--records 5000 --batched 5000 --format yaml"
+    sizing.add(_command(commands, "size", "say how many partitions, brokers and pods a load needs", examples))
 
 
 def _dashboards(commands: Commands) -> None:

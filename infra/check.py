@@ -15,9 +15,10 @@ from infra.rules import Level
 from infra.settings.faults import SettingsError
 from infra.settings.model import Settings
 from infra.settings.parsing import read_stack
-from infra.settings.relations.topics import advice
+from infra.settings.relations import topics
 from infra.settings.schema import keys, schema
 from infra.settings.stackfile import is_blank, stack_file, stack_names
+from infra.sizing import advice as sizing
 
 ROOT = Path(__file__).resolve().parent.parent
 STACKS = ROOT / "stacks"
@@ -71,7 +72,8 @@ def _check_one(file: Path, *, named: bool) -> int:
         print(f"{_shown(file)}: {_coloured(violated, _RED)} of the policies for {settings.environment.value}")
     else:
         print(f"{_shown(file)}: {_coloured('ok', _GREEN)}: {summary(settings)}")
-    for line in (*map(str, broken), *(f"advice: {fault}" for fault in advice(settings))):
+    advised = [*topics.advice(settings), *sizing.advice(Stack(settings, CAPABILITIES))]
+    for line in (*map(str, broken), *(f"advice: {fault}" for fault in advised)):
         is_advice = line.startswith("advice: ")
         print(f"  {_coloured('advice', _YELLOW)}{line.removeprefix('advice')}" if is_advice else f"  {line}")
     return 1 if mandatory else 0

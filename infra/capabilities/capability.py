@@ -16,6 +16,7 @@ from kafka_platform.kafka.entities import Topic, User
 from kafka_platform.kafka.secrets import NO_URLS, Urls
 from kafka_platform.kube.metrics import Source
 from kafka_platform.kube.objects import Object
+from kafka_platform.scaling.spec import Scale
 from kafka_platform.storage.spec import StoreUser
 from kafka_platform.values.words import Path
 
@@ -120,6 +121,21 @@ class Program:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reader:
+    """Pods that follow their lag in topics."""
+
+    what: str
+    """As in `worker 'enrich'`."""
+    path: Path
+    """Its key in the stack file."""
+    reads: Sequence[str]
+    """Its topics."""
+    scale: Scale
+    consume: str | None = None
+    """Bytes a second that its user may read from each broker. None: no limit."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rendered:
     """An object of a stack, and the name of its resource."""
 
@@ -161,6 +177,10 @@ class Capability(Generic[_S]):
     def programs(self, section: _S, settings: Core) -> Mapping[str, Program]:
         """The programs that log in as its users, by user. Those that are left out are called parts of the platform."""
         return {}
+
+    def readers(self, section: _S, settings: Core) -> Iterator[Reader]:
+        """Those of its programs whose pods follow their lag."""
+        return iter(())
 
     def described(self, section: _S) -> str | None:
         """Its name in the summary of `check`; None to leave it out."""

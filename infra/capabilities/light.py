@@ -17,7 +17,17 @@ from kafka_platform.values.later import plain
 from kafka_platform.values.names import user_secret
 from pydantic.alias_generators import to_camel
 
-from infra.capabilities.capability import Capability, Deployment, Needs, Placed, Program, Rendered, Scrape, Stack
+from infra.capabilities.capability import (
+    Capability,
+    Deployment,
+    Needs,
+    Placed,
+    Program,
+    Reader,
+    Rendered,
+    Scrape,
+    Stack,
+)
 from infra.capabilities.connectors import (
     KEY,
     Connect,
@@ -75,6 +85,12 @@ class LightConnectors(Capability[Mapping[str, StackConnector]]):
     def programs(self, section: Mapping[str, StackConnector], settings: Core) -> Mapping[str, Program]:
         """The connectors, and the systems that they connect Kafka with."""
         return programs_of(section)
+
+    def readers(self, section: Mapping[str, StackConnector], settings: Core) -> Iterator[Reader]:
+        """Those that are scaled by lag."""
+        for name, each in section.items():
+            if each.scale is not None and each.scale.by_lag:
+                yield Reader(what=f"connector {name!r}", path=(KEY, name), reads=each.reads, scale=each.scale)
 
     def described(self, section: Mapping[str, StackConnector]) -> str:
         """How many there are."""

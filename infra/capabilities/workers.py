@@ -24,6 +24,7 @@ from infra.capabilities.capability import (
     Needs,
     Placed,
     Program,
+    Reader,
     Rendered,
     Scrape,
     Stack,
@@ -120,6 +121,19 @@ class Workers(Capability[Mapping[str, Worker]]):
             for name, each in section.items()
             if each.user is None
         }
+
+    def readers(self, section: Mapping[str, Worker], settings: Core) -> Iterator[Reader]:
+        """Those that are scaled by lag."""
+        for name, each in section.items():
+            if each.scale is not None and each.scale.by_lag:
+                quotas = settings.quotas_of(each.tenant)
+                yield Reader(
+                    what=f"worker {name!r}",
+                    path=(self.key, name),
+                    reads=each.reads,
+                    scale=each.scale,
+                    consume=quotas.consume if quotas is not None and each.user is None else None,
+                )
 
     def described(self, section: Mapping[str, Worker]) -> str:
         """How many there are."""

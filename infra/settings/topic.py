@@ -6,7 +6,8 @@ from pathlib import PurePosixPath
 
 from kafka_platform.kafka.entities import Topic as TopicSpec
 from kafka_platform.schemas.spec import Compatibility, SchemaType
-from kafka_platform.values.forms import named
+from kafka_platform.values.forms import Spec, named, size
+from kafka_platform.values.ranges import within
 
 LANGUAGES: Mapping[str, SchemaType] = {
     ".avsc": SchemaType.AVRO,
@@ -24,6 +25,18 @@ def _check_file(name: str) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Load(Spec):
+    """What is written to a topic. It changes nothing: `check` and `size` hold what is declared against it."""
+
+    records: float = within(0.001, 10**9)
+    """Records a second, on average. Required."""
+    size: str = size("1kB", "1kB", "300B")
+    """Bytes of a record with its key and headers, as it is sent: compressed if producers compress. Default 1kB."""
+    peak: float = within(1, 1000, default=1)
+    """The highest load, as a multiple of the average. Default 1: an even load."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Topic(TopicSpec):
     """A topic. Fields that are left out have the cluster's defaults."""
 
@@ -34,6 +47,9 @@ class Topic(TopicSpec):
     """File with the schema of the record keys, registered as `<topic>-key`. Default: none."""
     compatibility: Compatibility | None = None
     """How new versions of these schemas must be compatible with older ones. Default: `registry.compatibility`."""
+
+    load: Load | None = None
+    """What is written to it. Default: not known, and not checked."""
 
     @property
     def has_schema(self) -> bool:

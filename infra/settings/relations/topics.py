@@ -104,7 +104,7 @@ def _topic_on_brokers(settings: Core, name: str, topic: Topic, known: Known) -> 
     if topic.replicas is not None and topic.replicas > nodes:
         yield Fault(path=("topics", name, "replicas"), message=too_many(topic.replicas, settings))
         return
-    replicas = _replicas(settings, topic)
+    replicas = replicas_of(settings, topic)
     if known("topics", name, "replicas"):
         if topic.replicas is None:
             yield from min_insync_faults(("topics", name, "minInsyncReplicas"), topic.min_insync_replicas, replicas)
@@ -124,16 +124,16 @@ def _topic_on_brokers(settings: Core, name: str, topic: Topic, known: Known) -> 
                 )
     if topic.retention_size is not None and known("kafka", "storage"):
         kept = size_bytes(topic.retention_size) * topic.partitions * replicas // nodes
-        room, where = _room(settings)
-        if kept > room:
+        most, where = room(settings)
+        if kept > most:
             yield Fault(
                 path=("topics", name, "retentionSize"),
                 message=f"{topic.retention_size} in {topic.partitions} partitions, {replicas} copies, is "
-                f"{kept / 2**30:.0f}Gi on each broker, whose volume has {_shown(settings)}: keep less, or raise {where}",
+                f"{kept / 2**30:.0f}Gi on each broker, whose volume has {shown_room(settings)}: keep less, or raise {where}",
             )
 
 
-def _room(settings: Core) -> tuple[int, str]:
+def room(settings: Core) -> tuple[int, str]:
     """Bytes on the volumes of the smallest broker, and the key that says so."""
     kafka = settings.kafka
     if kafka.engine is not Engine.STRIMZI:
@@ -147,13 +147,15 @@ def _room(settings: Core) -> tuple[int, str]:
     return rooms[where], where
 
 
-def _shown(settings: Core) -> str:
+def shown_room(settings: Core) -> str:
+    """The same as text."""
     if settings.kafka.engine is not Engine.STRIMZI:
         return settings.kafka.storage
-    return f"{_room(settings)[0] / 2**30:.0f}Gi"
+    return f"{room(settings)[0] / 2**30:.0f}Gi"
 
 
-def _replicas(settings: Core, topic: Topic) -> int:
+def replicas_of(settings: Core, topic: Topic) -> int:
+    """Copies that it has."""
     nodes = settings.kafka.brokers
     wanted = topic.replicas if topic.replicas is not None else settings.kafka.defaults.replicas or 3
     return min(wanted, nodes)
@@ -161,7 +163,7 @@ def _replicas(settings: Core, topic: Topic) -> int:
 
 def _load(settings: Core, topics: _Topics) -> Iterator[Fault]:
     nodes = settings.kafka.brokers
-    load = sum(topic.partitions * _replicas(settings, topic) for topic in topics().values()) // nodes
+    load = sum(topic.partitions * replicas_of(settings, topic) for topic in topics().values()) // nodes
     if load > MAX_REPLICAS_PER_BROKER:
         yield Fault(
             path=("topics",),
