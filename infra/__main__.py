@@ -12,6 +12,7 @@ try:
 
     from infra import delivery
     from infra.affected import AffectedError, affected, changed_files, stack_files
+    from infra.catalogue import write as write_catalogue
     from infra.check import STACKS, check, write_schema
     from infra.connectors.changing import Action
     from infra.connectors.command import connectors
@@ -61,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
         _review,
         _graph,
         _size,
+        _catalogue,
         _dashboards,
         _render,
         _probe,
@@ -170,6 +172,14 @@ def _graph(commands: Commands) -> None:
 def _size(commands: Commands) -> None:
     examples = "--records 5000 --peak 3 --retention 7d --per-pod 200\n--records 5000 --batched 5000 --format yaml"
     sizing.add(_command(commands, "size", "say how many partitions, brokers and pods a load needs", examples))
+
+
+def _catalogue(commands: Commands) -> None:
+    summary = "describe the topics of a stack as Markdown: owner, schema, who reads and writes"
+    parser = _command(commands, "catalogue", summary, "prod\nprod --out topics.md")
+    _stack(parser)
+    parser.add_argument("--out", metavar="FILE", type=Path, help="file to write; default: print it")
+    parser.set_defaults(run=lambda chosen: write_catalogue(chosen.stack, chosen.out))
 
 
 def _dashboards(commands: Commands) -> None:

@@ -120,7 +120,15 @@ def graph_of(settings: Settings) -> Graph:
         arrows=sorted(arrows),
         programs={user: known.get(user, Program(kind="platform", name=user)) for user in stack.users},
     )
-    return whole.of(each for each in arrows if each.topic in shared or whole.programs[each.user].places)
+    # What is not declared here is of an external Kafka, unless it is one of the platform's internal topics.
+    declared = frozenset(topics)
+    return whole.of(
+        each
+        for each in arrows
+        if each.topic in shared
+        or whole.programs[each.user].places
+        or (each.topic not in declared and each.user in known)
+    )
 
 
 def _arrows(name: str, user: User, topics: Sequence[str]) -> Iterator[Arrow]:

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from kafka_platform.kafka.entities import Topic as TopicSpec
 from kafka_platform.schemas.spec import Compatibility, SchemaType
 from kafka_platform.values.forms import Spec, named, size
+from kafka_platform.values.free_maps import check_text
 from kafka_platform.values.ranges import within
 
 LANGUAGES: Mapping[str, SchemaType] = {
@@ -15,6 +16,8 @@ LANGUAGES: Mapping[str, SchemaType] = {
     ".proto": SchemaType.PROTOBUF,
 }
 """The languages of schemas by the ends of files' names."""
+LONGEST_DESCRIPTION = 500
+"""Characters of a description: what is longer belongs on a page of its own."""
 PARTS = ("key", "value")
 """The parts of a record that can have a schema."""
 
@@ -22,6 +25,12 @@ PARTS = ("key", "value")
 def _check_file(name: str) -> None:
     if PurePosixPath(name).suffix not in LANGUAGES:
         raise ValueError(f"{name!r} is not a file of a schema: write a path that ends in {', '.join(LANGUAGES)}")
+
+
+def _check_description(text: str) -> None:
+    if not text.strip():
+        raise ValueError("is empty: write what the records are, or remove the key")
+    check_text(text, "a description", LONGEST_DESCRIPTION)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +49,11 @@ class Load(Spec):
 class Topic(TopicSpec):
     """A topic. Fields that are left out have the cluster's defaults."""
 
+    description: str | None = named(_check_description, examples=["Every order once, when it is paid"])
+    """What the records are, in one line, for the catalogue (`python -m infra catalogue <stack>`). Default: none."""
+    tenant: str | None = None
+    """The team that the topic belongs to, one of `tenants`, for the catalogue. It gives no rights. Default: nobody in
+    particular."""
     value: str | None = named(_check_file, examples=["schemas/order.avsc"])
     """File with the schema of the record values, in the stack file's folder and relative to it: Avro (.avsc), JSON
     Schema (.json) or Protobuf (.proto). It is registered as `<topic>-value`. Needs `registry`. Default: none."""

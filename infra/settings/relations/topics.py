@@ -11,7 +11,7 @@ from kafka_platform.values.names import check_topic
 from kafka_platform.values.units import quantity, size_bytes
 
 from infra.settings.core import Core
-from infra.settings.faults import Fault, Known
+from infra.settings.faults import Fault, Known, declare
 from infra.settings.relations.brokers import is_counted, min_insync_faults, nodes_key, too_many
 
 _Topics = Callable[[], Mapping[str, Topic]]
@@ -52,6 +52,9 @@ def _each_topic(settings: Core, known: Known, topics: _Topics) -> Iterator[Fault
                 message=f"differs from {other!r} only by '.' and '_', which Kafka refuses: rename one",
             )
         yield from _topic_itself(name, topic)
+        if topic.tenant is not None and topic.tenant not in settings.tenants and known("tenants"):
+            message = f"{topic.tenant!r} is not a tenant of this file: {declare('tenants', settings.tenants)}"
+            yield Fault(path=("topics", name, "tenant"), message=message)
         if settings.kafka.engine is not Engine.EXTERNAL and counted:
             yield from _topic_on_brokers(settings, name, topic, known)
     if settings.kafka.engine is not Engine.EXTERNAL and known("kafka", "engine"):

@@ -72,7 +72,7 @@ tenants:
         "topics.orders.retention: '5x' is not a duration: write a number with ms, s, m, h or d, such as 10s, 7d or 1d12h",
         "topics.orders.maxMessageSize: 'big' is not a size: write a number with kB, MB, GB, TB, Ki, Mi, Gi or Ti, such as 512Mi",
         "topics.orders.colour: unknown key: use one of partitions, replicas, minInsyncReplicas, retention, retentionSize, "
-        "cleanup, maxMessageSize, config, deletion, adopt, value, key, compatibility",
+        "cleanup, maxMessageSize, config, deletion, adopt, description, tenant, value, key, compatibility, load",
         "topics.a_b: differs from 'a.b' only by '.' and '_', which Kafka refuses: rename one",
         "topics.a_b.config.'segment.byte': unknown topic setting: did you mean 'segment.bytes'?",
         "topics.a_b.config.'retention.ms': has a field of its own: write retention",

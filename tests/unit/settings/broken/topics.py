@@ -4,6 +4,11 @@ from tests.unit.settings.broken.strimzi import strimzi
 
 CASES: list[tuple[str, str]] = [
     (
+        "tenants: {shop: {}}\ntopics: {orders: {tenant: shpo}}",
+        "topics.orders.tenant: 'shpo' is not a tenant of this file: declare it under tenants, or name one that is "
+        "there: shop",
+    ),
+    (
         r"topics: {orders: {retention: 99999999999999999999d}}",
         "topics.orders.retention: '99999999999999999999d' is out of range: use up to 36500d",
     ),
@@ -40,7 +45,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "topics: {orders: {colour: red}}",
-        "topics.orders.colour: unknown key: use one of partitions, replicas, minInsyncReplicas, retention, retentionSize, cleanup, maxMessageSize, config, deletion, adopt, value, key, compatibility",
+        "topics.orders.colour: unknown key: use one of partitions, replicas, minInsyncReplicas, retention, retentionSize, cleanup, maxMessageSize, config, deletion, adopt, description, tenant, value, key, compatibility, load",
     ),
     (
         "{topics: {latency-probe: }, probe: }",
