@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 
 import kafka_platform
-from kafka_platform.connect.monitoring import restarter_source, source as connect_source
+from kafka_platform.connect.monitoring import restarter_source, slots_source, source as connect_source
 from kafka_platform.exporter.monitoring import source as exporter_source
 from kafka_platform.gateway.monitoring import source as gateway_source
 from kafka_platform.job.monitoring import source as job_source
@@ -46,6 +46,7 @@ EVERYTHING = MonitoredSpec(
 SOURCES = [
     connect_source("connect"),
     restarter_source("connect"),
+    slots_source("connect"),
     exporter_source("kafka-exporter"),
     gateway_source("gateway"),
     job_source("nightly", JobSpec(image="report:4", reads=["orders"], schedule="0 3 * * *")),

@@ -8,10 +8,11 @@ import kafka_platform
 from kafka_platform.connect import operated
 from kafka_platform.connect.common import ConnectorCommon, connector_user_name, kinds_of
 from kafka_platform.connect.kinds import ConnectKind
-from kafka_platform.connect.monitoring import restarter_source, source
+from kafka_platform.connect.monitoring import restarter_source, slots_source, source
 from kafka_platform.connect.objects import ConnectSettings, objects
 from kafka_platform.connect.restarting import restarter_name
 from kafka_platform.connect.sinks import Plugin
+from kafka_platform.connect.slots import watched, watcher_name
 from kafka_platform.connect.spec import (
     CONNECT,
     Connector,
@@ -130,7 +131,7 @@ class KafkaConnect(Capability[Section]):
     """The connectors that Kafka Connect runs."""
 
     key = KEY
-    names = frozenset({CONNECT, restarter_name(CONNECT)})
+    names = frozenset({CONNECT, restarter_name(CONNECT), watcher_name(CONNECT)})
 
     def section(self, settings: Core) -> Section | None:
         """None if there is nothing to run, and nothing to remove."""
@@ -154,7 +155,11 @@ class KafkaConnect(Capability[Section]):
                 key=("connect", "metricsNamespaces"),
                 allowed=plain(section.connect.metrics_namespaces),
             )
-            for each in (source(CONNECT, section.run_by), *([restarter_source(CONNECT)] if runs_pods else []))
+            for each in (
+                source(CONNECT, section.run_by),
+                *([restarter_source(CONNECT)] if runs_pods else []),
+                *([slots_source(CONNECT)] if watched(section.declared) else []),
+            )
         ]
         jobs = [JOBS] if runs_pods else []
         return Needs(passwords=["connectors log in"], kubernetes=jobs, scrapes=scrapes)

@@ -2,8 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
+from kafka_platform.connect.dashboard import MOST_KEPT, MOST_KEPT_BYTES
+
 from infra.connectors.seen import FAILED, MISSING, Seen
 from infra.doctor.findings import Finding, fault, warning
+from infra.live import metrics
+from infra.top import rates
 
 
 def failed(namespace: str, stack: str, connectors: Sequence[Seen]) -> Iterator[Finding]:
@@ -28,6 +32,26 @@ def changed(namespace: str, stack: str, connectors: Sequence[Seen]) -> Iterator[
         if each.state != each.wanted:
             text = f"is {each.state}, and the file says {each.wanted}" + (f": {each.reason}" if each.reason else "")
             yield warning("connector-differs", _subject(namespace, each), text, f"python -m infra connectors {stack}")
+
+
+def slots(namespace: str, look: rates.Look) -> Iterator[Finding]:
+    """Slots of PostgreSQL that can fill the database's disk, or have lost what was not read."""
+    kept, lost = rates.most(look, metrics.SLOT_KEPT, "connector"), rates.most(look, metrics.SLOT_LOST, "connector")
+    for (name,), limit in sorted(rates.most(look, metrics.SLOT_LIMIT, "connector").items()):
+        subject = f"Connector/{namespace}/{name}"
+        size = kept.get((name,), 0.0)
+        if lost.get((name,)):
+            text = "misses changes: its database removed what the slot had not read"
+            yield fault("slot-lost", subject, text, "docs/runbooks/connector-slot-lost.md")
+        elif size > (MOST_KEPT_BYTES if limit < 0 else MOST_KEPT * limit):
+            text = f"its database keeps {size / 2**30:,.1f} GiB of its log for it, and its disk may become full"
+            yield fault("slot-grows", subject, text, "docs/runbooks/connector-slot-grows.md")
+        elif limit < 0:
+            text = (
+                "its database keeps its log for it without a limit: if the source stands still, the disk becomes full"
+            )
+            fix = "there: alter system set max_slot_wal_keep_size = '20GB' (less than what is free), then select pg_reload_conf()"
+            yield warning("slot-unlimited", subject, text, fix)
 
 
 def _subject(namespace: str, connector: Seen) -> str:

@@ -126,6 +126,7 @@ def _kafka(case: Case) -> Iterator[Finding]:
 def _connectors(case: Case) -> Iterator[Finding]:
     for check in (connectors.failed, connectors.changed):
         yield from check(case.snapshot.namespace, case.snapshot.stack, case.patient.connectors)
+    yield from connectors.slots(case.snapshot.namespace, case.seen.samples)
 
 
 def _cluster(case: Case, missing: Sequence[str]) -> Iterator[Finding]:

@@ -31,7 +31,13 @@ PROBE_ERRORS = "kafka_probe_write_errors_total"
 PROBE_OLDEST = "kafka_probe_oldest_unread_seconds"
 PROBE_LATENCY = "kafka_probe_latency_seconds_bucket"
 
+SLOT_LIMIT = "connect_slots_limit_bytes"
+"""Bytes of its log that a database keeps for the slot of a source at most: -1 without a limit."""
+SLOT_KEPT = "connect_slots_kept_bytes"
+SLOT_LOST = "connect_slots_lost"
+
 NAMES = (
+    *(SLOT_LIMIT, SLOT_KEPT, SLOT_LOST),
     *(BYTES_IN, BYTES_OUT, RECORDS_IN, UNDER_REPLICATED, UNDER_MIN_ISR, OFFLINE, ACTIVE_CONTROLLER, *THROTTLES),
     *(LAG, LAG_SECONDS, TOPIC_RECORDS, TOPIC_SIZE, TOPIC_UNDER_REPLICATED, KNOWN_BROKERS),
     *(REQUESTS, REQUEST_SECONDS),

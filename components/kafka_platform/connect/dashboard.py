@@ -29,6 +29,20 @@ SILENT_SECONDS = 300
 """Seconds since then at which an alert fires."""
 
 
+KEPT = "max by (connector) (connect_slots_kept_bytes{$source})"
+"""Bytes of its log that a database keeps for the slot of a source."""
+LIMIT = "max by (connector) (connect_slots_limit_bytes{$source})"
+"""How many it keeps at most: -1 without a limit."""
+MOST_KEPT = 0.5
+"""Share of the limit at which an alert fires: half of the time is left."""
+MOST_KEPT_BYTES = 10 * 2**30
+"""Bytes at which it fires where there is no limit."""
+LOST = "max by (connector) (connect_slots_lost{$source})"
+"""Whether the database has removed what a slot has not read."""
+SLOTS_SEEN = "max by (connector) (connect_slots_last_success_timestamp_seconds{$source})"
+"""When a database last told the state of a slot."""
+
+
 def overview() -> Panel:
     """Whether it is well."""
     return Panel(
@@ -48,6 +62,56 @@ def board() -> Board:
 def restarts_board() -> Board:
     """The dashboard of what restarts connectors."""
     return Board(name="restarts", title="Restarts of connectors", rows=[_restarts()])
+
+
+def slots_board() -> Board:
+    """The dashboard of the replication slots of sources."""
+    return Board(name="slots", title="Replication slots", rows=[_slots()])
+
+
+def _slots() -> Row:
+    return Row(
+        title="Slots of PostgreSQL",
+        panels=[
+            Panel(
+                title="Log that the database keeps for a source",
+                description="It is on the database's disk until the source has read it.",
+                queries=[Query(expression=KEPT, legend="{{connector}}")],
+                unit=Unit.BYTES,
+                bad_from=MOST_KEPT_BYTES,
+                alerts=["ConnectorSlotGrows"],
+            ),
+            Panel(
+                title="Of what it keeps at most",
+                description="Share of max_slot_wal_keep_size, where there is one. At 1 the source needs a new snapshot.",
+                queries=[Query(expression=f"{KEPT} / ({LIMIT} > 0)", legend="{{connector}}")],
+                unit=Unit.SHARE,
+                bad_from=MOST_KEPT,
+            ),
+            Panel(
+                title="Most that it keeps",
+                description="max_slot_wal_keep_size. Without a limit, a source that stands still fills the database's disk.",
+                queries=[Query(expression=f"{LIMIT} >= 0", legend="{{connector}}")],
+                unit=Unit.BYTES,
+                alerts=["ConnectorSlotUnlimited"],
+            ),
+            Panel(
+                title="Lost slots",
+                description="The database has removed what the source has not read: it needs a new snapshot.",
+                queries=[Query(expression=LOST, legend="{{connector}}")],
+                bad_from=1,
+                alerts=["ConnectorSlotLost"],
+            ),
+            Panel(
+                title="Since the database was last asked",
+                description="Every half minute, with the source's own login.",
+                queries=[Query(expression=f"time() - {SLOTS_SEEN}", legend="{{connector}}")],
+                unit=Unit.SECONDS,
+                bad_from=SILENT_SECONDS,
+                alerts=["ConnectorSlotUnwatched"],
+            ),
+        ],
+    )
 
 
 def _restarts() -> Row:

@@ -5,18 +5,26 @@ from kafka_platform.connect.dashboard import (
     DEAD_LETTERS,
     FAILED,
     IDLE,
+    KEPT,
+    LIMIT,
+    LOST,
     MOST_BEHIND_SECONDS,
+    MOST_KEPT,
+    MOST_KEPT_BYTES,
     MOST_RESTARTS,
     RESTARTS,
     RESTARTS_SEEN,
     SILENT_SECONDS,
+    SLOTS_SEEN,
     board,
     overview,
     restarts_board,
+    slots_board,
 )
 from kafka_platform.connect.objects import COMPONENT
 from kafka_platform.connect.operated import KIND
 from kafka_platform.connect.restarting import COMPONENT as RESTARTER, restarter_name
+from kafka_platform.connect.slots import COMPONENT as SLOTS, watcher_name
 from kafka_platform.connect.spec import RunBy
 from kafka_platform.kube.metrics import Alert, Severity, Source
 
@@ -83,7 +91,48 @@ RESTARTER_ALERTS = (
     ),
 )
 
-ALERTS = (*WORKER_ALERTS, *RESTARTER_ALERTS)
+SLOT_ALERTS = (
+    Alert(
+        name="ConnectorSlotGrows",
+        expression=f"({KEPT} > {MOST_KEPT} * ({LIMIT} >= 0)) or ({KEPT} > {MOST_KEPT_BYTES} and {LIMIT} < 0)",
+        lasting="5m",
+        severity=Severity.CRITICAL,
+        summary="The database of connector {{ $labels.connector }} keeps {{ $value | humanize1024 }}B of its log for it.",
+        description="The source does not read it, or slower than it is written. At the limit the database removes it, and the source needs "
+        "a new snapshot; without a limit its disk becomes full.",
+    ),
+    Alert(
+        name="ConnectorSlotUnlimited",
+        expression=f"{LIMIT} < 0",
+        lasting="15m",
+        severity=Severity.WARNING,
+        summary="The database of connector {{ $labels.connector }} keeps its log for it without a limit.",
+        description="max_slot_wal_keep_size is -1: if the source stands still, the database's disk becomes full.",
+    ),
+    Alert(
+        name="ConnectorSlotLost",
+        expression=f"{LOST} > 0",
+        lasting="0m",
+        severity=Severity.CRITICAL,
+        summary="The database of connector {{ $labels.connector }} has removed changes that it has not read.",
+        description="It stood still for longer than max_slot_wal_keep_size allows. It misses changes until there is a new snapshot.",
+    ),
+    Alert(
+        name="ConnectorSlotUnwatched",
+        expression=f"time() - {SLOTS_SEEN} > {SILENT_SECONDS}",
+        lasting="10m",
+        severity=Severity.WARNING,
+        summary="Nobody knows how much of its log the database of connector {{ $labels.connector }} keeps.",
+        description="The database does not answer, or refuses the source's login.",
+    ),
+)
+
+ALERTS = (*WORKER_ALERTS, *RESTARTER_ALERTS, *SLOT_ALERTS)
+
+
+def slots_source(name: str) -> Source:
+    """Prometheus' source for what watches the slots of the sources of the Kafka Connect of that name."""
+    return Source(name=watcher_name(name), component=SLOTS, label="slots", alerts=SLOT_ALERTS, boards=[slots_board()])
 
 
 def restarter_source(name: str) -> Source:

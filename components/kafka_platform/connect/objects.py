@@ -1,12 +1,12 @@
 """The Kubernetes objects of Kafka Connect without an operator: one pure function renders each."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from kafka_platform.connect import applying, restarting
-from kafka_platform.connect.common import Place, connector_user_name, network_of
+from kafka_platform.connect import applying, restarting, slots
+from kafka_platform.connect.common import connector_user_name
 from kafka_platform.connect.configs import (
     LOGIN_FILE,
     client_settings,
@@ -14,6 +14,7 @@ from kafka_platform.connect.configs import (
     shared_properties,
     storage_topics,
 )
+from kafka_platform.connect.egress import allowed_places
 from kafka_platform.connect.kinds import SECRETS
 from kafka_platform.connect.spec import CONNECT, Connector, ConnectSpec
 from kafka_platform.kafka.client_pods import ca_mounts, ca_volumes, kafka_ports
@@ -114,6 +115,19 @@ class ConnectSettings:
         )
 
     @property
+    def slots(self) -> slots.SlotSettings:
+        """Inputs of the pod that watches the slots of sources."""
+        return slots.SlotSettings(
+            connect=self.name,
+            namespace=self.namespace,
+            image=self.runtime_image,
+            sources=slots.watched(self.connectors),
+            version=secrets_version(self.connectors),
+            metrics_namespaces=self.spec.metrics_namespaces,
+            pod_settings=self.spec.pod_settings,
+        )
+
+    @property
     def applying(self) -> applying.ApplySettings:
         """Inputs of the Job that applies the connectors."""
         return applying.ApplySettings(
@@ -149,6 +163,7 @@ def objects(settings: ConnectSettings) -> list[Object]:
         pods,
         entrance,
         *restarting.objects(settings.restarting),
+        *slots.objects(settings.slots),
         *applying.objects(settings.applying, after=[pods, entrance]),
     ]
 
@@ -229,16 +244,6 @@ def network_policy(settings: ConnectSettings, kafka_ports: "Input[Sequence[Manif
             *allowed_places(place for each in settings.connectors.values() for place in each.kind.places()),
         ],
     )
-
-
-def allowed_places(given: Iterable[Place]) -> list[Manifest]:
-    """Egress to what connectors name: to an address or a network at its port; to a name, which no policy knows, by its port."""
-    places = {(network_of(each.host), each.port) for each in given}
-    named = sorted({port for network, port in places if network is None})
-    found: list[Manifest] = [{"ports": [allowed_port(port) for port in named]}] if named else []
-    for network, port in sorted((network, port) for network, port in places if network is not None):
-        found.append({"ports": [allowed_port(port)], "to": [{"ipBlock": {"cidr": network}}]})
-    return found
 
 
 def secrets_version(connectors: Mapping[str, Connector]) -> str:

@@ -6,6 +6,7 @@ Whoever runs it, a connector has the same configuration, logs in as its own user
 from importlib.resources import files
 from typing import Any
 
+from kafka_platform.connect import slots
 from kafka_platform.connect.configs import (
     class_of,
     connector_config,
@@ -13,6 +14,7 @@ from kafka_platform.connect.configs import (
     shared_properties,
     storage_topics,
 )
+from kafka_platform.connect.egress import allowed_places
 from kafka_platform.connect.kinds import SECRETS
 from kafka_platform.connect.objects import (
     COMPONENT,
@@ -22,7 +24,6 @@ from kafka_platform.connect.objects import (
     SECRETS_VERSION,
     TERMINATION_SECONDS,
     ConnectSettings,
-    allowed_places,
     mounted_secrets,
     secrets_version,
 )
@@ -99,7 +100,7 @@ def objects(settings: ConnectSettings) -> list[Object]:
         )
         for name, each in sorted(settings.connectors.items())
     ]
-    return [rules, policy, workers, *connectors]
+    return [rules, policy, workers, *connectors, *slots.objects(settings.slots)]
 
 
 def metrics_rules(settings: ConnectSettings) -> Manifest:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafka_platform.connect.common import connector_user_name
-from kafka_platform.connect.objects import allowed_places
+from kafka_platform.connect.egress import allowed_places
 from kafka_platform.kafka.client_pods import (
     ca_mounts,
     ca_volumes,

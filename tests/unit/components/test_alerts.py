@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka_platform.connect.monitoring import restarter_source, source as connect_source
+from kafka_platform.connect.monitoring import restarter_source, slots_source, source as connect_source
 from kafka_platform.exporter.monitoring import source as exporter_source
 from kafka_platform.gateway.monitoring import source as gateway_source
 from kafka_platform.job.monitoring import source as job_source
@@ -46,6 +46,7 @@ SOURCES = [
     for each in (
         connect_source("connect"),
         restarter_source("connect"),
+        slots_source("connect"),
         exporter_source("kafka-exporter"),
         gateway_source("gateway"),
         probe_source("latency-probe"),
@@ -219,6 +220,13 @@ SHOPS = {"connector": "shop"}
 CONNECT_UP = 'up{namespace="streaming",connect="connect",pod="connect-0"}'
 RESTARTS = 'connect_restarter_restarts_total{namespace="streaming",restarter="connect-restarter",connector="shop"}'
 RESTARTS_SEEN = 'connect_restarter_last_success_timestamp_seconds{namespace="streaming",restarter="connect-restarter"}'
+SLOT = 'connect_slots_{}{{namespace="streaming",slots="connect-slots",connector="shop"}}'
+
+
+def slot(limit: str, kept: str) -> dict[str, str]:
+    return {SLOT.format("limit_bytes"): limit, SLOT.format("kept_bytes"): kept}
+
+
 REGISTRY_UP = 'up{namespace="streaming",registry="schema-registry",pod="schema-registry-0"}'
 UP = 'up{namespace="streaming",gateway="gateway",pod="gateway-0"}'
 NOT_APPLIED = "The last run of the provisioner could not apply topics, users and rights."
@@ -531,6 +539,45 @@ CASES = [
         summary="Nothing restarts connectors that fail.",
     ),
     Case(alert="ConnectorRestarterGone", measured={RESTARTS_SEEN: "0+60x30"}, at="20m"),
+    Case(
+        alert="ConnectorSlotUnlimited",
+        measured=slot(limit="-1x60", kept="5x60"),
+        at="20m",
+        summary="The database of connector shop keeps its log for it without a limit.",
+        labels=SHOPS,
+    ),
+    Case(alert="ConnectorSlotUnlimited", measured=slot(limit="1000x60", kept="5x60"), at="20m"),
+    Case(
+        alert="ConnectorSlotGrows",
+        measured=slot(limit="2147483648x60", kept="0x5 1610612736x60"),
+        at="20m",
+        summary="The database of connector shop keeps 1.5GiB of its log for it.",
+        labels=SHOPS,
+    ),
+    Case(
+        alert="ConnectorSlotGrows",
+        measured=slot(limit="-1x60", kept="0x5 12884901888x60"),
+        at="20m",
+        summary="The database of connector shop keeps 12GiB of its log for it.",
+        labels=SHOPS,
+    ),
+    Case(alert="ConnectorSlotGrows", measured=slot(limit="-1x60", kept="1073741824x60"), at="20m"),
+    Case(
+        alert="ConnectorSlotLost",
+        measured={SLOT.format("lost"): "0x5 1x60"},
+        at="7m",
+        summary="The database of connector shop has removed changes that it has not read.",
+        labels=SHOPS,
+    ),
+    Case(alert="ConnectorSlotLost", measured={SLOT.format("lost"): "0x60"}, at="20m"),
+    Case(
+        alert="ConnectorSlotUnwatched",
+        measured={SLOT.format("last_success_timestamp_seconds"): "0+60x5 300x60"},
+        at="30m",
+        summary="Nobody knows how much of its log the database of connector shop keeps.",
+        labels=SHOPS,
+    ),
+    Case(alert="ConnectorSlotUnwatched", measured={SLOT.format("last_success_timestamp_seconds"): "0+60x60"}, at="30m"),
     Case(
         alert="ConnectorSourceLate",
         measured=connector("debezium_millisecondsbehindsource", "0x5 600000x30"),

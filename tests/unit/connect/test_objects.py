@@ -439,11 +439,13 @@ def test_its_children() -> None:
         "ConfigMap connect-connectors",
         "Deployment connect-pods",
         "Deployment connect-restarter",
+        "Deployment connect-slots",
         "Job connect-apply",
         "KafkaConnect connect",
         "NetworkPolicy connect-applier-network",
         "NetworkPolicy connect-network",
         "NetworkPolicy connect-restarter-network",
+        "NetworkPolicy connect-slots-network",
         "PodDisruptionBudget connect-disruption",
         "Service connect-service",
     ]

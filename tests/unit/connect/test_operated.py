@@ -224,11 +224,13 @@ def test_its_children() -> None:
     found, made = make()
     assert sorted(found) == [
         "ConfigMap connect-config",
+        "Deployment connect-slots",
         "KafkaConnect connect",
         "KafkaConnect connect-workers",
         "KafkaConnector connect-connector-shop-eu",
         "KafkaConnector connect-connector-warehouse",
         "NetworkPolicy connect-network",
+        "NetworkPolicy connect-slots-network",
     ]
     assert value(made.service) == "connect-connect-api"
     assert (

@@ -9,6 +9,8 @@ from infra.doctor import connectors
 from infra.doctor.findings import Severity
 from infra.doctor.looking import _connectors
 from infra.live.cluster import Cluster
+from infra.live.metrics import NAMES
+from infra.live.samples import parse
 from infra.settings.parsing import read_stack
 from tests.unit import test_connectors_command as command
 from tests.unit.test_api_server import Server
@@ -78,3 +80,25 @@ def test_a_kafka_connect_that_does_not_answer_is_a_note_and_no_finding(server: S
     found, notes = looked(server, tmp_path)
     assert [each.name for each in found] == ["search"]
     assert len(notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("limit", "kept", "lost", "check"),
+    [
+        ("-1", "5", "0", "slot-unlimited"),
+        ("-1", "20000000000", "0", "slot-grows"),
+        ("1000", "600", "0", "slot-grows"),
+        ("1000", "1000", "1", "slot-lost"),
+        ("1000", "5", "0", None),
+    ],
+)
+def test_a_slot_that_can_fill_the_databases_disk_is_a_finding_with_the_fix(
+    limit: str, kept: str, lost: str, check: str | None
+) -> None:
+    shown = {"limit_bytes": limit, "kept_bytes": kept, "lost": lost}
+    text = "\n".join(f'connect_slots_{name}{{connector="shop"}} {value}' for name, value in shown.items())
+    found = list(connectors.slots("streaming", {"connect-slots-1": parse(text, 0.0, NAMES)}))
+    assert [each.check for each in found] == ([] if check is None else [check])
+    assert {each.subject for each in found} <= {"Connector/streaming/shop"}
+    if check == "slot-unlimited":
+        assert "alter system set max_slot_wal_keep_size" in found[0].fix

@@ -1,0 +1,1 @@
+"""Watches how much of their logs databases keep for sources."""
