@@ -12,8 +12,9 @@ from kafka_platform.kube.images import FLINK_IMAGE
 from kafka_platform.kube.store import StoreConnection
 from kafka_platform.storage.spec import StoreUser, prefix_of, store_secret
 from kafka_platform.streams.monitoring import source
-from kafka_platform.streams.objects import StreamJobSettings, objects
+from kafka_platform.streams.objects import objects
 from kafka_platform.streams.reading import MOST_BYTES, read
+from kafka_platform.streams.settings import StreamJobSettings
 from kafka_platform.streams.spec import PREFIX, StreamJobSpec, check_stream_job, stream_user_name
 from kafka_platform.values.forms import named, shared
 from kafka_platform.values.later import plain
@@ -152,6 +153,7 @@ class Streams(Capability[Mapping[str, Stream]]):
                 connection=with_authority_of(placed.connection, secret),
                 store=_store(name, storage, storage.url(settings)),
                 image=settings.images.flink or FLINK_IMAGE,
+                runtime_image=settings.runtime_image,
                 sql=each.text(),
                 spec=StreamJobSpec(**each.values(settings)),
             )
@@ -170,6 +172,7 @@ class Streams(Capability[Mapping[str, Stream]]):
                 connection=deployment.connection,
                 store=_store(name, storage, endpoint),
                 image=settings.images.flink or FLINK_IMAGE,
+                runtime_image=settings.runtime_image,
             )
             job = kafka_platform.StreamJob(name, args, deployment.options("entities", "storage"))
             deployment.outputs.setdefault(KEY, {})[name] = {"deployment": job.deployment, "user": job.user}

@@ -7,6 +7,7 @@ from typing import Any
 from kafka_platform.cluster.embedded.files import is_owned
 from kafka_platform.connect.applying import COMPONENT as CONNECTORS
 from kafka_platform.schemas.objects import COMPONENT
+from kafka_platform.streams.settings import COMPONENT as STREAMS
 
 from infra.reading.settings import broker_settings
 from infra.reading.values import items, mapping, text
@@ -19,11 +20,14 @@ from infra.review.light import light_findings
 from infra.review.quantities import code, names
 from infra.review.schemas import schema_findings
 from infra.review.settings import broker_findings, client_findings, opened_by
+from infra.review.streams import stream_findings
 
 
 def config_map(change: Change, _: Context) -> Iterator[Finding]:
     """What changed settings of brokers, clients, connectors and the gateway mean."""
     yield from light_findings(change)
+    if change.part == STREAMS:
+        yield from stream_findings(change)
     if change.operation is Operation.DELETE:
         if change.part == COMPONENT:
             yield from schema_findings(mapping(change.before, "data"), {})

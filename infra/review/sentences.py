@@ -50,6 +50,8 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType(
                 r"data\.removed$",
                 r"data\.cluster\.properties",
                 r"data\.gateway\.json",
+                r"data\.job\.sql",
+                r"metadata\.annotations\.kafka-platform/(plan|version)",
                 r"data\.node-\d+\.properties",
             ),
         ),

@@ -2,6 +2,7 @@
 
 import base64
 import collections
+import concurrent.futures
 import datetime
 import json
 import re
@@ -57,11 +58,13 @@ config = dict(line.split("=", 1) for line in Path("/etc/kafka-client/librdkafka.
 """
 WRITE = f"""{CLIENT}
 producer = Producer(config | {{"acks": "all"}})
-first, last, ends = json.loads(sys.argv[1])
+first, last, ends, pause, noise = json.loads(sys.argv[1])
 for n in range(first, last):
     at = {BEGUN} + n * 10
     producer.produce("views", json.dumps({{"page": f"p{{n % {PAGES}}}", "ms": 1.0, "at": at}}), partition=n % 3)
-    producer.poll(0)
+    if noise:
+        producer.produce("views", json.dumps({{"page": "noise", "ms": 1.0, "at": at}}), partition=n % 3)
+    producer.poll(pause)
 for partition in range(3 if ends else 0):
     producer.produce("views", json.dumps({{"page": "end", "ms": 0, "at": {BEGUN} + last * 10 + 60000}}), partition=partition)
 raise SystemExit(producer.flush(60))
@@ -103,8 +106,8 @@ def stack(make_stack: MakeStack) -> Stack:
     return made
 
 
-def written(first: int, last: int, *, ends: bool = False) -> None:
-    in_pod(NAMESPACE, "app", "python3", "-c", WRITE, json.dumps([first, last, ends]))
+def written(first: int, last: int, *, ends: bool = False, pause: float = 0, noise: bool = False) -> None:
+    in_pod(NAMESPACE, "app", "python3", "-c", WRITE, json.dumps([first, last, ends, pause, noise]))
 
 
 def results() -> list[tuple[str, str, dict[str, Any]]]:
@@ -142,15 +145,21 @@ def test_every_window_is_right_and_there_once_although_its_pods_are_killed(stack
     # Checkpoints fail for a while.
     kubectl("-n", NAMESPACE, "delete", "pod", "object-store-0", "--grace-period=0", "--force")
     written(2 * RECORDS // 3, RECORDS, ends=True)
-    wanted: collections.Counter[tuple[str, str]] = collections.Counter()
-    for number in range(RECORDS):
-        at = (BEGUN + number * 10) // WINDOW * WINDOW
-        begin = datetime.datetime.fromtimestamp(at / 1000, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
-        wanted[f"p{number % PAGES}", begin] += 1
+    each_window_is_there_once(0, RECORDS)
+
+
+def begin_of(number: int) -> str:
+    """Begin of the window of a record."""
+    at = (BEGUN + number * 10) // WINDOW * WINDOW
+    return datetime.datetime.fromtimestamp(at / 1000, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def each_window_is_there_once(first: int, last: int) -> None:
+    wanted = collections.Counter((f"p{number % PAGES}", begin_of(number)) for number in range(first, last))
     found: list[tuple[str, str, dict[str, Any]]] = []
 
     def complete() -> bool:
-        found[:] = results()
+        found[:] = [each for each in results() if each[1] >= begin_of(first)]
         return len(found) >= len(wanted)
 
     eventually("all windows are there", complete, 120)
@@ -158,6 +167,43 @@ def test_every_window_is_right_and_there_once_although_its_pods_are_killed(stack
     assert {each for each, count in rows.items() if count > 1} == set()
     assert {(key, begin): row["n"] for key, begin, row in found} == wanted
     assert all(row["total"] == row["n"] and row["page"] == key for key, _, row in found)
+
+
+def changed(stack: Stack, sql: str, **job: Any) -> None:
+    """Another job is declared."""
+    (FOLDER / "minutes.sql").write_text(sql)
+    stack.write(PLATFORM | {"streams": {"minutes": JOB | job}})
+
+
+def ledger() -> dict[str, Any]:
+    """What its keeper has noted."""
+    found: dict[str, Any] = json.loads(get("configmap", "stream-minutes-ledger", NAMESPACE)["data"]["ledger.json"])
+    return found
+
+
+def test_changes_keep_what_it_knows_and_one_that_cannot_is_refused(stack: Stack) -> None:
+    """While records come in: another filter, more parts, and SQL whose state does not fit. No noise gets through."""
+    first = RECORDS + 6_000  # the end of the other test is 60 s later
+    last, before = first + RECORDS, ledger()["generation"]
+    quiet = SQL.replace("GROUP BY", "WHERE page <> 'noise'\nGROUP BY")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        writer = pool.submit(written, first, last, pause=0.01)
+        changed(stack, quiet)
+        stack.up()
+        assert "/savepoints/" in ledger()["origin"]
+        changed(stack, quiet, slots=3)
+        stack.up()
+        assert ledger()["generation"] == before + 2
+        changed(stack, quiet.replace("SUM(ms)", "SUM(ms) + MAX(ms) - MIN(ms)"), slots=3)
+        said = stack.up(fails=True)
+        writer.result()
+    assert "it cannot start from the state of the former job" in said
+    assert "The former job runs again from s3://" in said
+    changed(stack, quiet, slots=3)
+    stack.up()
+    written(last, last + 1000, ends=True, noise=True)
+    each_window_is_there_once(first, last + 1000)
+    assert not [key for key, _, _ in results() if key == "noise"]
 
 
 def test_its_user_may_do_what_its_sql_says_and_nothing_else(stack: Stack) -> None:
@@ -183,7 +229,8 @@ def test_its_pods_may_use_no_config_map_but_their_own(stack: Stack) -> None:
     def may(verb: str, what: str) -> bool:
         return kubectl("-n", NAMESPACE, "auth", "can-i", verb, what, f"--as={account}", check=False).strip() == "yes"
 
-    assert may("update", "configmaps/stream-minutes-1-cluster-config-map")
+    assert may("update", "configmaps/stream-minutes-cluster-config-map")
+    assert may("update", "configmaps/stream-minutes-ledger")
     for verb, what in (
         ("get", "configmaps/kafka-config"),
         ("update", "configmaps/kafka-config"),
@@ -219,12 +266,11 @@ def test_what_its_pods_show_is_what_its_alerts_and_panels_ask_for(stack: Stack) 
     assert asked("flink_")
 
 
-def test_other_sql_is_refused_at_the_preview_unless_it_is_a_new_version(stack: Stack) -> None:
-    (FOLDER / "minutes.sql").write_text(SQL.replace("COUNT(*)", "COUNT(ms)"))
-    assert "raise version to 2 to start it anew" in stack.preview(fails=True)
-    stack.write(PLATFORM | {"streams": {"minutes": JOB | {"version": 2, "start": "latest"}}})
+def test_without_state_if_its_version_says_so(stack: Stack) -> None:
+    before = ledger()
+    changed(stack, SQL.replace("COUNT(*)", "COUNT(ms)"), version=2, start="latest")
     stack.up()
-    # What the former version knew is still there.
-    names = kubectl("-n", NAMESPACE, "get", "configmaps", "-o", "name")
-    assert "stream-minutes-1-cluster-config-map" in names
-    assert "stream-minutes-2-cluster-config-map" in names
+    after = ledger()
+    assert (after["generation"], after["version"], after["origin"]) == (before["generation"] + 1, 2, None)
+    # What the former one knew is still there.
+    assert "/savepoints/" in after["saved"]

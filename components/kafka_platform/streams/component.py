@@ -8,11 +8,12 @@ from kafka_platform.args import Args
 from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.connection import KafkaConnection
 from kafka_platform.kafka.entities import Quotas, User
-from kafka_platform.kube.images import FLINK_IMAGE
+from kafka_platform.kube.images import FLINK_IMAGE, RUNTIME_IMAGE
 from kafka_platform.kube.place import once_ready, place_all
 from kafka_platform.kube.store import StoreConnection
-from kafka_platform.streams.objects import StreamJobSettings, objects
+from kafka_platform.streams.objects import objects
 from kafka_platform.streams.reading import read
+from kafka_platform.streams.settings import StreamJobSettings
 from kafka_platform.streams.spec import StreamJobSpec, check_stream_job, stream_user_name, transactions_of
 from kafka_platform.values.checks import check_field
 from kafka_platform.values.forms import formed, named
@@ -36,6 +37,8 @@ class StreamJobArgs(StreamJobSpec, Args):
     """Namespace of its pods and of the store's Secret, which the Kafka has to let in. Default: the connection's, which it does."""
     image: pulumi.Input[str] = FLINK_IMAGE
     """Image of Flink with the connector of Kafka. Default: that of this release."""
+    runtime_image: pulumi.Input[str] = RUNTIME_IMAGE
+    """Image of this platform's own programs: its keeper sees to changes. Default: that of this release."""
 
     def check(self) -> None:
         """Its SQL fits its tables, and it can log in."""
@@ -93,6 +96,7 @@ class StreamJob(pulumi.ComponentResource):
             connection=with_authority_of(args.connection, secret),
             store=args.store,
             image=args.image,
+            runtime_image=args.runtime_image,
             sql=args.sql,
             spec=args,
         )

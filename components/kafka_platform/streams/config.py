@@ -5,7 +5,7 @@ import json
 
 from kafka_platform.kube.pods import METRICS_PORT
 from kafka_platform.streams.spec import StreamJobSpec, stream_user_name
-from kafka_platform.values.units import milliseconds, quantity
+from kafka_platform.values.units import quantity
 
 RPC_PORT, BLOB_PORT, REST_PORT, DATA_PORT, TASK_PORT = 6123, 6124, 8081, 6121, 6122
 TEMPORARY = "/tmp"  # noqa: S108 - a volume of the pod
@@ -33,20 +33,15 @@ _MANAGER_METASPACE, _MANAGER_DIRECT, _MANAGER_OUTSIDE = 256, 64, 160
 """Flink's planner, which makes the job of its SQL, has many classes."""
 
 
-def job_id(namespace: str, name: str, version: int) -> str:
-    """The id under which a job keeps its checkpoints: another version is another job."""
-    return hashlib.md5(f"{namespace}/{name}/{version}".encode(), usedforsecurity=False).hexdigest()
+def job_id(namespace: str, name: str) -> str:
+    """The id under which Flink knows a job."""
+    return hashlib.md5(f"{namespace}/{name}".encode(), usedforsecurity=False).hexdigest()
 
 
-def cluster_id(name: str, version: int) -> str:
-    """What the ConfigMaps begin with in which the JobManager notes who leads, and where the last checkpoint is."""
-    return f"{stream_user_name(name)}-{version}"
-
-
-def config_maps(name: str, version: int, job: str) -> list[str]:
-    """Names of those ConfigMaps."""
-    own = cluster_id(name, version)
-    return [f"{own}-cluster-config-map", f"{own}-{job}-config-map"]
+def config_maps(name: str, job: str) -> list[str]:
+    """The ConfigMaps in which the JobManager notes who leads, and where the last checkpoint is, and its keeper what runs."""
+    own = stream_user_name(name)
+    return [f"{own}-cluster-config-map", f"{own}-{job}-config-map", f"{own}-ledger"]
 
 
 def config_yaml(name: str, spec: StreamJobSpec, namespace: str, endpoint: str, region: str, place: str) -> str:
@@ -55,18 +50,22 @@ def config_yaml(name: str, spec: StreamJobSpec, namespace: str, endpoint: str, r
         **_files(name, spec, namespace, endpoint, region, place),
         **_ports(),
         **_memory(spec),
-        "execution.checkpointing.interval": f"{milliseconds(spec.checkpoints):.0f} ms",
         "execution.checkpointing.max-concurrent-checkpoints": "1",
         "execution.checkpointing.mode": "EXACTLY_ONCE",
         "execution.checkpointing.timeout": "10 min",
         # The store restarts when it gets another user.
         "execution.checkpointing.tolerable-failed-checkpoints": "3",
+        # Its keeper sees why a job failed, and from which state one ended.
+        "execution.shutdown-on-application-finish": "false",
+        "execution.submit-failed-job-on-application-error": "true",
         "heartbeat.interval": "2000",
         "heartbeat.timeout": "10000",
+        # With fewer TaskManagers than declared a job works in fewer parts, and waits for the first as long as it takes.
+        "jobmanager.adaptive-scheduler.submission.resource-wait-timeout": "3650 d",
+        "jobmanager.scheduler": "adaptive",
         "metrics.job.status.enable": "STATE",
         "metrics.reporter.prom.factory.class": "org.apache.flink.metrics.prometheus.PrometheusReporterFactory",
         "metrics.reporter.prom.port": str(METRICS_PORT),
-        "parallelism.default": str(spec.parallelism),
         "restart-strategy.exponential-delay.initial-backoff": "1 s",
         "restart-strategy.exponential-delay.max-backoff": "30 s",
         "restart-strategy.exponential-delay.reset-backoff-threshold": "5 min",
@@ -84,12 +83,11 @@ def config_yaml(name: str, spec: StreamJobSpec, namespace: str, endpoint: str, r
 
 def _files(name: str, spec: StreamJobSpec, namespace: str, endpoint: str, region: str, place: str) -> dict[str, str]:
     return {
-        "execution.checkpointing.dir": f"{place}checkpoints",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "execution.checkpointing.incremental": "true",
         "execution.checkpointing.num-retained": "3",
         "execution.checkpointing.savepoint-dir": f"{place}savepoints",
-        "high-availability.cluster-id": cluster_id(name, spec.version),
+        "high-availability.cluster-id": stream_user_name(name),
         # A new JobManager waits until the lease of one that was killed has ended.
         "high-availability.kubernetes.leader-election.lease-duration": "8 s",
         "high-availability.kubernetes.leader-election.renew-deadline": "6 s",
@@ -97,7 +95,7 @@ def _files(name: str, spec: StreamJobSpec, namespace: str, endpoint: str, region
         "high-availability.storageDir": f"{place}ha",
         "high-availability.type": "kubernetes",
         "io.tmp.dirs": TEMPORARY,
-        "kubernetes.cluster-id": cluster_id(name, spec.version),
+        "kubernetes.cluster-id": stream_user_name(name),
         "kubernetes.namespace": namespace,
         "s3.endpoint": endpoint,
         "s3.endpoint.region": region,

@@ -2,7 +2,7 @@
 
 from kafka_platform.kube.metrics import Alert, Severity, Source
 from kafka_platform.streams.dashboard import CHECKPOINTS, MOST_RESTARTS, RESTARTS, board, overview
-from kafka_platform.streams.objects import COMPONENT
+from kafka_platform.streams.settings import COMPONENT
 
 ALERTS = (
     Alert(

@@ -58,7 +58,13 @@ def script(name: str, spec: StreamJobSpec, read: Read, brokers: Brokers) -> str:
     ]
     body = "".join(f"{each};\n" for each in read.inserts)
     views = "".join(f"{each};\n" for each in read.views)
-    return f"{''.join(tables)}{views}EXECUTE STATEMENT SET BEGIN\n{body}END;\n"
+    # What the job itself depends on; the rest is Flink's configuration.
+    own = {
+        "execution.checkpointing.interval": f"{milliseconds(spec.checkpoints):.0f} ms",
+        "parallelism.default": str(spec.parallelism),
+    }
+    options = "".join(f"SET {literal(key)} = {literal(value)};\n" for key, value in own.items())
+    return f"{options}{''.join(tables)}{views}EXECUTE STATEMENT SET BEGIN\n{body}END;\n"
 
 
 def table(name: str, topic: str, spec: StreamJobSpec, brokers: Brokers, *, is_source: bool, is_sink: bool) -> str:
@@ -68,7 +74,7 @@ def table(name: str, topic: str, spec: StreamJobSpec, brokers: Brokers, *, is_so
     if is_source:
         options |= _source(name, spec)
     if is_sink:
-        options |= _sink(name, topic, spec.version, declared)
+        options |= _sink(name, topic, declared)
     columns = [f"  {identifier(each)} {kind}" for each, kind in declared.types.items()]
     columns += [f"  {each}" for each in _time(declared)]
     rendered = ",\n".join(f"  {literal(key)} = {literal(value)}" for key, value in sorted(options.items()))
@@ -123,11 +129,11 @@ def _source(name: str, spec: StreamJobSpec) -> Mapping[str, str]:
     }
 
 
-def _sink(name: str, topic: str, version: int, declared: StreamTable) -> Mapping[str, str]:
+def _sink(name: str, topic: str, declared: StreamTable) -> Mapping[str, str]:
     found = {
         "properties.transaction.timeout.ms": str(TRANSACTION_TIMEOUT_MILLISECONDS),
         "sink.delivery-guarantee": "exactly-once",
-        "sink.transactional-id-prefix": f"{transactions_of(name)}{version}-{topic}",
+        "sink.transactional-id-prefix": f"{transactions_of(name)}{topic}",
     }
     if declared.key is not None:
         found |= {"key.fields": declared.key, "key.format": "raw"}

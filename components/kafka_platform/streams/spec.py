@@ -147,8 +147,8 @@ class StreamJobSpec(Spec):
     start: StreamStart = StreamStart.EARLIEST
     """Where a job that has no checkpoint begins to read. Default: at the oldest records."""
     version: int = within(1, MOST_VERSIONS, default=1)
-    """Raise it by one to start a job with other SQL, tables or parts anew, from `start`: what it knew of open windows and joins
-    does not fit other SQL. Default 1."""
+    """Raise it by one to start a job anew, from `start`, without what it knows of open windows and joins; its last savepoint stays.
+    A change without this stops it with a savepoint, and starts from that. Default 1."""
     checkpoints: str = duration("10s", least="1s", most="5m")
     """How often the job's state is saved, and its results become visible to readers of committed records. Default 10s."""
     resources: StreamResources = StreamResources()

@@ -6,8 +6,9 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from kafka_platform_runtime.api_server import ConflictError
 from kafka_platform_runtime.failures import Transient
-from kafka_platform_runtime.generated_secrets.kubernetes import ConflictError, decoded, encoded
+from kafka_platform_runtime.generated_secrets.kubernetes import decoded, encoded
 from kafka_platform_runtime.generated_secrets.templates import Template, Templates
 
 LENGTH = 32

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka_platform_runtime.api_server import ConflictError
 from kafka_platform_runtime.failures import Refused, Transient
 from kafka_platform_runtime.generated_secrets.apply import apply
-from kafka_platform_runtime.generated_secrets.kubernetes import ConflictError, Secrets, decoded
+from kafka_platform_runtime.generated_secrets.kubernetes import Secrets, decoded
 from kafka_platform_runtime.generated_secrets.templates import Template, Templates, read
 
 ONE, OTHER = f"generated{'0' * 32}z", f"generated{'1' * 32}z"

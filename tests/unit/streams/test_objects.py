@@ -10,8 +10,9 @@ import pytest
 import yaml
 from kafka_platform import KafkaConnection, StoreConnection, StreamJob, StreamJobArgs, StreamTable, stream_user
 from kafka_platform.streams.config import manager_options, task_options
-from kafka_platform.streams.objects import StreamJobSettings, objects
+from kafka_platform.streams.objects import objects
 from kafka_platform.streams.script import identifier, literal
+from kafka_platform.streams.settings import StreamJobSettings
 from kafka_platform.streams.spec import StreamJobSpec
 from kafka_platform.values.units import quantity
 
@@ -50,7 +51,14 @@ def settings(**changes: Any) -> StreamJobSettings:
     connection = changes.pop("connection", CONNECTION)
     spec = StreamJobSpec(**({"tables": TABLES} | changes))
     return StreamJobSettings(
-        job="minutes", namespace="streaming", connection=connection, store=STORE, image="flink:1", sql=sql, spec=spec
+        job="minutes",
+        namespace="streaming",
+        connection=connection,
+        store=STORE,
+        image="flink:1",
+        runtime_image="runtime:1",
+        sql=sql,
+        spec=spec,
     )
 
 
@@ -73,16 +81,21 @@ def flink(**changes: Any) -> dict[str, str]:
 
 
 class TestPods:
-    @pytest.mark.parametrize("role", ["manager", "tasks"])
-    def test_no_rights_and_nothing_to_write_to(self, role: str) -> None:
-        [container] = pod(role)["containers"]
-        assert container["securityContext"] == {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        }
+    @pytest.mark.parametrize(
+        ("role", "folders"), [("manager", [["tmp", "turn"], ["turn"]]), ("tasks", [["tmp"]]), ("change", [[]])]
+    )
+    def test_no_rights_and_nothing_to_write_to(self, role: str, folders: list[list[str]]) -> None:
+        containers = pod(role)["containers"]
+        for container in containers:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "capabilities": {"drop": ["ALL"]},
+                "readOnlyRootFilesystem": True,
+            }
+            assert "memory" in container["resources"]["limits"]
         assert pod(role)["securityContext"]["runAsNonRoot"] is True
-        assert [each["name"] for each in container["volumeMounts"] if not each.get("readOnly")] == ["tmp"]
+        mounts = [each.get("volumeMounts", []) for each in containers]
+        assert [[each["name"] for each in found if not each.get("readOnly")] for found in mounts] == folders
         assert all("sizeLimit" in each["emptyDir"] for each in pod(role)["volumes"] if "emptyDir" in each)
 
     @pytest.mark.parametrize("memory", ["768Mi", "1Gi", "8Gi"])
@@ -107,12 +120,29 @@ class TestPods:
         assert sum(int(found[f"taskmanager.memory.{each}"].removesuffix("m")) for each in parts) == 1024
 
     def test_it_is_ready_once_its_job_is_there(self) -> None:
-        [container] = pod("manager")["containers"]
+        container = pod("manager")["containers"][0]
         job = container["args"][container["args"].index("--job-id") + 1]
         assert re.fullmatch("[0-9a-f]{32}", job)
         assert container["readinessProbe"]["httpGet"]["path"] == f"/jobs/{job}"
-        [other] = pod("manager", version=2)["containers"]
-        assert job not in other["args"]
+
+    def test_its_keeper_says_when_it_starts(self) -> None:
+        manager, keeper = pod("manager")["containers"]
+        assert manager["args"][manager["args"].index("--configDir") + 1] == "/turn/conf"
+        assert manager["command"][:2] == ["/bin/sh", "-c"]
+        assert {"name": "STREAM_PREFIX", "value": "streams/minutes/"} in keeper["env"]
+        # The password of Kafka is none of its business.
+        assert [each["name"] for each in keeper["volumeMounts"]] == ["turn"]
+
+    @pytest.mark.parametrize("changes", [{"sql": SQL.replace("COUNT(*)", "COUNT(id)")}, {"checkpoints": "1m"}])
+    def test_other_sql_is_no_other_pod(self, changes: dict[str, Any]) -> None:
+        for role in ("manager", "tasks"):
+            assert rendered(role) == rendered(role, **changes)
+        assert rendered("change") != rendered("change", **changes)
+
+    def test_the_job_that_waits_knows_what_is_declared(self) -> None:
+        env = {each["name"]: each["value"] for each in pod("change")["containers"][0]["env"]}
+        assert rendered("config")["metadata"]["annotations"]["kafka-platform/plan"] == env["STREAM_PLAN"]
+        assert rendered("change")["spec"]["backoffLimit"] == 0
 
     def test_the_last_message_of_a_pod_has_the_root_cause(self) -> None:
         lines = rendered("config")["data"]["log4j.properties"].splitlines()
@@ -121,11 +151,12 @@ class TestPods:
         assert pod("manager")["containers"][0]["terminationMessagePolicy"] == "FallbackToLogsOnError"
 
     def test_it_may_use_its_own_config_maps_alone(self) -> None:
-        create, own = rendered("role")["rules"]
+        create, own, declared = rendered("role")["rules"]
         assert create["verbs"] == ["create"]
-        assert len(own["resourceNames"]) == 2
-        assert all(each.startswith("stream-minutes-1-") for each in own["resourceNames"])
-        assert {each["resources"][0] for each in (create, own)} == {"configmaps"}
+        assert len(own["resourceNames"]) == 3
+        assert all(each.startswith("stream-minutes-") for each in own["resourceNames"])
+        assert (declared["resourceNames"], declared["verbs"]) == (["stream-minutes-config"], ["get"])
+        assert {each["resources"][0] for each in (create, own, declared)} == {"configmaps"}
 
     def test_only_its_own_pods_reach_flink(self) -> None:
         inside, metrics = rendered("network")["spec"]["ingress"]
@@ -150,7 +181,7 @@ class TestScript:
     def test_sources_read_what_is_committed_and_sinks_write_once(self) -> None:
         sums, orders = script().split("CREATE TABLE")[1:]
         assert "'sink.delivery-guarantee' = 'exactly-once'" in sums
-        assert "'sink.transactional-id-prefix' = 'stream-minutes.1-it-s.sums'" in sums
+        assert "'sink.transactional-id-prefix' = 'stream-minutes.it-s.sums'" in sums
         assert "'key.fields' = 'id'" in sums
         assert "'scan.startup.mode' = 'earliest-offset'" in orders
         assert "'properties.isolation.level' = 'read_committed'" in orders
@@ -189,35 +220,32 @@ class TestScript:
 
 
 class TestChanges:
-    def guard(self, before: StreamJobSettings, after: StreamJobSettings) -> None:
-        [old, new] = [next(each for each in objects(one) if each.role == "config") for one in (before, after)]
-        assert new.guard is not None
-        new.guard.check(old.manifest, new.manifest)
+    def plan(self, **changes: Any) -> str:
+        return str(rendered("config", **changes)["metadata"]["annotations"]["kafka-platform/plan"])
 
     @pytest.mark.parametrize(
         "changes",
         [
             {"sql": SQL.replace("COUNT(*)", "COUNT(id)")},
             {"slots": 2},
+            {"checkpoints": "1m"},
+            {"version": 2},
             {"tables": TABLES | {"orders": StreamTable(columns=["id STRING"])}},
         ],
     )
-    def test_what_does_not_fit_the_state_needs_another_version(self, changes: dict[str, Any]) -> None:
-        with pytest.raises(ValueError, match="raise version to 2 to start it anew, from `start`"):
-            self.guard(settings(), settings(**changes))
-        self.guard(settings(), settings(**changes, version=2))
+    def test_another_job_is_another_plan(self, changes: dict[str, Any]) -> None:
+        assert self.plan() != self.plan(**changes)
 
     @pytest.mark.parametrize(
         "changes",
         [
-            {"checkpoints": "1m"},
             {"resources": {"memory": "2Gi"}},
             {"tables": TABLES | {"unused": StreamTable(columns=["other STRING"])}},
             {"sql": f"-- a comment\n{SQL} ;"},
         ],
     )
-    def test_the_rest_does_not(self, changes: dict[str, Any]) -> None:
-        self.guard(settings(), settings(**changes))
+    def test_the_rest_is_not(self, changes: dict[str, Any]) -> None:
+        assert self.plan() == self.plan(**changes)
 
 
 def test_its_user_may_do_what_its_sql_says() -> None:
@@ -239,6 +267,7 @@ def test_the_graph() -> None:
         "NetworkPolicy stream-minutes-network",
         "Deployment stream-minutes-tasks",
         "Deployment stream-minutes-manager",
+        "Job stream-minutes-change",
     }
     assert value(made[0].deployment) == "stream-minutes-manager"
 
@@ -293,7 +322,7 @@ def test_a_store_that_is_there() -> None:
     assert not [name for name in found if name.startswith("ObjectStore")]
     config = yaml.safe_load(found["ConfigMap stream-minutes-config"].inputs["data"]["config.yaml"])
     assert config["s3.endpoint"] == "https://s3.example.com"
-    assert config["execution.checkpointing.dir"] == "s3://acme/streams/minutes/checkpoints"
+    assert config["execution.checkpointing.savepoint-dir"] == "s3://acme/streams/minutes/savepoints"
     env = found["Deployment stream-minutes-tasks"].inputs["spec"]["template"]["spec"]["containers"][0]["env"]
     assert env[0]["valueFrom"]["secretKeyRef"]["name"] == "s3"
 

@@ -1,0 +1,102 @@
+"""What the objects of a stream job are made from. No Pulumi."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kafka_platform.kube.derived import derived
+from kafka_platform.kube.manifests import selector, text_hash
+from kafka_platform.kube.store import StoreConnection
+from kafka_platform.streams.config import config_yaml, job_id
+from kafka_platform.streams.reading import Read, read
+from kafka_platform.streams.script import Brokers, script
+from kafka_platform.streams.spec import StreamJobSpec, stream_user_name
+
+if TYPE_CHECKING:
+    from pulumi import Input
+
+    from kafka_platform.kafka.connection import KafkaConnection
+
+COMPONENT = "stream-job"
+PART = "kafka-platform/part"
+SCRIPT = "job.sql"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamJobSettings:
+    """Inputs of the objects of a stream job."""
+
+    job: str
+    namespace: "Input[str]"
+    connection: "KafkaConnection"
+    store: StoreConnection
+    image: "Input[str]"
+    runtime_image: "Input[str]"
+    sql: str
+    spec: StreamJobSpec
+
+    @property
+    def name(self) -> str:
+        """What its objects are called, and its Kafka user."""
+        return stream_user_name(self.job)
+
+    @property
+    def read(self) -> Read:
+        """What its SQL says."""
+        return read(self.sql, self.spec.tables)
+
+    @property
+    def own(self) -> dict[str, str]:
+        """The labels that find its pods."""
+        return selector(self.name, COMPONENT)
+
+    def part(self, part: str) -> dict[str, str]:
+        """The labels that find the pods of one of its parts."""
+        return self.own | {PART: part}
+
+    @property
+    def job_id(self) -> "Input[str]":
+        """Its id in Flink."""
+        found: Input[str] = derived(lambda known: job_id(known, self.job), self.namespace)
+        return found
+
+    @property
+    def script(self) -> "Input[str]":
+        """The script that Flink runs."""
+        connection, found = self.connection, self.read
+        text: Input[str] = derived(
+            lambda servers, protocol, mechanism: script(
+                self.job,
+                self.spec,
+                found,
+                Brokers(
+                    bootstrap_servers=servers,
+                    security_protocol=protocol,
+                    sasl_mechanism=mechanism,
+                    has_authority=connection.ca_secret is not None,
+                    user=self.name,
+                ),
+            ),
+            connection.bootstrap_servers,
+            connection.security_protocol,
+            connection.sasl_mechanism,
+        )
+        return text
+
+    @property
+    def plan(self) -> "Input[str]":
+        """Another one whenever the job has to be another one, for which it stops and starts from its state."""
+        found: Input[str] = derived(lambda text: text_hash(f"{self.spec.version}\n{text}"), self.script)
+        return found
+
+    @property
+    def config(self) -> "Input[str]":
+        """Flink's own configuration."""
+        store = self.store
+        text: Input[str] = derived(
+            lambda namespace, endpoint: config_yaml(
+                self.job, self.spec, namespace, endpoint, store.region, f"s3://{store.bucket}/{store.prefix}"
+            ),
+            self.namespace,
+            store.endpoint,
+        )
+        return text

@@ -1,0 +1,94 @@
+"""What changes of stream jobs mean for their state and their results."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kafka_platform.streams.objects import PLAN, VERSION
+from kafka_platform.streams.settings import SCRIPT
+from kafka_platform.streams.spec import PREFIX
+
+from infra.reading.values import mapping, text
+from infra.review.changes import Change
+from infra.review.findings import Finding, Section
+from infra.review.quantities import code, names
+
+_TABLE = re.compile(r"^CREATE TABLE `((?:[^`]|``)+)` \((.*?)^\);$", re.MULTILINE | re.DOTALL)
+_PARTS = re.compile(r"^SET 'parallelism\.default' = '(\d+)';$", re.MULTILINE)
+_STARTS = {"earliest-offset": "at the oldest records, so that results come again", "latest-offset": "at new records"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """What a ConfigMap says of a job."""
+
+    plan: str
+    version: int
+    parts: str
+    sources: list[str]
+    sinks: list[str]
+    start: str
+
+
+def stream_findings(change: Change) -> Iterator[Finding]:
+    """What happens to the job whose files changed, and to what it knows."""
+    old, new = _job(change.before), _job(change.after)
+    name = change.name.removesuffix("-config").removeprefix(PREFIX)
+
+    def say(section: Section, shown: str, *, look: bool = False) -> Finding:
+        return Finding(section=section, what="stream job", subject=name, text=shown, look=look)
+
+    if new is None:
+        if old is not None:
+            yield say(
+                Section.DATA,
+                f"removed: results no longer come to {names(old.sinks)}; its last checkpoint stays below streams/{name}/ in the store, and "
+                "the same job in the file again goes on from there",
+                look=True,
+            )
+        return
+    if old is None:
+        yield say(Section.OTHER, f"new: reads {names(new.sources)}, writes {names(new.sinks)}")
+        return
+    added = [each for each in new.sinks if each not in old.sinks]
+    if added:
+        yield say(Section.ACCESS, f"its results now also go to {names(added)}", look=True)
+    gone = [each for each in old.sinks if each not in new.sinks]
+    if gone:
+        yield say(Section.DATA, f"its results no longer go to {names(gone)}", look=True)
+    if new.version > old.version:
+        yield say(
+            Section.DATA,
+            "starts without state: what it knows of open windows and joins is left out, and it begins "
+            f"{_STARTS.get(new.start, 'where it has committed')}; its last savepoint stays",
+            look=True,
+        )
+    elif new.plan != old.plan:
+        what = f"{old.parts} -> {new.parts} parts" if old.parts != new.parts else "changes"
+        if old.sources != new.sources:
+            shown = (
+                f"{what}, and reads {names(new.sources)}, before: {names(old.sources)}: this rarely fits its state; the former job comes "
+                f"back if it does not; raise {code('version')} to start without state"
+            )
+            yield say(Section.DATA, shown, look=True)
+        else:
+            shown = f"{what}: stops with a savepoint and starts from it; the former job comes back if it does not fit"
+            yield say(Section.OTHER, shown)
+
+
+def _job(side: Mapping[str, Any] | None) -> _Job | None:
+    script, about = text(side, "data", SCRIPT), mapping(side or {}, "metadata", "annotations")
+    if not script or PLAN not in about:
+        return None
+    tables = {name.replace("``", "`"): options for name, options in _TABLE.findall(script)}
+    starts = re.findall(r"'scan\.startup\.mode' = '([a-z-]+)'", script)
+    parts = _PARTS.search(script)
+    return _Job(
+        plan=str(about[PLAN]),
+        version=int(str(about.get(VERSION, 0))),
+        parts=parts[1] if parts else "?",
+        sources=sorted(name for name, options in tables.items() if "'scan." in options),
+        sinks=sorted(name for name, options in tables.items() if "'sink." in options),
+        start=starts[0] if starts else "",
+    )

@@ -1,0 +1,1 @@
+"""Keeps the state of a stream job through changes: a savepoint, then the other job from it, or the former one again."""
