@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 CREDENTIALS = "/etc/kafka-client"
+AUTHORITY = "/etc/kafka-platform/ca"
+"""Where client.properties expects it."""
 PROGRAMS = "/programs"
 SECONDS = 3600
 """How long the pod stays if nobody removes it."""
@@ -17,10 +19,11 @@ def client_pod(
     *,
     programs: str | None = None,
     labels: Mapping[str, str] | None = None,
+    authority: str | None = None,
 ) -> dict[str, Any]:
     """A pod that waits for commands, with one user's Secret in /etc/kafka-client, as restricted as a pod can be.
 
-    `programs` names a ConfigMap whose files appear in /programs.
+    `programs` names a ConfigMap whose files appear in /programs, and `authority` the Secret with that of the brokers.
     """
     mounts = [
         {"name": "credentials", "mountPath": CREDENTIALS, "readOnly": True},
@@ -33,6 +36,10 @@ def client_pod(
     if programs is not None:
         mounts.append({"name": "programs", "mountPath": PROGRAMS, "readOnly": True})
         volumes.append({"name": "programs", "configMap": {"name": programs}})
+    if authority is not None:
+        mounts.append({"name": "authority", "mountPath": AUTHORITY, "readOnly": True})
+        items = [{"key": "ca.crt", "path": "ca.crt"}]
+        volumes.append({"name": "authority", "secret": {"secretName": authority, "items": items}})
     return {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -197,6 +197,7 @@ def client_pod(
     image: str = RUNTIME_IMAGE,
     programs: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
+    authority: str | None = None,
 ) -> None:
     """A pod with the credentials of a user as an application has them, and test programs of tests/clients in /programs.
 
@@ -209,7 +210,9 @@ def client_pod(
             "metadata": {"name": f"{name}-programs", "namespace": namespace},
             "data": {program: (CLIENTS / program).read_text() for program in programs},
         },
-        client.client_pod(namespace, name, user, image, programs=f"{name}-programs", labels=labels),
+        client.client_pod(
+            namespace, name, user, image, programs=f"{name}-programs", labels=labels, authority=authority
+        ),
     ]
     kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
     kubectl("-n", namespace, "wait", "--for=condition=Ready", "--timeout=300s", f"pod/{name}")

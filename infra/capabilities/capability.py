@@ -315,6 +315,14 @@ class Placed:
         """The generated password of what `name` says; another version is another one."""
         return MADE_UP
 
+    def sha256(self, text: str) -> str:
+        """The hash of a text with a generated password in it, in hexadecimal digits."""
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def taken(self, secret: str, key: str | None = None) -> str:
+        """What is in a Secret of the platform's namespace that an operator creates: its `key`, or all its certificates."""
+        return MADE_UP
+
     def named(self, component: str, objects: Sequence[Object]) -> Iterator[Rendered]:
         """Objects of a component, with the names of their resources."""
         yield from (Rendered(name=f"{component}-{each.role}", object=each) for each in objects)

@@ -18,8 +18,9 @@ from kafka_platform.cluster.strimzi.spec import StrimziKafka
 from kafka_platform.entities import provisioner, strimzi as strimzi_entities
 from kafka_platform.entities.settings import EntitySettings, delivered_certificate
 from kafka_platform.kafka.connection import KafkaConnection
-from kafka_platform.kafka.entities import Login
+from kafka_platform.kafka.entities import Login, User
 from kafka_platform.kafka.protocols import Engine
+from kafka_platform.kafka.secrets import encode
 from kafka_platform.kube.images import kafka_image
 from kafka_platform.kube.objects import Object
 from kafka_platform.kube.operated import STRIMZI_VERSION
@@ -30,7 +31,6 @@ from kafka_platform.values.words import suggest
 from infra.capabilities.capability import (
     CLUSTER,
     JOBS,
-    MADE_UP,
     Capability,
     Deployment,
     LeastKubernetes,
@@ -171,7 +171,8 @@ class Cluster(Capability[Kafka]):
         common: dict[str, Any] = {"name": CLUSTER, "namespace": settings.namespace, "spec": spec}
         if section.engine is Engine.STRIMZI:
             by_strimzi = StrimziSettings(**common, strimzi=_by_strimzi(placed.stack), image=settings.images.kafka)
-            authority = MADE_UP if strimzi_connection.has_authority(by_strimzi) else None
+            has_authority = strimzi_connection.has_authority(by_strimzi)
+            authority = placed.taken(strimzi_connection.ca_secret(CLUSTER)) if has_authority else None
             connection = KafkaConnection(**strimzi_connection.connection(by_strimzi, authority))
             return connection, strimzi_objects.objects(by_strimzi)
         image = settings.images.kafka or kafka_image(spec.version)
@@ -263,7 +264,10 @@ class Entities(Capability[Kafka]):
             found = provisioner.objects(entities, passwords)
         else:
             certified = [name for name, user in sorted(entities.users.items()) if user.auth is Login.MTLS]
-            delivered = (delivered_certificate(entities, name, {}) for name in certified)
+            delivered = (
+                delivered_certificate(entities, name, _certificate(placed, name, entities.users[name]))
+                for name in certified
+            )
             found = [*strimzi_entities.objects(entities, passwords), *delivered]
         yield from placed.named(CLUSTER, found)
 
@@ -277,6 +281,12 @@ class Entities(Capability[Kafka]):
         entities = kafka_platform.KafkaResources(CLUSTER, args, deployment.options())
         deployment.made["entities"] = entities
         deployment.outputs["userSecrets"] = entities.user_secrets
+
+
+def _certificate(placed: Placed, name: str, user: User) -> Mapping[str, str]:
+    """What the Secret has that Strimzi's operator creates for a user with a certificate."""
+    secret = strimzi_entities.user_object(name, user)
+    return encode({key: placed.taken(secret, key) for key in ("user.crt", "user.key")})
 
 
 def _entity_values(kafka: Kafka, placed: Placed, mark: str) -> dict[str, Any]:

@@ -240,7 +240,7 @@ class SchemaRegistry(Capability[Registry]):
         placed.registry_url = registry_url(SCHEMA_REGISTRY, settings.namespace, section)
         versions = {name: users[name].password_version if name in users else 1 for name in roles_of(users)}
         passwords = {name: placed.password(f"{SCHEMA_REGISTRY}-{name}", each) for name, each in versions.items()}
-        yield from placed.named(SCHEMA_REGISTRY, objects(registry, passwords))
+        yield from placed.named(SCHEMA_REGISTRY, objects(registry, passwords, placed.sha256))
 
     def build(self, section: Registry, deployment: Deployment) -> None:
         """Depends on its topics, its user and that user's password, and on the namespaces of its users."""

@@ -1,5 +1,6 @@
 """The Job that generates passwords in the cluster, once, and makes the Secrets that contain them."""
 
+import copy
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,13 +22,15 @@ from kafka_platform.kube.manifests import (
 from kafka_platform.kube.pod_settings import PodSettings
 from kafka_platform.kube.pods import CONFIG_ANNOTATION, container_security, helper_resources, pod_spec, run_once
 
-from infra.render.passwords import MARK
+from infra.render.passwords import MARK, Files
 
 NAME = "kafka-secrets"
 STORE = "kafka-generated-passwords"
 """The Secret in which the passwords are noted, by their marks. Whoever deletes it gets them taken over from the others."""
 _COMPONENT = "secrets"
 _DEADLINE_SECONDS = 540
+_EACH_HOUR = "23 * * * *"
+"""Strimzi renews an authority 30 days before it ends; brokers use the next one when clients have had it for a while."""
 _API_PORTS = [443, 6443]
 """Of API servers: policies are judged by the port behind the Service `kubernetes`, which is 6443 on most clusters."""
 
@@ -46,14 +49,26 @@ def template_of(manifest: Manifest, data: Mapping[str, str]) -> dict[str, Any]:
 
 
 def job_objects(
-    namespace: str, image: Any, templates: Sequence[Mapping[str, Any]], pods: PodSettings
+    namespace: str,
+    image: Any,
+    templates: Sequence[Mapping[str, Any]],
+    placed: Files,
+    pods: PodSettings,
 ) -> list[Manifest]:
     """The Job, what it reads, and the rights that it has: on these Secrets by name, and on no other.
 
+    Args:
+        namespace: the platform's.
+        image: of this platform's own programs.
+        templates: the Secrets to be made.
+        placed: has the marks in them.
+        pods: settings of its pods.
+
     Raises `ValueError` for more than a ConfigMap takes.
     """
-    marks = sorted({mark for each in templates for text in each["data"].values() for mark in MARK.findall(text)})
-    content = json.dumps({"marks": marks, "namespace": namespace, "secrets": templates, "store": STORE}, indent=1)
+    known = _content(namespace, templates, placed)
+    taken = known["taken"].values()
+    content = json.dumps(known, indent=1)
     if len(content.encode()) > MAX_BYTES:
         raise ValueError(
             f"{len(templates):,} Secrets with {len(content):,} bytes are more than a ConfigMap takes: split the stack"
@@ -62,7 +77,13 @@ def job_objects(
     names: dict[str, set[str]] = {namespace: {STORE}}
     for each in templates:
         names.setdefault(each["namespace"], set()).add(each["name"])
-    rights = [right for where, of in sorted(names.items()) for right in _rights(where, sorted(of), namespace, own)]
+    read = {str(each["name"]) for each in taken}
+    rights = [
+        right
+        for where, of in sorted(names.items())
+        for right in _rights(where, sorted(of), namespace, own, sorted(read) if where == namespace else [])
+    ]
+    job = _job(namespace, image, text_hash(content), own, pods)
     return [
         service_account_of(metadata(NAME, namespace, own)),
         *rights,
@@ -78,11 +99,14 @@ def job_objects(
             ingress=[],
             egress=[*to_names(), {"ports": [allowed_port(each) for each in _API_PORTS]}],
         ),
-        _job(namespace, image, text_hash(content), own, pods),
+        job,
+        *([_again(job)] if taken else []),
     ]
 
 
-def _rights(where: str, names: Sequence[str], account_in: str, own: Mapping[str, str]) -> list[Manifest]:
+def _rights(
+    where: str, names: Sequence[str], account_in: str, own: Mapping[str, str], read: Sequence[str]
+) -> list[Manifest]:
     about = metadata(NAME, where, own)
     rules: list[Manifest] = [
         # Creating cannot be bound to names.
@@ -94,7 +118,42 @@ def _rights(where: str, names: Sequence[str], account_in: str, own: Mapping[str,
             "verbs": ["get", "patch", "update"],
         },
     ]
+    if read:
+        rules.append({"apiGroups": [""], "resourceNames": list(read), "resources": ["secrets"], "verbs": ["get"]})
     return [role_of(about, rules), role_binding_of(about, {"name": NAME, "namespace": account_in})]
+
+
+def _content(namespace: str, templates: Sequence[Mapping[str, Any]], placed: Files) -> dict[str, Any]:
+    """What the Job reads: the Secrets, and what belongs in the place of each mark in them."""
+    marks = {mark for each in templates for text in each["data"].values() for mark in MARK.findall(text)}
+    taken = {mark: placed.operated[mark] for mark in sorted(marks & placed.operated.keys())}
+    digests = {mark: placed.digests[mark] for mark in sorted(marks & placed.digests.keys())}
+    marks |= {mark for text in digests.values() for mark in MARK.findall(text)}
+    return {
+        "digests": digests,
+        "marks": sorted(marks - taken.keys() - digests.keys()),
+        "namespace": namespace,
+        "secrets": templates,
+        "store": STORE,
+        "taken": taken,
+    }
+
+
+def _again(job: Manifest) -> Manifest:
+    """The same each hour: operators renew their certificates, and nobody writes the folder again for that."""
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {**job["metadata"], "name": NAME},
+        "spec": {
+            "concurrencyPolicy": "Forbid",
+            "failedJobsHistoryLimit": 1,
+            "jobTemplate": {"metadata": {"labels": job["metadata"]["labels"]}, "spec": copy.deepcopy(job["spec"])},
+            "schedule": _EACH_HOUR,
+            "startingDeadlineSeconds": 600,
+            "successfulJobsHistoryLimit": 1,
+        },
+    }
 
 
 def _job(namespace: str, image: Any, version: str, own: Mapping[str, str], pods: PodSettings) -> Manifest:

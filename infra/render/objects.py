@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kube.declared import version_of
 from kafka_platform.kube.manifests import Manifest
 from kafka_platform.kube.marks import MARK as OWNER
 
 from infra.capabilities import CAPABILITIES, rendered_by_capability
-from infra.capabilities.capability import Rendered, Stack
+from infra.capabilities.capability import CLUSTER, Rendered, Stack
 from infra.capabilities.operators import INSTALLED, Installable
 from infra.reading.kinds import KINDS
 from infra.render.generated import NAME, job_objects, template_of
@@ -102,13 +101,13 @@ def parts(settings: Settings, owner: str, tool: Tool) -> list[Part]:
     if templates:
         # Namespaces first, then what makes the Secrets, then everything else.
         first = {key: made.pop(key) for key in list(made) if key == "namespaces"}
-        jobs = job_objects(settings.namespace, settings.runtime_image, templates, settings.pod_settings)
+        jobs = job_objects(settings.namespace, settings.runtime_image, templates, placed, settings.pod_settings)
         for each in jobs:
             if each["kind"] == "Job":
                 _patient(each["spec"])
         made = {**first, "secrets": [_owned(_named(_without_empty_rules(each), NAME), owner) for each in jobs], **made}
     return [
-        Part(name=each, manifests=_in_waves(number, manifests, tool))
+        Part(name=each, manifests=_in_waves(_wave(number, each, placed), manifests, tool))
         for number, (each, manifests) in enumerate(made.items())
         if manifests
     ]
@@ -120,10 +119,6 @@ def has_marks(manifest: Manifest) -> bool:
 
 
 def _check(settings: Settings) -> None:
-    if settings.kafka.engine is Engine.STRIMZI:
-        raise RenderError(
-            "kafka.engine: strimzi: users get the authority that its operator makes, which files do not know: deploy it with pulumi up"
-        )
     for each in INSTALLED:
         section: Any = each.section(settings)
         if isinstance(section, Installable) and section.install:
@@ -254,11 +249,20 @@ def _look_for_secrets(value: Any, namespace: str, secrets: _Secrets, found: dict
             _look_for_secrets(each, namespace, secrets, found)
 
 
-def _in_waves(number: int, manifests: Sequence[Manifest], tool: Tool) -> list[Manifest]:
+def _wave(number: int, part: str, placed: Files) -> int:
+    """The first wave of a part.
+
+    An operator and the Job of the passwords wait for each other, the one for passwords and the other for an authority: both
+    are applied in one wave, as the Job is the last of its part, and that of the brokers is the next.
+    """
+    return 2 * number - (part == CLUSTER and bool(placed.operated))
+
+
+def _in_waves(first: int, manifests: Sequence[Manifest], tool: Tool) -> list[Manifest]:
     """Argo CD applies a part when those before are healthy, and a Job when what it needs of its own part is."""
     if tool is not Tool.ARGOCD:
         return list(manifests)
-    return [_annotated(each, {WAVE: str(2 * number + (each["kind"] == "Job"))}) for each in manifests]
+    return [_annotated(each, {WAVE: str(first + (each["kind"] == "Job"))}) for each in manifests]
 
 
 def all_manifests(found: Sequence[Part]) -> Iterator[Manifest]:

@@ -20,6 +20,10 @@ class Files(Placed):
         self._salt = salt
         self.changed: set[str] = set()
         """Marks of passwords that are not the first ones."""
+        self.digests: dict[str, str] = {}
+        """By their marks, the texts with marks of which they are the SHA-256."""
+        self.operated: dict[str, dict[str, str | None]] = {}
+        """By their marks, the Secrets that operators create, and the keys in them; None: all certificates."""
         self.mark = owner
         # The same in each rendering, and another one for each stack.
         known = hashlib.sha256(f"{self.mark}/{stack.settings.namespace}".encode()).digest()
@@ -29,10 +33,27 @@ class Files(Placed):
 
     def password(self, name: str, version: int = 1) -> str:
         """The mark of a password."""
-        mark = f"generated{hashlib.sha256(f'{self._salt}{name}/{version}'.encode()).hexdigest()[:32]}z"
+        mark = self._mark(f"{name}/{version}")
         if version > 1:
             self.changed.add(mark)
         return mark
+
+    def sha256(self, text: str) -> str:
+        """The mark of a text's hash."""
+        mark = self._mark(f"sha256 of/{text}")
+        self.digests[mark] = text
+        if any(each in text for each in self.changed):
+            self.changed.add(mark)
+        return mark
+
+    def taken(self, secret: str, key: str | None = None) -> str:
+        """The mark of what an operator's Secret has: a text that ends with its line."""
+        mark = self._mark(f"taken from/{secret}/{key or ''}")
+        self.operated[mark] = {"key": key, "name": secret}
+        return f"{mark}\n"
+
+    def _mark(self, text: str) -> str:
+        return f"generated{hashlib.sha256(f'{self._salt}{text}'.encode()).hexdigest()[:32]}z"
 
 
 def decoded(data: Any) -> dict[str, str]:

@@ -1,13 +1,11 @@
 """A platform with Strimzi from `up` to `destroy`, by the real engine and a real API server.
 
-Where no operator of Strimzi runs, its part is played by a thread that says of each custom resource that it is ready and
-makes the Secrets that the operator would make. What Kafka does then is tried by tests/e2e/test_strimzi.py.
+Where no operator of Strimzi runs, tests/strimzi_operator.py plays its part. What Kafka does then is tried by tests/e2e/test_strimzi.py.
 """
 
 import base64
 import json
 import re
-import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,10 +14,10 @@ import pytest
 from sandbox.host import SandboxError
 from tests import strimzi_api
 from tests.harness import Stack, eventually, get, kubectl
+from tests.strimzi_operator import Operator
 
 NAMESPACE = "strimzi-lifecycle"
 TENANT = "strimzi-lifecycle-shop"
-KINDS = ",".join(f"{kind}.kafka.strimzi.io" for kind in ("kafkas", "kafkanodepools", "kafkatopics", "kafkausers"))
 PLATFORM: dict[str, Any] = {
     "namespace": NAMESPACE,
     # It would go with the stack otherwise, and take along what the stack keeps.
@@ -44,65 +42,6 @@ PLATFORM: dict[str, Any] = {
     },
     "keda": {},
 }
-
-
-class Operator(threading.Thread):
-    """Plays Strimzi's (and KEDA's) part: everything is ready as soon as it is seen."""
-
-    def __init__(self, namespace: str) -> None:
-        super().__init__(daemon=True)
-        self._namespace = namespace
-        self._stopped = threading.Event()
-        self.ready: list[str] = []
-        """Objects, in the order in which they became ready."""
-
-    def run(self) -> None:
-        while not self._stopped.wait(0.3):
-            found = kubectl("-n", self._namespace, "get", f"{KINDS},scaledobjects", "-o", "json", check=False)
-            items = json.loads(found)["items"] if found.strip() else []
-            # In the order in which they were made, as far as nobody has touched them since.
-            for each in sorted(items, key=lambda item: int(item["metadata"]["resourceVersion"])):
-                if each.get("status", {}).get("observedGeneration") != each["metadata"]["generation"]:
-                    self._make_ready(each)
-
-    def stop(self) -> None:
-        self._stopped.set()
-        self.join()
-
-    def _make_ready(self, item: Mapping[str, Any]) -> None:
-        kind, name = item["kind"], item["metadata"]["name"]
-        status: dict[str, Any] = {"observedGeneration": item["metadata"]["generation"]}
-        if kind == "KafkaNodePool":
-            status["replicas"] = item["spec"]["replicas"]
-        elif kind == "ScaledObject":
-            del status["observedGeneration"]
-            # A KEDA that runs says that there is no Prometheus here; it looks again every half a minute.
-            known = item.get("status", {}).get("conditions", [])
-            if any((each["type"], each["status"]) == ("Ready", "True") for each in known):
-                return
-            status["conditions"] = [{"type": "Ready", "status": "True"}]
-        else:
-            status["conditions"] = [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}]
-        if kind == "Kafka":
-            status["clusterId"] = "strimzi-says-so-123456"
-            self._secret(
-                f"{name}-cluster-ca-cert", {"ca.crt": "NEW\n", "ca-2025-01-01.crt": "OLD\n", "ca.password": "x"}
-            )
-        if kind == "KafkaUser" and item["spec"]["authentication"]["type"] == "tls":
-            self._secret(name, {"user.crt": f"certificate of {name}\n", "user.key": "key\n"})
-        patch = json.dumps({"status": status})
-        arguments = ["patch", kind, name, "--subresource=status", "--type=merge", "-p", patch]
-        kubectl("-n", self._namespace, *arguments, check=False)
-        self.ready.append(f"{kind}/{name}")
-
-    def _secret(self, name: str, data: Mapping[str, str]) -> None:
-        manifest = {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": name, "namespace": self._namespace},
-            "stringData": dict(data),
-        }
-        kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ import pytest
 from sandbox.pins import REGISTRY_IMAGE
 from tests.e2e.conftest import MakeStack
 from tests.harness import ROOT, Stack, client_pod, eventually, forwarded, get, in_pod, kubectl
+from tests.logins import Authority
 from tests.pictures import draw
 from tests.registry_process import needed_registry
 
@@ -32,6 +33,8 @@ PICTURES = os.environ.get("PICTURES")
 TARGET = {"app": "target"}
 """Labels of the pod in which the web service runs that a connector writes to."""
 PASSWORD = "of-the-target-4711"
+BROKERS = "brokers"
+"""Secret with the brokers' certificate and its authority."""
 PLATFORM: dict[str, Any] = {
     "namespace": NAMESPACE,
     "createNamespace": False,
@@ -40,6 +43,7 @@ PLATFORM: dict[str, Any] = {
         "nodes": 1,
         "storage": "1Gi",
         "resources": {"cpu": "50m", "memory": "768Mi"},
+        "listeners": {"certificate": BROKERS},
         "deletion": "allow",
     },
     "topics": {name: {"partitions": 3, "deletion": "allow"} for name in ("orders", "parcels")},
@@ -95,8 +99,6 @@ BOARDS = {
 DRAWN_SECONDS = 480
 """How long a time pictures show."""
 EMPTY: Mapping[str, str] = {
-    "exporter: Next certificate to end": "the brokers have no TLS here",
-    "exporter: Time until certificates end": "the brokers have no TLS here",
     "overview: Alerts": "nothing is wrong",
     "tenants: Delay by the quota of reads": "nobody reads more than its quota",
     "tenants: Delay by the quota of request threads": "nobody keeps a thread busy",
@@ -135,10 +137,14 @@ for number in itertools.count():
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack: MakeStack) -> Stack:
+def stack(make_stack: MakeStack, tmp_path_factory: pytest.TempPathFactory) -> Stack:
     if PICTURES is not None:
         needed_registry()
         subprocess.run([sys.executable, "-m", "sandbox", "image", "--tag", REGISTRY_IMAGE], cwd=ROOT, check=True)
+    authority = Authority(tmp_path_factory.mktemp("authority"))
+    names = f"DNS:kafka.{NAMESPACE}.svc,DNS:*.kafka-nodes.{NAMESPACE}.svc"
+    certificate, key = authority.issue("broker", "/CN=broker", names, days=60)
+    files = {"tls.crt": certificate, "tls.key": key, "ca.crt": authority.ca_file}
     service = {"selector": TARGET, "ports": [{"port": 8080}]}
     objects = [
         {"kind": "Namespace", "metadata": {"name": NAMESPACE}},
@@ -146,6 +152,11 @@ def stack(make_stack: MakeStack) -> Stack:
             "kind": "Secret",
             "metadata": {"name": "target", "namespace": NAMESPACE},
             "stringData": {"username": "user", "password": PASSWORD},
+        },
+        {
+            "kind": "Secret",
+            "metadata": {"name": BROKERS, "namespace": NAMESPACE},
+            "stringData": {name: Path(file).read_text() for name, file in files.items()},
         },
         {"kind": "Service", "metadata": {"name": "target", "namespace": NAMESPACE}, "spec": service},
     ]
@@ -157,7 +168,8 @@ def stack(make_stack: MakeStack) -> Stack:
         ("client", "app", "shop-readers", ("parcels.py", "http_target.py")),
         ("greedy", GREEDY, "batch-readers", ()),
     ):
-        client_pod(NAMESPACE, pod, user, programs=["ledger.py", "flow.py", *more], labels=TARGET if more else None)
+        programs, labels = ["ledger.py", "flow.py", *more], TARGET if more else None
+        client_pod(NAMESPACE, pod, user, programs=programs, labels=labels, authority=BROKERS)
         background(pod, "flow.py", "orders", group)
     background("client", "http_target.py", "8080", "0", PASSWORD)
     background("client", "parcels.py", "parcels")

@@ -3,6 +3,7 @@
 import base64
 import copy
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,12 +13,16 @@ from typing import Any
 import pytest
 import yaml
 
+from sandbox.host import SandboxError
+from tests import strimzi_api
 from tests.e2e.conftest import MakeStack
 from tests.harness import QUICK_JVM, ROOT, client_pod, eventually, get, in_pod, kubectl
+from tests.strimzi_operator import Operator
 
 NAMESPACE = "e2e-render"
 SHOP = "e2e-render-shop"
 MOVED = "e2e-render-moved"
+OPERATED = "e2e-render-operated"
 WRITE = """
 import json, sys, urllib.request
 from pathlib import Path
@@ -244,3 +249,70 @@ def test_files_take_over_from_pulumi_without_a_restart_or_another_password(
     assert pods(MOVED) == before
     write(MOVED, 50)
     assert count(MOVED) == 100
+
+
+class TestOperator:
+    """What an operator makes is in users' Secrets too. Strimzi's does not run here: tests/strimzi_operator.py plays its part."""
+
+    @pytest.fixture(scope="class")
+    def by_strimzi(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Files]:
+        if strimzi_api.operator_watches(os.environ):
+            pytest.skip("an operator of Strimzi runs in this cluster, and plays its part itself")
+        try:
+            strimzi_api.install(os.environ)
+        except SandboxError as error:
+            pytest.skip(f"the API server does not serve Strimzi's kinds: {error}")
+        pools = {"all": {"roles": ["controller", "broker"], "nodes": 3, "storage": "1Gi"}}
+        users = {
+            "app": {"writes": ["orders"]},
+            "warehouse": {"auth": "mtls", "reads": ["orders"]},
+        }
+        content = {
+            "namespace": OPERATED,
+            "createNamespace": True,
+            "kafka": {"engine": "strimzi", "pools": pools, "listeners": {"internal": {"certificates": True}}},
+            "topics": {"orders": {}},
+            "tenants": {"shop": {"users": users}},
+        }
+        yield Files(tmp_path_factory.mktemp("operated"), content)
+        kubectl("delete", "namespace", OPERATED, "--ignore-not-found", "--wait=false")
+
+    @pytest.fixture(scope="class")
+    def operator(self, by_strimzi: Files) -> Iterator[Operator]:
+        """Begins when everything is applied, and the Job waits for it."""
+        by_strimzi.apply()
+        eventually("passwords are there", lambda: has_secret("kafka-passwords"), 120)
+        assert not has_secret("app-kafka")
+        playing = Operator(OPERATED)
+        playing.start()
+        yield playing
+        playing.stop()
+
+    def test_users_get_its_authority_and_its_certificates(self, by_strimzi: Files, operator: Operator) -> None:
+        eventually("all Secrets are made", lambda: is_complete(by_strimzi.job("secrets"), OPERATED), 240)
+        app, warehouse = secret_of("app-kafka"), secret_of("warehouse-kafka")
+        assert app["ca.crt"] == warehouse["ca.crt"] == "OLD\nNEW\n"
+        assert app["password"] == secret_of("kafka-passwords")["app"]
+        assert warehouse["user.pem"] == "key\ncertificate of warehouse\n"
+        assert {"KafkaUser/app", "KafkaUser/warehouse", "KafkaTopic/orders"} <= set(operator.ready)
+
+    def test_a_second_time_changes_nothing(self, by_strimzi: Files, operator: Operator) -> None:
+        before = versions(OPERATED)
+        by_strimzi.apply()
+        assert versions(OPERATED) == before
+
+    def test_a_renewed_authority_is_taken_by_itself(self, by_strimzi: Files, operator: Operator) -> None:
+        operator.make_secret("kafka-cluster-ca-cert", {"ca.crt": "NEWEST\n", "ca-2025-01-01.crt": "NEW\n"})
+        password_before = secret_of("app-kafka")["password"]
+        kubectl("-n", OPERATED, "create", "job", "hourly", "--from=cronjob/kafka-secrets")
+        eventually("it has looked again", lambda: is_complete("hourly", OPERATED), 120)
+        assert secret_of("app-kafka")["ca.crt"] == "NEW\nNEWEST\n"
+        assert secret_of("app-kafka")["password"] == password_before
+
+
+def has_secret(name: str) -> bool:
+    return bool(kubectl("-n", OPERATED, "get", "secret", name, "--ignore-not-found", "-o", "name").strip())
+
+
+def secret_of(name: str) -> dict[str, str]:
+    return {key: base64.b64decode(each).decode() for key, each in get("secret", name, OPERATED)["data"].items()}

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kafka_platform.kafka.properties import java_properties
@@ -45,9 +45,14 @@ def logins_version(users: Mapping[str, RegistryUser]) -> str:
     return hashlib.sha256(json.dumps(known).encode()).hexdigest()
 
 
-def digest(user: str, password: str) -> str:
+def sha256_of(text: str) -> str:
+    """The SHA-256 of a text in hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest(user: str, password: str, sha256: Callable[[str], str] = sha256_of) -> str:
     """The hash of a password that the pods get. Passwords have 190 random bits, so a fast hash is enough."""
-    return hashlib.sha256(f"{user}:{REALM}:{password}".encode()).hexdigest()
+    return sha256(f"{user}:{REALM}:{password}")
 
 
 def users_secret(
@@ -56,6 +61,7 @@ def users_secret(
     labels: Mapping[str, str],
     users: Mapping[str, RegistryUser],
     passwords: Passwords,
+    sha256: Callable[[str], str] = sha256_of,
 ) -> Manifest:
     """The users and their password hashes, as the pods read them."""
     roles = roles_of(users)
@@ -63,7 +69,7 @@ def users_secret(
     def rendered(*known: str) -> dict[str, str]:
         lines = {f"{_USERS}.plain-text": "false", f"{_USERS}.algorithm": ALGORITHM}
         for user, password in zip(roles, known, strict=True):
-            lines[f'{_USERS}.users."{user}"'] = digest(user, password)
+            lines[f'{_USERS}.users."{user}"'] = digest(user, password, sha256)
             lines[f'{_USERS}.roles."{user}"'] = _ROLES[roles[user]]
         return encode({USERS_FILE: java_properties(lines)})
 

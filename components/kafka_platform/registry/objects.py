@@ -1,6 +1,6 @@
 """The Kubernetes objects of a schema registry: one pure function renders each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -36,7 +36,15 @@ from kafka_platform.kube.pods import (
     secret_volume,
     spread_deployment,
 )
-from kafka_platform.registry.logins import USERS_FILE, Passwords, login, login_secret, logins_version, users_secret
+from kafka_platform.registry.logins import (
+    USERS_FILE,
+    Passwords,
+    login,
+    login_secret,
+    logins_version,
+    sha256_of,
+    users_secret,
+)
 from kafka_platform.registry.spec import (
     EVENTS,
     JOURNAL,
@@ -105,7 +113,7 @@ def registry_url(name: str, namespace: str, spec: RegistrySpec) -> str:
     return f"{_scheme(spec)}://{name}.{namespace}.svc{API}"
 
 
-def objects(settings: RegistrySettings, passwords: Passwords) -> list[Object]:
+def objects(settings: RegistrySettings, passwords: Passwords, sha256: Callable[[str], str] = sha256_of) -> list[Object]:
     """The registry's objects, in the order in which they are needed."""
     name, namespace, own = settings.name, settings.namespace, labels(settings.name, COMPONENT)
     properties = derived(
@@ -117,7 +125,9 @@ def objects(settings: RegistrySettings, passwords: Passwords) -> list[Object]:
         settings.connection.sasl_mechanism,
     )
     config = Object(role="config", manifest=config_map(settings, properties))
-    logins = Object(role="users", manifest=users_secret(f"{name}-users", namespace, own, settings.users, passwords))
+    logins = Object(
+        role="users", manifest=users_secret(f"{name}-users", namespace, own, settings.users, passwords, sha256)
+    )
     policy = Object(role="network", manifest=network_policy(settings, kafka_ports(settings.connection)))
     pods = Object(
         role="pods", manifest=deployment(settings, derived(text_hash, properties)), after=[config, logins, policy]

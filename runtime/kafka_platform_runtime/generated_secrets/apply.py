@@ -4,6 +4,7 @@ import re
 import secrets as randomness
 import string
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any, Protocol
 
 from kafka_platform_runtime.api_server import ConflictError
@@ -44,8 +45,15 @@ def apply(templates: Templates, cluster: Cluster) -> str:
         Refused: none can.
     """
     passwords, made = _passwords(templates, cluster)
+    taken, missing = _taken(templates, cluster)
+    digests = {mark: sha256(_fill(text, passwords).encode()).hexdigest() for mark, text in templates.digests.items()}
+    known = {**passwords, **taken, **digests}
     for template in templates.secrets:
-        cluster.apply(_filled(template, passwords))
+        # The operator may wait for the others.
+        if not any(mark in text for mark in missing for text in template.data.values()):
+            cluster.apply(_filled(template, known))
+    if missing:
+        raise Transient(f"{'; '.join(sorted(set(missing.values())))}: waits for the operator that creates it")
     kept = len(templates.marks) - made
     return f"{len(templates.secrets)} Secrets; {made} passwords generated or taken over, {kept} kept"
 
@@ -70,6 +78,22 @@ def _passwords(templates: Templates, cluster: Cluster) -> tuple[Mapping[str, str
     return wanted, len(missing)
 
 
+def _taken(templates: Templates, cluster: Cluster) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """What operators' Secrets have, by mark; and what they do not have yet."""
+    found: dict[str, str] = {}
+    missing: dict[str, str] = {}
+    secrets = {each.name: decoded(cluster.get(templates.namespace, each.name)) for each in templates.taken.values()}
+    for mark, each in templates.taken.items():
+        data = secrets[each.name]
+        # While an authority is replaced by another there are two.
+        keys = [each.key] if each.key is not None else sorted(key for key in data if key.endswith(".crt"))
+        if keys and all(data.get(key) for key in keys):
+            found[mark] = "\n".join(data[key].rstrip() for key in keys)
+        else:
+            missing[mark] = f"Secret {templates.namespace}/{each.name}"
+    return found, missing
+
+
 def _there(secrets: Sequence[Template], missing: Sequence[str], cluster: Cluster) -> dict[str, str]:
     """Passwords that are not noted, and stand in Secrets that exist: whoever made those, they stay as they are."""
     found: dict[str, str] = {}
@@ -85,13 +109,13 @@ def _there(secrets: Sequence[Template], missing: Sequence[str], cluster: Cluster
     return found
 
 
-def _filled(template: Template, passwords: Mapping[str, str]) -> dict[str, Any]:
-    pattern = re.compile("|".join(map(re.escape, passwords))) if passwords else None
+def _fill(text: str, known: Mapping[str, str]) -> str:
+    """The text with all marks replaced."""
+    return re.sub("|".join(map(re.escape, known)), lambda mark: known[mark[0]], text) if known else text
 
-    def fill(text: str) -> str:
-        return text if pattern is None else pattern.sub(lambda mark: passwords[mark[0]], text)
 
-    data = encoded({key: fill(text) for key, text in template.data.items()})
+def _filled(template: Template, known: Mapping[str, str]) -> dict[str, Any]:
+    data = encoded({key: _fill(text, known) for key, text in template.data.items()})
     secret = _secret(template.namespace, template.name, data, template.type)
     about = {"annotations": dict(template.annotations), "labels": dict(template.labels)}
     secret["metadata"] |= {key: each for key, each in about.items() if each}

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,16 @@ class Template:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What a Secret has that an operator makes."""
+
+    name: str
+    """Of the Secret, in the namespace of the store."""
+    key: str | None
+    """None: all its certificates, one after the other. Always without the last line's end."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Templates:
     """All of them."""
 
@@ -35,6 +45,10 @@ class Templates:
     marks: Sequence[str]
     """The passwords that are needed."""
     secrets: Sequence[Template]
+    taken: Mapping[str, Taken] = field(default_factory=dict)
+    """What belongs in the place of further marks."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """Texts with marks of passwords, whose SHA-256 belongs in the place of further marks."""
 
 
 def templates_file(environment: Mapping[str, str]) -> Path:
@@ -51,6 +65,8 @@ def read(file: Path) -> Templates:
             store=content["store"],
             marks=list(content["marks"]),
             secrets=[Template(**each) for each in content["secrets"]],
+            digests=dict(content.get("digests", {})),
+            taken={mark: Taken(**each) for mark, each in content.get("taken", {}).items()},
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refused([f"{file}: cannot be read: {type(error).__name__}: {error}"]) from None

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from kafka_platform.kube.manifests import Manifest
+from kafka_platform.registry.logins import REALM
 from kafka_platform_runtime import jobs as programs
 
 from infra.capabilities import rendered
+from infra.capabilities.capability import Placed
 from infra.render.objects import JOB_RETRIES, REFUSED, WAVE, RenderError, Tool, all_manifests, has_marks, parts
-from infra.render.passwords import MARK
+from infra.render.passwords import MARK, Files
 from infra.settings.model import Settings
 from infra.settings.parsing import parse
 
@@ -53,6 +55,82 @@ def test_nothing_that_is_written_is_made_up_or_has_a_password() -> None:
         assert "made-up" not in text
         assert not has_marks(each)
         assert each["metadata"]["name"] == "kafka-secrets" or not MARK.search(text)
+
+
+STRIMZI: dict[str, Any] = {
+    "kafka": {
+        "engine": "strimzi",
+        "pools": {"all": {"roles": ["controller", "broker"], "nodes": 3, "storage": "10Gi"}},
+        "listeners": {"internal": {"certificates": True}},
+    },
+    "tenants": {
+        "shop": {
+            "namespace": "shop",
+            "createNamespace": True,
+            "users": {"app": {"writes": ["orders"]}, "cert": {"auth": "mtls", "reads": ["orders"]}},
+        }
+    },
+}
+
+
+def templates_of(found: list[Manifest]) -> dict[str, Any]:
+    [config] = [each for each in found if (each["kind"], each["metadata"]["name"]) == ("ConfigMap", "kafka-secrets")]
+    content: dict[str, Any] = json.loads(config["data"]["templates.json"])
+    return content
+
+
+class TestStrimzi:
+    def test_what_its_operator_makes_is_taken_from_its_secrets(self) -> None:
+        content = templates_of(manifests(**STRIMZI))
+        taken = {(each["name"], each["key"]): mark for mark, each in content["taken"].items()}
+        assert taken.keys() == {("kafka-cluster-ca-cert", None), ("cert", "user.crt"), ("cert", "user.key")}
+        assert not content["taken"].keys() & set(content["marks"])
+        secrets = {each["name"]: each["data"] for each in content["secrets"]}
+        authority = f"{taken['kafka-cluster-ca-cert', None]}\n"
+        assert secrets["app-kafka"]["ca.crt"] == secrets["cert-kafka"]["ca.crt"] == authority
+        key, certificate = taken["cert", "user.key"], taken["cert", "user.crt"]
+        assert secrets["cert-kafka"]["user.pem"] == f"{key}\n{certificate}\n"
+        assert "made-up" not in json.dumps(manifests(**STRIMZI))
+
+    def test_the_job_may_read_those_and_change_none(self) -> None:
+        rules = {
+            (each["metadata"]["namespace"], verb): set(rule.get("resourceNames", ["*"]))
+            for each in manifests(**STRIMZI)
+            if each["kind"] == "Role" and each["metadata"]["name"] == "kafka-secrets"
+            for rule in each["rules"]
+            for verb in [",".join(rule["verbs"])]
+        }
+        assert rules["streaming", "get"] == {"kafka-cluster-ca-cert", "cert"}
+        assert ("shop", "get") not in rules
+        assert not rules["streaming", "get,patch,update"] & rules["streaming", "get"]
+
+    def test_it_looks_again_each_hour_and_only_there(self) -> None:
+        [again] = [each for each in manifests(**STRIMZI) if each["kind"] == "CronJob"]
+        assert again["spec"]["concurrencyPolicy"] == "Forbid"
+        pod = again["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        assert pod["serviceAccountName"] == "kafka-secrets"
+        assert pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"] is True
+        assert not [each for each in manifests() if each["kind"] == "CronJob"]
+
+    def test_the_operator_and_the_job_which_wait_for_each_other_are_one_wave(self) -> None:
+        waves = {
+            (
+                each["kind"],
+                each["metadata"]["name"].rpartition("-")[0] if each["kind"] == "Job" else each["metadata"]["name"],
+            ): int(each["metadata"]["annotations"][WAVE])
+            for each in manifests(Tool.ARGOCD, **STRIMZI)
+        }
+        job = waves["Job", "kafka-secrets"]
+        assert job == waves["Kafka", "kafka"] == waves["KafkaUser", "app"]
+        assert waves["Role", "kafka-secrets"] < job < waves["StatefulSet", "gateway"]
+
+    def test_what_holds_records_is_never_pruned(self) -> None:
+        kept = {
+            each["kind"]
+            for each in manifests(Tool.FLUX, **STRIMZI)
+            if each["metadata"].get("annotations", {}).get("kustomize.toolkit.fluxcd.io/prune") == "disabled"
+        }
+        assert {"Kafka", "KafkaNodePool", "KafkaTopic", "KafkaUser"} <= kept
 
 
 def test_it_is_the_same_each_time_and_another_stack_is_another_cluster() -> None:
@@ -188,25 +266,35 @@ def test_argo_applies_in_waves() -> None:
     assert len(set(order)) == len(order)
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        (
-            {
-                "kafka": {
-                    "engine": "strimzi",
-                    "pools": {"all": {"roles": ["controller", "broker"], "nodes": 3, "storage": "10Gi"}},
-                }
-            },
-            "kafka.engine: strimzi: users get the authority",
-        ),
-        ({"keda": {"install": True}}, "keda.install: its Helm chart is not among the files"),
-        ({"registry": {}}, "Secret schema-registry-users: is computed from a generated password"),
-    ],
-)
-def test_what_files_cannot_say_is_refused(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(RenderError, match="^" + message):
-        manifests(**changes)
+class TestRegistry:
+    def test_the_hashes_of_its_passwords_are_computed_by_the_job(self) -> None:
+        content = templates_of(manifests(registry={}))
+        secrets = {each["name"]: each["data"] for each in content["secrets"]}
+        password = secrets["app-registry"]["password"]
+        [(mark, text)] = [(mark, text) for mark, text in content["digests"].items() if text.startswith("app:")]
+        assert text == f"app:{REALM}:{password}"
+        assert f'users."app"={mark}' in secrets["schema-registry-users"]["users.properties"].replace("\\", "")
+        assert mark not in content["marks"]
+        assert password in content["marks"]
+
+    def test_its_pods_wait_for_a_changed_password(self) -> None:
+        users = {"app": {"writes": ["orders"], "passwordVersion": 2}}
+        changed = manifests(registry={}, tenants={"shop": {"namespace": "shop", "users": users}})
+        [pods] = [each for each in changed if called([each]) == [("Deployment", "schema-registry")]]
+        [same] = [each for each in manifests(registry={}) if called([each]) == [("Deployment", "schema-registry")]]
+        assert "generated-" in json.dumps(pods["spec"]["template"]["spec"]["volumes"])
+        assert "generated-" not in json.dumps(same["spec"]["template"]["spec"]["volumes"])
+
+
+def test_what_is_computed_from_a_password_in_another_way_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Files, "sha256", Placed.sha256)
+    with pytest.raises(RenderError, match=r"^Secret schema-registry-users: is computed from a generated password"):
+        manifests(registry={})
+
+
+def test_charts_are_refused() -> None:
+    with pytest.raises(RenderError, match=r"^keda\.install: its Helm chart is not among the files"):
+        manifests(keda={"install": True})
 
 
 def test_every_object_says_whose_it_is_as_with_pulumi() -> None:
@@ -245,5 +333,5 @@ def test_the_stacks_of_the_repository(tmp_path: Path) -> None:
     from infra.render.command import render
 
     assert render("dev", tmp_path / "dev", Tool.FLUX) == 0
-    assert render("prod", tmp_path / "prod", Tool.FLUX) == 1
-    assert not (tmp_path / "prod").exists()
+    assert render("prod", tmp_path / "prod", Tool.ARGOCD) == 0
+    assert render("staging", tmp_path / "staging", Tool.KUBECTL) == 0

@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -12,7 +13,7 @@ from kafka_platform_runtime.api_server import ConflictError
 from kafka_platform_runtime.failures import Refused, Transient
 from kafka_platform_runtime.generated_secrets.apply import apply
 from kafka_platform_runtime.generated_secrets.kubernetes import Secrets, decoded
-from kafka_platform_runtime.generated_secrets.templates import Template, Templates, read
+from kafka_platform_runtime.generated_secrets.templates import Taken, Template, Templates, read
 
 ONE, OTHER = f"generated{'0' * 32}z", f"generated{'1' * 32}z"
 STORE = ("streaming", "store")
@@ -72,6 +73,85 @@ def test_a_password_is_the_same_everywhere_and_stays() -> None:
     assert apply(TEMPLATES, cluster) == "2 Secrets; 0 passwords generated or taken over, 2 kept"
     assert {key: each["data"] for key, each in cluster.secrets.items()} == before
     assert cluster.secrets["shop", "app-kafka"]["metadata"]["labels"] == {"a": "b"}
+
+
+CA = f"generated{'2' * 32}z"
+"""What an operator makes."""
+
+
+def operated(key: str | None) -> Templates:
+    other = template("other-kafka", password=OTHER, authority=f"{CA}\n")
+    taken = {CA: Taken(name="ca", key=key)}
+    return Templates(namespace="streaming", store="store", marks=[ONE, OTHER], secrets=[APP, other], taken=taken)
+
+
+def put(cluster: Cluster, **data: str) -> None:
+    encoded = {key.replace("_", "."): base64.b64encode(value.encode()).decode() for key, value in data.items()}
+    cluster.secrets["streaming", "ca"] = {"data": encoded, "metadata": {"name": "ca", "resourceVersion": "1"}}
+
+
+class TestOperated:
+    """Of what an operator makes."""
+
+    def test_the_others_are_made_while_it_is_not_there(self) -> None:
+        cluster = Cluster()
+        with pytest.raises(Transient, match="Secret streaming/ca: waits for the operator"):
+            apply(operated(None), cluster)
+        assert ("shop", "app-kafka") in cluster.secrets
+        assert ("shop", "other-kafka") not in cluster.secrets
+        noted = cluster.text(*STORE)
+        put(cluster, ca_crt="NEW\n")
+        apply(operated(None), cluster)
+        other = cluster.text("shop", "other-kafka")
+        assert other == {"authority": "NEW\n", "password": noted[OTHER]}
+        assert cluster.text(*STORE) == noted, "nothing of the operator's is noted"
+
+    def test_while_an_authority_is_replaced_there_are_two(self) -> None:
+        cluster = Cluster()
+        put(cluster, **{"ca-2025_crt": "OLD\n", "ca_crt": "NEW", "ca_password": "x"})
+        apply(operated(None), cluster)
+        assert cluster.text("shop", "other-kafka")["authority"] == "OLD\nNEW\n"
+        put(cluster, ca_crt="NEW")
+        apply(operated(None), cluster)
+        assert cluster.text("shop", "other-kafka")["authority"] == "NEW\n"
+
+    @pytest.mark.parametrize("data", [{}, {"user_key": ""}, {"else": "1"}])
+    def test_a_secret_without_the_key_is_not_there_yet(self, data: dict[str, str]) -> None:
+        cluster = Cluster()
+        put(cluster, **data)
+        with pytest.raises(Transient, match="streaming/ca"):
+            apply(operated("user.key"), cluster)
+        assert ("shop", "other-kafka") not in cluster.secrets
+
+    def test_one_key(self) -> None:
+        cluster = Cluster()
+        put(cluster, user_key="key\n\n", user_crt="no")
+        apply(operated("user.key"), cluster)
+        assert cluster.text("shop", "other-kafka")["authority"] == "key\n"
+
+    def test_a_hash_is_that_of_the_text_with_its_password(self) -> None:
+        digest = f"generated{'3' * 32}z"
+        users = template("users", "streaming", file=f"app={digest}\n")
+        texts = Templates(
+            namespace="streaming",
+            store="store",
+            marks=[ONE],
+            secrets=[APP, users],
+            digests={digest: f"app:realm:{ONE}"},
+        )
+        cluster = Cluster()
+        for _ in range(2):
+            apply(texts, cluster)
+            password = cluster.text("shop", "app-kafka")["password"]
+            expected = hashlib.sha256(f"app:realm:{password}".encode()).hexdigest()
+            assert cluster.text("streaming", "users")["file"] == f"app={expected}\n"
+        assert list(cluster.text(*STORE)) == [ONE]
+
+    def test_text_of_an_operator_is_not_looked_through_for_marks(self) -> None:
+        cluster = Cluster()
+        put(cluster, ca_crt=ONE)
+        apply(operated(None), cluster)
+        assert cluster.text("shop", "other-kafka")["authority"] == f"{ONE}\n"
 
 
 @pytest.mark.parametrize("written", [0, 1, 2])
