@@ -29,6 +29,7 @@ from sandbox.instance import REPOSITORY
 
 POM = REPOSITORY / "runtime" / "connect" / "pom.xml"
 ICEBERG = POM.parent / "iceberg" / "pom.xml"
+AVRO = POM.parent / "avro" / "pom.xml"
 PLUGINS = "opt/kafka/plugins"
 LIBS = "opt/kafka/libs"
 LEFT_OUT = "ojdbc"
@@ -37,7 +38,7 @@ LEFT_OUT = "ojdbc"
 
 def plugins_layer(folders: BuildFolders, kafka: Layer) -> Layer:
     """/opt/kafka/plugins, with the manifests by which workers find plugins without a look into each class."""
-    key = digest_of(RECIPE, POM.read_text(), ICEBERG.read_text(), kafka.digest, LEFT_OUT)
+    key = digest_of(RECIPE, POM.read_text(), ICEBERG.read_text(), AVRO.read_text(), kafka.digest, LEFT_OUT)
 
     def make(folder: Path) -> None:
         fetched, plugins, libs = folder / "fetched", folder / "plugins", folder / "libs"
@@ -48,6 +49,7 @@ def plugins_layer(folders: BuildFolders, kafka: Layer) -> Layer:
             with tarfile.open(archive) as content:
                 content.extractall(plugins, filter="data")
         from_maven(ICEBERG, plugins / "iceberg", folders.logs / "connect-image.log", "-DincludeScope=runtime")
+        from_maven(AVRO, plugins / "avro", folders.logs / "connect-image.log", "-DincludeScope=runtime")
         for jar in plugins.glob(f"*/{LEFT_OUT}*.jar"):
             jar.unlink()
         with tarfile.open(kafka.file) as content:

@@ -25,6 +25,7 @@ from kafka_platform.connect.objects import ConnectSettings, config_map, jvm_opti
 from kafka_platform.connect.spec import CONNECT
 from kafka_platform.entities.declarations import declarations, user_key
 from kafka_platform.kafka.properties import java_properties
+from kafka_platform.kafka.registry import RegistryConnection
 from kafka_platform.kafka.secrets import client_files
 from kafka_platform_runtime.connect_applier.__main__ import run
 from kafka_platform_runtime.connect_applier.client import Connect
@@ -92,6 +93,7 @@ class LocalConnect:
         connectors: by name.
         secrets: what the Secrets of each connector hold, by key, or by folder and key.
         workers: how many there are.
+        registries: how connectors reach a schema registry, by their names.
         replaced: what stands in declarations for something else, such as an address that only pods know.
     """
 
@@ -101,6 +103,7 @@ class LocalConnect:
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     workers: int = 1
     replaced: Mapping[str, str] = field(default_factory=dict)
+    registries: Mapping[str, RegistryConnection] = field(default_factory=dict)
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="connect-")), init=False)
     members: list[Worker] = field(default_factory=list, init=False)
 
@@ -143,6 +146,7 @@ class LocalConnect:
             image="",
             runtime_image="",
             connectors=self.connectors,
+            registries=self.registries,
         )
 
     def provision(self) -> None:

@@ -37,6 +37,7 @@ from kafka_platform.cluster.strimzi.spec import (
 from kafka_platform.connect.binlog import MariadbSource as MariadbSource, MysqlSource as MysqlSource
 from kafka_platform.connect.component import KafkaConnect as KafkaConnect, KafkaConnectArgs as KafkaConnectArgs
 from kafka_platform.connect.documents import MongodbSource as MongodbSource
+from kafka_platform.connect.formats import RecordFormat as RecordFormat
 from kafka_platform.connect.iceberg import (
     CatalogLogin as CatalogLogin,
     IcebergCatalog as IcebergCatalog,

@@ -91,6 +91,8 @@ class Needs:
     """Its users of the schema registry: each gets a login, if there is one."""
     schema_readers: Sequence[str] = ()
     """The same, for programs in the platform's namespace without a Kafka user of their own; they may only read."""
+    schema_writers: Sequence[str] = ()
+    """Those of `schemas` that register schemas, unless the file gives them another role."""
     tls_servers: Sequence[TlsServer] = ()
     """Servers whose certificates are to be watched, if something watches them."""
     stores: Mapping[str, StoreUser] = field(default_factory=dict)

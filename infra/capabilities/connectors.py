@@ -7,6 +7,7 @@ from typing import Any
 import kafka_platform
 from kafka_platform.connect import operated
 from kafka_platform.connect.common import ConnectorCommon, connector_user_name, kinds_of
+from kafka_platform.connect.formats import RecordFormat
 from kafka_platform.connect.kinds import ConnectKind
 from kafka_platform.connect.monitoring import restarter_source, slots_source, source
 from kafka_platform.connect.objects import ConnectSettings, objects
@@ -28,6 +29,7 @@ from kafka_platform.connect.spec import (
 from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.entities import Quotas, Topic, User
 from kafka_platform.kafka.protocols import Engine
+from kafka_platform.kafka.registry import RegistryConnection
 from kafka_platform.light.spec import LightConnectorSpec
 from kafka_platform.values.forms import shared
 from kafka_platform.values.later import plain
@@ -46,9 +48,11 @@ from infra.capabilities.capability import (
     Scrape,
     Stack,
 )
+from infra.capabilities.registry import Registry, connection_for
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known, declare
 from infra.settings.relations.declared import no_topic
+from infra.settings.topic import PARTS
 
 KEY = "connectors"
 
@@ -98,6 +102,18 @@ class Section:
     def declared(self) -> dict[str, Connector]:
         """As a program declares them."""
         return {name: each.declared() for name, each in self.connectors.items()}
+
+    @property
+    def avro(self) -> dict[str, StackConnector]:
+        """Those whose records have schemas in the registry."""
+        return {name: each for name, each in self.connectors.items() if each.format is RecordFormat.AVRO}
+
+    def registries(self, placed: Placed) -> dict[str, RegistryConnection]:
+        """How each of these reaches the registry."""
+        found = {
+            name: connection_for(placed, connector_user_name(name), placed.settings.namespace) for name in self.avro
+        }
+        return {name: each for name, each in found.items() if each is not None}
 
     def quotas(self, settings: Core) -> dict[str, Quotas | None]:
         """The limits of each connector's user."""
@@ -162,7 +178,13 @@ class KafkaConnect(Capability[Section]):
             )
         ]
         jobs = [JOBS] if runs_pods else []
-        return Needs(passwords=["connectors log in"], kubernetes=jobs, scrapes=scrapes)
+        return Needs(
+            passwords=["connectors log in"],
+            kubernetes=jobs,
+            scrapes=scrapes,
+            schemas=[connector_user_name(name) for name in section.avro],
+            schema_writers=[connector_user_name(name) for name, each in section.avro.items() if not each.is_sink],
+        )
 
     def topics(self, section: Section, settings: Core) -> Mapping[str, Topic]:
         """Those of Kafka Connect, and those of connectors that the file does not declare itself."""
@@ -198,6 +220,7 @@ class KafkaConnect(Capability[Section]):
             yield from common_faults(name, each, stack, known)
             if isinstance(each.kind, Plugin):
                 yield from unknown_topics((KEY, name, "plugin", "writes"), each.kind.writes, stack, known)
+        yield from schema_faults(section, settings, known)
         try:
             check_connectors(section.declared, section.connect.removed_connectors)
         except ValueError as error:
@@ -225,6 +248,7 @@ class KafkaConnect(Capability[Section]):
             image=settings.images.connect or connect_image(section.run_by),
             runtime_image=settings.runtime_image,
             connectors=section.declared,
+            registries=section.registries(placed),
             spread=settings.kafka.spread,
             spec=ConnectSpec(**section.connect.values(settings)),
         )
@@ -238,12 +262,39 @@ class KafkaConnect(Capability[Section]):
             **section.connect.values(settings),
             connection=deployment.connection,
             connectors=section.declared,
+            registries=section.registries(deployment),
             spread=settings.kafka.spread,
             image=settings.images.connect,
             runtime_image=settings.runtime_image,
         )
         made = kafka_platform.KafkaConnect(CONNECT, args, deployment.options("entities", namespaces=True))
         deployment.outputs["connect"] = {"namespace": made.namespace, "service": made.service, "users": made.users}
+
+
+def schema_faults(section: Section, settings: Core, known: Known) -> Iterator[Fault]:
+    """Connectors with Avro, where their converter cannot use the registry."""
+    registry = settings.of(Registry)
+    for name, each in section.avro.items():
+        path = (KEY, name, "format")
+        if registry is None:
+            if known("registry"):
+                yield Fault(path=path, message="avro needs a schema registry: write registry: {}, or use json")
+        elif registry.url is not None:
+            message = "avro needs the registry that the stack runs, as its converter speaks Apicurio's own interface: remove registry.url, or use json"
+            yield Fault(path=path, message=message)
+        elif registry.tls is not None:
+            message = "avro is not possible with registry.tls, as its converter takes trust stores of Java only: remove tls, or use json"
+            yield Fault(path=path, message=message)
+        for topic in [] if each.is_sink else each.kind.written(name):
+            declared = settings.topics.get(topic)
+            part = (
+                None if declared is None else next((one for one in PARTS if getattr(declared, one) is not None), None)
+            )
+            if part is not None:
+                message = (
+                    f"connector {name!r} registers the schemas of its records itself: remove it, or use json there"
+                )
+                yield Fault(path=("topics", topic, part), message=message)
 
 
 def kafka_faults(settings: Core, known: Known) -> Iterator[Fault]:

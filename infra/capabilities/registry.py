@@ -97,9 +97,10 @@ class Registry(RegistrySpec):
         names = {*stack.settings.users, *(name for each in stack.needs for name in each.schemas)}
         found = ((name, stack.users[name]) for name in sorted(names))
         reader = RegistryUser(namespace=stack.settings.namespace)
+        writers = {name for each in stack.needs for name in each.schema_writers}
         return {name: reader for each in stack.needs for name in each.schema_readers} | {
             object_user(name): RegistryUser(
-                role=self.roles.get(name, RegistryRole.READONLY),
+                role=self.roles.get(name, RegistryRole.DEVELOPER if name in writers else RegistryRole.READONLY),
                 namespace=user.namespace,
                 password_version=user.password_version,
             )

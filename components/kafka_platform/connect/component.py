@@ -15,12 +15,14 @@ from kafka_platform.connect.spec import (
     ConnectSpec,
     RunBy,
     check_connectors,
+    check_registries,
     check_run_by,
     connect_image,
     run_by_of,
 )
 from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.connection import KafkaConnection
+from kafka_platform.kafka.registry import RegistryConnection
 from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.place import once_ready, place_all
 from kafka_platform.values.forms import named
@@ -36,6 +38,9 @@ class KafkaConnectArgs(ConnectSpec, Args):
     one `KafkaConnect`."""
     connectors: Mapping[str, Connector] = field(default_factory=dict)
     """The connectors, by name. One that is taken out keeps its last configuration, until it is in `removed_connectors`."""
+    registries: Mapping[str, RegistryConnection] = field(default_factory=dict)
+    """How connectors with `format: avro` reach the schema registry, by their names: each as a user of its own, which registers schemas if
+    it is a source (`registry.connection_of("connector-shop")`). Default: none."""
     namespace: pulumi.Input[str] | None = named(check_label, "namespace")
     """Namespace of the pods and of the Secrets that connectors name, which the Kafka has to let in. Default: the
     connection's, which it does."""
@@ -56,6 +61,7 @@ class KafkaConnectArgs(ConnectSpec, Args):
             )
         check_run_by(self, self.connection.engine)
         check_connectors(self.connectors, self.removed_connectors)
+        check_registries(self.connectors, self.registries)
 
 
 class KafkaConnect(pulumi.ComponentResource):
@@ -85,6 +91,7 @@ class KafkaConnect(pulumi.ComponentResource):
             image=args.image or connect_image(run_by_of(args, args.connection.engine)),
             runtime_image=args.runtime_image,
             connectors=args.connectors,
+            registries=args.registries,
             spread=args.spread,
             spec=args,
         )

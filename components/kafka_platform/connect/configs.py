@@ -4,7 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from kafka_platform.connect.formats import RecordFormat, converters
 from kafka_platform.connect.kinds import HEARTBEAT_MILLISECONDS, SECRETS, SESSION_MILLISECONDS, Context
+from kafka_platform.connect.sources import ChangeSource
 from kafka_platform.connect.spec import CONNECT, Connector, offsets_topic
 from kafka_platform.kafka.secrets import CA_FILE
 from kafka_platform.kube.derived import derived
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from pulumi import Input
 
     from kafka_platform.kafka.connection import KafkaConnection
+    from kafka_platform.kafka.registry import RegistryConnection
 
 LOGIN_FILE = "client.properties"
 """The key of a user's Secret from which Kafka's Java clients log in."""
@@ -74,11 +77,17 @@ def client_settings(
 
 
 def context_of(
-    name: str, bootstrap_servers: str, security_protocol: str, sasl_mechanism: str | None, *, ca_file: str | None
+    name: str,
+    bootstrap_servers: str,
+    security_protocol: str,
+    sasl_mechanism: str | None,
+    *,
+    ca_file: str | None,
+    registry_url: str = "",
 ) -> Context:
     """What the configuration of the connector of that name depends on: its clients log in as its own user."""
     login = client_settings(f"{SECRETS}/{name}/kafka", security_protocol, sasl_mechanism, ca_file=ca_file)
-    return Context(name=name, logs_in=login, bootstrap_servers=bootstrap_servers)
+    return Context(name=name, logs_in=login, bootstrap_servers=bootstrap_servers, registry_url=registry_url)
 
 
 def class_of(connector: Connector) -> str:
@@ -87,18 +96,36 @@ def class_of(connector: Connector) -> str:
     return settings["connector.class"]
 
 
-def connector_configs(connectors: Mapping[str, Connector], connection: "KafkaConnection") -> "Input[dict[str, str]]":
+def connector_configs(
+    connectors: Mapping[str, Connector],
+    connection: "KafkaConnection",
+    registries: "Mapping[str, RegistryConnection]",
+) -> "Input[dict[str, str]]":
     """A declaration for each connector, as the program that applies them reads it, by its key in a ConfigMap."""
     has_ca = connection.ca_secret is not None
+    known = sorted(registries)
 
-    def rendered(servers: str, protocol: str, mechanism: str | None) -> dict[str, str]:
-        found = {}
+    def rendered(servers: str, protocol: str, mechanism: str | None, *urls: str) -> dict[str, str]:
+        found, url_of = {}, dict(zip(known, urls, strict=True))
         for name, each in sorted(connectors.items()):
-            context = context_of(name, servers, protocol, mechanism, ca_file=CA_FILE if has_ca else None)
+            context = context_of(
+                name,
+                servers,
+                protocol,
+                mechanism,
+                ca_file=CA_FILE if has_ca else None,
+                registry_url=url_of.get(name, ""),
+            )
             found[f"connector.{name}"] = declaration(each, context)
         return found
 
-    made: Any = derived(rendered, connection.bootstrap_servers, connection.security_protocol, connection.sasl_mechanism)
+    made: Any = derived(
+        rendered,
+        connection.bootstrap_servers,
+        connection.security_protocol,
+        connection.sasl_mechanism,
+        *(registries[name].url for name in known),
+    )
     return made  # type: ignore[no-any-return]
 
 
@@ -117,13 +144,12 @@ def connector_config(connector: Connector, context: Context) -> dict[str, str]:
     common = {
         "errors.log.enable": "true",
         "errors.log.include.messages": "false",
-        "key.converter": "org.apache.kafka.connect.json.JsonConverter",
         "tasks.max": str(connector.tasks),
-        "value.converter": "org.apache.kafka.connect.json.JsonConverter",
-        # Exact numbers, as a person writes them.
-        "key.converter.decimal.format": "NUMERIC",
-        "value.converter.decimal.format": "NUMERIC",
+        **converters(connector.format, context, is_sink=connector.is_sink),
     }
+    if connector.format is RecordFormat.AVRO and isinstance(connector.kind, ChangeSource):
+        # Names in Avro have neither hyphens nor dots.
+        common |= {"field.name.adjustment.mode": "avro", "schema.name.adjustment.mode": "avro"}
     common |= _sink(connector, context) if connector.is_sink else _source(context)
     return dict(sorted((common | connector.kind.settings(context)).items()))
 

@@ -97,6 +97,8 @@ class Context:
     logs_in: Mapping[str, str]
     """Properties with which any client of it logs in to Kafka, without what stands in files only."""
     bootstrap_servers: str
+    registry_url: str = ""
+    """Of the schema registry, for a connector that uses it."""
 
     def secret(self, key: str, folder: str = OWN) -> str:
         """What stands for a key of a Secret of the connector in a configuration."""

@@ -15,8 +15,10 @@ from kafka_platform.connect.configs import (
     storage_topics,
 )
 from kafka_platform.connect.egress import allowed_places
+from kafka_platform.connect.formats import REGISTRY
 from kafka_platform.connect.kinds import SECRETS
 from kafka_platform.connect.spec import CONNECT, Connector, ConnectSpec
+from kafka_platform.kafka import registry
 from kafka_platform.kafka.client_pods import ca_mounts, ca_volumes, kafka_ports
 from kafka_platform.kafka.properties import java_properties
 from kafka_platform.kafka.secrets import CA_FILE
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from pulumi import Input
 
     from kafka_platform.kafka.connection import KafkaConnection
+    from kafka_platform.kafka.registry import RegistryConnection
 
 COMPONENT = "connect"
 REST_PORT = 8083
@@ -81,6 +84,7 @@ class ConnectSettings:
     image: "Input[str]"
     runtime_image: "Input[str]"
     connectors: Mapping[str, Connector] = field(default_factory=dict)
+    registries: "Mapping[str, RegistryConnection]" = field(default_factory=dict)
     spread: str = "topology.kubernetes.io/zone"
     spec: ConnectSpec = field(default_factory=ConnectSpec)
 
@@ -135,7 +139,7 @@ class ConnectSettings:
             namespace=self.namespace,
             url=self.url,
             runtime_image=self.runtime_image,
-            configs=connector_configs(self.connectors, self.connection),
+            configs=connector_configs(self.connectors, self.connection, self.registries),
             removed=self.spec.removed_connectors,
             port=REST_PORT,
             pods=self.own,
@@ -241,9 +245,15 @@ def network_policy(settings: ConnectSettings, kafka_ports: "Input[Sequence[Manif
             *to_names(),
             {"ports": kafka_ports},
             {"ports": [allowed_port(REST_PORT)], "to": [peers[0]]},
+            *registry_egress(settings),
             *allowed_places(place for each in settings.connectors.values() for place in each.kind.places()),
         ],
     )
+
+
+def registry_egress(settings: ConnectSettings) -> list[Manifest]:
+    """The way to the schema registry, which is one for all."""
+    return [registry.egress(each) for each in list(settings.registries.values())[:1]]
 
 
 def secrets_version(connectors: Mapping[str, Connector]) -> str:
@@ -341,6 +351,9 @@ def mounted_secrets(settings: ConnectSettings) -> list[tuple[str, Manifest]]:
         if settings.logs_in:
             volume = secret_volume(f"{name}-kafka", user_secret(connector_user_name(name)), LOGIN_FILE)
             found.append((f"{name}/kafka", volume))
+        if name in settings.registries and settings.registries[name].secret is not None:
+            volume = secret_volume(f"{name}-{REGISTRY}", settings.registries[name].secret or "", "username", "password")
+            found.append((f"{name}/{REGISTRY}", volume))
         for folder, (secret, keys) in sorted(each.kind.secrets().items()):
             volume_name = f"{name}-{folder}"
             whole = {"name": volume_name, "secret": {"secretName": secret}}

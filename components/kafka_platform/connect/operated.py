@@ -25,6 +25,7 @@ from kafka_platform.connect.objects import (
     TERMINATION_SECONDS,
     ConnectSettings,
     mounted_secrets,
+    registry_egress,
     secrets_version,
 )
 from kafka_platform.connect.spec import CONNECT, Connector
@@ -132,6 +133,7 @@ def network_policy(settings: ConnectSettings) -> Manifest:
             *to_names(),
             {"ports": kafka_ports(settings.connection)},
             {"ports": [allowed_port(REST_PORT)], "to": [workers]},
+            *registry_egress(settings),
             *allowed_places(place for each in settings.connectors.values() for place in each.kind.places()),
         ],
     )
@@ -239,12 +241,21 @@ def kafka_connector(settings: ConnectSettings, name: str, connector: Connector) 
     """A connector. Its configuration has references to files instead of secrets."""
     connection = settings.connection
 
-    def config(servers: str, protocol: str, mechanism: str | None) -> dict[str, str]:
+    registry = settings.registries.get(name)
+
+    def config(servers: str, protocol: str, mechanism: str | None, registry_url: str) -> dict[str, str]:
         ca_file = None if connection.ca_secret is None else _CA_FILE
-        own = connector_config(connector, context_of(name, servers, protocol, mechanism, ca_file=ca_file))
+        context = context_of(name, servers, protocol, mechanism, ca_file=ca_file, registry_url=registry_url)
+        own = connector_config(connector, context)
         return {key: value for key, value in own.items() if key not in ("connector.class", "tasks.max")}
 
-    known: Any = derived(config, connection.bootstrap_servers, connection.security_protocol, connection.sasl_mechanism)
+    known: Any = derived(
+        config,
+        connection.bootstrap_servers,
+        connection.security_protocol,
+        connection.sasl_mechanism,
+        "" if registry is None else registry.url,
+    )
     return {
         "apiVersion": STRIMZI_API,
         "kind": "KafkaConnector",

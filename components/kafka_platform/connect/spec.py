@@ -12,12 +12,14 @@ from kafka_platform.connect.common import (
     kind,
 )
 from kafka_platform.connect.documents import MongodbSource
+from kafka_platform.connect.formats import RecordFormat, check_registry
 from kafka_platform.connect.iceberg import IcebergSink, coordinator_group
 from kafka_platform.connect.kinds import ConnectKind
 from kafka_platform.connect.sinks import JdbcSink, Plugin
 from kafka_platform.connect.sources import ChangeSource, PostgresSource
 from kafka_platform.kafka.entities import Cleanup, Quotas, Topic, User
 from kafka_platform.kafka.protocols import Engine
+from kafka_platform.kafka.registry import RegistryConnection
 from kafka_platform.kube.images import CONNECT_IMAGE, STRIMZI_CONNECT_IMAGE
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.values.checks import check_field
@@ -79,6 +81,9 @@ class Connector(ConnectorCommon):
     """Sink: tables of Apache Iceberg in a bucket."""
     plugin: Plugin | None = kind()
     """Any other connector whose plugin is in the image."""
+    format: RecordFormat = RecordFormat.JSON
+    """Connectors of Kafka Connect only. How keys and values are written or read: json, each with its schema, or avro, with schemas in the
+    stack's schema registry. Default: json."""
     state: ConnectorState = ConnectorState.RUNNING
     """Whether it works: running, paused or stopped. Default: running."""
 
@@ -86,6 +91,8 @@ class Connector(ConnectorCommon):
         """A database's log is read by one task, and a plugin reads topics or writes them."""
         super().check()
         made = self.kind
+        if made is not None and not self.runs_in_connect and self.format is not RecordFormat.JSON:
+            raise ValueError(f"format: {self.kind_name} is no connector of Kafka Connect: remove it")
         if isinstance(made, ChangeSource) and self.tasks != 1:
             raise ValueError(f"tasks: {self.kind_name} reads the database's log in one task: remove it")
         if isinstance(made, Plugin) and self.reads and made.writes:
@@ -258,6 +265,17 @@ def check_connectors(connectors: Mapping[str, Connector], removed: Sequence[str]
                     f"connectors.{name}.{each.kind_name}.server_id: {server[2]} is that of connector {servers[server]!r} too, and the "
                     "server would cut one of them off: write another one"
                 )
+
+
+def check_registries(connectors: Mapping[str, Connector], registries: Mapping[str, RegistryConnection]) -> None:
+    """Raises unless connectors with Avro reach a registry, and no others name one."""
+    for name, each in connectors.items():
+        if each.format is RecordFormat.AVRO:
+            check_field(f"connectors.{name}.format", check_registry, registries.get(name))
+        elif name in registries:
+            raise ValueError(f"registries.{name}: the connector uses no registry: remove it, or write format: avro")
+    for name in registries.keys() - connectors.keys():
+        raise ValueError(f"registries.{name}: there is no such connector: remove it")
 
 
 def connect_topics(connectors: Mapping[str, Connector]) -> dict[str, Topic]:

@@ -23,11 +23,13 @@ from kafka_platform import (
     MongodbSource,
     Plugin,
     PostgresSource,
+    RecordFormat,
     connect_topics,
     connect_users,
 )
 from kafka_platform.connect.objects import ConnectSettings, jvm_options, objects
 from kafka_platform.connect.spec import ConnectSpec
+from kafka_platform.kafka.registry import RegistryConnection
 from kafka_platform.values.units import quantity
 
 from tests.specs import taken
@@ -397,6 +399,34 @@ class TestConfigurations:
         assert found["mongodb.connection.string"] == "mongodb://m:27017/"
         assert found["mongodb.ssl.enabled"] == "false"
 
+    def test_avro_by_a_registry_in_which_each_is_a_user_of_its_own(self) -> None:
+        connectors = {name: replace(each, format=RecordFormat.AVRO) for name, each in CONNECTORS.items()}
+        registries = {
+            name: RegistryConnection(
+                url="http://registry.streaming.svc:80/apis/ccompat/v7",
+                secret=f"{name}-registry",
+                namespace="streaming",
+                port=8080,
+            )
+            for name in connectors
+        }
+        changes: dict[str, Any] = {"connectors": connectors, "registries": registries}
+        source, sink = config("shop-eu", **changes), config("warehouse", **changes)
+        for part in ("key", "value"):
+            assert source[f"{part}.converter"] == "io.apicurio.registry.utils.converter.AvroConverter"
+            own = f"{part}.converter.apicurio"
+            assert source[f"{own}.registry.url"] == "http://registry.streaming.svc:80/apis/registry/v2"
+            assert source[f"{own}.auth.password"] == "${directory:/mnt/connectors/shop-eu/registry:password}"
+            assert (source[f"{own}.registry.auto-register"], sink[f"{own}.registry.auto-register"]) == ("true", "false")
+        assert source["schema.name.adjustment.mode"] == "avro"
+        assert "schema.name.adjustment.mode" not in sink
+        mounts = {each["mountPath"]: each["name"] for each in pod(**changes)["containers"][0]["volumeMounts"]}
+        assert mounts["/mnt/connectors/warehouse/registry"] == "warehouse-registry"
+        volumes = {each["name"]: each for each in pod(**changes)["volumes"]}
+        assert volumes["warehouse-registry"]["secret"]["secretName"] == "warehouse-registry"
+        egress = rendered("network", **changes)["spec"]["egress"]
+        assert len([each for each in egress if each.get("ports") == [{"port": 8080, "protocol": "TCP"}]]) == 1
+
     def test_of_a_sink(self) -> None:
         found = config("warehouse")
         assert (found["insert.mode"], found["primary.key.mode"], found["delete.enabled"]) == (
@@ -463,6 +493,25 @@ def test_its_children() -> None:
         (
             lambda: make(connectors={"a": Connector(postgres=replace(SOURCE, slot="x")), "b": Connector(postgres=replace(SOURCE, slot="x"))}),
             r"^connectors\.b\.postgres\.slot: 'x' is that of connector 'a' too",
+        ),
+        (lambda: make(connectors={"a": Connector(postgres=SOURCE, format=RecordFormat.AVRO)}), r"^connectors\.a\.format: avro needs a schema registry"),
+        (
+            lambda: make(registries={"shop-eu": RegistryConnection(url="http://r", secret="s")}),
+            r"^registries\.shop-eu: the connector uses no registry",
+        ),
+        (
+            lambda: make(
+                connectors={"a": Connector(postgres=SOURCE, format=RecordFormat.AVRO)},
+                registries={"a": RegistryConnection(url="https://r", secret="s", ca_secret="ca")},
+            ),
+            r"^connectors\.a\.format: the registry's certificate is of an authority of its own",
+        ),
+        (
+            lambda: make(
+                connectors={"a": Connector(postgres=SOURCE, format=RecordFormat.AVRO)},
+                registries={"a": RegistryConnection(url="https://r")},
+            ),
+            r"^connectors\.a\.format: the converter has to log in",
         ),
         (lambda: Connector(jdbc=SINK), r"^reads: missing: name the topics"),
         (lambda: Connector(postgres=SOURCE, jdbc=SINK), r"^jdbc: postgres is given too"),

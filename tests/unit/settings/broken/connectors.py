@@ -838,4 +838,24 @@ CASES: list[tuple[str, str]] = [
         "connectors: {m: {mongodb: {hosts: [m1], secret: s, collections: [shop.orders]}, reads: [orders]}}",
         "connectors.m.reads: mongodb writes topics and reads none: remove it",
     ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}, format: avro}}",
+        "connectors.shop.format: avro needs a schema registry: write registry: {}, or use json",
+    ),
+    (
+        "registry: {url: 'https://registry.example.com'}\nconnectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}, format: avro}}",
+        "connectors.shop.format: avro needs the registry that the stack runs, as its converter speaks Apicurio's own interface: remove registry.url, or use json",
+    ),
+    (
+        "registry: {tls: {certificate: registry-tls, authority: registry-ca}}\nconnectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}, format: avro}}",
+        "connectors.shop.format: avro is not possible with registry.tls, as its converter takes trust stores of Java only: remove tls, or use json",
+    ),
+    (
+        "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}, format: protobuf}}",
+        "connectors.shop.format: 'protobuf' is not known: use one of json, avro",
+    ),
+    (
+        "topics: {orders: {}}\nregistry: {}\nconnectors: {a: {http: {url: 'https://example.com'}, reads: [orders], format: avro}}",
+        "connectors.a.format: http is no connector of Kafka Connect: remove it",
+    ),
 ]
