@@ -48,6 +48,7 @@ SECONDS: Mapping[str, int] = {
     "tests/unit/connect/test_iceberg.py": 150,
     "tests/unit/connect/test_process.py": 110,
     "tests/unit/connect/test_restarts.py": 150,
+    "tests/unit/connect/test_avro.py": 55,
     "tests/unit/connect/test_mariadb.py": 60,
     "tests/unit/runtime/probe/test_program.py": 110,
     "tests/unit/examples/test_sensors_kafka.py": 100,

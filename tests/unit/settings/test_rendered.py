@@ -119,6 +119,8 @@ STACKS_OF_TESTS: dict[str, dict[str, Any]] = {
     "server": COMMON
     | {
         "prometheus": {"server": {}},
+        "registry": {"roles": {"api": "developer"}},
+        "connectors": COMMON["connectors"] | {"crm": {"postgres": SHOP | {"slot": "crm"}, "format": "avro"}},
         "alerts": {
             "slack": {"secret": "slack", "channel": "#streaming"},
             "tenants": {"shop": {"pagerduty": {"secret": "pagerduty"}}},
