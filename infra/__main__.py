@@ -11,6 +11,7 @@ try:
     import argcomplete
 
     from infra import delivery
+    from infra.adopt import command as adopting
     from infra.affected import AffectedError, affected, changed_files, stack_files
     from infra.catalogue import write as write_catalogue
     from infra.check import STACKS, check, write_schema
@@ -63,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
         _graph,
         _size,
         _catalogue,
+        _adopt,
         _dashboards,
         _render,
         _probe,
@@ -180,6 +182,12 @@ def _catalogue(commands: Commands) -> None:
     _stack(parser)
     parser.add_argument("--out", metavar="FILE", type=Path, help="file to write; default: print it")
     parser.set_defaults(run=lambda chosen: write_catalogue(chosen.stack, chosen.out))
+
+
+def _adopt(commands: Commands) -> None:
+    summary = "write the stack file of a Kafka that runs already, and change nothing in it"
+    examples = "--properties admin.properties --out stacks/Pulumi.prod.yaml"
+    adopting.add(_command(commands, "adopt", summary, examples))
 
 
 def _dashboards(commands: Commands) -> None:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
+    AclBinding,
     AdminClient,
     AlterConfigOpType,
     ClusterMetadata,
@@ -110,17 +111,7 @@ class Cluster:
         Raises:
             Rejected, Transient, Refused: it cannot be read.
         """
-        existing = {name: topic for name, topic in metadata.topics.items() if _exists(topic)}
-        configs = self._topic_configs([name for name in declared.topics if name in existing])
-        topics = {
-            name: ActualTopic(
-                partitions=len(topic.partitions),
-                # A reassignment in progress adds replicas for a while: the lowest count is the declared one.
-                replicas=min(len(partition.replicas) for partition in topic.partitions.values()),
-                config=configs.get(name, {}),
-            )
-            for name, topic in existing.items()
-        }
+        topics = self.topics(metadata, declared.topics)
         names = {
             *declared.users,
             *(key.removeprefix(USER_PREFIX) for key in recorded.mine if key.startswith(USER_PREFIX)),
@@ -136,6 +127,26 @@ class Cluster:
             acls=self._acls(names),
             quotas=self._user_quotas(names, needed=_have_quotas(declared, recorded)),
         )
+
+    def topics(self, metadata: ClusterMetadata, configured: Collection[str] | None = None) -> dict[str, ActualTopic]:
+        """Every topic, with what is set on those in `configured`; None: on all. Raises as `read` does."""
+        existing = {name: topic for name, topic in metadata.topics.items() if _exists(topic)}
+        configs = self._topic_configs([name for name in existing if configured is None or name in configured])
+        return {
+            name: ActualTopic(
+                partitions=len(topic.partitions),
+                # A reassignment in progress adds replicas for a while: the lowest count is the declared one.
+                replicas=min(len(partition.replicas) for partition in topic.partitions.values()),
+                config=configs.get(name, {}),
+            )
+            for name, topic in existing.items()
+        }
+
+    def acls(self) -> list[AclBinding]:
+        """Every ACL. Raises as `read` does."""
+        bindings = self._admin.describe_acls(EVERY_ACL, request_timeout=REQUEST_TIMEOUT)
+        found: list[AclBinding] = self._result(bindings, "ACLs")
+        return found
 
     def _topic_configs(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
         configs: dict[str, dict[str, str]] = {}
@@ -170,8 +181,7 @@ class Cluster:
         }
 
     def _acls(self, names: Collection[str]) -> dict[str, frozenset[Acl]]:
-        bindings = self._result(self._admin.describe_acls(EVERY_ACL, request_timeout=REQUEST_TIMEOUT), "ACLs")
-        return by_user(bindings, names)
+        return by_user(self.acls(), names)
 
     def _user_quotas(self, names: Iterable[str], *, needed: bool) -> dict[str, dict[str, float]]:
         try:

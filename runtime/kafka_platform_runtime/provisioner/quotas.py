@@ -67,6 +67,19 @@ class QuotaClient:
             for entry in response.entries or ()
         }
 
+    def everything(self) -> list[tuple[dict[str, str | None], dict[str, float]]]:
+        """All quotas, also those of clients, addresses and defaults: of what they are, by kind (None: the default)."""
+        response = self._send(DescribeClientQuotasRequest(components=[], strict=False))
+        if response.error_code:
+            raise _translated(errors.for_code(response.error_code)(response.error_message))
+        return [
+            (
+                {each.entity_type: each.entity_name for each in entry.entity},
+                {each.key: each.value for each in entry.values},
+            )
+            for entry in response.entries or ()
+        ]
+
     def change(self, changes: list[QuotaChange], *, validate_only: bool = False) -> dict[str, Exception | None]:
         """Make the changes; by user None, or why it was not made (Transient or Refused)."""
         entry = AlterClientQuotasRequest.EntryData
