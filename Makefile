@@ -11,7 +11,7 @@ WORKERS ?= $(shell echo $$(($$(nproc) * 3)))
 PYTEST := $(ENV) && $(VENV)/bin/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long up down status check registry connect storage flink unit cluster e2e bench bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-monitoring bench-connect bench-fuzz
+.PHONY: help demo test test-long up down status check registry connect storage flink trino unit cluster e2e bench bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-monitoring bench-connect bench-fuzz
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ test: check ## Every test that this machine can run; says why the rest are skipp
 	@$(PYTHON) -m sandbox up
 	@$(PYTEST) --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder tests/e2e tests/cluster tests/unit
 
-test-long: up registry connect storage flink ## All tests, also those that need minutes of compiling (once) or of waiting, as each alert by a real fault
+test-long: up registry connect storage flink trino ## All tests, also those that need minutes of compiling (once) or of waiting, as each alert by a real fault
 	@$(PYTHON) -m sandbox languages
 	@TEST_LONG=1 $(MAKE) test
 
@@ -60,6 +60,9 @@ storage: $(STAMP) ## Compiles the object store (two minutes), so that tests with
 
 flink: $(STAMP) ## Fetches Flink (420 MB), so that tests of stream jobs are not skipped
 	@$(PYTHON) -m sandbox.flink
+
+trino: $(STAMP) ## Fetches Trino (820 MB), so that tests of queries are not skipped
+	@$(PYTHON) -m sandbox.trino
 
 unit: $(STAMP) ## Tests that need no cluster
 	@$(VENV)/bin/python -m pytest tests/unit

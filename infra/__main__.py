@@ -24,6 +24,7 @@ try:
     from infra.graph.command import Form, show as show_graph
     from infra.graph.flow import Way
     from infra.probe import probe
+    from infra.query import arguments as asking
     from infra.render.command import render
     from infra.render.objects import Tool
     from infra.review import command as reviewing
@@ -53,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     """What the command takes."""
     made = argparse.ArgumentParser(
         prog="kafka-platform",
-        description="What can be said about stacks without an engine; all but `probe`, `top`, `doctor`, `connectors` and `drill` without a Kubernetes cluster too.",
+        description="What can be said about stacks without an engine; all but `probe`, `top`, `doctor`, `connectors`, `query` and `drill` without a Kubernetes cluster too.",
         epilog='Tab completion: eval "$(register-python-argcomplete kafka-platform)"',
     )
     commands = made.add_subparsers(required=True, metavar="COMMAND")
@@ -71,6 +72,7 @@ def parser() -> argparse.ArgumentParser:
         _top,
         _doctor,
         _connectors,
+        _query,
         _drill,
         _affected,
         _ci,
@@ -296,6 +298,12 @@ def _connectors(commands: Commands) -> None:
         )
 
     parser.set_defaults(run=run)
+
+
+def _query(commands: Commands) -> None:
+    parser = _command(commands, "query", asking.SUMMARY, asking.EXAMPLES, epilog=asking.CODES)
+    _stack(parser, help="name of a stack with query: in its file")
+    asking.add_arguments(parser)
 
 
 def _drill(commands: Commands) -> None:

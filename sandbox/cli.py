@@ -12,7 +12,7 @@ from sandbox import choice, environment, kind, packages
 from sandbox.choice import Mode
 from sandbox.host import SandboxError, lock
 from sandbox.instance import load, state_folder
-from sandbox.pins import CONNECT_IMAGE, FLINK_IMAGE, OBJECT_STORE_IMAGE, REGISTRY_IMAGE
+from sandbox.pins import CONNECT_IMAGE, FLINK_IMAGE, OBJECT_STORE_IMAGE, REGISTRY_IMAGE, TRINO_IMAGE
 from sandbox.progress import say
 
 DESCRIPTION = """A local Kubernetes and Pulumi engine.
@@ -109,6 +109,7 @@ def _official(mode: Mode, state: Path, tag: str) -> int:
         FLINK_IMAGE: packages.add_flink,
         OBJECT_STORE_IMAGE: packages.add_object_store,
         REGISTRY_IMAGE: packages.add_registry,
+        TRINO_IMAGE: packages.add_trino,
     }
     added = known.get(tag)
     if added is None:

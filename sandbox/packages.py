@@ -26,6 +26,7 @@ from sandbox import (
     object_store,
     registry,
     remove,
+    trino,
 )
 from sandbox.host import SandboxError
 from sandbox.instance import Instance, Node, cache_folder, create, load
@@ -227,6 +228,15 @@ def add_flink(state: Path) -> None:
         SandboxError: no node runs, or the image cannot be made.
     """
     _load(state, flink.flink_archive)
+
+
+def add_trino(state: Path) -> None:
+    """Makes the image of Trino and loads it into every node.
+
+    Raises:
+        SandboxError: no node runs, or the image cannot be made.
+    """
+    _load(state, trino.trino_archive)
 
 
 def add_object_store(state: Path) -> None:

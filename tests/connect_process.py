@@ -23,10 +23,11 @@ from kafka_platform.connect.common import connector_user_name
 from kafka_platform.connect.kinds import SECRETS
 from kafka_platform.connect.objects import ConnectSettings, config_map, jvm_options, worker_properties
 from kafka_platform.connect.spec import CONNECT
-from kafka_platform.entities.declarations import declarations, user_key
+from kafka_platform.entities.declarations import declarations
 from kafka_platform.kafka.properties import java_properties
 from kafka_platform.kafka.registry import RegistryConnection
 from kafka_platform.kafka.secrets import client_files
+from kafka_platform.values.names import user_key
 from kafka_platform_runtime.connect_applier.__main__ import run
 from kafka_platform_runtime.connect_applier.client import Connect
 from kafka_platform_runtime.connect_restarter.__main__ import Looking

@@ -22,6 +22,7 @@ from kafka_platform.monitoring.objects import boards_of, measures_of, watched_of
 from kafka_platform.monitoring.spec import MonitoredSpec
 from kafka_platform.monitoring.tenants import WatchedTenant
 from kafka_platform.probe.monitoring import source as probe_source
+from kafka_platform.query.monitoring import source as query_source
 from kafka_platform.registry.monitoring import source as registry_source
 from kafka_platform.storage.monitoring import source as storage_source
 from kafka_platform.streams.monitoring import source as streams_source
@@ -52,6 +53,7 @@ SOURCES = [
     job_source("nightly", JobSpec(image="report:4", reads=["orders"], schedule="0 3 * * *")),
     light_source("connector-search"),
     probe_source("latency-probe"),
+    query_source("query-engine"),
     registry_source("schema-registry"),
     storage_source("object-store"),
     streams_source("stream-minutes"),

@@ -39,6 +39,7 @@ SECONDS: Mapping[str, int] = {
     "tests/e2e/test_access.py": 60,
     "tests/e2e/test_gateway_tenants.py": 60,
     "tests/e2e/test_registry.py": 140,
+    "tests/e2e/test_query.py": 130,
     "tests/e2e/test_connect.py": 130,
     "tests/e2e/test_broker_certificate.py": 120,
     "tests/unit/registry/test_http_formats.py": 60,

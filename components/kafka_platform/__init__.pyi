@@ -203,6 +203,16 @@ from kafka_platform.program.clients import (
     Partitioning as Partitioning,
 )
 from kafka_platform.program.spec import Egress as Egress, WorkerResources as WorkerResources
+from kafka_platform.query.component import QueryEngine as QueryEngine, QueryEngineArgs as QueryEngineArgs
+from kafka_platform.query.spec import (
+    QueryLimits as QueryLimits,
+    QueryReader as QueryReader,
+    QueryResources as QueryResources,
+    QuerySpec as QuerySpec,
+    QueryTable as QueryTable,
+    QueryTls as QueryTls,
+    query_user as query_user,
+)
 from kafka_platform.registry.component import (
     SchemaRegistry as SchemaRegistry,
     SchemaRegistryArgs as SchemaRegistryArgs,

@@ -16,6 +16,7 @@ from infra.capabilities.monitoring import Monitoring, PrometheusServer
 from infra.capabilities.namespaces import Namespaces
 from infra.capabilities.operators import INSTALLED
 from infra.capabilities.probe import LatencyProbe
+from infra.capabilities.query import QueryEngine
 from infra.capabilities.registry import ExistingRegistry, SchemaRegistry
 from infra.capabilities.schemas import Schemas
 from infra.capabilities.storage import ExistingStore, ObjectStore
@@ -39,6 +40,7 @@ CAPABILITIES: Sequence[Capability[Any]] = (
     ExistingStore(),
     ObjectStore(),
     Streams(),
+    QueryEngine(),
     Workers(),
     Jobs(),
     KafkaConnect(),

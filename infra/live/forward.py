@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from socket import SHUT_RDWR
 from typing import Any
@@ -30,9 +31,16 @@ class Answer:
 
 
 def forwarded(
-    connection: Connection, namespace: str, pod: str, port: int, path: str, method: str = "GET", body: Any = None
+    connection: Connection,
+    namespace: str,
+    pod: str,
+    port: int,
+    path: str,
+    method: str = "GET",
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    """What the pod answers to a request at that port, with JSON as its body if there is one.
+    """What the pod answers to a request at that port, with JSON as its body if there is one; bytes are sent as they are.
 
     Raises:
         NoAnswerError: it does not, or the right is missing.
@@ -44,7 +52,7 @@ def forwarded(
     _quiet()
     ways = ws_client.PortForward(socket, [port])
     try:
-        return _asked(ways.socket(port), path, method, body)
+        return _asked(ways.socket(port), path, method, body, headers or {})
     except (OSError, http.client.HTTPException) as error:
         # What the kubelet says of a port at which nobody listens comes by another channel, and names addresses of its machine.
         raise NoAnswerError(f"pod {pod} does not answer at port {port}: {error or type(error).__name__}") from error
@@ -53,7 +61,9 @@ def forwarded(
             ways.close()
 
 
-def _asked(socket: Any, path: str, method: str = "GET", body: Any = None) -> Answer:
+def _asked(
+    socket: Any, path: str, method: str = "GET", body: Any = None, headers: Mapping[str, str] | None = None
+) -> Answer:
     socket.settimeout(SECONDS)
     over = threading.Event()
 
@@ -66,7 +76,7 @@ def _asked(socket: Any, path: str, method: str = "GET", body: Any = None) -> Ans
     end.daemon = True
     end.start()
     try:
-        found = _answer(socket, path, method, body)
+        found = _answer(socket, path, method, body, headers or {})
     finally:
         end.cancel()
     if over.is_set():
@@ -74,13 +84,14 @@ def _asked(socket: Any, path: str, method: str = "GET", body: Any = None) -> Ans
     return found
 
 
-def _answer(socket: Any, path: str, method: str, body: Any) -> Answer:
+def _answer(socket: Any, path: str, method: str, body: Any, more: Mapping[str, str]) -> Answer:
     http_connection = http.client.HTTPConnection("localhost")
     http_connection.sock = socket
-    headers = {"Connection": "close", "User-Agent": "kafka-platform"}
-    if body is not None:
+    headers = {"Connection": "close", "User-Agent": "kafka-platform", **more}
+    sent = body
+    if body is not None and not isinstance(body, bytes):
         headers["Content-Type"] = "application/json"
-    sent = None if body is None else json.dumps(body)
+        sent = json.dumps(body)
     http_connection.request(method, f"/{path.lstrip('/')}", sent, headers)
     answer = http_connection.getresponse()
     body = answer.read(MOST_BYTES + 1)

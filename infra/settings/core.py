@@ -73,12 +73,16 @@ class Images(Section):
     """Image of versitygw, for `storage`. Default: `docker.io/versity/versitygw:v1.8.0`."""
     flink: str | None = None
     """Image of Flink with the connector of Kafka, for `streams`. Default: that of this release."""
+    trino: str | None = None
+    """Image of Trino 476, for `query`. Default: `docker.io/trinodb/trino:476`."""
     prometheus: str | None = None
     """Image of Prometheus, for `prometheus.server`. Default: the official one."""
     alertmanager: str | None = None
     """Image of Alertmanager, for `prometheus.server` with `alerts`. Default: the official one."""
 
-    @field_validator("kafka", "runtime", "registry", "connect", "object_store", "flink", "prometheus", "alertmanager")
+    @field_validator(
+        "kafka", "runtime", "registry", "connect", "object_store", "flink", "trino", "prometheus", "alertmanager"
+    )
     @classmethod
     def _image(cls, value: str | None) -> str | None:
         if value is not None and not IMAGE.fullmatch(value):

@@ -16,6 +16,7 @@ from infra.capabilities.operators import (
     StrimziInstallation,
 )
 from infra.capabilities.probe import Probe
+from infra.capabilities.query import Query
 from infra.capabilities.registry import Registry
 from infra.capabilities.storage import Storage
 from infra.capabilities.streams import Stream
@@ -54,6 +55,8 @@ class Settings(Core):
     """The object store, for what is kept as files: a lake, checkpoints. Default: none."""
     streams: Mapping[str, Stream] = {}
     """Stream jobs by name: SQL over topics, run by Flink, each with its own Kafka user. They need `storage`."""
+    query: Query | None = None
+    """The query engine: SQL over topics, for users who may read them; may be left empty. Default: none."""
     workers: Mapping[str, Worker] = {}
     """Teams' services by name, each with its own Kafka user and as many pods as its load needs."""
     jobs: Mapping[str, Job] = {}

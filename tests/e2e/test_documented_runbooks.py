@@ -81,6 +81,7 @@ STRIMZI_USER = {
 }
 ELSEWHERE = {
     "component=object-store": "tests/e2e/test_object_store.py has a store",
+    "component=query-engine": "tests/e2e/test_query.py has a query engine",
     "component=stream-job": "tests/e2e/test_streams.py has a stream job",
     "connect-slots": "no database of a source runs here: tests/e2e/test_connect.py has one",
     "connect-restarter": "the image of Kafka Connect takes minutes to make",

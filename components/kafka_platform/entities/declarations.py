@@ -1,7 +1,6 @@
 """Input of the provisioner: one small JSON text for each topic and user."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,9 +8,8 @@ from kafka_platform.kafka.entities import Acl, Deletion, Login, Topic, User, che
 from kafka_platform.kafka.topic_settings import faults
 from kafka_platform.kube.declared import MAX_BYTES, size_of
 from kafka_platform.values.later import is_later
-from kafka_platform.values.names import check_topic, check_user, check_user_secret, object_user
+from kafka_platform.values.names import check_topic, check_user, check_user_secret, user_key
 
-_KEY = re.compile(r"[A-Za-z0-9._-]{1,200}")
 LONGEST_DECLARED_TOPIC = 253 - len("topic.")
 """Characters of the name of a topic that a ConfigMap declares: Kubernetes takes 253 for a key. Kafka, and Strimzi's resources, take 249."""
 
@@ -30,11 +28,6 @@ def topic_declaration(topic: Topic, default_replicas: int | None) -> str:
     if topic.adopt:
         declaration["adopt"] = True
     return json.dumps(declaration, separators=(",", ":"))
-
-
-def user_key(name: str) -> str:
-    """The key of a user's declaration, and of the password: the name, where a key may be called so, otherwise made of it."""
-    return name if _KEY.fullmatch(name) else object_user(name)
 
 
 def user_declaration(name: str, user: User) -> str:

@@ -20,7 +20,7 @@ from kafka_platform.kube.metrics import PROVISION_JOB
 from kafka_platform.kube.objects import Guard, Object
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.kube.pods import container_security, helper_resources
-from kafka_platform.values.names import declarations_of
+from kafka_platform.values.names import declarations_of, passwords_secret
 
 if TYPE_CHECKING:
     from pulumi import Input
@@ -156,7 +156,7 @@ def _volumes(name: str, connection: "KafkaConnection", admin_secret: "Input[str]
     return [
         {"configMap": {"name": declarations_of(name)}, "name": "declarations"},
         # Without users there is no such Secret.
-        {"name": "passwords", "secret": {"optional": True, "secretName": f"{name}-passwords"}},
+        {"name": "passwords", "secret": {"optional": True, "secretName": passwords_secret(name)}},
         login_volume(connection, admin_secret),
         *ca_volumes(connection),
     ]

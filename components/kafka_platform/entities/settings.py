@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kafka_platform.entities.declarations import user_key
 from kafka_platform.kafka import secrets
 from kafka_platform.kafka.entities import Login, Topic, User
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import labels
 from kafka_platform.kube.objects import Object
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
+from kafka_platform.values.names import passwords_secret, user_key
 
 if TYPE_CHECKING:
     from pulumi import Input
@@ -62,7 +62,7 @@ Passwords = Mapping[str, Any]
 
 def all_passwords(settings: EntitySettings, passwords: Passwords) -> Object:
     """The Secret from which the users' passwords are read."""
-    name, own = f"{settings.name}-passwords", labels(settings.name, COMPONENT)
+    name, own = passwords_secret(settings.name), labels(settings.name, COMPONENT)
     by_key = {user_key(user): password for user, password in passwords.items()}
     return Object(role="passwords", manifest=secrets.passwords(name, settings.connection.namespace, own, by_key))
 

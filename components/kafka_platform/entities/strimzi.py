@@ -10,7 +10,7 @@ from kafka_platform.kafka.entities import Acl, AclResource, Deletion, Login, Ope
 from kafka_platform.kube.manifests import Manifest, labels, metadata
 from kafka_platform.kube.objects import Guard, Object, Wait
 from kafka_platform.kube.operated import READY, STRIMZI_API, STRIMZI_CLUSTER_LABEL
-from kafka_platform.values.names import LONGEST_CERTIFICATE_NAME, LONGEST_OBJECT_USER, is_subdomain
+from kafka_platform.values.names import LONGEST_CERTIFICATE_NAME, LONGEST_OBJECT_USER, is_subdomain, passwords_secret
 
 if TYPE_CHECKING:
     from pulumi import Input
@@ -62,7 +62,7 @@ def objects(settings: EntitySettings, passwords: Passwords) -> list[Object]:
     for user_name, each in sorted(settings.users.items()):
         made = Object(
             role=f"user-{user_name}",
-            manifest=user(name, connection, user_name, each, f"{name}-passwords"),
+            manifest=user(name, connection, user_name, each, passwords_secret(name)),
             after=kept_passwords if each.auth is Login.SCRAM else [],
             wait=wait,
         )

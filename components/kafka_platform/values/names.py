@@ -17,6 +17,9 @@ _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
 # org.apache.kafka.common.Uuid: 16 bytes in base64url without padding.
 _CLUSTER_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 
+# What the API server takes for a key of a ConfigMap or Secret, a little shorter.
+_KEY = re.compile(r"[A-Za-z0-9._-]{1,200}")
+
 INTERNAL_TOPICS = frozenset({"__cluster_metadata", "__consumer_offsets", "__share_group_state", "__transaction_state"})
 """Kafka's own (org.apache.kafka.common.internals.Topic). Others that begin with `__` are those of programs, such as Debezium's."""
 _OWN_TOPICS = "_kafka-platform"
@@ -127,6 +130,16 @@ def object_user(user: str) -> str:
         return user
     readable = re.sub(r"[^a-z0-9]+", "-", user.lower()).strip("-")[:60].rstrip("-") or "user"
     return f"{readable}-{hashlib.sha256(user.encode()).hexdigest()[:10]}"
+
+
+def user_key(user: str) -> str:
+    """The key of a user's declaration, and of the password: the name, where a key may be called so, otherwise made of it."""
+    return user if _KEY.fullmatch(user) else object_user(user)
+
+
+def passwords_secret(resources: str) -> str:
+    """Name of the Secret with the passwords of the users that a `KafkaResources` declares, by `user_key`."""
+    return f"{resources}-passwords"
 
 
 def check_object_user(user: str) -> None:

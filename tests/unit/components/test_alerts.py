@@ -17,6 +17,7 @@ from kafka_platform.job.spec import JobSpec
 from kafka_platform.monitoring.alerts import Watched, alerts, rule_groups
 from kafka_platform.monitoring.spec import RUNBOOKS
 from kafka_platform.probe.monitoring import source as probe_source
+from kafka_platform.query.monitoring import source as query_source
 from kafka_platform.registry.monitoring import source as registry_source
 from kafka_platform.storage.monitoring import source as storage_source
 from kafka_platform.streams.monitoring import source as streams_source
@@ -50,6 +51,7 @@ SOURCES = [
         exporter_source("kafka-exporter"),
         gateway_source("gateway"),
         probe_source("latency-probe"),
+        query_source("query-engine"),
         registry_source("schema-registry"),
         storage_source("object-store"),
         streams_source("stream-minutes"),
@@ -199,6 +201,12 @@ def probe(metric: str, values: str, **more: str) -> dict[str, str]:
 
 def stream(metric: str, values: str) -> dict[str, str]:
     return {f'flink_jobmanager_job_{metric}{{namespace="streaming",stream="stream-minutes"}}': values}
+
+
+def engine(metric: str, values: str, **more: str) -> dict[str, str]:
+    given = {"namespace": "streaming", "engine": "query-engine"} | more
+    of = ",".join(f'{key}="{each}"' for key, each in given.items())
+    return {f"query_engine_{metric}{{{of}}}": values}
 
 
 def store(metric: str, values: str) -> dict[str, str]:
@@ -698,6 +706,27 @@ CASES = [
         measured=exporter("kafka_exporter_left_out", "0x60", kind="groups"),
         at="40m",
     ),
+    Case(
+        alert="QueryEngineGone",
+        measured=engine("up", "0x30"),
+        at="6m",
+        summary="The query engine does not answer.",
+    ),
+    Case(alert="QueryEngineGone", measured=engine("up", "1x30"), at="6m"),
+    Case(
+        alert="QueriesWait",
+        measured=engine("queries_queued", "3x40"),
+        at="16m",
+        summary="3 queries wait for others to end.",
+    ),
+    Case(alert="QueriesWait", measured=engine("queries_queued", "3x10 0x30"), at="16m"),
+    Case(
+        alert="QueriesFail",
+        measured=engine("failures_total", "0+1x40", kind="external"),
+        at="30m",
+        summary="15 queries have failed in 15 minutes, not by a mistake in their SQL.",
+    ),
+    Case(alert="QueriesFail", measured=engine("failures_total", "0+9x40", kind="user"), at="30m"),
     Case(
         alert="StreamJobNotRunning",
         measured=stream("runningState", "0x30"),

@@ -31,8 +31,9 @@ from kafka_platform import (
     Topic,
     User,
 )
-from kafka_platform.entities.declarations import check_update, user_key
+from kafka_platform.entities.declarations import check_update
 from kafka_platform.entities.strimzi import user, user_object
+from kafka_platform.values.names import user_key
 from kafka_platform_runtime.gateway import settings as gateway_program
 from kafka_platform_runtime.provisioner.parsing import parse
 

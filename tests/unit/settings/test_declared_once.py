@@ -18,6 +18,7 @@ from kafka_platform import (
     ObjectStoreArgs,
     PrometheusArgs,
     PrometheusStackArgs,
+    QueryEngineArgs,
     SchemaRegistryArgs,
     StreamJobArgs,
     StreamWorkerArgs,
@@ -36,6 +37,7 @@ from infra.capabilities.operators import (
     StrimziInstallation,
 )
 from infra.capabilities.probe import Probe
+from infra.capabilities.query import Query
 from infra.capabilities.registry import Registry
 from infra.capabilities.storage import Storage
 from infra.capabilities.streams import Stream
@@ -57,6 +59,7 @@ PAIRS: list[tuple[Any, Any]] = [
     (Registry, SchemaRegistryArgs),
     (PrometheusServer, PrometheusArgs),
     (Storage, ObjectStoreArgs),
+    (Query, QueryEngineArgs),
     (Stream, StreamJobArgs),
     (StrimziInstallation, StrimziOperatorArgs),
     (Worker, StreamWorkerArgs),

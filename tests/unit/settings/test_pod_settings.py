@@ -15,6 +15,7 @@ LIMITED: dict[str, Any] = {
     "registry": {"resources": {"cpuLimit": "1"}},
     "connect": {"resources": {"cpuLimit": "1"}},
     "storage": {"install": True, "resources": {"cpuLimit": "1"}},
+    "query": {"resources": {"cpuLimit": "1"}},
     "streams": {
         "minutes": COMMON["streams"]["minutes"] | {"resources": {"cpuLimit": "1"}, "manager": {"cpuLimit": "1"}}
     },

@@ -64,6 +64,10 @@ COMMON: dict[str, Any] = {
             },
         }
     },
+    "query": {
+        "tables": {"orders": {"columns": ["id BIGINT", "city VARCHAR address/city"]}},
+        "tls": {"certificate": "query"},
+    },
     "certManager": {},
     "workers": {"fraud-check": SCALED, "plain": WORKER | {"replicas": 2}},
     "connectors": {
@@ -114,6 +118,7 @@ STACKS_OF_TESTS: dict[str, dict[str, Any]] = {
             "connect": "registry.example.com/connect:1",
             "objectStore": "registry.example.com/versitygw:1",
             "flink": "registry.example.com/flink:1",
+            "trino": "registry.example.com/trino:1",
         },
     },
     "server": COMMON
@@ -233,6 +238,7 @@ def test_every_container_comes_from_the_images_that_the_stack_names() -> None:
         if container["name"] != "worker"
     }
     own = {
-        f"registry.example.com/{name}:1" for name in ("apicurio", "connect", "flink", "kafka", "runtime", "versitygw")
+        f"registry.example.com/{name}:1"
+        for name in ("apicurio", "connect", "flink", "kafka", "runtime", "trino", "versitygw")
     }
     assert images == own

@@ -9,7 +9,7 @@ CASES: list[tuple[str, str]] = [
     ("kubernetes: {ctx: prod}", "kubernetes.ctx: unknown key: did you mean 'context'?"),
     (
         "images: {broker: apache/kafka}",
-        "images.broker: unknown key: use one of kafka, runtime, registry, connect, objectStore, flink, prometheus, alertmanager",
+        "images.broker: unknown key: use one of kafka, runtime, registry, connect, objectStore, flink, trino, prometheus, alertmanager",
     ),
     ("gatway: {pods: {min: 3}}", "gatway: unknown key: did you mean 'gateway'?"),
     (
@@ -70,8 +70,8 @@ CASES: list[tuple[str, str]] = [
     ),
     ("nodes: 3", "nodes: unknown key: did you mean kafka.nodes?"),
     (
-        "certificate: kafka-tls",
-        "certificate: unknown key: did you mean kafka.listeners.certificate, kafka.listeners.external.certificate, registry.tls.certificate, gateway.expose.certificate or gateway.tls.certificate?",
+        "source: strimzi",
+        "source: unknown key: did you mean strimzi.source, drainCleaner.source, certManager.source, prometheus.source or keda.source?",
     ),
     ("environment: prd", "environment: 'prd' is not known: use one of dev, staging, prod"),
 ]

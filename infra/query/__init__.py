@@ -1,0 +1,1 @@
+"""Queries of a running platform's topics, by way of the Kubernetes API alone."""

@@ -1,0 +1,1 @@
+"""Makes the files that Trino takes from Secrets, and shows how it is."""

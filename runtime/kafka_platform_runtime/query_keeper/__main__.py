@@ -1,0 +1,97 @@
+"""Makes the files that Trino takes from Secrets, and shows Prometheus and the kubelet how it is.
+
+Run as `python3 -m kafka_platform_runtime.query_keeper` beside Trino, and with `--once` before it starts, with:
+
+- QUERY_FOLDER: where its files are put: `password.db`, with a hash of each user's password, and `server.pem`, the certificate with its key.
+- QUERY_USERS: JSON file with the name of each user's file in QUERY_PASSWORDS, a folder with their passwords.
+- QUERY_CERTIFICATE: folder with `tls.crt` and `tls.key`. Default: there is no certificate.
+- QUERY_URL: where Trino answers inside the pod.
+- QUERY_PORT: of /metrics, /healthz and /readyz.
+
+It is ready once Trino is and the files are there. Exit code 0: asked to end, or with `--once` the files are there. 1: a background
+thread has ended. 3: a variable or a file is missing or wrong.
+"""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Sequence
+
+from kafka_platform_runtime.failures import Refused, Transient
+from kafka_platform_runtime.jobs import DONE, REFUSED
+from kafka_platform_runtime.looking import looks
+from kafka_platform_runtime.query_keeper.engine import Engine
+from kafka_platform_runtime.query_keeper.files import Files
+from kafka_platform_runtime.query_keeper.page import Page
+from kafka_platform_runtime.query_keeper.settings import Settings
+from kafka_platform_runtime.supervision import WATCH
+
+INTERVAL_SECONDS = 5.0
+"""A password that changes works after this, what the kubelet takes to mount it, and Trino's own five seconds."""
+PAUSE_SECONDS = 1.0
+HUNG_SECONDS = 120.0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def run(settings: Settings, stop: threading.Event, page: Page) -> None:
+    """Look until told to stop."""
+    files, engine = Files(settings), Engine(settings.url)
+    said: str | None = None
+    with WATCH.heart("The look at Trino", INTERVAL_SECONDS + HUNG_SECONDS) as beat:
+        while not stop.is_set():
+            beat()
+            try:
+                done = files.keep()
+                for each in done:
+                    _say(f"{each} written")
+                page.wrote(len(done))
+                engine.ready()
+                page.looked(engine.values())
+            except Transient as trouble:
+                page.failed(str(trouble))
+                if str(trouble) != said:
+                    said = str(trouble)
+                    _say(said)
+                stop.wait(PAUSE_SECONDS)
+                continue
+            said = None
+            stop.wait(INTERVAL_SECONDS)
+
+
+def once(settings: Settings, seconds: float = 60.0) -> None:
+    """Make the files.
+
+    Raises:
+        Refused: what they are made of is not there.
+    """
+    files, until = Files(settings), time.monotonic() + seconds
+    while True:
+        try:
+            files.keep()
+        except Transient as trouble:
+            if time.monotonic() > until:
+                raise Refused([str(trouble)]) from None
+            time.sleep(PAUSE_SECONDS)
+        else:
+            return
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The program; see the module."""
+    if list(arguments) != ["--once"]:
+        return looks(Settings.from_environment, lambda settings: Page(len(settings.users)), run)
+    try:
+        once(Settings.from_environment(os.environ))
+    except Refused as refusal:
+        sys.stderr.write("".join(f"{fault}\n" for fault in refusal.faults))
+        return REFUSED
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
