@@ -46,7 +46,7 @@ SECONDS: Mapping[str, int] = {
     "tests/cluster/test_strimzi_lifecycle.py": 50,
     "tests/unit/runtime/gateway/test_killed.py": 130,
     "tests/unit/runtime/gateway/test_bounds.py": 120,
-    "tests/unit/connect/test_iceberg.py": 150,
+    "tests/unit/connect/test_iceberg.py": 180,
     "tests/unit/connect/test_process.py": 110,
     "tests/unit/connect/test_restarts.py": 150,
     "tests/unit/connect/test_avro.py": 55,

@@ -48,6 +48,10 @@ try:
 except OSError as error:
     print("no answer:", error)
 """
+METRICS = """
+import sys, urllib.request
+print(urllib.request.urlopen(sys.argv[1], timeout=5).read().decode())
+"""
 
 
 def address_for_pods() -> str:
@@ -185,21 +189,40 @@ def test_nobody_else_reads_a_connectors_secret(stack: Stack) -> None:
     who = f"--as=system:serviceaccount:{NAMESPACE}:default"
     assert kubectl("auth", "can-i", "get", "secrets", "-n", NAMESPACE, who, check=False).strip() == "no"
     found = json.loads(kubectl("-n", NAMESPACE, "get", "pods", "-o", "json"))["items"]
-    mounted = {
-        each["metadata"]["labels"]["app.kubernetes.io/component"]
-        for each in found
-        if any(volume.get("secret", {}).get("secretName") in PASSWORDS for volume in each["spec"].get("volumes", []))
-    }
-    assert mounted == {"connect"}
+    mounted: dict[str, set[str]] = {}
+    for each in found:
+        secrets = {volume.get("secret", {}).get("secretName") for volume in each["spec"].get("volumes", [])}
+        if secrets & PASSWORDS.keys():
+            mounted[each["metadata"]["labels"]["app.kubernetes.io/component"]] = secrets & PASSWORDS.keys()
+    # What watches the source's slot logs in as the source, and knows no sink.
+    assert mounted == {"connect": PASSWORDS.keys(), "connect-slots": {"shop-db"}}
     seen = {
         "objects": kubectl("-n", NAMESPACE, "get", "pods,configmaps,deployments,jobs,events", "-o", "yaml"),
         "logs": kubectl("-n", NAMESPACE, "logs", "-l", WORKERS, "--tail=-1"),
+        "slots": kubectl("-n", NAMESPACE, "logs", "deployment/connect-slots"),
         "state": stack.run("stack", "export"),
     }
     assert "shop" in seen["logs"]
     for where, text in seen.items():
         encoded = [base64.b64encode(each.encode()).decode() for each in PASSWORDS.values()]
         assert [each for each in (*PASSWORDS.values(), *encoded) if each in text] == [], where
+
+
+def test_a_slot_without_a_limit_is_told_with_the_fix_and_so_is_its_end(stack: Stack, postgres: LocalPostgres) -> None:
+    def told() -> str:
+        return kubectl("-n", NAMESPACE, "logs", "deployment/connect-slots")
+
+    eventually("it is told", lambda: "max_slot_wal_keep_size is -1, so slot shop can fill" in told(), 120)
+    postgres.sql("alter system set max_slot_wal_keep_size = '1GB'")
+    postgres.sql("select pg_reload_conf()")
+    eventually("it is well", lambda: "connector shop: well" in told(), 120)
+    address = kubectl(
+        "-n", NAMESPACE, "get", "pod", "-l", "app.kubernetes.io/component=connect-slots", "-o",
+        "jsonpath={.items[0].status.podIP}",
+    )  # fmt: skip
+    shown = in_pod(NAMESPACE, "client", "python3", "-c", METRICS, f"http://{address}:9404/metrics")
+    assert 'connect_slots_limit_bytes{connector="shop"} 1.073741824e+09' in shown
+    assert 'connect_slots_active{connector="shop"} 1.0' in shown
 
 
 def test_an_unchanged_stack_shows_no_change(stack: Stack) -> None:
