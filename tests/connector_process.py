@@ -56,6 +56,8 @@ class LocalConnector:
     secrets: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
     password: str = ""
+    more: Mapping[str, str] = field(default_factory=dict)
+    """Further variables."""
     process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -81,6 +83,7 @@ class LocalConnector:
             "CONNECTOR_PORT": str(self.port),
             "TERMINATION_LOG": str(self.folder / "termination"),
         }
+        environment |= self.more
         if self.user is not None:
             (self.folder / "password").write_text(self.password)
             environment |= {

@@ -35,9 +35,9 @@ from kafka_platform.cluster.strimzi.spec import (
     TieredStorage as TieredStorage,
 )
 from kafka_platform.connect.binlog import MariadbSource as MariadbSource, MysqlSource as MysqlSource
+from kafka_platform.connect.common import RecordFormat as RecordFormat
 from kafka_platform.connect.component import KafkaConnect as KafkaConnect, KafkaConnectArgs as KafkaConnectArgs
 from kafka_platform.connect.documents import MongodbSource as MongodbSource
-from kafka_platform.connect.formats import RecordFormat as RecordFormat
 from kafka_platform.connect.iceberg import (
     CatalogLogin as CatalogLogin,
     IcebergCatalog as IcebergCatalog,

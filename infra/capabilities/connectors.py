@@ -6,8 +6,7 @@ from typing import Any
 
 import kafka_platform
 from kafka_platform.connect import operated
-from kafka_platform.connect.common import ConnectorCommon, connector_user_name, kinds_of
-from kafka_platform.connect.formats import RecordFormat
+from kafka_platform.connect.common import ConnectorCommon, RecordFormat, connector_user_name, kinds_of
 from kafka_platform.connect.kinds import ConnectKind
 from kafka_platform.connect.monitoring import restarter_source, slots_source, source
 from kafka_platform.connect.objects import ConnectSettings, objects

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import kafka_platform
-from kafka_platform.connect.common import connector_user_name
+from kafka_platform.connect.common import RecordFormat, connector_user_name
 from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.entities import Quotas, Topic, User
+from kafka_platform.kafka.registry import RegistryConnection
 from kafka_platform.light.monitoring import source
 from kafka_platform.light.objects import LightSettings, objects
 from kafka_platform.light.spec import LightConnectorSpec, light_topics, light_users
@@ -39,6 +40,7 @@ from infra.capabilities.connectors import (
     unknown_topics,
 )
 from infra.capabilities.operators import Keda
+from infra.capabilities.registry import Registry, connection_for
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known
 
@@ -64,7 +66,11 @@ class LightConnectors(Capability[Mapping[str, StackConnector]]):
             )
             for name in sorted(section)
         ]
-        return Needs(passwords=["connectors log in"], scrapes=scrapes)
+        return Needs(
+            passwords=["connectors log in"],
+            scrapes=scrapes,
+            schemas=[connector_user_name(name) for name, each in section.items() if each.format is RecordFormat.SCHEMA],
+        )
 
     def topics(self, section: Mapping[str, StackConnector], settings: Core) -> Mapping[str, Topic]:
         """Their dead-letter topics, unless the file declares them itself."""
@@ -103,6 +109,9 @@ class LightConnectors(Capability[Mapping[str, StackConnector]]):
         for name, each in section.items():
             path = (KEY, name)
             yield from common_faults(name, each, stack, known)
+            if each.format is RecordFormat.SCHEMA and stack.of(Registry) is None and known("registry"):
+                message = "schema needs a schema registry: write registry: {}, or registry.url of one that is there"
+                yield Fault(path=(*path, "format"), message=message)
             written = each.kind.written()
             if written is not None:
                 yield from unknown_topics((*path, str(each.kind_name), "writes"), [written], stack, known)
@@ -139,6 +148,7 @@ class LightConnectors(Capability[Mapping[str, StackConnector]]):
             args = kafka_platform.LightConnectorArgs(
                 **shared(each, LightConnectorSpec),
                 connection=deployment.connection,
+                registry=_registry(name, each, deployment),
                 namespace=deployment.once_made(settings.namespace, *operator, namespaces=True),
                 partitions=deployment.stack.partitions_of(each.reads),
                 spread=settings.kafka.spread,
@@ -160,6 +170,13 @@ def _readers(settings: Core) -> Sequence[str]:
     return () if connect is None else plain(connect.metrics_namespaces)
 
 
+def _registry(name: str, connector: StackConnector, placed: Placed) -> RegistryConnection | None:
+    """How it reaches the registry, if it reads records by their schemas."""
+    if connector.format is not RecordFormat.SCHEMA:
+        return None
+    return connection_for(placed, connector_user_name(name), placed.settings.namespace)
+
+
 def _declared(section: Mapping[str, StackConnector]) -> dict[str, LightConnectorSpec]:
     return {name: each.light() for name, each in section.items()}
 
@@ -174,6 +191,7 @@ def _settings(name: str, connector: StackConnector, placed: Placed) -> LightSett
         connection=with_authority_of(connection, secret),
         image=settings.runtime_image,
         spec=LightConnectorSpec(**values),
+        registry=_registry(name, connector, placed),
         secret=secret,
         spread=settings.kafka.spread,
         pod_settings=settings.pod_settings,

@@ -9,6 +9,7 @@ from typing import Any
 from kafka_platform.values.forms import Spec, formed, named
 from kafka_platform.values.names import check_topic, check_workload, is_subdomain
 from kafka_platform.values.ranges import MOST_VERSIONS, within
+from kafka_platform.values.words import Deciding
 
 LONGEST_CONNECTOR = 40
 """Characters of a connector's name, which is part of longer ones: of its user, its topics and its slot."""
@@ -106,6 +107,17 @@ class ConnectorKind(Spec):
         raise NotImplementedError
 
 
+class RecordFormat(Deciding):
+    """How a connector writes and reads keys and values."""
+
+    JSON = "json"
+    """Kafka Connect: JSON, each with its schema. Light connectors: as they are."""
+    AVRO = "avro"
+    """Kafka Connect only: Avro, with schemas in the stack's schema registry."""
+    SCHEMA = "schema"
+    """Light sinks only: by the schema in the registry whose number is in the record (Avro, JSON Schema or Protobuf), as JSON."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ConnectorCommon(Spec):
     """What a connector of any kind declares. Subclasses add one field for each kind, of which one is given."""
@@ -115,6 +127,9 @@ class ConnectorCommon(Spec):
     dead_letters: str | None = named(check_topic)
     """Topic for records that a sink cannot convert or write, each with the reason in its headers. Default:
     `<name>-dead-letters`, kept for 14 days."""
+    format: RecordFormat = RecordFormat.JSON
+    """How keys and values are written or read: json; avro (Kafka Connect only) or schema (light sinks only), both by the stack's schema
+    registry. Default: json."""
     tasks: int = within(1, 1000, default=1)
     """Largest number of tasks, which share the work. Default 1."""
     password_version: int = within(1, MOST_VERSIONS, default=1)

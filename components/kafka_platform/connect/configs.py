@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from kafka_platform.connect.formats import RecordFormat, converters
+from kafka_platform.connect.common import RecordFormat
+from kafka_platform.connect.formats import converters
 from kafka_platform.connect.kinds import HEARTBEAT_MILLISECONDS, SECRETS, SESSION_MILLISECONDS, Context
 from kafka_platform.connect.sources import ChangeSource
 from kafka_platform.connect.spec import CONNECT, Connector, offsets_topic

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
+from kafka_platform.connect.common import RecordFormat
 from kafka_platform.connect.kinds import Context
 from kafka_platform.kafka.registry import RegistryConnection
-from kafka_platform.values.words import Deciding
 
 REGISTRY = "registry"
 """Folder of the login to the schema registry, below the connector's."""
@@ -12,15 +12,6 @@ _JSON = "org.apache.kafka.connect.json.JsonConverter"
 _AVRO = "io.apicurio.registry.utils.converter.AvroConverter"
 _COMPATIBLE, _OWN = "/apis/ccompat/v7", "/apis/registry/v2"
 """The registry's API for Confluent's clients, and the one that this converter speaks."""
-
-
-class RecordFormat(Deciding):
-    """How a connector writes and reads keys and values."""
-
-    JSON = "json"
-    """JSON, each with its schema."""
-    AVRO = "avro"
-    """Avro, with schemas in the stack's schema registry."""
 
 
 def converters(format_: RecordFormat, context: Context, *, is_sink: bool) -> dict[str, str]:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from kafka_platform.connect.binlog import BinlogSource, MariadbSource, MysqlSource
 from kafka_platform.connect.common import (
     ConnectorCommon,
+    RecordFormat,
     check_connector_name,
     connector_user_name,
     kind,
 )
 from kafka_platform.connect.documents import MongodbSource
-from kafka_platform.connect.formats import RecordFormat, check_registry
+from kafka_platform.connect.formats import check_registry
 from kafka_platform.connect.iceberg import IcebergSink, coordinator_group
 from kafka_platform.connect.kinds import ConnectKind
 from kafka_platform.connect.sinks import JdbcSink, Plugin
@@ -81,9 +82,6 @@ class Connector(ConnectorCommon):
     """Sink: tables of Apache Iceberg in a bucket."""
     plugin: Plugin | None = kind()
     """Any other connector whose plugin is in the image."""
-    format: RecordFormat = RecordFormat.JSON
-    """Connectors of Kafka Connect only. How keys and values are written or read: json, each with its schema, or avro, with schemas in the
-    stack's schema registry. Default: json."""
     state: ConnectorState = ConnectorState.RUNNING
     """Whether it works: running, paused or stopped. Default: running."""
 
@@ -91,8 +89,8 @@ class Connector(ConnectorCommon):
         """A database's log is read by one task, and a plugin reads topics or writes them."""
         super().check()
         made = self.kind
-        if made is not None and not self.runs_in_connect and self.format is not RecordFormat.JSON:
-            raise ValueError(f"format: {self.kind_name} is no connector of Kafka Connect: remove it")
+        if self.runs_in_connect and self.format is RecordFormat.SCHEMA:
+            raise ValueError("format: schema is for light sinks: write avro")
         if isinstance(made, ChangeSource) and self.tasks != 1:
             raise ValueError(f"tasks: {self.kind_name} reads the database's log in one task: remove it")
         if isinstance(made, Plugin) and self.reads and made.writes:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 import pulumi
 
 from kafka_platform.args import Args
-from kafka_platform.connect.common import check_connector_name, connector_user_name
+from kafka_platform.connect.common import RecordFormat, check_connector_name, connector_user_name
 from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.connection import KafkaConnection
+from kafka_platform.kafka.registry import RegistryConnection
 from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.place import once_ready, place_all
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
@@ -32,6 +33,8 @@ class LightConnectorArgs(LightConnectorSpec, Args):
     partitions: Mapping[str, int] = field(default_factory=dict)
     """How many partitions the topics have that a sink reads: no more pods are useful. Default: not known here; then
     `scale.max` is needed."""
+    registry: RegistryConnection | None = None
+    """With `format: schema`: how it reaches the schema registry, such as `registry.connection_of("connector-search")`. Default: none."""
     spread: str = "topology.kubernetes.io/zone"
     """Label of the machines over whose values the pods are spread, as far as possible. Default: the zones."""
     metrics_namespaces: Sequence[pulumi.Input[str]] = namespaces()
@@ -49,6 +52,8 @@ class LightConnectorArgs(LightConnectorSpec, Args):
             raise ValueError(
                 f"connection: clients log in with {self.connection.login}, and each connector needs a password of Kafka of its own"
             )
+        if (self.registry is not None) != (self.format is RecordFormat.SCHEMA):
+            raise ValueError("registry: belongs to format: schema: give both, or none of them")
         if self.scale is not None:
             self.most_pods("its own", self.partitions)
 
@@ -77,6 +82,7 @@ class LightConnector(pulumi.ComponentResource):
             connection=with_authority_of(args.connection, secret),
             image=args.image,
             spec=args,
+            registry=args.registry,
             secret=secret,
             spread=args.spread,
             pod_settings=args.pod_settings,

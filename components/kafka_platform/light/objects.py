@@ -3,10 +3,11 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kafka_platform.connect.common import connector_user_name
 from kafka_platform.connect.egress import allowed_places
+from kafka_platform.kafka import registry
 from kafka_platform.kafka.client_pods import (
     ca_mounts,
     ca_volumes,
@@ -16,6 +17,7 @@ from kafka_platform.kafka.client_pods import (
     login_values,
     login_volume,
 )
+from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import (
     Manifest,
     collectors,
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from pulumi import Input
 
     from kafka_platform.kafka.connection import KafkaConnection
+    from kafka_platform.kafka.registry import RegistryConnection
 
 COMPONENT = "light-connector"
 _CONFIG = "/etc/kafka-platform/config"
@@ -71,6 +74,8 @@ class LightSettings:
     connection: "KafkaConnection"
     image: "Input[str]"
     spec: LightConnectorSpec
+    registry: "RegistryConnection | None" = None
+    """The schema registry by which it reads records; None if it does not."""
     secret: "Input[str] | None" = None
     """Name of the Secret with its Kafka login; None if there is none."""
     spread: str = "topology.kubernetes.io/zone"
@@ -113,8 +118,15 @@ def objects(settings: LightSettings) -> list[Object]:
     ]
 
 
-def connector_file(settings: LightSettings) -> str:
+def connector_file(settings: LightSettings) -> "Input[str]":
     """What the program does (`connectors/settings.py` of the runtime); it contains no secret."""
+    if settings.registry is None:
+        return _file(settings, None)
+    made: Any = derived(lambda url: _file(settings, url), settings.registry.url)
+    return made  # type: ignore[no-any-return]
+
+
+def _file(settings: LightSettings, registry_url: str | None) -> str:
     spec = settings.spec
     kind = spec.kind
     file = {
@@ -127,7 +139,8 @@ def connector_file(settings: LightSettings) -> str:
         "topics": list(spec.used_topics()),
     }
     dead_letters = spec.dead_letters_of(settings.connector)
-    return json.dumps(file | ({} if dead_letters is None else {"deadLetters": dead_letters}), indent=2, sort_keys=True)
+    more = {"deadLetters": dead_letters, "registry": registry_url}
+    return json.dumps(file | {key: each for key, each in more.items() if each is not None}, indent=2, sort_keys=True)
 
 
 def config_map(settings: LightSettings) -> Manifest:
@@ -151,14 +164,19 @@ def network_policy(settings: LightSettings, kafka_ports: "Input[Sequence[Manifes
         settings.about,
         pods={"matchLabels": settings.own},
         ingress=[collectors(METRICS_PORT, settings.metrics_namespaces)],
-        egress=[*to_names(), {"ports": kafka_ports}, *allowed_places(settings.spec.kind.places())],
+        egress=[
+            *to_names(),
+            {"ports": kafka_ports},
+            *([] if settings.registry is None else [registry.egress(settings.registry)]),
+            *allowed_places(settings.spec.kind.places()),
+        ],
     )
 
 
 def deployment(settings: LightSettings) -> Manifest:
     """The pods. Those of a sink share its partitions; a source has one, which ends before the next one starts."""
     annotations: dict[str, Input[str]] = {
-        CONFIG_ANNOTATION: text_hash(connector_file(settings)),
+        CONFIG_ANNOTATION: derived(text_hash, connector_file(settings)),
         # Another password is another Secret content, which running clients do not look at.
         _PASSWORD_ANNOTATION: str(settings.spec.password_version),
     }
@@ -210,6 +228,10 @@ def _environment(settings: LightSettings) -> list[Manifest]:
     variables = {"CONNECTOR_FILE": f"{_CONFIG}/{_FILE}", "CONNECTOR_PORT": str(METRICS_PORT)}
     if settings.spec.kind.secret is not None:
         variables["CONNECTOR_SECRET_DIR"] = _SECRET
+    if settings.registry is not None and settings.registry.secret is not None:
+        variables["CONNECTOR_REGISTRY_DIR"] = registry.LOGIN
+    if settings.registry is not None and settings.registry.ca_secret is not None:
+        variables["CONNECTOR_REGISTRY_CA"] = registry.CA_FILE
     if settings.secret is None:
         return connection_environment(settings.connection, variables)
     variables |= login_files(settings.connection, _CREDENTIALS)
@@ -225,6 +247,8 @@ def _mounts(settings: LightSettings) -> list[Manifest]:
         mounts.append({"mountPath": _CREDENTIALS, "name": "credentials", "readOnly": True})
     if settings.spec.kind.secret is not None:
         mounts.append({"mountPath": _SECRET, "name": "secret", "readOnly": True})
+    if settings.registry is not None:
+        mounts += registry.mounts(settings.registry)
     return [*mounts, *ca_mounts(settings.connection)]
 
 
@@ -234,4 +258,6 @@ def _volumes(settings: LightSettings) -> list[Manifest]:
         volumes.append(login_volume(settings.connection, settings.secret))
     if settings.spec.kind.secret is not None:
         volumes.append(secret_volume("secret", settings.spec.kind.secret))
+    if settings.registry is not None:
+        volumes += registry.volumes(settings.registry)
     return [*volumes, *ca_volumes(settings.connection)]

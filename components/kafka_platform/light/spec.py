@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kafka_platform.connect.common import ConnectorCommon, check_connector_name, connector_user_name, kind
+from kafka_platform.connect.common import ConnectorCommon, RecordFormat, check_connector_name, connector_user_name, kind
 from kafka_platform.connect.spec import DEAD_LETTERS_RETENTION, ConnectorState
 from kafka_platform.kafka.entities import Quotas, Topic, User
 from kafka_platform.light.kinds import HttpSink, LightKind, PollSource, SearchSink
@@ -81,6 +81,12 @@ class LightConnectorSpec(ConnectorCommon):
                         f"{name}: Kafka Connect runs {self.kind_name} connectors in its own pods: remove it"
                     )
             return
+        if self.format is RecordFormat.AVRO:
+            raise ValueError(
+                "format: avro is for connectors of Kafka Connect: write schema, by which a sink reads Avro too"
+            )
+        if self.format is RecordFormat.SCHEMA and made.is_sink is False:
+            raise ValueError(f"format: {self.kind_name} writes what it receives: remove it")
         if made.batch() is not None and self.batch != LightConnectorSpec.batch:
             raise ValueError(f"batch: {self.kind_name}.size and {self.kind_name}.every decide on that: remove it")
         if not made.is_sink and self.tasks != 1:

@@ -4,6 +4,8 @@ Run as `python3 -m kafka_platform_runtime.connectors` with the KAFKA_* variables
 
 - CONNECTOR_FILE: what the connector does, as JSON (`settings.Connector`); it contains no secret.
 - CONNECTOR_SECRET_DIR: folder with the secrets of the other system, such as `username` and `password` (default: none).
+- CONNECTOR_REGISTRY_DIR, CONNECTOR_REGISTRY_CA: folder with `username` and `password` of the schema registry, and the file with the
+  authority of its certificate (default: none, and public authorities).
 - CONNECTOR_PORT: of /metrics, /healthz and /readyz (default 9404).
 
 `GET /readyz` answers 200 once both sides have answered, and until one of them has failed for `unreadyAfter` seconds; otherwise
@@ -20,10 +22,12 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 
 from kafka_platform_runtime.connection import Connection
 from kafka_platform_runtime.connectors.kinds.table import made
 from kafka_platform_runtime.connectors.meter import Meter
+from kafka_platform_runtime.connectors.records import Target
 from kafka_platform_runtime.connectors.settings import from_environment
 from kafka_platform_runtime.connectors.sink import Sink
 from kafka_platform_runtime.connectors.source import Broken, Source
@@ -51,13 +55,24 @@ def run(environment: Mapping[str, str], stop: threading.Event) -> None:
     server = serve(port, meter)
     try:
         if side.target is not None:
-            Sink(connector, connection, side.target, meter, stop).run()
+            target = (
+                side.target if connector.registry is None else decoding(connector.registry, side.target, environment)
+            )
+            Sink(connector, connection, target, meter, stop).run()
         elif side.origin is not None:
             Source(connector, connection, side.origin, meter, stop).run()
     finally:
         WATCH.ending()
         server.shutdown()
         server.server_close()
+
+
+def decoding(url: str, target: Target, environment: Mapping[str, str]) -> Target:
+    """The target, which gets what has a schema as JSON. Only then is anything of schemas loaded."""
+    from kafka_platform_runtime.connectors.schemas import Decoding, Registry
+
+    login, authority = (environment.get(f"CONNECTOR_REGISTRY_{each}") for each in ("DIR", "CA"))
+    return Decoding(target, Registry(url, Path(login) if login else None, Path(authority) if authority else None))
 
 
 def main() -> int:

@@ -50,6 +50,8 @@ class Connector(Section, frozen=True, kw_only=True):
     """Messages that a source takes before Kafka has acknowledged the first of them: as many may arrive twice after a crash."""
     unready_after: Seconds = 60.0
     """Seconds without success after which the pod is not ready."""
+    registry: str | None = None
+    """URL of the schema registry whose schemas records are read by, before a target gets them as JSON. Default: it gets them as they are."""
     settings: msgspec.Raw = msgspec.Raw(b"{}")
     """Of this kind."""
 

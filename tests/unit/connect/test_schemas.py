@@ -14,6 +14,7 @@ from infra.settings.parsing import parse, read_stack
 
 SHOP = {"host": "db.shop", "database": "shop", "secret": "shop-db", "tables": ["public.orders"]}
 WAREHOUSE = {"jdbc": {"url": "jdbc:postgresql://dw/w", "secret": "dw"}, "reads": ["shop.public.orders"]}
+SEARCH = {"http": {"url": "https://api.example.com"}, "reads": ["shop.public.orders"], "format": "schema"}
 
 
 def roles(**registry: Any) -> dict[str, RegistryRole]:
@@ -25,6 +26,7 @@ def roles(**registry: Any) -> dict[str, RegistryRole]:
                 "shop": {"postgres": SHOP, "format": "avro"},
                 "warehouse": WAREHOUSE | {"format": "avro"},
                 "plain": WAREHOUSE,
+                "search": SEARCH,
             },
         }
     )
@@ -35,7 +37,11 @@ def roles(**registry: Any) -> dict[str, RegistryRole]:
 
 
 def test_a_source_registers_schemas_and_a_sink_only_reads_them() -> None:
-    assert roles() == {"connector-shop": RegistryRole.DEVELOPER, "connector-warehouse": RegistryRole.READONLY}
+    assert roles() == {
+        "connector-shop": RegistryRole.DEVELOPER,
+        "connector-warehouse": RegistryRole.READONLY,
+        "connector-search": RegistryRole.READONLY,
+    }
 
 
 def test_the_file_gives_them_another_role() -> None:

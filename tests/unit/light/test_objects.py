@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from kafka_platform import (
     Operation,
     PollSource,
     RabbitMq,
+    RecordFormat,
     RedisForm,
     RedisSink,
     Scale,
@@ -32,6 +34,7 @@ from kafka_platform import (
     light_topics,
     light_users,
 )
+from kafka_platform.kafka.registry import RegistryConnection
 from kafka_platform.light.kinds import LightKind
 from kafka_platform.light.objects import LightSettings, connector_file, objects
 from kafka_platform_runtime.connection import Connection
@@ -115,9 +118,27 @@ def manifests(spec: LightConnectorSpec = SEARCH, **changes: Any) -> dict[str, An
     return {each.manifest["kind"]: each.manifest for each in objects(settings(spec, **changes))}
 
 
+def test_a_sink_reads_schemas_as_its_own_user_of_the_registry() -> None:
+    registry = RegistryConnection(
+        url="https://registry.streaming.svc", secret="login", ca_secret="ca", namespace="streaming", port=8443
+    )
+    found = manifests(replace(SEARCH, format=RecordFormat.SCHEMA), registry=registry)
+    file = msgspec.json.decode(found["ConfigMap"]["data"]["connector.json"], type=Connector)
+    assert file.registry == "https://registry.streaming.svc"
+    pod = found["Deployment"]["spec"]["template"]["spec"]
+    environment = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
+    mounted = {each["mountPath"]: each["name"] for each in pod["containers"][0]["volumeMounts"]}
+    volumes = {each["name"]: each for each in pod["volumes"]}
+    assert volumes[mounted[str(environment["CONNECTOR_REGISTRY_DIR"])]]["secret"]["secretName"] == "login"
+    assert str(environment["CONNECTOR_REGISTRY_CA"]).rpartition("/")[0] in mounted
+    egress = found["NetworkPolicy"]["spec"]["egress"]
+    assert any(each.get("ports") == [{"port": 8443, "protocol": "TCP"}] and "to" in each for each in egress)
+    assert "CONNECTOR_REGISTRY_DIR" not in str(manifests())
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_the_program_understands_what_is_declared(name: str, tmp_path: Path) -> None:
-    file = msgspec.json.decode(connector_file(settings(KINDS[name])), type=Connector)
+    file = msgspec.json.decode(str(connector_file(settings(KINDS[name]))), type=Connector)
     kind = KINDS[name].kind
     assert isinstance(kind, LightKind)
     assert (file.kind in SINKS) == kind.is_sink

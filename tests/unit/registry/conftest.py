@@ -21,7 +21,7 @@ def registry_files() -> Path:
 @pytest.fixture(scope="session")
 def kafka(registry_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
     """A Kafka with the topics and the user of a registry, as the provisioner makes them, and no more."""
-    with LocalKafka(jars=needed_jars()) as started:
+    with LocalKafka(jars=needed_jars(), properties={"group.min.session.timeout.ms": "1000"}) as started:
         bench = Bench(started, tmp_path_factory.mktemp("provisioner"), "registry")
         declared = declarations(schema_registry_topics(), {"schema-registry": schema_registry_user()}, 1)
         bench.files = {name: json.loads(text) for name, text in declared.items()}

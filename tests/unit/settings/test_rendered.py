@@ -125,7 +125,9 @@ STACKS_OF_TESTS: dict[str, dict[str, Any]] = {
     | {
         "prometheus": {"server": {}},
         "registry": {"roles": {"api": "developer"}},
-        "connectors": COMMON["connectors"] | {"crm": {"postgres": SHOP | {"slot": "crm"}, "format": "avro"}},
+        "connectors": COMMON["connectors"]
+        | {"crm": {"postgres": SHOP | {"slot": "crm"}, "format": "avro"}}
+        | {"declared": {"http": {"url": "https://api.example.com"}, "reads": ["orders"], "format": "schema"}},
         "alerts": {
             "slack": {"secret": "slack", "channel": "#streaming"},
             "tenants": {"shop": {"pagerduty": {"secret": "pagerduty"}}},

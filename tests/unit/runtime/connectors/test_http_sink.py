@@ -262,7 +262,7 @@ def test_a_connector_that_may_not_use_its_group_is_not_ready_until_it_may(
     reads = rule(ResourceType.TOPIC, "guarded", AclOperation.READ)
     add_rules(admin, reads, rule(ResourceType.TOPIC, "guarded-dead", AclOperation.WRITE))
     file = connector_file(service, "guarded") | {"unreadyAfter": 0.5}
-    login = {"user": "guarded", "password": "its-password"}
+    login: dict[str, Any] = {"user": "guarded", "password": "its-password"}
     with LocalConnector(kafka=quick_kafka, folder=tmp_path, file=file, secrets=LOGIN, **login) as connector:
         eventually(
             lambda: connector.get("/readyz") == (503, "Kafka: its Kafka user has no right to use the group\n"),

@@ -852,10 +852,22 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}, format: protobuf}}",
-        "connectors.shop.format: 'protobuf' is not known: use one of json, avro",
+        "connectors.shop.format: 'protobuf' is not known: use one of json, avro, schema",
     ),
     (
         "topics: {orders: {}}\nregistry: {}\nconnectors: {a: {http: {url: 'https://example.com'}, reads: [orders], format: avro}}",
-        "connectors.a.format: http is no connector of Kafka Connect: remove it",
+        "connectors.a.format: avro is for connectors of Kafka Connect: write schema, by which a sink reads Avro too",
+    ),
+    (
+        "registry: {}\nconnectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}, format: schema}}",
+        "connectors.shop.format: schema is for light sinks: write avro",
+    ),
+    (
+        "topics: {orders: {}}\nconnectors: {a: {http: {url: 'https://example.com'}, reads: [orders], format: schema}}",
+        "connectors.a.format: schema needs a schema registry: write registry: {}, or registry.url of one that is there",
+    ),
+    (
+        "topics: {orders: {}}\nregistry: {}\nconnectors: {a: {mqtt: {host: broker, filters: ['x/#'], writes: orders}, format: schema}}",
+        "connectors.a.format: mqtt writes what it receives: remove it",
     ),
 ]
