@@ -40,4 +40,10 @@ def _remove_folder(state: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
-    state.rmdir()
+    try:
+        state.rmdir()
+    except OSError:
+        left = ", ".join(sorted(each.name for each in state.iterdir()))
+        raise SandboxError(
+            f"{state}: something still writes there ({left}), such as `pulumi up`: wait for its end, then `make down` again"
+        ) from None

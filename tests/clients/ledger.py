@@ -24,6 +24,10 @@ BURST_SECONDS = 0.1
 PADDING = b"." * 192
 
 
+AUTHORITY = Path("/etc/kafka-platform/ca/ca.crt")
+"""That of the brokers, where a Secret of its own has it."""
+
+
 def connection() -> dict[str, object]:
     def read(name: str) -> str:
         return (CREDENTIALS / name).read_text().strip()
@@ -32,8 +36,9 @@ def connection() -> dict[str, object]:
         "bootstrap.servers": read("bootstrap-servers"),
         "security.protocol": read("security-protocol"),
     }
-    if (CREDENTIALS / "ca.crt").exists():
-        found["ssl.ca.location"] = str(CREDENTIALS / "ca.crt")
+    for authority in (CREDENTIALS / "ca.crt", AUTHORITY):
+        if authority.exists():
+            found["ssl.ca.location"] = str(authority)
     if (CREDENTIALS / "user.crt").exists():
         return found | {
             "ssl.certificate.location": str(CREDENTIALS / "user.crt"),
