@@ -67,16 +67,19 @@ from kafka_platform.exporter.spec import (
     exporter_user as exporter_user,
 )
 from kafka_platform.gateway.component import HttpGateway as HttpGateway, HttpGatewayArgs as HttpGatewayArgs
-from kafka_platform.gateway.spec import (
+from kafka_platform.gateway.controllers import IngressController as IngressController
+from kafka_platform.gateway.exposure import (
     Exposure as Exposure,
     GatewayApiExposure as GatewayApiExposure,
+    IngressExposure as IngressExposure,
+    LoadBalancerExposure as LoadBalancerExposure,
+    NodePortExposure as NodePortExposure,
+)
+from kafka_platform.gateway.spec import (
     HttpGatewayLimits as HttpGatewayLimits,
     HttpGatewayPods as HttpGatewayPods,
     HttpGatewayResources as HttpGatewayResources,
     HttpGatewayTls as HttpGatewayTls,
-    IngressExposure as IngressExposure,
-    LoadBalancerExposure as LoadBalancerExposure,
-    NodePortExposure as NodePortExposure,
 )
 from kafka_platform.job.component import ScheduledJob as ScheduledJob, ScheduledJobArgs as ScheduledJobArgs
 from kafka_platform.job.spec import Overlap as Overlap

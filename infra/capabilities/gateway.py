@@ -7,18 +7,19 @@ from typing import Any
 import kafka_platform
 from kafka_platform.cluster.embedded.listeners import NodePorts
 from kafka_platform.cluster.strimzi.listeners import Authentication
-from kafka_platform.gateway.logins import check_logins
-from kafka_platform.gateway.monitoring import source
-from kafka_platform.gateway.objects import objects
-from kafka_platform.gateway.settings import GatewaySettings, url
-from kafka_platform.gateway.spec import (
+from kafka_platform.gateway.controllers import IngressController
+from kafka_platform.gateway.exposure import (
     Exposure,
     GatewayApiExposure,
-    GatewaySpec,
     IngressExposure,
     LoadBalancerExposure,
     NodePortExposure,
 )
+from kafka_platform.gateway.logins import check_logins
+from kafka_platform.gateway.monitoring import source
+from kafka_platform.gateway.objects import objects
+from kafka_platform.gateway.settings import GatewaySettings, url
+from kafka_platform.gateway.spec import GatewaySpec
 from kafka_platform.kafka.entities import Login
 from kafka_platform.kafka.protocols import Engine, SaslMechanism
 from kafka_platform.kafka.secrets import Urls
@@ -59,9 +60,12 @@ class GatewayExposure(Section):
     gateway: str | None = Field(default=None, json_schema_extra={"examples": ["public", "infra/public"]})
     """An existing Gateway of the Gateway API, as `name` or `namespace/name`, with `host`."""
     listener: str | None = None
-    """With `gateway`: name of its listener. Default: all with a matching host."""
+    """With `gateway`: name of its listener, one with TLS. Required: a listener of plain HTTP could serve it otherwise."""
     ingress_class: str | None = None
     """IngressClass: creates an Ingress, with `host`."""
+    controller: IngressController | None = None
+    """With `ingressClass`: its controller, which is told to serve `host` with TLS alone and to leave streams open. Default:
+    the one that the class is named after; required if its name does not say it."""
     host: str | None = Field(default=None, json_schema_extra={"examples": ["data.example.com"]})
     """With gatewayClass, gateway and ingressClass: the host name that callers use. Required."""
     certificate: str | None = None
@@ -77,7 +81,7 @@ class GatewayExposure(Section):
             return self  # said by the relations, unless there was one that is at fault
         if len(given) > 1:
             raise ValueError(f"{' and '.join(map(to_camel, given))} exclude each other: keep one of them")
-        for name in ("host", "listener", "certificate", "annotations"):
+        for name in ("host", "listener", "certificate", "annotations", "controller"):
             if getattr(self, name) and name not in _FITTING[given[0]]:
                 owners = " or ".join(to_camel(key) for key, fitting in _FITTING.items() if name in fitting)
                 raise ValueError(
@@ -98,7 +102,11 @@ class GatewayExposure(Section):
                 raise ValueError(str(error).replace("port:", "node_port:", 1)) from None
         if self.ingress_class is not None:
             ingress = IngressExposure(
-                host=host, ingress_class=self.ingress_class, certificate=self.certificate, annotations=self.annotations
+                host=host,
+                ingress_class=self.ingress_class,
+                controller=self.controller,
+                certificate=self.certificate,
+                annotations=self.annotations,
             )
             return Exposure(ingress=ingress)
         if self.gateway_class is None and self.gateway is None:
@@ -119,7 +127,7 @@ _FITTING: Mapping[str, tuple[str, ...]] = {
     "load_balancer": (),
     "gateway_class": ("host", "certificate", "annotations"),
     "gateway": ("host", "listener"),
-    "ingress_class": ("host", "certificate", "annotations"),
+    "ingress_class": ("host", "certificate", "annotations", "controller"),
 }
 """The kinds of exposure, each with its keys."""
 

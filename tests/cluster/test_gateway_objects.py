@@ -5,19 +5,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from kafka_platform.gateway.objects import objects
-from kafka_platform.gateway.settings import GatewaySettings
-from kafka_platform.gateway.spec import (
+from kafka_platform.gateway.exposure import (
     Exposure,
     GatewayApiExposure,
-    GatewaySpec,
-    HttpGatewayPods,
-    HttpGatewayResources,
-    HttpGatewayTls,
     IngressExposure,
     LoadBalancerExposure,
     NodePortExposure,
 )
+from kafka_platform.gateway.objects import objects
+from kafka_platform.gateway.settings import GatewaySettings
+from kafka_platform.gateway.spec import GatewaySpec, HttpGatewayPods, HttpGatewayResources, HttpGatewayTls
 from kafka_platform.kafka.connection import KafkaConnection
 
 from tests.cluster.objects import dry_run, own_namespace, warn_of_pods

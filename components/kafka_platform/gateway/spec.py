@@ -1,16 +1,16 @@
 """The spec of an HTTP gateway: size, limits and exposure. No Pulumi."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING, dataclass, field
 from fractions import Fraction
 
+from kafka_platform.gateway.exposure import Exposure
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
-from kafka_platform.values.checks import NODE_PORTS, check_origins, check_source_ranges
+from kafka_platform.values.checks import check_origins
 from kafka_platform.values.forms import (
     Compute,
     Spec,
     formed,
-    mapping,
     memory_of,
     named,
     names,
@@ -19,9 +19,8 @@ from kafka_platform.values.forms import (
     size,
     wait,
 )
-from kafka_platform.values.free_maps import check_annotations
 from kafka_platform.values.later import Input
-from kafka_platform.values.names import check_label, check_subdomain, check_topic, check_user
+from kafka_platform.values.names import check_subdomain, check_topic, check_user
 from kafka_platform.values.ranges import within
 from kafka_platform.values.units import quantity, seconds, size_bytes
 
@@ -199,116 +198,6 @@ class HttpGatewayTls(Spec):
     for clients. Default: callers need no certificate."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class NodePortExposure(Spec):
-    """A port on every machine of the Kubernetes cluster."""
-
-    port: int = within(NODE_PORTS.start, NODE_PORTS.stop - 1)
-    """The port, 30000 to 32767."""
-
-
-def _check_reference(reference: str) -> None:
-    namespace, slash, name = reference.rpartition("/")
-    if slash:
-        check_label(namespace, "namespace")
-    check_subdomain(name, "Gateway name")
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoadBalancerExposure(Spec):
-    """A cloud load balancer, which passes TCP connections through."""
-
-    port: int | None = within(1, 65535, default=None)
-    """Its port. Default: 443 with TLS at the pods, otherwise 80."""
-    host: Input[str] | None = named(check_subdomain, "host name")
-    """Name that external-dns, if installed, maintains in DNS for it. Default: none."""
-    source_ranges: Sequence[Input[str]] = formed((), check_source_ranges, examples=[["203.0.113.0/24"]])
-    """Networks that callers may connect from, such as `203.0.113.0/24`. Default: any."""
-    annotations: Mapping[str, Input[str]] = mapping(check_annotations)
-    """Annotations of the Service, for the cloud's load balancer controller. Default: none."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class GatewayApiExposure(Spec):
-    """A Gateway API route, through a Gateway that is created or an existing one."""
-
-    host: Input[str] = named(check_subdomain, "host name", default=MISSING)
-    """Name by which callers come, such as `data.example.com`."""
-    gateway_class: Input[str] | None = named(check_subdomain, "GatewayClass name")
-    """GatewayClass of a Gateway to create, which terminates TLS. Requires `certificate`."""
-    certificate: Input[str] | None = named(check_subdomain, "Secret name")
-    """Secret of the type kubernetes.io/tls (in the gateway's namespace), valid for `host`, for the created Gateway."""
-    gateway: str | None = formed(None, _check_reference)
-    """An existing Gateway, as `name` or `namespace/name`; it has to allow routes of this namespace."""
-    listener: str | None = named(check_subdomain, "listener name")
-    """Name of the listener of that Gateway. Default: every one whose host fits."""
-    annotations: Mapping[str, Input[str]] = mapping(check_annotations)
-    """Annotations of the created Gateway, for its controller and for cert-manager. Default: none."""
-
-    def check(self) -> None:
-        """It either creates a Gateway, with a certificate, or names an existing one."""
-        if (self.gateway_class is None) == (self.gateway is None):
-            what = "gateway is given too: keep one of them" if self.gateway else "missing: write one, or gateway"
-            raise ValueError(f"gateway_class: {what}")
-        if self.gateway_class is not None:
-            if self.certificate is None:
-                raise ValueError(
-                    "certificate: missing, passwords would pass in the clear: name a Secret of kubernetes.io/tls"
-                )
-            if self.listener is not None:
-                raise ValueError("listener: a Gateway made here has only one: remove it, or name a gateway")
-        if self.gateway is not None:
-            for field_name, given in (
-                ("certificate", self.certificate is not None),
-                ("annotations", bool(self.annotations)),
-            ):
-                if given:
-                    raise ValueError(f"{field_name}: the existing Gateway has its own: remove it")
-
-    @property
-    def gateway_name(self) -> tuple[str | None, str]:
-        """Namespace, if it is another one, and name of the existing Gateway."""
-        namespace, _, name = (self.gateway or "").rpartition("/")
-        return namespace or None, name
-
-
-@dataclass(frozen=True, kw_only=True)
-class IngressExposure(Spec):
-    """An Ingress, which terminates TLS."""
-
-    host: Input[str] = named(check_subdomain, "host name", default=MISSING)
-    """Name by which callers come, such as `data.example.com`."""
-    ingress_class: Input[str] = named(check_subdomain, "IngressClass name", default=MISSING)
-    """IngressClass of the controller, such as `nginx`."""
-    certificate: Input[str] | None = named(check_subdomain, "Secret name")
-    """Secret of the type kubernetes.io/tls (in the gateway's namespace), valid for `host`. Default: the controller's."""
-    annotations: Mapping[str, Input[str]] = mapping(check_annotations)
-    """Annotations of the Ingress, for its controller and for cert-manager. Default: none."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Exposure(Spec):
-    """How callers outside Kubernetes reach a gateway: one of these ways. Default: not at all."""
-
-    node_port: NodePortExposure | None = None
-    """By a port of every machine."""
-    load_balancer: LoadBalancerExposure | None = None
-    """By a load balancer of the cloud."""
-    gateway_api: GatewayApiExposure | None = None
-    """By a route of the Gateway API."""
-    ingress: IngressExposure | None = None
-    """By an Ingress."""
-
-    def check(self) -> None:
-        """There is one way in at most."""
-        given = [name for name in _WAYS if getattr(self, name) is not None]
-        if len(given) > 1:
-            raise ValueError(f"{given[0]}: {given[1]} is given too: keep one of them")
-
-
-_WAYS = ("node_port", "load_balancer", "gateway_api", "ingress")
-
-
 def memory_needed(costly: Mapping[str, int], memory: int) -> dict[str, int]:
     """What a pod with `memory` bytes takes at most, in bytes, by what takes it: all of its bounds together."""
     least, most = _QUEUE_BYTES
@@ -332,7 +221,7 @@ class GatewaySpec(Spec):
     """Number of pods. Default: 2."""
     resources: HttpGatewayResources = HttpGatewayResources()
     """CPU and memory of each pod. Default: 500m and 1Gi."""
-    expose: Exposure = Exposure()
+    expose: Exposure = field(default_factory=Exposure)
     """How callers outside Kubernetes reach it. Default: they do not."""
     tls: HttpGatewayTls | None = None
     """TLS terminated at the pods. Default: none; what exposes the gateway can terminate it instead."""

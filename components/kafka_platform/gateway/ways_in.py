@@ -1,15 +1,12 @@
 """The objects that expose an HTTP gateway outside Kubernetes: one pure function renders each."""
 
+from kafka_platform.gateway.controllers import annotations_of
+from kafka_platform.gateway.exposure import GatewayApiExposure, IngressExposure, LoadBalancerExposure, NodePortExposure
 from kafka_platform.gateway.settings import COMPONENT, GatewaySettings
-from kafka_platform.gateway.spec import (
-    GatewayApiExposure,
-    IngressExposure,
-    LoadBalancerExposure,
-    NodePortExposure,
-)
 from kafka_platform.kube.manifests import Manifest, labels, metadata, service_port
 from kafka_platform.kube.objects import Object, Wait
 from kafka_platform.kube.pods import HTTP_PORT
+from kafka_platform.values.units import size_bytes
 
 GATEWAY_API = "gateway.networking.k8s.io/v1"
 
@@ -133,6 +130,7 @@ def ingress(settings: GatewaySettings, exposure: IngressExposure) -> Manifest:
     tls: Manifest = {"hosts": [exposure.host]}
     if exposure.certificate is not None:
         tls["secretName"] = exposure.certificate
+    told = annotations_of(exposure.served_by, int(size_bytes(settings.spec.limits.body)))
     backend = {"service": {"name": settings.name, "port": {"number": settings.port}}}
     return {
         "apiVersion": "networking.k8s.io/v1",
@@ -141,7 +139,7 @@ def ingress(settings: GatewaySettings, exposure: IngressExposure) -> Manifest:
             settings.name,
             settings.namespace,
             labels(settings.name, COMPONENT),
-            dict(sorted(exposure.annotations.items())),
+            dict(sorted({**told, **exposure.annotations}.items())),
         ),
         "spec": {
             "ingressClassName": exposure.ingress_class,

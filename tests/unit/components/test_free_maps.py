@@ -17,7 +17,7 @@ from kafka_platform.cluster.nodes import Jvm
 from kafka_platform.cluster.strimzi.listeners import BrokerIngresses, BrokerLoadBalancers, CustomAuthentication
 from kafka_platform.cluster.strimzi.pools import Pool, Role
 from kafka_platform.cluster.strimzi.spec import TieredStorage, check_principal, check_strimzi_config
-from kafka_platform.gateway.spec import GatewayApiExposure, IngressExposure, LoadBalancerExposure
+from kafka_platform.gateway.exposure import GatewayApiExposure, IngressExposure, LoadBalancerExposure
 from kafka_platform.kafka.entities import Topic, User
 from kafka_platform.kafka.properties import java_properties, option_lines
 from kafka_platform.kafka.secrets import client_files

@@ -20,6 +20,7 @@ from kafka_platform import (
     LoadBalancerExposure,
     NodePortExposure,
 )
+from kafka_platform.gateway.controllers import BEHAVIOURS, IngressController, annotations_of, controller_of
 from kafka_platform.gateway.objects import (
     autoscaler,
     config_map,
@@ -303,7 +304,9 @@ class TestExposure:
         exposure = GatewayApiExposure(host="data.example.com", gateway="infra/public", listener="https")
         [parent] = http_route(settings(), exposure)["spec"]["parentRefs"]
         assert (parent["namespace"], parent["name"], parent["sectionName"]) == ("infra", "public", "https")
-        [parent] = http_route(settings(), GatewayApiExposure(host="a.b", gateway="public"))["spec"]["parentRefs"]
+        [parent] = http_route(settings(), GatewayApiExposure(host="a.b", gateway="public", listener="https"))["spec"][
+            "parentRefs"
+        ]
         assert "namespace" not in parent
 
     def test_an_ingress(self) -> None:
@@ -315,6 +318,92 @@ class TestExposure:
         assert path["backend"] == {"service": {"name": "data", "port": {"number": 80}}}
         default = ingress(settings(), IngressExposure(host="data.example.com", ingress_class="nginx"))
         assert default["spec"]["tls"] == [{"hosts": ["data.example.com"]}]
+
+
+class TestIngressController:
+    """Passwords never pass in the clear, streams stay open, and bodies fit: each controller is told in its own words."""
+
+    @pytest.mark.parametrize("controller", [each for each in IngressController if each is not IngressController.OTHER])
+    def test_each_is_told_to_encrypt(self, controller: IngressController) -> None:
+        told = annotations_of(controller, 2**20)
+        encrypted = BEHAVIOURS[controller].encrypted
+        assert encrypted.items() <= told.items()
+        assert encrypted
+        assert not any(BEHAVIOURS[controller].is_plain(value) for value in encrypted.values())
+
+    @pytest.mark.parametrize(
+        ("ingress_class", "controller"),
+        [
+            ("nginx", IngressController.NGINX),
+            ("nginx-internal", IngressController.NGINX),
+            ("traefik", IngressController.TRAEFIK),
+            ("public-haproxy", IngressController.HAPROXY),
+            ("alb", IngressController.ALB),
+            ("gce-internal", IngressController.GCE),
+            ("azure-application-gateway", IngressController.AZURE),
+            ("webapprouting.kubernetes.azure.com", IngressController.NGINX),
+            ("openshift-default", IngressController.OPENSHIFT),
+            ("other", None),
+            ("public", None),
+            ("nginxlike", None),
+            ("nginx-traefik", None),
+        ],
+    )
+    def test_classes_are_known_by_their_names(self, ingress_class: str, controller: IngressController | None) -> None:
+        assert controller_of(ingress_class) is controller
+
+    def test_what_is_said_wins_over_the_name(self) -> None:
+        exposure = IngressExposure(host="a.b", ingress_class="nginx", controller=IngressController.TRAEFIK)
+        assert exposure.served_by is IngressController.TRAEFIK
+
+    def test_an_ingress_of_traefik_is_not_served_on_port_80(self) -> None:
+        found = ingress(settings(), IngressExposure(host="a.b", ingress_class="traefik", annotations={"mine": "1"}))
+        assert found["metadata"]["annotations"] == {
+            "mine": "1",
+            "traefik.ingress.kubernetes.io/router.entrypoints": "websecure",
+            "traefik.ingress.kubernetes.io/router.tls": "true",
+        }
+
+    def test_bodies_of_the_gateway_fit(self) -> None:
+        exposure = IngressExposure(host="a.b", ingress_class="nginx")
+        large = settings(limits=HttpGatewayLimits(body="4Mi", bodies="64Mi"))
+        found = ingress(large, exposure)["metadata"]["annotations"]
+        assert found["nginx.ingress.kubernetes.io/proxy-body-size"] == str(4 * 2**20)
+        assert found["nginx.ingress.kubernetes.io/proxy-buffering"] == "off"
+
+    def test_yours_win_as_long_as_they_encrypt(self) -> None:
+        mine = {
+            "traefik.ingress.kubernetes.io/router.entrypoints": "public-tls",
+            "nginx.ingress.kubernetes.io/proxy-read-timeout": "60",
+        }
+        found = ingress(settings(), IngressExposure(host="a.b", ingress_class="traefik", annotations=mine))
+        assert mine.items() <= found["metadata"]["annotations"].items()
+
+    @pytest.mark.parametrize(
+        ("ingress_class", "key", "value"),
+        [
+            ("nginx", "nginx.ingress.kubernetes.io/force-ssl-redirect", "False"),
+            ("traefik", "traefik.ingress.kubernetes.io/router.entrypoints", "websecure, web"),
+            ("traefik", "traefik.ingress.kubernetes.io/router.tls", "false"),
+            ("haproxy", "haproxy.org/ssl-redirect", "false"),
+            ("alb", "alb.ingress.kubernetes.io/listen-ports", '[{"HTTP":80},{"HTTPS":443}]'),
+            ("gce", "kubernetes.io/ingress.allow-http", "true"),
+            ("azure", "appgw.ingress.kubernetes.io/ssl-redirect", "false"),
+            ("kong", "konghq.com/protocols", "http,https"),
+            ("contour", "kubernetes.io/ingress.allow-http", "true"),
+        ],
+    )
+    def test_an_annotation_that_lets_passwords_pass_in_the_clear_is_refused(
+        self, ingress_class: str, key: str, value: str
+    ) -> None:
+        with pytest.raises(ValueError, match=r"^annotations: .* lets passwords pass in the clear: remove it"):
+            IngressExposure(host="a.b", ingress_class=ingress_class, annotations={key: value})
+
+    def test_another_controller_is_your_own_word(self) -> None:
+        other = IngressExposure(host="a.b", ingress_class="acme", controller=IngressController.OTHER)
+        assert ingress(settings(), other)["metadata"].get("annotations", {}) == {}
+        with pytest.raises(ValueError, match=r"^controller: missing, the class 'acme' does not say"):
+            IngressExposure(host="a.b", ingress_class="acme")
 
 
 def make(expose: Exposure | None = None, **changes: Any) -> tuple[dict[str, Registered], HttpGateway]:
@@ -362,7 +451,10 @@ class TestGraph:
             (Exposure(node_port=NodePortExposure(port=30080)), ["Service data-external"]),
             (Exposure(load_balancer=LoadBalancerExposure()), ["Service data-external"]),
             (Exposure(ingress=IngressExposure(host="a.b", ingress_class="nginx")), ["Ingress data-ingress"]),
-            (Exposure(gateway_api=GatewayApiExposure(host="a.b", gateway="x")), ["HTTPRoute data-route"]),
+            (
+                Exposure(gateway_api=GatewayApiExposure(host="a.b", gateway="x", listener="https")),
+                ["HTTPRoute data-route"],
+            ),
             (
                 Exposure(gateway_api=GatewayApiExposure(host="a.b", gateway_class="x", certificate="y")),
                 ["Gateway data-gateway", "HTTPRoute data-route"],
@@ -416,7 +508,7 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
     ),
     (lambda: GatewayApiExposure(host="a.b", gateway_class="x"), "certificate: missing, passwords would pass in the"),
     (
-        lambda: GatewayApiExposure(host="a.b", gateway="x", certificate="y"),
+        lambda: GatewayApiExposure(host="a.b", gateway="x", listener="https", certificate="y"),
         "certificate: the existing Gateway has its own: remove it",
     ),
     (

@@ -71,7 +71,7 @@ RIGHT = [
     "probe:",
     "probe: {interval: 250ms, lostAfter: 1m, partitions: 6, gate: true, gateway: false, resources: }",
     "gateway: {pods: , resources: , limits: , expose: {loadBalancer: }}",
-    "gateway: {pods: {min: 2, max: 20, requestsInFlight: 64}, expose: {gateway: infra/public, host: a.example.com}}",
+    "gateway: {pods: {min: 2, max: 20, requestsInFlight: 64}, expose: {gateway: infra/public, listener: https, host: a.example.com}}",
 ]
 
 

@@ -77,15 +77,36 @@ CASES: list[tuple[str, str]] = [
         "gateway.expose.certificate: missing, passwords would pass in the clear: name a Secret of kubernetes.io/tls",
     ),
     (
-        "gateway: {expose: {gateway: public, host: data.example.com, certificate: data-tls}}",
+        "gateway: {expose: {gateway: public, listener: https, host: data.example.com, certificate: data-tls}}",
         "gateway.expose.certificate: cannot be combined with gateway: remove the key, or write gatewayClass or ingressClass",
     ),
     (
-        "gateway: {expose: {gateway: public, host: data.example.com, certificate: ''}}",
+        "gateway: {expose: {gateway: public, listener: https, host: data.example.com, certificate: ''}}",
         "gateway.expose.certificate: '' is not a Kubernetes Secret name: use up to 253 of a-z, 0-9, - and ., beginning and ending with a letter or digit",
     ),
     (
-        "gateway: {expose: {gateway: a/b/c, host: data.example.com}}",
+        "gateway: {expose: {gateway: public, host: data.example.com}}",
+        "gateway.expose.listener: missing, a listener of plain HTTP could serve it and passwords pass in the clear: name one with TLS, such as https",
+    ),
+    (
+        "gateway: {expose: {ingressClass: acme, host: data.example.com}}",
+        "gateway.expose.controller: missing, the class 'acme' does not say whether plain HTTP would carry passwords: write nginx, traefik, "
+        "haproxy, alb, gce, azure, kong, contour, openshift; or other, and see to it yourself that port 80 does not serve the host",
+    ),
+    (
+        "gateway: {expose: {ingressClass: acme, host: data.example.com, controller: envoy}}",
+        "gateway.expose.controller: 'envoy' is not known: use one of nginx, traefik, haproxy, alb, gce, azure, kong, contour, openshift, other",
+    ),
+    (
+        "gateway: {expose: {gateway: public, listener: https, host: data.example.com, controller: nginx}}",
+        "gateway.expose.controller: cannot be combined with gateway: remove the key, or write ingressClass",
+    ),
+    (
+        "gateway: {expose: {ingressClass: traefik, host: data.example.com, annotations: {traefik.ingress.kubernetes.io/router.entrypoints: 'web,websecure'}}}",
+        "gateway.expose.annotations: 'traefik.ingress.kubernetes.io/router.entrypoints': 'web,websecure' lets passwords pass in the clear: remove it",
+    ),
+    (
+        "gateway: {expose: {gateway: a/b/c, listener: https, host: data.example.com}}",
         "gateway.expose.gateway: 'a/b' is not a Kubernetes namespace: use 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit",
     ),
     (
