@@ -127,13 +127,13 @@ class ConnectorCommon(Spec):
     dead_letters: str | None = named(check_topic)
     """Topic for records that a sink cannot convert or write, each with the reason in its headers. Default:
     `<name>-dead-letters`, kept for 14 days."""
-    format: RecordFormat = RecordFormat.JSON
-    """How keys and values are written or read: json; avro (Kafka Connect only) or schema (light sinks only), both by the stack's schema
-    registry. Default: json."""
     tasks: int = within(1, 1000, default=1)
     """Largest number of tasks, which share the work. Default 1."""
     password_version: int = within(1, MOST_VERSIONS, default=1)
     """Raise it by one to give its Kafka user a new password, and to make it read its Secrets again. Default 1."""
+    format: RecordFormat = RecordFormat.JSON
+    """How keys and values are written or read: json; avro (Kafka Connect only) or schema (light sinks only), both by the stack's schema
+    registry. Default: json."""
 
     @property
     def kind_name(self) -> str | None:
