@@ -69,6 +69,9 @@ def _named_files(file: Path) -> list[str]:
         return []
     topics = platform.get("topicFiles")
     named = [str(each) for each in topics] if isinstance(topics, list) else []
+    teams = platform.get("tenantFiles")
+    for each in teams.values() if isinstance(teams, dict) else ():
+        named += [str(each["file"])] if isinstance(each, dict) and "file" in each else []
     for operator in OPERATORS:
         section = platform.get(operator)
         source = section.get("source") if isinstance(section, dict) else None

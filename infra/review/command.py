@@ -18,6 +18,7 @@ from infra.check import ROOT, STACKS
 from infra.graph.flow import programs_of
 from infra.review import rendering
 from infra.review.changes import Preview, compare, read
+from infra.review.readers import Known
 from infra.review.report import MOST_CHARACTERS, markdown, review
 from infra.settings import stackfile
 from infra.settings.faults import SettingsError
@@ -67,7 +68,7 @@ def run(
     except ReviewError as error:
         print(f"review of {stack}: {error}", file=sys.stderr)
         return FAILED
-    made = review(stack, found, basis, _called(stack))
+    made = review(stack, found, basis, _known(stack))
     print(markdown(made, limit), end="")
     if made.errors:
         return FAILED
@@ -76,14 +77,18 @@ def run(
     return CHANGES if expect_no_changes and made.changed else 0
 
 
-def _called(stack: str) -> dict[str, str]:
-    """What the programs of the stack's users are called, by the stack file of the working tree."""
+def _known(stack: str) -> Known:
+    """What the stack file of the working tree says of users and topics."""
     try:
-        return {
-            user: each.called for user, each in programs_of(read_stack(stackfile.stack_file(stack, STACKS))).items()
-        }
+        settings = read_stack(stackfile.stack_file(stack, STACKS))
     except SettingsError:
-        return {}  # a preview of another checkout
+        return Known()  # a preview of another checkout
+    programs = programs_of(settings)
+    return Known(
+        called={user: each.called for user, each in programs.items()},
+        topics={name: each.tenant for name, each in settings.topics.items() if each.tenant is not None},
+        users={user: each.tenant for user, each in programs.items() if each.tenant is not None},
+    )
 
 
 def _file(path: Path) -> str:

@@ -1,7 +1,7 @@
 """The review as Markdown, within the length that a comment may have."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from infra.reading.settings import broker_settings, topic_defaults
@@ -10,7 +10,7 @@ from infra.review.changes import Operation, Preview
 from infra.review.declared import declared
 from infra.review.findings import Line, Section, lines
 from infra.review.quantities import names
-from infra.review.readers import Readers
+from infra.review.readers import Known, Readers
 from infra.review.topics import topic_findings
 from infra.review.users import user_findings
 
@@ -44,14 +44,14 @@ class Review:
         return any(count for operation, count in self.operations.items() if operation is not Operation.SAME)
 
 
-def review(stack: str, preview: Preview, basis: str = "", called: Mapping[str, str] | None = None) -> Review:
+def review(stack: str, preview: Preview, basis: str = "", known: Known | None = None) -> Review:
     """What a reviewer wants to know of a preview.
 
     Args:
         stack: its name.
         preview: what would change.
         basis: what was compared, if it was not the deployed state.
-        called: what the programs of Kafka's users are called, as far as it is known.
+        known: what the stack file says of users and topics.
     """
     before, after = declared(preview.changes)
     settings = [
@@ -69,7 +69,7 @@ def review(stack: str, preview: Preview, basis: str = "", called: Mapping[str, s
     ]
     return Review(
         stack=stack,
-        lines=tuple(lines(Readers.of(preview.changes, called or {}).told(found))),
+        lines=tuple(lines(Readers.of(preview.changes, known or Known()).told(found))),
         operations=Counter(each.operation for each in preview.changes if not each.component),
         errors=preview.errors,
         basis=basis,

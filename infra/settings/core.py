@@ -21,6 +21,7 @@ from pydantic import field_validator
 
 from infra.settings.kafka import Kafka
 from infra.settings.section import AdoptedObjects, NamespaceName, Section
+from infra.settings.tenant_file import TenantFile
 from infra.settings.topic import Topic
 
 _S = TypeVar("_S")
@@ -134,6 +135,9 @@ class Core(Section):
     (Linux limits it to 128 KiB), or one file per team. Default: none."""
     tenants: Mapping[str, Tenant] = {}
     """Teams by name, with their users."""
+    tenant_files: Mapping[str, TenantFile] = {}
+    """Files in which teams declare their own topics and users, by tenant, each with the bounds that the platform's owner
+    sets. Default: none."""
 
     def of(self, kind: type[_S]) -> _S | None:
         """The section of that class, if the file has it."""

@@ -21,6 +21,7 @@ from infra.settings.explain import explain
 from infra.settings.faults import Fault, Known, SettingsError
 from infra.settings.kinds import at, is_free_text, known_keys, may_be_empty
 from infra.settings.model import Settings
+from infra.settings.tenant_files import Origins, add_tenant_files, rule_faults
 from infra.settings.topic import LANGUAGES, PARTS
 
 STACKS = Folder(__file__).resolve().parents[2] / "stacks"
@@ -40,8 +41,10 @@ def parse(raw: Any, folder: Folder = STACKS) -> Settings:
     faults: list[Fault] = []
     pruned: set[Path] = set()
     data = copy.deepcopy(raw)
+    origins = Origins()
     if isinstance(data, dict):
         _add_topic_files(data, folder, faults)
+        origins = add_tenant_files(data, folder, faults)
         _find_sources(data, folder, faults)
         _find_schemas(data, folder, faults)
         _find_sql(data, folder, faults)
@@ -51,8 +54,9 @@ def parse(raw: Any, folder: Folder = STACKS) -> Settings:
     settings = _validate(data, faults, pruned)
     if settings is not None:
         faults += relations(settings, Known(pruned, data))
+        faults += rule_faults(settings, origins)
     if faults:
-        raise SettingsError(_in_order(raw, faults))
+        raise SettingsError(list(map(origins.placed, _in_order(raw, faults))))
     assert settings is not None  # noqa: S101  # no faults, so it was made
     return settings
 

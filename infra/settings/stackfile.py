@@ -191,6 +191,8 @@ def read_text(file: File) -> str:
         SettingsError: it is too large, or no file that ends.
         UnicodeDecodeError: it is not text in UTF-8.
     """
+    if "\0" in str(file):
+        raise _unreadable("file", "has a name that no file can have: write its path")
     # A device or a pipe may never end: nothing is opened that is no file.
     if file.exists() and not file.is_file() and not file.is_dir():
         raise _unreadable("file", "is not an ordinary file: name one that is")

@@ -18,8 +18,9 @@ from confluent_kafka.admin import (
     ScramMechanism,
     UserScramCredentialUpsertion,
 )
-from kafka.protocol.admin import AlterClientQuotasRequest
+from kafka.protocol.admin import AlterClientQuotasRequest, CreateAclsRequest
 from kafka_platform.entities.declarations import declarations
+from kafka_platform_runtime.kafka_python import admin_client, ask
 from kafka_platform_runtime.provisioner.cluster import Cluster
 from kafka_platform_runtime.provisioner.inventory import inventory
 from kafka_platform_runtime.provisioner.quotas import QuotaChange, QuotaClient
@@ -91,6 +92,7 @@ def fill(bench: Bench) -> None:
     ):
         given = UserScramCredentialUpsertion(name, ScramCredentialInfo(kind, 4096), PASSWORD.encode())
         bench.admin.alter_user_scram_credentials([given])[name].result()
+    of_a_token(bench, "billing")
     certificate = 'CN=erp,OU=a \\"b\\": {c},O=#d'
     add_rules(
         bench.admin,
@@ -120,6 +122,23 @@ def fill(bench: Bench) -> None:
             ]
         )
         of_a_client(client, "svc@corp", "nightly")
+
+
+def of_a_token(bench: Bench, user: str) -> None:
+    """A rule on delegation tokens, of a kind for which the library has no name."""
+    creation = CreateAclsRequest.AclCreation(
+        resource_type=6,
+        resource_name="a-token",
+        resource_pattern_type=3,
+        principal=f"User:{user}",
+        host="*",
+        operation=8,
+        permission_type=3,
+    )
+    client = admin_client(bench.connection)
+    [done] = ask(client, CreateAclsRequest(creations=[creation]), 30).results
+    client.close()
+    assert not done.error_code
 
 
 def of_a_client(client: QuotaClient, user: str, name: str) -> None:
@@ -210,6 +229,7 @@ def assert_everything_is_declared_or_noted(settings: Settings, there: dict[str, 
             declared_rules.remove(key)
         else:
             assert any(shown in note for note in notes), shown
+    assert any("UNKNOWN a-token for User:billing: is of a kind that cannot be declared" in note for note in notes)
     assert not declared_rules, "nothing is declared that is not there"
     limits = "producer_byte_rate 5,000 of client-id nightly and user svc@corp: cannot be declared"
     assert any(limits in note for note in notes)

@@ -11,6 +11,7 @@ from kafka_platform.schemas.objects import declarations
 from infra.__main__ import main
 from infra.review import command
 from infra.review.changes import Change, Preview
+from infra.review.readers import Known
 from infra.review.report import review
 from tests.unit.review.objects import change, made, said
 
@@ -93,7 +94,7 @@ def test_programs_have_their_names_from_the_stack_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "Pulumi.reach.yaml").write_text(
-        "config:\n  kafka-platform:platform:\n    topics: {orders: {}}\n"
+        "config:\n  kafka-platform:platform:\n    topics: {orders: {tenant: shop}}\n"
         "    tenants: {shop: {users: {api: {reads: [orders]}}}}\n"
         "    workers: {fraud: {image: 'example.com/fraud:1', tenant: shop, reads: [orders]}}\n"
         "    jobs: {lake: {image: 'example.com/lake:1', tenant: shop, schedule: '0 3 * * *', reads: [orders]}}\n"
@@ -106,11 +107,23 @@ def test_programs_have_their_names_from_the_stack_file(
     steps = [{"op": "update", "urn": urn, "oldState": states[0], "newState": states[1]}]
     preview.write_text(json.dumps({"steps": steps}))
     assert main(["review", "reach", "--preview", str(preview)]) == command.SECOND_LOOK
-    assert "read by `job lake (0 3 * * *)`, `user api`, `worker fraud`\n" in capsys.readouterr().out
+    assert "read by `job lake (0 3 * * *)`, `user api`, `worker fraud` (tenant `shop`)\n" in capsys.readouterr().out
 
 
 def test_a_name_is_shown_as_it_is() -> None:
     found = review(
-        "s", Preview(changes=(changed(topic(5_000) | USERS, topic() | USERS),)), called={"fraud": "a`b\n# c"}
+        "s",
+        Preview(changes=(changed(topic(5_000) | USERS, topic() | USERS),)),
+        known=Known(called={"fraud": "a`b\n# c"}),
     )
     assert found.lines[0].text.endswith("read by `a'b # c`, `user lake`")
+
+
+def test_a_change_says_whose_topic_and_user_it_is() -> None:
+    after = topic() | USERS | {"user.writer": {"acls": [*WRITER["acls"], *READER["acls"]]}}
+    known = Known(topics={"orders": "shop"}, users={"writer": "crm"})
+    found = review("s", Preview(changes=(changed(topic(5_000) | USERS, after),)), known=known).lines
+    assert [(each.what, each.text[-15:]) for each in found] == [
+        ("topic", "(tenant `shop`)"),
+        ("user", " (tenant `crm`)"),
+    ]
