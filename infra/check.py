@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kafka_platform.kafka.protocols import Engine
 
+from infra import neighbours
 from infra.capabilities import CAPABILITIES
 from infra.capabilities.capability import Stack
 from infra.policies import violations
@@ -72,7 +73,11 @@ def _check_one(file: Path, *, named: bool) -> int:
         print(f"{_shown(file)}: {_coloured(violated, _RED)} of the policies for {settings.environment.value}")
     else:
         print(f"{_shown(file)}: {_coloured('ok', _GREEN)}: {summary(settings)}")
-    advised = [*topics.advice(settings), *sizing.advice(Stack(settings, CAPABILITIES))]
+    advised = [
+        *topics.advice(settings),
+        *sizing.advice(Stack(settings, CAPABILITIES)),
+        *neighbours.advice(settings, file),
+    ]
     for line in (*map(str, broken), *(f"advice: {fault}" for fault in advised)):
         is_advice = line.startswith("advice: ")
         print(f"  {_coloured('advice', _YELLOW)}{line.removeprefix('advice')}" if is_advice else f"  {line}")
