@@ -10,7 +10,7 @@ from kafka_platform.operators.drain_cleaner import spec as drain_cleaner
 from kafka_platform.operators.keda import spec as keda
 
 from infra.capabilities import needed_kubernetes
-from infra.doctor import cluster, connectors, kafka, pods
+from infra.doctor import cluster, connectors, kafka, pods, streams
 from infra.doctor.findings import Finding, Note, fault, warning
 from infra.doctor.looking import CRON_JOB, WORKLOADS, Patient
 from infra.live.pods import Part, part
@@ -79,6 +79,7 @@ def diagnose(case: Case) -> Diagnosis:
         *_kafka(case),
         *_cluster(case, missing),
         *_connectors(case),
+        *_streams(case),
         *_alerts(case.snapshot.alerts),
     ]
     once = {(each.check, each.subject, each.message): each for each in found}
@@ -127,6 +128,23 @@ def _connectors(case: Case) -> Iterator[Finding]:
     for check in (connectors.failed, connectors.changed):
         yield from check(case.snapshot.namespace, case.snapshot.stack, case.patient.connectors)
     yield from connectors.slots(case.snapshot.namespace, case.seen.samples)
+
+
+_OF_STREAMS = (
+    streams.not_running,
+    streams.restarting,
+    streams.checkpoints,
+    streams.old_checkpoints,
+    streams.held_back,
+)
+
+
+def _streams(case: Case) -> Iterator[Finding]:
+    found = case.snapshot.streams
+    if found is not None:
+        for check in _OF_STREAMS:
+            yield from check(case.snapshot.namespace, found)
+    yield from streams.refused(case.seen.pods)
 
 
 def _cluster(case: Case, missing: Sequence[str]) -> Iterator[Finding]:

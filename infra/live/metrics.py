@@ -36,7 +36,31 @@ SLOT_LIMIT = "connect_slots_limit_bytes"
 SLOT_KEPT = "connect_slots_kept_bytes"
 SLOT_LOST = "connect_slots_lost"
 
+JOB_RUNS = "flink_jobmanager_job_runningState"
+JOB_RESTARTS = "flink_jobmanager_job_numRestarts"
+JOB_CHECKPOINTS = "flink_jobmanager_job_numberOfCompletedCheckpoints"
+JOB_FAILED_CHECKPOINTS = "flink_jobmanager_job_numberOfFailedCheckpoints"
+JOB_CHECKPOINT_MILLISECONDS = "flink_jobmanager_job_lastCheckpointDuration"
+JOB_CHECKPOINT_AT = "flink_jobmanager_job_lastCheckpointCompletedTimestamp"
+"""When the last one was completed, in milliseconds since 1970; below zero before the first."""
+JOB_CHECKPOINT_SIZE = "flink_jobmanager_job_lastCheckpointFullSize"
+JOB_BUSY = "flink_taskmanager_job_task_busyTimeMsPerSecond"
+JOB_HELD_BACK = "flink_taskmanager_job_task_backPressuredTimeMsPerSecond"
+"""Of each step of a stream job: milliseconds of a second in which it works, or waits for the next one."""
+JOB_WATERMARK = "flink_taskmanager_job_task_currentInputWatermark"
+"""Until when a step has seen all records, in milliseconds since 1970; far below zero before the first."""
+
 NAMES = (
+    *(
+        JOB_RUNS,
+        JOB_RESTARTS,
+        JOB_CHECKPOINTS,
+        JOB_FAILED_CHECKPOINTS,
+        JOB_CHECKPOINT_AT,
+        JOB_CHECKPOINT_MILLISECONDS,
+        JOB_CHECKPOINT_SIZE,
+    ),
+    *(JOB_BUSY, JOB_HELD_BACK, JOB_WATERMARK),
     *(SLOT_LIMIT, SLOT_KEPT, SLOT_LOST),
     *(BYTES_IN, BYTES_OUT, RECORDS_IN, UNDER_REPLICATED, UNDER_MIN_ISR, OFFLINE, ACTIVE_CONTROLLER, *THROTTLES),
     *(LAG, LAG_SECONDS, TOPIC_RECORDS, TOPIC_SIZE, TOPIC_UNDER_REPLICATED, KNOWN_BROKERS),

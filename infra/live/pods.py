@@ -34,6 +34,7 @@ class Part(StrEnum):
     GATEWAY = "gateway"
     PROBE = "latency-probe"
     PROVISIONER = "provisioner"
+    STREAM = "stream-job"
     WORKER = "worker"
     OTHER = "other"
 

@@ -24,7 +24,7 @@ from infra.live.pods import COMPONENT_LABEL, OURS, Part, name, of
 from infra.live.samples import Samples
 from infra.live.scaling import Scalers, scalers
 from infra.settings.model import Settings
-from infra.top import kafka, programs
+from infra.top import kafka, programs, streams
 from infra.top.model import Alerts, Snapshot
 
 WORKERS = f"{OURS},{COMPONENT_LABEL}={Part.WORKER}"
@@ -124,7 +124,7 @@ def snapshot(platform: Platform, settings: Settings, before: Seen, now: Seen) ->
     """The snapshot from two samples; the first alone has no rates."""
     first = before is NOTHING
     # Of these it is known that they show neither topics nor groups.
-    programs_of_ours = {name(each) for each in of(now.pods, Part.GATEWAY, Part.PROBE)}
+    programs_of_ours = {name(each) for each in of(now.pods, Part.GATEWAY, Part.PROBE, Part.STREAM)}
     others = {pod: each for pod, each in now.samples.items() if pod not in programs_of_ours}
     return Snapshot(
         stack=platform.stack,
@@ -141,6 +141,9 @@ def snapshot(platform: Platform, settings: Settings, before: Seen, now: Seen) ->
         if settings.probe is None
         else programs.probe(now.pods, before.samples, now.samples, why=now.pods_why),
         workers=programs.workers(now.pods, now.workers, now.scalers, why=now.workers_why),
+        streams=streams.streams(now.pods, now.samples, time.time(), why=now.pods_why)
+        if getattr(settings, "streams", None)
+        else None,
         alerts=_of_alerts(platform, now),
     )
 

@@ -148,6 +148,42 @@ class Workers(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stream:
+    """A stream job."""
+
+    job: str
+    running: bool | None = None
+    """Whether all of its parts are at work; null if its JobManager does not say."""
+    ready: int
+    pods: int
+    restarts: int | None = None
+    """Since its JobManager has started: each goes back to the last checkpoint."""
+    checkpoints: int | None = None
+    """Completed since its JobManager has started."""
+    failed_checkpoints: int | None = None
+    checkpoint_age_seconds: float | None = None
+    """How long ago the last one was completed."""
+    checkpoint_seconds: float | None = None
+    """How long the last one took."""
+    checkpoint_bytes: float | None = None
+    """What the job knows."""
+    busy: float | None = None
+    """Share of its time that the busiest step works."""
+    held_back: float | None = None
+    """Share of its time in which a step waits for the next one to take its results."""
+    watermark_seconds: float | None = None
+    """How far the records whose windows are done lie behind now, by their own time; null before the first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Streams(Section):
+    """The stream jobs, by name; null if the stack has none."""
+
+    count: int = 0
+    items: Sequence[Stream] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Alert:
     """An alert that is pending or firing."""
 
@@ -185,6 +221,7 @@ class Snapshot:
     gateway: Gateway | None
     probe: Probe | None
     workers: Workers
+    streams: Streams | None
     alerts: Alerts
 
 

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from infra.live.scaling import WELL
 from infra.live.text import count, lasting, rate, shown, size
-from infra.top.model import Alerts, Brokers, Gateway, Groups, Probe, Snapshot, Topics, Workers
+from infra.top.model import Alerts, Brokers, Gateway, Groups, Probe, Snapshot, Streams, Topics, Workers
 
 LONGEST_NAME = 80
 """Characters of a topic's or group's name; Kafka takes 249, and of groups any number."""
@@ -31,6 +31,8 @@ def render(snapshot: Snapshot, *, height: int | None = None) -> RenderableType:
     parts += _topics(snapshot.topics, rows)
     parts += _groups(snapshot.groups, rows)
     parts += _workers(snapshot.workers, rows)
+    if snapshot.streams is not None:
+        parts += _streams(snapshot.streams, rows)
     parts += _alerts(snapshot.alerts, rows)
     return Lines(*parts)
 
@@ -184,6 +186,34 @@ def _workers(section: Workers, rows: int | None) -> Iterable[RenderableType]:
     yield from _rest(table, len(section.items[:rows]), section.count)
     if section.count and section.why:
         yield _why("", section.why)
+
+
+def _streams(section: Streams, rows: int | None) -> Iterable[RenderableType]:
+    yield _titled("streams", f"{section.count:,}") if section.count else _why("streams", section.why or "there is none")
+    table = _table(
+        ("job", "left"), ("", "left"), "pods", "restarts", "checkpoint", "failed", "state", "busy", "held back", "behind"
+    )  # fmt: skip
+    for each in section.items[:rows]:
+        state = "?" if each.running is None else "running" if each.running else "not running"
+        table.add_row(
+            _name(each.job),
+            Text(state, style="" if each.running else _BAD),
+            Text(f"{each.ready} of {each.pods}", style=_BAD if each.ready < each.pods else ""),
+            Text(count(each.restarts), style=_ODD if each.restarts else ""),
+            f"{lasting(each.checkpoint_age_seconds)} ago" if each.checkpoint_age_seconds is not None else "-",
+            Text(count(each.failed_checkpoints), style=_ODD if each.failed_checkpoints else ""),
+            size(each.checkpoint_bytes),
+            _percent(each.busy),
+            _percent(each.held_back),
+            lasting(each.watermark_seconds),
+        )
+    yield from _rest(table, len(section.items[:rows]), section.count)
+    if section.count and section.why:
+        yield _why("", section.why)
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.0%}"
 
 
 def _alerts(section: Alerts, rows: int | None) -> Iterable[RenderableType]:

@@ -5,7 +5,9 @@ import collections
 import concurrent.futures
 import datetime
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -14,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from infra.doctor.command import doctor
+from infra.top.command import top
 from sandbox.pins import FLINK_IMAGE, OBJECT_STORE_IMAGE
 from tests.dashboards import asked
 from tests.e2e.conftest import MakeStack
@@ -196,6 +200,9 @@ def test_changes_keep_what_it_knows_and_one_that_cannot_is_refused(stack: Stack)
         assert ledger()["generation"] == before + 2
         changed(stack, quiet.replace("SUM(ms)", "SUM(ms) + MAX(ms) - MIN(ms)"), slots=3)
         said = stack.up(fails=True)
+        if "TEST_LONG" in os.environ:
+            changed(stack, quiet.replace("SUM(ms)", "SUM(no_column)"), slots=3)
+            assert "Column 'no_column' not found" in stack.up(fails=True)
         writer.result()
     assert "it cannot start from the state of the former job" in said
     assert "The former job runs again from s3://" in said
@@ -264,6 +271,25 @@ def test_what_its_pods_show_is_what_its_alerts_and_panels_ask_for(stack: Stack) 
         shown |= set(re.findall(r"^(flink_\w+)", text, re.MULTILINE))
     assert asked("flink_") <= shown
     assert asked("flink_")
+
+
+def test_top_and_doctor_know_it(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(FOLDER, stack.file.parent / NAMESPACE)
+
+    def row() -> dict[str, Any]:
+        capsys.readouterr()
+        assert top(NAMESPACE, as_data=True, folder=stack.file.parent) == 0
+        found: dict[str, Any] = json.loads(capsys.readouterr().out)["streams"]["items"][0]
+        return found
+
+    eventually("it shows how busy it is", lambda: row()["busy"] is not None, 60)
+    found = row()
+    assert (found["job"], found["running"], found["ready"], found["pods"]) == ("minutes", True, 2, 2)
+    assert found["checkpoints"] > 0
+    assert found["checkpointAgeSeconds"] is not None
+    doctor(NAMESPACE, as_data=True, folder=stack.file.parent)
+    checks = {each["check"] for each in json.loads(capsys.readouterr().out)["findings"]}
+    assert not [each for each in checks if each in ("stream-not-running", "stream-checkpoints-fail")]
 
 
 def test_without_state_if_its_version_says_so(stack: Stack) -> None:

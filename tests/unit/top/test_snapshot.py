@@ -103,7 +103,8 @@ def test_the_keys_that_scripts_rely_on() -> None:
     told = json.loads(json.dumps(as_json(found())))
     assert told["version"] == 1
     assert set(told) == {
-        "version", "stack", "namespace", "at", "seconds", "brokers", "topics", "groups", "gateway", "probe", "workers", "alerts",
+        "version", "stack", "namespace", "at", "seconds", "brokers", "topics", "groups", "gateway", "probe", "workers",
+        "streams", "alerts",
     }  # fmt: skip
     assert set(told["brokers"]) == {
         "why", "ready", "wanted", "known", "bytesInPerSecond", "bytesOutPerSecond", "recordsInPerSecond",
