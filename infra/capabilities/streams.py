@@ -1,21 +1,32 @@
 """The stream jobs of a stack."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING, dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
 import kafka_platform
 from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.entities import User
+from kafka_platform.kafka.registry import RegistryConnection
 from kafka_platform.kube.images import FLINK_IMAGE
 from kafka_platform.kube.store import StoreConnection
+from kafka_platform.schemas.spec import SchemaType
 from kafka_platform.storage.spec import StoreUser, prefix_of, store_secret
+from kafka_platform.streams.avro import columns_of
 from kafka_platform.streams.monitoring import source
 from kafka_platform.streams.objects import objects
 from kafka_platform.streams.reading import MOST_BYTES, read
 from kafka_platform.streams.settings import StreamJobSettings
-from kafka_platform.streams.spec import PREFIX, StreamJobSpec, check_stream_job, stream_user_name
+from kafka_platform.streams.spec import (
+    PREFIX,
+    StreamFormat,
+    StreamJobSpec,
+    StreamTable,
+    check_stream_job,
+    check_tables,
+    stream_user_name,
+)
 from kafka_platform.values.forms import named, shared
 from kafka_platform.values.later import plain
 from kafka_platform.values.names import user_secret
@@ -24,16 +35,34 @@ from kafka_platform.values.words import Path
 from infra.capabilities.capability import Capability, Deployment, Needs, Placed, Program, Rendered, Scrape, Stack
 from infra.capabilities.connectors import unknown_topics
 from infra.capabilities.operators import Prometheus
+from infra.capabilities.registry import Registry, connection_for
 from infra.capabilities.storage import Storage
+from infra.schemas.declared import Declared
 from infra.settings.core import ROOT, Core
 from infra.settings.faults import Fault, Known, declare
+from infra.settings.topic import LANGUAGES, Topic
 
 KEY = "streams"
+
+
+def _is_avro(topic: Topic) -> bool:
+    return topic.value is not None and LANGUAGES[PurePosixPath(topic.value).suffix] is SchemaType.AVRO
 
 
 def _check_file(name: str) -> None:
     if PurePosixPath(name).suffix != ".sql":
         raise ValueError(f"{name!r} is not a file of SQL: write a path that ends in .sql")
+
+
+@dataclass(kw_only=True)
+class Tables:
+    """The tables of a job."""
+
+    known: dict[str, StreamTable]
+    faults: dict[str, str] = field(default_factory=dict)
+    """Why a schema is no table, by topic."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Why a field of a schema is no column, by its name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +75,26 @@ class Stream(StreamJobSpec):
     tenant: str | None = None
     """Tenant that it belongs to, whose quotas it has. Default: none."""
 
+    def found(self, settings: Core) -> "Tables":
+        """Its tables, with those that follow from schemas of Avro."""
+        found = Tables(known=dict(self.tables))
+        declared = {name: topic for name, topic in settings.topics.items() if _is_avro(topic)}
+        subjects = Declared(ROOT, declared, judged=True).subjects if declared else {}
+        for name in declared:
+            subject, table = subjects.get(f"{name}-value"), self.tables.get(name, StreamTable())
+            if subject is None or table.columns:
+                continue
+            others = [each.schema for key, each in subjects.items() if key != f"{name}-value"]
+            try:
+                made = columns_of(subject.schema, others)
+                found.known[name] = replace(table, columns=made.columns, format=StreamFormat.AVRO)
+            except ValueError as error:
+                if name in self.tables:
+                    found.faults[name] = str(error)
+                continue
+            found.left_out |= {each: f"{name}.{each} {why}" for each, why in made.left_out.items()}
+        return found
+
     def text(self) -> str:
         """Its SQL."""
         with (ROOT / self.sql).open("rb") as file:
@@ -56,7 +105,22 @@ class Stream(StreamJobSpec):
         prometheus = settings.of(Prometheus)
         namespaces = self.metrics_namespaces or ([] if prometheus is None else [prometheus.runs_in(settings)])
         pods = settings.pod_settings.with_own(self.pod_settings)
-        return shared(self, StreamJobSpec) | {"metrics_namespaces": namespaces, "pod_settings": pods}
+        tables = self.found(settings).known
+        used = read(self.text(), tables)
+        kept = {name: each for name, each in tables.items() if name in self.tables or name in used.sources}
+        return shared(self, StreamJobSpec) | {
+            "metrics_namespaces": namespaces,
+            "pod_settings": pods,
+            "tables": kept,
+        }
+
+    def reads_avro(self, settings: Core) -> bool:
+        """Whether it needs the schema registry. False if its SQL has a fault."""
+        try:
+            tables = self.found(settings).known
+            return any(tables[each].format is StreamFormat.AVRO for each in read(self.text(), tables).sources)
+        except (OSError, ValueError):
+            return False
 
 
 class Streams(Capability[Mapping[str, Stream]]):
@@ -77,7 +141,8 @@ class Streams(Capability[Mapping[str, Stream]]):
             for name, each in sorted(section.items())
         ]
         stores = {stream_user_name(name): _place(name) for name in sorted(section)}
-        return Needs(passwords=["stream jobs log in"], scrapes=scrapes, stores=stores)
+        schemas = [stream_user_name(name) for name, each in sorted(section.items()) if each.reads_avro(settings)]
+        return Needs(passwords=["stream jobs log in"], scrapes=scrapes, stores=stores, schemas=schemas)
 
     def users(self, section: Mapping[str, Stream], settings: Core) -> Mapping[str, User]:
         """One for each, with the rights that follow from its SQL; none if that has a fault."""
@@ -85,8 +150,9 @@ class Streams(Capability[Mapping[str, Stream]]):
         for name, each in sorted(section.items()):
             quotas = None if each.tenant is None else settings.quotas_of(each.tenant)
             try:
+                spec = replace(each, tables=each.found(settings).known)
                 found[stream_user_name(name)] = kafka_platform.stream_user(
-                    name, each.text(), each, settings.namespace, quotas
+                    name, each.text(), spec, settings.namespace, quotas
                 )
             except (OSError, ValueError):  # `faults` says so
                 continue
@@ -120,7 +186,11 @@ class Streams(Capability[Mapping[str, Stream]]):
                 yield Fault(path=(*path, "tenant"), message=f"{each.tenant!r} is not a tenant of this file: {fix}")
             for topic in each.tables:
                 yield from unknown_topics((*path, "tables", topic), [topic], stack, known)
-            yield from _unreadable(path, each, settings)
+            found = each.found(settings)
+            tables = found.known
+            for topic, message in found.faults.items():
+                yield Fault(path=("topics", topic, "value"), message=message)
+            yield from _unreadable(path, each, tables, settings)
             user, storage = stream_user_name(name), stack.of(Storage)
             if storage is not None and user in storage.users:
                 yield Fault(
@@ -128,17 +198,20 @@ class Streams(Capability[Mapping[str, Stream]]):
                 )
             if user in settings.users or user in getattr(settings, "workers", {}):
                 yield Fault(path=path, message=f"its user {user!r} is that of somebody else already: rename one")
-            if not each.tables:
+            if not tables:
                 message = "missing: write the topics that the SQL reads and writes, with their columns"
                 yield Fault(path=(*path, "tables"), message=message)
                 continue
             try:
-                read(each.text(), each.tables)
+                used = read(each.text(), tables)
+                check_tables({topic: tables[topic] for topic in {*each.tables, *used.sources}})
             except (OSError, UnicodeDecodeError) as error:
                 reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
                 yield Fault(path=(*path, "sql"), message=f"{each.sql!r} cannot be read, {reason}: name another file")
             except ValueError as error:
-                yield Fault(path=(*path, "sql"), message=f"{PurePosixPath(each.sql).name}, {error}")
+                hints = [why for name, why in found.left_out.items() if repr(name) in str(error)]
+                hint = "".join(f" ({why})" for why in hints[:1])
+                yield Fault(path=(*path, "sql"), message=f"{PurePosixPath(each.sql).name}, {error}{hint}")
 
     def rendered(self, section: Mapping[str, Stream], placed: Placed) -> Iterator[Rendered]:
         """Their objects."""
@@ -156,6 +229,7 @@ class Streams(Capability[Mapping[str, Stream]]):
                 runtime_image=settings.runtime_image,
                 sql=each.text(),
                 spec=StreamJobSpec(**each.values(settings)),
+                registry=_registry(name, each, placed),
             )
             yield from placed.named(own, objects(job))
 
@@ -173,18 +247,37 @@ class Streams(Capability[Mapping[str, Stream]]):
                 store=_store(name, storage, endpoint),
                 image=settings.images.flink or FLINK_IMAGE,
                 runtime_image=settings.runtime_image,
+                registry=_registry(name, each, deployment),
             )
-            job = kafka_platform.StreamJob(name, args, deployment.options("entities", "storage"))
+            job = kafka_platform.StreamJob(name, args, deployment.options("entities", "storage", "registry"))
             deployment.outputs.setdefault(KEY, {})[name] = {"deployment": job.deployment, "user": job.user}
 
 
-def _unreadable(path: Path, stream: Stream, settings: Core) -> Iterator[Fault]:
-    """Topics whose records are in a format of the schema registry."""
+def _registry(name: str, stream: Stream, placed: Placed) -> RegistryConnection | None:
+    """The registry, for a job that needs it."""
+    settings = placed.settings
+    return connection_for(placed, stream_user_name(name), settings.namespace) if stream.reads_avro(settings) else None
+
+
+def _unreadable(path: Path, stream: Stream, tables: Mapping[str, StreamTable], settings: Core) -> Iterator[Fault]:
+    """Topics whose records are in a format that jobs do not know, and a registry that they do not trust."""
     for topic in stream.tables:
         declared = settings.topics.get(topic)
-        if declared is not None and declared.has_schema:
-            message = "has a schema, and stream jobs know JSON without one alone: use another topic"
+        if declared is None or not declared.has_schema or tables[topic].format is StreamFormat.AVRO:
+            continue
+        if not _is_avro(declared):
+            message = "has a schema that is not in Avro, and stream jobs read Avro, and JSON without a schema: use another topic"
             yield Fault(path=(*path, "tables", topic), message=message)
+        elif stream.tables[topic].columns:
+            message = "follow from the schema of the topic: remove the key"
+            yield Fault(path=(*path, "tables", topic, "columns"), message=message)
+    registry = settings.of(Registry)
+    authority = None if registry is None else registry.authority or (registry.tls and registry.tls.authority)
+    if authority and stream.reads_avro(settings):
+        message = (
+            "reads Avro, and trusts registries with a certificate of a public authority alone: use such a certificate"
+        )
+        yield Fault(path=path, message=message)
 
 
 def _place(name: str) -> StoreUser:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 LOGIN = "/etc/kafka-platform/registry"
 """Where the Secret with the login is mounted."""
+JAAS = "jaas.conf"
+"""Key of the login's Secret for Java's clients that read it from a file alone (`SASL_INHERIT`)."""
 _CA = "/etc/kafka-platform/registry-ca"
 CA_FILE = f"{_CA}/ca.crt"
 """Where the authority is mounted."""

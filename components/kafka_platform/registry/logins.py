@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kafka_platform.kafka.properties import java_properties
-from kafka_platform.kafka.secrets import encode
+from kafka_platform.kafka.registry import JAAS
+from kafka_platform.kafka.secrets import LOGIN_MODULES, encode
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import Manifest, metadata, secret_of
 from kafka_platform.registry.spec import REGISTRAR, RegistryRole, RegistryUser
@@ -107,6 +108,7 @@ def _client(user: str, password: str, url: str, role: RegistryRole) -> dict[str,
         "SCHEMA_REGISTRY_BASIC_AUTH_CREDENTIALS_SOURCE": "USER_INFO",
         "SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO": both,
         "basic.auth.user.info": both,
+        JAAS: f'KafkaClient {{\n  {LOGIN_MODULES["PLAIN"]} required username="{user}" password="{password}";\n}};\n',
         "password": password,
         "registry.properties": java_properties(java),
         "schema.registry.url": url,

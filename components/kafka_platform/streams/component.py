@@ -8,13 +8,21 @@ from kafka_platform.args import Args
 from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.connection import KafkaConnection
 from kafka_platform.kafka.entities import Quotas, User
+from kafka_platform.kafka.registry import RegistryConnection
 from kafka_platform.kube.images import FLINK_IMAGE, RUNTIME_IMAGE
 from kafka_platform.kube.place import once_ready, place_all
 from kafka_platform.kube.store import StoreConnection
 from kafka_platform.streams.objects import objects
 from kafka_platform.streams.reading import read
 from kafka_platform.streams.settings import StreamJobSettings
-from kafka_platform.streams.spec import StreamJobSpec, check_stream_job, stream_user_name, transactions_of
+from kafka_platform.streams.spec import (
+    StreamFormat,
+    StreamJobSpec,
+    check_stream_job,
+    check_tables,
+    stream_user_name,
+    transactions_of,
+)
 from kafka_platform.values.checks import check_field
 from kafka_platform.values.forms import formed, named
 from kafka_platform.values.later import Input
@@ -33,6 +41,9 @@ class StreamJobArgs(StreamJobSpec, Args):
     """The Kafka, as its `KafkaCluster` tells. Declare `stream_user(name, args)` in it."""
     store: StoreConnection
     """Where its checkpoints are kept."""
+    registry: RegistryConnection | None = None
+    """The schema registry, with a login that may read, for tables in Avro. Its Secret also needs the key `jaas.conf`, as those of a
+    `SchemaRegistry` have it. Default: none."""
     namespace: pulumi.Input[str] | None = named(check_label, "namespace")
     """Namespace of its pods and of the store's Secret, which the Kafka has to let in. Default: the connection's, which it does."""
     image: pulumi.Input[str] = FLINK_IMAGE
@@ -45,7 +56,12 @@ class StreamJobArgs(StreamJobSpec, Args):
         super().check()
         if not self.tables:
             raise ValueError("tables: missing: write the topics that the SQL reads and writes, with their columns")
+        check_field("tables", check_tables, self.tables)
         check_field("sql", read, self.sql, self.tables)
+        if self.registry is None and any(each.format is StreamFormat.AVRO for each in self.tables.values()):
+            raise ValueError("registry: missing: tables in Avro need the registry that has their schemas")
+        if self.registry is not None and self.registry.ca_secret is not None:
+            raise ValueError("registry: ca_secret: stream jobs trust public authorities alone: use such a certificate")
         if self.connection.sasl_mechanism not in LOGINS or (
             self.connection.sasl_mechanism is None and self.connection.logs_in
         ):
@@ -79,7 +95,7 @@ class StreamJob(pulumi.ComponentResource):
     namespace: pulumi.Output[str]
     """Namespace of its pods."""
     deployment: pulumi.Output[str]
-    """Name of the Deployment of its JobManager, once the job is there."""
+    """Name of the Deployment of its JobManager, once the job runs."""
     user: pulumi.Output[str]
     """Kafka user that it logs in as, and its consumer group."""
 
@@ -99,9 +115,10 @@ class StreamJob(pulumi.ComponentResource):
             runtime_image=args.runtime_image,
             sql=args.sql,
             spec=args,
+            registry=args.registry,
         )
         placed = place_all(self, own, objects(settings))
         self.namespace = pulumi.Output.from_input(settings.namespace)
-        self.deployment = once_ready(f"{own}-manager", placed["Deployment", "manager"])
+        self.deployment = once_ready(f"{own}-manager", placed["Job", "change"])
         self.user = pulumi.Output.from_input(own)
         self.register_outputs({"namespace": self.namespace, "deployment": self.deployment, "user": self.user})

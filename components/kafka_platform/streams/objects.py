@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kafka_platform.kafka.client_pods import kafka_ports
+from kafka_platform.kafka.registry import egress
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import (
     Manifest,
@@ -51,8 +52,8 @@ def objects(settings: StreamJobSettings) -> list[Object]:
     changed = derived(text_hash, settings.config)
     before = [account, right, bound, files, policy]
     tasks = Object(role="tasks", manifest=task_managers(settings, changed), after=before, awaited=False)
-    # It is ready once its job is there.
-    manager = Object(role="manager", manifest=job_manager(settings, changed), after=before)
+    manager = Object(role="manager", manifest=job_manager(settings, changed), after=before, awaited=False)
+    # It fails at once if the job cannot start, and the pods would only be waited for.
     waits = Object(role="change", manifest=change(settings), after=[tasks, manager], runs_again=True)
     return [*before, tasks, manager, waits]
 
@@ -125,6 +126,7 @@ def network_policy(settings: StreamJobSettings, brokers: "Input[Sequence[Manifes
             {"ports": inside, "to": [each_other]},
             {"ports": brokers},
             {"ports": store},
+            *([] if settings.registry is None else [egress(settings.registry)]),
             {"ports": [allowed_port(port) for port in settings.spec.api_ports]},
         ],
     )

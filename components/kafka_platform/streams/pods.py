@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from kafka_platform.kafka.client_pods import ca_mounts, ca_volumes
+from kafka_platform.kafka.registry import JAAS, LOGIN
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import Manifest, environment, labels, metadata
 from kafka_platform.kube.metrics import METRICS_PORT_NAME
@@ -76,7 +77,7 @@ def job_manager(settings: StreamJobSettings, config_hash: "Input[str]") -> Manif
     container = _container(settings, settings.spec.manager)
     container |= {
         "args": arguments,
-        "command": ["/bin/sh", "-c", _WAIT, "flink", *_java(manager_options(settings.spec))],
+        "command": ["/bin/sh", "-c", _WAIT, "flink", *_java(settings, manager_options(settings.spec))],
         "livenessProbe": http_check("/overview", REST_PORT, failures=6, period_seconds=20),
         "name": "jobmanager",
         "ports": [{"containerPort": REST_PORT, "name": "rest"}, _metrics()],
@@ -86,7 +87,12 @@ def job_manager(settings: StreamJobSettings, config_hash: "Input[str]") -> Manif
         "volumeMounts": [*container["volumeMounts"], {"mountPath": _TURN, "name": "turn"}],
     }
     return _deployment(
-        settings, "manager", [container, _keeper(settings)], 1, config_hash, {"tmp": "512Mi", "turn": "16Mi"}
+        settings,
+        "manager",
+        [container, _keeper(settings)],
+        1,
+        config_hash,
+        {"tmp": "512Mi", "turn": "16Mi"},
     )
 
 
@@ -154,14 +160,15 @@ def _keys(settings: StreamJobSettings) -> list[Manifest]:
 
 def task_managers(settings: StreamJobSettings, config_hash: "Input[str]") -> Manifest:
     """The pods that do the work."""
-    container = _container(settings, settings.spec.resources) | {
+    container = _container(settings, settings.spec.resources)
+    container |= {
         "args": [
             "org.apache.flink.runtime.taskexecutor.TaskManagerRunner",
             "--configDir", _CONFIG,
             "-D", "taskmanager.host=$(POD_IP)",
             "-D", "taskmanager.resource-id=$(POD_NAME)",
         ],
-        "command": _java(task_options(settings.spec)),
+        "command": _java(settings, task_options(settings.spec)),
         "livenessProbe": http_check("/metrics", METRICS_PORT, failures=6, period_seconds=20),
         "name": "taskmanager",
         "ports": [_metrics()],
@@ -171,9 +178,11 @@ def task_managers(settings: StreamJobSettings, config_hash: "Input[str]") -> Man
     return _deployment(settings, "tasks", [container], settings.spec.pods, config_hash, {"tmp": _DISK})
 
 
-def _java(options: Sequence[str]) -> list[str]:
-    logging = f"-Dlog4j.configurationFile={_CONFIG}/log4j.properties"
-    return ["java", *options, logging, f"-Djava.io.tmpdir={TEMPORARY}", "-cp", f"{HOME}/lib/*"]
+def _java(settings: StreamJobSettings, options: Sequence[str]) -> list[str]:
+    logging = [f"-Dlog4j.configurationFile={_CONFIG}/log4j.properties"]
+    if settings.registry_login is not None:
+        logging.append(f"-Djava.security.auth.login.config={LOGIN}/{JAAS}")
+    return ["java", *options, *logging, f"-Djava.io.tmpdir={TEMPORARY}", "-cp", f"{HOME}/lib/*"]
 
 
 def _metrics() -> Manifest:
@@ -187,6 +196,8 @@ def _container(settings: StreamJobSettings, resources: Compute) -> Manifest:
     ]
     if settings.connection.sasl_mechanism is not None:
         mounts.append({"mountPath": CREDENTIALS, "name": "credentials", "readOnly": True})
+    if settings.registry_login is not None:
+        mounts.append({"mountPath": LOGIN, "name": "registry", "readOnly": True})
     fields = (("POD_IP", "status.podIP"), ("POD_NAME", "metadata.name"))
     return {
         "env": [
@@ -220,6 +231,8 @@ def _deployment(
     ]
     if settings.connection.sasl_mechanism is not None:
         volumes.append(secret_volume("credentials", user_secret(settings.name), "password"))
+    if settings.registry_login is not None:
+        volumes.append(secret_volume("registry", settings.registry_login, JAAS))
     spec = pod_spec(
         containers,
         [*volumes, *ca_volumes(settings.connection)],

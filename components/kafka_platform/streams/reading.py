@@ -3,11 +3,13 @@
 This is no parser of SQL: Flink's own has the last word when the job starts. It finds the tables, and what is certainly wrong.
 """
 
+import difflib
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kafka_platform.streams.reserved import RESERVED
-from kafka_platform.streams.spec import EVENT_TIME, StreamTable
+from kafka_platform.streams.spec import EVENT_TIME, StreamFormat, StreamTable
 from kafka_platform.streams.tokens import Kind, SqlFault, Token, tokens, without_comments
 from kafka_platform.values.words import suggest
 
@@ -116,6 +118,8 @@ def _sink(statement: Sequence[Token], tables: Mapping[str, StreamTable]) -> str:
     _check_reserved(name)
     if name.text not in tables:
         raise _unknown(name, tables, ())
+    if tables[name.text].format is StreamFormat.AVRO:
+        raise SqlFault(name, f"{name.text!r} has records in Avro, and jobs write JSON: use a topic without a schema")
     if statement[3].says("."):
         raise SqlFault(statement[3], "write the name of a topic alone; one with a dot in it in `backticks`")
     if statement[3].says("("):
@@ -168,7 +172,29 @@ def _sources(statement: Sequence[Token], tables: Mapping[str, StreamTable], view
                 # The same alias in several parts of a statement may mean several tables.
                 aliases[alias] = topic if aliases.get(alias, topic) == topic else None
     _check_columns(statement, aliases, tables)
+    if len(named) == len(found) == 1 and sum(each.says("SELECT") for each in statement) == 1:
+        _check_bare(statement, min(named), tables[min(found)].types)
     return found
+
+
+def _check_bare(statement: Sequence[Token], begin: int, columns: Mapping[str, str]) -> None:
+    """Names without a table, where there is but one: only what is almost a column is certainly meant to be one."""
+    known = {*columns, EVENT_TIME, *_WINDOW}
+    for before, each in itertools.pairwise(statement):
+        if before.says("AS") and each.is_name:
+            known.add(each.text)
+    select = next(at for at, each in enumerate(statement) if each.says("SELECT"))
+    for at in range(select + 1, len(statement) - 1):
+        before, each, after = statement[at - 1 : at + 2]
+        if _is_reserved(each) or each.kind is not Kind.WORD or each.text in known or at == begin:
+            continue
+        # A function, an argument's name, an alias, a part of something else, or the unit of an interval.
+        named_by = before.kind in (Kind.TEXT, Kind.NUMBER) or (before.is_name and not _is_reserved(before))
+        if named_by or after.says("(", "=>", ".") or before.says(".", ")"):
+            continue
+        close = difflib.get_close_matches(each.text, columns, n=1, cutoff=0.8)
+        if close:
+            raise SqlFault(each, f"{each.text!r} is not a column: did you mean {close[0]!r}?")
 
 
 def _common(statement: Sequence[Token]) -> Iterator[str]:
@@ -244,8 +270,12 @@ def _check_columns(
             )
 
 
+def _is_reserved(token: Token) -> bool:
+    return token.kind is Kind.WORD and token.text.upper() in RESERVED
+
+
 def _check_reserved(token: Token) -> None:
-    if token.kind is Kind.WORD and token.text.upper() in RESERVED:
+    if _is_reserved(token):
         raise SqlFault(token, f"{token.text!r} is a word of SQL: write the name of the topic in `backticks`")
 
 

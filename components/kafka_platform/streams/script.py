@@ -7,6 +7,7 @@ from kafka_platform.kafka.secrets import CA_FILE, LOGIN_MODULES
 from kafka_platform.streams.reading import Read
 from kafka_platform.streams.spec import (
     EVENT_TIME,
+    StreamFormat,
     StreamJobSpec,
     StreamStart,
     StreamTable,
@@ -29,6 +30,14 @@ _STARTS = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class Registry:
+    """How the job reaches the schemas of records."""
+
+    url: str
+    logs_in: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Brokers:
     """How the job reaches Kafka."""
 
@@ -37,6 +46,7 @@ class Brokers:
     sasl_mechanism: str | None
     has_authority: bool
     user: str
+    registry: "Registry | None" = None
 
 
 def identifier(name: str) -> str:
@@ -70,7 +80,7 @@ def script(name: str, spec: StreamJobSpec, read: Read, brokers: Brokers) -> str:
 def table(name: str, topic: str, spec: StreamJobSpec, brokers: Brokers, *, is_source: bool, is_sink: bool) -> str:
     """The statement that makes the table of a topic."""
     declared = spec.tables[topic]
-    options = {"connector": "kafka", "format": "json", "topic": topic, **_client(brokers)}
+    options = {"connector": "kafka", "topic": topic, **_format(declared, brokers.registry), **_client(brokers)}
     if is_source:
         options |= _source(name, spec)
     if is_sink:
@@ -96,6 +106,16 @@ def _time(declared: StreamTable) -> list[str]:
     return [made, f"WATERMARK FOR {column} AS {column} - INTERVAL '{late}' DAY TO SECOND(3)"]
 
 
+def _format(declared: StreamTable, registry: Registry | None) -> dict[str, str]:
+    if declared.format is StreamFormat.JSON or registry is None:
+        return {"format": "json", "json.ignore-parse-errors": "false"}
+    found = {"avro-confluent.url": registry.url, "format": "avro-confluent"}
+    if registry.logs_in:
+        # From the file that `java.security.auth.login.config` names: Flink prints options of tables.
+        found["avro-confluent.basic-auth.credentials-source"] = "SASL_INHERIT"
+    return found
+
+
 def _client(brokers: Brokers) -> dict[str, str]:
     """Options of every client. The password is a file that they read; it is in no option."""
     found = {
@@ -119,12 +139,11 @@ def _client(brokers: Brokers) -> dict[str, str]:
 
 def _source(name: str, spec: StreamJobSpec) -> Mapping[str, str]:
     return {
-        # A partition without records would hold back the windows of all.
-        "json.ignore-parse-errors": "false",
         "properties.auto.offset.reset": "latest" if spec.start is StreamStart.LATEST else "earliest",
         "properties.group.id": stream_user_name(name),
         "properties.isolation.level": "read_committed",
         "scan.startup.mode": _STARTS[spec.start],
+        # A partition without records would hold back the windows of all.
         "scan.watermark.idle-timeout": "10 s",
     }
 

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kafka_platform.kafka.registry import RegistryConnection
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import selector, text_hash
 from kafka_platform.kube.store import StoreConnection
 from kafka_platform.streams.config import config_yaml, job_id
 from kafka_platform.streams.reading import Read, read
-from kafka_platform.streams.script import Brokers, script
+from kafka_platform.streams.script import Brokers, Registry, script
 from kafka_platform.streams.spec import StreamJobSpec, stream_user_name
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class StreamJobSettings:
     runtime_image: "Input[str]"
     sql: str
     spec: StreamJobSpec
+    registry: RegistryConnection | None = None
 
     @property
     def name(self) -> str:
@@ -64,7 +66,7 @@ class StreamJobSettings:
         """The script that Flink runs."""
         connection, found = self.connection, self.read
         text: Input[str] = derived(
-            lambda servers, protocol, mechanism: script(
+            lambda servers, protocol, mechanism, registry: script(
                 self.job,
                 self.spec,
                 found,
@@ -74,13 +76,22 @@ class StreamJobSettings:
                     sasl_mechanism=mechanism,
                     has_authority=connection.ca_secret is not None,
                     user=self.name,
+                    registry=None
+                    if registry is None
+                    else Registry(url=registry, logs_in=self.registry_login is not None),
                 ),
             ),
             connection.bootstrap_servers,
             connection.security_protocol,
             connection.sasl_mechanism,
+            None if self.registry is None else self.registry.url,
         )
         return text
+
+    @property
+    def registry_login(self) -> "Input[str] | None":
+        """Secret with its login to the registry, if it needs one."""
+        return None if self.registry is None else self.registry.secret
 
     @property
     def plan(self) -> "Input[str]":

@@ -41,6 +41,15 @@ class StreamStart(Deciding):
     """Where the last checkpoint of the former version was, without what it knew; otherwise at the oldest records."""
 
 
+class StreamFormat(Deciding):
+    """How the records of a topic are written."""
+
+    JSON = "json"
+    """JSON objects without a prefix."""
+    AVRO = "avro"
+    """Avro, each with the id of its schema in the registry, as Confluent's serializers write it. Such a topic can be read."""
+
+
 def _check_columns(columns: Sequence[str]) -> None:
     seen: set[str] = set()
     for each in columns:
@@ -58,14 +67,16 @@ def _check_columns(columns: Sequence[str]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class StreamTable(Spec):
-    """A topic as a table: JSON records whose members are columns."""
+    """A topic as a table: records whose members are columns."""
 
     columns: Sequence[str] = formed(
         (), _check_columns, items={"type": "string"}, examples=[["id STRING", "amount DOUBLE"]]
     )
     """Columns in their order, each a name and a type: STRING, BOOLEAN, INT, BIGINT, DOUBLE, DECIMAL(10, 2), DATE, TIMESTAMP(3),
-    TIMESTAMP_LTZ(3), BYTES, ARRAY<...>, MAP<..., ...> or ROW<name type, ...>. Each is a member of the JSON object of the same name.
-    Required."""
+    TIMESTAMP_LTZ(3), BYTES, ARRAY<...>, MAP<..., ...> or ROW<name type, ...>. Each is the member of the same name. Required; in a stack
+    file not for a topic with a schema of Avro, which has them."""
+    format: StreamFormat = StreamFormat.JSON
+    """How its records are written: json or avro. Default json; in a stack file avro for a topic with a schema of Avro."""
     time: str | None = named(check_column, examples=["at"])
     """Column with the time of what a record tells, for windows: BIGINT (milliseconds since 1970), TIMESTAMP(3) or TIMESTAMP_LTZ(3).
     It is the column `event_time`. Default: the time of the record."""
@@ -76,18 +87,16 @@ class StreamTable(Spec):
 
     def check(self) -> None:
         """What it names is there, and of a type that fits."""
-        if not self.columns:
-            raise ValueError("columns: missing: write a name and a type for each, such as id STRING")
         types = self.types
-        for name in ("time", "key"):
+        for name in ("time", "key") if types else ():
             column = getattr(self, name)
             if column is not None and column not in types:
                 raise ValueError(f"{name}: {column!r} is not among the columns: {suggest(column, types)}")
-        if self.time is not None and not TIMES.fullmatch(types[self.time]):
+        if types and self.time is not None and not TIMES.fullmatch(types[self.time]):
             raise ValueError(
                 f"time: {self.time!r} is of type {types[self.time]}: use a BIGINT, TIMESTAMP(3) or TIMESTAMP_LTZ(3)"
             )
-        if self.key is not None and types[self.key] != "STRING":
+        if types and self.key is not None and types[self.key] != "STRING":
             raise ValueError(f"key: {self.key!r} is of type {types[self.key]}: use a STRING")
 
     @property
@@ -174,6 +183,13 @@ class StreamJobSpec(Spec):
     def parallelism(self) -> int:
         """In how many parts the job is done."""
         return self.pods * self.slots
+
+
+def check_tables(tables: Mapping[str, StreamTable]) -> None:
+    """Raises unless each has columns."""
+    for topic, each in tables.items():
+        if not each.columns:
+            raise ValueError(f"{topic}: columns: missing: write a name and a type for each, such as id STRING")
 
 
 def check_stream_job(name: str) -> None:

@@ -7,6 +7,7 @@ _SIMPLE = re.compile(
     r"|TIME\(0\)|TIMESTAMP\([0-3]\)|TIMESTAMP_LTZ\([0-3]\)|DECIMAL\([1-9]\d?,\s?\d{1,2}\))"
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_FIELD = re.compile(rf"{_NAME.pattern}|`{_NAME.pattern}`")
 _DEEPEST = 10
 TIMES = re.compile(r"BIGINT|TIMESTAMP\(3\)|TIMESTAMP_LTZ\(3\)")
 """What the time of a record may be: milliseconds since 1970, or a point in time."""
@@ -49,7 +50,7 @@ def _parts(text: str, parts: int, depth: int) -> str | None:
     while True:
         text = text.lstrip()
         if parts == 0:
-            found = _NAME.match(text)
+            found = _FIELD.match(text)
             if found is None or not text[found.end() :].startswith(" "):
                 return None
             text = text[found.end() :].lstrip()

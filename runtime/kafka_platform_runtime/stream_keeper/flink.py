@@ -57,12 +57,14 @@ class Flink:
 
     def job(self) -> Job | None:
         """How it is; None if it is not there yet."""
-        found = self._ask("GET", f"/jobs/{self._job}")
+        found = self._ask("GET", f"/jobs/{self._job}/status")
         if found is None:
             return None
-        parts = [each.get("status") for each in found.get("vertices", [])]
-        state = str(found.get("state"))
-        return Job(state=state, works=state == "RUNNING" and bool(parts) and set(parts) == {"RUNNING"})
+        state = str(found.get("status"))
+        if state != "RUNNING":
+            return Job(state=state, works=False)  # of one whose SQL was refused, Flink knows no more
+        parts = [each.get("status") for each in (self._ask("GET", f"/jobs/{self._job}") or {}).get("vertices", [])]
+        return Job(state=state, works=bool(parts) and set(parts) == {"RUNNING"})
 
     def reason(self) -> str | None:
         """Why it failed last."""

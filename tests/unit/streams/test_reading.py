@@ -116,6 +116,12 @@ def test_what_it_reads_and_writes(sql: str, sources: list[str], sinks: list[str]
             "SET 'table.dynamic-table-options.enabled' = 'true'; INSERT INTO sums SELECT 1",
             "'SET' is no statement of a job",
         ),
+        (
+            "SET 'execution.state-recovery.path' = 's3://platform/streams/other/savepoints/1-1'; INSERT INTO sums SELECT 1",
+            "'SET' is no statement of a job",
+        ),
+        ("STOP JOB 'other' WITH SAVEPOINT; INSERT INTO sums SELECT 1", "'STOP' is no statement of a job"),
+        ("EXECUTE PLAN 's3://platform/streams/other/plan'; INSERT INTO sums SELECT 1", "'EXECUTE' is no statement"),
         ("ADD JAR 's3://evil/a.jar'; INSERT INTO sums SELECT 1", "'ADD' is no statement of a job"),
         ("CREATE TABLE x (a STRING) WITH ('connector' = 'filesystem')", "'CREATE' is no statement of a job"),
         ("CREATE FUNCTION f AS 'evil.Class'", "'CREATE' is no statement of a job"),
