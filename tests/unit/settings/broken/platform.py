@@ -14,7 +14,7 @@ CASES: list[tuple[str, str]] = [
     ("gatway: {pods: {min: 3}}", "gatway: unknown key: did you mean 'gateway'?"),
     (
         "services: {fraud: {image: a}}",
-        "services: unknown key: use one of environment, namespace, createNamespace, kubernetes, adopt, images, podSettings, kafka, topics, topicFiles, tenants, tenantFiles, registry, gateway, strimzi, drainCleaner, certManager, prometheus, alerts, keda, exporter, ...",
+        "services: unknown key: use one of environment, namespace, createNamespace, kubernetes, adopt, images, podSettings, kafka, topics, topicFiles, tenants, tenantFiles, registry, gateway, strimzi, drainCleaner, certManager, prometheus, alerts, keda, ...",
     ),
     ("createNamespace: yes", "createNamespace: 'yes' is not true or false: write true or false"),
     (
