@@ -28,6 +28,7 @@ KUBECTL = {"describe", "get", "logs"}
 """What pages say to run: nothing that changes anything is copied at three in the morning."""
 FLAGS = {
     "--all-containers",
+    "-c",
     "-n",
     "-A",
     "-l",
