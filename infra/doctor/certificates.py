@@ -44,8 +44,8 @@ def _presented(settings: Settings) -> Iterator[Held]:
     named = [listeners.certificate, None if listeners.external is None else listeners.external.certificate]
     if gateway is not None:
         named += [getattr(gateway.tls, "certificate", None), getattr(gateway.expose, "certificate", None)]
-    if registry is not None:
-        named.append(getattr(registry.tls, "certificate", None))
+    for program in (registry, settings.query):
+        named.append(None if program is None else getattr(program.tls, "certificate", None))
     for each in named:
         if isinstance(each, str):
             yield Held(namespace=settings.namespace, secret=each)

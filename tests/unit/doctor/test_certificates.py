@@ -32,9 +32,16 @@ def test_every_certificate_that_the_platform_presents_is_read() -> None:
         "kafka": {**EMBEDDED["kafka"], "listeners": {"certificate": "brokers"}},
         "gateway": {"tls": {"certificate": "pods"}},
         "registry": {"tls": {"certificate": "registry"}},
+        "query": {"tls": {"certificate": "queries"}},
+        "topics": {"orders": {}},
+        "tenants": {"shop": {"users": {"ann": {"reads": ["orders"]}}}},
     }
-    assert [each[1] for each in secrets(raw)] == ["brokers", "pods", "registry"]
-    assert [each[1] for each in secrets(raw, ("streaming", "pods"), ("shop", "brokers"))] == ["brokers", "registry"]
+    assert [each[1] for each in secrets(raw)] == ["brokers", "pods", "queries", "registry"]
+    assert [each[1] for each in secrets(raw, ("streaming", "pods"), ("shop", "brokers"))] == [
+        "brokers",
+        "queries",
+        "registry",
+    ]
 
 
 def test_what_was_delivered_to_users_is_read() -> None:
