@@ -118,6 +118,8 @@ def _rights(
             "verbs": ["get", "patch", "update"],
         },
     ]
+    if where == account_in:
+        rules.append({"apiGroups": [""], "resourceNames": [NAME], "resources": ["configmaps"], "verbs": ["get"]})
     if read:
         rules.append({"apiGroups": [""], "resourceNames": list(read), "resources": ["secrets"], "verbs": ["get"]})
     return [role_of(about, rules), role_binding_of(about, {"name": NAME, "namespace": account_in})]
@@ -159,13 +161,13 @@ def _again(job: Manifest) -> Manifest:
 def _job(namespace: str, image: Any, version: str, own: Mapping[str, str], pods: PodSettings) -> Manifest:
     container: Manifest = {
         "command": ["python3", "-m", "kafka_platform_runtime.generated_secrets"],
+        "env": [{"name": "TEMPLATES", "value": f"{namespace}/{NAME}"}],
         "image": image,
         "name": "secrets",
         "resources": helper_resources("64Mi"),
         "securityContext": container_security(),
-        "volumeMounts": [{"mountPath": "/etc/kafka-platform/templates", "name": "templates", "readOnly": True}],
     }
-    spec = pod_spec([container], [{"configMap": {"name": NAME}, "name": "templates"}])
+    spec = pod_spec([container], [])
     template: Manifest = {
         "metadata": {"annotations": {CONFIG_ANNOTATION: version}, "labels": dict(own)},
         "spec": spec | {"automountServiceAccountToken": True, "serviceAccountName": NAME},

@@ -3,15 +3,18 @@
 import re
 import secrets as randomness
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any, Protocol
 
 from kafka_platform_runtime.api_server import ConflictError
 from kafka_platform_runtime.failures import Transient
 from kafka_platform_runtime.generated_secrets.kubernetes import decoded, encoded
-from kafka_platform_runtime.generated_secrets.templates import Template, Templates
+from kafka_platform_runtime.generated_secrets.templates import Template, Templates, parsed
 
+MOST_VERSIONS = 20
+"""How many versions of the templates one attempt goes through."""
 LENGTH = 32
 """Letters and digits, as of passwords that Pulumi generates: 190 random bits, which no file format has to quote."""
 _LETTERS = string.ascii_letters + string.digits
@@ -32,6 +35,42 @@ class Cluster(Protocol):
     def apply(self, secret: dict[str, Any]) -> None:
         """Makes a Secret as it is declared."""
         ...
+
+
+def converge(newest: Callable[[], str], cluster: Cluster) -> str:
+    """Makes all Secrets of the newest templates, also of those that come meanwhile. Returns what was done, in one line.
+
+    Runs of several versions of the files may be at work at the same time: whichever ends last has looked again, and
+    the Secrets are as the newest version says.
+
+    Args:
+        newest: reads the templates.
+        cluster: where the Secrets are.
+
+    Raises:
+        Transient: another attempt may succeed.
+        Refused: none can.
+    """
+    for _ in range(MOST_VERSIONS):
+        text = newest()
+        templates = parsed(text)
+        done = apply(templates, cluster)
+        # In this order: what a run of a newer version notes after this look is not forgotten.
+        noted = cluster.get(templates.namespace, templates.store)
+        if newest() == text:
+            _forget(templates, noted, cluster)
+            return done
+    raise Transient("the templates change while they are applied")
+
+
+def _forget(templates: Templates, noted: dict[str, Any] | None, cluster: Cluster) -> None:
+    """Removes passwords that no template needs any more: older versions, and those of users that are gone."""
+    known = decoded(noted)
+    kept = {mark: known[mark] for mark in templates.marks if mark in known}
+    if noted is not None and len(kept) < len(known):
+        # Whoever has noted something meanwhile forgets them instead.
+        with suppress(ConflictError):
+            cluster.put(noted, _secret(templates.namespace, templates.store, encoded(kept)))
 
 
 def apply(templates: Templates, cluster: Cluster) -> str:
@@ -63,9 +102,9 @@ def _passwords(templates: Templates, cluster: Cluster) -> tuple[Mapping[str, str
     store = cluster.get(templates.namespace, templates.store)
     noted = decoded(store)
     missing = [mark for mark in templates.marks if mark not in noted]
-    # Older versions of passwords are no longer needed.
-    wanted = {mark: noted[mark] for mark in templates.marks if mark in noted}
-    if not missing and len(wanted) == len(noted):
+    # Others may be of a newer version of the files, which another run applies.
+    wanted = dict(noted)
+    if not missing:
         return wanted, 0
     # Once passwords are noted, one that is missing is a new one, even if its Secret has another version of it.
     there = _there(templates.secrets, missing, cluster) if store is None else {}

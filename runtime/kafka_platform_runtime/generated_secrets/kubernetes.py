@@ -34,6 +34,11 @@ class Secrets:
         """The object; None if it is not there."""
         return self._server.get(f"{_folder(namespace)}/{name}", f"Secret {namespace}/{name}")
 
+    def config_map(self, namespace: str, name: str) -> dict[str, Any] | None:
+        """A ConfigMap; None if it is not there."""
+        path = f"/api/v1/namespaces/{namespace}/configmaps/{name}"
+        return self._server.get(path, f"ConfigMap {namespace}/{name}")
+
     def put(self, found: dict[str, Any] | None, secret: dict[str, Any]) -> None:
         """Makes an object, or replaces the one that was found. Raises `ConflictError` if it is no longer as it was."""
         namespace, name = secret["metadata"]["namespace"], secret["metadata"]["name"]

@@ -1,14 +1,16 @@
 """The Secrets to be made, as `infra render` writes them: with a mark wherever a generated password belongs."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from kafka_platform_runtime.failures import Refused
 
-DEFAULT_FILE = "/etc/kafka-platform/templates/templates.json"
+KEY = "templates.json"
+"""Of the ConfigMap with the templates."""
+_PLACE = re.compile(r"([a-z0-9-]{1,63})/([a-z0-9.-]{1,253})")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,15 +53,19 @@ class Templates:
     """Texts with marks of passwords, whose SHA-256 belongs in the place of further marks."""
 
 
-def templates_file(environment: Mapping[str, str]) -> Path:
-    """Where the templates are."""
-    return Path(environment.get("TEMPLATES_FILE") or DEFAULT_FILE)
+def place(environment: Mapping[str, str]) -> tuple[str, str]:
+    """Namespace and name of the ConfigMap with the templates. Raises `Refused` if the variable does not name one."""
+    text = environment.get("TEMPLATES", "")
+    found = _PLACE.fullmatch(text)
+    if found is None:
+        raise Refused([f"TEMPLATES: {text!r} is not a ConfigMap: write <namespace>/<name>"])
+    return found[1], found[2]
 
 
-def read(file: Path) -> Templates:
-    """The templates in a file. Raises `Refused` for one that is not as `infra render` writes it."""
+def parsed(text: str) -> Templates:
+    """The templates. Raises `Refused` for those that are not as `infra render` writes them."""
     try:
-        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(text)
         return Templates(
             namespace=content["namespace"],
             store=content["store"],
@@ -68,5 +74,5 @@ def read(file: Path) -> Templates:
             digests=dict(content.get("digests", {})),
             taken={mark: Taken(**each) for mark, each in content.get("taken", {}).items()},
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Refused([f"{file}: cannot be read: {type(error).__name__}: {error}"]) from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Refused([f"{KEY}: cannot be read: {type(error).__name__}: {error}"]) from None

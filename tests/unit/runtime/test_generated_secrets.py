@@ -3,17 +3,21 @@
 import base64
 import copy
 import hashlib
+import itertools
 import json
 import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kafka_platform_runtime.api_server import ConflictError
 from kafka_platform_runtime.failures import Refused, Transient
-from kafka_platform_runtime.generated_secrets.apply import apply
+from kafka_platform_runtime.generated_secrets.apply import apply, converge
 from kafka_platform_runtime.generated_secrets.kubernetes import Secrets, decoded
-from kafka_platform_runtime.generated_secrets.templates import Taken, Template, Templates, read
+from kafka_platform_runtime.generated_secrets.templates import KEY, Taken, Template, Templates, parsed, place
 
 ONE, OTHER = f"generated{'0' * 32}z", f"generated{'1' * 32}z"
 STORE = ("streaming", "store")
@@ -227,17 +231,95 @@ def test_another_version_is_another_password_and_the_old_one_is_forgotten() -> N
         Templates(namespace="streaming", store="store", marks=[new, OTHER], secrets=secrets), cluster
     )
     assert cluster.text("shop", "app-kafka")["password"] != was
-    assert set(cluster.text(*STORE)) == {new, OTHER}
+
+
+def text_of(*secrets: Template, marks: Sequence[str]) -> str:
+    known = {"namespace": "streaming", "store": "store", "marks": marks, "secrets": [asdict(each) for each in secrets]}
+    return json.dumps(known)
+
+
+NEW = f"generated{'4' * 32}z"
+FIRST = text_of(template("app-kafka", password=ONE), marks=[ONE])
+SECOND = text_of(template("app-kafka", password=NEW), marks=[NEW])
+
+
+class TestVersions:
+    """The files are applied again while a run is at work."""
+
+    def test_what_is_no_longer_needed_is_forgotten(self) -> None:
+        cluster = Cluster()
+        converge(lambda: FIRST, cluster)
+        converge(lambda: SECOND, cluster)
+        assert set(cluster.text(*STORE)) == {NEW}
+        assert cluster.text("shop", "app-kafka")["password"] == cluster.text(*STORE)[NEW]
+
+    @pytest.mark.parametrize("moment", range(7))
+    def test_a_newer_version_wins_whenever_it_comes(self, moment: int) -> None:
+        """At any of the first run's steps the files change, and a second run applies them from beginning to end."""
+        cluster = Cluster()
+        current = [FIRST]
+        settled: list[str] = []
+
+        class Interrupted(Cluster):
+            """The second run comes between two steps of the first."""
+
+            steps = 0
+
+            def step(self) -> None:
+                if self.steps == moment:
+                    self.steps += 1
+                    current[0] = SECOND
+                    converge(lambda: SECOND, cluster)
+                    settled.append(cluster.text("shop", "app-kafka")["password"])
+                self.steps += 1
+
+            def get(self, namespace: str, name: str) -> dict[str, Any] | None:
+                self.step()
+                return cluster.get(namespace, name)
+
+            def put(self, found: dict[str, Any] | None, secret: dict[str, Any]) -> None:
+                self.step()
+                cluster.put(found, secret)
+
+            def apply(self, secret: dict[str, Any]) -> None:
+                self.step()
+                cluster.apply(secret)
+
+        first = Interrupted()
+
+        def newest() -> str:
+            first.step()
+            return current[0]
+
+        for _ in range(3):
+            with suppress(Transient):
+                converge(newest, first)
+                break
+        assert settled, "the second run came too late to matter"
+        assert cluster.text("shop", "app-kafka")["password"] == settled[0] == cluster.text(*STORE)[NEW]
+        converge(lambda: current[0], cluster)
+        assert set(cluster.text(*STORE)) == {NEW}
+        assert cluster.text("shop", "app-kafka")["password"] == settled[0]
+
+    def test_it_ends_if_they_never_stop_changing(self) -> None:
+        texts = itertools.cycle([FIRST, SECOND])
+        with pytest.raises(Transient, match="change while they are applied"):
+            converge(lambda: next(texts), Cluster())
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"namespace": "a", "store": "b", "marks": [], "secrets": [{}]}'])
-def test_templates_that_are_not_ours_are_refused(tmp_path: Path, content: str) -> None:
-    (tmp_path / "t.json").write_text(content)
+def test_templates_that_are_not_ours_are_refused(content: str) -> None:
     with pytest.raises(Refused, match="cannot be read"):
-        read(tmp_path / "t.json")
+        parsed(content)
 
 
-def test_what_render_writes_can_be_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["", "kafka-secrets", "a/b/c", "../x", "a/B"])
+def test_a_wrong_place_of_the_templates_is_refused(text: str) -> None:
+    with pytest.raises(Refused, match=r"TEMPLATES: .* is not a ConfigMap: write <namespace>/<name>"):
+        place({"TEMPLATES": text})
+
+
+def test_what_render_writes_can_be_read() -> None:
     from infra.render.objects import Tool, all_manifests, parts
     from infra.settings.parsing import parse
 
@@ -247,8 +329,7 @@ def test_what_render_writes_can_be_read(tmp_path: Path) -> None:
         for each in all_manifests(parts(settings, "dev", Tool.KUBECTL))
         if each["kind"] == "ConfigMap" and each["metadata"]["name"] == "kafka-secrets"
     ]
-    (tmp_path / "t.json").write_text(config["data"]["templates.json"])
-    found = read(tmp_path / "t.json")
+    found = parsed(config["data"][KEY])
     assert {each.name for each in found.secrets} >= {"u-kafka", "kafka-admin", "kafka-passwords"}
     assert json.loads(config["data"]["templates.json"])["marks"] == found.marks
 
