@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -37,6 +38,7 @@ SELECT page, window_start, COUNT(*) AS n, SUM(ms) AS total
 FROM TABLE(TUMBLE(TABLE `views`, DESCRIPTOR(event_time), INTERVAL '10' SECOND))
 GROUP BY page, window_start, window_end;
 """
+QUIET = SQL.replace("GROUP BY", "WHERE page <> 'noise'\nGROUP BY")
 JOB: dict[str, Any] = {
     "sql": f"{NAMESPACE}/minutes.sql",
     "slots": 2,
@@ -189,24 +191,23 @@ def test_changes_keep_what_it_knows_and_one_that_cannot_is_refused(stack: Stack)
     """While records come in: another filter, more parts, and SQL whose state does not fit. No noise gets through."""
     first = RECORDS + 6_000  # the end of the other test is 60 s later
     last, before = first + RECORDS, ledger()["generation"]
-    quiet = SQL.replace("GROUP BY", "WHERE page <> 'noise'\nGROUP BY")
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         writer = pool.submit(written, first, last, pause=0.01)
-        changed(stack, quiet)
+        changed(stack, QUIET)
         stack.up()
         assert "/savepoints/" in ledger()["origin"]
-        changed(stack, quiet, slots=3)
+        changed(stack, QUIET, slots=3)
         stack.up()
         assert ledger()["generation"] == before + 2
-        changed(stack, quiet.replace("SUM(ms)", "SUM(ms) + MAX(ms) - MIN(ms)"), slots=3)
+        changed(stack, QUIET.replace("SUM(ms)", "SUM(ms) + MAX(ms) - MIN(ms)"), slots=3)
         said = stack.up(fails=True)
         if "TEST_LONG" in os.environ:
-            changed(stack, quiet.replace("SUM(ms)", "SUM(no_column)"), slots=3)
+            changed(stack, QUIET.replace("SUM(ms)", "SUM(no_column)"), slots=3)
             assert "Column 'no_column' not found" in stack.up(fails=True)
         writer.result()
     assert "it cannot start from the state of the former job" in said
     assert "The former job runs again from s3://" in said
-    changed(stack, quiet, slots=3)
+    changed(stack, QUIET, slots=3)
     stack.up()
     written(last, last + 1000, ends=True, noise=True)
     each_window_is_there_once(first, last + 1000)
@@ -271,6 +272,30 @@ def test_what_its_pods_show_is_what_its_alerts_and_panels_ask_for(stack: Stack) 
         shown |= set(re.findall(r"^(flink_\w+)", text, re.MULTILINE))
     assert asked("flink_") <= shown
     assert asked("flink_")
+
+
+def test_a_deployment_and_the_pod_are_killed_in_a_change_and_it_is_made_once(stack: Stack) -> None:
+    before = ledger()["generation"]
+    changed(stack, QUIET, slots=3, checkpoints="4s")
+    process = stack.start("up", "--yes", "--skip-preview")
+
+    def begun() -> bool:
+        noted = ledger()
+        return noted["stopping"] is not None or noted["generation"] > before
+
+    eventually("the change has begun", begun, 90)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    kubectl("-n", NAMESPACE, "delete", "pods", "-l", "kafka-platform/part=manager", "--grace-period=0", "--force")
+    stack.run("cancel", "--yes")
+    stack.up()
+    after = ledger()
+    assert (after["generation"], after["settled"], after["refused"]) == (before + 1, True, None)
+    assert "/savepoints/" in after["saved"]
+    # Slowly: partitions that were silent are not waited for.
+    written(40_000, 42_000, pause=0.005)
+    written(42_000, 42_000, ends=True)
+    each_window_is_there_once(40_000, 42_000)
 
 
 def test_top_and_doctor_know_it(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:

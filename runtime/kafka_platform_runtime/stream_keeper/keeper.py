@@ -155,6 +155,10 @@ class Keeper:
             self._note(held, ledger.instead(wish), "something else is declared meanwhile", {RUNNING: wish.script})
             return
         reason = self._flink.reason()
+        if job.state in ("FINISHED", "CANCELED") or (job.has_ended and reason is None):
+            # Flink was killed before it had done with the job before, does that now, and takes it for this one.
+            self._flink.end()
+            return
         late = self._clock() - self._began > TRIAL_SECONDS
         if not (job.has_ended or (reason is not None and is_unfit(reason)) or (late and ledger.former is not None)):
             if reason != ledger.trouble:

@@ -44,6 +44,8 @@ class World:
         self.unfit: set[str] = set()
         self.broken: set[str] = set()
         self.outcomes: dict[str, Outcome | None] = {}
+        self.leftover: str | None = None
+        """The state of the job before, with which Flink had not done when it was killed."""
         self.now = 0.0
         self.asked = True
 
@@ -82,6 +84,9 @@ class World:
         self._act()
         self.asked = False
         self.config, self.script = config, script
+        if self.leftover is not None:
+            self.state, self.leftover = self.leftover, None
+            return
         found = re.search(r'execution.state-recovery.path: "(.*)"', config)
         if not self.flinks_checkpoint:
             self.started.append((script, found[1] if found else None))
@@ -93,7 +98,13 @@ class World:
         return Job(state=str(self.state), works=self.state == "RUNNING")
 
     def reason(self) -> str | None:
-        return root_cause(UNFIT) if self.state == "FAILED" else "no slots" if self.state == "RESTARTING" else None
+        return (
+            root_cause(UNFIT)
+            if self.state == "FAILED" and self.script in self.unfit
+            else "no slots"
+            if self.state == "RESTARTING"
+            else None
+        )
 
     def stop(self, folder: str) -> None:
         self._act()
@@ -199,6 +210,16 @@ def test_its_pod_dies_at_any_moment_and_nothing_starts_from_an_older_state(lives
     assert world.ledger.settled
     assert world.started[-1][0] == "SQL two"
     assert all(state is not None for _, state in world.started[1:])
+
+
+@pytest.mark.parametrize("state", ["FINISHED", "CANCELED", "FAILED"])
+def test_flink_takes_a_job_for_the_one_before(state: str) -> None:
+    """It was killed before it had cleaned up after that one."""
+    world = running()
+    world.wanted, world.leftover = wish("two"), state
+    looks(world, 20)
+    assert world.started[-1] == ("SQL two", f"{BUCKET}savepoints/1-1/savepoint-1")
+    assert (world.ledger.plan, world.ledger.settled, world.ledger.refused) == ("two", True, None)
 
 
 def test_flink_forgets_its_checkpoint_and_it_is_found_in_the_store() -> None:
