@@ -115,11 +115,12 @@ class IngressExposure(Spec):
     @property
     def served_by(self) -> IngressController:
         """The controller. Raises `ValueError` if nothing says it."""
-        known = self.ingress_class if isinstance(self.ingress_class, str) else ""
-        found = self.controller or controller_of(known)
+        is_known = isinstance(self.ingress_class, str)
+        found = self.controller or (controller_of(str(self.ingress_class)) if is_known else None)
         if found is None:
+            which = f"the class {self.ingress_class!r}" if is_known else "a class that is known only while deploying"
             raise ValueError(
-                f"controller: missing, the class {known!r} does not say whether plain HTTP would carry passwords: write "
+                f"controller: missing, {which} does not say whether plain HTTP would carry passwords: write "
                 f"{', '.join(each.value for each in IngressController if each is not IngressController.OTHER)}; or "
                 "other, and see to it yourself that port 80 does not serve the host"
             )

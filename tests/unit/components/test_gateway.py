@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import pulumi
 import pytest
 from kafka_platform import (
     Exposure,
@@ -404,6 +405,10 @@ class TestIngressController:
         assert ingress(settings(), other)["metadata"].get("annotations", {}) == {}
         with pytest.raises(ValueError, match=r"^controller: missing, the class 'acme' does not say"):
             IngressExposure(host="a.b", ingress_class="acme")
+        with pytest.raises(
+            ValueError, match=r"^controller: missing, a class that is known only while deploying does not"
+        ):
+            IngressExposure(host="a.b", ingress_class=pulumi.Output.from_input("nginx"))
 
 
 def make(expose: Exposure | None = None, **changes: Any) -> tuple[dict[str, Registered], HttpGateway]:

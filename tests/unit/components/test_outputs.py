@@ -14,6 +14,7 @@ from kafka_platform import (
     DrainCleanerArgs,
     HttpGateway,
     HttpGatewayArgs,
+    IngressController,
     KafkaCluster,
     KafkaClusterArgs,
     KafkaConnection,
@@ -202,7 +203,7 @@ PROGRAMS: dict[str, Callable[[Late], None]] = {
         lambda of: {"gateway_api": {"host": of("a.example.com"), "gateway_class": of("envoy"), "certificate": of("tls")}}
     ),
     "gateway-by-ingress": gateway(
-        lambda of: {"ingress": {"host": of("a.example.com"), "ingress_class": of("nginx"), "certificate": of("tls")}}
+        lambda of: {"ingress": {"host": of("a.example.com"), "ingress_class": of("nginx"), "controller": IngressController.NGINX, "certificate": of("tls")}}
     ),
     "worker": worker,
     "probe": probe,
