@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from kafka_platform.registry.objects import API
+from kafka_platform.registry.spec import REGISTRAR
 
 from tests.dashboards import asked
 from tests.kafka_process import LocalKafka
@@ -56,8 +57,14 @@ def test_a_reader_reads_and_registers_nothing(registry: LocalRegistry) -> None:
 def test_a_developer_changes_only_what_it_has_registered(registry: LocalRegistry) -> None:
     assert registry.admin("POST", "/subjects/declared-value/versions", ORDER)[0] == 200
     assert registry.ask("POST", f"{API}/subjects/api-value/versions", "orders-api", ORDER)[0] == 200
-    for other, subject in (("orders-api", "declared-value"), ("shop.web", "api-value")):
-        assert registry.ask("POST", f"{API}/subjects/{subject}/versions", other, record(b=""))[0] == 403
+    for owner, other, subject in (
+        (REGISTRAR, "orders-api", "declared-value"),
+        ("orders-api", "shop.web", "api-value"),
+    ):
+        shown = registry.ask("GET", f"/apis/registry/v3/groups/default/artifacts/{subject}", REGISTRAR)[1]
+        assert shown["owner"] == owner
+        answer = registry.ask("POST", f"{API}/subjects/{subject}/versions", other, record(b=""))
+        assert answer[0] == 403, f"{answer}\n{registry.log[-3000:]}"
         assert registry.ask("DELETE", f"{API}/subjects/{subject}", other)[0] == 403
         assert registry.ask("PUT", f"{API}/config/{subject}", other, {"compatibility": "NONE"})[0] == 403
     assert registry.ask("PUT", f"{API}/config", "orders-api", {"compatibility": "NONE"})[0] == 403
