@@ -26,7 +26,7 @@ try:
     from infra.probe import probe
     from infra.query import arguments as asking
     from infra.render.command import render
-    from infra.render.objects import Tool
+    from infra.render.tools import Tool
     from infra.review import command as reviewing
     from infra.review.report import MOST_CHARACTERS
     from infra.settings.stackfile import stack_names

@@ -1,26 +1,32 @@
 """The operators that a stack needs: installed with it, or found in the Kubernetes cluster."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 import kafka_platform
 from kafka_platform.kafka.protocols import Engine
+from kafka_platform.kube.objects import Object
 from kafka_platform.monitoring.server.spec import PrometheusSpec
 from kafka_platform.monitoring.spec import MonitoringSpec
-from kafka_platform.operators.cert_manager.spec import CertManagerSpec
-from kafka_platform.operators.charts import OperatorSpec
-from kafka_platform.operators.drain_cleaner.spec import DrainCleanerSpec, check_no_definitions
-from kafka_platform.operators.keda.spec import KedaSpec
-from kafka_platform.operators.prometheus.spec import PrometheusStackSpec
+from kafka_platform.operators.cert_manager.spec import CertManagerSpec, cert_manager_chart
+from kafka_platform.operators.charts import OperatorChart, OperatorSpec
+from kafka_platform.operators.drain_cleaner.spec import DrainCleanerSpec, check_no_definitions, drain_cleaner_chart
+from kafka_platform.operators.keda.spec import KedaSpec, keda_chart
+from kafka_platform.operators.prometheus.spec import (
+    PrometheusStackSpec,
+    grafana_login,
+    grafana_secret,
+    prometheus_chart,
+)
 from kafka_platform.operators.sources import Source
-from kafka_platform.operators.strimzi.spec import StrimziOperatorSpec
+from kafka_platform.operators.strimzi.spec import StrimziOperatorSpec, strimzi_chart
 from kafka_platform.values.checks import check_field
 from kafka_platform.values.later import plain
 from pydantic.alias_generators import to_camel
 
-from infra.capabilities.capability import Capability, Deployment, Needs, Stack
+from infra.capabilities.capability import Capability, Deployment, Needs, Placed, Rendered, Stack
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known
 from infra.settings.relations.tenants import creation_fault
@@ -107,6 +113,8 @@ class Installed(Capability[_O]):
     """What it is called in a message."""
     group: str | None = None
     """API group of its CRDs; None if it has none."""
+    chart: Callable[[Any], OperatorChart]
+    """Its Helm chart, from its section."""
     without_install = frozenset[str]()
     """Keys of one that the Kubernetes cluster has."""
     after: Sequence[str] = ()
@@ -164,6 +172,7 @@ class StrimziOperator(Installed[StrimziInstallation]):
     """Runs a Kafka from custom resources."""
 
     key, resource, component, title = "strimzi", "strimzi", "StrimziOperator", "the operator"
+    chart = staticmethod(strimzi_chart)
     group = "kafka.strimzi.io"
     without_install = frozenset({"namespace"})
 
@@ -193,6 +202,7 @@ class DrainCleaner(Installed[DrainCleanerInstallation]):
     """Lets Strimzi move Kafka's nodes off machines that are drained."""
 
     key, resource, component, title = "drain_cleaner", "drain-cleaner", "DrainCleaner", "the Drain Cleaner"
+    chart = staticmethod(drain_cleaner_chart)
     after = ("cert_manager",)
 
     def own_faults(self, section: DrainCleanerInstallation, stack: Stack, known: Known) -> Iterator[Fault]:
@@ -218,6 +228,7 @@ class CertManager(Installed[CertManagerInstallation]):
     """Issues and renews certificates."""
 
     key, resource, component, title = "cert_manager", "cert-manager", "CertManager", "cert-manager"
+    chart = staticmethod(cert_manager_chart)
     group = "cert-manager.io"
     without_install = frozenset({"namespace"})
 
@@ -226,8 +237,15 @@ class PrometheusOperator(Installed[Prometheus]):
     """Scrapes metrics, and fires alerts."""
 
     key, resource, component, title = "prometheus", "prometheus", "PrometheusStack", "Prometheus"
+    chart = staticmethod(prometheus_chart)
     group = "monitoring.coreos.com"
     without_install = frozenset({"namespace", "server", *(to_camel(each.name) for each in fields(MonitoringSpec))})
+
+    def rendered(self, section: Prometheus, placed: Placed) -> Iterator[Rendered]:
+        """The login of Grafana's administrator, if the stack installs it; what the chart has is its own."""
+        if section.install and grafana_secret(section):
+            manifest = grafana_login(section.namespace, placed.password("prometheus-grafana"))
+            yield from placed.named(self.resource, [Object(role="grafana", manifest=manifest)])
 
     def unfit(self, section: Prometheus) -> str:
         """Most keys are those of the operator's chart."""
@@ -250,6 +268,7 @@ class KedaOperator(Installed[Keda]):
     """Scales workloads by load."""
 
     key, resource, component, title = "keda", "keda", "KedaOperator", "KEDA"
+    chart = staticmethod(keda_chart)
     group = "keda.sh"
     without_install = frozenset({"namespace"})
 

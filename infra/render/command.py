@@ -4,7 +4,8 @@ from pathlib import Path
 
 from infra.check import STACKS, file_of
 from infra.render.folder import files_of, write
-from infra.render.objects import Tool, parts
+from infra.render.objects import parts
+from infra.render.tools import Tool
 from infra.settings.faults import SettingsError
 from infra.settings.parsing import read_stack
 

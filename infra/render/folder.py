@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 from kafka_platform.kube.manifests import Manifest, text_hash
 
-from infra.render.objects import Part, RenderError
+from infra.render.objects import Part
+from infra.render.tools import RenderError
 
 LIST = ".kafka-platform.json"
 """In the folder: the files that we wrote, with the hashes of what may be in them."""
@@ -24,11 +25,18 @@ def files_of(parts: Sequence[Part]) -> dict[str, str]:
             kinds.setdefault(str(each["kind"]).lower(), []).append(each)
         for kind, manifests in kinds.items():
             found[f"{part.name}/{kind}.yaml"] = HEADER + "---\n".join(map(_yaml, manifests))
-    base = {
+    base: dict[str, Any] = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
-        "resources": list(found),
+        "resources": [*(url for part in parts for url in part.definitions), *found],
     }
+    for part in parts:
+        if part.definitions and part.kept:
+            kind = "CustomResourceDefinition"
+            # Its name is not compared: the target chooses.
+            about = {"annotations": dict(part.kept), "name": "any"}
+            patch = {"apiVersion": "apiextensions.k8s.io/v1", "kind": kind, "metadata": about}
+            base["patches"] = [{"patch": _yaml(patch), "target": {"kind": kind}}]
     return {"kustomization.yaml": HEADER + _yaml(base), **found}
 
 

@@ -4,7 +4,6 @@ import copy
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
 
 from kafka_platform.kube.declared import version_of
@@ -13,15 +12,12 @@ from kafka_platform.kube.marks import MARK as OWNER
 
 from infra.capabilities import CAPABILITIES, rendered_by_capability
 from infra.capabilities.capability import CLUSTER, Rendered, Stack
-from infra.capabilities.operators import INSTALLED, Installable
 from infra.reading.kinds import KINDS
+from infra.render.charts import PART, charts
 from infra.render.generated import NAME, job_objects, template_of
 from infra.render.passwords import MARK, Files, decoded
+from infra.render.tools import RenderError, Tool
 from infra.settings.model import Settings
-
-
-class RenderError(ValueError):
-    """Why a stack cannot be written to files, in one line that says what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,23 +35,16 @@ class Made:
 _Secrets = Mapping[tuple[str, str], Made]
 
 
-class Tool(Enum):
-    """What applies the files."""
-
-    KUBECTL = "kubectl"
-    """`kubectl apply -k`."""
-    ARGOCD = "argocd"
-    """Argo CD: objects have sync waves, and those with data are never pruned."""
-    FLUX = "flux"
-    """Flux: objects with data are never pruned."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """The objects of one capability."""
 
     name: str
     manifests: Sequence[Manifest] = field(default_factory=list)
+    definitions: Sequence[str] = ()
+    """URLs of files with CRDs."""
+    kept: Mapping[str, str] = field(default_factory=dict)
+    """Annotations by which those are never pruned."""
 
 
 _NAMES = {"created_namespaces": "namespaces"}
@@ -81,7 +70,7 @@ def parts(settings: Settings, owner: str, tool: Tool) -> list[Part]:
 
     Raises `RenderError` for what only a deployment by Pulumi can do.
     """
-    _check(settings)
+    operators = charts(settings, tool)
     stack = Stack(settings, CAPABILITIES)
     placed = Files(stack, owner)
     found = list(rendered_by_capability(placed))
@@ -98,17 +87,25 @@ def parts(settings: Settings, owner: str, tool: Tool) -> list[Part]:
     for key, rendered in found:
         part = made.setdefault(_NAMES.get(key, key.replace("_", "-")), [])
         part += [_written(each, known, tool, owner) for each in rendered if _is_written(each)]
+    # Namespaces first, then operators, then what makes the Secrets, then everything else.
+    first = {key: made.pop(key) for key in list(made) if key == "namespaces"}
+    if operators.manifests:
+        first[PART] = [_owned(each, owner) for each in operators.manifests]
     if templates:
-        # Namespaces first, then what makes the Secrets, then everything else.
-        first = {key: made.pop(key) for key in list(made) if key == "namespaces"}
         jobs = job_objects(settings.namespace, settings.runtime_image, templates, placed, settings.pod_settings)
         for each in jobs:
             if each["kind"] == "Job":
                 _patient(each["spec"])
-        made = {**first, "secrets": [_owned(_named(_without_empty_rules(each), NAME), owner) for each in jobs], **made}
+        first["secrets"] = [_owned(_named(_without_empty_rules(each), NAME), owner) for each in jobs]
+    definitions = {PART: (operators.definitions, _NEVER_PRUNED[tool])}
     return [
-        Part(name=each, manifests=_in_waves(_wave(number, each, placed), manifests, tool))
-        for number, (each, manifests) in enumerate(made.items())
+        Part(
+            name=each,
+            manifests=_in_waves(_wave(number, each, placed), manifests, tool),
+            definitions=definitions.get(each, ((), {}))[0],
+            kept=definitions.get(each, ((), {}))[1],
+        )
+        for number, (each, manifests) in enumerate({**first, **made}.items())
         if manifests
     ]
 
@@ -116,15 +113,6 @@ def parts(settings: Settings, owner: str, tool: Tool) -> list[Part]:
 def has_marks(manifest: Manifest) -> bool:
     """Whether it is a Secret with a generated password in it."""
     return manifest["kind"] == "Secret" and any(map(MARK.search, decoded(manifest.get("data")).values()))
-
-
-def _check(settings: Settings) -> None:
-    for each in INSTALLED:
-        section: Any = each.section(settings)
-        if isinstance(section, Installable) and section.install:
-            raise RenderError(
-                f"{each.key}.install: its Helm chart is not among the files: install it as you install charts, and write {each.key}: {{}}"
-            )
 
 
 def _check_passwords(one: Sequence[tuple[str, list[Rendered]]], other: Sequence[tuple[str, list[Rendered]]]) -> None:

@@ -1,10 +1,12 @@
 """What operators from official Helm charts have in common. No Pulumi."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from typing import Any
 
+from kafka_platform.kube.objects import Object
+from kafka_platform.operators.sources import ChartSource
 from kafka_platform.values.forms import Spec, formed, mapping, named
 from kafka_platform.values.free_maps import check_values
 from kafka_platform.values.later import Input
@@ -92,3 +94,16 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
         old = made.get(key)
         made[key] = merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
     return made
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorChart:
+    """The Helm chart of an operator."""
+
+    release: str
+    """Name of the release, which the names of its objects begin with."""
+    values: Mapping[str, Any]
+    official: ChartSource
+    """Where it is unless the args say otherwise."""
+    needed: Sequence[Object] = ()
+    """Objects in its namespace that are created before it, such as a Secret. Default: none."""

@@ -1,8 +1,7 @@
 """Operators from official Helm charts: what the components that install them have in common."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 from pulumi_kubernetes.helm.v4 import Chart, RepositoryOptsArgs
@@ -10,29 +9,15 @@ from pulumi_kubernetes.yaml.v2 import ConfigFile
 
 from kafka_platform.args import Args
 from kafka_platform.kube.manifests import namespace
-from kafka_platform.kube.objects import Object
 from kafka_platform.kube.place import hooks_work, once_ready, place, place_all, resolved
 from kafka_platform.kube.stored_form import as_stored
-from kafka_platform.operators.charts import OperatorSpec
-from kafka_platform.operators.sources import ChartSource, Source
+from kafka_platform.operators.charts import OperatorChart, OperatorSpec
+from kafka_platform.operators.sources import Source
 
 
 @dataclass(frozen=True, kw_only=True)
 class OperatorArgs(OperatorSpec, Source, Args):
     """Arguments that all operators share."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class OperatorChart:
-    """The Helm chart of an operator."""
-
-    release: str
-    """Name of the release, which the names of its objects begin with."""
-    values: Mapping[str, Any]
-    official: ChartSource
-    """Where it is unless the args say otherwise."""
-    needed: Sequence[Object] = ()
-    """Objects in its namespace that are created before it, such as a Secret. Default: none."""
 
 
 def install_chart(

@@ -7,7 +7,8 @@ import yaml
 
 from infra.render import folder as folders
 from infra.render.folder import LIST, files_of, write
-from infra.render.objects import Part, RenderError
+from infra.render.objects import Part
+from infra.render.tools import RenderError
 
 FILES = {"kustomization.yaml": "resources: [kafka/job.yaml]\n", "kafka/job.yaml": "kind: Job\n"}
 

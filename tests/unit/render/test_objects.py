@@ -11,8 +11,9 @@ from kafka_platform_runtime import jobs as programs
 
 from infra.capabilities import rendered
 from infra.capabilities.capability import Placed
-from infra.render.objects import JOB_RETRIES, REFUSED, WAVE, RenderError, Tool, all_manifests, has_marks, parts
+from infra.render.objects import JOB_RETRIES, REFUSED, WAVE, all_manifests, has_marks, parts
 from infra.render.passwords import MARK, Files
+from infra.render.tools import RenderError, Tool
 from infra.settings.model import Settings
 from infra.settings.parsing import parse
 
@@ -290,11 +291,6 @@ def test_what_is_computed_from_a_password_in_another_way_is_refused(monkeypatch:
     monkeypatch.setattr(Files, "sha256", Placed.sha256)
     with pytest.raises(RenderError, match=r"^Secret schema-registry-users: is computed from a generated password"):
         manifests(registry={})
-
-
-def test_charts_are_refused() -> None:
-    with pytest.raises(RenderError, match=r"^keda\.install: its Helm chart is not among the files"):
-        manifests(keda={"install": True})
 
 
 def test_every_object_says_whose_it_is_as_with_pulumi() -> None:

@@ -320,7 +320,8 @@ def test_a_wrong_place_of_the_templates_is_refused(text: str) -> None:
 
 
 def test_what_render_writes_can_be_read() -> None:
-    from infra.render.objects import Tool, all_manifests, parts
+    from infra.render.objects import all_manifests, parts
+    from infra.render.tools import Tool
     from infra.settings.parsing import parse
 
     settings = parse({"topics": {"a": {}}, "tenants": {"t": {"users": {"u": {"reads": ["a"]}}}}})

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import pulumi
 
-from kafka_platform.operators.cert_manager.spec import CHART, DEFINITIONS, CertManagerSpec, cert_manager_values
-from kafka_platform.operators.component import OperatorArgs, OperatorChart, install_chart
-from kafka_platform.operators.sources import ChartSource
+from kafka_platform.operators.cert_manager.spec import CertManagerSpec, cert_manager_chart
+from kafka_platform.operators.component import OperatorArgs, install_chart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +27,5 @@ class CertManager(pulumi.ComponentResource):
         """`name` is the prefix of its children's names."""
         super().__init__("kafka-platform:index:CertManager", name, {}, opts)
         given = CertManagerArgs.of(args)
-        chart = OperatorChart(
-            release="cert-manager",
-            values=cert_manager_values(given),
-            official=ChartSource(
-                chart=CHART, version=f"v{given.version}", definitions=DEFINITIONS.format(version=given.version)
-            ),
-        )
-        self.namespace = install_chart(self, name, given, chart)
+        self.namespace = install_chart(self, name, given, cert_manager_chart(given))
         self.register_outputs({"namespace": self.namespace})

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka_platform.operators.charts import (
+    OperatorChart,
     OperatorSpec,
     definitions_kept,
     merged,
@@ -12,6 +13,7 @@ from kafka_platform.operators.charts import (
     registry_of_images,
     version_of,
 )
+from kafka_platform.operators.sources import ChartSource
 from kafka_platform.values.later import Input
 
 CERT_MANAGER_VERSION = "1.21.1"
@@ -58,3 +60,14 @@ def cert_manager_values(spec: CertManagerSpec) -> dict[str, Any]:
     if spec.registry is not None:
         ours["imageRegistry"] = spec.registry
     return merged(ours, spec.values)
+
+
+def cert_manager_chart(spec: CertManagerSpec) -> OperatorChart:
+    """Its chart, and where it is."""
+    return OperatorChart(
+        release="cert-manager",
+        values=cert_manager_values(spec),
+        official=ChartSource(
+            chart=CHART, version=f"v{spec.version}", definitions=DEFINITIONS.format(version=spec.version)
+        ),
+    )

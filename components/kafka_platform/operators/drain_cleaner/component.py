@@ -4,14 +4,8 @@ from dataclasses import dataclass
 
 import pulumi
 
-from kafka_platform.operators.component import OperatorArgs, OperatorChart, install_chart
-from kafka_platform.operators.drain_cleaner.spec import (
-    CHART,
-    DrainCleanerSpec,
-    check_no_definitions,
-    drain_cleaner_values,
-)
-from kafka_platform.operators.sources import ChartSource
+from kafka_platform.operators.component import OperatorArgs, install_chart
+from kafka_platform.operators.drain_cleaner.spec import DrainCleanerSpec, check_no_definitions, drain_cleaner_chart
 from kafka_platform.values.checks import check_field
 
 
@@ -40,10 +34,5 @@ class DrainCleaner(pulumi.ComponentResource):
         """`name` is the prefix of its children's names. It needs cert-manager: express that with `depends_on`."""
         super().__init__("kafka-platform:index:DrainCleaner", name, {}, opts)
         given = DrainCleanerArgs.of(args)
-        chart = OperatorChart(
-            release="strimzi-drain-cleaner",
-            values=drain_cleaner_values(given),
-            official=ChartSource(chart=CHART, version=given.version),
-        )
-        self.namespace = install_chart(self, name, given, chart)
+        self.namespace = install_chart(self, name, given, drain_cleaner_chart(given))
         self.register_outputs({"namespace": self.namespace})

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka_platform.kube.pods import MACHINE, container_security, spread_over
-from kafka_platform.operators.charts import OperatorSpec, merged, namespace_of_its_own, registry_of_images, version_of
+from kafka_platform.operators.charts import (
+    OperatorChart,
+    OperatorSpec,
+    merged,
+    namespace_of_its_own,
+    registry_of_images,
+    version_of,
+)
+from kafka_platform.operators.sources import ChartSource
 from kafka_platform.values.later import Input
 
 DRAIN_CLEANER_VERSION = "1.6.0"
@@ -55,3 +63,12 @@ def drain_cleaner_values(spec: DrainCleanerSpec) -> dict[str, Any]:
     if spec.registry is not None:
         ours["image"] = {"registry": spec.registry}
     return merged(ours, spec.values)
+
+
+def drain_cleaner_chart(spec: DrainCleanerSpec) -> OperatorChart:
+    """Its chart, and where it is."""
+    return OperatorChart(
+        release="strimzi-drain-cleaner",
+        values=drain_cleaner_values(spec),
+        official=ChartSource(chart=CHART, version=spec.version),
+    )

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import pulumi
 
-from kafka_platform.operators.component import OperatorArgs, OperatorChart, install_chart
-from kafka_platform.operators.keda.spec import DEFINITIONS, REPOSITORY, KedaSpec, chart_values
-from kafka_platform.operators.sources import ChartSource
+from kafka_platform.operators.component import OperatorArgs, install_chart
+from kafka_platform.operators.keda.spec import KedaSpec, keda_chart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,15 +28,5 @@ class KedaOperator(pulumi.ComponentResource):
         """`name` is the prefix of its children's names."""
         super().__init__("kafka-platform:index:KedaOperator", name, {}, opts)
         given = KedaOperatorArgs.of(args)
-        chart = OperatorChart(
-            release="keda",
-            values=chart_values(given),
-            official=ChartSource(
-                chart="keda",
-                repository=REPOSITORY,
-                version=given.version,
-                definitions=DEFINITIONS.format(version=given.version),
-            ),
-        )
-        self.namespace = install_chart(self, name, given, chart)
+        self.namespace = install_chart(self, name, given, keda_chart(given))
         self.register_outputs({"namespace": self.namespace})

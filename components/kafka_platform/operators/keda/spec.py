@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka_platform.operators.charts import (
+    OperatorChart,
     OperatorSpec,
     definitions_kept,
     merged,
@@ -12,6 +13,7 @@ from kafka_platform.operators.charts import (
     registry_of_images,
     version_of,
 )
+from kafka_platform.operators.sources import ChartSource
 from kafka_platform.values.later import Input
 
 VERSION = "2.20.2"
@@ -57,3 +59,17 @@ def chart_values(spec: KedaSpec) -> dict[str, Any]:
     if spec.registry is not None:
         ours["global"] = {"image": {"registry": spec.registry}}
     return merged(ours, spec.values)
+
+
+def keda_chart(spec: KedaSpec) -> OperatorChart:
+    """Its chart, and where it is."""
+    return OperatorChart(
+        release="keda",
+        values=chart_values(spec),
+        official=ChartSource(
+            chart="keda",
+            repository=REPOSITORY,
+            version=spec.version,
+            definitions=DEFINITIONS.format(version=spec.version),
+        ),
+    )

@@ -1,43 +1,23 @@
 """Prometheus, its operator and what belongs to them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 
-from kafka_platform.kafka.secrets import encode
-from kafka_platform.kube.derived import derived
-from kafka_platform.kube.manifests import Manifest, labels, metadata
 from kafka_platform.kube.objects import Object
 from kafka_platform.kube.passwords import generated_password
-from kafka_platform.operators.component import OperatorArgs, OperatorChart, install_chart
+from kafka_platform.operators.component import OperatorArgs, install_chart
 from kafka_platform.operators.prometheus.spec import (
-    CHART,
-    DEFINITIONS,
-    GRAFANA_SECRET,
-    PASSWORD_KEY,
-    PROMETHEUS_OPERATOR_VERSION,
-    PROMETHEUS_STACK_VERSION,
-    USER_KEY,
     PrometheusStackSpec,
+    grafana_login,
     grafana_secret,
-    prometheus_stack_values,
+    prometheus_chart,
 )
-from kafka_platform.operators.sources import ChartSource
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrometheusStackArgs(PrometheusStackSpec, OperatorArgs):
     """Arguments of a `PrometheusStack`."""
-
-
-def grafana_login(namespace: pulumi.Input[str], password: pulumi.Input[str]) -> Manifest:
-    """The Secret with the name and the password of Grafana's administrator."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": metadata(GRAFANA_SECRET, namespace, labels("grafana", "monitoring")),
-        "data": derived(lambda known: encode({USER_KEY: "admin", PASSWORD_KEY: known}), password),
-    }
 
 
 class PrometheusStack(pulumi.ComponentResource):
@@ -57,16 +37,8 @@ class PrometheusStack(pulumi.ComponentResource):
         """`name` is the prefix of its children's names."""
         super().__init__("kafka-platform:index:PrometheusStack", name, {}, opts)
         given = PrometheusStackArgs.of(args)
-        chart = OperatorChart(
-            release="prometheus",
-            needed=self._login(name, given) if grafana_secret(given) else [],
-            values=prometheus_stack_values(given),
-            official=ChartSource(
-                chart=CHART,
-                version=PROMETHEUS_STACK_VERSION,
-                definitions=DEFINITIONS.format(version=PROMETHEUS_OPERATOR_VERSION),
-            ),
-        )
+        login = self._login(name, given) if grafana_secret(given) else []
+        chart = replace(prometheus_chart(given), needed=login)
         self.namespace = install_chart(self, name, given, chart)
         self.url = self.namespace.apply(lambda known: f"http://prometheus-operated.{known}.svc:9090")
         self.register_outputs({"namespace": self.namespace, "url": self.url})

@@ -4,9 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kafka_platform.kafka.secrets import encode
 from kafka_platform.kube.boards import FOLDER_ANNOTATION
+from kafka_platform.kube.derived import derived
+from kafka_platform.kube.manifests import Manifest, labels, metadata
 from kafka_platform.kube.tsdb import check_retention, check_storage, retention_size, retention_time
 from kafka_platform.operators.charts import (
+    OperatorChart,
     OperatorSpec,
     definitions_kept,
     merged,
@@ -14,6 +18,7 @@ from kafka_platform.operators.charts import (
     registry_of_images,
     replicas_of_parts,
 )
+from kafka_platform.operators.sources import ChartSource
 from kafka_platform.values.form import DURATION, QUANTITY
 from kafka_platform.values.forms import formed, named
 from kafka_platform.values.later import Input
@@ -115,3 +120,26 @@ def prometheus_stack_values(spec: PrometheusStackSpec) -> dict[str, Any]:
     if spec.registry is not None:
         ours["global"] = {"imageRegistry": spec.registry}
     return merged(ours, spec.values)
+
+
+def prometheus_chart(spec: PrometheusStackSpec) -> OperatorChart:
+    """Its chart, and where it is."""
+    return OperatorChart(
+        release="prometheus",
+        values=prometheus_stack_values(spec),
+        official=ChartSource(
+            chart=CHART,
+            version=PROMETHEUS_STACK_VERSION,
+            definitions=DEFINITIONS.format(version=PROMETHEUS_OPERATOR_VERSION),
+        ),
+    )
+
+
+def grafana_login(namespace: Input[str], password: Input[str]) -> Manifest:
+    """The Secret with the name and the password of Grafana's administrator."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": metadata(GRAFANA_SECRET, namespace, labels("grafana", "monitoring")),
+        "data": derived(lambda known: encode({USER_KEY: "admin", PASSWORD_KEY: known}), password),
+    }

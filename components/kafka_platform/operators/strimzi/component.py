@@ -4,10 +4,8 @@ from dataclasses import dataclass
 
 import pulumi
 
-from kafka_platform.kube.operated import STRIMZI_VERSION
-from kafka_platform.operators.component import OperatorArgs, OperatorChart, install_chart
-from kafka_platform.operators.sources import ChartSource
-from kafka_platform.operators.strimzi.spec import CHART, DEFINITIONS, StrimziOperatorSpec, strimzi_chart_values
+from kafka_platform.operators.component import OperatorArgs, install_chart
+from kafka_platform.operators.strimzi.spec import StrimziOperatorSpec, strimzi_chart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +28,5 @@ class StrimziOperator(pulumi.ComponentResource):
         """`name` is the prefix of its children's names."""
         super().__init__("kafka-platform:index:StrimziOperator", name, {}, opts)
         given = StrimziOperatorArgs.of(args)
-        chart = OperatorChart(
-            release="strimzi",
-            values=strimzi_chart_values(given),
-            official=ChartSource(
-                chart=CHART, version=STRIMZI_VERSION, definitions=DEFINITIONS.format(version=STRIMZI_VERSION)
-            ),
-        )
-        self.namespace = install_chart(self, name, given, chart)
+        self.namespace = install_chart(self, name, given, strimzi_chart(given))
         self.register_outputs({"namespace": self.namespace})

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka_platform.kube.derived import derived
-from kafka_platform.operators.charts import OperatorSpec, merged, namespace_of_its_own, registry_of_images
+from kafka_platform.kube.operated import STRIMZI_VERSION
+from kafka_platform.operators.charts import (
+    OperatorChart,
+    OperatorSpec,
+    merged,
+    namespace_of_its_own,
+    registry_of_images,
+)
+from kafka_platform.operators.sources import ChartSource
 from kafka_platform.values.forms import namespaces
 from kafka_platform.values.later import Input
 
@@ -43,3 +51,14 @@ def strimzi_chart_values(spec: StrimziOperatorSpec) -> dict[str, Any]:
     if spec.registry is not None:
         ours["defaultImageRegistry"] = spec.registry
     return merged(ours, spec.values)
+
+
+def strimzi_chart(spec: StrimziOperatorSpec) -> OperatorChart:
+    """Its chart, and where it is."""
+    return OperatorChart(
+        release="strimzi",
+        values=strimzi_chart_values(spec),
+        official=ChartSource(
+            chart=CHART, version=STRIMZI_VERSION, definitions=DEFINITIONS.format(version=STRIMZI_VERSION)
+        ),
+    )
