@@ -248,11 +248,12 @@ def test_routes_of_the_gateway_api(stack: Stack, settings: dict[str, Any], tmp_p
     del settings["gateway"]["tls"]
     host = "data.example.com"
     GATEWAY_API.install(tmp_path, os.environ)
-    settings["gateway"]["expose"] = {"gateway": "infra/public", "host": host}
+    settings["gateway"]["expose"] = {"gateway": "infra/public", "listener": "https", "host": host}
     stack.write(settings)
     stack.up()
     route = get("httproute", "gateway", NAMESPACE)["spec"]
-    assert route["parentRefs"][0] | {"namespace": "infra", "name": "public"} == route["parentRefs"][0]
+    parent = {"namespace": "infra", "name": "public", "sectionName": "https"}
+    assert route["parentRefs"][0] | parent == route["parentRefs"][0]
     assert not kubectl("-n", NAMESPACE, "get", "service", "gateway-external", "--ignore-not-found")
     assert steps(stack) == {}
 

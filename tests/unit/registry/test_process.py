@@ -55,11 +55,11 @@ def test_a_reader_reads_and_registers_nothing(registry: LocalRegistry) -> None:
 
 
 def test_a_developer_changes_only_what_it_has_registered(registry: LocalRegistry) -> None:
-    assert registry.admin("POST", "/subjects/declared-value/versions", ORDER)[0] == 200
-    assert registry.ask("POST", f"{API}/subjects/api-value/versions", "orders-api", ORDER)[0] == 200
+    assert registry.admin("POST", "/subjects/of-the-registrar-value/versions", ORDER)[0] == 200
+    assert registry.ask("POST", f"{API}/subjects/of-the-api-value/versions", "orders-api", ORDER)[0] == 200
     for owner, other, subject in (
-        (REGISTRAR, "orders-api", "declared-value"),
-        ("orders-api", "shop.web", "api-value"),
+        (REGISTRAR, "orders-api", "of-the-registrar-value"),
+        ("orders-api", "shop.web", "of-the-api-value"),
     ):
         shown = registry.ask("GET", f"/apis/registry/v3/groups/default/artifacts/{subject}", REGISTRAR)[1]
         assert shown["owner"] == owner
