@@ -280,7 +280,7 @@ def connectors(namespace: str = "streaming") -> Iterator[dict[str, Any]]:
         namespace=namespace,
         connection=connection(namespace),
         image="connect:1",
-        runtime_image="",
+        runtime_image="runtime:1",
         connectors=CONNECTORS,
         spec=ConnectSpec(pods=3, plugins=plugins, pod_settings=PODS, resources=ConnectResources(cpu_limit="2")),
     )
