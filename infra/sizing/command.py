@@ -23,10 +23,12 @@ from infra.sizing.formulas import (
     partitions_for,
     pods_of_reader,
 )
-from infra.sizing.text import storage
+from infra.sizing.text import counted, rate, storage
 
 MOST_PARTITIONS = 10_000
 """More than a topic can have: its load has to be divided."""
+MOST_BROKERS = 1_000
+"""More than any Kafka that is known of has: one controller has to follow them all."""
 _TOPIC, _READER = "records", "reader"
 
 
@@ -67,11 +69,14 @@ def sized(demand: Demand, machine: Machine, partitions: int | None = None) -> Si
     if partitions is not None and partitions < needed:
         raise ValueError(f"--partitions {partitions}: {because}: use at least {needed}")
     chosen = needed if partitions is None else partitions
+    brokers = brokers_for(demand, machine, chosen)
+    if brokers is not None and brokers.count > MOST_BROKERS:
+        raise ValueError(f"{brokers.count:,} brokers are needed: divide the load, or give each more {brokers.because}")
     cores = gateway_cores(demand)
     return Sized(
         partitions=chosen,
         because=because if partitions is None else "as asked for",
-        brokers=brokers_for(demand, machine, chosen),
+        brokers=brokers,
         pods=pods_of_reader(demand),
         gateway_cores=cores,
         gateway_pods=gateway_pods(cores) if cores else 0,
@@ -135,16 +140,16 @@ def _rows(found: Sized, demand: Demand, machine: Machine, delay: str) -> Sequenc
         rows.append(("brokers", "-", "records are kept for ever: their number grows with the data, so plan for a time"))
     else:
         reasons = {
-            "replicas": f"{demand.replicas} copies",
+            "replicas": counted(demand.replicas, "copy"),
             "disk": f"a broker has {storage(machine.disk)} of disk",
-            "network": f"a broker has {machine.network * USED / 10**6:,.4g} MB/s of network to use, one may be down",
+            "network": f"a broker has {rate(machine.network * USED)} of network to use, one may be down",
             "cores": f"a broker has {machine.cores * USED:.2g} cores to use, one may be down",
         }
         rows += [
             ("brokers", f"{brokers.count:,}", reasons[brokers.because]),
             ("  disk each", storage(brokers.disk), f"records, and a segment of each partition; {FILLED:.0%} full"),
-            ("  receives", f"{brokers.inbound / 10**6:,.3g} MB/s", "at the highest load, with one broker down"),
-            ("  sends", f"{brokers.outbound / 10**6:,.3g} MB/s", "to followers and readers"),
+            ("  receives", rate(brokers.inbound), "at the highest load, with one broker down"),
+            ("  sends", rate(brokers.outbound), "to followers and readers"),
             ("  uses", f"{max(brokers.cores, 0.1):.1f} cores", "of those, at the highest load"),
         ]
     pods = found.pods

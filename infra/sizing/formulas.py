@@ -6,6 +6,8 @@ docs/sizing.md explains each formula, and says on which machine each number was 
 import math
 from dataclasses import dataclass
 
+from infra.sizing.text import counted, rate
+
 APPENDS_PER_CORE = 200_000
 """Records that a broker's core appends in a second, those of followers too (`make bench-brokers`: 145,200 records/s in three
 copies by two cores, which the producer used too)."""
@@ -143,9 +145,12 @@ def partitions_for(demand: Demand) -> tuple[int, str]:
     by_bytes = math.ceil(demand.most * demand.size / BYTES_PER_PARTITION)
     by_pods = 0 if demand.per_pod is None else pods_for(demand.most, demand.per_pod)
     if by_pods >= max(by_bytes, 1):
-        return by_pods, f"a reader needs {by_pods:,} pods for {demand.most:,.0f} records/s, {demand.per_pod:,g} each"
-    rate = demand.most * demand.size / 10**6
-    return max(by_bytes, 1), f"{rate:,.3g} MB/s, and at most {BYTES_PER_PARTITION // 10**6} MB/s for each partition"
+        return (
+            by_pods,
+            f"a reader needs {counted(by_pods, 'pod')} for {demand.most:,.6g} records/s, {demand.per_pod:,.10g} each",
+        )
+    written = rate(demand.most * demand.size)
+    return max(by_bytes, 1), f"{written}, and at most {rate(BYTES_PER_PARTITION)} for each partition"
 
 
 def pods_of_reader(demand: Demand) -> Pods | None:

@@ -11,7 +11,7 @@ from infra.capabilities import CAPABILITIES
 from infra.capabilities.capability import Stack
 from infra.settings.parsing import parse
 from infra.sizing.advice import advice
-from infra.sizing.text import storage
+from infra.sizing.text import counted, rate, storage
 from tests.documented import ROOT
 
 LOAD = ["size", "--records", "5000", "--peak", "3", "--retention", "7d", "--per-pod", "200", "--batched", "5000"]
@@ -91,6 +91,25 @@ def test_fewer_partitions_than_needed_are_refused(capsys: pytest.CaptureFixture[
 def test_more_than_a_topic_can_do_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["size", "--records", "1000000000", "--per-pod", "1"]) == 1
     assert "a topic has at most 10,000: divide the load" in capsys.readouterr().out
+
+
+def test_more_than_a_kafka_can_have_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["size", "--records", "5000", "--size", "1Mi", "--broker-network", "1kB/s"]) == 1
+    assert "brokers are needed: divide the load, or give each more network" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(0, "0 kB/s"), (4.5, "0.0045 kB/s"), (3_750_000, "3.75 MB/s"), (1.5e10, "15 GB/s")]
+)
+def test_rates_are_readable(size: float, text: str) -> None:
+    assert rate(size) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "what", "text"), [(1, "copy", "1 copy"), (3, "copy", "3 copies"), (1_500, "pod", "1,500 pods")]
+)
+def test_words_fit_their_numbers(number: int, what: str, text: str) -> None:
+    assert counted(number, what) == text
 
 
 @pytest.mark.parametrize(
