@@ -18,17 +18,14 @@ from kafka_platform.kube.manifests import (
     selector,
     to_names,
 )
-from kafka_platform.kube.metrics import METRICS_PORT_NAME
 from kafka_platform.kube.objects import Object
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.kube.pods import (
     METRICS_PORT,
-    configured,
-    container_security,
     helper_resources,
-    http_check,
     pod_spec,
 )
+from kafka_platform.kube.watchers import watcher_container, watcher_deployment
 
 if TYPE_CHECKING:
     from pulumi import Input
@@ -99,33 +96,16 @@ def deployment(settings: RestartSettings) -> Manifest:
     """One pod: two would restart everything twice as often."""
     own = labels(settings.name, COMPONENT)
     spec = pod_spec([_container(settings)], [], terminationGracePeriodSeconds=_TERMINATION_SECONDS)
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": metadata(settings.name, settings.namespace, own),
-        "spec": {
-            "replicas": 1,
-            "selector": {"matchLabels": settings.own},
-            "strategy": {"type": "Recreate"},
-            "template": configured({"metadata": {"labels": own}, "spec": spec}, settings.pod_settings),
-        },
-    }
+    about = metadata(settings.name, settings.namespace, own)
+    template = {"metadata": {"labels": own}, "spec": spec}
+    return watcher_deployment(about, settings.own, template, settings.pod_settings)
 
 
 def _container(settings: RestartSettings) -> Manifest:
-    return {
-        "command": ["python3", "-m", "kafka_platform_runtime.connect_restarter"],
-        "env": [
-            *environment({"RESTARTER_PORT": str(METRICS_PORT)}),
-            {"name": "CONNECT_URL", "value": settings.url},
-        ],
-        "image": settings.image,
-        "livenessProbe": http_check("/healthz", METRICS_PORT, failures=3, period_seconds=20),
-        "name": "restarter",
-        "ports": [{"containerPort": METRICS_PORT, "name": METRICS_PORT_NAME}],
-        "readinessProbe": http_check("/readyz", METRICS_PORT, failures=3, period_seconds=10),
-        "resources": helper_resources("128Mi"),
-        "securityContext": container_security(),
-        "startupProbe": http_check("/healthz", METRICS_PORT, failures=60, period_seconds=2),
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-    }
+    return watcher_container(
+        "restarter",
+        "connect_restarter",
+        image=settings.image,
+        env=[*environment({"RESTARTER_PORT": str(METRICS_PORT)}), {"name": "CONNECT_URL", "value": settings.url}],
+        resources=helper_resources("128Mi"),
+    )

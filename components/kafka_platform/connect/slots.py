@@ -19,18 +19,15 @@ from kafka_platform.kube.manifests import (
     selector,
     to_names,
 )
-from kafka_platform.kube.metrics import METRICS_PORT_NAME
 from kafka_platform.kube.objects import Object
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.kube.pods import (
     METRICS_PORT,
-    configured,
-    container_security,
     helper_resources,
-    http_check,
     pod_spec,
     secret_volume,
 )
+from kafka_platform.kube.watchers import watcher_container, watcher_deployment
 
 if TYPE_CHECKING:
     from pulumi import Input
@@ -111,17 +108,8 @@ def deployment(settings: SlotSettings) -> Manifest:
     ]
     spec = pod_spec([_container(settings)], volumes, terminationGracePeriodSeconds=_TERMINATION_SECONDS)
     template = {"metadata": {"annotations": {"kafka-platform/secrets": settings.version}, "labels": own}, "spec": spec}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": metadata(settings.name, settings.namespace, own),
-        "spec": {
-            "replicas": 1,
-            "selector": {"matchLabels": settings.own},
-            "strategy": {"type": "Recreate"},
-            "template": configured(template, settings.pod_settings),
-        },
-    }
+    about = metadata(settings.name, settings.namespace, own)
+    return watcher_deployment(about, settings.own, template, settings.pod_settings)
 
 
 def slots(settings: SlotSettings) -> str:
@@ -141,19 +129,13 @@ def slots(settings: SlotSettings) -> str:
 
 
 def _container(settings: SlotSettings) -> Manifest:
-    return {
-        "command": ["python3", "-m", "kafka_platform_runtime.slot_watcher"],
-        "env": environment({"SLOTS": slots(settings), "SLOTS_FOLDER": _FOLDER, "SLOTS_PORT": str(METRICS_PORT)}),
-        "image": settings.image,
-        "livenessProbe": http_check("/healthz", METRICS_PORT, failures=3, period_seconds=20),
-        "name": "slots",
-        "ports": [{"containerPort": METRICS_PORT, "name": METRICS_PORT_NAME}],
-        "readinessProbe": http_check("/readyz", METRICS_PORT, failures=3, period_seconds=10),
-        "resources": helper_resources("128Mi"),
-        "securityContext": container_security(),
-        "startupProbe": http_check("/healthz", METRICS_PORT, failures=60, period_seconds=2),
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [
+    return watcher_container(
+        "slots",
+        "slot_watcher",
+        image=settings.image,
+        env=environment({"SLOTS": slots(settings), "SLOTS_FOLDER": _FOLDER, "SLOTS_PORT": str(METRICS_PORT)}),
+        resources=helper_resources("128Mi"),
+        mounts=[
             {"mountPath": f"{_FOLDER}/{name}", "name": f"{name}-{OWN}", "readOnly": True} for name in settings.sources
         ],
-    }
+    )

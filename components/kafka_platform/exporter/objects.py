@@ -30,7 +30,8 @@ from kafka_platform.kube.manifests import (
 )
 from kafka_platform.kube.metrics import METRICS_PORT_NAME
 from kafka_platform.kube.objects import Object
-from kafka_platform.kube.pods import METRICS_PORT, configured, container_security, http_check, pod_spec, resources_of
+from kafka_platform.kube.pods import METRICS_PORT, pod_spec, resources_of
+from kafka_platform.kube.watchers import watcher_container, watcher_deployment
 from kafka_platform.values.names import RUNS_TOPIC, declarations_of, user_secret
 from kafka_platform.values.units import seconds
 
@@ -88,18 +89,9 @@ def objects(settings: ExporterSettings) -> list[Object]:
 def deployment(settings: ExporterSettings) -> Manifest:
     """The pod that polls the cluster."""
     own = labels(settings.name, COMPONENT)
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": metadata(settings.name, settings.namespace, own),
-        "spec": {
-            "replicas": 1,
-            "selector": {"matchLabels": settings.own},
-            # Two at once would count everything twice.
-            "strategy": {"type": "Recreate"},
-            "template": configured({"metadata": {"labels": own}, "spec": _pod(settings)}, settings.spec.pod_settings),
-        },
-    }
+    about = metadata(settings.name, settings.namespace, own)
+    template = {"metadata": {"labels": own}, "spec": _pod(settings)}
+    return watcher_deployment(about, settings.own, template, settings.spec.pod_settings)
 
 
 def service(settings: ExporterSettings) -> Manifest:
@@ -140,21 +132,14 @@ def _pod(settings: ExporterSettings) -> Manifest:
 
 
 def _container(settings: ExporterSettings) -> Manifest:
-    return {
-        "command": ["python3", "-m", "kafka_platform_runtime.exporter"],
-        "env": _environment(settings),
-        "image": settings.image,
-        "livenessProbe": http_check("/healthz", METRICS_PORT, failures=3, period_seconds=20),
-        "name": "exporter",
-        "ports": [{"containerPort": METRICS_PORT, "name": METRICS_PORT_NAME}],
-        "readinessProbe": http_check("/readyz", METRICS_PORT, failures=3, period_seconds=10),
-        "resources": resources_of(settings.spec.resources),
-        "securityContext": container_security(),
-        "startupProbe": http_check("/healthz", METRICS_PORT, failures=60, period_seconds=2),
-        # A variable that the program refuses is told in its log.
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": _mounts(settings),
-    }
+    return watcher_container(
+        "exporter",
+        "exporter",
+        image=settings.image,
+        env=_environment(settings),
+        resources=resources_of(settings.spec.resources),
+        mounts=_mounts(settings),
+    )
 
 
 def _environment(settings: ExporterSettings) -> list[Manifest]:

@@ -20,7 +20,6 @@ from kafka_platform.kube.manifests import (
     service_port,
     text_hash,
 )
-from kafka_platform.kube.metrics import METRICS_PORT_NAME
 from kafka_platform.kube.objects import Guard, Object
 from kafka_platform.kube.pods import (
     CONFIG_ANNOTATION,
@@ -35,6 +34,7 @@ from kafka_platform.kube.pods import (
     secret_volume,
 )
 from kafka_platform.kube.store import REGION
+from kafka_platform.kube.watchers import watcher_container
 from kafka_platform.storage.logins import (
     USERS_FILE,
     Keys,
@@ -326,21 +326,16 @@ def _keeper(settings: ObjectStoreSettings) -> Manifest:
         "OBJECT_STORE_URL": f"http://127.0.0.1:{HTTP_PORT}",
         "OBJECT_STORE_VOLUME": _DATA,
     }
-    return {
-        "command": ["python3", "-m", "kafka_platform_runtime.object_store"],
-        "env": environment(variables),
-        "image": settings.runtime_image,
-        "livenessProbe": http_check("/healthz", METRICS_PORT, failures=3, period_seconds=20),
-        "name": "keeper",
-        "ports": [{"containerPort": METRICS_PORT, "name": METRICS_PORT_NAME}],
-        "readinessProbe": http_check("/readyz", METRICS_PORT, failures=2, period_seconds=5),
-        "resources": helper_resources(_KEEPER_MEMORY),
-        "securityContext": container_security(),
-        "startupProbe": http_check("/healthz", METRICS_PORT, failures=60, period_seconds=2),
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [
+    container = watcher_container(
+        "keeper",
+        "object_store",
+        image=settings.runtime_image,
+        env=environment(variables),
+        resources=helper_resources(_KEEPER_MEMORY),
+        mounts=[
             {"mountPath": _CONFIG, "name": "config", "readOnly": True},
             {"mountPath": _CREDENTIALS, "name": "credentials", "readOnly": True},
             {"mountPath": _DATA, "name": "data", "readOnly": True},
         ],
-    }
+    )
+    return container | {"readinessProbe": http_check("/readyz", METRICS_PORT, failures=2, period_seconds=5)}
