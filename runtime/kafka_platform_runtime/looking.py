@@ -55,3 +55,18 @@ def looks(
     server.shutdown()
     server.server_close()
     return DONE if WATCH.death is None else FAILED
+
+
+def again(what: str, stop: threading.Event, once: Callable[[], float], longest: float) -> None:
+    """Looks until the event is set.
+
+    Args:
+        what: names it in the answer of /healthz, such as `The look at the bucket`.
+        stop: ends it.
+        once: one look; returns the seconds until the next.
+        longest: seconds from one look to the next beyond which it counts as hanging.
+    """
+    with WATCH.heart(what, longest) as beat:
+        while not stop.is_set():
+            beat()
+            stop.wait(once())

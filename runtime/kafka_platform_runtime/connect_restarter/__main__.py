@@ -25,8 +25,8 @@ from kafka_platform_runtime.connect_restarter.page import Page
 from kafka_platform_runtime.connect_restarter.restarts import FIRST_SECONDS, LONGEST_SECONDS, Restarts
 from kafka_platform_runtime.failures import Refused, Transient
 from kafka_platform_runtime.jobs import address
-from kafka_platform_runtime.looking import looks
-from kafka_platform_runtime.supervision import WATCH, whereabouts
+from kafka_platform_runtime.looking import again, looks
+from kafka_platform_runtime.supervision import whereabouts
 
 DEFAULT_PORT = 9404
 INTERVAL_SECONDS = 5.0
@@ -130,11 +130,12 @@ class Looking:
 def run(settings: Settings, stop: threading.Event, page: Page) -> None:
     """Look until told to stop."""
     looking = Looking(Connect(settings.url), Restarts(settings.first, settings.longest), page)
-    with WATCH.heart("The look at the connectors", settings.interval + HUNG_SECONDS) as beat:
-        while not stop.is_set():
-            beat()
-            looking.once()
-            stop.wait(settings.interval)
+
+    def once() -> float:
+        looking.once()
+        return settings.interval
+
+    again("The look at the connectors", stop, once, settings.interval + HUNG_SECONDS)
 
 
 def main() -> int:

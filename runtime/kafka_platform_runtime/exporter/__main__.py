@@ -30,8 +30,8 @@ from kafka_platform_runtime.exporter.look import Looker
 from kafka_platform_runtime.exporter.page import Page
 from kafka_platform_runtime.exporter.settings import Settings
 from kafka_platform_runtime.failures import Refused, Rejected, Transient
-from kafka_platform_runtime.looking import looks
-from kafka_platform_runtime.supervision import WATCH, whereabouts
+from kafka_platform_runtime.looking import again, looks
+from kafka_platform_runtime.supervision import whereabouts
 
 HUNG_SECONDS = 300.0
 """How long a look may take. A request takes up to ten seconds, and a broker that does not answer is asked once in a look."""
@@ -94,12 +94,13 @@ class Looking:
 def run(settings: Settings, environment: Mapping[str, str], stop: threading.Event, page: Page) -> None:
     """Look until told to stop."""
     looking = Looking(settings, environment, page)
-    with WATCH.heart("The look at the cluster", settings.interval + HUNG_SECONDS) as beat:
-        while not stop.is_set():
-            due = time.monotonic() + settings.interval
-            beat()
-            looking.once()
-            stop.wait(max(0.0, due - time.monotonic()))
+
+    def once() -> float:
+        due = time.monotonic() + settings.interval
+        looking.once()
+        return max(0.0, due - time.monotonic())
+
+    again("The look at the cluster", stop, once, settings.interval + HUNG_SECONDS)
     looking.close()
 
 

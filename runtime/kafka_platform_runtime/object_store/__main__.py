@@ -17,11 +17,10 @@ import threading
 import time
 
 from kafka_platform_runtime.failures import Transient
-from kafka_platform_runtime.looking import looks
+from kafka_platform_runtime.looking import again, looks
 from kafka_platform_runtime.object_store.bucket import Bucket
 from kafka_platform_runtime.object_store.page import Page
 from kafka_platform_runtime.object_store.settings import Settings
-from kafka_platform_runtime.supervision import WATCH
 
 INTERVAL_SECONDS = 15.0
 PAUSE_SECONDS = 0.5
@@ -38,24 +37,25 @@ def run(settings: Settings, stop: threading.Event, page: Page) -> None:
     """Look at the bucket until told to stop."""
     bucket = Bucket(settings)
     said: str | None = None
-    with WATCH.heart("The look at the bucket", INTERVAL_SECONDS + HUNG_SECONDS) as beat:
-        while not stop.is_set():
-            beat()
-            begun = time.monotonic()
-            try:
-                done = bucket.keep()
-            except Transient as trouble:
-                page.failed(str(trouble))
-                if str(trouble) != said:
-                    said = str(trouble)
-                    _say(said)
-                stop.wait(PAUSE_SECONDS)
-                continue
-            said = None
-            for each in done:
-                _say(each)
-            page.kept(time.monotonic() - begun, len(done))
-            stop.wait(INTERVAL_SECONDS)
+
+    def once() -> float:
+        nonlocal said
+        begun = time.monotonic()
+        try:
+            done = bucket.keep()
+        except Transient as trouble:
+            page.failed(str(trouble))
+            if str(trouble) != said:
+                said = str(trouble)
+                _say(said)
+            return PAUSE_SECONDS
+        said = None
+        for each in done:
+            _say(each)
+        page.kept(time.monotonic() - begun, len(done))
+        return INTERVAL_SECONDS
+
+    again("The look at the bucket", stop, once, INTERVAL_SECONDS + HUNG_SECONDS)
     bucket.close()
 
 

@@ -20,12 +20,11 @@ from collections.abc import Sequence
 
 from kafka_platform_runtime.failures import Refused, Transient
 from kafka_platform_runtime.jobs import DONE, REFUSED
-from kafka_platform_runtime.looking import looks
+from kafka_platform_runtime.looking import again, looks
 from kafka_platform_runtime.query_keeper.engine import Engine
 from kafka_platform_runtime.query_keeper.files import Files
 from kafka_platform_runtime.query_keeper.page import Page
 from kafka_platform_runtime.query_keeper.settings import Settings
-from kafka_platform_runtime.supervision import WATCH
 
 INTERVAL_SECONDS = 5.0
 """A password that changes works after this, what the kubelet takes to mount it, and Trino's own five seconds."""
@@ -42,25 +41,26 @@ def run(settings: Settings, stop: threading.Event, page: Page) -> None:
     """Look until told to stop."""
     files, engine = Files(settings), Engine(settings.url)
     said: str | None = None
-    with WATCH.heart("The look at Trino", INTERVAL_SECONDS + HUNG_SECONDS) as beat:
-        while not stop.is_set():
-            beat()
-            try:
-                done = files.keep()
-                for each in done:
-                    _say(f"{each} written")
-                page.wrote(len(done))
-                engine.ready()
-                page.looked(engine.values())
-            except Transient as trouble:
-                page.failed(str(trouble))
-                if str(trouble) != said:
-                    said = str(trouble)
-                    _say(said)
-                stop.wait(PAUSE_SECONDS)
-                continue
-            said = None
-            stop.wait(INTERVAL_SECONDS)
+
+    def look() -> float:
+        nonlocal said
+        try:
+            done = files.keep()
+            for each in done:
+                _say(f"{each} written")
+            page.wrote(len(done))
+            engine.ready()
+            page.looked(engine.values())
+        except Transient as trouble:
+            page.failed(str(trouble))
+            if str(trouble) != said:
+                said = str(trouble)
+                _say(said)
+            return PAUSE_SECONDS
+        said = None
+        return INTERVAL_SECONDS
+
+    again("The look at Trino", stop, look, INTERVAL_SECONDS + HUNG_SECONDS)
 
 
 def once(settings: Settings, seconds: float = 60.0) -> None:

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kafka_platform_runtime.failures import Refused, Transient
-from kafka_platform_runtime.looking import looks
+from kafka_platform_runtime.looking import again, looks
 from kafka_platform_runtime.slot_watcher.databases import SECONDS, Slot, look
 from kafka_platform_runtime.slot_watcher.page import Page, advice
-from kafka_platform_runtime.supervision import WATCH, whereabouts
+from kafka_platform_runtime.supervision import whereabouts
 
 DEFAULT_FOLDER = "/etc/kafka-platform/slots"
 
@@ -79,11 +79,12 @@ def run(settings: Settings, stop: threading.Event, page: Page) -> None:
     """Look until told to stop."""
     looking = Looking(settings.slots, page)
     longest = settings.interval + 4 * SECONDS * len(settings.slots) + 60
-    with WATCH.heart("The look at the slots", longest) as beat:
-        while not stop.is_set():
-            beat()
-            looking.once()
-            stop.wait(settings.interval)
+
+    def once() -> float:
+        looking.once()
+        return settings.interval
+
+    again("The look at the slots", stop, once, longest)
 
 
 def main() -> int:

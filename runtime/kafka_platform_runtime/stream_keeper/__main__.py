@@ -20,14 +20,14 @@ from pathlib import Path
 
 from kafka_platform_runtime.api_server import ApiServer, ConflictError
 from kafka_platform_runtime.failures import Refused, Transient
-from kafka_platform_runtime.looking import looks
+from kafka_platform_runtime.looking import again, looks
 from kafka_platform_runtime.stream_keeper.cluster import ConfigMaps
 from kafka_platform_runtime.stream_keeper.flink import Flink
 from kafka_platform_runtime.stream_keeper.keeper import Keeper
 from kafka_platform_runtime.stream_keeper.settings import Settings as Job, needed
 from kafka_platform_runtime.stream_keeper.store import S3, Store
 from kafka_platform_runtime.stream_keeper.turn import Turn
-from kafka_platform_runtime.supervision import WATCH, whereabouts
+from kafka_platform_runtime.supervision import whereabouts
 
 INTERVAL_SECONDS = 2.0
 HUNG_SECONDS = 120.0
@@ -82,20 +82,22 @@ def run(settings: Settings, stop: threading.Event, _: Page) -> None:
         lambda line: print(line, flush=True),
     )
     said = ""
-    with WATCH.heart("The look at the job", INTERVAL_SECONDS + HUNG_SECONDS) as beat:
-        while not stop.is_set():
-            beat()
-            trouble = ""
-            try:
-                keeper.once()
-            except (Transient, Refused, ConflictError) as reason:
-                trouble = str(reason)
-            except Exception as error:  # what Flink answers must not end the program
-                trouble = f"unexpected {whereabouts(error)}"
-            if trouble and trouble != said:
-                print(trouble, flush=True)
-            said = trouble
-            stop.wait(INTERVAL_SECONDS)
+
+    def once() -> float:
+        nonlocal said
+        trouble = ""
+        try:
+            keeper.once()
+        except (Transient, Refused, ConflictError) as reason:
+            trouble = str(reason)
+        except Exception as error:  # what Flink answers must not end the program
+            trouble = f"unexpected {whereabouts(error)}"
+        if trouble and trouble != said:
+            print(trouble, flush=True)
+        said = trouble
+        return INTERVAL_SECONDS
+
+    again("The look at the job", stop, once, INTERVAL_SECONDS + HUNG_SECONDS)
 
 
 def main() -> int:
