@@ -17,6 +17,7 @@ from infra.capabilities import faults as relations
 from infra.capabilities.operators import OPERATORS
 from infra.schemas.files import SchemaFault, place
 from infra.settings import stackfile
+from infra.settings.beside import Beside
 from infra.settings.explain import explain
 from infra.settings.faults import Fault, Known, SettingsError
 from infra.settings.kinds import at, is_free_text, known_keys, may_be_empty
@@ -75,29 +76,18 @@ def _add_topic_files(data: dict[str, Any], folder: Folder, faults: list[Fault]) 
     names, topics = data.get("topicFiles"), data.get("topics") or {}
     if not isinstance(names, list) or not isinstance(topics, dict):
         return
-    merged, left = dict(topics), stackfile.MOST_TOPIC_BYTES
+    merged = dict(topics)
+    files_beside = Beside(
+        folder, faults, less="declare fewer topics", example="write topics by name, such as orders: {}"
+    )
     for index, name in enumerate(names):
         if not isinstance(name, str):
             continue  # the model says so
         place: Path = ("topicFiles", index)
-        try:
-            text = stackfile.read_text(folder / name)
-            left -= len(text.encode())
-            if left < 0:
-                message = f"the files up to {name!r} have more than {stackfile.MOST_TOPIC_BYTES:,} bytes: declare fewer topics"
-                faults.append(Fault(path=place, message=message))
-                break
-            found = stackfile.parse_yaml(text, within=())
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
-            faults.append(Fault(path=place, message=f"{name!r} cannot be read, {reason}: name a file in {folder.name}"))
-            continue
-        except SettingsError as error:
-            faults += [Fault(path=place, message=f"{name!r}, {fault}") for fault in error.faults]
-            continue
-        if not isinstance(found, dict):
-            what = "empty" if found is None else show(found)
-            faults.append(Fault(path=place, message=f"{name!r} is {what}: write topics by name, such as orders: {{}}"))
+        found = files_beside.read(name, place)
+        if files_beside.is_full:
+            break
+        if found is None:
             continue
         for topic in found.keys() & merged.keys():
             faults.append(

@@ -10,9 +10,9 @@ from kafka_platform.values.misfits import show
 from kafka_platform.values.units import milliseconds
 from kafka_platform.values.words import Path, show_path, suggest
 
-from infra.settings import stackfile
+from infra.settings.beside import Beside
 from infra.settings.core import Core
-from infra.settings.faults import Fault, SettingsError
+from infra.settings.faults import Fault
 from infra.settings.relations.declared import overlap
 from infra.settings.tenant_file import TenantFile, covers, exceeded
 from infra.settings.topic import Topic
@@ -44,31 +44,18 @@ class Origins:
 
 def add_tenant_files(data: dict[str, Any], folder: Folder, faults: list[Fault]) -> Origins:
     """Puts the topics and users of teams' files beside those of the stack file, and says where each is from."""
-    origins, left = Origins(), stackfile.MOST_TOPIC_BYTES
+    origins = Origins()
+    beside = Beside(folder, faults, less="declare less", example="write topics: and users: with names below")
     named = data.get(KEY)
     for tenant, declared in named.items() if isinstance(named, dict) else ():
         name = declared.get("file") if isinstance(declared, dict) else None
         if not isinstance(name, str) or not name.endswith((".yaml", ".yml")):
             continue  # the model says so
         place: Path = (KEY, tenant, "file")
-        try:
-            text = stackfile.read_text(folder / name)
-            left -= len(text.encode())
-            if left < 0:
-                message = f"the files up to {name!r} have more than {stackfile.MOST_TOPIC_BYTES:,} bytes: declare less"
-                faults.append(Fault(path=place, message=message))
-                break
-            content = stackfile.parse_yaml(text, within=())
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
-            faults.append(Fault(path=place, message=f"{name!r} cannot be read, {reason}: name a file in {folder.name}"))
-            continue
-        except SettingsError as error:
-            faults += [Fault(path=place, message=f"{name!r}, {fault}") for fault in error.faults]
-            continue
-        if not isinstance(content, dict):
-            what = "empty" if content is None else show(content)
-            faults.append(Fault(path=place, message=f"{name!r} is {what}: write topics: and users: with names below"))
+        content = beside.read(name, place)
+        if beside.is_full:
+            break
+        if content is None:
             continue
         origins.files[tenant] = name
         faults += [
