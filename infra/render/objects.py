@@ -57,6 +57,9 @@ JOB_SECONDS, JOB_RETRIES = 3600, 12
 """How long, and how often, Kubernetes tries again what waits for brokers: images may take minutes to be pulled."""
 REFUSED = 3
 """Exit code of our programs by which another attempt cannot help."""
+JOBS_LATER = 1
+"""Waves from the objects of a part to its Jobs."""
+_SECRETS = "secrets"
 WAVE = "argocd.argoproj.io/sync-wave"
 
 
@@ -96,17 +99,17 @@ def parts(settings: Settings, owner: str, tool: Tool) -> list[Part]:
         for each in jobs:
             if each["kind"] == "Job":
                 _patient(each["spec"])
-        first["secrets"] = [_owned(_named(_without_empty_rules(each), NAME), owner) for each in jobs]
-    definitions = {PART: (operators.definitions, _NEVER_PRUNED[tool])}
+        first[_SECRETS] = [_owned(_named(_without_empty_rules(each), NAME), owner) for each in jobs]
+    found_parts = {each: manifests for each, manifests in {**first, **made}.items() if manifests}
+    waves = {each: 2 * number for number, each in enumerate(found_parts)}
+    if placed.operated:
+        # An operator and the Job of the passwords wait for each other, the one for passwords and the other for an authority:
+        # both are applied in one wave.
+        waves[CLUSTER] = waves[_SECRETS] + JOBS_LATER
+    crds: dict[str, Any] = {"definitions": operators.definitions, "kept": _NEVER_PRUNED[tool]}
     return [
-        Part(
-            name=each,
-            manifests=_in_waves(_wave(number, each, placed), manifests, tool),
-            definitions=definitions.get(each, ((), {}))[0],
-            kept=definitions.get(each, ((), {}))[1],
-        )
-        for number, (each, manifests) in enumerate({**first, **made}.items())
-        if manifests
+        Part(name=each, manifests=_in_waves(waves[each], manifests, tool), **(crds if each == PART else {}))
+        for each, manifests in found_parts.items()
     ]
 
 
@@ -237,20 +240,11 @@ def _look_for_secrets(value: Any, namespace: str, secrets: _Secrets, found: dict
             _look_for_secrets(each, namespace, secrets, found)
 
 
-def _wave(number: int, part: str, placed: Files) -> int:
-    """The first wave of a part.
-
-    An operator and the Job of the passwords wait for each other, the one for passwords and the other for an authority: both
-    are applied in one wave, as the Job is the last of its part, and that of the brokers is the next.
-    """
-    return 2 * number - (part == CLUSTER and bool(placed.operated))
-
-
 def _in_waves(first: int, manifests: Sequence[Manifest], tool: Tool) -> list[Manifest]:
     """Argo CD applies a part when those before are healthy, and a Job when what it needs of its own part is."""
     if tool is not Tool.ARGOCD:
         return list(manifests)
-    return [_annotated(each, {WAVE: str(first + (each["kind"] == "Job"))}) for each in manifests]
+    return [_annotated(each, {WAVE: str(first + JOBS_LATER * (each["kind"] == "Job"))}) for each in manifests]
 
 
 def all_manifests(found: Sequence[Part]) -> Iterator[Manifest]:

@@ -113,13 +113,14 @@ class TestStrimzi:
         assert pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"] is True
         assert not [each for each in manifests() if each["kind"] == "CronJob"]
 
-    def test_the_operator_and_the_job_which_wait_for_each_other_are_one_wave(self) -> None:
+    @pytest.mark.parametrize("more", [{}, {"prometheus": {}, "exporter": {}, "strimzi": {"install": True}}])
+    def test_the_operator_and_the_job_which_wait_for_each_other_are_one_wave(self, more: dict[str, Any]) -> None:
         waves = {
             (
                 each["kind"],
                 each["metadata"]["name"].rpartition("-")[0] if each["kind"] == "Job" else each["metadata"]["name"],
             ): int(each["metadata"]["annotations"][WAVE])
-            for each in manifests(Tool.ARGOCD, **STRIMZI)
+            for each in manifests(Tool.ARGOCD, **STRIMZI, **more)
         }
         job = waves["Job", "kafka-secrets"]
         assert job == waves["Kafka", "kafka"] == waves["KafkaUser", "app"]
