@@ -4,7 +4,6 @@ No capability knows a list of the others. What one needs of the rest it says in 
 it leaves in `Placed`.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from kafka_platform.kafka.entities import Topic, User
 from kafka_platform.kafka.secrets import NO_URLS, Urls
+from kafka_platform.kube.manifests import sha256_of
 from kafka_platform.kube.metrics import Source
 from kafka_platform.kube.objects import Object
 from kafka_platform.scaling.spec import Scale
@@ -290,7 +290,7 @@ class Stack:
         placed = Placed(self)
         passed = ((each, section) for each, section in self.present if each.carries_records)
         found = [one.object.manifest for each, section in passed for one in each.rendered(section, placed)]
-        return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
+        return sha256_of(json.dumps(found, sort_keys=True))
 
 
 class Placed:
@@ -319,7 +319,7 @@ class Placed:
 
     def sha256(self, text: str) -> str:
         """The hash of a text with a generated password in it, in hexadecimal digits."""
-        return hashlib.sha256(text.encode()).hexdigest()
+        return sha256_of(text)
 
     def taken(self, secret: str, key: str | None = None) -> str:
         """What is in a Secret of the platform's namespace that an operator creates: its `key`, or all its certificates."""

@@ -194,6 +194,11 @@ def of_namespaces(names: "Iterable[Input[str]]") -> Manifest:
     return {"namespaceSelector": {"matchExpressions": [expression]}}
 
 
+def sha256_of(text: str) -> str:
+    """The SHA-256 of a text in hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def text_hash(text: str) -> str:
     """Changes whenever the text does."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256_of(text)

@@ -1,6 +1,5 @@
 """The Secrets with logins to a schema registry: one pure function renders each. No Pulumi."""
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -9,7 +8,7 @@ from kafka_platform.kafka.properties import java_properties
 from kafka_platform.kafka.registry import JAAS
 from kafka_platform.kafka.secrets import LOGIN_MODULES, encode
 from kafka_platform.kube.derived import derived
-from kafka_platform.kube.manifests import Manifest, metadata, secret_of
+from kafka_platform.kube.manifests import Manifest, metadata, secret_of, sha256_of
 from kafka_platform.registry.spec import REGISTRAR, RegistryRole, RegistryUser
 
 if TYPE_CHECKING:
@@ -43,12 +42,7 @@ def roles_of(users: Mapping[str, RegistryUser]) -> dict[str, RegistryRole]:
 def logins_version(users: Mapping[str, RegistryUser]) -> str:
     """Changes with every login: the pods read them when they start."""
     known = {name: [user.role.value, user.password_version] for name, user in sorted(users.items())}
-    return hashlib.sha256(json.dumps(known).encode()).hexdigest()
-
-
-def sha256_of(text: str) -> str:
-    """The SHA-256 of a text in hexadecimal digits."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256_of(json.dumps(known))
 
 
 def digest(user: str, password: str, sha256: Callable[[str], str] = sha256_of) -> str:

@@ -21,6 +21,7 @@ from kafka_platform.kube.manifests import (
     selector,
     service_of,
     service_port,
+    sha256_of,
     text_hash,
     to_names,
 )
@@ -42,7 +43,6 @@ from kafka_platform.registry.logins import (
     login,
     login_secret,
     logins_version,
-    sha256_of,
     users_secret,
 )
 from kafka_platform.registry.spec import (

@@ -1,13 +1,12 @@
 """Who may do what in an object store: its file of users, its bucket's policy, and the users' Secrets. No Pulumi."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kafka_platform.kafka.secrets import encode
 from kafka_platform.kube.derived import derived
-from kafka_platform.kube.manifests import Manifest, metadata, secret_of
+from kafka_platform.kube.manifests import Manifest, metadata, secret_of, sha256_of
 from kafka_platform.kube.store import REGION
 from kafka_platform.storage.spec import ADMIN, StoreAccess, StoreUser, prefix_of
 
@@ -49,7 +48,7 @@ def policy(bucket: str, users: Mapping[str, StoreUser]) -> dict[str, Any] | None
 def logins_version(users: Mapping[str, StoreUser]) -> str:
     """Changes with every key: the pod reads them when it starts."""
     known = {name: user.password_version for name, user in sorted(users.items())}
-    return hashlib.sha256(json.dumps(known).encode()).hexdigest()
+    return sha256_of(json.dumps(known))
 
 
 def users_secret(

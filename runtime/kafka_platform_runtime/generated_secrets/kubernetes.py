@@ -13,22 +13,15 @@ MANAGER = "kafka-platform-secrets"
 
 
 class Secrets:
-    """Reads and writes Secrets.
+    """Reads and writes Secrets of the cluster of that API server."""
 
-    Args:
-        url: of the API server.
-        account: folder with the token of the ServiceAccount and the authority of the API server.
-    """
-
-    def __init__(self, url: str, account: Path = ACCOUNT) -> None:
-        self._server = ApiServer(url, account)
+    def __init__(self, server: ApiServer) -> None:
+        self._server = server
 
     @classmethod
     def in_pod(cls, environment: Mapping[str, str], account: Path = ACCOUNT) -> "Secrets":
         """Of the cluster that this pod runs in. Raises `Refused` outside of one."""
-        made = cls.__new__(cls)
-        made._server = ApiServer.in_pod(environment, account)
-        return made
+        return cls(ApiServer.in_pod(environment, account))
 
     def get(self, namespace: str, name: str) -> dict[str, Any] | None:
         """The object; None if it is not there."""
