@@ -19,6 +19,7 @@ from sandbox.build import BuildFolders
 from tests.connector_process import eventually
 from tests.ports import free_ports
 from tests.sandbox_cache import cache
+from tests.tiers import IS_LONG
 
 BUCKET = "lake"
 LOGIN = {"AWS_ACCESS_KEY_ID": "of-the-test", "AWS_SECRET_ACCESS_KEY": "secret-of-the-test"}
@@ -27,7 +28,7 @@ LOGIN = {"AWS_ACCESS_KEY_ID": "of-the-test", "AWS_SECRET_ACCESS_KEY": "secret-of
 def needed_versitygw() -> Path:
     """The server's program; the test is skipped, with the reason, where it is not compiled and may not be."""
     compiled = build.compiled(cache(), build.OBJECT_STORE)
-    if compiled is None and "TEST_LONG" in os.environ:
+    if compiled is None and IS_LONG:
         with tempfile.TemporaryDirectory() as logs:
             compiled = build.binaries(BuildFolders(cache=cache(), logs=Path(logs)), build.OBJECT_STORE)
     if compiled is None:

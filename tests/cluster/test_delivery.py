@@ -86,6 +86,7 @@ def checkout(environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFa
     subprocess.run(command, env=made.environment, check=True, capture_output=True)
 
 
+@pytest.mark.long
 def test_from_the_pull_request_to_its_drift(checkout: Checkout) -> None:
     """One story, because each part needs the one before."""
     summary = checkout.folder / "state" / "summary.md"

@@ -255,6 +255,7 @@ def test_what_an_interrupted_deployment_did_not_note_is_taken_up_again(
     assert not any(kubectl.uid(each) for each in OWN.values())
 
 
+@pytest.mark.long
 def test_what_is_adopted_belongs_to_the_stack_and_is_kept_by_destroy(
     first: Stack, new_stack: Callable[[str], Stack], kubectl: Kubectl
 ) -> None:
@@ -282,6 +283,7 @@ def test_only_what_is_named_is_adopted(first: Stack, new_stack: Callable[[str], 
     assert "namespace" not in run.messages
 
 
+@pytest.mark.long
 def test_a_renamed_stack_marks_what_it_has_in_place(first: Stack, kubectl: Kubectl) -> None:
     before = {name: kubectl.uid(each) for name, each in OWN.items()}
     first.rename("renamed")
@@ -342,6 +344,7 @@ class TestClaims:
         stack.destroy()
         kubectl("-n", NAMESPACE, "delete", "pvc", "--all", "--wait=false")
 
+    @pytest.mark.long
     def test_of_others_are_not_used(self, stack: Stack, kubectl: Kubectl) -> None:
         kubectl.apply(self.claim(1))
         uid = kubectl.uid(self.claim(1))
@@ -370,6 +373,7 @@ class TestClaims:
         again.declare({"nodes": self.stateful_set(1)})
         again.up().assert_succeeded()
 
+    @pytest.mark.long
     def test_a_stateful_set_of_a_release_before_the_marks_is_not_replaced(self, stack: Stack, kubectl: Kubectl) -> None:
         stack.declare({"nodes": self.stateful_set(1)}, owns=False)
         stack.up().assert_succeeded()
@@ -387,6 +391,7 @@ class TestClaims:
         assert stack.preview().assert_succeeded().steps["nodes"].operation == "same"
 
 
+@pytest.mark.long
 def test_an_upgrade_from_before_the_marks_changes_metadata_only(
     new_stack: Callable[[str], Stack], kubectl: Kubectl
 ) -> None:
@@ -407,6 +412,7 @@ def test_an_upgrade_from_before_the_marks_changes_metadata_only(
     stack.destroy().assert_succeeded()
 
 
+@pytest.mark.long
 def test_objects_of_a_chart_are_marked_and_refused_as_all_others(
     first: Stack, new_stack: Callable[[str], Stack], kubectl: Kubectl
 ) -> None:

@@ -19,9 +19,10 @@ from sandbox.instance import cache_folder, state_folder
 from tests.cert_manager_api import CERT_MANAGER_API
 from tests.cluster.ownership.stack import Stack
 from tests.prometheus_api import ALL_KINDS
+from tests.tiers import IS_LONG
 
 Manifest = dict[str, Any]
-MOST_BYTES = 200_000
+MOST_BYTES = 200_000 if IS_LONG else 40_000
 """Of a definition that is previewed: an engine and a plugin take minutes for a dozen of the largest."""
 GROUP = f"stored-form-{uuid.uuid4().hex[:8]}.example.com"
 """Instead of the operator's: its kinds may be there, and in use. Another one each time: those of the last time may still be going."""

@@ -9,7 +9,6 @@ else of the rules is changed, they are those that `pulumi up` put there. Limits 
 
 import json
 import math
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ import pytest
 from tests.e2e.conftest import MakeStack
 from tests.harness import PATIENCE, Stack, client_pod, eventually, get, in_pod, kubectl
 from tests.logins import Authority
+from tests.tiers import IS_LONG
 from tests.volumes import Volumes
 
 NAMESPACE = "e2e-alerts"
@@ -36,8 +36,6 @@ SLACK = 30
 """Seconds on top of an alert's own time: two evaluations, and what the platform takes to notice."""
 DELIVERED = 120
 """Seconds until a changed Secret is in the pods that mount it, and read."""
-IS_LONG = "TEST_LONG" in os.environ
-LONG = pytest.mark.skipif(not IS_LONG, reason="takes some minutes each: `make test-long`")
 
 PLATFORM: dict[str, Any] = {
     "namespace": NAMESPACE,
@@ -294,7 +292,7 @@ def test_a_gateway_that_stops_pages_and_is_told(quick: dict[str, float]) -> None
     ends("HttpGatewayGone")
 
 
-@LONG
+@pytest.mark.long
 def test_a_broker_that_is_gone_makes_a_ticket_and_pages_nobody(quick: dict[str, float]) -> None:
     """One of three: nobody is hurt."""
     scaled("statefulset", "kafka", 2)
@@ -305,7 +303,7 @@ def test_a_broker_that_is_gone_makes_a_ticket_and_pages_nobody(quick: dict[str, 
     ends("KafkaPartitionsUnderReplicated")
 
 
-@LONG
+@pytest.mark.long
 def test_brokers_that_are_all_gone_page(quick: dict[str, float]) -> None:
     scaled("statefulset", "kafka", 0)
     try:
@@ -315,7 +313,7 @@ def test_brokers_that_are_all_gone_page(quick: dict[str, float]) -> None:
     ends("KafkaPathBroken")
 
 
-@LONG
+@pytest.mark.long
 def test_a_probe_that_may_not_log_in_any_more_makes_a_ticket(quick: dict[str, float]) -> None:
     """Its Secret gets another password than Kafka knows; the pod is made anew, as it would be some day."""
     secret = "latency-probe-kafka"
@@ -332,7 +330,7 @@ def test_a_probe_that_may_not_log_in_any_more_makes_a_ticket(quick: dict[str, fl
     ends("KafkaProbeGone")
 
 
-@LONG
+@pytest.mark.long
 def test_a_volume_that_fills_up_pages(quick: dict[str, float], volumes: Volumes) -> None:
     """One of three: it is full within hours by its trend, and the others go on."""
     claim = get("persistentvolumeclaim", "data-kafka-0", NAMESPACE)["spec"]["volumeName"]
@@ -346,7 +344,7 @@ def test_a_volume_that_fills_up_pages(quick: dict[str, float], volumes: Volumes)
     ends("KafkaVolumeFullSoon")
 
 
-@LONG
+@pytest.mark.long
 def test_a_group_that_falls_behind_makes_a_ticket_and_pages_nobody(quick: dict[str, float]) -> None:
     """It reads less than is written, until it catches up."""
     flow = "(python3 /programs/flow.py orders shop-late > /tmp/flow.log 2>&1 & echo $! > /tmp/flow.pid)"
@@ -361,7 +359,7 @@ def test_a_group_that_falls_behind_makes_a_ticket_and_pages_nobody(quick: dict[s
     ends("KafkaConsumerLagGrows")
 
 
-@LONG
+@pytest.mark.long
 def test_a_provisioner_that_is_refused_makes_a_ticket_and_pages_nobody(stack: Stack, quick: dict[str, float]) -> None:
     """A topic is to be taken over that is not there: nothing is applied until the declaration is mended."""
     stack.write(PLATFORM | {"topics": {**PLATFORM["topics"], "absent": {"adopt": True}}})
@@ -378,7 +376,7 @@ def test_a_provisioner_that_is_refused_makes_a_ticket_and_pages_nobody(stack: St
     eventually("the last run is one that succeeded", lambda: bool(ask(done)["result"]), 60)
 
 
-@LONG
+@pytest.mark.long
 def test_what_is_declared_and_applied_by_no_run_makes_a_ticket(quick: dict[str, float]) -> None:
     """As after a Job that Kafka did not let in: nothing is noted of it, and nobody reads kube-state-metrics here."""
 
@@ -395,7 +393,7 @@ def test_what_is_declared_and_applied_by_no_run_makes_a_ticket(quick: dict[str, 
     ends("KafkaProvisionerFails")
 
 
-@LONG
+@pytest.mark.long
 @pytest.mark.timeout(3000)
 def test_a_certificate_that_ends_soon_makes_a_ticket_and_one_that_has_ended_pages(
     stack: Stack, quick: dict[str, float], tmp_path: Path

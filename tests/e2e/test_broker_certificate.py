@@ -6,9 +6,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.e2e.conftest import MakeStack
 from tests.harness import eventually, get, in_pod, kubectl
 from tests.logins import Authority
+
+pytestmark = pytest.mark.long
 
 NAMESPACE = "e2e-broker-tls"
 DAY = 86_400

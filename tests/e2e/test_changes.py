@@ -50,6 +50,7 @@ def test_an_unchanged_stack_shows_no_change(stack: Stack) -> None:
     assert steps(stack) == {}
 
 
+@pytest.mark.long
 def test_refresh_finds_what_was_changed_by_hand(stack: Stack) -> None:
     """It is put back only by an explicit word: somebody had a reason to change it."""
     kubectl(
@@ -142,6 +143,7 @@ def test_a_failure_ends_the_up_with_its_reason_and_the_next_up_mends_it(stack: S
     assert steps(stack) == {}
 
 
+@pytest.mark.long
 def test_a_new_password_replaces_the_old_one(stack: Stack, settings: dict[str, Any]) -> None:
     old = kubectl("-n", NAMESPACE, "exec", "client", "--", "cat", "/etc/kafka-client/password")
     settings["tenants"]["test"]["users"]["app"]["passwordVersion"] = 2

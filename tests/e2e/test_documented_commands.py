@@ -92,6 +92,7 @@ def test_the_tutorial(shell: Mapping[str, str]) -> None:
         example.write_bytes(before)
 
 
+@pytest.mark.long
 def test_the_shop(shell: Mapping[str, str]) -> None:
     """All in one shell; people look again until what is shown is there."""
     needed_plugins()

@@ -55,6 +55,7 @@ def test_a_burst_from_zero_and_back(stack: Stack) -> None:
 
 
 @pytest.mark.usefixtures("stack")
+@pytest.mark.long
 def test_new_versions_and_a_drained_node_lose_nothing() -> None:
     with ThreadPoolExecutor(1) as threads:
         writing = threads.submit(drive, NAMESPACE, "write", READINGS, str(BURST), "400:75")
@@ -77,6 +78,7 @@ def test_new_versions_and_a_drained_node_lose_nothing() -> None:
 
 
 @pytest.mark.usefixtures("stack")
+@pytest.mark.long
 def test_pods_stay_while_kafka_is_away() -> None:
     written = drive(NAMESPACE, "burst", READINGS, str(BURST + 100_000), str(BURST))
     eventually("pods come", lambda: replicas(NAMESPACE, WORKER)[1] >= 2, 60)

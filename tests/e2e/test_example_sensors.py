@@ -22,7 +22,7 @@ SECONDS = 10
 """How long readings flow before and after each disturbance."""
 
 
-pytestmark = pytest.mark.timeout(2400)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(2400)]
 
 
 @pytest.fixture(scope="module")

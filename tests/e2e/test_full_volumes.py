@@ -17,6 +17,8 @@ from tests.e2e.conftest import MakeStack
 from tests.harness import Stack, client_pod, eventually, get, in_pod, kubectl
 from tests.volumes import Volumes
 
+pytestmark = pytest.mark.long
+
 NAMESPACE = "fullvol"
 SMALL, LARGE, LARGEST = "80m", "160m", "400m"
 NODES = range(3)

@@ -182,6 +182,7 @@ def test_a_rolling_update_under_load_loses_nothing(
     assert status == 403, answer
 
 
+@pytest.mark.long
 def test_an_autoscaler_takes_the_number_over(stack: Stack, settings: dict[str, Any]) -> None:
     settings["gateway"]["pods"] = {"min": 4, "max": 5}
     settings["gateway"]["limits"] = {"drain": "1s"}

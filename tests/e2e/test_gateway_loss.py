@@ -14,6 +14,8 @@ import pytest
 from tests.e2e.conftest import MakeStack
 from tests.harness import Stack, client_pod, eventually, get, in_pod, kubectl, process_of
 
+pytestmark = pytest.mark.long
+
 NAMESPACE = "e2e-gateway-loss"
 SECONDS = 60
 """How long the writers write; the first and last ten of them undisturbed."""

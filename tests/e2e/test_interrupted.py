@@ -1,4 +1,4 @@
-"""`pulumi up` killed (SIGKILL) at ten moments between its start and its end: the next one converges each time."""
+"""`pulumi up` killed (SIGKILL) at several moments between its start and its end: the next one converges each time."""
 
 import contextlib
 import itertools
@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from tests.harness import QUICK_JVM, Stack, client_pod, in_pod, kubectl
+from tests.tiers import IS_LONG
 
-MOMENTS = 10
+MOMENTS = 10 if IS_LONG else 4
 LATEST = 0.85
 """Share of a whole `up` after which the last one is killed: not every one takes equally long."""
 AT_A_TIME = 2

@@ -12,6 +12,8 @@ from sandbox.pins import RUNTIME_IMAGE
 from tests.e2e.conftest import MakeStack
 from tests.harness import Stack, client_pod, eventually, get, in_pod, kubectl, why_no_keda
 
+pytestmark = pytest.mark.long
+
 NAMESPACE = "e2e-keda"
 READER = "reader"
 """Deployment, ScaledObject and consumer group."""

@@ -44,7 +44,7 @@ while time.monotonic() < until:
 consumer.close()
 """
 
-pytestmark = pytest.mark.timeout(3600)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 
 
 class Program:

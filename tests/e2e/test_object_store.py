@@ -153,6 +153,7 @@ def test_only_users_namespaces_connect(stack: Stack) -> None:
     assert said("closed", STRANGER, CONNECT, host).strip() == "closed"
 
 
+@pytest.mark.long
 def test_another_user_has_a_key_once_it_is_deployed(stack: Stack) -> None:
     users = USERS | {"later": {}}
     stack.write(PLATFORM | {"storage": PLATFORM["storage"] | {"users": users}})

@@ -140,6 +140,7 @@ def test_a_killed_broker_loses_nothing(stack: Stack) -> None:
         assert set(counted[kind].values()) == {0}, kind
 
 
+@pytest.mark.long
 def test_a_gate_that_does_not_open_says_why(stack: Stack) -> None:
     """The gateway is taken away behind Pulumi's back, and the gate told to run again."""
     platform = {**stack.platform, "probe": {**stack.platform["probe"], "gateProbes": 5, "gateDeadline": "15s"}}
@@ -158,6 +159,7 @@ def test_a_gate_that_does_not_open_says_why(stack: Stack) -> None:
     assert any("passed: " in str(pod["status"]) for pod in gates())
 
 
+@pytest.mark.long
 def test_without_a_probe(stack: Stack) -> None:
     platform = dict(stack.platform)
     del platform["probe"]

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import re
 import subprocess
 import sys
@@ -17,11 +16,11 @@ from tests.dashboards import asked
 from tests.e2e.conftest import MakeStack
 from tests.harness import ROOT, Stack, client_pod, eventually, forwarded, get, in_pod, kubectl
 from tests.sandbox_cache import newest_layer
+from tests.tiers import IS_LONG
 
 NAMESPACE, SHOP = "e2e-query", "e2e-query-shop"
-LONG = bool(os.environ.get("TEST_LONG"))
-RECORDS = 20_000 if LONG else 5_000
-QUERIES = 200 if LONG else 20
+RECORDS = 20_000 if IS_LONG else 5_000
+QUERIES = 200 if IS_LONG else 20
 HOSTILE = "bank.*|alice"
 """A name that would be a pattern, if names were patterns."""
 PLATFORM: dict[str, Any] = {
@@ -253,6 +252,7 @@ def test_many_queries_in_a_row_end_no_pod(stack: Stack) -> None:
     assert sum(each["restartCount"] for each in states) == 0
 
 
+@pytest.mark.long
 def test_a_changed_password_is_taken_up_without_a_restart(stack: Stack) -> None:
     before = get("deployment", "query-engine", NAMESPACE)["metadata"]["generation"]
     shop = PLATFORM["tenants"]["shop"]

@@ -25,6 +25,7 @@ from tests.e2e.conftest import MakeStack
 from tests.harness import ROOT, Stack, client_pod, eventually, forwarded, get, in_pod, kubectl
 from tests.s3_process import needed_versitygw
 from tests.sandbox_cache import newest_layer
+from tests.tiers import IS_LONG
 
 NAMESPACE = "e2e-streams"
 FOLDER = ROOT / "stacks" / NAMESPACE
@@ -187,6 +188,7 @@ def ledger() -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long
 def test_changes_keep_what_it_knows_and_one_that_cannot_is_refused(stack: Stack) -> None:
     """While records come in: another filter, more parts, and SQL whose state does not fit. No noise gets through."""
     first = RECORDS + 6_000  # the end of the other test is 60 s later
@@ -201,7 +203,7 @@ def test_changes_keep_what_it_knows_and_one_that_cannot_is_refused(stack: Stack)
         assert ledger()["generation"] == before + 2
         changed(stack, QUIET.replace("SUM(ms)", "SUM(ms) + MAX(ms) - MIN(ms)"), slots=3)
         said = stack.up(fails=True)
-        if "TEST_LONG" in os.environ:
+        if IS_LONG:
             changed(stack, QUIET.replace("SUM(ms)", "SUM(no_column)"), slots=3)
             assert "Column 'no_column' not found" in stack.up(fails=True)
         writer.result()
@@ -274,6 +276,7 @@ def test_what_its_pods_show_is_what_its_alerts_and_panels_ask_for(stack: Stack) 
     assert asked("flink_")
 
 
+@pytest.mark.long
 def test_a_deployment_and_the_pod_are_killed_in_a_change_and_it_is_made_once(stack: Stack) -> None:
     before = ledger()["generation"]
     changed(stack, QUIET, slots=3, checkpoints="4s")
@@ -317,6 +320,7 @@ def test_top_and_doctor_know_it(stack: Stack, capsys: pytest.CaptureFixture[str]
     assert not [each for each in checks if each in ("stream-not-running", "stream-checkpoints-fail")]
 
 
+@pytest.mark.long
 def test_without_state_if_its_version_says_so(stack: Stack) -> None:
     before = ledger()
     changed(stack, SQL.replace("COUNT(*)", "COUNT(ms)"), version=2, start="latest")

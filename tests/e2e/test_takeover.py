@@ -10,6 +10,8 @@ from kafka_platform.kube.marks import MARK
 
 from tests.harness import QUICK_JVM, Stack, kubectl
 
+pytestmark = pytest.mark.long
+
 NAMESPACE, TEAM = "e2e-owned", "e2e-owned-team"
 CLAIM = f"PersistentVolumeClaim/{NAMESPACE}/data-kafka-0"
 

@@ -1,7 +1,6 @@
 """The stack file of a real Kafka that others have filled: what it declares is what is there, to the letter."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,11 +32,11 @@ from infra.settings.parsing import read_stack
 from tests.kafka_process import ADMIN_PASSWORD, LocalKafka, local_kafka
 from tests.provisioning import Bench, bench
 from tests.rules import add_rules
+from tests.tiers import IS_LONG
 
 __all__ = ["bench", "local_kafka"]
 
-LONG = bool(os.environ.get("TEST_LONG"))
-TOPICS = 1_000 if LONG else 20
+TOPICS = 1_000 if IS_LONG else 20
 PASSWORD = "what-they-have-used-for-years"
 OF_THE_PLATFORM = "_kafka-platform"
 AWKWARD: Mapping[str, Mapping[str, str]] = {

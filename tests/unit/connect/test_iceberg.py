@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import re
 import threading
 import time
@@ -24,8 +23,9 @@ from tests.harness import eventually
 from tests.kafka_process import LocalKafka, needed_jars
 from tests.postgres_process import LocalPostgres, needed_postgres
 from tests.s3_process import BUCKET, LOGIN, S3Server, needed_versitygw
+from tests.tiers import IS_LONG
 
-ROWS, CHANGES = (20_000, 10_000) if "TEST_LONG" in os.environ else (2_000, 2_000)
+ROWS, CHANGES = (20_000, 10_000) if IS_LONG else (2_000, 2_000)
 PASSWORD = "password-of-the-database"
 TOPICS = ["shop.public.orders", "shop.public.customers"]
 STORE = "http://store"

@@ -29,6 +29,7 @@ def mariadb() -> Iterator[LocalMariadb]:
         yield started
 
 
+@pytest.mark.long
 def test_rows_and_changes_arrive_once_although_the_worker_is_killed(mariadb: LocalMariadb) -> None:
     source = MariadbSource(
         host="127.0.0.1",

@@ -111,6 +111,7 @@ def rows_of(postgres: LocalPostgres, database: str) -> dict[str, str]:
     return dict(line.split("|") for line in postgres.sql("select id, amount from orders", database))
 
 
+@pytest.mark.long
 def test_nothing_is_lost_or_twice_when_the_worker_is_killed(postgres: LocalPostgres, connect: LocalConnect) -> None:
     wait_for(connect.kafka, TOPIC, Counter(r=ROWS), 60 * PATIENCE)
     changing = threading.Thread(target=change, args=[postgres])

@@ -4,7 +4,6 @@
 """
 
 import contextlib
-import os
 import threading
 import time
 from collections import Counter, defaultdict
@@ -20,8 +19,8 @@ from tests.connect_process import LocalConnect, events, mend, needed_plugins, re
 from tests.harness import PATIENCE, eventually
 from tests.kafka_process import LocalKafka, needed_jars
 from tests.postgres_process import LocalPostgres, needed_postgres
+from tests.tiers import IS_LONG
 
-IS_LONG = "TEST_LONG" in os.environ
 ROWS, CHANGES = (100_000, 20_000) if IS_LONG else (5_000, 3_000)
 TOPIC = "shop.public.orders"
 PASSWORD = "password-of-the-database"
@@ -194,16 +193,16 @@ def crash(postgres: LocalPostgres) -> None:
 
 FAULTS: dict[str, Callable[[Pair], None]] = {
     "the second database shuts down": lambda pair: shut_down(pair.target),
+    "a worker is killed": restart_worker,
     "a broker is killed": restart_broker,
     "the database is killed": lambda pair: crash(pair.source),
 }
-LONG: dict[str, Callable[[Pair], None]] = {
-    "a worker is killed": restart_worker,
+MORE: dict[str, Callable[[Pair], None]] = {
     "the database shuts down": lambda pair: shut_down(pair.source),
     "the second database is killed": lambda pair: crash(pair.target),
 }
 if IS_LONG:
-    FAULTS |= LONG
+    FAULTS |= MORE
 
 
 def state(pair: Pair) -> str:

@@ -263,6 +263,7 @@ def test_readings_reach_both_readers(stream: Stream) -> None:
         assert sum(each["mean"] * each["count"] for each in own) == pytest.approx(sum(values))
 
 
+@pytest.mark.long
 def test_members_that_come_and_go_lose_nothing(stream: Stream) -> None:
     """Of each group one member is replaced in peace and one is killed, while readings are written."""
     readers = {

@@ -4,6 +4,7 @@
 line of words and gets one line of JSON:
 
 - `list`: the names of the tasks and of the threads.
+- `stacks`: where each of them is.
 - `cancel TASK`, `raise TASK`: cancel it, or have what it waits for fail.
 - `thread NAME`: end a thread. One of a pool is given work that it cannot do.
 - `hang TASK : HEART`: have it wait for ever, and count 5 s without a sign of life of this loop as hanging.
@@ -16,6 +17,7 @@ import runpy
 import socketserver
 import sys
 import threading
+import traceback
 from typing import Any
 
 from kafka_platform_runtime.supervision import WATCH, Pool
@@ -49,6 +51,14 @@ def threads() -> dict[str, threading.Thread]:
     return {each.name: each for each in threading.enumerate() if not each.name.startswith(CONTROL)}
 
 
+def stacks() -> dict[str, list[str]]:
+    """The lines at which the tasks and the threads are."""
+    frames = sys._current_frames()
+    found = {name: traceback.format_stack(frames[each.ident or 0]) for name, each in threads().items()}
+    waiting = {f"task {name}": [str(frame) for frame in task.get_stack()] for name, task in tasks().items()}
+    return found | waiting
+
+
 def kill_thread(name: str) -> None:
     """End a thread."""
     pools = [each for each in list(WATCH._pools) if isinstance(each, Pool)]
@@ -77,6 +87,8 @@ def obey(words: list[str]) -> Any:
     match words:
         case ["list"]:
             return {"tasks": sorted(tasks()), "threads": sorted(threads())}
+        case ["stacks"]:
+            return stacks()
         case ["cancel", *name]:
             LOOPS[0].call_soon_threadsafe(tasks()[" ".join(name)].cancel)
         case ["raise", *name]:

@@ -1,7 +1,6 @@
 """Kafka to a real Cassandra, by a connector that is killed, as the server is."""
 
 import json
-import os
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -18,8 +17,8 @@ from kafka_platform_runtime.failures import Transient
 from tests.cassandra_process import CENTRE, Cassandra, needed_cassandra
 from tests.connector_process import HEADER, LocalConnector, eventually, headers_of, make_topics, read, write
 from tests.kafka_process import LocalKafka
+from tests.tiers import IS_LONG
 
-IS_LONG = "TEST_LONG" in os.environ
 RECORDS = 20_000 if IS_LONG else 3000
 OUTAGE_SECONDS = 30.0 if IS_LONG else 2.0
 KEYS = RECORDS // 2

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -20,8 +19,8 @@ from kafka_platform_runtime.connectors.settings import Connector, Secrets
 from tests.connector_process import HEADER, Arrived, LocalConnector, eventually, headers_of, make_topics, read, write
 from tests.hdfs_process import DATANODE, NAMENODE, Hdfs, needed_hdfs
 from tests.kafka_process import LocalKafka
+from tests.tiers import IS_LONG
 
-IS_LONG = "TEST_LONG" in os.environ
 RECORDS = 20_000 if IS_LONG else 3000
 OUTAGE_SECONDS = 30.0 if IS_LONG else 2.0
 KEYS = 30

@@ -1,7 +1,6 @@
 """A real RabbitMQ to Kafka and back, by connectors that are killed while the server restarts."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from functools import partial
@@ -20,9 +19,9 @@ from tests.connector_process import HEADER, Arrived, LocalConnector, eventually,
 from tests.kafka_process import LocalKafka
 from tests.ports import free_ports
 from tests.rabbitmq_process import RabbitMqServer, needed_rabbitmq, user
+from tests.tiers import IS_LONG
 
 MESSAGES = 3000
-IS_LONG = "TEST_LONG" in os.environ
 """The server takes long to start: that of the source's test has to do otherwise."""
 KEYS = 30
 BATCH = 100
@@ -116,6 +115,7 @@ def arrived(kafka: LocalKafka, topic: str) -> Arrived:
     return Arrived(numbers=found)
 
 
+@pytest.mark.long
 def test_nothing_is_lost_when_it_is_killed_and_the_server_restarts(
     quick_kafka: LocalKafka,
     server: RabbitMqServer,

@@ -169,6 +169,10 @@ class Program:
             answer = connection.getresponse()
             names = {name.lower(): value for name, value in answer.getheaders()}
             return Reply(status=answer.status, headers=names, body=answer.read())
+        except TimeoutError as error:
+            raise TimeoutError(
+                f"no answer to {method} {path} within {seconds:g} s; log:\n{self.log.read_text()[-4000:]}"
+            ) from error
         finally:
             connection.close()
 

@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,11 +62,19 @@ def test_every_task_and_thread_has_a_name_and_is_known_here(kafka: Kafka, tmp_pa
         assert pools - {"MainThread"} == {name.rpartition("_")[0] or name for name in THREADS}
 
 
+def exit_code(probe: Probe, control: int) -> int:
+    """How the program ended; where it does not, what its tasks and threads do."""
+    try:
+        return probe.process.wait(SECONDS)
+    except subprocess.TimeoutExpired:
+        pytest.fail(f"{json.dumps(order(control, 'stacks'), indent=1)}\n{probe.log.read_text()}")
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_the_program_ends_with_a_task(kafka: Kafka, tmp_path: Path, gateway: Program, task: str) -> None:
     with at_work(kafka, tmp_path, gateway) as (probe, control):
         order(control, "cancel", task)
-        assert probe.process.wait(SECONDS) == 1
+        assert exit_code(probe, control) == 1
         assert f"{task} has ended: was cancelled" in probe.log.read_text()
 
 
@@ -73,13 +82,13 @@ def test_the_program_ends_with_a_task(kafka: Kafka, tmp_path: Path, gateway: Pro
 def test_the_program_ends_when_nothing_could_end_it(kafka: Kafka, tmp_path: Path, gateway: Program, task: str) -> None:
     with at_work(kafka, tmp_path, gateway) as (probe, control):
         order(control, "cancel", task)
-        assert isinstance(probe.process.wait(SECONDS), int)
+        assert isinstance(exit_code(probe, control), int)
 
 
 @pytest.mark.parametrize("thread", THREADS[:2])
 def test_the_program_ends_with_a_thread(kafka: Kafka, tmp_path: Path, gateway: Program, thread: str) -> None:
     with at_work(kafka, tmp_path, gateway) as (probe, control):
         order(control, "thread", thread)
-        assert probe.process.wait(SECONDS) == 1
+        assert exit_code(probe, control) == 1
         # What is raised inside of a call of C is told as a SystemError.
         assert re.search(rf"{thread} has ended: System(Exit|Error)", probe.log.read_text())
