@@ -11,7 +11,7 @@ WORKERS ?= $(shell echo $$(($$(nproc) * 3)))
 PYTEST := $(ENV) && $(VENV)/bin/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long up down status check registry connect storage flink trino unit cluster e2e bench bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-monitoring bench-connect bench-fuzz
+.PHONY: help demo test test-long up down status check registry connect storage flink trino unit cluster e2e bench bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-monitoring bench-connect bench-scale bench-fuzz
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,9 +73,9 @@ cluster: up ## Tests against a real API server and engine
 e2e: up ## Tests with real pods and real records
 	@$(PYTEST) tests/e2e
 
-bench: bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-monitoring bench-connect ## All benchmarks; each ends with one line of JSON
+bench: bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-monitoring bench-connect bench-scale ## All benchmarks; each ends with one line of JSON
 
-bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-monitoring: up
+bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-monitoring bench-scale: up
 	@$(ENV) && exec $(VENV)/bin/python -m tests.bench.$(subst bench-,,$@)
 
 bench-connect: up connect ## Connectors as a stack renders them, next to the same ones started by hand

@@ -28,6 +28,11 @@ MOST_NODES = 120_000
 stands for has no end."""
 # https://www.pulumi.com/docs/iac/concepts/projects/stack-settings-file/
 PULUMI_KEYS = ("config", "environment", "secretsprovider", "encryptedkey", "encryptionsalt")
+_ELSEWHERE = {
+    "topics": "move topics to files that topicFiles names",
+    "tenants": "move topics and users to files of their teams that tenantFiles names",
+}
+"""Where what is too much for a stack file may be, by its key."""
 
 
 _TAG = "tag:yaml.org,2002:"
@@ -178,9 +183,17 @@ def read(file: File) -> Any:
     settings = select(parse_yaml(text))
     size = len(json.dumps({KEY: json.dumps(settings)}))
     if size > MOST_BYTES:
-        message = f"{size:,} bytes of settings are more than the {MOST_BYTES:,} that Pulumi can hand over on Linux"
-        raise SettingsError([Fault(path=("topics",), message=f"{message}: move topics to files that topicFiles names")])
+        raise SettingsError([_too_much(settings, size)])
     return settings
+
+
+def _too_much(settings: Any, size: int) -> Fault:
+    """Names the part that takes most, and where it may be instead."""
+    parts = settings if isinstance(settings, dict) else {}
+    largest = max(parts, key=lambda key: len(json.dumps(parts[key])), default="topics")
+    fix = _ELSEWHERE.get(str(largest), "move some of them to a stack of their own")
+    message = f"{size:,} bytes of settings are more than the {MOST_BYTES:,} that Pulumi can hand over on Linux: {fix}"
+    return Fault(path=(largest,), message=message)
 
 
 def read_text(file: File) -> str:

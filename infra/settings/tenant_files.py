@@ -1,5 +1,6 @@
 """Reads teams' own files into the settings of their stack, and holds them to the rules of the platform's owner."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path as Folder
@@ -13,7 +14,7 @@ from kafka_platform.values.words import Path, show_path, suggest
 from infra.settings.beside import Beside
 from infra.settings.core import Core
 from infra.settings.faults import Fault
-from infra.settings.relations.declared import overlap
+from infra.settings.relations.declared import Claims
 from infra.settings.tenant_file import TenantFile, covers, exceeded
 from infra.settings.topic import Topic
 
@@ -122,9 +123,11 @@ def rule_faults(settings: Core, origins: Origins) -> Iterator[Fault]:
         tenant = origins.topics.get(name)
         if tenant is not None and tenant in rules:
             yield from _topic_faults(("topics", name), tenant, rules[tenant], name, topic)
+    totals = Counter[str]()
+    for name, of in origins.topics.items():
+        totals[of] += settings.topics[name].partitions if name in settings.topics else 0
     for tenant, rule in rules.items():
-        own = [settings.topics[name] for name, of in origins.topics.items() if of == tenant and name in settings.topics]
-        total = sum(topic.partitions for topic in own)
+        total = totals[tenant]
         if rule.all_partitions is not None and total > rule.all_partitions:
             message = f"{total:,} partitions of all topics are more than the {rule.all_partitions:,} of this team: {_ask(tenant, 'allPartitions', 'declare fewer')}"
             yield Fault(path=(), place=f"{rule.file}: topics", message=message)
@@ -143,16 +146,16 @@ def rule_faults(settings: Core, origins: Origins) -> Iterator[Fault]:
 
 def _shared_names(rules: Mapping[str, TenantFile]) -> Iterator[Fault]:
     """Names that two teams could claim."""
-    owners: list[tuple[str, str]] = []
+    claims = Claims()
     for tenant, rule in rules.items():
         for pattern in rule.owned(tenant):
-            taken = next((each for each in owners if each[1] != tenant and overlap(each[0], pattern)), None)
+            taken = claims.of_others(pattern, tenant)
             if taken is not None:
                 message = (
                     f"{pattern!r} and {taken[0]!r} of tenant {taken[1]!r} can mean the same: make one of them longer"
                 )
                 yield Fault(path=(KEY, tenant, "owns"), message=message)
-            owners.append((pattern, tenant))
+            claims.add(pattern, tenant)
 
 
 def _topic_faults(path: Path, tenant: str, rule: TenantFile, name: str, topic: Topic) -> Iterator[Fault]:

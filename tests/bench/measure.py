@@ -24,19 +24,25 @@ class Usage:
     seconds: float
     megabytes: float
     """Peak resident memory of the largest process of its tree."""
+    processor: float = 0.0
+    """Seconds of processors that it and all that it waited for have used: other programs change them little."""
 
 
-def measured(command: Sequence[str], environment: Mapping[str, str]) -> Usage:
-    """Runs the command to its end; raises with its output if it fails."""
+def measured(command: Sequence[str], environment: Mapping[str, str], well: Sequence[int] = (0,)) -> Usage:
+    """Runs the command to its end; raises with its output if it ends with another code than those."""
     started = time.monotonic()
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert process.stdout is not None
     output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
+    if process.returncode not in well:
         raise SystemExit(f"{' '.join(command)}:\n{output.decode()}")
-    return Usage(seconds=time.monotonic() - started, megabytes=usage.ru_maxrss / 1024)
+    return Usage(
+        seconds=time.monotonic() - started,
+        megabytes=usage.ru_maxrss / 1024,
+        processor=usage.ru_utime + usage.ru_stime,
+    )
 
 
 def alternate(runs: int, *sides: Callable[[], Usage]) -> list[Usage]:

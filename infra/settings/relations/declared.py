@@ -1,7 +1,8 @@
 """What a stack file declares, for checks of references."""
 
-from bisect import bisect_left
-from collections import Counter
+import itertools
+from bisect import bisect_left, insort
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from kafka_platform.kafka.entities import AclResource, Operation
@@ -57,6 +58,39 @@ def overlap(one: str, other: str) -> bool:
     if other.endswith("*"):
         return one.startswith(other[:-1])
     return one == other
+
+
+class Claims:
+    """Patterns that belong to somebody, and which of them mean names that another owner has claimed.
+
+    A pattern is looked up by its beginnings and among those that begin with it: each is not compared with each.
+    """
+
+    def __init__(self) -> None:
+        self._by_text: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
+        """Number, pattern and owner, by the pattern without its `*`."""
+        self._sorted: list[str] = []
+        self._count = 0
+
+    def add(self, pattern: str, owner: str) -> None:
+        """Claims it."""
+        text = pattern.removesuffix("*")
+        if text not in self._by_text:
+            insort(self._sorted, text)
+        self._by_text[text].append((self._count, pattern, owner))
+        self._count += 1
+
+    def of_others(self, pattern: str, owner: str) -> tuple[str, str] | None:
+        """The first pattern that was claimed of what this one can mean too, and its owner; None if nobody else has."""
+        text = pattern.removesuffix("*")
+        near = [text[:end] for end in range(len(text) + 1)]
+        if pattern.endswith("*"):
+            begin = bisect_left(self._sorted, text)
+            longer = (self._sorted[place] for place in range(begin, len(self._sorted)))
+            near += itertools.takewhile(lambda each: each.startswith(text), longer)
+        found = (each for known in near for each in self._by_text.get(known, ()))
+        taken = min((each for each in found if each[2] != owner and overlap(each[1], pattern)), default=None)
+        return None if taken is None else taken[1:]
 
 
 def no_topic(pattern: str, topics: Sequence[str]) -> str:

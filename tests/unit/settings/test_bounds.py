@@ -4,6 +4,7 @@ import contextlib
 import copy
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -240,3 +241,25 @@ def test_every_number_of_the_schema_ends_in_settings_or_in_lines(path: tuple[str
             content = [content] if isinstance(part, int) else {part: content}
         with contextlib.suppress(SettingsError):
             parse(content)
+
+
+@pytest.mark.parametrize(
+    ("key", "each", "fix"),
+    [
+        ("topics", {}, "move topics to files that topicFiles names"),
+        ("tenants", {}, "move topics and users to files of their teams that tenantFiles names"),
+        ("workers", {"image": "acme/worker:1"}, "move some of them to a stack of their own"),
+    ],
+)
+def test_of_more_than_pulumi_hands_over_the_largest_part_is_named(
+    tmp_path: Path, key: str, each: Any, fix: str
+) -> None:
+    file = tmp_path / "Pulumi.large.yaml"
+    many = {f"name-{number:06}": each for number in range(10_000)}
+    file.write_text(json.dumps({"config": {"kafka-platform:platform": {"topics": {"orders": {}}, key: many}}}))
+    with pytest.raises(SettingsError) as caught:
+        read(file)
+    (fault,) = map(str, caught.value.faults)
+    assert re.fullmatch(
+        rf"{key}: [\d,]+ bytes of settings are more than the 130,048 that Pulumi can hand over on Linux: {fix}", fault
+    )

@@ -9,6 +9,8 @@ import pytest
 from infra.affected import stack_files
 from infra.settings.faults import SettingsError
 from infra.settings.parsing import parse, read_stack
+from infra.settings.relations import declared
+from infra.settings.relations.declared import overlap
 
 ROOT = Path(__file__).resolve().parents[3]
 PAYMENTS = "topics: {payments.orders: {partitions: 6}}\nusers: {pay: {writes: [payments.*], groups: [payments-*]}}\n"
@@ -250,3 +252,60 @@ def test_the_faults_in_the_docs_are_what_is_said(tmp_path: Path) -> None:
     assert len(found) == 2
     for line in found:
         assert f"  teams/{line}\n" in page
+
+
+def test_ten_times_the_teams_are_ten_times_the_comparisons(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = 0
+
+    def counted(one: str, other: str) -> bool:
+        nonlocal compared
+        compared += 1
+        return overlap(one, other)
+
+    monkeypatch.setattr(declared, "overlap", counted)
+
+    def comparisons(teams: int) -> int:
+        nonlocal compared
+        compared, claims = 0, declared.Claims()
+        for number in range(teams):
+            for pattern in (f"team{number:04}.*", f"team{number:04}-*", f"team{number:04}"):
+                assert claims.of_others(pattern, f"team{number:04}") is None
+                claims.add(pattern, f"team{number:04}")
+        return compared
+
+    assert comparisons(1000) <= 11 * comparisons(100) + 100
+
+
+@pytest.mark.parametrize(
+    ("claimed", "pattern", "collides"),
+    [
+        ("a.*", "a.b", True),
+        ("a.b", "a.*", True),
+        ("a.*", "a.b.*", True),
+        ("a.b.*", "a.*", True),
+        ("*", "z", True),
+        ("z", "*", True),
+        ("a", "a", True),
+        ("a", "a*", True),
+        ("a*", "a", True),
+        ("a.b", "a.c", False),
+        ("a.*", "ab.*", False),
+        ("a", "ab", False),
+        ("ab", "a", False),
+        ("a-*", "a.*", False),
+    ],
+)
+def test_names_that_two_teams_could_have(claimed: str, pattern: str, collides: bool) -> None:
+    claims = declared.Claims()
+    claims.add(claimed, "other")
+    assert (claims.of_others(pattern, "own") == (claimed, "other")) is collides
+    assert claims.of_others(pattern, "other") is None
+    assert overlap(claimed, pattern) is collides
+
+
+def test_of_several_claims_the_first_is_named() -> None:
+    claims = declared.Claims()
+    for pattern in ("a.b.c", "a.*", "a.b.*"):
+        claims.add(pattern, f"owner of {pattern}")
+    assert claims.of_others("a.b.*", "own") == ("a.b.c", "owner of a.b.c")
+    assert claims.of_others("a.x", "own") == ("a.*", "owner of a.*")
