@@ -169,10 +169,17 @@ def stack(volumes: Volumes | None, make_stack: MakeStack) -> Stack:
 
 
 @pytest.fixture(scope="module")
-def quick(stack: Stack) -> dict[str, float]:
+def lasting(stack: Stack) -> dict[str, float]:
     """The faster rules are in force; how long each alert's state has to last, in seconds."""
     rules = [rule for group in json.loads(quicken())["groups"] for rule in group["rules"]]
     return {rule["alert"]: seconds(rule["for"]) for rule in rules if "alert" in rule}
+
+
+@pytest.fixture
+def quick(lasting: dict[str, float]) -> dict[str, float]:
+    """As `lasting`, and nothing fires, whatever the test before has left."""
+    quiet()
+    return lasting
 
 
 def quicken() -> str:
@@ -307,10 +314,12 @@ def test_a_broker_that_is_gone_makes_a_ticket_and_pages_nobody(quick: dict[str, 
 def test_brokers_that_are_all_gone_page(quick: dict[str, float]) -> None:
     scaled("statefulset", "kafka", 0)
     try:
-        fires("KafkaPathBroken", quick["KafkaPathBroken"] + 60, "KafkaWritesFail", "KafkaGone", "HttpGatewayFails")
+        # A record that was acknowledged and not read yet breaks a path too; there may be none.
+        fires("KafkaGone", quick["KafkaGone"] + 60, "KafkaWritesFail", "HttpGatewayFails", "KafkaPathBroken")
+        eventually("writes fail", lambda: "KafkaWritesFail" in alerts(), 90)
     finally:
         scaled("statefulset", "kafka", 3)
-    ends("KafkaPathBroken")
+    ends("KafkaGone")
 
 
 @pytest.mark.long
