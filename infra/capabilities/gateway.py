@@ -71,6 +71,9 @@ class GatewayExposure(Section):
     certificate: str | None = None
     """Secret of the type kubernetes.io/tls in the platform's namespace, valid for `host`. Required with gatewayClass;
     default with ingressClass: the controller's own."""
+    port: int | None = Field(default=None, json_schema_extra={"minimum": 1, "maximum": 65535, "examples": [8443]})
+    """With gatewayClass: port of the created Gateway. Controllers whose Service leads to other ports of their pods may want
+    the pods': Traefik's chart 8443. Default: 443."""
     annotations: Mapping[str, str] = {}
     """Annotations of the created Gateway or Ingress, for its controller and for cert-manager. Default: none."""
 
@@ -81,7 +84,7 @@ class GatewayExposure(Section):
             return self  # said by the relations, unless there was one that is at fault
         if len(given) > 1:
             raise ValueError(f"{' and '.join(map(to_camel, given))} exclude each other: keep one of them")
-        for name in ("host", "listener", "certificate", "annotations", "controller"):
+        for name in ("host", "listener", "certificate", "port", "annotations", "controller"):
             if getattr(self, name) and name not in _FITTING[given[0]]:
                 owners = " or ".join(to_camel(key) for key, fitting in _FITTING.items() if name in fitting)
                 raise ValueError(
@@ -115,6 +118,7 @@ class GatewayExposure(Section):
             host=host,
             gateway_class=self.gateway_class,
             certificate=self.certificate,
+            port=self.port,
             gateway=self.gateway,
             listener=self.listener,
             annotations=self.annotations,
@@ -125,7 +129,7 @@ class GatewayExposure(Section):
 _FITTING: Mapping[str, tuple[str, ...]] = {
     "node_port": (),
     "load_balancer": (),
-    "gateway_class": ("host", "certificate", "annotations"),
+    "gateway_class": ("host", "certificate", "port", "annotations"),
     "gateway": ("host", "listener"),
     "ingress_class": ("host", "certificate", "annotations", "controller"),
 }

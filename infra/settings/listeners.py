@@ -64,7 +64,7 @@ class ExternalListener(Section):
     load_balancer_class: str | None = None
     """Strimzi, loadBalancer: class of the load balancers. Default: the Kubernetes cluster's."""
     source_ranges: tuple[str, ...] = ()
-    """Strimzi, loadBalancer: networks that clients may connect from, such as 203.0.113.0/24. Default: any."""
+    """loadBalancer: networks that clients may connect from, such as 203.0.113.0/24. Default: any."""
     gateway_class: str | None = None
     """Strimzi, tlsRoute: GatewayClass of a Gateway to create."""
     gateway: str | None = None
@@ -103,9 +103,8 @@ class ExternalListener(Section):
     def addresses(self) -> NodePorts | LoadBalancers:
         """The listener as an embedded cluster takes it. Raises `ValueError` that names the invalid field."""
         if self.expose is not Expose.NODE_PORT:
-            if self.port is None:
-                return LoadBalancers(host=self.host, annotations=self.annotations)
-            return LoadBalancers(host=self.host, port=self.port, annotations=self.annotations)
+            port = {} if self.port is None else {"port": self.port}
+            return LoadBalancers(host=self.host, annotations=self.annotations, source_ranges=self.source_ranges, **port)
         try:
             return NodePorts(host=self.host, first_port=self.port or 0)
         except ValueError as error:

@@ -51,6 +51,9 @@ class GatewayApiExposure(Spec):
     """GatewayClass of a Gateway to create, which terminates TLS. Requires `certificate`."""
     certificate: Input[str] | None = named(check_subdomain, "Secret name")
     """Secret of the type kubernetes.io/tls (in the gateway's namespace), valid for `host`, for the created Gateway."""
+    port: int | None = within(1, 65535, default=None)
+    """Port of the created Gateway. Controllers whose Service leads to other ports of their pods may want the pods': Traefik's
+    chart 8443. Default: 443."""
     gateway: str | None = formed(None, _check_reference)
     """An existing Gateway, as `name` or `namespace/name`; it has to allow routes of this namespace."""
     listener: str | None = named(check_subdomain, "listener name")
@@ -79,6 +82,7 @@ class GatewayApiExposure(Spec):
                 )
             for field_name, given in (
                 ("certificate", self.certificate is not None),
+                ("port", self.port is not None),
                 ("annotations", bool(self.annotations)),
             ):
                 if given:

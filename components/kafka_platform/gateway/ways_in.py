@@ -9,6 +9,7 @@ from kafka_platform.kube.pods import HTTP_PORT
 from kafka_platform.values.units import size_bytes
 
 GATEWAY_API = "gateway.networking.k8s.io/v1"
+HTTPS_PORT = 443
 
 
 def ways_in(settings: GatewaySettings, entry: Object) -> list[Object]:
@@ -84,7 +85,7 @@ def gateway(settings: GatewaySettings, exposure: GatewayApiExposure) -> Manifest
                     "allowedRoutes": {"namespaces": {"from": "Same"}},
                     "hostname": exposure.host,
                     "name": "https",
-                    "port": 443,
+                    "port": exposure.port or HTTPS_PORT,
                     "protocol": "HTTPS",
                     "tls": {
                         "certificateRefs": [{"group": "", "kind": "Secret", "name": exposure.certificate}],

@@ -149,6 +149,12 @@ class TestRender:
         manifest = external_service(settings(), balancers, 1)
         assert manifest["spec"]["ports"][0] == {"name": "external", "port": 443, "protocol": "TCP", "targetPort": 9094}
         assert manifest["metadata"]["annotations"]["external-dns.alpha.kubernetes.io/hostname"] == "b-1.example.com"
+        assert "loadBalancerSourceRanges" not in manifest["spec"]
+
+    def test_load_balancers_let_in_whom_they_are_told(self) -> None:
+        balancers = LoadBalancers(host="b-{nodeId}.example.com", source_ranges=["203.0.113.0/24", "2001:db8::/32"])
+        spec = external_service(settings(), balancers, 0)["spec"]
+        assert spec["loadBalancerSourceRanges"] == ["203.0.113.0/24", "2001:db8::/32"]
 
 
 class TestGraph:

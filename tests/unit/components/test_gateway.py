@@ -284,13 +284,18 @@ class TestExposure:
         assert "annotations" not in plain["metadata"]
         assert "loadBalancerSourceRanges" not in plain["spec"]
 
+    def test_a_gateway_of_its_own_may_have_the_port_of_its_controllers_pods(self) -> None:
+        exposure = GatewayApiExposure(host="a.b", gateway_class="traefik", certificate="data-tls", port=8443)
+        [listener] = gateway(settings(), exposure)["spec"]["listeners"]
+        assert (listener["port"], listener["protocol"]) == (8443, "HTTPS")
+
     def test_a_gateway_of_its_own(self) -> None:
         exposure = GatewayApiExposure(host="data.example.com", gateway_class="envoy", certificate="data-tls")
         own = gateway(settings(), exposure)
         [made] = [each for each in objects(settings(expose=Exposure(gateway_api=exposure))) if each.kind == "Gateway"]
         assert made.wait == Wait(condition="Programmed")
         [listener] = own["spec"]["listeners"]
-        assert listener["hostname"] == "data.example.com"
+        assert (listener["hostname"], listener["port"]) == ("data.example.com", 443)
         assert listener["tls"]["certificateRefs"] == [{"group": "", "kind": "Secret", "name": "data-tls"}]
         route = http_route(settings(), exposure)["spec"]
         assert route["hostnames"] == ["data.example.com"]
@@ -515,6 +520,14 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
     (
         lambda: GatewayApiExposure(host="a.b", gateway="x", listener="https", certificate="y"),
         "certificate: the existing Gateway has its own: remove it",
+    ),
+    (
+        lambda: GatewayApiExposure(host="a.b", gateway="x", listener="https", port=8443),
+        "port: the existing Gateway has its own: remove it",
+    ),
+    (
+        lambda: GatewayApiExposure(host="a.b", gateway_class="x", certificate="y", port=0),
+        "port: 0 is out of range: use 1 to 65535",
     ),
     (
         lambda: GatewayApiExposure(host="a.b", gateway_class="x", certificate="y", listener="z"),

@@ -117,11 +117,11 @@ def test_load_balancers() -> None:
         """
         kafka:
           nodes: 3
-          listeners: {external: {expose: loadBalancer, host: "b{nodeId}.example.com", annotations: {a: b}}}
+          listeners: {external: {expose: loadBalancer, host: "b{nodeId}.example.com", annotations: {a: b}, sourceRanges: [10.0.0.0/8]}}
         """
     )
     assert settings.kafka.listeners.listeners().external == LoadBalancers(
-        host="b{nodeId}.example.com", port=9094, annotations={"a": "b"}
+        host="b{nodeId}.example.com", port=9094, annotations={"a": "b"}, source_ranges=("10.0.0.0/8",)
     )
 
 
@@ -172,6 +172,14 @@ def test_a_whole_gateway() -> None:
             "gatewayClass: envoy, host: data.example.com, certificate: data-tls",
             Exposure(
                 gateway_api=GatewayApiExposure(host="data.example.com", gateway_class="envoy", certificate="data-tls")
+            ),
+        ),
+        (
+            "gatewayClass: traefik, host: data.example.com, certificate: data-tls, port: 8443",
+            Exposure(
+                gateway_api=GatewayApiExposure(
+                    host="data.example.com", gateway_class="traefik", certificate="data-tls", port=8443
+                )
             ),
         ),
         (

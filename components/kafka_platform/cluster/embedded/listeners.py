@@ -4,10 +4,10 @@ Every class checks itself when constructed and raises `ValueError` with one sent
 invalid field (`partitions: 0 ...`), so that a caller can put its own path before it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
 
-from kafka_platform.values.checks import NODE_PORTS, check_field, check_node_port
+from kafka_platform.values.checks import NODE_PORTS, check_field, check_node_port, check_source_ranges
 from kafka_platform.values.forms import Spec, formed, mapping, named
 from kafka_platform.values.free_maps import check_annotations
 from kafka_platform.values.later import Input
@@ -46,6 +46,8 @@ class LoadBalancers(Spec):
     """Port of the load balancers. Default 9094."""
     annotations: Mapping[str, Input[str]] = mapping(check_annotations)
     """Annotations of the Services, for the cloud's load balancer controller. Default: none."""
+    source_ranges: Sequence[Input[str]] = formed((), check_source_ranges, examples=[["203.0.113.0/24"]])
+    """Networks that clients may connect from, such as `203.0.113.0/24`. Default: any."""
 
     def address(self, node: int) -> tuple[str, int]:
         """Host and port that clients outside use for this node."""

@@ -193,10 +193,22 @@ def external_service(settings: EmbeddedSettings, external: NodePorts | LoadBalan
     host, port = external.address(node)
     entry = service_port("external", EXTERNAL_PORT)
     annotations: dict[str, Input[str]] = {}
+    spec: Manifest = {
+        # A node that is not ready still answers for the partitions that only it has.
+        "publishNotReadyAddresses": True,
+        "ports": [entry],
+        "selector": {
+            **selector(settings.name, COMPONENT),
+            "statefulset.kubernetes.io/pod-name": f"{settings.name}-{node}",
+        },
+        "type": "NodePort" if isinstance(external, NodePorts) else "LoadBalancer",
+    }
     if isinstance(external, NodePorts):
         entry["nodePort"] = port
     else:
         entry["port"] = port
+        if external.source_ranges:
+            spec["loadBalancerSourceRanges"] = list(external.source_ranges)
         # external-dns, where it is installed, keeps the name in DNS.
         annotations = {"external-dns.alpha.kubernetes.io/hostname": host, **external.annotations}
     return {
@@ -208,16 +220,7 @@ def external_service(settings: EmbeddedSettings, external: NodePorts | LoadBalan
             labels(settings.name, COMPONENT),
             dict(sorted(annotations.items())),
         ),
-        "spec": {
-            # A node that is not ready still answers for the partitions that only it has.
-            "publishNotReadyAddresses": True,
-            "ports": [entry],
-            "selector": {
-                **selector(settings.name, COMPONENT),
-                "statefulset.kubernetes.io/pod-name": f"{settings.name}-{node}",
-            },
-            "type": "NodePort" if isinstance(external, NodePorts) else "LoadBalancer",
-        },
+        "spec": dict(sorted(spec.items())),
     }
 
 

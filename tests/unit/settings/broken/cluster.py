@@ -198,6 +198,14 @@ kafka:
         "kafka.listeners.external.annotations: only load balancers have them: remove the key, or expose by loadBalancer",
     ),
     (
+        "kafka: {listeners: {external: {expose: loadBalancer, host: a.example.com, sourceRanges: [10.0.0.1/8]}}}",
+        "kafka.listeners.external.sourceRanges: '10.0.0.1/8' is not a network: write one such as 203.0.113.0/24",
+    ),
+    (
+        "kafka: {listeners: {external: {expose: nodePort, host: a.example.com, port: 30092, sourceRanges: [10.0.0.0/8]}}}",
+        "kafka.listeners.external.sourceRanges: cannot be combined with nodePort: remove the key, or expose by loadBalancer",
+    ),
+    (
         "kafka: {listeners: {external: {expose: dns, host: a.example.com}}}",
         "kafka.listeners.external.expose: 'dns' is not known: use one of nodePort, loadBalancer, tlsRoute, ingress",
     ),

@@ -102,6 +102,14 @@ CASES: list[tuple[str, str]] = [
         "gateway.expose.controller: cannot be combined with gateway: remove the key, or write ingressClass",
     ),
     (
+        "gateway: {expose: {ingressClass: traefik, host: data.example.com, port: 8443}}",
+        "gateway.expose.port: cannot be combined with ingressClass: remove the key, or write gatewayClass",
+    ),
+    (
+        "gateway: {expose: {gatewayClass: traefik, host: data.example.com, certificate: data-tls, port: 70000}}",
+        "gateway.expose.port: 70000 is out of range: use 1 to 65535",
+    ),
+    (
         "gateway: {expose: {ingressClass: traefik, host: data.example.com, annotations: {traefik.ingress.kubernetes.io/router.entrypoints: 'web,websecure'}}}",
         "gateway.expose.annotations: 'traefik.ingress.kubernetes.io/router.entrypoints': 'web,websecure' lets passwords pass in the clear: remove it",
     ),
